@@ -1,0 +1,1 @@
+"""Pulumi resources for the trust certificates of the SAP BTP Destination service."""

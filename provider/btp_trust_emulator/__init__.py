@@ -1,0 +1,1 @@
+"""The emulator of the trust API of the SAP BTP Destination service."""
