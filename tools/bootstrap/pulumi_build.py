@@ -1,0 +1,115 @@
+"""Build the Pulumi command line from the Go module proxy, for machines that Pulumi's installer cannot reach.
+
+The engine and the Python language host are modules of their own, pinned under `tools/pulumi-cli`. Two scripts
+come beside them, as they are in the modules that the builds have downloaded anyway or download for this.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bootstrap import cache, go
+from bootstrap.machine import CannotGoOnError
+from bootstrap.terminal import run_with_progress, say
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bootstrap.machine import Machine
+
+VERSION = "3.250.0"
+SDK = "github.com/pulumi/pulumi/sdk/v3"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A binary to build, and the script of the same SDK that belongs beside it."""
+
+    folder: str
+    binary: str
+    package: str
+    flags: tuple[str, ...]
+    script: str
+
+
+ENGINE = Part(
+    folder="engine",
+    binary="pulumi",
+    package="github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
+    flags=(
+        "-tags=osusergo,grpcnotrace",
+        f"-ldflags=-s -w -X {SDK}/go/common/version.Version=v{VERSION}",
+    ),
+    script="python/dist/pulumi-resource-pulumi-python",
+)
+LANGUAGE_HOST = Part(
+    folder="language-host",
+    binary="pulumi-language-python",
+    package=f"{SDK}/python/cmd/pulumi-language-python",
+    flags=("-ldflags=-s -w",),
+    script="python/cmd/pulumi-language-python-exec",
+)
+PARTS = (ENGINE, LANGUAGE_HOST)
+FLAGS = ("-v", "-mod=readonly", "-trimpath")
+
+
+def place(machine: Machine) -> Path:
+    """Return where the build belongs: another place as soon as anything it is built from is another."""
+    digest = hashlib.sha256()
+    for part in PARTS:
+        digest.update(repr((part, FLAGS, go.SETTINGS, platform.system(), platform.machine())).encode())
+        for name in ("go.mod", "go.sum"):
+            digest.update(b"\0" + (_module(machine, part) / name).read_bytes())
+    return machine.cache / f"pulumi-{VERSION}-{digest.hexdigest()[:16]}"
+
+
+def is_whole(folder: Path) -> bool:
+    """Tell whether all files of a build are there."""
+    names = [name for part in PARTS for name in (part.binary, part.script.rpartition("/")[2])]
+    return all((folder / name).is_file() for name in names)
+
+
+def runs(machine: Machine, folder: Path) -> bool:
+    """Tell whether a build is whole and its `pulumi` starts."""
+    version = machine.output_of([folder / "pulumi", "version"], PULUMI_SKIP_UPDATE_CHECK="1")
+    return is_whole(folder) and version == f"v{VERSION}"
+
+
+def build(machine: Machine) -> Path:
+    """Build into the cache and return the folder.
+
+    Raises:
+        CannotGoOnError: A toolchain or a module was not to be had, or the result does not run.
+    """
+    target = place(machine)
+    compiler = go.toolchain(machine, go.directive(_module(machine, ENGINE) / "go.mod"))
+    say(f"Building Pulumi {VERSION} into {target}: 3 to 6 minutes the first time, then never again")
+    with cache.made_whole(target, lambda folder: runs(machine, folder)) as folder:
+        for part in PARTS:
+            _build_part(machine, part, compiler, folder)
+        if not runs(machine, folder):
+            raise CannotGoOnError(f"The pulumi that was built does not say that it is v{VERSION}.")
+    return target
+
+
+def _build_part(machine: Machine, part: Part, compiler: Path, folder: Path) -> None:
+    log, cwd, env = folder / "log", _module(machine, part), go.environment(machine)
+    command = [str(compiler), "build", *FLAGS, *part.flags, "-o", str(folder / part.binary), part.package]
+    run_with_progress(f"Building {part.binary}", command, log=log, cwd=cwd, env=env)
+    log.unlink()
+    # A module's folder in Go's cache is named after its version, which go.mod pins.
+    source = machine.output_of([compiler, "-C", cwd, "list", "-m", "-f", "{{.Dir}}", SDK], **go.SETTINGS)
+    name = part.script.rpartition("/")[2]
+    try:
+        shutil.copyfile(f"{source}/{part.script}", folder / name)
+    except OSError as error:
+        raise CannotGoOnError(f"{SDK} has no {part.script}: {error}") from error
+    (folder / name).chmod(0o755)
+
+
+def _module(machine: Machine, part: Part) -> Path:
+    return machine.root / "tools/pulumi-cli" / part.folder

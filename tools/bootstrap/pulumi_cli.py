@@ -1,0 +1,91 @@
+"""Decide where the Pulumi command line comes from: PATH, then the user's cache, then a build."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bootstrap import pulumi_build
+from bootstrap.machine import CannotGoOnError
+from bootstrap.terminal import say
+from bootstrap.versions import is_at_least
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bootstrap.machine import Machine
+
+MINIMUM = "3.214.0"  # the first whose Python programs may ask for a replacement by `replacement_trigger`
+COMPANIONS = ("pulumi-language-python", "pulumi-resource-pulumi-python")
+INSTALLER = "https://www.pulumi.com/docs/install/"
+FIRST_A_BUILD = f"""\
+Pulumi's command line is built once from its source, since this machine has none that fits: {{why}}.
+Pulumi's own installer ({INSTALLER}) makes this step unnecessary."""
+NONE_AT_ALL = f"""\
+There is no Pulumi command line, and the project's tests and its demo run it.
+  PATH:  {{path}}
+  cache: {{cache}}
+  build: {{build}}
+What to do: install Pulumi {MINIMUM} or newer as {INSTALLER} says, so that `pulumi version` works in this
+shell, and run `make setup` again. If a download failed, mending the network and `make setup` will do."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A folder with a command line that fits, or why there is none."""
+
+    folder: Path | None
+    why: str
+
+
+def on_path(machine: Machine) -> Found:
+    """Look at the `pulumi` that the user's shell would run."""
+    pulumi = machine.which("pulumi")
+    if pulumi is None:
+        return Found(None, "there is no pulumi on PATH")
+    version = machine.output_of([pulumi, "version"], PULUMI_SKIP_UPDATE_CHECK="1")
+    if not is_at_least(version, MINIMUM):
+        return Found(None, f"{pulumi} is {version or 'not able to tell its version'}, not {MINIMUM} or newer")
+    for name in COMPANIONS:
+        if not machine.which(name) and not (pulumi.resolve().parent / name).is_file():
+            return Found(None, f"{pulumi} has no {name}, neither beside it nor on PATH")
+    return Found(pulumi.parent, f"Pulumi: {pulumi} ({version}), from PATH")
+
+
+def in_cache(machine: Machine) -> Found:
+    """Look for a build of the same version from the same pinned modules."""
+    folder = pulumi_build.place(machine)
+    if not pulumi_build.is_whole(folder):
+        return Found(None, f"{folder} is not there or not whole")
+    if not pulumi_build.runs(machine, folder):
+        return Found(None, f"the pulumi in {folder} does not run")
+    return Found(folder, f"Pulumi: {folder} ({pulumi_build.VERSION}), from the cache")
+
+
+def find(machine: Machine) -> Found:
+    """Return the command line that the project uses; without one, why neither PATH nor the cache has it."""
+    path = on_path(machine)
+    if path.folder:
+        return path
+    cache = in_cache(machine)
+    return cache if cache.folder else Found(None, f"{path.why}; {cache.why}")
+
+
+def find_or_build(machine: Machine) -> Path:
+    """Return the folder of a command line, building it if there is none.
+
+    Raises:
+        CannotGoOnError: All ways failed; the message tells each and what to do.
+    """
+    found = find(machine)
+    if found.folder:
+        say(found.why)
+        return found.folder
+    path, cache = on_path(machine).why, in_cache(machine).why
+    say(FIRST_A_BUILD.format(why=path))
+    try:
+        folder = pulumi_build.build(machine)
+    except (CannotGoOnError, OSError) as error:
+        raise CannotGoOnError(NONE_AT_ALL.format(path=path, cache=cache, build=error)) from error
+    say(f"Pulumi: {folder} ({pulumi_build.VERSION}), built now")
+    return folder

@@ -1,0 +1,70 @@
+"""Install the locked dependencies into `.venv`.
+
+uv compares what is there with the lock file each time, which takes a moment and also mends what a hand undid.
+"""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from bootstrap import cache
+from bootstrap.machine import CannotGoOnError
+from bootstrap.terminal import say
+from bootstrap.versions import is_at_least
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bootstrap.machine import Machine
+
+UV_VERSION = "0.13.9"
+UV_MINIMUM = "0.8.0"  # reads the format of the lock file and knows dependency groups
+PYTHON_MINIMUM = "3.11"
+SYNC = ("sync", "--frozen", "--all-extras", "--group", "dev", "--no-python-downloads")
+OURS_TO_DECIDE = ("VIRTUAL_ENV", "UV_PYTHON", "UV_PROJECT", "UV_NO_DEV", "UV_NO_SYNC")
+REFUSAL = """\
+The locked dependencies were not installed: `uv sync` ended with {code}; its own words stand above.
+What to do: if the network or the package index failed, run `make setup` again. If the lock file does not fit
+pyproject.toml, run `uv lock`. If .venv is damaged, remove that folder and run `make setup` again."""
+
+
+def working_python(machine: Machine) -> Path | None:
+    """Return the Python of `.venv` if it runs and is new enough."""
+    python = machine.venv / "bin/python"
+    return python if is_at_least(machine.output_of([python, "--version"]), PYTHON_MINIMUM) else None
+
+
+def uv(machine: Machine) -> Path:
+    """Return uv from PATH if it is new enough, else a pinned one from the cache."""
+    found = machine.which("uv")
+    if found and is_at_least(machine.output_of([found, "--version"]), UV_MINIMUM):
+        say(f"uv: {found}, from PATH")
+        return found
+    say(f"uv: {f'{found} is older than {UV_MINIMUM}' if found else 'none on PATH'}, taking uv {UV_VERSION}")
+    return cache.from_pypi(machine, "uv", UV_VERSION, "bin/uv")
+
+
+def uv_environment(machine: Machine) -> dict[str, str]:
+    """Point uv at `.venv` and at a Python that is here; the user's other settings, such as an index, hold."""
+    kept = {key: value for key, value in machine.env.items() if key not in OURS_TO_DECIDE}
+    return {**kept, "UV_PROJECT_ENVIRONMENT": str(machine.venv), "UV_PYTHON_DOWNLOADS": "never"}
+
+
+def sync(machine: Machine) -> None:
+    """Bring `.venv` to what the lock file says; one that works keeps its Python.
+
+    Raises:
+        CannotGoOnError: uv was not to be had or did not succeed.
+    """
+    python = working_python(machine) or sys.executable
+    command = [uv(machine), *SYNC, "--python", python]
+    say(f"  $ {shlex.join(str(part) for part in command)}")
+    # What uv says belongs to the person who waits: stdout is kept for answers.
+    done = subprocess.run(
+        command, cwd=machine.root, env=uv_environment(machine), stdout=sys.stderr, check=False
+    )
+    if done.returncode != 0:
+        raise CannotGoOnError(REFUSAL.format(code=done.returncode))
