@@ -1,0 +1,39 @@
+"""What is left out of the measured coverage, and why, stands where it is left out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+PROVIDER = Path(__file__).parents[2] / "provider"
+PRAGMA = re.compile(r"#\s*pragma:\s*no\s*(?:cover|branch)(?P<reason>.*)")
+REASON = re.compile(r" - \w+ \w+")
+
+
+def without_reason(text: str) -> list[int]:
+    """Return the numbers of the lines that are left out without a reason of at least two words."""
+    found = ((number, PRAGMA.search(line)) for number, line in enumerate(text.splitlines(), start=1))
+    return [number for number, pragma in found if pragma and not REASON.match(pragma["reason"])]
+
+
+@pytest.mark.parametrize(
+    ("line", "refused"),
+    [
+        ("x = 1  # pragma: no cover", [1]),
+        ("x = 1  # pragma: no cover - reason", [1]),
+        ("x = 1  # pragma: no cover - only Windows comes here", []),
+        ("if x:  # pragma: no branch", [1]),
+        ("x = 1", []),
+    ],
+)
+def test_the_check_knows_a_reason_when_it_sees_one(line: str, refused: list[int]) -> None:
+    """A pragma needs ` - ` and words after it."""
+    assert without_reason(line) == refused
+
+
+def test_every_line_left_out_of_coverage_says_why() -> None:
+    """The rule holds for the whole provider and the emulator."""
+    files = {str(file): without_reason(file.read_text(encoding="utf-8")) for file in PROVIDER.rglob("*.py")}
+    assert {file: lines for file, lines in files.items() if lines} == {}
