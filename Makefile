@@ -1,0 +1,44 @@
+# The one entry point: each recipe prints the command it runs. The logic is in tools/.
+PYTHON ?= python3
+WORKERS ?= 2
+
+SETUP := $(PYTHON) tools/setup.py
+# With .venv and then the Pulumi command line first on PATH:
+RUN := $(SETUP) run
+CHECKED := $(wildcard provider tests examples tools)
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help setup pulumi-path demo test lint format clean
+
+help: ## print this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/make \1|\2/p' Makefile | while IFS='|' read -r target does; do \
+		printf '%-18s %s\n' "$$target" "$$does"; done
+
+setup: ## install the locked dependencies into .venv, find or get the Pulumi command line
+	$(SETUP) setup
+
+pulumi-path: ## print the folder of the Pulumi command line that the project uses
+	@$(SETUP) pulumi-path
+
+demo: setup ## show a rotation from beginning to end
+	$(RUN) python tools/demo.py
+
+test: setup ## run the tests, with every branch of provider/ covered
+	$(RUN) coverage erase
+	$(RUN) coverage run -m pytest --numprocesses $(WORKERS) --dist worksteal
+	$(RUN) coverage combine --quiet
+	$(RUN) coverage report
+
+lint: setup ## check style, format and types
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy $(CHECKED)
+
+format: setup ## set the code in shape, with the fixes that need no thought
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+
+clean: ## remove what checks and tests have left in this folder; .venv and the user's cache stay
+	rm -rf .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	find $(CHECKED) -name __pycache__ -type d -prune -exec rm -rf {} +
