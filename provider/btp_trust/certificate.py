@@ -1,0 +1,169 @@
+"""One trust certificate: read its PEM, tell what targets and people want to know of it.
+
+Pure: no network, no clock. Real certificates of the service have negative serial numbers and common names
+longer than RFC 5280 allows, and general X.509 loaders warn about both or refuse them. So the structure is declared
+here with the ASN.1 decoder of `cryptography`, which knows no such rules, and never warns.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+import textwrap
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Final
+from xml.sax.saxutils import escape, quoteattr
+
+from cryptography import x509
+from cryptography.hazmat import asn1
+
+_COMMON_NAME: Final = x509.ObjectIdentifier("2.5.4.3")
+_STRING_TYPES: Final = {0x0C: "utf-8", 0x13: "ascii", 0x16: "ascii", 0x14: "latin-1", 0x1E: "utf-16-be"}
+_FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}")
+_PEM: Final = re.compile(r"-----BEGIN CERTIFICATE-----(?P<body>[A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----", re.ASCII)
+
+
+@asn1.sequence
+class _Attribute:
+    type: x509.ObjectIdentifier
+    value: asn1.TLV
+
+
+@asn1.sequence
+class _Extension:
+    oid: x509.ObjectIdentifier
+    critical: Annotated[bool, asn1.Default(False)]  # noqa: FBT003 - DEFAULT FALSE of RFC 5280, 4.1
+    value: bytes
+
+
+@asn1.sequence
+class _Validity:
+    not_before: asn1.UTCTime | asn1.GeneralizedTime
+    not_after: asn1.UTCTime | asn1.GeneralizedTime
+
+
+@asn1.sequence
+class _TbsCertificate:
+    version: Annotated[int | None, asn1.Explicit(0)]
+    serial_number: int
+    signature: asn1.TLV
+    issuer: list[asn1.SetOf[_Attribute]]
+    validity: _Validity
+    subject: list[asn1.SetOf[_Attribute]]
+    public_key: asn1.TLV
+    issuer_uid: Annotated[asn1.BitString | None, asn1.Implicit(1)]
+    subject_uid: Annotated[asn1.BitString | None, asn1.Implicit(2)]
+    extensions: Annotated[list[_Extension] | None, asn1.Explicit(3)]
+
+
+@asn1.sequence
+class _Certificate:
+    tbs: _TbsCertificate
+    algorithm: asn1.TLV
+    signature: asn1.BitString
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A trust certificate as the service issued it, with nothing of it interpreted but what is listed here."""
+
+    fingerprint: str
+    """SHA-256 of the DER, 64 lower-case hexadecimal digits: the certificate's identity."""
+    body: str
+    """The DER in base64 without header and line breaks (SuccessFactors, SAP BTP Neo)."""
+    issuer_name: str
+    """The common name; targets want it as provider name and SAML entity ID."""
+    serial_number: str
+    """The content of the DER INTEGER, hexadecimal. It is read as signed: a first digit above 7 means negative."""
+    not_before: datetime
+    """UTC."""
+    not_after: datetime
+    """UTC."""
+
+    @property
+    def pem(self) -> str:
+        """The PEM text: 64 columns, line feeds, one at the end."""
+        lines = "\n".join(textwrap.wrap(self.body, 64))
+        return f"-----BEGIN CERTIFICATE-----\n{lines}\n-----END CERTIFICATE-----\n"
+
+    @property
+    def metadata(self) -> str:
+        """SAML 2.0 metadata of the subaccount as identity provider, for exactly this certificate."""
+        return _METADATA.format(entity_id=quoteattr(self.issuer_name), body=escape(self.body))
+
+
+_METADATA: Final = """\
+<?xml version="1.0" encoding="UTF-8"?>
+<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" xmlns:ds="http://www.w3.org/2000/09/xmldsig#" \
+entityID={entity_id}>
+  <md:IDPSSODescriptor WantAuthnRequestsSigned="true" \
+protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">
+    <md:KeyDescriptor use="signing">
+      <ds:KeyInfo>
+        <ds:X509Data>
+          <ds:X509Certificate>{body}</ds:X509Certificate>
+        </ds:X509Data>
+      </ds:KeyInfo>
+    </md:KeyDescriptor>
+  </md:IDPSSODescriptor>
+</md:EntityDescriptor>
+"""
+
+
+def parse_pem(text: str) -> Certificate:
+    r"""Read one certificate.
+
+    Args:
+        text: PEM, with line feeds or (as in exports and in SAP's own examples) a literal backslash and n.
+
+    Raises:
+        ValueError: The text holds no certificate that can be read. The message does not repeat the text.
+    """
+    found = _PEM.search(text.replace("\\n", "\n"))
+    if found is None:
+        raise ValueError("no PEM certificate (BEGIN CERTIFICATE … END CERTIFICATE) in it")
+    try:
+        der = base64.b64decode("".join(found["body"].split()), validate=True)
+        return _from_der(der)
+    except (binascii.Error, ValueError) as error:
+        raise ValueError(f"not an X.509 certificate: {error}") from None
+
+
+def _from_der(der: bytes) -> Certificate:
+    tbs = asn1.decode_der(_Certificate, der).tbs
+    return Certificate(
+        fingerprint=hashlib.sha256(der).hexdigest(),
+        body=base64.b64encode(der).decode("ascii"),
+        issuer_name=_common_name(tbs.subject),
+        serial_number=_hexadecimal(tbs.serial_number),
+        not_before=tbs.validity.not_before.as_datetime(),
+        not_after=tbs.validity.not_after.as_datetime(),
+    )
+
+
+def _common_name(name: list[asn1.SetOf[_Attribute]]) -> str:
+    for attribute in (attribute for relative in name for attribute in relative.as_list()):
+        if attribute.type == _COMMON_NAME:
+            encoding = _STRING_TYPES.get(attribute.value.tag_bytes[0], "latin-1")
+            return bytes(attribute.value.data).decode(encoding)
+    raise ValueError("its subject has no common name")
+
+
+def _hexadecimal(number: int) -> str:
+    length = (number + (number < 0)).bit_length() // 8 + 1
+    return number.to_bytes(length, "big", signed=True).hex()
+
+
+def normalize_fingerprint(text: str) -> str:
+    """Bring a SHA-256 fingerprint to 64 lower-case hexadecimal digits; colons, blanks and capitals are accepted.
+
+    Raises:
+        ValueError: It is none.
+    """
+    digits = re.sub(r"[:\s]", "", text).lower()
+    if not _FINGERPRINT.fullmatch(digits):
+        raise ValueError("not a SHA-256 fingerprint (64 hexadecimal digits)")
+    return digits

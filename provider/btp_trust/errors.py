@@ -1,0 +1,122 @@
+"""What can go wrong, one class per remedy.
+
+    TrustError
+    ├── Refused                 the user changes the program
+    ├── ConfigurationError      the user fixes the configuration or the service key
+    │   └── CredentialsMissing  … or gives one at all
+    ├── WrongSubaccount         the user points the resource and the connection to one subaccount
+    ├── CredentialsRejected     the user renews the service key          401 of either service
+    ├── NotAuthorized           the user asks for a role                 403
+    ├── ServiceUnavailable      wait, run again                          no connection, time-out, 429, 5xx
+    ├── UnexpectedResponse      report it, the evidence is attached      anything that is not the service's answer
+    ├── OfflineRefused          the user turns `btp-trust:offline` off
+    ├── SlotsChanged            a person looks again: the slots are not those of the plan
+    └── OutcomeUnknown          a person looks: a write was sent and its result could not be read
+
+Each message has three parts in a fixed order: what happened, why it matters (the evidence), what to do.
+The remedy is the last line, because Pulumi prints it last.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class TrustError(Exception):
+    """Base of all errors of this package.
+
+    Args:
+        what: What happened, one sentence.
+        why: Why it matters, with the evidence: fingerprints, status, places searched. Never a secret.
+        remedy: What to do, down to the line to paste.
+    """
+
+    blocks_only_what_is_due: ClassVar[bool] = False
+    """Whether a command with nothing to do may go on with a warning (the service could not be read)."""
+
+    def __init__(self, what: str, why: str, remedy: str) -> None:
+        super().__init__(what, why, remedy)
+        self.what = what
+        self.why = why
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        """The three parts, a line each, the remedy last."""
+        return f"{self.what}\n{self.why}\n{self.remedy}"
+
+
+class Refused(TrustError):
+    """The program asks for something that would be unsafe or cannot be done.
+
+    Args:
+        prop: The property of the resource that is to blame: a `CheckFailure` names it.
+    """
+
+    def __init__(self, what: str, why: str, remedy: str, *, prop: str = "generation") -> None:
+        super().__init__(what, why, remedy)
+        self.prop = prop
+
+
+class ConfigurationError(TrustError):
+    """A setting or a service key is malformed."""
+
+
+class CredentialsMissing(ConfigurationError):
+    """No service key was found in any of the places."""
+
+    blocks_only_what_is_due = True
+
+
+class WrongSubaccount(Refused):
+    """The connection's token is for another subaccount than the resource belongs to."""
+
+    def __init__(self, what: str, why: str, remedy: str) -> None:
+        super().__init__(what, why, remedy, prop="subaccount_id")
+
+
+class CredentialsRejected(TrustError):
+    """The token service or the Destination service answered 401, or the binding's certificate has expired."""
+
+    blocks_only_what_is_due = True
+
+
+class NotAuthorized(TrustError):
+    """The Destination service answered 403."""
+
+    blocks_only_what_is_due = True
+
+
+class ServiceUnavailable(TrustError):
+    """No connection, a time-out, 429 or 5xx.
+
+    Args:
+        never_sent: The request provably never reached the service, or was refused with 429: it may be repeated.
+        retry_after: Seconds to wait before that, as the service asked.
+    """
+
+    blocks_only_what_is_due = True
+
+    def __init__(
+        self, what: str, why: str, remedy: str, *, never_sent: bool = False, retry_after: float | None = None
+    ) -> None:
+        super().__init__(what, why, remedy)
+        self.never_sent = never_sent
+        self.retry_after = retry_after
+
+
+class UnexpectedResponse(TrustError):
+    """The answer is not one that SAP's OpenAPI file describes: a proxy's page, an empty certificate."""
+
+    blocks_only_what_is_due = True
+
+
+class OfflineRefused(TrustError):
+    """Something is due, and `btp-trust:offline` is set."""
+
+
+class SlotsChanged(TrustError):
+    """The slots hold other certificates than the plan was made for."""
+
+
+class OutcomeUnknown(TrustError):
+    """A write was sent, its answer was lost, and the slots did not tell what became of it."""

@@ -1,0 +1,81 @@
+"""The values that the plan is made of. Pure: no network, no clock, no Pulumi."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from btp_trust.certificate import Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Both slots of one subaccount, as one reading found them."""
+
+    subaccount_id: str
+    active: Certificate | None
+    """What signs."""
+    passive: Certificate | None
+    now: datetime
+    """When it was read, by the service's clock (its `Date` header), UTC."""
+
+    def find(self, fingerprint: str) -> Certificate | None:
+        """Return the certificate with this fingerprint from whichever slot holds it."""
+        return next((found for found in (self.active, self.passive) if signs(found, fingerprint)), None)
+
+    def role(self, fingerprint: str) -> str:
+        """Tell where this certificate is: `active`, `passive` or `gone`."""
+        if signs(self.active, fingerprint):
+            return "active"
+        return "passive" if signs(self.passive, fingerprint) else "gone"
+
+    @property
+    def slots(self) -> Slots:
+        """The fingerprints in both slots."""
+        return Slots(
+            None if self.active is None else self.active.fingerprint,
+            None if self.passive is None else self.passive.fingerprint,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """The fingerprints in both slots, None for an empty one: what compare and swap compares."""
+
+    active: str | None
+    passive: str | None
+
+    def __str__(self) -> str:
+        """Name both, whole: an error is read by somebody who must find them elsewhere."""
+        return f"active {self.active or 'empty'}, passive {self.passive or 'empty'}"
+
+    @property
+    def swapped(self) -> Slots:
+        """The same certificates in each other's slot."""
+        return Slots(self.passive, self.active)
+
+
+def signs(certificate: Certificate | None, fingerprint: str) -> bool:
+    """Whether this slot holds exactly that certificate."""
+    return certificate is not None and certificate.fingerprint == fingerprint
+
+
+def brief(fingerprint: str) -> str:
+    """Shorten a fingerprint for a sentence; eight digits tell two certificates of one subaccount apart."""
+    return fingerprint[:8]
+
+
+def day(moment: datetime) -> str:
+    """Date of a moment for a sentence."""
+    return f"{moment:%Y-%m-%d}"
+
+
+def describe(certificate: Certificate, name: str | None = None) -> str:
+    """Name a certificate in a sentence: short fingerprint, its generation if known, its last day."""
+    known_as = f"{name}, " if name else ""
+    return f"{brief(certificate.fingerprint)} ({known_as}expires {day(certificate.not_after)})"
+
+
+def rfc3339(moment: datetime) -> str:
+    """RFC 3339 in UTC, to the second."""
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,319 @@
+"""RotationTrigger: who shall sign, and whether a swap is due, allowed, or only to be reported."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from btp_trust.certificate import Certificate
+from btp_trust.model import Snapshot, brief, day, describe, rfc3339, signs
+from btp_trust.plan.decision import Action, Decision, Reason, refuse
+
+
+class OnDrift(StrEnum):
+    """What to do when somebody else swapped the slots."""
+
+    REPORT = "report"
+    RESTORE = "restore"
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What the program declares, and what the state before this command held."""
+
+    generation: str
+    """The generation that shall sign."""
+    declared: str | None = None
+    """The generation that the state declares; None when the trigger is created."""
+    recorded: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Names bound before this command: {name: fingerprint}."""
+    taught: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Names that the program teaches with `known_generations`."""
+    learned: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Names that the candidate's outputs bind."""
+    candidate_pending: str | None = None
+    """The candidate's generation, while its fingerprint is unknown in a preview."""
+    minting: str | None = None
+    """The generation that a PassiveTrustCertificate of this subaccount may mint in this command."""
+    on_drift: OnDrift = OnDrift.REPORT
+
+    @property
+    def prepared(self) -> dict[str, str]:
+        """Names that were bound before this command, or are taught: what may be made to sign."""
+        return {**self.taught, **self.recorded}
+
+    @property
+    def generations(self) -> dict[str, str]:
+        """All names known in this command."""
+        return {**self.learned, **self.prepared}
+
+    @property
+    def wanted(self) -> str | None:
+        """Fingerprint of the declared generation, None while unknown."""
+        return self.generations.get(self.generation)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the program declares another generation than the state."""
+        return self.generation != self.declared
+
+    def name_of(self, certificate: Certificate) -> str | None:
+        """Return a generation's name of this certificate."""
+        names = (name for name, known in self.generations.items() if known == certificate.fingerprint)
+        return next(names, None)
+
+
+Policy = Callable[[Declaration, Snapshot], Decision | None]
+
+
+def decide(declaration: Declaration, snapshot: Snapshot) -> Decision:
+    """Decide what a RotationTrigger does in this command: the first policy that answers."""
+    policies = CREATE_POLICIES if declaration.declared is None else UPDATE_POLICIES
+    answers = (policy(declaration, snapshot) for policy in policies)
+    return next(answer for answer in answers if answer is not None)
+
+
+def no_active_certificate(_: Declaration, snapshot: Snapshot) -> Decision | None:
+    """Nothing can be declared about a slot that was never filled."""
+    if snapshot.active is not None:
+        return None
+    return refuse(
+        Reason.NO_ACTIVE,
+        f"Subaccount {snapshot.subaccount_id} has no active trust certificate yet.",
+        "A RotationTrigger swaps the active certificate with the passive one; there is none to swap.",
+        "Deploy ActiveTrustCertificate(…, generate=True) alone first, then add the RotationTrigger.",
+    )
+
+
+def rebound(declaration: Declaration, _: Snapshot) -> Decision | None:
+    """A name is bound to one fingerprint for ever."""
+    for prop, names, bound in (
+        ("known_generations", declaration.taught, declaration.recorded),
+        ("candidate", declaration.learned, declaration.prepared),
+    ):
+        for name, fingerprint in names.items():
+            if bound.get(name, fingerprint) != fingerprint:
+                return refuse(
+                    Reason.REBOUND,
+                    f"`{prop}` says that generation {name!r} is certificate {fingerprint}.",
+                    f"It is recorded as {bound[name]}, and a name is bound to one certificate for ever.",
+                    f'Give that certificate a name that was not used before, such as "{name}-2".',
+                    prop=prop,
+                )
+    return None
+
+
+def candidate_not_minted_yet(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
+    """What is to sign must be in the state before the command that makes it sign."""
+    if not _is_pending_name(declaration):
+        return None
+    return _two_deployments(declaration, snapshot)
+
+
+def baseline(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
+    """On creation: record what signs under the declared name, or the named certificate if it signs."""
+    if snapshot.active is None or _is_pending_name(declaration):
+        return None
+    if declaration.wanted is None:
+        return Decision(Action.RECORD, Reason.BASELINE)
+    if signs(snapshot.active, declaration.wanted):
+        return Decision(Action.RECORD, Reason.ALREADY_SIGNS)
+    return None
+
+
+def create_never_swaps(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
+    """On creation: the named certificate does not sign, and making it sign takes a second deployment."""
+    signing = "none" if snapshot.active is None else snapshot.active.fingerprint
+    return refuse(
+        Reason.CREATE_NEVER_SWAPS,
+        f"A new RotationTrigger cannot make generation {declaration.generation!r} sign.",
+        f"Creating a trigger never swaps; it records what signs, and that is {signing}, not {declaration.wanted}.",
+        "Create it with a name for the certificate that signs now, deploy, then change `generation` to "
+        f"{declaration.generation!r} in a second deployment.",
+    )
+
+
+def unknown_generation(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
+    """A name that nothing binds to a certificate."""
+    if declaration.wanted is not None or _is_pending_name(declaration):
+        return None
+    known = "\n".join(f"  {name}: {fingerprint}" for name, fingerprint in sorted(declaration.generations.items()))
+    return refuse(
+        Reason.UNKNOWN_GENERATION,
+        f"Generation {declaration.generation!r} is not known.",
+        f"The RotationTrigger of subaccount {snapshot.subaccount_id} knows:\n{known}",
+        "Declare one of these; or prepare the new one first (PassiveTrustCertificate with "
+        f'generation="{declaration.generation}", passed as candidate=, deployed); or teach the name: '
+        f'known_generations={{"{declaration.generation}": "<fingerprint>"}}.',
+    )
+
+
+def already_signs(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
+    """The declared certificate signs: nothing to do."""
+    if declaration.wanted is None or not signs(snapshot.active, declaration.wanted):
+        return None
+    return Decision(Action.RECORD, Reason.ALREADY_SIGNS)
+
+
+def certificate_gone(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
+    """The declared certificate is in no slot: no swap can bring it back."""
+    wanted = declaration.wanted
+    if wanted is None or snapshot.active is None or snapshot.find(wanted) is not None:
+        return None
+    what = f"The certificate of generation {declaration.generation!r} ({wanted}) is in no slot any more."
+    why = f"The slots of subaccount {snapshot.subaccount_id}: {snapshot.slots}."
+    remedy = _accept(declaration, snapshot.active)
+    if declaration.is_new:
+        return refuse(Reason.CERTIFICATE_GONE, what, why, remedy)
+    return Decision(Action.WARN, Reason.CERTIFICATE_GONE, f"{what} {why} {remedy}")
+
+
+def drift(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
+    """Somebody else made the other certificate sign, and the program says to report that."""
+    wanted = _swappable(declaration, snapshot)
+    if wanted is None or snapshot.active is None or declaration.is_new:
+        return None
+    if declaration.on_drift is OnDrift.RESTORE:
+        return None
+    name = declaration.name_of(snapshot.active)
+    accept = f'generation="{name}"' if name else _accept(declaration, snapshot.active)
+    return Decision(
+        Action.REPORT,
+        Reason.DRIFT,
+        f"{describe(wanted, declaration.generation)} should sign, but {describe(snapshot.active, name)} does, "
+        "by somebody else's swap; nothing is done about it. "
+        f'To accept it: {accept}. To undo it: on_drift="restore".',
+    )
+
+
+def not_prepared(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
+    """The certificate was not in the state under this name before this command."""
+    if _swappable(declaration, snapshot) is None or declaration.generation in declaration.prepared:
+        return None
+    return _two_deployments(declaration, snapshot)
+
+
+def mint_pending(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
+    """A mint in the same command changes a slot: the swap would meet others than were previewed."""
+    if declaration.minting is None or _swappable(declaration, snapshot) is None:
+        return None
+    return _two_deployments(declaration, snapshot)
+
+
+def validity(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
+    """A certificate outside its validity must not sign."""
+    wanted = _swappable(declaration, snapshot)
+    if wanted is None or wanted.not_before <= snapshot.now < wanted.not_after:
+        return None
+    expired = wanted.not_after <= snapshot.now
+    moment = wanted.not_after if expired else wanted.not_before
+    return refuse(
+        Reason.EXPIRED if expired else Reason.NOT_YET_VALID,
+        f"The certificate of generation {declaration.generation!r} ({wanted.fingerprint}) "
+        f"{'expired' if expired else 'is not valid before'} {rfc3339(moment)}.",
+        f"Targets refuse assertions signed with it; the service's clock says {rfc3339(snapshot.now)}.",
+        "Prepare a new certificate: give PassiveTrustCertificate a new `generation`, deploy, then declare that "
+        "one here."
+        if expired
+        else f"Wait until {rfc3339(moment)}, then run `pulumi up` again.",
+    )
+
+
+def swap(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
+    """Make the declared certificate sign: only where no other policy objects."""
+    wanted, active = _swappable(declaration, snapshot), snapshot.active
+    objections = (no_active_certificate, rebound, drift, not_prepared, mint_pending, validity)
+    if wanted is None or active is None or any(policy(declaration, snapshot) for policy in objections):
+        return None
+    reason, verb = _kind(declaration, wanted, active)
+    return Decision(
+        Action.SWAP,
+        reason,
+        f"{verb}: passive {describe(wanted, declaration.generation)} becomes active, active "
+        f"{describe(active, declaration.name_of(active))} becomes passive; "
+        f"no target was asked whether it trusts {brief(wanted.fingerprint)}",
+        swaps=snapshot.slots,
+    )
+
+
+CREATE_POLICIES: Final[tuple[Policy, ...]] = (
+    no_active_certificate,
+    rebound,
+    candidate_not_minted_yet,
+    baseline,
+    create_never_swaps,
+)
+UPDATE_POLICIES: Final[tuple[Policy, ...]] = (
+    no_active_certificate,
+    rebound,
+    candidate_not_minted_yet,
+    unknown_generation,
+    already_signs,
+    certificate_gone,
+    drift,
+    not_prepared,
+    mint_pending,
+    validity,
+    swap,
+)
+
+
+def _is_pending_name(declaration: Declaration) -> bool:
+    return declaration.generation == declaration.candidate_pending and declaration.wanted is None
+
+
+def _swappable(declaration: Declaration, snapshot: Snapshot) -> Certificate | None:
+    """Return the declared certificate if it lies in the passive slot and does not sign."""
+    wanted = declaration.wanted
+    if wanted is None or not signs(snapshot.passive, wanted) or signs(snapshot.active, wanted):
+        return None
+    return snapshot.passive
+
+
+def _kind(declaration: Declaration, wanted: Certificate, active: Certificate) -> tuple[Reason, str]:
+    if not declaration.is_new:
+        return Reason.PUT_BACK, "put back"
+    if wanted.not_before < active.not_before:
+        return Reason.ROLL_BACK, "roll back"
+    return Reason.ROTATE, "rotate"
+
+
+def _accept(declaration: Declaration, active: Certificate) -> str:
+    """Write the line that accepts what signs now."""
+    name = declaration.name_of(active) or _suggest_name(active, declaration.generations)
+    taught = json.dumps({name: active.fingerprint})
+    return f'Declare what signs now: generation="{name}", known_generations={taught}'
+
+
+def _suggest_name(certificate: Certificate, taken: Mapping[str, str]) -> str:
+    """Propose a free name after the month in which the certificate was made."""
+    month = day(certificate.not_before)[:7]
+    names = (month, *(f"{month}-{number}" for number in range(2, len(taken) + 3)))
+    return next(name for name in names if name not in taken)
+
+
+def _two_deployments(declaration: Declaration, snapshot: Snapshot) -> Decision:
+    pending = declaration.minting or declaration.candidate_pending
+    if pending is None:
+        what = f"Generation {declaration.generation!r} was not prepared by an earlier deployment."
+        why = (
+            f"Its certificate ({declaration.wanted}) is not in the state under this name yet, so nobody could "
+            "review it and no target could be given it."
+        )
+        remedy = (
+            f'Deploy once with generation="{declaration.declared}", then change it; or teach the name: '
+            f'known_generations={{"{declaration.generation}": "{declaration.wanted}"}}.'
+        )
+        return refuse(Reason.NOT_PREPARED, what, why, remedy)
+    return refuse(
+        Reason.CANDIDATE_PENDING,
+        f"Generation {declaration.generation!r} cannot be made to sign in the command that also prepares {pending!r}.",
+        "To prepare and to rotate are two deployments: the certificate that will sign must be seen in a preview "
+        f"and given to the targets first. The slots of subaccount {snapshot.subaccount_id}: {snapshot.slots}.",
+        f'Keep generation="{declaration.declared or "<a name for what signs now>"}" on the RotationTrigger, '
+        f'deploy, then change it to "{declaration.generation}" in a second deployment.',
+    )

@@ -1,0 +1,120 @@
+"""Client-credentials tokens of the XSUAA token service, one for all threads of a process."""
+
+from __future__ import annotations
+
+import base64
+import threading
+import time
+from collections.abc import Callable, Generator
+from typing import Final
+
+import httpx
+import msgspec
+
+from btp_trust.errors import CredentialsRejected, UnexpectedResponse
+from btp_trust.service.http import send
+from btp_trust.service.key import ServiceKey
+
+_EARLY: Final = 60.0
+"""Seconds before its end at which a token is no longer used."""
+
+
+class _TokenResponse(msgspec.Struct):
+    access_token: str
+    expires_in: float
+
+
+class _Attributes(msgspec.Struct):
+    subaccountid: str = ""
+
+
+class _Claims(msgspec.Struct):
+    ext_attr: _Attributes = msgspec.field(default_factory=_Attributes)
+
+
+class ClientCredentials(httpx.Auth):
+    """Puts a token on each request; a 401 makes it fetch one fresh token, once.
+
+    Args:
+        key: The service key.
+        http: The client for the token service.
+        monotonic: Seconds of a clock that never jumps.
+    """
+
+    def __init__(self, key: ServiceKey, http: httpx.Client, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._key = key
+        self._http = http
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._token = ""
+        self._ends = float("-inf")
+
+    def __repr__(self) -> str:
+        """Show neither key nor token."""
+        return f"ClientCredentials({self._key.token_url})"
+
+    @property
+    def subaccount_id(self) -> str:
+        """The subaccount that the token is for: claim `ext_attr.subaccountid`. Fetches a token if there is none.
+
+        Raises:
+            UnexpectedResponse: The token does not say.
+        """
+        subaccount = _subaccount(self._current())
+        if not subaccount:
+            raise UnexpectedResponse(
+                f"The token from {self._key.token_url} does not say which subaccount it is for.",
+                "Without its claim ext_attr.subaccountid a change could reach another subaccount.",
+                "Use the service key of a destination service instance (its tokens come from XSUAA).",
+            )
+        return subaccount
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Send with a token; after 401 once more with a fresh one: a refused request has done nothing."""
+        token = self._current()
+        request.headers["Authorization"] = f"Bearer {token}"
+        response = yield request
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            request.headers["Authorization"] = f"Bearer {self._current(instead_of=token)}"
+            yield request
+
+    def _current(self, instead_of: str | None = None) -> str:
+        """Return a token that is not about to end; threads that ask at once share one request."""
+        with self._lock:
+            if self._token == instead_of or self._monotonic() >= self._ends:
+                self._token, lifetime = self._fetch()
+                self._ends = self._monotonic() + lifetime - _EARLY
+            return self._token
+
+    def _fetch(self) -> tuple[str, float]:
+        form = {"grant_type": "client_credentials", "client_id": self._key.clientid}
+        if not self._key.is_x509:
+            form["client_secret"] = self._key.clientsecret
+        response = send(self._http, self._http.build_request("POST", self._key.token_url, data=form))
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            raise CredentialsRejected(
+                f"The token service {self._key.token_url} rejects the service key.",
+                "It answered 401: the key was deleted or has expired, or its instance is gone.",
+                "Create a new service key and give it to the connection.",
+            )
+        try:
+            parsed = msgspec.json.decode(response.content, type=_TokenResponse)
+        except msgspec.DecodeError:
+            parsed = _TokenResponse("", 0)
+        if response.status_code != httpx.codes.OK or not parsed.access_token:
+            raise UnexpectedResponse(
+                f"The token service {self._key.token_url} gave no token.",
+                f"It answered {response.status_code} ({response.headers.get('content-type', 'no content type')}).",
+                "Check the service key's url; if it is right, its subaccount or instance may have been deleted.",
+            )
+        return parsed.access_token, parsed.expires_in
+
+
+def _subaccount(token: str) -> str:
+    """Read the claim without verifying the token: the service will; here it only guards against a mix-up."""
+    try:
+        payload = token.split(".")[1]
+        claims = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
+        return msgspec.json.decode(claims, type=_Claims).ext_attr.subaccountid
+    except (IndexError, ValueError):
+        return ""

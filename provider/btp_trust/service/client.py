@@ -1,0 +1,171 @@
+"""The seven operations of the trust API: paths, status codes and JSON keys of the service stand here only.
+
+Source: SAP's OpenAPI file of the Destination service, tags "Trust Certificate on Subaccount Level" and
+"SAML IdP Metadata XML". No operation takes a body.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final, TypeVar
+
+import httpx
+import msgspec
+
+from btp_trust.certificate import Certificate, parse_pem
+from btp_trust.errors import CredentialsRejected, NotAuthorized, UnexpectedResponse
+from btp_trust.service.http import send
+
+BASE_PATH: Final = "/destination-configuration/v1"
+_METADATA: Final = "/saml2Metadata"
+_ACTIVE: Final = "/saml2Metadata/certificate"
+_PASSIVE: Final = "/saml2Metadata/certificate/passive"
+_ROTATE: Final = "/saml2Metadata/rotateCertificate"
+
+
+_Shape = TypeVar("_Shape", bound=msgspec.Struct)
+
+
+class _Certificate(msgspec.Struct):
+    certificate: str
+
+
+class _Rotated(msgspec.Struct, rename="camel"):
+    active_certificate: str
+    passive_certificate: str
+
+
+class _Metadata(msgspec.Struct, rename="camel"):
+    idp_metadata: str
+
+
+class _Error(msgspec.Struct, rename="pascal"):
+    error_message: str
+
+
+class TrustClient:
+    """Calls the trust API of the subaccount that the token is for. Each method sends one request, once.
+
+    All raise ServiceUnavailable, CredentialsRejected, NotAuthorized and UnexpectedResponse.
+
+    Args:
+        http: Client whose base URL is the service's, and whose auth puts a token on each request.
+    """
+
+    def __init__(self, http: httpx.Client) -> None:
+        self._http = http
+        self.server_time: datetime | None = None
+        """The service's clock at its last answer, UTC."""
+
+    def active(self) -> Certificate | None:
+        """GET the active certificate; None if there is none."""
+        return self._read(_ACTIVE)
+
+    def passive(self) -> Certificate | None:
+        """GET the passive certificate; None if there is none."""
+        return self._read(_PASSIVE)
+
+    def has_metadata(self) -> bool:
+        """GET the IdP metadata: whether the subaccount has a key pair at all."""
+        response = self._send("GET", _METADATA)
+        if response.status_code == httpx.codes.NOT_FOUND and not _is_html(response):
+            return False
+        return bool(_body(response, _Metadata).idp_metadata)
+
+    def generate_active(self) -> Certificate:
+        """POST: generate the active certificate, or renew it, and sign with it at once."""
+        return self._write(_ACTIVE)
+
+    def generate_passive(self) -> Certificate:
+        """POST: generate the passive certificate, or overwrite it with a new one."""
+        return self._write(_PASSIVE)
+
+    def rotate(self) -> tuple[Certificate, Certificate]:
+        """POST: swap both certificates; returns the active and the passive one afterwards."""
+        response = self._send("POST", _ROTATE)
+        body = _body(response, _Rotated)
+        return _certificate(body.active_certificate, response), _certificate(body.passive_certificate, response)
+
+    def delete_passive(self) -> None:
+        """DELETE the passive certificate; one that is gone already is a success."""
+        response = self._send("DELETE", _PASSIVE)
+        if response.status_code not in (httpx.codes.OK, httpx.codes.NOT_FOUND) or _is_html(response):
+            raise _unexpected(response)
+
+    def _read(self, path: str) -> Certificate | None:
+        response = self._send("GET", path)
+        if response.status_code == httpx.codes.NOT_FOUND:
+            _documented_not_found(response)
+            return None
+        return _certificate(_body(response, _Certificate).certificate, response)
+
+    def _write(self, path: str) -> Certificate:
+        response = self._send("POST", path)
+        return _certificate(_body(response, _Certificate).certificate, response)
+
+    def _send(self, method: str, path: str) -> httpx.Response:
+        request = self._http.build_request(method, f"{BASE_PATH}{path}", headers={"Accept": "application/json"})
+        response = send(self._http, request)
+        self.server_time = _date(response) or self.server_time
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            raise CredentialsRejected(
+                f"{_where(response)} was refused: 401.",
+                "The service accepts no token of this service key, a fresh one included.",
+                "Create a new service key and give it to the connection.",
+            )
+        if response.status_code == httpx.codes.FORBIDDEN:
+            raise NotAuthorized(
+                f"{_where(response)} was refused: 403.",
+                "The token is valid but not for the trust certificates of this subaccount.",
+                "Use a service key of a destination service instance in that subaccount.",
+            )
+        return response
+
+
+def _documented_not_found(response: httpx.Response) -> None:
+    """Believe a 404 only as the documented one: JSON with `ErrorMessage`, from the service itself."""
+    try:
+        msgspec.json.decode(response.content, type=_Error)
+    except msgspec.DecodeError:
+        raise _unexpected(response) from None
+
+
+def _body(response: httpx.Response, shape: type[_Shape]) -> _Shape:
+    if response.status_code != httpx.codes.OK:
+        raise _unexpected(response)
+    try:
+        return msgspec.json.decode(response.content, type=shape)
+    except msgspec.DecodeError:
+        raise _unexpected(response) from None
+
+
+def _certificate(pem: str, response: httpx.Response) -> Certificate:
+    try:
+        return parse_pem(pem)
+    except ValueError as error:
+        raise _unexpected(response, f" {error}.".capitalize()) from None
+
+
+def _unexpected(response: httpx.Response, detail: str = "") -> UnexpectedResponse:
+    kind = response.headers.get("content-type", "no content type")
+    return UnexpectedResponse(
+        f"{_where(response)} gave an answer that is not the Destination service's.",
+        f"Status {response.status_code}, {kind}, {len(response.content)} bytes.{detail}",
+        "Check the service key's uri and proxies on the way; if both are right, report this as a bug.",
+    )
+
+
+def _is_html(response: httpx.Response) -> bool:
+    return "html" in response.headers.get("content-type", "")
+
+
+def _where(response: httpx.Response) -> str:
+    return f"{response.request.method} {response.request.url.copy_with(query=None)}"
+
+
+def _date(response: httpx.Response) -> datetime | None:
+    try:
+        return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
+    except (KeyError, ValueError):
+        return None

@@ -1,0 +1,141 @@
+"""Which credentials a connection's name stands for, and where they were looked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from btp_trust.errors import ConfigurationError, CredentialsMissing
+from btp_trust.service.bindings import SECRETS_ROOT, Binding, find_bindings
+from btp_trust.service.key import ServiceKey, parse_service_key
+
+DEFAULT: Final = "default"
+_VARIABLE: Final = "BTP_TRUST_SERVICE_KEY"
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """The credentials of one connection."""
+
+    name: str
+    key: ServiceKey
+    where: str
+    found_in_environment: bool
+    """Whether a binding gave them: then nothing in the program says which subaccount is meant."""
+
+
+class Connections:
+    """Looks service keys up, in the order that the documentation promises; the first that exists wins.
+
+    Args:
+        config: Reads a key of Pulumi's configuration, with its namespace; None if it is not set.
+        environ: The environment.
+        secrets_root: Where SAP's folder convention mounts bindings.
+    """
+
+    def __init__(
+        self,
+        config: Callable[[str], str | None],
+        environ: Mapping[str, str],
+        secrets_root: Path = SECRETS_ROOT,
+    ) -> None:
+        self._config = config
+        self._environ = environ
+        self._secrets_root = secrets_root
+        self._variables: dict[str, str] = {}
+
+    def find(self, name: str) -> Connection:
+        """Find the service key of this connection.
+
+        Raises:
+            CredentialsMissing: In none of the places.
+            ConfigurationError: The one found is malformed, or two connections share an environment variable.
+        """
+        found = next(self._places(name), None)
+        if found is None:
+            raise CredentialsMissing(
+                f"No service key was found for connection {name!r}.",
+                f"Searched, in this order: {'; '.join(self._searched(name))}.",
+                f"Set one: pulumi config set --secret {_config_command(name)}",
+            )
+        text, where, bound = found
+        return Connection(name, parse_service_key(text, where), where, bound)
+
+    def _places(self, name: str) -> Iterator[tuple[str | bytes, str, bool]]:
+        if name == DEFAULT and (text := self._config("btp-trust:serviceKey")):
+            yield text, "config btp-trust:serviceKey", False
+        if raw := self._configured_map().get(name):
+            yield bytes(raw), f"config btp-trust:connections, {name!r}", False
+        if text := self._environ.get(self._variable(name)):
+            yield _file_or_text(text, self._variable(name)), self._variable(name), False
+        if binding := self._binding(name):
+            yield binding.credentials, binding.where, True
+
+    def _configured_map(self) -> dict[str, msgspec.Raw]:
+        text = self._config("btp-trust:connections")
+        try:
+            return msgspec.json.decode(text, type=dict[str, msgspec.Raw]) if text else {}
+        except msgspec.DecodeError:
+            raise ConfigurationError(
+                "The config btp-trust:connections cannot be read.",
+                "It is not a JSON object that maps connection names to service keys.",
+                "Set it anew: pulumi config set --secret btp-trust:connections '{\"<name>\": <service key>, …}'",
+            ) from None
+
+    def _variable(self, name: str) -> str:
+        """Return the environment variable of a connection; two names must not share one."""
+        suffix = re.sub(r"[^A-Z0-9]", "_", name.upper())
+        variable = _VARIABLE if name == DEFAULT else f"{_VARIABLE}_{suffix}"
+        owner = self._variables.setdefault(variable, name)
+        if owner != name:
+            raise ConfigurationError(
+                f"The connections {owner!r} and {name!r} share the environment variable {variable}.",
+                "One of them would be used with the other's subaccount.",
+                "Rename one of the connections.",
+            )
+        return variable
+
+    def _binding(self, name: str) -> Binding | None:
+        bindings = find_bindings(self._environ, self._secrets_root)
+        named = [binding for binding in bindings if name in binding.names]
+        candidates = named or (bindings if name == DEFAULT else [])
+        if len(candidates) > 1:
+            raise ConfigurationError(
+                f"Connection {name!r} fits several bindings.",
+                "Found: " + "; ".join(binding.where for binding in candidates) + ".",
+                'Name the instance: connection="<instance name>" selects it.',
+            )
+        return candidates[0] if candidates else None
+
+    def _searched(self, name: str) -> list[str]:
+        config = ["config btp-trust:serviceKey"] if name == DEFAULT else []
+        return [
+            *config,
+            f"config btp-trust:connections with {name!r}",
+            f"environment variable {self._variable(name)}",
+            f"bindings of a destination service instance in VCAP_SERVICES, $SERVICE_BINDING_ROOT, {self._secrets_root}",
+        ]
+
+
+def _file_or_text(value: str, variable: str) -> str:
+    if not value.startswith("@"):
+        return value
+    try:
+        return Path(value[1:]).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"The file that {variable} names cannot be read.",
+            f"{type(error).__name__} for {value[1:]}.",
+            f"Correct the path after the @ in {variable}, or put the JSON itself there.",
+        ) from None
+
+
+def _config_command(name: str) -> str:
+    if name == DEFAULT:
+        return "btp-trust:serviceKey '<JSON of the service key>'"
+    return f"btp-trust:connections '{{\"{name}\": <JSON of the service key>}}'"

@@ -1,0 +1,230 @@
+"""What one process shares: connections, tokens, HTTP clients, readings of the slots, and a lock per subaccount.
+
+Provider instances are empty, because Pulumi pickles them into the state; all of them use the one `Session`.
+The engine runs a process for a preview and another for the changes, and calls it from four threads.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, TextIO
+
+import httpx
+
+from btp_trust.certificate import Certificate
+from btp_trust.errors import TrustError, WrongSubaccount
+from btp_trust.model import Snapshot
+from btp_trust.service.auth import ClientCredentials
+from btp_trust.service.bindings import SECRETS_ROOT
+from btp_trust.service.client import TrustClient
+from btp_trust.service.connections import Connection, Connections
+from btp_trust.service.http import TIMEOUT
+
+SETTLE_SECONDS: Final = 30.0
+"""How long the slots are read again after a write whose answer was lost."""
+
+
+def system_clock() -> datetime:
+    """Read the machine's clock: the one place of the package that does."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything outside: tests choose it, a process takes the default."""
+
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    transport: httpx.BaseTransport | None = None
+    clock: Callable[[], datetime] = system_clock
+    sleep: Callable[[float], None] = time.sleep
+    stderr: TextIO = field(default_factory=lambda: sys.stderr)
+    secrets_root: Path = SECRETS_ROOT
+
+
+class Subaccount:
+    """One subaccount in this command: its client, the last reading of its slots, what the command plans for it.
+
+    Hold `lock` for as long as a reading must stay true: from the read before a write to the answer of the write.
+    """
+
+    def __init__(self, subaccount_id: str, client: TrustClient, clock: Callable[[], datetime]) -> None:
+        self.subaccount_id = subaccount_id
+        self.client = client
+        self.lock = threading.RLock()
+        self.minting: str | None = None
+        """The generation that a PassiveTrustCertificate of this command may mint."""
+        self.next_signer: Certificate | None = None
+        """What a RotationTrigger of this command is going to make sign."""
+        self._clock = clock
+        self._reading: Snapshot | TrustError | None = None
+
+    def snapshot(self) -> Snapshot:
+        """Return the slots as this command has read them; read them if it has not."""
+        with self.lock:
+            if self._reading is None:
+                return self.read()
+            if isinstance(self._reading, TrustError):
+                raise self._reading
+            return self._reading
+
+    def read(self) -> Snapshot:
+        """Read both slots now."""
+        with self.lock:
+            try:
+                active, passive = self.client.active(), self.client.passive()
+            except TrustError as error:
+                self._reading = error
+                raise
+            return self.found(active, passive)
+
+    def found(self, active: Certificate | None, passive: Certificate | None) -> Snapshot:
+        """Take down what the service answered to a read or a write."""
+        now = self.client.server_time or self._clock()
+        reading = Snapshot(self.subaccount_id, active, passive, now)
+        self._reading = reading
+        return reading
+
+
+class Session:
+    """The connections and subaccounts of one process.
+
+    Args:
+        config: Reads a key of Pulumi's configuration, with its namespace; None if it is not set.
+        world: What is outside.
+    """
+
+    def __init__(self, config: Callable[[str], str | None], world: World | None = None) -> None:
+        self.world = world or World()
+        self.offline = config("btp-trust:offline") == "true"
+        self.strict = config("btp-trust:strict") == "true"
+        self._connections = Connections(config, self.world.environ, self.world.secrets_root)
+        self._lock = threading.Lock()
+        self._authenticated: dict[str, tuple[Connection, ClientCredentials, TrustClient] | TrustError] = {}
+        self._subaccounts: dict[str, Subaccount] = {}
+        self._passives_checked: set[str] = set()
+        self._said: set[str] = set()
+
+    def subaccount(self, connection: str, expected: str | None) -> Subaccount:
+        """Return the subaccount of a connection, after comparing it with the one that the resource belongs to.
+
+        No slot is read before they are the same.
+
+        Args:
+            connection: The connection's name.
+            expected: GUID of the subaccount that was given or recorded, if any.
+
+        Raises:
+            WrongSubaccount: The token is for another one, or a binding was found and none is expected.
+            TrustError: No token can be had.
+        """
+        found, subaccount_id, client = self._client(connection)
+        if expected is None and found.found_in_environment:
+            raise _must_be_given(found, subaccount_id)
+        if expected is not None and subaccount_id != expected:
+            raise _wrong_subaccount(found, subaccount_id, expected)
+        with self._lock:
+            known = self._subaccounts.get(subaccount_id)
+            if known is None:
+                known = Subaccount(subaccount_id, client, self.world.clock)
+                self._subaccounts[subaccount_id] = known
+            return known
+
+    def passive_was_checked(self, subaccount_id: str) -> bool:
+        """Whether a PassiveTrustCertificate of this subaccount is in the program of this command."""
+        with self._lock:
+            return subaccount_id in self._passives_checked
+
+    def passive_is_checked(self, subaccount_id: str) -> None:
+        """Take down that a PassiveTrustCertificate of this subaccount is in the program of this command."""
+        with self._lock:
+            self._passives_checked.add(subaccount_id)
+
+    def say(self, line: str) -> None:
+        """Show the user a line under the diagnostics of the command, once."""
+        with self._lock:
+            if line in self._said:
+                return
+            self._said.add(line)
+        self.world.stderr.write(f"{line}\n")
+        self.world.stderr.flush()
+
+    def _client(self, name: str) -> tuple[Connection, str, TrustClient]:
+        with self._lock:
+            entry = self._authenticated.get(name)
+            if entry is None:
+                entry = self._connect(name)
+                self._authenticated[name] = entry
+        if isinstance(entry, TrustError):
+            raise entry
+        connection, auth, client = entry
+        return connection, auth.subaccount_id, client
+
+    def _connect(self, name: str) -> tuple[Connection, ClientCredentials, TrustClient] | TrustError:
+        try:
+            connection = self._connections.find(name)
+            tls = connection.key.tls(self.world.clock())
+        except TrustError as error:
+            return error
+        transport = self.world.transport
+        http = httpx.Client(transport=transport, verify=tls, timeout=TIMEOUT)
+        auth = ClientCredentials(connection.key, http)
+        service = httpx.Client(transport=transport, verify=tls, timeout=TIMEOUT, auth=auth, base_url=connection.key.uri)
+        return connection, auth, TrustClient(service)
+
+
+def _must_be_given(connection: Connection, subaccount_id: str) -> WrongSubaccount:
+    return WrongSubaccount(
+        "subaccount_id is missing.",
+        f"Connection {connection.name!r} was found in the environment ({connection.where}), so nothing in the "
+        "program says which subaccount is meant, and another machine may be bound to another one.",
+        f'If {subaccount_id} is meant: subaccount_id="{subaccount_id}".',
+    )
+
+
+def _wrong_subaccount(connection: Connection, found: str, expected: str) -> WrongSubaccount:
+    return WrongSubaccount(
+        f"Connection {connection.name!r} is for another subaccount.",
+        f"The resource belongs to {expected}, but the credentials in {connection.where} are for {found}. "
+        "No slot was read.",
+        f"Give the connection a service key of {expected}; a resource for {found} needs a name of its own.",
+    )
+
+
+_session: Session | None = None
+_session_lock = threading.Lock()
+
+
+def configure(config: Callable[[str], str | None]) -> None:
+    """Make the session of this process, unless there is one: Pulumi configures each provider class by itself."""
+    with _session_lock:
+        if _session is None:
+            _install(Session(config))
+
+
+def install(session: Session | None) -> None:
+    """Choose the session of this process: for tests, which bring a world of their own."""
+    with _session_lock:
+        _install(session)
+
+
+def current() -> Session:
+    """Return the session of this process.
+
+    Raises:
+        RuntimeError: Pulumi has not configured a provider.
+    """
+    if _session is None:
+        raise RuntimeError("configure() was not called")
+    return _session
+
+
+def _install(session: Session | None) -> None:
+    global _session  # noqa: PLW0603 - the one place where a process keeps what its providers share
+    _session = session
