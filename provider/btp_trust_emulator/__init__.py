@@ -1,1 +1,63 @@
-"""The emulator of the trust API of the SAP BTP Destination service."""
+"""An emulator of the trust API of the SAP BTP Destination service: runs on a laptop and in CI, without an SAP account.
+
+What it is not:
+
+- It is not SAP's service and knows none of its internals. It follows SAP's published API description and two real
+  certificates. Where neither says what the real service does, a switch decides (`Switches`, each with its default and
+  the reason for it), and a test that passes here proves nothing about the real service in that point.
+- It is not secure. Whoever reaches its port may ask for service keys, move the clock and act as anybody: the control
+  plane under `/_emulator/` asks for no credentials. It therefore listens on loopback addresses only. Its state file
+  holds private keys in the clear, for its owner's eyes (mode 0600).
+- It signs no SAML assertions, keeps no destinations and calls no target system. It knows the seven operations on trust
+  certificates and the token endpoint that they need; every other path answers 404.
+- It does not limit rates, grants no roles and never answers 403. The one grant is `client_credentials`.
+- It is no test double of the provider `btp_trust`: it shares no code with it and imports nothing of it.
+
+Two ways to use it: the command `btp-trust-emulator serve`, and `Emulator` in tests, in process or over a socket:
+
+    with Emulator(key_size=2048) as emulator:
+        subaccount = emulator.create_subaccount(generate=True)
+        client = httpx.Client(transport=emulator.transport)
+        key = emulator.service_key(subaccount.guid)
+
+The modules: `routes` and `uaa` speak HTTP, `passage` is the door that every request goes through, `control` is the
+control plane; `state` has the rules and `world` the one state under a lock, neither knows HTTP; `certificates`,
+`keys`, `tokens`, `authority`, `metadata` and `service_keys` make what is handed out; `clock`, `journal` and `storage`
+keep time, record and state; `server` and `emulator` mount it all.
+"""
+
+from btp_trust_emulator.emulator import Emulator
+from btp_trust_emulator.errors import Conflict, Invalid, NoKeyPair, Refused, Unknown
+from btp_trust_emulator.journal import Entry
+from btp_trust_emulator.service_keys import Credential
+from btp_trust_emulator.state import Slot, Slots, Subaccount
+from btp_trust_emulator.switches import (
+    Lifetime,
+    MetadataLayout,
+    NotFoundText,
+    PassiveWithoutActive,
+    RotateWithoutActive,
+    SerialSign,
+    Switches,
+)
+
+__all__ = [
+    "Conflict",
+    "Credential",
+    "Emulator",
+    "Entry",
+    "Invalid",
+    "Lifetime",
+    "MetadataLayout",
+    "NoKeyPair",
+    "NotFoundText",
+    "PassiveWithoutActive",
+    "Refused",
+    "RotateWithoutActive",
+    "SerialSign",
+    "Slot",
+    "Slots",
+    "Subaccount",
+    "Switches",
+    "Unknown",
+]

@@ -1,0 +1,103 @@
+"""The command `btp-trust-emulator`."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import signal
+import sys
+import threading
+from dataclasses import fields
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from btp_trust_emulator.emulator import DEFAULT_KEY_SIZE, Emulator
+from btp_trust_emulator.errors import Refused
+from btp_trust_emulator.switches import Switches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_WRONG_USE = 2
+_SMALLEST_KEY = 1024
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until SIGTERM or SIGINT; 0 after a clean stop, 2 if it could not start (the reason is on stderr)."""
+    options = _parser().parse_args(arguments)
+    try:
+        with _emulator(options) as emulator, _stop_signal() as stop:
+            print(f"btp-trust-emulator listens on {emulator.url}", flush=True)  # noqa: T201 - that is its output
+            stop.wait()
+    except (Refused, OSError) as exc:
+        print(f"btp-trust-emulator: {exc}", file=sys.stderr)  # noqa: T201 - same
+        return _WRONG_USE
+    return 0
+
+
+def _emulator(options: argparse.Namespace) -> Emulator:
+    switches = Switches(**{each.name: getattr(options, each.name) for each in fields(Switches)})
+    return Emulator(
+        socket=True,
+        key_size=options.key_size,
+        state=options.state,
+        switches=switches,
+        host=options.host,
+        port=options.port,
+        tls_port=options.tls_port,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "btp-trust-emulator", description="Emulates the trust API of the SAP BTP Destination service."
+    )
+    serve = parser.add_subparsers(dest="command", required=True).add_parser(
+        "serve", help="serve until SIGTERM or SIGINT", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    serve.add_argument("--host", default="127.0.0.1", help="loopback address to listen on")
+    serve.add_argument("--port", type=int, default=0, help="port for http; 0 picks one, and stdout tells it")
+    serve.add_argument("--tls-port", type=int, default=0, help="port for client certificates; 0 picks one")
+    serve.add_argument("--state", type=Path, help="file that keeps the state over a restart; holds private keys")
+    serve.add_argument("--key-size", type=_key_size, default=DEFAULT_KEY_SIZE, help="bits of the RSA keys")
+    _add_switches(serve)
+    return parser
+
+
+def _add_switches(parser: argparse.ArgumentParser) -> None:
+    """One option per switch, its choices the members of the enum."""
+    for each in fields(Switches):
+        default = each.default
+        if not isinstance(default, Enum):
+            raise TypeError("every switch is an enum")
+        parser.add_argument(
+            "--" + each.name.replace("_", "-"),
+            type=type(default),
+            default=default,
+            metavar="{" + ",".join(member.value for member in type(default)) + "}",
+            help=f"unknown of the real service ({default.value} unless told)",
+        )
+
+
+def _key_size(text: str) -> int:
+    size = int(text)
+    if size < _SMALLEST_KEY:
+        raise argparse.ArgumentTypeError(f"{size} bits are too few, {_SMALLEST_KEY} at least")
+    return size
+
+
+@contextlib.contextmanager
+def _stop_signal() -> Iterator[threading.Event]:
+    """An event that SIGTERM and SIGINT set."""
+    stop = threading.Event()
+    previous = {each: signal.signal(each, lambda *_: stop.set()) for each in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for each, handler in previous.items():
+            signal.signal(each, handler)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""The ASGI application: the control plane, and before everything else the door to the emulated services."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from email.utils import format_datetime
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.routing import Mount
+
+from btp_trust_emulator import control
+from btp_trust_emulator.exchange import Answer, Call, json
+from btp_trust_emulator.passage import Passage, Service
+from btp_trust_emulator.routes import TrustService
+from btp_trust_emulator.uaa import TokenService
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from btp_trust_emulator.clock import Clock
+    from btp_trust_emulator.world import World
+
+
+def application(world: World) -> ASGIApp:
+    """All that the emulator answers, over both of its hosts."""
+    services = Services(TokenService(world), TrustService(world))
+    routes = [
+        Mount("/_emulator", routes=control.routes(world)),
+        Mount("/", app=Passage(world, services)),
+    ]
+    return Dated(Starlette(routes=routes, exception_handlers={HTTPException: _no_such_question}), world.clock)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The emulated services side by side, told apart by the path."""
+
+    uaa: Service
+    trust: Service
+
+    def subaccount(self, call: Call) -> str | None:
+        """As the service in charge tells it."""
+        return self._in_charge(call).subaccount(call)
+
+    def answer(self, call: Call) -> Answer:
+        """As the service in charge answers."""
+        return self._in_charge(call).answer(call)
+
+    def _in_charge(self, call: Call) -> Service:
+        return self.uaa if call.path.startswith("/uaa/") else self.trust
+
+
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """Gives every response a `Date` header by the emulator's clock (RFC 9110, section 6.6.1)."""
+
+    app: ASGIApp
+    clock: Clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, and date what is sent."""
+
+        async def dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["date"] = format_datetime(self.clock.now(), usegmt=True)
+            await send(message)
+
+        await self.app(scope, receive, dated)
+
+
+async def _no_such_question(request: Request, exc: Exception) -> Response:
+    status = exc.status_code if isinstance(exc, HTTPException) else 500
+    content = {
+        "what": f"{request.method} {request.url.path} was not done.",
+        "why": "The control plane has no such path, or not with this method.",
+        "remedy": "See the list of questions in btp_trust_emulator.control.",
+    }
+    return json(status, {"error": content}).response()

@@ -1,0 +1,200 @@
+"""The control plane, JSON under `/_emulator/`: what a test, a demo or a person does with the emulator itself.
+
+    POST   subaccounts                     {"guid"?, "subdomain"?, "active"?, "passive"?, "generate"?}
+    GET    subaccounts
+    GET    subaccounts/{guid}/service-key  ?credential=secret|x509  &valid_seconds=N
+    POST   subaccounts/{guid}/cockpit      {"action": "generate_active"|"generate_passive"|"rotate"|"delete_passive"}
+    GET    journal                         DELETE journal
+    GET    clock                           PUT clock {"now": RFC 3339} or {"advance_seconds": N}
+    GET    ca                              the PEM of the authority behind the TLS host
+
+Refusals are 400, 404 or 409 with `{"error": {"what", "why", "remedy"}}`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import anyio.to_thread
+import msgspec
+from starlette.routing import Route
+
+from btp_trust_emulator.errors import Conflict, Invalid, Refused, Unknown
+from btp_trust_emulator.exchange import Answer, json
+from btp_trust_emulator.service_keys import Credential
+from btp_trust_emulator.state import Account, Slot
+from btp_trust_emulator.world import WEEK_SECONDS, World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+_STATUS: dict[type[Refused], int] = {Invalid: 400, Unknown: 404, Conflict: 409}
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    guid: str
+    query: Mapping[str, str]
+    body: bytes
+
+
+class _NewSubaccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    guid: str | None = None
+    subdomain: str | None = None
+    active: str | None = None
+    passive: str | None = None
+    generate: bool = False
+
+
+class _KeyQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    credential: Credential = Credential.SECRET
+    valid_seconds: int = WEEK_SECONDS
+
+
+class Action(Enum):
+    """What a colleague does in the cockpit."""
+
+    GENERATE_ACTIVE = "generate_active"
+    GENERATE_PASSIVE = "generate_passive"
+    ROTATE = "rotate"
+    DELETE_PASSIVE = "delete_passive"
+
+
+class _Cockpit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    action: Action
+
+
+class _Now(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    now: Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class _Advance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    advance_seconds: float
+
+
+def act(world: World, guid: str, action: Action) -> Account:
+    """Do what a colleague does in the cockpit; the journal does not see it.
+
+    Raises:
+        Unknown: there is no such subaccount.
+        NoKeyPair: a slot is empty that has to be full.
+    """
+    deeds: dict[Action, Callable[[], Account]] = {
+        Action.GENERATE_ACTIVE: lambda: world.generate(guid, Slot.ACTIVE),
+        Action.GENERATE_PASSIVE: lambda: world.generate(guid, Slot.PASSIVE),
+        Action.ROTATE: lambda: world.rotate(guid),
+        Action.DELETE_PASSIVE: lambda: world.delete_passive(guid),
+    }
+    return deeds[action]()
+
+
+def routes(world: World) -> list[Route]:
+    """The routes, relative to the mount."""
+    table: list[tuple[str, str, Callable[[World, _Question], Answer]]] = [
+        ("POST", "/subaccounts", _create),
+        ("GET", "/subaccounts", _list),
+        ("GET", "/subaccounts/{guid}/service-key", _service_key),
+        ("POST", "/subaccounts/{guid}/cockpit", _cockpit),
+        ("GET", "/journal", _journal),
+        ("DELETE", "/journal", _clear_journal),
+        ("GET", "/clock", _clock),
+        ("PUT", "/clock", _set_clock),
+        ("GET", "/ca", _ca),
+    ]
+    return [Route(path, _endpoint(world, handler), methods=[method]) for method, path, handler in table]
+
+
+def _create(world: World, question: _Question) -> Answer:
+    wanted = _decoded(question.body or b"{}", _NewSubaccount)
+    account = world.create(wanted.guid, wanted.subdomain, wanted.active, wanted.passive, generate=wanted.generate)
+    return json(201, _shown(account))
+
+
+def _list(world: World, _: _Question) -> Answer:
+    return json(200, {"subaccounts": [_shown(account) for account in world.accounts()]})
+
+
+def _service_key(world: World, question: _Question) -> Answer:
+    try:
+        query = msgspec.convert(dict(question.query), _KeyQuery, strict=False)
+    except msgspec.ValidationError as exc:
+        raise _malformed(exc) from exc
+    return json(200, world.service_key(question.guid, query.credential, query.valid_seconds))
+
+
+def _cockpit(world: World, question: _Question) -> Answer:
+    return json(200, _shown(act(world, question.guid, _decoded(question.body, _Cockpit).action)))
+
+
+def _journal(world: World, _: _Question) -> Answer:
+    return json(200, {"entries": world.journal.entries()})
+
+
+def _clear_journal(world: World, _: _Question) -> Answer:
+    world.journal.clear()
+    return json(200, {"entries": []})
+
+
+def _clock(world: World, _: _Question) -> Answer:
+    return json(200, {"now": world.clock.now()})
+
+
+def _set_clock(world: World, question: _Question) -> Answer:
+    if b"advance_seconds" in question.body:
+        world.advance(_decoded(question.body, _Advance).advance_seconds)
+    else:
+        world.set_clock(_decoded(question.body, _Now).now)
+    return _clock(world, question)
+
+
+def _ca(world: World, _: _Question) -> Answer:
+    return Answer(200, world.authority.certificate.encode(), "application/x-pem-file")
+
+
+def _shown(account: Account) -> dict[str, object]:
+    return {
+        **msgspec.to_builtins(account.public),
+        "slots": account.slots,
+        "certificates": {slot.value: account.certificate(slot) for slot in Slot},
+    }
+
+
+def _decoded(body: bytes, kind: type[_T]) -> _T:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.DecodeError as exc:
+        raise _malformed(exc) from exc
+
+
+def _malformed(exc: msgspec.MsgspecError) -> Invalid:
+    return Invalid(
+        "The question was not understood.",
+        f"{exc}.",
+        "See the list of questions in btp_trust_emulator.control.",
+    )
+
+
+def _endpoint(world: World, handler: Callable[[World, _Question], Answer]) -> Callable[[Request], object]:
+    async def endpoint(request: Request) -> Response:
+        guid = request.path_params.get("guid", "")
+        question = _Question(guid, request.query_params, await request.body())
+        try:
+            answer = await anyio.to_thread.run_sync(handler, world, question)
+        except Refused as refusal:
+            answer = _refusal(refusal)
+        return answer.response()
+
+    return endpoint
+
+
+def _refusal(refusal: Refused) -> Answer:
+    status = next(status for kind, status in _STATUS.items() if isinstance(refusal, kind))
+    content = {"what": refusal.what, "why": refusal.why, "remedy": refusal.remedy}
+    return json(status, {"error": content})

@@ -1,0 +1,84 @@
+"""A tiny DER encoder (ITU-T X.690): as much of it as one certificate needs.
+
+It exists because no certificate builder makes what the real service makes: negative serial numbers and common names
+of more than 64 characters.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+_SHORT_LENGTH = 0x80
+_LAST_YEAR_OF_UTC_TIME = 2049
+
+
+def encode(tag: int, *contents: bytes) -> bytes:
+    """One value: its tag, its length, and `contents` one after the other."""
+    content = b"".join(contents)
+    return bytes([tag]) + _length(len(content)) + content
+
+
+def _length(count: int) -> bytes:
+    if count < _SHORT_LENGTH:
+        return bytes([count])
+    octets = count.to_bytes((count.bit_length() + 7) // 8, "big")
+    return bytes([_SHORT_LENGTH | len(octets)]) + octets
+
+
+def sequence(*contents: bytes) -> bytes:
+    """A SEQUENCE of encoded values."""
+    return encode(0x30, *contents)
+
+
+def set_of(member: bytes) -> bytes:
+    """A SET with one encoded member (with more, DER would have to sort them)."""
+    return encode(0x31, member)
+
+
+def explicit(number: int, content: bytes) -> bytes:
+    """A value under the context-specific tag `number`."""
+    return encode(0xA0 | number, content)
+
+
+def integer(value: int) -> bytes:
+    """An INTEGER, negative ones too, in the fewest bytes of two's complement."""
+    bits = (value if value >= 0 else ~value).bit_length()
+    return encode(0x02, value.to_bytes(bits // 8 + 1, "big", signed=True))
+
+
+def bit_string(octets: bytes) -> bytes:
+    """A BIT STRING of whole octets."""
+    return encode(0x03, b"\x00", octets)
+
+
+def null() -> bytes:
+    """The NULL value."""
+    return encode(0x05)
+
+
+def object_identifier(dotted: str) -> bytes:
+    """An OBJECT IDENTIFIER such as `2.5.4.3`."""
+    first, second, *rest = (int(arc) for arc in dotted.split("."))
+    return encode(0x06, *(_arc(arc) for arc in (40 * first + second, *rest)))
+
+
+def _arc(value: int) -> bytes:
+    octets = [value & 0x7F]
+    while value := value >> 7:
+        octets.insert(0, 0x80 | (value & 0x7F))
+    return bytes(octets)
+
+
+def utf8_string(text: str) -> bytes:
+    """A UTF8String."""
+    return encode(0x0C, text.encode())
+
+
+def time(moment: datetime) -> bytes:
+    """A Time of RFC 5280, cut to the second: UTCTime to the end of 2049, GeneralizedTime after it."""
+    if moment.year <= _LAST_YEAR_OF_UTC_TIME:
+        return encode(0x17, moment.strftime("%y%m%d%H%M%SZ").encode())
+    return encode(0x18, moment.strftime("%Y%m%d%H%M%SZ").encode())

@@ -1,0 +1,65 @@
+"""A request and an answer as plain values: what passes between the door and the emulated services."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from starlette.responses import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.requests import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request, read to its end; header names are lower-case, `peer` is the client certificate (PEM) over TLS."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+    peer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response: the media type and the headers besides it are text as they go over the wire."""
+
+    status: int
+    body: bytes = b""
+    media_type: str = "text/plain;charset=UTF-8"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def response(self) -> Response:
+        """The answer as ASGI sends it."""
+        return Response(self.body, self.status, {"content-type": self.media_type, **self.headers})
+
+
+def json(status: int, content: Any, headers: Mapping[str, str] | None = None) -> Answer:
+    """An answer with a JSON body."""
+    return Answer(status, msgspec.json.encode(content), "application/json", headers or {})
+
+
+def plain(status: int, text: str, headers: Mapping[str, str] | None = None) -> Answer:
+    """An answer with a plain text body, as the services give for most errors."""
+    return Answer(status, text.encode(), headers=headers or {})
+
+
+NOT_FOUND = plain(404, "Not Found")
+
+
+def not_allowed(*methods: str) -> Answer:
+    """The answer to another method than the `methods` that the path has."""
+    return plain(405, "Method Not Allowed", {"allow": ", ".join(methods)})
+
+
+async def read(request: Request) -> Call:
+    """The whole request; the peer certificate by the TLS extension of ASGI."""
+    tls = request.scope.get("extensions", {}).get("tls", {})
+    peer = next(iter(tls.get("client_cert_chain", ())), None)
+    headers = dict(request.headers)
+    return Call(request.method, request.scope["path"], headers, await request.body(), peer)

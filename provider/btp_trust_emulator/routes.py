@@ -1,0 +1,142 @@
+"""The seven trust operations over HTTP: paths, status codes and bodies of SAP's API description.
+
+Two points are not in it: a malformed Authorization header is 400 only where 400 is documented (else 401), and a
+method that a path does not have is 405.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from btp_trust_emulator import metadata, tokens
+from btp_trust_emulator.errors import NoKeyPair
+from btp_trust_emulator.exchange import NOT_FOUND, Answer, Call, json, not_allowed, plain
+from btp_trust_emulator.state import Account, Slot
+from btp_trust_emulator.switches import NotFoundText
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from btp_trust_emulator.tokens import Claims
+    from btp_trust_emulator.world import World
+
+    Operation = Callable[[World, Account], Answer]
+
+_METADATA = "/destination-configuration/v1/saml2Metadata"
+_ACTIVE = f"{_METADATA}/certificate"
+_PASSIVE = f"{_ACTIVE}/passive"
+_ROTATE = f"{_METADATA}/rotateCertificate"
+_WITHOUT_400 = {("GET", _METADATA), ("DELETE", _PASSIVE)}
+_AUTHORIZATION = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+) +([0-9A-Za-z._~+/-]+=*) *")
+_UNAUTHORIZED = plain(401, "Unauthorized")
+
+
+@dataclass(frozen=True, slots=True)
+class TrustService:
+    """The trust operations on the subaccount that the token speaks for."""
+
+    world: World
+
+    def subaccount(self, call: Call) -> str | None:
+        """The GUID in a genuine token, be it expired."""
+        claims = self._claims(call)
+        return claims.subaccount if claims else None
+
+    def answer(self, call: Call) -> Answer:
+        """Authenticate, then act."""
+        operations = _OPERATIONS.get(call.path)
+        if operations is None:
+            return NOT_FOUND
+        operation = operations.get(call.method)
+        if operation is None:
+            return not_allowed(*operations)
+        return self._refusal(call) or operation(self.world, self._account(call))
+
+    def _refusal(self, call: Call) -> Answer | None:
+        header = call.headers.get("authorization")
+        malformed = header is not None and not _AUTHORIZATION.fullmatch(header)
+        if malformed and (call.method, call.path) not in _WITHOUT_400:
+            return plain(400, "Bad Request")
+        claims = self._claims(call)
+        if claims is None or claims.expires <= self.world.clock.now():
+            return _UNAUTHORIZED
+        if call.method == "POST" and call.body:
+            return _error(400, "Request body should be empty!")
+        return None
+
+    def _claims(self, call: Call) -> Claims | None:
+        match = _AUTHORIZATION.fullmatch(call.headers.get("authorization", ""))
+        if match is None or match[1].lower() != "bearer":
+            return None
+        claims = tokens.read(self.world.token_key, match[2])
+        known = {(each.guid, each.instance_id) for each in self.world.accounts()}
+        return claims if claims and (claims.subaccount, claims.instance_id) in known else None
+
+    def _account(self, call: Call) -> Account:
+        return self.world.account(self.subaccount(call) or "")
+
+
+def _get_metadata(world: World, account: Account) -> Answer:
+    """Both certificates; without an active one, 404 (nothing is documented for a passive one alone)."""
+    if account.active is None:
+        return NOT_FOUND
+    pems = [pem for slot in Slot if (pem := account.certificate(slot))]
+    xml = metadata.document(pems, world.switches.metadata_layout)
+    return json(200, {"idpMetadata": base64.b64encode(xml.encode()).decode()})
+
+
+def _get(slot: Slot) -> Operation:
+    def get(world: World, account: Account) -> Answer:
+        certificate = account.certificate(slot)
+        return json(200, {"certificate": certificate}) if certificate else _missing(world, account, "Keypair")
+
+    return get
+
+
+def _generate(slot: Slot) -> Operation:
+    def generate(world: World, account: Account) -> Answer:
+        try:
+            renewed = world.generate(account.guid, slot)
+        except NoKeyPair as refusal:
+            return _error(400, refusal.what)
+        return json(200, {"certificate": renewed.certificate(slot)})
+
+    return generate
+
+
+def _delete_passive(world: World, account: Account) -> Answer:
+    try:
+        world.delete_passive(account.guid)
+    except NoKeyPair:
+        return NOT_FOUND
+    return json(200, {"Count": 1})
+
+
+def _rotate(world: World, account: Account) -> Answer:
+    try:
+        rotated = world.rotate(account.guid)
+    except NoKeyPair as refusal:
+        return _missing(world, account, "Passive Keypair" if refusal.slot is Slot.PASSIVE else "Keypair")
+    pems = {f"{slot.value}Certificate": rotated.certificate(slot) for slot in Slot}
+    return json(200, {name: pem for name, pem in pems.items() if pem})
+
+
+def _missing(world: World, account: Account, what: str) -> Answer:
+    if world.switches.not_found_text is NotFoundText.RECORDED:
+        return _error(404, "There is no such key pair for this account")
+    return _error(404, f"{what} for subaccount - {account.guid} does not exist")
+
+
+def _error(status: int, message: str) -> Answer:
+    return json(status, {"ErrorMessage": message})
+
+
+_OPERATIONS: dict[str, dict[str, Operation]] = {
+    _METADATA: {"GET": _get_metadata},
+    _ACTIVE: {"GET": _get(Slot.ACTIVE), "POST": _generate(Slot.ACTIVE)},
+    _PASSIVE: {"GET": _get(Slot.PASSIVE), "POST": _generate(Slot.PASSIVE), "DELETE": _delete_passive},
+    _ROTATE: {"POST": _rotate},
+}

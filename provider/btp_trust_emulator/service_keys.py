@@ -1,0 +1,73 @@
+"""Service keys: the field set of a real one for the Destination service, with addresses of this emulator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from btp_trust_emulator.state import Account
+
+_UAA_PATH = "/uaa/"
+
+
+class Credential(Enum):
+    """How the holder of a service key proves who it is: a client secret, or a client certificate (mTLS)."""
+
+    SECRET = "secret"  # noqa: S105 - the word, not one
+    X509 = "x509"
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the emulator listens: `base` (http), and `cert` (https), the host that takes client certificates."""
+
+    base: str
+    cert: str
+
+    def url(self, account: Account) -> str:
+        """The base URL of the subaccount's token server."""
+        return f"{self.base}{_UAA_PATH}{account.subdomain}"
+
+    def cert_url(self, account: Account) -> str:
+        """The same on the host that takes client certificates."""
+        return f"{self.cert}{_UAA_PATH}{account.subdomain}"
+
+    def issuer(self, account: Account) -> str:
+        """The `iss` claim of the subaccount's tokens."""
+        return f"{self.url(account)}/oauth/token"
+
+
+def with_secret(account: Account, addresses: Addresses, verification_key: str) -> dict[str, str]:
+    """A service key with a client secret."""
+    own = {"credential-type": "binding-secret", "clientsecret": account.client_secret}
+    return _common(account, addresses, verification_key) | own
+
+
+def with_certificate(
+    account: Account, addresses: Addresses, verification_key: str, chain: str, key: str
+) -> dict[str, str]:
+    """A service key with a client certificate (PEM chain) and its key, and without a secret."""
+    own = {
+        "credential-type": "x509",
+        "certificate": chain,
+        "key": key,
+        "certurl": addresses.cert_url(account),
+    }
+    return _common(account, addresses, verification_key) | own
+
+
+def _common(account: Account, addresses: Addresses, verification_key: str) -> dict[str, str]:
+    return {
+        "clientid": account.client_id,
+        "uri": addresses.base,
+        "url": addresses.url(account),
+        "uaadomain": addresses.base.removeprefix("http://"),
+        "instanceid": account.instance_id,
+        "verificationkey": verification_key,
+        "xsappname": account.application,
+        "identityzone": account.subdomain,
+        "tenantid": account.guid,
+        "tenantmode": "dedicated",
+    }

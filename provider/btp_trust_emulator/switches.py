@@ -1,0 +1,76 @@
+"""What is unknown of the real service, and what the emulator does about it.
+
+Each choice is an enum whose members are the values of the command line's option of the same name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class SerialSign(Enum):
+    """The sign of a new certificate's 10-byte serial number (real ones were seen with both)."""
+
+    RANDOM = "random"
+    NEGATIVE = "negative"
+    POSITIVE = "positive"
+
+
+class Lifetime(Enum):
+    """How long two years are; it makes a difference only when they contain a 29 February."""
+
+    CALENDAR_YEARS = "calendar-years"
+    DAYS_730 = "730-days"
+
+
+class RotateWithoutActive(Enum):
+    """What rotating does when there is a passive certificate but no active one."""
+
+    REFUSE = "refuse"
+    """404, with the text that names the active key pair."""
+    SWAP = "swap"
+    """The passive certificate becomes active; the answer has no `passiveCertificate`."""
+
+
+class PassiveWithoutActive(Enum):
+    """What generating a passive certificate does when there is no active one."""
+
+    GENERATE = "generate"
+    REFUSE = "refuse"
+    """400 with a JSON error: no 404 is documented for this operation."""
+
+
+class MetadataLayout(Enum):
+    """Where the SAML metadata puts the passive certificate."""
+
+    SECOND_KEY_DESCRIPTOR = "second-key-descriptor"
+    SECOND_X509_DATA = "second-x509-data"
+    """Inside the one `KeyInfo`."""
+
+
+class NotFoundText(Enum):
+    """The text of the JSON error for a missing key pair: clients must not depend on it."""
+
+    SPECIFIED = "specified"
+    """As in SAP's API description."""
+    RECORDED = "recorded"
+    """As recorded from a real landscape, by another way in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """One decision for each thing that no public source tells of the real service.
+
+    The defaults: serials of either sign, as real certificates show; calendar years, as an (edited) screenshot suggests;
+    rotating needs both certificates; a passive certificate needs no active one, because that operation documents no
+    404; metadata gives the passive certificate a key descriptor of its own, as SAML does for a key change; error texts
+    as SAP's API description has them.
+    """
+
+    serial_sign: SerialSign = SerialSign.RANDOM
+    lifetime: Lifetime = Lifetime.CALENDAR_YEARS
+    rotate_without_active: RotateWithoutActive = RotateWithoutActive.REFUSE
+    passive_without_active: PassiveWithoutActive = PassiveWithoutActive.GENERATE
+    metadata_layout: MetadataLayout = MetadataLayout.SECOND_KEY_DESCRIPTOR
+    not_found_text: NotFoundText = NotFoundText.SPECIFIED
