@@ -7,7 +7,6 @@ SETUP := $(PYTHON) tools/setup.py
 RUN := $(SETUP) run
 CHECKED := $(wildcard provider tests examples tools)
 
-MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .PHONY: help setup pulumi-path demo test lint format clean
 

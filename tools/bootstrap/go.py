@@ -40,6 +40,12 @@ def directive(go_mod: Path) -> str:
     return found[1] if found else "1.0"
 
 
+def hint(machine: Machine, compiler: Path) -> None:
+    """Tell who has no Go of their own what this one leaves in its caches."""
+    if compiler.is_relative_to(machine.cache):
+        say(f"Go keeps what it fetched for a next build; `{compiler} clean -cache -modcache` frees that space.")
+
+
 def environment(machine: Machine) -> dict[str, str]:
     """Return what a build for this machine needs; the user's own Go settings, such as a proxy, hold."""
     kept = {key: value for key, value in machine.env.items() if key not in CROSS_COMPILING}

@@ -93,6 +93,7 @@ def build(machine: Machine) -> Path:
             _build_part(machine, part, compiler, folder)
         if not runs(machine, folder):
             raise CannotGoOnError(f"The pulumi that was built does not say that it is v{VERSION}.")
+    go.hint(machine, compiler)
     return target
 
 

@@ -52,9 +52,7 @@ def run_with_progress(  # the keyword arguments are those of subprocess
     try:
         with (
             log.open("wb") as file,
-            subprocess.Popen(
-                command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=file, stderr=file
-            ) as child,
+            subprocess.Popen(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=file, stderr=file) as child,
         ):
             _wait(child, what, log, started)
     except OSError as error:

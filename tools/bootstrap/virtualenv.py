@@ -63,8 +63,6 @@ def sync(machine: Machine) -> None:
     command = [uv(machine), *SYNC, "--python", python]
     say(f"  $ {shlex.join(str(part) for part in command)}")
     # What uv says belongs to the person who waits: stdout is kept for answers.
-    done = subprocess.run(
-        command, cwd=machine.root, env=uv_environment(machine), stdout=sys.stderr, check=False
-    )
+    done = subprocess.run(command, cwd=machine.root, env=uv_environment(machine), stdout=sys.stderr, check=False)
     if done.returncode != 0:
         raise CannotGoOnError(REFUSAL.format(code=done.returncode))
