@@ -58,9 +58,7 @@ def test_a_build_comes_whole_and_the_next_search_finds_it_in_the_cache(
     """Two binaries and two scripts, all executable; the second time nothing is built."""
     desk.go()
     folder = pulumi_cli.find_or_build(desk.machine)
-    assert sorted(file.name for file in folder.iterdir()) == sorted(
-        ["pulumi", "pulumi-language-python", *SCRIPTS]
-    )
+    assert sorted(file.name for file in folder.iterdir()) == sorted(["pulumi", "pulumi-language-python", *SCRIPTS])
     assert all(os.access(file, os.X_OK) for file in folder.iterdir())
     assert "Pulumi's own installer" in capsys.readouterr().err
     (desk.folder / "bin/go").unlink()

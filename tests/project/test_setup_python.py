@@ -37,9 +37,7 @@ def test_versions_are_compared_as_numbers(text: str, minimum: str, enough: bool)
     assert versions.is_at_least(text, minimum) is enough
 
 
-def test_an_old_python_hands_over_to_a_newer_one_that_starts(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_old_python_hands_over_to_a_newer_one_that_starts(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A name on PATH that does not start, as a shim may, is passed over."""
     desk.command("python3.13", "exit 127")
     newer = desk.command("python3.12", "exit 0")
