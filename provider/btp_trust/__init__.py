@@ -1,1 +1,13 @@
-"""Pulumi resources for the trust certificates of the SAP BTP Destination service."""
+"""Pulumi resources for the trust certificates of the SAP BTP Destination service.
+
+import btp_trust as trust
+
+upcoming = trust.PassiveTrustCertificate("next", generation="2028-11")
+rotation = trust.RotationTrigger("rotation", generation="2026-11", candidate=upcoming)
+signing = trust.ActiveTrustCertificate("signing", rotation=rotation)
+"""
+
+from btp_trust.resources import ActiveTrustCertificate, PassiveTrustCertificate, RotationTrigger
+
+__all__ = ["ActiveTrustCertificate", "PassiveTrustCertificate", "RotationTrigger", "__version__"]
+__version__ = "0.1.0"

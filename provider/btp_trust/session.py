@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, TextIO
+from typing import TextIO
 
 import httpx
 
@@ -26,9 +26,6 @@ from btp_trust.service.bindings import SECRETS_ROOT
 from btp_trust.service.client import TrustClient
 from btp_trust.service.connections import Connection, Connections
 from btp_trust.service.http import TIMEOUT
-
-SETTLE_SECONDS: Final = 30.0
-"""How long the slots are read again after a write whose answer was lost."""
 
 
 def system_clock() -> datetime:
@@ -54,15 +51,15 @@ class Subaccount:
     Hold `lock` for as long as a reading must stay true: from the read before a write to the answer of the write.
     """
 
-    def __init__(self, subaccount_id: str, client: TrustClient, clock: Callable[[], datetime]) -> None:
+    def __init__(self, subaccount_id: str, client: TrustClient, world: World) -> None:
         self.subaccount_id = subaccount_id
         self.client = client
+        self.world = world
         self.lock = threading.RLock()
         self.minting: str | None = None
         """The generation that a PassiveTrustCertificate of this command may mint."""
         self.next_signer: Certificate | None = None
         """What a RotationTrigger of this command is going to make sign."""
-        self._clock = clock
         self._reading: Snapshot | TrustError | None = None
 
     def snapshot(self) -> Snapshot:
@@ -86,7 +83,7 @@ class Subaccount:
 
     def found(self, active: Certificate | None, passive: Certificate | None) -> Snapshot:
         """Take down what the service answered to a read or a write."""
-        now = self.client.server_time or self._clock()
+        now = self.client.server_time or self.world.clock()
         reading = Snapshot(self.subaccount_id, active, passive, now)
         self._reading = reading
         return reading
@@ -132,7 +129,7 @@ class Session:
         with self._lock:
             known = self._subaccounts.get(subaccount_id)
             if known is None:
-                known = Subaccount(subaccount_id, client, self.world.clock)
+                known = Subaccount(subaccount_id, client, self.world)
                 self._subaccounts[subaccount_id] = known
             return known
 
@@ -164,7 +161,11 @@ class Session:
         if isinstance(entry, TrustError):
             raise entry
         connection, auth, client = entry
-        return connection, auth.subaccount_id, client
+        try:
+            return connection, auth.subaccount_id, client
+        except TrustError as error:
+            self._authenticated[name] = error
+            raise
 
     def _connect(self, name: str) -> tuple[Connection, ClientCredentials, TrustClient] | TrustError:
         try:

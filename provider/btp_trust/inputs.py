@@ -1,0 +1,307 @@
+"""Pulumi's property bags, and the values that they become: nobody else sees a dict.
+
+`…Args` is what the program gave, `…Checked` what check made of it (Pulumi calls them inputs, and shows their
+differences in a preview), `…State` what create and update returned (outputs).
+Numbers arrive as floats, None vanishes, and in a preview a value may be unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+from pulumi.output import Unknown
+from pulumi.runtime import rpc
+
+from btp_trust.certificate import Certificate, normalize_fingerprint
+from btp_trust.errors import Refused
+from btp_trust.model import Slots, Snapshot, rfc3339
+from btp_trust.plan.trigger import OnDrift
+from btp_trust.service.connections import DEFAULT
+
+PropertyBag = dict[str, Any]
+_PROVIDER = "__provider"
+_Shape = TypeVar("_Shape", bound=msgspec.Struct)
+
+
+class Signing(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A certificate in a preview: what tells it from another one at a glance."""
+
+    fingerprint: str
+    not_after: str | None = None
+
+    @classmethod
+    def of(cls, certificate: Certificate) -> Signing:
+        """Take both from a certificate."""
+        return cls(certificate.fingerprint, rfc3339(certificate.not_after))
+
+
+class ResourceArgs(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Arguments of every resource."""
+
+    connection: str = DEFAULT
+    subaccount_id: str | None = None
+
+
+class ActiveArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
+    """Arguments of ActiveTrustCertificate."""
+
+    rotation: str | None = None
+    """The generation that the RotationTrigger of `rotation=` declares."""
+    generate: bool = False
+    renew_fingerprint: str | None = None
+    accept_outage: bool = False
+
+
+class ActiveChecked(ActiveArgs, frozen=True, omit_defaults=True, kw_only=True):
+    """ActiveTrustCertificate after check."""
+
+    signing: Signing | None = None
+    step: str | None = None
+
+
+class CertificateState(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
+    """Outputs of every resource that reports a certificate, as far as the next command reads them."""
+
+    fingerprint: str
+    observed_at: str | None = None
+
+
+class ActiveState(CertificateState, ActiveArgs, frozen=True, omit_defaults=True, kw_only=True):
+    """Outputs of ActiveTrustCertificate."""
+
+
+class PassiveArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
+    """Arguments of PassiveTrustCertificate."""
+
+    generation: str
+    adopt: str | None = None
+    replace: str | None = None
+
+
+class PassiveChecked(PassiveArgs, frozen=True, omit_defaults=True, kw_only=True):
+    """PassiveTrustCertificate after check."""
+
+    earlier_generations: list[str] = []
+    passive_slot: Signing | None = None
+    replaces: str | None = None
+    step: str | None = None
+
+
+class PassiveState(CertificateState, PassiveArgs, frozen=True, omit_defaults=True, kw_only=True):
+    """Outputs of PassiveTrustCertificate."""
+
+    generations: dict[str, str] = {}
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """What a RotationTrigger is told of its candidate."""
+
+    generation: str
+    generations: dict[str, str] | None = None
+    """Name and fingerprint count as a pair from its outputs; None while a preview does not know them."""
+    subaccount_id: str | None = None
+
+
+class TriggerArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
+    """Arguments of RotationTrigger that are kept."""
+
+    generation: str
+    known_generations: dict[str, str] = {}
+    on_drift: OnDrift = OnDrift.REPORT
+
+
+class SwapSlots(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Both slots as found."""
+
+    active: str | None = None
+    passive: str | None = None
+
+    @classmethod
+    def of(cls, slots: Slots) -> SwapSlots:
+        """Take both fingerprints."""
+        return cls(slots.active, slots.passive)
+
+    @property
+    def slots(self) -> Slots:
+        """The pair to compare with."""
+        return Slots(self.active, self.passive)
+
+
+class TriggerChecked(TriggerArgs, frozen=True, omit_defaults=True, kw_only=True):
+    """RotationTrigger after check."""
+
+    generations: dict[str, str]
+    signing: Signing
+    swap_number: int | None = None
+    step: str | None = None
+    swaps: SwapSlots | None = None
+    drift: str | None = None
+
+
+class TriggerState(CertificateState, TriggerArgs, frozen=True, omit_defaults=True, kw_only=True):
+    """Outputs of RotationTrigger."""
+
+    previous_fingerprint: str | None = None
+    rotated_at: str | None = None
+
+
+def certificate_outputs(certificate: Certificate, snapshot: Snapshot) -> PropertyBag:
+    """Write the outputs that every resource with a certificate has."""
+    return {
+        "fingerprint": certificate.fingerprint,
+        "certificate": certificate.pem,
+        "certificate_body": certificate.body,
+        "metadata": certificate.metadata,
+        "issuer_name": certificate.issuer_name,
+        "serial_number": certificate.serial_number,
+        "not_before": rfc3339(certificate.not_before),
+        "not_after": rfc3339(certificate.not_after),
+        "role": snapshot.role(certificate.fingerprint),
+    }
+
+
+def checked(shape: type[_Shape], args: ResourceArgs, **more: Any) -> _Shape:
+    """Add to the arguments what check found out."""
+    given = {name: getattr(args, name) for name in args.__struct_fields__}
+    return shape(**{**given, **more})
+
+
+def same_arguments(args: ResourceArgs, other: ResourceArgs, shape: type[ResourceArgs]) -> bool:
+    """Whether both hold the same arguments of this shape; a subaccount that is not given is the recorded one."""
+    return all(
+        getattr(args, name) == getattr(other, name)
+        for name in shape.__struct_fields__
+        if name != "subaccount_id" or None not in (args.subaccount_id, other.subaccount_id)
+    )
+
+
+def to_bag(value: msgspec.Struct, *without: str) -> PropertyBag:
+    """Write a value as a property bag; what has its default is left out."""
+    bag: PropertyBag = msgspec.to_builtins(value)
+    return {name: content for name, content in bag.items() if name not in without}
+
+
+def from_bag(bag: Mapping[str, Any], shape: type[_Shape]) -> _Shape:
+    """Read a value from a property bag that this provider wrote; properties of other versions are ignored."""
+    return msgspec.convert(_plain(_own(bag)), shape)
+
+
+def from_program(bag: Mapping[str, Any], shape: type[_Shape]) -> _Shape:
+    """Read what the program gave.
+
+    Raises:
+        Refused: An argument is unknown in the preview, of the wrong type, or empty.
+    """
+    own = _own(bag)
+    for name, value in own.items():
+        if _is_unknown(value):
+            raise _must_be_known(name)
+    try:
+        value = msgspec.convert(_plain(own), shape)
+    except msgspec.ValidationError as error:
+        raise _malformed(str(error)) from None
+    return _normalized(value)
+
+
+def candidate_from_program(value: Any) -> Candidate | None:
+    """Read the candidate of a RotationTrigger; its outputs are unknown while it is to be minted.
+
+    Raises:
+        Refused: It is no PassiveTrustCertificate.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, Mapping) or _is_unknown(value.get("generation")):
+        raise _malformed("Expected a PassiveTrustCertificate - at `$.candidate`")
+    known = {name: content for name, content in value.items() if not _is_unknown(content)}
+    try:
+        return msgspec.convert(known, Candidate)
+    except msgspec.ValidationError:
+        raise _malformed("Expected a PassiveTrustCertificate - at `$.candidate`") from None
+
+
+def subaccount_is_unknown(bag: Mapping[str, Any]) -> bool:
+    """Whether the subaccount itself is to be made by the same command."""
+    return isinstance(bag.get("subaccount_id"), Unknown)
+
+
+def unplanned(bag: Mapping[str, Any]) -> PropertyBag:
+    """Give the arguments back as they are, unknown ones as unknown: nothing can be planned yet."""
+    return {
+        name: rpc.UNKNOWN if _is_unknown(value) else value for name, value in _own(bag).items() if name != "candidate"
+    }
+
+
+def _own(bag: Mapping[str, Any]) -> PropertyBag:
+    return {name: value for name, value in bag.items() if name != _PROVIDER and value is not None}
+
+
+def _plain(value: Any) -> Any:
+    """Turn whole floats back into integers: the wire knows only doubles."""
+    if isinstance(value, Mapping):
+        return {name: _plain(content) for name, content in value.items()}
+    if isinstance(value, list):
+        return [_plain(content) for content in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _is_unknown(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(_is_unknown(content) for content in value.values())
+    return isinstance(value, Unknown)
+
+
+def _normalized(args: _Shape) -> _Shape:
+    changes: dict[str, Any] = {}
+    for name in ("adopt", "replace", "renew_fingerprint"):
+        if (text := getattr(args, name, None)) is not None:
+            changes[name] = _fingerprint(text, name)
+    known: dict[str, str] = getattr(args, "known_generations", {})
+    if known:
+        changes["known_generations"] = {name: _fingerprint(text, "known_generations") for name, text in known.items()}
+    for name in [getattr(args, "generation", "unnamed"), *known]:
+        _check_name(name)
+    return msgspec.structs.replace(args, **changes)
+
+
+def _fingerprint(text: str, prop: str) -> str:
+    try:
+        return normalize_fingerprint(text)
+    except ValueError as error:
+        raise Refused(
+            f"`{prop}` is {error}.",
+            "Certificates are told apart by the SHA-256 fingerprint of their DER.",
+            "Take it from an output `fingerprint`, or: openssl x509 -noout -fingerprint -sha256 -in <file>.",
+            prop=prop,
+        ) from None
+
+
+def _check_name(name: str) -> None:
+    if not name or name != name.strip() or not name.isprintable():
+        raise Refused(
+            f"{name!r} is no name for a generation.",
+            "A generation's name is read in previews and typed again in later years.",
+            'Give it a short printable name without blanks at its ends, such as "2028-11".',
+        )
+
+
+def _must_be_known(prop: str) -> Refused:
+    return Refused(
+        f"`{prop}` is not known in this preview.",
+        "It depends on a resource that will change, so nobody could review what it leads to.",
+        "Write the value down, or deploy the resource that it comes from first.",
+        prop=prop,
+    )
+
+
+def _malformed(error: str) -> Refused:
+    text, _, path = error.partition(" - at `$.")
+    prop = path.rstrip("`").split("[")[0] or error.partition("`")[2].partition("`")[0]
+    return Refused(
+        f"The argument `{prop}` cannot be used.",
+        f"{text}.",
+        "Correct it; the resource's docstring says which values it takes.",
+        prop=prop,
+    )

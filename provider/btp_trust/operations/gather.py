@@ -1,0 +1,100 @@
+"""Read the slots for a resource, or say why they could not be read and whether that matters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from btp_trust.errors import OfflineRefused, TrustError, WrongSubaccount
+from btp_trust.inputs import CertificateState, ResourceArgs
+from btp_trust.model import Snapshot
+from btp_trust.session import Session, Subaccount
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The subaccount, and its slots as this command has read them."""
+
+    account: Subaccount
+    snapshot: Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """The service was not read, and why."""
+
+    error: TrustError
+    offline: bool = False
+
+    def refuse_what_is_due(self) -> None:
+        """Stop a command with something to do; offline, it may be planned from the state, but not done."""
+        if not self.offline:
+            raise self.error
+
+
+def look(session: Session, args: ResourceArgs, recorded: str | None = None) -> Seen | Unseen:
+    """Read the slots of the resource's subaccount, at most once in a command.
+
+    Args:
+        session: What the process shares.
+        args: Names the connection and, if given, the subaccount.
+        recorded: The subaccount that the resource's first deployment recorded.
+
+    Raises:
+        WrongSubaccount: The connection is for another subaccount.
+        ConfigurationError: Its service key is malformed.
+    """
+    if recorded is not None and args.subaccount_id not in (None, recorded):
+        raise _moved(args, recorded)
+    if session.offline:
+        return Unseen(offline_refusal(), offline=True)
+    try:
+        account = session.subaccount(args.connection, args.subaccount_id or recorded)
+        return Seen(account, account.snapshot())
+    except TrustError as error:
+        if not error.blocks_only_what_is_due:
+            raise
+        return Unseen(error)
+
+
+def reach(session: Session, args: ResourceArgs) -> Subaccount:
+    """Return the subaccount for a write.
+
+    Raises:
+        OfflineRefused: `btp-trust:offline` is set.
+        TrustError: It cannot be reached, or is another one.
+    """
+    if session.offline:
+        raise offline_refusal()
+    return session.subaccount(args.connection, args.subaccount_id)
+
+
+def not_checked(session: Session, unseen: Unseen, state: CertificateState) -> None:
+    """Warn that a resource with nothing to do was not compared with the service.
+
+    Raises:
+        TrustError: `btp-trust:strict` is set.
+    """
+    if session.strict:
+        raise unseen.error
+    reason = f"{unseen.error.what} {unseen.error.why} {unseen.error.remedy}"
+    session.say(
+        f"warning: subaccount {state.subaccount_id} was not checked; "
+        f"its resources are those of the state of {state.observed_at or 'an unknown date'}. {reason}"
+    )
+
+
+def offline_refusal() -> OfflineRefused:
+    """Make the refusal of a write in offline mode."""
+    return OfflineRefused(
+        "Nothing is written offline.",
+        "btp-trust:offline is set, so the slots cannot be compared with the plan.",
+        "Unset it for deployments: pulumi config rm btp-trust:offline",
+    )
+
+
+def _moved(args: ResourceArgs, recorded: str) -> WrongSubaccount:
+    return WrongSubaccount(
+        f"The resource cannot move to subaccount {args.subaccount_id}.",
+        f"It belongs to {recorded}: its certificate and its generations are there.",
+        f'Put subaccount_id="{recorded}" back; a resource for the other subaccount needs a name of its own.',
+    )

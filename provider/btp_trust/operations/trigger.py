@@ -1,0 +1,212 @@
+"""RotationTrigger: compare and swap, so that the declared generation signs."""
+
+from __future__ import annotations
+
+from btp_trust.errors import Refused, SlotsChanged, WrongSubaccount
+from btp_trust.inputs import (
+    Candidate,
+    PropertyBag,
+    Signing,
+    SwapSlots,
+    TriggerArgs,
+    TriggerChecked,
+    TriggerState,
+    certificate_outputs,
+    checked,
+    from_bag,
+    same_arguments,
+    to_bag,
+)
+from btp_trust.model import Snapshot, rfc3339, signs
+from btp_trust.operations.gather import Seen, Unseen, look, not_checked, reach
+from btp_trust.operations.writes import swap
+from btp_trust.plan.decision import Action, Decision
+from btp_trust.plan.trigger import Declaration, decide
+from btp_trust.session import Session, Subaccount
+
+
+def check(
+    session: Session, args: TriggerArgs, candidate: Candidate | None, old: TriggerChecked | None
+) -> TriggerChecked:
+    """Plan: who shall sign, and the step or the drift if it does not."""
+    seen = look(session, args, old.subaccount_id if old else None)
+    if isinstance(seen, Unseen):
+        return _unseen(args, candidate, old, seen)
+    _refuse_foreign(candidate, seen.snapshot)
+    declaration = _declaration(args, candidate, old, seen.account)
+    decision = decide(declaration, seen.snapshot)
+    if decision.refusal is not None:
+        raise decision.refusal
+    _announce(session, decision)
+    return _planned(args, declaration, decision, seen, old)
+
+
+def changes(session: Session, state: TriggerState, new: TriggerChecked) -> bool:
+    """Whether an update is due: a step, a changed argument, or outputs that are behind what signs."""
+    seen = look(session, new)
+    changed = new.step is not None or not same_arguments(new, state, TriggerArgs)
+    if isinstance(seen, Unseen):
+        if not changed:
+            not_checked(session, seen, state)
+        return changed
+    return changed or not signs(seen.snapshot.active, state.fingerprint)
+
+
+def create(session: Session, new: TriggerChecked) -> tuple[str, PropertyBag]:
+    """Record what signs; never swap."""
+    snapshot = reach(session, new).snapshot()
+    _must_sign(new, snapshot)
+    return f"{snapshot.subaccount_id}/rotation", _outputs(new, snapshot, None)
+
+
+def update(session: Session, state: TriggerState, new: TriggerChecked) -> PropertyBag:
+    """Swap if that was planned, else bring the outputs up to date."""
+    account = reach(session, new)
+    if new.swaps is not None:
+        snapshot = swap(account, new.swaps.slots, new.signing.fingerprint)
+    else:
+        snapshot = account.snapshot()
+        if new.drift is None:
+            _must_sign(new, snapshot)
+    return _outputs(new, snapshot, state)
+
+
+def read(session: Session, bag: PropertyBag) -> PropertyBag:
+    """Follow what signs."""
+    state = from_bag(bag, TriggerState)
+    seen = look(session, state)
+    if isinstance(seen, Unseen):
+        not_checked(session, seen, state)
+        return bag
+    if seen.snapshot.active is None:
+        return {**bag, "role": "gone"}
+    return {**bag, **certificate_outputs(seen.snapshot.active, seen.snapshot)}
+
+
+def _declaration(
+    args: TriggerArgs, candidate: Candidate | None, old: TriggerChecked | None, account: Subaccount
+) -> Declaration:
+    unknown = candidate is not None and candidate.generations is None
+    return Declaration(
+        generation=args.generation,
+        declared=old.generation if old else None,
+        recorded=old.generations if old else {},
+        taught=args.known_generations,
+        learned=(candidate.generations or {}) if candidate else {},
+        candidate_pending=candidate.generation if candidate and unknown else None,
+        minting=account.minting,
+        on_drift=args.on_drift,
+    )
+
+
+def _planned(
+    args: TriggerArgs, declaration: Declaration, decision: Decision, seen: Seen, old: TriggerChecked | None
+) -> TriggerChecked:
+    snapshot, number = seen.snapshot, (old.swap_number or 0) if old else 0
+    signing = _signing(declaration, snapshot, old)
+    plan = checked(
+        TriggerChecked,
+        args,
+        subaccount_id=snapshot.subaccount_id,
+        generations={args.generation: signing.fingerprint, **declaration.generations},
+        signing=signing,
+        swap_number=number,
+    )
+    if decision.action is Action.SWAP and decision.swaps is not None:
+        seen.account.next_signer = snapshot.passive
+        swaps = SwapSlots.of(decision.swaps)
+        return checked(TriggerChecked, plan, step=decision.message, swaps=swaps, swap_number=number + 1)
+    if decision.action in (Action.REPORT, Action.WARN):
+        return checked(TriggerChecked, plan, drift=decision.message)
+    return plan
+
+
+def _signing(declaration: Declaration, snapshot: Snapshot, old: TriggerChecked | None) -> Signing:
+    """Who shall sign; a certificate that left the slots keeps the date that was recorded of it."""
+    wanted = declaration.wanted or snapshot.slots.active or ""
+    certificate = snapshot.find(wanted)
+    if certificate is not None:
+        return Signing.of(certificate)
+    return old.signing if old is not None and old.signing.fingerprint == wanted else Signing(wanted)
+
+
+def _announce(session: Session, decision: Decision) -> None:
+    if decision.action is Action.SWAP:
+        session.say(f"RotationTrigger: {decision.message}")
+    if decision.action in (Action.REPORT, Action.WARN):
+        session.say(f"warning: RotationTrigger: {decision.message}")
+
+
+def _unseen(
+    args: TriggerArgs, candidate: Candidate | None, old: TriggerChecked | None, unseen: Unseen
+) -> TriggerChecked:
+    """Plan from the state: with nothing due it stays; offline, a rotation is shown but will not be done."""
+    if old is None or not same_arguments(args, old, TriggerArgs):
+        unseen.refuse_what_is_due()
+    recorded = {**args.known_generations, **(old.generations if old else {})}
+    learned = (candidate.generations or {}) if candidate else {}
+    generations = {**learned, **recorded}
+    wanted = recorded.get(args.generation)
+    if old is None or wanted is None:
+        raise _offline_unknown(args, recorded)
+    plan = checked(
+        TriggerChecked,
+        args,
+        subaccount_id=old.subaccount_id,
+        generations=generations,
+        signing=old.signing if old.signing.fingerprint == wanted else Signing(wanted),
+        swap_number=old.swap_number,
+        drift=old.drift,
+    )
+    if args.generation == old.generation:
+        return plan
+    step = f"make {args.generation!r} sign instead of {old.generation!r}; planned from the state, not checked"
+    return checked(TriggerChecked, plan, step=step, drift=None)
+
+
+def _offline_unknown(args: TriggerArgs, recorded: dict[str, str]) -> Refused:
+    return Refused(
+        f"Generation {args.generation!r} cannot be planned offline.",
+        f"The state knows: {', '.join(sorted(recorded)) or 'no generation'}; what signs was not read.",
+        "Unset the offline mode: pulumi config rm btp-trust:offline",
+    )
+
+
+def _refuse_foreign(candidate: Candidate | None, snapshot: Snapshot) -> None:
+    if candidate is not None and candidate.subaccount_id not in (None, snapshot.subaccount_id):
+        raise WrongSubaccount(
+            f"The candidate belongs to subaccount {candidate.subaccount_id}.",
+            f"The RotationTrigger belongs to {snapshot.subaccount_id}, and certificates do not sign for other subaccounts.",
+            "Give both the same connection=.",
+        )
+
+
+def _must_sign(new: TriggerChecked, snapshot: Snapshot) -> None:
+    if not signs(snapshot.active, new.signing.fingerprint):
+        raise SlotsChanged(
+            f"Generation {new.generation!r} signed when this command was planned, and does not any more.",
+            f"Planned for: {new.signing.fingerprint}. Found: {snapshot.slots}.",
+            "Run `pulumi preview` and read the new plan.",
+        )
+
+
+def _outputs(new: TriggerChecked, snapshot: Snapshot, state: TriggerState | None) -> PropertyBag:
+    if snapshot.active is None:
+        raise SlotsChanged(
+            f"Subaccount {snapshot.subaccount_id} has no active certificate any more.",
+            "It had one when this command was planned.",
+            "Run `pulumi preview` and read the new plan.",
+        )
+    outputs = {
+        **to_bag(new, "step", "swaps", "drift"),
+        **certificate_outputs(snapshot.active, snapshot),
+        "subaccount_id": snapshot.subaccount_id,
+        "observed_at": rfc3339(snapshot.now),
+    }
+    if state is None:
+        return outputs
+    if signs(snapshot.active, state.fingerprint):
+        kept = {"previous_fingerprint": state.previous_fingerprint, "rotated_at": state.rotated_at}
+    else:
+        kept = {"previous_fingerprint": state.fingerprint, "rotated_at": rfc3339(snapshot.now)}
+    return {**outputs, **{name: value for name, value in kept.items() if value is not None}}

@@ -1,0 +1,172 @@
+"""The dynamic providers that Pulumi calls.
+
+The names of this module and of its classes are written into the state of every stack that uses them: they are a
+wire format and never change. Instances hold nothing; what a process shares is in `btp_trust.session`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    ConfigureRequest,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    ResourceProvider,
+    UpdateResult,
+)
+
+from btp_trust import session
+from btp_trust.errors import Refused
+from btp_trust.inputs import (
+    ActiveArgs,
+    ActiveChecked,
+    ActiveState,
+    PassiveArgs,
+    PassiveChecked,
+    PassiveState,
+    PropertyBag,
+    TriggerArgs,
+    TriggerChecked,
+    TriggerState,
+    candidate_from_program,
+    from_bag,
+    from_program,
+    subaccount_is_unknown,
+    to_bag,
+    unplanned,
+)
+from btp_trust.operations import active, passive, trigger
+
+
+class _TrustProvider(ResourceProvider):
+    """What the providers have in common."""
+
+    serialize_as_secret_always: bool = False
+    """The pickle is a reference to an empty class: nothing in it is secret."""
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """Take Pulumi's configuration; errors of this process show their message only, no traceback."""
+        sys.tracebacklimit = 0
+        session.configure(req.config.get)
+
+
+def _check(olds: Mapping[str, Any], news: PropertyBag, plan: Callable[[], msgspec.Struct]) -> CheckResult:
+    """Run a plan; a refusal becomes the failure of a property."""
+    if subaccount_is_unknown(news) and len(olds) == 0:
+        return CheckResult(unplanned(news), [])
+    try:
+        return CheckResult(to_bag(plan()), [])
+    except Refused as refusal:
+        return CheckResult(unplanned(news), [CheckFailure(refusal.prop, str(refusal))])
+
+
+class ActiveTrustCertificateProvider(_TrustProvider):
+    """Provider of ActiveTrustCertificate."""
+
+    def check(self, _olds: PropertyBag, news: PropertyBag) -> CheckResult:
+        """Plan."""
+
+        def plan() -> ActiveChecked:
+            old = from_bag(_olds, ActiveChecked) if _olds else None
+            return active.check(session.current(), from_program(news, ActiveArgs), old)
+
+        return _check(_olds, news, plan)
+
+    def diff(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> DiffResult:
+        """Tell whether an update is due."""
+        state, new = from_bag(_olds, ActiveState), from_bag(_news, ActiveChecked)
+        return DiffResult(changes=active.changes(session.current(), state, new))
+
+    def create(self, props: PropertyBag) -> CreateResult:
+        """Adopt or generate."""
+        return CreateResult(*active.create(session.current(), from_bag(props, ActiveChecked)))
+
+    def update(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> UpdateResult:
+        """Follow or renew."""
+        return UpdateResult(active.update(session.current(), from_bag(_news, ActiveChecked)))
+
+    def read(self, id_: str, props: PropertyBag) -> ReadResult:
+        """Follow the slot."""
+        return ReadResult(id_, active.read(session.current(), props))
+
+    def delete(self, _id: str, _props: PropertyBag) -> None:
+        """Leave the certificate in place."""
+        active.delete(session.current(), from_bag(_props, ActiveState))
+
+
+class PassiveTrustCertificateProvider(_TrustProvider):
+    """Provider of PassiveTrustCertificate."""
+
+    def check(self, _olds: PropertyBag, news: PropertyBag) -> CheckResult:
+        """Plan."""
+
+        def plan() -> PassiveChecked:
+            old = from_bag(_olds, PassiveChecked) if _olds else None
+            return passive.check(session.current(), from_program(news, PassiveArgs), old)
+
+        return _check(_olds, news, plan)
+
+    def diff(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> DiffResult:
+        """Tell whether an update is due."""
+        state, new = from_bag(_olds, PassiveState), from_bag(_news, PassiveChecked)
+        return DiffResult(changes=passive.changes(session.current(), state, new))
+
+    def create(self, props: PropertyBag) -> CreateResult:
+        """Mint or adopt."""
+        return CreateResult(*passive.create(session.current(), from_bag(props, PassiveChecked)))
+
+    def update(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> UpdateResult:
+        """Mint, adopt or take up."""
+        state, new = from_bag(_olds, PassiveState), from_bag(_news, PassiveChecked)
+        return UpdateResult(passive.update(session.current(), state, _olds, new))
+
+    def read(self, id_: str, props: PropertyBag) -> ReadResult:
+        """Find the certificate."""
+        return ReadResult(id_, passive.read(session.current(), props))
+
+    def delete(self, _id: str, _props: PropertyBag) -> None:
+        """Empty the passive slot if what it holds is the resource's."""
+        passive.delete(session.current(), from_bag(_props, PassiveState))
+
+
+class RotationTriggerProvider(_TrustProvider):
+    """Provider of RotationTrigger."""
+
+    def check(self, _olds: PropertyBag, news: PropertyBag) -> CheckResult:
+        """Plan."""
+
+        def plan() -> TriggerChecked:
+            old = from_bag(_olds, TriggerChecked) if _olds else None
+            arguments = {name: value for name, value in news.items() if name != "candidate"}
+            candidate = candidate_from_program(news.get("candidate"))
+            return trigger.check(session.current(), from_program(arguments, TriggerArgs), candidate, old)
+
+        return _check(_olds, news, plan)
+
+    def diff(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> DiffResult:
+        """Tell whether an update is due."""
+        state, new = from_bag(_olds, TriggerState), from_bag(_news, TriggerChecked)
+        return DiffResult(changes=trigger.changes(session.current(), state, new))
+
+    def create(self, props: PropertyBag) -> CreateResult:
+        """Record what signs."""
+        return CreateResult(*trigger.create(session.current(), from_bag(props, TriggerChecked)))
+
+    def update(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> UpdateResult:
+        """Compare and swap."""
+        state, new = from_bag(_olds, TriggerState), from_bag(_news, TriggerChecked)
+        return UpdateResult(trigger.update(session.current(), state, new))
+
+    def read(self, id_: str, props: PropertyBag) -> ReadResult:
+        """Follow what signs."""
+        return ReadResult(id_, trigger.read(session.current(), props))
+
+    def delete(self, _id: str, _props: PropertyBag) -> None:
+        """Call nothing."""
