@@ -80,6 +80,16 @@ def test_without_a_fitting_uv_a_pinned_one_comes_from_pypi_once(
     assert virtualenv.uv(desk.machine) == fetched
 
 
+def test_without_any_uv_the_refusal_tells_both_ways_and_what_to_do(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Python without the module venv is one of the reasons; its words are kept."""
+    lame = desk.command("python", "echo No module named venv; exit 1", where="python")
+    monkeypatch.setattr(sys, "executable", str(lame))
+    with pytest.raises(CannotGoOnError) as refusal:
+        virtualenv.uv(desk.machine)
+    for words in ("there is no uv on PATH", "No module named venv", "What to do"):
+        assert words in str(refusal.value)
+
+
 def test_uv_is_told_the_environment_and_never_to_download_a_python(desk: Desk) -> None:
     """An active virtual environment is not touched; a setting such as the user's index holds."""
     env = {**desk.machine.env, "VIRTUAL_ENV": "/other", "UV_PYTHON": "3.9", "UV_DEFAULT_INDEX": "mirror"}

@@ -84,9 +84,9 @@ def _pip_install(machine: Machine, requirement: str, folder: Path) -> None:
     env = {**machine.env, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     options = ["--no-deps", "--only-binary=:all:", "--no-compile", "--target", str(folder)]
     try:
-        run_with_progress("A venv for pip", [sys.executable, "-m", "venv", venv], log=log, cwd=folder, env=env)
+        run_with_progress("Making a venv for pip", [sys.executable, "-m", "venv", venv], log=log, cwd=folder, env=env)
         run_with_progress(
-            requirement,
+            f"Installing {requirement}",
             [venv / "bin/python", "-m", "pip", "install", *options, requirement],
             log=log,
             cwd=folder,

@@ -46,8 +46,7 @@ def run_with_progress(  # the keyword arguments are those of subprocess
     Raises:
         CannotGoOnError: The command could not be started or failed; the message ends with its last lines.
     """
-    shown = shlex.join(str(part) for part in command)
-    say(f"  $ {shown}")
+    say(f"  $ {shlex.join(str(part) for part in command)}")
     started = time.monotonic()
     try:
         with (
@@ -56,9 +55,9 @@ def run_with_progress(  # the keyword arguments are those of subprocess
         ):
             _wait(child, what, log, started)
     except OSError as error:
-        raise CannotGoOnError(f"{what}: `{shown}` does not start: {error}") from error
+        raise CannotGoOnError(f"{what}: `{command[0]}` does not start: {error}") from error
     if child.returncode != 0:
-        raise CannotGoOnError(f"{what}: `{shown}` ended with {child.returncode}:\n{last_lines(log)}")
+        raise CannotGoOnError(f"{what} ended with {child.returncode}:\n{last_lines(log)}")
     say(f"  {what}: done after {elapsed(time.monotonic() - started)}")
 
 

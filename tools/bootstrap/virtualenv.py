@@ -25,6 +25,12 @@ UV_MINIMUM = "0.8.0"  # reads the format of the lock file and knows dependency g
 PYTHON_MINIMUM = "3.11"
 SYNC = ("sync", "--frozen", "--all-extras", "--group", "dev", "--no-python-downloads")
 OURS_TO_DECIDE = ("VIRTUAL_ENV", "UV_PYTHON", "UV_PROJECT", "UV_NO_DEV", "UV_NO_SYNC")
+NO_UV = f"""\
+There is no uv to install the locked dependencies with.
+  PATH: {{path}}
+  PyPI: {{pypi}}
+What to do: if a download failed, mend the network and run `make setup` again. If `python3 -m venv` failed, install
+what it asks for. Or install uv {UV_MINIMUM} or newer yourself, as https://docs.astral.sh/uv/ says."""
 REFUSAL = """\
 The locked dependencies were not installed: `uv sync` ended with {code}; its own words stand above.
 What to do: if the network or the package index failed, run `make setup` again. If the lock file does not fit
@@ -43,8 +49,12 @@ def uv(machine: Machine) -> Path:
     if found and is_at_least(machine.output_of([found, "--version"]), UV_MINIMUM):
         say(f"uv: {found}, from PATH")
         return found
-    say(f"uv: {f'{found} is older than {UV_MINIMUM}' if found else 'none on PATH'}, taking uv {UV_VERSION}")
-    return cache.from_pypi(machine, "uv", UV_VERSION, "bin/uv")
+    lack = f"{found} is not {UV_MINIMUM} or newer" if found else "there is no uv on PATH"
+    say(f"uv: {lack}, taking uv {UV_VERSION}")
+    try:
+        return cache.from_pypi(machine, "uv", UV_VERSION, "bin/uv")
+    except (CannotGoOnError, OSError) as error:
+        raise CannotGoOnError(NO_UV.format(path=lack, pypi=error)) from error
 
 
 def uv_environment(machine: Machine) -> dict[str, str]:
