@@ -8,9 +8,8 @@ import signal
 import sys
 import threading
 from dataclasses import fields
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_type_hints
 
 from btp_trust_emulator.emulator import DEFAULT_KEY_SIZE, Emulator
 from btp_trust_emulator.errors import Refused
@@ -67,15 +66,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_switches(parser: argparse.ArgumentParser) -> None:
     """One option per switch, its choices the members of the enum."""
-    for each in fields(Switches):
-        default = each.default
-        if not isinstance(default, Enum):
-            raise TypeError("every switch is an enum")
+    for name, kind in get_type_hints(Switches).items():
+        default = getattr(Switches(), name)
         parser.add_argument(
-            "--" + each.name.replace("_", "-"),
-            type=type(default),
+            "--" + name.replace("_", "-"),
+            type=kind,
             default=default,
-            metavar="{" + ",".join(member.value for member in type(default)) + "}",
+            metavar="{" + ",".join(member.value for member in kind) + "}",
             help=f"unknown of the real service ({default.value} unless told)",
         )
 

@@ -71,12 +71,9 @@ class _Cockpit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     action: Action
 
 
-class _Now(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    now: Annotated[datetime, msgspec.Meta(tz=True)]
-
-
-class _Advance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    advance_seconds: float
+class _NewClock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    now: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    advance_seconds: float | None = None
 
 
 def act(world: World, guid: str, action: Action) -> Account:
@@ -125,7 +122,7 @@ def _service_key(world: World, question: _Question) -> Answer:
     try:
         query = msgspec.convert(dict(question.query), _KeyQuery, strict=False)
     except msgspec.ValidationError as exc:
-        raise _malformed(exc) from exc
+        raise _not_understood(str(exc)) from exc
     return json(200, world.service_key(question.guid, query.credential, query.valid_seconds))
 
 
@@ -147,10 +144,13 @@ def _clock(world: World, _: _Question) -> Answer:
 
 
 def _set_clock(world: World, question: _Question) -> Answer:
-    if b"advance_seconds" in question.body:
-        world.advance(_decoded(question.body, _Advance).advance_seconds)
+    wanted = _decoded(question.body, _NewClock)
+    if wanted.now is not None and wanted.advance_seconds is None:
+        world.set_clock(wanted.now)
+    elif wanted.now is None and wanted.advance_seconds is not None:
+        world.advance(wanted.advance_seconds)
     else:
-        world.set_clock(_decoded(question.body, _Now).now)
+        raise _not_understood("one of `now` and `advance_seconds` has to be given, and one alone")
     return _clock(world, question)
 
 
@@ -170,14 +170,12 @@ def _decoded(body: bytes, kind: type[_T]) -> _T:
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.DecodeError as exc:
-        raise _malformed(exc) from exc
+        raise _not_understood(str(exc)) from exc
 
 
-def _malformed(exc: msgspec.MsgspecError) -> Invalid:
+def _not_understood(why: str) -> Invalid:
     return Invalid(
-        "The question was not understood.",
-        f"{exc}.",
-        "See the list of questions in btp_trust_emulator.control.",
+        "The question was not understood.", f"{why}.", "See the list of questions in btp_trust_emulator.control."
     )
 
 

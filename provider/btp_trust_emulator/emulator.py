@@ -102,9 +102,8 @@ class Emulator:
         world = self._world(stack, addresses)
         portal = stack.enter_context(start_blocking_portal())
         app = application(world)
-        stack.enter_context(server.serving(app, listener, portal))
         tls = server.tls_context(world.authority, self._host)
-        stack.enter_context(server.serving(app, tls_listener, portal, tls))
+        stack.enter_context(server.serving(app, portal, [(listener, None), (tls_listener, tls)]))
         ca_file = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "ca.pem"
         ca_file.write_text(world.authority.certificate)
         trusting = ssl.create_default_context(cafile=str(ca_file))

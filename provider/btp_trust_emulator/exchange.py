@@ -16,12 +16,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request, read to its end; header names are lower-case, `peer` is the client certificate (PEM) over TLS."""
+    """A request, read to its end; header names are lower-case.
+
+    `tls` tells the host that takes client certificates; `peer` is the one presented (PEM), if any.
+    """
 
     method: str
     path: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
+    tls: bool = False
     peer: str | None = None
 
 
@@ -60,6 +64,11 @@ def not_allowed(*methods: str) -> Answer:
 async def read(request: Request) -> Call:
     """The whole request; the peer certificate by the TLS extension of ASGI."""
     tls = request.scope.get("extensions", {}).get("tls", {})
-    peer = next(iter(tls.get("client_cert_chain", ())), None)
-    headers = dict(request.headers)
-    return Call(request.method, request.scope["path"], headers, await request.body(), peer)
+    return Call(
+        request.method,
+        request.scope["path"],
+        dict(request.headers),
+        await request.body(),
+        tls=request.url.scheme == "https",
+        peer=next(iter(tls.get("client_cert_chain", ())), None),
+    )

@@ -18,7 +18,7 @@ from btp_trust_emulator.errors import Invalid
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from anyio.from_thread import BlockingPortal
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -64,9 +64,24 @@ def _is_loopback(host: str) -> bool:
 
 @contextlib.contextmanager
 def serving(
-    app: ASGIApp, listener: socket.socket, portal: BlockingPortal, tls: ssl.SSLContext | None = None
+    app: ASGIApp, portal: BlockingPortal, listeners: Sequence[tuple[socket.socket, ssl.SSLContext | None]]
 ) -> Iterator[None]:
-    """Serve the application on a listening socket, in the event loop behind the portal; closes the socket."""
+    """Serve the application on listening sockets, in the event loop behind the portal; closes the sockets."""
+    servers = [uvicorn.Server(_config(app, tls)) for _, tls in listeners]
+    running = [
+        portal.start_task_soon(server.serve, [listener])
+        for server, (listener, _) in zip(servers, listeners, strict=True)
+    ]
+    try:
+        yield
+    finally:
+        for server in servers:
+            server.should_exit = True
+        for server_task in running:
+            server_task.result()
+
+
+def _config(app: ASGIApp, tls: ssl.SSLContext | None) -> uvicorn.Config:
     config = uvicorn.Config(
         app,
         http=PeerProtocol,
@@ -78,18 +93,12 @@ def serving(
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        date_header=False,
+        date_header=False,  # the application dates its answers, by its own clock
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     config.load()
     config.ssl = tls
-    server = uvicorn.Server(config)
-    served = portal.start_task_soon(server.serve, [listener])
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        served.result()
+    return config
 
 
 def tls_context(own: Authority, host: str) -> ssl.SSLContext:

@@ -57,8 +57,8 @@ class TokenService:
         return self.world.account_at(match[1]) if match else None
 
     def _is_client(self, account: Account, call: Call, form: Mapping[str, str]) -> bool:
-        if call.peer is not None:
-            client = authority.client_of(call.peer, self.world.clock.now())
+        if call.tls:
+            client = authority.client_of(call.peer, self.world.clock.now()) if call.peer else None
             return client == form.get("client_id") == account.client_id
         client_id, client_secret = _basic(call) or (form.get("client_id", ""), form.get("client_secret", ""))
         same_secret = secrets.compare_digest(client_secret.encode(), account.client_secret.encode())

@@ -1,0 +1,98 @@
+"""The emulator in both of its mounts, and a caller that speaks to it as a client does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from btp_trust_emulator import Emulator, Subaccount
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+REFERENCE = Path(__file__).parents[3] / "shared" / "reference"
+METADATA = "/destination-configuration/v1/saml2Metadata"
+
+
+@pytest.fixture(params=[pytest.param(False, id="in process"), pytest.param(True, id="over a socket")])
+def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
+    """The emulator, with small keys, in each of its mounts."""
+    with Emulator(socket=request.param, key_size=1024) as running:
+        yield running
+
+
+@pytest.fixture
+def in_process() -> Iterator[Emulator]:
+    """The emulator in process alone, where a second mount would prove nothing more."""
+    with Emulator(key_size=1024) as running:
+        yield running
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A client of one subaccount, with the credentials of its service key."""
+
+    emulator: Emulator
+    subaccount: Subaccount
+    http: httpx.Client
+    key: dict[str, str]
+
+    def ask_token(self, **changes: str | None) -> httpx.Response:
+        """Ask for a token with the form that the service key gives, changed by `changes` (None: left out)."""
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": self.key["clientid"],
+            "client_secret": self.key["clientsecret"],
+        }
+        data = {name: value for name, value in (form | changes).items() if value is not None}
+        return self.http.post(f"{self.key['url']}/oauth/token", data=data)
+
+    def token(self) -> str:
+        """A fresh token."""
+        return str(self.ask_token().json()["access_token"])
+
+    def call(self, method: str, path: str = "", content: bytes | None = None, **headers: str) -> httpx.Response:
+        """One trust operation, with a fresh token unless a header `authorization` is given."""
+        if "authorization" not in headers:
+            headers["authorization"] = f"Bearer {self.token()}"
+        return self.http.request(method, self.key["uri"] + METADATA + path, content=content, headers=headers)
+
+
+@pytest.fixture
+def caller_of() -> Iterator[Callable[..., Caller]]:
+    """Make a caller of a new subaccount of an emulator; the arguments are those of `create_subaccount`."""
+    clients: list[httpx.Client] = []
+
+    def make(emulator: Emulator, **wanted: Any) -> Caller:
+        subaccount = emulator.create_subaccount(**wanted)
+        http = httpx.Client(transport=emulator.transport)
+        clients.append(http)
+        return Caller(emulator, subaccount, http, emulator.service_key(subaccount.guid))
+
+    yield make
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def caller(emulator: Emulator, caller_of: Callable[..., Caller]) -> Caller:
+    """A caller of a subaccount with an active certificate."""
+    return caller_of(emulator, generate=True)
+
+
+@pytest.fixture
+def newcomer(emulator: Emulator, caller_of: Callable[..., Caller]) -> Caller:
+    """A caller of a subaccount without any certificate."""
+    return caller_of(emulator)
+
+
+@pytest.fixture
+def reference() -> Path:
+    """The folder of reference material, where there is one."""
+    if not REFERENCE.is_dir():
+        pytest.skip("the reference material is not here")
+    return REFERENCE

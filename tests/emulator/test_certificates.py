@@ -1,0 +1,169 @@
+"""Trust certificates have the profile of the real ones."""
+
+from __future__ import annotations
+
+import ssl
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from btp_trust_emulator import Emulator, Invalid, Lifetime, SerialSign, Switches, certificates, keys
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+GUID = "00000000-1111-4222-8333-000000005cdd"
+NOT_BEFORE = datetime(2026, 11, 24, 8, 34, 27, tzinfo=UTC)
+NOT_AFTER = datetime(2028, 11, 24, 8, 34, 27, tzinfo=UTC)
+CONSTRUCTED = 0x20
+
+# The library that reads them here complains of just what they have in common with the real ones.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Parsed a serial number which wasn't positive"),
+    pytest.mark.filterwarnings("ignore:Attribute's length must be"),
+]
+
+
+def mint(size: int = 1024, serial: int = -(2**79) + 1) -> str:
+    """A certificate with a negative serial number of ten bytes."""
+    return certificates.mint(keys.generate(size), GUID, serial, NOT_BEFORE, NOT_AFTER)
+
+
+def load(pem: str) -> x509.Certificate:
+    """The certificate as a library reads it."""
+    return x509.load_pem_x509_certificate(pem.encode())
+
+
+def skeleton(octets: bytes) -> Iterator[tuple[int, int]]:
+    """Tags and lengths of all values, outermost first."""
+    while octets:
+        tag, length, start = octets[0], octets[1], 2
+        if length >= 0x80:
+            start += length & 0x7F
+            length = int.from_bytes(octets[2:start], "big")
+        yield tag, length
+        if tag & CONSTRUCTED:
+            yield from skeleton(octets[start : start + length])
+        octets = octets[start + length :]
+
+
+@pytest.mark.parametrize("name", ["real-active.pem", "real-passive.pem"])
+def test_a_certificate_has_the_skeleton_of_a_real_one(name: str, reference: Path) -> None:
+    """Every tag and every length is that of the real certificate."""
+    real = (reference / "certificates" / name).read_text()
+    assert list(skeleton(certificates.to_der(mint(4096)))) == list(skeleton(certificates.to_der(real)))
+
+
+def test_text_around_the_certificate_is_that_of_a_real_one(reference: Path) -> None:
+    """A real PEM is what the emulator itself would write around the same bytes."""
+    real = (reference / "certificates" / "real-active.pem").read_text()
+    assert certificates.normalized(real) == real
+
+
+def test_a_real_certificate_has_its_known_fingerprint(reference: Path) -> None:
+    """The fingerprint is the SHA-256 of the DER."""
+    real = (reference / "certificates" / "real-active.pem").read_text()
+    assert certificates.fingerprint(real) == "10ccefad252fc31e1a7361acbff9eb1ab77104a824103f56d9e8fca2647d3d3e"
+
+
+def test_a_library_reads_what_was_put_in() -> None:
+    """Version, serial number, dates, algorithm and key come out of a parser that we did not write."""
+    certificate = load(mint())
+    public_key = certificate.public_key()
+    assert certificate.version is x509.Version.v3
+    assert certificate.serial_number == -(2**79) + 1
+    assert (certificate.not_valid_before_utc, certificate.not_valid_after_utc) == (NOT_BEFORE, NOT_AFTER)
+    assert certificate.signature_algorithm_oid.dotted_string == "1.2.840.113549.1.1.13"
+    assert list(certificate.extensions) == []
+    assert isinstance(public_key, rsa.RSAPublicKey)
+    assert public_key.public_numbers().e == 65537
+    certificate.verify_directly_issued_by(certificate)
+
+
+def test_the_subject_is_the_issuer_and_its_common_name_is_too_long() -> None:
+    """Both names are the same, and the common name has more than the 64 characters that RFC 5280 allows."""
+    certificate = load(mint())
+    assert certificate.subject == certificate.issuer
+    assert [(each.oid.dotted_string, each.value) for each in certificate.subject] == [
+        ("2.5.4.3", f"cfapps.eu12.hana.ondemand.com/{GUID}"),
+        ("2.5.4.10", "SAP"),
+        ("2.5.4.11", "CP Destination Configuration"),
+    ]
+    assert len(certificates.common_name(GUID)) > 64
+
+
+@given(st.sampled_from(SerialSign))
+def test_a_serial_number_takes_ten_bytes_and_has_the_sign_asked_for(sign: SerialSign) -> None:
+    """Always ten bytes in two's complement; negative or positive as asked."""
+    serial = certificates.serial_number(sign)
+    magnitude = serial if serial >= 0 else ~serial
+    assert magnitude.bit_length() // 8 + 1 == 10
+    assert sign is SerialSign.RANDOM or (serial < 0) == (sign is SerialSign.NEGATIVE)
+
+
+def test_serial_numbers_come_with_both_signs() -> None:
+    """Unless told otherwise, about half of them are negative (none of 64 in a row: one in 2**63)."""
+    assert {certificates.serial_number(SerialSign.RANDOM) < 0 for _ in range(64)} == {True, False}
+
+
+@pytest.mark.parametrize("sign", [SerialSign.NEGATIVE, SerialSign.POSITIVE])
+def test_the_switch_decides_the_sign_of_what_is_served(sign: SerialSign) -> None:
+    """A certificate of an emulator with the switch has a serial number of that sign."""
+    with Emulator(key_size=1024, switches=Switches(serial_sign=sign)) as emulator:
+        guid = emulator.create_subaccount(generate=True).guid
+        active, _ = emulator.certificates(guid)
+    assert active is not None
+    assert (load(active).serial_number < 0) == (sign is SerialSign.NEGATIVE)
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "start", "end"),
+    [
+        pytest.param(Lifetime.CALENDAR_YEARS, "2026-11-24", "2028-11-24", id="calendar years over a leap day"),
+        pytest.param(Lifetime.CALENDAR_YEARS, "2028-02-29", "2030-02-28", id="calendar years from a leap day"),
+        pytest.param(Lifetime.DAYS_730, "2026-11-24", "2028-11-23", id="730 days over a leap day"),
+    ],
+)
+def test_two_years_are_what_the_switch_says(lifetime: Lifetime, start: str, end: str) -> None:
+    """Calendar years keep the date, 730 days do not."""
+    not_before = datetime.fromisoformat(f"{start}T01:02:03+00:00")
+    assert certificates.expiry(not_before, lifetime) == datetime.fromisoformat(f"{end}T01:02:03+00:00")
+
+
+def test_validity_begins_in_the_second_in_which_it_was_made(in_process: Emulator) -> None:
+    """The beginning is the clock's time, cut to the second."""
+    moment = datetime(2031, 5, 6, 7, 8, 9, 900000, UTC)
+    in_process.set_clock(moment)
+    active, _ = in_process.certificates(in_process.create_subaccount(generate=True).guid)
+    assert active is not None
+    assert timedelta(0) <= load(active).not_valid_before_utc - moment.replace(microsecond=0) <= timedelta(seconds=5)
+
+
+@given(st.binary(min_size=256, max_size=2000))
+def test_a_certificate_given_in_any_layout_is_served_in_the_usual_one(content: bytes) -> None:
+    """Line breaks and spaces around and in the base64 do not matter."""
+    pem = certificates.to_pem(b"\x30\x82" + len(content).to_bytes(2, "big") + content)
+    unusual = "\r\n" + pem.replace("\n", " \r\n ").replace("BEGIN ", "BEGIN ", 1)
+    assert certificates.normalized(unusual.replace(" -----END", "-----END")) == pem
+    assert max(map(len, pem.splitlines())) == 64
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="nothing"),
+        pytest.param("-----BEGIN CERTIFICATE-----\nAAA\n-----END CERTIFICATE-----\n", id="base64 cut short"),
+        pytest.param(ssl.DER_cert_to_PEM_cert(b"\x30\x82\x01\x00short"), id="DER cut short"),
+        pytest.param(mint() * 2, id="two certificates"),
+    ],
+)
+def test_what_is_no_certificate_is_not_taken(text: str) -> None:
+    """The refusal says so."""
+    with pytest.raises(Invalid, match="not one PEM certificate"):
+        certificates.normalized(text)

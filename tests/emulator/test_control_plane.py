@@ -1,0 +1,190 @@
+"""The control plane does over HTTP what `Emulator` does in Python, and refuses in three parts."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from btp_trust_emulator import Conflict, Emulator, Invalid, NoKeyPair, Unknown, certificates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+GUID = "00000000-1111-4222-8333-000000005cdd"
+PEM = certificates.to_pem(b"\x30\x82\x01\x00" + bytes(256))
+
+
+@pytest.fixture
+def control(emulator: Emulator) -> Iterator[httpx.Client]:
+    """A client of the control plane."""
+    with httpx.Client(transport=emulator.transport, base_url=f"{emulator.url}/_emulator/") as client:
+        yield client
+
+
+def test_a_subaccount_is_created_with_what_was_given(emulator: Emulator, control: httpx.Client) -> None:
+    """GUID, subdomain and certificates may be given; the answer shows them."""
+    wanted = {"guid": GUID, "subdomain": "mine", "active": PEM, "passive": PEM}
+    response = control.post("subaccounts", json=wanted)
+    fingerprint = certificates.fingerprint(PEM)
+    assert response.status_code == 201
+    content = response.json()
+    assert (content["guid"], content["subdomain"]) == (GUID, "mine")
+    assert content["slots"] == {"active": fingerprint, "passive": fingerprint}
+    assert content["certificates"] == {"active": PEM, "passive": PEM}
+    assert [each.guid for each in emulator.subaccounts()] == [GUID]
+
+
+def test_a_subaccount_needs_nothing_given(emulator: Emulator, control: httpx.Client) -> None:
+    """Without a body all is made up, and the slots are empty; `generate` mints an active certificate."""
+    bare = control.post("subaccounts").json()
+    assert bare["slots"] == {"active": None, "passive": None}
+    generated = control.post("subaccounts", json={"generate": True}).json()
+    assert emulator.slots(generated["guid"]).active == generated["slots"]["active"] is not None
+    assert control.get("subaccounts").json() == {"subaccounts": [bare, generated]}
+
+
+def test_no_secret_is_in_the_list(emulator: Emulator, control: httpx.Client) -> None:
+    """Secrets and private keys are in service keys and in the state file only."""
+    guid = emulator.create_subaccount(generate=True).guid
+    text = control.get("subaccounts").text
+    assert emulator.service_key(guid)["clientsecret"] not in text
+    assert "PRIVATE" not in text
+
+
+def test_a_service_key_has_the_fields_of_a_real_one(emulator: Emulator, control: httpx.Client) -> None:
+    """With a secret; and it is the same whichever way it is asked for."""
+    guid = emulator.create_subaccount(subdomain="mine").guid
+    key = control.get(f"subaccounts/{guid}/service-key").json()
+    assert key == emulator.service_key(guid)
+    assert set(key) == {
+        *("clientid", "clientsecret", "credential-type", "identityzone", "instanceid", "tenantid", "tenantmode"),
+        *("uaadomain", "uri", "url", "verificationkey", "xsappname"),
+    }
+    assert (key["credential-type"], key["identityzone"], key["tenantid"]) == ("binding-secret", "mine", guid)
+    assert {"|", "!"} <= set(key["clientid"])
+    assert {"$", "="} <= set(key["clientsecret"])
+    assert key["uri"] == emulator.url
+
+
+def test_a_service_key_with_a_certificate_has_no_secret(emulator: Emulator, control: httpx.Client) -> None:
+    """But certificate, key and the address of the host that takes them; every one is new."""
+    guid = emulator.create_subaccount().guid
+    keys = [control.get(f"subaccounts/{guid}/service-key?credential=x509").json() for _ in range(2)]
+    assert set(keys[0]) - set(emulator.service_key(guid)) == {"certificate", "certurl", "key"}
+    assert "clientsecret" not in keys[0]
+    assert keys[0]["credential-type"] == "x509"
+    assert keys[0]["certificate"].count("BEGIN CERTIFICATE") == 2
+    assert keys[0]["certurl"].startswith("https://127.0.0.1")
+    assert keys[0]["certificate"] != keys[1]["certificate"]
+
+
+def test_a_colleague_does_in_the_cockpit_what_the_service_can_do(emulator: Emulator, control: httpx.Client) -> None:
+    """Generate both, rotate, delete; the journal sees none of it."""
+    guid = emulator.create_subaccount().guid
+    shown = []
+    for action in ("generate_active", "generate_passive", "rotate", "delete_passive"):
+        response = control.post(f"subaccounts/{guid}/cockpit", json={"action": action})
+        assert response.status_code == 200
+        shown.append(response.json()["slots"])
+    first, both, swapped, last = shown
+    assert first["passive"] is None
+    assert swapped == {"active": both["passive"], "passive": both["active"]}
+    assert last == {"active": both["passive"], "passive": None}
+    assert emulator.journal() == []
+
+
+def test_a_colleague_in_python_does_the_same(emulator: Emulator) -> None:
+    """Each of the four methods acts on the slots."""
+    guid = emulator.create_subaccount().guid
+    emulator.generate_active(guid)
+    emulator.generate_passive(guid)
+    before = emulator.slots(guid)
+    emulator.rotate(guid)
+    assert (emulator.slots(guid).active, emulator.slots(guid).passive) == (before.passive, before.active)
+    emulator.delete_passive(guid)
+    assert emulator.slots(guid).passive is None
+
+
+def test_the_clock_is_read_and_set(emulator: Emulator, control: httpx.Client) -> None:
+    """To a moment, or by seconds; it runs on from there."""
+    control.put("clock", json={"now": "2027-11-24T08:34:27Z"})
+    answer = control.put("clock", json={"advance_seconds": 3600.5})
+    read = datetime.fromisoformat(control.get("clock").json()["now"])
+    expected = datetime.fromisoformat("2027-11-24T09:34:27.5+00:00")
+    for moment in (datetime.fromisoformat(answer.json()["now"]), read, emulator.now):
+        assert timedelta(0) <= moment - expected < timedelta(seconds=20)
+
+
+def test_the_authority_of_the_tls_host_is_told(control: httpx.Client) -> None:
+    """As PEM."""
+    response = control.get("ca")
+    assert response.headers["content-type"] == "application/x-pem-file"
+    assert response.text.startswith("-----BEGIN CERTIFICATE-----\n")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        pytest.param("POST", "subaccounts", b"{", 400, id="JSON cut short"),
+        pytest.param("POST", "subaccounts", b'{"gid": ""}', 400, id="an unknown field"),
+        pytest.param("POST", "subaccounts", b'{"guid": "X"}', 400, id="a malformed GUID"),
+        pytest.param("POST", "subaccounts", b'{"subdomain": "a_b"}', 400, id="a malformed subdomain"),
+        pytest.param("POST", "subaccounts", b'{"active": "PEM"}', 400, id="a malformed certificate"),
+        pytest.param("POST", "subaccounts", f'{{"guid": "{GUID}"}}'.encode(), 409, id="a GUID that is taken"),
+        pytest.param("POST", "subaccounts", b'{"subdomain": "taken"}', 409, id="a subdomain that is taken"),
+        pytest.param("GET", "subaccounts/nobody/service-key", b"", 404, id="the key of nobody"),
+        pytest.param("GET", f"subaccounts/{GUID}/service-key?credential=x", b"", 400, id="an unknown credential"),
+        pytest.param(
+            "GET",
+            f"subaccounts/{GUID}/service-key?credential=x509&valid_seconds=0",
+            b"",
+            400,
+            id="a certificate of no duration",
+        ),
+        pytest.param("POST", "subaccounts/nobody/cockpit", b'{"action": "rotate"}', 404, id="the cockpit of nobody"),
+        pytest.param("POST", f"subaccounts/{GUID}/cockpit", b'{"action": "rotate"}', 409, id="rotating nothing"),
+        pytest.param("POST", f"subaccounts/{GUID}/cockpit", b'{"action": "x"}', 400, id="an unknown action"),
+        pytest.param("PUT", "clock", b'{"now": "2027-11-24T08:34:27"}', 400, id="a moment without time zone"),
+        pytest.param("PUT", "clock", b'{"now": "2200-01-01T00:00:00Z"}', 400, id="a moment too late"),
+        pytest.param("PUT", "clock", b'{"advance_seconds": 1e300}', 400, id="a step too large"),
+        pytest.param("PUT", "clock", b'{"advance_seconds": 1e10}', 400, id="a step too far"),
+        pytest.param("PUT", "clock", b"{}", 400, id="neither moment nor step"),
+        pytest.param(
+            "PUT", "clock", b'{"now": "2027-11-24T08:34:27Z", "advance_seconds": 1}', 400, id="both moment and step"
+        ),
+        pytest.param("GET", "elsewhere", b"", 404, id="an unknown path"),
+        pytest.param("PATCH", "clock", b"", 405, id="an unknown method"),
+    ],
+)
+def test_a_refusal_says_what_and_why_and_what_to_do(
+    in_process: Emulator, method: str, path: str, body: bytes, status: int
+) -> None:
+    """Three texts in JSON, with the status for its kind."""
+    in_process.create_subaccount(guid=GUID, subdomain="taken")
+    with httpx.Client(transport=in_process.transport, base_url=f"{in_process.url}/_emulator/") as control:
+        response = control.request(method, path, content=body)
+    assert response.status_code == status
+    error = response.json()["error"]
+    assert set(error) == {"what", "why", "remedy"}
+    assert all((text and text[-1] in ".;") or "is empty" in text for text in error.values())
+
+
+@pytest.mark.parametrize(
+    ("kind", "deed"),
+    [
+        pytest.param(Invalid, lambda emulator: emulator.create_subaccount(guid="X"), id="a malformed GUID"),
+        pytest.param(Conflict, lambda emulator: emulator.create_subaccount(guid=GUID), id="a GUID that is taken"),
+        pytest.param(Unknown, lambda emulator: emulator.slots("nobody"), id="the slots of nobody"),
+        pytest.param(NoKeyPair, lambda emulator: emulator.delete_passive(GUID), id="deleting nothing"),
+        pytest.param(Invalid, lambda emulator: emulator.set_clock(datetime(2027, 1, 1)), id="no time zone"),  # noqa: DTZ001
+        pytest.param(Invalid, lambda emulator: emulator.advance(float("nan")), id="a step that is no number"),
+    ],
+)
+def test_python_refuses_by_exception(in_process: Emulator, kind: type[Exception], deed: Any) -> None:
+    """One class per remedy."""
+    in_process.create_subaccount(guid=GUID)
+    with pytest.raises(kind):
+        deed(in_process)

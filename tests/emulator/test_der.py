@@ -1,0 +1,60 @@
+"""The DER encoder, read by other hands."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from btp_trust_emulator import der
+
+
+@given(st.integers(min_value=-(2**200), max_value=2**200))
+def test_an_integer_comes_back_and_takes_no_byte_too_many(value: int) -> None:
+    """Any integer is read back from its bytes, whose first nine bits are never all the same."""
+    tag, length, *content = der.integer(value)
+    assert (tag, length) == (0x02, len(content))
+    assert int.from_bytes(bytes(content), "big", signed=True) == value
+    assert len(content) == 1 or (content[0] << 1 | content[1] >> 7) not in {0x000, 0x1FF}
+
+
+@pytest.mark.parametrize(
+    ("size", "head"),
+    [
+        pytest.param(127, "047f", id="the short form ends at 127"),
+        pytest.param(128, "048180", id="128 takes one byte of length"),
+        pytest.param(255, "0481ff", id="255 still does"),
+        pytest.param(256, "04820100", id="256 takes two"),
+        pytest.param(65536, "0483010000", id="65536 takes three"),
+    ],
+)
+def test_a_length_takes_as_few_bytes_as_it_can(size: int, head: str) -> None:
+    """The length octets are the shortest that X.690 allows."""
+    encoded = der.encode(0x04, bytes(size))
+    assert encoded[:-size].hex() == head
+
+
+@pytest.mark.parametrize(
+    ("dotted", "encoded"),
+    [
+        pytest.param("2.5.4.3", "0603550403", id="common name"),
+        pytest.param("1.2.840.113549.1.1.13", "06092a864886f70d01010d", id="SHA-512 with RSA"),
+    ],
+)
+def test_an_object_identifier_has_its_known_bytes(dotted: str, encoded: str) -> None:
+    """Two identifiers, by the bytes that RFC 5280 and RFC 8017 lead to."""
+    assert der.object_identifier(dotted).hex() == encoded
+
+
+@pytest.mark.parametrize(
+    ("moment", "text"),
+    [
+        pytest.param(datetime(2049, 12, 31, 23, 59, 59, 999999, UTC), b"\x17\x0d491231235959Z", id="to 2049"),
+        pytest.param(datetime(2050, 1, 1, tzinfo=UTC), b"\x18\x0f20500101000000Z", id="from 2050"),
+    ],
+)
+def test_a_time_has_two_digits_of_the_year_until_2049(moment: datetime, text: bytes) -> None:
+    """UTCTime to the end of 2049, GeneralizedTime after it, both cut to the second."""
+    assert der.time(moment) == text

@@ -1,0 +1,94 @@
+"""The rules of the two slots."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from btp_trust_emulator import NoKeyPair, PassiveWithoutActive, RotateWithoutActive, Slot, Switches, state
+from btp_trust_emulator.state import Account, KeyPair
+
+ACCOUNT = Account("00000000-1111-4222-8333-000000005cdd", "sub", "00000000-1111-4222-8333-00000000aaaa", "secret")
+ACTIVE, PASSIVE = KeyPair("active"), KeyPair("passive")
+LENIENT = Switches(rotate_without_active=RotateWithoutActive.SWAP)
+STRICT = Switches(passive_without_active=PassiveWithoutActive.REFUSE)
+
+
+@dataclass
+class Model:
+    """Two variables: all that a subaccount's slots are."""
+
+    active: str | None = None
+    passive: str | None = None
+
+    def follow(self, step: str, name: str) -> None:
+        """Do the step if it can be done."""
+        if step == "generate active":
+            self.active = name
+        elif step == "generate passive":
+            self.passive = name
+        elif step == "delete passive":
+            self.passive = None
+        elif self.active is not None and self.passive is not None:
+            self.active, self.passive = self.passive, self.active
+
+
+def follow(account: Account, step: str, name: str) -> Account:
+    """The same step by the emulator's rules."""
+    try:
+        match step:
+            case "generate active":
+                return state.generated(account, Slot.ACTIVE, KeyPair(name), Switches())
+            case "generate passive":
+                return state.generated(account, Slot.PASSIVE, KeyPair(name), Switches())
+            case "delete passive":
+                return state.without_passive(account)
+            case _:
+                return state.rotated(account, Switches())
+    except NoKeyPair:
+        return account
+
+
+STEPS = st.sampled_from(["generate active", "generate passive", "delete passive", "rotate"])
+
+
+@given(st.lists(STEPS, max_size=30))
+def test_any_sequence_of_steps_ends_where_two_variables_end(steps: list[str]) -> None:
+    """Generate, delete and rotate in any order: the slots are those of a model with two variables."""
+    model, account = Model(), ACCOUNT
+    for number, step in enumerate(steps):
+        model.follow(step, f"certificate {number}")
+        account = follow(account, step, f"certificate {number}")
+        assert (account.certificate(Slot.ACTIVE), account.certificate(Slot.PASSIVE)) == (model.active, model.passive)
+
+
+def test_rotating_twice_changes_nothing() -> None:
+    """Rotating is its own way back."""
+    account = replace(ACCOUNT, active=ACTIVE, passive=PASSIVE)
+    assert state.rotated(state.rotated(account, Switches()), Switches()) == account
+
+
+def test_rotating_without_an_active_certificate_is_refused_unless_told_otherwise() -> None:
+    """The default names the empty slot; the switch lets the passive one become active."""
+    account = replace(ACCOUNT, passive=PASSIVE)
+    with pytest.raises(NoKeyPair) as refusal:
+        state.rotated(account, Switches())
+    assert refusal.value.slot is Slot.ACTIVE
+    assert state.rotated(account, LENIENT) == replace(ACCOUNT, active=PASSIVE)
+
+
+def test_a_passive_certificate_needs_no_active_one_unless_told_otherwise() -> None:
+    """The default generates; the switch refuses, and names the empty slot."""
+    assert state.generated(ACCOUNT, Slot.PASSIVE, PASSIVE, Switches()).passive == PASSIVE
+    with pytest.raises(NoKeyPair) as refusal:
+        state.generated(ACCOUNT, Slot.PASSIVE, PASSIVE, STRICT)
+    assert refusal.value.slot is Slot.ACTIVE
+
+
+def test_no_secret_is_in_a_representation() -> None:
+    """Neither private keys nor client secrets show when a value is printed."""
+    account = replace(ACCOUNT, client_secret="hush-secret", active=KeyPair("pem", "hush-key"))
+    assert "hush" not in repr(account)
