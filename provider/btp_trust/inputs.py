@@ -61,15 +61,11 @@ class ActiveChecked(ActiveArgs, frozen=True, omit_defaults=True, kw_only=True):
     step: str | None = None
 
 
-class CertificateState(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
-    """Outputs of every resource that reports a certificate, as far as the next command reads them."""
+class ActiveState(ActiveArgs, frozen=True, omit_defaults=True, kw_only=True):
+    """Outputs of ActiveTrustCertificate, as far as the next command reads them."""
 
     fingerprint: str
     observed_at: str | None = None
-
-
-class ActiveState(CertificateState, ActiveArgs, frozen=True, omit_defaults=True, kw_only=True):
-    """Outputs of ActiveTrustCertificate."""
 
 
 class PassiveArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
@@ -89,9 +85,11 @@ class PassiveChecked(PassiveArgs, frozen=True, omit_defaults=True, kw_only=True)
     step: str | None = None
 
 
-class PassiveState(CertificateState, PassiveArgs, frozen=True, omit_defaults=True, kw_only=True):
-    """Outputs of PassiveTrustCertificate."""
+class PassiveState(PassiveArgs, frozen=True, omit_defaults=True, kw_only=True):
+    """Outputs of PassiveTrustCertificate, as far as the next command reads them."""
 
+    fingerprint: str
+    observed_at: str | None = None
     generations: dict[str, str] = {}
 
 
@@ -140,11 +138,16 @@ class TriggerChecked(TriggerArgs, frozen=True, omit_defaults=True, kw_only=True)
     drift: str | None = None
 
 
-class TriggerState(CertificateState, TriggerArgs, frozen=True, omit_defaults=True, kw_only=True):
-    """Outputs of RotationTrigger."""
+class TriggerState(TriggerArgs, frozen=True, omit_defaults=True, kw_only=True):
+    """Outputs of RotationTrigger, as far as the next command reads them."""
 
+    fingerprint: str
+    observed_at: str | None = None
     previous_fingerprint: str | None = None
     rotated_at: str | None = None
+
+
+State = ActiveState | PassiveState | TriggerState
 
 
 def certificate_outputs(certificate: Certificate, snapshot: Snapshot) -> PropertyBag:

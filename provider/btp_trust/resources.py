@@ -111,7 +111,7 @@ class PassiveTrustCertificate(_TrustResource, module="btp-trust", name="PassiveT
             "generation": generation,
             "adopt": adopt,
             "replace": replace,
-            "connection": connection,
+            "connection": _unless_default(connection),
             "subaccount_id": subaccount_id,
             "generations": None,
         }
@@ -174,7 +174,7 @@ class RotationTrigger(_TrustResource, module="btp-trust", name="RotationTrigger"
             "candidate": None if candidate is None else _candidate(candidate),
             "known_generations": known_generations,
             "on_drift": on_drift,
-            "connection": connection,
+            "connection": _unless_default(connection),
             "subaccount_id": subaccount_id,
             **dict.fromkeys(("generations", "signing", "swap_number", "previous_fingerprint", "rotated_at")),
         }
@@ -223,7 +223,7 @@ class ActiveTrustCertificate(_TrustResource, module="btp-trust", name="ActiveTru
             "generate": generate,
             "renew_fingerprint": renew_fingerprint,
             "accept_outage": accept_outage,
-            "connection": connection,
+            "connection": _unless_default(connection),
             "subaccount_id": subaccount_id,
             "signing": None,
         }
@@ -236,6 +236,10 @@ def _candidate(candidate: PassiveTrustCertificate) -> Mapping[str, pulumi.Input[
         "generations": candidate.generations,
         "subaccount_id": candidate.subaccount_id,
     }
+
+
+def _unless_default(connection: str) -> str | None:
+    return None if connection == DEFAULT else connection
 
 
 def _declare_once(kind: str, connection: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from btp_trust.errors import OfflineRefused, TrustError, WrongSubaccount
-from btp_trust.inputs import CertificateState, ResourceArgs
+from btp_trust.inputs import ResourceArgs, State
 from btp_trust.model import Snapshot
 from btp_trust.session import Session, Subaccount
 
@@ -68,7 +68,7 @@ def reach(session: Session, args: ResourceArgs) -> Subaccount:
     return session.subaccount(args.connection, args.subaccount_id)
 
 
-def not_checked(session: Session, unseen: Unseen, state: CertificateState) -> None:
+def not_checked(session: Session, unseen: Unseen, state: State) -> None:
     """Warn that a resource with nothing to do was not compared with the service.
 
     Raises:

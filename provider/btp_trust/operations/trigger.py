@@ -134,7 +134,7 @@ def _announce(session: Session, decision: Decision) -> None:
     if decision.action is Action.SWAP:
         session.say(f"RotationTrigger: {decision.message}")
     if decision.action in (Action.REPORT, Action.WARN):
-        session.say(f"warning: RotationTrigger: {decision.message}")
+        session.say(f"warning: RotationTrigger: {decision.message}. {decision.ways_out}")
 
 
 def _unseen(
@@ -176,7 +176,7 @@ def _refuse_foreign(candidate: Candidate | None, snapshot: Snapshot) -> None:
     if candidate is not None and candidate.subaccount_id not in (None, snapshot.subaccount_id):
         raise WrongSubaccount(
             f"The candidate belongs to subaccount {candidate.subaccount_id}.",
-            f"The RotationTrigger belongs to {snapshot.subaccount_id}, and certificates do not sign for other subaccounts.",
+            f"The RotationTrigger belongs to {snapshot.subaccount_id}, and a certificate signs for its own one only.",
             "Give both the same connection=.",
         )
 

@@ -51,7 +51,9 @@ class Decision:
     action: Action
     reason: Reason
     message: str = ""
-    """One sentence; for REPORT and WARN with the ways out."""
+    """One sentence, within the 150 characters that `pulumi preview --diff` shows of a string."""
+    ways_out: str = ""
+    """With REPORT and WARN: what the user may do, down to the line to paste."""
     swaps: Slots | None = None
     """With SWAP: exactly what both slots must hold."""
     refusal: Refused | None = None

@@ -39,8 +39,8 @@ class Mint:
 
     def sentence(self, generation: str) -> str:
         """Say what will be done."""
-        over = "" if self.replaces is None else f"; it overwrites passive {describe(self.replaces)}"
-        return f"generate a new certificate for {generation!r} in the passive slot{over}"
+        where = "in the empty passive slot" if self.replaces is None else f"over passive {describe(self.replaces)}"
+        return f"generate {generation!r} {where}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Adopt:
 
     def sentence(self, generation: str) -> str:
         """Say what will be done."""
-        return f"take up {describe(self.certificate)} as {generation!r}, {self.why}; nothing is generated"
+        return f"take up {describe(self.certificate)} as {generation!r}: {self.why}; nothing is generated"
 
 
 Step = Mint | Adopt
@@ -73,7 +73,7 @@ def decide(request: Request, own: Own, snapshot: Snapshot) -> Step:
     if snapshot.passive is None or _may_overwrite(request, own, snapshot.active, snapshot.passive):
         return Mint(snapshot.passive)
     if snapshot.passive.not_before > snapshot.active.not_before:
-        return Adopt(snapshot.passive, "which this resource did not make and which is younger than the active one")
+        return Adopt(snapshot.passive, "not made here, younger than the active one")
     raise _stranger(request, snapshot.passive, snapshot)
 
 
@@ -92,7 +92,7 @@ def foresee(request: Request, snapshot: Snapshot) -> tuple[Step, str]:
     adopt = next((step for step in possible if isinstance(step, Adopt)), mint)
     sentence = mint.sentence(request.generation)
     if mint is not adopt:
-        sentence += ", if this resource made that; if not, it is taken up and nothing is generated"
+        sentence += " if this resource made that one, else take it up and generate nothing"
     return mint, sentence
 
 
@@ -138,7 +138,7 @@ def _again(request: Request, fingerprint: str, snapshot: Snapshot) -> Adopt:
             f"A name is bound to one certificate for ever, so nothing is generated under it. {_slots(snapshot)}",
             f'Give `generation` a name that was not used before, such as "{request.generation}-2".',
         )
-    return Adopt(certificate, "which it was before")
+    return Adopt(certificate, "it was that before")
 
 
 def _adopt(request: Request, fingerprint: str, snapshot: Snapshot) -> Adopt:
@@ -150,7 +150,7 @@ def _adopt(request: Request, fingerprint: str, snapshot: Snapshot) -> Adopt:
             "Name one of these in adopt=, or remove adopt= to generate a new certificate.",
             prop="adopt",
         )
-    return Adopt(certificate, "as adopt= says")
+    return Adopt(certificate, "adopt= says so")
 
 
 def _no_active(snapshot: Snapshot) -> Refused:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from btp_trust.certificate import Certificate
-from btp_trust.model import Snapshot, brief, day, describe, rfc3339, signs
+from btp_trust.model import Snapshot, brief, day, rfc3339, signs
 from btp_trust.plan.decision import Action, Decision, Reason, refuse
 
 
@@ -166,10 +166,17 @@ def certificate_gone(declaration: Declaration, snapshot: Snapshot) -> Decision |
         return None
     what = f"The certificate of generation {declaration.generation!r} ({wanted}) is in no slot any more."
     why = f"The slots of subaccount {snapshot.subaccount_id}: {snapshot.slots}."
-    remedy = _accept(declaration, snapshot.active)
+    remedy = f"To declare what signs now: {_accept(declaration, snapshot.active)}."
     if declaration.is_new:
         return refuse(Reason.CERTIFICATE_GONE, what, why, remedy)
-    return Decision(Action.WARN, Reason.CERTIFICATE_GONE, f"{what} {why} {remedy}")
+    name = declaration.name_of(snapshot.active)
+    return Decision(
+        Action.WARN,
+        Reason.CERTIFICATE_GONE,
+        f"{brief(wanted)} ({declaration.generation}) should sign but is in no slot any more; "
+        f"{_named(snapshot.active, name)} signs",
+        ways_out=f"{why} {remedy}",
+    )
 
 
 def drift(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
@@ -184,9 +191,9 @@ def drift(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     return Decision(
         Action.REPORT,
         Reason.DRIFT,
-        f"{describe(wanted, declaration.generation)} should sign, but {describe(snapshot.active, name)} does, "
-        "by somebody else's swap; nothing is done about it. "
-        f'To accept it: {accept}. To undo it: on_drift="restore".',
+        f"{_named(wanted, declaration.generation)} should sign, but {_named(snapshot.active, name)} does: "
+        "somebody else swapped; nothing is done about it",
+        ways_out=f'To accept it: {accept}. To undo it: on_drift="restore".',
     )
 
 
@@ -233,9 +240,8 @@ def swap(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     return Decision(
         Action.SWAP,
         reason,
-        f"{verb}: passive {describe(wanted, declaration.generation)} becomes active, active "
-        f"{describe(active, declaration.name_of(active))} becomes passive; "
-        f"no target was asked whether it trusts {brief(wanted.fingerprint)}",
+        f"{verb}: passive {_named(wanted, declaration.generation)} becomes active, active "
+        f"{_named(active, declaration.name_of(active))} becomes passive; no target was asked",
         swaps=snapshot.slots,
     )
 
@@ -286,7 +292,12 @@ def _accept(declaration: Declaration, active: Certificate) -> str:
     """Write the line that accepts what signs now."""
     name = declaration.name_of(active) or _suggest_name(active, declaration.generations)
     taught = json.dumps({name: active.fingerprint})
-    return f'Declare what signs now: generation="{name}", known_generations={taught}'
+    return f'generation="{name}", known_generations={taught}'
+
+
+def _named(certificate: Certificate, name: str | None) -> str:
+    """Name a certificate so briefly that two of them fit into what a preview shows of a string."""
+    return f"{brief(certificate.fingerprint)} ({name})" if name else brief(certificate.fingerprint)
 
 
 def _suggest_name(certificate: Certificate, taken: Mapping[str, str]) -> str:

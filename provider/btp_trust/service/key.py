@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+import httpx
 import msgspec
 
 from btp_trust.certificate import parse_pem
@@ -53,13 +54,13 @@ class ServiceKey(msgspec.Struct, frozen=True, kw_only=True):
         return f"{(self.certurl if self.is_x509 else self.url).rstrip('/')}/oauth/token"
 
     def tls(self, now: datetime) -> ssl.SSLContext:
-        """Make the TLS settings: the machine's trust store, and the client certificate of an X.509 key.
+        """Make the TLS settings: the usual authorities (or SSL_CERT_FILE), and the client certificate of an X.509 key.
 
         Raises:
             CredentialsRejected: The client certificate has expired.
             ConfigurationError: It does not fit its key.
         """
-        context = ssl.create_default_context()
+        context = httpx.create_ssl_context()
         if not self.is_x509:
             return context
         expires = parse_pem(self.certificate).not_after
