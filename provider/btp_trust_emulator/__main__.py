@@ -53,13 +53,24 @@ def _parser() -> argparse.ArgumentParser:
         "btp-trust-emulator", description="Emulates the trust API of the SAP BTP Destination service."
     )
     serve = parser.add_subparsers(dest="command", required=True).add_parser(
-        "serve", help="serve until SIGTERM or SIGINT", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        "serve", help="serve until SIGTERM or SIGINT"
     )
-    serve.add_argument("--host", default="127.0.0.1", help="loopback address to listen on")
+    serve.add_argument("--host", default="127.0.0.1", help="loopback address to listen on (%(default)s unless told)")
     serve.add_argument("--port", type=int, default=0, help="port for http; 0 picks one, and stdout tells it")
-    serve.add_argument("--tls-port", type=int, default=0, help="port for client certificates; 0 picks one")
-    serve.add_argument("--state", type=Path, help="file that keeps the state over a restart; holds private keys")
-    serve.add_argument("--key-size", type=_key_size, default=DEFAULT_KEY_SIZE, help="bits of the RSA keys")
+    serve.add_argument(
+        "--tls-port", type=int, default=0, help="port for https, where client certificates are taken; 0 picks one"
+    )
+    serve.add_argument(
+        "--state",
+        type=Path,
+        help="file that keeps the state over a restart, private keys and all; in memory unless told",
+    )
+    serve.add_argument(
+        "--key-size",
+        type=_key_size,
+        default=DEFAULT_KEY_SIZE,
+        help="bits of the RSA keys of trust certificates (%(default)s unless told)",
+    )
     _add_switches(serve)
     return parser
 

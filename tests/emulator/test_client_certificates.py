@@ -73,15 +73,15 @@ def test_a_certificate_is_good_for_its_own_client_alone(listening: Emulator, ask
     ("seconds", "status"),
     [
         pytest.param(-3600, 401, id="not yet valid"),
-        pytest.param(59, 200, id="in its last second"),
-        pytest.param(62, 401, id="expired"),
+        pytest.param(1800, 200, id="in its time"),
+        pytest.param(7200, 401, id="expired"),
         pytest.param(50 * 365 * 24 * 3600, 401, id="expired long ago"),
     ],
 )
 def test_its_dates_are_judged_by_the_clock(listening: Emulator, ask: Ask, seconds: int, status: int) -> None:
-    """Valid for sixty seconds of the emulator's time, whatever the real time is."""
+    """Valid for an hour of the emulator's time, whatever the real time is."""
     listening.set_clock(datetime(2040, 1, 1, tzinfo=UTC))
-    key = listening.service_key(listening.create_subaccount().guid, "x509", valid_seconds=60)
+    key = listening.service_key(listening.create_subaccount().guid, "x509", valid_seconds=3600)
     listening.set_clock(datetime(2040, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds))
     assert ask(key).status_code == status
 

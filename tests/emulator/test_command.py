@@ -62,9 +62,11 @@ def test_a_kill_loses_nothing_that_was_answered(tmp_path: Path) -> None:
 def stop_when_ready(before: Any) -> None:
     """Send SIGTERM to this process as soon as the command has put its handler in place."""
     deadline = time.monotonic() + TIMEOUT
-    while signal.getsignal(signal.SIGTERM) is before and time.monotonic() < deadline:
+    while time.monotonic() < deadline:
+        if signal.getsignal(signal.SIGTERM) is not before:
+            return os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(0.01)
-    os.kill(os.getpid(), signal.SIGTERM)
+    return None
 
 
 def test_it_is_a_function_too(capsys: pytest.CaptureFixture[str]) -> None:

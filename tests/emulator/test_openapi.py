@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
-import requests
 import schemathesis
 import yaml
 from hypothesis import HealthCheck, Phase, settings
@@ -56,7 +56,7 @@ def authorization(listening: Emulator) -> str:
         "client_id": key["clientid"],
         "client_secret": key["clientsecret"],
     }
-    token = requests.post(f"{key['url']}/oauth/token", data=form, timeout=10).json()["access_token"]
+    token = httpx.post(f"{key['url']}/oauth/token", data=form, timeout=10).json()["access_token"]
     return f"Bearer {token}"
 
 

@@ -1,0 +1,46 @@
+"""Only what the emulator itself signed is a token."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from btp_trust_emulator import tokens
+from btp_trust_emulator.state import Account
+
+ACCOUNT = Account("00000000-1111-4222-8333-000000005cdd", "sub", "00000000-1111-4222-8333-00000000aaaa", "secret")
+NOW = datetime(2026, 11, 24, 8, 34, 27, 900000, UTC)
+KEY = tokens.new_key()
+TOKEN = tokens.issue(KEY, ACCOUNT, "http://127.0.0.1/uaa/sub/oauth/token", NOW).access_token
+
+
+def test_a_token_tells_whose_it_is_and_how_long() -> None:
+    """Subaccount, instance, and the end of its 43199 seconds, counted from the whole second."""
+    claims = tokens.read(KEY, TOKEN)
+    assert claims is not None
+    assert (claims.subaccount, claims.instance_id) == (ACCOUNT.guid, ACCOUNT.instance_id)
+    assert claims.expires == NOW.replace(microsecond=0) + timedelta(seconds=43199)
+
+
+@given(st.text(alphabet="abcXYZ019._~+/-=", max_size=40) | st.text(max_size=20))
+def test_any_other_text_is_none(text: str) -> None:
+    """Whatever it looks like."""
+    assert tokens.read(KEY, text) is None
+
+
+@pytest.mark.parametrize("part", [pytest.param(0, id="the header"), pytest.param(1, id="the claims")])
+def test_a_token_that_was_touched_is_none(part: int) -> None:
+    """The signature covers header and claims."""
+    parts = TOKEN.split(".")
+    parts[part] = parts[part][:-4] + ("AAAA" if parts[part][-4:] != "AAAA" else "BBBB")
+    assert tokens.read(KEY, ".".join(parts)) is None
+
+
+def test_two_tokens_are_never_the_same() -> None:
+    """Each has an identifier of its own, though they were issued in the same second."""
+    first, second = (tokens.issue(KEY, ACCOUNT, "http://127.0.0.1", NOW) for _ in range(2))
+    assert first.jti != second.jti
+    assert first.access_token != second.access_token
