@@ -74,6 +74,8 @@ class PassiveArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
     generation: str
     adopt: str | None = None
     replace: str | None = None
+    resource_urn: str | None = None
+    """So that a deletion that fails can name it: Pulumi does not tell a provider."""
 
 
 class PassiveChecked(PassiveArgs, frozen=True, omit_defaults=True, kw_only=True):
@@ -132,6 +134,8 @@ class TriggerChecked(TriggerArgs, frozen=True, omit_defaults=True, kw_only=True)
 
     generations: dict[str, str]
     signing: Signing
+    candidate: str | None = None
+    """Generation of the candidate, so that the next command notices when it is taken away."""
     swap_number: int | None = None
     step: str | None = None
     swaps: SwapSlots | None = None

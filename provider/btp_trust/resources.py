@@ -27,6 +27,7 @@ _CERTIFICATE_OUTPUTS = (
     "not_after",
     "role",
 )
+_PASSIVE_TYPE = "pulumi-python:dynamic/btp-trust:PassiveTrustCertificate"
 _declared: WeakKeyDictionary[Any, set[tuple[str, str]]] = WeakKeyDictionary()
 
 
@@ -113,6 +114,7 @@ class PassiveTrustCertificate(_TrustResource, module="btp-trust", name="PassiveT
             "replace": replace,
             "connection": _unless_default(connection),
             "subaccount_id": subaccount_id,
+            "resource_urn": pulumi.create_urn(resource_name, _PASSIVE_TYPE, opts.parent if opts else None),
             "generations": None,
         }
         super().__init__(PassiveTrustCertificateProvider(), resource_name, props, opts)

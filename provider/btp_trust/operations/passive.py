@@ -246,11 +246,12 @@ def _changed(planned: str | None, snapshot: Snapshot) -> SlotsChanged:
 
 
 def _cannot_delete(state: PassiveState, error: TrustError) -> TrustError:
+    urn = state.resource_urn or "<the URN that `pulumi stack --show-urns` prints>"
     return type(error)(
         f"The passive certificate of generation {state.generation!r} was not deleted. {error.what}",
-        f"{error.why} Deleting it empties the passive slot of subaccount {state.subaccount_id}, and that needs the "
-        "service.",
-        "If the certificate shall stay: set retain_on_delete=True in the resource's options before removing it. If "
-        "the subaccount is gone: take the resource out of the state, with the URN that `pulumi stack --show-urns` "
-        f"prints for {state.subaccount_id}/passive: pulumi state delete '<URN>'. {error.remedy}",
+        f"{error.why} Removing the resource empties the passive slot of subaccount {state.subaccount_id}, and that "
+        "needs the service.",
+        "If the certificate shall stay, put the resource back with retain_on_delete=True in its options, deploy, then "
+        "remove it. If the subaccount is gone, take the resource out of the state:\n"
+        f"pulumi state delete '{urn}'",
     )

@@ -17,7 +17,7 @@ from btp_trust.inputs import (
     same_arguments,
     to_bag,
 )
-from btp_trust.model import Snapshot, rfc3339, signs
+from btp_trust.model import Snapshot, describe, rfc3339, signs
 from btp_trust.operations.gather import Seen, Unseen, look, not_checked, reach
 from btp_trust.operations.writes import swap
 from btp_trust.plan.decision import Action, Decision
@@ -38,7 +38,10 @@ def check(
     if decision.refusal is not None:
         raise decision.refusal
     _announce(session, decision)
-    return _planned(args, declaration, decision, seen, old)
+    if old is not None and old.candidate is not None and candidate is None:
+        _announce_retirement(session, old.candidate, declaration, seen.snapshot)
+    plan = _planned(args, declaration, decision, seen, old)
+    return checked(TriggerChecked, plan, candidate=candidate.generation if candidate else None)
 
 
 def changes(session: Session, state: TriggerState, new: TriggerChecked) -> bool:
@@ -49,6 +52,8 @@ def changes(session: Session, state: TriggerState, new: TriggerChecked) -> bool:
         if not changed:
             not_checked(session, seen, state)
         return changed
+    if new.swaps is not None and new.generation != state.generation:
+        _refuse_unrecorded_signer(new.swaps, state)
     return changed or not signs(seen.snapshot.active, state.fingerprint)
 
 
@@ -137,6 +142,17 @@ def _announce(session: Session, decision: Decision) -> None:
         session.say(f"warning: RotationTrigger: {decision.message}. {decision.ways_out}")
 
 
+def _announce_retirement(session: Session, candidate: str, declaration: Declaration, snapshot: Snapshot) -> None:
+    """Say what a preview of deletions cannot show: what the passive slot holds now."""
+    if snapshot.passive is None:
+        return
+    name = declaration.name_of(snapshot.passive)
+    session.say(
+        f"RotationTrigger: candidate {candidate!r} was taken away; if its PassiveTrustCertificate is removed, passive "
+        f"{describe(snapshot.passive, name)} is deleted and there is no way back to it"
+    )
+
+
 def _unseen(
     args: TriggerArgs, candidate: Candidate | None, old: TriggerChecked | None, unseen: Unseen
 ) -> TriggerChecked:
@@ -155,6 +171,7 @@ def _unseen(
         subaccount_id=old.subaccount_id,
         generations=generations,
         signing=old.signing if old.signing.fingerprint == wanted else Signing(wanted),
+        candidate=candidate.generation if candidate else None,
         swap_number=old.swap_number,
         drift=old.drift,
     )
@@ -181,6 +198,21 @@ def _refuse_foreign(candidate: Candidate | None, snapshot: Snapshot) -> None:
         )
 
 
+def _refuse_unrecorded_signer(swaps: SwapSlots, state: TriggerState) -> None:
+    """A new declaration was approved against the recorded signer: another one must be taken note of first.
+
+    This holds between the preview and the changes of one `pulumi up` too, which are planned separately.
+    """
+    if swaps.active != state.fingerprint:
+        raise SlotsChanged(
+            f"{swaps.active} signs, not {state.fingerprint}, which signed at the last deployment.",
+            "Somebody else changed the signer since, so the swap would not be the one that this change was reviewed "
+            "as.",
+            f'Take note of what signs first: `pulumi refresh`, or deploy with generation="{state.generation}"; then '
+            "run `pulumi preview` and read the new plan.",
+        )
+
+
 def _must_sign(new: TriggerChecked, snapshot: Snapshot) -> None:
     if not signs(snapshot.active, new.signing.fingerprint):
         raise SlotsChanged(
@@ -198,7 +230,7 @@ def _outputs(new: TriggerChecked, snapshot: Snapshot, state: TriggerState | None
             "Run `pulumi preview` and read the new plan.",
         )
     outputs = {
-        **to_bag(new, "step", "swaps", "drift"),
+        **to_bag(new, "step", "swaps", "drift", "candidate"),
         **certificate_outputs(snapshot.active, snapshot),
         "subaccount_id": snapshot.subaccount_id,
         "observed_at": rfc3339(snapshot.now),
