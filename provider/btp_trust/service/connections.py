@@ -69,17 +69,18 @@ class Connections:
     def _places(self, name: str) -> Iterator[tuple[str | bytes, str, bool]]:
         if name == DEFAULT and (text := self._config("btp-trust:serviceKey")):
             yield text, "config btp-trust:serviceKey", False
-        if raw := self._configured_map().get(name):
-            yield bytes(raw), f"config btp-trust:connections, {name!r}", False
+        if (key := self._configured_map().get(name)) is not None:
+            yield key, f"config btp-trust:connections, {name!r}", False
         if text := self._environ.get(self._variable(name)):
             yield _file_or_text(text, self._variable(name)), self._variable(name), False
         if binding := self._binding(name):
             yield binding.credentials, binding.where, True
 
-    def _configured_map(self) -> dict[str, msgspec.Raw]:
+    def _configured_map(self) -> dict[str, bytes]:
         text = self._config("btp-trust:connections")
         try:
-            return msgspec.json.decode(text, type=dict[str, msgspec.Raw]) if text else {}
+            raw = msgspec.json.decode(text, type=dict[str, msgspec.Raw]) if text else {}
+            return {name: _unquoted(bytes(value)) for name, value in raw.items()}
         except msgspec.DecodeError:
             raise ConfigurationError(
                 "The config btp-trust:connections cannot be read.",
@@ -120,6 +121,11 @@ class Connections:
             f"environment variable {self._variable(name)}",
             f"bindings of a destination service instance in VCAP_SERVICES, $SERVICE_BINDING_ROOT, {self._secrets_root}",
         ]
+
+
+def _unquoted(value: bytes) -> bytes:
+    """Take the JSON of a key out of a string: `pulumi config set --path` stores what it is given as one."""
+    return msgspec.json.decode(value, type=str).encode() if value.startswith(b'"') else value
 
 
 def _file_or_text(value: str, variable: str) -> str:
