@@ -31,7 +31,6 @@ _PASSIVE = f"{_ACTIVE}/passive"
 _ROTATE = f"{_METADATA}/rotateCertificate"
 _WITHOUT_400 = {("GET", _METADATA), ("DELETE", _PASSIVE)}
 _AUTHORIZATION = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+) +([0-9A-Za-z._~+/-]+=*) *")
-_UNAUTHORIZED = plain(401, "Unauthorized")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +52,18 @@ class TrustService:
         operation = operations.get(call.method)
         if operation is None:
             return not_allowed(*operations)
-        return self._refusal(call) or operation(self.world, self._account(call))
-
-    def _refusal(self, call: Call) -> Answer | None:
-        header = call.headers.get("authorization")
-        malformed = header is not None and not _AUTHORIZATION.fullmatch(header)
-        if malformed and (call.method, call.path) not in _WITHOUT_400:
-            return plain(400, "Bad Request")
-        claims = self._claims(call)
-        if claims is None or claims.expires <= self.world.clock.now():
-            return _UNAUTHORIZED
+        account = self._account(call)
+        if account is None:
+            return _unauthenticated(call)
         if call.method == "POST" and call.body:
             return _error(400, "Request body should be empty!")
-        return None
+        return operation(self.world, account)
+
+    def _account(self, call: Call) -> Account | None:
+        claims = self._claims(call)
+        if claims is None or claims.expires <= self.world.clock.now():
+            return None
+        return self.world.account(claims.subaccount)
 
     def _claims(self, call: Call) -> Claims | None:
         match = _AUTHORIZATION.fullmatch(call.headers.get("authorization", ""))
@@ -75,8 +73,12 @@ class TrustService:
         known = {(each.guid, each.instance_id) for each in self.world.accounts()}
         return claims if claims and (claims.subaccount, claims.instance_id) in known else None
 
-    def _account(self, call: Call) -> Account:
-        return self.world.account(self.subaccount(call) or "")
+
+def _unauthenticated(call: Call) -> Answer:
+    header = call.headers.get("authorization")
+    malformed = header is not None and not _AUTHORIZATION.fullmatch(header)
+    documented = (call.method, call.path) not in _WITHOUT_400
+    return plain(400, "Bad Request") if malformed and documented else plain(401, "Unauthorized")
 
 
 def _get_metadata(world: World, account: Account) -> Answer:

@@ -62,6 +62,15 @@ def test_several_threads_may_use_it_at_once(caller: Any) -> None:
     assert [entry.after for entry in entries[:-1]] == [entry.before for entry in entries[1:]]
 
 
+@pytest.mark.parametrize("socket", [pytest.param(False, id="in process"), pytest.param(True, id="over a socket")])
+def test_no_thread_is_left_behind(*, socket: bool) -> None:
+    """Neither the one that makes keys in advance nor the one of the event loop."""
+    before = set(threading.enumerate())
+    with Emulator(socket=socket, key_size=2056):
+        assert set(threading.enumerate()) > before
+    assert set(threading.enumerate()) <= before
+
+
 def test_nothing_works_outside_its_block() -> None:
     """Before it and after it: an error that says so."""
     emulator = Emulator(key_size=1024, switches=Switches())

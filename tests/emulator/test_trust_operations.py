@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import re
+import uuid
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +19,7 @@ from btp_trust_emulator import (
     RotateWithoutActive,
     Switches,
     certificates,
+    tokens,
 )
 
 if TYPE_CHECKING:
@@ -179,6 +182,14 @@ def test_a_token_of_another_emulator_is_refused(caller: Any) -> None:
         with type(caller.http)(transport=other.transport) as http:
             token = type(caller)(other, caller.subaccount, http, foreign.key).token()
     assert caller.call("GET", authorization=f"Bearer {token}").status_code == 401
+
+
+def test_a_genuine_token_of_a_subaccount_that_is_not_there_is_refused(caller: Any) -> None:
+    """As after a change of the state file: signed by the right key, for nobody."""
+    gone = replace(caller.emulator._world_now.account(caller.subaccount.guid), guid=str(uuid.uuid4()))
+    token = tokens.issue(caller.emulator._world_now.token_key, gone, "", caller.emulator.now).access_token
+    assert caller.call("GET", authorization=f"Bearer {token}").status_code == 401
+    assert caller.emulator.journal()[-1].subaccount is None
 
 
 def test_a_subaccount_is_touched_by_its_own_tokens_alone(caller: Any, newcomer: Any) -> None:
