@@ -1,0 +1,218 @@
+"""Show a trust certificate's whole life, with the real Pulumi command line and the emulator: `make demo`.
+
+Each step shows a pull request, the commands that a pipeline runs, what they print, and checks that they do what the
+step says. Nothing outside a temporary folder is read or written, and nothing is left behind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from demo_stage import NotAsToldError, Stage, say, stage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "quickstart"
+DEPLOY = "up --yes --skip-preview --suppress-outputs"
+RESOURCES = """\
+upcoming = trust.PassiveTrustCertificate("next", generation="2028-11")
+rotation = trust.RotationTrigger("rotation", generation="2026-11", candidate=upcoming)
+signing = trust.ActiveTrustCertificate("signing", rotation=rotation)
+"""
+EXPORT = 'pulumi.export("next_certificate", upcoming.certificate)\n'
+
+
+def first_certificate(demo: Stage) -> None:
+    """Generate, in a subaccount that has none."""
+    demo.set_date("2026-11-25")
+    demo.step(
+        "Generate the first certificate",
+        "A new subaccount has no certificate yet. A signing key is never made unasked:",
+    )
+    demo.pulumi("stack init dev")
+    demo.pulumi("config set --secret btp-trust:serviceKey", stdin=demo.service_key)
+    demo.pulumi("preview", "a new signing key is never made unasked", status=1)
+    demo.pull_request("Generate the first certificate", ('"signing")', '"signing", generate=True)'))
+    demo.pulumi("up --yes --skip-preview", "2 created", "fingerprint")
+    demo.ends_with("2026-11", None)
+
+
+def adopt(demo: Stage) -> None:
+    """Adopt with another stack."""
+    demo.step(
+        "Adopt it",
+        "Most subaccounts have a certificate. A stack that meets one adopts it: here a second stack, which then goes.",
+    )
+    demo.pulumi("stack init second")
+    demo.pulumi("config set --secret btp-trust:serviceKey", stdin=demo.service_key)
+    demo.pulumi(DEPLOY, "2 created")
+    demo.pulumi("stack output fingerprint", str(demo.slots()["active"]))
+    demo.pulumi("destroy --yes --skip-preview", "stays the active certificate", "2 deleted")
+    demo.pulumi("stack select dev")
+    demo.ends_with("2026-11", None)
+
+
+def prepare(demo: Stage) -> None:
+    """Mint the successor."""
+    demo.set_date("2028-11-01")
+    demo.step(
+        "Prepare",
+        "Two years later the certificate has four weeks left. From the first rotation on, the program has three lines.",
+        "The new certificate signs nothing yet; `next_certificate` is what goes into the target systems.",
+    )
+    demo.pull_request(
+        "Prepare 2028-11",
+        ('signing = trust.ActiveTrustCertificate("signing", generate=True)\n', RESOURCES),
+        (
+            'pulumi.export("certificate", signing.certificate)\n',
+            f'pulumi.export("certificate", signing.certificate)\n{EXPORT}',
+        ),
+    )
+    demo.pulumi("preview", "generate '2028-11' in the empty passive slot", "2 to create", "1 to update")
+    demo.pulumi(DEPLOY, "2 created", "1 updated")
+    demo.pulumi("preview --expect-no-changes", "4 unchanged")
+    demo.ends_with("2026-11", "2028-11")
+
+
+def rotate(demo: Stage) -> None:
+    """Swap, after a preview that names everything."""
+    demo.step(
+        "Rotate",
+        "The targets trust both certificates now. One word says which one signs, and the preview what happens.",
+    )
+    demo.pull_request("Rotate to 2028-11", ('"rotation", generation="2026-11"', '"rotation", generation="2028-11"'))
+    demo.pulumi("preview --diff", '+ step : "rotate: passive', "~ fingerprint:", "~ not_after :", "2 to update")
+    demo.pulumi(DEPLOY, "2 updated")
+    demo.pulumi("preview --expect-no-changes", "4 unchanged")
+    demo.pulumi("preview --expect-no-changes --refresh", "4 unchanged")
+    demo.ends_with("2028-11", "2026-11")
+
+
+def careless(demo: Stage) -> None:
+    """Refuse a pull request that bumps both names."""
+    demo.step("Refuse a careless pull request", "Somebody prepares the next certificate and makes it sign in one go.")
+    demo.pull_request(
+        "Renew",
+        ('"next", generation="2028-11"', '"next", generation="2030-11"'),
+        ('"rotation", generation="2028-11"', '"rotation", generation="2030-11"'),
+    )
+    demo.pulumi("preview", "To prepare and to rotate are two deployments", status=1)
+    demo.revert("Renew")
+    demo.ends_with("2028-11", "2026-11")
+
+
+def drift(demo: Stage) -> None:
+    """Report what a colleague did, then undo it."""
+    demo.step(
+        "Notice drift", "A colleague swaps the certificates in the cockpit. That is reported, and not undone unasked:"
+    )
+    demo.colleague("rotate")
+    demo.pulumi("preview", "should sign, but", "somebody else swapped", 'To undo it: on_drift="restore"')
+    demo.ends_with("2026-11", "2028-11")
+    demo.step("Restore", "The team decides that the program is right.")
+    demo.pull_request("Restore", ("candidate=upcoming)", 'candidate=upcoming, on_drift="restore")'))
+    demo.pulumi("preview", "put back: passive")
+    demo.pulumi(DEPLOY, "updated")
+    demo.revert("Restore")
+    demo.pulumi(DEPLOY, "1 updated")
+    demo.ends_with("2028-11", "2026-11")
+
+
+def roll_back(demo: Stage) -> None:
+    """Go back, and forth again."""
+    demo.step("Roll back", "A target was forgotten: its users are refused. The way back is to revert the pull request.")
+    demo.revert("Rotate to 2028-11")
+    demo.pulumi("preview", "roll back: passive", "2 to update")
+    demo.pulumi(DEPLOY, "2 updated")
+    demo.ends_with("2026-11", "2028-11")
+    demo.step("Rotate again", "The target has the certificate now: revert the revert.")
+    demo.revert('Revert "Rotate to 2028-11"')
+    demo.pulumi(DEPLOY, "rotate: passive", "2 updated")
+    demo.ends_with("2028-11", "2026-11")
+
+
+def retire(demo: Stage) -> None:
+    """Remove the old certificate."""
+    demo.set_date("2028-12-01")
+    demo.step(
+        "Retire",
+        "The old certificate has expired. It may stay until the next cycle; or it goes, and rolling back ends.",
+    )
+    demo.pull_request(
+        "Retire 2026-11",
+        ('upcoming = trust.PassiveTrustCertificate("next", generation="2028-11")\n', ""),
+        (", candidate=upcoming", ""),
+        (EXPORT, ""),
+    )
+    demo.pulumi("preview --diff", "passive_slot", "1 to delete")
+    demo.pulumi(DEPLOY, "deleted passive", "1 deleted")
+    demo.ends_with("2028-11", None)
+
+
+def next_cycle(demo: Stage) -> None:
+    """Do it again, two years later."""
+    demo.set_date("2030-10-01")
+    demo.step("Prepare the next cycle", "Nothing happens for almost two years. Then a month is left.")
+    demo.pulumi("preview --expect-no-changes", "3 unchanged")
+    demo.pull_request(
+        "Prepare 2030-11",
+        ("rotation = ", 'upcoming = trust.PassiveTrustCertificate("next", generation="2030-11")\nrotation = '),
+        ('generation="2028-11")', 'generation="2028-11", candidate=upcoming)'),
+    )
+    demo.pulumi(DEPLOY, "generate '2030-11' in the empty passive slot", "1 created")
+    demo.ends_with("2028-11", "2030-11")
+    demo.step("Rotate in the next cycle", "One word again.")
+    demo.pull_request("Rotate to 2030-11", ('"rotation", generation="2028-11"', '"rotation", generation="2030-11"'))
+    demo.pulumi("preview", "rotate: passive", "2 to update")
+    demo.pulumi(DEPLOY, "2 updated")
+    demo.pulumi("preview --expect-no-changes", "4 unchanged")
+    demo.ends_with("2030-11", "2028-11")
+
+
+STORY = (first_certificate, adopt, prepare, rotate, careless, drift, roll_back, retire, next_cycle)
+
+
+def table(demo: Stage) -> None:
+    """Print what was in which slot after each step."""
+    rows = [("after", "on", "active: signs", "passive: waits"), *demo.history]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    say("", "Which certificate was where (fingerprints from the emulator):")
+    for row in rows:
+        say("  " + "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+
+
+def main(words: Sequence[str]) -> int:
+    """Play the story; 0 if each step did what it says."""
+    parser = argparse.ArgumentParser("demo", description="Show a trust certificate's life with the emulator.")
+    parser.add_argument("--key-size", type=int, default=4096, help="bits of the RSA keys (%(default)s, as real ones)")
+    options = parser.parse_args(words)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # being asked to end is an interruption like Ctrl-C
+    began = time.monotonic()
+    say(
+        "The life of a trust certificate: real commands, an emulated subaccount, a copy of examples/quickstart.",
+        "Shown is what they print, without blank lines, progress, URNs, the stack's own rows, the inside of PEMs, and",
+        "the trace of a program that the engine interrupts when it refuses.",
+    )
+    try:
+        with stage(EXAMPLE, options.key_size) as demo:
+            for chapter in STORY:
+                chapter(demo)
+            table(demo)
+    except NotAsToldError as error:
+        print(f"\nThe demo stops: it is not so that {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted; nothing is left behind.", file=sys.stderr)
+        return 130
+    say("", f"Each step did what it says, in {time.monotonic() - began:.0f} s. Nothing is left behind.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
