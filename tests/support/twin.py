@@ -12,11 +12,15 @@ import io
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
+import httpx
 from pulumi.output import UNKNOWN
 
 from btp_trust import session
+from btp_trust.certificate import Certificate
+from btp_trust.model import Snapshot
 from btp_trust.providers import (
     ActiveTrustCertificateProvider,
     PassiveTrustCertificateProvider,
@@ -25,6 +29,8 @@ from btp_trust.providers import (
 from btp_trust_emulator import Emulator
 
 Bag = dict[str, Any]
+HOUR: Final = 60 * 60
+YEAR: Final = 365 * 24 * HOUR
 PROVIDERS = {
     "active": ActiveTrustCertificateProvider,
     "passive": PassiveTrustCertificateProvider,
@@ -58,12 +64,21 @@ class Report:
     operations: dict[str, str] = field(default_factory=dict)
     changed: dict[str, set[str]] = field(default_factory=dict)
     inputs: dict[str, Bag] = field(default_factory=dict)
+    deletes: dict[str, Bag] = field(default_factory=dict)
+    """What the preview of a delete shows: the stored inputs."""
     messages: str = ""
+    requests: list[str] = field(default_factory=list)
+    """What reached the service, such as `POST rotateCertificate`, in this order."""
 
     @property
     def is_quiet(self) -> bool:
         """Whether `--expect-no-changes` would pass."""
         return set(self.operations.values()) <= {"same"}
+
+    @property
+    def writes(self) -> list[str]:
+        """The requests that change slots."""
+        return [request for request in self.requests if not is_read(request)]
 
 
 class Handle:
@@ -85,10 +100,14 @@ Program = Callable[["Deployment"], None]
 class Deployment:
     """One pass over a program."""
 
-    def __init__(self, twin: Twin, *, dry: bool, targets: frozenset[str] | None) -> None:
+    def __init__(
+        self, twin: Twin, *, dry: bool, targets: frozenset[str] | None = None, replace: frozenset[str] = frozenset()
+    ) -> None:
         self.twin = twin
         self.dry = dry
         self.targets = targets
+        self.replace = replace
+        self.replaced: list[tuple[str, Stored]] = []
         self.report = Report()
         self.seen: list[str] = []
 
@@ -110,9 +129,12 @@ class Deployment:
         old = self.twin.state.get(name)
         if self.targets is not None and name not in self.targets:
             return Handle(old.outputs if old else {}, known=True)
+        if old is not None and name in self.replace:
+            self.replaced.append((name, old))
+            old = None
         provider = PROVIDERS[kind]()
         news = {key: value for key, value in args.items() if value is not None}
-        result = provider.check(dict(old.inputs) if old else {}, {**news, "__provider": kind})
+        result = provider.check(wire(old.inputs) if old else {}, {**news, "__provider": kind})
         for failure in result.failures:
             raise CheckFailedError(name, failure.property, failure.reason)
         inputs = result.inputs
@@ -142,20 +164,78 @@ class Deployment:
         return Handle(self.twin.state[name].outputs, known=True)
 
     def delete_what_left(self) -> None:
-        """Delete resources that the program no longer declares, the last first."""
+        """Delete what was replaced, then resources that the program no longer declares, the last first."""
+        for name, stored in self.replaced:
+            self.report.operations[name] = "replace"
+            if not self.dry:
+                PROVIDERS[stored.kind]().delete(stored.id, wire(stored.outputs))
         for name in [name for name in reversed(self.twin.state) if name not in self.seen]:
             if self.targets is not None and name not in self.targets:
                 continue
             self.report.operations[name] = "delete"
+            stored = self.twin.state[name]
+            self.report.deletes[name] = stored.inputs
             if not self.dry:
-                stored = self.twin.state[name]
                 PROVIDERS[stored.kind]().delete(stored.id, wire(stored.outputs))
                 del self.twin.state[name]
 
 
+Send = Callable[[httpx.Request], httpx.Response]
+Fault = Callable[[httpx.Request, Send], httpx.Response]
+
+
+class Line(httpx.BaseTransport):
+    """The way to the service: faultless, or with the faults that a test plans."""
+
+    def __init__(self, transport: httpx.BaseTransport) -> None:
+        self._send = transport.handle_request
+        self._once: list[tuple[str, Fault]] = []
+        self._always: dict[str, Fault] = {}
+
+    def once(self, request: str, fault: Fault) -> None:
+        """Let the next such request, such as `POST rotateCertificate`, meet a fault."""
+        self._once.append((request, fault))
+
+    def always(self, fault: Fault, *requests: str) -> None:
+        """Let every such request meet a fault from now on, every one at all if none is named."""
+        self._always.update(dict.fromkeys(requests or ("",), fault))
+
+    def repair(self) -> None:
+        """Be faultless again."""
+        self._once.clear()
+        self._always.clear()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request, or let its fault decide."""
+        called = operation(request.method, request.url.path)
+        for number, (planned, fault) in enumerate(self._once):
+            if planned == called:
+                del self._once[number]
+                return fault(request, self._send)
+        fault = self._always.get(called) or self._always.get("") or faultless
+        return fault(request, self._send)
+
+
+def faultless(request: httpx.Request, send: Send) -> httpx.Response:
+    """Send."""
+    return send(request)
+
+
+def operation(method: str, path: str) -> str:
+    """Name a request briefly: `POST token`, `GET certificate/passive`, `POST rotateCertificate`."""
+    if path.endswith("/oauth/token"):
+        return f"{method} token"
+    return f"{method} {path.partition('/saml2Metadata')[2].lstrip('/') or 'metadata'}"
+
+
+def is_read(request: str) -> bool:
+    """Whether such a request changes no slot."""
+    return request.startswith("GET ") or request == "POST token"
+
+
 @dataclass
 class Twin:
-    """A stack on one subaccount of an emulator."""
+    """A stack on one subaccount of an emulator. It asserts itself that no preview and no refresh writes."""
 
     emulator: Emulator
     guid: str
@@ -163,59 +243,187 @@ class Twin:
     environ: dict[str, str] = field(default_factory=dict)
     state: dict[str, Stored] = field(default_factory=dict)
     slept: list[float] = field(default_factory=list)
+    previewed: Report = field(default_factory=Report)
+    """What the preview of the last `up` showed."""
+    last: Report = field(default_factory=Report)
+    """What the last command did, also one that failed."""
 
     def __post_init__(self) -> None:
-        """Give the stack the service key of its subaccount."""
+        """Give the stack the service key of its subaccount, and a faultless line to the service."""
         self.config.setdefault("btp-trust:serviceKey", json.dumps(self.emulator.service_key(self.guid)))
+        self.line = Line(self.emulator.transport)
 
-    def preview(self, program: Program, targets: Iterable[str] | None = None) -> Report:
+    @property
+    def slots(self) -> tuple[str | None, str | None]:
+        """What the active and the passive slot hold."""
+        slots = self.emulator.slots(self.guid)
+        return slots.active, slots.passive
+
+    def outputs(self, name: str) -> Bag:
+        """Return the outputs of a resource in the state."""
+        return self.state[name].outputs
+
+    def preview(
+        self, program: Program, targets: Iterable[str] | None = None, replace: Iterable[str] = frozenset()
+    ) -> Report:
         """Run `pulumi preview`."""
-        return self._run(program, targets, dry=True)
+        return self._run(program, targets, replace, dry=True)
 
-    def up(self, program: Program, targets: Iterable[str] | None = None, *, skip_preview: bool = False) -> Report:
+    def up(
+        self,
+        program: Program,
+        targets: Iterable[str] | None = None,
+        replace: Iterable[str] = frozenset(),
+        *,
+        skip_preview: bool = False,
+    ) -> Report:
         """Run `pulumi up --yes`."""
         if not skip_preview:
-            self.preview(program, targets)
-        return self._run(program, targets, dry=False)
+            self.previewed = self.preview(program, targets, replace)
+        return self._run(program, targets, replace, dry=False)
 
     def refresh(self) -> Report:
         """Run `pulumi refresh --yes`."""
         report = Report()
-        stderr = self._process()
+        stderr, journal = self._process(), len(self.emulator.journal())
         for name, stored in self.state.items():
-            outputs = wire(PROVIDERS[stored.kind]().read(stored.id, wire(stored.outputs)).outs)
+            provider = PROVIDERS[stored.kind]()
+            outputs = wire(provider.read(stored.id, wire(stored.outputs)).outs)
+            provider.diff(stored.id, outputs, wire(stored.inputs))
             report.operations[name] = "same" if outputs == stored.outputs else "update"
-            report.changed[name] = {key for key in outputs if outputs[key] != stored.outputs.get(key)}
+            report.changed[name] = {
+                key for key in {*outputs, *stored.outputs} if outputs.get(key) != stored.outputs.get(key)
+            }
             self.state[name] = Stored(stored.kind, stored.id, stored.inputs, outputs)
         report.messages = stderr.getvalue()
+        report.requests = self._requests_since(journal)
+        assert report.writes == [], "a refresh must not write"
         return report
 
     def destroy(self) -> Report:
         """Run `pulumi destroy --yes`: no program runs, so nothing is checked."""
-        return self._run(lambda _: None, None, dry=False)
+        return self._run(lambda _: None, None, (), dry=False)
 
-    def _run(self, program: Program, targets: Iterable[str] | None, *, dry: bool) -> Report:
-        stderr = self._process()
-        deployment = Deployment(self, dry=dry, targets=None if targets is None else frozenset(targets))
-        program(deployment)
-        deployment.delete_what_left()
-        deployment.report.messages = stderr.getvalue()
+    def assert_settled(self, program: Program) -> None:
+        """Assert what holds after every successful `up`: at once and a year later, refreshed or not, all is quiet."""
+        state = dict(self.state)
+        for seconds in (0, YEAR):
+            self.emulator.advance(seconds)
+            assert self.preview(program).is_quiet
+            refreshed = self.refresh()
+            assert set().union(*refreshed.changed.values()) <= {"role"}
+            assert self.preview(program).is_quiet
+        self.emulator.advance(-YEAR)
+        self.state = state
+
+    def _run(self, program: Program, targets: Iterable[str] | None, replace: Iterable[str], *, dry: bool) -> Report:
+        stderr, journal = self._process(), len(self.emulator.journal())
+        deployment = Deployment(
+            self, dry=dry, targets=None if targets is None else frozenset(targets), replace=frozenset(replace)
+        )
+        self.last = deployment.report
+        try:
+            program(deployment)
+            deployment.delete_what_left()
+        finally:
+            deployment.report.messages = stderr.getvalue()
+            deployment.report.requests = self._requests_since(journal)
+            assert not dry or deployment.report.writes == [], "a preview must not write"
         return deployment.report
+
+    def _requests_since(self, journal: int) -> list[str]:
+        entries = self.emulator.journal()[journal:]
+        return [operation(entry.method, entry.path) for entry in entries if entry.subaccount == self.guid]
 
     def _process(self) -> io.StringIO:
         """Start a plugin process: nothing of an earlier one is left."""
         stderr = io.StringIO()
-        world = session.World(
+        session.install(session.Session(self.config.get, self.world(stderr)))
+        return stderr
+
+    def world(self, stderr: io.StringIO) -> session.World:
+        """Return what is outside of a process."""
+        return session.World(
             environ=self.environ,
-            transport=self.emulator.transport,
+            transport=self.line,
             clock=lambda: self.emulator.now,
             sleep=self.slept.append,
             stderr=stderr,
         )
-        session.install(session.Session(self.config.get, world))
-        return stderr
 
 
 def wire(bag: Bag | None) -> Bag:
     """Send a bag over the wire: numbers become floats, None vanishes."""
     return json.loads(json.dumps(bag), parse_int=float)  # type: ignore[no-any-return]
+
+
+class KilledError(BaseException):
+    """The process was killed: no code of ours runs after it."""
+
+
+def committed_then(error: BaseException) -> Fault:
+    """Let the service act and lose its answer."""
+
+    def fault(request: httpx.Request, send: Send) -> httpx.Response:
+        send(request)
+        raise error
+
+    return fault
+
+
+def lost_before(error: BaseException) -> Fault:
+    """Lose the request before the service sees it."""
+
+    def fault(_: httpx.Request, __: Send) -> httpx.Response:
+        raise error
+
+    return fault
+
+
+def committed_but_answered(status: int, **answer: Any) -> Fault:
+    """Let the service act and answer something else."""
+
+    def fault(request: httpx.Request, send: Send) -> httpx.Response:
+        send(request)
+        return httpx.Response(status, request=request, **answer)
+
+    return fault
+
+
+def answered(status: int, **answer: Any) -> Fault:
+    """Answer in the service's place; it never sees the request."""
+    return lambda request, _: httpx.Response(status, request=request, **answer)
+
+
+def meanwhile(before: Callable[[], None] | None = None, after: Callable[[], None] | None = None) -> Fault:
+    """Let somebody else act directly before the service does, or directly after it."""
+
+    def fault(request: httpx.Request, send: Send) -> httpx.Response:
+        if before is not None:
+            before()
+        response = send(request)
+        if after is not None:
+            after()
+        return response
+
+    return fault
+
+
+def certificate(letter: str, *, made: int = 0, days: int = 730) -> Certificate:
+    """Make up a certificate: its fingerprint is 64 times this letter, it was made that many days after 2026 began."""
+    not_before = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=made)
+    return Certificate(letter * 64, "Qk9EWQ==", "issuer", "01", not_before, not_before + timedelta(days=days))
+
+
+def snapshot(active: Certificate | None, passive: Certificate | None = None, *, day: int = 100) -> Snapshot:
+    """Make up a reading of both slots, that many days after 2026 began."""
+    return Snapshot("subaccount", active, passive, datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day))
+
+
+def assert_three_parts(message: str, *named: str | None) -> None:
+    """Assert that an error says what, why and what to do, the remedy last, and names what it must."""
+    lines = message.splitlines()
+    assert len(lines) >= 3
+    assert all(line.strip() for line in lines)
+    assert lines[-1].rstrip().endswith((".", '"', "}", ")", "offline"))
+    assert [name for name in named if str(name) not in message] == []
