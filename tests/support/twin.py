@@ -20,6 +20,7 @@ from pulumi.output import UNKNOWN
 
 from btp_trust import session
 from btp_trust.certificate import Certificate
+from btp_trust.errors import TrustError
 from btp_trust.model import Snapshot
 from btp_trust.providers import (
     ActiveTrustCertificateProvider,
@@ -192,9 +193,9 @@ class Line(httpx.BaseTransport):
         self._once: list[tuple[str, Fault]] = []
         self._always: dict[str, Fault] = {}
 
-    def once(self, request: str, fault: Fault) -> None:
-        """Let the next such request, such as `POST rotateCertificate`, meet a fault."""
-        self._once.append((request, fault))
+    def once(self, request: str, fault: Fault, *, after: int = 0) -> None:
+        """Let one such request, such as `POST rotateCertificate`, meet a fault, after so many that do not."""
+        self._once += [*[(request, faultless)] * after, (request, fault)]
 
     def always(self, fault: Fault, *requests: str) -> None:
         """Let every such request meet a fault from now on, every one at all if none is named."""
@@ -303,6 +304,26 @@ class Twin:
     def destroy(self) -> Report:
         """Run `pulumi destroy --yes`: no program runs, so nothing is checked."""
         return self._run(lambda _: None, None, (), dry=False)
+
+    def deploy(self, *programs: Program) -> None:
+        """Run `pulumi up` for one program after another, an hour apart, and assert that each leaves all quiet."""
+        for each in programs:
+            self.up(each)
+            self.assert_settled(each)
+            self.emulator.advance(HOUR)
+
+    def refuses(self, wanted: Program, *named: str | None) -> str:
+        """Assert that the preview refuses a program in three parts; return what it says."""
+        try:
+            self.preview(wanted)
+        except CheckFailedError as failure:
+            message = failure.reason
+        except TrustError as error:
+            message = str(error)
+        else:
+            raise AssertionError("the preview was not refused")
+        assert_three_parts(message, *named)
+        return message
 
     def assert_settled(self, program: Program) -> None:
         """Assert what holds after every successful `up`: at once and a year later, refreshed or not, all is quiet."""
@@ -427,3 +448,26 @@ def assert_three_parts(message: str, *named: str | None) -> None:
     assert all(line.strip() for line in lines)
     assert lines[-1].rstrip().endswith((".", '"', "}", ")", "offline"))
     assert [name for name in named if str(name) not in message] == []
+
+
+def program(
+    prepared: str | None = None,
+    signs: str | None = None,
+    *,
+    passive: Bag | None = None,
+    trigger: Bag | None = None,
+    active: Bag | None = None,
+) -> Program:
+    """Write the program of the story: the generation to prepare, the one that signs, and further arguments.
+
+    A resource whose generation is None is not in the program.
+    """
+
+    def run(deployment: Deployment) -> None:
+        candidate = deployment.passive(generation=prepared, **(passive or {})) if prepared else None
+        rotation = (
+            deployment.trigger(generation=signs, **{"candidate": candidate, **(trigger or {})}) if signs else None
+        )
+        deployment.active(rotation=rotation, **(active or {}))
+
+    return run
