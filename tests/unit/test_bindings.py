@@ -1,0 +1,176 @@
+"""Bindings that an environment provides: three conventions, read as their platforms write them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from btp_trust.errors import ConfigurationError
+from btp_trust.service.bindings import SECRETS_ROOT, Binding, find_bindings
+
+KEY = {"clientid": "client", "clientsecret": "S3CRET", "uri": "https://service.example", "url": "https://uaa.example"}
+VCAP = {
+    "xsuaa": [{"name": "auth", "credentials": {"clientid": "other"}}],
+    "destination": [
+        {
+            "label": "destination",
+            "plan": "lite",
+            "name": "dest",
+            "instance_name": "dest-instance",
+            "binding_name": None,
+            "tags": ["destination", "conn"],
+            "credentials": KEY,
+        },
+    ],
+}
+
+
+def folder(path: Path, **files: str) -> Path:
+    """A mounted secret: one file a key."""
+    path.mkdir(parents=True)
+    for name, content in files.items():
+        (path / name).write_text(content)
+    return path
+
+
+def credentials(binding: Binding) -> object:
+    """The service key in a binding."""
+    return json.loads(binding.credentials)
+
+
+def test_an_environment_without_bindings_has_none(tmp_path: Path) -> None:
+    """Nothing set, no folder there."""
+    assert find_bindings({}, tmp_path / "missing") == []
+    assert find_bindings({"VCAP_SERVICES": "", "SERVICE_BINDING_ROOT": ""}, tmp_path) == []
+    assert find_bindings({"SERVICE_BINDING_ROOT": str(tmp_path / "missing")}, tmp_path) == []
+
+
+def test_the_folder_convention_is_that_of_sap() -> None:
+    """The root is where its operator mounts bindings."""
+    assert SECRETS_ROOT.as_posix() == "/etc/secrets/sapbtp"
+
+
+def test_cloud_foundry_gives_the_destination_service_alone(tmp_path: Path) -> None:
+    """Of all bound services those under `destination` are taken, by any of their names."""
+    (found,) = find_bindings({"VCAP_SERVICES": json.dumps(VCAP)}, tmp_path)
+    assert credentials(found) == KEY
+    assert found.names == {"dest", "dest-instance"}
+    assert found.where == "VCAP_SERVICES, instance dest-instance"
+
+
+def test_an_unnamed_instance_of_cloud_foundry_goes_by_its_binding(tmp_path: Path) -> None:
+    """`name` and `binding_name` are what remains."""
+    vcap = {"destination": [{"name": "dest", "binding_name": "bound", "credentials": KEY}]}
+    (found,) = find_bindings({"VCAP_SERVICES": json.dumps(vcap)}, tmp_path)
+    assert found.names == {"dest", "bound"}
+    assert found.where == "VCAP_SERVICES, instance dest"
+
+
+def test_an_application_bound_to_other_services_has_no_binding(tmp_path: Path) -> None:
+    """VCAP_SERVICES without `destination` is no mistake."""
+    assert find_bindings({"VCAP_SERVICES": json.dumps({"xsuaa": VCAP["xsuaa"]})}, tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("S3CRET", id="no JSON"),
+        pytest.param('["S3CRET"]', id="no object"),
+        pytest.param('{"destination": "S3CRET"}', id="no list"),
+        pytest.param('{"destination": [{"name": "S3CRET"}]}', id="no credentials"),
+        pytest.param('{"destination": [{"credentials": null, "name": "S3CRET"}]}', id="empty credentials"),
+        pytest.param('{"destination": "S3CRET\udcff"}', id="bytes that are not UTF-8, as an environment gives them"),
+        pytest.param('{"destination": ' + "[" * 100_000, id="brackets without end"),
+    ],
+)
+def test_a_broken_vcap_services_is_refused(text: str, tmp_path: Path) -> None:
+    """By name, and without a word of what it holds."""
+    assert_broken(text, tmp_path)
+
+
+@given(text=st.text().map(lambda text: f"S3CRET{text}"))
+def test_any_other_text_in_vcap_services_is_refused(text: str) -> None:
+    """Whatever it is."""
+    assert_broken(text, Path("missing"))
+    assert_broken(json.dumps({"destination": text}), Path("missing"))
+
+
+def assert_broken(text: str, secrets_root: Path) -> None:
+    """Reading VCAP_SERVICES is refused, and shows nothing."""
+    with pytest.raises(ConfigurationError, match="VCAP_SERVICES") as caught:
+        find_bindings({"VCAP_SERVICES": text}, secrets_root)
+    assert "S3CRET" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+def test_a_service_binding_root_gives_the_folders_of_the_type(tmp_path: Path) -> None:
+    """A folder a binding, a file a field, and `type` says what it is; the mount's own entries are left out."""
+    root = tmp_path / "bindings"
+    mounted = folder(root / "b-one", type="destination\n", instance_name="one\n", **KEY)
+    (mounted / ".metadata").write_text("{}")
+    (mounted / "..data").mkdir()
+    folder(root / "b-two", type="xsuaa", clientid="other")
+    folder(root / "b-three", clientid="untyped")
+    (root / "file").write_text("no folder")
+    (found,) = find_bindings({"SERVICE_BINDING_ROOT": str(root)}, tmp_path / "missing")
+    assert credentials(found) == {**KEY, "type": "destination\n", "instance_name": "one\n"}
+    assert found.names == {"b-one", "one"}
+    assert found.where == "$SERVICE_BINDING_ROOT/b-one"
+
+
+@pytest.mark.parametrize("name", ["credentials.json", "binding.json"])
+def test_a_folder_may_hold_one_document(tmp_path: Path, name: str) -> None:
+    """Then the document is the key, and the other files describe it."""
+    folder(tmp_path / "destination" / "one", **{name: json.dumps(KEY), "label": "destination"})
+    (found,) = find_bindings({}, tmp_path)
+    assert credentials(found) == KEY
+
+
+def test_the_folder_convention_gives_the_folders_of_the_service(tmp_path: Path) -> None:
+    """<root>/destination/<instance>/, in the order of their names; an empty folder is none."""
+    folder(tmp_path / "destination" / "two", **KEY)
+    folder(tmp_path / "destination" / "one", **KEY)
+    folder(tmp_path / "destination" / "empty")
+    folder(tmp_path / "xsuaa" / "auth", clientid="other")
+    one, two = find_bindings({}, tmp_path)
+    assert [set(binding.names) for binding in (one, two)] == [{"one"}, {"two"}]
+    assert one.where == f"{tmp_path / 'destination'}/one"
+
+
+def test_a_binary_file_of_another_service_does_not_matter(tmp_path: Path) -> None:
+    """Key stores lie beside us in the same root, and are none of our business."""
+    other = folder(tmp_path / "bindings" / "another", type="kafka")
+    (other / "keystore.jks").write_bytes(b"\xfe\xed\xfe\xed")
+    folder(tmp_path / "bindings" / "ours", type="destination", **KEY)
+    (found,) = find_bindings({"SERVICE_BINDING_ROOT": str(tmp_path / "bindings")}, tmp_path / "missing")
+    assert "ours" in found.names
+
+
+def test_a_binary_file_in_our_own_folder_is_no_crash(tmp_path: Path) -> None:
+    """It is left out, or refused as a setting is, with a remedy."""
+    ours = folder(tmp_path / "destination" / "ours", **KEY)
+    (ours / "keystore.jks").write_bytes(b"\xfe\xed\xfe\xed")
+    try:
+        (found,) = find_bindings({}, tmp_path)
+    except ConfigurationError:
+        return
+    assert json.loads(found.credentials)["clientsecret"] == "S3CRET"
+
+
+def test_all_places_are_searched(tmp_path: Path) -> None:
+    """Cloud Foundry first, then the two mounts."""
+    folder(tmp_path / "bindings" / "mounted", type="destination", **KEY)
+    folder(tmp_path / "secrets" / "destination" / "foldered", **KEY)
+    environ = {"VCAP_SERVICES": json.dumps(VCAP), "SERVICE_BINDING_ROOT": str(tmp_path / "bindings")}
+    found = find_bindings(environ, tmp_path / "secrets")
+    assert [min(binding.names) for binding in found] == ["dest", "mounted", "foldered"]
+
+
+def test_a_binding_shows_its_place_and_nothing_else(tmp_path: Path) -> None:
+    """Its repr may end up in a log."""
+    (found,) = find_bindings({"VCAP_SERVICES": json.dumps(VCAP)}, tmp_path)
+    assert repr(found) == "Binding(VCAP_SERVICES, instance dest-instance)"

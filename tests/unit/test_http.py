@@ -1,0 +1,147 @@
+"""One request: sent once, and a failure told apart by what may be done about it."""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from btp_trust.errors import ServiceUnavailable, TrustError, UnexpectedResponse
+from btp_trust.service.http import TIMEOUT, send
+
+URL = "https://service.example/v1?token=S3CRET"
+NEVER_SENT = {"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol"}
+
+
+def concrete(base: type[httpx.RequestError]) -> list[type[httpx.RequestError]]:
+    """All of httpx's exceptions below a class that it may raise: those that nothing hangs from."""
+    below = [each for _, each in inspect.getmembers(httpx, inspect.isclass) if issubclass(each, base)]
+    return [each for each in below if not [other for other in below if other is not each and issubclass(other, each)]]
+
+
+@dataclass
+class Service:
+    """A service that answers, or fails, always the same."""
+
+    answer: httpx.Response | Exception
+    requests: list[httpx.Request] = field(default_factory=list)
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        """Do so."""
+        self.requests.append(request)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def send(self, method: str = "POST") -> httpx.Response:
+        """Send it one request."""
+        with httpx.Client(transport=httpx.MockTransport(self)) as http:
+            return send(http, http.build_request(method, URL))
+
+
+@pytest.mark.parametrize("kind", concrete(httpx.TransportError), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_every_failure_of_the_transport_has_a_home(method: str, kind: type[httpx.TransportError]) -> None:
+    """It is ServiceUnavailable, after one request; it may be repeated only if it provably never left."""
+    service = Service(kind("S3CRET"))
+    with pytest.raises(ServiceUnavailable, match=kind.__name__) as caught:
+        service.send(method)
+    assert caught.value.never_sent == (kind.__name__ in NEVER_SENT)
+    assert ("it never left" in caught.value.why) == caught.value.never_sent
+    assert len(service.requests) == 1
+    assert_silent(caught.value)
+
+
+@pytest.mark.parametrize("kind", concrete(httpx.RequestError), ids=lambda kind: kind.__name__)
+def test_every_failure_of_a_request_is_one_of_our_errors(kind: type[httpx.RequestError]) -> None:
+    """Nothing of httpx comes through; what is not certain to have never left is not said to."""
+    with pytest.raises(TrustError) as caught:
+        Service(kind("S3CRET")).send()
+    assert getattr(caught.value, "never_sent", False) == (kind.__name__ in NEVER_SENT)
+    assert_silent(caught.value)
+
+
+def test_an_answer_that_cannot_be_unpacked_is_one_of_our_errors() -> None:
+    """A proxy that mangles compressed bodies: what was sent may have arrived."""
+    mangled = httpx.Response(200, stream=httpx.ByteStream(b"no gzip"), headers={"Content-Encoding": "gzip"})
+    with pytest.raises((ServiceUnavailable, UnexpectedResponse)) as caught:
+        Service(mangled).send()
+    assert not getattr(caught.value, "never_sent", False)
+
+
+@given(status=st.integers(200, 599))
+def test_only_overload_and_failure_of_the_service_are_unavailability(status: int) -> None:
+    """429 and 5xx; every other answer is for the caller to judge. Only 429 may be repeated."""
+    service = Service(httpx.Response(status, text="S3CRET"))
+    if status != 429 and status < 500:
+        assert service.send().status_code == status
+    else:
+        with pytest.raises(ServiceUnavailable, match=str(status)) as caught:
+            service.send()
+        assert caught.value.never_sent == (status == 429)
+        assert_silent(caught.value)
+    assert len(service.requests) == 1
+
+
+def retry_after(value: str | None) -> float | None:
+    """What a 429 with this header makes of it."""
+    headers = {} if value is None else {"Retry-After": value}
+    with pytest.raises(ServiceUnavailable) as caught:
+        Service(httpx.Response(429, headers=headers)).send()
+    return caught.value.retry_after
+
+
+@given(seconds=st.integers(0, 10**6))
+def test_the_service_is_given_the_time_that_it_asks_for(seconds: int) -> None:
+    """Retry-After in seconds is told to whoever repeats."""
+    assert retry_after(str(seconds)) == seconds
+
+
+@given(value=st.none() | st.text(st.characters(codec="ascii", categories=["L", "P", "S"])))
+def test_a_time_that_cannot_be_read_is_none(value: str | None) -> None:
+    """No header, or a senseless one."""
+    assert retry_after(value) is None
+
+
+def test_a_retry_after_may_be_a_date() -> None:
+    """RFC 9110 allows a moment, 10.2.3: the time that is left until then is what the service asks for."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    headers = {"Date": format_datetime(now, usegmt=True)}
+    headers["Retry-After"] = format_datetime(now + timedelta(seconds=90), usegmt=True)
+    with pytest.raises(ServiceUnavailable) as caught:
+        Service(httpx.Response(429, headers=headers)).send()
+    assert caught.value.retry_after == pytest.approx(90, abs=5)
+
+
+def test_a_redirect_is_not_followed() -> None:
+    """The token would go with it."""
+    service = Service(httpx.Response(302, headers={"Location": "https://elsewhere.example/"}))
+    assert service.send().status_code == 302
+    assert len(service.requests) == 1
+
+
+def test_a_redirect_to_nonsense_is_one_of_our_errors() -> None:
+    """Or an answer; but no exception of httpx."""
+    try:
+        answer = Service(httpx.Response(302, headers={"Location": "https://[half"})).send()
+    except TrustError:
+        return
+    assert answer.status_code == 302
+
+
+def test_the_service_has_some_seconds_to_connect_and_thirty_to_answer() -> None:
+    """SAP's advice for this service."""
+    assert (TIMEOUT.connect, TIMEOUT.read, TIMEOUT.write, TIMEOUT.pool) == (5.0, 30.0, 30.0, 30.0)
+
+
+def assert_silent(error: TrustError) -> None:
+    """Neither the error nor its traceback shows the query, the body or what the transport said."""
+    assert "S3CRET" not in "".join(traceback.format_exception(error, limit=0)) + repr(error)
+    assert "https://service.example/v1" in str(error)
