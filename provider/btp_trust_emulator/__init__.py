@@ -30,7 +30,8 @@ from btp_trust_emulator.emulator import Emulator
 from btp_trust_emulator.errors import Conflict, Invalid, NoKeyPair, Refused, Unknown
 from btp_trust_emulator.journal import Entry
 from btp_trust_emulator.service_keys import Credential
-from btp_trust_emulator.state import Slot, Slots, Subaccount
+from btp_trust_emulator.slots import Slot, Slots
+from btp_trust_emulator.state import Subaccount
 from btp_trust_emulator.switches import (
     Lifetime,
     MetadataLayout,

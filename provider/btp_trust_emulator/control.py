@@ -25,7 +25,8 @@ from starlette.routing import Route
 from btp_trust_emulator.errors import Conflict, Invalid, Refused, Unknown
 from btp_trust_emulator.exchange import Answer, json
 from btp_trust_emulator.service_keys import Credential
-from btp_trust_emulator.state import Account, Slot
+from btp_trust_emulator.slots import Slot
+from btp_trust_emulator.state import Account
 from btp_trust_emulator.world import WEEK_SECONDS, World
 
 if TYPE_CHECKING:

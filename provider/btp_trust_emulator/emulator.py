@@ -17,7 +17,7 @@ from btp_trust_emulator.application import application
 from btp_trust_emulator.control import Action, act
 from btp_trust_emulator.keys import KeyPool
 from btp_trust_emulator.service_keys import Addresses, Credential
-from btp_trust_emulator.state import Slot
+from btp_trust_emulator.slots import Slot
 from btp_trust_emulator.storage import Storage
 from btp_trust_emulator.switches import Switches
 from btp_trust_emulator.transport import PortalTransport
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from typing import Literal, Self
 
     from btp_trust_emulator.journal import Entry
-    from btp_trust_emulator.state import Slots, Subaccount
+    from btp_trust_emulator.slots import Slots
+    from btp_trust_emulator.state import Subaccount
 
 DEFAULT_KEY_SIZE = 4096
 _IN_PROCESS = Addresses("http://127.0.0.1", "https://127.0.0.1")

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from btp_trust_emulator.state import Slot
+    from btp_trust_emulator.slots import Slot
 
 
 class Refused(Exception):

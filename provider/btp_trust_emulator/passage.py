@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from btp_trust_emulator.exchange import Answer, Call
-    from btp_trust_emulator.state import Slots
+    from btp_trust_emulator.slots import Slots
     from btp_trust_emulator.world import World
 
 _LOGGER = logging.getLogger("btp_trust_emulator")

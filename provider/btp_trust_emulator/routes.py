@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from btp_trust_emulator import metadata, tokens
 from btp_trust_emulator.errors import NoKeyPair
 from btp_trust_emulator.exchange import NOT_FOUND, Answer, Call, json, not_allowed, plain
-from btp_trust_emulator.state import Account, Slot
+from btp_trust_emulator.slots import Slot
+from btp_trust_emulator.state import Account
 from btp_trust_emulator.switches import NotFoundText
 
 if TYPE_CHECKING:

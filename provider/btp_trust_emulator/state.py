@@ -9,18 +9,11 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field, replace
-from enum import Enum
 
 from btp_trust_emulator import certificates
 from btp_trust_emulator.errors import NoKeyPair
+from btp_trust_emulator.slots import Slot, Slots
 from btp_trust_emulator.switches import PassiveWithoutActive, RotateWithoutActive, Switches
-
-
-class Slot(Enum):
-    """The active certificate signs; the passive one waits."""
-
-    ACTIVE = "active"
-    PASSIVE = "passive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +22,6 @@ class KeyPair:
 
     certificate: str
     private_key: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Slots:
-    """What the slots hold: the SHA-256 of each DER as lower-case hex digits, None for an empty slot."""
-
-    active: str | None
-    passive: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from btp_trust_emulator.clock import Clock
 from btp_trust_emulator.errors import Conflict, Invalid, Unknown
 from btp_trust_emulator.journal import Journal
 from btp_trust_emulator.service_keys import Credential
-from btp_trust_emulator.state import Account, KeyPair, Slot, State
+from btp_trust_emulator.slots import Slot
+from btp_trust_emulator.state import Account, KeyPair, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,18 @@ def test_the_time_is_read_in_the_clock_alone(module: Path) -> None:
         if isinstance(node, ast.Call) and ast.unparse(node.func) in {"datetime.now", "time.time", "datetime.utcnow"}
     ]
     assert module.name == "clock.py" or not calls
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    """Not even for its types: whoever reads a module has read what it builds on."""
+    imports = {f"btp_trust_emulator.{module.stem}": imported(module) for module in MODULES if module.stem != "__init__"}
+    order = TopologicalSorter({name: found & set(imports) for name, found in imports.items()})
+    assert len(list(order.static_order())) == len(imports)
+
+
+def imported(module: Path) -> set[str]:
+    """The full names of what a module imports from its own package."""
+    nodes = [node for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.ImportFrom)]
+    return {node.module or "" for node in nodes} | {
+        f"{node.module}.{each.name}" for node in nodes for each in node.names
+    }

@@ -1,0 +1,21 @@
+"""The names of the two slots, and what a look at both shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Slot(Enum):
+    """The active certificate signs; the passive one waits."""
+
+    ACTIVE = "active"
+    PASSIVE = "passive"
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """What the slots hold: the SHA-256 of each DER as lower-case hex digits, None for an empty slot."""
+
+    active: str | None
+    passive: str | None
