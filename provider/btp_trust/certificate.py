@@ -148,8 +148,15 @@ def _common_name(name: list[asn1.SetOf[_Attribute]]) -> str:
     for attribute in (attribute for relative in name for attribute in relative.as_list()):
         if attribute.type == _COMMON_NAME:
             encoding = _STRING_TYPES.get(attribute.value.tag_bytes[0], "latin-1")
-            return bytes(attribute.value.data).decode(encoding)
+            return _printable(bytes(attribute.value.data).decode(encoding))
     raise ValueError("its subject has no common name")
+
+
+def _printable(name: str) -> str:
+    """Refuse a name that no target could be told, and no XML could hold."""
+    if not name or not name.isprintable():
+        raise ValueError("its common name is not printable")
+    return name
 
 
 def _hexadecimal(number: int) -> str:

@@ -2,9 +2,9 @@
 
     TrustError
     ├── Refused                 the user changes the program
+    │   └── WrongSubaccount     … or points the resource and the connection to one subaccount
     ├── ConfigurationError      the user fixes the configuration or the service key
     │   └── CredentialsMissing  … or gives one at all
-    ├── WrongSubaccount         the user points the resource and the connection to one subaccount
     ├── CredentialsRejected     the user renews the service key          401 of either service
     ├── NotAuthorized           the user asks for a role                 403
     ├── ServiceUnavailable      wait, run again                          no connection, time-out, 429, 5xx

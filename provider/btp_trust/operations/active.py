@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from btp_trust.certificate import Certificate
 from btp_trust.errors import SlotsChanged
 from btp_trust.inputs import (
     ActiveArgs,
@@ -85,7 +86,7 @@ def read(session: Session, bag: PropertyBag) -> PropertyBag:
     if seen.snapshot.active is None:
         session.say(f"warning: subaccount {seen.snapshot.subaccount_id} has no active trust certificate any more")
         return {**bag, "role": "gone"}
-    return {**bag, **certificate_outputs(seen.snapshot.active, seen.snapshot)}
+    return {**bag, **_reported(seen.snapshot.active, seen.snapshot)}
 
 
 def delete(session: Session, state: ActiveState) -> None:
@@ -125,6 +126,10 @@ def _generate_first(account: Subaccount) -> Snapshot:
     return snapshot if snapshot.active is not None else generate_active(account, snapshot)
 
 
+def _reported(active: Certificate, snapshot: Snapshot) -> PropertyBag:
+    return {**certificate_outputs(active, snapshot), "signing": to_bag(Signing.of(active))}
+
+
 def _outputs(new: ActiveChecked, snapshot: Snapshot) -> PropertyBag:
     if snapshot.active is None:
         raise SlotsChanged(
@@ -134,8 +139,7 @@ def _outputs(new: ActiveChecked, snapshot: Snapshot) -> PropertyBag:
         )
     return {
         **to_bag(new, "step"),
-        **certificate_outputs(snapshot.active, snapshot),
+        **_reported(snapshot.active, snapshot),
         "subaccount_id": snapshot.subaccount_id,
-        "signing": to_bag(Signing.of(snapshot.active)),
         "observed_at": rfc3339(snapshot.now),
     }

@@ -62,8 +62,8 @@ def decide(request: Request, snapshot: Snapshot, *, exists: bool, swap_due: bool
     if swap_due:
         raise _two_changes(snapshot)
     sentence = (
-        f"renew in place: active {describe(snapshot.active)} is replaced by a new certificate at once; "
-        "every target refuses this subaccount's users until it has the new one"
+        f"renew in place: a new certificate replaces active {describe(snapshot.active)} at once; every target "
+        "refuses until it has the new one"
     )
     return Step(Action.RENEW, sentence)
 

@@ -12,6 +12,7 @@ import httpx
 import msgspec
 
 from btp_trust.errors import CredentialsRejected, UnexpectedResponse
+from btp_trust.service.documents import Unreadable, decode
 from btp_trust.service.http import send
 from btp_trust.service.key import ServiceKey
 
@@ -98,8 +99,8 @@ class ClientCredentials(httpx.Auth):
                 "Create a new service key and give it to the connection.",
             )
         try:
-            parsed = msgspec.json.decode(response.content, type=_TokenResponse)
-        except msgspec.DecodeError:
+            parsed = decode(response.content, _TokenResponse)
+        except Unreadable:
             parsed = _TokenResponse("", 0)
         if response.status_code != httpx.codes.OK or not parsed.access_token:
             raise UnexpectedResponse(
@@ -115,6 +116,6 @@ def _subaccount(token: str) -> str:
     try:
         payload = token.split(".")[1]
         claims = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
-        return msgspec.json.decode(claims, type=_Claims).ext_attr.subaccountid
+        return decode(claims, _Claims).ext_attr.subaccountid
     except (IndexError, ValueError):
         return ""

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from btp_trust.errors import ConfigurationError
+from btp_trust.service.documents import Unreadable, decode
 
 SECRETS_ROOT: Final = Path("/etc/secrets/sapbtp")
 """Where SAP's folder convention mounts bindings: <root>/<service>/<instance>/."""
@@ -60,8 +61,8 @@ def _cloud_foundry(text: str) -> Iterator[Binding]:
     if not text:
         return
     try:
-        entries = msgspec.json.decode(text, type=_Vcap).destination
-    except msgspec.DecodeError:
+        entries = decode(text, _Vcap).destination
+    except Unreadable:
         raise ConfigurationError(
             "VCAP_SERVICES cannot be read.",
             "It is not JSON with a list `destination` of bindings that have `credentials`.",
@@ -78,8 +79,7 @@ def _service_binding_root(root: str) -> Iterator[Binding]:
     if not root:
         return
     for folder in _subfolders(Path(root)):
-        kind = _files(folder).get("type", "").strip()
-        if kind == _SERVICE:
+        if _files(folder).get("type", "").strip() == _SERVICE:
             yield from _folder_binding(folder, "$SERVICE_BINDING_ROOT")
 
 
@@ -102,6 +102,14 @@ def _subfolders(root: Path) -> list[Path]:
 
 
 def _files(folder: Path) -> dict[str, str]:
-    """Read the files of a mounted secret; names with a leading dot are the mount's own."""
+    """Read the files of a mounted secret; names with a leading dot are the mount's own, key stores are no text."""
     paths = (path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    return {path.name: path.read_text() for path in paths}
+    texts = ((path.name, _text(path)) for path in paths)
+    return {name: text for name, text in texts if text is not None}
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (UnicodeDecodeError, OSError):
+        return None

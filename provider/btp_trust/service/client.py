@@ -6,8 +6,7 @@ Source: SAP's OpenAPI file of the Destination service, tags "Trust Certificate o
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Final, TypeVar
 
 import httpx
@@ -15,7 +14,8 @@ import msgspec
 
 from btp_trust.certificate import Certificate, parse_pem
 from btp_trust.errors import CredentialsRejected, NotAuthorized, UnexpectedResponse
-from btp_trust.service.http import send
+from btp_trust.service.documents import Unreadable, decode
+from btp_trust.service.http import send, server_time
 
 BASE_PATH: Final = "/destination-configuration/v1"
 _METADATA: Final = "/saml2Metadata"
@@ -107,7 +107,7 @@ class TrustClient:
     def _send(self, method: str, path: str) -> httpx.Response:
         request = self._http.build_request(method, f"{BASE_PATH}{path}", headers={"Accept": "application/json"})
         response = send(self._http, request)
-        self.server_time = _date(response) or self.server_time
+        self.server_time = server_time(response) or self.server_time
         if response.status_code == httpx.codes.UNAUTHORIZED:
             raise CredentialsRejected(
                 f"{_where(response)} was refused: 401.",
@@ -126,8 +126,8 @@ class TrustClient:
 def _documented_not_found(response: httpx.Response) -> None:
     """Believe a 404 only as the documented one: JSON with `ErrorMessage`, from the service itself."""
     try:
-        msgspec.json.decode(response.content, type=_Error)
-    except msgspec.DecodeError:
+        decode(response.content, _Error)
+    except Unreadable:
         raise _unexpected(response) from None
 
 
@@ -135,8 +135,8 @@ def _body(response: httpx.Response, shape: type[_Shape]) -> _Shape:
     if response.status_code != httpx.codes.OK:
         raise _unexpected(response)
     try:
-        return msgspec.json.decode(response.content, type=shape)
-    except msgspec.DecodeError:
+        return decode(response.content, shape)
+    except Unreadable:
         raise _unexpected(response) from None
 
 
@@ -162,10 +162,3 @@ def _is_html(response: httpx.Response) -> bool:
 
 def _where(response: httpx.Response) -> str:
     return f"{response.request.method} {response.request.url.copy_with(query=None)}"
-
-
-def _date(response: httpx.Response) -> datetime | None:
-    try:
-        return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
-    except (KeyError, ValueError):
-        return None

@@ -12,6 +12,7 @@ import msgspec
 
 from btp_trust.errors import ConfigurationError, CredentialsMissing
 from btp_trust.service.bindings import SECRETS_ROOT, Binding, find_bindings
+from btp_trust.service.documents import Unreadable, decode
 from btp_trust.service.key import ServiceKey, parse_service_key
 
 DEFAULT: Final = "default"
@@ -79,9 +80,9 @@ class Connections:
     def _configured_map(self) -> dict[str, bytes]:
         text = self._config("btp-trust:connections")
         try:
-            raw = msgspec.json.decode(text, type=dict[str, msgspec.Raw]) if text else {}
+            raw = decode(text, dict[str, msgspec.Raw]) if text else {}
             return {name: _unquoted(bytes(value)) for name, value in raw.items()}
-        except msgspec.DecodeError:
+        except Unreadable:
             raise ConfigurationError(
                 "The config btp-trust:connections cannot be read.",
                 "It is not a JSON object that maps connection names to service keys.",
@@ -125,7 +126,7 @@ class Connections:
 
 def _unquoted(value: bytes) -> bytes:
     """Take the JSON of a key out of a string: `pulumi config set --path` stores what it is given as one."""
-    return msgspec.json.decode(value, type=str).encode() if value.startswith(b'"') else value
+    return decode(value, str).encode() if value.startswith(b'"') else value
 
 
 def _file_or_text(value: str, variable: str) -> str:

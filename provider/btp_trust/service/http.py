@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Final
 
 import httpx
@@ -23,7 +25,7 @@ def send(http: httpx.Client, request: httpx.Request) -> httpx.Response:
     where = f"{request.method} {request.url.copy_with(query=None)}"
     try:
         response = http.send(request)
-    except httpx.TransportError as error:
+    except httpx.RequestError as error:
         raise ServiceUnavailable(
             f"{where} got no answer.",
             f"{type(error).__name__}: {'it never left' if isinstance(error, _NEVER_SENT) else 'it may have arrived'}.",
@@ -36,10 +38,26 @@ def send(http: httpx.Client, request: httpx.Request) -> httpx.Response:
             "The service is overloaded or down for the moment.",
             _RETRY,
             never_sent=response.status_code == httpx.codes.TOO_MANY_REQUESTS,
-            retry_after=_seconds(response.headers.get("Retry-After", "")),
+            retry_after=_retry_after(response),
         )
     return response
 
 
-def _seconds(value: str) -> float | None:
-    return float(value) if value.isascii() and value.isdigit() else None
+def server_time(response: httpx.Response) -> datetime | None:
+    """Read the service's clock, UTC."""
+    try:
+        return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
+    except (KeyError, ValueError):
+        return None
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Read Retry-After: seconds, or a date (RFC 9110, 10.2.3) by the service's own clock."""
+    value = response.headers.get("Retry-After", "")
+    if value.isascii() and value.isdigit():
+        return float(value)
+    now = server_time(response)
+    try:
+        return max(0.0, (parsedate_to_datetime(value).astimezone(UTC) - now).total_seconds()) if now else None
+    except ValueError:
+        return None

@@ -5,12 +5,12 @@ Fields after SAP's documentation of bindings with a client secret and with an X.
 
 from __future__ import annotations
 
+import os
 import ssl
 import tempfile
 from datetime import datetime
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -18,6 +18,7 @@ import msgspec
 from btp_trust.certificate import parse_pem
 from btp_trust.errors import ConfigurationError, CredentialsRejected
 from btp_trust.model import rfc3339
+from btp_trust.service.documents import Unreadable, decode
 
 _LOOPBACK: Final = {"127.0.0.1", "::1", "localhost"}
 _REMEDY: Final = "Create a service key of a destination service instance in that subaccount and use its JSON whole."
@@ -60,9 +61,12 @@ class ServiceKey(msgspec.Struct, frozen=True, kw_only=True):
             CredentialsRejected: The client certificate has expired.
             ConfigurationError: It does not fit its key.
         """
-        context = httpx.create_ssl_context()
-        if not self.is_x509:
-            return context
+        context = _authorities()
+        if self.is_x509:
+            self._present_certificate(context, now)
+        return context
+
+    def _present_certificate(self, context: ssl.SSLContext, now: datetime) -> None:
         expires = parse_pem(self.certificate).not_after
         if expires <= now:
             raise CredentialsRejected(
@@ -75,14 +79,26 @@ class ServiceKey(msgspec.Struct, frozen=True, kw_only=True):
             chain.touch(mode=0o600)
             chain.write_text(_lines(self.certificate) + "\n" + _lines(self.key))
             try:
-                context.load_cert_chain(chain)
-            except ssl.SSLError:
+                # An empty pass phrase: OpenSSL would ask for one at the terminal, and nobody sits there.
+                context.load_cert_chain(chain, password="")
+            except OSError:
                 raise ConfigurationError(
                     "The service key's `certificate` and `key` cannot be used together.",
                     "OpenSSL refuses to load the pair.",
                     _REMEDY,
                 ) from None
-        return context
+
+
+def _authorities() -> ssl.SSLContext:
+    try:
+        return httpx.create_ssl_context()
+    except OSError:
+        raise ConfigurationError(
+            "The certificate authorities cannot be loaded.",
+            f"SSL_CERT_FILE or SSL_CERT_DIR names something that cannot be read: "
+            f"{os.environ.get('SSL_CERT_FILE') or os.environ.get('SSL_CERT_DIR')}.",
+            "Correct the environment variable, or unset it.",
+        ) from None
 
 
 def parse_service_key(text: str | bytes, where: str) -> ServiceKey:
@@ -96,28 +112,30 @@ def parse_service_key(text: str | bytes, where: str) -> ServiceKey:
         ConfigurationError: It cannot be used. The message names fields, never values.
     """
     try:
-        document = msgspec.json.decode(text)
-        if isinstance(document, dict) and isinstance(document.get("credentials"), dict):
-            document = document["credentials"]
-        key = msgspec.convert(document, ServiceKey)
-    except msgspec.ValidationError as error:
+        return _checked(_unwrapped(text), where)
+    except Unreadable as error:
         raise _unusable(where, str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise _unusable(where, "It is not JSON.") from None
-    return _checked(key, where)
+
+
+def _unwrapped(text: str | bytes) -> ServiceKey:
+    document = decode(text, dict[str, msgspec.Raw])
+    wrapped = bytes(document.get("credentials", msgspec.Raw(b"null")))
+    return decode(wrapped if wrapped.startswith(b"{") else text, ServiceKey)
 
 
 def _checked(key: ServiceKey, where: str) -> ServiceKey:
     needed = ("certurl", "certificate", "key") if key.is_x509 else ("url",)
-    missing = [field for field in needed if not getattr(key, field)]
+    missing = [field for field in ("uri", "clientid", *needed) if not getattr(key, field)]
     if missing:
         raise _unusable(
             where,
-            "It has neither `clientsecret` with `url` nor `certificate`, `key` and `certurl`: "
+            "It needs `uri`, `clientid` and either `clientsecret` with `url` or `certificate`, `key` and `certurl`: "
             f"{', '.join(missing)} is missing.",
         )
-    for url in (key.uri, key.token_url):
-        _check_url(url, where)
+    if not all(_is_safe(url) for url in (key.uri, key.token_url)):
+        raise _unusable(
+            where, "Its URLs must begin with https:// (http:// only for this machine itself) and name a host, no user."
+        )
     if key.is_x509:
         try:
             parse_pem(key.certificate)
@@ -126,14 +144,13 @@ def _checked(key: ServiceKey, where: str) -> ServiceKey:
     return key
 
 
-def _check_url(url: str, where: str) -> None:
+def _is_safe(text: str) -> bool:
     try:
-        parts = urlsplit(url)
-        host = parts.hostname
-    except ValueError:
-        raise _unusable(where, "One of its URLs is malformed.") from None
-    if not host or not (parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)):
-        raise _unusable(where, "Its URLs must begin with https:// (http:// only for this machine itself).")
+        url = httpx.URL(text)
+        host = url.raw_host.decode("ascii").strip("[]")
+    except (httpx.InvalidURL, UnicodeError, ValueError):
+        return False
+    return bool(host) and not url.userinfo and (url.scheme == "https" or (url.scheme == "http" and host in _LOOPBACK))
 
 
 def _unusable(where: str, why: str) -> ConfigurationError:
