@@ -75,7 +75,9 @@ def update(session: Session, state: PassiveState, bag: PropertyBag, new: Passive
     if new.generation != state.generation:
         return _bind(session, new, _own(state))
     account = reach(session, new)
-    return {**bag, **_arguments(new), "role": account.snapshot().role(state.fingerprint)}
+    kept = {name: value for name, value in bag.items() if name not in PassiveArgs.__struct_fields__}
+    subaccount = {"subaccount_id": account.subaccount_id}
+    return {**kept, **_arguments(new), **subaccount, "role": account.snapshot().role(state.fingerprint)}
 
 
 def read(session: Session, bag: PropertyBag) -> PropertyBag:
@@ -252,6 +254,6 @@ def _cannot_delete(state: PassiveState, error: TrustError) -> TrustError:
         f"{error.why} Removing the resource empties the passive slot of subaccount {state.subaccount_id}, and that "
         "needs the service.",
         "If the certificate shall stay, put the resource back with retain_on_delete=True in its options, deploy, then "
-        "remove it. If the subaccount is gone, take the resource out of the state:\n"
+        "remove it. If the subaccount is gone, take the resource out of the state: "
         f"pulumi state delete '{urn}'",
     )

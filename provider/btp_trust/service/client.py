@@ -40,6 +40,10 @@ class _Metadata(msgspec.Struct, rename="camel"):
     idp_metadata: str
 
 
+class _Deleted(msgspec.Struct, rename="pascal"):
+    count: int
+
+
 class _Error(msgspec.Struct, rename="pascal"):
     error_message: str
 
@@ -69,9 +73,11 @@ class TrustClient:
     def has_metadata(self) -> bool:
         """GET the IdP metadata: whether the subaccount has a key pair at all."""
         response = self._send("GET", _METADATA)
-        if response.status_code == httpx.codes.NOT_FOUND and not _is_html(response):
+        if response.status_code == httpx.codes.NOT_FOUND and _is_documented_text(response):
             return False
-        return bool(_body(response, _Metadata).idp_metadata)
+        if not _body(response, _Metadata).idp_metadata:
+            raise _unexpected(response)
+        return True
 
     def generate_active(self) -> Certificate:
         """POST: generate the active certificate, or renew it, and sign with it at once."""
@@ -90,8 +96,10 @@ class TrustClient:
     def delete_passive(self) -> None:
         """DELETE the passive certificate; one that is gone already is a success."""
         response = self._send("DELETE", _PASSIVE)
-        if response.status_code not in (httpx.codes.OK, httpx.codes.NOT_FOUND) or _is_html(response):
-            raise _unexpected(response)
+        if response.status_code != httpx.codes.NOT_FOUND:
+            _body(response, _Deleted)
+        elif not _is_documented_text(response):
+            _documented_not_found(response)
 
     def _read(self, path: str) -> Certificate | None:
         response = self._send("GET", path)
@@ -144,7 +152,7 @@ def _certificate(pem: str, response: httpx.Response) -> Certificate:
     try:
         return parse_pem(pem)
     except ValueError as error:
-        raise _unexpected(response, f" {error}.".capitalize()) from None
+        raise _unexpected(response, f" The certificate: {error}.") from None
 
 
 def _unexpected(response: httpx.Response, detail: str = "") -> UnexpectedResponse:
@@ -156,8 +164,9 @@ def _unexpected(response: httpx.Response, detail: str = "") -> UnexpectedRespons
     )
 
 
-def _is_html(response: httpx.Response) -> bool:
-    return "html" in response.headers.get("content-type", "")
+def _is_documented_text(response: httpx.Response) -> bool:
+    """Whether a 404 is the plain one of the two operations that have no JSON for it."""
+    return response.text.strip() == "Not Found" and "html" not in response.headers.get("content-type", "")
 
 
 def _where(response: httpx.Response) -> str:

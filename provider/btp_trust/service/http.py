@@ -47,7 +47,7 @@ def server_time(response: httpx.Response) -> datetime | None:
     """Read the service's clock, UTC."""
     try:
         return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         return None
 
 

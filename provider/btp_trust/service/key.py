@@ -21,6 +21,7 @@ from btp_trust.model import rfc3339
 from btp_trust.service.documents import Unreadable, decode
 
 _LOOPBACK: Final = {"127.0.0.1", "::1", "localhost"}
+_LAST_PORT: Final = 65535
 _REMEDY: Final = "Create a service key of a destination service instance in that subaccount and use its JSON whole."
 
 
@@ -147,10 +148,12 @@ def _checked(key: ServiceKey, where: str) -> ServiceKey:
 def _is_safe(text: str) -> bool:
     try:
         url = httpx.URL(text)
-        host = url.raw_host.decode("ascii").strip("[]")
+        host, port = url.host, url.port or 0
     except (httpx.InvalidURL, UnicodeError, ValueError):
         return False
-    return bool(host) and not url.userinfo and (url.scheme == "https" or (url.scheme == "http" and host in _LOOPBACK))
+    if not host or url.userinfo or port > _LAST_PORT:
+        return False
+    return url.scheme == "https" or (url.scheme == "http" and host in _LOOPBACK)
 
 
 def _unusable(where: str, why: str) -> ConfigurationError:
