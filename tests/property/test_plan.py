@@ -1,0 +1,227 @@
+"""The plan, for every state of the slots and every declaration: it converges, it rests, and no order is unsafe."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import replace
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from twin import assert_three_parts, certificate, snapshot
+
+from btp_trust.certificate import Certificate
+from btp_trust.errors import Refused
+from btp_trust.model import Snapshot
+from btp_trust.plan import passive
+from btp_trust.plan.decision import Action, Decision
+from btp_trust.plan.trigger import CREATE_POLICIES, UPDATE_POLICIES, Declaration, OnDrift, Policy, decide
+
+POOL = (
+    certificate("a"),
+    certificate("b", made=30),
+    certificate("c", made=60, days=60),
+    certificate("d", made=60),
+)
+NAMES = ("one", "two", "three")
+
+certificates = st.sampled_from(POOL)
+slot = st.none() | certificates
+filled = st.builds(snapshot, certificates, slot, day=st.integers(0, 800))
+anything = st.builds(snapshot, slot, slot, day=st.integers(0, 800))
+names = st.sampled_from(NAMES)
+fingerprints = certificates.map(lambda each: each.fingerprint)
+bindings = st.dictionaries(names, fingerprints, max_size=3)
+drifting = st.sampled_from(OnDrift)
+coherent = bindings.map(lambda known: {"recorded": known})
+pending = st.none() | names
+
+
+@st.composite
+def declarations(draw: st.DrawFn, declared: st.SearchStrategy[str | None] = names) -> Declaration:
+    """Draw a declaration; one in two knows every name and contradicts itself nowhere, for those are swapped."""
+    known = draw(st.fixed_dictionaries(dict.fromkeys(NAMES, fingerprints)))
+    clean = draw(st.booleans())
+    return Declaration(
+        generation=draw(names),
+        declared=draw(declared),
+        recorded=draw(st.sampled_from([known, {}])) if clean else draw(bindings),
+        taught=draw(st.sampled_from([known, {}])) if clean else draw(bindings),
+        learned=draw(st.sampled_from([known, {}])) if clean else draw(bindings),
+        candidate_pending=None if clean else draw(pending),
+        minting=draw(st.none() | names) if not clean else draw(st.sampled_from([None, None, "three"])),
+        on_drift=draw(drifting),
+    )
+
+
+def contradictory(declaration: Declaration) -> bool:
+    """Whether some name is bound to two certificates."""
+    said = [*declaration.recorded.items(), *declaration.taught.items(), *declaration.learned.items()]
+    return any(name == other and one != two for (name, one), (other, two) in itertools.product(said, said))
+
+
+def may_swap(declaration: Declaration, seen: Snapshot) -> bool:
+    """The contract of a swap, written down once more: all of it, in other words than the policies."""
+    prepared: Mapping[str, str] = {**declaration.taught, **declaration.recorded}
+    wanted, lies = prepared.get(declaration.generation), seen.passive
+    return (
+        declaration.declared is not None
+        and not contradictory(declaration)
+        and declaration.minting is None
+        and seen.active is not None
+        and lies is not None
+        and lies.fingerprint == wanted != seen.active.fingerprint
+        and lies.not_before <= seen.now < lies.not_after
+        and (declaration.generation != declaration.declared or declaration.on_drift is OnDrift.RESTORE)
+    )
+
+
+@given(st.permutations(UPDATE_POLICIES), declarations(), anything)
+def test_no_order_of_the_policies_swaps_unsafely(order: list[Policy], declaration: Declaration, seen: Snapshot) -> None:
+    """Whoever speaks first: a swap is only to the declared, prepared, valid, passive certificate, with no mint."""
+    answers = [answer for policy in order if (answer := policy(declaration, seen)) is not None]
+    assert answers, "somebody must answer"
+    for answer in answers:
+        assert answer.action is not Action.SWAP or may_swap(declaration, seen)
+        assert answer.swaps == (seen.slots if answer.action is Action.SWAP else None)
+
+
+@given(st.permutations(CREATE_POLICIES), declarations(st.none()), anything)
+def test_no_order_of_the_policies_swaps_on_creation(
+    order: list[Policy], declaration: Declaration, seen: Snapshot
+) -> None:
+    """Creating a trigger never swaps, and always gets an answer."""
+    answers = [answer for policy in order if (answer := policy(declaration, seen)) is not None]
+    assert answers
+    assert all(answer.action in (Action.RECORD, Action.REFUSE) for answer in answers)
+
+
+@given(declarations(), anything)
+def test_what_may_be_swapped_is_swapped_and_nothing_else(declaration: Declaration, seen: Snapshot) -> None:
+    """The plan is as bold as the contract allows, and no bolder."""
+    assert (decide(declaration, seen).action is Action.SWAP) == may_swap(declaration, seen)
+
+
+@given(declarations(), filled)
+def test_a_satisfied_trigger_plans_nothing(declaration: Declaration, seen: Snapshot) -> None:
+    """The declared certificate signs: record, whatever else is the case; or refuse a contradiction."""
+    assume(not contradictory(declaration))
+    assert seen.active is not None
+    satisfied = replace(declaration, taught={**declaration.taught, declaration.generation: seen.active.fingerprint})
+    assume(not contradictory(satisfied))
+    decision = decide(satisfied, seen)
+    assert (decision.action, decision.swaps) == (Action.RECORD, None)
+
+
+def after(declaration: Declaration) -> Declaration:
+    """The same program in the next command: what was declared and known is recorded."""
+    return replace(
+        declaration,
+        declared=declaration.generation,
+        recorded=declaration.generations,
+        candidate_pending=None,
+        minting=None,
+    )
+
+
+def done(decision: Decision, seen: Snapshot) -> Snapshot:
+    """What the slots hold when the decision was carried out."""
+    swapped = decision.action is Action.SWAP
+    return replace(seen, active=seen.passive, passive=seen.active) if swapped else seen
+
+
+@given(declarations(names | st.none()), anything)
+def test_every_declaration_converges_after_one_swap_or_is_refused_with_a_way_out(
+    declaration: Declaration, seen: Snapshot
+) -> None:
+    """The same program again and again: at most one swap, then rest; or a refusal that says what to do."""
+    first = decide(declaration, seen)
+    if first.refusal is not None:
+        assert_three_parts(str(first.refusal))
+        return
+    bound = {declaration.generation: seen.slots.active or "", **declaration.generations}
+    later, slots = after(replace(declaration, learned=bound)), done(first, seen)
+    for _ in range(3):
+        decision = decide(later, slots)
+        assert decision.action in (Action.RECORD, Action.REPORT, Action.WARN)
+        assert decision.action is not Action.RECORD or slots.slots.active == later.wanted
+        assert bool(decision.message) == bool(decision.ways_out)
+
+
+@given(names, bindings, certificates, drifting)
+def test_the_way_out_of_a_certificate_that_is_gone_is_always_accepted(
+    name: str, known: dict[str, str], signer: Certificate, on_drift: OnDrift
+) -> None:
+    """Declaring what signs, by a name that is free or its own, ends in a record."""
+    recorded = {**known, name: "f" * 64}
+    gone, seen = Declaration(name, name, recorded, on_drift=on_drift), snapshot(signer)
+    decision = decide(gone, seen)
+    assert decision.action is Action.WARN
+    proposed = decision.ways_out.split('generation="')[1].split('"')[0]
+    assert recorded.get(proposed, signer.fingerprint) == signer.fingerprint
+    accepted = replace(gone, generation=proposed, taught={proposed: signer.fingerprint})
+    assert decide(accepted, seen).action is Action.RECORD
+
+
+owners = st.builds(passive.Own, st.none() | fingerprints, bindings)
+requests = st.builds(passive.Request, names, st.none() | fingerprints, st.none() | fingerprints)
+
+
+@given(requests, owners, anything)
+def test_a_mint_overwrites_only_what_is_its_own_displaced_or_named(
+    request: passive.Request, own: passive.Own, seen: Snapshot
+) -> None:
+    """And never under a name that was used; an adoption takes what a slot holds; a refusal has three parts."""
+    try:
+        step = passive.decide(request, own, seen)
+    except Refused as refusal:
+        assert_three_parts(str(refusal))
+        return
+    if isinstance(step, passive.Adopt):
+        assert step.certificate in (seen.active, seen.passive)
+        assert own.generations.get(request.generation, step.certificate.fingerprint) == step.certificate.fingerprint
+        return
+    assert request.generation not in own.generations
+    assert request.adopt is None
+    assert step.replaces == seen.passive
+    assert step.replaces is None or overwritable(request, own, seen, step.replaces)
+
+
+def overwritable(request: passive.Request, own: passive.Own, seen: Snapshot, held: Certificate) -> bool:
+    """Its own, named by the program, or older than its own one that signs."""
+    assert seen.active is not None
+    signs = seen.active.fingerprint == own.fingerprint
+    return held.fingerprint in (own.fingerprint, request.replace) or (
+        signs and held.not_before <= seen.active.not_before
+    )
+
+
+@given(requests, owners, anything)
+def test_foresight_names_whatever_can_be_overwritten(
+    request: passive.Request, own: passive.Own, seen: Snapshot
+) -> None:
+    """Check knows no outputs, and yet a mint overwrites what it named; nor does it refuse what can be done."""
+    assume(request.generation not in own.generations)
+    try:
+        step = passive.decide(request, own, seen)
+    except Refused:
+        return
+    foreseen, _ = passive.foresee(request, seen)
+    if isinstance(step, passive.Mint):
+        assert foreseen == step
+
+
+@given(requests, owners, anything)
+def test_a_killed_mint_is_taken_up_and_nothing_more_is_minted(
+    request: passive.Request, own: passive.Own, seen: Snapshot
+) -> None:
+    """The same request meets its own unrecorded certificate: adopted, unless a waiver names that one."""
+    try:
+        step = passive.decide(request, own, seen)
+    except Refused:
+        return
+    assume(isinstance(step, passive.Mint))
+    minted = certificate("e", made=1000)
+    again = passive.decide(request, own, replace(seen, passive=minted))
+    assert isinstance(again, passive.Adopt)
+    assert again.certificate == minted
