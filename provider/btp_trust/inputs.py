@@ -187,7 +187,8 @@ def same_arguments(args: ResourceArgs, other: ResourceArgs, shape: type[Resource
 def to_bag(value: msgspec.Struct, *without: str) -> PropertyBag:
     """Write a value as a property bag; what has its default is left out."""
     bag: PropertyBag = msgspec.to_builtins(value)
-    return {name: content for name, content in bag.items() if name not in without}
+    defaults = {field.name: field.default for field in msgspec.structs.fields(value)}
+    return {name: content for name, content in bag.items() if name not in without and content != defaults[name]}
 
 
 def from_bag(bag: Mapping[str, Any], shape: type[_Shape]) -> _Shape:
@@ -268,8 +269,12 @@ def _normalized(args: _Shape) -> _Shape:
     known: dict[str, str] = getattr(args, "known_generations", {})
     if known:
         changes["known_generations"] = {name: _fingerprint(text, "known_generations") for name, text in known.items()}
-    for name in [getattr(args, "generation", "unnamed"), *known]:
-        _check_name(name)
+    _check_name(getattr(args, "generation", "unnamed"), "generation")
+    for name in known:
+        _check_name(name, "known_generations")
+    for name in ("connection", "subaccount_id"):
+        if getattr(args, name, None) == "":
+            raise _malformed(f"Expected a name or nothing, got an empty text - at `$.{name}`")
     return msgspec.structs.replace(args, **changes)
 
 
@@ -285,12 +290,13 @@ def _fingerprint(text: str, prop: str) -> str:
         ) from None
 
 
-def _check_name(name: str) -> None:
+def _check_name(name: str, prop: str) -> None:
     if not name or name != name.strip() or not name.isprintable():
         raise Refused(
             f"{name!r} is no name for a generation.",
             "A generation's name is read in previews and typed again in later years.",
             'Give it a short printable name without blanks at its ends, such as "2028-11".',
+            prop=prop,
         )
 
 

@@ -147,8 +147,6 @@ class RotationTrigger(_TrustResource, module="btp-trust", name="RotationTrigger"
 
     generation: pulumi.Output[str]
     """The name as given."""
-    generations: pulumi.Output[Mapping[str, str]]
-    """All names that it knows: {name: fingerprint}. A name is bound once and never forgotten."""
     signing: pulumi.Output[Mapping[str, str]]
     """{fingerprint, not_after} of the declared certificate; known in a preview."""
     swap_number: pulumi.Output[int]
@@ -178,7 +176,7 @@ class RotationTrigger(_TrustResource, module="btp-trust", name="RotationTrigger"
             "on_drift": on_drift,
             "connection": _unless_default(connection),
             "subaccount_id": subaccount_id,
-            **dict.fromkeys(("generations", "signing", "swap_number", "previous_fingerprint", "rotated_at")),
+            **dict.fromkeys(("signing", "swap_number", "previous_fingerprint", "rotated_at")),
         }
         super().__init__(RotationTriggerProvider(), resource_name, props, opts)
 

@@ -19,7 +19,7 @@ from typing import TextIO
 import httpx
 
 from btp_trust.certificate import Certificate
-from btp_trust.errors import TrustError, WrongSubaccount
+from btp_trust.errors import ConfigurationError, TrustError, WrongSubaccount
 from btp_trust.model import Snapshot
 from btp_trust.service.auth import ClientCredentials
 from btp_trust.service.bindings import SECRETS_ROOT
@@ -89,6 +89,15 @@ class Subaccount:
         return reading
 
 
+@dataclass(frozen=True, slots=True)
+class _Connected:
+    """A connection that has got a token."""
+
+    connection: Connection
+    subaccount_id: str
+    client: TrustClient
+
+
 class Session:
     """The connections and subaccounts of one process.
 
@@ -99,11 +108,12 @@ class Session:
 
     def __init__(self, config: Callable[[str], str | None], world: World | None = None) -> None:
         self.world = world or World()
-        self.offline = config("btp-trust:offline") == "true"
-        self.strict = config("btp-trust:strict") == "true"
+        self.offline = _switch(config, "btp-trust:offline")
+        self.strict = _switch(config, "btp-trust:strict")
         self._connections = Connections(config, self.world.environ, self.world.secrets_root)
         self._lock = threading.Lock()
-        self._authenticated: dict[str, tuple[Connection, ClientCredentials, TrustClient] | TrustError] = {}
+        self._connecting: dict[str, threading.Lock] = {}
+        self._connected: dict[str, _Connected | TrustError] = {}
         self._subaccounts: dict[str, Subaccount] = {}
         self._passives_checked: set[str] = set()
         self._said: set[str] = set()
@@ -121,7 +131,8 @@ class Session:
             WrongSubaccount: The token is for another one, or a binding was found and none is expected.
             TrustError: No token can be had.
         """
-        found, subaccount_id, client = self._client(connection)
+        connected = self._client(connection)
+        found, subaccount_id = connected.connection, connected.subaccount_id
         if expected is None and found.found_in_environment:
             raise _must_be_given(found, subaccount_id)
         if expected is not None and subaccount_id != expected:
@@ -129,7 +140,7 @@ class Session:
         with self._lock:
             known = self._subaccounts.get(subaccount_id)
             if known is None:
-                known = Subaccount(subaccount_id, client, self.world)
+                known = Subaccount(subaccount_id, connected.client, self.world)
                 self._subaccounts[subaccount_id] = known
             return known
 
@@ -152,32 +163,41 @@ class Session:
         self.world.stderr.write(f"{line}\n")
         self.world.stderr.flush()
 
-    def _client(self, name: str) -> tuple[Connection, str, TrustClient]:
+    def _client(self, name: str) -> _Connected:
         with self._lock:
-            entry = self._authenticated.get(name)
-            if entry is None:
-                entry = self._connect(name)
-                self._authenticated[name] = entry
-        if isinstance(entry, TrustError):
-            raise entry
-        connection, auth, client = entry
-        try:
-            return connection, auth.subaccount_id, client
-        except TrustError as error:
-            self._authenticated[name] = error
-            raise
+            lock = self._connecting.setdefault(name, threading.Lock())
+        with lock:
+            if name not in self._connected:
+                self._connected[name] = self._connect(name)
+            connected = self._connected[name]
+        if isinstance(connected, TrustError):
+            raise connected
+        return connected
 
-    def _connect(self, name: str) -> tuple[Connection, ClientCredentials, TrustClient] | TrustError:
+    def _connect(self, name: str) -> _Connected | TrustError:
+        """Find the credentials and get a token; a failure is kept, so that each resource fails alike."""
         try:
             connection = self._connections.find(name)
             tls = connection.key.tls(self.world.clock())
+            http = httpx.Client(transport=self.world.transport, verify=tls, timeout=TIMEOUT)
+            auth = ClientCredentials(connection.key, http)
+            service = httpx.Client(
+                transport=self.world.transport, verify=tls, timeout=TIMEOUT, auth=auth, base_url=connection.key.uri
+            )
+            return _Connected(connection, auth.subaccount_id, TrustClient(service))
         except TrustError as error:
             return error
-        transport = self.world.transport
-        http = httpx.Client(transport=transport, verify=tls, timeout=TIMEOUT)
-        auth = ClientCredentials(connection.key, http)
-        service = httpx.Client(transport=transport, verify=tls, timeout=TIMEOUT, auth=auth, base_url=connection.key.uri)
-        return connection, auth, TrustClient(service)
+
+
+def _switch(config: Callable[[str], str | None], key: str) -> bool:
+    value = config(key)
+    if value not in (None, "true", "false"):
+        raise ConfigurationError(
+            f"The config {key} is {value!r}.",
+            "It is a switch, and a slip of the pen must not turn it off.",
+            f"Set it to true or false: pulumi config set {key} true",
+        )
+    return value == "true"
 
 
 def _must_be_given(connection: Connection, subaccount_id: str) -> WrongSubaccount:

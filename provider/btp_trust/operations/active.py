@@ -33,7 +33,7 @@ def check(session: Session, args: ActiveArgs, old: ActiveChecked | None) -> Acti
     step = _decide(args, snapshot, exists=old is not None, swap_due=next_signer is not None)
     for line in filter(None, (step.sentence, step.note)):
         session.say(f"ActiveTrustCertificate: {line}")
-    reported = next_signer or snapshot.active
+    reported = None if step.action is Action.RENEW else next_signer or snapshot.active
     return checked(
         ActiveChecked,
         args,

@@ -85,7 +85,7 @@ def read(session: Session, bag: PropertyBag) -> PropertyBag:
         return bag
     if seen.snapshot.active is None:
         return {**bag, "role": "gone"}
-    return {**bag, **certificate_outputs(seen.snapshot.active, seen.snapshot)}
+    return {**bag, **certificate_outputs(seen.snapshot.active, seen.snapshot), **_history(seen.snapshot, state)}
 
 
 def _declaration(
@@ -230,15 +230,17 @@ def _outputs(new: TriggerChecked, snapshot: Snapshot, state: TriggerState | None
             "Run `pulumi preview` and read the new plan.",
         )
     outputs = {
-        **to_bag(new, "step", "swaps", "drift", "candidate"),
+        **to_bag(new, "step", "swaps", "drift", "candidate", "generations"),
         **certificate_outputs(snapshot.active, snapshot),
         "subaccount_id": snapshot.subaccount_id,
         "observed_at": rfc3339(snapshot.now),
     }
-    if state is None:
-        return outputs
-    if signs(snapshot.active, state.fingerprint):
-        kept = {"previous_fingerprint": state.previous_fingerprint, "rotated_at": state.rotated_at}
-    else:
-        kept = {"previous_fingerprint": state.fingerprint, "rotated_at": rfc3339(snapshot.now)}
-    return {**outputs, **{name: value for name, value in kept.items() if value is not None}}
+    return outputs if state is None else {**outputs, **_history(snapshot, state)}
+
+
+def _history(snapshot: Snapshot, state: TriggerState) -> PropertyBag:
+    """What signed before, and since when it does not: kept until another certificate signs."""
+    if not signs(snapshot.active, state.fingerprint):
+        return {"previous_fingerprint": state.fingerprint, "rotated_at": rfc3339(snapshot.now)}
+    kept = {"previous_fingerprint": state.previous_fingerprint, "rotated_at": state.rotated_at}
+    return {name: value for name, value in kept.items() if value is not None}

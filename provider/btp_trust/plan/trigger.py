@@ -107,6 +107,21 @@ def rebound(declaration: Declaration, _: Snapshot) -> Decision | None:
     return None
 
 
+def minted_name_taken(declaration: Declaration, _: Snapshot) -> Decision | None:
+    """A name that is bound already would get a new certificate in this command."""
+    name = declaration.minting
+    if name is None or name not in declaration.prepared:
+        return None
+    return refuse(
+        Reason.REBOUND,
+        f"Generation {name!r} is certificate {declaration.prepared[name]}; no other can be generated under that name.",
+        "A name is bound to one certificate for ever, and this command would generate a new one.",
+        f'Give PassiveTrustCertificate a name that was not used before, such as generation="{name}-2"; or take up the '
+        f'certificate that has the name: adopt="{declaration.prepared[name]}".',
+        prop="candidate",
+    )
+
+
 def candidate_not_minted_yet(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     """What is to sign must be in the state before the command that makes it sign."""
     if not _is_pending_name(declaration):
@@ -249,6 +264,7 @@ def swap(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
 CREATE_POLICIES: Final[tuple[Policy, ...]] = (
     no_active_certificate,
     rebound,
+    minted_name_taken,
     candidate_not_minted_yet,
     baseline,
     create_never_swaps,
@@ -256,6 +272,7 @@ CREATE_POLICIES: Final[tuple[Policy, ...]] = (
 UPDATE_POLICIES: Final[tuple[Policy, ...]] = (
     no_active_certificate,
     rebound,
+    minted_name_taken,
     candidate_not_minted_yet,
     unknown_generation,
     already_signs,
