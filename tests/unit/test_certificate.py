@@ -325,7 +325,7 @@ def test_metadata_is_stable() -> None:
 
 
 @given(digest=st.binary(min_size=32, max_size=32), separator=st.sampled_from(["", ":", " "]), capitals=st.booleans())
-def test_a_fingerprint_is_normalized(digest: bytes, separator: str, capitals: bool) -> None:  # noqa: FBT001
+def test_a_fingerprint_is_normalized(digest: bytes, separator: str, *, capitals: bool) -> None:
     """Colons, blanks and capitals, as tools print them, come to 64 lower-case digits, and stay so."""
     text = separator.join(f"{octet:02X}" if capitals else f"{octet:02x}" for octet in digest)
     assert normalize_fingerprint(f" {text}\n") == digest.hex()
