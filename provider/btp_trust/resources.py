@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Awaitable, Mapping
+from typing import Any, Literal, cast
 from weakref import WeakKeyDictionary
 
 import pulumi
@@ -114,7 +114,7 @@ class PassiveTrustCertificate(_TrustResource, module="btp-trust", name="PassiveT
             "replace": replace,
             "connection": _unless_default(connection),
             "subaccount_id": subaccount_id,
-            "resource_urn": pulumi.create_urn(resource_name, _PASSIVE_TYPE, opts.parent if opts else None),
+            "resource_urn": _urn(resource_name, opts.parent if opts else None),
             "generations": None,
         }
         super().__init__(PassiveTrustCertificateProvider(), resource_name, props, opts)
@@ -236,6 +236,12 @@ def _candidate(candidate: PassiveTrustCertificate) -> Mapping[str, pulumi.Input[
         "generations": candidate.generations,
         "subaccount_id": candidate.subaccount_id,
     }
+
+
+def _urn(resource_name: str, parent: pulumi.Resource | None) -> pulumi.Output[str]:
+    """Compute the URN of a PassiveTrustCertificate; to wait for the parent would be to wait for itself."""
+    urn = pulumi.create_urn(resource_name, _PASSIVE_TYPE, parent)
+    return pulumi.Output(set(), cast("Awaitable[str]", urn.future()), urn.is_known())
 
 
 def _unless_default(connection: str) -> str | None:

@@ -10,7 +10,8 @@ What it is not:
   holds private keys in the clear, for its owner's eyes (mode 0600).
 - It signs no SAML assertions, keeps no destinations and calls no target system. It knows the seven operations on trust
   certificates and the token endpoint that they need; every other path answers 404.
-- It does not limit rates, grants no roles and never answers 403. The one grant is `client_credentials`.
+- It does not limit rates, grants no roles and never answers 403, unless a fault is queued that does. The one grant is
+  `client_credentials`.
 - It is no test double of the provider `btp_trust`: it shares no code with it and imports nothing of it.
 
 Two ways to use it: the command `btp-trust-emulator serve`, and `Emulator` in tests, in process or over a socket:
@@ -20,17 +21,25 @@ Two ways to use it: the command `btp-trust-emulator serve`, and `Emulator` in te
         client = httpx.Client(transport=emulator.transport)
         key = emulator.service_key(subaccount.guid)
 
+What may go wrong goes wrong on demand: the module `faults` has a table of the kinds. They are queued by
+`emulator.fault(Kind.DO_THEN_CLOSE, method="POST")`, or by `POST /_emulator/faults {"kind": "do_then_close", "method":
+"POST"}`; `emulator.refuse_connections()` is for before a request.
+
 The modules: `routes` and `uaa` speak HTTP, `passage` is the door that every request goes through, `control` is the
 control plane; `state` has the rules and `world` the one state under a lock, neither knows HTTP; `certificates`,
 `keys`, `tokens`, `authority`, `metadata` and `service_keys` make what is handed out; `clock`, `journal` and `storage`
-keep time, record and state; `server` and `emulator` mount it all.
+keep time, record and state; `faults`, `kinds`, `fault_queue`, `history`, `occasion` and `effects` are what goes wrong;
+`transport`, `server`, `protocol`, `wire`, `mounts` and `emulator` mount it all.
 """
 
 from btp_trust_emulator.emulator import Emulator
 from btp_trust_emulator.errors import Conflict, Invalid, NoKeyPair, Refused, Unknown
+from btp_trust_emulator.fault_queue import Queued
+from btp_trust_emulator.faults import TOKEN, Fault
 from btp_trust_emulator.journal import Entry
+from btp_trust_emulator.kinds import Kind
 from btp_trust_emulator.service_keys import Credential
-from btp_trust_emulator.slots import Slot, Slots
+from btp_trust_emulator.slots import Action, Slot, Slots
 from btp_trust_emulator.state import Subaccount
 from btp_trust_emulator.switches import (
     Lifetime,
@@ -43,16 +52,21 @@ from btp_trust_emulator.switches import (
 )
 
 __all__ = [
+    "TOKEN",
+    "Action",
     "Conflict",
     "Credential",
     "Emulator",
     "Entry",
+    "Fault",
     "Invalid",
+    "Kind",
     "Lifetime",
     "MetadataLayout",
     "NoKeyPair",
     "NotFoundText",
     "PassiveWithoutActive",
+    "Queued",
     "Refused",
     "RotateWithoutActive",
     "SerialSign",

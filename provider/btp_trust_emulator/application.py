@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from btp_trust_emulator.clock import Clock
+    from btp_trust_emulator.occasion import Purpose, Twist
     from btp_trust_emulator.world import World
 
 
@@ -47,9 +48,13 @@ class Services:
         """As the service in charge tells it."""
         return self._in_charge(call).subaccount(call)
 
-    def answer(self, call: Call) -> Answer:
+    def purpose(self, call: Call) -> Purpose:
+        """As the service in charge tells it."""
+        return self._in_charge(call).purpose(call)
+
+    def answer(self, call: Call, twist: Twist) -> Answer:
         """As the service in charge answers."""
-        return self._in_charge(call).answer(call)
+        return self._in_charge(call).answer(call, twist)
 
     def _in_charge(self, call: Call) -> Service:
         return self.uaa if call.path.startswith("/uaa/") else self.trust

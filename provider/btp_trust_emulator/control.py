@@ -6,26 +6,31 @@
     POST   subaccounts/{guid}/cockpit      {"action": "generate_active"|"generate_passive"|"rotate"|"delete_passive"}
     GET    journal                         DELETE journal
     GET    clock                           PUT clock {"now": RFC 3339} or {"advance_seconds": N}
+    GET    faults                          POST faults {"kind", ...} or a list of such, DELETE faults
     GET    ca                              the PEM of the authority behind the TLS host
 
-Refusals are 400, 404 or 409 with `{"error": {"what", "why", "remedy"}}`.
+A fault has the fields of `faults.Fault`, and that module explains the kinds; the answer to all three questions is
+`{"faults": [{"kind", ..., "fired"}]}`, those that still wait. Refusals are 400, 404 or 409 with
+`{"error": {"what", "why", "remedy"}}`.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import anyio.to_thread
 import msgspec
 from starlette.routing import Route
 
+from btp_trust_emulator.cockpit import act
 from btp_trust_emulator.errors import Conflict, Invalid, Refused, Unknown
 from btp_trust_emulator.exchange import Answer, json
+from btp_trust_emulator.faults import Fault
 from btp_trust_emulator.service_keys import Credential
-from btp_trust_emulator.slots import Slot
+from btp_trust_emulator.slots import Action, Slot
 from btp_trust_emulator.state import Account
 from btp_trust_emulator.world import WEEK_SECONDS, World
 
@@ -59,15 +64,6 @@ class _KeyQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     valid_seconds: int = WEEK_SECONDS
 
 
-class Action(Enum):
-    """What a colleague does in the cockpit."""
-
-    GENERATE_ACTIVE = "generate_active"
-    GENERATE_PASSIVE = "generate_passive"
-    ROTATE = "rotate"
-    DELETE_PASSIVE = "delete_passive"
-
-
 class _Cockpit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     action: Action
 
@@ -75,22 +71,6 @@ class _Cockpit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _NewClock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     now: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
     advance_seconds: float | None = None
-
-
-def act(world: World, guid: str, action: Action) -> Account:
-    """Do what a colleague does in the cockpit; the journal does not see it.
-
-    Raises:
-        Unknown: there is no such subaccount.
-        NoKeyPair: a slot is empty that has to be full.
-    """
-    deeds: dict[Action, Callable[[], Account]] = {
-        Action.GENERATE_ACTIVE: lambda: world.generate(guid, Slot.ACTIVE),
-        Action.GENERATE_PASSIVE: lambda: world.generate(guid, Slot.PASSIVE),
-        Action.ROTATE: lambda: world.rotate(guid),
-        Action.DELETE_PASSIVE: lambda: world.delete_passive(guid),
-    }
-    return deeds[action]()
 
 
 def routes(world: World) -> list[Route]:
@@ -104,6 +84,9 @@ def routes(world: World) -> list[Route]:
         ("DELETE", "/journal", _clear_journal),
         ("GET", "/clock", _clock),
         ("PUT", "/clock", _set_clock),
+        ("POST", "/faults", _queue_faults),
+        ("GET", "/faults", _faults),
+        ("DELETE", "/faults", _clear_faults),
         ("GET", "/ca", _ca),
     ]
     return [Route(path, _endpoint(world, handler), methods=[method]) for method, path, handler in table]
@@ -153,6 +136,38 @@ def _set_clock(world: World, question: _Question) -> Answer:
     else:
         raise _not_understood("one of `now` and `advance_seconds` has to be given, and one alone")
     return _clock(world, question)
+
+
+def _queue_faults(world: World, question: _Question) -> Answer:
+    wanted = _decoded(question.body, object)
+    faults = [_fault(each) for each in (wanted if isinstance(wanted, list) else [wanted])]
+    world.queue(*faults)
+    return json(201, _queued(world))
+
+
+def _fault(wanted: object) -> Fault:
+    try:
+        fields = msgspec.convert(wanted, dict[str, object])
+        fault = msgspec.convert(fields, Fault)
+    except msgspec.ValidationError as exc:
+        raise _not_understood(f"{exc}; the kinds and fields are explained in btp_trust_emulator.faults") from exc
+    if unknown := fields.keys() - {each.name for each in dataclasses.fields(Fault)}:
+        raise _not_understood(f"a fault has no field {', '.join(sorted(unknown))}")
+    return fault
+
+
+def _faults(world: World, _: _Question) -> Answer:
+    return json(200, _queued(world))
+
+
+def _clear_faults(world: World, _: _Question) -> Answer:
+    world.faults.clear()
+    return json(200, _queued(world))
+
+
+def _queued(world: World) -> dict[str, object]:
+    each = [msgspec.to_builtins(queued.fault) | {"fired": queued.fired} for queued in world.faults.queued()]
+    return {"faults": each}
 
 
 def _ca(world: World, _: _Question) -> Answer:

@@ -3,45 +3,37 @@
 from __future__ import annotations
 
 import contextlib
-import ssl
-import tempfile
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import httpx
-from anyio.from_thread import start_blocking_portal
-
-from btp_trust_emulator import server
-from btp_trust_emulator.application import application
-from btp_trust_emulator.control import Action, act
+from btp_trust_emulator import mounts
+from btp_trust_emulator.cockpit import act
+from btp_trust_emulator.faults import Fault
 from btp_trust_emulator.keys import KeyPool
-from btp_trust_emulator.service_keys import Addresses, Credential
-from btp_trust_emulator.slots import Slot
+from btp_trust_emulator.service_keys import Credential
+from btp_trust_emulator.slots import Action, Slot
 from btp_trust_emulator.storage import Storage
 from btp_trust_emulator.switches import Switches
-from btp_trust_emulator.transport import PortalTransport
 from btp_trust_emulator.world import WEEK_SECONDS, World
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from datetime import datetime
-    from socket import socket
+    from pathlib import Path
     from types import TracebackType
-    from typing import Literal, Self
+    from typing import Literal, Self, Unpack
 
+    import httpx
+
+    from btp_trust_emulator.fault_queue import Queued
+    from btp_trust_emulator.faults import Fields
     from btp_trust_emulator.journal import Entry
+    from btp_trust_emulator.kinds import Kind
+    from btp_trust_emulator.mounts import Mount
+    from btp_trust_emulator.service_keys import Addresses
     from btp_trust_emulator.slots import Slots
     from btp_trust_emulator.state import Subaccount
 
 DEFAULT_KEY_SIZE = 4096
-_IN_PROCESS = Addresses("http://127.0.0.1", "https://127.0.0.1")
-
-
-@dataclass(frozen=True, slots=True)
-class _Running:
-    world: World
-    transport: httpx.BaseTransport
-    ca_file: Path | None
 
 
 class Emulator:
@@ -78,11 +70,11 @@ class Emulator:
         self._host = host
         self._ports = (port, tls_port)
         self._stack = contextlib.ExitStack()
-        self._running: _Running | None = None
+        self._running: Mount | None = None
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
-            self._running = self._over_sockets(stack) if self._socket else self._in_process(stack)
+            self._running = self._mounted(stack)
             self._stack = stack.pop_all()
         return self
 
@@ -92,31 +84,19 @@ class Emulator:
         self._running = None
         self._stack.close()
 
-    def _in_process(self, stack: contextlib.ExitStack) -> _Running:
-        world = self._world(stack, _IN_PROCESS)
-        portal = stack.enter_context(start_blocking_portal())
-        return _Running(world, PortalTransport(application(world), portal), None)
-
-    def _over_sockets(self, stack: contextlib.ExitStack) -> _Running:
-        listener, tls_listener = (stack.enter_context(server.listen(self._host, port)) for port in self._ports)
-        addresses = Addresses(f"http://{_place(listener)}", f"https://{_place(tls_listener)}")
-        world = self._world(stack, addresses)
-        portal = stack.enter_context(start_blocking_portal())
-        app = application(world)
-        tls = server.tls_context(world.authority, self._host)
-        stack.enter_context(server.serving(app, portal, [(listener, None), (tls_listener, tls)]))
-        ca_file = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "ca.pem"
-        ca_file.write_text(world.authority.certificate)
-        trusting = ssl.create_default_context(cafile=str(ca_file))
-        return _Running(world, stack.enter_context(httpx.HTTPTransport(verify=trusting)), ca_file)
-
-    def _world(self, stack: contextlib.ExitStack, addresses: Addresses) -> World:
+    def _mounted(self, stack: contextlib.ExitStack) -> Mount:
         pool = KeyPool(self._key_size)
         stack.callback(pool.close)
-        return World(addresses, pool, self._storage, self._switches)
+
+        def world_at(addresses: Addresses) -> World:
+            return World(addresses, pool, self._storage, self._switches)
+
+        if self._socket:
+            return mounts.over_sockets(stack, world_at, self._host, self._ports)
+        return mounts.in_process(stack, world_at)
 
     @property
-    def _now_running(self) -> _Running:
+    def _now_running(self) -> Mount:
         if self._running is None:
             raise RuntimeError("The emulator is not running. It runs inside its with block only.")
         return self._running
@@ -209,6 +189,29 @@ class Emulator:
         """Forget the requests so far."""
         self._world_now.journal.clear()
 
+    def fault(self, kind: Kind, **fields: Unpack[Fields]) -> Fault:
+        """Queue a fault; the module `faults` has a table of the kinds and their fields.
+
+        Raises:
+            Invalid: a field says nothing to the kind, or is out of its range.
+            Unknown: it speaks of a subaccount that does not exist.
+        """
+        fault = Fault(kind, **fields)
+        self._world_now.queue(fault)
+        return fault
+
+    def faults(self) -> list[Queued]:
+        """The faults that still wait for requests, and how many each has met."""
+        return self._world_now.faults.queued()
+
+    def clear_faults(self) -> None:
+        """Forget the faults that still wait."""
+        self._world_now.faults.clear()
+
+    def refuse_connections(self) -> AbstractContextManager[None]:
+        """Let nobody connect, and no connection live, while the returned context is entered; not to be nested."""
+        return self._now_running.refusing()
+
     @property
     def now(self) -> datetime:
         """What the emulator's clock shows (UTC); it runs."""
@@ -221,8 +224,3 @@ class Emulator:
     def advance(self, seconds: float) -> None:
         """Move the clock forward (negative: back)."""
         self._world_now.advance(seconds)
-
-
-def _place(listener: socket) -> str:
-    host, port = listener.getsockname()
-    return f"{host}:{port}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from btp_trust_emulator.kinds import Kind
     from btp_trust_emulator.slots import Slots
 
 
@@ -20,16 +21,18 @@ class Entry:
     """One request: when it came (by the emulator's clock), what it was, how it was answered.
 
     `subaccount` is the GUID that the token (expired or not) or the token endpoint's address speaks of, None if
-    neither tells; `before` and `after` are what its slots held around the request.
+    neither tells; `before` and `after` are what its slots held around the act, after a rival before it and before a
+    rival after it. `status` is None if no answer was sent; `faults` are the kinds that it met.
     """
 
     time: datetime
     method: str
     path: str
-    status: int
+    status: int | None
     subaccount: str | None
     before: Slots | None
     after: Slots | None
+    faults: tuple[Kind, ...] = ()
 
 
 class Journal:

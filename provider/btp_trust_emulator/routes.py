@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from btp_trust_emulator import metadata, tokens
 from btp_trust_emulator.errors import NoKeyPair
 from btp_trust_emulator.exchange import NOT_FOUND, Answer, Call, json, not_allowed, plain
+from btp_trust_emulator.occasion import Purpose, Target
 from btp_trust_emulator.slots import Slot
 from btp_trust_emulator.state import Account
 from btp_trust_emulator.switches import NotFoundText
@@ -21,6 +22,7 @@ from btp_trust_emulator.switches import NotFoundText
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from btp_trust_emulator.occasion import Twist
     from btp_trust_emulator.tokens import Claims
     from btp_trust_emulator.world import World
 
@@ -45,7 +47,13 @@ class TrustService:
         claims = self._claims(call)
         return claims.subaccount if claims else None
 
-    def answer(self, call: Call) -> Answer:
+    def purpose(self, call: Call) -> Purpose:
+        """What the operation does, if the token is good and there is no body too many."""
+        if (call.method == "POST" and call.body) or self._account(call) is None:
+            return Purpose()
+        return _PURPOSES.get((call.method, call.path), Purpose())
+
+    def answer(self, call: Call, twist: Twist) -> Answer:
         """Authenticate, then act."""
         operations = _OPERATIONS.get(call.path)
         if operations is None:
@@ -58,7 +66,7 @@ class TrustService:
             return _unauthenticated(call)
         if call.method == "POST" and call.body:
             return _error(400, "Request body should be empty!")
-        return operation(self.world, account)
+        return operation(self.world, self.world.history.before(account, twist.stale))
 
     def _account(self, call: Call) -> Account | None:
         claims = self._claims(call)
@@ -142,4 +150,16 @@ _OPERATIONS: dict[str, dict[str, Operation]] = {
     _ACTIVE: {"GET": _get(Slot.ACTIVE), "POST": _generate(Slot.ACTIVE)},
     _PASSIVE: {"GET": _get(Slot.PASSIVE), "POST": _generate(Slot.PASSIVE), "DELETE": _delete_passive},
     _ROTATE: {"POST": _rotate},
+}
+
+_PEM_READ = frozenset({Target.READ, Target.PEM})
+_PEM_WRITE = Purpose(frozenset({Target.WRITE, Target.PEM}))
+_PURPOSES = {
+    ("GET", _METADATA): Purpose(frozenset({Target.READ}), frozenset(Slot)),
+    ("GET", _ACTIVE): Purpose(_PEM_READ, frozenset({Slot.ACTIVE})),
+    ("GET", _PASSIVE): Purpose(_PEM_READ, frozenset({Slot.PASSIVE})),
+    ("POST", _ACTIVE): _PEM_WRITE,
+    ("POST", _PASSIVE): _PEM_WRITE,
+    ("POST", _ROTATE): _PEM_WRITE,
+    ("DELETE", _PASSIVE): Purpose(frozenset({Target.WRITE})),
 }

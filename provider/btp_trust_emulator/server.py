@@ -8,20 +8,20 @@ import socket
 import ssl
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from btp_trust_emulator import authority
 from btp_trust_emulator.errors import Invalid
+from btp_trust_emulator.protocol import PeerProtocol
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Iterator, Sequence
+    from concurrent.futures import Future
 
     from anyio.from_thread import BlockingPortal
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp
 
     from btp_trust_emulator.state import Authority
 
@@ -42,6 +42,12 @@ def listen(host: str, port: int) -> socket.socket:
             "Its control plane gives service keys to everybody who can reach it, so it serves this machine alone.",
             "Use an IPv4 loopback address such as 127.0.0.1.",
         )
+    listener = _bound(host, port)
+    listener.listen()
+    return listener
+
+
+def _bound(host: str, port: int) -> socket.socket:
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -51,7 +57,6 @@ def listen(host: str, port: int) -> socket.socket:
         raise Invalid(
             f"The emulator does not listen on {host}:{port}.", f"{exc}.", "Use port 0 to get a free one."
         ) from exc
-    listener.listen()
     return listener
 
 
@@ -65,20 +70,53 @@ def _is_loopback(host: str) -> bool:
 @contextlib.contextmanager
 def serving(
     app: ASGIApp, portal: BlockingPortal, listeners: Sequence[tuple[socket.socket, ssl.SSLContext | None]]
-) -> Iterator[None]:
+) -> Iterator[Servers]:
     """Serve the application on listening sockets, in the event loop behind the portal; closes the sockets."""
-    servers = [uvicorn.Server(_config(app, tls)) for _, tls in listeners]
-    running = [
-        portal.start_task_soon(server.serve, [listener])
-        for server, (listener, _) in zip(servers, listeners, strict=True)
-    ]
+    servers = Servers(app, portal, [tls for _, tls in listeners])
+    servers.start([listener for listener, _ in listeners])
     try:
-        yield
+        yield servers
     finally:
-        for server in servers:
+        servers.stop()
+
+
+class Servers:
+    """One uvicorn server for each socket; they can be stopped and started again."""
+
+    def __init__(self, app: ASGIApp, portal: BlockingPortal, tls: Sequence[ssl.SSLContext | None]) -> None:
+        self._app = app
+        self._portal = portal
+        self._tls = tls
+        self._running: list[tuple[uvicorn.Server, Future[None]]] = []
+        self._listeners: list[socket.socket] = []
+
+    def start(self, listeners: Sequence[socket.socket]) -> None:
+        """Serve on these listening sockets."""
+        self._listeners = list(listeners)
+        for listener, tls in zip(listeners, self._tls, strict=True):
+            server = uvicorn.Server(_config(self._app, tls))
+            self._running.append((server, self._portal.start_task_soon(server.serve, [listener])))
+
+    def stop(self) -> None:
+        """Close the sockets and, after the requests under way, the connections."""
+        for server, _ in self._running:
             server.should_exit = True
-        for server_task in running:
-            server_task.result()
+        for _, task in self._running:
+            task.result()
+        self._running.clear()
+
+    @contextlib.contextmanager
+    def refusing(self) -> Iterator[None]:
+        """Refuse connections while the block runs: the ports are held, but nobody listens there."""
+        places = [listener.getsockname() for listener in self._listeners]
+        self.stop()
+        held = [_bound(*place) for place in places]
+        try:
+            yield
+        finally:
+            for listener in held:
+                listener.listen()
+            self.start(held)
 
 
 def _config(app: ASGIApp, tls: ssl.SSLContext | None) -> uvicorn.Config:
@@ -112,23 +150,3 @@ def tls_context(own: Authority, host: str) -> ssl.SSLContext:
         Path(file.name).write_text(key + certificate)
         context.load_cert_chain(file.name)
     return context
-
-
-class PeerProtocol(H11Protocol):
-    """HTTP/1.1 that tells the application the client certificate, by the TLS extension of ASGI."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wrap the application for the life of this connection."""
-        super().connection_made(transport)
-        if connection := transport.get_extra_info("ssl_object"):
-            self.app = _with_peer(self.app, connection.getpeercert(binary_form=True))
-
-
-def _with_peer(app: Any, peer: bytes | None) -> ASGIApp:
-    chain = [ssl.DER_cert_to_PEM_cert(peer)] if peer else []
-
-    async def told(scope: Scope, receive: Receive, send: Send) -> None:
-        scope.setdefault("extensions", {})["tls"] = {"client_cert_chain": chain}
-        await app(scope, receive, send)
-
-    return told

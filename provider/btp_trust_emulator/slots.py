@@ -1,4 +1,4 @@
-"""The names of the two slots, and what a look at both shows."""
+"""The names: the two slots, what a look at both shows, what a colleague can do to them."""
 
 from __future__ import annotations
 
@@ -19,3 +19,12 @@ class Slots:
 
     active: str | None
     passive: str | None
+
+
+class Action(Enum):
+    """What a colleague does in the cockpit."""
+
+    GENERATE_ACTIVE = "generate_active"
+    GENERATE_PASSIVE = "generate_passive"
+    ROTATE = "rotate"
+    DELETE_PASSIVE = "delete_passive"

@@ -66,9 +66,17 @@ class Account:
         active, passive = self.certificate(Slot.ACTIVE), self.certificate(Slot.PASSIVE)
         return Slots(active and certificates.fingerprint(active), passive and certificates.fingerprint(passive))
 
+    def pair(self, slot: Slot) -> KeyPair | None:
+        """What a slot holds."""
+        return self.active if slot is Slot.ACTIVE else self.passive
+
+    def holding(self, slot: Slot, pair: KeyPair | None) -> Account:
+        """The account with something else in a slot."""
+        return replace(self, active=pair) if slot is Slot.ACTIVE else replace(self, passive=pair)
+
     def certificate(self, slot: Slot) -> str | None:
         """The PEM in a slot."""
-        pair = self.active if slot is Slot.ACTIVE else self.passive
+        pair = self.pair(slot)
         return None if pair is None else pair.certificate
 
 

@@ -42,8 +42,8 @@ def new_key() -> str:
     return keys.to_pem(keys.generate(_KEY_SIZE))
 
 
-def issue(key: str, account: Account, issuer: str, now: datetime) -> Token:
-    """A token for the account's client, valid from `now` for 43199 seconds."""
+def issue(key: str, account: Account, issuer: str, now: datetime, seconds: int = LIFETIME_SECONDS) -> Token:
+    """A token for the account's client, valid from `now` for so many seconds."""
     jti = uuid.uuid4().hex
     issued = int(now.timestamp())
     claims = {
@@ -62,7 +62,7 @@ def issue(key: str, account: Account, issuer: str, now: datetime) -> Token:
         "azp": account.client_id,
         "grant_type": "client_credentials",
         "iat": issued,
-        "exp": issued + LIFETIME_SECONDS,
+        "exp": issued + seconds,
         "iss": issuer,
         "zid": account.guid,
         "aud": ["uaa", account.client_id],

@@ -10,21 +10,25 @@ import base64
 import binascii
 import re
 import secrets
-from dataclasses import dataclass
+import uuid
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from btp_trust_emulator import authority, tokens
 from btp_trust_emulator.exchange import NOT_FOUND, Answer, Call, json, not_allowed
+from btp_trust_emulator.occasion import Purpose, Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from btp_trust_emulator.occasion import Twist
     from btp_trust_emulator.state import Account
     from btp_trust_emulator.world import World
 
 _PATH = re.compile("/uaa/([^/]+)/oauth/token")
 _FORM = "application/x-www-form-urlencoded"
+_FOR_A_TOKEN = Purpose(frozenset({Target.TOKEN}))
 _NO_STORE = {"cache-control": "no-store"}
 _REALM = 'Basic realm="UAA/client", error="{error}", error_description="{description}"'
 
@@ -40,7 +44,11 @@ class TokenService:
         account = self._account(call)
         return account.guid if account else None
 
-    def answer(self, call: Call) -> Answer:
+    def purpose(self, call: Call) -> Purpose:
+        """A token, by whatever method and with whatever credentials."""
+        return _FOR_A_TOKEN if _PATH.fullmatch(call.path) else Purpose()
+
+    def answer(self, call: Call, twist: Twist) -> Answer:
         """Check the client, then the grant, then hand out a token."""
         account = self._account(call)
         if account is None:
@@ -50,7 +58,7 @@ class TokenService:
         form = _form(call)
         if not self._is_client(account, call, form):
             return _unauthorized("invalid_client", "Bad credentials")
-        return _grant_refusal(form) or self._token(account)
+        return _grant_refusal(form) or self._token(self._other(account) if twist.foreign_token else account, twist)
 
     def _account(self, call: Call) -> Account | None:
         match = _PATH.fullmatch(call.path)
@@ -64,13 +72,19 @@ class TokenService:
         same_secret = secrets.compare_digest(client_secret.encode(), account.client_secret.encode())
         return client_id == account.client_id and same_secret
 
-    def _token(self, account: Account) -> Answer:
+    def _other(self, account: Account) -> Account:
+        """The oldest other subaccount, or one that the emulator does not know."""
+        unknown = replace(account, guid=str(uuid.uuid4()), subdomain="nobody", instance_id=str(uuid.uuid4()))
+        return next((each for each in self.world.accounts() if each.guid != account.guid), unknown)
+
+    def _token(self, account: Account, twist: Twist) -> Answer:
+        seconds = tokens.LIFETIME_SECONDS if twist.token_seconds is None else twist.token_seconds
         issuer = self.world.addresses.issuer(account)
-        token = tokens.issue(self.world.token_key, account, issuer, self.world.clock.now())
+        token = tokens.issue(self.world.token_key, account, issuer, self.world.clock.now(), seconds)
         content = {
             "access_token": token.access_token,
             "token_type": "bearer",
-            "expires_in": tokens.LIFETIME_SECONDS,
+            "expires_in": seconds,
             "scope": tokens.SCOPE,
             "jti": token.jti,
         }

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from btp_trust_emulator import authority, certificates, keys, service_keys, state, tokens
 from btp_trust_emulator.clock import Clock
 from btp_trust_emulator.errors import Conflict, Invalid, Unknown
+from btp_trust_emulator.fault_queue import FaultQueue
+from btp_trust_emulator.history import History
 from btp_trust_emulator.journal import Journal
 from btp_trust_emulator.service_keys import Credential
 from btp_trust_emulator.slots import Slot
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from btp_trust_emulator.faults import Fault
     from btp_trust_emulator.keys import KeyPool
     from btp_trust_emulator.service_keys import Addresses
     from btp_trust_emulator.storage import Storage
@@ -32,7 +35,7 @@ _SUBDOMAIN = re.compile("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 class World:
-    """Subaccounts, clock and journal, and what may be done with them.
+    """Subaccounts, clock, journal and faults, and what may be done with them.
 
     Hold `turn` to do several things as one: nothing else happens in between.
     """
@@ -46,6 +49,8 @@ class World:
         self._storage = storage
         self._state = storage.load() or State(authority.create(), tokens.new_key())
         self.clock = Clock(timedelta(seconds=self._state.clock_offset_seconds))
+        self.history = History()
+        self.faults = FaultQueue(self.clock, self.history)
         storage.save(self._state)
 
     @property
@@ -142,6 +147,16 @@ class World:
         chain, key = authority.issue_client(self.authority, account.client_id, not_before, not_after)
         return service_keys.with_certificate(account, self.addresses, verification_key, chain, key)
 
+    def queue(self, *faults: Fault) -> None:
+        """Queue faults, all or none.
+
+        Raises:
+            Unknown: a fault speaks of a subaccount that does not exist.
+        """
+        for guid in {fault.subaccount for fault in faults} - {None}:
+            self.account(str(guid))
+        self.faults.add(*faults)
+
     def now(self) -> datetime:
         """The clock's time, cut to the second."""
         return self.clock.now().replace(microsecond=0)
@@ -169,7 +184,10 @@ class World:
 
     def _change(self, guid: str, rule: Callable[[Account], Account]) -> Account:
         with self.turn:
-            return self._keep(rule(self.account(guid)))
+            old = self.account(guid)
+            new = self._keep(rule(old))
+            self.history.record(old, new, self.clock.now())
+            return new
 
     def _keep(self, account: Account) -> Account:
         self._commit(self._state.with_account(account))

@@ -30,7 +30,7 @@ def check(session: Session, args: ActiveArgs, old: ActiveChecked | None) -> Acti
         return _unseen(args, old, seen)
     snapshot = seen.snapshot
     next_signer = seen.account.next_signer if args.rotation is not None else None
-    step = _decide(args, snapshot, exists=old is not None, swap_due=next_signer is not None)
+    step = _decide(args, snapshot, exists=old is not None)
     for line in filter(None, (step.sentence, step.note)):
         session.say(f"ActiveTrustCertificate: {line}")
     reported = None if step.action is Action.RENEW else next_signer or snapshot.active
@@ -105,9 +105,9 @@ def _unseen(args: ActiveArgs, old: ActiveChecked | None, unseen: Unseen) -> Acti
     return checked(ActiveChecked, args, subaccount_id=old.subaccount_id, signing=old.signing)
 
 
-def _decide(args: ActiveArgs, snapshot: Snapshot, *, exists: bool, swap_due: bool = False) -> Step:
-    request = Request(args.generate, args.renew_fingerprint, args.accept_outage)
-    return decide(request, snapshot, exists=exists, swap_due=swap_due)
+def _decide(args: ActiveArgs, snapshot: Snapshot, *, exists: bool) -> Step:
+    request = Request(args.generate, args.renew_fingerprint, args.accept_outage, args.rotation)
+    return decide(request, snapshot, exists=exists)
 
 
 def _generate_first(account: Subaccount) -> Snapshot:

@@ -27,6 +27,8 @@ class Request:
     generate: bool = False
     renew_fingerprint: str | None = None
     accept_outage: bool = False
+    rotation: str | None = None
+    """The generation that a RotationTrigger declares, if there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +41,16 @@ class Step:
     """Something to say about a request that calls for nothing."""
 
 
-def decide(request: Request, snapshot: Snapshot, *, exists: bool, swap_due: bool) -> Step:
+def decide(request: Request, snapshot: Snapshot, *, exists: bool) -> Step:
     """Decide what ActiveTrustCertificate does.
 
     Args:
         request: The arguments.
         snapshot: The slots.
         exists: Whether the resource is in the state already; creating it never renews.
-        swap_due: Whether a RotationTrigger swaps in the same command.
 
     Raises:
-        Refused: There is nothing to adopt, or the renewal is not accepted or not alone.
+        Refused: There is nothing to adopt, or the renewal is not accepted, or a RotationTrigger declares who signs.
     """
     if snapshot.active is None:
         return _first(request, snapshot, exists=exists)
@@ -59,8 +60,8 @@ def decide(request: Request, snapshot: Snapshot, *, exists: bool, swap_due: bool
         return Step(Action.FOLLOW, note=_renews_nothing(request.renew_fingerprint, snapshot, exists=exists))
     if not request.accept_outage:
         raise _outage(snapshot)
-    if swap_due:
-        raise _two_changes(snapshot)
+    if request.rotation is not None:
+        raise _declared(request.rotation, snapshot)
     sentence = (
         f"renew in place: a new certificate replaces active {describe(snapshot.active)} at once; every target "
         "refuses until it has the new one"
@@ -101,10 +102,11 @@ def _outage(snapshot: Snapshot) -> Refused:
     )
 
 
-def _two_changes(snapshot: Snapshot) -> Refused:
+def _declared(generation: str, snapshot: Snapshot) -> Refused:
     return Refused(
-        f"A renewal in place of {snapshot.slots.active} and a swap are due in the same command.",
-        f"Which one comes first decides what signs afterwards. Slots: {snapshot.slots}.",
-        "Remove renew_fingerprint, deploy the swap, then decide whether a renewal is still wanted.",
+        f"{snapshot.slots.active} is what the RotationTrigger declares as generation {generation!r}.",
+        "Renewed in place, it would be in no slot any more, and the declaration would be about nothing.",
+        "Rotate instead: give PassiveTrustCertificate a new generation, deploy, then declare it. Only if the outage is "
+        "wanted: remove RotationTrigger and rotation= for this deployment.",
         prop="renew_fingerprint",
     )

@@ -73,7 +73,8 @@ class TrustClient:
     def has_metadata(self) -> bool:
         """GET the IdP metadata: whether the subaccount has a key pair at all."""
         response = self._send("GET", _METADATA)
-        if response.status_code == httpx.codes.NOT_FOUND and _is_documented_text(response):
+        if response.status_code == httpx.codes.NOT_FOUND:
+            _plain_or_documented_not_found(response)
             return False
         if not _body(response, _Metadata).idp_metadata:
             raise _unexpected(response)
@@ -96,10 +97,10 @@ class TrustClient:
     def delete_passive(self) -> None:
         """DELETE the passive certificate; one that is gone already is a success."""
         response = self._send("DELETE", _PASSIVE)
-        if response.status_code != httpx.codes.NOT_FOUND:
+        if response.status_code == httpx.codes.NOT_FOUND:
+            _plain_or_documented_not_found(response)
+        else:
             _body(response, _Deleted)
-        elif not _is_documented_text(response):
-            _documented_not_found(response)
 
     def _read(self, path: str) -> Certificate | None:
         response = self._send("GET", path)
@@ -164,9 +165,10 @@ def _unexpected(response: httpx.Response, detail: str = "") -> UnexpectedRespons
     )
 
 
-def _is_documented_text(response: httpx.Response) -> bool:
-    """Whether a 404 is the plain one of the two operations that have no JSON for it."""
-    return response.text.strip() == "Not Found" and "html" not in response.headers.get("content-type", "")
+def _plain_or_documented_not_found(response: httpx.Response) -> None:
+    """Believe the plain `Not Found` that two operations document, too: reading metadata and deleting."""
+    if response.content.strip() != b"Not Found" or "html" in response.headers.get("content-type", "").lower():
+        _documented_not_found(response)
 
 
 def _where(response: httpx.Response) -> str:

@@ -1,0 +1,84 @@
+"""What the faults make of an answer."""
+
+from __future__ import annotations
+
+import math
+from http.client import OK, responses
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from btp_trust_emulator.exchange import Answer, json, plain
+from btp_trust_emulator.kinds import Kind
+from btp_trust_emulator.wire import Ending, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from btp_trust_emulator.faults import Fault
+
+_UNAVAILABLE, _BAD_GATEWAY, _SERVER_ERROR = 503, 502, 500
+_PAGE = """<html>
+<head><title>{status} {phrase}</title></head>
+<body><center><h1>{status} {phrase}</h1></center><hr><center>proxy</center></body>
+</html>
+"""
+
+
+def outcome(fault: Fault | None, answer: Answer) -> Outcome:
+    """What becomes of the answer by a fault that bears on it; without one, it is sent as it is."""
+    return _EFFECTS[fault.kind](fault, answer) if fault else Outcome(answer)
+
+
+def instead(fault: Fault) -> Outcome:
+    """The outcome of a request that does not act."""
+    return outcome(fault, Answer(_UNAVAILABLE))
+
+
+def _fail(fault: Fault, default: int) -> Outcome:
+    status = fault.status or default
+    headers = {} if fault.seconds is None else {"retry-after": str(math.ceil(fault.seconds))}
+    return Outcome(plain(status, responses.get(status, "Error"), headers))
+
+
+def _html(fault: Fault, _: Answer) -> Outcome:
+    status = fault.status or _BAD_GATEWAY
+    page = _PAGE.format(status=status, phrase=responses.get(status, "Error"))
+    return Outcome(Answer(status, page.encode(), "text/html"))
+
+
+def _ends(ending: Ending) -> Callable[[Fault, Answer], Outcome]:
+    return lambda _, answer: Outcome(answer, ending=ending)
+
+
+def _truncated(_: Fault, answer: Answer) -> Outcome:
+    half = answer.body[: len(answer.body) // 2]
+    return Outcome(Answer(answer.status, half, answer.media_type, answer.headers))
+
+
+def _certificates(change: Callable[[str], str]) -> Callable[[Fault, Answer], Outcome]:
+    def changed(_: Fault, answer: Answer) -> Outcome:
+        if answer.status != OK:
+            return Outcome(answer)
+        content = msgspec.json.decode(answer.body, type=dict[str, str])
+        return Outcome(json(answer.status, {name: change(pem) for name, pem in content.items()}, answer.headers))
+
+    return changed
+
+
+_EFFECTS: dict[Kind, Callable[[Fault, Answer], Outcome]] = {
+    Kind.FAIL: lambda fault, _: _fail(fault, _UNAVAILABLE),
+    Kind.DO_THEN_FAIL: lambda fault, _: _fail(fault, _SERVER_ERROR),
+    Kind.HTML: _html,
+    Kind.DO_THEN_HTML: _html,
+    Kind.SILENCE: _ends(Ending.SILENCE),
+    Kind.DO_THEN_SILENCE: _ends(Ending.SILENCE),
+    Kind.CLOSE: _ends(Ending.CLOSE),
+    Kind.DO_THEN_CLOSE: _ends(Ending.CLOSE),
+    Kind.RESET: _ends(Ending.RESET),
+    Kind.DO_THEN_RESET: _ends(Ending.RESET),
+    Kind.SLOW: lambda fault, answer: Outcome(answer, pause=1.0 if fault.seconds is None else fault.seconds),
+    Kind.TRUNCATED_JSON: _truncated,
+    Kind.EMPTY_CERTIFICATE: _certificates(lambda _: ""),
+    Kind.LITERAL_NEWLINES: _certificates(lambda pem: pem.replace("\n", "\\n")),
+}
