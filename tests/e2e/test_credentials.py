@@ -1,0 +1,106 @@
+"""Service keys of both kinds, from the settings and from the environment; nothing of them is ever printed or stored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from btp_trust_emulator import Credential, Emulator
+from project import Project, assert_no_secret, rotating
+
+
+def test_a_client_certificate_rotates_without_a_warning_even_where_warnings_are_errors(
+    emulator: Emulator, tmp_path: Path, project_of: Callable[[Emulator, str, Path], Project]
+) -> None:
+    """Mutual TLS to the token service, whose authority SSL_CERT_FILE names."""
+    guid = emulator.create_subaccount(generate=True).guid
+    project = project_of(emulator, guid, tmp_path)
+    project.variables = {"SSL_CERT_FILE": str(emulator.ca_file), "PYTHONWARNINGS": "error::UserWarning"}
+    project.configure(emulator.service_key(guid, Credential.X509))
+
+    said = [project.deploy(rotating("2028-11", signs)) for signs in ("2026-11", "2028-11")]
+
+    assert not any("warning" in each.text.lower() for each in said)
+    assert project.writes() == ["POST passive", "POST rotateCertificate"]
+    assert_clean(project)
+
+
+def test_two_connections_are_two_subaccounts_and_each_resource_stays_in_its_own(project: Project) -> None:
+    """A connection that leads to another subaccount than the recorded one is refused before a slot is read."""
+    other = project.emulator.create_subaccount(generate=True)
+    keys = {"here": project.emulator.service_key(project.guid), "there": project.emulator.service_key(other.guid)}
+    project.known_secrets |= {key["clientsecret"] for key in keys.values()}
+    text = rotating("2028-11", "2026-11").replace('11")', '11", connection="here")')
+    text = text.replace("candidate=upcoming", 'candidate=upcoming, connection="here"')
+    text = text.replace("rotation=rotation", 'rotation=rotation, connection="here"')
+    theirs = 'trust.ActiveTrustCertificate("theirs", connection="there")\n'
+    project.pulumi("config", "set", "--secret", "btp-trust:connections", stdin=json.dumps(keys))
+
+    project.deploy(text + theirs)
+    state = project.state()
+    assert state["signing"]["outputs"]["subaccount_id"] == project.guid
+    assert state["theirs"]["outputs"]["fingerprint"] == project.emulator.slots(other.guid).active
+    assert project.emulator.slots(other.guid).passive is None
+
+    project.variables = {"BTP_TRUST_SERVICE_KEY": json.dumps(keys["there"])}
+    project.pulumi("config", "rm", "btp-trust:serviceKey")
+    project.write(text.replace('connection="here"', 'connection="default"'))
+    project.emulator.clear_journal()
+    refused = project.preview(status=1)
+    assert "Connection 'default' is for another subaccount." in refused.message[0]
+    assert set(project.requests()) == {"POST token"}
+    assert_clean(project)
+
+
+def test_a_failing_token_service_is_reported_without_what_was_sent(project: Project) -> None:
+    """A wrong secret is rejected; neither it nor the right one is repeated."""
+    project.deploy(rotating("2028-11", "2026-11"))
+    key = project.emulator.service_key(project.guid)
+    project.configure({**key, "clientsecret": "an-old-secret-that-was-revoked"})
+    project.write(rotating("2028-11", "2028-11"))
+
+    refused = project.preview(status=1)
+
+    assert "401" in refused
+    assert len(refused.message) >= 3
+    assert_clean(project)
+
+
+def assert_clean(project: Project) -> None:
+    """No file of the backend holds a secret, a token or a private key."""
+    files = [path for path in (project.folder / "backend").rglob("*") if path.is_file()]
+    assert any("stacks" in path.parts for path in files)
+    for path in files:
+        assert_no_secret(path.read_text(), project.known_secrets)
+
+
+REFERENCE = Path(__file__).parents[3] / "shared" / "reference" / "certificates"
+
+
+@pytest.mark.skipif(not REFERENCE.is_dir(), reason="the two real certificates are not here")
+def test_two_real_certificates_are_adopted_rotated_and_rolled_back(
+    emulator: Emulator, tmp_path: Path, project_of: Callable[[Emulator, str, Path], Project]
+) -> None:
+    """Negative serials and long names neither warn nor stop anything; nothing is minted."""
+    active, passive = ((REFERENCE / f"real-{slot}.pem").read_text() for slot in ("active", "passive"))
+    account = emulator.create_subaccount(active=active, passive=passive)
+    project = project_of(emulator, account.guid, tmp_path).configure()
+    project.variables = {"PYTHONWARNINGS": "error::UserWarning"}
+    old, new = project.slots()
+    adopt = f', adopt="{new}"'
+
+    said = project.deploy(rotating("next", "first", passive=adopt))
+    project.write(rotating("next", "next", passive=adopt))
+    said_before = project.preview("--diff")
+    said_after = project.up()
+    assert (new, old) == project.slots()
+    assert f'~ fingerprint: "{old}" => "{new}"' in said_before
+    assert project.is_settled()
+    project.deploy(rotating("next", "first", passive=adopt))
+    assert (old, new) == project.slots()
+
+    assert project.writes() == ["POST rotateCertificate"] * 2
+    assert not any("warning" in each.text.lower() for each in (said, said_before, said_after))

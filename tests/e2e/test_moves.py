@@ -1,0 +1,64 @@
+"""Renames, targets and forced replacements move resources in the state, and nobody's certificate."""
+
+from __future__ import annotations
+
+from project import ACTIVE, PASSIVE, TRIGGER, Project, rotating
+
+
+def _urn(kind: str, name: str) -> str:
+    return f"urn:pulumi:dev::project::pulumi-python:dynamic/btp-trust:{kind}::{name}"
+
+
+def test_a_rename_of_the_passive_certificate_keeps_it(project: Project) -> None:
+    """A new name is a create and a delete for Pulumi, and neither mints nor deletes."""
+    text = rotating("2028-11", "2026-11")
+    project.deploy(text)
+    before = project.slots()
+    project.emulator.clear_journal()
+
+    said = project.deploy(text.replace('"next"', '"successor"'))
+
+    assert "+ 1 created" in said
+    assert "- 1 deleted" in said
+    assert before == project.slots()
+    assert project.writes() == []
+    assert project.is_quiet()
+
+
+def test_a_target_alone_does_its_own_part(project: Project) -> None:
+    """The trigger swaps without the others; the active certificate follows in the next command."""
+    project.deploy(rotating("2028-11", "2026-11"))
+    old, new = project.slots()
+    project.write(rotating("2028-11", "2028-11"))
+    project.emulator.clear_journal()
+
+    project.up("--target", _urn(PASSIVE, "next"))
+    project.up("--target", _urn(ACTIVE, "signing"))
+    assert project.writes() == []
+    assert project.state()["signing"]["outputs"]["fingerprint"] == old
+    project.up("--target", _urn(TRIGGER, "rotation"))
+    assert project.writes() == ["POST rotateCertificate"]
+    project.up()
+
+    assert (new, old) == project.slots()
+    assert project.state()["signing"]["outputs"]["fingerprint"] == new
+    assert project.writes() == ["POST rotateCertificate"]
+    assert project.is_settled()
+
+
+def test_a_forced_replacement_writes_nothing(project: Project) -> None:
+    """Create runs again on what exists: it adopts, records, or is refused where a name would be bound anew."""
+    project.deploy(rotating("2028-11", "2026-11"))
+    before = project.slots()
+    project.emulator.clear_journal()
+
+    for kind, name in ((PASSIVE, "next"), (TRIGGER, "rotation"), (ACTIVE, "signing")):
+        project.up("--target-replace", _urn(kind, name))
+    assert before == project.slots()
+    assert project.is_settled()
+
+    project.deploy(rotating("2028-11", "2028-11"))
+    refused = project.up("--target-replace", _urn(PASSIVE, "next"), status=1)
+    assert "neither made nor displaced" in refused.message[0]
+    assert project.writes() == ["POST rotateCertificate"]
+    assert project.is_settled()

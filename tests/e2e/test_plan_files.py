@@ -1,0 +1,26 @@
+"""`preview --save-plan` and `up --plan`: what was reviewed is what happens, down to the fingerprints."""
+
+from __future__ import annotations
+
+from project import Project, assert_no_secret, rotating
+
+
+def test_a_saved_plan_pins_the_swap_to_the_certificates_that_were_reviewed(project: Project) -> None:
+    """The engine refuses when a slot holds another certificate than in the plan, and swaps when both are the same."""
+    project.deploy(rotating("2028-11", "2026-11"))
+    reviewed = project.slots()
+    project.write(rotating("2028-11", "2028-11"))
+    project.preview("--save-plan", "plan.json")
+    plan = (project.program / "plan.json").read_text()
+    assert all(str(fingerprint) in plan for fingerprint in reviewed)
+    assert_no_secret(plan, project.known_secrets)
+    project.emulator.clear_journal()
+
+    project.emulator.rotate(project.guid)
+    assert "violates plan" in project.up("--plan", "plan.json", status=1)
+    assert project.writes() == []
+
+    project.emulator.rotate(project.guid)
+    project.up("--plan", "plan.json")
+    assert project.slots() == (reviewed[1], reviewed[0])
+    assert project.writes() == ["POST rotateCertificate"]
