@@ -177,7 +177,14 @@ def test_a_passive_certificate_tells_its_provider_its_urn(deploy: Deploy) -> Non
         )
 
     engine = deploy(program)
-    assert urns == {name: engine.urn(name) for name in ("outer", "inner")}
+    for name, urn in urns.items():
+        assert without_stack(engine.urn(name)) == without_stack(urn)
+    assert set(urns) == {"outer", "inner"}
+
+
+def without_stack(urn: str) -> str:
+    """A URN as the engine writes it; its mocks put the type of the stack before that of some resources."""
+    return urn.replace("pulumi:pulumi:Stack$", "")
 
 
 @pytest.mark.parametrize("kind", [PassiveTrustCertificate, RotationTrigger], ids=lambda kind: kind.__name__)
