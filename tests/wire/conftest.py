@@ -1,0 +1,140 @@
+"""The plugin process that Pulumi starts for dynamic resources, spoken to over gRPC as the engine does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc  # type: ignore[import-untyped]
+import pytest
+from google.protobuf import json_format, struct_pb2  # type: ignore[import-untyped]
+from pulumi.dynamic import dynamic
+from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
+
+from btp_trust import providers
+from btp_trust_emulator import Emulator
+
+Bag = dict[str, Any]
+
+
+@dataclass
+class Plugin:
+    """One process of `python -m pulumi.dynamic`."""
+
+    stub: Any
+    stderr: Path
+    pickles: dict[str, str] = field(default_factory=dict)
+
+    def check(self, kind: str, news: Bag, olds: Bag | None = None) -> tuple[Bag, list[tuple[str, str]]]:
+        """Return the checked inputs and the failures: (property, reason)."""
+        answer = self.stub.Check(
+            provider_pb2.CheckRequest(olds=struct(olds or {}), news=struct({**news, **self.pickle(kind)}))
+        )
+        return plain(answer.inputs), [(failure.property, failure.reason) for failure in answer.failures]
+
+    def diff(self, kind: str, olds: Bag, news: Bag) -> bool:
+        """Whether an update is due."""
+        request = provider_pb2.DiffRequest(id="id", olds=struct(olds), news=struct({**news, **self.pickle(kind)}))
+        answer = self.stub.Diff(request)
+        return bool(answer.changes == provider_pb2.DiffResponse.DIFF_SOME)
+
+    def create(self, kind: str, inputs: Bag) -> tuple[str, Bag]:
+        """Return the id and the outputs."""
+        answer = self.stub.Create(provider_pb2.CreateRequest(properties=struct({**inputs, **self.pickle(kind)})))
+        return answer.id, plain(answer.properties)
+
+    def update(self, kind: str, olds: Bag, news: Bag) -> Bag:
+        """Return the outputs."""
+        request = provider_pb2.UpdateRequest(id="id", olds=struct(olds), news=struct({**news, **self.pickle(kind)}))
+        return plain(self.stub.Update(request).properties)
+
+    def read(self, kind: str, outputs: Bag) -> Bag:
+        """Return the outputs as they are now."""
+        request = provider_pb2.ReadRequest(id="id", properties=struct({**outputs, **self.pickle(kind)}))
+        return plain(self.stub.Read(request).properties)
+
+    def delete(self, kind: str, outputs: Bag) -> None:
+        """Delete."""
+        self.stub.Delete(provider_pb2.DeleteRequest(id="id", properties=struct({**outputs, **self.pickle(kind)})))
+
+    def pickle(self, kind: str) -> Bag:
+        """Return the provider of a kind, as the program sends it: the golden one, if one was chosen."""
+        provider = getattr(providers, f"{kind}Provider")()
+        return {"__provider": self.pickles.get(kind) or dynamic.serialize_provider(provider)}
+
+
+def struct(bag: Bag) -> struct_pb2.Struct:
+    """Make a Protobuf struct of a property bag."""
+    built = struct_pb2.Struct()
+    built.update(bag)
+    return built
+
+
+def plain(properties: struct_pb2.Struct) -> Bag:
+    """Make a property bag of a Protobuf struct, without the provider."""
+    bag: Bag = json_format.MessageToDict(properties)
+    return {name: value for name, value in bag.items() if name != "__provider"}
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    """The emulator, with small keys."""
+    with Emulator(socket=True, key_size=1024) as running:
+        yield running
+
+
+@pytest.fixture
+def guid(emulator: Emulator) -> str:
+    """A subaccount with an active certificate."""
+    return emulator.create_subaccount(generate=True).guid
+
+
+@pytest.fixture
+def plugin_of(tmp_path: Path) -> Iterator[Callable[[Bag], Plugin]]:
+    """Start a process with this configuration, as each command of Pulumi does; they end with the test."""
+    with ExitStack() as stack:
+
+        def start(config: Bag) -> Plugin:
+            plugin = stack.enter_context(running(tmp_path / "stderr.txt"))
+            plugin.stub.Configure(provider_pb2.ConfigureRequest(args=struct(config), acceptSecrets=True))
+            return plugin
+
+        yield start
+
+
+@contextmanager
+def running(stderr: Path) -> Iterator[Plugin]:
+    """Run a process that nobody has configured; it must not end by itself."""
+    command = [sys.executable, "-u", "-m", "pulumi.dynamic", "127.0.0.1:1"]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("BTP_TRUST_")}
+    with (
+        stderr.open("a") as errors,
+        subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+    ):
+        try:
+            assert process.stdout
+            port = int(process.stdout.readline())
+            with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+                yield Plugin(provider_pb2_grpc.ResourceProviderStub(channel), stderr)
+            assert process.poll() is None
+        finally:
+            process.terminate()
+
+
+@pytest.fixture
+def config(emulator: Emulator, guid: str) -> Bag:
+    """The settings of a stack that has the service key of the subaccount."""
+    return {"btp-trust:serviceKey": json.dumps(emulator.service_key(guid))}
+
+
+@pytest.fixture
+def configured(plugin_of: Callable[[Bag], Plugin], config: Bag) -> Plugin:
+    """A process that has the service key of the subaccount."""
+    return plugin_of(config)

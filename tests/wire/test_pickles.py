@@ -1,0 +1,57 @@
+"""The pickles of every released version load for ever: they are in the state of every stack."""
+
+from __future__ import annotations
+
+import base64
+import pickletools
+from pathlib import Path
+from typing import Any
+
+import dill  # type: ignore[import-untyped]
+import pytest
+from pulumi.dynamic import dynamic
+
+from btp_trust import providers
+from btp_trust_emulator import Emulator
+
+GOLDEN = sorted((Path(__file__).parent / "golden").glob("*/*.b64"))
+PROVIDERS = {"ActiveTrustCertificateProvider", "PassiveTrustCertificateProvider", "RotationTriggerProvider"}
+golden = pytest.mark.parametrize("file", GOLDEN, ids=lambda file: f"{file.parent.name} {file.stem}")
+
+
+def test_every_version_has_a_pickle_of_each_provider() -> None:
+    """A folder per release, a file per provider."""
+    assert GOLDEN
+    for folder in {file.parent for file in GOLDEN}:
+        assert {file.stem for file in folder.glob("*.b64")} == PROVIDERS
+
+
+@golden
+def test_a_pickle_loads_as_today_s_provider_and_holds_nothing(file: Path) -> None:
+    """It is an empty instance of the class that its name says."""
+    loaded = dill.loads(base64.b64decode(file.read_text()))  # noqa: S301 - a file of this repository
+
+    assert type(loaded) is getattr(providers, file.stem)
+    assert vars(loaded) == {}
+
+
+@golden
+def test_a_pickle_is_exactly_a_reference(file: Path) -> None:
+    """Its only strings are the module path and the class name, and nothing of it is bytecode."""
+    operations = list(pickletools.genops(base64.b64decode(file.read_text())))
+
+    strings = [argument for operation, argument, _ in operations if "UNICODE" in operation.name]
+    assert strings == ["btp_trust.providers", file.stem]
+    assert not any("BYTES" in operation.name for operation, _, _ in operations)
+    assert dynamic.serialize_provider(getattr(providers, file.stem)()) == file.read_text().strip()
+
+
+@golden
+def test_a_state_with_this_pickle_is_read(file: Path, configured: Any, emulator: Emulator, guid: str) -> None:
+    """The process that Pulumi starts takes it up and reads with it."""
+    kind = file.stem.removesuffix("Provider")
+    configured.pickles[kind] = file.read_text().strip()
+    fingerprint = emulator.slots(guid).active
+    outputs = {"generation": "2026-11", "subaccount_id": guid, "fingerprint": fingerprint}
+
+    assert configured.read(kind, outputs)["role"] == "active"
