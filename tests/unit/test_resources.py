@@ -99,9 +99,9 @@ def deploy() -> Iterator[Deploy]:
     yield run
     pulumi.runtime.set_all_config({})
     asyncio.set_event_loop(None)
-    loop.run_until_complete(loop.shutdown_default_executor())
-    loop.close()
     with warnings.catch_warnings(action="ignore"):  # the mocks leave an event loop open in each of their threads
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
         gc.collect()
 
 
