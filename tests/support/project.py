@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,6 +43,12 @@ def rotating(prepared: str | None, signs: str, *, passive: str = "", trigger: st
         'signing = trust.ActiveTrustCertificate("signing", rotation=rotation)',
         'pulumi.export("fingerprint", signing.fingerprint)',
     )
+
+
+def clean_environment() -> dict[str, str]:
+    """Return an environment in which the project's commands run, without settings of this machine's user."""
+    machine = environment(Machine(ROOT, dict(os.environ)))
+    return {name: value for name, value in machine.items() if not UNSET.match(name)}
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,6 @@ class Project:
     stack: str = "dev"
     variables: dict[str, str] = field(default_factory=dict)
     """Further environment variables of every command."""
-    python: Path = Path(sys.executable)
     known_secrets: set[str] = field(default_factory=set)
     """What may never be printed or stored."""
 
@@ -180,11 +184,8 @@ class Project:
     @property
     def environment(self) -> dict[str, str]:
         """An environment in which Pulumi and the provider see nothing of this machine's user."""
-        machine = environment(Machine(ROOT, dict(os.environ)))
-        kept = {name: value for name, value in machine.items() if not UNSET.match(name)}
         return {
-            **kept,
-            "PATH": f"{self.python.parent}{os.pathsep}{machine['PATH']}",
+            **clean_environment(),
             "PULUMI_HOME": str(self.folder / "home"),
             "PULUMI_BACKEND_URL": f"file://{self.folder / 'backend'}",
             "PULUMI_CONFIG_PASSPHRASE": "test",

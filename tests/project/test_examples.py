@@ -1,0 +1,74 @@
+"""The examples run as they are, on subaccounts of the emulator."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from btp_trust_emulator import Emulator
+from project import ROOT, Project
+
+EXAMPLES = ROOT / "examples"
+FOLDERS = sorted(path.parent for path in EXAMPLES.glob("*/Pulumi.yaml"))
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    """The emulator, with small keys."""
+    with Emulator(socket=True, key_size=1024) as running:
+        yield running
+
+
+def test_the_table_lists_every_example() -> None:
+    """A folder without a row, or a row without a folder, would mislead."""
+    linked = re.findall(r"^\| \[(.+?)\]\(\1/__main__\.py\)", (EXAMPLES / "README.md").read_text(), re.MULTILINE)
+
+    assert sorted(linked) == [folder.name for folder in FOLDERS]
+
+
+def test_the_repository_is_the_quickstart() -> None:
+    """`pulumi up` at the top runs the same project as in its folder."""
+    top, own = (yaml.safe_load((folder / "Pulumi.yaml").read_text()) for folder in (ROOT, EXAMPLES / "quickstart"))
+
+    assert top == {**own, "main": "examples/quickstart"}
+
+
+def test_the_quickstart_adopts_from_the_top_of_the_repository(emulator: Emulator, tmp_path: Path) -> None:
+    """It hands out what a target needs, and writes nothing."""
+    guid = emulator.create_subaccount(generate=True).guid
+    shutil.copytree(EXAMPLES / "quickstart", tmp_path / "program/examples/quickstart")
+    shutil.copy(ROOT / "Pulumi.yaml", tmp_path / "program")
+    project = Project(tmp_path, emulator, guid).begin().configure()
+
+    project.up()
+
+    outputs = json.loads(project.pulumi("stack", "output", "--json").text)
+    assert outputs["fingerprint"] == emulator.slots(guid).active
+    assert outputs["certificate"] == emulator.certificates(guid)[0]
+    assert project.writes() == []
+    assert project.is_settled()
+
+
+def test_an_existing_landscape_is_adopted_through_two_connections(emulator: Emulator, tmp_path: Path) -> None:
+    """Each subaccount keeps its certificate."""
+    guids = {name: emulator.create_subaccount(generate=True).guid for name in ("development", "production")}
+    keys = {name: emulator.service_key(guid) for name, guid in guids.items()}
+    shutil.copytree(EXAMPLES / "existing-landscape", tmp_path / "program")
+    project = Project(tmp_path, emulator, guids["production"]).begin()
+    project.known_secrets = {key["clientsecret"] for key in keys.values()}
+    project.pulumi("config", "set", "--secret", "btp-trust:connections", stdin=json.dumps(keys))
+
+    project.up()
+
+    outputs = json.loads(project.pulumi("stack", "output", "--json").text)
+    for name, guid in guids.items():
+        assert outputs[name]["subaccount_id"] == guid
+        assert outputs[name]["fingerprint"] == emulator.slots(guid).active
+    assert project.writes() == []
+    assert project.is_settled()

@@ -1,0 +1,64 @@
+"""What users import: exactly this, documented to the last argument."""
+
+from __future__ import annotations
+
+import inspect
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import btp_trust
+import btp_trust_emulator
+
+ROOT = Path(__file__).parents[2]
+RESOURCES = [btp_trust.ActiveTrustCertificate, btp_trust.PassiveTrustCertificate, btp_trust.RotationTrigger]
+
+
+@pytest.mark.parametrize("package", [btp_trust, btp_trust_emulator], ids=lambda package: package.__name__)
+def test_the_public_names_are_those_that_the_package_lists(package: object) -> None:
+    """Nothing is exported by accident: what is listed is there, and classes that are there are listed."""
+    listed = set(package.__all__)  # type: ignore[attr-defined]
+    classes = {name for name, value in vars(package).items() if inspect.isclass(value)}
+
+    assert all(hasattr(package, name) for name in listed)
+    assert classes <= listed
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    """The package and its metadata agree."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    assert btp_trust.__version__ == project["version"]
+
+
+@pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.__name__)
+def test_every_argument_is_documented_and_typed(resource: type) -> None:
+    """The docstring has a line for each, in the order of the signature."""
+    parameters = list(inspect.signature(resource).parameters.values())
+    told = inspect.getdoc(resource) or ""
+    described = [line.strip().partition(":")[0] for line in told.partition("Args:")[2].splitlines() if ": " in line]
+
+    assert [parameter.name for parameter in parameters] == [
+        name for name in described if name in {parameter.name for parameter in parameters}
+    ]
+    assert all(parameter.annotation is not inspect.Parameter.empty for parameter in parameters)
+
+
+@pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.__name__)
+def test_every_output_is_described(resource: type) -> None:
+    """Each annotated output of a resource has a docstring under it."""
+    for owner in resource.__mro__:
+        if owner.__module__ != resource.__module__:
+            continue
+        source = inspect.getsource(owner)
+        for name in inspect.get_annotations(owner):
+            line = source.index(f"\n    {name}: ")
+            assert source[line + 1 :].splitlines()[1].strip().startswith('"""'), f"{owner.__name__}.{name}"
+
+
+def test_the_type_names_are_those_in_every_urn() -> None:
+    """They are a wire format: a change would replace every resource of every stack."""
+    tokens = [each._resource_type_name for each in RESOURCES]
+
+    assert tokens == [f"dynamic/btp-trust:{each.__name__}" for each in RESOURCES]
