@@ -68,5 +68,6 @@ class SocketWire:
         await self._until_gone()
 
     async def _until_gone(self) -> None:
-        while (await self.receive())["type"] != "http.disconnect":
-            """The rest of the request, if any, is of no interest."""
+        message = await self.receive()
+        while message["type"] != "http.disconnect":
+            message = await self.receive()

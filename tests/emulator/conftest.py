@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
-from btp_trust_emulator import Emulator, Subaccount
+from btp_trust_emulator import Emulator, Subaccount, certificates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from btp_trust_emulator import Entry, Slots
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference"
 METADATA = "/destination-configuration/v1/saml2Metadata"
@@ -23,6 +27,22 @@ def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
     """The emulator, with small keys, in each of its mounts."""
     with Emulator(socket=request.param, key_size=1024) as running:
         yield running
+
+
+@pytest.fixture(scope="session", params=[pytest.param(False, id="in process"), pytest.param(True, id="over a socket")])
+def lasting(request: pytest.FixtureRequest) -> Iterator[Emulator]:
+    """One emulator for all tests that leave no more behind than subaccounts, in each of its mounts."""
+    with Emulator(socket=request.param, key_size=1024) as running:
+        yield running
+
+
+@pytest.fixture
+def tidy(lasting: Emulator) -> Iterator[Emulator]:
+    """The same, with an empty journal and no fault, and by the real time."""
+    lasting.clear_journal()
+    yield lasting
+    lasting.clear_faults()
+    lasting.set_clock(datetime.now(UTC))
 
 
 @pytest.fixture
@@ -79,15 +99,58 @@ def caller_of() -> Iterator[Callable[..., Caller]]:
 
 
 @pytest.fixture
-def caller(emulator: Emulator, caller_of: Callable[..., Caller]) -> Caller:
+def caller(tidy: Emulator, caller_of: Callable[..., Caller]) -> Caller:
     """A caller of a subaccount with an active certificate."""
-    return caller_of(emulator, generate=True)
+    return caller_of(tidy, generate=True)
 
 
 @pytest.fixture
-def newcomer(emulator: Emulator, caller_of: Callable[..., Caller]) -> Caller:
+def newcomer(tidy: Emulator, caller_of: Callable[..., Caller]) -> Caller:
     """A caller of a subaccount without any certificate."""
-    return caller_of(emulator)
+    return caller_of(tidy)
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A caller that holds a token already."""
+
+    caller: Caller
+    authorization: str
+
+    @property
+    def guid(self) -> str:
+        """The GUID of its subaccount."""
+        return self.caller.subaccount.guid
+
+    @property
+    def slots(self) -> Slots:
+        """What the slots hold, whatever a read shows."""
+        return self.caller.emulator.slots(self.guid)
+
+    def call(self, method: str, path: str, timeout: float | None = 10) -> httpx.Response:
+        """One trust operation."""
+        self.caller.http.timeout = timeout
+        return self.caller.call(method, path, authorization=self.authorization)
+
+    def read(self, path: str) -> str | None:
+        """The fingerprint of the certificate that a read shows, None if it shows that there is none."""
+        response = self.call("GET", path)
+        return certificates.fingerprint(response.json()["certificate"]) if response.status_code == 200 else None
+
+    def entry(self) -> Entry:
+        """The last journal entry; waits for it if the client has given up before the service was done."""
+        while not (entries := self.caller.emulator.journal()):
+            time.sleep(0.01)
+        return entries[-1]
+
+
+@pytest.fixture
+def holder(tidy: Emulator, caller: Caller) -> Holder:
+    """A caller with a token of a subaccount with both certificates; the journal is empty."""
+    tidy.generate_passive(caller.subaccount.guid)
+    holder = Holder(caller, f"Bearer {caller.token()}")
+    tidy.clear_journal()
+    return holder
 
 
 @pytest.fixture

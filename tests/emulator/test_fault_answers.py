@@ -1,0 +1,203 @@
+"""What faults make of an answer: what the client sees, what the slots hold afterwards, and what the journal says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from btp_trust_emulator import Emulator, Kind, certificates
+from btp_trust_emulator.protocol import SocketWire
+from btp_trust_emulator.wire import Ending
+
+PATIENCE = 0.3
+ACTIVE, PASSIVE, ROTATE = "/certificate", "/certificate/passive", "/rotateCertificate"
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "status"),
+    [
+        pytest.param(Kind.FAIL, {}, 503, id="503 unless told"),
+        pytest.param(Kind.FAIL, {"status": 500}, 500, id="500"),
+        pytest.param(Kind.FAIL, {"status": 401}, 401, id="401"),
+        pytest.param(Kind.FAIL, {"status": 403}, 403, id="403"),
+        pytest.param(Kind.FAIL, {"status": 599}, 599, id="a status without a name"),
+        pytest.param(Kind.HTML, {}, 502, id="a proxy's page"),
+        pytest.param(Kind.HTML, {"status": 200}, 200, id="a page that says it is well"),
+    ],
+)
+def test_a_request_is_answered_before_it_acts(holder: Any, kind: Kind, fields: Any, status: int) -> None:
+    """Nothing happens to the slots, and the next request goes its way."""
+    before = holder.slots
+    holder.caller.emulator.fault(kind, **fields)
+    response = holder.call("POST", ROTATE)
+    entry = holder.entry()
+    assert response.status_code == status
+    assert (entry.status, entry.faults, entry.before, entry.after) == (status, (kind,), before, before)
+    assert holder.call("POST", ROTATE).status_code == 200
+    assert holder.entry().faults == ()
+
+
+def test_a_limit_tells_when_to_come_again(holder: Any) -> None:
+    """429 with Retry-After, in whole seconds."""
+    holder.caller.emulator.fault(Kind.FAIL, status=429, seconds=1.5)
+    response = holder.call("GET", ACTIVE)
+    assert (response.status_code, response.text) == (429, "Too Many Requests")
+    assert response.headers["retry-after"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "status"),
+    [
+        pytest.param(Kind.DO_THEN_FAIL, {}, 500, id="500 unless told"),
+        pytest.param(Kind.DO_THEN_FAIL, {"status": 503}, 503, id="503"),
+        pytest.param(Kind.DO_THEN_HTML, {}, 502, id="a proxy's page"),
+    ],
+)
+def test_a_request_acts_and_is_answered_otherwise(holder: Any, kind: Kind, fields: Any, status: int) -> None:
+    """The slots have changed, though the answer denies it."""
+    before = holder.slots
+    holder.caller.emulator.fault(kind, **fields)
+    response = holder.call("POST", PASSIVE)
+    entry = holder.entry()
+    assert response.status_code == entry.status == status
+    assert holder.slots.passive != before.passive
+    assert (entry.faults, entry.before, entry.after) == ((kind,), before, holder.slots)
+
+
+def test_a_page_of_a_proxy_is_html(holder: Any) -> None:
+    """No client takes it for an answer of the service."""
+    holder.caller.emulator.fault(Kind.HTML)
+    response = holder.call("GET", ACTIVE)
+    assert response.headers["content-type"] == "text/html"
+    assert "<h1>502 Bad Gateway</h1>" in response.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "acts", "error"),
+    [
+        pytest.param(Kind.SILENCE, False, httpx.ReadTimeout, id="nothing, and silence"),
+        pytest.param(Kind.CLOSE, False, httpx.RemoteProtocolError, id="nothing, and closed"),
+        pytest.param(Kind.RESET, False, httpx.ReadError, id="nothing, and reset"),
+        pytest.param(Kind.DO_THEN_SILENCE, True, httpx.ReadTimeout, id="done, then silence"),
+        pytest.param(Kind.DO_THEN_CLOSE, True, httpx.RemoteProtocolError, id="done, then closed"),
+        pytest.param(Kind.DO_THEN_RESET, True, httpx.ReadError, id="done, then reset"),
+    ],
+)
+def test_a_request_ends_without_an_answer(holder: Any, kind: Kind, error: type[Exception], *, acts: bool) -> None:
+    """The same error in both mounts; the slots tell whether it acted, the journal that no answer was sent."""
+    before = holder.slots
+    holder.caller.emulator.fault(kind)
+    with pytest.raises(error):
+        holder.call("POST", PASSIVE, timeout=PATIENCE)
+    entry = holder.entry()
+    assert (holder.slots != before) == acts
+    assert (entry.status, entry.faults, entry.before, entry.after) == (None, (kind,), before, holder.slots)
+    assert holder.read(PASSIVE) == holder.slots.passive
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        pytest.param(Kind.SILENCE, httpx.ReadTimeout, id="silence"),
+        pytest.param(Kind.CLOSE, httpx.RemoteProtocolError, id="closed"),
+        pytest.param(Kind.RESET, (httpx.ReadError, httpx.RemoteProtocolError), id="reset"),
+    ],
+)
+def test_connections_end_under_tls_too(kind: Kind, error: type[Exception] | tuple[type[Exception], ...]) -> None:
+    """On the host for client certificates; Python's TLS may take a reset for an end."""
+    with Emulator(socket=True, key_size=1024) as emulator, httpx.Client(transport=emulator.transport) as client:
+        key = emulator.service_key(emulator.create_subaccount().guid, "x509")
+        emulator.fault(kind, path="token")
+        client.timeout = httpx.Timeout(10, read=PATIENCE)
+        with pytest.raises(error):
+            client.post(f"{key['certurl']}/oauth/token")
+        assert client.post(f"{key['certurl']}/oauth/token", timeout=10).status_code == 401
+
+
+@pytest.mark.parametrize("timeout", [pytest.param(10, id="a patient one"), pytest.param(None, id="one without limit")])
+def test_a_slow_answer_reaches_a_patient_client(holder: Any, timeout: float | None) -> None:
+    """It comes, late."""
+    holder.caller.emulator.fault(Kind.SLOW, seconds=PATIENCE)
+    start = time.monotonic()
+    assert holder.call("POST", PASSIVE, timeout=timeout).status_code == 200
+    assert time.monotonic() - start >= PATIENCE
+    assert (holder.entry().status, holder.entry().faults) == (200, (Kind.SLOW,))
+
+
+def test_a_slow_answer_does_not_reach_an_impatient_client(holder: Any) -> None:
+    """Its time-out comes first, and what it asked for is done."""
+    before = holder.slots
+    holder.caller.emulator.fault(Kind.SLOW)
+    with pytest.raises(httpx.ReadTimeout):
+        holder.call("POST", PASSIVE, timeout=PATIENCE)
+    assert holder.entry().before == before != holder.entry().after == holder.slots
+
+
+def test_json_can_be_cut_short(holder: Any) -> None:
+    """The answer is complete as HTTP goes, and not as JSON goes; the slots have changed."""
+    before = holder.slots
+    holder.caller.emulator.fault(Kind.TRUNCATED_JSON)
+    response = holder.call("POST", PASSIVE)
+    assert (response.status_code, response.headers["content-type"]) == (200, "application/json")
+    with pytest.raises(json.JSONDecodeError):
+        response.json()
+    assert response.text.startswith('{"certificate":"-----BEGIN')
+    assert holder.entry().before == before != holder.entry().after == holder.slots
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", ACTIVE), ("POST", PASSIVE), ("POST", ROTATE)])
+def test_certificates_can_be_empty(holder: Any, method: str, path: str) -> None:
+    """Each in the answer; the slots hold what they should."""
+    holder.caller.emulator.fault(Kind.EMPTY_CERTIFICATE)
+    response = holder.call(method, path)
+    assert response.status_code == 200
+    assert set(response.json().values()) == {""}
+    assert None not in {holder.slots.active, holder.slots.passive}
+    assert holder.entry().faults == (Kind.EMPTY_CERTIFICATE,)
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", ACTIVE), ("POST", PASSIVE), ("POST", ROTATE)])
+def test_line_breaks_can_be_literal(holder: Any, method: str, path: str) -> None:
+    """A backslash and an n instead of each; nothing else differs."""
+    holder.caller.emulator.fault(Kind.LITERAL_NEWLINES)
+    response = holder.call(method, path)
+    pems = list(response.json().values())
+    assert all("\n" not in pem and pem.endswith("-----END CERTIFICATE-----\\n") for pem in pems)
+    fingerprints = {certificates.fingerprint(pem.replace("\\n", "\n")) for pem in pems}
+    assert fingerprints <= {holder.slots.active, holder.slots.passive}
+
+
+def test_an_answer_without_certificates_stays_as_it_is(holder: Any) -> None:
+    """There is nothing in a 404 to make empty."""
+    holder.caller.emulator.delete_passive(holder.guid)
+    holder.caller.emulator.fault(Kind.EMPTY_CERTIFICATE)
+    response = holder.call("GET", PASSIVE)
+    assert response.status_code == 404
+    assert holder.guid in response.json()["ErrorMessage"]
+
+
+def test_the_rest_of_a_request_is_of_no_interest_to_its_end() -> None:
+    """Whatever still comes, the connection ends when the client has gone, and not before."""
+    messages = [{"type": "http.request"}, {"type": "http.request"}, {"type": "http.disconnect"}]
+
+    async def receive() -> dict[str, str]:
+        return messages.pop(0)
+
+    anyio.run(SocketWire(asyncio.Transport(), receive).end, Ending.SILENCE)
+    assert messages == []
+
+
+def test_connections_are_refused_for_a_while(holder: Any) -> None:
+    """Nobody gets through, not even on a connection that was open; afterwards all is as before."""
+    before = holder.slots
+    assert holder.read(ACTIVE) == before.active
+    with holder.caller.emulator.refuse_connections(), pytest.raises(httpx.ConnectError):
+        holder.call("POST", ROTATE)
+    assert holder.read(ACTIVE) == before.active
+    assert [entry.method for entry in holder.caller.emulator.journal()] == ["GET", "GET"]
