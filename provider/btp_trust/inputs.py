@@ -275,6 +275,8 @@ def _normalized(args: _Shape) -> _Shape:
     for name in ("connection", "subaccount_id"):
         if getattr(args, name, None) == "":
             raise _malformed(f"Expected a name or nothing, got an empty text - at `$.{name}`")
+    if (subaccount := getattr(args, "subaccount_id", None)) is not None:
+        changes["subaccount_id"] = subaccount.lower()
     return msgspec.structs.replace(args, **changes)
 
 

@@ -360,3 +360,8 @@ def test_a_certificate_has_the_promised_outputs() -> None:
     }
     assert certificate_outputs(active, snapshot)["role"] == "active"
     assert Signing.of(active) == Signing(active.fingerprint, rfc3339(active.not_after))
+
+
+def test_a_subaccount_is_the_same_in_capitals() -> None:
+    """A GUID is a number, and cockpits and consoles print it either way."""
+    assert from_program({"subaccount_id": GUID.upper()}, ActiveArgs).subaccount_id == GUID.lower()

@@ -59,5 +59,5 @@ def _retry_after(response: httpx.Response) -> float | None:
     now = server_time(response)
     try:
         return max(0.0, (parsedate_to_datetime(value).astimezone(UTC) - now).total_seconds()) if now else None
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
