@@ -1,0 +1,312 @@
+"""What the README and the pages in docs say is so: commands run, programs work, lists are complete."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import pulumi
+import pytest
+import yaml
+from blocks import Block, Section, Stages, pages, sections
+
+import btp_trust
+from bootstrap.main import ROOT
+from btp_trust import errors, inputs, resources
+from btp_trust_emulator import Switches
+from btp_trust_emulator.kinds import TRAITS
+
+UNRUN = {
+    "make demo": "it has a test of its own",
+    "make test": "these tests are part of it",
+    "make setup": "it has tests of its own, and has been run on the machine that runs this",
+    'export PATH="$PWD/.venv': "the workbench puts the same folders on PATH",
+    "python -m pip install": "it would change the environment that runs the tests",
+    "cf ": "it needs an account with SAP",
+}
+"""Commands that no test runs, by their beginning, each with the reason."""
+RUN_BY_THE_WORKBENCH = {"console", "diff"}
+HEADINGS = ["Context", "Decision", "Consequences", "Non-goals", "Alternatives"]
+RESOURCES = ("ActiveTrustCertificate", "PassiveTrustCertificate", "RotationTrigger")
+
+
+def runs_in_order(section: Section) -> bool:
+    """Whether a section has something to run on the workbench."""
+    return any(block.language in RUN_BY_THE_WORKBENCH for block in section.blocks)
+
+
+SECTIONS = [section for page in pages() for section in sections(page)]
+BLOCKS = [block for section in SECTIONS for block in section.blocks]
+PAGES = [pytest.param(page, id=page.relative_to(ROOT).as_posix()) for page in pages()]
+
+
+class Mocks(pulumi.runtime.Mocks):
+    """An engine that takes whatever is registered."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.registered: list[str] = []
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        """Take down the resource's type."""
+        self.registered.append(args.typ)
+        return f"{args.name}-id", dict(args.inputs)
+
+    def call(self, _args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], None]:
+        """Answer nothing."""
+        return {}, None
+
+
+@pytest.fixture(scope="session")
+def stages(tmp_path_factory: pytest.TempPathFactory) -> Stages:
+    """Projects that have come some way, made when they are first asked for."""
+    return Stages(tmp_path_factory.mktemp("stages"))
+
+
+@pytest.mark.parametrize("section", [section for section in SECTIONS if runs_in_order(section)], ids=str)
+def test_commands_of_a_page_do_what_it_shows(section: Section, stages: Stages, tmp_path: Path) -> None:
+    """Every command runs in the order of the page and prints what the page shows."""
+    bench = stages.workbench(section.stage, tmp_path)
+    try:
+        for block in section.blocks:
+            bench.run(block, UNRUN)
+    finally:
+        bench.close()
+
+
+@pytest.mark.parametrize("block", [block for block in BLOCKS if block.language == "python" and not block.file], ids=str)
+def test_a_program_that_no_command_runs_constructs_its_resources(block: Block) -> None:
+    """A Python block without a file's name is a program that Pulumi takes."""
+    mocks = Mocks()
+    pulumi.runtime.set_mocks(mocks)
+    resources._declared.clear()
+    names: dict[str, Any] = {"pulumi": pulumi, "trust": btp_trust}
+
+    def program() -> None:
+        exec(compile(block.text, str(block), "exec"), names)  # noqa: S102 - the page's own program
+
+    pulumi.runtime.test(program)()  # type: ignore[no-untyped-call]
+
+    declared = sum(block.text.count(f"{resource}(") for resource in RESOURCES)
+    assert declared == len(mocks.registered) - mocks.registered.count("pulumi:pulumi:Stack")
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=str)
+def test_a_block_is_of_a_kind_that_a_test_runs(block: Block) -> None:
+    """There is no block that nothing looks at: pictures in letters hold no commands, JSON and YAML can be read."""
+    assert block.language in {*RUN_BY_THE_WORKBENCH, "python", "yaml", "json", "text"}
+    if block.language == "text":
+        assert not re.search(r"^\$ |\b(pulumi|make|curl) \w", block.text, re.MULTILINE)
+    if block.language == "json":
+        json.loads(block.text)
+    if block.language == "yaml":
+        yaml.safe_load(block.text)
+
+
+@pytest.mark.parametrize("start", UNRUN)
+def test_a_command_that_is_not_run_is_on_some_page(start: str) -> None:
+    """The list of commands that no test runs has no entry to spare."""
+    commands = [command for block in BLOCKS if block.language == "console" for command, _ in block.commands]
+
+    assert any(command.startswith(start) for command in commands)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_of_a_page_resolve(page: Path) -> None:
+    """Every relative link leads to a file or folder, and to a heading if it names one."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        path, _, anchor = target.partition("#")
+        if "://" in target:
+            continue
+        file = page.parent / path if path else page
+        assert file.exists(), f"{page}: {target}"
+        if anchor:
+            assert anchor in anchors(file), f"{page}: {target}"
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    """No page of docs is left over."""
+    reached, todo = set[Path](), [ROOT / "README.md"]
+    while todo:
+        page = todo.pop()
+        reached.add(page)
+        linked = [(page.parent / link).resolve() for link in re.findall(r"\]\(([\w./-]+\.md)", page.read_text())]
+        todo += [link for link in linked if link not in reached]
+
+    assert set(pages()) <= reached
+
+
+def test_the_readme_has_its_commands_within_forty_lines() -> None:
+    """A reader who decides in half a minute sees the promise, the picture and both commands."""
+    screen = (ROOT / "README.md").read_text().splitlines()[:40]
+
+    commands = [line.partition("#")[0].strip() for line in screen if line.startswith("$ ")]
+
+    assert commands == ["$ make demo", "$ make test"]
+    assert any("docs/rotation.svg" in line for line in screen)
+
+
+def test_the_picture_and_its_table_name_the_same_steps() -> None:
+    """Who cannot see the picture finds each of its steps in the table, and the picture describes itself."""
+    picture = (ROOT / "docs/rotation.svg").read_text()
+    steps = re.findall(r">(\d)\. ([\w ]+)</text>", picture)
+    rows = re.findall(r"^\| (\d)\. ([\w ]+)", (ROOT / "README.md").read_text(), re.MULTILINE)
+
+    assert steps == [(number, name.strip()) for number, name in rows]
+    assert all(part in picture for part in ("<title ", "<desc ", "prefers-color-scheme: dark"))
+
+
+@pytest.mark.parametrize("name", RESOURCES)
+def test_reference_has_every_argument_and_output(name: str) -> None:
+    """The reference of a resource names all its arguments, outputs and checked inputs, and no others."""
+    documented = table_names("docs/reference/resources.md", name)
+    common = table_names("docs/reference/resources.md", "What all of them have")
+    kind: type = getattr(btp_trust, name)
+    arguments = set(inspect.signature(kind).parameters) - {"resource_name", "opts"}
+    outputs = set(vars(kind)["__annotations__"])
+    checked = checked_fields(name)
+
+    assert arguments | outputs | checked == documented | (arguments & common)
+    assert arguments & common == {"connection", "subaccount_id"}
+    assert inherited() <= common
+
+
+def test_reference_has_every_error() -> None:
+    """Every class of errors has its heading, with when it is raised and what to do."""
+    text = (ROOT / "docs/reference/errors.md").read_text()
+    classes = [name for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, Exception)]
+
+    for name in classes:
+        part = section_of(text, name)
+        assert name == "TrustError" or ("When: " in part and "Remedy: " in part), name
+
+
+def test_reference_has_every_key_of_the_configuration() -> None:
+    """Every key that the provider reads is in the table of configuration keys."""
+    sources = "".join(file.read_text() for file in (ROOT / "provider/btp_trust").rglob("*.py"))
+    page = (ROOT / "docs/reference/configuration.md").read_text()
+
+    for key in set(re.findall(r"config\w*\(\"(btp-trust:\w+)\"\)", sources)):
+        assert f"| `{key}` |" in page, key
+
+
+def test_reference_has_every_switch_of_the_emulator() -> None:
+    """Every switch has a row with its option and its values, the default first."""
+    page = (ROOT / "docs/reference/emulator.md").read_text()
+
+    for name, kind in get_type_hints(Switches).items():
+        default = getattr(Switches(), name)
+        values = [default, *(value for value in kind if value is not default)]
+        row = f"| `--{name.replace('_', '-')}` | {', '.join(f'`{value.value}`' for value in values)} |"
+        assert row in page, row
+
+
+def test_reference_has_every_request_of_the_control_plane() -> None:
+    """Every question that the control plane answers has a row."""
+    page = (ROOT / "docs/reference/emulator.md").read_text()
+    table = (ROOT / "provider/btp_trust_emulator/control.py").read_text()
+
+    for method, path in re.findall(r"\(\"([A-Z]+)\", \"(/[^\"]+)\", _\w+\)", table):
+        assert f"`{method} /_emulator{path}`" in page, path
+
+
+def test_reference_has_every_fault_of_the_emulator() -> None:
+    """Every kind of fault has a row, with the fields that mean something to it."""
+    page = (ROOT / "docs/reference/emulator.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)` \| (?:yes|no) \| .* \|([^|]*)\|$", page, re.MULTILINE))
+
+    assert {kind.value: trait.fields for kind, trait in TRAITS.items()} == {
+        kind: set(re.findall(r"`(\w+)`", fields)) for kind, fields in rows.items()
+    }
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "docs/design").glob("2*.md")), ids=lambda file: file.stem)
+def test_a_decision_has_its_parts(file: Path) -> None:
+    """A decision is dated, has all parts in their order, and is listed."""
+    lines = file.read_text().splitlines()
+    day = time.strptime(file.name.partition(".")[0], "%Y%m%d")
+
+    assert time.strftime("%Y-%m-%d", day) == lines[2]
+    assert [line[3:] for line in lines if line.startswith("## ")] == HEADINGS
+    assert f"- [{lines[0][2:]}]({file.name})" in (ROOT / "docs/design/README.md").read_text()
+
+
+def test_frozen_names_come_first() -> None:
+    """The list of decisions begins with the one that no later one may touch."""
+    text = (ROOT / "docs/design/README.md").read_text()
+
+    first, *_ = re.findall(r"^- \[(.*?)\]", text, re.MULTILINE)
+
+    assert first == "Pulumi state names are frozen"
+
+
+def test_modules_import_what_the_architecture_allows() -> None:
+    """The table of imports is that of the code."""
+    page = (ROOT / "docs/design/architecture.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", page, re.MULTILINE)
+    allowed = {module: set(re.findall(r"`(\w+)`", names)) for module, names in rows}
+
+    assert allowed == dict(imports())
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_names_no_machine(page: Path) -> None:
+    """No page has a path or a host of the machine on which it was written."""
+    assert not re.search(r"(/home/|/root/|/work/|/tmp/)", page.read_text())
+
+
+def anchors(file: Path) -> set[str]:
+    """Return the anchors that GitHub gives a page's headings."""
+    headings = re.findall(r"^#+ (.*)$", file.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def section_of(text: str, heading: str) -> str:
+    """Return what stands below a heading of the second level."""
+    found = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    assert found, heading
+    return found[1]
+
+
+def table_names(page: str, heading: str) -> set[str]:
+    """Return the names in the first columns of a section's tables, those of refusals left out."""
+    text = section_of((ROOT / page).read_text(), heading)
+    cells = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", text, re.MULTILINE)
+    return {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
+
+
+def inherited() -> set[str]:
+    """Return the outputs that all resources have."""
+    return set(vars(resources._TrustResource)["__annotations__"])
+
+
+def checked_fields(name: str) -> set[str]:
+    """Return the inputs that check adds to a resource's arguments."""
+    shapes: dict[str, type[inputs.ResourceArgs]] = {
+        "ActiveTrustCertificate": inputs.ActiveChecked,
+        "PassiveTrustCertificate": inputs.PassiveChecked,
+        "RotationTrigger": inputs.TriggerChecked,
+    }
+    return set(shapes[name].__struct_fields__) - set(inputs.ResourceArgs.__struct_fields__)
+
+
+def imports() -> Iterator[tuple[str, set[str]]]:
+    """Give what each part of the package imports of the others."""
+    root = ROOT / "provider/btp_trust"
+    found: dict[str, set[str]] = {}
+    for file in root.rglob("*.py"):
+        part = file.relative_to(root).parts[0].removesuffix(".py")
+        nodes = ast.walk(ast.parse(file.read_text()))
+        names = [
+            f"{node.module}.{name.name}" for node in nodes if isinstance(node, ast.ImportFrom) for name in node.names
+        ]
+        ours = {name.split(".")[1] for name in names if name.startswith("btp_trust.")}
+        found.setdefault(part, set()).update(ours - {part})
+    del found["__init__"]
+    yield from found.items()
