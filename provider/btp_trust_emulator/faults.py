@@ -24,9 +24,12 @@
     RIVAL_BEFORE        yes     the truth; a rival did `action` just before the write      action
     RIVAL_AFTER         yes     the truth; a rival did `action` just after the write       action
 
-The last parts need a request of their sort: the token kinds a request for a token, the stale ones a read of a slot
-that has been written since the start, the certificate ones an operation that answers with PEM, a rival a write (or,
-if `method` is GET, a read); and all of these but the token kinds a token that is good. Other requests do not count.
+The last eight need a request of their sort: the certificate kinds an operation that answers with PEM, the stale ones a
+read of a slot that has been written since the start, the token kinds a request for a token, a rival a write (or, if
+`method` is GET, a read); all but the token kinds also a token that is good. Other requests do not count.
+
+A reset comes when the request was read to its end. Python's TLS may take it for an end: httpx.RemoteProtocolError.
+Before a request, connections are refused by `Emulator.refuse_connections`, which is no kind: no request meets it.
 
 Faults are looked at in the order in which they were queued. A request meets the first that matches, and further ones
 that go with it: a rival before, a stale slot or a strange token, a rival after, and one thing that happens to the
