@@ -58,6 +58,8 @@ class Subaccount:
         self.lock = threading.RLock()
         self.minting: str | None = None
         """The generation that a PassiveTrustCertificate of this command may mint."""
+        self.adopting: dict[str, str] = {}
+        """{generation: fingerprint} that a PassiveTrustCertificate of this command takes up and mints not."""
         self.next_signer: Certificate | None = None
         """What a RotationTrigger of this command is going to make sign."""
         self._reading: Snapshot | TrustError | None = None
@@ -154,12 +156,12 @@ class Session:
         with self._lock:
             self._passives_checked.add(subaccount_id)
 
-    def say(self, line: str) -> None:
-        """Show the user a line under the diagnostics of the command, once."""
+    def say(self, line: str, about: str | None = None) -> None:
+        """Show the user a line under the diagnostics of the command: once, and one line about the same matter."""
         with self._lock:
-            if line in self._said:
+            if (about or line) in self._said:
                 return
-            self._said.add(line)
+            self._said.add(about or line)
         self.world.stderr.write(f"{line}\n")
         self.world.stderr.flush()
 

@@ -79,7 +79,8 @@ def not_checked(session: Session, unseen: Unseen, state: State) -> None:
     reason = f"{unseen.error.what} {unseen.error.why} {unseen.error.remedy}"
     session.say(
         f"warning: subaccount {state.subaccount_id} was not checked; "
-        f"its resources are those of the state of {state.observed_at or 'an unknown date'}. {reason}"
+        f"its resources are those of the state of {state.observed_at or 'an unknown date'}. {reason}",
+        about=f"subaccount {state.subaccount_id} was not checked",
     )
 
 

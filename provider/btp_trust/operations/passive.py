@@ -136,6 +136,8 @@ def _planned(
     else:
         _refuse_stale_waiver(plan, old)
         step, sentence = foresee(_request(plan), snapshot)
+    if isinstance(step, Adopt):
+        account.adopting[plan.generation] = step.certificate.fingerprint
     if isinstance(step, Mint):
         account.minting = plan.generation
         replaces = step.replaces.fingerprint if step.replaces else None

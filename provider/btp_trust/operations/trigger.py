@@ -91,17 +91,27 @@ def read(session: Session, bag: PropertyBag) -> PropertyBag:
 def _declaration(
     args: TriggerArgs, candidate: Candidate | None, old: TriggerChecked | None, account: Subaccount
 ) -> Declaration:
-    unknown = candidate is not None and candidate.generations is None
+    learned = _learned(candidate, account)
+    unknown = candidate is not None and candidate.generations is None and candidate.generation not in learned
     return Declaration(
         generation=args.generation,
         declared=old.generation if old else None,
         recorded=old.generations if old else {},
         taught=args.known_generations,
-        learned=(candidate.generations or {}) if candidate else {},
+        learned=learned,
         candidate_pending=candidate.generation if candidate and unknown else None,
         minting=account.minting,
         on_drift=args.on_drift,
     )
+
+
+def _learned(candidate: Candidate | None, account: Subaccount) -> dict[str, str]:
+    """Names that the candidate binds: by its outputs, or, in a preview, by what it is about to take up."""
+    if candidate is None:
+        return {}
+    if candidate.generations is not None:
+        return candidate.generations
+    return {name: taken for name, taken in account.adopting.items() if name == candidate.generation}
 
 
 def _planned(

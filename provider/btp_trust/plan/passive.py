@@ -166,8 +166,9 @@ def _stranger(request: Request, passive: Certificate, snapshot: Snapshot) -> Ref
         f"The passive slot holds {passive.fingerprint}, which this resource neither made nor displaced.",
         "It is older than the active certificate: somebody's swap left it there, and it may be the way back. "
         f"{_slots(snapshot)}",
-        f'To overwrite it: replace="{passive.fingerprint}". To take it up as {request.generation!r}: '
-        f'adopt="{passive.fingerprint}". To take up what signs: adopt="{snapshot.slots.active}".',
+        f"If {request.generation!r} is what signs, and this resource was renamed or its state was lost: "
+        f'adopt="{snapshot.slots.active}", or give the resource its earlier name in aliases=. To overwrite the passive '
+        f'one: replace="{passive.fingerprint}". To take up the passive one: adopt="{passive.fingerprint}".',
     )
 
 
