@@ -88,7 +88,7 @@ class PassiveTrustCertificate(_TrustResource, module="btp-trust", name="PassiveT
         opts: Pulumi's resource options.
 
     Raises:
-        ValueError: The program declares a second one on this connection, or keeps a service key in plain text.
+        pulumi.RunError: The program declares a second one on this connection, or keeps a service key in plain text.
     """
 
     generation: pulumi.Output[str]
@@ -142,7 +142,7 @@ class RotationTrigger(_TrustResource, module="btp-trust", name="RotationTrigger"
         opts: Pulumi's resource options.
 
     Raises:
-        ValueError: The program declares a second one on this connection, or keeps a service key in plain text.
+        pulumi.RunError: The program declares a second one on this connection, or keeps a service key in plain text.
     """
 
     generation: pulumi.Output[str]
@@ -200,7 +200,7 @@ class ActiveTrustCertificate(_TrustResource, module="btp-trust", name="ActiveTru
         opts: Pulumi's resource options.
 
     Raises:
-        ValueError: The program keeps a service key in plain text.
+        pulumi.RunError: The program keeps a service key in plain text.
     """
 
     signing: pulumi.Output[Mapping[str, str]]
@@ -253,7 +253,7 @@ def _declare_once(kind: str, connection: str) -> None:
     program = pulumi.runtime.get_root_resource() or pulumi.runtime.settings.SETTINGS
     declared = _declared.setdefault(program, set())
     if (kind, connection) in declared:
-        raise ValueError(
+        raise pulumi.RunError(
             f"A second {kind} on connection {connection!r}.\n"
             "A subaccount has one active and one passive certificate; two of them would undo each other.\n"
             "Remove one, or give it the connection= of another subaccount."
@@ -264,7 +264,7 @@ def _declare_once(kind: str, connection: str) -> None:
 def _refuse_plain_service_key() -> None:
     for key in ("btp-trust:serviceKey", "btp-trust:connections"):
         if pulumi.runtime.get_config(key) is not None and not pulumi.runtime.is_config_secret(key):
-            raise ValueError(
+            raise pulumi.RunError(
                 f"The config {key} is in plain text.\n"
                 "It gives whoever reads the stack's settings control over all destinations of the subaccount.\n"
                 f"Set it anew as a secret, and renew the service key: pulumi config set --secret {key} …"

@@ -75,12 +75,20 @@ def not_checked(session: Session, unseen: Unseen, state: State) -> None:
         TrustError: `btp-trust:strict` is set.
     """
     if session.strict:
-        raise unseen.error
+        raise unseen.error if not unseen.offline else _nothing_checked()
     reason = f"{unseen.error.what} {unseen.error.why} {unseen.error.remedy}"
     session.say(
         f"warning: subaccount {state.subaccount_id} was not checked; "
         f"its resources are those of the state of {state.observed_at or 'an unknown date'}. {reason}",
         about=f"subaccount {state.subaccount_id} was not checked",
+    )
+
+
+def _nothing_checked() -> OfflineRefused:
+    return OfflineRefused(
+        "Nothing was checked.",
+        "btp-trust:offline is set, and btp-trust:strict makes a failure of that.",
+        "Unset one of them: pulumi config rm btp-trust:offline",
     )
 
 
