@@ -203,7 +203,7 @@ def test_a_second_one_on_a_connection_is_an_error(
 
     def program() -> None:
         kind("one", generation="a", **first)
-        with pytest.raises(ValueError, match="A second") as caught:
+        with pytest.raises(pulumi.RunError, match="A second") as caught:
             kind("two", generation="b", **second)
         lines = str(caught.value).splitlines()
         assert len(lines) == 3
@@ -247,7 +247,7 @@ def test_a_service_key_in_plain_text_is_refused(deploy: Deploy, setting: str, ki
     """By every resource, with the line that makes it a secret, and without showing it."""
 
     def program() -> None:
-        with pytest.raises(ValueError, match="plain text") as caught:
+        with pytest.raises(pulumi.RunError, match="plain text") as caught:
             DECLARE[kind]()
         assert f"pulumi config set --secret {setting}" in str(caught.value).splitlines()[-1]
         assert "S3CRET" not in str(caught.value)

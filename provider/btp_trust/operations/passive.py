@@ -255,7 +255,7 @@ def _cannot_delete(state: PassiveState, error: TrustError) -> TrustError:
         f"The passive certificate of generation {state.generation!r} was not deleted. {error.what}",
         f"{error.why} Removing the resource empties the passive slot of subaccount {state.subaccount_id}, and that "
         "needs the service.",
-        f"{error.remedy} If the certificate shall stay, put the resource back with retain_on_delete=True in its options, deploy, then "
-        "remove it. If the subaccount is gone, take the resource out of the state: "
+        f"{error.remedy} If the certificate shall stay, put the resource back with retain_on_delete=True in its "
+        "options, deploy, then remove it. If the subaccount is gone, take the resource out of the state: "
         f"pulumi state delete '{urn}'",
     )
