@@ -265,19 +265,15 @@ def test_a_renewal_of_a_certificate_that_does_not_sign_does_nothing_and_says_so(
     twin.assert_settled(renewing(fingerprint, accept_outage=True))
 
 
-def test_a_renewal_and_a_swap_in_one_command_are_refused(twin: Twin) -> None:
-    """Which one comes first would decide what signs."""
-    twin.deploy(ALONE, program("b", "a"))
-    both = program("b", "b", active={"renew_fingerprint": twin.slots[0], "accept_outage": True})
-    twin.refuses(both, *twin.slots)
-
-
-def test_all_is_quiet_after_a_renewal_beside_a_trigger(twin: Twin) -> None:
-    """After a successful `up`, the preview expects no changes."""
+def test_a_renewal_of_what_a_trigger_declares_is_refused_with_a_way_out_that_works(twin: Twin) -> None:
+    """The declared certificate would be in no slot any more."""
     twin.deploy(ALONE, program("b", "a"))
     renew = program("b", "a", active={"renew_fingerprint": twin.slots[0], "accept_outage": True})
-    twin.up(renew)
-    twin.assert_settled(renew)
+    assert "remove RotationTrigger and rotation=" in twin.refuses(renew, twin.slots[0])
+    old = twin.slots[0]
+    twin.deploy(program("b", active={"renew_fingerprint": old, "accept_outage": True}))
+    assert twin.slots[0] != old
+    twin.deploy(program("b", "renewed"))
 
 
 def test_a_lost_answer_of_a_renewal_is_found_in_the_slots(twin: Twin) -> None:

@@ -384,11 +384,15 @@ def test_deleting_empties_the_slot_of_what_is_its_own(twin: Twin, before: list[P
         pytest.param([PREPARED, ROTATED, NEXT], id="after preparing the next one"),
     ],
 )
-def test_the_preview_of_a_removal_names_what_goes(twin: Twin, before: list[Program]) -> None:
-    """A preview of a delete shows stored inputs only, and the certificate is among them, directly after any `up`."""
+def test_the_preview_of_a_removal_shows_what_the_slot_held_and_when(twin: Twin, before: list[Program]) -> None:
+    """A preview of a delete shows stored inputs only: what the last `up` saw, so the next one names what goes."""
     twin.deploy(*before)
-    goes = twin.slots[1]
-    assert twin.preview(ALONE).deletes["next"].get("passive_slot", {}).get("fingerprint") == goes
+    directly = twin.preview(ALONE).deletes["next"].get("passive_slot", {})
+    assert directly.get("fingerprint") != twin.slots[1]
+    twin.deploy(before[-1])
+    shown = twin.preview(ALONE).deletes["next"]["passive_slot"]
+    assert shown["fingerprint"] == twin.slots[1]
+    assert shown["seen_at"] > directly.get("seen_at", "")
 
 
 def test_destroying_empties_the_passive_slot_and_leaves_the_active_one(twin: Twin) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from twin import assert_three_parts, certificate, snapshot
 
@@ -34,37 +36,41 @@ RENEW_OTHER = Request(renew_fingerprint=B.fingerprint, accept_outage=True)
 )
 def test_a_situation_leads_to_one_action(request_: Request, seen: Snapshot, *, exists: bool, action: Action) -> None:
     """An action that calls the service has a sentence; one that calls nothing has none."""
-    step = decide(request_, seen, exists=exists, swap_due=False)
+    step = decide(request_, seen, exists=exists)
     assert step.action is action
     assert (step.sentence is None) == (action is Action.FOLLOW)
 
 
 @pytest.mark.parametrize(
-    ("request_", "seen", "exists", "swap_due", "prop", "named"),
+    ("request_", "seen", "exists", "prop", "named"),
     [
-        pytest.param(Request(), NOTHING, False, False, "generate", "generate=True", id="nothing to adopt"),
-        pytest.param(Request(), NOTHING, True, False, "generate", "remove this resource", id="what signed is gone"),
-        pytest.param(
-            Request(generate=True), NOTHING, True, False, "generate", "trusted by nobody", id="no second first one"
-        ),
+        pytest.param(Request(), NOTHING, False, "generate", "generate=True", id="nothing to adopt"),
+        pytest.param(Request(), NOTHING, True, "generate", "remove this resource", id="what signed is gone"),
+        pytest.param(Request(generate=True), NOTHING, True, "generate", "trusted by nobody", id="no second first one"),
         pytest.param(
             Request(renew_fingerprint=A.fingerprint),
             AB,
             True,
-            False,
             "renew_fingerprint",
             "Rotate instead: PassiveTrustCertificate, then RotationTrigger",
             id="an outage that nobody accepted",
         ),
-        pytest.param(RENEW, AB, True, True, "renew_fingerprint", B.fingerprint, id="a renewal and a swap at once"),
+        pytest.param(
+            replace(RENEW, rotation="2026-01"),
+            AB,
+            True,
+            "renew_fingerprint",
+            "remove RotationTrigger and rotation=",
+            id="a renewal of what a trigger declares",
+        ),
     ],
 )
 def test_what_nobody_accepted_is_refused(
-    request_: Request, seen: Snapshot, *, exists: bool, swap_due: bool, prop: str, named: str
+    request_: Request, seen: Snapshot, *, exists: bool, prop: str, named: str
 ) -> None:
     """In three parts, at the argument to blame, with the way out."""
     with pytest.raises(Refused) as refused:
-        decide(request_, seen, exists=exists, swap_due=swap_due)
+        decide(request_, seen, exists=exists)
     assert refused.value.prop == prop
     assert_three_parts(str(refused.value), named)
 
@@ -79,7 +85,7 @@ def test_what_nobody_accepted_is_refused(
 )
 def test_a_renewal_that_calls_for_nothing_says_so(request_: Request, *, exists: bool) -> None:
     """The note names the fingerprint that was asked for."""
-    note = decide(request_, AB, exists=exists, swap_due=False).note
+    note = decide(request_, AB, exists=exists).note
     assert str(request_.renew_fingerprint) in str(note)
 
 
@@ -92,6 +98,6 @@ def test_a_renewal_that_calls_for_nothing_says_so(request_: Request, *, exists: 
 )
 def test_a_step_fits_into_what_a_preview_shows(request_: Request, seen: Snapshot, *, exists: bool) -> None:
     """One line of 150 characters: `pulumi preview --diff` cuts longer ones."""
-    sentence = decide(request_, seen, exists=exists, swap_due=False).sentence
+    sentence = decide(request_, seen, exists=exists).sentence
     assert len(str(sentence)) <= 150
     assert "\n" not in str(sentence)

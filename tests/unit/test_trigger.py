@@ -78,7 +78,7 @@ def test_creating_records_what_signs_under_a_new_name(twin: Twin) -> None:
     assert report.writes == []
     outputs = twin.outputs("rotation")
     assert outputs["fingerprint"] == twin.slots[0]
-    assert outputs["generations"] == {"a": twin.slots[0]}
+    assert twin.state["rotation"].inputs["generations"] == {"a": twin.slots[0]}
     assert not {"previous_fingerprint", "rotated_at", "step", "swaps", "drift"} & outputs.keys()
     twin.assert_settled(program(None, "a"))
 
@@ -87,7 +87,7 @@ def test_creating_with_the_candidates_name_records_it_where_it_signs(rotated: Tw
     """After a lost trigger, for example by a rename."""
     renamed = program("b", "b", trigger={"name": "renamed"})
     assert rotated.up(renamed).writes == []
-    assert rotated.outputs("renamed")["generations"] == {"b": rotated.slots[0]}
+    assert rotated.state["renamed"].inputs["generations"] == {"b": rotated.slots[0]}
     rotated.assert_settled(renamed)
 
 
