@@ -1,0 +1,146 @@
+"""Four threads on one session, as Pulumi's plugin has them: one token, one reading, one write, true results."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Barrier
+from typing import Any
+
+import pytest
+from twin import HOUR, PROVIDERS, Bag, Twin, program, wire
+
+from btp_trust import session
+from btp_trust.errors import TrustError
+from btp_trust_emulator import Emulator
+
+THREADS = 4
+READING = ["GET certificate", "GET certificate/passive", "POST token"]
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    """One emulator for all tests of this file."""
+    with Emulator(key_size=1024) as running:
+        yield running
+
+
+@pytest.fixture
+def twin(emulator: Emulator) -> Twin:
+    """A stack that has prepared."""
+    twin = Twin(emulator, emulator.create_subaccount(generate=True).guid)
+    emulator.advance(HOUR)
+    twin.deploy(program(), program("b", "a"))
+    return twin
+
+
+def at_once(calls: list[Callable[[], Any]]) -> list[Any]:
+    """Let each thread wait for the others, then call."""
+    barrier = Barrier(len(calls))
+
+    def call(each: Callable[[], Any]) -> Any:
+        barrier.wait()
+        return each()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return [future.result() for future in [pool.submit(call, each) for each in calls]]
+
+
+def process(twin: Twin) -> None:
+    """Start a plugin process."""
+    twin.emulator.clear_journal()
+    session.install(session.Session(twin.config.get, twin.world(io.StringIO())))
+
+
+def checked(twin: Twin, name: str, **news: Any) -> Bag:
+    """Let a resource be checked with its inputs, and these changes."""
+    stored = twin.state[name]
+    result = PROVIDERS[stored.kind]().check(wire(stored.inputs), {**arguments(stored.inputs), **news})
+    assert result.failures == []
+    return wire(result.inputs)
+
+
+def arguments(inputs: Bag) -> Bag:
+    """Keep what the program gave."""
+    return {key: inputs[key] for key in ("generation", "rotation") if key in inputs}
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_a_refresh_by_four_threads_costs_one_token_and_one_reading(twin: Twin, attempt: int) -> None:
+    """Whatever thread comes first reads for all."""
+    process(twin)
+    stored = list(itertools.islice(itertools.cycle(twin.state.values()), THREADS))
+    results = at_once([partial(PROVIDERS[each.kind]().read, each.id, wire(each.outputs)) for each in stored])
+    assert [wire(result.outs) for result in results] == [each.outputs for each in stored], attempt
+    assert sorted(twin._requests_since(0)) == READING
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_checks_and_diffs_by_four_threads_share_the_reading(twin: Twin, attempt: int) -> None:
+    """The engine calls them one after the other; nothing depends on that."""
+    process(twin)
+
+    def check_and_diff(name: str) -> bool:
+        stored = twin.state[name]
+        inputs = checked(twin, name)
+        return bool(PROVIDERS[stored.kind]().diff(stored.id, wire(stored.outputs), inputs).changes)
+
+    names = ["signing", "next", "signing", "next"]
+    assert at_once([partial(check_and_diff, name) for name in names]) == [False] * THREADS, attempt
+    assert sorted(twin._requests_since(0)) == READING
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_updates_by_four_threads_swap_once_and_lose_nothing(twin: Twin, attempt: int) -> None:
+    """The same swap four times at once: the lock lets one through, the others find it done."""
+    process(twin)
+    before = twin.slots
+    stored = twin.state["rotation"]
+    inputs = checked(twin, "rotation", generation="b")
+    updates = at_once(
+        [lambda: PROVIDERS["trigger"]().update(stored.id, wire(stored.outputs), inputs) for _ in range(THREADS)]
+    )
+    assert twin.slots == before[::-1], attempt
+    assert {(update.outs["fingerprint"], update.outs["previous_fingerprint"]) for update in updates} == {
+        (before[1], before[0])
+    }
+    assert twin._requests_since(0).count("POST rotateCertificate") == 1
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_creations_by_four_threads_agree(emulator: Emulator, attempt: int) -> None:
+    """Different resources, created and read at once: one mint, and nobody reports a certificate that is not there."""
+    twin = Twin(emulator, emulator.create_subaccount(generate=True).guid)
+    emulator.advance(HOUR)
+    process(twin)
+    plan = {
+        "active": PROVIDERS["active"]().check({}, {}).inputs,
+        "passive": PROVIDERS["passive"]().check({}, {"generation": "b"}).inputs,
+        "trigger": PROVIDERS["trigger"]().check({}, {"generation": "a"}).inputs,
+    }
+    kinds = ["active", "passive", "trigger", "active"]
+    created = at_once([partial(PROVIDERS[kind]().create, wire(plan[kind])) for kind in kinds])
+    signing, prepared = twin.slots
+    assert [each.outs["fingerprint"] for each in created] == [signing, prepared, signing, signing], attempt
+    assert [each.outs["role"] for each in created] == ["active", "passive", "active", "active"]
+    assert twin._requests_since(0).count("POST certificate/passive") == 1
+
+
+def test_mints_by_two_threads_do_not_overwrite_each_other(emulator: Emulator) -> None:
+    """Two resources planned into the same empty slot: one gets it, the other stops."""
+    twin = Twin(emulator, emulator.create_subaccount(generate=True).guid)
+    emulator.advance(HOUR)
+    process(twin)
+    plans = [wire(PROVIDERS["passive"]().check({}, {"generation": name}).inputs) for name in "bc"]
+
+    def create(plan: Bag) -> str:
+        try:
+            return str(wire(PROVIDERS["passive"]().create(plan).outs)["fingerprint"])
+        except TrustError as error:
+            return type(error).__name__
+
+    assert sorted(at_once([partial(create, plan) for plan in plans])) == sorted([str(twin.slots[1]), "SlotsChanged"])
+    assert twin._requests_since(0).count("POST certificate/passive") == 1
