@@ -37,19 +37,6 @@ class Signing(msgspec.Struct, frozen=True, omit_defaults=True):
         return cls(certificate.fingerprint, rfc3339(certificate.not_after))
 
 
-class Held(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a slot held when a command read it: the preview of a removal shows it without reading again."""
-
-    fingerprint: str
-    not_after: str
-    seen_at: str
-
-    @classmethod
-    def of(cls, certificate: Certificate, snapshot: Snapshot) -> Held:
-        """Take down a certificate and when it was seen."""
-        return cls(certificate.fingerprint, rfc3339(certificate.not_after), rfc3339(snapshot.now))
-
-
 class ResourceArgs(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Arguments of every resource."""
 
@@ -95,7 +82,7 @@ class PassiveChecked(PassiveArgs, frozen=True, omit_defaults=True, kw_only=True)
     """PassiveTrustCertificate after check."""
 
     earlier_generations: list[str] = []
-    passive_slot: Held | None = None
+    passive_slot: Signing | None = None
     replaces: str | None = None
     step: str | None = None
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from btp_trust.certificate import Certificate
 from btp_trust.errors import Refused, SlotsChanged, TrustError
 from btp_trust.inputs import (
-    Held,
     PassiveArgs,
     PassiveChecked,
     PassiveState,
     PropertyBag,
+    Signing,
     certificate_outputs,
     checked,
     from_bag,
@@ -32,7 +32,7 @@ def check(session: Session, args: PassiveArgs, old: PassiveChecked | None) -> Pa
         return _unseen(args, old, seen)
     snapshot = seen.snapshot
     session.passive_is_checked(snapshot.subaccount_id)
-    held = None if snapshot.passive is None else Held.of(snapshot.passive, snapshot)
+    held = None if snapshot.passive is None else Signing.of(snapshot.passive)
     plan = checked(
         PassiveChecked,
         args,
