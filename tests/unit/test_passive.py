@@ -9,6 +9,7 @@ import httpx
 import pytest
 from twin import (
     HOUR,
+    PROVIDERS,
     Deployment,
     KilledError,
     Program,
@@ -19,6 +20,7 @@ from twin import (
     lost_before,
     meanwhile,
     program,
+    wire,
 )
 
 from btp_trust.errors import Refused, ServiceUnavailable, SlotsChanged, TrustError
@@ -277,6 +279,17 @@ def test_a_planned_adoption_is_never_turned_into_a_mint(twin: Twin) -> None:
         twin.up(program("b", "b"))
     assert_three_parts(str(stopped.value))
     assert twin.last.writes == []
+
+
+def test_a_mint_that_no_replaces_named_is_not_sent(twin: Twin) -> None:
+    """Whatever made the plan forget it: what is overwritten stands in the inputs, or nothing is."""
+    twin.deploy(only("b"))
+    stored, inputs = twin.state["next"], twin.preview(only("c")).inputs["next"]
+    unnamed = {key: value for key, value in inputs.items() if key != "replaces"}
+    with pytest.raises(SlotsChanged) as stopped:
+        PROVIDERS["passive"]().update(stored.id, wire(stored.outputs), wire(unnamed))
+    assert_three_parts(str(stopped.value), *twin.slots)
+    assert twin.slots[1] == twin.outputs("next")["fingerprint"]
 
 
 def test_without_an_active_certificate_nothing_is_prepared(emulator: Emulator) -> None:

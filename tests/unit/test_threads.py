@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -11,10 +12,11 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from twin import HOUR, PROVIDERS, Bag, Twin, program, wire
+from pulumi.dynamic import Config, ConfigureRequest
+from twin import HOUR, PROVIDERS, Bag, Twin, answered, assert_three_parts, is_read, program, wire
 
 from btp_trust import session
-from btp_trust.errors import TrustError
+from btp_trust.errors import SlotsChanged, TrustError
 from btp_trust_emulator import Emulator
 
 THREADS = 4
@@ -144,3 +146,74 @@ def test_mints_by_two_threads_do_not_overwrite_each_other(emulator: Emulator) ->
 
     assert sorted(at_once([partial(create, plan) for plan in plans])) == sorted([str(twin.slots[1]), "SlotsChanged"])
     assert twin._requests_since(0).count("POST certificate/passive") == 1
+
+
+def rotated_by_a_colleague(twin: Twin) -> None:
+    """Another certificate signs."""
+    twin.emulator.rotate(twin.guid)
+
+
+def taken_away(twin: Twin) -> None:
+    """Nothing signs any more."""
+    twin.line.always(answered(404, json={"ErrorMessage": "gone"}), "GET certificate")
+
+
+@pytest.mark.parametrize(
+    ("found", "name", "news"),
+    [
+        pytest.param(rotated_by_a_colleague, "rotation", {"on_drift": "restore"}, id="trigger, another one signs"),
+        pytest.param(taken_away, "rotation", {"on_drift": "restore"}, id="trigger, nothing signs"),
+        pytest.param(taken_away, "signing", {"accept_outage": True}, id="active certificate, nothing signs"),
+    ],
+)
+def test_what_one_thread_finds_out_stops_the_others(
+    twin: Twin, found: Callable[[Twin], None], name: str, news: Bag
+) -> None:
+    """A reading before a write is the truth for all resources of the command: no output is made of the older one."""
+    process(twin)
+    stored, inputs = twin.state[name], checked(twin, name, **news)
+    preparing = checked(twin, "next", generation="c")
+    found(twin)
+    with pytest.raises(TrustError):
+        PROVIDERS["passive"]().update(twin.state["next"].id, wire(twin.outputs("next")), preparing)
+    with pytest.raises(SlotsChanged) as stopped:
+        PROVIDERS[stored.kind]().update(stored.id, wire(stored.outputs), inputs)
+    assert_three_parts(str(stopped.value))
+    assert all(is_read(request) for request in twin._requests_since(0))
+
+
+def test_a_drift_that_turns_into_no_signer_at_all_is_an_error(twin: Twin) -> None:
+    """A trigger that only reports makes no outputs of an empty slot either."""
+    twin.emulator.rotate(twin.guid)
+    process(twin)
+    stored, inputs = twin.state["rotation"], checked(twin, "rotation")
+    assert "drift" in inputs
+    taken_away(twin)
+    with pytest.raises(TrustError):
+        PROVIDERS["passive"]().create(wire(PROVIDERS["passive"]().check({}, {"generation": "c"}).inputs))
+    with pytest.raises(SlotsChanged, match="no active"):
+        PROVIDERS["trigger"]().update(stored.id, wire(stored.outputs), inputs)
+
+
+@pytest.fixture
+def tracebacks() -> Iterator[None]:
+    """Put the limit of tracebacks back, and the session of the process."""
+    before = getattr(sys, "tracebacklimit", None)
+    yield
+    session.install(None)
+    if before is None:
+        sys.__dict__.pop("tracebacklimit", None)
+    else:
+        sys.tracebacklimit = before
+
+
+@pytest.mark.usefixtures("tracebacks")
+def test_four_providers_that_are_configured_at_once_share_one_session() -> None:
+    """Pulumi configures each class by itself; errors then show their message only."""
+    session.install(None)
+    request = ConfigureRequest(Config({}, "project"))
+    at_once([partial(provider().configure, request) for provider in [*PROVIDERS.values(), PROVIDERS["active"]]])
+    shared = session.current()
+    PROVIDERS["active"]().configure(request)
+    assert session.current() is shared
+    assert sys.tracebacklimit == 0
