@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import contextvars
-import gc
 import inspect
 import pickle
 import pkgutil
 import types
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
@@ -78,7 +75,7 @@ Deploy = Callable[..., Engine]
 
 
 @pytest.fixture
-def deploy() -> Iterator[Deploy]:
+def deploy(program_loop: None) -> Deploy:  # noqa: ARG001 - the loop is there while programs run
     """Run a program as a deployment of its own, with this configuration and these of its keys secret."""
 
     def run(
@@ -94,15 +91,7 @@ def deploy() -> Iterator[Deploy]:
         contextvars.Context().run(deployment)
         return engine
 
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    yield run
-    pulumi.runtime.set_all_config({})
-    asyncio.set_event_loop(None)
-    with warnings.catch_warnings(action="ignore"):  # the mocks leave an event loop open in each of their threads
-        loop.run_until_complete(loop.shutdown_default_executor())
-        loop.close()
-        gc.collect()
+    return run
 
 
 def story() -> None:

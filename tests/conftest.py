@@ -1,0 +1,25 @@
+"""What tests of several folders need."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import warnings
+from collections.abc import Iterator
+
+import pulumi
+import pytest
+
+
+@pytest.fixture
+def program_loop() -> Iterator[None]:
+    """An event loop for a Pulumi program that runs with mocks, which leave one open in each of their threads."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    pulumi.runtime.set_all_config({})
+    asyncio.set_event_loop(None)
+    with warnings.catch_warnings(action="ignore"):
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+        gc.collect()
