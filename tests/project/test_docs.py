@@ -81,6 +81,7 @@ def test_commands_of_a_page_do_what_it_shows(section: Section, stages: Stages, t
 
 
 @pytest.mark.usefixtures("program_loop")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the mocks' own event loops
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block.language == "python" and not block.file], ids=str)
 def test_a_program_that_no_command_runs_constructs_its_resources(block: Block) -> None:
     """A Python block without a file's name is a program that Pulumi takes."""

@@ -73,6 +73,9 @@ class Engine(Mocks):
 
 Deploy = Callable[..., Engine]
 
+# Pulumi's mocks leave an event loop open in each of their threads; whenever it is collected, Python complains.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 
 @pytest.fixture
 def deploy(program_loop: None) -> Deploy:  # noqa: ARG001 - the loop is there while programs run
