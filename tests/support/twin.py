@@ -326,14 +326,20 @@ class Twin:
         return message
 
     def assert_settled(self, program: Program) -> None:
-        """Assert what holds after every successful `up`: at once and a year later, refreshed or not, all is quiet."""
-        state = dict(self.state)
+        """Assert what holds after every successful `up`: at once and a year later, refreshed or not, all is quiet.
+
+        No checked input changes with the clock either, for a saved plan compares them.
+        """
+        state, planned = dict(self.state), []
         for seconds in (0, YEAR):
             self.emulator.advance(seconds)
-            assert self.preview(program).is_quiet
+            quiet = self.preview(program)
+            assert quiet.is_quiet
+            planned.append(quiet.inputs)
             refreshed = self.refresh()
             assert set().union(*refreshed.changed.values()) <= {"role"}
             assert self.preview(program).is_quiet
+        assert planned[0] == planned[1]
         self.emulator.advance(-YEAR)
         self.state = state
 

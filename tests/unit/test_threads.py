@@ -60,7 +60,8 @@ def process(twin: Twin) -> None:
 def checked(twin: Twin, name: str, **news: Any) -> Bag:
     """Let a resource be checked with its inputs, and these changes."""
     stored = twin.state[name]
-    result = PROVIDERS[stored.kind]().check(wire(stored.inputs), {**arguments(stored.inputs), **news})
+    olds = {key: value for key, value in stored.inputs.items() if key != "candidate"}
+    result = PROVIDERS[stored.kind]().check(wire(olds), {**arguments(stored.inputs), **news})
     assert result.failures == []
     return wire(result.inputs)
 
@@ -180,6 +181,19 @@ def test_what_one_thread_finds_out_stops_the_others(
         PROVIDERS[stored.kind]().update(stored.id, wire(stored.outputs), inputs)
     assert_three_parts(str(stopped.value))
     assert all(is_read(request) for request in twin._requests_since(0))
+
+
+def test_a_trigger_is_not_created_on_what_another_thread_knows_to_be_past(twin: Twin) -> None:
+    """A baseline names what signs, not what signed when the command was planned."""
+    process(twin)
+    plan = wire(PROVIDERS["trigger"]().check({}, {"generation": "x"}).inputs)
+    preparing = checked(twin, "next", generation="c")
+    rotated_by_a_colleague(twin)
+    with pytest.raises(SlotsChanged):
+        PROVIDERS["passive"]().update(twin.state["next"].id, wire(twin.outputs("next")), preparing)
+    with pytest.raises(SlotsChanged) as stopped:
+        PROVIDERS["trigger"]().create(plan)
+    assert_three_parts(str(stopped.value), *twin.slots)
 
 
 def test_a_drift_that_turns_into_no_signer_at_all_is_an_error(twin: Twin) -> None:

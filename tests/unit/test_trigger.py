@@ -115,24 +115,6 @@ def test_creating_with_the_name_of_a_candidate_that_is_not_minted_yet_is_refused
     twin.deploy(PREPARED, ROTATED)
 
 
-def test_creating_beside_a_stale_reading_is_an_error(twin: Twin) -> None:
-    """What signs changed inside the command: nothing is recorded."""
-
-    def renewing_first(deployment: Deployment) -> None:
-        deployment.active(renew_fingerprint=old, accept_outage=True)
-        deployment.trigger(generation="a")
-
-    old = twin.slots[0]
-
-    def checked_before(deployment: Deployment) -> None:
-        deployment.trigger(generation="a")
-        deployment.active()
-
-    twin.deploy(checked_before)
-    twin.up(renewing_first)
-    assert twin.slots[0] != old
-
-
 def test_a_subaccount_without_an_active_certificate_is_refused(emulator: Emulator) -> None:
     """Deploy ActiveTrustCertificate alone first."""
     twin = Twin(emulator, emulator.create_subaccount().guid)
@@ -535,7 +517,7 @@ def test_a_certificate_in_no_slot_warns_in_every_command_with_a_line_that_works(
     line = pasted(rotated.preview(ROTATED).messages)
     accepted = taught("b", **line)
     rotated.deploy(accepted)
-    assert "warning" not in rotated.preview(accepted).messages.replace("warning: the certificate of generation", "")
+    assert "warning" not in rotated.preview(accepted).messages.replace("warning: The certificate of generation", "")
     assert rotated.slots[0] == signing
 
 
