@@ -132,14 +132,20 @@ class SwapSlots(msgspec.Struct, frozen=True, omit_defaults=True):
 class TriggerChecked(TriggerArgs, frozen=True, omit_defaults=True, kw_only=True):
     """RotationTrigger after check."""
 
-    generations: dict[str, str]
-    signing: Signing
+    generations: dict[str, str] = {}
+    signing: Signing | None = None
+    """Who shall sign; None only for a trigger that is planned offline before anything signs by it."""
     candidate: str | None = None
     """Generation of the candidate, so that the next command notices when it is taken away."""
     swap_number: int | None = None
     step: str | None = None
     swaps: SwapSlots | None = None
     drift: str | None = None
+
+    @property
+    def wanted(self) -> str:
+        """Fingerprint of who shall sign."""
+        return "" if self.signing is None else self.signing.fingerprint
 
 
 class TriggerState(TriggerArgs, frozen=True, omit_defaults=True, kw_only=True):
@@ -175,11 +181,12 @@ def checked(shape: type[_Shape], args: ResourceArgs, **more: Any) -> _Shape:
     return shape(**{**given, **more})
 
 
-def same_arguments(args: ResourceArgs, other: ResourceArgs, shape: type[ResourceArgs]) -> bool:
+def same_arguments(args: ResourceArgs, other: ResourceArgs, shape: type[ResourceArgs], *without: str) -> bool:
     """Whether both hold the same arguments of this shape; a subaccount that is not given is the recorded one."""
     return all(
         getattr(args, name) == getattr(other, name)
         for name in shape.__struct_fields__
+        if name not in without
         if name != "subaccount_id" or None not in (args.subaccount_id, other.subaccount_id)
     )
 

@@ -30,6 +30,13 @@ class Snapshot:
         return "passive" if signs(self.passive, fingerprint) else "gone"
 
     @property
+    def older_passive(self) -> Certificate | None:
+        """The passive certificate, if it is no younger than the active one: what a swap has displaced."""
+        if self.active is None or self.passive is None or self.passive.not_before > self.active.not_before:
+            return None
+        return self.passive
+
+    @property
     def slots(self) -> Slots:
         """The fingerprints in both slots."""
         return Slots(

@@ -28,7 +28,8 @@ _CERTIFICATE_OUTPUTS = (
     "role",
 )
 _PASSIVE_TYPE = "pulumi-python:dynamic/btp-trust:PassiveTrustCertificate"
-_declared: WeakKeyDictionary[Any, set[tuple[str, str]]] = WeakKeyDictionary()
+_declared: WeakKeyDictionary[Any, dict[tuple[str, str], Resource]] = WeakKeyDictionary()
+"""What each program declares: {(kind, connection): resource}."""
 
 
 class _TrustResource(Resource):
@@ -107,7 +108,9 @@ class PassiveTrustCertificate(_TrustResource, module="btp-trust", name="PassiveT
         subaccount_id: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        _declare_once("PassiveTrustCertificate", connection)
+        _declare_once("PassiveTrustCertificate", connection, self)
+        if _find("RotationTrigger", connection) is not None:
+            raise _not_the_candidate(connection)
         props = {
             "generation": generation,
             "adopt": adopt,
@@ -168,7 +171,9 @@ class RotationTrigger(_TrustResource, module="btp-trust", name="RotationTrigger"
         subaccount_id: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        _declare_once("RotationTrigger", connection)
+        _declare_once("RotationTrigger", connection, self)
+        if _find("PassiveTrustCertificate", connection) not in (None, candidate):
+            raise _not_the_candidate(connection)
         props = {
             "generation": generation,
             "candidate": None if candidate is None else _candidate(candidate),
@@ -218,6 +223,8 @@ class ActiveTrustCertificate(_TrustResource, module="btp-trust", name="ActiveTru
         subaccount_id: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        if rotation is not None and _find("RotationTrigger", connection) is not rotation:
+            raise _foreign_rotation(connection)
         props = {
             "rotation": None if rotation is None else rotation.generation,
             "generate": generate,
@@ -248,17 +255,39 @@ def _unless_default(connection: str) -> str | None:
     return None if connection == DEFAULT else connection
 
 
-def _declare_once(kind: str, connection: str) -> None:
+def _of_this_program() -> dict[tuple[str, str], Resource]:
+    return _declared.setdefault(pulumi.runtime.get_root_resource() or pulumi.runtime.settings.SETTINGS, {})
+
+
+def _find(kind: str, connection: str) -> Resource | None:
+    return _of_this_program().get((kind, connection))
+
+
+def _declare_once(kind: str, connection: str, resource: Resource) -> None:
     """Refuse a second one in the same program: the two would undo each other."""
-    program = pulumi.runtime.get_root_resource() or pulumi.runtime.settings.SETTINGS
-    declared = _declared.setdefault(program, set())
-    if (kind, connection) in declared:
+    if _find(kind, connection) is not None:
         raise pulumi.RunError(
             f"A second {kind} on connection {connection!r}.\n"
             "A subaccount has one active and one passive certificate; two of them would undo each other.\n"
             "Remove one, or give it the connection= of another subaccount."
         )
-    declared.add((kind, connection))
+    _of_this_program()[kind, connection] = resource
+
+
+def _not_the_candidate(connection: str) -> pulumi.RunError:
+    return pulumi.RunError(
+        f"PassiveTrustCertificate and RotationTrigger on connection {connection!r} do not know each other.\n"
+        "Without candidate= they run in any order, and the one changes the slots that the other was previewed for.\n"
+        "Declare PassiveTrustCertificate first, and pass it: RotationTrigger(…, candidate=<it>)."
+    )
+
+
+def _foreign_rotation(connection: str) -> pulumi.RunError:
+    return pulumi.RunError(
+        f"rotation= is not the RotationTrigger of connection {connection!r}.\n"
+        "It swaps the certificates of another subaccount, so this one would report what never happens here.\n"
+        "Give both the same connection=."
+    )
 
 
 def _refuse_plain_service_key() -> None:

@@ -19,7 +19,8 @@ from typing import TextIO
 import httpx
 
 from btp_trust.certificate import Certificate
-from btp_trust.errors import ConfigurationError, TrustError, WrongSubaccount
+from btp_trust.command import Command
+from btp_trust.errors import ConfigurationError, Refused, TrustError, WrongSubaccount
 from btp_trust.model import Snapshot
 from btp_trust.service.auth import ClientCredentials
 from btp_trust.service.bindings import SECRETS_ROOT
@@ -56,12 +57,7 @@ class Subaccount:
         self.client = client
         self.world = world
         self.lock = threading.RLock()
-        self.minting: str | None = None
-        """The generation that a PassiveTrustCertificate of this command may mint."""
-        self.adopting: dict[str, str] = {}
-        """{generation: fingerprint} that a PassiveTrustCertificate of this command takes up and mints not."""
-        self.next_signer: Certificate | None = None
-        """What a RotationTrigger of this command is going to make sign."""
+        self.command = Command()
         self._reading: Snapshot | TrustError | None = None
 
     def snapshot(self) -> Snapshot:
@@ -164,6 +160,16 @@ class Session:
             self._said.add(about or line)
         self.world.stderr.write(f"{line}\n")
         self.world.stderr.flush()
+
+    def warn(self, what: str, why: str, remedy: str) -> None:
+        """Warn of something that this command can do nothing about.
+
+        Raises:
+            Refused: `btp-trust:strict` makes a failure of it.
+        """
+        if self.strict:
+            raise Refused(what, why, remedy)
+        self.say(f"warning: {what} {why} {remedy}")
 
     def _client(self, name: str) -> _Connected:
         with self._lock:

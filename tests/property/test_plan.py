@@ -61,6 +61,7 @@ DECLARED: dict[str, st.SearchStrategy[Any]] = {
     "learned": bindings,
     "candidate_pending": names,
     "minting": names,
+    "candidate_removed": st.booleans(),
     "generation": names,
 }
 SEEN: dict[str, st.SearchStrategy[Any]] = {
@@ -110,12 +111,18 @@ def may_swap(declaration: Declaration, seen: Snapshot) -> bool:
         declaration.declared is not None
         and not contradictory(declaration)
         and declaration.minting is None
+        and not declaration.candidate_removed
         and seen.active is not None
         and lies is not None
         and lies.fingerprint == wanted != seen.active.fingerprint
         and lies.not_before <= seen.now < lies.not_after
-        and (declaration.generation != declaration.declared or declaration.on_drift is OnDrift.RESTORE)
+        and (declaration.generation != declaration.declared or may_restore(declaration, seen.active))
     )
+
+
+def may_restore(declaration: Declaration, active: Certificate) -> bool:
+    """Only what has a name was ever shown to a reviewer, and may be swapped out without a new declaration."""
+    return declaration.on_drift is OnDrift.RESTORE and active.fingerprint in declaration.generations.values()
 
 
 @given(st.permutations(UPDATE_POLICIES), situations())

@@ -124,17 +124,19 @@ def test_offline_plans_from_the_state_without_credentials_and_refuses_all_writes
     assert twin.last.requests == []
 
 
-@pytest.mark.parametrize(
-    "due",
-    [
-        pytest.param(program("b", "z"), id="an unknown generation"),
-        pytest.param(program("b", "a", trigger={"name": "second"}), id="a new trigger"),
-    ],
-)
-def test_offline_refuses_what_the_state_does_not_tell(twin: Twin, due: Program) -> None:
-    """Only the slots could."""
+def test_offline_refuses_what_the_state_does_not_tell(twin: Twin) -> None:
+    """Only the slots could tell whether an unknown name has a certificate."""
     twin.config["btp-trust:offline"] = "true"
-    twin.refuses(due, "pulumi config rm btp-trust:offline")
+    twin.refuses(program("b", "z"), "pulumi config rm btp-trust:offline")
+
+
+def test_offline_the_first_trigger_is_planned_and_not_created(twin: Twin) -> None:
+    """A fork without credentials can preview the pull request that introduces rotation."""
+    twin.config["btp-trust:offline"] = "true"
+    first = program("b", "a", trigger={"name": "second"})
+    assert "planned without looking" in twin.preview(first).inputs["second"]["step"]
+    with pytest.raises(OfflineRefused):
+        twin.up(first)
 
 
 def test_offline_a_rotation_to_a_taught_certificate_is_planned(twin: Twin) -> None:

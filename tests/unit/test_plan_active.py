@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from twin import assert_three_parts, certificate, snapshot
 
@@ -45,7 +43,7 @@ def test_a_situation_leads_to_one_action(request_: Request, seen: Snapshot, *, e
     ("request_", "seen", "exists", "prop", "named"),
     [
         pytest.param(Request(), NOTHING, False, "generate", "generate=True", id="nothing to adopt"),
-        pytest.param(Request(), NOTHING, True, "generate", "remove this resource", id="what signed is gone"),
+        pytest.param(Request(), NOTHING, True, "generate", "remove all resources", id="what signed is gone"),
         pytest.param(Request(generate=True), NOTHING, True, "generate", "trusted by nobody", id="no second first one"),
         pytest.param(
             Request(renew_fingerprint=A.fingerprint),
@@ -54,14 +52,6 @@ def test_a_situation_leads_to_one_action(request_: Request, seen: Snapshot, *, e
             "renew_fingerprint",
             "Rotate instead: PassiveTrustCertificate, then RotationTrigger",
             id="an outage that nobody accepted",
-        ),
-        pytest.param(
-            replace(RENEW, rotation="2026-01"),
-            AB,
-            True,
-            "renew_fingerprint",
-            "remove RotationTrigger and rotation=",
-            id="a renewal of what a trigger declares",
         ),
     ],
 )

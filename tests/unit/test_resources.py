@@ -125,21 +125,23 @@ def test_every_argument_reaches_the_engine(deploy: Deploy) -> None:
     }
 
     def program() -> None:
-        PassiveTrustCertificate("next", **own["next"], **common)
-        RotationTrigger("rotation", **own["rotation"], **common)
+        upcoming = PassiveTrustCertificate("next", **own["next"], **common)
+        RotationTrigger("rotation", **own["rotation"], **common, candidate=upcoming)
         ActiveTrustCertificate("signing", **own["signing"], **common)
 
     engine = deploy(program)
+    assert engine.inputs("rotation").pop("candidate")["generation"] == "b"
     for name, arguments in own.items():
-        assert engine.inputs(name) == {**arguments, **common}
+        found = {key: value for key, value in engine.inputs(name).items() if key != "candidate"}
+        assert found == {**arguments, **common}
 
 
 def test_the_default_connection_is_no_input(deploy: Deploy) -> None:
     """Writing it down changes nothing."""
 
     def program() -> None:
-        PassiveTrustCertificate("next", "b", connection="default")
-        RotationTrigger("rotation", "a", connection="default")
+        upcoming = PassiveTrustCertificate("next", "b", connection="default")
+        RotationTrigger("rotation", "a", connection="default", candidate=upcoming)
         ActiveTrustCertificate("signing", connection="default")
 
     engine = deploy(program)
@@ -209,8 +211,8 @@ def test_each_connection_and_each_program_has_its_own(deploy: Deploy) -> None:
 
     def program() -> None:
         for connection in ("default", "eu"):
-            PassiveTrustCertificate(f"next {connection}", "b", connection=connection)
-            RotationTrigger(f"rotation {connection}", "a", connection=connection)
+            upcoming = PassiveTrustCertificate(f"next {connection}", "b", connection=connection)
+            RotationTrigger(f"rotation {connection}", "a", connection=connection, candidate=upcoming)
 
     for _ in range(2):
         assert len([args for args in deploy(program).registered.values() if args.custom]) == 4
@@ -335,3 +337,31 @@ def test_the_public_interface_is_documented() -> None:
         documentable = [each for each in own + methods if inspect.isfunction(each) or inspect.isclass(each)]
         undocumented += [each for each in [module, *documentable] if not each.__doc__]
     assert undocumented == []
+
+
+@pytest.mark.parametrize("trigger_first", [False, True], ids=["the certificate first", "the trigger first"])
+def test_a_trigger_must_know_the_certificate_of_its_connection(deploy: Deploy, *, trigger_first: bool) -> None:
+    """Without candidate= the engine runs both in any order, and the one changes what the other was previewed for."""
+
+    def program() -> None:
+        if trigger_first:
+            RotationTrigger("rotation", "a")
+        PassiveTrustCertificate("next", "b")
+        if not trigger_first:
+            RotationTrigger("rotation", "a")
+
+    with pytest.raises(pulumi.RunError, match="candidate=") as caught:
+        deploy(program)
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_a_rotation_of_another_connection_is_refused(deploy: Deploy) -> None:
+    """It would report what never happens in this subaccount."""
+
+    def program() -> None:
+        rotation = RotationTrigger("rotation", "a", connection="eu")
+        ActiveTrustCertificate("signing", rotation=rotation)
+
+    with pytest.raises(pulumi.RunError, match="connection=") as caught:
+        deploy(program)
+    assert len(str(caught.value).splitlines()) == 3

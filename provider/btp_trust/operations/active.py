@@ -29,8 +29,10 @@ def check(session: Session, args: ActiveArgs, old: ActiveChecked | None) -> Acti
     if isinstance(seen, Unseen):
         return _unseen(args, old, seen)
     snapshot = seen.snapshot
-    next_signer = seen.account.next_signer if args.rotation is not None else None
+    next_signer = seen.account.command.next_signer if args.rotation is not None else None
     step = _decide(args, snapshot, exists=old is not None)
+    if step.action is Action.RENEW and snapshot.active is not None:
+        seen.account.command.renews(snapshot.active.fingerprint)
     for line in filter(None, (step.sentence, step.note)):
         session.say(f"ActiveTrustCertificate: {line}")
     reported = None if step.action is Action.RENEW else next_signer or snapshot.active
@@ -46,11 +48,13 @@ def check(session: Session, args: ActiveArgs, old: ActiveChecked | None) -> Acti
 def changes(session: Session, state: ActiveState, new: ActiveChecked) -> bool:
     """Whether an update is due: a step, a changed argument, or another signer than recorded."""
     seen = look(session, new)
-    changed = new.step is not None or not same_arguments(new, state, ActiveArgs)
+    changed = not same_arguments(new, state, ActiveArgs)
     if isinstance(seen, Unseen):
         if not changed:
             not_checked(session, seen, state)
         return changed
+    if new.step is not None and _decide(new, seen.snapshot, exists=True).action is Action.RENEW:
+        return True
     return changed or (new.signing is not None and new.signing.fingerprint != state.fingerprint)
 
 
@@ -106,7 +110,7 @@ def _unseen(args: ActiveArgs, old: ActiveChecked | None, unseen: Unseen) -> Acti
 
 
 def _decide(args: ActiveArgs, snapshot: Snapshot, *, exists: bool) -> Step:
-    request = Request(args.generate, args.renew_fingerprint, args.accept_outage, args.rotation)
+    request = Request(args.generate, args.renew_fingerprint, args.accept_outage)
     return decide(request, snapshot, exists=exists)
 
 

@@ -32,15 +32,16 @@ def check(session: Session, args: PassiveArgs, old: PassiveChecked | None) -> Pa
         return _unseen(args, old, seen)
     snapshot = seen.snapshot
     session.passive_is_checked(snapshot.subaccount_id)
-    held = None if snapshot.passive is None else Signing.of(snapshot.passive)
+    is_due = old is None or old.generation != args.generation
+    held = snapshot.passive if is_due else snapshot.older_passive
     plan = checked(
         PassiveChecked,
         args,
         subaccount_id=snapshot.subaccount_id,
-        passive_slot=held,
+        passive_slot=None if held is None else Signing.of(held),
         earlier_generations=_earlier(args, old),
     )
-    if old is not None and old.generation == args.generation:
+    if not is_due:
         return plan
     return _planned(session, plan, old, seen.account, snapshot)
 
@@ -60,7 +61,7 @@ def changes(session: Session, state: PassiveState, new: PassiveChecked) -> bool:
     if new.adopt not in (None, state.adopt, state.fingerprint):
         raise _bound(state, new.adopt)
     if seen.snapshot.find(state.fingerprint) is None:
-        session.say(_gone(state, seen.snapshot))
+        _warn_of_gone(session, state, seen.snapshot)
     return changed
 
 
@@ -74,10 +75,10 @@ def update(session: Session, state: PassiveState, bag: PropertyBag, new: Passive
     """Get the certificate of a new generation, or take down changed arguments."""
     if new.generation != state.generation:
         return _bind(session, new, _own(state))
-    account = reach(session, new)
+    seen = look(session, new)
     kept = {name: value for name, value in bag.items() if name not in PassiveArgs.__struct_fields__}
-    subaccount = {"subaccount_id": account.subaccount_id}
-    return {**kept, **_arguments(new), **subaccount, "role": account.snapshot().role(state.fingerprint)}
+    outputs = {**kept, **_arguments(new), "subaccount_id": state.subaccount_id}
+    return outputs if isinstance(seen, Unseen) else {**outputs, "role": seen.snapshot.role(state.fingerprint)}
 
 
 def read(session: Session, bag: PropertyBag) -> PropertyBag:
@@ -89,7 +90,7 @@ def read(session: Session, bag: PropertyBag) -> PropertyBag:
         return bag
     role = seen.snapshot.role(state.fingerprint)
     if role == "gone":
-        session.say(_gone(state, seen.snapshot))
+        _warn_of_gone(session, state, seen.snapshot)
     return {**bag, "role": role}
 
 
@@ -137,9 +138,9 @@ def _planned(
         _refuse_stale_waiver(plan, old)
         step, sentence = foresee(_request(plan), snapshot)
     if isinstance(step, Adopt):
-        account.adopting[plan.generation] = step.certificate.fingerprint
+        account.command.adopting[plan.generation] = step.certificate.fingerprint
     if isinstance(step, Mint):
-        account.minting = plan.generation
+        account.command.mints(plan.generation)
         replaces = step.replaces.fingerprint if step.replaces else None
         return checked(PassiveChecked, plan, step=sentence, replaces=replaces)
     return checked(PassiveChecked, plan, step=sentence)
@@ -169,7 +170,7 @@ def _minted(snapshot: Snapshot) -> Certificate:
 
 
 def _unseen(args: PassiveArgs, old: PassiveChecked | None, unseen: Unseen) -> PassiveChecked:
-    if old is None or not same_arguments(args, old, PassiveArgs):
+    if old is None or not same_arguments(args, old, PassiveArgs, "resource_urn"):
         unseen.refuse_what_is_due()
     earlier = _earlier(args, old)
     if old is None or old.generation != args.generation:
@@ -233,11 +234,11 @@ def _bound(state: PassiveState, adopt: str | None) -> Refused:
     )
 
 
-def _gone(state: PassiveState, snapshot: Snapshot) -> str:
-    return (
-        f"warning: the certificate of generation {state.generation!r} ({state.fingerprint}) is in no slot of "
-        f"subaccount {snapshot.subaccount_id} any more ({snapshot.slots}). Nothing is generated until `generation` "
-        "gets a new name."
+def _warn_of_gone(session: Session, state: PassiveState, snapshot: Snapshot) -> None:
+    session.warn(
+        f"The certificate of generation {state.generation!r} ({state.fingerprint}) is in no slot any more.",
+        f"The slots of subaccount {snapshot.subaccount_id}: {snapshot.slots}.",
+        "Nothing is generated until `generation` gets a new name.",
     )
 
 

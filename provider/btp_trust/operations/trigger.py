@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from btp_trust.errors import Refused, SlotsChanged, WrongSubaccount
 from btp_trust.inputs import (
     Candidate,
@@ -33,6 +35,7 @@ def check(
     if isinstance(seen, Unseen):
         return _unseen(args, candidate, old, seen)
     _refuse_foreign(candidate, seen.snapshot)
+    seen.account.command.declares(args.generation)
     declaration = _declaration(args, candidate, old, seen.account)
     decision = decide(declaration, seen.snapshot)
     if decision.refusal is not None:
@@ -47,14 +50,15 @@ def check(
 def changes(session: Session, state: TriggerState, new: TriggerChecked) -> bool:
     """Whether an update is due: a step, a changed argument, or outputs that are behind what signs."""
     seen = look(session, new)
-    changed = new.step is not None or not same_arguments(new, state, TriggerArgs)
+    changed = not same_arguments(new, state, TriggerArgs)
     if isinstance(seen, Unseen):
         if not changed:
             not_checked(session, seen, state)
         return changed
     if new.swaps is not None and new.generation != state.generation:
         _refuse_unrecorded_signer(new.swaps, state)
-    return changed or not signs(seen.snapshot.active, state.fingerprint)
+    is_due = new.swaps is not None and not signs(seen.snapshot.active, new.wanted)
+    return is_due or changed or not signs(seen.snapshot.active, state.fingerprint)
 
 
 def create(session: Session, new: TriggerChecked) -> tuple[str, PropertyBag]:
@@ -68,7 +72,7 @@ def update(session: Session, state: TriggerState, new: TriggerChecked) -> Proper
     """Swap if that was planned, else bring the outputs up to date."""
     account = reach(session, new)
     if new.swaps is not None:
-        snapshot = swap(account, new.swaps.slots, new.signing.fingerprint)
+        snapshot = swap(account, new.swaps.slots, new.wanted)
     else:
         snapshot = account.snapshot()
         if new.drift is None:
@@ -91,7 +95,7 @@ def read(session: Session, bag: PropertyBag) -> PropertyBag:
 def _declaration(
     args: TriggerArgs, candidate: Candidate | None, old: TriggerChecked | None, account: Subaccount
 ) -> Declaration:
-    learned = _learned(candidate, account)
+    learned = _learned(candidate, old, account)
     unknown = candidate is not None and candidate.generations is None and candidate.generation not in learned
     return Declaration(
         generation=args.generation,
@@ -100,18 +104,25 @@ def _declaration(
         taught=args.known_generations,
         learned=learned,
         candidate_pending=candidate.generation if candidate and unknown else None,
-        minting=account.minting,
+        minting=account.command.minting,
+        candidate_removed=old is not None and old.candidate is not None and candidate is None,
         on_drift=args.on_drift,
     )
 
 
-def _learned(candidate: Candidate | None, account: Subaccount) -> dict[str, str]:
+def _counts(name: str, candidate: Candidate, bound: Mapping[str, str]) -> bool:
+    """Whether a name of the candidate is learned: its present one, or an earlier one that the trigger lacks."""
+    return name == candidate.generation or name not in bound
+
+
+def _learned(candidate: Candidate | None, old: TriggerChecked | None, account: Subaccount) -> dict[str, str]:
     """Names that the candidate binds: by its outputs, or, in a preview, by what it is about to take up."""
     if candidate is None:
         return {}
     if candidate.generations is not None:
-        return candidate.generations
-    return {name: taken for name, taken in account.adopting.items() if name == candidate.generation}
+        bound = {} if old is None else old.generations
+        return {name: taken for name, taken in candidate.generations.items() if _counts(name, candidate, bound)}
+    return {name: taken for name, taken in account.command.adopting.items() if name == candidate.generation}
 
 
 def _planned(
@@ -128,7 +139,7 @@ def _planned(
         swap_number=number,
     )
     if decision.action is Action.SWAP and decision.swaps is not None:
-        seen.account.next_signer = snapshot.passive
+        seen.account.command.next_signer = snapshot.passive
         swaps = SwapSlots.of(decision.swaps)
         return checked(TriggerChecked, plan, step=decision.message, swaps=swaps, swap_number=number + 1)
     if decision.action in (Action.REPORT, Action.WARN):
@@ -142,14 +153,15 @@ def _signing(declaration: Declaration, snapshot: Snapshot, old: TriggerChecked |
     certificate = snapshot.find(wanted)
     if certificate is not None:
         return Signing.of(certificate)
-    return old.signing if old is not None and old.signing.fingerprint == wanted else Signing(wanted)
+    recorded = old.signing if old is not None else None
+    return recorded if recorded is not None and recorded.fingerprint == wanted else Signing(wanted)
 
 
 def _announce(session: Session, decision: Decision) -> None:
     if decision.action is Action.SWAP:
         session.say(f"RotationTrigger: {decision.message}")
     if decision.action in (Action.REPORT, Action.WARN):
-        session.say(f"warning: RotationTrigger: {decision.message}. {decision.ways_out}")
+        session.warn(f"RotationTrigger: {decision.message}.", decision.evidence, decision.ways_out)
 
 
 def _announce_retirement(session: Session, candidate: str, declaration: Declaration, snapshot: Snapshot) -> None:
@@ -166,22 +178,24 @@ def _announce_retirement(session: Session, candidate: str, declaration: Declarat
 def _unseen(
     args: TriggerArgs, candidate: Candidate | None, old: TriggerChecked | None, unseen: Unseen
 ) -> TriggerChecked:
-    """Plan from the state: with nothing due it stays; offline, a rotation is shown but will not be done."""
+    """Plan from the state: with nothing due it stays; offline, a change is shown but will not be done."""
     if old is None or not same_arguments(args, old, TriggerArgs):
         unseen.refuse_what_is_due()
-    recorded = {**args.known_generations, **(old.generations if old else {})}
-    learned = (candidate.generations or {}) if candidate else {}
-    generations = {**learned, **recorded}
+    name = candidate.generation if candidate else None
+    if old is None:
+        step = f"record what signs as {args.generation!r}; planned without looking at the slots"
+        return checked(TriggerChecked, args, candidate=name, step=step)
+    recorded = {**args.known_generations, **old.generations}
     wanted = recorded.get(args.generation)
-    if old is None or wanted is None:
+    if wanted is None:
         raise _offline_unknown(args, recorded)
     plan = checked(
         TriggerChecked,
         args,
         subaccount_id=old.subaccount_id,
-        generations=generations,
-        signing=old.signing if old.signing.fingerprint == wanted else Signing(wanted),
-        candidate=candidate.generation if candidate else None,
+        generations={**((candidate.generations or {}) if candidate else {}), **recorded},
+        signing=old.signing if old.wanted == wanted else Signing(wanted),
+        candidate=name,
         swap_number=old.swap_number,
         drift=old.drift,
     )
@@ -224,10 +238,10 @@ def _refuse_unrecorded_signer(swaps: SwapSlots, state: TriggerState) -> None:
 
 
 def _must_sign(new: TriggerChecked, snapshot: Snapshot) -> None:
-    if not signs(snapshot.active, new.signing.fingerprint):
+    if not signs(snapshot.active, new.wanted):
         raise SlotsChanged(
             f"Generation {new.generation!r} signed when this command was planned, and does not any more.",
-            f"Planned for: {new.signing.fingerprint}. Found: {snapshot.slots}.",
+            f"Planned for: {new.wanted}. Found: {snapshot.slots}.",
             "Run `pulumi preview` and read the new plan.",
         )
 

@@ -27,8 +27,6 @@ class Request:
     generate: bool = False
     renew_fingerprint: str | None = None
     accept_outage: bool = False
-    rotation: str | None = None
-    """The generation that a RotationTrigger declares, if there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ def decide(request: Request, snapshot: Snapshot, *, exists: bool) -> Step:
         exists: Whether the resource is in the state already; creating it never renews.
 
     Raises:
-        Refused: There is nothing to adopt, or the renewal is not accepted, or a RotationTrigger declares who signs.
+        Refused: There is nothing to adopt, or the renewal is not accepted.
     """
     if snapshot.active is None:
         return _first(request, snapshot, exists=exists)
@@ -60,8 +58,6 @@ def decide(request: Request, snapshot: Snapshot, *, exists: bool) -> Step:
         return Step(Action.FOLLOW, note=_renews_nothing(request.renew_fingerprint, snapshot, exists=exists))
     if not request.accept_outage:
         raise _outage(snapshot)
-    if request.rotation is not None:
-        raise _declared(request.rotation, snapshot)
     sentence = (
         f"renew in place: a new certificate replaces active {describe(snapshot.active)} at once; every target "
         "refuses until it has the new one"
@@ -77,8 +73,8 @@ def _first(request: Request, snapshot: Snapshot, *, exists: bool) -> Step:
         "The certificate that this resource reported has vanished, and a new one would be trusted by nobody."
         if exists
         else "There is nothing to adopt, and a new signing key is never made unasked.",
-        "Look into the cockpit (Connectivity > Destination Trust). If a new one is to be made, remove this resource "
-        "from the program, deploy, then add it again with generate=True."
+        "Look into the cockpit (Connectivity > Destination Trust). To begin anew: remove all resources of this "
+        "subaccount, deploy, then deploy ActiveTrustCertificate(…, generate=True) alone."
         if exists
         else "To make the first one: ActiveTrustCertificate(…, generate=True).",
         prop="generate",
@@ -98,15 +94,5 @@ def _outage(snapshot: Snapshot) -> Refused:
         "certificate there.",
         "Rotate instead: PassiveTrustCertificate, then RotationTrigger. Only if an outage is acceptable: "
         "accept_outage=True.",
-        prop="renew_fingerprint",
-    )
-
-
-def _declared(generation: str, snapshot: Snapshot) -> Refused:
-    return Refused(
-        f"{snapshot.slots.active} is what the RotationTrigger declares as generation {generation!r}.",
-        "Renewed in place, it would be in no slot any more, and the declaration would be about nothing.",
-        "Rotate instead: give PassiveTrustCertificate a new generation, deploy, then declare it. Only if the outage is "
-        "wanted: remove RotationTrigger and rotation= for this deployment.",
         prop="renew_fingerprint",
     )

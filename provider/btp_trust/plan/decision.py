@@ -38,6 +38,7 @@ class Reason(StrEnum):
     UNKNOWN_GENERATION = "UnknownGeneration"
     CREATE_NEVER_SWAPS = "CreateNeverSwaps"
     NOT_PREPARED = "NotPrepared"
+    CANDIDATE_REMOVED = "CandidateRemoved"
     CANDIDATE_PENDING = "CandidatePending"
     EXPIRED = "Expired"
     NOT_YET_VALID = "NotYetValid"
@@ -52,6 +53,8 @@ class Decision:
     reason: Reason
     message: str = ""
     """One sentence, within the 150 characters that `pulumi preview --diff` shows of a string."""
+    evidence: str = ""
+    """With REPORT and WARN: what the slots hold."""
     ways_out: str = ""
     """With REPORT and WARN: what the user may do, down to the line to paste."""
     swaps: Slots | None = None

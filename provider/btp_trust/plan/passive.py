@@ -98,10 +98,7 @@ def foresee(request: Request, snapshot: Snapshot) -> tuple[Step, str]:
 
 def displaced(own: str, snapshot: Snapshot) -> Certificate | None:
     """Return the certificate that this one displaced: it lies passive, older, while this one is active."""
-    active, passive = snapshot.active, snapshot.passive
-    if active is None or passive is None or not signs(active, own):
-        return None
-    return passive if passive.not_before <= active.not_before else None
+    return snapshot.older_passive if signs(snapshot.active, own) else None
 
 
 def _possible(request: Request, snapshot: Snapshot) -> list[Step]:

@@ -39,6 +39,8 @@ class Declaration:
     """The candidate's generation, while its fingerprint is unknown in a preview."""
     minting: str | None = None
     """The generation that a PassiveTrustCertificate of this subaccount may mint in this command."""
+    candidate_removed: bool = False
+    """The program passed a candidate in the command before, and passes none in this one."""
     on_drift: OnDrift = OnDrift.REPORT
 
     @property
@@ -77,15 +79,19 @@ def decide(declaration: Declaration, snapshot: Snapshot) -> Decision:
     return next(answer for answer in answers if answer is not None)
 
 
-def no_active_certificate(_: Declaration, snapshot: Snapshot) -> Decision | None:
+def no_active_certificate(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     """Nothing can be declared about a slot that was never filled."""
     if snapshot.active is not None:
         return None
+    is_new = declaration.declared is None
     return refuse(
         Reason.NO_ACTIVE,
-        f"Subaccount {snapshot.subaccount_id} has no active trust certificate yet.",
+        f"Subaccount {snapshot.subaccount_id} has no active trust certificate{' yet' if is_new else ' any more'}.",
         "A RotationTrigger swaps the active certificate with the passive one; there is none to swap.",
-        "Deploy ActiveTrustCertificate(…, generate=True) alone first, then add the RotationTrigger.",
+        "Deploy ActiveTrustCertificate(…, generate=True) alone first, then add the RotationTrigger."
+        if is_new
+        else "Look into the cockpit (Connectivity > Destination Trust). To begin anew: remove all three resources, "
+        "deploy, then deploy ActiveTrustCertificate(…, generate=True) alone.",
     )
 
 
@@ -190,25 +196,34 @@ def certificate_gone(declaration: Declaration, snapshot: Snapshot) -> Decision |
         Reason.CERTIFICATE_GONE,
         f"{brief(wanted)} ({declaration.generation}) should sign but is in no slot any more; "
         f"{_named(snapshot.active, name)} signs",
-        ways_out=f"{why} {remedy}",
+        evidence=why,
+        ways_out=remedy,
     )
 
 
 def drift(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
-    """Somebody else made the other certificate sign, and the program says to report that."""
+    """Somebody else made the other certificate sign, and the program says to report that.
+
+    A signer without a name was never seen in a preview, so that it is not swapped out by restoring either.
+    """
     wanted = _swappable(declaration, snapshot)
     if wanted is None or snapshot.active is None or declaration.is_new:
         return None
-    if declaration.on_drift is OnDrift.RESTORE:
-        return None
     name = declaration.name_of(snapshot.active)
-    accept = f'generation="{name}"' if name else _accept(declaration, snapshot.active)
+    if declaration.on_drift is OnDrift.RESTORE and name is not None:
+        return None
+    if name is None:
+        taught = _teach(declaration, snapshot.active)
+        ways_out = f'To accept it: {taught[0]}, {taught[1]}. To undo it: {taught[1]}, on_drift="restore".'
+    else:
+        ways_out = f'To accept it: generation="{name}". To undo it: on_drift="restore".'
     return Decision(
         Action.REPORT,
         Reason.DRIFT,
         f"{_named(wanted, declaration.generation)} should sign, but {_named(snapshot.active, name)} does: "
         "somebody else swapped; nothing is done about it",
-        ways_out=f'To accept it: {accept}. To undo it: on_drift="restore".',
+        evidence=f"The slots of subaccount {snapshot.subaccount_id}: {snapshot.slots}.",
+        ways_out=ways_out,
     )
 
 
@@ -224,6 +239,21 @@ def mint_pending(declaration: Declaration, snapshot: Snapshot) -> Decision | Non
     if declaration.minting is None or _swappable(declaration, snapshot) is None:
         return None
     return _two_deployments(declaration, snapshot)
+
+
+def candidate_removed(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
+    """A retirement in the same command would delete what the swap makes passive: the way back."""
+    if not declaration.candidate_removed or _swappable(declaration, snapshot) is None:
+        return None
+    return refuse(
+        Reason.CANDIDATE_REMOVED,
+        f"Generation {declaration.generation!r} cannot be made to sign in the command that takes candidate= away.",
+        "To rotate and to retire are two deployments: with its PassiveTrustCertificate the certificate goes that the "
+        f"swap makes passive, and so the way back. The slots of subaccount {snapshot.subaccount_id}: {snapshot.slots}.",
+        "Put candidate= and the PassiveTrustCertificate back, deploy the swap, then remove them in a second "
+        "deployment.",
+        prop="candidate",
+    )
 
 
 def validity(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
@@ -248,7 +278,7 @@ def validity(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
 def swap(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     """Make the declared certificate sign: only where no other policy objects."""
     wanted, active = _swappable(declaration, snapshot), snapshot.active
-    objections = (no_active_certificate, rebound, drift, not_prepared, mint_pending, validity)
+    objections = (no_active_certificate, rebound, drift, not_prepared, mint_pending, candidate_removed, validity)
     if wanted is None or active is None or any(policy(declaration, snapshot) for policy in objections):
         return None
     reason, verb = _kind(declaration, wanted, active)
@@ -280,6 +310,7 @@ UPDATE_POLICIES: Final[tuple[Policy, ...]] = (
     drift,
     not_prepared,
     mint_pending,
+    candidate_removed,
     validity,
     swap,
 )
@@ -307,9 +338,13 @@ def _kind(declaration: Declaration, wanted: Certificate, active: Certificate) ->
 
 def _accept(declaration: Declaration, active: Certificate) -> str:
     """Write the line that accepts what signs now."""
+    return ", ".join(_teach(declaration, active))
+
+
+def _teach(declaration: Declaration, active: Certificate) -> tuple[str, str]:
+    """Write the arguments that declare and that name what signs now."""
     name = declaration.name_of(active) or _suggest_name(active, declaration.generations)
-    taught = json.dumps({name: active.fingerprint})
-    return f'generation="{name}", known_generations={taught}'
+    return f'generation="{name}"', f"known_generations={json.dumps({name: active.fingerprint})}"
 
 
 def _named(certificate: Certificate, name: str | None) -> str:

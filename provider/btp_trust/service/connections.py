@@ -80,12 +80,13 @@ class Connections:
     def _configured_map(self) -> dict[str, bytes]:
         text = self._config("btp-trust:connections")
         try:
-            raw = decode(text, dict[str, msgspec.Raw]) if text else {}
-            return {name: _unquoted(bytes(value)) for name, value in raw.items()}
+            # Objects only: a string is what `pulumi config set --path` stores, secret or not, and nobody can tell.
+            raw = decode(text, dict[str, dict[str, msgspec.Raw]]) if text else {}
+            return {name: msgspec.json.encode(key) for name, key in raw.items()}
         except Unreadable:
             raise ConfigurationError(
                 "The config btp-trust:connections cannot be read.",
-                "It is not a JSON object that maps connection names to service keys.",
+                "It is not one JSON object that maps connection names to service keys, as objects and not as text.",
                 "Set it anew: pulumi config set --secret btp-trust:connections '{\"<name>\": <service key>, …}'",
             ) from None
 
@@ -124,11 +125,6 @@ class Connections:
         ]
 
 
-def _unquoted(value: bytes) -> bytes:
-    """Take the JSON of a key out of a string: `pulumi config set --path` stores what it is given as one."""
-    return decode(value, str).encode() if value.startswith(b'"') else value
-
-
 def _file_or_text(value: str, variable: str) -> str:
     if not value.startswith("@"):
         return value
@@ -137,7 +133,7 @@ def _file_or_text(value: str, variable: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
             f"The file that {variable} names cannot be read.",
-            f"{type(error).__name__} for {value[1:]}.",
+            f"{type(error).__name__} for the path after the @.",
             f"Correct the path after the @ in {variable}, or put the JSON itself there.",
         ) from None
 

@@ -62,6 +62,8 @@ class ServiceKey(msgspec.Struct, frozen=True, kw_only=True):
             CredentialsRejected: The client certificate has expired.
             ConfigurationError: It does not fit its key.
         """
+        if not any(url.lower().startswith("https:") for url in (self.uri, self.token_url)):
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # on this machine itself: no authorities to load
         context = _authorities()
         if self.is_x509:
             self._present_certificate(context, now)

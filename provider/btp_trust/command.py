@@ -1,0 +1,71 @@
+"""What the resources of one command plan for one subaccount, so that two of them never work against each other.
+
+Each check takes down what it plans and refuses what an earlier one planned; so whichever the engine calls first,
+the second one refuses, in the preview.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from btp_trust.certificate import Certificate
+from btp_trust.errors import Refused
+
+
+@dataclass(slots=True)
+class Command:
+    """The plans of this command for one subaccount."""
+
+    minting: str | None = None
+    """The generation that a PassiveTrustCertificate may mint."""
+    adopting: dict[str, str] = field(default_factory=dict)
+    """{generation: fingerprint} that a PassiveTrustCertificate takes up and does not mint."""
+    next_signer: Certificate | None = None
+    """What a RotationTrigger is going to make sign."""
+    declared: str | None = None
+    """The generation that a RotationTrigger declares."""
+    renewing: str | None = None
+    """Fingerprint of what an ActiveTrustCertificate renews in place."""
+
+    def mints(self, generation: str) -> None:
+        """Plan a mint.
+
+        Raises:
+            Refused: A swap is planned already: it would meet other slots than were previewed.
+        """
+        if self.next_signer is not None:
+            raise Refused(
+                f"Generation {generation!r} cannot be generated in the command that also swaps the slots.",
+                f"{self.next_signer.fingerprint} is about to sign, and what becomes passive would be overwritten.",
+                "Deploy the change of the RotationTrigger first, then this one; and pass this resource to it as "
+                "candidate=.",
+            )
+        self.minting = generation
+
+    def renews(self, fingerprint: str) -> None:
+        """Plan a renewal in place.
+
+        Raises:
+            Refused: A RotationTrigger declares what signs.
+        """
+        self.renewing = fingerprint
+        self._renew_only_what_nobody_declares()
+
+    def declares(self, generation: str) -> None:
+        """Take down what a RotationTrigger declares.
+
+        Raises:
+            Refused: A renewal in place is planned.
+        """
+        self.declared = generation
+        self._renew_only_what_nobody_declares()
+
+    def _renew_only_what_nobody_declares(self) -> None:
+        if self.renewing is not None and self.declared is not None:
+            raise Refused(
+                f"{self.renewing} is to be renewed in place, and a RotationTrigger declares generation {self.declared!r}.",
+                "Renewed, that certificate is in no slot any more, and the declaration would be about nothing.",
+                "Rotate instead: give PassiveTrustCertificate a new generation, deploy, then declare it. Only if the "
+                "outage is wanted: remove RotationTrigger and rotation= for this deployment.",
+                prop="renew_fingerprint",
+            )
