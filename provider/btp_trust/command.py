@@ -63,7 +63,7 @@ class Command:
     def _renew_only_what_nobody_declares(self) -> None:
         if self.renewing is not None and self.declared is not None:
             raise Refused(
-                f"{self.renewing} is to be renewed in place, and a RotationTrigger declares generation {self.declared!r}.",
+                f"{self.renewing} is to be renewed in place, and a RotationTrigger declares {self.declared!r}.",
                 "Renewed, that certificate is in no slot any more, and the declaration would be about nothing.",
                 "Rotate instead: give PassiveTrustCertificate a new generation, deploy, then declare it. Only if the "
                 "outage is wanted: remove RotationTrigger and rotation= for this deployment.",
