@@ -17,7 +17,7 @@ from pulumi.runtime import rpc
 from btp_trust.certificate import Certificate, normalize_fingerprint
 from btp_trust.errors import Refused
 from btp_trust.model import Slots, Snapshot, rfc3339
-from btp_trust.plan.trigger import OnDrift
+from btp_trust.plan.declaration import OnDrift
 from btp_trust.service.connections import DEFAULT
 
 PropertyBag = dict[str, Any]

@@ -17,7 +17,8 @@ from btp_trust.errors import Refused
 from btp_trust.model import Snapshot
 from btp_trust.plan import passive
 from btp_trust.plan.decision import Action, Decision
-from btp_trust.plan.trigger import CREATE_POLICIES, UPDATE_POLICIES, Declaration, OnDrift, Policy, decide
+from btp_trust.plan.declaration import Declaration, OnDrift
+from btp_trust.plan.trigger import CREATE_POLICIES, UPDATE_POLICIES, Policy, decide
 
 POOL = (
     certificate("a"),

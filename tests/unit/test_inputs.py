@@ -39,7 +39,7 @@ from btp_trust.inputs import (
     unplanned,
 )
 from btp_trust.model import Slots, Snapshot, rfc3339
-from btp_trust.plan.trigger import OnDrift
+from btp_trust.plan.declaration import OnDrift
 from btp_trust.service.connections import DEFAULT
 from btp_trust_emulator import Emulator
 

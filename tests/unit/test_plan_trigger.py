@@ -11,7 +11,8 @@ from twin import assert_three_parts, certificate, snapshot
 from btp_trust.model import Snapshot
 from btp_trust.plan import trigger
 from btp_trust.plan.decision import Action, Decision, Reason
-from btp_trust.plan.trigger import CREATE_POLICIES, UPDATE_POLICIES, Declaration, OnDrift, decide
+from btp_trust.plan.declaration import Declaration, OnDrift
+from btp_trust.plan.trigger import CREATE_POLICIES, UPDATE_POLICIES, decide
 
 A = certificate("a")
 B = certificate("b", made=30)

@@ -23,7 +23,8 @@ from btp_trust.model import Snapshot, describe, rfc3339, signs
 from btp_trust.operations.gather import Seen, Unseen, look, not_checked, reach
 from btp_trust.operations.writes import swap
 from btp_trust.plan.decision import Action, Decision
-from btp_trust.plan.trigger import Declaration, decide
+from btp_trust.plan.declaration import Declaration
+from btp_trust.plan.trigger import decide
 from btp_trust.session import Session, Subaccount
 
 

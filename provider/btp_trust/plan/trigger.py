@@ -2,72 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
-from types import MappingProxyType
+from collections.abc import Callable
 from typing import Final
 
 from btp_trust.certificate import Certificate
-from btp_trust.model import Snapshot, brief, day, rfc3339, signs
+from btp_trust.model import Snapshot, brief, rfc3339, signs
 from btp_trust.plan.decision import Action, Decision, Reason, refuse
-
-
-class OnDrift(StrEnum):
-    """What to do when somebody else swapped the slots."""
-
-    REPORT = "report"
-    RESTORE = "restore"
-
-
-@dataclass(frozen=True, slots=True)
-class Declaration:
-    """What the program declares, and what the state before this command held."""
-
-    generation: str
-    """The generation that shall sign."""
-    declared: str | None = None
-    """The generation that the state declares; None when the trigger is created."""
-    recorded: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """Names bound before this command: {name: fingerprint}."""
-    taught: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """Names that the program teaches with `known_generations`."""
-    learned: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """Names that the candidate's outputs bind."""
-    candidate_pending: str | None = None
-    """The candidate's generation, while its fingerprint is unknown in a preview."""
-    minting: str | None = None
-    """The generation that a PassiveTrustCertificate of this subaccount may mint in this command."""
-    candidate_removed: bool = False
-    """The program passed a candidate in the command before, and passes none in this one."""
-    on_drift: OnDrift = OnDrift.REPORT
-
-    @property
-    def prepared(self) -> dict[str, str]:
-        """Names that were bound before this command, or are taught: what may be made to sign."""
-        return {**self.taught, **self.recorded}
-
-    @property
-    def generations(self) -> dict[str, str]:
-        """All names known in this command."""
-        return {**self.learned, **self.prepared}
-
-    @property
-    def wanted(self) -> str | None:
-        """Fingerprint of the declared generation, None while unknown."""
-        return self.generations.get(self.generation)
-
-    @property
-    def is_new(self) -> bool:
-        """Whether the program declares another generation than the state."""
-        return self.generation != self.declared
-
-    def name_of(self, certificate: Certificate) -> str | None:
-        """Return a generation's name of this certificate."""
-        names = (name for name, known in self.generations.items() if known == certificate.fingerprint)
-        return next(names, None)
-
+from btp_trust.plan.declaration import Declaration, OnDrift
+from btp_trust.plan.explain import accept, named, teach, two_deployments
 
 Policy = Callable[[Declaration, Snapshot], Decision | None]
 
@@ -132,7 +74,7 @@ def candidate_not_minted_yet(declaration: Declaration, snapshot: Snapshot) -> De
     """What is to sign must be in the state before the command that makes it sign."""
     if not _is_pending_name(declaration):
         return None
-    return _two_deployments(declaration, snapshot)
+    return two_deployments(declaration, snapshot)
 
 
 def baseline(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
@@ -187,7 +129,7 @@ def certificate_gone(declaration: Declaration, snapshot: Snapshot) -> Decision |
         return None
     what = f"The certificate of generation {declaration.generation!r} ({wanted}) is in no slot any more."
     why = f"The slots of subaccount {snapshot.subaccount_id}: {snapshot.slots}."
-    remedy = f"To declare what signs now: {_accept(declaration, snapshot.active)}."
+    remedy = f"To declare what signs now: {accept(declaration, snapshot.active)}."
     if declaration.is_new:
         return refuse(Reason.CERTIFICATE_GONE, what, why, remedy)
     name = declaration.name_of(snapshot.active)
@@ -195,7 +137,7 @@ def certificate_gone(declaration: Declaration, snapshot: Snapshot) -> Decision |
         Action.WARN,
         Reason.CERTIFICATE_GONE,
         f"{brief(wanted)} ({declaration.generation}) should sign but is in no slot any more; "
-        f"{_named(snapshot.active, name)} signs",
+        f"{named(snapshot.active, name)} signs",
         evidence=why,
         ways_out=remedy,
     )
@@ -213,14 +155,14 @@ def drift(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     if declaration.on_drift is OnDrift.RESTORE and name is not None:
         return None
     if name is None:
-        taught = _teach(declaration, snapshot.active)
+        taught = teach(declaration, snapshot.active)
         ways_out = f'To accept it: {taught[0]}, {taught[1]}. To undo it: {taught[1]}, on_drift="restore".'
     else:
         ways_out = f'To accept it: generation="{name}". To undo it: on_drift="restore".'
     return Decision(
         Action.REPORT,
         Reason.DRIFT,
-        f"{_named(wanted, declaration.generation)} should sign, but {_named(snapshot.active, name)} does: "
+        f"{named(wanted, declaration.generation)} should sign, but {named(snapshot.active, name)} does: "
         "somebody else swapped; nothing is done about it",
         evidence=f"The slots of subaccount {snapshot.subaccount_id}: {snapshot.slots}.",
         ways_out=ways_out,
@@ -231,14 +173,14 @@ def not_prepared(declaration: Declaration, snapshot: Snapshot) -> Decision | Non
     """The certificate was not in the state under this name before this command."""
     if _swappable(declaration, snapshot) is None or declaration.generation in declaration.prepared:
         return None
-    return _two_deployments(declaration, snapshot)
+    return two_deployments(declaration, snapshot)
 
 
 def mint_pending(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     """A mint in the same command changes a slot: the swap would meet others than were previewed."""
     if declaration.minting is None or _swappable(declaration, snapshot) is None:
         return None
-    return _two_deployments(declaration, snapshot)
+    return two_deployments(declaration, snapshot)
 
 
 def candidate_removed(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
@@ -285,8 +227,8 @@ def swap(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     return Decision(
         Action.SWAP,
         reason,
-        f"{verb}: passive {_named(wanted, declaration.generation)} becomes active, active "
-        f"{_named(active, declaration.name_of(active))} becomes passive; no target was asked",
+        f"{verb}: passive {named(wanted, declaration.generation)} becomes active, active "
+        f"{named(active, declaration.name_of(active))} becomes passive; no target was asked",
         swaps=snapshot.slots,
     )
 
@@ -334,49 +276,3 @@ def _kind(declaration: Declaration, wanted: Certificate, active: Certificate) ->
     if wanted.not_before < active.not_before:
         return Reason.ROLL_BACK, "roll back"
     return Reason.ROTATE, "rotate"
-
-
-def _accept(declaration: Declaration, active: Certificate) -> str:
-    """Write the line that accepts what signs now."""
-    return ", ".join(_teach(declaration, active))
-
-
-def _teach(declaration: Declaration, active: Certificate) -> tuple[str, str]:
-    """Write the arguments that declare and that name what signs now."""
-    name = declaration.name_of(active) or _suggest_name(active, declaration.generations)
-    return f'generation="{name}"', f"known_generations={json.dumps({name: active.fingerprint})}"
-
-
-def _named(certificate: Certificate, name: str | None) -> str:
-    """Name a certificate so briefly that two of them fit into what a preview shows of a string."""
-    return f"{brief(certificate.fingerprint)} ({name})" if name else brief(certificate.fingerprint)
-
-
-def _suggest_name(certificate: Certificate, taken: Mapping[str, str]) -> str:
-    """Propose a free name after the month in which the certificate was made."""
-    month = day(certificate.not_before)[:7]
-    names = (month, *(f"{month}-{number}" for number in range(2, len(taken) + 3)))
-    return next(name for name in names if name not in taken)
-
-
-def _two_deployments(declaration: Declaration, snapshot: Snapshot) -> Decision:
-    pending = declaration.minting or declaration.candidate_pending
-    if pending is None:
-        what = f"Generation {declaration.generation!r} was not prepared by an earlier deployment."
-        why = (
-            f"Its certificate ({declaration.wanted}) is not in the state under this name yet, so nobody could "
-            "review it and no target could be given it."
-        )
-        remedy = (
-            f'Deploy once with generation="{declaration.declared}", then change it; or teach the name: '
-            f'known_generations={{"{declaration.generation}": "{declaration.wanted}"}}.'
-        )
-        return refuse(Reason.NOT_PREPARED, what, why, remedy)
-    return refuse(
-        Reason.CANDIDATE_PENDING,
-        f"Generation {declaration.generation!r} cannot be made to sign in the command that also prepares {pending!r}.",
-        "To prepare and to rotate are two deployments: the certificate that will sign must be seen in a preview "
-        f"and given to the targets first. The slots of subaccount {snapshot.subaccount_id}: {snapshot.slots}.",
-        f'Keep generation="{declaration.declared or "<a name for what signs now>"}" on the RotationTrigger, '
-        f'deploy, then change it to "{declaration.generation}" in a second deployment.',
-    )

@@ -1,0 +1,65 @@
+"""What a program declares about the signing slot, and what the state before the command held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from btp_trust.certificate import Certificate
+
+
+class OnDrift(StrEnum):
+    """What to do when somebody else swapped the slots."""
+
+    REPORT = "report"
+    RESTORE = "restore"
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What the program declares, and what the state before this command held."""
+
+    generation: str
+    """The generation that shall sign."""
+    declared: str | None = None
+    """The generation that the state declares; None when the trigger is created."""
+    recorded: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Names bound before this command: {name: fingerprint}."""
+    taught: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Names that the program teaches with `known_generations`."""
+    learned: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Names that the candidate's outputs bind."""
+    candidate_pending: str | None = None
+    """The candidate's generation, while its fingerprint is unknown in a preview."""
+    minting: str | None = None
+    """The generation that a PassiveTrustCertificate of this subaccount may mint in this command."""
+    candidate_removed: bool = False
+    """The program passed a candidate in the command before, and passes none in this one."""
+    on_drift: OnDrift = OnDrift.REPORT
+
+    @property
+    def prepared(self) -> dict[str, str]:
+        """Names that were bound before this command, or are taught: what may be made to sign."""
+        return {**self.taught, **self.recorded}
+
+    @property
+    def generations(self) -> dict[str, str]:
+        """All names known in this command."""
+        return {**self.learned, **self.prepared}
+
+    @property
+    def wanted(self) -> str | None:
+        """Fingerprint of the declared generation, None while unknown."""
+        return self.generations.get(self.generation)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the program declares another generation than the state."""
+        return self.generation != self.declared
+
+    def name_of(self, certificate: Certificate) -> str | None:
+        """Return a generation's name of this certificate."""
+        names = (name for name, known in self.generations.items() if known == certificate.fingerprint)
+        return next(names, None)
