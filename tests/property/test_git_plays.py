@@ -194,6 +194,15 @@ def test_both_names_at_once_wait_for_a_second_deployment(twin: Twin) -> None:
     twin.deploy(NEXT, NEXT_ROTATED)
 
 
+def test_rotating_and_retiring_at_once_wait_for_a_second_deployment(twin: Twin) -> None:
+    """The retirement would delete the way back that the swap has just made."""
+    twin.deploy(ALONE, PREPARED)
+    slots = twin.slots
+    twin.refuses(RETIRED, *slots)
+    twin.deploy(ROTATED, RETIRED)
+    assert twin.slots == (slots[1], None)
+
+
 def test_ten_years_of_cycles_stay_quiet_and_short(twin: Twin) -> None:
     """Two pull requests every other year; no name is forgotten, nothing piles up but names."""
     twin.deploy(ALONE, program("g1", "g0"), program("g1", "g1"))
