@@ -399,3 +399,9 @@ def test_a_refused_creation_says_that_nothing_signs_where_nothing_does() -> None
     decision = trigger.create_never_swaps(new("x", taught={"x": C.fingerprint}), __)
     assert decision is not None
     assert_three_parts(str(decision.refusal), "that is none", C.fingerprint)
+
+
+def test_no_policy_swaps_for_a_trigger_that_is_created() -> None:
+    """Not the list of policies alone keeps creation from swapping: each policy does."""
+    declaration = Declaration("two", None, taught={"one": A.fingerprint, "two": B.fingerprint})
+    assert trigger.swap(declaration, AB) is None

@@ -220,8 +220,10 @@ def validity(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
 def swap(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     """Make the declared certificate sign: only where no other policy objects."""
     wanted, active = _swappable(declaration, snapshot), snapshot.active
-    objections = (no_active_certificate, rebound, drift, not_prepared, mint_pending, candidate_removed, validity)
-    if wanted is None or active is None or any(policy(declaration, snapshot) for policy in objections):
+    objections = (rebound, drift, not_prepared, mint_pending, candidate_removed, validity)
+    if declaration.declared is None or wanted is None or active is None:
+        return None
+    if any(policy(declaration, snapshot) for policy in objections):
         return None
     reason, verb = _kind(declaration, wanted, active)
     return Decision(
