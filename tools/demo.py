@@ -150,7 +150,7 @@ def retire(demo: Stage) -> None:
         (", candidate=upcoming", ""),
         (EXPORT, ""),
     )
-    demo.pulumi("preview --diff", "passive_slot", "1 to delete")
+    demo.pulumi("preview --diff", "there is no way back to it", "1 to delete")
     demo.pulumi(DEPLOY, "deleted passive", "1 deleted")
     demo.ends_with("2028-11", None)
 
