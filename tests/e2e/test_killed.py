@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
+from contextlib import suppress
 
 import pytest
 from holding import holding
 
 from project import Project, rotating
+
+
+def _kill_session(leader: int) -> None:
+    """Kill Pulumi with its plugin and language host, which would go on without it, in process groups of their own."""
+    listed = subprocess.run(["ps", "-A", "-o", "pid=,sess="], capture_output=True, text=True, check=True).stdout
+    for pid, session in (map(int, line.split()) for line in listed.splitlines()):
+        if session == leader:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def _killed_at(project: Project, path: str, text: str) -> None:
@@ -24,9 +36,10 @@ def _killed_at(project: Project, path: str, text: str) -> None:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,
         ) as pulumi:
             assert held.carried_out.wait(60)
-            pulumi.kill()
+            _kill_session(pulumi.pid)
     project.configure(key)
     project.pulumi("cancel", "--yes")
 
