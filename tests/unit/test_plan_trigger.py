@@ -405,3 +405,9 @@ def test_no_policy_swaps_for_a_trigger_that_is_created() -> None:
     """Not the list of policies alone keeps creation from swapping: each policy does."""
     declaration = Declaration("two", None, taught={"one": A.fingerprint, "two": B.fingerprint})
     assert trigger.swap(declaration, AB) is None
+
+
+def test_the_swap_itself_objects_to_what_other_policies_refuse() -> None:
+    """It is safe without the policies before it."""
+    declaration = Declaration("two", "one", recorded={"one": A.fingerprint, "two": B.fingerprint}, minting="three")
+    assert trigger.swap(declaration, AB) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -36,6 +37,7 @@ SECRET = {
     "verificationkey": "-----BEGIN PUBLIC KEY-----",
 }
 PASS_PHRASE = """
+import ssl
 import sys
 from datetime import UTC, datetime
 from btp_trust.service.key import parse_service_key
@@ -306,3 +308,10 @@ def test_no_private_key_is_left_on_the_disk(
     parse(x509).tls(parse_pem(x509["certificate"]).not_before)
     assert_cannot_be_used({**x509, "key": "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_secret_over_https_presents_no_certificate() -> None:
+    """The usual authorities are loaded, and nothing else."""
+    context = parse(SECRET).tls(datetime.now(UTC))
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.get_ca_certs()

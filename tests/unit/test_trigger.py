@@ -569,3 +569,21 @@ def test_taking_the_candidate_away_from_an_empty_slot_needs_no_word(rotated: Twi
     rotated.emulator.delete_passive(rotated.guid)
     rotated.deploy(program(None, "b"))
     assert rotated.slots[1] is None
+
+
+def test_a_mint_beside_a_swap_is_refused_when_the_trigger_comes_first(rotated: Twin) -> None:
+    """Without `candidate=` the engine may check the trigger first; the certificate is refused then."""
+
+    def unordered(deployment: Deployment) -> None:
+        deployment.trigger(generation="a", known_generations={"a": rotated.slots[1]})
+        deployment.passive(generation="c")
+
+    rotated.deploy(program("b", "b", trigger={"known_generations": {"a": rotated.slots[1]}}))
+    del rotated.state["rotation"]
+
+    def declared(deployment: Deployment) -> None:
+        deployment.trigger(generation="b", known_generations={"b": rotated.slots[0]})
+        deployment.passive(generation="b")
+
+    rotated.deploy(declared)
+    assert "candidate=" in rotated.refuses(unordered, rotated.slots[1])
