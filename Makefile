@@ -1,6 +1,6 @@
 # The one entry point: each recipe prints the command it runs. The logic is in tools/.
 PYTHON ?= python3
-WORKERS ?= 2
+WORKERS ?= 4
 
 SETUP := $(PYTHON) tools/setup.py
 # With .venv and then the Pulumi command line first on PATH:
