@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import base64
 import threading
-import time
 from collections.abc import Callable, Generator
 from typing import Final
 
 import httpx
 import msgspec
 
-from btp_trust.errors import CredentialsRejected, UnexpectedResponse
+from btp_trust.errors import CredentialsRejected, ServiceUnavailable, UnexpectedResponse
 from btp_trust.service.documents import Unreadable, decode
 from btp_trust.service.http import send
 from btp_trust.service.key import ServiceKey
+from btp_trust.service.patience import Patience, is_unavailable
 
 _EARLY: Final = 60.0
 """Seconds before its end at which a token is no longer used."""
@@ -39,12 +39,14 @@ class ClientCredentials(httpx.Auth):
     Args:
         key: The service key.
         http: The client for the token service.
+        patience: How often a token is asked for, and how long everything may take.
         monotonic: Seconds of a clock that never jumps.
     """
 
-    def __init__(self, key: ServiceKey, http: httpx.Client, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, key: ServiceKey, http: httpx.Client, patience: Patience, monotonic: Callable[[], float]) -> None:
         self._key = key
         self._http = http
+        self._patience = patience
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._token = ""
@@ -91,7 +93,11 @@ class ClientCredentials(httpx.Auth):
         form = {"grant_type": "client_credentials", "client_id": self._key.clientid}
         if not self._key.is_x509:
             form["client_secret"] = self._key.clientsecret
-        response = send(self._http, self._http.build_request("POST", self._key.token_url, data=form))
+        try:
+            response = self._patience.repeat(lambda: self._post(form), is_unavailable)
+        except ServiceUnavailable as error:
+            # Whatever became of the token request: the request that needed the token was never sent.
+            raise ServiceUnavailable(error.what, error.why, error.remedy, never_sent=True) from None
         if response.status_code == httpx.codes.UNAUTHORIZED:
             raise CredentialsRejected(
                 f"The token service {self._key.token_url} rejects the service key.",
@@ -109,6 +115,9 @@ class ClientCredentials(httpx.Auth):
                 "Check the service key's url; if it is right, its subaccount or instance may have been deleted.",
             )
         return parsed.access_token, parsed.expires_in
+
+    def _post(self, form: dict[str, str]) -> httpx.Response:
+        return send(self._http, self._http.build_request("POST", self._key.token_url, data=form), self._patience)
 
 
 def _subaccount(token: str) -> str:
