@@ -33,6 +33,8 @@ class _Write:
     done: Callable[[Slots], bool]
     """Whether these slots are the result of this write, and of it alone."""
     wanted: str
+    answers_both: bool = False
+    """Whether the answer tells both slots; else the other one is read afterwards."""
 
 
 def swap(account: Subaccount, expected: Slots, wanted: str) -> Snapshot:
@@ -54,6 +56,7 @@ def swap(account: Subaccount, expected: Slots, wanted: str) -> Snapshot:
             account.client.rotate,
             lambda now: now == before.slots.swapped,
             str(expected.swapped),
+            answers_both=True,
         )
         after = _perform(account, write)
         if not signs(after.active, wanted):
@@ -113,13 +116,27 @@ def _perform(account: Subaccount, write: _Write) -> Snapshot:
 
 def _send(account: Subaccount, write: _Write) -> Snapshot:
     try:
-        return account.found(*write.send())
+        after = account.found(*write.send())
+        return after if write.answers_both else _confirm(account, write, after)
     except UnexpectedResponse as error:
         return _settle(account, write, error)
     except ServiceUnavailable as error:
         if error.never_sent:
             raise
         return _settle(account, write, error)
+
+
+def _confirm(account: Subaccount, write: _Write, after: Snapshot) -> Snapshot:
+    """Read once more: the answer of a write tells one slot, and somebody may have acted on the other.
+
+    A reading that fails, or that still shows the slots before the write, takes nothing from the answer.
+    """
+    now = _try_to_read(account)
+    if now is None or now.slots == write.before.slots:
+        return account.found(after.active, after.passive)
+    if now.slots != after.slots:
+        raise _not_ours(write, now.slots)
+    return now
 
 
 def _settle(account: Subaccount, write: _Write, lost: TrustError) -> Snapshot:
