@@ -104,6 +104,8 @@ class ServiceUnavailable(TrustError):
         super().__init__(what, why, remedy)
         self.never_sent = never_sent
         self.retry_after = retry_after
+        self.given_up = False
+        """Whether it was tried often enough."""
 
 
 class UnexpectedResponse(TrustError):

@@ -12,7 +12,7 @@ import msgspec
 
 from btp_trust.errors import CredentialsRejected, ServiceUnavailable, UnexpectedResponse
 from btp_trust.service.documents import Unreadable, decode
-from btp_trust.service.http import send
+from btp_trust.service.http import begin, send
 from btp_trust.service.key import ServiceKey
 from btp_trust.service.patience import Patience, is_unavailable
 
@@ -75,11 +75,16 @@ class ClientCredentials(httpx.Auth):
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Send with a token; after 401 once more with a fresh one: a refused request has done nothing."""
         token = self._current()
-        request.headers["Authorization"] = f"Bearer {token}"
-        response = yield request
+        response = yield self._with(token, request)
         if response.status_code == httpx.codes.UNAUTHORIZED:
-            request.headers["Authorization"] = f"Bearer {self._current(instead_of=token)}"
-            yield request
+            _leave_unread(response)
+            yield self._with(self._current(instead_of=token), request)
+
+    def _with(self, token: str, request: httpx.Request) -> httpx.Request:
+        """Put a token on a request, which begins now: getting the token took its time."""
+        begin(request, self._patience)
+        request.headers["Authorization"] = f"Bearer {token}"
+        return request
 
     def _current(self, instead_of: str | None = None) -> str:
         """Return a token that is not about to end; threads that ask at once share one request."""
@@ -96,8 +101,8 @@ class ClientCredentials(httpx.Auth):
         try:
             response = self._patience.repeat(lambda: self._post(form), is_unavailable)
         except ServiceUnavailable as error:
-            # Whatever became of the token request: the request that needed the token was never sent.
-            raise ServiceUnavailable(error.what, error.why, error.remedy, never_sent=True) from None
+            error.never_sent = True  # whatever became of this one: the request that needs the token was not sent
+            raise
         if response.status_code == httpx.codes.UNAUTHORIZED:
             raise CredentialsRejected(
                 f"The token service {self._key.token_url} rejects the service key.",
@@ -118,6 +123,13 @@ class ClientCredentials(httpx.Auth):
 
     def _post(self, form: dict[str, str]) -> httpx.Response:
         return send(self._http, self._http.build_request("POST", self._key.token_url, data=form), self._patience)
+
+
+def _leave_unread(response: httpx.Response) -> None:
+    """Spare the body: httpx would read all of it, however large, before it sends the next request."""
+    if isinstance(response.stream, httpx.SyncByteStream):
+        response.stream.close()
+    response.stream = httpx.ByteStream(b"")
 
 
 def _subaccount(token: str) -> str:

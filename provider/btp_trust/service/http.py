@@ -27,9 +27,7 @@ def send(http: httpx.Client, request: httpx.Request, patience: Patience) -> http
         ServiceUnavailable: No answer in time, or 429 or 5xx. `never_sent` tells whether a write may be repeated.
         UnexpectedResponse: The answer is too large.
     """
-    if patience.remaining <= 0:
-        raise _out_of_time(request, patience)
-    request.extensions["timeout"] = patience.timeout.as_dict()
+    begin(request, patience)
     try:
         response = http.send(request, stream=True)
         content = _read(response, request, patience)
@@ -45,6 +43,17 @@ def send(http: httpx.Client, request: httpx.Request, patience: Patience) -> http
             retry_after=_retry_after(answer),
         )
     return answer
+
+
+def begin(request: httpx.Request, patience: Patience) -> None:
+    """Set a request's time-outs by what remains of the operation.
+
+    Raises:
+        ServiceUnavailable: Nothing remains.
+    """
+    if patience.remaining <= 0:
+        raise _out_of_time(request, patience)
+    request.extensions["timeout"] = patience.timeout.as_dict()
 
 
 def where(request: httpx.Request) -> str:

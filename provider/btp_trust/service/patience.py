@@ -13,14 +13,14 @@ from dataclasses import dataclass, fields
 from typing import Final, TypeVar
 
 import httpx
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
 
 from btp_trust.errors import ConfigurationError, ServiceUnavailable
 
 _T = TypeVar("_T")
 TRIES: Final = 4
 """How often one request may be sent, if repeating it changes nothing."""
-_BACKOFF: Final = wait_exponential_jitter(initial=0.5, max=8.0, jitter=0.5)
+_BACKOFF: Final = wait_exponential(multiplier=0.5, max=8.0) + wait_random(0.0, 0.5)
 """Seconds: SAP's advice for both services is to begin below a second and to grow."""
 
 
@@ -117,15 +117,22 @@ class Patience:
         return True
 
     def repeat(self, attempt: Callable[[], _T], when: Callable[[BaseException], bool]) -> _T:
-        """Run an attempt, again after each failure of the given kind, within the tries and the time that remain."""
+        """Run an attempt, again after each failure of the given kind, within the tries and the time that remain.
+
+        What another call has given up inside is not tried again: tries add up, they do not multiply.
+        """
         retrying = Retrying(
             stop=self._is_over,
             wait=self._wait,
-            retry=retry_if_exception(when),
+            retry=retry_if_exception(lambda error: when(error) and not _is_given_up(error)),
             sleep=self._sleep,
             reraise=True,
         )
-        return retrying(attempt)
+        try:
+            return retrying(attempt)
+        except ServiceUnavailable as error:
+            error.given_up = True
+            raise
 
     def _is_over(self, state: RetryCallState) -> bool:
         return stop_after_attempt(TRIES)(state) or state.upcoming_sleep > self.remaining
@@ -135,6 +142,10 @@ class Patience:
         error = state.outcome.exception() if state.outcome else None
         asked = error.retry_after if isinstance(error, ServiceUnavailable) else None
         return max(asked or 0.0, _BACKOFF(state))
+
+
+def _is_given_up(error: BaseException) -> bool:
+    return isinstance(error, ServiceUnavailable) and error.given_up
 
 
 def is_unavailable(error: BaseException) -> bool:
