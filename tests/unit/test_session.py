@@ -197,7 +197,9 @@ def test_a_reading_tells_time_by_the_services_clock(emulator: Emulator) -> None:
     client = httpx.Client(transport=httpx.MockTransport(undated), base_url="https://service.example")
     world = World(clock=lambda: datetime(2032, 1, 1, tzinfo=UTC))
     patience = Clock().patience()
-    assert Subaccount(GUID, TrustClient(client, patience), world, patience).read().now == datetime(2032, 1, 1, tzinfo=UTC)
+    assert Subaccount(GUID, TrustClient(client, patience), world, patience).read().now == datetime(
+        2032, 1, 1, tzinfo=UTC
+    )
 
 
 def test_a_service_that_is_down_is_asked_by_one_for_all(emulator: Emulator) -> None:
