@@ -26,6 +26,7 @@ from btp_trust.errors import (
     CredentialsMissing,
     CredentialsRejected,
     ReadsDisagree,
+    Refused,
     ServiceUnavailable,
     TrustError,
     WrongSubaccount,
@@ -316,6 +317,16 @@ def test_a_line_is_said_once(emulator: Emulator) -> None:
     in_4_threads(lambda: shared.say("warning: once"))
     shared.say("another")
     assert stderr.getvalue() == "warning: once\nanother\n"
+
+
+def test_strict_makes_a_failure_of_a_warning() -> None:
+    """And says nothing else; without it the warning is said."""
+    stderr = io.StringIO()
+    with pytest.raises(Refused, match="drift"):
+        Session({"btp-trust:strict": "true"}.get, World(environ={}, stderr=stderr)).warn("drift", "why", "remedy")
+    assert stderr.getvalue() == ""
+    Session(UNSET.get, World(environ={}, stderr=stderr)).warn("drift", "why", "remedy")
+    assert stderr.getvalue() == "warning: drift why remedy\n"
 
 
 def test_a_passive_certificate_is_remembered_for_its_subaccount(emulator: Emulator) -> None:
