@@ -587,3 +587,10 @@ def test_a_mint_beside_a_swap_is_refused_when_the_trigger_comes_first(rotated: T
 
     rotated.deploy(declared)
     assert "candidate=" in rotated.refuses(unordered, rotated.slots[1])
+
+
+def test_a_strict_run_fails_where_others_warn_of_drift(rotated: Twin) -> None:
+    """A nightly job notices what a colleague did, with both ways out."""
+    rotated.emulator.rotate(rotated.guid)
+    rotated.config["btp-trust:strict"] = "true"
+    rotated.refuses(ROTATED, rotated.slots[0], 'on_drift="restore"')
