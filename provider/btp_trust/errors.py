@@ -10,8 +10,10 @@
     ├── ServiceUnavailable      wait, run again                          no connection, time-out, 429, 5xx
     ├── UnexpectedResponse      report it, the evidence is attached      anything that is not the service's answer
     ├── OfflineRefused          the user turns `btp-trust:offline` off
-    ├── SlotsChanged            a person looks again: the slots are not those of the plan
-    └── OutcomeUnknown          a person looks: a write was sent and its result could not be read
+    ├── SlotsChanged            a person looks again: somebody else acted, the slots are not those of the plan
+    ├── NotDone                 run again: a write was sent, its answer was lost, and the slots are as before
+    ├── OutcomeUnknown          wait, run again: a write was sent and the slots could not be read afterwards
+    └── ReadsDisagree           wait, run again: what was read contradicts itself or the recorded swap
 
 Each message has three parts in a fixed order: what happened, why it matters (the evidence), what to do.
 The remedy is the last line, because Pulumi prints it last.
@@ -102,6 +104,8 @@ class ServiceUnavailable(TrustError):
         super().__init__(what, why, remedy)
         self.never_sent = never_sent
         self.retry_after = retry_after
+        self.given_up = False
+        """Whether it was tried often enough."""
 
 
 class UnexpectedResponse(TrustError):
@@ -115,8 +119,18 @@ class OfflineRefused(TrustError):
 
 
 class SlotsChanged(TrustError):
-    """The slots hold other certificates than the plan was made for."""
+    """The slots hold other certificates than the plan was made for: somebody else acted."""
+
+
+class NotDone(TrustError):
+    """A write was sent, its answer was lost, and the slots are as they were, for as long as they were watched."""
 
 
 class OutcomeUnknown(TrustError):
-    """A write was sent, its answer was lost, and the slots did not tell what became of it."""
+    """A write was sent, its answer was lost, and the slots could not be read afterwards."""
+
+
+class ReadsDisagree(TrustError):
+    """What was read contradicts itself, or a swap that this stack has just made: a reading is stale."""
+
+    blocks_only_what_is_due = True

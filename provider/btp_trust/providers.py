@@ -75,30 +75,36 @@ class ActiveTrustCertificateProvider(_TrustProvider):
 
         def plan() -> ActiveChecked:
             old = from_bag(_olds, ActiveChecked) if _olds else None
-            return active.check(session.current(), from_program(news, ActiveArgs), old)
+            with session.operation() as shared:
+                return active.check(shared, from_program(news, ActiveArgs), old)
 
         return _check(_olds, news, plan)
 
     def diff(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> DiffResult:
         """Tell whether an update is due."""
         state, new = from_bag(_olds, ActiveState), from_bag(_news, ActiveChecked)
-        return DiffResult(changes=active.changes(session.current(), state, new))
+        with session.operation() as shared:
+            return DiffResult(changes=active.changes(shared, state, new))
 
     def create(self, props: PropertyBag) -> CreateResult:
         """Adopt or generate."""
-        return CreateResult(*active.create(session.current(), from_bag(props, ActiveChecked)))
+        with session.operation() as shared:
+            return CreateResult(*active.create(shared, from_bag(props, ActiveChecked)))
 
     def update(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> UpdateResult:
         """Follow or renew."""
-        return UpdateResult(active.update(session.current(), from_bag(_news, ActiveChecked)))
+        with session.operation() as shared:
+            return UpdateResult(active.update(shared, from_bag(_news, ActiveChecked)))
 
     def read(self, id_: str, props: PropertyBag) -> ReadResult:
         """Follow the slot."""
-        return ReadResult(id_, active.read(session.current(), props))
+        with session.operation() as shared:
+            return ReadResult(id_, active.read(shared, props))
 
     def delete(self, _id: str, _props: PropertyBag) -> None:
         """Leave the certificate in place."""
-        active.delete(session.current(), from_bag(_props, ActiveState))
+        with session.operation() as shared:
+            active.delete(shared, from_bag(_props, ActiveState))
 
 
 class PassiveTrustCertificateProvider(_TrustProvider):
@@ -109,31 +115,37 @@ class PassiveTrustCertificateProvider(_TrustProvider):
 
         def plan() -> PassiveChecked:
             old = from_bag(_olds, PassiveChecked) if _olds else None
-            return passive.check(session.current(), from_program(news, PassiveArgs), old)
+            with session.operation() as shared:
+                return passive.check(shared, from_program(news, PassiveArgs), old)
 
         return _check(_olds, news, plan)
 
     def diff(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> DiffResult:
         """Tell whether an update is due."""
         state, new = from_bag(_olds, PassiveState), from_bag(_news, PassiveChecked)
-        return DiffResult(changes=passive.changes(session.current(), state, new))
+        with session.operation() as shared:
+            return DiffResult(changes=passive.changes(shared, state, new))
 
     def create(self, props: PropertyBag) -> CreateResult:
         """Mint or adopt."""
-        return CreateResult(*passive.create(session.current(), from_bag(props, PassiveChecked)))
+        with session.operation() as shared:
+            return CreateResult(*passive.create(shared, from_bag(props, PassiveChecked)))
 
     def update(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> UpdateResult:
         """Mint, adopt or take up."""
         state, new = from_bag(_olds, PassiveState), from_bag(_news, PassiveChecked)
-        return UpdateResult(passive.update(session.current(), state, _olds, new))
+        with session.operation() as shared:
+            return UpdateResult(passive.update(shared, state, _olds, new))
 
     def read(self, id_: str, props: PropertyBag) -> ReadResult:
         """Find the certificate."""
-        return ReadResult(id_, passive.read(session.current(), props))
+        with session.operation() as shared:
+            return ReadResult(id_, passive.read(shared, props))
 
     def delete(self, _id: str, _props: PropertyBag) -> None:
         """Empty the passive slot if what it holds is the resource's."""
-        passive.delete(session.current(), from_bag(_props, PassiveState))
+        with session.operation() as shared:
+            passive.delete(shared, from_bag(_props, PassiveState))
 
 
 class RotationTriggerProvider(_TrustProvider):
@@ -146,27 +158,32 @@ class RotationTriggerProvider(_TrustProvider):
             old = from_bag(_olds, TriggerChecked) if _olds else None
             arguments = {name: value for name, value in news.items() if name != "candidate"}
             candidate = candidate_from_program(news.get("candidate"))
-            return trigger.check(session.current(), from_program(arguments, TriggerArgs), candidate, old)
+            with session.operation() as shared:
+                return trigger.check(shared, from_program(arguments, TriggerArgs), candidate, old)
 
         return _check(_olds, news, plan)
 
     def diff(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> DiffResult:
         """Tell whether an update is due."""
         state, new = from_bag(_olds, TriggerState), from_bag(_news, TriggerChecked)
-        return DiffResult(changes=trigger.changes(session.current(), state, new))
+        with session.operation() as shared:
+            return DiffResult(changes=trigger.changes(shared, state, new))
 
     def create(self, props: PropertyBag) -> CreateResult:
         """Record what signs."""
-        return CreateResult(*trigger.create(session.current(), from_bag(props, TriggerChecked)))
+        with session.operation() as shared:
+            return CreateResult(*trigger.create(shared, from_bag(props, TriggerChecked)))
 
     def update(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> UpdateResult:
         """Compare and swap."""
         state, new = from_bag(_olds, TriggerState), from_bag(_news, TriggerChecked)
-        return UpdateResult(trigger.update(session.current(), state, new))
+        with session.operation() as shared:
+            return UpdateResult(trigger.update(shared, state, new))
 
     def read(self, id_: str, props: PropertyBag) -> ReadResult:
         """Follow what signs."""
-        return ReadResult(id_, trigger.read(session.current(), props))
+        with session.operation() as shared:
+            return ReadResult(id_, trigger.read(shared, props))
 
     def delete(self, _id: str, _props: PropertyBag) -> None:
         """Call nothing."""

@@ -10,7 +10,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,13 +21,13 @@ import httpx
 
 from btp_trust.certificate import Certificate
 from btp_trust.command import Command
-from btp_trust.errors import ConfigurationError, Refused, TrustError, WrongSubaccount
+from btp_trust.errors import ConfigurationError, ReadsDisagree, Refused, TrustError, WrongSubaccount
 from btp_trust.model import Snapshot
 from btp_trust.service.auth import ClientCredentials
 from btp_trust.service.bindings import SECRETS_ROOT
 from btp_trust.service.client import TrustClient
 from btp_trust.service.connections import Connection, Connections
-from btp_trust.service.http import TIMEOUT
+from btp_trust.service.patience import Patience, limits_from
 
 
 def system_clock() -> datetime:
@@ -42,6 +43,7 @@ class World:
     transport: httpx.BaseTransport | None = None
     clock: Callable[[], datetime] = system_clock
     sleep: Callable[[float], None] = time.sleep
+    monotonic: Callable[[], float] = time.monotonic
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
     secrets_root: Path = SECRETS_ROOT
 
@@ -52,10 +54,11 @@ class Subaccount:
     Hold `lock` for as long as a reading must stay true: from the read before a write to the answer of the write.
     """
 
-    def __init__(self, subaccount_id: str, client: TrustClient, world: World) -> None:
+    def __init__(self, subaccount_id: str, client: TrustClient, world: World, patience: Patience) -> None:
         self.subaccount_id = subaccount_id
         self.client = client
         self.world = world
+        self.patience = patience
         self.lock = threading.RLock()
         self.command = Command()
         self._reading: Snapshot | TrustError | None = None
@@ -73,11 +76,21 @@ class Subaccount:
         """Read both slots now."""
         with self.lock:
             try:
-                active, passive = self.client.active(), self.client.passive()
+                return self.found(*self.patience.repeat(self._both, _disagrees))
             except TrustError as error:
                 self._reading = error
                 raise
-            return self.found(active, passive)
+
+    def _both(self) -> tuple[Certificate | None, Certificate | None]:
+        """Read one slot after the other; the same certificate in both is a stale reading of one of them."""
+        active, passive = self.client.active(), self.client.passive()
+        if active is not None and active == passive:
+            raise ReadsDisagree(
+                f"Both slots of subaccount {self.subaccount_id} seem to hold {active.fingerprint}.",
+                "A certificate lies in one slot only, so one of the two readings is stale.",
+                "Wait a minute, then run the same command again.",
+            )
+        return active, passive
 
     def found(self, active: Certificate | None, passive: Certificate | None) -> Snapshot:
         """Take down what the service answered to a read or a write."""
@@ -106,6 +119,7 @@ class Session:
 
     def __init__(self, config: Callable[[str], str | None], world: World | None = None) -> None:
         self.world = world or World()
+        self.patience = Patience(limits_from(config), self.world.sleep, self.world.monotonic)
         self.offline = _switch(config, "btp-trust:offline")
         self.strict = _switch(config, "btp-trust:strict")
         self._connections = Connections(config, self.world.environ, self.world.secrets_root)
@@ -138,7 +152,7 @@ class Session:
         with self._lock:
             known = self._subaccounts.get(subaccount_id)
             if known is None:
-                known = Subaccount(subaccount_id, connected.client, self.world)
+                known = Subaccount(subaccount_id, connected.client, self.world, self.patience)
                 self._subaccounts[subaccount_id] = known
             return known
 
@@ -187,12 +201,10 @@ class Session:
         try:
             connection = self._connections.find(name)
             tls = connection.key.tls(self.world.clock())
-            http = httpx.Client(transport=self.world.transport, verify=tls, timeout=TIMEOUT)
-            auth = ClientCredentials(connection.key, http)
-            service = httpx.Client(
-                transport=self.world.transport, verify=tls, timeout=TIMEOUT, auth=auth, base_url=connection.key.uri
-            )
-            return _Connected(connection, auth.subaccount_id, TrustClient(service))
+            http = httpx.Client(transport=self.world.transport, verify=tls)
+            auth = ClientCredentials(connection.key, http, self.patience, self.world.monotonic)
+            service = httpx.Client(transport=self.world.transport, verify=tls, auth=auth, base_url=connection.key.uri)
+            return _Connected(connection, auth.subaccount_id, TrustClient(service, self.patience))
         except TrustError as error:
             return error
 
@@ -226,6 +238,10 @@ def _wrong_subaccount(connection: Connection, found: str, expected: str) -> Wron
     )
 
 
+def _disagrees(error: BaseException) -> bool:
+    return isinstance(error, ReadsDisagree)
+
+
 _session: Session | None = None
 _session_lock = threading.Lock()
 
@@ -252,6 +268,14 @@ def current() -> Session:
     if _session is None:
         raise RuntimeError("configure() was not called")
     return _session
+
+
+@contextmanager
+def operation() -> Iterator[Session]:
+    """Give the session of this process to one operation, and bound the operation's time."""
+    session = current()
+    with session.patience.operation():
+        yield session
 
 
 def _install(session: Session | None) -> None:

@@ -244,6 +244,9 @@ class Twin:
     environ: dict[str, str] = field(default_factory=dict)
     state: dict[str, Stored] = field(default_factory=dict)
     slept: list[float] = field(default_factory=list)
+    """The pauses, in seconds; nobody really waits."""
+    waited: float = 0.0
+    """The clock of the process, in seconds: it goes on with the pauses only."""
     previewed: Report = field(default_factory=Report)
     """What the preview of the last `up` showed."""
     last: Report = field(default_factory=Report)
@@ -368,13 +371,18 @@ class Twin:
         session.install(session.Session(self.config.get, self.world(stderr)))
         return stderr
 
+    def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.waited += seconds
+
     def world(self, stderr: io.StringIO) -> session.World:
         """Return what is outside of a process."""
         return session.World(
             environ=self.environ,
             transport=self.line,
             clock=lambda: self.emulator.now,
-            sleep=self.slept.append,
+            sleep=self._sleep,
+            monotonic=lambda: self.waited,
             stderr=stderr,
         )
 

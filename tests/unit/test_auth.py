@@ -16,11 +16,14 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from waiting import Clock
 
 from btp_trust.errors import CredentialsRejected, ServiceUnavailable, TrustError, UnexpectedResponse
 from btp_trust.service.auth import ClientCredentials
 from btp_trust.service.client import TrustClient
+from btp_trust.service.http import send
 from btp_trust.service.key import ServiceKey, parse_service_key
+from btp_trust.service.patience import TRIES
 from btp_trust_emulator import Emulator
 
 GUID = "00000000-1111-4222-8333-000000005cdd"
@@ -65,7 +68,7 @@ class Stub:
 
     def auth(self) -> ClientCredentials:
         """Credentials for it, by its own clock."""
-        return ClientCredentials(KEY, client(self), lambda: self.now)
+        return ClientCredentials(KEY, client(self), Clock().patience(), lambda: self.now)
 
 
 def client(handler: Callable[[httpx.Request], httpx.Response], auth: httpx.Auth | None = None) -> httpx.Client:
@@ -75,7 +78,13 @@ def client(handler: Callable[[httpx.Request], httpx.Response], auth: httpx.Auth 
 
 def answered(response: httpx.Response) -> ClientCredentials:
     """Credentials for a token service that always answers this."""
-    return ClientCredentials(KEY, client(lambda _: response))
+    return patient(KEY, client(lambda _: response))
+
+
+def patient(key: ServiceKey, http: httpx.Client, clock: Clock | None = None) -> ClientCredentials:
+    """Credentials that wait by a clock of their own."""
+    clock = clock or Clock()
+    return ClientCredentials(key, http, clock.patience(), lambda: clock.now)
 
 
 @pytest.fixture
@@ -102,7 +111,7 @@ def test_the_emulator_gives_a_token_that_names_the_subaccount(emulator: Emulator
     """From a service key to the GUID, in one request."""
     key = parse_service_key(json.dumps(emulator.service_key(GUID)), "the test")
     with httpx.Client(transport=emulator.transport) as http:
-        assert ClientCredentials(key, http).subaccount_id == GUID
+        assert patient(key, http).subaccount_id == GUID
     assert [entry.method for entry in emulator.journal()] == ["POST"]
 
 
@@ -168,7 +177,7 @@ def test_401_for_a_fresh_token_too_means_rejected_credentials() -> None:
     """Then no third one is tried."""
     stub = Stub(refuse=9)
     with client(stub, stub.auth()) as http, pytest.raises(CredentialsRejected) as caught:
-        TrustClient(http).active()
+        TrustClient(http, Clock().patience()).active()
     assert len(stub.tokens) == len(stub.calls) == 2
     assert_silent(caught.value, "S3CRET", token(claims_of(GUID), 1)[:20])
 
@@ -176,9 +185,9 @@ def test_401_for_a_fresh_token_too_means_rejected_credentials() -> None:
 def test_an_expired_token_is_replaced_without_anybody_noticing(emulator: Emulator) -> None:
     """The service's clock may be ahead of ours: its 401 costs one token."""
     key = parse_service_key(json.dumps(emulator.service_key(GUID)), "the test")
-    auth = ClientCredentials(key, httpx.Client(transport=emulator.transport))
+    auth = patient(key, httpx.Client(transport=emulator.transport))
     with httpx.Client(transport=emulator.transport, auth=auth, base_url=key.uri) as http:
-        trust = TrustClient(http)
+        trust = TrustClient(http, Clock().patience())
         before = trust.active()
         emulator.advance(LIFETIME + 1)
         assert trust.active() == before
@@ -196,7 +205,7 @@ def test_a_wrong_client_is_rejected(emulator: Emulator, change: dict[str, str]) 
     """The remedy is a new service key."""
     key = parse_service_key(json.dumps({**emulator.service_key(GUID), **change}), "the test")
     with httpx.Client(transport=emulator.transport) as http, pytest.raises(CredentialsRejected) as caught:
-        _ = ClientCredentials(key, http).subaccount_id
+        _ = patient(key, http).subaccount_id
     assert "service key" in caught.value.remedy
     assert_silent(caught.value, "S3CRET", key.clientsecret)
 
@@ -261,32 +270,119 @@ def test_what_is_no_token_is_an_unexpected_response(response: httpx.Response) ->
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 def test_a_token_service_that_is_down_is_unavailable(status: int) -> None:
-    """Waiting helps, a new key would not."""
+    """Waiting helps, a new key would not; it is asked again as late as it wants, and a few times only."""
+    clock, requests = Clock(), []
+
+    def down(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return httpx.Response(status, text="S3CRET", headers={"Retry-After": "7"})
+
     with pytest.raises(ServiceUnavailable, match=str(status)) as caught:
-        _ = answered(httpx.Response(status, text="S3CRET", headers={"Retry-After": "7"})).subaccount_id
+        _ = patient(KEY, client(down), clock).subaccount_id
     assert caught.value.retry_after == 7
-    assert caught.value.never_sent == (status == 429)
+    assert len(requests) == TRIES
+    assert clock.slept == [7.0] * (TRIES - 1)
     assert_silent(caught.value, "S3CRET")
+
+
+@dataclass
+class Late:
+    """A token service that does not answer in time, so many times; then it does."""
+
+    times: int
+    calls: int = 0
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        """Answer, or not."""
+        self.calls += 1
+        if self.calls <= self.times:
+            raise httpx.ReadTimeout("late", request=request)
+        return Stub()(request)
+
+
+def test_a_token_is_asked_for_again() -> None:
+    """A token changes nothing, whether the first one was made or not."""
+    late = Late(TRIES - 1)
+    assert patient(KEY, client(late)).subaccount_id == GUID
+    assert late.calls == TRIES
 
 
 def test_a_token_service_that_does_not_answer_is_unavailable() -> None:
-    """A time-out is told as one, and the next try may work: nothing was kept of it."""
-
-    @dataclass
-    class Late:
-        calls: int = 0
-
-        def __call__(self, request: httpx.Request) -> httpx.Response:
-            self.calls += 1
-            if self.calls == 1:
-                raise httpx.ReadTimeout("late", request=request)
-            return Stub()(request)
-
-    auth = ClientCredentials(KEY, client(Late()))
+    """A time-out is told as one, and the next command may work: nothing was kept of it."""
+    late = Late(TRIES)
+    auth = patient(KEY, client(late))
     with pytest.raises(ServiceUnavailable, match="ReadTimeout") as caught:
         _ = auth.subaccount_id
     assert_silent(caught.value, "S3CRET")
+    assert late.calls == TRIES
     assert auth.subaccount_id == GUID
+
+
+@pytest.mark.parametrize("call", [TrustClient.active, TrustClient.rotate], ids=lambda call: call.__name__)
+@pytest.mark.parametrize("refuse", [0, 1], ids=["the first token", "a fresh token after 401"])
+def test_a_request_that_gets_no_token_was_never_sent(call: Callable[[TrustClient], Any], refuse: int) -> None:
+    """Whatever became of the token request, a 503 included; and its tries are not multiplied by those of a read."""
+    stub, tokens = Stub(refuse=refuse), []
+
+    def down(request: httpx.Request) -> httpx.Response:
+        if request.url.path != "/oauth/token":
+            return stub(request)
+        tokens.append(request)
+        return stub(request) if len(tokens) <= refuse else httpx.Response(503)
+
+    with client(down, patient(KEY, client(down))) as http, pytest.raises(ServiceUnavailable) as caught:
+        call(TrustClient(http, Clock().patience()))
+    assert caught.value.never_sent
+    assert len(stub.calls) == refuse
+    assert len(tokens) == refuse + TRIES
+
+
+def test_a_request_whose_time_is_over_when_the_token_comes_is_not_sent() -> None:
+    """The operation's end bounds both together."""
+    clock, stub = Clock(), Stub()
+    patience = clock.patience()
+
+    def slow(request: httpx.Request) -> httpx.Response:
+        answer = stub(request)
+        if stub.calls:
+            clock.now += patience.limits.operation_timeout
+        return answer
+
+    auth = ClientCredentials(KEY, client(slow), patience, lambda: clock.now)
+    assert auth.subaccount_id == GUID
+    stub.refuse = 1
+    with client(slow, auth) as http, patience.operation(), pytest.raises(ServiceUnavailable) as caught:
+        TrustClient(http, patience).rotate()
+    assert caught.value.never_sent
+    assert len(stub.calls) == 1
+
+
+def test_the_body_of_a_refusal_is_not_read() -> None:
+    """A 401 from a proxy may have a body without end."""
+
+    class Endless(httpx.SyncByteStream):
+        def __init__(self) -> None:
+            self.closed = False
+
+        def __iter__(self) -> Iterator[bytes]:
+            pytest.fail("the body was read")
+            yield b""
+
+        def close(self) -> None:
+            self.closed = True
+
+    stub, body = Stub(), Endless()
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        if "Authorization" in request.headers and not stub.calls:
+            stub(request)
+            return httpx.Response(401, stream=body)
+        return stub(request)
+
+    with client(refuse, patient(KEY, client(refuse))) as http:
+        send(http, http.build_request("GET", "/"), Clock().patience())
+    assert body.closed
+    assert len(stub.calls) == 2
 
 
 def test_credentials_never_show_themselves() -> None:
@@ -305,10 +401,10 @@ def test_a_client_certificate_gets_a_token_over_mutual_tls(monkeypatch: pytest.M
         key = parse_service_key(json.dumps(emulator.service_key(GUID, "x509")), "the test")
         tls = key.tls(datetime.now(UTC))
         with httpx.Client(verify=tls) as tokens:
-            auth = ClientCredentials(key, tokens)
+            auth = patient(key, tokens)
             assert auth.subaccount_id == GUID
             with httpx.Client(verify=tls, auth=auth, base_url=key.uri) as http:
-                found = TrustClient(http).active()
+                found = TrustClient(http, Clock().patience()).active()
         assert found is not None
         assert found.fingerprint == emulator.slots(GUID).active
 
@@ -323,7 +419,7 @@ def test_a_client_certificate_of_another_client_is_rejected(monkeypatch: pytest.
         foreign["certurl"] = emulator.service_key(GUID, "x509")["certurl"]
         key = parse_service_key(json.dumps(foreign), "the test")
         with httpx.Client(verify=key.tls(datetime.now(UTC))) as http, pytest.raises(CredentialsRejected):
-            _ = ClientCredentials(key, http).subaccount_id
+            _ = patient(key, http).subaccount_id
 
 
 def test_an_authority_that_is_not_trusted_is_no_answer() -> None:
@@ -332,7 +428,7 @@ def test_an_authority_that_is_not_trusted_is_no_answer() -> None:
         emulator.create_subaccount(GUID)
         key = parse_service_key(json.dumps(emulator.service_key(GUID, "x509")), "the test")
         with httpx.Client(verify=key.tls(datetime.now(UTC))) as http, pytest.raises(ServiceUnavailable) as caught:
-            _ = ClientCredentials(key, http).subaccount_id
+            _ = patient(key, http).subaccount_id
         assert caught.value.never_sent
         assert emulator.journal() == []
 

@@ -14,6 +14,7 @@ import httpx
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from waiting import Clock
 
 from btp_trust.certificate import Certificate, parse_pem
 from btp_trust.errors import (
@@ -26,6 +27,7 @@ from btp_trust.errors import (
 from btp_trust.service.auth import ClientCredentials
 from btp_trust.service.client import TrustClient
 from btp_trust.service.key import parse_service_key
+from btp_trust.service.patience import TRIES
 from btp_trust_emulator import Emulator, NotFoundText, Switches, certificates, keys
 
 GUID = "00000000-1111-4222-8333-000000005cdd"
@@ -70,14 +72,16 @@ class Service:
     @property
     def client(self) -> TrustClient:
         """A client that reaches it."""
-        return TrustClient(httpx.Client(transport=httpx.MockTransport(self), base_url=BASE))
+        return TrustClient(httpx.Client(transport=httpx.MockTransport(self), base_url=BASE), Clock().patience())
 
     def call(self, name: str) -> Any:
-        """Call one operation, which must be one request."""
+        """Call one operation, which must be one request; only a read of a service that is down is repeated."""
+        method, _, call = CALLS[name]
+        is_down = self.answer.status_code == 429 or self.answer.is_server_error
         try:
-            return CALLS[name][2](self.client)
+            return call(self.client)
         finally:
-            assert len(self.requests) == 1
+            assert len(self.requests) == (TRIES if method == "GET" and is_down else 1)
 
 
 @pytest.fixture(params=list(NotFoundText), ids=lambda text: f"404 texts as {text.value}")
@@ -93,11 +97,11 @@ def trust(emulator: Emulator) -> Iterator[TrustClient]:
     """A client of that subaccount, with its token fetched."""
     key = parse_service_key(json.dumps(emulator.service_key(GUID)), "the test")
     with httpx.Client(transport=emulator.transport) as tokens:
-        auth = ClientCredentials(key, tokens)
+        auth = ClientCredentials(key, tokens, Clock().patience(), lambda: 0.0)
         assert auth.subaccount_id == GUID
         emulator.clear_journal()
         with httpx.Client(transport=emulator.transport, auth=auth, base_url=key.uri) as http:
-            yield TrustClient(http)
+            yield TrustClient(http, Clock().patience())
 
 
 def fingerprint(certificate: Certificate | None) -> str | None:
@@ -128,7 +132,7 @@ def test_each_operation_does_what_it_says(trust: TrustClient, emulator: Emulator
 
 
 def test_each_method_sends_one_request(trust: TrustClient, emulator: Emulator) -> None:
-    """Whatever the answer is: nothing is repeated here."""
+    """Whatever the answer of a service is that is up."""
     for fill in (None, emulator.generate_active, emulator.generate_passive):
         if fill is not None:
             fill(GUID)
@@ -356,10 +360,70 @@ def test_the_services_clock_is_that_of_its_last_answer_with_a_date() -> None:
         headers = {} if moment is None else {"Date": format_datetime(moment, usegmt=True)}
         return httpx.Response(404, json=NO_KEY_PAIR, headers=headers)
 
-    client = TrustClient(httpx.Client(transport=httpx.MockTransport(answer), base_url=BASE))
+    client = TrustClient(httpx.Client(transport=httpx.MockTransport(answer), base_url=BASE), Clock().patience())
     assert client.server_time is None
     seen: list[datetime | None] = []
     for _ in range(3):
         client.active()
         seen.append(client.server_time)
     assert seen == [SINCE, SINCE + timedelta(hours=1), SINCE + timedelta(hours=1)]
+
+
+DOWN: dict[str, Callable[[], httpx.Response]] = {
+    "503": lambda: httpx.Response(503),
+    "429": lambda: httpx.Response(429),
+    "a time-out": lambda: _fail(httpx.ReadTimeout("slow")),
+    "a reset": lambda: _fail(httpx.ReadError("reset")),
+    "no connection": lambda: _fail(httpx.ConnectError("refused")),
+}
+
+
+def _fail(error: Exception) -> httpx.Response:
+    raise error
+
+
+@dataclass
+class Recovering:
+    """A service that is down so many times, and then up."""
+
+    down: Callable[[], httpx.Response]
+    times: int
+    answer: httpx.Response
+    count: int = 0
+
+    def __call__(self, _: httpx.Request) -> httpx.Response:
+        """Answer as its health is."""
+        self.count += 1
+        return self.down() if self.count <= self.times else self.answer
+
+    def call(self, name: str) -> Any:
+        """Call one operation of it."""
+        http = httpx.Client(transport=httpx.MockTransport(self), base_url=BASE)
+        return CALLS[name][2](TrustClient(http, Clock().patience()))
+
+
+@pytest.mark.parametrize("fault", DOWN)
+@pytest.mark.parametrize("name", [*READS, "read metadata"])
+def test_a_read_is_repeated_until_the_service_is_up(name: str, fault: str) -> None:
+    """A read changes nothing, so it may be sent again."""
+    service = Recovering(DOWN[fault], TRIES - 1, httpx.Response(200, json=BODIES.get(name, {"certificate": PEM})))
+    assert service.call(name) in (parse_pem(PEM), True)
+    assert service.count == TRIES
+
+
+@pytest.mark.parametrize("fault", DOWN)
+@pytest.mark.parametrize("name", CALLS)
+def test_a_service_that_stays_down_is_given_up(name: str, fault: str) -> None:
+    """A read after some tries, with the last error; a write at once: who sends it decides whether to send it again."""
+    service = Recovering(DOWN[fault], 99, httpx.Response(200))
+    with pytest.raises(ServiceUnavailable):
+        service.call(name)
+    assert service.count == (TRIES if CALLS[name][0] == "GET" else 1)
+
+
+def test_the_last_error_of_a_read_is_told() -> None:
+    """It is what the service is like now."""
+    faults = iter([DOWN["503"], DOWN["429"], DOWN["a reset"], DOWN["a time-out"]])
+    service = Recovering(lambda: next(faults)(), 99, httpx.Response(200))
+    with pytest.raises(ServiceUnavailable, match="ReadTimeout"):
+        service.call("read active")

@@ -20,6 +20,7 @@ BLOCK_ONLY_WHAT_IS_DUE = {
     "CredentialsMissing",
     "CredentialsRejected",
     "NotAuthorized",
+    "ReadsDisagree",
     "ServiceUnavailable",
     "UnexpectedResponse",
 }
@@ -85,6 +86,7 @@ def test_a_failure_may_not_be_repeated_unless_it_says_so() -> None:
     """Silence about a request's fate means that it may have arrived."""
     assert not ServiceUnavailable("a", "b", "c").never_sent
     assert ServiceUnavailable("a", "b", "c").retry_after is None
+    assert not ServiceUnavailable("a", "b", "c").given_up
     told = ServiceUnavailable("a", "b", "c", never_sent=True, retry_after=3.0)
     assert told.never_sent
     assert told.retry_after == 3.0

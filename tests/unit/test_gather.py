@@ -12,6 +12,7 @@ from pulumi.output import UNKNOWN
 from twin import HOUR, CheckFailedError, Deployment, Program, Twin, answered, assert_three_parts, lost_before, program
 
 from btp_trust.errors import OfflineRefused, TrustError, WrongSubaccount
+from btp_trust.service.patience import TRIES
 from btp_trust_emulator import Emulator
 
 ALONE = program()
@@ -169,7 +170,7 @@ def test_an_outage_is_asked_about_once_for_all_resources(twin: Twin) -> None:
 
     twin.line.always(down)
     twin.preview(PREPARED)
-    assert len(tried) == 1
+    assert len(tried) == TRIES
 
 
 # --- the subaccount ----------------------------------------------------------------------------------------------

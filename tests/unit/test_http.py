@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import traceback
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -12,9 +13,11 @@ import httpx
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from waiting import Clock
 
 from btp_trust.errors import ServiceUnavailable, TrustError, UnexpectedResponse
-from btp_trust.service.http import TIMEOUT, send
+from btp_trust.service.http import MAX_BYTES, send
+from btp_trust.service.patience import Patience
 
 URL = "https://service.example/v1?token=S3CRET"
 NOW = datetime(2028, 11, 24, 8, 34, 27, tzinfo=UTC)
@@ -33,6 +36,7 @@ class Service:
 
     answer: httpx.Response | Exception
     requests: list[httpx.Request] = field(default_factory=list)
+    clock: Clock = field(default_factory=Clock)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """Do so."""
@@ -41,10 +45,10 @@ class Service:
             raise self.answer
         return self.answer
 
-    def send(self, method: str = "POST") -> httpx.Response:
+    def send(self, method: str = "POST", patience: Patience | None = None) -> httpx.Response:
         """Send it one request."""
         with httpx.Client(transport=httpx.MockTransport(self)) as http:
-            return send(http, http.build_request(method, URL))
+            return send(http, http.build_request(method, URL), patience or self.clock.patience())
 
 
 @pytest.mark.parametrize("kind", concrete(httpx.TransportError), ids=lambda kind: kind.__name__)
@@ -138,9 +142,102 @@ def test_a_redirect_to_nonsense_is_one_of_our_errors() -> None:
     assert answer.status_code == 302
 
 
-def test_the_service_has_some_seconds_to_connect_and_thirty_to_answer() -> None:
-    """SAP's advice for this service."""
-    assert (TIMEOUT.connect, TIMEOUT.read, TIMEOUT.write, TIMEOUT.pool) == (5.0, 30.0, 30.0, 30.0)
+class Body(httpx.SyncByteStream):
+    """A body in pieces of a kilobyte, each of which takes its time; it knows how far it was read."""
+
+    def __init__(self, pieces: int, clock: Clock, takes: float = 0.0, fails: Exception | None = None) -> None:
+        self.pieces = pieces
+        self.clock = clock
+        self.takes = takes
+        self.fails = fails
+        self.read = 0
+        self.closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Give the next piece."""
+        for _ in range(self.pieces):
+            self.clock.now += self.takes
+            self.read += 1
+            yield b"S3CRET".ljust(1000)
+        if self.fails is not None:
+            raise self.fails
+
+    def close(self) -> None:
+        """Be done."""
+        self.closed = True
+
+
+def test_an_answer_is_read_and_its_connection_given_back() -> None:
+    """Up to the largest size, whole; of its headers only what is used."""
+    clock = Clock()
+    body = Body(MAX_BYTES // 1000, clock)
+    headers = {"Date": "now", "Content-Type": "text/plain", "Set-Cookie": "S3CRET"}
+    answer = Service(httpx.Response(200, stream=body, headers=headers), clock=clock).send()
+    assert len(answer.content) == MAX_BYTES
+    assert set(answer.headers) == {"date", "content-type", "content-length"}
+    assert body.closed
+
+
+@pytest.mark.parametrize("status", [200, 404, 503])
+def test_an_answer_that_is_too_large_is_not_read_to_its_end(status: int) -> None:
+    """Whatever its status is: nobody knows what it is, so a write may have been carried out."""
+    clock = Clock()
+    body = Body(10**9, clock)
+    with pytest.raises(UnexpectedResponse, match=str(MAX_BYTES)) as caught:
+        Service(httpx.Response(status, stream=body), clock=clock).send()
+    assert body.read == MAX_BYTES // 1000 + 1
+    assert body.closed
+    assert_silent(caught.value)
+
+
+def test_an_answer_in_drops_ends_with_the_operation() -> None:
+    """Each piece comes in time, so that no time-out of the connection ends it."""
+    clock = Clock()
+    body = Body(10**9, clock, takes=29.0)
+    service, patience = Service(httpx.Response(200, stream=body), clock=clock), clock.patience()
+    with patience.operation(), pytest.raises(ServiceUnavailable, match="ReadTimeout") as caught:
+        service.send(patience=patience)
+    assert not caught.value.never_sent
+    assert body.read == 7
+    assert body.closed
+    assert_silent(caught.value)
+
+
+def test_an_answer_that_breaks_off_may_have_been_meant() -> None:
+    """The service has acted; only its answer is lost."""
+    clock = Clock()
+    body = Body(1, clock, fails=httpx.RemoteProtocolError("S3CRET"))
+    with pytest.raises(ServiceUnavailable, match="RemoteProtocolError") as caught:
+        Service(httpx.Response(200, stream=body), clock=clock).send()
+    assert not caught.value.never_sent
+    assert body.closed
+    assert_silent(caught.value)
+
+
+def test_a_request_whose_operation_is_over_is_not_sent() -> None:
+    """The error says so, and how to give it more time."""
+    service = Service(httpx.Response(200))
+    patience = service.clock.patience()
+    with patience.operation(), pytest.raises(ServiceUnavailable, match="180 seconds are over") as caught:
+        service.clock.now += 180.0
+        service.send(patience=patience)
+    assert caught.value.never_sent
+    assert "btp-trust:operationTimeout" in caught.value.remedy
+    assert service.requests == []
+    assert_silent(caught.value)
+
+
+def test_a_request_has_the_time_that_is_left() -> None:
+    """Some seconds to connect and thirty to answer, or what remains of its operation."""
+    service = Service(httpx.Response(200))
+    patience = service.clock.patience()
+    with patience.operation():
+        service.send(patience=patience)
+        service.clock.now += 170.0
+        service.send(patience=patience)
+    first, second = (request.extensions["timeout"] for request in service.requests)
+    assert first == {"connect": 5.0, "read": 30.0, "write": 30.0, "pool": 30.0}
+    assert second == {"connect": 5.0, "read": 10.0, "write": 10.0, "pool": 10.0}
 
 
 def assert_silent(error: TrustError) -> None:

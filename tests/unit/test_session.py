@@ -17,18 +17,22 @@ from typing import Any
 
 import httpx
 import pytest
+from twin import assert_three_parts
+from waiting import Clock
 
 from btp_trust import session
 from btp_trust.errors import (
     ConfigurationError,
     CredentialsMissing,
     CredentialsRejected,
+    ReadsDisagree,
     ServiceUnavailable,
     TrustError,
     WrongSubaccount,
 )
 from btp_trust.service.bindings import SECRETS_ROOT
 from btp_trust.service.client import TrustClient
+from btp_trust.service.patience import TRIES
 from btp_trust.session import Session, Subaccount, World
 from btp_trust_emulator import Emulator
 
@@ -74,10 +78,13 @@ def open_session(
     settings = {f"btp-trust:{name}": value for name, value in config.items()}
     if environ is None:
         settings.setdefault("btp-trust:serviceKey", json.dumps(emulator.service_key(guid)))
+    clock = Clock()
     world = World(
         environ=environ or {},
         transport=transport or emulator.transport,
         clock=lambda: emulator.now,
+        sleep=clock.sleep,
+        monotonic=lambda: clock.now,
         stderr=io.StringIO(),
         secrets_root=Path("missing"),
     )
@@ -189,36 +196,37 @@ def test_a_reading_tells_time_by_the_services_clock(emulator: Emulator) -> None:
 
     client = httpx.Client(transport=httpx.MockTransport(undated), base_url="https://service.example")
     world = World(clock=lambda: datetime(2032, 1, 1, tzinfo=UTC))
-    assert Subaccount(GUID, TrustClient(client), world).read().now == datetime(2032, 1, 1, tzinfo=UTC)
+    patience = Clock().patience()
+    assert Subaccount(GUID, TrustClient(client, patience), world, patience).read().now == datetime(2032, 1, 1, tzinfo=UTC)
 
 
-def test_a_service_that_is_down_is_asked_once(emulator: Emulator) -> None:
-    """By all threads and resources of a command together: each would wait for the same time-out."""
+def test_a_service_that_is_down_is_asked_by_one_for_all(emulator: Emulator) -> None:
+    """All threads and resources of a command share the tries: each would wait for the same time-outs."""
     transport = Counting(emulator.transport, lambda request: "saml2Metadata" in request.url.path)
     shared = open_session(emulator, transport=transport)
     account = shared.subaccount("default", GUID)
     found = in_4_threads(account.snapshot) + in_4_threads(lambda: shared.subaccount("default", GUID).snapshot())
     assert {type(each) for each in found} == {ServiceUnavailable}
-    assert len(transport.paths) == 2
+    assert len(transport.paths) == 1 + TRIES
 
 
-def test_a_token_service_that_is_down_is_asked_once_by_one_after_the_other(emulator: Emulator) -> None:
+def test_a_token_service_that_is_down_is_asked_by_the_first_resource_only(emulator: Emulator) -> None:
     """The failure is kept for the rest of the command."""
     transport = Counting(emulator.transport, lambda _: True)
     shared = open_session(emulator, transport=transport)
     for _ in range(3):
         with pytest.raises(ServiceUnavailable):
             shared.subaccount("default", GUID)
-    assert len(transport.paths) == 1
+    assert len(transport.paths) == TRIES
 
 
-def test_a_token_service_that_is_down_is_asked_once_by_all_at_once(emulator: Emulator) -> None:
+def test_a_token_service_that_is_down_is_asked_by_one_thread_only(emulator: Emulator) -> None:
     """Four threads that meet at it wait for one failure, not for four in a row."""
     transport = Counting(emulator.transport, lambda _: True)
     shared = open_session(emulator, transport=transport)
     found = in_4_threads(lambda: shared.subaccount("default", GUID))
     assert {type(each) for each in found} == {ServiceUnavailable}
-    assert len(transport.paths) == 1
+    assert len(transport.paths) == TRIES
 
 
 def test_a_failed_reading_does_not_stay_when_a_new_one_is_taken(emulator: Emulator) -> None:
@@ -230,6 +238,51 @@ def test_a_failed_reading_does_not_stay_when_a_new_one_is_taken(emulator: Emulat
         account.snapshot()
     down[0] = False
     assert account.read() == account.snapshot()
+
+
+class Stale(httpx.BaseTransport):
+    """A service that answers a reading of the passive slot, so many times, with what the active one holds."""
+
+    def __init__(self, inner: httpx.BaseTransport, times: int) -> None:
+        self.inner = inner
+        self.times = times
+        self.reads: list[str] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer, or answer too late."""
+        if request.method == "GET":
+            self.reads.append(request.url.path)
+        if request.url.path.endswith("/passive") and self.times > 0:
+            self.times -= 1
+            request.url = request.url.copy_with(path=request.url.path.removesuffix("/passive"))
+        return self.inner.handle_request(request)
+
+
+def test_the_same_certificate_in_both_slots_is_read_again(emulator: Emulator) -> None:
+    """A certificate lies in one slot only: one of the readings is stale, and soon it is not any more."""
+    emulator.generate_passive(GUID)
+    stale = Stale(emulator.transport, TRIES - 1)
+    reading = open_session(emulator, transport=stale).subaccount("default", GUID).read()
+    found, real = reading.slots, emulator.slots(GUID)
+    assert (found.active, found.passive) == (real.active, real.passive)
+    assert len(stale.reads) == 2 * TRIES
+
+
+def test_the_same_certificate_in_both_slots_for_long_is_an_error(emulator: Emulator) -> None:
+    """It names the subaccount and the certificate, is kept for the command, and does not block what is not due."""
+    stale = Stale(emulator.transport, 99)
+    account = open_session(emulator, transport=stale).subaccount("default", GUID)
+    for _ in range(2):
+        with pytest.raises(ReadsDisagree) as caught:
+            account.snapshot()
+        assert_three_parts(str(caught.value), GUID, emulator.slots(GUID).active)
+    assert len(stale.reads) == 2 * TRIES
+
+
+def test_two_empty_slots_do_not_disagree(emulator: Emulator) -> None:
+    """Nothing is in both."""
+    account = open_session(emulator, OTHER).subaccount("default", OTHER)
+    assert (account.read().active, account.read().passive) == (None, None)
 
 
 def test_missing_and_broken_credentials_are_kept_too(emulator: Emulator) -> None:
@@ -301,7 +354,8 @@ def test_the_world_is_the_real_one_unless_chosen() -> None:
     world = World()
     assert world.environ is os.environ
     assert world.stderr is sys.stderr
-    assert (world.transport, world.sleep, world.secrets_root) == (None, time.sleep, SECRETS_ROOT)
+    assert (world.transport, world.secrets_root) == (None, SECRETS_ROOT)
+    assert (world.sleep, world.monotonic) == (time.sleep, time.monotonic)
     assert abs(world.clock() - datetime.now(UTC)) < timedelta(minutes=1)
     assert Session(UNSET.get).world.clock is session.system_clock
 
@@ -324,6 +378,26 @@ def test_a_process_has_one_session() -> None:
     session.configure(UNSET.get)
     assert session.current() is first
     assert first.strict
+
+
+@pytest.mark.usefixtures("no_session")
+def test_an_operation_has_the_session_and_an_end() -> None:
+    """All that it does shares the configured time."""
+    clock = Clock()
+    world = World(environ={}, sleep=clock.sleep, monotonic=lambda: clock.now)
+    chosen = Session({"btp-trust:operationTimeout": "20"}.get, world)
+    session.install(chosen)
+    with session.operation() as shared:
+        assert shared is chosen
+        clock.now += 15.0
+        assert shared.patience.remaining == 5.0
+    assert chosen.patience.remaining == 20.0
+
+
+def test_a_senseless_limit_is_refused_by_the_session() -> None:
+    """When the command begins, not in the middle of it."""
+    with pytest.raises(ConfigurationError, match="btp-trust:readTimeout"):
+        Session({"btp-trust:readTimeout": "soon"}.get, World(environ={}))
 
 
 @pytest.mark.usefixtures("no_session")

@@ -23,7 +23,7 @@ from twin import (
     program,
 )
 
-from btp_trust.errors import SlotsChanged, TrustError
+from btp_trust.errors import ReadsDisagree, SlotsChanged, TrustError
 from btp_trust_emulator import Emulator
 
 ALONE = program()
@@ -594,3 +594,46 @@ def test_a_strict_run_fails_where_others_warn_of_drift(rotated: Twin) -> None:
     rotated.emulator.rotate(rotated.guid)
     rotated.config["btp-trust:strict"] = "true"
     rotated.refuses(ROTATED, rotated.slots[0], 'on_drift="restore"')
+
+
+# --- a reading that is stale -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        pytest.param(RESTORING, id="a swap that is due again"),
+        pytest.param(program("b", "a"), id="another generation that is declared"),
+    ],
+)
+def test_slots_as_before_a_swap_just_made_are_not_believed_at_once(twin: Twin, wanted: Program) -> None:
+    """The reading may be stale, and a second swap would undo the first; a minute later it is believed."""
+    twin.deploy(PREPARED)
+    twin.up(ROTATED)
+    twin.emulator.rotate(twin.guid)
+    slots = twin.slots
+    for _ in range(2):
+        message = twin.refuses(wanted, *slots)
+        assert twin.outputs("rotation")["rotated_at"] in message
+        with pytest.raises(ReadsDisagree):
+            twin.up(wanted, skip_preview=True)
+        assert twin.last.writes == []
+        twin.emulator.advance(20)
+    twin.emulator.advance(40)
+    twin.deploy(wanted)
+    assert twin.slots == (slots[::-1] if wanted is RESTORING else slots)
+
+
+def test_slots_as_before_a_swap_just_made_block_nothing_that_is_not_due(twin: Twin) -> None:
+    """With the same declaration, and nothing to restore, they are a drift like any other."""
+    twin.deploy(PREPARED)
+    twin.up(ROTATED)
+    twin.emulator.rotate(twin.guid)
+    assert "warning" in twin.preview(ROTATED).messages
+
+
+def test_a_rotation_back_right_after_a_swap_is_done(twin: Twin) -> None:
+    """Slots as after the swap are the truth: a roll-back has not to wait."""
+    twin.deploy(PREPARED)
+    twin.up(ROTATED)
+    assert twin.up(PREPARED).writes == ["POST rotateCertificate"]

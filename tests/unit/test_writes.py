@@ -1,4 +1,7 @@
-"""The writes on a bad line: one request ever, told apart what became of it, and a next `up` that converges."""
+"""The writes on a bad line: sent once, told apart what became of them, and a next `up` that converges.
+
+Only what never arrived, or was refused with 429, is sent again, and only on the very same slots.
+"""
 
 from __future__ import annotations
 
@@ -18,20 +21,24 @@ from twin import (
     committed_then,
     lost_before,
     meanwhile,
+    operation,
     program,
 )
 
 from btp_trust.errors import (
     CredentialsRejected,
     NotAuthorized,
+    NotDone,
     OutcomeUnknown,
     ServiceUnavailable,
     SlotsChanged,
     TrustError,
 )
-from btp_trust.operations.writes import SETTLE_PAUSES
+from btp_trust.service.patience import TRIES
 from btp_trust_emulator import Emulator
 
+SETTLING = [0.5, 1.0, 2.0, 4.0, 8.0, 8.0]
+"""The pauses before each reading after a lost answer; one more would be longer than half a minute."""
 ALONE = program()
 PREPARED = program("b", "a")
 FIRST = program(active={"generate": True})
@@ -109,6 +116,10 @@ def a_deletion(emulator: Emulator) -> Play:
 
 KINDS = [a_swap, a_mint, a_first_mint, a_renewal, a_first_generation, a_deletion]
 every_write = pytest.mark.parametrize("play", KINDS, indirect=True, ids=lambda kind: kind.__name__.replace("_", " "))
+every_write_of_one_slot = pytest.mark.parametrize(
+    "play", KINDS[1:], indirect=True, ids=lambda kind: kind.__name__.replace("_", " ")
+)
+"""All but the swap, whose answer tells both slots."""
 
 
 @pytest.fixture
@@ -133,12 +144,45 @@ LOST_BEFORE = [
     pytest.param(answered(502, html="<html>"), id="a proxy's 502"),
     pytest.param(answered(200, html="<html>"), id="a proxy's 200"),
 ]
-NEVER_SENT = [
-    pytest.param(lost_before(httpx.ConnectError("refused")), ServiceUnavailable, id="connection refused"),
-    pytest.param(lost_before(httpx.ConnectTimeout("slow")), ServiceUnavailable, id="connect time-out"),
-    pytest.param(answered(429, headers={"Retry-After": "7"}), ServiceUnavailable, id="too many requests"),
-    pytest.param(answered(403), NotAuthorized, id="not authorized"),
+NEVER_ARRIVED = [
+    pytest.param(lost_before(httpx.ConnectError("refused")), id="connection refused"),
+    pytest.param(lost_before(httpx.ConnectTimeout("slow")), id="connect time-out"),
+    pytest.param(lost_before(httpx.PoolTimeout("busy")), id="pool time-out"),
+    pytest.param(answered(429, headers={"Retry-After": "7"}), id="too many requests"),
 ]
+
+
+class Counted:
+    """A fault that counts how often it was met, and what had reached the service by then."""
+
+    def __init__(self, play: Play, fault: Fault) -> None:
+        self.play = play
+        self.fault = fault
+        self.journal: list[int] = []
+
+    def __call__(self, request: httpx.Request, send: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
+        """Count and let it happen."""
+        self.journal.append(len(self.play.twin.emulator.journal()))
+        return self.fault(request, send)
+
+
+def stale(play: Play, readings: int, lost: Exception | None = None) -> Fault:
+    """Let the service act, perhaps lose its answer, and let so many readings show the slots from before."""
+
+    def fault(request: httpx.Request, send: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
+        base = request.url.path.partition("/saml2Metadata")[0] + "/saml2Metadata/"
+        for path in ("certificate", "certificate/passive"):
+            url = request.url.copy_with(path=base + path)
+            old = send(httpx.Request("GET", url, headers={"Authorization": request.headers["Authorization"]}))
+            again = answered(old.status_code, content=old.read(), headers=old.headers)
+            for _ in range(readings):
+                play.twin.line.once(f"GET {path}", again)
+        answer = send(request)
+        if lost is not None:
+            raise lost
+        return answer
+
+    return fault
 
 
 @every_write
@@ -148,34 +192,121 @@ def test_a_write_whose_answer_was_lost_is_found_in_the_slots(play: Play, fault: 
     play.twin.line.once(play.request, fault)
     assert play.run() == [play.request]
     assert play.twin.slots != play.before
-    assert play.twin.slept == list(SETTLE_PAUSES[:1])
+    assert play.twin.slept == SETTLING[:1]
     play.twin.assert_settled(play.wanted)
 
 
 @every_write
 @pytest.mark.parametrize("fault", LOST_BEFORE)
-def test_a_write_that_may_have_arrived_and_did_not_is_unknown_and_never_repeated(play: Play, fault: Fault) -> None:
-    """Unknown: the slots are read for a bounded time; the error says what is known; the next `up` does it."""
-    play.twin.line.once(play.request, fault)
-    with pytest.raises(OutcomeUnknown) as stopped:
+def test_a_write_that_may_have_arrived_and_did_not_is_not_done_and_never_repeated(play: Play, fault: Fault) -> None:
+    """Not done: the slots are read for a bounded time; the error says what is known; the next `up` does it."""
+    tries = Counted(play, fault)
+    play.twin.line.always(tries, play.request)
+    with pytest.raises(NotDone) as stopped:
         play.run()
     assert_three_parts(str(stopped.value), *[each for each in play.before if each])
+    assert len(tries.journal) == 1
     assert play.twin.last.writes == []
-    assert play.twin.slept == list(SETTLE_PAUSES)
-    assert sum(SETTLE_PAUSES) <= 60
+    assert play.twin.slept == SETTLING
+    assert sum(SETTLING) <= 30
     play.settle()
 
 
 @every_write
-@pytest.mark.parametrize(("fault", "error"), NEVER_SENT)
-def test_a_write_that_never_left_was_not_done(play: Play, fault: Fault, error: type[TrustError]) -> None:
-    """Not done: said at once, nothing to wait for; the next `up` does it."""
-    play.twin.line.once(play.request, fault)
-    with pytest.raises(error) as stopped:
+@pytest.mark.parametrize("fault", NEVER_ARRIVED)
+def test_a_write_that_never_arrived_is_sent_again_after_a_fresh_comparison(play: Play, fault: Fault) -> None:
+    """Both slots are read again directly before, and the service sees one write only."""
+    tries = Counted(play, fault)
+    play.twin.line.once(play.request, tries)
+    assert play.run() == [play.request]
+    (first,) = tries.journal
+    since = [operation(entry.method, entry.path) for entry in play.twin.emulator.journal()[first:]]
+    assert since[:3] == ["GET certificate", "GET certificate/passive", play.request]
+    assert len(play.twin.slept) == 1
+    play.twin.assert_settled(play.wanted)
+
+
+@every_write
+@pytest.mark.parametrize("fault", NEVER_ARRIVED)
+def test_a_write_that_never_arrives_is_given_up_and_not_done(play: Play, fault: Fault) -> None:
+    """After some tries, with nothing to settle; the next `up` does it."""
+    tries = Counted(play, fault)
+    play.twin.line.always(tries, play.request)
+    with pytest.raises(ServiceUnavailable) as stopped:
         play.run()
     assert_three_parts(str(stopped.value))
+    assert len(tries.journal) == TRIES
+    assert len(play.twin.slept) == TRIES - 1
     assert play.twin.last.writes == []
+    assert play.twin.slots == play.before
+    play.settle()
+
+
+@every_write
+def test_a_write_that_is_not_authorized_was_not_done(play: Play) -> None:
+    """Said at once: neither repeating nor waiting helps; the next `up` does it."""
+    tries = Counted(play, answered(403))
+    play.twin.line.always(tries, play.request)
+    with pytest.raises(NotAuthorized) as stopped:
+        play.run()
+    assert_three_parts(str(stopped.value))
+    assert len(tries.journal) == 1
     assert play.twin.slept == []
+    assert play.twin.slots == play.before
+    play.settle()
+
+
+@every_write
+@pytest.mark.parametrize("fault", NEVER_ARRIVED)
+def test_a_rival_between_the_tries_stops_a_write(play: Play, fault: Fault) -> None:
+    """The slots are not those of the plan any more, so the write is not sent again."""
+
+    def refused_and_rival(request: httpx.Request, send: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
+        getattr(play.twin.emulator, RIVALS[play.request])(play.twin.guid)
+        return fault(request, send)
+
+    tries = Counted(play, refused_and_rival)
+    play.twin.line.always(tries, play.request)
+    with pytest.raises(SlotsChanged, match="was not done") as stopped:
+        play.run()
+    assert_three_parts(str(stopped.value), *[each for each in (*play.before, *play.twin.slots) if each])
+    assert len(tries.journal) == 1
+
+
+@every_write
+def test_a_write_is_not_sent_again_on_slots_that_cannot_be_read(play: Play) -> None:
+    """Who cannot compare does not write; the tries of the reading are not multiplied either."""
+    reads = Counted(play, lost_before(httpx.ConnectError("down")))
+
+    def down(request: httpx.Request, _: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
+        play.twin.line.always(reads, "GET certificate", "GET certificate/passive")
+        raise httpx.ConnectError("down", request=request)
+
+    tries = Counted(play, down)
+    play.twin.line.always(tries, play.request)
+    with pytest.raises(ServiceUnavailable):
+        play.run()
+    assert len(tries.journal) == 1
+    assert len(reads.journal) == TRIES
+    assert play.twin.slots == play.before
+    play.settle()
+
+
+@every_write
+def test_a_write_that_gets_no_fresh_token_was_not_done(play: Play) -> None:
+    """The 401 has done nothing, and the token service is asked a few times in all."""
+    tokens = Counted(play, answered(503))
+
+    def refused(request: httpx.Request, _: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
+        play.twin.line.always(tokens, "POST token")
+        return httpx.Response(401, request=request)
+
+    tries = Counted(play, refused)
+    play.twin.line.always(tries, play.request)
+    with pytest.raises(ServiceUnavailable, match="oauth/token"):
+        play.run()
+    assert len(tries.journal) == 1
+    assert len(tokens.journal) == TRIES
     assert play.twin.slots == play.before
     play.settle()
 
@@ -220,19 +351,103 @@ def test_a_lost_answer_with_slots_that_cannot_be_read_is_unknown(play: Play) -> 
 
 @every_write
 def test_slots_that_answer_late_are_read_again(play: Play) -> None:
-    """A stale reading is not the truth yet."""
-    stale = httpx.ReadTimeout("stale")
+    """A reading that fails is not the truth; it has tries of its own, and the next one comes later."""
 
     def slow_after(request: httpx.Request, send: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
         send(request)
-        for _ in range(3):
-            play.twin.line.once("GET certificate", lost_before(stale))
+        for _ in range(TRIES):
+            play.twin.line.once("GET certificate", lost_before(httpx.ReadTimeout("slow")))
         raise httpx.ReadTimeout("lost")
 
     play.twin.line.once(play.request, slow_after)
     assert play.run() == [play.request]
-    assert play.twin.slept == list(SETTLE_PAUSES[:4])
+    assert (play.twin.slept[0], play.twin.slept[-1]) == (SETTLING[0], SETTLING[1])
+    assert len(play.twin.slept) == 2 + TRIES - 1
     play.twin.assert_settled(play.wanted)
+
+
+@every_write
+def test_slots_that_look_as_before_after_a_lost_answer_are_read_again(play: Play) -> None:
+    """A stale reading is not the truth yet."""
+    play.twin.line.once(play.request, stale(play, 2, httpx.ReadTimeout("lost")))
+    assert play.run() == [play.request]
+    assert play.twin.slept == SETTLING[:3]
+    play.twin.assert_settled(play.wanted)
+
+
+@every_write
+@pytest.mark.parametrize(
+    ("limits", "pauses"),
+    [
+        pytest.param({"settleTimeout": "1"}, SETTLING[:1], id="a second to settle"),
+        pytest.param({"settleTimeout": "60"}, [*SETTLING, *[8.0] * 4], id="a minute to settle"),
+        pytest.param({"settleTimeout": "600", "operationTimeout": "10"}, SETTLING[:4], id="ten seconds in all"),
+    ],
+)
+def test_how_long_is_watched_can_be_set(play: Play, limits: dict[str, str], pauses: list[float]) -> None:
+    """And never beyond the end of the operation."""
+    play.twin.config |= {f"btp-trust:{name}": value for name, value in limits.items()}
+    play.twin.line.once(play.request, lost_before(httpx.ReadTimeout("lost")))
+    with pytest.raises(NotDone, match=rf"after {sum(pauses):g} s"):
+        play.run()
+    assert play.twin.slept == pauses
+    play.settle()
+
+
+@every_write
+def test_a_write_that_takes_all_the_time_is_unknown(play: Play) -> None:
+    """Nothing is left to read the slots in: the error says so, and the next `up` meets the truth."""
+
+    def slow(request: httpx.Request, send: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
+        send(request)
+        play.twin.waited += 180.0
+        raise httpx.ReadTimeout("lost")
+
+    play.twin.line.once(play.request, slow)
+    with pytest.raises(OutcomeUnknown, match="could not be read"):
+        play.run()
+    assert play.twin.slept == []
+    play.twin.emulator.advance(HOUR)
+    assert play.twin.up(play.wanted).writes == []
+    play.twin.assert_settled(play.wanted)
+
+
+@every_write_of_one_slot
+def test_a_stale_reading_after_a_write_takes_nothing_from_its_answer(play: Play) -> None:
+    """The slots look as before; the answer is newer, and it is believed."""
+    play.twin.line.once(play.request, stale(play, 1))
+    assert play.run() == [play.request]
+    assert play.twin.slept == []
+    play.twin.assert_settled(play.wanted)
+
+
+@every_write_of_one_slot
+def test_a_failed_reading_after_a_write_takes_nothing_from_its_answer(play: Play) -> None:
+    """The write is done, whether the slots can be read or not."""
+
+    def down_after(request: httpx.Request, send: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
+        for _ in range(TRIES):
+            play.twin.line.once("GET certificate", answered(503))
+        return send(request)
+
+    play.twin.line.once(play.request, down_after)
+    assert play.run() == [play.request]
+    play.twin.assert_settled(play.wanted)
+
+
+@every_write_of_one_slot
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_rival_beside_a_write_is_noticed(play: Play, when: str) -> None:
+    """The answer tells one slot only; the reading after it shows what somebody did to the other one."""
+    act = getattr(play.twin.emulator, RIVALS[play.request])
+    guid = play.twin.guid
+    if play.request == "DELETE certificate/passive" and when == "before":
+        act = play.twin.emulator.generate_active
+    play.twin.line.once(play.request, meanwhile(**{when: lambda: act(guid)}))
+    with pytest.raises(SlotsChanged, match="somebody else acted") as stopped:
+        play.run()
+    assert_three_parts(str(stopped.value), *[each for each in play.twin.slots if each])
+    assert play.twin.last.writes.count(play.request) == 1
 
 
 RIVALS = {
@@ -268,7 +483,7 @@ def test_somebody_elses_act_after_a_lost_answer_is_told_apart(play: Play) -> Non
         play.twin.assert_settled(play.wanted)
 
 
-def test_a_swap_whose_answer_was_lost_and_that_somebody_swapped_back_is_unknown(emulator: Emulator) -> None:
+def test_a_swap_whose_answer_was_lost_and_that_somebody_swapped_back_is_not_done(emulator: Emulator) -> None:
     """The slots look as before; the next `up` swaps, once, from what it reads."""
     play = a_swap(emulator)
 
@@ -278,7 +493,7 @@ def test_a_swap_whose_answer_was_lost_and_that_somebody_swapped_back_is_unknown(
         raise httpx.ReadTimeout("lost")
 
     play.twin.line.once(play.request, swapped_back)
-    with pytest.raises(OutcomeUnknown):
+    with pytest.raises(NotDone):
         play.run()
     assert play.twin.slots == play.before
     play.settle()
@@ -292,7 +507,7 @@ def test_an_answer_without_a_certificate_is_settled_by_reading(emulator: Emulato
     body = dict.fromkeys(("certificate", "activeCertificate", "passiveCertificate"), "garbage")
     play.twin.line.once(play.request, committed_but_answered(200, json=body))
     assert play.run() == [play.request]
-    assert play.twin.slept == list(SETTLE_PAUSES[:1])
+    assert play.twin.slept == SETTLING[:1]
     play.twin.assert_settled(play.wanted)
 
 

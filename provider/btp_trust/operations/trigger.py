@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
 
-from btp_trust.errors import Refused, SlotsChanged, WrongSubaccount
+from btp_trust.errors import ReadsDisagree, Refused, SlotsChanged, WrongSubaccount
 from btp_trust.inputs import (
     Candidate,
     PropertyBag,
@@ -19,13 +21,16 @@ from btp_trust.inputs import (
     same_arguments,
     to_bag,
 )
-from btp_trust.model import Snapshot, describe, rfc3339, signs
+from btp_trust.model import Slots, Snapshot, describe, rfc3339, signs
 from btp_trust.operations.gather import Seen, Unseen, look, not_checked, reach
 from btp_trust.operations.writes import swap
 from btp_trust.plan.decision import Action, Decision
 from btp_trust.plan.declaration import Declaration
 from btp_trust.plan.trigger import decide
 from btp_trust.session import Session, Subaccount
+
+STALE: Final = timedelta(seconds=60)
+"""How long after its own swap a trigger takes slots that show the state before it for a stale reading."""
 
 
 def check(
@@ -56,9 +61,11 @@ def changes(session: Session, state: TriggerState, new: TriggerChecked) -> bool:
         if not changed:
             not_checked(session, seen, state)
         return changed
+    is_due = new.swaps is not None and not signs(seen.snapshot.active, new.wanted)
+    if is_due or new.generation != state.generation:
+        _refuse_stale_reading(seen.snapshot, state)
     if new.swaps is not None and new.generation != state.generation:
         _refuse_unrecorded_signer(new.swaps, state)
-    is_due = new.swaps is not None and not signs(seen.snapshot.active, new.wanted)
     return is_due or changed or not signs(seen.snapshot.active, state.fingerprint)
 
 
@@ -220,6 +227,20 @@ def _refuse_foreign(candidate: Candidate | None, snapshot: Snapshot) -> None:
             f"The candidate belongs to subaccount {candidate.subaccount_id}.",
             f"The RotationTrigger belongs to {snapshot.subaccount_id}, and a certificate signs for its own one only.",
             "Give both the same connection=.",
+        )
+
+
+def _refuse_stale_reading(snapshot: Snapshot, state: TriggerState) -> None:
+    """Believe slots that look as before a swap just made only after a while: a second swap would undo it."""
+    if state.rotated_at is None or snapshot.slots != Slots(state.previous_fingerprint, state.fingerprint):
+        return
+    believed = datetime.fromisoformat(state.rotated_at) + STALE
+    if snapshot.now < believed:
+        raise ReadsDisagree(
+            f"The slots look as they did before the swap of {state.rotated_at}.",
+            f"Either the reading is stale, or somebody swapped back at once; they cannot be told apart yet. "
+            f"Slots: {snapshot.slots}.",
+            f"Run the same command again after {rfc3339(believed)}.",
         )
 
 

@@ -1,21 +1,40 @@
 """The writes: each reads the slots first, sends one request, and knows afterwards what became of it.
 
 The service has neither ETag nor idempotency key; a repeated POST mints another key, a repeated swap undoes the
-first. So no request is repeated here. When an answer is lost, both slots are read until they tell.
+first. So a request is repeated only where it provably never arrived, and only after the slots were compared again.
+When an answer is lost, both slots are read until they tell.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from btp_trust.certificate import Certificate
-from btp_trust.errors import OutcomeUnknown, ServiceUnavailable, SlotsChanged, TrustError, UnexpectedResponse
+from btp_trust.errors import NotDone, OutcomeUnknown, ServiceUnavailable, SlotsChanged, TrustError, UnexpectedResponse
 from btp_trust.model import Slots, Snapshot, signs
+from btp_trust.service.patience import never_arrived
 from btp_trust.session import Subaccount
 
-SETTLE_PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 14.5)
-"""Seconds to wait before each reading of the slots after a write whose answer was lost."""
+_FIRST_PAUSE: Final = 0.5
+_LONGEST_PAUSE: Final = 8.0
+"""Seconds between the readings after a write whose answer was lost; each pause is twice the one before."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """One write on slots that hold exactly `before`."""
+
+    name: str
+    before: Snapshot
+    send: Callable[[], tuple[Certificate | None, Certificate | None]]
+    """Sends the request; returns the active and the passive certificate after it."""
+    done: Callable[[Slots], bool]
+    """Whether these slots are the result of this write, and of it alone."""
+    wanted: str
+    answers_both: bool = False
+    """Whether the answer tells both slots; else the other one is read afterwards."""
 
 
 def swap(account: Subaccount, expected: Slots, wanted: str) -> Snapshot:
@@ -23,45 +42,50 @@ def swap(account: Subaccount, expected: Slots, wanted: str) -> Snapshot:
 
     Raises:
         SlotsChanged: They hold another pair, or somebody swapped in the same moment.
-        OutcomeUnknown: The answer was lost and the slots did not tell.
+        NotDone: The answer was lost, and the slots are as before.
+        OutcomeUnknown: The answer was lost, and the slots could not be read.
     """
     with account.lock:
         before = account.read()
         if signs(before.active, wanted):
             return before
         _compare("swap", before.slots, expected)
-        after = _perform(
-            account,
-            before,
+        write = _Write(
             "swap",
+            before,
             account.client.rotate,
             lambda now: now == before.slots.swapped,
+            str(expected.swapped),
+            answers_both=True,
         )
+        after = _perform(account, write)
         if not signs(after.active, wanted):
-            raise _not_ours("swap", before.slots, after.slots)
+            raise _not_ours(write, after.slots)
         return after
 
 
 def mint(account: Subaccount, before: Snapshot) -> Snapshot:
     """Generate the passive certificate over what `before` found. Hold the account's lock since that reading."""
-    return _perform(
-        account,
-        before,
+    write = _Write(
         "generation of a passive certificate",
+        before,
         lambda: (before.active, account.client.generate_passive()),
         lambda now: now.active == before.slots.active and now.passive not in (None, before.slots.passive),
+        f"active {before.slots.active}, passive a new one",
     )
+    return _perform(account, write)
 
 
 def generate_active(account: Subaccount, before: Snapshot) -> Snapshot:
     """Generate or renew the active certificate. Hold the account's lock since the reading `before`."""
-    return _perform(
-        account,
-        before,
+    write = _Write(
         "generation of the active certificate",
+        before,
         lambda: (account.client.generate_active(), before.passive),
         lambda now: now.passive == before.slots.passive and now.active not in (None, before.slots.active),
+        f"active a new one, passive {before.slots.passive or 'empty'}",
     )
+    return _perform(account, write)
 
 
 def delete_passive(account: Subaccount, before: Snapshot) -> Snapshot:
@@ -71,49 +95,62 @@ def delete_passive(account: Subaccount, before: Snapshot) -> Snapshot:
         account.client.delete_passive()
         return before.active, None
 
-    return _perform(
-        account,
-        before,
-        "deletion of the passive certificate",
-        send,
-        lambda now: now == Slots(before.slots.active, None),
-    )
+    wanted = Slots(before.slots.active, None)
+    write = _Write("deletion of the passive certificate", before, send, lambda now: now == wanted, str(wanted))
+    return _perform(account, write)
 
 
-def _perform(
-    account: Subaccount,
-    before: Snapshot,
-    name: str,
-    send: Callable[[], tuple[Certificate | None, Certificate | None]],
-    done: Callable[[Slots], bool],
-) -> Snapshot:
+def _perform(account: Subaccount, write: _Write) -> Snapshot:
+    """Send the write; again only where it never arrived, and then only on the very same slots."""
+    first = True
+
+    def attempt() -> Snapshot:
+        nonlocal first
+        if not first:
+            _compare(write.name, account.read().slots, write.before.slots)
+        first = False
+        return _send(account, write)
+
+    return account.patience.repeat(attempt, never_arrived)
+
+
+def _send(account: Subaccount, write: _Write) -> Snapshot:
     try:
-        return account.found(*send())
+        after = account.found(*write.send())
+        return after if write.answers_both else _confirm(account, write, after)
     except UnexpectedResponse as error:
-        return _settle(account, before, name, done, error)
+        return _settle(account, write, error)
     except ServiceUnavailable as error:
         if error.never_sent:
             raise
-        return _settle(account, before, name, done, error)
+        return _settle(account, write, error)
 
 
-def _settle(
-    account: Subaccount,
-    before: Snapshot,
-    name: str,
-    done: Callable[[Slots], bool],
-    lost: TrustError,
-) -> Snapshot:
-    """Read the slots until they show what became of a write whose answer was lost."""
+def _confirm(account: Subaccount, write: _Write, after: Snapshot) -> Snapshot:
+    """Read once more: the answer of a write tells one slot, and somebody may have acted on the other.
+
+    A reading that fails, or that still shows the slots before the write, takes nothing from the answer.
+    """
+    now = _try_to_read(account)
+    if now is None or now.slots == write.before.slots:
+        return account.found(after.active, after.passive)
+    if now.slots != after.slots:
+        raise _not_ours(write, now.slots)
+    return now
+
+
+def _settle(account: Subaccount, write: _Write, lost: TrustError) -> Snapshot:
+    """Read the slots until they show what became of a write whose answer was lost, for a bounded time."""
     now: Snapshot | None = None
-    for pause in SETTLE_PAUSES:
-        account.world.sleep(pause)
+    watched, pause = 0.0, _FIRST_PAUSE
+    while watched + pause <= account.patience.limits.settle_timeout and account.patience.pause(pause):
+        watched, pause = watched + pause, min(2 * pause, _LONGEST_PAUSE)
         now = _try_to_read(account)
-        if now is not None and done(now.slots):
+        if now is not None and write.done(now.slots):
             return now
-        if now is not None and now.slots != before.slots:
-            raise _not_ours(name, before.slots, now.slots)
-    raise _unknown(name, before.slots, now, lost)
+        if now is not None and now.slots != write.before.slots:
+            raise _not_ours(write, now.slots)
+    raise _unresolved(write, now, lost, watched)
 
 
 def _try_to_read(account: Subaccount) -> Snapshot | None:
@@ -132,18 +169,19 @@ def _compare(name: str, found: Slots, expected: Slots) -> None:
         )
 
 
-def _not_ours(name: str, before: Slots, now: Slots) -> SlotsChanged:
+def _not_ours(write: _Write, now: Slots) -> SlotsChanged:
     return SlotsChanged(
-        f"The slots changed in a way that this {name} does not explain: somebody else acted in the same moment.",
-        f"Before: {before}. Now: {now}.",
+        f"The slots changed in a way that this {write.name} does not explain: somebody else acted in the same moment.",
+        f"Before: {write.before.slots}. Wanted: {write.wanted}. Now: {now}.",
         "Nothing was recorded. Find out who else manages this subaccount, then run `pulumi preview` and read the plan.",
     )
 
 
-def _unknown(name: str, before: Slots, now: Snapshot | None, lost: TrustError) -> OutcomeUnknown:
-    found = "they could not be read" if now is None else str(now.slots)
-    return OutcomeUnknown(
-        f"The {name} was sent once and its answer was lost: {lost.what} {lost.why}",
-        f"Slots before: {before}. Slots now, after {sum(SETTLE_PAUSES):.0f} s: {found}.",
+def _unresolved(write: _Write, now: Snapshot | None, lost: TrustError, watched: float) -> NotDone | OutcomeUnknown:
+    kind = OutcomeUnknown if now is None else NotDone
+    found = "could not be read" if now is None else str(now.slots)
+    return kind(
+        f"The {write.name} was sent once and its answer was lost: {lost.what} {lost.why}",
+        f"Before: {write.before.slots}. Wanted: {write.wanted}. Now, after {watched:g} s: {found}.",
         "Nothing was recorded and nothing is repeated. Wait a minute, then run `pulumi up` again: it compares first.",
     )

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import base64
 import threading
-import time
 from collections.abc import Callable, Generator
 from typing import Final
 
 import httpx
 import msgspec
 
-from btp_trust.errors import CredentialsRejected, UnexpectedResponse
+from btp_trust.errors import CredentialsRejected, ServiceUnavailable, UnexpectedResponse
 from btp_trust.service.documents import Unreadable, decode
-from btp_trust.service.http import send
+from btp_trust.service.http import begin, send
 from btp_trust.service.key import ServiceKey
+from btp_trust.service.patience import Patience, is_unavailable
 
 _EARLY: Final = 60.0
 """Seconds before its end at which a token is no longer used."""
@@ -39,12 +39,14 @@ class ClientCredentials(httpx.Auth):
     Args:
         key: The service key.
         http: The client for the token service.
+        patience: How often a token is asked for, and how long everything may take.
         monotonic: Seconds of a clock that never jumps.
     """
 
-    def __init__(self, key: ServiceKey, http: httpx.Client, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, key: ServiceKey, http: httpx.Client, patience: Patience, monotonic: Callable[[], float]) -> None:
         self._key = key
         self._http = http
+        self._patience = patience
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._token = ""
@@ -73,11 +75,16 @@ class ClientCredentials(httpx.Auth):
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Send with a token; after 401 once more with a fresh one: a refused request has done nothing."""
         token = self._current()
-        request.headers["Authorization"] = f"Bearer {token}"
-        response = yield request
+        response = yield self._with(token, request)
         if response.status_code == httpx.codes.UNAUTHORIZED:
-            request.headers["Authorization"] = f"Bearer {self._current(instead_of=token)}"
-            yield request
+            _leave_unread(response)
+            yield self._with(self._current(instead_of=token), request)
+
+    def _with(self, token: str, request: httpx.Request) -> httpx.Request:
+        """Put a token on a request, which begins now: getting the token took its time."""
+        begin(request, self._patience)
+        request.headers["Authorization"] = f"Bearer {token}"
+        return request
 
     def _current(self, instead_of: str | None = None) -> str:
         """Return a token that is not about to end; threads that ask at once share one request."""
@@ -91,7 +98,11 @@ class ClientCredentials(httpx.Auth):
         form = {"grant_type": "client_credentials", "client_id": self._key.clientid}
         if not self._key.is_x509:
             form["client_secret"] = self._key.clientsecret
-        response = send(self._http, self._http.build_request("POST", self._key.token_url, data=form))
+        try:
+            response = self._patience.repeat(lambda: self._post(form), is_unavailable)
+        except ServiceUnavailable as error:
+            error.never_sent = True  # whatever became of this one: the request that needs the token was not sent
+            raise
         if response.status_code == httpx.codes.UNAUTHORIZED:
             raise CredentialsRejected(
                 f"The token service {self._key.token_url} rejects the service key.",
@@ -109,6 +120,16 @@ class ClientCredentials(httpx.Auth):
                 "Check the service key's url; if it is right, its subaccount or instance may have been deleted.",
             )
         return parsed.access_token, parsed.expires_in
+
+    def _post(self, form: dict[str, str]) -> httpx.Response:
+        return send(self._http, self._http.build_request("POST", self._key.token_url, data=form), self._patience)
+
+
+def _leave_unread(response: httpx.Response) -> None:
+    """Spare the body: httpx would read all of it, however large, before it sends the next request."""
+    if isinstance(response.stream, httpx.SyncByteStream):
+        response.stream.close()
+    response.stream = httpx.ByteStream(b"")
 
 
 def _subaccount(token: str) -> str:

@@ -15,7 +15,8 @@ import msgspec
 from btp_trust.certificate import Certificate, parse_pem
 from btp_trust.errors import CredentialsRejected, NotAuthorized, UnexpectedResponse
 from btp_trust.service.documents import Unreadable, decode
-from btp_trust.service.http import send, server_time
+from btp_trust.service.http import send, server_time, where
+from btp_trust.service.patience import Patience, is_unavailable
 
 BASE_PATH: Final = "/destination-configuration/v1"
 _METADATA: Final = "/saml2Metadata"
@@ -49,16 +50,18 @@ class _Error(msgspec.Struct, rename="pascal"):
 
 
 class TrustClient:
-    """Calls the trust API of the subaccount that the token is for. Each method sends one request, once.
+    """Calls the trust API of the subaccount that the token is for. A write is sent once; a read again if need be.
 
     All raise ServiceUnavailable, CredentialsRejected, NotAuthorized and UnexpectedResponse.
 
     Args:
         http: Client whose base URL is the service's, and whose auth puts a token on each request.
+        patience: How often a read is repeated, and how long everything may take.
     """
 
-    def __init__(self, http: httpx.Client) -> None:
+    def __init__(self, http: httpx.Client, patience: Patience) -> None:
         self._http = http
+        self._patience = patience
         self.server_time: datetime | None = None
         """The service's clock at its last answer, UTC."""
 
@@ -72,7 +75,7 @@ class TrustClient:
 
     def has_metadata(self) -> bool:
         """GET the IdP metadata: whether the subaccount has a key pair at all."""
-        response = self._send("GET", _METADATA)
+        response = self._get(_METADATA)
         if response.status_code == httpx.codes.NOT_FOUND:
             _plain_or_documented_not_found(response)
             return False
@@ -103,7 +106,7 @@ class TrustClient:
             _body(response, _Deleted)
 
     def _read(self, path: str) -> Certificate | None:
-        response = self._send("GET", path)
+        response = self._get(path)
         if response.status_code == httpx.codes.NOT_FOUND:
             _documented_not_found(response)
             return None
@@ -113,19 +116,22 @@ class TrustClient:
         response = self._send("POST", path)
         return _certificate(_body(response, _Certificate).certificate, response)
 
+    def _get(self, path: str) -> httpx.Response:
+        return self._patience.repeat(lambda: self._send("GET", path), is_unavailable)
+
     def _send(self, method: str, path: str) -> httpx.Response:
         request = self._http.build_request(method, f"{BASE_PATH}{path}", headers={"Accept": "application/json"})
-        response = send(self._http, request)
+        response = send(self._http, request, self._patience)
         self.server_time = server_time(response) or self.server_time
         if response.status_code == httpx.codes.UNAUTHORIZED:
             raise CredentialsRejected(
-                f"{_where(response)} was refused: 401.",
+                f"{where(response.request)} was refused: 401.",
                 "The service accepts no token of this service key, a fresh one included.",
                 "Create a new service key and give it to the connection.",
             )
         if response.status_code == httpx.codes.FORBIDDEN:
             raise NotAuthorized(
-                f"{_where(response)} was refused: 403.",
+                f"{where(response.request)} was refused: 403.",
                 "The token is valid but not for the trust certificates of this subaccount.",
                 "Use a service key of a destination service instance in that subaccount.",
             )
@@ -159,7 +165,7 @@ def _certificate(pem: str, response: httpx.Response) -> Certificate:
 def _unexpected(response: httpx.Response, detail: str = "") -> UnexpectedResponse:
     kind = response.headers.get("content-type", "no content type")
     return UnexpectedResponse(
-        f"{_where(response)} gave an answer that is not the Destination service's.",
+        f"{where(response.request)} gave an answer that is not the Destination service's.",
         f"Status {response.status_code}, {kind}, {len(response.content)} bytes.{detail}",
         "Check the service key's uri and proxies on the way; if both are right, report this as a bug.",
     )
@@ -169,7 +175,3 @@ def _plain_or_documented_not_found(response: httpx.Response) -> None:
     """Believe the plain `Not Found` that two operations document, too: reading metadata and deleting."""
     if response.content.strip() != b"Not Found" or "html" in response.headers.get("content-type", "").lower():
         _documented_not_found(response)
-
-
-def _where(response: httpx.Response) -> str:
-    return f"{response.request.method} {response.request.url.copy_with(query=None)}"

@@ -2,45 +2,63 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
 import httpx
 
-from btp_trust.errors import ServiceUnavailable
+from btp_trust.errors import ServiceUnavailable, UnexpectedResponse
+from btp_trust.service.patience import Patience
 
-TIMEOUT: Final = httpx.Timeout(30.0, connect=5.0)
-"""Seconds; SAP's advice for the Destination service: connect in a few seconds, read within about 30."""
+MAX_BYTES: Final = 1_000_000
+"""Largest answer that is read; the service's own are some kilobytes."""
 _NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+_HEADERS: Final = ("Content-Type", "Date", "Retry-After")
+"""What is kept of an answer's headers."""
 _RETRY: Final = "Wait a little, then run the same command again."
 
 
-def send(http: httpx.Client, request: httpx.Request) -> httpx.Response:
+def send(http: httpx.Client, request: httpx.Request, patience: Patience) -> httpx.Response:
     """Send a request once.
 
     Raises:
-        ServiceUnavailable: No answer, or 429 or 5xx. `never_sent` tells whether a write may be repeated.
+        ServiceUnavailable: No answer in time, or 429 or 5xx. `never_sent` tells whether a write may be repeated.
+        UnexpectedResponse: The answer is too large.
     """
-    where = f"{request.method} {request.url.copy_with(query=None)}"
+    begin(request, patience)
     try:
-        response = http.send(request)
+        response = http.send(request, stream=True)
+        content = _read(response, request, patience)
     except httpx.RequestError as error:
+        raise _no_answer(request, error) from None
+    answer = httpx.Response(response.status_code, headers=_kept(response), content=content, request=request)
+    if answer.status_code == httpx.codes.TOO_MANY_REQUESTS or answer.is_server_error:
         raise ServiceUnavailable(
-            f"{where} got no answer.",
-            f"{type(error).__name__}: {'it never left' if isinstance(error, _NEVER_SENT) else 'it may have arrived'}.",
-            _RETRY,
-            never_sent=isinstance(error, _NEVER_SENT),
-        ) from None
-    if response.status_code == httpx.codes.TOO_MANY_REQUESTS or response.is_server_error:
-        raise ServiceUnavailable(
-            f"{where} was answered {response.status_code} {response.reason_phrase}.",
+            f"{where(request)} was answered {answer.status_code} {answer.reason_phrase}.",
             "The service is overloaded or down for the moment.",
             _RETRY,
-            never_sent=response.status_code == httpx.codes.TOO_MANY_REQUESTS,
-            retry_after=_retry_after(response),
+            never_sent=answer.status_code == httpx.codes.TOO_MANY_REQUESTS,
+            retry_after=_retry_after(answer),
         )
-    return response
+    return answer
+
+
+def begin(request: httpx.Request, patience: Patience) -> None:
+    """Set a request's time-outs by what remains of the operation.
+
+    Raises:
+        ServiceUnavailable: Nothing remains.
+    """
+    if patience.remaining <= 0:
+        raise _out_of_time(request, patience)
+    request.extensions["timeout"] = patience.timeout.as_dict()
+
+
+def where(request: httpx.Request) -> str:
+    """Name a request without its query, headers and body."""
+    return f"{request.method} {request.url.copy_with(query=None)}"
 
 
 def server_time(response: httpx.Response) -> datetime | None:
@@ -49,6 +67,46 @@ def server_time(response: httpx.Response) -> datetime | None:
         return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
     except (KeyError, ValueError, OverflowError):
         return None
+
+
+def _read(response: httpx.Response, request: httpx.Request, patience: Patience) -> bytes:
+    """Read the body, as long as it is small and in time: a time-out of httpx bounds each piece only."""
+    content = bytearray()
+    with closing(response):
+        for piece in response.iter_bytes():
+            content += piece
+            if len(content) > MAX_BYTES:
+                raise UnexpectedResponse(
+                    f"{where(request)} gave an answer of more than {MAX_BYTES} bytes.",
+                    "The Destination service's answers have some kilobytes.",
+                    "Check the service key's uri and proxies on the way.",
+                )
+            if patience.remaining <= 0:
+                raise httpx.ReadTimeout("the operation's time is over", request=request)
+    return bytes(content)
+
+
+def _kept(response: httpx.Response) -> dict[str, str]:
+    return {name: response.headers[name] for name in _HEADERS if name in response.headers}
+
+
+def _no_answer(request: httpx.Request, error: httpx.RequestError) -> ServiceUnavailable:
+    never_sent = isinstance(error, _NEVER_SENT)
+    return ServiceUnavailable(
+        f"{where(request)} got no answer.",
+        f"{type(error).__name__}: {'it never left' if never_sent else 'it may have arrived'}.",
+        _RETRY,
+        never_sent=never_sent,
+    )
+
+
+def _out_of_time(request: httpx.Request, patience: Patience) -> ServiceUnavailable:
+    return ServiceUnavailable(
+        f"{where(request)} was not sent.",
+        f"The operation's {patience.limits.operation_timeout:g} seconds are over.",
+        f"{_RETRY} If the service is slow for long: pulumi config set btp-trust:operationTimeout <seconds>",
+        never_sent=True,
+    )
 
 
 def _retry_after(response: httpx.Response) -> float | None:
