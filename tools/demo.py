@@ -109,6 +109,7 @@ def careless(demo: Stage) -> None:
 
 def drift(demo: Stage) -> None:
     """Report what a colleague did, then undo it."""
+    demo.set_date("2028-11-08")
     demo.step(
         "Notice drift", "A colleague swaps the certificates in the cockpit. That is reported, and not undone unasked:"
     )

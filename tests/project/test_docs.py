@@ -194,7 +194,7 @@ def test_reference_has_every_key_of_the_configuration() -> None:
     sources = "".join(file.read_text() for file in (ROOT / "provider/btp_trust").rglob("*.py"))
     page = (ROOT / "docs/reference/configuration.md").read_text()
 
-    for key in set(re.findall(r"config\w*\(\"(btp-trust:\w+)\"\)", sources)):
+    for key in set(re.findall(r"\"(btp-trust:\w+)\"", sources)):
         assert f"| `{key}` |" in page, key
 
 

@@ -24,6 +24,7 @@ from twin import (
     Fault,
     KilledError,
     Twin,
+    answered,
     assert_three_parts,
     committed_but_answered,
     committed_then,
@@ -74,6 +75,16 @@ def named(twin: Twin, gone: str) -> bool:
     return gone in replaced or any(operation == "delete" for operation in shown.operations.values())
 
 
+def refused_while(rival: Callable[[], None]) -> Fault:
+    """Let somebody act while the service refuses a request."""
+
+    def fault(request: httpx.Request, _: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
+        rival()
+        return httpx.Response(429, request=request)
+
+    return fault
+
+
 def faults(rival: Callable[[], None]) -> dict[str, tuple[str, Fault, int]]:
     """List what can go wrong inside the changes of one `up`: the request that meets it, and after how many others."""
     lost, killed, unsent = httpx.ReadTimeout("lost"), KilledError(), httpx.ConnectError("unsent")
@@ -88,7 +99,10 @@ def faults(rival: Callable[[], None]) -> dict[str, tuple[str, Fault, int]]:
             f"{write} never leaves": (write, lost_before(unsent), 0),
             f"{write} is answered 500": (write, committed_but_answered(500), 0),
             f"the process is killed after {write}": (write, committed_then(killed), 0),
+            f"{write} is refused once": (write, answered(429), 0),
             f"a colleague acts during {write}": (write, meanwhile(before=rival), 0),
+            f"a colleague acts after {write}": (write, meanwhile(after=rival), 0),
+            f"a colleague acts while {write} is refused": (write, refused_while(rival), 0),
         }
     return found
 

@@ -298,7 +298,8 @@ class Stages:
 
     `nothing`: an empty folder. `subaccount`: an emulator with a subaccount, and its service-key.json.
     `examples`: the same with a copy of the examples, and the files that their page speaks of.
-    `adopted`, `prepared`, `rotated`: a stack and a repository after the first, second, third deployment of the story.
+    `adopted`, `prepared`, `rotated`: a stack and a repository an hour after the first, second, third deployment of
+    the story.
     `killed-after-…`: `pulumi up` was killed after it had changed the service and before it could record that.
     """
 
@@ -397,6 +398,8 @@ class Stages:
         block = Block(f"stage {subject}", 0, "console", "".join(f"$ {command}\n" for command in commands))
         try:
             bench.run(block, {})
+            with _control_plane(bench) as control:
+                control.put("clock", json={"advance_seconds": 3600}).raise_for_status()
         finally:
             bench.close()
 

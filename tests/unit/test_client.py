@@ -423,7 +423,11 @@ def test_a_service_that_stays_down_is_given_up(name: str, fault: str) -> None:
 
 def test_the_last_error_of_a_read_is_told() -> None:
     """It is what the service is like now."""
-    faults = iter([DOWN["503"], DOWN["429"], DOWN["a reset"], DOWN["a time-out"]])
-    service = Recovering(lambda: next(faults)(), 99, httpx.Response(200))
+    faults = iter(["503", "429", "a reset", "a time-out"])
+
+    def worse() -> httpx.Response:
+        return DOWN[next(faults)]()
+
+    service = Recovering(worse, 99, httpx.Response(200))
     with pytest.raises(ServiceUnavailable, match="ReadTimeout"):
         service.call("read active")

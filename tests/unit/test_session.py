@@ -26,6 +26,7 @@ from btp_trust.errors import (
     CredentialsMissing,
     CredentialsRejected,
     ReadsDisagree,
+    Refused,
     ServiceUnavailable,
     TrustError,
     WrongSubaccount,
@@ -197,7 +198,9 @@ def test_a_reading_tells_time_by_the_services_clock(emulator: Emulator) -> None:
     client = httpx.Client(transport=httpx.MockTransport(undated), base_url="https://service.example")
     world = World(clock=lambda: datetime(2032, 1, 1, tzinfo=UTC))
     patience = Clock().patience()
-    assert Subaccount(GUID, TrustClient(client, patience), world, patience).read().now == datetime(2032, 1, 1, tzinfo=UTC)
+    assert Subaccount(GUID, TrustClient(client, patience), world, patience).read().now == datetime(
+        2032, 1, 1, tzinfo=UTC
+    )
 
 
 def test_a_service_that_is_down_is_asked_by_one_for_all(emulator: Emulator) -> None:
@@ -314,6 +317,16 @@ def test_a_line_is_said_once(emulator: Emulator) -> None:
     in_4_threads(lambda: shared.say("warning: once"))
     shared.say("another")
     assert stderr.getvalue() == "warning: once\nanother\n"
+
+
+def test_strict_makes_a_failure_of_a_warning() -> None:
+    """And says nothing else; without it the warning is said."""
+    stderr = io.StringIO()
+    with pytest.raises(Refused, match="drift"):
+        Session({"btp-trust:strict": "true"}.get, World(environ={}, stderr=stderr)).warn("drift", "why", "remedy")
+    assert stderr.getvalue() == ""
+    Session(UNSET.get, World(environ={}, stderr=stderr)).warn("drift", "why", "remedy")
+    assert stderr.getvalue() == "warning: drift why remedy\n"
 
 
 def test_a_passive_certificate_is_remembered_for_its_subaccount(emulator: Emulator) -> None:

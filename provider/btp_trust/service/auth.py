@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import threading
 from collections.abc import Callable, Generator
-from typing import Final
+from typing import Final, cast
 
 import httpx
 import msgspec
@@ -127,8 +127,7 @@ class ClientCredentials(httpx.Auth):
 
 def _leave_unread(response: httpx.Response) -> None:
     """Spare the body: httpx would read all of it, however large, before it sends the next request."""
-    if isinstance(response.stream, httpx.SyncByteStream):
-        response.stream.close()
+    cast("httpx.SyncByteStream", response.stream).close()
     response.stream = httpx.ByteStream(b"")
 
 
