@@ -11,7 +11,7 @@
     ├── UnexpectedResponse      report it, the evidence is attached      anything that is not the service's answer
     ├── OfflineRefused          the user turns `btp-trust:offline` off
     ├── SlotsChanged            a person looks again: somebody else acted, the slots are not those of the plan
-    ├── NotDone                 run again: a write was sent, its answer was lost, and the slots are as before
+    ├── NotDone                 run again: a write was sent, was refused or got no answer, and the slots are as before
     ├── OutcomeUnknown          wait, run again: a write was sent and the slots could not be read afterwards
     └── ReadsDisagree           wait, run again: what was read contradicts itself or the recorded swap
 
@@ -109,9 +109,17 @@ class ServiceUnavailable(TrustError):
 
 
 class UnexpectedResponse(TrustError):
-    """The answer is not one that SAP's OpenAPI file describes: a proxy's page, an empty certificate."""
+    """The answer is not one that SAP's OpenAPI file describes: a proxy's page, an empty certificate.
+
+    Args:
+        refused: It has a status that refuses the request, a 4xx.
+    """
 
     blocks_only_what_is_due = True
+
+    def __init__(self, what: str, why: str, remedy: str, *, refused: bool = False) -> None:
+        super().__init__(what, why, remedy)
+        self.refused = refused
 
 
 class OfflineRefused(TrustError):
@@ -123,7 +131,10 @@ class SlotsChanged(TrustError):
 
 
 class NotDone(TrustError):
-    """A write was sent, its answer was lost, and the slots are as they were, for as long as they were watched."""
+    """A write was sent, and the slots are as they were.
+
+    Either its answer was lost, then the slots were watched for a while; or it was refused, then they were read once.
+    """
 
 
 class OutcomeUnknown(TrustError):

@@ -19,7 +19,7 @@ from twin import (
     program,
 )
 
-from btp_trust.errors import SlotsChanged, TrustError
+from btp_trust.errors import Refused, SlotsChanged, TrustError
 from btp_trust_emulator import Emulator
 
 ALONE = program()
@@ -195,6 +195,16 @@ def test_a_refresh_says_when_nothing_signs_any_more(twin: Twin) -> None:
     assert report.changed == {"signing": {"role"}}
     assert twin.outputs("signing")["role"] == "gone"
     assert "warning" in report.messages
+
+
+def test_a_strict_refresh_fails_when_nothing_signs_any_more(twin: Twin) -> None:
+    """Three parts, and the one that signed is named."""
+    twin.deploy(ALONE)
+    twin.config["btp-trust:strict"] = "true"
+    twin.line.once("GET certificate", answered(404, json={"ErrorMessage": "gone"}))
+    with pytest.raises(Refused) as caught:
+        twin.refresh()
+    assert_three_parts(str(caught.value), twin.slots[0])
 
 
 def test_what_vanished_is_not_replaced_by_a_certificate_that_nobody_trusts(twin: Twin) -> None:

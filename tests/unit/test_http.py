@@ -17,11 +17,11 @@ from waiting import Clock
 
 from btp_trust.errors import ServiceUnavailable, TrustError, UnexpectedResponse
 from btp_trust.service.http import MAX_BYTES, send
-from btp_trust.service.patience import Patience
+from btp_trust.service.patience import MAX_REQUESTS, Patience
 
 URL = "https://service.example/v1?token=S3CRET"
 NOW = datetime(2028, 11, 24, 8, 34, 27, tzinfo=UTC)
-NEVER_SENT = {"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol"}
+NEVER_SENT = {"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol"}
 
 
 def concrete(base: type[httpx.RequestError]) -> list[type[httpx.RequestError]]:
@@ -226,6 +226,21 @@ def test_a_request_whose_operation_is_over_is_not_sent() -> None:
     assert "btp-trust:operationTimeout" in caught.value.remedy
     assert service.requests == []
     assert_silent(caught.value)
+
+
+def test_a_request_beyond_the_bound_of_its_operation_is_not_sent() -> None:
+    """Whatever repeats: an operation sends so many requests and no more; the next operation counts anew."""
+    service = Service(httpx.Response(200))
+    patience = service.clock.patience()
+    for operation in (1, 2):
+        with patience.operation():
+            for _ in range(MAX_REQUESTS):
+                service.send(patience=patience)
+            with pytest.raises(ServiceUnavailable, match=f"has sent {MAX_REQUESTS} requests") as caught:
+                service.send(patience=patience)
+        assert caught.value.never_sent
+        assert len(service.requests) == operation * MAX_REQUESTS
+        assert_silent(caught.value)
 
 
 def test_a_request_has_the_time_that_is_left() -> None:

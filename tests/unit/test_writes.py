@@ -19,12 +19,15 @@ from twin import (
     assert_three_parts,
     committed_but_answered,
     committed_then,
+    faultless,
+    is_read,
     lost_before,
     meanwhile,
     operation,
     program,
 )
 
+from btp_trust import session
 from btp_trust.errors import (
     CredentialsRejected,
     NotAuthorized,
@@ -34,11 +37,11 @@ from btp_trust.errors import (
     SlotsChanged,
     TrustError,
 )
-from btp_trust.service.patience import TRIES
+from btp_trust.service.patience import MAX_REQUESTS, TRIES
 from btp_trust_emulator import Emulator
 
-SETTLING = [0.5, 1.0, 2.0, 4.0, 8.0, 8.0]
-"""The pauses before each reading after a lost answer; one more would be longer than half a minute."""
+SETTLING = [0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 6.5]
+"""The pauses before each reading after a lost answer: half a minute in all."""
 ALONE = program()
 PREPARED = program("b", "a")
 FIRST = program(active={"generate": True})
@@ -148,6 +151,7 @@ NEVER_ARRIVED = [
     pytest.param(lost_before(httpx.ConnectError("refused")), id="connection refused"),
     pytest.param(lost_before(httpx.ConnectTimeout("slow")), id="connect time-out"),
     pytest.param(lost_before(httpx.PoolTimeout("busy")), id="pool time-out"),
+    pytest.param(lost_before(httpx.ProxyError("403 Forbidden")), id="a tunnel that the proxy refused"),
     pytest.param(answered(429, headers={"Retry-After": "7"}), id="too many requests"),
 ]
 
@@ -208,7 +212,22 @@ def test_a_write_that_may_have_arrived_and_did_not_is_not_done_and_never_repeate
     assert len(tries.journal) == 1
     assert play.twin.last.writes == []
     assert play.twin.slept == SETTLING
-    assert sum(SETTLING) <= 30
+    assert sum(SETTLING) == 30
+    play.settle()
+
+
+@every_write
+@pytest.mark.parametrize("status", [400, 405, 409, 422])
+def test_a_write_that_is_refused_is_looked_after_once(play: Play, status: int) -> None:
+    """Not done, and nobody waits half a minute for it: the error has the status; the next `up` does it."""
+    tries = Counted(play, answered(status, text="refused"))
+    play.twin.line.once(play.request, tries)
+    with pytest.raises(NotDone, match=f"was refused: .*/saml2Metadata.* Status {status}") as stopped:
+        play.run()
+    assert_three_parts(str(stopped.value), *[each for each in play.before if each])
+    assert play.twin.slept == SETTLING[:1]
+    assert play.twin.last.requests[-2:] == ["GET certificate", "GET certificate/passive"]
+    assert play.twin.slots == play.before
     play.settle()
 
 
@@ -379,8 +398,13 @@ def test_slots_that_look_as_before_after_a_lost_answer_are_read_again(play: Play
 @pytest.mark.parametrize(
     ("limits", "pauses"),
     [
-        pytest.param({"settleTimeout": "1"}, SETTLING[:1], id="a second to settle"),
-        pytest.param({"settleTimeout": "60"}, [*SETTLING, *[8.0] * 4], id="a minute to settle"),
+        pytest.param({"settleTimeout": "1"}, [0.5, 0.5], id="a second to settle"),
+        pytest.param({"settleTimeout": "60"}, [*SETTLING[:5], *[8.0] * 5, 4.5], id="a minute to settle"),
+        pytest.param(
+            {"settleTimeout": "600", "operationTimeout": "1800"},
+            [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, *[37.5] * 14, 11.5],
+            id="ten minutes to settle",
+        ),
         pytest.param({"settleTimeout": "600", "operationTimeout": "10"}, SETTLING[:4], id="ten seconds in all"),
     ],
 )
@@ -391,6 +415,52 @@ def test_how_long_is_watched_can_be_set(play: Play, limits: dict[str, str], paus
     with pytest.raises(NotDone, match=rf"after {sum(pauses):g} s"):
         play.run()
     assert play.twin.slept == pauses
+    play.settle()
+
+
+def count_requests(play: Play, fault: Fault) -> list[int]:
+    """Let every request meet a fault; count at each request how many its operation has sent."""
+    counts: list[int] = []
+
+    def counted(request: httpx.Request, send: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
+        counts.append(session.current().patience.sent)
+        return fault(request, send)
+
+    play.twin.line.always(counted)
+    return counts
+
+
+@every_write
+def test_an_undisturbed_operation_sends_few_requests(play: Play) -> None:
+    """Fewer by far than the bound, of which its error says so."""
+    counts = count_requests(play, faultless)
+    play.run()
+    assert max(counts) <= 20
+
+
+class Flaky:
+    """Every read works at its last try only, every write is lost."""
+
+    def __init__(self) -> None:
+        self.tries = 0
+
+    def __call__(self, request: httpx.Request, send: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
+        """Let another try pass."""
+        if not is_read(operation(request.method, request.url.path)):
+            raise httpx.ReadTimeout("lost")
+        self.tries += 1
+        return send(request) if self.tries % TRIES == 0 else httpx.Response(429, request=request)
+
+
+@every_write
+def test_an_operation_ends_by_the_requests_that_it_sent(play: Play) -> None:
+    """However the service disturbs it, and however long it may take: the number of requests has a bound."""
+    play.twin.config |= {"btp-trust:settleTimeout": "600", "btp-trust:operationTimeout": "1800"}
+    counts = count_requests(play, Flaky())
+    with pytest.raises(TrustError):
+        play.run()
+    assert max(counts) == MAX_REQUESTS
+    assert play.twin.slots == play.before
     play.settle()
 
 

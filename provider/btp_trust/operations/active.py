@@ -17,7 +17,7 @@ from btp_trust.inputs import (
     to_bag,
 )
 from btp_trust.model import Snapshot, rfc3339
-from btp_trust.operations.gather import Unseen, look, not_checked, reach
+from btp_trust.operations.gather import Unseen, look, not_checked, reach, unseen_changes
 from btp_trust.operations.writes import generate_active
 from btp_trust.plan.active import Action, Request, Step, decide
 from btp_trust.session import Session, Subaccount
@@ -50,9 +50,7 @@ def changes(session: Session, state: ActiveState, new: ActiveChecked) -> bool:
     seen = look(session, new)
     changed = not same_arguments(new, state, ActiveArgs)
     if isinstance(seen, Unseen):
-        if not changed:
-            not_checked(session, seen, state)
-        return changed
+        return unseen_changes(session, seen, state, changed=changed)
     if new.step is not None and _decide(new, seen.snapshot, exists=True).action is Action.RENEW:
         return True
     return changed or (new.signing is not None and new.signing.fingerprint != state.fingerprint)
@@ -88,7 +86,11 @@ def read(session: Session, bag: PropertyBag) -> PropertyBag:
         not_checked(session, seen, state)
         return bag
     if seen.snapshot.active is None:
-        session.say(f"warning: subaccount {seen.snapshot.subaccount_id} has no active trust certificate any more")
+        session.warn(
+            f"Subaccount {seen.snapshot.subaccount_id} has no active trust certificate any more.",
+            f"{state.fingerprint} signed at the last deployment; now nothing does, and every call that needs it fails.",
+            "Look into the cockpit (Connectivity > Destination Trust) and find out who removed it.",
+        )
         return {**bag, "role": "gone"}
     return {**bag, **_reported(seen.snapshot.active, seen.snapshot)}
 

@@ -68,6 +68,17 @@ def reach(session: Session, args: ResourceArgs) -> Subaccount:
     return session.subaccount(args.connection, args.subaccount_id)
 
 
+def unseen_changes(session: Session, unseen: Unseen, state: State, *, changed: bool) -> bool:
+    """Tell whether an update is due by the arguments alone; if none is, warn that nothing was compared.
+
+    Raises:
+        TrustError: None is, and `btp-trust:strict` is set.
+    """
+    if not changed:
+        not_checked(session, unseen, state)
+    return changed
+
+
 def not_checked(session: Session, unseen: Unseen, state: State) -> None:
     """Warn that a resource with nothing to do was not compared with the service.
 

@@ -17,7 +17,7 @@ from btp_trust.inputs import (
     to_bag,
 )
 from btp_trust.model import Snapshot, describe, rfc3339
-from btp_trust.operations.gather import Unseen, look, not_checked, reach
+from btp_trust.operations.gather import Unseen, look, not_checked, reach, unseen_changes
 from btp_trust.operations.writes import delete_passive, mint
 from btp_trust.plan.passive import Adopt, Mint, Own, Request, decide, displaced, foresee
 from btp_trust.session import Session, Subaccount
@@ -51,9 +51,7 @@ def changes(session: Session, state: PassiveState, new: PassiveChecked) -> bool:
     seen = look(session, new)
     changed = not same_arguments(new, state, PassiveArgs)
     if isinstance(seen, Unseen):
-        if not changed:
-            not_checked(session, seen, state)
-        return changed
+        return unseen_changes(session, seen, state, changed=changed)
     if new.generation != state.generation:
         step = decide(_request(new), _own(state), seen.snapshot)
         session.say(f"PassiveTrustCertificate: {step.sentence(new.generation)}")

@@ -22,7 +22,7 @@ from btp_trust.inputs import (
     to_bag,
 )
 from btp_trust.model import Slots, Snapshot, describe, rfc3339, signs
-from btp_trust.operations.gather import Seen, Unseen, look, not_checked, reach
+from btp_trust.operations.gather import Seen, Unseen, look, not_checked, reach, unseen_changes
 from btp_trust.operations.writes import swap
 from btp_trust.plan.decision import Action, Decision
 from btp_trust.plan.declaration import Declaration
@@ -58,9 +58,7 @@ def changes(session: Session, state: TriggerState, new: TriggerChecked) -> bool:
     seen = look(session, new)
     changed = not same_arguments(new, state, TriggerArgs)
     if isinstance(seen, Unseen):
-        if not changed:
-            not_checked(session, seen, state)
-        return changed
+        return unseen_changes(session, seen, state, changed=changed)
     is_due = new.swaps is not None and not signs(seen.snapshot.active, new.wanted)
     if is_due or new.generation != state.generation:
         _refuse_stale_reading(seen.snapshot, state)

@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from btp_trust.certificate import Certificate
-from btp_trust.errors import NotDone, OutcomeUnknown, ServiceUnavailable, SlotsChanged, TrustError, UnexpectedResponse
+from btp_trust.errors import (
+    NotDone,
+    OutcomeUnknown,
+    ServiceUnavailable,
+    SlotsChanged,
+    TrustError,
+    UnexpectedResponse,
+)
 from btp_trust.model import Slots, Snapshot, signs
 from btp_trust.service.patience import never_arrived
 from btp_trust.session import Subaccount
@@ -20,6 +27,8 @@ from btp_trust.session import Subaccount
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 8.0
 """Seconds between the readings after a write whose answer was lost; each pause is twice the one before."""
+_LONG_PAUSES: Final = 16
+"""How many pauses of the longest kind there are at most, however long is watched: readings are counted too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +51,7 @@ def swap(account: Subaccount, expected: Slots, wanted: str) -> Snapshot:
 
     Raises:
         SlotsChanged: They hold another pair, or somebody swapped in the same moment.
-        NotDone: The answer was lost, and the slots are as before.
+        NotDone: The answer was lost or refuses the swap, and the slots are as before.
         OutcomeUnknown: The answer was lost, and the slots could not be read.
     """
     with account.lock:
@@ -119,11 +128,12 @@ def _send(account: Subaccount, write: _Write) -> Snapshot:
         after = account.found(*write.send())
         return after if write.answers_both else _confirm(account, write, after)
     except UnexpectedResponse as error:
-        return _settle(account, write, error)
+        sent = f"was refused: {error.what}" if error.refused else f"was sent once: {error.what}"
+        return _settle(account, write, f"{sent} {error.why}", 0.0 if error.refused else None)
     except ServiceUnavailable as error:
         if error.never_sent:
             raise
-        return _settle(account, write, error)
+        return _settle(account, write, f"was sent once and its answer was lost: {error.what} {error.why}")
 
 
 def _confirm(account: Subaccount, write: _Write, after: Snapshot) -> Snapshot:
@@ -139,18 +149,21 @@ def _confirm(account: Subaccount, write: _Write, after: Snapshot) -> Snapshot:
     return now
 
 
-def _settle(account: Subaccount, write: _Write, lost: TrustError) -> Snapshot:
-    """Read the slots until they show what became of a write whose answer was lost, for a bounded time."""
+def _settle(account: Subaccount, write: _Write, story: str, watch: float | None = None) -> Snapshot:
+    """Read the slots until they show what became of a write, for a bounded time, and at least once."""
+    watch = account.patience.limits.settle_timeout if watch is None else watch
+    longest = max(_LONGEST_PAUSE, watch / _LONG_PAUSES)
     now: Snapshot | None = None
     watched, pause = 0.0, _FIRST_PAUSE
-    while watched + pause <= account.patience.limits.settle_timeout and account.patience.pause(pause):
-        watched, pause = watched + pause, min(2 * pause, _LONGEST_PAUSE)
+    while pause > 0 and account.patience.pause(pause):
         now = _try_to_read(account)
         if now is not None and write.done(now.slots):
             return now
         if now is not None and now.slots != write.before.slots:
             raise _not_ours(write, now.slots)
-    raise _unresolved(write, now, lost, watched)
+        watched += pause
+        pause = min(2 * pause, longest, watch - watched)
+    raise _unresolved(write, now, story, watched)
 
 
 def _try_to_read(account: Subaccount) -> Snapshot | None:
@@ -177,11 +190,11 @@ def _not_ours(write: _Write, now: Slots) -> SlotsChanged:
     )
 
 
-def _unresolved(write: _Write, now: Snapshot | None, lost: TrustError, watched: float) -> NotDone | OutcomeUnknown:
+def _unresolved(write: _Write, now: Snapshot | None, story: str, watched: float) -> NotDone | OutcomeUnknown:
     kind = OutcomeUnknown if now is None else NotDone
     found = "could not be read" if now is None else str(now.slots)
     return kind(
-        f"The {write.name} was sent once and its answer was lost: {lost.what} {lost.why}",
+        f"The {write.name} {story}",
         f"Before: {write.before.slots}. Wanted: {write.wanted}. Now, after {watched:g} s: {found}.",
         "Nothing was recorded and nothing is repeated. Wait a minute, then run `pulumi up` again: it compares first.",
     )

@@ -168,6 +168,7 @@ def _unexpected(response: httpx.Response, detail: str = "") -> UnexpectedRespons
         f"{where(response.request)} gave an answer that is not the Destination service's.",
         f"Status {response.status_code}, {kind}, {len(response.content)} bytes.{detail}",
         "Check the service key's uri and proxies on the way; if both are right, report this as a bug.",
+        refused=response.is_client_error and response.status_code != httpx.codes.REQUEST_TIMEOUT,
     )
 
 

@@ -10,11 +10,18 @@ from typing import Final
 import httpx
 
 from btp_trust.errors import ServiceUnavailable, UnexpectedResponse
-from btp_trust.service.patience import Patience
+from btp_trust.service.patience import MAX_REQUESTS, Patience
 
 MAX_BYTES: Final = 1_000_000
 """Largest answer that is read; the service's own are some kilobytes."""
-_NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+_NEVER_SENT: Final = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+"""A ProxyError is a tunnel that was refused: the proxy never saw the request itself."""
 _HEADERS: Final = ("Content-Type", "Date", "Retry-After")
 """What is kept of an answer's headers."""
 _RETRY: Final = "Wait a little, then run the same command again."
@@ -27,7 +34,8 @@ def send(http: httpx.Client, request: httpx.Request, patience: Patience) -> http
         ServiceUnavailable: No answer in time, or 429 or 5xx. `never_sent` tells whether a write may be repeated.
         UnexpectedResponse: The answer is too large.
     """
-    begin(request, patience)
+    if http.auth is None:
+        begin(request, patience)  # else its auth does, once it has a token, and for a second try
     try:
         response = http.send(request, stream=True)
         content = _read(response, request, patience)
@@ -46,13 +54,25 @@ def send(http: httpx.Client, request: httpx.Request, patience: Patience) -> http
 
 
 def begin(request: httpx.Request, patience: Patience) -> None:
-    """Set a request's time-outs by what remains of the operation.
+    """Count a request that is about to leave, and set its time-outs by what remains of the operation.
+
+    Every request passes here once, repeated ones too: this is what bounds an operation.
 
     Raises:
-        ServiceUnavailable: Nothing remains.
+        ServiceUnavailable: No time, or no request, remains.
     """
     if patience.remaining <= 0:
-        raise _out_of_time(request, patience)
+        raise _not_sent(
+            request,
+            f"The operation's {patience.limits.operation_timeout:g} seconds are over.",
+            "If the service is slow for long: pulumi config set btp-trust:operationTimeout <seconds>",
+        )
+    if not patience.spend():
+        raise _not_sent(
+            request,
+            f"The operation has sent {MAX_REQUESTS} requests; undisturbed, none needs 20.",
+            "If that happens again, look for what disturbs the connection to the service.",
+        )
     request.extensions["timeout"] = patience.timeout.as_dict()
 
 
@@ -100,13 +120,8 @@ def _no_answer(request: httpx.Request, error: httpx.RequestError) -> ServiceUnav
     )
 
 
-def _out_of_time(request: httpx.Request, patience: Patience) -> ServiceUnavailable:
-    return ServiceUnavailable(
-        f"{where(request)} was not sent.",
-        f"The operation's {patience.limits.operation_timeout:g} seconds are over.",
-        f"{_RETRY} If the service is slow for long: pulumi config set btp-trust:operationTimeout <seconds>",
-        never_sent=True,
-    )
+def _not_sent(request: httpx.Request, why: str, more: str) -> ServiceUnavailable:
+    return ServiceUnavailable(f"{where(request)} was not sent.", why, f"{_RETRY} {more}", never_sent=True)
 
 
 def _retry_after(response: httpx.Response) -> float | None:

@@ -20,6 +20,8 @@ from btp_trust.errors import ConfigurationError, ServiceUnavailable
 _T = TypeVar("_T")
 TRIES: Final = 4
 """How often one request may be sent, if repeating it changes nothing."""
+MAX_REQUESTS: Final = 100
+"""How many requests one operation may send in all: tokens, repetitions and readings after a lost answer included."""
 _BACKOFF: Final = wait_exponential(multiplier=0.5, max=8.0) + wait_random(0.0, 0.5)
 """Seconds: SAP's advice for both services is to begin below a second and to grow."""
 
@@ -91,7 +93,8 @@ class Patience:
     def operation(self) -> Iterator[None]:
         """Bound everything inside by the operation's time-out; inside another operation, by that one's."""
         outer = getattr(self._thread, "ends", None)
-        self._thread.ends = outer if outer is not None else self._monotonic() + self.limits.operation_timeout
+        if outer is None:
+            self._thread.ends, self._thread.sent = self._monotonic() + self.limits.operation_timeout, 0
         try:
             yield
         finally:
@@ -102,6 +105,18 @@ class Patience:
         """Seconds until the operation must have ended; never negative."""
         ends = getattr(self._thread, "ends", None)
         return self.limits.operation_timeout if ends is None else max(0.0, ends - self._monotonic())
+
+    @property
+    def sent(self) -> int:
+        """How many requests this operation has sent."""
+        return getattr(self._thread, "sent", 0)
+
+    def spend(self) -> bool:
+        """Count one more request of this operation; False if it may send no more."""
+        if getattr(self._thread, "ends", None) is None:
+            return True
+        self._thread.sent += 1
+        return bool(self._thread.sent <= MAX_REQUESTS)
 
     @property
     def timeout(self) -> httpx.Timeout:
