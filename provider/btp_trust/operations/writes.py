@@ -118,9 +118,7 @@ def _send(account: Subaccount, write: _Write) -> Snapshot:
     try:
         after = account.found(*write.send())
         return after if write.answers_both else _confirm(account, write, after)
-    except UnexpectedResponse as error:
-        return _settle(account, write, error)
-    except ServiceUnavailable as error:
+    except (UnexpectedResponse, ServiceUnavailable) as error:
         if error.never_sent:
             raise
         return _settle(account, write, error)

@@ -129,8 +129,8 @@ def _file_or_text(value: str, variable: str) -> str:
     if not value.startswith("@"):
         return value
     try:
-        return Path(value[1:]).read_text()
-    except (OSError, UnicodeDecodeError) as error:
+        return Path(value[1:]).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
         raise ConfigurationError(
             f"The file that {variable} names cannot be read.",
             f"{type(error).__name__} for the path after the @.",
