@@ -6,7 +6,6 @@ import base64
 import json
 import re
 import threading
-import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ import httpx
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from showing import shown_by
 from twin import assert_three_parts
 from waiting import Clock
 
@@ -504,5 +504,5 @@ def test_an_authority_that_is_not_trusted_is_no_answer() -> None:
 
 def assert_silent(error: TrustError, *hidden: str) -> None:
     """Neither the error nor its traceback shows any of these."""
-    shown = "".join(traceback.format_exception(error, limit=0)) + repr(error)
+    shown = shown_by(error)
     assert not [each for each in hidden if each in shown]

@@ -7,7 +7,6 @@ import ssl
 import subprocess
 import sys
 import tempfile
-import traceback
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from hypothesis import example, given
 from hypothesis import strategies as st
+from showing import shown_by
 
 from btp_trust.certificate import parse_pem
 from btp_trust.errors import ConfigurationError, CredentialsRejected, TrustError
@@ -138,7 +138,7 @@ def test_odd_text_is_refused_too(text: str) -> None:
     """What breaks the reader of JSON otherwise than by a syntax error is no crash."""
     with pytest.raises(ConfigurationError) as caught:
         parse_service_key(text, "the test")
-    assert "S3CRET" not in str(caught.value)
+    assert "S3CRET" not in shown_by(caught.value)
 
 
 def assert_key_or_silent_refusal(text: str | bytes) -> None:
@@ -146,7 +146,7 @@ def assert_key_or_silent_refusal(text: str | bytes) -> None:
     try:
         assert "S3CRET" not in repr(parse_service_key(text, "the test"))
     except ConfigurationError as error:
-        shown = "".join(traceback.format_exception(error, limit=0))
+        shown = shown_by(error)
         assert "S3CRET" not in shown
         assert "the test" in shown
 
@@ -303,7 +303,7 @@ def assert_cannot_be_used(document: dict[str, str]) -> None:
     key = parse(document)
     with pytest.raises(ConfigurationError) as caught:
         key.tls(parse_pem(document["certificate"]).not_before)
-    shown = "".join(traceback.format_exception(caught.value, limit=0))
+    shown = shown_by(caught.value)
     assert "`certificate` and `key`" in shown
     assert "S3CRET" not in shown
     assert document["key"][40:80] not in shown

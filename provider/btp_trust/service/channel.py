@@ -94,9 +94,9 @@ def _file(path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8", errors="replace")
     except (OSError, ValueError) as error:
-        raise _unusable_bundle(
-            f"It is no PEM, and as the path of a file it cannot be read: {type(error).__name__}."
-        ) from None
+        kind = type(error).__name__
+    # Not raised within the handler: the system's error has the path, which may be something else by mistake.
+    raise _unusable_bundle(f"It is no PEM, and as the path of a file it cannot be read: {kind}.")
 
 
 def _unusable_bundle(why: str) -> ConfigurationError:

@@ -10,7 +10,7 @@ from typing import Final
 
 import httpx
 
-from btp_trust.errors import ServiceUnavailable, UnexpectedResponse
+from btp_trust.errors import ConfigurationError, ServiceUnavailable, UnexpectedResponse
 from btp_trust.service.channel import unusable_proxy
 from btp_trust.service.patience import Patience
 
@@ -32,17 +32,25 @@ def send(http: httpx.Client, request: httpx.Request, patience: Patience) -> http
         ConfigurationError: The environment's proxy has no possible name.
     """
     begin(request, patience)
+    failure: ServiceUnavailable | ConfigurationError
     try:
         response = http.send(request, stream=True)
         content = _read(response, request, patience)
     except httpx.RequestError as error:
-        raise _no_answer(request, error) from None
+        failure = _no_answer(request, error)
     except UnicodeError:  # of the resolver, about a proxy: the hosts of service keys are known to be possible
-        raise unusable_proxy() from None
-    answer = httpx.Response(response.status_code, headers=_kept(response), content=content, request=request)
+        failure = unusable_proxy()
+    else:
+        answer = httpx.Response(response.status_code, headers=_kept(response), content=content, request=request)
+        return _unless_down(answer)
+    # Not raised within a handler: the transport's error holds the request, and that holds the credentials.
+    raise failure
+
+
+def _unless_down(answer: httpx.Response) -> httpx.Response:
     if answer.status_code == httpx.codes.TOO_MANY_REQUESTS or answer.is_server_error:
         raise ServiceUnavailable(
-            f"{where(request)} was answered {answer.status_code} {answer.reason_phrase}.",
+            f"{where(answer.request)} was answered {answer.status_code} {answer.reason_phrase}.",
             "The service is overloaded or down for the moment.",
             _RETRY,
             never_sent=answer.status_code == httpx.codes.TOO_MANY_REQUESTS,
