@@ -9,6 +9,7 @@
     ├── NotAuthorized           the user asks for a role                 403
     ├── ServiceUnavailable      wait, run again                          no connection, time-out, 429, 5xx
     ├── UnexpectedResponse      report it, the evidence is attached      anything that is not the service's answer
+    ├── UnreadableState         the user restores the state of the stack
     ├── OfflineRefused          the user turns `btp-trust:offline` off
     ├── SlotsChanged            a person looks again: somebody else acted, the slots are not those of the plan
     ├── NotDone                 run again: a write was sent, was refused or got no answer, and the slots are as before
@@ -116,10 +117,16 @@ class UnexpectedResponse(TrustError):
     """
 
     blocks_only_what_is_due = True
+    never_sent = False
+    """Whether it is the token service's, so that the request that needs the token was not sent."""
 
     def __init__(self, what: str, why: str, remedy: str, *, refused: bool = False) -> None:
         super().__init__(what, why, remedy)
         self.refused = refused
+
+
+class UnreadableState(TrustError):
+    """What Pulumi recorded of a resource is nothing that this provider wrote."""
 
 
 class OfflineRefused(TrustError):

@@ -15,8 +15,8 @@ from pulumi.output import Unknown
 from pulumi.runtime import rpc
 
 from btp_trust.certificate import Certificate, normalize_fingerprint
-from btp_trust.errors import Refused
-from btp_trust.model import Slots, Snapshot, rfc3339
+from btp_trust.errors import Refused, UnreadableState
+from btp_trust.model import Slots, Snapshot, moment_of, rfc3339
 from btp_trust.plan.declaration import OnDrift
 from btp_trust.service.connections import DEFAULT
 
@@ -156,6 +156,11 @@ class TriggerState(TriggerArgs, frozen=True, omit_defaults=True, kw_only=True):
     previous_fingerprint: str | None = None
     rotated_at: str | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse a moment that cannot be compared with the service's time."""
+        if self.rotated_at is not None:
+            moment_of(self.rotated_at)
+
 
 State = ActiveState | PassiveState | TriggerState
 
@@ -199,8 +204,20 @@ def to_bag(value: msgspec.Struct, *without: str) -> PropertyBag:
 
 
 def from_bag(bag: Mapping[str, Any], shape: type[_Shape]) -> _Shape:
-    """Read a value from a property bag that this provider wrote; properties of other versions are ignored."""
-    return msgspec.convert(_plain(_own(bag)), shape)
+    """Read a value from a property bag that this provider wrote; properties of other versions are ignored.
+
+    Raises:
+        UnreadableState: It did not write it.
+    """
+    try:
+        return msgspec.convert(_plain(_own(bag)), shape)
+    except msgspec.ValidationError as error:
+        raise UnreadableState(
+            "What the state holds of a resource cannot be read.",
+            f"{error}. This version of btp-trust does not write that: the state was changed by hand, or by another "
+            "version.",
+            "Restore the state from a backup (`pulumi stack import`), or use the version that deployed the stack last.",
+        ) from None
 
 
 def from_program(bag: Mapping[str, Any], shape: type[_Shape]) -> _Shape:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import MAXYEAR, UTC, datetime
 
 from btp_trust.certificate import Certificate
 
@@ -86,3 +86,15 @@ def describe(certificate: Certificate, name: str | None = None) -> str:
 def rfc3339(moment: datetime) -> str:
     """RFC 3339 in UTC, to the second."""
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def moment_of(text: str) -> datetime:
+    """Read what `rfc3339` wrote.
+
+    Raises:
+        ValueError: It did not write it, or nothing can come after that moment.
+    """
+    moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    if moment.year == MAXYEAR:
+        raise ValueError("the last year that there is")
+    return moment

@@ -25,6 +25,7 @@ from btp_trust.errors import ConfigurationError, ReadsDisagree, Refused, TrustEr
 from btp_trust.model import Snapshot
 from btp_trust.service.auth import ClientCredentials
 from btp_trust.service.bindings import SECRETS_ROOT
+from btp_trust.service.channel import CA_BUNDLE, client
 from btp_trust.service.client import TrustClient
 from btp_trust.service.connections import Connection, Connections
 from btp_trust.service.patience import Patience, limits_from
@@ -122,6 +123,7 @@ class Session:
         self.patience = Patience(limits_from(config), self.world.sleep, self.world.monotonic)
         self.offline = _switch(config, "btp-trust:offline")
         self.strict = _switch(config, "btp-trust:strict")
+        self._ca_bundle = config(CA_BUNDLE)
         self._connections = Connections(config, self.world.environ, self.world.secrets_root)
         self._lock = threading.Lock()
         self._connecting: dict[str, threading.Lock] = {}
@@ -200,10 +202,10 @@ class Session:
         """Find the credentials and get a token; a failure is kept, so that each resource fails alike."""
         try:
             connection = self._connections.find(name)
-            tls = connection.key.tls(self.world.clock())
-            http = httpx.Client(transport=self.world.transport, verify=tls)
+            tls = connection.key.tls(self.world.clock(), self._ca_bundle)
+            http = client(tls, self.world.transport)
             auth = ClientCredentials(connection.key, http, self.patience, self.world.monotonic)
-            service = httpx.Client(transport=self.world.transport, verify=tls, auth=auth, base_url=connection.key.uri)
+            service = client(tls, self.world.transport, auth, connection.key.uri)
             return _Connected(connection, auth.subaccount_id, TrustClient(service, self.patience))
         except TrustError as error:
             return error
@@ -213,7 +215,7 @@ def _switch(config: Callable[[str], str | None], key: str) -> bool:
     value = config(key)
     if value not in (None, "true", "false"):
         raise ConfigurationError(
-            f"The config {key} is {value!r}.",
+            f"The config {key} is neither true nor false.",
             "It is a switch, and a slip of the pen must not turn it off.",
             f"Set it to true or false: pulumi config set {key} true",
         )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import threading
-import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,19 +14,28 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from showing import shown_by
+from twin import assert_three_parts
 from waiting import Clock
 
-from btp_trust.errors import CredentialsRejected, ServiceUnavailable, TrustError, UnexpectedResponse
+from btp_trust.errors import (
+    CredentialsRejected,
+    ServiceUnavailable,
+    TrustError,
+    UnexpectedResponse,
+    WrongSubaccount,
+)
 from btp_trust.service.auth import ClientCredentials
 from btp_trust.service.client import TrustClient
-from btp_trust.service.http import send
+from btp_trust.service.http import MAX_BYTES, send
 from btp_trust.service.key import ServiceKey, parse_service_key
 from btp_trust.service.patience import TRIES
 from btp_trust_emulator import Emulator
 
 GUID = "00000000-1111-4222-8333-000000005cdd"
+OTHER = "00000000-1111-4222-8333-00000000beef"
 KEY = ServiceKey(
     uri="https://service.example",
     url="https://uaa.example",
@@ -34,6 +43,7 @@ KEY = ServiceKey(
     clientsecret="S3CRET$-of=the-client",
 )
 LIFETIME = 43199
+SENDABLE = r"[A-Za-z0-9._~+/-]+=*"
 
 
 def token(claims: Any, serial: int = 0) -> str:
@@ -228,7 +238,7 @@ def test_a_token_that_names_no_subaccount_is_refused(claims: Any) -> None:
     assert_names_no_subaccount(opaque)
 
 
-@given(opaque=st.text(st.characters(codec="ascii"), min_size=1) | st.binary().map(lambda body: f"a.{body.hex()}.c"))
+@given(opaque=st.from_regex(SENDABLE, fullmatch=True) | st.binary().map(lambda body: f"a.{body.hex()}.c"))
 def test_any_other_token_names_no_subaccount(opaque: str) -> None:
     """An opaque token, or one of another shape, is no crash."""
     assert_names_no_subaccount(opaque)
@@ -240,6 +250,17 @@ def assert_names_no_subaccount(opaque: str) -> None:
     with pytest.raises(UnexpectedResponse, match=r"ext_attr\.subaccountid") as caught:
         _ = auth.subaccount_id
     assert len(opaque) < 30 or opaque not in str(caught.value)
+
+
+@given(odd=st.text(st.characters(exclude_categories=["Cs"])).filter(lambda text: not re.fullmatch(SENDABLE, text)))
+@example(odd="\r\nX-Header: S3CRET")
+@example(odd="\u00e9")
+def test_a_token_that_is_no_header_is_refused(odd: str) -> None:
+    """Line feeds would make several headers of it, and no library is asked to complain: it would repeat the token."""
+    opaque = f"{token(claims_of(GUID))}{odd} "
+    with pytest.raises(UnexpectedResponse, match="gave no token") as caught:
+        _ = answered(httpx.Response(200, json={"access_token": opaque, "expires_in": LIFETIME})).subaccount_id
+    assert_silent(caught.value, opaque[:20], "S3CRET")
 
 
 @pytest.mark.parametrize(
@@ -335,6 +356,54 @@ def test_a_request_that_gets_no_token_was_never_sent(call: Callable[[TrustClient
     assert caught.value.never_sent
     assert len(stub.calls) == refuse
     assert len(tokens) == refuse + TRIES
+
+
+@pytest.mark.parametrize("because", ["a token that ends", "a token that is refused"])
+@pytest.mark.parametrize("later", [OTHER, ""], ids=["of another subaccount", "of no subaccount"])
+@pytest.mark.parametrize("call", [TrustClient.active, TrustClient.rotate], ids=lambda call: call.__name__)
+def test_a_later_token_of_another_subaccount_is_never_used(
+    call: Callable[[TrustClient], Any], later: str, because: str
+) -> None:
+    """The resources were compared with the first one: no read and no write goes elsewhere in their name."""
+    stub = Stub(refuse=9)
+
+    def astray(request: httpx.Request) -> httpx.Response:
+        answer = stub(request)
+        if len(stub.tokens) < 2 or request.url.path != "/oauth/token":
+            return answer
+        return httpx.Response(200, json={"access_token": token(claims_of(later)), "expires_in": LIFETIME})
+
+    auth = ClientCredentials(KEY, client(astray), Clock().patience(), lambda: stub.now)
+    assert auth.subaccount_id == GUID
+    if because == "a token that ends":
+        stub.now += LIFETIME
+    with client(astray, auth) as http, pytest.raises(WrongSubaccount) as caught:
+        call(TrustClient(http, Clock().patience()))
+    used = [token(claims_of(GUID), 1)] if because == "a token that is refused" else []
+    assert stub.calls == [f"Bearer {each}" for each in used]
+    assert_three_parts(str(caught.value), GUID, later or "none")
+    assert_silent(caught.value, "S3CRET", token(claims_of(later))[:20])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param({"html": "<h1>log in</h1>"}, id="a page of a proxy"),
+        pytest.param({"content": b" " * (MAX_BYTES + 1)}, id="far too much"),
+    ],
+)
+def test_a_request_whose_token_is_none_was_never_sent(answer: dict[str, Any]) -> None:
+    """A write is not taken for one whose answer was lost."""
+    stub = Stub(refuse=1)
+
+    def astray(request: httpx.Request) -> httpx.Response:
+        fresh = request.url.path == "/oauth/token" and stub.tokens
+        return httpx.Response(200, **answer) if fresh else stub(request)
+
+    with client(astray, patient(KEY, client(astray))) as http, pytest.raises(UnexpectedResponse) as caught:
+        TrustClient(http, Clock().patience()).rotate()
+    assert caught.value.never_sent
+    assert len(stub.calls) == 1
 
 
 def test_a_request_whose_time_is_over_when_the_token_comes_is_not_sent() -> None:
@@ -435,5 +504,5 @@ def test_an_authority_that_is_not_trusted_is_no_answer() -> None:
 
 def assert_silent(error: TrustError, *hidden: str) -> None:
     """Neither the error nor its traceback shows any of these."""
-    shown = "".join(traceback.format_exception(error, limit=0)) + repr(error)
+    shown = shown_by(error)
     assert not [each for each in hidden if each in shown]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -174,3 +176,16 @@ def test_a_binding_shows_its_place_and_nothing_else(tmp_path: Path) -> None:
     """Its repr may end up in a log."""
     (found,) = find_bindings({"VCAP_SERVICES": json.dumps(VCAP)}, tmp_path)
     assert repr(found) == "Binding(VCAP_SERVICES, instance dest-instance)"
+
+
+def test_a_folder_that_may_not_be_looked_into_has_no_bindings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is somebody else's; the connection then says which places were searched."""
+    theirs = folder(tmp_path / "destination" / "theirs", **KEY)
+
+    def listed(path: Path) -> Iterator[Path]:
+        if path == theirs:
+            raise PermissionError(path)
+        yield from (Path(entry) for entry in os.scandir(path))
+
+    monkeypatch.setattr(Path, "iterdir", listed)
+    assert find_bindings({"SERVICE_BINDING_ROOT": str(tmp_path)}, tmp_path) == []

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from btp_trust.certificate import Certificate
-from btp_trust.model import Slots, Snapshot, brief, day, describe, rfc3339, signs
+from btp_trust.model import Slots, Snapshot, brief, day, describe, moment_of, rfc3339, signs
 
 GUID = "00000000-1111-4222-8333-000000005cdd"
 NOW = datetime(2026, 11, 24, 8, 34, 27, tzinfo=UTC)
@@ -64,6 +65,25 @@ def test_a_moment_is_written_so_that_it_can_be_read(moment: datetime) -> None:
     assert datetime.fromisoformat(rfc3339(moment)) == moment.replace(microsecond=0)
     assert rfc3339(moment).endswith("Z")
     assert rfc3339(moment).startswith(day(moment))
+    assert moment_of(rfc3339(moment)) == moment.replace(microsecond=0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "then",
+        "2028-11-24",
+        "2028-11-24T08:34:27",
+        "2028-11-24T08:34:27+01:00",
+        "2028-02-30T08:34:27Z",
+        "9999-12-31T23:59:59Z",
+    ],
+)
+def test_what_is_no_moment_is_refused(text: str) -> None:
+    """A state may have been edited; nor is there a moment after which nothing can come."""
+    with pytest.raises(ValueError, match=r"."):
+        moment_of(text)
 
 
 def test_a_certificate_is_named_briefly_in_a_sentence() -> None:

@@ -36,6 +36,7 @@ from btp_trust.errors import (
     ServiceUnavailable,
     SlotsChanged,
     TrustError,
+    UnexpectedResponse,
 )
 from btp_trust.service.patience import MAX_REQUESTS, TRIES
 from btp_trust_emulator import Emulator
@@ -311,10 +312,19 @@ def test_a_write_is_not_sent_again_on_slots_that_cannot_be_read(play: Play) -> N
     play.settle()
 
 
+@pytest.mark.parametrize(
+    ("fault", "kind", "asked"),
+    [
+        pytest.param(answered(503), ServiceUnavailable, TRIES, id="the token service is down"),
+        pytest.param(answered(200, html="<h1>log in</h1>"), UnexpectedResponse, 1, id="a proxy answers in its place"),
+    ],
+)
 @every_write
-def test_a_write_that_gets_no_fresh_token_was_not_done(play: Play) -> None:
-    """The 401 has done nothing, and the token service is asked a few times in all."""
-    tokens = Counted(play, answered(503))
+def test_a_write_that_gets_no_fresh_token_was_not_done(
+    play: Play, fault: Fault, kind: type[TrustError], asked: int
+) -> None:
+    """The 401 has done nothing; the token service is asked a few times in all, and the write is not called lost."""
+    tokens = Counted(play, fault)
 
     def refused(request: httpx.Request, _: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
         play.twin.line.always(tokens, "POST token")
@@ -322,10 +332,10 @@ def test_a_write_that_gets_no_fresh_token_was_not_done(play: Play) -> None:
 
     tries = Counted(play, refused)
     play.twin.line.always(tries, play.request)
-    with pytest.raises(ServiceUnavailable, match="oauth/token"):
+    with pytest.raises(kind, match="oauth/token"):
         play.run()
     assert len(tries.journal) == 1
-    assert len(tokens.journal) == TRIES
+    assert len(tokens.journal) == asked
     assert play.twin.slots == play.before
     play.settle()
 

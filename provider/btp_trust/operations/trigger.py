@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from btp_trust.errors import ReadsDisagree, Refused, SlotsChanged, WrongSubaccount
@@ -21,7 +21,7 @@ from btp_trust.inputs import (
     same_arguments,
     to_bag,
 )
-from btp_trust.model import Slots, Snapshot, describe, rfc3339, signs
+from btp_trust.model import Slots, Snapshot, describe, moment_of, rfc3339, signs
 from btp_trust.operations.gather import Seen, Unseen, look, not_checked, reach, unseen_changes
 from btp_trust.operations.writes import swap
 from btp_trust.plan.decision import Action, Decision
@@ -232,7 +232,7 @@ def _refuse_stale_reading(snapshot: Snapshot, state: TriggerState) -> None:
     """Believe slots that look as before a swap just made only after a while: a second swap would undo it."""
     if state.rotated_at is None or snapshot.slots != Slots(state.previous_fingerprint, state.fingerprint):
         return
-    believed = datetime.fromisoformat(state.rotated_at) + STALE
+    believed = moment_of(state.rotated_at) + STALE
     if snapshot.now < believed:
         raise ReadsDisagree(
             f"The slots look as they did before the swap of {state.rotated_at}.",

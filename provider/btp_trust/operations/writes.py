@@ -128,6 +128,8 @@ def _send(account: Subaccount, write: _Write) -> Snapshot:
         after = account.found(*write.send())
         return after if write.answers_both else _confirm(account, write, after)
     except UnexpectedResponse as error:
+        if error.never_sent:
+            raise
         sent = f"was refused: {error.what}" if error.refused else f"was sent once: {error.what}"
         return _settle(account, write, f"{sent} {error.why}", 0.0 if error.refused else None)
     except ServiceUnavailable as error:

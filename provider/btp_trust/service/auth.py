@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import threading
 from collections.abc import Callable, Generator
 from typing import Final, cast
@@ -10,14 +11,16 @@ from typing import Final, cast
 import httpx
 import msgspec
 
-from btp_trust.errors import CredentialsRejected, ServiceUnavailable, UnexpectedResponse
+from btp_trust.errors import CredentialsRejected, ServiceUnavailable, UnexpectedResponse, WrongSubaccount
 from btp_trust.service.documents import Unreadable, decode
-from btp_trust.service.http import begin, send
+from btp_trust.service.http import begin, content_type, send
 from btp_trust.service.key import ServiceKey
 from btp_trust.service.patience import Patience, is_unavailable
 
 _EARLY: Final = 60.0
 """Seconds before its end at which a token is no longer used."""
+_SENDABLE: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+"""What a bearer token consists of (RFC 6750, 2.1); anything else would be no header, or several."""
 
 
 class _TokenResponse(msgspec.Struct):
@@ -36,6 +39,8 @@ class _Claims(msgspec.Struct):
 class ClientCredentials(httpx.Auth):
     """Puts a token on each request; a 401 makes it fetch one fresh token, once.
 
+    All its tokens are for one subaccount, that of the first: another one is refused before it is used.
+
     Args:
         key: The service key.
         http: The client for the token service.
@@ -50,6 +55,7 @@ class ClientCredentials(httpx.Auth):
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._token = ""
+        self._subaccount: str | None = None
         self._ends = float("-inf")
 
     def __repr__(self) -> str:
@@ -63,14 +69,14 @@ class ClientCredentials(httpx.Auth):
         Raises:
             UnexpectedResponse: The token does not say.
         """
-        subaccount = _subaccount(self._current())
-        if not subaccount:
+        self._current()
+        if not self._subaccount:
             raise UnexpectedResponse(
                 f"The token from {self._key.token_url} does not say which subaccount it is for.",
                 "Without its claim ext_attr.subaccountid a change could reach another subaccount.",
                 "Use the service key of a destination service instance (its tokens come from XSUAA).",
             )
-        return subaccount
+        return self._subaccount
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Send with a token; after 401 once more with a fresh one: a refused request has done nothing."""
@@ -90,19 +96,36 @@ class ClientCredentials(httpx.Auth):
         """Return a token that is not about to end; threads that ask at once share one request."""
         with self._lock:
             if self._token == instead_of or self._monotonic() >= self._ends:
-                self._token, lifetime = self._fetch()
-                self._ends = self._monotonic() + lifetime - _EARLY
+                token, lifetime = self._fetch()
+                self._bind(_subaccount(token))
+                self._token, self._ends = token, self._monotonic() + lifetime - _EARLY
             return self._token
 
+    def _bind(self, subaccount: str) -> None:
+        """Hold all tokens to the subaccount of the first one, to which the resources were compared."""
+        if self._subaccount is None:
+            self._subaccount = subaccount
+        if self._subaccount != subaccount:
+            raise WrongSubaccount(
+                f"The token service {self._key.token_url} gave a token for another subaccount than before.",
+                f"This command is about {self._subaccount}, the new token about {subaccount or 'none'}. Nothing was "
+                "sent with it.",
+                "Run the same command again; if it ends like this again, create a new service key and report this.",
+            )
+
     def _fetch(self) -> tuple[str, float]:
+        """Ask for a token; whatever goes wrong, the request that needs it was not sent."""
+        try:
+            return self._ask()
+        except (ServiceUnavailable, UnexpectedResponse) as error:
+            error.never_sent = True
+            raise
+
+    def _ask(self) -> tuple[str, float]:
         form = {"grant_type": "client_credentials", "client_id": self._key.clientid}
         if not self._key.is_x509:
             form["client_secret"] = self._key.clientsecret
-        try:
-            response = self._patience.repeat(lambda: self._post(form), is_unavailable)
-        except ServiceUnavailable as error:
-            error.never_sent = True  # whatever became of this one: the request that needs the token was not sent
-            raise
+        response = self._patience.repeat(lambda: self._post(form), is_unavailable)
         if response.status_code == httpx.codes.UNAUTHORIZED:
             raise CredentialsRejected(
                 f"The token service {self._key.token_url} rejects the service key.",
@@ -113,10 +136,10 @@ class ClientCredentials(httpx.Auth):
             parsed = decode(response.content, _TokenResponse)
         except Unreadable:
             parsed = _TokenResponse("", 0)
-        if response.status_code != httpx.codes.OK or not parsed.access_token:
+        if response.status_code != httpx.codes.OK or not _SENDABLE.fullmatch(parsed.access_token):
             raise UnexpectedResponse(
                 f"The token service {self._key.token_url} gave no token.",
-                f"It answered {response.status_code} ({response.headers.get('content-type', 'no content type')}).",
+                f"It answered {response.status_code} ({content_type(response)}).",
                 "Check the service key's url; if it is right, its subaccount or instance may have been deleted.",
             )
         return parsed.access_token, parsed.expires_in

@@ -98,12 +98,20 @@ def _folder_binding(folder: Path, root: str) -> Iterator[Binding]:
 
 
 def _subfolders(root: Path) -> list[Path]:
-    return sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+    return sorted(path for path in _within(root) if path.is_dir())
+
+
+def _within(folder: Path) -> list[Path]:
+    """List a folder; one that is not there, or may not be looked into, has nothing."""
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
 
 
 def _files(folder: Path) -> dict[str, str]:
     """Read the files of a mounted secret; names with a leading dot are the mount's own, key stores are no text."""
-    paths = (path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    paths = (path for path in _within(folder) if path.is_file() and not path.name.startswith("."))
     texts = ((path.name, _text(path)) for path in paths)
     return {name: text for name, text in texts if text is not None}
 

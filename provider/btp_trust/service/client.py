@@ -15,7 +15,7 @@ import msgspec
 from btp_trust.certificate import Certificate, parse_pem
 from btp_trust.errors import CredentialsRejected, NotAuthorized, UnexpectedResponse
 from btp_trust.service.documents import Unreadable, decode
-from btp_trust.service.http import send, server_time, where
+from btp_trust.service.http import content_type, send, server_time, where
 from btp_trust.service.patience import Patience, is_unavailable
 
 BASE_PATH: Final = "/destination-configuration/v1"
@@ -163,10 +163,9 @@ def _certificate(pem: str, response: httpx.Response) -> Certificate:
 
 
 def _unexpected(response: httpx.Response, detail: str = "") -> UnexpectedResponse:
-    kind = response.headers.get("content-type", "no content type")
     return UnexpectedResponse(
         f"{where(response.request)} gave an answer that is not the Destination service's.",
-        f"Status {response.status_code}, {kind}, {len(response.content)} bytes.{detail}",
+        f"Status {response.status_code}, {content_type(response)}, {len(response.content)} bytes.{detail}",
         "Check the service key's uri and proxies on the way; if both are right, report this as a bug.",
         refused=response.is_client_error and response.status_code != httpx.codes.REQUEST_TIMEOUT,
     )

@@ -129,13 +129,15 @@ def _file_or_text(value: str, variable: str) -> str:
     if not value.startswith("@"):
         return value
     try:
-        return Path(value[1:]).read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"The file that {variable} names cannot be read.",
-            f"{type(error).__name__} for the path after the @.",
-            f"Correct the path after the @ in {variable}, or put the JSON itself there.",
-        ) from None
+        return Path(value[1:]).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        kind = type(error).__name__
+    # Not raised within the handler: the error of a decoder holds the file's content.
+    raise ConfigurationError(
+        f"The file that {variable} names cannot be read.",
+        f"{kind} for the path after the @.",
+        f"Correct the path after the @ in {variable}, or put the JSON itself there.",
+    )
 
 
 def _config_command(name: str) -> str:

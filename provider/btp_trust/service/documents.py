@@ -22,6 +22,8 @@ def decode(document: str | bytes, shape: type[_T]) -> _T:
     try:
         return msgspec.json.decode(document, type=shape)
     except msgspec.ValidationError as error:
-        raise Unreadable(str(error)) from None
+        why = str(error)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        raise Unreadable("It is not JSON.") from None
+        why = "It is not JSON."
+    # Not raised within the handler: the error of an encoder holds the whole document.
+    raise Unreadable(why)

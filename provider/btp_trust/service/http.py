@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -9,7 +10,8 @@ from typing import Final
 
 import httpx
 
-from btp_trust.errors import ServiceUnavailable, UnexpectedResponse
+from btp_trust.errors import ConfigurationError, ServiceUnavailable, UnexpectedResponse
+from btp_trust.service.channel import unusable_proxy
 from btp_trust.service.patience import MAX_REQUESTS, Patience
 
 MAX_BYTES: Final = 1_000_000
@@ -24,6 +26,7 @@ _NEVER_SENT: Final = (
 """A ProxyError is a tunnel that was refused: the proxy never saw the request itself."""
 _HEADERS: Final = ("Content-Type", "Date", "Retry-After")
 """What is kept of an answer's headers."""
+_MEDIA_TYPE: Final = re.compile(r"[a-z]+/[a-z0-9.+-]{1,40}")
 _RETRY: Final = "Wait a little, then run the same command again."
 
 
@@ -32,19 +35,30 @@ def send(http: httpx.Client, request: httpx.Request, patience: Patience) -> http
 
     Raises:
         ServiceUnavailable: No answer in time, or 429 or 5xx. `never_sent` tells whether a write may be repeated.
-        UnexpectedResponse: The answer is too large.
+        UnexpectedResponse: The answer is too large, or packed.
+        ConfigurationError: The environment's proxy has no possible name.
     """
     if http.auth is None:
         begin(request, patience)  # else its auth does, once it has a token, and for a second try
+    failure: ServiceUnavailable | ConfigurationError
     try:
         response = http.send(request, stream=True)
         content = _read(response, request, patience)
     except httpx.RequestError as error:
-        raise _no_answer(request, error) from None
-    answer = httpx.Response(response.status_code, headers=_kept(response), content=content, request=request)
+        failure = _no_answer(request, error)
+    except UnicodeError:  # of the resolver, about a proxy: the hosts of service keys are known to be possible
+        failure = unusable_proxy()
+    else:
+        answer = httpx.Response(response.status_code, headers=_kept(response), content=content, request=request)
+        return _unless_down(answer)
+    # Not raised within a handler: the transport's error holds the request, and that holds the credentials.
+    raise failure
+
+
+def _unless_down(answer: httpx.Response) -> httpx.Response:
     if answer.status_code == httpx.codes.TOO_MANY_REQUESTS or answer.is_server_error:
         raise ServiceUnavailable(
-            f"{where(request)} was answered {answer.status_code} {answer.reason_phrase}.",
+            f"{where(answer.request)} was answered {answer.status_code} {answer.reason_phrase}.",
             "The service is overloaded or down for the moment.",
             _RETRY,
             never_sent=answer.status_code == httpx.codes.TOO_MANY_REQUESTS,
@@ -81,6 +95,12 @@ def where(request: httpx.Request) -> str:
     return f"{request.method} {request.url.copy_with(query=None)}"
 
 
+def content_type(response: httpx.Response) -> str:
+    """Name the media type as evidence, and nothing else that may stand in its header."""
+    named = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return named if _MEDIA_TYPE.fullmatch(named) else "no content type"
+
+
 def server_time(response: httpx.Response) -> datetime | None:
     """Read the service's clock, UTC."""
     try:
@@ -93,6 +113,12 @@ def _read(response: httpx.Response, request: httpx.Request, patience: Patience) 
     """Read the body, as long as it is small and in time: a time-out of httpx bounds each piece only."""
     content = bytearray()
     with closing(response):
+        if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise UnexpectedResponse(
+                f"{where(request)} gave an answer that is packed.",
+                "Nothing packed was asked for, and unpacked it could be of any size.",
+                "Check the service key's uri and proxies on the way.",
+            )
         for piece in response.iter_bytes():
             content += piece
             if len(content) > MAX_BYTES:
@@ -106,8 +132,9 @@ def _read(response: httpx.Response, request: httpx.Request, patience: Patience) 
     return bytes(content)
 
 
-def _kept(response: httpx.Response) -> dict[str, str]:
-    return {name: response.headers[name] for name in _HEADERS if name in response.headers}
+def _kept(response: httpx.Response) -> httpx.Headers:
+    kept = {name: response.headers[name] for name in _HEADERS if name in response.headers}
+    return httpx.Headers(kept, encoding="utf-8")
 
 
 def _no_answer(request: httpx.Request, error: httpx.RequestError) -> ServiceUnavailable:

@@ -5,7 +5,6 @@ Fields after SAP's documentation of bindings with a client secret and with an X.
 
 from __future__ import annotations
 
-import os
 import ssl
 import tempfile
 from datetime import datetime
@@ -18,9 +17,9 @@ import msgspec
 from btp_trust.certificate import parse_pem
 from btp_trust.errors import ConfigurationError, CredentialsRejected
 from btp_trust.model import rfc3339
+from btp_trust.service.channel import LOOPBACK, authorities
 from btp_trust.service.documents import Unreadable, decode
 
-_LOOPBACK: Final = {"127.0.0.1", "::1", "localhost"}
 _LAST_PORT: Final = 65535
 _REMEDY: Final = "Create a service key of a destination service instance in that subaccount and use its JSON whole."
 
@@ -55,16 +54,20 @@ class ServiceKey(msgspec.Struct, frozen=True, kw_only=True):
         """Where to POST the token request."""
         return f"{(self.certurl if self.is_x509 else self.url).rstrip('/')}/oauth/token"
 
-    def tls(self, now: datetime) -> ssl.SSLContext:
-        """Make the TLS settings: the usual authorities (or SSL_CERT_FILE), and the client certificate of an X.509 key.
+    def tls(self, now: datetime, ca_bundle: str | None = None) -> ssl.SSLContext:
+        """Make the TLS settings: the authorities, and the client certificate of an X.509 key.
+
+        Args:
+            now: When the client certificate must be valid.
+            ca_bundle: Further authorities, see `channel.authorities`.
 
         Raises:
             CredentialsRejected: The client certificate has expired.
-            ConfigurationError: It does not fit its key.
+            ConfigurationError: It does not fit its key, or authorities cannot be loaded.
         """
         if not any(url.lower().startswith("https:") for url in (self.uri, self.token_url)):
             return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # on this machine itself: no authorities to load
-        context = _authorities()
+        context = authorities(ca_bundle)
         if self.is_x509:
             self._present_certificate(context, now)
         return context
@@ -80,7 +83,7 @@ class ServiceKey(msgspec.Struct, frozen=True, kw_only=True):
         with tempfile.TemporaryDirectory(prefix="btp-trust-") as folder:
             chain = Path(folder, "chain.pem")
             chain.touch(mode=0o600)
-            chain.write_text(_lines(self.certificate) + "\n" + _lines(self.key))
+            chain.write_text(_lines(self.certificate) + "\n" + _lines(self.key), encoding="utf-8")
             try:
                 # An empty pass phrase: OpenSSL would ask for one at the terminal, and nobody sits there.
                 context.load_cert_chain(chain, password="")
@@ -90,18 +93,6 @@ class ServiceKey(msgspec.Struct, frozen=True, kw_only=True):
                     "OpenSSL refuses to load the pair.",
                     _REMEDY,
                 ) from None
-
-
-def _authorities() -> ssl.SSLContext:
-    try:
-        return httpx.create_ssl_context()
-    except OSError:
-        raise ConfigurationError(
-            "The certificate authorities cannot be loaded.",
-            f"SSL_CERT_FILE or SSL_CERT_DIR names something that cannot be read: "
-            f"{os.environ.get('SSL_CERT_FILE') or os.environ.get('SSL_CERT_DIR')}.",
-            "Correct the environment variable, or unset it.",
-        ) from None
 
 
 def parse_service_key(text: str | bytes, where: str) -> ServiceKey:
@@ -135,9 +126,11 @@ def _checked(key: ServiceKey, where: str) -> ServiceKey:
             "It needs `uri`, `clientid` and either `clientsecret` with `url` or `certificate`, `key` and `certurl`: "
             f"{', '.join(missing)} is missing.",
         )
-    if not all(_is_safe(url) for url in (key.uri, key.token_url)):
+    if not all(_is_safe(url) for url in (key.uri, key.url, key.certurl) if url):
         raise _unusable(
-            where, "Its URLs must begin with https:// (http:// only for this machine itself) and name a host, no user."
+            where,
+            "Its URLs must begin with https:// (http:// only for this machine itself) and name a host; no user, no "
+            "query, no fragment.",
         )
     if key.is_x509:
         try:
@@ -151,11 +144,12 @@ def _is_safe(text: str) -> bool:
     try:
         url = httpx.URL(text)
         host, port = url.host, url.port or 0
-    except (httpx.InvalidURL, UnicodeError, ValueError):
+        url.raw_host.decode("ascii").encode("idna")  # as the resolver will do it
+    except (httpx.InvalidURL, UnicodeError):
         return False
-    if not host or url.userinfo or port > _LAST_PORT:
+    if not host or url.userinfo or port > _LAST_PORT or "?" in text or "#" in text:
         return False
-    return url.scheme == "https" or (url.scheme == "http" and host in _LOOPBACK)
+    return url.scheme == "https" or (url.scheme == "http" and host in LOOPBACK)
 
 
 def _unusable(where: str, why: str) -> ConfigurationError:

@@ -67,8 +67,8 @@ def _number(text: str, key: str, low: float, high: float) -> float:
         number = float("nan")
     if not low <= number <= high:
         raise ConfigurationError(
-            f"The config {key} is {text!r}.",
-            f"It takes a number from {low:g} to {high:g}.",
+            f"The config {key} cannot be used.",
+            f"It takes a number of seconds from {low:g} to {high:g}.",
             f"Set it anew, or remove it: pulumi config rm {key}",
         )
     return number

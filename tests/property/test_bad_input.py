@@ -1,0 +1,318 @@
+"""Bad input of every kind: an answer, or an error of ours that shows no secret; never anything else."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import json
+import ssl
+import tempfile
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import pytest
+from badinput import MARK, Answer, answers, broken_pems, documents, edited, marked, service_keys
+from hypothesis import given
+from hypothesis import strategies as st
+from pulumi.runtime import rpc
+from showing import shown_by
+from twin import PROVIDERS, Bag, assert_three_parts, operation, wire
+from waiting import Clock
+
+from btp_trust import session
+from btp_trust.certificate import parse_pem
+from btp_trust.errors import Refused, TrustError
+from btp_trust.model import rfc3339
+from btp_trust.service import channel
+from btp_trust.session import Session, World
+from btp_trust_emulator import Emulator
+
+GUID: Final = "00000000-1111-4222-8333-000000005cdd"
+NOW: Final = datetime(2026, 11, 24, 8, 34, 27, tzinfo=UTC)
+CONFIG: Final = (
+    "serviceKey",
+    "connections",
+    "caBundle",
+    "offline",
+    "strict",
+    "connectTimeout",
+    "readTimeout",
+    "settleTimeout",
+    "operationTimeout",
+)
+CLIENT_SECRET: Final = "CL1ENT$and-its-secret"
+REQUESTS: Final = (
+    "POST token",
+    "GET metadata",
+    "GET certificate",
+    "GET certificate/passive",
+    "POST certificate",
+    "POST certificate/passive",
+    "POST rotateCertificate",
+    "DELETE certificate/passive",
+)
+OPERATIONS: Final = ("check", "diff", "create", "update", "read", "delete")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Certificates and keys that are good, to be broken."""
+
+    active: str
+    passive: str
+    x509: dict[str, str]
+
+    @property
+    def pems(self) -> st.SearchStrategy[str]:
+        """Certificates that are broken in one way or several."""
+        return broken_pems(self.passive, self.active, self.x509["key"])
+
+    @property
+    def private_lines(self) -> list[str]:
+        """What of the private key may be nowhere."""
+        return self.x509["key"].splitlines()[1:-1]
+
+
+def _sample() -> Sample:
+    with Emulator(key_size=1024) as emulator:
+        account = emulator.create_subaccount(GUID, generate=True)
+        emulator.advance(60)
+        emulator.generate_passive(GUID)
+        active, passive = emulator.certificates(GUID)
+        return Sample(active or "", passive or "", emulator.service_key(account.guid, "x509", 10**9))
+
+
+SAMPLE: Final = _sample()
+ACTIVE, PASSIVE = (parse_pem(pem).fingerprint for pem in (SAMPLE.active, SAMPLE.passive))
+SECRET_KEY: Final = {
+    "clientid": "one",
+    "clientsecret": CLIENT_SECRET,
+    "uri": "http://127.0.0.1:8080",
+    "url": "http://127.0.0.1:8080/uaa",
+}
+CLAIMS: Final = base64.urlsafe_b64encode(json.dumps({"ext_attr": {"subaccountid": GUID}}).encode()).decode().rstrip("=")
+TOKEN: Final = f"eyJhbGciOiJub25lIn0.{CLAIMS}.{'signature' * 9}"
+GOOD: Final[dict[str, dict[str, Any]]] = {
+    "POST token": {"access_token": TOKEN, "expires_in": 43199},
+    "GET metadata": {"idpMetadata": "<xml/>"},
+    "GET certificate": {"certificate": SAMPLE.active},
+    "GET certificate/passive": {"certificate": SAMPLE.passive},
+    "POST certificate": {"certificate": SAMPLE.active},
+    "POST certificate/passive": {"certificate": SAMPLE.passive},
+    "POST rotateCertificate": {"activeCertificate": SAMPLE.passive, "passiveCertificate": SAMPLE.active},
+    "DELETE certificate/passive": {"Count": 1},
+}
+assert set(GOOD) == set(REQUESTS)
+
+
+@dataclass
+class Canned(httpx.BaseTransport):
+    """Both services, with the same answers for ever, some of them strange."""
+
+    strange: Mapping[str, Answer] = field(default_factory=dict)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer."""
+        called = operation(request.method, request.url.path)
+        if called in self.strange:
+            return self.strange[called].response(request)
+        return httpx.Response(200, json=GOOD[called], headers={"Date": "Fri, 24 Nov 2028 08:34:27 GMT"})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick() -> Iterator[None]:
+    """Load the usual authorities once: they are many, and no test here makes a connection."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(channel, "_usual_authorities", lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+        yield
+    session.install(None)
+
+
+def world(transport: httpx.BaseTransport, environ: Mapping[str, str] | None = None) -> World:
+    """What is outside: nobody waits."""
+    clock = Clock()
+    return World(
+        environ=environ or {},
+        transport=transport,
+        clock=lambda: NOW,
+        sleep=clock.sleep,
+        monotonic=lambda: clock.now,
+        stderr=io.StringIO(),
+        secrets_root=Path("missing"),
+    )
+
+
+def begin(outside: World, config: Mapping[str, str] | None = None) -> None:
+    """Begin a command with this configuration; the service key is a good one unless told otherwise."""
+    settings = {"btp-trust:serviceKey": json.dumps(SECRET_KEY)} if config is None else config
+    session.install(Session(settings.get, outside))
+
+
+def call(kind: str, name: str, case: Mapping[str, Bag]) -> str:
+    """Let the engine call one operation; return what it says, or everything that its error could show."""
+    provider: Any = PROVIDERS[kind]()
+    arguments: dict[str, tuple[Any, ...]] = {
+        "check": (case["old"], case["args"]),
+        "diff": ("id", case["outputs"], case["inputs"]),
+        "create": (case["inputs"],),
+        "update": ("id", case["outputs"], case["inputs"]),
+        "read": ("id", case["outputs"]),
+        "delete": ("id", case["outputs"]),
+    }
+    try:
+        result = getattr(provider, name)(*arguments[name])
+    except TrustError as error:
+        failed = error
+    else:
+        return answer(name, result)
+    assert name != "check" or not isinstance(failed, Refused)
+    assert_three_parts(str(failed))
+    return shown_by(failed)
+
+
+def answer(name: str, result: Any) -> str:
+    """Send a result back as the plugin does; return its failures."""
+    failures = result.failures if name == "check" else []
+    for failure in failures:
+        assert_three_parts(failure.reason)
+    bag = getattr(result, "inputs", None) or getattr(result, "outs", None)
+    asyncio.run(rpc.serialize_properties(bag or {}, {}))
+    return "\n".join(failure.reason for failure in failures)
+
+
+def said(outside: World) -> str:
+    """What the command said to the user."""
+    stderr = outside.stderr
+    assert isinstance(stderr, io.StringIO)
+    return stderr.getvalue()
+
+
+def assert_silent(text: str, *hidden: str) -> None:
+    """No credential is in the text, and none of these."""
+    secrets = (CLIENT_SECRET, TOKEN, "signature" * 9, *SAMPLE.private_lines, *hidden)
+    assert [secret for secret in secrets if secret in text] == []
+
+
+def _cases() -> dict[str, dict[str, Bag]]:
+    """For each kind what the engine sends, with something to be done: a renewal, a mint, a swap."""
+    begin(world(Canned()))
+    first: dict[str, Bag] = {
+        "active": {},
+        "passive": {"generation": "b", "adopt": PASSIVE},
+        "trigger": {"generation": "a", "known_generations": {"b": PASSIVE}},
+    }
+    then: dict[str, Bag] = {
+        "active": {"renew_fingerprint": ACTIVE, "accept_outage": True},
+        "passive": {"generation": "c", "resource_urn": "urn:one"},
+        "trigger": {
+            "generation": "b",
+            "known_generations": {"b": PASSIVE},
+            "on_drift": "report",
+            "candidate": {"generation": "b", "generations": {"b": PASSIVE}, "subaccount_id": GUID},
+        },
+    }
+    cases = {}
+    for kind in PROVIDERS:
+        old = wire(PROVIDERS[kind]().check({}, first[kind]).inputs)
+        outputs = wire(PROVIDERS[kind]().create(old).outs)
+        begin(world(Canned()))
+        checked = PROVIDERS[kind]().check(old, then[kind])
+        assert checked.failures == []
+        cases[kind] = {"old": old, "args": then[kind], "inputs": wire(checked.inputs), "outputs": outputs}
+    cases["trigger"]["outputs"] |= {"previous_fingerprint": PASSIVE, "rotated_at": "2028-11-24T08:34:20Z"}
+    return cases
+
+
+CASES: Final = _cases()
+kinds = st.sampled_from(sorted(PROVIDERS))
+keys = service_keys([SECRET_KEY, {**SECRET_KEY, "clientsecret": MARK}, SAMPLE.x509], SAMPLE.pems)
+
+
+@given(pem=SAMPLE.pems)
+def test_a_broken_certificate_is_a_certificate_or_a_value_error(pem: str) -> None:
+    """What is read can be written, in all the forms that targets want; what is not read is not repeated."""
+    try:
+        found = parse_pem(pem)
+    except ValueError as error:
+        assert_silent(shown_by(error), MARK, pem[40:80] or MARK)
+        return
+    assert parse_pem(found.pem) == found
+    assert ET.fromstring(found.metadata.encode()).attrib["entityID"] == found.issuer_name  # noqa: S314 - ours
+    json.dumps([found.issuer_name, found.serial_number, rfc3339(found.not_before), rfc3339(found.not_after)])
+
+
+@given(key=keys, place=st.sampled_from(["serviceKey", "connections", "variable", "binding"]))
+def test_a_bad_service_key_is_used_or_refused(key: str, place: str) -> None:
+    """Wherever it stands: the command has an answer, or an error of ours, and neither shows anything of the key."""
+    config = {"btp-trust:serviceKey": key} if place == "serviceKey" else {}
+    config |= {"btp-trust:connections": f'{{"default": {key}}}'} if place == "connections" else {}
+    environ = {"BTP_TRUST_SERVICE_KEY": key} if place == "variable" else {}
+    environ |= (
+        {"VCAP_SERVICES": f'{{"destination": [{{"name": "x", "credentials": {key}}}]}}'} if place == "binding" else {}
+    )
+    outside = world(Canned(), environ)
+    begin(outside, config)
+    assert_silent(call("active", "check", CASES["active"]) + said(outside), MARK)
+
+
+@given(
+    kind=kinds,
+    name=st.sampled_from(OPERATIONS),
+    strange=st.dictionaries(
+        st.sampled_from(REQUESTS), answers(list(GOOD.values()), SAMPLE.pems), min_size=1, max_size=3
+    ),
+)
+def test_a_strange_answer_is_survived(kind: str, name: str, strange: dict[str, Answer]) -> None:
+    """Of either service, to a read or a write, in every operation of every resource."""
+    outside = world(Canned(strange))
+    begin(outside)
+    assert_silent(call(kind, name, CASES[kind]) + said(outside), MARK)
+
+
+@given(kind=kinds, name=st.sampled_from(OPERATIONS), data=st.data())
+def test_a_strange_property_bag_is_survived(kind: str, name: str, data: st.DataObject) -> None:
+    """Arguments of a program, inputs and outputs of a state: of wrong types, unknown, missing, of another version."""
+    unknown = name in {"check", "diff"}
+    case = {part: data.draw(edited(bag, unknown=unknown), label=part) for part, bag in CASES[kind].items()}
+    outside = world(Canned())
+    begin(outside)
+    assert_silent(call(kind, name, case) + said(outside))
+
+
+@given(
+    config=st.dictionaries(
+        st.sampled_from(CONFIG).map(lambda name: f"btp-trust:{name}"),
+        st.text() | marked | documents.map(json.dumps) | SAMPLE.pems | keys | st.sampled_from(["true", "false", "1e3"]),
+        max_size=4,
+    )
+)
+def test_a_strange_setting_is_used_or_refused(config: dict[str, str]) -> None:
+    """Whatever is set to whatever, a key in the wrong place included: nothing of it is shown."""
+    outside = world(Canned())
+    try:
+        begin(outside, {"btp-trust:serviceKey": json.dumps(SECRET_KEY), **config})
+    except TrustError as error:
+        assert_three_parts(str(error))
+        assert_silent(shown_by(error), MARK)
+        return
+    assert_silent(call("trigger", "check", CASES["trigger"]) + said(outside), MARK)
+
+
+@given(bundle=SAMPLE.pems | st.text() | marked)
+def test_a_broken_bundle_is_used_or_refused(bundle: str) -> None:
+    """As the setting itself and as a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "bundle.pem")
+        file.write_text(bundle, encoding="utf-8")
+        for setting in (bundle, str(file)):
+            try:
+                channel.authorities(setting)
+            except TrustError as error:
+                assert_three_parts(str(error))
+                assert_silent(shown_by(error), MARK)
