@@ -23,6 +23,7 @@ from btp_trust.certificate import Certificate
 from btp_trust.command import Command
 from btp_trust.errors import ConfigurationError, ReadsDisagree, Refused, TrustError, WrongSubaccount
 from btp_trust.model import Snapshot
+from btp_trust.orphan import pulumi_is_gone
 from btp_trust.service.auth import ClientCredentials
 from btp_trust.service.bindings import SECRETS_ROOT
 from btp_trust.service.client import TrustClient
@@ -46,6 +47,8 @@ class World:
     monotonic: Callable[[], float] = time.monotonic
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
     secrets_root: Path = SECRETS_ROOT
+    orphaned: Callable[[], bool] = pulumi_is_gone
+    """Whether Pulumi has ended, so that nobody would note down what is done from here on."""
 
 
 class Subaccount:

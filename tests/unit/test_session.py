@@ -31,6 +31,7 @@ from btp_trust.errors import (
     TrustError,
     WrongSubaccount,
 )
+from btp_trust.orphan import pulumi_is_gone
 from btp_trust.service.bindings import SECRETS_ROOT
 from btp_trust.service.client import TrustClient
 from btp_trust.service.patience import TRIES
@@ -369,6 +370,7 @@ def test_the_world_is_the_real_one_unless_chosen() -> None:
     assert world.stderr is sys.stderr
     assert (world.transport, world.secrets_root) == (None, SECRETS_ROOT)
     assert (world.sleep, world.monotonic) == (time.sleep, time.monotonic)
+    assert world.orphaned is pulumi_is_gone
     assert abs(world.clock() - datetime.now(UTC)) < timedelta(minutes=1)
     assert Session(UNSET.get).world.clock is session.system_clock
 

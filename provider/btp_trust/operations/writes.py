@@ -15,6 +15,7 @@ from btp_trust.certificate import Certificate
 from btp_trust.errors import (
     NotDone,
     OutcomeUnknown,
+    PulumiGone,
     ServiceUnavailable,
     SlotsChanged,
     TrustError,
@@ -124,6 +125,8 @@ def _perform(account: Subaccount, write: _Write) -> Snapshot:
 
 
 def _send(account: Subaccount, write: _Write) -> Snapshot:
+    if account.world.orphaned():
+        raise _orphaned(write)
     try:
         after = account.found(*write.send())
         return after if write.answers_both else _confirm(account, write, after)
@@ -180,6 +183,14 @@ def _compare(name: str, found: Slots, expected: Slots) -> None:
             f"Planned for: {expected}. Found: {found}.",
             "Run `pulumi preview` and read the new plan; whoever changed the slots may have had a reason.",
         )
+
+
+def _orphaned(write: _Write) -> PulumiGone:
+    return PulumiGone(
+        f"The {write.name} was not sent: Pulumi has ended in the meantime.",
+        f"Nobody would note down what came of it, and another run may have begun. Slots: {write.before.slots}.",
+        "Run `pulumi cancel` if the stack is locked, then `pulumi up` again: it reads both slots first.",
+    )
 
 
 def _not_ours(write: _Write, now: Slots) -> SlotsChanged:
