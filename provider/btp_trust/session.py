@@ -275,10 +275,17 @@ def current() -> Session:
 
 @contextmanager
 def operation() -> Iterator[Session]:
-    """Give the session of this process to one operation, and bound the operation's time."""
+    """Give the session of this process to one operation, and bound the operation's time.
+
+    What an error was made of stands in its message. Without its context Pulumi shows that message alone: not an
+    earlier error first, whose class and remedy are others.
+    """
     session = current()
-    with session.patience.operation():
-        yield session
+    try:
+        with session.patience.operation():
+            yield session
+    except TrustError as error:
+        raise error from None
 
 
 def _install(session: Session | None) -> None:
