@@ -14,6 +14,7 @@
     ├── SlotsChanged            a person looks again: somebody else acted, the slots are not those of the plan
     ├── NotDone                 run again: a write was sent, was refused or got no answer, and the slots are as before
     ├── OutcomeUnknown          wait, run again: a write was sent and the slots could not be read afterwards
+    ├── PulumiGone              run again: Pulumi was killed before a write, which was therefore not sent
     └── ReadsDisagree           wait, run again: what was read contradicts itself or the recorded swap
 
 Each message has three parts in a fixed order: what happened, why it matters (the evidence), what to do.
@@ -146,6 +147,10 @@ class NotDone(TrustError):
 
 class OutcomeUnknown(TrustError):
     """A write was sent, its answer was lost, and the slots could not be read afterwards."""
+
+
+class PulumiGone(TrustError):
+    """Pulumi was killed and left this plugin behind; a write that was due was not sent."""
 
 
 class ReadsDisagree(TrustError):

@@ -23,6 +23,7 @@ from btp_trust.certificate import Certificate
 from btp_trust.command import Command
 from btp_trust.errors import ConfigurationError, ReadsDisagree, Refused, TrustError, WrongSubaccount
 from btp_trust.model import Snapshot
+from btp_trust.orphan import pulumi_is_gone
 from btp_trust.service.auth import ClientCredentials
 from btp_trust.service.bindings import SECRETS_ROOT
 from btp_trust.service.channel import CA_BUNDLE, client
@@ -47,6 +48,8 @@ class World:
     monotonic: Callable[[], float] = time.monotonic
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
     secrets_root: Path = SECRETS_ROOT
+    orphaned: Callable[[], bool] = pulumi_is_gone
+    """Whether Pulumi has ended, so that nobody would note down what is done from here on."""
 
 
 class Subaccount:
@@ -274,10 +277,17 @@ def current() -> Session:
 
 @contextmanager
 def operation() -> Iterator[Session]:
-    """Give the session of this process to one operation, and bound the operation's time."""
+    """Give the session of this process to one operation, and bound the operation's time.
+
+    What an error was made of stands in its message. Without its context Pulumi shows that message alone: not an
+    earlier error first, whose class and remedy are others.
+    """
     session = current()
-    with session.patience.operation():
-        yield session
+    try:
+        with session.patience.operation():
+            yield session
+    except TrustError as error:
+        raise error from None
 
 
 def _install(session: Session | None) -> None:

@@ -251,6 +251,8 @@ class Twin:
     """What the preview of the last `up` showed."""
     last: Report = field(default_factory=Report)
     """What the last command did, also one that failed."""
+    orphaned: bool = False
+    """Whether the engine has been killed, and its plugins live on."""
 
     def __post_init__(self) -> None:
         """Give the stack the service key of its subaccount, and a faultless line to the service."""
@@ -384,6 +386,7 @@ class Twin:
             sleep=self._sleep,
             monotonic=lambda: self.waited,
             stderr=stderr,
+            orphaned=lambda: self.orphaned,
         )
 
 

@@ -59,7 +59,7 @@ def test_every_failure_of_the_transport_has_a_home(method: str, kind: type[httpx
     with pytest.raises(ServiceUnavailable, match=kind.__name__) as caught:
         service.send(method)
     assert caught.value.never_sent == (kind.__name__ in NEVER_SENT)
-    assert ("it never left" in caught.value.why) == caught.value.never_sent
+    assert ("nothing was sent" in caught.value.why) == caught.value.never_sent
     assert len(service.requests) == 1
     assert_silent(caught.value)
 
@@ -102,6 +102,21 @@ def retry_after(value: str | None, date: str | None = None) -> float | None:
     with pytest.raises(ServiceUnavailable) as caught:
         Service(httpx.Response(429, headers=headers)).send()
     return caught.value.retry_after
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_who_has_to_wait_is_told_how_long(status: int) -> None:
+    """The remedy repeats what the service asks for."""
+    with pytest.raises(ServiceUnavailable) as caught:
+        Service(httpx.Response(status, headers={"Retry-After": "300"})).send()
+    assert caught.value.remedy == "The service asks for 300 s: wait, then run the same command again."
+
+
+def test_who_cannot_connect_is_told_what_to_check() -> None:
+    """The host, as the service key has it: waiting does not help against a wrong proxy."""
+    with pytest.raises(ServiceUnavailable) as caught:
+        Service(httpx.ConnectError("refused")).send()
+    assert caught.value.remedy.startswith(f"Check that this machine reaches {httpx.URL(URL).host} (")
 
 
 @given(seconds=st.integers(0, 10**6))

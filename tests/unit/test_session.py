@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -25,12 +26,14 @@ from btp_trust.errors import (
     ConfigurationError,
     CredentialsMissing,
     CredentialsRejected,
+    NotDone,
     ReadsDisagree,
     Refused,
     ServiceUnavailable,
     TrustError,
     WrongSubaccount,
 )
+from btp_trust.orphan import pulumi_is_gone
 from btp_trust.service.bindings import SECRETS_ROOT
 from btp_trust.service.client import TrustClient
 from btp_trust.service.patience import TRIES
@@ -369,6 +372,7 @@ def test_the_world_is_the_real_one_unless_chosen() -> None:
     assert world.stderr is sys.stderr
     assert (world.transport, world.secrets_root) == (None, SECRETS_ROOT)
     assert (world.sleep, world.monotonic) == (time.sleep, time.monotonic)
+    assert world.orphaned is pulumi_is_gone
     assert abs(world.clock() - datetime.now(UTC)) < timedelta(minutes=1)
     assert Session(UNSET.get).world.clock is session.system_clock
 
@@ -405,6 +409,25 @@ def test_an_operation_has_the_session_and_an_end() -> None:
         clock.now += 15.0
         assert shared.patience.remaining == 5.0
     assert chosen.patience.remaining == 20.0
+
+
+@pytest.mark.usefixtures("no_session")
+def test_an_operation_shows_one_error_and_not_what_it_was_made_of() -> None:
+    """Pulumi prints a traceback: with an earlier error in it, that one's class and remedy would stand first."""
+    session.install(Session(UNSET.get, World(environ={})))
+
+    def fail(*, again: bool) -> None:
+        try:
+            if again:
+                fail(again=False)
+        finally:
+            raise (NotDone if again else ServiceUnavailable)("It happened.", "Evidence.", "Repair it.")
+
+    with pytest.raises(NotDone) as stopped, session.operation():
+        fail(again=True)
+    printed = "".join(traceback.format_exception(stopped.value))
+    assert printed.count("btp_trust.errors.") == 1
+    assert printed.endswith("btp_trust.errors.NotDone: It happened.\nEvidence.\nRepair it.\n")
 
 
 def test_a_senseless_limit_is_refused_by_the_session() -> None:

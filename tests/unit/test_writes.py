@@ -33,6 +33,7 @@ from btp_trust.errors import (
     NotAuthorized,
     NotDone,
     OutcomeUnknown,
+    PulumiGone,
     ServiceUnavailable,
     SlotsChanged,
     TrustError,
@@ -259,6 +260,34 @@ def test_a_write_that_never_arrives_is_given_up_and_not_done(play: Play, fault: 
     assert len(play.twin.slept) == TRIES - 1
     assert play.twin.last.writes == []
     assert play.twin.slots == play.before
+    play.settle()
+
+
+@every_write
+def test_an_orphan_sends_no_write(play: Play) -> None:
+    """Whoever would note it down is gone, and a new run may be under way: the next `up` does it."""
+    play.twin.orphaned = True
+    with pytest.raises(PulumiGone) as stopped:
+        play.run()
+    assert_three_parts(str(stopped.value), *[each for each in play.before if each])
+    assert play.twin.last.writes == []
+    play.twin.orphaned = False
+    play.settle()
+
+
+@every_write
+def test_an_orphan_does_not_send_a_write_again(play: Play) -> None:
+    """The engine dies in the pause between two tries of a write that had not left."""
+
+    def fault(request: httpx.Request, _: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
+        play.twin.orphaned = True
+        raise httpx.ConnectError("refused", request=request)
+
+    play.twin.line.once(play.request, fault)
+    with pytest.raises(PulumiGone):
+        play.run()
+    assert play.twin.last.writes == []
+    play.twin.orphaned = False
     play.settle()
 
 

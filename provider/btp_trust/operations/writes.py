@@ -15,6 +15,7 @@ from btp_trust.certificate import Certificate
 from btp_trust.errors import (
     NotDone,
     OutcomeUnknown,
+    PulumiGone,
     ServiceUnavailable,
     SlotsChanged,
     TrustError,
@@ -124,6 +125,8 @@ def _perform(account: Subaccount, write: _Write) -> Snapshot:
 
 
 def _send(account: Subaccount, write: _Write) -> Snapshot:
+    if account.world.orphaned():
+        raise _orphaned(write)
     try:
         after = account.found(*write.send())
         return after if write.answers_both else _confirm(account, write, after)
@@ -184,19 +187,30 @@ def _compare(name: str, found: Slots, expected: Slots) -> None:
         )
 
 
+def _orphaned(write: _Write) -> PulumiGone:
+    return PulumiGone(
+        f"The {write.name} was not sent: Pulumi has ended in the meantime.",
+        f"Nobody would note down what came of it, and another run may have begun. Slots: {write.before.slots}.",
+        "Run `pulumi cancel` if the stack is locked, then `pulumi up` again: it reads both slots first.",
+    )
+
+
 def _not_ours(write: _Write, now: Slots) -> SlotsChanged:
     return SlotsChanged(
         f"The slots changed in a way that this {write.name} does not explain: somebody else acted in the same moment.",
-        f"Before: {write.before.slots}. Wanted: {write.wanted}. Now: {now}.",
-        "Nothing was recorded. Find out who else manages this subaccount, then run `pulumi preview` and read the plan.",
+        f"Before: {write.before.slots}. Wanted: {write.wanted}. Now: {now}. Nothing was recorded.",
+        "Find out who else manages this subaccount, then run `pulumi preview` and read the plan.",
     )
 
 
 def _unresolved(write: _Write, now: Snapshot | None, story: str, watched: float) -> NotDone | OutcomeUnknown:
     kind = OutcomeUnknown if now is None else NotDone
-    found = "could not be read" if now is None else str(now.slots)
+    before, found = write.before.slots, f"The slots are as before after {watched:g} s"
+    if now is None:
+        found = f"The slots could not be read for {watched:g} s: it was done or not. Before"
     return kind(
         f"The {write.name} {story}",
-        f"Before: {write.before.slots}. Wanted: {write.wanted}. Now, after {watched:g} s: {found}.",
-        "Nothing was recorded and nothing is repeated. Wait a minute, then run `pulumi up` again: it compares first.",
+        f"{found}: {before}. Wanted: {write.wanted}. Nothing was recorded, and nothing is repeated.",
+        "Wait a minute, then run `pulumi up` again: it reads both slots first. If it fails the same way, look into the "
+        "proxies on the way and the service's status.",
     )

@@ -56,13 +56,17 @@ def send(http: httpx.Client, request: httpx.Request, patience: Patience) -> http
 
 
 def _unless_down(answer: httpx.Response) -> httpx.Response:
-    if answer.status_code == httpx.codes.TOO_MANY_REQUESTS or answer.is_server_error:
+    is_refused = answer.status_code == httpx.codes.TOO_MANY_REQUESTS
+    if is_refused or answer.is_server_error:
+        pause = _retry_after(answer)
         raise ServiceUnavailable(
             f"{where(answer.request)} was answered {answer.status_code} {answer.reason_phrase}.",
-            "The service is overloaded or down for the moment.",
-            _RETRY,
-            never_sent=answer.status_code == httpx.codes.TOO_MANY_REQUESTS,
-            retry_after=_retry_after(answer),
+            "It did nothing: there were too many requests."
+            if is_refused
+            else "It is overloaded or down for the moment.",
+            _RETRY if pause is None else f"The service asks for {pause:g} s: wait, then run the same command again.",
+            never_sent=is_refused,
+            retry_after=pause,
         )
     return answer
 
@@ -138,13 +142,18 @@ def _kept(response: httpx.Response) -> httpx.Headers:
 
 
 def _no_answer(request: httpx.Request, error: httpx.RequestError) -> ServiceUnavailable:
-    never_sent = isinstance(error, _NEVER_SENT)
-    return ServiceUnavailable(
-        f"{where(request)} got no answer.",
-        f"{type(error).__name__}: {'it never left' if never_sent else 'it may have arrived'}.",
-        _RETRY,
-        never_sent=never_sent,
-    )
+    what, name = f"{where(request)} got no answer.", type(error).__name__
+    if isinstance(error, _NEVER_SENT):
+        return ServiceUnavailable(
+            what,
+            f"{name}: no connection was made, so nothing was sent.",
+            f"Check that this machine reaches {request.url.host} (network, proxy, name service). If it does: "
+            "wait a little, then run the same command again.",
+            never_sent=True,
+        )
+    is_late = isinstance(error, httpx.TimeoutException)
+    why = "nothing came in time" if is_late else "no whole answer came"
+    return ServiceUnavailable(what, f"{name}: {why}.", _RETRY)
 
 
 def _not_sent(request: httpx.Request, why: str, more: str) -> ServiceUnavailable:

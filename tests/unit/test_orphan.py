@@ -1,0 +1,36 @@
+"""Whether Pulumi is still there: it holds the other end of the plugin's standard input, and nobody else does."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+PLUGIN = "from btp_trust.orphan import pulumi_is_gone; print(pulumi_is_gone(), flush=True); {}; print(pulumi_is_gone())"
+
+
+def in_a_plugin(stdin: int, *, meanwhile: str = "pass", close: bool = False) -> list[str]:
+    """What a process says whose standard input is this: at once, and when it has been closed, if it is."""
+    with subprocess.Popen(
+        [sys.executable, "-c", PLUGIN.format(meanwhile)], stdin=stdin, stdout=subprocess.PIPE, text=True
+    ) as plugin:
+        assert plugin.stdout is not None
+        first = plugin.stdout.readline()
+        if close and plugin.stdin is not None:
+            plugin.stdin.close()
+        return [first.strip(), plugin.stdout.read().strip()]
+
+
+def test_the_pipe_hangs_up_when_pulumi_ends() -> None:
+    """As long as somebody holds its other end, Pulumi is there."""
+    wait = "import sys; sys.stdin.read()"
+
+    assert in_a_plugin(subprocess.PIPE) == ["False", "False"]
+    assert in_a_plugin(subprocess.PIPE, meanwhile=wait, close=True) == ["False", "True"]
+
+
+@pytest.mark.parametrize("meanwhile", ["pass", "import os; os.close(0)"], ids=["an empty file", "a closed one"])
+def test_a_plugin_that_was_started_by_hand_misses_nobody(meanwhile: str) -> None:
+    """Without a pipe nothing is known, and nothing is refused."""
+    assert in_a_plugin(subprocess.DEVNULL, meanwhile=meanwhile) == ["False", "False"]
