@@ -34,3 +34,10 @@ def test_the_pipe_hangs_up_when_pulumi_ends() -> None:
 def test_a_plugin_that_was_started_by_hand_misses_nobody(meanwhile: str) -> None:
     """Without a pipe nothing is known, and nothing is refused."""
     assert in_a_plugin(subprocess.DEVNULL, meanwhile=meanwhile) == ["False", "False"]
+
+
+def test_without_a_way_to_ask_nobody_is_missed() -> None:
+    """Windows has pipes and no poll: nothing is known there, and nothing is refused."""
+    wait = "import sys, select; del select.poll; sys.stdin.read()"
+
+    assert in_a_plugin(subprocess.PIPE, meanwhile=wait, close=True) == ["False", "False"]
