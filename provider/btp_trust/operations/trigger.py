@@ -79,6 +79,8 @@ def update(session: Session, state: TriggerState, new: TriggerChecked) -> Proper
     account = reach(session, new)
     if new.swaps is not None:
         snapshot = swap(account, new.swaps.slots, new.wanted)
+        if new.swaps.active not in (snapshot.slots.active, snapshot.slots.passive):
+            _announce_loss(session, new.swaps, snapshot)
     else:
         snapshot = account.snapshot()
         if new.drift is None:
@@ -178,6 +180,15 @@ def _announce_retirement(session: Session, candidate: str, declaration: Declarat
     session.say(
         f"RotationTrigger: candidate {candidate!r} was taken away; if its PassiveTrustCertificate is removed, passive "
         f"{describe(snapshot.passive, name)} is deleted and there is no way back to it"
+    )
+
+
+def _announce_loss(session: Session, swaps: SwapSlots, snapshot: Snapshot) -> None:
+    """Say that somebody replaced what signed before: the swap is done, and its way back is gone."""
+    session.say(
+        f"warning: RotationTrigger: {swaps.active}, which signed until now, is in no slot any more; somebody else replaced it "
+        f"meanwhile, and there is no way back to it. The slots of subaccount {snapshot.subaccount_id}: "
+        f"{snapshot.slots}."
     )
 
 

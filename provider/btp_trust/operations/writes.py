@@ -70,7 +70,8 @@ def swap(account: Subaccount, expected: Slots, wanted: str) -> Snapshot:
         )
         after = _perform(account, write)
         if not signs(after.active, wanted):
-            raise _not_ours(write, after.slots)
+            is_unseen = after.slots.active not in (before.slots.active, None)
+            raise _unseen_signer(write, after.slots) if is_unseen else _not_ours(write, after.slots)
         return after
 
 
@@ -196,10 +197,24 @@ def _orphaned(write: _Write) -> PulumiGone:
 
 
 def _not_ours(write: _Write, now: Slots) -> SlotsChanged:
+    before = write.before.slots
+    missing = [each for each in (before.active, before.passive) if each not in (None, now.active, now.passive)]
+    lost = f" In no slot any more: {', '.join(map(str, missing))}." if missing else ""
     return SlotsChanged(
         f"The slots changed in a way that this {write.name} does not explain: somebody else acted in the same moment.",
-        f"Before: {write.before.slots}. Wanted: {write.wanted}. Now: {now}. Nothing was recorded.",
+        f"Before: {before}. Wanted: {write.wanted}. Now: {now}.{lost} Nothing was recorded.",
         "Find out who else manages this subaccount, then run `pulumi preview` and read the plan.",
+    )
+
+
+def _unseen_signer(write: _Write, now: Slots) -> SlotsChanged:
+    """Somebody replaced the passive certificate between the reading and the swap: no client can exclude that."""
+    return SlotsChanged(
+        f"The swap made a certificate sign that was in no plan: {now.active}.",
+        f"Somebody replaced the passive one in the same moment. Before: {write.before.slots}. Wanted: {write.wanted}. "
+        f"Now: {now}. Nothing was recorded.",
+        "Targets that do not trust it refuse calls. To go back, declare the generation before again, with "
+        f'on_drift="restore" and known_generations={{"unreviewed": "{now.active}"}}, and run `pulumi up`.',
     )
 
 

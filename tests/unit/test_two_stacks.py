@@ -1,0 +1,171 @@
+"""Two stacks on one subaccount at the same time: what each reports is what it saw, and whatever is lost is told.
+
+The service has no lock. What one stack does is let in at four moments of what the other one does: before it looks,
+between its plan and its last reading, between that reading and its write, and between its write and the answer.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from twin import HOUR, CheckFailedError, Program, Twin, assert_three_parts, meanwhile, program
+
+from btp_trust import session
+from btp_trust.errors import TrustError
+from btp_trust_emulator import Emulator
+
+PREPARED = program("b", "a")
+REQUESTS = {
+    "swap": "POST rotateCertificate",
+    "mint": "POST certificate/passive",
+    "retire": "DELETE certificate/passive",
+}
+GONE = re.compile("(over|deleted) passive|[Ii]n no slot")
+"""Words that say of a certificate that it is there no more."""
+MOMENTS = ("before it looks", "before its last reading", "before its write", "before its answer")
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    """One emulator for all tests of this file."""
+    with Emulator(key_size=1024) as running:
+        yield running
+
+
+@dataclass
+class Stack:
+    """One of the two, what it declares, and all that it has said."""
+
+    twin: Twin
+    name: str
+    adopt: dict[str, str] = field(default_factory=dict)
+    said: str = ""
+    failed: bool = False
+
+    def wants(self, deed: str) -> Program:
+        """Write the program that asks for a deed; both stacks have prepared "b"."""
+        if deed == "mint":
+            return program(f"c{self.name}", "a")
+        return program(None if deed == "retire" else "b", "b" if deed == "swap" else "a", passive=self.adopt or None)
+
+    def up(self, wanted: Program, *, skip_preview: bool = True) -> None:
+        """Deploy, with one write at most; take down what is said."""
+        self.failed = False
+        try:
+            self.twin.up(wanted, skip_preview=skip_preview)
+        except (TrustError, CheckFailedError) as stopped:
+            told = getattr(stopped, "reason", str(stopped))
+            assert_three_parts(told)
+            self.said += told
+            self.failed = True
+        self.said += self.twin.previewed.messages + self.twin.last.messages
+        assert len(self.twin.last.writes) <= 2  # the other one's is among them
+
+
+def two(emulator: Emulator) -> tuple[Stack, Stack]:
+    """Two stacks that know the same two certificates: A signs as "a", B is prepared as "b"."""
+    guid = emulator.create_subaccount(generate=True).guid
+    made = Twin(emulator, guid)
+    for each in (program(), PREPARED):
+        emulator.advance(HOUR)
+        made.up(each)
+    one, other = Stack(Twin(emulator, guid), "1", {"adopt": str(made.slots[1])}), Stack(made, "2")
+    one.up(one.wants("nothing"))
+    assert not one.failed
+    emulator.advance(HOUR)
+    return one, other
+
+
+def let_in(one: Stack, deed: str, moment: str, act: Callable[[], None]) -> None:
+    """Let somebody act at this moment of one's next deed; this process goes on as it was."""
+
+    def acting() -> None:
+        process = session.current()
+        act()
+        session.install(process)
+
+    line = one.twin.line
+    if moment == "before it looks":
+        line.once("GET certificate", meanwhile(before=acting))
+    elif moment == "before its last reading":
+        line.once("GET certificate", meanwhile(before=acting), after=1)
+    elif moment == "before its write":
+        line.once(REQUESTS[deed], meanwhile(before=acting))
+    else:
+        line.once(REQUESTS[deed], meanwhile(after=acting))
+
+
+def held(emulator: Emulator, guid: str) -> set[str]:
+    """Every certificate that was ever in a slot of the subaccount, as far as a request has met it."""
+    entries = [entry for entry in emulator.journal() if entry.subaccount == guid]
+    slots = [slots for entry in entries for slots in (entry.before, entry.after) if slots is not None]
+    return {each for found in slots for each in (found.active, found.passive) if each is not None}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize(("deed", "other_deed"), list(itertools.product(REQUESTS, repeat=2)))
+def test_what_two_stacks_do_at_once_is_told(emulator: Emulator, deed: str, other_deed: str, moment: str) -> None:
+    """Each writes once at most, and no certificate goes without a word of one of them, now or in its next command."""
+    one, other = two(emulator)
+    let_in(one, deed, moment, lambda: other.up(other.wants(other_deed)))
+    one.up(one.wants(deed))
+    one.twin.line.repair()
+
+    for stack, wanted in ((one, deed), (other, other_deed)):
+        emulator.advance(HOUR)
+        stack.up(stack.wants(wanted), skip_preview=False)
+
+    gone = held(emulator, one.twin.guid) - set(one.twin.slots)
+    told = [line for line in (one.said + other.said).splitlines() if re.search(GONE, line)]
+    assert [each for each in gone if not any(each[:8] in line for line in told)] == []
+
+
+def rivals(
+    emulator: Emulator, deed: str, act: Callable[[str], None]
+) -> tuple[Stack, str, tuple[str | None, str | None]]:
+    """Let a colleague act in the window of a deed; return the stack, what it said, and the slots before."""
+    one, _ = two(emulator)
+    before = one.twin.slots
+    one.twin.line.once(REQUESTS[deed], meanwhile(before=lambda: act(one.twin.guid)))
+    one.said = ""
+    one.up(one.wants(deed))
+    return one, one.said, before
+
+
+def test_the_worst_case_is_told_and_its_way_back_works(emulator: Emulator) -> None:
+    """Somebody replaces the passive certificate in the window of a swap: what nobody has reviewed signs."""
+    one, said, (old, prepared) = rivals(emulator, "swap", emulator.generate_passive)
+    unseen = one.twin.slots[0]
+    assert one.failed
+    assert unseen not in (old, prepared, None)
+    assert said.startswith(f"The swap made a certificate sign that was in no plan: {unseen}.")
+
+    names = f'known_generations={{"unreviewed": "{unseen}"}}'
+    assert f'on_drift="restore" and {names}' in said.splitlines()[2]
+    emulator.advance(HOUR)
+    back = {"on_drift": "restore", "known_generations": {"unreviewed": unseen}}
+    one.up(program("b", "a", passive=one.adopt, trigger=back))
+    assert one.twin.last.writes == [REQUESTS["swap"]]
+    assert one.twin.slots == (old, unseen)
+    one.twin.assert_settled(program("b", "a", passive=one.adopt, trigger=back))
+
+
+def test_a_way_back_that_was_lost_in_the_window_of_a_swap_is_told(emulator: Emulator) -> None:
+    """Somebody renews the active certificate in the window: what was declared signs, and what signed is gone."""
+    one, said, (old, prepared) = rivals(emulator, "swap", emulator.generate_active)
+    assert not one.failed
+    assert one.twin.slots[0] == prepared
+    assert f"warning: RotationTrigger: {old}, which signed until now, is in no slot any more" in said
+    one.twin.assert_settled(one.wants("swap"))
+
+
+def test_a_signer_that_was_overwritten_in_the_window_of_a_mint_is_told(emulator: Emulator) -> None:
+    """Somebody swaps in the window: what signed has become passive, and is overwritten."""
+    one, said, (old, prepared) = rivals(emulator, "mint", emulator.rotate)
+    assert one.failed
+    assert one.twin.slots[0] == prepared
+    assert f"In no slot any more: {old}." in said
