@@ -1,0 +1,95 @@
+"""Resume after an interruption, as a user would who reads the last line of what Pulumi said and does just that."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from project import Project, Said
+
+UPS = 2
+"""How often `pulumi up` may be needed."""
+MINUTE = 60
+
+
+@dataclass(frozen=True)
+class End:
+    """How resuming ended."""
+
+    refused: bool = False
+    """Our provider refused, and its way out was taken."""
+    complaints: tuple[str, ...] = ()
+
+
+def resume(project: Project, said: Said | None) -> End:
+    """Go on until nothing is left to do.
+
+    Args:
+        project: The stack.
+        said: What the interrupted command said to its end; None if it was killed.
+    """
+    refused = False
+    for _ in range(UPS + 1):
+        if said is not None and said.status != 0:
+            if refused:
+                return End(refused=True, complaints=("refuses again", said.text))
+            refused = True
+            if not take_way_out(project, said):
+                return End(complaints=("no way out", said.text))
+        elif said is not None and _is_settled(project):
+            return End(refused)
+        said = project.up(status=None)
+    return End(refused, complaints=("is never settled", "" if said is None else said.text))
+
+
+def resume_naively(project: Project, said: Said | None) -> End:
+    """Go on until a deployment succeeds; the state of that provider has nothing to compare."""
+    for _ in range(UPS):
+        if said is not None and said.status == 0:
+            return End()
+        said = project.up(status=None)
+    return End() if said is not None and said.status == 0 else End(complaints=("never succeeds",))
+
+
+def unlock(project: Project) -> None:
+    """Take the lock of a command away that is dead."""
+    if any(each.is_file() for each in (project.folder / "backend/.pulumi/locks").rglob("*")):
+        project.pulumi("cancel", "--yes")
+
+
+def _is_settled(project: Project) -> bool:
+    return project.preview("--expect-no-changes", "--refresh", status=None).status == 0
+
+
+def take_way_out(project: Project, said: Said) -> bool:
+    """Do what the last line of an error says; False if nobody could know what it means."""
+    remedy = said.message[-1]
+    for pattern, take in WAYS_OUT.items():
+        if found := re.search(pattern, remedy):
+            take(project, found)
+            return True
+    return False
+
+
+def _wait_a_minute(project: Project, _: re.Match[str]) -> None:
+    project.emulator.advance(MINUTE)
+
+
+def _wait_until(project: Project, found: re.Match[str]) -> None:
+    project.emulator.set_clock(datetime.fromisoformat(found[1]))
+
+
+def _read_the_plan(project: Project, _: re.Match[str]) -> None:
+    project.preview()
+
+
+WAYS_OUT: dict[str, Callable[[Project, re.Match[str]], None]] = {
+    r"^Run the same command again after (\S+Z)\.$": _wait_until,
+    r"Wait a minute, then run (?:`pulumi up`|the same command) again": _wait_a_minute,
+    r"Wait a little, then run the same command again": _wait_a_minute,
+    r"run `pulumi preview` and read (?:the plan|the new plan)": _read_the_plan,
+    r"^Run `pulumi preview` and read the new plan": _read_the_plan,
+}
+"""What can be told, and what a user does then; `pulumi up` follows."""
