@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
 from project import Project, Said
 
 UPS = 2
 """How often `pulumi up` may be needed."""
+WAIT = re.compile(r"Wait a minute, then run `pulumi up` again\b")
+"""The one way out that an interruption needs; another one fails the cell, and has to be learned here."""
 MINUTE = 60
 
 
@@ -64,32 +64,13 @@ def _is_settled(project: Project) -> bool:
 
 
 def take_way_out(project: Project, said: Said) -> bool:
-    """Do what the last line of an error says; False if nobody could know what it means."""
-    remedy = said.message[-1]
-    for pattern, take in WAYS_OUT.items():
-        if found := re.search(pattern, remedy):
-            take(project, found)
-            return True
-    return False
-
-
-def _wait_a_minute(project: Project, _: re.Match[str]) -> None:
+    """Do what the last line of an error says, `pulumi up` excepted, which follows; False if that is something else."""
+    if WAIT.search(_remedy(said)) is None:
+        return False
     project.emulator.advance(MINUTE)
+    return True
 
 
-def _wait_until(project: Project, found: re.Match[str]) -> None:
-    project.emulator.set_clock(datetime.fromisoformat(found[1]))
-
-
-def _read_the_plan(project: Project, _: re.Match[str]) -> None:
-    project.preview()
-
-
-WAYS_OUT: dict[str, Callable[[Project, re.Match[str]], None]] = {
-    r"^Run the same command again after (\S+Z)\.$": _wait_until,
-    r"Wait a minute, then run (?:`pulumi up`|the same command) again": _wait_a_minute,
-    r"Wait a little, then run the same command again": _wait_a_minute,
-    r"run `pulumi preview` and read (?:the plan|the new plan)": _read_the_plan,
-    r"^Run `pulumi preview` and read the new plan": _read_the_plan,
-}
-"""What can be told, and what a user does then; `pulumi up` follows."""
+def _remedy(said: Said) -> str:
+    """Return the last line of the error of one of our resources; nothing if something else stopped the command."""
+    return said.message[-1] if re.search(r"^  pulumi-python:.*\n    error: ", said.text, re.MULTILINE) else ""

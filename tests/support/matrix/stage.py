@@ -111,12 +111,9 @@ def _assert_announced(base: Base, project: Project) -> None:
     """The preview names whatever certificate the operation replaces or deletes, and no other certificate goes."""
     if base.operation.command != "up":
         return
-    steps = json.loads(project.pulumi("preview", "--json").text)["steps"]
-    inputs = [step.get("newState", step.get("oldState", {})).get("inputs", {}) for step in steps]
-    named = json.dumps(
-        [
-            [each.get("replaces"), each.get("renew_fingerprint"), (step["op"] == "delete" and each.get("passive_slot"))]
-            for step, each in zip(steps, inputs, strict=True)
-        ]
-    )
-    assert {each for each in held(base.before) if each in named} == meant_to_go(base.operation, base.before)
+    preview = json.loads(project.pulumi("preview", "--json").text)
+    inputs = [step["newState"].get("inputs", {}) for step in preview["steps"] if "newState" in step]
+    said = [each["message"] for each in preview.get("diagnostics", []) if "is deleted" in each["message"]]
+    named = json.dumps([said, *([each.get("replaces"), each.get("renew_fingerprint")] for each in inputs)])
+    announced = {each for each in held(base.before) if each[:8] in named}
+    assert announced == meant_to_go(base.operation, base.before), preview
