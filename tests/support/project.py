@@ -132,11 +132,11 @@ class Project:
         """Change the program."""
         (self.program / "__main__.py").write_text(text)
 
-    def preview(self, *options: str, status: int = 0) -> Said:
+    def preview(self, *options: str, status: int | None = 0) -> Said:
         """Run `pulumi preview`."""
         return self.pulumi("preview", *options, status=status)
 
-    def up(self, *options: str, status: int = 0) -> Said:
+    def up(self, *options: str, status: int | None = 0) -> Said:
         """Run the update alone, as a pipeline does after a merge."""
         return self.pulumi("up", "--yes", "--skip-preview", *options, status=status)
 

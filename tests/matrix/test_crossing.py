@@ -1,0 +1,43 @@
+"""The way to the service stops a request where it is told to, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from crossing import Moment, Side, crossing
+
+from btp_trust_emulator import Emulator
+
+PATH = "/destination-configuration/v1/saml2Metadata/certificate"
+
+
+@pytest.fixture
+def served() -> Iterator[Emulator]:
+    """An emulator over a socket."""
+    with Emulator(socket=True, key_size=1024) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("side", "reached", "is_answered"),
+    [(Side.BEFORE, 0, False), (Side.DONE, 1, False), (Side.ANSWERED, 1, True)],
+)
+def test_a_request_is_interrupted_at_its_side(served: Emulator, side: Side, reached: int, is_answered: bool) -> None:  # noqa: FBT001
+    """Before, the service never hears of it; after, its sender never does. The requests around it pass."""
+    with crossing(served.url, Moment(2, side)) as way, httpx.Client(base_url=way.url) as client:
+        way.go_on.set()
+        assert client.get(PATH).status_code == 401
+        assert not way.arrived.is_set()
+        try:
+            answered = client.get(PATH).status_code == 401
+        except httpx.RemoteProtocolError:
+            answered = False
+        assert client.get(PATH).status_code == 401
+
+    assert answered == is_answered
+    assert way.arrived.is_set()
+    assert way.delivered.is_set() == is_answered
+    assert len(served.journal()) == 2 + reached
+    assert way.passed == ["GET certificate"] * 3

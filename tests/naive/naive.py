@@ -1,0 +1,75 @@
+"""A provider as anybody would write it in an afternoon: create posts, update posts, and whatever fails is tried again.
+
+It shows what the crash matrix catches. Nobody should use it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import httpx
+import pulumi
+from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
+from tenacity import retry, stop_after_attempt, wait_fixed
+
+
+@retry(stop=stop_after_attempt(3), wait=wait_fixed(0.1), reraise=True)
+def call(method: str, path: str) -> Any:
+    """Send a request; again after any error."""
+    key = json.loads(os.environ["BTP_TRUST_SERVICE_KEY"])
+    form = {"grant_type": "client_credentials", "client_id": key["clientid"], "client_secret": key["clientsecret"]}
+    token = httpx.post(f"{key['url']}/oauth/token", data=form).raise_for_status().json()["access_token"]
+    url = f"{key['uri']}/destination-configuration/v1/saml2Metadata/{path}"
+    return httpx.request(method, url, headers={"Authorization": f"Bearer {token}"}).raise_for_status().json()
+
+
+class Provider(ResourceProvider):
+    """What both have in common: an update is due when the generation changes."""
+
+    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        """Compare the generations."""
+        return DiffResult(changes=olds["generation"] != news["generation"])
+
+
+class PassiveProvider(Provider):
+    """A generation is a certificate."""
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Generate."""
+        return CreateResult("passive", {**props, **call("POST", "certificate/passive")})
+
+    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        """Generate."""
+        return UpdateResult({**news, **call("POST", "certificate/passive")})
+
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        """Delete."""
+        call("DELETE", "certificate/passive")
+
+
+class RotationProvider(Provider):
+    """A change of the generation is a swap."""
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Take down the generation."""
+        return CreateResult("rotation", props)
+
+    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        """Swap."""
+        return UpdateResult({**news, **call("POST", "rotateCertificate")})
+
+
+class PassiveCertificate(Resource):
+    """The certificate of a generation."""
+
+    def __init__(self, name: str, generation: str, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(PassiveProvider(), name, {"generation": generation}, opts)
+
+
+class Rotation(Resource):
+    """Which generation signs."""
+
+    def __init__(self, name: str, generation: str, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(RotationProvider(), name, {"generation": generation}, opts)

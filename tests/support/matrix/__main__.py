@@ -1,0 +1,88 @@
+"""Play the whole matrix and write its tables into the page: `make matrix`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+from matrix.cells import cells
+from matrix.operations import OPERATIONS, Provider
+from matrix.play import Outcome, Player, Verdict
+from matrix.stage import recorded
+from matrix.table import PAGE, Played, put, render, totals
+
+WORKERS = int(os.environ.get("WORKERS", "3"))
+
+
+def run(pool: ThreadPoolExecutor, folder: Path) -> list[Played]:
+    """Prepare each operation, then play all cells."""
+    wanted = [(provider, operation) for provider, group in OPERATIONS.items() for operation in group]
+    places = [folder / str(number) for number in range(len(wanted))]
+    bases = list(pool.map(recorded, *zip(*wanted, strict=True), places))
+    players = [Player(base, place / "cells") for base, place in zip(bases, places, strict=True)]
+    say(f"{len(bases)} operations are prepared.")
+    todo = {
+        pool.submit(player.play, cell): player
+        for player in players
+        for cell in cells(player.base.operation, player.base.requests)
+    }
+    done: dict[int, list[Outcome]] = {id(player): [] for player in players}
+    for number, future in enumerate(as_completed(todo), 1):
+        outcome, player = future.result(), todo[future]
+        done[id(player)].append(outcome)
+        if outcome.verdict is Verdict.FAILS or number % 20 == 0:
+            say(f"{number} of {len(todo)}: {player.base.provider.value}: {outcome.cell}: {outcome.verdict.value}")
+        if outcome.verdict is Verdict.FAILS and player.base.provider is Provider.OURS:
+            say("\n".join(outcome.complaints))
+    return [played(player, done[id(player)]) for player in players]
+
+
+def played(player: Player, outcomes: list[Outcome]) -> Played:
+    """Gather what came of an operation's cells."""
+    by_key = {(outcome.cell.moment, outcome.cell.interruption): outcome for outcome in outcomes}
+    base = player.base
+    return Played(base.provider, base.operation, base.requests, by_key)
+
+
+def faults(found: list[Played]) -> Iterator[str]:
+    """Give what must not be: a cell of ours that fails, or a naive provider that nothing catches."""
+    for each in found:
+        for outcome in each.outcomes.values():
+            if each.provider is Provider.OURS and outcome.verdict is Verdict.FAILS:
+                yield f"{outcome.cell}: {'; '.join(outcome.complaints)}"
+    naive = [outcome.counts for each in found if each.provider is Provider.NAIVE for outcome in each.outcomes.values()]
+    if not any(counts.double_swaps for counts in naive) or not any(counts.lost for counts in naive):
+        yield "The matrix does not catch the naive provider."
+
+
+def say(line: str) -> None:
+    """Tell how far it has come."""
+    sys.stdout.write(f"{time.strftime('%H:%M:%S')} {line}\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Run, write the page, tell the counts. Returns the exit status."""
+    begin = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(WORKERS) as pool:
+        try:
+            found = run(pool, Path(folder))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    PAGE.write_text(put(PAGE.read_text(), render(found)))
+    wrong = list(faults(found))
+    resumed = sum(outcome.was_resumed for each in found for outcome in each.outcomes.values())
+    for line in ["", *totals(found), "", *wrong]:
+        say(line)
+    say(f"{resumed} cells were resumed, the others had left the same behind; {time.monotonic() - begin:.0f} s.")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+"""Play a cell: interrupt the operation at its moment, resume as a user would, and judge what came of it."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from pathlib import Path
+
+from crossing import Side
+from killing import freeze, kill, kill_session, plugin
+
+from matrix.cells import Cell, Interruption
+from matrix.counts import Counts, count, shape
+from matrix.left import left_behind
+from matrix.operations import Provider
+from matrix.resume import resume, resume_naively, unlock
+from matrix.stage import Base, Stage, copied
+from project import Project, Said
+
+PATIENCE_SECONDS = 90
+
+
+class Verdict(Enum):
+    """How a cell ends."""
+
+    CONVERGES = "converges"
+    WAY_OUT = "refuses, way out taken"
+    FAILS = "fails"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a cell."""
+
+    cell: Cell
+    verdict: Verdict
+    counts: Counts
+    complaints: tuple[str, ...] = ()
+    """Why it fails."""
+    was_resumed: bool = True
+    """If not, another cell had left behind exactly the same, and was resumed from there."""
+
+
+@dataclass
+class Player:
+    """Plays the cells of one operation; any number of them at a time."""
+
+    base: Base
+    folder: Path
+    """Where the copies go."""
+    known: dict[str, Outcome] = field(default_factory=dict)
+    """What became of that which a killed process left behind."""
+
+    def play(self, cell: Cell) -> Outcome:
+        """Play a cell."""
+        folder = self.folder / f"{cell.moment.number}-{cell.moment.side.name}-{cell.interruption.name}"
+        with copied(self.base, folder, cell.moment) as stage:
+            said = _interrupt(stage, cell)
+            assert tuple(stage.way.passed[: cell.moment.number]) == self.base.requests[: cell.moment.number], cell
+            unlock(stage.project)
+            if said is not None:
+                return self._resumed(stage, cell, said)
+            left = left_behind(stage.project, self.base.before, self._count(stage))
+            if left in self.known:
+                return replace(self.known[left], cell=cell, was_resumed=False)
+            self.known[left] = self._resumed(stage, cell, None)
+            return self.known[left]
+
+    def _resumed(self, stage: Stage, cell: Cell, said: Said | None) -> Outcome:
+        is_ours = self.base.provider is Provider.OURS
+        end = resume(stage.project, said) if is_ours else resume_naively(stage.project, said)
+        counts = self._count(stage)
+        if complaints := [*end.complaints, *self._complaints(stage, counts)]:
+            return Outcome(cell, Verdict.FAILS, counts, tuple(complaints))
+        return Outcome(cell, Verdict.WAY_OUT if end.refused else Verdict.CONVERGES, counts)
+
+    def _count(self, stage: Stage) -> Counts:
+        return count(self.base.operation, self.base.before, stage.project.emulator.journal())
+
+    def _complaints(self, stage: Stage, counts: Counts) -> list[str]:
+        """Compare the slots with what the operation is for, and what the state says with the slots."""
+        found = []
+        if counts.double_swaps:
+            found.append(f"{counts.swaps} swaps")
+        if counts.lost:
+            found.append(f"lost: {', '.join(sorted(counts.lost))}")
+        if (now := shape(self.base.before, stage.slots)) != self.base.operation.end:
+            found.append(f"the slots hold {now}, not {self.base.operation.end}")
+        return found + (untrue(stage.project) if self.base.provider is Provider.OURS else [])
+
+
+def _interrupt(stage: Stage, cell: Cell) -> Said | None:
+    """Run the operation until it is interrupted. Returns what Pulumi said to its end, if nothing was killed."""
+    project, log = stage.project, stage.project.folder / "interrupted.log"
+    with (
+        log.open("w") as file,
+        subprocess.Popen(
+            project.command(cell.operation.command, "--yes", "--skip-preview"),
+            cwd=project.program,
+            env=project.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        ) as pulumi,
+    ):
+        try:
+            if cell.interruption is Interruption.CLOSED:
+                stage.way.go_on.set()
+            else:
+                _strike(stage, cell, pulumi.pid)
+            status = pulumi.wait(PATIENCE_SECONDS)
+        finally:
+            kill_session(pulumi.pid)
+    assert stage.way.arrived.is_set(), f"{cell}: never came to that moment\n{log.read_text()}"
+    return Said(status, log.read_text()) if cell.interruption is Interruption.CLOSED else None
+
+
+def _strike(stage: Stage, cell: Cell, leader: int) -> None:
+    """Kill while the request waits; after the last answer, while who got it cannot do anything with it yet."""
+    assert stage.way.arrived.wait(PATIENCE_SECONDS), f"{cell}: never came to that moment"
+    provider = plugin(leader)
+    if cell.moment.side is Side.ANSWERED:
+        freeze(provider)
+        stage.way.go_on.set()
+        assert stage.way.delivered.wait(PATIENCE_SECONDS)
+    if cell.interruption is Interruption.ALL_KILLED:
+        kill_session(leader)
+    else:
+        kill(provider)
+    stage.way.go_on.set()
+
+
+def untrue(project: Project) -> list[str]:
+    """Return what the state says of certificates and the service does not.
+
+    The role of a passive resource may be that of its last reading: the pages say so.
+    """
+    slots = project.slots()
+    found = []
+    for name, resource in project.state().items():
+        outputs = resource.get("outputs", {})
+        is_passive = "PassiveTrustCertificate" in resource["type"]
+        if "role" in outputs and outputs["fingerprint"] not in (slots if is_passive else slots[:1]):
+            found.append(f"{name} says {outputs['fingerprint']}, and the slots hold {slots}")
+    return found

@@ -1,0 +1,54 @@
+"""An operation played undisturbed with the twin of the engine: what the real one will send, in no time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import twin
+
+from btp_trust_emulator import Action, Emulator
+from matrix.counts import Counts, count, shape
+from matrix.operations import Operation, Provider
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What an operation sends and does."""
+
+    requests: tuple[str, ...]
+    counts: Counts
+    end: tuple[str, str]
+    """What the slots hold afterwards, in words of what they held before."""
+
+
+def rehearse(operation: Operation, emulator: Emulator) -> Rehearsal:
+    """Play an operation on a new subaccount."""
+    guid = emulator.create_subaccount(generate=not operation.begins_empty).guid
+    stack = twin.Twin(emulator, guid)
+    for step in operation.before:
+        emulator.advance(twin.HOUR)
+        if isinstance(step, Action):
+            act(emulator, guid, step)
+        else:
+            stack.up(step.in_twin(None))
+    emulator.advance(twin.HOUR)
+    before, journal = emulator.slots(guid), len(emulator.journal())
+    if operation.command == "refresh":
+        report = stack.refresh()
+    else:
+        report = stack.up(operation.change.in_twin(before.active), skip_preview=True)
+    counts = count(operation, before, emulator.journal()[journal:])
+    return Rehearsal(tuple(report.requests), counts, shape(before, emulator.slots(guid)))
+
+
+def foreseen(provider: Provider, operation: Operation, emulator: Emulator) -> tuple[str, ...]:
+    """Return the requests of an operation's undisturbed run: the naive provider writes the same and reads nothing."""
+    requests = rehearse(operation, emulator).requests
+    if provider is Provider.OURS:
+        return requests
+    return ("POST token", *(request for request in requests if not twin.is_read(request)))
+
+
+def act(emulator: Emulator, guid: str, action: Action) -> None:
+    """Let a colleague act in the cockpit."""
+    {Action.ROTATE: emulator.rotate, Action.GENERATE_PASSIVE: emulator.generate_passive}[action](guid)

@@ -1,0 +1,76 @@
+"""Resume after an interruption, as a user would who reads the last line of what Pulumi said and does just that."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from project import Project, Said
+
+UPS = 2
+"""How often `pulumi up` may be needed."""
+WAIT = re.compile(r"Wait a minute, then run `pulumi up` again\b")
+"""The one way out that an interruption needs; another one fails the cell, and has to be learned here."""
+MINUTE = 60
+
+
+@dataclass(frozen=True)
+class End:
+    """How resuming ended."""
+
+    refused: bool = False
+    """Our provider refused, and its way out was taken."""
+    complaints: tuple[str, ...] = ()
+
+
+def resume(project: Project, said: Said | None) -> End:
+    """Go on until nothing is left to do.
+
+    Args:
+        project: The stack.
+        said: What the interrupted command said to its end; None if it was killed.
+    """
+    refused = False
+    for _ in range(UPS + 1):
+        if said is not None and said.status != 0:
+            if refused:
+                return End(refused=True, complaints=("refuses again", said.text))
+            refused = True
+            if not take_way_out(project, said):
+                return End(complaints=("no way out", said.text))
+        elif said is not None and _is_settled(project):
+            return End(refused)
+        said = project.up(status=None)
+    return End(refused, complaints=("is never settled", "" if said is None else said.text))
+
+
+def resume_naively(project: Project, said: Said | None) -> End:
+    """Go on until a deployment succeeds; the state of that provider has nothing to compare."""
+    for _ in range(UPS):
+        if said is not None and said.status == 0:
+            return End()
+        said = project.up(status=None)
+    return End() if said is not None and said.status == 0 else End(complaints=("never succeeds",))
+
+
+def unlock(project: Project) -> None:
+    """Take the lock of a command away that is dead."""
+    if any(each.is_file() for each in (project.folder / "backend/.pulumi/locks").rglob("*")):
+        project.pulumi("cancel", "--yes")
+
+
+def _is_settled(project: Project) -> bool:
+    return project.preview("--expect-no-changes", "--refresh", status=None).status == 0
+
+
+def take_way_out(project: Project, said: Said) -> bool:
+    """Do what the last line of an error says, `pulumi up` excepted, which follows; False if that is something else."""
+    if WAIT.search(_remedy(said)) is None:
+        return False
+    project.emulator.advance(MINUTE)
+    return True
+
+
+def _remedy(said: Said) -> str:
+    """Return the last line of the error of one of our resources; nothing if something else stopped the command."""
+    return said.message[-1] if re.search(r"^  pulumi-python:.*\n    error: ", said.text, re.MULTILINE) else ""
