@@ -225,7 +225,8 @@ def _cases() -> dict[str, dict[str, Bag]]:
         checked = PROVIDERS[kind]().check(old, then[kind])
         assert checked.failures == []
         cases[kind] = {"old": old, "args": then[kind], "inputs": wire(checked.inputs), "outputs": outputs}
-    cases["trigger"]["outputs"] |= {"previous_fingerprint": PASSIVE, "rotated_at": "2028-11-24T08:34:20Z"}
+    back = {"fingerprint": PASSIVE, "previous_fingerprint": ACTIVE, "rotated_at": "2028-11-24T08:34:20Z"}
+    cases["trigger"]["outputs"] |= back
     return cases
 
 
@@ -247,8 +248,12 @@ def test_a_broken_certificate_is_a_certificate_or_a_value_error(pem: str) -> Non
     json.dumps([found.issuer_name, found.serial_number, rfc3339(found.not_before), rfc3339(found.not_after)])
 
 
-@given(key=keys, place=st.sampled_from(["serviceKey", "connections", "variable", "binding"]))
-def test_a_bad_service_key_is_used_or_refused(key: str, place: str) -> None:
+@given(
+    key=keys,
+    place=st.sampled_from(["serviceKey", "connections", "variable", "binding"]),
+    down=st.sampled_from(["", "POST token", "GET certificate"]),
+)
+def test_a_bad_service_key_is_used_or_refused(key: str, place: str, down: str) -> None:
     """Wherever it stands: the command has an answer, or an error of ours, and neither shows anything of the key."""
     config = {"btp-trust:serviceKey": key} if place == "serviceKey" else {}
     config |= {"btp-trust:connections": f'{{"default": {key}}}'} if place == "connections" else {}
@@ -256,7 +261,7 @@ def test_a_bad_service_key_is_used_or_refused(key: str, place: str) -> None:
     environ |= (
         {"VCAP_SERVICES": f'{{"destination": [{{"name": "x", "credentials": {key}}}]}}'} if place == "binding" else {}
     )
-    outside = world(Canned(), environ)
+    outside = world(Canned({down: Answer(503, [], b"")}), environ)
     begin(outside, config)
     assert_silent(call("active", "check", CASES["active"]) + said(outside), MARK)
 

@@ -319,6 +319,23 @@ def test_no_redirect_is_followed(emulator: Emulator, status: int, location: str,
     assert redirecting.asked == ([token] if "token" in path else [token, slot])
 
 
+@pytest.mark.parametrize(
+    "cookie", ["id=S3CRET", "id=\xe9", "id"], ids=["a plain one", "one in no encoding", "half of one"]
+)
+def test_no_cookie_is_kept(cookie: str) -> None:
+    """It would be sent with the next request, or be no header at all."""
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, headers=[(b"Set-Cookie", cookie.encode("latin-1"))])
+
+    with channel.client(ssl.create_default_context(), httpx.MockTransport(answer)) as http:
+        for _ in range(2):
+            http.get("https://service.example")
+    assert ["Cookie" in request.headers for request in seen] == [False, False]
+
+
 def test_nothing_is_asked_for_packed() -> None:
     """What is unpacked while it is read may be of any size."""
     tls = ssl.create_default_context()

@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pulumi.output import UNKNOWN
 from pulumi.runtime import rpc
+from showing import shown_by
+from twin import assert_three_parts
 
 from btp_trust.certificate import parse_pem
-from btp_trust.errors import Refused
+from btp_trust.errors import Refused, UnreadableState
 from btp_trust.inputs import (
     ActiveArgs,
     ActiveChecked,
@@ -368,3 +370,19 @@ def test_a_certificate_has_the_promised_outputs() -> None:
 def test_a_subaccount_is_the_same_in_capitals() -> None:
     """A GUID is a number, and cockpits and consoles print it either way."""
     assert from_program({"subaccount_id": GUID.upper()}, ActiveArgs).subaccount_id == GUID.lower()
+
+
+@pytest.mark.parametrize("shape", KEPT, ids=lambda shape: shape.__name__)
+def test_a_bag_that_nobody_wrote_is_refused(shape: type[ResourceArgs]) -> None:
+    """A state that was edited: the error says what is wrong with it, and how to get a good one back."""
+    with pytest.raises(UnreadableState, match="subaccount_id") as caught:
+        from_bag({"subaccount_id": ["S3CRET"], "generation": "a", "fingerprint": FINGERPRINT}, shape)
+    assert_three_parts(str(caught.value), "pulumi stack import")
+    assert "S3CRET" not in shown_by(caught.value)
+
+
+@pytest.mark.parametrize("moment", ["", "then", "2028-11-24T08:34:27", "9999-12-31T23:59:59Z"])
+def test_a_moment_that_cannot_be_compared_is_refused(moment: str) -> None:
+    """When it is read, and not in the middle of a decision."""
+    with pytest.raises(UnreadableState):
+        from_bag({"generation": "a", "fingerprint": FINGERPRINT, "rotated_at": moment}, TriggerState)

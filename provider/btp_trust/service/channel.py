@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import ssl
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,7 +42,7 @@ def authorities(bundle: str | None = None) -> ssl.SSLContext:
 def client(
     tls: ssl.SSLContext, transport: httpx.BaseTransport | None, auth: httpx.Auth | None = None, base_url: str = ""
 ) -> httpx.Client:
-    """Open a client that asks the proxy of the environment, follows no redirect and wants nothing compressed.
+    """Open a client that asks the environment's proxy, follows no redirect, keeps no cookie, wants nothing packed.
 
     Args:
         tls: Whom to believe.
@@ -52,7 +53,8 @@ def client(
     Raises:
         ConfigurationError: The environment names a proxy that cannot be asked.
     """
-    options: dict[str, Any] = {"headers": {"Accept-Encoding": "identity"}, "mounts": _DIRECT}
+    no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+    options: dict[str, Any] = {"headers": {"Accept-Encoding": "identity"}, "mounts": _DIRECT, "cookies": no_cookies}
     try:
         return httpx.Client(
             transport=transport, verify=tls, auth=auth, base_url=base_url, follow_redirects=False, **options
