@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import base64
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 import httpx
 import pytest
 from assertions import element
 
-from btp_trust_emulator import Action, Conflict, Emulator, Invalid, Kind, Switches, TokenCache, Unknown, certificates
+from btp_trust_emulator import (
+    Action,
+    Conflict,
+    Emulator,
+    Invalid,
+    Kind,
+    Level,
+    Switches,
+    TokenCache,
+    Unknown,
+    certificates,
+)
+from btp_trust_emulator.destinations import propagation
+from btp_trust_emulator.destinations.destination import destination
 from btp_trust_emulator.saml import signature, xml
 from btp_trust_emulator.saml.names import NAMESPACES
 
@@ -442,6 +457,7 @@ def test_without_an_active_key_nothing_is_signed(running: Emulator) -> None:
         pytest.param(Kind.HTML, {"status": 200}, "has no access token", id="a proxy's page"),
         pytest.param(Kind.TRUNCATED_JSON, {}, "has no access token", id="half an answer"),
         pytest.param(Kind.SILENCE, {}, "ReadTimeout", id="silence"),
+        pytest.param(Kind.SLOW, {"seconds": 10}, "ReadTimeout", id="a slow answer"),
         pytest.param(Kind.DO_THEN_RESET, {}, "ReadError", id="a reset"),
         pytest.param(Kind.CLOSE, {}, "RemoteProtocolError", id="a close"),
     ],
@@ -477,21 +493,54 @@ def test_a_token_service_elsewhere_is_asked_over_the_network(anywhere: Landscape
     assert str(anywhere.emulator.journal()[-1].note).endswith("the token service answered nothing")
 
 
-def test_the_token_request_is_made_as_the_destination_says(here: Landscape) -> None:
-    """Headers, queries, further fields; the assertion in base64url, or base64."""
-    extra = {
+def test_the_token_request_is_made_as_the_destination_says() -> None:
+    """Headers, queries, further fields; the client by Basic credentials if there are any."""
+    properties = {
+        **PLAIN,
+        "tokenServiceURL": "https://token.example.com/token",
         "tokenServiceURL.headers.x-trace": "1",
         "tokenServiceURL.queries.sap-client": "100",
         "tokenService.body.resource": "api",
+        "clientKey": "key",
         "companyId": "ACME",
         "scope": "A B",
-        "samlAssertionEncoding": "base64",
-        "tokenServiceURL.ConnectionTimeoutInSeconds": "61",
-        "tokenServiceURL.SocketReadTimeoutInSeconds": "30",
     }
-    here.change(**extra)
-    token = here.auth_token()
-    assert token["scope"] == "A B"
+    request = propagation.token_request(destination(Level.SUBACCOUNT, properties), "assertion")
+    assert request.url == "https://token.example.com/token?sap-client=100"
+    assert dict(parse_qsl(request.content.decode())) == {
+        "grant_type": "urn:ietf:params:oauth:grant-type:saml2-bearer",
+        "assertion": "assertion",
+        "client_id": "key",
+        "company_id": "ACME",
+        "scope": "A B",
+        "resource": "api",
+    }
+    assert (request.headers["x-trace"], "authorization" in request.headers) == ("1", False)
+
+
+@pytest.mark.parametrize(("encoding", "text"), [(None, "-_-_"), ("base64url", "-_-_"), ("base64", "+/+/")])
+def test_the_assertion_is_sent_in_the_encoding_that_the_destination_says(encoding: str | None, text: str) -> None:
+    """In base64url unless told."""
+    properties = {**PLAIN, **({"samlAssertionEncoding": encoding} if encoding else {})}
+    assert propagation.encoded(b"\xfb\xff\xbf", destination(Level.SUBACCOUNT, properties)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("", 10), ("0", 10), ("1", 1), ("60", 60), ("61", 10), ("-1", 10), ("1.5", 10), ("x", 10)]
+)
+def test_a_time_out_is_that_of_the_destination_if_it_is_allowed(text: str, expected: float) -> None:
+    """Ten seconds otherwise."""
+    wanted = destination(Level.SUBACCOUNT, {**PLAIN, "tokenServiceURL.ConnectionTimeoutInSeconds": text})
+    assert propagation.seconds(wanted, "Connection", 60) == expected
+
+
+def test_several_users_may_find_at_once(anywhere: Landscape) -> None:
+    """Each find asks the target while others do; nobody waits for another for ever."""
+    with ThreadPoolExecutor(12) as pool:
+        tokens = list(pool.map(lambda _: anywhere.auth_token(), range(24)))
+    assert [token for token in tokens if "error" in token] == []
+    assert len({token["value"] for token in tokens}) == 24
+    assert len(anywhere.emulator.journal()) == 48
 
 
 def test_a_client_may_bring_the_assertion_itself(here: Landscape) -> None:
