@@ -3,5 +3,6 @@
 from btp_trust.resources.active import ActiveTrustCertificate
 from btp_trust.resources.passive import PassiveTrustCertificate
 from btp_trust.resources.trigger import RotationTrigger
+from btp_trust.resources.trust import Attested, SwitchesAtRotation
 
-__all__ = ["ActiveTrustCertificate", "PassiveTrustCertificate", "RotationTrigger"]
+__all__ = ["ActiveTrustCertificate", "Attested", "PassiveTrustCertificate", "RotationTrigger", "SwitchesAtRotation"]

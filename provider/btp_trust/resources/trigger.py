@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import pulumi
@@ -11,6 +11,7 @@ from btp_trust.providers import RotationTriggerProvider
 from btp_trust.resources.base import TrustResource, unless_default
 from btp_trust.resources.declared import declare_once, find, not_the_candidate
 from btp_trust.resources.passive import PassiveTrustCertificate
+from btp_trust.resources.trust import Attested, SwitchesAtRotation, told
 from btp_trust.service.connections import DEFAULT
 
 
@@ -31,12 +32,18 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
             colleague's work.
         on_drift: What to do if somebody else swapped: `report` (default) says so and changes nothing; `restore`
             plans the swap back.
+        trusted_by: {name of a target: what it trusts}: SHA-256 fingerprints, PEM, base64 bodies, SAML metadata, or a
+            list of these, usually another resource's output; Attested or SwitchesAtRotation for a target that cannot
+            be asked. While a swap is due, each has to contain the certificate that shall sign, or the preview is
+            refused; a swap back to what signed before is only warned of.
         connection: Name of the connection (see the reference of connections).
         subaccount_id: GUID of the subaccount; refuse any other. Required with a binding found in the environment.
         opts: Pulumi's resource options.
 
     Raises:
-        pulumi.RunError: The program declares a second one on this connection, or keeps a service key in plain text.
+        pulumi.RunError: The program declares a second one on this connection, or keeps a service key in plain text; or
+            a value of `trusted_by` stems from the candidate alone, which proves nothing. (The last is raised as soon
+            as it is known where an output stems from.)
     """
 
     generation: pulumi.Output[str]
@@ -58,6 +65,10 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
         candidate: PassiveTrustCertificate | None = None,
         known_generations: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
         on_drift: pulumi.Input[Literal["report", "restore"]] | None = None,
+        trusted_by: Mapping[
+            str, pulumi.Input[str] | pulumi.Input[Sequence[pulumi.Input[str]]] | Attested | SwitchesAtRotation
+        ]
+        | None = None,
         connection: str = DEFAULT,
         subaccount_id: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
@@ -70,6 +81,7 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
             "candidate": None if candidate is None else _candidate(candidate),
             "known_generations": known_generations,
             "on_drift": on_drift,
+            "trusted_by": None if trusted_by is None else told(trusted_by, candidate),
             "connection": unless_default(connection),
             "subaccount_id": subaccount_id,
             **dict.fromkeys(("signing", "swap_number", "previous_fingerprint", "rotated_at")),
