@@ -8,15 +8,9 @@ signing = trust.ActiveTrustCertificate("signing", rotation=rotation)
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from btp_trust.resources import ActiveTrustCertificate, PassiveTrustCertificate, RotationTrigger
-
-if TYPE_CHECKING:
-    from btp_trust.handover.assemble import HandOver
-    from btp_trust.handover.folder import write_hand_over
-    from btp_trust.handover.program import hand_over
-    from btp_trust.handover.target import Target
 
 __all__ = [
     "ActiveTrustCertificate",
@@ -33,8 +27,15 @@ _ON_REQUEST = {"HandOver": "assemble", "Target": "target", "hand_over": "program
 """Names of hand-over, each with its module: the plugin, which starts for every command, needs none of them."""
 
 
-def __getattr__(name: str) -> Any:
-    """Import what is asked for."""
-    if name not in _ON_REQUEST:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"btp_trust.handover.{_ON_REQUEST[name]}"), name)
+if TYPE_CHECKING:
+    from btp_trust.handover.assemble import HandOver
+    from btp_trust.handover.folder import write_hand_over
+    from btp_trust.handover.program import hand_over
+    from btp_trust.handover.target import Target
+else:  # a type checker that saw it would take every name
+
+    def __getattr__(name: str) -> object:
+        """Import what is asked for."""
+        if name not in _ON_REQUEST:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"btp_trust.handover.{_ON_REQUEST[name]}"), name)

@@ -31,6 +31,14 @@ class Attestation(msgspec.Struct, frozen=True):
     """YAML: `fingerprint` and, if known, `ticket`; `by` and `on` are there to be filled in."""
 
 
+class Value(msgspec.Struct, frozen=True):
+    """Something to enter."""
+
+    field: str
+    """The label on the target's screen."""
+    value: str
+
+
 class HandOver(msgspec.Struct, frozen=True, kw_only=True):
     """All that a target's administrator needs: plain data, public, the same for the same certificates."""
 
@@ -45,8 +53,8 @@ class HandOver(msgspec.Struct, frozen=True, kw_only=True):
     """What signs until the swap; None if that is unknown, or is the new one."""
     upload_by: str | None = None
     """The last day for the upload, YYYY-MM-DD; for a target that holds one certificate, for the swap itself."""
-    values: Mapping[str, str]
-    """{label on the target's screen: what to enter}."""
+    values: tuple[Value, ...]
+    """What to enter, in the order of the screen. No mapping: Pulumi would sort it."""
     files: tuple[File, ...]
     upload: Task
     after_retirement: Task
@@ -96,7 +104,7 @@ class HandOver(msgspec.Struct, frozen=True, kw_only=True):
             Refused: It is something else.
         """
         try:
-            return msgspec.convert(data, cls)
+            return msgspec.convert(data, cls, strict=False)  # numbers come back from Pulumi as floats
         except msgspec.ValidationError as error:
             raise Refused(
                 "This is no hand-over.",
@@ -130,7 +138,7 @@ def _assembled(target: Target, phase: Phase, new: Certificate, old: Certificate 
         new=tells,
         old=old_tells,
         upload_by=by,
-        values={label: value.format_map(texts) for label, value in kind.fields.items()},
+        values=tuple(Value(label, value.format_map(texts)) for label, value in kind.fields.items()),
         files=made,
         upload=upload(kind, texts, holds=holds, phase=phase, by=by, new=tells, old=old_tells),
         after_retirement=removal(kind, texts, holds=holds, new=tells, old=old_tells),

@@ -59,7 +59,7 @@ def _file(name: str, form: Form, held: Held, certificates: Sequence[Certificate]
             content = first.body
         case Form.METADATA:
             content = _metadata(certificates, key_name)
-        case Form.JSON:
+        case _:
             content = _signing_certificates(certificates)
     return File(f"{name}.{held}.{brief(first.fingerprint)}.{_SUFFIXES[form]}", form, held, content)
 

@@ -48,7 +48,7 @@ def _lines(hand_over: HandOver) -> Iterator[str]:
         yield "Subject and issuer of both are the same. These tell them apart:"
     yield from ("", *_certificates(hand_over))
     yield from ("", "## Enter this", "")
-    yield from _table(("Field", "Value"), [(text(label), _cell(value)) for label, value in hand_over.values.items()])
+    yield from _table(("Field", "Value"), [(text(each.field), _cell(each.value)) for each in hand_over.values])
     yield from ("", "## Files", "")
     yield from _table(("File", "Holds"), [(_cell(file.name), _PURPOSES[file.holds]) for file in hand_over.files])
     yield from ("", "## Steps", "", *_task(hand_over.upload))

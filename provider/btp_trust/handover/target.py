@@ -53,7 +53,7 @@ class Target(msgspec.Struct, frozen=True, omit_defaults=True):
     entry: str | None = None
     owner: str | None = None
     ticket: str | None = None
-    holds: Literal[1, 2] | None = None
+    holds: int | None = None
     key_name: str | None = None
 
     def __post_init__(self) -> None:
