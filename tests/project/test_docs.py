@@ -18,7 +18,8 @@ from blocks import Block, Section, Stages, pages, sections
 
 import btp_trust
 from bootstrap.main import ROOT
-from btp_trust import errors, inputs
+from btp_trust import HandOver, Target, errors, inputs
+from btp_trust.handover.kinds import KINDS
 from btp_trust.resources import base, declared
 from btp_trust_emulator import Switches
 from btp_trust_emulator.kinds import TRAITS
@@ -229,6 +230,22 @@ def test_reference_has_every_fault_of_the_emulator() -> None:
     assert {kind.value: trait.fields for kind, trait in TRAITS.items()} == {
         kind: set(re.findall(r"`(\w+)`", fields)) for kind, fields in rows.items()
     }
+
+
+def test_reference_has_every_type_of_target() -> None:
+    """Every type has a row, which says as the code does how many certificates fit."""
+    page = section_of((ROOT / "docs/reference/hand-over.md").read_text(), "Types of targets")
+    rows = re.findall(r"^\| `([\w-]+)` \|.*\| (two|one|unknown)\b[^|]*\|$", page, re.MULTILINE)
+
+    assert dict(rows) == {name: kind.holds.value for name, kind in KINDS.items()}
+
+
+def test_reference_has_everything_of_a_hand_over() -> None:
+    """Every argument and every field, and no others."""
+    arguments = set(inspect.signature(btp_trust.hand_over).parameters) - {"target"}
+
+    assert table_names("docs/reference/hand-over.md", "Target") == set(Target.__struct_fields__)
+    assert table_names("docs/reference/hand-over.md", "hand_over") == arguments | set(HandOver.__struct_fields__)
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "docs/design").glob("2*.md")), ids=lambda file: file.stem)
