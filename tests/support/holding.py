@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,21 +18,24 @@ class Held:
 
     url: str
     path: str
-    """The end of the path of the POST whose answer is held back, once."""
+    """The end of the path of the request whose answer is held back, once."""
+    method: str = "POST"
+    skip: int = 0
+    """How many such requests are answered before."""
     carried_out: threading.Event = field(default_factory=threading.Event)
     go_on: threading.Event = field(default_factory=threading.Event)
 
 
 @contextlib.contextmanager
-def holding(upstream: str, path: str) -> Iterator[Held]:
-    """Pass requests on to the service behind; hold the first answer to a POST of this path back until `go_on`."""
+def holding(upstream: str, path: str, method: str = "POST", skip: int = 0) -> Iterator[Held]:
+    """Pass requests on to the service behind; hold one answer to such a request back until `go_on`."""
 
     class Handler(BaseHTTPRequestHandler):
         def pass_on(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             headers = {name: self.headers[name] for name in ("Authorization", "Accept") if name in self.headers}
             answer = client.request(self.command, self.path, content=body, headers=headers)
-            if self.command == "POST" and self.path.endswith(held.path) and not held.carried_out.is_set():
+            if self.command == held.method and self.path.endswith(held.path) and next(number) == held.skip:
                 held.carried_out.set()
                 held.go_on.wait()
             with contextlib.suppress(OSError):  # who waited may be gone
@@ -52,7 +56,7 @@ def holding(upstream: str, path: str) -> Iterator[Held]:
             """Keep quiet."""
 
     with httpx.Client(base_url=upstream) as client, ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        held = Held(f"http://127.0.0.1:{server.server_port}", path)
+        held, number = Held(f"http://127.0.0.1:{server.server_port}", path, method, skip), itertools.count()
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
