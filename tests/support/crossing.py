@@ -25,10 +25,11 @@ class Side(Enum):
 
 @dataclass(frozen=True)
 class Moment:
-    """A boundary of the n-th request, counted from 1."""
+    """A boundary of the n-th request, counted from 1: of all, or of those like `POST rotateCertificate`."""
 
     number: int
     side: Side
+    request: str | None = None
 
 
 @dataclass
@@ -50,8 +51,10 @@ class Way:
         """Count a request in; tell where it has to stop, if it has to."""
         with self._lock:
             self.passed.append(request)
-            number = len(self.passed)
-        return self.stop.side if self.stop is not None and self.stop.number == number else None
+            if self.stop is None or self.stop.request not in (None, request):
+                return None
+            number = len([each for each in self.passed if self.stop.request in (None, each)])
+        return self.stop.side if self.stop.number == number else None
 
     def wait(self) -> None:
         """Stop the request."""
