@@ -8,7 +8,7 @@ RUN := $(SETUP) run
 CHECKED := $(wildcard provider tests examples tools)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pulumi-path demo test matrix lint format clean
+.PHONY: help setup pulumi-path demo test matrix scheduled lint format clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/make \1|\2/p' Makefile | while IFS='|' read -r target does; do \
@@ -31,6 +31,9 @@ test: setup ## run the tests, with every branch of provider/ covered
 
 matrix: setup ## interrupt every operation at every request, write what came of it into docs/explanation/reliability.md
 	$(RUN) env PYTHONPATH=tests/support:tools python -m matrix
+
+scheduled: setup ## run the tests that take too long for each change
+	$(RUN) pytest -m scheduled --numprocesses $(WORKERS) --dist loadfile
 
 lint: setup ## check style, format and types
 	$(RUN) ruff check .

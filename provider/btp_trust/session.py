@@ -41,7 +41,7 @@ def system_clock() -> datetime:
 class World:
     """Everything outside: tests choose it, a process takes the default."""
 
-    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     transport: httpx.BaseTransport | None = None
     clock: Callable[[], datetime] = system_clock
     sleep: Callable[[float], None] = time.sleep

@@ -29,10 +29,15 @@ def test_every_boundary_is_played_once(requests: list[str]) -> None:
 
 @given(REQUESTS)
 def test_every_interruption_meets_every_moment_that_it_can(requests: list[str]) -> None:
-    """Both kills at every moment; a connection that closes at both sides of each write."""
+    """The kills at every moment; a connection that closes at both sides of each write; a plugin that goes on."""
     found = {(cell.moment, cell.interruption) for cell in cells(MINT, requests)}
 
     writes = [number for number, request in enumerate(requests, 1) if not twin.is_read(request)]
-    killed = {(each, how) for each in moments(requests) for how in Interruption if how is not Interruption.CLOSED}
+    killed = {
+        (each, how) for each in moments(requests) for how in (Interruption.ALL_KILLED, Interruption.PLUGIN_KILLED)
+    }
+    goes_on = {
+        (Moment(number, Side.DONE), Interruption.PULUMI_KILLED) for number in range(1, len(requests) + 1) if writes
+    }
     closed = {(Moment(number, side), Interruption.CLOSED) for number in writes for side in (Side.BEFORE, Side.DONE)}
-    assert found == killed | closed
+    assert found == killed | goes_on | closed

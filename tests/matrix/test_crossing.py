@@ -21,12 +21,21 @@ def served() -> Iterator[Emulator]:
 
 
 @pytest.mark.parametrize(
-    ("side", "reached", "is_answered"),
-    [(Side.BEFORE, 0, False), (Side.DONE, 1, False), (Side.ANSWERED, 1, True)],
+    ("side", "loses", "reached", "is_answered"),
+    [
+        (Side.BEFORE, True, 0, False),
+        (Side.DONE, True, 1, False),
+        (Side.ANSWERED, True, 1, True),
+        (Side.BEFORE, False, 1, True),
+        (Side.DONE, False, 1, True),
+    ],
 )
-def test_a_request_is_interrupted_at_its_side(served: Emulator, side: Side, reached: int, is_answered: bool) -> None:  # noqa: FBT001
+def test_a_request_is_interrupted_at_its_side(
+    served: Emulator, side: Side, *, loses: bool, reached: int, is_answered: bool
+) -> None:
     """Before, the service never hears of it; after, its sender never does. The requests around it pass."""
     with crossing(served.url, Moment(2, side)) as way, httpx.Client(base_url=way.url) as client:
+        way.loses = loses
         way.go_on.set()
         assert client.get(PATH).status_code == 401
         assert not way.arrived.is_set()
@@ -38,6 +47,7 @@ def test_a_request_is_interrupted_at_its_side(served: Emulator, side: Side, reac
 
     assert answered == is_answered
     assert way.arrived.is_set()
-    assert way.delivered.is_set() == is_answered
+    assert way.delivered.is_set() == (side is Side.ANSWERED)
     assert len(served.journal()) == 2 + reached
     assert way.passed == ["GET certificate"] * 3
+    assert way.is_silent(0)

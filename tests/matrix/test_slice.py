@@ -17,7 +17,7 @@ from twin import is_read
 
 from btp_trust_emulator import Emulator
 
-KILLED, PLUGIN, CLOSED = Interruption
+KILLED, PLUGIN, PULUMI, CLOSED = Interruption
 SLICE = {
     (Provider.OURS, ROTATE): [(Side.DONE, KILLED), (Side.DONE, CLOSED)],
     (Provider.OURS, MINT): [(Side.DONE, PLUGIN), (Side.BEFORE, CLOSED)],

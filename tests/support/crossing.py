@@ -25,10 +25,11 @@ class Side(Enum):
 
 @dataclass(frozen=True)
 class Moment:
-    """A boundary of the n-th request, counted from 1."""
+    """A boundary of the n-th request, counted from 1: of all, or of those like `POST rotateCertificate`."""
 
     number: int
     side: Side
+    request: str | None = None
 
 
 @dataclass
@@ -41,66 +42,93 @@ class Way:
     """The requests as they arrived, such as `GET certificate/passive`."""
     arrived: threading.Event = field(default_factory=threading.Event)
     """The request has come to the moment, and waits."""
+    loses: bool = True
+    """Whether the connection closes at the moment, unless the request is answered already."""
     go_on: threading.Event = field(default_factory=threading.Event)
-    """It need not wait any longer: before its answer the connection closes, after that the answer is delivered."""
+    """It need not wait any longer."""
     delivered: threading.Event = field(default_factory=threading.Event)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _came: threading.Condition = field(default_factory=threading.Condition)
 
     def arrives(self, request: str) -> Side | None:
         """Count a request in; tell where it has to stop, if it has to."""
-        with self._lock:
+        with self._came:
             self.passed.append(request)
-            number = len(self.passed)
-        return self.stop.side if self.stop is not None and self.stop.number == number else None
+            self._came.notify_all()
+            if self.stop is None or self.stop.request not in (None, request):
+                return None
+            number = len([each for each in self.passed if self.stop.request in (None, each)])
+        return self.stop.side if self.stop.number == number else None
+
+    def is_silent(self, seconds: float) -> bool:
+        """Wait so long for another request; tell whether none came."""
+        number = len(self.passed)
+        with self._came:
+            return not self._came.wait_for(lambda: len(self.passed) > number, seconds)
 
     def wait(self) -> None:
         """Stop the request."""
         self.arrived.set()
         self.go_on.wait()
 
+    def is_lost(self) -> bool:
+        """Stop the request; tell whether the connection closes then."""
+        self.wait()
+        return self.loses
+
+
+class _Server(ThreadingHTTPServer):
+    """Passes requests on by a client."""
+
+    def __init__(self, client: httpx.Client, stop: Moment | None) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.client = client
+        self.way = Way(f"http://127.0.0.1:{self.server_port}", stop)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
+    def pass_on(self) -> None:
+        way = self.server.way
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        side = way.arrives(operation(self.command, self.path))
+        if side is Side.BEFORE and way.is_lost():
+            return
+        headers = {name: self.headers[name] for name in HEADERS if name in self.headers}
+        answer = self.server.client.request(self.command, self.path, content=body, headers=headers)
+        if side is Side.DONE and way.is_lost():
+            return
+        if side is Side.ANSWERED:
+            way.wait()
+        with contextlib.suppress(OSError):  # who waited may be gone
+            self.answer(answer)
+        if side is Side.ANSWERED:
+            way.delivered.set()
+
+    def answer(self, answer: httpx.Response) -> None:
+        self.send_response_only(answer.status_code)
+        for name in HEADERS:
+            if name in answer.headers:
+                self.send_header(name, answer.headers[name])
+        self.send_header("Content-Length", str(len(answer.content)))
+        self.end_headers()
+        self.wfile.write(answer.content)
+
+    do_GET = do_POST = do_DELETE = pass_on  # noqa: N815 - the names that http.server looks for
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
 
 @contextlib.contextmanager
 def crossing(upstream: str, stop: Moment | None = None) -> Iterator[Way]:
     """Pass requests on to the service behind; interrupt the way once, at the given moment."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def pass_on(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            side = way.arrives(operation(self.command, self.path))
-            if side is Side.BEFORE:
-                way.wait()
-                return
-            headers = {name: self.headers[name] for name in HEADERS if name in self.headers}
-            answer = client.request(self.command, self.path, content=body, headers=headers)
-            if side is not None:
-                way.wait()
-            if side is not Side.DONE:
-                with contextlib.suppress(OSError):  # who waited may be gone
-                    self.answer(answer)
-                if side is Side.ANSWERED:
-                    way.delivered.set()
-
-        def answer(self, answer: httpx.Response) -> None:
-            self.send_response_only(answer.status_code)
-            for name in HEADERS:
-                if name in answer.headers:
-                    self.send_header(name, answer.headers[name])
-            self.send_header("Content-Length", str(len(answer.content)))
-            self.end_headers()
-            self.wfile.write(answer.content)
-
-        do_GET = do_POST = do_DELETE = pass_on  # noqa: N815 - the names that http.server looks for
-
-        def log_message(self, *_: object) -> None:
-            """Keep quiet."""
-
-    with httpx.Client(base_url=upstream) as client, ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        way = Way(f"http://127.0.0.1:{server.server_port}", stop)
+    with httpx.Client(base_url=upstream) as client, _Server(client, stop) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            yield way
+            yield server.way
         finally:
-            way.go_on.set()
+            server.way.go_on.set()
             server.shutdown()
             thread.join()

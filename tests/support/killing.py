@@ -19,10 +19,15 @@ def processes(leader: int) -> dict[int, str]:
     return {int(pid): command for pid, session, command in rows if int(session) == leader}
 
 
-def plugin(leader: int) -> int:
-    """Return the process that runs the dynamic providers; a shell between it and Pulumi ends with it."""
+def plugins(leader: int) -> list[int]:
+    """Return the processes that run the dynamic providers; a shell between them and Pulumi ends with them."""
     listed = processes(leader).items()
-    (pid,) = (pid for pid, command in listed if re.match(r"\S*python\S* .*-m pulumi\.dynamic", command))
+    return [pid for pid, command in listed if re.match(r"\S*python\S* .*-m pulumi\.dynamic", command)]
+
+
+def plugin(leader: int) -> int:
+    """Return the one that there is."""
+    (pid,) = plugins(leader)
     return pid
 
 

@@ -245,8 +245,8 @@ class Twin:
 
     emulator: Emulator
     guid: str
-    config: dict[str, str] = field(default_factory=dict)
-    environ: dict[str, str] = field(default_factory=dict)
+    config: dict[str, str] = field(default_factory=dict, repr=False)
+    environ: dict[str, str] = field(default_factory=dict, repr=False)
     state: dict[str, Stored] = field(default_factory=dict)
     slept: list[float] = field(default_factory=list)
     """The pauses, in seconds; nobody really waits."""

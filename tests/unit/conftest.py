@@ -6,7 +6,28 @@ tests/property.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
 from hypothesis import HealthCheck, settings
+
+from btp_trust import session
+from btp_trust.service import channel
 
 settings.register_profile("unit", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unit")
+
+
+@pytest.fixture
+def closed_clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Close the connections of the sessions of a test; those of a plugin end with its process."""
+    with contextlib.ExitStack() as stack:
+
+        def opened(*arguments: Any) -> httpx.Client:
+            return stack.enter_context(contextlib.closing(channel.client(*arguments)))
+
+        monkeypatch.setattr(session, "client", opened)
+        yield

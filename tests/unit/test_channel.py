@@ -11,20 +11,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from twin import assert_three_parts
 from waiting import Clock
 
-from btp_trust import session
 from btp_trust.errors import ConfigurationError, ServiceUnavailable, UnexpectedResponse
 from btp_trust.service import channel
 from btp_trust.service.channel import authorities
 from btp_trust.session import Session, World
 from btp_trust_emulator import Emulator
 
+pytestmark = pytest.mark.usefixtures("closed_clients")
 PROVIDER = Path(channel.__file__).parents[1]
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy")
 SWITCHES = {
@@ -55,17 +54,10 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture(autouse=True)
-def plain_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No proxy and no authority of the machine that runs the tests, and no connection that outlives a test."""
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No proxy and no authority of the machine that runs the tests."""
     for name in (*PROXIES, "SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.delenv(name, raising=False)
-    with contextlib.ExitStack() as stack:
-
-        def opened(*arguments: Any) -> httpx.Client:
-            return stack.enter_context(contextlib.closing(channel.client(*arguments)))
-
-        monkeypatch.setattr(session, "client", opened)
-        yield
 
 
 def open_session(key: dict[str, str], transport: httpx.BaseTransport | None = None, **config: str) -> Session:

@@ -10,6 +10,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from twin import HOUR, CheckFailedError, Program, Twin, assert_three_parts, meanwhile, program
@@ -124,48 +125,79 @@ def test_what_two_stacks_do_at_once_is_told(emulator: Emulator, deed: str, other
     assert [each for each in gone if not any(each[:8] in line for line in told)] == []
 
 
-def rivals(
-    emulator: Emulator, deed: str, act: Callable[[str], None]
-) -> tuple[Stack, str, tuple[str | None, str | None]]:
-    """Let a colleague act in the window of a deed; return the stack, what it said, and the slots before."""
+NOTHING, ERROR, WARNING = "nothing", "`SlotsChanged`", "a warning"
+WINDOW = {
+    ("swaps", "swaps"): (ERROR, "somebody else acted", "old prepared"),
+    ("swaps", "generates passive"): (ERROR, "was in no plan: <new>", "new old"),
+    ("swaps", "generates active"): (WARNING, "<old>, which signed until now, is in no slot", "prepared new"),
+    ("swaps", "deletes passive"): (ERROR, "somebody else acted", "old empty"),
+    ("generates passive", "swaps"): (ERROR, "In no slot any more: <old>", "prepared new"),
+    ("generates passive", "generates passive"): (NOTHING, "", "old new"),
+    ("generates passive", "generates active"): (ERROR, "somebody else acted", "new new"),
+    ("generates passive", "deletes passive"): (NOTHING, "", "old new"),
+    ("deletes passive", "swaps"): (ERROR, "In no slot any more: <old>", "prepared empty"),
+    ("deletes passive", "generates passive"): (NOTHING, "", "old empty"),
+    ("deletes passive", "generates active"): (ERROR, "somebody else acted", "new empty"),
+    ("deletes passive", "deletes passive"): (NOTHING, "", "old empty"),
+}
+"""What a deed, and somebody else's between its last reading and its write: how it is told, in which words, and what
+the active and the passive slot hold then."""
+DEEDS = {"swaps": "swap", "generates passive": "mint", "deletes passive": "retire"}
+ACTS = {
+    "swaps": Emulator.rotate,
+    "generates passive": Emulator.generate_passive,
+    "generates active": Emulator.generate_active,
+    "deletes passive": Emulator.delete_passive,
+}
+
+
+def disturbed(emulator: Emulator, deed: str, act: str) -> tuple[Stack, dict[str | None, str]]:
+    """Let a colleague act in the window of a deed; return the stack, and names for what the slots held before."""
     one, _ = two(emulator)
-    before = one.twin.slots
-    one.twin.line.once(REQUESTS[deed], meanwhile(before=lambda: act(one.twin.guid)))
+    names = {one.twin.slots[0]: "old", one.twin.slots[1]: "prepared", None: "empty"}
+    one.twin.line.once(REQUESTS[DEEDS[deed]], meanwhile(before=lambda: ACTS[act](emulator, one.twin.guid)))
     one.said = ""
-    one.up(one.wants(deed))
-    return one, one.said, before
-
-
-def test_the_worst_case_is_told_and_its_way_back_works(emulator: Emulator) -> None:
-    """Somebody replaces the passive certificate in the window of a swap: what nobody has reviewed signs."""
-    one, said, (old, prepared) = rivals(emulator, "swap", emulator.generate_passive)
-    unseen = one.twin.slots[0]
-    assert one.failed
-    assert unseen not in (old, prepared, None)
-    assert said.startswith(f"The swap made a certificate sign that was in no plan: {unseen}.")
-
-    names = f'known_generations={{"unreviewed": "{unseen}"}}'
-    assert f'on_drift="restore" and {names}' in said.splitlines()[2]
+    one.up(one.wants(DEEDS[deed]))
     emulator.advance(HOUR)
-    back = {"on_drift": "restore", "known_generations": {"unreviewed": unseen}}
-    one.up(program("b", "a", passive=one.adopt, trigger=back))
+    return one, names
+
+
+@pytest.mark.parametrize(("deed", "act"), WINDOW)
+def test_what_happens_in_the_window_is_told(emulator: Emulator, deed: str, act: str) -> None:
+    """No client can exclude it; what this run can see of it, it says."""
+    one, names = disturbed(emulator, deed, act)
+    how, words, slots = WINDOW[deed, act]
+
+    assert " ".join(names.get(each, "new") for each in one.twin.slots) == slots
+    assert one.failed == (how is ERROR)
+    assert ("warning" in one.said) == (how is WARNING)
+    said = one.said
+    for fingerprint in (*names, *one.twin.slots):
+        said = said.replace(str(fingerprint), f"<{names.get(fingerprint, 'new')}>")
+    assert words in said
+
+
+def test_the_page_tells_the_same() -> None:
+    """Each row of the page is one of these, and the other way round."""
+    page = (Path(__file__).parents[2] / "docs/explanation/concurrency.md").read_text()
+    rows = re.findall(
+        r"^\| ([a-z ]+) \| ([a-z ]+) \| .* \| (nothing|`SlotsChanged`|a warning)[^|]*\|$", page, re.MULTILINE
+    )
+
+    assert {(deed, act): how for deed, act, how in rows} == {key: how for key, (how, *_) in WINDOW.items()}
+
+
+def test_the_worst_case_has_a_way_back_that_works(emulator: Emulator) -> None:
+    """Somebody replaced the passive certificate in the window of a swap; the message has the arguments to paste."""
+    one, names = disturbed(emulator, "swaps", "generates passive")
+    (unseen, old), (old_before, *_) = one.twin.slots, names
+    assert old == old_before
+    assert f'on_drift="restore" and known_generations={{"unreviewed": "{unseen}"}}' in one.said.splitlines()[2]
+
+    back = program(
+        "b", "a", passive=one.adopt, trigger={"on_drift": "restore", "known_generations": {"unreviewed": unseen}}
+    )
+    one.up(back)
     assert one.twin.last.writes == [REQUESTS["swap"]]
     assert one.twin.slots == (old, unseen)
-    one.twin.assert_settled(program("b", "a", passive=one.adopt, trigger=back))
-
-
-def test_a_way_back_that_was_lost_in_the_window_of_a_swap_is_told(emulator: Emulator) -> None:
-    """Somebody renews the active certificate in the window: what was declared signs, and what signed is gone."""
-    one, said, (old, prepared) = rivals(emulator, "swap", emulator.generate_active)
-    assert not one.failed
-    assert one.twin.slots[0] == prepared
-    assert f"warning: RotationTrigger: {old}, which signed until now, is in no slot any more" in said
-    one.twin.assert_settled(one.wants("swap"))
-
-
-def test_a_signer_that_was_overwritten_in_the_window_of_a_mint_is_told(emulator: Emulator) -> None:
-    """Somebody swaps in the window: what signed has become passive, and is overwritten."""
-    one, said, (old, prepared) = rivals(emulator, "mint", emulator.rotate)
-    assert one.failed
-    assert one.twin.slots[0] == prepared
-    assert f"In no slot any more: {old}." in said
+    one.twin.assert_settled(back)

@@ -208,8 +208,8 @@ def _announce_retirement(session: Session, candidate: str, declaration: Declarat
 def _announce_loss(session: Session, swaps: SwapSlots, snapshot: Snapshot) -> None:
     """Say that somebody replaced what signed before: the swap is done, and its way back is gone."""
     session.say(
-        f"warning: RotationTrigger: {swaps.active}, which signed until now, is in no slot any more; somebody else replaced it "
-        f"meanwhile, and there is no way back to it. The slots of subaccount {snapshot.subaccount_id}: "
+        f"warning: RotationTrigger: {swaps.active}, which signed until now, is in no slot any more; somebody else "
+        f"replaced it meanwhile, and there is no way back to it. The slots of subaccount {snapshot.subaccount_id}: "
         f"{snapshot.slots}."
     )
 

@@ -61,9 +61,7 @@ def _unless_down(answer: httpx.Response) -> httpx.Response:
         pause = _retry_after(answer)
         raise ServiceUnavailable(
             f"{where(answer.request)} was answered {answer.status_code} {answer.reason_phrase}.",
-            "It did nothing: there were too many requests."
-            if is_refused
-            else "It is overloaded or down for the moment.",
+            f"The service {'did nothing: too many requests' if is_refused else 'is overloaded or down just now'}.",
             _RETRY if pause is None else f"The service asks for {pause:g} s: wait, then run the same command again.",
             never_sent=is_refused,
             retry_after=pause,

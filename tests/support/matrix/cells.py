@@ -17,6 +17,7 @@ class Interruption(Enum):
 
     ALL_KILLED = "Pulumi and all that it started is killed"
     PLUGIN_KILLED = "the plugin is killed"
+    PULUMI_KILLED = "Pulumi alone is killed, and the plugin goes on afterwards"
     CLOSED = "the connection closes"
 
 
@@ -56,13 +57,18 @@ def same_moment(moment: Moment, requests: Sequence[str]) -> Moment:
 def cells(operation: Operation, requests: Sequence[str]) -> list[Cell]:
     """Enumerate the cells of an operation whose undisturbed run sends these requests.
 
-    A read that is not answered is repeated, and leaves nothing behind: connections close at writes only.
+    A read that is not answered is repeated, and leaves nothing behind: connections close at writes only. A plugin that
+    goes on gets an answer that is out of date by then; without a write among the requests it has nothing to do.
     """
+    writes = not all(map(twin.is_read, requests))
     found = []
     for moment in moments(requests):
         request = requests[moment.number - 1]
         for interruption in Interruption:
-            closes = interruption is Interruption.CLOSED
-            if not closes or (not twin.is_read(request) and moment.side is not Side.ANSWERED):
+            is_played = {
+                Interruption.CLOSED: not twin.is_read(request) and moment.side is not Side.ANSWERED,
+                Interruption.PULUMI_KILLED: writes and moment.side is Side.DONE,
+            }
+            if is_played.get(interruption, True):
                 found.append(Cell(operation, request, moment, interruption))
     return found

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
@@ -19,6 +21,8 @@ from matrix.stage import Base, Stage, copied
 from project import Project, Said
 
 PATIENCE_SECONDS = 90
+SILENCE_SECONDS = 3
+"""After so long without a request, a plugin that lives on has done what it does."""
 
 
 class Verdict(Enum):
@@ -55,11 +59,10 @@ class Player:
     def play(self, cell: Cell) -> Outcome:
         """Play a cell."""
         folder = self.folder / f"{cell.moment.number}-{cell.moment.side.name}-{cell.interruption.name}"
-        with copied(self.base, folder, cell.moment) as stage:
-            said = _interrupt(stage, cell)
+        with copied(self.base, folder, cell.moment) as stage, interrupted(stage, cell) as said:
             assert tuple(stage.way.passed[: cell.moment.number]) == self.base.requests[: cell.moment.number], cell
             unlock(stage.project)
-            if said is not None:
+            if said is not None or cell.interruption is Interruption.PULUMI_KILLED:
                 return self._resumed(stage, cell, said)
             left = left_behind(stage.project, self.base.before, self._count(stage))
             if left in self.known:
@@ -70,6 +73,10 @@ class Player:
     def _resumed(self, stage: Stage, cell: Cell, said: Said | None) -> Outcome:
         is_ours = self.base.provider is Provider.OURS
         end = resume(stage.project, said) if is_ours else resume_naively(stage.project, said)
+        if cell.interruption is Interruption.PULUMI_KILLED:
+            stage.way.go_on.set()
+            while not stage.way.is_silent(SILENCE_SECONDS):
+                pass
         counts = self._count(stage)
         if complaints := [*end.complaints, *self._complaints(stage, counts)]:
             return Outcome(cell, Verdict.FAILS, counts, tuple(complaints))
@@ -90,9 +97,14 @@ class Player:
         return found + (untrue(stage.project) if self.base.provider is Provider.OURS else [])
 
 
-def _interrupt(stage: Stage, cell: Cell) -> Said | None:
-    """Run the operation until it is interrupted. Returns what Pulumi said to its end, if nothing was killed."""
+@contextlib.contextmanager
+def interrupted(stage: Stage, cell: Cell) -> Iterator[Said | None]:
+    """Run the operation until it is interrupted; what lives on does so inside the block.
+
+    Gives what Pulumi said to its end, if nothing was killed.
+    """
     project, log = stage.project, stage.project.folder / "interrupted.log"
+    stage.way.loses = cell.interruption is not Interruption.PULUMI_KILLED
     with (
         log.open("w") as file,
         subprocess.Popen(
@@ -111,10 +123,10 @@ def _interrupt(stage: Stage, cell: Cell) -> Said | None:
             else:
                 _strike(stage, cell, pulumi.pid)
             status = pulumi.wait(PATIENCE_SECONDS)
+            assert stage.way.arrived.is_set(), f"{cell}: never came to that moment\n{log.read_text()}"
+            yield Said(status, log.read_text()) if cell.interruption is Interruption.CLOSED else None
         finally:
             kill_session(pulumi.pid)
-    assert stage.way.arrived.is_set(), f"{cell}: never came to that moment\n{log.read_text()}"
-    return Said(status, log.read_text()) if cell.interruption is Interruption.CLOSED else None
 
 
 def _strike(stage: Stage, cell: Cell, leader: int) -> None:
@@ -125,6 +137,9 @@ def _strike(stage: Stage, cell: Cell, leader: int) -> None:
         freeze(provider)
         stage.way.go_on.set()
         assert stage.way.delivered.wait(PATIENCE_SECONDS)
+    if cell.interruption is Interruption.PULUMI_KILLED:
+        kill(leader)
+        return
     if cell.interruption is Interruption.ALL_KILLED:
         kill_session(leader)
     else:

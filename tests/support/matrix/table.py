@@ -24,6 +24,7 @@ READS = "| Operation | Reads and tokens | Cells | Verdicts |"
 WORDS = {
     Interruption.ALL_KILLED: "all is killed",
     Interruption.PLUGIN_KILLED: "the plugin is killed",
+    Interruption.PULUMI_KILLED: "Pulumi alone is killed",
     Interruption.CLOSED: "the connection closes",
 }
 

@@ -1,0 +1,308 @@
+"""What the person on call reads when something goes wrong: each kind of fault, on the real command line.
+
+A fault stands in the way of one command. Then it is gone, the last line of the message is followed, and all is well.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from btp_trust_emulator import Action, Emulator, Kind
+from btp_trust_emulator.faults import TOKEN, Fields
+from project import Project, Said, rotating
+
+BASE = "/destination-configuration/v1/saml2Metadata"
+SWAP = Fields(method="POST", path=f"{BASE}/rotateCertificate")
+READS = Fields(method="GET", count=99)
+ACTIVE = Fields(method="GET", path=f"{BASE}/certificate", count=99)
+TOKENS = Fields(path=TOKEN, count=99)
+QUICK = {"connectTimeout": "1", "readTimeout": "1", "settleTimeout": "1", "operationTimeout": "30"}
+NAMES = ("2026-11", "2028-11")
+POST = "POST rotateCertificate"
+AGAIN = "Wait a little, then run the same command again."
+LOOK = "Check the service key's uri and proxies on the way"
+KEY = "Create a new service key and give it to the connection."
+COMPARES = "Wait a minute, then run `pulumi up` again: it reads both slots first."
+ASK = "Find out who else manages this subaccount, then run `pulumi preview` and read the plan."
+
+
+@dataclass(frozen=True)
+class Case:
+    """Faults that one command meets, and what it says: class, what happened, what to do."""
+
+    name: str
+    faults: tuple[tuple[Kind, Fields], ...]
+    error: str = ""
+    """The class; `property` for a refusal, which names one."""
+    what: str = ""
+    remedy: str = ""
+
+
+def case(name: str, kind: Kind, where: Fields, *told: str, **fields: object) -> Case:
+    """Make a case of one fault."""
+    return Case(name, ((kind, Fields(**{**where, **fields})),), *told)  # type: ignore[typeddict-item]
+
+
+UNREAD = [
+    case("down", Kind.FAIL, READS, "ServiceUnavailable", "/certificate was answered 503", AGAIN),
+    case("busy", Kind.FAIL, READS, "ServiceUnavailable", "429", "The service asks for 40 s", status=429, seconds=40),
+    case("no token", Kind.FAIL, TOKENS, "CredentialsRejected", "rejects the service key", KEY, status=401),
+    case("rejected", Kind.FAIL, READS, "CredentialsRejected", "was refused: 401.", KEY, status=401),
+    case("forbidden", Kind.FAIL, READS, "NotAuthorized", "was refused: 403.", "Use a service key of", status=403),
+    case("gateway", Kind.HTML, READS, "ServiceUnavailable", "was answered 502 Bad Gateway.", AGAIN),
+    case("portal", Kind.HTML, READS, "UnexpectedResponse", "is not the Destination service's.", LOOK, status=200),
+    case("silent", Kind.SILENCE, READS, "ServiceUnavailable", "got no answer.", AGAIN),
+    case("closed", Kind.CLOSE, READS, "ServiceUnavailable", "got no answer.", AGAIN),
+    case("reset", Kind.RESET, READS, "ServiceUnavailable", "got no answer.", AGAIN),
+    case("half", Kind.TRUNCATED_JSON, ACTIVE, "UnexpectedResponse", "is not the Destination service's.", LOOK),
+    case("empty", Kind.EMPTY_CERTIFICATE, ACTIVE, "UnexpectedResponse", "is not the Destination service's.", LOOK),
+    case("foreign", Kind.FOREIGN_TOKEN, TOKENS, "property", "is for another subaccount.", "Give the connection"),
+]
+"""A reading fails: the preview of a swap says so, and nothing is sent."""
+UNDONE = [
+    case("down", Kind.FAIL, SWAP, "NotDone", "was sent once and its answer was lost", COMPARES),
+    case("gateway", Kind.HTML, SWAP, "NotDone", "was sent once and its answer was lost", COMPARES),
+    case("silent", Kind.SILENCE, SWAP, "NotDone", "was sent once and its answer was lost", COMPARES),
+    case("closed", Kind.CLOSE, SWAP, "NotDone", "was sent once and its answer was lost", COMPARES),
+    case("reset", Kind.RESET, SWAP, "NotDone", "was sent once and its answer was lost", COMPARES),
+    case("forbidden", Kind.FAIL, SWAP, "NotAuthorized", "was refused: 403.", "Use a service key of", status=403),
+    case("undone", Kind.RIVAL_BEFORE, SWAP, "SlotsChanged", "somebody else acted", ASK, action=Action.ROTATE),
+]
+"""A swap fails: sent once, not done."""
+FOUND = [
+    case("failed", Kind.DO_THEN_FAIL, SWAP),
+    case("gateway", Kind.DO_THEN_HTML, SWAP),
+    case("silent", Kind.DO_THEN_SILENCE, SWAP),
+    case("closed", Kind.DO_THEN_CLOSE, SWAP),
+    case("reset", Kind.DO_THEN_RESET, SWAP),
+    case("slow", Kind.SLOW, SWAP, seconds=0.5),
+    case("half", Kind.TRUNCATED_JSON, SWAP),
+    case("empty", Kind.EMPTY_CERTIFICATE, SWAP),
+    case("escaped", Kind.LITERAL_NEWLINES, Fields(count=99)),
+    case("token ends", Kind.SHORT_TOKEN, TOKENS, count=1),
+    Case("stale", ((Kind.DO_THEN_CLOSE, SWAP), (Kind.STALE_AFTER_WRITE, Fields(method="GET", count=2)))),
+]
+"""A swap whose answer is lost, late or odd: sent once, done, found in the slots."""
+
+
+@dataclass
+class Stack:
+    """Two generations, deployed: they take turns in signing, so that a swap can always be due."""
+
+    project: Project
+    signs: int = 0
+    is_whole: bool = True
+    """Whether nothing is due; a test that failed leaves it False."""
+
+    def turn(self) -> tuple[str | None, str | None]:
+        """Declare the other generation; return what the slots are to hold then."""
+        self.signs = 1 - self.signs
+        self.project.write(rotating(NAMES[1], NAMES[self.signs]))
+        active, passive = self.project.slots()
+        return passive, active
+
+    def meets(self, faults: Case, *command: str) -> Said:
+        """Run a command that meets faults; all of them must have come."""
+        emulator = self.project.emulator
+        emulator.clear_journal()
+        for kind, fields in faults.faults:
+            emulator.fault(kind, **fields)
+        said = self.project.pulumi(*command, status=1 if faults.error else 0)
+        met = {kind for entry in emulator.journal() for kind in entry.faults}
+        emulator.clear_faults()
+        assert met == {kind for kind, _ in faults.faults}, faults.name
+        if faults.error:
+            assert_readable(said, faults.error, faults.what, faults.remedy)
+        return said
+
+    def settles(self, wanted: tuple[str | None, str | None], *writes: str) -> None:
+        """`up` does what is missing and no more, and then there is nothing to do."""
+        self.project.emulator.clear_journal()
+        self.project.up()
+        assert self.project.writes() == list(writes)
+        assert self.project.slots() == wanted
+        assert self.project.is_settled()
+        self.is_whole = True
+
+
+UP = ("up", "--yes", "--skip-preview")
+
+
+def assert_readable(said: Said, error: str, what: str, remedy: str) -> None:
+    """Three lines: one class and what happened, the evidence, what to do. Nothing else is an error of ours."""
+    first, evidence, last = said.message
+    assert what in first
+    assert evidence.endswith(".")
+    assert last.startswith(remedy)
+    assert set(re.findall(r"error: (?:btp_trust\.errors|pulumi-python\S+ resource '\w+')[.:] ?(\w+)", said.text)) == {
+        error
+    }
+    assert "During handling" not in said
+
+
+class Stacks:
+    """The stacks of one worker, one after the other: a broken one is replaced."""
+
+    def __init__(self, emulator: Emulator, folder: Path) -> None:
+        self.emulator = emulator
+        self.folder = folder
+        self.made: list[Stack] = []
+
+    def next(self) -> Stack:
+        """Return a stack in which nothing is due, and an hour has gone by since."""
+        if not self.made or not self.made[-1].is_whole:
+            self.made.append(self._deployed())
+        self.emulator.clear_faults()
+        self.emulator.advance(3600)
+        self.made[-1].is_whole = False
+        return self.made[-1]
+
+    def _deployed(self) -> Stack:
+        guid = self.emulator.create_subaccount(generate=True).guid
+        project = Project(self.folder / str(len(self.made)), self.emulator, guid)
+        project.begin(rotating(NAMES[1], NAMES[0])).configure()
+        for name, seconds in QUICK.items():
+            project.pulumi("config", "set", f"btp-trust:{name}", seconds)
+        project.up()
+        return Stack(project)
+
+
+@pytest.fixture(scope="module")
+def stacks() -> Iterator[Stacks]:
+    """An emulator with a bystander's subaccount, and the stacks of this worker."""
+    with Emulator(socket=True, key_size=1024) as emulator, tempfile.TemporaryDirectory() as folder:
+        emulator.create_subaccount(generate=True)
+        yield Stacks(emulator, Path(folder))
+
+
+@pytest.fixture
+def stack(stacks: Stacks) -> Stack:
+    """A stack in which nothing is due."""
+    return stacks.next()
+
+
+def test_every_kind_of_fault_is_played() -> None:
+    """A new kind of the emulator needs a place here."""
+    tables = {kind for each in (*UNREAD, *UNDONE, *FOUND) for kind, _ in each.faults}
+
+    assert tables | {Kind.STALE, Kind.RIVAL_AFTER} == set(Kind)
+
+
+def of(cases: list[Case], *names: str) -> list[Case]:
+    """Choose cases by their names."""
+    return [each for each in cases if each.name in names]
+
+
+def test_what_cannot_be_read_stops_what_is_due(stack: Stack) -> None:
+    """The preview of a swap fails with its reason, one after another; then it is done."""
+    wanted = stack.turn()
+    for each in of(UNREAD, "down", "forbidden", "portal", "empty", "foreign"):
+        stack.meets(each, "preview")
+        assert stack.project.writes() == []
+    stack.settles(wanted, POST)
+
+
+def test_a_service_that_cannot_be_reached_stops_what_is_due(stack: Stack) -> None:
+    """Nothing was sent, and the host is named that has to be reached."""
+    wanted = stack.turn()
+    with stack.project.emulator.refuse_connections():
+        said = stack.project.preview(status=1)
+    assert_readable(said, "ServiceUnavailable", "got no answer.", "Check that this machine reaches 127.0.0.1 (")
+    stack.settles(wanted, POST)
+
+
+def test_a_swap_that_was_not_done_is_not_repeated(stack: Stack) -> None:
+    """Each `up` sends it once and fails; the next one that meets no fault does it."""
+    wanted = stack.turn()
+    for each in of(UNDONE, "silent", "reset", "undone"):
+        stack.meets(each, *UP)
+        assert stack.project.writes() == [POST]
+        assert stack.project.slots() != wanted
+    stack.settles(wanted, POST)
+
+
+def test_a_lost_answer_is_found_in_the_slots(stack: Stack) -> None:
+    """Each `up` sends one swap, whatever becomes of its answer, and reports what the slots hold."""
+    for each in FOUND:
+        wanted = stack.turn()
+        stack.meets(each, *UP)
+        assert stack.project.writes() == [POST], each.name
+        assert stack.project.slots() == wanted, each.name
+        assert stack.project.state()["rotation"]["outputs"]["fingerprint"] == wanted[0]
+    stack.settles(wanted)
+
+
+def test_an_outcome_that_cannot_be_read_is_found_by_the_next_up(stack: Stack) -> None:
+    """Done, its answer lost, and nothing could be read: the next `up` sees that, and sends nothing."""
+    wanted = stack.turn()
+    blind = Fields(method="GET", skip=4, count=99, status=403)
+    lost = ((Kind.DO_THEN_CLOSE, SWAP), (Kind.FAIL, blind))
+    said = stack.meets(Case("lost", lost, "OutcomeUnknown", "its answer was lost", COMPARES), *UP)
+    assert "it was done or not" in said
+    assert stack.project.writes() == [POST]
+    stack.settles(wanted)
+
+
+def test_stale_slots_after_a_swap_are_not_taken_for_a_colleagues_act(stack: Stack) -> None:
+    """Just after its swap, a stack that reads the old slots goes on with a warning, and refuses what is due."""
+    stack.turn()
+    stack.project.up()
+    stale = ((Kind.STALE, Fields(method="GET", count=99)),)
+    said = stack.meets(Case("quiet", stale), "preview")
+    assert "should sign" in said.diagnostics
+    back = stack.turn()
+    stack.meets(Case("due", stale, "ReadsDisagree", "look as they did before the swap", "Run the same"), "preview")
+    assert stack.project.writes() == []
+    stack.project.emulator.advance(61)
+    stack.settles(back, POST)
+
+
+def test_a_swap_that_a_rival_undid_at_once_is_told_by_the_next_command(stack: Stack) -> None:
+    """The answer was true when it was given; what signs is asked again by the next command, and said."""
+    stack.turn()
+    undone = stack.project.slots()
+    rival = Fields(**{**SWAP, "action": Action.ROTATE})
+    stack.meets(Case("undone after", ((Kind.RIVAL_AFTER, rival),)), *UP)
+    assert stack.project.writes() == [POST]
+    assert stack.project.slots() == undone
+    stack.project.emulator.advance(61)
+    said = stack.project.preview()
+    assert "should sign" in said.diagnostics
+    stack.turn()
+    stack.settles(undone)
+
+
+@pytest.mark.scheduled
+@pytest.mark.parametrize("each", UNREAD, ids=lambda each: each.name)
+def test_each_failing_reading_alone(stack: Stack, each: Case) -> None:
+    """As above, with `up`."""
+    wanted = stack.turn()
+    stack.meets(each, *UP)
+    assert stack.project.writes() == []
+    stack.settles(wanted, POST)
+
+
+@pytest.mark.scheduled
+@pytest.mark.parametrize("each", UNDONE, ids=lambda each: each.name)
+def test_each_failing_swap_alone(stack: Stack, each: Case) -> None:
+    """As above; the first line of the remedy is enough."""
+    wanted = stack.turn()
+    stack.meets(each, *UP)
+    assert stack.project.writes() == [POST]
+    stack.settles(wanted, POST)
+
+
+@pytest.mark.scheduled
+@pytest.mark.parametrize("each", FOUND, ids=lambda each: each.name)
+def test_each_lost_answer_alone(stack: Stack, each: Case) -> None:
+    """As above; all is quiet after each."""
+    wanted = stack.turn()
+    stack.meets(each, *UP)
+    assert stack.project.writes() == [POST]
+    stack.settles(wanted)

@@ -1,0 +1,80 @@
+"""Two `pulumi up` of two stacks on one subaccount at the same time, in the two orders that matter.
+
+Every pair of deeds at every moment is played in process; here the real engine, its processes and the network are in it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from running import held_up
+
+from btp_trust_emulator import Emulator
+from project import Project, adopting, rotating
+
+
+@pytest.fixture
+def pair(emulator: Emulator, tmp_path: Path) -> tuple[Project, Project]:
+    """Two stacks whose programs adopt the active certificate of one subaccount; nothing is deployed yet."""
+    guid = emulator.create_subaccount(generate=True).guid
+    one, other = (Project(tmp_path / name, emulator, guid).begin(adopting()).configure() for name in ("one", "other"))
+    return one, other
+
+
+def test_two_stacks_swap_at_once(pair: tuple[Project, Project]) -> None:
+    """In the window, one undoes the other: it says so, nothing is lost, and both agree in the end."""
+    one, other = pair
+    other.deploy(rotating("2028-11", "2026-11"))
+    old, new = other.slots()
+    adopt = f', adopt="{new}"'
+    one.deploy(rotating("2028-11", "2026-11", passive=adopt))
+    one.write(rotating("2028-11", "2028-11", passive=adopt))
+
+    with held_up(one, "GET certificate/passive", 2) as (up, way):
+        other.deploy(rotating("2028-11", "2028-11"))
+        assert other.state()["rotation"]["outputs"]["fingerprint"] == new
+        way.go_on.set()
+        refused = up.end(status=1)
+    assert one.writes() == ["POST rotateCertificate"] * 2
+    assert one.slots() == (old, new)
+    assert "btp_trust.errors.SlotsChanged: The slots changed in a way that this swap does not explain" in refused
+    assert refused.message[-1].startswith("Find out who else manages this subaccount")
+
+    one.emulator.advance(61)
+    assert f"{str(new)[:8]} (2028-11) should sign, but {str(old)[:8]} (2026-11) does" in other.preview()
+    one.up()
+    assert one.slots() == (new, old)
+    assert one.is_settled()
+    assert other.is_settled()
+
+    one.write(rotating("2030-11", "2028-11"))
+    with held_up(one, "GET certificate/passive") as (up, way):
+        other.deploy(rotating("2028-11", "2026-11"))
+        way.go_on.set()
+        refused = up.end(status=1)
+    assert one.writes() == ["POST rotateCertificate"]
+    assert one.slots() == (old, new)
+    assert "SlotsChanged: The passive slot changed since this command was planned; nothing was done." in refused
+    assert other.is_settled()
+
+
+def test_two_stacks_generate_at_once(pair: tuple[Project, Project]) -> None:
+    """In the window, one overwrites unseen what the other made; the other's next command says so."""
+    one, other = pair
+    for each in pair:
+        each.up()
+        each.write(rotating("2028-11", "2026-11"))
+    one.emulator.advance(3600)
+
+    with held_up(one, "GET certificate/passive", 2) as (up, way):
+        other.up()
+        lost = other.slots()[1]
+        way.go_on.set()
+        up.end()
+    made = one.slots()[1]
+    assert one.writes() == ["POST passive"] * 2
+    assert made not in (None, lost)
+    assert one.state()["next"]["outputs"]["fingerprint"] == made
+    assert f"({lost}) is in no slot any more." in other.preview()
+    assert one.is_settled()
