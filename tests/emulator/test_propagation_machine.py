@@ -13,14 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from btp_trust_emulator import Conflict, Emulator, certificates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Emulator]:
-    """One emulator for all runs."""
-    with Emulator(key_size=1024) as emulator:
-        yield emulator
+    pass
 
 
 class Propagation(RuleBasedStateMachine):
