@@ -17,13 +17,14 @@ MODULES = {
 }
 PURE = (
     "certificate.py",
+    "forms.py",
     "model.py",
     "errors.py",
     "plan/*",
     *(f"handover/{name}.py" for name in ("assemble", "files", "identity", "kinds", "page", "steps", "target")),
 )
 MAY_IMPORT = {
-    "pulumi": ("resources/*", "providers.py", "inputs.py", "handover/program.py"),
+    "pulumi": ("resources/*", "providers.py", "inputs.py", "trusted_by.py", "handover/program.py"),
     "httpx": ("service/*", "session.py"),
     "cryptography": ("certificate.py",),
     "btp_trust_emulator": (),
