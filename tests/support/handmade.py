@@ -11,7 +11,7 @@ from btp_trust_emulator import certificates, der
 ISSUER = "cfapps.eu12.hana.ondemand.com/00000000-1111-4222-8333-000000005cdd"
 MADE, EXPIRES = datetime(2026, 11, 29, 8, tzinfo=UTC), datetime(2028, 11, 29, 8, tzinfo=UTC)
 
-moments = st.datetimes(datetime(1950, 1, 1), datetime(2049, 12, 31), timezones=st.just(UTC)).map(  # noqa: DTZ001
+moments = st.datetimes(datetime(1960, 1, 1), datetime(2040, 12, 31), timezones=st.just(UTC)).map(  # noqa: DTZ001
     lambda moment: moment.replace(microsecond=0)
 )
 serials = st.integers(-(2**79), 2**79 - 1)

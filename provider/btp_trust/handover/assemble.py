@@ -156,6 +156,7 @@ def _texts(target: Target, new: Certificate, made: tuple[File, ...], holds: Hold
         "entry": target.entry or f"the one for {new.issuer_name}",
         "issuer": new.issuer_name,
         "only": only,
+        "old": names.get("old", ""),
         "upload": only if holds is Holds.ONE else names.get("both", only),
     }
 

@@ -2,7 +2,7 @@
 
 From the pages of SAP's documentation that each kind names, in own words. What they leave open is `UNKNOWN`, not
 guessed. In the texts, `{system}`, `{entry}`, `{issuer}` and the names of files are filled in: `{upload}`, which is
-uploaded now, and `{only}`, which has the new certificate and no other.
+uploaded now, `{only}`, which has the new certificate and no other, and `{old}`, which has the old one.
 """
 
 from __future__ import annotations
@@ -118,8 +118,8 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             holds_why="A client application has one field for the certificate. A second client has another API key, "
             "so the destination would have to change with it.",
             fields={'"X.509 Certificate"': "the content of {upload}"},
-            open='In the Admin Center of company {system}, open "Manage OAuth2 Client Applications", and edit the '
-            "client {entry}. Do not register a new one: its API key is another one.",
+            open='In the Admin Center of company {system}, open "Manage OAuth2 Client Applications", and there '
+            "{entry} for editing. Do not register a new one: its API key is another one.",
             replace='Replace what stands in "X.509 Certificate" by the content of {upload}, and save.',
             check='"View" of the client application: the certificate that it shows. SuccessFactors may ignore an '
             "expiry date, so a call that succeeds with the old certificate proves nothing.",
@@ -156,7 +156,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             add="Add the content of {upload} as a second signing certificate, leave the first one as it is, and save.",
             replace='Put the content of {upload} into "Signing Certificate" in place of the old one, and save.',
             check='"Application Identity Provider", opened anew: the content of "Signing Certificate".',
-            remove="In the application identity provider {entry}, take the old certificate out.",
+            remove='In "Application Identity Provider", open {entry}, and take the old certificate out.',
             sources=(
                 "Principal Propagation from the Multi-Cloud Foundation to the Neo Environment",
                 "Application Identity Provider",
@@ -204,8 +204,8 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             'Logon" unmarked, and save.',
             check='"Trust Configuration", opened anew: its metadata; or GET /sap/rest/identity-providers of the '
             "subaccount's XSUAA.",
-            remove="In the trust configuration {entry}, put the content of {only} in place of the metadata, choose "
-            '"Parse", and save.',
+            remove='In "Trust Configuration", open {entry}, put the content of {only} in place of the metadata, '
+            'choose "Parse", and save.',
             sources=("User Propagation between Cloud Foundry Applications",),
         ),
     }

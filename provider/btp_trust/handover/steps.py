@@ -48,6 +48,7 @@ _CALL: Final = (
     "Call the target as a user through a destination of the subaccount. Until the swap that proves only that the old "
     "certificate is still trusted; after it, that the new one is, unless the answer came from a cache."
 )
+_WAY_BACK: Final = "If the new certificate has taken the old one's place, and the swap is undone: put {old} back."
 _AT_ONCE: Final = "The certificate signs already. Where it is missing, calls are refused: if it is, at once."
 
 
@@ -77,6 +78,8 @@ def upload(
     if old is not None:
         steps.append(f"See that it has the old certificate: {_told_by(old)}.")
     steps += _changes(kind, holds, phase, texts)
+    if old is not None and holds is not Holds.TWO:
+        steps.append(_WAY_BACK.format_map(texts))
     steps.append("Read the entry anew, and compare what it shows with the table of both certificates.")
     return Task(
         when,
