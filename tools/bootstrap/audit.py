@@ -17,6 +17,8 @@ from bootstrap.machine import CannotGoOnError
 from bootstrap.terminal import say
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bootstrap.machine import Machine
 
 LOCK_SECONDS = 60
@@ -70,7 +72,7 @@ def audit(machine: Machine) -> None:
 
 def _check_lock(machine: Machine) -> None:
     python = str(virtualenv.working_python(machine) or sys.executable)
-    command = [virtualenv.uv(machine), *LOCK_CHECK, "--python", python]
+    command: list[str | Path] = [virtualenv.uv(machine), *LOCK_CHECK, "--python", python]
     env = virtualenv.uv_environment(machine)
     try:
         done = subprocess.run(command, cwd=machine.root, env=env, stdout=sys.stderr, timeout=LOCK_SECONDS, check=False)
@@ -86,7 +88,7 @@ def _ask(machine: Machine) -> Report | str:
     python = virtualenv.working_python(machine)
     if python is None:
         raise CannotGoOnError(f"{machine.venv} has no Python that runs.\nWhat to do: run `make setup`.")
-    command = [python, *AUDIT, "--timeout", str(ANSWER_SECONDS), "--format", "json"]
+    command: list[str | Path] = [python, *AUDIT, "--timeout", str(ANSWER_SECONDS), "--format", "json"]
     try:
         done = subprocess.run(
             command,
