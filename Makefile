@@ -8,7 +8,7 @@ RUN := $(SETUP) run
 CHECKED := $(wildcard provider tests examples tools)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pulumi-path demo test matrix scheduled lint format clean
+.PHONY: help setup pulumi-path demo test matrix scheduled lint audit format clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/make \1|\2/p' Makefile | while IFS='|' read -r target does; do \
@@ -39,6 +39,9 @@ lint: setup ## check style, format and types
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy $(CHECKED)
+
+audit: setup ## check the lock file, and the locked packages for known vulnerabilities
+	$(SETUP) audit
 
 format: setup ## set the code in shape, with the fixes that need no thought
 	$(RUN) ruff check --fix .
