@@ -320,19 +320,21 @@ class Twin:
 
     def refresh(self) -> Report:
         """Run `pulumi refresh --yes`."""
-        report = Report()
+        report = self.last = Report()
         stderr, journal = self._process(), len(self.emulator.journal())
-        for name, stored in self.state.items():
-            call = functools.partial(self.call, stored.kind, name)
-            outputs = wire(call("read", stored.id, wire(stored.outputs)).outs)
-            call("diff", stored.id, outputs, wire(stored.inputs))
-            report.operations[name] = "same" if outputs == stored.outputs else "update"
-            report.changed[name] = {
-                key for key in {*outputs, *stored.outputs} if outputs.get(key) != stored.outputs.get(key)
-            }
-            self.state[name] = Stored(stored.kind, stored.id, stored.inputs, outputs)
-        report.messages = stderr.getvalue()
-        report.requests = self._requests_since(journal)
+        try:
+            for name, stored in self.state.items():
+                call = functools.partial(self.call, stored.kind, name)
+                outputs = wire(call("read", stored.id, wire(stored.outputs)).outs)
+                call("diff", stored.id, outputs, wire(stored.inputs))
+                report.operations[name] = "same" if outputs == stored.outputs else "update"
+                report.changed[name] = {
+                    key for key in {*outputs, *stored.outputs} if outputs.get(key) != stored.outputs.get(key)
+                }
+                self.state[name] = Stored(stored.kind, stored.id, stored.inputs, outputs)
+        finally:
+            report.messages = stderr.getvalue()
+            report.requests = self._requests_since(journal)
         assert report.writes == [], "a refresh must not write"
         return report
 
