@@ -33,13 +33,13 @@ PASSIVE: Final = f"{ACTIVE}/passive"
 ROTATE: Final = f"{METADATA}/rotateCertificate"
 WRITES: Final = [("POST", PASSIVE), ("POST", ROTATE), ("DELETE", PASSIVE), ("POST", ACTIVE)]
 READS: Final = [("GET", ACTIVE), ("GET", PASSIVE), ("GET", METADATA)]
-ANY: Final = [*WRITES, *READS, ("POST", TOKEN), (None, None), ("GET", None), ("POST", None)]
-STALE: Final = {Kind.STALE, Kind.STALE_AFTER_WRITE}
-RIVALS: Final = {Kind.RIVAL_BEFORE, Kind.RIVAL_AFTER}
+ANY: Final = [("POST", None), *WRITES, *WRITES, *READS, ("POST", TOKEN), (None, None), ("GET", None)]
+STALE: Final = [Kind.STALE, Kind.STALE_AFTER_WRITE]
+RIVALS: Final = [Kind.RIVAL_BEFORE, Kind.RIVAL_AFTER]
 _WHERE: Final = {
     Target.TOKEN: [("POST", TOKEN)],
     Target.READ: [*READS, ("GET", None)],
-    Target.WRITE: [*WRITES, (None, None), ("GET", ACTIVE), ("GET", PASSIVE)],
+    Target.WRITE: [("POST", None), (None, None), *WRITES[1:], ("GET", ACTIVE), ("GET", PASSIVE)],
     Target.PEM: [*WRITES[:2], *READS[:2], (None, None)],
     None: ANY,
 }
@@ -111,7 +111,7 @@ def _faults(draw: st.DrawFn, kinds: list[Kind]) -> tuple[Kind, dict[str, Any]]:
     kind = draw(st.sampled_from(kinds))
     trait = TRAITS[kind]
     method, path = draw(st.sampled_from(_WHERE[trait.target]))
-    fields: dict[str, Any] = {"method": method, "path": path, "skip": draw(st.integers(0, 3))}
+    fields: dict[str, Any] = {"method": method, "path": path, "skip": draw(st.sampled_from([0, 0, 0, 1, 2, 3]))}
     if "slot" in trait.fields:
         fields["slot"] = draw(st.sampled_from([None, Slot.ACTIVE, Slot.PASSIVE]))
     if "action" in trait.fields:
@@ -127,11 +127,12 @@ def _faults(draw: st.DrawFn, kinds: list[Kind]) -> tuple[Kind, dict[str, Any]]:
 
 def weathers(*, rivals: bool) -> st.SearchStrategy[Weather]:
     """Draw the weather of a command: up to four faults at once; stale readings, or rivals."""
-    absent = STALE if rivals else {Kind.STALE, *RIVALS}
+    others = _faults([kind for kind in Kind if kind not in [Kind.STALE, *(STALE if rivals else RIVALS)]])
+    at_first = _faults(RIVALS) if rivals else others
     return st.builds(
         Weather,
-        st.lists(_faults([kind for kind in Kind if kind not in absent]), max_size=4).map(tuple),
-        st.none() | st.tuples(st.sampled_from(sorted(LINE)), st.integers(0, 8), st.integers(1, 6)),
-        st.none() | st.sampled_from([action.value for action in Action]) if rivals else st.none(),
-        st.booleans(),
+        st.builds(lambda first, more: (first, *more), at_first, st.lists(others, max_size=3)),
+        st.none() | st.none() | st.tuples(st.sampled_from(sorted(LINE)), st.integers(0, 8), st.integers(1, 6)),
+        st.none() | st.none() | st.sampled_from([action.value for action in Action]) if rivals else st.none(),
+        st.sampled_from([False, False, False, True]),
     )

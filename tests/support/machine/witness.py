@@ -11,7 +11,7 @@ from typing import Final
 
 from machine.tally import Tally
 from machine.text import Text
-from machine.weather import RIVALS, STALE, Weather
+from machine.weather import RIVALS, Weather
 from twin import Call, CheckFailedError, Report, Stored, Twin, assert_three_parts, is_read, operation
 
 from btp_trust.errors import TrustError
@@ -67,7 +67,7 @@ class Command:
         """Whether somebody else acted between the reading that a write was compared with and the write."""
         entries = self.own[: number + 1]
         read = [index for index, each in enumerate(entries) if _called(each) == "GET certificate"]
-        return any(RIVALS & {*each.faults} for each in entries[read[-1] if read else 0 :])
+        return any({*RIVALS} & {*each.faults} for each in entries[read[-1] if read else 0 :])
 
 
 def _called(entry: Entry) -> str:
@@ -122,7 +122,7 @@ class Witness:
         if command.error is not None:
             name = "CheckFailure" if isinstance(command.error, CheckFailedError) else type(command.error).__name__
             self.tally.refusals[name] += 1
-        for call in command.calls:
+        for call in filter(lambda call: call.sent, command.calls):
             self.tally.longest(f"{call.kind}.{call.method}", len(call.sent))
 
     def _assert_said(self, command: Command) -> None:
