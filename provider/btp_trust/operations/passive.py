@@ -228,10 +228,11 @@ def _refuse_stale_waiver(plan: PassiveChecked, old: PassiveChecked) -> None:
 
 
 def _bound(state: PassiveState, adopt: str | None) -> Refused:
+    free = another_name(state.generation, state.generations)
     return Refused(
         f"Generation {state.generation!r} is certificate {state.fingerprint}; it cannot become {adopt}.",
         "A name is bound to one certificate for ever.",
-        f'Give the adopted certificate a new name, such as generation="{another_name(state.generation, state.generations)}".',
+        f'Give the adopted certificate a new name, such as generation="{free}".',
         prop="adopt",
     )
 

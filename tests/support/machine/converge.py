@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Final
 
-from machine.tally import Tally
-from machine.text import Text
-from machine.ways_out import Refusal, Way, ways_out
 from twin import CheckFailedError, Twin
 
 from btp_trust.errors import TrustError
+from machine.tally import Tally
+from machine.text import Text
+from machine.ways_out import Refusal, Way, ways_out
 
 Up = Callable[[Text], BaseException | None]
 MOST_WAYS: Final = 8

@@ -15,10 +15,10 @@ from collections.abc import Callable, Sequence
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.internal.conjecture import engine
 from hypothesis.stateful import run_state_machine_as_test
-from machine.tally import Tally
-from machine.team import Team
 
 from btp_trust_emulator import Emulator
+from machine.tally import Tally
+from machine.team import team
 
 ROUND = 40
 """Examples between two looks at the clock, on one emulator."""
@@ -33,9 +33,8 @@ def round_of(number: int, tally: Tally, examples: int = ROUND) -> None:
         Exception: whatever a falsifying example ends with.
     """
     with Emulator(key_size=1024) as emulator:
-        machine = seed(number)(lambda: Team(emulator, tally))
         run_state_machine_as_test(
-            machine,
+            seed(number)(team(emulator, tally)),
             settings=settings(
                 max_examples=examples,
                 stateful_step_count=STEPS,

@@ -18,17 +18,17 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
-from machine.converge import A_MINUTE, Convergence
-from machine.tally import Tally
-from machine.text import EDITS, Change, Text
-from machine.weather import LAG, Weather, weathers
-from machine.witness import Command, Witness
 from twin import HOUR, CheckFailedError, KilledError, Twin
 
 from btp_trust.errors import TrustError
 from btp_trust_emulator import Emulator
 from btp_trust_emulator.kinds import Kind
 from btp_trust_emulator.slots import Action, Slot
+from machine.converge import A_MINUTE, Convergence
+from machine.tally import Tally
+from machine.text import EDITS, Change, Text
+from machine.weather import LAG, Weather, weathers
+from machine.witness import Command, Witness
 
 BEGINNING: Final = datetime(2030, 1, 1, tzinfo=UTC)
 COCKPIT: Final = [action.value for action in Action]
@@ -37,6 +37,16 @@ PAUSES: Final = [5.0, 5.0, A_MINUTE, HOUR, 200 * 24 * HOUR, 500 * 24 * HOUR]
 PARTS: Final = ["passive_name", "trigger_name", "active_name"]
 FAIR: Final = Weather()
 SOME: Final = st.just(FAIR) | weathers(rivals=False) | weathers(rivals=True)
+
+
+def team(emulator: Emulator, tally: Tally) -> type[RuleBasedStateMachine]:
+    """Make the machine that hypothesis runs: on this emulator, counting here."""
+
+    class Here(Team):
+        def __init__(self) -> None:
+            super().__init__(emulator, tally)
+
+    return Here
 
 
 class Team(RuleBasedStateMachine):
@@ -138,7 +148,8 @@ class Team(RuleBasedStateMachine):
     @rule(argument=st.sampled_from(["adopt", "replace", "renew"]), which=st.integers(0, 3))
     def name_a_certificate(self, argument: str, which: int) -> None:
         """Write a waiver."""
-        self.write(replace(self.text, **{argument: self._certificate(which)}))
+        change: Change = {argument: self._certificate(which)}
+        self.write(replace(self.text, **change))
 
     @rule(name=st.sampled_from([None, "g0", "first", "taught"]), which=st.integers(0, 3), declare=st.booleans())
     def teach(self, name: str | None, which: int, *, declare: bool) -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from machine.text import Text
 from twin import Stored, Twin
+
+from machine.text import Text
 
 FINGERPRINT: Final = re.compile(r"\b[0-9a-f]{64}\b")
 
@@ -76,8 +77,8 @@ class Refusal:
         """Give the passive certificate of the state instead of the one in the text, waivers included."""
         if self.passive is None:
             return replace(self.text, prepares=None, adopt=None, replace=None)
-        told = {name: self.passive.inputs.get(name) for name in ("adopt", "replace")}
-        return replace(self.text, prepares=self.passive.inputs["generation"], **told)
+        told = self.passive.inputs
+        return replace(self.text, prepares=told["generation"], adopt=told.get("adopt"), replace=told.get("replace"))
 
 
 Ways = Iterator[Way]

@@ -31,12 +31,13 @@ METADATA: Final = "/destination-configuration/v1/saml2Metadata"
 ACTIVE: Final = f"{METADATA}/certificate"
 PASSIVE: Final = f"{ACTIVE}/passive"
 ROTATE: Final = f"{METADATA}/rotateCertificate"
-WRITES: Final = [("POST", PASSIVE), ("POST", ROTATE), ("DELETE", PASSIVE), ("POST", ACTIVE)]
-READS: Final = [("GET", ACTIVE), ("GET", PASSIVE), ("GET", METADATA)]
-ANY: Final = [("POST", None), *WRITES, *WRITES, *READS, ("POST", TOKEN), (None, None), ("GET", None)]
+_Where = tuple[str | None, str | None]
+WRITES: Final[list[_Where]] = [("POST", PASSIVE), ("POST", ROTATE), ("DELETE", PASSIVE), ("POST", ACTIVE)]
+READS: Final[list[_Where]] = [("GET", ACTIVE), ("GET", PASSIVE), ("GET", METADATA)]
+ANY: Final[list[_Where]] = [("POST", None), *WRITES, *WRITES, *READS, ("POST", TOKEN), (None, None), ("GET", None)]
 STALE: Final = [Kind.STALE, Kind.STALE_AFTER_WRITE]
 RIVALS: Final = [Kind.RIVAL_BEFORE, Kind.RIVAL_AFTER]
-_WHERE: Final = {
+_WHERE: Final[dict[Target | None, list[_Where]]] = {
     Target.TOKEN: [("POST", TOKEN)],
     Target.READ: [*READS, ("GET", None)],
     Target.WRITE: [("POST", None), (None, None), *WRITES[1:], ("GET", ACTIVE), ("GET", PASSIVE)],
@@ -49,7 +50,7 @@ _STATUSES: Final = {
     Kind.HTML: [200, 404, 403, 502],
     Kind.DO_THEN_HTML: [200, 502],
 }
-_SECONDS: Final = {
+_SECONDS: Final[dict[Kind, list[float | None]]] = {
     Kind.FAIL: [None, 1.0, 7.0, 100.0, 300.0],
     Kind.DO_THEN_FAIL: [None, 7.0],
     Kind.SLOW: [0.0, 100.0],

@@ -9,19 +9,18 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
-from machine.tally import Tally
-from machine.text import Text
-from machine.weather import RIVALS, Weather
 from twin import Call, CheckFailedError, Report, Stored, Twin, assert_three_parts, is_read, operation
 
 from btp_trust.errors import TrustError
+from btp_trust.service.patience import MAX_REQUESTS
 from btp_trust_emulator.journal import Entry
 from btp_trust_emulator.kinds import Kind
 from btp_trust_emulator.slots import Slots
+from machine.tally import Tally
+from machine.text import Text
+from machine.weather import RIVALS, Weather
 
 TOKEN: Final = re.compile(r"eyJ[\w-]{10,}\.eyJ[\w-]{10,}")
-MOST_REQUESTS: Final = 64
-"""Of one operation, repetitions and readings after a lost answer included."""
 HARMLESS: Final = {Kind.SLOW, Kind.LITERAL_NEWLINES, *RIVALS}
 """Faults of a request whose answer is true all the same."""
 REFUSED: Final = {401, 429}
@@ -147,7 +146,7 @@ class Witness:
     def _assert_moderate(self, command: Command) -> None:
         """Bounded requests; a write of a kind arrives once in an operation, those left out that were refused."""
         for call in command.calls:
-            assert len(call.sent) <= MOST_REQUESTS, f"{call.kind}.{call.method} sent {len(call.sent)} requests"
+            assert len(call.sent) <= MAX_REQUESTS, f"{call.kind}.{call.method} sent {len(call.sent)} requests"
             if command.twin.config.get("btp-trust:offline") == "true":
                 assert call.sent == [], "offline, nothing is sent"
             arrived = [_called(entry) for entry in call.entries if entry.status not in REFUSED]
