@@ -1,6 +1,8 @@
 # The one entry point: each recipe prints the command it runs. The logic is in tools/.
 PYTHON ?= python3
 WORKERS ?= 4
+SOAK_SECONDS ?= 600
+SOAK_SEED ?=
 
 SETUP := $(PYTHON) tools/setup.py
 # With .venv and then the Pulumi command line first on PATH:
@@ -8,7 +10,7 @@ RUN := $(SETUP) run
 CHECKED := $(wildcard provider tests examples tools)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pulumi-path demo test lint format clean
+.PHONY: help setup pulumi-path demo test soak lint format clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/make \1|\2/p' Makefile | while IFS='|' read -r target does; do \
@@ -28,6 +30,9 @@ test: setup ## run the tests, with every branch of provider/ covered
 	$(RUN) coverage run -m pytest --numprocesses $(WORKERS) --dist worksteal
 	$(RUN) coverage combine --quiet
 	$(RUN) coverage report
+
+soak: setup ## search for faults for SOAK_SECONDS with other examples each time (SOAK_SEED repeats a search)
+	PYTHONPATH=tests/support $(RUN) python -m machine.soak $(SOAK_SECONDS) $(SOAK_SEED)
 
 lint: setup ## check style, format and types
 	$(RUN) ruff check .

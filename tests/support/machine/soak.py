@@ -23,10 +23,11 @@ from machine.team import team
 ROUND = 40
 """Examples between two looks at the clock, on one emulator."""
 STEPS = 25
-engine.MAX_SHRINKING_SECONDS = 60
+SHRINKING = 60
+"""Seconds: how long a falsifying example is made smaller."""
 
 
-def round_of(number: int, tally: Tally, examples: int = ROUND) -> None:
+def round_of(number: int, tally: Tally) -> None:
     """Run examples that follow from the seed `number`.
 
     Raises:
@@ -36,7 +37,7 @@ def round_of(number: int, tally: Tally, examples: int = ROUND) -> None:
         run_state_machine_as_test(
             seed(number)(team(emulator, tally)),
             settings=settings(
-                max_examples=examples,
+                max_examples=ROUND,
                 stateful_step_count=STEPS,
                 deadline=None,
                 database=None,
@@ -55,24 +56,22 @@ def search(seconds: float, first: int, clock: Callable[[], float] = time.monoton
             round_of(number, tally)
         except Exception:  # noqa: BLE001 - whatever it is, it is a finding
             traceback.print_exc()
-            print(f"\nFound with seed {number}: make soak SOAK_SEED={number} searches from there.")  # noqa: T201
+            sys.stdout.write(f"\nFound with seed {number}: make soak SOAK_SEED={number} searches from there.\n")
             return 1
         number += 1
-    print(f"Seeds {first} to {number - 1} found nothing.")  # noqa: T201
-    print("\n".join(tally.lines()))  # noqa: T201
+    sys.stdout.write("\n".join([f"Seeds {first} to {number - 1} found nothing.", *tally.lines(), ""]))
     return 0
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run: soak.py SECONDS [SEED]."""
+    """Run `python -m machine.soak SECONDS [SEED]`."""
     try:
-        seconds, first = (
-            float(arguments[0]),
-            int(arguments[1]) if arguments[1:] else random.SystemRandom().randrange(10**9),
-        )
+        seconds = float(arguments[0])
+        first = int(arguments[1]) if arguments[1:] else random.SystemRandom().randrange(10**9)
     except (IndexError, ValueError):
-        print("usage: python -m machine.soak SECONDS [SEED]", file=sys.stderr)  # noqa: T201
+        sys.stderr.write("usage: python -m machine.soak SECONDS [SEED]\n")
         return 2
+    engine.MAX_SHRINKING_SECONDS = SHRINKING
     return search(seconds, first)
 
 
