@@ -36,7 +36,8 @@ SWITCHES: Final = ["btp-trust:strict", "btp-trust:offline"]
 PAUSES: Final = [5.0, 5.0, A_MINUTE, HOUR, 200 * 24 * HOUR, 500 * 24 * HOUR]
 PARTS: Final = ["passive_name", "trigger_name", "active_name"]
 FAIR: Final = Weather()
-SOME: Final = st.just(FAIR) | weathers(rivals=False) | weathers(rivals=True)
+BAD: Final = weathers(rivals=False) | weathers(rivals=True)
+SOME: Final = st.just(FAIR) | BAD
 
 
 def team(emulator: Emulator, tally: Tally) -> type[RuleBasedStateMachine]:
@@ -67,8 +68,6 @@ class Team(RuleBasedStateMachine):
         self.lag: float | None = None
         """For how many seconds the service shows slots as before a write."""
         self.lagging = list(Slot)
-        self.weather = FAIR
-        """What the next deployment meets."""
         self.unknown_until = BEGINNING
         """Until when a reading may hide something that this stack does not know of."""
 
@@ -103,11 +102,11 @@ class Team(RuleBasedStateMachine):
     # --- pull requests -----------------------------------------------------------------------------------------
 
     def write(self, text: Text, weather: Weather = FAIR) -> None:
-        """Change the program; many a team deploys what is merged, and the next command meets the weather."""
-        self.text, self.weather = text, weather
+        """Change the program; many a team deploys what is merged, and bad weather comes when somebody deploys."""
+        self.text = text
         self.history.append(text)
-        if self.merges_deploy:
-            self._deploy()
+        if self.merges_deploy or weather is not FAIR:
+            self._up(self.stack, self.text, weather)
 
     def fresh(self) -> str:
         """Think up a name that was not used before."""
@@ -140,10 +139,10 @@ class Team(RuleBasedStateMachine):
         """Go back to an earlier text."""
         self.write(self.history[-min(back, len(self.history))], weather)
 
-    @rule(change=st.sampled_from(EDITS))
-    def edit(self, change: Change) -> None:
+    @rule(change=st.sampled_from(EDITS), weather=SOME)
+    def edit(self, change: Change, weather: Weather) -> None:
         """Remove, rename or change something."""
-        self.write(replace(self.text, **change))
+        self.write(replace(self.text, **change), weather)
 
     @rule(argument=st.sampled_from(["adopt", "replace", "renew"]), which=st.integers(0, 3))
     def name_a_certificate(self, argument: str, which: int) -> None:
@@ -206,8 +205,7 @@ class Team(RuleBasedStateMachine):
     @rule(weather=SOME)
     def deploy(self, weather: Weather) -> None:
         """Run `pulumi up`."""
-        self.weather = weather
-        self._deploy()
+        self._up(self.stack, self.text, weather)
 
     @rule(weather=SOME)
     def refresh(self, weather: Weather) -> None:
@@ -215,13 +213,13 @@ class Team(RuleBasedStateMachine):
         with self._in(self.stack, weather) as lags:
             self._run(Command("refresh", self.stack, self.text, weather, lags), self.stack.refresh)
 
-    @rule(part=st.sampled_from(PARTS), replaces=st.booleans())
-    def deploy_a_part(self, part: str, *, replaces: bool) -> None:
+    @rule(part=st.sampled_from(PARTS), replaces=st.booleans(), weather=SOME)
+    def deploy_a_part(self, part: str, weather: Weather, *, replaces: bool) -> None:
         """Run `pulumi up --target`, or `--target-replace`, of one resource whose dependencies exist."""
         names = [getattr(self.text, each) for each in PARTS]
         target = getattr(self.text, part)
         if all(name in self.stack.state for name in names if name != target or replaces):
-            self._deploy(targets={target}, replace={target} if replaces else set())
+            self._up(self.stack, self.text, weather, targets={target}, replace={target} if replaces else set())
 
     @precondition(lambda self: self.stack.state)
     @rule(weather=SOME)
@@ -234,6 +232,13 @@ class Team(RuleBasedStateMachine):
         """Count the steps; what holds after each is checked after each command."""
         self.tally.steps += 1
         super().check_invariants(*arguments)
+
+    @rule(weather=BAD)
+    def prepare_and_rotate(self, weather: Weather) -> None:
+        """Take the two steps of a cycle, both in bad weather."""
+        name = self.fresh()
+        self.write(replace(self.text, prepares=name, adopt=None), weather)
+        self.write(replace(self.text, signs=name), weather)
 
     @rule()
     def settle(self) -> None:
@@ -249,13 +254,10 @@ class Team(RuleBasedStateMachine):
 
     # --- how a command is run ----------------------------------------------------------------------------------
 
-    def _deploy(self, **parts: Any) -> None:
-        """Run `pulumi up` in the weather that has come."""
-        weather, self.weather = self.weather, FAIR
-        self._up(self.stack, self.text, weather, **parts)
-
     def _up(self, twin: Twin, text: Text, weather: Weather, **parts: Any) -> BaseException | None:
         """Preview and deploy; what a colleague does between the two is part of the weather."""
+        if parts.get("replace") or not {name for part in PARTS if (name := getattr(text, part))} <= {*twin.state}:
+            self._wait_before_readings()  # a resource that is made anew remembers nothing
         with ExitStack() as stack:
             begins_late = not weather.in_the_preview
             lags = stack.enter_context(self._in(twin, FAIR if begins_late else weather))
@@ -283,7 +285,7 @@ class Team(RuleBasedStateMachine):
         command.calls, command.entries = twin.calls[calls:], self.emulator.journal()[journal:]
         self.witness.check(command)
         if command.weather.has_rivals or (command.error is not None and command.changes()):
-            self.unknown_until = self.emulator.now + timedelta(seconds=A_MINUTE)
+            self._wait_before_readings()
 
     @contextmanager
     def _in(self, twin: Twin, weather: Weather) -> Iterator[bool]:
@@ -323,6 +325,10 @@ class Team(RuleBasedStateMachine):
         """Take down that the slots hold what this stack does not know of."""
         self.witness.notice(self.stack.slots)
         self.witness.somebody_acted()
+        self._wait_before_readings()
+
+    def _wait_before_readings(self) -> None:
+        """Let a minute go by before readings may be behind again."""
         self.unknown_until = self.emulator.now + timedelta(seconds=A_MINUTE)
 
     def _certificate(self, which: int) -> str | None:

@@ -5,7 +5,7 @@ What no provider can be right about is left out, and nothing else:
 - A reading is stale for less than `LAG` seconds after a write, by the service's clock, and hides only what this stack
   wrote and recorded. Of what somebody else wrote, or a run that was killed or got no answer, nothing on this side
   knows; after them a minute is waited, as the errors and the page on crashes say. So rivals act in a service that
-  does not lag.
+  does not lag. Nor does a resource remember that is made anew: the first time, by another name, by --target-replace.
 - A token is for another subaccount only where the text or the state names the right one.
 """
 
