@@ -1,6 +1,8 @@
 # The one entry point: each recipe prints the command it runs. The logic is in tools/.
 PYTHON ?= python3
 WORKERS ?= 4
+SOAK_SECONDS ?= 600
+SOAK_SEED ?=
 
 SETUP := $(PYTHON) tools/setup.py
 # With .venv and then the Pulumi command line first on PATH:
@@ -8,7 +10,7 @@ RUN := $(SETUP) run
 CHECKED := $(wildcard provider tests examples tools)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pulumi-path demo test matrix scheduled lint format clean
+.PHONY: help setup pulumi-path demo test matrix soak scheduled lint audit format clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/make \1|\2/p' Makefile | while IFS='|' read -r target does; do \
@@ -32,6 +34,9 @@ test: setup ## run the tests, with every branch of provider/ covered
 matrix: setup ## interrupt every operation at every request, write what came of it into docs/explanation/reliability.md
 	$(RUN) env PYTHONPATH=tests/support:tools python -m matrix
 
+soak: setup ## search for faults for SOAK_SECONDS with other examples each time (SOAK_SEED repeats a search)
+	PYTHONPATH=tests/support $(RUN) python -m machine.soak $(SOAK_SECONDS) $(SOAK_SEED)
+
 scheduled: setup ## run the tests that take too long for each change
 	$(RUN) pytest -m scheduled --numprocesses $(WORKERS) --dist loadfile
 
@@ -39,6 +44,9 @@ lint: setup ## check style, format and types
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy $(CHECKED)
+
+audit: setup ## check the lock file, and the locked packages for known vulnerabilities
+	$(SETUP) audit
 
 format: setup ## set the code in shape, with the fixes that need no thought
 	$(RUN) ruff check --fix .

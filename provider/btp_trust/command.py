@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from btp_trust.certificate import Certificate
-from btp_trust.errors import Refused
+from btp_trust.errors import ReadsDisagree, Refused
 
 
 @dataclass(slots=True)
@@ -26,6 +26,9 @@ class Command:
     """The generation that a RotationTrigger declares."""
     renewing: str | None = None
     """Fingerprint of what an ActiveTrustCertificate renews in place."""
+
+    stale: ReadsDisagree | None = None
+    """Why a RotationTrigger does not believe the reading of this command."""
 
     def mints(self, generation: str) -> None:
         """Plan a mint.

@@ -15,7 +15,7 @@ import pytest
 
 from btp_trust_emulator import Action, Emulator, Kind
 from btp_trust_emulator.faults import TOKEN, Fields
-from project import Project, Said, rotating
+from project import ROOT, Project, Said, rotating
 
 BASE = "/destination-configuration/v1/saml2Metadata"
 SWAP = Fields(method="POST", path=f"{BASE}/rotateCertificate")
@@ -192,6 +192,17 @@ def test_every_kind_of_fault_is_played() -> None:
     tables = {kind for each in (*UNREAD, *UNDONE, *FOUND) for kind, _ in each.faults}
 
     assert tables | {Kind.STALE, Kind.RIVAL_AFTER} == set(Kind)
+
+
+def test_the_page_tells_what_each_error_means() -> None:
+    """How to recover: a row for each class that a run can end with here, and for no other."""
+    page = (ROOT / "docs/how-to/recover-after-a-crash.md").read_text()
+    rows = {
+        name for row in re.findall(r"^\| (`[A-Z].*?) \|", page, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)
+    }
+    errors = {each.error for each in (*UNREAD, *UNDONE)} - {"property"}
+
+    assert rows == errors | {"OutcomeUnknown", "ReadsDisagree"}
 
 
 def of(cases: list[Case], *names: str) -> list[Case]:

@@ -38,7 +38,7 @@ def test_two_stacks_swap_at_once(pair: tuple[Project, Project]) -> None:
         refused = up.end(status=1)
     assert one.writes() == ["POST rotateCertificate"] * 2
     assert one.slots() == (old, new)
-    assert "btp_trust.errors.SlotsChanged: The slots changed in a way that this swap does not explain" in refused
+    assert "btp_trust.errors.SlotsChanged: The swap was done, and yet the slots are as before: somebody else" in refused
     assert refused.message[-1].startswith("Find out who else manages this subaccount")
 
     one.emulator.advance(61)

@@ -8,6 +8,7 @@ The end-to-end tests show that the real engine agrees.
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 from collections.abc import Callable, Iterable
@@ -30,6 +31,7 @@ from btp_trust.providers import (
 )
 from btp_trust.resources.trust import told
 from btp_trust_emulator import Emulator
+from btp_trust_emulator.journal import Entry
 
 Bag = dict[str, Any]
 HOUR: Final = 60 * 60
@@ -97,6 +99,19 @@ class Handle:
         return self.outputs.get(name, missing)
 
 
+@dataclass(frozen=True)
+class Call:
+    """One operation that the engine asked of a provider, such as `update` of `rotation`, and its requests."""
+
+    name: str
+    kind: str
+    method: str
+    sent: list[str]
+    """What was sent, such as `GET certificate`, also what never arrived."""
+    entries: list[Entry]
+    """What arrived."""
+
+
 Program = Callable[["Deployment"], None]
 
 
@@ -138,9 +153,8 @@ class Deployment:
         if old is not None and name in self.replace:
             self.replaced.append((name, old))
             old = None
-        provider = PROVIDERS[kind]()
         news = {key: value for key, value in args.items() if value is not None}
-        result = provider.check(wire(old.inputs) if old else {}, {**news, "__provider": kind})
+        result = self.twin.call(kind, name, "check", wire(old.inputs) if old else {}, {**news, "__provider": kind})
         for failure in result.failures:
             raise CheckFailedError(name, failure.property, failure.reason)
         inputs = result.inputs
@@ -148,15 +162,15 @@ class Deployment:
         return self._step(kind, name, old, inputs)
 
     def _step(self, kind: str, name: str, old: Stored | None, inputs: Bag) -> Handle:
-        provider = PROVIDERS[kind]()
+        call = functools.partial(self.twin.call, kind, name)
         if old is None:
             self.report.operations[name] = "create"
             if self.dry:
                 return Handle(inputs, known=False)
-            created = provider.create(wire(inputs))
+            created = call("create", wire(inputs))
             self.twin.state[name] = Stored(kind, created.id, inputs, wire(created.outs))
             return Handle(self.twin.state[name].outputs, known=True)
-        if not provider.diff(old.id, wire(old.outputs), wire(inputs)).changes:
+        if not call("diff", old.id, wire(old.outputs), wire(inputs)).changes:
             self.report.operations[name] = "same"
             if not self.dry:
                 self.twin.state[name] = Stored(kind, old.id, inputs, old.outputs)
@@ -165,7 +179,7 @@ class Deployment:
         self.report.changed[name] = {key for key in {*inputs, *old.inputs} if inputs.get(key) != old.inputs.get(key)}
         if self.dry:
             return Handle(inputs, known=False)
-        updated = provider.update(old.id, wire(old.outputs), wire(inputs))
+        updated = call("update", old.id, wire(old.outputs), wire(inputs))
         self.twin.state[name] = Stored(kind, old.id, inputs, wire(updated.outs))
         return Handle(self.twin.state[name].outputs, known=True)
 
@@ -174,7 +188,7 @@ class Deployment:
         for name, stored in self.replaced:
             self.report.operations[name] = "replace"
             if not self.dry:
-                PROVIDERS[stored.kind]().delete(stored.id, wire(stored.outputs))
+                self.twin.call(stored.kind, name, "delete", stored.id, wire(stored.outputs))
         for name in [name for name in reversed(self.twin.state) if name not in self.seen]:
             if self.targets is not None and name not in self.targets:
                 continue
@@ -182,7 +196,7 @@ class Deployment:
             stored = self.twin.state[name]
             self.report.deletes[name] = stored.inputs
             if not self.dry:
-                PROVIDERS[stored.kind]().delete(stored.id, wire(stored.outputs))
+                self.twin.call(stored.kind, name, "delete", stored.id, wire(stored.outputs))
                 del self.twin.state[name]
 
 
@@ -193,13 +207,16 @@ Fault = Callable[[httpx.Request, Send], httpx.Response]
 class Line(httpx.BaseTransport):
     """The way to the service: faultless, or with the faults that a test plans."""
 
-    def __init__(self, transport: httpx.BaseTransport) -> None:
-        self._send = transport.handle_request
+    def __init__(self, transport: httpx.BaseTransport, wait: Callable[[float], None] = lambda _: None) -> None:
+        self._transport = transport
+        self._wait = wait
+        self.sent: list[str] = []
+        """All that was sent."""
         self._once: list[tuple[str, Fault]] = []
         self._always: dict[str, Fault] = {}
 
     def once(self, request: str, fault: Fault, *, after: int = 0) -> None:
-        """Let one such request, such as `POST rotateCertificate`, meet a fault, after so many that do not."""
+        """Let one such request, such as `POST rotateCertificate` ("": any), meet a fault, after so many that do not."""
         self._once += [*[(request, faultless)] * after, (request, fault)]
 
     def always(self, fault: Fault, *requests: str) -> None:
@@ -214,12 +231,23 @@ class Line(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request, or let its fault decide."""
         called = operation(request.method, request.url.path)
+        self.sent.append(called)
+        return self._fault(called)(request, self._send)
+
+    def _send(self, request: httpx.Request) -> httpx.Response:
+        """Hand on to the service; its silence takes as long as the client waits."""
+        try:
+            return self._transport.handle_request(request)
+        except httpx.ReadTimeout:
+            self._wait(request.extensions["timeout"]["read"])
+            raise
+
+    def _fault(self, called: str) -> Fault:
         for number, (planned, fault) in enumerate(self._once):
-            if planned == called:
+            if planned in ("", called):
                 del self._once[number]
-                return fault(request, self._send)
-        fault = self._always.get(called) or self._always.get("") or faultless
-        return fault(request, self._send)
+                return fault
+        return self._always.get(called) or self._always.get("") or faultless
 
 
 def faultless(request: httpx.Request, send: Send) -> httpx.Response:
@@ -251,18 +279,20 @@ class Twin:
     slept: list[float] = field(default_factory=list)
     """The pauses, in seconds; nobody really waits."""
     waited: float = 0.0
-    """The clock of the process, in seconds: it goes on with the pauses only."""
+    """The clock of the process, in seconds: it goes on with the pauses and with the time-outs only."""
     previewed: Report = field(default_factory=Report)
     """What the preview of the last `up` showed."""
     last: Report = field(default_factory=Report)
     """What the last command did, also one that failed."""
     orphaned: bool = False
     """Whether the engine has been killed, and its plugins live on."""
+    calls: list[Call] = field(default_factory=list)
+    """All operations so far."""
 
     def __post_init__(self) -> None:
         """Give the stack the service key of its subaccount, and a faultless line to the service."""
         self.config.setdefault("btp-trust:serviceKey", json.dumps(self.emulator.service_key(self.guid)))
-        self.line = Line(self.emulator.transport)
+        self.line = Line(self.emulator.transport, self._pass)
 
     @property
     def slots(self) -> tuple[str | None, str | None]:
@@ -295,19 +325,21 @@ class Twin:
 
     def refresh(self) -> Report:
         """Run `pulumi refresh --yes`."""
-        report = Report()
+        report = self.last = Report()
         stderr, journal = self._process(), len(self.emulator.journal())
-        for name, stored in self.state.items():
-            provider = PROVIDERS[stored.kind]()
-            outputs = wire(provider.read(stored.id, wire(stored.outputs)).outs)
-            provider.diff(stored.id, outputs, wire(stored.inputs))
-            report.operations[name] = "same" if outputs == stored.outputs else "update"
-            report.changed[name] = {
-                key for key in {*outputs, *stored.outputs} if outputs.get(key) != stored.outputs.get(key)
-            }
-            self.state[name] = Stored(stored.kind, stored.id, stored.inputs, outputs)
-        report.messages = stderr.getvalue()
-        report.requests = self._requests_since(journal)
+        try:
+            for name, stored in self.state.items():
+                call = functools.partial(self.call, stored.kind, name)
+                outputs = wire(call("read", stored.id, wire(stored.outputs)).outs)
+                call("diff", stored.id, outputs, wire(stored.inputs))
+                report.operations[name] = "same" if outputs == stored.outputs else "update"
+                report.changed[name] = {
+                    key for key in {*outputs, *stored.outputs} if outputs.get(key) != stored.outputs.get(key)
+                }
+                self.state[name] = Stored(stored.kind, stored.id, stored.inputs, outputs)
+        finally:
+            report.messages = stderr.getvalue()
+            report.requests = self._requests_since(journal)
         assert report.writes == [], "a refresh must not write"
         return report
 
@@ -378,9 +410,23 @@ class Twin:
         session.install(session.Session(self.config.get, self.world(stderr)))
         return stderr
 
+    def call(self, kind: str, name: str, method: str, *args: Any) -> Any:
+        """Ask a provider for an operation, and take it down."""
+        sent, journal = len(self.line.sent), len(self.emulator.journal())
+        try:
+            return getattr(PROVIDERS[kind](), method)(*args)
+        finally:
+            entries = self.emulator.journal()[journal:]
+            self.calls.append(Call(name, kind, method, self.line.sent[sent:], entries))
+
     def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
+        self._pass(seconds)
+
+    def _pass(self, seconds: float) -> None:
+        """Let time go by, for the process and for the service."""
         self.waited += seconds
+        self.emulator.advance(seconds)
 
     def world(self, stderr: io.StringIO) -> session.World:
         """Return what is outside of a process."""

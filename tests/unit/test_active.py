@@ -257,10 +257,12 @@ def test_a_renewal_reads_directly_before_it_posts(twin: Twin) -> None:
 
 
 def test_creating_never_renews(twin: Twin) -> None:
-    """After a lost state the argument may still be in the code."""
-    report = twin.up(renewing(twin.slots[0], accept_outage=True))
-    assert report.writes == []
-    assert "adopts and never renews" in report.messages
+    """After a lost state the argument may still be in the code; the renewal takes a second deployment."""
+    renew = renewing(twin.slots[0], accept_outage=True)
+    assert "Remove renew_fingerprint=" in twin.refuses(renew, twin.slots[0])
+    twin.deploy(ALONE)
+    assert twin.up(renew).writes == ["POST certificate"]
+    twin.assert_settled(renew)
 
 
 @pytest.mark.parametrize("which", ["passive", "gone"])

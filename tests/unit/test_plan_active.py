@@ -25,7 +25,6 @@ RENEW_OTHER = Request(renew_fingerprint=B.fingerprint, accept_outage=True)
         pytest.param(Request(generate=True), NOTHING, False, Action.GENERATE, id="generate makes the first one"),
         pytest.param(Request(), AB, True, Action.FOLLOW, id="an update follows the slot"),
         pytest.param(RENEW, AB, True, Action.RENEW, id="exactly the certificate that signs is renewed"),
-        pytest.param(RENEW, AB, False, Action.FOLLOW, id="creating never renews"),
         pytest.param(RENEW_OTHER, AB, True, Action.FOLLOW, id="the passive one is not renewed"),
         pytest.param(
             RENEW, snapshot(B, A), True, Action.FOLLOW, id="a certificate that stopped signing is not renewed"
@@ -53,6 +52,15 @@ def test_a_situation_leads_to_one_action(request_: Request, seen: Snapshot, *, e
             "Rotate instead: PassiveTrustCertificate, then RotationTrigger",
             id="an outage that nobody accepted",
         ),
+        pytest.param(
+            Request(renew_fingerprint=A.fingerprint),
+            AB,
+            False,
+            "renew_fingerprint",
+            "Rotate instead: PassiveTrustCertificate, then RotationTrigger",
+            id="an outage that nobody accepted, created",
+        ),
+        pytest.param(RENEW, AB, False, "renew_fingerprint", "in a second one", id="creating never renews"),
     ],
 )
 def test_what_nobody_accepted_is_refused(
@@ -68,7 +76,6 @@ def test_what_nobody_accepted_is_refused(
 @pytest.mark.parametrize(
     ("request_", "exists"),
     [
-        pytest.param(RENEW, False, id="creating"),
         pytest.param(RENEW_OTHER, True, id="not signing"),
         pytest.param(RENEW_OTHER, False, id="creating with one that does not sign"),
     ],

@@ -403,11 +403,17 @@ def test_whatever_the_swap_it_is_refused_beside_a_mint(rotated: Twin) -> None:
     rotated.refuses(taught("c", "x", known_generations={"x": slots[1]}), *slots)
 
 
-def test_putting_back_beside_a_mint_is_refused(rotated: Twin) -> None:
-    """Also the step that nobody asked for in this command."""
+def test_putting_back_beside_a_mint_is_refused_with_a_way_out_that_works(rotated: Twin) -> None:
+    """Also the step that nobody asked for in this command; first one, then the other."""
     rotated.emulator.rotate(rotated.guid)
     rotated.deploy(ROTATED)
-    rotated.refuses(program("c", "b", trigger={"on_drift": "restore"}), *rotated.slots)
+    slots, both = rotated.slots, program("c", "b", trigger={"on_drift": "restore"})
+    message = rotated.refuses(both, *slots, "'c'")
+    assert "take the change of PassiveTrustCertificate back, deploy, then make it again" in message
+    rotated.deploy(RESTORING)
+    assert rotated.slots == slots[::-1]
+    rotated.deploy(both)
+    assert rotated.slots[0] == slots[1]
 
 
 def test_an_expired_certificate_is_not_made_to_sign(twin: Twin) -> None:
@@ -436,8 +442,24 @@ def test_an_unknown_generation_lists_the_known_ones(rotated: Twin) -> None:
 
 
 def test_a_known_name_is_not_rebound(rotated: Twin) -> None:
-    """Neither by `known_generations` nor by a candidate."""
-    rotated.refuses(taught("b", "b", known_generations={"a": rotated.slots[0]}), *rotated.slots)
+    """The certificate gets another name instead."""
+    slots = rotated.slots
+    message = rotated.refuses(taught("b", "b", known_generations={"a": slots[0]}), *slots)
+    assert f'known_generations={{"a-2": "{slots[0]}"}}' in message
+    rotated.deploy(taught("b", "b", known_generations={"a-2": slots[0]}))
+
+
+def test_a_candidate_does_not_rebind_a_known_name(rotated: Twin) -> None:
+    """Its certificate is taken up by another name, as the message says; nothing is minted."""
+    rotated.deploy(taught(None, "b", known_generations={"c": rotated.slots[0]}))
+    rotated.emulator.generate_passive(rotated.guid)
+    slots = rotated.slots
+    without = program("c", "b", trigger={"candidate": None})
+    rotated.deploy(without)
+    message = rotated.refuses(program("c", "b"), *slots)
+    assert f'generation="c-2", adopt="{slots[1]}"' in message
+    rotated.deploy(program("c-2", "b", passive={"adopt": slots[1]}))
+    assert rotated.slots == slots
 
 
 def test_a_name_that_another_certificate_has_is_refused_before_anything_is_minted_under_it(twin: Twin) -> None:
@@ -450,7 +472,15 @@ def test_a_lost_passive_resource_is_not_minted_anew_under_its_old_name(twin: Twi
     """With `replace=`, a way out that the refusal offers, the name of another certificate would be used again."""
     twin.deploy(PREPARED, ROTATED)
     del twin.state["next"]
-    twin.refuses(program("b", "b", passive={"replace": twin.slots[1]}), twin.slots[0])
+    twin.refuses(program("b", "b", passive={"replace": twin.slots[1]}), f'adopt="{twin.slots[0]}"')
+
+
+def test_what_is_in_no_slot_is_not_offered_for_adoption(twin: Twin) -> None:
+    """Only a new name is left for a name whose certificate is gone."""
+    twin.deploy(PREPARED, program(None, "a"))
+    message = twin.refuses(PREPARED, 'generation="b-2"')
+    assert "adopt=" not in message
+    twin.deploy(program("b-2", "a"))
 
 
 def test_names_are_never_forgotten(rotated: Twin) -> None:

@@ -127,7 +127,7 @@ def test_what_two_stacks_do_at_once_is_told(emulator: Emulator, deed: str, other
 
 NOTHING, ERROR, WARNING = "nothing", "`SlotsChanged`", "a warning"
 WINDOW = {
-    ("swaps", "swaps"): (ERROR, "somebody else acted", "old prepared"),
+    ("swaps", "swaps"): (ERROR, "was done, and yet the slots are as before: somebody else acted", "old prepared"),
     ("swaps", "generates passive"): (ERROR, "was in no plan: <new>", "new old"),
     ("swaps", "generates active"): (WARNING, "<old>, which signed until now, is in no slot", "prepared new"),
     ("swaps", "deletes passive"): (ERROR, "somebody else acted", "old empty"),

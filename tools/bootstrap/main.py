@@ -1,4 +1,4 @@
-"""The commands of `tools/setup.py`: set up, tell where Pulumi is, run a command with both."""
+"""The commands of `tools/setup.py`: set up, tell where Pulumi is, run a command with both, audit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bootstrap import pulumi_cli, virtualenv
+from bootstrap import audit, pulumi_cli, virtualenv
 from bootstrap.machine import CannotGoOnError, Machine
 from bootstrap.terminal import say
 
@@ -41,6 +41,11 @@ def run(machine: Machine, command: Sequence[str]) -> NoReturn:
         raise CannotGoOnError(f"`{command[0]}` does not start: {error}") from error
 
 
+def audit_packages(machine: Machine, _: Sequence[str]) -> None:
+    """Check the lock file, and the locked packages for known vulnerabilities."""
+    audit.audit(machine)
+
+
 def environment(machine: Machine) -> dict[str, str]:
     """Return the environment in which the project's commands run."""
     pulumi = pulumi_cli.find(machine)
@@ -57,6 +62,7 @@ COMMANDS: dict[str, Callable[[Machine, Sequence[str]], None]] = {
     "setup": setup,
     "pulumi-path": pulumi_path,
     "run": run,
+    "audit": audit_packages,
 }
 
 

@@ -49,6 +49,10 @@ def changes(session: Session, state: ActiveState, new: ActiveChecked) -> bool:
     """Whether an update is due: a step, a changed argument, or another signer than recorded."""
     seen = look(session, new)
     changed = not same_arguments(new, state, ActiveArgs)
+    if not isinstance(seen, Unseen) and (stale := seen.account.command.stale) is not None:
+        seen = Unseen(stale)  # nothing downstream is fed what signed before
+        if changed:
+            seen.refuse_what_is_due()
     if isinstance(seen, Unseen):
         return unseen_changes(session, seen, state, changed=changed)
     if new.step is not None and _decide(new, seen.snapshot, exists=True).action is Action.RENEW:

@@ -18,7 +18,9 @@ from btp_trust.inputs import (
 )
 from btp_trust.model import Snapshot, describe, rfc3339
 from btp_trust.operations.gather import Unseen, look, not_checked, reach, unseen_changes
+from btp_trust.operations.stale import before_our_mint
 from btp_trust.operations.writes import delete_passive, mint
+from btp_trust.plan.explain import another_name
 from btp_trust.plan.passive import Adopt, Mint, Own, Request, decide, displaced, foresee
 from btp_trust.session import Session, Subaccount
 
@@ -53,6 +55,8 @@ def changes(session: Session, state: PassiveState, new: PassiveChecked) -> bool:
     if isinstance(seen, Unseen):
         return unseen_changes(session, seen, state, changed=changed)
     if new.generation != state.generation:
+        if (stale := before_our_mint(seen.snapshot, state)) is not None:
+            raise stale
         step = decide(_request(new), _own(state), seen.snapshot)
         session.say(f"PassiveTrustCertificate: {step.sentence(new.generation)}")
         return True
@@ -224,10 +228,11 @@ def _refuse_stale_waiver(plan: PassiveChecked, old: PassiveChecked) -> None:
 
 
 def _bound(state: PassiveState, adopt: str | None) -> Refused:
+    free = another_name(state.generation, state.generations)
     return Refused(
         f"Generation {state.generation!r} is certificate {state.fingerprint}; it cannot become {adopt}.",
         "A name is bound to one certificate for ever.",
-        f'Give the adopted certificate a new name, such as generation="{state.generation}-2".',
+        f'Give the adopted certificate a new name, such as generation="{free}".',
         prop="adopt",
     )
 

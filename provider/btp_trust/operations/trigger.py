@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
-from typing import Final
 
-from btp_trust.errors import ReadsDisagree, Refused, SlotsChanged, WrongSubaccount
+from btp_trust.errors import Refused, SlotsChanged, WrongSubaccount
 from btp_trust.inputs import (
     Candidate,
     PropertyBag,
@@ -22,8 +20,9 @@ from btp_trust.inputs import (
     same_arguments,
     to_bag,
 )
-from btp_trust.model import Slots, Snapshot, describe, moment_of, rfc3339, signs
+from btp_trust.model import Snapshot, describe, rfc3339, signs
 from btp_trust.operations.gather import Seen, Unseen, look, not_checked, reach, unseen_changes
+from btp_trust.operations.stale import before_our_swap
 from btp_trust.operations.way_back import refuse_untrusted, signed_before, way_back
 from btp_trust.operations.writes import swap
 from btp_trust.plan.decision import Action, Decision
@@ -31,9 +30,6 @@ from btp_trust.plan.declaration import Declaration
 from btp_trust.plan.trigger import decide
 from btp_trust.session import Session, Subaccount
 from btp_trust.trusted_by import TrustedBy
-
-STALE: Final = timedelta(seconds=60)
-"""How long after its own swap a trigger takes slots that show the state before it for a stale reading."""
 
 
 def check(
@@ -68,8 +64,12 @@ def changes(session: Session, state: TriggerState, new: TriggerChecked) -> bool:
     if isinstance(seen, Unseen):
         return unseen_changes(session, seen, state, changed=changed)
     is_due = new.swaps is not None and not signs(seen.snapshot.active, new.wanted)
-    if is_due or new.generation != state.generation:
-        _refuse_stale_reading(seen.snapshot, state)
+    if (stale := before_our_swap(seen.snapshot, state)) is not None:
+        if is_due or changed or seen.account.command.minting is not None:
+            raise stale
+        seen.account.command.stale = stale
+        not_checked(session, Unseen(stale), state)
+        return False
     if new.swaps is not None and new.generation != state.generation:
         _refuse_unrecorded_signer(new.swaps, state)
         refuse_untrusted(new, state, seen.snapshot)
@@ -103,6 +103,9 @@ def read(session: Session, bag: PropertyBag) -> PropertyBag:
     seen = look(session, state)
     if isinstance(seen, Unseen):
         not_checked(session, seen, state)
+        return bag
+    if (stale := before_our_swap(seen.snapshot, state)) is not None:
+        not_checked(session, Unseen(stale), state)
         return bag
     if seen.snapshot.active is None:
         return {**bag, "role": "gone"}
@@ -259,20 +262,6 @@ def _refuse_foreign(candidate: Candidate | None, snapshot: Snapshot) -> None:
             f"The candidate belongs to subaccount {candidate.subaccount_id}.",
             f"The RotationTrigger belongs to {snapshot.subaccount_id}, and a certificate signs for its own one only.",
             "Give both the same connection=.",
-        )
-
-
-def _refuse_stale_reading(snapshot: Snapshot, state: TriggerState) -> None:
-    """Believe slots that look as before a swap just made only after a while: a second swap would undo it."""
-    if state.rotated_at is None or snapshot.slots != Slots(state.previous_fingerprint, state.fingerprint):
-        return
-    believed = moment_of(state.rotated_at) + STALE
-    if snapshot.now < believed:
-        raise ReadsDisagree(
-            f"The slots look as they did before the swap of {state.rotated_at}.",
-            f"Either the reading is stale, or somebody swapped back at once; they cannot be told apart yet. "
-            f"Slots: {snapshot.slots}.",
-            f"Run the same command again after {rfc3339(believed)}.",
         )
 
 

@@ -200,8 +200,11 @@ def _not_ours(write: _Write, now: Slots) -> SlotsChanged:
     before = write.before.slots
     missing = [each for each in (before.active, before.passive) if each not in (None, now.active, now.passive)]
     lost = f" In no slot any more: {', '.join(map(str, missing))}." if missing else ""
+    found = f"The slots changed in a way that this {write.name} does not explain"
+    if now == before:
+        found = f"The {write.name} was done, and yet the slots are as before"
     return SlotsChanged(
-        f"The slots changed in a way that this {write.name} does not explain: somebody else acted in the same moment.",
+        f"{found}: somebody else acted in the same moment.",
         f"Before: {before}. Wanted: {write.wanted}. Now: {now}.{lost} Nothing was recorded.",
         "Find out who else manages this subaccount, then run `pulumi preview` and read the plan.",
     )

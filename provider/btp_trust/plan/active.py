@@ -48,16 +48,18 @@ def decide(request: Request, snapshot: Snapshot, *, exists: bool) -> Step:
         exists: Whether the resource is in the state already; creating it never renews.
 
     Raises:
-        Refused: There is nothing to adopt, or the renewal is not accepted.
+        Refused: There is nothing to adopt, or the renewal is not accepted, or not yet possible.
     """
     if snapshot.active is None:
         return _first(request, snapshot, exists=exists)
     if request.renew_fingerprint is None:
         return Step(Action.FOLLOW)
-    if not exists or not signs(snapshot.active, request.renew_fingerprint):
-        return Step(Action.FOLLOW, note=_renews_nothing(request.renew_fingerprint, snapshot, exists=exists))
+    if not signs(snapshot.active, request.renew_fingerprint):
+        return Step(Action.FOLLOW, note=_renews_nothing(request.renew_fingerprint))
     if not request.accept_outage:
         raise _outage(snapshot)
+    if not exists:
+        raise _adopt_first(snapshot)
     sentence = (
         f"renew in place: a new certificate replaces active {describe(snapshot.active)} at once; every target "
         "refuses until it has the new one"
@@ -81,9 +83,7 @@ def _first(request: Request, snapshot: Snapshot, *, exists: bool) -> Step:
     )
 
 
-def _renews_nothing(fingerprint: str, snapshot: Snapshot, *, exists: bool) -> str:
-    if signs(snapshot.active, fingerprint) and not exists:
-        return f"renew_fingerprint {fingerprint}: creating ActiveTrustCertificate adopts and never renews"
+def _renews_nothing(fingerprint: str) -> str:
     return f"renew_fingerprint {fingerprint} does not sign (any more), so nothing is renewed; remove the argument"
 
 
@@ -94,5 +94,15 @@ def _outage(snapshot: Snapshot) -> Refused:
         "certificate there.",
         "Rotate instead: PassiveTrustCertificate, then RotationTrigger. Only if an outage is acceptable: "
         "accept_outage=True.",
+        prop="renew_fingerprint",
+    )
+
+
+def _adopt_first(snapshot: Snapshot) -> Refused:
+    return Refused(
+        f"A new ActiveTrustCertificate cannot renew {snapshot.slots.active}.",
+        "Creating it adopts what signs and never renews, so the renewal would come with the next deployment, whatever "
+        "that is about.",
+        "Remove renew_fingerprint= for this deployment, then put it back in a second one.",
         prop="renew_fingerprint",
     )

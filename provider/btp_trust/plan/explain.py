@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from btp_trust.certificate import Certificate
 from btp_trust.model import Snapshot, brief, day
@@ -51,8 +52,27 @@ def two_deployments(declaration: Declaration, snapshot: Snapshot) -> Decision:
     )
 
 
+def restore_first(declaration: Declaration, snapshot: Snapshot) -> Decision:
+    """Refuse to put a certificate back in the command that generates another one over it."""
+    return refuse(
+        Reason.CANDIDATE_PENDING,
+        f"Generation {declaration.generation!r} cannot be put back in the command that also prepares "
+        f"{declaration.minting!r}.",
+        "Somebody else swapped, and on_drift says to restore; a certificate that is generated in the same command "
+        f"would meet other slots than were previewed. The slots of subaccount {snapshot.subaccount_id}: "
+        f"{snapshot.slots}.",
+        "Let the signer be restored first: take the change of PassiveTrustCertificate back, deploy, then make it "
+        'again; or leave the signer as it is: on_drift="report".',
+    )
+
+
+def another_name(name: str, taken: Iterable[str]) -> str:
+    """Propose a free name after one that is taken."""
+    used = set(taken)
+    return next(proposed for number in itertools.count(2) if (proposed := f"{name}-{number}") not in used)
+
+
 def _suggest_name(certificate: Certificate, taken: Mapping[str, str]) -> str:
     """Propose a free name after the month in which the certificate was made."""
     month = day(certificate.not_before)[:7]
-    names = (month, *(f"{month}-{number}" for number in range(2, len(taken) + 3)))
-    return next(name for name in names if name not in taken)
+    return month if month not in taken else another_name(month, taken)

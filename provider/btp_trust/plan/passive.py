@@ -9,6 +9,7 @@ from types import MappingProxyType
 from btp_trust.certificate import Certificate
 from btp_trust.errors import Refused
 from btp_trust.model import Snapshot, describe, signs
+from btp_trust.plan.explain import another_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def decide(request: Request, own: Own, snapshot: Snapshot) -> Step:
     if snapshot.active is None:
         raise _no_active(snapshot)
     if request.generation in own.generations:
-        return _again(request, own.generations[request.generation], snapshot)
+        return _again(request, own, snapshot)
     if request.adopt is not None:
         return _adopt(request, request.adopt, snapshot)
     if snapshot.passive is None or _may_overwrite(request, own, snapshot.active, snapshot.passive):
@@ -121,19 +122,20 @@ def _may_overwrite(request: Request, own: Own, active: Certificate, passive: Cer
     return signs(active, own.fingerprint or "") and passive.not_before <= active.not_before
 
 
-def _again(request: Request, fingerprint: str, snapshot: Snapshot) -> Adopt:
+def _again(request: Request, own: Own, snapshot: Snapshot) -> Adopt:
+    fingerprint, free = own.generations[request.generation], another_name(request.generation, own.generations)
     if request.adopt not in (None, fingerprint):
         raise Refused(
             f"Generation {request.generation!r} is certificate {fingerprint}, not {request.adopt}.",
             "A name is bound to one certificate for ever.",
-            f'Give the certificate of adopt= a new name, such as generation="{request.generation}-2".',
+            f'Give the certificate of adopt= a new name, such as generation="{free}".',
         )
     certificate = snapshot.find(fingerprint)
     if certificate is None:
         raise Refused(
             f"The certificate of the earlier generation {request.generation!r} ({fingerprint}) is in no slot.",
             f"A name is bound to one certificate for ever, so nothing is generated under it. {_slots(snapshot)}",
-            f'Give `generation` a name that was not used before, such as "{request.generation}-2".',
+            f'Give `generation` a name that was not used before, such as generation="{free}".',
         )
     return Adopt(certificate, "it was that before")
 

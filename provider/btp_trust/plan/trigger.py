@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Final
 
@@ -9,7 +10,7 @@ from btp_trust.certificate import Certificate
 from btp_trust.model import Snapshot, brief, rfc3339, signs
 from btp_trust.plan.decision import Action, Decision, Reason, refuse
 from btp_trust.plan.declaration import Declaration, OnDrift, swappable
-from btp_trust.plan.explain import accept, named, teach, two_deployments
+from btp_trust.plan.explain import accept, another_name, named, restore_first, teach, two_deployments
 from btp_trust.plan.gate import SHOWN, answers, doubts, summary, untrusted
 
 Policy = Callable[[Declaration, Snapshot], Decision | None]
@@ -41,32 +42,46 @@ def no_active_certificate(declaration: Declaration, snapshot: Snapshot) -> Decis
 def rebound(declaration: Declaration, _: Snapshot) -> Decision | None:
     """A name is bound to one fingerprint for ever."""
     for prop, names, bound in (
-        ("known_generations", declaration.taught, declaration.recorded),
-        ("candidate", declaration.learned, declaration.prepared),
+        ("known_generations", declaration.taught, {**declaration.learned, **declaration.recorded}),
+        ("candidate", declaration.learned, declaration.recorded),
     ):
         for name, fingerprint in names.items():
             if bound.get(name, fingerprint) != fingerprint:
-                return refuse(
-                    Reason.REBOUND,
-                    f"`{prop}` says that generation {name!r} is certificate {fingerprint}.",
-                    f"It is recorded as {bound[name]}, and a name is bound to one certificate for ever.",
-                    f'Give that certificate a name that was not used before, such as "{name}-2".',
-                    prop=prop,
-                )
+                return _rebound(prop, name, fingerprint, bound[name], declaration)
     return None
 
 
-def minted_name_taken(declaration: Declaration, _: Snapshot) -> Decision | None:
+def _rebound(prop: str, name: str, fingerprint: str, bound: str, declaration: Declaration) -> Decision:
+    free = another_name(name, declaration.generations)
+    pasted = (
+        f'generation="{free}", adopt="{fingerprint}" on PassiveTrustCertificate'
+        if prop == "candidate"
+        else f"known_generations={json.dumps({free: fingerprint})}"
+    )
+    return refuse(
+        Reason.REBOUND,
+        f"`{prop}` says that generation {name!r} is certificate {fingerprint}.",
+        f"It is recorded as {bound}, and a name is bound to one certificate for ever.",
+        f"Give that certificate a name that was not used before: {pasted}.",
+        prop=prop,
+    )
+
+
+def minted_name_taken(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     """A name that is bound already would get a new certificate in this command."""
     name = declaration.minting
     if name is None or name not in declaration.prepared:
         return None
+    taken = declaration.prepared[name]
+    free = another_name(name, declaration.generations)
+    remedy = f'Give PassiveTrustCertificate a name that was not used before, such as generation="{free}"'
+    if snapshot.find(taken) is not None:
+        remedy += f'; or take up the certificate that has the name: adopt="{taken}"'
     return refuse(
         Reason.REBOUND,
-        f"Generation {name!r} is certificate {declaration.prepared[name]}; no other can be generated under that name.",
+        f"Generation {name!r} is certificate {taken}; no other can be generated under that name.",
         "A name is bound to one certificate for ever, and this command would generate a new one.",
-        f'Give PassiveTrustCertificate a name that was not used before, such as generation="{name}-2"; or take up the '
-        f'certificate that has the name: adopt="{declaration.prepared[name]}".',
+        f"{remedy}.",
         prop="candidate",
     )
 
@@ -181,7 +196,7 @@ def mint_pending(declaration: Declaration, snapshot: Snapshot) -> Decision | Non
     """A mint in the same command changes a slot: the swap would meet others than were previewed."""
     if declaration.minting is None or swappable(declaration, snapshot) is None:
         return None
-    return two_deployments(declaration, snapshot)
+    return two_deployments(declaration, snapshot) if declaration.is_new else restore_first(declaration, snapshot)
 
 
 def candidate_removed(declaration: Declaration, snapshot: Snapshot) -> Decision | None:

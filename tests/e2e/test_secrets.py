@@ -1,0 +1,80 @@
+"""What the real command line prints and stores holds no secret, also when it is told to say all that it does."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from btp_trust_emulator import Credential, Emulator
+from project import TOKEN, Project, assert_no_secret, rotating
+
+TALKATIVE = ("--logtostderr", "-v=9", "--debug")
+
+
+def stored(project: Project) -> Iterator[str]:
+    """Give what the backend holds: states, history, locks."""
+    for file in sorted((project.folder / "backend").rglob("*")):
+        if file.is_file():
+            yield file.read_text(errors="replace")
+
+
+def assert_clean(project: Project, text: str) -> None:
+    """Neither the text nor the backend holds a secret."""
+    files = list(stored(project))
+    assert len(files) > 2
+    for each in (text, *files):
+        assert_no_secret(each, project.known_secrets)
+
+
+def test_with_a_key_from_the_environment_the_whole_log_is_clean(
+    emulator: Emulator, tmp_path: Path, project_of: Callable[[Emulator, str, Path], Project]
+) -> None:
+    """Pulumi's own part included: it never gets hold of the key."""
+    project = project_of(emulator, emulator.create_subaccount(generate=True).guid, tmp_path).lend()
+    project.deploy(rotating("2028-11", "2026-11"))
+    project.write(rotating("2028-11", "2028-11"))
+
+    said = project.up(*TALKATIVE)
+
+    assert engine_lines(said.text)
+    assert project.writes() == ["POST passive", "POST rotateCertificate"]
+    assert_clean(project, said.text)
+
+
+def test_with_a_key_in_the_configuration_only_pulumi_itself_logs_it(
+    emulator: Emulator, tmp_path: Path, project_of: Callable[[Emulator, str, Path], Project]
+) -> None:
+    """Its log of level 9 shows the stack's secrets, as the threat model warns; nothing of ours does, no token at all.
+
+    The key has a certificate, and the service's authority is a file beside the program.
+    """
+    guid = emulator.create_subaccount(generate=True).guid
+    project = project_of(emulator, guid, tmp_path).configure(emulator.service_key(guid, Credential.X509))
+    shutil.copy(emulator.ca_file, project.program / "authorities.pem")
+    project.pulumi("config", "set", "btp-trust:caBundle", "authorities.pem")
+    project.deploy(rotating("2028-11", "2026-11"))
+    project.write(rotating("2028-11", "2028-11"))
+
+    command = project.command("up", "--yes", "--skip-preview", *TALKATIVE)
+    done = subprocess.run(
+        command, cwd=project.program, env=project.environment, capture_output=True, text=True, timeout=120, check=True
+    )
+
+    said = done.stdout + done.stderr
+    assert project.writes() == ["POST passive", "POST rotateCertificate"]
+    engines = engine_lines(said)
+    assert "PRIVATE KEY" in "\n".join(engines)
+    assert not TOKEN.search(said)
+    ours = [line for line in said.splitlines() if line not in engines]
+    assert any("RotationTrigger" in line for line in ours)
+    assert_clean(project, "\n".join(ours))
+    project.pulumi("refresh", "--yes")
+
+
+def engine_lines(text: str) -> set[str]:
+    """What the log of Pulumi's engine says of the properties that it passes on."""
+    about_properties = re.compile(r'\{"time".*"msg":"(Marshaling|Unmarshaling|Planner decided)')
+    return {line for line in text.splitlines() if about_properties.match(line)}

@@ -1,0 +1,93 @@
+"""With the faults gone: two `up` converge and all is quiet, or a refusal names a way out, and that one works."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Final
+
+from twin import CheckFailedError, Twin
+
+from btp_trust.errors import TrustError
+from machine.tally import Tally
+from machine.text import Text
+from machine.ways_out import Refusal, Way, ways_out
+
+Up = Callable[[Text], BaseException | None]
+MOST_WAYS: Final = 8
+"""A text may ask for several things that cannot be; each is refused for itself."""
+A_MINUTE: Final = 61.0
+
+
+@dataclass
+class Convergence:
+    """One stack on its way to rest.
+
+    Args:
+        twin: The stack.
+        up: Runs `pulumi up`, and returns the error that it ended with.
+        fresh: Thinks up a name.
+        chance: Chooses among the ways out of one refusal.
+        tally: Counts the ways taken.
+    """
+
+    twin: Twin
+    up: Up
+    fresh: Callable[[], str]
+    chance: random.Random
+    tally: Tally
+
+    def __post_init__(self) -> None:
+        """Begin with no way taken."""
+        self.taken: list[str] = []
+
+    def settle(self, text: Text) -> Text:
+        """Deploy a text, taking the ways out of its refusals; return the text that is quiet in the end."""
+        while (error := self._two_ups(text)) is not None:
+            message = error.reason if isinstance(error, CheckFailedError) else str(error)
+            text = self._follow(Refusal(message, text, self.twin, self.fresh))
+        return text
+
+    def _two_ups(self, text: Text) -> BaseException | None:
+        for _ in range(2):
+            error = self.up(text)
+            if error is not None:
+                return error
+            try:
+                is_quiet = self.twin.preview(text).is_quiet
+            except (CheckFailedError, TrustError) as refusal:
+                return refusal
+            if is_quiet:
+                self.twin.assert_settled(text)
+                return None
+        raise AssertionError("two ups, and something is still to do")
+
+    def _follow(self, refusal: Refusal) -> Text:
+        ways = ways_out(refusal)
+        assert ways, f"no way out is known here: {refusal.message}"
+        way = self.chance.choice(ways)
+        self.tally.ways_out[way.name] += 1
+        self.taken.append(f"{refusal.message}\n-> {way}")
+        assert len(self.taken) <= MOST_WAYS, "no end of refusals:\n" + "\n".join(self.taken)
+        self._prepare(way)
+        *first, last = way.texts
+        for text in first:
+            last = carried(text, self.settle(text), last)
+        return last
+
+    def _prepare(self, way: Way) -> None:
+        for key in way.settings:
+            self.twin.config.pop(key, None)
+        if way.refresh:
+            self.twin.refresh()
+        left = (way.wait_until - self.twin.emulator.now).total_seconds() if way.wait_until else 0.0
+        self.twin.emulator.advance(max(A_MINUTE, left + 1))
+
+
+def carried(was: Text, became: Text, onto: Text) -> Text:
+    """Carry what a step's own refusals changed over to the step after it."""
+    changed = {each.name for each in fields(Text) if getattr(was, each.name) != getattr(became, each.name)}
+    return replace(
+        onto, **{name: getattr(became, name) for name in changed if getattr(onto, name) == getattr(was, name)}
+    )

@@ -1,0 +1,336 @@
+"""One subaccount, two stacks, colleagues, and the weather: what hypothesis may do, in any order.
+
+A stack runs programs that were edited, reverted, renamed and emptied at random, while colleagues act in the cockpit,
+requests meet every fault of the emulator, processes are killed, states get lost, and clocks move.
+`witness` says what holds after each command, `converge` what comes of it in the end, `weather` what is left out.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import random
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from twin import HOUR, CheckFailedError, KilledError, Twin
+
+from btp_trust.errors import TrustError
+from btp_trust_emulator import Emulator
+from btp_trust_emulator.kinds import Kind
+from btp_trust_emulator.slots import Action, Slot
+from machine.converge import A_MINUTE, Convergence
+from machine.tally import Tally
+from machine.text import EDITS, Change, Text
+from machine.weather import LAG, Weather, weathers
+from machine.witness import Command, Witness
+
+BEGINNING: Final = datetime(2030, 1, 1, tzinfo=UTC)
+COCKPIT: Final = [action.value for action in Action]
+SWITCHES: Final = ["btp-trust:strict", "btp-trust:offline"]
+PAUSES: Final = [5.0, 5.0, A_MINUTE, HOUR, 200 * 24 * HOUR, 500 * 24 * HOUR]
+PARTS: Final = ["passive_name", "trigger_name", "active_name"]
+FAIR: Final = Weather()
+BAD: Final = weathers(rivals=False) | weathers(rivals=True)
+SOME: Final = st.just(FAIR) | BAD
+
+
+def team(emulator: Emulator, tally: Tally) -> type[RuleBasedStateMachine]:
+    """Make the machine that hypothesis runs: on this emulator, counting here."""
+
+    class Here(Team):
+        def __init__(self) -> None:
+            super().__init__(emulator, tally)
+
+    return Here
+
+
+class Team(RuleBasedStateMachine):
+    """The rules."""
+
+    def __init__(self, emulator: Emulator, tally: Tally) -> None:
+        super().__init__()
+        tally.examples += 1
+        self.tally = tally
+        self.emulator = emulator
+        emulator.clear_faults()
+        emulator.clear_journal()
+        emulator.set_clock(BEGINNING)
+        self.history: list[Text] = []
+        self.text = Text()
+        self.count = 0
+        self.merges_deploy = False
+        self.lag: float | None = None
+        """For how many seconds the service shows slots as before a write."""
+        self.lagging = list(Slot)
+        self.unknown_until = BEGINNING
+        """Until when a reading may hide something that this stack does not know of."""
+
+    @initialize(
+        rotations=st.sampled_from([0, 0, 1, 1, 2]),
+        merges_deploy=st.sampled_from([True, True, False]),
+        empty=st.sampled_from([False, False, False, True]),
+        named=st.booleans(),
+        seed=st.integers(0, 999),
+    )
+    def begin(self, *, rotations: int, merges_deploy: bool, empty: bool, named: bool, seed: int) -> None:
+        """Adopt, prepare, and rotate so often: the stories that most others are told about; or find nothing there."""
+        self.guid = self.emulator.create_subaccount(generate=not empty).guid
+        self.chance = random.Random(seed)  # noqa: S311 - no secret hangs on it
+        self.emulator.advance(HOUR)
+        self.stack, self.other = Twin(self.emulator, self.guid), Twin(self.emulator, self.guid)
+        key = json.loads(self.stack.config["btp-trust:serviceKey"])
+        self.witness = Witness([key["clientsecret"]], self.tally)
+        self.witness.notice(self.stack.slots)
+        subaccount = self.guid if named else None
+        if empty:
+            self.write(Text(subaccount, generate=True))
+            return
+        self.merges_deploy = True
+        self.write(Text(subaccount))
+        self.write(Text(subaccount, prepares="g0", signs="first"))
+        for _ in range(rotations):
+            self.rotate()
+            self.prepare()
+        self.merges_deploy = merges_deploy
+
+    # --- pull requests -----------------------------------------------------------------------------------------
+
+    def write(self, text: Text, weather: Weather = FAIR) -> None:
+        """Change the program; many a team deploys what is merged, and bad weather comes when somebody deploys."""
+        self.text = text
+        self.history.append(text)
+        if self.merges_deploy or weather is not FAIR:
+            self._up(self.stack, self.text, weather)
+
+    def fresh(self) -> str:
+        """Think up a name that was not used before."""
+        self.count += 1
+        return f"g{self.count}"
+
+    @rule(weather=SOME)
+    def prepare(self, weather: Weather = FAIR) -> None:
+        """Give the passive certificate a new name."""
+        self.write(replace(self.text, prepares=self.fresh()), weather)
+
+    @rule(weather=SOME)
+    def rotate(self, weather: Weather = FAIR) -> None:
+        """Declare what was prepared."""
+        self.write(replace(self.text, signs=self.text.prepares or self.text.signs), weather)
+
+    @rule(weather=SOME)
+    def bump_both_names(self, weather: Weather = FAIR) -> None:
+        """Prepare and rotate in one pull request."""
+        name = self.fresh()
+        self.write(replace(self.text, prepares=name, signs=name), weather)
+
+    @rule(weather=SOME)
+    def retire(self, weather: Weather = FAIR) -> None:
+        """Remove the passive certificate."""
+        self.write(replace(self.text, prepares=None), weather)
+
+    @rule(back=st.integers(1, 6), weather=SOME)
+    def revert(self, back: int, weather: Weather) -> None:
+        """Go back to an earlier text."""
+        self.write(self.history[-min(back, len(self.history))], weather)
+
+    @rule(change=st.sampled_from(EDITS), weather=SOME)
+    def edit(self, change: Change, weather: Weather) -> None:
+        """Remove, rename or change something."""
+        self.write(replace(self.text, **change), weather)
+
+    @rule(argument=st.sampled_from(["adopt", "replace", "renew"]), which=st.integers(0, 3))
+    def name_a_certificate(self, argument: str, which: int) -> None:
+        """Write a waiver."""
+        change: Change = {argument: self._certificate(which)}
+        self.write(replace(self.text, **change))
+
+    @rule(name=st.sampled_from([None, "g0", "first", "taught"]), which=st.integers(0, 3), declare=st.booleans())
+    def teach(self, name: str | None, which: int, *, declare: bool) -> None:
+        """Teach a name, and perhaps declare it."""
+        called, told = name or self.fresh(), self._certificate(which)
+        if told is not None:
+            known = {**self.text.known, called: told}
+            self.write(replace(self.text, known=known, signs=called if declare else self.text.signs))
+
+    # --- the world ---------------------------------------------------------------------------------------------
+
+    @rule(action=st.sampled_from(COCKPIT))
+    def act_in_the_cockpit(self, action: str) -> None:
+        """A colleague does something by hand, as far as it can be done."""
+        active, passive = self.stack.slots
+        if (active and passive) or action.startswith("generate"):
+            getattr(self.emulator, action)(self.guid)
+            self._somebody_acted()
+
+    @rule(seconds=st.sampled_from([*PAUSES, -5.0]))
+    def wait(self, seconds: float) -> None:
+        """Time goes by, or a clock is set."""
+        self.emulator.advance(seconds)
+
+    @rule(
+        seconds=st.sampled_from([None, 10.0, 30.0, LAG - 1]),
+        slots=st.sampled_from([[*Slot], *[[each] for each in Slot]]),
+    )
+    def lag_behind(self, seconds: float | None, slots: list[Slot]) -> None:
+        """From now on, the service shows for some seconds what was before a write, in both slots or in one."""
+        self.lag = seconds
+        self.lagging = slots
+
+    @rule(switch=st.sampled_from(SWITCHES))
+    def switch(self, switch: str) -> None:
+        """Turn a switch on, or off again."""
+        on = self.stack.config.get(switch) == "true"
+        self.stack.config[switch] = "false" if on else "true"
+
+    @rule()
+    def lose_the_state(self) -> None:
+        """Somebody deletes the stack's state file."""
+        self.stack.state.clear()
+        self._somebody_acted()
+
+    @rule(prepares=st.sampled_from([None, "theirs"]), on_drift=st.sampled_from([None, "restore"]))
+    def deploy_the_other_stack(self, prepares: str | None, on_drift: str | None) -> None:
+        """Another team uses the same subaccount."""
+        self._up(self.other, Text(prepares=prepares, signs="theirs too", on_drift=on_drift), FAIR)
+        self._somebody_acted()
+
+    # --- commands ----------------------------------------------------------------------------------------------
+
+    @rule(weather=SOME)
+    def deploy(self, weather: Weather) -> None:
+        """Run `pulumi up`."""
+        self._up(self.stack, self.text, weather)
+
+    @rule(weather=SOME)
+    def refresh(self, weather: Weather) -> None:
+        """Run `pulumi refresh`."""
+        with self._in(self.stack, weather) as lags:
+            self._run(Command("refresh", self.stack, self.text, weather, lags), self.stack.refresh)
+
+    @rule(part=st.sampled_from(PARTS), replaces=st.booleans(), weather=SOME)
+    def deploy_a_part(self, part: str, weather: Weather, *, replaces: bool) -> None:
+        """Run `pulumi up --target`, or `--target-replace`, of one resource whose dependencies exist."""
+        names = [getattr(self.text, each) for each in PARTS]
+        target = getattr(self.text, part)
+        if all(name in self.stack.state for name in names if name != target or replaces):
+            self._up(self.stack, self.text, weather, targets={target}, replace={target} if replaces else set())
+
+    @precondition(lambda self: self.stack.state)
+    @rule(weather=SOME)
+    def destroy(self, weather: Weather) -> None:
+        """Run `pulumi destroy`."""
+        with self._in(self.stack, weather) as lags:
+            self._run(Command("destroy", self.stack, Text(has_active=False), weather, lags), self.stack.destroy)
+
+    def check_invariants(self, *arguments: Any) -> None:
+        """Count the steps; what holds after each is checked after each command."""
+        self.tally.steps += 1
+        super().check_invariants(*arguments)
+
+    @rule(weather=BAD)
+    def prepare_and_rotate(self, weather: Weather) -> None:
+        """Take the two steps of a cycle, both in bad weather."""
+        name = self.fresh()
+        self.write(replace(self.text, prepares=name, adopt=None), weather)
+        self.write(replace(self.text, signs=name), weather)
+
+    @rule()
+    def settle(self) -> None:
+        """The faults are gone, and somebody sees to it that all is quiet."""
+        self.text = self._converge()
+        self.history.append(self.text)
+
+    def teardown(self) -> None:
+        """In the end nobody's work blocks."""
+        if hasattr(self, "stack"):
+            self.stack.config.pop("btp-trust:offline", None)
+            self._converge()
+
+    # --- how a command is run ----------------------------------------------------------------------------------
+
+    def _up(self, twin: Twin, text: Text, weather: Weather, **parts: Any) -> BaseException | None:
+        """Preview and deploy; what a colleague does between the two is part of the weather."""
+        if parts.get("replace") or not {name for part in PARTS if (name := getattr(text, part))} <= {*twin.state}:
+            self._wait_before_readings()  # a resource that is made anew remembers nothing
+        with ExitStack() as stack:
+            begins_late = not weather.in_the_preview
+            lags = stack.enter_context(self._in(twin, FAIR if begins_late else weather))
+            preview = Command("preview", twin, text, FAIR if begins_late else weather, lags, is_partial=bool(parts))
+            self._run(preview, lambda: twin.preview(text, **parts))
+            if preview.error is not None:
+                return preview.error
+            if weather.between is not None:
+                self.act_in_the_cockpit(weather.between)
+            if begins_late:
+                lags = stack.enter_context(self._in(twin, weather)) or lags
+            command = Command("up", twin, text, weather, lags, is_partial=bool(parts), shown=twin.last)
+            self._run(command, lambda: twin.up(text, skip_preview=True, **parts))
+        self.emulator.advance(5.0)
+        return command.error
+
+    def _run(self, command: Command, run: Callable[[], object]) -> None:
+        """Run a command, and let the witness check it."""
+        twin = command.twin
+        calls, journal = len(twin.calls), len(self.emulator.journal())
+        try:
+            run()
+        except (CheckFailedError, TrustError, KilledError) as error:
+            command.error = error
+        command.calls, command.entries = twin.calls[calls:], self.emulator.journal()[journal:]
+        self.witness.check(command)
+        if command.weather.has_rivals or (command.error is not None and command.changes()):
+            self._wait_before_readings()
+
+    @contextmanager
+    def _in(self, twin: Twin, weather: Weather) -> Iterator[bool]:
+        """Let a weather last; tell whether readings may be stale in it."""
+        lags = not weather.has_rivals and (self.lag is not None or weather.is_stale)
+        if lags:
+            self.emulator.advance(max(0.0, (self.unknown_until - self.emulator.now).total_seconds()))
+        if lags and self.lag is not None:
+            self._fall_behind(self.lag)
+        names = [name for part in PARTS if (name := getattr(self.text, part))]
+        is_named = self.text.subaccount_id is not None or all(name in twin.state for name in names)
+        weather.begin(self.emulator, twin, is_named=is_named)
+        try:
+            yield lags
+        finally:
+            twin.line.repair()
+            self.emulator.clear_faults()
+
+    def _fall_behind(self, seconds: float) -> None:
+        """Hide what was written less than so many seconds ago, and what will be written, for as long."""
+        history = self.emulator._world_now.history
+        for slot in self.lagging:
+            write = history.last(self.guid, slot)
+            left = seconds if write is None else seconds - (self.emulator.now - write.time).total_seconds()
+            if write is not None and 0 < left <= seconds:
+                self.emulator.fault(Kind.STALE, subaccount=self.guid, slot=slot, seconds=left)
+            self.emulator.fault(Kind.STALE_AFTER_WRITE, subaccount=self.guid, slot=slot, seconds=seconds)
+
+    def _converge(self) -> Text:
+        """With the faults gone and the minute over: rest, or ways out that lead to it."""
+        self.lag = None
+        self.emulator.advance(A_MINUTE)
+        up = functools.partial(self._up, self.stack, weather=FAIR)
+        return Convergence(self.stack, up, self.fresh, self.chance, self.tally).settle(self.text)
+
+    def _somebody_acted(self) -> None:
+        """Take down that the slots hold what this stack does not know of."""
+        self.witness.notice(self.stack.slots)
+        self.witness.somebody_acted()
+        self._wait_before_readings()
+
+    def _wait_before_readings(self) -> None:
+        """Let a minute go by before readings may be behind again."""
+        self.unknown_until = self.emulator.now + timedelta(seconds=A_MINUTE)
+
+    def _certificate(self, which: int) -> str | None:
+        """Choose a certificate: what signs, what waits, the oldest, or one that never was."""
+        return [*self.stack.slots, self.witness.seen[0] if self.witness.seen else None, "e" * 64][which]

@@ -1,0 +1,104 @@
+"""What a program's text says, and the pull requests that change it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from twin import Deployment, Handle
+
+Change = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Text:
+    """The arguments of the three resources; `prepares` and `signs` are the two names, None: no such resource."""
+
+    subaccount_id: str | None = None
+    """Where it is given, on all resources."""
+    prepares: str | None = None
+    adopt: str | None = None
+    replace: str | None = None
+    passive_name: str = "next"
+    signs: str | None = None
+    known: dict[str, str] = field(default_factory=dict)
+    on_drift: str | None = None
+    has_candidate: bool = True
+    trigger_name: str = "rotation"
+    trigger_first: bool = False
+    """Without a candidate, the engine may meet the trigger first."""
+    has_active: bool = True
+    follows: bool = True
+    """Whether the active one has `rotation=`."""
+    active_name: str = "signing"
+    generate: bool = False
+    renew: str | None = None
+    accept_outage: bool = False
+
+    def __call__(self, deployment: Deployment) -> None:
+        """Declare the resources."""
+        if self.trigger_first and not self.has_candidate:
+            rotation = self._trigger(deployment, None)
+            self._passive(deployment)
+        else:
+            candidate = self._passive(deployment)
+            rotation = self._trigger(deployment, candidate if self.has_candidate else None)
+        self._active(deployment, rotation if self.follows else None)
+
+    def _passive(self, deployment: Deployment) -> Handle | None:
+        if self.prepares is None:
+            return None
+        return deployment.passive(
+            self.passive_name,
+            subaccount_id=self.subaccount_id,
+            generation=self.prepares,
+            adopt=self.adopt,
+            replace=self.replace,
+        )
+
+    def _trigger(self, deployment: Deployment, candidate: Handle | None) -> Handle | None:
+        if self.signs is None:
+            return None
+        return deployment.trigger(
+            self.trigger_name,
+            subaccount_id=self.subaccount_id,
+            generation=self.signs,
+            candidate=candidate,
+            known_generations=self.known or None,
+            on_drift=self.on_drift,
+        )
+
+    def _active(self, deployment: Deployment, rotation: Handle | None) -> None:
+        if not self.has_active:
+            return
+        deployment.active(
+            self.active_name,
+            subaccount_id=self.subaccount_id,
+            rotation=rotation,
+            generate=self.generate or None,
+            renew_fingerprint=self.renew,
+            accept_outage=self.accept_outage or None,
+        )
+
+
+EDITS: Final[list[Change]] = [
+    {"signs": None},
+    {"signs": "first"},
+    {"signs": "nobody's"},
+    {"has_active": False},
+    {"has_active": True},
+    {"has_candidate": False},
+    {"has_candidate": True},
+    {"has_candidate": False, "trigger_first": True},
+    {"follows": False},
+    {"follows": True},
+    {"passive_name": "renamed"},
+    {"trigger_name": "renamed-too"},
+    {"active_name": "renamed-three"},
+    {"on_drift": "restore"},
+    {"on_drift": None},
+    {"generate": True},
+    {"accept_outage": True},
+    {"adopt": None, "replace": None, "renew": None, "known": {}, "generate": False, "accept_outage": False},
+]
+"""What else pull requests change: remove, rename, waive, and clean up."""
