@@ -4,7 +4,8 @@
     ├── Refused                 the user changes the program
     │   └── WrongSubaccount     … or points the resource and the connection to one subaccount
     ├── ConfigurationError      the user fixes the configuration or the service key
-    │   └── CredentialsMissing  … or gives one at all
+    │   ├── CredentialsMissing  … or gives one at all
+    │   └── NoUserToken         … or a user as whom destinations are tried
     ├── CredentialsRejected     the user renews the service key          401 of either service
     ├── NotAuthorized           the user asks for a role                 403
     ├── ServiceUnavailable      wait, run again                          no connection, time-out, 429, 5xx
@@ -13,6 +14,7 @@
     ├── SlotsChanged            a person looks again: somebody else acted, the slots are not those of the plan
     ├── NotDone                 run again: a write was sent, was refused or got no answer, and the slots are as before
     ├── OutcomeUnknown          wait, run again: a write was sent and the slots could not be read afterwards
+    ├── WayBackFailed           look now: a target refuses what signs, and the swap back was not done
     └── ReadsDisagree           wait, run again: what was read contradicts itself or the recorded swap
 
 Each message has three parts in a fixed order: what happened, why it matters (the evidence), what to do.
@@ -67,6 +69,10 @@ class CredentialsMissing(ConfigurationError):
     """No service key was found in any of the places."""
 
     blocks_only_what_is_due = True
+
+
+class NoUserToken(ConfigurationError):
+    """No token of the user can be had as whom destinations are tried."""
 
 
 class WrongSubaccount(Refused):
@@ -139,6 +145,10 @@ class NotDone(TrustError):
 
 class OutcomeUnknown(TrustError):
     """A write was sent, its answer was lost, and the slots could not be read afterwards."""
+
+
+class WayBackFailed(TrustError):
+    """A target refused what signs since the swap, and swapping back did not succeed: users may be affected now."""
 
 
 class ReadsDisagree(TrustError):

@@ -18,7 +18,7 @@ from btp_trust.certificate import Certificate, normalize_fingerprint
 from btp_trust.errors import Refused
 from btp_trust.model import Slots, Snapshot, rfc3339
 from btp_trust.plan.declaration import OnDrift
-from btp_trust.service.connections import DEFAULT
+from btp_trust.service.environment import DEFAULT
 
 PropertyBag = dict[str, Any]
 _PROVIDER = "__provider"

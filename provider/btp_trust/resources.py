@@ -14,7 +14,7 @@ from btp_trust.providers import (
     PassiveTrustCertificateProvider,
     RotationTriggerProvider,
 )
-from btp_trust.service.connections import DEFAULT
+from btp_trust.service.environment import DEFAULT
 
 _CERTIFICATE_OUTPUTS = (
     "fingerprint",

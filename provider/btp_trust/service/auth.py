@@ -20,9 +20,15 @@ _EARLY: Final = 60.0
 """Seconds before its end at which a token is no longer used."""
 
 
-class _TokenResponse(msgspec.Struct):
+class TokenResponse(msgspec.Struct):
+    """What the token service answers to a grant."""
+
     access_token: str
     expires_in: float
+
+    def __repr__(self) -> str:
+        """Show no token."""
+        return "TokenResponse(…)"
 
 
 class _Attributes(msgspec.Struct):
@@ -110,9 +116,9 @@ class ClientCredentials(httpx.Auth):
                 "Create a new service key and give it to the connection.",
             )
         try:
-            parsed = decode(response.content, _TokenResponse)
+            parsed = decode(response.content, TokenResponse)
         except Unreadable:
-            parsed = _TokenResponse("", 0)
+            parsed = TokenResponse("", 0)
         if response.status_code != httpx.codes.OK or not parsed.access_token:
             raise UnexpectedResponse(
                 f"The token service {self._key.token_url} gave no token.",

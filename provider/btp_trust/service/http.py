@@ -27,7 +27,7 @@ _HEADERS: Final = ("Content-Type", "Date", "Retry-After")
 _RETRY: Final = "Wait a little, then run the same command again."
 
 
-def send(http: httpx.Client, request: httpx.Request, patience: Patience) -> httpx.Response:
+def send(http: httpx.Client, request: httpx.Request, patience: Patience, max_bytes: int = MAX_BYTES) -> httpx.Response:
     """Send a request once.
 
     Raises:
@@ -38,7 +38,7 @@ def send(http: httpx.Client, request: httpx.Request, patience: Patience) -> http
         begin(request, patience)  # else its auth does, once it has a token, and for a second try
     try:
         response = http.send(request, stream=True)
-        content = _read(response, request, patience)
+        content = _read(response, request, patience, max_bytes)
     except httpx.RequestError as error:
         raise _no_answer(request, error) from None
     answer = httpx.Response(response.status_code, headers=_kept(response), content=content, request=request)
@@ -89,15 +89,15 @@ def server_time(response: httpx.Response) -> datetime | None:
         return None
 
 
-def _read(response: httpx.Response, request: httpx.Request, patience: Patience) -> bytes:
+def _read(response: httpx.Response, request: httpx.Request, patience: Patience, max_bytes: int) -> bytes:
     """Read the body, as long as it is small and in time: a time-out of httpx bounds each piece only."""
     content = bytearray()
     with closing(response):
         for piece in response.iter_bytes():
             content += piece
-            if len(content) > MAX_BYTES:
+            if len(content) > max_bytes:
                 raise UnexpectedResponse(
-                    f"{where(request)} gave an answer of more than {MAX_BYTES} bytes.",
+                    f"{where(request)} gave an answer of more than {max_bytes} bytes.",
                     "The Destination service's answers have some kilobytes.",
                     "Check the service key's uri and proxies on the way.",
                 )
