@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "btp_trust_emulator": (),
 }
 CLOCKS = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time", "time.monotonic"}
-HEAVY = {"lxml", "starlette", "uvicorn", "typer", "pydantic", "jinja2", "hypothesis", "btp_trust_emulator"}
+HEAVY = {"lxml", "signxml", "starlette", "uvicorn", "typer", "pydantic", "jinja2", "hypothesis", "btp_trust_emulator"}
 
 
 @pytest.mark.parametrize("package", MAY_IMPORT)
