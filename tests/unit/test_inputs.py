@@ -40,7 +40,7 @@ from btp_trust.inputs import (
 )
 from btp_trust.model import Slots, Snapshot, rfc3339
 from btp_trust.plan.declaration import OnDrift
-from btp_trust.service.connections import DEFAULT
+from btp_trust.service.environment import DEFAULT
 from btp_trust_emulator import Emulator
 
 GUID = "00000000-1111-4222-8333-000000005cdd"

@@ -112,13 +112,9 @@ def _decoded(text: str) -> str:
 
 
 def _without_markup(text: str) -> str:
-    """Drop a page or a document: from its first tag to its last."""
+    """Drop a page or a document, and what follows its first tag: it may be cut off, and its contents follow tags."""
     first = _MARKUP.search(text)
-    if first is None:
-        return text
-    last = text.rfind(">")
-    rest = text[last + 1 :] if last > first.start() else ""
-    return f"{text[: first.start()]}{HIDDEN}{rest}"
+    return text if first is None else f"{text[: first.start()]}{HIDDEN}"
 
 
 def _hide(text: str, private: Collection[str]) -> str:

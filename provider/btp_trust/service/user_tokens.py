@@ -87,14 +87,14 @@ class UserTokens:
         seconds = min(_SECONDS, self._patience.remaining)
         try:
             status, output = run(given.user.argv, dict(self._users.environ), seconds)
-        except (OSError, ValueError, IndexError) as error:
-            raise _command_failed(given, f"It cannot be run: {type(error).__name__}.") from None
         except TimeoutError:
             raise _command_failed(given, f"It had not ended after {seconds:g} s.") from None
-        if status != 0:
-            raise _command_failed(given, f"It ended with status {status}.")
+        except (OSError, ValueError, IndexError) as error:
+            raise _command_failed(given, f"It cannot be run: {type(error).__name__}.") from None
         if len(output) > _MAX_OUTPUT:
             raise _command_failed(given, f"It printed more than {_MAX_OUTPUT} bytes.")
+        if status != 0:
+            raise _command_failed(given, f"It ended with status {status}.")
         return output.decode("utf-8", errors="replace")
 
     def _granted(self, given: Given) -> UserToken:
