@@ -7,7 +7,20 @@ rotation = trust.RotationTrigger("rotation", generation="2026-11", candidate=upc
 signing = trust.ActiveTrustCertificate("signing", rotation=rotation)
 """
 
-from btp_trust.resources import ActiveTrustCertificate, PassiveTrustCertificate, RotationTrigger
+from btp_trust.resources import (
+    ActiveTrustCertificate,
+    Attested,
+    PassiveTrustCertificate,
+    RotationTrigger,
+    SwitchesAtRotation,
+)
 
-__all__ = ["ActiveTrustCertificate", "PassiveTrustCertificate", "RotationTrigger", "__version__"]
+__all__ = [
+    "ActiveTrustCertificate",
+    "Attested",
+    "PassiveTrustCertificate",
+    "RotationTrigger",
+    "SwitchesAtRotation",
+    "__version__",
+]
 __version__ = "0.1.0"

@@ -119,6 +119,26 @@ protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What tells a certificate from any other, whoever issued it."""
+
+    fingerprint: str
+    """SHA-256 of the DER, 64 lower-case hexadecimal digits."""
+    not_after: datetime | None = None
+    """UTC; None where only the fingerprint is known."""
+
+
+def identify(der: bytes) -> Identity:
+    """Read as much of any certificate as tells it from others.
+
+    Raises:
+        ValueError: It is none.
+    """
+    tbs = _decode(der)
+    return Identity(hashlib.sha256(der).hexdigest(), tbs.validity.not_after.as_datetime())
+
+
 def parse_pem(text: str) -> Certificate:
     r"""Read one certificate.
 
@@ -139,7 +159,7 @@ def parse_pem(text: str) -> Certificate:
 
 
 def _from_der(der: bytes) -> Certificate:
-    tbs = asn1.decode_der(_Certificate, der).tbs
+    tbs = _decode(der)
     return Certificate(
         fingerprint=hashlib.sha256(der).hexdigest(),
         body=base64.b64encode(der).decode("ascii"),
@@ -148,6 +168,10 @@ def _from_der(der: bytes) -> Certificate:
         not_before=tbs.validity.not_before.as_datetime(),
         not_after=tbs.validity.not_after.as_datetime(),
     )
+
+
+def _decode(der: bytes) -> _TbsCertificate:
+    return asn1.decode_der(_Certificate, der).tbs
 
 
 def _common_name(name: list[asn1.SetOf[_Attribute]]) -> str:

@@ -18,6 +18,7 @@ from btp_trust.certificate import Certificate, normalize_fingerprint
 from btp_trust.errors import Refused
 from btp_trust.model import Slots, Snapshot, rfc3339
 from btp_trust.plan.declaration import OnDrift
+from btp_trust.plan.trust import Told
 from btp_trust.service.environment import DEFAULT
 
 PropertyBag = dict[str, Any]
@@ -110,6 +111,7 @@ class TriggerArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
     generation: str
     known_generations: dict[str, str] = {}
     on_drift: OnDrift = OnDrift.REPORT
+    trusted_by: dict[str, Told] = {}
 
 
 class SwapSlots(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -140,6 +142,10 @@ class TriggerChecked(TriggerArgs, frozen=True, omit_defaults=True, kw_only=True)
     swap_number: int | None = None
     step: str | None = None
     swaps: SwapSlots | None = None
+    targets: dict[str, str] = {}
+    """{target: whether it trusts what is about to sign}, with `swaps`."""
+    way_back: str | None = None
+    """What signed before and does not now: check is not told the outputs. Kept with `trusted_by` only."""
     drift: str | None = None
 
     @property
@@ -259,12 +265,16 @@ def _plain(value: Any) -> Any:
         return {name: _plain(content) for name, content in value.items()}
     if isinstance(value, list):
         return [_plain(content) for content in value]
+    if isinstance(value, Unknown):
+        return rpc.UNKNOWN
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _is_unknown(value: Any) -> bool:
     if isinstance(value, Mapping):
         return any(_is_unknown(content) for content in value.values())
+    if isinstance(value, list):
+        return any(_is_unknown(content) for content in value)
     return isinstance(value, Unknown)
 
 

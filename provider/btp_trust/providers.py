@@ -43,6 +43,7 @@ from btp_trust.inputs import (
     unplanned,
 )
 from btp_trust.operations import active, passive, trigger
+from btp_trust.trusted_by import trusted_by_from_program
 
 
 class _TrustProvider(ResourceProvider):
@@ -156,10 +157,11 @@ class RotationTriggerProvider(_TrustProvider):
 
         def plan() -> TriggerChecked:
             old = from_bag(_olds, TriggerChecked) if _olds else None
-            arguments = {name: value for name, value in news.items() if name != "candidate"}
+            arguments = {name: value for name, value in news.items() if name not in ("candidate", "trusted_by")}
             candidate = candidate_from_program(news.get("candidate"))
+            trusted_by = trusted_by_from_program(news.get("trusted_by"))
             with session.operation() as shared:
-                return trigger.check(shared, from_program(arguments, TriggerArgs), candidate, old)
+                return trigger.check(shared, from_program(arguments, TriggerArgs), candidate, trusted_by, old)
 
         return _check(_olds, news, plan)
 

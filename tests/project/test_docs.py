@@ -18,7 +18,8 @@ from blocks import Block, Section, Stages, pages, sections
 
 import btp_trust
 from bootstrap.main import ROOT
-from btp_trust import errors, inputs, resources
+from btp_trust import errors, inputs
+from btp_trust.resources import base, declared
 from btp_trust_emulator import Switches
 from btp_trust_emulator.kinds import TRAITS
 
@@ -87,7 +88,7 @@ def test_a_program_that_no_command_runs_constructs_its_resources(block: Block) -
     """A Python block without a file's name is a program that Pulumi takes."""
     mocks = Mocks()
     pulumi.runtime.set_mocks(mocks)
-    resources._declared.clear()
+    declared._declared.clear()
     names: dict[str, Any] = {"pulumi": pulumi, "trust": btp_trust}
 
     def program() -> None:
@@ -95,8 +96,8 @@ def test_a_program_that_no_command_runs_constructs_its_resources(block: Block) -
 
     pulumi.runtime.test(program)()  # type: ignore[no-untyped-call]
 
-    declared = sum(block.text.count(f"{resource}(") for resource in RESOURCES)
-    assert declared == len(mocks.registered) - mocks.registered.count("pulumi:pulumi:Stack")
+    constructed = sum(block.text.count(f"{resource}(") for resource in RESOURCES)
+    assert constructed == len(mocks.registered) - mocks.registered.count("pulumi:pulumi:Stack")
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=str)
@@ -285,7 +286,7 @@ def table_names(page: str, heading: str) -> set[str]:
 
 def inherited() -> set[str]:
     """Return the outputs that all resources have."""
-    return set(vars(resources._TrustResource)["__annotations__"])
+    return set(vars(base.TrustResource)["__annotations__"])
 
 
 def checked_fields(name: str) -> set[str]:

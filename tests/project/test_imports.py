@@ -17,7 +17,7 @@ MODULES = {
 }
 PURE = ("certificate.py", "model.py", "errors.py", "plan/*")
 MAY_IMPORT = {
-    "pulumi": ("resources.py", "providers.py", "inputs.py"),
+    "pulumi": ("resources/*", "providers.py", "inputs.py"),
     "httpx": ("service/*", "session.py"),
     "cryptography": ("certificate.py",),
     "btp_trust_emulator": (),

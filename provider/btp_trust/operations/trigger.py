@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -23,26 +24,33 @@ from btp_trust.inputs import (
 )
 from btp_trust.model import Slots, Snapshot, describe, rfc3339, signs
 from btp_trust.operations.gather import Seen, Unseen, look, not_checked, reach, unseen_changes
+from btp_trust.operations.way_back import refuse_untrusted, signed_before, way_back
 from btp_trust.operations.writes import swap
 from btp_trust.plan.decision import Action, Decision
 from btp_trust.plan.declaration import Declaration
 from btp_trust.plan.trigger import decide
 from btp_trust.session import Session, Subaccount
+from btp_trust.trusted_by import TrustedBy
 
 STALE: Final = timedelta(seconds=60)
 """How long after its own swap a trigger takes slots that show the state before it for a stale reading."""
 
 
 def check(
-    session: Session, args: TriggerArgs, candidate: Candidate | None, old: TriggerChecked | None
+    session: Session,
+    args: TriggerArgs,
+    candidate: Candidate | None,
+    trusted_by: TrustedBy,
+    old: TriggerChecked | None,
 ) -> TriggerChecked:
     """Plan: who shall sign, and the step or the drift if it does not."""
+    args = checked(TriggerArgs, args, trusted_by=trusted_by.told)
     seen = look(session, args, old.subaccount_id if old else None)
     if isinstance(seen, Unseen):
         return _unseen(args, candidate, old, seen)
     _refuse_foreign(candidate, seen.snapshot)
     seen.account.command.declares(args.generation)
-    declaration = _declaration(args, candidate, old, seen.account)
+    declaration = replace(_declaration(args, candidate, old, seen.account), expiry=trusted_by.expiry)
     decision = decide(declaration, seen.snapshot)
     if decision.refusal is not None:
         raise decision.refusal
@@ -64,6 +72,7 @@ def changes(session: Session, state: TriggerState, new: TriggerChecked) -> bool:
         _refuse_stale_reading(seen.snapshot, state)
     if new.swaps is not None and new.generation != state.generation:
         _refuse_unrecorded_signer(new.swaps, state)
+        refuse_untrusted(new, state, seen.snapshot)
     return is_due or changed or not signs(seen.snapshot.active, state.fingerprint)
 
 
@@ -113,6 +122,8 @@ def _declaration(
         minting=account.command.minting,
         candidate_removed=old is not None and old.candidate is not None and candidate is None,
         on_drift=args.on_drift,
+        trusted_by=args.trusted_by,
+        way_back=way_back(old),
     )
 
 
@@ -143,11 +154,19 @@ def _planned(
         generations={args.generation: signing.fingerprint, **declaration.generations},
         signing=signing,
         swap_number=number,
+        way_back=signed_before(signing.fingerprint, snapshot, old) if args.trusted_by else None,
     )
     if decision.action is Action.SWAP and decision.swaps is not None:
         seen.account.command.next_signer = snapshot.passive
         swaps = SwapSlots.of(decision.swaps)
-        return checked(TriggerChecked, plan, step=decision.message, swaps=swaps, swap_number=number + 1)
+        return checked(
+            TriggerChecked,
+            plan,
+            step=decision.message,
+            swaps=swaps,
+            swap_number=number + 1,
+            targets=dict(decision.targets),
+        )
     if decision.action in (Action.REPORT, Action.WARN):
         return checked(TriggerChecked, plan, drift=decision.message)
     return plan
@@ -165,7 +184,10 @@ def _signing(declaration: Declaration, snapshot: Snapshot, old: TriggerChecked |
 
 def _announce(session: Session, decision: Decision) -> None:
     if decision.action is Action.SWAP:
-        session.say(f"RotationTrigger: {decision.message}")
+        targets = [f"  {target}: {answer}" for target, answer in decision.targets.items()]
+        session.say("\n".join([f"RotationTrigger: {decision.message}", *targets]))
+        if decision.doubts:
+            session.say(f"warning: RotationTrigger: {decision.doubts}")
     if decision.action in (Action.REPORT, Action.WARN):
         session.warn(f"RotationTrigger: {decision.message}.", decision.evidence, decision.ways_out)
 
@@ -203,6 +225,7 @@ def _unseen(
         signing=old.signing if old.wanted == wanted else Signing(wanted),
         candidate=name,
         swap_number=old.swap_number,
+        way_back=way_back(old) if args.trusted_by else None,
         drift=old.drift,
     )
     if args.generation == old.generation:
@@ -274,7 +297,7 @@ def _outputs(new: TriggerChecked, snapshot: Snapshot, state: TriggerState | None
             "Run `pulumi preview` and read the new plan.",
         )
     outputs = {
-        **to_bag(new, "step", "swaps", "drift", "candidate", "generations"),
+        **to_bag(new, "step", "swaps", "targets", "way_back", "drift", "candidate", "generations"),
         **certificate_outputs(snapshot.active, snapshot),
         "subaccount_id": snapshot.subaccount_id,
         "observed_at": rfc3339(snapshot.now),
