@@ -65,7 +65,13 @@ def test_every_form_of_a_certificate_is_the_same_certificate(
     assert read(f"{before}{digest.hex(':').upper() if colons else digest.hex()}{after}") == (
         Identity(certificate.fingerprint),
     )
-    for form in (certificate.pem, certificate.pem.replace("\n", "\\n"), lines, certificate.metadata, metadata_of(lines)):
+    for form in (
+        certificate.pem,
+        certificate.pem.replace("\n", "\\n"),
+        lines,
+        certificate.metadata,
+        metadata_of(lines),
+    ):
         assert read(before + form + after) == (identity(certificate),)
     assert read("\ufeff" + certificate.metadata) == (identity(certificate),)
 

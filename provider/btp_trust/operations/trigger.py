@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Final
 
-from btp_trust.errors import ReadsDisagree, Refused, SlotsChanged, WrongSubaccount
+from btp_trust.errors import Refused, SlotsChanged, WrongSubaccount
 from btp_trust.inputs import (
     Candidate,
     PropertyBag,
@@ -22,8 +20,12 @@ from btp_trust.inputs import (
     same_arguments,
     to_bag,
 )
-from btp_trust.model import Slots, Snapshot, describe, rfc3339, signs
+from btp_trust.model import Snapshot, describe, rfc3339, signs
+from btp_trust.operations import verify
+from btp_trust.operations.affected import affected
+from btp_trust.operations.confirm import Step, confirm
 from btp_trust.operations.gather import Seen, Unseen, look, not_checked, reach, unseen_changes
+from btp_trust.operations.stale import refuse_stale_reading
 from btp_trust.operations.way_back import refuse_untrusted, signed_before, way_back
 from btp_trust.operations.writes import swap
 from btp_trust.plan.decision import Action, Decision
@@ -31,9 +33,6 @@ from btp_trust.plan.declaration import Declaration
 from btp_trust.plan.trigger import decide
 from btp_trust.session import Session, Subaccount
 from btp_trust.trusted_by import TrustedBy
-
-STALE: Final = timedelta(seconds=60)
-"""How long after its own swap a trigger takes slots that show the state before it for a stale reading."""
 
 
 def check(
@@ -54,11 +53,13 @@ def check(
     decision = decide(declaration, seen.snapshot)
     if decision.refusal is not None:
         raise decision.refusal
-    _announce(session, decision)
     if old is not None and old.candidate is not None and candidate is None:
         _announce_retirement(session, old.candidate, declaration, seen.snapshot)
     plan = _planned(args, declaration, decision, seen, old)
-    return checked(TriggerChecked, plan, candidate=candidate.generation if candidate else None)
+    affects = affected(session, plan) if plan.swaps is not None and plan.list_affected else None
+    plan = checked(TriggerChecked, plan, candidate=candidate.generation if candidate else None, affects=affects)
+    seen.account.command.announce = lambda: _announce(session, decision, plan, seen.snapshot)
+    return plan
 
 
 def changes(session: Session, state: TriggerState, new: TriggerChecked) -> bool:
@@ -67,13 +68,17 @@ def changes(session: Session, state: TriggerState, new: TriggerChecked) -> bool:
     changed = not same_arguments(new, state, TriggerArgs)
     if isinstance(seen, Unseen):
         return unseen_changes(session, seen, state, changed=changed)
+    if (announce := seen.account.command.announce) is not None:
+        verify.refuse_failed(state, new, seen.snapshot)
+        announce()
     is_due = new.swaps is not None and not signs(seen.snapshot.active, new.wanted)
     if is_due or new.generation != state.generation:
-        _refuse_stale_reading(seen.snapshot, state)
+        refuse_stale_reading(seen.snapshot, state)
     if new.swaps is not None and new.generation != state.generation:
         _refuse_unrecorded_signer(new.swaps, state)
         refuse_untrusted(new, state, seen.snapshot)
-    return is_due or changed or not signs(seen.snapshot.active, state.fingerprint)
+    is_open = verify.is_due(session, state, new, seen.snapshot)
+    return is_due or is_open or changed or not signs(seen.snapshot.active, state.fingerprint)
 
 
 def create(session: Session, new: TriggerChecked) -> tuple[str, PropertyBag]:
@@ -84,15 +89,18 @@ def create(session: Session, new: TriggerChecked) -> tuple[str, PropertyBag]:
 
 
 def update(session: Session, state: TriggerState, new: TriggerChecked) -> PropertyBag:
-    """Swap if that was planned, else bring the outputs up to date."""
+    """Swap if that was planned, else bring the outputs up to date; prove what signs, if that is due."""
     account = reach(session, new)
     if new.swaps is not None:
+        verify.prepare(session, account, new)
         snapshot = swap(account, new.swaps.slots, new.wanted)
     else:
         snapshot = account.snapshot()
         if new.drift is None:
             _must_sign(new, snapshot)
-    return _outputs(new, snapshot, state)
+    outcome = confirm(session, account, Step(state, new, snapshot, swapped=new.swaps is not None))
+    outputs = {**_outputs(new, outcome.snapshot, state), **outcome.outputs}
+    return {name: value for name, value in outputs.items() if value is not None}
 
 
 def read(session: Session, bag: PropertyBag) -> PropertyBag:
@@ -182,12 +190,13 @@ def _signing(declaration: Declaration, snapshot: Snapshot, old: TriggerChecked |
     return recorded if recorded is not None and recorded.fingerprint == wanted else Signing(wanted)
 
 
-def _announce(session: Session, decision: Decision) -> None:
+def _announce(session: Session, decision: Decision, plan: TriggerChecked, snapshot: Snapshot) -> None:
     if decision.action is Action.SWAP:
         targets = [f"  {target}: {answer}" for target, answer in decision.targets.items()]
         session.say("\n".join([f"RotationTrigger: {decision.message}", *targets]))
         if decision.doubts:
             session.say(f"warning: RotationTrigger: {decision.doubts}")
+        verify.announce(session, plan, snapshot)
     if decision.action in (Action.REPORT, Action.WARN):
         session.warn(f"RotationTrigger: {decision.message}.", decision.evidence, decision.ways_out)
 
@@ -251,20 +260,6 @@ def _refuse_foreign(candidate: Candidate | None, snapshot: Snapshot) -> None:
         )
 
 
-def _refuse_stale_reading(snapshot: Snapshot, state: TriggerState) -> None:
-    """Believe slots that look as before a swap just made only after a while: a second swap would undo it."""
-    if state.rotated_at is None or snapshot.slots != Slots(state.previous_fingerprint, state.fingerprint):
-        return
-    believed = datetime.fromisoformat(state.rotated_at) + STALE
-    if snapshot.now < believed:
-        raise ReadsDisagree(
-            f"The slots look as they did before the swap of {state.rotated_at}.",
-            f"Either the reading is stale, or somebody swapped back at once; they cannot be told apart yet. "
-            f"Slots: {snapshot.slots}.",
-            f"Run the same command again after {rfc3339(believed)}.",
-        )
-
-
 def _refuse_unrecorded_signer(swaps: SwapSlots, state: TriggerState) -> None:
     """A new declaration was approved against the recorded signer: another one must be taken note of first.
 
@@ -297,7 +292,7 @@ def _outputs(new: TriggerChecked, snapshot: Snapshot, state: TriggerState | None
             "Run `pulumi preview` and read the new plan.",
         )
     outputs = {
-        **to_bag(new, "step", "swaps", "targets", "way_back", "drift", "candidate", "generations"),
+        **to_bag(new, "step", "swaps", "targets", "way_back", "drift", "affects", "candidate", "generations"),
         **certificate_outputs(snapshot.active, snapshot),
         "subaccount_id": snapshot.subaccount_id,
         "observed_at": rfc3339(snapshot.now),

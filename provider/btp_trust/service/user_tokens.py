@@ -58,6 +58,8 @@ class UserTokens:
         self._key = key
         self._http = http
         self._patience = patience
+        self._lock = threading.Lock()
+        self._token: UserToken | None = None
 
     def source(self) -> str:
         """Name the place that says who the user is; nothing is asked and nothing is run.
@@ -69,13 +71,18 @@ class UserTokens:
         return self._users.find(self._connection).where
 
     def fetch(self) -> UserToken:
-        """Get a token.
+        """Get a token, once for all that a command tries.
 
         Raises:
             NoUserToken: No user is named, the command fails, or the token service grants none.
             ConfigurationError: What was found is malformed.
             ServiceUnavailable: The token service is down.
         """
+        with self._lock:
+            self._token = self._token or self._get()
+            return self._token
+
+    def _get(self) -> UserToken:
         given = self._users.find(self._connection)
         if given.user.token:
             return UserToken(checked_token(given.user.token, given.where))
