@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import httpx
 from pulumi.output import UNKNOWN
+from pulumi.runtime import rpc
 
 from btp_trust import session
 from btp_trust.certificate import Certificate
@@ -27,6 +28,7 @@ from btp_trust.providers import (
     PassiveTrustCertificateProvider,
     RotationTriggerProvider,
 )
+from btp_trust.resources.trust import told
 from btp_trust_emulator import Emulator
 
 Bag = dict[str, Any]
@@ -120,10 +122,13 @@ class Deployment:
         """Declare PassiveTrustCertificate."""
         return self._register("passive", name, args)
 
-    def trigger(self, name: str = "rotation", *, candidate: Handle | None = None, **args: Any) -> Handle:
-        """Declare RotationTrigger."""
-        told = candidate and {key: candidate[key] for key in ("generation", "generations", "subaccount_id")}
-        return self._register("trigger", name, {**args, "candidate": told})
+    def trigger(
+        self, name: str = "rotation", *, candidate: Handle | None = None, trusted_by: Bag | None = None, **args: Any
+    ) -> Handle:
+        """Declare RotationTrigger; a target may be UNKNOWN in a preview."""
+        prepared = candidate and {key: candidate[key] for key in ("generation", "generations", "subaccount_id")}
+        asked = trusted_by and {target: said(trusts) for target, trusts in trusted_by.items()}
+        return self._register("trigger", name, {**args, "candidate": prepared, "trusted_by": asked})
 
     def _register(self, kind: str, name: str, args: Bag) -> Handle:
         self.seen.append(name)
@@ -390,8 +395,22 @@ class Twin:
 
 
 def wire(bag: Bag | None) -> Bag:
-    """Send a bag over the wire: numbers become floats, None vanishes."""
-    return json.loads(json.dumps(bag), parse_int=float)  # type: ignore[no-any-return]
+    """Send a bag over the wire: numbers become floats, None vanishes, what is marked as unknown is unknown."""
+    return known_or_not(json.loads(json.dumps(bag), parse_int=float))  # type: ignore[no-any-return]
+
+
+def known_or_not(value: Any) -> Any:
+    """Read Pulumi's mark of what a preview does not know."""
+    if isinstance(value, dict):
+        return {name: known_or_not(content) for name, content in value.items()}
+    if isinstance(value, list):
+        return [known_or_not(content) for content in value]
+    return UNKNOWN if value == rpc.UNKNOWN else value
+
+
+def said(trusts: Any) -> Any:
+    """Write down what a target trusts as a program does; an unknown value is one already."""
+    return trusts if trusts is UNKNOWN else told({"target": trusts}, None)["target"]  # type: ignore[index]
 
 
 class KilledError(BaseException):
