@@ -213,9 +213,10 @@ def test_reference_has_every_switch_of_the_emulator() -> None:
 def test_reference_has_every_request_of_the_control_plane() -> None:
     """Every question that the control plane answers has a row."""
     page = (ROOT / "docs/reference/emulator.md").read_text()
-    table = (ROOT / "provider/btp_trust_emulator/control.py").read_text()
+    modules = sorted((ROOT / "provider/btp_trust_emulator").glob("control*.py"))
+    tables = "".join(module.read_text() for module in modules)
 
-    for method, path in re.findall(r"\(\"([A-Z]+)\", \"(/[^\"]+)\", _\w+\)", table):
+    for method, path in re.findall(r"\(\"([A-Z]+)\", \"(/[^\"]+)\", _\w+\)", tables):
         assert f"`{method} /_emulator{path}`" in page, path
 
 

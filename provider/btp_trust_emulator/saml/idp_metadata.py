@@ -23,6 +23,11 @@ class IdpMetadata:
     entity_id: str
     certificates: tuple[str, ...]
 
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """The SHA-256 of each certificate."""
+        return tuple(certificates.fingerprint(each) for each in self.certificates)
+
 
 def parse(text: str) -> IdpMetadata:
     """What the metadata of one identity provider says; certificates that are there twice are taken once.
