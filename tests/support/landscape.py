@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from twin import HOUR, Program, Send, Twin, program
+from twin import HOUR, Fault, Program, Send, Twin, answered, program
 
 from btp_trust_emulator import Emulator
 
@@ -77,14 +78,22 @@ class Landscape:
         return [PASSWORD, USER, USER.partition("@")[0], self.emulator.user_token(self.guid, USER)[-40:], "PD94bWwg"]
 
 
-def failing(error: str) -> Any:
-    """Let the service say that it got no token, and why; the target is not asked."""
+def trying(*faults: Fault) -> Fault:
+    """Let tries of a destination meet these faults in turn, for ever; it is found all the same without a token."""
+    turns = itertools.cycle(faults)
 
     def fault(request: httpx.Request, send: Send) -> httpx.Response:
-        if "%24skipTokenRetrieval" in str(request.url):
-            return send(request)
-        found = {"authTokens": [{"type": "", "value": "", "error": error, "expires_in": ""}]}
-        properties = {"Name": "x", "Authentication": "OAuth2SAMLBearerAssertion"}
-        return httpx.Response(200, request=request, json={"destinationConfiguration": properties, **found})
+        return send(request) if "skipTokenRetrieval" in str(request.url) else next(turns)(request, send)
 
     return fault
+
+
+def giving(**token: Any) -> Fault:
+    """Let tries of a destination be given this token; no target is asked."""
+    properties = {"Name": "x", "Authentication": "OAuth2SAMLBearerAssertion"}
+    return trying(answered(200, json={"destinationConfiguration": properties, "authTokens": [token]}))
+
+
+def failing(error: str) -> Fault:
+    """Let the service say that it got no token, and why; no target is asked."""
+    return giving(type="", value="", error=error, expires_in="")

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from landscape import PASSWORD, USER, Landscape, failing
+from landscape import PASSWORD, USER, Landscape, failing, giving, trying
 from twin import (
     HOUR,
     KilledError,
@@ -321,7 +321,10 @@ def test_slots_as_before_the_way_back_are_not_believed_at_once(here: Landscape) 
     "fault",
     [
         pytest.param(answered(503), id="the service is down"),
-        pytest.param(lost_before(httpx.ReadTimeout("slow")), id="no answer in time"),
+        pytest.param(trying(lost_before(httpx.ReadTimeout("slow"))), id="no answer in time"),
+        pytest.param(trying(answered(404, json={"ErrorMessage": "gone"})), id="it was deleted meanwhile"),
+        pytest.param(trying(answered(503), answered(403)), id="now this, now that"),
+        pytest.param(giving(value=""), id="neither a token nor an error"),
         pytest.param(failing("connect timed out"), id="the target does not answer"),
         pytest.param(failing("Response was: 503 Service Unavailable"), id="the target is down"),
         pytest.param(failing("something new"), id="a text that nobody knows"),
@@ -351,6 +354,31 @@ def test_what_tells_nothing_is_said_and_tried_again(here: Landscape, fault: Any)
     assert finds(report) == [TARGET, TARGET]
     assert here.evidence()["s4"]["verdict"] == "proved"
     twin.assert_settled(wanted)
+
+
+@pytest.mark.parametrize(
+    ("token", "why"),
+    [
+        pytest.param({"error": "status code 401"}, "status code 401", id="an error"),
+        pytest.param({"value": "PGE+"}, "the assertion proves nothing: it is no", id="no assertion"),
+    ],
+)
+def test_an_assertion_that_cannot_be_had_is_no_refusal(here: Landscape, token: dict[str, str], why: str) -> None:
+    """No target is behind it."""
+    before = here.twin.slots
+    here.twin.line.always(giving(**token), "GET destinations/assertion")
+    here.twin.up(here.program("b", "assertion"))
+    assert here.twin.slots == before[::-1]
+    assert here.evidence()["assertion"]["verdict"] == "inconclusive"
+    assert why in here.evidence()["assertion"]["detail"]
+
+
+def test_a_refusal_that_comes_and_goes_ends_as_it_was_last(here: Landscape) -> None:
+    """The tries are bounded: six of them, half a minute."""
+    here.twin.line.always(trying(failing("connect timed out"), failing("HTTP 401")), TARGET)
+    here.twin.up(here.program("b", "s4", on_verification_failure="report"))
+    assert here.evidence()["s4"]["verdict"] == "refused"
+    assert here.twin.slept == [1.0, 2.0, 4.0, 8.0, 15.0]
 
 
 def test_a_check_left_open_may_still_lead_back(here: Landscape) -> None:

@@ -132,7 +132,10 @@ def _go_back(
         raise _stuck(new, tried, evidence, error) from None
     account.command.next_signer = None
     again = _run(session, new, tuple(evidence), Question(earlier, tried.active, back.now, evidence))
-    evidence = {name: replace(found, way_back=str(again[name])) for name, found in evidence.items()}
+    evidence = {
+        name: replace(found, way_back=str(again[name]), lifetime=again[name].lifetime)
+        for name, found in evidence.items()
+    }
     name = next((name for name, known in new.generations.items() if known == earlier.fingerprint), None)
     outputs = {
         **_recorded(evidence),

@@ -27,8 +27,8 @@ from btp_trust.service.destinations import SAML_ASSERTION, AuthToken, Destinatio
 from btp_trust.service.patience import Patience
 from btp_trust.service.user_tokens import UserToken
 
-_PAUSES: Final = (1.0, 2.0, 4.0, 8.0, 15.0, None)
-"""Seconds after each round of tries; a swap may take a while to reach all of the service."""
+_PAUSES: Final = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0)
+"""Seconds before each round of tries; a swap may take a while to reach all of the service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +139,13 @@ class Trials:
     def _settle(self, tried: Mapping[str, _Tried], question: Question) -> None:
         """Try in rounds, each time first what was refused: users may be refused meanwhile."""
         for pause in _PAUSES:
+            if all(each.is_settled for each in tried.values()) or not self._patience.pause(pause):
+                return
             pending = [(name, each) for name, each in tried.items() if not each.is_settled]
             for name, each in sorted(pending, key=lambda item: not item[1].was_refused):
                 each.take(self._try(name, each.kind, question))
                 if each.was_refused and each.is_settled:
                     return
-            if all(each.is_settled for each in tried.values()) or pause is None or not self._patience.pause(pause):
-                return
 
     def _try(self, name: str, kind: str, question: Question) -> Judgement:
         try:

@@ -20,6 +20,8 @@ LONGEST: Final = 300
 HIDDEN: Final = "***"
 _READ: Final = 10_000
 """Characters that are looked at: a target may send a page."""
+_NESTED: Final = 4
+"""How often escapes are undone."""
 _SHORTEST: Final = 2
 """A name of one character cannot be told from any other text."""
 _TECHNICAL: Final = frozenset(
@@ -103,11 +105,8 @@ def _bounded(text: str) -> str:
 
 def _decoded(text: str) -> str:
     """Undo escapes, also nested ones: an address stays one when its @ is written otherwise."""
-    for _ in range(4):
-        plain = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), unquote(html.unescape(text)))
-        if plain == text:
-            break
-        text = plain
+    for _ in range(_NESTED):
+        text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), unquote(html.unescape(text)))
     return text
 
 

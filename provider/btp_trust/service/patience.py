@@ -138,7 +138,8 @@ class Patience:
         """Wait, if that much time remains; False if it does not."""
         if seconds > self.remaining:
             return False
-        self._sleep(seconds)
+        if seconds > 0:
+            self._sleep(seconds)
         return True
 
     def repeat(self, attempt: Callable[[], _T], when: Callable[[BaseException], bool]) -> _T:
