@@ -15,9 +15,9 @@ PROVIDER = Path(__file__).parents[2] / "provider"
 MODULES = {
     str(path.relative_to(PROVIDER / "btp_trust")): path for path in sorted((PROVIDER / "btp_trust").rglob("*.py"))
 }
-PURE = ("certificate.py", "model.py", "errors.py", "plan/*")
+PURE = ("certificate.py", "forms.py", "model.py", "errors.py", "plan/*")
 MAY_IMPORT = {
-    "pulumi": ("resources/*", "providers.py", "inputs.py"),
+    "pulumi": ("resources/*", "providers.py", "inputs.py", "trusted_by.py"),
     "httpx": ("service/*", "session.py"),
     "cryptography": ("certificate.py",),
     "btp_trust_emulator": (),

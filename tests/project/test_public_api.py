@@ -13,6 +13,7 @@ import btp_trust_emulator
 
 ROOT = Path(__file__).parents[2]
 RESOURCES = [btp_trust.ActiveTrustCertificate, btp_trust.PassiveTrustCertificate, btp_trust.RotationTrigger]
+VALUES = [btp_trust.Attested, btp_trust.SwitchesAtRotation]
 
 
 @pytest.mark.parametrize("package", [btp_trust, btp_trust_emulator], ids=lambda package: package.__name__)
@@ -32,7 +33,7 @@ def test_the_version_is_that_of_the_distribution() -> None:
     assert btp_trust.__version__ == project["version"]
 
 
-@pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.__name__)
+@pytest.mark.parametrize("resource", [*RESOURCES, *VALUES], ids=lambda resource: resource.__name__)
 def test_every_argument_is_documented_and_typed(resource: type) -> None:
     """The docstring has a line for each, in the order of the signature."""
     parameters = list(inspect.signature(resource).parameters.values())

@@ -119,7 +119,7 @@ def test_a_refusal_names_every_missing_target_and_no_other() -> None:
     refusal = decide(declaration, AB).refusal
     assert refusal is not None
     assert refusal.prop == "trusted_by"
-    assert_three_parts(str(refusal), B.fingerprint, "by no, old.", "  no: no,", "  old: no,", 'generation="2026-01"')
+    assert_three_parts(str(refusal), B.fingerprint, "by old, no.", "  no: no,", "  old: no,", 'generation="2026-01"')
     assert "yes:" not in str(refusal)
     assert "late" not in str(refusal)
 

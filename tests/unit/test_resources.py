@@ -123,7 +123,12 @@ def test_every_argument_reaches_the_engine(deploy: Deploy) -> None:
     common: dict[str, Any] = {"connection": "eu", "subaccount_id": GUID}
     own: dict[str, dict[str, Any]] = {
         "next": {"generation": "b", "adopt": FINGERPRINT, "replace": FINGERPRINT},
-        "rotation": {"generation": "a", "known_generations": {"a": FINGERPRINT}, "on_drift": "restore"},
+        "rotation": {
+            "generation": "a",
+            "known_generations": {"a": FINGERPRINT},
+            "on_drift": "restore",
+            "trusted_by": {"s4": FINGERPRINT},
+        },
         "signing": {"generate": True, "renew_fingerprint": FINGERPRINT, "accept_outage": True},
     }
 

@@ -48,9 +48,9 @@ def untrusted(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
 
 
 def answers(declaration: Declaration, wanted: Certificate, snapshot: Snapshot) -> tuple[Answer, ...]:
-    """Ask each target whether it trusts this certificate: refusals first, then by name."""
-    asked = [_ask(declaration, target, wanted, snapshot) for target in sorted(declaration.trusted_by)]
-    return tuple(sorted(asked, key=lambda answer: list(Word).index(answer.word)))
+    """Ask each target whether it trusts this certificate: refusals first, attested before observed, then by name."""
+    asked = (_ask(declaration, target, wanted, snapshot) for target in declaration.trusted_by)
+    return tuple(sorted(asked, key=lambda answer: (list(Word).index(answer.word), answer.source, answer.target)))
 
 
 def summary(told: tuple[Answer, ...], room: int) -> str:
