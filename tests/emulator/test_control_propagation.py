@@ -17,13 +17,6 @@ SIGNER = Signer()
 FINGERPRINT = certificates.fingerprint(SIGNER.certificate)
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Emulator]:
-    """One emulator for all tests."""
-    with Emulator(key_size=1024) as emulator:
-        yield emulator
-
-
 @pytest.fixture
 def guid(running: Emulator) -> str:
     """A subaccount."""

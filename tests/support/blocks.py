@@ -291,6 +291,19 @@ _KILLED = {
     "killed-after-swapping": ("rotated", "prepared"),
 }
 """Everything is as in the first stage, but for Pulumi's state, which is that of the second."""
+_HOLDING = {
+    "users-at-a-target": ("certificate", "certificate/passive"),
+    "users-at-a-target-that-was-forgotten": ("certificate",),
+}
+"""Which certificates the target has."""
+_USER = {"user_name": "jane@example.com", "password": "of-jane"}
+_ASSERTION = {
+    "Name": "Assertion",
+    "Type": "HTTP",
+    "URL": "https://s4.example.com",
+    "Authentication": "SAMLAssertion",
+    "authnContextClassRef": "urn:oasis:names:tc:SAML:2.0:ac:classes:PreviousSession",
+}
 
 
 class Stages:
@@ -300,6 +313,8 @@ class Stages:
     `examples`: the same with a copy of the examples, and the files that their page speaks of.
     `adopted`, `prepared`, `rotated`: a stack and a repository an hour after the first, second, third deployment of
     the story.
+    `users-at-a-target`: `prepared`, with a user and a destination `S4` to a target that trusts both certificates; in
+    `…-that-was-forgotten` it trusts the old one only.
     `killed-after-…`: `pulumi up` was killed after it had changed the service and before it could record that.
     """
 
@@ -369,6 +384,8 @@ class Stages:
             _leave_lock(folder / "backend")
         elif stage == "subaccount":
             self._make_subaccount(folder)
+        elif stage in _HOLDING:
+            self._make_landscape(folder, _HOLDING[stage])
         elif stage == "examples":
             shutil.copytree(self._made("subaccount"), folder)
             shutil.copytree(ROOT / "examples", folder / "project/examples")
@@ -383,6 +400,24 @@ class Stages:
                 control.put("clock", json={"now": MADE}).raise_for_status()
                 control.post("subaccounts", json={"guid": GUID, "generate": True}).raise_for_status()
                 control.put("clock", json={"now": TODAY}).raise_for_status()
+        finally:
+            bench.close()
+
+    def _make_landscape(self, folder: Path, slots: tuple[str, ...]) -> None:
+        """Give the prepared subaccount a user and two destinations, one to a target that trusts these slots."""
+        shutil.copytree(self._made("prepared"), folder)
+        bench = self._bench(folder)
+        _serve_kept_state(bench)
+        try:
+            with _control_plane(bench) as control:
+                account = f"subaccounts/{GUID}"
+                control.post(f"{account}/users", json=_USER).raise_for_status()
+                target = control.post("targets", json={"name": "s4"}).raise_for_status().json()
+                for certificate in _certificates(bench, slots):
+                    control.post("targets/s4/certificates", json={"certificate": certificate}).raise_for_status()
+                for properties in (_to_target(target), _ASSERTION):
+                    given = {**properties, "audience": target["entity_id"]}
+                    control.post(f"{account}/destinations", json={"properties": given}).raise_for_status()
         finally:
             bench.close()
 
@@ -402,6 +437,31 @@ class Stages:
                 control.put("clock", json={"advance_seconds": 3600}).raise_for_status()
         finally:
             bench.close()
+
+
+def _to_target(target: Mapping[str, str]) -> dict[str, str]:
+    """Write the destination of a target."""
+    return {
+        **_ASSERTION,
+        "Name": "S4",
+        "Authentication": "OAuth2SAMLBearerAssertion",
+        "clientKey": target["client_id"],
+        "tokenServiceURL": target["token_service_url"],
+        "tokenServiceUser": target["client_id"],
+        "tokenServicePassword": target["client_secret"],
+    }
+
+
+def _certificates(bench: Workbench, slots: Sequence[str]) -> Iterator[str]:
+    """Read what these slots hold, by the service's own paths."""
+    key = json.loads((bench.folder / "service-key.json").read_text())
+    with httpx.Client(base_url=f"http://127.0.0.1:{bench.port}/destination-configuration/v1/saml2Metadata") as http:
+        client = {"client_id": key["clientid"], "client_secret": key["clientsecret"]}
+        url = f"http://127.0.0.1:{bench.port}{httpx.URL(key['url']).path}/oauth/token"
+        token = http.post(url, data={"grant_type": "client_credentials", **client}).raise_for_status().json()
+        for slot in slots:
+            header = {"Authorization": f"Bearer {token['access_token']}"}
+            yield http.get(slot, headers=header).raise_for_status().json()["certificate"]
 
 
 def _serve_kept_state(bench: Workbench) -> None:

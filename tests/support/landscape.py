@@ -1,99 +1,88 @@
-"""A subaccount with users and targets behind destinations, as a stack of the twin sees it."""
+"""A subaccount with a user, and a system that trusts it: what finding destinations needs."""
 
 from __future__ import annotations
 
-import itertools
-import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
-from twin import HOUR, Fault, Program, Send, Twin, answered, program
 
-from btp_trust_emulator import Emulator
+from btp_trust_emulator import (
+    Emulator,
+)
 
-USER, PASSWORD = "jane.roe@corp.example", "S3CRET-of-jane"
+if TYPE_CHECKING:
+    pass
+
+
+BASE = "/destination-configuration/v1"
+PLAIN = {"Name": "plain", "Type": "HTTP", "URL": "https://plain.example.com", "Authentication": "NoAuthentication"}
 SAML = {
-    "Name": "assertion",
+    "Name": "saml",
     "Type": "HTTP",
-    "URL": "https://api.example",
+    "URL": "https://api.example.com",
     "Authentication": "SAMLAssertion",
-    "audience": "https://api.example",
+    "audience": "https://example.com",
+    "assertionRecipient": "https://example.com/acs",
     "authnContextClassRef": "urn:oasis:names:tc:SAML:2.0:ac:classes:X509",
 }
 
 
 @dataclass
 class Landscape:
-    """A prepared stack: generation a signs, b is about to; a user, and targets that trust both."""
+    """A subaccount with the user joe, and a system that trusts its active certificate."""
 
-    twin: Twin
-    targets: tuple[str, ...] = ("s4", "sf")
-    is_known: bool = True
-    """Whether the destinations were tried before: only then is it known how long a new token is valid."""
+    emulator: Emulator
+    http: httpx.Client
 
     def __post_init__(self) -> None:
-        """Create the user and the targets, prepare, and let every target trust what signs and what will."""
-        self.emulator.create_user(self.guid, USER, PASSWORD)
-        self.twin.config["btp-trust:user"] = json.dumps({"name": USER, "password": PASSWORD})
-        self.emulator.advance(HOUR)
-        self.twin.deploy(program(), program("b", "a"))
-        for target in self.targets:
-            self.emulator.create_target(self.name(target))
-            self.emulator.create_destination(self.guid, self.emulator.target(self.name(target)).properties(target))
-            for certificate in self.emulator.certificates(self.guid):
-                self.emulator.upload_certificate(self.name(target), certificate or "")
-        self.emulator.create_destination(self.guid, SAML)
-        if self.is_known:
-            self.twin.deploy(self.program("a", *self.targets, "assertion", verify_now="first"))
+        """Create them, with a destination to the system."""
+        emulator = self.emulator
+        self.guid = emulator.create_subaccount(generate=True).guid
+        emulator.create_user(self.guid, "joe", "secret", "joe@example.com", ["admins", "users"])
+        self.key = emulator.service_key(self.guid)
+        form = {"grant_type": "client_credentials"}
+        client = (self.key["clientid"], self.key["clientsecret"])
+        self.token = self.http.post(f"{self.key['url']}/oauth/token", data=form, auth=client).json()["access_token"]
+        self.user_token = emulator.user_token(self.guid, "joe")
+        self.system = emulator.create_target(f"s4-{self.guid}")
+        self.trust_active()
+        self.create(self.system.properties("s4"))
+        emulator.clear_journal()
 
-    @property
-    def emulator(self) -> Emulator:
-        """The emulator."""
-        return self.twin.emulator
+    def create(self, properties: dict[str, str], level: Any = "subaccount") -> None:
+        """Create a destination."""
+        self.emulator.create_destination(self.guid, properties, level)
 
-    @property
-    def guid(self) -> str:
-        """The subaccount."""
-        return self.twin.guid
+    def trust_active(self) -> None:
+        """Let the system trust the active certificate."""
+        active, _ = self.emulator.certificates(self.guid)
+        assert active is not None
+        self.emulator.upload_certificate(self.system.name, active)
 
-    def name(self, target: str) -> str:
-        """The target's name in the emulator, which has those of other tests too."""
-        return f"{target}-{self.guid}"
+    def get(self, path: str, query: str = "", **headers: str) -> httpx.Response:
+        """A request to the Destination service."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        headers = {"authorization": f"Bearer {self.token}", **named}
+        return self.http.get(f"{self.key['uri']}{BASE}/{path}?{query}", headers=headers)
 
-    def lie(self, target: str, *fingerprints: str | None) -> None:
-        """Let a target refuse what these certificates sign, though it shows them as trusted."""
-        self.emulator.lie(self.name(target), *[each for each in fingerprints if each])
+    def find(self, name: str = "s4", query: str = "", **headers: str) -> dict[str, Any]:
+        """What is found for joe."""
+        response = self.get(f"destinations/{name}", query, **{"x_user_token": self.user_token, **headers})
+        assert response.status_code == 200, response.text
+        return dict(response.json())
 
-    def program(self, signs: str, *destinations: str, prepared: str = "b", **trigger: Any) -> Program:
-        """Write the program of the story, with a check of these destinations."""
-        return program(prepared, signs, trigger={"verify_destinations": list(destinations), **trigger})
+    def auth_token(self, name: str = "s4", **headers: str) -> dict[str, Any]:
+        """The token that is found for joe."""
+        (token,) = self.find(name, **headers)["authTokens"]
+        return dict(token)
 
-    def evidence(self) -> dict[str, Any]:
-        """What the state holds about the last check."""
-        return dict(self.twin.outputs("rotation").get("verified", {}))
+    def change(self, name: str = "s4", **changes: str | None) -> None:
+        """Change properties of a destination (None: leave out)."""
+        (old,) = [each.properties for each in self.emulator.destinations(self.guid) if each.name == name]
+        self.emulator.delete_destination(self.guid, name)
+        self.create({key: value for key, value in {**old, **changes}.items() if value is not None})
 
-    def private(self) -> list[str]:
-        """What must not be in any state, message or log."""
-        return [PASSWORD, USER, USER.partition("@")[0], self.emulator.user_token(self.guid, USER)[-40:], "PD94bWwg"]
-
-
-def trying(*faults: Fault) -> Fault:
-    """Let tries of a destination meet these faults in turn, for ever; it is found all the same without a token."""
-    turns = itertools.cycle(faults)
-
-    def fault(request: httpx.Request, send: Send) -> httpx.Response:
-        return send(request) if "skipTokenRetrieval" in str(request.url) else next(turns)(request, send)
-
-    return fault
-
-
-def giving(**token: Any) -> Fault:
-    """Let tries of a destination be given this token; no target is asked."""
-    properties = {"Name": "x", "Authentication": "OAuth2SAMLBearerAssertion"}
-    return trying(answered(200, json={"destinationConfiguration": properties, "authTokens": [token]}))
-
-
-def failing(error: str) -> Fault:
-    """Let the service say that it got no token, and why; no target is asked."""
-    return giving(type="", value="", error=error, expires_in="")
+    def fingerprint(self) -> str:
+        """The SHA-256 of the active certificate."""
+        return str(self.emulator.slots(self.guid).active)

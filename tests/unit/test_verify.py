@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from landscape import PASSWORD, USER, Landscape, failing, giving, trying
+from propagating import PASSWORD, USER, Landscape, failing, giving, trying
 from twin import (
     HOUR,
     KilledError,

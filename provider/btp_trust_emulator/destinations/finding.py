@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from btp_trust_emulator.destinations import propagation
@@ -36,8 +36,8 @@ class Finding:
     cache: Cache
     account: Account
     destination: Destination
-    claims: Mapping[str, Any]
-    given: str | None
+    claims: Mapping[str, Any] = field(repr=False)
+    given: str | None = field(repr=False)
     skip_credentials: bool
 
     def without_token(self) -> Answer:

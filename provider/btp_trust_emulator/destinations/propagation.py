@@ -7,7 +7,7 @@ the target answered, which they end with.
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -42,7 +42,7 @@ class AuthToken:
     """One entry of `authTokens`; without a value it is a failure, and `error` says why."""
 
     type: str = ""
-    value: str = ""
+    value: str = field(default="", repr=False)
     expires_in: int | None = None
     scope: str | None = None
     error: str | None = None
@@ -62,7 +62,7 @@ class AuthToken:
 class Signed:
     """An assertion, and the SHA-256 of the certificate whose key signed it."""
 
-    octets: bytes
+    octets: bytes = field(repr=False)
     fingerprint: str
 
 
@@ -162,10 +162,10 @@ def _url(destination: Destination) -> httpx.URL:
 
 
 def seconds(destination: Destination, name: str, most: float) -> float:
-    """A time-out of the destination; ten seconds if there is none, or one that is not allowed."""
+    """A time-out of the destination; ten seconds if there is none, one that is not allowed, or 0."""
     text = destination.properties.get(f"tokenServiceURL.{name}TimeoutInSeconds", "")
     given = float(text) if text.isascii() and text.isdigit() else _SECONDS
-    return given if given <= most else _SECONDS
+    return given if 0 < given <= most else _SECONDS
 
 
 def received(reply: Reply) -> AuthToken:
