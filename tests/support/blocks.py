@@ -327,10 +327,13 @@ class Stages:
     def workbench(self, stage: str, folder: Path) -> Workbench:
         """Lay out a stage in a folder; close the workbench in the end."""
         if stage != "nothing":
-            shutil.copytree(self._made(stage), folder, dirs_exist_ok=True)
+            made = "prepared" if stage in _HOLDING else stage
+            shutil.copytree(self._made(made), folder, dirs_exist_ok=True)
         bench = self._bench(folder)
         if stage != "nothing":
             self._serve(bench)
+        if stage in _HOLDING:
+            _propagate(bench, _HOLDING[stage])  # not once for all: destinations have the address of this emulator
         if stage == "examples":
             _give_keys(bench.folder)
         elif stage not in ("nothing", "subaccount"):
@@ -384,8 +387,6 @@ class Stages:
             _leave_lock(folder / "backend")
         elif stage == "subaccount":
             self._make_subaccount(folder)
-        elif stage in _HOLDING:
-            self._make_landscape(folder, _HOLDING[stage])
         elif stage == "examples":
             shutil.copytree(self._made("subaccount"), folder)
             shutil.copytree(ROOT / "examples", folder / "project/examples")
@@ -400,24 +401,6 @@ class Stages:
                 control.put("clock", json={"now": MADE}).raise_for_status()
                 control.post("subaccounts", json={"guid": GUID, "generate": True}).raise_for_status()
                 control.put("clock", json={"now": TODAY}).raise_for_status()
-        finally:
-            bench.close()
-
-    def _make_landscape(self, folder: Path, slots: tuple[str, ...]) -> None:
-        """Give the prepared subaccount a user and two destinations, one to a target that trusts these slots."""
-        shutil.copytree(self._made("prepared"), folder)
-        bench = self._bench(folder)
-        _serve_kept_state(bench)
-        try:
-            with _control_plane(bench) as control:
-                account = f"subaccounts/{GUID}"
-                control.post(f"{account}/users", json=_USER).raise_for_status()
-                target = control.post("targets", json={"name": "s4"}).raise_for_status().json()
-                for certificate in _certificates(bench, slots):
-                    control.post("targets/s4/certificates", json={"certificate": certificate}).raise_for_status()
-                for properties in (_to_target(target), _ASSERTION):
-                    given = {**properties, "audience": target["entity_id"]}
-                    control.post(f"{account}/destinations", json={"properties": given}).raise_for_status()
         finally:
             bench.close()
 
@@ -437,6 +420,19 @@ class Stages:
                 control.put("clock", json={"advance_seconds": 3600}).raise_for_status()
         finally:
             bench.close()
+
+
+def _propagate(bench: Workbench, slots: Sequence[str]) -> None:
+    """Give the subaccount a user and two destinations, one to a target that trusts what these slots hold."""
+    account = f"subaccounts/{GUID}"
+    with _control_plane(bench) as control:
+        control.post(f"{account}/users", json=_USER).raise_for_status()
+        target = control.post("targets", json={"name": "s4"}).raise_for_status().json()
+        for certificate in _certificates(bench, slots):
+            control.post("targets/s4/certificates", json={"certificate": certificate}).raise_for_status()
+        for properties in (_to_target(target), _ASSERTION):
+            given = {**properties, "audience": target["entity_id"]}
+            control.post(f"{account}/destinations", json={"properties": given}).raise_for_status()
 
 
 def _to_target(target: Mapping[str, str]) -> dict[str, str]:
