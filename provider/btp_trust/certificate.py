@@ -90,6 +90,12 @@ class Certificate:
         return f"-----BEGIN CERTIFICATE-----\n{lines}\n-----END CERTIFICATE-----\n"
 
     @property
+    def public_key(self) -> str:
+        """The DER of its SubjectPublicKeyInfo in base64, without line breaks: no loader of certificates is asked."""
+        tbs = asn1.decode_der(_Certificate, base64.b64decode(self.body)).tbs
+        return base64.b64encode(asn1.encode_der(tbs.public_key)).decode("ascii")
+
+    @property
     def metadata(self) -> str:
         """SAML 2.0 metadata of the subaccount as identity provider, for exactly this certificate."""
         return _METADATA.format(entity_id=quoteattr(self.issuer_name), body=escape(self.body))

@@ -4,7 +4,8 @@
     ├── Refused                 the user changes the program
     │   └── WrongSubaccount     … or points the resource and the connection to one subaccount
     ├── ConfigurationError      the user fixes the configuration or the service key
-    │   └── CredentialsMissing  … or gives one at all
+    │   ├── CredentialsMissing  … or gives one at all
+    │   └── NoUserToken         … or a user as whom destinations are tried
     ├── CredentialsRejected     the user renews the service key          401 of either service
     ├── NotAuthorized           the user asks for a role                 403
     ├── ServiceUnavailable      wait, run again                          no connection, time-out, 429, 5xx
@@ -15,6 +16,7 @@
     ├── NotDone                 run again: a write was sent, was refused or got no answer, and the slots are as before
     ├── OutcomeUnknown          wait, run again: a write was sent and the slots could not be read afterwards
     ├── PulumiGone              run again: Pulumi was killed before a write, which was therefore not sent
+    ├── WayBackFailed           look now: a target refuses what signs, and the swap back was not done
     └── ReadsDisagree           wait, run again: what was read contradicts itself or the recorded swap
 
 Each message has three parts in a fixed order: what happened, why it matters (the evidence), what to do.
@@ -69,6 +71,10 @@ class CredentialsMissing(ConfigurationError):
     """No service key was found in any of the places."""
 
     blocks_only_what_is_due = True
+
+
+class NoUserToken(ConfigurationError):
+    """No token of the user can be had as whom destinations are tried."""
 
 
 class WrongSubaccount(Refused):
@@ -151,6 +157,10 @@ class OutcomeUnknown(TrustError):
 
 class PulumiGone(TrustError):
     """Pulumi was killed and left this plugin behind; a write that was due was not sent."""
+
+
+class WayBackFailed(TrustError):
+    """A target refused what signs since the swap, and swapping back did not succeed: users may be affected now."""
 
 
 class ReadsDisagree(TrustError):

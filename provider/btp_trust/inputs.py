@@ -17,9 +17,11 @@ from pulumi.runtime import rpc
 from btp_trust.certificate import Certificate, normalize_fingerprint
 from btp_trust.errors import Refused, UnreadableState
 from btp_trust.model import Slots, Snapshot, moment_of, rfc3339
+from btp_trust.plan.confirmation import distinct
 from btp_trust.plan.declaration import OnDrift
 from btp_trust.plan.trust import Told
-from btp_trust.service.connections import DEFAULT
+from btp_trust.plan.verification import Evidence, OnVerificationFailure
+from btp_trust.service.environment import DEFAULT
 
 PropertyBag = dict[str, Any]
 _PROVIDER = "__provider"
@@ -112,6 +114,10 @@ class TriggerArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
     known_generations: dict[str, str] = {}
     on_drift: OnDrift = OnDrift.REPORT
     trusted_by: dict[str, Told] = {}
+    verify_destinations: list[str] = []
+    on_verification_failure: OnVerificationFailure = OnVerificationFailure.ROLLBACK
+    verify_now: str | None = None
+    list_affected: bool = False
 
 
 class SwapSlots(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -147,6 +153,8 @@ class TriggerChecked(TriggerArgs, frozen=True, omit_defaults=True, kw_only=True)
     way_back: str | None = None
     """What signed before and does not now: check is not told the outputs. Kept with `trusted_by` only."""
     drift: str | None = None
+    affects: list[str] | None = None
+    """Destinations whose assertions are signed with another certificate after the step."""
 
     @property
     def wanted(self) -> str:
@@ -161,11 +169,19 @@ class TriggerState(TriggerArgs, frozen=True, omit_defaults=True, kw_only=True):
     observed_at: str | None = None
     previous_fingerprint: str | None = None
     rotated_at: str | None = None
+    verified: dict[str, Evidence] = {}
+    unverified: list[str] = []
+    """Destinations of which the last step's check could not tell."""
+    failed_generation: str | None = None
+    """A generation that was swapped in, refused by a target, and swapped back."""
+    failure: str = ""
+    """What was found out then: three parts, a line for the first and for the last."""
+    swapped_back_at: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a moment that cannot be compared with the service's time."""
-        if self.rotated_at is not None:
-            moment_of(self.rotated_at)
+        for moment in filter(None, (self.rotated_at, self.swapped_back_at)):
+            moment_of(moment)
 
 
 State = ActiveState | PassiveState | TriggerState
@@ -306,9 +322,11 @@ def _normalized(args: _Shape) -> _Shape:
     _check_name(getattr(args, "generation", "unnamed"), "generation")
     for name in known:
         _check_name(name, "known_generations")
-    for name in ("connection", "subaccount_id"):
+    if names := getattr(args, "verify_destinations", []):
+        changes["verify_destinations"] = distinct(names)
+    for name in ("connection", "subaccount_id", "verify_now"):
         if getattr(args, name, None) == "":
-            raise _malformed(f"Expected a name or nothing, got an empty text - at `$.{name}`")
+            raise _malformed(f"Expected a text or nothing, got an empty one - at `$.{name}`")
     if (subaccount := getattr(args, "subaccount_id", None)) is not None:
         changes["subaccount_id"] = subaccount.lower()
     return msgspec.structs.replace(args, **changes)

@@ -29,7 +29,10 @@ from btp_trust.service.bindings import SECRETS_ROOT
 from btp_trust.service.channel import CA_BUNDLE, client
 from btp_trust.service.client import TrustClient
 from btp_trust.service.connections import Connection, Connections
+from btp_trust.service.destinations import DestinationClient
 from btp_trust.service.patience import Patience, limits_from
+from btp_trust.service.user_tokens import UserTokens
+from btp_trust.service.users import Users
 
 
 def system_clock() -> datetime:
@@ -111,6 +114,8 @@ class _Connected:
     connection: Connection
     subaccount_id: str
     client: TrustClient
+    destinations: DestinationClient
+    user_tokens: UserTokens
 
 
 class Session:
@@ -128,6 +133,7 @@ class Session:
         self.strict = _switch(config, "btp-trust:strict")
         self._ca_bundle = config(CA_BUNDLE)
         self._connections = Connections(config, self.world.environ, self.world.secrets_root)
+        self._users = Users(config, self.world.environ)
         self._lock = threading.Lock()
         self._connecting: dict[str, threading.Lock] = {}
         self._connected: dict[str, _Connected | TrustError] = {}
@@ -160,6 +166,14 @@ class Session:
                 known = Subaccount(subaccount_id, connected.client, self.world, self.patience)
                 self._subaccounts[subaccount_id] = known
             return known
+
+    def destinations(self, connection: str) -> DestinationClient:
+        """Return what reads the destinations that a connection's service instance sees."""
+        return self._client(connection).destinations
+
+    def user_tokens(self, connection: str) -> UserTokens:
+        """Return what gets the token of a connection's user."""
+        return self._client(connection).user_tokens
 
     def passive_was_checked(self, subaccount_id: str) -> bool:
         """Whether a PassiveTrustCertificate of this subaccount is in the program of this command."""
@@ -209,7 +223,13 @@ class Session:
             http = client(tls, self.world.transport)
             auth = ClientCredentials(connection.key, http, self.patience, self.world.monotonic)
             service = client(tls, self.world.transport, auth, connection.key.uri)
-            return _Connected(connection, auth.subaccount_id, TrustClient(service, self.patience))
+            return _Connected(
+                connection,
+                auth.subaccount_id,
+                TrustClient(service, self.patience),
+                DestinationClient(service, self.patience),
+                UserTokens(self._users, name, connection.key, http, self.patience),
+            )
         except TrustError as error:
             return error
 

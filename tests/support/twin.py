@@ -259,6 +259,8 @@ def operation(method: str, path: str) -> str:
     """Name a request briefly: `POST token`, `GET certificate/passive`, `POST rotateCertificate`."""
     if path.endswith("/oauth/token"):
         return f"{method} token"
+    if "/saml2Metadata" not in path:
+        return f"{method} {path.partition('/v1/')[2]}"
     return f"{method} {path.partition('/saml2Metadata')[2].lstrip('/') or 'metadata'}"
 
 

@@ -43,7 +43,7 @@ from btp_trust.inputs import (
 )
 from btp_trust.model import Slots, Snapshot, rfc3339
 from btp_trust.plan.declaration import OnDrift
-from btp_trust.service.connections import DEFAULT
+from btp_trust.service.environment import DEFAULT
 from btp_trust_emulator import Emulator
 
 GUID = "00000000-1111-4222-8333-000000005cdd"
@@ -232,7 +232,7 @@ def test_an_empty_argument_is_refused_by_name(shape: type[ResourceArgs], name: s
 def test_a_malformed_argument_is_refused_by_name(shape: type[ResourceArgs], data: st.DataObject) -> None:
     """A number, a list or a map where a text belongs, and the like; the value is not repeated."""
     name = data.draw(st.sampled_from(shape.__struct_fields__))
-    wrong: Any = data.draw(st.sampled_from([5.0, 5.5, ["S3CRET"], {"S3CRET": 5.0}]))
+    wrong: Any = data.draw(st.sampled_from([5.0, 5.5, ["S3CRET", 5.5], {"S3CRET": 5.0}]))
     assert refusal(shape, **{name: wrong}).prop == name
 
 

@@ -8,10 +8,11 @@ import inspect
 import pickle
 import pkgutil
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any
+from typing import Any, ClassVar
 
 import dill  # type: ignore[import-untyped] # Pulumi reads its states with it
 import pulumi
@@ -50,12 +51,14 @@ class Engine(Mocks):
     """An engine that deploys whatever it is told to, with some outputs of its own."""
 
     registered: dict[str, MockResourceArgs] = field(default_factory=dict)
+    outputs: ClassVar[Mapping[str, Any]] = {}
+    """Further outputs of every resource."""
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         """Take down a resource."""
         self.registered[args.name] = args
         generations = {args.inputs.get("generation", "none"): FINGERPRINT}
-        return f"id of {args.name}", {**args.inputs, "subaccount_id": GUID, "generations": generations}
+        return f"id of {args.name}", {**args.inputs, "subaccount_id": GUID, "generations": generations, **self.outputs}
 
     def call(self, args: MockCallArgs) -> Any:
         """Nothing here calls a function."""
@@ -233,6 +236,7 @@ def test_several_may_report_what_signs(deploy: Deploy) -> None:
     assert {"one", "two"} <= set(deploy(program).registered)
 
 
+SECRETS = [f"btp-trust:{name}" for name in ("serviceKey", "connections", "userToken", "user", "users")]
 DECLARE: dict[str, Callable[[], object]] = {
     "ActiveTrustCertificate": lambda: ActiveTrustCertificate("signing"),
     "PassiveTrustCertificate": lambda: PassiveTrustCertificate("next", "b"),
@@ -241,7 +245,7 @@ DECLARE: dict[str, Callable[[], object]] = {
 
 
 @pytest.mark.parametrize("kind", DECLARE)
-@pytest.mark.parametrize("setting", ["btp-trust:serviceKey", "btp-trust:connections"])
+@pytest.mark.parametrize("setting", SECRETS)
 def test_a_service_key_in_plain_text_is_refused(deploy: Deploy, setting: str, kind: str) -> None:
     """By every resource, with the line that makes it a secret, and without showing it."""
 
@@ -255,7 +259,7 @@ def test_a_service_key_in_plain_text_is_refused(deploy: Deploy, setting: str, ki
 
 
 @pytest.mark.parametrize("kind", DECLARE)
-@pytest.mark.parametrize("setting", ["btp-trust:serviceKey", "btp-trust:connections"])
+@pytest.mark.parametrize("setting", SECRETS)
 def test_a_secret_service_key_is_accepted(deploy: Deploy, setting: str, kind: str) -> None:
     """It stays in the config: nothing of it reaches the engine as an input."""
     engine = deploy(DECLARE[kind], {setting: KEY}, (setting,))
@@ -310,6 +314,14 @@ def test_a_resource_documents_its_arguments_and_outputs(kind: type[pulumi.dynami
     for name in outputs:
         _, _, after = own.partition(f"    {name}: pulumi.Output")
         assert after.split("\n", 2)[1].strip().startswith('"""')
+
+
+def test_a_refused_generation_fails_the_program(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what was found out; another generation than the declared one does not."""
+    for failed, fails in (("b", True), ("a", False), (None, False)):
+        monkeypatch.setattr(Engine, "outputs", {"failed_generation": failed, "failure": "refused by s4"})
+        with pytest.raises(pulumi.RunError, match="refused by s4") if fails else nullcontext():
+            deploy(lambda: RotationTrigger("rotation", "b"))
 
 
 @pytest.mark.parametrize(

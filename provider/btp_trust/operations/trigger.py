@@ -21,6 +21,9 @@ from btp_trust.inputs import (
     to_bag,
 )
 from btp_trust.model import Snapshot, describe, rfc3339, signs
+from btp_trust.operations import verify
+from btp_trust.operations.affected import affected
+from btp_trust.operations.confirm import Step, confirm
 from btp_trust.operations.gather import Seen, Unseen, look, not_checked, reach, unseen_changes
 from btp_trust.operations.stale import before_our_swap
 from btp_trust.operations.way_back import refuse_untrusted, signed_before, way_back
@@ -50,11 +53,13 @@ def check(
     decision = decide(declaration, seen.snapshot)
     if decision.refusal is not None:
         raise decision.refusal
-    _announce(session, decision)
     if old is not None and old.candidate is not None and candidate is None:
         _announce_retirement(session, old.candidate, declaration, seen.snapshot)
     plan = _planned(args, declaration, decision, seen, old)
-    return checked(TriggerChecked, plan, candidate=candidate.generation if candidate else None)
+    affects = affected(session, plan) if plan.swaps is not None and plan.list_affected else None
+    plan = checked(TriggerChecked, plan, candidate=candidate.generation if candidate else None, affects=affects)
+    seen.account.command.announce = lambda: _announce(session, decision, plan, seen.snapshot)
+    return plan
 
 
 def changes(session: Session, state: TriggerState, new: TriggerChecked) -> bool:
@@ -63,6 +68,9 @@ def changes(session: Session, state: TriggerState, new: TriggerChecked) -> bool:
     changed = not same_arguments(new, state, TriggerArgs)
     if isinstance(seen, Unseen):
         return unseen_changes(session, seen, state, changed=changed)
+    announce = seen.account.command.announce
+    if announce is not None:
+        verify.refuse_failed(state, new, seen.snapshot)
     is_due = new.swaps is not None and not signs(seen.snapshot.active, new.wanted)
     if (stale := before_our_swap(seen.snapshot, state)) is not None:
         if is_due or changed or seen.account.command.minting is not None:
@@ -70,10 +78,13 @@ def changes(session: Session, state: TriggerState, new: TriggerChecked) -> bool:
         seen.account.command.stale = stale
         not_checked(session, Unseen(stale), state)
         return False
+    if announce is not None:
+        announce()
     if new.swaps is not None and new.generation != state.generation:
         _refuse_unrecorded_signer(new.swaps, state)
         refuse_untrusted(new, state, seen.snapshot)
-    return is_due or changed or not signs(seen.snapshot.active, state.fingerprint)
+    is_open = verify.is_due(session, state, new, seen.snapshot)
+    return is_due or is_open or changed or not signs(seen.snapshot.active, state.fingerprint)
 
 
 def create(session: Session, new: TriggerChecked) -> tuple[str, PropertyBag]:
@@ -84,9 +95,10 @@ def create(session: Session, new: TriggerChecked) -> tuple[str, PropertyBag]:
 
 
 def update(session: Session, state: TriggerState, new: TriggerChecked) -> PropertyBag:
-    """Swap if that was planned, else bring the outputs up to date."""
+    """Swap if that was planned, else bring the outputs up to date; prove what signs, if that is due."""
     account = reach(session, new)
     if new.swaps is not None:
+        verify.prepare(session, account, new)
         snapshot = swap(account, new.swaps.slots, new.wanted)
         if new.swaps.active not in (snapshot.slots.active, snapshot.slots.passive):
             _announce_loss(session, new.swaps, snapshot)
@@ -94,7 +106,9 @@ def update(session: Session, state: TriggerState, new: TriggerChecked) -> Proper
         snapshot = account.snapshot()
         if new.drift is None:
             _must_sign(new, snapshot)
-    return _outputs(new, snapshot, state)
+    outcome = confirm(session, account, Step(state, new, snapshot, swapped=new.swaps is not None))
+    outputs = {**_outputs(new, outcome.snapshot, state), **outcome.outputs}
+    return {name: value for name, value in outputs.items() if value is not None}
 
 
 def read(session: Session, bag: PropertyBag) -> PropertyBag:
@@ -187,12 +201,13 @@ def _signing(declaration: Declaration, snapshot: Snapshot, old: TriggerChecked |
     return recorded if recorded is not None and recorded.fingerprint == wanted else Signing(wanted)
 
 
-def _announce(session: Session, decision: Decision) -> None:
+def _announce(session: Session, decision: Decision, plan: TriggerChecked, snapshot: Snapshot) -> None:
     if decision.action is Action.SWAP:
         targets = [f"  {target}: {answer}" for target, answer in decision.targets.items()]
         session.say("\n".join([f"RotationTrigger: {decision.message}", *targets]))
         if decision.doubts:
             session.say(f"warning: RotationTrigger: {decision.doubts}")
+        verify.announce(session, plan, snapshot)
     if decision.action in (Action.REPORT, Action.WARN):
         session.warn(f"RotationTrigger: {decision.message}.", decision.evidence, decision.ways_out)
 
@@ -297,7 +312,7 @@ def _outputs(new: TriggerChecked, snapshot: Snapshot, state: TriggerState | None
             "Run `pulumi preview` and read the new plan.",
         )
     outputs = {
-        **to_bag(new, "step", "swaps", "targets", "way_back", "drift", "candidate", "generations"),
+        **to_bag(new, "step", "swaps", "targets", "way_back", "drift", "affects", "candidate", "generations"),
         **certificate_outputs(snapshot.active, snapshot),
         "subaccount_id": snapshot.subaccount_id,
         "observed_at": rfc3339(snapshot.now),

@@ -47,8 +47,15 @@ class _Write:
     """Whether the answer tells both slots; else the other one is read afterwards."""
 
 
-def swap(account: Subaccount, expected: Slots, wanted: str) -> Snapshot:
+def swap(account: Subaccount, expected: Slots, wanted: str, *, doubtful: bool = False) -> Snapshot:
     """Make `wanted` sign by swapping the slots, if they hold exactly `expected`; nothing if it signs already.
+
+    Args:
+        account: The subaccount.
+        expected: What both slots hold.
+        wanted: Fingerprint of what shall sign.
+        doubtful: The slots held `expected` a moment ago, so a reading that shows `wanted` signing may be a stale one
+            of the time before: it is believed only if it stays.
 
     Raises:
         SlotsChanged: They hold another pair, or somebody swapped in the same moment.
@@ -56,7 +63,7 @@ def swap(account: Subaccount, expected: Slots, wanted: str) -> Snapshot:
         OutcomeUnknown: The answer was lost, and the slots could not be read.
     """
     with account.lock:
-        before = account.read()
+        before = _lasting(account, wanted) if doubtful else account.read()
         if signs(before.active, wanted):
             return before
         _compare("swap", before.slots, expected)
@@ -170,6 +177,14 @@ def _settle(account: Subaccount, write: _Write, story: str, watch: float | None 
         watched += pause
         pause = min(2 * pause, longest, watch - watched)
     raise _unresolved(write, now, story, watched)
+
+
+def _lasting(account: Subaccount, wanted: str) -> Snapshot:
+    """Read until `wanted` does not sign, for a while."""
+    now, pause = account.read(), _FIRST_PAUSE
+    while signs(now.active, wanted) and pause <= _LONGEST_PAUSE and account.patience.pause(pause):
+        now, pause = account.read(), 2 * pause
+    return now
 
 
 def _try_to_read(account: Subaccount) -> Snapshot | None:

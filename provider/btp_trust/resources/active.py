@@ -10,7 +10,7 @@ from btp_trust.providers import ActiveTrustCertificateProvider
 from btp_trust.resources.base import TrustResource, unless_default
 from btp_trust.resources.declared import find
 from btp_trust.resources.trigger import RotationTrigger
-from btp_trust.service.connections import DEFAULT
+from btp_trust.service.environment import DEFAULT
 
 
 class ActiveTrustCertificate(TrustResource, module="btp-trust", name="ActiveTrustCertificate"):

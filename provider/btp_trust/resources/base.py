@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import pulumi
 from pulumi.dynamic import Resource
 
-from btp_trust.service.connections import DEFAULT
+from btp_trust.service.environment import DEFAULT
+from btp_trust.service.users import SECRETS
 
 _CERTIFICATE_OUTPUTS = (
     "fingerprint",
@@ -21,6 +22,14 @@ _CERTIFICATE_OUTPUTS = (
     "not_after",
     "role",
 )
+_OF_KEYS: Final = ("control over all destinations of the subaccount", "renew the service key")
+_OF_USERS: Final = ("the rights of that user in every target system", "change the user's password or revoke the token")
+_SECRETS: Final = {
+    "btp-trust:serviceKey": _OF_KEYS,
+    "btp-trust:connections": _OF_KEYS,
+    **dict.fromkeys(SECRETS, _OF_USERS),
+}
+"""{key of the configuration: what it is good for, what to do if it was seen}."""
 
 
 class TrustResource(Resource):
@@ -56,7 +65,7 @@ class TrustResource(Resource):
         props: Mapping[str, Any],
         opts: pulumi.ResourceOptions | None,
     ) -> None:
-        _refuse_plain_service_key()
+        _refuse_plain_secrets()
         outputs = dict.fromkeys((*_CERTIFICATE_OUTPUTS, "observed_at"))
         super().__init__(provider, resource_name, {**outputs, **props}, opts)
 
@@ -66,11 +75,11 @@ def unless_default(connection: str) -> str | None:
     return None if connection == DEFAULT else connection
 
 
-def _refuse_plain_service_key() -> None:
-    for key in ("btp-trust:serviceKey", "btp-trust:connections"):
+def _refuse_plain_secrets() -> None:
+    for key, (power, renew) in _SECRETS.items():
         if pulumi.runtime.get_config(key) is not None and not pulumi.runtime.is_config_secret(key):
             raise pulumi.RunError(
                 f"The config {key} is in plain text.\n"
-                "It gives whoever reads the stack's settings control over all destinations of the subaccount.\n"
-                f"Set it anew as a secret, and renew the service key: pulumi config set --secret {key} …"
+                f"It gives whoever reads the stack's settings {power}.\n"
+                f"Set it anew as a secret, and {renew}: pulumi config set --secret {key} …"
             )

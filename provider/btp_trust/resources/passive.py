@@ -10,7 +10,7 @@ import pulumi
 from btp_trust.providers import PassiveTrustCertificateProvider
 from btp_trust.resources.base import TrustResource, unless_default
 from btp_trust.resources.declared import declare_once, find, not_the_candidate
-from btp_trust.service.connections import DEFAULT
+from btp_trust.service.environment import DEFAULT
 
 _PASSIVE_TYPE = "pulumi-python:dynamic/btp-trust:PassiveTrustCertificate"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,9 @@ import msgspec
 from btp_trust.errors import ConfigurationError, CredentialsMissing
 from btp_trust.service.bindings import SECRETS_ROOT, Binding, find_bindings
 from btp_trust.service.documents import Unreadable, decode
+from btp_trust.service.environment import DEFAULT, Variables
 from btp_trust.service.key import ServiceKey, parse_service_key
 
-DEFAULT: Final = "default"
 _VARIABLE: Final = "BTP_TRUST_SERVICE_KEY"
 
 
@@ -48,7 +47,7 @@ class Connections:
         self._config = config
         self._environ = environ
         self._secrets_root = secrets_root
-        self._variables: dict[str, str] = {}
+        self._variables = Variables(environ)
 
     def find(self, name: str) -> Connection:
         """Find the service key of this connection.
@@ -72,8 +71,8 @@ class Connections:
             yield text, "config btp-trust:serviceKey", False
         if (key := self._configured_map().get(name)) is not None:
             yield key, f"config btp-trust:connections, {name!r}", False
-        if text := self._environ.get(self._variable(name)):
-            yield _file_or_text(text, self._variable(name)), self._variable(name), False
+        if text := self._variables.get(_VARIABLE, name):
+            yield text, self._variables.name(_VARIABLE, name), False
         if binding := self._binding(name):
             yield binding.credentials, binding.where, True
 
@@ -89,19 +88,6 @@ class Connections:
                 "It is not one JSON object that maps connection names to service keys, as objects and not as text.",
                 "Set it anew: pulumi config set --secret btp-trust:connections '{\"<name>\": <service key>, …}'",
             ) from None
-
-    def _variable(self, name: str) -> str:
-        """Return the environment variable of a connection; two names must not share one."""
-        suffix = re.sub(r"[^A-Z0-9]", "_", name.upper())
-        variable = _VARIABLE if name == DEFAULT else f"{_VARIABLE}_{suffix}"
-        owner = self._variables.setdefault(variable, name)
-        if owner != name:
-            raise ConfigurationError(
-                f"The connections {owner!r} and {name!r} share the environment variable {variable}.",
-                "One of them would be used with the other's subaccount.",
-                "Rename one of the connections.",
-            )
-        return variable
 
     def _binding(self, name: str) -> Binding | None:
         bindings = find_bindings(self._environ, self._secrets_root)
@@ -120,24 +106,9 @@ class Connections:
         return [
             *config,
             f"config btp-trust:connections with {name!r}",
-            f"environment variable {self._variable(name)}",
+            f"environment variable {self._variables.name(_VARIABLE, name)}",
             f"bindings of a destination service instance in VCAP_SERVICES, $SERVICE_BINDING_ROOT, {self._secrets_root}",
         ]
-
-
-def _file_or_text(value: str, variable: str) -> str:
-    if not value.startswith("@"):
-        return value
-    try:
-        return Path(value[1:]).read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        kind = type(error).__name__
-    # Not raised within the handler: the error of a decoder holds the file's content.
-    raise ConfigurationError(
-        f"The file that {variable} names cannot be read.",
-        f"{kind} for the path after the @.",
-        f"Correct the path after the @ in {variable}, or put the JSON itself there.",
-    )
 
 
 def _config_command(name: str) -> str:

@@ -100,6 +100,16 @@ class Patience:
         finally:
             self._thread.ends = outer
 
+    @contextmanager
+    def afresh(self) -> Iterator[None]:
+        """Give what is inside time and requests of its own: what went before must not leave it without any."""
+        before = getattr(self._thread, "ends", None), self.sent
+        self._thread.ends, self._thread.sent = self._monotonic() + self.limits.operation_timeout, 0
+        try:
+            yield
+        finally:
+            self._thread.ends, self._thread.sent = before
+
     @property
     def remaining(self) -> float:
         """Seconds until the operation must have ended; never negative."""
@@ -128,7 +138,8 @@ class Patience:
         """Wait, if that much time remains; False if it does not."""
         if seconds > self.remaining:
             return False
-        self._sleep(seconds)
+        if seconds > 0:
+            self._sleep(seconds)
         return True
 
     def repeat(self, attempt: Callable[[], _T], when: Callable[[BaseException], bool]) -> _T:
