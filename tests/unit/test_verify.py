@@ -414,6 +414,7 @@ def test_a_check_left_open_waits_while_another_certificate_signs(here: Landscape
     twin.line.once(ROTATE, meanwhile(after=lambda: twin.line.always(answered(503), TARGET)))
     twin.up(here.program("b", "s4"))
     twin.emulator.rotate(twin.guid)
+    twin.emulator.advance(HOUR)
     assert finds(twin.up(here.program("b", "s4"))) == []
     assert "unverified" not in twin.outputs("rotation")
 
