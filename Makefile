@@ -30,7 +30,7 @@ test: setup ## run the tests, with every branch of provider/ covered
 	$(RUN) coverage report
 
 scheduled: setup ## run the tests that take too long for each change
-	$(RUN) pytest -m scheduled --numprocesses $(WORKERS) --dist loadfile
+	$(RUN) pytest -m scheduled --numprocesses $(WORKERS) --dist worksteal
 
 lint: setup ## check style, format and types
 	$(RUN) ruff check .

@@ -260,8 +260,8 @@ def test_an_outcome_that_cannot_be_read_is_found_by_the_next_up(stack: Stack) ->
     stack.settles(wanted)
 
 
-def test_stale_slots_after_a_swap_are_not_taken_for_a_colleagues_act(stack: Stack) -> None:
-    """Just after its swap, a stack that reads the old slots goes on with a warning, and refuses what is due."""
+def test_stale_slots_after_a_swap_stop_what_is_due(stack: Stack) -> None:
+    """Just after its swap, a stack that reads the old slots says what it sees, and does not swap again."""
     stack.turn()
     stack.project.up()
     stale = ((Kind.STALE, Fields(method="GET", count=99)),)
@@ -302,7 +302,7 @@ def test_each_failing_reading_alone(stack: Stack, each: Case) -> None:
 @pytest.mark.scheduled
 @pytest.mark.parametrize("each", UNDONE, ids=lambda each: each.name)
 def test_each_failing_swap_alone(stack: Stack, each: Case) -> None:
-    """As above; the first line of the remedy is enough."""
+    """As above; all is quiet after each."""
     wanted = stack.turn()
     stack.meets(each, *UP)
     assert stack.project.writes() == [POST]
