@@ -53,7 +53,7 @@ def case(name: str, kind: Kind, where: Fields, *told: str, **fields: object) -> 
 
 UNREAD = [
     case("down", Kind.FAIL, READS, "ServiceUnavailable", "/certificate was answered 503", AGAIN),
-    case("busy", Kind.FAIL, READS, "ServiceUnavailable", "429", "The service asks for 40 s", status=429, seconds=40),
+    case("busy", Kind.FAIL, READS, "ServiceUnavailable", "429", "The service asks for 300 s", status=429, seconds=300),
     case("no token", Kind.FAIL, TOKENS, "CredentialsRejected", "rejects the service key", KEY, status=401),
     case("rejected", Kind.FAIL, READS, "CredentialsRejected", "was refused: 401.", KEY, status=401),
     case("forbidden", Kind.FAIL, READS, "NotAuthorized", "was refused: 403.", "Use a service key of", status=403),
@@ -167,7 +167,7 @@ class Stacks:
 
     def _deployed(self) -> Stack:
         guid = self.emulator.create_subaccount(generate=True).guid
-        project = Project(self.folder / str(len(self.made)), self.emulator, guid)
+        project = Project(self.folder / guid, self.emulator, guid)
         project.begin(rotating(NAMES[1], NAMES[0])).configure()
         for name, seconds in QUICK.items():
             project.pulumi("config", "set", f"btp-trust:{name}", seconds)
