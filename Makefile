@@ -38,7 +38,7 @@ soak: setup ## search for faults for SOAK_SECONDS with other examples each time 
 	PYTHONPATH=tests/support $(RUN) python -m machine.soak $(SOAK_SECONDS) $(SOAK_SEED)
 
 scheduled: setup ## run the tests that take too long for each change
-	$(RUN) pytest -m scheduled --numprocesses $(WORKERS) --dist loadfile
+	$(RUN) pytest -m scheduled --numprocesses $(WORKERS) --dist worksteal
 
 lint: setup ## check style, format and types
 	$(RUN) ruff check .

@@ -22,9 +22,11 @@ SWAP = Fields(method="POST", path=f"{BASE}/rotateCertificate")
 READS = Fields(method="GET", count=99)
 ACTIVE = Fields(method="GET", path=f"{BASE}/certificate", count=99)
 TOKENS = Fields(path=TOKEN, count=99)
-QUICK = {"connectTimeout": "1", "readTimeout": "1", "settleTimeout": "1", "operationTimeout": "30"}
+QUICK = {"readTimeout": "3", "settleTimeout": "1"}
+"""Settings that make silence short, and yet leave a busy machine the time to answer."""
 NAMES = ("2026-11", "2028-11")
 POST = "POST rotateCertificate"
+HALF_AN_HOUR = 1800
 AGAIN = "Wait a little, then run the same command again."
 LOOK = "Check the service key's uri and proxies on the way"
 KEY = "Create a new service key and give it to the connection."
@@ -51,7 +53,7 @@ def case(name: str, kind: Kind, where: Fields, *told: str, **fields: object) -> 
 
 UNREAD = [
     case("down", Kind.FAIL, READS, "ServiceUnavailable", "/certificate was answered 503", AGAIN),
-    case("busy", Kind.FAIL, READS, "ServiceUnavailable", "429", "The service asks for 40 s", status=429, seconds=40),
+    case("busy", Kind.FAIL, READS, "ServiceUnavailable", "429", "The service asks for 300 s", status=429, seconds=300),
     case("no token", Kind.FAIL, TOKENS, "CredentialsRejected", "rejects the service key", KEY, status=401),
     case("rejected", Kind.FAIL, READS, "CredentialsRejected", "was refused: 401.", KEY, status=401),
     case("forbidden", Kind.FAIL, READS, "NotAuthorized", "was refused: 403.", "Use a service key of", status=403),
@@ -165,7 +167,7 @@ class Stacks:
 
     def _deployed(self) -> Stack:
         guid = self.emulator.create_subaccount(generate=True).guid
-        project = Project(self.folder / str(len(self.made)), self.emulator, guid)
+        project = Project(self.folder / guid, self.emulator, guid)
         project.begin(rotating(NAMES[1], NAMES[0])).configure()
         for name, seconds in QUICK.items():
             project.pulumi("config", "set", f"btp-trust:{name}", seconds)
@@ -260,17 +262,18 @@ def test_an_outcome_that_cannot_be_read_is_found_by_the_next_up(stack: Stack) ->
     stack.settles(wanted)
 
 
-def test_stale_slots_after_a_swap_are_not_taken_for_a_colleagues_act(stack: Stack) -> None:
-    """Just after its swap, a stack that reads the old slots goes on with a warning, and refuses what is due."""
+def test_stale_slots_after_a_swap_stop_what_is_due(stack: Stack) -> None:
+    """Just after its swap, a stack that reads the old slots says what it sees, and does not swap again."""
     stack.turn()
     stack.project.up()
+    stack.project.emulator.advance(-HALF_AN_HOUR)  # however long this machine takes, it is just after the swap
     stale = ((Kind.STALE, Fields(method="GET", count=99)),)
     said = stack.meets(Case("quiet", stale), "preview")
     assert "should sign" in said.diagnostics
     back = stack.turn()
     stack.meets(Case("due", stale, "ReadsDisagree", "look as they did before the swap", "Run the same"), "preview")
     assert stack.project.writes() == []
-    stack.project.emulator.advance(61)
+    stack.project.emulator.advance(2 * HALF_AN_HOUR)
     stack.settles(back, POST)
 
 
@@ -302,7 +305,7 @@ def test_each_failing_reading_alone(stack: Stack, each: Case) -> None:
 @pytest.mark.scheduled
 @pytest.mark.parametrize("each", UNDONE, ids=lambda each: each.name)
 def test_each_failing_swap_alone(stack: Stack, each: Case) -> None:
-    """As above; the first line of the remedy is enough."""
+    """As above; all is quiet after each."""
     wanted = stack.turn()
     stack.meets(each, *UP)
     assert stack.project.writes() == [POST]

@@ -45,7 +45,6 @@ def test_two_stacks_swap_at_once(pair: tuple[Project, Project]) -> None:
     assert f"{str(new)[:8]} (2028-11) should sign, but {str(old)[:8]} (2026-11) does" in other.preview()
     one.up()
     assert one.slots() == (new, old)
-    assert one.is_settled()
     assert other.is_settled()
 
     one.write(rotating("2030-11", "2028-11"))

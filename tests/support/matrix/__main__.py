@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import chain, zip_longest
 from pathlib import Path
 
 from matrix.cells import cells
@@ -26,17 +27,14 @@ def run(pool: ThreadPoolExecutor, folder: Path) -> list[Played]:
     bases = list(pool.map(recorded, *zip(*wanted, strict=True), places))
     players = [Player(base, place / "cells") for base, place in zip(bases, places, strict=True)]
     say(f"{len(bases)} operations are prepared.")
-    todo = {
-        pool.submit(player.play, cell): player
-        for player in players
-        for cell in cells(player.base.operation, player.base.requests)
-    }
+    columns = [[(player, cell) for cell in cells(player.base.operation, player.base.requests)] for player in players]
+    in_turns = filter(None, chain.from_iterable(zip_longest(*columns)))
+    todo = {pool.submit(player.play, cell): player for player, cell in in_turns}
     done: dict[int, list[Outcome]] = {id(player): [] for player in players}
     for number, future in enumerate(as_completed(todo), 1):
         outcome, player = future.result(), todo[future]
         done[id(player)].append(outcome)
-        if outcome.verdict is Verdict.FAILS or number % 20 == 0:
-            say(f"{number} of {len(todo)}: {player.base.provider.value}: {outcome.cell}: {outcome.verdict.value}")
+        say(f"{number} of {len(todo)}: {player.base.provider.value}: {outcome.cell}: {outcome.verdict.value}")
         if outcome.verdict is Verdict.FAILS and player.base.provider is Provider.OURS:
             say("\n".join(outcome.complaints))
     return [played(player, done[id(player)]) for player in players]

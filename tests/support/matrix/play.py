@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
+import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
@@ -53,8 +55,9 @@ class Player:
     base: Base
     folder: Path
     """Where the copies go."""
-    known: dict[str, Outcome] = field(default_factory=dict)
-    """What became of that which a killed process left behind."""
+    _known: dict[str, Future[Outcome]] = field(default_factory=dict)
+    """What becomes of that which a killed process left behind."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def play(self, cell: Cell) -> Outcome:
         """Play a cell."""
@@ -65,10 +68,16 @@ class Player:
             if said is not None or cell.interruption is Interruption.PULUMI_KILLED:
                 return self._resumed(stage, cell, said)
             left = left_behind(stage.project, self.base.before, self._count(stage))
-            if left in self.known:
-                return replace(self.known[left], cell=cell, was_resumed=False)
-            self.known[left] = self._resumed(stage, cell, None)
-            return self.known[left]
+            with self._lock:
+                is_known = left in self._known
+                known = self._known.setdefault(left, Future())
+            if not is_known:
+                try:
+                    known.set_result(self._resumed(stage, cell, None))
+                except BaseException as error:
+                    known.set_exception(error)
+                    raise
+            return replace(known.result(), cell=cell, was_resumed=not is_known)
 
     def _resumed(self, stage: Stage, cell: Cell, said: Said | None) -> Outcome:
         is_ours = self.base.provider is Provider.OURS
