@@ -298,6 +298,7 @@ def test_what_cannot_be_planned_is_given_back_as_it_is() -> None:
         "__provider": "pickle",
     }
     assert unplanned(bag) == {"generation": "a", "subaccount_id": rpc.UNKNOWN, "known_generations": rpc.UNKNOWN}
+    assert unplanned({"trusted_by": {"s4": [FINGERPRINT, UNKNOWN]}}) == {"trusted_by": rpc.UNKNOWN}
 
 
 def test_check_adds_to_the_arguments() -> None:
