@@ -260,6 +260,23 @@ def test_a_failed_way_back_is_loud_and_the_next_run_goes_back(here: Landscape) -
     assert twin.outputs("rotation")["failed_generation"] == "b"
 
 
+def test_a_check_that_takes_all_its_time_leaves_some_for_the_way_back(here: Landscape) -> None:
+    """It has time and requests of its own; a refusal counts, though it could not be repeated often enough."""
+    twin = here.twin
+    before = twin.slots
+    here.lie("s4", before[1])
+
+    def slow(request: httpx.Request, _: Send) -> httpx.Response:
+        twin.waited += 100
+        raise httpx.ReadTimeout("slow", request=request)
+
+    twin.line.always(trying(slow), "GET destinations/sf")
+    report = twin.up(here.program("b", "sf", "s4"))
+    assert report.writes == [ROTATE, ROTATE]
+    assert twin.slots == before
+    assert here.evidence()["sf"]["verdict"] == "inconclusive"
+
+
 def test_a_way_back_that_somebody_goes_first_is_not_gone_twice(here: Landscape) -> None:
     """A colleague swapped back by hand; the reading is believed when it stays."""
     twin = here.twin
