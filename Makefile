@@ -5,10 +5,10 @@ WORKERS ?= 4
 SETUP := $(PYTHON) tools/setup.py
 # With .venv and then the Pulumi command line first on PATH:
 RUN := $(SETUP) run
-CHECKED := $(wildcard provider tests examples tools)
+CHECKED := $(wildcard provider tests examples tools benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pulumi-path demo test matrix scheduled lint format clean
+.PHONY: help setup pulumi-path demo test matrix bench-continuity scheduled lint format clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/make \1|\2/p' Makefile | while IFS='|' read -r target does; do \
@@ -31,6 +31,9 @@ test: setup ## run the tests, with every branch of provider/ covered
 
 matrix: setup ## interrupt every operation at every request, write what came of it into docs/explanation/reliability.md
 	$(RUN) env PYTHONPATH=tests/support:tools python -m matrix
+
+bench-continuity: setup ## count the calls that fail while a certificate is exchanged, write docs/explanation/continuity.md
+	$(RUN) env PYTHONPATH=benchmarks:tests/support:tools python -m continuity
 
 scheduled: setup ## run the tests that take too long for each change
 	$(RUN) pytest -m scheduled --numprocesses $(WORKERS) --dist loadfile
