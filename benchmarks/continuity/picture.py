@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
-from itertools import count
 
 from continuity.measure import Call, Played, measure
 from continuity.page import TITLES
 
 WIDTH, LEFT, RIGHT = 880, 110, 20
 TOP, BAND, LANE, STROKE = 46, 118, 17, 11
-TICK_SECONDS = 5
+TICKS = 12
+"""How many times the axis names at most, after 0."""
 HEAD = """\
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-labelledby="title desc">
   <title id="title">Calls accepted and refused while a certificate is exchanged in three ways</title>
@@ -84,10 +85,8 @@ def stroke(call: Call, y: float, scale: float) -> str:
 
 
 def axis(last: float, scale: float, y: float) -> Iterator[str]:
-    """Write the seconds."""
-    for second in count(0, TICK_SECONDS):
-        if second > last:
-            return
+    """Write the seconds, in steps of five or a multiple of it."""
+    for second in range(0, int(last) + 1, 5 * math.ceil(last / (5 * TICKS))):
         yield f'  <text class="small middle" x="{LEFT + second * scale:.1f}" y="{y}">{second} s</text>'
 
 

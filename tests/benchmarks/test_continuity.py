@@ -167,7 +167,9 @@ def test_the_page_has_the_numbers_that_are_kept() -> None:
 @given(st.fixed_dictionaries({name: calls() for name in TITLES}))
 def test_every_call_is_a_stroke(found: dict[str, list[Call]]) -> None:
     """The picture has one for each call, red ones for those refused, and says the numbers in words."""
-    played = {name: Played((Call("a", 1.0), *every), ((0.5, "renew"),), True) for name, every in found.items()}
+    played = {
+        name: Played((Call("a", 1.0), *every), ((0.5, "renew"),), signer_changed=True) for name, every in found.items()
+    }
 
     picture = draw(played)
 
