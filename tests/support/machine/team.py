@@ -86,7 +86,7 @@ class Team(RuleBasedStateMachine):
         self.stack, self.other = Twin(self.emulator, self.guid), Twin(self.emulator, self.guid)
         key = json.loads(self.stack.config["btp-trust:serviceKey"])
         self.witness = Witness([key["clientsecret"]], self.tally)
-        self.witness.notice(self.stack.slots)
+        self.witness.notice(self.stack.slots, self.emulator.now)
         subaccount = self.guid if named else None
         if empty:
             self.write(Text(subaccount, generate=True))
@@ -323,7 +323,7 @@ class Team(RuleBasedStateMachine):
 
     def _somebody_acted(self) -> None:
         """Take down that the slots hold what this stack does not know of."""
-        self.witness.notice(self.stack.slots)
+        self.witness.notice(self.stack.slots, self.emulator.now)
         self.witness.somebody_acted()
         self._wait_before_readings()
 
@@ -333,4 +333,4 @@ class Team(RuleBasedStateMachine):
 
     def _certificate(self, which: int) -> str | None:
         """Choose a certificate: what signs, what waits, the oldest, or one that never was."""
-        return [*self.stack.slots, self.witness.seen[0] if self.witness.seen else None, "e" * 64][which]
+        return [*self.stack.slots, next(iter(self.witness.seen), None), "e" * 64][which]
