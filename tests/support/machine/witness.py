@@ -246,7 +246,7 @@ class Witness:
 def _last_read(command: Command, call: Call) -> Slots | None:
     """Return the slots as this operation last read or wrote them; None if no answer tells.
 
-    A reading is of both slots: one that fails in its second half tells nothing.
+    A reading is of both slots: one that fails in its second half, or contradicts itself, tells nothing.
     """
     told: dict[str, str | None] = {}
     begun: dict[str, str | None] = {}
@@ -259,7 +259,7 @@ def _last_read(command: Command, call: Call) -> Slots | None:
                 continue
             if called == "GET certificate":
                 begun["active"] = entry.after.active
-            elif called == "GET certificate/passive" and begun:
+            elif called == "GET certificate/passive" and begun not in ({}, {"active": entry.after.passive}):
                 told = {**begun, "passive": entry.after.passive}
             elif called.startswith(("POST certificate", "POST rotate", "DELETE")):
                 told |= {"active": entry.after.active} if called in ACTIVE_TOLD else {}
