@@ -24,8 +24,6 @@ from machine.weather import RIVALS, Weather
 TOKEN: Final = re.compile(r"eyJ[\w-]{10,}\.eyJ[\w-]{10,}")
 HARMLESS: Final = {Kind.SLOW, Kind.LITERAL_NEWLINES, *RIVALS}
 """Faults of a request whose answer is true all the same."""
-ACTIVE_TOLD: Final = {"POST certificate", "POST rotateCertificate"}
-"""Writes whose answers tell what signs."""
 REFUSED: Final = {401, 429}
 """A write that was answered with one of these did nothing, and may be sent again."""
 
@@ -246,27 +244,35 @@ class Witness:
 def _last_read(command: Command, call: Call) -> Slots | None:
     """Return the slots as this operation last read or wrote them; None if no answer tells.
 
-    A reading is of both slots: one that fails in its second half, or contradicts itself, tells nothing.
+    A reading is of both slots: one that fails in its second half, or contradicts itself, tells nothing; nor does one
+    that shows the slots as before a write that was answered, for it may be behind.
     """
-    told: dict[str, str | None] = {}
-    begun: dict[str, str | None] = {}
-    for each in command.calls:
-        for entry in each.entries:
-            called = _called(entry)
-            if called == "GET certificate":
-                begun.clear()
-            if entry.after is None or entry.status not in (200, 404) or {*entry.faults} - HARMLESS:
-                continue
-            if called == "GET certificate":
-                begun["active"] = entry.after.active
-            elif called == "GET certificate/passive" and begun not in ({}, {"active": entry.after.passive}):
-                told = {**begun, "passive": entry.after.passive}
-            elif called.startswith(("POST certificate", "POST rotate", "DELETE")):
-                told |= {"active": entry.after.active} if called in ACTIVE_TOLD else {}
-                told |= {"passive": entry.after.passive} if called != "POST certificate" else {}
-        if each is call:
-            break
-    return Slots(told["active"], told["passive"]) if len(told) == 2 else None
+    told: Slots | None = None
+    active: Slots | None = None
+    before: Slots | None = None
+    for entry in [entry for each in command.calls[: command.calls.index(call) + 1] for entry in each.entries]:
+        called = _called(entry)
+        if called == "GET certificate":
+            active = None
+        if entry.after is None or entry.status not in (200, 404) or {*entry.faults} - HARMLESS:
+            continue
+        if called == "GET certificate":
+            active = entry.after
+        elif called == "GET certificate/passive" and active is not None:
+            found = Slots(active.active, entry.after.passive)
+            told = told if found == before or found.active == found.passive else found
+        elif not is_read(called):
+            told, before = _after_write(called, entry.after, told), entry.before
+    return told
+
+
+def _after_write(called: str, after: Slots, told: Slots | None) -> Slots | None:
+    """Return what a write's answer makes of what was read: only that of a swap tells both slots."""
+    if called == "POST rotateCertificate":
+        return after
+    if told is None:
+        return None
+    return Slots(after.active, told.passive) if called == "POST certificate" else Slots(told.active, after.passive)
 
 
 def _role(slots: Slots, fingerprint: str) -> str:
