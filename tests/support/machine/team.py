@@ -216,9 +216,8 @@ class Team(RuleBasedStateMachine):
     @rule(part=st.sampled_from(PARTS), replaces=st.booleans(), weather=SOME)
     def deploy_a_part(self, part: str, weather: Weather, *, replaces: bool) -> None:
         """Run `pulumi up --target`, or `--target-replace`, of one resource whose dependencies exist."""
-        names = [getattr(self.text, each) for each in PARTS]
         target = getattr(self.text, part)
-        if all(name in self.stack.state for name in names if name != target or replaces):
+        if {*self.text.names, target} - (set() if replaces else {target}) <= {*self.stack.state}:
             self._up(self.stack, self.text, weather, targets={target}, replace={target} if replaces else set())
 
     @precondition(lambda self: self.stack.state)
@@ -256,7 +255,7 @@ class Team(RuleBasedStateMachine):
 
     def _up(self, twin: Twin, text: Text, weather: Weather, **parts: Any) -> BaseException | None:
         """Preview and deploy; what a colleague does between the two is part of the weather."""
-        remembers = not parts.get("replace") and {getattr(text, part) for part in PARTS} <= {*twin.state}
+        remembers = not parts.get("replace") and text.names <= {*twin.state}
         if not remembers:  # a resource that is made anew knows of no write
             self._wait_before_readings()
         with ExitStack() as stack:
