@@ -484,8 +484,9 @@ def _leave_lock(backend: Path) -> None:
 
 
 def pages() -> Iterator[Path]:
-    """All pages: README, the examples' README, docs."""
+    """All pages: README, SECURITY, the examples' README, docs."""
     yield ROOT / "README.md"
+    yield ROOT / "SECURITY.md"
     examples = ROOT / "examples/README.md"
     if examples.exists():
         yield examples

@@ -86,7 +86,7 @@ class Team(RuleBasedStateMachine):
         self.stack, self.other = Twin(self.emulator, self.guid), Twin(self.emulator, self.guid)
         key = json.loads(self.stack.config["btp-trust:serviceKey"])
         self.witness = Witness([key["clientsecret"]], self.tally)
-        self.witness.notice(self.stack.slots)
+        self.witness.notice(self.stack.slots, self.emulator.now)
         subaccount = self.guid if named else None
         if empty:
             self.write(Text(subaccount, generate=True))
@@ -216,9 +216,8 @@ class Team(RuleBasedStateMachine):
     @rule(part=st.sampled_from(PARTS), replaces=st.booleans(), weather=SOME)
     def deploy_a_part(self, part: str, weather: Weather, *, replaces: bool) -> None:
         """Run `pulumi up --target`, or `--target-replace`, of one resource whose dependencies exist."""
-        names = [getattr(self.text, each) for each in PARTS]
         target = getattr(self.text, part)
-        if all(name in self.stack.state for name in names if name != target or replaces):
+        if {*self.text.names, target} - (set() if replaces else {target}) <= {*self.stack.state}:
             self._up(self.stack, self.text, weather, targets={target}, replace={target} if replaces else set())
 
     @precondition(lambda self: self.stack.state)
@@ -256,11 +255,12 @@ class Team(RuleBasedStateMachine):
 
     def _up(self, twin: Twin, text: Text, weather: Weather, **parts: Any) -> BaseException | None:
         """Preview and deploy; what a colleague does between the two is part of the weather."""
-        if parts.get("replace") or not {name for part in PARTS if (name := getattr(text, part))} <= {*twin.state}:
-            self._wait_before_readings()  # a resource that is made anew remembers nothing
+        remembers = not parts.get("replace") and text.names <= {*twin.state}
+        if not remembers:  # a resource that is made anew knows of no write
+            self._wait_before_readings()
         with ExitStack() as stack:
             begins_late = not weather.in_the_preview
-            lags = stack.enter_context(self._in(twin, FAIR if begins_late else weather))
+            lags = stack.enter_context(self._in(twin, FAIR if begins_late else weather, remembers=remembers))
             preview = Command("preview", twin, text, FAIR if begins_late else weather, lags, is_partial=bool(parts))
             self._run(preview, lambda: twin.preview(text, **parts))
             if preview.error is not None:
@@ -268,7 +268,7 @@ class Team(RuleBasedStateMachine):
             if weather.between is not None:
                 self.act_in_the_cockpit(weather.between)
             if begins_late:
-                lags = stack.enter_context(self._in(twin, weather)) or lags
+                lags = stack.enter_context(self._in(twin, weather, remembers=remembers)) or lags
             command = Command("up", twin, text, weather, lags, is_partial=bool(parts), shown=twin.last)
             self._run(command, lambda: twin.up(text, skip_preview=True, **parts))
         self.emulator.advance(5.0)
@@ -288,16 +288,17 @@ class Team(RuleBasedStateMachine):
             self._wait_before_readings()
 
     @contextmanager
-    def _in(self, twin: Twin, weather: Weather) -> Iterator[bool]:
-        """Let a weather last; tell whether readings may be stale in it."""
+    def _in(self, twin: Twin, weather: Weather, *, remembers: bool = True) -> Iterator[bool]:
+        """Let a weather last; tell whether readings may be stale in it.
+
+        `remembers` tells whether all resources are in the state, and with them their subaccount.
+        """
         lags = not weather.has_rivals and (self.lag is not None or weather.is_stale)
         if lags:
             self.emulator.advance(max(0.0, (self.unknown_until - self.emulator.now).total_seconds()))
         if lags and self.lag is not None:
             self._fall_behind(self.lag)
-        names = [name for part in PARTS if (name := getattr(self.text, part))]
-        is_named = self.text.subaccount_id is not None or all(name in twin.state for name in names)
-        weather.begin(self.emulator, twin, is_named=is_named)
+        weather.begin(self.emulator, twin, is_named=remembers or self.text.subaccount_id is not None)
         try:
             yield lags
         finally:
@@ -323,7 +324,7 @@ class Team(RuleBasedStateMachine):
 
     def _somebody_acted(self) -> None:
         """Take down that the slots hold what this stack does not know of."""
-        self.witness.notice(self.stack.slots)
+        self.witness.notice(self.stack.slots, self.emulator.now)
         self.witness.somebody_acted()
         self._wait_before_readings()
 
@@ -333,4 +334,4 @@ class Team(RuleBasedStateMachine):
 
     def _certificate(self, which: int) -> str | None:
         """Choose a certificate: what signs, what waits, the oldest, or one that never was."""
-        return [*self.stack.slots, self.witness.seen[0] if self.witness.seen else None, "e" * 64][which]
+        return [*self.stack.slots, next(iter(self.witness.seen), None), "e" * 64][which]

@@ -35,6 +35,16 @@ class Text:
     renew: str | None = None
     accept_outage: bool = False
 
+    @property
+    def names(self) -> set[str]:
+        """The resources that it declares."""
+        declared = {
+            self.passive_name: self.prepares is not None,
+            self.trigger_name: self.signs is not None,
+            self.active_name: self.has_active,
+        }
+        return {name for name, is_declared in declared.items() if is_declared}
+
     def __call__(self, deployment: Deployment) -> None:
         """Declare the resources."""
         if self.trigger_first and not self.has_candidate:

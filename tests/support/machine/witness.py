@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from twin import Call, CheckFailedError, Report, Stored, Twin, assert_three_parts, is_read, operation
@@ -79,14 +80,15 @@ class Witness:
 
     secrets: list[str]
     tally: Tally
-    seen: list[str] = field(default_factory=list)
-    """Every certificate that ever was in a slot, oldest first."""
+    seen: dict[str, datetime] = field(default_factory=dict)
+    """Every certificate that ever was in a slot, in this order, and the second in which it was first seen there."""
     swaps_done: set[tuple[object, ...]] = field(default_factory=set)
     """Which generation changes were carried out, since somebody else last acted."""
 
-    def notice(self, slots: tuple[str | None, str | None]) -> None:
-        """Take down which certificates exist; the passive one was made later if both are new."""
-        self.seen += [each for each in slots if each and each not in self.seen]
+    def notice(self, slots: tuple[str | None, str | None], now: datetime) -> None:
+        """Take down which certificates exist."""
+        for each in filter(None, slots):
+            self.seen.setdefault(each, now.replace(microsecond=0))
 
     def somebody_acted(self) -> None:
         """Take down that the slots are not only our work any more."""
@@ -96,7 +98,7 @@ class Witness:
         """Assert all that holds after each command."""
         for entry in command.own:
             for slots in (entry.before, entry.after):
-                self.notice((slots.active, slots.passive) if slots else (None, None))
+                self.notice((slots.active, slots.passive) if slots else (None, None), entry.time)
         self._count(command)
         self._assert_said(command)
         self._assert_silent_about_secrets(command)
@@ -214,7 +216,7 @@ class Witness:
                 continue
             own = stored.outputs["fingerprint"]
             named.add(own)
-            if slots.active == own and slots.passive and self.seen.index(slots.passive) < self.seen.index(own):
+            if slots.active == own and slots.passive and self.seen[slots.passive] <= self.seen[own]:
                 named.add(slots.passive)
         return named
 
@@ -240,22 +242,37 @@ class Witness:
 
 
 def _last_read(command: Command, call: Call) -> Slots | None:
-    """Return what each slot held when this operation last read it or wrote it; None if no answer tells."""
-    told: dict[str, str | None] = {}
-    for each in command.calls:
-        for entry in each.entries:
-            if entry.after is None or entry.status not in (200, 404) or {*entry.faults} - HARMLESS:
-                continue
-            called = _called(entry)
-            if called in ("GET certificate", "POST certificate", "POST rotateCertificate"):
-                told["active"] = entry.after.active
-            if called in ("GET certificate/passive", "POST certificate/passive", "DELETE certificate/passive") or (
-                called == "POST rotateCertificate"
-            ):
-                told["passive"] = entry.after.passive
-        if each is call:
-            break
-    return Slots(told["active"], told["passive"]) if len(told) == 2 else None
+    """Return the slots as this operation last read or wrote them; None if no answer tells.
+
+    A reading is of both slots: one that fails in its second half, or contradicts itself, tells nothing; nor does one
+    that shows the slots as before a write that was answered, for it may be behind.
+    """
+    told: Slots | None = None
+    active: Slots | None = None
+    before: Slots | None = None
+    for entry in [entry for each in command.calls[: command.calls.index(call) + 1] for entry in each.entries]:
+        called = _called(entry)
+        if called == "GET certificate":
+            active = None
+        if entry.after is None or entry.status not in (200, 404) or {*entry.faults} - HARMLESS:
+            continue
+        if called == "GET certificate":
+            active = entry.after
+        elif called == "GET certificate/passive" and active is not None:
+            found = Slots(active.active, entry.after.passive)
+            told = told if found == before or found.active == found.passive else found
+        elif not is_read(called):
+            told, before = _after_write(called, entry.after, told), entry.before
+    return told
+
+
+def _after_write(called: str, after: Slots, told: Slots | None) -> Slots | None:
+    """Return what a write's answer makes of what was read: only that of a swap tells both slots."""
+    if called == "POST rotateCertificate":
+        return after
+    if told is None:
+        return None
+    return Slots(after.active, told.passive) if called == "POST certificate" else Slots(told.active, after.passive)
 
 
 def _role(slots: Slots, fingerprint: str) -> str:
