@@ -28,6 +28,12 @@ from __future__ import annotations
 from typing import ClassVar
 
 
+def printable(text: str) -> str:
+    """Keep control characters, which a state or a program may hold, from the terminal, and leave no line empty."""
+    lines = (line for line in text.splitlines() if line.strip())
+    return "\n".join("".join(each if each.isprintable() else ascii(each)[1:-1] for each in line) for line in lines)
+
+
 class TrustError(Exception):
     """Base of all errors of this package.
 
@@ -41,10 +47,8 @@ class TrustError(Exception):
     """Whether a command with nothing to do may go on with a warning (the service could not be read)."""
 
     def __init__(self, what: str, why: str, remedy: str) -> None:
-        super().__init__(what, why, remedy)
-        self.what = what
-        self.why = why
-        self.remedy = remedy
+        self.what, self.why, self.remedy = printable(what), printable(why), printable(remedy)
+        super().__init__(self.what, self.why, self.remedy)
 
     def __str__(self) -> str:
         """The three parts, a line each, the remedy last."""

@@ -21,7 +21,7 @@ import httpx
 
 from btp_trust.certificate import Certificate
 from btp_trust.command import Command
-from btp_trust.errors import ConfigurationError, ReadsDisagree, Refused, TrustError, WrongSubaccount
+from btp_trust.errors import ConfigurationError, ReadsDisagree, Refused, TrustError, WrongSubaccount, printable
 from btp_trust.model import Snapshot
 from btp_trust.orphan import pulumi_is_gone
 from btp_trust.service.auth import ClientCredentials
@@ -191,7 +191,7 @@ class Session:
             if (about or line) in self._said:
                 return
             self._said.add(about or line)
-        self.world.stderr.write(f"{line}\n")
+        self.world.stderr.write(f"{printable(line)}\n")
         self.world.stderr.flush()
 
     def warn(self, what: str, why: str, remedy: str) -> None:

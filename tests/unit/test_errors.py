@@ -7,9 +7,11 @@ import pickle
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from btp_trust import errors
-from btp_trust.errors import Refused, ServiceUnavailable, TrustError, WrongSubaccount
+from btp_trust.errors import Refused, ServiceUnavailable, TrustError, WrongSubaccount, printable
 
 ALL = [
     each
@@ -73,6 +75,22 @@ def test_only_what_could_not_be_read_blocks_nothing_that_is_not_due(kind: type[T
 def test_each_class_says_what_it_is_for(kind: type[TrustError]) -> None:
     """One class a remedy, and a docstring that tells it."""
     assert kind.__doc__
+
+
+@given(odd=st.text())
+def test_what_is_quoted_does_not_break_a_message(odd: str) -> None:
+    """A state may hold anything: no line gets lost or empty, and nothing of it commands the terminal."""
+    message = str(TrustError(f"The {odd} broke.", f"Evidence: {odd}.", f"Repair {odd} it."))
+    lines = message.splitlines()
+    assert lines[0].startswith("The")
+    assert lines[-1].endswith("it.")
+    assert all(line.strip() and line.isprintable() for line in lines)
+    assert printable(message) == message
+
+
+def test_a_text_of_several_lines_keeps_them() -> None:
+    """A list in a message stays a list; an escape sequence is shown as what it is."""
+    assert printable("known:\n  a: 1\n\n  b: \x1b[31m2") == "known:\n  a: 1\n  b: \\x1b[31m2"
 
 
 def test_a_refusal_names_the_property_to_blame() -> None:

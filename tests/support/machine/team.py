@@ -8,34 +8,27 @@ requests meet every fault of the emulator, processes are killed, states get lost
 from __future__ import annotations
 
 import functools
-import json
 import random
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
-from twin import HOUR, CheckFailedError, KilledError, Twin
+from twin import HOUR
 
-from btp_trust.errors import TrustError
 from btp_trust_emulator import Emulator
-from btp_trust_emulator.kinds import Kind
 from btp_trust_emulator.slots import Action, Slot
 from machine.converge import A_MINUTE, Convergence
+from machine.stage import FAIR, Stage
 from machine.tally import Tally
 from machine.text import EDITS, Change, Text
 from machine.weather import LAG, Weather, weathers
-from machine.witness import Command, Witness
+from machine.witness import Command
 
-BEGINNING: Final = datetime(2030, 1, 1, tzinfo=UTC)
 COCKPIT: Final = [action.value for action in Action]
 SWITCHES: Final = ["btp-trust:strict", "btp-trust:offline"]
 PAUSES: Final = [5.0, 5.0, A_MINUTE, HOUR, 200 * 24 * HOUR, 500 * 24 * HOUR]
 PARTS: Final = ["passive_name", "trigger_name", "active_name"]
-FAIR: Final = Weather()
 BAD: Final = weathers(rivals=False) | weathers(rivals=True)
 SOME: Final = st.just(FAIR) | BAD
 
@@ -50,26 +43,15 @@ def team(emulator: Emulator, tally: Tally) -> type[RuleBasedStateMachine]:
     return Here
 
 
-class Team(RuleBasedStateMachine):
+class Team(Stage):
     """The rules."""
 
     def __init__(self, emulator: Emulator, tally: Tally) -> None:
-        super().__init__()
-        tally.examples += 1
-        self.tally = tally
-        self.emulator = emulator
-        emulator.clear_faults()
-        emulator.clear_journal()
-        emulator.set_clock(BEGINNING)
+        super().__init__(emulator, tally)
         self.history: list[Text] = []
         self.text = Text()
         self.count = 0
         self.merges_deploy = False
-        self.lag: float | None = None
-        """For how many seconds the service shows slots as before a write."""
-        self.lagging = list(Slot)
-        self.unknown_until = BEGINNING
-        """Until when a reading may hide something that this stack does not know of."""
 
     @initialize(
         rotations=st.sampled_from([0, 0, 1, 1, 2]),
@@ -80,13 +62,8 @@ class Team(RuleBasedStateMachine):
     )
     def begin(self, *, rotations: int, merges_deploy: bool, empty: bool, named: bool, seed: int) -> None:
         """Adopt, prepare, and rotate so often: the stories that most others are told about; or find nothing there."""
-        self.guid = self.emulator.create_subaccount(generate=not empty).guid
+        self.open(empty=empty)
         self.chance = random.Random(seed)  # noqa: S311 - no secret hangs on it
-        self.emulator.advance(HOUR)
-        self.stack, self.other = Twin(self.emulator, self.guid), Twin(self.emulator, self.guid)
-        key = json.loads(self.stack.config["btp-trust:serviceKey"])
-        self.witness = Witness([key["clientsecret"]], self.tally)
-        self.witness.notice(self.stack.slots, self.emulator.now)
         subaccount = self.guid if named else None
         if empty:
             self.write(Text(subaccount, generate=True))
@@ -106,7 +83,7 @@ class Team(RuleBasedStateMachine):
         self.text = text
         self.history.append(text)
         if self.merges_deploy or weather is not FAIR:
-            self._up(self.stack, self.text, weather)
+            self.up(self.stack, self.text, weather)
 
     def fresh(self) -> str:
         """Think up a name that was not used before."""
@@ -163,10 +140,7 @@ class Team(RuleBasedStateMachine):
     @rule(action=st.sampled_from(COCKPIT))
     def act_in_the_cockpit(self, action: str) -> None:
         """A colleague does something by hand, as far as it can be done."""
-        active, passive = self.stack.slots
-        if (active and passive) or action.startswith("generate"):
-            getattr(self.emulator, action)(self.guid)
-            self._somebody_acted()
+        self.colleague(action)
 
     @rule(seconds=st.sampled_from([*PAUSES, -5.0]))
     def wait(self, seconds: float) -> None:
@@ -192,40 +166,42 @@ class Team(RuleBasedStateMachine):
     def lose_the_state(self) -> None:
         """Somebody deletes the stack's state file."""
         self.stack.state.clear()
-        self._somebody_acted()
+        self.somebody_acted()
 
     @rule(prepares=st.sampled_from([None, "theirs"]), on_drift=st.sampled_from([None, "restore"]))
     def deploy_the_other_stack(self, prepares: str | None, on_drift: str | None) -> None:
         """Another team uses the same subaccount."""
-        self._up(self.other, Text(prepares=prepares, signs="theirs too", on_drift=on_drift), FAIR)
-        self._somebody_acted()
+        self.up(self.other, Text(prepares=prepares, signs="theirs too", on_drift=on_drift), FAIR)
+        self.somebody_acted()
 
     # --- commands ----------------------------------------------------------------------------------------------
 
     @rule(weather=SOME)
     def deploy(self, weather: Weather) -> None:
         """Run `pulumi up`."""
-        self._up(self.stack, self.text, weather)
+        self.up(self.stack, self.text, weather)
 
     @rule(weather=SOME)
     def refresh(self, weather: Weather) -> None:
         """Run `pulumi refresh`."""
-        with self._in(self.stack, weather) as lags:
-            self._run(Command("refresh", self.stack, self.text, weather, lags), self.stack.refresh)
+        with self.lagging_behind(weather) as lags, self.in_weather(self.stack, weather) as is_stale:
+            command = Command("refresh", self.stack, self.text, weather, lags or is_stale)
+            self.run(command, self.stack.refresh)
 
     @rule(part=st.sampled_from(PARTS), replaces=st.booleans(), weather=SOME)
     def deploy_a_part(self, part: str, weather: Weather, *, replaces: bool) -> None:
         """Run `pulumi up --target`, or `--target-replace`, of one resource whose dependencies exist."""
         target = getattr(self.text, part)
         if {*self.text.names, target} - (set() if replaces else {target}) <= {*self.stack.state}:
-            self._up(self.stack, self.text, weather, targets={target}, replace={target} if replaces else set())
+            self.up(self.stack, self.text, weather, targets={target}, replace={target} if replaces else set())
 
     @precondition(lambda self: self.stack.state)
     @rule(weather=SOME)
     def destroy(self, weather: Weather) -> None:
         """Run `pulumi destroy`."""
-        with self._in(self.stack, weather) as lags:
-            self._run(Command("destroy", self.stack, Text(has_active=False), weather, lags), self.stack.destroy)
+        with self.lagging_behind(weather) as lags, self.in_weather(self.stack, weather) as is_stale:
+            command = Command("destroy", self.stack, Text(has_active=False), weather, lags or is_stale)
+            self.run(command, self.stack.destroy)
 
     def check_invariants(self, *arguments: Any) -> None:
         """Count the steps; what holds after each is checked after each command."""
@@ -251,86 +227,12 @@ class Team(RuleBasedStateMachine):
             self.stack.config.pop("btp-trust:offline", None)
             self._converge()
 
-    # --- how a command is run ----------------------------------------------------------------------------------
-
-    def _up(self, twin: Twin, text: Text, weather: Weather, **parts: Any) -> BaseException | None:
-        """Preview and deploy; what a colleague does between the two is part of the weather."""
-        remembers = not parts.get("replace") and text.names <= {*twin.state}
-        if not remembers:  # a resource that is made anew knows of no write
-            self._wait_before_readings()
-        with ExitStack() as stack:
-            begins_late = not weather.in_the_preview
-            lags = stack.enter_context(self._in(twin, FAIR if begins_late else weather, remembers=remembers))
-            preview = Command("preview", twin, text, FAIR if begins_late else weather, lags, is_partial=bool(parts))
-            self._run(preview, lambda: twin.preview(text, **parts))
-            if preview.error is not None:
-                return preview.error
-            if weather.between is not None:
-                self.act_in_the_cockpit(weather.between)
-            if begins_late:
-                lags = stack.enter_context(self._in(twin, weather, remembers=remembers)) or lags
-            command = Command("up", twin, text, weather, lags, is_partial=bool(parts), shown=twin.last)
-            self._run(command, lambda: twin.up(text, skip_preview=True, **parts))
-        self.emulator.advance(5.0)
-        return command.error
-
-    def _run(self, command: Command, run: Callable[[], object]) -> None:
-        """Run a command, and let the witness check it."""
-        twin = command.twin
-        calls, journal = len(twin.calls), len(self.emulator.journal())
-        try:
-            run()
-        except (CheckFailedError, TrustError, KilledError) as error:
-            command.error = error
-        command.calls, command.entries = twin.calls[calls:], self.emulator.journal()[journal:]
-        self.witness.check(command)
-        if command.weather.has_rivals or (command.error is not None and command.changes()):
-            self._wait_before_readings()
-
-    @contextmanager
-    def _in(self, twin: Twin, weather: Weather, *, remembers: bool = True) -> Iterator[bool]:
-        """Let a weather last; tell whether readings may be stale in it.
-
-        `remembers` tells whether all resources are in the state, and with them their subaccount.
-        """
-        lags = not weather.has_rivals and (self.lag is not None or weather.is_stale)
-        if lags:
-            self.emulator.advance(max(0.0, (self.unknown_until - self.emulator.now).total_seconds()))
-        if lags and self.lag is not None:
-            self._fall_behind(self.lag)
-        weather.begin(self.emulator, twin, is_named=remembers or self.text.subaccount_id is not None)
-        try:
-            yield lags
-        finally:
-            twin.line.repair()
-            self.emulator.clear_faults()
-
-    def _fall_behind(self, seconds: float) -> None:
-        """Hide what was written less than so many seconds ago, and what will be written, for as long."""
-        history = self.emulator._world_now.history
-        for slot in self.lagging:
-            write = history.last(self.guid, slot)
-            left = seconds if write is None else seconds - (self.emulator.now - write.time).total_seconds()
-            if write is not None and 0 < left <= seconds:
-                self.emulator.fault(Kind.STALE, subaccount=self.guid, slot=slot, seconds=left)
-            self.emulator.fault(Kind.STALE_AFTER_WRITE, subaccount=self.guid, slot=slot, seconds=seconds)
-
     def _converge(self) -> Text:
         """With the faults gone and the minute over: rest, or ways out that lead to it."""
         self.lag = None
         self.emulator.advance(A_MINUTE)
-        up = functools.partial(self._up, self.stack, weather=FAIR)
+        up = functools.partial(self.up, self.stack, weather=FAIR)
         return Convergence(self.stack, up, self.fresh, self.chance, self.tally).settle(self.text)
-
-    def _somebody_acted(self) -> None:
-        """Take down that the slots hold what this stack does not know of."""
-        self.witness.notice(self.stack.slots, self.emulator.now)
-        self.witness.somebody_acted()
-        self._wait_before_readings()
-
-    def _wait_before_readings(self) -> None:
-        """Let a minute go by before readings may be behind again."""
-        self.unknown_until = self.emulator.now + timedelta(seconds=A_MINUTE)
 
     def _certificate(self, which: int) -> str | None:
         """Choose a certificate: what signs, what waits, the oldest, or one that never was."""
