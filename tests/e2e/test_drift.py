@@ -34,6 +34,7 @@ def test_a_vanished_certificate_is_a_warning_in_every_command_and_nothing_is_min
     """The state keeps the resource; the next name mints again."""
     project.deploy(rotating("2028-11", "2026-11"))
     project.emulator.delete_passive(project.guid)
+    project.emulator.advance(3600)
     project.emulator.clear_journal()
 
     said = project.preview("--expect-no-changes")
