@@ -56,7 +56,7 @@ class TrustResource(Resource):
         props: Mapping[str, Any],
         opts: pulumi.ResourceOptions | None,
     ) -> None:
-        _refuse_plain_service_key()
+        refuse_plain_service_key()
         outputs = dict.fromkeys((*_CERTIFICATE_OUTPUTS, "observed_at"))
         super().__init__(provider, resource_name, {**outputs, **props}, opts)
 
@@ -66,7 +66,8 @@ def unless_default(connection: str) -> str | None:
     return None if connection == DEFAULT else connection
 
 
-def _refuse_plain_service_key() -> None:
+def refuse_plain_service_key() -> None:
+    """Stop a program that would put a service key into the stack's settings for all to read."""
     for key in ("btp-trust:serviceKey", "btp-trust:connections"):
         if pulumi.runtime.get_config(key) is not None and not pulumi.runtime.is_config_secret(key):
             raise pulumi.RunError(
