@@ -19,7 +19,6 @@ from btp_trust.inputs import (
 )
 from btp_trust.model import Snapshot, rfc3339
 from btp_trust.operations.gather import (
-    SeenTarget,
     Unseen,
     look,
     look_at_target,
@@ -50,8 +49,10 @@ def check(session: Session, args: IdentityProviderArgs, old: IdentityProviderChe
         raise _renamed(args, old)
     source = look(session, args.source, old.source_subaccount_id if old else None, prop=_SOURCE)
     target = look_at_target(session, args, old.subaccount_id if old else None)
-    if isinstance(source, Unseen) or isinstance(target, Unseen):
-        return _unseen(args, old, source if isinstance(source, Unseen) else source.snapshot, target)
+    if isinstance(source, Unseen):
+        return _unseen(args, old, source, None)
+    if isinstance(target, Unseen):
+        return _unseen(args, old, target, source.snapshot)
     wanted = _wanted(args, source.snapshot)
     step = decide(wanted, target.providers, owned=old is not None, adopt=args.adopt)
     plan = checked(
@@ -187,19 +188,15 @@ def _held(found: IdentityProvider | None) -> list[str] | None:
 
 
 def _unseen(
-    args: IdentityProviderArgs,
-    old: IdentityProviderChecked | None,
-    source: Unseen | Snapshot,
-    target: SeenTarget | Unseen,
+    args: IdentityProviderArgs, old: IdentityProviderChecked | None, unseen: Unseen, source: Snapshot | None
 ) -> IdentityProviderChecked:
-    """Plan by the state, as far as nothing is due."""
-    unseen = source if isinstance(source, Unseen) else target
+    """Plan by the state, and by the source if at least that was read, as far as nothing is due."""
     if old is None:
-        _refuse_what_is_due(unseen)
+        unseen.refuse_what_is_due()
         return checked(IdentityProviderChecked, args, step=f"register {args.origin_key!r}; planned without looking")
-    certificates = old.certificates if isinstance(source, Unseen) else _wanted(args, source).fingerprints
+    certificates = old.certificates if source is None else _wanted(args, source).fingerprints
     if not same_arguments(args, old, IdentityProviderArgs) or certificates != old.certificates:
-        _refuse_what_is_due(unseen)
+        unseen.refuse_what_is_due()
     return checked(
         IdentityProviderChecked,
         args,
@@ -208,11 +205,6 @@ def _unseen(
         entity_id=args.entity_id or old.entity_id,
         certificates=UNKNOWN if args.passive == UNKNOWN else certificates,
     )
-
-
-def _refuse_what_is_due(unseen: SeenTarget | Unseen) -> None:
-    if isinstance(unseen, Unseen):
-        unseen.refuse_what_is_due()
 
 
 def _source_of(state: IdentityProviderState) -> _Recorded:
