@@ -26,7 +26,6 @@ class Command:
     """The generation that a RotationTrigger declares."""
     renewing: str | None = None
     """Fingerprint of what an ActiveTrustCertificate renews in place."""
-
     stale: ReadsDisagree | None = None
     """Why a RotationTrigger does not believe the reading of this command."""
 
