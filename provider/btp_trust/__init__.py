@@ -16,6 +16,7 @@ from btp_trust.resources import (
     PassiveTrustCertificate,
     RotationTrigger,
     SwitchesAtRotation,
+    TrustedIdentityProvider,
 )
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "RotationTrigger",
     "SwitchesAtRotation",
     "Target",
+    "TrustedIdentityProvider",
     "__version__",
     "hand_over",
     "write_hand_over",

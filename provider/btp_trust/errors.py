@@ -13,6 +13,7 @@
     ├── UnreadableState         the user restores the state of the stack
     ├── OfflineRefused          the user turns `btp-trust:offline` off
     ├── SlotsChanged            a person looks again: somebody else acted, the slots are not those of the plan
+    ├── TargetChanged           a person looks again: the same of what another subaccount trusts
     ├── NotDone                 run again: a write was sent, was refused or got no answer, and the slots are as before
     ├── OutcomeUnknown          wait, run again: a write was sent and the slots could not be read afterwards
     ├── PulumiGone              run again: Pulumi was killed before a write, which was therefore not sent
@@ -84,8 +85,8 @@ class NoUserToken(ConfigurationError):
 class WrongSubaccount(Refused):
     """The connection's token is for another subaccount than the resource belongs to."""
 
-    def __init__(self, what: str, why: str, remedy: str) -> None:
-        super().__init__(what, why, remedy, prop="subaccount_id")
+    def __init__(self, what: str, why: str, remedy: str, *, prop: str = "subaccount_id") -> None:
+        super().__init__(what, why, remedy, prop=prop)
 
 
 class CredentialsRejected(TrustError):
@@ -146,6 +147,10 @@ class OfflineRefused(TrustError):
 
 class SlotsChanged(TrustError):
     """The slots hold other certificates than the plan was made for: somebody else acted."""
+
+
+class TargetChanged(TrustError):
+    """The identity provider in the target is not that of the plan, or of the write: somebody else acted."""
 
 
 class NotDone(TrustError):

@@ -8,7 +8,7 @@ Numbers arrive as floats, None vanishes, and in a preview a value may be unknown
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 from pulumi.output import Unknown
@@ -21,10 +21,24 @@ from btp_trust.plan.confirmation import distinct
 from btp_trust.plan.declaration import OnDrift
 from btp_trust.plan.trust import Told
 from btp_trust.plan.verification import Evidence, OnVerificationFailure
+from btp_trust.saml import Layout
 from btp_trust.service.environment import DEFAULT
 
 PropertyBag = dict[str, Any]
+UNKNOWN: Final[str] = rpc.UNKNOWN
+"""What stands for a value that a preview does not know."""
 _PROVIDER = "__provider"
+_RECORDED: Final = ("subaccount_id", "source_subaccount_id", "entity_id")
+"""Arguments that check finds out where they are not given."""
+_NEVER_EMPTY: Final = (
+    "connection",
+    "subaccount_id",
+    "source_connection",
+    "source_subaccount_id",
+    "origin_key",
+    "entity_id",
+    "verify_now",
+)
 _Shape = TypeVar("_Shape", bound=msgspec.Struct)
 
 
@@ -184,7 +198,42 @@ class TriggerState(TriggerArgs, frozen=True, omit_defaults=True, kw_only=True):
             moment_of(moment)
 
 
-State = ActiveState | PassiveState | TriggerState
+class IdentityProviderArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
+    """Arguments of TrustedIdentityProvider; connection and subaccount are the target's."""
+
+    connection: str
+    origin_key: str
+    source_connection: str = DEFAULT
+    source_subaccount_id: str | None = None
+    passive: str | None = None
+    """Fingerprint of the PassiveTrustCertificate; UNKNOWN while a preview does not know it."""
+    name: str | None = None
+    entity_id: str | None = None
+    metadata_layout: Layout = Layout.KEY_DESCRIPTORS
+    adopt: bool = False
+
+    @property
+    def source(self) -> ResourceArgs:
+        """Where the certificates are."""
+        return ResourceArgs(connection=self.source_connection, subaccount_id=self.source_subaccount_id)
+
+
+class IdentityProviderChecked(IdentityProviderArgs, frozen=True, omit_defaults=True, kw_only=True):
+    """TrustedIdentityProvider after check."""
+
+    certificates: list[str] | str = []
+    """Fingerprints that the target shall hold, sorted; UNKNOWN while one of them is to be generated."""
+    held: list[str] | None = None
+    """What it held, while there is a step."""
+    step: str | None = None
+
+
+class IdentityProviderState(IdentityProviderArgs, frozen=True, omit_defaults=True, kw_only=True):
+    """Outputs of TrustedIdentityProvider, as far as the next command reads them."""
+
+    trusted: list[str] = []
+    identity_provider_id: str | None = None
+    observed_at: str | None = None
 
 
 def certificate_outputs(certificate: Certificate, snapshot: Snapshot) -> PropertyBag:
@@ -209,12 +258,12 @@ def checked(shape: type[_Shape], args: ResourceArgs, **more: Any) -> _Shape:
 
 
 def same_arguments(args: ResourceArgs, other: ResourceArgs, shape: type[ResourceArgs], *without: str) -> bool:
-    """Whether both hold the same arguments of this shape; a subaccount that is not given is the recorded one."""
+    """Whether both hold the same arguments of this shape; what is recorded need not be given."""
     return all(
         getattr(args, name) == getattr(other, name)
         for name in shape.__struct_fields__
         if name not in without
-        if name != "subaccount_id" or None not in (args.subaccount_id, other.subaccount_id)
+        if name not in _RECORDED or None not in (getattr(args, name), getattr(other, name))
     )
 
 
@@ -276,6 +325,16 @@ def candidate_from_program(value: Any) -> Candidate | None:
         raise _malformed("Expected a PassiveTrustCertificate - at `$.candidate`") from None
 
 
+def identity_provider_from_program(bag: Mapping[str, Any]) -> IdentityProviderArgs:
+    """Read the arguments of a TrustedIdentityProvider, whose certificate may still be to be generated.
+
+    Raises:
+        Refused: As `from_program`.
+    """
+    passive = {"passive": UNKNOWN} if isinstance(bag.get("passive"), Unknown) else {}
+    return from_program({**bag, **passive}, IdentityProviderArgs)
+
+
 def subaccount_is_unknown(bag: Mapping[str, Any]) -> bool:
     """Whether the subaccount itself is to be made by the same command."""
     return isinstance(bag.get("subaccount_id"), Unknown)
@@ -314,7 +373,7 @@ def _is_unknown(value: Any) -> bool:
 def _normalized(args: _Shape) -> _Shape:
     changes: dict[str, Any] = {}
     for name in ("adopt", "replace", "renew_fingerprint"):
-        if (text := getattr(args, name, None)) is not None:
+        if isinstance(text := getattr(args, name, None), str):  # a TrustedIdentityProvider's `adopt` is a bool
             changes[name] = _fingerprint(text, name)
     known: dict[str, str] = getattr(args, "known_generations", {})
     if known:
@@ -324,11 +383,12 @@ def _normalized(args: _Shape) -> _Shape:
         _check_name(name, "known_generations")
     if names := getattr(args, "verify_destinations", []):
         changes["verify_destinations"] = distinct(names)
-    for name in ("connection", "subaccount_id", "verify_now"):
+    for name in _NEVER_EMPTY:
         if getattr(args, name, None) == "":
             raise _malformed(f"Expected a text or nothing, got an empty one - at `$.{name}`")
-    if (subaccount := getattr(args, "subaccount_id", None)) is not None:
-        changes["subaccount_id"] = subaccount.lower()
+    for name in ("subaccount_id", "source_subaccount_id"):
+        if (subaccount := getattr(args, name, None)) is not None:
+            changes[name] = subaccount.lower()
     return msgspec.structs.replace(args, **changes)
 
 

@@ -37,7 +37,7 @@ UNRUN = {
 """Commands that no test runs, by their beginning, each with the reason."""
 RUN_BY_THE_WORKBENCH = {"console", "diff"}
 HEADINGS = ["Context", "Decision", "Consequences", "Non-goals", "Alternatives"]
-RESOURCES = ("ActiveTrustCertificate", "PassiveTrustCertificate", "RotationTrigger")
+RESOURCES = ("ActiveTrustCertificate", "PassiveTrustCertificate", "RotationTrigger", "TrustedIdentityProvider")
 
 
 def runs_in_order(section: Section) -> bool:
@@ -315,6 +315,7 @@ def checked_fields(name: str) -> set[str]:
         "ActiveTrustCertificate": inputs.ActiveChecked,
         "PassiveTrustCertificate": inputs.PassiveChecked,
         "RotationTrigger": inputs.TriggerChecked,
+        "TrustedIdentityProvider": inputs.IdentityProviderChecked,
     }
     return set(shapes[name].__struct_fields__) - set(inputs.ResourceArgs.__struct_fields__)
 

@@ -20,6 +20,7 @@ PURE = (
     "certificate.py",
     "forms.py",
     "model.py",
+    "saml.py",
     "errors.py",
     "plan/*",
     *(f"handover/{name}.py" for name in ("assemble", "files", "identity", "kinds", "page", "steps", "target")),

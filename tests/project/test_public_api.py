@@ -13,7 +13,12 @@ import btp_trust
 import btp_trust_emulator
 
 ROOT = Path(__file__).parents[2]
-RESOURCES = [btp_trust.ActiveTrustCertificate, btp_trust.PassiveTrustCertificate, btp_trust.RotationTrigger]
+RESOURCES = [
+    btp_trust.ActiveTrustCertificate,
+    btp_trust.PassiveTrustCertificate,
+    btp_trust.RotationTrigger,
+    btp_trust.TrustedIdentityProvider,
+]
 VALUES = [btp_trust.Attested, btp_trust.SwitchesAtRotation]
 HAND_OVER = [btp_trust.Target, btp_trust.hand_over, btp_trust.write_hand_over, btp_trust.HandOver.of]
 

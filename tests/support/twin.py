@@ -28,6 +28,7 @@ from btp_trust.providers import (
     ActiveTrustCertificateProvider,
     PassiveTrustCertificateProvider,
     RotationTriggerProvider,
+    TrustedIdentityProviderProvider,
 )
 from btp_trust.resources.trust import told
 from btp_trust_emulator import Emulator
@@ -40,6 +41,7 @@ PROVIDERS = {
     "active": ActiveTrustCertificateProvider,
     "passive": PassiveTrustCertificateProvider,
     "trigger": RotationTriggerProvider,
+    "trusted": TrustedIdentityProviderProvider,
 }
 
 
@@ -144,6 +146,10 @@ class Deployment:
         prepared = candidate and {key: candidate[key] for key in ("generation", "generations", "subaccount_id")}
         asked = trusted_by and {target: said(trusts) for target, trusts in trusted_by.items()}
         return self._register("trigger", name, {**args, "candidate": prepared, "trusted_by": asked})
+
+    def trusted(self, resource_name: str = "billing", *, passive: Handle | None = None, **args: Any) -> Handle:
+        """Declare TrustedIdentityProvider."""
+        return self._register("trusted", resource_name, {**args, "passive": passive and passive["fingerprint"]})
 
     def _register(self, kind: str, name: str, args: Bag) -> Handle:
         self.seen.append(name)
@@ -259,6 +265,8 @@ def operation(method: str, path: str) -> str:
     """Name a request briefly: `POST token`, `GET certificate/passive`, `POST rotateCertificate`."""
     if path.endswith("/oauth/token"):
         return f"{method} token"
+    if "/identity-providers" in path:
+        return f"{method} identity-providers"
     if "/saml2Metadata" not in path:
         return f"{method} {path.partition('/v1/')[2]}"
     return f"{method} {path.partition('/saml2Metadata')[2].lstrip('/') or 'metadata'}"
@@ -271,7 +279,10 @@ def is_read(request: str) -> bool:
 
 @dataclass
 class Twin:
-    """A stack on one subaccount of an emulator. It asserts itself that no preview and no refresh writes."""
+    """A stack on one subaccount of an emulator, and perhaps a target of it.
+
+    It asserts itself that no preview and no refresh writes.
+    """
 
     emulator: Emulator
     guid: str
@@ -286,6 +297,8 @@ class Twin:
     """What the preview of the last `up` showed."""
     last: Report = field(default_factory=Report)
     """What the last command did, also one that failed."""
+    target: str = ""
+    """Another subaccount, whose XSUAA the connection `billing` is for."""
     orphaned: bool = False
     """Whether the engine has been killed, and its plugins live on."""
     calls: list[Call] = field(default_factory=list)
@@ -294,6 +307,9 @@ class Twin:
     def __post_init__(self) -> None:
         """Give the stack the service key of its subaccount, and a faultless line to the service."""
         self.config.setdefault("btp-trust:serviceKey", json.dumps(self.emulator.service_key(self.guid)))
+        if self.target:
+            keys = {"billing": self.emulator.api_access_key(self.target)}
+            self.config.setdefault("btp-trust:connections", json.dumps(keys))
         self.line = Line(self.emulator.transport, self._pass)
 
     @property
@@ -404,7 +420,9 @@ class Twin:
 
     def _requests_since(self, journal: int) -> list[str]:
         entries = self.emulator.journal()[journal:]
-        return [operation(entry.method, entry.path) for entry in entries if entry.subaccount == self.guid]
+        return [
+            operation(entry.method, entry.path) for entry in entries if entry.subaccount in (self.guid, self.target)
+        ]
 
     def _process(self) -> io.StringIO:
         """Start a plugin process: nothing of an earlier one is left."""

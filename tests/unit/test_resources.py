@@ -7,7 +7,6 @@ import contextvars
 import inspect
 import pickle
 import pkgutil
-import types
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -21,7 +20,13 @@ from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 
 import btp_trust
-from btp_trust import ActiveTrustCertificate, PassiveTrustCertificate, RotationTrigger, providers
+from btp_trust import (
+    ActiveTrustCertificate,
+    PassiveTrustCertificate,
+    RotationTrigger,
+    TrustedIdentityProvider,
+    providers,
+)
 from btp_trust.inputs import ActiveArgs, PassiveArgs, ResourceArgs, TriggerArgs
 
 KEY = '{"clientsecret": "S3CRET"}'
@@ -289,14 +294,8 @@ def test_a_provider_is_stored_in_the_clear(deploy: Deploy) -> None:
 
 def test_all_names_are_exported() -> None:
     """`__all__` is what is public, in order."""
-    public = [
-        name
-        for name, value in vars(btp_trust).items()
-        if not name.startswith("_") and not isinstance(value, types.ModuleType | types.FunctionType)
-        if name not in {"TYPE_CHECKING", "import_module"}
-    ]
-    on_request = vars(btp_trust)["_ON_REQUEST"]
-    assert btp_trust.__all__ == sorted([*public, *on_request, "__version__"])
+    public = [name for name, value in vars(btp_trust).items() if inspect.isclass(value)]
+    assert btp_trust.__all__ == sorted({*public, *btp_trust._ON_REQUEST, "__version__"})
     assert all(hasattr(btp_trust, name) for name in btp_trust.__all__)
 
 
@@ -384,3 +383,25 @@ def test_a_rotation_of_another_connection_is_refused(deploy: Deploy) -> None:
     with pytest.raises(pulumi.RunError, match="connection=") as caught:
         deploy(program)
     assert len(str(caught.value).splitlines()) == 3
+
+
+def test_a_registration_needs_the_passive_certificate_of_its_source(deploy: Deploy) -> None:
+    """One of another connection is in no slot that it reads; its own arrives as a fingerprint."""
+
+    def foreign() -> None:
+        upcoming = PassiveTrustCertificate("next", generation="2028-11", connection="other")
+        with pytest.raises(pulumi.RunError, match="source_connection=") as caught:
+            TrustedIdentityProvider("billing", connection="billing", origin_key="shop", passive=upcoming)
+        assert len(str(caught.value).splitlines()) == 3
+
+    def own() -> None:
+        upcoming = PassiveTrustCertificate("next", generation="2028-11", connection="other")
+        TrustedIdentityProvider(
+            "billing", connection="billing", origin_key="shop", passive=upcoming, source_connection="other"
+        )
+        TrustedIdentityProvider("shipping", connection="shipping", origin_key="shop")
+
+    deploy(foreign)
+    engine = deploy(own)
+    assert engine.inputs("billing")["source_connection"] == "other"
+    assert engine.inputs("shipping") == {"connection": "shipping", "origin_key": "shop"}

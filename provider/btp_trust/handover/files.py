@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from typing import Final, Literal
-from xml.sax.saxutils import escape, quoteattr
 
 import msgspec
 
+from btp_trust import saml
 from btp_trust.certificate import Certificate
 from btp_trust.handover.kinds import Form
 from btp_trust.model import brief
@@ -58,7 +58,7 @@ def _file(name: str, form: Form, held: Held, certificates: Sequence[Certificate]
         case Form.BODY | Form.CER:
             content = first.body
         case Form.METADATA:
-            content = _metadata(certificates, key_name)
+            content = saml.write(certificates, key_name=key_name)
         case _:
             content = _signing_certificates(certificates)
     return File(f"{name}.{held}.{brief(first.fingerprint)}.{_SUFFIXES[form]}", form, held, content)
@@ -71,36 +71,3 @@ def _signing_certificates(certificates: Sequence[Certificate]) -> str:
     """
     listed = [{"base64Certificate": each.pem, "isDefault": each is certificates[-1]} for each in certificates]
     return json.dumps({"saml2Configuration": {"certificatesForSigning": listed}}, indent=2) + "\n"
-
-
-def _metadata(certificates: Sequence[Certificate], key_name: str | None) -> str:
-    """Write metadata with the parts of SAP's template (page "User Propagation between Cloud Foundry Applications").
-
-    Not its `ID`, which holds a slash as no XML identifier may, and is of use for signed documents only.
-    """
-    alias = "" if key_name is None else f"\n        <KeyName>{escape(key_name)}</KeyName>"
-    keys = "\n".join(_KEY.format(alias=alias, body=each.body) for each in certificates)
-    return _METADATA.format(entity_id=quoteattr(certificates[0].issuer_name), keys=keys)
-
-
-_KEY: Final = """\
-    <md:KeyDescriptor use="signing">
-      <KeyInfo>{alias}
-        <X509Data>
-          <X509Certificate>{body}</X509Certificate>
-        </X509Data>
-      </KeyInfo>
-    </md:KeyDescriptor>"""
-_METADATA: Final = """\
-<?xml version="1.0" encoding="UTF-8"?>
-<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" xmlns="http://www.w3.org/2000/09/xmldsig#" \
-entityID={entity_id}>
-  <md:SPSSODescriptor AuthnRequestsSigned="true" protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">
-{keys}
-  </md:SPSSODescriptor>
-  <md:IDPSSODescriptor WantAuthnRequestsSigned="true" \
-protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">
-{keys}
-  </md:IDPSSODescriptor>
-</md:EntityDescriptor>
-"""

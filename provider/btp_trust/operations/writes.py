@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import (
@@ -24,12 +23,6 @@ from btp_trust.errors import (
 from btp_trust.model import Slots, Snapshot, signs
 from btp_trust.service.patience import never_arrived
 from btp_trust.session import Subaccount
-
-_FIRST_PAUSE: Final = 0.5
-_LONGEST_PAUSE: Final = 8.0
-"""Seconds between the readings after a write whose answer was lost; each pause is twice the one before."""
-_LONG_PAUSES: Final = 16
-"""How many pauses of the longest kind there are at most, however long is watched: readings are counted too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,18 +157,14 @@ def _confirm(account: Subaccount, write: _Write, after: Snapshot) -> Snapshot:
 
 def _settle(account: Subaccount, write: _Write, story: str, watch: float | None = None) -> Snapshot:
     """Read the slots until they show what became of a write, for a bounded time, and at least once."""
-    watch = account.patience.limits.settle_timeout if watch is None else watch
-    longest = max(_LONGEST_PAUSE, watch / _LONG_PAUSES)
     now: Snapshot | None = None
-    watched, pause = 0.0, _FIRST_PAUSE
-    while pause > 0 and account.patience.pause(pause):
-        now = _try_to_read(account)
+    watched = 0.0
+    for seconds in account.patience.watch(account.patience.limits.settle_timeout if watch is None else watch):
+        watched, now = seconds, _try_to_read(account)
         if now is not None and write.done(now.slots):
             return now
         if now is not None and now.slots != write.before.slots:
             raise _not_ours(write, now.slots)
-        watched += pause
-        pause = min(2 * pause, longest, watch - watched)
     raise _unresolved(write, now, story, watched)
 
 

@@ -65,7 +65,7 @@ class TrustResource(Resource):
         props: Mapping[str, Any],
         opts: pulumi.ResourceOptions | None,
     ) -> None:
-        _refuse_plain_secrets()
+        refuse_plain_secrets()
         outputs = dict.fromkeys((*_CERTIFICATE_OUTPUTS, "observed_at"))
         super().__init__(provider, resource_name, {**outputs, **props}, opts)
 
@@ -75,7 +75,8 @@ def unless_default(connection: str) -> str | None:
     return None if connection == DEFAULT else connection
 
 
-def _refuse_plain_secrets() -> None:
+def refuse_plain_secrets() -> None:
+    """Stop a program that would put a secret into the stack's settings for all to read."""
     for key, (power, renew) in _SECRETS.items():
         if pulumi.runtime.get_config(key) is not None and not pulumi.runtime.is_config_secret(key):
             raise pulumi.RunError(

@@ -16,6 +16,7 @@ from btp_trust.certificate import Certificate, parse_pem
 from btp_trust.errors import CredentialsRejected, NotAuthorized
 from btp_trust.service.answers import body, documented_not_found, unexpected
 from btp_trust.service.http import send, server_time, where
+from btp_trust.service.key import DESTINATION, Service
 from btp_trust.service.patience import Patience, is_unavailable
 
 BASE_PATH: Final = "/destination-configuration/v1"
@@ -116,19 +117,34 @@ class TrustClient:
         request = self._http.build_request(method, f"{BASE_PATH}{path}", headers={"Accept": "application/json"})
         response = send(self._http, request, self._patience)
         self.server_time = server_time(response) or self.server_time
-        if response.status_code == httpx.codes.UNAUTHORIZED:
-            raise CredentialsRejected(
-                f"{where(response.request)} was refused: 401.",
-                "The service accepts no token of this service key, a fresh one included.",
-                "Create a new service key and give it to the connection.",
-            )
-        if response.status_code == httpx.codes.FORBIDDEN:
-            raise NotAuthorized(
-                f"{where(response.request)} was refused: 403.",
-                "The token is valid but not for the trust certificates of this subaccount.",
-                "Use a service key of a destination service instance in that subaccount.",
-            )
-        return response
+        return unless_refused(response, "trust certificates", DESTINATION)
+
+
+def unless_refused(response: httpx.Response, what: str, service: Service) -> httpx.Response:
+    """Return an answer that refuses neither the token nor what it is for.
+
+    Args:
+        response: The answer.
+        what: What was asked for, as a part of a sentence.
+        service: Whose key is needed.
+
+    Raises:
+        CredentialsRejected: 401.
+        NotAuthorized: 403.
+    """
+    if response.status_code == httpx.codes.UNAUTHORIZED:
+        raise CredentialsRejected(
+            f"{where(response.request)} was refused: 401.",
+            "The service accepts no token of this service key, a fresh one included.",
+            "Create a new service key and give it to the connection.",
+        )
+    if response.status_code == httpx.codes.FORBIDDEN:
+        raise NotAuthorized(
+            f"{where(response.request)} was refused: 403.",
+            f"The token is valid but not for the {what} of this subaccount.",
+            f"Use a service key of {service.instance} in that subaccount.",
+        )
+    return response
 
 
 def _certificate(pem: str, response: httpx.Response) -> Certificate:
