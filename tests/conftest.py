@@ -10,6 +10,15 @@ from collections.abc import Iterator
 import pulumi
 import pytest
 
+from btp_trust_emulator import Emulator
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    """One emulator in process for all tests of a file, which make subaccounts of their own."""
+    with Emulator(key_size=1024) as running:
+        yield running
+
 
 @pytest.fixture
 def program_loop() -> Iterator[None]:

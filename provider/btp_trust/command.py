@@ -30,7 +30,6 @@ class Command:
     the plan is refused, or why the slots are as they are. None before check, as in a refresh."""
     renewing: str | None = None
     """Fingerprint of what an ActiveTrustCertificate renews in place."""
-
     stale: ReadsDisagree | None = None
     """Why a RotationTrigger does not believe the reading of this command."""
 

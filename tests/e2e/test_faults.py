@@ -293,30 +293,17 @@ def test_a_swap_that_a_rival_undid_at_once_is_told_by_the_next_command(stack: St
 
 
 @pytest.mark.scheduled
-@pytest.mark.parametrize("each", UNREAD, ids=lambda each: each.name)
-def test_each_failing_reading_alone(stack: Stack, each: Case) -> None:
-    """As above, with `up`."""
+@pytest.mark.parametrize(
+    ("each", "sent", "left"),
+    [
+        *(pytest.param(each, [], [POST], id=f"reading: {each.name}") for each in UNREAD),
+        *(pytest.param(each, [POST], [POST], id=f"failing swap: {each.name}") for each in UNDONE),
+        *(pytest.param(each, [POST], [], id=f"lost answer: {each.name}") for each in FOUND),
+    ],
+)
+def test_each_case_alone(stack: Stack, each: Case, sent: list[str], left: list[str]) -> None:
+    """As above, with `up`; then what is left is done, and all is quiet after each."""
     wanted = stack.turn()
     stack.meets(each, *UP)
-    assert stack.project.writes() == []
-    stack.settles(wanted, POST)
-
-
-@pytest.mark.scheduled
-@pytest.mark.parametrize("each", UNDONE, ids=lambda each: each.name)
-def test_each_failing_swap_alone(stack: Stack, each: Case) -> None:
-    """As above; all is quiet after each."""
-    wanted = stack.turn()
-    stack.meets(each, *UP)
-    assert stack.project.writes() == [POST]
-    stack.settles(wanted, POST)
-
-
-@pytest.mark.scheduled
-@pytest.mark.parametrize("each", FOUND, ids=lambda each: each.name)
-def test_each_lost_answer_alone(stack: Stack, each: Case) -> None:
-    """As above; all is quiet after each."""
-    wanted = stack.turn()
-    stack.meets(each, *UP)
-    assert stack.project.writes() == [POST]
-    stack.settles(wanted)
+    assert stack.project.writes() == sent
+    stack.settles(wanted, *left)

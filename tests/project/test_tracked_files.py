@@ -7,12 +7,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from pip._internal.models.index import PyPI
 
 ROOT = Path(__file__).parents[2]
 PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----\s*[A-Za-z0-9+/]{40}")
 TOKEN = re.compile(r"eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+")
 MACHINE = re.compile(r"(?<![\w.])/(?:root|home|Users|work)/\w")
-HOSTS = {"pypi.org", "files.pythonhosted.org"}
+HOSTS = {PyPI.netloc, PyPI.file_storage_domain}
+"""The public index, as pip knows it: no file but the lock file names it."""
 
 
 @pytest.fixture(scope="module")
@@ -40,3 +42,8 @@ def test_no_tracked_file_names_a_place_on_somebody_s_machine(texts: dict[str, st
 def test_the_lock_file_names_the_public_index_alone(texts: dict[str, str]) -> None:
     """Whoever clones the project can install it."""
     assert set(re.findall(r"https?://([^/\"]+)", texts["uv.lock"])) <= HOSTS
+
+
+def test_no_other_file_names_a_host_of_the_index(texts: dict[str, str]) -> None:
+    """Which index a machine uses is its own matter."""
+    assert [name for name, text in texts.items() if name != "uv.lock" and any(host in text for host in HOSTS)] == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,13 +15,6 @@ ROTATED = program("b", "b")
 RETIRED = program(None, "b")
 NEXT = program("c", "b")
 NEXT_ROTATED = program("c", "c")
-
-
-@pytest.fixture(scope="module")
-def emulator() -> Iterator[Emulator]:
-    """One emulator for all plays."""
-    with Emulator(key_size=1024) as running:
-        yield running
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import httpx
 import pytest
 from twin import (
@@ -24,13 +22,6 @@ from btp_trust_emulator import Emulator
 
 ALONE = program()
 FIRST = program(active={"generate": True})
-
-
-@pytest.fixture(scope="module")
-def emulator() -> Iterator[Emulator]:
-    """One emulator for all tests of this file."""
-    with Emulator(key_size=1024) as running:
-        yield running
 
 
 @pytest.fixture

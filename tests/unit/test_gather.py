@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -20,13 +20,6 @@ PREPARED = program("b", "a")
 ROTATED = program("b", "b")
 READING = ["POST token", "GET certificate", "GET certificate/passive"]
 Break = Callable[[Twin], object]
-
-
-@pytest.fixture(scope="module")
-def emulator() -> Iterator[Emulator]:
-    """One emulator for all tests of this file."""
-    with Emulator(key_size=1024) as running:
-        yield running
 
 
 @pytest.fixture

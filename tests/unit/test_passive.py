@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -32,13 +31,6 @@ PREPARED = program("b", "a")
 ROTATED = program("b", "b")
 NEXT = program("c", "b")
 NEXT_ROTATED = program("c", "c")
-
-
-@pytest.fixture(scope="module")
-def emulator() -> Iterator[Emulator]:
-    """One emulator for all tests of this file."""
-    with Emulator(key_size=1024) as running:
-        yield running
 
 
 @pytest.fixture

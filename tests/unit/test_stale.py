@@ -19,13 +19,6 @@ RESTORING = program("b", "b", trigger={"on_drift": "restore"})
 MINUTE = 60.0
 
 
-@pytest.fixture(scope="module")
-def emulator() -> Iterator[Emulator]:
-    """One emulator for all tests of this file."""
-    with Emulator(key_size=1024) as running:
-        yield running
-
-
 @pytest.fixture
 def twin(emulator: Emulator) -> Iterator[Twin]:
     """A stack that adopted the active certificate."""

@@ -23,13 +23,6 @@ THREADS = 4
 READING = ["GET certificate", "GET certificate/passive", "POST token"]
 
 
-@pytest.fixture(scope="module")
-def emulator() -> Iterator[Emulator]:
-    """One emulator for all tests of this file."""
-    with Emulator(key_size=1024) as running:
-        yield running
-
-
 @pytest.fixture
 def twin(emulator: Emulator) -> Twin:
     """A stack that has prepared."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -32,13 +31,6 @@ ROTATED = program("b", "b")
 NEXT = program("c", "b")
 NEXT_ROTATED = program("c", "c")
 RESTORING = program("b", "b", trigger={"on_drift": "restore"})
-
-
-@pytest.fixture(scope="module")
-def emulator() -> Iterator[Emulator]:
-    """One emulator for all tests of this file."""
-    with Emulator(key_size=1024) as running:
-        yield running
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,13 +28,6 @@ REQUESTS = {
 GONE = re.compile("(over|deleted) passive|[Ii]n no slot")
 """Words that say of a certificate that it is there no more."""
 MOMENTS = ("before it looks", "before its last reading", "before its write", "before its answer")
-
-
-@pytest.fixture(scope="module")
-def emulator() -> Iterator[Emulator]:
-    """One emulator for all tests of this file."""
-    with Emulator(key_size=1024) as running:
-        yield running
 
 
 @dataclass

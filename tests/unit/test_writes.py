@@ -5,7 +5,7 @@ Only what never arrived, or was refused with 429, is sent again, and only on the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -47,13 +47,6 @@ SETTLING = [0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 6.5]
 ALONE = program()
 PREPARED = program("b", "a")
 FIRST = program(active={"generate": True})
-
-
-@pytest.fixture(scope="module")
-def emulator() -> Iterator[Emulator]:
-    """One emulator for all tests of this file."""
-    with Emulator(key_size=1024) as running:
-        yield running
 
 
 class Play:

@@ -90,16 +90,7 @@ def _ask(machine: Machine) -> Report | str:
         raise CannotGoOnError(f"{machine.venv} has no Python that runs.\nWhat to do: run `make setup`.")
     command: list[str | Path] = [python, *AUDIT, "--timeout", str(ANSWER_SECONDS), "--format", "json"]
     try:
-        done = subprocess.run(
-            command,
-            cwd=machine.root,
-            env=machine.env,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=AUDIT_SECONDS,
-            check=False,
-        )
+        done = machine.run(command, AUDIT_SECONDS, {})
     except subprocess.TimeoutExpired:
         return f"no answer within {AUDIT_SECONDS} seconds"
     return read_report(done.stdout) or f"pip-audit ended with {done.returncode}: {_last_line(done.stderr)}"

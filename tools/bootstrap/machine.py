@@ -46,19 +46,30 @@ class Machine:
         found = shutil.which(name, path=self.env.get("PATH", os.defpath))
         return Path(found).absolute() if found else None
 
+    def run(
+        self, command: Sequence[str | Path], seconds: float, extra: Mapping[str, str]
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command without a standard input, and keep what it prints.
+
+        Raises:
+            OSError: It cannot be run.
+            subprocess.TimeoutExpired: It has not ended in time.
+        """
+        return subprocess.run(
+            command,
+            env={**self.env, **extra},
+            cwd=self.root,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds,
+        )
+
     def output_of(self, command: Sequence[str | Path], **extra: str) -> str:
         """Return what a short look prints, or nothing when it cannot be run or fails."""
         try:
-            done = subprocess.run(
-                command,
-                env={**self.env, **extra},
-                cwd=self.root,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=LOOK_SECONDS,
-            )
+            done = self.run(command, LOOK_SECONDS, extra)
         except (OSError, subprocess.TimeoutExpired):
             return ""
         return done.stdout.strip() if done.returncode == 0 else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from crossing import Side
 from killing import freeze, kill, kill_session, plugin
+from running import running
 
 from matrix.cells import Cell, Interruption
 from matrix.counts import Counts, count, shape
@@ -112,30 +112,16 @@ def interrupted(stage: Stage, cell: Cell) -> Iterator[Said | None]:
 
     Gives what Pulumi said to its end, if nothing was killed.
     """
-    project, log = stage.project, stage.project.folder / "interrupted.log"
     stage.way.loses = cell.interruption is not Interruption.PULUMI_KILLED
-    with (
-        log.open("w") as file,
-        subprocess.Popen(
-            project.command(cell.operation.command, "--yes", "--skip-preview"),
-            cwd=project.program,
-            env=project.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        ) as pulumi,
-    ):
-        try:
-            if cell.interruption is Interruption.CLOSED:
-                stage.way.go_on.set()
-            else:
-                _strike(stage, cell, pulumi.pid)
-            status = pulumi.wait(PATIENCE_SECONDS)
-            assert stage.way.arrived.is_set(), f"{cell}: never came to that moment\n{log.read_text()}"
-            yield Said(status, log.read_text()) if cell.interruption is Interruption.CLOSED else None
-        finally:
-            kill_session(pulumi.pid)
+    with running(stage.project, cell.operation.command, "--yes", "--skip-preview") as command:
+        if cell.interruption is Interruption.CLOSED:
+            stage.way.go_on.set()
+        else:
+            _strike(stage, cell, command.process.pid)
+        status = command.process.wait(PATIENCE_SECONDS)
+        said = command.printed.read_text()
+        assert stage.way.arrived.is_set(), f"{cell}: never came to that moment\n{said}"
+        yield Said(status, said) if cell.interruption is Interruption.CLOSED else None
 
 
 def _strike(stage: Stage, cell: Cell, leader: int) -> None:
