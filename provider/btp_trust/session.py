@@ -116,7 +116,7 @@ class _Connected:
 
     connection: Connection
     subaccount_id: str
-    service: httpx.Client
+    calls: httpx.Client
     """Calls the service of the key with a token on each request."""
     user_tokens: UserTokens
 
@@ -163,7 +163,7 @@ class Session:
         with self._lock:
             known = self._subaccounts.get(connected.subaccount_id)
             if known is None:
-                client = TrustClient(connected.service, self.patience)
+                client = TrustClient(connected.calls, self.patience)
                 known = Subaccount(connected.subaccount_id, client, self.world, self.patience)
                 self._subaccounts[connected.subaccount_id] = known
             return known
@@ -179,7 +179,7 @@ class Session:
         with self._lock:
             known = self._trusting.get(connected.subaccount_id)
             if known is None:
-                client = IdentityProviderClient(connected.service, self.patience)
+                client = IdentityProviderClient(connected.calls, self.patience)
                 world = self.world
                 known = TrustingSubaccount(connected.subaccount_id, client, self.patience, world.clock, world.orphaned)
                 self._trusting[connected.subaccount_id] = known
@@ -187,7 +187,7 @@ class Session:
 
     def destinations(self, connection: str) -> DestinationClient:
         """Return what reads the destinations that a connection's service instance sees."""
-        return DestinationClient(self._reached(DESTINATION, connection).service, self.patience)
+        return DestinationClient(self._reached(DESTINATION, connection).calls, self.patience)
 
     def user_tokens(self, connection: str) -> UserTokens:
         """Return what gets the token of a connection's user."""
@@ -248,10 +248,9 @@ class Session:
             tls = connection.key.tls(self.world.clock(), self._ca_bundle)
             http = client(tls, self.world.transport)
             auth = ClientCredentials(connection.key, http, self.patience, self.world.monotonic)
-            service = client(tls, self.world.transport, auth, connection.key.uri)
+            calls = client(tls, self.world.transport, auth, connection.key.uri)
             users = UserTokens(self._users, name, connection.key, http, self.patience)
-            return _Connected(connection, auth.subaccount_id, service, users)
-            )
+            return _Connected(connection, auth.subaccount_id, calls, users)
         except TrustError as error:
             return error
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import (
@@ -23,6 +24,9 @@ from btp_trust.errors import (
 from btp_trust.model import Slots, Snapshot, signs
 from btp_trust.service.patience import never_arrived
 from btp_trust.session import Subaccount
+
+_DOUBTED_FOR: Final = 15.5
+"""Seconds that a reading is doubted for which shows the swap done that is to be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +174,10 @@ def _settle(account: Subaccount, write: _Write, story: str, watch: float | None 
 
 def _lasting(account: Subaccount, wanted: str) -> Snapshot:
     """Read until `wanted` does not sign, for a while."""
-    now, pause = account.read(), _FIRST_PAUSE
-    while signs(now.active, wanted) and pause <= _LONGEST_PAUSE and account.patience.pause(pause):
-        now, pause = account.read(), 2 * pause
+    now = account.read()
+    watch = account.patience.watch(_DOUBTED_FOR)
+    while signs(now.active, wanted) and next(watch, None):
+        now = account.read()
     return now
 
 

@@ -12,7 +12,7 @@ from btp_trust.providers import TrustedIdentityProviderProvider
 from btp_trust.resources.base import refuse_plain_secrets, unless_default
 from btp_trust.resources.declared import find
 from btp_trust.resources.passive import PassiveTrustCertificate
-from btp_trust.service.connections import DEFAULT
+from btp_trust.service.environment import DEFAULT
 
 _OUTPUTS = ("trusted", "identity_provider_id", "observed_at")
 
