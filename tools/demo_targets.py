@@ -242,9 +242,9 @@ def main(words: Sequence[str]) -> int:
     """Play the story; 0 if each step did what it says."""
     return play(
         words,
-        EXAMPLES / "two-targets",
+        EXAMPLES / "targets",
         STORY,
-        "A rotation with two targets: real commands, emulated subaccounts, a copy of examples/two-targets.",
+        "A rotation with two targets: real commands, emulated subaccounts, a copy of examples/targets.",
     )
 
 

@@ -82,7 +82,7 @@ def test_two_targets_are_told_what_is_to_come(emulator: Emulator, tmp_path: Path
     emulator.upload_certificate("s4", str(emulator.certificates(guid)[0]))
     for name, target in {"billing": emulator.target(billing), "s4": s4}.items():
         emulator.create_destination(guid, target.properties(name))
-    shutil.copytree(EXAMPLES / "two-targets", tmp_path / "program")
+    shutil.copytree(EXAMPLES / "targets", tmp_path / "program")
     project = Project(tmp_path, emulator, guid).begin().configure()
     project.known_secrets |= {(key := emulator.api_access_key(billing))["clientsecret"], "of-jane"}
     project.pulumi("config", "set", "--secret", "btp-trust:connections", stdin=json.dumps({"billing": key}))
