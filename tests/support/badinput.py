@@ -177,7 +177,7 @@ def _bodies(draw: st.DrawFn, good: list[Any], pems: st.SearchStrategy[str]) -> b
     body = dict((chosen or [{}])[0] if isinstance(chosen, list) else chosen)
     for name in draw(st.sets(st.sampled_from(sorted(body) or ["any"]), max_size=2)):
         old = body.get(name)
-        longer = st.text(max_size=3).map(lambda more, old=old: f"{old}{more}") if isinstance(old, str) else documents
+        longer = st.text(max_size=3).map(f"{old}{{}}".format) if isinstance(old, str) else documents
         body[name] = draw(pems | documents | longer | st.just(""))
     content = _json([body] if isinstance(chosen, list) else body)
     return draw(st.sampled_from([content, content, content, content[:-1], content * 2, content.ljust(1_000_001)]))
