@@ -3,18 +3,20 @@ PYTHON ?= python3
 WORKERS ?= 4
 SOAK_SECONDS ?= 600
 SOAK_SEED ?=
+# After so long, a benchmark ends without a result:
+BENCH_SECONDS ?= 90
 
 SETUP := $(PYTHON) tools/setup.py
 # With .venv and then the Pulumi command line first on PATH:
 RUN := $(SETUP) run
-CHECKED := $(wildcard provider tests examples tools)
+CHECKED := $(wildcard provider tests examples tools benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pulumi-path demo test matrix soak scheduled lint audit format clean
+.PHONY: help setup pulumi-path demo demo-targets test matrix soak bench-continuity scheduled lint audit format clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/make \1|\2/p' Makefile | while IFS='|' read -r target does; do \
-		printf '%-18s %s\n' "$$target" "$$does"; done
+		printf '%-22s %s\n' "$$target" "$$does"; done
 
 setup: ## install the locked dependencies into .venv, find or get the Pulumi command line
 	$(SETUP) setup
@@ -24,6 +26,9 @@ pulumi-path: ## print the folder of the Pulumi command line that the project use
 
 demo: setup ## show a rotation from beginning to end
 	$(RUN) python tools/demo.py
+
+demo-targets: setup ## its second act: two targets, one of which lies; refused, proved, swapped back
+	$(RUN) python tools/demo_targets.py
 
 test: setup ## run the tests, with every branch of provider/ covered
 	$(RUN) coverage erase
@@ -36,6 +41,9 @@ matrix: setup ## interrupt every operation at every request, write what came of 
 
 soak: setup ## search for faults for SOAK_SECONDS with other examples each time (SOAK_SEED repeats a search)
 	PYTHONPATH=tests/support $(RUN) python -m machine.soak $(SOAK_SECONDS) $(SOAK_SEED)
+
+bench-continuity: setup ## count the calls that fail while a certificate is exchanged, write docs/explanation/continuity.md
+	$(RUN) env PYTHONPATH=benchmarks:tests/support:tools python -m continuity --seconds $(BENCH_SECONDS)
 
 scheduled: setup ## run the tests that take too long for each change
 	$(RUN) pytest -m scheduled --numprocesses $(WORKERS) --dist worksteal

@@ -7,7 +7,45 @@ rotation = trust.RotationTrigger("rotation", generation="2026-11", candidate=upc
 signing = trust.ActiveTrustCertificate("signing", rotation=rotation)
 """
 
-from btp_trust.resources import ActiveTrustCertificate, PassiveTrustCertificate, RotationTrigger
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-__all__ = ["ActiveTrustCertificate", "PassiveTrustCertificate", "RotationTrigger", "__version__"]
+from btp_trust.resources import (
+    ActiveTrustCertificate,
+    Attested,
+    PassiveTrustCertificate,
+    RotationTrigger,
+    SwitchesAtRotation,
+    TrustedIdentityProvider,
+)
+
+__all__ = [
+    "ActiveTrustCertificate",
+    "Attested",
+    "HandOver",
+    "PassiveTrustCertificate",
+    "RotationTrigger",
+    "SwitchesAtRotation",
+    "Target",
+    "TrustedIdentityProvider",
+    "__version__",
+    "hand_over",
+    "write_hand_over",
+]
 __version__ = "0.1.0"
+_ON_REQUEST = {"HandOver": "assemble", "Target": "target", "hand_over": "program", "write_hand_over": "folder"}
+"""Names of hand-over, each with its module: the plugin, which starts for every command, needs none of them."""
+
+
+if TYPE_CHECKING:
+    from btp_trust.handover.assemble import HandOver
+    from btp_trust.handover.folder import write_hand_over
+    from btp_trust.handover.program import hand_over
+    from btp_trust.handover.target import Target
+else:  # a type checker that saw it would take every name
+
+    def __getattr__(name: str) -> object:
+        """Import what is asked for."""
+        if name not in _ON_REQUEST:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"btp_trust.handover.{_ON_REQUEST[name]}"), name)

@@ -90,6 +90,12 @@ class Certificate:
         return f"-----BEGIN CERTIFICATE-----\n{lines}\n-----END CERTIFICATE-----\n"
 
     @property
+    def public_key(self) -> str:
+        """The DER of its SubjectPublicKeyInfo in base64, without line breaks: no loader of certificates is asked."""
+        tbs = asn1.decode_der(_Certificate, base64.b64decode(self.body)).tbs
+        return base64.b64encode(asn1.encode_der(tbs.public_key)).decode("ascii")
+
+    @property
     def metadata(self) -> str:
         """SAML 2.0 metadata of the subaccount as identity provider, for exactly this certificate."""
         return _METADATA.format(entity_id=quoteattr(self.issuer_name), body=escape(self.body))
@@ -113,6 +119,26 @@ protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What tells a certificate from any other, whoever issued it."""
+
+    fingerprint: str
+    """SHA-256 of the DER, 64 lower-case hexadecimal digits."""
+    not_after: datetime | None = None
+    """UTC; None where only the fingerprint is known."""
+
+
+def identify(der: bytes) -> Identity:
+    """Read as much of any certificate as tells it from others.
+
+    Raises:
+        ValueError: It is none.
+    """
+    tbs = _decode(der)
+    return Identity(hashlib.sha256(der).hexdigest(), tbs.validity.not_after.as_datetime())
+
+
 def parse_pem(text: str) -> Certificate:
     r"""Read one certificate.
 
@@ -133,7 +159,7 @@ def parse_pem(text: str) -> Certificate:
 
 
 def _from_der(der: bytes) -> Certificate:
-    tbs = asn1.decode_der(_Certificate, der).tbs
+    tbs = _decode(der)
     return Certificate(
         fingerprint=hashlib.sha256(der).hexdigest(),
         body=base64.b64encode(der).decode("ascii"),
@@ -142,6 +168,10 @@ def _from_der(der: bytes) -> Certificate:
         not_before=tbs.validity.not_before.as_datetime(),
         not_after=tbs.validity.not_after.as_datetime(),
     )
+
+
+def _decode(der: bytes) -> _TbsCertificate:
+    return asn1.decode_der(_Certificate, der).tbs
 
 
 def _common_name(name: list[asn1.SetOf[_Attribute]]) -> str:

@@ -6,6 +6,7 @@ the second one refuses, in the preview.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from btp_trust.certificate import Certificate
@@ -24,6 +25,9 @@ class Command:
     """What a RotationTrigger is going to make sign."""
     declared: str | None = None
     """The generation that a RotationTrigger declares."""
+    announce: Callable[[], None] | None = None
+    """Says what a RotationTrigger plans. Its check leaves that to diff, which is told the outputs: they may tell that
+    the plan is refused, or why the slots are as they are. None before check, as in a refresh."""
     renewing: str | None = None
     """Fingerprint of what an ActiveTrustCertificate renews in place."""
     stale: ReadsDisagree | None = None

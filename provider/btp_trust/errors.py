@@ -4,7 +4,8 @@
     ├── Refused                 the user changes the program
     │   └── WrongSubaccount     … or points the resource and the connection to one subaccount
     ├── ConfigurationError      the user fixes the configuration or the service key
-    │   └── CredentialsMissing  … or gives one at all
+    │   ├── CredentialsMissing  … or gives one at all
+    │   └── NoUserToken         … or a user as whom destinations are tried
     ├── CredentialsRejected     the user renews the service key          401 of either service
     ├── NotAuthorized           the user asks for a role                 403
     ├── ServiceUnavailable      wait, run again                          no connection, time-out, 429, 5xx
@@ -12,9 +13,11 @@
     ├── UnreadableState         the user restores the state of the stack
     ├── OfflineRefused          the user turns `btp-trust:offline` off
     ├── SlotsChanged            a person looks again: somebody else acted, the slots are not those of the plan
+    ├── TargetChanged           a person looks again: the same of what another subaccount trusts
     ├── NotDone                 run again: a write was sent, was refused or got no answer, and the slots are as before
     ├── OutcomeUnknown          wait, run again: a write was sent and the slots could not be read afterwards
     ├── PulumiGone              run again: Pulumi was killed before a write, which was therefore not sent
+    ├── WayBackFailed           look now: a target refuses what signs, and the swap back was not done
     └── ReadsDisagree           wait, run again: what was read contradicts itself or the recorded swap
 
 Each message has three parts in a fixed order: what happened, why it matters (the evidence), what to do.
@@ -75,11 +78,15 @@ class CredentialsMissing(ConfigurationError):
     blocks_only_what_is_due = True
 
 
+class NoUserToken(ConfigurationError):
+    """No token of the user can be had as whom destinations are tried."""
+
+
 class WrongSubaccount(Refused):
     """The connection's token is for another subaccount than the resource belongs to."""
 
-    def __init__(self, what: str, why: str, remedy: str) -> None:
-        super().__init__(what, why, remedy, prop="subaccount_id")
+    def __init__(self, what: str, why: str, remedy: str, *, prop: str = "subaccount_id") -> None:
+        super().__init__(what, why, remedy, prop=prop)
 
 
 class CredentialsRejected(TrustError):
@@ -142,6 +149,10 @@ class SlotsChanged(TrustError):
     """The slots hold other certificates than the plan was made for: somebody else acted."""
 
 
+class TargetChanged(TrustError):
+    """The identity provider in the target is not that of the plan, or of the write: somebody else acted."""
+
+
 class NotDone(TrustError):
     """A write was sent, and the slots are as they were.
 
@@ -155,6 +166,10 @@ class OutcomeUnknown(TrustError):
 
 class PulumiGone(TrustError):
     """Pulumi was killed and left this plugin behind; a write that was due was not sent."""
+
+
+class WayBackFailed(TrustError):
+    """A target refused what signs since the swap, and swapping back did not succeed: users may be affected now."""
 
 
 class ReadsDisagree(TrustError):

@@ -8,7 +8,7 @@ Numbers arrive as floats, None vanishes, and in a preview a value may be unknown
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 from pulumi.output import Unknown
@@ -17,11 +17,28 @@ from pulumi.runtime import rpc
 from btp_trust.certificate import Certificate, normalize_fingerprint
 from btp_trust.errors import Refused, UnreadableState
 from btp_trust.model import Slots, Snapshot, moment_of, rfc3339
+from btp_trust.plan.confirmation import distinct
 from btp_trust.plan.declaration import OnDrift
-from btp_trust.service.connections import DEFAULT
+from btp_trust.plan.trust import Told
+from btp_trust.plan.verification import Evidence, OnVerificationFailure
+from btp_trust.saml import Layout
+from btp_trust.service.environment import DEFAULT
 
 PropertyBag = dict[str, Any]
+UNKNOWN: Final[str] = rpc.UNKNOWN
+"""What stands for a value that a preview does not know."""
 _PROVIDER = "__provider"
+_RECORDED: Final = ("subaccount_id", "source_subaccount_id", "entity_id")
+"""Arguments that check finds out where they are not given."""
+_NEVER_EMPTY: Final = (
+    "connection",
+    "subaccount_id",
+    "source_connection",
+    "source_subaccount_id",
+    "origin_key",
+    "entity_id",
+    "verify_now",
+)
 _Shape = TypeVar("_Shape", bound=msgspec.Struct)
 
 
@@ -110,6 +127,11 @@ class TriggerArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
     generation: str
     known_generations: dict[str, str] = {}
     on_drift: OnDrift = OnDrift.REPORT
+    trusted_by: dict[str, Told] = {}
+    verify_destinations: list[str] = []
+    on_verification_failure: OnVerificationFailure = OnVerificationFailure.ROLLBACK
+    verify_now: str | None = None
+    list_affected: bool = False
 
 
 class SwapSlots(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -140,7 +162,13 @@ class TriggerChecked(TriggerArgs, frozen=True, omit_defaults=True, kw_only=True)
     swap_number: int | None = None
     step: str | None = None
     swaps: SwapSlots | None = None
+    targets: dict[str, str] = {}
+    """{target: whether it trusts what is about to sign}, with `swaps`."""
+    way_back: str | None = None
+    """What signed before and does not now: check is not told the outputs. Kept with `trusted_by` only."""
     drift: str | None = None
+    affects: list[str] | None = None
+    """Destinations whose assertions are signed with another certificate after the step."""
 
     @property
     def wanted(self) -> str:
@@ -155,14 +183,58 @@ class TriggerState(TriggerArgs, frozen=True, omit_defaults=True, kw_only=True):
     observed_at: str | None = None
     previous_fingerprint: str | None = None
     rotated_at: str | None = None
+    verified: dict[str, Evidence] = {}
+    unverified: list[str] = []
+    """Destinations of which the last step's check could not tell."""
+    failed_generation: str | None = None
+    """A generation that was swapped in, refused by a target, and swapped back."""
+    failure: str = ""
+    """What was found out then: three parts, a line for the first and for the last."""
+    swapped_back_at: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a moment that cannot be compared with the service's time."""
-        if self.rotated_at is not None:
-            moment_of(self.rotated_at)
+        for moment in (self.rotated_at, self.swapped_back_at):
+            if moment is not None:
+                moment_of(moment)
 
 
-State = ActiveState | PassiveState | TriggerState
+class IdentityProviderArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
+    """Arguments of TrustedIdentityProvider; connection and subaccount are the target's."""
+
+    connection: str
+    origin_key: str
+    source_connection: str = DEFAULT
+    source_subaccount_id: str | None = None
+    passive: str | None = None
+    """Fingerprint of the PassiveTrustCertificate; UNKNOWN while a preview does not know it."""
+    name: str | None = None
+    entity_id: str | None = None
+    metadata_layout: Layout = Layout.KEY_DESCRIPTORS
+    adopt: bool = False
+
+    @property
+    def source(self) -> ResourceArgs:
+        """Where the certificates are."""
+        return ResourceArgs(connection=self.source_connection, subaccount_id=self.source_subaccount_id)
+
+
+class IdentityProviderChecked(IdentityProviderArgs, frozen=True, omit_defaults=True, kw_only=True):
+    """TrustedIdentityProvider after check."""
+
+    certificates: list[str] | str = []
+    """Fingerprints that the target shall hold, sorted; UNKNOWN while one of them is to be generated."""
+    held: list[str] | None = None
+    """What it held, while there is a step."""
+    step: str | None = None
+
+
+class IdentityProviderState(IdentityProviderArgs, frozen=True, omit_defaults=True, kw_only=True):
+    """Outputs of TrustedIdentityProvider, as far as the next command reads them."""
+
+    trusted: list[str] = []
+    identity_provider_id: str | None = None
+    observed_at: str | None = None
 
 
 def certificate_outputs(certificate: Certificate, snapshot: Snapshot) -> PropertyBag:
@@ -187,12 +259,12 @@ def checked(shape: type[_Shape], args: ResourceArgs, **more: Any) -> _Shape:
 
 
 def same_arguments(args: ResourceArgs, other: ResourceArgs, shape: type[ResourceArgs], *without: str) -> bool:
-    """Whether both hold the same arguments of this shape; a subaccount that is not given is the recorded one."""
+    """Whether both hold the same arguments of this shape; what is recorded need not be given."""
     return all(
         getattr(args, name) == getattr(other, name)
         for name in shape.__struct_fields__
         if name not in without
-        if name != "subaccount_id" or None not in (args.subaccount_id, other.subaccount_id)
+        if name not in _RECORDED or None not in (getattr(args, name), getattr(other, name))
     )
 
 
@@ -254,6 +326,16 @@ def candidate_from_program(value: Any) -> Candidate | None:
         raise _malformed("Expected a PassiveTrustCertificate - at `$.candidate`") from None
 
 
+def identity_provider_from_program(bag: Mapping[str, Any]) -> IdentityProviderArgs:
+    """Read the arguments of a TrustedIdentityProvider, whose certificate may still be to be generated.
+
+    Raises:
+        Refused: As `from_program`.
+    """
+    passive = {"passive": UNKNOWN} if isinstance(bag.get("passive"), Unknown) else {}
+    return from_program({**bag, **passive}, IdentityProviderArgs)
+
+
 def subaccount_is_unknown(bag: Mapping[str, Any]) -> bool:
     """Whether the subaccount itself is to be made by the same command."""
     return isinstance(bag.get("subaccount_id"), Unknown)
@@ -276,19 +358,23 @@ def _plain(value: Any) -> Any:
         return {name: _plain(content) for name, content in value.items()}
     if isinstance(value, list):
         return [_plain(content) for content in value]
+    if isinstance(value, Unknown):
+        return rpc.UNKNOWN
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _is_unknown(value: Any) -> bool:
     if isinstance(value, Mapping):
         return any(_is_unknown(content) for content in value.values())
+    if isinstance(value, list):
+        return any(_is_unknown(content) for content in value)
     return isinstance(value, Unknown)
 
 
 def _normalized(args: _Shape) -> _Shape:
     changes: dict[str, Any] = {}
     for name in ("adopt", "replace", "renew_fingerprint"):
-        if (text := getattr(args, name, None)) is not None:
+        if isinstance(text := getattr(args, name, None), str):  # a TrustedIdentityProvider's `adopt` is a bool
             changes[name] = _fingerprint(text, name)
     known: dict[str, str] = getattr(args, "known_generations", {})
     if known:
@@ -296,11 +382,14 @@ def _normalized(args: _Shape) -> _Shape:
     _check_name(getattr(args, "generation", "unnamed"), "generation")
     for name in known:
         _check_name(name, "known_generations")
-    for name in ("connection", "subaccount_id"):
+    if names := getattr(args, "verify_destinations", []):
+        changes["verify_destinations"] = distinct(names)
+    for name in _NEVER_EMPTY:
         if getattr(args, name, None) == "":
-            raise _malformed(f"Expected a name or nothing, got an empty text - at `$.{name}`")
-    if (subaccount := getattr(args, "subaccount_id", None)) is not None:
-        changes["subaccount_id"] = subaccount.lower()
+            raise _malformed(f"Expected a text or nothing, got an empty one - at `$.{name}`")
+    for name in ("subaccount_id", "source_subaccount_id"):
+        if (subaccount := getattr(args, name, None)) is not None:
+            changes[name] = subaccount.lower()
     return msgspec.structs.replace(args, **changes)
 
 

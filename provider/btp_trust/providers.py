@@ -28,6 +28,8 @@ from btp_trust.inputs import (
     ActiveArgs,
     ActiveChecked,
     ActiveState,
+    IdentityProviderChecked,
+    IdentityProviderState,
     PassiveArgs,
     PassiveChecked,
     PassiveState,
@@ -38,11 +40,13 @@ from btp_trust.inputs import (
     candidate_from_program,
     from_bag,
     from_program,
+    identity_provider_from_program,
     subaccount_is_unknown,
     to_bag,
     unplanned,
 )
-from btp_trust.operations import active, passive, trigger
+from btp_trust.operations import active, identity_provider, passive, trigger
+from btp_trust.trusted_by import trusted_by_from_program
 
 
 class _TrustProvider(ResourceProvider):
@@ -156,10 +160,11 @@ class RotationTriggerProvider(_TrustProvider):
 
         def plan() -> TriggerChecked:
             old = from_bag(_olds, TriggerChecked) if _olds else None
-            arguments = {name: value for name, value in news.items() if name != "candidate"}
+            arguments = {name: value for name, value in news.items() if name not in ("candidate", "trusted_by")}
             candidate = candidate_from_program(news.get("candidate"))
+            trusted_by = trusted_by_from_program(news.get("trusted_by"))
             with session.operation() as shared:
-                return trigger.check(shared, from_program(arguments, TriggerArgs), candidate, old)
+                return trigger.check(shared, from_program(arguments, TriggerArgs), candidate, trusted_by, old)
 
         return _check(_olds, news, plan)
 
@@ -187,3 +192,43 @@ class RotationTriggerProvider(_TrustProvider):
 
     def delete(self, _id: str, _props: PropertyBag) -> None:
         """Call nothing."""
+
+
+class TrustedIdentityProviderProvider(_TrustProvider):
+    """Provider of TrustedIdentityProvider."""
+
+    def check(self, _olds: PropertyBag, news: PropertyBag) -> CheckResult:
+        """Plan."""
+
+        def plan() -> IdentityProviderChecked:
+            old = from_bag(_olds, IdentityProviderChecked) if _olds else None
+            with session.operation() as shared:
+                return identity_provider.check(shared, identity_provider_from_program(news), old)
+
+        return _check(_olds, news, plan)
+
+    def diff(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> DiffResult:
+        """Tell whether an update is due."""
+        state, new = from_bag(_olds, IdentityProviderState), from_bag(_news, IdentityProviderChecked)
+        with session.operation() as shared:
+            return DiffResult(changes=identity_provider.changes(shared, state, new))
+
+    def create(self, props: PropertyBag) -> CreateResult:
+        """Register or take over."""
+        with session.operation() as shared:
+            return CreateResult(*identity_provider.create(shared, from_bag(props, IdentityProviderChecked)))
+
+    def update(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> UpdateResult:
+        """Replace what is registered."""
+        with session.operation() as shared:
+            return UpdateResult(identity_provider.update(shared, from_bag(_news, IdentityProviderChecked)))
+
+    def read(self, id_: str, props: PropertyBag) -> ReadResult:
+        """Find out what the target holds."""
+        with session.operation() as shared:
+            return ReadResult(id_, identity_provider.read(shared, props))
+
+    def delete(self, _id: str, _props: PropertyBag) -> None:
+        """Delete what was registered."""
+        with session.operation() as shared:
+            identity_provider.delete(shared, from_bag(_props, IdentityProviderState))

@@ -29,7 +29,13 @@ from btp_trust.service.bindings import SECRETS_ROOT
 from btp_trust.service.channel import CA_BUNDLE, client
 from btp_trust.service.client import TrustClient
 from btp_trust.service.connections import Connection, Connections
+from btp_trust.service.destinations import DestinationClient
+from btp_trust.service.identity_providers import IdentityProviderClient
+from btp_trust.service.key import DESTINATION, XSUAA, Service
 from btp_trust.service.patience import Patience, limits_from
+from btp_trust.service.user_tokens import UserTokens
+from btp_trust.service.users import Users
+from btp_trust.trusting import TrustingSubaccount
 
 
 def system_clock() -> datetime:
@@ -110,7 +116,9 @@ class _Connected:
 
     connection: Connection
     subaccount_id: str
-    client: TrustClient
+    calls: httpx.Client
+    """Calls the service of the key with a token on each request."""
+    user_tokens: UserTokens
 
 
 class Session:
@@ -128,14 +136,16 @@ class Session:
         self.strict = _switch(config, "btp-trust:strict")
         self._ca_bundle = config(CA_BUNDLE)
         self._connections = Connections(config, self.world.environ, self.world.secrets_root)
+        self._users = Users(config, self.world.environ)
         self._lock = threading.Lock()
-        self._connecting: dict[str, threading.Lock] = {}
-        self._connected: dict[str, _Connected | TrustError] = {}
+        self._connecting: dict[tuple[Service, str], threading.Lock] = {}
+        self._connected: dict[tuple[Service, str], _Connected | TrustError] = {}
         self._subaccounts: dict[str, Subaccount] = {}
+        self._trusting: dict[str, TrustingSubaccount] = {}
         self._passives_checked: set[str] = set()
         self._said: set[str] = set()
 
-    def subaccount(self, connection: str, expected: str | None) -> Subaccount:
+    def subaccount(self, connection: str, expected: str | None, prop: str = "subaccount_id") -> Subaccount:
         """Return the subaccount of a connection, after comparing it with the one that the resource belongs to.
 
         No slot is read before they are the same.
@@ -143,23 +153,45 @@ class Session:
         Args:
             connection: The connection's name.
             expected: GUID of the subaccount that was given or recorded, if any.
+            prop: The argument that gives it.
 
         Raises:
             WrongSubaccount: The token is for another one, or a binding was found and none is expected.
             TrustError: No token can be had.
         """
-        connected = self._client(connection)
-        found, subaccount_id = connected.connection, connected.subaccount_id
-        if expected is None and found.found_in_environment:
-            raise _must_be_given(found, subaccount_id)
-        if expected is not None and subaccount_id != expected:
-            raise _wrong_subaccount(found, subaccount_id, expected)
+        connected = self._compared(DESTINATION, connection, expected, prop)
         with self._lock:
-            known = self._subaccounts.get(subaccount_id)
+            known = self._subaccounts.get(connected.subaccount_id)
             if known is None:
-                known = Subaccount(subaccount_id, connected.client, self.world, self.patience)
-                self._subaccounts[subaccount_id] = known
+                client = TrustClient(connected.calls, self.patience)
+                known = Subaccount(connected.subaccount_id, client, self.world, self.patience)
+                self._subaccounts[connected.subaccount_id] = known
             return known
+
+    def trusting(self, connection: str, expected: str | None) -> TrustingSubaccount:
+        """Return the subaccount of a connection to XSUAA, compared in the same way.
+
+        Raises:
+            WrongSubaccount: As above.
+            TrustError: No token can be had.
+        """
+        connected = self._compared(XSUAA, connection, expected, "subaccount_id")
+        with self._lock:
+            known = self._trusting.get(connected.subaccount_id)
+            if known is None:
+                client = IdentityProviderClient(connected.calls, self.patience)
+                world = self.world
+                known = TrustingSubaccount(connected.subaccount_id, client, self.patience, world.clock, world.orphaned)
+                self._trusting[connected.subaccount_id] = known
+            return known
+
+    def destinations(self, connection: str) -> DestinationClient:
+        """Return what reads the destinations that a connection's service instance sees."""
+        return DestinationClient(self._reached(DESTINATION, connection).calls, self.patience)
+
+    def user_tokens(self, connection: str) -> UserTokens:
+        """Return what gets the token of a connection's user."""
+        return self._reached(DESTINATION, connection).user_tokens
 
     def passive_was_checked(self, subaccount_id: str) -> bool:
         """Whether a PassiveTrustCertificate of this subaccount is in the program of this command."""
@@ -190,26 +222,35 @@ class Session:
             raise Refused(what, why, remedy)
         self.say(f"warning: {what} {why} {remedy}")
 
-    def _client(self, name: str) -> _Connected:
+    def _compared(self, service: Service, name: str, expected: str | None, prop: str) -> _Connected:
+        connected = self._reached(service, name)
+        if expected is None and connected.connection.found_in_environment:
+            raise _must_be_given(connected, prop)
+        if expected is not None and connected.subaccount_id != expected:
+            raise _wrong_subaccount(connected, expected, prop)
+        return connected
+
+    def _reached(self, service: Service, name: str) -> _Connected:
         with self._lock:
-            lock = self._connecting.setdefault(name, threading.Lock())
+            lock = self._connecting.setdefault((service, name), threading.Lock())
         with lock:
-            if name not in self._connected:
-                self._connected[name] = self._connect(name)
-            connected = self._connected[name]
+            if (service, name) not in self._connected:
+                self._connected[service, name] = self._connect(service, name)
+            connected = self._connected[service, name]
         if isinstance(connected, TrustError):
             raise connected
         return connected
 
-    def _connect(self, name: str) -> _Connected | TrustError:
+    def _connect(self, service: Service, name: str) -> _Connected | TrustError:
         """Find the credentials and get a token; a failure is kept, so that each resource fails alike."""
         try:
-            connection = self._connections.find(name)
+            connection = self._connections.find(name, service)
             tls = connection.key.tls(self.world.clock(), self._ca_bundle)
             http = client(tls, self.world.transport)
             auth = ClientCredentials(connection.key, http, self.patience, self.world.monotonic)
-            service = client(tls, self.world.transport, auth, connection.key.uri)
-            return _Connected(connection, auth.subaccount_id, TrustClient(service, self.patience))
+            calls = client(tls, self.world.transport, auth, connection.key.uri)
+            users = UserTokens(self._users, name, connection.key, http, self.patience)
+            return _Connected(connection, auth.subaccount_id, calls, users)
         except TrustError as error:
             return error
 
@@ -225,21 +266,25 @@ def _switch(config: Callable[[str], str | None], key: str) -> bool:
     return value == "true"
 
 
-def _must_be_given(connection: Connection, subaccount_id: str) -> WrongSubaccount:
+def _must_be_given(connected: _Connected, prop: str) -> WrongSubaccount:
+    connection = connected.connection
     return WrongSubaccount(
-        "subaccount_id is missing.",
+        f"{prop} is missing.",
         f"Connection {connection.name!r} was found in the environment ({connection.where}), so nothing in the "
         "program says which subaccount is meant, and another machine may be bound to another one.",
-        f'If {subaccount_id} is meant: subaccount_id="{subaccount_id}".',
+        f'If {connected.subaccount_id} is meant: {prop}="{connected.subaccount_id}".',
+        prop=prop,
     )
 
 
-def _wrong_subaccount(connection: Connection, found: str, expected: str) -> WrongSubaccount:
+def _wrong_subaccount(connected: _Connected, expected: str, prop: str) -> WrongSubaccount:
+    connection, found = connected.connection, connected.subaccount_id
     return WrongSubaccount(
         f"Connection {connection.name!r} is for another subaccount.",
         f"The resource belongs to {expected}, but the credentials in {connection.where} are for {found}. "
         "No slot was read.",
         f"Give the connection a service key of {expected}; a resource for {found} needs a name of its own.",
+        prop=prop,
     )
 
 

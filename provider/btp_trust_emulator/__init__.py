@@ -1,4 +1,7 @@
-"""An emulator of the trust API of the SAP BTP Destination service: runs on a laptop and in CI, without an SAP account.
+"""An emulator of what rotating trust certificates of the SAP BTP Destination service needs, without an SAP account.
+
+It runs on a laptop and in CI: the trust API, the destinations that sign with its certificates, the token endpoint, and
+targets that trust them.
 
 What it is not:
 
@@ -7,11 +10,12 @@ What it is not:
   the reason for it), and a test that passes here proves nothing about the real service in that point.
 - It is not secure. Whoever reaches its port may ask for service keys, move the clock and act as anybody: the control
   plane under `/_emulator/` asks for no credentials. It therefore listens on loopback addresses only. Its state file
-  holds private keys in the clear, for its owner's eyes (mode 0600).
-- It signs no SAML assertions, keeps no destinations and calls no target system. It knows the seven operations on trust
-  certificates and the token endpoint that they need; every other path answers 404.
-- It does not limit rates, grants no roles and never answers 403, unless a fault is queued that does. The one grant is
-  `client_credentials`.
+  holds private keys and passwords in the clear, for its owner's eyes (mode 0600). What a destination tells it to send
+  an assertion to, it does.
+- It knows the seven operations on trust certificates, finding and listing destinations, XSUAA's identity providers and
+  the token endpoints that they need; every other path answers 404. It keeps no certificates of destinations, no
+  fragments and no chains.
+- It does not limit rates, grants no roles and never answers 403, unless a fault is queued that does.
 - It is no test double of the provider `btp_trust`: it shares no code with it and imports nothing of it.
 
 Two ways to use it: the command `btp-trust-emulator serve`, and `Emulator` in tests, in process or over a socket:
@@ -25,13 +29,17 @@ What may go wrong goes wrong on demand: the module `faults` has a table of the k
 `emulator.fault(Kind.DO_THEN_CLOSE, method="POST")`, or by `POST /_emulator/faults {"kind": "do_then_close", "method":
 "POST"}`; `emulator.refuse_connections()` is for before a request.
 
-The modules: `routes` and `uaa` speak HTTP, `passage` is the door that every request goes through, `control` is the
-control plane; `state` has the rules and `world` the one state under a lock, neither knows HTTP; `certificates`,
-`keys`, `tokens`, `authority`, `metadata` and `service_keys` make what is handed out; `clock`, `journal` and `storage`
-keep time, record and state; `faults`, `kinds`, `fault_queue`, `history`, `occasion` and `effects` are what goes wrong;
-`transport`, `server`, `protocol`, `wire`, `mounts` and `emulator` mount it all.
+The modules: `routes`, `uaa` with `grants`, and the packages `destinations` and `targets` speak HTTP, with
+`authorization` and `oauth` in common; `passage` is the door that every request goes through, `errands` what a request
+has to ask of others; `control`, `control_propagation` and `questions` are the control plane, `cockpit` and
+`administration` what people do; `state` has the rules and `world` the one state under a lock, neither knows HTTP;
+`saml` makes and judges assertions; `certificates`, `keys`, `tokens`, `authority`, `metadata` and `service_keys` make
+what is handed out; `clock`, `journal` and `storage` keep time, record and state; `faults`, `kinds`, `fault_queue`,
+`history`, `occasion` and `effects` are what goes wrong; `transport`, `server`, `protocol`, `wire`, `mounts` and
+`emulator` mount it all.
 """
 
+from btp_trust_emulator.destinations.destination import Destination, Level
 from btp_trust_emulator.emulator import Emulator
 from btp_trust_emulator.errors import Conflict, Invalid, NoKeyPair, Refused, Unknown
 from btp_trust_emulator.fault_queue import Queued
@@ -43,25 +51,32 @@ from btp_trust_emulator.slots import Action, Slot, Slots
 from btp_trust_emulator.state import Subaccount
 from btp_trust_emulator.switches import (
     Lifetime,
+    MetadataCertificates,
     MetadataLayout,
     NotFoundText,
     PassiveWithoutActive,
     RotateWithoutActive,
     SerialSign,
     Switches,
+    TokenCache,
 )
+from btp_trust_emulator.targets.target import Target
+from btp_trust_emulator.users import User
 
 __all__ = [
     "TOKEN",
     "Action",
     "Conflict",
     "Credential",
+    "Destination",
     "Emulator",
     "Entry",
     "Fault",
     "Invalid",
     "Kind",
+    "Level",
     "Lifetime",
+    "MetadataCertificates",
     "MetadataLayout",
     "NoKeyPair",
     "NotFoundText",
@@ -74,5 +89,8 @@ __all__ = [
     "Slots",
     "Subaccount",
     "Switches",
+    "Target",
+    "TokenCache",
     "Unknown",
+    "User",
 ]

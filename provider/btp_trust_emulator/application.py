@@ -12,12 +12,19 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Mount
 
 from btp_trust_emulator import control
+from btp_trust_emulator.destinations.service import DestinationService
+from btp_trust_emulator.destinations.service import is_here as is_destination
+from btp_trust_emulator.errands import Errand, Messenger
 from btp_trust_emulator.exchange import Answer, Call, json
 from btp_trust_emulator.passage import Passage, Service
 from btp_trust_emulator.routes import TrustService
+from btp_trust_emulator.targets.identity_providers import IdentityProviderService
+from btp_trust_emulator.targets.systems import SystemTokenService
 from btp_trust_emulator.uaa import TokenService
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -29,20 +36,29 @@ if TYPE_CHECKING:
 
 def application(world: World) -> ASGIApp:
     """All that the emulator answers, over both of its hosts."""
-    services = Services(TokenService(world), TrustService(world))
-    routes = [
-        Mount("/_emulator", routes=control.routes(world)),
-        Mount("/", app=Passage(world, services)),
-    ]
-    return Dated(Starlette(routes=routes, exception_handlers={HTTPException: _no_such_question}), world.clock)
+    services = Services(
+        {
+            "uaa": TokenService(world),
+            "uaa-api": IdentityProviderService(world),
+            "systems": SystemTokenService(world),
+        },
+        DestinationService(world),
+        TrustService(world),
+    )
+    routes = [Mount("/_emulator", routes=control.routes(world))]
+    router = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_question})
+    app = Dated(router, world.clock)
+    router.mount("/", Passage(world, services, Messenger(app, world.addresses)))
+    return app
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The emulated services side by side, told apart by the path."""
+    """The emulated services side by side, told apart by the path: its first segment, or what comes later in it."""
 
-    uaa: Service
-    trust: Service
+    named: Mapping[str, Service]
+    destinations: Service
+    others: Service
 
     def subaccount(self, call: Call) -> str | None:
         """As the service in charge tells it."""
@@ -52,12 +68,13 @@ class Services:
         """As the service in charge tells it."""
         return self._in_charge(call).purpose(call)
 
-    def answer(self, call: Call, twist: Twist) -> Answer:
+    def answer(self, call: Call, twist: Twist) -> Answer | Errand:
         """As the service in charge answers."""
         return self._in_charge(call).answer(call, twist)
 
     def _in_charge(self, call: Call) -> Service:
-        return self.uaa if call.path.startswith("/uaa/") else self.trust
+        otherwise = self.destinations if is_destination(call.path) else self.others
+        return self.named.get(call.path.removeprefix("/").partition("/")[0], otherwise)
 
 
 @dataclass(frozen=True, slots=True)

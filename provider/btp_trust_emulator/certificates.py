@@ -17,8 +17,11 @@ import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from btp_trust_emulator import der
 from btp_trust_emulator.errors import Invalid
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 
 HOST = "cfapps.eu12.hana.ondemand.com"
 _SERIAL_BYTES = 10
+_SUBJECT, _PUBLIC_KEY = 4, 5
+_VERSION_TAG = 0xA0
 _FEBRUARY_29 = (2, 29)
 _PEM = re.compile(r"\s*-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----\s*", flags=re.ASCII)
 
@@ -103,6 +108,43 @@ def to_der(pem: str) -> bytes:
 def fingerprint(pem: str) -> str:
     """The SHA-256 of the DER, as 64 lower-case hex digits."""
     return hashlib.sha256(to_der(pem)).hexdigest()
+
+
+def public_key(pem: str) -> RSAPublicKey:
+    """The RSA key in a PEM from `to_pem`.
+
+    Raises:
+        Invalid: there is none.
+    """
+    try:
+        key = load_der_public_key(_fields(pem)[_PUBLIC_KEY])
+    except (ValueError, IndexError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, RSAPublicKey):
+        raise Invalid("The certificate was not taken.", "It has no RSA key.", "Give a subaccount's trust certificate.")
+    return key
+
+
+def subject_name(pem: str) -> str:
+    """The first attribute of the subject (the common name of a trust certificate) in a PEM from `to_pem`.
+
+    Raises:
+        Invalid: there is no such text.
+    """
+    try:
+        attribute = der.members(der.members(_fields(pem)[_SUBJECT])[0])[0]
+        _, value = der.members(attribute)
+        return der.content(value).decode()
+    except (ValueError, IndexError) as exc:
+        raise Invalid(
+            "The certificate was not taken.", "It has no subject that could be read.", "Say who issues with it."
+        ) from exc
+
+
+def _fields(pem: str) -> list[bytes]:
+    """What is signed of a certificate, from the serial number on."""
+    fields = der.members(der.members(to_der(pem))[0])
+    return fields[1:] if fields[0][0] == _VERSION_TAG else fields
 
 
 def normalized(pem: str) -> str:

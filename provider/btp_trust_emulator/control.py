@@ -3,7 +3,19 @@
     POST   subaccounts                     {"guid"?, "subdomain"?, "active"?, "passive"?, "generate"?}
     GET    subaccounts
     GET    subaccounts/{guid}/service-key  ?credential=secret|x509  &valid_seconds=N
+    GET    subaccounts/{guid}/api-access-key
     POST   subaccounts/{guid}/cockpit      {"action": "generate_active"|"generate_passive"|"rotate"|"delete_passive"}
+    POST   subaccounts/{guid}/users        {"user_name", "password", "email"?, "groups"?}
+    GET    subaccounts/{guid}/users
+    POST   subaccounts/{guid}/destinations {"properties", "level"?: "subaccount"|"instance"}
+    GET    subaccounts/{guid}/destinations
+    DELETE subaccounts/{guid}/destinations/{level}/{name}
+    POST   targets                         {"name", "entity_id"?, "holds"?: 1|2}
+    GET    targets
+    GET    targets/{name}                  (or the GUID of a subaccount)
+    POST   targets/{name}/certificates     {"certificate", "issuer"?}
+    DELETE targets/{name}/certificates/{fingerprint}
+    PUT    targets/{name}/lies             {"fingerprints"}
     GET    journal                         DELETE journal
     GET    clock                           PUT clock {"now": RFC 3339} or {"advance_seconds": N}
     GET    faults                          POST faults {"kind", ...} or a list of such, DELETE faults
@@ -17,38 +29,26 @@ A fault has the fields of `faults.Fault`, and that module explains the kinds; th
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
-import anyio.to_thread
 import msgspec
-from starlette.routing import Route
 
+from btp_trust_emulator import questions
 from btp_trust_emulator.cockpit import act
-from btp_trust_emulator.errors import Conflict, Invalid, Refused, Unknown
+from btp_trust_emulator.control_propagation import TABLE
 from btp_trust_emulator.exchange import Answer, json
 from btp_trust_emulator.faults import Fault
+from btp_trust_emulator.questions import Question, decoded, not_understood
 from btp_trust_emulator.service_keys import Credential
 from btp_trust_emulator.slots import Action, Slot
 from btp_trust_emulator.state import Account
 from btp_trust_emulator.world import WEEK_SECONDS, World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from starlette.routing import Route
 
-    from starlette.requests import Request
-    from starlette.responses import Response
-
-_STATUS: dict[type[Refused], int] = {Invalid: 400, Unknown: 404, Conflict: 409}
-_T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class _Question:
-    guid: str
-    query: Mapping[str, str]
-    body: bytes
+    from btp_trust_emulator.questions import Handler
 
 
 class _NewSubaccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,7 +75,7 @@ class _NewClock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def routes(world: World) -> list[Route]:
     """The routes, relative to the mount."""
-    table: list[tuple[str, str, Callable[[World, _Question], Answer]]] = [
+    table: list[tuple[str, str, Handler]] = [
         ("POST", "/subaccounts", _create),
         ("GET", "/subaccounts", _list),
         ("GET", "/subaccounts/{guid}/service-key", _service_key),
@@ -89,57 +89,57 @@ def routes(world: World) -> list[Route]:
         ("DELETE", "/faults", _clear_faults),
         ("GET", "/ca", _ca),
     ]
-    return [Route(path, _endpoint(world, handler), methods=[method]) for method, path, handler in table]
+    return questions.routes(world, [*table, *TABLE])
 
 
-def _create(world: World, question: _Question) -> Answer:
-    wanted = _decoded(question.body or b"{}", _NewSubaccount)
+def _create(world: World, question: Question) -> Answer:
+    wanted = decoded(question.body or b"{}", _NewSubaccount)
     account = world.create(wanted.guid, wanted.subdomain, wanted.active, wanted.passive, generate=wanted.generate)
     return json(201, _shown(account))
 
 
-def _list(world: World, _: _Question) -> Answer:
+def _list(world: World, _: Question) -> Answer:
     return json(200, {"subaccounts": [_shown(account) for account in world.accounts()]})
 
 
-def _service_key(world: World, question: _Question) -> Answer:
+def _service_key(world: World, question: Question) -> Answer:
     try:
         query = msgspec.convert(dict(question.query), _KeyQuery, strict=False)
     except msgspec.ValidationError as exc:
-        raise _not_understood(str(exc)) from exc
+        raise not_understood(str(exc)) from exc
     return json(200, world.service_key(question.guid, query.credential, query.valid_seconds))
 
 
-def _cockpit(world: World, question: _Question) -> Answer:
-    return json(200, _shown(act(world, question.guid, _decoded(question.body, _Cockpit).action)))
+def _cockpit(world: World, question: Question) -> Answer:
+    return json(200, _shown(act(world, question.guid, decoded(question.body, _Cockpit).action)))
 
 
-def _journal(world: World, _: _Question) -> Answer:
+def _journal(world: World, _: Question) -> Answer:
     return json(200, {"entries": world.journal.entries()})
 
 
-def _clear_journal(world: World, _: _Question) -> Answer:
+def _clear_journal(world: World, _: Question) -> Answer:
     world.journal.clear()
     return json(200, {"entries": []})
 
 
-def _clock(world: World, _: _Question) -> Answer:
+def _clock(world: World, _: Question) -> Answer:
     return json(200, {"now": world.clock.now()})
 
 
-def _set_clock(world: World, question: _Question) -> Answer:
-    wanted = _decoded(question.body, _NewClock)
+def _set_clock(world: World, question: Question) -> Answer:
+    wanted = decoded(question.body, _NewClock)
     if wanted.now is not None and wanted.advance_seconds is None:
         world.set_clock(wanted.now)
     elif wanted.now is None and wanted.advance_seconds is not None:
         world.advance(wanted.advance_seconds)
     else:
-        raise _not_understood("one of `now` and `advance_seconds` has to be given, and one alone")
+        raise not_understood("one of `now` and `advance_seconds` has to be given, and one alone")
     return _clock(world, question)
 
 
-def _queue_faults(world: World, question: _Question) -> Answer:
-    wanted = _decoded(question.body, object)
+def _queue_faults(world: World, question: Question) -> Answer:
+    wanted = decoded(question.body, object)
     faults = [_fault(each) for each in (wanted if isinstance(wanted, list) else [wanted])]
     world.queue(*faults)
     return json(201, _queued(world))
@@ -150,17 +150,17 @@ def _fault(wanted: object) -> Fault:
         fields = msgspec.convert(wanted, dict[str, object])
         fault = msgspec.convert(fields, Fault)
     except msgspec.ValidationError as exc:
-        raise _not_understood(f"{exc}; the kinds and fields are explained in btp_trust_emulator.faults") from exc
+        raise not_understood(f"{exc}; the kinds and fields are explained in btp_trust_emulator.faults") from exc
     if unknown := fields.keys() - {each.name for each in dataclasses.fields(Fault)}:
-        raise _not_understood(f"a fault has no field {', '.join(sorted(unknown))}")
+        raise not_understood(f"a fault has no field {', '.join(sorted(unknown))}")
     return fault
 
 
-def _faults(world: World, _: _Question) -> Answer:
+def _faults(world: World, _: Question) -> Answer:
     return json(200, _queued(world))
 
 
-def _clear_faults(world: World, _: _Question) -> Answer:
+def _clear_faults(world: World, _: Question) -> Answer:
     world.faults.clear()
     return json(200, _queued(world))
 
@@ -170,7 +170,7 @@ def _queued(world: World) -> dict[str, object]:
     return {"faults": each}
 
 
-def _ca(world: World, _: _Question) -> Answer:
+def _ca(world: World, _: Question) -> Answer:
     return Answer(200, world.authority.certificate.encode(), "application/x-pem-file")
 
 
@@ -180,35 +180,3 @@ def _shown(account: Account) -> dict[str, object]:
         "slots": account.slots,
         "certificates": {slot.value: account.certificate(slot) for slot in Slot},
     }
-
-
-def _decoded(body: bytes, kind: type[_T]) -> _T:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.DecodeError as exc:
-        raise _not_understood(str(exc)) from exc
-
-
-def _not_understood(why: str) -> Invalid:
-    return Invalid(
-        "The question was not understood.", f"{why}.", "See the list of questions in btp_trust_emulator.control."
-    )
-
-
-def _endpoint(world: World, handler: Callable[[World, _Question], Answer]) -> Callable[[Request], object]:
-    async def endpoint(request: Request) -> Response:
-        guid = request.path_params.get("guid", "")
-        question = _Question(guid, request.query_params, await request.body())
-        try:
-            answer = await anyio.to_thread.run_sync(handler, world, question)
-        except Refused as refusal:
-            answer = _refusal(refusal)
-        return answer.response()
-
-    return endpoint
-
-
-def _refusal(refusal: Refused) -> Answer:
-    status = next(status for kind, status in _STATUS.items() if isinstance(refusal, kind))
-    content = {"what": refusal.what, "why": refusal.why, "remedy": refusal.remedy}
-    return json(status, {"error": content})

@@ -1,4 +1,4 @@
-"""A tiny DER encoder (ITU-T X.690): as much of it as one certificate needs.
+"""A tiny DER encoder and reader (ITU-T X.690): as much of it as one certificate needs.
 
 It exists because no certificate builder makes what the real service makes: negative serial numbers and common names
 of more than 64 characters.
@@ -17,8 +17,8 @@ _LAST_YEAR_OF_UTC_TIME = 2049
 
 def encode(tag: int, *contents: bytes) -> bytes:
     """One value: its tag, its length, and `contents` one after the other."""
-    content = b"".join(contents)
-    return bytes([tag]) + _length(len(content)) + content
+    joined = b"".join(contents)
+    return bytes([tag]) + _length(len(joined)) + joined
 
 
 def _length(count: int) -> bytes:
@@ -82,3 +82,39 @@ def time(moment: datetime) -> bytes:
     if moment.year <= _LAST_YEAR_OF_UTC_TIME:
         return encode(0x17, moment.strftime("%y%m%d%H%M%SZ").encode())
     return encode(0x18, moment.strftime("%Y%m%d%H%M%SZ").encode())
+
+
+def members(octets: bytes) -> list[bytes]:
+    """The encoded values in a constructed one; octets after it are left out.
+
+    Raises:
+        ValueError: the lengths do not fit.
+    """
+    left = content(octets)
+    found = []
+    while left:
+        _, rest = _split(left)
+        found.append(left[: len(left) - len(rest)])
+        left = rest
+    return found
+
+
+def content(octets: bytes) -> bytes:
+    """The content of an encoded value; octets after it are left out.
+
+    Raises:
+        ValueError: the length does not fit.
+    """
+    return _split(octets)[0]
+
+
+def _split(octets: bytes) -> tuple[bytes, bytes]:
+    """The content of the first value, and what comes after it."""
+    start = 2
+    length = octets[1] if len(octets) > 1 else len(octets)
+    if length > _SHORT_LENGTH:
+        start += length & 0x7F
+        length = int.from_bytes(octets[2:start], "big")
+    if len(octets) < start + length:
+        raise ValueError("a value is longer than the octets")
+    return octets[start : start + length], octets[start + length :]

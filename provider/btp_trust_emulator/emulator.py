@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from btp_trust_emulator import mounts
 from btp_trust_emulator.cockpit import act
+from btp_trust_emulator.emulator_propagation import Propagation
 from btp_trust_emulator.faults import Fault
 from btp_trust_emulator.keys import KeyPool
 from btp_trust_emulator.service_keys import Credential
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 DEFAULT_KEY_SIZE = 4096
 
 
-class Emulator:
+class Emulator(Propagation):
     """The emulator while its `with` block runs; use each object once.
 
     Args:

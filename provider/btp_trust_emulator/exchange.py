@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class Call:
     """A request, read to its end; header names are lower-case.
 
-    `tls` tells the host that takes client certificates; `peer` is the one presented (PEM), if any.
+    `tls` tells the host that takes client certificates; `peer` is the one presented (PEM), if any; `query` is as it
+    came.
     """
 
     method: str
@@ -27,25 +28,30 @@ class Call:
     body: bytes = field(default=b"", repr=False)
     tls: bool = False
     peer: str | None = None
+    query: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response: the media type and the headers besides it are text as they go over the wire."""
+    """A response: the media type and the headers besides it are text as they go over the wire.
+
+    `note` goes into the journal instead: what there is to say of it, without tokens and assertions.
+    """
 
     status: int
     body: bytes = b""
     media_type: str = "text/plain;charset=UTF-8"
     headers: Mapping[str, str] = field(default_factory=dict)
+    note: str | None = None
 
     def response(self) -> Response:
         """The answer as ASGI sends it."""
         return Response(self.body, self.status, {"content-type": self.media_type, **self.headers})
 
 
-def json(status: int, content: Any, headers: Mapping[str, str] | None = None) -> Answer:
+def json(status: int, content: Any, headers: Mapping[str, str] | None = None, note: str | None = None) -> Answer:
     """An answer with a JSON body."""
-    return Answer(status, msgspec.json.encode(content), "application/json", headers or {})
+    return Answer(status, msgspec.json.encode(content), "application/json", headers or {}, note)
 
 
 def plain(status: int, text: str, headers: Mapping[str, str] | None = None) -> Answer:
@@ -71,4 +77,5 @@ async def read(request: Request) -> Call:
         await request.body(),
         tls=request.url.scheme == "https",
         peer=next(iter(tls.get("client_cert_chain", ())), None),
+        query=request.url.query,
     )

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 TOKEN = "token"  # noqa: S105 - the name of a path
 """The `path` of a fault that means every subaccount's token endpoint."""
 
-METHODS = ("GET", "POST", "DELETE")
+METHODS = ("GET", "POST", "PUT", "DELETE")
 _OWN_FIELDS = ("slot", "seconds", "status", "action")
 _STALE = {Kind.STALE, Kind.STALE_AFTER_WRITE}
 

@@ -22,7 +22,8 @@ class Entry:
 
     `subaccount` is the GUID that the token (expired or not) or the token endpoint's address speaks of, None if
     neither tells; `before` and `after` are what its slots held around the act, after a rival before it and before a
-    rival after it. `status` is None if no answer was sent; `faults` are the kinds that it met.
+    rival after it. `status` is None if no answer was sent; `faults` are the kinds that it met. `note` is what a
+    destination or a target has to say besides: who signed, or why it refused; never a token, an assertion or a user.
     """
 
     time: datetime
@@ -33,6 +34,7 @@ class Entry:
     before: Slots | None
     after: Slots | None
     faults: tuple[Kind, ...] = ()
+    note: str | None = None
 
 
 class Journal:

@@ -1,19 +1,17 @@
 """The seven trust operations over HTTP: paths, status codes and bodies of SAP's API description.
 
-Two points are not in it: a malformed Authorization header is 400 only where 400 is documented (else 401), and a
-method that a path does not have is 405.
+One point is not in it: a method that a path does not have is 405.
 """
 
 from __future__ import annotations
 
 import base64
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from btp_trust_emulator import metadata, tokens
+from btp_trust_emulator import authorization, metadata
 from btp_trust_emulator.errors import NoKeyPair
-from btp_trust_emulator.exchange import NOT_FOUND, Answer, Call, json, not_allowed, plain
+from btp_trust_emulator.exchange import NOT_FOUND, Answer, Call, json, not_allowed
 from btp_trust_emulator.occasion import Purpose, Target
 from btp_trust_emulator.slots import Slot
 from btp_trust_emulator.state import Account
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from btp_trust_emulator.occasion import Twist
-    from btp_trust_emulator.tokens import Claims
     from btp_trust_emulator.world import World
 
     Operation = Callable[[World, Account], Answer]
@@ -33,7 +30,6 @@ _ACTIVE = f"{_METADATA}/certificate"
 _PASSIVE = f"{_ACTIVE}/passive"
 _ROTATE = f"{_METADATA}/rotateCertificate"
 _WITHOUT_400 = {("GET", _METADATA), ("DELETE", _PASSIVE)}
-_AUTHORIZATION = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+) +([0-9A-Za-z._~+/-]+=*) *")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +40,7 @@ class TrustService:
 
     def subaccount(self, call: Call) -> str | None:
         """The GUID in a genuine token, be it expired."""
-        claims = self._claims(call)
+        claims = authorization.claims(self.world, call)
         return claims.subaccount if claims else None
 
     def purpose(self, call: Call) -> Purpose:
@@ -63,31 +59,13 @@ class TrustService:
             return not_allowed(*operations)
         account = self._account(call)
         if account is None:
-            return _unauthenticated(call)
+            return authorization.refusal(call, documented=(call.method, call.path) not in _WITHOUT_400)
         if call.method == "POST" and call.body:
             return _error(400, "Request body should be empty!")
         return operation(self.world, self.world.history.before(account, twist.stale))
 
     def _account(self, call: Call) -> Account | None:
-        claims = self._claims(call)
-        if claims is None or claims.expires <= self.world.clock.now():
-            return None
-        return self.world.account(claims.subaccount)
-
-    def _claims(self, call: Call) -> Claims | None:
-        match = _AUTHORIZATION.fullmatch(call.headers.get("authorization", ""))
-        if match is None or match[1].lower() != "bearer":
-            return None
-        claims = tokens.read(self.world.token_key, match[2])
-        known = {(each.guid, each.instance_id) for each in self.world.accounts()}
-        return claims if claims and (claims.subaccount, claims.instance_id) in known else None
-
-
-def _unauthenticated(call: Call) -> Answer:
-    header = call.headers.get("authorization")
-    malformed = header is not None and not _AUTHORIZATION.fullmatch(header)
-    documented = (call.method, call.path) not in _WITHOUT_400
-    return plain(400, "Bad Request") if malformed and documented else plain(401, "Unauthorized")
+        return authorization.account(self.world, authorization.claims(self.world, call))
 
 
 def _get_metadata(world: World, account: Account) -> Answer:

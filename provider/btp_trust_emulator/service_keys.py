@@ -1,4 +1,4 @@
-"""Service keys: the field set of a real one for the Destination service, with addresses of this emulator."""
+"""Service keys: the field sets of real ones, for the Destination service and for XSUAA, with our addresses."""
 
 from __future__ import annotations
 
@@ -25,6 +25,15 @@ class Addresses:
 
     base: str
     cert: str
+
+    @property
+    def api(self) -> str:
+        """The base URL of the API by which identity providers are managed, the same for all subaccounts."""
+        return f"{self.base}/uaa-api"
+
+    def system(self, name: str) -> str:
+        """The base URL of a system that is a target."""
+        return f"{self.base}/systems/{name}"
 
     def url(self, account: Account) -> str:
         """The base URL of the subaccount's token server."""
@@ -56,6 +65,25 @@ def with_certificate(
         "certurl": addresses.cert_url(account),
     }
     return _common(account, addresses, verification_key) | own
+
+
+def with_api_access(account: Account, addresses: Addresses, verification_key: str) -> dict[str, str]:
+    """A service key of XSUAA, plan `apiaccess`, with a client secret."""
+    client = account.api_client
+    return {
+        "apiurl": addresses.api,
+        "clientid": client.client_id,
+        "clientsecret": client.client_secret,
+        "credential-type": "binding-secret",
+        "identityzone": account.subdomain,
+        "subaccountid": account.guid,
+        "tenantid": account.guid,
+        "tenantmode": "dedicated",
+        "uaadomain": addresses.base.removeprefix("http://"),
+        "url": addresses.url(account),
+        "verificationkey": verification_key,
+        "xsappname": client.client_id.removeprefix("sb-"),
+    }
 
 
 def _common(account: Account, addresses: Addresses, verification_key: str) -> dict[str, str]:

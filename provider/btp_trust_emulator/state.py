@@ -7,13 +7,19 @@ there is no way to delete the active one.
 
 from __future__ import annotations
 
+import secrets
 import uuid
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from btp_trust_emulator import certificates
+from btp_trust_emulator.destinations.destination import Destination, Level
 from btp_trust_emulator.errors import NoKeyPair
 from btp_trust_emulator.slots import Slot, Slots
 from btp_trust_emulator.switches import PassiveWithoutActive, RotateWithoutActive, Switches
+from btp_trust_emulator.targets.identity_provider import IdentityProvider
+from btp_trust_emulator.targets.system import System
+from btp_trust_emulator.users import DEFAULT_ORIGIN, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +28,16 @@ class KeyPair:
 
     certificate: str
     private_key: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """An OAuth client, the service instance that it belongs to, and the scopes of its own tokens."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    instance_id: str
+    scopes: tuple[str, ...] = ("uaa.resource",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +52,7 @@ class Subaccount:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """All the emulator knows of a subaccount and its one instance of the Destination service."""
+    """All the emulator knows of a subaccount, with one instance of the Destination service and one of `apiaccess`."""
 
     guid: str
     subdomain: str
@@ -44,6 +60,11 @@ class Account:
     client_secret: str = field(repr=False)
     active: KeyPair | None = None
     passive: KeyPair | None = None
+    api_instance_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    api_client_secret: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    users: tuple[User, ...] = ()
+    destinations: tuple[Destination, ...] = ()
+    identity_providers: tuple[IdentityProvider, ...] = ()
 
     @property
     def application(self) -> str:
@@ -56,6 +77,17 @@ class Account:
         return f"sb-{self.application}"
 
     @property
+    def client(self) -> Client:
+        """The same client with its secret."""
+        return Client(self.client_id, self.client_secret, self.instance_id)
+
+    @property
+    def api_client(self) -> Client:
+        """The client that may manage the subaccount's identity providers (XSUAA, plan `apiaccess`)."""
+        scopes = ("xs_idp.read", "xs_idp.write", "uaa.resource")
+        return Client(f"sb-na-{self.api_instance_id}!a4712", self.api_client_secret, self.api_instance_id, scopes)
+
+    @property
     def public(self) -> Subaccount:
         """The part that may be shown."""
         return Subaccount(self.guid, self.subdomain, self.instance_id, self.client_id)
@@ -65,6 +97,18 @@ class Account:
         """The fingerprints in the slots."""
         active, passive = self.certificate(Slot.ACTIVE), self.certificate(Slot.PASSIVE)
         return Slots(active and certificates.fingerprint(active), passive and certificates.fingerprint(passive))
+
+    def user(self, user_name: str, origin: str = DEFAULT_ORIGIN) -> User | None:
+        """The user with this name, of those whom one identity provider vouches for."""
+        return next((each for each in self.users if (each.user_name, each.origin) == (user_name, origin)), None)
+
+    def with_user(self, user: User) -> Account:
+        """The account with one more user."""
+        return replace(self, users=(*self.users, user))
+
+    def destination(self, level: Level, name: str) -> Destination | None:
+        """The destination with this name at a level."""
+        return next((each for each in self.destinations if (each.level, each.name) == (level, name)), None)
 
     def pair(self, slot: Slot) -> KeyPair | None:
         """What a slot holds."""
@@ -96,10 +140,30 @@ class State:
     token_key: str = field(repr=False)
     clock_offset_seconds: float = 0.0
     accounts: dict[str, Account] = field(default_factory=dict)
+    systems: dict[str, System] = field(default_factory=dict)
+    used_assertions: dict[str, datetime] = field(default_factory=dict)
 
     def with_account(self, account: Account) -> State:
         """The state with this account instead of the one with its GUID, if any."""
         return replace(self, accounts={**self.accounts, account.guid: account})
+
+    def with_system(self, system: System) -> State:
+        """The state with this system instead of the one with its name, if any."""
+        return replace(self, systems={**self.systems, system.name: system})
+
+    def with_used(self, assertion: str, until: datetime, now: datetime) -> State:
+        """The state that remembers one more assertion, which ends then, and forgets those that have ended."""
+        lasting = {each: end for each, end in self.used_assertions.items() if end > now}
+        return replace(self, used_assertions={**lasting, assertion: until})
+
+
+def given(pem: str | None) -> KeyPair | None:
+    """A certificate from outside, without its key.
+
+    Raises:
+        Invalid: the text is not one PEM certificate.
+    """
+    return None if pem is None else KeyPair(certificates.normalized(pem))
 
 
 def generated(account: Account, slot: Slot, pair: KeyPair, switches: Switches) -> Account:

@@ -58,6 +58,21 @@ class NotFoundText(Enum):
     """As recorded from a real landscape, by another way in."""
 
 
+class MetadataCertificates(Enum):
+    """Which certificates in the metadata of one identity provider a subaccount goes by, if there are several."""
+
+    ALL = "all"
+    FIRST = "first"
+
+
+class TokenCache(Enum):
+    """Whether finding a destination gives the user the token, or assertion, of an earlier time."""
+
+    OFF = "off"
+    UNTIL_EXPIRY = "until-expiry"
+    """Yes, as long as it is valid, whatever was rotated since: a success from the cache hides a target's refusal."""
+
+
 @dataclass(frozen=True, slots=True)
 class Switches:
     """One decision for each thing that no public source tells of the real service.
@@ -65,7 +80,9 @@ class Switches:
     The defaults: serials of either sign, as real certificates show; calendar years, as an (edited) screenshot suggests;
     rotating needs both certificates; a passive certificate needs no active one, because that operation documents no
     404; metadata gives the passive certificate a key descriptor of its own, as SAML does for a key change; error texts
-    as SAP's API description has them.
+    as SAP's API description has them; a trusting subaccount goes by all certificates of the metadata, as SAML means
+    it; and tokens are not cached, though SAP says that they are, but not for how long, so that a test sees what a
+    target says now.
     """
 
     serial_sign: SerialSign = SerialSign.RANDOM
@@ -74,3 +91,5 @@ class Switches:
     passive_without_active: PassiveWithoutActive = PassiveWithoutActive.GENERATE
     metadata_layout: MetadataLayout = MetadataLayout.SECOND_KEY_DESCRIPTOR
     not_found_text: NotFoundText = NotFoundText.SPECIFIED
+    metadata_certificates: MetadataCertificates = MetadataCertificates.ALL
+    token_cache: TokenCache = TokenCache.OFF

@@ -1,40 +1,43 @@
-"""Access tokens: JWTs as XSUAA makes them for a service instance's own client (claims: SAP's XSUAA documentation)."""
+"""Access tokens: JWTs as XSUAA makes them, for a client itself or for a user (claims: SAP's XSUAA documentation)."""
 
 from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jwt
 
 from btp_trust_emulator import keys
 
 if TYPE_CHECKING:
-    from btp_trust_emulator.state import Account
+    from btp_trust_emulator.state import Account, Client
+    from btp_trust_emulator.users import User
 
 LIFETIME_SECONDS = 43199
-SCOPE = "uaa.resource"
 _KEY_SIZE = 2048
 _ALGORITHM = "RS256"
+_USER_SCOPES = ("openid", "user_attributes", "uaa.user")
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What the token endpoint hands out."""
+    """What the token endpoint hands out; `scope` is what the token is good for."""
 
     access_token: str = field(repr=False)
     jti: str
+    scope: str
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a genuine token says; whether it is still valid depends on the moment."""
+    """What a genuine token says; whether it is still valid depends on the moment. `all` is everything that it says."""
 
     subaccount: str
     instance_id: str
     expires: datetime
+    all: dict[str, Any] = field(repr=False, compare=False)
 
 
 def new_key() -> str:
@@ -42,8 +45,18 @@ def new_key() -> str:
     return keys.to_pem(keys.generate(_KEY_SIZE))
 
 
-def issue(key: str, account: Account, issuer: str, now: datetime, seconds: int = LIFETIME_SECONDS) -> Token:
-    """A token for the account's client, valid from `now` for so many seconds."""
+def issue(
+    key: str,
+    account: Account,
+    client: Client,
+    issuer: str,
+    now: datetime,
+    *,
+    seconds: int = LIFETIME_SECONDS,
+    grant_type: str = "client_credentials",
+    user: User | None = None,
+) -> Token:
+    """A token for a client of the account, or for a user by way of it, valid from `now` for so many seconds."""
     jti = uuid.uuid4().hex
     issued = int(now.timestamp())
     claims = {
@@ -52,22 +65,39 @@ def issue(key: str, account: Account, issuer: str, now: datetime, seconds: int =
             "enhancer": "XSUAA",
             "subaccountid": account.guid,
             "zdn": account.subdomain,
-            "serviceinstanceid": account.instance_id,
+            "serviceinstanceid": client.instance_id,
         },
-        "sub": account.client_id,
-        "authorities": [SCOPE],
-        "scope": [SCOPE],
-        "client_id": account.client_id,
-        "cid": account.client_id,
-        "azp": account.client_id,
-        "grant_type": "client_credentials",
+        "client_id": client.client_id,
+        "cid": client.client_id,
+        "azp": client.client_id,
+        "grant_type": grant_type,
         "iat": issued,
         "exp": issued + seconds,
         "iss": issuer,
         "zid": account.guid,
-        "aud": ["uaa", account.client_id],
+        "aud": ["uaa", client.client_id],
+        **(_of_client(client) if user is None else _of_user(user)),
     }
-    return Token(jwt.encode(claims, keys.from_pem(key), _ALGORITHM), jti)
+    return Token(jwt.encode(claims, keys.from_pem(key), _ALGORITHM), jti, " ".join(claims["scope"]))
+
+
+def _of_client(client: Client) -> dict[str, Any]:
+    return {"sub": client.client_id, "authorities": list(client.scopes), "scope": list(client.scopes)}
+
+
+def _of_user(user: User) -> dict[str, Any]:
+    return {
+        "sub": user.user_id,
+        "user_id": user.user_id,
+        "user_uuid": user.user_id,
+        "user_name": user.user_name,
+        "email": user.email,
+        "given_name": user.given_name,
+        "family_name": user.family_name,
+        "origin": user.origin,
+        "xs.system.attributes": {"xs.saml.groups": list(user.groups)},
+        "scope": list(_USER_SCOPES),
+    }
 
 
 def read(key: str, token: str) -> Claims | None:
@@ -83,4 +113,4 @@ def read(key: str, token: str) -> Claims | None:
         return None
     extended = claims["ext_attr"]
     expires = datetime.fromtimestamp(claims["exp"], UTC)
-    return Claims(extended["subaccountid"], extended["serviceinstanceid"], expires)
+    return Claims(extended["subaccountid"], extended["serviceinstanceid"], expires, claims)

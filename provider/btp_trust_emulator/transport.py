@@ -53,9 +53,19 @@ class PortalTransport(httpx.BaseTransport):
             self._refuses = False
 
     async def _handle(self, request: httpx.Request) -> httpx.Response:
-        transport = httpx.ASGITransport(_with_wire(self._app, DirectWire(request)))
-        response = await transport.handle_async_request(request)
+        response = await ApplicationTransport(self._app).handle_async_request(request)
         return httpx.Response(response.status_code, headers=response.headers, content=await response.aread())
+
+
+class ApplicationTransport(httpx.AsyncBaseTransport):
+    """Calls an ASGI application in the event loop that it is used in."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Let the application answer, or raise what the client would see of a connection that was broken."""
+        return await httpx.ASGITransport(_with_wire(self._app, DirectWire(request))).handle_async_request(request)
 
 
 @dataclass(frozen=True, slots=True)

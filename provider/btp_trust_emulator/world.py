@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import threading
 import uuid
@@ -10,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from btp_trust_emulator import authority, certificates, keys, service_keys, state, tokens
+from btp_trust_emulator import authority, certificates, keys, names, service_keys, state, tokens
 from btp_trust_emulator.clock import Clock
 from btp_trust_emulator.errors import Conflict, Invalid, Unknown
 from btp_trust_emulator.fault_queue import FaultQueue
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from btp_trust_emulator.switches import Switches
 
 WEEK_SECONDS = 7 * 24 * 60 * 60
-_SUBDOMAIN = re.compile("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 class World:
@@ -62,6 +60,11 @@ class World:
     def token_key(self) -> str:
         """The key that signs access tokens, as PEM."""
         return self._state.token_key
+
+    @property
+    def state(self) -> State:
+        """All that survives a restart, as it is now."""
+        return self._state
 
     def accounts(self) -> list[Account]:
         """All subaccounts, oldest first."""
@@ -102,14 +105,14 @@ class World:
             Conflict: the GUID or the subdomain is taken.
         """
         with self.turn:
-            identity = _guid(guid)
+            identity = names.guid(guid)
             account = Account(
                 guid=identity,
-                subdomain=_subdomain(subdomain or f"s-{identity}"),
+                subdomain=names.subdomain(subdomain or f"s-{identity}"),
                 instance_id=str(uuid.uuid4()),
                 client_secret=f"{uuid.uuid4()}${secrets.token_urlsafe(32)}=",
-                active=_given(active),
-                passive=_given(passive),
+                active=state.given(active),
+                passive=state.given(passive),
             )
             self._refuse_taken(account)
             if generate and account.active is None:
@@ -119,15 +122,28 @@ class World:
     def generate(self, guid: str, slot: Slot) -> Account:
         """Generate or renew the certificate in a slot. Raises: see `state.generated`, `account`."""
         pair = self._minted(self.account(guid).guid)
-        return self._change(guid, lambda account: state.generated(account, slot, pair, self.switches))
+        return self.change(guid, lambda account: state.generated(account, slot, pair, self.switches))
 
     def rotate(self, guid: str) -> Account:
         """Swap the slots. Raises: see `state.rotated`, `account`."""
-        return self._change(guid, lambda account: state.rotated(account, self.switches))
+        return self.change(guid, lambda account: state.rotated(account, self.switches))
 
     def delete_passive(self, guid: str) -> Account:
         """Empty the passive slot. Raises: see `state.without_passive`, `account`."""
-        return self._change(guid, state.without_passive)
+        return self.change(guid, state.without_passive)
+
+    def change(self, guid: str, rule: Callable[[Account], Account]) -> Account:
+        """Make of a subaccount what a rule makes of it. Raises: what the rule raises; see `account`."""
+        with self.turn:
+            old = self.account(guid)
+            new = self._keep(rule(old))
+            self.history.record(old, new, self.clock.now())
+            return new
+
+    def commit(self, rule: Callable[[State], State]) -> None:
+        """Make of the whole state what a rule makes of it. Raises: what the rule raises."""
+        with self.turn:
+            self._commit(rule(self._state))
 
     def service_key(
         self, guid: str, credential: Credential = Credential.SECRET, valid_seconds: int = WEEK_SECONDS
@@ -146,6 +162,11 @@ class World:
         not_after = self._after(not_before, valid_seconds)
         chain, key = authority.issue_client(self.authority, account.client_id, not_before, not_after)
         return service_keys.with_certificate(account, self.addresses, verification_key, chain, key)
+
+    def api_access_key(self, guid: str) -> dict[str, str]:
+        """A service key by which the subaccount's identity providers are managed. Raises: see `account`."""
+        verification_key = keys.public_pem(keys.from_pem(self.token_key))
+        return service_keys.with_api_access(self.account(guid), self.addresses, verification_key)
 
     def queue(self, *faults: Fault) -> None:
         """Queue faults, all or none.
@@ -172,7 +193,7 @@ class World:
             self._move_clock(self.clock.offset_after(seconds))
 
     def _move_clock(self, offset: timedelta) -> None:
-        self._commit(replace(self._state, clock_offset_seconds=offset.total_seconds()))
+        self.commit(lambda old: replace(old, clock_offset_seconds=offset.total_seconds()))
         self.clock.offset = offset
 
     def _minted(self, guid: str) -> KeyPair:
@@ -182,15 +203,8 @@ class World:
         serial = certificates.serial_number(self.switches.serial_sign)
         return KeyPair(certificates.mint(key, guid, serial, not_before, not_after), keys.to_pem(key))
 
-    def _change(self, guid: str, rule: Callable[[Account], Account]) -> Account:
-        with self.turn:
-            old = self.account(guid)
-            new = self._keep(rule(old))
-            self.history.record(old, new, self.clock.now())
-            return new
-
     def _keep(self, account: Account) -> Account:
-        self._commit(self._state.with_account(account))
+        self.commit(lambda old: old.with_account(account))
         return account
 
     def _commit(self, new: State) -> None:
@@ -214,29 +228,3 @@ class World:
                 "Give 1 second to 100 years.",
             )
         return moment + timedelta(seconds=seconds)
-
-
-def _given(pem: str | None) -> KeyPair | None:
-    return None if pem is None else KeyPair(certificates.normalized(pem))
-
-
-def _guid(guid: str | None) -> str:
-    if guid is None:
-        return str(uuid.uuid4())
-    if re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", guid):
-        return guid
-    raise Invalid(
-        "The subaccount was not created.",
-        f"{guid!r} is not a GUID of 36 lower-case characters.",
-        "Leave it out to get a new one, or give one such as 00000000-1111-4222-8333-000000005cdd.",
-    )
-
-
-def _subdomain(subdomain: str) -> str:
-    if _SUBDOMAIN.fullmatch(subdomain):
-        return subdomain
-    raise Invalid(
-        "The subaccount was not created.",
-        f"{subdomain!r} is no subdomain: 1 to 63 lower-case letters, digits and inner hyphens.",
-        "Leave it out to get one, or choose another.",
-    )

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from assertions import NOW
+from landscape import Landscape
+from presenting import Api
 
 from btp_trust_emulator import Emulator, Subaccount, certificates
 
@@ -159,3 +162,48 @@ def reference() -> Path:
     if not REFERENCE.is_dir():
         pytest.skip("the reference material is not here")
     return REFERENCE
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Emulator]:
+    """One emulator, in process, for all tests of a module: each makes subaccounts and targets of its own."""
+    with Emulator(key_size=1024) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def here(running: Emulator) -> Iterator[Landscape]:
+    """A landscape of its own."""
+    with httpx.Client(transport=running.transport) as http:
+        yield Landscape(running, http)
+    running.clear_faults()
+
+
+@pytest.fixture
+def anywhere(lasting: Emulator) -> Iterator[Landscape]:
+    """A landscape in each of the mounts, where it may matter how a request goes on from there."""
+    lasting.clear_journal()
+    with httpx.Client(transport=lasting.transport) as http:
+        yield Landscape(lasting, http)
+    lasting.clear_faults()
+
+
+@pytest.fixture
+def at_noon(running: Emulator) -> Emulator:
+    """The same at the time at which the tests' assertions are made, with an empty journal."""
+    running.set_clock(NOW)
+    running.clear_journal()
+    return running
+
+
+@pytest.fixture
+def http(running: Emulator) -> Iterator[httpx.Client]:
+    """A client of the emulator."""
+    with httpx.Client(transport=running.transport) as client:
+        yield client
+
+
+@pytest.fixture
+def api(at_noon: Emulator, http: httpx.Client) -> Api:
+    """The API of a subaccount that trusts nobody."""
+    return Api(at_noon, http, at_noon.create_subaccount().guid)

@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btp_trust_emulator import Emulator, Invalid, Lifetime, SerialSign, Switches, certificates, keys
+from btp_trust_emulator import Emulator, Invalid, Lifetime, SerialSign, Switches, certificates, der, keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 GUID = "00000000-1111-4222-8333-000000005cdd"
@@ -184,3 +184,21 @@ def test_what_is_no_certificate_is_not_taken(text: str) -> None:
     """The refusal says so."""
     with pytest.raises(Invalid, match="not one PEM certificate"):
         certificates.normalized(text)
+
+
+def test_subject_and_key_are_read_from_the_octets() -> None:
+    """Of a certificate with the usual odd serial number, and of an ordinary one of the first version."""
+    key = keys.generate(1024)
+    pem = certificates.mint(key, GUID, -(2**78), NOT_BEFORE, NOT_AFTER)
+    fields = der.members(der.members(certificates.to_der(pem))[0])
+    first_version = certificates.to_pem(der.sequence(der.sequence(*fields[1:])))
+    for each in (pem, first_version):
+        assert certificates.subject_name(each) == certificates.common_name(GUID)
+        assert certificates.public_key(each) == key.public_key()
+
+
+@pytest.mark.parametrize("read", [certificates.subject_name, certificates.public_key])
+def test_what_cannot_be_read_is_refused(read: Callable[[str], object]) -> None:
+    """A DER sequence that is no certificate."""
+    with pytest.raises(Invalid, match="was not taken"):
+        read(certificates.to_pem(b"\x30\x82\x01\x00" + bytes(256)))

@@ -58,3 +58,18 @@ def test_an_object_identifier_has_its_known_bytes(dotted: str, encoded: str) -> 
 def test_a_time_has_two_digits_of_the_year_until_2049(moment: datetime, text: bytes) -> None:
     """UTCTime to the end of 2049, GeneralizedTime after it, both cut to the second."""
     assert der.time(moment) == text
+
+
+@given(st.lists(st.binary(max_size=300), max_size=4), st.binary())
+def test_members_are_those_that_a_sequence_was_made_of(contents: list[bytes], after: bytes) -> None:
+    """Whatever stands after it."""
+    members = [der.encode(0x04, each) for each in contents]
+    assert der.members(der.sequence(*members) + after) == members
+    assert [der.content(each) for each in members] == contents
+
+
+@pytest.mark.parametrize("octets", ["", "30", "3003", "308203", "30020403"])
+def test_octets_that_end_too_early_hold_nothing(octets: str) -> None:
+    """Not even what is there of them."""
+    with pytest.raises(ValueError, match="longer than the octets"):
+        der.members(bytes.fromhex(octets))

@@ -87,7 +87,11 @@ def test_what_waits_is_shown_with_how_often_it_was_met(holder: Any) -> None:
         (Kind.FAIL, {"status": 200}, "Give a `status` of 400 to 599."),
         (Kind.HTML, {"status": 204}, "Give a `status` of 200, or 400 to 599."),
         (Kind.STALE, {"seconds": 1, "count": 2}, "Give one of them"),
-        (Kind.FAIL, {"method": "get"}, "'get' is no method of the service.\nGive one of GET, POST, DELETE, or none"),
+        (
+            Kind.FAIL,
+            {"method": "get"},
+            "'get' is no method of the service.\nGive one of GET, POST, PUT, DELETE",
+        ),
         (Kind.FAIL, {"path": "certificate"}, "Give the whole path from its first slash, or 'token', or none"),
         (Kind.FAIL, {"count": 0}, "Give a `count` of 1 or more"),
         (Kind.FAIL, {"skip": -1}, "a `skip` of 0 or more"),

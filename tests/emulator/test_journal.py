@@ -55,7 +55,7 @@ def test_the_control_plane_shows_and_clears_it(caller: Any) -> None:
     url = f"{caller.emulator.url}/_emulator/journal"
     caller.ask_token()
     (entry,) = caller.http.get(url).json()["entries"]
-    assert set(entry) == {"time", "method", "path", "status", "subaccount", "before", "after", "faults"}
+    assert set(entry) == {"time", "method", "path", "status", "subaccount", "before", "after", "faults", "note"}
     assert set(entry["before"]) == {"active", "passive"}
     assert caller.http.delete(url).json() == {"entries": []}
     assert caller.emulator.journal() == []

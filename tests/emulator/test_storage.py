@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import stat
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from assertions import NOW, Signer
 
-from btp_trust_emulator import Emulator, Invalid, Slots
+from btp_trust_emulator import Emulator, Invalid, Slots, Target, tokens
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +39,62 @@ def test_all_survives_a_restart(file: Path, caller_of: Any, *, socket: bool) -> 
         assert second.now > now
         assert again.key["clientsecret"] == caller.key["clientsecret"]
         assert again.call("GET", "/certificate", authorization=f"Bearer {token}").json() == {"certificate": before[0]}
+
+
+def test_users_destinations_and_targets_survive_a_restart(file: Path) -> None:
+    """What is trusted, what is lied about, and which assertions were used: a replay is one after a restart, too."""
+    signer = Signer()
+    with Emulator(key_size=1024, state=file) as first:
+        first.set_clock(NOW)
+        guid = first.create_subaccount().guid
+        first.create_user(guid, "joe", "secret", groups=["admins"])
+        first.create_destination(guid, {"Name": "a", "Type": "HTTP"}, "instance")
+        first.create_target("s4", holds=1)
+        target = first.upload_certificate("s4", signer.certificate)
+        meant = {"audience": target.entity_id, "recipient": target.token_service_url}
+        octets = signer.assertion(changes=meant)
+        assert presented(first, target, octets) == 200
+        first.lie("s4", "a fingerprint")
+        token, key = first.user_token(guid, "joe"), first.api_access_key(guid)
+        users, state = first._world_now.account(guid).users, first._world_now.state.systems
+    with Emulator(key_size=1024, state=file) as second:
+        assert second._world_now.account(guid).users == users
+        assert second._world_now.state.systems == state
+        assert [each.name for each in second.destinations(guid)] == ["a"]
+        assert (second.target("s4"), second.api_access_key(guid)) == (target, key)
+        assert tokens.read(second._world_now.token_key, token) is not None
+        second.set_clock(NOW)
+        assert presented(second, target, octets) == 400
+        assert second.journal()[-1].note == "refused: it was used before"
+
+
+def presented(emulator: Emulator, target: Target, octets: bytes) -> int:
+    """The status with which a target answers an assertion."""
+    form = {
+        "grant_type": "urn:ietf:params:oauth:grant-type:saml2-bearer",
+        "assertion": base64.b64encode(octets).decode(),
+    }
+    with httpx.Client(transport=emulator.transport) as http:
+        client = (target.client_id, target.client_secret)
+        return http.post(target.token_service_url, data=form, auth=client).status_code
+
+
+def test_a_file_of_the_first_version_is_read(file: Path) -> None:
+    """It knows nothing of users, destinations and targets: there are none, and one API client for good."""
+    with Emulator(key_size=1024, state=file) as emulator:
+        guid = emulator.create_subaccount().guid
+    content = json.loads(file.read_text())
+    for name in ("systems", "used_assertions"):
+        del content["state"][name]
+    for name in ("api_instance_id", "api_client_secret", "users", "destinations", "identity_providers"):
+        del content["state"]["accounts"][guid][name]
+    file.write_text(json.dumps(content))
+    keys = []
+    for _ in range(2):
+        with Emulator(key_size=1024, state=file) as emulator:
+            assert emulator.destinations(guid) == []
+            keys.append(emulator.api_access_key(guid))
+    assert keys[0] == keys[1]
 
 
 def test_a_write_is_on_the_disk_when_it_is_answered(file: Path, caller_of: Any) -> None:

@@ -95,12 +95,12 @@ def test_another_media_type_is_no_form(caller: Any) -> None:
 @pytest.mark.parametrize(
     ("grant", "error"),
     [
-        pytest.param("password", "unsupported_grant_type", id="another grant"),
+        pytest.param("authorization_code", "unsupported_grant_type", id="another grant"),
         pytest.param(None, "invalid_request", id="no grant"),
     ],
 )
 def test_another_grant_is_a_400(caller: Any, grant: str | None, error: str) -> None:
-    """Client credentials are the one grant."""
+    """One that is not emulated, or none at all."""
     response = caller.ask_token(grant_type=grant)
     assert (response.status_code, response.json()["error"]) == (400, error)
 

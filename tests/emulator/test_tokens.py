@@ -14,7 +14,7 @@ from btp_trust_emulator.state import Account
 ACCOUNT = Account("00000000-1111-4222-8333-000000005cdd", "sub", "00000000-1111-4222-8333-00000000aaaa", "secret")
 NOW = datetime(2026, 11, 24, 8, 34, 27, 900000, UTC)
 KEY = tokens.new_key()
-TOKEN = tokens.issue(KEY, ACCOUNT, "http://127.0.0.1/uaa/sub/oauth/token", NOW).access_token
+TOKEN = tokens.issue(KEY, ACCOUNT, ACCOUNT.client, "http://127.0.0.1/uaa/sub/oauth/token", NOW).access_token
 
 
 def test_a_token_tells_whose_it_is_and_how_long() -> None:
@@ -41,6 +41,6 @@ def test_a_token_that_was_touched_is_none(part: int) -> None:
 
 def test_two_tokens_are_never_the_same() -> None:
     """Each has an identifier of its own, though they were issued in the same second."""
-    first, second = (tokens.issue(KEY, ACCOUNT, "http://127.0.0.1", NOW) for _ in range(2))
+    first, second = (tokens.issue(KEY, ACCOUNT, ACCOUNT.client, "http://127.0.0.1", NOW) for _ in range(2))
     assert first.jti != second.jti
     assert first.access_token != second.access_token

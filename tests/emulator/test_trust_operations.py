@@ -187,7 +187,7 @@ def test_a_token_of_another_emulator_is_refused(caller: Any) -> None:
 def test_a_genuine_token_of_a_subaccount_that_is_not_there_is_refused(caller: Any) -> None:
     """As after a change of the state file: signed by the right key, for nobody."""
     gone = replace(caller.emulator._world_now.account(caller.subaccount.guid), guid=str(uuid.uuid4()))
-    token = tokens.issue(caller.emulator._world_now.token_key, gone, "", caller.emulator.now).access_token
+    token = tokens.issue(caller.emulator._world_now.token_key, gone, gone.client, "", caller.emulator.now).access_token
     assert caller.call("GET", authorization=f"Bearer {token}").status_code == 401
     assert caller.emulator.journal()[-1].subaccount is None
 

@@ -18,14 +18,17 @@ from blocks import Block, Section, Stages, pages, sections
 
 import btp_trust
 from bootstrap.main import ROOT
-from btp_trust import errors, inputs, resources
+from btp_trust import HandOver, Target, errors, inputs
+from btp_trust.handover.kinds import KINDS
+from btp_trust.resources import base, declared
 from btp_trust_emulator import Switches
 from btp_trust_emulator.kinds import TRAITS
 
 UNRUN = {
-    "make demo": "it has a test of its own",
+    "make demo": "each of its acts has a test of its own",
     "make test": "these tests are part of it",
     "make matrix": "it takes twenty minutes; a slice of it is a test of its own",
+    "make bench-continuity": "it takes a minute and rewrites its page; its parts have a test of their own",
     "make setup": "it has tests of its own, and has been run on the machine that runs this",
     'export PATH="$PWD/.venv': "the workbench puts the same folders on PATH",
     "python -m pip install": "it would change the environment that runs the tests",
@@ -34,7 +37,7 @@ UNRUN = {
 """Commands that no test runs, by their beginning, each with the reason."""
 RUN_BY_THE_WORKBENCH = {"console", "diff"}
 HEADINGS = ["Context", "Decision", "Consequences", "Non-goals", "Alternatives"]
-RESOURCES = ("ActiveTrustCertificate", "PassiveTrustCertificate", "RotationTrigger")
+RESOURCES = ("ActiveTrustCertificate", "PassiveTrustCertificate", "RotationTrigger", "TrustedIdentityProvider")
 
 
 def runs_in_order(section: Section) -> bool:
@@ -88,7 +91,7 @@ def test_a_program_that_no_command_runs_constructs_its_resources(block: Block) -
     """A Python block without a file's name is a program that Pulumi takes."""
     mocks = Mocks()
     pulumi.runtime.set_mocks(mocks)
-    resources._declared.clear()
+    declared._declared.clear()
     names: dict[str, Any] = {"pulumi": pulumi, "trust": btp_trust}
 
     def program() -> None:
@@ -96,8 +99,8 @@ def test_a_program_that_no_command_runs_constructs_its_resources(block: Block) -
 
     pulumi.runtime.test(program)()  # type: ignore[no-untyped-call]
 
-    declared = sum(block.text.count(f"{resource}(") for resource in RESOURCES)
-    assert declared == len(mocks.registered) - mocks.registered.count("pulumi:pulumi:Stack")
+    constructed = sum(block.text.count(f"{resource}(") for resource in RESOURCES)
+    assert constructed == len(mocks.registered) - mocks.registered.count("pulumi:pulumi:Stack")
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=str)
@@ -213,9 +216,10 @@ def test_reference_has_every_switch_of_the_emulator() -> None:
 def test_reference_has_every_request_of_the_control_plane() -> None:
     """Every question that the control plane answers has a row."""
     page = (ROOT / "docs/reference/emulator.md").read_text()
-    table = (ROOT / "provider/btp_trust_emulator/control.py").read_text()
+    modules = sorted((ROOT / "provider/btp_trust_emulator").glob("control*.py"))
+    tables = "".join(module.read_text() for module in modules)
 
-    for method, path in re.findall(r"\(\"([A-Z]+)\", \"(/[^\"]+)\", _\w+\)", table):
+    for method, path in re.findall(r"\(\"([A-Z]+)\", \"(/[^\"]+)\", _\w+\)", tables):
         assert f"`{method} /_emulator{path}`" in page, path
 
 
@@ -227,6 +231,22 @@ def test_reference_has_every_fault_of_the_emulator() -> None:
     assert {kind.value: trait.fields for kind, trait in TRAITS.items()} == {
         kind: set(re.findall(r"`(\w+)`", fields)) for kind, fields in rows.items()
     }
+
+
+def test_reference_has_every_type_of_target() -> None:
+    """Every type has a row, which says as the code does how many certificates fit."""
+    page = section_of((ROOT / "docs/reference/hand-over.md").read_text(), "Types of targets")
+    rows = re.findall(r"^\| `([\w-]+)` \|.*\| (two|one|unknown)\b[^|]*\|$", page, re.MULTILINE)
+
+    assert dict(rows) == {name: kind.holds.value for name, kind in KINDS.items()}
+
+
+def test_reference_has_everything_of_a_hand_over() -> None:
+    """Every argument and every field, and no others."""
+    arguments = set(inspect.signature(btp_trust.hand_over).parameters) - {"target"}
+
+    assert table_names("docs/reference/hand-over.md", "Target") == set(Target.__struct_fields__)
+    assert table_names("docs/reference/hand-over.md", "hand_over") == arguments | set(HandOver.__struct_fields__)
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "docs/design").glob("2*.md")), ids=lambda file: file.stem)
@@ -286,7 +306,7 @@ def table_names(page: str, heading: str) -> set[str]:
 
 def inherited() -> set[str]:
     """Return the outputs that all resources have."""
-    return set(vars(resources._TrustResource)["__annotations__"])
+    return set(vars(base.TrustResource)["__annotations__"])
 
 
 def checked_fields(name: str) -> set[str]:
@@ -295,6 +315,7 @@ def checked_fields(name: str) -> set[str]:
         "ActiveTrustCertificate": inputs.ActiveChecked,
         "PassiveTrustCertificate": inputs.PassiveChecked,
         "RotationTrigger": inputs.TriggerChecked,
+        "TrustedIdentityProvider": inputs.IdentityProviderChecked,
     }
     return set(shapes[name].__struct_fields__) - set(inputs.ResourceArgs.__struct_fields__)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,14 @@ import btp_trust
 import btp_trust_emulator
 
 ROOT = Path(__file__).parents[2]
-RESOURCES = [btp_trust.ActiveTrustCertificate, btp_trust.PassiveTrustCertificate, btp_trust.RotationTrigger]
+RESOURCES = [
+    btp_trust.ActiveTrustCertificate,
+    btp_trust.PassiveTrustCertificate,
+    btp_trust.RotationTrigger,
+    btp_trust.TrustedIdentityProvider,
+]
+VALUES = [btp_trust.Attested, btp_trust.SwitchesAtRotation]
+HAND_OVER = [btp_trust.Target, btp_trust.hand_over, btp_trust.write_hand_over, btp_trust.HandOver.of]
 
 
 @pytest.mark.parametrize("package", [btp_trust, btp_trust_emulator], ids=lambda package: package.__name__)
@@ -32,11 +40,11 @@ def test_the_version_is_that_of_the_distribution() -> None:
     assert btp_trust.__version__ == project["version"]
 
 
-@pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.__name__)
-def test_every_argument_is_documented_and_typed(resource: type) -> None:
+@pytest.mark.parametrize("callable_", [*RESOURCES, *VALUES, *HAND_OVER], ids=lambda callable_: callable_.__name__)
+def test_every_argument_is_documented_and_typed(callable_: Callable[..., object]) -> None:
     """The docstring has a line for each, in the order of the signature."""
-    parameters = list(inspect.signature(resource).parameters.values())
-    told = inspect.getdoc(resource) or ""
+    parameters = list(inspect.signature(callable_).parameters.values())
+    told = inspect.getdoc(callable_) or ""
     described = [line.strip().partition(":")[0] for line in told.partition("Args:")[2].splitlines() if ": " in line]
 
     assert [parameter.name for parameter in parameters] == [
@@ -49,7 +57,7 @@ def test_every_argument_is_documented_and_typed(resource: type) -> None:
 def test_every_output_is_described(resource: type) -> None:
     """Each annotated output of a resource has a docstring under it."""
     for owner in resource.__mro__:
-        if owner.__module__ != resource.__module__:
+        if not owner.__module__.startswith("btp_trust."):
             continue
         source = inspect.getsource(owner)
         for name in inspect.get_annotations(owner):

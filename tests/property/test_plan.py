@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from hypothesis import assume, given
@@ -19,6 +19,7 @@ from btp_trust.plan import passive
 from btp_trust.plan.decision import Action, Decision
 from btp_trust.plan.declaration import Declaration, OnDrift
 from btp_trust.plan.trigger import CREATE_POLICIES, UPDATE_POLICIES, Policy, decide
+from btp_trust.plan.trust import Attestation, Switch, Told
 
 POOL = (
     certificate("a"),
@@ -36,6 +37,16 @@ names = st.sampled_from(NAMES)
 fingerprints = certificates.map(lambda each: each.fingerprint)
 bindings = st.dictionaries(names, fingerprints, max_size=3)
 drifting = st.sampled_from(OnDrift)
+days = st.integers(0, 900).map(lambda day: snapshot(None, day=day).now.date())
+told: st.SearchStrategy[Told] = st.one_of(
+    st.lists(fingerprints, max_size=3),
+    st.builds(Attestation, fingerprints, st.just("Ada"), days),
+    st.builds(Attestation, fingerprints),
+    st.builds(Switch, st.just("HR IT")),
+    st.just("a text that stands for what is not known"),
+)
+targets = st.dictionaries(st.sampled_from(["s4", "c4c"]), told, max_size=2)
+signed_before = st.none() | st.just("") | fingerprints
 
 
 def day_of(moment: datetime) -> int:
@@ -52,7 +63,10 @@ def swappable(draw: st.DrawFn, declared: st.SearchStrategy[str | None] = names) 
     generation = draw(names)
     known[generation] = passive_.fingerprint
     recorded, taught = draw(st.sampled_from([(known, {}), ({}, known), (known, known)]))
-    declaration = Declaration(generation, draw(declared), recorded, taught, on_drift=draw(drifting))
+    trusting = draw(st.dictionaries(st.sampled_from(["sf", "ias"]), st.just([passive_.fingerprint])))
+    declaration = Declaration(
+        generation, draw(declared), recorded, taught, on_drift=draw(drifting), trusted_by=trusting
+    )
     return declaration, snapshot(active, passive_, day=day)
 
 
@@ -64,6 +78,8 @@ DECLARED: dict[str, st.SearchStrategy[Any]] = {
     "minting": names,
     "candidate_removed": st.booleans(),
     "generation": names,
+    "trusted_by": targets,
+    "gate": st.tuples(targets, signed_before),
 }
 SEEN: dict[str, st.SearchStrategy[Any]] = {
     "active": slot,
@@ -88,12 +104,15 @@ def situations(draw: st.DrawFn, declared: st.SearchStrategy[str | None] = names)
     wrong = draw(one_wrong | one_wrong | some_wrong)
     if "edge" in wrong and seen.passive is not None:
         seen = replace(seen, now=seen.passive.not_after if wrong["edge"] else seen.passive.not_before)
+    if "gate" in wrong:
+        trusted_by, way_back = wrong["gate"]
+        declaration = replace(declaration, trusted_by=trusted_by, way_back=way_back)
     if "twice" in wrong:
         seen = replace(seen, active=seen.passive)
     if "learned only" in wrong:
         declaration = replace(declaration, learned=declaration.generations, recorded={}, taught={})
     return (
-        replace(declaration, **{name: value for name, value in wrong.items() if name in DECLARED}),
+        replace(declaration, **{name: value for name, value in wrong.items() if name in DECLARED and name != "gate"}),
         replace(seen, **{name: value for name, value in wrong.items() if name in SEEN}),
     )
 
@@ -118,7 +137,30 @@ def may_swap(declaration: Declaration, seen: Snapshot) -> bool:
         and lies.fingerprint == wanted != seen.active.fingerprint
         and lies.not_before <= seen.now < lies.not_after
         and (declaration.generation != declaration.declared or may_restore(declaration, seen.active))
+        and (
+            signed_already(declaration, seen.active, lies)
+            or all(trusts(each, lies, seen.now.date()) for each in declaration.trusted_by.values())
+        )
     )
+
+
+def signed_already(declaration: Declaration, active: Certificate, lies: Certificate) -> bool:
+    """Whether targets are only warned of: a declaration that stays, or the certificate that signed before."""
+    is_older = declaration.way_back is None and lies.not_before < active.not_before
+    return declaration.generation == declaration.declared or declaration.way_back == lies.fingerprint or is_older
+
+
+def trusts(said: Told, lies: Certificate, today: date) -> bool:
+    """Whether a target has the certificate, by its own word or a person's that can be true; or will be late."""
+    match said:
+        case Switch():
+            return True
+        case Attestation(fingerprint=attested, by=str(), on=date() as day):
+            return attested == lies.fingerprint and lies.not_before.date() <= day <= today
+        case list():
+            return lies.fingerprint in said
+        case _:
+            return False
 
 
 def may_restore(declaration: Declaration, active: Certificate) -> bool:

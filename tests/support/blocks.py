@@ -291,6 +291,19 @@ _KILLED = {
     "killed-after-swapping": ("rotated", "prepared"),
 }
 """Everything is as in the first stage, but for Pulumi's state, which is that of the second."""
+_HOLDING = {
+    "users-at-a-target": ("certificate", "certificate/passive"),
+    "users-at-a-target-that-was-forgotten": ("certificate",),
+}
+"""Which certificates the target has."""
+_USER = {"user_name": "jane@example.com", "password": "of-jane"}
+_ASSERTION = {
+    "Name": "Assertion",
+    "Type": "HTTP",
+    "URL": "https://s4.example.com",
+    "Authentication": "SAMLAssertion",
+    "authnContextClassRef": "urn:oasis:names:tc:SAML:2.0:ac:classes:PreviousSession",
+}
 
 
 class Stages:
@@ -300,6 +313,8 @@ class Stages:
     `examples`: the same with a copy of the examples, and the files that their page speaks of.
     `adopted`, `prepared`, `rotated`: a stack and a repository an hour after the first, second, third deployment of
     the story.
+    `users-at-a-target`: `prepared`, with a user and a destination `S4` to a target that trusts both certificates; in
+    `…-that-was-forgotten` it trusts the old one only.
     `killed-after-…`: `pulumi up` was killed after it had changed the service and before it could record that.
     """
 
@@ -312,10 +327,13 @@ class Stages:
     def workbench(self, stage: str, folder: Path) -> Workbench:
         """Lay out a stage in a folder; close the workbench in the end."""
         if stage != "nothing":
-            shutil.copytree(self._made(stage), folder, dirs_exist_ok=True)
+            made = "prepared" if stage in _HOLDING else stage
+            shutil.copytree(self._made(made), folder, dirs_exist_ok=True)
         bench = self._bench(folder)
         if stage != "nothing":
             self._serve(bench)
+        if stage in _HOLDING:
+            _propagate(bench, _HOLDING[stage])  # not once for all: destinations have the address of this emulator
         if stage == "examples":
             _give_keys(bench.folder)
         elif stage not in ("nothing", "subaccount"):
@@ -402,6 +420,44 @@ class Stages:
                 control.put("clock", json={"advance_seconds": 3600}).raise_for_status()
         finally:
             bench.close()
+
+
+def _propagate(bench: Workbench, slots: Sequence[str]) -> None:
+    """Give the subaccount a user and two destinations, one to a target that trusts what these slots hold."""
+    account = f"subaccounts/{GUID}"
+    with _control_plane(bench) as control:
+        control.post(f"{account}/users", json=_USER).raise_for_status()
+        target = control.post("targets", json={"name": "s4"}).raise_for_status().json()
+        for certificate in _certificates(bench, slots):
+            control.post("targets/s4/certificates", json={"certificate": certificate}).raise_for_status()
+        for properties in (_to_target(target), _ASSERTION):
+            given = {**properties, "audience": target["entity_id"]}
+            control.post(f"{account}/destinations", json={"properties": given}).raise_for_status()
+
+
+def _to_target(target: Mapping[str, str]) -> dict[str, str]:
+    """Write the destination of a target."""
+    return {
+        **_ASSERTION,
+        "Name": "S4",
+        "Authentication": "OAuth2SAMLBearerAssertion",
+        "clientKey": target["client_id"],
+        "tokenServiceURL": target["token_service_url"],
+        "tokenServiceUser": target["client_id"],
+        "tokenServicePassword": target["client_secret"],
+    }
+
+
+def _certificates(bench: Workbench, slots: Sequence[str]) -> Iterator[str]:
+    """Read what these slots hold, by the service's own paths."""
+    key = json.loads((bench.folder / "service-key.json").read_text())
+    with httpx.Client(base_url=f"http://127.0.0.1:{bench.port}/destination-configuration/v1/saml2Metadata") as http:
+        client = {"client_id": key["clientid"], "client_secret": key["clientsecret"]}
+        url = f"http://127.0.0.1:{bench.port}{httpx.URL(key['url']).path}/oauth/token"
+        token = http.post(url, data={"grant_type": "client_credentials", **client}).raise_for_status().json()
+        for slot in slots:
+            header = {"Authorization": f"Bearer {token['access_token']}"}
+            yield http.get(slot, headers=header).raise_for_status().json()["certificate"]
 
 
 def _serve_kept_state(bench: Workbench) -> None:

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import httpx
 from pulumi.output import UNKNOWN
+from pulumi.runtime import rpc
 
 from btp_trust import session
 from btp_trust.certificate import Certificate
@@ -27,7 +28,9 @@ from btp_trust.providers import (
     ActiveTrustCertificateProvider,
     PassiveTrustCertificateProvider,
     RotationTriggerProvider,
+    TrustedIdentityProviderProvider,
 )
+from btp_trust.resources.trust import told
 from btp_trust_emulator import Emulator
 from btp_trust_emulator.journal import Entry
 
@@ -38,6 +41,7 @@ PROVIDERS = {
     "active": ActiveTrustCertificateProvider,
     "passive": PassiveTrustCertificateProvider,
     "trigger": RotationTriggerProvider,
+    "trusted": TrustedIdentityProviderProvider,
 }
 
 
@@ -135,10 +139,17 @@ class Deployment:
         """Declare PassiveTrustCertificate."""
         return self._register("passive", name, args)
 
-    def trigger(self, name: str = "rotation", *, candidate: Handle | None = None, **args: Any) -> Handle:
-        """Declare RotationTrigger."""
-        told = candidate and {key: candidate[key] for key in ("generation", "generations", "subaccount_id")}
-        return self._register("trigger", name, {**args, "candidate": told})
+    def trigger(
+        self, name: str = "rotation", *, candidate: Handle | None = None, trusted_by: Bag | None = None, **args: Any
+    ) -> Handle:
+        """Declare RotationTrigger; a target may be UNKNOWN in a preview."""
+        prepared = candidate and {key: candidate[key] for key in ("generation", "generations", "subaccount_id")}
+        asked = trusted_by and {target: said(trusts) for target, trusts in trusted_by.items()}
+        return self._register("trigger", name, {**args, "candidate": prepared, "trusted_by": asked})
+
+    def trusted(self, resource_name: str = "billing", *, passive: Handle | None = None, **args: Any) -> Handle:
+        """Declare TrustedIdentityProvider."""
+        return self._register("trusted", resource_name, {**args, "passive": passive and passive["fingerprint"]})
 
     def _register(self, kind: str, name: str, args: Bag) -> Handle:
         self.seen.append(name)
@@ -254,6 +265,10 @@ def operation(method: str, path: str) -> str:
     """Name a request briefly: `POST token`, `GET certificate/passive`, `POST rotateCertificate`."""
     if path.endswith("/oauth/token"):
         return f"{method} token"
+    if "/identity-providers" in path:
+        return f"{method} identity-providers"
+    if "/saml2Metadata" not in path:
+        return f"{method} {path.partition('/v1/')[2]}"
     return f"{method} {path.partition('/saml2Metadata')[2].lstrip('/') or 'metadata'}"
 
 
@@ -264,7 +279,10 @@ def is_read(request: str) -> bool:
 
 @dataclass
 class Twin:
-    """A stack on one subaccount of an emulator. It asserts itself that no preview and no refresh writes."""
+    """A stack on one subaccount of an emulator, and perhaps a target of it.
+
+    It asserts itself that no preview and no refresh writes.
+    """
 
     emulator: Emulator
     guid: str
@@ -279,6 +297,8 @@ class Twin:
     """What the preview of the last `up` showed."""
     last: Report = field(default_factory=Report)
     """What the last command did, also one that failed."""
+    target: str = ""
+    """Another subaccount, whose XSUAA the connection `billing` is for."""
     orphaned: bool = False
     """Whether the engine has been killed, and its plugins live on."""
     calls: list[Call] = field(default_factory=list)
@@ -287,6 +307,9 @@ class Twin:
     def __post_init__(self) -> None:
         """Give the stack the service key of its subaccount, and a faultless line to the service."""
         self.config.setdefault("btp-trust:serviceKey", json.dumps(self.emulator.service_key(self.guid)))
+        if self.target:
+            keys = {"billing": self.emulator.api_access_key(self.target)}
+            self.config.setdefault("btp-trust:connections", json.dumps(keys))
         self.line = Line(self.emulator.transport, self._pass)
 
     @property
@@ -397,7 +420,9 @@ class Twin:
 
     def _requests_since(self, journal: int) -> list[str]:
         entries = self.emulator.journal()[journal:]
-        return [operation(entry.method, entry.path) for entry in entries if entry.subaccount == self.guid]
+        return [
+            operation(entry.method, entry.path) for entry in entries if entry.subaccount in (self.guid, self.target)
+        ]
 
     def _process(self) -> io.StringIO:
         """Start a plugin process: nothing of an earlier one is left."""
@@ -437,8 +462,22 @@ class Twin:
 
 
 def wire(bag: Bag | None) -> Bag:
-    """Send a bag over the wire: numbers become floats, None vanishes."""
-    return json.loads(json.dumps(bag), parse_int=float)  # type: ignore[no-any-return]
+    """Send a bag over the wire: numbers become floats, None vanishes, what is marked as unknown is unknown."""
+    return known_or_not(json.loads(json.dumps(bag), parse_int=float))  # type: ignore[no-any-return]
+
+
+def known_or_not(value: Any) -> Any:
+    """Read Pulumi's mark of what a preview does not know."""
+    if isinstance(value, dict):
+        return {name: known_or_not(content) for name, content in value.items()}
+    if isinstance(value, list):
+        return [known_or_not(content) for content in value]
+    return UNKNOWN if value == rpc.UNKNOWN else value
+
+
+def said(trusts: Any) -> Any:
+    """Write down what a target trusts as a program does; an unknown value is one already."""
+    return trusts if trusts is UNKNOWN else told({"target": trusts}, None)["target"]  # type: ignore[index]
 
 
 class KilledError(BaseException):

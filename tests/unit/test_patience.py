@@ -52,6 +52,24 @@ class Failing:
         raise self.error
 
 
+def test_what_begins_afresh_has_time_and_requests_of_its_own() -> None:
+    """And what is around it goes on with what it had."""
+    clock = Clock()
+    patience = clock.patience(operation_timeout=100.0)
+    with patience.operation():
+        patience.spend()
+        assert patience.pause(90)
+        with patience.afresh():
+            assert (patience.remaining, patience.sent) == (100.0, 0)
+            patience.spend()
+            patience.spend()
+            assert patience.pause(60)
+        assert (patience.remaining, patience.sent) == (0.0, 1)
+    with patience.afresh():
+        assert patience.remaining == 100.0
+    assert patience.remaining == 100.0
+
+
 # --- limits ------------------------------------------------------------------------------------------------------
 
 

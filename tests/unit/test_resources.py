@@ -7,11 +7,11 @@ import contextvars
 import inspect
 import pickle
 import pkgutil
-import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any
+from typing import Any, ClassVar
 
 import dill  # type: ignore[import-untyped] # Pulumi reads its states with it
 import pulumi
@@ -20,7 +20,13 @@ from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 
 import btp_trust
-from btp_trust import ActiveTrustCertificate, PassiveTrustCertificate, RotationTrigger, providers, resources
+from btp_trust import (
+    ActiveTrustCertificate,
+    PassiveTrustCertificate,
+    RotationTrigger,
+    TrustedIdentityProvider,
+    providers,
+)
 from btp_trust.inputs import ActiveArgs, PassiveArgs, ResourceArgs, TriggerArgs
 
 KEY = '{"clientsecret": "S3CRET"}'
@@ -50,12 +56,14 @@ class Engine(Mocks):
     """An engine that deploys whatever it is told to, with some outputs of its own."""
 
     registered: dict[str, MockResourceArgs] = field(default_factory=dict)
+    outputs: ClassVar[Mapping[str, Any]] = {}
+    """Further outputs of every resource."""
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         """Take down a resource."""
         self.registered[args.name] = args
         generations = {args.inputs.get("generation", "none"): FINGERPRINT}
-        return f"id of {args.name}", {**args.inputs, "subaccount_id": GUID, "generations": generations}
+        return f"id of {args.name}", {**args.inputs, "subaccount_id": GUID, "generations": generations, **self.outputs}
 
     def call(self, args: MockCallArgs) -> Any:
         """Nothing here calls a function."""
@@ -120,7 +128,12 @@ def test_every_argument_reaches_the_engine(deploy: Deploy) -> None:
     common: dict[str, Any] = {"connection": "eu", "subaccount_id": GUID}
     own: dict[str, dict[str, Any]] = {
         "next": {"generation": "b", "adopt": FINGERPRINT, "replace": FINGERPRINT},
-        "rotation": {"generation": "a", "known_generations": {"a": FINGERPRINT}, "on_drift": "restore"},
+        "rotation": {
+            "generation": "a",
+            "known_generations": {"a": FINGERPRINT},
+            "on_drift": "restore",
+            "trusted_by": {"s4": FINGERPRINT},
+        },
         "signing": {"generate": True, "renew_fingerprint": FINGERPRINT, "accept_outage": True},
     }
 
@@ -228,6 +241,7 @@ def test_several_may_report_what_signs(deploy: Deploy) -> None:
     assert {"one", "two"} <= set(deploy(program).registered)
 
 
+SECRETS = [f"btp-trust:{name}" for name in ("serviceKey", "connections", "userToken", "user", "users")]
 DECLARE: dict[str, Callable[[], object]] = {
     "ActiveTrustCertificate": lambda: ActiveTrustCertificate("signing"),
     "PassiveTrustCertificate": lambda: PassiveTrustCertificate("next", "b"),
@@ -236,7 +250,7 @@ DECLARE: dict[str, Callable[[], object]] = {
 
 
 @pytest.mark.parametrize("kind", DECLARE)
-@pytest.mark.parametrize("setting", ["btp-trust:serviceKey", "btp-trust:connections"])
+@pytest.mark.parametrize("setting", SECRETS)
 def test_a_service_key_in_plain_text_is_refused(deploy: Deploy, setting: str, kind: str) -> None:
     """By every resource, with the line that makes it a secret, and without showing it."""
 
@@ -250,7 +264,7 @@ def test_a_service_key_in_plain_text_is_refused(deploy: Deploy, setting: str, ki
 
 
 @pytest.mark.parametrize("kind", DECLARE)
-@pytest.mark.parametrize("setting", ["btp-trust:serviceKey", "btp-trust:connections"])
+@pytest.mark.parametrize("setting", SECRETS)
 def test_a_secret_service_key_is_accepted(deploy: Deploy, setting: str, kind: str) -> None:
     """It stays in the config: nothing of it reaches the engine as an input."""
     engine = deploy(DECLARE[kind], {setting: KEY}, (setting,))
@@ -280,12 +294,9 @@ def test_a_provider_is_stored_in_the_clear(deploy: Deploy) -> None:
 
 def test_all_names_are_exported() -> None:
     """`__all__` is what is public, in order."""
-    public = [
-        name
-        for name, value in vars(btp_trust).items()
-        if not name.startswith("_") and not isinstance(value, types.ModuleType)
-    ]
-    assert btp_trust.__all__ == sorted([*public, "__version__"])
+    public = [name for name, value in vars(btp_trust).items() if inspect.isclass(value)]
+    assert btp_trust.__all__ == sorted({*public, *btp_trust._ON_REQUEST, "__version__"})
+    assert all(hasattr(btp_trust, name) for name in btp_trust.__all__)
 
 
 def test_the_version_is_a_version() -> None:
@@ -301,11 +312,18 @@ def test_a_resource_documents_its_arguments_and_outputs(kind: type[pulumi.dynami
         assert f"{name}: " in documented
     outputs = {name for each in kind.__mro__[:2] for name in each.__annotations__}
     assert outputs >= CERTIFICATE_OUTPUTS | {"subaccount_id", "observed_at"}
-    source = inspect.getsource(resources)
-    own = source.partition(f"class {kind.__name__}(")[2] + source
+    own = "".join(inspect.getsource(each) for each in kind.__mro__[:2])
     for name in outputs:
         _, _, after = own.partition(f"    {name}: pulumi.Output")
         assert after.split("\n", 2)[1].strip().startswith('"""')
+
+
+def test_a_refused_generation_fails_the_program(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what was found out; another generation than the declared one does not."""
+    for failed, fails in (("b", True), ("a", False), (None, False)):
+        monkeypatch.setattr(Engine, "outputs", {"failed_generation": failed, "failure": "refused by s4"})
+        with pytest.raises(pulumi.RunError, match="refused by s4") if fails else nullcontext():
+            deploy(lambda: RotationTrigger("rotation", "b"))
 
 
 @pytest.mark.parametrize(
@@ -365,3 +383,25 @@ def test_a_rotation_of_another_connection_is_refused(deploy: Deploy) -> None:
     with pytest.raises(pulumi.RunError, match="connection=") as caught:
         deploy(program)
     assert len(str(caught.value).splitlines()) == 3
+
+
+def test_a_registration_needs_the_passive_certificate_of_its_source(deploy: Deploy) -> None:
+    """One of another connection is in no slot that it reads; its own arrives as a fingerprint."""
+
+    def foreign() -> None:
+        upcoming = PassiveTrustCertificate("next", generation="2028-11", connection="other")
+        with pytest.raises(pulumi.RunError, match="source_connection=") as caught:
+            TrustedIdentityProvider("billing", connection="billing", origin_key="shop", passive=upcoming)
+        assert len(str(caught.value).splitlines()) == 3
+
+    def own() -> None:
+        upcoming = PassiveTrustCertificate("next", generation="2028-11", connection="other")
+        TrustedIdentityProvider(
+            "billing", connection="billing", origin_key="shop", passive=upcoming, source_connection="other"
+        )
+        TrustedIdentityProvider("shipping", connection="shipping", origin_key="shop")
+
+    deploy(foreign)
+    engine = deploy(own)
+    assert engine.inputs("billing")["source_connection"] == "other"
+    assert engine.inputs("shipping") == {"connection": "shipping", "origin_key": "shop"}

@@ -130,8 +130,12 @@ def running(stderr: Path) -> Iterator[Plugin]:
 
 @pytest.fixture
 def config(emulator: Emulator, guid: str) -> Bag:
-    """The settings of a stack that has the service key of the subaccount."""
-    return {"btp-trust:serviceKey": json.dumps(emulator.service_key(guid))}
+    """The settings of a stack that has the service key of the subaccount, and one of its XSUAA."""
+    keys = {"target": emulator.api_access_key(guid)}
+    return {
+        "btp-trust:serviceKey": json.dumps(emulator.service_key(guid)),
+        "btp-trust:connections": json.dumps(keys),
+    }
 
 
 @pytest.fixture

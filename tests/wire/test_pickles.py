@@ -15,7 +15,12 @@ from btp_trust import providers
 from btp_trust_emulator import Emulator
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*/*.b64"))
-PROVIDERS = {"ActiveTrustCertificateProvider", "PassiveTrustCertificateProvider", "RotationTriggerProvider"}
+PROVIDERS = {
+    "ActiveTrustCertificateProvider",
+    "PassiveTrustCertificateProvider",
+    "RotationTriggerProvider",
+    "TrustedIdentityProviderProvider",
+}
 golden = pytest.mark.parametrize("file", GOLDEN, ids=lambda file: f"{file.parent.name} {file.stem}")
 
 
@@ -52,6 +57,10 @@ def test_a_state_with_this_pickle_is_read(file: Path, configured: Any, emulator:
     kind = file.stem.removesuffix("Provider")
     configured.pickles[kind] = file.read_text().strip()
     fingerprint = emulator.slots(guid).active
-    outputs = {"generation": "2026-11", "subaccount_id": guid, "fingerprint": fingerprint}
+    certificate = {"generation": "2026-11", "subaccount_id": guid, "fingerprint": fingerprint}
+    registration = {"connection": "target", "origin_key": "gone", "subaccount_id": guid, "trusted": [fingerprint]}
 
-    assert configured.read(kind, outputs)["role"] == "active"
+    if kind == "TrustedIdentityProvider":
+        assert configured.read(kind, registration)["trusted"] == []
+    else:
+        assert configured.read(kind, certificate)["role"] == "active"

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from btp_trust.errors import OfflineRefused, TrustError, WrongSubaccount
-from btp_trust.inputs import ResourceArgs, State
+from btp_trust.inputs import ResourceArgs
 from btp_trust.model import Snapshot
+from btp_trust.saml import IdentityProvider
 from btp_trust.session import Session, Subaccount
+from btp_trust.trusting import TrustingSubaccount
+
+_Sight = TypeVar("_Sight")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +22,26 @@ class Seen:
 
     account: Subaccount
     snapshot: Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class SeenTarget:
+    """A subaccount that trusts others, and its identity providers as this command has read them."""
+
+    account: TrustingSubaccount
+    providers: tuple[IdentityProvider, ...]
+
+
+class Recorded(Protocol):
+    """What a resource has recorded of a subaccount."""
+
+    @property
+    def subaccount_id(self) -> str | None:
+        """Its GUID."""
+
+    @property
+    def observed_at(self) -> str | None:
+        """When it was last read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,25 +57,48 @@ class Unseen:
             raise self.error
 
 
-def look(session: Session, args: ResourceArgs, recorded: str | None = None) -> Seen | Unseen:
+def look(
+    session: Session, args: ResourceArgs, recorded: str | None = None, *, prop: str = "subaccount_id"
+) -> Seen | Unseen:
     """Read the slots of the resource's subaccount, at most once in a command.
 
     Args:
         session: What the process shares.
         args: Names the connection and, if given, the subaccount.
         recorded: The subaccount that the resource's first deployment recorded.
+        prop: The argument that gives the subaccount.
 
     Raises:
         WrongSubaccount: The connection is for another subaccount.
         ConfigurationError: Its service key is malformed.
     """
+
+    def read(expected: str | None) -> Seen:
+        account = session.subaccount(args.connection, expected, prop)
+        return Seen(account, account.snapshot())
+
+    return _look(session, args, recorded, prop, read)
+
+
+def look_at_target(session: Session, args: ResourceArgs, recorded: str | None = None) -> SeenTarget | Unseen:
+    """Read the identity providers of the resource's subaccount, in the same way."""
+
+    def read(expected: str | None) -> SeenTarget:
+        account = session.trusting(args.connection, expected)
+        return SeenTarget(account, account.providers())
+
+    return _look(session, args, recorded, "subaccount_id", read)
+
+
+def _look(
+    session: Session, args: ResourceArgs, recorded: str | None, prop: str, read: Callable[[str | None], _Sight]
+) -> _Sight | Unseen:
     if recorded is not None and args.subaccount_id not in (None, recorded):
-        raise _moved(args, recorded)
+        raise _moved(args, recorded, prop)
     if session.offline:
         return Unseen(offline_refusal(), offline=True)
     try:
-        account = session.subaccount(args.connection, args.subaccount_id or recorded)
-        return Seen(account, account.snapshot())
+        return read(args.subaccount_id or recorded)
     except TrustError as error:
         if not error.blocks_only_what_is_due:
             raise
@@ -68,7 +117,14 @@ def reach(session: Session, args: ResourceArgs) -> Subaccount:
     return session.subaccount(args.connection, args.subaccount_id)
 
 
-def unseen_changes(session: Session, unseen: Unseen, state: State, *, changed: bool) -> bool:
+def reach_target(session: Session, args: ResourceArgs) -> TrustingSubaccount:
+    """Return the subaccount whose identity providers are to be written, in the same way."""
+    if session.offline:
+        raise offline_refusal()
+    return session.trusting(args.connection, args.subaccount_id)
+
+
+def unseen_changes(session: Session, unseen: Unseen, state: Recorded, *, changed: bool) -> bool:
     """Tell whether an update is due by the arguments alone; if none is, warn that nothing was compared.
 
     Raises:
@@ -79,7 +135,7 @@ def unseen_changes(session: Session, unseen: Unseen, state: State, *, changed: b
     return changed
 
 
-def not_checked(session: Session, unseen: Unseen, state: State) -> None:
+def not_checked(session: Session, unseen: Unseen, state: Recorded) -> None:
     """Warn that a resource with nothing to do was not compared with the service.
 
     Raises:
@@ -112,9 +168,10 @@ def offline_refusal() -> OfflineRefused:
     )
 
 
-def _moved(args: ResourceArgs, recorded: str) -> WrongSubaccount:
+def _moved(args: ResourceArgs, recorded: str, prop: str) -> WrongSubaccount:
     return WrongSubaccount(
         f"The resource cannot move to subaccount {args.subaccount_id}.",
         f"It belongs to {recorded}: its certificate and its generations are there.",
-        f'Put subaccount_id="{recorded}" back; a resource for the other subaccount needs a name of its own.',
+        f'Put {prop}="{recorded}" back; a resource for the other subaccount needs a name of its own.',
+        prop=prop,
     )

@@ -11,7 +11,7 @@ from typing import Final
 
 from btp_trust.errors import ReadsDisagree
 from btp_trust.inputs import PassiveState, TriggerState
-from btp_trust.model import Slots, Snapshot, moment_of, rfc3339
+from btp_trust.model import Slots, Snapshot, moment_of, rfc3339, signs
 
 STALE: Final = timedelta(seconds=60)
 """How long after a write of its own a resource takes slots that do not show it for a stale reading."""
@@ -19,10 +19,10 @@ STALE: Final = timedelta(seconds=60)
 
 def before_our_swap(snapshot: Snapshot, state: TriggerState) -> ReadsDisagree | None:
     """Return the error of slots that look as before the trigger's last swap: another one would undo it."""
-    if state.rotated_at is None or snapshot.slots != Slots(state.previous_fingerprint, state.fingerprint):
+    if (swapped_at := _swapped_at(snapshot, state)) is None:
         return None
-    what = f"The slots look as they did before the swap of {state.rotated_at}."
-    return _unless_believed(what, "somebody swapped back at once", state.rotated_at, snapshot)
+    what = f"The slots look as they did before the swap of {swapped_at}."
+    return _unless_believed(what, "somebody swapped back at once", swapped_at, snapshot)
 
 
 def before_our_mint(snapshot: Snapshot, state: PassiveState) -> ReadsDisagree | None:
@@ -34,6 +34,14 @@ def before_our_mint(snapshot: Snapshot, state: PassiveState) -> ReadsDisagree | 
         "seems to be in no slot."
     )
     return _unless_believed(what, "somebody removed it at once", state.observed_at, snapshot)
+
+
+def _swapped_at(snapshot: Snapshot, state: TriggerState) -> str | None:
+    """Tell when the swap was before which the slots looked like this, if there was one."""
+    if state.swapped_back_at is not None:
+        return state.swapped_back_at if signs(snapshot.passive, state.fingerprint) else None
+    before = Slots(state.previous_fingerprint, state.fingerprint)
+    return state.rotated_at if snapshot.slots == before else None
 
 
 def _unless_believed(what: str, or_else: str, since: str, snapshot: Snapshot) -> ReadsDisagree | None:

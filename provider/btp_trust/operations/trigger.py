@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+
+from msgspec.structs import replace as replace_args
 
 from btp_trust.errors import Refused, SlotsChanged, WrongSubaccount
 from btp_trust.inputs import (
@@ -20,33 +23,45 @@ from btp_trust.inputs import (
     to_bag,
 )
 from btp_trust.model import Snapshot, describe, rfc3339, signs
+from btp_trust.operations import verify
+from btp_trust.operations.affected import affected
+from btp_trust.operations.confirm import Step, confirm
 from btp_trust.operations.gather import Seen, Unseen, look, not_checked, reach, unseen_changes
 from btp_trust.operations.stale import before_our_swap
+from btp_trust.operations.way_back import refuse_untrusted, signed_before, way_back
 from btp_trust.operations.writes import swap
 from btp_trust.plan.decision import Action, Decision
 from btp_trust.plan.declaration import Declaration
 from btp_trust.plan.trigger import decide
 from btp_trust.session import Session, Subaccount
+from btp_trust.trusted_by import TrustedBy
 
 
 def check(
-    session: Session, args: TriggerArgs, candidate: Candidate | None, old: TriggerChecked | None
+    session: Session,
+    args: TriggerArgs,
+    candidate: Candidate | None,
+    trusted_by: TrustedBy,
+    old: TriggerChecked | None,
 ) -> TriggerChecked:
     """Plan: who shall sign, and the step or the drift if it does not."""
+    args = checked(TriggerArgs, args, trusted_by=trusted_by.told)
     seen = look(session, args, old.subaccount_id if old else None)
     if isinstance(seen, Unseen):
         return _unseen(args, candidate, old, seen)
     _refuse_foreign(candidate, seen.snapshot)
     seen.account.command.declares(args.generation)
-    declaration = _declaration(args, candidate, old, seen.account)
+    declaration = replace(_declaration(args, candidate, old, seen.account), expiry=trusted_by.expiry)
     decision = decide(declaration, seen.snapshot)
     if decision.refusal is not None:
         raise decision.refusal
-    _announce(session, decision)
     if old is not None and old.candidate is not None and candidate is None:
         _announce_retirement(session, old.candidate, declaration, seen.snapshot)
     plan = _planned(args, declaration, decision, seen, old)
-    return checked(TriggerChecked, plan, candidate=candidate.generation if candidate else None)
+    affects = affected(session, plan) if plan.swaps is not None and plan.list_affected else None
+    plan = checked(TriggerChecked, plan, candidate=candidate.generation if candidate else None, affects=affects)
+    seen.account.command.announce = lambda: _announce(session, decision, plan, seen.snapshot)
+    return plan
 
 
 def changes(session: Session, state: TriggerState, new: TriggerChecked) -> bool:
@@ -55,6 +70,9 @@ def changes(session: Session, state: TriggerState, new: TriggerChecked) -> bool:
     changed = not same_arguments(new, state, TriggerArgs)
     if isinstance(seen, Unseen):
         return unseen_changes(session, seen, state, changed=changed)
+    announce = seen.account.command.announce
+    if announce is not None:
+        verify.refuse_failed(state, new, seen.snapshot)
     is_due = new.swaps is not None and not signs(seen.snapshot.active, new.wanted)
     if (stale := before_our_swap(seen.snapshot, state)) is not None:
         if is_due or changed or seen.account.command.minting is not None:
@@ -62,22 +80,31 @@ def changes(session: Session, state: TriggerState, new: TriggerChecked) -> bool:
         seen.account.command.stale = stale
         not_checked(session, Unseen(stale), state)
         return False
+    if announce is not None:
+        announce()
     if new.swaps is not None and new.generation != state.generation:
         _refuse_unrecorded_signer(new.swaps, state)
-    return is_due or changed or not signs(seen.snapshot.active, state.fingerprint)
+        refuse_untrusted(new, state, seen.snapshot)
+    is_open = verify.is_due(session, state, new, seen.snapshot)
+    return is_due or is_open or changed or not signs(seen.snapshot.active, state.fingerprint)
 
 
 def create(session: Session, new: TriggerChecked) -> tuple[str, PropertyBag]:
-    """Record what signs; never swap."""
-    snapshot = reach(session, new).snapshot()
+    """Record what signs; never swap. Try the destinations, if that is asked for."""
+    account = reach(session, new)
+    snapshot = account.snapshot()
     _must_sign(new, snapshot)
-    return f"{snapshot.subaccount_id}/rotation", _outputs(new, snapshot, None)
+    outputs = _outputs(new, snapshot, None)
+    before = replace_args(from_bag(outputs, TriggerState), verify_now=None)
+    outcome = confirm(session, account, Step(before, new, snapshot, swapped=False))
+    return f"{snapshot.subaccount_id}/rotation", {**outputs, **outcome.outputs}
 
 
 def update(session: Session, state: TriggerState, new: TriggerChecked) -> PropertyBag:
-    """Swap if that was planned, else bring the outputs up to date."""
+    """Swap if that was planned, else bring the outputs up to date; prove what signs, if that is due."""
     account = reach(session, new)
     if new.swaps is not None:
+        verify.prepare(session, account, new)
         snapshot = swap(account, new.swaps.slots, new.wanted)
         if new.swaps.active not in (snapshot.slots.active, snapshot.slots.passive):
             _announce_loss(session, new.swaps, snapshot)
@@ -85,7 +112,9 @@ def update(session: Session, state: TriggerState, new: TriggerChecked) -> Proper
         snapshot = account.snapshot()
         if new.drift is None:
             _must_sign(new, snapshot)
-    return _outputs(new, snapshot, state)
+    outcome = confirm(session, account, Step(state, new, snapshot, swapped=new.swaps is not None))
+    outputs = {**_outputs(new, outcome.snapshot, state), **outcome.outputs}
+    return {name: value for name, value in outputs.items() if value is not None}
 
 
 def read(session: Session, bag: PropertyBag) -> PropertyBag:
@@ -118,6 +147,8 @@ def _declaration(
         minting=account.command.minting,
         candidate_removed=old is not None and old.candidate is not None and candidate is None,
         on_drift=args.on_drift,
+        trusted_by=args.trusted_by,
+        way_back=way_back(old),
     )
 
 
@@ -148,11 +179,19 @@ def _planned(
         generations={args.generation: signing.fingerprint, **declaration.generations},
         signing=signing,
         swap_number=number,
+        way_back=signed_before(signing.fingerprint, snapshot, old) if args.trusted_by else None,
     )
     if decision.action is Action.SWAP and decision.swaps is not None:
         seen.account.command.next_signer = snapshot.passive
         swaps = SwapSlots.of(decision.swaps)
-        return checked(TriggerChecked, plan, step=decision.message, swaps=swaps, swap_number=number + 1)
+        return checked(
+            TriggerChecked,
+            plan,
+            step=decision.message,
+            swaps=swaps,
+            swap_number=number + 1,
+            targets=dict(decision.targets),
+        )
     if decision.action in (Action.REPORT, Action.WARN):
         return checked(TriggerChecked, plan, drift=decision.message)
     return plan
@@ -168,9 +207,13 @@ def _signing(declaration: Declaration, snapshot: Snapshot, old: TriggerChecked |
     return recorded if recorded is not None and recorded.fingerprint == wanted else Signing(wanted)
 
 
-def _announce(session: Session, decision: Decision) -> None:
+def _announce(session: Session, decision: Decision, plan: TriggerChecked, snapshot: Snapshot) -> None:
     if decision.action is Action.SWAP:
-        session.say(f"RotationTrigger: {decision.message}")
+        targets = [f"  {target}: {answer}" for target, answer in decision.targets.items()]
+        session.say("\n".join([f"RotationTrigger: {decision.message}", *targets]))
+        if decision.doubts:
+            session.say(f"warning: RotationTrigger: {decision.doubts}")
+        verify.announce(session, plan, snapshot)
     if decision.action in (Action.REPORT, Action.WARN):
         session.warn(f"RotationTrigger: {decision.message}.", decision.evidence, decision.ways_out)
 
@@ -217,6 +260,7 @@ def _unseen(
         signing=old.signing if old.wanted == wanted else Signing(wanted),
         candidate=name,
         swap_number=old.swap_number,
+        way_back=way_back(old) if args.trusted_by else None,
         drift=old.drift,
     )
     if args.generation == old.generation:
@@ -274,7 +318,7 @@ def _outputs(new: TriggerChecked, snapshot: Snapshot, state: TriggerState | None
             "Run `pulumi preview` and read the new plan.",
         )
     outputs = {
-        **to_bag(new, "step", "swaps", "drift", "candidate", "generations"),
+        **to_bag(new, "step", "swaps", "targets", "way_back", "drift", "affects", "candidate", "generations"),
         **certificate_outputs(snapshot.active, snapshot),
         "subaccount_id": snapshot.subaccount_id,
         "observed_at": rfc3339(snapshot.now),

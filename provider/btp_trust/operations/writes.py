@@ -25,11 +25,8 @@ from btp_trust.model import Slots, Snapshot, signs
 from btp_trust.service.patience import never_arrived
 from btp_trust.session import Subaccount
 
-_FIRST_PAUSE: Final = 0.5
-_LONGEST_PAUSE: Final = 8.0
-"""Seconds between the readings after a write whose answer was lost; each pause is twice the one before."""
-_LONG_PAUSES: Final = 16
-"""How many pauses of the longest kind there are at most, however long is watched: readings are counted too."""
+_DOUBTED_FOR: Final = 15.5
+"""Seconds that a reading is doubted for which shows the swap done that is to be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +44,15 @@ class _Write:
     """Whether the answer tells both slots; else the other one is read afterwards."""
 
 
-def swap(account: Subaccount, expected: Slots, wanted: str) -> Snapshot:
+def swap(account: Subaccount, expected: Slots, wanted: str, *, doubtful: bool = False) -> Snapshot:
     """Make `wanted` sign by swapping the slots, if they hold exactly `expected`; nothing if it signs already.
+
+    Args:
+        account: The subaccount.
+        expected: What both slots hold.
+        wanted: Fingerprint of what shall sign.
+        doubtful: The slots held `expected` a moment ago, so a reading that shows `wanted` signing may be a stale one
+            of the time before: it is believed only if it stays.
 
     Raises:
         SlotsChanged: They hold another pair, or somebody swapped in the same moment.
@@ -56,7 +60,7 @@ def swap(account: Subaccount, expected: Slots, wanted: str) -> Snapshot:
         OutcomeUnknown: The answer was lost, and the slots could not be read.
     """
     with account.lock:
-        before = account.read()
+        before = _lasting(account, wanted) if doubtful else account.read()
         if signs(before.active, wanted):
             return before
         _compare("swap", before.slots, expected)
@@ -157,19 +161,24 @@ def _confirm(account: Subaccount, write: _Write, after: Snapshot) -> Snapshot:
 
 def _settle(account: Subaccount, write: _Write, story: str, watch: float | None = None) -> Snapshot:
     """Read the slots until they show what became of a write, for a bounded time, and at least once."""
-    watch = account.patience.limits.settle_timeout if watch is None else watch
-    longest = max(_LONGEST_PAUSE, watch / _LONG_PAUSES)
     now: Snapshot | None = None
-    watched, pause = 0.0, _FIRST_PAUSE
-    while pause > 0 and account.patience.pause(pause):
-        now = _try_to_read(account)
+    watched = 0.0
+    for seconds in account.patience.watch(account.patience.limits.settle_timeout if watch is None else watch):
+        watched, now = seconds, _try_to_read(account)
         if now is not None and write.done(now.slots):
             return now
         if now is not None and now.slots != write.before.slots:
             raise _not_ours(write, now.slots)
-        watched += pause
-        pause = min(2 * pause, longest, watch - watched)
     raise _unresolved(write, now, story, watched)
+
+
+def _lasting(account: Subaccount, wanted: str) -> Snapshot:
+    """Read until `wanted` does not sign, for a while."""
+    now = account.read()
+    watch = account.patience.watch(_DOUBTED_FOR)
+    while signs(now.active, wanted) and next(watch, None):
+        now = account.read()
+    return now
 
 
 def _try_to_read(account: Subaccount) -> Snapshot | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
+from types import MappingProxyType
 
 from btp_trust.errors import Refused
 from btp_trust.model import Slots
@@ -43,6 +45,8 @@ class Reason(StrEnum):
     EXPIRED = "Expired"
     NOT_YET_VALID = "NotYetValid"
     REBOUND = "Rebound"
+    UNTRUSTED = "Untrusted"
+    TARGET_PENDING = "TargetPending"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,10 @@ class Decision:
     """With REPORT and WARN: what the user may do, down to the line to paste."""
     swaps: Slots | None = None
     """With SWAP: exactly what both slots must hold."""
+    targets: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """With SWAP: {target: whether it trusts what will sign, and where that comes from}."""
+    doubts: str = ""
+    """With SWAP: which targets do not, although it is the way back."""
     refusal: Refused | None = None
     """With REFUSE: the message in three parts."""
 

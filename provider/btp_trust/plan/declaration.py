@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
 from btp_trust.certificate import Certificate
+from btp_trust.model import Snapshot, signs
+from btp_trust.plan.trust import Told
 
 
 class OnDrift(StrEnum):
@@ -38,6 +41,12 @@ class Declaration:
     candidate_removed: bool = False
     """The program passed a candidate in the command before, and passes none in this one."""
     on_drift: OnDrift = OnDrift.REPORT
+    trusted_by: Mapping[str, Told] = field(default_factory=lambda: MappingProxyType({}))
+    """{target: what it said that it trusts}."""
+    expiry: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}))
+    """{fingerprint: when it expires}: what the targets' certificates told besides."""
+    way_back: str | None = None
+    """What signed before and does not now, an empty text for nothing; None where the inputs do not tell."""
 
     @property
     def prepared(self) -> dict[str, str]:
@@ -63,3 +72,11 @@ class Declaration:
         """Return a generation's name of this certificate."""
         names = (name for name, known in self.generations.items() if known == certificate.fingerprint)
         return next(names, None)
+
+
+def swappable(declaration: Declaration, snapshot: Snapshot) -> Certificate | None:
+    """Return the declared certificate if it lies in the passive slot and does not sign."""
+    wanted = declaration.wanted
+    if wanted is None or not signs(snapshot.passive, wanted) or signs(snapshot.active, wanted):
+        return None
+    return snapshot.passive

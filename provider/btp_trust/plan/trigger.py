@@ -9,8 +9,9 @@ from typing import Final
 from btp_trust.certificate import Certificate
 from btp_trust.model import Snapshot, brief, rfc3339, signs
 from btp_trust.plan.decision import Action, Decision, Reason, refuse
-from btp_trust.plan.declaration import Declaration, OnDrift
+from btp_trust.plan.declaration import Declaration, OnDrift, swappable
 from btp_trust.plan.explain import accept, another_name, named, restore_first, teach, two_deployments
+from btp_trust.plan.gate import SHOWN, answers, doubts, summary, untrusted
 
 Policy = Callable[[Declaration, Snapshot], Decision | None]
 
@@ -163,7 +164,7 @@ def drift(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
 
     A signer without a name was never seen in a preview, so that it is not swapped out by restoring either.
     """
-    wanted = _swappable(declaration, snapshot)
+    wanted = swappable(declaration, snapshot)
     if wanted is None or snapshot.active is None or declaration.is_new:
         return None
     name = declaration.name_of(snapshot.active)
@@ -186,21 +187,21 @@ def drift(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
 
 def not_prepared(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     """The certificate was not in the state under this name before this command."""
-    if _swappable(declaration, snapshot) is None or declaration.generation in declaration.prepared:
+    if swappable(declaration, snapshot) is None or declaration.generation in declaration.prepared:
         return None
     return two_deployments(declaration, snapshot)
 
 
 def mint_pending(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     """A mint in the same command changes a slot: the swap would meet others than were previewed."""
-    if declaration.minting is None or _swappable(declaration, snapshot) is None:
+    if declaration.minting is None or swappable(declaration, snapshot) is None:
         return None
     return two_deployments(declaration, snapshot) if declaration.is_new else restore_first(declaration, snapshot)
 
 
 def candidate_removed(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     """A retirement in the same command would delete what the swap makes passive: the way back."""
-    if not declaration.candidate_removed or _swappable(declaration, snapshot) is None:
+    if not declaration.candidate_removed or swappable(declaration, snapshot) is None:
         return None
     return refuse(
         Reason.CANDIDATE_REMOVED,
@@ -215,7 +216,7 @@ def candidate_removed(declaration: Declaration, snapshot: Snapshot) -> Decision 
 
 def validity(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     """A certificate outside its validity must not sign."""
-    wanted = _swappable(declaration, snapshot)
+    wanted = swappable(declaration, snapshot)
     if wanted is None or wanted.not_before <= snapshot.now < wanted.not_after:
         return None
     expired = wanted.not_after <= snapshot.now
@@ -234,19 +235,25 @@ def validity(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
 
 def swap(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     """Make the declared certificate sign: only where no other policy objects."""
-    wanted, active = _swappable(declaration, snapshot), snapshot.active
-    objections = (rebound, drift, not_prepared, mint_pending, candidate_removed, validity)
+    wanted, active = swappable(declaration, snapshot), snapshot.active
+    objections = (rebound, drift, not_prepared, mint_pending, candidate_removed, validity, untrusted)
     if declaration.declared is None or wanted is None or active is None:
         return None
     if any(policy(declaration, snapshot) for policy in objections):
         return None
     reason, verb = _kind(declaration, wanted, active)
+    step = (
+        f"{verb}: passive {named(wanted, declaration.generation)} becomes active, active "
+        f"{named(active, declaration.name_of(active))} becomes passive; "
+    )
+    told = answers(declaration, wanted, snapshot)
     return Decision(
         Action.SWAP,
         reason,
-        f"{verb}: passive {named(wanted, declaration.generation)} becomes active, active "
-        f"{named(active, declaration.name_of(active))} becomes passive; no target was asked",
+        step + summary(told, SHOWN - len(step)),
         swaps=snapshot.slots,
+        targets={answer.target: answer.sentence for answer in told},
+        doubts=doubts(told, wanted),
     )
 
 
@@ -271,20 +278,13 @@ UPDATE_POLICIES: Final[tuple[Policy, ...]] = (
     mint_pending,
     candidate_removed,
     validity,
+    untrusted,
     swap,
 )
 
 
 def _is_pending_name(declaration: Declaration) -> bool:
     return declaration.generation == declaration.candidate_pending and declaration.wanted is None
-
-
-def _swappable(declaration: Declaration, snapshot: Snapshot) -> Certificate | None:
-    """Return the declared certificate if it lies in the passive slot and does not sign."""
-    wanted = declaration.wanted
-    if wanted is None or not signs(snapshot.passive, wanted) or signs(snapshot.active, wanted):
-        return None
-    return snapshot.passive
 
 
 def _kind(declaration: Declaration, wanted: Certificate, active: Certificate) -> tuple[Reason, str]:

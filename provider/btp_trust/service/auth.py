@@ -23,9 +23,15 @@ _SENDABLE: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 """What a bearer token consists of (RFC 6750, 2.1); anything else would be no header, or several."""
 
 
-class _TokenResponse(msgspec.Struct):
+class TokenResponse(msgspec.Struct):
+    """What the token service answers to a grant."""
+
     access_token: str
     expires_in: float
+
+    def __repr__(self) -> str:
+        """Show no token."""
+        return "TokenResponse(…)"
 
 
 class _Attributes(msgspec.Struct):
@@ -133,9 +139,9 @@ class ClientCredentials(httpx.Auth):
                 "Create a new service key and give it to the connection.",
             )
         try:
-            parsed = decode(response.content, _TokenResponse)
+            parsed = decode(response.content, TokenResponse)
         except Unreadable:
-            parsed = _TokenResponse("", 0)
+            parsed = TokenResponse("", 0)
         if response.status_code != httpx.codes.OK or not _SENDABLE.fullmatch(parsed.access_token):
             raise UnexpectedResponse(
                 f"The token service {self._key.token_url} gave no token.",

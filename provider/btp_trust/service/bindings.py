@@ -11,16 +11,16 @@ import msgspec
 
 from btp_trust.errors import ConfigurationError
 from btp_trust.service.documents import Unreadable, decode
+from btp_trust.service.key import DESTINATION
 
 SECRETS_ROOT: Final = Path("/etc/secrets/sapbtp")
 """Where SAP's folder convention mounts bindings: <root>/<service>/<instance>/."""
-_SERVICE: Final = "destination"
 _DOCUMENTS: Final = ("credentials.json", "binding.json")
 
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """One binding of a destination service instance."""
+    """One binding of an instance of a service."""
 
     names: frozenset[str]
     """Names by which a connection may select it."""
@@ -33,16 +33,18 @@ class Binding:
         return f"Binding({self.where})"
 
 
-def find_bindings(environ: Mapping[str, str], secrets_root: Path = SECRETS_ROOT) -> list[Binding]:
-    """List the bindings of destination service instances.
+def find_bindings(
+    environ: Mapping[str, str], secrets_root: Path = SECRETS_ROOT, service: str = DESTINATION.name
+) -> list[Binding]:
+    """List the bindings of instances of a service.
 
     Raises:
         ConfigurationError: `VCAP_SERVICES` is not what Cloud Foundry writes.
     """
     return [
-        *_cloud_foundry(environ.get("VCAP_SERVICES", "")),
-        *_service_binding_root(environ.get("SERVICE_BINDING_ROOT", "")),
-        *_folders(secrets_root / _SERVICE),
+        *_cloud_foundry(environ.get("VCAP_SERVICES", ""), service),
+        *_service_binding_root(environ.get("SERVICE_BINDING_ROOT", ""), service),
+        *_folders(secrets_root / service),
     ]
 
 
@@ -53,19 +55,16 @@ class _VcapEntry(msgspec.Struct):
     binding_name: str | None = None
 
 
-class _Vcap(msgspec.Struct):
-    destination: list[_VcapEntry] = []
-
-
-def _cloud_foundry(text: str) -> Iterator[Binding]:
+def _cloud_foundry(text: str, service: str) -> Iterator[Binding]:
     if not text:
         return
     try:
-        entries = decode(text, _Vcap).destination
+        services = decode(text, dict[str, msgspec.Raw])
+        entries = decode(bytes(services.get(service, msgspec.Raw(b"[]"))), list[_VcapEntry])
     except Unreadable:
         raise ConfigurationError(
             "VCAP_SERVICES cannot be read.",
-            "It is not JSON with a list `destination` of bindings that have `credentials`.",
+            f"It is not JSON with a list `{service}` of bindings that have `credentials`.",
             "Correct the environment variable, or unset it and give the connection a service key.",
         ) from None
     for entry in entries:
@@ -74,12 +73,12 @@ def _cloud_foundry(text: str) -> Iterator[Binding]:
         yield Binding(names, msgspec.json.encode(entry.credentials), where)
 
 
-def _service_binding_root(root: str) -> Iterator[Binding]:
+def _service_binding_root(root: str, service: str) -> Iterator[Binding]:
     """Bindings after servicebinding.io: a folder each, with a file `type`."""
     if not root:
         return
     for folder in _subfolders(Path(root)):
-        if _files(folder).get("type", "").strip() == _SERVICE:
+        if _files(folder).get("type", "").strip() == service:
             yield from _folder_binding(folder, "$SERVICE_BINDING_ROOT")
 
 

@@ -7,15 +7,16 @@ Source: SAP's OpenAPI file of the Destination service, tags "Trust Certificate o
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Final
 
 import httpx
 import msgspec
 
 from btp_trust.certificate import Certificate, parse_pem
-from btp_trust.errors import CredentialsRejected, NotAuthorized, UnexpectedResponse
-from btp_trust.service.documents import Unreadable, decode
-from btp_trust.service.http import content_type, send, server_time, where
+from btp_trust.errors import CredentialsRejected, NotAuthorized
+from btp_trust.service.answers import body, documented_not_found, unexpected
+from btp_trust.service.http import send, server_time, where
+from btp_trust.service.key import DESTINATION, Service
 from btp_trust.service.patience import Patience, is_unavailable
 
 BASE_PATH: Final = "/destination-configuration/v1"
@@ -23,9 +24,6 @@ _METADATA: Final = "/saml2Metadata"
 _ACTIVE: Final = "/saml2Metadata/certificate"
 _PASSIVE: Final = "/saml2Metadata/certificate/passive"
 _ROTATE: Final = "/saml2Metadata/rotateCertificate"
-
-
-_Shape = TypeVar("_Shape", bound=msgspec.Struct)
 
 
 class _Certificate(msgspec.Struct):
@@ -43,10 +41,6 @@ class _Metadata(msgspec.Struct, rename="camel"):
 
 class _Deleted(msgspec.Struct, rename="pascal"):
     count: int
-
-
-class _Error(msgspec.Struct, rename="pascal"):
-    error_message: str
 
 
 class TrustClient:
@@ -79,8 +73,8 @@ class TrustClient:
         if response.status_code == httpx.codes.NOT_FOUND:
             _plain_or_documented_not_found(response)
             return False
-        if not _body(response, _Metadata).idp_metadata:
-            raise _unexpected(response)
+        if not body(response, _Metadata).idp_metadata:
+            raise unexpected(response)
         return True
 
     def generate_active(self) -> Certificate:
@@ -94,8 +88,8 @@ class TrustClient:
     def rotate(self) -> tuple[Certificate, Certificate]:
         """POST: swap both certificates; returns the active and the passive one afterwards."""
         response = self._send("POST", _ROTATE)
-        body = _body(response, _Rotated)
-        return _certificate(body.active_certificate, response), _certificate(body.passive_certificate, response)
+        after = body(response, _Rotated)
+        return _certificate(after.active_certificate, response), _certificate(after.passive_certificate, response)
 
     def delete_passive(self) -> None:
         """DELETE the passive certificate; one that is gone already is a success."""
@@ -103,18 +97,18 @@ class TrustClient:
         if response.status_code == httpx.codes.NOT_FOUND:
             _plain_or_documented_not_found(response)
         else:
-            _body(response, _Deleted)
+            body(response, _Deleted)
 
     def _read(self, path: str) -> Certificate | None:
         response = self._get(path)
         if response.status_code == httpx.codes.NOT_FOUND:
-            _documented_not_found(response)
+            documented_not_found(response)
             return None
-        return _certificate(_body(response, _Certificate).certificate, response)
+        return _certificate(body(response, _Certificate).certificate, response)
 
     def _write(self, path: str) -> Certificate:
         response = self._send("POST", path)
-        return _certificate(_body(response, _Certificate).certificate, response)
+        return _certificate(body(response, _Certificate).certificate, response)
 
     def _get(self, path: str) -> httpx.Response:
         return self._patience.repeat(lambda: self._send("GET", path), is_unavailable)
@@ -123,55 +117,44 @@ class TrustClient:
         request = self._http.build_request(method, f"{BASE_PATH}{path}", headers={"Accept": "application/json"})
         response = send(self._http, request, self._patience)
         self.server_time = server_time(response) or self.server_time
-        if response.status_code == httpx.codes.UNAUTHORIZED:
-            raise CredentialsRejected(
-                f"{where(response.request)} was refused: 401.",
-                "The service accepts no token of this service key, a fresh one included.",
-                "Create a new service key and give it to the connection.",
-            )
-        if response.status_code == httpx.codes.FORBIDDEN:
-            raise NotAuthorized(
-                f"{where(response.request)} was refused: 403.",
-                "The token is valid but not for the trust certificates of this subaccount.",
-                "Use a service key of a destination service instance in that subaccount.",
-            )
-        return response
+        return unless_refused(response, "trust certificates", DESTINATION)
 
 
-def _documented_not_found(response: httpx.Response) -> None:
-    """Believe a 404 only as the documented one: JSON with `ErrorMessage`, from the service itself."""
-    try:
-        decode(response.content, _Error)
-    except Unreadable:
-        raise _unexpected(response) from None
+def unless_refused(response: httpx.Response, what: str, service: Service) -> httpx.Response:
+    """Return an answer that refuses neither the token nor what it is for.
 
+    Args:
+        response: The answer.
+        what: What was asked for, as a part of a sentence.
+        service: Whose key is needed.
 
-def _body(response: httpx.Response, shape: type[_Shape]) -> _Shape:
-    if response.status_code != httpx.codes.OK:
-        raise _unexpected(response)
-    try:
-        return decode(response.content, shape)
-    except Unreadable:
-        raise _unexpected(response) from None
+    Raises:
+        CredentialsRejected: 401.
+        NotAuthorized: 403.
+    """
+    if response.status_code == httpx.codes.UNAUTHORIZED:
+        raise CredentialsRejected(
+            f"{where(response.request)} was refused: 401.",
+            "The service accepts no token of this service key, a fresh one included.",
+            "Create a new service key and give it to the connection.",
+        )
+    if response.status_code == httpx.codes.FORBIDDEN:
+        raise NotAuthorized(
+            f"{where(response.request)} was refused: 403.",
+            f"The token is valid but not for the {what} of this subaccount.",
+            f"Use a service key of {service.instance} in that subaccount.",
+        )
+    return response
 
 
 def _certificate(pem: str, response: httpx.Response) -> Certificate:
     try:
         return parse_pem(pem)
     except ValueError as error:
-        raise _unexpected(response, f" The certificate: {error}.") from None
-
-
-def _unexpected(response: httpx.Response, detail: str = "") -> UnexpectedResponse:
-    return UnexpectedResponse(
-        f"{where(response.request)} gave an answer that is not the Destination service's.",
-        f"Status {response.status_code}, {content_type(response)}, {len(response.content)} bytes.{detail}",
-        "Check the service key's uri and proxies on the way; if both are right, report this as a bug.",
-        refused=response.is_client_error and response.status_code != httpx.codes.REQUEST_TIMEOUT,
-    )
+        raise unexpected(response, f" The certificate: {error}.") from None
 
 
 def _plain_or_documented_not_found(response: httpx.Response) -> None:
     """Believe the plain `Not Found` that two operations document, too: reading metadata and deleting."""
     if response.content.strip() != b"Not Found" or "html" in response.headers.get("content-type", "").lower():
-        _documented_not_found(response)
+        documented_not_found(response)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,9 @@ import msgspec
 from btp_trust.errors import ConfigurationError, CredentialsMissing
 from btp_trust.service.bindings import SECRETS_ROOT, Binding, find_bindings
 from btp_trust.service.documents import Unreadable, decode
-from btp_trust.service.key import ServiceKey, parse_service_key
+from btp_trust.service.environment import DEFAULT, Variables
+from btp_trust.service.key import DESTINATION, Service, ServiceKey, parse_service_key
 
-DEFAULT: Final = "default"
 _VARIABLE: Final = "BTP_TRUST_SERVICE_KEY"
 
 
@@ -48,33 +47,33 @@ class Connections:
         self._config = config
         self._environ = environ
         self._secrets_root = secrets_root
-        self._variables: dict[str, str] = {}
+        self._variables = Variables(environ)
 
-    def find(self, name: str) -> Connection:
-        """Find the service key of this connection.
+    def find(self, name: str, service: Service = DESTINATION) -> Connection:
+        """Find the key of this connection, which is one of this service.
 
         Raises:
             CredentialsMissing: In none of the places.
             ConfigurationError: The one found is malformed, or two connections share an environment variable.
         """
-        found = next(self._places(name), None)
+        found = next(self._places(name, service), None)
         if found is None:
             raise CredentialsMissing(
                 f"No service key was found for connection {name!r}.",
-                f"Searched, in this order: {'; '.join(self._searched(name))}.",
+                f"Searched, in this order: {'; '.join(self._searched(name, service))}.",
                 f"Set one: pulumi config set --secret {_config_command(name)}",
             )
         text, where, bound = found
-        return Connection(name, parse_service_key(text, where), where, bound)
+        return Connection(name, parse_service_key(text, where, service), where, bound)
 
-    def _places(self, name: str) -> Iterator[tuple[str | bytes, str, bool]]:
+    def _places(self, name: str, service: Service) -> Iterator[tuple[str | bytes, str, bool]]:
         if name == DEFAULT and (text := self._config("btp-trust:serviceKey")):
             yield text, "config btp-trust:serviceKey", False
         if (key := self._configured_map().get(name)) is not None:
             yield key, f"config btp-trust:connections, {name!r}", False
-        if text := self._environ.get(self._variable(name)):
-            yield _file_or_text(text, self._variable(name)), self._variable(name), False
-        if binding := self._binding(name):
+        if text := self._variables.get(_VARIABLE, name):
+            yield text, self._variables.name(_VARIABLE, name), False
+        if binding := self._binding(name, service):
             yield binding.credentials, binding.where, True
 
     def _configured_map(self) -> dict[str, bytes]:
@@ -90,21 +89,8 @@ class Connections:
                 "Set it anew: pulumi config set --secret btp-trust:connections '{\"<name>\": <service key>, …}'",
             ) from None
 
-    def _variable(self, name: str) -> str:
-        """Return the environment variable of a connection; two names must not share one."""
-        suffix = re.sub(r"[^A-Z0-9]", "_", name.upper())
-        variable = _VARIABLE if name == DEFAULT else f"{_VARIABLE}_{suffix}"
-        owner = self._variables.setdefault(variable, name)
-        if owner != name:
-            raise ConfigurationError(
-                f"The connections {owner!r} and {name!r} share the environment variable {variable}.",
-                "One of them would be used with the other's subaccount.",
-                "Rename one of the connections.",
-            )
-        return variable
-
-    def _binding(self, name: str) -> Binding | None:
-        bindings = find_bindings(self._environ, self._secrets_root)
+    def _binding(self, name: str, service: Service) -> Binding | None:
+        bindings = find_bindings(self._environ, self._secrets_root, service.name)
         named = [binding for binding in bindings if name in binding.names]
         candidates = named or (bindings if name == DEFAULT else [])
         if len(candidates) > 1:
@@ -115,29 +101,14 @@ class Connections:
             )
         return candidates[0] if candidates else None
 
-    def _searched(self, name: str) -> list[str]:
+    def _searched(self, name: str, service: Service) -> list[str]:
         config = ["config btp-trust:serviceKey"] if name == DEFAULT else []
         return [
             *config,
             f"config btp-trust:connections with {name!r}",
-            f"environment variable {self._variable(name)}",
-            f"bindings of a destination service instance in VCAP_SERVICES, $SERVICE_BINDING_ROOT, {self._secrets_root}",
+            f"environment variable {self._variables.name(_VARIABLE, name)}",
+            f"bindings of {service.instance} in VCAP_SERVICES, $SERVICE_BINDING_ROOT, {self._secrets_root}",
         ]
-
-
-def _file_or_text(value: str, variable: str) -> str:
-    if not value.startswith("@"):
-        return value
-    try:
-        return Path(value[1:]).read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        kind = type(error).__name__
-    # Not raised within the handler: the error of a decoder holds the file's content.
-    raise ConfigurationError(
-        f"The file that {variable} names cannot be read.",
-        f"{kind} for the path after the @.",
-        f"Correct the path after the @ in {variable}, or put the JSON itself there.",
-    )
 
 
 def _config_command(name: str) -> str:

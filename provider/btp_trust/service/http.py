@@ -30,7 +30,7 @@ _MEDIA_TYPE: Final = re.compile(r"[a-z]+/[a-z0-9.+-]{1,40}")
 _RETRY: Final = "Wait a little, then run the same command again."
 
 
-def send(http: httpx.Client, request: httpx.Request, patience: Patience) -> httpx.Response:
+def send(http: httpx.Client, request: httpx.Request, patience: Patience, max_bytes: int = MAX_BYTES) -> httpx.Response:
     """Send a request once.
 
     Raises:
@@ -43,7 +43,7 @@ def send(http: httpx.Client, request: httpx.Request, patience: Patience) -> http
     failure: ServiceUnavailable | ConfigurationError
     try:
         response = http.send(request, stream=True)
-        content = _read(response, request, patience)
+        content = _read(response, request, patience, max_bytes)
     except httpx.RequestError as error:
         failure = _no_answer(request, error)
     except UnicodeError:  # of the resolver, about a proxy: the hosts of service keys are known to be possible
@@ -111,7 +111,7 @@ def server_time(response: httpx.Response) -> datetime | None:
         return None
 
 
-def _read(response: httpx.Response, request: httpx.Request, patience: Patience) -> bytes:
+def _read(response: httpx.Response, request: httpx.Request, patience: Patience, max_bytes: int) -> bytes:
     """Read the body, as long as it is small and in time: a time-out of httpx bounds each piece only."""
     content = bytearray()
     with closing(response):
@@ -123,9 +123,9 @@ def _read(response: httpx.Response, request: httpx.Request, patience: Patience) 
             )
         for piece in response.iter_bytes():
             content += piece
-            if len(content) > MAX_BYTES:
+            if len(content) > max_bytes:
                 raise UnexpectedResponse(
-                    f"{where(request)} gave an answer of more than {MAX_BYTES} bytes.",
+                    f"{where(request)} gave an answer of more than {max_bytes} bytes.",
                     "The Destination service's answers have some kilobytes.",
                     "Check the service key's uri and proxies on the way.",
                 )

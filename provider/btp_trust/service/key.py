@@ -1,4 +1,4 @@
-"""A service key of the Destination service: parse it, and never show it.
+"""A service key of the Destination service, or of XSUAA: parse it, and never show it.
 
 Fields after SAP's documentation of bindings with a client secret and with an X.509 certificate.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ssl
 import tempfile
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -21,14 +22,34 @@ from btp_trust.service.channel import LOOPBACK, authorities
 from btp_trust.service.documents import Unreadable, decode
 
 _LAST_PORT: Final = 65535
-_REMEDY: Final = "Create a service key of a destination service instance in that subaccount and use its JSON whole."
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service that a connection may be for."""
+
+    name: str
+    """As bindings name it."""
+    address: str
+    """The field of its keys that holds its base URL."""
+    instance: str
+    """What a key is made of, for a sentence."""
+
+    @property
+    def remedy(self) -> str:
+        """What to do about a key that cannot be used."""
+        return f"Create a service key of {self.instance} in that subaccount and use its JSON whole."
+
+
+DESTINATION: Final = Service("destination", "uri", "a destination service instance")
+XSUAA: Final = Service("xsuaa", "apiurl", "an XSUAA instance (plan apiaccess)")
 
 
 class ServiceKey(msgspec.Struct, frozen=True, kw_only=True):
-    """Credentials for one destination service instance."""
+    """Credentials for one instance of a service."""
 
     uri: str
-    """Base URL of the Destination service."""
+    """Base URL of the service: `uri` of the Destination service, `apiurl` of XSUAA."""
     clientid: str
     url: str = ""
     """Base URL of the token service, for a client secret."""
@@ -91,52 +112,61 @@ class ServiceKey(msgspec.Struct, frozen=True, kw_only=True):
                 raise ConfigurationError(
                     "The service key's `certificate` and `key` cannot be used together.",
                     "OpenSSL refuses to load the pair.",
-                    _REMEDY,
+                    "Create a new service key and use its JSON whole.",
                 ) from None
 
 
-def parse_service_key(text: str | bytes, where: str) -> ServiceKey:
+def parse_service_key(text: str | bytes, where: str, service: Service = DESTINATION) -> ServiceKey:
     """Read the JSON of a service key; a `{"credentials": …}` wrapper is taken off.
 
     Args:
         text: The JSON.
         where: The place that it came from, for messages.
+        service: The service that it must be for.
 
     Raises:
         ConfigurationError: It cannot be used. The message names fields, never values.
     """
     try:
-        return _checked(_unwrapped(text), where)
+        return _checked(_unwrapped(text, service), where, service)
     except Unreadable as error:
-        raise _unusable(where, str(error)) from None
+        raise _unusable(where, str(error), service) from None
 
 
-def _unwrapped(text: str | bytes) -> ServiceKey:
+def _unwrapped(text: str | bytes, service: Service) -> ServiceKey:
     document = decode(text, dict[str, msgspec.Raw])
     wrapped = bytes(document.get("credentials", msgspec.Raw(b"null")))
-    return decode(wrapped if wrapped.startswith(b"{") else text, ServiceKey)
+    key = wrapped if wrapped.startswith(b"{") else text
+    if service is DESTINATION:
+        return decode(key, ServiceKey)
+    fields = decode(key, dict[str, msgspec.Raw])
+    fields["uri"] = fields.get(service.address, msgspec.Raw(b'""'))
+    return decode(msgspec.json.encode(fields), ServiceKey)
 
 
-def _checked(key: ServiceKey, where: str) -> ServiceKey:
+def _checked(key: ServiceKey, where: str, service: Service) -> ServiceKey:
     needed = ("certurl", "certificate", "key") if key.is_x509 else ("url",)
     missing = [field for field in ("uri", "clientid", *needed) if not getattr(key, field)]
     if missing:
+        named = ", ".join(service.address if field == "uri" else field for field in missing)
         raise _unusable(
             where,
-            "It needs `uri`, `clientid` and either `clientsecret` with `url` or `certificate`, `key` and `certurl`: "
-            f"{', '.join(missing)} is missing.",
+            f"It needs `{service.address}`, `clientid` and either `clientsecret` with `url` or `certificate`, `key` "
+            f"and `certurl`: {named} is missing.",
+            service,
         )
     if not all(_is_safe(url) for url in (key.uri, key.url, key.certurl) if url):
         raise _unusable(
             where,
             "Its URLs must begin with https:// (http:// only for this machine itself) and name a host; no user, no "
             "query, no fragment.",
+            service,
         )
     if key.is_x509:
         try:
             parse_pem(key.certificate)
         except ValueError:
-            raise _unusable(where, "Its `certificate` is no PEM certificate.") from None
+            raise _unusable(where, "Its `certificate` is no PEM certificate.", service) from None
     return key
 
 
@@ -152,8 +182,8 @@ def _is_safe(text: str) -> bool:
     return url.scheme == "https" or (url.scheme == "http" and host in LOOPBACK)
 
 
-def _unusable(where: str, why: str) -> ConfigurationError:
-    return ConfigurationError(f"The service key in {where} cannot be used.", why, _REMEDY)
+def _unusable(where: str, why: str, service: Service) -> ConfigurationError:
+    return ConfigurationError(f"The service key in {where} cannot be used.", why, service.remedy)
 
 
 def _lines(pem: str) -> str:

@@ -22,6 +22,11 @@ TRIES: Final = 4
 """How often one request may be sent, if repeating it changes nothing."""
 MAX_REQUESTS: Final = 100
 """How many requests one operation may send in all: tokens, repetitions and readings after a lost answer included."""
+_FIRST_PAUSE: Final = 0.5
+_LONGEST_PAUSE: Final = 8.0
+"""Seconds between the readings after a write whose answer was lost; each pause is twice the one before."""
+_LONG_PAUSES: Final = 16
+"""How many pauses of the longest kind there are at most, however long is watched: readings are counted too."""
 _BACKOFF: Final = wait_exponential(multiplier=0.5, max=8.0) + wait_random(0.0, 0.5)
 """Seconds: SAP's advice for both services is to begin below a second and to grow."""
 
@@ -100,6 +105,16 @@ class Patience:
         finally:
             self._thread.ends = outer
 
+    @contextmanager
+    def afresh(self) -> Iterator[None]:
+        """Give what is inside time and requests of its own: what went before must not leave it without any."""
+        before = getattr(self._thread, "ends", None), self.sent
+        self._thread.ends, self._thread.sent = self._monotonic() + self.limits.operation_timeout, 0
+        try:
+            yield
+        finally:
+            self._thread.ends, self._thread.sent = before
+
     @property
     def remaining(self) -> float:
         """Seconds until the operation must have ended; never negative."""
@@ -128,8 +143,18 @@ class Patience:
         """Wait, if that much time remains; False if it does not."""
         if seconds > self.remaining:
             return False
-        self._sleep(seconds)
+        if seconds > 0:
+            self._sleep(seconds)
         return True
+
+    def watch(self, seconds: float) -> Iterator[float]:
+        """Pause again and again until that much time has passed or none remains, at least once; yield the sum."""
+        longest = max(_LONGEST_PAUSE, seconds / _LONG_PAUSES)
+        watched, pause = 0.0, _FIRST_PAUSE
+        while pause > 0 and self.pause(pause):
+            watched += pause
+            yield watched
+            pause = min(2 * pause, longest, seconds - watched)
 
     def repeat(self, attempt: Callable[[], _T], when: Callable[[BaseException], bool]) -> _T:
         """Run an attempt, again after each failure of the given kind, within the tries and the time that remain.

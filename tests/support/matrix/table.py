@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import marking
 import twin
 from crossing import Moment, Side
 
@@ -15,7 +16,7 @@ from matrix.play import Outcome, Verdict
 from project import ROOT
 
 PAGE = ROOT / "docs/explanation/reliability.md"
-BEGINS, ENDS = "<!-- matrix: begins -->", "<!-- matrix: ends -->"
+MARK = "matrix"
 NOTHING = "no cell"
 DOUBLE, LOST = "swaps that nobody declared", "certificates lost unannounced"
 TITLES = {Provider.OURS: "btp-trust", Provider.NAIVE: "the naive provider"}
@@ -121,15 +122,12 @@ def _reads(played: Sequence[Played]) -> Iterator[str]:
 
 def put(page: str, tables: str) -> str:
     """Replace what stands between the page's marks."""
-    head, _, rest = page.partition(BEGINS)
-    _, _, tail = rest.partition(ENDS)
-    return f"{head}{BEGINS}\n\n{tables}\n\n{ENDS}{tail}"
+    return marking.put(page, MARK, tables)
 
 
 def written(page: str, provider: Provider, heading: str) -> list[list[str]]:
     """Read the rows of a provider's table back from the page."""
-    tables = page.partition(BEGINS)[2].partition(ENDS)[0]
-    part = re.split(r"^### ", tables, flags=re.MULTILINE)[list(TITLES).index(provider) + 1]
+    part = re.split(r"^### ", f"\n{marking.part(page, MARK)}\n\n", flags=re.MULTILINE)[list(TITLES).index(provider) + 1]
     rows = part.partition(f"{heading}\n")[2].partition("\n\n")[0].splitlines()[1:]
     return [[cell.strip().strip("`") for cell in row.strip("|").split("|")] for row in rows]
 

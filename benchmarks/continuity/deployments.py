@@ -1,0 +1,32 @@
+"""The deployments of a rotation on the real Pulumi command line, as a pipeline makes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from continuity.landscape import Landscape
+from project import Project, adopting, rotating
+
+_OLD, _NEW = "2026-11", "2028-11"
+
+
+class PulumiDeployments:
+    """A stack that has adopted the certificate that signs."""
+
+    def __init__(self, folder: Path, landscape: Landscape) -> None:
+        self._landscape = landscape
+        self._project = Project(folder, landscape.emulator, landscape.guid).begin(adopting()).lend()
+        self._project.up()
+
+    def prepare(self) -> str:
+        """Mint the successor. Returns its PEM, from the outputs of the stack."""
+        self._project.deploy(rotating(_NEW, _OLD))
+        return str(self._project.state()["next"]["outputs"]["certificate"])
+
+    def rotate(self) -> None:
+        """Let it sign, if every target shows it as trusted."""
+        self._project.deploy(rotating(_NEW, _NEW, trigger=f", trusted_by={self._landscape.trusted()}"))
+
+    def retire(self) -> None:
+        """Remove the old one."""
+        self._project.deploy(rotating(None, _NEW))

@@ -1,0 +1,40 @@
+"""The table of the page: written by a run, compared with the numbers by the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from marking import put
+
+from project import ROOT
+
+PAGE = ROOT / "docs/explanation/continuity.md"
+PICTURE = ROOT / "docs/continuity.svg"
+RESULTS = ROOT / "benchmarks/results/continuity.json"
+MARK = "continuity"
+TITLES = {
+    "rotation": "btp-trust: prepare, publish, rotate, retire",
+    "renew-in-place": "renewed in place, then the targets follow",
+    "swap-without-publishing": "minted and swapped by a script, then the targets follow",
+}
+
+
+def table(numbers: Mapping[str, Mapping[str, Any]]) -> str:
+    """Write the numbers of all scenarios as a table."""
+    rows = (
+        f"| {title} | {numbers[name]['made']} | {numbers[name]['refused']} | {seconds(numbers[name])} |"
+        for name, title in TITLES.items()
+    )
+    return "\n".join(["| | Calls made | Calls refused | Longest gap |", "|---|---|---|---|", *rows])
+
+
+def seconds(measured: Mapping[str, Any]) -> str:
+    """Write the longest gap."""
+    return f"{measured['longest_gap_seconds']:.1f} s" if measured["refused"] else "none"
+
+
+def write_table(page: Path, numbers: Mapping[str, Mapping[str, Any]]) -> None:
+    """Put the table into the page."""
+    page.write_text(put(page.read_text(), MARK, table(numbers)))

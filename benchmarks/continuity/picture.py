@@ -1,0 +1,97 @@
+"""The picture: every call of every scenario as a stroke on a line of time, one line for each target."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+from continuity.measure import Call, Played, measure
+from continuity.page import TITLES
+
+WIDTH, LEFT, RIGHT = 880, 110, 20
+TOP, BAND, LANE, STROKE = 46, 118, 17, 11
+TICKS = 12
+"""How many times the axis names at most, after 0."""
+HEAD = """\
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-labelledby="title desc">
+  <title id="title">Calls accepted and refused while a certificate is exchanged in three ways</title>
+  <desc id="desc">{described}</desc>
+  <style>
+    text {{ font: 14px system-ui, "Segoe UI", Helvetica, Arial, sans-serif; fill: #1f2328; }}
+    .small {{ font-size: 12px; fill: #57606a; }}
+    .title {{ font-weight: 600; }}
+    .end {{ text-anchor: end; }}
+    .middle {{ text-anchor: middle; }}
+    .paper {{ fill: #ffffff; }}
+    .line {{ stroke: #8c959f; fill: none; }}
+    .accepted {{ stroke: #1a7f37; fill: none; }}
+    .refused {{ stroke: #cf222e; fill: none; stroke-width: 2; }}
+    @media (prefers-color-scheme: dark) {{
+      text {{ fill: #e6edf3; }}
+      .small {{ fill: #9ea7b3; }}
+      .paper {{ fill: #0d1117; }}
+      .accepted {{ stroke: #3fb950; }}
+      .refused {{ stroke: #ff7b72; }}
+    }}
+  </style>
+  <rect class="paper" width="100%" height="100%" rx="8"/>
+"""  # noqa: E501 - one element, one line
+
+
+def draw(found: Mapping[str, Played]) -> str:
+    """Draw all scenarios on one scale of time, which ends with the last call of the longest."""
+    last = max(call.at for played in found.values() for call in played.calls)
+    scale = (WIDTH - LEFT - RIGHT) / last
+    height = TOP + BAND * len(found) + 10
+    described = " ".join(f"{TITLES[name]}: {summary(played)}." for name, played in found.items())
+    bands = (
+        line
+        for number, (name, played) in enumerate(found.items())
+        for line in band(TITLES[name], played, TOP + BAND * number, scale)
+    )
+    lines = [*legend(), *bands, *axis(last, scale, height - 8)]
+    return HEAD.format(width=WIDTH, height=height, described=described) + "\n".join([*lines, "</svg>\n"])
+
+
+def legend() -> Iterator[str]:
+    """Say what a stroke is."""
+    yield f'  <path class="accepted" d="M{LEFT} 14v{STROKE}m3 -{STROKE}v{STROKE}m3 -{STROKE}v{STROKE}"/>'
+    yield f'  <text class="small" x="{LEFT + 14}" y="24">a call that is accepted</text>'
+    yield f'  <path class="refused" d="M{LEFT + 180} 14v{STROKE}m3 -{STROKE}v{STROKE}m3 -{STROKE}v{STROKE}"/>'
+    yield f'  <text class="small" x="{LEFT + 194}" y="24">a call that is refused</text>'
+
+
+def band(title: str, played: Played, top: float, scale: float) -> Iterator[str]:
+    """Draw a scenario: its title and numbers, what was done when, and a line for each target."""
+    yield f'  <text class="title" x="20" y="{top + 12}">{title}</text>'
+    yield f'  <text class="end" x="{WIDTH - RIGHT}" y="{top + 12}">{summary(played)}</text>'
+    lanes = top + 48
+    for number, (at, deed) in enumerate(played.deeds):
+        x, y = LEFT + at * scale, top + 30 + 13 * (number % 2)
+        yield f'  <path class="line" d="M{x:.1f} {y - 9}V{lanes + 3 * LANE - 4}"/>'
+        yield f'  <text class="small" x="{x + 3:.1f}" y="{y}">{deed}</text>'
+    for number, target in enumerate(sorted({call.target for call in played.calls})):
+        y = lanes + LANE * number
+        yield f'  <text class="small end" x="{LEFT - 8}" y="{y + STROKE - 1}">{target}</text>'
+        for kind, refused in (("accepted", False), ("refused", True)):
+            calls = [call for call in played.calls if call.target == target and (call.refusal is not None) is refused]
+            if calls:
+                yield f'  <path class="{kind}" d="{"".join(stroke(call, y, scale) for call in calls)}"/>'
+
+
+def stroke(call: Call, y: float, scale: float) -> str:
+    """Draw a call."""
+    return f"M{LEFT + call.at * scale:.1f} {y}v{STROKE}"
+
+
+def axis(last: float, scale: float, y: float) -> Iterator[str]:
+    """Write the seconds, in steps of five or a multiple of it."""
+    for second in range(0, int(last) + 1, 5 * math.ceil(last / (5 * TICKS))):
+        yield f'  <text class="small middle" x="{LEFT + second * scale:.1f}" y="{y}">{second} s</text>'
+
+
+def summary(played: Played) -> str:
+    """Say how many calls were refused."""
+    measured = measure(played.calls)
+    gap = f", longest gap {measured.longest_gap_seconds:.1f} s" if measured.refused else ""
+    return f"{measured.refused} of {measured.made} calls refused{gap}"

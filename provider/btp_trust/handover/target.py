@@ -1,0 +1,113 @@
+"""A target system: which one, of which type, and where in it the trust is configured."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Literal
+
+import msgspec
+
+from btp_trust.errors import Refused
+from btp_trust.handover.kinds import KINDS, Holds
+
+KindName = Literal[
+    "communication-system",
+    "abap-on-premise",
+    "successfactors",
+    "cloud-for-customer",
+    "neo",
+    "ias-identity-provider",
+    "ias-application",
+    "subaccount",
+]
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+_CLIENT: Final = re.compile(r"[0-9]{3}", re.ASCII)
+
+
+class Target(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A system that must trust the certificate, and that only a person can give it to.
+
+    Args:
+        name: Your name for it, as in `trusted_by`: 64 letters, digits, dots, hyphens and underscores at most. Files
+            are named after it.
+        kind: Its type (see the reference of hand-over): `communication-system` (S/4HANA Cloud, ABAP environment),
+            `abap-on-premise`, `successfactors`, `cloud-for-customer`, `neo`, `ias-identity-provider`,
+            `ias-application`, `subaccount`.
+        system: Where to sign in: a host name, a system ID, a company ID, a tenant, a subaccount.
+        client: Three digits, for ABAP systems.
+        entry: Name of the communication system, client application, trusted provider … there. Without it, the
+            page says: the one for the issuer.
+        owner: Who does it.
+        ticket: The change in which it is done.
+        holds: How many certificates the entry can hold, 1 or 2: what you found out where SAP does not say.
+        key_name: `subaccount` only: the alias that SAP's template of the metadata puts into `KeyName`.
+
+    Raises:
+        Refused: A value is of no use for its purpose.
+    """
+
+    name: str
+    kind: KindName
+    system: str
+    client: str | None = None
+    entry: str | None = None
+    owner: str | None = None
+    ticket: str | None = None
+    holds: int | None = None
+    key_name: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what would make a wrong file name or a page that misleads."""
+        if not _fits(_NAME, self.name):
+            raise _unusable(
+                "name",
+                self.name,
+                "Files and an attestation are named after it.",
+                'Use letters, digits, dots, hyphens and underscores, such as "s4-production".',
+            )
+        if self.kind not in KINDS:
+            raise _unusable(
+                "kind", self.kind, "Each type of target wants another form.", f"Use one of: {', '.join(KINDS)}."
+            )
+        for prop in ("system", "entry", "owner", "ticket", "key_name"):
+            self._check_text(prop)
+        self._check_what_fits_the_kind()
+
+    @property
+    def capacity(self) -> Holds:
+        """How many certificates it can hold, as far as that is known."""
+        return KINDS[self.kind].holds if self.holds is None else (Holds.ONE if self.holds == 1 else Holds.TWO)
+
+    def _check_text(self, prop: str) -> None:
+        text = getattr(self, prop)
+        missing = text is None and prop != "system"
+        if not missing and (not isinstance(text, str) or not text.strip() or not text.isprintable()):
+            raise _unusable(
+                prop, text, "People read it on the page and type it.", "Give it one line of printable text."
+            )
+
+    def _check_what_fits_the_kind(self) -> None:
+        if self.holds not in (None, 1, 2):
+            raise _unusable("holds", self.holds, "The steps are others for one than for two.", "Use 1, 2, or nothing.")
+        if self.holds is not None and KINDS[self.kind].holds is not Holds.UNKNOWN:
+            why = f"It is documented: {KINDS[self.kind].holds_why}"
+            raise _unusable("holds", self.holds, why, "Remove it; it is for types of which SAP does not say.")
+        if self.client is not None and not (_fits(_CLIENT, self.client) and KINDS[self.kind].has_clients):
+            raise _unusable(
+                "client",
+                self.client,
+                f"Clients are numbers of ABAP systems; this is {KINDS[self.kind].title}.",
+                'Give an ABAP system three digits as text, such as "100", and others none.',
+            )
+        if self.key_name is not None and self.kind != "subaccount":
+            raise _unusable(
+                "key_name", self.key_name, "Only the metadata for a subaccount has a KeyName.", "Remove it."
+            )
+
+
+def _fits(pattern: re.Pattern[str], value: object) -> bool:
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def _unusable(prop: str, value: object, why: str, remedy: str) -> Refused:
+    return Refused(f"`{prop}` of a target cannot be {value!r}.", why, remedy, prop=prop)

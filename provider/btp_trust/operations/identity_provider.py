@@ -1,0 +1,240 @@
+"""TrustedIdentityProvider: what the slots of one subaccount hold is what another subaccount trusts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from btp_trust.certificate import Certificate
+from btp_trust.errors import Refused, SlotsChanged, TargetChanged, TrustError
+from btp_trust.inputs import (
+    UNKNOWN,
+    IdentityProviderArgs,
+    IdentityProviderChecked,
+    IdentityProviderState,
+    PropertyBag,
+    checked,
+    from_bag,
+    same_arguments,
+    to_bag,
+)
+from btp_trust.model import Snapshot, rfc3339
+from btp_trust.operations.gather import (
+    Unseen,
+    look,
+    look_at_target,
+    not_checked,
+    reach,
+    reach_target,
+    unseen_changes,
+)
+from btp_trust.operations.registration import put, remove
+from btp_trust.plan.identity_provider import Wanted, decide, find
+from btp_trust.saml import IdentityProvider
+from btp_trust.session import Session
+
+_SOURCE = "source_subaccount_id"
+
+
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    """What the state says of the source."""
+
+    subaccount_id: str | None
+    observed_at: str | None
+
+
+def check(session: Session, args: IdentityProviderArgs, old: IdentityProviderChecked | None) -> IdentityProviderChecked:
+    """Plan: what the target shall hold, and the step if it does not."""
+    if old is not None and old.origin_key != args.origin_key:
+        raise _renamed(args, old)
+    source = look(session, args.source, old.source_subaccount_id if old else None, prop=_SOURCE)
+    target = look_at_target(session, args, old.subaccount_id if old else None)
+    if isinstance(source, Unseen):
+        return _unseen(args, old, source, None)
+    if isinstance(target, Unseen):
+        return _unseen(args, old, target, source.snapshot)
+    wanted = _wanted(args, source.snapshot)
+    step = decide(wanted, target.providers, owned=old is not None, adopt=args.adopt)
+    plan = checked(
+        IdentityProviderChecked,
+        args,
+        subaccount_id=target.account.subaccount_id,
+        source_subaccount_id=source.snapshot.subaccount_id,
+        entity_id=wanted.entity_id,
+        certificates=wanted.fingerprints,
+    )
+    if args.passive == UNKNOWN:
+        sentence = f"trust what is generated for {wanted.entity_id} as soon as it is there"
+        plan = checked(IdentityProviderChecked, plan, certificates=UNKNOWN, step=sentence)
+    elif step.sentence is not None:
+        plan = checked(IdentityProviderChecked, plan, step=step.sentence, held=_held(step.found))
+    if plan.step is not None:
+        session.say(f"TrustedIdentityProvider {args.origin_key!r} in {plan.subaccount_id}: {plan.step}")
+    return plan
+
+
+def changes(session: Session, state: IdentityProviderState, new: IdentityProviderChecked) -> bool:
+    """Whether an update is due: by the arguments, the source's slots, or what the target really holds."""
+    changed = not same_arguments(new, state, IdentityProviderArgs) or new.certificates != state.trusted
+    source = look(session, new.source, prop=_SOURCE)
+    target = look_at_target(session, new)
+    if isinstance(source, Unseen):
+        return unseen_changes(session, source, _source_of(state), changed=changed)
+    if isinstance(target, Unseen):
+        return unseen_changes(session, target, state, changed=changed)
+    return changed or new.step is not None or find(new.origin_key, target.providers) is None
+
+
+def create(session: Session, new: IdentityProviderChecked) -> tuple[str, PropertyBag]:
+    """Register, or take over."""
+    outputs = _apply(session, new, owned=False)
+    return f"{outputs['subaccount_id']}/{new.origin_key}", outputs
+
+
+def update(session: Session, new: IdentityProviderChecked) -> PropertyBag:
+    """Bring the target to what the slots hold; register anew what is gone."""
+    return _apply(session, new, owned=True)
+
+
+def read(session: Session, bag: PropertyBag) -> PropertyBag:
+    """Find out what the target holds; if the identity provider is gone, the resource stays."""
+    state = from_bag(bag, IdentityProviderState)
+    target = look_at_target(session, state)
+    if isinstance(target, Unseen):
+        not_checked(session, target, state)
+        return bag
+    found = find(state.origin_key, target.providers)
+    if found is None:
+        session.warn(
+            f"Identity provider {state.origin_key!r} is in subaccount {state.subaccount_id} no more.",
+            "Somebody deleted it: the subaccount refuses every user who comes from the other one.",
+            "The next `pulumi up` registers it again.",
+        )
+    return {**{name: value for name, value in bag.items() if name != "identity_provider_id"}, **_found(found)}
+
+
+def delete(session: Session, state: IdentityProviderState) -> None:
+    """Delete the identity provider, if it is the one that was registered; one that is gone is a success."""
+    try:
+        target = reach_target(session, state)
+        with target.lock:
+            found = find(state.origin_key, target.read())
+            if found is None:
+                return
+            if found.id != state.identity_provider_id:
+                session.say(
+                    f"TrustedIdentityProvider: {state.origin_key!r} in subaccount {state.subaccount_id} stays; "
+                    "somebody else made it anew"
+                )
+                return
+            remove(target, found)
+    except TrustError as error:
+        if not error.blocks_only_what_is_due and not session.offline:
+            raise
+        raise _cannot_delete(state, error) from None
+
+
+def _apply(session: Session, new: IdentityProviderChecked, *, owned: bool) -> PropertyBag:
+    """Do what was planned, if the slots hold what was planned for, and the target what it was planned over."""
+    source, target = reach(session, new.source), reach_target(session, new)
+    with source.lock, target.lock:
+        snapshot = source.read()
+        wanted = _wanted(new, snapshot)
+        if wanted.fingerprints != new.certificates:
+            raise SlotsChanged(
+                f"Identity provider {new.origin_key!r} was not written: the slots changed since it was planned.",
+                f"Planned for: {', '.join(new.certificates)}. Found: {snapshot.slots}.",
+                "Run `pulumi preview` and read the new plan.",
+            )
+        step = decide(wanted, target.read(), owned=owned, adopt=new.adopt)
+        found = step.found
+        if step.sentence is not None:
+            if _held(found) != new.held:
+                raise _changed(new, found)
+            found = put(target, wanted, found)
+        return {
+            **to_bag(new, "certificates", "held", "step"),
+            "source_subaccount_id": snapshot.subaccount_id,
+            "observed_at": rfc3339(target.now),
+            **_found(found),
+        }
+
+
+def _found(found: IdentityProvider | None) -> PropertyBag:
+    """What is said of the target; without the provider, no ID."""
+    if found is None:
+        return {"trusted": []}
+    return {"trusted": list(found.trusted), "identity_provider_id": found.id}
+
+
+def _wanted(args: IdentityProviderArgs, snapshot: Snapshot) -> Wanted:
+    """Take what signs and, with `passive`, what is in the other slot: what may sign next, or did before."""
+    if snapshot.active is None:
+        raise Refused(
+            f"Subaccount {snapshot.subaccount_id} has no active certificate that another one could trust.",
+            f"Its slots: {snapshot.slots}.",
+            "Deploy ActiveTrustCertificate(…, generate=True) alone first, then this resource.",
+            prop="source_connection",
+        )
+    others: tuple[Certificate, ...] = ()
+    if args.passive is not None and snapshot.passive is not None:
+        others = (snapshot.passive,)
+    entity_id = args.entity_id or snapshot.active.issuer_name
+    return Wanted(args.origin_key, args.name, entity_id, args.metadata_layout, (snapshot.active, *others))
+
+
+def _held(found: IdentityProvider | None) -> list[str] | None:
+    return None if found is None else list(found.trusted)
+
+
+def _unseen(
+    args: IdentityProviderArgs, old: IdentityProviderChecked | None, unseen: Unseen, source: Snapshot | None
+) -> IdentityProviderChecked:
+    """Plan by the state, and by the source if at least that was read, as far as nothing is due."""
+    if old is None:
+        unseen.refuse_what_is_due()
+        return checked(IdentityProviderChecked, args, step=f"register {args.origin_key!r}; planned without looking")
+    certificates = old.certificates if source is None else _wanted(args, source).fingerprints
+    if not same_arguments(args, old, IdentityProviderArgs) or certificates != old.certificates:
+        unseen.refuse_what_is_due()
+    return checked(
+        IdentityProviderChecked,
+        args,
+        subaccount_id=old.subaccount_id,
+        source_subaccount_id=old.source_subaccount_id,
+        entity_id=args.entity_id or old.entity_id,
+        certificates=UNKNOWN if args.passive == UNKNOWN else certificates,
+    )
+
+
+def _source_of(state: IdentityProviderState) -> _Recorded:
+    return _Recorded(state.source_subaccount_id, state.observed_at)
+
+
+def _renamed(args: IdentityProviderArgs, old: IdentityProviderArgs) -> Refused:
+    return Refused(
+        f"Origin key {old.origin_key!r} cannot become {args.origin_key!r}.",
+        "XSUAA names users and role collections by it, and takes no second identity provider with the same entity ID.",
+        f'Put origin_key="{old.origin_key}" back; or remove the resource, deploy, and add it with another name.',
+        prop="origin_key",
+    )
+
+
+def _changed(new: IdentityProviderChecked, found: IdentityProvider | None) -> TargetChanged:
+    held = "no such identity provider" if new.held is None else f"trusting {', '.join(new.held) or 'nothing'}"
+    now = "no such identity provider" if found is None else f"trusting {', '.join(found.trusted) or 'nothing'}"
+    return TargetChanged(
+        f"Identity provider {new.origin_key!r} changed since this command was planned; nothing was done.",
+        f"Planned for: {held}. Found: {now}.",
+        "Run `pulumi preview` and read the new plan; whoever changed it may have had a reason.",
+    )
+
+
+def _cannot_delete(state: IdentityProviderState, error: TrustError) -> TrustError:
+    return type(error)(
+        f"Identity provider {state.origin_key!r} was not deleted. {error.what}",
+        f"{error.why} Removing the resource deletes it in subaccount {state.subaccount_id}, and that needs its XSUAA.",
+        f"{error.remedy} If it shall stay, put the resource back with retain_on_delete=True in its options, deploy, "
+        "then remove it. If the subaccount is gone, take the resource out of the state: "
+        "pulumi state delete '<the URN that `pulumi stack --show-urns` prints>'",
+    )

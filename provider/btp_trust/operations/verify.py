@@ -1,0 +1,89 @@
+"""RotationTrigger: what is said and seen before a step is proved: the plan, what is missing, what failed already."""
+
+from __future__ import annotations
+
+from btp_trust.errors import NoUserToken, Refused, TrustError
+from btp_trust.inputs import TriggerChecked, TriggerState
+from btp_trust.model import Snapshot, signs
+from btp_trust.operations.confirm import still_unproved, trials_of
+from btp_trust.operations.stale import before_our_swap
+from btp_trust.plan.confirmation import is_roll_back, leads_back
+from btp_trust.plan.verification import OnVerificationFailure
+from btp_trust.session import Session, Subaccount
+
+
+def announce(session: Session, new: TriggerChecked, snapshot: Snapshot) -> None:
+    """Say in the plan of a swap how it will be proved, and what is missing for that.
+
+    Raises:
+        ConfigurationError: What names the user is malformed.
+    """
+    if not new.verify_destinations:
+        return
+    names, rolls_back = ", ".join(new.verify_destinations), is_roll_back(_swapped(snapshot))
+    returns = not rolls_back and new.on_verification_failure is OnVerificationFailure.ROLLBACK
+    then = "a target's refusal swaps back" if returns else "nothing is swapped back"
+    session.say(f"RotationTrigger: after the swap {names} will be tried as the user; {then}")
+    try:
+        session.user_tokens(new.connection).source()
+    except NoUserToken as error:
+        then = "rolls back without proof" if rolls_back else "refuses the swap"
+        session.warn(f"RotationTrigger: {error.what}", f"{error.why} Without one the deployment {then}.", error.remedy)
+
+
+def is_due(session: Session, state: TriggerState, new: TriggerChecked, snapshot: Snapshot) -> bool:
+    """Whether an update is due although nothing else is: a check is still open. Says so."""
+    names = still_unproved(state, new)
+    if not names or not signs(snapshot.active, new.wanted):
+        return False
+    policy = new.on_verification_failure
+    then = "a target's refusal swaps back" if leads_back(snapshot, state.previous_fingerprint, policy) else "no more"
+    told = "; ".join(f"{name}: {state.verified[name]}" for name in names if name in state.verified)
+    session.say(f"RotationTrigger: the last check was left open ({told}); the deployment tries again, {then}")
+    return True
+
+
+def prepare(session: Session, account: Subaccount, new: TriggerChecked) -> None:
+    """See before a swap that its check will be possible: the user's token can be had, the destinations are there.
+
+    A roll back waits for nothing: it is done all the same.
+
+    Raises:
+        TrustError: Something is missing, and nothing was written.
+    """
+    if not new.verify_destinations:
+        return
+    try:
+        trials = trials_of(session, new)
+        for name in new.verify_destinations:
+            trials.look(name)
+    except TrustError as error:
+        if is_roll_back(_swapped(account.snapshot())):
+            session.say(f"warning: RotationTrigger: {error.what} {error.why} It is rolled back all the same.")
+            return
+        error.what = f"Generation {new.generation!r} was not made to sign: it could not be proved. {error.what}"
+        raise
+
+
+def refuse_failed(state: TriggerState, new: TriggerChecked, snapshot: Snapshot) -> None:
+    """Refuse a generation that a target refused, until the program declares another one.
+
+    If somebody has made it sign since, nothing would be swapped, and there is nothing to refuse.
+
+    Raises:
+        Refused: With what was found out then.
+        ReadsDisagree: It seems to sign, and it is too early to believe that.
+    """
+    if state.failed_generation != new.generation:
+        return
+    if (stale := before_our_swap(snapshot, state)) is not None:
+        raise stale
+    if signs(snapshot.active, new.wanted):
+        return
+    lines = state.failure.split("\n")
+    why = "\n".join([*lines[1:-1], f"That was at {state.swapped_back_at}; this deployment tries nothing."])
+    raise Refused(lines[0], why, lines[-1])
+
+
+def _swapped(before: Snapshot) -> Snapshot:
+    return Snapshot(before.subaccount_id, before.passive, before.active, before.now)

@@ -1,0 +1,42 @@
+"""The way back of a RotationTrigger: the certificate to which no target may stand in the way.
+
+It is the output `previous_fingerprint`, and check is told the old inputs only. So check keeps what it saw signing as
+an input, and diff, which is told the outputs, has the last word on a new declaration.
+"""
+
+from __future__ import annotations
+
+from btp_trust.inputs import TriggerChecked, TriggerState
+from btp_trust.model import Snapshot, signs
+from btp_trust.plan.declaration import Declaration
+from btp_trust.plan.gate import untrusted
+
+
+def way_back(old: TriggerChecked | None) -> str | None:
+    """Tell what signed before the state that the last command left, as far as its inputs tell."""
+    if old is None:
+        return None
+    return old.swaps.active if old.swaps is not None else old.way_back
+
+
+def signed_before(wanted: str, snapshot: Snapshot, old: TriggerChecked | None) -> str | None:
+    """Tell what was last known to sign, other than what shall: a swap to it will be a way back."""
+    if snapshot.active is not None and not signs(snapshot.active, wanted):
+        return snapshot.active.fingerprint
+    if old is not None and old.wanted not in ("", wanted):
+        return old.wanted
+    return way_back(old)
+
+
+def refuse_untrusted(new: TriggerChecked, state: TriggerState, snapshot: Snapshot) -> None:
+    """Ask the targets once more: what the inputs took for a way back is one only if the outputs say so."""
+    declaration = Declaration(
+        generation=new.generation,
+        declared=state.generation,
+        recorded=new.generations,
+        trusted_by=new.trusted_by,
+        way_back=state.previous_fingerprint or "",
+    )
+    decision = untrusted(declaration, snapshot)
+    if decision is not None and decision.refusal is not None:
+        raise decision.refusal

@@ -1,0 +1,130 @@
+"""When destinations are tried, whether a refusal leads back, and what is said then. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from btp_trust.errors import Refused
+from btp_trust.model import Snapshot, brief
+from btp_trust.plan.verification import Evidence, OnVerificationFailure, Verdict
+
+MOST: Final = 20
+"""Destinations that one trigger tries: each is several requests, and an operation has a bound."""
+_LONGEST: Final = 200
+"""Characters of a destination's name, as the service takes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """What happened to the certificate that shall sign, and does."""
+
+    swapped: bool = False
+    """This command has swapped it in."""
+    found: bool = False
+    """It signs, and another one was recorded: a run was killed after its swap, or somebody else swapped."""
+    approved: bool = False
+    """With `found`: the program asks for that, by another generation than before or by restoring."""
+    open: tuple[str, ...] = ()
+    """Destinations of which an earlier command could not tell."""
+    asked: bool = False
+    """The program asks to try all once more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Destinations to try."""
+
+    names: tuple[str, ...]
+    is_step: bool
+    """Whether a step is confirmed by it: what stays open is tried again by the next command."""
+
+
+def distinct(names: Sequence[str]) -> list[str]:
+    """Take each destination once, in the order in which they are given.
+
+    Raises:
+        Refused: One has no possible name, or they are too many.
+    """
+    for name in names:
+        if not 0 < len(name) <= _LONGEST or not name.isprintable() or "/" in name or name.strip(". ") == "":
+            raise Refused(
+                f"{name[:_LONGEST]!r} is no name of a destination.",
+                "It becomes a part of the address that is asked.",
+                "Give the names as the cockpit shows them (Connectivity > Destinations).",
+                prop="verify_destinations",
+            )
+    found = list(dict.fromkeys(names))
+    if len(found) > MOST:
+        raise Refused(
+            f"{len(found)} destinations are to be tried; at most {MOST} are.",
+            "Each of them is tried several times if need be, while users may be refused.",
+            "Name those that stand for one target system each.",
+            prop="verify_destinations",
+        )
+    return found
+
+
+def task(declared: Sequence[str], occasion: Occasion) -> Task | None:
+    """Decide what to try. A changed list is no occasion by itself."""
+    is_step = occasion.swapped or (occasion.found and occasion.approved) or bool(occasion.open)
+    everything = occasion.swapped or occasion.found or occasion.asked
+    names = tuple(name for name in declared if everything or name in occasion.open)
+    return Task(names, is_step) if names else None
+
+
+def leads_back(step: Snapshot, previous: str | None, policy: OnVerificationFailure) -> bool:
+    """Whether a refusal swaps back: to exactly what signed before, and never away from what was rolled back to.
+
+    Args:
+        step: The slots since the step.
+        previous: Fingerprint of what signed before it.
+        policy: What the program says.
+    """
+    if step.active is None or step.passive is None or policy is not OnVerificationFailure.ROLLBACK:
+        return False
+    return step.passive.fingerprint == previous and not is_roll_back(step)
+
+
+def is_roll_back(step: Snapshot) -> bool:
+    """Whether what signs since a step is older than what it displaced: somebody had a reason to go back there."""
+    return step.active is not None and step.passive is not None and step.active.not_before < step.passive.not_before
+
+
+def refused(evidence: Mapping[str, Evidence]) -> list[str]:
+    """Name the destinations whose targets refused."""
+    return [name for name, found in evidence.items() if found.verdict is Verdict.REFUSED]
+
+
+def still_open(evidence: Mapping[str, Evidence]) -> list[str]:
+    """Name the destinations of which nobody could tell."""
+    return [name for name, found in evidence.items() if found.verdict is Verdict.INCONCLUSIVE]
+
+
+def failure(generation: str, earlier: str | None, evidence: Mapping[str, Evidence], back: Snapshot) -> Refused:
+    """Explain a step that a target refused and that was undone.
+
+    Args:
+        generation: The generation that was refused.
+        earlier: Name of the generation that signs again, if it has one.
+        evidence: What was found out about each destination, with `way_back`.
+        back: The slots since the swap back.
+    """
+    names = ", ".join(refused(evidence))
+    tried = next(iter(evidence.values())).fingerprint
+    signing = back.slots.active or ""
+    known_as = f" ({earlier})" if earlier else ""
+    told = "\n".join(f"  {name}: {found}; after the swap back: {found.way_back}" for name, found in evidence.items())
+    both = [name for name in refused(evidence) if (evidence[name].way_back or "").startswith(Verdict.REFUSED.value)]
+    doubt = f"\n{', '.join(both)} refused the earlier certificate as well, so the new one may not be the cause."
+    return Refused(
+        f"Generation {generation!r} was refused by the target of {names}, and was swapped back.",
+        f"{signing}{known_as} signs again; {tried} does not:\n{told}{doubt if both else ''}",
+        f"Revert the change of `generation` ({_declare(earlier)}), let the owner of {names} trust "
+        f"{brief(tried)}, deploy; then declare {generation!r} again. Until then this generation is refused.",
+    )
+
+
+def _declare(earlier: str | None) -> str:
+    return f'generation="{earlier}"' if earlier else "to a name of what signs now"

@@ -1,0 +1,191 @@
+"""What an answer of the service proves about the certificate that shall sign. Pure.
+
+Only a target's refusal leads back. What proves nothing says so: a token may be a cached one, a target may be down.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum, StrEnum
+from typing import Final
+
+import msgspec
+
+from btp_trust.certificate import Certificate
+from btp_trust.model import brief, rfc3339
+from btp_trust.plan.refusal import is_refusal
+from btp_trust.plan.scrub import scrub
+
+_CLOCKS: Final = timedelta(seconds=60)
+"""How far a target's clock may be ahead; a token from further ahead says nothing about when it was issued."""
+
+
+class OnVerificationFailure(StrEnum):
+    """What to do if a target refuses what signs since a swap."""
+
+    ROLLBACK = "rollback"
+    REPORT = "report"
+
+
+class Verdict(StrEnum):
+    """What was found out about one destination."""
+
+    PROVED = "proved"
+    """The new certificate signed, and, where a target was asked, it accepted that."""
+    WEAK = "weak"
+    """It works, but perhaps with a token from before the swap."""
+    REFUSED = "refused"
+    """The target answered with a refusal."""
+    INCONCLUSIVE = "inconclusive"
+    """Nobody can tell yet."""
+
+
+class Evidence(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What was found out about one destination, and when: kept in the state, so nothing in it is private."""
+
+    verdict: Verdict
+    detail: str
+    at: str
+    """RFC 3339, UTC, by the service's clock."""
+    fingerprint: str
+    """The certificate that signed, or should have."""
+    lifetime: int | None = None
+    """Seconds: the longest that a token of this destination was ever valid for."""
+    way_back: str | None = None
+    """What the same check said once the earlier certificate signed again."""
+
+    def __str__(self) -> str:
+        """Say it in a sentence."""
+        return f"{self.verdict.value}: {self.detail}"
+
+
+class Again(Enum):
+    """Why the same check may say something else a little later."""
+
+    NO = "no"
+    PROPAGATION = "propagation"
+    """The service still signs with the old key."""
+    REFUSAL = "refusal"
+    """A refusal is believed when it is repeated."""
+    OUTAGE = "outage"
+    """Something on the way was down."""
+
+
+TRIES: Final = {Again.NO: 1, Again.PROPAGATION: 6, Again.REFUSAL: 3, Again.OUTAGE: 3}
+"""How often a destination is tried that gives the same cause each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Evidence, and whether to try again."""
+
+    evidence: Evidence
+    again: Again = Again.NO
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One try of one destination: what is known before its answer is judged."""
+
+    signer: Certificate
+    """Who shall sign."""
+    since: datetime
+    """Since when: what is older proves nothing. UTC, by the service's clock."""
+    at: datetime
+    """When the answer came, UTC, by the service's clock."""
+    private: Collection[str] = ()
+    """What must not show."""
+    longest: int | None = None
+    """Seconds: the longest lifetime known of this destination's tokens."""
+
+    def finds(
+        self, verdict: Verdict, detail: str, again: Again = Again.NO, *, lifetime: int | None = None
+    ) -> Judgement:
+        """Make a judgement; its detail is scrubbed and cut."""
+        evidence = Evidence(
+            verdict=verdict,
+            detail=scrub(detail, self.private),
+            at=rfc3339(self.at),
+            fingerprint=self.signer.fingerprint,
+            lifetime=lifetime if lifetime is not None else self.longest,
+        )
+        return Judgement(evidence, again)
+
+    def fails(self, what: str) -> Judgement:
+        """Judge a try that got no answer of the service, or none about this destination."""
+        return self.finds(Verdict.INCONCLUSIVE, what, Again.OUTAGE)
+
+
+def judge_error(trial: Trial, error: str) -> Judgement:
+    """Judge what the service says when it got no token for the user."""
+    if is_refusal(error):
+        return trial.finds(Verdict.REFUSED, error, Again.REFUSAL)
+    return trial.finds(Verdict.INCONCLUSIVE, error, Again.OUTAGE)
+
+
+def judge_assertion(trial: Trial, by: Certificate, issued_at: datetime) -> Judgement:
+    """Judge an assertion whose signature was verified: it tells which key signed, whatever any target says."""
+    if by.fingerprint != trial.signer.fingerprint:
+        return trial.finds(
+            Verdict.INCONCLUSIVE,
+            f"the service still signs with {brief(by.fingerprint)} (assertion of {rfc3339(issued_at)})",
+            Again.PROPAGATION,
+        )
+    if issued_at < trial.since:
+        return trial.finds(
+            Verdict.WEAK,
+            f"{brief(by.fingerprint)} signed, but at {rfc3339(issued_at)}, before {rfc3339(trial.since)}: a cached "
+            "assertion",
+        )
+    return trial.finds(
+        Verdict.PROVED, f"{brief(by.fingerprint)} signed the assertion of {rfc3339(issued_at)}; no target was asked"
+    )
+
+
+def judge_token(trial: Trial, token: str, expires_in: str | float | None) -> Judgement:
+    """Judge a token that the target gave for an assertion: proof only if it is no older than the swap.
+
+    A JWT says when it was issued. Of any other token the lifetime may tell: if it is as long as the longest ever seen
+    of this destination, the token is new. A service that repeats a full lifetime for a cached token would deceive
+    that, so the first one seen is no proof.
+    """
+    lifetime = _seconds(expires_in)
+    known = trial.longest
+    longest = max(filter(None, (lifetime, known)), default=None)
+    issued_at = _issued_at(token)
+    if issued_at is not None:
+        if trial.since <= issued_at <= trial.at + _CLOCKS:
+            detail = f"the target accepted the assertion and gave a token at {rfc3339(issued_at)}"
+            return trial.finds(Verdict.PROVED, detail, lifetime=longest)
+        detail = f"a cached token proves nothing: this one is of {rfc3339(issued_at)}, by the target's clock"
+        return trial.finds(Verdict.WEAK, detail, lifetime=longest)
+    if lifetime is not None and known is not None and lifetime >= known:
+        detail = f"the target accepted the assertion and gave a token for {lifetime} s, the longest that it ever gave"
+        return trial.finds(Verdict.PROVED, detail, lifetime=longest)
+    detail = "a cached token proves nothing, and nothing shows that this one is new"
+    return trial.finds(Verdict.WEAK, detail, lifetime=longest)
+
+
+def _seconds(expires_in: str | float | None) -> int | None:
+    try:
+        seconds = int(float(expires_in or 0))
+    except (ValueError, OverflowError):
+        return None
+    return seconds if seconds > 0 else None
+
+
+class _Issued(msgspec.Struct):
+    iat: float
+
+
+def _issued_at(token: str) -> datetime | None:
+    """Read when a JWT was issued, without verifying it: it came from the service, over TLS."""
+    try:
+        payload = token.split(".")[1]
+        octets = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
+        return datetime.fromtimestamp(msgspec.json.decode(octets, type=_Issued).iat, UTC)
+    except (IndexError, ValueError, OverflowError, OSError, msgspec.DecodeError, RecursionError):
+        return None

@@ -1,0 +1,16 @@
+"""The resources that a program declares, a module each."""
+
+from btp_trust.resources.active import ActiveTrustCertificate
+from btp_trust.resources.identity_provider import TrustedIdentityProvider
+from btp_trust.resources.passive import PassiveTrustCertificate
+from btp_trust.resources.trigger import RotationTrigger
+from btp_trust.resources.trust import Attested, SwitchesAtRotation
+
+__all__ = [
+    "ActiveTrustCertificate",
+    "Attested",
+    "PassiveTrustCertificate",
+    "RotationTrigger",
+    "SwitchesAtRotation",
+    "TrustedIdentityProvider",
+]

@@ -1,0 +1,72 @@
+"""The resource ActiveTrustCertificate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pulumi
+
+from btp_trust.providers import ActiveTrustCertificateProvider
+from btp_trust.resources.base import TrustResource, unless_default
+from btp_trust.resources.declared import find
+from btp_trust.resources.trigger import RotationTrigger
+from btp_trust.service.environment import DEFAULT
+
+
+class ActiveTrustCertificate(TrustResource, module="btp-trust", name="ActiveTrustCertificate"):
+    """The certificate that signs.
+
+    Deploying it adopts the active trust certificate that the subaccount has, and calls nothing. Its outputs follow
+    the signing slot. Removing it leaves the certificate in place: the API cannot delete it.
+
+    Args:
+        resource_name: Pulumi's name of the resource.
+        rotation: The RotationTrigger of the same connection: report what signs once it has done its work, in the
+            same deployment. Without it, one update that calls nothing follows a swap.
+        generate: Make the first certificate if the subaccount has none.
+        renew_fingerprint: SHA-256 fingerprint of the active certificate: renew exactly this one in place. Every
+            target refuses until it has the new certificate, so `accept_outage` is needed; rotate instead.
+        accept_outage: Accept that outage.
+        connection: Name of the connection (see the reference of connections).
+        subaccount_id: GUID of the subaccount; refuse any other. Required with a binding found in the environment.
+        opts: Pulumi's resource options.
+
+    Raises:
+        pulumi.RunError: The program keeps a service key in plain text.
+    """
+
+    signing: pulumi.Output[Mapping[str, str]]
+    """{fingerprint, not_after} of what signs after this deployment; known in a preview."""
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        rotation: RotationTrigger | None = None,
+        generate: pulumi.Input[bool] | None = None,
+        renew_fingerprint: pulumi.Input[str] | None = None,
+        accept_outage: pulumi.Input[bool] | None = None,
+        connection: str = DEFAULT,
+        subaccount_id: pulumi.Input[str] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        if rotation is not None and find("RotationTrigger", connection) is not rotation:
+            raise _foreign_rotation(connection)
+        props = {
+            "rotation": None if rotation is None else rotation.generation,
+            "generate": generate,
+            "renew_fingerprint": renew_fingerprint,
+            "accept_outage": accept_outage,
+            "connection": unless_default(connection),
+            "subaccount_id": subaccount_id,
+            "signing": None,
+        }
+        super().__init__(ActiveTrustCertificateProvider(), resource_name, props, opts)
+
+
+def _foreign_rotation(connection: str) -> pulumi.RunError:
+    return pulumi.RunError(
+        f"rotation= is not the RotationTrigger of connection {connection!r}.\n"
+        "It swaps the certificates of another subaccount, so this one would report what never happens here.\n"
+        "Give both the same connection=."
+    )

@@ -1,0 +1,103 @@
+"""The resource TrustedIdentityProvider."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import pulumi
+from pulumi.dynamic import Resource
+
+from btp_trust.providers import TrustedIdentityProviderProvider
+from btp_trust.resources.base import refuse_plain_secrets, unless_default
+from btp_trust.resources.declared import find
+from btp_trust.resources.passive import PassiveTrustCertificate
+from btp_trust.service.environment import DEFAULT
+
+_OUTPUTS = ("trusted", "identity_provider_id", "observed_at")
+
+
+class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentityProvider"):
+    """This subaccount, registered as an identity provider that another subaccount trusts.
+
+    Deploying it registers in the other subaccount's XSUAA what signs in this one; with `passive`, the certificate in
+    the other slot too: the one that will sign next and, after the swap, the one that signed before. Without `passive`
+    the other subaccount trusts what signs and nothing else. It reads the slots itself, so that it needs no
+    ActiveTrustCertificate, and a RotationTrigger may wait for it.
+
+    Removing it deletes the identity provider there: users are refused from then on.
+
+    Args:
+        resource_name: Pulumi's name of the resource.
+        connection: Name of the connection to the XSUAA of the subaccount that shall trust: its key is of the plan
+            `apiaccess`.
+        origin_key: Its origin key there; it cannot be changed later.
+        passive: The PassiveTrustCertificate of the source connection: trust the certificate in the passive slot too,
+            and run after it was generated.
+        source_connection: Name of the connection to the subaccount whose certificates shall be trusted.
+        name: Its name there; without it, the origin key at first, and whatever it is later.
+        entity_id: What the assertions have as issuer; without it, the common name of the certificate that signs.
+        metadata_layout: Where the metadata has the second certificate: "key-descriptors" (default), a KeyDescriptor
+            for each, or "x509-data", one with an X509Data for each. Which one XSUAA understands is not documented.
+        adopt: Take over an identity provider with this origin key that somebody else made.
+        subaccount_id: GUID of the subaccount that shall trust; refuse any other. Required with a binding found in the
+            environment.
+        source_subaccount_id: The same of the subaccount whose certificates shall be trusted.
+        opts: Pulumi's resource options.
+
+    Raises:
+        pulumi.RunError: `passive` is that of another connection, or the program keeps a service key in plain text.
+    """
+
+    trusted: pulumi.Output[Sequence[str]]
+    """SHA-256 fingerprints, sorted, that the other subaccount trusts: a value for `trusted_by`."""
+    entity_id: pulumi.Output[str]
+    """What the assertions have as issuer."""
+    origin_key: pulumi.Output[str]
+    """The origin key."""
+    identity_provider_id: pulumi.Output[str | None]
+    """XSUAA's ID of it; None after somebody deleted it."""
+    subaccount_id: pulumi.Output[str]
+    """GUID of the subaccount that trusts: given, or recorded by the first deployment."""
+    source_subaccount_id: pulumi.Output[str]
+    """GUID of the subaccount whose certificates are trusted: given, or recorded."""
+    observed_at: pulumi.Output[str]
+    """When the last deployment that changed the resource read it, RFC 3339, UTC."""
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        connection: str,
+        origin_key: pulumi.Input[str],
+        passive: PassiveTrustCertificate | None = None,
+        source_connection: str = DEFAULT,
+        name: pulumi.Input[str] | None = None,
+        entity_id: pulumi.Input[str] | None = None,
+        metadata_layout: pulumi.Input[Literal["key-descriptors", "x509-data"]] | None = None,
+        adopt: pulumi.Input[bool] | None = None,
+        subaccount_id: pulumi.Input[str] | None = None,
+        source_subaccount_id: pulumi.Input[str] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        refuse_plain_secrets()
+        if passive is not None and find("PassiveTrustCertificate", source_connection) is not passive:
+            raise pulumi.RunError(
+                f"passive= is not the PassiveTrustCertificate of connection {source_connection!r}.\n"
+                "The certificates that are registered are those of source_connection=, and it belongs to another one.\n"
+                "Give source_connection= the connection of the PassiveTrustCertificate."
+            )
+        props = {
+            "connection": connection,
+            "origin_key": origin_key,
+            "passive": None if passive is None else passive.fingerprint,
+            "source_connection": unless_default(source_connection),
+            "name": name,
+            "entity_id": entity_id,
+            "metadata_layout": metadata_layout,
+            "adopt": adopt,
+            "subaccount_id": subaccount_id,
+            "source_subaccount_id": source_subaccount_id,
+            **dict.fromkeys(_OUTPUTS),
+        }
+        super().__init__(TrustedIdentityProviderProvider(), resource_name, props, opts)

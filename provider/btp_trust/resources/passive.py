@@ -1,0 +1,74 @@
+"""The resource PassiveTrustCertificate."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from typing import cast
+
+import pulumi
+
+from btp_trust.providers import PassiveTrustCertificateProvider
+from btp_trust.resources.base import TrustResource, unless_default
+from btp_trust.resources.declared import declare_once, find, not_the_candidate
+from btp_trust.service.environment import DEFAULT
+
+_PASSIVE_TYPE = "pulumi-python:dynamic/btp-trust:PassiveTrustCertificate"
+
+
+class PassiveTrustCertificate(TrustResource, module="btp-trust", name="PassiveTrustCertificate"):
+    """The certificate minted for one generation.
+
+    Deploying it generates the passive trust certificate; nothing signs with it yet. It stays the same certificate
+    when a RotationTrigger makes it sign: `role` changes, `fingerprint` does not. One per connection.
+
+    Removing it empties the passive slot, if that holds this certificate or the older one that it displaced.
+
+    Args:
+        resource_name: Pulumi's name of the resource.
+        generation: Your name for the certificate, used once: a new name mints a new certificate. An earlier name
+            takes up its certificate again, if a slot still holds it.
+        adopt: SHA-256 fingerprint: take up exactly this certificate from whichever slot holds it, mint nothing.
+        replace: SHA-256 fingerprint: allow to overwrite this certificate, which the resource did not make.
+        connection: Name of the connection (see the reference of connections).
+        subaccount_id: GUID of the subaccount; refuse any other. Required with a binding found in the environment.
+        opts: Pulumi's resource options.
+
+    Raises:
+        pulumi.RunError: The program declares a second one on this connection, or keeps a service key in plain text.
+    """
+
+    generation: pulumi.Output[str]
+    """The name as given."""
+    generations: pulumi.Output[Mapping[str, str]]
+    """All names that this resource ever bound: {name: fingerprint}."""
+
+    def __init__(
+        self,
+        resource_name: str,
+        generation: pulumi.Input[str],
+        *,
+        adopt: pulumi.Input[str] | None = None,
+        replace: pulumi.Input[str] | None = None,
+        connection: str = DEFAULT,
+        subaccount_id: pulumi.Input[str] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        declare_once("PassiveTrustCertificate", connection, self)
+        if find("RotationTrigger", connection) is not None:
+            raise not_the_candidate(connection)
+        props = {
+            "generation": generation,
+            "adopt": adopt,
+            "replace": replace,
+            "connection": unless_default(connection),
+            "subaccount_id": subaccount_id,
+            "resource_urn": _urn(resource_name, opts.parent if opts else None),
+            "generations": None,
+        }
+        super().__init__(PassiveTrustCertificateProvider(), resource_name, props, opts)
+
+
+def _urn(resource_name: str, parent: pulumi.Resource | None) -> pulumi.Output[str]:
+    """Compute the URN of a PassiveTrustCertificate; to wait for the parent would be to wait for itself."""
+    urn = pulumi.create_urn(resource_name, _PASSIVE_TYPE, parent)
+    return pulumi.Output(set(), cast("Awaitable[str]", urn.future()), urn.is_known())

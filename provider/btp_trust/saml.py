@@ -1,0 +1,178 @@
+"""SAML 2.0 metadata of a subaccount as identity provider: write it, read it, and what XSUAA keeps of it.
+
+Pure: no network, no clock. Only what may sign counts: certificates of an IDPSSODescriptor, for signing.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+from xml.parsers import expat
+from xml.sax.saxutils import escape, quoteattr
+
+from btp_trust.certificate import Certificate, identify
+
+_METADATA: Final = "urn:oasis:names:tc:SAML:2.0:metadata"
+_SIGNATURE: Final = "http://www.w3.org/2000/09/xmldsig#"
+_PATH: Final = (
+    *(f"{_METADATA} {name}" for name in ("EntityDescriptor", "IDPSSODescriptor", "KeyDescriptor")),
+    *(f"{_SIGNATURE} {name}" for name in ("KeyInfo", "X509Data", "X509Certificate")),
+)
+
+
+class Layout(StrEnum):
+    """Where metadata has a second certificate; what XSUAA makes of it is documented for neither."""
+
+    KEY_DESCRIPTORS = "key-descriptors"
+    """A KeyDescriptor for each."""
+    X509_DATA = "x509-data"
+    """One KeyDescriptor with an X509Data for each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What metadata says of an identity provider."""
+
+    entity_id: str
+    fingerprints: tuple[str, ...]
+    """SHA-256 of each certificate that it may sign with, sorted."""
+    layout: Layout | None = None
+    """None with fewer than two certificates."""
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityProvider:
+    """A trust of a subaccount, as XSUAA shows it."""
+
+    id: str
+    origin_key: str
+    type: str
+    name: str
+    active: bool
+    config: Mapping[str, Any]
+
+    @property
+    def metadata(self) -> Metadata | None:
+        """What its metadata says; None if it is not SAML, has none in it, or cannot be read."""
+        location = self.config.get("metaDataLocation")
+        if self.type != "saml" or not isinstance(location, str):
+            return None
+        try:
+            return read(location)
+        except ValueError:
+            return None
+
+    @property
+    def trusted(self) -> tuple[str, ...]:
+        """SHA-256 fingerprints, sorted, of what it may sign with today: nothing while it is inactive."""
+        found = self.metadata
+        return found.fingerprints if found is not None and self.active else ()
+
+
+def write(
+    certificates: Sequence[Certificate],
+    *,
+    entity_id: str | None = None,
+    key_name: str | None = None,
+    layout: Layout = Layout.KEY_DESCRIPTORS,
+) -> str:
+    """Write metadata with the parts of SAP's template (page "User Propagation between Cloud Foundry Applications").
+
+    Not its `ID`, which holds a slash as no XML identifier may, and is of use for signed documents only.
+
+    Args:
+        certificates: At least one; the first comes first.
+        entity_id: The issuer of assertions; without it, the common name of the first certificate.
+        key_name: Alias of the keys; targets do without.
+        layout: Where a second certificate is.
+    """
+    alias = "" if key_name is None else f"\n        <KeyName>{escape(key_name)}</KeyName>"
+    data = [_DATA.format(body=each.body) for each in certificates]
+    groups = ["\n".join(data)] if layout is Layout.X509_DATA else data
+    keys = "\n".join(_KEY.format(alias=alias, data=each) for each in groups)
+    return _DOCUMENT.format(entity_id=quoteattr(entity_id or certificates[0].issuer_name), keys=keys)
+
+
+def read(text: str) -> Metadata:
+    """Read metadata of one identity provider.
+
+    Raises:
+        ValueError: It is none. The message does not repeat the text.
+    """
+    found = _Reader(text)
+    if not found.entity_id:
+        raise ValueError("it is no EntityDescriptor with an entityID")
+    try:
+        identities = {identify(base64.b64decode("".join(each.split()), validate=True)) for each in found.bodies}
+    except (binascii.Error, ValueError):
+        raise ValueError("it has an X509Certificate that is none") from None
+    fingerprints = tuple(sorted({each.fingerprint for each in identities}))
+    several = Layout.KEY_DESCRIPTORS if found.descriptors > 1 else Layout.X509_DATA
+    return Metadata(found.entity_id, fingerprints, several if len(fingerprints) > 1 else None)
+
+
+class _Reader:
+    """The entity ID, and the content of each certificate to sign with; a DTD, and so an entity, is refused."""
+
+    def __init__(self, text: str) -> None:
+        self.entity_id = ""
+        self.bodies: list[str] = []
+        self.descriptors = 0
+        self._path: list[str] = []
+        parser = expat.ParserCreate(namespace_separator=" ")
+        parser.StartDoctypeDeclHandler = self._forbid
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._characters
+        try:
+            parser.Parse(text, True)  # noqa: FBT003 - expat has no name for it: this is all of the document
+        except (expat.ExpatError, UnicodeEncodeError):
+            raise ValueError("it is not XML") from None
+
+    def _forbid(self, *_: object) -> None:
+        raise ValueError("it is XML with a document type declaration, which metadata does not need")
+
+    def _start(self, name: str, attributes: Mapping[str, str]) -> None:
+        is_for_something_else = attributes.get("use", "signing") != "signing"
+        self._path.append("" if is_for_something_else else name)
+        if tuple(self._path) == _PATH[:1]:
+            self.entity_id = attributes.get("entityID", "")
+        self.descriptors += tuple(self._path) == _PATH[:3]
+        if tuple(self._path) == _PATH:
+            self.bodies.append("")
+
+    def _end(self, _: str) -> None:
+        self._path.pop()
+
+    def _characters(self, text: str) -> None:
+        if tuple(self._path) == _PATH:
+            self.bodies[-1] += text
+
+
+_DATA: Final = """\
+        <X509Data>
+          <X509Certificate>{body}</X509Certificate>
+        </X509Data>"""
+_KEY: Final = """\
+    <md:KeyDescriptor use="signing">
+      <KeyInfo>{alias}
+{data}
+      </KeyInfo>
+    </md:KeyDescriptor>"""
+_DOCUMENT: Final = """\
+<?xml version="1.0" encoding="UTF-8"?>
+<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" xmlns="http://www.w3.org/2000/09/xmldsig#" \
+entityID={entity_id}>
+  <md:SPSSODescriptor AuthnRequestsSigned="true" protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">
+{keys}
+  </md:SPSSODescriptor>
+  <md:IDPSSODescriptor WantAuthnRequestsSigned="true" \
+protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">
+{keys}
+  </md:IDPSSODescriptor>
+</md:EntityDescriptor>
+"""

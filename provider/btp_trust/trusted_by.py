@@ -1,0 +1,121 @@
+"""The argument `trusted_by` of a RotationTrigger: from what a program gives to what is compared, kept and shown.
+
+No certificate of a target ends in the inputs: fingerprints do, sorted, so that a preview shows a difference where
+there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Final
+
+from pulumi.output import contains_unknowns
+from pulumi.runtime import rpc
+
+from btp_trust import forms
+from btp_trust.certificate import normalize_fingerprint
+from btp_trust.errors import Refused
+from btp_trust.plan.trust import Attestation, Switch, Told
+
+PROPERTY: Final = "trusted_by"
+_ACCEPTED: Final = (
+    "Give the SHA-256 fingerprint (openssl x509 -noout -fingerprint -sha256 -in <file>), PEM, the base64 body, SAML "
+    "metadata, or a list of these; Attested(…) or SwitchesAtRotation(…) for a target that cannot be asked."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedBy:
+    """What the targets said."""
+
+    told: dict[str, Told] = field(default_factory=dict)
+    """{target: what it said}."""
+    expiry: dict[str, datetime] = field(default_factory=dict)
+    """{fingerprint: when it expires}, as far as the targets' certificates told."""
+
+
+def trusted_by_from_program(value: Any) -> TrustedBy:
+    """Read the argument.
+
+    Raises:
+        Refused: It is no map, or a target's value is empty, a number, or nothing that can be read as a certificate.
+    """
+    found = TrustedBy()
+    if value is None:
+        return found
+    if not isinstance(value, Mapping):
+        raise Refused(
+            f"`{PROPERTY}` is no map of targets.",
+            "The preview lists each target by its name, so the names have to be known.",
+            f'Write {PROPERTY}={{"<name of a target>": <what it trusts>}}.',
+            prop=PROPERTY,
+        )
+    for target, said in value.items():
+        if not target.strip() or not target.isprintable():
+            raise Refused(
+                f"{target!r} is no name for a target.",
+                "It is read in previews and errors.",
+                'Give it a short printable name, such as "s4-production".',
+                prop=PROPERTY,
+            )
+        try:
+            found.told[target] = _told(said, found.expiry)
+        except ValueError as error:
+            raise Refused(
+                f"What target {target!r} trusts cannot be read: {error}.",
+                "It is compared with the certificate that is to sign, so nobody could know the answer.",
+                _ACCEPTED,
+                prop=PROPERTY,
+            ) from None
+    return found
+
+
+def _told(said: Any, expiry: dict[str, datetime]) -> Told:
+    if contains_unknowns(said):
+        return str(rpc.UNKNOWN)
+    if isinstance(said, Mapping):
+        return _person(said)
+    found = [identity for text in _texts(said) for identity in forms.read(text)]
+    expiry.update({each.fingerprint: each.not_after for each in found if each.not_after is not None})
+    return sorted({each.fingerprint for each in found})
+
+
+def _texts(said: Any) -> Iterator[str]:
+    if isinstance(said, str):
+        yield said
+    elif isinstance(said, Sequence):
+        for each in said:
+            yield from _texts(each)
+    else:
+        raise ValueError("it is neither a text nor a list")  # noqa: TRY004 - the program's mistake, not a caller's
+
+
+def _person(said: Mapping[str, Any]) -> Attestation | Switch:
+    if said.get("kind") == "attested":
+        try:
+            fingerprint = normalize_fingerprint(_text(said, "fingerprint"))
+        except ValueError:
+            raise ValueError("its attestation has no SHA-256 fingerprint (64 hexadecimal digits)") from None
+        if not said.get("by") and not said.get("on"):
+            return Attestation(fingerprint, ticket=_ticket(said))
+        try:
+            on = date.fromisoformat(_text(said, "on"))
+        except ValueError:
+            raise ValueError("the day of its attestation is no date such as 2028-11-20") from None
+        return Attestation(fingerprint, _text(said, "by"), on, _ticket(said))
+    if said.get("kind") == "switches at rotation":
+        return Switch(_text(said, "owner"), _ticket(said))
+    raise ValueError("it is a map, and neither Attested(…) nor SwitchesAtRotation(…)")
+
+
+def _ticket(said: Mapping[str, Any]) -> str | None:
+    return None if said.get("ticket") is None else _text(said, "ticket")
+
+
+def _text(said: Mapping[str, Any], name: str) -> str:
+    text = said.get(name)
+    if not isinstance(text, str) or not text.strip() or not text.isprintable():
+        raise ValueError(f"its `{name}` is no printable text")
+    return text.strip()

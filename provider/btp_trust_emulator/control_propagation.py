@@ -1,0 +1,139 @@
+"""The control plane of user propagation: users, destinations and targets; `control` has the list of the questions."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from btp_trust_emulator import administration
+from btp_trust_emulator.destinations.destination import Level
+from btp_trust_emulator.exchange import Answer, json
+from btp_trust_emulator.questions import Question, decoded, not_understood
+from btp_trust_emulator.targets import system
+from btp_trust_emulator.users import User
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from btp_trust_emulator.destinations.destination import Destination
+    from btp_trust_emulator.questions import Handler
+    from btp_trust_emulator.targets.system import System
+    from btp_trust_emulator.world import World
+
+
+class _NewUser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    user_name: str
+    password: str
+    email: str | None = None
+    groups: tuple[str, ...] = ()
+
+
+class _NewDestination(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    properties: dict[str, str]
+    level: Level = Level.SUBACCOUNT
+
+
+class _NewTarget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    entity_id: str | None = None
+    holds: int = system.MOST
+
+
+class _Upload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    certificate: str
+    issuer: str | None = None
+
+
+class _Lies(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    fingerprints: list[str]
+
+
+def _create_user(world: World, question: Question) -> Answer:
+    wanted = decoded(question.body, _NewUser)
+    user = User(wanted.user_name, wanted.email or wanted.user_name, wanted.password, groups=wanted.groups)
+    administration.create_user(world, question.guid, user)
+    return _users(world, question, 201)
+
+
+def _users(world: World, question: Question, status: int = 200) -> Answer:
+    users = [asdict(each) for each in world.account(question.guid).users]
+    shown = [{name: value for name, value in each.items() if name != "password"} for each in users]
+    return json(status, {"users": shown})
+
+
+def _api_access_key(world: World, question: Question) -> Answer:
+    return json(200, world.api_access_key(question.guid))
+
+
+def _create_destination(world: World, question: Question) -> Answer:
+    wanted = decoded(question.body, _NewDestination)
+    return json(201, _shown(administration.create_destination(world, question.guid, wanted.level, wanted.properties)))
+
+
+def _destinations(world: World, question: Question) -> Answer:
+    account = world.account(question.guid)
+    return json(200, {"destinations": [_shown(each) for each in account.destinations]})
+
+
+def _shown(destination: Destination) -> dict[str, object]:
+    return {"level": destination.level, "properties": destination.properties}
+
+
+def _delete_destination(world: World, question: Question) -> Answer:
+    try:
+        level = Level(question.names["level"])
+    except ValueError as exc:
+        raise not_understood(str(exc)) from exc
+    administration.delete_destination(world, question.guid, level, question.names["name"])
+    return _destinations(world, question)
+
+
+def _create_target(world: World, question: Question) -> Answer:
+    wanted = decoded(question.body, _NewTarget)
+    new = system.system(wanted.name, wanted.entity_id, wanted.holds)
+    return json(201, administration.create_system(world, new))
+
+
+def _targets(world: World, _: Question) -> Answer:
+    return json(200, {"targets": [administration.shown(world, each) for each in world.state.systems.values()]})
+
+
+def _one_target(world: World, question: Question) -> Answer:
+    return json(200, administration.target(world, question.names["name"]))
+
+
+def _upload(world: World, question: Question) -> Answer:
+    wanted = decoded(question.body, _Upload)
+    return _changed(world, question, lambda old: system.with_upload(old, wanted.certificate, wanted.issuer), 201)
+
+
+def _remove(world: World, question: Question) -> Answer:
+    fingerprint = question.names["fingerprint"]
+    return _changed(world, question, lambda old: system.without_upload(old, fingerprint))
+
+
+def _lie(world: World, question: Question) -> Answer:
+    wanted = decoded(question.body, _Lies)
+    return _changed(world, question, lambda old: system.lying(old, wanted.fingerprints))
+
+
+def _changed(world: World, question: Question, rule: Callable[[System], System], status: int = 200) -> Answer:
+    return json(status, administration.change_system(world, question.names["name"], rule))
+
+
+TABLE: list[tuple[str, str, Handler]] = [
+    ("POST", "/subaccounts/{guid}/users", _create_user),
+    ("GET", "/subaccounts/{guid}/users", _users),
+    ("GET", "/subaccounts/{guid}/api-access-key", _api_access_key),
+    ("POST", "/subaccounts/{guid}/destinations", _create_destination),
+    ("GET", "/subaccounts/{guid}/destinations", _destinations),
+    ("DELETE", "/subaccounts/{guid}/destinations/{level}/{name}", _delete_destination),
+    ("POST", "/targets", _create_target),
+    ("GET", "/targets", _targets),
+    ("GET", "/targets/{name}", _one_target),
+    ("POST", "/targets/{name}/certificates", _upload),
+    ("DELETE", "/targets/{name}/certificates/{fingerprint}", _remove),
+    ("PUT", "/targets/{name}/lies", _lie),
+]

@@ -1,0 +1,1 @@
+"""Destinations: kept, listed and found, with the token that the service gets for the user who asks."""

@@ -1,0 +1,96 @@
+"""What a destination is: properties, all of them text, at one of two levels. No HTTP, no clock."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from btp_trust_emulator.errors import Invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_TYPES = ("HTTP", "RFC", "MAIL", "LDAP")
+_LONGEST_NAME = 200
+
+
+class Level(Enum):
+    """Where a destination is kept."""
+
+    SUBACCOUNT = "subaccount"
+    INSTANCE = "instance"
+
+
+class Authentication(Enum):
+    """The authentication types that are more than properties here."""
+
+    BASIC = "BasicAuthentication"
+    SAML_ASSERTION = "SAMLAssertion"
+    SAML_BEARER = "OAuth2SAMLBearerAssertion"
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A destination; its properties may hold passwords."""
+
+    level: Level
+    properties: dict[str, str] = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """Its name, unique at its level."""
+        return self.properties["Name"]
+
+    @property
+    def authentication(self) -> Authentication | None:
+        """Its authentication type, None for those that are nothing but a property here."""
+        value = self.properties.get("Authentication")
+        return next((each for each in Authentication if each.value == value), None)
+
+    @property
+    def etag(self) -> str:
+        """A digest of its properties."""
+        return hashlib.sha256(msgspec.json.encode(self.properties, order="sorted")).hexdigest()
+
+    @property
+    def brings_assertion(self) -> bool:
+        """Whether the client brings the assertion, so that the service signs none."""
+        return self.properties.get("SAMLAssertionProvider") == "ClientProvided"
+
+    @property
+    def signs(self) -> bool:
+        """Whether finding it may sign an assertion with the subaccount's key."""
+        signing = self.authentication in {Authentication.SAML_ASSERTION, Authentication.SAML_BEARER}
+        return signing and not self.brings_assertion and "KeyStoreLocation" not in self.properties
+
+    def is_on(self, name: str) -> bool:
+        """Whether a property says `true`."""
+        return self.properties.get(name, "").lower() == "true"
+
+    def prefixed(self, prefix: str) -> dict[str, str]:
+        """The properties whose name begins so, without the beginning."""
+        return {name.removeprefix(prefix): value for name, value in self.properties.items() if name.startswith(prefix)}
+
+
+def destination(level: Level, properties: Mapping[str, str]) -> Destination:
+    """A destination with these properties.
+
+    Raises:
+        Invalid: it has no name, or a type that there is not.
+    """
+    name, kind = properties.get("Name", ""), properties.get("Type")
+    if not 0 < len(name) <= _LONGEST_NAME or "/" in name:
+        raise _refusal(f"Its `Name` has to be 1 to {_LONGEST_NAME} characters, none of them a slash.")
+    if kind not in _TYPES:
+        raise _refusal(f"Its `Type` is {kind!r}.")
+    return Destination(level, dict(properties))
+
+
+def _refusal(why: str) -> Invalid:
+    return Invalid(
+        "The destination was not created.", why, f"Give `Name`, and a `Type` of {', '.join(_TYPES)}, as text."
+    )

@@ -1,0 +1,33 @@
+"""The SAML bearer grant at a target: an assertion is judged, and taken once (RFC 7522, section 3, items 1 to 9)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from btp_trust_emulator.saml import judgement
+from btp_trust_emulator.saml.judgement import NotAccepted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from btp_trust_emulator.saml.judgement import Accepted, Relying
+    from btp_trust_emulator.world import World
+
+
+def accept(world: World, relying: Relying, form: Mapping[str, str]) -> Accepted:
+    """The assertion of a token request, if it is good and was not used before; from now on it was.
+
+    Raises:
+        NotAccepted: it is not good, or was used.
+    """
+    accepted = judgement.judge(judgement.decoded(form["assertion"]), relying, world.clock.now())
+    key = f"{relying.entity_id} {accepted.issuer} {accepted.assertion_id}"
+    if key in world.state.used_assertions:
+        raise NotAccepted("it was used before")
+    world.commit(lambda old: old.with_used(key, accepted.until, world.clock.now()))
+    return accepted
+
+
+def note(accepted: Accepted) -> str:
+    """What the journal says of an assertion that was accepted."""
+    return f"accepted an assertion signed with {accepted.fingerprint}"

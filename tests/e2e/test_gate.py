@@ -1,0 +1,109 @@
+"""The gate on the real command line: it refuses, it opens, and it cannot be fooled by the certificate itself."""
+
+from __future__ import annotations
+
+from project import TRIGGER, Project, rotating
+
+TARGET = '''
+class Store(pulumi.dynamic.ResourceProvider):
+    """A target that trusts what it is given, and says so afterwards."""
+
+    def create(self, props):
+        return pulumi.dynamic.CreateResult("store", {"given": props["given"], "trusts": props["given"]})
+
+    def update(self, _id, _olds, news):
+        return pulumi.dynamic.UpdateResult({"given": news["given"], "trusts": news["given"]})
+
+
+class Target(pulumi.dynamic.Resource):
+    trusts: pulumi.Output[list]
+
+    def __init__(self, name, given):
+        super().__init__(Store(), name, {"given": given, "trusts": None})
+'''
+
+
+def asking(signs: str, trusted_by: str, target: str = "[]") -> str:
+    """Write the program with a target that trusts these certificates, and a trigger that asks."""
+    text = rotating("2028-11", signs, trigger=f", trusted_by={{{trusted_by}}}")
+    first, _, rest = text.partition("rotation = ")
+    return f'{first}{TARGET}\ns4 = Target("s4", {target})\nrotation = {rest}'
+
+
+def test_a_rotation_is_refused_until_the_targets_have_the_certificate(project: Project) -> None:
+    """One is given it by the program, a team attests for another, a third announces its gap; then the way back."""
+    given, file = "[signing_pem, upcoming.certificate]", project.program / "trust/c4c.yaml"
+    all_of_them = (
+        '"s4": s4.trusts, "c4c": trust.Attested.from_file("trust/c4c.yaml"), '
+        '"sf": trust.SwitchesAtRotation("HR IT", ticket="HR-1")'
+    )
+    project.deploy(rotating("2028-11", "2026-11"))
+    old, new = project.slots()
+    signing_pem = project.state()["signing"]["outputs"]["certificate"]
+    file.parent.mkdir()
+    file.write_text(f'fingerprint: "{old}"\nby: Ada\non: 2026-11-30\n')
+
+    def program(signs: str, trusts: str) -> str:
+        return f"signing_pem = {signing_pem!r}\n" + asking(signs, all_of_them, trusts)
+
+    project.deploy(program("2026-11", "[signing_pem]"))
+    project.write(program("2028-11", "[signing_pem]"))
+    refused = project.preview(status=1)
+    assert "property trusted_by" in refused.message[0]
+    assert "BEGIN CERTIFICATE" not in refused.text
+    assert refused.message[0].endswith(f"Generation '2028-11' ({new}) is not trusted by c4c, s4.")
+    assert [line for line in refused.message if line.startswith(f"s4: no, it trusts {str(old)[:8]} (2026-11, expires")]
+    assert [line for line in refused.message if line.startswith(f"c4c: no, {str(old)[:8]} (2026-11, expires")]
+    assert refused.message[-1].startswith("Give them that certificate first")
+
+    file.write_text(f'fingerprint: "{new}"\nby: Ada\non: {project.state()["next"]["outputs"]["not_before"][:10]}\n')
+    project.write(program("2028-11", given))
+    pending = project.preview(status=1)
+    assert "s4: not known in this preview; what it comes from will change" in pending.message
+    assert pending.message[-1].startswith("Deploy the target first")
+
+    project.emulator.clear_journal()
+    project.deploy(program("2026-11", given))
+    assert project.writes() == []
+    project.write(program("2028-11", given))
+    said = project.preview("--diff")
+    shown = said.diff_of(TRIGGER)
+    assert any(line.endswith('becomes passive; sf gap, c4c yes (attested), s4 yes (observed)"') for line in shown)
+    assert '+ s4 : "yes, observed"' in shown
+    assert '+ sf : "gap expected until HR IT uploads (HR-1)"' in shown
+    assert "c4c: yes, attested by Ada on" in project.up().diagnostics
+    assert project.slots() == (new, old)
+    assert project.is_settled()
+
+    back = project.deploy(program("2026-11", "[upcoming.certificate]"))
+    assert f"warning: RotationTrigger: {str(old)[:8]}, which is about to sign again, is not trusted by c4c, s4." in back
+    assert project.slots() == (old, new)
+
+
+def test_what_stems_from_the_candidate_alone_stops_the_program(project: Project) -> None:
+    """Also in a list and through apply; what a target answers is fine, whatever it was given."""
+    project.deploy(rotating("2028-11", "2026-11"))
+    project.emulator.clear_journal()
+    for proof in (
+        "upcoming.fingerprint",
+        '["ab" * 32, upcoming.metadata.apply(lambda text: text)]',
+        'trust.Attested(upcoming.fingerprint, "Ada", "2028-11-20")',
+    ):
+        project.write(asking("2028-11", f'"s4": {proof}'))
+        stopped = project.preview(status=1)
+        assert "error: trusted_by: what target 's4' trusts stems from the candidate alone." in stopped
+        assert "Pass an output of the resource that gives the target its certificates" in stopped
+        assert "Traceback" not in stopped
+    assert project.writes() == []
+    project.deploy(asking("2026-11", '"s4": s4.trusts', "[upcoming.certificate]"))
+    project.deploy(asking("2028-11", '"s4": s4.trusts', "[upcoming.certificate]"))
+    assert project.writes() == ["POST rotateCertificate"]
+
+
+def test_an_attestation_that_cannot_be_read_stops_the_program(project: Project) -> None:
+    """With the file's name and what it has to hold."""
+    project.write(asking("2026-11", '"s4": trust.Attested.from_file("trust/s4.yaml")'))
+    stopped = project.preview(status=1)
+    assert "error: The attestation 'trust/s4.yaml' cannot be used: it cannot be read (No such file" in stopped
+    assert "Write a YAML map: fingerprint:" in stopped
+    assert "Traceback" not in stopped

@@ -1,0 +1,57 @@
+"""A hand-over as a stack's output, through a whole rotation: each preview is right, and nothing is written by it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from btp_trust import HandOver
+from btp_trust.certificate import parse_pem
+from project import Project, rotating
+
+HAND_OVER = """
+target = trust.Target("s4", kind="abap-on-premise", system="P01", client="100", ticket="CHG-4711")
+made = trust.hand_over(target, certificate=upcoming, replaces=signing)
+pulumi.export("s4", made)
+pulumi.export("page", made["page"])
+"""
+
+
+def exported(project: Project) -> dict[str, Any]:
+    """The stack's outputs."""
+    outputs: dict[str, Any] = json.loads(project.pulumi("stack", "output", "--json").text)
+    return outputs
+
+
+def test_a_hand_over_is_unknown_until_the_certificate_is_minted_and_follows_it(project: Project) -> None:
+    """Before: both certificates. After the swap: it signs already. Back: as before. Each time quiet afterwards."""
+    project.write(rotating("2028-11", "2026-11") + HAND_OVER)
+    said = project.preview()
+    assert "error" not in said.text
+    assert "4 to create" in said
+    assert project.writes() == []
+    project.up()
+    first = HandOver.from_dict(exported(project)["s4"])
+    old, new = project.emulator.certificates(project.guid)
+    assert first == HandOver.of(first.target, certificate=str(new), replaces=str(old))
+    assert project.slots() == (first.old and first.old.fingerprint, first.new.fingerprint)
+    assert exported(project)["page"] == first.page
+    assert project.is_quiet()
+
+    project.write(rotating("2028-11", "2028-11") + HAND_OVER)
+    assert "error" not in project.preview().text
+    project.up()
+    second = HandOver.from_dict(exported(project)["s4"])
+    assert (second.new, second.old, second.phase) == (first.new, None, "signs")
+    assert parse_pem(second.files[0].content).fingerprint == project.slots()[0]
+    assert project.is_quiet()
+
+    project.deploy(rotating("2028-11", "2026-11") + HAND_OVER)
+    assert HandOver.from_dict(exported(project)["s4"]) == first
+
+    project.write(rotating("2030-11", "2026-11") + HAND_OVER)
+    assert "error" not in project.preview().text
+    project.up()
+    third = HandOver.from_dict(exported(project)["s4"])
+    assert (third.old, third.new.fingerprint) == (first.old, project.slots()[1])
+    assert not list(project.program.rglob("*.pem"))

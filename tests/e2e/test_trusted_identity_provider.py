@@ -1,0 +1,83 @@
+"""A subaccount that trusts another one, on the real command line: registered, gated, rotated, retired."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+import pytest
+
+from btp_trust_emulator import Emulator
+from project import Project, program
+
+
+@pytest.fixture
+def target(emulator: Emulator, project: Project) -> str:
+    """Another subaccount, with a connection to its XSUAA and a destination that leads to it."""
+    guid = emulator.create_subaccount(generate=True).guid
+    key = emulator.api_access_key(guid)
+    project.known_secrets.add(key["clientsecret"])
+    project.variables["BTP_TRUST_SERVICE_KEY_BILLING"] = json.dumps(key)
+    emulator.create_user(project.guid, "joe", "secret")
+    emulator.create_destination(project.guid, emulator.target(guid).properties("to-billing"))
+    return guid
+
+
+def year(prepared: str | None, signs: str) -> str:
+    """Write the program: what is prepared, what signs."""
+    passive, candidate = (", passive=upcoming", ", candidate=upcoming") if prepared else ("", "")
+    return program(
+        *([f'upcoming = trust.PassiveTrustCertificate("next", generation="{prepared}")'] if prepared else []),
+        f'billing = trust.TrustedIdentityProvider("billing", connection="billing", origin_key="shop"{passive})',
+        f'rotation = trust.RotationTrigger("rotation", generation="{signs}"{candidate}, '
+        'trusted_by={"billing": billing.trusted})',
+        'signing = trust.ActiveTrustCertificate("signing", rotation=rotation)',
+    )
+
+
+def accepted(project: Project) -> bool:
+    """Whether the target accepts what signs now: the destination's token is fetched by an assertion."""
+    emulator = project.emulator
+    key = emulator.service_key(project.guid)
+    form = {"grant_type": "client_credentials"}
+    token = httpx.post(f"{key['url']}/oauth/token", data=form, auth=(key["clientid"], key["clientsecret"])).json()
+    headers = {
+        "Authorization": f"Bearer {token['access_token']}",
+        "X-user-token": emulator.user_token(project.guid, "joe"),
+    }
+    url = f"{key['uri']}/destination-configuration/v1/destinations/to-billing"
+    return "error" not in httpx.get(url, headers=headers).json()["authTokens"][0]
+
+
+def test_a_year_with_a_subaccount_that_trusts(project: Project, target: str) -> None:
+    """Two certificates during the rotation, a gate that opens, no assertion refused, and quiet in between."""
+    emulator = project.emulator
+    assert not accepted(project)
+    project.deploy(year(None, "2026-11"))
+    assert project.is_quiet()
+    assert accepted(project)
+
+    project.write(year("2028-11", "2028-11"))
+    assert "error: " in project.preview(status=1)
+    project.deploy(year("2028-11", "2026-11"))
+    assert set(emulator.target(target).certificates) == set(project.slots())
+    assert project.is_quiet()
+    assert accepted(project)
+    old, new = project.slots()
+
+    project.write(year("2028-11", "2028-11"))
+    assert "billing: yes, observed" in project.preview()
+    emulator.clear_journal()
+    project.up()
+    assert project.slots() == (new, old)
+    assert project.writes() == ["POST rotateCertificate"]
+    assert project.is_quiet()
+    assert accepted(project)
+
+    project.deploy(year(None, "2028-11"))
+    assert list(emulator.target(target).certificates) == [new]
+    assert project.slots() == (new, None)
+    assert project.is_quiet()
+    assert accepted(project)
+    project.pulumi("destroy", "--yes")
+    assert emulator.target(target).certificates == {}

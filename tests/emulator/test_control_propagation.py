@@ -1,0 +1,103 @@
+"""The control plane does with users, destinations and targets over HTTP what `Emulator` does in Python."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from assertions import ISSUER, Signer
+
+from btp_trust_emulator import Emulator, certificates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SIGNER = Signer()
+FINGERPRINT = certificates.fingerprint(SIGNER.certificate)
+
+
+@pytest.fixture
+def guid(running: Emulator) -> str:
+    """A subaccount."""
+    return running.create_subaccount().guid
+
+
+@pytest.fixture
+def control(running: Emulator) -> Iterator[httpx.Client]:
+    """A client of the control plane."""
+    with httpx.Client(transport=running.transport, base_url=f"{running.url}/_emulator/") as client:
+        yield client
+
+
+def test_a_user_is_created_and_shown_without_a_password(running: Emulator, control: httpx.Client, guid: str) -> None:
+    """The e-mail address is the name unless given."""
+    body = {"user_name": "joe", "password": "hidden", "groups": ["g"]}
+    response = control.post(f"subaccounts/{guid}/users", json=body)
+    assert response.status_code == 201
+    (user,) = response.json()["users"]
+    assert (user["user_name"], user["email"], user["groups"]) == ("joe", "joe", ["g"])
+    assert "hidden" not in response.text
+    assert control.get(f"subaccounts/{guid}/users").json() == {"users": [user]}
+    assert running.user_token(guid, "joe")
+
+
+def test_a_destination_is_created_listed_and_deleted(running: Emulator, control: httpx.Client, guid: str) -> None:
+    """At the level of the subaccount unless told."""
+    for level in ({}, {"level": "instance"}):
+        body = {"properties": {"Name": "a b", "Type": "HTTP"}, **level}
+        assert control.post(f"subaccounts/{guid}/destinations", json=body).json()["properties"]["Name"] == "a b"
+    listed = control.get(f"subaccounts/{guid}/destinations").json()["destinations"]
+    assert [each["level"] for each in listed] == ["subaccount", "instance"]
+    left = control.delete(f"subaccounts/{guid}/destinations/subaccount/a%20b").json()
+    assert left == {"destinations": [listed[1]]}
+    assert [each.level.value for each in running.destinations(guid)] == ["instance"]
+
+
+def test_a_target_is_created_and_given_certificates(running: Emulator, control: httpx.Client) -> None:
+    """Upload, lie, remove: the answer is the target each time, as `Emulator` has it."""
+    created = control.post("targets", json={"name": "s4", "entity_id": "me", "holds": 1})
+    assert (created.status_code, created.json()["entity_id"]) == (201, "me")
+    uploaded = control.post("targets/s4/certificates", json={"certificate": SIGNER.certificate})
+    assert (uploaded.status_code, uploaded.json()["certificates"]) == (201, {FINGERPRINT: ISSUER})
+    assert control.put("targets/s4/lies", json={"fingerprints": [FINGERPRINT]}).json() == uploaded.json()
+    assert running._world_now.state.systems["s4"].trusted == {}
+    assert control.get("targets/s4").json() == uploaded.json()
+    assert control.get("targets").json() == {"targets": [uploaded.json()]}
+    assert uploaded.json()["client_secret"] == running.target("s4").client_secret
+    assert control.delete(f"targets/s4/certificates/{FINGERPRINT}").json()["certificates"] == {}
+
+
+def test_a_subaccount_is_shown_as_a_target_with_its_key(running: Emulator, control: httpx.Client, guid: str) -> None:
+    """By its GUID."""
+    target = control.get(f"targets/{guid}").json()
+    assert target["token_service_url"] == running.target(guid).token_service_url
+    key = control.get(f"subaccounts/{guid}/api-access-key").json()
+    assert key == running.api_access_key(guid)
+    assert {"apiurl", "clientid", "clientsecret", "url", "subaccountid"} <= set(key)
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        (("POST", "subaccounts/nobody/users", {"user_name": "joe", "password": "secret"}), 404),
+        (("POST", "subaccounts/{guid}/users", {"user_name": "joe"}), 400),
+        (("POST", "subaccounts/{guid}/destinations", {"properties": {}}), 400),
+        (("POST", "subaccounts/{guid}/destinations", {"properties": {"Name": 1}}), 400),
+        (("DELETE", "subaccounts/{guid}/destinations/global/a", None), 400),
+        (("DELETE", "subaccounts/{guid}/destinations/instance/a", None), 404),
+        (("POST", "targets", {"name": "S4"}), 400),
+        (("GET", "targets/nobody", None), 404),
+        (("POST", "targets/nobody/certificates", {"certificate": SIGNER.certificate}), 404),
+        (("PUT", "targets/nobody/lies", {"fingerprints": []}), 404),
+        (("DELETE", "targets/nobody/certificates/a", None), 404),
+    ],
+)
+def test_a_refusal_has_three_parts(
+    control: httpx.Client, guid: str, asked: tuple[str, str, object], status: int
+) -> None:
+    """What, why, and what to do."""
+    method, path, body = asked
+    response = control.request(method, path.format(guid=guid), json=body)
+    assert response.status_code == status
+    assert set(response.json()["error"]) == {"what", "why", "remedy"}

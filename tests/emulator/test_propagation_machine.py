@@ -1,0 +1,97 @@
+"""A user is let in exactly while the target believes the certificate that signs, whatever was done before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+from btp_trust_emulator import Conflict, Emulator, certificates
+
+if TYPE_CHECKING:
+    pass
+
+
+class Propagation(RuleBasedStateMachine):
+    """A source, a target that holds one certificate or two, and three facts of both that say all."""
+
+    emulator: ClassVar[Emulator]
+
+    @initialize(holds=st.sampled_from([1, 2]))
+    def begin(self, holds: int) -> None:
+        """A source with a certificate that the target trusts."""
+        self.guid = self.emulator.create_subaccount(generate=True).guid
+        self.emulator.create_user(self.guid, "joe", "secret")
+        self.target = self.emulator.create_target(f"t-{self.guid}", holds=holds)
+        self.emulator.create_destination(self.guid, self.target.properties("to-target"))
+        self.token = self.emulator.user_token(self.guid, "joe")
+        self.holds, self.held, self.lies = holds, list[str](), set[str]()
+        self.upload(0)
+
+    @rule(slot=st.integers(0, 1))
+    def upload(self, slot: int) -> None:
+        """A person uploads the certificate in a slot."""
+        pem = self.emulator.certificates(self.guid)[slot]
+        if pem is None:
+            return
+        new = certificates.fingerprint(pem)
+        kept = [] if self.holds == 1 else [each for each in self.held if each != new]
+        if len(kept) >= self.holds:
+            with pytest.raises(Conflict):
+                self.emulator.upload_certificate(self.target.name, pem)
+            return
+        self.held = [*kept, new]
+        assert list(self.emulator.upload_certificate(self.target.name, pem).certificates) == self.held
+
+    @precondition(lambda self: self.held)
+    @rule()
+    def remove(self) -> None:
+        """A person removes the oldest certificate."""
+        self.emulator.remove_certificate(self.target.name, self.held.pop(0))
+
+    @rule()
+    def prepare(self) -> None:
+        """The passive certificate is generated or renewed."""
+        self.emulator.generate_passive(self.guid)
+
+    @precondition(lambda self: self.emulator.slots(self.guid).passive)
+    @rule()
+    def rotate(self) -> None:
+        """The certificates are swapped."""
+        self.emulator.rotate(self.guid)
+
+    @precondition(lambda self: self.held)
+    @rule(lies=st.booleans())
+    def lie(self, lies: bool) -> None:  # noqa: FBT001 - from hypothesis
+        """The target lies about the newest certificate, or about none."""
+        self.lies = {self.held[-1]} if lies else set()
+        shown = self.emulator.lie(self.target.name, *self.lies).certificates
+        assert list(shown) == self.held
+
+    @rule()
+    def find(self) -> None:
+        """The user is let in, or told that the assertion is refused."""
+        active = self.emulator.slots(self.guid).active
+        (token,) = self._found()["authTokens"]
+        assert ("error" not in token) == (active in set(self.held) - self.lies)
+        assert token.get("error", "invalid_grant").count("invalid_grant") == 1
+
+    def _found(self) -> dict[str, Any]:
+        url = f"{self.emulator.url}/destination-configuration/v1/destinations/to-target"
+        with httpx.Client(transport=self.emulator.transport) as http:
+            return dict(http.get(url, headers={"authorization": f"Bearer {self.token}"}).json())
+
+
+def test_a_user_is_let_in_exactly_while_the_target_believes_who_signs(running: Emulator) -> None:
+    """Uploads, removals, lies, rotations in any order."""
+    Propagation.emulator = running
+    run_state_machine_as_test(
+        Propagation,
+        settings=settings(
+            max_examples=8, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+        ),
+    )

@@ -1,0 +1,135 @@
+"""Targets take assertions that somebody whom they trust signed for them, once, and refuse all others."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from assertions import ISSUER, NOW
+from presenting import (
+    KINDS,
+    NEW,
+    OLD,
+    SAML2_BEARER,
+    STRANGER,
+    fingerprint,
+    note,
+    present,
+    send,
+    trusting,
+    trusting_system,
+)
+
+from btp_trust_emulator import (
+    Emulator,
+)
+from btp_trust_emulator.saml import assertion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@KINDS
+def test_what_somebody_trusted_signed_is_taken(kind: str, at_noon: Emulator, http: httpx.Client) -> None:
+    """By each of two certificates; the journal has which, and nothing of the assertion."""
+    target = trusting(kind, at_noon, http, OLD, NEW)
+    for signer in (OLD, NEW):
+        response = present(http, target, signer)
+        assert (response.status_code, response.json()["token_type"].lower()) == (200, "bearer")
+        assert response.json()["expires_in"] > 0
+        assert note(at_noon) == f"accepted an assertion signed with {fingerprint(signer)}"
+    assert set(target.certificates) == {fingerprint(OLD), fingerprint(NEW)}
+
+
+@KINDS
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        pytest.param(lambda signed: signed.replace(b"joe", b"jim"), "the signature is not by", id="tampered"),
+        pytest.param(lambda _: STRANGER.assertion(), "the signature is not by", id="a stranger's"),
+        pytest.param(lambda _: OLD.assertion(changes={"issuer": "somebody"}), "its issuer is not", id="issuer"),
+        pytest.param(lambda _: OLD.assertion(changes={"audience": "somebody"}), "its audience", id="audience"),
+        pytest.param(lambda _: b"nonsense", "it is no well-formed XML", id="nonsense"),
+    ],
+)
+def test_anything_else_is_refused_with_an_error_of_oauth(
+    kind: str, at_noon: Emulator, http: httpx.Client, spoil: Callable[[bytes], bytes], why: str
+) -> None:
+    """400 and invalid_grant; the reason in the description and in the journal."""
+    target = trusting(kind, at_noon, http, OLD)
+    response = send(http, target, spoil(OLD.assertion()))
+    assert (response.status_code, response.json()["error"]) == (400, "invalid_grant")
+    assert why in response.json()["error_description"]
+    assert str(note(at_noon)).startswith(f"refused: {why}")
+
+
+@KINDS
+def test_an_assertion_is_refused_outside_its_time_by_the_clock(
+    kind: str, at_noon: Emulator, http: httpx.Client
+) -> None:
+    """Before its beginning and after its end."""
+    target = trusting(kind, at_noon, http, OLD)
+    for seconds in (-60, 601):
+        at_noon.set_clock(NOW + timedelta(seconds=seconds))
+        assert present(http, target).status_code == 400
+    assert [str(entry.note) for entry in at_noon.journal()[-2:]] == [
+        "refused: it is not valid yet",
+        "refused: it has expired",
+    ]
+
+
+@KINDS
+def test_an_assertion_is_taken_once(kind: str, at_noon: Emulator, http: httpx.Client) -> None:
+    """A second time it is a replay, at this target; a refused one may still be presented rightly."""
+    target = trusting(kind, at_noon, http, OLD)
+    octets = OLD.assertion(changes={"audience": target.entity_id, "recipient": target.token_service_url})
+    assert [send(http, target, octets).status_code for _ in range(2)] == [200, 400]
+    assert note(at_noon) == "refused: it was used before"
+
+
+def test_used_assertions_are_forgotten_when_they_have_expired(at_noon: Emulator, http: httpx.Client) -> None:
+    """The state does not grow with every call."""
+    target = trusting_system(at_noon, OLD)
+    stated = assertion.Statement(ISSUER, "joe", target.entity_id, target.token_service_url)
+    for hours in (1, 2):
+        at_noon.set_clock(NOW + timedelta(hours=hours))
+        fresh = assertion.signed(stated, NOW + timedelta(hours=hours), OLD.key)
+        assert send(http, target, fresh).status_code == 200
+    assert len(at_noon._world_now.state.used_assertions) == 1
+
+
+@KINDS
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        pytest.param({"grant_type": "refresh_token"}, "unsupported_grant_type", id="another grant"),
+        pytest.param({"assertion": None}, "invalid_request", id="no assertion"),
+        pytest.param({"assertion": "!"}, "invalid_grant", id="no base64"),
+    ],
+)
+def test_a_malformed_request_is_refused(
+    kind: str, at_noon: Emulator, http: httpx.Client, changes: dict[str, Any], error: str
+) -> None:
+    """With the error that OAuth has for it."""
+    response = present(http, trusting(kind, at_noon, http, OLD), **changes)
+    assert (response.status_code, response.json()["error"]) == (400, error)
+
+
+@KINDS
+def test_only_its_client_presents_assertions_to_a_target(kind: str, at_noon: Emulator, http: httpx.Client) -> None:
+    """And only by POST."""
+    target = trusting(kind, at_noon, http, OLD)
+    response = http.post(target.token_service_url, data={"grant_type": SAML2_BEARER}, auth=(target.client_id, "wrong"))
+    assert (response.status_code, response.json()["error"]) == (401, "invalid_client")
+    assert http.get(target.token_service_url).status_code == 405
+
+
+def test_there_is_nothing_at_other_paths(at_noon: Emulator, http: httpx.Client) -> None:
+    """404 in plain text."""
+    subdomain, system = at_noon.create_subaccount().subdomain, trusting_system(at_noon)
+    alias = f"{at_noon.url}/uaa/{subdomain}/oauth/token/alias/other"
+    nobody = f"{at_noon.url}/systems/nobody/sap/bc/sec/oauth2/token"
+    for url in (nobody, system.url, alias, f"{at_noon.url}/uaa-api"):
+        assert http.post(url).text == "Not Found"

@@ -1,0 +1,68 @@
+"""With the switch, finding gives an earlier token again, and hides what a target says now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from landscape import SAML, Landscape
+
+from btp_trust_emulator import (
+    Emulator,
+    Switches,
+    TokenCache,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+CACHING = Switches(token_cache=TokenCache.UNTIL_EXPIRY)
+
+
+@pytest.fixture
+def caching() -> Iterator[Landscape]:
+    """A landscape whose service gives tokens again."""
+    with Emulator(key_size=1024, switches=CACHING) as emulator, httpx.Client(transport=emulator.transport) as http:
+        yield Landscape(emulator, http)
+
+
+def test_a_cached_token_hides_that_the_target_refuses(caching: Landscape) -> None:
+    """After a rotation, until it expires; what is left of its time shows that it is not fresh."""
+    first = caching.auth_token()
+    caching.emulator.generate_passive(caching.guid)
+    caching.emulator.rotate(caching.guid)
+    caching.emulator.advance(600)
+    again = caching.auth_token()
+    assert again["value"] == first["value"]
+    assert int(again["expires_in"]) <= 3000
+    assert caching.emulator.journal()[-1].note == "from the cache"
+    caching.emulator.advance(3000)
+    assert "error" in caching.auth_token()
+
+
+def test_a_cached_assertion_is_of_the_old_key(caching: Landscape) -> None:
+    """For the ten minutes that it is valid."""
+    caching.create(SAML)
+    first = caching.auth_token("saml")
+    caching.emulator.generate_passive(caching.guid)
+    caching.emulator.rotate(caching.guid)
+    assert caching.auth_token("saml") == first
+    caching.emulator.advance(601)
+    assert caching.auth_token("saml") != first
+
+
+def test_another_destination_has_another_token(caching: Landscape) -> None:
+    """Though it has the name of the old one."""
+    first = caching.auth_token()
+    caching.change(scope="A")
+    assert caching.auth_token()["value"] != first["value"]
+
+
+def test_a_failure_is_not_cached(caching: Landscape) -> None:
+    """The next find asks again."""
+    caching.emulator.lie(caching.system.name, caching.fingerprint())
+    assert "error" in caching.auth_token()
+    caching.emulator.lie(caching.system.name)
+    assert "error" not in caching.auth_token()

@@ -1,0 +1,59 @@
+"""The token service is asked as the destination says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+import pytest
+from landscape import PLAIN
+
+from btp_trust_emulator import (
+    Level,
+)
+from btp_trust_emulator.destinations import propagation
+from btp_trust_emulator.destinations.destination import destination
+
+if TYPE_CHECKING:
+    pass
+
+
+def test_the_token_request_is_made_as_the_destination_says() -> None:
+    """Headers, queries, further fields; the client by Basic credentials if there are any."""
+    properties = {
+        **PLAIN,
+        "tokenServiceURL": "https://token.example.com/token",
+        "tokenServiceURL.headers.x-trace": "1",
+        "tokenServiceURL.queries.sap-client": "100",
+        "tokenService.body.resource": "api",
+        "clientKey": "key",
+        "companyId": "ACME",
+        "scope": "A B",
+    }
+    request = propagation.token_request(destination(Level.SUBACCOUNT, properties), "assertion")
+    assert request.url == "https://token.example.com/token?sap-client=100"
+    assert dict(parse_qsl(request.content.decode())) == {
+        "grant_type": "urn:ietf:params:oauth:grant-type:saml2-bearer",
+        "assertion": "assertion",
+        "client_id": "key",
+        "company_id": "ACME",
+        "scope": "A B",
+        "resource": "api",
+    }
+    assert (request.headers["x-trace"], "authorization" in request.headers) == ("1", False)
+
+
+@pytest.mark.parametrize(("encoding", "text"), [(None, "-_-_"), ("base64url", "-_-_"), ("base64", "+/+/")])
+def test_the_assertion_is_sent_in_the_encoding_that_the_destination_says(encoding: str | None, text: str) -> None:
+    """In base64url unless told."""
+    properties = {**PLAIN, **({"samlAssertionEncoding": encoding} if encoding else {})}
+    assert propagation.encoded(b"\xfb\xff\xbf", destination(Level.SUBACCOUNT, properties)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("", 10), ("0", 10), ("1", 1), ("60", 60), ("61", 10), ("-1", 10), ("1.5", 10), ("x", 10)]
+)
+def test_a_time_out_is_that_of_the_destination_if_it_is_allowed(text: str, expected: float) -> None:
+    """Ten seconds otherwise."""
+    wanted = destination(Level.SUBACCOUNT, {**PLAIN, "tokenServiceURL.ConnectionTimeoutInSeconds": text})
+    assert propagation.seconds(wanted, "Connection", 60) == expected

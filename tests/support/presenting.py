@@ -1,0 +1,108 @@
+"""Presenting assertions to targets that trust somebody, and whom they trust."""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from assertions import ISSUER, Signer
+
+from btp_trust_emulator import (
+    Emulator,
+    MetadataLayout,
+    Target,
+    certificates,
+    metadata,
+)
+
+if TYPE_CHECKING:
+    pass
+
+
+SAML2_BEARER = "urn:ietf:params:oauth:grant-type:saml2-bearer"
+OLD, NEW, STRANGER = Signer(), Signer(), Signer()
+
+
+def present(http: httpx.Client, target: Target, signer: Signer = OLD, **changes: str | None) -> httpx.Response:
+    """Present an assertion of a signer to a target; `changes` are of the form (None: left out)."""
+    meant = {"audience": target.entity_id, "recipient": target.token_service_url}
+    return send(http, target, signer.assertion(changes=meant), **changes)
+
+
+def send(http: httpx.Client, target: Target, octets: bytes, **changes: str | None) -> httpx.Response:
+    """Send an assertion to a target."""
+    form = {"grant_type": SAML2_BEARER, "assertion": base64.urlsafe_b64encode(octets).decode()} | changes
+    data = {name: value for name, value in form.items() if value is not None}
+    client = (target.client_id, target.client_secret)
+    return http.post(target.token_service_url, data=data, auth=client)
+
+
+def note(emulator: Emulator) -> str | None:
+    """What the journal notes last."""
+    return emulator.journal()[-1].note
+
+
+def fingerprint(signer: Signer) -> str:
+    """The SHA-256 of a signer's certificate."""
+    return certificates.fingerprint(signer.certificate)
+
+
+def trusting_system(emulator: Emulator, *signers: Signer, holds: int = 2) -> Target:
+    """A system to which the certificates of the signers were uploaded."""
+    target = emulator.create_target(f"s4-{uuid.uuid4()}", holds=holds)
+    for signer in signers:
+        target = emulator.upload_certificate(target.name, signer.certificate)
+    return target
+
+
+def provider(*signers: Signer, issuer: str = ISSUER, origin_key: str = "source", **changes: Any) -> dict[str, Any]:
+    """The body that registers an identity provider with the certificates of the signers."""
+    layout = MetadataLayout.SECOND_KEY_DESCRIPTOR
+    xml = metadata.document([signer.certificate for signer in signers], layout)
+    named = xml.replace("<ns3:EntityDescriptor", f'<ns3:EntityDescriptor entityID="{issuer}"', 1)
+    config = {"metaDataLocation": named, "addShadowUserOnLogin": True}
+    return {
+        "type": "saml",
+        "originKey": origin_key,
+        "name": "The source",
+        "isActive": True,
+        "config": config,
+        **changes,
+    }
+
+
+class Api:
+    """XSUAA's API for the identity providers of a subaccount."""
+
+    def __init__(self, emulator: Emulator, http: httpx.Client, guid: str) -> None:
+        self.key = emulator.api_access_key(guid)
+        self.http = http
+        form = {"grant_type": "client_credentials"}
+        client = (self.key["clientid"], self.key["clientsecret"])
+        token = http.post(f"{self.key['url']}/oauth/token", data=form, auth=client).json()["access_token"]
+        self.headers = {"authorization": f"Bearer {token}"}
+
+    def call(self, method: str, identity: str = "", **options: Any) -> httpx.Response:
+        """One operation, on the collection or on one."""
+        path = "/sap/rest/identity-providers" + (f"/{identity}" if identity else "")
+        return self.http.request(method, self.key["apiurl"] + path, **{"headers": self.headers, **options})
+
+
+def trusting_subaccount(emulator: Emulator, http: httpx.Client, *signers: Signer, **changes: Any) -> Target:
+    """A subaccount that trusts the signers."""
+    guid = emulator.create_subaccount().guid
+    assert Api(emulator, http, guid).call("POST", json=provider(*signers, **changes)).status_code == 201
+    return emulator.target(guid)
+
+
+def trusting(kind: str, emulator: Emulator, http: httpx.Client, *signers: Signer) -> Target:
+    """A target of a kind that trusts the signers."""
+    if kind == "system":
+        return trusting_system(emulator, *signers)
+    return trusting_subaccount(emulator, http, *signers)
+
+
+KINDS = pytest.mark.parametrize("kind", ["system", "subaccount"])

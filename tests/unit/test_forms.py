@@ -1,0 +1,164 @@
+"""What a target says that it trusts, in any of its forms: always the same fingerprints, or a refusal that tells why."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import textwrap
+from datetime import UTC, datetime
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from hypothesis import given
+from hypothesis import strategies as st
+
+from btp_trust.certificate import Certificate, Identity, parse_pem
+from btp_trust.forms import read, write
+from btp_trust_emulator import Emulator
+
+SIGNATURE = "http://www.w3.org/2000/09/xmldsig#"
+SINCE, UNTIL = datetime(2026, 11, 24, 8, 34, 27, tzinfo=UTC), datetime(2028, 11, 24, 8, 34, 27, tzinfo=UTC)
+
+
+def minted() -> tuple[Certificate, ...]:
+    """Three certificates of the service."""
+    with Emulator(key_size=1024) as emulator:
+        guids = [emulator.create_subaccount(generate=True).guid for _ in range(3)]
+        return tuple(parse_pem(emulator.certificates(guid)[0] or "") for guid in guids)
+
+
+MINTED = minted()
+A = MINTED[0]
+certificates = st.sampled_from(MINTED)
+several = st.lists(certificates, min_size=1, max_size=4)
+blanks = st.text(" \t\r\n", max_size=4)
+
+
+def identity(certificate: Certificate) -> Identity:
+    """What is to be read of a certificate."""
+    return Identity(certificate.fingerprint, certificate.not_after)
+
+
+def metadata_of(*bodies: str, prefix: str = "ds") -> str:
+    """SAML metadata with these certificates, each in a description of a key of its own."""
+    keys = "".join(
+        f"<md:KeyDescriptor><{prefix}:KeyInfo><{prefix}:X509Data><{prefix}:X509Certificate>{body}"
+        f"</{prefix}:X509Certificate></{prefix}:X509Data></{prefix}:KeyInfo></md:KeyDescriptor>"
+        for body in bodies
+    )
+    return (
+        f'<?xml version="1.0" encoding="UTF-16"?><md:EntityDescriptor entityID="x" xmlns:{prefix}="{SIGNATURE}" '
+        f'xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata"><!-- X509Certificate -->{keys}</md:EntityDescriptor>'
+    )
+
+
+@given(certificate=certificates, before=blanks, after=blanks, width=st.integers(1, 100), colons=st.booleans())
+def test_every_form_of_a_certificate_is_the_same_certificate(
+    certificate: Certificate, before: str, after: str, width: int, *, colons: bool
+) -> None:
+    """Fingerprint, PEM, body, metadata: with blanks around them, lines of any length, colons and capitals."""
+    lines = "\n".join(textwrap.wrap(certificate.body, width))
+    digest = bytes.fromhex(certificate.fingerprint)
+    assert read(f"{before}{digest.hex(':').upper() if colons else digest.hex()}{after}") == (
+        Identity(certificate.fingerprint),
+    )
+    for form in (
+        certificate.pem,
+        certificate.pem.replace("\n", "\\n"),
+        lines,
+        certificate.metadata,
+        metadata_of(lines),
+    ):
+        assert read(before + form + after) == (identity(certificate),)
+    assert read("\ufeff" + certificate.metadata) == (identity(certificate),)
+
+
+@given(held=several, between=blanks, prefix=st.sampled_from(["ds", "dsig", "a"]))
+def test_every_certificate_of_a_bundle_or_a_document_counts(held: list[Certificate], between: str, prefix: str) -> None:
+    """In their order."""
+    wanted = tuple(identity(each) for each in held)
+    assert read(between.join(each.pem for each in held)) == wanted
+    assert read(metadata_of(*(each.body for each in held), prefix=prefix)) == wanted
+
+
+@given(digest=st.binary(min_size=32, max_size=32), moment=st.none() | st.datetimes(timezones=st.just(UTC)))
+def test_what_is_written_is_read_again(digest: bytes, moment: datetime | None) -> None:
+    """To the second."""
+    until = None if moment is None else moment.replace(microsecond=0, year=max(moment.year, 1000))
+    assert read(write(Identity(digest.hex(), until))) == (Identity(digest.hex(), until),)
+
+
+def test_a_certificate_of_another_issuer_is_read_as_well() -> None:
+    """A target trusts others too: elliptic curves, extensions, no common name."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, "Acme")])
+    built = (
+        x509.CertificateBuilder(name, name, key.public_key(), 5, SINCE, UNTIL)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("acme.example")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    der = built.public_bytes(Encoding.DER)
+    assert read(built.public_bytes(Encoding.PEM).decode()) == (Identity(hashlib.sha256(der).hexdigest(), UNTIL),)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        pytest.param("", "empty", id="nothing"),
+        pytest.param(" \n", "empty", id="blanks"),
+        pytest.param("S3CRET", "neither", id="a word"),
+        pytest.param("12" * 20, "SHA-1", id="a SHA-1 fingerprint"),
+        pytest.param(":".join(["AB"] * 20), "SHA-1", id="a SHA-1 fingerprint with colons"),
+        pytest.param("ab" * 32 + " until S3CRET", "neither", id="a fingerprint with an expiry that is none"),
+        pytest.param(base64.b64encode(b"S3CRET").decode(), "neither", id="base64 of something else"),
+        pytest.param(A.body[:-8], "neither", id="a body that is cut off"),
+        pytest.param(A.body + "AAAA", "neither", id="a body with something after it"),
+        pytest.param(A.pem + A.pem[:-10], "PEM", id="a bundle that is cut off"),
+        pytest.param(A.pem.replace("CERTIFICATE", "PUBLIC KEY"), "PEM", id="a key"),
+        pytest.param(A.pem + A.pem.replace("CERTIFICATE", "X509 CRL"), "PEM", id="a bundle with something else in it"),
+        pytest.param("<a/>", "X509Certificate", id="XML without a certificate"),
+        pytest.param(metadata_of("S3CRET"), "neither", id="metadata with something else"),
+        pytest.param(metadata_of(A.body, ""), "neither", id="metadata with a certificate that is empty"),
+        pytest.param(metadata_of(A.body)[:-5], "XML", id="XML that is cut off"),
+        pytest.param(f"<X509Certificate>{A.body}</X509Certificate>", "X509Certificate", id="in no namespace"),
+        pytest.param("<a>\ud800</a>", "XML", id="half a character"),
+    ],
+)
+def test_what_names_no_certificate_is_refused_without_being_repeated(text: str, reason: str) -> None:
+    """The reason is a part of a sentence."""
+    with pytest.raises(ValueError, match=reason) as refused:
+        read(text)
+    assert "S3CRET" not in str(refused.value)
+    assert str(refused.value).startswith("it ")
+
+
+@pytest.mark.parametrize(
+    "declaration",
+    [
+        pytest.param('<!DOCTYPE a [<!ENTITY e "S3CRET">]>', id="an entity"),
+        pytest.param('<!DOCTYPE a [<!ENTITY e SYSTEM "file:///dev/null">]>', id="an external entity"),
+        pytest.param('<!DOCTYPE a SYSTEM "http://127.0.0.1:1/a.dtd">', id="an external declaration"),
+        pytest.param('<!DOCTYPE a [<!ENTITY % p SYSTEM "file:///dev/null"> %p;]>', id="a parameter entity"),
+        pytest.param("<!DOCTYPE a>", id="an empty declaration"),
+    ],
+)
+def test_a_document_type_declaration_is_refused_before_anything_of_it_is_used(declaration: str) -> None:
+    """No entity is expanded and no file or address is opened: there is no way to declare one."""
+    with pytest.raises(ValueError, match="document type"):
+        read(f'{declaration}<a xmlns:ds="{SIGNATURE}"><ds:X509Certificate>{A.body}</ds:X509Certificate></a>')
+    with pytest.raises(ValueError, match="document type"):
+        read(f"{declaration}<a>&e;</a>")
+
+
+@given(text=st.text() | st.text("<>/!&;#ab ", max_size=30).map(lambda text: f"<{text}"))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    """With a ValueError, whatever it is."""
+    try:
+        found = read(text)
+    except ValueError:
+        return
+    assert found

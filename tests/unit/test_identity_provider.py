@@ -1,0 +1,532 @@
+"""TrustedIdentityProvider: another subaccount trusts what the slots hold, through the year and on a bad line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from pulumi.output import UNKNOWN
+from twin import (
+    CheckFailedError,
+    Deployment,
+    Fault,
+    Program,
+    Twin,
+    answered,
+    assert_three_parts,
+    committed_but_answered,
+    committed_then,
+    lost_before,
+    meanwhile,
+)
+
+from btp_trust.errors import (
+    NotAuthorized,
+    NotDone,
+    OfflineRefused,
+    OutcomeUnknown,
+    PulumiGone,
+    Refused,
+    ServiceUnavailable,
+    SlotsChanged,
+    TargetChanged,
+    TrustError,
+    UnexpectedResponse,
+)
+from btp_trust.service.identity_providers import PATH
+from btp_trust_emulator import Emulator
+
+ORIGIN = "shop"
+POST, PUT, DELETE, GET = (f"{method} identity-providers" for method in ("POST", "PUT", "DELETE", "GET"))
+STATE_IS_ENOUGH = "was not checked; its resources are those of the state of"
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    """One emulator for all tests of this file."""
+    with Emulator(key_size=1024) as running:
+        yield running
+
+
+@pytest.fixture
+def twin(emulator: Emulator) -> Twin:
+    """A stack with nothing in it, and another subaccount."""
+    guid, target = (emulator.create_subaccount(generate=True).guid for _ in range(2))
+    return Twin(emulator, guid, target=target)
+
+
+def program(prepared: str | None = None, signs: str | None = None, *, gated: bool = True, **args: Any) -> Program:
+    """Write the program: what is prepared, what signs, and the registration, whose answer opens the gate."""
+
+    def run(deployment: Deployment) -> None:
+        upcoming = deployment.passive(generation=prepared) if prepared else None
+        billing = deployment.trusted(**{"connection": "billing", "origin_key": ORIGIN, "passive": upcoming, **args})
+        asked = {"billing": billing["trusted"]} if gated else None
+        if signs:
+            rotation = deployment.trigger(generation=signs, candidate=upcoming, trusted_by=asked)
+            deployment.active(rotation=rotation)
+
+    return run
+
+
+ALONE = program(None, "a")
+PREPARED = program("b", "a")
+ROTATED = program("b", "b")
+RETIRED = program(None, "b")
+
+
+def adopted(deployment: Deployment) -> None:
+    """Adopt the active certificate."""
+    deployment.active()
+
+
+class Api:
+    """What a person does in the target's trust configuration."""
+
+    def __init__(self, twin: Twin) -> None:
+        self.key = twin.emulator.api_access_key(twin.target)
+        self.http = httpx.Client(transport=twin.emulator.transport)
+        form = {"grant_type": "client_credentials"}
+        client = (self.key["clientid"], self.key["clientsecret"])
+        token = self.http.post(f"{self.key['url']}/oauth/token", data=form, auth=client).json()["access_token"]
+        self.http.headers["Authorization"] = f"Bearer {token}"
+        self.url = f"{self.key['apiurl']}{PATH}"
+
+    def all(self) -> dict[str, dict[str, Any]]:
+        """All identity providers by origin key."""
+        return {each["originKey"]: each for each in self.http.get(self.url).json()}
+
+    def change(self, origin_key: str = ORIGIN, **changes: Any) -> None:
+        """Change one."""
+        found = {**self.all()[origin_key], **changes}
+        self.http.put(f"{self.url}/{found['id']}", json=found).raise_for_status()
+
+    def configure(self, **changes: Any) -> None:
+        """Change its config."""
+        self.change(config={**self.all()[ORIGIN]["config"], **changes})
+
+    def register(self, origin_key: str, metadata: str) -> None:
+        """Make one by hand."""
+        config = {"metaDataLocation": metadata}
+        body = {"type": "saml", "originKey": origin_key, "name": "by hand", "config": config}
+        self.http.post(self.url, json=body).raise_for_status()
+
+    def delete(self, origin_key: str = ORIGIN) -> None:
+        """Delete one."""
+        self.http.delete(f"{self.url}/{self.all()[origin_key]['id']}").raise_for_status()
+
+
+def trusted(twin: Twin) -> set[str]:
+    """What the target shows as trusted."""
+    return set(twin.emulator.target(twin.target).certificates)
+
+
+def test_a_year_with_a_target_that_has_an_api(twin: Twin) -> None:
+    """Two during the rotation, so that both ways are open; one before and after; quiet after each."""
+    twin.deploy(ALONE)
+    first = twin.slots[0]
+    assert trusted(twin) == {first}
+    report = twin.preview(PREPARED)
+    assert report.inputs["billing"]["certificates"] != [first]
+    assert "as soon as it is there" in report.messages
+
+    twin.deploy(PREPARED)
+    assert trusted(twin) == set(twin.slots)
+    assert twin.outputs("billing")["trusted"] == sorted(map(str, twin.slots))
+
+    assert twin.up(ROTATED).writes == ["POST rotateCertificate"]
+    twin.assert_settled(ROTATED)
+    twin.deploy(PREPARED, ROTATED)
+    assert twin.slots[1] == first
+
+    report = twin.up(RETIRED)
+    assert report.writes == [PUT, "DELETE certificate/passive"]
+    twin.assert_settled(RETIRED)
+    assert trusted(twin) == {twin.slots[0]}
+    twin.destroy()
+    assert trusted(twin) == set()
+
+
+def test_a_swap_in_the_command_that_registers_is_refused(twin: Twin) -> None:
+    """The gate sees what is registered already, and an unknown answer otherwise."""
+    twin.deploy(ALONE)
+    twin.deploy(program("b", "a", passive=None))
+    message = twin.refuses(program("b", "b"), "billing")
+    assert "not known in this preview" in message
+    with pytest.raises(CheckFailedError, match="billing: no"):
+        twin.preview(program("b", "b", passive=None))
+    twin.deploy(PREPARED, ROTATED)
+
+
+@pytest.mark.parametrize(
+    "drift",
+    [
+        pytest.param(lambda api, _: api.delete(), id="deleted"),
+        pytest.param(lambda api, _: api.change(isActive=False, active=False), id="inactive"),
+        pytest.param(lambda api, other: api.configure(metaDataLocation=other), id="other certificate"),
+        pytest.param(lambda api, _: api.change(name="by hand"), id="renamed"),
+    ],
+)
+@pytest.mark.parametrize("refreshed", [False, True])
+def test_what_a_person_changed_is_shown_and_repaired(
+    twin: Twin, drift: Callable[[Api, str], None], *, refreshed: bool
+) -> None:
+    """Refreshed or not; what the person added under another key, or set beside, stays."""
+    wanted = program("b", "a", name="Shop")
+    twin.deploy(wanted)
+    api = Api(twin)
+    other = twin.emulator.create_subaccount(generate=True).guid
+    stack = Twin(twin.emulator, other)
+    stack.deploy(adopted)
+    metadata = stack.outputs("signing")["metadata"]
+    api.register("other", metadata)
+    api.configure(addShadowUserOnLogin=False)
+    assert twin.preview(wanted).is_quiet
+    before = api.all()
+
+    drift(api, metadata.replace("cfapps", "drifted"))
+    if refreshed:
+        twin.refresh()
+    report = twin.preview(wanted)
+    assert report.operations["billing"] == "update"
+    assert report.inputs["billing"]["step"]
+    assert len(twin.up(wanted).writes) == 1
+    twin.assert_settled(wanted)
+    assert twin.outputs("billing")["trusted"] == sorted(map(str, twin.slots))
+    after = api.all()
+    assert after["other"] == before["other"]
+    if after[ORIGIN]["id"] == before[ORIGIN]["id"] and "drifted" not in str(report.inputs):
+        assert after[ORIGIN]["config"]["addShadowUserOnLogin"] is False
+
+
+def test_a_refresh_shows_what_is_gone(twin: Twin) -> None:
+    """The resource stays, trusts nothing, and says so; strict makes a failure of it."""
+    twin.deploy(ALONE)
+    Api(twin).delete()
+    report = twin.refresh()
+    assert report.changed["billing"] == {"trusted", "identity_provider_id"}
+    assert "is in subaccount" in report.messages
+    twin.config["btp-trust:strict"] = "true"
+    with pytest.raises(Refused):
+        twin.refresh()
+
+
+def test_a_cockpit_swap_is_followed(twin: Twin) -> None:
+    """What signs is always among what is trusted, even without `passive`."""
+    twin.deploy(program())
+    twin.emulator.generate_passive(twin.guid)
+    twin.emulator.rotate(twin.guid)
+    assert twin.preview(program()).operations["billing"] == "update"
+    twin.deploy(program())
+    assert trusted(twin) == {twin.slots[0]}
+
+
+def test_what_somebody_else_made_is_taken_over_only_on_request(twin: Twin) -> None:
+    """Refused with its certificates; adopt replaces its content and keeps its ID and settings."""
+    twin.deploy(adopted)
+    api = Api(twin)
+    metadata = twin.outputs("signing")["metadata"]
+    api.register(ORIGIN, metadata)
+    api.configure(nameID="kept")
+    identity = api.all()[ORIGIN]["id"]
+
+    assert "adopt=True" in twin.refuses(program(), ORIGIN, str(twin.slots[0]))
+    assert f'origin_key="{ORIGIN}"' in twin.refuses(program(origin_key="other"), ORIGIN)
+    adopting = program("b", None, adopt=True)
+    twin.deploy(adopting)
+    assert "take over" in twin.previewed.messages or twin.previewed.inputs["billing"]["certificates"]
+    assert api.all()[ORIGIN]["id"] == identity == twin.outputs("billing")["identity_provider_id"]
+    assert api.all()[ORIGIN]["config"]["nameID"] == "kept"
+    assert api.all()[ORIGIN]["name"] == "by hand"
+    twin.deploy(program("b"))
+
+
+def test_one_of_another_type_is_never_taken_over(twin: Twin) -> None:
+    """Not even on request."""
+    answer = [{"id": "1", "originKey": ORIGIN, "type": "oidc1.0", "isActive": True}]
+    twin.line.always(answered(200, json=answer), GET)
+    assert "oidc1.0" in twin.refuses(program(adopt=True), ORIGIN)
+
+
+def test_what_a_killed_run_registered_is_taken_up(twin: Twin) -> None:
+    """It is to the letter what would be registered, so nothing is written."""
+    twin.up(program())
+    del twin.state["billing"]
+    assert twin.up(program()).writes == []
+    twin.assert_settled(program())
+
+
+def test_arguments_that_change(twin: Twin) -> None:
+    """Name, entity ID and layout are updates; an origin key, a target and a source are not."""
+    twin.deploy(program("b"))
+    mine = {"source_connection": "mine", "subaccount_id": twin.target.upper(), "source_subaccount_id": twin.guid}
+    changed: list[dict[str, Any]] = [
+        {"name": "Shop"},
+        {"entity_id": "shop.example.com"},
+        {"metadata_layout": "x509-data"},
+        mine,
+    ]
+    for args in changed:
+        twin.config["btp-trust:connections"] = json.dumps(
+            {"billing": Api(twin).key, "mine": twin.emulator.service_key(twin.guid)}
+        )
+        twin.deploy(program("b", None, **args))
+        assert trusted(twin) == set(twin.slots)
+    twin.up(program("b", None, metadata_layout="x509-data"))
+    assert Api(twin).all()[ORIGIN]["config"]["metaDataLocation"].count("KeyDescriptor use") == 2
+
+    assert "cannot become" in twin.refuses(program("b", None, origin_key="other"), ORIGIN)
+    elsewhere = twin.emulator.create_subaccount(generate=True).guid
+    for moved in ("subaccount_id", "source_subaccount_id"):
+        there: dict[str, Any] = {moved: elsewhere}
+        assert moved in twin.refuses(program("b", None, **there), elsewhere)
+    twin.config["btp-trust:serviceKey"] = json.dumps(twin.emulator.service_key(elsewhere))
+    with pytest.raises(CheckFailedError) as caught:
+        twin.preview(program(None, None))
+    assert caught.value.prop == "source_subaccount_id"
+
+
+def test_a_subaccount_without_an_active_certificate_has_nothing_to_trust(emulator: Emulator) -> None:
+    """The way out is in the message."""
+    guid, target = (emulator.create_subaccount().guid for _ in range(2))
+    assert "generate=True" in Twin(emulator, guid, target=target).refuses(program(), guid)
+
+
+def test_the_connection_has_to_be_one_to_xsuaa(twin: Twin) -> None:
+    """A key of the Destination service has no apiurl; a binding needs the subaccount in the program."""
+    twin.config["btp-trust:connections"] = json.dumps({"billing": twin.emulator.service_key(twin.target)})
+    with pytest.raises(TrustError, match="apiurl is missing"):
+        twin.preview(program())
+    del twin.config["btp-trust:connections"]
+    entry = {"name": "billing", "credentials": twin.emulator.api_access_key(twin.target)}
+    twin.environ["VCAP_SERVICES"] = json.dumps({"xsuaa": [entry]})
+    assert f'subaccount_id="{twin.target}"' in twin.refuses(program(), "billing")
+    twin.deploy(program(subaccount_id=twin.target))
+
+
+LOST: list[tuple[Fault, bool]] = [
+    (committed_then(httpx.ReadTimeout("slow")), True),
+    (committed_but_answered(503), True),
+    (committed_but_answered(502, html="proxy"), True),
+    (committed_but_answered(200, html="proxy"), True),
+    (lost_before(httpx.ReadTimeout("slow")), False),
+    (answered(500), False),
+    (answered(404, html="proxy"), False),
+]
+lost = pytest.mark.parametrize(("fault", "acted"), LOST)
+
+
+def due(twin: Twin, request: str) -> Program:
+    """Come to where this request is due, and return the program that asks for it."""
+    if request == POST:
+        return program()
+    twin.deploy(program())
+    if request == DELETE:
+        return lambda _: None
+    twin.emulator.generate_passive(twin.guid)
+    twin.emulator.rotate(twin.guid)
+    return program()
+
+
+@lost
+@pytest.mark.parametrize("request_", [POST, PUT, DELETE])
+def test_a_lost_answer_is_settled_by_reading(twin: Twin, request_: str, fault: Fault, *, acted: bool) -> None:
+    """Never by a second write: done if the target shows it, else not done, and the next `up` converges."""
+    wanted = due(twin, request_)
+    twin.line.once(request_, fault)
+    try:
+        twin.up(wanted)
+    except NotDone as error:
+        assert_three_parts(str(error), ORIGIN, twin.target)
+        assert not acted
+    else:
+        assert acted
+    assert twin.last.writes == ([request_] if acted else [])
+    twin.deploy(wanted)
+    assert trusted(twin) == (set() if request_ == DELETE else {twin.slots[0]})
+
+
+@pytest.mark.parametrize("request_", [POST, PUT, DELETE])
+def test_what_cannot_be_read_afterwards_is_said(twin: Twin, request_: str) -> None:
+    """It was done or not."""
+    wanted = due(twin, request_)
+
+    def fault(request: httpx.Request, send: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
+        twin.line.always(answered(503), GET)
+        return committed_then(httpx.ReadTimeout("slow"))(request, send)
+
+    twin.line.once(request_, fault)
+    with pytest.raises(OutcomeUnknown) as caught:
+        twin.up(wanted)
+    assert_three_parts(str(caught.value), ORIGIN)
+    twin.line.repair()
+    twin.deploy(wanted)
+
+
+@pytest.mark.parametrize("request_", [POST, PUT, DELETE])
+def test_what_never_arrived_is_sent_again_over_the_same(twin: Twin, request_: str) -> None:
+    """429 and a connection that was not made; not if somebody else acted in between."""
+    wanted = due(twin, request_)
+    twin.line.once(request_, answered(429, headers={"Retry-After": "3"}))
+    twin.line.once(request_, lost_before(httpx.ConnectError("down")))
+    assert twin.up(wanted).writes == [request_]
+    twin.deploy(wanted)
+
+
+@pytest.mark.parametrize("request_", [PUT, DELETE])
+def test_a_rival_between_two_tries_stops_the_second(twin: Twin, request_: str) -> None:
+    """What was planned was planned over something else."""
+    wanted = due(twin, request_)
+    api = Api(twin)
+
+    def fault(request: httpx.Request, _: object) -> httpx.Response:
+        api.change(name="rival")
+        return httpx.Response(429, request=request)
+
+    twin.line.once(request_, fault)
+    with pytest.raises(TargetChanged) as caught:
+        twin.up(wanted)
+    assert_three_parts(str(caught.value), ORIGIN)
+    assert twin.last.writes == [PUT]  # the rival's
+
+
+def test_a_rival_beside_a_lost_answer_is_told_apart(twin: Twin) -> None:
+    """Neither the state before nor the one wanted."""
+    wanted = due(twin, PUT)
+    api = Api(twin)
+
+    def fault(request: httpx.Request, _: object) -> httpx.Response:
+        api.change(isActive=False, active=False)
+        raise httpx.ReadTimeout("slow", request=request)
+
+    twin.line.once(PUT, fault)
+    with pytest.raises(TargetChanged, match="inactive"):
+        twin.up(wanted)
+
+
+def test_a_rival_between_plan_and_deed_stops_it(twin: Twin) -> None:
+    """In the target, and in the slots."""
+    twin.deploy(program())
+    api = Api(twin)
+    twin.emulator.generate_passive(twin.guid)
+    twin.emulator.rotate(twin.guid)
+    reading = meanwhile(before=lambda: api.change(isActive=False, active=False))
+    twin.line.once(GET, reading, after=1)
+    with pytest.raises(TargetChanged, match="changed since this command was planned"):
+        twin.up(program(), skip_preview=True)
+    twin.line.once("GET certificate", meanwhile(before=lambda: twin.emulator.rotate(twin.guid)), after=1)
+    with pytest.raises(SlotsChanged, match="the slots changed"):
+        twin.up(program(), skip_preview=True)
+    twin.deploy(program())
+
+
+def test_one_that_somebody_made_anew_is_not_deleted(twin: Twin) -> None:
+    """It has another ID; one that is gone is a success, also if it goes in the same moment."""
+    twin.deploy(program())
+    api = Api(twin)
+    metadata = api.all()[ORIGIN]["config"]["metaDataLocation"]
+    api.delete()
+    api.register(ORIGIN, metadata)
+    kept = dict(twin.state)
+    assert "made it anew" in twin.destroy().messages
+    assert ORIGIN in api.all()
+    api.delete()
+    twin.state = kept
+    twin.destroy()
+    twin.deploy(program())
+    twin.line.once(DELETE, meanwhile(before=api.delete))
+    twin.destroy()
+
+
+@pytest.mark.parametrize("path", [GET, "GET certificate"])
+def test_what_cannot_be_reached_blocks_only_what_is_due(twin: Twin, path: str) -> None:
+    """Of the target or of the source; strict makes a failure of it, and a refresh keeps the state."""
+    twin.deploy(PREPARED)
+    outputs = twin.outputs("billing")
+    twin.line.always(answered(403), path)
+    report = twin.preview(PREPARED)
+    assert report.is_quiet
+    assert STATE_IS_ENOUGH in report.messages
+    twin.refresh()
+    assert twin.outputs("billing") == outputs
+    with pytest.raises(NotAuthorized):
+        twin.preview(program("b", "a", name="Shop"))
+    with pytest.raises(NotAuthorized):
+        twin.preview(program("b", "a", gated=False, passive=None))
+    twin.config["btp-trust:strict"] = "true"
+    with pytest.raises(NotAuthorized):
+        twin.preview(PREPARED)
+
+
+def test_a_first_registration_needs_both(twin: Twin) -> None:
+    """Nothing is registered without looking."""
+    for path in (GET, "GET certificate"):
+        twin.line.always(answered(403), path)
+        with pytest.raises(NotAuthorized):
+            twin.preview(program())
+        twin.line.repair()
+
+
+def test_offline_plans_from_the_state_and_writes_nothing(twin: Twin) -> None:
+    """A first registration too, which the deed then refuses; so is a deletion."""
+    online = dict(twin.config)
+    twin.config["btp-trust:offline"] = "true"
+    assert "planned without looking" in str(twin.preview(program()).inputs["billing"]["step"])
+    with pytest.raises(OfflineRefused):
+        twin.up(program())
+    twin.config = dict(online)
+    twin.deploy(PREPARED)
+    twin.config["btp-trust:offline"] = "true"
+    assert twin.preview(PREPARED).is_quiet
+    with pytest.raises(OfflineRefused, match="retain_on_delete"):
+        twin.destroy()
+
+
+def test_a_deletion_that_cannot_be_done_says_the_ways_out(twin: Twin) -> None:
+    """Unreachable, or refused by the service in a way that needs a person."""
+    twin.deploy(program())
+    twin.line.always(answered(503), GET)
+    with pytest.raises(ServiceUnavailable, match="retain_on_delete"):
+        twin.destroy()
+    twin.line.repair()
+    twin.orphaned = True
+    with pytest.raises(PulumiGone) as caught:
+        twin.destroy()
+    assert_three_parts(str(caught.value), ORIGIN)
+
+
+def test_an_answer_with_another_content_than_was_sent_is_not_believed(twin: Twin) -> None:
+    """As when XSUAA kept the first certificate only."""
+    answer = {"id": "1", "originKey": ORIGIN, "type": "saml", "config": {"metaDataLocation": "<a/>"}}
+    twin.line.once(POST, answered(201, json=answer))
+    with pytest.raises(TargetChanged, match="metadata_layout"):
+        twin.up(program())
+
+
+def test_a_refusal_says_what_the_service_says(twin: Twin) -> None:
+    """Printable, and short."""
+    told = {"error": "invalid_idp", "error_description": "no\nway " + "x" * 1000}
+    twin.line.once(POST, answered(400, json=told))
+    with pytest.raises(NotDone) as caught:
+        twin.up(program())
+    assert "invalid_idp no way xxx" in str(caught.value)
+    assert "x" * 301 not in str(caught.value)
+
+
+def test_a_token_that_is_not_had_is_no_lost_write(twin: Twin) -> None:
+    """The write was not sent, so nothing has to be settled."""
+    twin.up(program())
+    twin.emulator.generate_passive(twin.guid)
+    twin.emulator.rotate(twin.guid)
+    twin.line.once(PUT, answered(401))
+    twin.line.once("POST token", answered(404, html="proxy"), after=2)
+    with pytest.raises(UnexpectedResponse):
+        twin.up(program(), skip_preview=True)
+
+
+def test_an_unknown_subaccount_plans_nothing(twin: Twin) -> None:
+    """It is made by the same command."""
+    assert twin.preview(program(subaccount_id=UNKNOWN)).operations["billing"] == "create"

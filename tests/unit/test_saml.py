@@ -1,0 +1,82 @@
+"""SAML metadata: what is written is read, and what is no metadata to sign with is told apart."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from btp_trust.certificate import Certificate, parse_pem
+from btp_trust.saml import IdentityProvider, Layout, Metadata, read, write
+from btp_trust_emulator import Emulator
+
+
+@pytest.fixture(scope="module")
+def pair() -> tuple[Certificate, Certificate]:
+    """Two certificates of one subaccount."""
+    with Emulator(key_size=1024) as emulator:
+        guid = emulator.create_subaccount(generate=True).guid
+        emulator.generate_passive(guid)
+        active, passive = emulator.certificates(guid)
+        return parse_pem(str(active)), parse_pem(str(passive))
+
+
+@given(
+    count=st.sampled_from([1, 2]),
+    layout=st.sampled_from(Layout),
+    entity_id=st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1),
+    key_name=st.none() | st.just("<alias> & more"),
+)
+def test_what_is_written_is_read(
+    pair: tuple[Certificate, Certificate], count: int, layout: Layout, entity_id: str, key_name: str | None
+) -> None:
+    """Entity ID, certificates, and the layout of two, whatever the names are."""
+    text = write(pair[:count], entity_id=entity_id, key_name=key_name, layout=layout)
+
+    fingerprints = tuple(sorted(each.fingerprint for each in pair[:count]))
+    assert read(text) == Metadata(entity_id, fingerprints, layout if count == 2 else None)
+
+
+def test_the_entity_id_is_the_common_name_unless_given(pair: tuple[Certificate, Certificate]) -> None:
+    """As every target wants it."""
+    assert read(write(pair)).entity_id == pair[0].issuer_name
+
+
+def test_only_what_may_sign_counts(pair: tuple[Certificate, Certificate]) -> None:
+    """A key to encrypt with, and one of the role of a service provider alone, is none to trust."""
+    text = write(pair[:1])
+    assert read(text.replace('use="signing"', 'use="encryption"')).fingerprints == ()
+    assert read(text.replace("IDPSSODescriptor", "SPSSODescriptor")).fingerprints == ()
+    assert read(text.replace(' use="signing"', "")).fingerprints == (pair[0].fingerprint,)
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "why"),
+    [
+        (lambda text: text[:-20], "not XML"),
+        (lambda text: "\ud800" + text, "not XML"),
+        (lambda _: "https://idp.example.com/metadata", "not XML"),
+        (lambda text: text.replace("<md:Entity", "<!DOCTYPE x><md:Entity", 1), "document type"),
+        (lambda text: text.replace("entityID", "id", 1), "no EntityDescriptor"),
+        (lambda text: text.replace("EntityDescriptor", "EntitiesDescriptor"), "no EntityDescriptor"),
+        (lambda text: text.replace("<X509Certificate>", "<X509Certificate>AAAA"), "X509Certificate that is none"),
+        (lambda text: text.replace("<X509Certificate>", "<X509Certificate>*"), "X509Certificate that is none"),
+    ],
+)
+def test_what_is_no_metadata_is_refused_and_trusts_nobody(
+    pair: tuple[Certificate, Certificate], spoilt: object, why: str
+) -> None:
+    """Whatever is in the way, an identity provider with it trusts nothing that can be told."""
+    text = spoilt(write(pair))  # type: ignore[operator]
+    with pytest.raises(ValueError, match=why):
+        read(text)
+    assert IdentityProvider("1", "a", "saml", "a", active=True, config={"metaDataLocation": text}).trusted == ()
+
+
+def test_one_of_another_type_or_inactive_trusts_nothing(pair: tuple[Certificate, Certificate]) -> None:
+    """Nor one without metadata."""
+    config = {"metaDataLocation": write(pair)}
+    assert IdentityProvider("1", "a", "oidc1.0", "a", active=True, config=config).trusted == ()
+    assert IdentityProvider("1", "a", "saml", "a", active=False, config=config).trusted == ()
+    assert IdentityProvider("1", "a", "saml", "a", active=True, config={}).trusted == ()
+    assert len(IdentityProvider("1", "a", "saml", "a", active=True, config=config).trusted) == 2

@@ -1,0 +1,158 @@
+"""Texts of strangers: nothing private gets through, whatever surrounds it, and what helps people stays."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import string
+from collections.abc import Callable
+from urllib.parse import quote
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from btp_trust.plan.scrub import HIDDEN, LONGEST, identities, scrub
+
+REFUSED = (
+    "Retrieval of OAuthToken failed due to: Unable to fetch refresh token from the specified token service URL. "
+    'Response was: {"error":"invalid_grant","error_description":"No trusted certificate for SAML authentication found"}'
+)
+CLAIMS = {
+    "sub": "4711-0815",
+    "user_name": "Jane.Roe",
+    "email": "jane.roe@corp.example",
+    "given_name": "Jane",
+    "xs.user.attributes": {"costcentre": ["K-77"]},
+    "iss": "https://uaa.example",
+    "ext_attr": {"enhancer": "XSUAA"},
+    "scope": ["openid"],
+    "iat": 1_800_000_000,
+}
+
+
+def jwt(claims: object) -> str:
+    """A token with these claims."""
+    parts = ({"alg": "RS256"}, claims, "signature-of-the-token")
+    return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
+
+
+USER = identities(jwt(CLAIMS), ["pass word"])
+words = st.text(string.ascii_letters + string.digits, min_size=8, max_size=30)
+around = st.text(max_size=40)
+ESCAPES: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "in JSON": lambda text: json.dumps(text)[1:-1].replace("@", "\\u0040"),
+    "in HTML": lambda text: html.escape(text).replace("@", "&#64;"),
+    "in a URL": lambda text: quote(text, safe=""),
+    "twice in a URL": lambda text: quote(quote(text, safe=""), safe=""),
+}
+
+
+def test_a_targets_refusal_stays_readable() -> None:
+    """Nothing in it is private."""
+    assert scrub(REFUSED, USER) == REFUSED
+    assert scrub("HTTP status 401 (Unauthorized): user does not exist") == (
+        "HTTP status 401 (Unauthorized): user does not exist"
+    )
+
+
+@pytest.mark.parametrize("known", ["4711-0815", "Jane.Roe", "jane.roe", "jane", "K-77", "pass word", jwt(CLAIMS)])
+@pytest.mark.parametrize("escape", ESCAPES)
+def test_what_is_known_of_the_user_does_not_show(known: str, escape: str) -> None:
+    """In capitals, inside of longer names, however it is escaped."""
+    for text in (known, known.upper(), f"CORP_{known}", f"CORP\\{known}", f"({known})", f"'{known}'"):
+        said = scrub(f"No user {ESCAPES[escape](text)} in client 100", USER).lower()
+        assert known.lower() not in said
+        assert known.lower().split(".")[-1] not in said
+
+
+@given(around, around, st.builds("{}@{}.example".format, words, words), st.sampled_from(sorted(ESCAPES)))
+def test_no_address_shows(before: str, after: str, address: str, escape: str) -> None:
+    """Also of a user that nobody knows of."""
+    assume(address.partition("@")[0] not in before + after)
+    said = scrub(f"{before} {ESCAPES[escape](address)} {after}")
+    assert address not in said
+    assert address.partition("@")[0] not in said
+
+
+@given(around, around, st.binary(min_size=24, max_size=3000), st.booleans())
+def test_no_token_and_no_assertion_shows(before: str, after: str, octets: bytes, lines: bool) -> None:  # noqa: FBT001
+    """In base64 or base64url, in one line or in many, as JSON writes them too."""
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        plain = encode(octets).decode()
+        written = base64.encodebytes(octets).decode() if lines else plain
+        for text in (written, json.dumps(written)[1:-1], quote(written)):
+            said = scrub(f"{before} {text} {after}")
+            pieces = (plain[start : start + 12] for start in range(0, len(plain) - 12, 12))
+            assert not any(piece in said for piece in pieces if piece not in before + after)
+
+
+@given(around, words, around)
+def test_no_markup_shows(before: str, name: str, after: str) -> None:
+    """A page or an assertion that a target repeats, whole or cut off."""
+    assume(name not in before + after)
+    body = f'<saml:NameID Format="x">{name}</saml:NameID>'
+    for text in (f"{body}", f"<html>{body}", f'<Response Destination="x">{name}', html.escape(body), f"<!-- {name}"):
+        assert name not in scrub(f"{before} Response was: {text} {after}")
+
+
+@pytest.mark.parametrize("key", ["assertion", "access_token", "client_secret", "password", "NameID", "user", "subject"])
+@given(value=words)
+def test_no_value_of_a_telling_name_shows(key: str, value: str) -> None:
+    """As a form, as JSON, as JSON within JSON, as a sentence."""
+    for text in (
+        f"{key}={value}&x=1",
+        json.dumps({key: value}),
+        json.dumps(json.dumps({key: value})),
+        f"{key}: {value}",
+    ):
+        assert value not in scrub(text)
+
+
+def test_a_user_who_is_named_in_a_sentence_does_not_show() -> None:
+    """Quoted, or written as names of users are; other sentences about users stay."""
+    assert scrub("User 'joe doe' is locked") == f"User {HIDDEN} is locked"
+    assert scrub("User JOE01 is locked; NameID joe_1 unknown") == f"User {HIDDEN} is locked; NameID {HIDDEN} unknown"
+    assert scrub("user propagation failed") == "user propagation failed"
+
+
+@given(words, st.text(string.ascii_lowercase, min_size=1, max_size=12))
+def test_of_a_url_the_place_remains(secret: str, path: str) -> None:
+    """No user, no query, no fragment."""
+    said = scrub(f"POST https://{secret}:{secret}@s4.example/{path}?assertion={secret}#{secret} failed")
+    assert said == f"POST https://s4.example/{path} failed"
+
+
+@given(st.text())
+@example("\x1b[31mred\x00\u202e")
+@example("x " * 10_000)
+@example("<" * 20_000)
+@example("a@" * 20_000)
+@example("user=" * 5_000)
+@example("A" * 31 + "\n" + "A" * 31)
+def test_it_is_one_printable_line_that_is_short(text: str) -> None:
+    """A target cannot write into the terminal, nor make a message long."""
+    said = scrub(text)
+    assert len(said) <= LONGEST
+    assert said.isprintable()
+    assert scrub(said) in (said, said.replace("…", ""))
+
+
+def test_a_cut_does_not_bring_half_a_name_to_light() -> None:
+    """The last word of what was looked at is dropped."""
+    text = "A" * 9_985 + " jane.roe@corp.example"
+    assert scrub(text) == HIDDEN
+
+
+@pytest.mark.parametrize("token", ["opaque", "a.b", "a.e30", f"a.{'W1tb' * 400}.c", jwt([["x"]]), jwt("text")])
+def test_any_token_can_be_a_users(token: str) -> None:
+    """Also one that says nothing."""
+    assert token in identities(token)
+
+
+def test_what_is_technical_in_a_token_is_not_private() -> None:
+    """Else half of the sentences would vanish."""
+    assert not USER & {"XSUAA", "openid", "https://uaa.example"}
+    assert "" not in identities(jwt({"sub": "", "x": "j"}))
