@@ -23,6 +23,10 @@ class Command:
     """{generation: fingerprint} that a PassiveTrustCertificate takes up and does not mint."""
     next_signer: Certificate | None = None
     """What a RotationTrigger is going to make sign."""
+    rotating: Certificate | None = None
+    """The same, unless it is the way back."""
+    registering: dict[str, list[str]] = field(default_factory=dict)
+    """{identity provider: fingerprints} that a TrustedIdentityProvider will let another subaccount trust."""
     declared: str | None = None
     """The generation that a RotationTrigger declares."""
     announce: Callable[[], None] | None = None
@@ -48,6 +52,26 @@ class Command:
             )
         self.minting = generation
 
+    def swaps(self, to: Certificate, *, is_way_back: bool) -> list[str]:
+        """Plan a swap; name the identity providers that will lack what is to sign, which only a way back may do.
+
+        Raises:
+            Refused: Another subaccount, which this program tells what to trust, would not trust what is to sign.
+        """
+        self.next_signer = to
+        self.rotating = None if is_way_back else to
+        self._rotate_only_to_what_is_registered()
+        return self._lacking(to)
+
+    def registers(self, identity_provider: str, fingerprints: list[str]) -> None:
+        """Take down what another subaccount will trust.
+
+        Raises:
+            Refused: A swap to another certificate is planned.
+        """
+        self.registering[identity_provider] = fingerprints
+        self._rotate_only_to_what_is_registered()
+
     def renews(self, fingerprint: str) -> None:
         """Plan a renewal in place.
 
@@ -65,6 +89,19 @@ class Command:
         """
         self.declared = generation
         self._renew_only_what_nobody_declares()
+
+    def _rotate_only_to_what_is_registered(self) -> None:
+        if self.rotating is not None and (lacking := self._lacking(self.rotating)):
+            raise Refused(
+                f"{self.rotating.fingerprint} is to sign, and identity provider {', '.join(lacking)} will not have it.",
+                "From the swap on, the subaccount that trusts it would refuse every user.",
+                "Put passive= on TrustedIdentityProvider (the PassiveTrustCertificate) and deploy; rotate in a second "
+                "deployment; take passive= away in a third one.",
+                prop="passive",
+            )
+
+    def _lacking(self, certificate: Certificate) -> list[str]:
+        return [name for name, held in self.registering.items() if certificate.fingerprint not in held]
 
     def _renew_only_what_nobody_declares(self) -> None:
         if self.renewing is not None and self.declared is not None:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from pulumi.output import UNKNOWN
 from twin import (
+    HOUR,
     CheckFailedError,
     Deployment,
     Fault,
@@ -159,6 +160,33 @@ def test_a_swap_in_the_command_that_registers_is_refused(twin: Twin) -> None:
     with pytest.raises(CheckFailedError, match="billing: no"):
         twin.preview(program("b", "b", passive=None))
     twin.deploy(PREPARED, ROTATED)
+
+
+@pytest.mark.parametrize("trigger_first", [False, True])
+def test_a_swap_to_what_the_registration_drops_is_refused(twin: Twin, *, trigger_first: bool) -> None:
+    """Also where the trigger asks no target, whichever the engine meets first; the way back is open."""
+
+    def written(signs: str, *, registers: bool) -> Program:
+        def run(deployment: Deployment) -> None:
+            upcoming = deployment.passive(generation="b")
+            if trigger_first:
+                deployment.trigger(generation=signs, candidate=upcoming)
+            passive = upcoming if registers else None
+            deployment.trusted(connection="billing", origin_key=ORIGIN, passive=passive)
+            if not trigger_first:
+                deployment.trigger(generation=signs, candidate=upcoming)
+
+        return run
+
+    twin.emulator.advance(HOUR)
+    twin.deploy(written("a", registers=True))
+    message = twin.refuses(written("b", registers=False), ORIGIN)
+    assert "would refuse every user" in message
+    twin.deploy(written("b", registers=True))
+    report = twin.up(written("a", registers=False))
+    assert ("the `pulumi up` after this one registers it" in report.messages) is not trigger_first
+    twin.deploy(written("a", registers=False))
+    assert trusted(twin) == {twin.slots[0]}
 
 
 @pytest.mark.parametrize(

@@ -66,8 +66,10 @@ def check(session: Session, args: IdentityProviderArgs, old: IdentityProviderChe
     if args.passive == UNKNOWN:
         sentence = f"trust what is generated for {wanted.entity_id} as soon as it is there"
         plan = checked(IdentityProviderChecked, plan, certificates=UNKNOWN, step=sentence)
-    elif step.sentence is not None:
-        plan = checked(IdentityProviderChecked, plan, step=step.sentence, held=_held(step.found))
+    else:
+        source.account.command.registers(f"{args.origin_key!r} in {plan.subaccount_id}", wanted.fingerprints)
+        if step.sentence is not None:
+            plan = checked(IdentityProviderChecked, plan, step=step.sentence, held=_held(step.found))
     if plan.step is not None:
         session.say(f"TrustedIdentityProvider {args.origin_key!r} in {plan.subaccount_id}: {plan.step}")
     return plan

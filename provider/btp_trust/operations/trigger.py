@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from msgspec.structs import replace as replace_args
 
+from btp_trust.certificate import Certificate
 from btp_trust.errors import Refused, SlotsChanged, WrongSubaccount
 from btp_trust.inputs import (
     Candidate,
@@ -22,7 +23,7 @@ from btp_trust.inputs import (
     same_arguments,
     to_bag,
 )
-from btp_trust.model import Snapshot, describe, rfc3339, signs
+from btp_trust.model import Snapshot, brief, describe, rfc3339, signs
 from btp_trust.operations import verify
 from btp_trust.operations.affected import affected
 from btp_trust.operations.confirm import Step, confirm
@@ -30,7 +31,7 @@ from btp_trust.operations.gather import Seen, Unseen, look, not_checked, reach, 
 from btp_trust.operations.stale import before_our_swap
 from btp_trust.operations.way_back import refuse_untrusted, signed_before, way_back
 from btp_trust.operations.writes import swap
-from btp_trust.plan.decision import Action, Decision
+from btp_trust.plan.decision import Action, Decision, Reason
 from btp_trust.plan.declaration import Declaration
 from btp_trust.plan.trigger import decide
 from btp_trust.session import Session, Subaccount
@@ -57,6 +58,8 @@ def check(
         raise decision.refusal
     if old is not None and old.candidate is not None and candidate is None:
         _announce_retirement(session, old.candidate, declaration, seen.snapshot)
+    if decision.action is Action.SWAP and seen.snapshot.passive is not None:
+        _take_down_swap(session, seen, seen.snapshot.passive, is_way_back=decision.reason is not Reason.ROTATE)
     plan = _planned(args, declaration, decision, seen, old)
     affects = affected(session, plan) if plan.swaps is not None and plan.list_affected else None
     plan = checked(TriggerChecked, plan, candidate=candidate.generation if candidate else None, affects=affects)
@@ -132,6 +135,15 @@ def read(session: Session, bag: PropertyBag) -> PropertyBag:
     return {**bag, **certificate_outputs(seen.snapshot.active, seen.snapshot), **_history(seen.snapshot, state)}
 
 
+def _take_down_swap(session: Session, seen: Seen, to: Certificate, *, is_way_back: bool) -> None:
+    """Let the other resources of the command know; say who will lack what signs again."""
+    for name in seen.account.command.swaps(to, is_way_back=is_way_back):
+        session.say(
+            f"warning: RotationTrigger: identity provider {name} will not have {brief(to.fingerprint)} at once; the "
+            "`pulumi up` after this one registers it"
+        )
+
+
 def _declaration(
     args: TriggerArgs, candidate: Candidate | None, old: TriggerChecked | None, account: Subaccount
 ) -> Declaration:
@@ -182,7 +194,6 @@ def _planned(
         way_back=signed_before(signing.fingerprint, snapshot, old) if args.trusted_by else None,
     )
     if decision.action is Action.SWAP and decision.swaps is not None:
-        seen.account.command.next_signer = snapshot.passive
         swaps = SwapSlots.of(decision.swaps)
         return checked(
             TriggerChecked,
