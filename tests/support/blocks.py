@@ -296,6 +296,8 @@ _HOLDING = {
     "users-at-a-target-that-was-forgotten": ("certificate",),
 }
 """Which certificates the target has."""
+_BESIDE = "beside-another-subaccount"
+_OTHER = "00000000-2222-4333-8444-00000000b111"
 _USER = {"user_name": "jane@example.com", "password": "of-jane"}
 _ASSERTION = {
     "Name": "Assertion",
@@ -315,6 +317,7 @@ class Stages:
     the story.
     `users-at-a-target`: `prepared`, with a user and a destination `S4` to a target that trusts both certificates; in
     `…-that-was-forgotten` it trusts the old one only.
+    `beside-another-subaccount`: `prepared`, with the key of another subaccount's XSUAA as billing-key.json.
     `killed-after-…`: `pulumi up` was killed after it had changed the service and before it could record that.
     """
 
@@ -327,13 +330,15 @@ class Stages:
     def workbench(self, stage: str, folder: Path) -> Workbench:
         """Lay out a stage in a folder; close the workbench in the end."""
         if stage != "nothing":
-            made = "prepared" if stage in _HOLDING else stage
+            made = "prepared" if stage in {*_HOLDING, _BESIDE} else stage
             shutil.copytree(self._made(made), folder, dirs_exist_ok=True)
         bench = self._bench(folder)
         if stage != "nothing":
             self._serve(bench)
         if stage in _HOLDING:
             _propagate(bench, _HOLDING[stage])  # not once for all: destinations have the address of this emulator
+        if stage == _BESIDE:
+            _add_subaccount(bench)
         if stage == "examples":
             _give_keys(bench.folder)
         elif stage not in ("nothing", "subaccount"):
@@ -433,6 +438,14 @@ def _propagate(bench: Workbench, slots: Sequence[str]) -> None:
         for properties in (_to_target(target), _ASSERTION):
             given = {**properties, "audience": target["entity_id"]}
             control.post(f"{account}/destinations", json={"properties": given}).raise_for_status()
+
+
+def _add_subaccount(bench: Workbench) -> None:
+    """Make another subaccount, and save the key of its XSUAA."""
+    with _control_plane(bench) as control:
+        control.post("subaccounts", json={"guid": _OTHER}).raise_for_status()
+        key = control.get(f"subaccounts/{_OTHER}/api-access-key").raise_for_status()
+    (bench.folder / "billing-key.json").write_text(key.text)
 
 
 def _to_target(target: Mapping[str, str]) -> dict[str, str]:
