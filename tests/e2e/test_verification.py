@@ -53,6 +53,7 @@ def test_a_target_that_lies_leads_back_and_is_not_tried_again(project: Project) 
     for command in (project.preview, project.up):
         refused = command(status=1)
         assert "Generation '2028-11' was refused by the target of s4, and was swapped back." in refused.message[0]
+    assert "was refused by the target of s4" in project.up("--exclude", "**::rotation", status=1)
     assert project.requests().count("GET s4") == 0
     assert project.writes() == []
 
