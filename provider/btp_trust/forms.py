@@ -10,10 +10,10 @@ import binascii
 import re
 from datetime import datetime
 from typing import Final
-from xml.parsers import expat
 
 from btp_trust.certificate import Identity, identify, normalize_fingerprint
 from btp_trust.model import rfc3339
+from btp_trust.xml_reader import XmlReader
 
 _SIGNATURE: Final = "http://www.w3.org/2000/09/xmldsig#"
 _CERTIFICATE: Final = f"{_SIGNATURE} X509Certificate"
@@ -81,33 +81,22 @@ def _metadata(text: str) -> tuple[Identity, ...]:
     return tuple(_body(body) for body in bodies)
 
 
-class _Metadata:
-    """The content of each X509Certificate of an XML document; one with a DTD, and so with entities, is refused."""
+class _Metadata(XmlReader):
+    """The content of each X509Certificate of a document."""
 
     def __init__(self, text: str) -> None:
         self.bodies: list[str] = []
         self._inside = False
-        parser = expat.ParserCreate(namespace_separator=" ")
-        parser.StartDoctypeDeclHandler = self._forbid
-        parser.StartElementHandler = self._start
-        parser.EndElementHandler = self._end
-        parser.CharacterDataHandler = self._characters
-        try:
-            parser.Parse(text, True)  # noqa: FBT003 - expat has no name for it: this is all of the document
-        except (expat.ExpatError, UnicodeEncodeError):
-            raise ValueError("it begins like XML and cannot be read as such") from None
+        super().__init__(text)
 
-    def _forbid(self, *_: object) -> None:
-        raise ValueError("it is XML with a document type declaration, which metadata does not need")
-
-    def _start(self, name: str, _: object) -> None:
+    def start(self, name: str, _: object) -> None:
         self._inside = name == _CERTIFICATE
         if self._inside:
             self.bodies.append("")
 
-    def _end(self, _: str) -> None:
+    def end(self, _: str) -> None:
         self._inside = False
 
-    def _characters(self, text: str) -> None:
+    def characters(self, text: str) -> None:
         if self._inside:
             self.bodies[-1] += text

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
-from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
 from btp_trust.certificate import Certificate, identify
+from btp_trust.xml_reader import XmlReader
 
 _METADATA: Final = "urn:oasis:names:tc:SAML:2.0:metadata"
 _SIGNATURE: Final = "http://www.w3.org/2000/09/xmldsig#"
@@ -115,28 +115,17 @@ def read(text: str) -> Metadata:
     return Metadata(found.entity_id, fingerprints, several if len(fingerprints) > 1 else None)
 
 
-class _Reader:
-    """The entity ID, and the content of each certificate to sign with; a DTD, and so an entity, is refused."""
+class _Reader(XmlReader):
+    """The entity ID, and the content of each certificate to sign with."""
 
     def __init__(self, text: str) -> None:
         self.entity_id = ""
         self.bodies: list[str] = []
         self.descriptors = 0
         self._path: list[str] = []
-        parser = expat.ParserCreate(namespace_separator=" ")
-        parser.StartDoctypeDeclHandler = self._forbid
-        parser.StartElementHandler = self._start
-        parser.EndElementHandler = self._end
-        parser.CharacterDataHandler = self._characters
-        try:
-            parser.Parse(text, True)  # noqa: FBT003 - expat has no name for it: this is all of the document
-        except (expat.ExpatError, UnicodeEncodeError):
-            raise ValueError("it is not XML") from None
+        super().__init__(text)
 
-    def _forbid(self, *_: object) -> None:
-        raise ValueError("it is XML with a document type declaration, which metadata does not need")
-
-    def _start(self, name: str, attributes: Mapping[str, str]) -> None:
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
         is_for_something_else = attributes.get("use", "signing") != "signing"
         self._path.append("" if is_for_something_else else name)
         if tuple(self._path) == _PATH[:1]:
@@ -145,10 +134,10 @@ class _Reader:
         if tuple(self._path) == _PATH:
             self.bodies.append("")
 
-    def _end(self, _: str) -> None:
+    def end(self, _: str) -> None:
         self._path.pop()
 
-    def _characters(self, text: str) -> None:
+    def characters(self, text: str) -> None:
         if tuple(self._path) == _PATH:
             self.bodies[-1] += text
 

@@ -53,9 +53,9 @@ def test_only_what_may_sign_counts(pair: tuple[Certificate, Certificate]) -> Non
 @pytest.mark.parametrize(
     ("spoilt", "why"),
     [
-        (lambda text: text[:-20], "not XML"),
-        (lambda text: "\ud800" + text, "not XML"),
-        (lambda _: "https://idp.example.com/metadata", "not XML"),
+        (lambda text: text[:-20], "as XML"),
+        (lambda text: "\ud800" + text, "as XML"),
+        (lambda _: "https://idp.example.com/metadata", "as XML"),
         (lambda text: text.replace("<md:Entity", "<!DOCTYPE x><md:Entity", 1), "document type"),
         (lambda text: text.replace("entityID", "id", 1), "no EntityDescriptor"),
         (lambda text: text.replace("EntityDescriptor", "EntitiesDescriptor"), "no EntityDescriptor"),
