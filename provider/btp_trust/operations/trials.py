@@ -143,9 +143,16 @@ class Trials:
                 return
             pending = [(name, each) for name, each in tried.items() if not each.is_settled]
             for name, each in sorted(pending, key=lambda item: not item[1].was_refused):
-                each.take(self._try(name, each.kind, question))
+                each.take(self._try_safely(name, each.kind, question))
                 if each.was_refused and each.is_settled:
                     return
+
+    def _try_safely(self, name: str, kind: str, question: Question) -> Judgement:
+        """Try, whatever happens: what this command has swapped is not recorded yet, and must be."""
+        try:
+            return self._try(name, kind, question)
+        except Exception as error:  # noqa: BLE001 - see above; a fault of ours tells nothing about the target
+            return self._trial(name, question).fails(f"the check itself failed ({type(error).__name__})")
 
     def _try(self, name: str, kind: str, question: Question) -> Judgement:
         try:

@@ -10,8 +10,8 @@ from btp_trust.errors import Refused
 from btp_trust.model import Snapshot, brief
 from btp_trust.plan.verification import Evidence, OnVerificationFailure, Verdict
 
-MOST: Final = 20
-"""Destinations that one trigger tries: each is several requests, and an operation has a bound."""
+MOST: Final = 12
+"""Destinations that one trigger tries: each may take seven requests, and an operation has a bound of a hundred."""
 _LONGEST: Final = 200
 """Characters of a destination's name, as the service takes them."""
 

@@ -148,9 +148,9 @@ def judge_assertion(trial: Trial, by: Certificate, issued_at: datetime) -> Judge
 def judge_token(trial: Trial, token: str, expires_in: str | float | None) -> Judgement:
     """Judge a token that the target gave for an assertion: proof only if it is no older than the swap.
 
-    A JWT says when it was issued. Of any other token the lifetime may tell: if it is as long as the longest ever seen
-    of this destination, the token is new. A service that repeats a full lifetime for a cached token would deceive
-    that, so the first one seen is no proof.
+    A JWT says when it was issued. Of any other token the lifetime may tell: if it is exactly as long as the longest
+    ever seen of this destination, the token is new. A longer one shows only that those before were cached. A service
+    that repeats a full lifetime for a cached token would deceive that, so the first one seen is no proof.
     """
     lifetime = _seconds(expires_in)
     known = trial.longest
@@ -162,7 +162,7 @@ def judge_token(trial: Trial, token: str, expires_in: str | float | None) -> Jud
             return trial.finds(Verdict.PROVED, detail, lifetime=longest)
         detail = f"a cached token proves nothing: this one is of {rfc3339(issued_at)}, by the target's clock"
         return trial.finds(Verdict.WEAK, detail, lifetime=longest)
-    if lifetime is not None and known is not None and lifetime >= known:
+    if lifetime is not None and lifetime == known:
         detail = f"the target accepted the assertion and gave a token for {lifetime} s, the longest that it ever gave"
         return trial.finds(Verdict.PROVED, detail, lifetime=longest)
     detail = "a cached token proves nothing, and nothing shows that this one is new"
