@@ -11,12 +11,13 @@ from typing import Any, Final
 from hypothesis.stateful import RuleBasedStateMachine
 from twin import HOUR, CheckFailedError, KilledError, Twin
 
-from btp_trust.errors import TrustError
+from btp_trust.errors import Refused, TrustError
 from btp_trust_emulator import Emulator
 from btp_trust_emulator.kinds import Kind
 from btp_trust_emulator.slots import Slot
 from machine.converge import A_MINUTE
 from machine.tally import Tally
+from machine.targets import Targets
 from machine.text import Text
 from machine.weather import Weather
 from machine.witness import Command, Witness
@@ -47,8 +48,9 @@ class Stage(RuleBasedStateMachine):
         self.guid = self.emulator.create_subaccount(generate=not empty).guid
         self.emulator.advance(HOUR)
         self.stack, self.other = Twin(self.emulator, self.guid), Twin(self.emulator, self.guid)
+        self.targets = Targets(self.stack)
         key = json.loads(self.stack.config["btp-trust:serviceKey"])
-        self.witness = Witness([key["clientsecret"]], self.tally)
+        self.witness = Witness([key["clientsecret"], *self.targets.private], self.targets, self.tally)
         self.witness.notice(self.stack.slots, self.emulator.now)
 
     def colleague(self, action: str) -> None:
@@ -80,7 +82,7 @@ class Stage(RuleBasedStateMachine):
             command = Command("up", twin, text, weather, lags, is_partial=bool(parts), shown=twin.last)
             self.run(command, lambda: twin.up(text, skip_preview=True, **parts))
         self.emulator.advance(5.0)
-        return command.error
+        return command.error or _raised_by_the_program(twin, text)
 
     def run(self, command: Command, run: Callable[[], object]) -> None:
         """Run a command, and let the witness check it."""
@@ -104,6 +106,7 @@ class Stage(RuleBasedStateMachine):
         if weather.is_stale:
             self._wait_until_all_is_known()
         weather.begin(self.emulator, twin, is_named=is_named)
+        self.targets.begin()
         try:
             yield weather.is_stale
         finally:
@@ -146,3 +149,12 @@ class Stage(RuleBasedStateMachine):
     def _wait_before_readings(self) -> None:
         """Let a minute go by before readings may be behind again."""
         self.unknown_until = self.emulator.now + timedelta(seconds=A_MINUTE)
+
+
+def _raised_by_the_program(twin: Twin, text: Text) -> Refused | None:
+    """Tell what the resource class raises of a generation that was refused: the deployment failed, its state is kept."""
+    stored = twin.state.get(text.trigger_name) if text.signs is not None else None
+    if stored is None or stored.outputs.get("failed_generation") != stored.outputs["generation"]:
+        return None
+    what, *why, remedy = stored.outputs["failure"].split("\n")
+    return Refused(what, "\n".join(why), remedy)
