@@ -597,6 +597,39 @@ def test_a_run_killed_during_its_check_is_checked_by_the_next(here: Landscape) -
     assert twin.slots == before
 
 
+def test_a_refresh_after_a_kill_does_not_take_the_place_of_the_check(here: Landscape) -> None:
+    """`up --refresh` records who signs before it deploys; the swap of the killed run is tried all the same."""
+    twin, wanted = here.twin, here.program("b", "s4")
+    before = twin.slots
+    here.lie("s4", before[1])
+    twin.line.once(ROTATE, committed_then(KilledError()))
+    with pytest.raises(KilledError):
+        twin.up(wanted)
+    twin.refresh()
+    report = twin.up(wanted)
+    assert "s4 will be tried as the user; a target's refusal swaps back" in twin.previewed.messages
+    assert report.writes == [ROTATE]
+    assert (twin.slots, twin.outputs("rotation")["failed_generation"]) == (before, "b")
+
+
+def test_a_colleagues_swap_that_is_accepted_may_be_swapped_back_and_the_preview_says_so(here: Landscape) -> None:
+    """The signer never changes without somebody having read that it may; also where a refresh has recorded the swap."""
+    twin = here.twin
+    before = twin.slots
+    for refresh in (False, True):
+        twin.emulator.rotate(twin.guid)
+        twin.emulator.advance(HOUR)
+        here.lie("s4", before[1])
+        if refresh:
+            twin.refresh()
+        report = twin.up(here.program("b", "s4"))
+        assert "'b' signs, and s4 will be tried as the user; a target's refusal swaps back" in twin.previewed.messages
+        assert report.writes == [ROTATE]
+        assert twin.slots == before
+        twin.emulator.advance(HOUR)
+        twin.deploy(here.program("a", "s4"))
+
+
 def test_a_drift_that_somebody_undid_is_tried_and_only_reported(here: Landscape) -> None:
     """Nobody asked this deployment to change the signer."""
     twin = here.twin

@@ -78,7 +78,7 @@ class Swaps:
     def _assert_trusted(self, command: Command, wanted: str) -> None:
         """Each target of `trusted_by` has it, unless it is what signed before, or is put back."""
         old = command.before[command.text.trigger_name]
-        if wanted == old.outputs.get("previous_fingerprint") or _plan(command)["generation"] == old.inputs["generation"]:
+        if wanted == old.outputs.get("previous_fingerprint") or not _is_declared_anew(command):
             return
         for target, saying in command.text.trusted_by.items():
             assert saying.covers(command.twin, target, wanted), f"{target} does not trust what was swapped in"
@@ -128,7 +128,7 @@ class Swaps:
         for key in gone:
             self.refused.pop(key, None)
             self.unproved.pop(key, None)
-        if forward is not None and _plan(command).get("verify_destinations"):
+        if forward is not None and _is_declared_anew(command) and _plan(command).get("verify_destinations"):
             self.unproved[_key(command)] = str(forward[3].active)
         planned = [call.name for call in command.calls if call.kind == "trigger" and call.method in ("diff", "create")]
         if command.error is None and command.name == "up" and planned == [command.text.trigger_name]:
@@ -197,6 +197,11 @@ def _key(command: Command) -> _Key:
 def _change(command: Command) -> tuple[object, ...]:
     old = command.before[command.text.trigger_name].inputs
     return id(command.twin), old["generation"], _plan(command)["generation"], old.get("swap_number")
+
+
+def _is_declared_anew(command: Command) -> bool:
+    """Whether the text declares another generation than the state: a put back that is killed leaves no trace."""
+    return bool(_plan(command)["generation"] != command.before[command.text.trigger_name].inputs["generation"])
 
 
 def _until(command: Command, entry: Entry) -> list[Entry]:

@@ -21,10 +21,10 @@ from btp_trust_emulator import Emulator
 from btp_trust_emulator.slots import Action, Slot
 from machine.command import Command
 from machine.converge import A_MINUTE, Convergence
-from machine.sayings import Answered, Written
+from machine.sayings import Answered, Saying, Shown, Written
 from machine.stage import FAIR, Stage
 from machine.tally import Tally
-from machine.targets import DESTINATIONS, OUTAGES, SYSTEMS, USERS
+from machine.targets import ASSERTION, DESTINATIONS, OUTAGES, SYSTEMS, USERS
 from machine.text import CHECKS, EDITS, Change, Text
 from machine.weather import LAG, Weather, weathers
 
@@ -219,16 +219,22 @@ class Team(Stage):
     # --- commands ----------------------------------------------------------------------------------------------
 
     @rule(weather=SOME)
-    def deploy(self, weather: Weather) -> None:
+    def deploy(self, weather: Weather = FAIR) -> None:
         """Run `pulumi up`."""
         self.up(self.stack, self.text, weather)
 
     @rule(weather=SOME)
-    def refresh(self, weather: Weather) -> None:
+    def refresh(self, weather: Weather = FAIR) -> None:
         """Run `pulumi refresh`."""
         with self.lagging_behind(weather) as lags, self.in_weather(self.stack, weather) as is_stale:
             command = Command("refresh", self.stack, self.text, weather, lags or is_stale)
             self.run(command, self.stack.refresh)
+
+    @rule(weather=SOME)
+    def deploy_refreshed(self, weather: Weather) -> None:
+        """Run `pulumi up --refresh`."""
+        self.refresh()
+        self.deploy(weather)
 
     @rule(part=st.sampled_from(PARTS), replaces=st.booleans(), weather=SOME)
     def deploy_a_part(self, part: str, weather: Weather, *, replaces: bool) -> None:
@@ -255,6 +261,25 @@ class Team(Stage):
         """Take the two steps of a cycle, both in bad weather."""
         name = self.fresh()
         self.write(replace(self.text, prepares=name, adopt=None), weather)
+        self.write(replace(self.text, signs=name), weather)
+
+    @rule(
+        verifies=st.sampled_from([("s4",), ("s4",), (ASSERTION, "s4"), ("sf", "s4")]),
+        trusted_by=st.sampled_from([{}, {"s4": Shown()}]),
+        lies=st.sampled_from(["nothing", "passive", "passive", "both"]),
+        weather=SOME,
+    )
+    def rotate_with_a_check(
+        self, verifies: tuple[str, ...], trusted_by: dict[str, Saying], lies: str, weather: Weather
+    ) -> None:
+        """Take both steps, with all that a check needs; but a target may refuse what it shows as trusted."""
+        name = self.fresh()
+        asked = {"verifies": verifies, "trusted_by": trusted_by, "on_failure": None}
+        self.write(replace(self.text, prepares=name, adopt=None, replace=None, has_candidate=True, **asked))
+        self.up(self.stack, self.text, FAIR)
+        self.targets.mend()
+        self.targets.repair(*SYSTEMS)
+        self.targets.lie("s4", lies)
         self.write(replace(self.text, signs=name), weather)
 
     @rule()
