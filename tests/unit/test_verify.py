@@ -23,9 +23,12 @@ from twin import (
 
 from btp_trust.errors import NoUserToken, Refused, ServiceUnavailable, TrustError, WayBackFailed
 from btp_trust_emulator import Emulator, Switches, TokenCache
+from btp_trust_emulator.kinds import Kind
 
 TARGET = "GET destinations/s4"
 ROTATE = "POST rotateCertificate"
+ACTIVE = "/destination-configuration/v1/saml2Metadata/certificate"
+PASSIVE = f"{ACTIVE}/passive"
 
 
 @pytest.fixture(scope="module")
@@ -301,6 +304,38 @@ def test_a_stale_reading_does_not_stop_the_way_back(here: Landscape) -> None:
     report = twin.up(here.program("b", "s4"))
     assert report.writes == [ROTATE, ROTATE]
     assert twin.slots == before
+
+
+@pytest.mark.parametrize("paths", [(ACTIVE, PASSIVE), (ACTIVE,), (PASSIVE,)], ids=["both", "the active", "the passive"])
+def test_slots_that_are_shown_late_do_not_stop_the_way_back(here: Landscape, paths: tuple[str, ...]) -> None:
+    """For as long as a reading may be behind, slots as before the swap are no proof that somebody has gone back."""
+    twin = here.twin
+    before = twin.slots
+    here.lie("s4", before[1])
+    for path in paths:
+        here.emulator.fault(Kind.STALE_AFTER_WRITE, subaccount=here.guid, path=path, seconds=59.0)
+    try:
+        report = twin.up(here.program("b", "s4"))
+    finally:
+        here.emulator.clear_faults()
+    assert report.writes == [ROTATE, ROTATE]
+    assert twin.slots == before
+    assert twin.outputs("rotation")["failed_generation"] == "b"
+
+
+def test_a_way_back_without_time_to_doubt_is_not_taken_for_gone(here: Landscape) -> None:
+    """The slots look as before the swap, and nobody can wait until that is believed: users may be refused."""
+    twin = here.twin
+    twin.config["btp-trust:operationTimeout"] = "20"
+    here.lie("s4", twin.slots[1])
+    for path in (ACTIVE, PASSIVE):
+        here.emulator.fault(Kind.STALE_AFTER_WRITE, subaccount=here.guid, path=path, seconds=59.0)
+    try:
+        with pytest.raises(WayBackFailed) as stuck:
+            twin.up(here.program("b", "s4"))
+    finally:
+        here.emulator.clear_faults()
+    assert_three_parts(str(stuck.value), "The slots look as if the swap was done already.")
 
 
 def test_the_passive_slot_must_still_hold_what_signed_before(here: Landscape) -> None:

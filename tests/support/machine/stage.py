@@ -13,13 +13,14 @@ from twin import HOUR, CheckFailedError, KilledError, Twin
 
 from btp_trust.errors import Refused, TrustError
 from btp_trust_emulator import Emulator
+from btp_trust_emulator.faults import Fields
 from btp_trust_emulator.kinds import Kind
 from btp_trust_emulator.slots import Slot
 from machine.converge import A_MINUTE
 from machine.tally import Tally
 from machine.targets import Targets
 from machine.text import Text
-from machine.weather import Weather
+from machine.weather import PATHS, Weather
 from machine.witness import Command, Witness
 
 BEGINNING: Final = datetime(2030, 1, 1, tzinfo=UTC)
@@ -40,6 +41,8 @@ class Stage(RuleBasedStateMachine):
         self.lag: float | None = None
         """For how many seconds the service shows slots as before a write."""
         self.lagging = list(Slot)
+        self.only_readings_lag = False
+        """Whether assertions are signed by the truth all the same."""
         self.unknown_until = BEGINNING
         """Until when a reading may hide something that this stack does not know of."""
 
@@ -136,9 +139,12 @@ class Stage(RuleBasedStateMachine):
         for slot in self.lagging:
             write = history.last(self.guid, slot)
             left = seconds if write is None else seconds - (self.emulator.now - write.time).total_seconds()
+            where: Fields = {"subaccount": self.guid, "slot": slot}
+            if self.only_readings_lag:
+                where["path"] = PATHS[slot]
             if write is not None and 0 < left <= seconds:
-                self.emulator.fault(Kind.STALE, subaccount=self.guid, slot=slot, seconds=left)
-            self.emulator.fault(Kind.STALE_AFTER_WRITE, subaccount=self.guid, slot=slot, seconds=seconds)
+                self.emulator.fault(Kind.STALE, **where, seconds=left)
+            self.emulator.fault(Kind.STALE_AFTER_WRITE, **where, seconds=seconds)
 
     def somebody_acted(self) -> None:
         """Take down that the slots hold what this stack does not know of."""

@@ -26,7 +26,7 @@ from machine.stage import FAIR, Stage
 from machine.tally import Tally
 from machine.targets import ASSERTION, DESTINATIONS, OUTAGES, SYSTEMS, USERS
 from machine.text import CHECKS, EDITS, Change, Text
-from machine.weather import LAG, Weather, weathers
+from machine.weather import CHECKED, LAG, Weather, weathers
 
 COCKPIT: Final = [action.value for action in Action]
 SWITCHES: Final = ["btp-trust:strict", "btp-trust:offline"]
@@ -152,7 +152,8 @@ class Team(Stage):
     @rule(system=st.sampled_from(SYSTEMS), which=st.integers(0, 3), days=st.sampled_from([None, 0, 0, 1]))
     def write_what_it_trusts(self, system: str, which: int, days: int | None) -> None:
         """Write down which certificate a target has, or attest it, on this day or early."""
-        told = str(self._certificate(which) or self._certificate(0))
+        if (told := self._certificate(which)) is None:
+            return
         on = self.emulator.now.date() + timedelta(days=days or 0)
         saying = Written((told,)) if days is None else Answered(told, on)
         self.write(replace(self.text, trusted_by={**self.text.trusted_by, system: saying}))
@@ -192,10 +193,12 @@ class Team(Stage):
     @rule(
         seconds=st.sampled_from([None, 10.0, 30.0, LAG - 1]),
         slots=st.sampled_from([[*Slot], *[[each] for each in Slot]]),
+        only_readings=st.booleans(),
     )
-    def lag_behind(self, seconds: float | None, slots: list[Slot]) -> None:
+    def lag_behind(self, seconds: float | None, slots: list[Slot], *, only_readings: bool) -> None:
         """From now on, the service shows for some seconds what was before a write, in both slots or in one."""
         self.lag = seconds
+        self.only_readings_lag = only_readings
         self.lagging = slots
 
     @rule(switch=st.sampled_from(SWITCHES))
@@ -267,10 +270,16 @@ class Team(Stage):
         verifies=st.sampled_from([("s4",), ("s4",), (ASSERTION, "s4"), ("sf", "s4")]),
         trusted_by=st.sampled_from([{}, {"s4": Shown()}]),
         lies=st.sampled_from(["nothing", "passive", "passive", "both"]),
-        weather=SOME,
+        missing=st.sampled_from([*[None] * 8, "s4", "nobody", *OUTAGES]),
+        weather=SOME | CHECKED,
     )
     def rotate_with_a_check(
-        self, verifies: tuple[str, ...], trusted_by: dict[str, Saying], lies: str, weather: Weather
+        self,
+        verifies: tuple[str, ...],
+        trusted_by: dict[str, Saying],
+        lies: str,
+        missing: str | None,
+        weather: Weather,
     ) -> None:
         """Take both steps, with all that a check needs; but a target may refuse what it shows as trusted."""
         name = self.fresh()
@@ -280,6 +289,10 @@ class Team(Stage):
         self.targets.mend()
         self.targets.repair(*SYSTEMS)
         self.targets.lie("s4", lies)
+        if missing in OUTAGES:
+            self.targets.down["s4"] = missing
+        elif missing is not None:
+            self.lose_what_a_check_needs(missing)
         self.write(replace(self.text, signs=name), weather)
 
     @rule()

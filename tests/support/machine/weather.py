@@ -31,6 +31,7 @@ LAG: Final = 60.0
 METADATA: Final = "/destination-configuration/v1/saml2Metadata"
 ACTIVE: Final = f"{METADATA}/certificate"
 PASSIVE: Final = f"{ACTIVE}/passive"
+PATHS: Final = {Slot.ACTIVE: ACTIVE, Slot.PASSIVE: PASSIVE}
 ROTATE: Final = f"{METADATA}/rotateCertificate"
 FIND: Final = "/destination-configuration/v1/destinations"
 _Where = tuple[str | None, str | None]
@@ -152,6 +153,15 @@ def _faults(draw: st.DrawFn, kinds: list[Kind]) -> tuple[Kind, dict[str, Any]]:
     if kind not in STALE or fields["seconds"] is None:
         fields["count"] = draw(st.sampled_from([1, 1, 2, 6]))
     return kind, fields
+
+
+CHECKED: Final = st.builds(
+    lambda what, where, after: Weather(line=(what, where, after, 1)),
+    st.sampled_from(["killed before", "killed after"]),
+    st.sampled_from(["POST rotateCertificate", f"GET destinations/{SYSTEMS[0]}", "GET certificate"]),
+    st.integers(0, 6),
+)
+"""A rotation is killed: before its check, in it, before the way back, or after it."""
 
 
 def weathers(*, rivals: bool) -> st.SearchStrategy[Weather]:
