@@ -180,6 +180,20 @@ def test_a_refused_generation_may_be_declared_again_once_the_code_has_changed(he
     assert twin.slots == before[::-1]
 
 
+def test_a_refused_generation_that_somebody_made_sign_is_refused_no_more(here: Landscape) -> None:
+    """Also where a refresh has recorded that it signs: what was said of the swap back is not true any more."""
+    twin, wanted = here.twin, here.program("b", "s4", "sf", "assertion")
+    refused(here)
+    before = twin.slots
+    twin.emulator.rotate(twin.guid)
+    twin.emulator.advance(HOUR)
+    twin.refresh()
+    here.lie("s4")
+    twin.deploy(wanted)
+    assert twin.slots == before[::-1]
+    assert {"failed_generation", "failure", "swapped_back_at"} & twin.outputs("rotation").keys() == set()
+
+
 def test_a_refused_generation_waits_for_all_targets_again(here: Landscape) -> None:
     """What was swapped back is no way back: the gate holds for it."""
     twin = here.twin
