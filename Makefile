@@ -12,7 +12,7 @@ RUN := $(SETUP) run
 CHECKED := $(wildcard provider tests examples tools benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pulumi-path demo test matrix soak bench-continuity scheduled lint audit format clean
+.PHONY: help setup pulumi-path demo demo-targets test matrix soak bench-continuity scheduled lint audit format clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/make \1|\2/p' Makefile | while IFS='|' read -r target does; do \
@@ -26,6 +26,9 @@ pulumi-path: ## print the folder of the Pulumi command line that the project use
 
 demo: setup ## show a rotation from beginning to end
 	$(RUN) python tools/demo.py
+
+demo-targets: setup ## its second act: two targets, one of which lies; refused, proved, swapped back
+	$(RUN) python tools/demo_targets.py
 
 test: setup ## run the tests, with every branch of provider/ covered
 	$(RUN) coverage erase

@@ -6,20 +6,14 @@ step says. Nothing outside a temporary folder is read or written, and nothing is
 
 from __future__ import annotations
 
-import argparse
-import signal
 import sys
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from demo_stage import NotAsToldError, Stage, say, stage
+from demo_stage import DEPLOY, EXAMPLES, Stage, play
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "quickstart"
-DEPLOY = "up --yes --skip-preview --suppress-outputs"
 RESOURCES = """\
 upcoming = trust.PassiveTrustCertificate("next", generation="2028-11")
 rotation = trust.RotationTrigger("rotation", generation="2026-11", candidate=upcoming)
@@ -179,40 +173,14 @@ def next_cycle(demo: Stage) -> None:
 STORY = (first_certificate, adopt, prepare, rotate, careless, drift, roll_back, retire, next_cycle)
 
 
-def table(demo: Stage) -> None:
-    """Print what was in which slot after each step."""
-    rows = [("after", "on", "active: signs", "passive: waits"), *demo.history]
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    say("", "Which certificate was where (fingerprints from the emulator):")
-    for row in rows:
-        say("  " + "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
-
-
 def main(words: Sequence[str]) -> int:
     """Play the story; 0 if each step did what it says."""
-    parser = argparse.ArgumentParser("demo", description="Show a trust certificate's life with the emulator.")
-    parser.add_argument("--key-size", type=int, default=4096, help="bits of the RSA keys (%(default)s, as real ones)")
-    options = parser.parse_args(words)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # being asked to end is an interruption like Ctrl-C
-    began = time.monotonic()
-    say(
+    return play(
+        words,
+        EXAMPLES / "quickstart",
+        STORY,
         "The life of a trust certificate: real commands, an emulated subaccount, a copy of examples/quickstart.",
-        "Shown is what they print, without blank lines, progress, URNs, the stack's own rows, the inside of PEMs, and",
-        "the trace of a program that the engine interrupts when it refuses.",
     )
-    try:
-        with stage(EXAMPLE, options.key_size) as demo:
-            for chapter in STORY:
-                chapter(demo)
-            table(demo)
-    except NotAsToldError as error:
-        print(f"\nThe demo stops: it is not so that {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nInterrupted; nothing is left behind.", file=sys.stderr)
-        return 130
-    say("", f"Each step did what it says, in {time.monotonic() - began:.0f} s. Nothing is left behind.")
-    return 0
 
 
 if __name__ == "__main__":

@@ -1,16 +1,21 @@
-"""The stage of the demo: an emulator, a git repository with the example, a Pulumi stack; all in one temporary folder.
+"""The stage of a demo: an emulator, a git repository with an example, a Pulumi stack; all in one temporary folder.
 
 Everything that is started here is ended here, by its process id, whatever happens.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
+import json
 import os
 import re
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -18,8 +23,10 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import httpx
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+EXAMPLES: Final = Path(__file__).parents[1] / "examples"
+DEPLOY: Final = "up --yes --skip-preview --suppress-outputs"
 PROGRAM: Final = "__main__.py"
 WIDTH: Final = 100
 _PATIENCE: Final = 15
@@ -48,6 +55,8 @@ class Stage:
     """What the demo plays on."""
 
     folder: Path
+    program: Path
+    """The folder of the Pulumi program."""
     emulator: httpx.Client
     subaccount: str
     names: dict[str, str] = field(default_factory=dict)
@@ -70,12 +79,15 @@ class Stage:
 
     def pull_request(self, title: str, *changes: tuple[str, str]) -> None:
         """Change the program as a pull request would: commit it and show the difference."""
-        program = self.program / PROGRAM
-        text = program.read_text()
+        text = (self.program / PROGRAM).read_text()
         for old, new in changes:
             expect(text.count(old) == 1, f"{old!r} stands once in the program")
             text = text.replace(old, new)
-        program.write_text(text)
+        self.commit(title, PROGRAM, text)
+
+    def commit(self, title: str, file: str, text: str) -> None:
+        """Give a file of the repository another text, in a pull request of its own."""
+        (self.program / file).write_text(text)
         self._git("commit", "--quiet", "--all", f"--message={title}")
         say("", f"Pull request: {title}")
         self._show_change()
@@ -101,25 +113,23 @@ class Stage:
 
     def colleague(self, action: str) -> None:
         """Let somebody press a button in the cockpit."""
-        self._control("POST", f"subaccounts/{self.subaccount}/cockpit", {"action": action})
+        self.control("POST", f"subaccounts/{self.subaccount}/cockpit", {"action": action})
 
     def set_date(self, day: str) -> None:
         """Move the emulator's clock."""
-        self._control("PUT", "clock", {"now": f"{day}T09:00:00Z"})
+        self.control("PUT", "clock", {"now": f"{day}T09:00:00Z"})
 
     def today(self) -> str:
         """The date that the emulator's clock shows."""
-        return str(self._control("GET", "clock")["now"])[:10]
+        return str(self.control("GET", "clock")["now"])[:10]
 
     def slots(self) -> dict[str, str | None]:
         """The fingerprints in both slots."""
-        found: dict[str, str | None] = self._control("GET", "subaccounts")["subaccounts"][0]["slots"]
-        return found
+        return self._held("slots")
 
-    @property
-    def program(self) -> Path:
-        """The folder of the Pulumi program."""
-        return self.folder / "quickstart"
+    def certificates(self) -> dict[str, str | None]:
+        """The PEMs in both slots."""
+        return self._held("certificates")
 
     @property
     def environment(self) -> dict[str, str]:
@@ -136,19 +146,29 @@ class Stage:
         }
 
     def prepare(self, example: Path) -> None:
-        """Copy the example into a repository of its own, write the service key into a file, make the backend."""
+        """Copy the example into a repository of its own, make the backend."""
         shutil.copytree(example, self.program, ignore=shutil.ignore_patterns("__pycache__"))
         (self.folder / "backend").mkdir()
         self._git("init", "--quiet")
         self._git("add", ".")
         self._git("commit", "--quiet", "--message=Begin")
-        self.service_key.touch(mode=0o600)
-        self.service_key.write_text(self.emulator.get(f"subaccounts/{self.subaccount}/service-key").text)
+
+    def secret(self, name: str, content: str) -> Path:
+        """Write a secret into a file that only its owner can read."""
+        file = self.folder / name
+        file.touch(mode=0o600)
+        file.write_text(content)
+        return file
 
     @property
     def service_key(self) -> Path:
-        """The file that holds the service key."""
-        return self.folder / "service-key.json"
+        """A file with the service key."""
+        key = self.control("GET", f"subaccounts/{self.subaccount}/service-key")
+        return self.secret("service-key.json", json.dumps(key))
+
+    def _held(self, what: str) -> dict[str, str | None]:
+        listed = self.control("GET", "subaccounts")["subaccounts"]
+        return next(each[what] for each in listed if each["guid"] == self.subaccount)
 
     def _show_change(self) -> None:
         for line in self._git("show", "--format=", "--unified=0").splitlines():
@@ -165,7 +185,8 @@ class Stage:
         expect(self.names.get(fingerprint) == name, f"a slot holds {name}, not {fingerprint}")
         return f"{fingerprint[:8]} ({name})"
 
-    def _control(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+    def control(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        """Ask the emulator's control plane."""
         answer = self.emulator.request(method, path, json=body)
         expect(answer.is_success, f"the emulator does {method} {path}: {answer.text}")
         content: dict[str, Any] = answer.json()
@@ -185,9 +206,45 @@ def stage(example: Path, key_size: int) -> Iterator[Stage]:
         url = stack.enter_context(serving(["--state", str(folder / "emulator.json"), "--key-size", str(key_size)]))
         client = stack.enter_context(httpx.Client(base_url=f"{url}/_emulator/", timeout=_PATIENCE, trust_env=False))
         guid = client.post("subaccounts", json={}).json()["guid"]
-        built = Stage(folder, client, guid)
+        built = Stage(folder, folder / example.name, client, guid)
         built.prepare(example)
         yield built
+
+
+def play(words: Sequence[str], example: Path, story: Sequence[Callable[[Stage], None]], *prologue: str) -> int:
+    """Play a story on an example; 0 if each step did what it says."""
+    parser = argparse.ArgumentParser(description=prologue[0])
+    parser.add_argument("--key-size", type=int, default=4096, help="bits of the RSA keys (%(default)s, as real ones)")
+    options = parser.parse_args(words)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # being asked to end is an interruption like Ctrl-C
+    began = time.monotonic()
+    say(
+        *prologue,
+        "Shown is what they print, without blank lines, progress, URNs, the stack's own rows, the inside of PEMs, and",
+        "the trace of a program that the engine interrupts when it refuses.",
+    )
+    try:
+        with stage(example, options.key_size) as demo:
+            for chapter in story:
+                chapter(demo)
+            _table(demo)
+    except NotAsToldError as error:
+        print(f"\nThe demo stops: it is not so that {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted; nothing is left behind.", file=sys.stderr)
+        return 130
+    say("", f"Each step did what it says, in {time.monotonic() - began:.0f} s. Nothing is left behind.")
+    return 0
+
+
+def _table(demo: Stage) -> None:
+    """Print what was in which slot after each step."""
+    rows = [("after", "on", "active: signs", "passive: waits"), *demo.history]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    say("", "Which certificate was where (fingerprints from the emulator):")
+    for row in rows:
+        say("  " + "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
 
 
 @contextlib.contextmanager

@@ -196,8 +196,9 @@ class TriggerState(TriggerArgs, frozen=True, omit_defaults=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse a moment that cannot be compared with the service's time."""
-        for moment in filter(None, (self.rotated_at, self.swapped_back_at)):
-            moment_of(moment)
+        for moment in (self.rotated_at, self.swapped_back_at):
+            if moment is not None:
+                moment_of(moment)
 
     @property
     def declared(self) -> str:

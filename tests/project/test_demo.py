@@ -1,4 +1,4 @@
-"""`make demo` does what it says, and leaves nothing behind."""
+"""Both acts of the demo do what they say, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -6,24 +6,31 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from project import ROOT, clean_environment
 
-TITLES = ("Generate", "Adopt", "Prepare", "Rotate", "Refuse", "Notice", "Restore", "Roll back", "Retire", "next cycle")
+ALONE = ("Generate", "Adopt", "Prepare", "Rotate", "Refuse", "Notice", "Restore", "Roll back", "Retire", "next cycle")
+TARGETS = ("Prepare", "too early", "Hand over", "Rotate", "Retire", "next cycle", "lies", "nothing again", "Revert")
 
 
-def test_the_demo_plays_its_story_to_the_end(tmp_path: Path) -> None:
-    """The longest test of all: every step of the story, with the real command line."""
-    with _demo(tmp_path) as demo:
+@pytest.mark.parametrize(
+    ("act", "titles"),
+    [pytest.param("demo", ALONE, id="alone"), pytest.param("demo_targets", TARGETS, id="two targets")],
+)
+def test_the_demo_plays_its_story_to_the_end(act: str, titles: Sequence[str], tmp_path: Path) -> None:
+    """The longest tests of all: every step of a story, with the real command line."""
+    with _demo(tmp_path, act) as demo:
         told, _ = demo.communicate(timeout=400)
 
     assert demo.returncode == 0, told
-    assert all(title in told for title in TITLES)
+    assert all(title in told for title in titles)
     table = told.partition("Which certificate was where")[2].splitlines()[2:-2]
-    assert len(table) >= len(TITLES)
+    assert len(table) >= len(titles)
     assert "Each step did what it says" in told
     assert "Traceback" not in told
     assert _left(tmp_path) == []
@@ -46,11 +53,11 @@ def test_an_interrupted_demo_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 @contextmanager
-def _demo(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """Start the demo with a folder for its temporary files, and end it with the test."""
+def _demo(folder: Path, act: str = "demo") -> Iterator[subprocess.Popen[str]]:
+    """Start an act of the demo with a folder for its temporary files, and end it with the test."""
     environ = {**clean_environment(), "TMPDIR": str(folder)}
     with subprocess.Popen(
-        [sys.executable, str(ROOT / "tools" / "demo.py"), "--key-size", "1024"],
+        [sys.executable, str(ROOT / "tools" / f"{act}.py"), "--key-size", "1024"],
         env=environ,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

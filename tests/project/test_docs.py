@@ -25,7 +25,7 @@ from btp_trust_emulator import Switches
 from btp_trust_emulator.kinds import TRAITS
 
 UNRUN = {
-    "make demo": "it has a test of its own",
+    "make demo": "each of its acts has a test of its own",
     "make test": "these tests are part of it",
     "make matrix": "it takes twenty minutes; a slice of it is a test of its own",
     "make bench-continuity": "it takes a minute and rewrites its page; its parts have a test of their own",

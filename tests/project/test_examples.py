@@ -72,3 +72,33 @@ def test_an_existing_landscape_is_adopted_through_two_connections(emulator: Emul
         assert outputs[name]["fingerprint"] == emulator.slots(guid).active
     assert project.writes() == []
     assert project.is_settled()
+
+
+def test_two_targets_are_told_what_is_to_come(emulator: Emulator, tmp_path: Path) -> None:
+    """One by its API, the other by a page and a file; an attestation that is still empty stops only a rotation."""
+    guid, billing = (emulator.create_subaccount(generate=True).guid for _ in range(2))
+    emulator.create_user(guid, "jane", "of-jane")
+    s4 = emulator.create_target("s4")
+    emulator.upload_certificate("s4", str(emulator.certificates(guid)[0]))
+    for name, target in {"billing": emulator.target(billing), "s4": s4}.items():
+        emulator.create_destination(guid, target.properties(name))
+    shutil.copytree(EXAMPLES / "targets", tmp_path / "program")
+    project = Project(tmp_path, emulator, guid).begin().configure()
+    project.known_secrets |= {(key := emulator.api_access_key(billing))["clientsecret"], "of-jane"}
+    project.pulumi("config", "set", "--secret", "btp-trust:connections", stdin=json.dumps({"billing": key}))
+    user = {"name": "jane", "password": "of-jane"}
+    project.pulumi("config", "set", "--secret", "btp-trust:user", stdin=json.dumps(user))
+    emulator.clear_journal()
+
+    project.up()
+
+    assert project.writes()[:2] == ["POST passive", "POST identity-providers"]
+    assert "POST rotateCertificate" not in project.writes()
+    assert set(emulator.target(billing).certificates) == set(project.slots())
+    (handed,) = (project.program / "hand-over").glob("s4.*/s4.new.*.pem")
+    assert handed.read_text() == emulator.certificates(guid)[1]
+    assert project.state()["rotation"]["outputs"]["verified"].keys() == {"billing", "s4"}
+    assert project.is_settled()
+    text = (project.program / "__main__.py").read_text()
+    project.write(text.replace('    generation="2026-11"', '    generation="2028-11"'))
+    assert "s4: no, nobody has attested it yet" in project.preview(status=1).message

@@ -25,7 +25,7 @@ from showing import shown_by
 from twin import PROVIDERS, Bag, assert_three_parts, operation, wire
 from waiting import Clock
 
-from btp_trust import session
+from btp_trust import saml, session
 from btp_trust.certificate import parse_pem
 from btp_trust.errors import Refused, TrustError
 from btp_trust.model import rfc3339
@@ -45,6 +45,9 @@ CONFIG: Final = (
     "readTimeout",
     "settleTimeout",
     "operationTimeout",
+    "userToken",
+    "user",
+    "users",
 )
 CLIENT_SECRET: Final = "CL1ENT$and-its-secret"
 REQUESTS: Final = (
@@ -56,6 +59,14 @@ REQUESTS: Final = (
     "POST certificate/passive",
     "POST rotateCertificate",
     "DELETE certificate/passive",
+    "GET destinations/s4",
+    "GET destinations/assertion",
+    "GET subaccountDestinations",
+    "GET instanceDestinations",
+    "GET identity-providers",
+    "POST identity-providers",
+    "PUT identity-providers",
+    "DELETE identity-providers",
 )
 OPERATIONS: Final = ("check", "diff", "create", "update", "read", "delete")
 
@@ -98,7 +109,28 @@ SECRET_KEY: Final = {
 }
 CLAIMS: Final = base64.urlsafe_b64encode(json.dumps({"ext_attr": {"subaccountid": GUID}}).encode()).decode().rstrip("=")
 TOKEN: Final = f"eyJhbGciOiJub25lIn0.{CLAIMS}.{'signature' * 9}"
-GOOD: Final[dict[str, dict[str, Any]]] = {
+XSUAA_KEY: Final = {**SECRET_KEY, "apiurl": "http://127.0.0.1:8080"}
+SETTINGS: Final = {
+    "btp-trust:serviceKey": json.dumps(SECRET_KEY),
+    "btp-trust:connections": json.dumps({"billing": XSUAA_KEY}),
+    "btp-trust:userToken": TOKEN,
+}
+REGISTERED: Final = {
+    "id": "1",
+    "originKey": "shop",
+    "type": "saml",
+    "name": "shop",
+    "active": True,
+    "config": {"metaDataLocation": saml.write([parse_pem(SAMPLE.active)])},
+}
+
+
+def _found(name: str, authentication: str, token: Bag) -> Bag:
+    """A destination as it is found for a user."""
+    return {"destinationConfiguration": {"Name": name, "Authentication": authentication}, "authTokens": [token]}
+
+
+GOOD: Final[dict[str, Any]] = {
     "POST token": {"access_token": TOKEN, "expires_in": 43199},
     "GET metadata": {"idpMetadata": "<xml/>"},
     "GET certificate": {"certificate": SAMPLE.active},
@@ -107,6 +139,14 @@ GOOD: Final[dict[str, dict[str, Any]]] = {
     "POST certificate/passive": {"certificate": SAMPLE.passive},
     "POST rotateCertificate": {"activeCertificate": SAMPLE.passive, "passiveCertificate": SAMPLE.active},
     "DELETE certificate/passive": {"Count": 1},
+    "GET destinations/s4": _found("s4", "OAuth2SAMLBearerAssertion", {"value": TOKEN, "expires_in": "3600"}),
+    "GET destinations/assertion": _found("assertion", "SAMLAssertion", {"value": "PHNhbWwvPg=="}),
+    "GET subaccountDestinations": [{"Name": "s4", "Type": "HTTP", "Authentication": "OAuth2SAMLBearerAssertion"}],
+    "GET instanceDestinations": [{"Name": "assertion", "Type": "HTTP", "Authentication": "SAMLAssertion"}],
+    "GET identity-providers": [],
+    "POST identity-providers": REGISTERED,
+    "PUT identity-providers": REGISTERED,
+    "DELETE identity-providers": REGISTERED,
 }
 assert set(GOOD) == set(REQUESTS)
 
@@ -150,7 +190,7 @@ def world(transport: httpx.BaseTransport, environ: Mapping[str, str] | None = No
 
 def begin(outside: World, config: Mapping[str, str] | None = None) -> None:
     """Begin a command with this configuration; the service key is a good one unless told otherwise."""
-    settings = {"btp-trust:serviceKey": json.dumps(SECRET_KEY)} if config is None else config
+    settings = SETTINGS if config is None else config
     session.install(Session(settings.get, outside))
 
 
@@ -206,6 +246,7 @@ def _cases() -> dict[str, dict[str, Bag]]:
         "active": {},
         "passive": {"generation": "b", "adopt": PASSIVE},
         "trigger": {"generation": "a", "known_generations": {"b": PASSIVE}},
+        "trusted": {"connection": "billing", "origin_key": "shop"},
     }
     then: dict[str, Bag] = {
         "active": {"renew_fingerprint": ACTIVE, "accept_outage": True},
@@ -215,7 +256,13 @@ def _cases() -> dict[str, dict[str, Bag]]:
             "known_generations": {"b": PASSIVE},
             "on_drift": "report",
             "candidate": {"generation": "b", "generations": {"b": PASSIVE}, "subaccount_id": GUID},
+            "trusted_by": {"s4": [SAMPLE.passive, ACTIVE], "sf": {"kind": "switches at rotation", "owner": "HR"}},
+            "verify_destinations": ["s4", "assertion"],
+            "on_verification_failure": "rollback",
+            "verify_now": "1",
+            "list_affected": True,
         },
+        "trusted": {"connection": "billing", "origin_key": "shop", "passive": PASSIVE, "name": "Shop"},
     }
     cases = {}
     for kind in PROVIDERS:

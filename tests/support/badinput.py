@@ -172,12 +172,14 @@ def _json(document: Any) -> bytes:
 
 @st.composite
 def _bodies(draw: st.DrawFn, good: list[Any], pems: st.SearchStrategy[str]) -> bytes:
-    """A body with a field that is gone, odd or broken; whole, cut or far too long."""
-    body = dict(draw(st.sampled_from(good)))
-    for name in draw(st.sets(st.sampled_from(sorted(body)), max_size=2)):
-        longer = st.text(max_size=3).map(f"{body[name]}{{}}".format) if isinstance(body[name], str) else documents
+    """A body with a field that is gone, odd or broken, alone or in a list; whole, cut or far too long."""
+    chosen = draw(st.sampled_from(good))
+    body = dict((chosen or [{}])[0] if isinstance(chosen, list) else chosen)
+    for name in draw(st.sets(st.sampled_from(sorted(body) or ["any"]), max_size=2)):
+        old = body.get(name)
+        longer = st.text(max_size=3).map(f"{old}{{}}".format) if isinstance(old, str) else documents
         body[name] = draw(pems | documents | longer | st.just(""))
-    content = _json(body)
+    content = _json([body] if isinstance(chosen, list) else body)
     return draw(st.sampled_from([content, content, content, content[:-1], content * 2, content.ljust(1_000_001)]))
 
 

@@ -43,6 +43,7 @@ from btp_trust.inputs import (
 )
 from btp_trust.model import Slots, Snapshot, rfc3339
 from btp_trust.plan.declaration import OnDrift
+from btp_trust.plan.verification import Evidence
 from btp_trust.service.environment import DEFAULT
 from btp_trust_emulator import Emulator
 
@@ -66,7 +67,7 @@ REQUIRED = {"PassiveArgs": {"generation": "2028-11"}, "TriggerArgs": {"generatio
 def values_of(shape: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
     """Any value of a struct, with every field drawn (Hypothesis knows nothing of msgspec's default factories)."""
     fields = {name: st.from_type(hint) for name, hint in get_type_hints(shape).items()}
-    fields["rotated_at"] = st.none() | moments
+    fields |= dict.fromkeys(("rotated_at", "swapped_back_at"), st.none() | moments)
     return st.builds(shape, **{name: fields[name] for name in shape.__struct_fields__})
 
 
@@ -75,7 +76,9 @@ fingerprints = st.binary(min_size=32, max_size=32).map(bytes.hex)
 names = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S"]), min_size=1)
 signings = st.builds(Signing, fingerprints, st.none() | st.text())
 swaps = st.builds(SwapSlots, st.none() | fingerprints, st.none() | fingerprints)
-for shape, strategy in ((Signing, signings), (SwapSlots, swaps)):
+seconds = st.none() | st.integers(0, 2**53)  # numbers are floats on the wire
+evidence = st.builds(Evidence, lifetime=seconds, way_back=st.none() | st.text())
+for shape, strategy in ((Signing, signings), (SwapSlots, swaps), (Evidence, evidence)):
     st.register_type_strategy(shape, strategy)
 
 
@@ -382,8 +385,9 @@ def test_a_bag_that_nobody_wrote_is_refused(shape: type[ResourceArgs]) -> None:
     assert "S3CRET" not in shown_by(caught.value)
 
 
+@pytest.mark.parametrize("name", ["rotated_at", "swapped_back_at"])
 @pytest.mark.parametrize("moment", ["", "then", "2028-11-24T08:34:27", "9999-12-31T23:59:59Z"])
-def test_a_moment_that_cannot_be_compared_is_refused(moment: str) -> None:
+def test_a_moment_that_cannot_be_compared_is_refused(name: str, moment: str) -> None:
     """When it is read, and not in the middle of a decision."""
     with pytest.raises(UnreadableState):
-        from_bag({"generation": "a", "fingerprint": FINGERPRINT, "rotated_at": moment}, TriggerState)
+        from_bag({"generation": "a", "fingerprint": FINGERPRINT, name: moment}, TriggerState)

@@ -113,6 +113,21 @@ def test_asking_now_tries_the_list_on_an_unchanged_generation(here: Landscape) -
     assert finds(twin.up(here.program("b", "s4", verify_now="2"))) != []
 
 
+def test_asking_at_the_first_deployment_tries_the_list_too(emulator: Emulator) -> None:
+    """What is asked for with the resource is not forgotten; without it there is nothing yet, and that is known."""
+    here = Landscape(Twin(emulator, emulator.create_subaccount(generate=True).guid), is_known=False)
+    twin = Twin(emulator, here.guid, config=dict(here.twin.config))
+    prepared = here.twin.outputs("rotation")["verified"]
+    here.lie("s4", twin.slots[0])
+    report = twin.up(here.program("a", "s4", "assertion", prepared="b", verify_now="1"))
+    assert report.writes == []
+    assert "s4: refused: " in report.messages
+    found = twin.outputs("rotation")["verified"]
+    assert {name: each["verdict"] for name, each in found.items()} == {"s4": "refused", "assertion": "proved"}
+    assert prepared == {}
+    twin.assert_settled(here.program("a", "s4", "assertion", prepared="b", verify_now="1"))
+
+
 def test_a_roll_back_is_proved_too(here: Landscape) -> None:
     """With the same list."""
     here.twin.deploy(here.program("b", "s4", "assertion"), here.program("a", "s4", "assertion"))

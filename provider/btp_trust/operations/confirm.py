@@ -172,5 +172,5 @@ def _tell(session: Session, evidence: Mapping[str, Evidence], *, is_step: bool) 
 
 
 def _recorded(evidence: Mapping[str, Evidence], unverified: list[str] | None = None) -> PropertyBag:
-    recorded: PropertyBag = {"verified": {name: to_bag(found) for name, found in evidence.items()}} if evidence else {}
+    recorded: PropertyBag = {"verified": {name: to_bag(found) for name, found in evidence.items()}}
     return {**recorded, "unverified": unverified} if unverified else recorded

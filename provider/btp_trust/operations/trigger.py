@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from msgspec.structs import replace as replace_args
+
 from btp_trust.errors import Refused, SlotsChanged, WrongSubaccount
 from btp_trust.inputs import (
     Candidate,
@@ -89,10 +91,14 @@ def changes(session: Session, state: TriggerState, new: TriggerChecked) -> bool:
 
 
 def create(session: Session, new: TriggerChecked) -> tuple[str, PropertyBag]:
-    """Record what signs; never swap."""
-    snapshot = reach(session, new).snapshot()
+    """Record what signs; never swap. Try the destinations, if that is asked for."""
+    account = reach(session, new)
+    snapshot = account.snapshot()
     _must_sign(new, snapshot)
-    return f"{snapshot.subaccount_id}/rotation", _outputs(new, snapshot, None)
+    outputs = _outputs(new, snapshot, None)
+    before = replace_args(from_bag(outputs, TriggerState), verify_now=None)
+    outcome = confirm(session, account, Step(before, new, snapshot, swapped=False))
+    return f"{snapshot.subaccount_id}/rotation", {**outputs, **outcome.outputs}
 
 
 def update(session: Session, state: TriggerState, new: TriggerChecked) -> PropertyBag:

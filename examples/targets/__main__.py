@@ -1,0 +1,29 @@
+import pulumi
+
+import btp_trust as trust
+
+upcoming = trust.PassiveTrustCertificate("next", generation="2028-11")
+
+# A target with an API: another subaccount, whose XSUAA is told what to trust.
+billing = trust.TrustedIdentityProvider("billing", connection="billing", origin_key="shop", passive=upcoming)
+
+rotation = trust.RotationTrigger(
+    "rotation",
+    generation="2026-11",
+    candidate=upcoming,
+    trusted_by={"billing": billing.trusted, "s4": trust.Attested.from_file("trust/s4.yaml")},
+    verify_destinations=["billing", "s4"],
+    verify_now="2028-10",  # another text tries them at once, whatever signs
+    list_affected=True,
+)
+signing = trust.ActiveTrustCertificate("signing", rotation=rotation)
+
+# A target without one: its administrator gets a page and files, and attests in trust/s4.yaml what it shows.
+s4 = trust.Target(
+    "s4", kind="communication-system", system="my300123.s4hana.cloud.sap", holds=2, owner="S/4 basis team"
+)
+hand_over = trust.hand_over(s4, certificate=upcoming, replaces=signing)
+hand_over.apply(lambda made: pulumi.runtime.is_dry_run() or trust.write_hand_over(made, "hand-over"))
+
+pulumi.export("signs", rotation.generation)
+pulumi.export("verified", rotation.verified)
