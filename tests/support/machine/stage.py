@@ -158,7 +158,7 @@ class Stage(RuleBasedStateMachine):
 
 
 def _raised_by_the_program(twin: Twin, text: Text) -> Refused | None:
-    """Tell what the resource class raises of a generation that was refused: the deployment failed, its state is kept."""
+    """Tell what the resource class raises of a refused generation: the deployment failed, and its state is kept."""
     stored = twin.state.get(text.trigger_name) if text.signs is not None else None
     if stored is None or stored.outputs.get("failed_generation") != stored.outputs["generation"]:
         return None

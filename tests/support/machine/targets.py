@@ -1,4 +1,4 @@
-"""What trusts the subaccount: systems behind destinations, what their owners do, and the user as whom they are tried."""
+"""What trusts the subaccount: systems behind destinations, what their owners do, the user as whom they are tried."""
 
 from __future__ import annotations
 

@@ -24,7 +24,8 @@ from machine.weather import RIVALS
 
 TOKEN: Final = re.compile(r"eyJ[\w-]{10,}\.eyJ[\w-]{10,}")
 UNSTOPPABLE: Final = re.compile(
-    r"warning: RotationTrigger: (\S+: (weak|refused|inconclusive): |.* is rolled back all the same|.* is not trusted by "
+    r"warning: RotationTrigger: "
+    r"(\S+: (weak|refused|inconclusive): |.* is rolled back all the same|.* is not trusted by "
     r"|.* is in no slot any more)"
 )
 """What was found out about a swap, or stands in nobody's way: a failure would come too late, or block the way back."""
