@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from twin import Call, CheckFailedError, assert_three_parts, is_read
@@ -20,7 +20,7 @@ from machine.command import ROTATE, Command, called
 from machine.swaps import Swaps
 from machine.tally import Tally
 from machine.targets import Targets, is_of_target
-from machine.weather import RIVALS
+from machine.weather import LAG, RIVALS
 
 TOKEN: Final = re.compile(r"eyJ[\w-]{10,}\.eyJ[\w-]{10,}")
 UNSTOPPABLE: Final = re.compile(
@@ -197,11 +197,12 @@ def _last_read(command: Command, call: Call) -> Slots | None:
     """Return the slots as this operation last read or wrote them; None if no answer tells.
 
     A reading is of both slots: one that fails in its second half, or contradicts itself, tells nothing; nor does one
-    that shows the slots as before a write that was answered, for it may be behind.
+    that shows the slots as before a write that was answered less than a minute ago, for it may be behind.
     """
     told: Slots | None = None
     active: Slots | None = None
     before: Slots | None = None
+    known_at = datetime.min.replace(tzinfo=UTC)
     for entry in [entry for each in command.calls[: command.calls.index(call) + 1] for entry in each.entries]:
         request = called(entry)
         if request == "GET certificate":
@@ -212,9 +213,11 @@ def _last_read(command: Command, call: Call) -> Slots | None:
             active = entry.after
         elif request == "GET certificate/passive" and active is not None:
             found = Slots(active.active, entry.after.passive)
-            told = told if found == before or found.active == found.passive else found
+            is_behind = found == before and entry.time < known_at
+            told = told if is_behind or found.active == found.passive else found
         elif not is_read(request):
             told, before = _after_write(request, entry.after, told), entry.before
+            known_at = entry.time + timedelta(seconds=LAG)
     return told
 
 
