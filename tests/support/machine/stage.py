@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,15 +14,15 @@ from twin import HOUR, CheckFailedError, KilledError, Twin
 
 from btp_trust.errors import Refused, TrustError
 from btp_trust_emulator import Emulator
-from btp_trust_emulator.faults import Fields
 from btp_trust_emulator.kinds import Kind
 from btp_trust_emulator.slots import Slot
+from machine.command import Command
 from machine.converge import A_MINUTE
 from machine.tally import Tally
 from machine.targets import Targets
 from machine.text import Text
 from machine.weather import PATHS, Weather
-from machine.witness import Command, Witness
+from machine.witness import Witness
 
 BEGINNING: Final = datetime(2030, 1, 1, tzinfo=UTC)
 FAIR: Final = Weather()
@@ -139,12 +140,12 @@ class Stage(RuleBasedStateMachine):
         for slot in self.lagging:
             write = history.last(self.guid, slot)
             left = seconds if write is None else seconds - (self.emulator.now - write.time).total_seconds()
-            where: Fields = {"subaccount": self.guid, "slot": slot}
+            hide = functools.partial(self.emulator.fault, subaccount=self.guid, slot=slot)
             if self.only_readings_lag:
-                where["path"] = PATHS[slot]
+                hide = functools.partial(hide, path=PATHS[slot])
             if write is not None and 0 < left <= seconds:
-                self.emulator.fault(Kind.STALE, **where, seconds=left)
-            self.emulator.fault(Kind.STALE_AFTER_WRITE, **where, seconds=seconds)
+                hide(Kind.STALE, seconds=left)
+            hide(Kind.STALE_AFTER_WRITE, seconds=seconds)
 
     def somebody_acted(self) -> None:
         """Take down that the slots hold what this stack does not know of."""

@@ -283,7 +283,7 @@ class Team(Stage):
     ) -> None:
         """Take both steps, with all that a check needs; but a target may refuse what it shows as trusted."""
         name = self.fresh()
-        asked = {"verifies": verifies, "trusted_by": trusted_by, "on_failure": None}
+        asked: Change = {"verifies": verifies, "trusted_by": trusted_by, "on_failure": None}
         self.write(replace(self.text, prepares=name, adopt=None, replace=None, has_candidate=True, **asked))
         self.up(self.stack, self.text, FAIR)
         self.targets.mend()
