@@ -180,6 +180,8 @@ class TriggerState(TriggerArgs, frozen=True, omit_defaults=True, kw_only=True):
     """Outputs of RotationTrigger, as far as the next command reads them."""
 
     fingerprint: str
+    signing: Signing | None = None
+    """Who should sign by the last deployment: a refresh follows the slots, and leaves this."""
     observed_at: str | None = None
     previous_fingerprint: str | None = None
     rotated_at: str | None = None
@@ -197,6 +199,11 @@ class TriggerState(TriggerArgs, frozen=True, omit_defaults=True, kw_only=True):
         for moment in (self.rotated_at, self.swapped_back_at):
             if moment is not None:
                 moment_of(moment)
+
+    @property
+    def declared(self) -> str:
+        """Fingerprint of who should sign by the last deployment."""
+        return self.fingerprint if self.signing is None else self.signing.fingerprint
 
 
 class IdentityProviderArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):

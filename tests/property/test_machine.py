@@ -10,10 +10,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import engine
 from hypothesis.stateful import run_state_machine_as_test
 from machine import soak
+from machine.refusal import Refusal
 from machine.tally import Tally
+from machine.targets import Targets
 from machine.team import team
 from machine.text import Text
-from machine.ways_out import Refusal, ways_out
+from machine.ways_out import ways_out
 from twin import HOUR, Twin, program
 
 from btp_trust.model import Snapshot
@@ -95,10 +97,11 @@ def test_each_remedy_that_a_page_knows_is_known_to_the_reader_of_refusals() -> N
         twin.deploy(program(), program("b", "a"), program("b", "b"))
         text = Text(prepares="b", signs="b")
         twin.state.clear()
-        refusal = Refusal(twin.refuses(text), text, twin, lambda: random.choice("xyz"))  # noqa: S311 - a name
+        targets = Targets(twin)
+        refusal = Refusal(twin.refuses(text), text, twin, targets, lambda: random.choice("xyz"))  # noqa: S311 - a name
         assert {(way.texts[0].adopt, way.texts[0].replace) for way in ways_out(refusal)} == {
             (twin.slots[0], None),
             (twin.slots[1], None),
             (None, twin.slots[1]),
         }
-        assert ways_out(Refusal("a\nb\nSing a song.", text, twin, str)) == []
+        assert ways_out(Refusal("a\nb\nSing a song.", text, twin, targets, str)) == []

@@ -24,9 +24,12 @@ from twin import (
 from btp_trust.errors import NoUserToken, Refused, ServiceUnavailable, TrustError, WayBackFailed
 from btp_trust.operations import trials
 from btp_trust_emulator import Emulator, Switches, TokenCache
+from btp_trust_emulator.kinds import Kind
 
 TARGET = "GET destinations/s4"
 ROTATE = "POST rotateCertificate"
+ACTIVE = "/destination-configuration/v1/saml2Metadata/certificate"
+PASSIVE = f"{ACTIVE}/passive"
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +196,20 @@ def test_a_refused_generation_may_be_declared_again_once_the_code_has_changed(he
     assert twin.slots == before[::-1]
 
 
+def test_a_refused_generation_that_somebody_made_sign_is_refused_no_more(here: Landscape) -> None:
+    """Also where a refresh has recorded that it signs: what was said of the swap back is not true any more."""
+    twin, wanted = here.twin, here.program("b", "s4", "sf", "assertion")
+    refused(here)
+    before = twin.slots
+    twin.emulator.rotate(twin.guid)
+    twin.emulator.advance(HOUR)
+    twin.refresh()
+    here.lie("s4")
+    twin.deploy(wanted)
+    assert twin.slots == before[::-1]
+    assert {"failed_generation", "failure", "swapped_back_at"} & twin.outputs("rotation").keys() == set()
+
+
 def test_a_refused_generation_waits_for_all_targets_again(here: Landscape) -> None:
     """What was swapped back is no way back: the gate holds for it."""
     twin = here.twin
@@ -317,6 +334,38 @@ def test_a_stale_reading_does_not_stop_the_way_back(here: Landscape) -> None:
     report = twin.up(here.program("b", "s4"))
     assert report.writes == [ROTATE, ROTATE]
     assert twin.slots == before
+
+
+@pytest.mark.parametrize("paths", [(ACTIVE, PASSIVE), (ACTIVE,), (PASSIVE,)], ids=["both", "the active", "the passive"])
+def test_slots_that_are_shown_late_do_not_stop_the_way_back(here: Landscape, paths: tuple[str, ...]) -> None:
+    """For as long as a reading may be behind, slots as before the swap are no proof that somebody has gone back."""
+    twin = here.twin
+    before = twin.slots
+    here.lie("s4", before[1])
+    for path in paths:
+        here.emulator.fault(Kind.STALE_AFTER_WRITE, subaccount=here.guid, path=path, seconds=59.0)
+    try:
+        report = twin.up(here.program("b", "s4"))
+    finally:
+        here.emulator.clear_faults()
+    assert report.writes == [ROTATE, ROTATE]
+    assert twin.slots == before
+    assert twin.outputs("rotation")["failed_generation"] == "b"
+
+
+def test_a_way_back_without_time_to_doubt_is_not_taken_for_gone(here: Landscape) -> None:
+    """The slots look as before the swap, and nobody can wait until that is believed: users may be refused."""
+    twin = here.twin
+    twin.config["btp-trust:operationTimeout"] = "20"
+    here.lie("s4", twin.slots[1])
+    for path in (ACTIVE, PASSIVE):
+        here.emulator.fault(Kind.STALE_AFTER_WRITE, subaccount=here.guid, path=path, seconds=59.0)
+    try:
+        with pytest.raises(WayBackFailed) as stuck:
+            twin.up(here.program("b", "s4"))
+    finally:
+        here.emulator.clear_faults()
+    assert_three_parts(str(stuck.value), "The slots look as if the swap was done already.")
 
 
 def test_the_passive_slot_must_still_hold_what_signed_before(here: Landscape) -> None:
@@ -625,6 +674,39 @@ def test_a_run_killed_during_its_check_is_checked_by_the_next(here: Landscape) -
         twin.up(here.program("b", "s4"))
     twin.up(here.program("b", "s4"))
     assert twin.slots == before
+
+
+def test_a_refresh_after_a_kill_does_not_take_the_place_of_the_check(here: Landscape) -> None:
+    """`up --refresh` records who signs before it deploys; the swap of the killed run is tried all the same."""
+    twin, wanted = here.twin, here.program("b", "s4")
+    before = twin.slots
+    here.lie("s4", before[1])
+    twin.line.once(ROTATE, committed_then(KilledError()))
+    with pytest.raises(KilledError):
+        twin.up(wanted)
+    twin.refresh()
+    report = twin.up(wanted)
+    assert "s4 will be tried as the user; a target's refusal swaps back" in twin.previewed.messages
+    assert report.writes == [ROTATE]
+    assert (twin.slots, twin.outputs("rotation")["failed_generation"]) == (before, "b")
+
+
+def test_a_colleagues_swap_that_is_accepted_may_be_swapped_back_and_the_preview_says_so(here: Landscape) -> None:
+    """The signer never changes without somebody having read that it may; also where a refresh has recorded the swap."""
+    twin = here.twin
+    before = twin.slots
+    for refresh in (False, True):
+        twin.emulator.rotate(twin.guid)
+        twin.emulator.advance(HOUR)
+        here.lie("s4", before[1])
+        if refresh:
+            twin.refresh()
+        report = twin.up(here.program("b", "s4"))
+        assert "'b' signs, and s4 will be tried as the user; a target's refusal swaps back" in twin.previewed.messages
+        assert report.writes == [ROTATE]
+        assert twin.slots == before
+        twin.emulator.advance(HOUR)
+        twin.deploy(here.program("a", "s4"))
 
 
 def test_a_drift_that_somebody_undid_is_tried_and_only_reported(here: Landscape) -> None:

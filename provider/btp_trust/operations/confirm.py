@@ -51,7 +51,7 @@ class Step:
         asks = new.generation != state.generation or new.on_drift is OnDrift.RESTORE
         occasion = Occasion(
             swapped=self.swapped,
-            found=not self.swapped and state.fingerprint != new.wanted,
+            found=not self.swapped and (was_undone or {state.fingerprint, state.declared} != {new.wanted}),
             approved=asks and not was_undone,
             open=still_unproved(state, new),
             asked=new.verify_now not in (None, state.verify_now),

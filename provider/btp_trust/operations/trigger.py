@@ -89,7 +89,8 @@ def changes(session: Session, state: TriggerState, new: TriggerChecked) -> bool:
         _refuse_unrecorded_signer(new.swaps, state)
         refuse_untrusted(new, state, seen.snapshot)
     is_open = verify.is_due(session, state, new, seen.snapshot)
-    return is_due or is_open or changed or not signs(seen.snapshot.active, state.fingerprint)
+    is_over = state.failed_generation is not None and signs(seen.snapshot.active, new.wanted)
+    return is_due or is_open or is_over or changed or not signs(seen.snapshot.active, state.fingerprint)
 
 
 def create(session: Session, new: TriggerChecked) -> tuple[str, PropertyBag]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from btp_trust.errors import NoUserToken, Refused, TrustError
 from btp_trust.inputs import TriggerChecked, TriggerState
 from btp_trust.model import Snapshot, signs
-from btp_trust.operations.confirm import still_unproved, trials_of
+from btp_trust.operations.confirm import Step, still_unproved, trials_of
 from btp_trust.operations.stale import before_our_swap
-from btp_trust.plan.confirmation import is_roll_back, leads_back
+from btp_trust.plan.confirmation import is_roll_back
 from btp_trust.plan.verification import OnVerificationFailure
 from btp_trust.session import Session, Subaccount
 
@@ -32,12 +32,15 @@ def announce(session: Session, new: TriggerChecked, snapshot: Snapshot) -> None:
 
 
 def is_due(session: Session, state: TriggerState, new: TriggerChecked, snapshot: Snapshot) -> bool:
-    """Whether an update is due although nothing else is: a check is still open. Says so."""
-    names = still_unproved(state, new)
-    if not names or not signs(snapshot.active, new.wanted):
+    """Whether an update is due although nothing else is: a check is still open. Says what will be tried, and why."""
+    step = Step(state, new, snapshot, swapped=False)
+    if (due := step.task) is None:
         return False
-    policy = new.on_verification_failure
-    then = "a target's refusal swaps back" if leads_back(snapshot, state.previous_fingerprint, policy) else "no more"
+    then = "a target's refusal swaps back" if due.is_step and step.leads_back else "nothing is swapped back"
+    if not (names := still_unproved(state, new)):
+        tried = ", ".join(due.names)
+        session.say(f"RotationTrigger: {new.generation!r} signs, and {tried} will be tried as the user; {then}")
+        return False
     told = "; ".join(f"{name}: {state.verified[name]}" for name in names if name in state.verified)
     session.say(f"RotationTrigger: the last check was left open ({told}); the deployment tries again, {then}")
     return True

@@ -16,16 +16,18 @@ from btp_trust.errors import (
     NotDone,
     OutcomeUnknown,
     PulumiGone,
+    ReadsDisagree,
     ServiceUnavailable,
     SlotsChanged,
     TrustError,
     UnexpectedResponse,
 )
 from btp_trust.model import Slots, Snapshot, signs
+from btp_trust.operations.stale import STALE
 from btp_trust.service.patience import never_arrived
 from btp_trust.session import Subaccount
 
-_DOUBTED_FOR: Final = 15.5
+_DOUBTED_FOR: Final = STALE.total_seconds()
 """Seconds that a reading is doubted for which shows the swap done that is to be sent."""
 
 
@@ -173,11 +175,25 @@ def _settle(account: Subaccount, write: _Write, story: str, watch: float | None 
 
 
 def _lasting(account: Subaccount, wanted: str) -> Snapshot:
-    """Read until `wanted` does not sign, for a while."""
-    now = account.read()
+    """Read until `wanted` does not sign, for as long as a reading may be behind; one that fails tells nothing.
+
+    Raises:
+        ReadsDisagree: It seems to sign, and the operation has no time left to see whether that stays.
+        TrustError: The last reading failed.
+    """
+    now, began = _try_to_read(account), account.patience.remaining
     watch = account.patience.watch(_DOUBTED_FOR)
-    while signs(now.active, wanted) and next(watch, None):
-        now = account.read()
+    while (now is None or signs(now.active, wanted)) and began - account.patience.remaining < _DOUBTED_FOR:
+        if next(watch, None) is None:
+            break
+        now = _try_to_read(account)
+    now = now or account.read()
+    if signs(now.active, wanted) and began - account.patience.remaining < _DOUBTED_FOR:
+        raise ReadsDisagree(
+            "The slots look as if the swap was done already.",
+            f"They may still be shown as they were a moment ago. Slots: {now.slots}.",
+            "Wait a minute, then run the same command again.",
+        )
     return now
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,15 +12,17 @@ from typing import Any, Final
 from hypothesis.stateful import RuleBasedStateMachine
 from twin import HOUR, CheckFailedError, KilledError, Twin
 
-from btp_trust.errors import TrustError
+from btp_trust.errors import Refused, TrustError
 from btp_trust_emulator import Emulator
 from btp_trust_emulator.kinds import Kind
 from btp_trust_emulator.slots import Slot
+from machine.command import Command
 from machine.converge import A_MINUTE
 from machine.tally import Tally
+from machine.targets import Targets
 from machine.text import Text
-from machine.weather import Weather
-from machine.witness import Command, Witness
+from machine.weather import PATHS, Weather
+from machine.witness import Witness
 
 BEGINNING: Final = datetime(2030, 1, 1, tzinfo=UTC)
 FAIR: Final = Weather()
@@ -39,6 +42,8 @@ class Stage(RuleBasedStateMachine):
         self.lag: float | None = None
         """For how many seconds the service shows slots as before a write."""
         self.lagging = list(Slot)
+        self.only_readings_lag = False
+        """Whether assertions are signed by the truth all the same."""
         self.unknown_until = BEGINNING
         """Until when a reading may hide something that this stack does not know of."""
 
@@ -47,8 +52,9 @@ class Stage(RuleBasedStateMachine):
         self.guid = self.emulator.create_subaccount(generate=not empty).guid
         self.emulator.advance(HOUR)
         self.stack, self.other = Twin(self.emulator, self.guid), Twin(self.emulator, self.guid)
+        self.targets = Targets(self.stack)
         key = json.loads(self.stack.config["btp-trust:serviceKey"])
-        self.witness = Witness([key["clientsecret"]], self.tally)
+        self.witness = Witness([key["clientsecret"], *self.targets.private], self.targets, self.tally)
         self.witness.notice(self.stack.slots, self.emulator.now)
 
     def colleague(self, action: str) -> None:
@@ -80,7 +86,7 @@ class Stage(RuleBasedStateMachine):
             command = Command("up", twin, text, weather, lags, is_partial=bool(parts), shown=twin.last)
             self.run(command, lambda: twin.up(text, skip_preview=True, **parts))
         self.emulator.advance(5.0)
-        return command.error
+        return command.error or _raised_by_the_program(twin, text)
 
     def run(self, command: Command, run: Callable[[], object]) -> None:
         """Run a command, and let the witness check it."""
@@ -104,6 +110,7 @@ class Stage(RuleBasedStateMachine):
         if weather.is_stale:
             self._wait_until_all_is_known()
         weather.begin(self.emulator, twin, is_named=is_named)
+        self.targets.begin()
         try:
             yield weather.is_stale
         finally:
@@ -133,9 +140,12 @@ class Stage(RuleBasedStateMachine):
         for slot in self.lagging:
             write = history.last(self.guid, slot)
             left = seconds if write is None else seconds - (self.emulator.now - write.time).total_seconds()
+            hide = functools.partial(self.emulator.fault, subaccount=self.guid, slot=slot)
+            if self.only_readings_lag:
+                hide = functools.partial(hide, path=PATHS[slot])
             if write is not None and 0 < left <= seconds:
-                self.emulator.fault(Kind.STALE, subaccount=self.guid, slot=slot, seconds=left)
-            self.emulator.fault(Kind.STALE_AFTER_WRITE, subaccount=self.guid, slot=slot, seconds=seconds)
+                hide(Kind.STALE, seconds=left)
+            hide(Kind.STALE_AFTER_WRITE, seconds=seconds)
 
     def somebody_acted(self) -> None:
         """Take down that the slots hold what this stack does not know of."""
@@ -146,3 +156,12 @@ class Stage(RuleBasedStateMachine):
     def _wait_before_readings(self) -> None:
         """Let a minute go by before readings may be behind again."""
         self.unknown_until = self.emulator.now + timedelta(seconds=A_MINUTE)
+
+
+def _raised_by_the_program(twin: Twin, text: Text) -> Refused | None:
+    """Tell what the resource class raises of a refused generation: the deployment failed, and its state is kept."""
+    stored = twin.state.get(text.trigger_name) if text.signs is not None else None
+    if stored is None or stored.outputs.get("failed_generation") != stored.outputs["generation"]:
+        return None
+    what, *why, remedy = stored.outputs["failure"].split("\n")
+    return Refused(what, "\n".join(why), remedy)

@@ -21,6 +21,8 @@ class Tally:
     """Commands that ended with an error, by class."""
     writes: Counter[str] = field(default_factory=Counter)
     """Writes that changed a slot."""
+    verdicts: Counter[str] = field(default_factory=Counter)
+    """What checks of swaps found out, by destination; swaps that were undone, and those that waited for a check."""
     ways_out: Counter[str] = field(default_factory=Counter)
     """Remedies taken, by name."""
     most: Counter[str] = field(default_factory=Counter)
@@ -33,7 +35,7 @@ class Tally:
     def lines(self) -> list[str]:
         """Write the counts for people."""
         found = [f"{self.examples} examples, {self.steps} steps, {self.requests} requests"]
-        for name in ("commands", "faults", "refusals", "writes", "ways_out", "most"):
+        for name in ("commands", "faults", "refusals", "writes", "verdicts", "ways_out", "most"):
             counts: Counter[str] = getattr(self, name)
             title = {"ways_out": "ways out taken", "most": "most requests of one operation"}.get(name, name)
             found += [f"{title}: {', '.join(f'{key} {count}' for key, count in counts.most_common()) or 'none'}"]

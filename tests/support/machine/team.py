@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import random
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Final
 
 from hypothesis import strategies as st
@@ -18,16 +19,19 @@ from twin import HOUR
 
 from btp_trust_emulator import Emulator
 from btp_trust_emulator.slots import Action, Slot
+from machine.command import Command
 from machine.converge import A_MINUTE, Convergence
+from machine.sayings import Answered, Saying, Shown, Written
 from machine.stage import FAIR, Stage
 from machine.tally import Tally
-from machine.text import EDITS, Change, Text
-from machine.weather import LAG, Weather, weathers
-from machine.witness import Command
+from machine.targets import ASSERTION, DESTINATIONS, OUTAGES, SYSTEMS, USERS
+from machine.text import CHECKS, EDITS, Change, Text
+from machine.weather import CHECKED, LAG, Weather, weathers
 
 COCKPIT: Final = [action.value for action in Action]
 SWITCHES: Final = ["btp-trust:strict", "btp-trust:offline"]
 PAUSES: Final = [5.0, 5.0, A_MINUTE, HOUR, 200 * 24 * HOUR, 500 * 24 * HOUR]
+TRUSTED: Final = ["both", "active", "passive", "nothing"]
 PARTS: Final = ["passive_name", "trigger_name", "active_name"]
 BAD: Final = weathers(rivals=False) | weathers(rivals=True)
 SOME: Final = st.just(FAIR) | BAD
@@ -58,9 +62,12 @@ class Team(Stage):
         merges_deploy=st.sampled_from([True, True, False]),
         empty=st.sampled_from([False, False, False, True]),
         named=st.booleans(),
+        checks=st.sampled_from([{}, *CHECKS]),
         seed=st.integers(0, 999),
     )
-    def begin(self, *, rotations: int, merges_deploy: bool, empty: bool, named: bool, seed: int) -> None:
+    def begin(
+        self, *, rotations: int, merges_deploy: bool, empty: bool, named: bool, checks: Change, seed: int
+    ) -> None:
         """Adopt, prepare, and rotate so often: the stories that most others are told about; or find nothing there."""
         self.open(empty=empty)
         self.chance = random.Random(seed)  # noqa: S311 - no secret hangs on it
@@ -72,8 +79,10 @@ class Team(Stage):
         self.write(Text(subaccount))
         self.write(Text(subaccount, prepares="g0", signs="first"))
         for _ in range(rotations):
+            self.targets.repair(*SYSTEMS)
             self.rotate()
             self.prepare()
+        self.text = replace(self.text, **checks)
         self.merges_deploy = merges_deploy
 
     # --- pull requests -----------------------------------------------------------------------------------------
@@ -135,12 +144,46 @@ class Team(Stage):
             known = {**self.text.known, called: told}
             self.write(replace(self.text, known=known, signs=called if declare else self.text.signs))
 
+    @rule(change=st.sampled_from(CHECKS), weather=SOME)
+    def edit_checks(self, change: Change, weather: Weather) -> None:
+        """Change whom to ask before a swap, and what to try after it."""
+        self.write(replace(self.text, **change), weather)
+
+    @rule(system=st.sampled_from(SYSTEMS), which=st.integers(0, 3), days=st.sampled_from([None, 0, 0, 1]))
+    def write_what_it_trusts(self, system: str, which: int, days: int | None) -> None:
+        """Write down which certificate a target has, or attest it, on this day or early."""
+        if (told := self._certificate(which)) is None:
+            return
+        on = self.emulator.now.date() + timedelta(days=days or 0)
+        saying = Written((told,)) if days is None else Answered(told, on)
+        self.write(replace(self.text, trusted_by={**self.text.trusted_by, system: saying}))
+
     # --- the world ---------------------------------------------------------------------------------------------
 
     @rule(action=st.sampled_from(COCKPIT))
     def act_in_the_cockpit(self, action: str) -> None:
         """A colleague does something by hand, as far as it can be done."""
         self.colleague(action)
+
+    @rule(system=st.sampled_from(SYSTEMS), act=st.sampled_from(["trust", "lie"]), what=st.sampled_from(TRUSTED))
+    def act_at_a_target(self, system: str, act: str, what: str) -> None:
+        """Its owner gives it certificates, or it refuses what it shows as trusted."""
+        getattr(self.targets, act)(system, what)
+
+    @rule(system=st.sampled_from(SYSTEMS), outage=st.sampled_from([None, *OUTAGES]))
+    def break_a_target(self, system: str, outage: str | None) -> None:
+        """It is down, until it is up again."""
+        self.targets.down.pop(system, None)
+        if outage is not None:
+            self.targets.down[system] = outage
+
+    @rule(what=st.sampled_from([*DESTINATIONS, *USERS]))
+    def lose_what_a_check_needs(self, what: str) -> None:
+        """Somebody deletes a destination, or creates it again; or the user is another one, or none."""
+        if what in DESTINATIONS:
+            self.targets.lose(what)
+        else:
+            self.targets.be(what)
 
     @rule(seconds=st.sampled_from([*PAUSES, -5.0]))
     def wait(self, seconds: float) -> None:
@@ -150,10 +193,12 @@ class Team(Stage):
     @rule(
         seconds=st.sampled_from([None, 10.0, 30.0, LAG - 1]),
         slots=st.sampled_from([[*Slot], *[[each] for each in Slot]]),
+        only_readings=st.booleans(),
     )
-    def lag_behind(self, seconds: float | None, slots: list[Slot]) -> None:
+    def lag_behind(self, seconds: float | None, slots: list[Slot], *, only_readings: bool) -> None:
         """From now on, the service shows for some seconds what was before a write, in both slots or in one."""
         self.lag = seconds
+        self.only_readings_lag = only_readings
         self.lagging = slots
 
     @rule(switch=st.sampled_from(SWITCHES))
@@ -177,16 +222,22 @@ class Team(Stage):
     # --- commands ----------------------------------------------------------------------------------------------
 
     @rule(weather=SOME)
-    def deploy(self, weather: Weather) -> None:
+    def deploy(self, weather: Weather = FAIR) -> None:
         """Run `pulumi up`."""
         self.up(self.stack, self.text, weather)
 
     @rule(weather=SOME)
-    def refresh(self, weather: Weather) -> None:
+    def refresh(self, weather: Weather = FAIR) -> None:
         """Run `pulumi refresh`."""
         with self.lagging_behind(weather) as lags, self.in_weather(self.stack, weather) as is_stale:
             command = Command("refresh", self.stack, self.text, weather, lags or is_stale)
             self.run(command, self.stack.refresh)
+
+    @rule(weather=SOME)
+    def deploy_refreshed(self, weather: Weather) -> None:
+        """Run `pulumi up --refresh`."""
+        self.refresh()
+        self.deploy(weather)
 
     @rule(part=st.sampled_from(PARTS), replaces=st.booleans(), weather=SOME)
     def deploy_a_part(self, part: str, weather: Weather, *, replaces: bool) -> None:
@@ -215,6 +266,35 @@ class Team(Stage):
         self.write(replace(self.text, prepares=name, adopt=None), weather)
         self.write(replace(self.text, signs=name), weather)
 
+    @rule(
+        verifies=st.sampled_from([("s4",), ("s4",), (ASSERTION, "s4"), ("sf", "s4")]),
+        trusted_by=st.sampled_from([{}, {"s4": Shown()}]),
+        lies=st.sampled_from(["nothing", "passive", "passive", "both"]),
+        missing=st.sampled_from([*[None] * 8, "s4", "nobody", *OUTAGES]),
+        weather=SOME | CHECKED,
+    )
+    def rotate_with_a_check(
+        self,
+        verifies: tuple[str, ...],
+        trusted_by: dict[str, Saying],
+        lies: str,
+        missing: str | None,
+        weather: Weather,
+    ) -> None:
+        """Take both steps, with all that a check needs; but a target may refuse what it shows as trusted."""
+        name = self.fresh()
+        asked: Change = {"verifies": verifies, "trusted_by": trusted_by, "on_failure": None}
+        self.write(replace(self.text, prepares=name, adopt=None, replace=None, has_candidate=True, **asked))
+        self.up(self.stack, self.text, FAIR)
+        self.targets.mend()
+        self.targets.repair(*SYSTEMS)
+        self.targets.lie("s4", lies)
+        if missing in OUTAGES:
+            self.targets.down["s4"] = missing
+        elif missing is not None:
+            self.lose_what_a_check_needs(missing)
+        self.write(replace(self.text, signs=name), weather)
+
     @rule()
     def settle(self) -> None:
         """The faults are gone, and somebody sees to it that all is quiet."""
@@ -232,7 +312,8 @@ class Team(Stage):
         self.lag = None
         self.emulator.advance(A_MINUTE)
         up = functools.partial(self.up, self.stack, weather=FAIR)
-        return Convergence(self.stack, up, self.fresh, self.chance, self.tally).settle(self.text)
+        self.targets.down.clear()
+        return Convergence(self.stack, self.targets, up, self.fresh, self.chance, self.tally).settle(self.text)
 
     def _certificate(self, which: int) -> str | None:
         """Choose a certificate: what signs, what waits, the oldest, or one that never was."""

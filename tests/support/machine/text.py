@@ -7,6 +7,9 @@ from typing import Any, Final
 
 from twin import Deployment, Handle
 
+from machine.sayings import Late, Saying, Shown, Written
+from machine.targets import ASSERTION, PLAIN
+
 Change = dict[str, Any]
 
 
@@ -23,6 +26,10 @@ class Text:
     signs: str | None = None
     known: dict[str, str] = field(default_factory=dict)
     on_drift: str | None = None
+    trusted_by: dict[str, Saying] = field(default_factory=dict)
+    verifies: tuple[str, ...] = ()
+    on_failure: str | None = None
+    verify_now: str | None = None
     has_candidate: bool = True
     trigger_name: str = "rotation"
     trigger_first: bool = False
@@ -76,7 +83,18 @@ class Text:
             candidate=candidate,
             known_generations=self.known or None,
             on_drift=self.on_drift,
+            trusted_by=self._told(deployment) or None,
+            verify_destinations=[*self.verifies] or None,
+            on_verification_failure=self.on_failure,
+            verify_now=self.verify_now,
         )
+
+    def _told(self, deployment: Deployment) -> dict[str, Any]:
+        stored = deployment.twin.state.get(self.trigger_name)
+        recorded = stored.inputs.get("trusted_by", {}) if stored else {}
+        return {
+            target: saying.told(deployment, target, recorded.get(target)) for target, saying in self.trusted_by.items()
+        }
 
     def _active(self, deployment: Deployment, rotation: Handle | None) -> None:
         if not self.has_active:
@@ -112,3 +130,21 @@ EDITS: Final[list[Change]] = [
     {"adopt": None, "replace": None, "renew": None, "known": {}, "generate": False, "accept_outage": False},
 ]
 """What else pull requests change: remove, rename, waive, and clean up."""
+CHECKS: Final[list[Change]] = [
+    {"verifies": ("s4",)},
+    {"verifies": ("sf", ASSERTION, "s4")},
+    {"verifies": (ASSERTION,)},
+    {"verifies": ("s4", PLAIN)},
+    {"verifies": ()},
+    {"on_failure": "report"},
+    {"on_failure": None},
+    {"verify_now": "once"},
+    {"verify_now": "once more"},
+    {"trusted_by": {"s4": Shown()}},
+    {"trusted_by": {"s4": Shown(), "sf": Shown(is_changed=True)}},
+    {"trusted_by": {"s4": Written(), "hr": Late()}},
+    {"trusted_by": {"hr": Late()}},
+    {"trusted_by": {}},
+    {"trusted_by": {"s4": Shown()}, "verifies": ("s4",)},
+]
+"""What they change of who is asked before a swap, and who is tried after it."""

@@ -6,82 +6,15 @@ fingerprint open (`<â€¦>`), one is thought up. Lines to paste, such as adopt="â€
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from twin import Stored, Twin
-
+from machine.proving import PROVING
+from machine.refusal import FINGERPRINT, Refusal, Way, Ways, teaching
 from machine.text import Text
-
-FINGERPRINT: Final = re.compile(r"\b[0-9a-f]{64}\b")
-
-
-@dataclass(frozen=True)
-class Way:
-    """One way out: its name, what is done first, and the texts that are deployed."""
-
-    name: str
-    texts: tuple[Text, ...] = ()
-    refresh: bool = False
-    wait_until: datetime | None = None
-    settings: tuple[str, ...] = ()
-    """Configuration that is taken away."""
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """A message in its three parts, the text that met it, and the stack that it was about."""
-
-    message: str
-    text: Text
-    twin: Twin
-    fresh: Callable[[], str]
-    """Thinks up a name that was not used before."""
-
-    @property
-    def what(self) -> str:
-        """The first line."""
-        return self.message.splitlines()[0]
-
-    @property
-    def remedy(self) -> str:
-        """The last line."""
-        return self.message.splitlines()[-1]
-
-    def pasted(self, argument: str) -> list[str]:
-        """Read the values of an argument from the lines to paste."""
-        return re.findall(rf'\b{argument}="([^"]*)"', self.remedy)
-
-    @property
-    def known(self) -> dict[str, str]:
-        """Read the names to paste into known_generations; an open fingerprint is that of what signs."""
-        found = re.findall(r"known_generations=(\{[^}]*\})", self.remedy)
-        names: dict[str, str] = json.loads(found[0]) if found else {}
-        return {name: told if FINGERPRINT.fullmatch(told) else str(self.twin.slots[0]) for name, told in names.items()}
-
-    @property
-    def trigger(self) -> Stored | None:
-        """What the state has of the trigger."""
-        return self.twin.state.get(self.text.trigger_name)
-
-    @property
-    def passive(self) -> Stored | None:
-        """What the state has of the passive certificate."""
-        return self.twin.state.get(self.text.passive_name)
-
-    def before(self) -> Text:
-        """Give the passive certificate of the state instead of the one in the text, waivers included."""
-        if self.passive is None:
-            return replace(self.text, prepares=None, adopt=None, replace=None)
-        told = self.passive.inputs
-        return replace(self.text, prepares=told["generation"], adopt=told.get("adopt"), replace=told.get("replace"))
-
-
-Ways = Iterator[Way]
 
 
 def ways_out(refusal: Refusal) -> list[Way]:
@@ -149,7 +82,7 @@ def _keep(refusal: Refusal) -> Ways:
     name = refusal.fresh() if kept.startswith("<") else kept
     yield Way("two deployments", (replace(refusal.text, signs=name), refusal.text))
     if refusal.known:
-        yield _teaching(refusal, refusal.text)
+        yield teaching(refusal, refusal.text)
 
 
 def _restore_first(refusal: Refusal) -> Ways:
@@ -193,21 +126,17 @@ def _declare_another(refusal: Refusal) -> Ways:
     declared = refusal.trigger.inputs["generation"] if refusal.trigger else None
     new = replace(refusal.text, prepares=refusal.pasted("generation")[0], adopt=None, replace=None, has_candidate=True)
     yield Way("prepare it", (replace(new, signs=declared), new))
-    yield _teaching(refusal, refusal.text)
+    yield teaching(refusal, refusal.text)
 
 
 def _declare_what_signs(refusal: Refusal) -> Ways:
-    yield _teaching(refusal, replace(refusal.text, signs=refusal.pasted("generation")[0]))
+    yield teaching(refusal, replace(refusal.text, signs=refusal.pasted("generation")[0]))
 
 
 def _drift(refusal: Refusal) -> Ways:
     for name in refusal.pasted("generation"):
-        yield _teaching(refusal, replace(refusal.text, signs=name))
-    yield _teaching(refusal, replace(refusal.text, on_drift="restore"))
-
-
-def _teaching(refusal: Refusal, text: Text) -> Way:
-    return Way("declare, teach", (replace(text, known={**text.known, **refusal.known}),))
+        yield teaching(refusal, replace(refusal.text, signs=name))
+    yield teaching(refusal, replace(refusal.text, on_drift="restore"))
 
 
 def _successor(refusal: Refusal) -> Ways:
@@ -250,6 +179,7 @@ def _wait(refusal: Refusal) -> Ways:
 
 
 _REMEDIES: Final[list[tuple[str, Callable[[Refusal], Ways]]]] = [
+    *PROVING,
     (r"config rm btp-trust:", _unset),
     (r"^If '.*adopt=", _stranger),
     (r"^Give PassiveTrustCertificate a name that was not used before", _minted_name),

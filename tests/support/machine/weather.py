@@ -24,23 +24,39 @@ from btp_trust_emulator.faults import TOKEN
 from btp_trust_emulator.kinds import TRAITS, Kind
 from btp_trust_emulator.occasion import Target
 from btp_trust_emulator.slots import Action, Slot
+from machine.targets import ASSERTION, SYSTEMS, token_path
 
 LAG: Final = 60.0
 """Seconds: what the provider takes for the longest time that a reading is behind a write."""
 METADATA: Final = "/destination-configuration/v1/saml2Metadata"
 ACTIVE: Final = f"{METADATA}/certificate"
 PASSIVE: Final = f"{ACTIVE}/passive"
+PATHS: Final = {Slot.ACTIVE: ACTIVE, Slot.PASSIVE: PASSIVE}
 ROTATE: Final = f"{METADATA}/rotateCertificate"
+FIND: Final = "/destination-configuration/v1/destinations"
 _Where = tuple[str | None, str | None]
 WRITES: Final[list[_Where]] = [("POST", PASSIVE), ("POST", ROTATE), ("DELETE", PASSIVE), ("POST", ACTIVE)]
 READS: Final[list[_Where]] = [("GET", ACTIVE), ("GET", PASSIVE), ("GET", METADATA)]
-ANY: Final[list[_Where]] = [("POST", None), *WRITES, *WRITES, *READS, ("POST", TOKEN), (None, None), ("GET", None)]
+FINDS: Final[list[_Where]] = [("GET", f"{FIND}/{SYSTEMS[0]}"), ("GET", f"{FIND}/{ASSERTION}")]
+TARGETS: Final[list[_Where]] = [("POST", system) for system in SYSTEMS]
+"""The token services of the targets, which the Destination service calls: their names, until a command begins."""
+ANY: Final[list[_Where]] = [
+    ("POST", None),
+    *WRITES,
+    *WRITES,
+    *READS,
+    ("POST", TOKEN),
+    (None, None),
+    ("GET", None),
+    *FINDS,
+    *TARGETS[:1],
+]
 STALE: Final = [Kind.STALE, Kind.STALE_AFTER_WRITE]
 RIVALS: Final = [Kind.RIVAL_BEFORE, Kind.RIVAL_AFTER]
 _WHERE: Final[dict[Target | None, list[_Where]]] = {
     Target.TOKEN: [("POST", TOKEN)],
-    Target.READ: [*READS, ("GET", None)],
-    Target.WRITE: [("POST", None), (None, None), *WRITES[1:], ("GET", ACTIVE), ("GET", PASSIVE)],
+    Target.READ: [*READS, ("GET", None), *FINDS],
+    Target.WRITE: [("POST", None), (None, None), *WRITES[1:], ("GET", ACTIVE), ("GET", PASSIVE), *FINDS],
     Target.PEM: [*WRITES[:2], *READS[:2], (None, None)],
     None: ANY,
 }
@@ -64,8 +80,8 @@ class Weather:
     """What goes wrong in one command."""
 
     faults: tuple[tuple[Kind, dict[str, Any]], ...] = ()
-    line: tuple[str, int, int] | None = None
-    """`killed before`, `killed after` or `refused`: from the how-manieth request on, and how many."""
+    line: tuple[str, str, int, int] | None = None
+    """`killed before`, `killed after` or `refused`: which requests, from the how-manieth on, and how many."""
     between: str | None = None
     """What a colleague does between the preview and the changes."""
     in_the_preview: bool = False
@@ -91,11 +107,15 @@ class Weather:
         for kind, fields in self.faults:
             if kind is Kind.FOREIGN_TOKEN and not is_named:
                 continue
-            emulator.fault(kind, subaccount=twin.guid, **fields)
+            path = fields.get("path")
+            if path in SYSTEMS:
+                emulator.fault(kind, **{**fields, "path": token_path(path, twin.guid)})
+            else:
+                emulator.fault(kind, subaccount=twin.guid, **fields)
         if self.line is not None:
-            what, after, count = self.line
+            what, where, after, count = self.line
             for number in range(count):
-                twin.line.once("", LINE[what], after=0 if number else after)
+                twin.line.once(where, LINE[what], after=0 if number else after)
 
 
 NOT_FOUND: Final = 404
@@ -104,6 +124,15 @@ LINE: Final[dict[str, LineFault]] = {
     "killed after": committed_then(KilledError()),
     "refused": lost_before(httpx.ConnectError("[Errno 111] Connection refused")),
 }
+
+
+LINES: Final = st.tuples(
+    st.sampled_from(sorted(LINE)),
+    st.sampled_from(["", "", f"GET destinations/{SYSTEMS[0]}", "POST rotateCertificate"]),
+    st.integers(0, 8),
+    st.integers(1, 6),
+)
+"""Any request, or one of a check: of the two swaps it is one of the first eight that it meets."""
 
 
 @st.composite
@@ -126,6 +155,15 @@ def _faults(draw: st.DrawFn, kinds: list[Kind]) -> tuple[Kind, dict[str, Any]]:
     return kind, fields
 
 
+CHECKED: Final = st.builds(
+    lambda what, where, after: Weather(line=(what, where, after, 1)),
+    st.sampled_from(["killed before", "killed after"]),
+    st.sampled_from(["POST rotateCertificate", f"GET destinations/{SYSTEMS[0]}", "GET certificate"]),
+    st.integers(0, 6),
+)
+"""A rotation is killed: before its check, in it, before the way back, or after it."""
+
+
 def weathers(*, rivals: bool) -> st.SearchStrategy[Weather]:
     """Draw the weather of a command: up to four faults at once; stale readings, or rivals."""
     others = _faults([kind for kind in Kind if kind not in [Kind.STALE, *(STALE if rivals else RIVALS)]])
@@ -133,7 +171,7 @@ def weathers(*, rivals: bool) -> st.SearchStrategy[Weather]:
     return st.builds(
         Weather,
         st.builds(lambda first, more: (first, *more), at_first, st.lists(others, max_size=3)),
-        st.none() | st.none() | st.tuples(st.sampled_from(sorted(LINE)), st.integers(0, 8), st.integers(1, 6)),
+        st.none() | st.none() | LINES,
         st.none() | st.none() | st.sampled_from([action.value for action in Action]) if rivals else st.none(),
         st.sampled_from([False, False, False, True]),
     )
