@@ -182,13 +182,15 @@ def _lasting(account: Subaccount, wanted: str) -> Snapshot:
         TrustError: The last reading failed.
     """
     now, began = _try_to_read(account), account.patience.remaining
+
+    def is_over() -> bool:
+        return round(began - account.patience.remaining, 3) >= _DOUBTED_FOR
+
     watch = account.patience.watch(_DOUBTED_FOR)
-    while (now is None or signs(now.active, wanted)) and began - account.patience.remaining < _DOUBTED_FOR:
-        if next(watch, None) is None:
-            break
+    while (now is None or signs(now.active, wanted)) and not is_over() and next(watch, None):
         now = _try_to_read(account)
     now = now or account.read()
-    if signs(now.active, wanted) and began - account.patience.remaining < _DOUBTED_FOR:
+    if signs(now.active, wanted) and not is_over():
         raise ReadsDisagree(
             "The slots look as if the swap was done already.",
             f"They may still be shown as they were a moment ago. Slots: {now.slots}.",
