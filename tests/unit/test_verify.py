@@ -310,6 +310,21 @@ def test_a_check_that_takes_all_its_time_leaves_some_for_the_way_back(here: Land
     assert here.evidence()["sf"]["verdict"] == "inconclusive"
 
 
+def test_a_swap_has_time_for_its_lost_answer_however_long_looking_took(here: Landscape) -> None:
+    """What was done is found out, and recorded."""
+    twin = here.twin
+
+    def slow(request: httpx.Request, send: Send) -> httpx.Response:
+        twin.waited += 175
+        return send(request)
+
+    twin.line.once(TARGET, slow)
+    twin.line.once(ROTATE, committed_then(httpx.ReadTimeout("lost")))
+    report = twin.up(here.program("b", "s4"))
+    assert report.writes == [ROTATE]
+    assert here.evidence()["s4"]["verdict"] == "proved"
+
+
 def test_a_way_back_that_somebody_goes_first_is_not_gone_twice(here: Landscape) -> None:
     """A colleague swapped back by hand; the reading is believed when it stays."""
     twin = here.twin
@@ -377,9 +392,13 @@ def test_the_passive_slot_must_still_hold_what_signed_before(here: Landscape) ->
         twin.up(here.program("b", "s4"))
     assert twin.last.writes == [ROTATE]
     assert_three_parts(str(stuck.value), *twin.slots)
-    report = twin.up(here.program("b", "s4"))
-    assert report.writes == []
-    assert "It is not swapped back." in report.messages
+    for _ in range(2):
+        with pytest.raises(WayBackFailed, match="there is no way back") as lost:
+            twin.up(here.program("b", "s4"))
+        assert twin.last.writes == []
+        assert_three_parts(str(lost.value), twin.slots[0])
+    here.lie("s4")
+    twin.deploy(here.program("b", "s4"))
 
 
 def test_slots_as_before_the_way_back_are_not_believed_at_once(here: Landscape) -> None:
@@ -430,7 +449,7 @@ def test_what_tells_nothing_is_said_and_tried_again(here: Landscape, fault: Any)
     assert twin.outputs("rotation")["unverified"] == ["s4"]
     again = twin.preview(wanted)
     assert (again.operations["rotation"], finds(again)) == ("update", [])
-    assert "the last check was left open (s4: inconclusive: " in again.messages
+    assert ") was left open (s4: inconclusive: " in again.messages
     twin.line.repair()
     report = twin.up(wanted)
     assert finds(report) == [TARGET, TARGET]
@@ -505,14 +524,23 @@ def test_a_check_left_open_ends_with_its_generation_or_its_name(here: Landscape)
 
 
 def test_a_check_left_open_waits_while_another_certificate_signs(here: Landscape) -> None:
-    """A drift is reported, and nothing is tried."""
-    twin = here.twin
+    """A drift is reported, and nothing is tried; once it is undone, the check goes on, and may lead back."""
+    twin, wanted = here.twin, here.program("b", "s4")
+    before = twin.slots
     twin.line.once(ROTATE, meanwhile(after=lambda: twin.line.always(answered(503), TARGET)))
-    twin.up(here.program("b", "s4"))
+    twin.up(wanted)
     twin.emulator.rotate(twin.guid)
     twin.emulator.advance(HOUR)
-    assert finds(twin.up(here.program("b", "s4"))) == []
-    assert "unverified" not in twin.outputs("rotation")
+    assert finds(twin.up(wanted)) == []
+    assert twin.outputs("rotation")["unverified"] == ["s4"]
+    twin.line.repair()
+    here.lie("s4", before[1])
+    twin.emulator.rotate(twin.guid)
+    twin.emulator.advance(HOUR)
+    report = twin.up(wanted)
+    assert "a target's refusal swaps back" in twin.previewed.messages
+    assert report.writes == [ROTATE]
+    assert (twin.slots, twin.outputs("rotation")["failed_generation"]) == (before, "b")
 
 
 def test_a_service_that_still_signs_with_the_old_key_is_waited_for(here: Landscape) -> None:
@@ -702,7 +730,7 @@ def test_a_colleagues_swap_that_is_accepted_may_be_swapped_back_and_the_preview_
         if refresh:
             twin.refresh()
         report = twin.up(here.program("b", "s4"))
-        assert "'b' signs, and s4 will be tried as the user; a target's refusal swaps back" in twin.previewed.messages
+        assert "(b) signs, s4 will be tried as the user; a target's refusal swaps back" in twin.previewed.messages
         assert report.writes == [ROTATE]
         assert twin.slots == before
         twin.emulator.advance(HOUR)

@@ -19,7 +19,7 @@ from btp_trust.operations.trials import Question, Trials
 from btp_trust.operations.writes import swap
 from btp_trust.plan.confirmation import Occasion, Task, failure, leads_back, refused, still_open, task
 from btp_trust.plan.declaration import OnDrift
-from btp_trust.plan.verification import Evidence, Trial, Verdict
+from btp_trust.plan.verification import Evidence, OnVerificationFailure, Trial, Verdict
 from btp_trust.session import Session, Subaccount
 
 
@@ -61,17 +61,32 @@ class Step:
     @property
     def leads_back(self) -> bool:
         """Whether a refusal swaps back."""
+        return leads_back(self.slots, self._previous, self.new.on_verification_failure)
+
+    @property
+    def cannot_go_back(self) -> bool:
+        """Whether a refusal should swap back and cannot: what signed before is not in the passive slot any more."""
+        goes_back = self.new.on_verification_failure is OnVerificationFailure.ROLLBACK
+        return goes_back and self.slots.slots.passive != self._previous
+
+    @property
+    def _previous(self) -> str | None:
+        """What signed before the step."""
         if self.swapped and self.new.swaps is not None:
-            previous = self.new.swaps.active
-        else:
-            was_found = self.state.fingerprint != self.new.wanted
-            previous = self.state.fingerprint if was_found else self.state.previous_fingerprint
-        return leads_back(self.slots, previous, self.new.on_verification_failure)
+            return self.new.swaps.active
+        was_found = self.state.fingerprint != self.new.wanted
+        return self.state.fingerprint if was_found else self.state.previous_fingerprint
+
+    def name_of(self, certificate: Certificate) -> str | None:
+        """The generation of a certificate."""
+        known = self.new.generations.items()
+        return next((name for name, bound in known if bound == certificate.fingerprint), None)
 
     @property
     def since(self) -> datetime:
         """Since when the certificate has signed, as far as that is known; else only what comes now counts."""
-        if not self.swapped and still_unproved(self.state, self.new) and self.state.rotated_at is not None:
+        is_same = self.state.fingerprint == self.new.wanted
+        if not self.swapped and is_same and still_unproved(self.state, self.new) and self.state.rotated_at is not None:
             return datetime.fromisoformat(self.state.rotated_at)
         return self.slots.now
 
@@ -85,10 +100,12 @@ def confirm(session: Session, account: Subaccount, step: Step) -> Outcome:
     new, slots, due = step.new, step.slots, step.task
     kept = {name: found for name, found in step.state.verified.items() if name in new.verify_destinations}
     if due is None or slots.active is None:
-        return Outcome(slots, _recorded(kept))
+        return Outcome(slots, _recorded(kept, list(still_unproved(step.state, new))))
     with session.patience.afresh():
         found = _run(session, new, due.names, Question(slots.active, slots.passive, step.since, kept))
     evidence = {**kept, **found}
+    if refused(found) and due.is_step and step.cannot_go_back:
+        raise _no_way_back(new, slots, evidence)
     if refused(found) and due.is_step and step.leads_back and slots.passive is not None:
         with session.patience.afresh():
             return _go_back(session, account, step, slots.passive, evidence)
@@ -97,8 +114,11 @@ def confirm(session: Session, account: Subaccount, step: Step) -> Outcome:
 
 
 def still_unproved(state: TriggerState, new: TriggerChecked) -> tuple[str, ...]:
-    """List the destinations of which the last check could not tell, if it was about what shall sign."""
-    is_same = state.generation == new.generation and state.fingerprint == new.wanted
+    """List the destinations of which the last check could not tell, if it was about what shall sign.
+
+    It stays open while another certificate signs in between: a colleague's swap away and back proves nothing.
+    """
+    is_same = state.generation == new.generation
     return tuple(name for name in state.unverified if name in new.verify_destinations) if is_same else ()
 
 
@@ -136,7 +156,7 @@ def _go_back(
         name: replace(found, way_back=str(again[name]), lifetime=again[name].lifetime)
         for name, found in evidence.items()
     }
-    name = next((name for name, known in new.generations.items() if known == earlier.fingerprint), None)
+    name = step.name_of(earlier)
     outputs = {
         **_recorded(evidence),
         "failed_generation": new.generation,
@@ -148,12 +168,26 @@ def _go_back(
     return Outcome(back, outputs)
 
 
+def _no_way_back(new: TriggerChecked, slots: Snapshot, evidence: Mapping[str, Evidence]) -> WayBackFailed:
+    names, told = ", ".join(refused(evidence)), _told(evidence)
+    return WayBackFailed(
+        f"Generation {new.generation!r} is refused by the target of {names}, and there is no way back: users are "
+        "refused now.",
+        f"What signed before is in no slot any more, or not in the passive one. {slots.slots}.\n{told}",
+        f"Let the owner of {names} trust {new.wanted} at once, then run `pulumi up` again. To deploy other things "
+        'meanwhile: on_verification_failure="report".',
+    )
+
+
+def _told(evidence: Mapping[str, Evidence]) -> str:
+    return "\n".join(f"  {name}: {evidence[name]}" for name in refused(evidence))
+
+
 def _stuck(new: TriggerChecked, step: Snapshot, evidence: Mapping[str, Evidence], error: TrustError) -> WayBackFailed:
-    told = "\n".join(f"  {name}: {evidence[name]}" for name in refused(evidence))
     return WayBackFailed(
         f"Generation {new.generation!r} was refused by the target of {', '.join(refused(evidence))}, and swapping back "
         "failed: users may be refused now.",
-        f"After the swap: {step.slots}.\n{told}\nThe swap back: {error.what} {error.why}",
+        f"After the swap: {step.slots}.\n{_told(evidence)}\nThe swap back: {error.what} {error.why}",
         "Run `pulumi up` again at once: it reads the slots, tries the destinations, and swaps back if they are still "
         f"refused. By hand: swap in the cockpit (Connectivity > Destination Trust), so that {step.slots.passive} "
         "signs, then revert the change of `generation`.",

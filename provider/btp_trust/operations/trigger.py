@@ -109,7 +109,8 @@ def update(session: Session, state: TriggerState, new: TriggerChecked) -> Proper
     account = reach(session, new)
     if new.swaps is not None:
         verify.prepare(session, account, new)
-        snapshot = swap(account, new.swaps.slots, new.wanted)
+        with session.patience.afresh():  # whatever looking took: a lost answer needs its time
+            snapshot = swap(account, new.swaps.slots, new.wanted)
         if new.swaps.active not in (snapshot.slots.active, snapshot.slots.passive):
             _announce_loss(session, new.swaps, snapshot)
     else:

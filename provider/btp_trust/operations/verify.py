@@ -8,6 +8,7 @@ from btp_trust.model import Snapshot, signs
 from btp_trust.operations.confirm import Step, still_unproved, trials_of
 from btp_trust.operations.stale import before_our_swap
 from btp_trust.plan.confirmation import is_roll_back
+from btp_trust.plan.explain import named
 from btp_trust.plan.verification import OnVerificationFailure
 from btp_trust.session import Session, Subaccount
 
@@ -32,17 +33,24 @@ def announce(session: Session, new: TriggerChecked, snapshot: Snapshot) -> None:
 
 
 def is_due(session: Session, state: TriggerState, new: TriggerChecked, snapshot: Snapshot) -> bool:
-    """Whether an update is due although nothing else is: a check is still open. Says what will be tried, and why."""
+    """Whether an update is due although nothing else is: a check is still open.
+
+    Says what will be tried, why, and what else may sign in the end: no step shows that.
+    """
     step = Step(state, new, snapshot, swapped=False)
-    if (due := step.task) is None:
+    if (due := step.task) is None or snapshot.active is None:
         return False
-    then = "a target's refusal swaps back" if due.is_step and step.leads_back else "nothing is swapped back"
+    signing, then = named(snapshot.active, new.generation), "nothing is swapped back"
+    if due.is_step and step.leads_back and snapshot.passive is not None:
+        earlier = named(snapshot.passive, step.name_of(snapshot.passive))
+        then = f"a target's refusal swaps back, and {earlier} signs"
     if not (names := still_unproved(state, new)):
-        tried = ", ".join(due.names)
-        session.say(f"RotationTrigger: {new.generation!r} signs, and {tried} will be tried as the user; {then}")
+        session.say(f"RotationTrigger: {signing} signs, {', '.join(due.names)} will be tried as the user; {then}")
         return False
     told = "; ".join(f"{name}: {state.verified[name]}" for name in names if name in state.verified)
-    session.say(f"RotationTrigger: the last check was left open ({told}); the deployment tries again, {then}")
+    session.say(
+        f"RotationTrigger: the last check of {signing} was left open ({told}); the deployment tries again, {then}"
+    )
     return True
 
 
