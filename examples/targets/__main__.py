@@ -19,6 +19,7 @@ rotation = trust.RotationTrigger(
 signing = trust.ActiveTrustCertificate("signing", rotation=rotation)
 
 # A target without one: its administrator gets a page and files, and attests in trust/s4.yaml what it shows.
+# That it holds two certificates is for its owner to find out: SAP's documentation does not say.
 s4 = trust.Target(
     "s4", kind="communication-system", system="my300123.s4hana.cloud.sap", holds=2, owner="S/4 basis team"
 )

@@ -11,12 +11,10 @@ import re
 from datetime import datetime
 from typing import Final
 
+from btp_trust import saml
 from btp_trust.certificate import Identity, identify, normalize_fingerprint
 from btp_trust.model import rfc3339
-from btp_trust.xml_reader import XmlReader
 
-_SIGNATURE: Final = "http://www.w3.org/2000/09/xmldsig#"
-_CERTIFICATE: Final = f"{_SIGNATURE} X509Certificate"
 _PEM: Final = re.compile(r"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----", re.ASCII)
 _UNTIL: Final = " until "
 _SHA1: Final = re.compile(r"[0-9a-fA-F]{40}")
@@ -33,8 +31,8 @@ def read(text: str) -> tuple[Identity, ...]:
 
     Args:
         text: A SHA-256 fingerprint (colons, blanks and capitals are accepted); PEM with one or several certificates,
-            its line feeds perhaps written as a backslash and n; the base64 body of one certificate; or SAML metadata
-            with at least one X509Certificate. Or what `write` has written.
+            its line feeds perhaps written as a backslash and n; the base64 body of one certificate; or the SAML
+            metadata of an identity provider, of which what it may sign with counts. Or what `write` has written.
 
     Returns:
         One identity or several, in the order of the text. The expiry of a fingerprint is not known.
@@ -75,28 +73,8 @@ def _body(text: str) -> Identity:
 
 
 def _metadata(text: str) -> tuple[Identity, ...]:
-    bodies = _Metadata(text).bodies
-    if not bodies:
-        raise ValueError("it is XML without an X509Certificate in it")
-    return tuple(_body(body) for body in bodies)
-
-
-class _Metadata(XmlReader):
-    """The content of each X509Certificate of a document."""
-
-    def __init__(self, text: str) -> None:
-        self.bodies: list[str] = []
-        self._inside = False
-        super().__init__(text)
-
-    def start(self, name: str, _: object) -> None:
-        self._inside = name == _CERTIFICATE
-        if self._inside:
-            self.bodies.append("")
-
-    def end(self, _: str) -> None:
-        self._inside = False
-
-    def characters(self, text: str) -> None:
-        if self._inside:
-            self.bodies[-1] += text
+    """Read those with which an identity provider may sign: a key to encrypt with tells nothing of whom one trusts."""
+    signers = saml.read(text).signers
+    if not signers:
+        raise ValueError("it is SAML metadata without a certificate with which an identity provider may sign")
+    return signers

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, Final
 from xml.sax.saxutils import escape, quoteattr
 
-from btp_trust.certificate import Certificate, identify
+from btp_trust.certificate import Certificate, Identity, identify
 from btp_trust.xml_reader import XmlReader
 
 _METADATA: Final = "urn:oasis:names:tc:SAML:2.0:metadata"
@@ -38,10 +38,15 @@ class Metadata:
     """What metadata says of an identity provider."""
 
     entity_id: str
-    fingerprints: tuple[str, ...]
-    """SHA-256 of each certificate that it may sign with, sorted."""
+    signers: tuple[Identity, ...]
+    """Each certificate that it may sign with, in the order of the document, where one may be repeated."""
     layout: Layout | None = None
     """None with fewer than two certificates."""
+
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """SHA-256 of each certificate that it may sign with, once, sorted."""
+        return tuple(sorted({each.fingerprint for each in self.signers}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +110,13 @@ def read(text: str) -> Metadata:
     """
     found = _Reader(text)
     if not found.entity_id:
-        raise ValueError("it is no EntityDescriptor with an entityID")
+        raise ValueError("it is no SAML metadata of one entity (no EntityDescriptor with an entityID)")
     try:
-        identities = {identify(base64.b64decode("".join(each.split()), validate=True)) for each in found.bodies}
+        signers = tuple(identify(base64.b64decode("".join(each.split()), validate=True)) for each in found.bodies)
     except (binascii.Error, ValueError):
         raise ValueError("it has an X509Certificate that is none") from None
-    fingerprints = tuple(sorted({each.fingerprint for each in identities}))
     several = Layout.KEY_DESCRIPTORS if found.descriptors > 1 else Layout.X509_DATA
-    return Metadata(found.entity_id, fingerprints, several if len(fingerprints) > 1 else None)
+    return Metadata(found.entity_id, signers, several if len(set(signers)) > 1 else None)
 
 
 class _Reader(XmlReader):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import textwrap
 from datetime import UTC, datetime
 
@@ -42,16 +43,17 @@ def identity(certificate: Certificate) -> Identity:
     return Identity(certificate.fingerprint, certificate.not_after)
 
 
-def metadata_of(*bodies: str, prefix: str = "ds") -> str:
+def metadata_of(*bodies: str, prefix: str = "ds", role: str = "IDPSSODescriptor", use: str = "") -> str:
     """SAML metadata with these certificates, each in a description of a key of its own."""
     keys = "".join(
-        f"<md:KeyDescriptor><{prefix}:KeyInfo><{prefix}:X509Data><{prefix}:X509Certificate>{body}"
+        f"<md:KeyDescriptor{use}><{prefix}:KeyInfo><{prefix}:X509Data><{prefix}:X509Certificate>{body}"
         f"</{prefix}:X509Certificate></{prefix}:X509Data></{prefix}:KeyInfo></md:KeyDescriptor>"
         for body in bodies
     )
     return (
         f'<?xml version="1.0" encoding="UTF-16"?><md:EntityDescriptor entityID="x" xmlns:{prefix}="{SIGNATURE}" '
-        f'xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata"><!-- X509Certificate -->{keys}</md:EntityDescriptor>'
+        f'xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata"><!-- X509Certificate -->'
+        f"<md:{role}>{keys}</md:{role}></md:EntityDescriptor>"
     )
 
 
@@ -82,6 +84,24 @@ def test_every_certificate_of_a_bundle_or_a_document_counts(held: list[Certifica
     wanted = tuple(identity(each) for each in held)
     assert read(between.join(each.pem for each in held)) == wanted
     assert read(metadata_of(*(each.body for each in held), prefix=prefix)) == wanted
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(metadata_of(A.body, use=' use="encryption"'), id="a key to encrypt with"),
+        pytest.param(metadata_of(A.body, role="SPSSODescriptor"), id="a key of a service provider"),
+    ],
+)
+def test_of_metadata_only_what_an_identity_provider_may_sign_with_counts(other: str) -> None:
+    """Who trusts a certificate for something else does not believe what is signed with it."""
+    with pytest.raises(ValueError, match="with which an identity provider may sign"):
+        read(other)
+    key = re.search("<md:IDP.*</md:IDPSSODescriptor>", metadata_of(MINTED[1].body))
+    assert key is not None
+    both = other.replace("</md:EntityDescriptor>", f"{key[0]}</md:EntityDescriptor>")
+    assert read(both) == (identity(MINTED[1]),)
+    assert read(metadata_of(A.body, use=' use="signing"')) == (identity(A),)
 
 
 @given(digest=st.binary(min_size=32, max_size=32), moment=st.none() | st.datetimes(timezones=st.just(UTC)))
@@ -120,11 +140,12 @@ def test_a_certificate_of_another_issuer_is_read_as_well() -> None:
         pytest.param(A.pem + A.pem[:-10], "PEM", id="a bundle that is cut off"),
         pytest.param(A.pem.replace("CERTIFICATE", "PUBLIC KEY"), "PEM", id="a key"),
         pytest.param(A.pem + A.pem.replace("CERTIFICATE", "X509 CRL"), "PEM", id="a bundle with something else in it"),
-        pytest.param("<a/>", "X509Certificate", id="XML without a certificate"),
-        pytest.param(metadata_of("S3CRET"), "neither", id="metadata with something else"),
-        pytest.param(metadata_of(A.body, ""), "neither", id="metadata with a certificate that is empty"),
+        pytest.param("<a/>", "no SAML metadata", id="XML of another kind"),
+        pytest.param(metadata_of(), "may sign", id="metadata without a certificate"),
+        pytest.param(metadata_of("S3CRET"), "that is none", id="metadata with something else"),
+        pytest.param(metadata_of(A.body, ""), "that is none", id="metadata with a certificate that is empty"),
         pytest.param(metadata_of(A.body)[:-5], "XML", id="XML that is cut off"),
-        pytest.param(f"<X509Certificate>{A.body}</X509Certificate>", "X509Certificate", id="in no namespace"),
+        pytest.param(f"<X509Certificate>{A.body}</X509Certificate>", "no SAML metadata", id="in no namespace"),
         pytest.param("<a>\ud800</a>", "XML", id="half a character"),
     ],
 )

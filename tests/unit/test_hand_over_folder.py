@@ -60,6 +60,22 @@ def test_an_attestation_that_somebody_filled_in_is_left_alone(tmp_path: Path) ->
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_what_was_written_before_the_swap_stays_after_it(tmp_path: Path) -> None:
+    """Only that page names the old certificate, which is to be removed when all is over."""
+    trust.write_hand_over(hand_over(), tmp_path)
+    before = below(tmp_path)
+    signs = trust.HandOver.of(TARGET, certificate=NEW, replaces=NEW)
+
+    written = trust.write_hand_over(signs.to_dict(), tmp_path)
+
+    assert below(tmp_path) == before
+    assert {str(path.relative_to(tmp_path)) for path in written} < set(before)
+    written[0].unlink()
+    assert trust.write_hand_over(signs, tmp_path)[0].read_text() == signs.page
+    trust.write_hand_over(hand_over(), tmp_path)
+    assert below(tmp_path) == before
+
+
 def test_where_one_certificate_fits_no_attestation_is_written(tmp_path: Path) -> None:
     """There is nothing to attest before the swap."""
     trust.write_hand_over(hand_over(trust.Target("sf", kind="successfactors", system="ACME")), tmp_path)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btp_trust.certificate import Certificate, parse_pem
+from btp_trust.certificate import Certificate, Identity, parse_pem
 from btp_trust.saml import IdentityProvider, Layout, Metadata, read, write
 from btp_trust_emulator import Emulator
 
@@ -33,8 +33,9 @@ def test_what_is_written_is_read(
     """Entity ID, certificates, and the layout of two, whatever the names are."""
     text = write(pair[:count], entity_id=entity_id, key_name=key_name, layout=layout)
 
-    fingerprints = tuple(sorted(each.fingerprint for each in pair[:count]))
-    assert read(text) == Metadata(entity_id, fingerprints, layout if count == 2 else None)
+    signers = tuple(Identity(each.fingerprint, each.not_after) for each in pair[:count])
+    assert read(text) == Metadata(entity_id, signers, layout if count == 2 else None)
+    assert read(text).fingerprints == tuple(sorted(each.fingerprint for each in pair[:count]))
 
 
 def test_the_entity_id_is_the_common_name_unless_given(pair: tuple[Certificate, Certificate]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import select
 import sys
 import time
 import traceback
@@ -205,6 +207,30 @@ def test_a_command_that_does_not_end_is_stopped(monkeypatch: pytest.MonkeyPatch)
     sleeping = json.dumps([sys.executable, "-c", "import time; time.sleep(600)"])
     assert "had not ended after 0.2 s" in refusal(NoUserToken, {"userTokenCommand": sleeping})
     assert time.monotonic() - started < 60
+
+
+def test_a_command_may_leave_a_process_behind() -> None:
+    """Which holds its output: what was printed is read as it came, and nobody waits for the end of the pipe."""
+    started = time.monotonic()
+    assert tokens({"userTokenCommand": json.dumps(["sh", "-c", "echo tok; sleep 30 & exit 0"])}).fetch().value == "tok"
+    assert time.monotonic() - started < 20
+
+
+def test_what_a_command_has_started_is_stopped_with_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its group of processes: nothing goes on to print a token that nobody reads."""
+    monkeypatch.setattr(user_tokens, "_SECONDS", 2.0)
+    os.mkfifo(tmp_path / "held")
+    end = os.open(tmp_path / "held", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        started = ["sh", "-c", f"(echo begun; exec sleep 30) > {tmp_path}/held & wait"]
+        assert "had not ended after 2 s" in refusal(NoUserToken, {"userTokenCommand": json.dumps(started)})
+        os.set_blocking(end, True)
+        poll = select.poll()
+        poll.register(end, 0)
+        assert poll.poll(10_000) == [(end, select.POLLHUP)]
+        assert os.read(end, 100) == b"begun\n"
+    finally:
+        os.close(end)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 
 from btp_trust.errors import Refused
 from btp_trust.handover.assemble import HandOver
+from btp_trust.handover.steps import Phase
 from btp_trust.model import brief
 
 
@@ -16,14 +17,16 @@ def write_hand_over(hand_over: HandOver | Mapping[str, Any], folder: str | PathL
     """Write the page, the files and the attestation below `<folder>/<target>.<first eight digits of the fingerprint>`.
 
     Another certificate has another folder. Writing the same again changes nothing; an attestation that is there is
-    left as it is, for somebody may have filled it in.
+    left as it is, for somebody may have filled it in. Once the certificate signs, all that is there is left as it is,
+    and only what is missing is written: the page from before the swap names the old certificate, which a later one
+    cannot, and its second task is to remove that one. To have it written anew, remove the folder.
 
     Args:
         hand_over: A HandOver, or the mapping that `hand_over` returned or a stack exported.
         folder: Where; it is made if it is not there.
 
     Returns:
-        What the hand-over consists of, the page first.
+        What the hand-over consists of, the page first; whether it was written now or left as it was.
 
     Raises:
         Refused: It is no hand-over, or names a file elsewhere.
@@ -31,13 +34,15 @@ def write_hand_over(hand_over: HandOver | Mapping[str, Any], folder: str | PathL
     """
     given = hand_over if isinstance(hand_over, HandOver) else HandOver.from_dict(hand_over)
     place = Path(folder) / f"{given.target.name}.{brief(given.new.fingerprint)}"
+    lasting = set() if given.attestation is None else {given.attestation.path}
     contents = {"README.md": given.page, **{file.name: file.content for file in given.files}}
     if given.attestation is not None:
         contents[given.attestation.path] = given.attestation.content
     for name in contents:
         _refuse_elsewhere(folder, place / name)
     for name, content in contents.items():
-        if given.attestation is None or name != given.attestation.path or not (place / name).exists():
+        stays = name in lasting or given.phase is Phase.SIGNS
+        if not (stays and (place / name).exists()):
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             (place / name).write_bytes(content.encode())
     return [place / name for name in contents]

@@ -1,7 +1,10 @@
-"""Texts of strangers, made fit to be shown and kept: without tokens, assertions, names of users, or addresses.
+"""Texts of strangers, made fit to be shown and kept: without tokens, assertions, addresses, or the user's names.
 
 A target's refusal is evidence, and it goes into messages and into the state, which others read. What it says about
 the user or repeats of the request is replaced. Better too much than too little: what remains is for people.
+
+What is known of the user never shows. A name that only the target knows is told by the words around it, in English
+and German; in a sentence that nobody thought of it may stay.
 """
 
 from __future__ import annotations
@@ -36,14 +39,35 @@ _JWT: Final = re.compile(r"eyJ[A-Za-z0-9_=-]*(?:\.[A-Za-z0-9_=-]*)*")
 _CODED: Final = r"[A-Za-z0-9+/_=%-]{32,}"
 _LONG: Final = re.compile(rf"(?:{_CODED}(?:\\[nrt]|[\r\n\t])+)*{_CODED}(?:(?:\\[nrt]|[\r\n\t])+[A-Za-z0-9+/_=%-]+)?")
 """A long word, or lines of it, is base64 or a key, not language."""
-_USER: Final = r"user(?:[ _-]?(?:name|id))?|name[ _-]?id(?:entifier)?|subject|principal|sub|e?mail|log[io]n"
+_ACCOUNT: Final = r"user(?:[ _-]?(?:name|id|account))?|benutzer(?:name|konto|kennung)?|account|konto"
+_USER: Final = rf"{_ACCOUNT}|name[ _-]?id(?:entifier)?|subject|principal|sub|e?mail|log[io]n"
 _NAMED: Final = re.compile(
     rf"\b((?:[a-z]+[_-])?(?:assertion|samlresponse|token|secret|password|code|{_USER}))\b(\\?[\"']?\s*[:=]\s*\\?[\"']?)"
     r"(?!\d{3}\b)[^\s\"'\\,;&}\]]+",
     re.IGNORECASE,
 )
+_OTHER_WORDS: Final = (
+    "name|id|account|attributes?|authentication|authorization|claims?|context|credentials?|data|details?|exchange|"
+    "groups?|info(?:rmation)?|logon|mappings?|passwords?|profiles?|propagation|roles?|sessions?|stores?|tokens?|type|"
+    "is|was|has|had|does|did|can|cannot|could|may|must|shall|should|will|would|not|and|or|but|who|which|that|it|"
+    "ist|war|wird|wurde|hat|kann|konnte|darf|muss|existiert|nicht|und|oder|unbekannt|gesperrt"
+)
+"""What is no name in small letters between "user" and a verb."""
+_VERB: Final = (
+    "is|was|has|had|does|did|can|cannot|could|locked|unknown|missing|expired|not (?:found|known|authori[sz]ed|active)|"
+    "ist|war|wird|wurde|hat|kann|konnte|darf|existiert|unbekannt|gesperrt|nicht (?:gefunden|bekannt|vorhanden)"
+)
+_SUBJECT: Final = re.compile(
+    rf"\b({_ACCOUNT})(\s+)(?!(?:{_OTHER_WORDS})\s)[^\s\"'<>(),:;*]+(?=\s+(?:{_VERB})\b)", re.IGNORECASE
+)
+_GRANTED: Final = re.compile(
+    r"\b(authori[sz]ations?|permissions?|berechtigung(?:en)?)(\s+(?:for|f[üu]e?r)\s+)"
+    r"(?!(?:RFC|ICF|OData|HTTPS?|API|(?-i:S_[A-Z_]+))\b)(?-i:(?=\S*[A-Z0-9_\\]))[^\s\"'<>(),:;]+",
+    re.IGNORECASE,
+)
+"""An authorization is missing for somebody; authorization objects (S_RFC) and protocols are nobody."""
 _QUOTED: Final = re.compile(
-    rf"\b({_USER})(\s+)(?:\\?[\"'“‘][^\"'”’]*[\"'”’]|(?-i:(?=\S*[A-Z0-9_\\]))\S+)",  # noqa: RUF001
+    rf"\b({_USER})(\s+)(?!(?:name|id|account)\s)(?:\\?[\"'“‘][^\"'”’]*[\"'”’]|(?-i:(?=\S*[A-Z0-9_\\]))\S+)",  # noqa: RUF001
     re.IGNORECASE,
 )
 
@@ -61,7 +85,7 @@ def scrub(text: str, private: Collection[str] = ()) -> str:
     text = _WORD.sub(lambda found: HIDDEN if "@" in found[0] else found[0], text)
     for pattern in (_JWT, _LONG):
         text = pattern.sub(HIDDEN, text)
-    for pattern in (_NAMED, _QUOTED):
+    for pattern in (_NAMED, _SUBJECT, _GRANTED, _QUOTED):
         text = pattern.sub(rf"\1\2{HIDDEN}", text)
     return _one_line(text)
 

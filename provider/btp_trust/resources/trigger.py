@@ -71,7 +71,7 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
     signing: pulumi.Output[Mapping[str, str]]
     """{fingerprint, not_after} of the declared certificate; known in a preview."""
     swap_number: pulumi.Output[int]
-    """How many swaps this trigger has made."""
+    """How many steps it has planned and done: rotate, roll back, put back; not the swap back after a refused check."""
     previous_fingerprint: pulumi.Output[str | None]
     """What signed before the last change that this trigger made or saw."""
     rotated_at: pulumi.Output[str | None]

@@ -86,7 +86,7 @@ def begin(request: httpx.Request, patience: Patience) -> None:
     if not patience.spend():
         raise _not_sent(
             request,
-            f"The operation has sent {MAX_REQUESTS} requests; undisturbed, none needs 20.",
+            f"The operation has sent {MAX_REQUESTS} requests; undisturbed, none needs half of that.",
             "If that happens again, look for what disturbs the connection to the service.",
         )
     request.extensions["timeout"] = patience.timeout.as_dict()

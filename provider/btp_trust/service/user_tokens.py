@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 import threading
 from dataclasses import dataclass
-from typing import IO, Final
+from io import BufferedReader
+from typing import Final
 
 import httpx
 
@@ -132,34 +136,50 @@ class UserTokens:
 def run(argv: list[str], environ: dict[str, str], seconds: float) -> tuple[int, bytes]:
     """Run a command without a shell, and read what it prints, but not more than is of use.
 
-    Its standard input is empty; what it writes to standard error is nobody's business but its own.
+    Its standard input is empty; what it writes to standard error is nobody's business but its own. What counts is
+    printed before it ends: a process that it leaves behind goes on, and is not waited for.
 
     Returns:
         Its exit status, and at most one byte more than is allowed.
 
     Raises:
-        TimeoutError: It had not ended in time; it was stopped.
+        TimeoutError: It had not ended in time; it was stopped, with all that it had started.
         OSError: It cannot be run.
     """
     output = bytearray()
     process = subprocess.Popen(  # noqa: S603 - the user's own command, given in the stack's configuration
-        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environ
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environ,
+        start_new_session=True,
     )
     reader = threading.Thread(target=_read, args=(process.stdout, output), daemon=True)
     reader.start()
     try:
         status = process.wait(timeout=seconds)
     except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
         raise TimeoutError from None
+    finally:
+        _stop(process)
     reader.join(_AFTERWARDS)  # a process that it left behind may hold the pipe for ever
     return status, bytes(output)
 
 
-def _read(pipe: IO[bytes], output: bytearray) -> None:
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Stop a command that has not ended, and what it has started: together they are a group of processes."""
+    if process.returncode is None:  # so its number is still its own, and that of its group
+        with contextlib.suppress(OSError):  # it has just ended
+            os.killpg(process.pid, signal.SIGKILL) if hasattr(os, "killpg") else process.kill()
+        process.wait()
+
+
+def _read(pipe: BufferedReader, output: bytearray) -> None:
+    """Take what is printed as it comes: the end of the pipe may come long after that of the command, or never."""
     with pipe:
-        output += pipe.read(_MAX_OUTPUT + 1)
+        while len(output) <= _MAX_OUTPUT and (piece := pipe.read1(_MAX_OUTPUT + 1 - len(output))):
+            output += piece
 
 
 def _command_failed(given: Given, why: str) -> NoUserToken:
