@@ -13,10 +13,8 @@ from btp_trust_emulator.journal import Entry
 from btp_trust_emulator.slots import Slots
 from machine.command import Command
 from machine.tally import Tally
-from machine.targets import SYSTEMS, Targets, is_of_target
+from machine.targets import SYSTEMS, Targets, is_of_target, is_refusal
 
-_BUSY: Final = {408, 425, 429}
-"""Statuses of a target that say nothing about the assertion."""
 _ANNOUNCED: Final = "a target's refusal swaps back"
 Swap = tuple[int, Entry, Slots, Slots]
 _Key = tuple[int, str]
@@ -95,7 +93,7 @@ class Swaps:
         if forward is not None:
             asked = asked[asked.index(forward[1]) :]
             assert (before, after) == (forward[3], forward[2]), "the way back is not the way there"
-        assert any(map(_is_refusal, asked)), "swapped back, and no target has refused"
+        assert any(map(is_refusal, asked)), "swapped back, and no target has refused"
         assert plan.get("on_verification_failure", "rollback") == "rollback"
         assert after.active == self._earlier(command, before), "swapped back to what did not sign before"
         assert seen[str(after.active)] <= seen[str(before.active)], "swapped away from what was rolled back to"
@@ -179,7 +177,7 @@ class Swaps:
         if verdict == "proved":
             assert evidence["fingerprint"] in self.targets.accepts(name), f"{name} does not accept it"
         if verdict == "refused":
-            assert any(map(_is_refusal, command.entries)), f"{name} has refused nothing"
+            assert any(map(is_refusal, command.entries)), f"{name} has refused nothing"
 
 
 def _plan(command: Command) -> dict[str, Any]:
@@ -208,9 +206,3 @@ def _until(command: Command, entry: Entry) -> list[Entry]:
     """List what arrived anywhere before a request."""
     place = next(place for place, each in enumerate(command.entries) if each is entry)
     return command.entries[:place]
-
-
-def _is_refusal(entry: Entry) -> bool:
-    """Whether a target has refused an assertion."""
-    status = entry.status or 0
-    return is_of_target(entry) and 400 <= status < 500 and status not in _BUSY

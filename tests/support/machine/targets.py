@@ -32,6 +32,8 @@ OUTAGES: Final[dict[str, dict[str, Any]]] = {
     "behind a proxy": {"kind": Kind.HTML, "status": 502},
 }
 _CONFIG: Final = "btp-trust:user"
+_BUSY: Final = {408, 425, 429}
+"""Statuses of a target that say nothing about the assertion."""
 _FOR_EVER: Final = 10_000
 """Requests: more than any command sends."""
 
@@ -44,6 +46,12 @@ def token_path(system: str, guid: str) -> str:
 def is_of_target(entry: Entry) -> bool:
     """Whether a request was the service's, to a target, and not the provider's."""
     return entry.path.startswith("/systems/")
+
+
+def is_refusal(entry: Entry) -> bool:
+    """Whether a target has refused an assertion."""
+    status = entry.status or 0
+    return is_of_target(entry) and 400 <= status < 500 and status not in _BUSY
 
 
 @dataclass
