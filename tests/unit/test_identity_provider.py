@@ -536,12 +536,25 @@ def test_an_answer_with_another_content_than_was_sent_is_not_believed(twin: Twin
 
 def test_a_refusal_says_what_the_service_says(twin: Twin) -> None:
     """Printable, and short."""
-    told = {"error": "invalid_idp", "error_description": "no\nway " + "x" * 1000}
+    told = {"error": "invalid_idp", "error_description": "no\nway " + "so " * 1000}
     twin.line.once(POST, answered(400, json=told))
     with pytest.raises(NotDone) as caught:
         twin.up(program())
-    assert "invalid_idp no way xxx" in str(caught.value)
-    assert "x" * 301 not in str(caught.value)
+    assert "invalid_idp no way so so" in str(caught.value)
+    assert "so " * 100 not in str(caught.value)
+
+
+def test_a_refusal_keeps_to_itself_what_the_service_repeats(twin: Twin) -> None:
+    """No metadata, no token, no name of a user: the message goes into logs that others read."""
+    repeated = f"eyJhbGciOiJub25lIn0.{'Q' * 60}. by joe@example.com: <EntityDescriptor><X509Certificate>MIIC"
+    told = {"error": "invalid_idp", "error_description": f"cannot take it: {repeated}"}
+    twin.line.once(POST, answered(400, json=told))
+    with pytest.raises(NotDone) as caught:
+        twin.up(program())
+    message = str(caught.value)
+    assert "invalid_idp cannot take it: ***" in message
+    for private in ("eyJ", "Q" * 10, "joe", "MIIC", "EntityDescriptor"):
+        assert private not in message
 
 
 def test_a_token_that_is_not_had_is_no_lost_write(twin: Twin) -> None:
