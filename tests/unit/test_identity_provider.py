@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -24,6 +25,7 @@ from twin import (
     meanwhile,
 )
 
+from btp_trust import session
 from btp_trust.errors import (
     NotAuthorized,
     NotDone,
@@ -449,6 +451,27 @@ def test_a_rival_between_plan_and_deed_stops_it(twin: Twin) -> None:
     with pytest.raises(SlotsChanged, match="the slots changed"):
         twin.up(program(), skip_preview=True)
     twin.deploy(program())
+
+
+@pytest.mark.parametrize("request_", [GET, POST, PUT])
+def test_a_slow_target_does_not_hold_the_source(twin: Twin, request_: str) -> None:
+    """Its slots stay free for a RotationTrigger, whose own time runs meanwhile."""
+    wanted = due(twin, PUT if request_ == PUT else POST)
+    held: list[bool] = []
+
+    def is_held() -> bool:
+        lock = session.current().subaccount("default", None).lock
+        if taken := lock.acquire(blocking=False):
+            lock.release()
+        return not taken
+
+    def ask() -> None:
+        with ThreadPoolExecutor(1) as another:
+            held.append(another.submit(is_held).result())
+
+    twin.line.once(request_, meanwhile(before=ask), after=1 if request_ == GET else 0)
+    twin.up(wanted, skip_preview=True)
+    assert held == [False]
 
 
 def test_one_that_somebody_made_anew_is_not_deleted(twin: Twin) -> None:

@@ -139,15 +139,15 @@ def delete(session: Session, state: IdentityProviderState) -> None:
 def _apply(session: Session, new: IdentityProviderChecked, *, owned: bool) -> PropertyBag:
     """Do what was planned, if the slots hold what was planned for, and the target what it was planned over."""
     source, target = reach(session, new.source), reach_target(session, new)
-    with source.lock, target.lock:
-        snapshot = source.read()
-        wanted = _wanted(new, snapshot)
-        if wanted.fingerprints != new.certificates:
-            raise SlotsChanged(
-                f"Identity provider {new.origin_key!r} was not written: the slots changed since it was planned.",
-                f"Planned for: {', '.join(new.certificates)}. Found: {snapshot.slots}.",
-                "Run `pulumi preview` and read the new plan.",
-            )
+    snapshot = source.read()  # the source is not held any longer: it would wait for the target, and a swap for it
+    wanted = _wanted(new, snapshot)
+    if wanted.fingerprints != new.certificates:
+        raise SlotsChanged(
+            f"Identity provider {new.origin_key!r} was not written: the slots changed since it was planned.",
+            f"Planned for: {', '.join(new.certificates)}. Found: {snapshot.slots}.",
+            "Run `pulumi preview` and read the new plan.",
+        )
+    with target.lock:
         step = decide(wanted, target.read(), owned=owned, adopt=new.adopt)
         found = step.found
         if step.sentence is not None:
