@@ -492,6 +492,47 @@ def test_one_that_somebody_made_anew_is_not_deleted(twin: Twin) -> None:
     twin.destroy()
 
 
+@pytest.mark.parametrize("given", [False, True])
+def test_a_rename_keeps_the_registration(twin: Twin, *, given: bool) -> None:
+    """The new one takes it up, the old one leaves it: nobody is refused in between."""
+    where: dict[str, Any] = {"subaccount_id": twin.target.upper()} if given else {}
+    twin.deploy(program("b", "a", **where))
+    before = Api(twin).all()
+    renamed = program("b", "a", resource_name="renamed", **where)
+    report = twin.up(renamed)
+    assert report.operations["billing"] == "delete"
+    assert "has taken over" in report.messages
+    assert report.writes == []
+    assert Api(twin).all() == before
+    twin.assert_settled(renamed)
+    assert twin.up(lambda _: None).writes[0] == DELETE
+
+
+def test_a_replacement_keeps_the_registration(twin: Twin) -> None:
+    """It is checked again, so what is replaced leaves it to what replaces it."""
+    twin.deploy(PREPARED)
+    before = Api(twin).all()
+    report = twin.up(PREPARED, replace=["billing"])
+    assert report.operations["billing"] == "replace"
+    assert "has taken over" in report.messages
+    assert report.writes == []
+    assert Api(twin).all() == before
+    twin.assert_settled(PREPARED)
+
+
+def test_another_registration_does_not_keep_a_removed_one(twin: Twin) -> None:
+    """Of another origin key, there."""
+
+    def both(deployment: Deployment) -> None:
+        program()(deployment)
+        deployment.trusted("second", connection="billing", origin_key="second", entity_id="https://second.example")
+
+    twin.deploy(both)
+    assert set(Api(twin).all()) >= {ORIGIN, "second"}
+    assert twin.up(program()).writes == [DELETE]
+    assert "second" not in Api(twin).all()
+
+
 @pytest.mark.parametrize("path", [GET, "GET certificate"])
 def test_what_cannot_be_reached_blocks_only_what_is_due(twin: Twin, path: str) -> None:
     """Of the target or of the source; strict makes a failure of it, and a refresh keeps the state."""

@@ -19,6 +19,7 @@ from btp_trust.inputs import (
 )
 from btp_trust.model import Snapshot, rfc3339
 from btp_trust.operations.gather import (
+    SeenTarget,
     Unseen,
     look,
     look_at_target,
@@ -47,8 +48,12 @@ def check(session: Session, args: IdentityProviderArgs, old: IdentityProviderChe
     """Plan: what the target shall hold, and the step if it does not."""
     if old is not None and old.origin_key != args.origin_key:
         raise _renamed(args, old)
+    recorded = old.subaccount_id if old else None
+    session.registration_is_checked(args.subaccount_id or recorded or "", args.origin_key)
     source = look(session, args.source, old.source_subaccount_id if old else None, prop=_SOURCE)
-    target = look_at_target(session, args, old.subaccount_id if old else None)
+    target = look_at_target(session, args, recorded)
+    if isinstance(target, SeenTarget):
+        session.registration_is_checked(target.account.subaccount_id, args.origin_key)
     if isinstance(source, Unseen):
         return _unseen(args, old, source, None)
     if isinstance(target, Unseen):
@@ -117,6 +122,12 @@ def read(session: Session, bag: PropertyBag) -> PropertyBag:
 
 def delete(session: Session, state: IdentityProviderState) -> None:
     """Delete the identity provider, if it is the one that was registered; one that is gone is a success."""
+    if session.registration_was_checked(state.subaccount_id or "", state.origin_key):
+        session.say(
+            f"TrustedIdentityProvider: {state.origin_key!r} in subaccount {state.subaccount_id} stays as it is; "
+            "another TrustedIdentityProvider of this program has taken over"
+        )
+        return
     try:
         target = reach_target(session, state)
         with target.lock:
