@@ -263,9 +263,9 @@ def test_what_somebody_else_made_is_taken_over_only_on_request(twin: Twin) -> No
     api.configure(nameID="kept")
     identity = api.all()[ORIGIN]["id"]
 
-    assert "adopt=True" in twin.refuses(program(), ORIGIN, str(twin.slots[0]))
-    assert f'origin_key="{ORIGIN}"' in twin.refuses(program(origin_key="other"), ORIGIN)
-    adopting = program("b", None, adopt=True)
+    assert f'adopt="{identity}"' in twin.refuses(program(), ORIGIN, str(twin.slots[0]))
+    assert f'origin_key="{ORIGIN}", adopt="{identity}"' in twin.refuses(program(origin_key="other"), ORIGIN)
+    adopting = program("b", None, adopt=identity)
     twin.deploy(adopting)
     assert "take over" in twin.previewed.messages or twin.previewed.inputs["billing"]["certificates"]
     assert api.all()[ORIGIN]["id"] == identity == twin.outputs("billing")["identity_provider_id"]
@@ -274,11 +274,27 @@ def test_what_somebody_else_made_is_taken_over_only_on_request(twin: Twin) -> No
     twin.deploy(program("b"))
 
 
+def test_a_waiver_is_for_the_one_that_it_names(twin: Twin) -> None:
+    """Another ID is refused like none, and what allows anything is no value."""
+    twin.deploy(adopted)
+    api = Api(twin)
+    metadata = twin.outputs("signing")["metadata"]
+    api.register(ORIGIN, metadata)
+    former = api.all()[ORIGIN]["id"]
+    api.delete()
+    api.register(ORIGIN, metadata)
+    now = api.all()[ORIGIN]["id"]
+    assert f'adopt="{now}"' in twin.refuses(program(adopt=former), ORIGIN)
+    for nothing in (True, ""):
+        assert "`adopt`" in twin.refuses(program(adopt=nothing))
+    twin.deploy(program(adopt=now), program())
+
+
 def test_one_of_another_type_is_never_taken_over(twin: Twin) -> None:
     """Not even on request."""
     answer = [{"id": "1", "originKey": ORIGIN, "type": "oidc1.0", "isActive": True}]
     twin.line.always(answered(200, json=answer), GET)
-    assert "oidc1.0" in twin.refuses(program(adopt=True), ORIGIN)
+    assert "oidc1.0" in twin.refuses(program(adopt="1"), ORIGIN)
 
 
 def test_what_a_killed_run_registered_is_taken_up(twin: Twin) -> None:

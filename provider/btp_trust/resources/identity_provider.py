@@ -39,7 +39,8 @@ class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentit
         entity_id: What the assertions have as issuer; without it, the common name of the certificate that signs.
         metadata_layout: Where the metadata has the second certificate: "key-descriptors" (default), a KeyDescriptor
             for each, or "x509-data", one with an X509Data for each. Which one XSUAA understands is not documented.
-        adopt: Take over an identity provider with this origin key that somebody else made.
+        adopt: ID of an identity provider: take over exactly this one, which has this origin key and which somebody
+            else made. The refusal prints it.
         subaccount_id: GUID of the subaccount that shall trust; refuse any other. Required with a binding found in the
             environment.
         source_subaccount_id: The same of the subaccount whose certificates shall be trusted.
@@ -75,7 +76,7 @@ class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentit
         name: pulumi.Input[str] | None = None,
         entity_id: pulumi.Input[str] | None = None,
         metadata_layout: pulumi.Input[Literal["key-descriptors", "x509-data"]] | None = None,
-        adopt: pulumi.Input[bool] | None = None,
+        adopt: pulumi.Input[str] | None = None,
         subaccount_id: pulumi.Input[str] | None = None,
         source_subaccount_id: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
