@@ -290,6 +290,78 @@ def test_a_waiver_is_for_the_one_that_it_names(twin: Twin) -> None:
     twin.deploy(program(adopt=now), program())
 
 
+@pytest.mark.parametrize("refreshed", ["not at all", "while it was gone", "afterwards"])
+def test_what_somebody_made_in_the_place_of_ours_is_not_overwritten(twin: Twin, refreshed: str) -> None:
+    """Neither at once nor after a refresh; only the line that names it takes it over, and it holds for that one."""
+    twin.deploy(program())
+    api = Api(twin)
+    other = Twin(twin.emulator, twin.emulator.create_subaccount(generate=True).guid)
+    other.deploy(adopted)
+    metadata = other.outputs("signing")["metadata"]
+
+    def replaced() -> str:
+        api.delete()
+        if refreshed == "while it was gone":
+            twin.refresh()
+        api.register(ORIGIN, metadata)
+        if refreshed == "afterwards":
+            report = twin.refresh()
+            assert report.changed["billing"] == {"trusted"}
+            assert "is another one than recorded" in report.messages
+        return str(api.all()[ORIGIN]["id"])
+
+    identity = replaced()
+    before = api.all()
+    assert f'adopt="{identity}"' in twin.refuses(program(), ORIGIN, other.slots[0])
+    with pytest.raises(Refused):
+        twin.up(program(name="Shop"), skip_preview=True)
+    assert "trust" not in twin.last.messages
+    assert api.all() == before
+    twin.deploy(program(adopt=identity))
+    assert "take over" in twin.previewed.messages
+    assert twin.outputs("billing")["identity_provider_id"] == identity
+    assert trusted(twin) == {twin.slots[0]}
+
+    later = replaced()
+    assert f'adopt="{later}"' in twin.refuses(program(adopt=identity), ORIGIN)
+    api.delete()
+    twin.deploy(program(adopt=identity), program())
+
+
+def test_what_somebody_makes_between_plan_and_deed_is_not_overwritten(twin: Twin) -> None:
+    """With the content that the plan was made over, but with another ID."""
+    wanted = due(twin, PUT)
+    api = Api(twin)
+    before = api.all()[ORIGIN]
+
+    def anew() -> None:
+        api.delete()
+        api.register(ORIGIN, before["config"]["metaDataLocation"])
+
+    twin.line.once(GET, meanwhile(before=anew), after=1)
+    with pytest.raises(Refused, match="adopt="):
+        twin.up(wanted, skip_preview=True)
+    assert twin.last.writes == [DELETE, POST]  # the other one's
+    after = api.all()[ORIGIN]
+    assert after["id"] != before["id"]
+    assert after["config"]["metaDataLocation"] == before["config"]["metaDataLocation"]
+
+
+def test_what_a_killed_run_registered_anew_is_taken_up(twin: Twin) -> None:
+    """To the letter what is wanted, under an ID that nobody recorded: nothing is written but the state."""
+    twin.deploy(program())
+    stored = dict(twin.state)
+    Api(twin).delete()
+    twin.up(program())
+    twin.state = stored
+    report = twin.up(program())
+    assert report.operations["billing"] == "update"
+    assert "take over" in twin.previewed.messages
+    assert report.writes == []
+    assert twin.outputs("billing")["identity_provider_id"] == Api(twin).all()[ORIGIN]["id"]
+    twin.assert_settled(program())
+
+
 def test_one_of_another_type_is_never_taken_over(twin: Twin) -> None:
     """Not even on request."""
     answer = [{"id": "1", "originKey": ORIGIN, "type": "oidc1.0", "isActive": True}]

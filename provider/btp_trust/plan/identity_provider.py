@@ -80,13 +80,13 @@ def find(origin_key: str, providers: Iterable[IdentityProvider]) -> IdentityProv
     return next((each for each in providers if each.origin_key == origin_key), None)
 
 
-def decide(wanted: Wanted, providers: Iterable[IdentityProvider], *, owned: bool, adopt: str | None) -> Step:
+def decide(wanted: Wanted, providers: Iterable[IdentityProvider], *, recorded: str | None, adopt: str | None) -> Step:
     """Decide.
 
     Args:
         wanted: What shall be registered.
         providers: All that the subaccount has.
-        owned: Whether the resource is in the state already.
+        recorded: ID of the one that the resource registered or took over, by its state.
         adopt: ID of one that somebody else made and that may be taken over.
 
     Raises:
@@ -100,15 +100,17 @@ def decide(wanted: Wanted, providers: Iterable[IdentityProvider], *, owned: bool
     if found.type != "saml":
         raise _taken(wanted, f"It is of type {found.type!r}, which this resource never makes.", "")
     differences = wanted.differences(found)
-    is_ours = (
-        owned or found.id == adopt or (not differences and found.config.get("metaDataLocation") == _document(wanted))
-    )
-    if not is_ours:
-        held = ", ".join(found.trusted) or "no certificate that can be read"
-        why = f"It was not made by this resource. It trusts {held}."
-        raise _taken(wanted, why, f'To take it over: adopt="{found.id}". ')
-    taken = "" if owned else f"take over {wanted.origin_key!r}: "
+    as_wanted = not differences and found.config.get("metaDataLocation") == _document(wanted)
+    if found.id not in (recorded, adopt) and not as_wanted:
+        raise _of_somebody_else(wanted, found, recorded)
+    taken = "" if found.id == recorded else f"take over {wanted.origin_key!r}: "
     return Step(found, f"{taken}{', '.join(differences)}" if differences else None)
+
+
+def _of_somebody_else(wanted: Wanted, found: IdentityProvider, recorded: str | None) -> Refused:
+    held = ", ".join(found.trusted) or "no certificate that can be read"
+    made = "was not made by this resource" if recorded is None else "is not the one that this resource registered"
+    return _taken(wanted, f"It {made}. It trusts {held}.", f'To take it over: adopt="{found.id}". ')
 
 
 def _document(wanted: Wanted) -> str:
