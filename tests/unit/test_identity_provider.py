@@ -608,6 +608,18 @@ def test_a_replacement_keeps_the_registration(twin: Twin) -> None:
     twin.assert_settled(PREPARED)
 
 
+def test_a_second_one_of_the_same_origin_key_is_refused(twin: Twin) -> None:
+    """Also over another connection to the subaccount; for a check they are apart by their arguments."""
+    twin.config["btp-trust:connections"] = json.dumps(dict.fromkeys(("billing", "again"), Api(twin).key))
+    for own in ({"connection": "again"}, {"name": "Shop"}, {"entity_id": "https://second.example"}):
+
+        def both(deployment: Deployment, own: dict[str, Any] = own) -> None:
+            program()(deployment)
+            deployment.trusted("second", **{"connection": "billing", "origin_key": ORIGIN, **own})
+
+        assert "A second TrustedIdentityProvider" in twin.refuses(both, ORIGIN, twin.target)
+
+
 def test_another_registration_does_not_keep_a_removed_one(twin: Twin) -> None:
     """Of another origin key, there."""
 

@@ -49,11 +49,11 @@ def check(session: Session, args: IdentityProviderArgs, old: IdentityProviderChe
     if old is not None and old.origin_key != args.origin_key:
         raise _renamed(args, old)
     recorded = old.subaccount_id if old else None
-    session.registration_is_checked(args.subaccount_id or recorded or "", args.origin_key)
+    _take_down(session, args.subaccount_id or recorded, args)
     source = look(session, args.source, old.source_subaccount_id if old else None, prop=_SOURCE)
     target = look_at_target(session, args, recorded)
     if isinstance(target, SeenTarget):
-        session.registration_is_checked(target.account.subaccount_id, args.origin_key)
+        _take_down(session, target.account.subaccount_id, args)
     if isinstance(source, Unseen):
         return _unseen(args, old, source, None)
     if isinstance(target, Unseen):
@@ -186,6 +186,21 @@ def _apply(session: Session, new: IdentityProviderChecked, *, recorded: str | No
             "observed_at": rfc3339(target.now),
             **_found(found),
         }
+
+
+def _take_down(session: Session, subaccount_id: str | None, args: IdentityProviderArgs) -> None:
+    """Take down that this is in the program, so that no deletion touches it.
+
+    Raises:
+        Refused: Another resource of the program is about the same identity provider.
+    """
+    if subaccount_id is not None and not session.registration_is_checked(subaccount_id, args.origin_key, args):
+        raise Refused(
+            f"A second TrustedIdentityProvider with origin key {args.origin_key!r} for subaccount {subaccount_id}.",
+            "They are one identity provider there; two resources would undo each other.",
+            "Remove one, or give it another origin_key.",
+            prop="origin_key",
+        )
 
 
 def _presumed(args: IdentityProviderArgs, old: IdentityProviderChecked | None, target: SeenTarget) -> str | None:

@@ -10,7 +10,7 @@ from pulumi.dynamic import Resource
 
 from btp_trust.providers import TrustedIdentityProviderProvider
 from btp_trust.resources.base import refuse_plain_secrets, unless_default
-from btp_trust.resources.declared import find
+from btp_trust.resources.declared import find, register_once
 from btp_trust.resources.passive import PassiveTrustCertificate
 from btp_trust.service.environment import DEFAULT
 
@@ -47,7 +47,8 @@ class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentit
         opts: Pulumi's resource options.
 
     Raises:
-        pulumi.RunError: `passive` is that of another connection, or the program keeps a service key in plain text.
+        pulumi.RunError: `passive` is that of another connection, the program declares a second one with this origin
+            key on this connection, or it keeps a service key in plain text.
     """
 
     trusted: pulumi.Output[Sequence[str]]
@@ -88,6 +89,7 @@ class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentit
                 "The certificates that are registered are those of source_connection=, and it belongs to another one.\n"
                 "Give source_connection= the connection of the PassiveTrustCertificate."
             )
+        register_once(connection, origin_key, self)
         props = {
             "connection": connection,
             "origin_key": origin_key,
