@@ -38,7 +38,10 @@ _NEVER_EMPTY: Final = (
     "origin_key",
     "entity_id",
     "verify_now",
+    "adopt",
 )
+_NAMING_CERTIFICATES: Final = ("adopt", "replace", "renew_fingerprint")
+"""Arguments that are fingerprints; the `adopt` of a TrustedIdentityProvider is an ID of XSUAA's."""
 _Shape = TypeVar("_Shape", bound=msgspec.Struct)
 
 
@@ -218,7 +221,8 @@ class IdentityProviderArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_onl
     name: str | None = None
     entity_id: str | None = None
     metadata_layout: Layout = Layout.KEY_DESCRIPTORS
-    adopt: bool = False
+    adopt: str | None = None
+    """ID of an identity provider that somebody else made."""
 
     @property
     def source(self) -> ResourceArgs:
@@ -380,8 +384,8 @@ def _is_unknown(value: Any) -> bool:
 
 def _normalized(args: _Shape) -> _Shape:
     changes: dict[str, Any] = {}
-    for name in ("adopt", "replace", "renew_fingerprint"):
-        if isinstance(text := getattr(args, name, None), str):  # a TrustedIdentityProvider's `adopt` is a bool
+    for name in () if isinstance(args, IdentityProviderArgs) else _NAMING_CERTIFICATES:
+        if (text := getattr(args, name, None)) is not None:
             changes[name] = _fingerprint(text, name)
     known: dict[str, str] = getattr(args, "known_generations", {})
     if known:

@@ -220,8 +220,9 @@ class TrustedIdentityProviderProvider(_TrustProvider):
 
     def update(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> UpdateResult:
         """Replace what is registered."""
+        state, new = from_bag(_olds, IdentityProviderState), from_bag(_news, IdentityProviderChecked)
         with session.operation() as shared:
-            return UpdateResult(identity_provider.update(shared, from_bag(_news, IdentityProviderChecked)))
+            return UpdateResult(identity_provider.update(shared, state, new))
 
     def read(self, id_: str, props: PropertyBag) -> ReadResult:
         """Find out what the target holds."""

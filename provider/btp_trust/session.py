@@ -143,6 +143,7 @@ class Session:
         self._subaccounts: dict[str, Subaccount] = {}
         self._trusting: dict[str, TrustingSubaccount] = {}
         self._passives_checked: set[str] = set()
+        self._registrations_checked: dict[tuple[str, str], object] = {}
         self._said: set[str] = set()
 
     def subaccount(self, connection: str, expected: str | None, prop: str = "subaccount_id") -> Subaccount:
@@ -202,6 +203,20 @@ class Session:
         """Take down that a PassiveTrustCertificate of this subaccount is in the program of this command."""
         with self._lock:
             self._passives_checked.add(subaccount_id)
+
+    def registration_was_checked(self, subaccount_id: str, origin_key: str) -> bool:
+        """Whether a TrustedIdentityProvider of this origin key, there, is in the program of this command."""
+        with self._lock:
+            return (subaccount_id, origin_key) in self._registrations_checked
+
+    def registration_is_checked(self, subaccount_id: str, origin_key: str, args: object) -> bool:
+        """Take down that a TrustedIdentityProvider of this origin key, there, is in the program of this command.
+
+        Returns:
+            Whether it is the only one, by its arguments: a check knows no name, and a replacement is checked twice.
+        """
+        with self._lock:
+            return self._registrations_checked.setdefault((subaccount_id, origin_key), args) == args
 
     def say(self, line: str, about: str | None = None) -> None:
         """Show the user a line under the diagnostics of the command: once, and one line about the same matter."""

@@ -81,3 +81,28 @@ def test_a_year_with_a_subaccount_that_trusts(project: Project, target: str) -> 
     assert accepted(project)
     project.pulumi("destroy", "--yes")
     assert emulator.target(target).certificates == {}
+
+
+def test_a_rename_a_replacement_and_a_component_keep_the_registration(project: Project, target: str) -> None:
+    """Each is a create and a delete for Pulumi, and nobody is refused after either."""
+    emulator = project.emulator
+    text = year("2028-11", "2026-11")
+    project.deploy(text)
+    before = emulator.target(target).certificates
+    assert accepted(project)
+    emulator.clear_journal()
+
+    renamed = text.replace('TrustedIdentityProvider("billing"', 'TrustedIdentityProvider("shop"')
+    component = renamed.replace('origin_key="shop"', 'origin_key="shop", opts=pulumi.ResourceOptions(parent=group)')
+    component = component.replace(
+        "upcoming =", 'group = pulumi.ComponentResource("test:index:Group", "group")\nupcoming ='
+    )
+    project.deploy(renamed)
+    said = project.deploy(f"import pulumi\n{component}")
+    assert "has taken over" in said
+    urn = next(each["urn"] for each in project.state().values() if "TrustedIdentityProvider" in each["urn"])
+    project.up("--target-replace", urn)
+    assert emulator.target(target).certificates == before
+    assert project.writes() == []
+    assert accepted(project)
+    assert project.is_quiet()

@@ -59,6 +59,8 @@ def landscapes(draw: st.DrawFn) -> tuple[IdentityProvider, ...]:
     )
 
 
+identities = st.none() | st.sampled_from(KEYS)
+foreign = st.sampled_from([None, "a deleted one", "of somebody else"])
 names = st.sampled_from(["Shop", "shop", "by hand"])
 
 
@@ -75,14 +77,14 @@ def kept(provider: IdentityProvider) -> dict[str, Any]:
     }
 
 
-@given(wanted=wanted, providers=landscapes(), owned=st.booleans(), adopt=st.booleans())
+@given(wanted=wanted, providers=landscapes(), recorded=identities, adopt=identities)
 def test_one_write_leads_to_what_is_wanted_and_keeps_the_rest(
-    wanted: Wanted, providers: tuple[IdentityProvider, ...], *, owned: bool, adopt: bool
+    wanted: Wanted, providers: tuple[IdentityProvider, ...], *, recorded: str | None, adopt: str | None
 ) -> None:
     """Or somebody else's is in the way, and the refusal says so; nothing of another origin key is ever written."""
     found = find("shop", providers)
     try:
-        step = decide(wanted, providers, owned=owned, adopt=adopt)
+        step = decide(wanted, providers, recorded=recorded, adopt=adopt)
     except Refused as refusal:
         assert_three_parts(str(refusal))
         taken = [each for each in providers if each.metadata and each.metadata.entity_id == wanted.entity_id]
@@ -97,7 +99,7 @@ def test_one_write_leads_to_what_is_wanted_and_keeps_the_rest(
     assert list(now.trusted) == wanted.fingerprints
     assert found is None or kept(now) == kept(found)
     others = tuple(each for each in providers if each is not found)
-    assert decide(wanted, (*others, now), owned=True, adopt=False).sentence is None
+    assert decide(wanted, (*others, now), recorded="new", adopt=None).sentence is None
 
 
 @given(wanted=wanted, providers=landscapes(), signs_first=st.permutations(POOL[:2]))
@@ -107,21 +109,21 @@ def test_a_swap_of_the_slots_is_no_step(
     """With both certificates registered, whichever signs: nothing is written at a rotation or on the way back."""
     both = replace(wanted, certificates=POOL[:2])
     others = tuple(each for each in providers if each.origin_key != "shop" and each.metadata is None)
-    held = written(both, decide(both, others, owned=False, adopt=False))
+    held = written(both, decide(both, others, recorded=None, adopt=None))
     turned = replace(both, certificates=tuple(signs_first))
-    assert decide(turned, (*others, held), owned=True, adopt=False).sentence is None
+    assert decide(turned, (*others, held), recorded="new", adopt=None).sentence is None
 
 
-@given(wanted=wanted, providers=landscapes())
+@given(wanted=wanted, providers=landscapes(), recorded=foreign, adopt=foreign)
 def test_what_somebody_else_made_is_never_taken_unasked(
-    wanted: Wanted, providers: tuple[IdentityProvider, ...]
+    wanted: Wanted, providers: tuple[IdentityProvider, ...], recorded: str | None, adopt: str | None
 ) -> None:
-    """Neither owned nor adopted: a different one with this origin key stops the command."""
+    """Neither recorded nor named by a waiver: a different one with this origin key stops the command."""
     found = find("shop", providers)
     if found is None or not wanted.differences(found):
         return
     try:
-        decide(wanted, providers, owned=False, adopt=False)
+        decide(wanted, providers, recorded=recorded, adopt=adopt)
     except Refused:
         return
     raise AssertionError("it was taken over")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -24,6 +25,7 @@ from twin import (
     meanwhile,
 )
 
+from btp_trust import session
 from btp_trust.errors import (
     NotAuthorized,
     NotDone,
@@ -261,9 +263,9 @@ def test_what_somebody_else_made_is_taken_over_only_on_request(twin: Twin) -> No
     api.configure(nameID="kept")
     identity = api.all()[ORIGIN]["id"]
 
-    assert "adopt=True" in twin.refuses(program(), ORIGIN, str(twin.slots[0]))
-    assert f'origin_key="{ORIGIN}"' in twin.refuses(program(origin_key="other"), ORIGIN)
-    adopting = program("b", None, adopt=True)
+    assert f'adopt="{identity}"' in twin.refuses(program(), ORIGIN, str(twin.slots[0]))
+    assert f'origin_key="{ORIGIN}", adopt="{identity}"' in twin.refuses(program(origin_key="other"), ORIGIN)
+    adopting = program("b", None, adopt=identity)
     twin.deploy(adopting)
     assert "take over" in twin.previewed.messages or twin.previewed.inputs["billing"]["certificates"]
     assert api.all()[ORIGIN]["id"] == identity == twin.outputs("billing")["identity_provider_id"]
@@ -272,11 +274,99 @@ def test_what_somebody_else_made_is_taken_over_only_on_request(twin: Twin) -> No
     twin.deploy(program("b"))
 
 
+def test_a_waiver_is_for_the_one_that_it_names(twin: Twin) -> None:
+    """Another ID is refused like none, and what allows anything is no value."""
+    twin.deploy(adopted)
+    api = Api(twin)
+    metadata = twin.outputs("signing")["metadata"]
+    api.register(ORIGIN, metadata)
+    former = api.all()[ORIGIN]["id"]
+    api.delete()
+    api.register(ORIGIN, metadata)
+    now = api.all()[ORIGIN]["id"]
+    assert f'adopt="{now}"' in twin.refuses(program(adopt=former), ORIGIN)
+    for nothing in (True, ""):
+        assert "`adopt`" in twin.refuses(program(adopt=nothing))
+    twin.deploy(program(adopt=now), program())
+
+
+@pytest.mark.parametrize("refreshed", ["not at all", "while it was gone", "afterwards"])
+def test_what_somebody_made_in_the_place_of_ours_is_not_overwritten(twin: Twin, refreshed: str) -> None:
+    """Neither at once nor after a refresh; only the line that names it takes it over, and it holds for that one."""
+    twin.deploy(program())
+    api = Api(twin)
+    other = Twin(twin.emulator, twin.emulator.create_subaccount(generate=True).guid)
+    other.deploy(adopted)
+    metadata = other.outputs("signing")["metadata"]
+
+    def replaced() -> str:
+        api.delete()
+        if refreshed == "while it was gone":
+            twin.refresh()
+        api.register(ORIGIN, metadata)
+        if refreshed == "afterwards":
+            report = twin.refresh()
+            assert report.changed["billing"] == {"trusted"}
+            assert "is another one than recorded" in report.messages
+        return str(api.all()[ORIGIN]["id"])
+
+    identity = replaced()
+    before = api.all()
+    assert f'adopt="{identity}"' in twin.refuses(program(), ORIGIN, other.slots[0])
+    with pytest.raises(Refused):
+        twin.up(program(name="Shop"), skip_preview=True)
+    assert "trust" not in twin.last.messages
+    assert api.all() == before
+    twin.deploy(program(adopt=identity))
+    assert "take over" in twin.previewed.messages
+    assert twin.outputs("billing")["identity_provider_id"] == identity
+    assert trusted(twin) == {twin.slots[0]}
+
+    later = replaced()
+    assert f'adopt="{later}"' in twin.refuses(program(adopt=identity), ORIGIN)
+    api.delete()
+    twin.deploy(program(adopt=identity), program())
+
+
+def test_what_somebody_makes_between_plan_and_deed_is_not_overwritten(twin: Twin) -> None:
+    """With the content that the plan was made over, but with another ID."""
+    wanted = due(twin, PUT)
+    api = Api(twin)
+    before = api.all()[ORIGIN]
+
+    def anew() -> None:
+        api.delete()
+        api.register(ORIGIN, before["config"]["metaDataLocation"])
+
+    twin.line.once(GET, meanwhile(before=anew), after=1)
+    with pytest.raises(Refused, match="adopt="):
+        twin.up(wanted, skip_preview=True)
+    assert twin.last.writes == [DELETE, POST]  # the other one's
+    after = api.all()[ORIGIN]
+    assert after["id"] != before["id"]
+    assert after["config"]["metaDataLocation"] == before["config"]["metaDataLocation"]
+
+
+def test_what_a_killed_run_registered_anew_is_taken_up(twin: Twin) -> None:
+    """To the letter what is wanted, under an ID that nobody recorded: nothing is written but the state."""
+    twin.deploy(program())
+    stored = dict(twin.state)
+    Api(twin).delete()
+    twin.up(program())
+    twin.state = stored
+    report = twin.up(program())
+    assert report.operations["billing"] == "update"
+    assert "take over" in twin.previewed.messages
+    assert report.writes == []
+    assert twin.outputs("billing")["identity_provider_id"] == Api(twin).all()[ORIGIN]["id"]
+    twin.assert_settled(program())
+
+
 def test_one_of_another_type_is_never_taken_over(twin: Twin) -> None:
     """Not even on request."""
     answer = [{"id": "1", "originKey": ORIGIN, "type": "oidc1.0", "isActive": True}]
     twin.line.always(answered(200, json=answer), GET)
-    assert "oidc1.0" in twin.refuses(program(adopt=True), ORIGIN)
+    assert "oidc1.0" in twin.refuses(program(adopt="1"), ORIGIN)
 
 
 def test_what_a_killed_run_registered_is_taken_up(twin: Twin) -> None:
@@ -451,6 +541,27 @@ def test_a_rival_between_plan_and_deed_stops_it(twin: Twin) -> None:
     twin.deploy(program())
 
 
+@pytest.mark.parametrize("request_", [GET, POST, PUT])
+def test_a_slow_target_does_not_hold_the_source(twin: Twin, request_: str) -> None:
+    """Its slots stay free for a RotationTrigger, whose own time runs meanwhile."""
+    wanted = due(twin, PUT if request_ == PUT else POST)
+    held: list[bool] = []
+
+    def is_held() -> bool:
+        lock = session.current().subaccount("default", None).lock
+        if taken := lock.acquire(blocking=False):
+            lock.release()
+        return not taken
+
+    def ask() -> None:
+        with ThreadPoolExecutor(1) as another:
+            held.append(another.submit(is_held).result())
+
+    twin.line.once(request_, meanwhile(before=ask), after=1 if request_ == GET else 0)
+    twin.up(wanted, skip_preview=True)
+    assert held == [False]
+
+
 def test_one_that_somebody_made_anew_is_not_deleted(twin: Twin) -> None:
     """It has another ID; one that is gone is a success, also if it goes in the same moment."""
     twin.deploy(program())
@@ -467,6 +578,59 @@ def test_one_that_somebody_made_anew_is_not_deleted(twin: Twin) -> None:
     twin.deploy(program())
     twin.line.once(DELETE, meanwhile(before=api.delete))
     twin.destroy()
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_a_rename_keeps_the_registration(twin: Twin, *, given: bool) -> None:
+    """The new one takes it up, the old one leaves it: nobody is refused in between."""
+    where: dict[str, Any] = {"subaccount_id": twin.target.upper()} if given else {}
+    twin.deploy(program("b", "a", **where))
+    before = Api(twin).all()
+    renamed = program("b", "a", resource_name="renamed", **where)
+    report = twin.up(renamed)
+    assert report.operations["billing"] == "delete"
+    assert "has taken over" in report.messages
+    assert report.writes == []
+    assert Api(twin).all() == before
+    twin.assert_settled(renamed)
+    assert twin.up(lambda _: None).writes[0] == DELETE
+
+
+def test_a_replacement_keeps_the_registration(twin: Twin) -> None:
+    """It is checked again, so what is replaced leaves it to what replaces it."""
+    twin.deploy(PREPARED)
+    before = Api(twin).all()
+    report = twin.up(PREPARED, replace=["billing"])
+    assert report.operations["billing"] == "replace"
+    assert "has taken over" in report.messages
+    assert report.writes == []
+    assert Api(twin).all() == before
+    twin.assert_settled(PREPARED)
+
+
+def test_a_second_one_of_the_same_origin_key_is_refused(twin: Twin) -> None:
+    """Also over another connection to the subaccount; for a check they are apart by their arguments."""
+    twin.config["btp-trust:connections"] = json.dumps(dict.fromkeys(("billing", "again"), Api(twin).key))
+    for own in ({"connection": "again"}, {"name": "Shop"}, {"entity_id": "https://second.example"}):
+
+        def both(deployment: Deployment, own: dict[str, Any] = own) -> None:
+            program()(deployment)
+            deployment.trusted("second", **{"connection": "billing", "origin_key": ORIGIN, **own})
+
+        assert "A second TrustedIdentityProvider" in twin.refuses(both, ORIGIN, twin.target)
+
+
+def test_another_registration_does_not_keep_a_removed_one(twin: Twin) -> None:
+    """Of another origin key, there."""
+
+    def both(deployment: Deployment) -> None:
+        program()(deployment)
+        deployment.trusted("second", connection="billing", origin_key="second", entity_id="https://second.example")
+
+    twin.deploy(both)
+    assert set(Api(twin).all()) >= {ORIGIN, "second"}
+    assert twin.up(program()).writes == [DELETE]
+    assert "second" not in Api(twin).all()
 
 
 @pytest.mark.parametrize("path", [GET, "GET certificate"])
@@ -536,12 +700,25 @@ def test_an_answer_with_another_content_than_was_sent_is_not_believed(twin: Twin
 
 def test_a_refusal_says_what_the_service_says(twin: Twin) -> None:
     """Printable, and short."""
-    told = {"error": "invalid_idp", "error_description": "no\nway " + "x" * 1000}
+    told = {"error": "invalid_idp", "error_description": "no\nway " + "so " * 1000}
     twin.line.once(POST, answered(400, json=told))
     with pytest.raises(NotDone) as caught:
         twin.up(program())
-    assert "invalid_idp no way xxx" in str(caught.value)
-    assert "x" * 301 not in str(caught.value)
+    assert "invalid_idp no way so so" in str(caught.value)
+    assert "so " * 100 not in str(caught.value)
+
+
+def test_a_refusal_keeps_to_itself_what_the_service_repeats(twin: Twin) -> None:
+    """No metadata, no token, no name of a user: the message goes into logs that others read."""
+    repeated = f"eyJhbGciOiJub25lIn0.{'Q' * 60}. by joe@example.com: <EntityDescriptor><X509Certificate>MIIC"
+    told = {"error": "invalid_idp", "error_description": f"cannot take it: {repeated}"}
+    twin.line.once(POST, answered(400, json=told))
+    with pytest.raises(NotDone) as caught:
+        twin.up(program())
+    message = str(caught.value)
+    assert "invalid_idp cannot take it: ***" in message
+    for private in ("eyJ", "Q" * 10, "joe", "MIIC", "EntityDescriptor"):
+        assert private not in message
 
 
 def test_a_token_that_is_not_had_is_no_lost_write(twin: Twin) -> None:

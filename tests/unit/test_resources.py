@@ -385,6 +385,23 @@ def test_a_rotation_of_another_connection_is_refused(deploy: Deploy) -> None:
     assert len(str(caught.value).splitlines()) == 3
 
 
+def test_a_second_registration_of_an_origin_key_is_an_error(deploy: Deploy) -> None:
+    """On one connection, at construction; what is an output is left to the provider."""
+
+    def program() -> None:
+        TrustedIdentityProvider("one", connection="billing", origin_key="shop")
+        with pytest.raises(pulumi.RunError, match="A second TrustedIdentityProvider") as caught:
+            TrustedIdentityProvider("two", connection="billing", origin_key="shop")
+        assert len(str(caught.value).splitlines()) == 3
+        TrustedIdentityProvider("other key", connection="billing", origin_key="shop-2")
+        TrustedIdentityProvider("other connection", connection="shipping", origin_key="shop")
+        TrustedIdentityProvider("output", connection="billing", origin_key=pulumi.Output.from_input("shop"))
+
+    registered = deploy(program).registered
+    assert {"one", "other key", "other connection", "output"} <= set(registered)
+    assert "two" not in registered
+
+
 def test_a_registration_needs_the_passive_certificate_of_its_source(deploy: Deploy) -> None:
     """One of another connection is in no slot that it reads; its own arrives as a fingerprint."""
 

@@ -19,6 +19,7 @@ from btp_trust.inputs import (
 )
 from btp_trust.model import Snapshot, rfc3339
 from btp_trust.operations.gather import (
+    SeenTarget,
     Unseen,
     look,
     look_at_target,
@@ -47,14 +48,18 @@ def check(session: Session, args: IdentityProviderArgs, old: IdentityProviderChe
     """Plan: what the target shall hold, and the step if it does not."""
     if old is not None and old.origin_key != args.origin_key:
         raise _renamed(args, old)
+    recorded = old.subaccount_id if old else None
+    _take_down(session, args.subaccount_id or recorded, args)
     source = look(session, args.source, old.source_subaccount_id if old else None, prop=_SOURCE)
-    target = look_at_target(session, args, old.subaccount_id if old else None)
+    target = look_at_target(session, args, recorded)
+    if isinstance(target, SeenTarget):
+        _take_down(session, target.account.subaccount_id, args)
     if isinstance(source, Unseen):
         return _unseen(args, old, source, None)
     if isinstance(target, Unseen):
         return _unseen(args, old, target, source.snapshot)
     wanted = _wanted(args, source.snapshot)
-    step = decide(wanted, target.providers, owned=old is not None, adopt=args.adopt)
+    step = decide(wanted, target.providers, recorded=_presumed(args, old, target), adopt=args.adopt)
     plan = checked(
         IdentityProviderChecked,
         args,
@@ -70,13 +75,17 @@ def check(session: Session, args: IdentityProviderArgs, old: IdentityProviderChe
         source.account.command.registers(f"{args.origin_key!r} in {plan.subaccount_id}", wanted.fingerprints)
         if step.sentence is not None:
             plan = checked(IdentityProviderChecked, plan, step=step.sentence, held=_held(step.found))
-    if plan.step is not None:
-        session.say(f"TrustedIdentityProvider {args.origin_key!r} in {plan.subaccount_id}: {plan.step}")
+    if old is None and plan.step is not None:
+        _announce(session, plan, plan.step)
     return plan
 
 
 def changes(session: Session, state: IdentityProviderState, new: IdentityProviderChecked) -> bool:
-    """Whether an update is due: by the arguments, the source's slots, or what the target really holds."""
+    """Whether an update is due: by the arguments, the source's slots, or what the target really holds.
+
+    Raises:
+        Refused: It holds one that somebody else made in the place of the recorded one.
+    """
     changed = not same_arguments(new, state, IdentityProviderArgs) or new.certificates != state.trusted
     source = look(session, new.source, prop=_SOURCE)
     target = look_at_target(session, new)
@@ -84,22 +93,26 @@ def changes(session: Session, state: IdentityProviderState, new: IdentityProvide
         return unseen_changes(session, source, _source_of(state), changed=changed)
     if isinstance(target, Unseen):
         return unseen_changes(session, target, state, changed=changed)
-    return changed or new.step is not None or find(new.origin_key, target.providers) is None
+    found = find(new.origin_key, target.providers)
+    is_recorded = found is not None and found.id == state.identity_provider_id
+    if session.registration_was_checked(target.account.subaccount_id, new.origin_key):
+        _judge(session, state, new, source.snapshot, target)
+    return changed or new.step is not None or not is_recorded
 
 
 def create(session: Session, new: IdentityProviderChecked) -> tuple[str, PropertyBag]:
     """Register, or take over."""
-    outputs = _apply(session, new, owned=False)
+    outputs = _apply(session, new, recorded=None)
     return f"{outputs['subaccount_id']}/{new.origin_key}", outputs
 
 
-def update(session: Session, new: IdentityProviderChecked) -> PropertyBag:
+def update(session: Session, state: IdentityProviderState, new: IdentityProviderChecked) -> PropertyBag:
     """Bring the target to what the slots hold; register anew what is gone."""
-    return _apply(session, new, owned=True)
+    return _apply(session, new, recorded=state.identity_provider_id)
 
 
 def read(session: Session, bag: PropertyBag) -> PropertyBag:
-    """Find out what the target holds; if the identity provider is gone, the resource stays."""
+    """Find out what the target holds; if the identity provider is gone or another one, the resource stays."""
     state = from_bag(bag, IdentityProviderState)
     target = look_at_target(session, state)
     if isinstance(target, Unseen):
@@ -112,11 +125,24 @@ def read(session: Session, bag: PropertyBag) -> PropertyBag:
             "Somebody deleted it: the subaccount refuses every user who comes from the other one.",
             "The next `pulumi up` registers it again.",
         )
-    return {**{name: value for name, value in bag.items() if name != "identity_provider_id"}, **_found(found)}
+        return {**{name: value for name, value in bag.items() if name != "identity_provider_id"}, **_found(None)}
+    if found.id != state.identity_provider_id:
+        session.warn(
+            f"Identity provider {state.origin_key!r} in subaccount {state.subaccount_id} is another one than recorded.",
+            f"Somebody made it: {found.id}. It trusts {', '.join(found.trusted) or 'nothing'}.",
+            "`pulumi preview` says what becomes of it.",
+        )
+    return {**bag, "trusted": list(found.trusted)}
 
 
 def delete(session: Session, state: IdentityProviderState) -> None:
     """Delete the identity provider, if it is the one that was registered; one that is gone is a success."""
+    if session.registration_was_checked(state.subaccount_id or "", state.origin_key):
+        session.say(
+            f"TrustedIdentityProvider: {state.origin_key!r} in subaccount {state.subaccount_id} stays as it is; "
+            "another TrustedIdentityProvider of this program has taken over"
+        )
+        return
     try:
         target = reach_target(session, state)
         with target.lock:
@@ -136,19 +162,19 @@ def delete(session: Session, state: IdentityProviderState) -> None:
         raise _cannot_delete(state, error) from None
 
 
-def _apply(session: Session, new: IdentityProviderChecked, *, owned: bool) -> PropertyBag:
+def _apply(session: Session, new: IdentityProviderChecked, *, recorded: str | None) -> PropertyBag:
     """Do what was planned, if the slots hold what was planned for, and the target what it was planned over."""
     source, target = reach(session, new.source), reach_target(session, new)
-    with source.lock, target.lock:
-        snapshot = source.read()
-        wanted = _wanted(new, snapshot)
-        if wanted.fingerprints != new.certificates:
-            raise SlotsChanged(
-                f"Identity provider {new.origin_key!r} was not written: the slots changed since it was planned.",
-                f"Planned for: {', '.join(new.certificates)}. Found: {snapshot.slots}.",
-                "Run `pulumi preview` and read the new plan.",
-            )
-        step = decide(wanted, target.read(), owned=owned, adopt=new.adopt)
+    snapshot = source.read()  # the source is not held any longer: it would wait for the target, and a swap for it
+    wanted = _wanted(new, snapshot)
+    if wanted.fingerprints != new.certificates:
+        raise SlotsChanged(
+            f"Identity provider {new.origin_key!r} was not written: the slots changed since it was planned.",
+            f"Planned for: {', '.join(new.certificates)}. Found: {snapshot.slots}.",
+            "Run `pulumi preview` and read the new plan.",
+        )
+    with target.lock:
+        step = decide(wanted, target.read(), recorded=recorded, adopt=new.adopt)
         found = step.found
         if step.sentence is not None:
             if _held(found) != new.held:
@@ -160,6 +186,47 @@ def _apply(session: Session, new: IdentityProviderChecked, *, owned: bool) -> Pr
             "observed_at": rfc3339(target.now),
             **_found(found),
         }
+
+
+def _take_down(session: Session, subaccount_id: str | None, args: IdentityProviderArgs) -> None:
+    """Take down that this is in the program, so that no deletion touches it.
+
+    Raises:
+        Refused: Another resource of the program is about the same identity provider.
+    """
+    if subaccount_id is not None and not session.registration_is_checked(subaccount_id, args.origin_key, args):
+        raise Refused(
+            f"A second TrustedIdentityProvider with origin key {args.origin_key!r} for subaccount {subaccount_id}.",
+            "They are one identity provider there; two resources would undo each other.",
+            "Remove one, or give it another origin_key.",
+            prop="origin_key",
+        )
+
+
+def _presumed(args: IdentityProviderArgs, old: IdentityProviderChecked | None, target: SeenTarget) -> str | None:
+    """Take what there is for the recorded one, whose ID check is not told: diff and the deed compare it."""
+    found = None if old is None else find(args.origin_key, target.providers)
+    return None if found is None else found.id
+
+
+def _judge(
+    session: Session,
+    state: IdentityProviderState,
+    new: IdentityProviderChecked,
+    source: Snapshot,
+    target: SeenTarget,
+) -> None:
+    """Refuse what is not the recorded one, else say what is planned; a refresh plans nothing."""
+    step = decide(_wanted(new, source), target.providers, recorded=state.identity_provider_id, adopt=new.adopt)
+    if step.found is not None and step.found.id != state.identity_provider_id:
+        _announce(session, new, f"take over {step.found.id}, which somebody made in the place of the recorded one")
+    if new.step is not None:
+        _announce(session, new, new.step)
+
+
+def _announce(session: Session, plan: IdentityProviderChecked, step: str) -> None:
+    """Say a step as soon as nothing can refuse it any more: in diff, if it is an update."""
+    session.say(f"TrustedIdentityProvider {plan.origin_key!r} in {plan.subaccount_id}: {step}")
 
 
 def _found(found: IdentityProvider | None) -> PropertyBag:

@@ -80,14 +80,14 @@ def find(origin_key: str, providers: Iterable[IdentityProvider]) -> IdentityProv
     return next((each for each in providers if each.origin_key == origin_key), None)
 
 
-def decide(wanted: Wanted, providers: Iterable[IdentityProvider], *, owned: bool, adopt: bool) -> Step:
+def decide(wanted: Wanted, providers: Iterable[IdentityProvider], *, recorded: str | None, adopt: str | None) -> Step:
     """Decide.
 
     Args:
         wanted: What shall be registered.
         providers: All that the subaccount has.
-        owned: Whether the resource is in the state already.
-        adopt: Whether one that somebody else made may be taken over.
+        recorded: ID of the one that the resource registered or took over, by its state.
+        adopt: ID of one that somebody else made and that may be taken over.
 
     Raises:
         Refused: Somebody else made one with this origin key, or one with this entity ID.
@@ -100,12 +100,17 @@ def decide(wanted: Wanted, providers: Iterable[IdentityProvider], *, owned: bool
     if found.type != "saml":
         raise _taken(wanted, f"It is of type {found.type!r}, which this resource never makes.", "")
     differences = wanted.differences(found)
-    is_ours = owned or adopt or (not differences and found.config.get("metaDataLocation") == _document(wanted))
-    if not is_ours:
-        held = ", ".join(found.trusted) or "no certificate that can be read"
-        raise _taken(wanted, f"It was not made by this resource. It trusts {held}.", "To take it over: adopt=True. ")
-    taken = "" if owned else f"take over {wanted.origin_key!r}: "
+    as_wanted = not differences and found.config.get("metaDataLocation") == _document(wanted)
+    if found.id not in (recorded, adopt) and not as_wanted:
+        raise _of_somebody_else(wanted, found, recorded)
+    taken = "" if found.id == recorded else f"take over {wanted.origin_key!r}: "
     return Step(found, f"{taken}{', '.join(differences)}" if differences else None)
+
+
+def _of_somebody_else(wanted: Wanted, found: IdentityProvider, recorded: str | None) -> Refused:
+    held = ", ".join(found.trusted) or "no certificate that can be read"
+    made = "was not made by this resource" if recorded is None else "is not the one that this resource registered"
+    return _taken(wanted, f"It {made}. It trusts {held}.", f'To take it over: adopt="{found.id}". ')
 
 
 def _document(wanted: Wanted) -> str:
@@ -119,7 +124,8 @@ def _refuse_same_entity(wanted: Wanted, providers: Iterable[IdentityProvider]) -
             raise Refused(
                 f"Identity provider {each.origin_key!r} has the entity ID {wanted.entity_id} already.",
                 "A subaccount cannot tell two identity providers with one entity ID apart.",
-                f'To take it over: origin_key="{each.origin_key}", adopt=True. Or delete it in the cockpit first.',
+                f'To take it over: origin_key="{each.origin_key}", adopt="{each.id}". '
+                "Or delete it in the cockpit first.",
                 prop="origin_key",
             )
 

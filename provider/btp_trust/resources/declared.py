@@ -9,7 +9,7 @@ import pulumi
 from pulumi.dynamic import Resource
 
 _declared: WeakKeyDictionary[Any, dict[tuple[str, str], Resource]] = WeakKeyDictionary()
-"""What each program declares: {(kind, connection): resource}."""
+"""What each program declares: {(kind, connection): resource}; an origin key belongs to the kind."""
 
 
 def _of_this_program() -> dict[tuple[str, str], Resource]:
@@ -28,6 +28,20 @@ def declare_once(kind: str, connection: str, resource: Resource) -> None:
             f"A second {kind} on connection {connection!r}.\n"
             "A subaccount has one active and one passive certificate; two of them would undo each other.\n"
             "Remove one, or give it the connection= of another subaccount."
+        )
+    _of_this_program()[kind, connection] = resource
+
+
+def register_once(connection: str, origin_key: Any, resource: Resource) -> None:
+    """Refuse a second TrustedIdentityProvider of an origin key, if that is no output: then check compares it."""
+    if not isinstance(origin_key, str):
+        return
+    kind = f"TrustedIdentityProvider {origin_key}"
+    if find(kind, connection) is not None:
+        raise pulumi.RunError(
+            f"A second TrustedIdentityProvider with origin key {origin_key!r} on connection {connection!r}.\n"
+            "They are one identity provider there; two resources would undo each other.\n"
+            "Remove one, or give it another origin_key=, or the connection= of another subaccount."
         )
     _of_this_program()[kind, connection] = resource
 

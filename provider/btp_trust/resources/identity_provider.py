@@ -10,7 +10,7 @@ from pulumi.dynamic import Resource
 
 from btp_trust.providers import TrustedIdentityProviderProvider
 from btp_trust.resources.base import refuse_plain_secrets, unless_default
-from btp_trust.resources.declared import find
+from btp_trust.resources.declared import find, register_once
 from btp_trust.resources.passive import PassiveTrustCertificate
 from btp_trust.service.environment import DEFAULT
 
@@ -39,14 +39,16 @@ class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentit
         entity_id: What the assertions have as issuer; without it, the common name of the certificate that signs.
         metadata_layout: Where the metadata has the second certificate: "key-descriptors" (default), a KeyDescriptor
             for each, or "x509-data", one with an X509Data for each. Which one XSUAA understands is not documented.
-        adopt: Take over an identity provider with this origin key that somebody else made.
+        adopt: ID of an identity provider: take over exactly this one, which has this origin key and which somebody
+            else made. The refusal prints it.
         subaccount_id: GUID of the subaccount that shall trust; refuse any other. Required with a binding found in the
             environment.
         source_subaccount_id: The same of the subaccount whose certificates shall be trusted.
         opts: Pulumi's resource options.
 
     Raises:
-        pulumi.RunError: `passive` is that of another connection, or the program keeps a service key in plain text.
+        pulumi.RunError: `passive` is that of another connection, the program declares a second one with this origin
+            key on this connection, or it keeps a service key in plain text.
     """
 
     trusted: pulumi.Output[Sequence[str]]
@@ -75,7 +77,7 @@ class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentit
         name: pulumi.Input[str] | None = None,
         entity_id: pulumi.Input[str] | None = None,
         metadata_layout: pulumi.Input[Literal["key-descriptors", "x509-data"]] | None = None,
-        adopt: pulumi.Input[bool] | None = None,
+        adopt: pulumi.Input[str] | None = None,
         subaccount_id: pulumi.Input[str] | None = None,
         source_subaccount_id: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
@@ -87,6 +89,7 @@ class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentit
                 "The certificates that are registered are those of source_connection=, and it belongs to another one.\n"
                 "Give source_connection= the connection of the PassiveTrustCertificate."
             )
+        register_once(connection, origin_key, self)
         props = {
             "connection": connection,
             "origin_key": origin_key,

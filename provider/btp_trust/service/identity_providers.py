@@ -14,6 +14,7 @@ import httpx
 import msgspec
 
 from btp_trust.errors import UnexpectedResponse
+from btp_trust.plan.scrub import scrub
 from btp_trust.saml import IdentityProvider
 from btp_trust.service.client import unless_refused
 from btp_trust.service.documents import Unreadable, decode
@@ -22,8 +23,6 @@ from btp_trust.service.key import XSUAA
 from btp_trust.service.patience import Patience, is_unavailable
 
 PATH: Final = "/sap/rest/identity-providers"
-_MOST: Final = 300
-"""Characters of what the service says of a refusal."""
 _Shape = TypeVar("_Shape")
 
 
@@ -102,13 +101,12 @@ def _body(response: httpx.Response, shape: type[_Shape]) -> _Shape:
 
 
 def _told(response: httpx.Response) -> str:
-    """What the service says of a refusal: printable and short."""
+    """What the service says of a refusal: one short line, without what it repeats of the request or tells of a user."""
     try:
         error = decode(response.content, _Error)
     except Unreadable:
         return ""
-    text = f"{error.error} {error.error_description}".strip()
-    return "".join(each if each.isprintable() else " " for each in text)[:_MOST]
+    return scrub(f"{error.error} {error.error_description}")
 
 
 def _unexpected(response: httpx.Response) -> UnexpectedResponse:
