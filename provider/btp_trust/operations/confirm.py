@@ -51,12 +51,17 @@ class Step:
         asks = new.generation != state.generation or new.on_drift is OnDrift.RESTORE
         occasion = Occasion(
             swapped=self.swapped,
-            found=not self.swapped and state.fingerprint != new.wanted,
+            found=not self.swapped and {state.fingerprint, self._declared} != {new.wanted},
             approved=asks and not was_undone,
             open=still_unproved(state, new),
             asked=new.verify_now not in (None, state.verify_now),
         )
         return task(new.verify_destinations, occasion)
+
+    @property
+    def _declared(self) -> str:
+        """Who was declared to sign so far: a refresh notes down who does, and proves nothing."""
+        return self.new.generations.get(self.state.generation, self.new.wanted)
 
     @property
     def leads_back(self) -> bool:
