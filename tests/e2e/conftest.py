@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from checking import prepare
 
 from btp_trust_emulator import Emulator
 from project import Project, adopting, rotating
@@ -23,6 +24,13 @@ def project(emulator: Emulator, tmp_path: Path) -> Project:
     """A stack whose subaccount has an active certificate; its program adopts it, nothing is deployed yet."""
     guid = emulator.create_subaccount(generate=True).guid
     return Project(tmp_path, emulator, guid).begin(adopting()).configure()
+
+
+@pytest.fixture
+def prepared(project: Project) -> Project:
+    """A stack that has prepared 2028-11, with a user, and a target that trusts both certificates."""
+    prepare(project)
+    return project
 
 
 @pytest.fixture

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 import httpx
 from twin import operation
 
-HEADERS = ("Accept", "Authorization", "Content-Type", "Date")
+HEADERS = ("Accept", "Authorization", "Content-Type", "Date", "X-user-token")
 
 
 class Side(Enum):
@@ -91,7 +92,7 @@ class _Handler(BaseHTTPRequestHandler):
     def pass_on(self) -> None:
         way = self.server.way
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        side = way.arrives(operation(self.command, self.path))
+        side = way.arrives(operation(self.command, urlsplit(self.path).path))
         if side is Side.BEFORE and way.is_lost():
             return
         headers = {name: self.headers[name] for name in HEADERS if name in self.headers}
@@ -114,7 +115,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer.content)
 
-    do_GET = do_POST = do_DELETE = pass_on  # noqa: N815 - the names that http.server looks for
+    do_GET = do_POST = do_PUT = do_DELETE = pass_on  # noqa: N815 - the names that http.server looks for
 
     def log_message(self, *_: object) -> None:
         """Keep quiet."""

@@ -737,6 +737,37 @@ def test_a_colleagues_swap_that_is_accepted_may_be_swapped_back_and_the_preview_
         twin.deploy(here.program("a", "s4"))
 
 
+@pytest.mark.parametrize("lies", [False, True], ids=["it is accepted", "it is refused"])
+def test_a_run_killed_before_its_check_is_checked_after_a_refresh_too(here: Landscape, *, lies: bool) -> None:
+    """The refresh notes down who signs, but nobody has proved it yet."""
+    twin, wanted = here.twin, here.program("b", "s4")
+    before = twin.slots
+    if lies:
+        here.lie("s4", before[1])
+    twin.line.once(TARGET, committed_then(KilledError()), after=1)
+    with pytest.raises(KilledError):
+        twin.up(wanted)
+    twin.refresh()
+    assert twin.outputs("rotation")["fingerprint"] == before[1]
+    report = twin.up(wanted)
+    assert finds(report) != []
+    assert report.writes == ([ROTATE] if lies else [])
+    assert twin.slots == (before if lies else before[::-1])
+    assert here.evidence()["s4"]["fingerprint"] == before[1]
+    assert twin.outputs("rotation").get("failed_generation") == ("b" if lies else None)
+    if not lies:
+        twin.assert_settled(wanted)
+
+
+def test_another_name_for_what_signs_is_nothing_to_prove(here: Landscape) -> None:
+    """Nobody is made to sign by it, so no target can lead back."""
+    twin = here.twin
+    twin.deploy(here.program("b", "s4"))
+    here.lie("s4", twin.slots[0])
+    report = twin.up(here.program("c", "s4", known_generations={"c": twin.slots[0]}))
+    assert (report.writes, finds(report)) == ([], [])
+
+
 def test_a_drift_that_somebody_undid_is_tried_and_only_reported(here: Landscape) -> None:
     """Nobody asked this deployment to change the signer."""
     twin = here.twin

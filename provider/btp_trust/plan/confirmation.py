@@ -23,7 +23,7 @@ class Occasion:
     swapped: bool = False
     """This command has swapped it in."""
     found: bool = False
-    """It signs, and another one was recorded: a run was killed after its swap, or somebody else swapped."""
+    """It signs, and another one was recorded or declared: a run was killed after its swap, or somebody else swapped."""
     approved: bool = False
     """With `found`: the program asks for that, by another generation than before or by restoring."""
     open: tuple[str, ...] = ()

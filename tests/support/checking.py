@@ -1,0 +1,37 @@
+"""A target that a rotation is proved to, and a user as whom: what `verify_destinations` needs on the real command line."""
+
+from __future__ import annotations
+
+import json
+
+from propagating import PASSWORD, USER
+
+from btp_trust_emulator import Emulator
+from project import Project, rotating
+
+S4 = "s4"
+CHECK = f', verify_destinations=["{S4}"], list_affected=True'
+PRIVATE = {PASSWORD, USER.partition("@")[0]}
+"""What may never be printed or stored."""
+NAMED = json.dumps({"name": USER, "password": PASSWORD})
+
+
+def checking(signs: str) -> str:
+    """Write the program that has prepared 2028-11 and proves what signs to the target."""
+    return rotating("2028-11", signs, trigger=CHECK)
+
+
+def create_trusting_target(emulator: Emulator, guid: str) -> None:
+    """Create a target that trusts both certificates, and a destination that leads to it."""
+    emulator.create_destination(guid, emulator.create_target(S4).properties(S4))
+    for certificate in emulator.certificates(guid):
+        emulator.upload_certificate(S4, certificate or "")
+
+
+def prepare(project: Project) -> None:
+    """Deploy what is to be rotated, with a user and the target."""
+    project.emulator.create_user(project.guid, USER, PASSWORD)
+    project.known_secrets |= PRIVATE
+    project.pulumi("config", "set", "--secret", "btp-trust:user", stdin=NAMED)
+    project.deploy(checking("2026-11"))
+    create_trusting_target(project.emulator, project.guid)
