@@ -1,4 +1,4 @@
-"""A target that a rotation is proved to, and a user as whom: what `verify_destinations` needs on the real command line."""
+"""A target that a rotation is proved to, and a user as whom: what the real command line needs for that."""
 
 from __future__ import annotations
 
