@@ -22,7 +22,7 @@ from btp_trust.model import Snapshot
 from btp_trust.session import Subaccount
 from btp_trust_emulator import Emulator
 
-EXAMPLES = 35
+EXAMPLES = 32
 
 
 def test_a_team_loses_nothing_that_no_preview_named() -> None:

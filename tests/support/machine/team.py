@@ -234,7 +234,7 @@ class Team(Stage):
             self.run(command, self.stack.refresh)
 
     @rule(weather=SOME)
-    def deploy_refreshed(self, weather: Weather) -> None:
+    def deploy_refreshed(self, weather: Weather = FAIR) -> None:
         """Run `pulumi up --refresh`."""
         self.refresh()
         self.deploy(weather)
@@ -271,17 +271,23 @@ class Team(Stage):
         trusted_by=st.sampled_from([{}, {"s4": Shown()}]),
         lies=st.sampled_from(["nothing", "passive", "passive", "both"]),
         missing=st.sampled_from([*[None] * 8, "s4", "nobody", *OUTAGES]),
-        weather=SOME | CHECKED,
+        weather=st.booleans().flatmap(lambda is_killed: CHECKED if is_killed else SOME),
+        resumes=st.sampled_from([None, "up", "up --refresh"]),
     )
     def rotate_with_a_check(
         self,
+        *,
         verifies: tuple[str, ...],
         trusted_by: dict[str, Saying],
         lies: str,
         missing: str | None,
         weather: Weather,
+        resumes: str | None,
     ) -> None:
-        """Take both steps, with all that a check needs; but a target may refuse what it shows as trusted."""
+        """Take both steps, with all that a check needs; but a target may refuse what it shows as trusted.
+
+        Whoever was killed may be resumed at once.
+        """
         name = self.fresh()
         asked: Change = {"verifies": verifies, "trusted_by": trusted_by, "on_failure": None}
         self.write(replace(self.text, prepares=name, adopt=None, replace=None, has_candidate=True, **asked))
@@ -294,6 +300,10 @@ class Team(Stage):
         elif missing is not None:
             self.lose_what_a_check_needs(missing)
         self.write(replace(self.text, signs=name), weather)
+        if resumes == "up --refresh":
+            self.deploy_refreshed()
+        elif resumes is not None:
+            self.deploy()
 
     @rule()
     def settle(self) -> None:

@@ -155,13 +155,17 @@ def _faults(draw: st.DrawFn, kinds: list[Kind]) -> tuple[Kind, dict[str, Any]]:
     return kind, fields
 
 
+_MOMENTS: Final = [
+    *[("POST rotateCertificate", after) for after in (0, 0, 1)],
+    *[(f"GET destinations/{SYSTEMS[0]}", after) for after in range(7)],
+    *[("GET certificate", after) for after in (2, 3)],
+]
 CHECKED: Final = st.builds(
-    lambda what, where, after: Weather(line=(what, where, after, 1)),
+    lambda what, moment: Weather(line=(what, *moment, 1)),
     st.sampled_from(["killed before", "killed after"]),
-    st.sampled_from(["POST rotateCertificate", f"GET destinations/{SYSTEMS[0]}", "GET certificate"]),
-    st.integers(0, 6),
+    st.sampled_from(_MOMENTS),
 )
-"""A rotation is killed: before its check, in it, before the way back, or after it."""
+"""A rotation is killed: at its swap, before its check, in it, before the way back, or after that."""
 
 
 def weathers(*, rivals: bool) -> st.SearchStrategy[Weather]:
