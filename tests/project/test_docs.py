@@ -27,7 +27,7 @@ from btp_trust_emulator.kinds import TRAITS
 UNRUN = {
     "make demo": "each of its acts has a test of its own",
     "make test": "these tests are part of it",
-    "make matrix": "it takes twenty minutes; a slice of it is a test of its own",
+    "make matrix": "it takes three quarters of an hour; a slice of it is a test of its own",
     "make bench-continuity": "it takes a minute and rewrites its page; its parts have a test of their own",
     "make setup": "it has tests of its own, and has been run on the machine that runs this",
     'export PATH="$PWD/.venv': "the workbench puts the same folders on PATH",
