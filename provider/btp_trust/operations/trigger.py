@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from msgspec.structs import replace as replace_args
 
 from btp_trust.certificate import Certificate
-from btp_trust.errors import Refused, SlotsChanged, WrongSubaccount
+from btp_trust.errors import SlotsChanged, WrongSubaccount
 from btp_trust.inputs import (
     Candidate,
     PropertyBag,
-    Signing,
     SwapSlots,
     TriggerArgs,
     TriggerChecked,
@@ -29,12 +27,13 @@ from btp_trust.operations.affected import affected
 from btp_trust.operations.confirm import Step, confirm
 from btp_trust.operations.gather import Seen, Unseen, look, not_checked, reach, unseen_changes
 from btp_trust.operations.stale import before_our_swap
-from btp_trust.operations.way_back import refuse_untrusted, signed_before, way_back
+from btp_trust.operations.trigger_plan import declared_by, planned, planned_unseen
+from btp_trust.operations.way_back import refuse_untrusted
 from btp_trust.operations.writes import swap
 from btp_trust.plan.decision import Action, Decision, Reason
 from btp_trust.plan.declaration import Declaration
 from btp_trust.plan.trigger import decide
-from btp_trust.session import Session, Subaccount
+from btp_trust.session import Session
 from btp_trust.trusted_by import TrustedBy
 
 
@@ -49,10 +48,10 @@ def check(
     args = checked(TriggerArgs, args, trusted_by=trusted_by.told)
     seen = look(session, args, old.subaccount_id if old else None)
     if isinstance(seen, Unseen):
-        return _unseen(args, candidate, old, seen)
+        return planned_unseen(args, candidate, old, seen)
     _refuse_foreign(candidate, seen.snapshot)
     seen.account.command.declares(args.generation)
-    declaration = replace(_declaration(args, candidate, old, seen.account), expiry=trusted_by.expiry)
+    declaration = replace(declared_by(args, candidate, old, seen.account), expiry=trusted_by.expiry)
     decision = decide(declaration, seen.snapshot)
     if decision.refusal is not None:
         raise decision.refusal
@@ -60,7 +59,7 @@ def check(
         _announce_retirement(session, old.candidate, declaration, seen.snapshot)
     if decision.action is Action.SWAP and seen.snapshot.passive is not None:
         _take_down_swap(session, seen, seen.snapshot.passive, is_way_back=decision.reason is not Reason.ROTATE)
-    plan = _planned(args, declaration, decision, seen, old)
+    plan = planned(args, declaration, decision, seen, old)
     affects = affected(session, plan) if plan.swaps is not None and plan.list_affected else None
     plan = checked(TriggerChecked, plan, candidate=candidate.generation if candidate else None, affects=affects)
     seen.account.command.announce = lambda: _announce(session, decision, plan, seen.snapshot)
@@ -146,80 +145,6 @@ def _take_down_swap(session: Session, seen: Seen, to: Certificate, *, is_way_bac
         )
 
 
-def _declaration(
-    args: TriggerArgs, candidate: Candidate | None, old: TriggerChecked | None, account: Subaccount
-) -> Declaration:
-    learned = _learned(candidate, old, account)
-    unknown = candidate is not None and candidate.generations is None and candidate.generation not in learned
-    return Declaration(
-        generation=args.generation,
-        declared=old.generation if old else None,
-        recorded=old.generations if old else {},
-        taught=args.known_generations,
-        learned=learned,
-        candidate_pending=candidate.generation if candidate and unknown else None,
-        minting=account.command.minting,
-        candidate_removed=old is not None and old.candidate is not None and candidate is None,
-        on_drift=args.on_drift,
-        trusted_by=args.trusted_by,
-        way_back=way_back(old),
-    )
-
-
-def _counts(name: str, candidate: Candidate, bound: Mapping[str, str]) -> bool:
-    """Whether a name of the candidate is learned: its present one, or an earlier one that the trigger lacks."""
-    return name == candidate.generation or name not in bound
-
-
-def _learned(candidate: Candidate | None, old: TriggerChecked | None, account: Subaccount) -> dict[str, str]:
-    """Names that the candidate binds: by its outputs, or, in a preview, by what it is about to take up."""
-    if candidate is None:
-        return {}
-    if candidate.generations is not None:
-        bound = {} if old is None else old.generations
-        return {name: taken for name, taken in candidate.generations.items() if _counts(name, candidate, bound)}
-    return {name: taken for name, taken in account.command.adopting.items() if name == candidate.generation}
-
-
-def _planned(
-    args: TriggerArgs, declaration: Declaration, decision: Decision, seen: Seen, old: TriggerChecked | None
-) -> TriggerChecked:
-    snapshot, number = seen.snapshot, (old.swap_number or 0) if old else 0
-    signing = _signing(declaration, snapshot, old)
-    plan = checked(
-        TriggerChecked,
-        args,
-        subaccount_id=snapshot.subaccount_id,
-        generations={args.generation: signing.fingerprint, **declaration.generations},
-        signing=signing,
-        swap_number=number,
-        way_back=signed_before(signing.fingerprint, snapshot, old) if args.trusted_by else None,
-    )
-    if decision.action is Action.SWAP and decision.swaps is not None:
-        swaps = SwapSlots.of(decision.swaps)
-        return checked(
-            TriggerChecked,
-            plan,
-            step=decision.message,
-            swaps=swaps,
-            swap_number=number + 1,
-            targets=dict(decision.targets),
-        )
-    if decision.action in (Action.REPORT, Action.WARN):
-        return checked(TriggerChecked, plan, drift=decision.message)
-    return plan
-
-
-def _signing(declaration: Declaration, snapshot: Snapshot, old: TriggerChecked | None) -> Signing:
-    """Who shall sign; a certificate that left the slots keeps the date that was recorded of it."""
-    wanted = declaration.wanted or snapshot.slots.active or ""
-    certificate = snapshot.find(wanted)
-    if certificate is not None:
-        return Signing.of(certificate)
-    recorded = old.signing if old is not None else None
-    return recorded if recorded is not None and recorded.fingerprint == wanted else Signing(wanted)
-
-
 def _announce(session: Session, decision: Decision, plan: TriggerChecked, snapshot: Snapshot) -> None:
     if decision.action is Action.SWAP:
         targets = [f"  {target}: {answer}" for target, answer in decision.targets.items()]
@@ -248,45 +173,6 @@ def _announce_loss(session: Session, swaps: SwapSlots, snapshot: Snapshot) -> No
         f"warning: RotationTrigger: {swaps.active}, which signed until now, is in no slot any more; somebody else "
         f"replaced it meanwhile, and there is no way back to it. The slots of subaccount {snapshot.subaccount_id}: "
         f"{snapshot.slots}."
-    )
-
-
-def _unseen(
-    args: TriggerArgs, candidate: Candidate | None, old: TriggerChecked | None, unseen: Unseen
-) -> TriggerChecked:
-    """Plan from the state: with nothing due it stays; offline, a change is shown but will not be done."""
-    if old is None or not same_arguments(args, old, TriggerArgs):
-        unseen.refuse_what_is_due()
-    name = candidate.generation if candidate else None
-    if old is None:
-        step = f"record what signs as {args.generation!r}; planned without looking at the slots"
-        return checked(TriggerChecked, args, candidate=name, step=step)
-    recorded = {**args.known_generations, **old.generations}
-    wanted = recorded.get(args.generation)
-    if wanted is None:
-        raise _offline_unknown(args, recorded)
-    plan = checked(
-        TriggerChecked,
-        args,
-        subaccount_id=old.subaccount_id,
-        generations={**((candidate.generations or {}) if candidate else {}), **recorded},
-        signing=old.signing if old.wanted == wanted else Signing(wanted),
-        candidate=name,
-        swap_number=old.swap_number,
-        way_back=way_back(old) if args.trusted_by else None,
-        drift=old.drift,
-    )
-    if args.generation == old.generation:
-        return plan
-    step = f"make {args.generation!r} sign instead of {old.generation!r}; planned from the state, not checked"
-    return checked(TriggerChecked, plan, step=step, drift=None)
-
-
-def _offline_unknown(args: TriggerArgs, recorded: dict[str, str]) -> Refused:
-    return Refused(
-        f"Generation {args.generation!r} cannot be planned offline.",
-        f"The state knows: {', '.join(sorted(recorded)) or 'no generation'}; what signs was not read.",
-        "Unset the offline mode: pulumi config rm btp-trust:offline",
     )
 
 

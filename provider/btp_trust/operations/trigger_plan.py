@@ -1,0 +1,137 @@
+"""RotationTrigger: what check hands to the plan, and what it makes of the decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from btp_trust.errors import Refused
+from btp_trust.inputs import (
+    Candidate,
+    Signing,
+    SwapSlots,
+    TriggerArgs,
+    TriggerChecked,
+    checked,
+    same_arguments,
+)
+from btp_trust.model import Snapshot
+from btp_trust.operations.gather import Seen, Unseen
+from btp_trust.operations.way_back import signed_before, way_back
+from btp_trust.plan.decision import Action, Decision
+from btp_trust.plan.declaration import Declaration
+from btp_trust.session import Subaccount
+
+
+def declared_by(
+    args: TriggerArgs, candidate: Candidate | None, old: TriggerChecked | None, account: Subaccount
+) -> Declaration:
+    """Gather what the plan has to know: the program's words, the names known, what the command does besides."""
+    learned = _learned(candidate, old, account)
+    unknown = candidate is not None and candidate.generations is None and candidate.generation not in learned
+    return Declaration(
+        generation=args.generation,
+        declared=old.generation if old else None,
+        recorded=old.generations if old else {},
+        taught=args.known_generations,
+        learned=learned,
+        candidate_pending=candidate.generation if candidate and unknown else None,
+        minting=account.command.minting,
+        candidate_removed=old is not None and old.candidate is not None and candidate is None,
+        on_drift=args.on_drift,
+        trusted_by=args.trusted_by,
+        way_back=way_back(old),
+    )
+
+
+def _counts(name: str, candidate: Candidate, bound: Mapping[str, str]) -> bool:
+    """Whether a name of the candidate is learned: its present one, or an earlier one that the trigger lacks."""
+    return name == candidate.generation or name not in bound
+
+
+def _learned(candidate: Candidate | None, old: TriggerChecked | None, account: Subaccount) -> dict[str, str]:
+    """Names that the candidate binds: by its outputs, or, in a preview, by what it is about to take up."""
+    if candidate is None:
+        return {}
+    if candidate.generations is not None:
+        bound = {} if old is None else old.generations
+        return {name: taken for name, taken in candidate.generations.items() if _counts(name, candidate, bound)}
+    return {name: taken for name, taken in account.command.adopting.items() if name == candidate.generation}
+
+
+def planned(
+    args: TriggerArgs, declaration: Declaration, decision: Decision, seen: Seen, old: TriggerChecked | None
+) -> TriggerChecked:
+    """Write the decision down as inputs: who shall sign, and the step or the drift."""
+    snapshot, number = seen.snapshot, (old.swap_number or 0) if old else 0
+    signing = _signing(declaration, snapshot, old)
+    plan = checked(
+        TriggerChecked,
+        args,
+        subaccount_id=snapshot.subaccount_id,
+        generations={args.generation: signing.fingerprint, **declaration.generations},
+        signing=signing,
+        swap_number=number,
+        way_back=signed_before(signing.fingerprint, snapshot, old) if args.trusted_by else None,
+    )
+    if decision.action is Action.SWAP and decision.swaps is not None:
+        swaps = SwapSlots.of(decision.swaps)
+        return checked(
+            TriggerChecked,
+            plan,
+            step=decision.message,
+            swaps=swaps,
+            swap_number=number + 1,
+            targets=dict(decision.targets),
+        )
+    if decision.action in (Action.REPORT, Action.WARN):
+        return checked(TriggerChecked, plan, drift=decision.message)
+    return plan
+
+
+def _signing(declaration: Declaration, snapshot: Snapshot, old: TriggerChecked | None) -> Signing:
+    """Who shall sign; a certificate that left the slots keeps the date that was recorded of it."""
+    wanted = declaration.wanted or snapshot.slots.active or ""
+    certificate = snapshot.find(wanted)
+    if certificate is not None:
+        return Signing.of(certificate)
+    recorded = old.signing if old is not None else None
+    return recorded if recorded is not None and recorded.fingerprint == wanted else Signing(wanted)
+
+
+def planned_unseen(
+    args: TriggerArgs, candidate: Candidate | None, old: TriggerChecked | None, unseen: Unseen
+) -> TriggerChecked:
+    """Plan from the state: with nothing due it stays; offline, a change is shown but will not be done."""
+    if old is None or not same_arguments(args, old, TriggerArgs):
+        unseen.refuse_what_is_due()
+    name = candidate.generation if candidate else None
+    if old is None:
+        step = f"record what signs as {args.generation!r}; planned without looking at the slots"
+        return checked(TriggerChecked, args, candidate=name, step=step)
+    recorded = {**args.known_generations, **old.generations}
+    wanted = recorded.get(args.generation)
+    if wanted is None:
+        raise _offline_unknown(args, recorded)
+    plan = checked(
+        TriggerChecked,
+        args,
+        subaccount_id=old.subaccount_id,
+        generations={**((candidate.generations or {}) if candidate else {}), **recorded},
+        signing=old.signing if old.wanted == wanted else Signing(wanted),
+        candidate=name,
+        swap_number=old.swap_number,
+        way_back=way_back(old) if args.trusted_by else None,
+        drift=old.drift,
+    )
+    if args.generation == old.generation:
+        return plan
+    step = f"make {args.generation!r} sign instead of {old.generation!r}; planned from the state, not checked"
+    return checked(TriggerChecked, plan, step=step, drift=None)
+
+
+def _offline_unknown(args: TriggerArgs, recorded: dict[str, str]) -> Refused:
+    return Refused(
+        f"Generation {args.generation!r} cannot be planned offline.",
+        f"The state knows: {', '.join(sorted(recorded)) or 'no generation'}; what signs was not read.",
+        "Unset the offline mode: pulumi config rm btp-trust:offline",
+    )
