@@ -1,6 +1,8 @@
 # The one entry point: each recipe prints the command it runs. The logic is in tools/.
 PYTHON ?= python3
 WORKERS ?= 4
+# A regular expression: the operations of the crash matrix that are played, all unless given.
+ONLY ?=
 SOAK_SECONDS ?= 600
 SOAK_SEED ?=
 # After so long, a benchmark ends without a result:
@@ -34,7 +36,7 @@ test: setup ## run the tests, with every branch of provider/ covered
 	$(RUN) coverage report
 
 matrix: setup ## interrupt every operation at every request, write what came of it into docs/explanation/reliability.md
-	$(RUN) env PYTHONPATH=tests/support:tools python -m matrix
+	$(RUN) env PYTHONPATH=tests/support:tools ONLY="$(ONLY)" python -m matrix
 
 soak: setup ## search for faults for SOAK_SECONDS with other examples each time (SOAK_SEED repeats a search)
 	PYTHONPATH=tests/support $(RUN) python -m machine.soak $(SOAK_SECONDS) $(SOAK_SEED)

@@ -1,4 +1,4 @@
-"""`kill -9` around the check of a rotation, on the real command line: the next `up` proves what it finds, or goes back."""
+"""`kill -9` around the check of a rotation, for real: the next `up` proves what it finds, or goes back."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from checking import PRIVATE, checking
 
 from project import TRIGGER, Project, assert_no_secret
 
+
 def test_a_target_that_lies_leads_back_and_is_not_tried_again(prepared: Project) -> None:
     """The deployment fails in the program, so that its state is kept; the code has to change before the next try."""
     project, emulator, wanted = prepared, prepared.emulator, checking("2028-11")

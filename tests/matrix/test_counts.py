@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matrix.counts import count, held, shape
-from matrix.operations import DELETE, MINT, MINT_NEXT, ROTATE, Operation
+from matrix.operations import COME_BACK, DELETE, MINT, MINT_NEXT, ROTATE, Operation
 
 from btp_trust_emulator import Entry, Slots
 
@@ -61,6 +61,19 @@ def test_what_nobody_declared_is_counted(
 
     assert counts.double_swaps == double_swaps
     assert counts.lost == frozenset(lost)
+
+
+@pytest.mark.parametrize(
+    ("operation", "swaps", "double_swaps", "repeated"),
+    [(COME_BACK, 2, 0, False), (COME_BACK, 4, 0, True), (COME_BACK, 6, 2, True), (ROTATE, 2, 1, False)],
+)
+def test_what_a_target_refuses_may_be_tried_once_more(
+    operation: Operation, swaps: int, double_swaps: int, *, repeated: bool
+) -> None:
+    """There and back is declared; a second time is counted apart, a third time is too much."""
+    counts = count(operation, BEFORE, journal(BEFORE, ["swap"] * swaps))
+
+    assert (counts.double_swaps, counts.repeated) == (double_swaps, repeated)
 
 
 @given(st.lists(st.sampled_from(["read", "swap", "mint", "renew", "delete"])))

@@ -16,12 +16,12 @@ def test_an_operation_ends_as_declared(operation: Operation, emulator: Emulator)
     played = rehearse(operation, emulator)
 
     assert (played.counts.swaps, played.counts.mints) == (operation.swaps, operation.mints)
-    assert played.end == operation.end
+    assert (played.end, played.trusted) == (operation.end, operation.trusted)
     assert not played.counts.lost
 
 
 def test_every_write_of_the_service_is_interrupted(emulator: Emulator) -> None:
-    """Both generations, the deletion and the swap: each is sent by an operation of both providers that can send it."""
+    """Both generations, the deletion and the swap, by an operation of both providers; ours registers, too."""
     sent = {
         provider: {
             request
@@ -33,4 +33,5 @@ def test_every_write_of_the_service_is_interrupted(emulator: Emulator) -> None:
     }
 
     naive = {"POST certificate/passive", "DELETE certificate/passive", "POST rotateCertificate"}
-    assert sent == {Provider.NAIVE: naive, Provider.OURS: naive | {"POST certificate"}}
+    registers = {f"{method} identity-providers" for method in ("POST", "PUT", "DELETE")}
+    assert sent == {Provider.NAIVE: naive, Provider.OURS: naive | registers | {"POST certificate"}}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from matrix.counts import Counts
 from matrix.left import left_behind
-from matrix.resume import MINUTE, take_way_out
+from matrix.resume import MINUTE, REVERT, take_way_out
 
 from btp_trust_emulator import Emulator, Slots
 from project import Project, Said
@@ -23,7 +23,8 @@ Resources:
     1 unchanged
 """
 AGAIN = "Nothing was recorded and nothing is repeated. Wait a minute, then run `pulumi up` again: it compares first."
-DONE = Counts(1, 0, 0, frozenset())
+AT_ONCE = "Run `pulumi up` again at once: it reads the slots, and swaps back if they are still refused."
+DONE = Counts(1, 0, 0, repeated=False, lost=frozenset())
 
 
 @pytest.fixture
@@ -47,21 +48,32 @@ def ahead(project: Project) -> float:
 
 
 @pytest.mark.parametrize(
-    ("text", "is_taken"),
+    ("text", "waits"),
     [
-        (ERROR.format(f"btp_trust.errors.NotDone: Lost.\n    Before: a. Now: a.\n    {AGAIN}"), True),
-        (ERROR.format("btp_trust.errors.SlotsChanged: Other slots.\n    Found: b.\n    Ask who did it."), False),
-        (ERROR.format(f"btp_trust.errors.NotDone: {AGAIN}\n    Before: a. Now: a.\n    Ask somebody."), False),
-        (f"error: the stack is currently locked\n{AGAIN}\n", False),
+        (ERROR.format(f"btp_trust.errors.NotDone: Lost.\n    Before: a. Now: a.\n    {AGAIN}"), MINUTE),
+        (ERROR.format(f"btp_trust.errors.WayBackFailed: Stuck.\n    After: b.\n    {AT_ONCE}"), 0),
+        (ERROR.format("btp_trust.errors.SlotsChanged: Other slots.\n    Found: b.\n    Ask who did it."), None),
+        (ERROR.format(f"btp_trust.errors.NotDone: {AGAIN}\n    Before: a. Now: a.\n    Ask somebody."), None),
+        (f"error: the stack is currently locked\n{AGAIN}\n", None),
     ],
 )
-def test_the_last_line_of_an_error_is_what_is_done(project: Project, text: str, *, is_taken: bool) -> None:
+def test_the_last_line_of_an_error_is_what_is_done(project: Project, text: str, waits: int | None) -> None:
     """A minute goes by if it says so; what nobody has learned yet fails the cell, and so do errors of others."""
     before = ahead(project)
 
-    assert take_way_out(project, Said(1, text)) == is_taken
+    assert take_way_out(project, Said(1, text)) == (waits is not None)
 
-    assert ahead(project) - before == pytest.approx(MINUTE if is_taken else 0, abs=MINUTE / 2)
+    assert ahead(project) - before == pytest.approx(waits or 0, abs=MINUTE / 2)
+
+
+def test_only_a_refusal_that_is_kept_leads_to_a_revert() -> None:
+    """A swap back that failed names the revert as well, and yet something else comes first."""
+    told = "Generation 'b' was refused by the target of s4, and {}.\n    Evidence.\n    {}the change of `generation`{}"
+
+    kept = ERROR.format(told.format("was swapped back", "Revert ", ' (generation="a"), let its owner …'))
+    stuck = ERROR.format(told.format("swapping back failed", f"{AT_ONCE} By hand: …, then revert ", "."))
+
+    assert (REVERT.search(kept) is not None, REVERT.search(stuck)) == (True, None)
 
 
 def test_what_pulumi_notes_of_itself_is_nothing_that_is_left_behind(project: Project) -> None:
@@ -77,11 +89,12 @@ def test_what_pulumi_notes_of_itself_is_nothing_that_is_left_behind(project: Pro
 
 
 def test_whatever_else_differs_is_left_behind(project: Project) -> None:
-    """Inputs, pending operations, the slots, what was done so far."""
+    """Inputs, pending operations, the slots, whoever trusts them, what was done so far."""
     slots = project.emulator.slots(project.guid)
     left = [left_behind(project, slots, DONE)]
-    left.append(left_behind(project, slots, Counts(2, 0, 1, frozenset())))
+    left.append(left_behind(project, slots, Counts(2, 0, 1, repeated=False, lost=frozenset())))
     left.append(left_behind(project, Slots("another", None), DONE))
+    left.append(left_behind(project, slots, DONE, ("what was active",)))
     for deployment in ({"pending_operations": [{"type": "updating"}]}, {"resources": [{"type": "ours", "inputs": {}}]}):
         store(project, deployment)
         left.append(left_behind(project, slots, DONE))

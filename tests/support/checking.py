@@ -1,4 +1,4 @@
-"""A target that a rotation is proved to, and a user as whom: what `verify_destinations` needs on the real command line."""
+"""A target that a rotation is proved to, and a user as whom, for a stack of the real command line."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def checking(signs: str) -> str:
     return rotating("2028-11", signs, trigger=CHECK)
 
 
-def create_trusting_target(emulator: Emulator, guid: str) -> None:
+def create_trusting_target(emulator: Emulator, guid: str, name: str = S4) -> None:
     """Create a target that trusts both certificates, and a destination that leads to it."""
-    emulator.create_destination(guid, emulator.create_target(S4).properties(S4))
+    emulator.create_destination(guid, emulator.create_target(name).properties(S4))
     for certificate in emulator.certificates(guid):
-        emulator.upload_certificate(S4, certificate or "")
+        emulator.upload_certificate(name, certificate or "")
 
 
 def prepare(project: Project) -> None:

@@ -558,10 +558,12 @@ def program(
     passive: Bag | None = None,
     trigger: Bag | None = None,
     active: Bag | None = None,
+    trusted: Bag | None = None,
 ) -> Program:
     """Write the program of the story: the generation to prepare, the one that signs, and further arguments.
 
-    A resource whose generation is None is not in the program.
+    A resource whose generation is None is not in the program; nor is the registration in another subaccount unless
+    it has arguments, of which `passive` stands for what is prepared.
     """
 
     def run(deployment: Deployment) -> None:
@@ -570,5 +572,7 @@ def program(
             deployment.trigger(generation=signs, **{"candidate": candidate, **(trigger or {})}) if signs else None
         )
         deployment.active(rotation=rotation, **(active or {}))
+        if trusted is not None:
+            deployment.trusted(**{**trusted, "passive": candidate if "passive" in trusted else None})
 
     return run

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from btp_trust_emulator import Entry, Slots
@@ -17,12 +17,14 @@ class Counts:
     mints: int
     double_swaps: int
     """Swaps that nobody declared."""
+    repeated: bool
+    """What a target refuses was tried once more, for nobody had noted that down."""
     lost: frozenset[str]
     """Certificates that were in a slot, are in none, and were not meant to go: a key minted twice is one of them."""
 
 
 def count(operation: Operation, before: Slots, entries: Sequence[Entry]) -> Counts:
-    """Count over all that happened from `before` on."""
+    """Count over all that happened to the subaccount from `before` on."""
     changes = [(entry.before, entry.after) for entry in entries if entry.before and entry.after]
     swaps = sum(old != new and new == Slots(old.passive, old.active) for old, new in changes)
     mints = sum(len(held(new) - held(old)) for old, new in changes)
@@ -31,7 +33,8 @@ def count(operation: Operation, before: Slots, entries: Sequence[Entry]) -> Coun
     return Counts(
         swaps,
         mints,
-        double_swaps=max(0, swaps - operation.swaps),
+        double_swaps=max(0, swaps - operation.swaps - operation.repeated_swaps),
+        repeated=swaps > operation.swaps and operation.is_refused,
         lost=seen - held(last) - meant_to_go(operation, before),
     )
 
@@ -49,5 +52,11 @@ def held(slots: Slots) -> frozenset[str]:
 
 def shape(before: Slots, now: Slots) -> tuple[str, str]:
     """Tell what the slots hold now in words of what they held before."""
+    active, passive = in_words(before, (now.active, now.passive))
+    return active, passive
+
+
+def in_words(before: Slots, certificates: Iterable[str | None]) -> tuple[str, ...]:
+    """Tell certificates in words of what the slots held before."""
     names = {before.passive: WHAT_WAITED, before.active: WHAT_SIGNED, None: NOTHING}
-    return names.get(now.active, A_NEW_ONE), names.get(now.passive, A_NEW_ONE)
+    return tuple(names.get(each, A_NEW_ONE) for each in certificates)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from btp_trust_emulator import Slots
@@ -14,15 +15,17 @@ CHANGING = {"created", "modified", "sourcePosition", "stackTrace", "time"}
 PROVIDER = "pulumi:providers:"
 
 
-def left_behind(project: Project, before: Slots, counts: Counts) -> str:
-    """Return what the slots and Pulumi's state hold, and what was done so far: equal texts, equal matters.
+def left_behind(project: Project, before: Slots, counts: Counts, trusted: Sequence[str] = ()) -> str:
+    """Return what slots, target and Pulumi's state hold, and what was done so far: equal texts, equal matters.
 
     Two cells that leave the same behind go on alike, for nothing else is left of either.
     """
     file = project.folder / f"backend/.pulumi/stacks/project/{project.stack}.json"
     deployment = json.loads(file.read_text())["checkpoint"]["latest"]
     slots = shape(before, project.emulator.slots(project.guid))
-    text = json.dumps([slots, counts.swaps, counts.mints, sorted(counts.lost), _kept(deployment)], sort_keys=True)
+    text = json.dumps(
+        [slots, trusted, counts.swaps, counts.mints, sorted(counts.lost), _kept(deployment)], sort_keys=True
+    )
     for resource in deployment.get("resources", []):
         if resource["type"].startswith(PROVIDER):
             text = text.replace(resource["id"], "made at random")

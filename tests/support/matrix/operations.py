@@ -6,19 +6,34 @@ from dataclasses import dataclass
 from enum import Enum
 
 import twin
+from checking import CHECK, S4
 
 from btp_trust_emulator import Action
+from matrix.scenery import CONNECTION, Scene
 from project import adopting, program, rotating
+
+REGISTRATION = {"connection": CONNECTION, "origin_key": "shop"}
+
+
+class Trusted(Enum):
+    """What another subaccount trusts."""
+
+    ACTIVE = "what signs"
+    BOTH = "both certificates"
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a program declares: which generation is prepared, which one signs, further arguments of the active one."""
+    """What a program declares: which generation is prepared, which one signs, and what else."""
 
     prepared: str | None = None
     signs: str | None = None
     generate: bool = False
     renew: bool = False
+    proves: bool = False
+    """A rotation is proved to the target."""
+    trusted: Trusted | None = None
+    """What the other subaccount is told to trust."""
 
     def arguments(self, active: str | None) -> dict[str, str | bool]:
         """Return what ActiveTrustCertificate is told, while this certificate signs."""
@@ -27,7 +42,28 @@ class Wanted:
 
     def in_twin(self, active: str | None) -> twin.Program:
         """Return the program for the twin of the engine."""
-        return twin.program(self.prepared, self.signs, active=self.arguments(active))
+        return twin.program(
+            self.prepared,
+            self.signs,
+            trigger={"verify_destinations": [S4], "list_affected": True} if self.proves else None,
+            active=self.arguments(active),
+            trusted=self.registration,
+        )
+
+    @property
+    def registration(self) -> dict[str, str] | None:
+        """What the registration in the other subaccount is told, if there is one; `passive` is what is prepared."""
+        if self.trusted is None:
+            return None
+        return {**REGISTRATION, "passive": "upcoming"} if self.trusted is Trusted.BOTH else REGISTRATION
+
+    @property
+    def billing(self) -> str:
+        """The line that registers this subaccount in the other one, if the program does."""
+        if self.registration is None:
+            return ""
+        told = (f"{name}={value if name == 'passive' else repr(value)}" for name, value in self.registration.items())
+        return f'billing = trust.TrustedIdentityProvider("billing", {", ".join(told)})\n'
 
 
 class Provider(Enum):
@@ -41,7 +77,7 @@ class Provider(Enum):
         if self is Provider.NAIVE:
             return _naive(wanted)
         if wanted.signs is not None:
-            return rotating(wanted.prepared, wanted.signs)
+            return rotating(wanted.prepared, wanted.signs, trigger=CHECK if wanted.proves else "") + wanted.billing
         return adopting("".join(f", {name}={value!r}" for name, value in wanted.arguments(active).items()))
 
 
@@ -70,6 +106,19 @@ class Operation:
     begins_empty: bool = False
     """The subaccount has no certificate at all."""
     command: str = "up"
+    scene: Scene = Scene.NOBODY
+    trusted: tuple[str, ...] = ()
+    """What another subaccount trusts afterwards, in the same words."""
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it ends with an error that is kept: the target refuses, and all was undone."""
+        return self.scene is Scene.LYING
+
+    @property
+    def repeated_swaps(self) -> int:
+        """Swaps that are done once more if nobody noted down what came of them: there and back."""
+        return self.swaps if self.is_refused else 0
 
     def __str__(self) -> str:
         """Resource and operation."""
@@ -98,6 +147,37 @@ MINT_NEXT = Operation(
 DELETE = Operation(PASSIVE, "delete", (PREPARED,), RECORDED, ALONE, goes=Slot.PASSIVE)
 ROTATE = Operation(TRIGGER, "update, rotates", (PREPARED,), ROTATED, SWAPPED, swaps=1)
 ROLL_BACK = Operation(TRIGGER, "update, rolls back", (PREPARED, ROTATED), PREPARED, SWAPPED, swaps=1)
+
+PROVEN, PROVING = Wanted(NEW, OLD, proves=True), Wanted(NEW, NEW, proves=True)
+PROVE = Operation(TRIGGER, "update, rotates and proves", (PROVEN,), PROVING, SWAPPED, swaps=1, scene=Scene.ACCEPTING)
+COME_BACK = Operation(
+    TRIGGER, "update, rotates and is refused", (PROVEN,), PROVING, UNTOUCHED, swaps=2, scene=Scene.LYING
+)
+TRUSTED = "TrustedIdentityProvider"
+REGISTERED, PREPARED_ONLY = Wanted(signs=OLD, trusted=Trusted.ACTIVE), Wanted(NEW, OLD, trusted=Trusted.ACTIVE)
+TRUSTED_BOTH, LEFT_BOTH = Wanted(NEW, OLD, trusted=Trusted.BOTH), Wanted(NEW, NEW, trusted=Trusted.BOTH)
+RETIRED = Wanted(signs=NEW, trusted=Trusted.ACTIVE)
+REGISTER = Operation(TRUSTED, "create", (RECORDED,), REGISTERED, ALONE, scene=Scene.TRUSTING, trusted=(WHAT_SIGNED,))
+TRUST_BOTH = Operation(
+    TRUSTED,
+    "update, trusts both certificates",
+    (PREPARED_ONLY,),
+    TRUSTED_BOTH,
+    UNTOUCHED,
+    scene=Scene.TRUSTING,
+    trusted=(WHAT_SIGNED, WHAT_WAITED),
+)
+RETIRE = Operation(
+    TRUSTED,
+    "update, trusts what signs alone, and the other one is deleted",
+    (TRUSTED_BOTH, LEFT_BOTH),
+    RETIRED,
+    ALONE,
+    goes=Slot.PASSIVE,
+    scene=Scene.TRUSTING,
+    trusted=(WHAT_SIGNED,),
+)
+UNREGISTER = Operation(TRUSTED, "delete", (REGISTERED,), RECORDED, ALONE, scene=Scene.TRUSTING)
 
 OPERATIONS = {
     Provider.OURS: (
@@ -129,6 +209,12 @@ OPERATIONS = {
         Operation(TRIGGER, "create, records", (ADOPTED,), RECORDED, ALONE),
         ROTATE,
         ROLL_BACK,
+        PROVE,
+        COME_BACK,
+        REGISTER,
+        TRUST_BOTH,
+        RETIRE,
+        UNREGISTER,
     ),
     Provider.NAIVE: (MINT, MINT_NEXT, DELETE, ROTATE, ROLL_BACK),
 }

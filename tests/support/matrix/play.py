@@ -15,16 +15,17 @@ from killing import freeze, kill, kill_session, plugin
 from running import running
 
 from matrix.cells import Cell, Interruption
-from matrix.counts import Counts, count, shape
+from matrix.counts import Counts, shape
 from matrix.left import left_behind
 from matrix.operations import Provider
 from matrix.resume import resume, resume_naively, unlock
+from matrix.scenery import trusted
 from matrix.stage import Base, Stage, copied
 from project import Project, Said
 
 PATIENCE_SECONDS = 90
-SILENCE_SECONDS = 3
-"""After so long without a request, a plugin that lives on has done what it does."""
+SILENCE_SECONDS = {False: 3, True: 17}
+"""After so long without a request, a plugin that lives on has done what it does; longer if it tries a target."""
 
 
 class Verdict(Enum):
@@ -32,6 +33,7 @@ class Verdict(Enum):
 
     CONVERGES = "converges"
     WAY_OUT = "refuses, way out taken"
+    REPEATS = "converges after a second try"
     FAILS = "fails"
 
 
@@ -67,7 +69,7 @@ class Player:
             unlock(stage.project)
             if said is not None or cell.interruption is Interruption.PULUMI_KILLED:
                 return self._resumed(stage, cell, said)
-            left = left_behind(stage.project, self.base.before, self._count(stage))
+            left = left_behind(stage.project, self.base.before, stage.counts, stage.trusted)
             with self._lock:
                 is_known = left in self._known
                 known = self._known.setdefault(left, Future())
@@ -81,18 +83,17 @@ class Player:
 
     def _resumed(self, stage: Stage, cell: Cell, said: Said | None) -> Outcome:
         is_ours = self.base.provider is Provider.OURS
-        end = resume(stage.project, said) if is_ours else resume_naively(stage.project, said)
+        end = resume(stage.project, said, self.base.reverted) if is_ours else resume_naively(stage.project, said)
         if cell.interruption is Interruption.PULUMI_KILLED:
             stage.way.go_on.set()
-            while not stage.way.is_silent(SILENCE_SECONDS):
+            while not stage.way.is_silent(SILENCE_SECONDS[self.base.operation.scene.is_target]):
                 pass
-        counts = self._count(stage)
+        counts = stage.counts
         if complaints := [*end.complaints, *self._complaints(stage, counts)]:
             return Outcome(cell, Verdict.FAILS, counts, tuple(complaints))
+        if counts.repeated:
+            return Outcome(cell, Verdict.REPEATS, counts)
         return Outcome(cell, Verdict.WAY_OUT if end.refused else Verdict.CONVERGES, counts)
-
-    def _count(self, stage: Stage) -> Counts:
-        return count(self.base.operation, self.base.before, stage.project.emulator.journal())
 
     def _complaints(self, stage: Stage, counts: Counts) -> list[str]:
         """Compare the slots with what the operation is for, and what the state says with the slots."""
@@ -103,6 +104,8 @@ class Player:
             found.append(f"lost: {', '.join(sorted(counts.lost))}")
         if (now := shape(self.base.before, stage.slots)) != self.base.operation.end:
             found.append(f"the slots hold {now}, not {self.base.operation.end}")
+        if stage.trusted != self.base.operation.trusted:
+            found.append(f"trusted are {stage.trusted}, not {self.base.operation.trusted}")
         return found + (untrue(stage.project) if self.base.provider is Provider.OURS else [])
 
 
@@ -154,4 +157,6 @@ def untrue(project: Project) -> list[str]:
         is_passive = "PassiveTrustCertificate" in resource["type"]
         if "role" in outputs and outputs["fingerprint"] not in (slots if is_passive else slots[:1]):
             found.append(f"{name} says {outputs['fingerprint']}, and the slots hold {slots}")
+        if "trusted" in outputs and outputs["trusted"] != trusted(project.emulator, outputs["subaccount_id"]):
+            found.append(f"{name} says that {outputs['trusted']} is trusted")
     return found

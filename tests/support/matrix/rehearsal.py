@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import twin
+from checking import NAMED
 
 from btp_trust_emulator import Action, Emulator
-from matrix.counts import Counts, count, shape
+from matrix.counts import Counts, count, in_words, shape
 from matrix.operations import Operation, Provider
+from matrix.scenery import dress, enter, trusted
 
 
 @dataclass(frozen=True)
@@ -19,12 +21,14 @@ class Rehearsal:
     counts: Counts
     end: tuple[str, str]
     """What the slots hold afterwards, in words of what they held before."""
+    trusted: tuple[str, ...]
+    """What another subaccount trusts."""
 
 
 def rehearse(operation: Operation, emulator: Emulator) -> Rehearsal:
     """Play an operation on a new subaccount."""
     guid = emulator.create_subaccount(generate=not operation.begins_empty).guid
-    stack = twin.Twin(emulator, guid)
+    stack = twin.Twin(emulator, guid, {"btp-trust:user": NAMED}, target=enter(operation.scene, emulator))
     for step in operation.before:
         emulator.advance(twin.HOUR)
         if isinstance(step, Action):
@@ -32,13 +36,16 @@ def rehearse(operation: Operation, emulator: Emulator) -> Rehearsal:
         else:
             stack.up(step.in_twin(None))
     emulator.advance(twin.HOUR)
+    dress(operation.scene, emulator, guid)
     before, journal = emulator.slots(guid), len(emulator.journal())
     if operation.command == "refresh":
         report = stack.refresh()
     else:
         report = stack.up(operation.change.in_twin(before.active), skip_preview=True)
-    counts = count(operation, before, emulator.journal()[journal:])
-    return Rehearsal(tuple(report.requests), counts, shape(before, emulator.slots(guid)))
+    own = [entry for entry in emulator.journal()[journal:] if entry.subaccount == guid]
+    counts = count(operation, before, own)
+    end, trusts = shape(before, emulator.slots(guid)), in_words(before, trusted(emulator, stack.target))
+    return Rehearsal(tuple(report.requests), counts, end, trusts)
 
 
 def foreseen(provider: Provider, operation: Operation, emulator: Emulator) -> tuple[str, ...]:

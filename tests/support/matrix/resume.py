@@ -10,7 +10,11 @@ from project import Project, Said
 UPS = 2
 """How often `pulumi up` may be needed."""
 WAIT = re.compile(r"Wait a minute, then run `pulumi up` again\b")
-"""The one way out that an interruption needs; another one fails the cell, and has to be learned here."""
+"""The way out that an interruption needs; one that is not known here fails the cell, and has to be learned."""
+AT_ONCE = re.compile(r"Run `pulumi up` again at once\b")
+"""The way out of a swap back that failed."""
+REVERT = re.compile(r"was refused by the target of .*\n(.*\n)*.*Revert the change of `generation` \(generation=")
+"""A target has refused, all is undone, and the program is to be reverted."""
 MINUTE = 60
 
 
@@ -23,22 +27,25 @@ class End:
     complaints: tuple[str, ...] = ()
 
 
-def resume(project: Project, said: Said | None) -> End:
+def resume(project: Project, said: Said | None, reverted: str | None = None) -> End:
     """Go on until nothing is left to do.
 
     Args:
         project: The stack.
         said: What the interrupted command said to its end; None if it was killed.
+        reverted: If a target's refusal has to be the end of it, the program before.
     """
     refused = False
     for _ in range(UPS + 1):
+        if said is not None and reverted is not None and REVERT.search(said.text):
+            return End(refused, _revert(project, reverted))
         if said is not None and said.status != 0:
             if refused:
                 return End(refused=True, complaints=("refuses again", said.text))
             refused = True
             if not take_way_out(project, said):
                 return End(complaints=("no way out", said.text))
-        elif said is not None and _is_settled(project):
+        elif said is not None and reverted is None and _is_settled(project):
             return End(refused)
         said = project.up(status=None)
     return End(refused, complaints=("is never settled", "" if said is None else said.text))
@@ -65,10 +72,23 @@ def _is_settled(project: Project) -> bool:
 
 def take_way_out(project: Project, said: Said) -> bool:
     """Do what the last line of an error says, `pulumi up` excepted, which follows; False if that is something else."""
-    if WAIT.search(_remedy(said)) is None:
+    remedy = _remedy(said)
+    if AT_ONCE.search(remedy):
+        return True
+    if WAIT.search(remedy) is None:
         return False
     project.emulator.advance(MINUTE)
     return True
+
+
+def _revert(project: Project, program: str) -> tuple[str, ...]:
+    """Deploy once more, which must be refused without a swap, then revert; return what is wrong with that."""
+    slots, again = project.slots(), project.up(status=None)
+    if again.status == 0 or not REVERT.search(again.text) or project.slots() != slots:
+        return ("the refusal is forgotten", again.text)
+    project.write(program)
+    back = project.up(status=None)
+    return () if back.status == 0 and _is_settled(project) else ("cannot be reverted", back.text)
 
 
 def _remedy(said: Said) -> str:

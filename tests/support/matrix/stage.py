@@ -10,17 +10,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import twin
+from checking import NAMED, PRIVATE
 from crossing import Moment, Way, crossing
 
 from btp_trust_emulator import Action, Emulator, Slots
-from matrix.counts import count, held, meant_to_go, shape
-from matrix.operations import Operation, Provider
+from matrix.counts import Counts, count, held, in_words, meant_to_go, shape
+from matrix.operations import Operation, Provider, Wanted
 from matrix.rehearsal import act
+from matrix.resume import End, resume
+from matrix.scenery import CONNECTION, dress, enter, move, trusted
 from project import ROOT, Project
 
 KEY_SIZE = 1024
 WATCHED = "2"
 """Seconds for which the slots are watched after a lost answer (btp-trust:settleTimeout); the emulator is never late."""
+ADDRESSES = {"uri", "url", "apiurl"}
 NAIVE = ROOT / "tests/naive/naive.py"
 
 
@@ -32,15 +36,24 @@ class Base:
     operation: Operation
     folder: Path
     guid: str
+    other: str
+    """Another subaccount, "" if there is none."""
     before: Slots
     requests: tuple[str, ...] = ()
     """What it sends undisturbed."""
+
+    @property
+    def reverted(self) -> str | None:
+        """The program that an operation which ends in a refusal is to be reverted to."""
+        last = self.operation.before[-1] if self.operation.is_refused else None
+        return self.provider.text(last, None) if isinstance(last, Wanted) else None
 
 
 @dataclass(frozen=True)
 class Stage:
     """A copy of a base."""
 
+    base: Base
     project: Project
     way: Way
 
@@ -48,6 +61,17 @@ class Stage:
     def slots(self) -> Slots:
         """What the slots hold now."""
         return self.project.emulator.slots(self.project.guid)
+
+    @property
+    def trusted(self) -> tuple[str, ...]:
+        """What the other subaccount trusts now, in words of what the slots held before."""
+        return in_words(self.base.before, trusted(self.project.emulator, self.base.other))
+
+    @property
+    def counts(self) -> Counts:
+        """What has happened to the subaccount so far."""
+        own = [entry for entry in self.project.emulator.journal() if entry.subaccount == self.base.guid]
+        return count(self.base.operation, self.base.before, own)
 
 
 def recorded(provider: Provider, operation: Operation, folder: Path) -> Base:
@@ -57,10 +81,11 @@ def recorded(provider: Provider, operation: Operation, folder: Path) -> Base:
         if provider is Provider.OURS:
             _assert_announced(base, stage.project)
         stage.way.passed.clear()
-        stage.project.pulumi(operation.command, "--yes", "--skip-preview")
-        requests, end = tuple(stage.way.passed), shape(base.before, stage.slots)
-        counts = count(operation, base.before, stage.project.emulator.journal())
-        assert provider is Provider.NAIVE or stage.project.is_settled()
+        status = 1 if operation.is_refused else 0
+        said = stage.project.pulumi(operation.command, "--yes", "--skip-preview", status=status)
+        requests, end, counts = tuple(stage.way.passed), shape(base.before, stage.slots), stage.counts
+        assert stage.trusted == operation.trusted
+        assert provider is Provider.NAIVE or resume(stage.project, said, base.reverted) == End()
     assert (end, counts.swaps, counts.mints) == (operation.end, operation.swaps, operation.mints)
     assert not counts.lost
     return replace(base, requests=requests)
@@ -74,7 +99,8 @@ def copied(base: Base, folder: Path, stop: Moment | None = None) -> Iterator[Sta
         Emulator(socket=True, key_size=KEY_SIZE, state=folder / "emulator.json") as emulator,
         crossing(emulator.url, stop) as way,
     ):
-        yield Stage(_project(folder, emulator, base.guid, way.url), way)
+        move(base.operation.scene, emulator, base.guid)
+        yield Stage(base, _project(base, folder, emulator, way.url), way)
     shutil.rmtree(folder)
 
 
@@ -84,7 +110,8 @@ def begin(provider: Provider, operation: Operation, folder: Path) -> Base:
     shutil.copy(NAIVE, folder / "program")
     with Emulator(socket=True, key_size=KEY_SIZE, state=folder / "emulator.json") as emulator:
         guid = emulator.create_subaccount(generate=not operation.begins_empty).guid
-        project = _project(folder, emulator, guid, emulator.url)
+        base = Base(provider, operation, folder, guid, enter(operation.scene, emulator), emulator.slots(guid))
+        project = _project(base, folder, emulator, emulator.url)
         project.begin(provider.text(operation.change, None))
         project.pulumi("config", "set", "btp-trust:settleTimeout", WATCHED)
         for step in operation.before:
@@ -94,17 +121,28 @@ def begin(provider: Provider, operation: Operation, folder: Path) -> Base:
             else:
                 project.deploy(provider.text(step, None))
         emulator.advance(twin.HOUR)
+        dress(operation.scene, emulator, guid)
         slots = emulator.slots(guid)
         project.write(provider.text(operation.change, slots.active))
-    return Base(provider, operation, folder, guid, slots)
+    return replace(base, before=slots)
 
 
-def _project(folder: Path, emulator: Emulator, guid: str, url: str) -> Project:
-    """Lend the stack a service key that leads by this address, to the token service too."""
-    key = emulator.service_key(guid)
-    led = {**key, "uri": url, "url": key["url"].replace(emulator.url, url)}
-    variables = {"BTP_TRUST_SERVICE_KEY": json.dumps(led), "PULUMI_STACK": "dev"}
-    return Project(folder, emulator, guid, variables=variables, known_secrets={key["clientsecret"]})
+def _project(base: Base, folder: Path, emulator: Emulator, url: str) -> Project:
+    """Lend the stack service keys that lead by this address, to the token services too, and a user.
+
+    A secret in the configuration would be encrypted anew in each state: no two cells would leave the same behind.
+    """
+    keys = {"BTP_TRUST_SERVICE_KEY": emulator.service_key(base.guid)}
+    if base.other:
+        keys[f"BTP_TRUST_SERVICE_KEY_{CONNECTION.upper()}"] = emulator.api_access_key(base.other)
+    variables = {name: json.dumps(_led(key, emulator.url, url)) for name, key in keys.items()}
+    variables |= {"PULUMI_STACK": "dev", **({"BTP_TRUST_USER": NAMED} if base.operation.scene.is_target else {})}
+    secrets = PRIVATE | {key["clientsecret"] for key in keys.values()}
+    return Project(folder, emulator, base.guid, variables=variables, known_secrets=secrets)
+
+
+def _led(key: dict[str, str], old: str, new: str) -> dict[str, str]:
+    return {name: value.replace(old, new) if name in ADDRESSES else value for name, value in key.items()}
 
 
 def _assert_announced(base: Base, project: Project) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +10,7 @@ import twin
 from crossing import Moment, Side
 
 from matrix.cells import Interruption, cells, same_moment
-from matrix.operations import Operation, Provider
+from matrix.operations import OPERATIONS, Operation, Provider
 from matrix.play import Outcome, Verdict
 from project import ROOT
 
@@ -22,6 +21,8 @@ DOUBLE, LOST = "swaps that nobody declared", "certificates lost unannounced"
 TITLES = {Provider.OURS: "btp-trust", Provider.NAIVE: "the naive provider"}
 WRITES = "| Operation | Request | Interruption | Not yet with the service | Carried out, not yet answered | Answered |"
 READS = "| Operation | Reads and tokens | Cells | Verdicts |"
+COUNTED = ["cells", *(each.value for each in Verdict), DOUBLE, LOST]
+SUMS = f"| All cells of | {' | '.join(COUNTED)} |"
 WORDS = {
     Interruption.ALL_KILLED: "all is killed",
     Interruption.PLUGIN_KILLED: "the plugin is killed",
@@ -79,63 +80,81 @@ def other_cells(operation: Operation, requests: Sequence[str]) -> list[Key]:
     return [key for cell in cells(operation, requests) if (key := (cell.moment, cell.interruption)) not in shown]
 
 
-def render(played: Sequence[Played]) -> str:
-    """Write the tables."""
-    parts = []
-    for provider, title in TITLES.items():
-        ours = [each for each in played if each.provider is provider]
-        parts.append("\n".join([f"### {title}", "", *_writes(ours), "", *_reads(ours)]))
-    return "\n\n".join([*parts, "\n".join(["### Totals", "", *totals(played)])])
+def update(page: str, played: Sequence[Played]) -> str:
+    """Write the rows of these operations into the page; what it says of others stays."""
+    parts = [_part(page, provider, played) for provider in TITLES]
+    body = "\n\n".join(parts)
+    return marking.put(page, MARK, "\n\n".join([body, "\n".join(["### Totals", "", *_totals(body)])]))
 
 
-def totals(played: Sequence[Played]) -> list[str]:
-    """Count over all cells of each provider."""
-    rows: dict[str, list[int]] = {"cells": [], **{each.value: [] for each in Verdict}, DOUBLE: [], LOST: []}
+def totals(page: str) -> list[str]:
+    """Return the table that adds up over all operations of each provider."""
+    return _totals(marking.part(page, MARK))
+
+
+def _part(page: str, provider: Provider, played: Sequence[Played]) -> str:
+    ours = {str(each.operation): each for each in played if each.provider is provider}
+    lines = [f"### {TITLES[provider]}"]
+    for heading, rows in ((WRITES, _writes), (READS, _reads), (SUMS, _sums)):
+        kept = written(page, provider, heading)
+        lines += ["", heading, "|---" * (heading.count("|") - 1) + "|"]
+        for name in map(str, OPERATIONS[provider]):
+            lines += rows(ours[name]) if name in ours else [_line(*row) for row in kept if row[0] == name]
+    return "\n".join(lines)
+
+
+def _line(*words: object) -> str:
+    return f"| {' | '.join(map(str, words))} |"
+
+
+def _totals(body: str) -> list[str]:
+    columns = []
     for provider in TITLES:
-        found = [outcome for each in played if each.provider is provider for outcome in each.outcomes.values()]
-        rows["cells"].append(len(found))
-        for each in Verdict:
-            rows[each.value].append(sum(outcome.verdict is each for outcome in found))
-        rows[DOUBLE].append(sum(outcome.counts.double_swaps for outcome in found))
-        rows[LOST].append(sum(len(outcome.counts.lost) for outcome in found))
-    lines = (f"| {name} | {' | '.join(map(str, numbers))} |" for name, numbers in rows.items())
+        rows = _rows(body, provider, SUMS)
+        columns.append([sum(int(row[number]) for row in rows) for number in range(1, len(COUNTED) + 1)])
+    lines = [_line(name, *numbers) for name, *numbers in zip(COUNTED, *columns, strict=True)]
     return [f"| | {' | '.join(TITLES.values())} |", "|---|---|---|", *lines]
 
 
-def _writes(played: Sequence[Played]) -> Iterator[str]:
-    yield from (WRITES, "|---|---|---|---|---|---|")
-    for each in played:
-        for row in write_rows(each.operation, each.requests):
-            words = [NOTHING if key is None else verdict(each.outcomes[key]) for key in row.cells]
-            yield f"| {row.operation} | `{row.request}` | {row.interruption} | {' | '.join(words)} |"
+def _sums(played: Played) -> Iterator[str]:
+    found = list(played.outcomes.values())
+    verdicts = [sum(outcome.verdict is each for outcome in found) for each in Verdict]
+    wrong = sum(each.counts.double_swaps for each in found), sum(len(each.counts.lost) for each in found)
+    yield _line(played.operation, len(found), *verdicts, *wrong)
 
 
-def _reads(played: Sequence[Played]) -> Iterator[str]:
-    yield from (READS, "|---|---|---|---|")
-    for each in played:
-        keys = other_cells(each.operation, each.requests)
-        reads = sum(map(twin.is_read, each.requests))
-        found = [verdict(each.outcomes[key]) for key in keys]
-        summed = ", ".join(f"{word}: {found.count(word)}" for word in sorted(set(found)))
-        yield f"| {each.operation} | {reads} | {len(keys)} | {summed} |"
+def _writes(played: Played) -> Iterator[str]:
+    for row in write_rows(played.operation, played.requests):
+        words = [NOTHING if key is None else verdict(played.outcomes[key]) for key in row.cells]
+        yield _line(row.operation, f"`{row.request}`", row.interruption, *words)
 
 
-def put(page: str, tables: str) -> str:
-    """Replace what stands between the page's marks."""
-    return marking.put(page, MARK, tables)
+def _reads(played: Played) -> Iterator[str]:
+    keys = other_cells(played.operation, played.requests)
+    found = [verdict(played.outcomes[key]) for key in keys]
+    summed = ", ".join(f"{word}: {found.count(word)}" for word in sorted(set(found)))
+    yield _line(played.operation, sum(map(twin.is_read, played.requests)), len(keys), summed)
 
 
 def written(page: str, provider: Provider, heading: str) -> list[list[str]]:
     """Read the rows of a provider's table back from the page."""
-    part = re.split(r"^### ", f"\n{marking.part(page, MARK)}\n\n", flags=re.MULTILINE)[list(TITLES).index(provider) + 1]
-    rows = part.partition(f"{heading}\n")[2].partition("\n\n")[0].splitlines()[1:]
-    return [[cell.strip().strip("`") for cell in row.strip("|").split("|")] for row in rows]
+    return _rows(marking.part(page, MARK), provider, heading)
+
+
+def _rows(body: str, provider: Provider, heading: str) -> list[list[str]]:
+    part = body.partition(f"### {TITLES[provider]}\n")[2].partition("\n### ")[0]
+    rows = f"{part}\n\n".partition(f"{heading}\n")[2].partition("\n\n")[0].splitlines()[1:]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
 
 
 def claimed(page: str, provider: Provider, operation: Operation, requests: Sequence[str], key: Key) -> str:
-    """Return the verdict that the page has for a cell of a write."""
-    words = {(row[0], row[1], row[2]): row[3:] for row in written(page, provider, WRITES)}
-    for row in write_rows(operation, requests):
+    """Return the verdict that the page has for a cell of a write; a request that is sent twice has rows in that order.
+
+    Raises:
+        KeyError: The cell is not in the row of a write.
+    """
+    lines = [row for row in written(page, provider, WRITES) if row[0] == str(operation)]
+    for row, line in zip(write_rows(operation, requests), lines, strict=True):
         if key in row.cells:
-            return words[row.operation, row.request, row.interruption][row.cells.index(key)]
+            return line[3:][row.cells.index(key)]
     raise KeyError(key)
