@@ -82,7 +82,7 @@ def test_where_one_certificate_fits_no_attestation_is_written(tmp_path: Path) ->
     assert not list(tmp_path.rglob("*.yaml"))
 
 
-@pytest.mark.parametrize("name", ["../../stolen.pem", "/stolen.pem"])
+@pytest.mark.parametrize("name", ["../../stolen.pem", "/stolen.pem", "../sf.yaml"])
 def test_a_mapping_that_leads_out_of_the_folder_is_refused_whole(tmp_path: Path, name: str) -> None:
     """A file of names comes from anywhere; nothing of it is written."""
     data = hand_over().to_dict()

@@ -164,6 +164,15 @@ def test_a_swap_in_the_command_that_registers_is_refused(twin: Twin) -> None:
     twin.deploy(PREPARED, ROTATED)
 
 
+def test_a_swap_waits_for_a_target_that_cannot_be_checked(twin: Twin) -> None:
+    """What the state says of it is not observed, and somebody may have changed it."""
+    twin.deploy(ALONE, PREPARED)
+    twin.line.always(answered(503), GET)
+    assert "could not be checked" in twin.refuses(ROTATED, ORIGIN)
+    twin.line.repair()
+    twin.deploy(ROTATED)
+
+
 @pytest.mark.parametrize("trigger_first", [False, True])
 def test_a_swap_to_what_the_registration_drops_is_refused(twin: Twin, *, trigger_first: bool) -> None:
     """Also where the trigger asks no target, whichever the engine meets first; the way back is open."""

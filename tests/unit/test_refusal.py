@@ -59,6 +59,14 @@ def test_a_refusal_is_recognised(error: str) -> None:
         ),
         pytest.param("Could not find the property audience", id="a destination that is not complete"),
         pytest.param("", id="nothing"),
+        pytest.param(f"{FETCH}Internal Server Error", id="a server's own words"),
+        pytest.param(f'{FETCH}{{"error":"server_error"}}', id="server_error"),
+        pytest.param(f"{FETCH}502 BAD_GATEWAY", id="as Spring writes it"),
+        pytest.param(f"{FETCH}no healthy upstream", id="what stands in front"),
+        pytest.param(f"{FETCH}Rate limit quota violation", id="a quota"),
+        pytest.param(f"{FETCH}[no body]", id="words about nothing"),
+        pytest.param(f"{FAILED}HTTP 407 Proxy Authentication Required", id="a proxy wants a password"),
+        pytest.param(f"{FAILED}connect failed, http:443", id="another port"),
     ],
 )
 def test_what_is_no_refusal_of_a_target_is_none(error: str) -> None:

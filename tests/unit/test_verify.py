@@ -11,11 +11,13 @@ import pytest
 from propagating import PASSWORD, USER, Landscape, failing, giving, trying
 from twin import (
     HOUR,
+    CheckFailedError,
     KilledError,
     Send,
     Twin,
     answered,
     assert_three_parts,
+    committed_but_answered,
     committed_then,
     lost_before,
     meanwhile,
@@ -323,6 +325,71 @@ def test_a_swap_has_time_for_its_lost_answer_however_long_looking_took(here: Lan
     report = twin.up(here.program("b", "s4"))
     assert report.writes == [ROTATE]
     assert here.evidence()["s4"]["verdict"] == "proved"
+
+
+def test_a_redirect_that_leads_nowhere_is_settled_like_any_other_answer(here: Landscape) -> None:
+    """What httpx cannot read of it must not lose that the service has swapped."""
+    twin = here.twin
+    twin.line.once(ROTATE, committed_but_answered(302, headers={"Location": "mailto:a"}))
+    report = twin.up(here.program("b", "s4"))
+    assert report.writes == [ROTATE]
+    assert here.evidence()["s4"]["verdict"] == "proved"
+
+
+def test_a_fault_of_the_check_after_the_way_back_loses_no_memory(here: Landscape) -> None:
+    """Not even where a destination is only looked at."""
+    twin = here.twin
+    before = twin.slots
+    here.lie("s4", before[1])
+
+    def broken(_: httpx.Request, __: Send) -> httpx.Response:
+        raise RuntimeError
+
+    twin.line.once(TARGET, broken, after=5)
+    assert twin.up(here.program("b", "s4")).writes == [ROTATE, ROTATE]
+    assert twin.outputs("rotation")["failed_generation"] == "b"
+    assert here.evidence()["s4"]["way_back"].startswith("inconclusive: the check itself failed")
+
+
+def test_what_was_refused_is_no_way_back_though_it_signed_once(here: Landscape) -> None:
+    """It signed before, went back, and was refused when it came again: from then on the gate holds for it."""
+    twin = here.twin
+    before = twin.slots
+    both = {"s4": [*before]}
+    twin.deploy(here.program("b", "s4", trusted_by=both), here.program("a", "s4", trusted_by=both))
+    here.lie("s4", before[1])
+    twin.up(here.program("b", "s4", trusted_by=both))
+    assert twin.outputs("rotation")["failed_generation"] == "b"
+    twin.deploy(here.program("a", "s4", trusted_by={"s4": [before[0]]}))
+    with pytest.raises((CheckFailedError, Refused), match="not trusted by s4"):
+        twin.up(here.program("b", "s4", trusted_by={"s4": [before[0]]}))
+    assert twin.slots == before
+
+
+def test_an_open_check_goes_with_the_certificate_under_any_name(here: Landscape) -> None:
+    """Another name for what signs closes nothing."""
+    twin = here.twin
+    before = twin.slots
+    twin.line.once(ROTATE, meanwhile(after=lambda: twin.line.always(answered(503), TARGET)))
+    twin.up(here.program("b", "s4"))
+    twin.line.repair()
+    here.lie("s4", before[1])
+    report = twin.up(here.program("b2", "s4", known_generations={"b2": before[1]}))
+    assert report.writes == [ROTATE]
+    assert twin.slots == before
+
+
+def test_who_was_no_part_of_the_step_cannot_lead_back(here: Landscape) -> None:
+    """Asked for beside a check that is open, another target's refusal is only reported."""
+    twin = here.twin
+    before = twin.slots
+    twin.line.once(ROTATE, meanwhile(after=lambda: twin.line.always(answered(503), TARGET)))
+    twin.up(here.program("b", "s4"))
+    here.lie("sf", before[1])
+    report = twin.up(here.program("b", "s4", "sf", verify_now="now"))
+    assert report.writes == []
+    assert "sf: refused: " in report.messages
+    assert twin.outputs("rotation")["unverified"] == ["s4"]
 
 
 def test_a_way_back_that_somebody_goes_first_is_not_gone_twice(here: Landscape) -> None:

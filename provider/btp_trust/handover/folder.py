@@ -39,7 +39,8 @@ def write_hand_over(hand_over: HandOver | Mapping[str, Any], folder: str | PathL
     if given.attestation is not None:
         contents[given.attestation.path] = given.attestation.content
     for name in contents:
-        _refuse_elsewhere(folder, place / name)
+        _refuse_elsewhere(folder, place)
+        _refuse_elsewhere(place, place / name)
     for name, content in contents.items():
         stays = name in lasting or given.phase is Phase.SIGNS
         if not (stays and (place / name).exists()):

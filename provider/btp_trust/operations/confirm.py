@@ -84,10 +84,7 @@ class Step:
 
     @property
     def since(self) -> datetime:
-        """Since when the certificate has signed, as far as that is known; else only what comes now counts."""
-        is_same = self.state.fingerprint == self.new.wanted
-        if not self.swapped and is_same and still_unproved(self.state, self.new) and self.state.rotated_at is not None:
-            return datetime.fromisoformat(self.state.rotated_at)
+        """Only what comes now counts: nobody knows what signed between two commands."""
         return self.slots.now
 
 
@@ -104,13 +101,14 @@ def confirm(session: Session, account: Subaccount, step: Step) -> Outcome:
     with session.patience.afresh():
         found = _run(session, new, due.names, Question(slots.active, slots.passive, step.since, kept))
     evidence = {**kept, **found}
-    if refused(found) and due.is_step and step.cannot_go_back:
+    against = [name for name in refused(found) if name in due.confirms]
+    if against and step.cannot_go_back:
         raise _no_way_back(new, slots, evidence)
-    if refused(found) and due.is_step and step.leads_back and slots.passive is not None:
+    if against and step.leads_back and slots.passive is not None:
         with session.patience.afresh():
             return _go_back(session, account, step, slots.passive, evidence)
-    _tell(session, found, is_step=due.is_step)
-    return Outcome(slots, _recorded(evidence, still_open(found) if due.is_step else []))
+    _tell(session, found, due)
+    return Outcome(slots, _recorded(evidence, [name for name in still_open(found) if name in due.confirms]))
 
 
 def still_unproved(state: TriggerState, new: TriggerChecked) -> tuple[str, ...]:
@@ -118,7 +116,7 @@ def still_unproved(state: TriggerState, new: TriggerChecked) -> tuple[str, ...]:
 
     It stays open while another certificate signs in between: a colleague's swap away and back proves nothing.
     """
-    is_same = state.generation == new.generation
+    is_same = state.declared == new.wanted
     return tuple(name for name in state.unverified if name in new.verify_destinations) if is_same else ()
 
 
@@ -163,7 +161,8 @@ def _go_back(
         "failure": str(failure(new.generation, name, evidence, back)),
         "swapped_back_at": rfc3339(back.now),
     }
-    if step.state.fingerprint != earlier.fingerprint:  # an earlier command's step: what it swapped in is no way back
+    known = (step.state.fingerprint, step.state.previous_fingerprint)
+    if known[0] != earlier.fingerprint or signs(tried.active, known[1] or ""):  # what was refused is no way back
         outputs |= {"previous_fingerprint": None, "rotated_at": rfc3339(back.now)}
     return Outcome(back, outputs)
 
@@ -194,12 +193,12 @@ def _stuck(new: TriggerChecked, step: Snapshot, evidence: Mapping[str, Evidence]
     )
 
 
-def _tell(session: Session, evidence: Mapping[str, Evidence], *, is_step: bool) -> None:
+def _tell(session: Session, evidence: Mapping[str, Evidence], due: Task) -> None:
     for name, found in evidence.items():
         later = ""
         if found.verdict is Verdict.REFUSED:
             later = " It is not swapped back."
-        elif found.verdict is Verdict.INCONCLUSIVE and is_step:
+        elif found.verdict is Verdict.INCONCLUSIVE and name in due.confirms:
             later = " The next deployment tries again."
         warning = "" if found.verdict is Verdict.PROVED else "warning: "
         session.say(f"{warning}RotationTrigger: {name}: {found}.{later}")

@@ -57,6 +57,7 @@ def check(session: Session, args: IdentityProviderArgs, old: IdentityProviderChe
     if isinstance(source, Unseen):
         return _unseen(args, old, source, None)
     if isinstance(target, Unseen):
+        source.account.command.registers(f"{args.origin_key!r}, which could not be checked,", [])
         return _unseen(args, old, target, source.snapshot)
     wanted = _wanted(args, source.snapshot)
     step = decide(wanted, target.providers, recorded=_presumed(args, old, target), adopt=args.adopt)

@@ -124,6 +124,8 @@ class Trials:
                 tried[name] = _Tried(self.look(name).authentication)
             except TrustError as error:
                 evidence[name] = self._trial(name, question).fails(f"{error.what} {error.why}").evidence
+            except Exception as error:  # noqa: BLE001 - as in `_try_safely`
+                evidence[name] = self._trial(name, question).fails(_faulty(error)).evidence
         telling = {name: each for name, each in tried.items() if each.kind == SAML_ASSERTION}
         asking = {name: each for name, each in tried.items() if each.kind != SAML_ASSERTION}
         self._settle(telling, question)
@@ -152,7 +154,7 @@ class Trials:
         try:
             return self._try(name, kind, question)
         except Exception as error:  # noqa: BLE001 - see above; a fault of ours tells nothing about the target
-            return self._trial(name, question).fails(f"the check itself failed ({type(error).__name__})")
+            return self._trial(name, question).fails(_faulty(error))
 
     def _try(self, name: str, kind: str, question: Question) -> Judgement:
         try:
@@ -185,6 +187,10 @@ def _judge_assertion(trial: Trial, token: AuthToken, question: Question) -> Judg
     except Unproven as problem:
         return trial.finds(Verdict.INCONCLUSIVE, f"the assertion proves nothing: {problem}")
     return judge_assertion(trial, signed.by, signed.issued_at)
+
+
+def _faulty(error: Exception) -> str:
+    return f"the check itself failed ({type(error).__name__})"
 
 
 def _why_not(destination: Destination) -> str:

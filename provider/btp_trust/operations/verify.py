@@ -41,7 +41,7 @@ def is_due(session: Session, state: TriggerState, new: TriggerChecked, snapshot:
     if (due := step.task) is None or snapshot.active is None:
         return False
     signing, then = named(snapshot.active, new.generation), "nothing is swapped back"
-    if due.is_step and step.leads_back and snapshot.passive is not None:
+    if due.confirms and step.leads_back and snapshot.passive is not None:
         earlier = named(snapshot.passive, step.name_of(snapshot.passive))
         then = f"a target's refusal swaps back, and {earlier} signs"
     if not (names := still_unproved(state, new)):

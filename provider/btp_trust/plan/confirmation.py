@@ -37,8 +37,8 @@ class Task:
     """Destinations to try."""
 
     names: tuple[str, ...]
-    is_step: bool
-    """Whether a step is confirmed by it: what stays open is tried again by the next command."""
+    confirms: tuple[str, ...]
+    """Those by which a step is confirmed: what stays open is tried again by the next command, a refusal leads back."""
 
 
 def distinct(names: Sequence[str]) -> list[str]:
@@ -68,10 +68,10 @@ def distinct(names: Sequence[str]) -> list[str]:
 
 def task(declared: Sequence[str], occasion: Occasion) -> Task | None:
     """Decide what to try. A changed list is no occasion by itself."""
-    is_step = occasion.swapped or (occasion.found and occasion.approved) or bool(occasion.open)
+    is_step = occasion.swapped or (occasion.found and occasion.approved)
     everything = occasion.swapped or occasion.found or occasion.asked
     names = tuple(name for name in declared if everything or name in occasion.open)
-    return Task(names, is_step) if names else None
+    return Task(names, names if is_step else occasion.open) if names else None
 
 
 def leads_back(step: Snapshot, previous: str | None, policy: OnVerificationFailure) -> bool:

@@ -23,16 +23,38 @@ _STATUS: Final = re.compile(
     r"\\?[\"']?([1-5]\d\d)\b",
     re.IGNORECASE,
 )
-_PHRASES: Final = "|".join(re.escape(status.phrase) for status in HTTPStatus if status >= HTTPStatus.BAD_REQUEST)
+_PHRASES: Final = "|".join(
+    re.escape(status.phrase).replace("\\ ", "[ _]") for status in HTTPStatus if status >= HTTPStatus.BAD_REQUEST
+)
 _PHRASE: Final = re.compile(rf"\b([45]\d\d)\W{{1,3}}(?:{_PHRASES})\b", re.IGNORECASE)
-_PASSING: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
+_PASSING: Final = frozenset(
+    {
+        HTTPStatus.PROXY_AUTHENTICATION_REQUIRED,
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.MISDIRECTED_REQUEST,
+        HTTPStatus.TOO_EARLY,
+        HTTPStatus.TOO_MANY_REQUESTS,
+    }
+)
 """Statuses of a target that is busy, and says nothing about the assertion."""
 _TRANSPORT: Final = re.compile(
     r"time[d ]?[ -]?out|\b(?:SSL|TLS)|handshake|PKIX|connect(?:ion|\b)|unreachable|unknown ?host|resol(?:ve|ution)"
     r"|\bDNS\b|\bsocket|\breset\b|\bproxy|\bno route\b|unavailable|overload|maintenance|too many|temporar|\bbusy\b",
     re.IGNORECASE,
 )
-_ANSWER: Final = re.compile(r"\bResponse was:\s*\S", re.IGNORECASE)
+_DOWN: Final = re.compile(
+    r"\bserver[ _]?error\b|\bbad[ _]gateway\b|\bgateway[ _]time|\bservice[ _]unavailable\b|\bupstream\b|\bbackend\b"
+    r"|\brate[ _]limit|\bquota\b|\bapplication error\b|\btime[d ]?[ -]?out\b",
+    re.IGNORECASE,
+)
+"""Words of a server, or of one in front of it, that does not work."""
+_ANSWER: Final = re.compile(
+    r"\bResponse was:.*(?:assertion|signature|\bsigned|issuer|audience|\bgrant\b|trust|certificate|subject|\buser\b"
+    r"|denied|\brefus|\breject|forbidden|not allowed|unauthori[sz]ed|invalid)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""A target's own words, if they are about what it was given."""
+_VALID: Final = frozenset(int(status) for status in HTTPStatus)
 
 
 def is_refusal(error: str) -> bool:
@@ -41,8 +63,8 @@ def is_refusal(error: str) -> bool:
     A time-out, a 5xx, a failure of TLS or of the connection, and every text that is not known, are none.
     """
     statuses = {int(number) for pattern in (_STATUS, _PHRASE) for number in pattern.findall(error)}
-    failed = {number for number in statuses if number >= HTTPStatus.BAD_REQUEST}
-    if _OF_THE_USER.search(error) or any(map(_is_passing, failed)):
+    failed = {number for number in statuses if number >= HTTPStatus.BAD_REQUEST and number in _VALID}
+    if _OF_THE_USER.search(error) or _DOWN.search(error) or any(map(_is_passing, failed)):
         return False
     if failed or _OAUTH.search(error):
         return True

@@ -57,10 +57,21 @@ def client(
     options: dict[str, Any] = {"headers": {"Accept-Encoding": "identity"}, "mounts": _DIRECT, "cookies": no_cookies}
     try:
         return httpx.Client(
-            transport=transport, verify=tls, auth=auth, base_url=base_url, follow_redirects=False, **options
+            transport=transport,
+            verify=tls,
+            auth=auth,
+            base_url=base_url,
+            follow_redirects=False,
+            event_hooks={"response": [_forget_location]},
+            **options,
         )
     except (ImportError, ValueError, httpx.InvalidURL):
         raise unusable_proxy() from None
+
+
+def _forget_location(response: httpx.Response) -> None:
+    """Keep httpx from reading where a redirect leads: one that it cannot read would lose the answer."""
+    response.headers.pop("Location", None)
 
 
 def unusable_proxy() -> ConfigurationError:
