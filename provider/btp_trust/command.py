@@ -93,7 +93,7 @@ class Command:
     def _rotate_only_to_what_is_registered(self) -> None:
         if self.rotating is not None and (lacking := self._lacking(self.rotating)):
             raise Refused(
-                f"{self.rotating.fingerprint} is to sign; nothing shows that identity provider {', '.join(lacking)} has it.",
+                f"{self.rotating.fingerprint} is to sign; nothing shows that {', '.join(lacking)} has it.",
                 "From the swap on, the subaccount that trusts it would refuse every user.",
                 "If it could not be checked, run the command again once it can. Else put passive= on "
                 "TrustedIdentityProvider (the PassiveTrustCertificate) and deploy; rotate in a second deployment; take "

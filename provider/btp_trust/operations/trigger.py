@@ -140,7 +140,7 @@ def _take_down_swap(session: Session, seen: Seen, to: Certificate, *, is_way_bac
     """Let the other resources of the command know; say who will lack what signs again."""
     for name in seen.account.command.swaps(to, is_way_back=is_way_back):
         session.say(
-            f"warning: RotationTrigger: identity provider {name} will not have {brief(to.fingerprint)} at once; the "
+            f"warning: RotationTrigger: {name} will not have {brief(to.fingerprint)} at once; the "
             "`pulumi up` after this one registers it"
         )
 
