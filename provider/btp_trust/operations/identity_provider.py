@@ -73,7 +73,9 @@ def check(session: Session, args: IdentityProviderArgs, old: IdentityProviderChe
         sentence = f"trust what is generated for {wanted.entity_id} as soon as it is there"
         plan = checked(IdentityProviderChecked, plan, certificates=UNKNOWN, step=sentence)
     else:
-        source.account.command.registers(f"identity provider {args.origin_key!r} in {plan.subaccount_id}", wanted.fingerprints)
+        source.account.command.registers(
+            f"identity provider {args.origin_key!r} in {plan.subaccount_id}", wanted.fingerprints
+        )
         if step.sentence is not None:
             plan = checked(IdentityProviderChecked, plan, step=step.sentence, held=_held(step.found))
     if old is None and plan.step is not None:
