@@ -241,7 +241,6 @@ def assert_silent(text: str, *hidden: str) -> None:
 
 def _cases() -> dict[str, dict[str, Bag]]:
     """For each kind what the engine sends, with something to be done: a renewal, a mint, a swap."""
-    begin(world(Canned()))
     first: dict[str, Bag] = {
         "active": {},
         "passive": {"generation": "b", "adopt": PASSIVE},
@@ -266,7 +265,10 @@ def _cases() -> dict[str, dict[str, Bag]]:
     }
     cases = {}
     for kind in PROVIDERS:
-        old = wire(PROVIDERS[kind]().check({}, first[kind]).inputs)
+        begin(world(Canned()))  # a command of its own: resources of one command refuse what others plan
+        checked = PROVIDERS[kind]().check({}, first[kind])
+        assert checked.failures == [], checked.failures[0].reason
+        old = wire(checked.inputs)
         outputs = wire(PROVIDERS[kind]().create(old).outs)
         begin(world(Canned()))
         checked = PROVIDERS[kind]().check(old, then[kind])
