@@ -27,7 +27,7 @@ from btp_trust.errors import (
     UnexpectedResponse,
     WrongSubaccount,
 )
-from btp_trust.service.auth import ClientCredentials
+from btp_trust.service.auth import ClientCredentials, TokenResponse
 from btp_trust.service.client import TrustClient
 from btp_trust.service.http import MAX_BYTES, send
 from btp_trust.service.key import ServiceKey, parse_service_key
@@ -460,6 +460,7 @@ def test_credentials_never_show_themselves() -> None:
     assert auth.subaccount_id == GUID
     for shown in (repr(auth), str(auth)):
         assert shown == "ClientCredentials(https://uaa.example/oauth/token)"
+    assert "S3CRET" not in repr(TokenResponse("S3CRET", 3600.0))
 
 
 def test_a_client_certificate_gets_a_token_over_mutual_tls(monkeypatch: pytest.MonkeyPatch) -> None:
