@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from msgspec.structs import replace
 
@@ -82,11 +81,6 @@ class Step:
         known = self.new.generations.items()
         return next((name for name, bound in known if bound == certificate.fingerprint), None)
 
-    @property
-    def since(self) -> datetime:
-        """Only what comes now counts: nobody knows what signed between two commands."""
-        return self.slots.now
-
 
 def confirm(session: Session, account: Subaccount, step: Step) -> Outcome:
     """Try what is to be tried, and swap back if that is due.
@@ -99,7 +93,8 @@ def confirm(session: Session, account: Subaccount, step: Step) -> Outcome:
     if due is None or slots.active is None:
         return Outcome(slots, _recorded(kept, list(still_unproved(step.state, new))))
     with session.patience.afresh():
-        found = _run(session, new, due.names, Question(slots.active, slots.passive, step.since, kept))
+        # Only what comes now is proof: nobody knows what signed between two commands.
+        found = _run(session, new, due.names, Question(slots.active, slots.passive, slots.now, kept))
     evidence = {**kept, **found}
     against = [name for name in refused(found) if name in due.confirms]
     if against and step.cannot_go_back:
