@@ -9,7 +9,6 @@ and German; in a sentence that nobody thought of it may stay.
 
 from __future__ import annotations
 
-import base64
 import html
 import re
 from collections.abc import Collection, Iterable, Iterator
@@ -17,6 +16,8 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 import msgspec
+
+from btp_trust.bearer import payload
 
 LONGEST: Final = 300
 """Characters that are kept."""
@@ -104,9 +105,8 @@ def identities(token: str, others: Iterable[str] = ()) -> frozenset[str]:
 
 def _claims(token: str) -> Any:
     try:
-        payload = token.split(".")[1]
-        return msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except (IndexError, ValueError, msgspec.DecodeError, RecursionError):
+        return msgspec.json.decode(payload(token))
+    except (ValueError, msgspec.DecodeError, RecursionError):
         return None
 
 

@@ -5,7 +5,6 @@ Only a target's refusal leads back. What proves nothing says so: a token may be 
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from btp_trust.bearer import payload
 from btp_trust.certificate import Certificate
 from btp_trust.model import brief, rfc3339
 from btp_trust.plan.refusal import is_refusal
@@ -184,8 +184,6 @@ class _Issued(msgspec.Struct):
 def _issued_at(token: str) -> datetime | None:
     """Read when a JWT was issued, without verifying it: it came from the service, over TLS."""
     try:
-        payload = token.split(".")[1]
-        octets = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
-        return datetime.fromtimestamp(msgspec.json.decode(octets, type=_Issued).iat, UTC)
-    except (IndexError, ValueError, OverflowError, OSError, msgspec.DecodeError, RecursionError):
+        return datetime.fromtimestamp(msgspec.json.decode(payload(token), type=_Issued).iat, UTC)
+    except (ValueError, OverflowError, OSError, msgspec.DecodeError, RecursionError):
         return None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import re
 import threading
 from collections.abc import Callable, Generator
 from typing import Final, cast
@@ -11,6 +9,7 @@ from typing import Final, cast
 import httpx
 import msgspec
 
+from btp_trust.bearer import SENDABLE, payload
 from btp_trust.errors import CredentialsRejected, ServiceUnavailable, UnexpectedResponse, WrongSubaccount
 from btp_trust.service.documents import Unreadable, decode
 from btp_trust.service.http import begin, content_type, send
@@ -19,8 +18,6 @@ from btp_trust.service.patience import Patience, is_unavailable
 
 _EARLY: Final = 60.0
 """Seconds before its end at which a token is no longer used."""
-_SENDABLE: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
-"""What a bearer token consists of (RFC 6750, 2.1); anything else would be no header, or several."""
 
 
 class TokenResponse(msgspec.Struct):
@@ -142,7 +139,7 @@ class ClientCredentials(httpx.Auth):
             parsed = decode(response.content, TokenResponse)
         except Unreadable:
             parsed = TokenResponse("", 0)
-        if response.status_code != httpx.codes.OK or not _SENDABLE.fullmatch(parsed.access_token):
+        if response.status_code != httpx.codes.OK or not SENDABLE.fullmatch(parsed.access_token):
             raise UnexpectedResponse(
                 f"The token service {self._key.token_url} gave no token.",
                 f"It answered {response.status_code} ({content_type(response)}).",
@@ -163,8 +160,6 @@ def _leave_unread(response: httpx.Response) -> None:
 def _subaccount(token: str) -> str:
     """Read the claim without verifying the token: the service will; here it only guards against a mix-up."""
     try:
-        payload = token.split(".")[1]
-        claims = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
-        return decode(claims, _Claims).ext_attr.subaccountid
-    except (IndexError, ValueError):
+        return decode(payload(token), _Claims).ext_attr.subaccountid
+    except ValueError:
         return ""

@@ -7,7 +7,6 @@ for one. None of them is an input or an output of a resource, and none is shown.
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from btp_trust.bearer import SENDABLE
 from btp_trust.errors import ConfigurationError, NoUserToken
 from btp_trust.service.documents import Unreadable, decode
 from btp_trust.service.environment import DEFAULT, Variables
@@ -23,8 +23,6 @@ _Shape = TypeVar("_Shape")
 SECRETS: Final = ("btp-trust:userToken", "btp-trust:user", "btp-trust:users")
 """Keys of Pulumi's configuration that must not be in plain text."""
 _COMMAND: Final = "btp-trust:userTokenCommand"
-_TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
-"""What a bearer token consists of (RFC 6750, 2.1)."""
 _LONGEST: Final = 16_000
 """Characters of a token: what servers take as a header."""
 _KINDS: Final = (("token",), ("command",), ("name", "password"), ("assertion",))
@@ -133,7 +131,7 @@ def checked_token(text: str, where: str) -> str:
         ConfigurationError: It cannot. The message does not repeat it.
     """
     token = text.strip()
-    if not _TOKEN.fullmatch(token) or len(token) > _LONGEST:
+    if not SENDABLE.fullmatch(token) or len(token) > _LONGEST:
         raise ConfigurationError(
             f"What {where} gives is no token.",
             f"A bearer token is one word of letters, digits and -._~+/= with at most {_LONGEST} characters.",
