@@ -14,14 +14,12 @@ from btp_trust.errors import (
     NotDone,
     OutcomeUnknown,
     PulumiGone,
-    ServiceUnavailable,
     TargetChanged,
     TrustError,
-    UnexpectedResponse,
 )
+from btp_trust.operations.once import repeated, settled
 from btp_trust.plan.identity_provider import Wanted, find
 from btp_trust.saml import IdentityProvider
-from btp_trust.service.patience import never_arrived
 from btp_trust.trusting import TrustingSubaccount
 
 _UNREAD: Final = object()
@@ -72,41 +70,28 @@ def remove(target: TrustingSubaccount, before: IdentityProvider) -> None:
 
 
 def _perform(target: TrustingSubaccount, write: _Write) -> IdentityProvider | None:
-    first = True
-
-    def attempt() -> IdentityProvider | None:
-        nonlocal first
-        if not first and (now := find(write.origin_key, target.read())) != write.before:
+    def compare() -> None:
+        if (now := find(write.origin_key, target.read())) != write.before:
             raise _not_ours(target, write, now)
-        first = False
-        return _send(target, write)
 
-    return target.patience.repeat(attempt, never_arrived)
+    return repeated(target.patience, lambda: _send(target, write), compare)
 
 
 def _send(target: TrustingSubaccount, write: _Write) -> IdentityProvider | None:
     if target.orphaned():
         raise _orphaned(target, write)
     target.forget()
-    try:
+
+    def send() -> IdentityProvider | None:
         after = write.send()
-    except UnexpectedResponse as error:
-        if error.never_sent:
-            raise
-        sent = f"was refused: {error.what}" if error.refused else f"was sent once: {error.what}"
-        return _settle(target, write, f"{sent} {error.why}", 0.0 if error.refused else None)
-    except ServiceUnavailable as error:
-        if error.never_sent:
-            raise
-        return _settle(target, write, f"was sent once and its answer was lost: {error.what} {error.why}")
-    if not write.done(after):
-        raise _not_taken(target, write, after)
-    return after
+        if not write.done(after):
+            raise _not_taken(target, write, after)
+        return after
+
+    return settled(send, lambda story, watch: _settle(target, write, story, watch))
 
 
-def _settle(
-    target: TrustingSubaccount, write: _Write, story: str, watch: float | None = None
-) -> IdentityProvider | None:
+def _settle(target: TrustingSubaccount, write: _Write, story: str, watch: float | None) -> IdentityProvider | None:
     """Read until it shows what became of a write, for a bounded time, and at least once."""
     now: object = _UNREAD
     watched = 0.0

@@ -17,14 +17,12 @@ from btp_trust.errors import (
     OutcomeUnknown,
     PulumiGone,
     ReadsDisagree,
-    ServiceUnavailable,
     SlotsChanged,
     TrustError,
-    UnexpectedResponse,
 )
 from btp_trust.model import Slots, Snapshot, signs
+from btp_trust.operations.once import repeated, settled
 from btp_trust.operations.stale import STALE
-from btp_trust.service.patience import never_arrived
 from btp_trust.session import Subaccount
 
 _DOUBTED_FOR: Final = STALE.total_seconds()
@@ -119,33 +117,22 @@ def delete_passive(account: Subaccount, before: Snapshot) -> Snapshot:
 
 def _perform(account: Subaccount, write: _Write) -> Snapshot:
     """Send the write; again only where it never arrived, and then only on the very same slots."""
-    first = True
-
-    def attempt() -> Snapshot:
-        nonlocal first
-        if not first:
-            _compare(write.name, account.read().slots, write.before.slots)
-        first = False
-        return _send(account, write)
-
-    return account.patience.repeat(attempt, never_arrived)
+    return repeated(
+        account.patience,
+        lambda: _send(account, write),
+        lambda: _compare(write.name, account.read().slots, write.before.slots),
+    )
 
 
 def _send(account: Subaccount, write: _Write) -> Snapshot:
     if account.world.orphaned():
         raise _orphaned(write)
-    try:
+
+    def send() -> Snapshot:
         after = account.found(*write.send())
         return after if write.answers_both else _confirm(account, write, after)
-    except UnexpectedResponse as error:
-        if error.never_sent:
-            raise
-        sent = f"was refused: {error.what}" if error.refused else f"was sent once: {error.what}"
-        return _settle(account, write, f"{sent} {error.why}", 0.0 if error.refused else None)
-    except ServiceUnavailable as error:
-        if error.never_sent:
-            raise
-        return _settle(account, write, f"was sent once and its answer was lost: {error.what} {error.why}")
+
+    return settled(send, lambda story, watch: _settle(account, write, story, watch))
 
 
 def _confirm(account: Subaccount, write: _Write, after: Snapshot) -> Snapshot:
@@ -161,7 +148,7 @@ def _confirm(account: Subaccount, write: _Write, after: Snapshot) -> Snapshot:
     return now
 
 
-def _settle(account: Subaccount, write: _Write, story: str, watch: float | None = None) -> Snapshot:
+def _settle(account: Subaccount, write: _Write, story: str, watch: float | None) -> Snapshot:
     """Read the slots until they show what became of a write, for a bounded time, and at least once."""
     now: Snapshot | None = None
     watched = 0.0
