@@ -14,7 +14,8 @@ RUN := $(SETUP) run
 CHECKED := $(wildcard provider tests examples tools benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pulumi-path demo demo-targets test matrix soak bench-continuity scheduled lint audit format clean
+.PHONY: help setup pulumi-path demo demo-targets test matrix soak bench-continuity scheduled compatibility \
+	lint audit format clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/make \1|\2/p' Makefile | while IFS='|' read -r target does; do \
@@ -46,6 +47,9 @@ soak: setup ## search for faults for SOAK_SECONDS with other examples each time 
 
 bench-continuity: setup ## count the calls that fail while a certificate is exchanged, write docs/explanation/continuity.md
 	$(RUN) env PYTHONPATH=benchmarks:tests/support:tools python -m continuity --seconds $(BENCH_SECONDS)
+
+compatibility: setup ## rotate with the oldest and newest Pulumi, dependencies and Python; builds what is missing
+	$(RUN) pytest -m compatibility
 
 scheduled: setup ## run the tests that take too long for each change
 	$(RUN) pytest -m scheduled --numprocesses $(WORKERS) --dist worksteal

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 MINIMUM = (3, 11)
-OTHER_NAMES = ("python3.13", "python3.12", "python3.11")
+OTHER_NAMES = ("python3.14", "python3.13", "python3.12", "python3.11")
 PROBE = "import sys; sys.exit(sys.version_info[:2] < ({}, {}))".format(*MINIMUM)
 REFUSAL = """\
 Python {wanted} or newer is needed, and `{name}` is Python {found}.

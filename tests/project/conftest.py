@@ -59,9 +59,9 @@ class Desk:
         self.command("pulumi-language-python", "")
         self.command("pulumi-resource-pulumi-python", "")
 
-    def go(self, version: str = "1.26.8", builds: str = pulumi_build.VERSION, *, where: str = "bin") -> Path:
+    def go(self, version: str = "1.26.8", builds: str = pulumi_build.NEWEST.version, *, where: str = "bin") -> Path:
         """Lay a Go and the modules that it has downloaded."""
-        for part in pulumi_build.PARTS:
+        for part in pulumi_build.NEWEST.parts:
             self.command(part.script, "", where="modules")
         modules = self.folder / "modules"
         return self.command("go", GO.format(version=version, builds=builds, modules=modules), where=where)
@@ -74,7 +74,7 @@ class Desk:
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
     """Lay a machine with the pinned modules in its checkout and nothing on PATH but the system's commands."""
-    for part in pulumi_build.PARTS:
+    for part in pulumi_build.NEWEST.parts:
         folder = tmp_path / "checkout/tools/pulumi-cli" / part.folder
         folder.mkdir(parents=True)
         (folder / "go.mod").write_text(f"module example\n\ngo 1.25.11\n\ntool {part.package}\n")

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from bootstrap.machine import Machine
 
-VERSION = "3.250.0"
 SDK = "github.com/pulumi/pulumi/sdk/v3"
 
 
@@ -36,16 +35,34 @@ class Part:
     script: str
 
 
-ENGINE = Part(
-    folder="engine",
-    binary="pulumi",
-    package="github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
-    flags=(
-        "-tags=osusergo,grpcnotrace",
-        f"-ldflags=-s -w -X {SDK}/go/common/version.Version=v{VERSION}",
-    ),
-    script="python/dist/pulumi-resource-pulumi-python",
-)
+@dataclass(frozen=True)
+class Release:
+    """A version of the command line that the tests run with."""
+
+    version: str
+    engine: str
+    """Folder of the modules that pin it, under `tools/pulumi-cli`."""
+
+    @property
+    def parts(self) -> tuple[Part, Part]:
+        """What to build: its engine, and the one language host that the proxy serves."""
+        engine = Part(
+            folder=self.engine,
+            binary="pulumi",
+            package="github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
+            flags=(
+                "-tags=osusergo,grpcnotrace",
+                f"-ldflags=-s -w -X {SDK}/go/common/version.Version=v{self.version}",
+            ),
+            script="python/dist/pulumi-resource-pulumi-python",
+        )
+        return engine, LANGUAGE_HOST
+
+
+NEWEST = Release("3.276.0", "engine")
+"""Built where a machine has no command line of its own."""
+OLDEST = Release("3.250.0", "engine-oldest")
+"""The oldest that is supported; `make compatibility` runs with both."""
 LANGUAGE_HOST = Part(
     folder="language-host",
     binary="pulumi-language-python",
@@ -53,46 +70,45 @@ LANGUAGE_HOST = Part(
     flags=("-ldflags=-s -w",),
     script="python/cmd/pulumi-language-python-exec",
 )
-PARTS = (ENGINE, LANGUAGE_HOST)
 FLAGS = ("-v", "-mod=readonly", "-trimpath")
 
 
-def place(machine: Machine) -> Path:
+def place(machine: Machine, release: Release = NEWEST) -> Path:
     """Return where the build belongs: another place as soon as anything it is built from is another."""
     digest = hashlib.sha256()
-    for part in PARTS:
+    for part in release.parts:
         digest.update(repr((part, FLAGS, go.SETTINGS, platform.system(), platform.machine())).encode())
         for name in ("go.mod", "go.sum"):
             digest.update(b"\0" + (_module(machine, part) / name).read_bytes())
-    return machine.cache / f"pulumi-{VERSION}-{digest.hexdigest()[:16]}"
+    return machine.cache / f"pulumi-{release.version}-{digest.hexdigest()[:16]}"
 
 
 def is_whole(folder: Path) -> bool:
     """Tell whether all files of a build are there."""
-    names = [name for part in PARTS for name in (part.binary, part.script.rpartition("/")[2])]
+    names = [name for part in NEWEST.parts for name in (part.binary, part.script.rpartition("/")[2])]
     return all((folder / name).is_file() for name in names)
 
 
-def runs(machine: Machine, folder: Path) -> bool:
+def runs(machine: Machine, folder: Path, release: Release = NEWEST) -> bool:
     """Tell whether a build is whole and its `pulumi` starts."""
     version = machine.output_of([folder / "pulumi", "version"], PULUMI_SKIP_UPDATE_CHECK="1")
-    return is_whole(folder) and version == f"v{VERSION}"
+    return is_whole(folder) and version == f"v{release.version}"
 
 
-def build(machine: Machine) -> Path:
+def build(machine: Machine, release: Release = NEWEST) -> Path:
     """Build into the cache and return the folder.
 
     Raises:
         CannotGoOnError: A toolchain or a module was not to be had, or the result does not run.
     """
-    target = place(machine)
-    compiler = go.toolchain(machine, go.directive(_module(machine, ENGINE) / "go.mod"))
-    say(f"Building Pulumi {VERSION} into {target}: 3 to 6 minutes the first time, then never again")
-    with cache.made_whole(target, lambda folder: runs(machine, folder)) as folder:
-        for part in PARTS:
+    target, parts = place(machine, release), release.parts
+    compiler = go.toolchain(machine, go.directive(_module(machine, parts[0]) / "go.mod"))
+    say(f"Building Pulumi {release.version} into {target}: 3 to 6 minutes the first time, then never again")
+    with cache.made_whole(target, lambda folder: runs(machine, folder, release)) as folder:
+        for part in parts:
             _build_part(machine, part, compiler, folder)
-        if not runs(machine, folder):
-            raise CannotGoOnError(f"The pulumi that was built does not say that it is v{VERSION}.")
+        if not runs(machine, folder, release):
+            raise CannotGoOnError(f"The pulumi that was built does not say that it is v{release.version}.")
     go.hint(machine, compiler)
     return target
 

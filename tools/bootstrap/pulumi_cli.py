@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bootstrap import pulumi_build
 from bootstrap.machine import CannotGoOnError
+from bootstrap.pulumi_build import NEWEST, Release
 from bootstrap.terminal import say
 from bootstrap.versions import is_at_least
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from bootstrap.machine import Machine
 
-MINIMUM = "3.214.0"  # the first whose Python programs may ask for a replacement by `replacement_trigger`
+MINIMUM = pulumi_build.OLDEST.version
 COMPANIONS = ("pulumi-language-python", "pulumi-resource-pulumi-python")
 INSTALLER = "https://www.pulumi.com/docs/install/"
 FIRST_A_BUILD = f"""\
@@ -52,14 +53,14 @@ def on_path(machine: Machine) -> Found:
     return Found(pulumi.parent, f"Pulumi: {pulumi} ({version}), from PATH")
 
 
-def in_cache(machine: Machine) -> Found:
+def in_cache(machine: Machine, release: Release = NEWEST) -> Found:
     """Look for a build of the same version from the same pinned modules."""
-    folder = pulumi_build.place(machine)
+    folder = pulumi_build.place(machine, release)
     if not pulumi_build.is_whole(folder):
         return Found(None, f"{folder} is not there or not whole")
-    if not pulumi_build.runs(machine, folder):
+    if not pulumi_build.runs(machine, folder, release):
         return Found(None, f"the pulumi in {folder} does not run")
-    return Found(folder, f"Pulumi: {folder} ({pulumi_build.VERSION}), from the cache")
+    return Found(folder, f"Pulumi: {folder} ({release.version}), from the cache")
 
 
 def find(machine: Machine) -> Found:
@@ -87,5 +88,14 @@ def find_or_build(machine: Machine) -> Path:
         folder = pulumi_build.build(machine)
     except (CannotGoOnError, OSError) as error:
         raise CannotGoOnError(NONE_AT_ALL.format(path=path, cache=cache, build=error)) from error
-    say(f"Pulumi: {folder} ({pulumi_build.VERSION}), built now")
+    say(f"Pulumi: {folder} ({NEWEST.version}), built now")
     return folder
+
+
+def of_release(machine: Machine, release: Release) -> Path:
+    """Return the folder of exactly this release from the cache, building it if it is not there.
+
+    Raises:
+        CannotGoOnError: It cannot be built.
+    """
+    return in_cache(machine, release).folder or pulumi_build.build(machine, release)
