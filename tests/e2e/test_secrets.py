@@ -47,8 +47,9 @@ def test_with_a_key_from_the_environment_the_whole_log_is_clean(
 def test_with_a_key_in_the_configuration_only_pulumi_itself_logs_it(
     emulator: Emulator, tmp_path: Path, project_of: Callable[[Emulator, str, Path], Project]
 ) -> None:
-    """Its log of level 9 shows the stack's secrets, as the threat model warns; nothing of ours does, no token at all.
+    """Its log of level 9 may show the stack's secrets (3.250 does), as the threat model warns; nothing of ours does.
 
+    No token is shown at all.
     The key has a certificate, and the service's authority is a file beside the program.
     """
     guid = emulator.create_subaccount(generate=True).guid
@@ -66,7 +67,6 @@ def test_with_a_key_in_the_configuration_only_pulumi_itself_logs_it(
     said = done.stdout + done.stderr
     assert project.writes() == ["POST passive", "POST rotateCertificate"]
     engines = engine_lines(said)
-    assert "PRIVATE KEY" in "\n".join(engines)
     assert not TOKEN.search(said)
     ours = [line for line in said.splitlines() if line not in engines]
     assert any("RotationTrigger" in line for line in ours)
