@@ -268,6 +268,39 @@ def test_a_status_that_nobody_tells_is_no_traceback() -> None:
     assert "S3CRET" not in shown_by(caught.value)
 
 
+@pytest.mark.parametrize("reason", [None, "TLSV1_ALERT_INTERNAL_ERROR"])
+def test_another_reason_is_told_as_it_is(reason: str | None) -> None:
+    """Of OpenSSL, if there is one; what Python makes of it is not repeated."""
+    error = ssl.SSLError(1, "S3CRET")
+    error.reason = reason  # type: ignore[assignment]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("S3CRET", request=request) from error
+
+    with httpx.Client(transport=httpx.MockTransport(answer)) as http, pytest.raises(ServiceUnavailable) as caught:
+        send(http, http.build_request("GET", SERVICE), Clock().patience())
+    assert_told(caught.value, "service.example", f"OpenSSL says: {reason or 'no reason'}.")
+    assert "S3CRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_told"), [("TLSV13_ALERT_CERTIFICATE_REQUIRED", True), ("BAD_RECORD_MAC", False), (None, False)]
+)
+def test_tls_that_breaks_later_may_have_carried_the_request(reason: str | None, *, is_told: bool) -> None:
+    """Whoever reports no steps, too: only what provably never left may be repeated."""
+    error = ssl.SSLError(1, "S3CRET")
+    error.reason = reason  # type: ignore[assignment]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        raise httpx.ReadError("S3CRET", request=request) from error
+
+    with httpx.Client(transport=httpx.MockTransport(answer)) as http, pytest.raises(ServiceUnavailable) as caught:
+        send(http, http.build_request("POST", SERVICE), Clock().patience())
+    assert not caught.value.never_sent
+    assert caught.value.given_up == is_told
+    assert ("TLS" in caught.value.what) == is_told
+
+
 def test_a_proxy_that_cannot_be_reached_is_named(tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody listens there; SAP's host is not to blame."""
     monkeypatch.setenv("ALL_PROXY", "http://joe:S3CRET@127.0.0.1:9")

@@ -50,9 +50,10 @@ def no_answer(request: httpx.Request, error: httpx.RequestError, what: str) -> S
         what: The request, named without its query, headers and body.
     """
     course = course_of(request)
+    never_left = course.never_left or isinstance(error, _NEVER_SENT)
     tls = _of_tls(error)
-    if tls is not None and (course.step is not Step.SENT or _OF_OUR_CERTIFICATE.search(tls.reason or "")):
-        return _tls_failed(course, tls, what)
+    if tls is not None and (never_left or _OF_OUR_CERTIFICATE.search(tls.reason or "")):
+        return _tls_failed(course, tls, what, never_left=never_left)
     if isinstance(error, httpx.ProxyError):
         return _tunnel_refused(request, course, error, what)
     what, name = f"{what} got no answer.", type(error).__name__
@@ -64,7 +65,7 @@ def no_answer(request: httpx.Request, error: httpx.RequestError, what: str) -> S
             f"{RETRY}",
             never_sent=True,
         )
-    if course.never_left or isinstance(error, _NEVER_SENT):
+    if never_left:
         is_half = course.step is Step.TLS
         how_far = "the connection ended during the TLS handshake" if is_half else "no connection was made"
         return ServiceUnavailable(
@@ -87,17 +88,16 @@ def _of_tls(error: BaseException | None) -> ssl.SSLError | None:
     return None
 
 
-def _tls_failed(course: Course, error: ssl.SSLError, what: str) -> ServiceUnavailable:
+def _tls_failed(course: Course, error: ssl.SSLError, what: str, *, never_left: bool) -> ServiceUnavailable:
     """Tell a failure of TLS: it comes again until somebody has corrected something."""
     peer = f"the proxy {course.proxy}" if course.ended_at_the_proxy else course.host
     through = f", through the proxy {course.proxy}" if course.proxy and not course.ended_at_the_proxy else ""
-    was_sent = course.step is Step.SENT
     why, remedy = _certificate(error) if isinstance(error, ssl.SSLCertVerificationError) else _handshake(error)
     return ServiceUnavailable(
-        f"{what} {'got no answer' if was_sent else 'was not sent'}: TLS with {peer}{through} failed.",
+        f"{what} {'was not sent' if never_left else 'got no answer'}: TLS with {peer}{through} failed.",
         why,
         f"{remedy} {_BOTH_SETTINGS}",
-        never_sent=not was_sent,
+        never_sent=never_left,
         given_up=True,
     )
 
