@@ -8,7 +8,7 @@
     │   └── NoUserToken         … or a user as whom destinations are tried
     ├── CredentialsRejected     the user renews the service key          401 of either service
     ├── NotAuthorized           the user asks for a role                 403
-    ├── ServiceUnavailable      wait, run again                          no connection, time-out, 429, 5xx
+    ├── ServiceUnavailable      wait, run again                          no connection, time-out, 429, 5xx, the router
     ├── UnexpectedResponse      report it, the evidence is attached      anything that is not the service's answer
     ├── UnreadableState         the user restores the state of the stack
     ├── OfflineRefused          the user turns `btp-trust:offline` off
@@ -102,23 +102,30 @@ class NotAuthorized(TrustError):
 
 
 class ServiceUnavailable(TrustError):
-    """No connection, a time-out, 429 or 5xx.
+    """No connection, a time-out, 429, 5xx, or an answer of the Cloud Foundry router in place of the service's.
 
     Args:
         never_sent: The request provably never reached the service, or was refused with 429: it may be repeated.
         retry_after: Seconds to wait before that, as the service asked.
+        given_up: It was tried often enough: once, where a setting stands in the way (TLS, a proxy).
     """
 
     blocks_only_what_is_due = True
 
     def __init__(
-        self, what: str, why: str, remedy: str, *, never_sent: bool = False, retry_after: float | None = None
+        self,
+        what: str,
+        why: str,
+        remedy: str,
+        *,
+        never_sent: bool = False,
+        retry_after: float | None = None,
+        given_up: bool = False,
     ) -> None:
         super().__init__(what, why, remedy)
         self.never_sent = never_sent
         self.retry_after = retry_after
-        self.given_up = False
-        """Whether it was tried often enough."""
+        self.given_up = given_up
 
 
 class UnexpectedResponse(TrustError):

@@ -26,7 +26,7 @@ from btp_trust.model import Snapshot
 from btp_trust.orphan import pulumi_is_gone
 from btp_trust.service.auth import ClientCredentials
 from btp_trust.service.bindings import SECRETS_ROOT
-from btp_trust.service.channel import CA_BUNDLE, client
+from btp_trust.service.channel import CA_BUNDLE, client, skipped_exceptions
 from btp_trust.service.client import TrustClient
 from btp_trust.service.connections import Connection, Connections
 from btp_trust.service.destinations import DestinationClient
@@ -261,9 +261,11 @@ class Session:
         try:
             connection = self._connections.find(name, service)
             tls = connection.key.tls(self.world.clock(), self._ca_bundle)
-            http = client(tls, self.world.transport)
+            if note := skipped_exceptions():
+                self.say(note)
+            http = client(tls, self.world.transport, None, "", self._ca_bundle)
             auth = ClientCredentials(connection.key, http, self.patience, self.world.monotonic)
-            calls = client(tls, self.world.transport, auth, connection.key.uri)
+            calls = client(tls, self.world.transport, auth, connection.key.uri, self._ca_bundle)
             users = UserTokens(self._users, name, connection.key, http, self.patience)
             return _Connected(connection, auth.subaccount_id, calls, users)
         except TrustError as error:

@@ -18,6 +18,15 @@ if TYPE_CHECKING:
     from btp_trust_emulator.faults import Fault
 
 _UNAVAILABLE, _BAD_GATEWAY, _SERVER_ERROR = 503, 502, 500
+_NOT_FOUND = 404
+_ROUTED = {Kind.ROUTER: _NOT_FOUND, Kind.DO_THEN_ROUTER: _BAD_GATEWAY}
+"""The router's status unless told otherwise."""
+_ROUTER = {
+    _NOT_FOUND: ("unknown_route", "Requested route ('{host}') does not exist."),
+    _BAD_GATEWAY: ("endpoint_failure", "Registered endpoint failed to handle the request."),
+    _UNAVAILABLE: ("no_endpoints", "Requested route ('{host}') has no available endpoints."),
+}
+"""By status: the router's name for what happened, and its text."""
 _PAGE = """<html>
 <head><title>{status} {phrase}</title></head>
 <body><center><h1>{status} {phrase}</h1></center><hr><center>proxy</center></body>
@@ -25,14 +34,21 @@ _PAGE = """<html>
 """
 
 
-def outcome(fault: Fault | None, answer: Answer) -> Outcome:
-    """What becomes of the answer by a fault that bears on it; without one, it is sent as it is."""
-    return _EFFECTS[fault.kind](fault, answer) if fault else Outcome(answer)
+def outcome(fault: Fault | None, answer: Answer, host: str) -> Outcome:
+    """What becomes of the answer by a fault that bears on it; without one, it is sent as it is.
+
+    `host` is the one that was asked, which the router repeats.
+    """
+    if fault is None:
+        return Outcome(answer)
+    if fault.kind in _ROUTED:
+        return _router(fault.status or _ROUTED[fault.kind], host)
+    return _EFFECTS[fault.kind](fault, answer)
 
 
-def instead(fault: Fault) -> Outcome:
+def instead(fault: Fault, host: str) -> Outcome:
     """The outcome of a request that does not act."""
-    return outcome(fault, Answer(_UNAVAILABLE))
+    return outcome(fault, Answer(_UNAVAILABLE), host)
 
 
 def _fail(fault: Fault, default: int) -> Outcome:
@@ -45,6 +61,14 @@ def _html(fault: Fault, _: Answer) -> Outcome:
     status = fault.status or _BAD_GATEWAY
     page = _PAGE.format(status=status, phrase=responses.get(status, "Error"))
     return Outcome(Answer(status, page.encode(), "text/html"))
+
+
+def _router(status: int, host: str) -> Outcome:
+    """The router's own answer; what it says and its headers are those of its code (cloudfoundry/gorouter)."""
+    error, text = _ROUTER[status]
+    body = f"{status} {responses[status]}: {text.format(host=host)}\n"
+    headers = {"x-cf-routererror": error, "x-content-type-options": "nosniff", "cache-control": "public,max-age=2"}
+    return Outcome(Answer(status, body.encode(), "text/plain; charset=utf-8", headers))
 
 
 def _ends(ending: Ending) -> Callable[[Fault, Answer], Outcome]:

@@ -3,11 +3,15 @@
     kind                acted?  what the client sees                                       fields of its own
     FAIL                no      `status` (503), with Retry-After if `seconds` are given    status, seconds
     HTML                no      a proxy's HTML page with `status` (502)                    status
+    ROUTER              no      the router of Cloud Foundry: 404 for a route that it does  status
+                                not know, 503 for one without instances, 502 for an app
+                                that did not answer it; with X-Cf-Routererror
     SILENCE             no      nothing until its time-out: httpx.ReadTimeout
     CLOSE               no      the connection closed: httpx.RemoteProtocolError
     RESET               no      the connection reset: httpx.ReadError
     DO_THEN_FAIL        yes     as FAIL, `status` is 500 unless given                      status, seconds
     DO_THEN_HTML        yes     as HTML                                                    status
+    DO_THEN_ROUTER      yes     as ROUTER with 502
     DO_THEN_SILENCE     yes     as SILENCE
     DO_THEN_CLOSE       yes     as CLOSE
     DO_THEN_RESET       yes     as RESET
@@ -57,6 +61,8 @@ TOKEN = "token"  # noqa: S105 - the name of a path
 
 METHODS = ("GET", "POST", "PUT", "DELETE")
 _OWN_FIELDS = ("slot", "seconds", "status", "action")
+_MANY = 10
+"""How many statuses are more than can be listed."""
 _STALE = {Kind.STALE, Kind.STALE_AFTER_WRITE}
 
 
@@ -145,10 +151,16 @@ def _of_the_kind(fault: Fault) -> Iterator[tuple[str, str]]:
     if "action" in trait.fields and fault.action is None:
         yield "It does not say what the rival does.", "Give `action`: " + ", ".join(each.value for each in Action) + "."
     if trait.statuses and fault.status is not None and fault.status not in trait.statuses:
-        known = f"{'200, or ' if OK in trait.statuses else ''}400 to 599"
-        yield f"{fault.status} is no status that it can answer.", f"Give a `status` of {known}."
+        yield f"{fault.status} is no status that it can answer.", f"Give a `status` of {_named(trait.statuses)}."
     if fault.is_timed and fault.count != 1:
         yield "Both `count` and `seconds` say how long it lasts.", "Give one of them."
+
+
+def _named(statuses: frozenset[int]) -> str:
+    """What a kind may answer, as a part of a sentence."""
+    if len(statuses) < _MANY:
+        return " or ".join(map(str, sorted(statuses)))
+    return f"{'200, or ' if OK in statuses else ''}400 to 599"
 
 
 def _out_of_range(fault: Fault) -> Iterator[tuple[str, str]]:

@@ -16,6 +16,8 @@ class Kind(Enum):
     """Does nothing and answers `status` (503 unless given), with `Retry-After` if `seconds` are given."""
     HTML = "html"
     """Does nothing and answers with a proxy's HTML page and `status` (502 unless given)."""
+    ROUTER = "router"
+    """Does nothing and answers as the router of Cloud Foundry, `status` 404 (unless given), 502 or 503."""
     SILENCE = "silence"
     """Does nothing and does not answer before the client gives up."""
     CLOSE = "close"
@@ -26,6 +28,8 @@ class Kind(Enum):
     """Acts, then answers `status` (500 unless given), with `Retry-After` if `seconds` are given."""
     DO_THEN_HTML = "do_then_html"
     """Acts, then answers with a proxy's HTML page and `status` (502 unless given)."""
+    DO_THEN_ROUTER = "do_then_router"
+    """Acts, then answers as the router of Cloud Foundry that lost the app's answer, 502."""
     DO_THEN_SILENCE = "do_then_silence"
     """Acts, then does not answer before the client gives up."""
     DO_THEN_CLOSE = "do_then_close"
@@ -78,17 +82,20 @@ _ERRORS = frozenset(range(400, 600))
 _PAGES = _ERRORS | {OK}
 _FAIL = frozenset({"status", "seconds"})
 _HTML = frozenset({"status"})
+_ROUTER = frozenset({404, 502, 503})
 _STALE = frozenset({"slot", "seconds"})
 _SECONDS = frozenset({"seconds"})
 _ACTION = frozenset({"action"})
 TRAITS = {
     Kind.FAIL: Trait(Place.INSTEAD, _FAIL, statuses=_ERRORS),
     Kind.HTML: Trait(Place.INSTEAD, _HTML, statuses=_PAGES),
+    Kind.ROUTER: Trait(Place.INSTEAD, _HTML, statuses=_ROUTER),
     Kind.SILENCE: Trait(Place.INSTEAD),
     Kind.CLOSE: Trait(Place.INSTEAD),
     Kind.RESET: Trait(Place.INSTEAD),
     Kind.DO_THEN_FAIL: Trait(Place.ANSWER, _FAIL, statuses=_ERRORS),
     Kind.DO_THEN_HTML: Trait(Place.ANSWER, _HTML, statuses=_PAGES),
+    Kind.DO_THEN_ROUTER: Trait(Place.ANSWER),
     Kind.DO_THEN_SILENCE: Trait(Place.ANSWER),
     Kind.DO_THEN_CLOSE: Trait(Place.ANSWER),
     Kind.DO_THEN_RESET: Trait(Place.ANSWER),

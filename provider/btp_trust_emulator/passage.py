@@ -104,7 +104,7 @@ class Passage:
         with self.world.turn:
             act = self._begun(call)
             if fault := act.met.at(Place.INSTEAD):
-                return self._recorded(act, effects.instead(fault), act.before)
+                return self._recorded(act, effects.instead(fault, _host(call)), act.before)
             answer = self._safely(call, lambda: self.service.answer(call, act.met.twist))
             after = self._slots(act.guid)
             return Waiting(act, answer, after) if isinstance(answer, Errand) else self._ended(act, answer, after)
@@ -123,7 +123,8 @@ class Passage:
         return Act(call, time, guid, met, self._slots(guid))
 
     def _ended(self, act: Act, answer: Answer, after: Slots | None) -> Outcome:
-        return self._recorded(act, effects.outcome(act.met.at(Place.ANSWER), answer), after, answer.note)
+        outcome = effects.outcome(act.met.at(Place.ANSWER), answer, _host(act.call))
+        return self._recorded(act, outcome, after, answer.note)
 
     def _recorded(self, act: Act, outcome: Outcome, after: Slots | None, note: str | None = None) -> Outcome:
         self._let_rival_act(act.met.at(Place.AFTER), act.guid)
@@ -153,3 +154,7 @@ class Passage:
 
     def _slots(self, guid: str | None) -> Slots | None:
         return None if guid is None else self.world.account(guid).slots
+
+
+def _host(call: Call) -> str:
+    return call.headers.get("host", "")

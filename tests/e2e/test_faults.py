@@ -58,6 +58,8 @@ UNREAD = [
     case("rejected", Kind.FAIL, READS, "CredentialsRejected", "was refused: 401.", KEY, status=401),
     case("forbidden", Kind.FAIL, READS, "NotAuthorized", "was refused: 403.", "Use a service key of", status=403),
     case("gateway", Kind.HTML, READS, "ServiceUnavailable", "was answered 502 Bad Gateway.", AGAIN),
+    case("app down", Kind.ROUTER, READS, "ServiceUnavailable", "404 by the router of Cloud Foundry.", AGAIN),
+    case("token app down", Kind.ROUTER, TOKENS, "ServiceUnavailable", "404 by the router of Cloud Foundry.", AGAIN),
     case("portal", Kind.HTML, READS, "UnexpectedResponse", "is not the Destination service's.", LOOK, status=200),
     case("silent", Kind.SILENCE, READS, "ServiceUnavailable", "got no answer.", AGAIN),
     case("closed", Kind.CLOSE, READS, "ServiceUnavailable", "got no answer.", AGAIN),
@@ -80,6 +82,7 @@ UNDONE = [
 FOUND = [
     case("failed", Kind.DO_THEN_FAIL, SWAP),
     case("gateway", Kind.DO_THEN_HTML, SWAP),
+    case("router", Kind.DO_THEN_ROUTER, SWAP),
     case("silent", Kind.DO_THEN_SILENCE, SWAP),
     case("closed", Kind.DO_THEN_CLOSE, SWAP),
     case("reset", Kind.DO_THEN_RESET, SWAP),
@@ -87,6 +90,7 @@ FOUND = [
     case("half", Kind.TRUNCATED_JSON, SWAP),
     case("empty", Kind.EMPTY_CERTIFICATE, SWAP),
     case("escaped", Kind.LITERAL_NEWLINES, Fields(count=99)),
+    case("app back", Kind.ROUTER, Fields(count=2)),
     case("token ends", Kind.SHORT_TOKEN, TOKENS, count=1),
     Case("stale", ((Kind.DO_THEN_CLOSE, SWAP), (Kind.STALE_AFTER_WRITE, Fields(method="GET", count=2)))),
 ]

@@ -29,6 +29,9 @@ ACTIVE, PASSIVE, ROTATE = "/certificate", "/certificate/passive", "/rotateCertif
         pytest.param(Kind.FAIL, {"status": 599}, 599, id="a status without a name"),
         pytest.param(Kind.HTML, {}, 502, id="a proxy's page"),
         pytest.param(Kind.HTML, {"status": 200}, 200, id="a page that says it is well"),
+        pytest.param(Kind.ROUTER, {}, 404, id="a router that knows no route"),
+        pytest.param(Kind.ROUTER, {"status": 502}, 502, id="a router that got no answer"),
+        pytest.param(Kind.ROUTER, {"status": 503}, 503, id="a router that has no instance"),
     ],
 )
 def test_a_request_is_answered_before_it_acts(holder: Any, kind: Kind, fields: Any, status: int) -> None:
@@ -57,6 +60,7 @@ def test_a_limit_tells_when_to_come_again(holder: Any) -> None:
         pytest.param(Kind.DO_THEN_FAIL, {}, 500, id="500 unless told"),
         pytest.param(Kind.DO_THEN_FAIL, {"status": 503}, 503, id="503"),
         pytest.param(Kind.DO_THEN_HTML, {}, 502, id="a proxy's page"),
+        pytest.param(Kind.DO_THEN_ROUTER, {}, 502, id="a router that lost the answer"),
     ],
 )
 def test_a_request_acts_and_is_answered_otherwise(holder: Any, kind: Kind, fields: Any, status: int) -> None:
@@ -76,6 +80,33 @@ def test_a_page_of_a_proxy_is_html(holder: Any) -> None:
     response = holder.call("GET", ACTIVE)
     assert response.headers["content-type"] == "text/html"
     assert "<h1>502 Bad Gateway</h1>" in response.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "error", "text"),
+    [
+        (Kind.ROUTER, {}, "unknown_route", "404 Not Found: Requested route ('{host}') does not exist.\n"),
+        (
+            Kind.ROUTER,
+            {"status": 503},
+            "no_endpoints",
+            "503 Service Unavailable: Requested route ('{host}') has no available endpoints.\n",
+        ),
+        (
+            Kind.DO_THEN_ROUTER,
+            {},
+            "endpoint_failure",
+            "502 Bad Gateway: Registered endpoint failed to handle the request.\n",
+        ),
+    ],
+)
+def test_the_router_says_who_is_not_there(holder: Any, kind: Kind, fields: Any, error: str, text: str) -> None:
+    """In plain text, as the open-source router has it; the header tells its answers from the app's."""
+    holder.caller.emulator.fault(kind, **fields)
+    response = holder.call("GET", ACTIVE)
+    assert response.headers["X-Cf-Routererror"] == error
+    assert response.headers["content-type"] == "text/plain; charset=utf-8"
+    assert response.text == text.format(host=response.request.headers["host"])
 
 
 @pytest.mark.parametrize(

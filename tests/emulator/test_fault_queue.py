@@ -86,6 +86,7 @@ def test_what_waits_is_shown_with_how_often_it_was_met(holder: Any) -> None:
         (Kind.RIVAL_AFTER, {}, "Give `action`: generate_active, generate_passive, rotate, delete_passive."),
         (Kind.FAIL, {"status": 200}, "Give a `status` of 400 to 599."),
         (Kind.HTML, {"status": 204}, "Give a `status` of 200, or 400 to 599."),
+        (Kind.ROUTER, {"status": 500}, "Give a `status` of 404 or 502 or 503."),
         (Kind.STALE, {"seconds": 1, "count": 2}, "Give one of them"),
         (
             Kind.FAIL,

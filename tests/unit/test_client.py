@@ -201,18 +201,13 @@ NOT_FOUND = {
     "a page of a proxy": httpx.Response(404, html="<h1>404</h1>"),
     "a page whose type is in capitals": httpx.Response(404, headers={"Content-Type": "Text/HTML"}, content=b"<p>"),
     "a page that says no type": httpx.Response(404, content=b"<!DOCTYPE html><html><body>404</body></html>"),
-    "the router of Cloud Foundry": httpx.Response(
-        404,
-        text="404 Not Found: Requested route ('destination-configuration.example') does not exist.\n",
-        headers={"X-Cf-RouterError": "unknown_route"},
-    ),
 }
 
 
 @each_call
 @pytest.mark.parametrize("answer", NOT_FOUND)
 def test_404_of_anybody_else_is_a_fault(name: str, answer: str) -> None:
-    """A proxy's page or a router that has lost the service is never taken for an empty slot, or for a deletion."""
+    """A proxy's page is never taken for an empty slot, or for a deletion."""
     with pytest.raises(UnexpectedResponse):
         Service(NOT_FOUND[answer]).call(name)
 

@@ -135,6 +135,14 @@ LOST_AFTER = [
     pytest.param(committed_but_answered(503), id="a 503"),
     pytest.param(committed_but_answered(200, html="<html>"), id="a page of a proxy"),
     pytest.param(committed_but_answered(418, json={}), id="a status that nobody documents"),
+    pytest.param(
+        committed_but_answered(502, headers={"X-Cf-Routererror": "endpoint_failure"}),
+        id="a router that lost it",
+    ),
+    pytest.param(
+        committed_but_answered(404, headers={"X-Cf-Routererror": "endpoint_failure"}, json={"ErrorMessage": "x"}),
+        id="a router that hides it behind the documented 404",
+    ),
 ]
 LOST_BEFORE = [
     pytest.param(lost_before(httpx.ReadTimeout("lost")), id="a time-out"),
@@ -148,6 +156,12 @@ NEVER_ARRIVED = [
     pytest.param(lost_before(httpx.PoolTimeout("busy")), id="pool time-out"),
     pytest.param(lost_before(httpx.ProxyError("403 Forbidden")), id="a tunnel that the proxy refused"),
     pytest.param(answered(429, headers={"Retry-After": "7"}), id="too many requests"),
+    pytest.param(answered(404, headers={"X-Cf-Routererror": "unknown_route"}), id="a router that knows no route"),
+    pytest.param(answered(503, headers={"X-Cf-Routererror": "no_endpoints"}), id="a router without an instance"),
+    pytest.param(
+        answered(404, text="404 Not Found: Requested route ('service.example') does not exist.\n"),
+        id="the router's text alone",
+    ),
 ]
 
 

@@ -73,14 +73,16 @@ _QUOTED: Final = re.compile(
 )
 
 
-def scrub(text: str, private: Collection[str] = ()) -> str:
+def scrub(text: str, private: Collection[str] = (), secrets: Collection[str] = ()) -> str:
     """Make a text fit to be kept: one line of at most 300 characters that tells nothing of what is private.
 
     Args:
         text: What a target or the service said.
         private: What must not show, whatever else does: the user's token, and what it says about the user.
+        secrets: What must not show either, inside of longer words too: what credentials are made of.
     """
     text = _without_markup(_decoded(_bounded(text)))
+    text = _without(text, {form for secret in secrets for form in (secret, _decoded(secret))})
     text = _hide(text, private)
     text = _URL.sub(_host_and_path, text)
     text = _WORD.sub(lambda found: HIDDEN if "@" in found[0] else found[0], text)
@@ -144,6 +146,13 @@ def _hide(text: str, private: Collection[str]) -> str:
     """Hide what is known to be private, also inside of longer texts but not inside of longer words."""
     for known in sorted((known for known in private if len(known) <= len(text)), key=len, reverse=True):
         text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(known)}(?![A-Za-z0-9])", HIDDEN, text, flags=re.IGNORECASE)
+    return text
+
+
+def _without(text: str, secrets: Collection[str]) -> str:
+    """Hide each secret wherever it stands; a shorter one must not spoil a longer one that holds it."""
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = re.sub(re.escape(secret), HIDDEN, text, flags=re.IGNORECASE)
     return text
 
 

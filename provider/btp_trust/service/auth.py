@@ -14,6 +14,7 @@ from btp_trust.errors import CredentialsRejected, ServiceUnavailable, Unexpected
 from btp_trust.service.documents import Unreadable, decode
 from btp_trust.service.http import begin, content_type, send
 from btp_trust.service.key import ServiceKey
+from btp_trust.service.oauth import says
 from btp_trust.service.patience import Patience, is_unavailable
 
 _EARLY: Final = 60.0
@@ -132,7 +133,7 @@ class ClientCredentials(httpx.Auth):
         if response.status_code == httpx.codes.UNAUTHORIZED:
             raise CredentialsRejected(
                 f"The token service {self._key.token_url} rejects the service key.",
-                "It answered 401: the key was deleted or has expired, or its instance is gone.",
+                f"It answered 401: the key was deleted or has expired, or its instance is gone.{says(response)}",
                 "Create a new service key and give it to the connection.",
             )
         try:
@@ -142,7 +143,7 @@ class ClientCredentials(httpx.Auth):
         if response.status_code != httpx.codes.OK or not SENDABLE.fullmatch(parsed.access_token):
             raise UnexpectedResponse(
                 f"The token service {self._key.token_url} gave no token.",
-                f"It answered {response.status_code} ({content_type(response)}).",
+                f"It answered {response.status_code} ({content_type(response)}).{says(response)}",
                 "Check the service key's url; if it is right, its subaccount or instance may have been deleted.",
             )
         return parsed.access_token, parsed.expires_in

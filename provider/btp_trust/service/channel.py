@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import ssl
+import threading
+from collections.abc import Callable
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, Final
@@ -12,13 +14,14 @@ from typing import Any, Final
 import httpx
 
 from btp_trust.errors import ConfigurationError
+from btp_trust.service.course import Course
+from btp_trust.service.proxies import Proxies, Proxy, proxies_of
 
 CA_BUNDLE: Final = "btp-trust:caBundle"
-LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
-"""This machine itself: reached without TLS, and never by a proxy, which would see the credentials."""
-_DIRECT: Final = {f"all://{f'[{host}]' if ':' in host else host}": None for host in LOOPBACK}
 _BEGINS: Final = "-----BEGIN CERTIFICATE-----"
 _CERTIFICATE: Final = re.compile(rf"{_BEGINS}[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----", re.ASCII)
+_LONGEST_PATH: Final = 200
+"""Characters of a variable that are taken for a path, which may be shown."""
 
 
 def authorities(bundle: str | None = None) -> ssl.SSLContext:
@@ -40,7 +43,11 @@ def authorities(bundle: str | None = None) -> ssl.SSLContext:
 
 
 def client(
-    tls: ssl.SSLContext, transport: httpx.BaseTransport | None, auth: httpx.Auth | None = None, base_url: str = ""
+    tls: ssl.SSLContext,
+    transport: httpx.BaseTransport | None,
+    auth: httpx.Auth | None = None,
+    base_url: str = "",
+    ca_bundle: str | None = None,
 ) -> httpx.Client:
     """Open a client that asks the environment's proxy, follows no redirect, keeps no cookie, wants nothing packed.
 
@@ -49,24 +56,24 @@ def client(
         transport: For tests; None is the network.
         auth: Puts credentials on each request.
         base_url: Where relative URLs begin.
-
-    Raises:
-        ConfigurationError: The environment names a proxy that cannot be asked.
+        ca_bundle: As for `authorities`: whom to believe where the proxy itself is spoken to by TLS.
     """
-    no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
-    options: dict[str, Any] = {"headers": {"Accept-Encoding": "identity"}, "mounts": _DIRECT, "cookies": no_cookies}
-    try:
-        return httpx.Client(
-            transport=transport,
-            verify=tls,
-            auth=auth,
-            base_url=base_url,
-            follow_redirects=False,
-            event_hooks={"response": [_forget_location]},
-            **options,
-        )
-    except (ImportError, ValueError, httpx.InvalidURL):
-        raise unusable_proxy() from None
+    no_cookies: Any = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+    return httpx.Client(
+        transport=transport or Routes(tls, proxies_of(os.environ), lambda: authorities(ca_bundle)),
+        trust_env=False,
+        auth=auth,
+        base_url=base_url,
+        headers={"Accept-Encoding": "identity"},
+        cookies=no_cookies,
+        follow_redirects=False,
+        event_hooks={"response": [_forget_location]},
+    )
+
+
+def skipped_exceptions() -> str | None:
+    """Say which entries of the environment's NO_PROXY cannot be understood, if there are any."""
+    return proxies_of(os.environ).note
 
 
 def _forget_location(response: httpx.Response) -> None:
@@ -74,25 +81,72 @@ def _forget_location(response: httpx.Response) -> None:
     response.headers.pop("Location", None)
 
 
-def unusable_proxy() -> ConfigurationError:
-    """Make the error for a proxy that cannot be asked; its URL may hold a password and is not shown."""
-    return ConfigurationError(
-        "The proxy that the environment names cannot be used.",
-        "HTTPS_PROXY or ALL_PROXY is not the URL of an HTTP proxy, or NO_PROXY is malformed; SOCKS is not supported.",
-        "Correct them (HTTPS_PROXY=http://<host>:<port>), or name the service's hosts in NO_PROXY.",
-    )
+class Routes(httpx.BaseTransport):
+    """Sends each request directly, or through the proxy that its host has.
+
+    Args:
+        tls: Whom to believe.
+        proxies: What the environment says.
+        proxy_tls: Makes the TLS settings for proxies that are spoken to by TLS: without a client's certificate.
+    """
+
+    def __init__(self, tls: ssl.SSLContext, proxies: Proxies, proxy_tls: Callable[[], ssl.SSLContext]) -> None:
+        self._tls = tls
+        self._proxies = proxies
+        self._proxy_tls = proxy_tls
+        self._lock = threading.Lock()
+        self._opened: dict[Proxy | None, httpx.HTTPTransport] = {}
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request, and note down on it how far it comes."""
+        proxy = self._proxies.proxy_for(request.url)
+        request.extensions["trace"] = Course(request.url.raw_host.decode("ascii"), proxy.name if proxy else None)
+        return self._transport(proxy).handle_request(request)
+
+    def close(self) -> None:
+        """Close all connections."""
+        for transport in self._opened.values():
+            transport.close()
+
+    def _transport(self, proxy: Proxy | None) -> httpx.HTTPTransport:
+        with self._lock:
+            if proxy not in self._opened:
+                self._opened[proxy] = httpx.HTTPTransport(
+                    verify=self._tls, trust_env=False, proxy=self._asked(proxy) if proxy else None
+                )
+            return self._opened[proxy]
+
+    def _asked(self, proxy: Proxy) -> httpx.Proxy:
+        url = httpx.URL(scheme=proxy.scheme, host=proxy.host, port=proxy.port)
+        tls = self._proxy_tls() if proxy.scheme == "https" else None
+        return httpx.Proxy(url, ssl_context=tls, auth=proxy.auth)
 
 
 def _usual_authorities() -> ssl.SSLContext:
+    """Believe certifi's and the system's, or those that the environment names in their place."""
+    named = next((name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)), None)
+    folders = os.environ.get("SSL_CERT_DIR", "").split(os.pathsep)
+    if named == "SSL_CERT_DIR" and not any(map(os.path.isdir, folders)):
+        raise _unusable_variable(named, "it is no folder")
     try:
-        return httpx.create_ssl_context()
-    except OSError:
-        raise ConfigurationError(
-            "The certificate authorities cannot be loaded.",
-            f"SSL_CERT_FILE or SSL_CERT_DIR names something that cannot be read: "
-            f"{os.environ.get('SSL_CERT_FILE') or os.environ.get('SSL_CERT_DIR')}.",
-            "Correct the environment variable, or unset it.",
-        ) from None
+        context = httpx.create_ssl_context()
+    except OSError as error:
+        kind = "it holds no certificate" if isinstance(error, ssl.SSLError) else type(error).__name__
+        raise _unusable_variable(named, kind) from None
+    if named is None:
+        context.load_default_certs()
+    return context
+
+
+def _unusable_variable(named: str | None, why: str) -> ConfigurationError:
+    """Make the error for authorities that cannot be loaded; a value that is no path may be a key and is not shown."""
+    value = os.environ.get(named or "", "")
+    shown = f" {value}" if 0 < len(value) <= _LONGEST_PATH and "-----" not in value and value.isprintable() else ""
+    return ConfigurationError(
+        "The certificate authorities cannot be loaded.",
+        f"{named or 'certifi'} names something that cannot be used{shown}: {why}.",
+        "Correct the environment variable, or unset it.",
+    )
 
 
 def _certificates(bundle: str) -> str:

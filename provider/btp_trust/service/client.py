@@ -16,7 +16,8 @@ from btp_trust.certificate import Certificate, parse_pem
 from btp_trust.errors import CredentialsRejected, NotAuthorized
 from btp_trust.service.answers import body, documented_not_found, unexpected
 from btp_trust.service.http import send, server_time, where
-from btp_trust.service.key import DESTINATION, Service
+from btp_trust.service.key import DESTINATION, XSUAA, Service
+from btp_trust.service.oauth import says
 from btp_trust.service.patience import Patience, is_unavailable
 
 BASE_PATH: Final = "/destination-configuration/v1"
@@ -132,16 +133,17 @@ def unless_refused(response: httpx.Response, what: str, service: Service) -> htt
         CredentialsRejected: 401.
         NotAuthorized: 403.
     """
+    told = says(response) if service is XSUAA else ""
     if response.status_code == httpx.codes.UNAUTHORIZED:
         raise CredentialsRejected(
             f"{where(response.request)} was refused: 401.",
-            "The service accepts no token of this service key, a fresh one included.",
+            f"The service accepts no token of this service key, a fresh one included.{told}",
             "Create a new service key and give it to the connection.",
         )
     if response.status_code == httpx.codes.FORBIDDEN:
         raise NotAuthorized(
             f"{where(response.request)} was refused: 403.",
-            f"The token is valid but not for the {what} of this subaccount.",
+            f"The token is valid but not for the {what} of this subaccount.{told}",
             f"Use a service key of {service.instance} in that subaccount.",
         )
     return response

@@ -10,44 +10,34 @@ from typing import Final
 
 import httpx
 
-from btp_trust.errors import ConfigurationError, ServiceUnavailable, UnexpectedResponse
-from btp_trust.service.channel import unusable_proxy
+from btp_trust.errors import ServiceUnavailable, UnexpectedResponse
+from btp_trust.service import router
+from btp_trust.service.failures import RETRY, no_answer
 from btp_trust.service.patience import MAX_REQUESTS, Patience
 
 MAX_BYTES: Final = 1_000_000
 """Largest answer that is read; the service's own are some kilobytes."""
-_NEVER_SENT: Final = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-)
-"""A ProxyError is a tunnel that was refused: the proxy never saw the request itself."""
-_HEADERS: Final = ("Content-Type", "Date", "Retry-After")
+_HEADERS: Final = ("Content-Type", "Date", "Retry-After", router.HEADER)
 """What is kept of an answer's headers."""
 _MEDIA_TYPE: Final = re.compile(r"[a-z]+/[a-z0-9.+-]{1,40}")
-_RETRY: Final = "Wait a little, then run the same command again."
 
 
 def send(http: httpx.Client, request: httpx.Request, patience: Patience, max_bytes: int = MAX_BYTES) -> httpx.Response:
     """Send a request once.
 
     Raises:
-        ServiceUnavailable: No answer in time, or 429 or 5xx. `never_sent` tells whether a write may be repeated.
+        ServiceUnavailable: No answer in time, 429, 5xx, or one of the Cloud Foundry router. `never_sent` tells whether
+            a write may be repeated.
         UnexpectedResponse: The answer is too large, or packed.
-        ConfigurationError: The environment's proxy has no possible name.
+        ConfigurationError: The environment's proxy cannot be asked.
     """
     if http.auth is None:
         begin(request, patience)  # else its auth does, once it has a token, and for a second try
-    failure: ServiceUnavailable | ConfigurationError
     try:
         response = http.send(request, stream=True)
         content = _read(response, request, patience, max_bytes)
     except httpx.RequestError as error:
-        failure = _no_answer(request, error)
-    except UnicodeError:  # of the resolver, about a proxy: the hosts of service keys are known to be possible
-        failure = unusable_proxy()
+        failure = no_answer(request, error, where(request))
     else:
         answer = httpx.Response(response.status_code, headers=_kept(response), content=content, request=request)
         return _unless_down(answer)
@@ -56,17 +46,31 @@ def send(http: httpx.Client, request: httpx.Request, patience: Patience, max_byt
 
 
 def _unless_down(answer: httpx.Response) -> httpx.Response:
+    if (error := router.error_of(answer)) is not None:
+        raise _app_is_down(answer, error)
     is_refused = answer.status_code == httpx.codes.TOO_MANY_REQUESTS
     if is_refused or answer.is_server_error:
         pause = _retry_after(answer)
         raise ServiceUnavailable(
             f"{where(answer.request)} was answered {answer.status_code} {answer.reason_phrase}.",
             f"The service {'did nothing: too many requests' if is_refused else 'is overloaded or down just now'}.",
-            _RETRY if pause is None else f"The service asks for {pause:g} s: wait, then run the same command again.",
+            RETRY if pause is None else f"The service asks for {pause:g} s: wait, then run the same command again.",
             never_sent=is_refused,
             retry_after=pause,
         )
     return answer
+
+
+def _app_is_down(answer: httpx.Response, error: str) -> ServiceUnavailable:
+    never_reached = router.never_reached(error)
+    reached = "the service never saw the request" if never_reached else "whether the service acted is not known"
+    return ServiceUnavailable(
+        f"{where(answer.request)} was answered {answer.status_code} by the router of Cloud Foundry.",
+        f"Its error is {error}: the service's app is not running just now, or cannot be reached; {reached}.",
+        f"{RETRY} If it stays so, check that the service key's address {answer.request.url.host} is right.",
+        never_sent=never_reached,
+        retry_after=_retry_after(answer),
+    )
 
 
 def begin(request: httpx.Request, patience: Patience) -> None:
@@ -139,23 +143,8 @@ def _kept(response: httpx.Response) -> httpx.Headers:
     return httpx.Headers(kept, encoding="utf-8")
 
 
-def _no_answer(request: httpx.Request, error: httpx.RequestError) -> ServiceUnavailable:
-    what, name = f"{where(request)} got no answer.", type(error).__name__
-    if isinstance(error, _NEVER_SENT):
-        return ServiceUnavailable(
-            what,
-            f"{name}: no connection was made, so nothing was sent.",
-            f"Check that this machine reaches {request.url.host} (network, proxy, name service). If it does: "
-            "wait a little, then run the same command again.",
-            never_sent=True,
-        )
-    is_late = isinstance(error, httpx.TimeoutException)
-    why = "nothing came in time" if is_late else "no whole answer came"
-    return ServiceUnavailable(what, f"{name}: {why}.", _RETRY)
-
-
 def _not_sent(request: httpx.Request, why: str, more: str) -> ServiceUnavailable:
-    return ServiceUnavailable(f"{where(request)} was not sent.", why, f"{_RETRY} {more}", never_sent=True)
+    return ServiceUnavailable(f"{where(request)} was not sent.", why, f"{RETRY} {more}", never_sent=True)
 
 
 def _retry_after(response: httpx.Response) -> float | None:

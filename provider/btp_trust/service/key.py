@@ -18,8 +18,9 @@ import msgspec
 from btp_trust.certificate import parse_pem
 from btp_trust.errors import ConfigurationError, CredentialsRejected
 from btp_trust.model import rfc3339
-from btp_trust.service.channel import LOOPBACK, authorities
+from btp_trust.service.channel import authorities
 from btp_trust.service.documents import Unreadable, decode
+from btp_trust.service.proxies import LOOPBACK
 
 _LAST_PORT: Final = 65535
 

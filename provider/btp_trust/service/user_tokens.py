@@ -18,6 +18,7 @@ from btp_trust.service.auth import TokenResponse
 from btp_trust.service.documents import Unreadable, decode
 from btp_trust.service.http import send
 from btp_trust.service.key import ServiceKey
+from btp_trust.service.oauth import says
 from btp_trust.service.patience import Patience, is_unavailable
 from btp_trust.service.users import Given, Users, checked_token
 
@@ -122,7 +123,7 @@ class UserTokens:
             raise NoUserToken(
                 f"The token service {self._key.token_url} gave no token for the user.",
                 f"It answered {response.status_code} to the logon in {given.where}: the user, the password or the "
-                "assertion may be wrong, or the service key's client may not ask for users' tokens.",
+                f"assertion may be wrong, or the service key's client may not ask for users' tokens.{says(response)}",
                 "Correct it, or give a token that was got in another way: btp-trust:userToken, "
                 "btp-trust:userTokenCommand.",
             )

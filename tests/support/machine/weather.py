@@ -65,6 +65,7 @@ _STATUSES: Final = {
     Kind.DO_THEN_FAIL: [500, 503, 504],
     Kind.HTML: [200, 404, 403, 502],
     Kind.DO_THEN_HTML: [200, 502],
+    Kind.ROUTER: [404, 502, 503],
 }
 _SECONDS: Final[dict[Kind, list[float | None]]] = {
     Kind.FAIL: [None, 1.0, 7.0, 100.0, 300.0],

@@ -1,0 +1,66 @@
+"""How far a request came: to a proxy, through TLS, or out; whoever tells of a failure needs to know.
+
+httpcore reports each step to whatever is at `request.extensions["trace"]` (its documentation, "Request Extensions").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import httpx
+
+
+class Step(Enum):
+    """The last step that a request began."""
+
+    UNKNOWN = "nobody reports"
+    CONNECT = "the connection, to the proxy if there is one"
+    TLS = "TLS with whom it is connected to, or with the service in the tunnel"
+    TUNNEL = "asking the proxy for a tunnel"
+    SENT = "the request itself"
+
+
+@dataclass(slots=True)
+class Course:
+    """What httpcore reports of one request."""
+
+    host: str
+    """The service's host, as name servers know it."""
+    proxy: str | None = None
+    """Host and port of the proxy that is asked."""
+    step: Step = Step.UNKNOWN
+    tls_with: str = ""
+    """The host with which TLS began last."""
+
+    def __call__(self, event: str, info: Mapping[str, Any]) -> None:
+        """Note down what begins; what was sent stays sent."""
+        name = event.partition(".")[2]
+        if self.step is Step.SENT:
+            return
+        if name == "connect_tcp.started":
+            self.step = Step.CONNECT
+        elif name == "start_tls.started":
+            self.step, self.tls_with = Step.TLS, str(info["server_hostname"])
+        elif name == "send_request_headers.started":
+            self.step = Step.TUNNEL if info["request"].method == b"CONNECT" else Step.SENT
+
+    @property
+    def never_left(self) -> bool:
+        """Whether the request itself was certainly not sent."""
+        return self.step in {Step.CONNECT, Step.TLS, Step.TUNNEL}
+
+    @property
+    def ended_at_the_proxy(self) -> bool:
+        """Whether it came no further than the proxy."""
+        if self.proxy is None:
+            return False
+        return self.step in {Step.CONNECT, Step.TUNNEL} or (self.step is Step.TLS and self.tls_with != self.host)
+
+
+def course_of(request: httpx.Request) -> Course:
+    """Return what is known of how far a request came."""
+    course = request.extensions.get("trace")
+    return course if isinstance(course, Course) else Course(request.url.raw_host.decode("ascii"))

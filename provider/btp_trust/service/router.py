@@ -1,0 +1,43 @@
+"""Answers of the router of Cloud Foundry that stand in for the service's: its app is down, or did not answer.
+
+Source: the router's code (github.com/cloudfoundry/gorouter: handlers/lookup.go, proxy/round_tripper): it names its
+error in the header `X-Cf-Routererror`, and answers with text such as `404 Not Found: Requested route ('…') does not
+exist.` with 404 for an app without a route, which is what an app that does not run looks like.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import httpx
+
+HEADER: Final = "X-Cf-Routererror"
+_NEVER_REACHED: Final = ("unknown_route", "no_endpoints", "connection limit reached")
+"""The router found nobody to whom to hand the request."""
+_FAILED: Final = "endpoint_failure"
+"""It handed the request over, or tried: nobody knows whether the app acted. More may follow in brackets."""
+_TEXT: Final = re.compile(rb"404 Not Found: Requested route \('[^'\r\n]*'\) does not exist\.\s*")
+"""The first of them without its header: something on the way may have dropped it."""
+_SHOWN: Final = re.compile(r"[A-Za-z_ ]{1,40}")
+
+
+def error_of(answer: httpx.Response) -> str | None:
+    """Name the router's error, if it is one that passes; None if the answer is the service's, or a mistake of ours."""
+    if not answer.is_error:
+        return None
+    named = answer.headers.get(HEADER, "").strip()
+    if named.lower() in _NEVER_REACHED or named.lower().startswith(_FAILED):
+        return _shown(named)
+    is_unknown_route = answer.status_code == httpx.codes.NOT_FOUND and _TEXT.fullmatch(answer.content)
+    return _NEVER_REACHED[0] if is_unknown_route else None
+
+
+def never_reached(error: str) -> bool:
+    """Whether the service certainly never saw the request."""
+    return error.lower() in _NEVER_REACHED
+
+
+def _shown(named: str) -> str:
+    found = _SHOWN.match(named)
+    return found[0].strip() if found else _FAILED
