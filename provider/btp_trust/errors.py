@@ -2,6 +2,7 @@
 
     TrustError
     ├── Refused                 the user changes the program
+    │   ├── SecretGiven         … takes a secret out of it, and renews that
     │   └── WrongSubaccount     … or points the resource and the connection to one subaccount
     ├── ConfigurationError      the user fixes the configuration or the service key
     │   ├── CredentialsMissing  … or gives one at all
@@ -66,6 +67,16 @@ class Refused(TrustError):
     def __init__(self, what: str, why: str, remedy: str, *, prop: str = "generation") -> None:
         super().__init__(what, why, remedy)
         self.prop = prop
+
+
+class SecretGiven(Refused):
+    """An argument holds a private key, a token or credentials, which Pulumi would show and keep.
+
+    `prop` is empty: Pulumi prints the value of a property that a `CheckFailure` names.
+    """
+
+    def __init__(self, what: str, why: str, remedy: str) -> None:
+        super().__init__(what, why, remedy, prop="")
 
 
 class ConfigurationError(TrustError):
