@@ -27,13 +27,19 @@ The remedy is the last line, because Pulumi prints it last.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 
 def printable(text: str) -> str:
     """Keep control characters, which a state or a program may hold, from the terminal, and leave no line empty."""
     lines = (line for line in text.splitlines() if line.strip())
     return "\n".join("".join(each if each.isprintable() else ascii(each)[1:-1] for each in line) for line in lines)
+
+
+_RENEWED: Final = (
+    "If it was renewed already: `pulumi destroy` and `pulumi refresh` use the configuration of the last update; "
+    "run `pulumi up` once, or add `--run-program`."
+)
 
 
 class TrustError(Exception):
@@ -104,6 +110,9 @@ class CredentialsRejected(TrustError):
     """The token service or the Destination service answered 401, or the binding's certificate has expired."""
 
     blocks_only_what_is_due = True
+
+    def __init__(self, what: str, why: str, remedy: str) -> None:
+        super().__init__(what, why, f"{remedy} {_RENEWED}")
 
 
 class NotAuthorized(TrustError):

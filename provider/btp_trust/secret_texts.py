@@ -26,7 +26,7 @@ _NAMES: Final = (
     r"|token)"
 )
 """How the name of a field ends that holds something secret."""
-_BEGINS: Final = r"(?!\[secret\])[^\s\"'`,;{}\[\]<>]{4}"
+_WORD: Final = r"[^\s\"'`,;{}\[\]<>]{4}"
 _KEY: Final = re.compile(
     r"(?:BEGIN|END)[A-Z0-9 ]*\bPRIVATE KEY|Proc-Type:\s*4,\s*ENCRYPTED|DEK-Info:|PuTTY-User-Key-File|AGE-SECRET-KEY-"
     r"|\"kty\"\s*:(?=.*\"(?:d|k)\"\s*:)|\"(?:d|k)\"\s*:(?=.*\"kty\"\s*:)",
@@ -36,11 +36,13 @@ _JWT: Final = re.compile(r"[\"']alg[\"']\s*:\s*[\"']")
 """The header of a JWT, decoded."""
 _ASSERTION: Final = re.compile(r"<(?:[\w.-]+:)?(?:Encrypted)?Assertion[\s>]")
 _FIELD: Final = re.compile(
-    rf"{_NAMES}(?:\\*[\"'`]\s*[:=]>?\s*\\*[\"'`]?|\s*:\s+[\"']?|\s*=\s*[\"']?){_BEGINS}"
-    rf"|client[_-]?secret\s*[:=]\s*[\"']?{_BEGINS}"
+    rf"{_NAMES}\\*[\"'`]\s*[:=]>?\s*\\*[\"'`](?!\[secret\])[^\"'`]{{3}}"
+    rf"|{_NAMES}\\*[\"'`]\s*[:=]>?\s*{_WORD}|{_NAMES}(?:\s*:\s+|\s*=\s*)[\"']?{_WORD}"
+    rf"|client[_-]?secret\s*[:=]\s*[\"']?{_WORD}"
     rf"|<(?:[\w.-]*:)?[\w.-]*{_NAMES}\s*>\s*[^<\s]",
     re.IGNORECASE,
 )
+"""A field that holds a secret, as JSON, YAML, variables and XML have it."""
 _CLIENT_SECRET: Final = re.compile(r"[0-9A-Fa-f-]{4}\$[A-Za-z0-9_+/-]{16,}")
 """As XSUAA makes it: a GUID, `$`, base64."""
 _USER_OF_URL: Final = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/@:\"'<>]*:[^\s/@\"'<>]+@", re.IGNORECASE)
@@ -60,7 +62,7 @@ _STORES: Final = (b"openssh-key-v1", b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce")
 """How keys of OpenSSH and key stores of Java begin."""
 _PASSWORD_BASED: Final = (b"\x2a\x86\x48\x86\xf7\x0d\x01\x05", b"\x2a\x86\x48\x86\xf7\x0d\x01\x0c\x01")
 """PKCS#5 and PKCS#12: how an encrypted private key says how it is encrypted."""
-_SHORTEST_TOKEN: Final = 20
+_SHORTEST_TOKEN, _SHORTEST_KEY = 20, 60
 _INTEGER, _OBJECT_IDENTIFIER, _SEQUENCE, _LONG_FORM = 0x02, 0x06, 0x30, 0x80
 _VERSIONS: Final = (b"\x00", b"\x01", b"\x03")
 """Of PKCS#1 and PKCS#8, of SEC1, of PKCS#12. Nothing public begins with a small number."""
@@ -97,8 +99,8 @@ def _kinds(value: Any) -> Iterator[str]:
 
 def _is_secret_field(name: str, content: str) -> bool:
     """Whether a map is that of a service key; a target may be called "token" as well, and has a certificate then."""
-    is_public = any(character.isspace() for character in content) or _FINGERPRINT.fullmatch(content)
-    return not is_public and not _is_public(_octets(content)) and _FIELD.search(f'{name}":"{content}') is not None
+    is_public = _FINGERPRINT.match(content) or "BEGIN" in content or "<" in content or _is_certificate(_octets(content))
+    return not is_public and _FIELD.search(f'{name}":"{content}') is not None
 
 
 def _kind(text: str) -> str | None:
@@ -117,7 +119,8 @@ def _seen(text: str) -> str | None:
         return TOKEN
     if any(pattern.search(text) for pattern in (_FIELD, _CLIENT_SECRET, _USER_OF_URL)):
         return CREDENTIALS
-    return CREDENTIALS if any(map(_is_opaque, _runs(text))) else None
+    opaque = next(filter(_is_opaque, _runs(text)), None)
+    return None if opaque is None else CREDENTIALS if len(opaque) < _SHORTEST_KEY else PRIVATE_KEY
 
 
 def _readings(text: str) -> Iterator[str]:
@@ -177,10 +180,9 @@ def _is_private(octets: bytes) -> bool:
     return algorithm.startswith(_PASSWORD_BASED)
 
 
-def _is_public(octets: bytes) -> bool:
-    """Whether this begins as a certificate, a list of them, or a request for one does; or as a text."""
-    inner = _content(octets, _SEQUENCE)[:1]
-    return (inner in (b"\x30", b"\x06") and not _is_private(octets)) or octets[:64].isascii()
+def _is_certificate(octets: bytes) -> bool:
+    """Whether this begins as a certificate, a list of them, or a request for one does."""
+    return _content(octets, _SEQUENCE)[:1] in (b"\x30", b"\x06") and not _is_private(octets)
 
 
 def _content(octets: bytes, tag: int) -> bytes:
@@ -206,7 +208,8 @@ def _runs(text: str) -> Iterator[str]:
     for found in _CODED.findall(rest):
         lines = found.split()
         joined = "".join(lines)
-        if not _is_public(_octets(joined)):
+        octets = _octets(joined)
+        if not _is_certificate(octets) and not octets[:64].isascii():
             are_lines = len({len(line) for line in lines[:-1]}) == 1 and not _HEX_WORD.fullmatch(lines[0])
             yield from [joined] if are_lines else lines
 

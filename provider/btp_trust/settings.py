@@ -93,30 +93,34 @@ class Setting:
         return self.namespace.lower().replace("-", "").replace("_", "") == NAMESPACE.replace("-", "")
 
 
-def amiss(settings: Iterable[Setting], project: str) -> Iterator[tuple[str, str, str]]:
+def amiss(settings: Iterable[Setting], project: str, *, of_provider: bool = False) -> Iterator[tuple[str, str, str]]:
     """Say what is amiss, in three parts each: what, why, what to do. No value is repeated.
 
     Args:
         settings: What is set; keys of other namespaces are passed over.
         project: Name of the Pulumi project.
+        of_provider: Whether they are properties of an explicit provider, and none of the stack's configuration.
     """
+    kind, readers = ("property", "state") if of_provider else ("config", "stack's settings")
     for setting in settings:
         if not setting.is_ours(project):
             continue
         power, renew = setting.plain_power.value
         meant = f"{NAMESPACE}:{setting.nearest or 'serviceKey'}"
-        remove = "" if setting.is_known else f"Remove it (pulumi config rm {setting.shown}). "
+        command = f'{{"{meant}": pulumi.Output.secret(…)}}' if of_provider else f"pulumi config set --secret {meant} …"
+        removal = "Remove it. " if of_provider else f"Remove it (pulumi config rm {setting.shown}). "
+        remove = "" if setting.is_known else removal
         unknown = f"is no setting of btp-trust{'' if setting.nearest is None else f': did you mean {setting.nearest}?'}"
         if power:
             what = "is in plain text" if setting.is_known else f"is in plain text, and {unknown}"
             yield (
-                f"The config {setting.shown} {what}{'' if what.endswith('?') else '.'}",
-                f"It gives whoever reads the stack's settings {power}.",
-                f"{remove}Set it anew as a secret, and {renew}: pulumi config set --secret {meant} …",
+                f"The {kind} {setting.shown} {what}{'' if what.endswith('?') else '.'}",
+                f"It gives whoever reads the {readers} {power}.",
+                f"{remove}Set it anew as a secret, and {renew}: {command}",
             )
         elif not setting.is_known:
             yield (
-                f"The config {setting.shown} {unknown}{'' if unknown.endswith('?') else '.'}",
+                f"The {kind} {setting.shown} {unknown}{'' if unknown.endswith('?') else '.'}",
                 "Nothing reads it, so what was meant to be set is not.",
                 f"{remove}There are: {', '.join(KEYS)}.",
             )

@@ -99,7 +99,8 @@ async def _judged(resource: pulumi.Resource) -> Any:
             _setting(name, await value.future(), is_secret=await value.is_secret())
             for name, value in outputs.items()
             if isinstance(value, pulumi.Output)
-        ]
+        ],
+        of_provider=True,
     )
 
 
@@ -109,6 +110,6 @@ def _setting(name: str, value: object, *, is_secret: bool) -> Setting:
     return Setting(f"{NAMESPACE}:{name}" if is_misnamed else name, value, is_secret)
 
 
-def _refuse(settings: Iterable[Setting]) -> None:
-    for parts in amiss(settings, pulumi.get_project()):
+def _refuse(settings: Iterable[Setting], *, of_provider: bool = False) -> None:
+    for parts in amiss(settings, pulumi.get_project(), of_provider=of_provider):
         raise pulumi.RunError("\n".join(parts))
