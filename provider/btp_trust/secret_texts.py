@@ -26,7 +26,7 @@ _NAMES: Final = (
     r"|token)"
 )
 """How the name of a field ends that holds something secret."""
-_WORD: Final = r"[^\s\"'`,;{}\[\]<>]{4}"
+_WORD: Final = r"(?!(?:null|none|true|false)\b)[^\s\"'`,;{}\[\]<>]{4}"
 _KEY: Final = re.compile(
     r"(?:BEGIN|END)[A-Z0-9 ]*\bPRIVATE KEY|Proc-Type:\s*4,\s*ENCRYPTED|DEK-Info:|PuTTY-User-Key-File|AGE-SECRET-KEY-"
     r"|\"kty\"\s*:(?=.*\"(?:d|k)\"\s*:)|\"(?:d|k)\"\s*:(?=.*\"kty\"\s*:)",
@@ -142,8 +142,6 @@ def _decoded(text: str) -> Iterator[str]:
     yield text.replace("\0", "")  # UTF-16
     for octets in _coded(text):
         yield octets.decode("utf-8", "ignore")
-    for digits in _HEXADECIMAL.findall(text):
-        yield bytes.fromhex(digits).decode("latin-1")
 
 
 def _unescaped(text: str) -> str:

@@ -64,6 +64,7 @@ KEYS: Final = {
     "certificate, then the middle of a body": CERTIFICATE + "\n".join(PEMS["PKCS#8"].splitlines()[3:-3]),
     "PKCS#12": base64.b64encode(_STORE).decode(),
     "PKCS#12, in lines": base64.encodebytes(_STORE).decode(),
+    "Java key store": base64.b64encode(b"\xfe\xed\xfe\xed\x00\x00\x00\x02\x00\x00\x00\x01" + _STORE[:90]).decode(),
     "PuTTY": "PuTTY-User-Key-File-3: ssh-rsa\nEncryption: none\n",
     "JWK": json.dumps({"kty": "EC", "crv": "P-256", "d": "870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE"}),
 }

@@ -8,8 +8,7 @@ from typing import Any, Final
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, pkcs7
-from cryptography.x509 import load_pem_x509_certificate
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from secret_samples import CERTIFICATE, CREDENTIALS, KEYS, SECRETS, SERVICE_KEY, SHAPES, TOKENS, WRAPPINGS, X509
 
 from btp_trust import saml
@@ -87,7 +86,7 @@ PUBLIC: Final[dict[str, Any]] = {
     "metadata, cut off": FOUND.metadata[:900],
     "base64 of metadata": base64.b64encode(FOUND.metadata.encode()).decode(),
     "PKCS#7": base64.b64encode(
-        pkcs7.serialize_certificates([load_pem_x509_certificate(CERTIFICATE.encode())], Encoding.DER)
+        bytes.fromhex("3082040006092a864886f70d010702a08203f1") + base64.b64decode(FOUND.body)
     ).decode(),
     "fingerprint": FOUND.fingerprint,
     "fingerprint of openssl": ":".join(textwrap.wrap(FOUND.fingerprint.upper(), 2)),
@@ -108,6 +107,7 @@ PUBLIC: Final[dict[str, Any]] = {
     "ticket": "https://tickets.example/browse/CHG-123?focus=comment-1#token",
     "sentence": "Password reset: CHG0012345; Basic authentication, bearer of the certificate Jane Doe-Smith",
     "shell": "$HOME/certificates/of-the-target.pem",
+    "null": '{"clientsecret": null, "token": false}',
     "no value": '{"clientid": "one", "clientsecret": "[secret]"}',
     "targets with odd names": {"token": FOUND.fingerprint, "secret": CERTIFICATE, "password": FOUND.body},
     "numbers": {"a": [1, 2.5, None, True, object()]},
