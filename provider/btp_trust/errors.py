@@ -2,6 +2,7 @@
 
     TrustError
     ├── Refused                 the user changes the program
+    │   ├── SecretGiven         … takes a secret out of it, and renews that
     │   └── WrongSubaccount     … or points the resource and the connection to one subaccount
     ├── ConfigurationError      the user fixes the configuration or the service key
     │   ├── CredentialsMissing  … or gives one at all
@@ -26,13 +27,19 @@ The remedy is the last line, because Pulumi prints it last.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 
 def printable(text: str) -> str:
     """Keep control characters, which a state or a program may hold, from the terminal, and leave no line empty."""
     lines = (line for line in text.splitlines() if line.strip())
     return "\n".join("".join(each if each.isprintable() else ascii(each)[1:-1] for each in line) for line in lines)
+
+
+_RENEWED: Final = (
+    "If it was renewed already: `pulumi destroy` and `pulumi refresh` use the configuration of the last update; "
+    "run `pulumi up` once, or add `--run-program`."
+)
 
 
 class TrustError(Exception):
@@ -68,6 +75,16 @@ class Refused(TrustError):
         self.prop = prop
 
 
+class SecretGiven(Refused):
+    """An argument holds a private key, a token or credentials, which Pulumi would show and keep.
+
+    `prop` is empty: Pulumi prints the value of a property that a `CheckFailure` names.
+    """
+
+    def __init__(self, what: str, why: str, remedy: str) -> None:
+        super().__init__(what, why, remedy, prop="")
+
+
 class ConfigurationError(TrustError):
     """A setting or a service key is malformed."""
 
@@ -93,6 +110,9 @@ class CredentialsRejected(TrustError):
     """The token service or the Destination service answered 401, or the binding's certificate has expired."""
 
     blocks_only_what_is_due = True
+
+    def __init__(self, what: str, why: str, remedy: str) -> None:
+        super().__init__(what, why, f"{remedy} {_RENEWED}")
 
 
 class NotAuthorized(TrustError):

@@ -22,6 +22,7 @@ from btp_trust.plan.declaration import OnDrift
 from btp_trust.plan.trust import Told
 from btp_trust.plan.verification import Evidence, OnVerificationFailure
 from btp_trust.saml import Layout
+from btp_trust.secret_texts import secret_in
 from btp_trust.service.environment import DEFAULT
 
 PropertyBag = dict[str, Any]
@@ -293,12 +294,12 @@ def from_bag(bag: Mapping[str, Any], shape: type[_Shape]) -> _Shape:
         UnreadableState: It did not write it.
     """
     try:
-        return msgspec.convert(_plain(_own(bag)), shape)
+        return msgspec.convert(_plain(own_properties(bag)), shape)
     except msgspec.ValidationError as error:
         raise UnreadableState(
             "What the state holds of a resource cannot be read.",
-            f"{error}. This version of btp-trust does not write that: the state was changed by hand, or by another "
-            "version.",
+            f"{_without_secret(str(error))}. This version of btp-trust does not write that: the state was changed by "
+            "hand, or by another version.",
             "Restore the state from a backup (`pulumi stack import`), or use the version that deployed the stack last.",
         ) from None
 
@@ -309,7 +310,7 @@ def from_program(bag: Mapping[str, Any], shape: type[_Shape]) -> _Shape:
     Raises:
         Refused: An argument is unknown in the preview, of the wrong type, or empty.
     """
-    own = _own(bag)
+    own = own_properties(bag)
     for name, value in own.items():
         if _is_unknown(value):
             raise _must_be_known(name)
@@ -355,12 +356,20 @@ def subaccount_is_unknown(bag: Mapping[str, Any]) -> bool:
 def unplanned(bag: Mapping[str, Any]) -> PropertyBag:
     """Give the arguments back as they are, unknown ones as unknown: nothing can be planned yet."""
     return {
-        name: rpc.UNKNOWN if _is_unknown(value) else value for name, value in _own(bag).items() if name != "candidate"
+        name: rpc.UNKNOWN if _is_unknown(value) else value
+        for name, value in own_properties(bag).items()
+        if name != "candidate"
     }
 
 
-def _own(bag: Mapping[str, Any]) -> PropertyBag:
+def own_properties(bag: Mapping[str, Any]) -> PropertyBag:
+    """Leave out what is Pulumi's own, and what is not given."""
     return {name: value for name, value in bag.items() if name != _PROVIDER and value is not None}
+
+
+def _without_secret(text: str) -> str:
+    """Keep a decoder's message, which repeats names and values, unless it repeats a secret."""
+    return text if secret_in(text) is None else "A value is of another kind"
 
 
 def _plain(value: Any) -> Any:

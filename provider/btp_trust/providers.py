@@ -23,7 +23,8 @@ from pulumi.dynamic import (
 )
 
 from btp_trust import session
-from btp_trust.errors import Refused
+from btp_trust.errors import Refused, SecretGiven
+from btp_trust.guard import refuse_secrets
 from btp_trust.inputs import (
     ActiveArgs,
     ActiveChecked,
@@ -41,6 +42,7 @@ from btp_trust.inputs import (
     from_bag,
     from_program,
     identity_provider_from_program,
+    own_properties,
     subaccount_is_unknown,
     to_bag,
     unplanned,
@@ -62,7 +64,11 @@ class _TrustProvider(ResourceProvider):
 
 
 def _check(olds: Mapping[str, Any], news: PropertyBag, plan: Callable[[], msgspec.Struct]) -> CheckResult:
-    """Run a plan; a refusal becomes the failure of a property."""
+    """Run a plan; a refusal becomes the failure of a property. What holds a secret is given back to nobody."""
+    try:
+        refuse_secrets(own_properties(news))
+    except SecretGiven as refusal:
+        return CheckResult({}, [CheckFailure(refusal.prop, str(refusal))])
     if subaccount_is_unknown(news) and len(olds) == 0:
         return CheckResult(unplanned(news), [])
     try:

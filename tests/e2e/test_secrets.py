@@ -78,3 +78,18 @@ def engine_lines(text: str) -> set[str]:
     """What the log of Pulumi's engine says of the properties that it passes on."""
     about_properties = re.compile(r'\{"time".*"msg":"(Marshaling|Unmarshaling|Planner decided)')
     return {line for line in text.splitlines() if about_properties.match(line)}
+
+
+def test_the_traces_of_pulumi_hold_a_key_of_the_configuration_and_none_of_the_environment(project: Project) -> None:
+    """As the page about connections says."""
+    (secret,) = project.known_secrets
+    traces = [project.folder / "trace", project.folder / "otel"]
+    options = ("--tracing", f"file:{traces[0]}", "--otel-traces", f"file://{traces[1]}")
+
+    project.preview(*options)
+    assert all(secret.rpartition("$")[2] in trace.read_text(errors="replace") for trace in traces)
+
+    project.pulumi("config", "rm", "btp-trust:serviceKey")
+    project.lend()
+    project.preview(*options)
+    assert not any(secret.rpartition("$")[2] in trace.read_text(errors="replace") for trace in traces)

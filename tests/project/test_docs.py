@@ -21,6 +21,7 @@ from bootstrap.main import ROOT
 from btp_trust import HandOver, Target, errors, inputs
 from btp_trust.handover.kinds import KINDS
 from btp_trust.resources import base, declared
+from btp_trust.settings import KEYS, Power
 from btp_trust_emulator import Switches
 from btp_trust_emulator.kinds import TRAITS
 
@@ -194,12 +195,14 @@ def test_reference_has_every_error() -> None:
 
 
 def test_reference_has_every_key_of_the_configuration() -> None:
-    """Every key that the provider reads is in the table of configuration keys."""
-    sources = "".join(file.read_text() for file in (ROOT / "provider/btp_trust").rglob("*.py"))
+    """The table of configuration keys is the list of those that the provider reads; secrets are called so."""
     page = (ROOT / "docs/reference/configuration.md").read_text()
+    rows = dict(re.findall(r"^\| `btp-trust:(\w+)` \| (\S+)", page, re.MULTILINE))
 
-    for key in set(re.findall(r"\"(btp-trust:\w+)\"", sources)):
-        assert f"| `{key}` |" in page, key
+    assert set(rows) == set(KEYS)
+    assert {key for key, value in rows.items() if value == "secret:"} == {
+        key for key, power in KEYS.items() if power is not Power.NONE
+    }
 
 
 def test_reference_has_every_switch_of_the_emulator() -> None:

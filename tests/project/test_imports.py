@@ -26,7 +26,7 @@ PURE = (
     *(f"handover/{name}.py" for name in ("assemble", "files", "identity", "kinds", "page", "steps", "target")),
 )
 MAY_IMPORT = {
-    "pulumi": ("resources/*", "providers.py", "inputs.py", "trusted_by.py", "handover/program.py"),
+    "pulumi": ("resources/*", "providers.py", "inputs.py", "trusted_by.py", "handover/program.py", "guard.py"),
     "httpx": ("service/*", "session.py"),
     "cryptography": ("assertion.py", "certificate.py"),
     "lxml": ("assertion.py",),

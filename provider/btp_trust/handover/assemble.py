@@ -11,6 +11,7 @@ import msgspec
 
 from btp_trust.certificate import Certificate, parse_pem
 from btp_trust.errors import Refused
+from btp_trust.guard import without_secrets
 from btp_trust.handover.files import File, files
 from btp_trust.handover.identity import Identity
 from btp_trust.handover.kinds import KINDS, Holds
@@ -65,6 +66,7 @@ class HandOver(msgspec.Struct, frozen=True, kw_only=True):
     """What is unusual about the pair of certificates."""
 
     @classmethod
+    @without_secrets
     def of(
         cls,
         target: Target,
@@ -97,6 +99,7 @@ class HandOver(msgspec.Struct, frozen=True, kw_only=True):
         return _assembled(target, phase, new, old, by)
 
     @classmethod
+    @without_secrets
     def from_dict(cls, data: Mapping[str, Any]) -> HandOver:
         """Read what `to_dict` wrote, such as a stack's output.
 

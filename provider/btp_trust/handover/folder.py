@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from btp_trust.errors import Refused
+from btp_trust.guard import without_secrets
 from btp_trust.handover.assemble import HandOver
 from btp_trust.handover.steps import Phase
 from btp_trust.model import brief
 
 
+@without_secrets
 def write_hand_over(hand_over: HandOver | Mapping[str, Any], folder: str | PathLike[str]) -> list[Path]:
     """Write the page, the files and the attestation below `<folder>/<target>.<first eight digits of the fingerprint>`.
 

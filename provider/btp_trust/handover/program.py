@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import pulumi
 
+from btp_trust.guard import without_secrets
 from btp_trust.handover.assemble import MARGIN_DAYS, HandOver, not_a_certificate
 from btp_trust.handover.target import Target
 
@@ -20,6 +21,7 @@ class HasCertificate(Protocol):
         """PEM."""
 
 
+@without_secrets
 def hand_over(
     target: Target,
     *,

@@ -8,6 +8,7 @@ from typing import Final, Literal
 import msgspec
 
 from btp_trust.errors import Refused
+from btp_trust.guard import refuse_secrets
 from btp_trust.handover.kinds import KINDS, Holds
 
 KindName = Literal[
@@ -57,7 +58,8 @@ class Target(msgspec.Struct, frozen=True, omit_defaults=True):
     key_name: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what would make a wrong file name or a page that misleads."""
+        """Refuse what holds a secret, or would make a wrong file name or a page that misleads."""
+        refuse_secrets({name: getattr(self, name) for name in self.__struct_fields__})
         if not _fits(_NAME, self.name):
             raise _unusable(
                 "name",

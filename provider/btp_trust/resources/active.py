@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pulumi
 
+from btp_trust.guard import without_secrets
 from btp_trust.providers import ActiveTrustCertificateProvider
 from btp_trust.resources.base import TrustResource, unless_default
 from btp_trust.resources.declared import find
@@ -38,6 +39,7 @@ class ActiveTrustCertificate(TrustResource, module="btp-trust", name="ActiveTrus
     signing: pulumi.Output[Mapping[str, str]]
     """{fingerprint, not_after} of what signs after this deployment; known in a preview."""
 
+    @without_secrets
     def __init__(
         self,
         resource_name: str,

@@ -1,15 +1,17 @@
-"""What the resources have in common: outputs, a connection that may be the default one, no plain service key."""
+"""What the resources have in common: outputs, a connection that may be the default one, settings that are right."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import pulumi
 from pulumi.dynamic import Resource
+from pulumi.runtime.config import CONFIG
 
+from btp_trust.secret_texts import secret_in
 from btp_trust.service.environment import DEFAULT
-from btp_trust.service.users import SECRETS
+from btp_trust.settings import NAMESPACE, Setting, amiss
 
 _CERTIFICATE_OUTPUTS = (
     "fingerprint",
@@ -22,14 +24,8 @@ _CERTIFICATE_OUTPUTS = (
     "not_after",
     "role",
 )
-_OF_KEYS: Final = ("control over all destinations of the subaccount", "renew the service key")
-_OF_USERS: Final = ("the rights of that user in every target system", "change the user's password or revoke the token")
-_SECRETS: Final = {
-    "btp-trust:serviceKey": _OF_KEYS,
-    "btp-trust:connections": _OF_KEYS,
-    **dict.fromkeys(SECRETS, _OF_USERS),
-}
-"""{key of the configuration: what it is good for, what to do if it was seen}."""
+_PLUGIN: Final = "pulumi-python:dynamic:Resource"
+"""A type of the plugin that runs this provider."""
 
 
 class TrustResource(Resource):
@@ -65,9 +61,10 @@ class TrustResource(Resource):
         props: Mapping[str, Any],
         opts: pulumi.ResourceOptions | None,
     ) -> None:
-        refuse_plain_secrets()
-        outputs = dict.fromkeys((*_CERTIFICATE_OUTPUTS, "observed_at"))
-        super().__init__(provider, resource_name, {**outputs, **props}, opts)
+        refuse_amiss_settings()
+        outputs = dict.fromkeys(_CERTIFICATE_OUTPUTS)
+        judged = once_provider_is_judged(self)
+        super().__init__(provider, resource_name, {**outputs, **props, "observed_at": judged}, opts)
 
 
 def unless_default(connection: str) -> str | None:
@@ -75,12 +72,44 @@ def unless_default(connection: str) -> str | None:
     return None if connection == DEFAULT else connection
 
 
-def refuse_plain_secrets() -> None:
-    """Stop a program that would put a secret into the stack's settings for all to read."""
-    for key, (power, renew) in _SECRETS.items():
-        if pulumi.runtime.get_config(key) is not None and not pulumi.runtime.is_config_secret(key):
-            raise pulumi.RunError(
-                f"The config {key} is in plain text.\n"
-                f"It gives whoever reads the stack's settings {power}.\n"
-                f"Set it anew as a secret, and {renew}: pulumi config set --secret {key} …"
-            )
+def refuse_amiss_settings() -> None:
+    """Stop a program whose settings hold a secret for all to read, or a key that nothing reads.
+
+    Raises:
+        pulumi.RunError: One does.
+    """
+    given = {**pulumi.runtime.get_config_env(), **CONFIG.get()}
+    _refuse(Setting(key, value, pulumi.runtime.is_config_secret(key)) for key, value in given.items())
+
+
+def once_provider_is_judged(resource: pulumi.Resource) -> pulumi.Output[Any]:
+    """Do the same with the settings of an explicit provider, once Pulumi tells which of them are secrets.
+
+    Returns:
+        An input without a value, which the resource waits for: nothing is done with a key that is for all to read.
+    """
+    return pulumi.Output.from_input(_judged(resource))
+
+
+async def _judged(resource: pulumi.Resource) -> Any:
+    provider = resource.get_provider(_PLUGIN)
+    outputs = {} if provider is None else vars(provider)
+    _refuse(
+        [
+            _setting(name, await value.future(), is_secret=await value.is_secret())
+            for name, value in outputs.items()
+            if isinstance(value, pulumi.Output)
+        ],
+        of_provider=True,
+    )
+
+
+def _setting(name: str, value: object, *, is_secret: bool) -> Setting:
+    """Take a property of a provider as a setting; one that holds a secret is meant as one of ours."""
+    is_misnamed = ":" not in name and secret_in(value) is not None
+    return Setting(f"{NAMESPACE}:{name}" if is_misnamed else name, value, is_secret)
+
+
+def _refuse(settings: Iterable[Setting], *, of_provider: bool = False) -> None:
+    for parts in amiss(settings, pulumi.get_project(), of_provider=of_provider):
+        raise pulumi.RunError("\n".join(parts))

@@ -8,13 +8,14 @@ from typing import Literal
 import pulumi
 from pulumi.dynamic import Resource
 
+from btp_trust.guard import without_secrets
 from btp_trust.providers import TrustedIdentityProviderProvider
-from btp_trust.resources.base import refuse_plain_secrets, unless_default
+from btp_trust.resources.base import once_provider_is_judged, refuse_amiss_settings, unless_default
 from btp_trust.resources.declared import find, register_once
 from btp_trust.resources.passive import PassiveTrustCertificate
 from btp_trust.service.environment import DEFAULT
 
-_OUTPUTS = ("trusted", "identity_provider_id", "observed_at")
+_OUTPUTS = ("trusted", "identity_provider_id")
 
 
 class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentityProvider"):
@@ -66,6 +67,7 @@ class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentit
     observed_at: pulumi.Output[str]
     """When the last deployment that changed the resource read it, RFC 3339, UTC."""
 
+    @without_secrets
     def __init__(
         self,
         resource_name: str,
@@ -82,7 +84,7 @@ class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentit
         source_subaccount_id: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        refuse_plain_secrets()
+        refuse_amiss_settings()
         if passive is not None and find("PassiveTrustCertificate", source_connection) is not passive:
             raise pulumi.RunError(
                 f"passive= is not the PassiveTrustCertificate of connection {source_connection!r}.\n"
@@ -102,5 +104,6 @@ class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentit
             "subaccount_id": subaccount_id,
             "source_subaccount_id": source_subaccount_id,
             **dict.fromkeys(_OUTPUTS),
+            "observed_at": once_provider_is_judged(self),
         }
         super().__init__(TrustedIdentityProviderProvider(), resource_name, props, opts)

@@ -7,6 +7,7 @@ from typing import cast
 
 import pulumi
 
+from btp_trust.guard import without_secrets
 from btp_trust.providers import PassiveTrustCertificateProvider
 from btp_trust.resources.base import TrustResource, unless_default
 from btp_trust.resources.declared import declare_once, find, not_the_candidate
@@ -42,6 +43,7 @@ class PassiveTrustCertificate(TrustResource, module="btp-trust", name="PassiveTr
     generations: pulumi.Output[Mapping[str, str]]
     """All names that this resource ever bound: {name: fingerprint}."""
 
+    @without_secrets
     def __init__(
         self,
         resource_name: str,

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 
 import pulumi
 
+from btp_trust.guard import without_secrets
 from btp_trust.providers import RotationTriggerProvider
 from btp_trust.resources.base import TrustResource, unless_default
 from btp_trust.resources.declared import declare_once, find, not_the_candidate
@@ -87,6 +88,7 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
     swapped_back_at: pulumi.Output[str | None]
     """When that was, RFC 3339, UTC."""
 
+    @without_secrets
     def __init__(
         self,
         resource_name: str,

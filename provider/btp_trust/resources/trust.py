@@ -14,6 +14,7 @@ import pulumi
 import yaml
 
 from btp_trust import forms
+from btp_trust.guard import refuse_secrets, without_secrets
 
 _REQUIRED: Final = ("fingerprint", "by", "on")
 _KEYS: Final = {*_REQUIRED, "ticket"}
@@ -39,7 +40,12 @@ class Attested:
     on: str | date
     ticket: str | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse what holds a secret."""
+        refuse_secrets(vars(self))
+
     @classmethod
+    @without_secrets
     def from_file(cls, path: str | PathLike[str]) -> Attested:
         """Read an attestation from a YAML file, so that a target's team can own it (CODEOWNERS).
 
@@ -51,7 +57,9 @@ class Attested:
             pulumi.RunError: The file cannot be read, or is not such a map.
         """
         try:
-            root = yaml.compose(Path(path).read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+            text = Path(path).read_text(encoding="utf-8")
+            refuse_secrets({str(path): text})
+            root = yaml.compose(text, Loader=yaml.SafeLoader)
         except OSError as error:
             raise _unusable(path, f"it cannot be read ({error.strerror})") from None
         except (UnicodeDecodeError, yaml.YAMLError, RecursionError):
@@ -72,6 +80,10 @@ class SwitchesAtRotation:
 
     owner: str
     ticket: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what holds a secret."""
+        refuse_secrets(vars(self))
 
 
 def told(trusted_by: Mapping[str, Any], candidate: pulumi.Resource | None) -> dict[str, Any] | None:

@@ -20,8 +20,6 @@ from btp_trust.service.documents import Unreadable, decode
 from btp_trust.service.environment import DEFAULT, Variables
 
 _Shape = TypeVar("_Shape")
-SECRETS: Final = ("btp-trust:userToken", "btp-trust:user", "btp-trust:users")
-"""Keys of Pulumi's configuration that must not be in plain text."""
 _COMMAND: Final = "btp-trust:userTokenCommand"
 _LONGEST: Final = 16_000
 """Characters of a token: what servers take as a header."""

@@ -1,0 +1,94 @@
+"""The guard of functions that a program calls: what it looks into, and what it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pulumi
+import pytest
+from secret_samples import CERTIFICATE, PEMS, SERVICE_KEY, TOKENS
+
+from btp_trust import Attested, HandOver, SwitchesAtRotation, Target, hand_over, write_hand_over
+from btp_trust.errors import SecretGiven, UnreadableState
+from btp_trust.guard import refuse_secrets
+from btp_trust.inputs import TriggerChecked, from_bag
+
+
+@pytest.mark.parametrize(
+    ("secret", "kind", "remedy"),
+    [
+        (PEMS["PKCS#8"], "a private key", "Give the certificate alone"),
+        (TOKENS["JWT"], "a token", "btp-trust:userToken"),
+        (SERVICE_KEY["clientsecret"], "credentials", "connection= takes a name"),
+    ],
+)
+def test_the_refusal_names_the_argument_the_kind_and_the_way_out(secret: str, kind: str, remedy: str) -> None:
+    """Three lines as ever, and no property for Pulumi."""
+    with pytest.raises(SecretGiven) as caught:
+        refuse_secrets({"harmless": "one", "adopt": secret})
+
+    what, _, last = str(caught.value).splitlines()
+    assert what.startswith(f"`adopt` holds {kind}")
+    assert remedy in last
+    assert "renew it" in last
+    assert caught.value.prop == ""
+
+
+def test_a_name_that_is_a_secret_is_not_shown_as_a_name() -> None:
+    """`**json.load(…)` makes arguments of anything."""
+    with pytest.raises(SecretGiven) as caught:
+        refuse_secrets({SERVICE_KEY["clientsecret"]: "one"})
+
+    assert "The name of an argument holds credentials." in str(caught.value)
+    assert SERVICE_KEY["clientsecret"] not in str(caught.value)
+
+
+def test_values_of_the_package_are_looked_into() -> None:
+    """Also those that were changed after they were made, and paths."""
+    attested = Attested("one", by="jane", on="2028-11-20")
+    object.__setattr__(attested, "by", PEMS["PKCS#1"])
+    target = Target("s4", "communication-system", system="s4.example")
+    made = HandOver.of(target, certificate=CERTIFICATE)
+
+    refuse_secrets({"good": [made, target, SwitchesAtRotation("HR"), Path("trust/s4.yaml"), Target]})
+    for bad in ([{"s4": attested}], Path(SERVICE_KEY["clientsecret"])):
+        with pytest.raises(SecretGiven):
+            refuse_secrets({"trusted_by": bad})
+
+
+def test_a_hand_over_is_made_of_a_certificate_without_a_key(tmp_path: Path) -> None:
+    """SuccessFactors, for one, gives files with both."""
+    target = Target("s4", "communication-system", system="s4.example")
+    both = CERTIFICATE + PEMS["PKCS#8"]
+
+    with pytest.raises(SecretGiven, match="`certificate` holds a private key"):
+        HandOver.of(target, certificate=both)
+    with pytest.raises(SecretGiven, match="`replaces` holds a private key"):
+        hand_over(target, certificate=CERTIFICATE, replaces=both)
+    with pytest.raises(SecretGiven, match="`folder` holds"):
+        write_hand_over(HandOver.of(target, certificate=CERTIFICATE), tmp_path / SERVICE_KEY["clientsecret"])
+
+
+def test_an_attestation_file_with_a_secret_is_named_and_not_shown(tmp_path: Path) -> None:
+    """The wrong file: its content would be in the message about it."""
+    file = tmp_path / "s4.yaml"
+    file.write_text(f"{SERVICE_KEY['clientsecret']}: one\n")
+
+    with pytest.raises(pulumi.RunError) as caught:
+        Attested.from_file(file)
+
+    assert f"`{file}` holds credentials." in str(caught.value)
+    assert SERVICE_KEY["clientsecret"] not in str(caught.value)
+
+
+def test_a_state_that_cannot_be_read_shows_no_secret() -> None:
+    """Somebody has edited it; what it holds is in no message."""
+    bag = {"connection": "one", "generation": "a", "fingerprint": "b"}
+
+    with pytest.raises(UnreadableState) as caught:
+        from_bag({**bag, "on_drift": PEMS["PKCS#8"].replace("\n", " ")}, TriggerChecked)
+    with pytest.raises(UnreadableState, match="Invalid enum value 'else'"):
+        from_bag({**bag, "on_drift": "else"}, TriggerChecked)
+
+    assert "PRIVATE KEY" not in str(caught.value)
+    assert "A value is of another kind." in str(caught.value)
