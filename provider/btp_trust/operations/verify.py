@@ -4,13 +4,48 @@ from __future__ import annotations
 
 from btp_trust.errors import NoUserToken, Refused, TrustError
 from btp_trust.inputs import TriggerChecked, TriggerState
-from btp_trust.model import Snapshot, signs
+from btp_trust.model import Snapshot, brief, signs
 from btp_trust.operations.confirm import Step, still_unproved, trials_of
+from btp_trust.operations.inspection import inspect
 from btp_trust.operations.stale import before_our_swap
 from btp_trust.plan.confirmation import is_roll_back
 from btp_trust.plan.explain import named
 from btp_trust.plan.verification import OnVerificationFailure
+from btp_trust.service.destinations import SAML_ASSERTION
 from btp_trust.session import Session, Subaccount
+
+
+def foresee(session: Session, new: TriggerChecked, old: TriggerChecked | None, snapshot: Snapshot) -> None:
+    """See in check whether the destinations are there and tell something, when they are to be tried, or are new.
+
+    What is to be tried must be there now. A list that is new may name what the same deployment creates, and a roll
+    back waits for nothing: there it is a warning.
+
+    Raises:
+        Refused: One is not there, or tells nothing about the certificate.
+    """
+    asked = new.verify_now not in (None, old.verify_now if old else None)
+    is_new = old is None or new.verify_destinations != old.verify_destinations
+    if not (asked or is_new or new.swaps is not None):
+        return
+    must_be = (asked or new.swaps is not None) and not (new.swaps is not None and is_roll_back(_swapped(snapshot)))
+    kinds = []
+    for name in new.verify_destinations:
+        try:
+            destinations = session.destinations(new.connection)
+            kinds.append(inspect(destinations, name, suggests=True).authentication)
+        except TrustError as error:
+            is_certain = isinstance(error, Refused)
+            if is_certain and must_be:
+                raise
+            session.warn(f"RotationTrigger: {error.what}", error.why, error.remedy)
+            if not is_certain:
+                return
+    if new.swaps is not None and kinds and SAML_ASSERTION not in kinds:
+        session.say(
+            "RotationTrigger: none of verify_destinations shows which certificate signs, so that right after the swap "
+            "no answer proves anything; name one with SAMLAssertion as well"
+        )
 
 
 def announce(session: Session, new: TriggerChecked, snapshot: Snapshot) -> None:
@@ -25,11 +60,7 @@ def announce(session: Session, new: TriggerChecked, snapshot: Snapshot) -> None:
     returns = not rolls_back and new.on_verification_failure is OnVerificationFailure.ROLLBACK
     then = "a target's refusal swaps back" if returns else "nothing is swapped back"
     session.say(f"RotationTrigger: after the swap {names} will be tried as the user; {then}")
-    try:
-        session.user_tokens(new.connection).source()
-    except NoUserToken as error:
-        then = "rolls back without proof" if rolls_back else "refuses the swap"
-        session.warn(f"RotationTrigger: {error.what}", f"{error.why} Without one the deployment {then}.", error.remedy)
+    _see_user(session, new, f"the deployment {'rolls back without proof' if rolls_back else 'refuses the swap'}")
 
 
 def is_due(session: Session, state: TriggerState, new: TriggerChecked, snapshot: Snapshot) -> bool:
@@ -39,7 +70,10 @@ def is_due(session: Session, state: TriggerState, new: TriggerChecked, snapshot:
     """
     step = Step(state, new, snapshot, swapped=False)
     if (due := step.task) is None or snapshot.active is None:
+        if step.is_asked and new.verify_destinations and new.swaps is None:
+            session.say(f"RotationTrigger: verify_now waits until {brief(new.wanted)} signs")
         return False
+    _see_user(session, new, "the check stays open")
     signing, then = named(snapshot.active, new.generation), "nothing is swapped back"
     if due.confirms and step.leads_back and snapshot.passive is not None:
         earlier = named(snapshot.passive, step.name_of(snapshot.passive))
@@ -52,6 +86,11 @@ def is_due(session: Session, state: TriggerState, new: TriggerChecked, snapshot:
         f"RotationTrigger: the last check of {signing} was left open ({told}); the deployment tries again, {then}"
     )
     return True
+
+
+def is_withdrawn(state: TriggerState, new: TriggerChecked) -> bool:
+    """Whether the program does not ask any more for what was tried: the same text is a new request later."""
+    return state.verify_now is not None and new.verify_now is None
 
 
 def prepare(session: Session, account: Subaccount, new: TriggerChecked) -> None:
@@ -94,6 +133,14 @@ def refuse_failed(state: TriggerState, new: TriggerChecked, snapshot: Snapshot) 
     lines = state.failure.split("\n")
     why = "\n".join([*lines[1:-1], f"That was at {state.swapped_back_at}; this deployment tries nothing."])
     raise Refused(lines[0], why, lines[-1])
+
+
+def _see_user(session: Session, new: TriggerChecked, otherwise: str) -> None:
+    """Warn that nobody is named as whom destinations could be tried; nothing is asked and nothing is run."""
+    try:
+        session.user_tokens(new.connection).source()
+    except NoUserToken as error:
+        session.warn(f"RotationTrigger: {error.what}", f"{error.why} Without one {otherwise}.", error.remedy)
 
 
 def _swapped(before: Snapshot) -> Snapshot:
