@@ -20,7 +20,7 @@ from btp_trust.operations.trials import Question, Trials
 from btp_trust.operations.writes import swap
 from btp_trust.plan.confirmation import Occasion, Task, failure, leads_back, refused, still_open, task
 from btp_trust.plan.declaration import OnDrift
-from btp_trust.plan.verification import Again, Evidence, Judgement, OnVerificationFailure, Trial, Verdict
+from btp_trust.plan.verification import Again, Evidence, Judgement, OnVerificationFailure, Verdict
 from btp_trust.session import Session, Subaccount
 
 
@@ -161,8 +161,8 @@ def _judged(session: Session, new: TriggerChecked, names: tuple[str, ...], quest
     try:
         trials = trials_of(session, new)
     except TrustError as error:
-        untold = Trial(question.signer, question.since, question.since).fails(f"{error.what} {error.why}")
-        return dict.fromkeys(names, untold)
+        told = f"{error.what} {error.why}"
+        return {name: question.trial(name).fails(told) for name in names}
     return trials.run(names, question)
 
 

@@ -60,6 +60,11 @@ class Question:
     is_brief: bool = False
     """Whether one that gives no answer is left alone."""
 
+    def trial(self, name: str, at: datetime | None = None, private: Collection[str] = ()) -> Trial:
+        """Begin to judge one try; what is known of the destination's tokens goes on to be known."""
+        known = self.known.get(name)
+        return Trial(self.signer, self.since, at or self.since, private, known.lifetime if known is not None else None)
+
 
 @dataclass(slots=True)
 class _Tried:
@@ -211,9 +216,7 @@ class Trials:
         return trial.fails(_told(error))
 
     def _trial(self, name: str, question: Question, at: datetime | None = None) -> Trial:
-        known = question.known.get(name)
-        longest = known.lifetime if known is not None else None
-        return Trial(question.signer, question.since, at or question.since, self._private, longest)
+        return question.trial(name, at, self._private)
 
     def _why_untried(self, tried: list[_Tried], question: Question) -> str:
         if _is_old(tried):

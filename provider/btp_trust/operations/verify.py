@@ -64,7 +64,7 @@ def announce(session: Session, new: TriggerChecked, snapshot: Snapshot) -> None:
 
 
 def is_due(session: Session, state: TriggerState, new: TriggerChecked, snapshot: Snapshot) -> bool:
-    """Whether an update is due although nothing else is: a check is still open.
+    """Whether an update is due although nothing else is: a check is still open, or asked for.
 
     Says what will be tried, why, and what else may sign in the end: no step shows that.
     """
@@ -80,7 +80,7 @@ def is_due(session: Session, state: TriggerState, new: TriggerChecked, snapshot:
         then = f"a target's refusal swaps back, and {earlier} signs"
     if not (names := still_unproved(state, new)):
         session.say(f"RotationTrigger: {signing} signs, {', '.join(due.names)} will be tried as the user; {then}")
-        return False
+        return step.is_asked
     told = "; ".join(f"{name}: {state.verified[name]}" for name in names if name in state.verified)
     session.say(
         f"RotationTrigger: the last check of {signing} was left open ({told}); the deployment tries again, {then}"
