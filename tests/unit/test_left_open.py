@@ -337,9 +337,11 @@ def test_a_roll_back_is_warned_of_a_mistyped_name_and_done(here: Landscape) -> N
     """It waits for nothing."""
     twin = here.twin
     twin.deploy(here.program("b", "s4", "assertion"))
+    twin.config["btp-trust:strict"] = "true"
     report = twin.up(here.program("a", "s44"))
     assert report.writes == [ROTATE]
     assert "warning: RotationTrigger: Destination 's44' is not found." in twin.previewed.messages
+    assert "It is rolled back all the same." in twin.previewed.messages
 
 
 def test_a_service_that_does_not_tell_is_no_reason_to_refuse_a_preview(here: Landscape) -> None:

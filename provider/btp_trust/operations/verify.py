@@ -28,7 +28,7 @@ def foresee(session: Session, new: TriggerChecked, old: TriggerChecked | None, s
     is_new = old is None or new.verify_destinations != old.verify_destinations
     if not (asked or is_new or new.swaps is not None):
         return
-    must_be = (asked or new.swaps is not None) and not (new.swaps is not None and is_roll_back(_swapped(snapshot)))
+    rolls_back = new.swaps is not None and is_roll_back(_swapped(snapshot))
     kinds = []
     for name in new.verify_destinations:
         try:
@@ -36,9 +36,12 @@ def foresee(session: Session, new: TriggerChecked, old: TriggerChecked | None, s
             kinds.append(inspect(destinations, name, suggests=True).authentication)
         except TrustError as error:
             is_certain = isinstance(error, Refused)
-            if is_certain and must_be:
+            if rolls_back:
+                _roll_back_all_the_same(session, error)
+            elif is_certain and (asked or new.swaps is not None):
                 raise
-            session.warn(f"RotationTrigger: {error.what}", error.why, error.remedy)
+            else:
+                session.warn(f"RotationTrigger: {error.what}", error.why, error.remedy)
             if not is_certain:
                 return
     if new.swaps is not None and kinds and SAML_ASSERTION not in kinds:
@@ -109,7 +112,7 @@ def prepare(session: Session, account: Subaccount, new: TriggerChecked) -> None:
             trials.look(name)
     except TrustError as error:
         if is_roll_back(_swapped(account.snapshot())):
-            session.say(f"warning: RotationTrigger: {error.what} {error.why} It is rolled back all the same.")
+            _roll_back_all_the_same(session, error)
             return
         error.what = f"Generation {new.generation!r} was not made to sign: it could not be proved. {error.what}"
         raise
@@ -141,6 +144,11 @@ def _see_user(session: Session, new: TriggerChecked, otherwise: str) -> None:
         session.user_tokens(new.connection).source()
     except NoUserToken as error:
         session.warn(f"RotationTrigger: {error.what}", f"{error.why} Without one {otherwise}.", error.remedy)
+
+
+def _roll_back_all_the_same(session: Session, error: TrustError) -> None:
+    """Say what is missing for a check; not even a strict command stops a roll back for it."""
+    session.say(f"warning: RotationTrigger: {error.what} {error.why} It is rolled back all the same.")
 
 
 def _swapped(before: Snapshot) -> Snapshot:
