@@ -151,7 +151,7 @@ def test_what_is_asked_for_while_it_drifts_is_not_recorded_as_done(here: Landsca
     twin, wanted = here.twin, here.program("a", "s4", "assertion", verify_now="2")
     twin.emulator.rotate(twin.guid)
     twin.emulator.advance(61)
-    assert tries(twin.up(wanted)) == tries(twin.previewed) == [TARGET, ASSERTION]
+    assert tries(twin.up(wanted)) == []
     assert twin.outputs("rotation")["verify_now"] == "first"
 
 
@@ -306,11 +306,8 @@ def test_a_name_that_is_mistyped_is_refused_in_the_preview(here: Landscape, name
 
 
 def test_a_name_like_no_other_is_refused_without_a_guess(here: Landscape) -> None:
-    """And where the names cannot be listed."""
-    twin = here.twin
-    assert "did you mean" not in twin.refuses(here.program("b", "billing"), "'billing' is not found")
-    twin.line.always(answered(403), "GET subaccountDestinations")
-    assert "did you mean" not in twin.refuses(here.program("b", "s44"), "'s44' is not found")
+    """None is near."""
+    assert "did you mean" not in here.twin.refuses(here.program("b", "billing"), "'billing' is not found")
 
 
 def test_a_new_list_may_name_what_is_still_to_be_created(here: Landscape) -> None:
@@ -319,7 +316,7 @@ def test_a_new_list_may_name_what_is_still_to_be_created(here: Landscape) -> Non
     twin.up(wanted)
     for name in ("later", "latest"):
         assert f"warning: RotationTrigger: Destination '{name}' is not found." in twin.previewed.messages
-    assert tries(twin.preview(wanted)) == []
+    assert not any("estinations" in request for request in twin.preview(wanted).requests)
     twin.assert_settled(wanted)
     twin.config["btp-trust:strict"] = "true"
     with pytest.raises(CheckFailedError):
@@ -340,16 +337,16 @@ def test_a_roll_back_is_warned_of_a_mistyped_name_and_done(here: Landscape) -> N
     twin.config["btp-trust:strict"] = "true"
     report = twin.up(here.program("a", "s44"))
     assert report.writes == [ROTATE]
-    assert "warning: RotationTrigger: Destination 's44' is not found." in twin.previewed.messages
-    assert "It is rolled back all the same." in twin.previewed.messages
+    assert "warning: RotationTrigger: Destination 's44' is not found." in report.messages
+    assert "It is rolled back all the same." in report.messages
 
 
 def test_a_service_that_does_not_tell_is_no_reason_to_refuse_a_preview(here: Landscape) -> None:
     """It warns once; the deployment looks before it swaps."""
     twin = here.twin
-    twin.line.always(answered(403), TARGET)
+    twin.line.always(answered(403), "GET instanceDestinations", TARGET)
     twin.preview(here.program("b", "sf", "s4", "assertion"))
-    assert twin.last.messages.count("was refused: 403") == 1
+    assert "warning: RotationTrigger: the destinations to be tried could not be looked for. " in twin.last.messages
     with pytest.raises(Exception, match="403"):
         twin.up(here.program("b", "sf", "s4", "assertion"))
     assert twin.last.writes == []
@@ -366,7 +363,7 @@ def test_a_destination_that_goes_before_the_swap_refuses_it(here: Landscape) -> 
     """The deployment looks again, as the user."""
     twin = here.twin
     gone = meanwhile(after=lambda: here.emulator.delete_destination(here.guid, "s4"))
-    twin.line.once(TARGET, gone, after=1)
+    twin.line.once("GET instanceDestinations", gone, after=1)
     with pytest.raises(Refused) as refusal:
         twin.up(here.program("b", "sf", "s4"))
     assert_three_parts(str(refusal.value), "'b' was not made to sign", "'s4' is not found")
@@ -434,7 +431,7 @@ def test_a_destination_that_shows_who_signs_closes_what_the_targets_left_open(he
 def test_a_target_is_asked_again_once_it_is_shown_who_signs(here: Landscape) -> None:
     """What it accepted before that proves nothing."""
     twin = here.twin
-    twin.line.once(ASSERTION, answered(503), after=4)
+    twin.line.once(ASSERTION, answered(503), after=2)
     report = twin.up(here.program("b", "s4", "assertion"))
     assert {found["verdict"] for found in here.evidence().values()} == {"proved"}
     assert tries(report)[-4:] == [ASSERTION, TARGET, ASSERTION, TARGET]

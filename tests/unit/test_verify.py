@@ -30,6 +30,8 @@ from btp_trust_emulator.kinds import Kind
 
 TARGET = "GET destinations/s4"
 ROTATE = "POST rotateCertificate"
+LISTS = ["GET subaccountDestinations", "GET instanceDestinations"]
+"""What a preview asks about destinations."""
 ACTIVE = "/destination-configuration/v1/saml2Metadata/certificate"
 PASSIVE = f"{ACTIVE}/passive"
 
@@ -75,27 +77,27 @@ def test_a_rotation_is_proved_to_each_destination(here: Landscape) -> None:
 
 
 def test_a_preview_tries_nothing_and_a_rotation_looks_before_and_tries_after(here: Landscape) -> None:
-    """Looking fetches no token, in a preview either, and the assertion comes before any target."""
+    """A preview lists; looking fetches no token; and the assertion comes before any target."""
     report = here.twin.up(here.program("b", "s4", "assertion"))
     s4, assertion = TARGET, "GET destinations/assertion"
-    assert finds(here.twin.previewed) == [s4, assertion]
+    assert finds(here.twin.previewed) == LISTS
     after = report.requests[report.requests.index(ROTATE) :]
-    assert finds(report) == [s4, assertion, s4, assertion, s4, assertion, assertion, s4]
+    assert finds(report) == [*LISTS, s4, assertion, s4, assertion, assertion, s4]
     assert finds(here.twin.last) == finds(report)
     assert after == [ROTATE, s4, assertion, assertion, s4]
 
 
 def test_a_changed_list_or_policy_neither_rotates_nor_tries(here: Landscape) -> None:
-    """An update that asks no target; a new list is looked at."""
+    """An update that asks no target; a new list is compared."""
     here.twin.deploy(here.program("b", "s4", "assertion"))
     kept = here.evidence()
-    for wanted, looked_at in (
-        (here.program("b", "s4", "sf"), [TARGET, "GET destinations/sf"]),
-        (here.program("b", "sf", on_verification_failure="report"), ["GET destinations/sf"]),
+    for wanted, listed in (
+        (here.program("b", "s4", "sf"), LISTS),
+        (here.program("b", "sf", on_verification_failure="report"), LISTS),
         (here.program("b", "sf"), []),
     ):
         report = here.twin.up(wanted)
-        assert (report.operations["rotation"], report.writes, finds(report)) == ("update", [], looked_at)
+        assert (report.operations["rotation"], report.writes, finds(report)) == ("update", [], listed)
         here.twin.assert_settled(wanted)
     assert kept.keys() == {"s4", "assertion"}
     assert here.evidence() == {}
@@ -108,7 +110,7 @@ def test_asking_now_tries_the_list_on_an_unchanged_generation(here: Landscape) -
     slots = twin.slots
     here.lie("s4", slots[0])
     asking = here.program("b", "s4", "assertion", verify_now="1")
-    assert finds(twin.preview(asking)) == [TARGET, "GET destinations/assertion"]
+    assert finds(twin.preview(asking)) == LISTS
     report = twin.up(asking)
     assert report.writes == []
     assert "warning: RotationTrigger: s4: refused: " in report.messages
@@ -259,7 +261,7 @@ def test_a_target_that_refuses_the_earlier_one_as_well_is_told(here: Landscape) 
 
 def test_a_refusal_counts_when_it_is_repeated(here: Landscape) -> None:
     """A target that has to read its new certificate first gets a few seconds."""
-    here.twin.line.once(TARGET, failing("status code 401"), after=4)
+    here.twin.line.once(TARGET, failing("status code 401"), after=2)
     here.twin.line.once(TARGET, failing("status code 401"))
     report = here.twin.up(here.program("b", "s4", "assertion"))
     assert report.writes == [ROTATE]
@@ -324,7 +326,7 @@ def test_a_swap_has_time_for_its_lost_answer_however_long_looking_took(here: Lan
         twin.waited += 175
         return send(request)
 
-    twin.line.once(TARGET, slow, after=2)
+    twin.line.once(TARGET, slow)
     twin.line.once(ROTATE, committed_then(httpx.ReadTimeout("lost")))
     report = twin.up(here.program("b", "s4", "assertion"))
     assert report.writes == [ROTATE]
@@ -349,7 +351,7 @@ def test_a_fault_of_the_check_after_the_way_back_loses_no_memory(here: Landscape
     def broken(_: httpx.Request, __: Send) -> httpx.Response:
         raise RuntimeError
 
-    twin.line.once(TARGET, broken, after=7)
+    twin.line.once(TARGET, broken, after=5)
     assert twin.up(here.program("b", "s4")).writes == [ROTATE, ROTATE]
     assert twin.outputs("rotation")["failed_generation"] == "b"
     assert here.evidence()["s4"]["way_back"].startswith("inconclusive: the check itself failed")
@@ -404,7 +406,7 @@ def test_a_way_back_that_somebody_goes_first_is_not_gone_twice(here: Landscape) 
     before = twin.slots
     here.lie("s4", before[1])
     colleague = meanwhile(after=lambda: twin.emulator.rotate(twin.guid))
-    twin.line.once(TARGET, colleague, after=6)
+    twin.line.once(TARGET, colleague, after=4)
     report = twin.up(here.program("b", "s4"))
     assert report.writes == [ROTATE]
     assert twin.slots == before
@@ -460,7 +462,7 @@ def test_the_passive_slot_must_still_hold_what_signed_before(here: Landscape) ->
     """A colleague generated over it: there is no way back, and that is an error of its own."""
     twin = here.twin
     here.lie("s4", twin.slots[1])
-    twin.line.once(TARGET, meanwhile(after=lambda: twin.emulator.generate_passive(twin.guid)), after=6)
+    twin.line.once(TARGET, meanwhile(after=lambda: twin.emulator.generate_passive(twin.guid)), after=4)
     with pytest.raises(WayBackFailed) as stuck:
         twin.up(here.program("b", "s4"))
     assert twin.last.writes == [ROTATE]
@@ -629,7 +631,7 @@ def test_a_service_that_still_signs_with_the_old_key_is_waited_for(here: Landsca
             twin.emulator.rotate(twin.guid)
 
     for _ in range(2):
-        twin.line.once("GET destinations/assertion", late, after=4)
+        twin.line.once("GET destinations/assertion", late, after=2)
     report = twin.up(here.program("b", "assertion", "s4"))
     assert {found["verdict"] for found in here.evidence().values()} == {"proved"}
     assert finds(report)[-1] == TARGET
@@ -773,7 +775,7 @@ def test_a_run_killed_during_its_check_is_checked_by_the_next(here: Landscape) -
     twin = here.twin
     here.lie("s4", twin.slots[1])
     before = twin.slots
-    twin.line.once(TARGET, committed_then(KilledError()), after=4)
+    twin.line.once(TARGET, committed_then(KilledError()), after=2)
     with pytest.raises(KilledError):
         twin.up(here.program("b", "s4"))
     twin.up(here.program("b", "s4"))
@@ -820,7 +822,7 @@ def test_a_run_killed_before_its_check_is_checked_after_a_refresh_too(here: Land
     before = twin.slots
     if lies:
         here.lie("s4", before[1])
-    twin.line.once(TARGET, committed_then(KilledError()), after=3)
+    twin.line.once(TARGET, committed_then(KilledError()), after=1)
     with pytest.raises(KilledError):
         twin.up(wanted)
     twin.refresh()
@@ -886,7 +888,7 @@ def test_the_preview_of_a_step_lists_what_it_touches(here: Landscape) -> None:
     plan = twin.previewed
     assert plan.inputs["rotation"]["affects"] == ["assertion", "at the instance", "s4", "sf"]
     assert "affects" in plan.changed["rotation"]
-    assert finds(plan) == finds(report) == ["GET subaccountDestinations", "GET instanceDestinations"]
+    assert finds(plan) == finds(report) == LISTS
     assert "affects" not in twin.outputs("rotation")
     assert finds(twin.preview(wanted)) == []
     twin.assert_settled(wanted)

@@ -6,26 +6,19 @@ Nothing is asked of a target here, and the service fetches no token that it coul
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from typing import Final
 
-from btp_trust.errors import Refused, TrustError
+from btp_trust.errors import Refused
 from btp_trust.plan.scrub import scrub
-from btp_trust.service.destinations import Destination, DestinationClient, Level
+from btp_trust.service.destinations import Destination, DestinationClient
 
 _NEAREST: Final = 3
 """How many existing names are told of a name that does not exist."""
 
 
-def inspect(
-    destinations: DestinationClient, name: str, user_token: str | None = None, *, suggests: bool = False
-) -> Destination:
-    """Find a destination without fetching a token.
-
-    Args:
-        destinations: What reads the destinations of the connection.
-        name: The destination's name.
-        user_token: The user's token, so that the service shows whether it takes that; None: ask without a user.
-        suggests: List the names that there are, if this one is not among them, and tell the nearest.
+def inspect(destinations: DestinationClient, name: str, user_token: str) -> Destination:
+    """Find a destination as the user, without fetching a token.
 
     Raises:
         Refused: There is none, or it tells nothing about the certificate.
@@ -33,20 +26,37 @@ def inspect(
     """
     found = destinations.find(name, user_token, skip_token_retrieval=True)
     if found is None:
-        raise _not_found(name, _nearest(destinations, name) if suggests else [])
-    refuse_untelling(name, found.destination)
-    return found.destination
+        raise _not_found(name, [])
+    return telling(found.destination)
 
 
-def refuse_untelling(name: str, destination: Destination) -> None:
-    """Refuse a destination for which the service signs nothing with the trust certificate."""
+def choose(listed: Sequence[Destination], name: str) -> Destination:
+    """Choose a destination from all that there are, the last one of its name.
+
+    Raises:
+        Refused: There is none, and which names are near; or it tells nothing about the certificate.
+    """
+    named = {each.name: each for each in listed}
+    if name not in named:
+        folded = {each.casefold(): each for each in named}
+        raise _not_found(name, [folded[each] for each in difflib.get_close_matches(name.casefold(), folded, _NEAREST)])
+    return telling(named[name])
+
+
+def telling(destination: Destination) -> Destination:
+    """Return a destination for which the service signs with the trust certificate.
+
+    Raises:
+        Refused: It does not.
+    """
     if not destination.signs_with_the_subaccounts_key:
         raise Refused(
-            f"Destination {name!r} tells nothing about the trust certificate.",
+            f"Destination {destination.name!r} tells nothing about the trust certificate.",
             _why_not(destination),
-            f"Take {name!r} out of verify_destinations.",
+            f"Take {destination.name!r} out of verify_destinations.",
             prop="verify_destinations",
         )
+    return destination
 
 
 def _not_found(name: str, nearest: list[str]) -> Refused:
@@ -57,16 +67,6 @@ def _not_found(name: str, nearest: list[str]) -> Refused:
         f"Correct the name in verify_destinations{meant}, or create the destination.",
         prop="verify_destinations",
     )
-
-
-def _nearest(destinations: DestinationClient, name: str) -> list[str]:
-    """Choose what may have been meant; a list that cannot be had takes nothing from the refusal."""
-    try:
-        names = {each.name for level in Level for each in destinations.listed(level, names_only=True)}
-    except TrustError:
-        return []
-    folded = {each.casefold(): each for each in sorted(names)}
-    return [folded[each] for each in difflib.get_close_matches(name.casefold(), folded, _NEAREST)]
 
 
 def _why_not(destination: Destination) -> str:

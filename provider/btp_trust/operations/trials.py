@@ -14,7 +14,7 @@ from btp_trust.assertion import Unproven, signer
 from btp_trust.certificate import Certificate
 from btp_trust.errors import CredentialsRejected, NotAuthorized, Refused, TrustError
 from btp_trust.model import brief
-from btp_trust.operations.inspection import inspect, refuse_untelling
+from btp_trust.operations.inspection import inspect, telling
 from btp_trust.plan.scrub import identities
 from btp_trust.plan.verification import (
     TRIES,
@@ -129,7 +129,7 @@ class Trials:
             Refused: There is none, or it tells nothing about the certificate.
             TrustError: The service does not tell.
         """
-        return inspect(self._destinations, name, self._token.value, suggests=True)
+        return inspect(self._destinations, name, self._token.value)
 
     def run(self, names: Collection[str], question: Question) -> dict[str, Judgement]:
         """Try destinations until each has told what it can, or until one has refused whose refusal is urgent.
@@ -197,8 +197,7 @@ class Trials:
         token = found.token if found is not None else None
         trial = self._trial(each.name, question, found.at if found is not None else None)
         if found is not None and not each.kind:
-            refuse_untelling(each.name, found.destination)
-            each.kind = found.destination.authentication
+            each.kind = telling(found.destination).authentication
         if token is None or not (token.error or token.value):
             return trial.fails("the service gives neither a token nor an error")
         if each.shows_signer:

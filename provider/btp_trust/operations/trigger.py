@@ -23,7 +23,7 @@ from btp_trust.inputs import (
 )
 from btp_trust.model import Snapshot, brief, describe, rfc3339, signs
 from btp_trust.operations import verify
-from btp_trust.operations.affected import affected
+from btp_trust.operations.affected import affected, listed
 from btp_trust.operations.confirm import Step, confirm
 from btp_trust.operations.gather import Seen, Unseen, look, not_checked, reach, unseen_changes
 from btp_trust.operations.stale import before_our_swap
@@ -60,8 +60,7 @@ def check(
     if decision.action is Action.SWAP and seen.snapshot.passive is not None:
         _take_down_swap(session, seen, seen.snapshot.passive, is_way_back=decision.reason is not Reason.ROTATE)
     plan = planned(args, declaration, decision, seen, old)
-    verify.foresee(session, plan, old, seen.snapshot)
-    affects = affected(session, plan) if plan.swaps is not None and plan.list_affected else None
+    affects = _compare_destinations(session, plan, old, seen.snapshot)
     plan = checked(TriggerChecked, plan, candidate=candidate.generation if candidate else None, affects=affects)
     seen.account.command.announce = lambda: _announce(session, decision, plan, seen.snapshot)
     return plan
@@ -154,6 +153,22 @@ def _announce(session: Session, decision: Decision, plan: TriggerChecked, snapsh
         verify.announce(session, plan, snapshot)
     if decision.action in (Action.REPORT, Action.WARN):
         session.warn(f"RotationTrigger: {decision.message}.", decision.evidence, decision.ways_out)
+
+
+def _compare_destinations(
+    session: Session, plan: TriggerChecked, old: TriggerChecked | None, snapshot: Snapshot
+) -> list[str] | None:
+    """Compare the plan with the destinations that there are: those that it names, and those that the step affects."""
+    lists, looks = plan.swaps is not None and plan.list_affected, verify.looks(plan, old, snapshot)
+    if not (lists or looks):
+        return None
+    missing = "that the step affects could not be listed" if lists else "to be tried could not be looked for"
+    found = listed(session, plan.connection, f"the destinations {missing}")
+    if found is None:
+        return None
+    if looks:
+        verify.foresee(session, plan, found, asked=verify.asks(plan, old))
+    return affected(found) if lists else None
 
 
 def _announce_retirement(session: Session, candidate: str, declaration: Declaration, snapshot: Snapshot) -> None:

@@ -2,48 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from btp_trust.errors import NoUserToken, Refused, TrustError
 from btp_trust.inputs import TriggerChecked, TriggerState
 from btp_trust.model import Snapshot, brief, signs
 from btp_trust.operations.confirm import Step, still_unproved, trials_of
-from btp_trust.operations.inspection import inspect
+from btp_trust.operations.inspection import choose
 from btp_trust.operations.stale import before_our_swap
 from btp_trust.plan.confirmation import is_roll_back
 from btp_trust.plan.explain import named
 from btp_trust.plan.verification import OnVerificationFailure
-from btp_trust.service.destinations import SAML_ASSERTION
+from btp_trust.service.destinations import SAML_ASSERTION, Destination
 from btp_trust.session import Session, Subaccount
 
 
-def foresee(session: Session, new: TriggerChecked, old: TriggerChecked | None, snapshot: Snapshot) -> None:
-    """See in check whether the destinations are there and tell something, when they are to be tried, or are new.
+def asks(new: TriggerChecked, old: TriggerChecked | None) -> bool:
+    """Whether the program asks for a check now that it did not ask for before."""
+    return new.verify_now not in (None, None if old is None else old.verify_now)
 
-    What is to be tried must be there now. A list that is new may name what the same deployment creates, and a roll
-    back waits for nothing: there it is a warning.
+
+def looks(new: TriggerChecked, old: TriggerChecked | None, snapshot: Snapshot) -> bool:
+    """Whether check compares what is to be tried with what there is: where the program has changed it, or why.
+
+    A roll back waits for nothing, so nothing is looked for before it.
+    """
+    if not new.verify_destinations or (new.swaps is not None and is_roll_back(_swapped(snapshot))):
+        return False
+    if old is None or new.verify_destinations != old.verify_destinations:
+        return True
+    return asks(new, old) or (new.swaps is not None and new.generation != old.generation)
+
+
+def foresee(session: Session, new: TriggerChecked, listed: Sequence[Destination], *, asked: bool) -> None:
+    """See in check whether the destinations that are to be tried are there, and tell something.
+
+    What is tried in this deployment must be there now. A list that is new may name what the same deployment creates:
+    there it is a warning.
+
+    Args:
+        session: What the process shares.
+        new: The plan.
+        listed: The destinations that there are, those of the service instance last: they hide the subaccount's.
+        asked: Whether the program asks to try them.
 
     Raises:
         Refused: One is not there, or tells nothing about the certificate.
     """
-    asked = new.verify_now not in (None, old.verify_now if old else None)
-    is_new = old is None or new.verify_destinations != old.verify_destinations
-    if not (asked or is_new or new.swaps is not None):
-        return
-    rolls_back = new.swaps is not None and is_roll_back(_swapped(snapshot))
-    kinds = []
+    kinds = set()
     for name in new.verify_destinations:
         try:
-            destinations = session.destinations(new.connection)
-            kinds.append(inspect(destinations, name, suggests=True).authentication)
-        except TrustError as error:
-            is_certain = isinstance(error, Refused)
-            if rolls_back:
-                _roll_back_all_the_same(session, error)
-            elif is_certain and (asked or new.swaps is not None):
+            kinds.add(choose(listed, name).authentication)
+        except Refused as error:
+            if asked or new.swaps is not None:
                 raise
-            else:
-                session.warn(f"RotationTrigger: {error.what}", error.why, error.remedy)
-            if not is_certain:
-                return
+            session.warn(f"RotationTrigger: {error.what}", error.why, error.remedy)
     if new.swaps is not None and kinds and SAML_ASSERTION not in kinds:
         session.say(
             "RotationTrigger: none of verify_destinations shows which certificate signs, so that right after the swap "
@@ -112,7 +125,7 @@ def prepare(session: Session, account: Subaccount, new: TriggerChecked) -> None:
             trials.look(name)
     except TrustError as error:
         if is_roll_back(_swapped(account.snapshot())):
-            _roll_back_all_the_same(session, error)
+            session.say(f"warning: RotationTrigger: {error.what} {error.why} It is rolled back all the same.")
             return
         error.what = f"Generation {new.generation!r} was not made to sign: it could not be proved. {error.what}"
         raise
@@ -144,11 +157,6 @@ def _see_user(session: Session, new: TriggerChecked, otherwise: str) -> None:
         session.user_tokens(new.connection).source()
     except NoUserToken as error:
         session.warn(f"RotationTrigger: {error.what}", f"{error.why} Without one {otherwise}.", error.remedy)
-
-
-def _roll_back_all_the_same(session: Session, error: TrustError) -> None:
-    """Say what is missing for a check; not even a strict command stops a roll back for it."""
-    session.say(f"warning: RotationTrigger: {error.what} {error.why} It is rolled back all the same.")
 
 
 def _swapped(before: Snapshot) -> Snapshot:

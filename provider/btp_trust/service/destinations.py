@@ -104,21 +104,21 @@ class DestinationClient:
         self._http = http
         self._patience = patience
 
-    def find(self, name: str, user_token: str | None, *, skip_token_retrieval: bool) -> Found | None:
+    def find(self, name: str, user_token: str, *, skip_token_retrieval: bool) -> Found | None:
         """GET a destination by name, at the instance or else at the subaccount; None if there is none.
 
         With token retrieval the service may call the target as the user, so that is sent once.
 
         Args:
             name: The destination's name.
-            user_token: The user's token; None: ask as the service instance itself, which is enough without a token.
+            user_token: The user's token.
             skip_token_retrieval: Leave the target alone: no token is fetched, and so none is kept for later.
         """
         request = self._http.build_request(
             "GET",
             f"{BASE_PATH}/destinations/{quote(name, safe='')}",
             params={"$skipTokenRetrieval": "true"} if skip_token_retrieval else None,
-            headers={"Accept": "application/json"} | ({} if user_token is None else {"X-user-token": user_token}),
+            headers={"Accept": "application/json", "X-user-token": user_token},
         )
         response = self._repeated(request) if skip_token_retrieval else self._send(request)
         if response.status_code == httpx.codes.NOT_FOUND:
@@ -127,14 +127,9 @@ class DestinationClient:
         found = body(response, _Found)
         return Found(found.destination, next(iter(found.tokens), None), server_time(response))
 
-    def listed(self, level: Level, *, names_only: bool = False) -> list[Destination]:
-        """GET all destinations of a level; with `names_only` nothing else of them is sent."""
-        request = self._http.build_request(
-            "GET",
-            f"{BASE_PATH}{level.value}",
-            params={"$select": "Name"} if names_only else None,
-            headers={"Accept": "application/json"},
-        )
+    def listed(self, level: Level) -> list[Destination]:
+        """GET all destinations of a level."""
+        request = self._http.build_request("GET", f"{BASE_PATH}{level.value}", headers={"Accept": "application/json"})
         return body(self._repeated(request, MAX_LIST_BYTES), list[Destination])
 
     def _repeated(self, request: httpx.Request, max_bytes: int = MAX_BYTES) -> httpx.Response:

@@ -157,7 +157,7 @@ def _faults(draw: st.DrawFn, kinds: list[Kind]) -> tuple[Kind, dict[str, Any]]:
 
 _MOMENTS: Final = [
     *[("POST rotateCertificate", after) for after in (0, 0, 1)],
-    *[(f"GET destinations/{SYSTEMS[0]}", after) for after in range(9)],
+    *[(f"GET destinations/{SYSTEMS[0]}", after) for after in range(7)],
     *[("GET certificate", after) for after in (2, 3)],
 ]
 CHECKED: Final = st.builds(
