@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 
-from propagating import PASSWORD, USER
+from propagating import PASSWORD, SAML, USER
 
 from btp_trust_emulator import Emulator
 from project import Project, rotating
 
 S4 = "s4"
-CHECK = f', verify_destinations=["{S4}"], list_affected=True'
+ASSERTION = SAML["Name"]
+CHECKED = [S4, ASSERTION]
+"""The target, and what shows who signs."""
+CHECK = f", verify_destinations={json.dumps(CHECKED)}, list_affected=True"
 PRIVATE = {PASSWORD, USER.partition("@")[0]}
 """What may never be printed or stored."""
 NAMED = json.dumps({"name": USER, "password": PASSWORD})
@@ -22,8 +25,9 @@ def checking(signs: str) -> str:
 
 
 def create_trusting_target(emulator: Emulator, guid: str, name: str = S4) -> None:
-    """Create a target that trusts both certificates, and a destination that leads to it."""
+    """Create a target that trusts both certificates, a destination that leads to it, and one that shows who signs."""
     emulator.create_destination(guid, emulator.create_target(name).properties(S4))
+    emulator.create_destination(guid, SAML)
     for certificate in emulator.certificates(guid):
         emulator.upload_certificate(name, certificate or "")
 

@@ -7,24 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import replace as replace_fields
+from datetime import datetime
 
 from msgspec.structs import replace
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import TrustError, WayBackFailed
 from btp_trust.inputs import PropertyBag, TriggerChecked, TriggerState, to_bag
-from btp_trust.model import Snapshot, rfc3339, signs
+from btp_trust.model import Snapshot, moment_of, rfc3339, signs
 from btp_trust.operations.trials import Question, Trials
 from btp_trust.operations.writes import swap
 from btp_trust.plan.confirmation import Occasion, Task, failure, leads_back, refused, still_open, task
 from btp_trust.plan.declaration import OnDrift
-from btp_trust.plan.verification import Evidence, OnVerificationFailure, Trial, Verdict
+from btp_trust.plan.verification import Again, Evidence, Judgement, OnVerificationFailure, Verdict
 from btp_trust.session import Session, Subaccount
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The slots after everything, and the outputs about the check; None for one that is to go."""
+    """The slots after everything, and the outputs about the check; None for one that is to go.
+
+    `verify_now` is among them where what it asks for is left open: then it is what the state had before.
+    """
 
     snapshot: Snapshot
     outputs: PropertyBag
@@ -53,9 +58,21 @@ class Step:
             found=not self.swapped and (was_undone or {state.fingerprint, state.declared} != {new.wanted}),
             approved=asks and not was_undone,
             open=still_unproved(state, new),
-            asked=new.verify_now not in (None, state.verify_now),
+            asked=self.is_asked,
         )
         return task(new.verify_destinations, occasion)
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether the program asks to try all, and no deployment has done that yet."""
+        return self.new.verify_now not in (None, self.state.verify_now)
+
+    @property
+    def since(self) -> datetime | None:
+        """When what signs began to, as far as this stack has seen it begin; UTC, by the service's clock."""
+        if self.swapped or not signs(self.slots.active, self.state.fingerprint):
+            return self.slots.now
+        return None if self.state.rotated_at is None else moment_of(self.state.rotated_at)
 
     @property
     def leads_back(self) -> bool:
@@ -91,10 +108,21 @@ def confirm(session: Session, account: Subaccount, step: Step) -> Outcome:
     new, slots, due = step.new, step.slots, step.task
     kept = {name: found for name, found in step.state.verified.items() if name in new.verify_destinations}
     if due is None or slots.active is None:
-        return Outcome(slots, _recorded(kept, list(still_unproved(step.state, new))))
+        recorded = _recorded(kept, list(still_unproved(step.state, new)))
+        return Outcome(slots, recorded | (_asked_before(step.state) if step.is_asked else {}))
+    can_act = step.leads_back or step.cannot_go_back
+    # Only what comes now is proof: nobody knows what signed between two commands.
+    question = Question(
+        slots.active,
+        slots.passive,
+        slots.now,
+        kept,
+        others=[name for name in new.verify_destinations if name not in due.names],
+        urgent=due.confirms if can_act else (),
+    )
     with session.patience.afresh():
-        # Only what comes now is proof: nobody knows what signed between two commands.
-        found = _run(session, new, due.names, Question(slots.active, slots.passive, slots.now, kept))
+        judged = _judged(session, new, due.names, question)
+    found = {name: each.evidence for name, each in judged.items()}
     evidence = {**kept, **found}
     against = [name for name in refused(found) if name in due.confirms]
     if against and step.cannot_go_back:
@@ -102,8 +130,12 @@ def confirm(session: Session, account: Subaccount, step: Step) -> Outcome:
     if against and step.leads_back and slots.passive is not None:
         with session.patience.afresh():
             return _go_back(session, account, step, slots.passive, evidence)
-    _tell(session, found, due)
-    return Outcome(slots, _recorded(evidence, [name for name in still_open(found) if name in due.confirms]))
+    unknown = [name for name in still_open(judged, step.since) if name in due.names]
+    open_steps = [name for name in unknown if name in due.confirms]
+    is_unanswered = step.is_asked and unknown != open_steps
+    _tell(session, judged, unknown if is_unanswered else open_steps)
+    recorded = _recorded(evidence, open_steps)
+    return Outcome(slots, recorded | (_asked_before(step.state) if is_unanswered else {}))
 
 
 def still_unproved(state: TriggerState, new: TriggerChecked) -> tuple[str, ...]:
@@ -125,13 +157,19 @@ def trials_of(session: Session, new: TriggerChecked) -> Trials:
     return Trials(session.destinations(new.connection), token, session.patience)
 
 
-def _run(session: Session, new: TriggerChecked, names: tuple[str, ...], question: Question) -> dict[str, Evidence]:
+def _judged(session: Session, new: TriggerChecked, names: tuple[str, ...], question: Question) -> dict[str, Judgement]:
     try:
         trials = trials_of(session, new)
     except TrustError as error:
-        untold = Trial(question.signer, question.since, question.since).fails(f"{error.what} {error.why}")
-        return dict.fromkeys(names, untold.evidence)
+        told = f"{error.what} {error.why}"
+        return {name: question.trial(name).fails(told) for name in names}
     return trials.run(names, question)
+
+
+def _run(session: Session, new: TriggerChecked, names: tuple[str, ...], question: Question) -> dict[str, Evidence]:
+    """Try once more after the swap back, for the message alone: what gives no answer is not waited for."""
+    judged = _judged(session, new, names, replace_fields(question, is_brief=True))
+    return {name: each.evidence for name, each in judged.items()}
 
 
 def _go_back(
@@ -188,15 +226,22 @@ def _stuck(new: TriggerChecked, step: Snapshot, evidence: Mapping[str, Evidence]
     )
 
 
-def _tell(session: Session, evidence: Mapping[str, Evidence], due: Task) -> None:
-    for name, found in evidence.items():
-        later = ""
+def _tell(session: Session, judged: Mapping[str, Judgement], unknown: list[str]) -> None:
+    for name, each in judged.items():
+        found, later = each.evidence, ""
         if found.verdict is Verdict.REFUSED:
             later = " It is not swapped back."
-        elif found.verdict is Verdict.INCONCLUSIVE and name in due.confirms:
-            later = " The next deployment tries again."
+        if each.again is Again.SIGNER:
+            later = " A destination with SAMLAssertion in verify_destinations shows it."
+        if name in unknown:
+            later += " The next deployment tries again."
         warning = "" if found.verdict is Verdict.PROVED else "warning: "
         session.say(f"{warning}RotationTrigger: {name}: {found}.{later}")
+
+
+def _asked_before(state: TriggerState) -> PropertyBag:
+    """Leave in the outputs what was asked for before: what is asked for now is tried again by the next deployment."""
+    return {"verify_now": state.verify_now}
 
 
 def _recorded(evidence: Mapping[str, Evidence], unverified: list[str] | None = None) -> PropertyBag:

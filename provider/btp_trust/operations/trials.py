@@ -1,4 +1,7 @@
-"""Try destinations as the user, and judge what comes back; again for a while, where it may change by itself."""
+"""Try destinations as the user, and judge what comes back; again for a while, where it may change by itself.
+
+One after the other, so that what is seen is in a certain order; and none may use up the time of those behind it.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,10 @@ from typing import Final
 
 from btp_trust.assertion import Unproven, signer
 from btp_trust.certificate import Certificate
-from btp_trust.errors import Refused, TrustError
+from btp_trust.errors import CredentialsRejected, NotAuthorized, Refused, TrustError
 from btp_trust.model import brief
-from btp_trust.plan.scrub import identities, scrub
+from btp_trust.operations.inspection import inspect, telling
+from btp_trust.plan.scrub import identities
 from btp_trust.plan.verification import (
     TRIES,
     Again,
@@ -22,6 +26,7 @@ from btp_trust.plan.verification import (
     judge_assertion,
     judge_error,
     judge_token,
+    without_signer,
 )
 from btp_trust.service.destinations import SAML_ASSERTION, AuthToken, Destination, DestinationClient
 from btp_trust.service.patience import Patience
@@ -29,6 +34,11 @@ from btp_trust.service.user_tokens import UserToken
 
 _PAUSES: Final = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0)
 """Seconds before each round of tries; a swap may take a while to reach all of the service."""
+_AT_FIRST: Final = 5.0
+"""Seconds that a destination gets at most while others have not been tried yet: one that is slow must not hide a
+refusal behind it. Later it gets its share of what remains."""
+_LASTING: Final = (Refused, CredentialsRejected, NotAuthorized)
+"""Errors that the same try ends with again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,29 +53,53 @@ class Question:
     """What is older proves nothing. UTC, by the service's clock."""
     known: Mapping[str, Evidence]
     """What earlier commands found out, by destination."""
+    others: Collection[str] = ()
+    """Destinations that need not be tried, but may show who signs."""
+    urgent: Collection[str] = ()
+    """Destinations whose refusal ends the trials: users are refused, and something can be done about it."""
+    is_brief: bool = False
+    """Whether one that gives no answer is left alone."""
+
+    def trial(self, name: str, at: datetime | None = None, private: Collection[str] = ()) -> Trial:
+        """Begin to judge one try; what is known of the destination's tokens goes on to be known."""
+        known = self.known.get(name)
+        return Trial(self.signer, self.since, at or self.since, private, known.lifetime if known is not None else None)
 
 
 @dataclass(slots=True)
 class _Tried:
     """A destination, and how often it has given the same answer."""
 
-    kind: str
+    name: str
+    kind: str = ""
+    """Its Authentication, once that was seen."""
     judgement: Judgement | None = None
     times: int = 0
+
+    @property
+    def shows_signer(self) -> bool:
+        """Whether it returns the assertion itself."""
+        return self.kind == SAML_ASSERTION
 
     @property
     def is_settled(self) -> bool:
         """Whether trying once more would tell nothing else."""
         return self.judgement is not None and self.times >= TRIES[self.judgement.again]
 
-    @property
-    def was_refused(self) -> bool:
-        return self.judgement is not None and self.judgement.again is Again.REFUSAL
+    def is_for(self, again: Again) -> bool:
+        """Whether this is why its last answer may change."""
+        return self.judgement is not None and self.judgement.again is again
 
     @property
-    def is_old(self) -> bool:
-        """Whether the service still signs with the other certificate."""
-        return self.judgement is not None and self.judgement.again is Again.PROPAGATION
+    def has_shown_signer(self) -> bool:
+        """Whether it has proved that the certificate signs."""
+        is_proved = self.judgement is not None and self.judgement.evidence.verdict is Verdict.PROVED
+        return self.shows_signer and is_proved
+
+    @property
+    def place(self) -> tuple[bool, bool, bool]:
+        """Say when its turn is in a round: early if users may be refused, late if it may be slow."""
+        return not self.is_for(Again.REFUSAL), self.is_for(Again.OUTAGE), not self.shows_signer
 
     def take(self, judgement: Judgement) -> None:
         """Count the answer, from one if it is another than before."""
@@ -95,86 +129,118 @@ class Trials:
             Refused: There is none, or it tells nothing about the certificate.
             TrustError: The service does not tell.
         """
-        found = self._destinations.find(name, self._token.value, skip_token_retrieval=True)
-        if found is None:
-            raise Refused(
-                f"Destination {name!r} is not found.",
-                "Neither the service instance of the connection nor its subaccount has one of that name.",
-                "Correct the name in verify_destinations, or create the destination.",
-                prop="verify_destinations",
-            )
-        if not found.destination.signs_with_the_subaccounts_key:
-            raise Refused(
-                f"Destination {name!r} tells nothing about the trust certificate.",
-                _why_not(found.destination),
-                f"Take {name!r} out of verify_destinations.",
-                prop="verify_destinations",
-            )
-        return found.destination
+        return inspect(self._destinations, name, self._token.value)
 
-    def run(self, names: Collection[str], question: Question) -> dict[str, Evidence]:
-        """Try destinations until each has told what it can; stop at a refusal that was repeated.
+    def run(self, names: Collection[str], question: Question) -> dict[str, Judgement]:
+        """Try destinations until each has told what it can, or until one has refused whose refusal is urgent.
 
         Those that return the assertion itself come first: while they show the old key, to ask a target would be to
-        ask about the old one.
+        ask about the old one; and without one of them nothing shows which key a target has accepted.
         """
-        evidence, tried = {}, {}
-        for name in names:
-            try:
-                tried[name] = _Tried(self.look(name).authentication)
-            except TrustError as error:
-                evidence[name] = self._trial(name, question).fails(f"{error.what} {error.why}").evidence
-            except Exception as error:  # noqa: BLE001 - as in `_try_safely`
-                evidence[name] = self._trial(name, question).fails(_faulty(error)).evidence
-        telling = {name: each for name, each in tried.items() if each.kind == SAML_ASSERTION}
-        asking = {name: each for name, each in tried.items() if each.kind != SAML_ASSERTION}
-        self._settle(telling, question)
-        is_old = any(each.is_old for each in telling.values())
-        if not is_old:
-            self._settle(asking, question)
-        reason = f"{brief(question.signer.fingerprint)} does not sign yet" if is_old else "another target refused first"
-        for name, each in tried.items():
-            untried = self._trial(name, question).finds(Verdict.INCONCLUSIVE, f"not tried: {reason}")
-            evidence[name] = (each.judgement or untried).evidence
-        return {name: evidence[name] for name in names}
+        tried = self._looked_at(names, question)
+        if not any(each.shows_signer for each in tried):
+            tried += [each for each in self._looked_at(question.others, question) if each.shows_signer]
+        self._settle(tried, question)
+        untried = self._why_untried(tried, question)
+        return {
+            each.name: each.judgement or self._trial(each.name, question).finds(Verdict.INCONCLUSIVE, untried)
+            for each in tried
+        }
 
-    def _settle(self, tried: Mapping[str, _Tried], question: Question) -> None:
-        """Try in rounds, each time first what was refused: users may be refused meanwhile."""
-        for pause in _PAUSES:
-            if all(each.is_settled for each in tried.values()) or not self._patience.pause(pause):
+    def _looked_at(self, names: Collection[str], question: Question) -> list[_Tried]:
+        """See what kind each destination is; of one that cannot be seen, trying it may still tell."""
+        looked = [_Tried(name) for name in names]
+        for each in looked:
+            with self._patience.within(self._share(len(looked), is_first=True)):
+                try:
+                    each.kind = inspect(self._destinations, each.name, self._token.value).authentication
+                except Exception as error:  # noqa: BLE001 - as in `_try_safely`
+                    each.take(self._unanswered(each.name, question, error))
+        return looked
+
+    def _settle(self, tried: list[_Tried], question: Question) -> None:
+        """Try in rounds, until nothing that may change is left, or an urgent refusal was repeated."""
+        for number, pause in enumerate(_PAUSES):
+            pending = [each for each in tried if _is_pending(each, tried)]
+            if number == 0:
+                pending = [each for each in pending if each.judgement is None]
+            elif not pending or _is_over(tried, question):
                 return
-            pending = [(name, each) for name, each in tried.items() if not each.is_settled]
-            for name, each in sorted(pending, key=lambda item: not item[1].was_refused):
-                each.take(self._try_safely(name, each.kind, question))
-                if each.was_refused and each.is_settled:
-                    return
+            if not self._patience.pause(pause):
+                return
+            self._round(sorted(pending, key=lambda each: each.place), tried, question, is_first=number == 0)
 
-    def _try_safely(self, name: str, kind: str, question: Question) -> Judgement:
+    def _round(self, pending: list[_Tried], tried: list[_Tried], question: Question, *, is_first: bool) -> None:
+        """Give each its turn, up to a refusal that is urgent: that is asked again before anything else is."""
+        for number, each in enumerate(pending):
+            if _is_old(tried) and not each.shows_signer:
+                continue
+            with self._patience.within(self._share(len(pending) - number, is_first=is_first)):
+                each.take(self._try_safely(each, question, is_shown=_is_shown(tried)))
+            if each.is_for(Again.REFUSAL) and each.name in question.urgent:
+                return
+
+    def _share(self, waiting: int, *, is_first: bool) -> float:
+        """Seconds for one of so many that wait, so that some are left to hear a refusal again."""
+        fair = self._patience.remaining / (waiting + 1)
+        return min(_AT_FIRST, fair) if is_first and waiting > 1 else fair
+
+    def _try_safely(self, each: _Tried, question: Question, *, is_shown: bool) -> Judgement:
         """Try, whatever happens: what this command has swapped is not recorded yet, and must be."""
         try:
-            return self._try(name, kind, question)
+            return self._try(each, question, is_shown=is_shown)
         except Exception as error:  # noqa: BLE001 - see above; a fault of ours tells nothing about the target
-            return self._trial(name, question).fails(_faulty(error))
+            return self._unanswered(each.name, question, error)
 
-    def _try(self, name: str, kind: str, question: Question) -> Judgement:
-        try:
-            found = self._destinations.find(name, self._token.value, skip_token_retrieval=False)
-        except TrustError as error:
-            return self._trial(name, question).fails(f"{error.what} {error.why}")
+    def _try(self, each: _Tried, question: Question, *, is_shown: bool) -> Judgement:
+        found = self._destinations.find(each.name, self._token.value, skip_token_retrieval=False)
         token = found.token if found is not None else None
-        trial = self._trial(name, question, found.at if found is not None else None)
+        trial = self._trial(each.name, question, found.at if found is not None else None)
+        if found is not None and not each.kind:
+            each.kind = telling(found.destination).authentication
         if token is None or not (token.error or token.value):
             return trial.fails("the service gives neither a token nor an error")
-        if kind == SAML_ASSERTION:
+        if each.shows_signer:
             return _judge_assertion(trial, token, question)
         if token.error:
             return judge_error(trial, token.error)
-        return judge_token(trial, token.value or "", token.expires_in)
+        accepted = judge_token(trial, token.value or "", token.expires_in)
+        return accepted if is_shown else without_signer(trial, accepted)
+
+    def _unanswered(self, name: str, question: Question, error: Exception) -> Judgement:
+        """Judge a try that ended with an error, or was never made."""
+        trial = self._trial(name, question)
+        if question.is_brief or isinstance(error, _LASTING):
+            return trial.finds(Verdict.INCONCLUSIVE, _told(error))
+        return trial.fails(_told(error))
 
     def _trial(self, name: str, question: Question, at: datetime | None = None) -> Trial:
-        known = question.known.get(name)
-        longest = known.lifetime if known is not None else None
-        return Trial(question.signer, question.since, at or question.since, self._private, longest)
+        return question.trial(name, at, self._private)
+
+    def _why_untried(self, tried: list[_Tried], question: Question) -> str:
+        if _is_old(tried):
+            return f"not tried: {brief(question.signer.fingerprint)} does not sign yet"
+        return f"not tried: {'another target refused first' if _is_over(tried, question) else 'no time was left'}"
+
+
+def _is_old(tried: list[_Tried]) -> bool:
+    """Whether the service still signs with the other certificate."""
+    return any(each.shows_signer and each.is_for(Again.PROPAGATION) for each in tried)
+
+
+def _is_shown(tried: list[_Tried]) -> bool:
+    """Whether the certificate was seen signing."""
+    return any(each.has_shown_signer for each in tried)
+
+
+def _is_over(tried: list[_Tried], question: Question) -> bool:
+    """Whether an urgent refusal was repeated."""
+    return any(each.is_for(Again.REFUSAL) and each.is_settled for each in tried if each.name in question.urgent)
+
+
+def _is_pending(each: _Tried, tried: list[_Tried]) -> bool:
+    """Whether trying it may tell more: nothing is settled yet, or by now it is known who signs."""
+    return not each.is_settled or (each.is_for(Again.SIGNER) and _is_shown(tried))
 
 
 def _judge_assertion(trial: Trial, token: AuthToken, question: Question) -> Judgement:
@@ -189,14 +255,7 @@ def _judge_assertion(trial: Trial, token: AuthToken, question: Question) -> Judg
     return judge_assertion(trial, signed.by, signed.issued_at)
 
 
-def _faulty(error: Exception) -> str:
+def _told(error: Exception) -> str:
+    if isinstance(error, TrustError):
+        return f"{error.what} {error.why}"
     return f"the check itself failed ({type(error).__name__})"
-
-
-def _why_not(destination: Destination) -> str:
-    if destination.key_store:
-        return "It has a key store of its own, and signs with that."
-    if destination.assertion_provider == "ClientProvided":
-        return "Its assertions are brought by the client, and the service signs none for it."
-    kind = scrub(destination.authentication) or "none"
-    return f"Its Authentication is {kind}; only SAMLAssertion and OAuth2SAMLBearerAssertion are signed with it."

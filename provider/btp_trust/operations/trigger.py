@@ -23,7 +23,7 @@ from btp_trust.inputs import (
 )
 from btp_trust.model import Snapshot, brief, describe, rfc3339, signs
 from btp_trust.operations import verify
-from btp_trust.operations.affected import affected
+from btp_trust.operations.affected import affected, listed
 from btp_trust.operations.confirm import Step, confirm
 from btp_trust.operations.gather import Seen, Unseen, look, not_checked, reach, unseen_changes
 from btp_trust.operations.stale import before_our_swap
@@ -60,7 +60,7 @@ def check(
     if decision.action is Action.SWAP and seen.snapshot.passive is not None:
         _take_down_swap(session, seen, seen.snapshot.passive, is_way_back=decision.reason is not Reason.ROTATE)
     plan = planned(args, declaration, decision, seen, old)
-    affects = affected(session, plan) if plan.swaps is not None and plan.list_affected else None
+    affects = _compare_destinations(session, plan, old, seen.snapshot)
     plan = checked(TriggerChecked, plan, candidate=candidate.generation if candidate else None, affects=affects)
     seen.account.command.announce = lambda: _announce(session, decision, plan, seen.snapshot)
     return plan
@@ -69,7 +69,7 @@ def check(
 def changes(session: Session, state: TriggerState, new: TriggerChecked) -> bool:
     """Whether an update is due: a step, a changed argument, or outputs that are behind what signs."""
     seen = look(session, new)
-    changed = not same_arguments(new, state, TriggerArgs)
+    changed = not same_arguments(new, state, TriggerArgs, "verify_now") or verify.is_withdrawn(state, new)
     if isinstance(seen, Unseen):
         return unseen_changes(session, seen, state, changed=changed)
     announce = seen.account.command.announce
@@ -100,7 +100,7 @@ def create(session: Session, new: TriggerChecked) -> tuple[str, PropertyBag]:
     outputs = _outputs(new, snapshot, None)
     before = replace_args(from_bag(outputs, TriggerState), verify_now=None)
     outcome = confirm(session, account, Step(before, new, snapshot, swapped=False))
-    return f"{snapshot.subaccount_id}/rotation", {**outputs, **outcome.outputs}
+    return f"{snapshot.subaccount_id}/rotation", _without_none({**outputs, **outcome.outputs})
 
 
 def update(session: Session, state: TriggerState, new: TriggerChecked) -> PropertyBag:
@@ -117,8 +117,7 @@ def update(session: Session, state: TriggerState, new: TriggerChecked) -> Proper
         if new.drift is None:
             _must_sign(new, snapshot)
     outcome = confirm(session, account, Step(state, new, snapshot, swapped=new.swaps is not None))
-    outputs = {**_outputs(new, outcome.snapshot, state), **outcome.outputs}
-    return {name: value for name, value in outputs.items() if value is not None}
+    return _without_none({**_outputs(new, outcome.snapshot, state), **outcome.outputs})
 
 
 def read(session: Session, bag: PropertyBag) -> PropertyBag:
@@ -154,6 +153,22 @@ def _announce(session: Session, decision: Decision, plan: TriggerChecked, snapsh
         verify.announce(session, plan, snapshot)
     if decision.action in (Action.REPORT, Action.WARN):
         session.warn(f"RotationTrigger: {decision.message}.", decision.evidence, decision.ways_out)
+
+
+def _compare_destinations(
+    session: Session, plan: TriggerChecked, old: TriggerChecked | None, snapshot: Snapshot
+) -> list[str] | None:
+    """Compare the plan with the destinations that there are: those that it names, and those that the step affects."""
+    lists, looks = plan.swaps is not None and plan.list_affected, verify.looks(plan, old, snapshot)
+    if not (lists or looks):
+        return None
+    missing = "that the step affects could not be listed" if lists else "to be tried could not be looked for"
+    found = listed(session, plan.connection, f"the destinations {missing}")
+    if found is None:
+        return None
+    if looks:
+        verify.foresee(session, plan, found, asked=verify.asks(plan, old))
+    return affected(found) if lists else None
 
 
 def _announce_retirement(session: Session, candidate: str, declaration: Declaration, snapshot: Snapshot) -> None:
@@ -225,9 +240,12 @@ def _outputs(new: TriggerChecked, snapshot: Snapshot, state: TriggerState | None
     return outputs if state is None else {**outputs, **_history(snapshot, state)}
 
 
+def _without_none(outputs: PropertyBag) -> PropertyBag:
+    return {name: value for name, value in outputs.items() if value is not None}
+
+
 def _history(snapshot: Snapshot, state: TriggerState) -> PropertyBag:
     """What signed before, and since when it does not: kept until another certificate signs."""
     if not signs(snapshot.active, state.fingerprint):
         return {"previous_fingerprint": state.fingerprint, "rotated_at": rfc3339(snapshot.now)}
-    kept = {"previous_fingerprint": state.previous_fingerprint, "rotated_at": state.rotated_at}
-    return {name: value for name, value in kept.items() if value is not None}
+    return _without_none({"previous_fingerprint": state.previous_fingerprint, "rotated_at": state.rotated_at})

@@ -2,15 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from btp_trust.errors import NoUserToken, Refused, TrustError
 from btp_trust.inputs import TriggerChecked, TriggerState
-from btp_trust.model import Snapshot, signs
+from btp_trust.model import Snapshot, brief, signs
 from btp_trust.operations.confirm import Step, still_unproved, trials_of
+from btp_trust.operations.inspection import choose
 from btp_trust.operations.stale import before_our_swap
 from btp_trust.plan.confirmation import is_roll_back
 from btp_trust.plan.explain import named
 from btp_trust.plan.verification import OnVerificationFailure
+from btp_trust.service.destinations import SAML_ASSERTION, Destination
 from btp_trust.session import Session, Subaccount
+
+
+def asks(new: TriggerChecked, old: TriggerChecked | None) -> bool:
+    """Whether the program asks for a check now that it did not ask for before."""
+    return new.verify_now not in (None, None if old is None else old.verify_now)
+
+
+def looks(new: TriggerChecked, old: TriggerChecked | None, snapshot: Snapshot) -> bool:
+    """Whether check compares what is to be tried with what there is: where the program has changed it, or why.
+
+    A roll back waits for nothing, so nothing is looked for before it.
+    """
+    if not new.verify_destinations or (new.swaps is not None and is_roll_back(_swapped(snapshot))):
+        return False
+    if old is None or new.verify_destinations != old.verify_destinations:
+        return True
+    return asks(new, old) or (new.swaps is not None and new.generation != old.generation)
+
+
+def foresee(session: Session, new: TriggerChecked, listed: Sequence[Destination], *, asked: bool) -> None:
+    """See in check whether the destinations that are to be tried are there, and tell something.
+
+    What is tried in this deployment must be there now. A list that is new may name what the same deployment creates:
+    there it is a warning.
+
+    Args:
+        session: What the process shares.
+        new: The plan.
+        listed: The destinations that there are, those of the service instance last: they hide the subaccount's.
+        asked: Whether the program asks to try them.
+
+    Raises:
+        Refused: One is not there, or tells nothing about the certificate.
+    """
+    kinds = set()
+    for name in new.verify_destinations:
+        try:
+            kinds.add(choose(listed, name).authentication)
+        except Refused as error:
+            if asked or new.swaps is not None:
+                raise
+            session.warn(f"RotationTrigger: {error.what}", error.why, error.remedy)
+    if new.swaps is not None and kinds and SAML_ASSERTION not in kinds:
+        session.say(
+            "RotationTrigger: none of verify_destinations shows which certificate signs, so that right after the swap "
+            "no answer proves anything; name one with SAMLAssertion as well"
+        )
 
 
 def announce(session: Session, new: TriggerChecked, snapshot: Snapshot) -> None:
@@ -25,33 +76,37 @@ def announce(session: Session, new: TriggerChecked, snapshot: Snapshot) -> None:
     returns = not rolls_back and new.on_verification_failure is OnVerificationFailure.ROLLBACK
     then = "a target's refusal swaps back" if returns else "nothing is swapped back"
     session.say(f"RotationTrigger: after the swap {names} will be tried as the user; {then}")
-    try:
-        session.user_tokens(new.connection).source()
-    except NoUserToken as error:
-        then = "rolls back without proof" if rolls_back else "refuses the swap"
-        session.warn(f"RotationTrigger: {error.what}", f"{error.why} Without one the deployment {then}.", error.remedy)
+    _see_user(session, new, f"the deployment {'rolls back without proof' if rolls_back else 'refuses the swap'}")
 
 
 def is_due(session: Session, state: TriggerState, new: TriggerChecked, snapshot: Snapshot) -> bool:
-    """Whether an update is due although nothing else is: a check is still open.
+    """Whether an update is due although nothing else is: a check is still open, or asked for.
 
     Says what will be tried, why, and what else may sign in the end: no step shows that.
     """
     step = Step(state, new, snapshot, swapped=False)
     if (due := step.task) is None or snapshot.active is None:
+        if step.is_asked and new.verify_destinations and new.swaps is None:
+            session.say(f"RotationTrigger: verify_now waits until {brief(new.wanted)} signs")
         return False
+    _see_user(session, new, "the check stays open")
     signing, then = named(snapshot.active, new.generation), "nothing is swapped back"
     if due.confirms and step.leads_back and snapshot.passive is not None:
         earlier = named(snapshot.passive, step.name_of(snapshot.passive))
         then = f"a target's refusal swaps back, and {earlier} signs"
     if not (names := still_unproved(state, new)):
         session.say(f"RotationTrigger: {signing} signs, {', '.join(due.names)} will be tried as the user; {then}")
-        return False
+        return step.is_asked
     told = "; ".join(f"{name}: {state.verified[name]}" for name in names if name in state.verified)
     session.say(
         f"RotationTrigger: the last check of {signing} was left open ({told}); the deployment tries again, {then}"
     )
     return True
+
+
+def is_withdrawn(state: TriggerState, new: TriggerChecked) -> bool:
+    """Whether the program does not ask any more for what was tried: the same text is a new request later."""
+    return state.verify_now is not None and new.verify_now is None
 
 
 def prepare(session: Session, account: Subaccount, new: TriggerChecked) -> None:
@@ -94,6 +149,14 @@ def refuse_failed(state: TriggerState, new: TriggerChecked, snapshot: Snapshot) 
     lines = state.failure.split("\n")
     why = "\n".join([*lines[1:-1], f"That was at {state.swapped_back_at}; this deployment tries nothing."])
     raise Refused(lines[0], why, lines[-1])
+
+
+def _see_user(session: Session, new: TriggerChecked, otherwise: str) -> None:
+    """Warn that nobody is named as whom destinations could be tried; nothing is asked and nothing is run."""
+    try:
+        session.user_tokens(new.connection).source()
+    except NoUserToken as error:
+        session.warn(f"RotationTrigger: {error.what}", f"{error.why} Without one {otherwise}.", error.remedy)
 
 
 def _swapped(before: Snapshot) -> Snapshot:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from btp_trust.errors import Refused
-from btp_trust.model import Snapshot, brief
-from btp_trust.plan.verification import Evidence, OnVerificationFailure, Verdict
+from btp_trust.model import Snapshot, brief, moment_of
+from btp_trust.plan.verification import PASSED_ON, Again, Evidence, Judgement, OnVerificationFailure, Verdict
 
 MOST: Final = 12
 """Destinations that one trigger tries: each may take seven requests, and an operation has a bound of a hundred."""
@@ -97,9 +98,26 @@ def refused(evidence: Mapping[str, Evidence]) -> list[str]:
     return [name for name, found in evidence.items() if found.verdict is Verdict.REFUSED]
 
 
-def still_open(evidence: Mapping[str, Evidence]) -> list[str]:
-    """Name the destinations of which nobody could tell."""
-    return [name for name, found in evidence.items() if found.verdict is Verdict.INCONCLUSIVE]
+def still_open(judged: Mapping[str, Judgement], since: datetime | None) -> list[str]:
+    """Name the destinations of which nobody could tell, and of which a later deployment may.
+
+    A target that accepts what nobody knows the signer of is asked once more when the swap is a minute old; then a
+    further try would tell no more, and what is missing is a destination that shows who signs.
+
+    Args:
+        judged: What was found out.
+        since: When the certificate began to sign, UTC; None if it was not this stack that saw it begin.
+    """
+    return [
+        name
+        for name, found in judged.items()
+        if found.evidence.verdict is Verdict.INCONCLUSIVE
+        if found.again is not Again.SIGNER or _is_fresh(found.evidence, since)
+    ]
+
+
+def _is_fresh(found: Evidence, since: datetime | None) -> bool:
+    return since is not None and moment_of(found.at) - since < PASSED_ON
 
 
 def failure(generation: str, earlier: str | None, evidence: Mapping[str, Evidence], back: Snapshot) -> Refused:

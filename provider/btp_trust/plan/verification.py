@@ -72,10 +72,14 @@ class Again(Enum):
     """A refusal is believed when it is repeated."""
     OUTAGE = "outage"
     """Something on the way was down."""
+    SIGNER = "signer"
+    """It works, and nothing has shown which certificate signed."""
 
 
-TRIES: Final = {Again.NO: 1, Again.PROPAGATION: 6, Again.REFUSAL: 3, Again.OUTAGE: 3}
+TRIES: Final = {Again.NO: 1, Again.PROPAGATION: 6, Again.REFUSAL: 3, Again.OUTAGE: 3, Again.SIGNER: 1}
 """How often a destination is tried that gives the same cause each time."""
+PASSED_ON: Final = timedelta(seconds=60)
+"""How long after a swap the service may still sign with the certificate from before: as long as its readings lag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +171,15 @@ def judge_token(trial: Trial, token: str, expires_in: str | float | None) -> Jud
         return trial.finds(Verdict.PROVED, detail, lifetime=longest)
     detail = "a cached token proves nothing, and nothing shows that this one is new"
     return trial.finds(Verdict.WEAK, detail, lifetime=longest)
+
+
+def without_signer(trial: Trial, accepted: Judgement) -> Judgement:
+    """Judge a token again, where nothing shows which certificate signed the assertion that it was given for.
+
+    Right after a swap that may still be the one from before, and a target that accepts it says nothing of the new one.
+    """
+    detail = f"nothing shows which certificate signed; {accepted.evidence.detail}"
+    return trial.finds(Verdict.INCONCLUSIVE, detail, Again.SIGNER, lifetime=accepted.evidence.lifetime)
 
 
 def _seconds(expires_in: str | float | None) -> int | None:

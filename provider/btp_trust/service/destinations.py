@@ -57,7 +57,7 @@ class Destination(
     @property
     def signs_with_the_subaccounts_key(self) -> bool:
         """Whether the service signs an assertion for it, and with the certificate that a rotation changes."""
-        signs = self.authentication in {SAML_ASSERTION, SAML_BEARER}
+        signs = self.type in {"", "HTTP"} and self.authentication in {SAML_ASSERTION, SAML_BEARER}
         return signs and not self.key_store and self.assertion_provider != "ClientProvided"
 
 

@@ -115,6 +115,16 @@ class Patience:
         finally:
             self._thread.ends, self._thread.sent = before
 
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Bound what is inside by a share of the time that remains; its requests count as the operation's."""
+        outer = getattr(self._thread, "ends", None)
+        self._thread.ends, self._thread.sent = self._monotonic() + min(seconds, self.remaining), self.sent
+        try:
+            yield
+        finally:
+            self._thread.ends = outer
+
     @property
     def remaining(self) -> float:
         """Seconds until the operation must have ended; never negative."""

@@ -26,6 +26,11 @@ class LeftOpen(Exception):
     """Two deployments were said to be good, and the check of a swap is still open."""
 
 
+def is_of_unknown_signer(detail: str) -> bool:
+    """Whether a target has accepted an assertion, and nothing has shown yet who signed it."""
+    return detail.startswith("nothing shows which certificate signed")
+
+
 @dataclass
 class Convergence:
     """One stack on its way to rest.
@@ -72,10 +77,21 @@ class Convergence:
             if is_quiet:
                 self.twin.assert_settled(text)
                 return None
-        stored = self.twin.state.get(text.trigger_name)
-        if stored is not None and (names := stored.outputs.get("unverified")):
-            return LeftOpen("; ".join(f"{name}: {stored.outputs['verified'][name]['detail']}" for name in names))
+            if any(map(is_of_unknown_signer, self._open(text).values())):
+                self.twin.emulator.advance(A_MINUTE)
+        if told := self._open(text):
+            return LeftOpen("; ".join(f"{name}: {detail}" for name, detail in told.items()))
         raise AssertionError("two ups, and something is still to do")
+
+    def _open(self, text: Text) -> dict[str, str]:
+        """Say of each destination that a deployment left open why it did."""
+        stored = self.twin.state.get(text.trigger_name)
+        if stored is None:
+            return {}
+        found = stored.outputs.get("verified", {})
+        asked = stored.outputs.get("verify_now") != text.verify_now
+        names = [name for name, each in found.items() if asked and each["verdict"] == "inconclusive"]
+        return {name: found[name]["detail"] for name in [*stored.outputs.get("unverified", []), *names]}
 
     def _close(self, text: Text, told: str) -> Text:
         """Do something about what nobody could tell: only what is missing, down, or tells nothing may be the reason."""

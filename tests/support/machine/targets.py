@@ -48,6 +48,11 @@ def is_of_target(entry: Entry) -> bool:
     return entry.path.startswith("/systems/")
 
 
+def is_signature(entry: Entry) -> bool:
+    """Whether the service has signed an assertion for this request."""
+    return (entry.note or "").startswith("signed with")
+
+
 def is_refusal(entry: Entry) -> bool:
     """Whether a target has refused an assertion."""
     status = entry.status or 0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 import twin
-from checking import CHECK, S4
+from checking import CHECK, CHECKED
 
 from btp_trust_emulator import Action
 from matrix.scenery import CONNECTION, Scene
@@ -45,7 +45,7 @@ class Wanted:
         return twin.program(
             self.prepared,
             self.signs,
-            trigger={"verify_destinations": [S4], "list_affected": True} if self.proves else None,
+            trigger={"verify_destinations": CHECKED, "list_affected": True} if self.proves else None,
             active=self.arguments(active),
             trusted=self.registration,
         )
