@@ -269,7 +269,6 @@ def test_a_token_that_is_no_header_is_refused(odd: str) -> None:
         pytest.param(httpx.Response(200, html="<h1>S3CRET login</h1>"), id="a page of a proxy"),
         pytest.param(httpx.Response(404, html="<h1>S3CRET</h1>"), id="a page of a proxy that knows no such host"),
         pytest.param(httpx.Response(200, json={"access_token": "", "expires_in": 5}), id="an empty token"),
-        pytest.param(httpx.Response(200, json={"access_token": "S3CRET"}), id="no lifetime"),
         pytest.param(httpx.Response(200, json=["S3CRET"]), id="JSON of another shape"),
         pytest.param(httpx.Response(200, content=b'{"access_token":"S3CRET\xff","expires_in":5}'), id="no UTF-8"),
         pytest.param(httpx.Response(200, content=b'{"scope":' + b"[" * 100_000), id="brackets without end"),
