@@ -16,13 +16,11 @@ from typing import Any, Final
 from btp_trust import saml
 from btp_trust.certificate import Identity, OtherDigest, blocks, identify, normalize_fingerprint
 from btp_trust.model import rfc3339
-from btp_trust.text import decode, line_breaks, visible
+from btp_trust.text import decode, line_breaks, unmarked, visible
 
 ANSWER: Final = "idpMetadata"
 """The field of the Destination service's answer to GET /saml2Metadata; SAP's OpenAPI file: base64 of metadata."""
 _WRITTEN: Final = re.compile(r"(?P<fingerprint>[0-9a-f]{64})(?: until (?P<until>\S+))?(?: valid until (?P<valid>\S+))?")
-_UTF8_MARK: Final = "\ufeff".encode().decode("latin-1")
-"""The byte order mark of UTF-8 as a program shows it that does not know it."""
 _DEPTH: Final = 4
 """How often one form may hold another."""
 
@@ -81,7 +79,7 @@ def _read(text: str, depth: int) -> tuple[Identity, ...]:
 
 def _unmarked(text: str) -> str:
     """Take off what stands around; XML keeps what is in it."""
-    text = line_breaks(text.replace("\0", "").removeprefix(_UTF8_MARK))
+    text = line_breaks(unmarked(text))
     first = next((place for place, each in enumerate(text) if visible(each).strip()), len(text))
     return text[first:].rstrip() if text[first:].startswith("<") else visible(text).strip()
 

@@ -22,6 +22,8 @@ _MARKS: Final = (
 _NO_TEXT: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 """Control characters that no text has: what holds one is a key store or a picture."""
 _LINE_BREAK: Final = re.compile(r"\\+r\\+n|\\+[nr]")
+_FRONT: Final = re.compile("\\A(?:\ufeff|\ufffe|\ufffd|\u00ef\u00bb\u00bf|[\udc80-\udcff])+")
+"""Byte order marks as they are, of UTF-8 in Latin-1, as what replaces bytes, or as an environment has bytes."""
 _SELECTORS: Final = re.compile("[\ufe00-\ufe0f]")
 
 
@@ -34,7 +36,7 @@ def decode(octets: bytes) -> str:
     encodings = _encodings(octets)
     for encoding in encodings:
         try:
-            return octets.decode(encoding).replace("\0", "")
+            return unmarked(octets.decode(encoding))
         except UnicodeDecodeError:
             continue
     raise ValueError("it is no text")
@@ -49,6 +51,11 @@ def _encodings(octets: bytes) -> tuple[str, ...]:
     if octets[:1] == b"\0":
         return ("utf-16-be",)
     return ("utf-8",) if _NO_TEXT.search(octets) else ("utf-8", "latin-1")
+
+
+def unmarked(text: str) -> str:
+    """Take away what is left of an encoding that a program did not know: byte order marks in front, and NUL."""
+    return _FRONT.sub("", text.replace("\0", ""))
 
 
 def visible(text: str) -> str:

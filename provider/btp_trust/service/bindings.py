@@ -22,7 +22,7 @@ from btp_trust.service.shapes import credentials_in, object_in
 from btp_trust.text import decode as decode_text
 
 SECRETS_ROOT: Final = Path("/etc/secrets/sapbtp")
-"""Where SAP's folder convention mounts bindings: <root>/<service>/<instance>/; with `.metadata` also <root>/<binding>/."""
+"""Where SAP's convention mounts bindings: <root>/<service>/<instance>/; with `.metadata` also <root>/<binding>/."""
 _DOCUMENTS: Final = ("credentials.json", "binding.json")
 _METADATA: Final = ".metadata"
 _USER_PROVIDED: Final = "user-provided"

@@ -12,6 +12,7 @@ import msgspec
 from btp_trust import text as texts
 
 _T = TypeVar("_T")
+NO_JSON: Final = "It is not JSON."
 _DEPTH: Final = 6
 """How often a document may be wrapped into text."""
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
@@ -33,7 +34,7 @@ def decode(document: str | bytes, shape: type[_T]) -> _T:
     except msgspec.ValidationError as error:
         why = str(error)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        why = "It is not JSON."
+        why = NO_JSON
     # Not raised within the handler: the error of an encoder holds the whole document.
     raise Unreadable(why)
 
@@ -55,17 +56,17 @@ def find_object(document: str | bytes) -> dict[str, Any]:
         if value is None:
             break
         text = value
-    raise Unreadable("It is not JSON.")
+    raise Unreadable(NO_JSON)
 
 
 def plain_text(document: str | bytes) -> str:
-    """Return the text of a document, without NUL: what is left of UTF-16 that was taken for UTF-8.
+    """Return the text of a document, without what is left of its encoding.
 
     Raises:
         Unreadable: It is no text.
     """
     if isinstance(document, str):
-        return document.replace("\0", "")
+        return texts.unmarked(document)
     try:
         return texts.decode(document)
     except ValueError:

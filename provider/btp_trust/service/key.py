@@ -20,7 +20,7 @@ from btp_trust.errors import ConfigurationError, CredentialsRejected
 from btp_trust.model import rfc3339
 from btp_trust.service import resemblance
 from btp_trust.service.channel import LOOPBACK, authorities
-from btp_trust.service.documents import Unreadable, find_object, plain_text
+from btp_trust.service.documents import NO_JSON, Unreadable, find_object, plain_text
 from btp_trust.service.shapes import credentials_in
 
 _LAST_PORT: Final = 65535
@@ -139,12 +139,8 @@ def parse_service_key(text: str | bytes, where: str, service: Service = DESTINAT
 
 
 def _resemblance(text: str | bytes, why: str) -> str:
-    """Say what no JSON object could be found in."""
-    try:
-        said = resemblance.of_text(plain_text(text))
-    except Unreadable:
-        said = resemblance.NO_JSON
-    return why if said == resemblance.NO_JSON else said
+    """Say what a text without a JSON object resembles; what else is wrong with a text is said already."""
+    return resemblance.of_text(plain_text(text)) if why == NO_JSON else why
 
 
 def _checked(document: dict[str, Any], where: str, service: Service) -> ServiceKey:

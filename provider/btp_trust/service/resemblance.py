@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from btp_trust import text as texts
+from btp_trust.service.documents import NO_JSON
 from btp_trust.service.shapes import object_in
 
-NO_JSON: Final = "It is not JSON."
 _TEXTS: Final = (
     (r"\A\Z", "It is empty."),
     (r"(?ia)\A(?:bearer\s+)?eyJ[\w-]*\.[\w-]+\.[\w-]*\Z", "It resembles an access token; tokens are got with a key."),

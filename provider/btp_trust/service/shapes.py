@@ -87,7 +87,7 @@ def _of_secret(document: Mapping[str, Any]) -> Mapping[str, Any] | None:
         coded, plain = (object_in(document.get(name)) or {} for name in ("data", "stringData"))
         return {**{name: _decoded(value) for name, value in coded.items()}, **plain}
     addresses = [value for name, value in _fields(document).items() if name.endswith(("uri", "url"))]
-    if addresses and all(_decoded(value).startswith("http") for value in addresses):
+    if addresses and all(_decoded(value).lstrip().startswith("http") for value in addresses):
         return {name: _decoded(value) for name, value in document.items()}
     return None
 
