@@ -85,7 +85,7 @@ def renamed(**names: str) -> Callable[[Fields, Fields], Fields]:
 
 
 TERRAFORM = {"clientid": "client_id", "clientsecret": "client_secret", "url": "token_url", "apiurl": "api_url"}
-SHAPES = {
+SHAPES: dict[str, Callable[[Fields, Fields], Fields]] = {
     "plain": plain,
     "below uaa": below_uaa,
     "all below uaa": all_below_uaa,
