@@ -92,7 +92,7 @@ def test_metadata_whose_time_is_over_does_not_let_a_swap_pass(twin: Twin) -> Non
     metadata = parse_pem(pems(twin)[1]).metadata
     over = until(metadata, twin.emulator.now - timedelta(seconds=1))
     refuses(twin, asking("b", s4=over), "s4: no, the metadata that names it was valid until", "(validUntil)")
-    soon = until(metadata, twin.emulator.now + timedelta(seconds=HOUR))
+    soon = until(metadata, twin.emulator.now + timedelta(days=1))
     twin.deploy(asking("a", s4=soon))
     assert twin.preview(asking("a", s4=over)).is_quiet
     assert twin.up(asking("b", s4=soon)).writes == ["POST rotateCertificate"]
