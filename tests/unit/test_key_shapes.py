@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from showing import shown_by
 
@@ -189,6 +189,7 @@ def test_a_key_of_xsuaa_is_the_same_in_every_shape(key: Written) -> None:
     assert parse_service_key(key.document, "the test", XSUAA) == XSUAA_KEY
 
 
+@settings(max_examples=40)
 @given(data=st.data())
 def test_a_key_with_a_certificate_is_the_same_in_every_shape(x509: Fields, data: st.DataObject) -> None:
     """Its PEMs have line breaks of their own, which are escaped as often as all of it."""
@@ -250,6 +251,7 @@ def laid_out(pem: str, line_break: str, width: int) -> str:
     return out
 
 
+@settings(max_examples=40)
 @given(of_chain=breaks, of_key=breaks, width=st.integers(16, 2000))
 def test_the_line_breaks_of_pems_do_not_matter(x509: Fields, of_chain: str, of_key: str, width: int) -> None:
     """In one line, escaped once or twice, with those of any system; a chain keeps all of its certificates."""
@@ -316,6 +318,14 @@ def test_a_key_of_the_destination_service_is_none_of_xsuaa() -> None:
     assert "resembles a key of the Destination service" in refusal(json.dumps({**SECRETS, **ADDRESS}), XSUAA)
 
 
+def wrapped(times: int) -> str:
+    """A key that is base64 of base64 of …."""
+    octets = json.dumps({**FIELDS, **ADDRESS}).encode()
+    for _ in range(times):
+        octets = base64.b64encode(octets)
+    return octets.decode()
+
+
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJTM0NSRVQifQ.S3CRET"
 
 
@@ -346,6 +356,7 @@ JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJTM0NSRVQifQ.S3CRET"
         pytest.param("S3CRET", "not JSON", id="a word"),
         pytest.param('["S3CRET"]', "not JSON", id="a list"),
         pytest.param("S3CRETS3CRETS3CRETa", "not JSON", id="what base64 looks like"),
+        pytest.param(wrapped(9), "not JSON", id="base64 without end"),
         pytest.param(base64.b64encode(b"S3CRET\xff\x01").decode(), "not JSON", id="base64 of something else"),
     ],
 )
