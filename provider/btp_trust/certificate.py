@@ -20,10 +20,27 @@ from xml.sax.saxutils import escape, quoteattr
 from cryptography import x509
 from cryptography.hazmat import asn1
 
+from btp_trust.text import line_breaks, visible
+
 _COMMON_NAME: Final = x509.ObjectIdentifier("2.5.4.3")
 _STRING_TYPES: Final = {0x0C: "utf-8", 0x13: "ascii", 0x16: "ascii", 0x14: "latin-1", 0x1E: "utf-16-be"}
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}")
-_PEM: Final = re.compile(r"-----BEGIN CERTIFICATE-----(?P<body>[A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----", re.ASCII)
+_SHA1: Final = re.compile(r"[0-9a-f]{40}")
+_SEPARATORS: Final = re.compile(r"[:\s\u002d\u2010-\u2015\u2212]")
+"""Colons, blanks, and every character that looks like a hyphen."""
+_LABEL: Final = re.compile(
+    r"(?:(?:finger|thumb)print\s*)?"
+    r"\(?(?P<digest>sha(?:[-_ ]?\d{1,3})?(?:[-_/]\d{3})?|md[-_ ]?\d|blake\d[bsp]?|ripemd[-_ ]?\d{3})\)?"
+    r"\s*(?:(?:(?:finger|thumb)print|digest|hash)\s*[:=]?|[:=]|\s)\s*",
+    re.IGNORECASE | re.ASCII,
+)
+"""What stands before a fingerprint: `sha256 Fingerprint=` (openssl), `SHA256:` (keytool), `SHA-256 Fingerprint`."""
+_UNNAMED: Final = re.compile(r"(?:finger|thumb)print\s*[:=]?\s*", re.IGNORECASE | re.ASCII)
+_SHA256: Final = ("sha256", "sha2256")
+_BLOCK: Final = re.compile(
+    r"-----BEGIN (?P<label>[A-Z0-9 ]+)-----(?P<body>(?:[^-]|-(?!----))*)-----END (?P=label)-----"
+)
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/=\s]+", re.ASCII)
 
 
 @asn1.sequence
@@ -127,6 +144,8 @@ class Identity:
     """SHA-256 of the DER, 64 lower-case hexadecimal digits."""
     not_after: datetime | None = None
     """UTC; None where only the fingerprint is known."""
+    valid_until: datetime | None = None
+    """UTC: how long the metadata that names it may be believed (`validUntil`); None where nothing limits that."""
 
 
 def identify(der: bytes) -> Identity:
@@ -139,21 +158,48 @@ def identify(der: bytes) -> Identity:
     return Identity(hashlib.sha256(der).hexdigest(), tbs.validity.not_after.as_datetime())
 
 
-def parse_pem(text: str) -> Certificate:
-    r"""Read one certificate.
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One block of PEM."""
+
+    label: str
+    """What stands after BEGIN, such as CERTIFICATE."""
+    body: str
+    """Base64 in lines of 64 columns; as it was given if it is more than base64, or none."""
+
+    @property
+    def text(self) -> str:
+        """The block on lines of its own."""
+        return f"-----BEGIN {self.label}-----\n{self.body}\n-----END {self.label}-----\n"
+
+
+def blocks(text: str) -> list[Block]:
+    r"""Find the blocks of a PEM text, whatever became of its line breaks.
 
     Args:
-        text: PEM, with line feeds or (as in exports and in SAP's own examples) a literal backslash and n.
+        text: PEM with line feeds of any system, with none at all (also between the certificates of a chain), or with
+            a backslash and an n or r for each, as exports and SAP's own examples have them, once or twice escaped.
+    """
+    found = _BLOCK.finditer(line_breaks(visible(text)))
+    return [Block(each["label"], _wrapped(each["body"])) for each in found]
+
+
+def _wrapped(body: str) -> str:
+    """Break base64 into lines; an encrypted key of the old form has headers before it."""
+    return "\n".join(textwrap.wrap("".join(body.split()), 64)) if _BASE64.fullmatch(body) else body.strip()
+
+
+def parse_pem(text: str) -> Certificate:
+    """Read the first certificate of a PEM text, see `blocks`.
 
     Raises:
         ValueError: The text holds no certificate that can be read. The message does not repeat the text.
     """
-    found = _PEM.search(text.replace("\\n", "\n"))
+    found = next((each for each in blocks(text) if each.label == "CERTIFICATE"), None)
     if found is None:
         raise ValueError("no PEM certificate (BEGIN CERTIFICATE … END CERTIFICATE) in it")
     try:
-        der = base64.b64decode("".join(found["body"].split()), validate=True)
-        return _from_der(der)
+        return _from_der(base64.b64decode("".join(found.body.split()), validate=True))
     except (binascii.Error, ValueError) as error:
         raise ValueError(f"not an X.509 certificate: {error}") from None
 
@@ -194,13 +240,27 @@ def _hexadecimal(number: int) -> str:
     return number.to_bytes(length, "big", signed=True).hex()
 
 
+class OtherDigest(ValueError):
+    """A fingerprint, but one of another digest than SHA-256. The message is a noun for a sentence."""
+
+
 def normalize_fingerprint(text: str) -> str:
-    """Bring a SHA-256 fingerprint to 64 lower-case hexadecimal digits; colons, blanks and capitals are accepted.
+    """Bring a SHA-256 fingerprint to 64 lower-case hexadecimal digits.
+
+    Colons, hyphens, blanks, capitals, marks that nobody sees, and the label that a tool prints before it are accepted.
 
     Raises:
+        OtherDigest: Its label or its length is that of another digest.
         ValueError: It is none.
     """
-    digits = re.sub(r"[:\s]", "", text).lower()
+    text = visible(text).strip()
+    label = _LABEL.match(text) or _UNNAMED.match(text)
+    digest = label.groupdict().get("digest") if label else None
+    if digest is not None and re.sub(r"[^a-z0-9]", "", digest.lower()) not in _SHA256:
+        raise OtherDigest(f"a fingerprint of {digest.upper()}; one of SHA-256 is needed")
+    digits = _SEPARATORS.sub("", text[label.end() if label else 0 :]).lower()
+    if _SHA1.fullmatch(digits):
+        raise OtherDigest("a SHA-1 fingerprint (40 hexadecimal digits); one of SHA-256 has 64")
     if not _FINGERPRINT.fullmatch(digits):
         raise ValueError("not a SHA-256 fingerprint (64 hexadecimal digits)")
     return digits

@@ -6,8 +6,9 @@ the second one refuses, in the preview.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import ReadsDisagree, Refused
@@ -32,6 +33,9 @@ class Command:
     announce: Callable[[], None] | None = None
     """Says what a RotationTrigger plans. Its check leaves that to diff, which is told the outputs: they may tell that
     the plan is refused, or why the slots are as they are. None before check, as in a refresh."""
+    valid_until: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
+    """{target: {fingerprint: moment}}: `validUntil` of the metadata of a RotationTrigger's targets. No input, for it
+    changes with each reading of the same certificates; check leaves it to diff."""
     renewing: str | None = None
     """Fingerprint of what an ActiveTrustCertificate renews in place."""
     stale: ReadsDisagree | None = None

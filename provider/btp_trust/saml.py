@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import MAXYEAR, UTC, datetime, timedelta, timezone
 from enum import StrEnum
 from typing import Any, Final
 from xml.sax.saxutils import escape, quoteattr
@@ -18,10 +20,19 @@ from btp_trust.xml_reader import XmlReader
 
 _METADATA: Final = "urn:oasis:names:tc:SAML:2.0:metadata"
 _SIGNATURE: Final = "http://www.w3.org/2000/09/xmldsig#"
+_ENTITIES: Final = f"{_METADATA} EntitiesDescriptor"
 _PATH: Final = (
     *(f"{_METADATA} {name}" for name in ("EntityDescriptor", "IDPSSODescriptor", "KeyDescriptor")),
     *(f"{_SIGNATURE} {name}" for name in ("KeyInfo", "X509Data", "X509Certificate")),
 )
+_LIMITED: Final = (_ENTITIES, *_PATH[:2])
+"""What may have a `validUntil` for the identity provider."""
+_DATE_TIME: Final = re.compile(
+    r"(-?\d{4,9})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.\d+)?(?P<zone>Z|[+-]\d\d:\d\d)?", re.ASCII
+)
+_EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
+_LATEST: Final = datetime(MAXYEAR, 1, 1, tzinfo=UTC)
+"""Years beyond these are brought to them: one is long ago, the other never comes."""
 
 
 class Layout(StrEnum):
@@ -103,47 +114,137 @@ def write(
 
 
 def read(text: str) -> Metadata:
-    """Read metadata of one identity provider.
+    """Read metadata of one identity provider, which may stand alone or as the only one in an EntitiesDescriptor.
 
     Raises:
         ValueError: It is none. The message does not repeat the text.
     """
-    found = _Reader(text)
+    found = _only_entity(text)
     if not found.entity_id:
         raise ValueError("it is no SAML metadata of one entity (no EntityDescriptor with an entityID)")
-    try:
-        signers = tuple(identify(base64.b64decode("".join(each.split()), validate=True)) for each in found.bodies)
-    except (binascii.Error, ValueError):
-        raise ValueError("it has an X509Certificate that is none") from None
+    signers = found.signers
     several = Layout.KEY_DESCRIPTORS if found.descriptors > 1 else Layout.X509_DATA
-    return Metadata(found.entity_id, signers, several if len(set(signers)) > 1 else None)
+    return Metadata(found.entity_id, signers, several if len({each.fingerprint for each in signers}) > 1 else None)
+
+
+def signers_in(text: str) -> tuple[Identity, ...]:
+    """Read the certificates that the identity provider of metadata may sign with.
+
+    Its entityID may be missing, as in the example of the Destination service's description. How long the document
+    may be believed is a part of each (`validUntil` of the elements around it; SAML 2.0 metadata, 2.3 and 2.4.1).
+
+    Raises:
+        ValueError: It is no metadata of one identity provider. The message does not repeat the text.
+    """
+    return _only_entity(text).signers
+
+
+@dataclass(slots=True)
+class _Entity:
+    """One EntityDescriptor."""
+
+    entity_id: str
+    is_identity_provider: bool = False
+    bodies: list[tuple[str, datetime | None]] = field(default_factory=list)
+    """Base64 of each certificate to sign with, and `validUntil`."""
+    descriptors: int = 0
+
+    @property
+    def signers(self) -> tuple[Identity, ...]:
+        """Each certificate to sign with, in the order of the document."""
+        try:
+            return tuple(_signer(body, until) for body, until in self.bodies)
+        except (binascii.Error, ValueError):
+            raise ValueError("it has an X509Certificate that is none") from None
+
+
+def _signer(body: str, until: datetime | None) -> Identity:
+    found = identify(base64.b64decode("".join(body.split()), validate=True))
+    return Identity(found.fingerprint, found.not_after, until)
+
+
+def _only_entity(text: str) -> _Entity:
+    """Find the one entity; among several the one identity provider, for only it is asked about."""
+    entities = _Reader(text).entities
+    if not entities:
+        raise ValueError("it is no SAML metadata of one entity (no EntityDescriptor with an entityID)")
+    providers = [each for each in entities if each.is_identity_provider]
+    if len(providers) > 1:
+        raise ValueError(
+            f"it is SAML metadata of {len(providers)} identity providers, and which one is meant cannot be told; the "
+            "EntityDescriptor of that one alone is needed"
+        )
+    return (providers or entities)[0]
 
 
 class _Reader(XmlReader):
-    """The entity ID, and the content of each certificate to sign with."""
+    """The entities, and the content of each certificate to sign with."""
 
     def __init__(self, text: str) -> None:
-        self.entity_id = ""
-        self.bodies: list[str] = []
-        self.descriptors = 0
+        self.entities: list[_Entity] = []
         self._path: list[str] = []
+        self._limits: list[datetime | None] = []
         super().__init__(text)
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         is_for_something_else = attributes.get("use", "signing") != "signing"
-        self._path.append("" if is_for_something_else else name)
-        if tuple(self._path) == _PATH[:1]:
-            self.entity_id = attributes.get("entityID", "")
-        self.descriptors += tuple(self._path) == _PATH[:3]
-        if tuple(self._path) == _PATH:
-            self.bodies.append("")
+        if self._path or name != _ENTITIES:  # an EntitiesDescriptor at the root may hold others: its path is nothing
+            self._path.append("" if is_for_something_else else name)
+        self._limits.append(self._limit(name, attributes))
+        path = tuple(self._path)
+        if path == _PATH[:1]:
+            self.entities.append(_Entity(attributes.get("entityID", "")))
+        elif path == _PATH[:2]:
+            self.entities[-1].is_identity_provider = True
+        elif path == _PATH[:3]:
+            self.entities[-1].descriptors += 1
+        elif path == _PATH:
+            self.entities[-1].bodies.append(("", self._limits[-1]))
 
     def end(self, _: str) -> None:
-        self._path.pop()
+        self._limits.pop()
+        if self._path:
+            self._path.pop()
 
     def characters(self, text: str) -> None:
         if tuple(self._path) == _PATH:
-            self.bodies[-1] += text
+            body, limit = self.entities[-1].bodies[-1]
+            self.entities[-1].bodies[-1] = (body + text, limit)
+
+    def _limit(self, name: str, attributes: Mapping[str, str]) -> datetime | None:
+        """Return the earliest end of what is said by this element and those around it."""
+        around = self._limits[-1] if self._limits else None
+        if name not in _LIMITED or "validUntil" not in attributes:
+            return around
+        own = _moment(attributes["validUntil"])
+        return own if around is None else min(own, around)
+
+
+def _moment(text: str) -> datetime:
+    """Read an xs:dateTime; without a time zone it is UTC (SAML 2.0 core, 1.3.3).
+
+    Raises:
+        ValueError: It is none.
+    """
+    found = _DATE_TIME.fullmatch(text.strip())
+    if found is None:
+        raise ValueError("it has a validUntil that is no date and time")
+    year, month, day, hour, minute, second = (int(each) for each in found.groups()[:6])
+    if not _EARLIEST.year <= year < _LATEST.year:
+        return _EARLIEST if year < _EARLIEST.year else _LATEST
+    try:
+        whole = datetime(year, month, day, hour % 24, minute, second, tzinfo=_zone(found["zone"]))
+    except ValueError:
+        raise ValueError("it has a validUntil that is no date and time") from None
+    return (whole + timedelta(days=hour // 24)).astimezone(UTC)  # 24:00:00 is the end of the day
+
+
+def _zone(text: str | None) -> timezone:
+    """Read the time zone of an xs:dateTime."""
+    if text in (None, "Z"):
+        return UTC
+    hours, minutes = int(text[1:3]), int(text[4:])
+    return timezone(timedelta(hours=hours, minutes=minutes) * (-1 if text[0] == "-" else 1))
 
 
 _DATA: Final = """\

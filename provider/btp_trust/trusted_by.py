@@ -15,7 +15,7 @@ from pulumi.output import contains_unknowns
 from pulumi.runtime import rpc
 
 from btp_trust import forms
-from btp_trust.certificate import normalize_fingerprint
+from btp_trust.certificate import Identity, OtherDigest, normalize_fingerprint
 from btp_trust.errors import Refused
 from btp_trust.plan.trust import Attestation, Switch, Told
 
@@ -34,6 +34,8 @@ class TrustedBy:
     """{target: what it said}."""
     expiry: dict[str, datetime] = field(default_factory=dict)
     """{fingerprint: when it expires}, as far as the targets' certificates told."""
+    valid_until: dict[str, dict[str, datetime]] = field(default_factory=dict)
+    """{target: {fingerprint: how long all that names it may be believed}}, where that is limited (`validUntil`)."""
 
 
 def trusted_by_from_program(value: Any) -> TrustedBy:
@@ -61,7 +63,7 @@ def trusted_by_from_program(value: Any) -> TrustedBy:
                 prop=PROPERTY,
             )
         try:
-            found.told[target] = _told(said, found.expiry)
+            found.told[target] = _told(target, said, found)
         except ValueError as error:
             raise Refused(
                 f"What target {target!r} trusts cannot be read: {error}.",
@@ -72,19 +74,33 @@ def trusted_by_from_program(value: Any) -> TrustedBy:
     return found
 
 
-def _told(said: Any, expiry: dict[str, datetime]) -> Told:
+def _told(target: str, said: Any, found: TrustedBy) -> Told:
     if contains_unknowns(said):
         return str(rpc.UNKNOWN)
-    if isinstance(said, Mapping):
+    if isinstance(said, Mapping) and forms.ANSWER not in said:
         return _person(said)
-    found = [identity for text in _texts(said) for identity in forms.read(text)]
-    expiry.update({each.fingerprint: each.not_after for each in found if each.not_after is not None})
-    return sorted({each.fingerprint for each in found})
+    named = [identity for text in _texts(said) for identity in forms.read(text)]
+    found.expiry.update({each.fingerprint: each.not_after for each in named if each.not_after is not None})
+    if limits := _limits(named):
+        found.valid_until[target] = limits
+    return sorted({each.fingerprint for each in named})
+
+
+def _limits(named: list[Identity]) -> dict[str, datetime]:
+    """Tell how long each certificate may be believed to be trusted: as long as the longest of what names it."""
+    limits: dict[str, datetime] = {}
+    for each in named:
+        if each.valid_until is not None:
+            limits[each.fingerprint] = max(each.valid_until, limits.get(each.fingerprint, each.valid_until))
+    unlimited = {each.fingerprint for each in named if each.valid_until is None}
+    return {fingerprint: until for fingerprint, until in limits.items() if fingerprint not in unlimited}
 
 
 def _texts(said: Any) -> Iterator[str]:
     if isinstance(said, str):
         yield said
+    elif isinstance(said, Mapping):
+        yield forms.metadata_of(said)
     elif isinstance(said, Sequence):
         for each in said:
             yield from _texts(each)
@@ -94,10 +110,7 @@ def _texts(said: Any) -> Iterator[str]:
 
 def _person(said: Mapping[str, Any]) -> Attestation | Switch:
     if said.get("kind") == "attested":
-        try:
-            fingerprint = normalize_fingerprint(_text(said, "fingerprint"))
-        except ValueError:
-            raise ValueError("its attestation has no SHA-256 fingerprint (64 hexadecimal digits)") from None
+        fingerprint = _attested(said.get("fingerprint"))
         if not said.get("by") and not said.get("on"):
             return Attestation(fingerprint, ticket=_ticket(said))
         try:
@@ -108,6 +121,16 @@ def _person(said: Mapping[str, Any]) -> Attestation | Switch:
     if said.get("kind") == "switches at rotation":
         return Switch(_text(said, "owner"), _ticket(said))
     raise ValueError("it is a map, and neither Attested(…) nor SwitchesAtRotation(…)")
+
+
+def _attested(fingerprint: Any) -> str:
+    """Read the fingerprint of an attestation; dialogs and pages put marks into it that nobody can print."""
+    try:
+        return normalize_fingerprint(fingerprint if isinstance(fingerprint, str) else "")
+    except OtherDigest as error:
+        raise ValueError(f"its attestation has {error}") from None
+    except ValueError:
+        raise ValueError("its attestation has no SHA-256 fingerprint (64 hexadecimal digits)") from None
 
 
 def _ticket(said: Mapping[str, Any]) -> str | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from btp_trust_emulator import Credential, Emulator
-from project import Project, assert_no_secret, rotating
+from project import Project, adopting, assert_no_secret, rotating
 
 
 def test_a_client_certificate_rotates_without_a_warning_even_where_warnings_are_errors(
@@ -52,6 +53,51 @@ def test_two_connections_are_two_subaccounts_and_each_resource_stays_in_its_own(
     refused = project.preview(status=1)
     assert "Connection 'default' is for another subaccount." in refused.message[0]
     assert set(project.requests()) == {"POST token"}
+    assert_clean(project)
+
+
+def as_cf_prints_it(project: Project, key: str) -> None:
+    """The whole output of `cf service-key`, in the configuration."""
+    said = f'Getting key pulumi for service instance trust-admin as ada@acme.example…\n\n{{"credentials": {key}}}\n'
+    project.pulumi("config", "set", "--secret", "btp-trust:serviceKey", stdin=said)
+
+
+def as_powershell_writes_it(project: Project, key: str) -> None:
+    """UTF-8 with a byte order mark and line ends of Windows; UTF-16 Pulumi itself refuses."""
+    command = project.command("config", "set", "--secret", "btp-trust:serviceKey")
+    octets = key.replace("\n", "\r\n").encode("utf-8-sig")
+    subprocess.run(command, cwd=project.program, env=project.environment, input=octets, check=True)
+
+
+def in_a_file(project: Project, key: str) -> None:
+    """A redirection of Windows PowerShell, named by the variable."""
+    file = project.folder / "key.json"
+    file.write_bytes(f"Getting key pulumi …\r\n\r\n{key}\r\n".encode("utf-16"))
+    project.variables = {"BTP_TRUST_SERVICE_KEY": f"@{file}"}
+
+
+def by_hand(project: Project, key: str) -> None:
+    """A user-provided service, whose credentials hold the key as text."""
+    entry = {"label": "user-provided", "name": "trust-admin", "tags": [], "credentials": {"credentials": key}}
+    project.variables = {"VCAP_SERVICES": json.dumps({"user-provided": [entry]})}
+
+
+@pytest.mark.parametrize("give", [as_cf_prints_it, as_powershell_writes_it, in_a_file, by_hand])
+def test_a_key_works_as_tools_give_it(
+    emulator: Emulator,
+    tmp_path: Path,
+    project_of: Callable[[Emulator, str, Path], Project],
+    give: Callable[[Project, str], None],
+) -> None:
+    """Without anybody editing it; nothing of it is printed or stored in the clear."""
+    guid = emulator.create_subaccount(generate=True).guid
+    project = project_of(emulator, guid, tmp_path)
+    project.pulumi("config", "rm", "btp-trust:serviceKey", status=None)
+    key = emulator.service_key(guid)
+    project.known_secrets.add(key["clientsecret"])
+    give(project, json.dumps(key, indent=2))
+    project.deploy(adopting(f', subaccount_id="{guid}"'))
+    assert project.state()["signing"]["outputs"]["fingerprint"] == emulator.slots(guid).active
     assert_clean(project)
 
 

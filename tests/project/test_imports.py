@@ -21,6 +21,7 @@ PURE = (
     "forms.py",
     "model.py",
     "saml.py",
+    "text.py",
     "errors.py",
     "plan/*",
     *(f"handover/{name}.py" for name in ("assemble", "files", "identity", "kinds", "page", "steps", "target")),

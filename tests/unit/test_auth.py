@@ -174,6 +174,29 @@ def test_a_token_is_used_until_shortly_before_its_end(lifetime: int, passed: flo
     assert len(stub.tokens) == (2 if stub.now >= 1000.0 + lifetime - 60.0 else 1)
 
 
+@given(
+    said=st.sampled_from([{}, {"expires_in": None}, {"expires_in": ""}, {"expires_in": "soon"}, {"expires_in": "nan"}])
+    | st.sampled_from([{"expires_in": 300}, {"expires_in": "300"}, {"expires_in": "3e2"}, {"expires_in": 300.5}]),
+    passed=st.floats(0, 600),
+)
+def test_a_token_whose_lifetime_is_not_said_is_used_shortly(said: dict[str, Any], passed: float) -> None:
+    """RFC 6749 only recommends to say it; a text is read as the number that it is."""
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, json={"access_token": token(claims_of(GUID), len(asked)), **said})
+
+    now = [1000.0]
+    auth = ClientCredentials(KEY, client(answer), Clock().patience(), lambda: now[0])
+    for _ in range(3):
+        assert auth.subaccount_id == GUID
+    assert len(asked) == 1
+    now[0] += passed
+    assert auth.subaccount_id == GUID
+    assert len(asked) == (1 if passed < 240 else 2) or 240 <= passed < 240.5
+
+
 def test_401_is_answered_by_one_fresh_token() -> None:
     """Once, and the request goes out again with it."""
     stub = Stub(refuse=1)
@@ -269,7 +292,6 @@ def test_a_token_that_is_no_header_is_refused(odd: str) -> None:
         pytest.param(httpx.Response(200, html="<h1>S3CRET login</h1>"), id="a page of a proxy"),
         pytest.param(httpx.Response(404, html="<h1>S3CRET</h1>"), id="a page of a proxy that knows no such host"),
         pytest.param(httpx.Response(200, json={"access_token": "", "expires_in": 5}), id="an empty token"),
-        pytest.param(httpx.Response(200, json={"access_token": "S3CRET"}), id="no lifetime"),
         pytest.param(httpx.Response(200, json=["S3CRET"]), id="JSON of another shape"),
         pytest.param(httpx.Response(200, content=b'{"access_token":"S3CRET\xff","expires_in":5}'), id="no UTF-8"),
         pytest.param(httpx.Response(200, content=b'{"scope":' + b"[" * 100_000), id="brackets without end"),

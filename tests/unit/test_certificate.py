@@ -21,7 +21,7 @@ from cryptography.x509.oid import NameOID
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from btp_trust.certificate import Certificate, normalize_fingerprint, parse_pem
+from btp_trust.certificate import Certificate, OtherDigest, normalize_fingerprint, parse_pem
 from btp_trust_emulator import Emulator, certificates, der, keys
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference" / "certificates"
@@ -239,12 +239,25 @@ def test_what_is_no_certificate_is_refused(text: str) -> None:
         pytest.param(lambda pem: f"subject=CN = signing\n{pem}", id="text of openssl before it"),
         pytest.param(lambda pem: pem + pem_of(certificate_of(attribute(b"issuer"))), id="the rest of a chain after it"),
         pytest.param(lambda pem: pem.strip(), id="no line feed at the end"),
+        pytest.param(lambda pem: pem.replace("\n", ""), id="one line"),
+        pytest.param(lambda pem: pem.replace("\n", " "), id="blanks for line feeds"),
+        pytest.param(lambda pem: pem.replace("\n", "\\\\n"), id="escaped twice"),
+        pytest.param(lambda pem: pem.replace("\n", "\\\\\\r\\\\\\n"), id="line ends of Windows, escaped thrice"),
+        pytest.param(lambda pem: (pem * 2).replace("\n", ""), id="a chain in one line"),
+        pytest.param(lambda pem: f"\ufeff{pem}\u200b", id="marks that nobody sees"),
+        pytest.param(lambda pem: f'"{pem}"', id="quotation marks"),
     ],
 )
 def test_the_layout_of_a_pem_does_not_matter(change: Callable[[str], str]) -> None:
     """Exports differ in line ends and in what stands around; the certificate is the first one."""
     pem = pem_of(certificate_of(attribute(b"signing")))
     assert parse_pem(change(pem)).pem == pem
+
+
+def test_a_text_with_many_beginnings_takes_no_time() -> None:
+    """Each block ends where another one begins."""
+    with pytest.raises(ValueError, match="certificate"):
+        parse_pem("-----BEGIN CERTIFICATE-----\nAAAA\n" * 20_000)
 
 
 @pytest.mark.parametrize(
@@ -327,15 +340,82 @@ def test_metadata_is_stable() -> None:
     assert parse_pem(pem).metadata == parse_pem(pem.replace("\n", "\\n")).metadata
 
 
-@given(digest=st.binary(min_size=32, max_size=32), separator=st.sampled_from(["", ":", " "]), capitals=st.booleans())
-def test_a_fingerprint_is_normalized(digest: bytes, separator: str, *, capitals: bool) -> None:
-    """Colons, blanks and capitals, as tools print them, come to 64 lower-case digits, and stay so."""
-    text = separator.join(f"{octet:02X}" if capitals else f"{octet:02x}" for octet in digest)
-    assert normalize_fingerprint(f" {text}\n") == digest.hex()
+MARKS = "\ufeff\u200b\u200c\u200d\u200e\u200f\u202a\u202c\u2060\u2066\u2069\u00ad\ufe0f\0"
+LABELS = [
+    "",
+    "sha256 Fingerprint=",
+    "SHA256 Fingerprint=",
+    "SHA-256 Fingerprint: ",
+    "SHA256:",
+    "sha256: ",
+    "SHA-256: ",
+    "SHA-256\t",
+    "sha_256=",
+    "sha 256 fingerprint ",
+    "SHA2-256:",
+    "Fingerprint (SHA-256): ",
+    "Fingerprint=",
+    "Thumbprint: ",
+    "sha256 digest: ",
+]
+
+
+@given(
+    digest=st.binary(min_size=32, max_size=32),
+    label=st.sampled_from(LABELS),
+    separator=st.sampled_from(
+        ["", ":", " ", "-", "\u2010", "\u2011", "\u2013", "\u2212", "\u00a0", "\u202f", ": ", "\n"]
+    ),
+    capitals=st.booleans(),
+    marks=st.lists(st.tuples(st.integers(0, 200), st.sampled_from(MARKS)), max_size=5),
+    around=st.sampled_from(["", " ", "\u00a0", "\r\n", "\u3000"]),
+)
+def test_a_fingerprint_is_normalized(
+    digest: bytes, label: str, separator: str, marks: list[tuple[int, str]], around: str, *, capitals: bool
+) -> None:
+    """Labels, separators, capitals and marks that nobody sees come to 64 lower-case digits, and these stay so."""
+    text = label + separator.join(f"{octet:02X}" if capitals else f"{octet:02x}" for octet in digest)
+    for place, mark in marks:
+        text = text[:place] + mark + text[place:]
+    assert normalize_fingerprint(f"{around}{text}{around}") == digest.hex()
     assert normalize_fingerprint(digest.hex()) == digest.hex()
 
 
-@given(text=st.text(min_size=1))
+def test_what_openssl_prints_is_a_fingerprint(tmp_path: Path) -> None:
+    """As it is printed here, of this digest and of no other."""
+    pem = minted(5)
+    file = tmp_path / "certificate.pem"
+    file.write_text(pem)
+    command = ["openssl", "x509", "-noout", "-fingerprint", "-in", str(file)]
+
+    def printed(digest: str) -> str:
+        return subprocess.run([*command, digest], capture_output=True, text=True, check=True).stdout
+
+    assert normalize_fingerprint(printed("-sha256")) == certificates.fingerprint(pem)
+    for digest in ("-sha1", "-md5", "-sha512", "-sha3-256", "-blake2s256", "-sha512-256"):
+        with pytest.raises(ValueError, match="SHA-256"):
+            normalize_fingerprint(printed(digest))
+
+
+@given(
+    label=st.sampled_from(["sha1 Fingerprint=", "SHA-1:", "SHA1: ", "MD5 Fingerprint=", "md5:", "SHA-512: ", "sha384:"])
+    | st.sampled_from(["SHA3-256 Fingerprint=", "sha512/256:", "SHA: ", "blake2s Fingerprint=", "RIPEMD160:"]),
+    digits=st.text("0123456789abcdefABCDEF", min_size=64, max_size=64) | st.just("ab" * 20) | st.just("ab" * 16),
+)
+def test_the_label_of_another_digest_is_believed(label: str, digits: str) -> None:
+    """Also where the length would fit."""
+    with pytest.raises(OtherDigest, match=r"^a .*SHA-256"):
+        normalize_fingerprint(label + digits)
+
+
+@pytest.mark.parametrize("label", ["", "SHA1 Fingerprint=", "Thumbprint: ", "\u200e"])
+def test_a_sha1_fingerprint_is_named_as_such(label: str) -> None:
+    """Windows shows no other."""
+    with pytest.raises(OtherDigest, match=r"SHA-?1"):
+        normalize_fingerprint(label + ":".join(["AB"] * 20))
+
+
+@given(text=st.text(min_size=1) | st.tuples(st.sampled_from(LABELS), st.text()).map("".join))
 def test_what_is_no_fingerprint_is_refused_and_not_repeated(text: str) -> None:
     """The message says what is expected; the text may be something else's secret."""
     with pytest.raises(ValueError, match="SHA-256") as caught:
@@ -350,7 +430,10 @@ def test_what_is_no_fingerprint_is_refused_and_not_repeated(text: str) -> None:
         pytest.param("a" * 65, id="a digit long"),
         pytest.param("a" * 40, id="a SHA-1 fingerprint"),
         pytest.param("g" * 64, id="no hexadecimal"),
-        pytest.param("SHA256 Fingerprint=" + "a" * 64, id="with the label of openssl"),
+        pytest.param("a" * 64 + "=", id="something after it"),
+        pytest.param("x sha256 Fingerprint=" + "a" * 64, id="something before its label"),
+        pytest.param("sha256sha256:" + "a" * 64, id="two labels"),
+        pytest.param("SHA256 Fingerprint=" + "a" * 63, id="with a label, a digit short"),
     ],
 )
 def test_a_near_miss_is_no_fingerprint(text: str) -> None:

@@ -230,6 +230,20 @@ def test_several_that_fit_are_refused(name: str, names: tuple[str, ...]) -> None
     assert "connection=" in message.splitlines()[-1]
 
 
+def test_a_user_provided_service_is_selected_by_its_name_or_as_the_only_one() -> None:
+    """It stands back behind an instance of the service itself, and is refused if it is named and does not fit."""
+    mine = {"name": "mine", "tags": [], "credentials": json.loads(key("mine"))}
+    other = {"name": "other", "credentials": {"clientid": "other", "app_tid": "S3CRET"}}
+    alone = json.dumps({"user-provided": [mine, other]})
+    beside = json.dumps({**json.loads(vcap("managed")), "user-provided": [mine]})
+    assert find(environ={"VCAP_SERVICES": alone}).key.clientid == "mine"
+    assert find("mine", environ={"VCAP_SERVICES": beside}).key.clientid == "mine"
+    assert find(environ={"VCAP_SERVICES": beside}).key.clientid == "managed"
+    assert "(IAS)" in refusal(ConfigurationError, "other", {}, {"VCAP_SERVICES": alone})
+    several = json.dumps({"user-provided": [mine, {**mine, "name": "yours"}]})
+    assert "fits several" in refusal(ConfigurationError, "default", {}, {"VCAP_SERVICES": several})
+
+
 def test_mounted_bindings_are_found_too(tmp_path: Path) -> None:
     """$SERVICE_BINDING_ROOT and the folder convention, whose root is a parameter."""
     for root, name in ((tmp_path / "bindings", "mounted"), (tmp_path / "destination", "foldered")):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 import textwrap
+from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -20,6 +23,7 @@ from btp_trust.certificate import Certificate, Identity, parse_pem
 from btp_trust.forms import read, write
 from btp_trust_emulator import Emulator
 
+EXAMPLE = Path(__file__).parents[3] / "shared" / "reference" / "idp-metadata-example.xml"
 SIGNATURE = "http://www.w3.org/2000/09/xmldsig#"
 SINCE, UNTIL = datetime(2026, 11, 24, 8, 34, 27, tzinfo=UTC), datetime(2028, 11, 24, 8, 34, 27, tzinfo=UTC)
 
@@ -104,11 +108,93 @@ def test_of_metadata_only_what_an_identity_provider_may_sign_with_counts(other: 
     assert read(metadata_of(A.body, use=' use="signing"')) == (identity(A),)
 
 
-@given(digest=st.binary(min_size=32, max_size=32), moment=st.none() | st.datetimes(timezones=st.just(UTC)))
-def test_what_is_written_is_read_again(digest: bytes, moment: datetime | None) -> None:
-    """To the second."""
-    until = None if moment is None else moment.replace(microsecond=0, year=max(moment.year, 1000))
-    assert read(write(Identity(digest.hex(), until))) == (Identity(digest.hex(), until),)
+moments = st.datetimes(datetime(1000, 1, 1), timezones=st.just(UTC)).map(  # noqa: DTZ001
+    lambda moment: moment.replace(microsecond=0)
+)
+
+
+@given(digest=st.binary(min_size=32, max_size=32), until=st.none() | moments, valid=st.none() | moments)
+def test_what_is_written_is_read_again(digest: bytes, until: datetime | None, valid: datetime | None) -> None:
+    """To the second, with the end of the metadata that named it."""
+    assert read(write(Identity(digest.hex(), until, valid))) == (Identity(digest.hex(), until, valid),)
+
+
+@given(
+    certificate=certificates,
+    label=st.sampled_from(["", "sha256 Fingerprint=", "SHA-256: ", "Thumbprint: "]),
+    separator=st.sampled_from(["", ":", "-", " ", "\u00a0"]),
+    mark=st.sampled_from(["", "\ufeff", "\u200e", "\u00ad"]),
+)
+def test_a_fingerprint_is_read_as_tools_print_it(
+    certificate: Certificate, label: str, separator: str, mark: str
+) -> None:
+    """As everywhere."""
+    octets = separator.join(f"{octet:02X}" for octet in bytes.fromhex(certificate.fingerprint))
+    assert read(f"{mark}{label}{mark}{octets}{mark}\n") == (Identity(certificate.fingerprint),)
+
+
+PEM_BREAKS = ["", " ", "\r\n", "\\n", "\\\\n", "\\r\\n", "\\\\\\\\r\\\\\\\\n"]
+
+
+@given(held=several, line_break=st.sampled_from(PEM_BREAKS), mark=st.sampled_from(["", "\ufeff", "\u200b"]))
+def test_the_line_breaks_of_a_bundle_do_not_matter(held: list[Certificate], line_break: str, mark: str) -> None:
+    """Between its certificates either."""
+    text = "".join(each.pem for each in held).replace("\n", line_break)
+    assert read(mark + text) == tuple(identity(each) for each in held)
+
+
+ENCODINGS: dict[str, Callable[[str], bytes]] = {
+    "UTF-8": str.encode,
+    "UTF-8 with a mark": lambda text: text.encode("utf-8-sig"),
+    "UTF-16": lambda text: text.encode("utf-16"),
+    "UTF-16 BE": lambda text: text.encode("utf-16-be"),
+    "UTF-16 LE": lambda text: text.encode("utf-16-le"),
+    "Latin-1": lambda text: text.encode("latin-1"),
+}
+WRAPPINGS: dict[str, Callable[[bytes], str]] = {
+    "base64": lambda octets: base64.b64encode(octets).decode(),
+    "base64 in lines": lambda octets: base64.encodebytes(octets).decode().replace("\n", "\r\n"),
+    "base64 in lines of an answer": lambda octets: json.dumps({"idpMetadata": base64.encodebytes(octets).decode()}),
+    "an answer": lambda octets: json.dumps({"idpMetadata": base64.b64encode(octets).decode()}, indent=2),
+    "an answer as text": lambda octets: json.dumps(json.dumps({"idpMetadata": base64.b64encode(octets).decode()})),
+    "text in quotation marks": lambda octets: json.dumps(base64.b64encode(octets).decode()),
+}
+
+
+@given(
+    held=several,
+    encoding=st.sampled_from(tuple(ENCODINGS)),
+    wrapping=st.sampled_from(tuple(WRAPPINGS)),
+    declared=st.sampled_from(["", "UTF-8", "UTF-16", "ISO-8859-1"]),
+    has_entity_id=st.booleans(),
+    mark=st.sampled_from(["", "\ufeff", "\n"]),
+)
+def test_metadata_is_read_as_the_service_gives_it(
+    held: list[Certificate], encoding: str, wrapping: str, declared: str, mark: str, *, has_entity_id: bool
+) -> None:
+    """Base64, or the whole answer; whatever its declaration says of its encoding, and without entityID."""
+    text = metadata_of(*(each.body for each in held)).replace(
+        ' entityID="x"', ' entityID="Zürich"' if has_entity_id else ""
+    )
+    declaration = f'<?xml version="1.0" encoding="{declared}"?>' if declared else ""
+    text = re.sub(r"<\?xml.*?\?>", declaration, text)
+    wanted = tuple(identity(each) for each in held)
+    assert read(mark + WRAPPINGS[wrapping](ENCODINGS[encoding](text)) + mark) == wanted
+    assert read(mark + text) == wanted
+
+
+def test_base64_of_a_pem_is_read() -> None:
+    """As a Kubernetes secret has it."""
+    assert read(base64.b64encode(A.pem.encode()).decode()) == (identity(A),)
+
+
+@pytest.mark.skipif(not EXAMPLE.is_file(), reason="SAP's example is not here")
+def test_the_example_of_sap_s_description_is_read() -> None:
+    """It has neither an entityID nor a declaration."""
+    text = EXAMPLE.read_text()
+    (found,) = read(text)
+    assert found.not_after == datetime(2023, 4, 29, 9, 42, 26, tzinfo=UTC)
+    assert read(json.dumps({"idpMetadata": base64.b64encode(text.encode()).decode()})) == (found,)
 
 
 def test_a_certificate_of_another_issuer_is_read_as_well() -> None:
@@ -125,6 +211,14 @@ def test_a_certificate_of_another_issuer_is_read_as_well() -> None:
     assert read(built.public_bytes(Encoding.PEM).decode()) == (Identity(hashlib.sha256(der).hexdigest(), UNTIL),)
 
 
+def nested(times: int) -> str:
+    """An answer in an answer."""
+    text = A.body
+    for _ in range(times):
+        text = json.dumps({"idpMetadata": text})
+    return text
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -133,7 +227,16 @@ def test_a_certificate_of_another_issuer_is_read_as_well() -> None:
         pytest.param("S3CRET", "neither", id="a word"),
         pytest.param("12" * 20, "SHA-1", id="a SHA-1 fingerprint"),
         pytest.param(":".join(["AB"] * 20), "SHA-1", id="a SHA-1 fingerprint with colons"),
+        pytest.param("sha1 Fingerprint=" + ":".join(["AB"] * 20), "SHA1", id="a SHA-1 fingerprint with its label"),
+        pytest.param("md5:" + "ab" * 32, "of MD5", id="the label of another digest"),
         pytest.param("ab" * 32 + " until S3CRET", "neither", id="a fingerprint with an expiry that is none"),
+        pytest.param("ab" * 32 + " valid until S3CRET", "neither", id="a fingerprint with an end that is none"),
+        pytest.param('{"idpMetadata": 5}', "JSON without `idpMetadata`", id="an answer with a number"),
+        pytest.param('{"certificate": "S3CRET"}', "JSON without `idpMetadata`", id="another answer"),
+        pytest.param('{"idpMetadata": "S3CRET', "JSON without `idpMetadata`", id="an answer that is cut off"),
+        pytest.param("{" * 100_000, "JSON without `idpMetadata`", id="braces without end"),
+        pytest.param('{"idpMetadata": "S3CRET"}', "neither", id="an answer with a word"),
+        pytest.param(nested(6), "neither", id="an answer in an answer, without end"),
         pytest.param(base64.b64encode(b"S3CRET").decode(), "neither", id="base64 of something else"),
         pytest.param(A.body[:-8], "neither", id="a body that is cut off"),
         pytest.param(A.body + "AAAA", "neither", id="a body with something after it"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from pulumi.runtime import rpc
 from twin import HOUR, CheckFailedError, Deployment, Program, Stored, Twin, assert_three_parts, program
 
 from btp_trust import Attested, SwitchesAtRotation
+from btp_trust.certificate import parse_pem
 from btp_trust.errors import Refused, TrustError
 from btp_trust_emulator import Emulator
 
@@ -79,6 +80,22 @@ def test_a_rotation_waits_for_its_targets_and_comes_once_they_are_ready(twin: Tw
     assert twin.slots == (passive, active)
     twin.assert_settled(ready)
     assert not {"targets", "way_back", "step"} & twin.outputs("rotation").keys()
+
+
+def until(metadata: str, moment: datetime) -> str:
+    """The same metadata with an end."""
+    return metadata.replace("<md:EntityDescriptor", f'<md:EntityDescriptor validUntil="{moment.isoformat()}"', 1)
+
+
+def test_metadata_whose_time_is_over_does_not_let_a_swap_pass(twin: Twin) -> None:
+    """By the service's clock, whatever the machine's says; a later reading of the same certificates is no change."""
+    metadata = parse_pem(pems(twin)[1]).metadata
+    over = until(metadata, twin.emulator.now - timedelta(seconds=1))
+    refuses(twin, asking("b", s4=over), "s4: no, the metadata that names it was valid until", "(validUntil)")
+    soon = until(metadata, twin.emulator.now + timedelta(days=1))
+    twin.deploy(asking("a", s4=soon))
+    assert twin.preview(asking("a", s4=over)).is_quiet
+    assert twin.up(asking("b", s4=soon)).writes == ["POST rotateCertificate"]
 
 
 def test_without_targets_nothing_is_said_of_them(twin: Twin) -> None:
@@ -297,6 +314,9 @@ def test_an_older_certificate_that_never_signed_is_not_taken_for_a_way_back(twin
     with pytest.raises(TrustError):
         twin.up(wanted, skip_preview=True)
     assert twin.last.writes == []
+    metadata = until(parse_pem(pems(twin)[1]).metadata, twin.emulator.now)
+    with pytest.raises(Refused, match="the metadata that names it was valid until"):
+        twin.preview(asking("a", s4=metadata))
     twin.deploy(asking("a", s4=slots[1]))
     assert twin.slots == slots[::-1]
 

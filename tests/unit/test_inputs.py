@@ -160,10 +160,14 @@ def test_an_argument_that_is_unknown_inside_is_refused_too() -> None:
     assert refusal(TriggerArgs, known_generations={"a": FINGERPRINT, "b": UNKNOWN}).prop == "known_generations"
 
 
-@given(digest=st.binary(min_size=32, max_size=32))
-def test_fingerprints_are_normalized_wherever_they_are_given(digest: bytes) -> None:
-    """As tools print them: colons, capitals, blanks."""
-    printed = " " + digest.hex(":").upper()
+@given(
+    digest=st.binary(min_size=32, max_size=32),
+    label=st.sampled_from(["", "sha256 Fingerprint=", "SHA-256: ", "\u200eSHA256:"]),
+    separator=st.sampled_from([":", "-", "\u00a0"]),
+)
+def test_fingerprints_are_normalized_wherever_they_are_given(digest: bytes, label: str, separator: str) -> None:
+    """As tools print them: labels, separators, capitals, blanks, marks that nobody sees."""
+    printed = f" {label}{separator.join(f'{octet:02X}' for octet in digest)}\u200b"
     assert from_program({"renew_fingerprint": printed}, ActiveArgs).renew_fingerprint == digest.hex()
     passive = from_program({"generation": "a", "adopt": printed, "replace": printed}, PassiveArgs)
     assert (passive.adopt, passive.replace) == (digest.hex(), digest.hex())
@@ -178,6 +182,9 @@ def test_fingerprints_are_normalized_wherever_they_are_given(digest: bytes) -> N
         (PassiveArgs, "adopt", "S3CRET"),
         (PassiveArgs, "replace", "S3CRET"),
         (TriggerArgs, "known_generations", {"a": FINGERPRINT, "b": "S3CRET"}),
+        (ActiveArgs, "renew_fingerprint", "SHA1 Fingerprint=" + "AB" * 20),
+        (PassiveArgs, "adopt", "sha1:" + "AB" * 32),
+        (TriggerArgs, "known_generations", {"a": "AB" * 20}),
         (ActiveArgs, "renew_fingerprint", ""),
         (PassiveArgs, "adopt", ""),
     ],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -141,6 +141,32 @@ def test_a_certificate_that_no_slot_holds_is_told_with_the_expiry_that_the_targe
     """Its generation, too, if it has a name."""
     declaration = replace(rotate(s4=["c" * 64]), expiry={"c" * 64: D.not_after}, taught={"old": "c" * 64})
     assert said(decide(declaration, AB)) == "no, it trusts cccccccc (old, expires 2028-03-31), observed"
+
+
+@pytest.mark.parametrize("late", [timedelta(0), timedelta(days=1)], ids=["in that second", "a day ago"])
+def test_metadata_whose_time_is_over_is_believed_by_nobody(late: timedelta) -> None:
+    """The service's clock tells; the reason and the moment are said, and what to do."""
+    until = AB.now - late
+    told = replace(rotate(s4=[B.fingerprint]), valid_until={"s4": {B.fingerprint: until}})
+    decision = decide(told, AB)
+    assert decision.reason is Reason.UNTRUSTED
+    was = f"was valid until {until:%Y-%m-%dT%H:%M:%SZ} (validUntil): read it anew"
+    assert said(decision) == f"no, the metadata that names it {was}, observed"
+    back = replace(roll_back(s4=[A.fingerprint]), valid_until={"s4": {A.fingerprint: until}})
+    assert "not trusted by s4." in decide(back, BA).doubts
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        pytest.param({"s4": {B.fingerprint: AB.now + timedelta(seconds=1)}}, id="it is not over yet"),
+        pytest.param({"s4": {A.fingerprint: AB.now}}, id="that of another certificate"),
+        pytest.param({"ias": {B.fingerprint: AB.now}}, id="that of another target"),
+    ],
+)
+def test_metadata_is_believed_until_its_end(limits: dict[str, dict[str, datetime]]) -> None:
+    """And nothing else is held to it."""
+    assert said(decide(replace(rotate(s4=[B.fingerprint]), valid_until=limits), AB)) == "yes, observed"
 
 
 def test_a_step_says_all_answers_in_its_sentence_refusals_first() -> None:

@@ -105,6 +105,9 @@ def test_certificates_reach_the_engine_as_fingerprints(deploy: Deploy) -> None:
             "garbage": "S3CRET",
             "number": later(5),
             "nobody": [],
+            "answer": {"idpMetadata": SIGNING.metadata},
+            "answers": later([{"idpMetadata": SIGNING.body}, {"idpMetadata": "S3CRET"}]),
+            "limited": SIGNING.metadata.replace(" entityID", ' validUntil="2028-01-01T00:00:00Z" entityID', 1),
         }
     ) == {
         "pem": WRITTEN,
@@ -115,6 +118,9 @@ def test_certificates_reach_the_engine_as_fingerprints(deploy: Deploy) -> None:
         "garbage": "S3CRET",
         "number": 5,
         "nobody": [],
+        "answer": WRITTEN,
+        "answers": [WRITTEN, {"idpMetadata": "S3CRET"}],
+        "limited": f"{WRITTEN} valid until 2028-01-01T00:00:00Z",
     }
 
 
@@ -134,6 +140,15 @@ def test_people_reach_the_engine_as_what_they_say(deploy: Deploy) -> None:
         "c": {"kind": "switches at rotation", "owner": "HR IT"},
         "d": {"kind": "switches at rotation", "owner": "HR IT", "ticket": "HR-1"},
     }
+
+
+def test_an_attested_fingerprint_reaches_the_engine_as_digits(deploy: Deploy, tmp_path: Path) -> None:
+    """As openssl prints it, in the program and in the file of a target's team."""
+    printed = "sha256 Fingerprint=" + bytes.fromhex(SIGNING.fingerprint).hex(":").upper()
+    file = tmp_path / "s4.yaml"
+    file.write_text(f"fingerprint: {printed}\nby: Ada\n'on': 2028-11-20\n")
+    told = deploy(lambda _: {"a": Attested(printed, "Ada", "2028-11-20"), "b": Attested.from_file(file)})
+    assert {each["fingerprint"] for each in told.values()} == {SIGNING.fingerprint}
 
 
 def test_no_targets_are_no_argument(deploy: Deploy) -> None:

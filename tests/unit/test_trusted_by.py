@@ -13,7 +13,9 @@ from pulumi.output import UNKNOWN
 from pulumi.runtime import rpc
 from twin import assert_three_parts
 
+from btp_trust.certificate import Identity
 from btp_trust.errors import Refused
+from btp_trust.forms import write
 from btp_trust.inputs import TriggerArgs, from_bag, to_bag
 from btp_trust.plan.trust import Attestation, Switch
 from btp_trust.trusted_by import TrustedBy, trusted_by_from_program
@@ -66,6 +68,51 @@ def test_an_expiry_is_known_besides_and_not_kept() -> None:
     found = trusted_by_from_program({"a": f"{FINGERPRINT} until 2028-11-29T08:00:00Z", "b": "ab" * 32})
     assert found.told == {"a": [FINGERPRINT], "b": ["ab" * 32]}
     assert found.expiry == {FINGERPRINT: datetime(2028, 11, 29, 8, tzinfo=UTC)}
+
+
+LATER = datetime(2028, 11, 29, 8, tzinfo=UTC)
+SOONER = datetime(2027, 1, 1, tzinfo=UTC)
+
+
+@given(ends=st.lists(st.tuples(st.sampled_from(["aa" * 32, "bb" * 32]), st.sampled_from([None, SOONER, LATER]))))
+def test_a_certificate_is_believed_as_long_as_anything_that_names_it(ends: list[tuple[str, datetime | None]]) -> None:
+    """The end of metadata is known besides and not kept: another reading of the same certificates is no change."""
+    found = trusted_by_from_program({"s4": [write(Identity(each, None, end)) for each, end in ends], "b": "cc" * 32})
+    assert found.told["s4"] == sorted({each for each, _ in ends})
+    limits: dict[str, datetime] = {}
+    for each in {each for each, _ in ends}:
+        all_of_it = [end for name, end in ends if name == each]
+        if None not in all_of_it:
+            limits[each] = max(end for end in all_of_it if end)
+    assert found.valid_until == ({"s4": limits} if limits else {})
+    assert "valid" not in json.dumps(to_bag(TriggerArgs(generation="a", trusted_by=found.told)))
+
+
+def test_an_answer_of_the_service_is_read_as_a_map_too() -> None:
+    """As an output has it that was read from JSON."""
+    answer = {"idpMetadata": f"{FINGERPRINT} until 2028-11-29T08:00:00Z"}
+    assert trusted_by_from_program({"s4": [answer], "b": answer}).told == {"s4": [FINGERPRINT], "b": [FINGERPRINT]}
+    refusal({"s4": {"idpMetadata": 5.0}})
+    refusal({"s4": {"idpMetadata": "S3CRET"}})
+
+
+@given(
+    label=st.sampled_from(["", "sha256 Fingerprint=", "SHA-256: "]),
+    separator=st.sampled_from(["", ":", "-", "\u00a0"]),
+    mark=st.sampled_from(["", "\u200e", "\ufeff", "\u00ad"]),
+)
+def test_the_fingerprint_of_an_attestation_is_read_as_tools_print_it(label: str, separator: str, mark: str) -> None:
+    """A dialog puts a mark of direction before it."""
+    octets = separator.join(f"{octet:02X}" for octet in bytes.fromhex(FINGERPRINT))
+    told = trusted_by_from_program({"s4": {**ATTESTED, "fingerprint": f"{mark}{label}{octets}{mark}"}}).told
+    assert told == {"s4": Attestation(FINGERPRINT, "Ada", date(2028, 11, 20))}
+
+
+@pytest.mark.parametrize("fingerprint", ["sha1 Fingerprint=" + "AB" * 20, "AB" * 20, "md5:" + "ab" * 32])
+def test_an_attestation_of_another_digest_says_so(fingerprint: str) -> None:
+    """The person who copied it knows what to look for."""
+    assert "its attestation has a " in str(refusal({"s4": {**ATTESTED, "fingerprint": fingerprint}}))
+    assert "SHA-256" in str(refusal({"s4": {**ATTESTED, "fingerprint": fingerprint}}))
 
 
 @pytest.mark.parametrize("value", [None, {}], ids=["absent", "empty"])

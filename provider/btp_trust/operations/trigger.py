@@ -51,7 +51,10 @@ def check(
         return planned_unseen(args, candidate, old, seen)
     _refuse_foreign(candidate, seen.snapshot)
     seen.account.command.declares(args.generation)
-    declaration = replace(declared_by(args, candidate, old, seen.account), expiry=trusted_by.expiry)
+    seen.account.command.valid_until = trusted_by.valid_until
+    declaration = replace(
+        declared_by(args, candidate, old, seen.account), expiry=trusted_by.expiry, valid_until=trusted_by.valid_until
+    )
     decision = decide(declaration, seen.snapshot)
     if decision.refusal is not None:
         raise decision.refusal
@@ -86,7 +89,7 @@ def changes(session: Session, state: TriggerState, new: TriggerChecked) -> bool:
         announce()
     if new.swaps is not None and new.generation != state.generation:
         _refuse_unrecorded_signer(new.swaps, state)
-        refuse_untrusted(new, state, seen.snapshot)
+        refuse_untrusted(new, state, seen.snapshot, seen.account.command.valid_until)
     is_open = verify.is_due(session, state, new, seen.snapshot)
     is_over = state.failed_generation is not None and signs(seen.snapshot.active, new.wanted)
     return is_due or is_open or is_over or changed or not signs(seen.snapshot.active, state.fingerprint)

@@ -6,6 +6,9 @@ an input, and diff, which is told the outputs, has the last word on a new declar
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+
 from btp_trust.inputs import TriggerChecked, TriggerState
 from btp_trust.model import Snapshot, signs
 from btp_trust.plan.declaration import Declaration
@@ -28,13 +31,19 @@ def signed_before(wanted: str, snapshot: Snapshot, old: TriggerChecked | None) -
     return way_back(old)
 
 
-def refuse_untrusted(new: TriggerChecked, state: TriggerState, snapshot: Snapshot) -> None:
+def refuse_untrusted(
+    new: TriggerChecked,
+    state: TriggerState,
+    snapshot: Snapshot,
+    valid_until: Mapping[str, Mapping[str, datetime]],
+) -> None:
     """Ask the targets once more: what the inputs took for a way back is one only if the outputs say so."""
     declaration = Declaration(
         generation=new.generation,
         declared=state.generation,
         recorded=new.generations,
         trusted_by=new.trusted_by,
+        valid_until=valid_until,
         way_back=state.previous_fingerprint or "",
     )
     decision = untrusted(declaration, snapshot)

@@ -45,6 +45,8 @@ class Declaration:
     """{target: what it said that it trusts}."""
     expiry: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}))
     """{fingerprint: when it expires}: what the targets' certificates told besides."""
+    valid_until: Mapping[str, Mapping[str, datetime]] = field(default_factory=lambda: MappingProxyType({}))
+    """{target: {fingerprint: how long the metadata that names it may be believed}}, where that is limited."""
     way_back: str | None = None
     """What signed before and does not now, an empty text for nothing; None where the inputs do not tell."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 from btp_trust.certificate import Certificate
@@ -91,8 +92,16 @@ def _ask(declaration: Declaration, target: str, wanted: Certificate, snapshot: S
     if isinstance(told, str):
         return Answer(target, Word.UNKNOWN, "", "not known in this preview; what it comes from will change")
     if wanted.fingerprint in told:
-        return Answer(target, Word.YES, "observed", "yes, observed")
+        return _named(target, declaration.valid_until.get(target, {}).get(wanted.fingerprint), snapshot)
     return Answer(target, Word.NO, "observed", f"no, it trusts {_held(declaration, told, snapshot)}, observed")
+
+
+def _named(target: str, valid_until: datetime | None, snapshot: Snapshot) -> Answer:
+    """Believe what names the certificate, unless it is metadata that says of itself that its time is over."""
+    if valid_until is None or snapshot.now < valid_until:
+        return Answer(target, Word.YES, "observed", "yes, observed")
+    problem = f"the metadata that names it was valid until {rfc3339(valid_until)} (validUntil): read it anew"
+    return Answer(target, Word.NO, "observed", f"no, {problem}, observed")
 
 
 def _attested(

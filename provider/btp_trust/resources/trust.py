@@ -111,7 +111,7 @@ def told(trusted_by: Mapping[str, Any], candidate: pulumi.Resource | None) -> di
 def _told(target: str, value: Any, candidate: pulumi.Resource | None) -> Any:
     if isinstance(value, pulumi.Output) or isawaitable(value):
         return _proving(target, pulumi.Output.from_input(value), candidate).apply(_brief)
-    if value is None or isinstance(value, str):
+    if value is None or isinstance(value, str) or _is_answer(value):
         return _brief(value)
     if isinstance(value, Attested):
         fingerprint = _told(target, value.fingerprint, candidate)
@@ -133,13 +133,19 @@ def _brief(said: Any) -> Any:
     """Bring what can be read to fingerprints, and leave to the provider what it has to refuse."""
     if isinstance(said, list | tuple):
         return [_brief(each) for each in said]
-    if not isinstance(said, str):
+    if not isinstance(said, str) and not _is_answer(said):
         return "" if said is None else said
     try:
-        found = [forms.write(identity) for identity in forms.read(said)]
+        text = said if isinstance(said, str) else forms.metadata_of(said)
+        found = [forms.write(identity) for identity in forms.read(text)]
     except ValueError:
         return said
     return found[0] if len(found) == 1 else found
+
+
+def _is_answer(said: Any) -> bool:
+    """Whether it is what the Destination service answers to who asks for its metadata."""
+    return isinstance(said, Mapping) and forms.ANSWER in said
 
 
 def _proving(target: str, value: pulumi.Output[Any], candidate: pulumi.Resource | None) -> pulumi.Output[Any]:

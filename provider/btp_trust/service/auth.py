@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Generator
 from typing import Final, cast
@@ -19,13 +20,25 @@ from btp_trust.service.patience import Patience, is_unavailable
 
 _EARLY: Final = 60.0
 """Seconds before its end at which a token is no longer used."""
+_UNSAID: Final = 300.0
+"""Seconds that a token is taken to live whose answer does not tell: less than any token service gives."""
 
 
 class TokenResponse(msgspec.Struct):
     """What the token service answers to a grant."""
 
     access_token: str
-    expires_in: float
+    expires_in: float | str | None = None
+    """Seconds; recommended by RFC 6749, 5.1, and not required."""
+
+    @property
+    def lifetime(self) -> float:
+        """For how many seconds it may be used: shortly, where that was not said."""
+        try:
+            seconds = float("nan" if self.expires_in is None else self.expires_in)
+        except ValueError:
+            return _UNSAID
+        return seconds if math.isfinite(seconds) else _UNSAID
 
     def __repr__(self) -> str:
         """Show no token."""
@@ -139,14 +152,14 @@ class ClientCredentials(httpx.Auth):
         try:
             parsed = decode(response.content, TokenResponse)
         except Unreadable:
-            parsed = TokenResponse("", 0)
+            parsed = TokenResponse("")
         if response.status_code != httpx.codes.OK or not SENDABLE.fullmatch(parsed.access_token):
             raise UnexpectedResponse(
                 f"The token service {self._key.token_url} gave no token.",
                 f"It answered {response.status_code} ({content_type(response)}).{says(response)}",
                 "Check the service key's url; if it is right, its subaccount or instance may have been deleted.",
             )
-        return parsed.access_token, parsed.expires_in
+        return parsed.access_token, parsed.lifetime
 
     def _post(self, form: dict[str, str]) -> httpx.Response:
         return send(self._http, self._http.build_request("POST", self._key.token_url, data=form), self._patience)

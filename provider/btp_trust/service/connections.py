@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from btp_trust.errors import ConfigurationError, CredentialsMissing
 from btp_trust.service.bindings import SECRETS_ROOT, Binding, find_bindings
-from btp_trust.service.documents import Unreadable, decode
+from btp_trust.service.documents import Unreadable, find_object
 from btp_trust.service.environment import DEFAULT, Variables
 from btp_trust.service.key import DESTINATION, Service, ServiceKey, parse_service_key
 
@@ -76,23 +75,27 @@ class Connections:
         if binding := self._binding(name, service):
             yield binding.credentials, binding.where, True
 
-    def _configured_map(self) -> dict[str, bytes]:
+    def _configured_map(self) -> dict[str, str]:
         text = self._config("btp-trust:connections")
         try:
-            # Objects only: a string is what `pulumi config set --path` stores, secret or not, and nobody can tell.
-            raw = decode(text, dict[str, dict[str, msgspec.Raw]]) if text else {}
-            return {name: msgspec.json.encode(key) for name, key in raw.items()}
+            keys = find_object(text) if text else {}
         except Unreadable:
+            keys = {"": None}
+        # Objects only: a string is what `pulumi config set --path` stores, secret or not, and nobody can tell.
+        if not all(isinstance(key, dict) for key in keys.values()):
             raise ConfigurationError(
                 "The config btp-trust:connections cannot be read.",
                 "It is not one JSON object that maps connection names to service keys, as objects and not as text.",
                 "Set it anew: pulumi config set --secret btp-trust:connections '{\"<name>\": <service key>, …}'",
-            ) from None
+            )
+        return {name: json.dumps(key) for name, key in keys.items()}
 
     def _binding(self, name: str, service: Service) -> Binding | None:
-        bindings = find_bindings(self._environ, self._secrets_root, service.name)
+        bindings = find_bindings(self._environ, self._secrets_root, service)
         named = [binding for binding in bindings if name in binding.names]
-        candidates = named or (bindings if name == DEFAULT else [])
+        fitting = [binding for binding in bindings if binding.fits]
+        managed = [binding for binding in fitting if not binding.is_user_provided]
+        candidates = named or ((managed or fitting) if name == DEFAULT else [])
         if len(candidates) > 1:
             raise ConfigurationError(
                 f"Connection {name!r} fits several bindings.",

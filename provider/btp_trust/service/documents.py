@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+import base64
+import json
+import re
+from typing import Any, Final, TypeVar
 
 import msgspec
 
+from btp_trust import text as texts
+
 _T = TypeVar("_T")
+NO_JSON: Final = "It is not JSON."
+_DEPTH: Final = 6
+"""How often a document may be wrapped into text."""
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
+_URL_SAFE: Final = str.maketrans("+/", "-_")
 
 
 class Unreadable(ValueError):
@@ -24,6 +34,72 @@ def decode(document: str | bytes, shape: type[_T]) -> _T:
     except msgspec.ValidationError as error:
         why = str(error)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        why = "It is not JSON."
+        why = NO_JSON
     # Not raised within the handler: the error of an encoder holds the whole document.
     raise Unreadable(why)
+
+
+def find_object(document: str | bytes) -> dict[str, Any]:
+    """Read the one JSON object in what a tool printed or a shell stored.
+
+    Taken off are: a byte order mark and UTF-16; sentences around it (`cf service-key` prints one before it, and a hint
+    to upgrade itself after it); a JSON text that holds it, escaped once or more often; base64, as Kubernetes has it.
+
+    Raises:
+        Unreadable: There is no object, or there are several.
+    """
+    text = plain_text(document)
+    for _ in range(_DEPTH):
+        value = _unescaped(text) if "{" in text else _from_base64(text)
+        if isinstance(value, dict):
+            return value
+        if value is None:
+            break
+        text = value
+    raise Unreadable(NO_JSON)
+
+
+def plain_text(document: str | bytes) -> str:
+    """Return the text of a document, without what is left of its encoding.
+
+    Raises:
+        Unreadable: It is no text.
+    """
+    if isinstance(document, str):
+        return texts.unmarked(document)
+    try:
+        return texts.decode(document)
+    except ValueError:
+        raise Unreadable("It is not JSON, and no text.") from None
+
+
+def _unescaped(text: str) -> dict[str, Any] | str | None:
+    """Read from the first brace on: an object, or the text of one whose quotation marks are escaped."""
+    begin = text.index("{")
+    if text[begin + 1 :].lstrip().startswith("\\"):
+        value, _ = _first_value(f'"{text[begin : text.rfind("}") + 1]}"')
+        return value if isinstance(value, str) else None
+    value, length = _first_value(text[begin:])
+    if isinstance(value, dict) and "{" in text[begin + length :]:
+        raise Unreadable("There are several JSON objects in it.")
+    return value if isinstance(value, dict) else None
+
+
+def _first_value(text: str) -> tuple[Any, int]:
+    """Read the JSON value at the beginning, and tell its length; line breaks within texts are accepted."""
+    try:
+        return json.JSONDecoder(strict=False).raw_decode(text)
+    except (ValueError, RecursionError):
+        return None, 0  # the error would hold the whole document
+
+
+def _from_base64(text: str) -> str | None:
+    """Read base64, in lines or not, with quotation marks or not, in either alphabet."""
+    word = "".join(texts.visible(text).split()).strip("\"'")
+    if not _BASE64.fullmatch(word):
+        return None
+    word = word.rstrip("=").translate(_URL_SAFE)
+    try:
+        return texts.decode(base64.urlsafe_b64decode(word + "=" * (-len(word) % 4)))
+    except ValueError:
+        return None

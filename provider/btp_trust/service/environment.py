@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from btp_trust.errors import ConfigurationError
+from btp_trust.text import decode
 
 DEFAULT: Final = "default"
 """The connection whose variables have no suffix."""
@@ -52,7 +53,7 @@ class Variables:
         if not value or not value.startswith("@"):
             return value or None
         try:
-            return Path(value[1:]).read_text(encoding="utf-8")
+            return decode(Path(value[1:].strip()).read_bytes())
         except (OSError, ValueError) as error:
             kind = type(error).__name__
         # Not raised within the handler: the error of a decoder holds the file's content.

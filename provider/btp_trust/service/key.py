@@ -10,17 +10,19 @@ import tempfile
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx
 import msgspec
 
-from btp_trust.certificate import parse_pem
+from btp_trust.certificate import blocks, parse_pem
 from btp_trust.errors import ConfigurationError, CredentialsRejected
 from btp_trust.model import rfc3339
+from btp_trust.service import resemblance
 from btp_trust.service.channel import authorities
-from btp_trust.service.documents import Unreadable, decode
+from btp_trust.service.documents import NO_JSON, Unreadable, find_object, plain_text
 from btp_trust.service.proxies import LOOPBACK
+from btp_trust.service.shapes import credentials_in
 
 _LAST_PORT: Final = 65535
 
@@ -105,7 +107,7 @@ class ServiceKey(msgspec.Struct, frozen=True, kw_only=True):
         with tempfile.TemporaryDirectory(prefix="btp-trust-") as folder:
             chain = Path(folder, "chain.pem")
             chain.touch(mode=0o600)
-            chain.write_text(_lines(self.certificate) + "\n" + _lines(self.key), encoding="utf-8")
+            chain.write_text(_lines(self.certificate) + _lines(self.key), encoding="utf-8")
             try:
                 # An empty pass phrase: OpenSSL would ask for one at the terminal, and nobody sits there.
                 context.load_cert_chain(chain, password="")
@@ -118,44 +120,46 @@ class ServiceKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_service_key(text: str | bytes, where: str, service: Service = DESTINATION) -> ServiceKey:
-    """Read the JSON of a service key; a `{"credentials": …}` wrapper is taken off.
+    """Read a service key in any of the shapes that tools give it, see `documents.find_object` and `shapes`.
 
     Args:
-        text: The JSON.
+        text: The JSON, and what a tool put around it.
         where: The place that it came from, for messages.
         service: The service that it must be for.
 
     Raises:
         ConfigurationError: It cannot be used. The message names fields, never values.
     """
+    why = ""
     try:
-        return _checked(_unwrapped(text, service), where, service)
+        return _checked(find_object(text), where, service)
     except Unreadable as error:
-        raise _unusable(where, str(error), service) from None
+        why = _resemblance(text, str(error))
+    # Not raised within the handler: an error of a decoder would be a part of it.
+    raise _unusable(where, why, service)
 
 
-def _unwrapped(text: str | bytes, service: Service) -> ServiceKey:
-    document = decode(text, dict[str, msgspec.Raw])
-    wrapped = bytes(document.get("credentials", msgspec.Raw(b"null")))
-    key = wrapped if wrapped.startswith(b"{") else text
-    if service is DESTINATION:
-        return decode(key, ServiceKey)
-    fields = decode(key, dict[str, msgspec.Raw])
-    fields["uri"] = fields.get(service.address, msgspec.Raw(b'""'))
-    return decode(msgspec.json.encode(fields), ServiceKey)
+def _resemblance(text: str | bytes, why: str) -> str:
+    """Say what a text without a JSON object resembles; what else is wrong with a text is said already."""
+    return resemblance.of_text(plain_text(text)) if why == NO_JSON else why
 
 
-def _checked(key: ServiceKey, where: str, service: Service) -> ServiceKey:
+def _checked(document: dict[str, Any], where: str, service: Service) -> ServiceKey:
+    fields = credentials_in(document)
+    own = {name: fields.get(name, "") for name in ServiceKey.__struct_fields__}
+    key = ServiceKey(**{**own, "uri": fields.get(service.address, "")})
     needed = ("certurl", "certificate", "key") if key.is_x509 else ("url",)
     missing = [field for field in ("uri", "clientid", *needed) if not getattr(key, field)]
     if missing:
         named = ", ".join(service.address if field == "uri" else field for field in missing)
-        raise _unusable(
-            where,
+        needs = (
             f"It needs `{service.address}`, `clientid` and either `clientsecret` with `url` or `certificate`, `key` "
-            f"and `certurl`: {named} is missing.",
-            service,
+            f"and `certurl`: {named} is missing."
         )
+        said = resemblance.of_document(document, service.address)
+        raise _unusable(where, f"{needs} {said}".rstrip(), service)
+    if (other := resemblance.another_service(document, service.address)) is not None:
+        raise _unusable(where, f"It resembles a key of {other}.", service)
     if not all(_is_safe(url) for url in (key.uri, key.url, key.certurl) if url):
         raise _unusable(
             where,
@@ -188,4 +192,4 @@ def _unusable(where: str, why: str, service: Service) -> ConfigurationError:
 
 
 def _lines(pem: str) -> str:
-    return pem.replace("\\n", "\n")
+    return "".join(each.text for each in blocks(pem))
