@@ -11,6 +11,11 @@ from btp_trust_emulator import Emulator, MetadataLayout, Target, certificates, m
 from continuity.service import client
 
 _ORIGIN = "source"
+_SERVICE = (
+    '<ns3:SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"'
+    ' Location="https://source.example.com"/>'
+)
+"""Where browsers would log on, which no assertion of a destination needs: XSUAA takes no metadata without it."""
 
 
 class Owner(Protocol):
@@ -60,8 +65,10 @@ class SubaccountOwner:
         """Register the source with these certificates, or change what is registered, in one request."""
         document = metadata.document(pems, MetadataLayout.SECOND_KEY_DESCRIPTOR)
         named = f'<ns3:EntityDescriptor entityID="{certificates.subject_name(pems[0])}"'
-        config = {"metaDataLocation": document.replace("<ns3:EntityDescriptor", named, 1), "addShadowUserOnLogin": True}
-        body = {"type": "saml", "originKey": _ORIGIN, "name": _ORIGIN, "isActive": True, "config": config}
+        document = document.replace("<ns3:EntityDescriptor", named, 1)
+        document = document.replace("</ns3:IDPSSODescriptor>", f"{_SERVICE}</ns3:IDPSSODescriptor>", 1)
+        config = {"metaDataLocation": document, "addShadowUserOnLogin": True}
+        body = {"type": "saml", "originKey": _ORIGIN, "name": _ORIGIN, "active": True, "config": config}
         method, url = ("PUT", f"{self._url}/{self._identity}") if self._identity else ("POST", self._url)
         answer = self._http.request(method, url, json=body, headers=self._headers).raise_for_status()
         self._identity = str(answer.json()["id"])

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from btp_trust_emulator import grants, oauth, tokens
 from btp_trust_emulator.destinations.destination import destination
-from btp_trust_emulator.errors import Conflict, Unknown
+from btp_trust_emulator.errors import Conflict, Invalid, Unknown
 from btp_trust_emulator.targets.sp_metadata import token_service_url
 from btp_trust_emulator.targets.systems import TOKEN_PATH
 from btp_trust_emulator.targets.target import Target
+from btp_trust_emulator.users import DEFAULT_ORIGIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,7 +29,14 @@ def create_user(world: World, guid: str, user: User) -> User:
     Raises:
         Unknown: there is no such subaccount.
         Conflict: its identity provider knows the name already.
+        Invalid: a user of the subaccount's own has no password, or a shadow user has one.
     """
+    if (user.password is None) == (user.origin == DEFAULT_ORIGIN):
+        raise Invalid(
+            "The user was not created.",
+            f"Users of {DEFAULT_ORIGIN} have a password, and shadow users, of another origin, have none.",
+            "Give the password or the origin.",
+        )
 
     def with_user(old: Account) -> Account:
         if old.user(user.user_name, user.origin):
@@ -147,7 +155,7 @@ def subaccount(world: World, account: Account) -> Target:
     """A subaccount as a target; it shows the certificates of the active identity providers."""
     held = {
         fingerprint: provider.metadata.entity_id
-        for provider in account.identity_providers
+        for provider in account.saml_providers
         if provider.active
         for fingerprint in provider.metadata.fingerprints
     }

@@ -25,9 +25,11 @@ def claims(world: World, call: Call) -> Claims | None:
     return _claims(world, call, known)
 
 
-def api_claims(world: World, call: Call) -> Claims | None:
-    """The same of a token for an instance of XSUAA, plan `apiaccess`."""
-    known = {(each.guid, each.api_instance_id) for each in world.accounts()}
+def any_claims(world: World, call: Call) -> Claims | None:
+    """The same of a token for any instance, be it of XSUAA: what it allows is in its scopes."""
+    known = {
+        (each.guid, instance) for each in world.accounts() for instance in (each.instance_id, each.api_instance_id)
+    }
     return _claims(world, call, known)
 
 

@@ -12,7 +12,7 @@ from btp_trust_emulator.destinations.destination import Level
 from btp_trust_emulator.exchange import Answer, json
 from btp_trust_emulator.questions import Question, decoded, not_understood
 from btp_trust_emulator.targets import system
-from btp_trust_emulator.users import User
+from btp_trust_emulator.users import DEFAULT_ORIGIN, User
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 class _NewUser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     user_name: str
-    password: str
+    password: str | None = None
     email: str | None = None
     groups: tuple[str, ...] = ()
+    origin: str = DEFAULT_ORIGIN
 
 
 class _NewDestination(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,7 +53,8 @@ class _Lies(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def _create_user(world: World, question: Question) -> Answer:
     wanted = decoded(question.body, _NewUser)
-    user = User(wanted.user_name, wanted.email or wanted.user_name, wanted.password, groups=wanted.groups)
+    email = wanted.email or wanted.user_name
+    user = User(wanted.user_name, email, wanted.password, groups=wanted.groups, origin=wanted.origin)
     administration.create_user(world, question.guid, user)
     return _users(world, question, 201)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from btp_trust_emulator import administration
 from btp_trust_emulator.destinations.destination import Level
 from btp_trust_emulator.targets import system
-from btp_trust_emulator.users import User
+from btp_trust_emulator.users import DEFAULT_ORIGIN, User
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,15 +27,29 @@ class Propagation(ABC):
     def _world_now(self) -> World: ...
 
     def create_user(
-        self, guid: str, user_name: str, password: str, email: str | None = None, groups: Sequence[str] = ()
+        self,
+        guid: str,
+        user_name: str,
+        password: str | None = None,
+        email: str | None = None,
+        groups: Sequence[str] = (),
+        *,
+        origin: str = DEFAULT_ORIGIN,
     ) -> User:
         """A new user of a subaccount; the e-mail address is the name unless given.
 
+        A shadow user has the `origin` of the identity provider that vouches for it, and no password.
+
         Raises:
-            Conflict: the name is taken.
+            Conflict: the name is taken, for this origin.
+            Invalid: a user of the subaccount's own has no password, or a shadow user has one.
         """
-        user = User(user_name, email or user_name, password, groups=tuple(groups))
+        user = User(user_name, email or user_name, password, groups=tuple(groups), origin=origin)
         return administration.create_user(self._world_now, guid, user)
+
+    def users(self, guid: str) -> list[User]:
+        """The users of a subaccount, shadow users too, oldest first."""
+        return list(self._world_now.account(guid).users)
 
     def user_token(self, guid: str, user_name: str) -> str:
         """The token that a user gets by the password grant; it is good for `X-user-token`."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from btp_trust_emulator.exchange import Answer
+    from btp_trust_emulator.saml.idp_metadata import IdpMetadata
     from btp_trust_emulator.saml.judgement import Accepted
     from btp_trust_emulator.state import Account
     from btp_trust_emulator.targets.identity_provider import IdentityProvider
@@ -60,7 +61,7 @@ def _jwt_bearer(world: World, account: Account, form: Mapping[str, str]) -> Prov
 def _saml2_bearer(world: World, account: Account, form: Mapping[str, str]) -> Proven | Answer:
     if not form.get("assertion"):
         return oauth.refusal(400, "invalid_request", "Missing assertion")
-    providers = {each.metadata.entity_id: each for each in account.identity_providers if each.active}
+    providers = {each.metadata.entity_id: each for each in account.saml_providers if each.active}
     try:
         accepted = bearer.accept(world, _relying(world, account, providers), form)
     except NotAccepted as exc:
@@ -77,12 +78,19 @@ def _not_accepted(why: str) -> Answer:
 
 
 def _relying(world: World, account: Account, providers: Mapping[str, IdentityProvider]) -> Relying:
-    most = None if world.switches.metadata_certificates is MetadataCertificates.ALL else 1
-    trusted = {issuer: each.metadata.certificates[:most] for issuer, each in providers.items()}
+    choice = world.switches.metadata_certificates
+    trusted = {issuer: _counted(each.metadata, choice) for issuer, each in providers.items()}
     name, addresses = entity_id(account), world.addresses
     urls = [each(account) for each in (addresses.url, addresses.cert_url)]
     recipients = [f"{url}/oauth/token{alias}" for url in urls for alias in ("", f"/alias/{name}")]
     return Relying(name, recipients, trusted)
+
+
+def _counted(metadata: IdpMetadata, choice: MetadataCertificates) -> tuple[str, ...]:
+    """The certificates that count."""
+    if choice is MetadataCertificates.FIRST_OF_X509_DATA:
+        return metadata.first_certificates
+    return metadata.certificates[: None if choice is MetadataCertificates.ALL else 1]
 
 
 def _shadow(world: World, account: Account, accepted: Accepted, provider: IdentityProvider) -> User:

@@ -17,7 +17,7 @@ from btp_trust_emulator.destinations.destination import Destination, Level
 from btp_trust_emulator.errors import NoKeyPair
 from btp_trust_emulator.slots import Slot, Slots
 from btp_trust_emulator.switches import PassiveWithoutActive, RotateWithoutActive, Switches
-from btp_trust_emulator.targets.identity_provider import IdentityProvider
+from btp_trust_emulator.targets.identity_provider import SAML, IdentityProvider
 from btp_trust_emulator.targets.system import System
 from btp_trust_emulator.users import DEFAULT_ORIGIN, User
 
@@ -105,6 +105,30 @@ class Account:
     def with_user(self, user: User) -> Account:
         """The account with one more user."""
         return replace(self, users=(*self.users, user))
+
+    def users_of(self, origin: str) -> list[User]:
+        """The users whom one identity provider vouches for."""
+        return [each for each in self.users if each.origin == origin]
+
+    @property
+    def saml_providers(self) -> list[IdentityProvider]:
+        """The SAML identity providers among those that are registered."""
+        return [each for each in self.identity_providers if each.type == SAML]
+
+    def identity_provider(self, origin_key: str) -> IdentityProvider | None:
+        """The identity provider with this origin key."""
+        return next((each for each in self.identity_providers if each.origin_key == origin_key), None)
+
+    def with_identity_provider(self, provider: IdentityProvider) -> Account:
+        """The account with this identity provider instead of the one with its ID, if any."""
+        kept = {each.id: each for each in self.identity_providers}
+        return replace(self, identity_providers=tuple({**kept, provider.id: provider}.values()))
+
+    def without_identity_provider(self, provider: IdentityProvider) -> Account:
+        """The account without this identity provider, and without its users and what they were assigned."""
+        others = tuple(each for each in self.identity_providers if each.id != provider.id)
+        users = tuple(each for each in self.users if each.origin != provider.origin_key)
+        return replace(self, identity_providers=others, users=users)
 
     def destination(self, level: Level, name: str) -> Destination | None:
         """The destination with this name at a level."""

@@ -63,6 +63,41 @@ class MetadataCertificates(Enum):
 
     ALL = "all"
     FIRST = "first"
+    FIRST_OF_X509_DATA = "first-of-x509-data"
+    """The first in each `X509Data`, as versions of the UAA up to 77.18 have it."""
+
+
+class ProviderMetadata(Enum):
+    """What the metadata of an identity provider must have to be registered."""
+
+    COMPLETE = "complete"
+    """A certificate to sign with, and a `SingleSignOnService` for browsers, as of version 77.2x of the UAA."""
+    ANY = "any"
+    """Nothing but an entity ID, as up to 77.18; without a certificate that can be read, each assertion is refused."""
+
+
+class IsActive(Enum):
+    """What the field `isActive` of an identity provider is, which SAP's examples send, beside `active`."""
+
+    IGNORED = "ignored"
+    """Nothing, as in the UAA: it does not switch a provider off, and no answer has it."""
+    TAKEN = "taken"
+    """The same as `active`, in requests and in answers."""
+
+
+class ActiveFilter(Enum):
+    """Which parameter of a list of identity providers decides whether inactive ones are in it."""
+
+    EITHER = "either"
+    UAA = "active_only"
+    SAP = "activeOnly"
+
+
+class InactiveProviders(Enum):
+    """Whether a list of identity providers has inactive ones if no parameter says so."""
+
+    LISTED = "listed"
+    HIDDEN = "hidden"
 
 
 class TokenCache(Enum):
@@ -83,6 +118,11 @@ class Switches:
     as SAP's API description has them; a trusting subaccount goes by all certificates of the metadata, as SAML means
     it; and tokens are not cached, though SAP says that they are, but not for how long, so that a test sees what a
     target says now.
+
+    What identity providers and assertions meet at a trusting subaccount is as in the open-source UAA, on which XSUAA is
+    built, and where its versions differ, as in the newest that was asked, unless a more careful client is the result:
+    metadata has to be complete; and `isActive`, which SAP's examples have, is nothing. Inactive providers are listed,
+    and either parameter leaves them out.
     """
 
     serial_sign: SerialSign = SerialSign.RANDOM
@@ -93,3 +133,7 @@ class Switches:
     not_found_text: NotFoundText = NotFoundText.SPECIFIED
     metadata_certificates: MetadataCertificates = MetadataCertificates.ALL
     token_cache: TokenCache = TokenCache.OFF
+    provider_metadata: ProviderMetadata = ProviderMetadata.COMPLETE
+    is_active: IsActive = IsActive.IGNORED
+    active_filter: ActiveFilter = ActiveFilter.EITHER
+    inactive_providers: InactiveProviders = InactiveProviders.LISTED

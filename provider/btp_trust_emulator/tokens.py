@@ -45,6 +45,26 @@ def new_key() -> str:
     return keys.to_pem(keys.generate(_KEY_SIZE))
 
 
+class InvalidScope(ValueError):
+    """A token was asked for with scopes that it cannot have; the text says so as the UAA does."""
+
+
+def scopes(client: Client, user: User | None, asked: str) -> tuple[str, ...]:
+    """The scopes of a token for a client, or for a user by way of it: all that it may have, or those asked for.
+
+    Raises:
+        InvalidScope: the client has not heard of one of them, or the user may have none.
+    """
+    allowed = client.scopes if user is None else _USER_SCOPES
+    for each in asked.split():
+        if each not in (*client.scopes, *_USER_SCOPES):
+            raise InvalidScope(f"{each} is invalid. Please use a valid scope name in the request")
+    given = tuple(each for each in allowed if not asked.split() or each in asked.split())
+    if not given:
+        raise InvalidScope("[uaa.none] is invalid. This user is not allowed any of the requested scopes")
+    return given
+
+
 def issue(
     key: str,
     account: Account,
@@ -55,8 +75,13 @@ def issue(
     seconds: int = LIFETIME_SECONDS,
     grant_type: str = "client_credentials",
     user: User | None = None,
+    asked: str = "",
 ) -> Token:
-    """A token for a client of the account, or for a user by way of it, valid from `now` for so many seconds."""
+    """A token for a client of the account, or for a user by way of it, valid from `now` for so many seconds.
+
+    Raises:
+        InvalidScope: it cannot have the scopes that are asked for.
+    """
     jti = uuid.uuid4().hex
     issued = int(now.timestamp())
     claims = {
@@ -77,12 +102,13 @@ def issue(
         "zid": account.guid,
         "aud": ["uaa", client.client_id],
         **(_of_client(client) if user is None else _of_user(user)),
+        "scope": list(scopes(client, user, asked)),
     }
     return Token(jwt.encode(claims, keys.from_pem(key), _ALGORITHM), jti, " ".join(claims["scope"]))
 
 
 def _of_client(client: Client) -> dict[str, Any]:
-    return {"sub": client.client_id, "authorities": list(client.scopes), "scope": list(client.scopes)}
+    return {"sub": client.client_id, "authorities": list(client.scopes)}
 
 
 def _of_user(user: User) -> dict[str, Any]:
@@ -96,7 +122,6 @@ def _of_user(user: User) -> dict[str, Any]:
         "family_name": user.family_name,
         "origin": user.origin,
         "xs.system.attributes": {"xs.saml.groups": list(user.groups)},
-        "scope": list(_USER_SCOPES),
     }
 
 

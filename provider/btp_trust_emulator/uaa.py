@@ -60,12 +60,7 @@ class TokenService:
         if client is None:
             return oauth.unauthorized("invalid_client", "Bad credentials")
         proven = self._proven(account, client, form)
-        if isinstance(proven, Answer):
-            return proven
-        if twist.foreign_token:
-            account = self._other(account)
-            client = account.client
-        return self._token(account, client, proven, form["grant_type"], twist)
+        return proven if isinstance(proven, Answer) else self._granted(account, client, proven, form, twist)
 
     def _account(self, call: Call) -> Account | None:
         match = _PATH.fullmatch(call.path)
@@ -103,7 +98,20 @@ class TokenService:
         unknown = replace(account, guid=str(uuid.uuid4()), subdomain="nobody", instance_id=str(uuid.uuid4()))
         return next((each for each in self.world.accounts() if each.guid != account.guid), unknown)
 
-    def _token(self, account: Account, client: Client, proven: Proven | None, grant_type: str, twist: Twist) -> Answer:
+    def _granted(
+        self, account: Account, client: Client, proven: Proven | None, form: Mapping[str, str], twist: Twist
+    ) -> Answer:
+        if twist.foreign_token:
+            account = self._other(account)
+            client = account.client
+        try:
+            return self._token(account, client, proven, form, twist)
+        except tokens.InvalidScope as exc:
+            return oauth.refusal(400, "invalid_scope", str(exc))
+
+    def _token(
+        self, account: Account, client: Client, proven: Proven | None, form: Mapping[str, str], twist: Twist
+    ) -> Answer:
         seconds = tokens.LIFETIME_SECONDS if twist.token_seconds is None else twist.token_seconds
         token = tokens.issue(
             self.world.token_key,
@@ -112,8 +120,9 @@ class TokenService:
             self.world.addresses.issuer(account),
             self.world.clock.now(),
             seconds=seconds,
-            grant_type=grant_type,
+            grant_type=form["grant_type"],
             user=proven.user if proven else None,
+            asked=form.get("scope", ""),
         )
         content = {
             "access_token": token.access_token,

@@ -18,6 +18,7 @@ from btp_trust_emulator.journal import Journal
 from btp_trust_emulator.service_keys import Credential
 from btp_trust_emulator.slots import Slot
 from btp_trust_emulator.state import Account, KeyPair, State
+from btp_trust_emulator.targets.identity_provider import built_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,6 +114,7 @@ class World:
                 client_secret=f"{uuid.uuid4()}${secrets.token_urlsafe(32)}=",
                 active=state.given(active),
                 passive=state.given(passive),
+                identity_providers=built_in(self.clock.now()),
             )
             self._refuse_taken(account)
             if generate and account.active is None:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from landscape import BASE, SAML, Landscape
+from presenting import named
 
 from btp_trust_emulator import (
     Action,
@@ -114,7 +115,7 @@ def test_an_assertion_that_a_client_gets_itself_is_taken_by_the_target(here: Lan
 
 
 def test_another_subaccount_is_a_target_too(here: Landscape) -> None:
-    """It trusts the metadata of the source, with an entity ID added, and gives a token for a user of its own."""
+    """It trusts the metadata of the source, with what that lacks added, and gives a token for a user of its own."""
     emulator, http = here.emulator, here.http
     other = emulator.create_subaccount().guid
     key = emulator.api_access_key(other)
@@ -123,8 +124,7 @@ def test_another_subaccount_is_a_target_too(here: Landscape) -> None:
     token = http.post(f"{key['url']}/oauth/token", data=form, auth=client).json()["access_token"]
     exported = base64.b64decode(here.get("saml2Metadata").json()["idpMetadata"]).decode()
     issuer = certificates.common_name(here.guid)
-    named = exported.replace("<ns3:EntityDescriptor", f'<ns3:EntityDescriptor entityID="{issuer}"', 1)
-    body = {"type": "saml", "originKey": "source", "config": {"metaDataLocation": named}}
+    body = {"type": "saml", "originKey": "source", "name": "", "config": {"metaDataLocation": named(exported, issuer)}}
     url = f"{key['apiurl']}/sap/rest/identity-providers"
     assert http.post(url, json=body, headers={"authorization": f"Bearer {token}"}).status_code == 201
     here.create(emulator.target(other).properties("other"))

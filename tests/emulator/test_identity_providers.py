@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -10,40 +12,156 @@ from assertions import NOW
 from presenting import (
     NEW,
     OLD,
+    POST,
+    SERVICE,
     Api,
     fingerprint,
+    idp_metadata,
     note,
     present,
     provider,
-    send,
     trusting_subaccount,
 )
 
 from btp_trust_emulator import (
+    ActiveFilter,
     Emulator,
+    InactiveProviders,
+    IsActive,
     MetadataCertificates,
+    ProviderMetadata,
     Switches,
 )
+from btp_trust_emulator.saml.names import POST_BINDING, REDIRECT_BINDING, URI_BINDING
 
 if TYPE_CHECKING:
-    pass
+    from collections.abc import Callable, Iterator
+
+FIELDS = {
+    *("id", "originKey", "type", "name", "version", "active", "created", "last_modified"),
+    *("identityZoneId", "aliasId", "aliasZid", "config"),
+}
+BUILT_IN = {"sap.default": "oidc1.0", "uaa": "uaa", "keystone": "keystone", "ldap": "ldap"}
+NO_SERVICE = "Metadata response is missing a SingleSignOnService, necessary for sending AuthnRequests"
+
+
+@pytest.fixture
+def api_with() -> Iterator[Callable[..., Api]]:
+    """Make the API of a new subaccount of an emulator with these switches, at the tests' noon."""
+    running: list[Any] = []
+
+    def make(**switches: Any) -> Api:
+        emulator = Emulator(key_size=1024, switches=Switches(**switches)).__enter__()
+        http = httpx.Client(transport=emulator.transport)
+        running.extend([http, emulator])
+        emulator.set_clock(NOW)
+        return Api(emulator, http, emulator.create_subaccount().guid)
+
+    yield make
+    for each in running:
+        each.__exit__(None, None, None)
+
+
+def own(api: Api) -> dict[str, Any]:
+    """The providers that are there because they were registered, by origin key."""
+    return {key: each for key, each in api.listed().items() if key not in BUILT_IN}
 
 
 def test_identity_providers_are_registered_read_changed_and_deleted(api: Api) -> None:
-    """The answers are what is kept; `version` counts the changes; the journal says who is trusted with what."""
+    """The answers are what is kept; its version is the one that was sent, and one more after each change."""
     created = api.call("POST", json=provider(OLD))
     shown = created.json()
     assert created.status_code == 201
+    assert set(shown) == FIELDS
+    assert str(uuid.UUID(shown["id"])) == shown["id"]
     assert (shown["originKey"], shown["name"], shown["active"]) == ("source", "The source", True)
-    assert shown["config"]["idpEntityAlias"] == "source"
-    assert api.call("GET").json() == [shown]
+    assert 0 <= shown["created"] - NOW.timestamp() * 1000 < 60000
+    assert shown["last_modified"] == shown["created"]
+    assert shown["identityZoneId"] == api.key["subaccountid"]
+    assert own(api) == {"source": shown}
     assert api.call("GET", shown["id"]).json() == shown
     changed = api.call("PUT", shown["id"], json=provider(OLD, NEW, name="Renamed"))
     assert (changed.status_code, changed.json()["name"], changed.json()["version"]) == (200, "Renamed", 1)
     assert (changed.json()["id"], changed.json()["created"]) == (shown["id"], shown["created"])
-    assert api.call("DELETE", shown["id"]).json() == changed.json()
-    assert api.call("GET").json() == []
-    assert [api.call(method, shown["id"]).status_code for method in ("GET", "DELETE")] == [404, 404]
+    assert api.call("PUT", shown["id"], json=provider(OLD, version=7)).json()["version"] == 8
+    assert api.call("DELETE", shown["id"]).json()["id"] == shown["id"]
+    assert own(api) == {}
+
+
+@pytest.mark.parametrize("query", [{}, {"rawConfig": "false"}, {"rawConfig": "true"}], ids=str)
+@pytest.mark.parametrize("is_text", [False, True], ids=["sent as an object", "sent as a text"])
+def test_a_config_is_a_text_unless_it_is_asked_for_raw(api: Api, query: dict[str, str], *, is_text: bool) -> None:
+    """In every answer, whichever was sent; it holds the twenty settings of a SAML provider."""
+    body = provider(OLD)
+    sent = body["config"] | {"linkText": "Log on", "unknown": 1}
+    body["config"] = json.dumps(sent) if is_text else sent
+
+    created = api.call("POST", json=body, params=query)
+    path = created.json()["id"]
+    answers = [
+        created,
+        api.call("GET", path, params=query),
+        api.call("PUT", path, json=body, params=query),
+        api.call("DELETE", path, params=query),
+    ]
+    api.call("POST", json=body)
+    (listed,) = [each for each in api.call("GET", params=query).json() if each["originKey"] == "source"]
+    for shown in [each.json() for each in answers] + [listed]:
+        assert isinstance(shown["config"], dict if query.get("rawConfig") == "true" else str)
+        config = shown["config"] if isinstance(shown["config"], dict) else json.loads(shown["config"])
+        assert len(config) == 20
+        assert (config["metaDataLocation"], config["linkText"]) == (sent["metaDataLocation"], "Log on")
+        assert (config["idpEntityAlias"], config["zoneId"]) == ("source", api.key["subaccountid"])
+
+
+def test_a_subaccount_has_other_identity_providers_too(api: Api) -> None:
+    """SAP's own one, others without any settings, and one that is inactive."""
+    listed = api.listed()
+    assert {key: each["type"] for key, each in listed.items()} == BUILT_IN
+    assert [key for key, each in listed.items() if not each["active"]] == ["ldap"]
+    assert [key for key, each in listed.items() if each["config"] is None] == ["keystone", "ldap"]
+    texts = {each["originKey"]: each["config"] for each in api.call("GET", params={}).json()}
+    assert texts["keystone"] == "null"
+    assert all(isinstance(each, str) for each in texts.values())
+
+
+HIDING, SHOWING = {"active_only": "true"}, {"active_only": "false"}
+SAP_HIDING, SAP_SHOWING = {"activeOnly": "true"}, {"activeOnly": "false"}
+
+
+@pytest.mark.parametrize(
+    ("heeded", "unasked", "hides", "shows"),
+    [
+        (ActiveFilter.EITHER, InactiveProviders.LISTED, [HIDING, SAP_HIDING], [{}, SHOWING, SAP_SHOWING]),
+        (ActiveFilter.UAA, InactiveProviders.LISTED, [HIDING], [{}, SHOWING, SAP_HIDING]),
+        (ActiveFilter.SAP, InactiveProviders.LISTED, [SAP_HIDING], [{}, HIDING]),
+        (ActiveFilter.UAA, InactiveProviders.HIDDEN, [{}, HIDING, SAP_SHOWING], [SHOWING]),
+        (ActiveFilter.SAP, InactiveProviders.HIDDEN, [{}, SHOWING], [SAP_SHOWING, {**HIDING, **SAP_SHOWING}]),
+    ],
+)
+def test_inactive_providers_are_left_out_as_the_switches_say(
+    api_with: Callable[..., Api],
+    heeded: ActiveFilter,
+    unasked: InactiveProviders,
+    hides: list[dict[str, str]],
+    shows: list[dict[str, str]],
+) -> None:
+    """By one spelling of the parameter, by the other, or by either; and by none of them."""
+    api = api_with(active_filter=heeded, inactive_providers=unasked)
+    api.call("POST", json=provider(OLD, active=False))
+    for queries, expected in ((hides, False), (shows, True)):
+        for query in queries:
+            assert ("source" in api.listed(**query), "ldap" in api.listed(**query)) == (expected, expected), query
+
+
+def test_a_list_is_narrowed_to_one_origin_key(api: Api) -> None:
+    """An unknown one, and one that is inactive, are not found."""
+    identity = api.call("POST", json=provider(OLD)).json()["id"]
+    assert list(api.listed(originKey="source")) == ["source"]
+    api.call("PUT", identity, json=provider(OLD, active=False))
+    for name in ("source", "nobody"):
+        response = api.call("GET", params={"originKey": name})
+        assert (response.status_code, response.text) == (404, "Provider not found.")
 
 
 def test_the_journal_says_whom_a_subaccount_trusts_with_what(api: Api, at_noon: Emulator) -> None:
@@ -53,71 +171,294 @@ def test_the_journal_says_whom_a_subaccount_trusts_with_what(api: Api, at_noon: 
     api.call("PUT", identity, json=provider(OLD, NEW))
     assert note(at_noon) == f"source is trusted with {fingerprint(OLD)}, {fingerprint(NEW)}"
     assert at_noon.journal()[-1].subaccount == api.key["subaccountid"]
+    api.call("DELETE", identity)
+    assert note(at_noon) == "source is deleted, and its 0 users"
 
 
-def test_an_origin_or_an_entity_is_registered_once(api: Api) -> None:
-    """409 for a second one, also by an update."""
-    api.call("POST", json=provider(OLD))
-    for changes in ({"issuer": "somebody"}, {"origin_key": "another"}):
-        assert api.call("POST", json=provider(OLD, **changes)).status_code == 409
+@pytest.mark.parametrize("active", [True, False])
+def test_an_entity_is_registered_once(api: Api, *, active: bool) -> None:
+    """409 for a second one, be the first inactive or the second its namesake; also by an update."""
+    entity = api.call("POST", json=provider(OLD, active=active)).json()
+    body = provider(OLD, origin_key="another")
     other = api.call("POST", json=provider(OLD, issuer="somebody", origin_key="another")).json()["id"]
-    assert api.call("PUT", other, json=provider(OLD, origin_key="another")).status_code == 409
+    refused = [
+        api.call("POST", json=provider(OLD)),
+        api.call("POST", json=provider(OLD, origin_key="a-third")),
+        api.call("PUT", other, json=body),
+    ]
+    for response in refused:
+        assert (response.status_code, response.headers["content-type"]) == (409, "application/json")
+        assert response.text.startswith("Duplicate entity ID:cfapps.")
+    assert api.call("PUT", entity["id"], json=provider(NEW)).status_code == 200
+
+
+@pytest.mark.parametrize("raw", ["true", "false"])
+def test_an_origin_key_is_registered_once(api: Api, raw: str) -> None:
+    """409 with what was sent as the body."""
+    api.call("POST", json=provider(OLD))
+    sent = provider(NEW, issuer="somebody", name="Somebody")
+    response = api.call("POST", json=sent, params={"rawConfig": raw})
+    echo = response.json()
+    assert (response.status_code, set(echo)) == (409, FIELDS)
+    assert (echo["id"], echo["originKey"], echo["name"]) == (None, "source", "Somebody")
+    config = echo["config"] if raw == "true" else json.loads(echo["config"])
+    assert config["metaDataLocation"] == sent["config"]["metaDataLocation"]
+
+
+def test_an_update_never_changes_the_origin_key(api: Api) -> None:
+    """Nor the alias; the name and another entity ID are taken."""
+    identity = api.call("POST", json=provider(OLD)).json()["id"]
+    body = provider(OLD, issuer="somebody", origin_key="another", name="Another")
+    changed = api.call("PUT", identity, json=body).json()
+    assert (changed["originKey"], changed["config"]["idpEntityAlias"], changed["name"]) == (*["source"] * 2, "Another")
+    assert 'entityID="somebody"' in changed["config"]["metaDataLocation"]
+
+
+def test_settings_that_an_update_does_not_send_have_their_defaults_again(api: Api) -> None:
+    """It is a whole replacement; so is a provider that says nothing of being active."""
+    body = provider(OLD)
+    body["config"] |= {"addShadowUserOnLogin": False, "linkText": "Log on"}
+    identity = api.call("POST", json=body | {"active": False}).json()["id"]
+    sent = provider(OLD)
+    sent["config"] = {"metaDataLocation": sent["config"]["metaDataLocation"]}
+    del sent["active"]
+    changed = api.call("PUT", identity, json=sent).json()
+    assert (changed["config"]["addShadowUserOnLogin"], changed["config"]["linkText"]) == (True, None)
+    assert changed["active"] is True
+
+
+def test_another_type_is_kept_with_its_settings(api: Api) -> None:
+    """Its metadata is of no interest, nor is it trusted for assertions."""
+    body = provider(OLD, type="oidc1.0", config={"issuer": "https://oidc.example.com"})
+    shown = api.call("POST", json=body).json()
+    assert (shown["type"], shown["config"]) == ("oidc1.0", {"issuer": "https://oidc.example.com"})
+
+
+METADATA = idp_metadata(OLD)
+PEM_BODY = METADATA[METADATA.index("<X509Certificate>") : METADATA.index("</X509Certificate>")]
+
+
+def service(binding: str | None, location: str | None) -> str:
+    """Metadata with one place to log on; None leaves the attribute out."""
+    text = SERVICE.format(binding=binding, location=location)
+    return idp_metadata(OLD, service=text.replace(' Location="None"', "").replace(' Binding="None"', ""))
+
+
+def nested(text: str) -> str:
+    """The place to log on within the descriptor of the key."""
+    without = text.replace(POST, "")
+    return without[::-1].replace("</ns3:KeyDescriptor>"[::-1], f"{POST}</ns3:KeyDescriptor>"[::-1], 1)[::-1]
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("location", "now", "before"),
     [
-        pytest.param({"type": "saml"}, id="too little"),
-        pytest.param(provider(OLD, type="oidc1.0"), id="another type"),
-        pytest.param(provider(OLD, origin_key=""), id="no origin key"),
-        pytest.param(provider(OLD, config={}), id="no metadata"),
-        pytest.param(provider(OLD, config={"metaDataLocation": "https://idp.example.com"}), id="metadata elsewhere"),
+        pytest.param(idp_metadata(OLD, service=""), (400, NO_SERVICE), 201, id="no SingleSignOnService"),
+        pytest.param(nested(METADATA), (400, NO_SERVICE), 201, id="one within a KeyDescriptor"),
+        pytest.param(
+            METADATA.replace(POST, "").replace("</ns3:SPSSO", f"{POST}</ns3:SPSSO"),
+            (400, NO_SERVICE),
+            201,
+            id="one of a service provider",
+        ),
+        pytest.param(service(URI_BINDING, "https://idp.example.com"), (500, {}), 201, id="no binding of browsers"),
+        pytest.param(service(POST_BINDING, ""), (500, {}), 201, id="an empty location"),
+        pytest.param(service(REDIRECT_BINDING, None), (500, {}), 201, id="no location"),
+        pytest.param(service(REDIRECT_BINDING, "/sso"), 201, 201, id="a relative location"),
+        pytest.param(service(POST_BINDING, "urn:none"), 201, 201, id="a location that is none"),
+        pytest.param(
+            METADATA.replace('use="signing"', 'use="encryption"'),
+            (400, "Metadata response is missing verification certificates, necessary for verifying SAML assertions"),
+            201,
+            id="no certificate to sign with",
+        ),
+        pytest.param(METADATA.replace(PEM_BODY, "<X509Certificate>!"), (500, {}), 201, id="a certificate that is none"),
+        pytest.param(
+            METADATA.replace("IDPSSOD", "AttributeAuthorityD"),
+            (400, "Metadata response is missing the necessary IDPSSODescriptor element"),
+            201,
+            id="no role",
+        ),
+        pytest.param('\n<?xml version="1.0"?>' + METADATA, (400, {}), (400, {}), id="a line before the declaration"),
+        pytest.param("https://idp.example.com", (500, {}), "Invalid metadata type", id="a URL"),
+        pytest.param("bm9uZQ==", (500, {}), "Invalid metadata type", id="base64"),
+        pytest.param(None, (500, {}), "Invalid metadata type", id="none"),
     ],
 )
-def test_an_identity_provider_that_cannot_be_trusted_is_not_taken(api: Api, body: dict[str, Any]) -> None:
-    """400 with the reason."""
-    response = api.call("POST", json=body)
-    assert (response.status_code, response.json()["error"]) == (400, "invalid_idp")
-    assert api.call("GET").json() == []
+def test_metadata_has_to_be_complete(
+    api_with: Callable[..., Api], location: object, now: object, before: object
+) -> None:
+    """Refused with a text in JSON, or with nothing; before, nearly everything was taken."""
+    for strictness, expected in ((ProviderMetadata.COMPLETE, now), (ProviderMetadata.ANY, before)):
+        api = api_with(provider_metadata=strictness)
+        response = api.call("POST", json=provider(OLD, config={"metaDataLocation": location}))
+        assert response.headers["content-type"] == "application/json"
+        if expected == 201:
+            assert (response.status_code, list(own(api))) == (201, ["source"])
+        elif isinstance(expected, str):
+            assert (response.status_code, response.text) == (400, f"{expected} for alias[source]:{location}")
+        else:
+            assert (response.status_code, response.json()) == expected
+            assert own(api) == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        pytest.param({"originKey": ""}, 500, id="an empty origin key"),
+        pytest.param({"originKey": None}, 500, id="no origin key"),
+        pytest.param({"type": None}, 500, id="no type"),
+        pytest.param({"config": None}, 500, id="no config"),
+        pytest.param({"config": "null"}, 500, id="no config in a text"),
+        pytest.param({"config": "{"}, 400, id="a config that is no JSON"),
+        pytest.param({"config": []}, 400, id="a config that is a list"),
+        pytest.param({"active": "perhaps"}, 400, id="neither active nor not"),
+    ],
+)
+def test_what_cannot_be_registered_is_refused_with_an_empty_object(
+    api: Api, changes: dict[str, Any], status: int
+) -> None:
+    """Without a word."""
+    response = api.call("POST", json=provider(OLD, **changes))
+    assert (response.status_code, response.json()) == (status, {})
+    assert own(api) == {}
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+@pytest.mark.parametrize(
+    "changes", [{"name": None}, {"name": "n" * 256}, {"originKey": "k" * 37}], ids=["no name", "a long one", "a key"]
+)
+def test_what_cannot_be_stored_comes_back_with_500(api: Api, method: str, changes: dict[str, Any]) -> None:
+    """With the provider as the body; an empty name is one."""
+    identity = api.call("POST", json=provider(OLD, name="")).json()["id"] if method == "PUT" else ""
+    response = api.call(method, identity, json=provider(OLD, **changes))
+    if method == "PUT" and "originKey" in changes:
+        assert response.status_code == 200
+        return
+    assert response.status_code == 500
+    assert {key: response.json()[key] for key in changes} == changes
+    assert [each["name"] for each in own(api).values()] == ([""] if method == "PUT" else [])
+
+
+def test_an_unknown_provider_is_told_as_a_text(api: Api) -> None:
+    """For each method, by its ID and by its origin key."""
+    paths = [("GET", "x"), ("PUT", "x"), ("DELETE", "x"), ("DELETE", "originKey/x")]
+    for method, path in paths:
+        response = api.call(method, path, json=provider(OLD) if method == "PUT" else None)
+        assert (response.status_code, response.text) == (404, "Provider not found.")
+        assert response.headers["content-type"] == "application/json"
+
+
+def test_a_provider_is_deleted_by_its_origin_key(api: Api) -> None:
+    """As SAP's API description has it."""
+    api.call("POST", json=provider(OLD))
+    response = api.call("DELETE", "originKey/source")
+    assert (response.status_code, response.json()["originKey"]) == (200, "source")
+    assert own(api) == {}
+    assert api.call("GET", "originKey/sap.default").status_code == 405
 
 
 def test_identity_providers_are_managed_by_their_own_client_alone(api: Api, at_noon: Emulator) -> None:
-    """Nobody, the client of the Destination service, a token that has expired; and no other methods."""
+    """Nobody, somebody with nonsense or an expired token; the client of the Destination service; other methods."""
     key = at_noon.service_key(api.key["subaccountid"])
     form = {"grant_type": "client_credentials"}
     token = api.http.post(f"{key['url']}/oauth/token", data=form, auth=(key["clientid"], key["clientsecret"]))
-    for headers in ({}, {"authorization": f"Bearer {token.json()['access_token']}"}):
-        assert api.call("GET", headers=headers).status_code == 401
-    assert (api.call("PATCH").status_code, api.call("POST", "some-id").status_code) == (405, 405)
+    without = [api.call("GET", headers={}), api.call("GET", headers={"authorization": "Bearer x"})]
+    assert [(each.status_code, each.json()["error"]) for each in without] == [
+        (401, "unauthorized"),
+        (401, "invalid_token"),
+    ]
+    others = api.call("GET", headers={"authorization": f"Bearer {token.json()['access_token']}"})
+    assert (others.status_code, others.json()) == (403, {})
+    refused = [api.call("PATCH"), api.call("POST", "some-id"), api.call("HEAD")]
+    assert [(each.status_code, each.text) for each in refused] == [(405, "{}"), (405, "{}"), (403, "")]
     at_noon.advance(50000)
     assert api.call("GET").status_code == 401
 
 
-@pytest.mark.parametrize("name", ["active", "isActive"])
-def test_an_identity_provider_that_is_switched_off_is_not_trusted(
-    at_noon: Emulator, http: httpx.Client, name: str
-) -> None:
-    """Whichever name the request has for it."""
-    target = trusting_subaccount(at_noon, http, OLD, **{"isActive": None, name: False})
-    assert target.certificates == {}
-    assert present(http, target).status_code == 400
+def test_a_token_for_reading_writes_nothing(api: Api) -> None:
+    """403 and an empty object; a scope that the client has not is refused before."""
+    client = (api.key["clientid"], api.key["clientsecret"])
+    form = {"grant_type": "client_credentials", "scope": "xs_idp.read"}
+    granted = api.http.post(f"{api.key['url']}/oauth/token", data=form, auth=client).json()
+    assert granted["scope"] == "xs_idp.read"
+    headers = {"authorization": f"Bearer {granted['access_token']}"}
+    assert api.call("GET", headers=headers).status_code == 200
+    identity = api.listed()["sap.default"]["id"]
+    for method, path in (("POST", ""), ("PUT", identity), ("DELETE", identity)):
+        refused = api.call(method, path, headers=headers, json=None if method == "DELETE" else provider(OLD))
+        assert (refused.status_code, refused.json()) == (403, {})
+    asked = form | {"scope": "foo.bar"}
+    response = api.http.post(f"{api.key['url']}/oauth/token", data=asked, auth=client)
+    assert (response.status_code, response.json()) == (
+        400,
+        {
+            "error": "invalid_scope",
+            "error_description": "foo.bar is invalid. Please use a valid scope name in the request",
+        },
+    )
+
+
+def test_a_parameter_that_is_neither_true_nor_false_is_refused(api: Api) -> None:
+    """400."""
+    assert api.call("GET", params={"rawConfig": "perhaps"}).status_code == 400
+
+
+def test_is_active_is_nothing_unless_the_switch_has_it(api_with: Callable[..., Api]) -> None:
+    """As in the UAA, which knows `active` alone; SAP's examples have the other."""
+    body = provider(OLD, isActive=False)
+    del body["active"]
+    ignored = api_with().call("POST", json=body).json()
+    assert ignored["active"] is True
+    assert "isActive" not in ignored
+    taken = api_with(is_active=IsActive.TAKEN).call("POST", json=body).json()
+    assert (taken["active"], taken["isActive"]) == (False, False)
+
+
+def test_an_identity_provider_that_is_switched_off_is_not_trusted(at_noon: Emulator, http: httpx.Client) -> None:
+    """Until it is active again; its users stay who they are."""
+    guid = at_noon.create_subaccount().guid
+    api = Api(at_noon, http, guid)
+    identity = api.call("POST", json=provider(OLD)).json()["id"]
+    assert present(http, at_noon.target(guid)).status_code == 200
+    (joe,) = at_noon.users(guid)
+    api.call("PUT", identity, json=provider(OLD, active=False))
+    assert at_noon.target(guid).certificates == {}
+    assert present(http, at_noon.target(guid)).is_client_error
+    api.call("PUT", identity, json=provider(OLD))
+    assert present(http, at_noon.target(guid)).status_code == 200
+    assert at_noon.users(guid) == [joe]
+
+
+@pytest.mark.parametrize("path", ["{id}", "originKey/source"])
+def test_the_users_of_a_deleted_provider_are_gone(at_noon: Emulator, http: httpx.Client, path: str) -> None:
+    """With what they were assigned; whoever comes again is another. Users of other origins stay."""
+    guid = at_noon.create_subaccount().guid
+    api = Api(at_noon, http, guid)
+    at_noon.create_user(guid, "joe", "secret")
+    before = at_noon.create_user(guid, "joe", groups=["approvers"], origin="source")
+    identity = api.call("POST", json=provider(OLD)).json()["id"]
+    assert present(http, at_noon.target(guid)).status_code == 200
+    assert [(each.origin, each.groups) for each in at_noon.users(guid)] == [
+        ("sap.default", ()),
+        ("source", ("approvers",)),
+    ]
+    api.call("DELETE", path.format(id=identity))
+    assert note(at_noon) == "source is deleted, and its 1 users"
+    assert [each.origin for each in at_noon.users(guid)] == ["sap.default"]
+    api.call("POST", json=provider(OLD))
+    present(http, at_noon.target(guid))
+    after = at_noon.users(guid)[-1]
+    assert (after.user_name, after.origin, after.groups) == ("joe", "source", ())
+    assert after.user_id != before.user_id
 
 
 def test_a_shadow_user_is_made_if_the_identity_provider_adds_them(at_noon: Emulator, http: httpx.Client) -> None:
     """Once, with the origin of the provider; else the user has to be there."""
     target = trusting_subaccount(at_noon, http, OLD)
     assert [present(http, target).status_code for _ in range(2)] == [200, 200]
-    (user,) = at_noon._world_now.account(target.name).users
+    (user,) = at_noon.users(target.name)
     assert (user.user_name, user.origin, user.password) == ("joe", "source", None)
-
-
-def test_a_user_who_is_not_known_is_refused_if_none_are_added(at_noon: Emulator, http: httpx.Client) -> None:
-    """Though the signature is good."""
-    body = provider(OLD)
-    body["config"]["addShadowUserOnLogin"] = False
-    target = trusting_subaccount(at_noon, http, OLD, config=body["config"])
-    assert present(http, target).json()["error"] == "invalid_grant"
-    assert "its user is not known" in str(note(at_noon))
 
 
 def test_a_shadow_user_has_no_password(at_noon: Emulator, http: httpx.Client) -> None:
@@ -129,23 +470,31 @@ def test_a_shadow_user_has_no_password(at_noon: Emulator, http: httpx.Client) ->
     assert response.status_code == 401
 
 
+def test_a_user_who_is_not_known_is_refused_if_none_are_added(at_noon: Emulator, http: httpx.Client) -> None:
+    """Though the signature is good; a shadow user that is there already is let in."""
+    body = provider(OLD)
+    body["config"]["addShadowUserOnLogin"] = False
+    target = trusting_subaccount(at_noon, http, OLD, config=body["config"])
+    assert present(http, target).is_client_error
+    assert "its user is not known" in str(note(at_noon))
+    at_noon.create_user(target.name, "joe", origin="source")
+    assert present(http, target).status_code == 200
+
+
 def test_the_switch_decides_which_certificates_of_metadata_count() -> None:
     """All of them, or the first alone; shown are all."""
     switches = Switches(metadata_certificates=MetadataCertificates.FIRST)
     with Emulator(key_size=1024, switches=switches) as emulator, httpx.Client(transport=emulator.transport) as http:
         emulator.set_clock(NOW)
         target = trusting_subaccount(emulator, http, OLD, NEW)
-        assert [present(http, target, signer).status_code for signer in (OLD, NEW)] == [200, 400]
+        assert [present(http, target, signer).is_success for signer in (OLD, NEW)] == [True, False]
         assert len(target.certificates) == 2
 
 
 def test_the_metadata_of_a_subaccount_names_audience_and_token_service(at_noon: Emulator, http: httpx.Client) -> None:
-    """What a destination to it needs; the token service is the usual one under another name."""
+    """What a destination to it needs."""
     target = trusting_subaccount(at_noon, http, OLD)
     response = http.get(f"{target.url}/saml/metadata")
     assert f'entityID="{target.entity_id}"' in response.text
     assert f'Location="{target.token_service_url}"' in response.text
     assert http.post(f"{target.url}/saml/metadata").status_code == 405
-    plain = f"{target.url}/oauth/token"
-    octets = OLD.assertion(changes={"audience": target.entity_id, "recipient": plain})
-    assert send(http, target, octets).status_code == 200

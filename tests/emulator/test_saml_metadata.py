@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 from assertions import ISSUER, Signer
 
-from btp_trust_emulator import Invalid, MetadataLayout, certificates, metadata
+from btp_trust_emulator import MetadataLayout, certificates, metadata
 from btp_trust_emulator.saml import idp_metadata
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 PEMS = (Signer().certificate, Signer().certificate)
 GENERIC = metadata.document(PEMS, MetadataLayout.SECOND_KEY_DESCRIPTOR)
+IN_ONE_KEY = metadata.document(PEMS, MetadataLayout.SECOND_X509_DATA)
 
 
 def named(text: str) -> str:
@@ -29,29 +31,55 @@ NAMED = named(GENERIC)
 def test_what_the_emulator_exports_can_be_read_with_an_entity_id_added(layout: MetadataLayout) -> None:
     """Both certificates in their order, each once, wherever the layout puts the second one."""
     parsed = idp_metadata.parse(named(metadata.document((*PEMS, PEMS[0]), layout)))
-    assert parsed == idp_metadata.IdpMetadata(ISSUER, PEMS)
+    assert parsed == idp_metadata.IdpMetadata(ISSUER, PEMS, PEMS)
+
+
+def test_the_first_certificate_of_each_x509_data_is_told_apart() -> None:
+    """Two in one are both read, and one of them is the first."""
+    joined = re.sub(r"</X509Data>\s*<X509Data>", "", IN_ONE_KEY)
+    parsed = idp_metadata.parse(named(joined))
+    assert (parsed.certificates, parsed.first_certificates) == (PEMS, PEMS[:1])
 
 
 def test_a_key_for_encryption_signs_nothing() -> None:
     """Without a `use` it may sign."""
-    other = NAMED.replace('use="signing"', 'use="encryption"')
-    with pytest.raises(Invalid, match="certificate to sign with"):
-        idp_metadata.parse(other)
+    assert idp_metadata.parse(NAMED.replace('use="signing"', 'use="encryption"')).certificates == ()
     assert idp_metadata.parse(NAMED.replace(' use="signing"', "")).certificates == PEMS
+
+
+@pytest.mark.parametrize("body", ["!", ""])
+def test_a_certificate_that_is_none_is_told(body: str) -> None:
+    """The others are read."""
+    parsed = idp_metadata.parse(NAMED.replace(certificates.body(PEMS[0]), body))
+    assert (parsed.certificates, parsed.has_broken_certificate) == (PEMS[1:], True)
+
+
+def test_of_several_entities_the_first_identity_provider_is_read() -> None:
+    """However deep it is; the others are of no interest."""
+    other = NAMED.replace(ISSUER, "a service").replace("IDPSSOD", "AttributeAuthorityD")
+    md = 'xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata"'
+    group = "<md:EntitiesDescriptor {0}>{1}<md:EntitiesDescriptor>{2}</md:EntitiesDescriptor></md:EntitiesDescriptor>"
+    assert idp_metadata.parse(group.format(md, other, NAMED)) == idp_metadata.parse(NAMED)
+    assert idp_metadata.parse(group.format(md, other, "")).has_role is False
+
+
+def test_where_users_log_on_is_read() -> None:
+    """Binding and location, as they are."""
+    service = '<ns3:SingleSignOnService Binding="a binding"/></ns3:IDPSSODescriptor>'
+    assert idp_metadata.parse(NAMED.replace("</ns3:IDPSSODescriptor>", service)).services == (("a binding", None),)
 
 
 @pytest.mark.parametrize(
     ("change", "why"),
     [
         pytest.param(lambda _: GENERIC, "no EntityDescriptor with an `entityID`", id="no entity ID"),
-        pytest.param(lambda text: text.replace("ns3:EntityD", "ns3:EntitiesD"), "no EntityDescriptor", id="many"),
-        pytest.param(lambda text: text.replace("IDPSSOD", "AttributeAuthorityD"), "No IDPSSODescriptor", id="no role"),
+        pytest.param(lambda text: text.replace("ns3:EntityD", "ns3:EntitiesD"), "no EntityDescriptor", id="none"),
+        pytest.param(lambda text: text.replace("ns3:EntityD", "ns3:Affiliation"), "no EntityDescriptor", id="other"),
         pytest.param(lambda text: text[:-3], "no well-formed XML", id="cut short"),
-        pytest.param(lambda text: text.replace(certificates.body(PEMS[0]), "!"), "one PEM", id="no certificate"),
-        pytest.param(lambda text: text.replace(certificates.body(PEMS[0]), ""), "one PEM", id="an empty certificate"),
+        pytest.param(lambda text: text + chr(0xD800), "not read", id="no text that could be encoded"),
     ],
 )
-def test_what_says_too_little_is_refused(change: Callable[[str], str], why: str) -> None:
+def test_what_is_no_metadata_is_refused(change: Callable[[str], str], why: str) -> None:
     """With the reason."""
-    with pytest.raises(Invalid, match=why):
+    with pytest.raises(idp_metadata.NotMetadata, match=why):
         idp_metadata.parse(change(NAMED))

@@ -17,6 +17,7 @@ from btp_trust_emulator import (
     certificates,
     metadata,
 )
+from btp_trust_emulator.saml.names import POST_BINDING
 
 if TYPE_CHECKING:
     pass
@@ -58,17 +59,30 @@ def trusting_system(emulator: Emulator, *signers: Signer, holds: int = 2) -> Tar
     return target
 
 
+SERVICE = '<ns3:SingleSignOnService Binding="{binding}" Location="{location}"/>'
+POST = SERVICE.format(binding=POST_BINDING, location="https://idp.example.com")
+
+
+def idp_metadata(*signers: Signer, issuer: str = ISSUER, service: str = POST) -> str:
+    """Metadata of an identity provider with the certificates of the signers, and where it logs users on."""
+    xml = metadata.document([signer.certificate for signer in signers], MetadataLayout.SECOND_KEY_DESCRIPTOR)
+    return named(xml, issuer, service)
+
+
+def named(xml: str, issuer: str, service: str = POST) -> str:
+    """Metadata as the Destination service gives it, with what it lacks to be registered."""
+    xml = xml.replace("<ns3:EntityDescriptor", f'<ns3:EntityDescriptor entityID="{issuer}"', 1)
+    return xml.replace("</ns3:IDPSSODescriptor>", f"{service}</ns3:IDPSSODescriptor>", 1)
+
+
 def provider(*signers: Signer, issuer: str = ISSUER, origin_key: str = "source", **changes: Any) -> dict[str, Any]:
     """The body that registers an identity provider with the certificates of the signers."""
-    layout = MetadataLayout.SECOND_KEY_DESCRIPTOR
-    xml = metadata.document([signer.certificate for signer in signers], layout)
-    named = xml.replace("<ns3:EntityDescriptor", f'<ns3:EntityDescriptor entityID="{issuer}"', 1)
-    config = {"metaDataLocation": named, "addShadowUserOnLogin": True}
+    config = {"metaDataLocation": idp_metadata(*signers, issuer=issuer), "addShadowUserOnLogin": True}
     return {
         "type": "saml",
         "originKey": origin_key,
         "name": "The source",
-        "isActive": True,
+        "active": True,
         "config": config,
         **changes,
     }
@@ -88,7 +102,13 @@ class Api:
     def call(self, method: str, identity: str = "", **options: Any) -> httpx.Response:
         """One operation, on the collection or on one."""
         path = "/sap/rest/identity-providers" + (f"/{identity}" if identity else "")
-        return self.http.request(method, self.key["apiurl"] + path, **{"headers": self.headers, **options})
+        defaults = {"headers": self.headers, "params": {"rawConfig": "true"}}
+        return self.http.request(method, self.key["apiurl"] + path, **{**defaults, **options})
+
+    def listed(self, **query: str) -> dict[str, dict[str, Any]]:
+        """What a list shows, by origin key."""
+        shown = self.call("GET", params={"rawConfig": "true", **query}).json()
+        return {each["originKey"]: each for each in shown}
 
 
 def trusting_subaccount(emulator: Emulator, http: httpx.Client, *signers: Signer, **changes: Any) -> Target:

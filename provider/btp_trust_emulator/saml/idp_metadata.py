@@ -1,4 +1,7 @@
-"""Reading the metadata of an identity provider: its entity ID, and the certificates that it may sign with."""
+"""Reading the metadata of an identity provider: its entity ID, its certificates to sign with, where it logs users on.
+
+Nothing is judged here: what a trusting subaccount makes of metadata is in `targets.registration`.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +14,34 @@ from btp_trust_emulator.saml import xml
 from btp_trust_emulator.saml.names import METADATA, NAMESPACES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lxml import etree
 
-_CERTIFICATES = "ds:KeyInfo/ds:X509Data/ds:X509Certificate"
+_ENTITY = f"{{{METADATA}}}EntityDescriptor"
+_ENTITIES = f"{{{METADATA}}}EntitiesDescriptor"
+_ROLE = "md:IDPSSODescriptor"
+
+
+class NotMetadata(ValueError):
+    """The text is no metadata of an entity; the message says why, and repeats nothing of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class IdpMetadata:
-    """What is relied on: the entity ID, and the certificates (PEM) in the order of the document."""
+    """What metadata says of an identity provider.
+
+    `certificates` (PEM) are those to sign with, in the order of the document, each once; `first_certificates` are
+    those of them that come first in their `X509Data`. `services` are binding and location of each
+    `SingleSignOnService`, None for an attribute that is not there.
+    """
 
     entity_id: str
     certificates: tuple[str, ...]
+    first_certificates: tuple[str, ...]
+    services: tuple[tuple[str | None, str | None], ...] = ()
+    has_role: bool = True
+    has_broken_certificate: bool = False
 
     @property
     def fingerprints(self) -> tuple[str, ...]:
@@ -30,39 +50,58 @@ class IdpMetadata:
 
 
 def parse(text: str) -> IdpMetadata:
-    """What the metadata of one identity provider says; certificates that are there twice are taken once.
+    """What metadata says, of one entity or of the first in an `EntitiesDescriptor` that is an identity provider.
 
     Raises:
-        Invalid: it is no metadata with an entity ID and a role of an identity provider that has a certificate.
+        NotMetadata: it is no metadata of an entity with an entity ID.
     """
     try:
         root = xml.read(text.encode())
-    except xml.NotReadable as exc:
-        raise _refusal(f"It was not read: {exc}.") from exc
-    entity_id = root.get("entityID")
-    if root.tag != f"{{{METADATA}}}EntityDescriptor" or not entity_id:
-        raise _refusal("It is no EntityDescriptor with an `entityID`.")
-    found = tuple(dict.fromkeys(_certificate(each) for each in _elements(root)))
-    if not found:
-        raise _refusal("No IDPSSODescriptor in it has a certificate to sign with.")
-    return IdpMetadata(entity_id, found)
+    except (xml.NotReadable, UnicodeEncodeError) as exc:
+        raise NotMetadata(f"it was not read: {exc}") from exc
+    found = list(_entities(root))
+    entity = next((each for each in found if each.find(_ROLE, NAMESPACES) is not None), next(iter(found), None))
+    entity_id = None if entity is None else entity.get("entityID")
+    if entity is None or not entity_id:
+        raise NotMetadata("it is no EntityDescriptor with an `entityID`")
+    read = [[_certificate(each) for each in group] for group in _groups(entity)]
+    return IdpMetadata(
+        entity_id,
+        _once(each for group in read for each in group),
+        _once(group[0] for group in read if group),
+        tuple((each.get("Binding"), each.get("Location")) for each in _services(entity)),
+        entity.find(_ROLE, NAMESPACES) is not None,
+        any(each is None for group in read for each in group),
+    )
 
 
-def _elements(root: etree._Element) -> list[etree._Element]:
-    descriptors = root.findall("md:IDPSSODescriptor/md:KeyDescriptor", NAMESPACES)
+def _entities(root: etree._Element) -> Iterator[etree._Element]:
+    return root.iter(_ENTITY) if root.tag == _ENTITIES else iter([root] if root.tag == _ENTITY else [])
+
+
+def _services(entity: etree._Element) -> list[etree._Element]:
+    return entity.findall(f"{_ROLE}/md:SingleSignOnService", NAMESPACES)
+
+
+def _groups(entity: etree._Element) -> list[list[etree._Element]]:
+    """The certificates of each `X509Data` to sign with."""
     return [
-        certificate
-        for descriptor in descriptors
+        data.findall("ds:X509Certificate", NAMESPACES)
+        for descriptor in entity.iterfind(f"{_ROLE}/md:KeyDescriptor", NAMESPACES)
         if descriptor.get("use", "signing") == "signing"
-        for certificate in descriptor.iterfind(_CERTIFICATES, NAMESPACES)
+        for data in descriptor.iterfind("ds:KeyInfo/ds:X509Data", NAMESPACES)
     ]
 
 
-def _certificate(element: etree._Element) -> str:
-    pem = certificates.normalized(f"-----BEGIN CERTIFICATE-----{element.text or ''}-----END CERTIFICATE-----")
-    certificates.public_key(pem)
+def _certificate(element: etree._Element) -> str | None:
+    """The PEM; None for what is none, or has no RSA key."""
+    try:
+        pem = certificates.normalized(f"-----BEGIN CERTIFICATE-----{element.text or ''}-----END CERTIFICATE-----")
+        certificates.public_key(pem)
+    except Invalid:
+        return None
     return pem
 
 
-def _refusal(why: str) -> Invalid:
-    return Invalid("The metadata was not taken.", why, "Give the SAML metadata of one identity provider.")
+def _once(found: Iterator[str | None]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(each for each in found if each is not None))

@@ -12,6 +12,8 @@ UNSPECIFIED = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
 UNSPECIFIED_CONTEXT = "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified"
 BASIC = "urn:oasis:names:tc:SAML:2.0:attrname-format:basic"
 URI_BINDING = "urn:oasis:names:tc:SAML:2.0:bindings:URI"
+POST_BINDING = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
+REDIRECT_BINDING = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
 PROTOCOL = "urn:oasis:names:tc:SAML:2.0:protocol"
 NAMESPACES = {"saml": ASSERTION, "md": METADATA, "ds": SIGNATURE}
 

@@ -1,7 +1,7 @@
 """XSUAA's API for the identity providers that a subaccount trusts: `/sap/rest/identity-providers` (plan `apiaccess`).
 
-Documented are the paths, the body of a `POST` and its success; the other bodies are those of the Cloud Foundry UAA,
-on which XSUAA is built. Requests may say `isActive`, as SAP's examples do, or `active`, as answers do.
+Paths and parameters are those of SAP's API description; what it leaves open, above all what is refused and how, is as
+in the open-source UAA, on which XSUAA is built. Where the two differ, or two versions of the latter, a switch decides.
 """
 
 from __future__ import annotations
@@ -9,33 +9,30 @@ from __future__ import annotations
 import re
 import uuid
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, unquote
 
 from btp_trust_emulator import authorization
-from btp_trust_emulator.errors import Conflict, Invalid
-from btp_trust_emulator.exchange import NOT_FOUND, Answer, Call, json, not_allowed
+from btp_trust_emulator.exchange import NOT_FOUND, Answer, Call, json
 from btp_trust_emulator.occasion import Purpose
-from btp_trust_emulator.targets.identity_provider import IdentityProvider, identity_provider
+from btp_trust_emulator.switches import ActiveFilter, InactiveProviders
+from btp_trust_emulator.targets import provider_answers, registration
+from btp_trust_emulator.targets.identity_provider import SAML
+from btp_trust_emulator.targets.provider_answers import Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from btp_trust_emulator.occasion import Twist
     from btp_trust_emulator.state import Account
+    from btp_trust_emulator.targets.identity_provider import IdentityProvider
     from btp_trust_emulator.world import World
 
-_PATH = re.compile("/uaa-api/sap/rest/identity-providers(?:/([^/]+))?")
-_NOT_TAKEN = "The identity provider was not taken."
-_COLLECTION, _ONE = ("GET", "POST"), ("GET", "PUT", "DELETE")
-
-
-class _Body(msgspec.Struct, frozen=True):
-    type: str
-    originKey: str  # noqa: N815 - XSUAA's names
-    config: dict[str, Any]
-    name: str = ""
-    isActive: bool | None = None  # noqa: N815 - same
-    active: bool | None = None
+_PATH = re.compile("/uaa-api/sap/rest/identity-providers(?:/(?P<origin>originKey/)?(?P<name>[^/]+))?")
+_COLLECTION, _ONE, _BY_ORIGIN_KEY = ("GET", "POST"), ("GET", "PUT", "DELETE"), ("DELETE",)
+_SCOPES = {"GET": "xs_idp.read", "POST": "xs_idp.write", "PUT": "xs_idp.write", "DELETE": "xs_idp.write"}
+_FILTERS = [each.value for each in (ActiveFilter.UAA, ActiveFilter.SAP)]
+_BOOLEANS = {"true": True, "on": True, "yes": True, "1": True, "false": False, "off": False, "no": False, "0": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +43,7 @@ class IdentityProviderService:
 
     def subaccount(self, call: Call) -> str | None:
         """The GUID in a genuine token, be it expired."""
-        claims = authorization.api_claims(self.world, call)
+        claims = authorization.any_claims(self.world, call)
         return claims.subaccount if claims else None
 
     def purpose(self, _: Call) -> Purpose:
@@ -58,87 +55,122 @@ class IdentityProviderService:
         match = _PATH.fullmatch(call.path)
         if match is None:
             return NOT_FOUND
-        allowed = _COLLECTION if match[1] is None else _ONE
-        if call.method not in allowed:
-            return not_allowed(*allowed)
-        account = authorization.account(self.world, authorization.api_claims(self.world, call))
-        if account is None:
-            return authorization.refusal(call)
+        methods = _COLLECTION if match["name"] is None else _BY_ORIGIN_KEY if match["origin"] else _ONE
         try:
-            return self._collection(call, account) if match[1] is None else self._one(call, account, match[1])
-        except Invalid as refusal:
-            return _error(400, "invalid_idp", f"{refusal.what} {refusal.why}")
-        except Conflict as refusal:
-            return _error(409, "idp_exists", f"{refusal.what} {refusal.why}")
+            account = self._authorized(call, methods)
+            query = Query(call.query)
+            if match["name"] is None:
+                return self._collection(call, account, query)
+            found = self._found(account, unquote(match["name"]), by_origin_key=match["origin"] is not None)
+            return self._one(call, account, query, found)
+        except Refusal as refusal:
+            return refusal.answer
 
-    def _collection(self, call: Call, account: Account) -> Answer:
+    def _authorized(self, call: Call, methods: Iterable[str]) -> Account:
+        """The subaccount whose token allows the call."""
+        if "authorization" not in call.headers:
+            raise provider_answers.oauth_error(
+                "unauthorized", "Full authentication is required to access this resource"
+            )
+        claims = authorization.any_claims(self.world, call)
+        account = authorization.account(self.world, claims)
+        if claims is None or account is None:
+            raise provider_answers.oauth_error("invalid_token", "The token is no valid token of this server")
+        if call.method == "HEAD" or (call.method in methods and _SCOPES[call.method] not in claims.all["scope"]):
+            raise provider_answers.empty(403)
+        if call.method not in methods:
+            raise Refusal(replace(provider_answers.empty(405).answer, headers={"allow": ", ".join(methods)}))
+        return account
+
+    def _collection(self, call: Call, account: Account, query: Query) -> Answer:
         if call.method == "GET":
-            return json(200, [_shown(each, account) for each in account.identity_providers])
-        new = self._given(call, str(uuid.uuid4()))
-        self._put(account, new)
-        return json(201, _shown(new, account), note=_note(new))
+            return json(200, [self._shown(each, account, query) for each in self._listed(account, query)])
+        wanted = self._read(call, account)
+        self._refuse_entity_of_another(account, wanted)
+        if account.identity_provider(wanted.origin_key):
+            raise Refusal(json(409, self._shown(wanted, account, query)))
+        self._refuse_unstorable(account, query, wanted)
+        new = replace(wanted, id=str(uuid.uuid4()))
+        self._keep(account, new)
+        return json(201, self._shown(new, account, query), note=_note(new))
 
-    def _one(self, call: Call, account: Account, identity: str) -> Answer:
-        found = next((each for each in account.identity_providers if each.id == identity), None)
+    def _listed(self, account: Account, query: Query) -> list[IdentityProvider]:
+        """What a list shows; an unknown or inactive one that is asked for by its origin key is not found."""
+        if origin_key := query.text("originKey"):
+            found = account.identity_provider(origin_key)
+            if found is None or not found.active:
+                raise provider_answers.NOT_FOUND
+            return [found]
+        heeded = self.world.switches.active_filter
+        names = _FILTERS if heeded is ActiveFilter.EITHER else [heeded.value]
+        asked = [query.flag(name, otherwise=False) for name in names if query.text(name)]
+        hidden = any(asked) if asked else self.world.switches.inactive_providers is InactiveProviders.HIDDEN
+        return [each for each in account.identity_providers if each.active or not hidden]
+
+    def _found(self, account: Account, name: str, *, by_origin_key: bool) -> IdentityProvider:
+        providers = account.identity_providers
+        found = next((each for each in providers if (each.origin_key if by_origin_key else each.id) == name), None)
         if found is None:
-            return _error(404, "not_found", "There is no identity provider with this ID.")
+            raise provider_answers.NOT_FOUND
+        return found
+
+    def _one(self, call: Call, account: Account, query: Query, found: IdentityProvider) -> Answer:
         note = None
         if call.method == "PUT":
-            found = found.changed_to(self._given(call, identity))
-            self._put(account, found)
+            wanted = registration.replacing(found, self._read(call, account, found))
+            self._refuse_entity_of_another(account, wanted)
+            self._refuse_unstorable(account, query, wanted)
+            self._keep(account, found := wanted)
             note = _note(found)
         elif call.method == "DELETE":
-            self._keep(account, [each for each in account.identity_providers if each.id != identity])
-        return json(200, _shown(found, account), note=note)
+            note = f"{found.origin_key} is deleted, and its {len(account.users_of(found.origin_key))} users"
+            self.world.change(account.guid, lambda old: old.without_identity_provider(found))
+        return json(200, self._shown(found, account, query), note=note)
 
-    def _given(self, call: Call, identity: str) -> IdentityProvider:
-        try:
-            body = msgspec.json.decode(call.body, type=_Body)
-        except msgspec.DecodeError as exc:
-            raise Invalid(
-                "The identity provider was not taken.", f"{exc}.", "Send what SAP's documentation has."
-            ) from exc
-        if body.type != "saml":
-            raise Invalid("The identity provider was not taken.", "Its type is not `saml`.", "Only SAML is emulated.")
-        active = False not in {body.isActive, body.active}
-        return identity_provider(
-            identity, body.originKey, body.name, body.config, self.world.clock.now(), active=active
-        )
+    def _read(self, call: Call, account: Account, old: IdentityProvider | None = None) -> IdentityProvider:
+        return registration.read(call.body, account.guid, self.world.clock.now(), self.world.switches, old)
 
-    def _put(self, account: Account, new: IdentityProvider) -> None:
-        others = [each for each in account.identity_providers if each.id != new.id]
-        for each in others:
-            if each.origin_key == new.origin_key or each.metadata.entity_id == new.metadata.entity_id:
-                raise Conflict(
-                    _NOT_TAKEN,
-                    f"{each.origin_key} has its origin key or its entity ID already.",
-                    "Update that one.",
-                )
-        self._keep(account, [*others, new])
+    def _refuse_unstorable(self, account: Account, query: Query, new: IdentityProvider) -> None:
+        if not registration.is_storable(new):
+            raise Refusal(json(500, self._shown(new, account, query)))
 
-    def _keep(self, account: Account, providers: list[IdentityProvider]) -> None:
-        self.world.change(account.guid, lambda old: replace(old, identity_providers=tuple(providers)))
+    def _keep(self, account: Account, new: IdentityProvider) -> None:
+        self.world.change(account.guid, lambda old: old.with_identity_provider(new))
+
+    @staticmethod
+    def _refuse_entity_of_another(account: Account, new: IdentityProvider) -> None:
+        others = {each.metadata.entity_id for each in account.saml_providers if each.id != new.id}
+        if new.type == SAML and new.metadata.entity_id in others:
+            raise provider_answers.duplicate(new.metadata.entity_id)
+
+    def _shown(self, provider: IdentityProvider, account: Account, query: Query) -> dict[str, object]:
+        raw = query.flag("rawConfig", otherwise=False)
+        return provider_answers.shown(provider, account.guid, raw=raw, is_active=self.world.switches.is_active)
 
 
-def _shown(provider: IdentityProvider, account: Account) -> dict[str, object]:
-    return {
-        "id": provider.id,
-        "type": "saml",
-        "originKey": provider.origin_key,
-        "name": provider.name,
-        "active": provider.active,
-        "config": provider.config,
-        "identityZoneId": account.guid,
-        "version": provider.version,
-        "created": round(provider.created * 1000),
-        "last_modified": round(provider.last_modified * 1000),
-    }
+class Query:
+    """The query of a call; of a parameter that is there twice, the first counts."""
+
+    def __init__(self, text: str) -> None:
+        self._parameters: Mapping[str, list[str]] = parse_qs(text, keep_blank_values=True)
+
+    def text(self, name: str) -> str:
+        """A parameter; empty if it is not there."""
+        return self._parameters.get(name, [""])[0]
+
+    def flag(self, name: str, *, otherwise: bool) -> bool:
+        """A parameter that is true or false.
+
+        Raises:
+            Refusal: it is neither.
+        """
+        given = self.text(name).lower()
+        if not given:
+            return otherwise
+        if given not in _BOOLEANS:
+            raise provider_answers.empty(400)
+        return _BOOLEANS[given]
 
 
-def _note(provider: IdentityProvider) -> str:
-    trusted = ", ".join(provider.metadata.fingerprints)
-    return f"{provider.origin_key} is trusted with {trusted}"
-
-
-def _error(status: int, error: str, description: str) -> Answer:
-    return json(status, {"error": error, "error_description": description})
+def _note(provider: IdentityProvider) -> str | None:
+    return provider_answers.note(provider) if provider.type == SAML else None
