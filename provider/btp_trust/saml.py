@@ -58,12 +58,13 @@ class IdentityProvider:
     type: str
     name: str
     active: bool
-    config: Mapping[str, Any]
+    config: Mapping[str, Any] | None
+    """Its settings; None if they cannot be read."""
 
     @property
     def metadata(self) -> Metadata | None:
         """What its metadata says; None if it is not SAML, has none in it, or cannot be read."""
-        location = self.config.get("metaDataLocation")
+        location = (self.config or {}).get("metaDataLocation")
         if self.type != "saml" or not isinstance(location, str):
             return None
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TypeVar
 
 import msgspec
@@ -27,3 +28,18 @@ def decode(document: str | bytes, shape: type[_T]) -> _T:
         why = "It is not JSON."
     # Not raised within the handler: the error of an encoder holds the whole document.
     raise Unreadable(why)
+
+
+def entries(document: bytes) -> list[str]:
+    """Split a JSON array into the documents of its entries: what one of them holds does not spoil the others.
+
+    Raises:
+        Unreadable: It is no JSON array.
+    """
+    try:
+        found = json.loads(document.decode(errors="replace"))
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, list):
+        raise Unreadable("It is no JSON array.")
+    return [json.dumps(each) for each in found]
