@@ -73,7 +73,9 @@ def written(wanted: Wanted, step: Step) -> IdentityProvider:
 def kept(provider: IdentityProvider) -> dict[str, Any]:
     """The settings that are nobody's business here."""
     return {
-        name: value for name, value in provider.config.items() if name not in {"metaDataLocation", "idpEntityAlias"}
+        name: value
+        for name, value in (provider.config or {}).items()
+        if name not in {"metaDataLocation", "idpEntityAlias"}
     }
 
 

@@ -74,7 +74,11 @@ class Api:
 def metadata_of(twin: Twin) -> str:
     """The output `metadata` of what signs."""
     other = Twin(twin.emulator, twin.guid)
-    other.deploy(lambda deployment: deployment.active() and None)
+
+    def adopted(deployment: Deployment) -> None:
+        deployment.active()
+
+    other.deploy(adopted)
     return str(other.outputs("signing")["metadata"])
 
 
@@ -169,7 +173,8 @@ def test_settings_that_cannot_be_read_are_never_overwritten(twin: Twin) -> None:
     twin.deploy(KEEPING)
     api = Api(twin)
     found = api.all()[ORIGIN]
-    for changes in ({"config": "no JSON"}, {"id": {}}):
+    unreadable: list[dict[str, Any]] = [{"config": "no JSON"}, {"id": {}}]
+    for changes in unreadable:
         twin.line.always(answered(200, json=[{**found, **changes}]), GET)
         message = twin.refuses(program(name="Shop"), ORIGIN, "cannot be read")
         assert_three_parts(message)
