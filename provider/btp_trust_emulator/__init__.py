@@ -5,9 +5,10 @@ targets that trust them.
 
 What it is not:
 
-- It is not SAP's service and knows none of its internals. It follows SAP's published API description and two real
-  certificates. Where neither says what the real service does, a switch decides (`Switches`, each with its default and
-  the reason for it), and a test that passes here proves nothing about the real service in that point.
+- It is not SAP's service and knows none of its internals. It follows SAP's published API descriptions, two real
+  certificates, and for XSUAA what servers of the open-source UAA answered. Where none of them says what the real
+  service does, or they differ, a switch decides (`Switches`, each with its default and the reason for it), and a test
+  that passes here proves nothing about the real service in that point.
 - It is not secure. Whoever reaches its port may ask for service keys, move the clock and act as anybody: the control
   plane under `/_emulator/` asks for no credentials. It therefore listens on loopback addresses only. Its state file
   holds private keys and passwords in the clear, for its owner's eyes (mode 0600). What a destination tells it to send
@@ -15,7 +16,8 @@ What it is not:
 - It knows the seven operations on trust certificates, finding and listing destinations, XSUAA's identity providers and
   the token endpoints that they need; every other path answers 404. It keeps no certificates of destinations, no
   fragments and no chains.
-- It does not limit rates, grants no roles and never answers 403, unless a fault is queued that does.
+- It does not limit rates and grants no roles; it answers 403 where identity providers are managed without the scope
+  for it, or if a fault is queued that does.
 - It is no test double of the provider `btp_trust`: it shares no code with it and imports nothing of it.
 
 Two ways to use it: the command `btp-trust-emulator serve`, and `Emulator` in tests, in process or over a socket:
@@ -51,6 +53,7 @@ from btp_trust_emulator.slots import Action, Slot, Slots
 from btp_trust_emulator.state import Subaccount
 from btp_trust_emulator.switches import (
     ActiveFilter,
+    Bearer,
     InactiveProviders,
     IsActive,
     Lifetime,
@@ -59,6 +62,7 @@ from btp_trust_emulator.switches import (
     NotFoundText,
     PassiveWithoutActive,
     ProviderMetadata,
+    Replay,
     RotateWithoutActive,
     SerialSign,
     Switches,
@@ -71,6 +75,7 @@ __all__ = [
     "TOKEN",
     "Action",
     "ActiveFilter",
+    "Bearer",
     "Conflict",
     "Credential",
     "Destination",
@@ -91,6 +96,7 @@ __all__ = [
     "ProviderMetadata",
     "Queued",
     "Refused",
+    "Replay",
     "RotateWithoutActive",
     "SerialSign",
     "Slot",

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from btp_trust_emulator import grants, oauth, tokens
 from btp_trust_emulator.destinations.destination import destination
 from btp_trust_emulator.errors import Conflict, Invalid, Unknown
-from btp_trust_emulator.targets.sp_metadata import token_service_url
 from btp_trust_emulator.targets.systems import TOKEN_PATH
 from btp_trust_emulator.targets.target import Target
 from btp_trust_emulator.users import DEFAULT_ORIGIN
@@ -160,5 +159,5 @@ def subaccount(world: World, account: Account) -> Target:
         for fingerprint in provider.metadata.fingerprints
     }
     url = world.addresses.url(account)
-    name, where = grants.entity_id(account), token_service_url(account, url)
+    name, where = grants.entity_id(account), grants.token_service_url(account, url)
     return Target(account.guid, url, where, name, account.client_id, account.client_secret, held)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -58,6 +59,14 @@ def issue_server(authority: Authority, host: str) -> tuple[str, str]:
     key = ec.generate_private_key(ec.SECP256R1())
     names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host)), x509.DNSName("localhost")])
     return _issue(authority, key.public_key(), _ALWAYS, names, ExtendedKeyUsageOID.SERVER_AUTH), _key_pem(key)
+
+
+@functools.lru_cache(maxsize=8)
+def of_token_servers(token_key: str) -> str:
+    """The certificate (PEM) that the key (PEM) of the token servers signs for itself; of one key always the same."""
+    key = keys.from_pem(token_key)
+    name = _name("btp-trust-emulator token servers")
+    return _pem(_builder(name, name, key.public_key(), _ALWAYS).sign(key, hashes.SHA256()))
 
 
 def client_of(pem: str, now: datetime) -> str | None:

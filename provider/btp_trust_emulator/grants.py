@@ -1,8 +1,8 @@
 """The grants by which a subaccount's token server learns for which user a token is (RFC 6749, 7522 and 7523).
 
 Users prove themselves by their password, by a token that they have already, or by an assertion of an identity provider
-that the subaccount trusts. The bodies of refusals are those of the Cloud Foundry UAA, those of assertions as RFC 7522
-has them.
+that the subaccount trusts. The bodies of refusals are those of the Cloud Foundry UAA. A grant is given the alias in the
+path of the request, if there is one.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from btp_trust_emulator import oauth, tokens
 from btp_trust_emulator.saml.judgement import NotAccepted, Relying
-from btp_trust_emulator.switches import MetadataCertificates
-from btp_trust_emulator.targets import bearer
+from btp_trust_emulator.saml.rules import Reason
+from btp_trust_emulator.switches import Bearer, MetadataCertificates, Replay
+from btp_trust_emulator.targets import bearer, uaa_bearer
 from btp_trust_emulator.users import User
 
 if TYPE_CHECKING:
@@ -21,12 +22,11 @@ if TYPE_CHECKING:
 
     from btp_trust_emulator.exchange import Answer
     from btp_trust_emulator.saml.idp_metadata import IdpMetadata
-    from btp_trust_emulator.saml.judgement import Accepted
     from btp_trust_emulator.state import Account
     from btp_trust_emulator.targets.identity_provider import IdentityProvider
     from btp_trust_emulator.world import World
 
-    Grant = Callable[[World, Account, Mapping[str, str]], "Proven | Answer"]
+    Grant = Callable[[World, Account, Mapping[str, str], str | None], "Proven | Answer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +42,19 @@ def entity_id(account: Account) -> str:
     return f"{account.subdomain}.aws-live-eu12"
 
 
-def _password(_: World, account: Account, form: Mapping[str, str]) -> Proven | Answer:
+def token_service_url(account: Account, url: str) -> str:
+    """Where the subaccount whose token server is at `url` takes assertions."""
+    return f"{url}/oauth/token/alias/{entity_id(account)}"
+
+
+def _password(_: World, account: Account, form: Mapping[str, str], __: str | None) -> Proven | Answer:
     user = account.user(form.get("username", ""))
     if user is None or not oauth.same(form.get("password", ""), user.password or ""):
         return oauth.unauthorized("unauthorized", "Bad credentials")
     return Proven(user)
 
 
-def _jwt_bearer(world: World, account: Account, form: Mapping[str, str]) -> Proven | Answer:
+def _jwt_bearer(world: World, account: Account, form: Mapping[str, str], _: str | None) -> Proven | Answer:
     """A token of this subaccount's server for one of its users, by whichever client."""
     claims = tokens.read(world.token_key, form.get("assertion", ""))
     if claims is None or claims.expires <= world.clock.now() or claims.subaccount != account.guid:
@@ -58,32 +63,30 @@ def _jwt_bearer(world: World, account: Account, form: Mapping[str, str]) -> Prov
     return Proven(user) if user else oauth.unauthorized("invalid_token", "The assertion speaks of no user")
 
 
-def _saml2_bearer(world: World, account: Account, form: Mapping[str, str]) -> Proven | Answer:
+def _saml2_bearer(world: World, account: Account, form: Mapping[str, str], alias: str | None) -> Proven | Answer:
+    version = world.switches.bearer
     if not form.get("assertion"):
-        return oauth.refusal(400, "invalid_request", "Missing assertion")
-    providers = {each.metadata.entity_id: each for each in account.saml_providers if each.active}
+        return oauth.unauthorized("unauthorized", uaa_bearer.MISSING)
+    if version is not Bearer.CURRENT and alias != entity_id(account):
+        return oauth.unauthorized("unauthorized", uaa_bearer.ELSEWHERE, note="refused: it was sent elsewhere")
+    providers = {each.metadata.entity_id: each for each in account.saml_providers}
+    once = world.switches.replay is Replay.REFUSED
     try:
-        accepted = bearer.accept(world, _relying(world, account, providers), form)
+        accepted = bearer.accept(world, _relying(world, account, providers), form, once=once)
+        user = _user(world, account, accepted.name_id, providers[accepted.issuer])
     except NotAccepted as exc:
-        return _not_accepted(str(exc))
-    provider = providers[accepted.issuer]
-    user = account.user(accepted.name_id, provider.origin_key)
-    if user is None and not provider.adds_shadow_users:
-        return _not_accepted("its user is not known, and the identity provider adds none")
-    return Proven(user or _shadow(world, account, accepted, provider), bearer.note(accepted))
-
-
-def _not_accepted(why: str) -> Answer:
-    return oauth.refusal(400, "invalid_grant", f"The assertion was refused: {why}", note=f"refused: {why}")
+        if (off := providers.get(exc.issuer)) and not off.active:
+            said = uaa_bearer.inactive(off.origin_key, version)
+            return oauth.unauthorized("unauthorized", said, note=f"refused: {off.origin_key} is inactive")
+        return uaa_bearer.not_accepted(exc, version)
+    return Proven(user, bearer.note(accepted))
 
 
 def _relying(world: World, account: Account, providers: Mapping[str, IdentityProvider]) -> Relying:
     choice = world.switches.metadata_certificates
-    trusted = {issuer: _counted(each.metadata, choice) for issuer, each in providers.items()}
-    name, addresses = entity_id(account), world.addresses
-    urls = [each(account) for each in (addresses.url, addresses.cert_url)]
-    recipients = [f"{url}/oauth/token{alias}" for url in urls for alias in ("", f"/alias/{name}")]
-    return Relying(name, recipients, trusted)
+    trusted = {issuer: _counted(each.metadata, choice) for issuer, each in providers.items() if each.active}
+    recipient = token_service_url(account, world.addresses.url(account))
+    return Relying(entity_id(account), {recipient}, trusted, uaa_bearer.RULES[world.switches.bearer])
 
 
 def _counted(metadata: IdpMetadata, choice: MetadataCertificates) -> tuple[str, ...]:
@@ -93,9 +96,14 @@ def _counted(metadata: IdpMetadata, choice: MetadataCertificates) -> tuple[str, 
     return metadata.certificates[: None if choice is MetadataCertificates.ALL else 1]
 
 
-def _shadow(world: World, account: Account, accepted: Accepted, provider: IdentityProvider) -> User:
-    """A new user whom the identity provider vouches for."""
-    user = User(accepted.name_id, accepted.name_id, origin=provider.origin_key)
+def _user(world: World, account: Account, name: str, provider: IdentityProvider) -> User:
+    """The user for whom the identity provider vouches: known already, or new."""
+    known = account.user(name, provider.origin_key)
+    if known:
+        return known
+    if not provider.adds_shadow_users:
+        raise NotAccepted("its user is not known, and the identity provider adds none", Reason.USER)
+    user = User(name, name, origin=provider.origin_key)
     world.change(account.guid, lambda old: old.with_user(user))
     return user
 

@@ -20,7 +20,7 @@ SAML2_BEARER = "urn:ietf:params:oauth:grant-type:saml2-bearer"
 
 _FORM = "application/x-www-form-urlencoded"
 _NO_STORE = {"cache-control": "no-store"}
-_REALM = 'Basic realm="UAA/client", error="{error}", error_description="{description}"'
+_CHALLENGE = 'Basic realm="UAA/client", error="{error}"'
 
 
 def form(call: Call) -> dict[str, str]:
@@ -58,10 +58,10 @@ def token(content: Mapping[str, object], note: str | None = None) -> Answer:
     return json(200, content, _NO_STORE, note)
 
 
-def unauthorized(error: str, description: str) -> Answer:
-    """The refusal of a client, or of a user, with a challenge."""
-    challenge = _REALM.format(error=error, description=description)
-    return refusal(401, error, description, headers={"www-authenticate": challenge})
+def unauthorized(error: str, description: str, *, note: str | None = None) -> Answer:
+    """The refusal of a client, or of a user, with a challenge; the description may repeat what was sent."""
+    challenge = _CHALLENGE.format(error=error)
+    return refusal(401, error, description, headers={"www-authenticate": challenge}, note=note)
 
 
 def refusal(

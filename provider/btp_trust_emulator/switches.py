@@ -100,6 +100,24 @@ class InactiveProviders(Enum):
     HIDDEN = "hidden"
 
 
+class Bearer(Enum):
+    """Which assertions a subaccount's token service takes, and what it says of the others."""
+
+    STRICT = "strict"
+    """What both of the others take, with the texts of the newer one."""
+    OLD = "old"
+    """As version 77.18 of the UAA."""
+    CURRENT = "current"
+    """As version 77.2x, without the fault of some that unsigned assertions are taken."""
+
+
+class Replay(Enum):
+    """Whether a subaccount's token service takes an assertion a second time."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+
+
 class TokenCache(Enum):
     """Whether finding a destination gives the user the token, or assertion, of an earlier time."""
 
@@ -122,7 +140,8 @@ class Switches:
     What identity providers and assertions meet at a trusting subaccount is as in the open-source UAA, on which XSUAA is
     built, and where its versions differ, as in the newest that was asked, unless a more careful client is the result:
     metadata has to be complete; and `isActive`, which SAP's examples have, is nothing. Inactive providers are listed,
-    and either parameter leaves them out.
+    and either parameter leaves them out. Assertions have to satisfy both versions of the token service that were asked,
+    and may be presented again: neither refuses that.
     """
 
     serial_sign: SerialSign = SerialSign.RANDOM
@@ -137,3 +156,5 @@ class Switches:
     is_active: IsActive = IsActive.IGNORED
     active_filter: ActiveFilter = ActiveFilter.EITHER
     inactive_providers: InactiveProviders = InactiveProviders.LISTED
+    bearer: Bearer = Bearer.STRICT
+    replay: Replay = Replay.ACCEPTED

@@ -52,22 +52,19 @@ class TokenService:
         if account is None:
             return NOT_FOUND
         if call.path.endswith("/saml/metadata"):
-            return sp_metadata.answer(call, account, self.world.addresses.url(account))
+            return sp_metadata.answer(call, account, self.world)
         if call.method != "POST":
             return not_allowed("POST")
         form = oauth.form(call)
         client = self._client(account, call, form)
         if client is None:
             return oauth.unauthorized("invalid_client", "Bad credentials")
-        proven = self._proven(account, client, form)
+        proven = self._proven(account, client, call, form)
         return proven if isinstance(proven, Answer) else self._granted(account, client, proven, form, twist)
 
     def _account(self, call: Call) -> Account | None:
         match = _PATH.fullmatch(call.path)
-        account = self.world.account_at(match[1]) if match else None
-        if match is None or account is None or match[3] not in {None, grants.entity_id(account)}:
-            return None
-        return account
+        return self.world.account_at(match[1]) if match else None
 
     def _client(self, account: Account, call: Call, form: Mapping[str, str]) -> Client | None:
         """The client that the request comes from, if it proves that."""
@@ -79,7 +76,7 @@ class TokenService:
         client = clients.get(client_id)
         return client if client and oauth.same(client_secret, client.client_secret) else None
 
-    def _proven(self, account: Account, client: Client, form: Mapping[str, str]) -> Proven | Answer | None:
+    def _proven(self, account: Account, client: Client, call: Call, form: Mapping[str, str]) -> Proven | Answer | None:
         """The user that the grant proves; None if it is for the client alone."""
         grant_type = form.get("grant_type")
         if not grant_type:
@@ -91,7 +88,8 @@ class TokenService:
             return oauth.refusal(400, "unsupported_grant_type", "Unsupported grant type")
         if client != account.client:
             return oauth.unauthorized("invalid_client", f"Unauthorized grant type: {grant_type}")
-        return grant(self.world, account, form)
+        match = _PATH.fullmatch(call.path)
+        return grant(self.world, account, form, match[3] if match else None)
 
     def _other(self, account: Account) -> Account:
         """The oldest other subaccount, or one that the emulator does not know."""

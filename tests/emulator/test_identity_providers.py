@@ -489,12 +489,3 @@ def test_the_switch_decides_which_certificates_of_metadata_count() -> None:
         target = trusting_subaccount(emulator, http, OLD, NEW)
         assert [present(http, target, signer).is_success for signer in (OLD, NEW)] == [True, False]
         assert len(target.certificates) == 2
-
-
-def test_the_metadata_of_a_subaccount_names_audience_and_token_service(at_noon: Emulator, http: httpx.Client) -> None:
-    """What a destination to it needs."""
-    target = trusting_subaccount(at_noon, http, OLD)
-    response = http.get(f"{target.url}/saml/metadata")
-    assert f'entityID="{target.entity_id}"' in response.text
-    assert f'Location="{target.token_service_url}"' in response.text
-    assert http.post(f"{target.url}/saml/metadata").status_code == 405

@@ -21,6 +21,7 @@ from btp_trust_emulator import certificates, keys
 from btp_trust_emulator.saml import assertion, judgement, signature, xml
 from btp_trust_emulator.saml.assertion import Statement
 from btp_trust_emulator.saml.names import BEARER, ds, saml
+from btp_trust_emulator.saml.rules import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -267,14 +268,14 @@ def test_an_assertion_may_be_encoded_in_each_of_the_usual_ways(
     octets: bytes, encode: Callable[[bytes], bytes], stripped: str
 ) -> None:
     """base64 or base64url, padded or not."""
-    assert judgement.decoded(encode(octets).decode().rstrip(stripped or None)) == octets
+    assert judgement.decoded(encode(octets).decode().rstrip(stripped or None), Rules()) == octets
 
 
 @pytest.mark.parametrize("text", ["a", "a b", "é", "a===="])
 def test_text_that_is_not_base64_is_refused(text: str) -> None:
     """Without a look at what could be made of it."""
     with pytest.raises(judgement.NotAccepted, match="base64"):
-        judgement.decoded(text)
+        judgement.decoded(text, Rules())
 
 
 @pytest.fixture(scope="session")

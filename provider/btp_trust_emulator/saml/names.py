@@ -9,6 +9,13 @@ SIGNATURE_11 = "http://www.w3.org/2009/xmldsig11#"
 BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 EMAIL_ADDRESS = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
 UNSPECIFIED = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
+NAME_ID_FORMATS = (
+    EMAIL_ADDRESS,
+    "urn:oasis:names:tc:SAML:1.1:nameid-format:X509SubjectName",
+    UNSPECIFIED,
+    "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
+    "urn:oasis:names:tc:SAML:2.0:nameid-format:transient",
+)
 UNSPECIFIED_CONTEXT = "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified"
 BASIC = "urn:oasis:names:tc:SAML:2.0:attrname-format:basic"
 URI_BINDING = "urn:oasis:names:tc:SAML:2.0:bindings:URI"

@@ -28,11 +28,14 @@ if TYPE_CHECKING:
 
 _EXCLUSIVE = CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0
 _TRANSFORMS = {"http://www.w3.org/2000/09/xmldsig#enveloped-signature", _EXCLUSIVE.value}
+_HASHES = {"SHA1", "SHA256", "SHA384", "SHA512"}
+_METHODS = {name for each in _HASHES for name in (f"RSA_{each}", f"{each}_RSA_MGF1")}
+"""RSA, and RSASSA-PSS; SHA-1 too, as the UAA takes it. Nothing here depends on what a forger could do with that."""
 _EXPECTED = SignatureConfiguration(
     require_x509=False,  # no certificate of the signature's own choice: the key is compared below
     location="./",
-    signature_methods=frozenset({SignatureMethod.RSA_SHA256, SignatureMethod.RSA_SHA384, SignatureMethod.RSA_SHA512}),
-    digest_algorithms=frozenset({DigestAlgorithm.SHA256, DigestAlgorithm.SHA384, DigestAlgorithm.SHA512}),
+    signature_methods=frozenset(each for each in SignatureMethod if each.name in _METHODS),
+    digest_algorithms=frozenset(each for each in DigestAlgorithm if each.name in _HASHES),
 )
 # What the library raises for documents of strangers; besides its own errors, those that it trips over.
 _FAILURES = (SignXMLException, InvalidSignature, etree.LxmlError, ValueError, LookupError, TypeError, AttributeError)
@@ -40,6 +43,10 @@ _FAILURES = (SignXMLException, InvalidSignature, etree.LxmlError, ValueError, Lo
 
 class NotSigned(ValueError):
     """An element does not carry the one signature that it needs; the text says in what it fails."""
+
+
+class Transformed(NotSigned):
+    """The signature is of something that a forbidden transform makes of the element."""
 
 
 def placeholder() -> etree._Element:
@@ -95,7 +102,7 @@ def _the_signature(root: etree._Element) -> etree._Element:
         raise NotSigned("what is signed is not the assertion")
     transforms = [each.get("Algorithm") for each in signature.iterfind(".//ds:Transform", NAMESPACES)]
     if set(transforms) != _TRANSFORMS or len(transforms) != len(_TRANSFORMS):
-        raise NotSigned("its signature transforms what is signed as assertions must not")
+        raise Transformed("its signature transforms what is signed as assertions must not")
     return signature
 
 

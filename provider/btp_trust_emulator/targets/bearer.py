@@ -1,4 +1,7 @@
-"""The SAML bearer grant at a target: an assertion is judged, and taken once (RFC 7522, section 3, items 1 to 9)."""
+"""The SAML bearer grant at a target: an assertion is judged, and taken once where a second time is refused.
+
+See RFC 7522, section 3, items 1 to 9.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from btp_trust_emulator.saml import judgement
 from btp_trust_emulator.saml.judgement import NotAccepted
+from btp_trust_emulator.saml.rules import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,16 +18,19 @@ if TYPE_CHECKING:
     from btp_trust_emulator.world import World
 
 
-def accept(world: World, relying: Relying, form: Mapping[str, str]) -> Accepted:
-    """The assertion of a token request, if it is good and was not used before; from now on it was.
+def accept(world: World, relying: Relying, form: Mapping[str, str], *, once: bool) -> Accepted:
+    """The assertion of a token request, if it is good and, if it is taken `once`, was not used before; now it was.
 
     Raises:
         NotAccepted: it is not good, or was used.
     """
-    accepted = judgement.judge(judgement.decoded(form["assertion"]), relying, world.clock.now())
+    octets = judgement.decoded(form["assertion"], relying.rules)
+    accepted = judgement.judge(octets, relying, world.clock.now())
+    if not once:
+        return accepted
     key = f"{relying.entity_id} {accepted.issuer} {accepted.assertion_id}"
     if key in world.state.used_assertions:
-        raise NotAccepted("it was used before")
+        raise NotAccepted("it was used before", Reason.REPLAY)
     world.commit(lambda old: old.with_used(key, accepted.until, world.clock.now()))
     return accepted
 

@@ -1,6 +1,8 @@
 """The SAML metadata of a subaccount as a service provider: what a destination to it needs (SAP's documentation).
 
-Nothing but the entity ID, which is the audience, and the address of the token service for assertions.
+That is the entity ID, which is the audience, and the address of the token service for assertions. It is not the first
+address there: that one is where browsers log on, and knows no tokens. The parts and their order are as in the
+open-source UAA, the NameID formats are those that it takes.
 """
 
 from __future__ import annotations
@@ -9,27 +11,61 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
+from btp_trust_emulator import authority, certificates, keys
 from btp_trust_emulator.exchange import Answer, not_allowed
-from btp_trust_emulator.grants import entity_id
-from btp_trust_emulator.saml.names import METADATA, PROTOCOL, URI_BINDING
+from btp_trust_emulator.grants import entity_id, token_service_url
+from btp_trust_emulator.saml import names, signature
+from btp_trust_emulator.saml.names import METADATA, PROTOCOL, ds
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from btp_trust_emulator.exchange import Call
     from btp_trust_emulator.state import Account
+    from btp_trust_emulator.world import World
+
+_MEDIA_TYPE = "application/samlmetadata+xml"
 
 
-def answer(call: Call, account: Account, url: str) -> Answer:
-    """The metadata of the subaccount whose token server is at `url`."""
+def answer(call: Call, account: Account, world: World) -> Answer:
+    """The metadata of a subaccount, signed with the key of its token server."""
     if call.method != "GET":
         return not_allowed("GET")
-    root = etree.Element(f"{{{METADATA}}}EntityDescriptor", {"entityID": entity_id(account)}, {"md": METADATA})
-    role = etree.SubElement(root, f"{{{METADATA}}}SPSSODescriptor", {"protocolSupportEnumeration": PROTOCOL})
-    location = token_service_url(account, url)
-    consumer = {"Location": location, "Binding": URI_BINDING, "index": "1"}
-    etree.SubElement(role, f"{{{METADATA}}}AssertionConsumerService", consumer)
-    return Answer(200, etree.tostring(root, xml_declaration=True, encoding="UTF-8"), "application/samlmetadata+xml")
+    certificate = authority.of_token_servers(world.token_key)
+    root = element_of(account, world.addresses.url(account), certificate)
+    signed = signature.sign(root, keys.from_pem(world.token_key), certificate)
+    return Answer(200, etree.tostring(signed, xml_declaration=True, encoding="UTF-8"), _MEDIA_TYPE)
 
 
-def token_service_url(account: Account, url: str) -> str:
-    """Where the subaccount takes assertions."""
-    return f"{url}/oauth/token/alias/{entity_id(account)}"
+def element_of(account: Account, url: str, certificate: str) -> etree._Element:
+    """The metadata of the subaccount whose token server, with this certificate (PEM), is at `url`."""
+    name = entity_id(account)
+    root = etree.Element(f"{{{METADATA}}}EntityDescriptor", {"entityID": name, "ID": f"_{name}"}, {"md": METADATA})
+    root.append(signature.placeholder())
+    wants = {"AuthnRequestsSigned": "true", "WantAssertionsSigned": "true", "protocolSupportEnumeration": PROTOCOL}
+    role = _add(root, "SPSSODescriptor", wants)
+    for use in ("signing", "encryption"):
+        _add_key(role, use, certificate)
+    for binding in (names.POST_BINDING, names.REDIRECT_BINDING):
+        _add(role, "SingleLogoutService", {"Binding": binding, "Location": f"{url}/saml/SingleLogout/alias/{name}"})
+    for each in names.NAME_ID_FORMATS:
+        _add(role, "NameIDFormat").text = each
+    consumers = (
+        (f"{url}/saml/SSO/alias/{name}", names.POST_BINDING),
+        (token_service_url(account, url), names.URI_BINDING),
+    )
+    for index, (location, binding) in enumerate(consumers):
+        default = {} if index else {"isDefault": "true"}
+        place = {"Binding": binding, "Location": location, "index": str(index), **default}
+        _add(role, "AssertionConsumerService", place)
+    return root
+
+
+def _add_key(role: etree._Element, use: str, certificate: str) -> None:
+    info = etree.SubElement(_add(role, "KeyDescriptor", {"use": use}), ds("KeyInfo"), nsmap={"ds": names.SIGNATURE})
+    data = etree.SubElement(info, ds("X509Data"))
+    etree.SubElement(data, ds("X509Certificate")).text = certificates.body(certificate)
+
+
+def _add(parent: etree._Element, tag: str, attributes: Mapping[str, str] | None = None) -> etree._Element:
+    return etree.SubElement(parent, f"{{{METADATA}}}{tag}", dict(attributes or {}))

@@ -63,7 +63,7 @@ class SystemTokenService:
         addresses = self.world.addresses
         recipients = {f"{base}{call.path}" for base in (addresses.base, addresses.cert)}
         try:
-            accepted = bearer.accept(self.world, Relying(system.entity_id, recipients, system.trusted), form)
+            accepted = bearer.accept(self.world, Relying(system.entity_id, recipients, system.trusted), form, once=True)
         except NotAccepted as exc:
             description = f"Provided authorization grant is invalid: {exc}"
             return oauth.refusal(400, "invalid_grant", description, note=f"refused: {exc}")
