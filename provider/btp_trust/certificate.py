@@ -23,7 +23,25 @@ from cryptography.hazmat import asn1
 from btp_trust.text import line_breaks, visible
 
 _COMMON_NAME: Final = x509.ObjectIdentifier("2.5.4.3")
+_SHORT_NAMES: Final = {
+    "2.5.4.3": "CN",
+    "2.5.4.7": "L",
+    "2.5.4.8": "ST",
+    "2.5.4.10": "O",
+    "2.5.4.11": "OU",
+    "2.5.4.6": "C",
+    "2.5.4.9": "STREET",
+    "0.9.2342.19200300.100.1.25": "DC",
+    "0.9.2342.19200300.100.1.1": "UID",
+}
+"""RFC 4514, 3: attributes that every reader of distinguished names knows by these names."""
 _STRING_TYPES: Final = {0x0C: "utf-8", 0x13: "ascii", 0x16: "ascii", 0x14: "latin-1", 0x1E: "utf-16-be"}
+NO_LOGIN: Final = (
+    '<md:SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" '
+    'Location="https://no-single-sign-on.invalid/"/>'
+)
+"""Last in an IDPSSODescriptor: the UAA refuses metadata without one. The Destination service has no page to log on, so
+it names a host that can never exist (RFC 2606): a browser sent there fails, and no request reaches a stranger."""
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}")
 _SHA1: Final = re.compile(r"[0-9a-f]{40}")
 _SEPARATORS: Final = re.compile(r"[:\s\u002d\u2010-\u2015\u2212]")
@@ -92,7 +110,8 @@ class Certificate:
     body: str
     """The DER in base64 without header and line breaks (SuccessFactors, SAP BTP Neo)."""
     issuer_name: str
-    """The common name; targets want it as provider name and SAML entity ID."""
+    """The common name, which targets want as provider name and SAML entity ID; the whole subject as RFC 4514 writes it,
+    if it has none; empty, if the subject is."""
     serial_number: str
     """The content of the DER INTEGER, hexadecimal. It is read as signed: a first digit above 7 means negative."""
     not_before: datetime
@@ -113,9 +132,14 @@ class Certificate:
         return base64.b64encode(asn1.encode_der(tbs.public_key)).decode("ascii")
 
     @property
+    def entity_id(self) -> str:
+        """Entity ID for metadata: the issuer name; metadata needs one, so the fingerprint of a certificate without."""
+        return self.issuer_name or f"urn:btp-trust:sha256:{self.fingerprint}"
+
+    @property
     def metadata(self) -> str:
         """SAML 2.0 metadata of the subaccount as identity provider, for exactly this certificate."""
-        return _METADATA.format(entity_id=quoteattr(self.issuer_name), body=escape(self.body))
+        return _METADATA.format(entity_id=quoteattr(self.entity_id), body=escape(self.body), login=NO_LOGIN)
 
 
 _METADATA: Final = """\
@@ -131,6 +155,7 @@ protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">
         </ds:X509Data>
       </ds:KeyInfo>
     </md:KeyDescriptor>
+    {login}
   </md:IDPSSODescriptor>
 </md:EntityDescriptor>
 """
@@ -209,7 +234,7 @@ def _from_der(der: bytes) -> Certificate:
     return Certificate(
         fingerprint=hashlib.sha256(der).hexdigest(),
         body=base64.b64encode(der).decode("ascii"),
-        issuer_name=_common_name(tbs.subject),
+        issuer_name=_subject_name(tbs.subject),
         serial_number=_hexadecimal(tbs.serial_number),
         not_before=tbs.validity.not_before.as_datetime(),
         not_after=tbs.validity.not_after.as_datetime(),
@@ -220,17 +245,41 @@ def _decode(der: bytes) -> _TbsCertificate:
     return asn1.decode_der(_Certificate, der).tbs
 
 
-def _common_name(name: list[asn1.SetOf[_Attribute]]) -> str:
-    for attribute in (attribute for relative in name for attribute in relative.as_list()):
+def _subject_name(subject: list[asn1.SetOf[_Attribute]]) -> str:
+    """Take the common name; without one, the whole subject, as far as it says anything."""
+    said = [each for relative in subject for each in relative.as_list() if each.value.data]
+    for attribute in said:
         if attribute.type == _COMMON_NAME:
             encoding = _STRING_TYPES.get(attribute.value.tag_bytes[0], "latin-1")
             return _printable(bytes(attribute.value.data).decode(encoding))
-    raise ValueError("its subject has no common name")
+    whole = ",".join("+".join(map(_rfc4514, relative.as_list())) for relative in reversed(subject))
+    return whole if said else ""
+
+
+def _rfc4514(attribute: _Attribute) -> str:
+    """Write one attribute; what is no text, by its encoding (RFC 4514, 2.4)."""
+    kind = attribute.type.dotted_string
+    try:
+        text = bytes(attribute.value.data).decode(_STRING_TYPES[attribute.value.tag_bytes[0]])
+    except (KeyError, UnicodeDecodeError):
+        return f"{_SHORT_NAMES.get(kind, kind)}=#{asn1.encode_der(attribute.value).hex()}"
+    return f"{_SHORT_NAMES.get(kind, kind)}={_escaped(text)}"
+
+
+def _escaped(text: str) -> str:
+    """Escape what has a meaning in a distinguished name, and what could not be shown."""
+    escaped = re.sub(r'[\\"+,;<>]', r"\\\g<0>", text)
+    escaped = re.sub(r"^[# ]|(?<=.) $", r"\\\g<0>", escaped, flags=re.DOTALL)
+    return "".join(each if each.isprintable() else _octets(each) for each in escaped)
+
+
+def _octets(character: str) -> str:
+    return "".join(f"\\{octet:02X}" for octet in character.encode())
 
 
 def _printable(name: str) -> str:
     """Refuse a name that no target could be told, and no XML could hold."""
-    if not name or not name.isprintable():
+    if not name.isprintable():
         raise ValueError("its common name is not printable")
     return name
 

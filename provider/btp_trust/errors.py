@@ -16,6 +16,7 @@
     ├── SlotsChanged            a person looks again: somebody else acted, the slots are not those of the plan
     ├── TargetChanged           a person looks again: the same of what another subaccount trusts
     ├── NotDone                 run again: a write was sent, was refused or got no answer, and the slots are as before
+    │   └── EntityIDTaken       … once the identity provider that has the entity ID is taken over or deleted
     ├── OutcomeUnknown          wait, run again: a write was sent and the slots could not be read afterwards
     ├── PulumiGone              run again: Pulumi was killed before a write, which was therefore not sent
     ├── WayBackFailed           look now: a target refuses what signs, and the swap back was not done
@@ -185,6 +186,10 @@ class NotDone(TrustError):
 
     Either its answer was lost, then the slots were watched for a while; or it was refused, then they were read once.
     """
+
+
+class EntityIDTaken(NotDone):
+    """A registration was refused: another identity provider there, perhaps an inactive one, has the entity ID."""
 
 
 class OutcomeUnknown(TrustError):

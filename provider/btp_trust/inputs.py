@@ -19,6 +19,7 @@ from btp_trust.errors import Refused, UnreadableState
 from btp_trust.model import Slots, Snapshot, moment_of, rfc3339
 from btp_trust.plan.confirmation import distinct
 from btp_trust.plan.declaration import OnDrift
+from btp_trust.plan.identity_provider import OnDelete
 from btp_trust.plan.trust import Told
 from btp_trust.plan.verification import Evidence, OnVerificationFailure
 from btp_trust.saml import Layout
@@ -224,6 +225,7 @@ class IdentityProviderArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_onl
     metadata_layout: Layout = Layout.KEY_DESCRIPTORS
     adopt: str | None = None
     """ID of an identity provider that somebody else made."""
+    on_delete: OnDelete = OnDelete.DELETE
 
     @property
     def source(self) -> ResourceArgs:
@@ -239,6 +241,10 @@ class IdentityProviderChecked(IdentityProviderArgs, frozen=True, omit_defaults=T
     held: list[str] | None = None
     """What it held, while there is a step."""
     step: str | None = None
+    taken_up: str | None = None
+    """Its ID, if it was there before and nothing in this stack's state says who made it."""
+    removal: str | None = None
+    """What becomes of it when the resource is removed: the preview of a removal shows the inputs."""
 
 
 class IdentityProviderState(IdentityProviderArgs, frozen=True, omit_defaults=True, kw_only=True):
@@ -246,6 +252,7 @@ class IdentityProviderState(IdentityProviderArgs, frozen=True, omit_defaults=Tru
 
     trusted: list[str] = []
     identity_provider_id: str | None = None
+    taken_up: str | None = None
     observed_at: str | None = None
 
 

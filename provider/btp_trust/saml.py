@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any, Final
 from xml.sax.saxutils import escape, quoteattr
 
-from btp_trust.certificate import Certificate, Identity, identify
+from btp_trust.certificate import NO_LOGIN, Certificate, Identity, identify
 from btp_trust.xml_reader import XmlReader
 
 _METADATA: Final = "urn:oasis:names:tc:SAML:2.0:metadata"
@@ -36,7 +36,7 @@ _LATEST: Final = datetime(MAXYEAR, 1, 1, tzinfo=UTC)
 
 
 class Layout(StrEnum):
-    """Where metadata has a second certificate; what XSUAA makes of it is documented for neither."""
+    """Where metadata has a second certificate: the open-source UAA trusts both in either; of XSUAA nothing is known."""
 
     KEY_DESCRIPTORS = "key-descriptors"
     """A KeyDescriptor for each."""
@@ -69,12 +69,13 @@ class IdentityProvider:
     type: str
     name: str
     active: bool
-    config: Mapping[str, Any]
+    config: Mapping[str, Any] | None
+    """Its settings; None if they cannot be read."""
 
     @property
     def metadata(self) -> Metadata | None:
         """What its metadata says; None if it is not SAML, has none in it, or cannot be read."""
-        location = self.config.get("metaDataLocation")
+        location = (self.config or {}).get("metaDataLocation")
         if self.type != "saml" or not isinstance(location, str):
             return None
         try:
@@ -98,11 +99,13 @@ def write(
 ) -> str:
     """Write metadata with the parts of SAP's template (page "User Propagation between Cloud Foundry Applications").
 
-    Not its `ID`, which holds a slash as no XML identifier may, and is of use for signed documents only.
+    Not its `ID`, which holds a slash as no XML identifier may, and is of use for signed documents only. In each role
+    the endpoint that OASIS' schema asks for: the UAA refuses an identity provider without. Never two certificates in
+    one X509Data: an older UAA takes the first of them only.
 
     Args:
         certificates: At least one; the first comes first.
-        entity_id: The issuer of assertions; without it, the common name of the first certificate.
+        entity_id: The issuer of assertions; without it, the issuer name of the first certificate.
         key_name: Alias of the keys; targets do without.
         layout: Where a second certificate is.
     """
@@ -110,7 +113,8 @@ def write(
     data = [_DATA.format(body=each.body) for each in certificates]
     groups = ["\n".join(data)] if layout is Layout.X509_DATA else data
     keys = "\n".join(_KEY.format(alias=alias, data=each) for each in groups)
-    return _DOCUMENT.format(entity_id=quoteattr(entity_id or certificates[0].issuer_name), keys=keys)
+    issuer = quoteattr(entity_id or certificates[0].entity_id)
+    return _DOCUMENT.format(entity_id=issuer, keys=keys, login=NO_LOGIN, consumer=_NO_CONSUMER)
 
 
 def read(text: str) -> Metadata:
@@ -247,6 +251,7 @@ def _zone(text: str | None) -> timezone:
     return timezone(timedelta(hours=hours, minutes=minutes) * (-1 if text[0] == "-" else 1))
 
 
+_NO_CONSUMER: Final = NO_LOGIN.replace("SingleSignOnService", "AssertionConsumerService").replace("/>", ' index="0"/>')
 _DATA: Final = """\
         <X509Data>
           <X509Certificate>{body}</X509Certificate>
@@ -263,10 +268,12 @@ _DOCUMENT: Final = """\
 entityID={entity_id}>
   <md:SPSSODescriptor AuthnRequestsSigned="true" protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">
 {keys}
+    {consumer}
   </md:SPSSODescriptor>
   <md:IDPSSODescriptor WantAuthnRequestsSigned="true" \
 protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">
 {keys}
+    {login}
   </md:IDPSSODescriptor>
 </md:EntityDescriptor>
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 import subprocess
 import sys
 import threading
@@ -20,11 +21,13 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 from hypothesis import example, given
 from hypothesis import strategies as st
+from schemas import faults
 
 from btp_trust.certificate import Certificate, OtherDigest, normalize_fingerprint, parse_pem
 from btp_trust_emulator import Emulator, certificates, der, keys
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference" / "certificates"
+OPENAPI = REFERENCE.parent / "destination-service-openapi.yaml"
 GUID = "00000000-1111-4222-8333-000000005cdd"
 SINCE, UNTIL = datetime(2026, 11, 24, 8, 34, 27, tzinfo=UTC), datetime(2028, 11, 24, 8, 34, 27, tzinfo=UTC)
 NAMESPACES = {"md": "urn:oasis:names:tc:SAML:2.0:metadata", "ds": "http://www.w3.org/2000/09/xmldsig#"}
@@ -288,14 +291,63 @@ def test_the_common_name_is_found_among_other_attributes() -> None:
     assert parse_pem(pem_of(certificate_of(organization, attribute(b"signing")))).issuer_name == "signing"
 
 
-@pytest.mark.parametrize(
-    "names",
-    [pytest.param((), id="an empty subject"), pytest.param((attribute(b"SAP", kind="2.5.4.10"),), id="others only")],
+KINDS = ["2.5.4.6", "2.5.4.7", "2.5.4.8", "2.5.4.9", "2.5.4.10", "2.5.4.11", "2.5.4.5", "1.2.840.113549.1.9.1"]
+subjects = st.lists(
+    st.tuples(
+        st.sampled_from(KINDS), st.text(st.characters(categories=["L", "N", "P", "S"]) | st.just(" "), min_size=1)
+    ),
+    min_size=1,
+    max_size=4,
 )
-def test_a_subject_without_common_name_is_refused(names: tuple[bytes, ...]) -> None:
-    """Targets want it as entity ID, so there is nothing to tell them."""
-    with pytest.raises(ValueError, match="common name"):
-        parse_pem(pem_of(certificate_of(*names)))
+
+
+@given(names=subjects)
+@example(names=[("2.5.4.6", "de"), ("2.5.4.7", "Walldorf"), ("1.2.840.113549.1.9.1", "example@sap.com")])
+def test_without_a_common_name_the_whole_subject_is_the_issuer_name(names: list[tuple[str, str]]) -> None:
+    """As the library writes RFC 4514, which never warns of a name that the test makes itself."""
+    found = parse_pem(pem_of(certificate_of(*(attribute(text.encode(), kind=kind) for kind, text in names))))
+    with warnings.catch_warnings(action="ignore"):
+        there = x509.load_pem_x509_certificate(found.pem.encode()).subject
+        assert found.issuer_name == there.rfc4514_string()
+    assert entity_of(found.metadata) == (found.issuer_name, [found.body])
+
+
+def test_the_subject_can_be_shown_whatever_it_holds() -> None:
+    """What cannot be shown is escaped, what is no text is written as it is encoded."""
+    names = [
+        attribute(b"a\nb", kind="2.5.4.10"),
+        attribute(b"\xff", kind="2.5.4.11"),
+        attribute(b"\1", 0x02, "2.5.4.6"),
+    ]
+    assert parse_pem(pem_of(certificate_of(*names))).issuer_name == "C=#020101,OU=#0c01ff,O=a\\0Ab"
+
+
+def test_several_attributes_in_one_relative_name_are_joined() -> None:
+    """As RFC 4514 has them."""
+    pair = [der.sequence(der.object_identifier(kind), der.encode(0x0C, b"x")) for kind in ("2.5.4.10", "2.5.4.11")]
+    assert parse_pem(pem_of(certificate_of(der.encode(0x31, pair[0] + pair[1])))).issuer_name == "O=x+OU=x"
+
+
+def test_an_empty_common_name_is_none() -> None:
+    """It names nobody."""
+    names = (attribute(b""), attribute(b"SAP", kind="2.5.4.10"))
+    assert parse_pem(pem_of(certificate_of(*names))).issuer_name == "O=SAP,CN="
+
+
+def test_without_a_subject_metadata_has_the_fingerprint_as_entity_id() -> None:
+    """It must have one; nobody takes it for the issuer of an assertion."""
+    found = parse_pem(pem_of(certificate_of()))
+    assert found.issuer_name == ""
+    assert entity_of(found.metadata)[0] == f"urn:btp-trust:sha256:{found.fingerprint}"
+    assert faults(found.metadata) == []
+
+
+@pytest.mark.skipif(not OPENAPI.exists(), reason="SAP's description of the Destination service is not there")
+def test_the_example_of_saps_description_is_adopted() -> None:
+    """It has no common name."""
+    pems = re.findall(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", OPENAPI.read_text(), re.DOTALL)
+    names = {parse_pem(each.replace("\\r", "")).issuer_name for each in pems}
+    assert "1.2.840.113549.1.9.1=example@sap.com,O=SAP,L=Walldorf,C=de" in names
 
 
 def test_a_certificate_of_version_1_loads() -> None:

@@ -18,6 +18,7 @@ import yaml
 from handmade import EXPIRES, ISSUER, MADE, certificate, moments, names, serials
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from schemas import faults
 
 from btp_trust import HandOver, Target
 from btp_trust.certificate import parse_pem
@@ -68,6 +69,7 @@ def metadata_of(content: str) -> list[str]:
     path = "/md:KeyDescriptor[@use='signing']/ds:KeyInfo/ds:X509Data/ds:X509Certificate"
     provider, identity = (root.findall(f"md:{role}SSODescriptor{path}", NAMESPACES) for role in ("SP", "IDP"))
     assert [each.text for each in provider] == [each.text for each in identity]
+    assert faults(content) == []
     return [each.text or "" for each in identity]
 
 
@@ -407,3 +409,12 @@ def test_what_is_no_hand_over_is_not_read_as_one(data: dict[str, Any]) -> None:
     with pytest.raises(Refused, match="This is no hand-over") as caught:
         HandOver.from_dict(data)
     assert "missing" in caught.value.why
+
+
+def test_a_certificate_without_a_subject_is_handed_over_without_a_name() -> None:
+    """It does not say who issues, so the values do not claim it."""
+    made = HandOver.of(target("subaccount"), certificate=certificate(1, issuer=""))
+    assert made.issuer_name == ""
+    assert "the issuer of your assertions" in made.page
+    other = HandOver.of(target(), certificate=certificate(1, issuer=""))
+    assert any("the issuer of your assertions" in value.value for value in other.values)

@@ -91,7 +91,7 @@ class Api:
 
     def __init__(self, twin: Twin) -> None:
         self.key = twin.emulator.api_access_key(twin.target)
-        self.http = httpx.Client(transport=twin.emulator.transport)
+        self.http = httpx.Client(transport=twin.emulator.transport, params={"rawConfig": "true"})
         form = {"grant_type": "client_credentials"}
         client = (self.key["clientid"], self.key["clientsecret"])
         token = self.http.post(f"{self.key['url']}/oauth/token", data=form, auth=client).json()["access_token"]

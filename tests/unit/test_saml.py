@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from schemas import faults
 
 from btp_trust.certificate import Certificate, Identity, parse_pem
 from btp_trust.saml import IdentityProvider, Layout, Metadata, read, signers_in, write
@@ -235,3 +237,39 @@ def test_what_xsuaa_holds_is_trusted_whatever_its_end(pair: tuple[Certificate, C
     text = write(pair).replace("<md:EntityDescriptor", '<md:EntityDescriptor validUntil="2001-01-01T00:00:00Z"')
     held = IdentityProvider("1", "a", "saml", "a", active=True, config={"metaDataLocation": text})
     assert held.trusted == tuple(sorted(each.fingerprint for each in pair))
+
+
+@given(
+    entity_id=st.none() | st.from_regex(r"[a-z][a-z0-9./:-]{0,60}", fullmatch=True),
+    key_name=st.none() | st.text(st.characters(categories=["L", "N", "P"]), min_size=1, max_size=20),
+    layout=st.sampled_from(Layout),
+    count=st.integers(1, 2),
+)
+def test_what_is_written_holds_to_the_schema(
+    pair: tuple[Certificate, Certificate], entity_id: str | None, key_name: str | None, *, layout: Layout, count: int
+) -> None:
+    """OASIS' one; with a SingleSignOnService at the end, and one certificate in each X509Data."""
+    assert faults(write(pair[:count], entity_id=entity_id, key_name=key_name, layout=layout)) == []
+
+
+def test_the_output_holds_to_the_schema(pair: tuple[Certificate, Certificate]) -> None:
+    """Of either certificate."""
+    assert [faults(each.metadata) for each in pair] == [[], []]
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        pytest.param(lambda text: re.sub("<md:SingleSignOnService.*/>", "", text), id="none to log on"),
+        pytest.param(lambda text: re.sub(' Location="[^"]*"', ' Location=""', text), id="nowhere to log on"),
+        pytest.param(lambda text: re.sub(r"(</md:KeyD.*>)(\s*)(<md:Single.*/>)", r"\3\1", text), id="nested"),
+        pytest.param(lambda text: text.replace("HTTP-POST", "SOAP"), id="another binding"),
+        pytest.param(lambda text: text.replace("<X509Data>", "<X509Data><X509Data/>"), id="no schema"),
+        pytest.param(
+            lambda text: re.sub(r"(<X509Certificate>.*</X509Certificate>)", r"\1\1", text), id="two in one X509Data"
+        ),
+    ],
+)
+def test_the_judge_of_metadata_sees_faults(pair: tuple[Certificate, Certificate], spoilt: Callable[[str], str]) -> None:
+    """Else the tests above would say nothing."""
+    assert faults(spoilt(write(pair[:1])))

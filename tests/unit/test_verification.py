@@ -107,6 +107,14 @@ def test_an_error_is_a_refusal_or_tried_again() -> None:
     assert verdict(trial().fails("no answer")) == (Verdict.INCONCLUSIVE, Again.OUTAGE)
 
 
+def test_a_refusal_that_is_not_about_the_certificate_says_so_and_is_tried_once() -> None:
+    """It leads nowhere back, and nobody is left to guess why it is open."""
+    judged = judge_error(trial(), '{"error":"invalid_client","error_description":"Bad credentials"}')
+    assert verdict(judged) == (Verdict.INCONCLUSIVE, Again.NO)
+    assert judged.evidence.detail.startswith("not about the certificate, the target does not accept the client")
+    assert "Bad credentials" in judged.evidence.detail
+
+
 @given(st.text())
 def test_only_a_refusal_is_one(text: str) -> None:
     """No unknown text leads back; each detail is short and without what is private."""

@@ -154,10 +154,11 @@ def _texts(target: Target, new: Certificate, made: tuple[File, ...], holds: Hold
     """Give what the texts of a kind name: in metadata both certificates go up together, elsewhere the new one."""
     names = {file.holds: file.name for file in made if file.form is KINDS[target.kind].forms[0]}
     only = names["new"]
+    issuer = new.issuer_name or "the issuer of your assertions, which this certificate does not name"
     return {
         "system": target.system if target.client is None else f"{target.system}, client {target.client}",
-        "entry": target.entry or f"the one for {new.issuer_name}",
-        "issuer": new.issuer_name,
+        "entry": target.entry or f"the one for {issuer}",
+        "issuer": issuer,
         "only": only,
         "old": names.get("old", ""),
         "upload": only if holds is Holds.ONE else names.get("both", only),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import Refused, SlotsChanged, TargetChanged, TrustError
@@ -28,12 +29,14 @@ from btp_trust.operations.gather import (
     reach_target,
     unseen_changes,
 )
-from btp_trust.operations.registration import put, remove
-from btp_trust.plan.identity_provider import Wanted, decide, find
+from btp_trust.operations.registration import deactivate, put, remove
+from btp_trust.plan.identity_provider import OnDelete, Step, Wanted, decide, find, removal
 from btp_trust.saml import IdentityProvider
 from btp_trust.session import Session
+from btp_trust.trusting import TrustingSubaccount
 
 _SOURCE = "source_subaccount_id"
+_REMOVED: Final = {OnDelete.DELETE: "deleted", OnDelete.DEACTIVATE: "set inactive"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ def check(session: Session, args: IdentityProviderArgs, old: IdentityProviderChe
         source_subaccount_id=source.snapshot.subaccount_id,
         entity_id=wanted.entity_id,
         certificates=wanted.fingerprints,
+        **_on_removal(target.account.subaccount_id, args, _taken_up(args, old, step)),
     )
     if args.passive == UNKNOWN:
         sentence = f"trust what is generated for {wanted.entity_id} as soon as it is there"
@@ -139,30 +143,40 @@ def read(session: Session, bag: PropertyBag) -> PropertyBag:
 
 
 def delete(session: Session, state: IdentityProviderState) -> None:
-    """Delete the identity provider, if it is the one that was registered; one that is gone is a success."""
+    """Delete the identity provider or set it inactive, if it is the recorded one; one that is gone is a success."""
     if session.registration_was_checked(state.subaccount_id or "", state.origin_key):
-        session.say(
-            f"TrustedIdentityProvider: {state.origin_key!r} in subaccount {state.subaccount_id} stays as it is; "
-            "another TrustedIdentityProvider of this program has taken over"
-        )
+        _tell(session, state, "stays as it is; another TrustedIdentityProvider of this program has taken over")
         return
     try:
         target = reach_target(session, state)
         with target.lock:
-            found = find(state.origin_key, target.read())
-            if found is None:
-                return
-            if found.id != state.identity_provider_id:
-                session.say(
-                    f"TrustedIdentityProvider: {state.origin_key!r} in subaccount {state.subaccount_id} stays; "
-                    "somebody else made it anew"
-                )
-                return
-            remove(target, found)
+            _remove(session, state, target)
     except TrustError as error:
         if not error.blocks_only_what_is_due and not session.offline:
             raise
         raise _cannot_delete(state, error) from None
+
+
+def _remove(session: Session, state: IdentityProviderState, target: TrustingSubaccount) -> None:
+    found = find(state.origin_key, target.read())
+    if found is None:
+        return
+    if found.id != state.identity_provider_id:
+        _tell(session, state, "stays; somebody else made it anew")
+        return
+    if state.taken_up == found.id:
+        _tell(session, state, f"was there before this resource ({found.id}): another stack may have relied on it")
+    if state.on_delete is OnDelete.DELETE:
+        remove(target, found)
+        _tell(session, state, "is deleted, with its users there and all that they were assigned")
+        return
+    if found.active:
+        deactivate(target, found)
+    _tell(session, state, "is inactive; its users there, and what they were assigned, stay")
+
+
+def _tell(session: Session, state: IdentityProviderState, what: str) -> None:
+    session.say(f"TrustedIdentityProvider: {state.origin_key!r} in subaccount {state.subaccount_id} {what}")
 
 
 def _apply(session: Session, new: IdentityProviderChecked, *, recorded: str | None) -> PropertyBag:
@@ -179,15 +193,16 @@ def _apply(session: Session, new: IdentityProviderChecked, *, recorded: str | No
     with target.lock:
         step = decide(wanted, target.read(), recorded=recorded, adopt=new.adopt)
         found = step.found
-        if step.sentence is not None:
-            if _held(found) != new.held:
+        if found is None or (step.sentence is not None and step.writes):
+            if _held(found) != new.held or (found is None and new.taken_up is not None):
                 raise _changed(new, found)
             found = put(target, wanted, found)
         return {
-            **to_bag(new, "certificates", "held", "step"),
+            **to_bag(new, "certificates", "held", "step", "taken_up", "removal"),
             "source_subaccount_id": snapshot.subaccount_id,
             "observed_at": rfc3339(target.now),
             **_found(found),
+            **({} if new.taken_up != found.id else {"taken_up": found.id}),
         }
 
 
@@ -204,6 +219,19 @@ def _take_down(session: Session, subaccount_id: str | None, args: IdentityProvid
             "Remove one, or give it another origin_key.",
             prop="origin_key",
         )
+
+
+def _taken_up(args: IdentityProviderArgs, old: IdentityProviderChecked | None, step: Step) -> str | None:
+    """Tell which one was there before the resource, if nobody said that it is to be taken over."""
+    if step.found is None or step.found.id == args.adopt:
+        return None
+    return step.found.id if old is None or old.taken_up == step.found.id else None
+
+
+def _on_removal(subaccount_id: str | None, args: IdentityProviderArgs, taken_up: str | None) -> dict[str, str | None]:
+    """Make the inputs that say what a removal will do."""
+    where = "the other subaccount" if subaccount_id is None else f"subaccount {subaccount_id}"
+    return {"taken_up": taken_up, "removal": removal(where, args.on_delete, taken_up)}
 
 
 def _presumed(args: IdentityProviderArgs, old: IdentityProviderChecked | None, target: SeenTarget) -> str | None:
@@ -265,7 +293,8 @@ def _unseen(
     """Plan by the state, and by the source if at least that was read, as far as nothing is due."""
     if old is None:
         unseen.refuse_what_is_due()
-        return checked(IdentityProviderChecked, args, step=f"register {args.origin_key!r}; planned without looking")
+        step = f"register {args.origin_key!r}; planned without looking"
+        return checked(IdentityProviderChecked, args, step=step, **_on_removal(args.subaccount_id, args, None))
     certificates = old.certificates if source is None else _wanted(args, source).fingerprints
     if not same_arguments(args, old, IdentityProviderArgs) or certificates != old.certificates:
         unseen.refuse_what_is_due()
@@ -276,6 +305,7 @@ def _unseen(
         source_subaccount_id=old.source_subaccount_id,
         entity_id=args.entity_id or old.entity_id,
         certificates=UNKNOWN if args.passive == UNKNOWN else certificates,
+        **_on_removal(old.subaccount_id, args, old.taken_up if args.adopt is None else None),
     )
 
 
@@ -304,8 +334,8 @@ def _changed(new: IdentityProviderChecked, found: IdentityProvider | None) -> Ta
 
 def _cannot_delete(state: IdentityProviderState, error: TrustError) -> TrustError:
     return type(error)(
-        f"Identity provider {state.origin_key!r} was not deleted. {error.what}",
-        f"{error.why} Removing the resource deletes it in subaccount {state.subaccount_id}, and that needs its XSUAA.",
+        f"Identity provider {state.origin_key!r} was not {_REMOVED[state.on_delete]}. {error.what}",
+        f"{error.why} The removal of the resource changes it in subaccount {state.subaccount_id}, and needs its XSUAA.",
         f"{error.remedy} If it shall stay, put the resource back with retain_on_delete=True in its options, deploy, "
         "then remove it. If the subaccount is gone, take the resource out of the state: "
         "pulumi state delete '<the URN that `pulumi stack --show-urns` prints>'",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from btp_trust.errors import (
+    EntityIDTaken,
     NotDone,
     OutcomeUnknown,
     PulumiGone,
@@ -18,8 +19,9 @@ from btp_trust.errors import (
     TrustError,
 )
 from btp_trust.operations.once import repeated, settled
-from btp_trust.plan.identity_provider import Wanted, find
+from btp_trust.plan.identity_provider import Wanted, deactivation, find
 from btp_trust.saml import IdentityProvider
+from btp_trust.service.identity_providers import DuplicateEntityID
 from btp_trust.trusting import TrustingSubaccount
 
 _UNREAD: Final = object()
@@ -36,6 +38,8 @@ class _Write:
     """Sends the request; returns what there is after it."""
     done: Callable[[IdentityProvider | None], bool]
     """Whether this is the result of the write."""
+    entity_id: str = ""
+    """Whom it registers."""
 
 
 def put(target: TrustingSubaccount, wanted: Wanted, before: IdentityProvider | None) -> IdentityProvider:
@@ -55,7 +59,7 @@ def put(target: TrustingSubaccount, wanted: Wanted, before: IdentityProvider | N
         return now is not None and not wanted.differences(now)
 
     name = "registration" if before is None else "update"
-    after = _perform(target, _Write(name, wanted.origin_key, before, send, done))
+    after = _perform(target, _Write(name, wanted.origin_key, before, send, done, wanted.entity_id))
     if after is None:  # pragma: no cover - `done` accepts no such result
         raise AssertionError(name)
     return after
@@ -67,6 +71,23 @@ def remove(target: TrustingSubaccount, before: IdentityProvider) -> None:
         "deletion", before.origin_key, before, lambda: target.client.delete(before.id), lambda now: now is None
     )
     _perform(target, write)
+
+
+def deactivate(target: TrustingSubaccount, before: IdentityProvider) -> None:
+    """Set an identity provider inactive, and change nothing else. Hold the target's lock since the reading `before`.
+
+    Raises:
+        Refused: Its settings cannot be read, so that they would be lost.
+    """
+    body = deactivation(before)
+
+    def done(now: IdentityProvider | None) -> bool:
+        return now is not None and not now.active
+
+    _perform(
+        target,
+        _Write("deactivation", before.origin_key, before, lambda: target.client.replace(before.id, body), done),
+    )
 
 
 def _perform(target: TrustingSubaccount, write: _Write) -> IdentityProvider | None:
@@ -82,13 +103,26 @@ def _send(target: TrustingSubaccount, write: _Write) -> IdentityProvider | None:
         raise _orphaned(target, write)
     target.forget()
 
+    is_taken = False
+
     def send() -> IdentityProvider | None:
-        after = write.send()
+        nonlocal is_taken
+        try:
+            after = write.send()
+        except DuplicateEntityID:
+            is_taken = True
+            raise
         if not write.done(after):
             raise _not_taken(target, write, after)
         return after
 
-    return settled(send, lambda story, watch: _settle(target, write, story, watch))
+    def settle(story: str, watch: float | None) -> IdentityProvider | None:
+        try:
+            return _settle(target, write, story, watch)
+        except NotDone as error:
+            raise _entity_taken(target, write, error) if is_taken else error from None
+
+    return settled(send, settle)
 
 
 def _settle(target: TrustingSubaccount, write: _Write, story: str, watch: float | None) -> IdentityProvider | None:
@@ -115,7 +149,24 @@ def _settle(target: TrustingSubaccount, write: _Write, story: str, watch: float 
         f"{_titled(target, write)} {story}",
         f"{state}: {_shown(write.before)}. Nothing was recorded, and nothing is repeated.",
         "Wait a minute, then run `pulumi up` again: it reads first. If it fails the same way, look into the proxies on "
-        "the way and the service's status.",
+        "the way, the service's status, and what it says: a 500 may mean that it cannot take the name or the metadata.",
+    )
+
+
+def _entity_taken(target: TrustingSubaccount, write: _Write, error: NotDone) -> EntityIDTaken:
+    """Name the one that has it, if the list shows it by now."""
+    mine = write.entity_id
+    providers = target.providers()
+    others = [each for each in providers if each.origin_key != write.origin_key]
+    found = next((each for each in others if each.metadata is not None and each.metadata.entity_id == mine), None)
+    which, way = "The list does not show which one", "Look for it in the cockpit, and delete it"
+    if found is not None:
+        which = f"It is {found.origin_key!r} ({found.id}), {_shown(found)}"
+        way = f'To take it over: origin_key="{found.origin_key}", adopt="{found.id}". Or delete it in the cockpit'
+    return EntityIDTaken(
+        f"{_titled(target, write)} was refused: another identity provider there has the entity ID {mine}.",
+        f"{which}. {error.what} {error.why}",
+        f"{way}; it may be inactive. Then run `pulumi preview`.",
     )
 
 

@@ -16,9 +16,10 @@ import msgspec
 from btp_trust.bearer import payload
 from btp_trust.certificate import Certificate
 from btp_trust.model import brief, rfc3339
-from btp_trust.plan.refusal import is_refusal
+from btp_trust.plan.refusal import is_refusal, other_cause
 from btp_trust.plan.scrub import scrub
 
+NOT_THE_CERTIFICATE: Final = "not about the certificate"
 _CLOCKS: Final = timedelta(seconds=60)
 """How far a target's clock may be ahead; a token from further ahead says nothing about when it was issued."""
 
@@ -127,6 +128,8 @@ def judge_error(trial: Trial, error: str) -> Judgement:
     """Judge what the service says when it got no token for the user."""
     if is_refusal(error):
         return trial.finds(Verdict.REFUSED, error, Again.REFUSAL)
+    if (cause := other_cause(error)) is not None:
+        return trial.finds(Verdict.INCONCLUSIVE, f"{NOT_THE_CERTIFICATE}, {cause}: {error}")
     return trial.finds(Verdict.INCONCLUSIVE, error, Again.OUTAGE)
 
 

@@ -15,7 +15,7 @@ from btp_trust.resources.declared import find, register_once
 from btp_trust.resources.passive import PassiveTrustCertificate
 from btp_trust.service.environment import DEFAULT
 
-_OUTPUTS = ("trusted", "identity_provider_id")
+_OUTPUTS = ("trusted", "identity_provider_id", "taken_up")
 
 
 class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentityProvider"):
@@ -26,7 +26,8 @@ class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentit
     the other subaccount trusts what signs and nothing else. It reads the slots itself, so that it needs no
     ActiveTrustCertificate, and a RotationTrigger may wait for it.
 
-    Removing it deletes the identity provider there: users are refused from then on.
+    Removing it deletes the identity provider there, with the users who came from it and all that they were assigned;
+    `on_delete="deactivate"` keeps them. Either way they are refused from then on.
 
     Args:
         resource_name: Pulumi's name of the resource.
@@ -37,11 +38,14 @@ class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentit
             and run after it was generated.
         source_connection: Name of the connection to the subaccount whose certificates shall be trusted.
         name: Its name there; without it, the origin key at first, and whatever it is later.
-        entity_id: What the assertions have as issuer; without it, the common name of the certificate that signs.
+        entity_id: What the assertions have as issuer; without it, the issuer name of the certificate that signs.
         metadata_layout: Where the metadata has the second certificate: "key-descriptors" (default), a KeyDescriptor
-            for each, or "x509-data", one with an X509Data for each. Which one XSUAA understands is not documented.
+            for each, or "x509-data", one with an X509Data for each. The open-source UAA trusts both certificates in
+            either; which one XSUAA understands is not documented.
         adopt: ID of an identity provider: take over exactly this one, which has this origin key and which somebody
             else made. The refusal prints it.
+        on_delete: What becomes of it when the resource is removed: "delete" (default) deletes it, and with it the users
+            there who came from it and all that they were assigned; "deactivate" sets it inactive and keeps them.
         subaccount_id: GUID of the subaccount that shall trust; refuse any other. Required with a binding found in the
             environment.
         source_subaccount_id: The same of the subaccount whose certificates shall be trusted.
@@ -58,6 +62,8 @@ class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentit
     """What the assertions have as issuer."""
     origin_key: pulumi.Output[str]
     """The origin key."""
+    taken_up: pulumi.Output[str | None]
+    """Its ID, if it was there before the resource and `adopt` does not name it: another stack may rely on it."""
     identity_provider_id: pulumi.Output[str | None]
     """XSUAA's ID of it; None after somebody deleted it."""
     subaccount_id: pulumi.Output[str]
@@ -80,6 +86,7 @@ class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentit
         entity_id: pulumi.Input[str] | None = None,
         metadata_layout: pulumi.Input[Literal["key-descriptors", "x509-data"]] | None = None,
         adopt: pulumi.Input[str] | None = None,
+        on_delete: pulumi.Input[Literal["delete", "deactivate"]] | None = None,
         subaccount_id: pulumi.Input[str] | None = None,
         source_subaccount_id: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
@@ -101,6 +108,7 @@ class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentit
             "entity_id": entity_id,
             "metadata_layout": metadata_layout,
             "adopt": adopt,
+            "on_delete": on_delete,
             "subaccount_id": subaccount_id,
             "source_subaccount_id": source_subaccount_id,
             **dict.fromkeys(_OUTPUTS),

@@ -103,3 +103,18 @@ def _from_base64(text: str) -> str | None:
         return texts.decode(base64.urlsafe_b64decode(word + "=" * (-len(word) % 4)))
     except ValueError:
         return None
+
+
+def entries(document: bytes) -> list[str]:
+    """Split a JSON array into the documents of its entries: what one of them holds does not spoil the others.
+
+    Raises:
+        Unreadable: It is no JSON array.
+    """
+    try:
+        found = json.loads(document.decode(errors="replace"))
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, list):
+        raise Unreadable("It is no JSON array.")
+    return [json.dumps(each) for each in found]

@@ -1,49 +1,43 @@
 """XSUAA's API for the identity providers that a subaccount trusts (plan `apiaccess`): list, register, replace, delete.
 
-Documented by SAP: the paths, and the body of a POST. What answers hold is as in the Cloud Foundry UAA, on which XSUAA
-is built; so both `active`, which it has, and `isActive`, which SAP's example has, are read.
+SAP describes the paths, the parameters and the shape of a provider (OpenAPI file "SAP XSUAA REST API"). What SAP leaves
+open, above all how something is refused, is as in the open-source Cloud Foundry UAA, on which XSUAA is built: a list
+holds providers of all types, `config` is a text unless `rawConfig` asks for an object, and an error is an object, a
+text in JSON or a text. Where the two differ, both are sent and both are read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
 import httpx
-import msgspec
 
 from btp_trust.errors import UnexpectedResponse
 from btp_trust.plan.scrub import scrub
 from btp_trust.saml import IdentityProvider
 from btp_trust.service.client import unless_refused
-from btp_trust.service.documents import Unreadable, decode
+from btp_trust.service.documents import Unreadable, decode, entries
 from btp_trust.service.http import content_type, send, server_time, where
 from btp_trust.service.key import XSUAA
 from btp_trust.service.patience import Patience, is_unavailable
 
 PATH: Final = "/sap/rest/identity-providers"
+_RAW: Final = {"rawConfig": "true"}
+_ALL: Final = {**_RAW, "activeOnly": "false", "active_only": "false"}
+"""SAP's description has the one name, the UAA the other: inactive ones have to be seen, as they count in a conflict."""
+_DUPLICATE: Final = re.compile(r"\s*duplicate entity id\b", re.IGNORECASE)
+_NOT_FOUND: Final = re.compile(
+    r"(?:identity )?provider (?:was )?not found\b|no (?:such )?identity provider\b", re.IGNORECASE
+)
+_MARKUP: Final = re.compile(r"\s*<")
 _Shape = TypeVar("_Shape")
 
 
-class _Shown(msgspec.Struct, rename="camel"):
-    id: str
-    origin_key: str
-    type: str = ""
-    name: str = ""
-    active: bool | None = None
-    is_active: bool | None = None
-    config: dict[str, Any] | None = None
-
-    @property
-    def provider(self) -> IdentityProvider:
-        active = False not in (self.active, self.is_active)
-        return IdentityProvider(self.id, self.origin_key, self.type, self.name, active, self.config or {})
-
-
-class _Error(msgspec.Struct):
-    error: str = ""
-    error_description: str = ""
+class DuplicateEntityID(UnexpectedResponse):
+    """A registration was refused, as another identity provider of the subaccount has the entity ID."""
 
 
 class IdentityProviderClient:
@@ -63,57 +57,124 @@ class IdentityProviderClient:
         """The service's clock at its last answer, UTC."""
 
     def all(self) -> tuple[IdentityProvider, ...]:
-        """GET all of them."""
-        response = self._patience.repeat(lambda: self._send("GET"), is_unavailable)
-        return tuple(each.provider for each in _body(response, list[_Shown]))
+        """GET all of them, also inactive ones and those of other types; what cannot be told apart is left out."""
+        response = self._patience.repeat(lambda: self._send("GET", params=_ALL), is_unavailable)
+        return tuple(_readable(_read(response, entries)))
 
     def register(self, body: Mapping[str, Any]) -> IdentityProvider:
-        """POST a new one; returns it."""
-        return _body(self._send("POST", body=body), _Shown).provider
+        """POST a new one; returns it.
+
+        Raises:
+            DuplicateEntityID: Another one has its entity ID.
+        """
+        return _read(self._send("POST", body=body), _one)
 
     def replace(self, identity: str, body: Mapping[str, Any]) -> IdentityProvider:
-        """PUT one; returns it."""
-        return _body(self._send("PUT", f"/{identity}", body), _Shown).provider
+        """PUT one; returns it. Raises as `register`."""
+        return _read(self._send("PUT", f"/{identity}", body), _one)
 
     def delete(self, identity: str) -> None:
         """DELETE one; one that is gone already is a success, if it is the API that says so."""
         response = self._send("DELETE", f"/{identity}")
-        if response.status_code == httpx.codes.NOT_FOUND and _told(response):
+        if response.status_code == httpx.codes.NOT_FOUND and _NOT_FOUND.match(_told(response)):
             return
         if not response.is_success:
             raise _unexpected(response)
 
-    def _send(self, method: str, path: str = "", body: Mapping[str, Any] | None = None) -> httpx.Response:
+    def _send(
+        self,
+        method: str,
+        path: str = "",
+        body: Mapping[str, Any] | None = None,
+        params: Mapping[str, str] = _RAW,
+    ) -> httpx.Response:
         headers = {"Accept": "application/json"}
-        request = self._http.build_request(method, f"{PATH}{path}", headers=headers, json=body)
+        request = self._http.build_request(method, f"{PATH}{path}", headers=headers, json=body, params=params)
         response = send(self._http, request, self._patience)
         self.server_time = server_time(response) or self.server_time
         return unless_refused(response, "identity providers", XSUAA)
 
 
-def _body(response: httpx.Response, shape: type[_Shape]) -> _Shape:
+def _read(response: httpx.Response, reader: Callable[[bytes], _Shape]) -> _Shape:
     if not response.is_success:
         raise _unexpected(response)
     try:
-        return decode(response.content, shape)
+        return reader(response.content)
     except Unreadable:
         raise _unexpected(response) from None
+
+
+def _one(content: bytes) -> IdentityProvider:
+    """Read the provider that a write is answered with."""
+    for found in _readable([content]):
+        return found
+    raise Unreadable("It is no identity provider.")
+
+
+def _readable(documents: Iterable[str | bytes]) -> Iterator[IdentityProvider]:
+    """Read each by itself: one that is no provider, or of a type nobody knows, says nothing about the others."""
+    for document in documents:
+        try:
+            shown = decode(document, dict[str, Any])
+        except Unreadable:
+            continue
+        if origin_key := _text(shown.get("originKey")):
+            yield IdentityProvider(
+                id=_text(shown.get("id")),
+                origin_key=origin_key,
+                type=_text(shown.get("type")),
+                name=_text(shown.get("name")),
+                active=not any(_is_false(shown.get(name)) for name in ("active", "isActive")),
+                config=_config(shown.get("config")),
+            )
+
+
+def _text(value: Any) -> str:
+    """Read a text, or a number that stands for one."""
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
+
+
+def _is_false(value: Any) -> bool:
+    return str(value).lower() == "false" or value == 0
+
+
+def _config(value: Any) -> Mapping[str, Any] | None:
+    """Read the settings: an object, a text with one in it, nothing (also as a text); None if they cannot be read."""
+    if isinstance(value, str):
+        try:
+            value = decode(value, object) if value.strip() else None
+        except Unreadable:
+            return None
+    if value is None:
+        return {}
+    return value if isinstance(value, dict) else None
 
 
 def _told(response: httpx.Response) -> str:
     """What the service says of a refusal: one short line, without what it repeats of the request or tells of a user."""
     try:
-        error = decode(response.content, _Error)
+        said: Any = decode(response.content, object)
     except Unreadable:
+        said = response.content.decode(errors="replace")
+    if isinstance(said, dict):
+        if "originKey" in said:  # the UAA repeats what was sent
+            is_conflict = response.status_code == httpx.codes.CONFLICT
+            return "there is an identity provider with this origin key" if is_conflict else ""
+        said = " ".join(_text(said.get(name)) for name in ("error", "error_description", "message"))
+    if not isinstance(said, str) or _MARKUP.match(said):
         return ""
-    return scrub(f"{error.error} {error.error_description}")
+    return scrub(said)
 
 
 def _unexpected(response: httpx.Response) -> UnexpectedResponse:
     told = _told(response)
     evidence = f"Status {response.status_code}, {content_type(response)}, {len(response.content)} bytes."
+    is_conflict = response.status_code == httpx.codes.CONFLICT and _DUPLICATE.match(told) is not None
+    kind = DuplicateEntityID if is_conflict else UnexpectedResponse
     outcome = "was refused" if response.is_client_error and told else "gave an answer that is not XSUAA's"
-    return UnexpectedResponse(
+    return kind(
         f"{where(response.request)} {outcome}.",
         f"{evidence} It says: {told}." if told else evidence,
         "Check the key's apiurl, proxies on the way and what the answer says; if all are right, report this as a bug.",

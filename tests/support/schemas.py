@@ -1,0 +1,48 @@
+"""OASIS' and W3C's XML schemas of SAML metadata, as a library of the development dependencies brings them."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from pathlib import PurePosixPath
+from typing import Any
+
+from lxml import etree
+
+_FOLDER = files("saml2") / "data" / "schemas"
+
+
+class _Bundled(etree.Resolver):
+    """Finds what a schema imports beside it, whatever address it gives: nothing is fetched."""
+
+    def resolve(self, url: str, _: str, context: Any) -> Any:  # type: ignore[override] # the stubs lack `context`
+        content = (_FOLDER / PurePosixPath(url).name).read_bytes()
+        return self.resolve_string(content, context, base_url=url)
+
+
+@cache
+def _metadata_schema() -> etree.XMLSchema:
+    parser = etree.XMLParser(no_network=True, load_dtd=False)
+    parser.resolvers.add(_Bundled())
+    content = (_FOLDER / "saml-schema-metadata-2.0.xsd").read_bytes()
+    return etree.XMLSchema(etree.fromstring(content, parser, base_url="saml-schema-metadata-2.0.xsd"))
+
+
+def faults(metadata: str) -> list[str]:
+    """What OASIS' schema has against this metadata, and what the UAA has against it besides."""
+    root = etree.fromstring(metadata.encode())
+    schema = _metadata_schema()
+    found = [] if schema.validate(root) else [str(schema.error_log)]
+    names = {"md": "urn:oasis:names:tc:SAML:2.0:metadata", "ds": "http://www.w3.org/2000/09/xmldsig#"}
+    descriptors = root.findall("md:IDPSSODescriptor", names)
+    for descriptor in descriptors:
+        last = descriptor[-1]
+        if last.tag != f"{{{names['md']}}}SingleSignOnService" or not last.get("Location"):
+            found.append("no SingleSignOnService with a Location at the end")
+        elif last.get("Binding") != "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST":
+            found.append("its binding is not HTTP-POST")
+    if len(descriptors) != 1:
+        found.append("not one IDPSSODescriptor")
+    if any(len(data) != 1 for data in root.iter(f"{{{names['ds']}}}X509Data")):
+        found.append("an X509Data that holds not one certificate")
+    return found
