@@ -148,7 +148,7 @@ def delete(session: Session, state: IdentityProviderState) -> None:
         return
     try:
         target = reach_target(session, state)
-        with target.lock:
+        with target.writes.turn():
             found = find(state.origin_key, target.read())
             if found is None:
                 return
@@ -176,7 +176,7 @@ def _apply(session: Session, new: IdentityProviderChecked, *, recorded: str | No
             f"Planned for: {', '.join(new.certificates)}. Found: {snapshot.slots}.",
             "Run `pulumi preview` and read the new plan.",
         )
-    with target.lock:
+    with target.writes.turn():
         step = decide(wanted, target.read(), recorded=recorded, adopt=new.adopt)
         found = step.found
         if step.sentence is not None:

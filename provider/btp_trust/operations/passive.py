@@ -18,11 +18,14 @@ from btp_trust.inputs import (
 )
 from btp_trust.model import Snapshot, describe, rfc3339
 from btp_trust.operations.gather import Unseen, look, not_checked, reach, unseen_changes
+from btp_trust.operations.only_one import refuse_second
 from btp_trust.operations.stale import before_our_mint
 from btp_trust.operations.writes import delete_passive, mint
 from btp_trust.plan.explain import another_name
 from btp_trust.plan.passive import Adopt, Mint, Own, Request, decide, displaced, foresee
 from btp_trust.session import Session, Subaccount
+
+_KIND = "PassiveTrustCertificate"
 
 
 def check(session: Session, args: PassiveArgs, old: PassiveChecked | None) -> PassiveChecked:
@@ -31,8 +34,10 @@ def check(session: Session, args: PassiveArgs, old: PassiveChecked | None) -> Pa
     session.passive_is_checked(args.subaccount_id or recorded or "")
     seen = look(session, args, recorded)
     if isinstance(seen, Unseen):
+        refuse_second(session, _KIND, args.subaccount_id or recorded, args.connection)
         return _unseen(args, old, seen)
     snapshot = seen.snapshot
+    refuse_second(session, _KIND, snapshot.subaccount_id, args.connection)
     session.passive_is_checked(snapshot.subaccount_id)
     is_due = old is None or old.generation != args.generation
     held = snapshot.passive if is_due else snapshot.older_passive
@@ -106,7 +111,7 @@ def delete(session: Session, state: PassiveState) -> None:
         return
     try:
         account = reach(session, state)
-        with account.lock:
+        with account.writes.turn():
             _delete(session, account, state)
     except TrustError as error:
         if not error.blocks_only_what_is_due and not session.offline:
@@ -151,7 +156,7 @@ def _planned(
 def _bind(session: Session, new: PassiveChecked, own: Own) -> PropertyBag:
     """Do the step that was planned, if the passive slot is still the one of the plan."""
     account = reach(session, new)
-    with account.lock:
+    with account.writes.turn():
         snapshot = account.read()
         planned = None if new.passive_slot is None else new.passive_slot.fingerprint
         if snapshot.slots.passive != planned:

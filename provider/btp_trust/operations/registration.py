@@ -39,7 +39,7 @@ class _Write:
 
 
 def put(target: TrustingSubaccount, wanted: Wanted, before: IdentityProvider | None) -> IdentityProvider:
-    """Register what is wanted, or replace what was found. Hold the target's lock since the reading `before`.
+    """Register what is wanted, or replace what was found. Hold the target's turn since the reading `before`.
 
     Raises:
         TargetChanged: Somebody else changed it in the same moment.
@@ -62,7 +62,7 @@ def put(target: TrustingSubaccount, wanted: Wanted, before: IdentityProvider | N
 
 
 def remove(target: TrustingSubaccount, before: IdentityProvider) -> None:
-    """Delete an identity provider. Hold the target's lock since the reading `before`."""
+    """Delete an identity provider. Hold the target's turn since the reading `before`."""
     write = _Write(
         "deletion", before.origin_key, before, lambda: target.client.delete(before.id), lambda now: now is None
     )
@@ -88,7 +88,7 @@ def _send(target: TrustingSubaccount, write: _Write) -> IdentityProvider | None:
             raise _not_taken(target, write, after)
         return after
 
-    return settled(send, lambda story, watch: _settle(target, write, story, watch))
+    return settled(target.writes, send, lambda story, watch: _settle(target, write, story, watch))
 
 
 def _settle(target: TrustingSubaccount, write: _Write, story: str, watch: float | None) -> IdentityProvider | None:

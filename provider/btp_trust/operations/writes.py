@@ -59,7 +59,7 @@ def swap(account: Subaccount, expected: Slots, wanted: str, *, doubtful: bool = 
         NotDone: The answer was lost or refuses the swap, and the slots are as before.
         OutcomeUnknown: The answer was lost, and the slots could not be read.
     """
-    with account.lock:
+    with account.writes.turn():
         before = _lasting(account, wanted) if doubtful else account.read()
         if signs(before.active, wanted):
             return before
@@ -73,14 +73,15 @@ def swap(account: Subaccount, expected: Slots, wanted: str, *, doubtful: bool = 
             answers_both=True,
         )
         after = _perform(account, write)
-        if not signs(after.active, wanted):
-            is_unseen = after.slots.active not in (before.slots.active, None)
-            raise _unseen_signer(write, after.slots) if is_unseen else _not_ours(write, after.slots)
+        with account.writes.sending():
+            if not signs(after.active, wanted):
+                is_unseen = after.slots.active not in (before.slots.active, None)
+                raise _unseen_signer(write, after.slots) if is_unseen else _not_ours(write, after.slots)
         return after
 
 
 def mint(account: Subaccount, before: Snapshot) -> Snapshot:
-    """Generate the passive certificate over what `before` found. Hold the account's lock since that reading."""
+    """Generate the passive certificate over what `before` found. Hold the account's turn since that reading."""
     write = _Write(
         "generation of a passive certificate",
         before,
@@ -92,7 +93,7 @@ def mint(account: Subaccount, before: Snapshot) -> Snapshot:
 
 
 def generate_active(account: Subaccount, before: Snapshot) -> Snapshot:
-    """Generate or renew the active certificate. Hold the account's lock since the reading `before`."""
+    """Generate or renew the active certificate. Hold the account's turn since the reading `before`."""
     write = _Write(
         "generation of the active certificate",
         before,
@@ -104,7 +105,7 @@ def generate_active(account: Subaccount, before: Snapshot) -> Snapshot:
 
 
 def delete_passive(account: Subaccount, before: Snapshot) -> Snapshot:
-    """Empty the passive slot. Hold the account's lock since the reading `before`."""
+    """Empty the passive slot. Hold the account's turn since the reading `before`."""
 
     def send() -> tuple[Certificate | None, None]:
         account.client.delete_passive()
@@ -132,7 +133,7 @@ def _send(account: Subaccount, write: _Write) -> Snapshot:
         after = account.found(*write.send())
         return after if write.answers_both else _confirm(account, write, after)
 
-    return settled(send, lambda story, watch: _settle(account, write, story, watch))
+    return settled(account.writes, send, lambda story, watch: _settle(account, write, story, watch))
 
 
 def _confirm(account: Subaccount, write: _Write, after: Snapshot) -> Snapshot:
