@@ -196,6 +196,8 @@ class TriggerState(TriggerArgs, frozen=True, omit_defaults=True, kw_only=True):
     failure: str = ""
     """What was found out then: three parts, a line for the first and for the last."""
     swapped_back_at: str | None = None
+    rollback_unconfirmed: str | None = None
+    """Why nobody knows whether that was done: three parts, a line for the first and for the last."""
 
     def __post_init__(self) -> None:
         """Refuse a moment that cannot be compared with the service's time."""

@@ -38,8 +38,13 @@ class Writes:
             raise self._ended_with
 
     def ended_with(self, error: Exception) -> None:
-        """Take down how a write ended that was sent; the last word counts, for it says most."""
+        """Keep how a write ended that was sent."""
         self._ended_with = error
+
+    def explain(self, error: Exception) -> None:
+        """Let an error that says more take the place of the one that is kept, if one is."""
+        if self._ended_with is not None:
+            self._ended_with = error
 
     @contextmanager
     def sending(self) -> Iterator[None]:

@@ -196,7 +196,7 @@ def _refuse_unrecorded_signer(swaps: SwapSlots, state: TriggerState) -> None:
 
     This holds between the preview and the changes of one `pulumi up` too, which are planned separately.
     """
-    if swaps.active != state.fingerprint:
+    if swaps.active not in _known_signers(state):
         raise SlotsChanged(
             f"{swaps.active} signs, not {state.fingerprint}, which signed at the last deployment.",
             "Somebody else changed the signer since, so the swap would not be the one that this change was reviewed "
@@ -204,6 +204,11 @@ def _refuse_unrecorded_signer(swaps: SwapSlots, state: TriggerState) -> None:
             f'Take note of what signs first: `pulumi refresh`, or deploy with generation="{state.generation}"; then '
             "run `pulumi preview` and read the new plan.",
         )
+
+
+def _known_signers(state: TriggerState) -> tuple[str, ...]:
+    """What may sign by the state: of a roll back that is not confirmed, what it led to, or what it led away from."""
+    return (state.fingerprint,) if state.rollback_unconfirmed is None else (state.fingerprint, state.declared)
 
 
 def _must_sign(new: TriggerChecked, snapshot: Snapshot) -> None:

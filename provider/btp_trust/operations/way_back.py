@@ -28,6 +28,12 @@ def signed_before(wanted: str, snapshot: Snapshot, old: TriggerChecked | None) -
     return way_back(old)
 
 
+def _recorded_way_back(state: TriggerState) -> str | None:
+    """What signed before, by the outputs: after a roll back that is not confirmed, what it was to lead to."""
+    leads_there = state.rollback_unconfirmed is not None and state.fingerprint != state.declared
+    return state.fingerprint if leads_there else state.previous_fingerprint
+
+
 def refuse_untrusted(new: TriggerChecked, state: TriggerState, snapshot: Snapshot) -> None:
     """Ask the targets once more: what the inputs took for a way back is one only if the outputs say so."""
     declaration = Declaration(
@@ -35,7 +41,7 @@ def refuse_untrusted(new: TriggerChecked, state: TriggerState, snapshot: Snapsho
         declared=state.generation,
         recorded=new.generations,
         trusted_by=new.trusted_by,
-        way_back=state.previous_fingerprint or "",
+        way_back=_recorded_way_back(state) or "",
     )
     decision = untrusted(declaration, snapshot)
     if decision is not None and decision.refusal is not None:

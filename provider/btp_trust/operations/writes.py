@@ -42,6 +42,8 @@ class _Write:
     wanted: str
     answers_both: bool = False
     """Whether the answer tells both slots; else the other one is read afterwards."""
+    watched_for: float = 0.0
+    """Seconds that the slots are watched for at least if the answer is lost, unless the operation ends before."""
 
 
 def swap(account: Subaccount, expected: Slots, wanted: str, *, doubtful: bool = False) -> Snapshot:
@@ -52,7 +54,8 @@ def swap(account: Subaccount, expected: Slots, wanted: str, *, doubtful: bool = 
         expected: What both slots hold.
         wanted: Fingerprint of what shall sign.
         doubtful: The slots held `expected` a moment ago, so a reading that shows `wanted` signing may be a stale one
-            of the time before: it is believed only if it stays.
+            of the time before: it is believed only if it stays. In the same way, after a lost answer the slots are
+            watched for as long as a reading may be behind: what is not done then is certainly not done.
 
     Raises:
         SlotsChanged: They hold another pair, or somebody swapped in the same moment.
@@ -71,6 +74,7 @@ def swap(account: Subaccount, expected: Slots, wanted: str, *, doubtful: bool = 
             lambda now: now == before.slots.swapped,
             str(expected.swapped),
             answers_both=True,
+            watched_for=_DOUBTED_FOR if doubtful else 0.0,
         )
         after = _perform(account, write)
         with account.writes.sending():
@@ -153,7 +157,8 @@ def _settle(account: Subaccount, write: _Write, story: str, watch: float | None)
     """Read the slots until they show what became of a write, for a bounded time, and at least once."""
     now: Snapshot | None = None
     watched = 0.0
-    for seconds in account.patience.watch(account.patience.limits.settle_timeout if watch is None else watch):
+    usual = max(account.patience.limits.settle_timeout, write.watched_for)
+    for seconds in account.patience.watch(usual if watch is None else watch):
         watched, now = seconds, _try_to_read(account)
         if now is not None and write.done(now.slots):
             return now
