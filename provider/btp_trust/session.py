@@ -145,6 +145,7 @@ class Session:
         self._subaccounts: dict[str, Subaccount] = {}
         self._trusting: dict[str, TrustingSubaccount] = {}
         self._passives_checked: set[str] = set()
+        self._names_given: dict[tuple[str, str], str] = {}
         self._connections_of: dict[tuple[str, str], str] = {}
         self._registrations_checked: dict[tuple[str, str], object] = {}
         self._said: set[str] = set()
@@ -206,6 +207,16 @@ class Session:
         """Take down that a PassiveTrustCertificate of this subaccount is in the program of this command."""
         with self._lock:
             self._passives_checked.add(subaccount_id)
+
+    def name_is_given(self, subaccount_id: str, fingerprint: str, name: str) -> None:
+        """Take down which name the program's PassiveTrustCertificate gives a certificate that it does not name."""
+        with self._lock:
+            self._names_given[subaccount_id, fingerprint] = name
+
+    def name_given(self, subaccount_id: str, fingerprint: str) -> str | None:
+        """Return that name, if it gives one."""
+        with self._lock:
+            return self._names_given.get((subaccount_id, fingerprint))
 
     def connection_of(self, kind: str, subaccount_id: str, connection: str) -> str:
         """Return the connection by which the first resource of this kind in this command reached the subaccount.

@@ -146,7 +146,9 @@ class Deployment:
         self, name: str = "rotation", *, candidate: Handle | None = None, trusted_by: Bag | None = None, **args: Any
     ) -> Handle:
         """Declare RotationTrigger; a target may be UNKNOWN in a preview."""
-        prepared = candidate and {key: candidate[key] for key in ("generation", "generations", "subaccount_id")}
+        prepared = candidate and {
+            key: candidate[key] for key in ("generation", "generations", "subaccount_id", "adopt")
+        }
         asked = trusted_by and {target: said(trusts) for target, trusts in trusted_by.items()}
         return self._register("trigger", name, {**args, "candidate": prepared, "trusted_by": asked})
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from btp_trust.certificate import Certificate
 from btp_trust.model import Snapshot, brief, rfc3339, signs
+from btp_trust.plan import passive
 from btp_trust.plan.decision import Action, Decision, Reason, refuse
 from btp_trust.plan.declaration import Declaration, OnDrift, swappable
 from btp_trust.plan.explain import accept, another_name, named, restore_first, teach, two_deployments
@@ -65,6 +66,21 @@ def _rebound(prop: str, name: str, fingerprint: str, bound: str, declaration: De
         f"Give that certificate a name that was not used before: {pasted}.",
         prop=prop,
     )
+
+
+def second_name(declaration: Declaration, _: Snapshot) -> Decision | None:
+    """The candidate has taken up, or is about to, what has another name, and the program does not name it."""
+    name = declaration.candidate
+    taken = declaration.learned.get(name) if name is not None else None
+    if name is None or taken is None or taken == declaration.adopted or name in declaration.prepared:
+        return None
+    known_as = next((known for known, bound in declaration.prepared.items() if bound == taken), None)
+    if known_as is None:
+        return None
+    free = another_name(name, declaration.generations)
+    another = f'replace="{taken}"' if declaration.candidate_is_due else f'generation="{free}"'
+    refusal = passive.second_name(name, taken, known_as, another, prop="candidate")
+    return Decision(Action.REFUSE, Reason.REBOUND, refusal.what, refusal=refusal)
 
 
 def minted_name_taken(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
@@ -260,6 +276,7 @@ def swap(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
 CREATE_POLICIES: Final[tuple[Policy, ...]] = (
     no_active_certificate,
     rebound,
+    second_name,
     minted_name_taken,
     candidate_not_minted_yet,
     baseline,
@@ -268,6 +285,7 @@ CREATE_POLICIES: Final[tuple[Policy, ...]] = (
 UPDATE_POLICIES: Final[tuple[Policy, ...]] = (
     no_active_certificate,
     rebound,
+    second_name,
     minted_name_taken,
     candidate_not_minted_yet,
     unknown_generation,

@@ -138,6 +138,7 @@ def _candidate(candidate: PassiveTrustCertificate) -> Mapping[str, pulumi.Input[
         "generation": candidate.generation,
         "generations": candidate.generations,
         "subaccount_id": candidate.subaccount_id,
+        "adopt": candidate.adopt,
     }
 
 
