@@ -191,14 +191,32 @@ def drift(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
         ways_out = f'To accept it: {taught[0]}, {taught[1]}. To undo it: {taught[1]}, on_drift="restore".'
     else:
         ways_out = f'To accept it: generation="{name}". To undo it: on_drift="restore".'
+    who, evidence = _who_swapped(name, wanted, snapshot.active)
     return Decision(
         Action.REPORT,
         Reason.DRIFT,
         f"{named(wanted, declaration.generation)} should sign, but {named(snapshot.active, name)} does: "
-        "somebody else swapped; nothing is done about it",
-        evidence=f"The slots of subaccount {snapshot.subaccount_id}: {snapshot.slots}.",
+        f"{who}; nothing is done about it",
+        evidence=f"The slots of subaccount {snapshot.subaccount_id}: {snapshot.slots}.{evidence}",
         ways_out=ways_out,
     )
+
+
+def _who_swapped(name: str | None, wanted: Certificate, active: Certificate) -> tuple[str, str]:
+    """Tell who swapped, and why that is believed: the slots alone cannot tell a colleague from a run that was killed.
+
+    If its change was reverted since, such a run leaves a generation signing that this stack knows, and what signed by
+    the state in the passive slot. The younger one is what only a rotation makes sign.
+    """
+    if name is None:
+        return "somebody else swapped", ""
+    killed = (
+        f" A run of this stack leaves exactly that if it was killed after its swap to {name!r}, before that was "
+        "recorded, and the change of `generation` was reverted since."
+    )
+    if active.not_before > wanted.not_before:
+        return "a killed run of this stack did that, or somebody else swapped", f"{killed} That is probable."
+    return "somebody else swapped", killed
 
 
 def not_prepared(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
