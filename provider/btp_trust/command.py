@@ -20,6 +20,8 @@ class Command:
 
     minting: str | None = None
     """The generation that a PassiveTrustCertificate may mint."""
+    names: list[str] = field(default_factory=list)
+    """Names that a PassiveTrustCertificate had before this command, the last one last."""
     adopting: dict[str, str] = field(default_factory=dict)
     """{generation: fingerprint} that a PassiveTrustCertificate takes up and does not mint."""
     next_signer: Certificate | None = None

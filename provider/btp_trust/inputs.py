@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 from pulumi.output import Unknown
 from pulumi.runtime import rpc
 
@@ -124,6 +125,8 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     generations: dict[str, str] | None = None
     """Name and fingerprint count as a pair from its outputs; None while a preview does not know them."""
     subaccount_id: str | None = None
+    adopt: str | None = None
+    """The certificate that the program names for it."""
 
 
 class TriggerArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
@@ -198,6 +201,8 @@ class TriggerState(TriggerArgs, frozen=True, omit_defaults=True, kw_only=True):
     failure: str = ""
     """What was found out then: three parts, a line for the first and for the last."""
     swapped_back_at: str | None = None
+    rollback_unconfirmed: str | None = None
+    """Why nobody knows whether that was done: three parts, a line for the first and for the last."""
 
     def __post_init__(self) -> None:
         """Refuse a moment that cannot be compared with the service's time."""
@@ -340,7 +345,8 @@ def candidate_from_program(value: Any) -> Candidate | None:
         raise _malformed("Expected a PassiveTrustCertificate - at `$.candidate`")
     known = {name: content for name, content in value.items() if not _is_unknown(content)}
     try:
-        return msgspec.convert(known, Candidate)
+        found = msgspec.convert(known, Candidate)
+        return found if found.adopt is None else replace(found, adopt=_fingerprint(found.adopt, "adopt"))
     except msgspec.ValidationError:
         raise _malformed("Expected a PassiveTrustCertificate - at `$.candidate`") from None
 

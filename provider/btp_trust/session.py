@@ -36,6 +36,7 @@ from btp_trust.service.patience import Patience, limits_from
 from btp_trust.service.user_tokens import UserTokens
 from btp_trust.service.users import Users
 from btp_trust.trusting import TrustingSubaccount
+from btp_trust.uncertain import Writes
 
 
 def system_clock() -> datetime:
@@ -61,7 +62,7 @@ class World:
 class Subaccount:
     """One subaccount in this command: its client, the last reading of its slots, what the command plans for it.
 
-    Hold `lock` for as long as a reading must stay true: from the read before a write to the answer of the write.
+    Take a turn of `writes` for as long as a reading must stay true: from the read before a write to its answer.
     """
 
     def __init__(self, subaccount_id: str, client: TrustClient, world: World, patience: Patience) -> None:
@@ -69,7 +70,8 @@ class Subaccount:
         self.client = client
         self.world = world
         self.patience = patience
-        self.lock = threading.RLock()
+        self.writes = Writes()
+        self.lock = self.writes.lock
         self.command = Command()
         self._reading: Snapshot | TrustError | None = None
 
@@ -143,6 +145,8 @@ class Session:
         self._subaccounts: dict[str, Subaccount] = {}
         self._trusting: dict[str, TrustingSubaccount] = {}
         self._passives_checked: set[str] = set()
+        self._names_given: dict[tuple[str, str], str] = {}
+        self._connections_of: dict[tuple[str, str], str] = {}
         self._registrations_checked: dict[tuple[str, str], object] = {}
         self._said: set[str] = set()
 
@@ -203,6 +207,24 @@ class Session:
         """Take down that a PassiveTrustCertificate of this subaccount is in the program of this command."""
         with self._lock:
             self._passives_checked.add(subaccount_id)
+
+    def name_is_given(self, subaccount_id: str, fingerprint: str, name: str) -> None:
+        """Take down which name the program's PassiveTrustCertificate gives a certificate that it does not name."""
+        with self._lock:
+            self._names_given[subaccount_id, fingerprint] = name
+
+    def name_given(self, subaccount_id: str, fingerprint: str) -> str | None:
+        """Return that name, if it gives one."""
+        with self._lock:
+            return self._names_given.get((subaccount_id, fingerprint))
+
+    def connection_of(self, kind: str, subaccount_id: str, connection: str) -> str:
+        """Return the connection by which the first resource of this kind in this command reached the subaccount.
+
+        If there was none so far, it is this one, and is taken down.
+        """
+        with self._lock:
+            return self._connections_of.setdefault((kind, subaccount_id), connection)
 
     def registration_was_checked(self, subaccount_id: str, origin_key: str) -> bool:
         """Whether a TrustedIdentityProvider of this origin key, there, is in the program of this command."""

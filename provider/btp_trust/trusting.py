@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from datetime import datetime
 
@@ -10,10 +9,11 @@ from btp_trust.errors import TrustError
 from btp_trust.saml import IdentityProvider
 from btp_trust.service.identity_providers import IdentityProviderClient
 from btp_trust.service.patience import Patience
+from btp_trust.uncertain import Writes
 
 
 class TrustingSubaccount:
-    """Hold `lock` for as long as a reading must stay true: from the read before a write to the answer of the write.
+    """Take a turn of `writes` for as long as a reading must stay true: from the read before a write to its answer.
 
     Args:
         subaccount_id: Its GUID.
@@ -35,7 +35,8 @@ class TrustingSubaccount:
         self.client = client
         self.patience = patience
         self.orphaned = orphaned
-        self.lock = threading.RLock()
+        self.writes = Writes()
+        self.lock = self.writes.lock
         self._clock = clock
         self._reading: tuple[IdentityProvider, ...] | TrustError | None = None
 

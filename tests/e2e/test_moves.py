@@ -62,3 +62,32 @@ def test_a_forced_replacement_writes_nothing(project: Project) -> None:
     assert "neither made nor displaced" in refused.message[0]
     assert project.writes() == ["POST rotateCertificate"]
     assert project.is_settled()
+
+
+def test_a_new_generation_of_a_renamed_or_replaced_resource_takes_nothing_up(project: Project) -> None:
+    """What this stack made keeps its one name: refused with the lines to paste, with and without a preview."""
+    first, again = (f', opts=pulumi.ResourceOptions(replacement_trigger="{word}")' for word in ("first", "again"))
+    new = rotating("2030-11", "2026-11", passive=first)
+    project.deploy(rotating("2028-11", "2026-11", passive=first))
+    slots = project.slots()
+    project.emulator.clear_journal()
+
+    for changed, options in (
+        (new.replace('"next"', '"successor"'), ()),
+        (rotating("2030-11", "2026-11", passive=again), ()),
+        (new, ("--replace", _urn(PASSIVE, "next"))),
+    ):
+        project.write(changed)
+        refused = project.preview(*options, status=1)
+        assert "keeps its one name" in refused
+        assert slots[1] in str(refused.message)
+        assert project.slots() == slots
+
+    project.write(new)
+    late = project.up("--target-replace", _urn(PASSIVE, "next"), status=1)
+    assert "keeps its one name" in late
+    assert project.writes() == []
+    project.deploy(rotating("2028-11", "2026-11", passive=f', adopt="{slots[1]}"{first}'))
+    assert project.writes() == []
+    assert project.slots() == slots
+    assert project.is_settled()

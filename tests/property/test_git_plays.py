@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from twin import HOUR, YEAR, CheckFailedError, Deployment, Program, Twin, program
+from twin import HOUR, YEAR, CheckFailedError, Deployment, KilledError, Program, Twin, committed_then, program
 
 from btp_trust_emulator import Emulator
 
@@ -145,6 +145,47 @@ def test_a_state_lost_after_the_rotation_is_taken_up_again_by_adopting_what_sign
     assert twin.slots == slots
     twin.deploy(program("b", "a", **taken_up))
     assert twin.slots == slots[::-1]
+
+
+@pytest.mark.parametrize("noticed", ["not", "refreshed", "deployed"])
+@pytest.mark.parametrize("way", ["keep", "roll back"])
+def test_a_rotation_that_was_killed_and_reverted_is_told_as_our_own(twin: Twin, noticed: str, way: str) -> None:
+    """What signs is the younger generation that this stack knows, what signed by the state lies passive."""
+    twin.deploy(ALONE, PREPARED)
+    before = twin.slots
+    twin.line.once("POST rotateCertificate", committed_then(KilledError()))
+    with pytest.raises(KilledError):
+        twin.up(ROTATED)
+    assert twin.slots == before[::-1]
+    twin.emulator.advance(HOUR)
+    if noticed == "refreshed":
+        twin.refresh()
+    if noticed == "deployed":
+        twin.up(PREPARED)
+    told = twin.preview(PREPARED)
+    assert "a killed run of this stack did that, or somebody else swapped; nothing is done about it" in told.messages
+    assert "killed after its swap to 'b'" in told.messages
+    assert 'To accept it: generation="b". To undo it: on_drift="restore".' in told.messages
+    assert len(told.inputs["rotation"]["drift"]) <= 150
+    wanted = ROTATED if way == "keep" else program("b", "a", trigger={"on_drift": "restore"})
+    report = twin.up(wanted)
+    assert report.writes == ([] if way == "keep" else ["POST rotateCertificate"])
+    twin.assert_settled(wanted)
+    assert twin.slots == (before[::-1] if way == "keep" else before)
+
+
+def test_a_roll_back_that_was_killed_and_reverted_is_told_beside_a_colleagues(twin: Twin) -> None:
+    """The older one signs: a colleague is as probable, and both ways out are those of any drift."""
+    twin.deploy(ALONE, PREPARED, ROTATED)
+    before = twin.slots
+    twin.line.once("POST rotateCertificate", committed_then(KilledError()))
+    with pytest.raises(KilledError):
+        twin.up(PREPARED)
+    told = twin.preview(ROTATED)
+    assert "(a) does: somebody else swapped" in told.messages
+    assert "killed after its swap to 'a'" in told.messages
+    twin.deploy(program("b", "b", trigger={"on_drift": "restore"}), ROTATED)
+    assert twin.slots == before
 
 
 def test_a_second_stack_sees_the_first_ones_rotation_as_drift(twin: Twin) -> None:

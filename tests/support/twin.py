@@ -8,6 +8,7 @@ The end-to-end tests show that the real engine agrees.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import json
@@ -112,6 +113,8 @@ class Call:
     """What was sent, such as `GET certificate`, also what never arrived."""
     entries: list[Entry]
     """What arrived."""
+    error: BaseException | None = None
+    """What it ended with."""
 
 
 Program = Callable[["Deployment"], None]
@@ -143,7 +146,9 @@ class Deployment:
         self, name: str = "rotation", *, candidate: Handle | None = None, trusted_by: Bag | None = None, **args: Any
     ) -> Handle:
         """Declare RotationTrigger; a target may be UNKNOWN in a preview."""
-        prepared = candidate and {key: candidate[key] for key in ("generation", "generations", "subaccount_id")}
+        prepared = candidate and {
+            key: candidate[key] for key in ("generation", "generations", "subaccount_id", "adopt")
+        }
         asked = trusted_by and {target: said(trusts) for target, trusts in trusted_by.items()}
         return self._register("trigger", name, {**args, "candidate": prepared, "trusted_by": asked})
 
@@ -173,7 +178,7 @@ class Deployment:
             self.report.operations[name] = "create"
             if self.dry:
                 return Handle(inputs, known=False)
-            created = call("create", wire(inputs))
+            created = self.twin.hooked(lambda: call("create", wire(inputs)))
             self.twin.state[name] = Stored(kind, created.id, inputs, wire(created.outs))
             return Handle(self.twin.state[name].outputs, known=True)
         if not call("diff", old.id, wire(old.outputs), wire(inputs)).changes:
@@ -185,7 +190,7 @@ class Deployment:
         self.report.changed[name] = {key for key in {*inputs, *old.inputs} if inputs.get(key) != old.inputs.get(key)}
         if self.dry:
             return Handle(inputs, known=False)
-        updated = call("update", old.id, wire(old.outputs), wire(inputs))
+        updated = self.twin.hooked(lambda: call("update", old.id, wire(old.outputs), wire(inputs)))
         self.twin.state[name] = Stored(kind, old.id, inputs, wire(updated.outs))
         return Handle(self.twin.state[name].outputs, known=True)
 
@@ -194,7 +199,7 @@ class Deployment:
         for name, stored in self.replaced:
             self.report.operations[name] = "replace"
             if not self.dry:
-                self.twin.call(stored.kind, name, "delete", stored.id, wire(stored.outputs))
+                self._delete(name, stored)
         for name in [name for name in reversed(self.twin.state) if name not in self.seen]:
             if self.targets is not None and name not in self.targets:
                 continue
@@ -202,8 +207,11 @@ class Deployment:
             stored = self.twin.state[name]
             self.report.deletes[name] = stored.inputs
             if not self.dry:
-                self.twin.call(stored.kind, name, "delete", stored.id, wire(stored.outputs))
+                self._delete(name, stored)
                 del self.twin.state[name]
+
+    def _delete(self, name: str, stored: Stored) -> None:
+        self.twin.hooked(lambda: self.twin.call(stored.kind, name, "delete", stored.id, wire(stored.outputs)))
 
 
 Send = Callable[[httpx.Request], httpx.Response]
@@ -301,6 +309,8 @@ class Twin:
     """Another subaccount, whose XSUAA the connection `billing` is for."""
     orphaned: bool = False
     """Whether the engine has been killed, and its plugins live on."""
+    retries: int = 0
+    """How often an `ErrorHook` of every resource lets the engine call create, update or delete again."""
     calls: list[Call] = field(default_factory=list)
     """All operations so far."""
 
@@ -433,11 +443,22 @@ class Twin:
     def call(self, kind: str, name: str, method: str, *args: Any) -> Any:
         """Ask a provider for an operation, and take it down."""
         sent, journal = len(self.line.sent), len(self.emulator.journal())
+        ended_with: BaseException | None = None
         try:
             return getattr(PROVIDERS[kind](), method)(*args)
+        except BaseException as error:
+            ended_with = error
+            raise
         finally:
             entries = self.emulator.journal()[journal:]
-            self.calls.append(Call(name, kind, method, self.line.sent[sent:], entries))
+            self.calls.append(Call(name, kind, method, self.line.sent[sent:], entries, ended_with))
+
+    def hooked(self, ask: Callable[[], Any]) -> Any:
+        """Let the resource's `ErrorHook` retry what fails; all in this process, with the same inputs and state."""
+        for _ in range(self.retries):
+            with contextlib.suppress(TrustError):
+                return ask()
+        return ask()
 
     def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -474,6 +475,49 @@ def test_a_lost_answer_is_settled_by_reading(twin: Twin, request_: str, fault: F
     assert twin.last.writes == ([request_] if acted else [])
     twin.deploy(wanted)
     assert trusted(twin) == (set() if request_ == DELETE else {twin.slots[0]})
+
+
+@pytest.mark.parametrize("acted", [True, False])
+@pytest.mark.parametrize("request_", [POST, PUT, DELETE])
+def test_a_hook_that_retries_sends_no_second_write_after_an_unknown_outcome(
+    twin: Twin, request_: str, *, acted: bool
+) -> None:
+    """The providers are shown as before the write while it is settled; each retry ends with the same error."""
+    wanted = due(twin, request_)
+    before = Api(twin).all()
+    error = httpx.ReadTimeout("slow")
+    shown = answered(200, json=list(before.values()))
+    for _ in range(9):
+        twin.line.once(GET, shown, after=0)
+
+    def fault(request: httpx.Request, send: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
+        return (committed_then if acted else lost_before)(error)(request, send)
+
+    twin.line.once(request_, fault)
+    twin.retries = 2
+    sent = len(twin.line.sent)
+    with pytest.raises(NotDone) as stopped:
+        twin.up(wanted, skip_preview=True)
+    assert twin.line.sent[sent:].count(request_) == 1
+    assert [call.error for call in twin.calls[-3:]] == [stopped.value] * 3
+    twin.line.repair()
+    twin.up(wanted)
+    assert twin.preview(wanted).is_quiet
+
+
+def test_nothing_is_registered_of_a_subaccount_whose_slots_are_uncertain(twin: Twin) -> None:
+    """What is registered is read from the slots, and after a write with an unknown outcome no reading counts."""
+    twin.deploy(program())
+
+    def both(deployment: Deployment) -> None:
+        with contextlib.suppress(NotDone):
+            deployment.passive(generation="b")
+        deployment.trusted(connection="billing", origin_key=ORIGIN, name="renamed")
+
+    twin.line.once("POST certificate/passive", lost_before(httpx.ReadTimeout("slow")))
+    with pytest.raises(NotDone, match="generation of a passive certificate"):
+        twin.up(both)
+    assert PUT not in twin.last.writes
 
 
 @pytest.mark.parametrize("request_", [POST, PUT, DELETE])

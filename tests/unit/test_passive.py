@@ -9,6 +9,7 @@ import pytest
 from twin import (
     HOUR,
     PROVIDERS,
+    CheckFailedError,
     Deployment,
     KilledError,
     Program,
@@ -468,12 +469,95 @@ def test_a_certificate_that_another_resource_took_over_is_kept(twin: Twin, move:
     assert resource.outputs["fingerprint"] == slots[1]
 
 
-def test_a_rename_with_a_new_generation_adopts_and_keeps_too(twin: Twin) -> None:
-    """Even under another name nothing is minted over what the old resource made."""
+RENAMED = pytest.param({"name": "renamed"}, {}, id="a rename")
+REPLACED = pytest.param({}, {"replace": {"next"}}, id="a replacement")
+REPLACED_ALONE = pytest.param({}, {"replace": {"next"}, "targets": {"next"}}, id="a targeted replacement")
+
+
+@pytest.mark.parametrize(("name", "options"), [RENAMED, REPLACED])
+@pytest.mark.parametrize("way", ["keep", "another", "both"])
+def test_a_trigger_keeps_a_certificate_to_its_one_name(twin: Twin, name: Any, options: Any, way: str) -> None:
+    """It knows the certificate under another name, and refuses in the preview; each way out works."""
+    twin.deploy(PREPARED)
+    slots = twin.slots
+    with pytest.raises(CheckFailedError) as caught:
+        twin.up(program("c", "a", passive=name), **options)
+    message = caught.value.reason
+    assert_three_parts(message, "'c'", "'b'", slots[1])
+    assert twin.slots == slots
+    assert {stored.inputs.get("generation") for stored in twin.state.values()} >= {"b"}
+    assert "'c'" not in str(twin.state)
+    adopt, replace = ({argument: slots[1]} for argument in ("adopt", "replace"))
+    changed = {"keep": ("b", adopt), "another": ("c", replace), "both": ("c", adopt)}[way]
+    assert all(f'{argument}="{slots[1]}"' in message for argument in changed[1])
+    wanted = program(changed[0], "a", passive={**name, **changed[1]})
+    twin.up(wanted, **options)
+    twin.assert_settled(wanted)
+    names = twin.state["rotation"].inputs["generations"]
+    assert (twin.slots != slots) == (way == "another")
+    assert names[changed[0]] == twin.slots[1]
+
+
+@pytest.mark.parametrize("has_trigger", [True, False])
+@pytest.mark.parametrize("way", ["keep", "another", "both"])
+@pytest.mark.parametrize(("name", "options"), [RENAMED, REPLACED, REPLACED_ALONE])
+def test_what_no_preview_can_know_is_refused_before_the_old_resource_goes(
+    twin: Twin, name: Any, options: Any, way: str, *, has_trigger: bool
+) -> None:
+    """Without a preview, or where nothing but the old resource knows the name; each way out works."""
+    twin.deploy(PREPARED if has_trigger else only("b"))
+    slots = twin.slots
+    signs = "a" if has_trigger else None
+    for _ in range(2 if name else 1):  # the twin forgets what is to be deleted after a replacement, Pulumi does not
+        with pytest.raises((CheckFailedError, Refused)) as caught:
+            twin.up(program("c", signs, passive=name), skip_preview=True, **options)
+        message = str(getattr(caught.value, "reason", caught.value))
+        assert_three_parts(message, "'c'", "'b'", slots[1])
+    adopt = {"adopt": slots[1]}
+    changed = {"keep": ("b", adopt), "another": ("c-2", {}), "both": ("c", adopt)}[way]
+    assert (f'generation="{changed[0]}"' in message) == (way != "both")
+    wanted = program(changed[0], signs, passive={**name, **changed[1]})
+    twin.up(wanted)
+    twin.assert_settled(wanted)
+    assert (twin.slots != slots) == (way == "another")
+    assert [stored.kind for stored in twin.state.values()].count("passive") == 1
+
+
+def test_a_replacement_that_is_checked_twice_keeps_the_name_too(twin: Twin) -> None:
+    """Pulumi checks with the old inputs, decides to replace, and checks without them: a new generation is refused."""
     twin.deploy(only("b"))
     slots = twin.slots
-    assert twin.up(only("c", name="renamed")).writes == []
+
+    def twice(generation: str, **args: Any) -> Program:
+        def run(deployment: Deployment) -> None:
+            given = {"generation": generation, "__provider": "passive"}
+            deployment.twin.call("passive", "next", "check", wire(twin.state["next"].inputs), given)
+            deployment.replace = frozenset({"next"})
+            deployment.passive(generation=generation, **args)
+
+        return run
+
+    message = twin.refuses(twice("c"), "'c'", "'b'", slots[1])
+    assert f'replace="{slots[1]}"' in message
+    twin.up(twice("b"))
     assert twin.slots == slots
+    twin.up(twice("b", adopt=slots[1]))
+    twin.up(twice("c", replace=slots[1]))
+    assert twin.slots[1] not in slots
+
+
+def test_an_earlier_certificate_of_the_resource_gets_no_second_name(twin: Twin) -> None:
+    """It is no stranger that a killed run left behind: refused, and each way out works."""
+    twin.deploy(only("b"))
+    slots = twin.slots
+    twin.deploy(only("x", adopt=slots[0]))
+    twin.refuses(only("c"), "'c'", "'b'", f'replace="{slots[1]}"', f'generation="b", adopt="{slots[1]}"')
+    state = dict(twin.state)
+    twin.deploy(only("b", adopt=slots[1]))
+    assert twin.slots == slots
+    twin.state = state
+    twin.deploy(only("c", replace=slots[1]))
+    assert twin.slots[1] not in slots
 
 
 def test_a_rename_after_the_rotation_is_refused_with_a_way_out_that_works(twin: Twin) -> None:

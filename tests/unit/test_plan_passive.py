@@ -40,27 +40,31 @@ OWN_C = Own(C.fingerprint, {"b": B.fingerprint, "c": C.fingerprint})
             Request("new", replace=B.fingerprint), NOBODY, AB, Mint(B), id="replace wins over a younger stranger"
         ),
         pytest.param(
-            NEW, NOBODY, AB, Adopt(B, "not made here, younger than the active one"), id="adopts a younger stranger"
+            NEW,
+            NOBODY,
+            AB,
+            Adopt(B, "unknown to this resource, younger than the active one"),
+            id="adopts a younger stranger",
         ),
         pytest.param(
             NEW,
             OWN_B,
             AC,
-            Adopt(C, "not made here, younger than the active one"),
+            Adopt(C, "unknown to this resource, younger than the active one"),
             id="adopts what a killed run of it minted",
         ),
         pytest.param(
             NEW,
             OWN_B,
             snapshot(B, C),
-            Adopt(C, "not made here, younger than the active one"),
+            Adopt(C, "unknown to this resource, younger than the active one"),
             id="adopts the younger stranger beside its own signing one",
         ),
         pytest.param(
             Request("new", replace=C.fingerprint),
             NOBODY,
             AB,
-            Adopt(B, "not made here, younger than the active one"),
+            Adopt(B, "unknown to this resource, younger than the active one"),
             id="replace of a certificate that is gone disarms nothing",
         ),
         pytest.param(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -299,6 +300,132 @@ def test_a_failed_way_back_is_loud_and_the_next_run_goes_back(here: Landscape) -
     twin.up(here.program("b", "s4"))
     assert twin.slots == before
     assert twin.outputs("rotation")["failed_generation"] == "b"
+
+
+def lost_way_back(here: Landscape, *, done: bool, **trigger: Any) -> str:
+    """Rotate to what a target refuses; the answer of the swap back is lost, and nothing can be read afterwards."""
+    twin = here.twin
+    here.lie("s4", twin.slots[1])
+
+    def fault(request: httpx.Request, send: Send) -> httpx.Response:
+        twin.line.always(answered(403), "GET certificate", "GET certificate/passive")
+        return (committed_then if done else lost_before)(httpx.ReadTimeout("lost"))(request, send)
+
+    twin.line.once(ROTATE, fault, after=1)
+    with contextlib.suppress(TrustError):  # what depends on it cannot read the slots either
+        twin.up(here.program("b", "s4", **trigger))
+    twin.line.repair()
+    outputs = twin.outputs("rotation")
+    assert outputs["failed_generation"] == outputs["generation"] == "b"
+    return str(outputs["rollback_unconfirmed"])
+
+
+@pytest.mark.parametrize("refreshed", [False, True])
+def test_a_way_back_that_was_done_unseen_is_remembered(here: Landscape, *, refreshed: bool) -> None:
+    """The next command reads that it was done, and tries nothing: no user is refused a second time."""
+    twin, before = here.twin, here.twin.slots
+    told = lost_way_back(here, done=True)
+    assert_three_parts(told, "'b'", "s4: refused: ", *before, "pulumi up")
+    assert twin.slots == before
+    twin.emulator.advance(61)
+    if refreshed:
+        twin.refresh()
+    for _ in range(2):
+        message = twin.refuses(here.program("b", "s4"), "was swapped back", before[0])
+        assert "nobody knows" not in message
+    assert twin.last.writes == []
+    twin.deploy(here.program("a", "s4"))
+    assert twin.slots == before
+    assert {"failed_generation", "rollback_unconfirmed"} & twin.outputs("rotation").keys() == set()
+
+
+@pytest.mark.parametrize("refreshed", [False, True])
+def test_a_way_back_that_was_not_done_is_gone_by_the_next_command(here: Landscape, *, refreshed: bool) -> None:
+    """It says so in its preview, swaps once, and the refusal is kept."""
+    twin, before = here.twin, here.twin.slots
+    lost_way_back(here, done=False)
+    assert twin.slots == before[::-1]
+    twin.emulator.advance(61)
+    if refreshed:
+        twin.refresh()
+    report = twin.up(here.program("b", "s4"))
+    assert "a target's refusal swaps back" in twin.previewed.messages
+    assert report.writes == [ROTATE]
+    assert twin.slots == before
+    outputs = twin.outputs("rotation")
+    assert (outputs["failed_generation"], outputs.get("rollback_unconfirmed")) == ("b", None)
+    twin.refuses(here.program("b", "s4"), "was swapped back")
+
+
+@pytest.mark.parametrize("trusted_by", [None, {"s4": "e" * 64}])
+@pytest.mark.parametrize("refreshed", [False, True])
+def test_a_way_back_that_was_not_done_is_done_by_a_revert(here: Landscape, trusted_by: Any, *, refreshed: bool) -> None:
+    """Whatever signs by then was in the plan that was reviewed, and no target stands in the way."""
+    twin, before = here.twin, here.twin.slots
+    if trusted_by is not None:
+        trusted_by = {"s4": before[1]}
+        twin.deploy(here.program("a", "s4", trusted_by=trusted_by))
+    lost_way_back(here, done=False, trusted_by=trusted_by)
+    twin.emulator.advance(61)
+    if refreshed:
+        twin.refresh()
+    wanted = here.program("a", "s4", trusted_by=trusted_by)
+    assert twin.up(wanted).writes == [ROTATE]
+    assert twin.slots == before
+    twin.assert_settled(wanted)
+
+
+def test_a_way_back_that_was_not_done_may_not_be_needed(here: Landscape) -> None:
+    """The target has been repaired since: what signs is proved, and the refusal is over."""
+    twin = here.twin
+    lost_way_back(here, done=False)
+    twin.emulator.advance(HOUR)
+    here.lie("s4")
+    assert twin.up(here.program("b", "s4")).writes == []
+    assert {"failed_generation", "rollback_unconfirmed"} & twin.outputs("rotation").keys() == set()
+    twin.assert_settled(here.program("b", "s4"))
+
+
+def test_slots_are_not_believed_at_once_after_a_way_back_that_nobody_saw(here: Landscape) -> None:
+    """They may be shown as before it; a minute later they are the truth."""
+    twin = here.twin
+    twin.config["btp-trust:operationTimeout"] = "20"
+    lost_way_back(here, done=False)
+    assert "look as they did before the swap" in twin.refuses(here.program("b", "s4"))
+    assert "look as they did before the swap" in twin.refuses(here.program("a", "s4"))
+
+
+def test_a_way_back_is_watched_for_as_long_as_readings_may_be_behind(here: Landscape) -> None:
+    """Its answer is lost, and the slots are shown as before it for longer than a swap is watched otherwise."""
+    twin, before = here.twin, here.twin.slots
+    here.lie("s4", before[1])
+
+    def fault(request: httpx.Request, send: Send) -> httpx.Response:
+        here.emulator.fault(Kind.STALE_AFTER_WRITE, subaccount=here.guid, seconds=50)
+        return committed_then(httpx.ReadTimeout("lost"))(request, send)
+
+    twin.line.once(ROTATE, fault, after=1)
+    report = twin.up(here.program("b", "s4"))
+    here.emulator.clear_faults()
+    assert report.writes == [ROTATE, ROTATE]
+    assert twin.slots == before
+    assert twin.outputs("rotation")["failed_generation"] == "b"
+    assert "rollback_unconfirmed" not in twin.outputs("rotation")
+
+
+def test_a_hook_that_retries_does_not_repeat_a_failed_way_back(here: Landscape) -> None:
+    """The answer is lost and it seems not to be done: each retry ends with the same error; the next run goes back."""
+    twin, before = here.twin, here.twin.slots
+    here.lie("s4", before[1])
+    twin.retries = 2
+    twin.line.once(ROTATE, lost_before(httpx.ReadTimeout("lost")), after=1)
+    sent = len(twin.line.sent)
+    with pytest.raises(WayBackFailed):
+        twin.up(here.program("b", "s4"), skip_preview=True)
+    assert twin.line.sent[sent:].count(ROTATE) == 2
+    assert len({id(call.error) for call in twin.calls[-3:]}) == 1
+    twin.up(here.program("b", "s4"))
+    assert twin.slots == before
 
 
 def test_a_check_that_takes_all_its_time_leaves_some_for_the_way_back(here: Landscape) -> None:

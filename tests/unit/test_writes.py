@@ -5,13 +5,18 @@ Only what never arrived, or was refused with 429, is sent again, and only on the
 
 from __future__ import annotations
 
+import contextlib
+import json
+import threading
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
 from twin import (
     HOUR,
     CheckFailedError,
+    Deployment,
     Fault,
     Program,
     Twin,
@@ -39,6 +44,7 @@ from btp_trust.errors import (
     TrustError,
     UnexpectedResponse,
 )
+from btp_trust.operations.writes import swap
 from btp_trust.service.patience import MAX_REQUESTS, TRIES
 from btp_trust_emulator import Emulator
 
@@ -634,3 +640,128 @@ def test_a_swap_finds_the_passive_certificate_deleted_in_the_same_moment(emulato
     with pytest.raises(SlotsChanged, match="somebody else acted"):
         play.run()
     assert play.twin.slots == (play.before[0], None)
+
+
+# --- after a write whose outcome is unknown ----------------------------------------------------------------------
+
+
+def blind(request: httpx.Request, send: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
+    """Refuse what is read, and nothing else."""
+    return httpx.Response(403, request=request) if request.method == "GET" else send(request)
+
+
+def behind(play: Play) -> Fault:
+    """Let the service act, lose its answer, and show the slots from before to all who read."""
+    return stale(play, 99, httpx.ReadError("reset"))
+
+
+def unreadable(play: Play) -> Fault:
+    """Let the service act, lose its answer, and let nobody read any more for a while."""
+
+    def fault(request: httpx.Request, send: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
+        for path in ("certificate", "certificate/passive"):
+            for _ in range(20):
+                play.twin.line.once(f"GET {path}", blind)
+        return committed_then(httpx.ReadTimeout("lost"))(request, send)
+
+    return fault
+
+
+UNKNOWN_AFTER = [
+    pytest.param(behind, NotDone, id="stale readings"),
+    pytest.param(unreadable, OutcomeUnknown, id="no readings"),
+    pytest.param(lambda _: lost_before(httpx.ReadTimeout("lost")), NotDone, id="it seems not to be done"),
+    pytest.param(lambda _: answered(404, html="no route"), NotDone, id="a page that refuses"),
+]
+
+
+@every_write
+@pytest.mark.parametrize(("fault", "error"), UNKNOWN_AFTER)
+def test_a_write_whose_outcome_is_unknown_is_not_sent_again_by_a_hook_that_retries(
+    play: Play, fault: Callable[[Play], Fault], error: type[TrustError]
+) -> None:
+    """In the same process each retry ends with the same error, whatever is read by then; the next `up` converges."""
+    play.twin.retries = 2
+    tries = Counted(play, fault(play))
+    play.twin.line.once(play.request, tries)
+    with pytest.raises(error) as stopped:
+        play.run()
+    ended_with = [call.error for call in play.twin.calls[-3:]]
+    assert all(each is stopped.value for each in ended_with)
+    assert len({call.method for call in play.twin.calls[-3:]}) == 1
+    assert play.twin.line.sent.count(play.request) - _sent_before(play) == 1
+    play.settle()
+
+
+def _sent_before(play: Play) -> int:
+    """Count how often the write was sent in the deployments before."""
+    earlier = play.twin.calls[: -play.twin.retries - 1]
+    return sum(call.sent.count(play.request) for call in earlier)
+
+
+def test_a_swap_that_a_rival_undid_is_not_sent_again_by_a_hook_that_retries(emulator: Emulator) -> None:
+    """The slots are as before, and somebody wanted them so: that is no leave to swap once more."""
+    play = a_swap(emulator)
+    play.twin.retries = 1
+    play.twin.line.once(play.request, meanwhile(before=lambda: emulator.rotate(play.twin.guid)))
+    with pytest.raises(SlotsChanged, match="was done, and yet the slots are as before"):
+        play.run()
+    assert play.twin.last.writes == [play.request]
+    assert play.twin.slots == play.before
+
+
+@every_write
+@pytest.mark.parametrize(("fault", "times"), [(answered(403), 1), (lost_before(httpx.ConnectError("no")), TRIES)])
+def test_a_write_that_was_certainly_not_done_may_be_tried_again_by_a_hook(play: Play, fault: Fault, times: int) -> None:
+    """A refusal that the service documents, or no connection: a retry compares and sends it."""
+    play.twin.retries = 1
+    for _ in range(times):
+        play.twin.line.once(play.request, fault)
+    assert play.run() == [play.request]
+    play.twin.retries = 0
+    play.twin.assert_settled(play.wanted)
+
+
+@pytest.mark.parametrize("name", ["default", "second"])
+def test_no_other_resource_writes_after_an_unknown_outcome(emulator: Emulator, name: str) -> None:
+    """The engine goes on with what does not depend on the failed one, under another connection's name too."""
+    twin = stack(emulator, ALONE, program("b"))
+    twin.config["btp-trust:connections"] = json.dumps({"second": emulator.service_key(twin.guid)})
+    slots = twin.slots
+
+    def both(deployment: Deployment) -> None:
+        with contextlib.suppress(NotDone):
+            deployment.passive(generation="c")
+        renewed: dict[str, Any] = {"renew_fingerprint": slots[0], "accept_outage": True}
+        deployment.active(connection=None if name == "default" else name, **renewed)
+
+    twin.line.once("POST certificate/passive", lost_before(httpx.ReadTimeout("lost")))
+    with pytest.raises(NotDone, match="generation of a passive certificate was sent once"):
+        twin.up(both)
+    assert twin.last.writes == []
+    assert twin.slots == slots
+
+
+def test_a_resource_that_waited_for_its_turn_does_not_write_after_an_unknown_outcome(emulator: Emulator) -> None:
+    """It was called before the outcome was unknown, and gets its turn after."""
+    account = _account(stack(emulator, ALONE, PREPARED))
+    waiting = threading.Thread(target=lambda: results.append(_tried(account)))
+    results: list[BaseException | None] = []
+    with account.writes.turn():
+        waiting.start()
+        account.writes.ended_with(NotDone("a", "b", "c"))
+    waiting.join()
+    assert isinstance(results[0], NotDone)
+
+
+def _account(twin: Twin) -> session.Subaccount:
+    twin.preview(PREPARED)
+    return session.current().subaccount("default", None)
+
+
+def _tried(account: session.Subaccount) -> BaseException | None:
+    try:
+        swap(account, account.snapshot().slots, account.snapshot().slots.passive or "")
+    except TrustError as error:
+        return error
+    return None

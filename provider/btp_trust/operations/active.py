@@ -63,7 +63,7 @@ def changes(session: Session, state: ActiveState, new: ActiveChecked) -> bool:
 def create(session: Session, new: ActiveChecked) -> tuple[str, PropertyBag]:
     """Adopt what signs, or make the first certificate."""
     account = reach(session, new)
-    with account.lock:
+    with account.writes.turn():
         snapshot = account.snapshot()
         if _decide(new, snapshot, exists=False).action is Action.GENERATE:
             snapshot = _generate_first(account)
@@ -73,7 +73,7 @@ def create(session: Session, new: ActiveChecked) -> tuple[str, PropertyBag]:
 def update(session: Session, new: ActiveChecked) -> PropertyBag:
     """Bring the outputs up to date; renew in place if that was planned."""
     account = reach(session, new)
-    with account.lock:
+    with account.writes.turn():
         snapshot = account.snapshot()
         if new.step is not None:
             snapshot = account.read()

@@ -13,12 +13,13 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from btp_trust.certificate import Certificate
-from btp_trust.errors import TrustError, WayBackFailed
+from btp_trust.errors import OutcomeUnknown, TrustError, WayBackFailed
 from btp_trust.inputs import PropertyBag, TriggerChecked, TriggerState, to_bag
 from btp_trust.model import Snapshot, moment_of, rfc3339, signs
+from btp_trust.operations.stale import STALE
 from btp_trust.operations.trials import Question, Trials
 from btp_trust.operations.writes import swap
-from btp_trust.plan.confirmation import Occasion, Task, failure, leads_back, refused, still_open, task
+from btp_trust.plan.confirmation import Occasion, Task, failure, leads_back, refused, still_open, task, unconfirmed
 from btp_trust.plan.declaration import OnDrift
 from btp_trust.plan.verification import Again, Evidence, Judgement, OnVerificationFailure, Verdict
 from btp_trust.session import Session, Subaccount
@@ -56,7 +57,7 @@ class Step:
         occasion = Occasion(
             swapped=self.swapped,
             found=not self.swapped and (was_undone or {state.fingerprint, state.declared} != {new.wanted}),
-            approved=asks and not was_undone,
+            approved=(asks and not was_undone) or state.rollback_unconfirmed is not None,
             open=still_unproved(state, new),
             asked=self.is_asked,
         )
@@ -179,15 +180,39 @@ def _go_back(
     new, tried = step.new, step.slots
     try:
         back = swap(account, tried.slots, earlier.fingerprint, doubtful=True)
+    except OutcomeUnknown as error:
+        return _unconfirmed(account, step, earlier, evidence, error)
     except TrustError as error:
-        raise _stuck(new, tried, evidence, error) from None
+        stuck = _stuck(new, tried, evidence, error)
+        account.writes.explain(stuck)
+        raise stuck from None
     account.command.next_signer = None
     again = _run(session, new, tuple(evidence), Question(earlier, tried.active, back.now, evidence))
     evidence = {
         name: replace(found, way_back=str(again[name]), lifetime=again[name].lifetime)
         for name, found in evidence.items()
     }
-    name = step.name_of(earlier)
+    return _rolled_back(step, earlier, evidence, back)
+
+
+def _unconfirmed(
+    account: Subaccount, step: Step, earlier: Certificate, evidence: Mapping[str, Evidence], error: OutcomeUnknown
+) -> Outcome:
+    """Keep the refusal as after a roll back, and that nobody knows whether it was done: the next command reads it.
+
+    An error would keep nothing: if it was done, the next deployment would swap, try and go back once more.
+    """
+    account.command.next_signer = None
+    tried, now = step.slots, account.client.server_time or account.world.clock()
+    told = unconfirmed(step.new.generation, evidence, tried, error.what, until=now + STALE)
+    evidence = {name: replace(found, way_back="not tried") for name, found in evidence.items()}
+    outcome = _rolled_back(step, earlier, evidence, Snapshot(tried.subaccount_id, earlier, tried.active, now))
+    return Outcome(outcome.snapshot, {**outcome.outputs, "rollback_unconfirmed": str(told)})
+
+
+def _rolled_back(step: Step, earlier: Certificate, evidence: Mapping[str, Evidence], back: Snapshot) -> Outcome:
+    """Keep what was found out, with the slots since the roll back."""
+    new, tried, name = step.new, step.slots, step.name_of(earlier)
     outputs = {
         **_recorded(evidence),
         "failed_generation": new.generation,

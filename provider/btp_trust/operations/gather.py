@@ -106,22 +106,26 @@ def _look(
 
 
 def reach(session: Session, args: ResourceArgs) -> Subaccount:
-    """Return the subaccount for a write.
+    """Return the subaccount for what create, update and delete do.
 
     Raises:
         OfflineRefused: `btp-trust:offline` is set.
-        TrustError: It cannot be reached, or is another one.
+        TrustError: It cannot be reached, is another one, or the outcome of a write on it is unknown.
     """
     if session.offline:
         raise offline_refusal()
-    return session.subaccount(args.connection, args.subaccount_id)
+    account = session.subaccount(args.connection, args.subaccount_id)
+    account.writes.refuse_after_unknown()
+    return account
 
 
 def reach_target(session: Session, args: ResourceArgs) -> TrustingSubaccount:
     """Return the subaccount whose identity providers are to be written, in the same way."""
     if session.offline:
         raise offline_refusal()
-    return session.trusting(args.connection, args.subaccount_id)
+    account = session.trusting(args.connection, args.subaccount_id)
+    account.writes.refuse_after_unknown()
+    return account
 
 
 def unseen_changes(session: Session, unseen: Unseen, state: Recorded, *, changed: bool) -> bool:

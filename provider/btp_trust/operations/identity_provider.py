@@ -149,7 +149,7 @@ def delete(session: Session, state: IdentityProviderState) -> None:
         return
     try:
         target = reach_target(session, state)
-        with target.lock:
+        with target.writes.turn():
             _remove(session, state, target)
     except TrustError as error:
         if not error.blocks_only_what_is_due and not session.offline:
@@ -190,7 +190,7 @@ def _apply(session: Session, new: IdentityProviderChecked, *, recorded: str | No
             f"Planned for: {', '.join(new.certificates)}. Found: {snapshot.slots}.",
             "Run `pulumi preview` and read the new plan.",
         )
-    with target.lock:
+    with target.writes.turn():
         step = decide(wanted, target.read(), recorded=recorded, adopt=new.adopt)
         found = step.found
         if found is None or (step.sentence is not None and step.writes):

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from btp_trust.errors import ServiceUnavailable, UnexpectedResponse
 from btp_trust.service.patience import Patience, never_arrived
+from btp_trust.uncertain import Writes
 
 _T = TypeVar("_T")
 
@@ -28,22 +29,24 @@ def repeated(patience: Patience, send: Callable[[], _T], compare: Callable[[], N
     return patience.repeat(attempt, never_arrived)
 
 
-def settled(send: Callable[[], _T], settle: Callable[[str, float | None], _T]) -> _T:
-    """Send once, and find out what became of it if the answer does not tell.
+def settled(writes: Writes, send: Callable[[], _T], settle: Callable[[str, float | None], _T]) -> _T:
+    """Send once, and find out what became of it if the answer does not tell; if nothing does, no write follows.
 
     Args:
+        writes: The writes of the subaccount.
         send: Sends the request and reads its answer.
         settle: Reads until it shows what became of the write; takes the story so far, and for how many seconds to
             watch, None for as long as is usual. A refusal is looked after once.
     """
-    try:
-        return send()
-    except UnexpectedResponse as error:
-        if error.never_sent:
-            raise
-        sent = f"was refused: {error.what}" if error.refused else f"was sent once: {error.what}"
-        return settle(f"{sent} {error.why}", 0.0 if error.refused else None)
-    except ServiceUnavailable as error:
-        if error.never_sent:
-            raise
-        return settle(f"was sent once and its answer was lost: {error.what} {error.why}", None)
+    with writes.sending():
+        try:
+            return send()
+        except UnexpectedResponse as error:
+            if error.never_sent:
+                raise
+            sent = f"was refused: {error.what}" if error.refused else f"was sent once: {error.what}"
+            return settle(f"{sent} {error.why}", 0.0 if error.refused else None)
+        except ServiceUnavailable as error:
+            if error.never_sent:
+                raise
+            return settle(f"was sent once and its answer was lost: {error.what} {error.why}", None)

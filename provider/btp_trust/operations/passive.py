@@ -18,11 +18,25 @@ from btp_trust.inputs import (
 )
 from btp_trust.model import Snapshot, describe, rfc3339
 from btp_trust.operations.gather import Unseen, look, not_checked, reach, unseen_changes
+from btp_trust.operations.only_one import refuse_second
 from btp_trust.operations.stale import before_our_mint
 from btp_trust.operations.writes import delete_passive, mint
 from btp_trust.plan.explain import another_name
-from btp_trust.plan.passive import Adopt, Mint, Own, Request, decide, displaced, foresee
+from btp_trust.plan.passive import (
+    Adopt,
+    Mint,
+    Own,
+    Request,
+    Step,
+    decide,
+    displaced,
+    foresee,
+    replaced,
+    second_name,
+)
 from btp_trust.session import Session, Subaccount
+
+_KIND = "PassiveTrustCertificate"
 
 
 def check(session: Session, args: PassiveArgs, old: PassiveChecked | None) -> PassiveChecked:
@@ -31,9 +45,13 @@ def check(session: Session, args: PassiveArgs, old: PassiveChecked | None) -> Pa
     session.passive_is_checked(args.subaccount_id or recorded or "")
     seen = look(session, args, recorded)
     if isinstance(seen, Unseen):
+        refuse_second(session, _KIND, args.subaccount_id or recorded, args.connection)
         return _unseen(args, old, seen)
     snapshot = seen.snapshot
+    refuse_second(session, _KIND, snapshot.subaccount_id, args.connection)
     session.passive_is_checked(snapshot.subaccount_id)
+    if old is not None:
+        seen.account.command.names.extend((*old.earlier_generations, old.generation))
     is_due = old is None or old.generation != args.generation
     held = snapshot.passive if is_due else snapshot.older_passive
     plan = checked(
@@ -58,10 +76,13 @@ def changes(session: Session, state: PassiveState, new: PassiveChecked) -> bool:
         if (stale := before_our_mint(seen.snapshot, state)) is not None:
             raise stale
         step = decide(_request(new), _own(state), seen.snapshot)
+        if isinstance(step, Adopt):
+            seen.account.command.adopting[new.generation] = step.certificate.fingerprint
         session.say(f"PassiveTrustCertificate: {step.sentence(new.generation)}")
         return True
     if new.adopt not in (None, state.adopt, state.fingerprint):
         raise _bound(state, new.adopt)
+    _take_down_name(session, new, seen.snapshot.subaccount_id, state.fingerprint)
     if seen.snapshot.find(state.fingerprint) is None:
         _warn_of_gone(session, state, seen.snapshot)
     return changed
@@ -97,8 +118,13 @@ def read(session: Session, bag: PropertyBag) -> PropertyBag:
 
 
 def delete(session: Session, state: PassiveState) -> None:
-    """Empty the passive slot if it holds this certificate or the one that it displaced; else leave it."""
+    """Empty the passive slot if it holds this certificate or the one that it displaced; else leave it.
+
+    Raises:
+        Refused: The resource that has taken over gives this certificate another name, unasked.
+    """
     if session.passive_was_checked(state.subaccount_id or ""):
+        _refuse_second_name(session, state)
         session.say(
             f"PassiveTrustCertificate: the slots of subaccount {state.subaccount_id} stay as they are; "
             "another PassiveTrustCertificate of this program has taken over"
@@ -106,7 +132,7 @@ def delete(session: Session, state: PassiveState) -> None:
         return
     try:
         account = reach(session, state)
-        with account.lock:
+        with account.writes.turn():
             _delete(session, account, state)
     except TrustError as error:
         if not error.blocks_only_what_is_due and not session.offline:
@@ -134,6 +160,7 @@ def _planned(
         return checked(PassiveChecked, plan, step=sentence)
     if old is None:
         step = decide(_request(plan), Own(), snapshot)
+        _refuse_replaced(_request(plan), step, account)
         sentence = step.sentence(plan.generation)
         session.say(f"PassiveTrustCertificate: {sentence}")
     else:
@@ -151,13 +178,14 @@ def _planned(
 def _bind(session: Session, new: PassiveChecked, own: Own) -> PropertyBag:
     """Do the step that was planned, if the passive slot is still the one of the plan."""
     account = reach(session, new)
-    with account.lock:
+    with account.writes.turn():
         snapshot = account.read()
         planned = None if new.passive_slot is None else new.passive_slot.fingerprint
         if snapshot.slots.passive != planned:
             raise _changed(planned, snapshot)
         step = decide(_request(new), own, snapshot)
         if isinstance(step, Adopt):
+            _take_down_name(session, new, snapshot.subaccount_id, step.certificate.fingerprint)
             return _outputs(new, own, step.certificate, snapshot)
         if snapshot.slots.passive != new.replaces:
             raise _changed(new.replaces, snapshot)
@@ -215,6 +243,26 @@ def _outputs(new: PassiveChecked, own: Own, certificate: Certificate, snapshot: 
         "generations": {**own.generations, new.generation: certificate.fingerprint},
         "observed_at": rfc3339(snapshot.now),
     }
+
+
+def _take_down_name(session: Session, new: PassiveChecked, subaccount_id: str, fingerprint: str) -> None:
+    if new.adopt != fingerprint:
+        session.name_is_given(subaccount_id, fingerprint, new.generation)
+
+
+def _refuse_second_name(session: Session, state: PassiveState) -> None:
+    """What was renamed or replaced knew the name of its certificate: only here it is told beside the new one."""
+    name = session.name_given(state.subaccount_id or "", state.fingerprint)
+    if name is not None and name != state.generation:
+        free = another_name(name, [name, *state.generations])
+        raise second_name(name, state.fingerprint, state.generation, f'generation="{free}"')
+
+
+def _refuse_replaced(request: Request, step: Step, account: Subaccount) -> None:
+    """A replacement is checked without its state, after it was checked with it: the names are known by then."""
+    names = account.command.names
+    if names and request.generation not in names and isinstance(step, Adopt) and request.adopt is None:
+        raise replaced(request, step, names[-1])
 
 
 def _refuse_stale_waiver(plan: PassiveChecked, old: PassiveChecked) -> None:

@@ -43,7 +43,7 @@ class _Write:
 
 
 def put(target: TrustingSubaccount, wanted: Wanted, before: IdentityProvider | None) -> IdentityProvider:
-    """Register what is wanted, or replace what was found. Hold the target's lock since the reading `before`.
+    """Register what is wanted, or replace what was found. Hold the target's turn since the reading `before`.
 
     Raises:
         TargetChanged: Somebody else changed it in the same moment.
@@ -66,7 +66,7 @@ def put(target: TrustingSubaccount, wanted: Wanted, before: IdentityProvider | N
 
 
 def remove(target: TrustingSubaccount, before: IdentityProvider) -> None:
-    """Delete an identity provider. Hold the target's lock since the reading `before`."""
+    """Delete an identity provider. Hold the target's turn since the reading `before`."""
     write = _Write(
         "deletion", before.origin_key, before, lambda: target.client.delete(before.id), lambda now: now is None
     )
@@ -122,7 +122,7 @@ def _send(target: TrustingSubaccount, write: _Write) -> IdentityProvider | None:
         except NotDone as error:
             raise _entity_taken(target, write, error) if is_taken else error from None
 
-    return settled(send, settle)
+    return settled(target.writes, send, settle)
 
 
 def _settle(target: TrustingSubaccount, write: _Write, story: str, watch: float | None) -> IdentityProvider | None:

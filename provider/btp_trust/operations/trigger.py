@@ -26,6 +26,7 @@ from btp_trust.operations import verify
 from btp_trust.operations.affected import affected, listed
 from btp_trust.operations.confirm import Step, confirm
 from btp_trust.operations.gather import Seen, Unseen, look, not_checked, reach, unseen_changes
+from btp_trust.operations.only_one import refuse_second
 from btp_trust.operations.stale import before_our_swap
 from btp_trust.operations.trigger_plan import declared_by, planned, planned_unseen
 from btp_trust.operations.way_back import refuse_untrusted
@@ -35,6 +36,8 @@ from btp_trust.plan.declaration import Declaration
 from btp_trust.plan.trigger import decide
 from btp_trust.session import Session
 from btp_trust.trusted_by import TrustedBy
+
+_KIND = "RotationTrigger"
 
 
 def check(
@@ -46,9 +49,12 @@ def check(
 ) -> TriggerChecked:
     """Plan: who shall sign, and the step or the drift if it does not."""
     args = checked(TriggerArgs, args, trusted_by=trusted_by.told)
-    seen = look(session, args, old.subaccount_id if old else None)
+    recorded = old.subaccount_id if old else None
+    seen = look(session, args, recorded)
     if isinstance(seen, Unseen):
+        refuse_second(session, _KIND, args.subaccount_id or recorded, args.connection)
         return planned_unseen(args, candidate, old, seen)
+    refuse_second(session, _KIND, seen.snapshot.subaccount_id, args.connection)
     _refuse_foreign(candidate, seen.snapshot)
     seen.account.command.declares(args.generation)
     seen.account.command.valid_until = trusted_by.valid_until
@@ -208,7 +214,7 @@ def _refuse_unrecorded_signer(swaps: SwapSlots, state: TriggerState) -> None:
 
     This holds between the preview and the changes of one `pulumi up` too, which are planned separately.
     """
-    if swaps.active != state.fingerprint:
+    if swaps.active not in _known_signers(state):
         raise SlotsChanged(
             f"{swaps.active} signs, not {state.fingerprint}, which signed at the last deployment.",
             "Somebody else changed the signer since, so the swap would not be the one that this change was reviewed "
@@ -216,6 +222,11 @@ def _refuse_unrecorded_signer(swaps: SwapSlots, state: TriggerState) -> None:
             f'Take note of what signs first: `pulumi refresh`, or deploy with generation="{state.generation}"; then '
             "run `pulumi preview` and read the new plan.",
         )
+
+
+def _known_signers(state: TriggerState) -> tuple[str, ...]:
+    """What may sign by the state: of a roll back that is not confirmed, what it led to, or what it led away from."""
+    return (state.fingerprint,) if state.rollback_unconfirmed is None else (state.fingerprint, state.declared)
 
 
 def _must_sign(new: TriggerChecked, snapshot: Snapshot) -> None:

@@ -34,6 +34,9 @@ def declared_by(
         recorded=old.generations if old else {},
         taught=args.known_generations,
         learned=learned,
+        candidate=candidate.generation if candidate else None,
+        adopted=candidate.adopt if candidate else None,
+        candidate_is_due=candidate is not None and candidate.generations is None,
         candidate_pending=candidate.generation if candidate and unknown else None,
         minting=account.command.minting,
         candidate_removed=old is not None and old.candidate is not None and candidate is None,
@@ -43,9 +46,9 @@ def declared_by(
     )
 
 
-def _counts(name: str, candidate: Candidate, bound: Mapping[str, str]) -> bool:
-    """Whether a name of the candidate is learned: its present one, or an earlier one that the trigger lacks."""
-    return name == candidate.generation or name not in bound
+def _counts(name: str, taken: str, candidate: Candidate, bound: Mapping[str, str]) -> bool:
+    """Whether a name of the candidate is learned: its present one, or an earlier one of what has no name here."""
+    return name == candidate.generation or (name not in bound and taken not in bound.values())
 
 
 def _learned(candidate: Candidate | None, old: TriggerChecked | None, account: Subaccount) -> dict[str, str]:
@@ -54,7 +57,7 @@ def _learned(candidate: Candidate | None, old: TriggerChecked | None, account: S
         return {}
     if candidate.generations is not None:
         bound = {} if old is None else old.generations
-        return {name: taken for name, taken in candidate.generations.items() if _counts(name, candidate, bound)}
+        return {name: taken for name, taken in candidate.generations.items() if _counts(name, taken, candidate, bound)}
     return {name: taken for name, taken in account.command.adopting.items() if name == candidate.generation}
 
 

@@ -31,6 +31,12 @@ def signed_before(wanted: str, snapshot: Snapshot, old: TriggerChecked | None) -
     return way_back(old)
 
 
+def _recorded_way_back(state: TriggerState) -> str | None:
+    """What signed before, by the outputs: after a roll back that is not confirmed, what it was to lead to."""
+    leads_there = state.rollback_unconfirmed is not None and state.fingerprint != state.declared
+    return state.fingerprint if leads_there else state.previous_fingerprint
+
+
 def refuse_untrusted(
     new: TriggerChecked,
     state: TriggerState,
@@ -44,7 +50,7 @@ def refuse_untrusted(
         recorded=new.generations,
         trusted_by=new.trusted_by,
         valid_until=valid_until,
-        way_back=state.previous_fingerprint or "",
+        way_back=_recorded_way_back(state) or "",
     )
     decision = untrusted(declaration, snapshot)
     if decision is not None and decision.refusal is not None:

@@ -42,6 +42,8 @@ class _Write:
     wanted: str
     answers_both: bool = False
     """Whether the answer tells both slots; else the other one is read afterwards."""
+    watched_for: float = 0.0
+    """Seconds that the slots are watched for at least if the answer is lost, unless the operation ends before."""
 
 
 def swap(account: Subaccount, expected: Slots, wanted: str, *, doubtful: bool = False) -> Snapshot:
@@ -52,14 +54,15 @@ def swap(account: Subaccount, expected: Slots, wanted: str, *, doubtful: bool = 
         expected: What both slots hold.
         wanted: Fingerprint of what shall sign.
         doubtful: The slots held `expected` a moment ago, so a reading that shows `wanted` signing may be a stale one
-            of the time before: it is believed only if it stays.
+            of the time before: it is believed only if it stays. In the same way, after a lost answer the slots are
+            watched for as long as a reading may be behind: what is not done then is certainly not done.
 
     Raises:
         SlotsChanged: They hold another pair, or somebody swapped in the same moment.
         NotDone: The answer was lost or refuses the swap, and the slots are as before.
         OutcomeUnknown: The answer was lost, and the slots could not be read.
     """
-    with account.lock:
+    with account.writes.turn():
         before = _lasting(account, wanted) if doubtful else account.read()
         if signs(before.active, wanted):
             return before
@@ -71,16 +74,18 @@ def swap(account: Subaccount, expected: Slots, wanted: str, *, doubtful: bool = 
             lambda now: now == before.slots.swapped,
             str(expected.swapped),
             answers_both=True,
+            watched_for=_DOUBTED_FOR if doubtful else 0.0,
         )
         after = _perform(account, write)
-        if not signs(after.active, wanted):
-            is_unseen = after.slots.active not in (before.slots.active, None)
-            raise _unseen_signer(write, after.slots) if is_unseen else _not_ours(write, after.slots)
+        with account.writes.sending():
+            if not signs(after.active, wanted):
+                is_unseen = after.slots.active not in (before.slots.active, None)
+                raise _unseen_signer(write, after.slots) if is_unseen else _not_ours(write, after.slots)
         return after
 
 
 def mint(account: Subaccount, before: Snapshot) -> Snapshot:
-    """Generate the passive certificate over what `before` found. Hold the account's lock since that reading."""
+    """Generate the passive certificate over what `before` found. Hold the account's turn since that reading."""
     write = _Write(
         "generation of a passive certificate",
         before,
@@ -92,7 +97,7 @@ def mint(account: Subaccount, before: Snapshot) -> Snapshot:
 
 
 def generate_active(account: Subaccount, before: Snapshot) -> Snapshot:
-    """Generate or renew the active certificate. Hold the account's lock since the reading `before`."""
+    """Generate or renew the active certificate. Hold the account's turn since the reading `before`."""
     write = _Write(
         "generation of the active certificate",
         before,
@@ -104,7 +109,7 @@ def generate_active(account: Subaccount, before: Snapshot) -> Snapshot:
 
 
 def delete_passive(account: Subaccount, before: Snapshot) -> Snapshot:
-    """Empty the passive slot. Hold the account's lock since the reading `before`."""
+    """Empty the passive slot. Hold the account's turn since the reading `before`."""
 
     def send() -> tuple[Certificate | None, None]:
         account.client.delete_passive()
@@ -132,7 +137,7 @@ def _send(account: Subaccount, write: _Write) -> Snapshot:
         after = account.found(*write.send())
         return after if write.answers_both else _confirm(account, write, after)
 
-    return settled(send, lambda story, watch: _settle(account, write, story, watch))
+    return settled(account.writes, send, lambda story, watch: _settle(account, write, story, watch))
 
 
 def _confirm(account: Subaccount, write: _Write, after: Snapshot) -> Snapshot:
@@ -152,7 +157,8 @@ def _settle(account: Subaccount, write: _Write, story: str, watch: float | None)
     """Read the slots until they show what became of a write, for a bounded time, and at least once."""
     now: Snapshot | None = None
     watched = 0.0
-    for seconds in account.patience.watch(account.patience.limits.settle_timeout if watch is None else watch):
+    usual = max(account.patience.limits.settle_timeout, write.watched_for)
+    for seconds in account.patience.watch(usual if watch is None else watch):
         watched, now = seconds, _try_to_read(account)
         if now is not None and write.done(now.slots):
             return now

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from btp_trust.errors import Refused
-from btp_trust.model import Snapshot, brief, moment_of
+from btp_trust.model import Snapshot, brief, moment_of, rfc3339
 from btp_trust.plan.verification import PASSED_ON, Again, Evidence, Judgement, OnVerificationFailure, Verdict
 
 MOST: Final = 12
@@ -141,6 +141,30 @@ def failure(generation: str, earlier: str | None, evidence: Mapping[str, Evidenc
         f"{signing}{known_as} signs again; {tried} does not:\n{told}{doubt if both else ''}",
         f"Revert the change of `generation` ({_declare(earlier)}), let the owner of {names} trust "
         f"{brief(tried)}, deploy; then declare {generation!r} again. Until then this generation is refused.",
+    )
+
+
+def unconfirmed(
+    generation: str, evidence: Mapping[str, Evidence], tried: Snapshot, lost: str, *, until: datetime
+) -> Refused:
+    """Explain a step that a target refused, and of which nobody knows whether it was undone.
+
+    Args:
+        generation: The generation that was refused.
+        evidence: What was found out about each destination.
+        tried: The slots since the step.
+        lost: What became of the request, one sentence.
+        until: When readings are no more behind it, UTC.
+    """
+    names, told = ", ".join(refused(evidence)), "\n".join(f"  {name}: {found}" for name, found in evidence.items())
+    return Refused(
+        f"Generation {generation!r} was refused by the target of {names}. The swap back was sent, and nobody knows "
+        "whether it was done: users may be refused now.",
+        f"Before the swap back: {tried.slots}.\n{told}\n{lost} Then the slots could not be read.",
+        f"Wait until {rfc3339(until)}, then run `pulumi up` again: it reads the slots. If {tried.slots.active} signs "
+        f"after all, it tries the destinations, and swaps back if they are still refused. If {tried.slots.passive} "
+        "signs, all is undone, and this generation stays refused until `generation` is reverted. If users are refused "
+        f"meanwhile: swap in the cockpit (Connectivity > Destination Trust), so that {tried.slots.passive} signs.",
     )
 
 

@@ -34,6 +34,12 @@ class Declaration:
     """Names that the program teaches with `known_generations`."""
     learned: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Names that the candidate's outputs bind."""
+    candidate: str | None = None
+    """The candidate's generation."""
+    adopted: str | None = None
+    """The certificate that the program names for the candidate, with `adopt`."""
+    candidate_is_due: bool = False
+    """It is to take that up in this command: a preview does not know its outputs."""
     candidate_pending: str | None = None
     """The candidate's generation, while its fingerprint is unknown in a preview."""
     minting: str | None = None

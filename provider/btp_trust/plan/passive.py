@@ -73,8 +73,12 @@ def decide(request: Request, own: Own, snapshot: Snapshot) -> Step:
         return _adopt(request, request.adopt, snapshot)
     if snapshot.passive is None or _may_overwrite(request, own, snapshot.active, snapshot.passive):
         return Mint(snapshot.passive)
+    known_as = next((name for name, each in own.generations.items() if each == snapshot.passive.fingerprint), None)
+    if known_as is not None:
+        fingerprint = snapshot.passive.fingerprint
+        raise second_name(request.generation, fingerprint, known_as, f'replace="{fingerprint}"')
     if snapshot.passive.not_before > snapshot.active.not_before:
-        return Adopt(snapshot.passive, "not made here, younger than the active one")
+        return Adopt(snapshot.passive, "unknown to this resource, younger than the active one")
     raise _stranger(request, snapshot.passive, snapshot)
 
 
@@ -168,6 +172,39 @@ def _stranger(request: Request, passive: Certificate, snapshot: Snapshot) -> Ref
         f"If {request.generation!r} is what signs, and this resource was renamed or its state was lost: "
         f'adopt="{snapshot.slots.active}", or give the resource its earlier name in aliases=. To overwrite the passive '
         f'one: replace="{passive.fingerprint}". To take up the passive one: adopt="{passive.fingerprint}".',
+    )
+
+
+def second_name(name: str, fingerprint: str, known_as: str, another: str, *, prop: str = "generation") -> Refused:
+    """Refuse to take up a certificate under another name than it has.
+
+    Args:
+        name: The name that it would get.
+        fingerprint: What would be taken up.
+        known_as: Its name.
+        another: The argument with which another one is generated for the new name.
+        prop: The property that is to blame.
+    """
+    return Refused(
+        f"Certificate {fingerprint} does not become {name!r}: it is {known_as!r} already.",
+        f"A certificate keeps its one name, and nobody asked to take this one up as {name!r}. A resource that is "
+        "renamed or replaced does not know what it was before.",
+        f"To generate another one for {name!r}: {another} on PassiveTrustCertificate. To keep that certificate: "
+        f'generation="{known_as}", adopt="{fingerprint}". To give it both names: adopt="{fingerprint}".',
+        prop=prop,
+    )
+
+
+def replaced(request: Request, step: Adopt, earlier: str) -> Refused:
+    """Refuse to take up a certificate for a new generation of a resource that is replaced in the same deployment."""
+    fingerprint = step.certificate.fingerprint
+    return Refused(
+        f"Generation {request.generation!r} cannot be prepared in the deployment that also replaces the resource.",
+        f"Replaced, the resource does not know what it was before. The passive slot holds {fingerprint}, which may be "
+        f"the certificate of {earlier!r}, and a certificate keeps its one name.",
+        f'To generate another one for {request.generation!r}: replace="{fingerprint}" on PassiveTrustCertificate; or '
+        f'deploy the new generation without the replacement. To keep that certificate: generation="{earlier}", '
+        f'adopt="{fingerprint}".',
     )
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from btp_trust.certificate import Certificate
 from btp_trust.model import Snapshot, brief, rfc3339, signs
+from btp_trust.plan import passive
 from btp_trust.plan.decision import Action, Decision, Reason, refuse
 from btp_trust.plan.declaration import Declaration, OnDrift, swappable
 from btp_trust.plan.explain import accept, another_name, named, restore_first, teach, two_deployments
@@ -65,6 +66,21 @@ def _rebound(prop: str, name: str, fingerprint: str, bound: str, declaration: De
         f"Give that certificate a name that was not used before: {pasted}.",
         prop=prop,
     )
+
+
+def second_name(declaration: Declaration, _: Snapshot) -> Decision | None:
+    """The candidate has taken up, or is about to, what has another name, and the program does not name it."""
+    name = declaration.candidate
+    taken = declaration.learned.get(name) if name is not None else None
+    if name is None or taken is None or taken == declaration.adopted or name in declaration.prepared:
+        return None
+    known_as = next((known for known, bound in declaration.prepared.items() if bound == taken), None)
+    if known_as is None:
+        return None
+    free = another_name(name, declaration.generations)
+    another = f'replace="{taken}"' if declaration.candidate_is_due else f'generation="{free}"'
+    refusal = passive.second_name(name, taken, known_as, another, prop="candidate")
+    return Decision(Action.REFUSE, Reason.REBOUND, refusal.what, refusal=refusal)
 
 
 def minted_name_taken(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
@@ -175,14 +191,32 @@ def drift(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
         ways_out = f'To accept it: {taught[0]}, {taught[1]}. To undo it: {taught[1]}, on_drift="restore".'
     else:
         ways_out = f'To accept it: generation="{name}". To undo it: on_drift="restore".'
+    who, evidence = _who_swapped(name, wanted, snapshot.active)
     return Decision(
         Action.REPORT,
         Reason.DRIFT,
         f"{named(wanted, declaration.generation)} should sign, but {named(snapshot.active, name)} does: "
-        "somebody else swapped; nothing is done about it",
-        evidence=f"The slots of subaccount {snapshot.subaccount_id}: {snapshot.slots}.",
+        f"{who}; nothing is done about it",
+        evidence=f"The slots of subaccount {snapshot.subaccount_id}: {snapshot.slots}.{evidence}",
         ways_out=ways_out,
     )
+
+
+def _who_swapped(name: str | None, wanted: Certificate, active: Certificate) -> tuple[str, str]:
+    """Tell who swapped, and why that is believed: the slots alone cannot tell a colleague from a run that was killed.
+
+    If its change was reverted since, such a run leaves a generation signing that this stack knows, and what signed by
+    the state in the passive slot. The younger one is what only a rotation makes sign.
+    """
+    if name is None:
+        return "somebody else swapped", ""
+    killed = (
+        f" A run of this stack leaves exactly that if it was killed after its swap to {name!r}, before that was "
+        "recorded, and the change of `generation` was reverted since."
+    )
+    if active.not_before > wanted.not_before:
+        return "a killed run of this stack did that, or somebody else swapped", f"{killed} That is probable."
+    return "somebody else swapped", killed
 
 
 def not_prepared(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
@@ -260,6 +294,7 @@ def swap(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
 CREATE_POLICIES: Final[tuple[Policy, ...]] = (
     no_active_certificate,
     rebound,
+    second_name,
     minted_name_taken,
     candidate_not_minted_yet,
     baseline,
@@ -268,6 +303,7 @@ CREATE_POLICIES: Final[tuple[Policy, ...]] = (
 UPDATE_POLICIES: Final[tuple[Policy, ...]] = (
     no_active_certificate,
     rebound,
+    second_name,
     minted_name_taken,
     candidate_not_minted_yet,
     unknown_generation,

@@ -40,6 +40,8 @@ class PassiveTrustCertificate(TrustResource, module="btp-trust", name="PassiveTr
 
     generation: pulumi.Output[str]
     """The name as given."""
+    adopt: pulumi.Output[str | None]
+    """As given."""
     generations: pulumi.Output[Mapping[str, str]]
     """All names that this resource ever bound: {name: fingerprint}."""
 

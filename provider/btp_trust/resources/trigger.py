@@ -25,6 +25,7 @@ _OUTPUTS: Final = (
     "failed_generation",
     "failure",
     "swapped_back_at",
+    "rollback_unconfirmed",
 )
 
 
@@ -87,6 +88,8 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
     """What was found out then, and what to do."""
     swapped_back_at: pulumi.Output[str | None]
     """When that was, RFC 3339, UTC."""
+    rollback_unconfirmed: pulumi.Output[str | None]
+    """Why nobody knows whether it was done, and what to do; the next deployment finds out."""
 
     @without_secrets
     def __init__(
@@ -127,7 +130,9 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
             **dict.fromkeys(_OUTPUTS),
         }
         super().__init__(RotationTriggerProvider(), resource_name, props, opts)
-        pulumi.Output.all(self.generation, self.failed_generation, self.failure).apply(_raise_if_refused)
+        pulumi.Output.all(self.generation, self.failed_generation, self.failure, self.rollback_unconfirmed).apply(
+            _raise_if_refused
+        )
 
 
 def _candidate(candidate: PassiveTrustCertificate) -> Mapping[str, pulumi.Input[Any]]:
@@ -135,11 +140,12 @@ def _candidate(candidate: PassiveTrustCertificate) -> Mapping[str, pulumi.Input[
         "generation": candidate.generation,
         "generations": candidate.generations,
         "subaccount_id": candidate.subaccount_id,
+        "adopt": candidate.adopt,
     }
 
 
 def _raise_if_refused(outputs: Sequence[Any]) -> None:
     """Fail the program, not the update: so the deployment ends with an error, and what was found out is kept."""
-    generation, failed_generation, failure = outputs
+    generation, failed_generation, failure, unconfirmed = outputs
     if failed_generation is not None and failed_generation == generation:
-        raise pulumi.RunError(failure)
+        raise pulumi.RunError(unconfirmed or failure)

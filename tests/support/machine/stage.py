@@ -163,5 +163,6 @@ def _raised_by_the_program(twin: Twin, text: Text) -> Refused | None:
     stored = twin.state.get(text.trigger_name) if text.signs is not None else None
     if stored is None or stored.outputs.get("failed_generation") != stored.outputs["generation"]:
         return None
-    what, *why, remedy = stored.outputs["failure"].split("\n")
+    told = stored.outputs.get("rollback_unconfirmed") or stored.outputs["failure"]
+    what, *why, remedy = told.split("\n")
     return Refused(what, "\n".join(why), remedy)

@@ -104,6 +104,7 @@ class Swaps:
         if command.error is None:
             outputs = command.twin.state[command.text.trigger_name].outputs
             assert outputs["failed_generation"] == plan["generation"]
+            self.tally.verdicts["swapped back unseen"] += "rollback_unconfirmed" in outputs
             assert outputs["fingerprint"] == after.active
             assert outputs.get("previous_fingerprint") != before.active, "what was refused is no way back"
 
@@ -146,6 +147,8 @@ class Swaps:
         """What the state says was swapped back does not sign, unless somebody else acts in this moment."""
         outputs = command.twin.state[command.text.trigger_name].outputs
         if outputs.get("failed_generation") != outputs["generation"] or command.weather.has_rivals:
+            return
+        if "rollback_unconfirmed" in outputs:  # the next deployment finds out
             return
         assert outputs["fingerprint"] != outputs["signing"]["fingerprint"], "what failed signs"
         if command.swaps:

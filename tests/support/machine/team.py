@@ -207,6 +207,11 @@ class Team(Stage):
         on = self.stack.config.get(switch) == "true"
         self.stack.config[switch] = "false" if on else "true"
 
+    @rule(retries=st.sampled_from([0, 1, 2]))
+    def bind_a_hook(self, retries: int) -> None:
+        """From now on an `ErrorHook` of every resource lets the engine try so often again what failed."""
+        self.stack.retries = retries
+
     @rule()
     def lose_the_state(self) -> None:
         """Somebody deletes the stack's state file."""

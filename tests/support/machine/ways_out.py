@@ -43,6 +43,21 @@ def _taken_name(refusal: Refusal) -> Ways:
         yield Way("new name", (replace(refusal.text, prepares=refusal.pasted("generation")[0], adopt=adopted),))
 
 
+def _second_name(refusal: Refusal) -> Ways:
+    """Another one is generated, over what is named or under a name that is free; or that certificate is kept."""
+    another, kept = refusal.remedy.split(" To keep that certificate: ")
+    pasted = replace(refusal, message=f"{refusal.what}\n{another}")
+    for name in pasted.pasted("generation"):
+        yield Way("another one", (replace(refusal.text, prepares=name, adopt=None),))
+    for named in pasted.pasted("replace"):
+        yield Way("another one", (replace(refusal.text, replace=named, adopt=None),))
+    pasted = replace(refusal, message=f"{refusal.what}\n{kept}")
+    adopted = pasted.pasted("adopt")[0]
+    yield Way("keep its name", (replace(refusal.text, prepares=pasted.pasted("generation")[0], adopt=adopted),))
+    if "To give it both names" in kept:
+        yield Way("both names", (replace(refusal.text, adopt=adopted),))
+
+
 def _used_name(refusal: Refusal) -> Ways:
     yield Way("new name", (replace(refusal.text, prepares=refusal.pasted("generation")[0], adopt=None),))
 
@@ -182,6 +197,7 @@ _REMEDIES: Final[list[tuple[str, Callable[[Refusal], Ways]]]] = [
     *PROVING,
     (r"config rm btp-trust:", _unset),
     (r"^If '.*adopt=", _stranger),
+    (r"^To generate another one for", _second_name),
     (r"^Give PassiveTrustCertificate a name that was not used before", _minted_name),
     (r"^Give (that|the) (certificate|adopted certificate|certificate of adopt=) a (new )?name", _taken_name),
     (r"^Give `generation` a name", _used_name),

@@ -12,7 +12,7 @@ from typing import Final
 
 from twin import Call, CheckFailedError, assert_three_parts, is_read
 
-from btp_trust.errors import TrustError
+from btp_trust.errors import NotDone, OutcomeUnknown, TrustError
 from btp_trust.service.patience import MAX_REQUESTS
 from btp_trust_emulator.kinds import Kind
 from btp_trust_emulator.slots import Slots
@@ -71,6 +71,7 @@ class Witness:
         self._assert_strict(command)
         self._assert_moderate(command)
         self._assert_at_home(command)
+        self._assert_no_write_after_an_unknown_one(command)
         self.swaps.check(command, self.seen)
         self._assert_active_is_kept(command)
         self._assert_losses_named(command)
@@ -131,6 +132,16 @@ class Witness:
         tried = [entry for call in reads for entry in call.entries if is_of_target(entry) or is_signature(entry)]
         assert tried == [], "a plan must try nothing"
 
+    def _assert_no_write_after_an_unknown_one(self, command: Command) -> None:
+        """In one process nothing is written any more once nobody knows what became of a write."""
+        unknown: BaseException | None = None
+        for call in command.calls:
+            if unknown is not None:
+                writes = [sent for sent in call.sent if not is_read(sent)]
+                assert writes == [], f"{call.kind}.{call.method} wrote {writes} after {unknown!r}"
+            if isinstance(call.error, NotDone | OutcomeUnknown):
+                unknown = unknown or call.error
+
     def _assert_at_home(self, command: Command) -> None:
         """With a token for another subaccount no slot is read or written."""
         asked = [entry for entry in command.entries if not is_of_target(entry)]
@@ -189,7 +200,7 @@ class Witness:
     def _assert_outputs(self, call: Call, command: Command) -> None:
         read = _last_read(command, call)
         outputs = command.twin.state[call.name].outputs
-        if read is None:
+        if read is None or "rollback_unconfirmed" in outputs:
             return
         assert outputs["role"] == _role(read, outputs["fingerprint"]), f"{call.name} has the wrong role"
         if call.kind != "passive":

@@ -1,0 +1,62 @@
+"""An `ErrorHook` that retries, on the real command line: the engine calls the provider again in the same process."""
+
+from __future__ import annotations
+
+import pytest
+
+from btp_trust_emulator import Emulator, Kind
+from project import Project, program
+
+BASE = "/destination-configuration/v1/saml2Metadata"
+RETRYING = """
+calls = 0
+
+
+def again(_: pulumi.ErrorHookArgs) -> bool:
+    global calls
+    calls += 1
+    pulumi.log.info(f"failure number {calls}")
+    return calls < 4
+
+
+hook = pulumi.ErrorHook("again", again)
+opts = pulumi.ResourceOptions(hooks=pulumi.ResourceHookBinding(on_error=[hook]))
+"""
+
+
+def retrying(prepared: str, signs: str) -> str:
+    """Write a program in which whatever fails is tried again."""
+    return program(
+        RETRYING,
+        f'upcoming = trust.PassiveTrustCertificate("next", generation="{prepared}", opts=opts)',
+        f'rotation = trust.RotationTrigger("rotation", generation="{signs}", candidate=upcoming, opts=opts)',
+    )
+
+
+@pytest.mark.parametrize(
+    ("prepared", "signs", "path"),
+    [("2028-11", "2028-11", "rotateCertificate"), ("2030-11", "2026-11", "certificate/passive")],
+)
+def test_a_hook_that_retries_sends_no_second_write(
+    project: Project, emulator: Emulator, prepared: str, signs: str, path: str
+) -> None:
+    """Done, its answer lost, and the slots are shown as before it: each retry ends with the same error."""
+    project.deploy(retrying("2028-11", "2026-11"))
+    emulator.advance(3600)
+    project.pulumi("config", "set", "btp-trust:settleTimeout", "1")
+    project.write(retrying(prepared, signs))
+    emulator.clear_journal()
+    emulator.fault(Kind.DO_THEN_CLOSE, method="POST", path=f"{BASE}/{path}")
+    emulator.fault(Kind.STALE_AFTER_WRITE, subaccount=project.guid, seconds=50)
+
+    said = project.up(status=None)
+
+    assert said.status != 0
+    assert "failure number 4" in said
+    assert "NotDone" in said
+    assert len(project.writes()) == 1
+    emulator.clear_faults()
+    emulator.advance(61)
+    project.up()
+    assert len(project.writes()) == 1
+    assert project.is_settled()
