@@ -20,6 +20,7 @@ from btp_trust.plan.confirmation import Occasion, Task, failure, leads_back, ref
 from btp_trust.plan.declaration import OnDrift
 from btp_trust.plan.verification import Evidence, OnVerificationFailure, Trial, Verdict
 from btp_trust.session import Session, Subaccount
+from btp_trust.unknown import UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Step:
             found=not self.swapped and (was_undone or {state.fingerprint, state.declared} != {new.wanted}),
             approved=asks and not was_undone,
             open=still_unproved(state, new),
-            asked=new.verify_now not in (None, state.verify_now),
+            asked=new.verify_now not in (None, UNKNOWN, state.verify_now),
         )
         return task(new.verify_destinations, occasion)
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from btp_trust.certificate import Certificate
 from btp_trust.errors import Refused, SlotsChanged, TargetChanged, TrustError
 from btp_trust.inputs import (
-    UNKNOWN,
     IdentityProviderArgs,
     IdentityProviderChecked,
     IdentityProviderState,
@@ -32,6 +31,7 @@ from btp_trust.operations.registration import put, remove
 from btp_trust.plan.identity_provider import Wanted, decide, find
 from btp_trust.saml import IdentityProvider
 from btp_trust.session import Session
+from btp_trust.unknown import UNKNOWN
 
 _SOURCE = "source_subaccount_id"
 

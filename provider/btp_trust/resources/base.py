@@ -66,6 +66,7 @@ class TrustResource(Resource):
         opts: pulumi.ResourceOptions | None,
     ) -> None:
         refuse_plain_secrets()
+        refuse_imports(type(self).__name__, resource_name, opts)
         outputs = dict.fromkeys((*_CERTIFICATE_OUTPUTS, "observed_at"))
         super().__init__(provider, resource_name, {**outputs, **props}, opts)
 
@@ -73,6 +74,17 @@ class TrustResource(Resource):
 def unless_default(connection: str) -> str | None:
     """Give an input of the connection only where it is another one than the default."""
     return None if connection == DEFAULT else connection
+
+
+def refuse_imports(kind: str, resource_name: str, opts: pulumi.ResourceOptions | None) -> None:
+    """Stop a program that would have Pulumi read a resource by its ID, which tells nothing of its connection."""
+    for option, given in (("import_", opts and opts.import_), ("id", opts and opts.id)):
+        if given is not None:
+            raise pulumi.RunError(
+                f"{kind} {resource_name!r} cannot be imported by {option}=: it adopts by itself.\n"
+                "Pulumi would read it by an ID alone, and that tells nothing of its connection and its generations.\n"
+                f"Remove {option}= from its options: its first deployment takes up what is there, as its preview says."
+            )
 
 
 def refuse_plain_secrets() -> None:

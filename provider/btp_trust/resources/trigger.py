@@ -10,7 +10,7 @@ import pulumi
 from btp_trust.providers import RotationTriggerProvider
 from btp_trust.resources.base import TrustResource, unless_default
 from btp_trust.resources.declared import declare_once, find, not_the_candidate
-from btp_trust.resources.passive import PassiveTrustCertificate
+from btp_trust.resources.passive import PassiveTrustCertificate, is_retained
 from btp_trust.resources.trust import Attested, SwitchesAtRotation, told
 from btp_trust.service.environment import DEFAULT
 
@@ -107,7 +107,7 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
         subaccount_id: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        declare_once("RotationTrigger", connection, self)
+        declare_once("RotationTrigger", connection, resource_name, self)
         if find("PassiveTrustCertificate", connection) not in (None, candidate):
             raise not_the_candidate(connection)
         props = {
@@ -133,6 +133,7 @@ def _candidate(candidate: PassiveTrustCertificate) -> Mapping[str, pulumi.Input[
         "generation": candidate.generation,
         "generations": candidate.generations,
         "subaccount_id": candidate.subaccount_id,
+        "retain_on_delete": is_retained(candidate) or None,
     }
 
 
