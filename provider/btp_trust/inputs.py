@@ -319,8 +319,8 @@ def from_program(bag: Mapping[str, Any], shape: type[_Shape]) -> _Shape:
         Refused: An argument is unknown in the preview and has to be known, is of the wrong type, or empty.
     """
     own = {name: value for name, value in _own(bag).items() if name != _URN or not is_unknown(value)}
-    for name, value in own.items():
-        if is_unknown(value) and name not in _MAY_BE_UNKNOWN:
+    for name in shape.__struct_fields__:
+        if is_unknown(own.get(name)) and name not in _MAY_BE_UNKNOWN:
             raise _must_be_known(name)
     try:
         value = msgspec.convert({name: _plain(value) for name, value in own.items()}, shape)
