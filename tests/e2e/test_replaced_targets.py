@@ -64,7 +64,7 @@ def fed(number: int, says: dict[str, object], **arguments: dict[str, str]) -> st
 
 
 def test_every_argument_may_come_from_a_target_that_is_replaced(project: Project, target: str) -> None:
-    """The update asks diff about all of them at once, then checks what they have become: the same, so nothing is due."""
+    """The update asks diff about all of them at once, then checks what they have become: the same, nothing is due."""
     active = str(project.slots()[0])
     says = {
         "prepared": "2028-11",

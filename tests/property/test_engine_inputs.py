@@ -31,8 +31,8 @@ NOT_REVIEWED: Final = {"rotation", "verify_now", "passive", "resource_urn", "sub
 """Without these a plan shows all that changes what signs; a subaccount is the recorded one, or refused later."""
 MARKS: Final = (*unknown._MARKS, *(f"a text with {mark} in it" for mark in unknown._MARKS))
 RENEWS_NOTHING: Final = (
-    f"ActiveTrustCertificate: renew_fingerprint {'ab' * 32} does not sign (any more), so nothing is renewed; remove the "
-    "argument"
+    f"ActiveTrustCertificate: renew_fingerprint {'ab' * 32} does not sign (any more), so nothing is renewed; "
+    "remove the argument"
 )
 kinds = st.sampled_from(sorted(SHAPES))
 marks = st.just(UNKNOWN) | st.sampled_from(MARKS)

@@ -141,4 +141,4 @@ def _raise_if_refused(outputs: Sequence[Any]) -> None:
     """Fail the program, not the update: so the deployment ends with an error, and what was found out is kept."""
     generation, failed_generation, failure = outputs
     if failed_generation is not None and failed_generation == generation:
-        raise pulumi.RunError(failure)
+        raise pulumi.RunError(failure or f"Generation {generation!r} was refused by a target.")
