@@ -22,7 +22,7 @@ class Declared:
 
 _Program = dict[tuple[str, str], Declared]
 """{(kind, connection): what is declared}; an origin key belongs to the kind."""
-_programs: Final[WeakKeyDictionary[Any, WeakKeyDictionary[Any, _Program]]] = WeakKeyDictionary()
+_declared: Final[WeakKeyDictionary[Any, WeakKeyDictionary[Any, _Program]]] = WeakKeyDictionary()
 """What each program declares: a process may run several, one after the other (tests) or side by side (automation)."""
 _connections: Final[WeakKeyDictionary[pulumi.Resource, tuple[str, str]]] = WeakKeyDictionary()
 """The kind and the connection of each resource."""
@@ -82,7 +82,7 @@ def _of_this_program() -> _Program:
     """
     deployment = pulumi.runtime.settings.SETTINGS.rpc_manager
     run = _task() if _is_mocked() else None
-    return _programs.setdefault(deployment, WeakKeyDictionary()).setdefault(run or deployment, {})
+    return _declared.setdefault(deployment, WeakKeyDictionary()).setdefault(run or deployment, {})
 
 
 def _task() -> asyncio.Task[Any] | None:
