@@ -12,8 +12,6 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec.structs import replace
-from pulumi.output import Unknown
-from pulumi.runtime import rpc
 
 from btp_trust.certificate import Certificate, normalize_fingerprint
 from btp_trust.errors import Refused, UnreadableState
@@ -26,10 +24,9 @@ from btp_trust.plan.verification import Evidence, OnVerificationFailure
 from btp_trust.saml import Layout
 from btp_trust.secret_texts import secret_in
 from btp_trust.service.environment import DEFAULT
+from btp_trust.unknown import UNKNOWN, is_unknown
 
 PropertyBag = dict[str, Any]
-UNKNOWN: Final[str] = rpc.UNKNOWN
-"""What stands for a value that a preview does not know."""
 _PROVIDER = "__provider"
 _RECORDED: Final = ("subaccount_id", "source_subaccount_id", "entity_id")
 """Arguments that check finds out where they are not given."""
@@ -43,6 +40,11 @@ _NEVER_EMPTY: Final = (
     "verify_now",
     "adopt",
 )
+_MAY_BE_UNKNOWN: Final = ("rotation", "verify_now", "passive")
+"""Arguments without which a preview shows all that changes what signs; of any other, nobody could review the value."""
+_URN: Final = "resource_urn"
+"""What no program gives, so that nobody could write it down."""
+_SUBACCOUNTS: Final = ("subaccount_id", "source_subaccount_id")
 _NAMING_CERTIFICATES: Final = ("adopt", "replace", "renew_fingerprint")
 """Arguments that are fingerprints; the `adopt` of a TrustedIdentityProvider is an ID of XSUAA's."""
 _Shape = TypeVar("_Shape", bound=msgspec.Struct)
@@ -71,7 +73,7 @@ class ActiveArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
     """Arguments of ActiveTrustCertificate."""
 
     rotation: str | None = None
-    """The generation that the RotationTrigger of `rotation=` declares."""
+    """The generation that the RotationTrigger of `rotation=` declares; UNKNOWN while a preview does not know it."""
     generate: bool = False
     renew_fingerprint: str | None = None
     accept_outage: bool = False
@@ -127,6 +129,10 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     subaccount_id: str | None = None
     adopt: str | None = None
     """The certificate that the program names for it."""
+    retain_on_delete: bool = False
+    """Whether Pulumi leaves its certificate alone when the resource is removed."""
+    is_ignored: bool = False
+    """Whether `ignore_changes` has put what the last deployment recorded in its place: nothing new is learned."""
 
 
 class TriggerArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
@@ -139,6 +145,7 @@ class TriggerArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
     verify_destinations: list[str] = []
     on_verification_failure: OnVerificationFailure = OnVerificationFailure.ROLLBACK
     verify_now: str | None = None
+    """UNKNOWN while a preview does not know it: it changes nothing that anybody has to review."""
     list_affected: bool = False
 
 
@@ -167,6 +174,8 @@ class TriggerChecked(TriggerArgs, frozen=True, omit_defaults=True, kw_only=True)
     """Who shall sign; None only for a trigger that is planned offline before anything signs by it."""
     candidate: str | None = None
     """Generation of the candidate, so that the next command notices when it is taken away."""
+    candidate_retained: bool = False
+    """Its `retain_on_delete`: to take it away then deletes nothing."""
     swap_number: int | None = None
     step: str | None = None
     swaps: SwapSlots | None = None
@@ -306,7 +315,7 @@ def from_bag(bag: Mapping[str, Any], shape: type[_Shape]) -> _Shape:
         UnreadableState: It did not write it.
     """
     try:
-        return msgspec.convert(_plain(own_properties(bag)), shape)
+        return msgspec.convert(plain(bag), shape)
     except msgspec.ValidationError as error:
         raise UnreadableState(
             "What the state holds of a resource cannot be read.",
@@ -320,59 +329,73 @@ def from_program(bag: Mapping[str, Any], shape: type[_Shape]) -> _Shape:
     """Read what the program gave.
 
     Raises:
-        Refused: An argument is unknown in the preview, of the wrong type, or empty.
+        Refused: An argument is unknown in the preview and has to be known, is of the wrong type, or empty.
     """
-    own = own_properties(bag)
-    for name, value in own.items():
-        if _is_unknown(value):
+    own = {name: value for name, value in own_properties(bag).items() if name != _URN or not is_unknown(value)}
+    for name in shape.__struct_fields__:
+        if is_unknown(own.get(name)) and name not in _MAY_BE_UNKNOWN:
             raise _must_be_known(name)
     try:
-        value = msgspec.convert(_plain(own), shape)
+        value = msgspec.convert({name: _plain(value) for name, value in own.items()}, shape)
     except msgspec.ValidationError as error:
         raise _malformed(str(error)) from None
     return _normalized(value)
 
 
-def candidate_from_program(value: Any) -> Candidate | None:
+def candidate_from_program(value: Any, recorded: str | None = None) -> Candidate | None:
     """Read the candidate of a RotationTrigger; its outputs are unknown while it is to be minted.
+
+    Args:
+        value: What the program gave; or, by `ignore_changes`, what check wrote of it in the last deployment.
+        recorded: What check wrote: the generation.
 
     Raises:
         Refused: It is no PassiveTrustCertificate.
     """
     if value is None:
         return None
-    if not isinstance(value, Mapping) or _is_unknown(value.get("generation")):
-        raise _malformed("Expected a PassiveTrustCertificate - at `$.candidate`")
-    known = {name: content for name, content in value.items() if not _is_unknown(content)}
+    if is_unknown(value if not isinstance(value, Mapping) else value.get("generation")):
+        raise _must_be_known("candidate")
+    if isinstance(value, str) and value == recorded:
+        return Candidate(generation=value, generations={}, is_ignored=True)
+    if not isinstance(value, Mapping):
+        raise _no_candidate()
     try:
-        found = msgspec.convert(known, Candidate)
+        found = msgspec.convert(known(value), Candidate)
         return found if found.adopt is None else replace(found, adopt=_fingerprint(found.adopt, "adopt"))
     except msgspec.ValidationError:
-        raise _malformed("Expected a PassiveTrustCertificate - at `$.candidate`") from None
+        raise _no_candidate() from None
 
 
-def identity_provider_from_program(bag: Mapping[str, Any]) -> IdentityProviderArgs:
-    """Read the arguments of a TrustedIdentityProvider, whose certificate may still be to be generated.
-
-    Raises:
-        Refused: As `from_program`.
-    """
-    passive = {"passive": UNKNOWN} if isinstance(bag.get("passive"), Unknown) else {}
-    return from_program({**bag, **passive}, IdentityProviderArgs)
+def with_recorded(bag: PropertyBag, recorded: Mapping[str, Any]) -> PropertyBag:
+    """Take a subaccount that is unknown for the recorded one: a resource stays in its own one, or is refused later."""
+    lasting = (*_SUBACCOUNTS, _URN)
+    again = {name: recorded[name] for name in lasting if name in recorded and is_unknown(bag.get(name))}
+    return {**bag, **again}
 
 
 def subaccount_is_unknown(bag: Mapping[str, Any]) -> bool:
-    """Whether the subaccount itself is to be made by the same command."""
-    return isinstance(bag.get("subaccount_id"), Unknown)
+    """Whether the subaccount itself, or the one whose certificates are meant, is to be made by the same command."""
+    return any(is_unknown(bag.get(name)) for name in _SUBACCOUNTS)
 
 
 def unplanned(bag: Mapping[str, Any]) -> PropertyBag:
     """Give the arguments back as they are, unknown ones as unknown: nothing can be planned yet."""
     return {
-        name: rpc.UNKNOWN if _is_unknown(value) else value
+        name: UNKNOWN if is_unknown(value) else value
         for name, value in own_properties(bag).items()
         if name != "candidate"
     }
+
+
+def known(bag: Mapping[str, Any]) -> PropertyBag:
+    """Leave out what is not known: nobody has recorded it."""
+    return {name: value for name, value in bag.items() if not is_unknown(value)}
+
+
+def plain(bag: Mapping[str, Any]) -> PropertyBag:
+    """Write a property bag as it was before it was sent: check's answer and what diff gets of it are then equal."""
+    return {name: _plain(content) for name, content in own_properties(bag).items()}
 
 
 def own_properties(bag: Mapping[str, Any]) -> PropertyBag:
@@ -391,17 +414,9 @@ def _plain(value: Any) -> Any:
         return {name: _plain(content) for name, content in value.items()}
     if isinstance(value, list):
         return [_plain(content) for content in value]
-    if isinstance(value, Unknown):
-        return rpc.UNKNOWN
+    if is_unknown(value):
+        return UNKNOWN
     return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _is_unknown(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return any(_is_unknown(content) for content in value.values())
-    if isinstance(value, list):
-        return any(_is_unknown(content) for content in value)
-    return isinstance(value, Unknown)
 
 
 def _normalized(args: _Shape) -> _Shape:
@@ -420,7 +435,7 @@ def _normalized(args: _Shape) -> _Shape:
     for name in _NEVER_EMPTY:
         if getattr(args, name, None) == "":
             raise _malformed(f"Expected a text or nothing, got an empty one - at `$.{name}`")
-    for name in ("subaccount_id", "source_subaccount_id"):
+    for name in _SUBACCOUNTS:
         if (subaccount := getattr(args, name, None)) is not None:
             changes[name] = subaccount.lower()
     return msgspec.structs.replace(args, **changes)
@@ -455,6 +470,10 @@ def _must_be_known(prop: str) -> Refused:
         "Write the value down, or deploy the resource that it comes from first.",
         prop=prop,
     )
+
+
+def _no_candidate() -> Refused:
+    return _malformed("Expected a PassiveTrustCertificate - at `$.candidate`")
 
 
 def _malformed(error: str) -> Refused:

@@ -7,8 +7,8 @@ wire format and never change. Instances hold nothing; what a process shares is i
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 from pulumi.dynamic import (
@@ -29,6 +29,7 @@ from btp_trust.inputs import (
     ActiveArgs,
     ActiveChecked,
     ActiveState,
+    IdentityProviderArgs,
     IdentityProviderChecked,
     IdentityProviderState,
     PassiveArgs,
@@ -41,14 +42,21 @@ from btp_trust.inputs import (
     candidate_from_program,
     from_bag,
     from_program,
-    identity_provider_from_program,
+    known,
     own_properties,
+    plain,
     subaccount_is_unknown,
     to_bag,
     unplanned,
+    with_recorded,
 )
 from btp_trust.operations import active, identity_provider, passive, trigger
+from btp_trust.session import Session
 from btp_trust.trusted_by import trusted_by_from_program
+from btp_trust.unknown import is_unknown
+
+_Checked = TypeVar("_Checked", bound=msgspec.Struct)
+_State = TypeVar("_State", bound=msgspec.Struct)
 
 
 class _TrustProvider(ResourceProvider):
@@ -63,18 +71,48 @@ class _TrustProvider(ResourceProvider):
         session.configure(req.config.get)
 
 
-def _check(olds: Mapping[str, Any], news: PropertyBag, plan: Callable[[], msgspec.Struct]) -> CheckResult:
+def _check(
+    olds: PropertyBag,
+    news: PropertyBag,
+    shape: type[_Checked],
+    plan: Callable[[Session, PropertyBag, _Checked | None], _Checked],
+) -> CheckResult:
     """Run a plan; a refusal becomes the failure of a property. What holds a secret is given back to nobody."""
     try:
         refuse_secrets(own_properties(news))
     except SecretGiven as refusal:
         return CheckResult({}, [CheckFailure(refusal.prop, str(refusal))])
-    if subaccount_is_unknown(news) and len(olds) == 0:
+    recorded = known(olds)
+    arguments = with_recorded(news, recorded)
+    if subaccount_is_unknown(arguments) and not olds:
         return CheckResult(unplanned(news), [])
     try:
-        return CheckResult(to_bag(plan()), [])
+        old = from_bag(recorded, shape) if olds else None
+        with session.operation() as shared:
+            inputs = to_bag(plan(shared, arguments, old))
+            if is_unknown(inputs):
+                shared.unknown_is_planned(plain(inputs))
+        return CheckResult(inputs, [])
     except Refused as refusal:
         return CheckResult(unplanned(news), [CheckFailure(refusal.prop, str(refusal))])
+
+
+def _diff(
+    olds: PropertyBag,
+    news: PropertyBag,
+    shapes: tuple[type[_State], type[_Checked]],
+    changes: Callable[[Session, _State, _Checked], bool],
+) -> DiffResult:
+    """Tell whether an update is due; an unknown value may change, and so may what depends on it.
+
+    Where no check of this command has let it through, the engine only asks what a replacement of another resource
+    might lead to, and asks again once that is known: there is nothing to say yet.
+    """
+    with session.operation() as shared:
+        if is_unknown(olds) or (is_unknown(news) and not shared.unknown_was_planned(plain(news))):
+            return DiffResult(changes=True)
+        state, new = from_bag(olds, shapes[0]), from_bag(news, shapes[1])
+        return DiffResult(changes=changes(shared, state, new))
 
 
 class ActiveTrustCertificateProvider(_TrustProvider):
@@ -83,23 +121,19 @@ class ActiveTrustCertificateProvider(_TrustProvider):
     def check(self, _olds: PropertyBag, news: PropertyBag) -> CheckResult:
         """Plan."""
 
-        def plan() -> ActiveChecked:
-            old = from_bag(_olds, ActiveChecked) if _olds else None
-            with session.operation() as shared:
-                return active.check(shared, from_program(news, ActiveArgs), old)
+        def plan(shared: Session, arguments: PropertyBag, old: ActiveChecked | None) -> ActiveChecked:
+            return active.check(shared, from_program(arguments, ActiveArgs), old)
 
-        return _check(_olds, news, plan)
+        return _check(_olds, news, ActiveChecked, plan)
 
     def diff(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> DiffResult:
         """Tell whether an update is due."""
-        state, new = from_bag(_olds, ActiveState), from_bag(_news, ActiveChecked)
-        with session.operation() as shared:
-            return DiffResult(changes=active.changes(shared, state, new))
+        return _diff(_olds, _news, (ActiveState, ActiveChecked), active.changes)
 
     def create(self, props: PropertyBag) -> CreateResult:
         """Adopt or generate."""
         with session.operation() as shared:
-            return CreateResult(*active.create(shared, from_bag(props, ActiveChecked)))
+            return CreateResult(*active.create(shared, from_bag(known(props), ActiveChecked)))
 
     def update(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> UpdateResult:
         """Follow or renew."""
@@ -109,12 +143,12 @@ class ActiveTrustCertificateProvider(_TrustProvider):
     def read(self, id_: str, props: PropertyBag) -> ReadResult:
         """Follow the slot."""
         with session.operation() as shared:
-            return ReadResult(id_, active.read(shared, props))
+            return ReadResult(id_, active.read(shared, known(props)))
 
     def delete(self, _id: str, _props: PropertyBag) -> None:
         """Leave the certificate in place."""
         with session.operation() as shared:
-            active.delete(shared, from_bag(_props, ActiveState))
+            active.delete(shared, from_bag(known(_props), ActiveState))
 
 
 class PassiveTrustCertificateProvider(_TrustProvider):
@@ -123,39 +157,35 @@ class PassiveTrustCertificateProvider(_TrustProvider):
     def check(self, _olds: PropertyBag, news: PropertyBag) -> CheckResult:
         """Plan."""
 
-        def plan() -> PassiveChecked:
-            old = from_bag(_olds, PassiveChecked) if _olds else None
-            with session.operation() as shared:
-                return passive.check(shared, from_program(news, PassiveArgs), old)
+        def plan(shared: Session, arguments: PropertyBag, old: PassiveChecked | None) -> PassiveChecked:
+            return passive.check(shared, from_program(arguments, PassiveArgs), old)
 
-        return _check(_olds, news, plan)
+        return _check(_olds, news, PassiveChecked, plan)
 
     def diff(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> DiffResult:
         """Tell whether an update is due."""
-        state, new = from_bag(_olds, PassiveState), from_bag(_news, PassiveChecked)
-        with session.operation() as shared:
-            return DiffResult(changes=passive.changes(shared, state, new))
+        return _diff(_olds, _news, (PassiveState, PassiveChecked), passive.changes)
 
     def create(self, props: PropertyBag) -> CreateResult:
         """Mint or adopt."""
         with session.operation() as shared:
-            return CreateResult(*passive.create(shared, from_bag(props, PassiveChecked)))
+            return CreateResult(*passive.create(shared, from_bag(known(props), PassiveChecked)))
 
     def update(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> UpdateResult:
         """Mint, adopt or take up."""
-        state, new = from_bag(_olds, PassiveState), from_bag(_news, PassiveChecked)
+        state, new = from_bag(known(_olds), PassiveState), from_bag(_news, PassiveChecked)
         with session.operation() as shared:
-            return UpdateResult(passive.update(shared, state, _olds, new))
+            return UpdateResult(passive.update(shared, state, known(_olds), new))
 
     def read(self, id_: str, props: PropertyBag) -> ReadResult:
         """Find the certificate."""
         with session.operation() as shared:
-            return ReadResult(id_, passive.read(shared, props))
+            return ReadResult(id_, passive.read(shared, known(props)))
 
     def delete(self, _id: str, _props: PropertyBag) -> None:
         """Empty the passive slot if what it holds is the resource's."""
         with session.operation() as shared:
-            passive.delete(shared, from_bag(_props, PassiveState))
+            passive.delete(shared, from_bag(known(_props), PassiveState))
 
 
 class RotationTriggerProvider(_TrustProvider):
@@ -164,37 +194,33 @@ class RotationTriggerProvider(_TrustProvider):
     def check(self, _olds: PropertyBag, news: PropertyBag) -> CheckResult:
         """Plan."""
 
-        def plan() -> TriggerChecked:
-            old = from_bag(_olds, TriggerChecked) if _olds else None
-            arguments = {name: value for name, value in news.items() if name not in ("candidate", "trusted_by")}
-            candidate = candidate_from_program(news.get("candidate"))
-            trusted_by = trusted_by_from_program(news.get("trusted_by"))
-            with session.operation() as shared:
-                return trigger.check(shared, from_program(arguments, TriggerArgs), candidate, trusted_by, old)
+        def plan(shared: Session, arguments: PropertyBag, old: TriggerChecked | None) -> TriggerChecked:
+            candidate = candidate_from_program(arguments.get("candidate"), old.candidate if old else None)
+            trusted_by = trusted_by_from_program(arguments.get("trusted_by"))
+            own = {name: value for name, value in arguments.items() if name not in ("candidate", "trusted_by")}
+            return trigger.check(shared, from_program(own, TriggerArgs), candidate, trusted_by, old)
 
-        return _check(_olds, news, plan)
+        return _check(_olds, news, TriggerChecked, plan)
 
     def diff(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> DiffResult:
         """Tell whether an update is due."""
-        state, new = from_bag(_olds, TriggerState), from_bag(_news, TriggerChecked)
-        with session.operation() as shared:
-            return DiffResult(changes=trigger.changes(shared, state, new))
+        return _diff(_olds, _news, (TriggerState, TriggerChecked), trigger.changes)
 
     def create(self, props: PropertyBag) -> CreateResult:
         """Record what signs."""
         with session.operation() as shared:
-            return CreateResult(*trigger.create(shared, from_bag(props, TriggerChecked)))
+            return CreateResult(*trigger.create(shared, from_bag(known(props), TriggerChecked)))
 
     def update(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> UpdateResult:
         """Compare and swap."""
-        state, new = from_bag(_olds, TriggerState), from_bag(_news, TriggerChecked)
+        state, new = from_bag(known(_olds), TriggerState), from_bag(_news, TriggerChecked)
         with session.operation() as shared:
             return UpdateResult(trigger.update(shared, state, new))
 
     def read(self, id_: str, props: PropertyBag) -> ReadResult:
         """Follow what signs."""
         with session.operation() as shared:
-            return ReadResult(id_, trigger.read(shared, props))
+            return ReadResult(id_, trigger.read(shared, known(props)))
 
     def delete(self, _id: str, _props: PropertyBag) -> None:
         """Call nothing."""
@@ -206,36 +232,34 @@ class TrustedIdentityProviderProvider(_TrustProvider):
     def check(self, _olds: PropertyBag, news: PropertyBag) -> CheckResult:
         """Plan."""
 
-        def plan() -> IdentityProviderChecked:
-            old = from_bag(_olds, IdentityProviderChecked) if _olds else None
-            with session.operation() as shared:
-                return identity_provider.check(shared, identity_provider_from_program(news), old)
+        def plan(
+            shared: Session, arguments: PropertyBag, old: IdentityProviderChecked | None
+        ) -> IdentityProviderChecked:
+            return identity_provider.check(shared, from_program(arguments, IdentityProviderArgs), old)
 
-        return _check(_olds, news, plan)
+        return _check(_olds, news, IdentityProviderChecked, plan)
 
     def diff(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> DiffResult:
         """Tell whether an update is due."""
-        state, new = from_bag(_olds, IdentityProviderState), from_bag(_news, IdentityProviderChecked)
-        with session.operation() as shared:
-            return DiffResult(changes=identity_provider.changes(shared, state, new))
+        return _diff(_olds, _news, (IdentityProviderState, IdentityProviderChecked), identity_provider.changes)
 
     def create(self, props: PropertyBag) -> CreateResult:
         """Register or take over."""
         with session.operation() as shared:
-            return CreateResult(*identity_provider.create(shared, from_bag(props, IdentityProviderChecked)))
+            return CreateResult(*identity_provider.create(shared, from_bag(known(props), IdentityProviderChecked)))
 
     def update(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> UpdateResult:
         """Replace what is registered."""
-        state, new = from_bag(_olds, IdentityProviderState), from_bag(_news, IdentityProviderChecked)
+        state, new = from_bag(known(_olds), IdentityProviderState), from_bag(_news, IdentityProviderChecked)
         with session.operation() as shared:
             return UpdateResult(identity_provider.update(shared, state, new))
 
     def read(self, id_: str, props: PropertyBag) -> ReadResult:
         """Find out what the target holds."""
         with session.operation() as shared:
-            return ReadResult(id_, identity_provider.read(shared, props))
+            return ReadResult(id_, identity_provider.read(shared, known(props)))
 
     def delete(self, _id: str, _props: PropertyBag) -> None:
         """Delete what was registered."""
         with session.operation() as shared:
-            identity_provider.delete(shared, from_bag(_props, IdentityProviderState))
+            identity_provider.delete(shared, from_bag(known(_props), IdentityProviderState))

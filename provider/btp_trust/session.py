@@ -148,6 +148,7 @@ class Session:
         self._names_given: dict[tuple[str, str], str] = {}
         self._connections_of: dict[tuple[str, str], str] = {}
         self._registrations_checked: dict[tuple[str, str], object] = {}
+        self._unknown_planned: list[object] = []
         self._said: set[str] = set()
 
     def subaccount(self, connection: str, expected: str | None, prop: str = "subaccount_id") -> Subaccount:
@@ -239,6 +240,16 @@ class Session:
         """
         with self._lock:
             return self._registrations_checked.setdefault((subaccount_id, origin_key), args) == args
+
+    def unknown_is_planned(self, plan: object) -> None:
+        """Take down that a check of this command has let unknown values into this plan."""
+        with self._lock:
+            self._unknown_planned.append(plan)
+
+    def unknown_was_planned(self, plan: object) -> bool:
+        """Whether a check of this command has made this plan, which has unknown values."""
+        with self._lock:
+            return plan in self._unknown_planned
 
     def say(self, line: str, about: str | None = None) -> None:
         """Show the user a line under the diagnostics of the command: once, and one line about the same matter."""

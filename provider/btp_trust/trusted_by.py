@@ -11,13 +11,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
 
-from pulumi.output import contains_unknowns
-from pulumi.runtime import rpc
-
 from btp_trust import forms
 from btp_trust.certificate import Identity, OtherDigest, normalize_fingerprint
 from btp_trust.errors import Refused
 from btp_trust.plan.trust import Attestation, Switch, Told
+from btp_trust.unknown import UNKNOWN, is_unknown
 
 PROPERTY: Final = "trusted_by"
 _ACCEPTED: Final = (
@@ -75,8 +73,8 @@ def trusted_by_from_program(value: Any) -> TrustedBy:
 
 
 def _told(target: str, said: Any, found: TrustedBy) -> Told:
-    if contains_unknowns(said):
-        return str(rpc.UNKNOWN)
+    if is_unknown(said):
+        return UNKNOWN
     if isinstance(said, Mapping) and forms.ANSWER not in said:
         return _person(said)
     named = [identity for text in _texts(said) for identity in forms.read(text)]

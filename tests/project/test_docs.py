@@ -20,7 +20,7 @@ import btp_trust
 from bootstrap.main import ROOT
 from btp_trust import HandOver, Target, errors, inputs
 from btp_trust.handover.kinds import KINDS
-from btp_trust.resources import base, declared
+from btp_trust.resources import base
 from btp_trust.settings import KEYS, Power
 from btp_trust_emulator import Switches
 from btp_trust_emulator.kinds import TRAITS
@@ -92,7 +92,6 @@ def test_a_program_that_no_command_runs_constructs_its_resources(block: Block) -
     """A Python block without a file's name is a program that Pulumi takes."""
     mocks = Mocks()
     pulumi.runtime.set_mocks(mocks)
-    declared._declared.clear()
     names: dict[str, Any] = {"pulumi": pulumi, "trust": btp_trust}
 
     def program() -> None:

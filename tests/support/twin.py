@@ -138,8 +138,9 @@ class Deployment:
         """Declare ActiveTrustCertificate."""
         return self._register("active", name, {**args, "rotation": rotation and rotation["generation"]})
 
-    def passive(self, name: str = "next", **args: Any) -> Handle:
-        """Declare PassiveTrustCertificate."""
+    def passive(self, name: str = "next", *, retained: bool = False, **args: Any) -> Handle:
+        """Declare PassiveTrustCertificate; `retained` is the option `retain_on_delete`."""
+        (self.twin.retained.add if retained else self.twin.retained.discard)(name)
         return self._register("passive", name, args)
 
     def trigger(
@@ -149,6 +150,8 @@ class Deployment:
         prepared = candidate and {
             key: candidate[key] for key in ("generation", "generations", "subaccount_id", "adopt")
         }
+        if isinstance(prepared, dict) and "next" in self.twin.retained:
+            prepared["retain_on_delete"] = True
         asked = trusted_by and {target: said(trusts) for target, trusts in trusted_by.items()}
         return self._register("trigger", name, {**args, "candidate": prepared, "trusted_by": asked})
 
@@ -157,6 +160,7 @@ class Deployment:
         return self._register("trusted", resource_name, {**args, "passive": passive and passive["fingerprint"]})
 
     def _register(self, kind: str, name: str, args: Bag) -> Handle:
+        ignored: list[str] = args.pop("ignore_changes", [])
         self.seen.append(name)
         old = self.twin.state.get(name)
         if self.targets is not None and name not in self.targets:
@@ -165,6 +169,8 @@ class Deployment:
             self.replaced.append((name, old))
             old = None
         news = {key: value for key, value in args.items() if value is not None}
+        if old is not None:
+            news = ignore(ignored, old.inputs, news)
         result = self.twin.call(kind, name, "check", wire(old.inputs) if old else {}, {**news, "__provider": kind})
         for failure in result.failures:
             raise CheckFailedError(name, failure.property, failure.reason)
@@ -207,7 +213,8 @@ class Deployment:
             stored = self.twin.state[name]
             self.report.deletes[name] = stored.inputs
             if not self.dry:
-                self._delete(name, stored)
+                if name not in self.twin.retained:
+                    self._delete(name, stored)
                 del self.twin.state[name]
 
     def _delete(self, name: str, stored: Stored) -> None:
@@ -313,6 +320,8 @@ class Twin:
     """How often an `ErrorHook` of every resource lets the engine call create, update or delete again."""
     calls: list[Call] = field(default_factory=list)
     """All operations so far."""
+    retained: set[str] = field(default_factory=set)
+    """Resources that are not deleted when they leave the program."""
 
     def __post_init__(self) -> None:
         """Give the stack the service key of its subaccount, and a faultless line to the service."""
@@ -370,6 +379,18 @@ class Twin:
             report.requests = self._requests_since(journal)
         assert report.writes == [], "a refresh must not write"
         return report
+
+    def ask(self, name: str, arguments: Iterable[str], unknown: Any = UNKNOWN) -> tuple[bool, Report]:
+        """Ask diff what the engine asks before it deletes a resource to replace it, on which these arguments depend.
+
+        It does so before the dependent is checked, in a real update too: the old inputs, some of them unknown.
+        """
+        report, stored = Report(), self.state[name]
+        stderr, journal = self._process(), len(self.emulator.journal())
+        news = {**wire(stored.inputs), **dict.fromkeys(arguments, unknown)}
+        changes = self.call(stored.kind, name, "diff", stored.id, wire(stored.outputs), news).changes
+        report.messages, report.requests = stderr.getvalue(), self._requests_since(journal)
+        return changes, report
 
     def destroy(self) -> Report:
         """Run `pulumi destroy --yes`: no program runs, so nothing is checked."""
@@ -485,6 +506,14 @@ class Twin:
 def wire(bag: Bag | None) -> Bag:
     """Send a bag over the wire: numbers become floats, None vanishes, what is marked as unknown is unknown."""
     return known_or_not(json.loads(json.dumps(bag), parse_int=float))  # type: ignore[no-any-return]
+
+
+def ignore(ignored: Iterable[str], old: Bag, news: Bag) -> Bag:
+    """Put what the last deployment checked in the place of arguments, "*" for all, as `ignore_changes` does."""
+    kept = {*old, *news} if "*" in ignored else set(ignored)
+    return {name: value for name, value in news.items() if name not in kept} | {
+        name: wire(old)[name] for name in kept if name in old
+    }
 
 
 def known_or_not(value: Any) -> Any:

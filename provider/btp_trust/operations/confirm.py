@@ -66,7 +66,7 @@ class Step:
     @property
     def is_asked(self) -> bool:
         """Whether the program asks to try all, and no deployment has done that yet."""
-        return self.new.verify_now not in (None, self.state.verify_now)
+        return self.new.verify_now not in (None, UNKNOWN, self.state.verify_now)
 
     @property
     def since(self) -> datetime | None:

@@ -8,7 +8,6 @@ from typing import Final
 from btp_trust.certificate import Certificate
 from btp_trust.errors import Refused, SlotsChanged, TargetChanged, TrustError
 from btp_trust.inputs import (
-    UNKNOWN,
     IdentityProviderArgs,
     IdentityProviderChecked,
     IdentityProviderState,
@@ -34,6 +33,7 @@ from btp_trust.plan.identity_provider import OnDelete, Step, Wanted, decide, fin
 from btp_trust.saml import IdentityProvider
 from btp_trust.session import Session
 from btp_trust.trusting import TrustingSubaccount
+from btp_trust.unknown import UNKNOWN
 
 _SOURCE = "source_subaccount_id"
 _REMOVED: Final = {OnDelete.DELETE: "deleted", OnDelete.DEACTIVATE: "set inactive"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from msgspec.structs import replace as replace_args
 
@@ -28,7 +29,13 @@ from btp_trust.operations.confirm import Step, confirm
 from btp_trust.operations.gather import Seen, Unseen, look, not_checked, reach, unseen_changes
 from btp_trust.operations.only_one import refuse_second
 from btp_trust.operations.stale import before_our_swap
-from btp_trust.operations.trigger_plan import declared_by, planned, planned_unseen
+from btp_trust.operations.trigger_plan import (
+    candidate_inputs,
+    declared_by,
+    leaving_candidate,
+    planned,
+    planned_unseen,
+)
 from btp_trust.operations.way_back import refuse_untrusted
 from btp_trust.operations.writes import swap
 from btp_trust.plan.decision import Action, Decision, Reason
@@ -38,6 +45,18 @@ from btp_trust.session import Session
 from btp_trust.trusted_by import TrustedBy
 
 _KIND = "RotationTrigger"
+_NO_OUTPUTS: Final = (
+    "step",
+    "swaps",
+    "targets",
+    "way_back",
+    "drift",
+    "affects",
+    "candidate",
+    "candidate_retained",
+    "generations",
+)
+"""What check writes for the preview and for the check after it."""
 
 
 def check(
@@ -58,19 +77,23 @@ def check(
     _refuse_foreign(candidate, seen.snapshot)
     seen.account.command.declares(args.generation)
     seen.account.command.valid_until = trusted_by.valid_until
+    leaving = leaving_candidate(candidate, old, is_in_program=session.passive_was_checked(seen.snapshot.subaccount_id))
     declaration = replace(
-        declared_by(args, candidate, old, seen.account), expiry=trusted_by.expiry, valid_until=trusted_by.valid_until
+        declared_by(args, candidate, old, seen.account),
+        expiry=trusted_by.expiry,
+        valid_until=trusted_by.valid_until,
+        candidate_removed=leaving is not None,
     )
     decision = decide(declaration, seen.snapshot)
     if decision.refusal is not None:
         raise decision.refusal
-    if old is not None and old.candidate is not None and candidate is None:
-        _announce_retirement(session, old.candidate, declaration, seen.snapshot)
+    if leaving is not None:
+        _announce_retirement(session, leaving, declaration, seen.snapshot)
     if decision.action is Action.SWAP and seen.snapshot.passive is not None:
         _take_down_swap(session, seen, seen.snapshot.passive, is_way_back=decision.reason is not Reason.ROTATE)
     plan = planned(args, declaration, decision, seen, old)
     affects = _compare_destinations(session, plan, old, seen.snapshot)
-    plan = checked(TriggerChecked, plan, candidate=candidate.generation if candidate else None, affects=affects)
+    plan = checked(TriggerChecked, plan, **candidate_inputs(candidate, old), affects=affects)
     seen.account.command.announce = lambda: _announce(session, decision, plan, seen.snapshot)
     return plan
 
@@ -184,10 +207,10 @@ def _announce_retirement(session: Session, candidate: str, declaration: Declarat
     """Say what a preview of deletions cannot show: what the passive slot holds now."""
     if snapshot.passive is None:
         return
-    name = declaration.name_of(snapshot.passive)
+    held = describe(snapshot.passive, declaration.name_of(snapshot.passive))
     session.say(
-        f"RotationTrigger: candidate {candidate!r} was taken away; if its PassiveTrustCertificate is removed, passive "
-        f"{describe(snapshot.passive, name)} is deleted and there is no way back to it"
+        f"RotationTrigger: candidate {candidate!r} was taken away; if its PassiveTrustCertificate is removed without "
+        f"retain_on_delete, passive {held} is deleted and there is no way back to it"
     )
 
 
@@ -246,7 +269,7 @@ def _outputs(new: TriggerChecked, snapshot: Snapshot, state: TriggerState | None
             "Run `pulumi preview` and read the new plan.",
         )
     outputs = {
-        **to_bag(new, "step", "swaps", "targets", "way_back", "drift", "affects", "candidate", "generations"),
+        **to_bag(new, *_NO_OUTPUTS),
         **certificate_outputs(snapshot.active, snapshot),
         "subaccount_id": snapshot.subaccount_id,
         "observed_at": rfc3339(snapshot.now),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from btp_trust.errors import Refused
 from btp_trust.inputs import (
@@ -39,11 +40,36 @@ def declared_by(
         candidate_is_due=candidate is not None and candidate.generations is None,
         candidate_pending=candidate.generation if candidate and unknown else None,
         minting=account.command.minting,
-        candidate_removed=old is not None and old.candidate is not None and candidate is None,
+        candidate_ignored=candidate is not None and candidate.is_ignored,
         on_drift=args.on_drift,
         trusted_by=args.trusted_by,
         way_back=way_back(old),
     )
+
+
+def leaving_candidate(candidate: Candidate | None, old: TriggerChecked | None, *, is_in_program: bool) -> str | None:
+    """Name the candidate whose certificate goes with its resource, if the program has that no more.
+
+    Args:
+        candidate: What the program passes, or what `ignore_changes` has put in its place.
+        old: What the last deployment recorded, `retain_on_delete` too.
+        is_in_program: Whether this command has a PassiveTrustCertificate of the subaccount.
+    """
+    if old is None or old.candidate_retained:
+        return None
+    is_kept = candidate is not None and (is_in_program or not candidate.is_ignored)
+    return None if is_kept else old.candidate
+
+
+def candidate_inputs(candidate: Candidate | None, old: TriggerChecked | None) -> dict[str, Any]:
+    """Write down of the candidate what the next check has to know."""
+    if candidate is None:
+        return {}
+    kept = old is not None and old.candidate_retained
+    return {
+        "candidate": candidate.generation,
+        "candidate_retained": kept if candidate.is_ignored else candidate.retain_on_delete,
+    }
 
 
 def _counts(name: str, taken: str, candidate: Candidate, bound: Mapping[str, str]) -> bool:
@@ -107,10 +133,10 @@ def planned_unseen(
     """Plan from the state: with nothing due it stays; offline, a change is shown but will not be done."""
     if old is None or not same_arguments(args, old, TriggerArgs):
         unseen.refuse_what_is_due()
-    name = candidate.generation if candidate else None
+    named = candidate_inputs(candidate, old)
     if old is None:
         step = f"record what signs as {args.generation!r}; planned without looking at the slots"
-        return checked(TriggerChecked, args, candidate=name, step=step)
+        return checked(TriggerChecked, args, **named, step=step)
     recorded = {**args.known_generations, **old.generations}
     wanted = recorded.get(args.generation)
     if wanted is None:
@@ -121,7 +147,7 @@ def planned_unseen(
         subaccount_id=old.subaccount_id,
         generations={**((candidate.generations or {}) if candidate else {}), **recorded},
         signing=old.signing if old.wanted == wanted else Signing(wanted),
-        candidate=name,
+        **named,
         swap_number=old.swap_number,
         way_back=way_back(old) if args.trusted_by else None,
         drift=old.drift,

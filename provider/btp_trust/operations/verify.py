@@ -15,11 +15,12 @@ from btp_trust.plan.explain import named
 from btp_trust.plan.verification import OnVerificationFailure
 from btp_trust.service.destinations import SAML_ASSERTION, Destination
 from btp_trust.session import Session, Subaccount
+from btp_trust.unknown import UNKNOWN
 
 
 def asks(new: TriggerChecked, old: TriggerChecked | None) -> bool:
     """Whether the program asks for a check now that it did not ask for before."""
-    return new.verify_now not in (None, None if old is None else old.verify_now)
+    return new.verify_now not in (None, UNKNOWN, None if old is None else old.verify_now)
 
 
 def looks(new: TriggerChecked, old: TriggerChecked | None, snapshot: Snapshot) -> bool:

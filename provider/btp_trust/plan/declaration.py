@@ -46,6 +46,8 @@ class Declaration:
     """The generation that a PassiveTrustCertificate of this subaccount may mint in this command."""
     candidate_removed: bool = False
     """The program passed a candidate in the command before, and passes none in this one."""
+    candidate_ignored: bool = False
+    """`ignore_changes` keeps what the program passes as candidate from being read."""
     on_drift: OnDrift = OnDrift.REPORT
     trusted_by: Mapping[str, Told] = field(default_factory=lambda: MappingProxyType({}))
     """{target: what it said that it trusts}."""

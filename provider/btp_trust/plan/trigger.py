@@ -137,11 +137,12 @@ def unknown_generation(declaration: Declaration, snapshot: Snapshot) -> Decision
     if declaration.wanted is not None or _is_pending_name(declaration):
         return None
     known = "\n".join(f"  {name}: {fingerprint}" for name, fingerprint in sorted(declaration.generations.items()))
+    way = 'Take "candidate" out of ignore_changes, or declare' if declaration.candidate_ignored else "Declare"
     return refuse(
         Reason.UNKNOWN_GENERATION,
         f"Generation {declaration.generation!r} is not known.",
         f"The RotationTrigger of subaccount {snapshot.subaccount_id} knows:\n{known}",
-        "Declare one of these; or prepare the new one first (PassiveTrustCertificate with "
+        f"{way} one of these; or prepare the new one first (PassiveTrustCertificate with "
         f'generation="{declaration.generation}", passed as candidate=, deployed); or teach the name: '
         f'known_generations={{"{declaration.generation}": "<fingerprint>"}}.',
     )

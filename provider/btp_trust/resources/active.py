@@ -9,7 +9,7 @@ import pulumi
 from btp_trust.guard import without_secrets
 from btp_trust.providers import ActiveTrustCertificateProvider
 from btp_trust.resources.base import TrustResource, unless_default
-from btp_trust.resources.declared import find
+from btp_trust.resources.declared import belongs_to
 from btp_trust.resources.trigger import RotationTrigger
 from btp_trust.service.environment import DEFAULT
 
@@ -52,7 +52,7 @@ class ActiveTrustCertificate(TrustResource, module="btp-trust", name="ActiveTrus
         subaccount_id: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        if rotation is not None and find("RotationTrigger", connection) is not rotation:
+        if rotation is not None and not belongs_to(connection, "RotationTrigger", rotation):
             raise _foreign_rotation(connection)
         props = {
             "rotation": None if rotation is None else rotation.generation,

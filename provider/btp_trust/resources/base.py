@@ -62,6 +62,7 @@ class TrustResource(Resource):
         opts: pulumi.ResourceOptions | None,
     ) -> None:
         refuse_amiss_settings()
+        refuse_imports(type(self).__name__, resource_name, opts)
         outputs = dict.fromkeys(_CERTIFICATE_OUTPUTS)
         judged = once_provider_is_judged(self)
         super().__init__(provider, resource_name, {**outputs, **props, "observed_at": judged}, opts)
@@ -113,3 +114,14 @@ def _setting(name: str, value: object, *, is_secret: bool) -> Setting:
 def _refuse(settings: Iterable[Setting], *, of_provider: bool = False) -> None:
     for parts in amiss(settings, pulumi.get_project(), of_provider=of_provider):
         raise pulumi.RunError("\n".join(parts))
+
+
+def refuse_imports(kind: str, resource_name: str, opts: pulumi.ResourceOptions | None) -> None:
+    """Stop a program that would have Pulumi read a resource by its ID, which tells nothing of its connection."""
+    for option, given in (("import_", opts and opts.import_), ("id", opts and opts.id)):
+        if given is not None:
+            raise pulumi.RunError(
+                f"{kind} {resource_name!r} cannot be imported by {option}=: it adopts by itself.\n"
+                "Pulumi would read it by an ID alone, and that tells nothing of its connection and its generations.\n"
+                f"Remove {option}= from its options: its first deployment takes up what is there, as its preview says."
+            )

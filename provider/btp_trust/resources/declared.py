@@ -2,48 +2,98 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from dataclasses import dataclass
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 import pulumi
 from pulumi.dynamic import Resource
-
-_declared: WeakKeyDictionary[Any, dict[tuple[str, str], Resource]] = WeakKeyDictionary()
-"""What each program declares: {(kind, connection): resource}; an origin key belongs to the kind."""
+from pulumi.runtime.mocks import MockMonitor
 
 
-def _of_this_program() -> dict[tuple[str, str], Resource]:
-    return _declared.setdefault(pulumi.runtime.get_root_resource() or pulumi.runtime.settings.SETTINGS, {})
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A resource of a program, and the name that it has there."""
+
+    resource_name: str
+    resource: Resource
+
+
+_Program = dict[tuple[str, str], Declared]
+"""{(kind, connection): what is declared}; an origin key belongs to the kind."""
+_declared: Final[WeakKeyDictionary[Any, WeakKeyDictionary[Any, _Program]]] = WeakKeyDictionary()
+"""What each program declares: a process may run several, one after the other (tests) or side by side (automation)."""
+_connections: Final[WeakKeyDictionary[pulumi.Resource, tuple[str, str]]] = WeakKeyDictionary()
+"""The kind and the connection of each resource."""
 
 
 def find(kind: str, connection: str) -> Resource | None:
     """Return the resource of this kind on this connection, if the program has declared one."""
-    return _of_this_program().get((kind, connection))
+    found = _of_this_program().get((kind, connection))
+    return None if found is None else found.resource
 
 
-def declare_once(kind: str, connection: str, resource: Resource) -> None:
+def belongs_to(connection: str, kind: str, resource: pulumi.Resource) -> bool:
+    """Whether a resource is of this kind, and on this connection."""
+    return _connections.get(resource) == (kind, connection)
+
+
+def declare_once(kind: str, connection: str, resource_name: str, resource: Resource) -> None:
     """Refuse a second one in the same program: the two would undo each other."""
-    if find(kind, connection) is not None:
+    if not _declare(kind, connection, Declared(resource_name, resource)):
         raise pulumi.RunError(
             f"A second {kind} on connection {connection!r}.\n"
             "A subaccount has one active and one passive certificate; two of them would undo each other.\n"
             "Remove one, or give it the connection= of another subaccount."
         )
-    _of_this_program()[kind, connection] = resource
 
 
-def register_once(connection: str, origin_key: Any, resource: Resource) -> None:
+def register_once(connection: str, origin_key: Any, resource_name: str, resource: Resource) -> None:
     """Refuse a second TrustedIdentityProvider of an origin key, if that is no output: then check compares it."""
     if not isinstance(origin_key, str):
         return
-    kind = f"TrustedIdentityProvider {origin_key}"
-    if find(kind, connection) is not None:
+    if not _declare(f"TrustedIdentityProvider {origin_key}", connection, Declared(resource_name, resource)):
         raise pulumi.RunError(
             f"A second TrustedIdentityProvider with origin key {origin_key!r} on connection {connection!r}.\n"
             "They are one identity provider there; two resources would undo each other.\n"
             "Remove one, or give it another origin_key=, or the connection= of another subaccount."
         )
-    _of_this_program()[kind, connection] = resource
+
+
+def _declare(kind: str, connection: str, declared: Declared) -> bool:
+    """Take down a resource; tell whether it is the only one of its kind on its connection."""
+    program = _of_this_program()
+    found = program.get((kind, connection))
+    if found is not None and (found.resource_name != declared.resource_name or not _is_mocked()):
+        return False
+    if found is not None:  # an engine would take no second one of the same name: it is another test's
+        program.clear()
+    program[kind, connection] = declared
+    _connections[declared.resource] = kind, connection
+    return True
+
+
+def _of_this_program() -> _Program:
+    """Return what is declared by the program that runs.
+
+    Each deployment configures Pulumi's runtime anew, and so does each `set_mocks`. Tests of which several follow one
+    `set_mocks` run in tasks of their own (`pulumi.runtime.test`); a real program may declare a resource in any task.
+    """
+    deployment = pulumi.runtime.settings.SETTINGS.rpc_manager
+    run = _task() if _is_mocked() else None
+    return _declared.setdefault(deployment, WeakKeyDictionary()).setdefault(run or deployment, {})
+
+
+def _task() -> asyncio.Task[Any] | None:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None
+
+
+def _is_mocked() -> bool:
+    return isinstance(pulumi.runtime.settings.SETTINGS.monitor, MockMonitor)
 
 
 def not_the_candidate(connection: str) -> pulumi.RunError:

@@ -10,8 +10,8 @@ from pulumi.dynamic import Resource
 
 from btp_trust.guard import without_secrets
 from btp_trust.providers import TrustedIdentityProviderProvider
-from btp_trust.resources.base import once_provider_is_judged, refuse_amiss_settings, unless_default
-from btp_trust.resources.declared import find, register_once
+from btp_trust.resources.base import once_provider_is_judged, refuse_amiss_settings, refuse_imports, unless_default
+from btp_trust.resources.declared import belongs_to, register_once
 from btp_trust.resources.passive import PassiveTrustCertificate
 from btp_trust.service.environment import DEFAULT
 
@@ -92,13 +92,14 @@ class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentit
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         refuse_amiss_settings()
-        if passive is not None and find("PassiveTrustCertificate", source_connection) is not passive:
+        refuse_imports(type(self).__name__, resource_name, opts)
+        if passive is not None and not belongs_to(source_connection, "PassiveTrustCertificate", passive):
             raise pulumi.RunError(
                 f"passive= is not the PassiveTrustCertificate of connection {source_connection!r}.\n"
                 "The certificates that are registered are those of source_connection=, and it belongs to another one.\n"
                 "Give source_connection= the connection of the PassiveTrustCertificate."
             )
-        register_once(connection, origin_key, self)
+        register_once(connection, origin_key, resource_name, self)
         props = {
             "connection": connection,
             "origin_key": origin_key,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
-from typing import cast
+from typing import Final, cast
+from weakref import WeakSet
 
 import pulumi
 
@@ -13,6 +14,7 @@ from btp_trust.resources.base import TrustResource, unless_default
 from btp_trust.resources.declared import declare_once, find, not_the_candidate
 from btp_trust.service.environment import DEFAULT
 
+_retained: Final[WeakSet[pulumi.Resource]] = WeakSet()
 _PASSIVE_TYPE = "pulumi-python:dynamic/btp-trust:PassiveTrustCertificate"
 
 
@@ -57,7 +59,9 @@ class PassiveTrustCertificate(TrustResource, module="btp-trust", name="PassiveTr
         subaccount_id: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        declare_once("PassiveTrustCertificate", connection, self)
+        declare_once("PassiveTrustCertificate", connection, resource_name, self)
+        if opts is not None and opts.retain_on_delete:
+            _retained.add(self)
         if find("RotationTrigger", connection) is not None:
             raise not_the_candidate(connection)
         props = {
@@ -70,6 +74,11 @@ class PassiveTrustCertificate(TrustResource, module="btp-trust", name="PassiveTr
             "generations": None,
         }
         super().__init__(PassiveTrustCertificateProvider(), resource_name, props, opts)
+
+
+def is_retained(resource: PassiveTrustCertificate) -> bool:
+    """Whether its own options say `retain_on_delete`; what it has from a component Pulumi does not tell."""
+    return resource in _retained
 
 
 def _urn(resource_name: str, parent: pulumi.Resource | None) -> pulumi.Output[str]:

@@ -11,7 +11,7 @@ from btp_trust.guard import without_secrets
 from btp_trust.providers import RotationTriggerProvider
 from btp_trust.resources.base import TrustResource, unless_default
 from btp_trust.resources.declared import declare_once, find, not_the_candidate
-from btp_trust.resources.passive import PassiveTrustCertificate
+from btp_trust.resources.passive import PassiveTrustCertificate, is_retained
 from btp_trust.resources.trust import Attested, SwitchesAtRotation, told
 from btp_trust.service.environment import DEFAULT
 
@@ -112,7 +112,7 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
         subaccount_id: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        declare_once("RotationTrigger", connection, self)
+        declare_once("RotationTrigger", connection, resource_name, self)
         if find("PassiveTrustCertificate", connection) not in (None, candidate):
             raise not_the_candidate(connection)
         props = {
@@ -141,6 +141,7 @@ def _candidate(candidate: PassiveTrustCertificate) -> Mapping[str, pulumi.Input[
         "generations": candidate.generations,
         "subaccount_id": candidate.subaccount_id,
         "adopt": candidate.adopt,
+        "retain_on_delete": is_retained(candidate) or None,
     }
 
 
@@ -148,4 +149,4 @@ def _raise_if_refused(outputs: Sequence[Any]) -> None:
     """Fail the program, not the update: so the deployment ends with an error, and what was found out is kept."""
     generation, failed_generation, failure, unconfirmed = outputs
     if failed_generation is not None and failed_generation == generation:
-        raise pulumi.RunError(unconfirmed or failure)
+        raise pulumi.RunError(unconfirmed or failure or f"Generation {generation!r} was refused by a target.")

@@ -1,0 +1,191 @@
+"""A resource that is deleted before it is replaced: Pulumi asks diff about values that nobody knows yet."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from btp_trust import unknown
+from btp_trust_emulator import Emulator
+from project import Project, Said, program
+
+TARGET = '''
+class Store(pulumi.dynamic.ResourceProvider):
+    """A target that is made anew whenever it is given another number; it says what it is told."""
+
+    def diff(self, _id, olds, news):
+        changes = olds["number"] != news["number"]
+        return pulumi.dynamic.DiffResult(changes, ["number"] if changes else [], delete_before_replace=True)
+
+    def create(self, props):
+        return pulumi.dynamic.CreateResult("store", {"number": props["number"], "said": props["told"]})
+
+
+class Target(pulumi.dynamic.Resource):
+    said: pulumi.Output[dict]
+
+    def __init__(self, name, number, told):
+        super().__init__(Store(), name, {"number": number, "told": told, "said": None})
+'''
+
+
+@pytest.fixture
+def target(emulator: Emulator, project: Project) -> str:
+    """Another subaccount, with a connection to its XSUAA."""
+    guid = emulator.create_subaccount().guid
+    key = emulator.api_access_key(guid)
+    project.known_secrets.add(key["clientsecret"])
+    project.variables["BTP_TRUST_SERVICE_KEY_BILLING"] = json.dumps(key)
+    return guid
+
+
+def assert_no_mark(said: Said) -> None:
+    """Nothing that stands for an unknown value was printed, nor that a state were broken."""
+    assert [mark for mark in unknown._MARKS if mark in said.text] == []
+    assert "state" not in said.diagnostics
+
+
+def outputs_of_ours(project: Project) -> dict[str, object]:
+    """The outputs of this package's resources, by name."""
+    resources = project.state().items()
+    return {name: each["outputs"] for name, each in resources if "dynamic/btp-trust" in each["urn"]}
+
+
+def fed(number: int, says: dict[str, object], **arguments: dict[str, str]) -> str:
+    """Write a program in which a target gives these arguments of each resource: {resource: {argument: key}}."""
+    given = {
+        name: "".join(f', {argument}=s4.said["{key}"]' for argument, key in own.items())
+        for name, own in arguments.items()
+    }
+    return program(
+        TARGET,
+        f's4 = Target("s4", {number}, {says!r})',
+        f'upcoming = trust.PassiveTrustCertificate("next"{given["passive"]})',
+        f'billing = trust.TrustedIdentityProvider("billing", connection="billing", passive=upcoming{given["trusted"]})',
+        f'rotation = trust.RotationTrigger("rotation", candidate=upcoming{given["trigger"]}, '
+        'trusted_by={"s4": s4.said["trusts"], "c4c": trust.Attested(s4.said["trusts"], "Ada", "2026-11-30")})',
+        f'signing = trust.ActiveTrustCertificate("signing", rotation=rotation{given["active"]})',
+    )
+
+
+def test_every_argument_may_come_from_a_target_that_is_replaced(project: Project, target: str) -> None:
+    """The update asks diff about all of them at once, then checks what they have become: the same, nothing is due."""
+    active = str(project.slots()[0])
+    says = {
+        "prepared": "2028-11",
+        "signs": "2026-11",
+        "names": {"1999-11": "ab" * 32},
+        "trusts": active,
+        "guid": project.guid,
+        "other": target,
+        "report": "report",
+        "word": "shop",
+        "layout": "x509-data",
+        "yes": True,
+        "none": [],
+        "old": "ab" * 32,
+    }
+    arguments = {
+        "passive": {"generation": "prepared", "replace": "old", "subaccount_id": "guid"},
+        "trusted": {
+            "origin_key": "word",
+            "name": "word",
+            "entity_id": "word",
+            "metadata_layout": "layout",
+            "adopt": "word",
+            "subaccount_id": "other",
+            "source_subaccount_id": "guid",
+        },
+        "trigger": {
+            "generation": "signs",
+            "known_generations": "names",
+            "on_drift": "report",
+            "verify_destinations": "none",
+            "on_verification_failure": "report",
+            "verify_now": "word",
+            "list_affected": "yes",
+            "subaccount_id": "guid",
+        },
+        "active": {"generate": "yes", "renew_fingerprint": "old", "accept_outage": "yes", "subaccount_id": "guid"},
+    }
+    project.deploy(fed(1, says, **arguments))
+    before = outputs_of_ours(project)
+    project.emulator.clear_journal()
+
+    project.write(fed(2, says, **arguments))
+    previewed = project.preview(status=1)
+    assert_no_mark(previewed)
+    assert "`generation` is not known in this preview." in previewed.message[0]
+    done = project.up()
+    assert_no_mark(done)
+    assert "+-1 replaced" in done
+    assert project.writes() == []
+    assert outputs_of_ours(project) == before
+    assert project.is_quiet()
+
+
+def test_what_nobody_has_to_review_may_be_unknown_in_a_preview(project: Project) -> None:
+    """Targets, the word that asks for a check, a subaccount that is recorded: the preview shows what it can."""
+    active = str(project.slots()[0])
+    says = {"trusts": active, "guid": project.guid, "word": "1"}
+
+    def text(number: int, signs: str = "2026-11") -> str:
+        return program(
+            TARGET,
+            f's4 = Target("s4", {number}, {says!r})',
+            'same = {"subaccount_id": s4.said["guid"]}',
+            'upcoming = trust.PassiveTrustCertificate("next", "2028-11", **same)',
+            f'rotation = trust.RotationTrigger("rotation", "{signs}", candidate=upcoming, **same, '
+            'verify_now=s4.said["word"], trusted_by={"s4": s4.said["trusts"], "sf": "ab" * 32})',
+            'signing = trust.ActiveTrustCertificate("signing", rotation=rotation, **same)',
+        )
+
+    project.deploy(text(1))
+    project.emulator.clear_journal()
+    project.write(text(2, "2028-11"))
+    refused = project.preview(status=1)
+    assert_no_mark(refused)
+    assert "property trusted_by" in refused.message[0]
+    project.write(text(2))
+    shown = project.preview("--diff")
+    assert_no_mark(shown)
+    assert "~ verify_now" in shown
+    assert "Unknown" not in shown.diagnostics
+    done = project.pulumi("up", "--yes")
+    assert_no_mark(done)
+    assert "+-1 replaced" in done
+    assert project.writes() == []
+    assert project.is_quiet()
+
+
+def test_a_registration_that_is_deleted_before_it_is_replaced_feeds_the_trigger(project: Project, target: str) -> None:
+    """Forced from the command line: it stays what it is, and the trigger is told once that is known."""
+    text = program(
+        'upcoming = trust.PassiveTrustCertificate("next", generation="2028-11")',
+        'billing = trust.TrustedIdentityProvider("billing", connection="billing", origin_key="shop", passive=upcoming, '
+        "opts=pulumi.ResourceOptions(delete_before_replace=True))",
+        'rotation = trust.RotationTrigger("rotation", generation="2026-11", candidate=upcoming, '
+        'trusted_by={"billing": billing.trusted})',
+        'signing = trust.ActiveTrustCertificate("signing", rotation=rotation)',
+    )
+    project.deploy(text)
+    before = project.emulator.target(target).certificates
+    urn = project.state()["billing"]["urn"]
+    project.emulator.clear_journal()
+
+    for said in (
+        project.preview("--diff", "--replace", urn),
+        project.up("--replace", urn),
+        project.pulumi("up", "--yes", "--replace", urn),
+    ):
+        assert_no_mark(said)
+        assert "+-1" in said
+    assert project.emulator.target(target).certificates == before
+    assert project.writes() == []
+    assert project.is_quiet()
+
+    project.write(text.replace('origin_key="shop"', 'origin_key="store"'))
+    refused = project.up(status=1)
+    assert_no_mark(refused)
+    assert "Origin key 'shop' cannot become 'store'." in refused

@@ -1,0 +1,264 @@
+"""What the engine puts in the place of a program's arguments: values that are unknown, or those of the last deployment.
+
+An unknown value may be any other one: nothing is said of it, and it is taken for nothing else.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pulumi.output import UNKNOWN
+from twin import HOUR, PROVIDERS, Bag, Deployment, Twin, assert_three_parts, ignore, wire
+
+from btp_trust import session, unknown
+from btp_trust.errors import TrustError
+from btp_trust.inputs import ActiveArgs, IdentityProviderArgs, PassiveArgs, ResourceArgs, TriggerArgs
+from btp_trust_emulator import Emulator
+
+SHAPES: Final[dict[str, type[ResourceArgs]]] = {
+    "passive": PassiveArgs,
+    "trusted": IdentityProviderArgs,
+    "trigger": TriggerArgs,
+    "active": ActiveArgs,
+}
+NOT_REVIEWED: Final = {"rotation", "verify_now", "passive", "resource_urn", "subaccount_id", "source_subaccount_id"}
+"""Without these a plan shows all that changes what signs; a subaccount is the recorded one, or refused later."""
+MARKS: Final = (*unknown._MARKS, *(f"a text with {mark} in it" for mark in unknown._MARKS))
+RENEWS_NOTHING: Final = (
+    f"ActiveTrustCertificate: renew_fingerprint {'ab' * 32} does not sign (any more), so nothing is renewed; "
+    "remove the argument"
+)
+kinds = st.sampled_from(sorted(SHAPES))
+marks = st.just(UNKNOWN) | st.sampled_from(MARKS)
+
+
+@dataclass(frozen=True)
+class Landscape:
+    """A stack in which every argument of every resource has a value, and what its program gives."""
+
+    twin: Twin
+    given: dict[str, Bag]
+
+    def call(self, kind: str, method: str, *args: Any) -> tuple[Any, str]:
+        """Begin a command and call one operation; return its answer or its error, and everything that was said."""
+        stderr = io.StringIO()
+        session.install(session.Session(self.twin.config.get, self.twin.world(stderr)))
+        if kind == "trigger":  # it depends on its candidate, which is checked before it
+            session.current().passive_is_checked(self.twin.guid)
+        try:
+            result = getattr(PROVIDERS[kind](), method)(*args)
+        except TrustError as error:
+            assert_three_parts(str(error))
+            return error, f"{stderr.getvalue()}\n{error}"
+        failures = [failure.reason for failure in getattr(result, "failures", [])]
+        return result, "\n".join([stderr.getvalue(), *failures])
+
+
+@pytest.fixture(scope="module")
+def here() -> Iterator[Landscape]:
+    """Deploy it."""
+    with Emulator(key_size=1024) as emulator:
+        guid, target = emulator.create_subaccount(generate=True).guid, emulator.create_subaccount().guid
+        emulator.advance(HOUR)
+        emulator.generate_passive(guid)
+        twin = Twin(emulator, guid, target=target)
+        active, passive = twin.slots
+        common = {"connection": "default", "subaccount_id": guid}
+        given: dict[str, Bag] = {
+            "passive": {**common, "generation": "b", "adopt": passive, "replace": active, "resource_urn": "urn:one"},
+            "trusted": {
+                "connection": "billing",
+                "subaccount_id": target,
+                "origin_key": "shop",
+                "passive": passive,
+                "source_connection": "default",
+                "source_subaccount_id": guid,
+                "name": "Shop",
+                "entity_id": "urn:shop",
+                "metadata_layout": "x509-data",
+                "adopt": "none",
+            },
+            "trigger": {
+                **common,
+                "generation": "a",
+                "candidate": {"generation": "b", "generations": {"b": passive}, "subaccount_id": guid},
+                "known_generations": {"a": active, "z": "ab" * 32},
+                "on_drift": "report",
+                "trusted_by": {
+                    "s4": [active, "cd" * 32],
+                    "sf": {"kind": "switches at rotation", "owner": "HR", "ticket": "HR-1"},
+                    "c4c": {"kind": "attested", "fingerprint": active, "by": "Ada", "on": "2026-11-20"},
+                    "sac": {"kind": "attested", "fingerprint": passive, "by": "", "on": ""},
+                },
+                "verify_destinations": ["one", "two"],
+                "on_verification_failure": "report",
+                "verify_now": "1",
+                "list_affected": True,
+            },
+            "active": {
+                **common,
+                "rotation": "a",
+                "generate": True,
+                "renew_fingerprint": "ab" * 32,
+                "accept_outage": True,
+            },
+        }
+
+        def program(deployment: Deployment) -> None:
+            for kind, arguments in given.items():
+                deployment._register(kind, kind, dict(arguments))
+
+        twin.up(program)
+        assert twin.up(program).is_quiet
+        yield Landscape(twin, given)
+        session.install(None)
+
+
+@st.composite
+def made_unknown(draw: st.DrawFn, value: Any) -> Any:
+    """Make a value unknown, or anything in it."""
+    inner = {"dict": dict, "list": list}.get(type(value).__name__)
+    if inner is None or not value or draw(st.booleans()):
+        return draw(marks)
+    copied = inner(value)
+    place = draw(st.sampled_from(sorted(copied) if isinstance(copied, dict) else range(len(copied))))
+    copied[place] = draw(made_unknown(copied[place]))
+    return copied
+
+
+@st.composite
+def partly_unknown(draw: st.DrawFn, bag: Bag) -> tuple[Bag, set[str]]:
+    """Make some properties of a bag unknown; name them."""
+    names = draw(st.sets(st.sampled_from(sorted(bag)), min_size=1, max_size=3))
+    return {**bag, **{name: draw(made_unknown(bag[name])) for name in sorted(names)}}, names
+
+
+def assert_unnamed(text: str) -> None:
+    """Nothing that stands for an unknown value is in the text."""
+    assert [mark for mark in unknown._MARKS if mark in text] == []
+
+
+def test_the_landscape_has_every_argument(here: Landscape) -> None:
+    """So that an argument which is added later is tried too."""
+    for kind, shape in SHAPES.items():
+        besides = {"candidate"} if kind == "trigger" else set()
+        assert set(here.given[kind]) == set(shape.__struct_fields__) | besides
+
+
+@given(kind=kinds, data=st.data())
+def test_diff_of_unknown_values_says_that_they_may_change(here: Landscape, kind: str, data: st.DataObject) -> None:
+    """As before a replacement, when no check has run: no error, no line, no request; old outputs may be unknown too."""
+    stored = here.twin.state[kind]
+    news, _ = data.draw(partly_unknown(wire(stored.inputs)))
+    olds = data.draw(st.just(wire(stored.outputs)) | partly_unknown(wire(stored.outputs)).map(lambda drawn: drawn[0]))
+    journal = len(here.twin.emulator.journal())
+
+    result, said = here.call(kind, "diff", stored.id, olds, news)
+
+    assert not isinstance(result, TrustError), result
+    assert result.changes is True
+    assert result.replaces is None
+    assert said.strip() == ""
+    assert len(here.twin.emulator.journal()) == journal
+
+
+@given(kind=kinds, data=st.data())
+def test_check_of_unknown_values_plans_or_refuses_by_name(here: Landscape, kind: str, data: st.DataObject) -> None:
+    """What nobody could review is refused in plain words; the rest is shown as unknown."""
+    news, names = data.draw(partly_unknown(here.given[kind]))
+    olds = data.draw(st.sampled_from([wire(here.twin.state[kind].inputs), {}]))
+
+    result, said = here.call(kind, "check", olds, news)
+
+    assert not isinstance(result, TrustError), result
+    assert_unnamed(said)
+    must_be_known = names - NOT_REVIEWED - left_open_inside(news)
+    unplanned = not olds and {"subaccount_id", "source_subaccount_id"} & names
+    failed = {failure.property for failure in result.failures}
+    assert failed <= must_be_known
+    assert bool(failed) == bool(must_be_known and not unplanned)
+    for failure in result.failures:
+        assert_three_parts(failure.reason, f"`{failure.property}`")
+
+
+def left_open_inside(news: Bag) -> set[str]:
+    """Name the arguments of which only a part is unknown that need not be known: a target's answer, a fingerprint."""
+    inside = set()
+    if isinstance(news.get("trusted_by"), dict):
+        inside.add("trusted_by")
+    candidate = news.get("candidate")
+    if isinstance(candidate, dict) and not unknown.is_unknown(candidate["generation"]):
+        inside.add("candidate")
+    return inside
+
+
+@given(kind=kinds, data=st.data())
+def test_what_check_leaves_open_goes_through_diff(here: Landscape, kind: str, data: st.DataObject) -> None:
+    """In the same command the plan with unknown values is one: diff says that it changes something, and names none."""
+    news, _ = data.draw(partly_unknown({name: here.given[kind][name] for name in _left_open(kind)}))
+    stored = here.twin.state[kind]
+    checked, _ = here.call(kind, "check", wire(stored.inputs), {**here.given[kind], **news})
+    assert checked.failures == []
+
+    shared = session.current()
+    changes = PROVIDERS[kind]().diff(stored.id, wire(stored.outputs), wire(checked.inputs)).changes
+
+    shows = unknown.is_unknown(checked.inputs)
+    assert changes is shows
+    assert shared.unknown_was_planned(checked.inputs) is shows
+
+
+def _left_open(kind: str) -> tuple[str, ...]:
+    names = {"passive": ("resource_urn",), "trusted": ("passive",), "trigger": ("verify_now",), "active": ("rotation",)}
+    return (*names[kind], "subaccount_id")
+
+
+@given(
+    kind=kinds,
+    method=st.sampled_from(["check", "diff", "create", "update", "read", "delete"]),
+    data=st.data(),
+)
+def test_a_state_with_unknown_values_is_read_or_refused(
+    here: Landscape, kind: str, method: str, data: st.DataObject
+) -> None:
+    """Pulumi writes none, but a state can be edited: what is not known was not recorded, and is not shown."""
+    stored = here.twin.state[kind]
+    inputs, _ = data.draw(partly_unknown(wire(stored.inputs)))
+    outputs, _ = data.draw(partly_unknown(wire(stored.outputs)))
+    arguments: dict[str, tuple[Any, ...]] = {
+        "check": (inputs, here.given[kind]),
+        "diff": (stored.id, outputs, wire(stored.inputs)),
+        "create": (inputs,),
+        "update": (stored.id, outputs, wire(stored.inputs)),
+        "read": (stored.id, outputs),
+        "delete": (stored.id, {**outputs, "fingerprint": "ab" * 32, "identity_provider_id": "another"}),
+    }
+    slots = here.twin.slots
+
+    result, said = here.call(kind, method, *arguments[method])
+
+    assert_unnamed(said)
+    assert here.twin.slots == slots
+    if not isinstance(result, TrustError):
+        assert not unknown.is_unknown(getattr(result, "outs", None))
+
+
+@given(kind=kinds, data=st.data())
+def test_what_check_wrote_is_taken_as_an_argument(here: Landscape, kind: str, data: st.DataObject) -> None:
+    """`ignore_changes`, of any of them or of all, changes nothing: check says what it said."""
+    stored = here.twin.state[kind]
+    names = st.sets(st.sampled_from(sorted({*stored.inputs, *here.given[kind]})))
+    ignored = data.draw(st.just({"*"}) | names)
+
+    news = ignore(ignored, stored.inputs, here.given[kind])
+    result, said = here.call(kind, "check", wire(stored.inputs), wire(news))
+
+    assert said.replace(RENEWS_NOTHING, "").strip() == ""
+    assert result.failures == []
+    assert wire(result.inputs) == wire(stored.inputs)
