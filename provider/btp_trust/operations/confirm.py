@@ -23,6 +23,7 @@ from btp_trust.plan.confirmation import Occasion, Task, failure, leads_back, ref
 from btp_trust.plan.declaration import OnDrift
 from btp_trust.plan.verification import Again, Evidence, Judgement, OnVerificationFailure, Verdict
 from btp_trust.session import Session, Subaccount
+from btp_trust.unknown import UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
