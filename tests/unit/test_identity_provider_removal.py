@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from handmade import certificate
 from twin import Deployment, Program, Report, Twin, answered, assert_three_parts, committed_then, meanwhile
 
 from btp_trust.errors import EntityIDTaken, NotDone, OfflineRefused, Refused, ServiceUnavailable, TargetChanged
@@ -288,3 +289,11 @@ def test_providers_of_other_types_are_nobodys_business(twin: Twin) -> None:
     twin.deploy(program())
     assert ORIGIN in api.all()
     assert twin.destroy().writes == [DELETE]
+
+
+def test_a_certificate_without_a_subject_needs_an_entity_id(twin: Twin) -> None:
+    """Nobody could choose it by the issuer of an assertion."""
+    twin.line.always(answered(200, json={"certificate": certificate(1, issuer="")}), "GET certificate")
+    message = twin.refuses(program(), "does not name its issuer")
+    assert_three_parts(message, "entity_id=")
+    assert twin.preview(program(entity_id="https://idp.example")).inputs["billing"]["step"]

@@ -195,7 +195,8 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             title="a SAML trust configuration of another subaccount",
             forms=(Form.METADATA,),
             holds=Holds.UNKNOWN,
-            holds_why="SAP's template of the metadata has one certificate; what becomes of two is not documented.",
+            holds_why="SAP's template of the metadata has one certificate; the open-source UAA trusts two, and "
+            "what XSUAA makes of them is not documented.",
             fields={"Metadata": "the content of {upload}", '"Available for User Logon"': "not marked"},
             open='In the cockpit of subaccount {system}, open "Security", "Trust Configuration", there {entry}.',
             add='Put the content of {upload} in place of the metadata, choose "Parse", make sure that it takes both '

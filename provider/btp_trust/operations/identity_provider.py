@@ -280,7 +280,18 @@ def _wanted(args: IdentityProviderArgs, snapshot: Snapshot) -> Wanted:
     if args.passive is not None and snapshot.passive is not None:
         others = (snapshot.passive,)
     entity_id = args.entity_id or snapshot.active.issuer_name
+    if not entity_id:
+        raise _nobody_is_named(snapshot.active)
     return Wanted(args.origin_key, args.name, entity_id, args.metadata_layout, (snapshot.active, *others))
+
+
+def _nobody_is_named(certificate: Certificate) -> Refused:
+    return Refused(
+        f"The active certificate {certificate.fingerprint} does not name its issuer: its subject is empty.",
+        "The other subaccount chooses whom to trust by the issuer of an assertion, which nobody has told.",
+        'Give what your assertions have as Issuer: entity_id="…".',
+        prop="entity_id",
+    )
 
 
 def _held(found: IdentityProvider | None) -> list[str] | None:
