@@ -37,10 +37,11 @@ def printable(text: str) -> str:
     return "\n".join("".join(each if each.isprintable() else ascii(each)[1:-1] for each in line) for line in lines)
 
 
-_RENEWED: Final = (
+RENEWED: Final = (
     "If it was renewed already: `pulumi destroy` and `pulumi refresh` use the configuration of the last update; "
     "run `pulumi up` once, or add `--run-program`."
 )
+"""What else to do about credentials that are rejected."""
 
 
 class TrustError(Exception):
@@ -111,9 +112,6 @@ class CredentialsRejected(TrustError):
     """The token service or the Destination service answered 401, or the binding's certificate has expired."""
 
     blocks_only_what_is_due = True
-
-    def __init__(self, what: str, why: str, remedy: str) -> None:
-        super().__init__(what, why, f"{remedy} {_RENEWED}")
 
 
 class NotAuthorized(TrustError):

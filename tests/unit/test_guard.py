@@ -21,7 +21,7 @@ from btp_trust.inputs import TriggerChecked, from_bag
         (TOKENS["JWT"], "a token", "btp-trust:userToken"),
         (SERVICE_KEY["clientsecret"], "credentials", "connection= takes a name"),
     ],
-    ids=["private key", "token", "client secret"],
+    ids=["private key", "token", "credentials"],
 )
 def test_the_refusal_names_the_argument_the_kind_and_the_way_out(secret: str, kind: str, remedy: str) -> None:
     """Three lines as ever, and no property for Pulumi."""

@@ -272,6 +272,48 @@ def test_a_secret_service_key_is_accepted(deploy: Deploy, setting: str, kind: st
     assert "S3CRET" not in repr(registered.inputs)
 
 
+def test_a_setting_that_nothing_reads_is_refused(deploy: Deploy) -> None:
+    """Secret or not, by the first resource."""
+
+    def program() -> None:
+        with pytest.raises(pulumi.RunError, match="did you mean strict"):
+            ActiveTrustCertificate("signing")
+
+    deploy(program, {"btp-trust:stict": "true"}, ("btp-trust:stict",))
+
+
+def provided(**settings: object) -> Callable[[], object]:
+    """Write a program whose resources have an explicit provider."""
+
+    def program() -> None:
+        provider = pulumi.ProviderResource("pulumi-python", "own", {"btp-trust:strict": "true", **settings})
+        component = pulumi.ComponentResource("any:of:Them", "all", opts=pulumi.ResourceOptions(providers=[provider]))
+        ActiveTrustCertificate("signing", opts=pulumi.ResourceOptions(provider=provider))
+        TrustedIdentityProvider(
+            "there", connection="there", origin_key="shop", opts=pulumi.ResourceOptions(parent=component)
+        )
+
+    return program
+
+
+@pytest.mark.parametrize(
+    ("settings", "match"),
+    [
+        ({"btp-trust:serviceKey": KEY}, "The property btp-trust:serviceKey is in plain text"),
+        ({"serviceKey": KEY}, "The property btp-trust:serviceKey is in plain text"),
+        ({"btp-trust:stict": "true"}, "did you mean strict"),
+    ],
+    ids=["plain", "without its namespace", "misspelt"],
+)
+def test_an_explicit_provider_is_held_to_the_same(deploy: Deploy, settings: dict[str, str], match: str) -> None:
+    """No resource of it is registered, whether it is given to the resource or to a parent; secrets are accepted."""
+    with pytest.raises(pulumi.RunError, match=match):
+        deploy(provided(**settings))
+
+    secrets = {"btp-trust:serviceKey": pulumi.Output.secret(KEY), "mine": "harmless"}
+    assert {"signing", "there"} <= set(deploy(provided(**secrets)).registered)
+
+
 @pytest.mark.parametrize("kind", PROVIDERS, ids=lambda kind: kind.__name__)
 def test_a_provider_is_stored_as_a_tiny_reference(kind: type[pulumi.dynamic.ResourceProvider]) -> None:
     """Pulumi pickles it into the state: a module's and a class's name, and nothing that could grow stale or leak."""

@@ -61,6 +61,7 @@ def test_any_cut_of_a_service_key_that_leaves_some_of_the_secret_is_seen(part: s
         ["one", SERVICE_KEY],
         {"password": "correct horse"},
     ],
+    ids=["short", "binding", "list", "user"],
 )
 def test_a_service_key_that_was_read_already_is_seen(value: Any) -> None:
     """As a map, whose values alone say little."""
@@ -121,7 +122,9 @@ def test_what_is_public_is_no_secret(name: str) -> None:
     assert secret_in(PUBLIC[name]) is None
 
 
-@pytest.mark.parametrize("key", [rsa.generate_private_key(65537, 2048), ec.generate_private_key(ec.SECP256R1())])
+@pytest.mark.parametrize(
+    "key", [rsa.generate_private_key(65537, 2048), ec.generate_private_key(ec.SECP256R1())], ids=["RSA", "EC"]
+)
 def test_a_public_key_is_no_secret(key: Any) -> None:
     """It is refused all the same, but may be shown."""
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()

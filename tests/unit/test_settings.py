@@ -70,7 +70,9 @@ def test_a_service_key_under_a_wrong_name_is_a_plain_one(key: str) -> None:
     assert "plain text" not in told(key, KEY, secret=True)
 
 
-@pytest.mark.parametrize(("key", "value"), [("caBundle", CERTIFICATE + PEMS["PKCS#8"]), ("strict", KEY)])
+@pytest.mark.parametrize(
+    ("key", "value"), [("caBundle", CERTIFICATE + PEMS["PKCS#8"]), ("strict", KEY)], ids=["bundle", "switch"]
+)
 def test_a_secret_in_the_wrong_setting_is_a_plain_one(key: str, value: str) -> None:
     """It is for all to read, whatever the setting is for."""
     assert told(f"btp-trust:{key}", value).startswith(f"The config btp-trust:{key} is in plain text.\n")

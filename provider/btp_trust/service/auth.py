@@ -11,7 +11,7 @@ import httpx
 import msgspec
 
 from btp_trust.bearer import SENDABLE, payload
-from btp_trust.errors import CredentialsRejected, ServiceUnavailable, UnexpectedResponse, WrongSubaccount
+from btp_trust.errors import RENEWED, CredentialsRejected, ServiceUnavailable, UnexpectedResponse, WrongSubaccount
 from btp_trust.service.documents import Unreadable, decode
 from btp_trust.service.http import begin, content_type, send
 from btp_trust.service.key import ServiceKey
@@ -147,7 +147,7 @@ class ClientCredentials(httpx.Auth):
             raise CredentialsRejected(
                 f"The token service {self._key.token_url} rejects the service key.",
                 f"It answered 401: the key was deleted or has expired, or its instance is gone.{says(response)}",
-                "Create a new service key and give it to the connection.",
+                f"Create a new service key and give it to the connection. {RENEWED}",
             )
         try:
             parsed = decode(response.content, TokenResponse)

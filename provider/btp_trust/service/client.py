@@ -13,7 +13,7 @@ import httpx
 import msgspec
 
 from btp_trust.certificate import Certificate, parse_pem
-from btp_trust.errors import CredentialsRejected, NotAuthorized
+from btp_trust.errors import RENEWED, CredentialsRejected, NotAuthorized
 from btp_trust.service.answers import body, documented_not_found, unexpected
 from btp_trust.service.http import send, server_time, where
 from btp_trust.service.key import DESTINATION, XSUAA, Service
@@ -138,7 +138,7 @@ def unless_refused(response: httpx.Response, what: str, service: Service) -> htt
         raise CredentialsRejected(
             f"{where(response.request)} was refused: 401.",
             f"The service accepts no token of this service key, a fresh one included.{told}",
-            "Create a new service key and give it to the connection.",
+            f"Create a new service key and give it to the connection. {RENEWED}",
         )
     if response.status_code == httpx.codes.FORBIDDEN:
         raise NotAuthorized(

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
-from btp_trust.errors import CredentialsRejected, NotAuthorized, UnexpectedResponse
+from btp_trust.errors import RENEWED, CredentialsRejected, NotAuthorized, UnexpectedResponse
 from btp_trust.service.answers import body, documented_not_found
 from btp_trust.service.client import BASE_PATH
 from btp_trust.service.http import MAX_BYTES, send, server_time, where
@@ -141,7 +141,7 @@ class DestinationClient:
             raise CredentialsRejected(
                 f"{where(request)} was refused: 401.",
                 "The service accepts no token of this service key, a fresh one included, or not the user's.",
-                "Try another user's token; if it is refused as well, create a new service key.",
+                f"Try another user's token; if it is refused as well, create a new service key. {RENEWED}",
             )
         if response.status_code == httpx.codes.FORBIDDEN:
             raise NotAuthorized(

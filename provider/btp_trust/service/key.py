@@ -16,7 +16,7 @@ import httpx
 import msgspec
 
 from btp_trust.certificate import blocks, parse_pem
-from btp_trust.errors import ConfigurationError, CredentialsRejected
+from btp_trust.errors import RENEWED, ConfigurationError, CredentialsRejected
 from btp_trust.model import rfc3339
 from btp_trust.service import resemblance
 from btp_trust.service.channel import authorities
@@ -102,7 +102,7 @@ class ServiceKey(msgspec.Struct, frozen=True, kw_only=True):
             raise CredentialsRejected(
                 f"The certificate of the binding expired {rfc3339(expires)}.",
                 "Keys that SAP manages live 7 days by default, and the token service refuses them afterwards.",
-                "Create a new service key (or bind again) and give it to the connection.",
+                f"Create a new service key (or bind again) and give it to the connection. {RENEWED}",
             )
         with tempfile.TemporaryDirectory(prefix="btp-trust-") as folder:
             chain = Path(folder, "chain.pem")
