@@ -242,7 +242,7 @@ class Session:
             return self._registrations_checked.setdefault((subaccount_id, origin_key), args) == args
 
     def unknown_is_planned(self, plan: object) -> None:
-        """Take down that a check of this command has let unknown values into this plan."""
+        """Record that a check of this command has let unknown values into this plan."""
         with self._lock:
             self._unknown_planned.append(plan)
 

@@ -12,21 +12,21 @@ from project import Project, Said, program
 
 TARGET = '''
 class Store(pulumi.dynamic.ResourceProvider):
-    """A target that is made anew whenever it is given another number; it says what it is told."""
+    """A target that is made anew whenever it is given another number; it repeats what it is given."""
 
     def diff(self, _id, olds, news):
         changes = olds["number"] != news["number"]
         return pulumi.dynamic.DiffResult(changes, ["number"] if changes else [], delete_before_replace=True)
 
     def create(self, props):
-        return pulumi.dynamic.CreateResult("store", {"number": props["number"], "said": props["told"]})
+        return pulumi.dynamic.CreateResult("store", {"number": props["number"], "said": props["says"]})
 
 
 class Target(pulumi.dynamic.Resource):
     said: pulumi.Output[dict]
 
-    def __init__(self, name, number, told):
-        super().__init__(Store(), name, {"number": number, "told": told, "said": None})
+    def __init__(self, name, number, says):
+        super().__init__(Store(), name, {"number": number, "says": says, "said": None})
 '''
 
 
@@ -160,7 +160,7 @@ def test_what_nobody_has_to_review_may_be_unknown_in_a_preview(project: Project)
 
 
 def test_a_registration_that_is_deleted_before_it_is_replaced_feeds_the_trigger(project: Project, target: str) -> None:
-    """Forced from the command line: it stays what it is, and the trigger is told once that is known."""
+    """Forced from the command line: it stays what it is, and the trigger learns that once it is known."""
     text = program(
         'upcoming = trust.PassiveTrustCertificate("next", generation="2028-11")',
         'billing = trust.TrustedIdentityProvider("billing", connection="billing", origin_key="shop", passive=upcoming, '

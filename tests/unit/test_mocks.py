@@ -38,7 +38,7 @@ class Engine(Mocks):
         self.registered: list[str] = []
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
-        """Take down its name."""
+        """Record its name."""
         self.registered.append(args.name)
         return self.id, dict(self.outputs)
 
@@ -169,7 +169,7 @@ def test_no_resource_is_imported(
 
 
 @pytest.mark.parametrize("option", [True, False, None])
-def test_a_trigger_is_told_that_its_candidate_is_retained(*, option: bool | None) -> None:
+def test_a_trigger_learns_that_its_candidate_is_retained(*, option: bool | None) -> None:
     """By the candidate's own options."""
     inputs: dict[str, Any] = {}
 

@@ -62,7 +62,7 @@ def register_once(connection: str, origin_key: Any, resource_name: str, resource
 
 
 def _declare(kind: str, connection: str, declared: Declared) -> bool:
-    """Take down a resource; tell whether it is the only one of its kind on its connection."""
+    """Record a resource; say whether it is the only one of its kind on its connection."""
     program = _of_this_program()
     found = program.get((kind, connection))
     if found is not None and (found.resource_name != declared.resource_name or not _is_mocked()):

@@ -1,0 +1,73 @@
+"""Unknown values through the eyes of an engine: before a replacement, and in a preview."""
+
+from __future__ import annotations
+
+import pytest
+from pulumi.output import UNKNOWN
+from pulumi.runtime import rpc
+from twin import HOUR, Twin, program
+
+from btp_trust import unknown
+from btp_trust_emulator import Emulator
+
+PREPARED = program("b", "a")
+
+
+@pytest.fixture
+def twin(emulator: Emulator) -> Twin:
+    """A stack that has prepared b, while a signs."""
+    twin = Twin(emulator, emulator.create_subaccount(generate=True).guid)
+    emulator.advance(HOUR)
+    twin.deploy(PREPARED)
+    return twin
+
+
+@pytest.mark.parametrize("mark", [UNKNOWN, *unknown._MARKS], ids=["read by the SDK", *unknown._MARKS])
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("next", ["generation"]),
+        ("next", ["subaccount_id", "adopt"]),
+        ("rotation", ["candidate", "generation"]),
+        ("rotation", ["trusted_by"]),
+        ("rotation", ["verify_now"]),
+        ("signing", ["rotation"]),
+        ("signing", ["subaccount_id"]),
+    ],
+)
+def test_what_may_change_before_a_replacement_is_not_guessed(
+    twin: Twin, name: str, arguments: list[str], mark: object
+) -> None:
+    """The engine asks diff in a real update, before check: nothing is read, nothing is said, nothing is refused."""
+    changes, report = twin.ask(name, arguments, mark)
+
+    assert changes
+    assert report.messages == ""
+    assert report.requests == []
+    twin.assert_settled(PREPARED)
+
+
+def test_a_preview_shows_a_rotation_beside_what_it_does_not_know(twin: Twin) -> None:
+    """A word that asks for a check changes nothing that has to be reviewed, so all the rest is shown as always."""
+    report = twin.preview(program("b", "b", trigger={"verify_now": UNKNOWN, "verify_destinations": ["s4"]}))
+
+    assert "RotationTrigger: rotate" in report.messages
+    assert report.inputs["rotation"]["verify_now"] == rpc.UNKNOWN
+    assert report.operations["rotation"] == "update"
+
+
+def test_a_preview_says_nothing_of_a_check_that_may_not_come(twin: Twin) -> None:
+    """The word may be the same as before."""
+    twin.deploy(program("b", "a", trigger={"verify_now": "1", "verify_destinations": ["s4"]}))
+    report = twin.preview(program("b", "a", trigger={"verify_now": UNKNOWN, "verify_destinations": ["s4"]}))
+
+    assert report.operations["rotation"] == "update"
+    assert "will be tried" not in report.messages
+
+
+def test_an_unknown_subaccount_is_the_recorded_one(twin: Twin) -> None:
+    """A resource never moves: another one is refused once it is known."""
+    unknown_ = {"subaccount_id": UNKNOWN}
+    assert twin.preview(program("b", "a", passive=unknown_, trigger=unknown_, active=unknown_)).is_quiet
+    other = {"subaccount_id": "00000000-1111-4222-8333-000000005cdd"}
+    twin.refuses(program("b", "a", trigger=other), twin.guid)
