@@ -18,6 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 JANE: Final = {"name": "jane@example.com", "password": "of-jane"}
+ASSERTION: Final = {
+    "Name": "assertion",
+    "Type": "HTTP",
+    "URL": "https://s4.example.com",
+    "Authentication": "SAMLAssertion",
+    "audience": "https://s4.example.com",
+    "authnContextClassRef": "urn:oasis:names:tc:SAML:2.0:ac:classes:PreviousSession",
+}
+"""A destination that returns the assertion itself, and so shows which certificate signs."""
 ATTESTATION: Final = "trust/s4.yaml"
 RETIRED: Final = (
     ('upcoming = trust.PassiveTrustCertificate("next", generation="2028-11")\n\n', ""),
@@ -78,7 +87,7 @@ def rotate(demo: Stage) -> None:
         "preview",
         "s4: yes, attested by Ada",
         "billing: yes, observed",
-        "billing, s4 will be tried as the user; a target's refusal swaps back",
+        "assertion, billing, s4 will be tried as the user; a target's refusal swaps back",
     )
     demo.pulumi(DEPLOY, "RotationTrigger: billing: proved: ", "RotationTrigger: s4: proved: ")
     demo.pulumi("preview --expect-no-changes", "5 unchanged")
@@ -159,7 +168,7 @@ STORY = (prepare, too_early, hand_over, rotate, retire, next_cycle, refused, rep
 
 
 def _set_up(demo: Stage) -> None:
-    """Make what was there before: a certificate, Jane, two targets, a destination to each of them."""
+    """Make what was there before: a certificate, Jane, two targets, a destination to each, one that shows who signs."""
     demo.set_date("2026-11-25")
     demo.colleague("generate_active")
     jane = {"user_name": JANE["name"], "password": JANE["password"]}
@@ -168,8 +177,12 @@ def _set_up(demo: Stage) -> None:
     demo.control("POST", "targets", {"name": "s4"})
     _upload(demo, demo.certificates()["active"])
     for name, target in {"s4": "s4", "billing": billing}.items():
-        properties = _properties(name, demo.control("GET", f"targets/{target}"))
-        demo.control("POST", f"subaccounts/{demo.subaccount}/destinations", {"properties": properties})
+        _create_destination(demo, _properties(name, demo.control("GET", f"targets/{target}")))
+    _create_destination(demo, ASSERTION)
+
+
+def _create_destination(demo: Stage, properties: dict[str, str]) -> None:
+    demo.control("POST", f"subaccounts/{demo.subaccount}/destinations", {"properties": properties})
 
 
 def _billing(demo: Stage) -> str:

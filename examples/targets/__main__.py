@@ -12,7 +12,7 @@ rotation = trust.RotationTrigger(
     generation="2026-11",
     candidate=upcoming,
     trusted_by={"billing": billing.trusted, "s4": trust.Attested.from_file("trust/s4.yaml")},
-    verify_destinations=["billing", "s4"],
+    verify_destinations=["assertion", "billing", "s4"],  # the first one shows which certificate signs
     verify_now="2028-10",  # another text tries them at once, whatever signs
     list_affected=True,
 )

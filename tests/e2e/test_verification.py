@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from checking import PRIVATE, checking
+from checking import NAMED, PRIVATE, checking
 
 from project import TRIGGER, Project, assert_no_secret
 
@@ -16,7 +16,7 @@ def test_a_target_that_lies_leads_back_and_is_not_tried_again(prepared: Project)
     emulator.lie("s4", before[1] or "")
     emulator.clear_journal()
     project.write(wanted)
-    assert '+ [0]: "s4"' in project.preview("--diff").diff_of(TRIGGER)
+    assert '+ [1]: "s4"' in project.preview("--diff").diff_of(TRIGGER)
     failed = project.up(status=1)
     assert project.writes() == ["POST rotateCertificate"] * 2
     assert project.slots() == before
@@ -45,6 +45,27 @@ def test_a_target_that_lies_leads_back_and_is_not_tried_again(prepared: Project)
     assert project.slots() == before[::-1]
     assert project.state()["rotation"]["outputs"]["verified"]["s4"]["verdict"] == "proved"
     assert project.is_quiet()
+
+
+def test_a_mistyped_destination_is_refused_in_the_preview(prepared: Project) -> None:
+    """With the name that may have been meant."""
+    prepared.write(checking("2028-11").replace('"s4"', '"s44"'))
+    assert "Correct the name in verify_destinations (did you mean 's4'?), or create the destination." in (
+        prepared.preview(status=1)
+    )
+
+
+def test_what_is_asked_for_without_a_user_stays_asked_for(prepared: Project) -> None:
+    """The deployment says so and succeeds, and the next one tries again."""
+    prepared.pulumi("config", "rm", "btp-trust:user")
+    prepared.write(checking("2026-11").replace(", list_affected=True", ', verify_now="1"'))
+    assert "RotationTrigger: s4: inconclusive: No user's token was found" in prepared.up()
+    assert "verify_now" not in prepared.state()["rotation"]["outputs"]
+    assert "Without one the check stays open." in prepared.preview()
+    prepared.pulumi("config", "set", "--secret", "btp-trust:user", stdin=NAMED)
+    assert "RotationTrigger: assertion: proved: " in prepared.up()
+    assert prepared.state()["rotation"]["outputs"]["verify_now"] == "1"
+    assert prepared.is_settled()
 
 
 def test_a_user_in_plain_text_is_refused(project: Project) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from propagating import SAML
 
 from btp_trust_emulator import Emulator
 from project import ROOT, Project
@@ -82,6 +83,7 @@ def test_two_targets_are_told_what_is_to_come(emulator: Emulator, tmp_path: Path
     emulator.upload_certificate("s4", str(emulator.certificates(guid)[0]))
     for name, target in {"billing": emulator.target(billing), "s4": s4}.items():
         emulator.create_destination(guid, target.properties(name))
+    emulator.create_destination(guid, {**SAML, "Name": "assertion"})
     shutil.copytree(EXAMPLES / "targets", tmp_path / "program")
     project = Project(tmp_path, emulator, guid).begin().configure()
     project.known_secrets |= {(key := emulator.api_access_key(billing))["clientsecret"], "of-jane"}
@@ -97,7 +99,7 @@ def test_two_targets_are_told_what_is_to_come(emulator: Emulator, tmp_path: Path
     assert set(emulator.target(billing).certificates) == set(project.slots())
     (handed,) = (project.program / "hand-over").glob("s4.*/s4.new.*.pem")
     assert handed.read_text() == emulator.certificates(guid)[1]
-    assert project.state()["rotation"]["outputs"]["verified"].keys() == {"billing", "s4"}
+    assert project.state()["rotation"]["outputs"]["verified"].keys() == {"assertion", "billing", "s4"}
     assert project.is_settled()
     text = (project.program / "__main__.py").read_text()
     project.write(text.replace('    generation="2026-11"', '    generation="2028-11"'))

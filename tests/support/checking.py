@@ -13,15 +13,19 @@ S4 = "s4"
 ASSERTION = SAML["Name"]
 CHECKED = [S4, ASSERTION]
 """The target, and what shows who signs."""
-CHECK = f", verify_destinations={json.dumps(CHECKED)}, list_affected=True"
 PRIVATE = {PASSWORD, USER.partition("@")[0]}
 """What may never be printed or stored."""
 NAMED = json.dumps({"name": USER, "password": PASSWORD})
 
 
+def check(*destinations: str) -> str:
+    """Write the arguments of a trigger that tries these destinations."""
+    return f", verify_destinations={json.dumps(destinations)}, list_affected=True"
+
+
 def checking(signs: str) -> str:
     """Write the program that has prepared 2028-11 and proves what signs to the target."""
-    return rotating("2028-11", signs, trigger=CHECK)
+    return rotating("2028-11", signs, trigger=check(*CHECKED))
 
 
 def create_trusting_target(emulator: Emulator, guid: str, name: str = S4) -> None:

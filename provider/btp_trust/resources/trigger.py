@@ -51,11 +51,13 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
             be asked. While a swap is due, each has to contain the certificate that shall sign, or the preview is
             refused; a swap back to what signed before is only warned of.
         verify_destinations: Names of destinations (SAMLAssertion, OAuth2SAMLBearerAssertion) to try as the user, right
-            after a swap. What cannot be tried refuses the swap. The user's token comes from the connection.
+            after a swap. One with SAMLAssertion shows which certificate signs; without it an accepted assertion proves
+            nothing. What cannot be tried refuses the swap. The user's token comes from the connection.
         on_verification_failure: What to do if a target refuses: `rollback` (default) swaps back, keeps the evidence,
             refuses that generation until `generation` changes, and ends the deployment with an error; `report` only
             says so. Whatever proves nothing (a time-out, an error of a server) is tried again by the next deployment.
         verify_now: Any text; another one than before tries the destinations in the next deployment, and only reports.
+            It is open until each destination has told something: without a user's token the next one tries again.
         list_affected: While a swap is planned, list the destinations whose assertions are signed with the certificate:
             the preview shows them as `affects`.
         connection: Name of the connection (see the reference of connections).

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 import twin
-from checking import CHECK, CHECKED
+from checking import ASSERTION, S4, check
 
 from btp_trust_emulator import Action
 from matrix.scenery import CONNECTION, Scene
@@ -30,8 +30,8 @@ class Wanted:
     signs: str | None = None
     generate: bool = False
     renew: bool = False
-    proves: bool = False
-    """A rotation is proved to the target."""
+    proves: str = ""
+    """The destination by which a rotation is proved: the target's, which may refuse, or what shows who signs."""
     trusted: Trusted | None = None
     """What the other subaccount is told to trust."""
 
@@ -45,7 +45,7 @@ class Wanted:
         return twin.program(
             self.prepared,
             self.signs,
-            trigger={"verify_destinations": CHECKED, "list_affected": True} if self.proves else None,
+            trigger={"verify_destinations": [self.proves], "list_affected": True} if self.proves else None,
             active=self.arguments(active),
             trusted=self.registration,
         )
@@ -77,7 +77,10 @@ class Provider(Enum):
         if self is Provider.NAIVE:
             return _naive(wanted)
         if wanted.signs is not None:
-            return rotating(wanted.prepared, wanted.signs, trigger=CHECK if wanted.proves else "") + wanted.billing
+            return (
+                rotating(wanted.prepared, wanted.signs, trigger=check(wanted.proves) if wanted.proves else "")
+                + wanted.billing
+            )
         return adopting("".join(f", {name}={value!r}" for name, value in wanted.arguments(active).items()))
 
 
@@ -148,10 +151,11 @@ DELETE = Operation(PASSIVE, "delete", (PREPARED,), RECORDED, ALONE, goes=Slot.PA
 ROTATE = Operation(TRIGGER, "update, rotates", (PREPARED,), ROTATED, SWAPPED, swaps=1)
 ROLL_BACK = Operation(TRIGGER, "update, rolls back", (PREPARED, ROTATED), PREPARED, SWAPPED, swaps=1)
 
-PROVEN, PROVING = Wanted(NEW, OLD, proves=True), Wanted(NEW, NEW, proves=True)
+PROVEN, PROVING = Wanted(NEW, OLD, proves=ASSERTION), Wanted(NEW, NEW, proves=ASSERTION)
+ASKED, ASKING = Wanted(NEW, OLD, proves=S4), Wanted(NEW, NEW, proves=S4)
 PROVE = Operation(TRIGGER, "update, rotates and proves", (PROVEN,), PROVING, SWAPPED, swaps=1, scene=Scene.ACCEPTING)
 COME_BACK = Operation(
-    TRIGGER, "update, rotates and is refused", (PROVEN,), PROVING, UNTOUCHED, swaps=2, scene=Scene.LYING
+    TRIGGER, "update, rotates and is refused", (ASKED,), ASKING, UNTOUCHED, swaps=2, scene=Scene.LYING
 )
 TRUSTED = "TrustedIdentityProvider"
 REGISTERED, PREPARED_ONLY = Wanted(signs=OLD, trusted=Trusted.ACTIVE), Wanted(NEW, OLD, trusted=Trusted.ACTIVE)
