@@ -27,7 +27,8 @@ from btp_trust_emulator import Emulator
 URL = "https://uaa.example/oauth/token"
 SECRET = "q7Zk$pL2-vX9=wR4"
 PASSWORD = "hunter22!Trumpet"
-ASSERTION = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJqb2UiLCJ1c2VyX25hbWUiOiJqb2UuYmxvZ2dzIn0.c2ln"
+CLAIMS: list[dict[str, str]] = [{"alg": "none"}, {"sub": "joe", "user_name": "joe.bloggs"}, {}]
+ASSERTION = ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in CLAIMS)
 KEY = ServiceKey(uri="https://service.example", url="https://uaa.example", clientid="sb-one", clientsecret=SECRET)
 FORM = {"client_id": "sb-one", "client_secret": SECRET, "username": "joe.bloggs@example.com", "password": PASSWORD}
 

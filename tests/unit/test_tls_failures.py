@@ -225,9 +225,7 @@ class Refusal:
 @pytest.mark.parametrize(
     "refusal",
     [
-        Refusal(
-            407, "407 Proxy Authentication Required", 1, "Put user and password into the proxy's URL in HTTPS_PROXY"
-        ),
+        Refusal(407, "407 Proxy Authentication Required", 1, "into the proxy's URL in HTTPS_PROXY"),
         Refusal(403, "403 Forbidden", TRIES, "allow service.example:443"),
         Refusal(404, "404 Not Found", TRIES, "allow service.example:443"),
         Refusal(302, "302 Found", TRIES, "allow service.example:443"),
@@ -342,7 +340,7 @@ def test_a_service_behind_a_proxy_that_is_not_believed_is_named(
         monkeypatch.setenv("HTTPS_PROXY", f"http://joe:S3CRET@localhost:{proxy.port}")
         error = failure(authorities(), SERVICE, "GET")
     assert_told(error, "service.example", "unable to get local issuer certificate (20)")
-    assert f"through the proxy localhost:{proxy.port}" in error.what
+    assert f"(through the proxy localhost:{proxy.port})" in error.what
     assert len(proxy.asked) == 1
 
 

@@ -91,7 +91,7 @@ def _of_tls(error: BaseException | None) -> ssl.SSLError | None:
 def _tls_failed(course: Course, error: ssl.SSLError, what: str, *, never_left: bool) -> ServiceUnavailable:
     """Tell a failure of TLS: it comes again until somebody has corrected something."""
     peer = f"the proxy {course.proxy}" if course.ended_at_the_proxy else course.host
-    through = f", through the proxy {course.proxy}" if course.proxy and not course.ended_at_the_proxy else ""
+    through = f" (through the proxy {course.proxy})" if course.proxy and not course.ended_at_the_proxy else ""
     why, remedy = _certificate(error) if isinstance(error, ssl.SSLCertVerificationError) else _handshake(error)
     return ServiceUnavailable(
         f"{what} {'was not sent' if never_left else 'got no answer'}: TLS with {peer}{through} failed.",
@@ -153,7 +153,7 @@ def _tunnel_refused(request: httpx.Request, course: Course, error: httpx.ProxyEr
     is_of_users = status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
     if is_of_users:
         remedy = (
-            "Put user and password into the proxy's URL in HTTPS_PROXY, percent-encoded "
+            "Put the user and the password that it takes into the proxy's URL in HTTPS_PROXY, percent-encoded "
             "(http://<user>:<password>@<host>:<port>): of the ways to log on to a proxy, Basic is supported."
         )
     elif status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _MAY_PASS:
