@@ -314,6 +314,7 @@ def test_metadata_has_to_be_complete(
         pytest.param({"config": []}, 400, id="a config that is a list"),
         pytest.param({"config": {"emailDomain": "example.com"}}, 400, id="a setting of another kind"),
         pytest.param({"config": '{"\\ud800": 1'}, 400, id="a config that is half a text"),
+        pytest.param({"version": 2**31}, 400, id="a version of more than 32 bits"),
         pytest.param({"active": "perhaps"}, 400, id="neither active nor not"),
     ],
 )

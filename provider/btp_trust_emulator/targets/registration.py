@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import msgspec
 
@@ -35,7 +35,7 @@ class _Body(msgspec.Struct, frozen=True):
     originKey: str | None = None  # noqa: N815 - XSUAA's names
     name: str | None = None
     config: Any = None
-    version: int | None = None
+    version: Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31 - 1)] | None = None
     active: bool | None = None
     isActive: bool | None = None  # noqa: N815 - same
 
