@@ -42,6 +42,17 @@ def test_a_user_is_created_and_shown_without_a_password(running: Emulator, contr
     assert running.user_token(guid, "joe")
 
 
+def test_a_shadow_user_has_an_origin_instead_of_a_password(control: httpx.Client, guid: str) -> None:
+    """One of the two it is, and the name is taken once for each origin."""
+    body = {"user_name": "joe", "origin": "source", "groups": ["g"]}
+    created = control.post(f"subaccounts/{guid}/users", json=body)
+    (user,) = created.json()["users"]
+    assert (user["origin"], user["groups"], len(user["user_id"])) == ("source", ["g"], 36)
+    own = {"user_name": "joe", "password": "hidden"}
+    statuses = [control.post(f"subaccounts/{guid}/users", json=each).status_code for each in (own, body, body | own)]
+    assert statuses == [201, 409, 400]
+
+
 def test_a_destination_is_created_listed_and_deleted(running: Emulator, control: httpx.Client, guid: str) -> None:
     """At the level of the subaccount unless told."""
     for level in ({}, {"level": "instance"}):
@@ -82,6 +93,7 @@ def test_a_subaccount_is_shown_as_a_target_with_its_key(running: Emulator, contr
     [
         (("POST", "subaccounts/nobody/users", {"user_name": "joe", "password": "secret"}), 404),
         (("POST", "subaccounts/{guid}/users", {"user_name": "joe"}), 400),
+        (("POST", "subaccounts/{guid}/users", {"password": "secret"}), 400),
         (("POST", "subaccounts/{guid}/destinations", {"properties": {}}), 400),
         (("POST", "subaccounts/{guid}/destinations", {"properties": {"Name": 1}}), 400),
         (("DELETE", "subaccounts/{guid}/destinations/global/a", None), 400),

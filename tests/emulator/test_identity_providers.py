@@ -312,6 +312,8 @@ def test_metadata_has_to_be_complete(
         pytest.param({"config": "null"}, 500, id="no config in a text"),
         pytest.param({"config": "{"}, 400, id="a config that is no JSON"),
         pytest.param({"config": []}, 400, id="a config that is a list"),
+        pytest.param({"config": {"emailDomain": "example.com"}}, 400, id="a setting of another kind"),
+        pytest.param({"config": '{"\\ud800": 1'}, 400, id="a config that is half a text"),
         pytest.param({"active": "perhaps"}, 400, id="neither active nor not"),
     ],
 )

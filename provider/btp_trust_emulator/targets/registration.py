@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -38,6 +38,14 @@ class _Body(msgspec.Struct, frozen=True):
     version: int | None = None
     active: bool | None = None
     isActive: bool | None = None  # noqa: N815 - same
+
+
+class _Config(msgspec.Struct, frozen=True):
+    """What the settings of every type have in common."""
+
+    emailDomain: list[str] | None = None  # noqa: N815 - XSUAA's names
+    additionalConfiguration: dict[str, Any] | None = None  # noqa: N815 - same
+    providerDescription: str | None = None  # noqa: N815 - same
 
 
 def is_storable(provider: IdentityProvider) -> bool:
@@ -82,14 +90,12 @@ def _decoded(content: bytes) -> _Body:
 
 def _config(sent: Any) -> dict[str, Any] | None:
     """The settings, which may be sent as an object or as a text with one in it; None if there are none."""
-    if isinstance(sent, str):
-        try:
-            sent = msgspec.json.decode(sent)
-        except (msgspec.DecodeError, UnicodeEncodeError) as exc:
-            raise empty(400) from exc
-    if sent is not None and not isinstance(sent, dict):
-        raise empty(400)
-    return sent
+    try:
+        content = msgspec.json.decode(sent) if isinstance(sent, str) else sent
+        msgspec.convert(content, _Config | None)
+    except (msgspec.MsgspecError, UnicodeError) as exc:
+        raise empty(400) from exc
+    return cast("dict[str, Any] | None", content)
 
 
 def _check(config: dict[str, Any], origin_key: str, strictness: ProviderMetadata) -> None:
