@@ -288,7 +288,7 @@ def _wanted(args: IdentityProviderArgs, snapshot: Snapshot) -> Wanted:
 def _nobody_is_named(certificate: Certificate) -> Refused:
     return Refused(
         f"The active certificate {certificate.fingerprint} does not name its issuer: its subject is empty.",
-        "The other subaccount chooses whom to trust by the issuer of an assertion, which nobody has told.",
+        "The other subaccount chooses whom to trust by the issuer of an assertion, and this one is not known.",
         'Give what your assertions have as Issuer: entity_id="…".',
         prop="entity_id",
     )
