@@ -80,7 +80,7 @@ def test_a_new_generation_of_a_renamed_or_replaced_resource_takes_nothing_up(pro
         project.write(changed)
         refused = project.preview(*options, status=1)
         assert "keeps its one name" in refused
-        assert slots[1] in str(refused.message)
+        assert str(slots[1]) in str(refused.message)
         assert project.slots() == slots
 
     project.write(new)
