@@ -369,7 +369,7 @@ def test_a_way_back_that_was_not_done_is_done_by_a_revert(here: Landscape, trust
     twin.emulator.advance(61)
     if refreshed:
         twin.refresh()
-    wanted = here.program("a", "s4", trusted_by=trusted_by)
+    wanted = here.program("a", "s4", "assertion", trusted_by=trusted_by)
     assert twin.up(wanted).writes == [ROTATE]
     assert twin.slots == before
     twin.assert_settled(wanted)
@@ -381,9 +381,9 @@ def test_a_way_back_that_was_not_done_may_not_be_needed(here: Landscape) -> None
     lost_way_back(here, done=False)
     twin.emulator.advance(HOUR)
     here.lie("s4")
-    assert twin.up(here.program("b", "s4")).writes == []
+    assert twin.up(here.program("b", "s4", "assertion")).writes == []
     assert {"failed_generation", "rollback_unconfirmed"} & twin.outputs("rotation").keys() == set()
-    twin.assert_settled(here.program("b", "s4"))
+    twin.assert_settled(here.program("b", "s4", "assertion"))
 
 
 def test_slots_are_not_believed_at_once_after_a_way_back_that_nobody_saw(here: Landscape) -> None:

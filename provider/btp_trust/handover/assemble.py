@@ -217,11 +217,11 @@ def _no_margin(given: int) -> Refused:
     )
 
 
-def _read(pem: str, prop: str) -> Certificate:
+def _read(pem: object, prop: str) -> Certificate:
+    if not isinstance(pem, str):
+        raise not_a_certificate(prop, f"a {type(pem).__name__} is no text")
     try:
         return parse_pem(pem)
-    except AttributeError:
-        raise not_a_certificate(prop, f"a {type(pem).__name__} is no text") from None
     except ValueError as error:
         raise not_a_certificate(prop, str(error)) from None
 
