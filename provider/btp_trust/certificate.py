@@ -214,6 +214,17 @@ def _wrapped(body: str) -> str:
     return "\n".join(textwrap.wrap("".join(body.split()), 64)) if _BASE64.fullmatch(body) else body.strip()
 
 
+def octets(text: str) -> bytes:
+    """Decode base64, in lines or not.
+
+    Raises:
+        ValueError: It is none. No part of the text is in the error, nor in one behind it.
+    """
+    if not text.isascii():  # else the encoder's error, which holds all of it, would be behind ours
+        raise ValueError("it is not base64")
+    return base64.b64decode("".join(text.split()), validate=True)
+
+
 def parse_pem(text: str) -> Certificate:
     """Read the first certificate of a PEM text, see `blocks`.
 
@@ -224,7 +235,7 @@ def parse_pem(text: str) -> Certificate:
     if found is None:
         raise ValueError("no PEM certificate (BEGIN CERTIFICATE … END CERTIFICATE) in it")
     try:
-        return _from_der(base64.b64decode("".join(found.body.split()), validate=True))
+        return _from_der(octets(found.body))
     except (binascii.Error, ValueError) as error:
         raise ValueError(f"not an X.509 certificate: {error}") from None
 

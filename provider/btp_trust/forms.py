@@ -5,7 +5,6 @@ Pure: no network, no clock. Each form is brought to fingerprints, for nothing el
 
 from __future__ import annotations
 
-import base64
 import binascii
 import json
 import re
@@ -14,7 +13,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from btp_trust import saml
-from btp_trust.certificate import Identity, OtherDigest, blocks, identify, normalize_fingerprint
+from btp_trust.certificate import Identity, OtherDigest, blocks, identify, normalize_fingerprint, octets
 from btp_trust.model import rfc3339
 from btp_trust.text import decode, line_breaks, unmarked, visible
 
@@ -133,19 +132,15 @@ def _pem(text: str) -> tuple[Identity, ...]:
 def _base64(text: str, depth: int) -> tuple[Identity, ...]:
     """Read the base64 of a certificate, or of another form."""
     try:
-        inner = _unmarked(decode(_octets(text)))
+        inner = _unmarked(decode(octets(text)))
     except ValueError:
         inner = ""
     return _read(inner, depth - 1) if inner.startswith(("<", "-----BEGIN")) else (_certificate(text),)
 
 
-def _octets(text: str) -> bytes:
-    return base64.b64decode("".join(text.split()), validate=True)
-
-
 def _certificate(body: str) -> Identity:
     try:
-        return identify(_octets(body))
+        return identify(octets(body))
     except (binascii.Error, ValueError):
         raise ValueError(_NEITHER) from None
 

@@ -5,7 +5,6 @@ Pure: no network, no clock. Only what may sign counts: certificates of an IDPSSO
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ from enum import StrEnum
 from typing import Any, Final
 from xml.sax.saxutils import escape, quoteattr
 
-from btp_trust.certificate import NO_LOGIN, Certificate, Identity, identify
+from btp_trust.certificate import NO_LOGIN, Certificate, Identity, identify, octets
 from btp_trust.xml_reader import XmlReader
 
 _METADATA: Final = "urn:oasis:names:tc:SAML:2.0:metadata"
@@ -163,7 +162,7 @@ class _Entity:
 
 
 def _signer(body: str, until: datetime | None) -> Identity:
-    found = identify(base64.b64decode("".join(body.split()), validate=True))
+    found = identify(octets(body))
     return Identity(found.fingerprint, found.not_after, until)
 
 
