@@ -20,7 +20,7 @@ from xml.sax.saxutils import escape, quoteattr
 from cryptography import x509
 from cryptography.hazmat import asn1
 
-from btp_trust.text import line_breaks, visible
+from btp_trust.text_decoding import line_breaks, visible
 
 _COMMON_NAME: Final = x509.ObjectIdentifier("2.5.4.3")
 _SHORT_NAMES: Final = {

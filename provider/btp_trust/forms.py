@@ -15,7 +15,7 @@ from typing import Any, Final
 from btp_trust import saml
 from btp_trust.certificate import Identity, OtherDigest, blocks, identify, normalize_fingerprint, octets
 from btp_trust.model import rfc3339
-from btp_trust.text import decode, line_breaks, unmarked, visible
+from btp_trust.text_decoding import decode, line_breaks, unmarked, visible
 
 ANSWER: Final = "idpMetadata"
 """The field of the Destination service's answer to GET /saml2Metadata; SAP's OpenAPI file: base64 of metadata."""

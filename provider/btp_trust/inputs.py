@@ -22,7 +22,7 @@ from btp_trust.plan.identity_provider import OnDelete
 from btp_trust.plan.trust import Told
 from btp_trust.plan.verification import Evidence, OnVerificationFailure
 from btp_trust.saml import Layout
-from btp_trust.secret_texts import secret_in
+from btp_trust.secret_detection import secret_in
 from btp_trust.service.environment import DEFAULT
 from btp_trust.unknown import UNKNOWN, is_unknown
 

@@ -24,7 +24,6 @@ from pulumi.dynamic import (
 
 from btp_trust import session
 from btp_trust.errors import Refused, SecretGiven
-from btp_trust.guard import refuse_secrets
 from btp_trust.inputs import (
     ActiveArgs,
     ActiveChecked,
@@ -51,6 +50,7 @@ from btp_trust.inputs import (
     with_recorded,
 )
 from btp_trust.operations import active, identity_provider, passive, trigger
+from btp_trust.secret_guard import refuse_secrets
 from btp_trust.session import Session
 from btp_trust.trusted_by import trusted_by_from_program
 from btp_trust.unknown import is_unknown

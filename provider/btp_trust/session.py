@@ -36,7 +36,7 @@ from btp_trust.service.patience import Patience, limits_from
 from btp_trust.service.user_tokens import UserTokens
 from btp_trust.service.users import Users
 from btp_trust.trusting import TrustingSubaccount
-from btp_trust.uncertain import Writes
+from btp_trust.write_lock import WriteLock
 
 
 def system_clock() -> datetime:
@@ -70,7 +70,7 @@ class Subaccount:
         self.client = client
         self.world = world
         self.patience = patience
-        self.writes = Writes()
+        self.writes = WriteLock()
         self.lock = self.writes.lock
         self.command = Command()
         self._reading: Snapshot | TrustError | None = None

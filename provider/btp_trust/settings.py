@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from enum import Enum
 from typing import Final
 
-from btp_trust.secret_texts import secret_in
+from btp_trust.secret_detection import secret_in
 
 NAMESPACE: Final = "btp-trust"
 

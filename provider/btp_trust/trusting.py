@@ -9,7 +9,7 @@ from btp_trust.errors import TrustError
 from btp_trust.saml import IdentityProvider
 from btp_trust.service.identity_providers import IdentityProviderClient
 from btp_trust.service.patience import Patience
-from btp_trust.uncertain import Writes
+from btp_trust.write_lock import WriteLock
 
 
 class TrustingSubaccount:
@@ -35,7 +35,7 @@ class TrustingSubaccount:
         self.client = client
         self.patience = patience
         self.orphaned = orphaned
-        self.writes = Writes()
+        self.writes = WriteLock()
         self.lock = self.writes.lock
         self._clock = clock
         self._reading: tuple[IdentityProvider, ...] | TrustError | None = None

@@ -21,13 +21,21 @@ PURE = (
     "forms.py",
     "model.py",
     "saml.py",
-    "text.py",
+    "text_decoding.py",
     "errors.py",
     "plan/*",
     *(f"handover/{name}.py" for name in ("assemble", "files", "identity", "kinds", "page", "steps", "target")),
 )
 MAY_IMPORT = {
-    "pulumi": ("resources/*", "providers.py", "inputs.py", "trusted_by.py", "handover/program.py", "guard.py"),
+    "pulumi": (
+        "resources/*",
+        "providers.py",
+        "inputs.py",
+        "trusted_by.py",
+        "handover/program.py",
+        "secret_guard.py",
+        "unknown.py",
+    ),
     "httpx": ("service/*", "session.py"),
     "cryptography": ("assertion.py", "certificate.py"),
     "lxml": ("assertion.py",),

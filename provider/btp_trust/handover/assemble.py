@@ -11,7 +11,6 @@ import msgspec
 
 from btp_trust.certificate import Certificate, parse_pem
 from btp_trust.errors import Refused
-from btp_trust.guard import without_secrets
 from btp_trust.handover.files import File, files
 from btp_trust.handover.identity import Identity
 from btp_trust.handover.kinds import KINDS, Holds
@@ -19,6 +18,7 @@ from btp_trust.handover.page import page
 from btp_trust.handover.steps import Phase, Task, removal, upload
 from btp_trust.handover.target import Target
 from btp_trust.model import day
+from btp_trust.secret_guard import without_secrets
 
 MARGIN_DAYS: Final = 30
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from btp_trust.errors import ServiceUnavailable, UnexpectedResponse
 from btp_trust.service.patience import Patience, never_arrived
-from btp_trust.uncertain import Writes
+from btp_trust.write_lock import WriteLock
 
 _T = TypeVar("_T")
 
@@ -29,7 +29,7 @@ def repeated(patience: Patience, send: Callable[[], _T], compare: Callable[[], N
     return patience.repeat(attempt, never_arrived)
 
 
-def settled(writes: Writes, send: Callable[[], _T], settle: Callable[[str, float | None], _T]) -> _T:
+def settled(writes: WriteLock, send: Callable[[], _T], settle: Callable[[str, float | None], _T]) -> _T:
     """Send once, and find out what became of it if the answer does not tell; if nothing does, no write follows.
 
     Args:

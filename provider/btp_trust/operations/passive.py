@@ -17,8 +17,8 @@ from btp_trust.inputs import (
     to_bag,
 )
 from btp_trust.model import Snapshot, describe, rfc3339
+from btp_trust.operations.duplicate_connections import refuse_second
 from btp_trust.operations.gather import Unseen, look, not_checked, reach, unseen_changes
-from btp_trust.operations.only_one import refuse_second
 from btp_trust.operations.stale import before_our_mint
 from btp_trust.operations.writes import delete_passive, mint
 from btp_trust.plan.explain import another_name

@@ -26,8 +26,8 @@ from btp_trust.model import Snapshot, brief, describe, rfc3339, signs
 from btp_trust.operations import verify
 from btp_trust.operations.affected import affected, listed
 from btp_trust.operations.confirm import Step, confirm
+from btp_trust.operations.duplicate_connections import refuse_second
 from btp_trust.operations.gather import Seen, Unseen, look, not_checked, reach, unseen_changes
-from btp_trust.operations.only_one import refuse_second
 from btp_trust.operations.stale import before_our_swap
 from btp_trust.operations.trigger_plan import (
     candidate_inputs,

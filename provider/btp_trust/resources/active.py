@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import pulumi
 
-from btp_trust.guard import without_secrets
 from btp_trust.providers import ActiveTrustCertificateProvider
 from btp_trust.resources.base import TrustResource, unless_default
 from btp_trust.resources.declared import belongs_to
 from btp_trust.resources.trigger import RotationTrigger
+from btp_trust.secret_guard import without_secrets
 from btp_trust.service.environment import DEFAULT
 
 

@@ -9,7 +9,7 @@ import pulumi
 from pulumi.dynamic import Resource
 from pulumi.runtime.config import CONFIG
 
-from btp_trust.secret_texts import secret_in
+from btp_trust.secret_detection import secret_in
 from btp_trust.service.environment import DEFAULT
 from btp_trust.settings import NAMESPACE, Setting, amiss
 

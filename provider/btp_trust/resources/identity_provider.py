@@ -8,11 +8,11 @@ from typing import Literal
 import pulumi
 from pulumi.dynamic import Resource
 
-from btp_trust.guard import without_secrets
 from btp_trust.providers import TrustedIdentityProviderProvider
 from btp_trust.resources.base import once_provider_is_judged, refuse_amiss_settings, refuse_imports, unless_default
 from btp_trust.resources.declared import belongs_to, register_once
 from btp_trust.resources.passive import PassiveTrustCertificate
+from btp_trust.secret_guard import without_secrets
 from btp_trust.service.environment import DEFAULT
 
 _OUTPUTS = ("trusted", "identity_provider_id", "taken_up")

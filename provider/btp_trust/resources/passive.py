@@ -8,10 +8,10 @@ from weakref import WeakSet
 
 import pulumi
 
-from btp_trust.guard import without_secrets
 from btp_trust.providers import PassiveTrustCertificateProvider
 from btp_trust.resources.base import TrustResource, unless_default
 from btp_trust.resources.declared import declare_once, find, not_the_candidate
+from btp_trust.secret_guard import without_secrets
 from btp_trust.service.environment import DEFAULT
 
 _retained: Final[WeakSet[pulumi.Resource]] = WeakSet()

@@ -7,12 +7,12 @@ from typing import Any, Final, Literal
 
 import pulumi
 
-from btp_trust.guard import without_secrets
 from btp_trust.providers import RotationTriggerProvider
 from btp_trust.resources.base import TrustResource, unless_default
 from btp_trust.resources.declared import declare_once, find, not_the_candidate
 from btp_trust.resources.passive import PassiveTrustCertificate, is_retained
 from btp_trust.resources.trust import Attested, SwitchesAtRotation, told
+from btp_trust.secret_guard import without_secrets
 from btp_trust.service.environment import DEFAULT
 
 _OUTPUTS: Final = (

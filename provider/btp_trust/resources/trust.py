@@ -14,7 +14,7 @@ import pulumi
 import yaml
 
 from btp_trust import forms
-from btp_trust.guard import refuse_secrets, without_secrets
+from btp_trust.secret_guard import refuse_secrets, without_secrets
 
 _REQUIRED: Final = ("fingerprint", "by", "on")
 _KEYS: Final = {*_REQUIRED, "ticket"}

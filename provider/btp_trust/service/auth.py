@@ -15,7 +15,7 @@ from btp_trust.errors import RENEWED, CredentialsRejected, ServiceUnavailable, U
 from btp_trust.service.documents import Unreadable, decode
 from btp_trust.service.http import begin, content_type, send
 from btp_trust.service.key import ServiceKey
-from btp_trust.service.oauth import says
+from btp_trust.service.oauth_errors import says
 from btp_trust.service.patience import Patience, is_unavailable
 
 _EARLY: Final = 60.0

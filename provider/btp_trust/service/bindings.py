@@ -18,8 +18,8 @@ import msgspec
 from btp_trust.errors import ConfigurationError
 from btp_trust.service.documents import Unreadable, decode, find_object
 from btp_trust.service.key import DESTINATION, Service, parse_service_key
-from btp_trust.service.shapes import credentials_in, object_in
-from btp_trust.text import decode as decode_text
+from btp_trust.service.key_formats import credentials_in, object_in
+from btp_trust.text_decoding import decode as decode_text
 
 SECRETS_ROOT: Final = Path("/etc/secrets/sapbtp")
 """Where SAP's convention mounts bindings: <root>/<service>/<instance>/; with `.metadata` also <root>/<binding>/."""

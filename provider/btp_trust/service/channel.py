@@ -14,8 +14,8 @@ from typing import Any, Final
 import httpx
 
 from btp_trust.errors import ConfigurationError
-from btp_trust.service.course import Course
 from btp_trust.service.proxies import Proxies, Proxy, proxies_of
+from btp_trust.service.request_progress import RequestProgress
 
 CA_BUNDLE: Final = "btp-trust:caBundle"
 _BEGINS: Final = "-----BEGIN CERTIFICATE-----"
@@ -100,7 +100,9 @@ class Routes(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request, and note down on it how far it comes."""
         proxy = self._proxies.proxy_for(request.url)
-        request.extensions["trace"] = Course(request.url.raw_host.decode("ascii"), proxy.name if proxy else None)
+        request.extensions["trace"] = RequestProgress(
+            request.url.raw_host.decode("ascii"), proxy.name if proxy else None
+        )
         return self._transport(proxy).handle_request(request)
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ from btp_trust.errors import RENEWED, CredentialsRejected, NotAuthorized
 from btp_trust.service.answers import body, documented_not_found, unexpected
 from btp_trust.service.http import send, server_time, where
 from btp_trust.service.key import DESTINATION, XSUAA, Service
-from btp_trust.service.oauth import says
+from btp_trust.service.oauth_errors import says
 from btp_trust.service.patience import Patience, is_unavailable
 
 BASE_PATH: Final = "/destination-configuration/v1"

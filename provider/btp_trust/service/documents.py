@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from btp_trust import text as texts
+from btp_trust import text_decoding
 
 _T = TypeVar("_T")
 NO_JSON: Final = "It is not JSON."
@@ -66,9 +66,9 @@ def plain_text(document: str | bytes) -> str:
         Unreadable: It is no text.
     """
     if isinstance(document, str):
-        return texts.unmarked(document)
+        return text_decoding.unmarked(document)
     try:
-        return texts.decode(document)
+        return text_decoding.decode(document)
     except ValueError:
         raise Unreadable("It is not JSON, and no text.") from None
 
@@ -95,12 +95,12 @@ def _first_value(text: str) -> tuple[Any, int]:
 
 def _from_base64(text: str) -> str | None:
     """Read base64, in lines or not, with quotation marks or not, in either alphabet."""
-    word = "".join(texts.visible(text).split()).strip("\"'")
+    word = "".join(text_decoding.visible(text).split()).strip("\"'")
     if not _BASE64.fullmatch(word):
         return None
     word = word.rstrip("=").translate(_URL_SAFE)
     try:
-        return texts.decode(base64.urlsafe_b64decode(word + "=" * (-len(word) % 4)))
+        return text_decoding.decode(base64.urlsafe_b64decode(word + "=" * (-len(word) % 4)))
     except ValueError:
         return None
 

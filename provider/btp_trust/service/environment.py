@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from btp_trust.errors import ConfigurationError
-from btp_trust.text import decode
+from btp_trust.text_decoding import decode
 
 DEFAULT: Final = "default"
 """The connection whose variables have no suffix."""

@@ -11,13 +11,13 @@ from typing import Final
 import httpx
 
 from btp_trust.errors import ServiceUnavailable, UnexpectedResponse
-from btp_trust.service import router
-from btp_trust.service.failures import RETRY, no_answer
+from btp_trust.service import cf_router
 from btp_trust.service.patience import MAX_REQUESTS, Patience
+from btp_trust.service.transport_errors import RETRY, no_answer
 
 MAX_BYTES: Final = 1_000_000
 """Largest answer that is read; the service's own are some kilobytes."""
-_HEADERS: Final = ("Content-Type", "Date", "Retry-After", router.HEADER)
+_HEADERS: Final = ("Content-Type", "Date", "Retry-After", cf_router.HEADER)
 """What is kept of an answer's headers."""
 _MEDIA_TYPE: Final = re.compile(r"[a-z]+/[a-z0-9.+-]{1,40}")
 
@@ -46,7 +46,7 @@ def send(http: httpx.Client, request: httpx.Request, patience: Patience, max_byt
 
 
 def _unless_down(answer: httpx.Response) -> httpx.Response:
-    if (error := router.error_of(answer)) is not None:
+    if (error := cf_router.error_of(answer)) is not None:
         raise _app_is_down(answer, error)
     is_refused = answer.status_code == httpx.codes.TOO_MANY_REQUESTS
     if is_refused or answer.is_server_error:
@@ -62,7 +62,7 @@ def _unless_down(answer: httpx.Response) -> httpx.Response:
 
 
 def _app_is_down(answer: httpx.Response, error: str) -> ServiceUnavailable:
-    never_reached = router.never_reached(error)
+    never_reached = cf_router.never_reached(error)
     reached = "the service never saw the request" if never_reached else "whether the service acted is not known"
     return ServiceUnavailable(
         f"{where(answer.request)} was answered {answer.status_code} by the router of Cloud Foundry.",

@@ -18,11 +18,11 @@ import msgspec
 from btp_trust.certificate import blocks, parse_pem
 from btp_trust.errors import RENEWED, ConfigurationError, CredentialsRejected
 from btp_trust.model import rfc3339
-from btp_trust.service import resemblance
+from btp_trust.service import wrong_key
 from btp_trust.service.channel import authorities
 from btp_trust.service.documents import NO_JSON, Unreadable, find_object, plain_text
+from btp_trust.service.key_formats import credentials_in
 from btp_trust.service.proxies import LOOPBACK
-from btp_trust.service.shapes import credentials_in
 
 _LAST_PORT: Final = 65535
 
@@ -141,7 +141,7 @@ def parse_service_key(text: str | bytes, where: str, service: Service = DESTINAT
 
 def _resemblance(text: str | bytes, why: str) -> str:
     """Say what a text without a JSON object resembles; what else is wrong with a text is said already."""
-    return resemblance.of_text(plain_text(text)) if why == NO_JSON else why
+    return wrong_key.of_text(plain_text(text)) if why == NO_JSON else why
 
 
 def _checked(document: dict[str, Any], where: str, service: Service) -> ServiceKey:
@@ -156,9 +156,9 @@ def _checked(document: dict[str, Any], where: str, service: Service) -> ServiceK
             f"It needs `{service.address}`, `clientid` and either `clientsecret` with `url` or `certificate`, `key` "
             f"and `certurl`: {named} is missing."
         )
-        said = resemblance.of_document(document, service.address)
+        said = wrong_key.of_document(document, service.address)
         raise _unusable(where, f"{needs} {said}".rstrip(), service)
-    if (other := resemblance.another_service(document, service.address)) is not None:
+    if (other := wrong_key.another_service(document, service.address)) is not None:
         raise _unusable(where, f"It resembles a key of {other}.", service)
     if not all(_is_safe(url) for url in (key.uri, key.url, key.certurl) if url):
         raise _unusable(

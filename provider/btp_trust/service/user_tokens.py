@@ -18,7 +18,7 @@ from btp_trust.service.auth import TokenResponse
 from btp_trust.service.documents import Unreadable, decode
 from btp_trust.service.http import send
 from btp_trust.service.key import ServiceKey
-from btp_trust.service.oauth import says
+from btp_trust.service.oauth_errors import says
 from btp_trust.service.patience import Patience, is_unavailable
 from btp_trust.service.users import Given, Users, checked_token
 

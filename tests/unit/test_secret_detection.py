@@ -13,7 +13,7 @@ from secret_samples import CERTIFICATE, CREDENTIALS, KEYS, SECRETS, SERVICE_KEY,
 
 from btp_trust import saml
 from btp_trust.certificate import parse_pem
-from btp_trust.secret_texts import secret_in
+from btp_trust.secret_detection import secret_in
 
 FOUND: Final = parse_pem(CERTIFICATE)
 OPAQUE: Final = {"client secret, old", "client secret, its half"}

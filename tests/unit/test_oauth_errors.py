@@ -19,7 +19,7 @@ from btp_trust.errors import CredentialsRejected, NotAuthorized, NoUserToken, Tr
 from btp_trust.service.auth import ClientCredentials
 from btp_trust.service.identity_providers import IdentityProviderClient
 from btp_trust.service.key import ServiceKey
-from btp_trust.service.oauth import says
+from btp_trust.service.oauth_errors import says
 from btp_trust.service.user_tokens import UserTokens
 from btp_trust.service.users import Users
 from btp_trust_emulator import Emulator

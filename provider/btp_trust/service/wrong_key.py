@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from btp_trust import text as texts
+from btp_trust import text_decoding
 from btp_trust.service.documents import NO_JSON
-from btp_trust.service.shapes import object_in
+from btp_trust.service.key_formats import object_in
 
 _TEXTS: Final = (
     (r"\A\Z", "It is empty."),
@@ -81,7 +81,7 @@ _SERVICES: Final = {
 
 def of_text(text: str) -> str:
     """Say what a text without a JSON object resembles."""
-    plain = texts.visible(text).strip()
+    plain = text_decoding.visible(text).strip()
     return next((sentence for pattern, sentence in _TEXTS if re.search(pattern, plain)), NO_JSON)
 
 

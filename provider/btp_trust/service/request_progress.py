@@ -24,7 +24,7 @@ class Step(Enum):
 
 
 @dataclass(slots=True)
-class Course:
+class RequestProgress:
     """What httpcore reports of one request."""
 
     host: str
@@ -60,7 +60,7 @@ class Course:
         return self.step in {Step.CONNECT, Step.TUNNEL} or (self.step is Step.TLS and self.tls_with != self.host)
 
 
-def course_of(request: httpx.Request) -> Course:
+def progress_of(request: httpx.Request) -> RequestProgress:
     """Return what is known of how far a request came."""
-    course = request.extensions.get("trace")
-    return course if isinstance(course, Course) else Course(request.url.raw_host.decode("ascii"))
+    progress = request.extensions.get("trace")
+    return progress if isinstance(progress, RequestProgress) else RequestProgress(request.url.raw_host.decode("ascii"))

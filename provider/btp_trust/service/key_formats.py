@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from btp_trust import text as texts
+from btp_trust import text_decoding
 from btp_trust.service.documents import Unreadable, find_object
 
 FIELDS: Final = ("uri", "apiurl", "clientid", "clientsecret", "url", "certurl", "certificate", "key")
@@ -94,7 +94,7 @@ def _of_secret(document: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def _decoded(value: Any) -> str:
     try:
-        return texts.decode(base64.b64decode(value, validate=True)) if isinstance(value, str) else ""
+        return text_decoding.decode(base64.b64decode(value, validate=True)) if isinstance(value, str) else ""
     except ValueError:
         return ""
 
@@ -116,7 +116,7 @@ def _fields(document: Mapping[str, Any]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in sorted(document.items(), key=lambda item: item[0] in FIELDS):
         known = _known_as(name)
-        if known is not None and isinstance(value, str) and (clean := texts.visible(value).strip()):
+        if known is not None and isinstance(value, str) and (clean := text_decoding.visible(value).strip()):
             found[known] = clean
     return found
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from btp_trust.errors import ConfigurationError, CredentialsRejected, NotAuthorized, WrongSubaccount
 
 
-class Writes:
+class WriteLock:
     """The writes of one subaccount: one at a time, and none after one whose outcome is unknown.
 
     Pulumi may call create, update and delete again in the same process (an `ErrorHook` that retries), and other

@@ -21,9 +21,9 @@ from waiting import Clock
 
 from btp_trust.errors import ConfigurationError, ServiceUnavailable
 from btp_trust.service.channel import authorities, client
-from btp_trust.service.course import Course, Step
 from btp_trust.service.http import send
 from btp_trust.service.patience import TRIES, is_unavailable, never_arrived
+from btp_trust.service.request_progress import RequestProgress, Step
 from btp_trust.session import Session, World
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -429,9 +429,9 @@ def test_one_note_tells_what_of_no_proxy_is_skipped(monkeypatch: pytest.MonkeyPa
 
 def test_what_nobody_reports_is_not_known() -> None:
     """Events that have no meaning here change nothing; what was sent stays sent."""
-    course = Course("service.example")
-    course("connection.close.started", {})
-    assert (course.step, course.never_left) == (Step.UNKNOWN, False)
-    course("http11.send_request_headers.started", {"request": httpx.Request("GET", SERVICE)})
-    course("connection.connect_tcp.started", {})
-    assert (course.step, course.never_left) == (Step.SENT, False)
+    progress = RequestProgress("service.example")
+    progress("connection.close.started", {})
+    assert (progress.step, progress.never_left) == (Step.UNKNOWN, False)
+    progress("http11.send_request_headers.started", {"request": httpx.Request("GET", SERVICE)})
+    progress("connection.connect_tcp.started", {})
+    assert (progress.step, progress.never_left) == (Step.SENT, False)

@@ -14,7 +14,7 @@ from twin import assert_three_parts
 from waiting import Clock
 
 from btp_trust.errors import ServiceUnavailable
-from btp_trust.service import router
+from btp_trust.service import cf_router
 from btp_trust.service.auth import ClientCredentials
 from btp_trust.service.client import TrustClient
 from btp_trust.service.destinations import DestinationClient
@@ -178,8 +178,8 @@ def test_an_app_that_stays_down_ends_with_the_bound_of_its_operation() -> None:
 
 def test_an_error_of_the_router_is_shown_as_a_word() -> None:
     """The header is somebody else's text."""
-    answer = httpx.Response(502, headers={router.HEADER: "endpoint_failure;\tS3CRET"})
-    assert router.error_of(answer) == "endpoint_failure"
+    answer = httpx.Response(502, headers={cf_router.HEADER: "endpoint_failure;\tS3CRET"})
+    assert cf_router.error_of(answer) == "endpoint_failure"
 
 
 @pytest.mark.parametrize("status", [404, 502, 503])

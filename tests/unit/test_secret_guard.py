@@ -10,8 +10,8 @@ from secret_samples import CERTIFICATE, PEMS, SERVICE_KEY, TOKENS
 
 from btp_trust import Attested, HandOver, SwitchesAtRotation, Target, hand_over, write_hand_over
 from btp_trust.errors import SecretGiven, UnreadableState
-from btp_trust.guard import refuse_secrets
 from btp_trust.inputs import TriggerChecked, from_bag
+from btp_trust.secret_guard import refuse_secrets
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from typing import Final
 import httpx
 
 from btp_trust.errors import ServiceUnavailable
-from btp_trust.service.course import Course, Step, course_of
+from btp_trust.service.request_progress import RequestProgress, Step, progress_of
 
 RETRY: Final = "Wait a little, then run the same command again."
 _NEVER_SENT: Final = (
@@ -49,24 +49,24 @@ def no_answer(request: httpx.Request, error: httpx.RequestError, what: str) -> S
         error: What httpx raised.
         what: The request, named without its query, headers and body.
     """
-    course = course_of(request)
-    never_left = course.never_left or isinstance(error, _NEVER_SENT)
+    progress = progress_of(request)
+    never_left = progress.never_left or isinstance(error, _NEVER_SENT)
     tls = _of_tls(error)
     if tls is not None and (never_left or _OF_OUR_CERTIFICATE.search(tls.reason or "")):
-        return _tls_failed(course, tls, what, never_left=never_left)
+        return _tls_failed(progress, tls, what, never_left=never_left)
     if isinstance(error, httpx.ProxyError):
-        return _tunnel_refused(request, course, error, what)
+        return _tunnel_refused(request, progress, error, what)
     what, name = f"{what} got no answer.", type(error).__name__
-    if course.ended_at_the_proxy:
+    if progress.ended_at_the_proxy:
         return ServiceUnavailable(
             what,
-            f"{name}: the proxy {course.proxy} did not make the connection, so nothing was sent to the service.",
-            f"Check HTTPS_PROXY and that this machine reaches {course.proxy}, or name {course.host} in NO_PROXY. "
+            f"{name}: the proxy {progress.proxy} did not make the connection, so nothing was sent to the service.",
+            f"Check HTTPS_PROXY and that this machine reaches {progress.proxy}, or name {progress.host} in NO_PROXY. "
             f"{RETRY}",
             never_sent=True,
         )
     if never_left:
-        is_half = course.step is Step.TLS
+        is_half = progress.step is Step.TLS
         how_far = "the connection ended during the TLS handshake" if is_half else "no connection was made"
         return ServiceUnavailable(
             what,
@@ -88,10 +88,10 @@ def _of_tls(error: BaseException | None) -> ssl.SSLError | None:
     return None
 
 
-def _tls_failed(course: Course, error: ssl.SSLError, what: str, *, never_left: bool) -> ServiceUnavailable:
+def _tls_failed(progress: RequestProgress, error: ssl.SSLError, what: str, *, never_left: bool) -> ServiceUnavailable:
     """Tell a failure of TLS: it comes again until somebody has corrected something."""
-    peer = f"the proxy {course.proxy}" if course.ended_at_the_proxy else course.host
-    through = f" (through the proxy {course.proxy})" if course.proxy and not course.ended_at_the_proxy else ""
+    peer = f"the proxy {progress.proxy}" if progress.ended_at_the_proxy else progress.host
+    through = f" (through the proxy {progress.proxy})" if progress.proxy and not progress.ended_at_the_proxy else ""
     why, remedy = _certificate(error) if isinstance(error, ssl.SSLCertVerificationError) else _handshake(error)
     return ServiceUnavailable(
         f"{what} {'was not sent' if never_left else 'got no answer'}: TLS with {peer}{through} failed.",
@@ -140,13 +140,15 @@ def _handshake(error: ssl.SSLError) -> tuple[str, str]:
     return evidence, "Check host and port, and proxies on the way."
 
 
-def _tunnel_refused(request: httpx.Request, course: Course, error: httpx.ProxyError, what: str) -> ServiceUnavailable:
+def _tunnel_refused(
+    request: httpx.Request, progress: RequestProgress, error: httpx.ProxyError, what: str
+) -> ServiceUnavailable:
     """Tell what the proxy answered; of its words only the status is shown.
 
     A user whom it refuses is not tried again: some lock whoever is wrong too often.
     """
-    proxy = course.proxy or "of the environment"
-    asked = f"{course.host}:{request.url.port or 443}"
+    proxy = progress.proxy or "of the environment"
+    asked = f"{progress.host}:{request.url.port or 443}"
     found = _STATUS.match(str(error))
     status = int(found[0]) if found else 0
     evidence = f"ProxyError: it was asked for a tunnel to {asked} and answered {_titled(status)}; nothing was sent."
@@ -157,9 +159,9 @@ def _tunnel_refused(request: httpx.Request, course: Course, error: httpx.ProxyEr
             "(http://<user>:<password>@<host>:<port>): of the ways to log on to a proxy, Basic is supported."
         )
     elif status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _MAY_PASS:
-        remedy = f"The proxy cannot reach {course.host} just now. {RETRY}"
+        remedy = f"The proxy cannot reach {progress.host} just now. {RETRY}"
     else:
-        direct = f"name {course.host} in NO_PROXY if it can be reached directly"
+        direct = f"name {progress.host} in NO_PROXY if it can be reached directly"
         remedy = f"Ask whoever runs the proxy to allow {asked}, or {direct}."
     return ServiceUnavailable(
         f"{what} was not sent: the proxy {proxy} refused the connection.",

@@ -18,7 +18,7 @@ import msgspec
 import pulumi
 
 from btp_trust.errors import SecretGiven
-from btp_trust.secret_texts import CREDENTIALS, PRIVATE_KEY, TOKEN, secret_in
+from btp_trust.secret_detection import CREDENTIALS, PRIVATE_KEY, TOKEN, secret_in
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
