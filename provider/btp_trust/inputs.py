@@ -255,8 +255,8 @@ class IdentityProviderChecked(IdentityProviderArgs, frozen=True, omit_defaults=T
     held: list[str] | None = None
     """What it held, while there is a step."""
     step: str | None = None
-    taken_up: str | None = None
-    """Its ID, if it was there before and nothing in this stack's state says who made it."""
+    preexisting: str | None = None
+    """Its ID, if it was there before the resource, which adopted it without `adopt`."""
     removal: str | None = None
     """What becomes of it when the resource is removed: the preview of a removal shows the inputs."""
 
@@ -266,7 +266,7 @@ class IdentityProviderState(IdentityProviderArgs, frozen=True, omit_defaults=Tru
 
     trusted: list[str] = []
     identity_provider_id: str | None = None
-    taken_up: str | None = None
+    preexisting: str | None = None
     observed_at: str | None = None
 
 

@@ -185,19 +185,19 @@ def test_settings_that_cannot_be_read_are_never_overwritten(twin: Twin) -> None:
     assert api.all()[ORIGIN] == found
 
 
-def test_what_is_there_with_the_same_content_is_taken_up_and_named(twin: Twin) -> None:
+def test_what_is_there_with_the_same_content_is_adopted_and_named(twin: Twin) -> None:
     """In the preview, in what the preview of its removal shows, and when it is removed."""
     twin.deploy(program())
     identity = Api(twin).all()[ORIGIN]["id"]
     second = Twin(twin.emulator, twin.guid, target=twin.target)
     preview = second.preview(program())
-    assert f"take up 'shop', which this resource did not make ({identity})" in preview.inputs["billing"]["step"]
-    assert "take up" in preview.messages
+    assert f"adopt 'shop', which this resource did not make ({identity})" in preview.inputs["billing"]["step"]
+    assert "adopt" in preview.messages
     assert second.up(program()).writes == []
     second.assert_settled(program())
-    assert second.outputs("billing")["taken_up"] == identity
+    assert second.outputs("billing")["preexisting"] == identity
     second.deploy(program(name="Shop"))
-    assert second.outputs("billing")["taken_up"] == identity
+    assert second.outputs("billing")["preexisting"] == identity
 
     report = removed(second)
     assert f"({identity}): another stack may rely on it" in report.inputs["billing"]["removal"]
@@ -205,7 +205,7 @@ def test_what_is_there_with_the_same_content_is_taken_up_and_named(twin: Twin) -
 
 
 def test_what_the_resource_made_is_not_named_as_somebody_elses(twin: Twin) -> None:
-    """Nor what it was told to take over, nor what it made anew after somebody deleted what it had taken up."""
+    """Nor what it was told to take over, nor what it made anew after somebody deleted what it had adopted."""
     twin.deploy(program())
     assert "another stack" not in twin.state["billing"].inputs["removal"]
     second = Twin(twin.emulator, twin.guid, target=twin.target)
@@ -213,7 +213,7 @@ def test_what_the_resource_made_is_not_named_as_somebody_elses(twin: Twin) -> No
     assert "another stack" in second.state["billing"].inputs["removal"]
     identity = Api(twin).all()[ORIGIN]["id"]
     second.deploy(program(adopt=identity))
-    assert "taken_up" not in second.outputs("billing")
+    assert "preexisting" not in second.outputs("billing")
     assert "another stack" not in second.state["billing"].inputs["removal"]
     second.deploy(program())
 
@@ -221,11 +221,11 @@ def test_what_the_resource_made_is_not_named_as_somebody_elses(twin: Twin) -> No
     third.deploy(program())
     twin.destroy()
     third.deploy(program())
-    assert "taken_up" not in third.outputs("billing")
+    assert "preexisting" not in third.outputs("billing")
 
 
 def test_one_that_goes_between_plan_and_deed_is_not_made_in_silence(twin: Twin) -> None:
-    """The plan was to take it up, not to register."""
+    """The plan was to adopt it, not to register."""
     twin.deploy(program())
     second = Twin(twin.emulator, twin.guid, target=twin.target)
 
@@ -238,7 +238,7 @@ def test_one_that_goes_between_plan_and_deed_is_not_made_in_silence(twin: Twin) 
     assert ORIGIN not in Api(twin).all()
 
 
-def test_what_is_taken_up_stays_named_while_the_target_is_out_of_reach(twin: Twin) -> None:
+def test_what_is_adopted_stays_named_while_the_target_is_out_of_reach(twin: Twin) -> None:
     """The state is enough."""
     twin.deploy(program())
     second = Twin(twin.emulator, twin.guid, target=twin.target)

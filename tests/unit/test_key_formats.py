@@ -326,7 +326,8 @@ def wrapped(times: int) -> str:
     return octets.decode()
 
 
-JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJTM0NSRVQifQ.S3CRET"
+HEADER, CLAIMS = "eyJhbGciOiJSUzI1NiJ9", "eyJzdWIiOiJTM0NSRVQifQ"
+JWT = f"{HEADER}.{CLAIMS}.S3CRET"
 
 
 @pytest.mark.parametrize(
@@ -338,7 +339,7 @@ JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJTM0NSRVQifQ.S3CRET"
         pytest.param(f"Bearer {JWT}\n", "access token", id="a token with its type"),
         pytest.param("-----BEGIN CERTIFICATE-----\nS3CRET\n-----END CERTIFICATE-----", "PEM", id="a certificate"),
         pytest.param("-----BEGIN RSA PRIVATE KEY-----\nS3CRET", "PEM", id="a private key"),
-        pytest.param("/home/S3CRET/key.json", "path of a file", id="a path"),
+        pytest.param("/srv/S3CRET/key.json", "path of a file", id="a path"),
         pytest.param("@key-S3CRET.json", "path of a file", id="a path with its sign"),
         pytest.param("C:\\keys\\S3CRET", "path of a file", id="a path of Windows"),
         pytest.param("~/S3CRET", "path of a file", id="a path from home"),

@@ -71,7 +71,7 @@ def check(session: Session, args: IdentityProviderArgs, old: IdentityProviderChe
         source_subaccount_id=source.snapshot.subaccount_id,
         entity_id=wanted.entity_id,
         certificates=wanted.fingerprints,
-        **_on_removal(target.account.subaccount_id, args, _taken_up(args, old, step)),
+        **_on_removal(target.account.subaccount_id, args, _preexisting(args, old, step)),
     )
     if args.passive == UNKNOWN:
         sentence = f"trust what is generated for {wanted.entity_id} as soon as it is there"
@@ -164,7 +164,7 @@ def _remove(session: Session, state: IdentityProviderState, target: TrustingSuba
     if found.id != state.identity_provider_id:
         _tell(session, state, "stays; somebody else made it anew")
         return
-    if state.taken_up == found.id:
+    if state.preexisting == found.id:
         _tell(session, state, f"was there before this resource ({found.id}): another stack may have relied on it")
     if state.on_delete is OnDelete.DELETE:
         remove(target, found)
@@ -194,15 +194,15 @@ def _apply(session: Session, new: IdentityProviderChecked, *, recorded: str | No
         step = decide(wanted, target.read(), recorded=recorded, adopt=new.adopt)
         found = step.found
         if found is None or (step.sentence is not None and step.writes):
-            if _held(found) != new.held or (found is None and new.taken_up is not None):
+            if _held(found) != new.held or (found is None and new.preexisting is not None):
                 raise _changed(new, found)
             found = put(target, wanted, found)
         return {
-            **to_bag(new, "certificates", "held", "step", "taken_up", "removal"),
+            **to_bag(new, "certificates", "held", "step", "preexisting", "removal"),
             "source_subaccount_id": snapshot.subaccount_id,
             "observed_at": rfc3339(target.now),
             **_found(found),
-            **({} if new.taken_up != found.id else {"taken_up": found.id}),
+            **({} if new.preexisting != found.id else {"preexisting": found.id}),
         }
 
 
@@ -221,17 +221,19 @@ def _take_down(session: Session, subaccount_id: str | None, args: IdentityProvid
         )
 
 
-def _taken_up(args: IdentityProviderArgs, old: IdentityProviderChecked | None, step: Step) -> str | None:
+def _preexisting(args: IdentityProviderArgs, old: IdentityProviderChecked | None, step: Step) -> str | None:
     """Tell which one was there before the resource, if nobody said that it is to be taken over."""
     if step.found is None or step.found.id == args.adopt:
         return None
-    return step.found.id if old is None or old.taken_up == step.found.id else None
+    return step.found.id if old is None or old.preexisting == step.found.id else None
 
 
-def _on_removal(subaccount_id: str | None, args: IdentityProviderArgs, taken_up: str | None) -> dict[str, str | None]:
+def _on_removal(
+    subaccount_id: str | None, args: IdentityProviderArgs, preexisting: str | None
+) -> dict[str, str | None]:
     """Make the inputs that say what a removal will do."""
     where = "the other subaccount" if subaccount_id is None else f"subaccount {subaccount_id}"
-    return {"taken_up": taken_up, "removal": removal(where, args.on_delete, taken_up)}
+    return {"preexisting": preexisting, "removal": removal(where, args.on_delete, preexisting)}
 
 
 def _presumed(args: IdentityProviderArgs, old: IdentityProviderChecked | None, target: SeenTarget) -> str | None:
@@ -316,7 +318,7 @@ def _unseen(
         source_subaccount_id=old.source_subaccount_id,
         entity_id=args.entity_id or old.entity_id,
         certificates=UNKNOWN if args.passive == UNKNOWN else certificates,
-        **_on_removal(old.subaccount_id, args, old.taken_up if args.adopt is None else None),
+        **_on_removal(old.subaccount_id, args, old.preexisting if args.adopt is None else None),
     )
 
 

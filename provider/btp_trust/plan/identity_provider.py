@@ -85,7 +85,7 @@ class Step:
     sentence: str | None = None
     """None: nothing, and there is nothing to say."""
     writes: bool = True
-    """Whether something is sent: not if what is there is only taken up."""
+    """Whether something is sent: not if what is there is only adopted."""
 
 
 def deactivation(found: IdentityProvider) -> dict[str, Any]:
@@ -105,19 +105,19 @@ def deactivation(found: IdentityProvider) -> dict[str, Any]:
     }
 
 
-def removal(subaccount_id: str, on_delete: OnDelete, taken_up: str | None) -> str:
+def removal(subaccount_id: str, on_delete: OnDelete, preexisting: str | None) -> str:
     """Say what becomes of the registration when the resource is removed: the preview of a removal shows it.
 
     Args:
         subaccount_id: Where it is.
         on_delete: What was chosen.
-        taken_up: Its ID, if the resource found it and did not make it.
+        preexisting: Its ID, if the resource found it and did not make it.
     """
     said = f"sets it inactive in {subaccount_id}, where its users and what they were assigned stay"
     if on_delete is OnDelete.DELETE:
         said = f"deletes it in {subaccount_id}, with its users there and all that they were assigned"
-    if taken_up is not None:
-        said += f"; it was there before this resource ({taken_up}): another stack may rely on it"
+    if preexisting is not None:
+        said += f"; it was there before this resource ({preexisting}): another stack may rely on it"
     return said
 
 
@@ -161,7 +161,7 @@ def decide(wanted: Wanted, providers: Iterable[IdentityProvider], *, recorded: s
         return Step(found, ", ".join(differences) or None)
     name = f"{wanted.origin_key!r}, which this resource did not make ({found.id})"
     if not differences:
-        return Step(found, f"take up {name}: it has this content already, and nothing is written", writes=False)
+        return Step(found, f"adopt {name}: it has this content already, and nothing is written", writes=False)
     return Step(found, f"take over {name}: {', '.join(differences)}")
 
 

@@ -15,7 +15,7 @@ from btp_trust.resources.passive import PassiveTrustCertificate
 from btp_trust.secret_guard import without_secrets
 from btp_trust.service.environment import DEFAULT
 
-_OUTPUTS = ("trusted", "identity_provider_id", "taken_up")
+_OUTPUTS = ("trusted", "identity_provider_id", "preexisting")
 
 
 class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentityProvider"):
@@ -62,7 +62,7 @@ class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentit
     """What the assertions have as issuer."""
     origin_key: pulumi.Output[str]
     """The origin key."""
-    taken_up: pulumi.Output[str | None]
+    preexisting: pulumi.Output[str | None]
     """Its ID, if it was there before the resource and `adopt` does not name it: another stack may rely on it."""
     identity_provider_id: pulumi.Output[str | None]
     """XSUAA's ID of it; None after somebody deleted it."""

@@ -120,7 +120,7 @@ class ServiceKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_service_key(text: str | bytes, where: str, service: Service = DESTINATION) -> ServiceKey:
-    """Read a service key in any of the shapes that tools give it, see `documents.find_object` and `shapes`.
+    """Read a service key in any of the shapes that tools give it, see `documents.find_object` and `key_formats`.
 
     Args:
         text: The JSON, and what a tool put around it.
@@ -134,12 +134,12 @@ def parse_service_key(text: str | bytes, where: str, service: Service = DESTINAT
     try:
         return _checked(find_object(text), where, service)
     except Unreadable as error:
-        why = _resemblance(text, str(error))
+        why = _resembles(text, str(error))
     # Not raised within the handler: an error of a decoder would be a part of it.
     raise _unusable(where, why, service)
 
 
-def _resemblance(text: str | bytes, why: str) -> str:
+def _resembles(text: str | bytes, why: str) -> str:
     """Say what a text without a JSON object resembles; what else is wrong with a text is said already."""
     return wrong_key.of_text(plain_text(text)) if why == NO_JSON else why
 
