@@ -20,7 +20,7 @@ from xml.sax.saxutils import escape, quoteattr
 from cryptography import x509
 from cryptography.hazmat import asn1
 
-from btp_trust.text_decoding import line_breaks, visible
+from btp_trust.pem import blocks, octets
 
 _COMMON_NAME: Final = x509.ObjectIdentifier("2.5.4.3")
 _SHORT_NAMES: Final = {
@@ -42,23 +42,6 @@ NO_LOGIN: Final = (
 )
 """Last in an IDPSSODescriptor: the UAA refuses metadata without one. The Destination service has no page to log on, so
 it names a host that can never exist (RFC 2606): a browser sent there fails, and no request reaches a stranger."""
-_FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}")
-_SHA1: Final = re.compile(r"[0-9a-f]{40}")
-_SEPARATORS: Final = re.compile(r"[:\s\u002d\u2010-\u2015\u2212]")
-"""Colons, blanks, and every character that looks like a hyphen."""
-_LABEL: Final = re.compile(
-    r"(?:(?:finger|thumb)print\s*)?"
-    r"\(?(?P<digest>sha(?:[-_ ]?\d{1,3})?(?:[-_/]\d{3})?|md[-_ ]?\d|blake\d[bsp]?|ripemd[-_ ]?\d{3})\)?"
-    r"\s*(?:(?:(?:finger|thumb)print|digest|hash)\s*[:=]?|[:=]|\s)\s*",
-    re.IGNORECASE | re.ASCII,
-)
-"""What stands before a fingerprint: `sha256 Fingerprint=` (openssl), `SHA256:` (keytool), `SHA-256 Fingerprint`."""
-_UNNAMED: Final = re.compile(r"(?:finger|thumb)print\s*[:=]?\s*", re.IGNORECASE | re.ASCII)
-_SHA256: Final = ("sha256", "sha2256")
-_BLOCK: Final = re.compile(
-    r"-----BEGIN (?P<label>[A-Z0-9 ]+)-----(?P<body>(?:[^-]|-(?!----))*)-----END (?P=label)-----"
-)
-_BASE64: Final = re.compile(r"[A-Za-z0-9+/=\s]+", re.ASCII)
 
 
 @asn1.sequence
@@ -183,48 +166,6 @@ def identify(der: bytes) -> Identity:
     return Identity(hashlib.sha256(der).hexdigest(), tbs.validity.not_after.as_datetime())
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """One block of PEM."""
-
-    label: str
-    """What stands after BEGIN, such as CERTIFICATE."""
-    body: str
-    """Base64 in lines of 64 columns; as it was given if it is more than base64, or none."""
-
-    @property
-    def text(self) -> str:
-        """The block on lines of its own."""
-        return f"-----BEGIN {self.label}-----\n{self.body}\n-----END {self.label}-----\n"
-
-
-def blocks(text: str) -> list[Block]:
-    r"""Find the blocks of a PEM text, whatever became of its line breaks.
-
-    Args:
-        text: PEM with line feeds of any system, with none at all (also between the certificates of a chain), or with
-            a backslash and an n or r for each, as exports and SAP's own examples have them, once or twice escaped.
-    """
-    found = _BLOCK.finditer(line_breaks(visible(text)))
-    return [Block(each["label"], _wrapped(each["body"])) for each in found]
-
-
-def _wrapped(body: str) -> str:
-    """Break base64 into lines; an encrypted key of the old form has headers before it."""
-    return "\n".join(textwrap.wrap("".join(body.split()), 64)) if _BASE64.fullmatch(body) else body.strip()
-
-
-def octets(text: str) -> bytes:
-    """Decode base64, in lines or not.
-
-    Raises:
-        ValueError: It is none. No part of the text is in the error, nor in one behind it.
-    """
-    if not text.isascii():  # else the encoder's error, which holds all of it, would be behind ours
-        raise ValueError("it is not base64")
-    return base64.b64decode("".join(text.split()), validate=True)
-
-
 def parse_pem(text: str) -> Certificate:
     """Read the first certificate of a PEM text, see `blocks`.
 
@@ -298,29 +239,3 @@ def _printable(name: str) -> str:
 def _hexadecimal(number: int) -> str:
     length = (number + (number < 0)).bit_length() // 8 + 1
     return number.to_bytes(length, "big", signed=True).hex()
-
-
-class OtherDigest(ValueError):
-    """A fingerprint, but one of another digest than SHA-256. The message is a noun for a sentence."""
-
-
-def normalize_fingerprint(text: str) -> str:
-    """Bring a SHA-256 fingerprint to 64 lower-case hexadecimal digits.
-
-    Colons, hyphens, blanks, capitals, marks that nobody sees, and the label that a tool prints before it are accepted.
-
-    Raises:
-        OtherDigest: Its label or its length is that of another digest.
-        ValueError: It is none.
-    """
-    text = visible(text).strip()
-    label = _LABEL.match(text) or _UNNAMED.match(text)
-    digest = label.groupdict().get("digest") if label else None
-    if digest is not None and re.sub(r"[^a-z0-9]", "", digest.lower()) not in _SHA256:
-        raise OtherDigest(f"a fingerprint of {digest.upper()}; one of SHA-256 is needed")
-    digits = _SEPARATORS.sub("", text[label.end() if label else 0 :]).lower()
-    if _SHA1.fullmatch(digits):
-        raise OtherDigest("a SHA-1 fingerprint (40 hexadecimal digits); one of SHA-256 has 64")
-    if not _FINGERPRINT.fullmatch(digits):
-        raise ValueError("not a SHA-256 fingerprint (64 hexadecimal digits)")
-    return digits

@@ -13,8 +13,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from btp_trust import saml
-from btp_trust.certificate import Identity, OtherDigest, blocks, identify, normalize_fingerprint, octets
+from btp_trust.certificate import Identity, identify
+from btp_trust.fingerprint import OtherDigest, normalize_fingerprint
 from btp_trust.model import rfc3339
+from btp_trust.pem import blocks, octets
 from btp_trust.text_decoding import decode, line_breaks, unmarked, visible
 
 ANSWER: Final = "idpMetadata"

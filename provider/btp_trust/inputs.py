@@ -13,8 +13,9 @@ from typing import Any, Final, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from btp_trust.certificate import Certificate, normalize_fingerprint
+from btp_trust.certificate import Certificate
 from btp_trust.errors import Refused, UnreadableState
+from btp_trust.fingerprint import normalize_fingerprint
 from btp_trust.model import Slots, Snapshot, moment_of, rfc3339
 from btp_trust.plan.confirmation import distinct
 from btp_trust.plan.declaration import OnDrift

@@ -6,15 +6,16 @@ Pure: no network, no clock. Only what may sign counts: certificates of an IDPSSO
 from __future__ import annotations
 
 import binascii
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import MAXYEAR, UTC, datetime, timedelta, timezone
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 from xml.sax.saxutils import escape, quoteattr
 
-from btp_trust.certificate import NO_LOGIN, Certificate, Identity, identify, octets
+from btp_trust.certificate import NO_LOGIN, Certificate, Identity, identify
+from btp_trust.pem import octets
+from btp_trust.xml_moment import moment
 from btp_trust.xml_reader import XmlReader
 
 _METADATA: Final = "urn:oasis:names:tc:SAML:2.0:metadata"
@@ -26,12 +27,6 @@ _PATH: Final = (
 )
 _LIMITED: Final = (_ENTITIES, *_PATH[:2])
 """What may have a `validUntil` for the identity provider."""
-_DATE_TIME: Final = re.compile(
-    r"(-?\d{4,9})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.\d+)?(?P<zone>Z|[+-]\d\d:\d\d)?", re.ASCII
-)
-_EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
-_LATEST: Final = datetime(MAXYEAR, 1, 1, tzinfo=UTC)
-"""Years beyond these are brought to them: one is long ago, the other never comes."""
 
 
 class Layout(StrEnum):
@@ -219,35 +214,8 @@ class _Reader(XmlReader):
         around = self._limits[-1] if self._limits else None
         if name not in _LIMITED or "validUntil" not in attributes:
             return around
-        own = _moment(attributes["validUntil"])
+        own = moment(attributes["validUntil"])
         return own if around is None else min(own, around)
-
-
-def _moment(text: str) -> datetime:
-    """Read an xs:dateTime; without a time zone it is UTC (SAML 2.0 core, 1.3.3).
-
-    Raises:
-        ValueError: It is none.
-    """
-    found = _DATE_TIME.fullmatch(text.strip())
-    if found is None:
-        raise ValueError("it has a validUntil that is no date and time")
-    year, month, day, hour, minute, second = (int(each) for each in found.groups()[:6])
-    if not _EARLIEST.year <= year < _LATEST.year:
-        return _EARLIEST if year < _EARLIEST.year else _LATEST
-    try:
-        whole = datetime(year, month, day, hour % 24, minute, second, tzinfo=_zone(found["zone"]))
-    except ValueError:
-        raise ValueError("it has a validUntil that is no date and time") from None
-    return (whole + timedelta(days=hour // 24)).astimezone(UTC)  # 24:00:00 is the end of the day
-
-
-def _zone(text: str | None) -> timezone:
-    """Read the time zone of an xs:dateTime."""
-    if text in (None, "Z"):
-        return UTC
-    hours, minutes = int(text[1:3]), int(text[4:])
-    return timezone(timedelta(hours=hours, minutes=minutes) * (-1 if text[0] == "-" else 1))
 
 
 _NO_CONSUMER: Final = NO_LOGIN.replace("SingleSignOnService", "AssertionConsumerService").replace("/>", ' index="0"/>')

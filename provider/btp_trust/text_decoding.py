@@ -60,6 +60,8 @@ def unmarked(text: str) -> str:
 
 def visible(text: str) -> str:
     """Take away what nobody sees (byte order marks, zero-width characters, marks of direction), and unusual blanks."""
+    if text.isascii():
+        return text.replace("\0", "")
     return "".join(_plain(character) for character in _SELECTORS.sub("", text))
 
 

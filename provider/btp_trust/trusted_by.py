@@ -12,8 +12,9 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from btp_trust import forms
-from btp_trust.certificate import Identity, OtherDigest, normalize_fingerprint
+from btp_trust.certificate import Identity
 from btp_trust.errors import Refused
+from btp_trust.fingerprint import OtherDigest, normalize_fingerprint
 from btp_trust.plan.trust import Attestation, Switch, Told
 from btp_trust.unknown import UNKNOWN, is_unknown
 

@@ -23,7 +23,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from schemas import faults
 
-from btp_trust.certificate import Certificate, OtherDigest, normalize_fingerprint, parse_pem
+from btp_trust.certificate import Certificate, parse_pem
+from btp_trust.fingerprint import OtherDigest, normalize_fingerprint
 from btp_trust_emulator import Emulator, certificates, der, keys
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference" / "certificates"

@@ -92,13 +92,16 @@ def refusal(bundle: str) -> str:
 
 
 def test_a_bundle_is_believed_besides_the_usual_authorities(emulator: Emulator, tmp_path: Path) -> None:
-    """As a file, with comments in any encoding, or as the PEM itself, with line feeds or a literal backslash and n."""
+    """As a file, also in UTF-16 or with comments in any encoding, or as the PEM itself, also with backslash and n."""
     pem = emulator.ca_file.read_text()
     commented = tmp_path / "authorities.pem"
     commented.write_bytes("# Zürich\n".encode("latin-1") + pem.encode())
     usual = authorities().cert_store_stats()["x509"]
     assert usual > 50
-    for bundle in (str(emulator.ca_file), str(commented), pem, pem.replace("\n", "\\n"), f"# Zürich\n{pem}"):
+    windows = tmp_path / "powershell.pem"
+    windows.write_bytes(pem.encode("utf-16"))
+    files = (str(emulator.ca_file), str(commented), str(windows))
+    for bundle in (*files, pem, pem.replace("\n", "\\n"), f"# Zürich\n{pem}"):
         assert authorities(bundle).cert_store_stats()["x509"] == usual + 1
 
 
@@ -128,6 +131,8 @@ def test_a_service_behind_an_authority_of_ones_own_is_reached(
         pytest.param("-----BEGIN PRIVATE KEY-----\nS3CRETS3CRET\n-----END PRIVATE KEY-----\n", id="a private key"),
         pytest.param("-----BEGIN CERTIFICATE-----\nS3CRETS3\n-----END CERTIFICATE-----\n", id="a damaged certificate"),
         pytest.param("-----BEGIN CERTIFICATE-----\nS3CRETS3\n", id="a certificate that breaks off"),
+        pytest.param("-----BEGIN CERTIFICATE-----\nS3CRÉT\n-----END CERTIFICATE-----\n", id="a certificate in words"),
+        pytest.param("\x01\x02S3CRET", id="octets that are no text"),
     ],
 )
 def test_a_bundle_that_cannot_be_used_is_refused(tmp_path: Path, content: str | None) -> None:
@@ -149,7 +154,8 @@ def test_a_setting_that_is_no_path_either_is_refused(bundle: str) -> None:
 def test_a_bundle_with_one_damaged_certificate_is_refused_whole(emulator: Emulator) -> None:
     """Nobody has to guess which half of it is believed."""
     pem = emulator.ca_file.read_text()
-    assert "damaged" in refusal(f"{pem}-----BEGIN CERTIFICATE-----\n{'A' * 64}\n-----END CERTIFICATE-----\n")
+    for damaged in ("A" * 64, "A*" * 32, "É" * 64):
+        assert "damaged" in refusal(f"{pem}-----BEGIN CERTIFICATE-----\n{damaged}\n-----END CERTIFICATE-----\n")
 
 
 def test_a_bad_bundle_is_told_before_anything_is_sent(emulator: Emulator) -> None:

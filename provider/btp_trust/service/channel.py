@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import ssl
 import threading
 from collections.abc import Callable
@@ -14,12 +13,13 @@ from typing import Any, Final
 import httpx
 
 from btp_trust.errors import ConfigurationError
+from btp_trust.pem import blocks
 from btp_trust.service.proxies import Proxies, Proxy, proxies_of
 from btp_trust.service.request_progress import RequestProgress
+from btp_trust.text_decoding import decode
 
 CA_BUNDLE: Final = "btp-trust:caBundle"
 _BEGINS: Final = "-----BEGIN CERTIFICATE-----"
-_CERTIFICATE: Final = re.compile(rf"{_BEGINS}[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----", re.ASCII)
 _LONGEST_PATH: Final = 200
 """Characters of a variable that are taken for a path, which may be shown."""
 
@@ -37,7 +37,7 @@ def authorities(bundle: str | None = None) -> ssl.SSLContext:
     if bundle:
         try:
             context.load_verify_locations(cadata=_certificates(bundle))
-        except ssl.SSLError:
+        except (ssl.SSLError, TypeError):  # the latter for characters that are not ASCII
             raise _unusable_bundle("One of its certificates is damaged.") from None
     return context
 
@@ -153,19 +153,25 @@ def _unusable_variable(named: str | None, why: str) -> ConfigurationError:
 
 def _certificates(bundle: str) -> str:
     """Take the certificates alone: bundles have comments, in any encoding."""
-    found = _CERTIFICATE.findall((bundle if _BEGINS in bundle else _file(bundle)).replace("\\n", "\n"))
+    text = bundle if _BEGINS in bundle else _file(bundle)
+    found = [each.text for each in blocks(text) if each.label == "CERTIFICATE"]
     if not found:
         raise _unusable_bundle("It holds no PEM certificate (BEGIN CERTIFICATE … END CERTIFICATE).")
-    return "\n".join(found)
+    return "".join(found)
 
 
 def _file(path: str) -> str:
+    octets, kind = None, ""
     try:
-        return Path(path).read_text(encoding="utf-8", errors="replace")
+        octets = Path(path).read_bytes()
     except (OSError, ValueError) as error:
         kind = type(error).__name__
-    # Not raised within the handler: the system's error has the path, which may be something else by mistake.
-    raise _unusable_bundle(f"It is no PEM, and as the path of a file it cannot be read: {kind}.")
+    if octets is None:  # not raised within the handler: the system's error has the path, which may be a key by mistake
+        raise _unusable_bundle(f"It is no PEM, and as the path of a file it cannot be read: {kind}.")
+    try:
+        return decode(octets)
+    except ValueError:
+        return ""  # a key store, or one certificate in DER
 
 
 def _unusable_bundle(why: str) -> ConfigurationError:

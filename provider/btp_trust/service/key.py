@@ -15,9 +15,10 @@ from typing import Any, Final
 import httpx
 import msgspec
 
-from btp_trust.certificate import blocks, parse_pem
+from btp_trust.certificate import parse_pem
 from btp_trust.errors import RENEWED, ConfigurationError, CredentialsRejected
 from btp_trust.model import rfc3339
+from btp_trust.pem import blocks
 from btp_trust.service import wrong_key
 from btp_trust.service.channel import authorities
 from btp_trust.service.documents import NO_JSON, Unreadable, find_object, plain_text
