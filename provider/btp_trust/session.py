@@ -210,7 +210,7 @@ class Session:
             self._passives_checked.add(subaccount_id)
 
     def name_is_given(self, subaccount_id: str, fingerprint: str, name: str) -> None:
-        """Take down which name the program's PassiveTrustCertificate gives a certificate that it does not name."""
+        """Record which name the program's PassiveTrustCertificate gives a certificate that it does not name."""
         with self._lock:
             self._names_given[subaccount_id, fingerprint] = name
 
@@ -222,7 +222,7 @@ class Session:
     def connection_of(self, kind: str, subaccount_id: str, connection: str) -> str:
         """Return the connection by which the first resource of this kind in this command reached the subaccount.
 
-        If there was none so far, it is this one, and is taken down.
+        If there was none so far, it is this one, and is recorded.
         """
         with self._lock:
             return self._connections_of.setdefault((kind, subaccount_id), connection)

@@ -10,7 +10,7 @@ from btp_trust.session import Session
 
 
 def refuse_second(session: Session, kind: str, subaccount_id: str | None, connection: str) -> None:
-    """Take down which connection a resource of this kind uses for the subaccount, if that is known.
+    """Record which connection a resource of this kind uses for the subaccount, if that is known.
 
     A replacement, an alias or another name is checked under the same connection, and is no second one.
 

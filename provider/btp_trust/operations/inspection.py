@@ -14,7 +14,7 @@ from btp_trust.plan.scrub import scrub
 from btp_trust.service.destinations import Destination, DestinationClient
 
 _NEAREST: Final = 3
-"""How many existing names are told of a name that does not exist."""
+"""How many existing names are listed for a name that does not exist."""
 
 
 def inspect(destinations: DestinationClient, name: str, user_token: str) -> Destination:

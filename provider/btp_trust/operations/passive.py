@@ -82,7 +82,7 @@ def changes(session: Session, state: PassiveState, new: PassiveChecked) -> bool:
         return True
     if new.adopt not in (None, state.adopt, state.fingerprint):
         raise _bound(state, new.adopt)
-    _take_down_name(session, new, seen.snapshot.subaccount_id, state.fingerprint)
+    _record_name(session, new, seen.snapshot.subaccount_id, state.fingerprint)
     if seen.snapshot.find(state.fingerprint) is None:
         _warn_of_gone(session, state, seen.snapshot)
     return changed
@@ -185,7 +185,7 @@ def _bind(session: Session, new: PassiveChecked, own: Own) -> PropertyBag:
             raise _changed(planned, snapshot)
         step = decide(_request(new), own, snapshot)
         if isinstance(step, Adopt):
-            _take_down_name(session, new, snapshot.subaccount_id, step.certificate.fingerprint)
+            _record_name(session, new, snapshot.subaccount_id, step.certificate.fingerprint)
             return _outputs(new, own, step.certificate, snapshot)
         if snapshot.slots.passive != new.replaces:
             raise _changed(new.replaces, snapshot)
@@ -245,7 +245,7 @@ def _outputs(new: PassiveChecked, own: Own, certificate: Certificate, snapshot: 
     }
 
 
-def _take_down_name(session: Session, new: PassiveChecked, subaccount_id: str, fingerprint: str) -> None:
+def _record_name(session: Session, new: PassiveChecked, subaccount_id: str, fingerprint: str) -> None:
     if new.adopt != fingerprint:
         session.name_is_given(subaccount_id, fingerprint, new.generation)
 

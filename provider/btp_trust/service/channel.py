@@ -98,7 +98,7 @@ class Routes(httpx.BaseTransport):
         self._opened: dict[Proxy | None, httpx.HTTPTransport] = {}
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request, and note down on it how far it comes."""
+        """Send a request, and record on it how far it comes."""
         proxy = self._proxies.proxy_for(request.url)
         request.extensions["trace"] = RequestProgress(
             request.url.raw_host.decode("ascii"), proxy.name if proxy else None

@@ -36,7 +36,7 @@ class RequestProgress:
     """The host with which TLS began last."""
 
     def __call__(self, event: str, info: Mapping[str, Any]) -> None:
-        """Note down what begins; what was sent stays sent."""
+        """Record what begins; what was sent stays sent."""
         name = event.partition(".")[2]
         if self.step is Step.SENT:
             return
