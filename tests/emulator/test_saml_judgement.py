@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from assertions import AUDIENCE, GUID, ISSUER, NOW, RECIPIENT, STATEMENT, Signer, element, relying_on
+from assertions import AUDIENCE, GUID, ISSUER, NOW, RECIPIENT, STATEMENT, Signer, element, relying_on, set_to, without
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -90,31 +90,6 @@ def test_each_of_several_certificates_is_enough() -> None:
     for signer in (SIGNER, STRANGER):
         accepted = judgement.judge(signer.assertion(), both, NOW)
         assert accepted.fingerprint == certificates.fingerprint(signer.certificate)
-
-
-def set_to(path: str, name: str, value: str | None) -> Callable[[etree._Element], None]:
-    """A change of an attribute, or its removal."""
-
-    def change(root: etree._Element) -> None:
-        attributes = element(root, path).attrib
-        if value is None:
-            del attributes[name]
-        else:
-            attributes[name] = value
-
-    return change
-
-
-def without(path: str) -> Callable[[etree._Element], None]:
-    """The removal of an element."""
-
-    def change(root: etree._Element) -> None:
-        found = element(root, path)
-        parent = found.getparent()
-        assert parent is not None
-        parent.remove(found)
-
-    return change
 
 
 def endless(root: etree._Element) -> None:

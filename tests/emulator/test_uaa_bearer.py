@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from assertions import ISSUER, NOW, Signer, element
+from assertions import ISSUER, NOW, Signer, element, set_to, without
 from lxml import etree
 from presenting import (
     NEW,
@@ -115,34 +115,9 @@ def test_the_emulator_s_own_destinations_are_let_in(emulator: Emulator, http: ht
     assert "error" not in http.get(url, headers=headers).json()["authTokens"][0]
 
 
-def attribute(path: str, name: str, value: str | None) -> Callable[[etree._Element], None]:
-    """Another value of an attribute; None takes it away."""
-
-    def change(root: etree._Element) -> None:
-        found = element(root, path)
-        if value is None:
-            del found.attrib[name]
-        else:
-            found.set(name, value)
-
-    return change
-
-
-def without(path: str) -> Callable[[etree._Element], None]:
-    """An element is taken away."""
-
-    def change(root: etree._Element) -> None:
-        found = element(root, path)
-        parent = found.getparent()
-        assert parent is not None
-        parent.remove(found)
-
-    return change
-
-
 def at(path: str, name: str, **ago: float) -> Callable[[etree._Element], None]:
     """An instant so long before the tests' noon."""
-    return attribute(path, name, assertion.instant(NOW - timedelta(**ago)))
+    return set_to(path, name, assertion.instant(NOW - timedelta(**ago)))
 
 
 @pytest.mark.parametrize(
@@ -151,16 +126,16 @@ def at(path: str, name: str, **ago: float) -> Callable[[etree._Element], None]:
         pytest.param(lambda _: None, ALL, id="as it is"),
         pytest.param(without("saml:Conditions/saml:AudienceRestriction"), {Bearer.CURRENT}, id="no audience"),
         pytest.param(without("saml:Conditions"), {Bearer.CURRENT}, id="no conditions"),
-        pytest.param(attribute(DATA, "Recipient", None), {Bearer.CURRENT}, id="no recipient"),
+        pytest.param(set_to(DATA, "Recipient", None), {Bearer.CURRENT}, id="no recipient"),
         pytest.param(without("saml:Subject/saml:SubjectConfirmation"), {Bearer.CURRENT}, id="no confirmation"),
-        pytest.param(attribute(DATA, "Recipient", "https://elsewhere"), NONE, id="another recipient"),
-        pytest.param(attribute(DATA, "NotOnOrAfter", None), {Bearer.CURRENT}, id="a confirmation without end"),
+        pytest.param(set_to(DATA, "Recipient", "https://elsewhere"), NONE, id="another recipient"),
+        pytest.param(set_to(DATA, "NotOnOrAfter", None), {Bearer.CURRENT}, id="a confirmation without end"),
         pytest.param(at(DATA, "NotBefore", minutes=1), {Bearer.CURRENT}, id="a confirmation with a beginning"),
-        pytest.param(attribute(DATA, "InResponseTo", "_1"), {Bearer.OLD}, id="a response"),
+        pytest.param(set_to(DATA, "InResponseTo", "_1"), {Bearer.OLD}, id="a response"),
         pytest.param(without("saml:AuthnStatement"), {Bearer.CURRENT}, id="no AuthnStatement"),
         pytest.param(at("saml:AuthnStatement", "AuthnInstant", hours=3), ALL, id="a logon three hours ago"),
         pytest.param(at("saml:AuthnStatement", "AuthnInstant", days=40), {Bearer.CURRENT}, id="a logon 40 days ago"),
-        pytest.param(attribute("saml:AuthnStatement", "AuthnInstant", None), {Bearer.CURRENT}, id="a logon at no time"),
+        pytest.param(set_to("saml:AuthnStatement", "AuthnInstant", None), {Bearer.CURRENT}, id="a logon at no time"),
         pytest.param(at(".", "IssueInstant", minutes=40), ALL, id="issued 40 minutes ago"),
         pytest.param(at(".", "IssueInstant", days=2), {Bearer.CURRENT}, id="issued two days ago"),
         pytest.param(at("saml:Conditions", "NotOnOrAfter", seconds=30), ALL, id="expired 30 s ago"),

@@ -65,3 +65,28 @@ def element(root: etree._Element, path: str) -> etree._Element:
     found = root.find(path, NAMESPACES)
     assert found is not None
     return found
+
+
+def set_to(path: str, name: str, value: str | None) -> Callable[[etree._Element], None]:
+    """A change of an attribute, or its removal."""
+
+    def change(root: etree._Element) -> None:
+        attributes = element(root, path).attrib
+        if value is None:
+            del attributes[name]
+        else:
+            attributes[name] = value
+
+    return change
+
+
+def without(path: str) -> Callable[[etree._Element], None]:
+    """The removal of an element."""
+
+    def change(root: etree._Element) -> None:
+        found = element(root, path)
+        parent = found.getparent()
+        assert parent is not None
+        parent.remove(found)
+
+    return change

@@ -23,9 +23,8 @@ from btp_trust.service.channel import authorities
 from btp_trust.session import Session, World
 from btp_trust_emulator import Emulator
 
-pytestmark = pytest.mark.usefixtures("closed_clients")
+pytestmark = pytest.mark.usefixtures("closed_clients", "plain_environment")
 PROVIDER = Path(channel.__file__).parents[1]
-PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy")
 SWITCHES = {
     "PYTHONHTTPSVERIFY": "0",
     "NODE_TLS_REJECT_UNAUTHORIZED": "0",
@@ -51,13 +50,6 @@ def emulator() -> Iterator[Emulator]:
     with Emulator(socket=True, key_size=1024) as running:
         running.create_subaccount(generate=True)
         yield running
-
-
-@pytest.fixture(autouse=True)
-def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No proxy and no authority of the machine that runs the tests."""
-    for name in (*PROXIES, "SSL_CERT_FILE", "SSL_CERT_DIR"):
-        monkeypatch.delenv(name, raising=False)
 
 
 def open_session(key: dict[str, str], transport: httpx.BaseTransport | None = None, **config: str) -> Session:

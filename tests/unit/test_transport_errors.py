@@ -26,16 +26,9 @@ from btp_trust.service.patience import TRIES, is_unavailable, never_arrived
 from btp_trust.service.request_progress import RequestProgress, Step
 from btp_trust.session import Session, World
 
-PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy")
+pytestmark = pytest.mark.usefixtures("plain_environment")
 SETTINGS = ("btp-trust:caBundle", "SSL_CERT_FILE")
 SERVICE = "https://service.example/token?secret=S3CRET"
-
-
-@pytest.fixture(autouse=True)
-def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No proxy and no authority of the machine that runs the tests."""
-    for name in (*PROXIES, "SSL_CERT_FILE", "SSL_CERT_DIR"):
-        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="module")

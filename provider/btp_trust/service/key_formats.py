@@ -13,12 +13,12 @@ Where a rule comes from:
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from btp_trust import text_decoding
+from btp_trust.pem import octets
 from btp_trust.service.documents import Unreadable, find_object
 
 FIELDS: Final = ("uri", "apiurl", "clientid", "clientsecret", "url", "certurl", "certificate", "key")
@@ -94,7 +94,7 @@ def _of_secret(document: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def _decoded(value: Any) -> str:
     try:
-        return text_decoding.decode(base64.b64decode(value, validate=True)) if isinstance(value, str) else ""
+        return text_decoding.decode(octets(value)) if isinstance(value, str) else ""
     except ValueError:
         return ""
 
