@@ -23,9 +23,7 @@ from btp_trust.service import wrong_key
 from btp_trust.service.channel import authorities
 from btp_trust.service.documents import NO_JSON, Unreadable, find_object, plain_text
 from btp_trust.service.key_formats import credentials_in
-from btp_trust.service.proxies import LOOPBACK
-
-_LAST_PORT: Final = 65535
+from btp_trust.service.proxies import LAST_PORT, LOOPBACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +181,7 @@ def _is_safe(text: str) -> bool:
         url.raw_host.decode("ascii").encode("idna")  # as the resolver will do it
     except (httpx.InvalidURL, UnicodeError):
         return False
-    if not host or url.userinfo or port > _LAST_PORT or "?" in text or "#" in text:
+    if not host or url.userinfo or port > LAST_PORT or "?" in text or "#" in text:
         return False
     return url.scheme == "https" or (url.scheme == "http" and host in LOOPBACK)
 

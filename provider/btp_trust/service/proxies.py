@@ -20,7 +20,7 @@ from btp_trust.errors import ConfigurationError
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 """This machine itself: reached without TLS, and never by a proxy, which would see the credentials."""
 NOT_SHOWN: Final = "***"
-_LAST_PORT: Final = 65_535
+LAST_PORT: Final = 65_535
 _PROXY_PORTS: Final = {"http": 1080, "https": 443}
 """What curl takes where the proxy's URL has no port."""
 _SERVICE_PORTS: Final = {"http": 80, "https": 443}
@@ -132,7 +132,7 @@ def _rule(entry: str) -> _Rule | None:
     if is_url and scheme not in _SERVICE_PORTS:
         return None
     text, port = _with_port(rest.removesuffix("/") if is_url else entry)
-    if port is not None and not 0 < port <= _LAST_PORT:
+    if port is not None and not 0 < port <= LAST_PORT:
         return None
     try:
         return _Rule(network=ip_network(text, strict=False), port=port)
@@ -202,7 +202,7 @@ def _proxy(variable: str, text: str) -> Proxy:
     host, port = _with_port(place.lower())
     host = _ascii(_plain(host))
     port = _PROXY_PORTS[scheme] if port is None else port
-    if not 0 < port <= _LAST_PORT or (_address(host) is None and not _NAME.fullmatch(host)):
+    if not 0 < port <= LAST_PORT or (_address(host) is None and not _NAME.fullmatch(host)):
         raise _unusable(variable, "It is not the URL of an HTTP proxy: host or port is none.")
     user, _, password = userinfo.partition(":")
     return Proxy(scheme, host, port, (unquote(user), unquote(password)) if has_user else None, variable)
