@@ -119,7 +119,7 @@ def changes(session: Session, state: TriggerState, new: TriggerChecked) -> bool:
     if new.swaps is not None and new.generation != state.generation:
         _refuse_unrecorded_signer(new.swaps, state)
         refuse_untrusted(new, state, seen.snapshot, seen.account.command.valid_until)
-    is_open = verify.is_due(session, state, new, seen.snapshot)
+    is_open = verify.is_due(session, state, new, seen.snapshot, seen.account.command.minting)
     is_over = state.failed_generation is not None and signs(seen.snapshot.active, new.wanted)
     return is_due or is_open or is_over or changed or not signs(seen.snapshot.active, state.fingerprint)
 
