@@ -14,6 +14,7 @@ from twin import (
     HOUR,
     CheckFailedError,
     KilledError,
+    Program,
     Send,
     Twin,
     answered,
@@ -1089,6 +1090,85 @@ def test_putting_back_is_proved_and_may_lead_back(here: Landscape) -> None:
 
 
 # --- blast radius ------------------------------------------------------------------------------------------------
+
+
+def behind(here: Landscape, seconds: float = 50.0) -> None:
+    """From now on, show the slots as before each write for so long."""
+    for path in (ACTIVE, PASSIVE):
+        here.emulator.fault(Kind.STALE_AFTER_WRITE, subaccount=here.guid, method="GET", path=path, seconds=seconds)
+
+
+def assert_put_back_once(here: Landscape, wanted: Program) -> None:
+    """Assert that readings that are behind lead to no second swap, refreshed or not, and that all is quiet after."""
+    twin, slots = here.twin, here.twin.slots
+    for refreshed in (False, True):
+        if refreshed:
+            twin.refresh()
+        with pytest.raises(ReadsDisagree, match="look as they did before the swap of"):
+            twin.up(wanted, skip_preview=True)
+        assert (twin.last.writes, twin.slots) == ([], slots)
+    here.emulator.clear_faults()
+    twin.emulator.advance(61)
+    assert twin.up(wanted).writes == []
+    twin.assert_settled(wanted)
+
+
+@pytest.mark.parametrize("refreshed", [False, True])
+def test_what_is_put_back_is_not_put_back_twice_on_readings_that_are_behind(
+    here: Landscape, *, refreshed: bool
+) -> None:
+    """A second swap would make the certificate sign that was swapped out, and nobody would have approved that."""
+    twin, wanted = here.twin, here.program("a", on_drift="restore")
+    twin.deploy(wanted)
+    twin.emulator.rotate(here.guid)
+    twin.emulator.advance(HOUR)
+    if refreshed:
+        twin.refresh()
+    behind(here)
+    assert twin.up(wanted).writes == [ROTATE]
+    assert_put_back_once(here, wanted)
+
+
+def test_a_revert_after_a_way_back_that_was_not_done_swaps_once(here: Landscape) -> None:
+    """The state says already that the earlier certificate signs, so it must remember the swap in another way."""
+    twin, before, wanted = here.twin, here.twin.slots, here.program("a", "s4", on_drift="restore")
+    lost_way_back(here, done=False)
+    twin.emulator.advance(61)
+    behind(here)
+    assert twin.up(wanted).writes == [ROTATE]
+    assert twin.slots == before
+    assert_put_back_once(here, wanted)
+
+
+def test_an_update_within_the_minute_does_not_forget_a_way_back(here: Landscape) -> None:
+    """The revert is deployed at once; a reading of the time between the two swaps is still none."""
+    twin, before, wanted = here.twin, here.twin.slots, here.program("a", "s4", "assertion", on_drift="restore")
+    here.lie("s4", before[1])
+    twin.up(here.program("b", "s4"))
+    here.lie("s4")
+    assert twin.up(wanted).operations["rotation"] == "update"
+    old, new = here.emulator.certificates(here.guid)
+    twin.line.always(answered(200, json={"certificate": new}), "GET certificate")
+    twin.line.always(answered(200, json={"certificate": old}), "GET certificate/passive")
+    with pytest.raises(ReadsDisagree, match="look as they did before the swap of"):
+        twin.up(wanted, skip_preview=True)
+    assert (twin.last.writes, twin.slots) == ([], before)
+
+
+def test_targets_alone_are_asked_again_after_what_was_put_back(here: Landscape) -> None:
+    """The minute counts from the last swap, whatever it led to."""
+    twin, wanted = here.twin, here.program("a", "s4", on_drift="restore")
+    twin.deploy(wanted)
+    twin.emulator.rotate(here.guid)
+    twin.emulator.advance(HOUR)
+    for writes in ([ROTATE], []):
+        report = twin.up(wanted)
+        assert report.writes == writes
+        assert "The next deployment tries again." in report.messages
+        twin.emulator.advance(5)
+    twin.emulator.advance(60)
+    assert "The next deployment tries again." not in twin.up(wanted).messages
+    twin.assert_settled(wanted)
 
 
 def test_the_preview_of_a_step_lists_what_it_touches(here: Landscape) -> None:

@@ -74,7 +74,8 @@ class Step:
         """When what signs began to, as far as this stack has seen it begin; UTC, by the service's clock."""
         if self.swapped or not signs(self.slots.active, self.state.fingerprint):
             return self.slots.now
-        return None if self.state.rotated_at is None else moment_of(self.state.rotated_at)
+        swaps = filter(None, (self.state.rotated_at, self.state.swapped_back_at))
+        return max(map(moment_of, swaps), default=None)
 
     @property
     def leads_back(self) -> bool:

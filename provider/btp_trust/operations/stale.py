@@ -37,11 +37,11 @@ def before_our_mint(snapshot: Snapshot, state: PassiveState) -> ReadsDisagree | 
 
 
 def _swapped_at(snapshot: Snapshot, state: TriggerState) -> str | None:
-    """Tell when the swap was before which the slots looked like this, if there was one."""
-    if state.swapped_back_at is not None:
-        return state.swapped_back_at if signs(snapshot.passive, state.fingerprint) else None
+    """Tell when the last swap was before which the slots looked like this, if there was one."""
+    back = state.swapped_back_at if signs(snapshot.passive, state.fingerprint) else None
     before = Slots(state.previous_fingerprint, state.fingerprint)
-    return state.rotated_at if snapshot.slots == before else None
+    swapped = state.rotated_at if snapshot.slots == before else None
+    return max(filter(None, (back, swapped)), key=moment_of, default=None)
 
 
 def _unless_believed(what: str, or_else: str, since: str, snapshot: Snapshot) -> ReadsDisagree | None:
