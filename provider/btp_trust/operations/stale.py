@@ -38,10 +38,11 @@ def before_our_mint(snapshot: Snapshot, state: PassiveState) -> ReadsDisagree | 
 
 def _swapped_at(snapshot: Snapshot, state: TriggerState) -> str | None:
     """Tell when the last swap was before which the slots looked like this, if there was one."""
-    back = state.swapped_back_at if signs(snapshot.passive, state.fingerprint) else None
     before = Slots(state.previous_fingerprint, state.fingerprint)
-    swapped = state.rotated_at if snapshot.slots == before else None
-    return max(filter(None, (back, swapped)), key=moment_of, default=None)
+    swaps = [state.rotated_at] if snapshot.slots == before else []
+    if signs(snapshot.passive, state.fingerprint):
+        swaps += [state.swapped_back_at, state.restored_at]
+    return max(filter(None, swaps), key=moment_of, default=None)
 
 
 def _unless_believed(what: str, or_else: str, since: str, snapshot: Snapshot) -> ReadsDisagree | None:

@@ -284,14 +284,14 @@ def _without_none(outputs: PropertyBag) -> PropertyBag:
 
 
 def _history(snapshot: Snapshot, state: TriggerState) -> PropertyBag:
-    """What signed before, since when it does not, when that was restored: kept until another certificate signs."""
+    """What signed before, since when it does not, when what signs was restored: kept until another one signs."""
     if not signs(snapshot.active, state.fingerprint):
         return {"previous_fingerprint": state.fingerprint, "rotated_at": rfc3339(snapshot.now)}
-    kept = ("previous_fingerprint", "rotated_at", "swapped_back_at")
-    return _without_none({name: getattr(state, name) for name in kept})
+    kept = {"previous_fingerprint": state.previous_fingerprint, "rotated_at": state.rotated_at}
+    return _without_none({**kept, "restored_at": state.swapped_back_at or state.restored_at})
 
 
 def _put_back(new: TriggerChecked, snapshot: Snapshot, state: TriggerState) -> PropertyBag:
     """Record when a swap led to what the state says signs: it shows nothing of the drift that the swap has undone."""
     is_back = signs(snapshot.active, new.wanted) and signs(snapshot.active, state.fingerprint)
-    return {"swapped_back_at": rfc3339(snapshot.now)} if new.swaps is not None and is_back else {}
+    return {"restored_at": rfc3339(snapshot.now)} if new.swaps is not None and is_back else {}
