@@ -30,6 +30,8 @@ class Command:
     """The same, unless it is the way back."""
     registering: dict[str, list[str]] = field(default_factory=dict)
     """{identity provider: fingerprints} that a TrustedIdentityProvider will let another subaccount trust."""
+    registered: dict[str, list[str]] = field(default_factory=dict)
+    """The same, as far as the other subaccount trusts them already: the engine may swap before it registers."""
     declared: str | None = None
     """The generation that a RotationTrigger declares."""
     announce: Callable[[], None] | None = None
@@ -67,15 +69,16 @@ class Command:
         self.next_signer = to
         self.rotating = None if is_way_back else to
         self._rotate_only_to_what_is_registered()
-        return self._lacking(to)
+        return _lacking(self.registering, to)
 
-    def registers(self, identity_provider: str, fingerprints: list[str]) -> None:
-        """Take down what another subaccount will trust.
+    def registers(self, identity_provider: str, fingerprints: list[str], held: list[str]) -> None:
+        """Record what another subaccount will trust, and what of that it holds before this command.
 
         Raises:
             Refused: A swap to another certificate is planned.
         """
         self.registering[identity_provider] = fingerprints
+        self.registered[identity_provider] = held
         self._rotate_only_to_what_is_registered()
 
     def renews(self, fingerprint: str) -> None:
@@ -97,7 +100,7 @@ class Command:
         self._renew_only_what_nobody_declares()
 
     def _rotate_only_to_what_is_registered(self) -> None:
-        if self.rotating is not None and (lacking := self._lacking(self.rotating)):
+        if self.rotating is not None and (lacking := _lacking(self.registered, self.rotating)):
             raise Refused(
                 f"{self.rotating.fingerprint} is to sign; nothing shows that {', '.join(lacking)} has it.",
                 "From the swap on, the subaccount that trusts it would refuse every user.",
@@ -106,9 +109,6 @@ class Command:
                 "passive= away in a third one.",
                 prop="passive",
             )
-
-    def _lacking(self, certificate: Certificate) -> list[str]:
-        return [name for name, held in self.registering.items() if certificate.fingerprint not in held]
 
     def _renew_only_what_nobody_declares(self) -> None:
         if self.renewing is not None and self.declared is not None:
@@ -119,3 +119,7 @@ class Command:
                 "outage is wanted: remove RotationTrigger and rotation= for this deployment.",
                 prop="renew_fingerprint",
             )
+
+
+def _lacking(trusted: Mapping[str, list[str]], certificate: Certificate) -> list[str]:
+    return [name for name, held in trusted.items() if certificate.fingerprint not in held]

@@ -211,12 +211,14 @@ class TriggerState(TriggerArgs, frozen=True, omit_defaults=True, kw_only=True):
     failure: str = ""
     """What was found out then: three parts, a line for the first and for the last."""
     swapped_back_at: str | None = None
+    restored_at: str | None = None
+    """When the last swap was, if it led to what the state said already: a drift, or a refused generation, undone."""
     rollback_unconfirmed: str | None = None
     """Why nobody knows whether that was done: three parts, a line for the first and for the last."""
 
     def __post_init__(self) -> None:
         """Refuse a moment that cannot be compared with the service's time."""
-        for moment in (self.rotated_at, self.swapped_back_at):
+        for moment in (self.rotated_at, self.swapped_back_at, self.restored_at):
             if moment is not None:
                 moment_of(moment)
 

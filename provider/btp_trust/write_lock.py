@@ -19,7 +19,14 @@ class WriteLock:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
+        self.signer: str | None = None
+        """Fingerprint of what the last swap of this process has made sign."""
         self._ended_with: Exception | None = None
+
+    @property
+    def unknown(self) -> Exception | None:
+        """The error of a write whose outcome is unknown, if there is one."""
+        return self._ended_with
 
     @contextmanager
     def turn(self) -> Iterator[None]:

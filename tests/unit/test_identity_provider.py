@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -163,6 +165,34 @@ def test_a_swap_in_the_command_that_registers_is_refused(twin: Twin) -> None:
     with pytest.raises(CheckFailedError, match="billing: no"):
         twin.preview(program("b", "b", passive=None))
     twin.deploy(PREPARED, ROTATED)
+
+
+def test_a_swap_in_the_command_that_registers_is_refused_without_a_gate_too(twin: Twin) -> None:
+    """The engine may swap first, and then the registration may fail: only what is held already counts."""
+    ungated = functools.partial(program, gated=False)
+    twin.deploy(ungated(None, "a"), ungated("b", "a", passive=None))
+    for wanted in (ungated("b", "b"), ungated("b", "b", name="renamed as well")):
+        assert "rotate in a second deployment" in twin.refuses(wanted, ORIGIN, twin.target, twin.slots[1])
+    with pytest.raises(CheckFailedError):
+        twin.up(ungated("b", "b"), skip_preview=True)
+    assert "POST rotateCertificate" not in twin.last.requests
+    twin.deploy(ungated("b", "a"), ungated("b", "b"))
+
+
+@pytest.mark.parametrize("change", ["inactive", "another entity", "gone"])
+def test_a_swap_waits_for_a_registration_that_nobody_can_log_on_by(twin: Twin, change: str) -> None:
+    """It names the certificate, and does not serve; the command would repair it, perhaps too late."""
+    twin.deploy(program(None, "a", gated=False), program("b", "a", gated=False))
+    api = Api(twin)
+    if change == "inactive":
+        api.change(active=False, isActive=False)
+    elif change == "gone":
+        api.delete()
+    else:
+        config = api.all()[ORIGIN]["config"]
+        api.configure(metaDataLocation=re.sub('entityID="[^"]*"', 'entityID="another"', config["metaDataLocation"]))
+    twin.refuses(program("b", "b", gated=False), ORIGIN, "nothing shows that")
+    twin.deploy(program("b", "a", gated=False), program("b", "b", gated=False))
 
 
 def test_a_swap_waits_for_a_target_that_cannot_be_checked(twin: Twin) -> None:

@@ -67,7 +67,7 @@ REQUIRED = {"PassiveArgs": {"generation": "2028-11"}, "TriggerArgs": {"generatio
 def values_of(shape: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
     """Any value of a struct, with every field drawn (Hypothesis knows nothing of msgspec's default factories)."""
     fields = {name: st.from_type(hint) for name, hint in get_type_hints(shape).items()}
-    fields |= dict.fromkeys(("rotated_at", "swapped_back_at"), st.none() | moments)
+    fields |= dict.fromkeys(("rotated_at", "swapped_back_at", "restored_at"), st.none() | moments)
     return st.builds(shape, **{name: fields[name] for name in shape.__struct_fields__})
 
 
@@ -404,7 +404,7 @@ def test_a_bag_that_nobody_wrote_is_refused(shape: type[ResourceArgs]) -> None:
     assert "S3CRET" not in shown_by(caught.value)
 
 
-@pytest.mark.parametrize("name", ["rotated_at", "swapped_back_at"])
+@pytest.mark.parametrize("name", ["rotated_at", "swapped_back_at", "restored_at"])
 @pytest.mark.parametrize("moment", ["", "then", "2028-11-24T08:34:27", "9999-12-31T23:59:59Z"])
 def test_a_moment_that_cannot_be_compared_is_refused(name: str, moment: str) -> None:
     """When it is read, and not in the middle of a decision."""

@@ -14,6 +14,7 @@ from twin import (
     HOUR,
     CheckFailedError,
     KilledError,
+    Program,
     Send,
     Twin,
     answered,
@@ -24,7 +25,16 @@ from twin import (
     meanwhile,
 )
 
-from btp_trust.errors import NoUserToken, Refused, ServiceUnavailable, TrustError, WayBackFailed
+from btp_trust import session
+from btp_trust.errors import (
+    NoUserToken,
+    OutcomeUnknown,
+    ReadsDisagree,
+    Refused,
+    ServiceUnavailable,
+    TrustError,
+    WayBackFailed,
+)
 from btp_trust.operations import trials
 from btp_trust_emulator import Emulator, Switches, TokenCache
 from btp_trust_emulator.kinds import Kind
@@ -260,6 +270,24 @@ def test_a_target_that_refuses_the_earlier_one_as_well_is_told(here: Landscape) 
     assert "s4 refused the earlier certificate as well" in here.twin.outputs("rotation")["failure"]
 
 
+@pytest.mark.parametrize("refreshed", [False, True])
+def test_a_revert_after_a_way_back_is_quiet_though_the_earlier_one_is_refused_too(
+    here: Landscape, *, refreshed: bool
+) -> None:
+    """Nothing leads away from what was gone back to: that is said once, as after any roll back, and blocks nobody."""
+    twin, before, wanted = here.twin, here.twin.slots, here.program("a", "s4")
+    here.lie("s4", *before)
+    twin.up(here.program("b", "s4"))
+    twin.emulator.advance(HOUR)
+    if refreshed:
+        twin.refresh()
+    report = twin.up(wanted)
+    assert "nothing is swapped back" in twin.previewed.messages
+    assert "warning: RotationTrigger: s4: refused: " in report.messages
+    assert (report.writes, twin.slots) == ([], before)
+    twin.assert_settled(wanted)
+
+
 def test_a_refusal_counts_when_it_is_repeated(here: Landscape) -> None:
     """A target that has to read its new certificate first gets a few seconds."""
     here.twin.line.once(TARGET, failing("status code 401"), after=2)
@@ -424,6 +452,49 @@ def test_a_hook_that_retries_does_not_repeat_a_failed_way_back(here: Landscape) 
         twin.up(here.program("b", "s4"), skip_preview=True)
     assert twin.line.sent[sent:].count(ROTATE) == 2
     assert len({id(call.error) for call in twin.calls[-3:]}) == 1
+    twin.up(here.program("b", "s4"))
+    assert twin.slots == before
+
+
+@pytest.mark.parametrize("fault", [answered(403), lost_before(httpx.ConnectError("no"))], ids=["403", "no line"])
+def test_a_hook_that_retries_swaps_no_second_time_on_readings_that_are_behind(here: Landscape, fault: Any) -> None:
+    """The swap is done, its way back for certain not, and the slots are shown as before both."""
+    twin, before = here.twin, here.twin.slots
+    here.lie("s4", before[1])
+    twin.config["btp-trust:operationTimeout"] = "20"
+    twin.retries = 2
+    for path in (ACTIVE, PASSIVE):
+        here.emulator.fault(Kind.STALE_AFTER_WRITE, subaccount=here.guid, method="GET", path=path, seconds=50.0)
+    twin.line.once(ROTATE, meanwhile(after=lambda: twin.line.always(fault, ROTATE)))
+    sent = len(twin.line.sent)
+    try:
+        with pytest.raises(ReadsDisagree) as behind:
+            twin.up(here.program("b", "s4"), skip_preview=True)
+    finally:
+        here.emulator.clear_faults()
+    assert twin.line.sent[sent:].count(ROTATE) == 1
+    assert_three_parts(str(behind.value), before[1], "was done by this command already")
+    twin.line.repair()
+    twin.emulator.advance(61)
+    twin.up(here.program("b", "s4"))
+    assert (twin.slots, twin.outputs("rotation")["failed_generation"]) == (before, "b")
+
+
+def test_a_way_back_that_another_unknown_write_forbids_is_not_taken_for_sent(here: Landscape) -> None:
+    """Another resource of the command has written meanwhile, and nobody knows what became of it."""
+    twin, before = here.twin, here.twin.slots
+    here.lie("s4", before[1])
+    other = OutcomeUnknown("The deletion of the passive certificate was sent once.", "Why.", "What to do.")
+
+    def elsewhere() -> None:
+        session.current().subaccount("default", here.guid).writes.ended_with(other)
+
+    twin.line.once(ROTATE, meanwhile(after=lambda: twin.line.always(meanwhile(before=elsewhere), TARGET)))
+    with pytest.raises(WayBackFailed, match="The deletion of the passive certificate was sent once"):
+        twin.up(here.program("b", "s4"))
+    assert twin.last.writes == [ROTATE]
+    assert "rollback_unconfirmed" not in twin.outputs("rotation")
+    twin.line.repair()
     twin.up(here.program("b", "s4"))
     assert twin.slots == before
 
@@ -717,6 +788,24 @@ def test_a_check_left_open_may_still_lead_back(here: Landscape) -> None:
     assert "previous_fingerprint" not in outputs
 
 
+def test_a_check_left_open_promises_no_way_back_that_the_command_generates_over(here: Landscape) -> None:
+    """The next generation is prepared while it is open: the preview says that a refusal cannot lead back then."""
+    twin, (before, _) = here.twin, here.twin.slots
+    twin.line.once(ROTATE, meanwhile(after=lambda: twin.line.always(answered(503), TARGET)))
+    twin.up(here.program("b", "s4"))
+    twin.line.repair()
+    twin.emulator.advance(HOUR)
+    here.lie("s4", twin.slots[0])
+    with pytest.raises(WayBackFailed, match="there is no way back"):
+        twin.up(here.program("b", "s4", prepared="c"))
+    assert f"a target's refusal cannot swap back: 'c' is generated over {str(before)[:8]} (a) before" in (
+        twin.previewed.messages
+    )
+    assert "refusal swaps back" not in twin.previewed.messages
+    here.lie("s4")
+    twin.deploy(here.program("b", "s4", "assertion", prepared="c"))
+
+
 def test_a_check_left_open_ends_with_its_generation_or_its_name(here: Landscape) -> None:
     """Nobody asks for it any more."""
     twin = here.twin
@@ -1001,6 +1090,85 @@ def test_putting_back_is_proved_and_may_lead_back(here: Landscape) -> None:
 
 
 # --- blast radius ------------------------------------------------------------------------------------------------
+
+
+def behind(here: Landscape, seconds: float = 50.0) -> None:
+    """From now on, show the slots as before each write for so long."""
+    for path in (ACTIVE, PASSIVE):
+        here.emulator.fault(Kind.STALE_AFTER_WRITE, subaccount=here.guid, method="GET", path=path, seconds=seconds)
+
+
+def assert_put_back_once(here: Landscape, wanted: Program) -> None:
+    """Assert that readings that are behind lead to no second swap, refreshed or not, and that all is quiet after."""
+    twin, slots = here.twin, here.twin.slots
+    for refreshed in (False, True):
+        if refreshed:
+            twin.refresh()
+        with pytest.raises(ReadsDisagree, match="look as they did before the swap of"):
+            twin.up(wanted, skip_preview=True)
+        assert (twin.last.writes, twin.slots) == ([], slots)
+    here.emulator.clear_faults()
+    twin.emulator.advance(61)
+    assert twin.up(wanted).writes == []
+    twin.assert_settled(wanted)
+
+
+@pytest.mark.parametrize("refreshed", [False, True])
+def test_what_is_put_back_is_not_put_back_twice_on_readings_that_are_behind(
+    here: Landscape, *, refreshed: bool
+) -> None:
+    """A second swap would make the certificate sign that was swapped out, and nobody would have approved that."""
+    twin, wanted = here.twin, here.program("a", on_drift="restore")
+    twin.deploy(wanted)
+    twin.emulator.rotate(here.guid)
+    twin.emulator.advance(HOUR)
+    if refreshed:
+        twin.refresh()
+    behind(here)
+    assert twin.up(wanted).writes == [ROTATE]
+    assert_put_back_once(here, wanted)
+
+
+def test_a_revert_after_a_way_back_that_was_not_done_swaps_once(here: Landscape) -> None:
+    """The state says already that the earlier certificate signs, so it must remember the swap in another way."""
+    twin, before, wanted = here.twin, here.twin.slots, here.program("a", "s4", on_drift="restore")
+    lost_way_back(here, done=False)
+    twin.emulator.advance(61)
+    behind(here)
+    assert twin.up(wanted).writes == [ROTATE]
+    assert twin.slots == before
+    assert_put_back_once(here, wanted)
+
+
+def test_an_update_within_the_minute_does_not_forget_a_way_back(here: Landscape) -> None:
+    """The revert is deployed at once; a reading of the time between the two swaps is still none."""
+    twin, before, wanted = here.twin, here.twin.slots, here.program("a", "s4", "assertion", on_drift="restore")
+    here.lie("s4", before[1])
+    twin.up(here.program("b", "s4"))
+    here.lie("s4")
+    assert twin.up(wanted).operations["rotation"] == "update"
+    old, new = here.emulator.certificates(here.guid)
+    twin.line.always(answered(200, json={"certificate": new}), "GET certificate")
+    twin.line.always(answered(200, json={"certificate": old}), "GET certificate/passive")
+    with pytest.raises(ReadsDisagree, match="look as they did before the swap of"):
+        twin.up(wanted, skip_preview=True)
+    assert (twin.last.writes, twin.slots) == ([], before)
+
+
+def test_targets_alone_are_asked_again_after_what_was_put_back(here: Landscape) -> None:
+    """The minute counts from the last swap, whatever it led to."""
+    twin, wanted = here.twin, here.program("a", "s4", on_drift="restore")
+    twin.deploy(wanted)
+    twin.emulator.rotate(here.guid)
+    twin.emulator.advance(HOUR)
+    for writes in ([ROTATE], []):
+        report = twin.up(wanted)
+        assert report.writes == writes
+        assert "The next deployment tries again." in report.messages
+        twin.emulator.advance(5)
+    twin.emulator.advance(60)
+    assert "The next deployment tries again." not in twin.up(wanted).messages
+    twin.assert_settled(wanted)
 
 
 def test_the_preview_of_a_step_lists_what_it_touches(here: Landscape) -> None:

@@ -74,7 +74,9 @@ class Step:
         """When what signs began to, as far as this stack has seen it begin; UTC, by the service's clock."""
         if self.swapped or not signs(self.slots.active, self.state.fingerprint):
             return self.slots.now
-        return None if self.state.rotated_at is None else moment_of(self.state.rotated_at)
+        state = self.state
+        swaps = filter(None, (state.rotated_at, state.swapped_back_at, state.restored_at))
+        return max(map(moment_of, swaps), default=None)
 
     @property
     def leads_back(self) -> bool:
@@ -83,8 +85,12 @@ class Step:
 
     @property
     def cannot_go_back(self) -> bool:
-        """Whether a refusal should swap back and cannot: what signed before is not in the passive slot any more."""
-        goes_back = self.new.on_verification_failure is OnVerificationFailure.ROLLBACK
+        """Whether a refusal should swap back and cannot: what signed before is not in the passive slot any more.
+
+        Nothing leads away from what a refusal has led back to, so there nothing is missing.
+        """
+        is_back = self.state.failed_generation is not None and self.state.fingerprint == self.new.wanted
+        goes_back = self.new.on_verification_failure is OnVerificationFailure.ROLLBACK and not is_back
         return goes_back and self.slots.slots.passive != self._previous
 
     @property
@@ -180,10 +186,12 @@ def _go_back(
     """Undo the step, see whether the earlier certificate works again, and keep what was found out."""
     new, tried = step.new, step.slots
     try:
-        back = swap(account, tried.slots, earlier.fingerprint, doubtful=True)
-    except OutcomeUnknown as error:
-        return _unconfirmed(account, step, earlier, evidence, error)
+        with account.lock:
+            unknown = account.writes.unknown
+            back = swap(account, tried.slots, earlier.fingerprint, doubtful=True)
     except TrustError as error:
+        if isinstance(error, OutcomeUnknown) and error is not unknown:
+            return _unconfirmed(account, step, earlier, evidence, error)
         stuck = _stuck(new, tried, evidence, error)
         account.writes.explain(stuck)
         raise stuck from None

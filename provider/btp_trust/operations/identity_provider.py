@@ -60,7 +60,7 @@ def check(session: Session, args: IdentityProviderArgs, old: IdentityProviderChe
     if isinstance(source, Unseen):
         return _unseen(args, old, source, None)
     if isinstance(target, Unseen):
-        source.account.command.registers(f"identity provider {args.origin_key!r}, which could not be checked,", [])
+        source.account.command.registers(f"identity provider {args.origin_key!r}, which could not be checked,", [], [])
         return _unseen(args, old, target, source.snapshot)
     wanted = _wanted(args, source.snapshot)
     step = decide(wanted, target.providers, recorded=_presumed(args, old, target), adopt=args.adopt)
@@ -78,7 +78,9 @@ def check(session: Session, args: IdentityProviderArgs, old: IdentityProviderChe
         plan = checked(IdentityProviderChecked, plan, certificates=UNKNOWN, step=sentence)
     else:
         source.account.command.registers(
-            f"identity provider {args.origin_key!r} in {plan.subaccount_id}", wanted.fingerprints
+            f"identity provider {args.origin_key!r} in {plan.subaccount_id}",
+            wanted.fingerprints,
+            wanted.held(step.found),
         )
         if step.sentence is not None:
             plan = checked(IdentityProviderChecked, plan, step=step.sentence, held=_held(step.found))

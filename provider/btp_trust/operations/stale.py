@@ -37,11 +37,12 @@ def before_our_mint(snapshot: Snapshot, state: PassiveState) -> ReadsDisagree | 
 
 
 def _swapped_at(snapshot: Snapshot, state: TriggerState) -> str | None:
-    """Tell when the swap was before which the slots looked like this, if there was one."""
-    if state.swapped_back_at is not None:
-        return state.swapped_back_at if signs(snapshot.passive, state.fingerprint) else None
+    """Tell when the last swap was before which the slots looked like this, if there was one."""
     before = Slots(state.previous_fingerprint, state.fingerprint)
-    return state.rotated_at if snapshot.slots == before else None
+    swaps = [state.rotated_at] if snapshot.slots == before else []
+    if signs(snapshot.passive, state.fingerprint):
+        swaps += [state.swapped_back_at, state.restored_at]
+    return max(filter(None, swaps), key=moment_of, default=None)
 
 
 def _unless_believed(what: str, or_else: str, since: str, snapshot: Snapshot) -> ReadsDisagree | None:

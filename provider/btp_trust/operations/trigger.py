@@ -107,7 +107,8 @@ def changes(session: Session, state: TriggerState, new: TriggerChecked) -> bool:
     announce = seen.account.command.announce
     if announce is not None:
         verify.refuse_failed(state, new, seen.snapshot)
-    is_due = new.swaps is not None and not signs(seen.snapshot.active, new.wanted)
+    is_planned = announce is not None  # a refresh compares with the inputs of the last deployment, and does nothing
+    is_due = is_planned and new.swaps is not None and not signs(seen.snapshot.active, new.wanted)
     if (stale := before_our_swap(seen.snapshot, state)) is not None:
         if is_due or changed or seen.account.command.minting is not None:
             raise stale
@@ -119,7 +120,7 @@ def changes(session: Session, state: TriggerState, new: TriggerChecked) -> bool:
     if new.swaps is not None and new.generation != state.generation:
         _refuse_unrecorded_signer(new.swaps, state)
         refuse_untrusted(new, state, seen.snapshot, seen.account.command.valid_until)
-    is_open = verify.is_due(session, state, new, seen.snapshot)
+    is_open = verify.is_due(session, state, new, seen.snapshot, seen.account.command.minting)
     is_over = state.failed_generation is not None and signs(seen.snapshot.active, new.wanted)
     return is_due or is_open or is_over or changed or not signs(seen.snapshot.active, state.fingerprint)
 
@@ -149,7 +150,8 @@ def update(session: Session, state: TriggerState, new: TriggerChecked) -> Proper
         if new.drift is None:
             _must_sign(new, snapshot)
     outcome = confirm(session, account, Step(state, new, snapshot, swapped=new.swaps is not None))
-    return _without_none({**_outputs(new, outcome.snapshot, state), **outcome.outputs})
+    outputs = {**_outputs(new, outcome.snapshot, state), **_put_back(new, outcome.snapshot, state)}
+    return _without_none({**outputs, **outcome.outputs})
 
 
 def read(session: Session, bag: PropertyBag) -> PropertyBag:
@@ -282,7 +284,14 @@ def _without_none(outputs: PropertyBag) -> PropertyBag:
 
 
 def _history(snapshot: Snapshot, state: TriggerState) -> PropertyBag:
-    """What signed before, and since when it does not: kept until another certificate signs."""
+    """What signed before, since when it does not, when what signs was restored: kept until another one signs."""
     if not signs(snapshot.active, state.fingerprint):
         return {"previous_fingerprint": state.fingerprint, "rotated_at": rfc3339(snapshot.now)}
-    return _without_none({"previous_fingerprint": state.previous_fingerprint, "rotated_at": state.rotated_at})
+    kept = {"previous_fingerprint": state.previous_fingerprint, "rotated_at": state.rotated_at}
+    return _without_none({**kept, "restored_at": state.swapped_back_at or state.restored_at})
+
+
+def _put_back(new: TriggerChecked, snapshot: Snapshot, state: TriggerState) -> PropertyBag:
+    """Record when a swap led to what the state says signs: it shows nothing of the drift that the swap has undone."""
+    is_back = signs(snapshot.active, new.wanted) and signs(snapshot.active, state.fingerprint)
+    return {"restored_at": rfc3339(snapshot.now)} if new.swaps is not None and is_back else {}

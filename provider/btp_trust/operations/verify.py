@@ -80,10 +80,13 @@ def announce(session: Session, new: TriggerChecked, snapshot: Snapshot) -> None:
     _see_user(session, new, f"the deployment {'rolls back without proof' if rolls_back else 'refuses the swap'}")
 
 
-def is_due(session: Session, state: TriggerState, new: TriggerChecked, snapshot: Snapshot) -> bool:
+def is_due(
+    session: Session, state: TriggerState, new: TriggerChecked, snapshot: Snapshot, minting: str | None = None
+) -> bool:
     """Whether an update is due although nothing else is: a check is still open, or asked for.
 
-    Says what will be tried, why, and what else may sign in the end: no step shows that.
+    Says what will be tried, why, and what else may sign in the end: no step shows that. What the same command
+    generates (`minting`, a generation) lies where the certificate was that a refusal would lead back to.
     """
     step = Step(state, new, snapshot, swapped=False)
     if (due := step.task) is None or snapshot.active is None:
@@ -95,6 +98,8 @@ def is_due(session: Session, state: TriggerState, new: TriggerChecked, snapshot:
     if due.confirms and step.leads_back and snapshot.passive is not None:
         earlier = named(snapshot.passive, step.name_of(snapshot.passive))
         then = f"a target's refusal swaps back, and {earlier} signs"
+        if minting is not None:
+            then = f"a target's refusal cannot swap back: {minting!r} is generated over {earlier} before"
     if not (names := still_unproved(state, new)):
         session.say(f"RotationTrigger: {signing} signs, {', '.join(due.names)} will be tried as the user; {then}")
         return step.is_asked

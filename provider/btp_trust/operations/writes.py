@@ -59,6 +59,7 @@ def swap(account: Subaccount, expected: Slots, wanted: str, *, doubtful: bool = 
 
     Raises:
         SlotsChanged: They hold another pair, or somebody swapped in the same moment.
+        ReadsDisagree: This process has done this swap, and the slots do not show it: another one might undo it.
         NotDone: The answer was lost or refuses the swap, and the slots are as before.
         OutcomeUnknown: The answer was lost, and the slots could not be read.
     """
@@ -66,6 +67,8 @@ def swap(account: Subaccount, expected: Slots, wanted: str, *, doubtful: bool = 
         before = _lasting(account, wanted) if doubtful else account.read()
         if signs(before.active, wanted):
             return before
+        if account.writes.signer == wanted:
+            raise _done_already(wanted, before.slots)
         _compare("swap", before.slots, expected)
         write = _Write(
             "swap",
@@ -81,6 +84,7 @@ def swap(account: Subaccount, expected: Slots, wanted: str, *, doubtful: bool = 
             if not signs(after.active, wanted):
                 is_unseen = after.slots.active not in (before.slots.active, None)
                 raise _unseen_signer(write, after.slots) if is_unseen else _not_ours(write, after.slots)
+        account.writes.signer = wanted
         return after
 
 
@@ -190,6 +194,16 @@ def _lasting(account: Subaccount, wanted: str) -> Snapshot:
             "Wait a minute, then run the same command again.",
         )
     return now
+
+
+def _done_already(wanted: str, found: Slots) -> ReadsDisagree:
+    """Pulumi calls an update again if a hook lets it: the state does not have what the first call has done."""
+    return ReadsDisagree(
+        "The swap was done by this command already, and the slots do not show it.",
+        f"Either the reading is stale, or somebody swapped back at once; a second swap might undo the first. Made to "
+        f"sign: {wanted}. Slots: {found}.",
+        "Wait a minute, then run `pulumi up` again: it reads the slots, and tries the destinations.",
+    )
 
 
 def _try_to_read(account: Subaccount) -> Snapshot | None:

@@ -44,6 +44,13 @@ class Wanted:
         """What shall be trusted, sorted."""
         return sorted({each.fingerprint for each in self.certificates})
 
+    def held(self, found: IdentityProvider | None) -> list[str]:
+        """List what of that is trusted already: nothing while users cannot log on by it."""
+        metadata = None if found is None or not found.active else found.metadata
+        if metadata is None or metadata.entity_id != self.entity_id:
+            return []
+        return [each for each in self.fingerprints if each in metadata.fingerprints]
+
     def body(self, found: IdentityProvider | None) -> dict[str, Any]:
         """Write what is sent, with the settings that it has kept."""
         config = {"showSamlLink": False} if found is None else found.config or {}

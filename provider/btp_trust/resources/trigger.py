@@ -25,6 +25,7 @@ _OUTPUTS: Final = (
     "failed_generation",
     "failure",
     "swapped_back_at",
+    "restored_at",
     "rollback_unconfirmed",
 )
 
@@ -90,6 +91,8 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
     """What was found out then, and what to do."""
     swapped_back_at: pulumi.Output[str | None]
     """When that was, RFC 3339, UTC."""
+    restored_at: pulumi.Output[str | None]
+    """When a drift, or a generation that was refused, was undone last, RFC 3339, UTC; none once another one signs."""
     rollback_unconfirmed: pulumi.Output[str | None]
     """Why nobody knows whether it was done, and what to do; the next deployment finds out."""
 

@@ -63,6 +63,12 @@ def _destination(refusal: Refusal) -> Ways:
     yield Way("try the others", (replace(refusal.text, verifies=verifies),))
 
 
+def _refused_now(refusal: Refusal) -> Ways:
+    """What signs is refused, and nothing leads away from it: its owner repairs it, or it is only reported."""
+    yield Way("repair it at once", (refusal.text,), acts=_repairs(refusal, [*SYSTEMS]))
+    yield Way("only report", (replace(refusal.text, on_failure="report"),))
+
+
 def _user(refusal: Refusal) -> Ways:
     yield Way("name a user", (refusal.text,), acts=(functools.partial(refusal.targets.be, "jane"),))
 
@@ -72,5 +78,6 @@ PROVING: Final[list[tuple[str, Callable[[Refusal], Ways]]]] = [
     (r"^Deploy the target first", _pending),
     (r"^Revert the change of `generation`", _failed),
     (r"^Correct the name in verify_destinations|^Take '.*' out of verify_destinations", _destination),
+    (r"^Let the owner of .* at once", _refused_now),
     (r"btp-trust:user|user's token", _user),
 ]
