@@ -22,6 +22,7 @@ from btp_trust.text_decoding import decode, line_breaks, unmarked, visible
 ANSWER: Final = "idpMetadata"
 """The field of the Destination service's answer to GET /saml2Metadata; SAP's OpenAPI file: base64 of metadata."""
 _WRITTEN: Final = re.compile(r"(?P<fingerprint>[0-9a-f]{64})(?: until (?P<until>\S+))?(?: valid until (?P<valid>\S+))?")
+_ALPHABET: Final = str.maketrans("-_", "+/")
 _DEPTH: Final = 4
 """How often one form may hold another."""
 
@@ -44,8 +45,8 @@ def read(text: str) -> tuple[Identity, ...]:
     Args:
         text: A SHA-256 fingerprint, see `normalize_fingerprint`; PEM with one or several certificates, see `blocks`;
             the base64 body of one certificate; the SAML metadata of one identity provider, of which what it may sign
-            with counts; base64 of metadata or PEM, or the JSON `{"idpMetadata": …}` as the Destination service
-            answers it. Or what `write` has written.
+            with counts; the JSON `{"idpMetadata": …}` as the Destination service answers it; base64 of metadata, PEM or
+            JSON. Or what `write` has written.
 
     Returns:
         One identity or several, in the order of the text. The expiry of a fingerprint is not known.
@@ -132,12 +133,14 @@ def _pem(text: str) -> tuple[Identity, ...]:
 
 
 def _base64(text: str, depth: int) -> tuple[Identity, ...]:
-    """Read the base64 of a certificate, or of another form."""
+    """Read the base64 of a certificate, or of another form: in either alphabet, padded or not."""
+    word = "".join(text.split()).rstrip("=").translate(_ALPHABET)
+    text = word + "=" * (-len(word) % 4)
     try:
         inner = _unmarked(decode(octets(text)))
     except ValueError:
         inner = ""
-    return _read(inner, depth - 1) if inner.startswith(("<", "-----BEGIN")) else (_certificate(text),)
+    return _read(inner, depth - 1) if inner.startswith(("<", "{", '"', "-----BEGIN")) else (_certificate(text),)
 
 
 def _certificate(body: str) -> Identity:

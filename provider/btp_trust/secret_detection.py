@@ -8,6 +8,7 @@ none. Some things cannot be told from a name: a password, the middle of a hexade
 from __future__ import annotations
 
 import base64
+import codecs
 import html
 import re
 from collections.abc import Iterator, Mapping
@@ -147,17 +148,28 @@ def _decoded(text: str) -> Iterator[str]:
 def _unescaped(text: str) -> str:
     r"""Undo the escapes of JSON, also of JSON within JSON: `\n`, `\u0022`, `\"`."""
     text = re.sub(r"\\+u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), text)
-    return re.sub(r"\\+[nr]", "\n", text).replace("\\", "")
+    return _in_lines(text).replace("\\", "")
+
+
+def _in_lines(text: str) -> str:
+    """Make line breaks of their escapes: the letter would be taken for one of base64."""
+    return re.sub(r"\\+[nr]", "\n", text)
 
 
 def _coded(text: str) -> Iterator[bytes]:
     """Decode all that may be base64: the text whole, lines that belong together, and each word."""
-    for found in _CODED.findall(text):
-        yield _octets(found)
-        for word in found.split():
+    for found in _CODED.findall(_in_lines(text)):
+        whole = _octets(found)
+        yield whole
+        for word in () if _is_text(whole) else found.split():  # a piece of a text is in it already
             yield _octets(word)
     for digits in _HEXADECIMAL.findall(text):
         yield bytes.fromhex(digits)
+
+
+def _is_text(octets: bytes) -> bool:
+    """Whether these are octets of a text, in UTF-16 too."""
+    return octets.removeprefix(codecs.BOM_UTF16_LE).removeprefix(codecs.BOM_UTF16_BE).isascii()
 
 
 def _octets(text: str) -> bytes:
@@ -200,14 +212,14 @@ def _authorizes(found: re.Match[str]) -> bool:
 
 def _runs(text: str) -> Iterator[str]:
     """Give what may be base64 beside the certificates of a text; in XML and in a broken certificate it is no secret."""
-    rest = _CERTIFICATE.sub("", text)
+    rest = _in_lines(_CERTIFICATE.sub("", text))
     if "<" in rest or "BEGIN" in rest:
         return
     for found in _CODED.findall(rest):
         lines = found.split()
         joined = "".join(lines)
         octets = _octets(joined)
-        if not _is_certificate(octets) and not octets[:64].isascii():
+        if not _is_certificate(octets) and not _is_text(octets[:64]):
             are_lines = len({len(line) for line in lines[:-1]}) == 1 and not _HEX_WORD.fullmatch(lines[0])
             yield from [joined] if are_lines else lines
 

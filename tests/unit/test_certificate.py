@@ -410,6 +410,15 @@ LABELS = [
     "Fingerprint=",
     "Thumbprint: ",
     "sha256 digest: ",
+    "SHA256-Fingerprint: ",
+    "sha256_fingerprint=",
+    "Certificate fingerprint (SHA-256): ",
+    "Fingerprint: sha256 ",
+    "[SHA-256] ",
+    "SHA2-256(stdin)= ",
+    "SHA-256 Fingerabdruck: ",
+    "sha256//",
+    "0x",
 ]
 
 
@@ -417,11 +426,11 @@ LABELS = [
     digest=st.binary(min_size=32, max_size=32),
     label=st.sampled_from(LABELS),
     separator=st.sampled_from(
-        ["", ":", " ", "-", "\u2010", "\u2011", "\u2013", "\u2212", "\u00a0", "\u202f", ": ", "\n"]
+        ["", ":", " ", "-", "\u2010", "\u2011", "\u2013", "\u2212", "\u00a0", "\u202f", ": ", "\n", "\\n", "\uff1a"]
     ),
     capitals=st.booleans(),
     marks=st.lists(st.tuples(st.integers(0, 200), st.sampled_from(MARKS)), max_size=5),
-    around=st.sampled_from(["", " ", "\u00a0", "\r\n", "\u3000"]),
+    around=st.sampled_from(["", " ", "\u00a0", "\r\n", "\u3000", "'", '"', "`", ","]),
 )
 def test_a_fingerprint_is_normalized(
     digest: bytes, label: str, separator: str, marks: list[tuple[int, str]], around: str, *, capitals: bool

@@ -34,6 +34,12 @@ NEVER_REACHED = {
     "the same as a page": (404, "unknown_route", "<html>S3CRET</html>"),
     "the same without its header": (404, None, NO_ROUTE),
     "the same in capitals": (404, "Unknown_Route", ""),
+    "the same twice, by two routers": (404, "unknown_route, unknown_route", ""),
+    "the same in quotation marks": (404, '"unknown_route"', ""),
+    "its text in small letters": (404, None, f" {NO_ROUTE.lower()}"),
+    "its text with a byte order mark": (404, None, f"\ufeff{NO_ROUTE}\r\n"),
+    "its text in JSON": (404, None, json.dumps(NO_ROUTE)),
+    "its text without the number": (404, None, NO_ROUTE.removeprefix("404 Not Found: ")),
     "no instance": (
         503,
         "no_endpoints",

@@ -154,6 +154,10 @@ ENCODINGS: dict[str, Callable[[str], bytes]] = {
 }
 WRAPPINGS: dict[str, Callable[[bytes], str]] = {
     "base64": lambda octets: base64.b64encode(octets).decode(),
+    "base64 for URLs, without padding": lambda octets: base64.urlsafe_b64encode(octets).decode().rstrip("="),
+    "base64 of an answer": lambda octets: base64.b64encode(
+        json.dumps({"idpMetadata": base64.b64encode(octets).decode()}).encode()
+    ).decode(),
     "base64 in lines": lambda octets: base64.encodebytes(octets).decode().replace("\n", "\r\n"),
     "base64 in lines of an answer": lambda octets: json.dumps({"idpMetadata": base64.encodebytes(octets).decode()}),
     "an answer": lambda octets: json.dumps({"idpMetadata": base64.b64encode(octets).decode()}, indent=2),

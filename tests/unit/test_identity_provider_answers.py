@@ -200,7 +200,13 @@ def test_a_refusal_that_says_nothing_has_its_status(content: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"Duplicate entity ID:cfapps.example/1", b'"Duplicate entity ID:cfapps.example/1"']
+    "content",
+    [
+        b"Duplicate entity ID:cfapps.example/1",
+        b'"Duplicate entity ID:cfapps.example/1"',
+        json.dumps(json.dumps("Duplicate entity ID:cfapps.example/1")).encode(),
+        b'{"error": "conflict", "error_description": "Duplicate entity ID:cfapps.example/1"}',
+    ],
 )
 def test_a_duplicate_entity_id_is_a_refusal_of_its_own(content: bytes) -> None:
     """As a text or as one in JSON, whatever its media type."""
@@ -233,3 +239,8 @@ def test_a_500_is_no_refusal() -> None:
     """The UAA answers so also to what it cannot take; it may have been done."""
     with pytest.raises(ServiceUnavailable):
         client_of(lambda _: httpx.Response(500, json={})).register({})
+
+
+def test_what_ends_in_a_period_gets_no_second_one() -> None:
+    """As the UAA says that there is no provider."""
+    assert "It says: Provider not found.\n" in str(refused(409, b"Provider not found.", "text/plain"))

@@ -113,6 +113,8 @@ WRAPPERS: dict[str, Callable[[Fields], Fields]] = {
     "two of them": lambda fields: {"credentials": {"credentials": fields}},
     "secretKey": lambda fields: {"my": json.dumps(fields), "instance_name": "one", "plan": "lite", "tags": '["a"]'},
     "terraform output": lambda fields: {"key": {"sensitive": True, "type": "string", "value": json.dumps(fields)}},
+    "VCAP_SERVICES": lambda fields: {"a-service": [{"name": "one", "credentials": fields, "tags": []}]},
+    "cf curl": lambda fields: {"pagination": {}, "resources": [{"credentials": fields}]},
     "kubectl": lambda fields: {"kind": "Secret", "data": coded(fields), "metadata": {"name": "one"}},
     "kubectl data": coded,
     "kubectl secretKey": lambda fields: {"kind": "Secret", "data": coded({"my": json.dumps(fields), "plan": "lite"})},
@@ -236,7 +238,7 @@ def test_a_field_of_its_own_name_counts_before_another_name() -> None:
 
 
 breaks = st.sampled_from(
-    ["", "\n", "\r\n", "\r", " ", "\\n", "\\r\\n", "\\\\n", "\\\\\\\\r\\\\\\\\n", "\t\n", "\u200b"]
+    ["", "\n", "\r\n", "\r", " ", "\\n", "\\r\\n", "\\\\n", "\\\\\\\\r\\\\\\\\n", "\t\n", "\u200b", "\\u000a"]
 )
 
 
@@ -260,6 +262,36 @@ def test_the_line_breaks_of_pems_do_not_matter(x509: Fields, of_chain: str, of_k
     moment = parse_pem(x509["certificate"]).not_before
     assert parse_pem(found.certificate) == parse_pem(x509["certificate"])
     found.tls(moment)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param(lambda pem: base64.b64encode(pem.encode()).decode(), id="base64"),
+        pytest.param(lambda pem: base64.encodebytes(pem.encode()).decode(), id="base64 in lines"),
+        pytest.param(lambda pem: pem.splitlines(), id="a list of lines"),
+        pytest.param(lambda pem: [pem], id="a list of one text"),
+    ],
+)
+def test_pem_is_read_in_other_wrappings(x509: Fields, given: Callable[[str], object]) -> None:
+    """As base64, and as a list."""
+    found = key_of({**x509, "certificate": given(x509["certificate"]), "key": given(x509["key"])})
+    found.tls(parse_pem(x509["certificate"]).not_before)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(f"Getting key one of space {{dev}} as me…\n{json.dumps({**FIELDS, **ADDRESS})}", id="before"),
+        pytest.param(f"{json.dumps({**FIELDS, **ADDRESS})}\nTIP: cf update {{to}} upgrade {{}}", id="after"),
+        pytest.param(json.dumps({**FIELDS, **ADDRESS}, indent=2).replace(" ", "\u00a0"), id="blanks of a web page"),
+        pytest.param(json.dumps({**FIELDS, **ADDRESS}, indent=2).replace("\n", "\\n"), id="written line breaks"),
+        pytest.param(json.dumps({**FIELDS, **ADDRESS}, indent=2).replace("\n", "\\r\\n"), id="those of Windows"),
+    ],
+)
+def test_what_stands_around_an_object_does_not_matter(text: str) -> None:
+    """Neither braces in a sentence, nor blanks that only look so, nor line breaks that a tool wrote as letters."""
+    assert parse_service_key(text, "the test") == DESTINATION_KEY
 
 
 def test_an_encrypted_key_of_the_old_form_is_no_crash(x509: Fields) -> None:
@@ -302,6 +334,7 @@ CERTIFIED = {"clientid": "S3CRET", "certurl": "https://S3CRET.example", "certifi
         ),
         pytest.param({**SECRETS}, "uri is missing", id="nothing known"),
         pytest.param({}, "clientid", id="an empty object"),
+        pytest.param({"a": {"b": [{"c": {"d": {"e": SECRETS}}}]}}, "clientid", id="a key too far within"),
         pytest.param({"prod": {**FIELDS, **ADDRESS}, "dev": {**FIELDS, **ADDRESS}}, "is missing", id="two keys"),
     ],
 )

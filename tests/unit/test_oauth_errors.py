@@ -80,6 +80,8 @@ WAYS: list[Callable[[str], str]] = [
     lambda text: "".join(f"\\u{ord(each):04x}" for each in text),
     lambda text: "".join(f"&#{ord(each)};" for each in text),
     lambda text: text[:8],
+    lambda text: text[-8:],
+    lambda text: f"…{text[4:]}",
     lambda text: f"'{text[:-1]}'",
 ]
 
@@ -87,10 +89,16 @@ WAYS: list[Callable[[str], str]] = [
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("secret", [SECRET, PASSWORD])
 def test_what_was_sent_is_not_told(way: Callable[[str], str], secret: str) -> None:
-    """However the server repeats it: as it is, in a word, coded, or its beginning alone."""
+    """However the server repeats it: as it is, in a word, coded, or its beginning or end alone."""
     told = refusal({"error": "invalid_client", "error_description": f"no such secret as {way(secret)} here"})
     assert told.startswith(" It says: invalid_client (")
-    for part in (secret[:6], secret[:6].upper(), way(secret)[:6], base64.b64encode(secret.encode()).decode()[:6]):
+    for part in (
+        secret[:6],
+        secret[-6:],
+        secret[:6].upper(),
+        way(secret)[:6],
+        base64.b64encode(secret.encode()).decode()[:6],
+    ):
         assert part not in told.partition("secret as")[2]
 
 

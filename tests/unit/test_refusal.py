@@ -220,3 +220,174 @@ def test_any_text_can_be_judged(text: str) -> None:
     """Also with braces that nest, and in the place of an answer."""
     for whole in (text, FETCH + text, f'{FETCH}{{"error": {text}', "{" * 3000 + text):
         assert not (is_refusal(whole) and other_cause(whole))
+
+
+def wrapped(code: str, sentence: str) -> dict[str, str]:
+    """An OAuth error in the ways in which services and gateways pass it on."""
+    answer = {"error": code, "error_description": sentence}
+    text = json.dumps(answer)
+    return {
+        "as it is": FETCH + text,
+        "a text": FETCH + json.dumps(text),
+        "a text in a text": FETCH + json.dumps(json.dumps(text)),
+        "in a list": FETCH + json.dumps([answer]),
+        "in a list of errors": FETCH + json.dumps({"errors": [answer]}),
+        "in a field": FETCH + json.dumps({"status": 401, "body": answer}),
+        "a text in a field": FETCH + json.dumps({"message": text}),
+        "a text in a field of a text": FETCH + json.dumps(json.dumps({"status": 401, "body": text})),
+        "XML": f"{FETCH}<oauth><error>{code}</error><error_description>{sentence}</error_description></oauth>",
+        "as Python writes it": f"{FETCH}{{'error': '{code}', 'error_description': '{sentence}'}}",
+        "as Java writes it": f"{FETCH}{{error={code}, error_description={sentence}}}",
+        "a challenge": f'{FETCH}Bearer error="{code}", error_description="{sentence}"',
+        "in capitals": FETCH + json.dumps({"Error": code.upper(), "Error_Description": sentence}),
+        "cut off": FETCH + text[:-2],
+        "after a status": f"{FAILED}Received status code 401. Call to XSUAA was not successful: {text}",
+        "as a gateway names it": FETCH + json.dumps({"errorCode": code, "errorMessage": sentence, "status": 401}),
+        "an object for an error": FETCH + json.dumps({"error": {"code": code, "message": sentence}}),
+    }
+
+
+WRAPPINGS = sorted(wrapped("", ""))
+
+
+@pytest.mark.parametrize("way", WRAPPINGS)
+@pytest.mark.parametrize(
+    ("code", "sentence", "cause"),
+    [
+        ("unauthorized", "Error validating SAML message", None),
+        ("unauthorized", f"{CURRENT}No subject confirmation methods were met for assertion with ID", None),
+        ("invalid_client", "Bad credentials", "client"),
+        ("unauthorized", "Bad credentials", "client"),
+        ("invalid_scope", "foo.bar is invalid. Please use a valid scope name in the request", "scope"),
+        ("invalid_client", NO_USER, "user"),
+        ("unauthorized", NO_USER, "user"),
+    ],
+)
+def test_an_oauth_error_is_read_wherever_it_stands(way: str, code: str, sentence: str, cause: str | None) -> None:
+    """Within objects, lists and texts, in XML, and as other languages print an object."""
+    error = wrapped(code, sentence)[way]
+    assert is_refusal(error) is (cause is None)
+    assert cause is None or cause in str(other_cause(error))
+
+
+OF_S4 = "Provided authorization grant is invalid. Exception was "
+OF_USERS = [
+    "User JOE is locked",
+    "User 'JOE' is locked by administrator",
+    "User joe@example.com is not active",
+    "User validity has expired",
+    "No user mapping found for name ID joe@example.com",
+    "No user exists for name ID 'joe@example.com'",
+    "No mapping found for user joe@example.com",
+    "Multiple users found for e-mail address joe@example.com",
+    "User mapping failed",
+    "The user JOE is not assigned to the application",
+    "User is not authorized",
+    "The user account must be verified",
+    "Login failed: invalid user",
+    "Your account has been locked because of too many failed attempts to login.",
+]
+OF_CLIENTS = [
+    "No client with requested id: sb-shop!t12",
+    "Client not found for clientId : sb-shop!t12",
+    "Missing credentials",
+    "Client credentials are invalid",
+    "Client is locked",
+    "Invalid client secret",
+    "Unauthorized grant type: urn:ietf:params:oauth:grant-type:saml2-bearer",
+    "Unable to authenticate the client (Invalid API key)",
+    "OAuth client with API key abc is not registered",
+]
+OF_TRUST = [
+    "Issuer of assertion for user JOE is unknown",
+    "Certificate for user JOE is not valid",
+    "User certificate is invalid",
+    "User assertion is invalid",
+    "The audience of client sb-x is not valid",
+    "Identity provider of client 100 is unknown",
+    "Trust to issuer not found for account 1",
+    "The trusted provider for user domain is disabled",
+    "Assertion rejected because issuer account is disabled",
+    "The request was rejected: SAML signature invalid",
+]
+
+
+@pytest.mark.parametrize("sentence", [*OF_USERS, *OF_CLIENTS])
+def test_a_refused_user_or_client_never_leads_back(sentence: str) -> None:
+    """Whichever code a target takes for it, also behind words of its own, and as SuccessFactors says it."""
+    cause = "user" if sentence in OF_USERS else "client"
+    for error in (
+        oauth("unauthorized", sentence),
+        oauth("invalid_grant", f"{OF_S4}{sentence}. For more information, consult the kernel traces"),
+        FETCH + json.dumps({"errorHttpCode": "401", "errorMessage": sentence}),
+        f"{FAILED}HTTP 401: {sentence}",
+    ):
+        assert not is_refusal(error)
+        assert cause in str(other_cause(error))
+
+
+@pytest.mark.parametrize("sentence", OF_TRUST)
+def test_a_sentence_that_names_a_user_or_a_client_can_be_about_trust(sentence: str) -> None:
+    """What is refused is what the sentence is about, not whom it mentions."""
+    for error in (oauth("invalid_grant", sentence), f"{FAILED}HTTP 401: {sentence}"):
+        assert is_refusal(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        f"{FAILED}The issuer shop is unable to be resolved",
+        f"{FAILED}Unable to resolve the token issuer",
+        f"{FAILED}Unable to resolve the entity ID of the issuer",
+        f"{FAILED}Unable to resolve the issuer of assertion _12 from connection.example",
+        f"{FAILED}Unable to resolve the issuer name connection",
+        f"{FAILED}Unable to resolve the issuer cfapps.eu10.hana.ondemand.com/busy-proxy of the assertion",
+    ],
+)
+def test_an_issuer_that_is_not_resolved_is_a_refusal(error: str) -> None:
+    """However the sentence is built, and whatever the issuer is called."""
+    assert is_refusal(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "Unable to resolve the issuer's host",
+        "Unable to resolve issuer host idp.example: Name or service not known",
+        f"{FETCH}Received fatal alert: bad_certificate",
+        f"{FETCH}certificate verify failed: unable to get issuer certificate",
+        f"{FETCH}Certificate for <x.example> doesn't match any of the subject alternative names: [a.example]",
+        f"{FETCH}java.security.cert.CertificateExpiredException: NotAfter: Sun Nov 29 2026",
+        f"{FAILED}HTTP 400: No required SSL certificate was sent",
+        f"{FAILED}Service cannot be reached. It ended in system S4H with error code 403",
+        f"{FAILED}HTTP 403 Forbidden. Your request has been blocked by our security policy.",
+        f"{FAILED}HTTP 403: Access to this page has been denied because you use automation tools",
+        f"{FAILED}HTTP 403: Request forbidden by administrative rules.",
+        f"{FAILED}HTTP 403: IP address 10.0.0.1 is not allowed",
+        f"{FAILED}HTTP 403: Host not in allowlist",
+        f"{FAILED}HTTP 403 Bot detected",
+        f"{FAILED}HTTP 403 <h2>Our services aren't available right now</h2>",
+        f'{FETCH}{{"support_id":"123","status":403}}',
+        f'{FETCH}{{"status":401,"error":"Unauthorized","message":"Blocked by web application firewall"}}',
+        FETCH + json.dumps({"body": json.dumps({"status": 403, "message": "Request blocked by rule 942100"})}),
+        FETCH + json.dumps({"errors": ["Server is too busy"], "status": 503}),
+    ],
+)
+def test_neither_tls_nor_a_firewall_is_a_target(error: str) -> None:
+    """Its words may be those of a target, such as certificate, issuer and forbidden."""
+    assert not is_refusal(error)
+    assert other_cause(error) is None
+
+
+def test_an_answer_that_is_wrapped_too_often_is_no_refusal() -> None:
+    """What nobody unwraps is not known."""
+    answer: object = {"error": "unauthorized"}
+    for _ in range(9):
+        answer = {"in": answer}
+    assert not is_refusal(FETCH + json.dumps(answer))
+
+
+def test_a_code_in_a_sentence_of_an_object_counts() -> None:
+    """A gateway has put it into words of its own."""
+    error = FETCH + json.dumps({"status": 401, "error": "Unauthorized", "message": "invalid_client: sb-shop"})
+    assert "client" in str(other_cause(error))

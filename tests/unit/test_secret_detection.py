@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import textwrap
 from typing import Any, Final
 
@@ -86,6 +87,10 @@ PUBLIC: Final[dict[str, Any]] = {
     "metadata of two": saml.write([FOUND, FOUND]),
     "metadata, cut off": FOUND.metadata[:900],
     "base64 of metadata": base64.b64encode(FOUND.metadata.encode()).decode(),
+    "base64 of metadata in lines": base64.encodebytes(FOUND.metadata.encode()).decode(),
+    "base64 of metadata in UTF-16": base64.b64encode(FOUND.metadata.encode("utf-16")).decode(),
+    "base64 of PEM in lines": base64.encodebytes(CERTIFICATE.encode()).decode(),
+    "an answer": json.dumps({"idpMetadata": base64.encodebytes(FOUND.metadata.encode()).decode()}),
     "PKCS#7": base64.b64encode(
         bytes.fromhex("3082040006092a864886f70d010702a08203f1") + base64.b64decode(FOUND.body)
     ).decode(),

@@ -20,6 +20,8 @@ _READ: Final = 10_000
 """Characters that are looked at."""
 _OBJECTS: Final = 20
 """Braces that are tried as the beginning of an object."""
+_NESTED: Final = 4
+"""How deep an answer within an answer is looked for: services pass on what they got as a text, or in a field."""
 
 _REFUSING: Final = frozenset({"invalid_grant", "invalid_request", "access_denied", "unauthorized"})
 """Codes of a server that does not take the assertion; the last one is XSUAA's."""
@@ -27,8 +29,14 @@ _OF_THE_CLIENT: Final = frozenset({"invalid_client", "unauthorized_client", "uns
 _PASSING_CODES: Final = frozenset({"server_error", "temporarily_unavailable"})
 _SCOPE: Final = "invalid_scope"
 _CODES: Final = _REFUSING | _OF_THE_CLIENT | _PASSING_CODES | {_SCOPE}
-_FIELD: Final = re.compile(r"\berror\\?[\"']?\s*[:=]\s*\\?[\"']?([a-z_]+)", re.IGNORECASE)
-_SENTENCE: Final = re.compile(r"\berror_description\\?[\"']?\s*[:=]\s*(?:\\?\"([^\"]*)\"?|([^&]*))", re.IGNORECASE)
+_CODE_NAMES: Final = frozenset({"error", "errorcode", "code", "errortype", "type"})
+_SENTENCE_NAMES: Final = ("errordescription", "errormessage", "description", "message", "detail")
+"""Names of the two fields of an OAuth error, and what gateways call them, in small letters alone."""
+_FIELD: Final = re.compile(r"\berror\\*[\"']?\s*[:=>]\s*\\*[\"']?([a-z_]+)", re.IGNORECASE)
+_SENTENCE: Final = re.compile(
+    r"\berror_description\\*[\"']?\s*[:=>]\s*(?:\\*\"([^\"]*)\"?|'(.*?)(?:'\s*[,}\])]|'?\s*$)|([^&<]*))",
+    re.IGNORECASE | re.DOTALL,
+)
 _BARE: Final = re.compile(rf"\b({'|'.join(sorted(_CODES - {'unauthorized'}))})\b", re.IGNORECASE)
 
 _STATUS: Final = re.compile(
@@ -63,14 +71,21 @@ _VALID: Final = frozenset(int(status) for status in HTTPStatus)
 
 _OF_THE_USERS_SERVICE: Final = re.compile(r"(?:/|\bthe )userinfo\b", re.IGNORECASE)
 """The service asks the user's own token service about the user, before it asks the target."""
-_PAGE: Final = re.compile(r"<\s*(?:!doctype\s+html|html|head|body|title|h1|center)\b", re.IGNORECASE)
+_PAGE: Final = re.compile(
+    r"<\s*(?:!doctype\s+html|html|head|body|title|h[1-6]|center|script|style|meta)\b", re.IGNORECASE
+)
 _BLOCKED: Final = re.compile(
-    r"\brequest (?:\w+ )?(?:blocked|rejected)\b|\b(?:web ?page|access|you have been) blocked\b"
+    r"\b(?:request|access|page|traffic|location|country|ip|address|you)\b[^.:;]{0,30}\bblocked\b"
+    r"|\brequest (?:\w+ ){0,2}rejected\b(?!.*\b(?:assertion|issuer|signature|saml)\b)"
+    r"|(?:^|[.:;]\s*)blocked\b|\bblocked (?:by|due|because)\b|\bforbidden by\b|\badministrative rules?\b"
+    r"|\b(?:allow|white|deny|black|block)[- ]?list(?:ed)?\b|\bIP address\b|\b(?:ro)?bots?\b|\bautomation tools?\b"
+    r"|\bpermission to (?:access|get URL)\b|\bRBAC\b|\bunauthorized activity\b|\bour services aren't available\b"
     r"|\brequest unsuccessful\b|\brequested url was rejected\b|\bcould not be satisfied\b"
-    r"|\baccess denied\b.*\breference\b|\breference\s*(?:#|id\b)|\b(?:support|incident|attack|event|block|ray)[ _]id\b"
+    r"|\baccess denied\b.*\breference\b|\breference\s*(?:#|id\b)|\b(?:support|incident|attack|event|block|ray)[ _]?id\b"
     r"|\battention required\b|\berror(?: code)?:? 10\d\d\b|\bsecurity rules?\b|\bcaptcha\b"
     r"|\b(?:web application )?firewall\b|\bWAF\b"
-    r"|(?<![\w.-])(?:akamai|cloudflare|cloudfront|imperva|incapsula|sucuri|fortiweb|barracuda|big-?ip|mod_?security)"
+    r"|(?<![\w.-])(?:akamai|cloudflare|cloudfront|imperva|incapsula|sucuri|fortiweb|barracuda|zscaler"
+    r"|big-?ip|mod_?security|microsoft-azure-application-gateway)"
     r"(?![\w-])",
     re.IGNORECASE | re.DOTALL,
 )
@@ -79,6 +94,8 @@ _DOWN: Final = re.compile(
     r"\bserver[ _]?error\b|\bbad[ _]gateway\b|\bgateway[ _]time|\bservice[ _]unavailable\b"
     r"|\bno healthy upstream\b|\bupstream (?:connect|request|server|service|error|time|unavail|is |was )"
     r"|\bbackend (?:connect|request|server|service|error|fetch|fail|time|unavail|down|is |was )"
+    r"|\bcannot be reached\b|\b(?:application|service|server|system|host) (?:\w+ ){0,2}not (?:available|reachable)\b"
+    r"|\bplain http request\b|\bSSL certificate\b|\bcookie too large\b"
     r"|\brate[ _]limit|\bquota (?:exceed|violat|limit|reach|exhaust)|\bapplication error\b|\btime[d ]?[ -]?out\b",
     re.IGNORECASE,
 )
@@ -87,15 +104,20 @@ _OF_TRUST: Final = r"issuers?|assertions?|signatures?|certificates?|identity[ -]
 _TRANSPORT: Final = re.compile(
     r"time[d ]?[ -]?out|\b(?:SSL|TLS)|handshake|PKIX|connect(?:ion|\b)|unreachable|unknown ?host|resol(?:ve|ution)"
     r"|\bDNS\b|\bsocket|\breset\b|\bproxy|\bno route\b|unavailable|overload|maintenance|too many|temporar|\bbusy\b"
-    r"|\bcertification path\b",
+    r"|\bcertification path\b|\bfatal alert\b|\b\w*certificate_\w+|\b\w+_certificate\b|\bcertificate verif"
+    r"|(?:Validator|Certificate\w*|CertPath\w*)Exception|\bsubject alternative\b|\btrust ?anchors?\b|\bhost ?name\b"
+    r"|\bunable to get\b",
     re.IGNORECASE,
 )
-_SIGNERS: Final = r"(?:issuers?(?! certificate)|identity[ -]?providers?|idps?|assertions?|signatures?|alias)"
-_FILLERS: Final = r"(?:(?:the|an?|any|its|your|saml2?|trusted|signing)\s+)*"
+_ADDRESSES: Final = r"(?:'s)? (?:certificates?|host(?:[ -]?name)?|address|URL|server|DNS)\b"
+_SIGNERS: Final = rf"(?:issuers?(?!{_ADDRESSES})|identity[ -]?providers?|idps?|assertions?|signatures?|alias)"
+_FILLERS: Final = r"(?:(?:the|an?|any|its|your|saml2?|trusted|signing|token|assertion)\s+)*"
 _UNABLE: Final = re.compile(
     r"\b(?:(?:unable|failed|not able) to|cannot|can't|could not|couldn't) "
-    rf"(?:resolve|verify|validate|find|determine|identify|trust|map)\s+{_FILLERS}{_SIGNERS}\b"
-    rf"|\b{_SIGNERS}\b(?: NAME)? (?:cannot|could not) be (?:resolved|verified|validated|trusted|determined)\b"
+    rf"(?:resolve|verify|validate|find|determine|identify|trust|map)\s+{_FILLERS}"
+    rf"(?:(?:entity[ -]?id|name|key)s? (?:of|for) {_FILLERS})?{_SIGNERS}\b"
+    rf"|\b{_SIGNERS}\b(?: NAME)? (?:cannot|could not|is unable to|failed to) be "
+    r"(?:resolved|verified|validated|trusted|determined)\b"
     r"|\bno (?:\w+ ){0,2}(?:issuer|identity[ -]?provider|idp)\b(?: NAME)? (?:was |is )?(?:found|known|trusted)\b",
     re.IGNORECASE,
 )
@@ -107,26 +129,52 @@ _ANSWER: Final = re.compile(
 )
 """A target's own words, if they are about what it was given."""
 
-_STARTS: Final = r"(?:^|[.;:!?\[({]\s*|\bwas:\s*)"
-_ABSENT: Final = (
-    r"(?:(?:does|did|do) not|doesn't|didn't) exist"
-    r"|(?:(?:is|was|has|could|can) )?not (?:been |be )?(?:found|known|mapped)"
-    r"|cannot be (?:found|mapped)|(?:is |was |has been )?(?:unknown|locked|inactive|disabled|deactivated|deleted)"
-    r"|existiert nicht|(?:ist )?(?:unbekannt|gesperrt|nicht (?:gefunden|bekannt|vorhanden))"
+_STARTS: Final = (
+    r"(?:^|[.,;:!?\[({<>=\"]\s*|\s[-–]\s|\b(?:was|because|as|since|that|reason|exception|error|failed|failure)\b:?\s+)"  # noqa: RUF001
 )
+"""Where a sentence begins, or one within a sentence."""
+_ARTICLES: Final = (
+    r"(?:(?:the|an?|any|this|that|your|saml2?|oauth|shadow|business|dialog|technical|requested|corresponding|given|"
+    r"propagated|der|die|ein|das)\s+)*"
+)
+_STATES: Final = (
+    r"found|known|mapped|active|assigned|authori[sz]ed|allowed|permitted|registered|valid|unique|verified|resolved|"
+    r"determined|identified|provisioned|enabled|in"
+)
+_ABSENT: Final = (
+    rf"(?:(?:does|did|do) not|doesn't|didn't) (?:exist|have)"
+    rf"|(?:is|was|are|has|have|could|can|must)?\s*not (?:been |be )?(?:{_STATES})"
+    rf"|(?:cannot|must) be (?:{_STATES})"
+    r"|(?:(?:is|was|are|has been|have been|has|have) )?(?:currently |already )?(?:unknown|locked|inactive|disabled|"
+    r"deactivated|deleted|blocked|expired|missing|suspended|invalid|ambiguous)"
+    r"|existiert nicht|(?:ist )?(?:unbekannt|gesperrt|inaktiv|nicht (?:gefunden|bekannt|vorhanden|aktiv))"
+)
+_ACCOUNT: Final = r"(?:(?:user|benutzer)(?:'s)?(?:[ _-]?(?:name|id|account|validity|mapping))?|account)"
 _NO_USER: Final = re.compile(
-    rf"{_STARTS}(?:(?:the|an?|this|saml|shadow|business|requested|corresponding|der|ein)\s+)*(?:user|benutzer)\b"
-    r"(?:[ _-]?(?:name|id|account))?(?:\s+(?:with|for|mit)\b[^.;:]*?|\s+(?!(?:"
-    rf"{_OF_TRUST}|tokens?|subject|and|or|of)\b)[^\s.;]+)?\s+(?:{_ABSENT})\b"
-    rf"|{_STARTS}(?:unknown|inactive|locked) user\b"
-    rf"|{_STARTS}no (?:\w+ ){{0,2}}user\b[^.;]*\b(?:found|exists?|mapped|assigned)\b"
-    r"|\b(?:cannot|could not|unable to|failed to) (?:find|map|resolve|determine|identify) "
-    r"(?:(?:the|an?|any|saml|corresponding)\s+)*user\b",
+    rf"{_STARTS}{_ARTICLES}{_ACCOUNT}\b"
+    r"(?:\s+(?:with|for|from|of|mit|in)\b[^.;:]*?|\s+(?!(?:"
+    rf"{_OF_TRUST}|tokens?|subject|and|or|of)\b)[^\s.;]+)?\s+(?:{_ABSENT}|failed)\b"
+    rf"|{_STARTS}(?:unknown|inactive|locked|invalid|disabled|expired) {_ACCOUNT}\b"
+    rf"|{_STARTS}no (?:\w+ ){{0,2}}(?:user|account)\b[^.;]*\b(?:found|exists?|mapped|assigned)\b"
+    rf"|{_STARTS}no (?:user )?mapping\b[^.;]*\b(?:user|name ?id|e-?mail|subject)\b"
+    rf"|{_STARTS}(?:multiple|several|more than one) users?\b"
+    r"|\b(?:cannot|could not|unable to|failed to) (?:find|map|resolve|determine|identify|locate|load) "
+    rf"{_ARTICLES}(?:user|account|name ?id)\b",
     re.IGNORECASE,
 )
+_NO_CLIENT: Final = (
+    r"(?:(?:is|was|are|has been|has|does|do|could) )?(?:not (?:been |be )?(?:found|exist|known|registered|valid|"
+    r"allowed|authori[sz]ed|permitted|active|enabled|authenticated)|unknown|invalid|locked|inactive|disabled|expired|revoked|"
+    r"wrong|incorrect|missing|failed)"
+)
 _BAD_CLIENT: Final = re.compile(
-    r"\bbad (?:client )?credentials\b|\bclient authentication (?:has )?failed\b|\b(?:unknown|invalid) client\b"
-    r"|\bclient (?:with (?:requested )?id )?(?:\S+ )?does not exist\b",
+    r"\b(?:bad|missing|wrong|invalid) (?:client[ _-]?)?(?:credentials|secret)\b"
+    r"|\b(?:unknown|invalid|no|missing|bad) client\b|\b(?:unable|failed) to authenticate (?:the )?client\b"
+    rf"|{_STARTS}{_ARTICLES}client(?:[ _-]?(?:id|identifier|secret|credentials|authentication|certificate))?"
+    r"(?: with\b[^.;:]*?)?"
+    rf"(?: (?!(?:assertion|is|was|not)\b)[^\s.;]+)?\s+{_NO_CLIENT}\b"
+    r"|\b(?:unauthori[sz]ed|unsupported|unknown|invalid) (?:grant[ _]type|API key)\b"
+    rf"|\b(?:grant[ _]type|API key)(?: [^\s.;]+)?\s+{_NO_CLIENT}\b",
     re.IGNORECASE,
 )
 _BAD_SCOPE: Final = re.compile(
@@ -148,10 +196,16 @@ _LABELS: Final = (
 _WORDS: Final = (
     r"is|was|are|has|had|does|did|do|could|cannot|can|must|may|should|will|would|not|and|or|but|of|for|in|on|at|by|to|"
     r"from|with|the|an?|that|which|who|no|unknown|missing|invalid|mismatch|names?|id|account|authentication|credentials|"
-    r"certificate|error|locked|inactive|disabled|deactivated|deleted|existiert|ist|mapping"
+    r"certificate|error|locked|inactive|disabled|deactivated|deleted|existiert|ist|mapping|"
+    r"exists?|found|mapped|failed|validity|assertions?|signatures?|issuers?|trust|identity|tokens?|host|address|url|server|dns"
 )
+_DOTTED: Final = re.compile(
+    r"(?<![\w./-])[A-Za-z][\w-]*(?:\.[a-z0-9_][\w-]*)+(?:/[\w./-]*)?(?!\w)(?<!Exception)(?<!Error)", re.ASCII
+)
+"""A host, or an issuer that is called like one; classes of Java have a capital."""
 _LABELLED: Final = re.compile(
-    rf"\b((?:{_LABELS})\s*[:=]\s*|(?:alias|issuer|idp|user)\s+(?!(?:{_WORDS})\b(?![-.])))(?!NAME\b)[^\s,;)\]}}]+",
+    rf"\b((?:{_LABELS})\s*[:=]\s*|(?:alias|issuer|idp|user)\s+(?:(?:with )?(?:name|id)\s+)?"
+    rf"(?!(?:{_WORDS})\b(?![-.])))(?!NAME\b)[^\s,;)\]}}]+",
     re.IGNORECASE,
 )
 """A name, after what says that it is one."""
@@ -201,7 +255,7 @@ def _judge(error: str) -> bool | str:
         return bool(said.statuses & _REFUSING_STATUSES) and (_not_the_certificate(said.rest) or True)
     about = _NO_USER.search(said.rest) or _UNABLE.search(said.rest)
     around = said.rest if about is None else f"{said.rest[: about.start()]} {said.rest[about.end() :]}"
-    if _TRANSPORT.search(around) or (about is None and _ANSWER.search(said.rest) is None):
+    if _TRANSPORT.search(_DOTTED.sub("NAME", around)) or (about is None and _ANSWER.search(said.rest) is None):
         return False
     return _not_the_certificate(said.rest) or True
 
@@ -217,7 +271,7 @@ def _by_code(said: _Said) -> bool | str:
 
 
 def _not_the_certificate(text: str) -> str | None:
-    causes = ((_NO_USER, _USER), (_BAD_CLIENT, _CLIENT), (_BAD_SCOPE, _SCOPES))
+    causes = ((_BAD_SCOPE, _SCOPES), (_NO_USER, _USER), (_BAD_CLIENT, _CLIENT))
     return next((cause for pattern, cause in causes if pattern.search(text)), None)
 
 
@@ -232,15 +286,22 @@ def _is_passing(status: int) -> bool:
 
 
 def _taken_apart(text: str) -> _Said:
-    for unescaped in (text, text.replace('\\"', '"')):
-        for start, end, found in _objects(unescaped):
-            return _of_object(found, f"{unescaped[:start]} {unescaped[end:]}")
-    return _of_text(text)
+    """Read the answer wherever it stands: what says an OAuth error wins over what is around it."""
+    return _of_objects(text) or _of_text(text)
+
+
+def _of_objects(text: str) -> _Said | None:
+    """Read the first object in a text, its quotation marks escaped or not; None if there is none."""
+    for _ in range(_NESTED):
+        for start, end, found in _objects(text):
+            return _of_object(found, f"{text[:start]} {text[end:]}")
+        text = re.sub(r'\\+(["\\])', r"\1", text)
+    return None
 
 
 def _objects(text: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
     """Find the outermost JSON objects in a text."""
-    decoder, position = json.JSONDecoder(), 0
+    decoder, position = json.JSONDecoder(strict=False), 0
     for _ in range(_OBJECTS):
         if (start := text.find("{", position)) < 0:
             return
@@ -253,30 +314,73 @@ def _objects(text: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
 
 
 def _of_object(found: dict[str, Any], around: str) -> _Said:
-    error = found.get("error")
-    code = error.lower() if isinstance(error, str) else ""
-    if code not in _CODES:
-        return _said("", "", f"{around} {' '.join(_texts(found))}")
-    described = found.get("error_description", found.get("message", ""))
-    numbers = " ".join(_texts(found, numbers_only=True))
-    return _said(code, described if isinstance(described, str) else "", f"{around} {numbers}")
+    """Read the OAuth error in an object, or in what it holds; without one, all of its texts."""
+    for each in _within(found, _NESTED):
+        if code := _code_of(each):
+            numbers = (text for inner in _within(found, _NESTED) for text in _texts(inner, numbers_only=True))
+            return _said(code, _description_of(each), f"{around} {'; '.join(numbers)}")
+    inner = "; ".join(text for each in _within(found, _NESTED) for text in _texts(each))
+    code, bare = "", _BARE.search(_unnamed(inner))
+    if bare is not None:
+        code = bare[1].lower()
+    return _said(code, inner if code else "", f"{around} {inner}")
 
 
-def _texts(value: Any, *, numbers_only: bool = False) -> Iterator[str]:
-    """List the texts in an object, and each number that is a status by its name."""
-    for name, each in value.items() if isinstance(value, dict) else ():
-        if re.search("(?:code|status)$", name, re.IGNORECASE) and re.fullmatch(r"[1-5]\d\d", str(each)):
-            yield f"status {each}"
+def _within(value: Any, depth: int) -> Iterator[dict[str, Any]]:
+    """List an object and those in it, also where one is a text."""
+    if not depth:
+        return
+    if isinstance(value, str) and "{" in value:
+        for _, _, found in _objects(value):
+            yield from _within(found, depth - 1)
+    elif isinstance(value, dict):
+        yield value
+        for each in value.values():
+            yield from _within(each, depth - 1)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _within(each, depth - 1)
+
+
+def _code_of(found: dict[str, Any]) -> str:
+    """Take the OAuth error. One whose field is a phrase of HTTP ("Unauthorized") is told by its status."""
+    fields = {_plain(name): value for name, value in found.items()}
+    for name in _CODE_NAMES:
+        value = fields.get(name)
+        if isinstance(value, str) and value.lower() in _CODES:
+            is_phrase = value == "Unauthorized" and "errordescription" not in fields
+            if not is_phrase:
+                return value.lower()
+    return ""
+
+
+def _description_of(found: dict[str, Any]) -> str:
+    fields = {_plain(name): value for name, value in found.items()}
+    return next((fields[name] for name in _SENTENCE_NAMES if isinstance(fields.get(name), str)), "")
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z]", "", name.lower())
+
+
+def _texts(found: dict[str, Any], *, numbers_only: bool = False) -> Iterator[str]:
+    """List the texts of an object, each number that is a status by its name, and names that only a firewall gives."""
+    for name, each in found.items():
+        if re.search("(?:code|status)$", name, re.IGNORECASE) and re.match(r"[1-5]\d\d\b", str(each)):
+            yield f"status {str(each)[:3]}"
         elif isinstance(each, str) and not numbers_only:
             yield each
-        yield from _texts(each, numbers_only=numbers_only)
+        elif isinstance(each, list):
+            yield from (text for text in each if isinstance(text, str) and not numbers_only)
+        if _BLOCKED.search(name):
+            yield name
 
 
 def _of_text(text: str) -> _Said:
     """Read a text that holds no whole object: a form, the beginning of an object, a word."""
     field, sentence = _FIELD.search(text), _SENTENCE.search(text)
     if field is not None and field[1].lower() in _CODES:
-        described = "" if sentence is None else sentence[1] or sentence[2] or ""
+        described = "" if sentence is None else next(filter(None, sentence.groups()), "")
         rest = text.replace(described, " ") if described else text
         return _said(field[1].lower(), described, rest)
     unnamed = _unnamed(text)

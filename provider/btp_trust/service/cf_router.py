@@ -17,7 +17,10 @@ _NEVER_REACHED: Final = ("unknown_route", "no_endpoints", "connection limit reac
 """The router found nobody to whom to hand the request."""
 _FAILED: Final = "endpoint_failure"
 """It handed the request over, or tried: nobody knows whether the app acted. More may follow in brackets."""
-_TEXT: Final = re.compile(rb"404 Not Found: Requested route \('[^'\r\n]*'\) does not exist\.\s*")
+_TEXT: Final = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*\"?(?:404 Not Found: )?Requested route \('[^'\r\n]*'\) does not exist\.(?:\s|\\n)*\"?\s*",
+    re.IGNORECASE,
+)
 """The first of them without its header: something on the way may have dropped it."""
 _SHOWN: Final = re.compile(r"[A-Za-z_ ]{1,40}")
 
@@ -26,7 +29,7 @@ def error_of(answer: httpx.Response) -> str | None:
     """Name the router's error, if it is one that passes; None if the answer is the service's, or a mistake of ours."""
     if not answer.is_error:
         return None
-    named = answer.headers.get(HEADER, "").strip()
+    named = re.split(r"[,;]", answer.headers.get(HEADER, ""), maxsplit=1)[0].strip(" \t\"'")
     if named.lower() in _NEVER_REACHED or named.lower().startswith(_FAILED):
         return _shown(named)
     is_unknown_route = answer.status_code == httpx.codes.NOT_FOUND and _TEXT.fullmatch(answer.content)

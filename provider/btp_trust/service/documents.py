@@ -15,6 +15,8 @@ _T = TypeVar("_T")
 NO_JSON: Final = "It is not JSON."
 _DEPTH: Final = 6
 """How often a document may be wrapped into text."""
+_BEGIN: Final = re.compile(r"\{(?=\s*(?:[\"}]|(?P<escape>\\)))")
+"""A brace that begins an object: others are a sentence's."""
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
 _URL_SAFE: Final = str.maketrans("+/", "-_")
 
@@ -74,15 +76,32 @@ def plain_text(document: str | bytes) -> str:
 
 
 def _unescaped(text: str) -> dict[str, Any] | str | None:
-    """Read from the first brace on: an object, or the text of one whose quotation marks are escaped."""
-    begin = text.index("{")
-    if text[begin + 1 :].lstrip().startswith("\\"):
-        value, _ = _first_value(f'"{text[begin : text.rfind("}") + 1]}"')
-        return value if isinstance(value, str) else None
-    value, length = _first_value(text[begin:])
-    if isinstance(value, dict) and "{" in text[begin + length :]:
+    """Read the one object in a text, or the text of one whose quotation marks are escaped."""
+    begin = _BEGIN.search(text)
+    if begin is not None and begin["escape"] and (escaped := _escaped(text[begin.start() :])) is not None:
+        return escaped
+    found = _objects(text) or _objects(text_decoding.visible(text_decoding.line_breaks(text)))
+    if len(found) > 1:
         raise Unreadable("There are several JSON objects in it.")
-    return value if isinstance(value, dict) else None
+    return found[0] if found else None
+
+
+def _escaped(text: str) -> str | None:
+    value, _ = _first_value(f'"{text[: text.rfind("}") + 1]}"')
+    return value if isinstance(value, str) and _BEGIN.match(value) else None
+
+
+def _objects(text: str) -> list[dict[str, Any]]:
+    """Read the objects in a text, without those in them; a brace before no quotation mark begins none."""
+    found: list[dict[str, Any]] = []
+    position = 0
+    while (begin := _BEGIN.search(text, position)) is not None:
+        value, length = _first_value(text[begin.start() :])
+        if not isinstance(value, dict):
+            break
+        found.append(value)
+        position = begin.start() + length
+    return list(filter(None, found)) or found[:1]
 
 
 def _first_value(text: str) -> tuple[Any, int]:

@@ -28,7 +28,7 @@ PATH: Final = "/sap/rest/identity-providers"
 _RAW: Final = {"rawConfig": "true"}
 _ALL: Final = {**_RAW, "activeOnly": "false", "active_only": "false"}
 """SAP's description has the one name, the UAA the other: inactive ones have to be seen, as they count in a conflict."""
-_DUPLICATE: Final = re.compile(r"\s*duplicate entity id\b", re.IGNORECASE)
+_DUPLICATE: Final = re.compile(r"(?:^|[\s\"'])duplicate entity id\b", re.IGNORECASE)
 _NOT_FOUND: Final = re.compile(
     r"(?:identity )?provider (?:was )?not found\b|no (?:such )?identity provider\b", re.IGNORECASE
 )
@@ -156,6 +156,7 @@ def _told(response: httpx.Response) -> str:
     """What the service says of a refusal: one short line, without what it repeats of the request or tells of a user."""
     try:
         said: Any = decode(response.content, object)
+        said = decode(said, object) if isinstance(said, str) and said.startswith('"') else said
     except Unreadable:
         said = response.content.decode(errors="replace")
     if isinstance(said, dict):
@@ -171,12 +172,12 @@ def _told(response: httpx.Response) -> str:
 def _unexpected(response: httpx.Response) -> UnexpectedResponse:
     told = _told(response)
     evidence = f"Status {response.status_code}, {content_type(response)}, {len(response.content)} bytes."
-    is_conflict = response.status_code == httpx.codes.CONFLICT and _DUPLICATE.match(told) is not None
+    is_conflict = response.status_code == httpx.codes.CONFLICT and _DUPLICATE.search(told) is not None
     kind = DuplicateEntityID if is_conflict else UnexpectedResponse
     outcome = "was refused" if response.is_client_error and told else "gave an answer that is not XSUAA's"
     return kind(
         f"{where(response.request)} {outcome}.",
-        f"{evidence} It says: {told}." if told else evidence,
+        f"{evidence} It says: {told.rstrip('.')}." if told else evidence,
         "Check the key's apiurl, proxies on the way and what the answer says; if all are right, report this as a bug.",
         refused=response.is_client_error and response.status_code != httpx.codes.REQUEST_TIMEOUT,
     )

@@ -8,6 +8,7 @@ Where a rule comes from:
   SAP/terraform-provider-btp; with `attribute.` before them, the secrets that Crossplane makes of it;
 - a key of any name that holds all, with texts for objects: `secretKey` and `secretRootKey` of a ServiceBinding
   (SAP/sap-btp-service-operator, "Service Binding Secret Formats");
+- a list of bindings: VCAP_SERVICES, `resources` of Cloud Foundry's API;
 - `data` and `stringData`: a Kubernetes Secret, as `kubectl get secret -o json` prints it; or its `data` alone.
 """
 
@@ -30,6 +31,7 @@ _OTHER_NAMES: Final = {
     "privatekey": "key",
     "keypem": "key",
 }
+_PEMS: Final = ("certificate", "key")
 _DEPTH: Final = 4
 """How often an object may hold the one that is looked for."""
 _TOKEN_PATH: Final = re.compile(r"/oauth/token/?$")
@@ -67,9 +69,9 @@ def _unwrapped(document: Mapping[str, Any], depth: int) -> Mapping[str, Any]:
 
 def _objects(document: Mapping[str, Any], depth: int) -> Iterator[Mapping[str, Any]]:
     for value in document.values():
-        inner = object_in(value)
-        if inner is not None:
-            yield _unwrapped(inner, depth - 1)
+        for each in value if isinstance(value, list) else [value]:
+            if (inner := object_in(each)) is not None:
+                yield _unwrapped(inner, depth - 1)
 
 
 def _joined(document: Mapping[str, Any], uaa: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,11 +116,20 @@ def object_in(value: Any) -> Mapping[str, Any] | None:
 def _fields(document: Mapping[str, Any]) -> dict[str, str]:
     """Return the known fields; one with its own name before one with another tool's name for it."""
     found: dict[str, str] = {}
-    for name, value in sorted(document.items(), key=lambda item: item[0] in FIELDS):
+    for name, given in sorted(document.items(), key=lambda item: item[0] in FIELDS):
         known = _known_as(name)
+        value = _pem(given) if known in _PEMS else given
         if known is not None and isinstance(value, str) and (clean := text_decoding.visible(value).strip()):
             found[known] = clean
     return found
+
+
+def _pem(value: Any) -> Any:
+    """Read PEM: also in base64, and as a list of lines or of blocks."""
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        value = "\n".join(value)
+    decoded = _decoded("".join(value.split())) if isinstance(value, str) else ""
+    return decoded if "-----BEGIN" in decoded else value
 
 
 def _known_as(name: str) -> str | None:

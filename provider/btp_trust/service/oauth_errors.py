@@ -18,9 +18,9 @@ from btp_trust.service.documents import Unreadable, decode
 _FIELDS: Final = ("error", "error_description")
 _SECRET_FIELDS: Final = frozenset({"client_secret", "password", "assertion", "client_assertion"})
 _PART: Final = 6
-"""Characters of a secret's beginning that are hidden like all of it: some servers show where it begins."""
+"""Characters of a secret's beginning or end that are hidden like all of it: some servers show one of them."""
 _LONGEST: Final = 200
-"""Characters of a secret whose beginnings are looked for; a token is told by its form."""
+"""Characters of a secret whose parts are looked for; a token is told by its form."""
 _FORM: Final = "application/x-www-form-urlencoded"
 
 
@@ -42,9 +42,14 @@ def says(response: httpx.Response) -> str:
     error, description = (text if isinstance(text := document.get(name), str) else "" for name in _FIELDS)
     text = f"{error} ({description})" if error and description else error or description
     secrets = set(_secrets(response.request))
-    beginnings = {secret[:end] for secret in secrets for end in range(_PART, min(len(secret), _LONGEST))}
+    parts = {
+        part
+        for secret in secrets
+        for size in range(_PART, min(len(secret), _LONGEST))
+        for part in (secret[:size], secret[-size:])
+    }
     private = {known for secret in secrets for known in identities(secret)}
-    told = scrub(text, private | set(_users(response.request)), secrets | beginnings)
+    told = scrub(text, private | set(_users(response.request)), secrets | parts)
     return f" It says: {told.rstrip('.')}." if told else ""
 
 
