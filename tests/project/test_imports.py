@@ -27,7 +27,15 @@ PURE = (
     *(f"handover/{name}.py" for name in ("assemble", "files", "identity", "kinds", "page", "steps", "target")),
 )
 MAY_IMPORT = {
-    "pulumi": ("resources/*", "providers.py", "inputs.py", "trusted_by.py", "handover/program.py", "guard.py"),
+    "pulumi": (
+        "resources/*",
+        "providers.py",
+        "inputs.py",
+        "trusted_by.py",
+        "handover/program.py",
+        "guard.py",
+        "unknown.py",
+    ),
     "httpx": ("service/*", "session.py"),
     "cryptography": ("assertion.py", "certificate.py"),
     "lxml": ("assertion.py",),
