@@ -10,7 +10,7 @@ from pulumi.dynamic import Resource
 
 from btp_trust.guard import without_secrets
 from btp_trust.providers import TrustedIdentityProviderProvider
-from btp_trust.resources.base import once_provider_is_judged, refuse_amiss_settings, refuse_imports, unless_default
+from btp_trust.resources.base import once_judged, refuse_amiss_settings, refuse_imports, unless_default
 from btp_trust.resources.declared import belongs_to, register_once
 from btp_trust.resources.passive import PassiveTrustCertificate
 from btp_trust.service.environment import DEFAULT
@@ -113,6 +113,6 @@ class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentit
             "subaccount_id": subaccount_id,
             "source_subaccount_id": source_subaccount_id,
             **dict.fromkeys(_OUTPUTS),
-            "observed_at": once_provider_is_judged(self),
+            "observed_at": once_judged(self, opts),
         }
         super().__init__(TrustedIdentityProviderProvider(), resource_name, props, opts)
