@@ -8,7 +8,7 @@ Numbers arrive as floats, None vanishes, and in a preview a value may be unknown
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_type_hints
 
 import msgspec
 from msgspec.structs import replace
@@ -341,7 +341,7 @@ def from_program(bag: Mapping[str, Any], shape: type[_Shape]) -> _Shape:
     try:
         value = msgspec.convert({name: _plain(value) for name, value in own.items()}, shape)
     except msgspec.ValidationError as error:
-        raise _malformed(str(error)) from None
+        raise _malformed(str(error), shape) from None
     return _normalized(value)
 
 
@@ -479,9 +479,11 @@ def _no_candidate() -> Refused:
     return _malformed("Expected a PassiveTrustCertificate - at `$.candidate`")
 
 
-def _malformed(error: str) -> Refused:
+def _malformed(error: str, shape: type[msgspec.Struct] = ResourceArgs) -> Refused:
     text, _, path = error.partition(" - at `$.")
     prop = path.rstrip("`").split("[")[0] or error.partition("`")[2].partition("`")[0]
+    if text.startswith("Invalid enum value"):  # the value stands there, and may be a secret that Pulumi does not show
+        text = f"It is {' or '.join(each.value for each in get_type_hints(shape)[prop])}"
     return Refused(
         f"The argument `{prop}` cannot be used.",
         f"{text}.",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import MAXYEAR, UTC, datetime
+from typing import Final
 
 from btp_trust.certificate import Certificate
+
+_GUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +102,8 @@ def moment_of(text: str) -> datetime:
     if moment.year == MAXYEAR:
         raise ValueError("the last year that there is")
     return moment
+
+
+def named_subaccount(subaccount_id: str) -> str:
+    """Name a subaccount in a message; what is no GUID may be anything, also a secret that Pulumi does not show."""
+    return subaccount_id if _GUID.fullmatch(subaccount_id) else "one whose ID is no GUID"

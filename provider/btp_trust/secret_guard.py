@@ -20,6 +20,8 @@ import pulumi
 from btp_trust.errors import SecretGiven
 from btp_trust.secret_detection import CREDENTIALS, PRIVATE_KEY, TOKEN, secret_in
 
+_AS_IT_IS: Final = (str, bytes, bytearray, memoryview, int, float, set, frozenset, pulumi.Output, pulumi.Resource)
+_OPTIONS: Final = (pulumi.ResourceOptions, pulumi.Alias, pulumi.CustomTimeouts)
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _REMEDIES: Final = {
@@ -38,8 +40,8 @@ def refuse_secrets(arguments: Mapping[str, Any]) -> None:
     """Refuse arguments that hold a secret, in any depth.
 
     Args:
-        arguments: {name: value}; values are texts, lists, maps and what the package makes of them. What is no text
-            of any kind (an output, a resource) is left alone.
+        arguments: {name: value}; values are texts, lists, maps, Pulumi's options and what the package makes of them.
+            An output or a resource is left alone.
 
     Raises:
         SecretGiven: One does. It names the argument, never what it holds; it is a pulumi.RunError too.
@@ -69,18 +71,24 @@ def without_secrets(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
 
 def _plain(value: Any) -> Any:
-    """Take paths and the package's own values apart; what is none of them stays as it is."""
+    """Take paths, options and the package's own values apart; of others take what a message would show of them."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
-    if isinstance(value, msgspec.Struct):
-        return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, Mapping):
-        return {name: _plain(content) for name, content in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
-    return value
+    if (parts := _parts(value)) is not None:
+        return {name: _plain(content) for name, content in parts.items()}
+    return value if isinstance(value, _AS_IT_IS) else repr(value)
+
+
+def _parts(value: Any) -> Mapping[Any, Any] | None:
+    if isinstance(value, Mapping):
+        return value
+    if isinstance(value, msgspec.Struct):
+        return {name: getattr(value, name) for name in value.__struct_fields__}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    return vars(value) if isinstance(value, _OPTIONS) else None
 
 
 def _refusal(where: str, kind: str) -> SecretGiven:

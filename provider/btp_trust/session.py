@@ -22,7 +22,7 @@ import httpx
 from btp_trust.certificate import Certificate
 from btp_trust.command import Command
 from btp_trust.errors import ConfigurationError, ReadsDisagree, Refused, TrustError, WrongSubaccount, printable
-from btp_trust.model import Snapshot
+from btp_trust.model import Snapshot, named_subaccount
 from btp_trust.orphan import pulumi_is_gone
 from btp_trust.service.auth import ClientCredentials
 from btp_trust.service.bindings import SECRETS_ROOT
@@ -328,7 +328,7 @@ def _must_be_given(connected: _Connected, prop: str) -> WrongSubaccount:
 
 
 def _wrong_subaccount(connected: _Connected, expected: str, prop: str) -> WrongSubaccount:
-    connection, found = connected.connection, connected.subaccount_id
+    connection, found, expected = connected.connection, connected.subaccount_id, named_subaccount(expected)
     return WrongSubaccount(
         f"Connection {connection.name!r} is for another subaccount.",
         f"The resource belongs to {expected}, but the credentials in {connection.where} are for {found}. "

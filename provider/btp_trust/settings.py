@@ -41,6 +41,10 @@ KEYS: Final = {
 """{key: what it is good for}: those that are good for something must be secrets."""
 
 
+_NEAR: Final = 0.82
+"""How much of another namespace is ours where two letters were exchanged, one was left out or added."""
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """A key that is set, and where."""
@@ -75,7 +79,7 @@ class Setting:
     def nearest(self) -> str | None:
         """The key that was probably meant."""
         names = {name.lower(): name for name in KEYS}
-        found = get_close_matches(re.sub(r"[^a-z]", "", self.name.lower()), names, n=1)
+        found = get_close_matches(_letters(self.name), names, n=1)
         return names[found[0]] if found else None
 
     @property
@@ -90,7 +94,13 @@ class Setting:
         """Whether it was set for us. A project's own keys have its name as namespace, which may be ours."""
         if self.namespace == project:
             return self.namespace == NAMESPACE and (self.is_known or self.nearest is not None)
-        return self.namespace.lower().replace("-", "").replace("_", "") == NAMESPACE.replace("-", "")
+        namespace, ours = _letters(self.namespace), _letters(NAMESPACE)
+        is_near = bool(get_close_matches(namespace, [ours], cutoff=_NEAR)) and self.nearest is not None
+        return namespace == ours or is_near
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[^a-z]", "", text.lower())
 
 
 def amiss(settings: Iterable[Setting], project: str, *, of_provider: bool = False) -> Iterator[tuple[str, str, str]]:

@@ -73,6 +73,10 @@ TOKENS: Final = {
     "Bearer": f"Bearer {JWT}",
     "opaque": "Authorization: Bearer 9b1deb4d3b7d4bad9bdd2b0d7b3dcb6d",
     "basic": f"Basic {base64.b64encode(b'client:its-secret').decode()}",
+    "its claims": JWT.split(".")[1],
+    "its beginning cut off": JWT[7:],
+    "refresh token": f"{'1f2e3d4c' * 4}-r",
+    "GitHub": f"ghp_{'aB3dE6gH9j' * 3}",
     "assertion": '<saml2:Assertion xmlns:saml2="urn:oasis:names:tc:SAML:2.0:assertion" ID="_1">',
 }
 CREDENTIALS: Final = {
@@ -82,6 +86,10 @@ CREDENTIALS: Final = {
     "service key, its end cut off": json.dumps(SERVICE_KEY)[: json.dumps(SERVICE_KEY).index("$") + 12],
     "service key, its beginning cut off": json.dumps(SERVICE_KEY)[json.dumps(SERVICE_KEY).index("$") - 8 :],
     "YAML": "clientid: one\nclientsecret: another-1234\n",
+    "YAML, block": "credentials:\n  clientsecret: >-\n    another-1234\n",
+    "JSON, list": '{"clientsecret": ["another-1234"]}',
+    "JSON, object": '{"clientsecret": {"value": "another-1234"}}',
+    "key of a subscription": "Ocp-Apim-Subscription-Key: 0123456789abcdef",
     "variables": "CLIENT_ID=one\nCLIENT_SECRET=another-1234\n",
     "of an identity service": json.dumps({"client_id": "one", "client_secret": "Zk[9w?another.one"}),
     "user": json.dumps({"name": "jane", "password": "correct horse"}),
@@ -111,6 +119,8 @@ WRAPPINGS: Final[dict[str, Callable[[str], str]]] = {
     "base64 of UTF-16": lambda text: base64.b64encode(text.encode("utf-16-le")).decode(),
     "for a URL": urllib.parse.quote,
     "hexadecimal": lambda text: text.encode().hex(),
+    "hexadecimal, with colons": lambda text: text.encode().hex(":"),
+    "with marks that nobody sees": lambda text: text.replace("e", "e\u200b").replace("E", "E\u00ad"),
     "in a sentence": lambda text: f"take this one: {text}",
 }
 """What people and tools do to a text."""

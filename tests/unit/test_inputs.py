@@ -22,6 +22,7 @@ from btp_trust.inputs import (
     ActiveChecked,
     ActiveState,
     Candidate,
+    IdentityProviderArgs,
     PassiveArgs,
     PassiveChecked,
     PassiveState,
@@ -251,7 +252,9 @@ def test_a_missing_or_odd_argument_is_refused_by_name() -> None:
     """As well: no generation at all, a way to drift that does not exist, a text where yes or no is meant."""
     for bag, shape, name in (
         ({}, PassiveArgs, "generation"),
-        ({"generation": "a", "on_drift": "restart"}, TriggerArgs, "on_drift"),
+        ({"generation": "a", "on_drift": "S3CRET"}, TriggerArgs, "on_drift"),
+        ({"generation": "a", "on_verification_failure": "S3CRET"}, TriggerArgs, "on_verification_failure"),
+        ({"connection": "b", "origin_key": "a", "metadata_layout": "S3CRET"}, IdentityProviderArgs, "metadata_layout"),
         ({"generate": "S3CRET"}, ActiveArgs, "generate"),
         ({"generation": "a", "known_generations": ["S3CRET"]}, TriggerArgs, "known_generations"),
     ):
@@ -259,6 +262,8 @@ def test_a_missing_or_odd_argument_is_refused_by_name() -> None:
             from_program(bag, shape)
         assert caught.value.prop == name
         assert "S3CRET" not in str(caught.value)
+    with pytest.raises(Refused, match=r"It is report or restore\."):
+        from_program({"generation": "a", "on_drift": "restart"}, TriggerArgs)
 
 
 def test_no_candidate_is_none() -> None:

@@ -11,6 +11,7 @@ import pulumi
 import pytest
 from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 from pulumi.runtime.stack import wait_for_rpcs
+from secret_samples import PEMS
 
 from btp_trust import (
     ActiveTrustCertificate,
@@ -188,3 +189,35 @@ def test_a_trigger_learns_that_its_candidate_is_retained(*, option: bool | None)
 
     contextvars.Context().run(process)
     assert inputs["rotation"]["candidate"].get("retain_on_delete", False) is bool(option)
+
+
+@pytest.mark.parametrize("secret", [True, False], ids=["a secret", "plain"])
+@pytest.mark.parametrize(
+    "declare",
+    [
+        lambda opts: ActiveTrustCertificate("one", opts=opts).fingerprint,
+        lambda opts: TrustedIdentityProvider("one", connection="billing", origin_key="shop", opts=opts).trusted,
+    ],
+    ids=["active", "trusted"],
+)
+def test_an_output_is_no_replacement_trigger_if_it_holds_a_secret(
+    declare: Callable[[pulumi.ResourceOptions], pulumi.Output[Any]], *, secret: bool
+) -> None:
+    """Pulumi keeps it in the state; encrypted if it is marked as a secret."""
+    engine = Engine()
+
+    def declares() -> list[pulumi.Output[Any]]:
+        trigger = pulumi.Output.from_input({"one": [PEMS["PKCS#8"]]})
+        opts = pulumi.ResourceOptions(replacement_trigger=pulumi.Output.secret(trigger) if secret else trigger)
+        return [declare(opts)]
+
+    def process() -> None:
+        pulumi.runtime.set_mocks(engine)
+        if secret:
+            decorated(declares)
+            return
+        with pytest.raises(pulumi.RunError, match="`replacement_trigger` holds a private key"):
+            decorated(declares)
+
+    contextvars.Context().run(process)
+    assert engine.registered == (["one"] if secret else [])

@@ -5,11 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import textwrap
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.x509.oid import NameOID
 from secret_samples import CERTIFICATE, CREDENTIALS, KEYS, SECRETS, SERVICE_KEY, SHAPES, TOKENS, WRAPPINGS, X509
 
 from btp_trust import saml
@@ -61,14 +65,35 @@ def test_any_cut_of_a_service_key_that_leaves_some_of_the_secret_is_seen(part: s
         {"credentials": SERVICE_KEY},
         ["one", SERVICE_KEY],
         {"password": "correct horse"},
+        {"password": 12345678},
     ],
-    ids=["short", "binding", "list", "user"],
+    ids=["short", "binding", "list", "user", "number"],
 )
 def test_a_service_key_that_was_read_already_is_seen(value: Any) -> None:
     """As a map, whose values alone say little."""
     assert secret_in(value) == "credentials"
 
 
+def test_a_file_that_was_read_as_octets_is_seen() -> None:
+    """A key store or a key in DER: no text at all."""
+    key = rsa.generate_private_key(65537, 2048).private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+
+    for octets in (key, bytearray(key), memoryview(key), key.decode("latin-1")):
+        assert secret_in({"one": [octets]}) == "a private key"
+    assert secret_in(base64.b64decode(FOUND.body)) is None
+
+
+def _of_elliptic_curve() -> str:
+    """Make a certificate whose name ends in a GUID, and whose next octets are those of a P-256 key: `0Y0`."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "cfapps.eu10/7f15368c-3d85-4dc5-9f7d-6b223f09ae80")])
+    begins = datetime(2026, 11, 20, tzinfo=UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, begins, begins + timedelta(days=730))
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+
+
+OF_CURVE: Final = _of_elliptic_curve()
+HASH: Final = "5114f85c0ffee00d5114f85c0ffee00d5114f85c"
 PUBLIC: Final[dict[str, Any]] = {
     "PEM": CERTIFICATE,
     "PEM, escaped": CERTIFICATE.replace("\n", "\\n"),
@@ -115,7 +140,27 @@ PUBLIC: Final[dict[str, Any]] = {
     "shell": "$HOME/certificates/of-the-target.pem",
     "null": '{"clientsecret": null, "token": false}',
     "no value": '{"clientid": "one", "clientsecret": "[secret]"}',
+    "switches": {"token": True, "secret": False},
     "targets with odd names": {"token": FOUND.fingerprint, "secret": CERTIFICATE, "password": FOUND.body},
+    "of an elliptic curve": OF_CURVE,
+    "of an elliptic curve, base64": base64.b64encode(OF_CURVE.encode()).decode(),
+    "of an elliptic curve, list": [parse_pem(OF_CURVE).body],
+    "base64 of PEM, as the tool prints it": base64.encodebytes(CERTIFICATE.encode()).decode(),
+    "base64 of metadata, as the tool prints it": base64.encodebytes(FOUND.metadata.encode()).decode(),
+    "base64 of metadata with a mark": base64.b64encode(b"\xef\xbb\xbf" + FOUND.metadata.encode()).decode(),
+    "base64 of PEM in UTF-16": base64.b64encode(CERTIFICATE.encode("utf-16")).decode(),
+    "base64 of metadata that begins in another script": base64.b64encode(
+        f"<!-- Übergang -->{FOUND.metadata}".encode()
+    ).decode(),
+    "metadata for a page": FOUND.metadata.replace("<", "&lt;"),
+    "body with soft hyphens": "\u00ad".join(textwrap.wrap(FOUND.body, 64)),
+    "body with zero-width blanks": "\u200b\n".join(textwrap.wrap(FOUND.body, 64)),
+    "name with a GUID": "SubaccountProd-2d6b4f0e-1111-4222-8333-444455556666",
+    "name with a hash": f"GitHub-{HASH}",
+    "name with a fingerprint": f"Certificate_{FOUND.fingerprint}",
+    "run": f"https://git.example/Org/Repo_One/actions/runs/17428934512/job/49483984937?pr=12&sha={HASH}",
+    "run with coded names": "https://ci.example/pipelines/Hj3kLm9PqRsTuVwXyZ1234/AbCdEfGhIjKlMnOpQrStUv/12/workflows/one",
+    "page": "https://docs.example/document/d/1aBcD3fGhIjKlMnOpQrStUvWxYz0123456789AbCdEfG/edit?usp=sharing",
     "numbers": {"a": [1, 2.5, None, True, object()]},
     "nothing": "",
 }

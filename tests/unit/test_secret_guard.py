@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 
 import pulumi
 import pytest
 from secret_samples import CERTIFICATE, PEMS, SERVICE_KEY, TOKENS
 
-from btp_trust import Attested, HandOver, SwitchesAtRotation, Target, hand_over, write_hand_over
+from btp_trust import ActiveTrustCertificate, Attested, HandOver, SwitchesAtRotation, Target, hand_over, write_hand_over
 from btp_trust.errors import SecretGiven, UnreadableState
 from btp_trust.inputs import TriggerChecked, from_bag
 from btp_trust.secret_guard import refuse_secrets
@@ -55,6 +57,37 @@ def test_values_of_the_package_are_looked_into() -> None:
     for bad in ([{"s4": attested}], Path(SERVICE_KEY["clientsecret"])):
         with pytest.raises(SecretGiven):
             refuse_secrets({"trusted_by": bad})
+
+
+@pytest.mark.parametrize(
+    "opts",
+    [
+        pulumi.ResourceOptions(ignore_changes=["generation", SERVICE_KEY["clientsecret"]]),
+        pulumi.ResourceOptions(replacement_trigger={"one": [PEMS["PKCS#8"]]}),
+        pulumi.ResourceOptions(aliases=["one", pulumi.Alias(name=TOKENS["JWT"])]),
+        pulumi.ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(create=SERVICE_KEY["clientsecret"])),
+        pulumi.ResourceOptions(plugin_download_url="https://jane:correct-horse@plugins.example"),
+        pulumi.ResourceOptions(import_=SERVICE_KEY["clientsecret"]),
+    ],
+    ids=["ignore_changes", "replacement_trigger", "aliases", "custom_timeouts", "plugin_download_url", "import_"],
+)
+def test_options_are_looked_into(opts: pulumi.ResourceOptions) -> None:
+    """Pulumi keeps them in the state, and shows some of them."""
+    with pytest.raises(SecretGiven, match="`opts` holds"):
+        ActiveTrustCertificate("signing", opts=opts)
+
+    refuse_secrets({"opts": pulumi.ResourceOptions(ignore_changes=["*"], protect=True, version="1.2.3")})
+
+
+@pytest.mark.parametrize(
+    "value", [SimpleNamespace(key=PEMS["PKCS#8"]), OSError(PEMS["PKCS#8"]), b"0\x82\x04\xbe\x02\x01\x00\x30"]
+)
+def test_what_is_no_text_is_not_shown_either(value: object) -> None:
+    """A message would show what Python tells of it."""
+    with pytest.raises(SecretGiven):
+        Target("s4", "communication-system", system=value)  # type: ignore[arg-type]
+
+    refuse_secrets({"one": [pulumi.Output.from_input("one"), object(), date(2028, 11, 20), None, 1.5]})
 
 
 def test_a_hand_over_is_made_of_a_certificate_without_a_key(tmp_path: Path) -> None:

@@ -40,6 +40,11 @@ def test_a_key_that_is_read_is_no_mistake(name: str) -> None:
         ("btp-trust:timeoutRead", "readTimeout"),
         ("btp_trust:strict", "strict"),
         ("btptrust:strict", "strict"),
+        ("BTP-TRUST:strict", "strict"),
+        ("btp.trust:strict", "strict"),
+        ("btp-trsut:strict", "strict"),
+        ("bpt-trust:Offline", "offline"),
+        ("btp-trusts:readtimeout", "readTimeout"),
     ],
 )
 def test_a_key_that_nothing_reads_is_named_with_the_nearest_one(key: str, meant: str) -> None:
@@ -58,7 +63,8 @@ def test_a_key_that_resembles_none_is_named_with_all() -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["btp-trust:servicekey", "btp-trust:xyz", "btp-trust:service_key_prod", "btp_trust:key"]
+    "key",
+    ["btp-trust:servicekey", "btp-trust:xyz", "btp-trust:service_key_prod", "btp_trust:key", "btp-trst:serviceKey"],
 )
 def test_a_service_key_under_a_wrong_name_is_a_plain_one(key: str) -> None:
     """The mistake in its name must not hide that it can be read; nothing of it is shown."""
@@ -90,6 +96,10 @@ def test_what_belongs_to_somebody_else_is_passed_over() -> None:
     """Other namespaces, and the project's own, also where the project has our name."""
     assert told("aws:region") == ""
     assert told("trust:stict") == ""
+    assert told("btp:serviceKey") == ""
+    assert told("btp-trust-emulator:strict") == ""
+    assert told("btp-trusts:region") == ""
+    assert told("btp-trusts:stict", project="btp-trusts") == ""
     assert told("btp_trust:stict", project="btp_trust") == ""
     assert told("btp-trust:landscape", project="btp-trust") == ""
     assert "did you mean strict?" in told("btp-trust:stict", project="btp-trust")

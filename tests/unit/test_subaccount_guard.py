@@ -96,3 +96,16 @@ def test_a_fresh_token_after_a_refusal_is_held_to_the_subaccount(emulator: Emula
     assert (twin.slots, emulator.slots(other)) == (before, others)
     emulator.advance(HOUR)
     twin.deploy(program("b", "b"))
+
+
+def test_an_argument_that_is_no_guid_is_not_repeated(emulator: Emulator) -> None:
+    """Pulumi shows no secret output; a refusal that repeats one would."""
+    secret = "correct-horse-battery"
+    twin = prepared(emulator)
+    anew = Twin(emulator, emulator.create_subaccount(generate=True).guid)
+
+    for stack in (anew, twin):
+        with pytest.raises(CheckFailedError) as caught:
+            stack.preview(program(active={"subaccount_id": secret.upper()}))
+        assert "one whose ID is no GUID" in str(caught.value)
+        assert secret not in str(caught.value).lower()

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from btp_trust.errors import OfflineRefused, TrustError, WrongSubaccount
 from btp_trust.inputs import ResourceArgs
-from btp_trust.model import Snapshot
+from btp_trust.model import Snapshot, named_subaccount
 from btp_trust.saml import IdentityProvider
 from btp_trust.session import Session, Subaccount
 from btp_trust.trusting import TrustingSubaccount
@@ -174,7 +174,7 @@ def offline_refusal() -> OfflineRefused:
 
 def _moved(args: ResourceArgs, recorded: str, prop: str) -> WrongSubaccount:
     return WrongSubaccount(
-        f"The resource cannot move to subaccount {args.subaccount_id}.",
+        f"The resource cannot move to subaccount {named_subaccount(args.subaccount_id or '')}.",
         f"It belongs to {recorded}: its certificate and its generations are there.",
         f'Put {prop}="{recorded}" back; a resource for the other subaccount needs a name of its own.',
         prop=prop,

@@ -10,6 +10,7 @@ from pulumi.dynamic import Resource
 from pulumi.runtime.config import CONFIG
 
 from btp_trust.secret_detection import secret_in
+from btp_trust.secret_guard import refuse_secrets
 from btp_trust.service.environment import DEFAULT
 from btp_trust.settings import NAMESPACE, Setting, amiss
 
@@ -64,7 +65,7 @@ class TrustResource(Resource):
         refuse_amiss_settings()
         refuse_imports(type(self).__name__, resource_name, opts)
         outputs = dict.fromkeys(_CERTIFICATE_OUTPUTS)
-        judged = once_provider_is_judged(self)
+        judged = once_judged(self, opts)
         super().__init__(provider, resource_name, {**outputs, **props, "observed_at": judged}, opts)
 
 
@@ -83,16 +84,19 @@ def refuse_amiss_settings() -> None:
     _refuse(Setting(key, value, pulumi.runtime.is_config_secret(key)) for key, value in given.items())
 
 
-def once_provider_is_judged(resource: pulumi.Resource) -> pulumi.Output[Any]:
-    """Do the same with the settings of an explicit provider, once Pulumi tells which of them are secrets.
+def once_judged(resource: pulumi.Resource, opts: pulumi.ResourceOptions | None) -> pulumi.Output[Any]:
+    """Refuse what is amiss in an explicit provider and in the options, once outputs tell what they are.
 
     Returns:
         An input without a value, which the resource waits for: nothing is done with a key that is for all to read.
     """
-    return pulumi.Output.from_input(_judged(resource))
+    return pulumi.Output.from_input(_judged(resource, None if opts is None else opts.replacement_trigger))
 
 
-async def _judged(resource: pulumi.Resource) -> Any:
+async def _judged(resource: pulumi.Resource, trigger: pulumi.Input[Any] | None) -> Any:
+    given = pulumi.Output.from_input(trigger)
+    if not await given.is_secret():
+        refuse_secrets({"replacement_trigger": await given.future()})
     provider = resource.get_provider(_PLUGIN)
     outputs = {} if provider is None else vars(provider)
     _refuse(

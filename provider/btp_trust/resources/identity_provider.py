@@ -9,7 +9,7 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from btp_trust.providers import TrustedIdentityProviderProvider
-from btp_trust.resources.base import once_provider_is_judged, refuse_amiss_settings, refuse_imports, unless_default
+from btp_trust.resources.base import once_judged, refuse_amiss_settings, refuse_imports, unless_default
 from btp_trust.resources.declared import belongs_to, register_once
 from btp_trust.resources.passive import PassiveTrustCertificate
 from btp_trust.secret_guard import without_secrets
@@ -113,6 +113,6 @@ class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentit
             "subaccount_id": subaccount_id,
             "source_subaccount_id": source_subaccount_id,
             **dict.fromkeys(_OUTPUTS),
-            "observed_at": once_provider_is_judged(self),
+            "observed_at": once_judged(self, opts),
         }
         super().__init__(TrustedIdentityProviderProvider(), resource_name, props, opts)
