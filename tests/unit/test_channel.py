@@ -124,7 +124,6 @@ def test_a_service_behind_an_authority_of_ones_own_is_reached(
         pytest.param("-----BEGIN CERTIFICATE-----\nS3CRETS3\n-----END CERTIFICATE-----\n", id="a damaged certificate"),
         pytest.param("-----BEGIN CERTIFICATE-----\nS3CRETS3\n", id="a certificate that breaks off"),
         pytest.param("-----BEGIN CERTIFICATE-----\nS3CRÉT\n-----END CERTIFICATE-----\n", id="a certificate in words"),
-        pytest.param("\x01\x02S3CRET", id="octets that are no text"),
     ],
 )
 def test_a_bundle_that_cannot_be_used_is_refused(tmp_path: Path, content: str | None) -> None:
@@ -135,6 +134,13 @@ def test_a_bundle_that_cannot_be_used_is_refused(tmp_path: Path, content: str | 
     refusal(str(file))
     if content:
         refusal(content)
+
+
+def test_a_file_that_is_no_text_is_refused(emulator: Emulator, tmp_path: Path) -> None:
+    """One certificate in DER, as Windows exports it, or a key store."""
+    file = tmp_path / "authority.cer"
+    file.write_bytes(ssl.PEM_cert_to_DER_cert(emulator.ca_file.read_text()))
+    assert "no PEM certificate" in refusal(str(file))
 
 
 @pytest.mark.parametrize("bundle", ["\0", "x" * 10_000, "."], ids=["no path", "an endless path", "a folder"])
