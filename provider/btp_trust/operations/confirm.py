@@ -74,8 +74,7 @@ class Step:
         """When what signs began to, as far as this stack has seen it begin; UTC, by the service's clock."""
         if self.swapped or not signs(self.slots.active, self.state.fingerprint):
             return self.slots.now
-        state = self.state
-        swaps = filter(None, (state.rotated_at, state.swapped_back_at, state.restored_at))
+        swaps = filter(None, (self.state.rotated_at, self.state.restored_at))
         return max(map(moment_of, swaps), default=None)
 
     @property

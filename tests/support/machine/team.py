@@ -238,6 +238,15 @@ class Team(Stage):
             command = Command("refresh", self.stack, self.text, weather, lags or is_stale)
             self.run(command, self.stack.refresh)
 
+    @precondition(lambda self: self.stack.state)
+    @rule(argument=st.sampled_from(["generation", "rotation", "subaccount_id", "trusted_by", "verify_now"]))
+    def replace_what_it_depends_on(self, argument: str) -> None:
+        """Before it deletes something to replace it, the engine asks what would be if a value from it were unknown."""
+        for name in self.stack.state:
+            changes, report = self.stack.ask(name, [argument])
+            assert changes, "what is unknown may change"
+            assert (report.messages, report.requests) == ("", []), "nothing is known of it that could be said"
+
     @rule(weather=SOME)
     def deploy_refreshed(self, weather: Weather = FAIR) -> None:
         """Run `pulumi up --refresh`."""

@@ -14,6 +14,7 @@ from twin import Call, CheckFailedError, assert_three_parts, is_read
 
 from btp_trust.errors import NotDone, OutcomeUnknown, TrustError
 from btp_trust.service.patience import MAX_REQUESTS
+from btp_trust_emulator.journal import Entry
 from btp_trust_emulator.kinds import Kind
 from btp_trust_emulator.slots import Slots
 from machine.command import ROTATE, Command, called
@@ -35,6 +36,8 @@ HARMLESS: Final = {Kind.SLOW, Kind.LITERAL_NEWLINES, *RIVALS}
 """Faults of a request whose answer is true all the same."""
 REFUSED: Final = {401, 429}
 """A write that was answered with one of these did nothing, and may be sent again."""
+NO_APP: Final = {404, 503}
+"""So was one for which Cloud Foundry's router found no app."""
 
 
 @dataclass
@@ -114,7 +117,7 @@ class Witness:
             assert [line for line in warnings if not UNSTOPPABLE.match(line)] == []
 
     def _assert_moderate(self, command: Command) -> None:
-        """Bounded requests; a write arrives once, not counting the way back and what was answered 401 or 429."""
+        """Bounded requests; a write arrives once, not counting the way back and what did nothing for certain."""
         for call in command.calls:
             most = MAX_REQUESTS if "GET destinations" not in " ".join(call.sent) else SECTIONS * MAX_REQUESTS
             assert len(call.sent) <= most, f"{call.kind}.{call.method} sent {len(call.sent)} requests"
@@ -123,7 +126,7 @@ class Witness:
             refusal = next((place for place, entry in enumerate(call.entries) if is_refusal(entry)), None)
             for entries in (call.entries[:refusal], call.entries[refusal:] if refusal is not None else []):
                 own = [entry for entry in entries if not is_of_target(entry)]
-                arrived = [called(entry) for entry in own if entry.status not in REFUSED]
+                arrived = [called(entry) for entry in own if not _did_nothing(entry)]
                 for write in {each for each in arrived if not is_read(each)}:
                     assert arrived.count(write) == 1, f"{call.kind}.{call.method} sent {write} twice"
                     assert write == ROTATE or refusal is None, "a check leads to no other write than the way back"
@@ -205,6 +208,11 @@ class Witness:
         assert outputs["role"] == _role(read, outputs["fingerprint"]), f"{call.name} has the wrong role"
         if call.kind != "passive":
             assert outputs["fingerprint"] == read.active, f"{call.name} is not what signs"
+
+
+def _did_nothing(entry: Entry) -> bool:
+    """Whether the answer says for certain that the service has not acted."""
+    return entry.status in REFUSED or (Kind.ROUTER in entry.faults and entry.status in NO_APP)
 
 
 def _last_read(command: Command, call: Call) -> Slots | None:
