@@ -153,7 +153,7 @@ def _unescaped(text: str) -> str:
 
 def _in_lines(text: str) -> str:
     """Make line breaks of their escapes: the letter would be taken for one of base64."""
-    return re.sub(r"\\+[nr]", "\n", text)
+    return re.sub(r"(?<!\\)\\+[nr]", "\n", text)
 
 
 def _coded(text: str) -> Iterator[bytes]:
