@@ -21,7 +21,7 @@ _MARKS: Final = (
 """Byte order marks: that of UTF-32 begins like that of UTF-16."""
 _NO_TEXT: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 """Control characters that no text has: what holds one is a key store or a picture."""
-_LINE_BREAK: Final = re.compile(r"(?:\\+r|\\+u000[dD])(?:\\+n|\\+u000[aA])|\\+(?:[nr]|u000[aAdD])")
+_LINE_BREAK: Final = re.compile(r"(?<!\\)(?:(?:\\+r|\\+u000[dD])(?:\\+n|\\+u000[aA])|\\+(?:[nr]|u000[aAdD]))")
 _FRONT: Final = re.compile("\\A(?:\ufeff|\ufffe|\ufffd|\u00ef\u00bb\u00bf|[\udc80-\udcff])+")
 """Byte order marks as they are, of UTF-8 in Latin-1, as what replaces bytes, or as an environment has bytes."""
 _SELECTORS: Final = re.compile("[\ufe00-\ufe0f]")

@@ -68,3 +68,10 @@ def test_what_is_visible_has_no_marks_and_one_kind_of_blanks(text: str) -> None:
 def test_an_escaped_line_break_is_one(escaped: str) -> None:
     """However often it was."""
     assert line_breaks(f"a{escaped}b") == "a\nb"
+
+
+def test_a_row_of_backslashes_takes_no_time() -> None:
+    """It is looked at once, and not from each of them on."""
+    row = "\\" * 100_000
+    assert line_breaks(row) == row
+    assert line_breaks(f"{row}u000a") == "\n"
