@@ -80,8 +80,11 @@ def test_options_are_looked_into(opts: pulumi.ResourceOptions) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [SimpleNamespace(key=PEMS["PKCS#8"]), OSError(PEMS["PKCS#8"]), b"0\x82\x04\xbe\x02\x01\x00\x30"]
+    "value",
+    [SimpleNamespace(key=PEMS["PKCS#8"]), OSError(PEMS["PKCS#8"]), b"0\x82\x04\xbe\x02\x01\x00\x30"],
+    ids=["object", "error", "octets"],
 )
+@pytest.mark.usefixtures("program_loop")
 def test_what_is_no_text_is_not_shown_either(value: object) -> None:
     """A message would show what Python tells of it."""
     with pytest.raises(SecretGiven):
