@@ -5,8 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
-from btp_trust.errors import ConfigurationError, CredentialsRejected, NotAuthorized, WrongSubaccount
+from btp_trust.errors import (
+    ConfigurationError,
+    CredentialsRejected,
+    EntityIDTaken,
+    NotAuthorized,
+    WrongSubaccount,
+)
+
+_CERTAIN: Final = (ConfigurationError, CredentialsRejected, EntityIDTaken, NotAuthorized, WrongSubaccount)
 
 
 class WriteLock:
@@ -68,7 +77,6 @@ def is_certain(error: Exception) -> bool:
     """Whether an error of a write says for certain that nothing was done.
 
     It never left, for want of a connection, of a token for this subaccount or of a usable proxy; or it was refused with
-    401, 403 or 429, which the service documents.
+    401, 403 or 429, which the service documents, or with XSUAA's 409 of an entity ID that another one has.
     """
-    never_sent = bool(getattr(error, "never_sent", False))
-    return never_sent or isinstance(error, CredentialsRejected | NotAuthorized | WrongSubaccount | ConfigurationError)
+    return bool(getattr(error, "never_sent", False)) or isinstance(error, _CERTAIN)

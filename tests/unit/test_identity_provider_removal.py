@@ -270,6 +270,14 @@ def test_an_entity_id_that_nobody_shows_is_told_as_such(twin: Twin) -> None:
         twin.up(program())
 
 
+def test_an_entity_id_that_was_taken_is_no_unknown_outcome(twin: Twin) -> None:
+    """Nothing was registered, for certain: a hook that retries once the other one is gone registers it."""
+    twin.retries = 1
+    twin.line.once(POST, answered(409, content=b"Duplicate entity ID:x", headers={"Content-Type": "text/plain"}))
+    assert twin.up(program()).writes == [POST]
+    assert ORIGIN in Api(twin).all()
+
+
 def test_providers_of_other_types_are_nobodys_business(twin: Twin) -> None:
     """Every subaccount has some, and their settings come as they like."""
     api = Api(twin)
