@@ -208,7 +208,14 @@ def test_the_page_tells_what_each_error_means() -> None:
     }
     errors = {each.error for each in (*UNREAD, *UNDONE)} - {"property"}
 
-    assert rows == errors | {"OutcomeUnknown", "ReadsDisagree", "WayBackFailed", "TargetChanged", "NoUserToken"}
+    assert rows == errors | {
+        "OutcomeUnknown",
+        "ReadsDisagree",
+        "WayBackFailed",
+        "TargetChanged",
+        "NoUserToken",
+        "EntityIDTaken",
+    }
 
 
 def of(cases: list[Case], *names: str) -> list[Case]:

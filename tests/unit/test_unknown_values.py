@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from propagating import Landscape
 from pulumi.output import UNKNOWN
 from pulumi.runtime import rpc
 from twin import HOUR, Twin, program
@@ -47,19 +48,20 @@ def test_what_may_change_before_a_replacement_is_not_guessed(
     twin.assert_settled(PREPARED)
 
 
-def test_a_preview_shows_a_rotation_beside_what_it_does_not_know(twin: Twin) -> None:
+def test_a_preview_shows_a_rotation_beside_what_it_does_not_know(emulator: Emulator) -> None:
     """A word that asks for a check changes nothing that has to be reviewed, so all the rest is shown as always."""
-    report = twin.preview(program("b", "b", trigger={"verify_now": UNKNOWN, "verify_destinations": ["s4"]}))
+    here = Landscape(Twin(emulator, emulator.create_subaccount(generate=True).guid))
+    report = here.twin.preview(here.program("b", "s4", "assertion", verify_now=UNKNOWN))
 
     assert "RotationTrigger: rotate" in report.messages
     assert report.inputs["rotation"]["verify_now"] == rpc.UNKNOWN
     assert report.operations["rotation"] == "update"
 
 
-def test_a_preview_says_nothing_of_a_check_that_may_not_come(twin: Twin) -> None:
+def test_a_preview_says_nothing_of_a_check_that_may_not_come(emulator: Emulator) -> None:
     """The word may be the same as before."""
-    twin.deploy(program("b", "a", trigger={"verify_now": "1", "verify_destinations": ["s4"]}))
-    report = twin.preview(program("b", "a", trigger={"verify_now": UNKNOWN, "verify_destinations": ["s4"]}))
+    here = Landscape(Twin(emulator, emulator.create_subaccount(generate=True).guid))
+    report = here.twin.preview(here.program("a", *here.targets, "assertion", verify_now=UNKNOWN))
 
     assert report.operations["rotation"] == "update"
     assert "will be tried" not in report.messages
