@@ -101,7 +101,7 @@ def check(
 def changes(session: Session, state: TriggerState, new: TriggerChecked) -> bool:
     """Whether an update is due: a step, a changed argument, or outputs that are behind what signs."""
     seen = look(session, new)
-    changed = not same_arguments(new, state, TriggerArgs, "verify_now") or verify.is_withdrawn(state, new)
+    changed = not same_arguments(new, state, TriggerArgs, "verify_now") or verify.may_be_withdrawn(state, new)
     if isinstance(seen, Unseen):
         return unseen_changes(session, seen, state, changed=changed)
     announce = seen.account.command.announce

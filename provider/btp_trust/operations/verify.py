@@ -110,9 +110,12 @@ def is_due(
     return True
 
 
-def is_withdrawn(state: TriggerState, new: TriggerChecked) -> bool:
-    """Whether the program does not ask any more for what was tried: the same text is a new request later."""
-    return state.verify_now is not None and new.verify_now is None
+def may_be_withdrawn(state: TriggerState, new: TriggerChecked) -> bool:
+    """Whether the program does not ask any more for what was tried: the same text is a new request later.
+
+    What it asks for may be unknown; then it may be anything.
+    """
+    return new.verify_now == UNKNOWN or (state.verify_now is not None and new.verify_now is None)
 
 
 def prepare(session: Session, account: Subaccount, new: TriggerChecked) -> None:
