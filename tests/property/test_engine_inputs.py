@@ -6,6 +6,7 @@ An unknown value may be any other one: nothing is said of it, and it is taken fo
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +14,7 @@ from typing import Any, Final
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from propagating import PASSWORD, SAML, USER
 from pulumi.output import UNKNOWN
 from twin import HOUR, PROVIDERS, Bag, Deployment, Twin, assert_three_parts, ignore, wire
 
@@ -68,6 +70,10 @@ def here() -> Iterator[Landscape]:
         emulator.advance(HOUR)
         emulator.generate_passive(guid)
         twin = Twin(emulator, guid, target=target)
+        emulator.create_user(guid, USER, PASSWORD)
+        twin.config["btp-trust:user"] = json.dumps({"name": USER, "password": PASSWORD})
+        for name in ("one", "two"):
+            emulator.create_destination(guid, {**SAML, "Name": name})
         active, passive = twin.slots
         common = {"connection": "default", "subaccount_id": guid}
         given: dict[str, Bag] = {
@@ -83,6 +89,7 @@ def here() -> Iterator[Landscape]:
                 "entity_id": "urn:shop",
                 "metadata_layout": "x509-data",
                 "adopt": "none",
+                "on_delete": "deactivate",
             },
             "trigger": {
                 **common,
