@@ -53,7 +53,7 @@ _VARYING = (
 _PROGRESS = re.compile(r"@ \w+ ?\w*\.+$| {4}pulumi:pulumi:Stack \S+ ?( running .*| )$|$")
 _PATIENCE = 180.0
 _GIT_IDENTITY = ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL")
-_UNSET = re.compile("PULUMI_|BTP_TRUST_|VCAP_|SERVICE_BINDING_ROOT|SSL_CERT_|GIT_")
+_UNSET = re.compile("PYTEST_|PULUMI_|BTP_TRUST_|VCAP_|SERVICE_BINDING_ROOT|SSL_CERT_|GIT_")
 
 
 _FIRST_STAGE = {"examples/README.md": "examples"}
