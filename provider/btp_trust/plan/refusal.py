@@ -8,46 +8,15 @@ be called anything. A refusal says that a target refused, not why: one sentence 
 
 from __future__ import annotations
 
-import html
-import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
-_READ: Final = 10_000
-"""Characters that are looked at."""
-_OBJECTS: Final = 20
-"""Braces that are tried as the beginning of an object."""
-_NESTED: Final = 4
-"""How deep an answer within an answer is looked for: services pass on what they got as a text, or in a field."""
+from btp_trust.plan.target_answer import FIREWALL, TargetAnswer, read_answer
 
-_REFUSING: Final = frozenset({"invalid_grant", "invalid_request", "access_denied", "unauthorized"})
-"""Codes of a server that does not take the assertion; the last one is XSUAA's."""
 _OF_THE_CLIENT: Final = frozenset({"invalid_client", "unauthorized_client", "unsupported_grant_type"})
 _PASSING_CODES: Final = frozenset({"server_error", "temporarily_unavailable"})
 _SCOPE: Final = "invalid_scope"
-_CODES: Final = _REFUSING | _OF_THE_CLIENT | _PASSING_CODES | {_SCOPE}
-_CODE_NAMES: Final = frozenset({"error", "errorcode", "code", "errortype", "type"})
-_SENTENCE_NAMES: Final = ("errordescription", "errormessage", "description", "message", "detail")
-"""Names of the two fields of an OAuth error, and what gateways call them, in small letters alone."""
-_FIELD: Final = re.compile(r"\berror\\*[\"']?\s*[:=>]\s*\\*[\"']?([a-z_]+)", re.IGNORECASE)
-_SENTENCE: Final = re.compile(
-    r"\berror_description\\*[\"']?\s*[:=>]\s*(?:\\*\"([^\"]*)\"?|'(.*?)(?:'\s*[,}\])]|'?\s*$)|([^&<]*))",
-    re.IGNORECASE | re.DOTALL,
-)
-_BARE: Final = re.compile(rf"\b({'|'.join(sorted(_CODES - {'unauthorized'}))})\b", re.IGNORECASE)
-
-_STATUS: Final = re.compile(
-    r"\b(?:status(?:[ _-]?code)?|response[ _-]?code|HTTP(?:/\d(?:\.\d)?)?|code)\\?[\"']?\s*(?:was|is|of|with|:|=)?\s*"
-    r"\\?[\"']?([1-5]\d\d)\b",
-    re.IGNORECASE,
-)
-_PHRASES: Final = "|".join(
-    re.escape(status.phrase).replace("\\ ", "[ _]") for status in HTTPStatus if status >= HTTPStatus.BAD_REQUEST
-)
-_PHRASE: Final = re.compile(rf"\b([45]\d\d)\W{{1,3}}(?:{_PHRASES})\b", re.IGNORECASE)
 _REFUSING_STATUSES: Final = frozenset(
     {
         HTTPStatus.BAD_REQUEST,
@@ -67,29 +36,11 @@ _PASSING: Final = frozenset(
     }
 )
 """Statuses of a target that is busy, and says nothing about the assertion."""
-_VALID: Final = frozenset(int(status) for status in HTTPStatus)
-
 _OF_THE_USERS_SERVICE: Final = re.compile(r"(?:/|\bthe )userinfo\b", re.IGNORECASE)
 """The service asks the user's own token service about the user, before it asks the target."""
 _PAGE: Final = re.compile(
     r"<\s*(?:!doctype\s+html|html|head|body|title|h[1-6]|center|script|style|meta)\b", re.IGNORECASE
 )
-_BLOCKED: Final = re.compile(
-    r"\b(?:request|access|page|traffic|location|country|ip|address|you)\b[^.:;]{0,30}\bblocked\b"
-    r"|\brequest (?:\w+ ){0,2}rejected\b(?!.*\b(?:assertion|issuer|signature|saml)\b)"
-    r"|(?:^|[.:;]\s*)blocked\b|\bblocked (?:by|due|because)\b|\bforbidden by\b|\badministrative rules?\b"
-    r"|\b(?:allow|white|deny|black|block)[- ]?list(?:ed)?\b|\bIP address\b|\b(?:ro)?bots?\b|\bautomation tools?\b"
-    r"|\bpermission to (?:access|get URL)\b|\bRBAC\b|\bunauthorized activity\b|\bour services aren't available\b"
-    r"|\brequest unsuccessful\b|\brequested url was rejected\b|\bcould not be satisfied\b"
-    r"|\baccess denied\b.*\breference\b|\breference\s*(?:#|id\b)|\b(?:support|incident|attack|event|block|ray)[ _]?id\b"
-    r"|\battention required\b|\berror(?: code)?:? 10\d\d\b|\bsecurity rules?\b|\bcaptcha\b"
-    r"|\b(?:web application )?firewall\b|\bWAF\b"
-    r"|(?<![\w.-])(?:akamai|cloudflare|cloudfront|imperva|incapsula|sucuri|fortiweb|barracuda|zscaler"
-    r"|big-?ip|mod_?security|microsoft-azure-application-gateway)"
-    r"(?![\w-])",
-    re.IGNORECASE | re.DOTALL,
-)
-"""What a web firewall says in a target's place."""
 _DOWN: Final = re.compile(
     r"\bserver[ _]?error\b|\bbad[ _]gateway\b|\bgateway[ _]time|\bservice[ _]unavailable\b"
     r"|\bno healthy upstream\b|\bupstream (?:connect|request|server|service|error|time|unavail|is |was )"
@@ -185,46 +136,10 @@ _USER: Final = "the target does not know the user, or does not let the user in"
 _CLIENT: Final = "the target does not accept the client, or the secret, of the destination"
 _SCOPES: Final = "the target does not give the scope that the destination asks for"
 
-_URL: Final = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s\"'<>]+", re.IGNORECASE)
-_QUOTED: Final = re.compile(
-    r"(?<!\w)(?:'(?!\d{3}')[^']*'|\"(?!\d{3}\")[^\"]*\"|‘[^’]*’|“[^”]*”|`[^`]*`)(?!\w)(?!\s*[:=])",  # noqa: RUF001
-)
-_LABELS: Final = (
-    r"alias|issuer|origin(?:[ _]?key)?|zone|client(?:[ _]id)?|destination|system|audience|recipient|tenant|subaccount"
-    r"|entity(?: ?id)?|provider|idp|subject|name ?id|user(?:[ _]?(?:name|id))?|host(?:name)?|app(?:lication)?"
-)
-_WORDS: Final = (
-    r"is|was|are|has|had|does|did|do|could|cannot|can|must|may|should|will|would|not|and|or|but|of|for|in|on|at|by|to|"
-    r"from|with|the|an?|that|which|who|no|unknown|missing|invalid|mismatch|names?|id|account|authentication|credentials|"
-    r"certificate|error|locked|inactive|disabled|deactivated|deleted|existiert|ist|mapping|"
-    r"exists?|found|mapped|failed|validity|assertions?|signatures?|issuers?|trust|identity|tokens?|host|address|url|server|dns"
-)
 _DOTTED: Final = re.compile(
     r"(?<![\w./-])[A-Za-z][\w-]*(?:\.[a-z0-9_][\w-]*)+(?:/[\w./-]*)?(?!\w)(?<!Exception)(?<!Error)", re.ASCII
 )
 """A host, or an issuer that is called like one; classes of Java have a capital."""
-_LABELLED: Final = re.compile(
-    rf"\b((?:{_LABELS})\s*[:=]\s*|(?:alias|issuer|idp|user)\s+(?:(?:with )?(?:name|id)\s+)?"
-    rf"(?!(?:{_WORDS})\b(?![-.])))(?!NAME\b)[^\s,;)\]}}]+",
-    re.IGNORECASE,
-)
-"""A name, after what says that it is one."""
-_WHOLE: Final = re.compile(r"(\bResponse was:\s*)\\?\"(.*?)\\?\"\s*$", re.IGNORECASE | re.DOTALL)
-"""An answer that is one text in JSON."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """An error, taken apart."""
-
-    code: str
-    """The OAuth error; empty if none was read."""
-    description: str
-    """The sentence that belongs to it, without names."""
-    rest: str
-    """All else, without names."""
-    statuses: frozenset[int]
-    """4xx and 5xx, outside of names and of the sentence."""
 
 
 def is_refusal(error: str) -> bool:
@@ -244,7 +159,7 @@ def other_cause(error: str) -> str | None:
 
 def _judge(error: str) -> bool | str:
     """Tell whether it is a refusal, or of what else it is one."""
-    said = _taken_apart(html.unescape(error[:_READ]))
+    said = read_answer(error)
     if _OF_THE_USERS_SERVICE.search(said.rest) or any(map(_is_passing, said.statuses)):
         return False
     if said.code:
@@ -260,7 +175,7 @@ def _judge(error: str) -> bool | str:
     return _not_the_certificate(said.rest) or True
 
 
-def _by_code(said: _Said) -> bool | str:
+def _by_code(said: TargetAnswer) -> bool | str:
     if said.code in _PASSING_CODES:
         return False
     if said.code in _OF_THE_CLIENT:
@@ -275,129 +190,11 @@ def _not_the_certificate(text: str) -> str | None:
     return next((cause for pattern, cause in causes if pattern.search(text)), None)
 
 
-def _is_of_a_firewall(said: _Said) -> bool:
+def _is_of_a_firewall(said: TargetAnswer) -> bool:
     """A page is no answer of a token service; one that asks to log on may be the target's own."""
     is_page = _PAGE.search(said.rest) is not None and HTTPStatus.UNAUTHORIZED not in said.statuses
-    return is_page or _BLOCKED.search(said.rest) is not None
+    return is_page or FIREWALL.search(said.rest) is not None
 
 
 def _is_passing(status: int) -> bool:
     return status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _PASSING
-
-
-def _taken_apart(text: str) -> _Said:
-    """Read the answer wherever it stands: what says an OAuth error wins over what is around it."""
-    return _of_objects(text) or _of_text(text)
-
-
-def _of_objects(text: str) -> _Said | None:
-    """Read the first object in a text, its quotation marks escaped or not; None if there is none."""
-    for _ in range(_NESTED):
-        for start, end, found in _objects(text):
-            return _of_object(found, f"{text[:start]} {text[end:]}")
-        text = re.sub(r'\\+(["\\])', r"\1", text)
-    return None
-
-
-def _objects(text: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
-    """Find the outermost JSON objects in a text."""
-    decoder, position = json.JSONDecoder(strict=False), 0
-    for _ in range(_OBJECTS):
-        if (start := text.find("{", position)) < 0:
-            return
-        try:
-            found, position = decoder.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            position = start + 1
-            continue
-        yield start, position, found
-
-
-def _of_object(found: dict[str, Any], around: str) -> _Said:
-    """Read the OAuth error in an object, or in what it holds; without one, all of its texts."""
-    for each in _within(found, _NESTED):
-        if code := _code_of(each):
-            numbers = (text for inner in _within(found, _NESTED) for text in _texts(inner, numbers_only=True))
-            return _said(code, _description_of(each), f"{around} {'; '.join(numbers)}")
-    inner = "; ".join(text for each in _within(found, _NESTED) for text in _texts(each))
-    code, bare = "", _BARE.search(_unnamed(inner))
-    if bare is not None:
-        code = bare[1].lower()
-    return _said(code, inner if code else "", f"{around} {inner}")
-
-
-def _within(value: Any, depth: int) -> Iterator[dict[str, Any]]:
-    """List an object and those in it, also where one is a text."""
-    if not depth:
-        return
-    if isinstance(value, str) and "{" in value:
-        for _, _, found in _objects(value):
-            yield from _within(found, depth - 1)
-    elif isinstance(value, dict):
-        yield value
-        for each in value.values():
-            yield from _within(each, depth - 1)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _within(each, depth - 1)
-
-
-def _code_of(found: dict[str, Any]) -> str:
-    """Take the OAuth error. One whose field is a phrase of HTTP ("Unauthorized") is told by its status."""
-    fields = {_plain(name): value for name, value in found.items()}
-    for name in _CODE_NAMES:
-        value = fields.get(name)
-        if isinstance(value, str) and value.lower() in _CODES:
-            is_phrase = value == "Unauthorized" and "errordescription" not in fields
-            if not is_phrase:
-                return value.lower()
-    return ""
-
-
-def _description_of(found: dict[str, Any]) -> str:
-    fields = {_plain(name): value for name, value in found.items()}
-    return next((fields[name] for name in _SENTENCE_NAMES if isinstance(fields.get(name), str)), "")
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z]", "", name.lower())
-
-
-def _texts(found: dict[str, Any], *, numbers_only: bool = False) -> Iterator[str]:
-    """List the texts of an object, each number that is a status by its name, and names that only a firewall gives."""
-    for name, each in found.items():
-        if re.search("(?:code|status)$", name, re.IGNORECASE) and re.match(r"[1-5]\d\d\b", str(each)):
-            yield f"status {str(each)[:3]}"
-        elif isinstance(each, str) and not numbers_only:
-            yield each
-        elif isinstance(each, list):
-            yield from (text for text in each if isinstance(text, str) and not numbers_only)
-        if _BLOCKED.search(name):
-            yield name
-
-
-def _of_text(text: str) -> _Said:
-    """Read a text that holds no whole object: a form, the beginning of an object, a word."""
-    field, sentence = _FIELD.search(text), _SENTENCE.search(text)
-    if field is not None and field[1].lower() in _CODES:
-        described = "" if sentence is None else next(filter(None, sentence.groups()), "")
-        rest = text.replace(described, " ") if described else text
-        return _said(field[1].lower(), described, rest)
-    unnamed = _unnamed(text)
-    bare = _BARE.search(unnamed)
-    return _said("" if bare is None else bare[1].lower(), unnamed, text)
-
-
-def _said(code: str, description: str, rest: str) -> _Said:
-    unnamed = _unnamed(rest)
-    statuses = {int(number) for pattern in (_STATUS, _PHRASE) for number in pattern.findall(unnamed)}
-    failed = frozenset(number for number in statuses if number >= HTTPStatus.BAD_REQUEST and number in _VALID)
-    return _Said(code, _unnamed(description), unnamed, failed)
-
-
-def _unnamed(text: str) -> str:
-    """Put a word in the place of what may be a name: in quotes, a URL, or after the name of a name."""
-    text = _WHOLE.sub(r"\1\2", text)
-    text = _URL.sub(lambda found: "/userinfo" if found[0].endswith("/userinfo") else "NAME", text)
-    text = _QUOTED.sub("NAME", text)
-    return _LABELLED.sub(r"\1NAME", text)

@@ -1,0 +1,227 @@
+"""A target's answer in what the service reports: the OAuth error, its sentence, statuses, and all else without names.
+
+The service's sentence may hold the answer as JSON, escaped and wrapped more than once, as a form, or as a text. Names
+are put aside, for an issuer, an alias or a URL may be called anything. Pure.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+CODES: Final = frozenset(
+    {
+        "access_denied",
+        "invalid_client",
+        "invalid_grant",
+        "invalid_request",
+        "invalid_scope",
+        "server_error",
+        "temporarily_unavailable",
+        "unauthorized",
+        "unauthorized_client",
+        "unsupported_grant_type",
+    }
+)
+"""OAuth errors (RFC 6749, 4.1.2.1 and 5.2), and XSUAA's `unauthorized`."""
+_READ: Final = 10_000
+"""Characters that are looked at."""
+_OBJECTS: Final = 20
+"""Braces that are tried as the beginning of an object."""
+_NESTED: Final = 4
+"""How deep an answer within an answer is looked for: services pass on what they got as a text, or in a field."""
+_CODE_NAMES: Final = frozenset({"error", "errorcode", "code", "errortype", "type"})
+_SENTENCE_NAMES: Final = ("errordescription", "errormessage", "description", "message", "detail")
+"""Names of the two fields of an OAuth error, and what gateways call them, in small letters alone."""
+_FIELD: Final = re.compile(r"\berror\\*[\"']?\s*[:=>]\s*\\*[\"']?([a-z_]+)", re.IGNORECASE)
+_SENTENCE: Final = re.compile(
+    r"\berror_description\\*[\"']?\s*[:=>]\s*(?:\\*\"([^\"]*)\"?|'(.*?)(?:'\s*[,}\])]|'?\s*$)|([^&<]*))",
+    re.IGNORECASE | re.DOTALL,
+)
+_BARE: Final = re.compile(rf"\b({'|'.join(sorted(CODES - {'unauthorized'}))})\b", re.IGNORECASE)
+_STATUS: Final = re.compile(
+    r"\b(?:status(?:[ _-]?code)?|response[ _-]?code|HTTP(?:/\d(?:\.\d)?)?|code)\\?[\"']?\s*(?:was|is|of|with|:|=)?\s*"
+    r"\\?[\"']?([1-5]\d\d)\b",
+    re.IGNORECASE,
+)
+_PHRASES: Final = "|".join(
+    re.escape(status.phrase).replace("\\ ", "[ _]") for status in HTTPStatus if status >= HTTPStatus.BAD_REQUEST
+)
+_PHRASE: Final = re.compile(rf"\b([45]\d\d)\W{{1,3}}(?:{_PHRASES})\b", re.IGNORECASE)
+_VALID: Final = frozenset(int(status) for status in HTTPStatus)
+FIREWALL: Final = re.compile(
+    r"\b(?:request|access|page|traffic|location|country|ip|address|you)\b[^.:;]{0,30}\bblocked\b"
+    r"|\brequest (?:\w+ ){0,2}rejected\b(?!.*\b(?:assertion|issuer|signature|saml)\b)"
+    r"|(?:^|[.:;]\s*)blocked\b|\bblocked (?:by|due|because)\b|\bforbidden by\b|\badministrative rules?\b"
+    r"|\b(?:allow|white|deny|black|block)[- ]?list(?:ed)?\b|\bIP address\b|\b(?:ro)?bots?\b|\bautomation tools?\b"
+    r"|\bpermission to (?:access|get URL)\b|\bRBAC\b|\bunauthorized activity\b|\bour services aren't available\b"
+    r"|\brequest unsuccessful\b|\brequested url was rejected\b|\bcould not be satisfied\b"
+    r"|\baccess denied\b.*\breference\b|\breference\s*(?:#|id\b)|\b(?:support|incident|attack|event|block|ray)[ _]?id\b"
+    r"|\battention required\b|\berror(?: code)?:? 10\d\d\b|\bsecurity rules?\b|\bcaptcha\b"
+    r"|\b(?:web application )?firewall\b|\bWAF\b"
+    r"|(?<![\w.-])(?:akamai|cloudflare|cloudfront|imperva|incapsula|sucuri|fortiweb|barracuda|zscaler"
+    r"|big-?ip|mod_?security|microsoft-azure-application-gateway)"
+    r"(?![\w-])",
+    re.IGNORECASE | re.DOTALL,
+)
+"""What a web firewall says in a target's place."""
+_URL: Final = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s\"'<>]+", re.IGNORECASE)
+_QUOTED: Final = re.compile(
+    r"(?<!\w)(?:'(?!\d{3}')[^']*'|\"(?!\d{3}\")[^\"]*\"|‘[^’]*’|“[^”]*”|`[^`]*`)(?!\w)(?!\s*[:=])",  # noqa: RUF001
+)
+_LABELS: Final = (
+    r"alias|issuer|origin(?:[ _]?key)?|zone|client(?:[ _]id)?|destination|system|audience|recipient|tenant|subaccount"
+    r"|entity(?: ?id)?|provider|idp|subject|name ?id|user(?:[ _]?(?:name|id))?|host(?:name)?|app(?:lication)?"
+)
+_WORDS: Final = (
+    r"is|was|are|has|had|does|did|do|could|cannot|can|must|may|should|will|would|not|and|or|but|of|for|in|on|at|by|to|"
+    r"from|with|the|an?|that|which|who|no|unknown|missing|invalid|mismatch|names?|id|account|authentication|credentials|"
+    r"certificate|error|locked|inactive|disabled|deactivated|deleted|existiert|ist|mapping|"
+    r"exists?|found|mapped|failed|validity|assertions?|signatures?|issuers?|trust|identity|tokens?|host|address|url|server|dns"
+)
+_LABELLED: Final = re.compile(
+    rf"\b((?:{_LABELS})\s*[:=]\s*|(?:alias|issuer|idp|user)\s+(?:(?:with )?(?:name|id)\s+)?"
+    rf"(?!(?:{_WORDS})\b(?![-.])))(?!NAME\b)[^\s,;)\]}}]+",
+    re.IGNORECASE,
+)
+"""A name, after what says that it is one."""
+_WHOLE: Final = re.compile(r"(\bResponse was:\s*)\\?\"(.*?)\\?\"\s*$", re.IGNORECASE | re.DOTALL)
+"""An answer that is one text in JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetAnswer:
+    """An error, taken apart."""
+
+    code: str
+    """The OAuth error; empty if none was read."""
+    description: str
+    """The sentence that belongs to it, without names."""
+    rest: str
+    """All else, without names."""
+    statuses: frozenset[int]
+    """4xx and 5xx, outside of names and of the sentence."""
+
+
+def read_answer(error: str) -> TargetAnswer:
+    """Read the answer wherever it stands in an error: an OAuth error wins over what is around it."""
+    text = html.unescape(error[:_READ])
+    return _of_objects(text) or _of_text(text)
+
+
+def _of_objects(text: str) -> TargetAnswer | None:
+    """Read the first object in a text, its quotation marks escaped or not; None if there is none."""
+    for _ in range(_NESTED):
+        for start, end, found in _objects(text):
+            return _of_object(found, f"{text[:start]} {text[end:]}")
+        text = re.sub(r'\\+(["\\])', r"\1", text)
+    return None
+
+
+def _objects(text: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """Find the outermost JSON objects in a text."""
+    decoder, position = json.JSONDecoder(strict=False), 0
+    for _ in range(_OBJECTS):
+        if (start := text.find("{", position)) < 0:
+            return
+        try:
+            found, position = decoder.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            position = start + 1
+            continue
+        yield start, position, found
+
+
+def _of_object(found: dict[str, Any], around: str) -> TargetAnswer:
+    """Read the OAuth error in an object, or in what it holds; without one, all of its texts."""
+    for each in _within(found, _NESTED):
+        if code := _code_of(each):
+            numbers = (text for inner in _within(found, _NESTED) for text in _texts(inner, numbers_only=True))
+            return _answer(code, _description_of(each), f"{around} {'; '.join(numbers)}")
+    inner = "; ".join(text for each in _within(found, _NESTED) for text in _texts(each))
+    code, bare = "", _BARE.search(_unnamed(inner))
+    if bare is not None:
+        code = bare[1].lower()
+    return _answer(code, inner if code else "", f"{around} {inner}")
+
+
+def _within(value: Any, depth: int) -> Iterator[dict[str, Any]]:
+    """List an object and those in it, also where one is a text."""
+    if not depth:
+        return
+    if isinstance(value, str) and "{" in value:
+        for _, _, found in _objects(value):
+            yield from _within(found, depth - 1)
+    elif isinstance(value, dict):
+        yield value
+        for each in value.values():
+            yield from _within(each, depth - 1)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _within(each, depth - 1)
+
+
+def _code_of(found: dict[str, Any]) -> str:
+    """Take the OAuth error. One whose field is a phrase of HTTP ("Unauthorized") is told by its status."""
+    fields = {_plain(name): value for name, value in found.items()}
+    for name in _CODE_NAMES:
+        value = fields.get(name)
+        if isinstance(value, str) and value.lower() in CODES:
+            is_phrase = value == "Unauthorized" and "errordescription" not in fields
+            if not is_phrase:
+                return value.lower()
+    return ""
+
+
+def _description_of(found: dict[str, Any]) -> str:
+    fields = {_plain(name): value for name, value in found.items()}
+    return next((fields[name] for name in _SENTENCE_NAMES if isinstance(fields.get(name), str)), "")
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z]", "", name.lower())
+
+
+def _texts(found: dict[str, Any], *, numbers_only: bool = False) -> Iterator[str]:
+    """List the texts of an object, each number that is a status by its name, and names that only a firewall gives."""
+    for name, each in found.items():
+        if re.search("(?:code|status)$", name, re.IGNORECASE) and re.match(r"[1-5]\d\d\b", str(each)):
+            yield f"status {str(each)[:3]}"
+        elif isinstance(each, str) and not numbers_only:
+            yield each
+        elif isinstance(each, list):
+            yield from (text for text in each if isinstance(text, str) and not numbers_only)
+        if FIREWALL.search(name):
+            yield name
+
+
+def _of_text(text: str) -> TargetAnswer:
+    """Read a text that holds no whole object: a form, the beginning of an object, a word."""
+    field, sentence = _FIELD.search(text), _SENTENCE.search(text)
+    if field is not None and field[1].lower() in CODES:
+        described = "" if sentence is None else next(filter(None, sentence.groups()), "")
+        rest = text.replace(described, " ") if described else text
+        return _answer(field[1].lower(), described, rest)
+    unnamed = _unnamed(text)
+    bare = _BARE.search(unnamed)
+    return _answer("" if bare is None else bare[1].lower(), unnamed, text)
+
+
+def _answer(code: str, description: str, rest: str) -> TargetAnswer:
+    unnamed = _unnamed(rest)
+    statuses = {int(number) for pattern in (_STATUS, _PHRASE) for number in pattern.findall(unnamed)}
+    failed = frozenset(number for number in statuses if number >= HTTPStatus.BAD_REQUEST and number in _VALID)
+    return TargetAnswer(code, _unnamed(description), unnamed, failed)
+
+
+def _unnamed(text: str) -> str:
+    """Put a word in the place of what may be a name: in quotes, a URL, or after the name of a name."""
+    text = _WHOLE.sub(r"\1\2", text)
+    text = _URL.sub(lambda found: "/userinfo" if found[0].endswith("/userinfo") else "NAME", text)
+    text = _QUOTED.sub("NAME", text)
+    return _LABELLED.sub(r"\1NAME", text)
