@@ -391,3 +391,10 @@ def test_a_code_in_a_sentence_of_an_object_counts() -> None:
     """A gateway has put it into words of its own."""
     error = FETCH + json.dumps({"status": 401, "error": "Unauthorized", "message": "invalid_client: sb-shop"})
     assert "client" in str(other_cause(error))
+
+
+@pytest.mark.parametrize("name", ["errorCode", "code", "errorType", "type"])
+def test_the_field_of_oauth_comes_before_what_gateways_call_it(name: str) -> None:
+    """In every process alike."""
+    assert is_refusal(json.dumps({name: "invalid_client", "error": "invalid_grant"}))
+    assert not is_refusal(json.dumps({name: "invalid_grant", "error": "invalid_client"}))

@@ -35,7 +35,7 @@ _OBJECTS: Final = 20
 """Braces that are tried as the beginning of an object."""
 _NESTED: Final = 4
 """How deep an answer within an answer is looked for: services pass on what they got as a text, or in a field."""
-_CODE_NAMES: Final = frozenset({"error", "errorcode", "code", "errortype", "type"})
+_CODE_NAMES: Final = ("error", "errorcode", "code", "errortype", "type")
 _SENTENCE_NAMES: Final = ("errordescription", "errormessage", "description", "message", "detail")
 """Names of the two fields of an OAuth error, and what gateways call them, in small letters alone."""
 _FIELD: Final = re.compile(r"\berror\\*[\"']?\s*[:=>]\s*\\*[\"']?([a-z_]+)", re.IGNORECASE)
