@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -13,13 +12,6 @@ from twin import CheckFailedError, Deployment, Program, Twin, lost_before, progr
 from btp_trust_emulator import Emulator
 
 NAMES = ("default", "second")
-
-
-@pytest.fixture(scope="module")
-def emulator() -> Iterator[Emulator]:
-    """One emulator for all tests of this file."""
-    with Emulator(key_size=1024) as running:
-        yield running
 
 
 @pytest.fixture
