@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import OutcomeUnknown, TrustError, WayBackFailed
-from btp_trust.inputs import PropertyBag, TriggerChecked, TriggerState, to_bag
+from btp_trust.inputs import PropertyBag, TriggerArgs, TriggerChecked, TriggerState, to_bag
 from btp_trust.model import Snapshot, moment_of, rfc3339, signs
 from btp_trust.operations.stale import STALE
 from btp_trust.operations.trials import Question, Trials
@@ -67,7 +67,7 @@ class Step:
     @property
     def is_asked(self) -> bool:
         """Whether the program asks to try all, and no deployment has done that yet."""
-        return self.new.verify_now not in (None, UNKNOWN, self.state.verify_now)
+        return asks(self.new, self.state)
 
     @property
     def since(self) -> datetime | None:
@@ -104,6 +104,11 @@ class Step:
         """The generation of a certificate."""
         known = self.new.generations.items()
         return next((name for name, bound in known if bound == certificate.fingerprint), None)
+
+
+def asks(new: TriggerArgs, old: TriggerArgs | None) -> bool:
+    """Whether the program asks for a check now that it did not ask for before."""
+    return new.verify_now not in (None, UNKNOWN, None if old is None else old.verify_now)
 
 
 def confirm(session: Session, account: Subaccount, step: Step) -> Outcome:

@@ -25,7 +25,7 @@ from btp_trust.inputs import (
 from btp_trust.model import Snapshot, brief, describe, rfc3339, signs
 from btp_trust.operations import verify
 from btp_trust.operations.affected import affected, listed
-from btp_trust.operations.confirm import Step, confirm
+from btp_trust.operations.confirm import Step, asks, confirm
 from btp_trust.operations.duplicate_connections import refuse_second
 from btp_trust.operations.gather import Seen, Unseen, look, not_checked, reach, unseen_changes
 from btp_trust.operations.stale import before_our_swap
@@ -201,7 +201,7 @@ def _compare_destinations(
     if found is None:
         return None
     if looks:
-        verify.foresee(session, plan, found, asked=verify.asks(plan, old))
+        verify.foresee(session, plan, found, asked=asks(plan, old))
     return affected(found) if lists else None
 
 

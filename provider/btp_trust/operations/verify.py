@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from btp_trust.errors import NoUserToken, Refused, TrustError
 from btp_trust.inputs import TriggerChecked, TriggerState
 from btp_trust.model import Snapshot, brief, signs
-from btp_trust.operations.confirm import Step, still_unproved, trials_of
+from btp_trust.operations.confirm import Step, asks, still_unproved, trials_of
 from btp_trust.operations.inspection import choose
 from btp_trust.operations.stale import before_our_swap
 from btp_trust.plan.confirmation import is_roll_back
@@ -16,11 +16,6 @@ from btp_trust.plan.verification import OnVerificationFailure
 from btp_trust.service.destinations import SAML_ASSERTION, Destination
 from btp_trust.session import Session, Subaccount
 from btp_trust.unknown import UNKNOWN
-
-
-def asks(new: TriggerChecked, old: TriggerChecked | None) -> bool:
-    """Whether the program asks for a check now that it did not ask for before."""
-    return new.verify_now not in (None, UNKNOWN, None if old is None else old.verify_now)
 
 
 def looks(new: TriggerChecked, old: TriggerChecked | None, snapshot: Snapshot) -> bool:
