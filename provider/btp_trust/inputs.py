@@ -8,7 +8,7 @@ Numbers arrive as floats, None vanishes, and in a preview a value may be unknown
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, TypeVar, get_type_hints
+from typing import Any, Final, Self, TypeVar, get_type_hints
 
 import msgspec
 from msgspec.structs import replace
@@ -46,9 +46,8 @@ _MAY_BE_UNKNOWN: Final = ("rotation", "verify_now", "passive")
 _URN: Final = "resource_urn"
 """What no program gives, so that nobody could write it down."""
 _SUBACCOUNTS: Final = ("subaccount_id", "source_subaccount_id")
-_NAMING_CERTIFICATES: Final = ("adopt", "replace", "renew_fingerprint")
-"""Arguments that are fingerprints; the `adopt` of a TrustedIdentityProvider is an ID of XSUAA's."""
 _Shape = TypeVar("_Shape", bound=msgspec.Struct)
+_Args = TypeVar("_Args", bound="ResourceArgs")
 
 
 class Signing(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -69,6 +68,18 @@ class ResourceArgs(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     connection: str = DEFAULT
     subaccount_id: str | None = None
 
+    def normalized(self) -> Self:
+        """Return the arguments in the one form that is compared and recorded.
+
+        Raises:
+            Refused: An argument is given and empty.
+        """
+        for name in _NEVER_EMPTY:
+            if getattr(self, name, None) == "":
+                raise _malformed(f"Expected a text or nothing, got an empty one - at `$.{name}`")
+        given = {name: getattr(self, name, None) for name in _SUBACCOUNTS}
+        return replace(self, **{name: text.lower() for name, text in given.items() if text is not None})
+
 
 class ActiveArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
     """Arguments of ActiveTrustCertificate."""
@@ -78,6 +89,12 @@ class ActiveArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
     generate: bool = False
     renew_fingerprint: str | None = None
     accept_outage: bool = False
+
+    def normalized(self) -> Self:
+        """Write the fingerprint as certificates have it."""
+        text = self.renew_fingerprint
+        renewed = None if text is None else fingerprint_argument(text, "renew_fingerprint")
+        return replace(super().normalized(), renew_fingerprint=renewed)
 
 
 class ActiveChecked(ActiveArgs, frozen=True, omit_defaults=True, kw_only=True):
@@ -102,6 +119,13 @@ class PassiveArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
     replace: str | None = None
     resource_urn: str | None = None
     """So that a deletion that fails can name it: Pulumi does not tell a provider."""
+
+    def normalized(self) -> Self:
+        """Write the fingerprints as certificates have them."""
+        given = {"adopt": self.adopt, "replace": self.replace}
+        written = {prop: fingerprint_argument(text, prop) for prop, text in given.items() if text is not None}
+        check_generation_name(self.generation, "generation")
+        return replace(super().normalized(), **written)
 
 
 class PassiveChecked(PassiveArgs, frozen=True, omit_defaults=True, kw_only=True):
@@ -148,6 +172,16 @@ class TriggerArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
     verify_now: str | None = None
     """UNKNOWN while a preview does not know it: it changes nothing that anybody has to review."""
     list_affected: bool = False
+
+    def normalized(self) -> Self:
+        """Write the fingerprints as certificates have them, and each destination once."""
+        known = self.known_generations
+        written = {name: fingerprint_argument(text, "known_generations") for name, text in known.items()}
+        check_generation_name(self.generation, "generation")
+        for name in known:
+            check_generation_name(name, "known_generations")
+        destinations = distinct(self.verify_destinations)
+        return replace(super().normalized(), known_generations=written, verify_destinations=destinations)
 
 
 class SwapSlots(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -328,7 +362,7 @@ def from_bag(bag: Mapping[str, Any], shape: type[_Shape]) -> _Shape:
         ) from None
 
 
-def from_program(bag: Mapping[str, Any], shape: type[_Shape]) -> _Shape:
+def from_program(bag: Mapping[str, Any], shape: type[_Args]) -> _Args:
     """Read what the program gave.
 
     Raises:
@@ -342,7 +376,7 @@ def from_program(bag: Mapping[str, Any], shape: type[_Shape]) -> _Shape:
         value = msgspec.convert({name: _plain(value) for name, value in own.items()}, shape)
     except msgspec.ValidationError as error:
         raise _malformed(str(error), shape) from None
-    return _normalized(value)
+    return value.normalized()
 
 
 def candidate_from_program(value: Any, recorded: str | None = None) -> Candidate | None:
@@ -365,7 +399,7 @@ def candidate_from_program(value: Any, recorded: str | None = None) -> Candidate
         raise _no_candidate()
     try:
         found = msgspec.convert(known(value), Candidate)
-        return found if found.adopt is None else replace(found, adopt=_fingerprint(found.adopt, "adopt"))
+        return found if found.adopt is None else replace(found, adopt=fingerprint_argument(found.adopt, "adopt"))
     except msgspec.ValidationError:
         raise _no_candidate() from None
 
@@ -422,29 +456,12 @@ def _plain(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _normalized(args: _Shape) -> _Shape:
-    changes: dict[str, Any] = {}
-    for name in () if isinstance(args, IdentityProviderArgs) else _NAMING_CERTIFICATES:
-        if (text := getattr(args, name, None)) is not None:
-            changes[name] = _fingerprint(text, name)
-    known: dict[str, str] = getattr(args, "known_generations", {})
-    if known:
-        changes["known_generations"] = {name: _fingerprint(text, "known_generations") for name, text in known.items()}
-    _check_name(getattr(args, "generation", "unnamed"), "generation")
-    for name in known:
-        _check_name(name, "known_generations")
-    if names := getattr(args, "verify_destinations", []):
-        changes["verify_destinations"] = distinct(names)
-    for name in _NEVER_EMPTY:
-        if getattr(args, name, None) == "":
-            raise _malformed(f"Expected a text or nothing, got an empty one - at `$.{name}`")
-    for name in _SUBACCOUNTS:
-        if (subaccount := getattr(args, name, None)) is not None:
-            changes[name] = subaccount.lower()
-    return msgspec.structs.replace(args, **changes)
+def fingerprint_argument(text: str, prop: str) -> str:
+    """Normalize an argument that names a certificate.
 
-
-def _fingerprint(text: str, prop: str) -> str:
+    Raises:
+        Refused: `text` is no SHA-256 fingerprint.
+    """
     try:
         return normalize_fingerprint(text)
     except ValueError as error:
@@ -456,7 +473,12 @@ def _fingerprint(text: str, prop: str) -> str:
         ) from None
 
 
-def _check_name(name: str, prop: str) -> None:
+def check_generation_name(name: str, prop: str) -> None:
+    """Refuse a name that a reader of a preview could mistake, or not type again.
+
+    Raises:
+        Refused: `name` is empty, has blanks at its ends, or characters that are not printable.
+    """
     if not name or name != name.strip() or not name.isprintable():
         raise Refused(
             f"{name!r} is no name for a generation.",
