@@ -7,7 +7,9 @@ from typing import Protocol
 
 import httpx
 
-from btp_trust_emulator import Emulator, MetadataLayout, Target, certificates, metadata
+from btp_trust_emulator import Emulator, MetadataLayout, Target
+from btp_trust_emulator.pki import trust_certificate
+from btp_trust_emulator.saml import metadata
 from continuity.service import client
 
 _ORIGIN = "source"
@@ -38,7 +40,7 @@ class SystemOwner:
     def trust(self, *pems: str) -> None:
         """Let the system trust exactly these certificates; there must be room for them beside the old ones."""
         held = set(self.target().certificates)
-        wanted = {certificates.fingerprint(pem): pem for pem in pems}
+        wanted = {trust_certificate.fingerprint(pem): pem for pem in pems}
         for fingerprint in wanted.keys() - held:
             self.emulator.upload_certificate(self.name, wanted[fingerprint])
         for fingerprint in held - wanted.keys():
@@ -64,7 +66,7 @@ class SubaccountOwner:
     def trust(self, *pems: str) -> None:
         """Register the source with these certificates, or change what is registered, in one request."""
         document = metadata.document(pems, MetadataLayout.SECOND_KEY_DESCRIPTOR)
-        named = f'<ns3:EntityDescriptor entityID="{certificates.subject_name(pems[0])}"'
+        named = f'<ns3:EntityDescriptor entityID="{trust_certificate.subject_name(pems[0])}"'
         document = document.replace("<ns3:EntityDescriptor", named, 1)
         document = document.replace("</ns3:IDPSSODescriptor>", f"{_SERVICE}</ns3:IDPSSODescriptor>", 1)
         config = {"metaDataLocation": document, "addShadowUserOnLogin": True}

@@ -41,16 +41,16 @@ what is handed out; `clock`, `journal` and `storage` keep time, record and state
 `emulator` mount it all.
 """
 
-from btp_trust_emulator.destinations.destination import Destination, Level
+from btp_trust_emulator.backend.account import Subaccount, User
+from btp_trust_emulator.backend.destination import Destination, Level
+from btp_trust_emulator.backend.service_keys import Credential
+from btp_trust_emulator.backend.target_system import Target
 from btp_trust_emulator.emulator import Emulator
 from btp_trust_emulator.errors import Conflict, Invalid, NoKeyPair, Refused, Unknown
-from btp_trust_emulator.fault_queue import Queued
-from btp_trust_emulator.faults import TOKEN, Fault
+from btp_trust_emulator.faults.fault import TOKEN, Fault, Kind
+from btp_trust_emulator.faults.queue import Queued
 from btp_trust_emulator.journal import Entry
-from btp_trust_emulator.kinds import Kind
-from btp_trust_emulator.service_keys import Credential
 from btp_trust_emulator.slots import Action, Slot, Slots
-from btp_trust_emulator.state import Subaccount
 from btp_trust_emulator.switches import (
     ActiveFilter,
     Bearer,
@@ -68,8 +68,6 @@ from btp_trust_emulator.switches import (
     Switches,
     TokenCache,
 )
-from btp_trust_emulator.targets.target import Target
-from btp_trust_emulator.users import User
 
 __all__ = [
     "TOKEN",

@@ -5,16 +5,15 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from btp_trust_emulator import mounts
-from btp_trust_emulator.cockpit import act
+from btp_trust_emulator.backend.landscape import WEEK_SECONDS, World, act
+from btp_trust_emulator.backend.service_keys import Credential
+from btp_trust_emulator.backend.storage import Storage
 from btp_trust_emulator.emulator_propagation import Propagation
-from btp_trust_emulator.faults import Fault
-from btp_trust_emulator.keys import KeyPool
-from btp_trust_emulator.service_keys import Credential
+from btp_trust_emulator.faults.fault import Fault
+from btp_trust_emulator.pki.keys import KeyPool
+from btp_trust_emulator.server import mounts
 from btp_trust_emulator.slots import Action, Slot
-from btp_trust_emulator.storage import Storage
 from btp_trust_emulator.switches import Switches
-from btp_trust_emulator.world import WEEK_SECONDS, World
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -25,14 +24,13 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from btp_trust_emulator.fault_queue import Queued
-    from btp_trust_emulator.faults import Fields
+    from btp_trust_emulator.backend.account import Subaccount
+    from btp_trust_emulator.backend.service_keys import Addresses
+    from btp_trust_emulator.faults.fault import Fields, Kind
+    from btp_trust_emulator.faults.queue import Queued
     from btp_trust_emulator.journal import Entry
-    from btp_trust_emulator.kinds import Kind
-    from btp_trust_emulator.mounts import Mount
-    from btp_trust_emulator.service_keys import Addresses
+    from btp_trust_emulator.server.mounts import Mount
     from btp_trust_emulator.slots import Slots
-    from btp_trust_emulator.state import Subaccount
 
 DEFAULT_KEY_SIZE = 4096
 

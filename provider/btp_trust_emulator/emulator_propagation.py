@@ -5,18 +5,19 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from btp_trust_emulator import administration
-from btp_trust_emulator.destinations.destination import Level
-from btp_trust_emulator.targets import system
-from btp_trust_emulator.users import DEFAULT_ORIGIN, User
+from btp_trust_emulator.backend import target_system
+from btp_trust_emulator.backend.account import User
+from btp_trust_emulator.backend.destination import Level
+from btp_trust_emulator.backend.identity_provider import DEFAULT_ORIGIN
+from btp_trust_emulator.control import people
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Literal
 
-    from btp_trust_emulator.destinations.destination import Destination
-    from btp_trust_emulator.targets.target import Target
-    from btp_trust_emulator.world import World
+    from btp_trust_emulator.backend.destination import Destination
+    from btp_trust_emulator.backend.landscape import World
+    from btp_trust_emulator.backend.target_system import Target
 
 
 class Propagation(ABC):
@@ -45,7 +46,7 @@ class Propagation(ABC):
             Invalid: a user of the subaccount's own has no password, or a shadow user has one.
         """
         user = User(user_name, email or user_name, password, groups=tuple(groups), origin=origin)
-        return administration.create_user(self._world_now, guid, user)
+        return people.create_user(self._world_now, guid, user)
 
     def users(self, guid: str) -> list[User]:
         """The users of a subaccount, shadow users too, oldest first."""
@@ -53,7 +54,7 @@ class Propagation(ABC):
 
     def user_token(self, guid: str, user_name: str) -> str:
         """The token that a user gets by the password grant; it is good for `X-user-token`."""
-        return administration.user_token(self._world_now, guid, user_name)
+        return people.user_token(self._world_now, guid, user_name)
 
     def create_destination(
         self,
@@ -67,13 +68,13 @@ class Propagation(ABC):
             Invalid: it has no `Name` or no `Type`.
             Conflict: there is one with its name at its level.
         """
-        return administration.create_destination(self._world_now, guid, Level(level), properties)
+        return people.create_destination(self._world_now, guid, Level(level), properties)
 
     def delete_destination(
         self, guid: str, name: str, level: Level | Literal["subaccount", "instance"] = Level.SUBACCOUNT
     ) -> None:
         """Delete a destination."""
-        administration.delete_destination(self._world_now, guid, Level(level), name)
+        people.delete_destination(self._world_now, guid, Level(level), name)
 
     def destinations(self, guid: str) -> list[Destination]:
         """The destinations of a subaccount at both levels, oldest first."""
@@ -83,18 +84,18 @@ class Propagation(ABC):
         """A service key of XSUAA, plan `apiaccess`: who holds it manages whom the subaccount trusts."""
         return self._world_now.api_access_key(guid)
 
-    def create_target(self, name: str, entity_id: str | None = None, holds: int = system.MOST) -> Target:
+    def create_target(self, name: str, entity_id: str | None = None, holds: int = target_system.MOST) -> Target:
         """A new system that is given certificates by hand, and holds one or two of them.
 
         Raises:
             Invalid: the name cannot stand in a URL, or the number is another.
             Conflict: the name is taken.
         """
-        return administration.create_system(self._world_now, system.system(name, entity_id, holds))
+        return people.create_system(self._world_now, target_system.system(name, entity_id, holds))
 
     def target(self, name: str) -> Target:
         """A target as it is now: a system by its name, or a subaccount by its GUID."""
-        return administration.target(self._world_now, name)
+        return people.target(self._world_now, name)
 
     def upload_certificate(self, target: str, certificate: str, issuer: str | None = None) -> Target:
         """A person uploads a PEM file; the issuer is the common name of the certificate unless given.
@@ -105,18 +106,16 @@ class Propagation(ABC):
             Invalid: it is no certificate with an RSA key.
             Conflict: the system holds two already.
         """
-        rule = system.with_upload
-        return administration.change_system(self._world_now, target, lambda old: rule(old, certificate, issuer))
+        rule = target_system.with_upload
+        return people.change_system(self._world_now, target, lambda old: rule(old, certificate, issuer))
 
     def remove_certificate(self, target: str, fingerprint: str) -> Target:
         """A person removes a certificate."""
-        return administration.change_system(
-            self._world_now, target, lambda old: system.without_upload(old, fingerprint)
-        )
+        return people.change_system(self._world_now, target, lambda old: target_system.without_upload(old, fingerprint))
 
     def lie(self, target: str, *fingerprints: str) -> Target:
         """Let a system lie about these certificates, held or yet to come, and about no others.
 
         It shows them, and refuses what they sign.
         """
-        return administration.change_system(self._world_now, target, lambda old: system.lying(old, fingerprints))
+        return people.change_system(self._world_now, target, lambda old: target_system.lying(old, fingerprints))

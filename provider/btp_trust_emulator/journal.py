@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from btp_trust_emulator.kinds import Kind
+    from btp_trust_emulator.faults.fault import Kind
     from btp_trust_emulator.slots import Slots
 
 

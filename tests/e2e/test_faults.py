@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from btp_trust_emulator import Action, Emulator, Kind
-from btp_trust_emulator.faults import TOKEN, Fields
+from btp_trust_emulator.faults.fault import TOKEN, Fields
 from project import ROOT, Project, Said, rotating
 
 BASE = "/destination-configuration/v1/saml2Metadata"

@@ -14,7 +14,8 @@ from assertions import NOW
 from landscape import Landscape
 from presenting import Api
 
-from btp_trust_emulator import Emulator, Subaccount, certificates
+from btp_trust_emulator import Emulator, Subaccount
+from btp_trust_emulator.pki import trust_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -138,7 +139,7 @@ class Holder:
     def read(self, path: str) -> str | None:
         """The fingerprint of the certificate that a read shows, None if it shows that there is none."""
         response = self.call("GET", path)
-        return certificates.fingerprint(response.json()["certificate"]) if response.status_code == 200 else None
+        return trust_certificate.fingerprint(response.json()["certificate"]) if response.status_code == 200 else None
 
     def entry(self) -> Entry:
         """The last journal entry; waits for it if the client has given up before the service was done."""

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btp_trust_emulator import Emulator, Invalid, Lifetime, SerialSign, Switches, certificates, der, keys
+from btp_trust_emulator import Emulator, Invalid, Lifetime, SerialSign, Switches
+from btp_trust_emulator.pki import der, keys, trust_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,7 +45,7 @@ pytestmark = [
 
 def mint(size: int = 1024, serial: int = -(2**79) + 1) -> str:
     """A certificate with a negative serial number of ten bytes."""
-    return certificates.mint(keys.generate(size), GUID, serial, NOT_BEFORE, NOT_AFTER)
+    return trust_certificate.mint(keys.generate(size), GUID, serial, NOT_BEFORE, NOT_AFTER)
 
 
 def load(pem: str) -> x509.Certificate:
@@ -67,26 +68,26 @@ def skeleton(octets: bytes) -> Iterator[tuple[int, int]]:
 
 def test_a_certificate_has_the_skeleton_of_a_real_one() -> None:
     """Every tag and every length, with a key of 4096 bits and a GUID of the usual length, is that of a real one."""
-    assert list(skeleton(certificates.to_der(mint(4096)))) == REAL_SKELETON
+    assert list(skeleton(trust_certificate.to_der(mint(4096)))) == REAL_SKELETON
 
 
 @pytest.mark.parametrize("name", ["real-active.pem", "real-passive.pem"])
 def test_both_real_certificates_have_that_skeleton(name: str, reference: Path) -> None:
     """The numbers above were not made up."""
     real = (reference / "certificates" / name).read_text()
-    assert list(skeleton(certificates.to_der(real))) == REAL_SKELETON
+    assert list(skeleton(trust_certificate.to_der(real))) == REAL_SKELETON
 
 
 def test_text_around_the_certificate_is_that_of_a_real_one(reference: Path) -> None:
     """A real PEM is what the emulator itself would write around the same bytes."""
     real = (reference / "certificates" / "real-active.pem").read_text()
-    assert certificates.normalized(real) == real
+    assert trust_certificate.normalized(real) == real
 
 
 def test_a_real_certificate_has_its_known_fingerprint(reference: Path) -> None:
     """The fingerprint is the SHA-256 of the DER."""
     real = (reference / "certificates" / "real-active.pem").read_text()
-    assert certificates.fingerprint(real) == "10ccefad252fc31e1a7361acbff9eb1ab77104a824103f56d9e8fca2647d3d3e"
+    assert trust_certificate.fingerprint(real) == "10ccefad252fc31e1a7361acbff9eb1ab77104a824103f56d9e8fca2647d3d3e"
 
 
 def test_a_library_reads_what_was_put_in() -> None:
@@ -112,13 +113,13 @@ def test_the_subject_is_the_issuer_and_its_common_name_is_too_long() -> None:
         ("2.5.4.10", "SAP"),
         ("2.5.4.11", "CP Destination Configuration"),
     ]
-    assert len(certificates.common_name(GUID)) > 64
+    assert len(trust_certificate.common_name(GUID)) > 64
 
 
 @given(st.sampled_from(SerialSign))
 def test_a_serial_number_takes_ten_bytes_and_has_the_sign_asked_for(sign: SerialSign) -> None:
     """Always ten bytes in two's complement; negative or positive as asked."""
-    serial = certificates.serial_number(sign)
+    serial = trust_certificate.serial_number(sign)
     magnitude = serial if serial >= 0 else ~serial
     assert magnitude.bit_length() // 8 + 1 == 10
     assert sign is SerialSign.RANDOM or (serial < 0) == (sign is SerialSign.NEGATIVE)
@@ -126,7 +127,7 @@ def test_a_serial_number_takes_ten_bytes_and_has_the_sign_asked_for(sign: Serial
 
 def test_serial_numbers_come_with_both_signs() -> None:
     """Unless told otherwise, about half of them are negative (none of 64 in a row: one in 2**63)."""
-    assert {certificates.serial_number(SerialSign.RANDOM) < 0 for _ in range(64)} == {True, False}
+    assert {trust_certificate.serial_number(SerialSign.RANDOM) < 0 for _ in range(64)} == {True, False}
 
 
 @pytest.mark.parametrize("sign", [SerialSign.NEGATIVE, SerialSign.POSITIVE])
@@ -150,7 +151,7 @@ def test_the_switch_decides_the_sign_of_what_is_served(sign: SerialSign) -> None
 def test_two_years_are_what_the_switch_says(lifetime: Lifetime, start: str, end: str) -> None:
     """Calendar years keep the date, 730 days do not."""
     not_before = datetime.fromisoformat(f"{start}T01:02:03+00:00")
-    assert certificates.expiry(not_before, lifetime) == datetime.fromisoformat(f"{end}T01:02:03+00:00")
+    assert trust_certificate.expiry(not_before, lifetime) == datetime.fromisoformat(f"{end}T01:02:03+00:00")
 
 
 def test_validity_begins_in_the_second_in_which_it_was_made(in_process: Emulator) -> None:
@@ -165,9 +166,9 @@ def test_validity_begins_in_the_second_in_which_it_was_made(in_process: Emulator
 @given(st.binary(min_size=256, max_size=2000))
 def test_a_certificate_given_in_any_layout_is_served_in_the_usual_one(content: bytes) -> None:
     """Line breaks and spaces around and in the base64 do not matter."""
-    pem = certificates.to_pem(b"\x30\x82" + len(content).to_bytes(2, "big") + content)
+    pem = trust_certificate.to_pem(b"\x30\x82" + len(content).to_bytes(2, "big") + content)
     unusual = "\r\n" + pem.replace("\n", " \r\n ").replace("BEGIN ", "BEGIN ", 1)
-    assert certificates.normalized(unusual.replace(" -----END", "-----END")) == pem
+    assert trust_certificate.normalized(unusual.replace(" -----END", "-----END")) == pem
     assert max(map(len, pem.splitlines())) == 64
 
 
@@ -183,22 +184,22 @@ def test_a_certificate_given_in_any_layout_is_served_in_the_usual_one(content: b
 def test_what_is_no_certificate_is_not_taken(text: str) -> None:
     """The refusal says so."""
     with pytest.raises(Invalid, match="not one PEM certificate"):
-        certificates.normalized(text)
+        trust_certificate.normalized(text)
 
 
 def test_subject_and_key_are_read_from_the_octets() -> None:
     """Of a certificate with the usual odd serial number, and of an ordinary one of the first version."""
     key = keys.generate(1024)
-    pem = certificates.mint(key, GUID, -(2**78), NOT_BEFORE, NOT_AFTER)
-    fields = der.members(der.members(certificates.to_der(pem))[0])
-    first_version = certificates.to_pem(der.sequence(der.sequence(*fields[1:])))
+    pem = trust_certificate.mint(key, GUID, -(2**78), NOT_BEFORE, NOT_AFTER)
+    fields = der.members(der.members(trust_certificate.to_der(pem))[0])
+    first_version = trust_certificate.to_pem(der.sequence(der.sequence(*fields[1:])))
     for each in (pem, first_version):
-        assert certificates.subject_name(each) == certificates.common_name(GUID)
-        assert certificates.public_key(each) == key.public_key()
+        assert trust_certificate.subject_name(each) == trust_certificate.common_name(GUID)
+        assert trust_certificate.public_key(each) == key.public_key()
 
 
-@pytest.mark.parametrize("read", [certificates.subject_name, certificates.public_key])
+@pytest.mark.parametrize("read", [trust_certificate.subject_name, trust_certificate.public_key])
 def test_what_cannot_be_read_is_refused(read: Callable[[str], object]) -> None:
     """A DER sequence that is no certificate."""
     with pytest.raises(Invalid, match="was not taken"):
-        read(certificates.to_pem(b"\x30\x82\x01\x00" + bytes(256)))
+        read(trust_certificate.to_pem(b"\x30\x82\x01\x00" + bytes(256)))

@@ -12,7 +12,8 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from btp_trust_emulator import Emulator, authority
+from btp_trust_emulator import Emulator
+from btp_trust_emulator.pki import client_ca
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -97,8 +98,8 @@ def test_a_certificate_of_another_authority_ends_the_connection(listening: Emula
 
 def test_a_certificate_of_the_authority_that_names_no_client_gives_no_token() -> None:
     """The server's own certificate is none of a client."""
-    certificate, _ = authority.issue_server(authority.create(), "127.0.0.1")
-    assert authority.client_of(certificate, datetime(2026, 1, 1, tzinfo=UTC)) is None
+    certificate, _ = client_ca.issue_server(client_ca.create(), "127.0.0.1")
+    assert client_ca.client_of(certificate, datetime(2026, 1, 1, tzinfo=UTC)) is None
 
 
 def test_an_authority_with_another_kind_of_key_is_refused(listening: Emulator) -> None:
@@ -109,7 +110,7 @@ def test_an_authority_with_another_kind_of_key_is_refused(listening: Emulator) -
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()
     with pytest.raises(TypeError, match="elliptic"):
-        authority.issue_server(replace(authority.create(), private_key=pem), "127.0.0.1")
+        client_ca.issue_server(replace(client_ca.create(), private_key=pem), "127.0.0.1")
 
 
 def test_the_transport_trusts_the_host(listening: Emulator) -> None:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from btp_trust_emulator import __main__, server
+from btp_trust_emulator import __main__
+from btp_trust_emulator.server import sockets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,7 +130,7 @@ def test_its_help_names_every_switch(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_a_listener_is_free_of_its_port_afterwards() -> None:
     """The same port can be had twice in a row."""
-    with server.listen("127.0.0.1", 0) as first:
+    with sockets.listen("127.0.0.1", 0) as first:
         port = first.getsockname()[1]
-    with server.listen("127.0.0.1", port) as second:
+    with sockets.listen("127.0.0.1", port) as second:
         assert second.getsockname()[1] == port

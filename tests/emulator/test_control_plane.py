@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from btp_trust_emulator import Conflict, Emulator, Invalid, NoKeyPair, Unknown, certificates
+from btp_trust_emulator import Conflict, Emulator, Invalid, NoKeyPair, Unknown
+from btp_trust_emulator.pki import trust_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 GUID = "00000000-1111-4222-8333-000000005cdd"
-PEM = certificates.to_pem(b"\x30\x82\x01\x00" + bytes(256))
+PEM = trust_certificate.to_pem(b"\x30\x82\x01\x00" + bytes(256))
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def test_a_subaccount_is_created_with_what_was_given(emulator: Emulator, control
     """GUID, subdomain and certificates may be given; the answer shows them."""
     wanted = {"guid": GUID, "subdomain": "mine", "active": PEM, "passive": PEM}
     response = control.post("subaccounts", json=wanted)
-    fingerprint = certificates.fingerprint(PEM)
+    fingerprint = trust_certificate.fingerprint(PEM)
     assert response.status_code == 201
     content = response.json()
     assert (content["guid"], content["subdomain"]) == (GUID, "mine")

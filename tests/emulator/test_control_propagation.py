@@ -8,13 +8,14 @@ import httpx
 import pytest
 from assertions import ISSUER, Signer
 
-from btp_trust_emulator import Emulator, certificates
+from btp_trust_emulator import Emulator
+from btp_trust_emulator.pki import trust_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SIGNER = Signer()
-FINGERPRINT = certificates.fingerprint(SIGNER.certificate)
+FINGERPRINT = trust_certificate.fingerprint(SIGNER.certificate)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btp_trust_emulator import der
+from btp_trust_emulator.pki import der
 
 
 @given(st.integers(min_value=-(2**200), max_value=2**200))

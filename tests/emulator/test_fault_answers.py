@@ -11,9 +11,10 @@ import anyio
 import httpx
 import pytest
 
-from btp_trust_emulator import Emulator, Kind, certificates
-from btp_trust_emulator.protocol import SocketWire
-from btp_trust_emulator.wire import Ending
+from btp_trust_emulator import Emulator, Kind
+from btp_trust_emulator.messages import Ending
+from btp_trust_emulator.pki import trust_certificate
+from btp_trust_emulator.server.sockets import SocketWire
 
 PATIENCE = 0.3
 ACTIVE, PASSIVE, ROTATE = "/certificate", "/certificate/passive", "/rotateCertificate"
@@ -200,7 +201,7 @@ def test_line_breaks_can_be_literal(holder: Any, method: str, path: str) -> None
     response = holder.call(method, path)
     pems = list(response.json().values())
     assert all("\n" not in pem and pem.endswith("-----END CERTIFICATE-----\\n") for pem in pems)
-    fingerprints = {certificates.fingerprint(pem.replace("\\n", "\n")) for pem in pems}
+    fingerprints = {trust_certificate.fingerprint(pem.replace("\\n", "\n")) for pem in pems}
     assert fingerprints <= {holder.slots.active, holder.slots.passive}
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from btp_trust_emulator import Kind, Slot, certificates
+from btp_trust_emulator import Kind, Slot
+from btp_trust_emulator.pki import trust_certificate
 
 ACTIVE, PASSIVE, ROTATE = "/certificate", "/certificate/passive", "/rotateCertificate"
 
@@ -65,7 +66,7 @@ def test_metadata_are_stale_too(holder: Any) -> None:
     holder.caller.emulator.fault(Kind.STALE, slot=Slot.ACTIVE)
     holder.caller.emulator.fault(Kind.STALE, slot=Slot.PASSIVE)
     xml = base64.b64decode(holder.call("GET", "").json()["idpMetadata"]).decode()
-    assert all("".join(certificates.body(pem).split()) in "".join(xml.split()) for pem in old)
+    assert all("".join(trust_certificate.body(pem).split()) in "".join(xml.split()) for pem in old)
     assert holder.entry().faults == (Kind.STALE, Kind.STALE)
 
 

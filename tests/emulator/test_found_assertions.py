@@ -9,11 +9,9 @@ import pytest
 from assertions import element
 from landscape import SAML, Landscape
 
-from btp_trust_emulator import (
-    certificates,
-)
+from btp_trust_emulator.pki import trust_certificate
 from btp_trust_emulator.saml import signature, xml
-from btp_trust_emulator.saml.names import NAMESPACES
+from btp_trust_emulator.saml.xml import NAMESPACES
 
 if TYPE_CHECKING:
     pass
@@ -39,8 +37,8 @@ def test_a_saml_assertion_says_what_the_destination_and_the_user_are(here: Lands
     here.create(SAML)
     root = assertion_in(here.auth_token("saml"))
     active, _ = here.emulator.certificates(here.guid)
-    assert signature.verified(root, certificates.public_key(str(active))) is not None
-    assert element(root, "saml:Issuer").text == certificates.common_name(here.guid)
+    assert signature.verified(root, trust_certificate.public_key(str(active))) is not None
+    assert element(root, "saml:Issuer").text == trust_certificate.common_name(here.guid)
     assert element(root, "saml:Subject/saml:NameID").text == "joe"
     assert element(root, "saml:Conditions/saml:AudienceRestriction/saml:Audience").text == SAML["audience"]
     data = element(root, "saml:Subject/saml:SubjectConfirmation/saml:SubjectConfirmationData")
@@ -84,6 +82,6 @@ def test_the_certificate_and_the_uuid_are_in_an_assertion_if_wanted(here: Landsc
     root = assertion_in(here.auth_token("saml"))
     shown = element(root, "ds:Signature/ds:KeyInfo/ds:X509Data/ds:X509Certificate").text
     active, _ = here.emulator.certificates(here.guid)
-    assert shown == certificates.body(str(active))
+    assert shown == trust_certificate.body(str(active))
     assert texts(root, "user_uuid") == []
     assert element(root, "saml:Subject/saml:NameID").get("NameQualifier") == "domain"

@@ -9,11 +9,8 @@ from typing import TYPE_CHECKING
 from landscape import BASE, SAML, Landscape
 from presenting import named
 
-from btp_trust_emulator import (
-    Action,
-    Kind,
-    certificates,
-)
+from btp_trust_emulator import Action, Kind
+from btp_trust_emulator.pki import trust_certificate
 
 if TYPE_CHECKING:
     pass
@@ -55,7 +52,7 @@ def test_a_target_that_lies_refuses_what_it_shows(here: Landscape) -> None:
     here.emulator.generate_passive(here.guid)
     _, passive = here.emulator.certificates(here.guid)
     here.emulator.upload_certificate(here.system.name, str(passive))
-    new = certificates.fingerprint(str(passive))
+    new = trust_certificate.fingerprint(str(passive))
     assert new in here.emulator.lie(here.system.name, new).certificates
     assert "error" not in here.auth_token()
     here.emulator.rotate(here.guid)
@@ -123,7 +120,7 @@ def test_another_subaccount_is_a_target_too(here: Landscape) -> None:
     client = (key["clientid"], key["clientsecret"])
     token = http.post(f"{key['url']}/oauth/token", data=form, auth=client).json()["access_token"]
     exported = base64.b64decode(here.get("saml2Metadata").json()["idpMetadata"]).decode()
-    issuer = certificates.common_name(here.guid)
+    issuer = trust_certificate.common_name(here.guid)
     body = {"type": "saml", "originKey": "source", "name": "", "config": {"metaDataLocation": named(exported, issuer)}}
     url = f"{key['apiurl']}/sap/rest/identity-providers"
     assert http.post(url, json=body, headers={"authorization": f"Bearer {token}"}).status_code == 201

@@ -32,7 +32,7 @@ from btp_trust_emulator import (
     ProviderMetadata,
     Switches,
 )
-from btp_trust_emulator.saml.names import POST_BINDING, REDIRECT_BINDING, URI_BINDING
+from btp_trust_emulator.saml.xml import POST_BINDING, REDIRECT_BINDING, URI_BINDING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

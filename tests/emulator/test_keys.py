@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from btp_trust_emulator import authority, keys
-from btp_trust_emulator.keys import KeyPool
+from btp_trust_emulator.pki import client_ca, keys
+from btp_trust_emulator.pki.keys import KeyPool
 
 
 def test_a_pool_has_keys_ready_and_hands_out_each_once() -> None:
@@ -45,4 +45,4 @@ def test_only_slow_keys_are_made_ahead(size: int, ahead: int) -> None:
 def test_another_kind_of_key_is_refused() -> None:
     """A key on an elliptic curve is not one for tokens or certificates."""
     with pytest.raises(TypeError, match="RSA"):
-        keys.from_pem(authority.create().private_key)
+        keys.from_pem(client_ca.create().private_key)

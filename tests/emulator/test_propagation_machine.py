@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from btp_trust_emulator import Conflict, Emulator, certificates
+from btp_trust_emulator import Conflict, Emulator
+from btp_trust_emulator.pki import trust_certificate
 
 if TYPE_CHECKING:
     pass
@@ -38,7 +39,7 @@ class Propagation(RuleBasedStateMachine):
         pem = self.emulator.certificates(self.guid)[slot]
         if pem is None:
             return
-        new = certificates.fingerprint(pem)
+        new = trust_certificate.fingerprint(pem)
         kept = [] if self.holds == 1 else [each for each in self.held if each != new]
         if len(kept) >= self.holds:
             with pytest.raises(Conflict):

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from lxml import etree
 from signxml.signer import XMLSigner
 
-from btp_trust_emulator import certificates, keys
-from btp_trust_emulator.saml import assertion, judgement, signature, xml
+from btp_trust_emulator.pki import keys, trust_certificate
+from btp_trust_emulator.saml import assertion, signature, validation, xml
 from btp_trust_emulator.saml.assertion import Statement
-from btp_trust_emulator.saml.names import BEARER, ds, saml
 from btp_trust_emulator.saml.rules import Rules
+from btp_trust_emulator.saml.xml import BEARER, ds, saml
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,8 +35,8 @@ DATA = "saml:Subject/saml:SubjectConfirmation/saml:SubjectConfirmationData"
 
 def refused(octets: bytes, signer: Signer = SIGNER, seconds: float = 0) -> str:
     """Why an assertion is refused, so many seconds after it was made."""
-    with pytest.raises(judgement.NotAccepted) as refusal:
-        judgement.judge(octets, relying_on(signer), NOW + timedelta(seconds=seconds))
+    with pytest.raises(validation.NotAccepted) as refusal:
+        validation.judge(octets, relying_on(signer), NOW + timedelta(seconds=seconds))
     return str(refusal.value)
 
 
@@ -53,9 +53,9 @@ def test_whatever_is_stated_is_accepted_as_it_was_stated(
     """Any issuer's names, however written, with and without the certificate in the signature."""
     stated = Statement(ISSUER, name, AUDIENCE, RECIPIENT, name_qualifier=qualifier, attributes=attributes)
     octets = assertion.signed(stated, NOW, SIGNER.key, certificate)
-    accepted = judgement.judge(octets, RELYING, NOW)
+    accepted = validation.judge(octets, RELYING, NOW)
     assert (accepted.issuer, accepted.name_id) == (ISSUER, name)
-    assert accepted.fingerprint == certificates.fingerprint(SIGNER.certificate)
+    assert accepted.fingerprint == trust_certificate.fingerprint(SIGNER.certificate)
     assert accepted.until == NOW + assertion.LIFETIME
 
 
@@ -66,10 +66,10 @@ def test_no_octet_can_be_changed_to_say_something_else(position: int, change: in
     octets = bytearray(SIGNED)
     octets[position % len(octets)] ^= change
     try:
-        accepted = judgement.judge(bytes(octets), RELYING, NOW)
-    except judgement.NotAccepted:
+        accepted = validation.judge(bytes(octets), RELYING, NOW)
+    except validation.NotAccepted:
         return
-    assert accepted == judgement.judge(SIGNED, RELYING, NOW)
+    assert accepted == validation.judge(SIGNED, RELYING, NOW)
 
 
 SIGNED = SIGNER.assertion()
@@ -79,7 +79,7 @@ def test_it_is_valid_from_its_first_second_to_before_its_last() -> None:
     """By the moment that is given; no second more."""
     lifetime = assertion.LIFETIME.total_seconds()
     for seconds in (0, lifetime - 0.001):
-        assert judgement.judge(SIGNED, RELYING, NOW + timedelta(seconds=seconds)).name_id == STATEMENT.name_id
+        assert validation.judge(SIGNED, RELYING, NOW + timedelta(seconds=seconds)).name_id == STATEMENT.name_id
     assert refused(SIGNED, seconds=-0.001) == "it is not valid yet"
     assert refused(SIGNED, seconds=lifetime) == "it has expired"
 
@@ -88,8 +88,8 @@ def test_each_of_several_certificates_is_enough() -> None:
     """As during a rotation; the answer says which it was."""
     both = relying_on(STRANGER, SIGNER)
     for signer in (SIGNER, STRANGER):
-        accepted = judgement.judge(signer.assertion(), both, NOW)
-        assert accepted.fingerprint == certificates.fingerprint(signer.certificate)
+        accepted = validation.judge(signer.assertion(), both, NOW)
+        assert accepted.fingerprint == trust_certificate.fingerprint(signer.certificate)
 
 
 def endless(root: etree._Element) -> None:
@@ -235,7 +235,7 @@ def test_a_shared_secret_is_no_signature() -> None:
 def test_a_comment_in_a_name_does_not_cut_it() -> None:
     """Comments are not signed, so whoever adds one changes nothing."""
     octets = SIGNER.assertion(changes={"name_id": "joe@example.com.evil"}).replace(b".evil", b"<!-- -->.evil")
-    assert judgement.judge(octets, RELYING, NOW).name_id == "joe@example.com.evil"
+    assert validation.judge(octets, RELYING, NOW).name_id == "joe@example.com.evil"
 
 
 @given(st.binary(), st.sampled_from([base64.b64encode, base64.urlsafe_b64encode]), st.sampled_from(["", "="]))
@@ -243,14 +243,14 @@ def test_an_assertion_may_be_encoded_in_each_of_the_usual_ways(
     octets: bytes, encode: Callable[[bytes], bytes], stripped: str
 ) -> None:
     """base64 or base64url, padded or not."""
-    assert judgement.decoded(encode(octets).decode().rstrip(stripped or None), Rules()) == octets
+    assert validation.decoded(encode(octets).decode().rstrip(stripped or None), Rules()) == octets
 
 
 @pytest.mark.parametrize("text", ["a", "a b", "é", "a===="])
 def test_text_that_is_not_base64_is_refused(text: str) -> None:
     """Without a look at what could be made of it."""
-    with pytest.raises(judgement.NotAccepted, match="base64"):
-        judgement.decoded(text, Rules())
+    with pytest.raises(validation.NotAccepted, match="base64"):
+        validation.decoded(text, Rules())
 
 
 @pytest.fixture(scope="session")
@@ -295,6 +295,6 @@ def test_what_an_independent_signer_signs_is_accepted(xmlsec1: str, tmp_path: Pa
     template.write_bytes(etree.tostring(root))
     arguments = ["--sign", "--privkey-pem", str(key), "--id-attr:ID", saml_name(), "--output", str(signed)]
     subprocess.run([xmlsec1, *arguments, str(template)], capture_output=True, check=True)
-    accepted = judgement.judge(signed.read_bytes(), RELYING, NOW)
+    accepted = validation.judge(signed.read_bytes(), RELYING, NOW)
     assert accepted.name_id == STATEMENT.name_id
-    assert certificates.common_name(GUID) == accepted.issuer
+    assert trust_certificate.common_name(GUID) == accepted.issuer

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from assertions import ISSUER, Signer
 
-from btp_trust_emulator import MetadataLayout, certificates, metadata
-from btp_trust_emulator.saml import idp_metadata
+from btp_trust_emulator import MetadataLayout
+from btp_trust_emulator.pki import trust_certificate
+from btp_trust_emulator.saml import metadata
+from btp_trust_emulator.saml import metadata as idp_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +52,7 @@ def test_a_key_for_encryption_signs_nothing() -> None:
 @pytest.mark.parametrize("body", ["!", ""])
 def test_a_certificate_that_is_none_is_told(body: str) -> None:
     """The others are read."""
-    parsed = idp_metadata.parse(NAMED.replace(certificates.body(PEMS[0]), body))
+    parsed = idp_metadata.parse(NAMED.replace(trust_certificate.body(PEMS[0]), body))
     assert (parsed.certificates, parsed.has_broken_certificate) == (PEMS[1:], True)
 
 

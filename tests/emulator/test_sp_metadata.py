@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 from lxml import etree
 
-from btp_trust_emulator import Emulator, authority, certificates
-from btp_trust_emulator.saml import names, signature
-from btp_trust_emulator.saml.names import NAMESPACES
+from btp_trust_emulator import Emulator
+from btp_trust_emulator.pki import client_ca, trust_certificate
+from btp_trust_emulator.saml import signature, xml
+from btp_trust_emulator.saml.xml import NAMESPACES
 
 if TYPE_CHECKING:
     import httpx
@@ -38,8 +39,8 @@ def test_browsers_are_sent_elsewhere_than_assertions(document: etree._Element, t
     consumers = [dict(each.attrib) for each in document.findall(f"{ROLE}/md:AssertionConsumerService", NAMESPACES)]
     browsers = f"{target.url}/saml/SSO/alias/{target.entity_id}"
     assert consumers == [
-        {"Binding": names.POST_BINDING, "Location": browsers, "index": "0", "isDefault": "true"},
-        {"Binding": names.URI_BINDING, "Location": target.token_service_url, "index": "1"},
+        {"Binding": xml.POST_BINDING, "Location": browsers, "index": "0", "isDefault": "true"},
+        {"Binding": xml.URI_BINDING, "Location": target.token_service_url, "index": "1"},
     ]
 
 
@@ -62,11 +63,11 @@ def test_the_other_parts_are_there_in_the_order_of_the_standard(document: etree.
 
 def test_it_is_signed_with_the_key_that_it_shows(document: etree._Element, running: Emulator) -> None:
     """The whole of it; the certificate is always the same."""
-    certificate = certificates.normalized(authority.of_token_servers(running._world_now.token_key))
-    signed = signature.verified(document, certificates.public_key(certificate))
+    certificate = trust_certificate.normalized(client_ca.of_token_servers(running._world_now.token_key))
+    signed = signature.verified(document, trust_certificate.public_key(certificate))
     assert signed.get("entityID") == document.get("entityID")
     shown = {each.text for each in document.iterfind(f"{ROLE}//ds:X509Certificate", NAMESPACES)}
-    assert shown == {certificates.body(certificate)}
+    assert shown == {trust_certificate.body(certificate)}
 
 
 def test_no_other_method_gets_it(target: Target, http: httpx.Client) -> None:

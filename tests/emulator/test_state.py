@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btp_trust_emulator import NoKeyPair, PassiveWithoutActive, RotateWithoutActive, Slot, Switches, state
-from btp_trust_emulator.state import Account, KeyPair
+from btp_trust_emulator import NoKeyPair, PassiveWithoutActive, RotateWithoutActive, Slot, Switches
+from btp_trust_emulator.backend import account as state
+from btp_trust_emulator.backend.account import Account, KeyPair
 
 ACCOUNT = Account("00000000-1111-4222-8333-000000005cdd", "sub", "00000000-1111-4222-8333-00000000aaaa", "secret")
 ACTIVE, PASSIVE = KeyPair("active"), KeyPair("passive")

@@ -11,7 +11,8 @@ import httpx
 import pytest
 from assertions import NOW, Signer
 
-from btp_trust_emulator import Emulator, Invalid, Slots, Target, tokens
+from btp_trust_emulator import Emulator, Invalid, Slots, Target
+from btp_trust_emulator.services.xsuaa import tokens
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,8 +11,8 @@ from landscape import PLAIN
 from btp_trust_emulator import (
     Level,
 )
-from btp_trust_emulator.destinations import propagation
-from btp_trust_emulator.destinations.destination import destination
+from btp_trust_emulator.backend.destination import destination
+from btp_trust_emulator.services.destinations import propagation
 
 if TYPE_CHECKING:
     pass

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btp_trust_emulator import tokens
-from btp_trust_emulator.state import Account
+from btp_trust_emulator.backend.account import Account
+from btp_trust_emulator.pki import keys
+from btp_trust_emulator.services.xsuaa import tokens
 
 ACCOUNT = Account("00000000-1111-4222-8333-000000005cdd", "sub", "00000000-1111-4222-8333-00000000aaaa", "secret")
 NOW = datetime(2026, 11, 24, 8, 34, 27, 900000, UTC)
-KEY = tokens.new_key()
+KEY = keys.new_key()
 TOKEN = tokens.issue(KEY, ACCOUNT, ACCOUNT.client, "http://127.0.0.1/uaa/sub/oauth/token", NOW).access_token
 
 

@@ -18,9 +18,9 @@ from btp_trust_emulator import (
     PassiveWithoutActive,
     RotateWithoutActive,
     Switches,
-    certificates,
-    tokens,
 )
+from btp_trust_emulator.pki import trust_certificate
+from btp_trust_emulator.services.xsuaa import tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -217,7 +217,7 @@ def test_metadata_has_the_active_certificate_in_both_roles(caller: Any) -> None:
     """The SP and the IdP descriptor have one signing key, with the certificate's base64."""
     root = metadata_of(caller.call("GET"))
     active = caller.call("GET", "/certificate").json()["certificate"]
-    body = "".join(certificates.body(active).split())
+    body = "".join(trust_certificate.body(active).split())
     for role in ("md:SPSSODescriptor", "md:IDPSSODescriptor"):
         path = f"{role}/md:KeyDescriptor[@use='signing']/ds:KeyInfo/ds:X509Data/ds:X509Certificate"
         assert bodies(root, path) == [body]
@@ -239,7 +239,7 @@ def test_metadata_has_the_passive_certificate_where_the_switch_puts_it(
     role = root.find("md:IDPSSODescriptor", NAMESPACES)
     assert role is not None
     assert len(role.findall("md:KeyDescriptor", NAMESPACES)) == descriptors
-    assert bodies(role, ".//ds:X509Certificate") == ["".join(certificates.body(pem or "").split()) for pem in pems]
+    assert bodies(role, ".//ds:X509Certificate") == ["".join(trust_certificate.body(pem or "").split()) for pem in pems]
 
 
 def test_metadata_has_the_elements_of_the_documented_example(caller: Any, reference: Any) -> None:
@@ -296,7 +296,7 @@ def test_the_recorded_text_of_a_404_can_be_switched_on(caller_of: Any) -> None:
 
 def test_a_certificate_given_from_outside_is_served_as_it_is(emulator: Emulator, caller_of: Any) -> None:
     """So a real one can be served in either slot; it has no private key here, and needs none."""
-    active, passive = (certificates.to_pem(b"\x30\x82\x01\x00" + bytes([number]) * 256) for number in (1, 2))
+    active, passive = (trust_certificate.to_pem(b"\x30\x82\x01\x00" + bytes([number]) * 256) for number in (1, 2))
     caller = caller_of(emulator, active=active, passive=passive, generate=True)
     assert caller.call("GET", "/certificate").json() == {"certificate": active}
     assert caller.call("GET", "/certificate/passive").json() == {"certificate": passive}

@@ -38,12 +38,10 @@ from btp_trust_emulator import (
     Replay,
     Switches,
     Target,
-    certificates,
-    keys,
-    metadata,
 )
-from btp_trust_emulator.saml import assertion
-from btp_trust_emulator.saml.names import NAMESPACES, saml
+from btp_trust_emulator.pki import keys, trust_certificate
+from btp_trust_emulator.saml import assertion, metadata
+from btp_trust_emulator.saml.xml import NAMESPACES, saml
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -106,7 +104,7 @@ def test_the_emulator_s_own_destinations_are_let_in(emulator: Emulator, http: ht
     active, _ = emulator.certificates(source)
     guid = emulator.create_subaccount().guid
     xml = metadata.document([str(active)], MetadataLayout.SECOND_KEY_DESCRIPTOR)
-    location = named(xml, certificates.common_name(source))
+    location = named(xml, trust_certificate.common_name(source))
     Api(emulator, http, guid).call("POST", json=provider(config={"metaDataLocation": location}))
     emulator.create_user(source, "joe", "secret")
     emulator.create_destination(source, emulator.target(guid).properties("other"))

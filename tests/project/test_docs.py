@@ -23,7 +23,7 @@ from btp_trust.handover.kinds import KINDS
 from btp_trust.resources import base
 from btp_trust.settings import KEYS, Power
 from btp_trust_emulator import Switches
-from btp_trust_emulator.kinds import TRAITS
+from btp_trust_emulator.faults.fault import TRAITS
 
 UNRUN = {
     "make demo": "each of its acts has a test of its own",

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from btp_trust_emulator import certificates, keys
+from btp_trust_emulator.pki import keys, trust_certificate
 from btp_trust_emulator.saml import assertion, signature
 from btp_trust_emulator.saml.assertion import Statement
-from btp_trust_emulator.saml.judgement import Relying
-from btp_trust_emulator.saml.names import NAMESPACES
+from btp_trust_emulator.saml.validation import Relying
+from btp_trust_emulator.saml.xml import NAMESPACES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,7 +33,7 @@ class Signer:
     @property
     def certificate(self) -> str:
         """The certificate, PEM."""
-        return certificates.mint(self.key, GUID, -(2**78), NOW, NOW + timedelta(days=730))
+        return trust_certificate.mint(self.key, GUID, -(2**78), NOW, NOW + timedelta(days=730))
 
     def assertion(
         self,
@@ -51,7 +51,7 @@ class Signer:
         return etree.tostring(signed)
 
 
-ISSUER = certificates.common_name(GUID)
+ISSUER = trust_certificate.common_name(GUID)
 STATEMENT = Statement(ISSUER, "joe", AUDIENCE, RECIPIENT)
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
-from btp_trust_emulator import certificates, der
+from btp_trust_emulator.pki import der, trust_certificate
 
 ISSUER = "cfapps.eu12.hana.ondemand.com/00000000-1111-4222-8333-000000005cdd"
 MADE, EXPIRES = datetime(2026, 11, 29, 8, tzinfo=UTC), datetime(2028, 11, 29, 8, tzinfo=UTC)
@@ -31,4 +31,4 @@ def certificate(
     content = der.sequence(
         der.explicit(0, der.integer(2)), der.integer(serial), algorithm, name, validity, name, public_key
     )
-    return certificates.to_pem(der.sequence(content, algorithm, der.bit_string(b"signature")))
+    return trust_certificate.to_pem(der.sequence(content, algorithm, der.bit_string(b"signature")))

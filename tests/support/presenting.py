@@ -10,14 +10,10 @@ import httpx
 import pytest
 from assertions import ISSUER, Signer
 
-from btp_trust_emulator import (
-    Emulator,
-    MetadataLayout,
-    Target,
-    certificates,
-    metadata,
-)
-from btp_trust_emulator.saml.names import POST_BINDING
+from btp_trust_emulator import Emulator, MetadataLayout, Target
+from btp_trust_emulator.pki import trust_certificate
+from btp_trust_emulator.saml import metadata
+from btp_trust_emulator.saml.xml import POST_BINDING
 
 if TYPE_CHECKING:
     pass
@@ -48,7 +44,7 @@ def note(emulator: Emulator) -> str | None:
 
 def fingerprint(signer: Signer) -> str:
     """The SHA-256 of a signer's certificate."""
-    return certificates.fingerprint(signer.certificate)
+    return trust_certificate.fingerprint(signer.certificate)
 
 
 def trusting_system(emulator: Emulator, *signers: Signer, holds: int = 2) -> Target:

@@ -21,12 +21,12 @@ from signxml.signer import XMLSigner
 
 from btp_trust.assertion import MAX_BYTES, Signed, Unproven, signer
 from btp_trust.certificate import parse_pem
-from btp_trust_emulator import certificates, keys
+from btp_trust_emulator.pki import keys, trust_certificate
 from btp_trust_emulator.saml import signature
-from btp_trust_emulator.saml.names import ASSERTION, ds, saml
+from btp_trust_emulator.saml.xml import ASSERTION, ds, saml
 
 NEW, OLD = Signer(), Signer()
-SIGNERS = {certificates.fingerprint(each.certificate): each for each in (NEW, OLD)}
+SIGNERS = {trust_certificate.fingerprint(each.certificate): each for each in (NEW, OLD)}
 KNOWN = [parse_pem(each.certificate) for each in (NEW, OLD)]
 REAL = Path(__file__).parents[3] / "shared" / "reference" / "certificates" / "real-active.pem"
 

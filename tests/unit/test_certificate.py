@@ -25,7 +25,8 @@ from schemas import faults
 
 from btp_trust.certificate import Certificate, parse_pem
 from btp_trust.fingerprint import OtherDigest, normalize_fingerprint
-from btp_trust_emulator import Emulator, certificates, der, keys
+from btp_trust_emulator import Emulator
+from btp_trust_emulator.pki import der, keys, trust_certificate
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference" / "certificates"
 OPENAPI = REFERENCE.parent / "destination-service-openapi.yaml"
@@ -74,12 +75,12 @@ def certificate_of(
 
 def pem_of(octets: bytes) -> str:
     """DER as the service writes it."""
-    return certificates.to_pem(octets)
+    return trust_certificate.to_pem(octets)
 
 
 def minted(serial: int) -> str:
     """A certificate with the profile of the real ones: no extensions, a common name of 66 characters."""
-    return certificates.mint(keys.generate(1024), GUID, serial, SINCE, UNTIL)
+    return trust_certificate.mint(keys.generate(1024), GUID, serial, SINCE, UNTIL)
 
 
 def in_8_threads(job: Callable[[], Certificate]) -> set[Certificate]:
@@ -127,7 +128,7 @@ def test_a_fresh_process_with_warnings_as_errors_loads_it_too() -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", LOOP], input=pem, capture_output=True, text=True, check=True
     )
-    assert done.stdout.strip() == certificates.fingerprint(pem)
+    assert done.stdout.strip() == trust_certificate.fingerprint(pem)
     assert done.stderr == ""
 
 
@@ -453,7 +454,7 @@ def test_what_openssl_prints_is_a_fingerprint(tmp_path: Path) -> None:
     def printed(digest: str) -> str:
         return subprocess.run([*command, digest], capture_output=True, text=True, check=True).stdout
 
-    assert normalize_fingerprint(printed("-sha256")) == certificates.fingerprint(pem)
+    assert normalize_fingerprint(printed("-sha256")) == trust_certificate.fingerprint(pem)
     for digest in ("-sha1", "-md5", "-sha512", "-sha3-256", "-blake2s256", "-sha512-256"):
         with pytest.raises(ValueError, match="SHA-256"):
             normalize_fingerprint(printed(digest))

@@ -28,13 +28,14 @@ from btp_trust.service.auth import ClientCredentials
 from btp_trust.service.client import TrustClient
 from btp_trust.service.key import parse_service_key
 from btp_trust.service.patience import TRIES
-from btp_trust_emulator import Emulator, NotFoundText, Switches, certificates, keys
+from btp_trust_emulator import Emulator, NotFoundText, Switches
+from btp_trust_emulator.pki import keys, trust_certificate
 
 GUID = "00000000-1111-4222-8333-000000005cdd"
 BASE = "https://service.example"
 PREFIX = "/destination-configuration/v1/saml2Metadata"
 SINCE, UNTIL = datetime(2026, 11, 24, tzinfo=UTC), datetime(2028, 11, 24, tzinfo=UTC)
-PEM, OTHER = (certificates.mint(keys.generate(1024), GUID, serial, SINCE, UNTIL) for serial in (-5, 5))
+PEM, OTHER = (trust_certificate.mint(keys.generate(1024), GUID, serial, SINCE, UNTIL) for serial in (-5, 5))
 NO_KEY_PAIR = {"ErrorMessage": f"Keypair for subaccount - {GUID} does not exist"}
 METADATA = base64.b64encode(b"<EntityDescriptor/>").decode()
 

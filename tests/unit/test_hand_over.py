@@ -28,7 +28,7 @@ from btp_trust.handover.identity import Identity
 from btp_trust.handover.kinds import KINDS, Form, Holds
 from btp_trust.handover.steps import Phase
 from btp_trust.handover.target import KindName
-from btp_trust_emulator import der
+from btp_trust_emulator.pki import der
 
 NEW = certificate(5, since=MADE + timedelta(days=600), until=EXPIRES + timedelta(days=600))
 OLD = certificate(-0x36C95966D3B158F7DD62)

@@ -17,7 +17,7 @@ from twin import CheckFailedError, Send, Twin, answered, assert_three_parts, los
 from btp_trust.errors import Refused
 from btp_trust.plan.confirmation import MOST
 from btp_trust_emulator import Emulator, Switches, TokenCache
-from btp_trust_emulator.kinds import Kind
+from btp_trust_emulator.faults.fault import Kind
 
 TARGET, ASSERTION = "GET destinations/s4", "GET destinations/assertion"
 ROTATE = "POST rotateCertificate"

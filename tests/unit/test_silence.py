@@ -21,7 +21,7 @@ from btp_trust.errors import TrustError
 from btp_trust.service.auth import ClientCredentials
 from btp_trust.session import World
 from btp_trust_emulator import Action, Credential, Emulator, Kind
-from btp_trust_emulator.kinds import TRAITS
+from btp_trust_emulator.faults.fault import TRAITS
 
 STORY: dict[str, Callable[[Twin], Any]] = {
     "adopt": lambda twin: twin.up(program()),

@@ -9,7 +9,7 @@ from twin import HOUR, Program, Twin, program
 
 from btp_trust.errors import ReadsDisagree
 from btp_trust_emulator import Emulator
-from btp_trust_emulator.kinds import Kind
+from btp_trust_emulator.faults.fault import Kind
 
 ALONE = program()
 PREPARED = program("b", "a")

@@ -37,7 +37,7 @@ from btp_trust.errors import (
 )
 from btp_trust.operations import trials
 from btp_trust_emulator import Emulator, Switches, TokenCache
-from btp_trust_emulator.kinds import Kind
+from btp_trust_emulator.faults.fault import Kind
 
 TARGET = "GET destinations/s4"
 ROTATE = "POST rotateCertificate"

@@ -1,1 +1,1 @@
-"""SAML 2.0 assertions: made, signed, and judged; and the metadata that says whose signatures are trusted. No HTTP."""
+"""SAML 2.0: XML, signatures, assertions and metadata. Imports nothing of the folders above but `pki`."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from lxml import etree
 
 from btp_trust_emulator.saml import signature
-from btp_trust_emulator.saml.names import ASSERTION, BASIC, BEARER, UNSPECIFIED, UNSPECIFIED_CONTEXT, saml
+from btp_trust_emulator.saml.xml import ASSERTION, BASIC, BEARER, UNSPECIFIED, UNSPECIFIED_CONTEXT, saml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -20,8 +20,8 @@ from signxml.exceptions import SignXMLException
 from signxml.signer import XMLSigner
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
-from btp_trust_emulator import certificates
-from btp_trust_emulator.saml.names import NAMESPACES, SIGNATURE, SIGNATURE_11, ds
+from btp_trust_emulator.pki import trust_certificate
+from btp_trust_emulator.saml.xml import NAMESPACES, SIGNATURE, SIGNATURE_11, ds
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
@@ -65,7 +65,7 @@ def sign(element: etree._Element, key: RSAPrivateKey, certificate: str | None = 
 def _key_info(certificate: str) -> etree._Element:
     info = etree.Element(ds("KeyInfo"))
     data = etree.SubElement(info, ds("X509Data"))
-    etree.SubElement(data, ds("X509Certificate")).text = certificates.body(certificate)
+    etree.SubElement(data, ds("X509Certificate")).text = trust_certificate.body(certificate)
     return info
 
 

@@ -14,7 +14,7 @@ from twin import HOUR, CheckFailedError, KilledError, Twin
 
 from btp_trust.errors import Refused, TrustError
 from btp_trust_emulator import Emulator
-from btp_trust_emulator.kinds import Kind
+from btp_trust_emulator.faults.fault import Kind
 from btp_trust_emulator.slots import Slot
 from machine.command import Command
 from machine.converge import A_MINUTE

@@ -9,9 +9,9 @@ from typing import Any, Final
 from propagating import PASSWORD, SAML, USER
 from twin import Twin
 
+from btp_trust_emulator.backend.target_system import TOKEN_PATH
+from btp_trust_emulator.faults.fault import Kind
 from btp_trust_emulator.journal import Entry
-from btp_trust_emulator.kinds import Kind
-from btp_trust_emulator.targets.systems import TOKEN_PATH
 
 SYSTEMS: Final = ("s4", "sf")
 ASSERTION: Final = SAML["Name"]

@@ -20,9 +20,8 @@ from twin import Fault as LineFault
 from twin import KilledError, Twin, committed_then, lost_before
 
 from btp_trust_emulator import Emulator
-from btp_trust_emulator.faults import TOKEN
-from btp_trust_emulator.kinds import TRAITS, Kind
-from btp_trust_emulator.occasion import Target
+from btp_trust_emulator.faults.fault import TOKEN, TRAITS, Kind
+from btp_trust_emulator.faults.request import Target
 from btp_trust_emulator.slots import Action, Slot
 from machine.targets import ASSERTION, SYSTEMS, token_path
 

@@ -1,0 +1,1 @@
+"""What exists: subaccounts, destinations, users, target systems. Imports neither faults nor the journal."""

@@ -1,0 +1,253 @@
+"""The one state of the emulator, under one lock; every change is on the disk before the method returns. No HTTP."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import uuid
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from btp_trust_emulator.backend import account as names
+from btp_trust_emulator.backend import account as state
+from btp_trust_emulator.backend import service_keys
+from btp_trust_emulator.backend.account import Account, KeyPair, State
+from btp_trust_emulator.backend.clock import Clock
+from btp_trust_emulator.backend.history import History
+from btp_trust_emulator.backend.identity_provider import built_in
+from btp_trust_emulator.backend.service_keys import Credential
+from btp_trust_emulator.errors import Conflict, Invalid, Unknown
+from btp_trust_emulator.faults.queue import FaultQueue
+from btp_trust_emulator.journal import Journal
+from btp_trust_emulator.pki import client_ca, keys, trust_certificate
+from btp_trust_emulator.slots import Action, Slot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from btp_trust_emulator.backend.account import Account, KeyPair
+    from btp_trust_emulator.backend.service_keys import Addresses
+    from btp_trust_emulator.backend.storage import Storage
+    from btp_trust_emulator.faults.fault import Fault
+    from btp_trust_emulator.pki.keys import KeyPool
+    from btp_trust_emulator.switches import Switches
+
+
+def act(world: World, guid: str, action: Action) -> Account:
+    """Do what a colleague does in the cockpit; the journal does not see it.
+
+    Raises:
+        Unknown: there is no such subaccount.
+        NoKeyPair: a slot is empty that has to be full.
+    """
+    deeds: dict[Action, Callable[[], Account]] = {
+        Action.GENERATE_ACTIVE: lambda: world.generate(guid, Slot.ACTIVE),
+        Action.GENERATE_PASSIVE: lambda: world.generate(guid, Slot.PASSIVE),
+        Action.ROTATE: lambda: world.rotate(guid),
+        Action.DELETE_PASSIVE: lambda: world.delete_passive(guid),
+    }
+    return deeds[action]()
+
+
+WEEK_SECONDS = 7 * 24 * 60 * 60
+
+
+class World:
+    """Subaccounts, clock, journal and faults, and what may be done with them.
+
+    Hold `turn` to do several things as one: nothing else happens in between.
+    """
+
+    def __init__(self, addresses: Addresses, pool: KeyPool, storage: Storage, switches: Switches) -> None:
+        self.addresses = addresses
+        self.switches = switches
+        self.journal = Journal()
+        self.turn = threading.RLock()
+        self._pool = pool
+        self._storage = storage
+        self._state = storage.load() or State(client_ca.create(), keys.new_key())
+        self.clock = Clock(timedelta(seconds=self._state.clock_offset_seconds))
+        self.history = History()
+        self.faults = FaultQueue(self.clock, self.history)
+        storage.save(self._state)
+
+    @property
+    def authority(self) -> client_ca.Authority:
+        """The authority of the host that takes client certificates."""
+        return self._state.authority
+
+    @property
+    def token_key(self) -> str:
+        """The key that signs access tokens, as PEM."""
+        return self._state.token_key
+
+    @property
+    def state(self) -> State:
+        """All that survives a restart, as it is now."""
+        return self._state
+
+    def accounts(self) -> list[Account]:
+        """All subaccounts, oldest first."""
+        return list(self._state.accounts.values())
+
+    def account(self, guid: str) -> Account:
+        """The subaccount with this GUID.
+
+        Raises:
+            Unknown: there is none.
+        """
+        try:
+            return self._state.accounts[guid]
+        except KeyError:
+            raise Unknown(
+                f"Subaccount {guid} was not found.",
+                f"The emulator has {len(self._state.accounts)} subaccounts, and none with this GUID.",
+                "Create it first, or list the ones that exist.",
+            ) from None
+
+    def account_at(self, subdomain: str) -> Account | None:
+        """The subaccount with this subdomain."""
+        return next((account for account in self.accounts() if account.subdomain == subdomain), None)
+
+    def create(
+        self,
+        guid: str | None = None,
+        subdomain: str | None = None,
+        active: str | None = None,
+        passive: str | None = None,
+        *,
+        generate: bool = False,
+    ) -> Account:
+        """A new subaccount; a certificate given (PEM) is served as it is, `generate` mints an active one if none is.
+
+        Raises:
+            Invalid: the GUID, the subdomain or a certificate is malformed.
+            Conflict: the GUID or the subdomain is taken.
+        """
+        with self.turn:
+            identity = names.guid(guid)
+            account = Account(
+                guid=identity,
+                subdomain=names.subdomain(subdomain or f"s-{identity}"),
+                instance_id=str(uuid.uuid4()),
+                client_secret=f"{uuid.uuid4()}${secrets.token_urlsafe(32)}=",
+                active=state.given(active),
+                passive=state.given(passive),
+                identity_providers=built_in(self.clock.now()),
+            )
+            self._refuse_taken(account)
+            if generate and account.active is None:
+                account = replace(account, active=self._minted(account.guid))
+            return self._keep(account)
+
+    def generate(self, guid: str, slot: Slot) -> Account:
+        """Generate or renew the certificate in a slot. Raises: see `state.generated`, `account`."""
+        pair = self._minted(self.account(guid).guid)
+        return self.change(guid, lambda account: state.generated(account, slot, pair, self.switches))
+
+    def rotate(self, guid: str) -> Account:
+        """Swap the slots. Raises: see `state.rotated`, `account`."""
+        return self.change(guid, lambda account: state.rotated(account, self.switches))
+
+    def delete_passive(self, guid: str) -> Account:
+        """Empty the passive slot. Raises: see `state.without_passive`, `account`."""
+        return self.change(guid, state.without_passive)
+
+    def change(self, guid: str, rule: Callable[[Account], Account]) -> Account:
+        """Make of a subaccount what a rule makes of it. Raises: what the rule raises; see `account`."""
+        with self.turn:
+            old = self.account(guid)
+            new = self._keep(rule(old))
+            self.history.record(old, new, self.clock.now())
+            return new
+
+    def commit(self, rule: Callable[[State], State]) -> None:
+        """Make of the whole state what a rule makes of it. Raises: what the rule raises."""
+        with self.turn:
+            self._commit(rule(self._state))
+
+    def service_key(
+        self, guid: str, credential: Credential = Credential.SECRET, valid_seconds: int = WEEK_SECONDS
+    ) -> dict[str, str]:
+        """A service key; a certificate in it is new, and valid from now for `valid_seconds`.
+
+        Raises:
+            Unknown: there is no such subaccount.
+            Invalid: `valid_seconds` is not positive, or reaches past the year 2200.
+        """
+        account = self.account(guid)
+        verification_key = keys.public_pem(keys.from_pem(self.token_key))
+        if credential is Credential.SECRET:
+            return service_keys.with_secret(account, self.addresses, verification_key)
+        not_before = self.now()
+        not_after = self._after(not_before, valid_seconds)
+        chain, key = client_ca.issue_client(self.authority, account.client_id, not_before, not_after)
+        return service_keys.with_certificate(account, self.addresses, verification_key, chain, key)
+
+    def api_access_key(self, guid: str) -> dict[str, str]:
+        """A service key by which the subaccount's identity providers are managed. Raises: see `account`."""
+        verification_key = keys.public_pem(keys.from_pem(self.token_key))
+        return service_keys.with_api_access(self.account(guid), self.addresses, verification_key)
+
+    def queue(self, *faults: Fault) -> None:
+        """Queue faults, all or none.
+
+        Raises:
+            Unknown: a fault speaks of a subaccount that does not exist.
+        """
+        for guid in {fault.subaccount for fault in faults} - {None}:
+            self.account(str(guid))
+        self.faults.add(*faults)
+
+    def now(self) -> datetime:
+        """The clock's time, cut to the second."""
+        return self.clock.now().replace(microsecond=0)
+
+    def set_clock(self, now: datetime) -> None:
+        """Let the clock run on from `now`. Raises: see `Clock.offset_for`."""
+        with self.turn:
+            self._move_clock(self.clock.offset_for(now))
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward (negative: back). Raises: see `Clock.offset_after`."""
+        with self.turn:
+            self._move_clock(self.clock.offset_after(seconds))
+
+    def _move_clock(self, offset: timedelta) -> None:
+        self.commit(lambda old: replace(old, clock_offset_seconds=offset.total_seconds()))
+        self.clock.offset = offset
+
+    def _minted(self, guid: str) -> KeyPair:
+        key = self._pool.take()
+        not_before = self.now()
+        not_after = trust_certificate.expiry(not_before, self.switches.lifetime)
+        serial = trust_certificate.serial_number(self.switches.serial_sign)
+        return KeyPair(trust_certificate.mint(key, guid, serial, not_before, not_after), keys.to_pem(key))
+
+    def _keep(self, account: Account) -> Account:
+        self.commit(lambda old: old.with_account(account))
+        return account
+
+    def _commit(self, new: State) -> None:
+        self._storage.save(new)
+        self._state = new
+
+    def _refuse_taken(self, account: Account) -> None:
+        if account.guid in self._state.accounts or self.account_at(account.subdomain):
+            raise Conflict(
+                f"Subaccount {account.guid} ({account.subdomain}) was not created.",
+                "Another one has its GUID or its subdomain.",
+                "Leave both out to get new ones, or choose others.",
+            )
+
+    @staticmethod
+    def _after(moment: datetime, seconds: int) -> datetime:
+        if not 0 < seconds <= 100 * 365 * 24 * 60 * 60:
+            raise Invalid(
+                "The service key was not created.",
+                f"Its certificate cannot be valid for {seconds} seconds.",
+                "Give 1 second to 100 years.",
+            )
+        return moment + timedelta(seconds=seconds)

@@ -1,0 +1,126 @@
+"""What a trusting subaccount makes of the body that registers an identity provider.
+
+As the open-source UAA does; where two versions of it differ, a switch decides. Nothing at a URL is fetched.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import msgspec
+
+from btp_trust_emulator.backend.identity_provider import SAML, IdentityProvider, parsed, saml_config
+from btp_trust_emulator.saml.metadata import NotMetadata
+from btp_trust_emulator.saml.xml import POST_BINDING, REDIRECT_BINDING
+from btp_trust_emulator.services.xsuaa.provider_responses import empty, json_text, text
+from btp_trust_emulator.switches import IsActive, ProviderMetadata, Switches
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from btp_trust_emulator.saml.metadata import IdpMetadata
+
+_LONGEST_NAME = 255
+_LONGEST_ORIGIN_KEY = 36
+_BROWSER_BINDINGS = {POST_BINDING, REDIRECT_BINDING}
+_NO_ROLE = "Metadata response is missing the necessary IDPSSODescriptor element"
+_NO_CERTIFICATE = "Metadata response is missing verification certificates, necessary for verifying SAML assertions"
+_NO_SERVICE = "Metadata response is missing a SingleSignOnService, necessary for sending AuthnRequests"
+
+
+class _Body(msgspec.Struct, frozen=True):
+    type: str | None = None
+    originKey: str | None = None  # noqa: N815 - XSUAA's names
+    name: str | None = None
+    config: Any = None
+    version: Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31 - 1)] | None = None
+    active: bool | None = None
+    isActive: bool | None = None  # noqa: N815 - same
+
+
+class _Config(msgspec.Struct, frozen=True):
+    """What the settings of every type have in common."""
+
+    emailDomain: list[str] | None = None  # noqa: N815 - XSUAA's names
+    additionalConfiguration: dict[str, Any] | None = None  # noqa: N815 - same
+    providerDescription: str | None = None  # noqa: N815 - same
+
+
+def is_storable(provider: IdentityProvider) -> bool:
+    """Whether it has a name and an origin key that can be kept."""
+    name, origin_key = provider.name, provider.origin_key
+    return name is not None and len(name) <= _LONGEST_NAME and len(origin_key) <= _LONGEST_ORIGIN_KEY
+
+
+def replacing(old: IdentityProvider, new: IdentityProvider) -> IdentityProvider:
+    """The provider that is there instead of an old one; its version is the one that was sent, and one more."""
+    return replace(new, id=old.id, created=old.created, version=new.version + 1)
+
+
+def read(
+    content: bytes, zone: str, now: datetime, switches: Switches, old: IdentityProvider | None
+) -> IdentityProvider:
+    """The provider, without an ID, that a body asks for; an `old` one keeps its origin key, whatever the body says.
+
+    Raises:
+        Refusal: it cannot be had.
+    """
+    body = _decoded(content)
+    origin_key = body.originKey if old is None else old.origin_key
+    config = _config(body.config)
+    if not body.type or not origin_key or config is None:
+        raise empty(500)
+    if body.type == SAML:
+        config = saml_config(config, origin_key, zone)
+        _check(config, origin_key, switches.provider_metadata)
+    sent = {body.active} | ({body.isActive} if switches.is_active is IsActive.TAKEN else set())
+    moment = now.timestamp()
+    active = False not in sent
+    return IdentityProvider("", origin_key, body.name, active, config, moment, moment, body.version or 0, body.type)
+
+
+def _decoded(content: bytes) -> _Body:
+    try:
+        return msgspec.json.decode(content, type=_Body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        raise empty(400) from exc
+
+
+def _config(sent: Any) -> dict[str, Any] | None:
+    """The settings, which may be sent as an object or as a text with one in it; None if there are none."""
+    try:
+        content = msgspec.json.decode(sent) if isinstance(sent, str) else sent
+        msgspec.convert(content, _Config | None)
+    except (msgspec.MsgspecError, UnicodeError) as exc:
+        raise empty(400) from exc
+    return cast("dict[str, Any] | None", content)
+
+
+def _check(config: dict[str, Any], origin_key: str, strictness: ProviderMetadata) -> None:
+    location = str(config["metaDataLocation"])
+    if re.match(r"\s+<\?xml", location):
+        raise empty(400)
+    try:
+        metadata = parsed(location)
+    except NotMetadata as exc:
+        if strictness is ProviderMetadata.ANY:
+            raise text(400, f"Invalid metadata type for alias[{origin_key}]:{location}") from exc
+        raise empty(500) from exc
+    if strictness is ProviderMetadata.COMPLETE:
+        _check_completeness(metadata)
+
+
+def _check_completeness(metadata: IdpMetadata) -> None:
+    if not metadata.has_role:
+        raise json_text(400, _NO_ROLE)
+    if metadata.has_broken_certificate:
+        raise empty(500)
+    if not metadata.certificates:
+        raise json_text(400, _NO_CERTIFICATE)
+    if not metadata.services:
+        raise json_text(400, _NO_SERVICE)
+    location = next((location for binding, location in metadata.services if binding in _BROWSER_BINDINGS), None)
+    if not location:
+        raise empty(500)

@@ -1,0 +1,133 @@
+"""A request and an answer as plain values: what passes between the door and the emulated services."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Protocol
+
+import httpx
+import msgspec
+from starlette.responses import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from starlette.requests import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came of an errand: status and body, or why there is neither."""
+
+    status: int | None = None
+    body: bytes = field(default=b"", repr=False)
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """A request, its time-outs in seconds, and what its service makes of the reply."""
+
+    request: httpx.Request
+    connect_seconds: float
+    read_seconds: float
+    then: Callable[[Reply], Answer]
+
+
+EXTENSION = "btp_trust_emulator.messages"
+"""The ASGI extension under which the mount gives the `Wire` of a request."""
+
+
+class Ending(Enum):
+    """How a request ends without an answer."""
+
+    SILENCE = "the client gives up"
+    CLOSE = "the connection is closed"
+    RESET = "the connection is reset"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What comes of a request: the answer after a `pause` (seconds of real time), or an ending without it."""
+
+    answer: Answer
+    pause: float = 0.0
+    ending: Ending | None = None
+
+
+class Wire(Protocol):
+    """The connection of one request that was read to its end."""
+
+    async def pause(self, seconds: float) -> None:
+        """Send nothing for so long."""
+
+    async def end(self, ending: Ending) -> None:
+        """Come to an end without an answer; returns, if at all, when there is no client any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request, read to its end; header names are lower-case.
+
+    `tls` tells the host that takes client certificates; `peer` is the one presented (PEM), if any; `query` is as it
+    came.
+    """
+
+    method: str
+    path: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+    tls: bool = False
+    peer: str | None = None
+    query: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response: the media type and the headers besides it are text as they go over the wire.
+
+    `note` goes into the journal instead: what there is to say of it, without tokens and assertions.
+    """
+
+    status: int
+    body: bytes = b""
+    media_type: str = "text/plain;charset=UTF-8"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    note: str | None = None
+
+    def response(self) -> Response:
+        """The answer as ASGI sends it."""
+        return Response(self.body, self.status, {"content-type": self.media_type, **self.headers})
+
+
+def json(status: int, content: Any, headers: Mapping[str, str] | None = None, note: str | None = None) -> Answer:
+    """An answer with a JSON body."""
+    return Answer(status, msgspec.json.encode(content), "application/json", headers or {}, note)
+
+
+def plain(status: int, text: str, headers: Mapping[str, str] | None = None) -> Answer:
+    """An answer with a plain text body, as the services give for most errors."""
+    return Answer(status, text.encode(), headers=headers or {})
+
+
+NOT_FOUND = plain(404, "Not Found")
+
+
+def not_allowed(*methods: str) -> Answer:
+    """The answer to another method than the `methods` that the path has."""
+    return plain(405, "Method Not Allowed", {"allow": ", ".join(methods)})
+
+
+async def read(request: Request) -> Call:
+    """The whole request; the peer certificate by the TLS extension of ASGI."""
+    tls = request.scope.get("extensions", {}).get("tls", {})
+    return Call(
+        request.method,
+        request.scope["path"],
+        dict(request.headers),
+        await request.body(),
+        tls=request.url.scheme == "https",
+        peer=next(iter(tls.get("client_cert_chain", ())), None),
+        query=request.url.query,
+    )

@@ -1,0 +1,1 @@
+"""Keys and certificates as octets. Imports nothing of the other folders."""

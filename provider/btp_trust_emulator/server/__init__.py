@@ -1,0 +1,1 @@
+"""HTTP: sockets, the pipeline of a request, and the application. Nothing imports it but the emulator itself."""

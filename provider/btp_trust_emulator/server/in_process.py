@@ -1,0 +1,124 @@
+"""An httpx transport that calls the application in process: no socket, and yet synchronous.
+
+Where a fault would break a connection, it raises at once what an httpx client over a socket would see; only a pause
+that is shorter than the client's time-out is really waited for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+import httpx
+
+from btp_trust_emulator.messages import EXTENSION, Ending
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from anyio.from_thread import BlockingPortal
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from btp_trust_emulator.backend.service_keys import Addresses
+
+from btp_trust_emulator.messages import Errand, Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Messenger:
+    """Runs errands; `app` is the application that answers at the emulator's own addresses."""
+
+    app: ASGIApp
+    addresses: Addresses
+
+    async def run(self, errand: Errand) -> Reply:
+        """The reply, or the failure to get one."""
+        timeout = httpx.Timeout(errand.read_seconds, connect=errand.connect_seconds)
+        errand.request.extensions["timeout"] = timeout.as_dict()
+        try:
+            async with self._way(errand.request.url) as transport:
+                response = await transport.handle_async_request(errand.request)
+                return Reply(response.status_code, await response.aread())
+        except httpx.TransportError as exc:
+            return Reply(failure=f"{type(exc).__name__}: {exc}")
+
+    def _way(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
+        if str(url).startswith((f"{self.addresses.base}/", f"{self.addresses.cert}/")):
+            return ApplicationTransport(self.app)
+        return httpx.AsyncHTTPTransport(trust_env=False)
+
+
+_ENDINGS: dict[Ending, tuple[type[httpx.TransportError], str]] = {
+    Ending.SILENCE: (httpx.ReadTimeout, "timed out"),
+    Ending.CLOSE: (httpx.RemoteProtocolError, "Server disconnected without sending a response."),
+    Ending.RESET: (httpx.ReadError, "[Errno 104] Connection reset by peer"),
+}
+
+
+class PortalTransport(httpx.BaseTransport):
+    """Drives an ASGI application in the event loop behind a portal; any thread may use it."""
+
+    def __init__(self, app: ASGIApp, portal: BlockingPortal) -> None:
+        self._app = app
+        self._portal = portal
+        self._refuses = False
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request, wait for the whole answer."""
+        if self._refuses:
+            raise httpx.ConnectError("[Errno 111] Connection refused", request=request)
+        request.read()
+        return self._portal.call(self._handle, request)
+
+    @contextlib.contextmanager
+    def refusing(self) -> Iterator[None]:
+        """Refuse connections while the block runs."""
+        self._refuses = True
+        try:
+            yield
+        finally:
+            self._refuses = False
+
+    async def _handle(self, request: httpx.Request) -> httpx.Response:
+        response = await ApplicationTransport(self._app).handle_async_request(request)
+        return httpx.Response(response.status_code, headers=response.headers, content=await response.aread())
+
+
+class ApplicationTransport(httpx.AsyncBaseTransport):
+    """Calls an ASGI application in the event loop that it is used in."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Let the application answer, or raise what the client would see of a connection that was broken."""
+        return await httpx.ASGITransport(_with_wire(self._app, DirectWire(request))).handle_async_request(request)
+
+
+@dataclass(frozen=True, slots=True)
+class DirectWire:
+    """What stands for a connection in process: errors of the client."""
+
+    request: httpx.Request
+
+    async def pause(self, seconds: float) -> None:
+        """Wait, unless the client's time-out comes first."""
+        limit = self.request.extensions.get("timeout", {}).get("read")
+        if limit is not None and limit <= seconds:
+            await self.end(Ending.SILENCE)
+        await anyio.sleep(seconds)
+
+    async def end(self, ending: Ending) -> None:
+        """Raise what the client sees; also a client without time-out gives up on silence."""
+        kind, message = _ENDINGS[ending]
+        raise kind(message, request=self.request)
+
+
+def _with_wire(app: ASGIApp, wire: DirectWire) -> ASGIApp:
+    async def wired(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["extensions"] = {EXTENSION: wire}
+        await app(scope, receive, send)
+
+    return wired

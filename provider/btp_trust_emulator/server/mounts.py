@@ -1,0 +1,64 @@
+"""The two mounts of the emulator: in process, and over sockets."""
+
+from __future__ import annotations
+
+import ssl
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+from anyio.from_thread import start_blocking_portal
+
+from btp_trust_emulator.backend.service_keys import Addresses
+from btp_trust_emulator.server import sockets
+from btp_trust_emulator.server.application import application
+from btp_trust_emulator.server.in_process import PortalTransport
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager, ExitStack
+
+    from btp_trust_emulator.backend.landscape import World
+
+    WorldAt = Callable[[Addresses], World]
+
+_IN_PROCESS = Addresses("http://127.0.0.1", "https://127.0.0.1")
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A running emulator: its world, the way to it, and how it refuses connections."""
+
+    world: World
+    transport: httpx.BaseTransport
+    ca_file: Path | None
+    refusing: Callable[[], AbstractContextManager[None]]
+
+
+def in_process(stack: ExitStack, world_at: WorldAt) -> Mount:
+    """The emulator behind a transport that calls it; the stack ends it."""
+    world = world_at(_IN_PROCESS)
+    portal = stack.enter_context(start_blocking_portal())
+    transport = PortalTransport(application(world), portal)
+    return Mount(world, transport, None, transport.refusing)
+
+
+def over_sockets(stack: ExitStack, world_at: WorldAt, host: str, ports: tuple[int, int]) -> Mount:
+    """The emulator behind two sockets, for http and https; the stack ends it."""
+    listener, tls_listener = (stack.enter_context(sockets.listen(host, port)) for port in ports)
+    world = world_at(Addresses(f"http://{_place(listener)}", f"https://{_place(tls_listener)}"))
+    portal = stack.enter_context(start_blocking_portal())
+    listeners = [(listener, None), (tls_listener, sockets.tls_context(world.authority, host))]
+    servers = stack.enter_context(sockets.serving(application(world), portal, listeners))
+    ca_file = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "ca.pem"
+    ca_file.write_text(world.authority.certificate)
+    trusting = ssl.create_default_context(cafile=str(ca_file))
+    return Mount(world, stack.enter_context(httpx.HTTPTransport(verify=trusting)), ca_file, servers.refusing)
+
+
+def _place(listener: socket.socket) -> str:
+    host, port = listener.getsockname()
+    return f"{host}:{port}"

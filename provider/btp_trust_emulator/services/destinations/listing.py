@@ -1,0 +1,88 @@
+"""The lists of destinations: all of them, their names, or a page (parameters of SAP's API description).
+
+`$filter` and `$includeMetadata` are refused, for an emulator that ignored them would show what a real one does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+from urllib.parse import parse_qsl
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from btp_trust_emulator.messages import Answer, json, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from btp_trust_emulator.backend.destination import Destination
+
+_NOT_EMULATED = {"$filter", "$includeMetadata"}
+_OF_PAGES = {"$pageSize", "$pageCount", "$entityCount"}
+_PAGE_SIZE = 10
+
+
+class _Query(msgspec.Struct, frozen=True, rename=lambda name: f"${name}"):
+    """The parameters, by their names without the dollar sign."""
+
+    page: Annotated[int, msgspec.Meta(ge=1)] | UnsetType = UNSET
+    pageSize: Annotated[int, msgspec.Meta(ge=1, le=1000)] | UnsetType = UNSET  # noqa: N815 - SAP's names
+    pageCount: Literal["true", "false"] | UnsetType = UNSET  # noqa: N815 - same
+    entityCount: Literal["true", "false"] | UnsetType = UNSET  # noqa: N815 - same
+    select: Literal["Name"] | UnsetType = UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    number: int
+    size: int
+    entities: int
+
+    @property
+    def count(self) -> int:
+        """How many pages there are."""
+        return -(-self.entities // self.size)
+
+    def links(self, path: str) -> dict[str, str]:
+        """The header that tells the neighbours."""
+        neighbours = {"previous": self.number - 1, "next": self.number + 1}
+        links = [
+            f"<{path}?$page={number}&$pageSize={self.size}>; rel='{name}'"
+            for name, number in neighbours.items()
+            if 1 <= number <= self.count
+        ]
+        return {"link": ", ".join(links)} if links else {}
+
+
+def answer(destinations: Sequence[Destination], path: str, query: str) -> Answer:
+    """The destinations that the query asks for, at the path below the service's own."""
+    given = parse_qsl(query, keep_blank_values=True)
+    try:
+        wanted = msgspec.convert(dict(given), _Query, strict=False)
+    except msgspec.ValidationError as exc:
+        return plain(400, str(exc))
+    if refusal := _refusal([name for name, _ in given]):
+        return plain(400, refusal)
+    if wanted.select is not UNSET:
+        return json(200, [{"Name": each.name} for each in destinations])
+    if wanted.page is UNSET:
+        return json(200, [each.properties for each in destinations])
+    page = _Page(wanted.page, _PAGE_SIZE if wanted.pageSize is UNSET else wanted.pageSize, len(destinations))
+    start = (page.number - 1) * page.size
+    shown = [each.properties for each in destinations[start : start + page.size]]
+    counts = {"page-count": (wanted.pageCount, page.count), "entity-count": (wanted.entityCount, page.entities)}
+    told = {name: str(number) for name, (asked, number) in counts.items() if asked == "true"}
+    return json(200, shown, {**told, **page.links(path)})
+
+
+def _refusal(names: Sequence[str]) -> str | None:
+    """Why parameters with these names cannot be followed."""
+    if not_emulated := _NOT_EMULATED & set(names):
+        return f"{min(not_emulated)} is not emulated."
+    if len(set(names)) < len(names):
+        return "A parameter is given twice."
+    if _OF_PAGES & set(names) and "$page" not in names:
+        return "Parameters of pages need $page."
+    return "$page and $select cannot be combined." if {"$page", "$select"} <= set(names) else None

@@ -1,0 +1,249 @@
+"""User propagation: from a destination and a user to an assertion, and from there to a token (SAP's documentation).
+
+The texts of errors begin as those that were seen of the real service; the rest of them is not documented, but for what
+the target answered, which they end with.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import httpx
+import msgspec
+
+from btp_trust_emulator.pki import keys, trust_certificate
+from btp_trust_emulator.saml import assertion
+from btp_trust_emulator.saml.xml import EMAIL_ADDRESS, UNSPECIFIED, UNSPECIFIED_CONTEXT
+from btp_trust_emulator.services import oauth
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from btp_trust_emulator.backend.account import Account
+    from btp_trust_emulator.backend.destination import Destination
+    from btp_trust_emulator.messages import Reply
+
+
+_CLAIM = {EMAIL_ADDRESS: "email", UNSPECIFIED: "user_name"}
+_STEP = re.compile(r"\.?\['([^']+)'\]|\.([^.\[]+)")
+_USER_INFO = ("user_id", "user_name", "given_name", "family_name", "email", "sub")
+
+
+class NoUser(Exception):
+    """The token does not tell the user; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A user as an assertion names one."""
+
+    name_id: str
+    name_id_format: str
+    attributes: dict[str, list[str]]
+
+
+def named(claims: Mapping[str, Any], destination: Destination) -> Named:
+    """The user in a token, named as the destination wants it.
+
+    Raises:
+        NoUser: the claim that is wanted is not there.
+    """
+    properties = destination.properties
+    name_id_format = properties.get("nameIdFormat") or UNSPECIFIED
+    source = properties.get("userIdSource")
+    if source is None and name_id_format not in _CLAIM:
+        raise NoUser(f"the nameIdFormat {name_id_format} is not supported")
+    name_id = _found(claims, source or _CLAIM[name_id_format])
+    if not isinstance(name_id, str) or not name_id:
+        raise NoUser("the user ID could not be determined")
+    return Named(name_id, name_id_format, _attributes(claims, destination))
+
+
+def _found(claims: Mapping[str, Any], source: str) -> Any:
+    """A claim by its key, or by a JsonPath of keys alone."""
+    if not source.startswith("$"):
+        return claims.get(source)
+    found: Any = claims
+    for bracketed, dotted in _STEP.findall(source):
+        found = found.get(bracketed or dotted) if isinstance(found, dict) else None
+    return found
+
+
+def _attributes(claims: Mapping[str, Any], destination: Destination) -> dict[str, list[str]]:
+    """What the user information endpoint would tell, the user's UUID and groups."""
+    names = _USER_INFO if destination.is_on("skipUserUuidInSAMLAttributes") else (*_USER_INFO, "user_uuid")
+    attributes = {name: [str(claims[name])] for name in names if claims.get(name)}
+    groups = _found(claims, "$['xs.system.attributes']['xs.saml.groups']")
+    return attributes | ({"Groups": [str(each) for each in groups]} if groups else {})
+
+
+_OK = 200
+_FAILED = "Retrieval of OAuthToken failed due to: "
+_SECONDS = 10.0
+_NO_TOKEN = "The response of the token service has no access token."  # noqa: S105 - a sentence
+
+
+class CannotSign(Exception):
+    """There is no assertion for this destination and user; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthToken:
+    """One entry of `authTokens`; without a value it is a failure, and `error` says why."""
+
+    type: str = ""
+    value: str = field(default="", repr=False)
+    expires_in: int | None = None
+    scope: str | None = None
+    error: str | None = None
+
+    def shown(self) -> dict[str, object]:
+        """The entry as the service shows it: everything is text."""
+        expires_in = "" if self.expires_in is None else str(self.expires_in)
+        if self.error is not None:
+            return {"type": "", "value": "", "error": self.error, "expires_in": ""}
+        header = {"key": "Authorization", "value": f"{self.type} {self.value}"}
+        optional = {"expires_in": expires_in, "scope": self.scope}
+        shown = {name: value for name, value in optional.items() if value}
+        return {"type": self.type, "value": self.value, "http_header": header, **shown}
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """An assertion, and the SHA-256 of the certificate whose key signed it."""
+
+    octets: bytes = field(repr=False)
+    fingerprint: str
+
+
+def basic(destination: Destination) -> AuthToken:
+    """What a destination with a user and a password comes to."""
+    properties = destination.properties
+    pair = f"{properties.get('User', '')}:{properties.get('Password', '')}"
+    return AuthToken("Basic", base64.b64encode(pair.encode()).decode())
+
+
+def signed(account: Account, destination: Destination, claims: Mapping[str, Any], now: datetime) -> Signed:
+    """An assertion about the user in the token, signed with the subaccount's active key.
+
+    Raises:
+        CannotSign: the user or the key is missing, or the destination names a key store.
+    """
+    properties = destination.properties
+    if "KeyStoreLocation" in properties:
+        raise CannotSign("key stores of destinations are not emulated")
+    pair = account.active
+    if pair is None or pair.private_key is None:
+        raise CannotSign("the subaccount has no active key pair")
+    try:
+        user = named(claims, destination)
+    except NoUser as exc:
+        raise CannotSign(str(exc)) from exc
+    statement = assertion.Statement(
+        issuer=properties.get("assertionIssuer") or trust_certificate.common_name(account.guid),
+        name_id=user.name_id,
+        audience=properties.get("audience", ""),
+        recipient=properties.get("assertionRecipient") or properties.get("tokenServiceURL"),
+        name_id_format=user.name_id_format,
+        name_qualifier=properties.get("nameQualifier"),
+        authn_context=properties.get("authnContextClassRef") or UNSPECIFIED_CONTEXT,
+        attributes=user.attributes,
+    )
+    shown = pair.certificate if destination.is_on("includeSigningCertificateInSAMLAssertion") else None
+    octets = assertion.signed(statement, now, keys.from_pem(pair.private_key), shown)
+    return Signed(octets, trust_certificate.fingerprint(pair.certificate))
+
+
+def plainly(octets: bytes) -> AuthToken:
+    """An assertion that the client gets itself."""
+    return AuthToken("SAML2.0", base64.b64encode(octets).decode())
+
+
+def encoded(octets: bytes, destination: Destination) -> str:
+    """An assertion as the destination's token service is sent it; by default in base64url, since June 2026."""
+    if destination.properties.get("samlAssertionEncoding") == "base64":
+        return base64.b64encode(octets).decode()
+    return base64.urlsafe_b64encode(octets).decode()
+
+
+def token_request(destination: Destination, text: str) -> httpx.Request:
+    """The request for a token, with an encoded assertion.
+
+    Raises:
+        CannotSign: the destination names no token service that could be reached.
+    """
+    properties = destination.properties
+    fields = {
+        "grant_type": oauth.SAML2_BEARER,
+        "assertion": text,
+        "client_id": properties.get("clientKey"),
+        "company_id": properties.get("companyId"),
+        "scope": properties.get("scope"),
+        **destination.prefixed("tokenService.body."),
+    }
+    headers = {
+        **destination.prefixed("tokenServiceURL.headers."),
+        "accept": "application/json",
+        "content-type": "application/x-www-form-urlencoded",
+    }
+    if name := properties.get("tokenServiceUser"):
+        pair = f"{name}:{properties.get('tokenServicePassword', '')}"
+        headers["authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+    body = urlencode({field: value for field, value in fields.items() if value is not None})
+    queries = destination.prefixed("tokenServiceURL.queries.") or None
+    return httpx.Request("POST", _url(destination), params=queries, headers=headers, content=body)
+
+
+def _url(destination: Destination) -> httpx.URL:
+    properties = destination.properties
+    unsupported = {"ProxyType": "OnPremise", "tokenServiceURL.ProxyType": "OnPremise", "tokenServiceURLType": "Common"}
+    for name, value in unsupported.items():
+        if properties.get(name) == value:
+            raise CannotSign(f"{name} {value} is not emulated")
+    if "tokenService.KeyStoreLocation" in properties:
+        raise CannotSign("key stores of destinations are not emulated")
+    try:
+        url = httpx.URL(properties.get("tokenServiceURL", ""))
+    except httpx.InvalidURL:
+        url = httpx.URL("")
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise CannotSign("the tokenServiceURL is no URL")
+    return url
+
+
+def seconds(destination: Destination, name: str, most: float) -> float:
+    """A time-out of the destination; ten seconds if there is none, one that is not allowed, or 0."""
+    text = destination.properties.get(f"tokenServiceURL.{name}TimeoutInSeconds", "")
+    given = float(text) if text.isascii() and text.isdigit() else _SECONDS
+    return given if 0 < given <= most else _SECONDS
+
+
+def received(reply: Reply) -> AuthToken:
+    """What the token service's reply comes to."""
+    if reply.status is None:
+        return failed(f"Unable to fetch access token from the specified token service URL. {reply.failure}")
+    if reply.status != _OK:
+        text = reply.body.decode(errors="replace")
+        why = f"Unable to fetch access token from the specified token service URL. Response was: {text}"
+        return failed(why)
+    try:
+        content = msgspec.json.decode(reply.body, type=_Granted)
+    except msgspec.DecodeError:
+        return failed(_NO_TOKEN)
+    return AuthToken("Bearer", content.access_token, content.expires_in, content.scope)
+
+
+class _Granted(msgspec.Struct, frozen=True):
+    access_token: str
+    expires_in: int | None = None
+    scope: str | None = None
+
+
+def failed(why: str) -> AuthToken:
+    """A failure."""
+    return AuthToken(error=_FAILED + why)

@@ -1,0 +1,77 @@
+"""The token services of systems that are given certificates by hand: `POST /systems/{name}/sap/bc/sec/oauth2/token`.
+
+The path is that of S/4HANA and other ABAP systems; the one grant is a SAML bearer assertion. What such a system answers
+to a wrong one is not documented; here it is what RFC 7522 has.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from btp_trust_emulator.backend.target_system import TOKEN_PATH
+from btp_trust_emulator.faults.request import Purpose
+from btp_trust_emulator.messages import NOT_FOUND, Answer, Call, not_allowed
+from btp_trust_emulator.saml.validation import NotAccepted, Relying
+from btp_trust_emulator.services import bearer_assertion, oauth
+
+if TYPE_CHECKING:
+    from btp_trust_emulator.backend.landscape import World
+    from btp_trust_emulator.backend.target_system import System
+    from btp_trust_emulator.faults.request import Twist
+
+LIFETIME_SECONDS = 3600
+_PATH = re.compile(f"/systems/([^/]+){TOKEN_PATH}")
+
+
+@dataclass(frozen=True, slots=True)
+class SystemTokenService:
+    """The token services of all systems."""
+
+    world: World
+
+    def subaccount(self, _: Call) -> str | None:
+        """None: a system belongs to no subaccount."""
+        return None
+
+    def purpose(self, _: Call) -> Purpose:
+        """Nothing to do with subaccounts."""
+        return Purpose()
+
+    def answer(self, call: Call, _: Twist) -> Answer:
+        """Check the client, then the grant, then the assertion, then hand out a token."""
+        match = _PATH.fullmatch(call.path)
+        system = self.world.state.systems.get(match[1]) if match else None
+        if system is None:
+            return NOT_FOUND
+        if call.method != "POST":
+            return not_allowed("POST")
+        form = oauth.form(call)
+        client_id, client_secret = oauth.credentials(call, form)
+        if client_id != system.client_id or not oauth.same(client_secret, system.client_secret):
+            return oauth.unauthorized("invalid_client", "Bad credentials")
+        if form.get("grant_type") != oauth.SAML2_BEARER:
+            return oauth.refusal(400, "unsupported_grant_type", "Only SAML bearer assertions are taken")
+        if not form.get("assertion"):
+            return oauth.refusal(400, "invalid_request", "Missing assertion")
+        return self._token(system, form, call)
+
+    def _token(self, system: System, form: dict[str, str], call: Call) -> Answer:
+        addresses = self.world.addresses
+        recipients = {f"{base}{call.path}" for base in (addresses.base, addresses.cert)}
+        try:
+            accepted = bearer_assertion.accept(
+                self.world, Relying(system.entity_id, recipients, system.trusted), form, once=True
+            )
+        except NotAccepted as exc:
+            description = f"Provided authorization grant is invalid: {exc}"
+            return oauth.refusal(400, "invalid_grant", description, note=f"refused: {exc}")
+        content = {
+            "access_token": secrets.token_urlsafe(32),
+            "token_type": "Bearer",
+            "expires_in": LIFETIME_SECONDS,
+            "scope": form.get("scope", ""),
+        }
+        return oauth.token(content, bearer_assertion.note(accepted))

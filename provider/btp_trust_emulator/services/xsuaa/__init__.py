@@ -1,0 +1,1 @@
+"""XSUAA of a subaccount: tokens, its SAML metadata and the identity providers that it trusts."""

@@ -1,0 +1,107 @@
+"""The grants by which a subaccount's token server learns for which user a token is (RFC 6749, 7522 and 7523).
+
+Users prove themselves by their password, by a token that they have already, or by an assertion of an identity provider
+that the subaccount trusts. The bodies of refusals are those of the Cloud Foundry UAA. A grant is given the alias in the
+path of the request, if there is one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from btp_trust_emulator.backend.account import User, entity_id
+from btp_trust_emulator.backend.service_keys import token_service_url
+from btp_trust_emulator.saml.rules import Reason
+from btp_trust_emulator.saml.validation import NotAccepted, Relying
+from btp_trust_emulator.services import bearer_assertion, oauth
+from btp_trust_emulator.services.xsuaa import bearer_grant, tokens
+from btp_trust_emulator.switches import Bearer, MetadataCertificates, Replay
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from btp_trust_emulator.backend.account import Account
+    from btp_trust_emulator.backend.identity_provider import IdentityProvider
+    from btp_trust_emulator.backend.landscape import World
+    from btp_trust_emulator.messages import Answer
+    from btp_trust_emulator.saml.metadata import IdpMetadata
+
+    Grant = Callable[[World, Account, Mapping[str, str], str | None], "Proven | Answer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """The user whom a grant proves, and what the journal says of it."""
+
+    user: User
+    note: str | None = None
+
+
+def _password(_: World, account: Account, form: Mapping[str, str], __: str | None) -> Proven | Answer:
+    user = account.user(form.get("username", ""))
+    if user is None or not oauth.same(form.get("password", ""), user.password or ""):
+        return oauth.unauthorized("unauthorized", "Bad credentials")
+    return Proven(user)
+
+
+def _jwt_bearer(world: World, account: Account, form: Mapping[str, str], _: str | None) -> Proven | Answer:
+    """A token of this subaccount's server for one of its users, by whichever client."""
+    claims = tokens.read(world.token_key, form.get("assertion", ""))
+    if claims is None or claims.expires <= world.clock.now() or claims.subaccount != account.guid:
+        return oauth.unauthorized("invalid_token", "The assertion is no valid token of this server")
+    user = account.user(claims.all.get("user_name", ""), claims.all.get("origin", ""))
+    return Proven(user) if user else oauth.unauthorized("invalid_token", "The assertion speaks of no user")
+
+
+def _saml2_bearer(world: World, account: Account, form: Mapping[str, str], alias: str | None) -> Proven | Answer:
+    version = world.switches.bearer
+    if not form.get("assertion"):
+        return oauth.unauthorized("unauthorized", bearer_grant.MISSING)
+    if version is not Bearer.CURRENT and alias != entity_id(account):
+        return oauth.unauthorized("unauthorized", bearer_grant.ELSEWHERE, note="refused: it was sent elsewhere")
+    providers = {each.metadata.entity_id: each for each in account.saml_providers}
+    once = world.switches.replay is Replay.REFUSED
+    try:
+        accepted = bearer_assertion.accept(world, _relying(world, account, providers), form, once=once)
+        user = _user(world, account, accepted.name_id, providers[accepted.issuer])
+    except NotAccepted as exc:
+        if (off := providers.get(exc.issuer)) and not off.active:
+            said = bearer_grant.inactive(off.origin_key, version)
+            return oauth.unauthorized("unauthorized", said, note=f"refused: {off.origin_key} is inactive")
+        return bearer_grant.not_accepted(exc, version)
+    return Proven(user, bearer_assertion.note(accepted))
+
+
+def _relying(world: World, account: Account, providers: Mapping[str, IdentityProvider]) -> Relying:
+    choice = world.switches.metadata_certificates
+    trusted = {issuer: _counted(each.metadata, choice) for issuer, each in providers.items() if each.active}
+    recipient = token_service_url(account, world.addresses.url(account))
+    return Relying(entity_id(account), {recipient}, trusted, bearer_grant.RULES[world.switches.bearer])
+
+
+def _counted(metadata: IdpMetadata, choice: MetadataCertificates) -> tuple[str, ...]:
+    """The certificates that count."""
+    if choice is MetadataCertificates.FIRST_OF_X509_DATA:
+        return metadata.first_certificates
+    return metadata.certificates[: None if choice is MetadataCertificates.ALL else 1]
+
+
+def _user(world: World, account: Account, name: str, provider: IdentityProvider) -> User:
+    """The user for whom the identity provider vouches: known already, or new."""
+    known = account.user(name, provider.origin_key)
+    if known:
+        return known
+    if not provider.adds_shadow_users:
+        raise NotAccepted("its user is not known, and the identity provider adds none", Reason.USER)
+    user = User(name, name, origin=provider.origin_key)
+    world.change(account.guid, lambda old: old.with_user(user))
+    return user
+
+
+GRANTS: dict[str, Grant] = {
+    oauth.PASSWORD: _password,
+    oauth.JWT_BEARER: _jwt_bearer,
+    oauth.SAML2_BEARER: _saml2_bearer,
+}
+"""What each grant type needs besides the client."""

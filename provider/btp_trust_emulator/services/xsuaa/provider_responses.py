@@ -1,0 +1,79 @@
+"""Answers of the API for identity providers, as the open-source UAA gives them.
+
+Their media type is that of JSON, even where the body is a text and no JSON.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from btp_trust_emulator.messages import Answer, json
+from btp_trust_emulator.switches import IsActive
+
+if TYPE_CHECKING:
+    from btp_trust_emulator.backend.identity_provider import IdentityProvider
+
+
+class Refusal(Exception):
+    """Something asked of the API was not done; `answer` says so."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer)
+        self.answer = answer
+
+
+def text(status: int, content: str) -> Refusal:
+    """A refusal whose body is a text, and no JSON."""
+    return Refusal(Answer(status, content.encode(errors="replace"), "application/json"))
+
+
+def json_text(status: int, content: str) -> Refusal:
+    """A refusal whose body is a text in JSON."""
+    return Refusal(json(status, content))
+
+
+def empty(status: int) -> Refusal:
+    """A refusal that says nothing: an empty object."""
+    return Refusal(json(status, {}))
+
+
+def oauth_error(error: str, description: str) -> Refusal:
+    """The refusal of a token, or of a call without one."""
+    challenge = f'Bearer realm="UAA/oauth", error="{error}", error_description="{description}"'
+    content = {"error": error, "error_description": description}
+    return Refusal(json(401, content, {"www-authenticate": challenge}))
+
+
+NOT_FOUND = text(404, "Provider not found.")
+
+
+def duplicate(entity_id: str) -> Refusal:
+    """The refusal of an entity ID that another one has."""
+    return text(409, f"Duplicate entity ID:{entity_id}")
+
+
+def shown(provider: IdentityProvider, zone: str, *, raw: bool, is_active: IsActive) -> dict[str, object]:
+    """A provider as it is shown; its `config` is a text with JSON in it, unless it is asked for `raw`."""
+    content: dict[str, object] = {
+        "type": provider.type,
+        "config": provider.config if raw else msgspec.json.encode(provider.config).decode(),
+        "id": provider.id or None,
+        "originKey": provider.origin_key,
+        "name": provider.name,
+        "version": provider.version,
+        "created": round(provider.created * 1000),
+        "last_modified": round(provider.last_modified * 1000),
+        "active": provider.active,
+        "identityZoneId": zone,
+        "aliasId": None,
+        "aliasZid": None,
+    }
+    return content | ({"isActive": provider.active} if is_active is IsActive.TAKEN else {})
+
+
+def note(provider: IdentityProvider) -> str:
+    """What the journal says of a SAML identity provider."""
+    trusted = ", ".join(provider.metadata.fingerprints) or "no certificate"
+    return f"{provider.origin_key} is trusted with {trusted}"

@@ -1,0 +1,134 @@
+"""Access tokens: JWTs as XSUAA makes them, for a client itself or for a user (claims: SAP's XSUAA documentation)."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import jwt
+
+from btp_trust_emulator.pki import keys
+
+if TYPE_CHECKING:
+    from btp_trust_emulator.backend.account import Account, Client, User
+
+LIFETIME_SECONDS = 43199
+_ALGORITHM = "RS256"
+_USER_SCOPES = ("openid", "user_attributes", "uaa.user")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What the token endpoint hands out; `scope` is what the token is good for."""
+
+    access_token: str = field(repr=False)
+    jti: str
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a genuine token says; whether it is still valid depends on the moment. `all` is everything that it says."""
+
+    subaccount: str
+    instance_id: str
+    expires: datetime
+    all: dict[str, Any] = field(repr=False, compare=False)
+
+
+class InvalidScope(ValueError):
+    """A token was asked for with scopes that it cannot have; the text says so as the UAA does."""
+
+
+def scopes(client: Client, user: User | None, asked: str) -> tuple[str, ...]:
+    """The scopes of a token for a client, or for a user by way of it: all that it may have, or those asked for.
+
+    Raises:
+        InvalidScope: the client has not heard of one of them, or the user may have none.
+    """
+    allowed = client.scopes if user is None else _USER_SCOPES
+    for each in asked.split():
+        if each not in (*client.scopes, *_USER_SCOPES):
+            raise InvalidScope(f"{each} is invalid. Please use a valid scope name in the request")
+    given = tuple(each for each in allowed if not asked.split() or each in asked.split())
+    if not given:
+        raise InvalidScope("[uaa.none] is invalid. This user is not allowed any of the requested scopes")
+    return given
+
+
+def issue(
+    key: str,
+    account: Account,
+    client: Client,
+    issuer: str,
+    now: datetime,
+    *,
+    seconds: int = LIFETIME_SECONDS,
+    grant_type: str = "client_credentials",
+    user: User | None = None,
+    asked: str = "",
+) -> Token:
+    """A token for a client of the account, or for a user by way of it, valid from `now` for so many seconds.
+
+    Raises:
+        InvalidScope: it cannot have the scopes that are asked for.
+    """
+    jti = uuid.uuid4().hex
+    issued = int(now.timestamp())
+    claims = {
+        "jti": jti,
+        "ext_attr": {
+            "enhancer": "XSUAA",
+            "subaccountid": account.guid,
+            "zdn": account.subdomain,
+            "serviceinstanceid": client.instance_id,
+        },
+        "client_id": client.client_id,
+        "cid": client.client_id,
+        "azp": client.client_id,
+        "grant_type": grant_type,
+        "iat": issued,
+        "exp": issued + seconds,
+        "iss": issuer,
+        "zid": account.guid,
+        "aud": ["uaa", client.client_id],
+        **(_of_client(client) if user is None else _of_user(user)),
+        "scope": list(scopes(client, user, asked)),
+    }
+    return Token(jwt.encode(claims, keys.from_pem(key), _ALGORITHM), jti, " ".join(claims["scope"]))
+
+
+def _of_client(client: Client) -> dict[str, Any]:
+    return {"sub": client.client_id, "authorities": list(client.scopes)}
+
+
+def _of_user(user: User) -> dict[str, Any]:
+    return {
+        "sub": user.user_id,
+        "user_id": user.user_id,
+        "user_uuid": user.user_id,
+        "user_name": user.user_name,
+        "email": user.email,
+        "given_name": user.given_name,
+        "family_name": user.family_name,
+        "origin": user.origin,
+        "xs.system.attributes": {"xs.saml.groups": list(user.groups)},
+    }
+
+
+def read(key: str, token: str) -> Claims | None:
+    """The claims of a token that `key` signed, expired or not; None for any other text."""
+    try:
+        claims = jwt.decode(
+            token,
+            keys.from_pem(key).public_key(),
+            algorithms=[_ALGORITHM],
+            options={"verify_exp": False, "verify_iat": False, "verify_aud": False},
+        )
+    except jwt.InvalidTokenError:
+        return None
+    extended = claims["ext_attr"]
+    expires = datetime.fromtimestamp(claims["exp"], UTC)
+    return Claims(extended["subaccountid"], extended["serviceinstanceid"], expires, claims)
