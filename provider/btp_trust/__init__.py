@@ -33,13 +33,13 @@ __all__ = [
     "write_hand_over",
 ]
 __version__ = "0.1.0"
-_ON_REQUEST = {"HandOver": "assemble", "Target": "target", "hand_over": "program", "write_hand_over": "folder"}
+_ON_REQUEST = {"HandOver": "hand_over", "Target": "target", "hand_over": "program", "write_hand_over": "folder"}
 """Names of hand-over, each with its module: the plugin, which starts for every command, needs none of them."""
 
 
 if TYPE_CHECKING:
-    from btp_trust.handover.assemble import HandOver
     from btp_trust.handover.folder import write_hand_over
+    from btp_trust.handover.hand_over import HandOver
     from btp_trust.handover.program import hand_over
     from btp_trust.handover.target import Target
 else:  # a type checker that saw it would take every name

@@ -20,7 +20,7 @@ from xml.sax.saxutils import escape, quoteattr
 from cryptography import x509
 from cryptography.hazmat import asn1
 
-from btp_trust.pem import blocks, octets
+from btp_trust.parsing.pem import blocks, octets
 
 _COMMON_NAME: Final = x509.ObjectIdentifier("2.5.4.3")
 _SHORT_NAMES: Final = {

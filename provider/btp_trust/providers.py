@@ -1,7 +1,7 @@
 """The dynamic providers that Pulumi calls.
 
 The names of this module and of its classes are written into the state of every stack that uses them: they are a
-wire format and never change. Instances hold nothing; what a process shares is in `btp_trust.session`.
+wire format and never change. Instances hold nothing; what a process shares is in `btp_trust.runtime.session`.
 """
 
 from __future__ import annotations
@@ -22,25 +22,18 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from btp_trust import session
+from btp_trust.active import lifecycle as active
+from btp_trust.active.schema import ActiveArgs, ActiveChecked, ActiveState
 from btp_trust.errors import Refused, SecretGiven
-from btp_trust.inputs import (
-    ActiveArgs,
-    ActiveChecked,
-    ActiveState,
-    IdentityProviderArgs,
-    IdentityProviderChecked,
-    IdentityProviderState,
-    PassiveArgs,
-    PassiveChecked,
-    PassiveState,
+from btp_trust.identity_provider import lifecycle as identity_provider
+from btp_trust.identity_provider.schema import IdentityProviderArgs, IdentityProviderChecked, IdentityProviderState
+from btp_trust.passive import lifecycle as passive
+from btp_trust.passive.schema import PassiveArgs, PassiveChecked, PassiveState
+from btp_trust.property_bag import (
     PropertyBag,
-    TriggerArgs,
-    TriggerChecked,
-    TriggerState,
-    candidate_from_program,
     from_bag,
     from_program,
+    is_unknown,
     known,
     own_properties,
     plain,
@@ -49,11 +42,12 @@ from btp_trust.inputs import (
     unplanned,
     with_recorded,
 )
-from btp_trust.operations import active, identity_provider, passive, trigger
-from btp_trust.secret_guard import refuse_secrets
-from btp_trust.session import Session
-from btp_trust.trusted_by import trusted_by_from_program
-from btp_trust.unknown import is_unknown
+from btp_trust.rotation import lifecycle as trigger
+from btp_trust.rotation.schema import TriggerArgs, TriggerChecked, TriggerState, candidate_from_program
+from btp_trust.runtime import session
+from btp_trust.runtime.session import Session
+from btp_trust.secret_guard.guard import refuse_secrets
+from btp_trust.trusted_by.parsing import trusted_by_from_program
 
 _Checked = TypeVar("_Checked", bound=msgspec.Struct)
 _State = TypeVar("_State", bound=msgspec.Struct)

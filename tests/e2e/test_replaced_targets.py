@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from btp_trust import unknown
+from btp_trust import property_bag
 from btp_trust_emulator import Emulator
 from project import Project, Said, program
 
@@ -42,7 +42,7 @@ def target(emulator: Emulator, project: Project) -> str:
 
 def assert_no_mark(said: Said) -> None:
     """Nothing that stands for an unknown value was printed, nor that a state were broken."""
-    assert [mark for mark in unknown._MARKS if mark in said.text] == []
+    assert [mark for mark in property_bag._MARKS if mark in said.text] == []
     assert "state" not in said.diagnostics
 
 

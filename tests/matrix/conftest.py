@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from btp_trust import session
+from btp_trust.runtime import session
 from btp_trust_emulator import Emulator
 
 settings.register_profile("matrix", deadline=None, derandomize=True)

@@ -18,10 +18,14 @@ from blocks import Block, Section, Stages, pages, sections
 
 import btp_trust
 from bootstrap.main import ROOT
-from btp_trust import HandOver, Target, errors, inputs
-from btp_trust.handover.kinds import KINDS
+from btp_trust import HandOver, Target, errors, property_bag
+from btp_trust.active.schema import ActiveChecked
+from btp_trust.handover.target_types import KINDS
+from btp_trust.identity_provider.schema import IdentityProviderChecked
+from btp_trust.passive.schema import PassiveChecked
 from btp_trust.resources import base
-from btp_trust.settings import KEYS, Power
+from btp_trust.resources.settings import KEYS, Power
+from btp_trust.rotation.schema import TriggerChecked
 from btp_trust_emulator import Switches
 from btp_trust_emulator.faults.fault import TRAITS
 
@@ -313,13 +317,13 @@ def inherited() -> set[str]:
 
 def checked_fields(name: str) -> set[str]:
     """Return the inputs that check adds to a resource's arguments."""
-    shapes: dict[str, type[inputs.ResourceArgs]] = {
-        "ActiveTrustCertificate": inputs.ActiveChecked,
-        "PassiveTrustCertificate": inputs.PassiveChecked,
-        "RotationTrigger": inputs.TriggerChecked,
-        "TrustedIdentityProvider": inputs.IdentityProviderChecked,
+    shapes: dict[str, type[property_bag.ResourceArgs]] = {
+        "ActiveTrustCertificate": ActiveChecked,
+        "PassiveTrustCertificate": PassiveChecked,
+        "RotationTrigger": TriggerChecked,
+        "TrustedIdentityProvider": IdentityProviderChecked,
     }
-    return set(shapes[name].__struct_fields__) - set(inputs.ResourceArgs.__struct_fields__)
+    return set(shapes[name].__struct_fields__) - set(property_bag.ResourceArgs.__struct_fields__)
 
 
 def imports() -> Iterator[tuple[str, set[str]]]:

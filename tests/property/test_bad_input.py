@@ -25,12 +25,14 @@ from showing import shown_by
 from twin import PROVIDERS, Bag, assert_three_parts, operation, wire
 from waiting import Clock
 
-from btp_trust import saml, session
 from btp_trust.certificate import parse_pem
 from btp_trust.errors import Refused, TrustError
-from btp_trust.model import rfc3339
-from btp_trust.service import channel
-from btp_trust.session import Session, World
+from btp_trust.formatting import rfc3339
+from btp_trust.runtime import session
+from btp_trust.runtime.host import World
+from btp_trust.runtime.session import Session
+from btp_trust.saml import metadata
+from btp_trust.service.transport import http_client
 from btp_trust_emulator import Emulator
 
 GUID: Final = "00000000-1111-4222-8333-000000005cdd"
@@ -121,7 +123,7 @@ REGISTERED: Final = {
     "type": "saml",
     "name": "shop",
     "active": True,
-    "config": {"metaDataLocation": saml.write([parse_pem(SAMPLE.active)])},
+    "config": {"metaDataLocation": metadata.write([parse_pem(SAMPLE.active)])},
 }
 
 
@@ -169,7 +171,7 @@ class Canned(httpx.BaseTransport):
 def quick() -> Iterator[None]:
     """Load the usual authorities once: they are many, and no test here makes a connection."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(channel, "_usual_authorities", lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+        patched.setattr(http_client, "_usual_authorities", lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
         yield
     session.install(None)
 
@@ -366,7 +368,7 @@ def test_a_broken_bundle_is_used_or_refused(bundle: str) -> None:
         file.write_text(bundle, encoding="utf-8")
         for setting in (bundle, str(file)):
             try:
-                channel.authorities(setting)
+                http_client.authorities(setting)
             except TrustError as error:
                 assert_three_parts(str(error))
                 assert_silent(shown_by(error), MARK)

@@ -18,9 +18,14 @@ from propagating import PASSWORD, SAML, USER
 from pulumi.output import UNKNOWN
 from twin import HOUR, PROVIDERS, Bag, Deployment, Twin, assert_three_parts, ignore, wire
 
-from btp_trust import session, unknown
+from btp_trust import property_bag
+from btp_trust.active.schema import ActiveArgs
 from btp_trust.errors import TrustError
-from btp_trust.inputs import ActiveArgs, IdentityProviderArgs, PassiveArgs, ResourceArgs, TriggerArgs
+from btp_trust.identity_provider.schema import IdentityProviderArgs
+from btp_trust.passive.schema import PassiveArgs
+from btp_trust.property_bag import ResourceArgs
+from btp_trust.rotation.schema import TriggerArgs
+from btp_trust.runtime import session
 from btp_trust_emulator import Emulator
 
 SHAPES: Final[dict[str, type[ResourceArgs]]] = {
@@ -31,7 +36,7 @@ SHAPES: Final[dict[str, type[ResourceArgs]]] = {
 }
 NOT_REVIEWED: Final = {"rotation", "verify_now", "passive", "resource_urn", "subaccount_id", "source_subaccount_id"}
 """Without these a plan shows all that changes what signs; a subaccount is the recorded one, or refused later."""
-MARKS: Final = (*unknown._MARKS, *(f"a text with {mark} in it" for mark in unknown._MARKS))
+MARKS: Final = (*property_bag._MARKS, *(f"a text with {mark} in it" for mark in property_bag._MARKS))
 RENEWS_NOTHING: Final = (
     f"ActiveTrustCertificate: renew_fingerprint {'ab' * 32} does not sign (any more), so nothing is renewed; "
     "remove the argument"
@@ -148,7 +153,7 @@ def partly_unknown(draw: st.DrawFn, bag: Bag) -> tuple[Bag, set[str]]:
 
 def assert_unnamed(text: str) -> None:
     """Nothing that stands for an unknown value is in the text."""
-    assert [mark for mark in unknown._MARKS if mark in text] == []
+    assert [mark for mark in property_bag._MARKS if mark in text] == []
 
 
 def test_the_landscape_has_every_argument(here: Landscape) -> None:
@@ -200,7 +205,7 @@ def left_open_inside(news: Bag) -> set[str]:
     if isinstance(news.get("trusted_by"), dict):
         inside.add("trusted_by")
     candidate = news.get("candidate")
-    if isinstance(candidate, dict) and not unknown.is_unknown(candidate["generation"]):
+    if isinstance(candidate, dict) and not property_bag.is_unknown(candidate["generation"]):
         inside.add("candidate")
     return inside
 
@@ -216,7 +221,7 @@ def test_what_check_leaves_open_goes_through_diff(here: Landscape, kind: str, da
     shared = session.current()
     changes = PROVIDERS[kind]().diff(stored.id, wire(stored.outputs), wire(checked.inputs)).changes
 
-    shows = unknown.is_unknown(checked.inputs)
+    shows = property_bag.is_unknown(checked.inputs)
     assert changes is shows
     assert shared.unknown_was_planned(checked.inputs) is shows
 
@@ -253,7 +258,7 @@ def test_a_state_with_unknown_values_is_read_or_refused(
     assert_unnamed(said)
     assert here.twin.slots == slots
     if not isinstance(result, TrustError):
-        assert not unknown.is_unknown(getattr(result, "outs", None))
+        assert not property_bag.is_unknown(getattr(result, "outs", None))
 
 
 @given(kind=kinds, data=st.data())

@@ -18,8 +18,8 @@ from machine.text import Text
 from machine.ways_out import ways_out
 from twin import HOUR, Twin, program
 
-from btp_trust.model import Snapshot
-from btp_trust.session import Subaccount
+from btp_trust.runtime.slots import Subaccount
+from btp_trust.snapshot import Snapshot
 from btp_trust_emulator import Emulator
 
 EXAMPLES = 32
@@ -73,7 +73,7 @@ def test_the_search_finds_a_swap_that_is_sent_twice(
         account.client.rotate()
         return account.found(*account.client.rotate())
 
-    monkeypatch.setattr("btp_trust.operations.trigger.swap", careless)
+    monkeypatch.setattr("btp_trust.rotation.lifecycle.swap", careless)
     monkeypatch.setattr(engine, "MAX_SHRINKING_SECONDS", 0)
     monkeypatch.setattr(soak, "ROUND", 10)
     assert soak.search(60, 1) == 1

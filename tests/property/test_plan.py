@@ -14,12 +14,12 @@ from twin import assert_three_parts, certificate, snapshot
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import Refused
-from btp_trust.model import Snapshot
-from btp_trust.plan import passive
-from btp_trust.plan.decision import Action, Decision
-from btp_trust.plan.declaration import Declaration, OnDrift
-from btp_trust.plan.trigger import CREATE_POLICIES, UPDATE_POLICIES, Policy, decide
-from btp_trust.plan.trust import Attestation, Switch, Told
+from btp_trust.passive import plan
+from btp_trust.rotation.decision import Action, Decision
+from btp_trust.rotation.declaration import Declaration, OnDrift
+from btp_trust.rotation.policies import CREATE_POLICIES, UPDATE_POLICIES, Policy, decide
+from btp_trust.snapshot import Snapshot
+from btp_trust.trusted_by.statements import Attestation, Switch, Told
 
 POOL = (
     certificate("a"),
@@ -260,21 +260,21 @@ def test_the_way_out_of_a_certificate_that_is_gone_is_always_accepted(
     assert decide(accepted, seen).action is Action.RECORD
 
 
-owners = st.builds(passive.Own, st.none() | fingerprints, bindings)
-requests = st.builds(passive.Request, names, st.none() | fingerprints, st.none() | fingerprints)
+owners = st.builds(plan.Own, st.none() | fingerprints, bindings)
+requests = st.builds(plan.Request, names, st.none() | fingerprints, st.none() | fingerprints)
 
 
 @given(requests, owners, anything)
 def test_a_mint_overwrites_only_what_is_its_own_displaced_or_named(
-    request: passive.Request, own: passive.Own, seen: Snapshot
+    request: plan.Request, own: plan.Own, seen: Snapshot
 ) -> None:
     """And never under a name that was used; an adoption takes what a slot holds; a refusal has three parts."""
     try:
-        step = passive.decide(request, own, seen)
+        step = plan.decide(request, own, seen)
     except Refused as refusal:
         assert_three_parts(str(refusal))
         return
-    if isinstance(step, passive.Adopt):
+    if isinstance(step, plan.Adopt):
         assert step.certificate in (seen.active, seen.passive)
         assert own.generations.get(request.generation, step.certificate.fingerprint) == step.certificate.fingerprint
         return
@@ -284,7 +284,7 @@ def test_a_mint_overwrites_only_what_is_its_own_displaced_or_named(
     assert step.replaces is None or overwritable(request, own, seen, step.replaces)
 
 
-def overwritable(request: passive.Request, own: passive.Own, seen: Snapshot, held: Certificate) -> bool:
+def overwritable(request: plan.Request, own: plan.Own, seen: Snapshot, held: Certificate) -> bool:
     """Its own, named by the program, or older than its own one that signs."""
     assert seen.active is not None
     signs = seen.active.fingerprint == own.fingerprint
@@ -294,31 +294,29 @@ def overwritable(request: passive.Request, own: passive.Own, seen: Snapshot, hel
 
 
 @given(requests, owners, anything)
-def test_foresight_names_whatever_can_be_overwritten(
-    request: passive.Request, own: passive.Own, seen: Snapshot
-) -> None:
+def test_foresight_names_whatever_can_be_overwritten(request: plan.Request, own: plan.Own, seen: Snapshot) -> None:
     """Check knows no outputs, and yet a mint overwrites what it named; nor does it refuse what can be done."""
     assume(request.generation not in own.generations)
     try:
-        step = passive.decide(request, own, seen)
+        step = plan.decide(request, own, seen)
     except Refused:
         return
-    foreseen, _ = passive.foresee(request, seen)
-    if isinstance(step, passive.Mint):
+    foreseen, _ = plan.foresee(request, seen)
+    if isinstance(step, plan.Mint):
         assert foreseen == step
 
 
 @given(requests, owners, anything)
 def test_a_killed_mint_is_taken_up_and_nothing_more_is_minted(
-    request: passive.Request, own: passive.Own, seen: Snapshot
+    request: plan.Request, own: plan.Own, seen: Snapshot
 ) -> None:
     """The same request meets its own unrecorded certificate: adopted, unless a waiver names that one."""
     try:
-        step = passive.decide(request, own, seen)
+        step = plan.decide(request, own, seen)
     except Refused:
         return
-    assume(isinstance(step, passive.Mint))
+    assume(isinstance(step, plan.Mint))
     minted = certificate("e", made=1000)
-    again = passive.decide(request, own, replace(seen, passive=minted))
-    assert isinstance(again, passive.Adopt)
+    again = plan.decide(request, own, replace(seen, passive=minted))
+    assert isinstance(again, plan.Adopt)
     assert again.certificate == minted

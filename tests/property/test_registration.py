@@ -12,8 +12,8 @@ from twin import assert_three_parts
 
 from btp_trust.certificate import Certificate, parse_pem
 from btp_trust.errors import Refused
-from btp_trust.plan.identity_provider import Step, Wanted, decide, find
-from btp_trust.saml import IdentityProvider, Layout, write
+from btp_trust.identity_provider.plan import Step, Wanted, decide, find
+from btp_trust.saml.metadata import IdentityProvider, Layout, write
 from btp_trust_emulator import Emulator
 
 

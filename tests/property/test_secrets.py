@@ -14,14 +14,18 @@ from secret_samples import SHAPES, secrets, shows
 from twin import PROVIDERS
 
 import btp_trust
-from btp_trust import inputs, session
+from btp_trust.active.schema import ActiveArgs
 from btp_trust.errors import SecretGiven
+from btp_trust.identity_provider.schema import IdentityProviderArgs
+from btp_trust.passive.schema import PassiveArgs
+from btp_trust.rotation.schema import TriggerArgs
+from btp_trust.runtime import session
 
 ARGUMENTS: Final = {
-    "active": inputs.ActiveArgs,
-    "passive": inputs.PassiveArgs,
-    "trigger": inputs.TriggerArgs,
-    "trusted": inputs.IdentityProviderArgs,
+    "active": ActiveArgs,
+    "passive": PassiveArgs,
+    "trigger": TriggerArgs,
+    "trusted": IdentityProviderArgs,
 }
 """What check reads; `candidate` and a property of no resource are beside it."""
 PLACES: Final = [

@@ -21,17 +21,18 @@ import httpx
 from pulumi.output import UNKNOWN
 from pulumi.runtime import rpc
 
-from btp_trust import session
 from btp_trust.certificate import Certificate
 from btp_trust.errors import TrustError
-from btp_trust.model import Snapshot
 from btp_trust.providers import (
     ActiveTrustCertificateProvider,
     PassiveTrustCertificateProvider,
     RotationTriggerProvider,
     TrustedIdentityProviderProvider,
 )
-from btp_trust.resources.trust import told
+from btp_trust.resources.trusted_by import told
+from btp_trust.runtime import session
+from btp_trust.runtime.host import World
+from btp_trust.snapshot import Snapshot
 from btp_trust_emulator import Emulator
 from btp_trust_emulator.journal import Entry
 
@@ -490,9 +491,9 @@ class Twin:
         self.waited += seconds
         self.emulator.advance(seconds)
 
-    def world(self, stderr: io.StringIO) -> session.World:
+    def world(self, stderr: io.StringIO) -> World:
         """Return what is outside of a process."""
-        return session.World(
+        return World(
             environ=self.environ,
             transport=self.line,
             clock=lambda: self.emulator.now,

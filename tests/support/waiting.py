@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from btp_trust.service.patience import Limits, Patience
+from btp_trust.service.transport.retry import Limits, Patience
 
 
 @dataclass

@@ -14,8 +14,8 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, settings
 
-from btp_trust import session
-from btp_trust.service import channel
+from btp_trust.runtime import session
+from btp_trust.service.transport import http_client
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
@@ -29,7 +29,7 @@ def closed_clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
 
         def opened(*arguments: Any) -> httpx.Client:
-            return stack.enter_context(contextlib.closing(channel.client(*arguments)))
+            return stack.enter_context(contextlib.closing(http_client.client(*arguments)))
 
         monkeypatch.setattr(session, "client", opened)
         yield

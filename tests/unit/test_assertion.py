@@ -19,8 +19,8 @@ from lxml import etree
 from signxml.algorithms import DigestAlgorithm, SignatureMethod
 from signxml.signer import XMLSigner
 
-from btp_trust.assertion import MAX_BYTES, Signed, Unproven, signer
 from btp_trust.certificate import parse_pem
+from btp_trust.saml.assertion import MAX_BYTES, Signed, Unproven, signer
 from btp_trust_emulator.pki import keys, trust_certificate
 from btp_trust_emulator.saml import signature
 from btp_trust_emulator.saml.xml import ASSERTION, ds, saml
@@ -236,5 +236,5 @@ def test_a_real_certificate_has_its_key_read() -> None:
 
 def test_the_libraries_are_loaded_only_for_an_assertion() -> None:
     """The module itself is light: the plugin imports it for every command."""
-    probe = "import sys, btp_trust.assertion; print({'lxml', 'signxml'} & set(sys.modules))"
+    probe = "import sys, btp_trust.saml.assertion; print({'lxml', 'signxml'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout == "set()\n"

@@ -27,11 +27,11 @@ from btp_trust.errors import (
     UnexpectedResponse,
     WrongSubaccount,
 )
-from btp_trust.service.auth import ClientCredentials, TokenResponse
-from btp_trust.service.client import TrustClient
-from btp_trust.service.http import MAX_BYTES, send
-from btp_trust.service.key import ServiceKey, parse_service_key
-from btp_trust.service.patience import TRIES
+from btp_trust.service.credentials.client_credentials import ClientCredentials, TokenResponse
+from btp_trust.service.credentials.service_key import ServiceKey, parse_service_key
+from btp_trust.service.transport.request import MAX_BYTES, send
+from btp_trust.service.transport.retry import TRIES
+from btp_trust.service.trust_certificates import TrustClient
 from btp_trust_emulator import Emulator
 
 GUID = "00000000-1111-4222-8333-000000005cdd"

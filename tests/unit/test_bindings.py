@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btp_trust.errors import ConfigurationError
-from btp_trust.service.bindings import SECRETS_ROOT, Binding, find_bindings
-from btp_trust.service.key import XSUAA, ServiceKey, parse_service_key
+from btp_trust.service.credentials.bindings import SECRETS_ROOT, Binding, find_bindings
+from btp_trust.service.credentials.service_key import XSUAA, ServiceKey, parse_service_key
 
 KEY = {"clientid": "client", "clientsecret": "S3CRET", "uri": "https://service.example", "url": "https://uaa.example"}
 VCAP = {

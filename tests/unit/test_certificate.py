@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from schemas import faults
 
 from btp_trust.certificate import Certificate, parse_pem
-from btp_trust.fingerprint import OtherDigest, normalize_fingerprint
+from btp_trust.parsing.fingerprint import OtherDigest, normalize_fingerprint
 from btp_trust_emulator import Emulator
 from btp_trust_emulator.pki import der, keys, trust_certificate
 

@@ -14,16 +14,16 @@ from twin import assert_three_parts
 from waiting import Clock
 
 from btp_trust.errors import ServiceUnavailable
-from btp_trust.service import cf_router
-from btp_trust.service.auth import ClientCredentials
-from btp_trust.service.client import TrustClient
+from btp_trust.service.credentials.client_credentials import ClientCredentials
+from btp_trust.service.credentials.service_key import ServiceKey
+from btp_trust.service.credentials.user_tokens import UserTokens
+from btp_trust.service.credentials.users import Users
 from btp_trust.service.destinations import DestinationClient
-from btp_trust.service.http import send
 from btp_trust.service.identity_providers import IdentityProviderClient
-from btp_trust.service.key import ServiceKey
-from btp_trust.service.patience import MAX_REQUESTS, TRIES
-from btp_trust.service.user_tokens import UserTokens
-from btp_trust.service.users import Users
+from btp_trust.service.transport import cf_router
+from btp_trust.service.transport.request import send
+from btp_trust.service.transport.retry import MAX_REQUESTS, TRIES
+from btp_trust.service.trust_certificates import TrustClient
 from btp_trust_emulator import Emulator, Kind
 
 BASE = "https://service.example"

@@ -18,13 +18,14 @@ from twin import assert_three_parts
 from waiting import Clock
 
 from btp_trust.errors import ConfigurationError, ServiceUnavailable, UnexpectedResponse
-from btp_trust.service import channel
-from btp_trust.service.channel import authorities
-from btp_trust.session import Session, World
+from btp_trust.runtime.host import World
+from btp_trust.runtime.session import Session
+from btp_trust.service.transport import http_client
+from btp_trust.service.transport.http_client import authorities
 from btp_trust_emulator import Emulator
 
 pytestmark = pytest.mark.usefixtures("closed_clients", "plain_environment")
-PROVIDER = Path(channel.__file__).parents[1]
+PROVIDER = Path(http_client.__file__).parents[1]
 SWITCHES = {
     "PYTHONHTTPSVERIFY": "0",
     "NODE_TLS_REJECT_UNAUTHORIZED": "0",
@@ -326,7 +327,7 @@ def test_no_cookie_is_kept(cookie: str) -> None:
         seen.append(request)
         return httpx.Response(200, headers=[(b"Set-Cookie", cookie.encode("latin-1"))])
 
-    with channel.client(ssl.create_default_context(), httpx.MockTransport(answer)) as http:
+    with http_client.client(ssl.create_default_context(), httpx.MockTransport(answer)) as http:
         for _ in range(2):
             http.get("https://service.example")
     assert ["Cookie" in request.headers for request in seen] == [False, False]
@@ -335,6 +336,6 @@ def test_no_cookie_is_kept(cookie: str) -> None:
 def test_nothing_is_asked_for_packed() -> None:
     """What is unpacked while it is read may be of any size."""
     tls = ssl.create_default_context()
-    with contextlib.closing(channel.client(tls, None)) as http:
+    with contextlib.closing(http_client.client(tls, None)) as http:
         assert http.build_request("GET", "https://service.example").headers["Accept-Encoding"] == "identity"
         assert http.follow_redirects is False

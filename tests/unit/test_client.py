@@ -24,10 +24,10 @@ from btp_trust.errors import (
     TrustError,
     UnexpectedResponse,
 )
-from btp_trust.service.auth import ClientCredentials
-from btp_trust.service.client import TrustClient
-from btp_trust.service.key import parse_service_key
-from btp_trust.service.patience import TRIES
+from btp_trust.service.credentials.client_credentials import ClientCredentials
+from btp_trust.service.credentials.service_key import parse_service_key
+from btp_trust.service.transport.retry import TRIES
+from btp_trust.service.trust_certificates import TrustClient
 from btp_trust_emulator import Emulator, NotFoundText, Switches
 from btp_trust_emulator.pki import keys, trust_certificate
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from showing import shown_by
 
 from btp_trust.errors import ConfigurationError, CredentialsMissing
-from btp_trust.service.connections import Connection, Connections
+from btp_trust.service.credentials.connections import Connection, Connections
 
 PLACES = ["serviceKey", "connections", "variable", "binding"]
 WHERE = {

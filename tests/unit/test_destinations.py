@@ -17,8 +17,8 @@ from waiting import Clock
 
 from btp_trust.errors import CredentialsRejected, NotAuthorized, ServiceUnavailable, TrustError, UnexpectedResponse
 from btp_trust.service.destinations import MAX_LIST_BYTES, AuthToken, Destination, DestinationClient, Level
-from btp_trust.service.http import MAX_BYTES
-from btp_trust.service.patience import TRIES
+from btp_trust.service.transport.request import MAX_BYTES
+from btp_trust.service.transport.retry import TRIES
 
 BASE = "https://service.example"
 S4 = {

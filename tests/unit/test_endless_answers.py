@@ -15,8 +15,8 @@ import pytest
 from waiting import Clock
 
 from btp_trust.errors import ServiceUnavailable, TrustError, UnexpectedResponse
-from btp_trust.service.channel import client
-from btp_trust.service.http import MAX_BYTES, send
+from btp_trust.service.transport.http_client import client
+from btp_trust.service.transport.request import MAX_BYTES, send
 
 PIECE = b"S3CRET".ljust(10_000)
 ENOUGH = 20 * MAX_BYTES

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from showing import shown_by
 
 from btp_trust.certificate import Certificate, Identity, parse_pem
-from btp_trust.forms import read, write
+from btp_trust.trusted_by.formats import read, write
 from btp_trust_emulator import Emulator
 
 EXAMPLE = Path(__file__).parents[3] / "shared" / "reference" / "idp-metadata-example.xml"

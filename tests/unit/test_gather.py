@@ -12,7 +12,7 @@ from pulumi.output import UNKNOWN
 from twin import HOUR, CheckFailedError, Deployment, Program, Twin, answered, assert_three_parts, lost_before, program
 
 from btp_trust.errors import OfflineRefused, TrustError, WrongSubaccount
-from btp_trust.service.patience import TRIES
+from btp_trust.service.transport.retry import TRIES
 from btp_trust_emulator import Emulator
 
 ALONE = program()

@@ -23,11 +23,11 @@ from schemas import faults
 from btp_trust import HandOver, Target
 from btp_trust.certificate import parse_pem
 from btp_trust.errors import Refused
+from btp_trust.handover.certificate_view import Identity
 from btp_trust.handover.files import File
-from btp_trust.handover.identity import Identity
-from btp_trust.handover.kinds import KINDS, Form, Holds
-from btp_trust.handover.steps import Phase
 from btp_trust.handover.target import KindName
+from btp_trust.handover.target_types import KINDS, Form, Holds
+from btp_trust.handover.tasks import Phase
 from btp_trust_emulator.pki import der
 
 NEW = certificate(5, since=MADE + timedelta(days=600), until=EXPIRES + timedelta(days=600))

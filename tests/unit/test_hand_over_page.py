@@ -12,8 +12,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from btp_trust import HandOver, Target
-from btp_trust.handover.kinds import KINDS
-from btp_trust.handover.page import code, text
+from btp_trust.handover.markdown import code, text
+from btp_trust.handover.target_types import KINDS
 
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 HARMLESS = {"text", "code_inline", "strong_open", "strong_close", "text_special"}

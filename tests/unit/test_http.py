@@ -16,8 +16,8 @@ from showing import shown_by
 from waiting import Clock
 
 from btp_trust.errors import ServiceUnavailable, TrustError, UnexpectedResponse
-from btp_trust.service.http import MAX_BYTES, send
-from btp_trust.service.patience import MAX_REQUESTS, Patience
+from btp_trust.service.transport.request import MAX_BYTES, send
+from btp_trust.service.transport.retry import MAX_REQUESTS, Patience
 
 URL = "https://service.example/v1?token=S3CRET"
 NOW = datetime(2028, 11, 24, 8, 34, 27, tzinfo=UTC)

@@ -28,7 +28,6 @@ from twin import (
     meanwhile,
 )
 
-from btp_trust import session
 from btp_trust.errors import (
     NotAuthorized,
     NotDone,
@@ -42,6 +41,7 @@ from btp_trust.errors import (
     TrustError,
     UnexpectedResponse,
 )
+from btp_trust.runtime import session
 from btp_trust.service.identity_providers import PATH
 from btp_trust_emulator import Emulator
 

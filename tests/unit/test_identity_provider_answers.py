@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from waiting import Clock
 
 from btp_trust.errors import ServiceUnavailable, UnexpectedResponse
-from btp_trust.saml import IdentityProvider
+from btp_trust.saml.metadata import IdentityProvider
 from btp_trust.service.identity_providers import PATH, DuplicateEntityID, IdentityProviderClient
 
 OURS: dict[str, Any] = {

@@ -15,24 +15,15 @@ from pulumi.runtime import rpc
 from showing import shown_by
 from twin import assert_three_parts
 
+from btp_trust.active.schema import ActiveArgs, ActiveChecked, ActiveState
 from btp_trust.certificate import parse_pem
 from btp_trust.errors import Refused, UnreadableState
-from btp_trust.inputs import (
-    ActiveArgs,
-    ActiveChecked,
-    ActiveState,
-    Candidate,
-    IdentityProviderArgs,
-    PassiveArgs,
-    PassiveChecked,
-    PassiveState,
+from btp_trust.formatting import rfc3339
+from btp_trust.identity_provider.schema import IdentityProviderArgs
+from btp_trust.passive.schema import PassiveArgs, PassiveChecked, PassiveState
+from btp_trust.property_bag import (
     ResourceArgs,
     Signing,
-    SwapSlots,
-    TriggerArgs,
-    TriggerChecked,
-    TriggerState,
-    candidate_from_program,
     certificate_outputs,
     checked,
     from_bag,
@@ -42,10 +33,18 @@ from btp_trust.inputs import (
     to_bag,
     unplanned,
 )
-from btp_trust.model import Slots, Snapshot, rfc3339
-from btp_trust.plan.declaration import OnDrift
-from btp_trust.plan.verification import Evidence
-from btp_trust.service.environment import DEFAULT
+from btp_trust.rotation.declaration import OnDrift
+from btp_trust.rotation.evidence import Evidence
+from btp_trust.rotation.schema import (
+    Candidate,
+    SwapSlots,
+    TriggerArgs,
+    TriggerChecked,
+    TriggerState,
+    candidate_from_program,
+)
+from btp_trust.service.credentials.environment import DEFAULT
+from btp_trust.snapshot import Slots, Snapshot
 from btp_trust_emulator import Emulator
 
 GUID = "00000000-1111-4222-8333-000000005cdd"

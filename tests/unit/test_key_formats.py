@@ -23,8 +23,8 @@ from showing import shown_by
 
 from btp_trust.certificate import parse_pem
 from btp_trust.errors import ConfigurationError
-from btp_trust.service.connections import Connections
-from btp_trust.service.key import DESTINATION, XSUAA, Service, ServiceKey, parse_service_key
+from btp_trust.service.credentials.connections import Connections
+from btp_trust.service.credentials.service_key import DESTINATION, XSUAA, Service, ServiceKey, parse_service_key
 from btp_trust_emulator import Emulator
 
 Fields = dict[str, Any]

@@ -15,7 +15,7 @@ from propagating import SAML, USER, Landscape, trying
 from twin import CheckFailedError, Send, Twin, answered, assert_three_parts, lost_before, meanwhile, program
 
 from btp_trust.errors import Refused
-from btp_trust.plan.confirmation import MOST
+from btp_trust.rotation.schema import MOST
 from btp_trust_emulator import Emulator, Switches, TokenCache
 from btp_trust_emulator.faults.fault import Kind
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btp_trust.certificate import Certificate
-from btp_trust.model import Slots, Snapshot, brief, day, describe, moment_of, rfc3339, signs
+from btp_trust.formatting import brief, day, describe, moment_of, rfc3339
+from btp_trust.snapshot import Slots, Snapshot, signs
 
 GUID = "00000000-1111-4222-8333-000000005cdd"
 NOW = datetime(2026, 11, 24, 8, 34, 27, tzinfo=UTC)

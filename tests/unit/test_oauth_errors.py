@@ -16,12 +16,12 @@ from showing import shown_by
 from waiting import Clock
 
 from btp_trust.errors import CredentialsRejected, NotAuthorized, NoUserToken, TrustError, UnexpectedResponse
-from btp_trust.service.auth import ClientCredentials
+from btp_trust.service.credentials.client_credentials import ClientCredentials
+from btp_trust.service.credentials.service_key import ServiceKey
+from btp_trust.service.credentials.user_tokens import UserTokens
+from btp_trust.service.credentials.users import Users
 from btp_trust.service.identity_providers import IdentityProviderClient
-from btp_trust.service.key import ServiceKey
-from btp_trust.service.oauth_errors import says
-from btp_trust.service.user_tokens import UserTokens
-from btp_trust.service.users import Users
+from btp_trust.service.transport.oauth_errors import says
 from btp_trust_emulator import Emulator
 
 URL = "https://uaa.example/oauth/token"

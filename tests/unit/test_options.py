@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from twin import HOUR, Deployment, Program, Twin, program, wire
 
-from btp_trust import session
 from btp_trust.providers import RotationTriggerProvider
+from btp_trust.runtime import session
 from btp_trust_emulator import Emulator
 
 EVERYTHING = ["*"]

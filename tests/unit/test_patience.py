@@ -14,7 +14,7 @@ from twin import assert_three_parts
 from waiting import Clock
 
 from btp_trust.errors import ConfigurationError, NotAuthorized, ServiceUnavailable, TrustError
-from btp_trust.service.patience import TRIES, Limits, Patience, is_unavailable, limits_from, never_arrived
+from btp_trust.service.transport.retry import TRIES, Limits, Patience, is_unavailable, limits_from, never_arrived
 
 BOUNDS = {
     "connectTimeout": (1.0, 60.0),

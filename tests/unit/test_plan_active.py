@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from twin import assert_three_parts, certificate, snapshot
 
+from btp_trust.active.plan import Action, Request, decide
 from btp_trust.errors import Refused
-from btp_trust.model import Snapshot
-from btp_trust.plan.active import Action, Request, decide
+from btp_trust.snapshot import Snapshot
 
 A = certificate("a")
 B = certificate("b", made=30)

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from twin import assert_three_parts, certificate, snapshot
 
-from btp_trust.plan.decision import Action, Decision, Reason
-from btp_trust.plan.declaration import Declaration, OnDrift
-from btp_trust.plan.gate import SHOWN
-from btp_trust.plan.trigger import decide
-from btp_trust.plan.trust import Attestation, Switch, Told
+from btp_trust.rotation.decision import Action, Decision, Reason
+from btp_trust.rotation.declaration import Declaration, OnDrift
+from btp_trust.rotation.policies import decide
+from btp_trust.rotation.target_gate import SHOWN
+from btp_trust.trusted_by.statements import Attestation, Switch, Told
 
 A, B, D = certificate("a"), certificate("b", made=30), certificate("d", made=90)
 KNOWN = {"2026-01": A.fingerprint, "2026-02": B.fingerprint}

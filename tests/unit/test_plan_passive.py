@@ -6,8 +6,8 @@ import pytest
 from twin import assert_three_parts, certificate, snapshot
 
 from btp_trust.errors import Refused
-from btp_trust.model import Snapshot
-from btp_trust.plan.passive import Adopt, Mint, Own, Request, Step, decide, displaced, foresee
+from btp_trust.passive.plan import Adopt, Mint, Own, Request, Step, decide, displaced, foresee
+from btp_trust.snapshot import Snapshot
 
 A = certificate("a")
 B = certificate("b", made=30)

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from twin import assert_three_parts, certificate, snapshot
 
-from btp_trust.model import Snapshot
-from btp_trust.plan import trigger
-from btp_trust.plan.decision import Action, Decision, Reason
-from btp_trust.plan.declaration import Declaration, OnDrift
-from btp_trust.plan.trigger import CREATE_POLICIES, UPDATE_POLICIES, decide
+from btp_trust.rotation import policies
+from btp_trust.rotation.decision import Action, Decision, Reason
+from btp_trust.rotation.declaration import Declaration, OnDrift
+from btp_trust.rotation.policies import CREATE_POLICIES, UPDATE_POLICIES, decide
+from btp_trust.snapshot import Snapshot
 
 A = certificate("a")
 B = certificate("b", made=30)
@@ -376,27 +376,27 @@ def test_a_recorded_name_wins_over_a_candidate_in_what_a_name_means() -> None:
 
 
 @pytest.mark.parametrize(
-    "policy", [*UPDATE_POLICIES, trigger.baseline], ids=lambda policy: f"{policy.__name__} has nothing to say"
+    "policy", [*UPDATE_POLICIES, policies.baseline], ids=lambda policy: f"{policy.__name__} has nothing to say"
 )
-def test_a_policy_that_is_not_concerned_says_nothing(policy: trigger.Policy) -> None:
+def test_a_policy_that_is_not_concerned_says_nothing(policy: policies.Policy) -> None:
     """Each policy leaves the word to the next one in a situation that is not its own."""
-    concerned: dict[trigger.Policy, Declaration] = {
-        trigger.already_signs: declare("2026-02"),
-        trigger.swap: declare("2026-01"),
+    concerned: dict[policies.Policy, Declaration] = {
+        policies.already_signs: declare("2026-02"),
+        policies.swap: declare("2026-01"),
     }
-    seen = __ if policy in (trigger.baseline, trigger.swap) else AB
+    seen = __ if policy in (policies.baseline, policies.swap) else AB
     others = concerned.get(policy, declare("2026-01"))
     assert policy(others, seen) is None
 
 
 def test_the_policies_of_creation_do_not_contain_the_swap() -> None:
     """Creating a trigger has no way to swap, whatever the order."""
-    assert trigger.swap not in CREATE_POLICIES
+    assert policies.swap not in CREATE_POLICIES
 
 
 def test_a_refused_creation_says_that_nothing_signs_where_nothing_does() -> None:
     """The policy is true on its own, also where another one speaks first."""
-    decision = trigger.create_never_swaps(new("x", taught={"x": C.fingerprint}), __)
+    decision = policies.create_never_swaps(new("x", taught={"x": C.fingerprint}), __)
     assert decision is not None
     assert_three_parts(str(decision.refusal), "that is none", C.fingerprint)
 
@@ -404,10 +404,10 @@ def test_a_refused_creation_says_that_nothing_signs_where_nothing_does() -> None
 def test_no_policy_swaps_for_a_trigger_that_is_created() -> None:
     """Not the list of policies alone keeps creation from swapping: each policy does."""
     declaration = Declaration("two", None, taught={"one": A.fingerprint, "two": B.fingerprint})
-    assert trigger.swap(declaration, AB) is None
+    assert policies.swap(declaration, AB) is None
 
 
 def test_the_swap_itself_objects_to_what_other_policies_refuse() -> None:
     """It is safe without the policies before it."""
     declaration = Declaration("two", "one", recorded={"one": A.fingerprint, "two": B.fingerprint}, minting="three")
-    assert trigger.swap(declaration, AB) is None
+    assert policies.swap(declaration, AB) is None

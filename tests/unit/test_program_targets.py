@@ -18,7 +18,7 @@ from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 
 from btp_trust import Attested, PassiveTrustCertificate, RotationTrigger, SwitchesAtRotation
 from btp_trust.certificate import parse_pem
-from btp_trust.model import rfc3339
+from btp_trust.formatting import rfc3339
 from btp_trust_emulator import Emulator
 
 # Pulumi's mocks leave an event loop open in each of their threads; whenever it is collected, Python complains.

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from twin import assert_three_parts
 
 from btp_trust.errors import ConfigurationError
-from btp_trust.service.proxies import Proxies, proxies_of
+from btp_trust.service.transport.proxies import Proxies, proxies_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "connections.md"
 PROXY = "http://proxy.example:8080"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btp_trust.plan.refusal import is_refusal, other_cause
+from btp_trust.rotation.verification.rejection import is_refusal, other_cause
 
 FAILED = "Retrieval of OAuthToken failed due to: "
 FETCH = f"{FAILED}Unable to fetch refresh token from the specified token service URL. Response was: "

@@ -27,7 +27,10 @@ from btp_trust import (
     TrustedIdentityProvider,
     providers,
 )
-from btp_trust.inputs import ActiveArgs, PassiveArgs, ResourceArgs, TriggerArgs
+from btp_trust.active.schema import ActiveArgs
+from btp_trust.passive.schema import PassiveArgs
+from btp_trust.property_bag import ResourceArgs
+from btp_trust.rotation.schema import TriggerArgs
 
 KEY = '{"clientsecret": "S3CRET"}'
 FINGERPRINT = "ed0ba13097d1d837ee2e56a62e8f9e08fc8ed94a78054932c2fd76e763caabd8"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from schemas import faults
 
 from btp_trust.certificate import Certificate, Identity, parse_pem
-from btp_trust.saml import IdentityProvider, Layout, Metadata, read, signers_in, write
+from btp_trust.saml.metadata import IdentityProvider, Layout, Metadata, read, signers_in, write
 from btp_trust_emulator import Emulator
 
 

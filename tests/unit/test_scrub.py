@@ -13,7 +13,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from btp_trust.plan.scrub import HIDDEN, LONGEST, identities, scrub
+from btp_trust.service.transport.redaction import HIDDEN, LONGEST, identities, scrub
 
 REFUSED = (
     "Retrieval of OAuthToken failed due to: Unable to fetch refresh token from the specified token service URL. "

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from secret_samples import CERTIFICATE, CREDENTIALS, KEYS, SECRETS, SERVICE_KEY, SHAPES, TOKENS, WRAPPINGS, X509
 
-from btp_trust import saml
 from btp_trust.certificate import parse_pem
-from btp_trust.secret_detection import secret_in
+from btp_trust.saml import metadata
+from btp_trust.secret_guard.detection import secret_in
 
 FOUND: Final = parse_pem(CERTIFICATE)
 OPAQUE: Final = {"client secret, old", "client secret, its half"}
@@ -109,7 +109,7 @@ PUBLIC: Final[dict[str, Any]] = {
     "body in odd lines": f"{FOUND.body[:100]}\n{FOUND.body[100:500]} {FOUND.body[500:]}",
     "base64 of PEM": base64.b64encode(CERTIFICATE.encode()).decode(),
     "metadata": FOUND.metadata,
-    "metadata of two": saml.write([FOUND, FOUND]),
+    "metadata of two": metadata.write([FOUND, FOUND]),
     "metadata, cut off": FOUND.metadata[:900],
     "base64 of metadata": base64.b64encode(FOUND.metadata.encode()).decode(),
     "base64 of metadata in lines": base64.encodebytes(FOUND.metadata.encode()).decode(),

@@ -12,8 +12,9 @@ from secret_samples import CERTIFICATE, PEMS, SERVICE_KEY, TOKENS
 
 from btp_trust import ActiveTrustCertificate, Attested, HandOver, SwitchesAtRotation, Target, hand_over, write_hand_over
 from btp_trust.errors import SecretGiven, UnreadableState
-from btp_trust.inputs import TriggerChecked, from_bag
-from btp_trust.secret_guard import refuse_secrets
+from btp_trust.property_bag import from_bag
+from btp_trust.rotation.schema import TriggerChecked
+from btp_trust.secret_guard.guard import refuse_secrets
 
 
 @pytest.mark.parametrize(

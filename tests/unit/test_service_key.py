@@ -26,7 +26,7 @@ from showing import shown_by
 
 from btp_trust.certificate import parse_pem
 from btp_trust.errors import ConfigurationError, CredentialsRejected, TrustError
-from btp_trust.service.key import ServiceKey, parse_service_key
+from btp_trust.service.credentials.service_key import ServiceKey, parse_service_key
 from btp_trust_emulator import Emulator
 
 SECRET = {
@@ -40,7 +40,7 @@ PASS_PHRASE = """
 import ssl
 import sys
 from datetime import UTC, datetime
-from btp_trust.service.key import parse_service_key
+from btp_trust.service.credentials.service_key import parse_service_key
 try:
     parse_service_key(sys.argv[1], "here").tls(datetime.now(UTC))
 except Exception as error:

@@ -21,7 +21,6 @@ import pytest
 from twin import assert_three_parts
 from waiting import Clock
 
-from btp_trust import session
 from btp_trust.errors import (
     ConfigurationError,
     CredentialsMissing,
@@ -33,11 +32,13 @@ from btp_trust.errors import (
     TrustError,
     WrongSubaccount,
 )
-from btp_trust.orphan import pulumi_is_gone
-from btp_trust.service.bindings import SECRETS_ROOT
-from btp_trust.service.client import TrustClient
-from btp_trust.service.patience import TRIES
-from btp_trust.session import Session, Subaccount, World
+from btp_trust.runtime import session
+from btp_trust.runtime.host import World, pulumi_is_gone, system_clock
+from btp_trust.runtime.session import Session
+from btp_trust.runtime.slots import Subaccount
+from btp_trust.service.credentials.bindings import SECRETS_ROOT
+from btp_trust.service.transport.retry import TRIES
+from btp_trust.service.trust_certificates import TrustClient
 from btp_trust_emulator import Emulator
 
 GUID = "00000000-1111-4222-8333-000000005cdd"
@@ -374,7 +375,7 @@ def test_the_world_is_the_real_one_unless_chosen() -> None:
     assert (world.sleep, world.monotonic) == (time.sleep, time.monotonic)
     assert world.orphaned is pulumi_is_gone
     assert abs(world.clock() - datetime.now(UTC)) < timedelta(minutes=1)
-    assert Session(UNSET.get).world.clock is session.system_clock
+    assert Session(UNSET.get).world.clock is system_clock
 
 
 @pytest.fixture

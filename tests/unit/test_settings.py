@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from secret_samples import CERTIFICATE, PEMS, SERVICE_KEY
 
-from btp_trust.settings import KEYS, NAMESPACE, Power, Setting, amiss
+from btp_trust.resources.settings import KEYS, NAMESPACE, Power, Setting, amiss
 
 ROOT = Path(__file__).parents[2]
 KEY = json.dumps(SERVICE_KEY)

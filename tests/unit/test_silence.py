@@ -16,10 +16,10 @@ from pulumi.dynamic import dynamic
 from showing import shown_by
 from twin import HOUR, PROVIDERS, CheckFailedError, Line, Twin, operation, program
 
-from btp_trust import session
 from btp_trust.errors import TrustError
-from btp_trust.service.auth import ClientCredentials
-from btp_trust.session import World
+from btp_trust.runtime import session
+from btp_trust.runtime.host import World
+from btp_trust.service.credentials.client_credentials import ClientCredentials
 from btp_trust_emulator import Action, Credential, Emulator, Kind
 from btp_trust_emulator.faults.fault import TRAITS
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from btp_trust.text_decoding import decode, line_breaks, unmarked, visible
+from btp_trust.parsing.text_decoding import decode, line_breaks, unmarked, visible
 
 MARKED = ["utf-8-sig", "utf-16", "utf-32", "utf-8"]
 plain = st.text(

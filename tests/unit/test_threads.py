@@ -15,8 +15,8 @@ import pytest
 from pulumi.dynamic import Config, ConfigureRequest
 from twin import HOUR, PROVIDERS, Bag, Twin, answered, assert_three_parts, is_read, program, wire
 
-from btp_trust import session
 from btp_trust.errors import SlotsChanged, TrustError
+from btp_trust.runtime import session
 from btp_trust_emulator import Emulator
 
 THREADS = 4

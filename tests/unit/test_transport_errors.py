@@ -20,11 +20,12 @@ from twin import assert_three_parts
 from waiting import Clock
 
 from btp_trust.errors import ConfigurationError, ServiceUnavailable
-from btp_trust.service.channel import authorities, client
-from btp_trust.service.http import send
-from btp_trust.service.patience import TRIES, is_unavailable, never_arrived
-from btp_trust.service.request_progress import RequestProgress, Step
-from btp_trust.session import Session, World
+from btp_trust.runtime.host import World
+from btp_trust.runtime.session import Session
+from btp_trust.service.transport.http_client import authorities, client
+from btp_trust.service.transport.request import send
+from btp_trust.service.transport.request_progress import RequestProgress, Step
+from btp_trust.service.transport.retry import TRIES, is_unavailable, never_arrived
 
 pytestmark = pytest.mark.usefixtures("plain_environment")
 SETTINGS = ("btp-trust:caBundle", "SSL_CERT_FILE")

@@ -15,10 +15,11 @@ from twin import assert_three_parts
 
 from btp_trust.certificate import Identity
 from btp_trust.errors import Refused
-from btp_trust.forms import write
-from btp_trust.inputs import TriggerArgs, from_bag, to_bag
-from btp_trust.plan.trust import Attestation, Switch
-from btp_trust.trusted_by import TrustedBy, trusted_by_from_program
+from btp_trust.property_bag import from_bag, to_bag
+from btp_trust.rotation.schema import TriggerArgs
+from btp_trust.trusted_by.formats import write
+from btp_trust.trusted_by.parsing import TrustedBy, trusted_by_from_program
+from btp_trust.trusted_by.statements import Attestation, Switch
 
 FINGERPRINT = "ed0ba13097d1d837ee2e56a62e8f9e08fc8ed94a78054932c2fd76e763caabd8"
 ATTESTED = {"kind": "attested", "fingerprint": FINGERPRINT, "by": "Ada", "on": "2028-11-20"}

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from twin import HOUR, CheckFailedError, Program, Twin, assert_three_parts, meanwhile, program
 
-from btp_trust import session
 from btp_trust.errors import TrustError
+from btp_trust.runtime import session
 from btp_trust_emulator import Emulator
 
 PREPARED = program("b", "a")

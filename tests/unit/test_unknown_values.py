@@ -8,7 +8,7 @@ from pulumi.output import UNKNOWN
 from pulumi.runtime import rpc
 from twin import HOUR, Twin, program
 
-from btp_trust import unknown
+from btp_trust import property_bag
 from btp_trust_emulator import Emulator
 
 PREPARED = program("b", "a")
@@ -23,7 +23,7 @@ def twin(emulator: Emulator) -> Twin:
     return twin
 
 
-@pytest.mark.parametrize("mark", [UNKNOWN, *unknown._MARKS], ids=["read by the SDK", *unknown._MARKS])
+@pytest.mark.parametrize("mark", [UNKNOWN, *property_bag._MARKS], ids=["read by the SDK", *property_bag._MARKS])
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [

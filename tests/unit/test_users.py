@@ -20,10 +20,10 @@ from twin import assert_three_parts
 from waiting import Clock
 
 from btp_trust.errors import ConfigurationError, NoUserToken, ServiceUnavailable, TrustError
-from btp_trust.service import user_tokens
-from btp_trust.service.key import ServiceKey
-from btp_trust.service.user_tokens import UserToken, UserTokens
-from btp_trust.service.users import User, Users
+from btp_trust.service.credentials import user_tokens
+from btp_trust.service.credentials.service_key import ServiceKey
+from btp_trust.service.credentials.user_tokens import UserToken, UserTokens
+from btp_trust.service.credentials.users import User, Users
 
 SECRET = "S3CRET.of-the_user"
 KEY = ServiceKey(uri="https://service.example", url="https://uaa.example", clientid="client|!b1", clientsecret="k$=")

@@ -12,19 +12,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from twin import certificate
 
-from btp_trust.model import rfc3339
-from btp_trust.plan.scrub import LONGEST
-from btp_trust.plan.verification import (
+from btp_trust.formatting import rfc3339
+from btp_trust.rotation.evidence import Evidence, Verdict
+from btp_trust.rotation.verification.verdict import (
     TRIES,
     Again,
-    Evidence,
     Judgement,
     Trial,
-    Verdict,
     judge_assertion,
     judge_error,
     judge_token,
 )
+from btp_trust.service.transport.redaction import LONGEST
 
 NEW, OLD = certificate("b"), certificate("a")
 SWAPPED = datetime(2026, 11, 24, 8, 0, 0, tzinfo=UTC)

@@ -25,7 +25,6 @@ from twin import (
     meanwhile,
 )
 
-from btp_trust import session
 from btp_trust.errors import (
     NoUserToken,
     OutcomeUnknown,
@@ -35,7 +34,8 @@ from btp_trust.errors import (
     TrustError,
     WayBackFailed,
 )
-from btp_trust.operations import trials
+from btp_trust.rotation.verification import prober
+from btp_trust.runtime import session
 from btp_trust_emulator import Emulator, Switches, TokenCache
 from btp_trust_emulator.faults.fault import Kind
 
@@ -753,7 +753,7 @@ def test_a_fault_of_the_check_itself_is_inconclusive_and_the_swap_is_recorded(
 ) -> None:
     """Whatever is thrown: it tells nothing about the target, and the next deployment tries again."""
     with monkeypatch.context() as broken:
-        broken.setattr(trials, "signer", lambda *_: 1 / 0)
+        broken.setattr(prober, "signer", lambda *_: 1 / 0)
         report = here.twin.up(here.program("b", "assertion"))
     assert "the check itself failed (ZeroDivisionError)" in report.messages
     assert here.evidence()["assertion"]["verdict"] == "inconclusive"

@@ -32,7 +32,6 @@ from twin import (
     program,
 )
 
-from btp_trust import session
 from btp_trust.errors import (
     CredentialsRejected,
     NotAuthorized,
@@ -44,8 +43,10 @@ from btp_trust.errors import (
     TrustError,
     UnexpectedResponse,
 )
-from btp_trust.operations.writes import swap
-from btp_trust.service.patience import MAX_REQUESTS, TRIES
+from btp_trust.runtime import session
+from btp_trust.runtime.slot_writes import swap
+from btp_trust.runtime.slots import Subaccount
+from btp_trust.service.transport.retry import MAX_REQUESTS, TRIES
 from btp_trust_emulator import Emulator
 
 SETTLING = [0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 6.5]
@@ -754,12 +755,12 @@ def test_a_resource_that_waited_for_its_turn_does_not_write_after_an_unknown_out
     assert isinstance(results[0], NotDone)
 
 
-def _account(twin: Twin) -> session.Subaccount:
+def _account(twin: Twin) -> Subaccount:
     twin.preview(PREPARED)
     return session.current().subaccount("default", None)
 
 
-def _tried(account: session.Subaccount) -> BaseException | None:
+def _tried(account: Subaccount) -> BaseException | None:
     try:
         swap(account, account.snapshot().slots, account.snapshot().slots.passive or "")
     except TrustError as error:

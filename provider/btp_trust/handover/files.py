@@ -8,10 +8,10 @@ from typing import Final, Literal
 
 import msgspec
 
-from btp_trust import saml
 from btp_trust.certificate import Certificate
-from btp_trust.handover.kinds import Form
-from btp_trust.model import brief
+from btp_trust.formatting import brief
+from btp_trust.handover.target_types import Form
+from btp_trust.saml import metadata
 
 Held = Literal["new", "old", "both"]
 _SUFFIXES: Final = {Form.PEM: "pem", Form.BODY: "txt", Form.CER: "cer", Form.METADATA: "xml", Form.JSON: "json"}
@@ -58,7 +58,7 @@ def _file(name: str, form: Form, held: Held, certificates: Sequence[Certificate]
         case Form.BODY | Form.CER:
             content = first.body
         case Form.METADATA:
-            content = saml.write(certificates, key_name=key_name)
+            content = metadata.write(certificates, key_name=key_name)
         case _:
             content = _signing_certificates(certificates)
     return File(f"{name}.{held}.{brief(first.fingerprint)}.{_SUFFIXES[form]}", form, held, content)

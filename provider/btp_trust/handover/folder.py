@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from btp_trust.errors import Refused
-from btp_trust.handover.assemble import HandOver
-from btp_trust.handover.steps import Phase
-from btp_trust.model import brief
-from btp_trust.secret_guard import without_secrets
+from btp_trust.formatting import brief
+from btp_trust.handover.hand_over import HandOver
+from btp_trust.handover.tasks import Phase
+from btp_trust.secret_guard.guard import without_secrets
 
 
 @without_secrets

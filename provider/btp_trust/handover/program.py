@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 import pulumi
 
-from btp_trust.handover.assemble import MARGIN_DAYS, HandOver, not_a_certificate
+from btp_trust.handover.hand_over import MARGIN_DAYS, HandOver, not_a_certificate
 from btp_trust.handover.target import Target
-from btp_trust.secret_guard import without_secrets
+from btp_trust.secret_guard.guard import without_secrets
 
 
 class HasCertificate(Protocol):

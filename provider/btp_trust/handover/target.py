@@ -8,8 +8,8 @@ from typing import Final, Literal
 import msgspec
 
 from btp_trust.errors import Refused
-from btp_trust.handover.kinds import KINDS, Holds
-from btp_trust.secret_guard import refuse_secrets
+from btp_trust.handover.target_types import KINDS, Holds
+from btp_trust.secret_guard.guard import refuse_secrets
 
 KindName = Literal[
     "communication-system",

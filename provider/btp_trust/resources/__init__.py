@@ -3,8 +3,8 @@
 from btp_trust.resources.active import ActiveTrustCertificate
 from btp_trust.resources.identity_provider import TrustedIdentityProvider
 from btp_trust.resources.passive import PassiveTrustCertificate
-from btp_trust.resources.trigger import RotationTrigger
-from btp_trust.resources.trust import Attested, SwitchesAtRotation
+from btp_trust.resources.rotation import RotationTrigger
+from btp_trust.resources.trusted_by import Attested, SwitchesAtRotation
 
 __all__ = [
     "ActiveTrustCertificate",

@@ -8,10 +8,10 @@ import pulumi
 
 from btp_trust.providers import ActiveTrustCertificateProvider
 from btp_trust.resources.base import TrustResource, unless_default
-from btp_trust.resources.declared import belongs_to
-from btp_trust.resources.trigger import RotationTrigger
-from btp_trust.secret_guard import without_secrets
-from btp_trust.service.environment import DEFAULT
+from btp_trust.resources.registry import belongs_to
+from btp_trust.resources.rotation import RotationTrigger
+from btp_trust.secret_guard.guard import without_secrets
+from btp_trust.service.credentials.environment import DEFAULT
 
 
 class ActiveTrustCertificate(TrustResource, module="btp-trust", name="ActiveTrustCertificate"):

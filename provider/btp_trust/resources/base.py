@@ -9,10 +9,10 @@ import pulumi
 from pulumi.dynamic import Resource
 from pulumi.runtime.config import CONFIG
 
-from btp_trust.secret_detection import secret_in
-from btp_trust.secret_guard import refuse_secrets
-from btp_trust.service.environment import DEFAULT
-from btp_trust.settings import NAMESPACE, Setting, amiss
+from btp_trust.resources.settings import NAMESPACE, Setting, amiss
+from btp_trust.secret_guard.detection import secret_in
+from btp_trust.secret_guard.guard import refuse_secrets
+from btp_trust.service.credentials.environment import DEFAULT
 
 _CERTIFICATE_OUTPUTS = (
     "fingerprint",

@@ -10,10 +10,10 @@ from pulumi.dynamic import Resource
 
 from btp_trust.providers import TrustedIdentityProviderProvider
 from btp_trust.resources.base import once_judged, refuse_amiss_settings, refuse_imports, unless_default
-from btp_trust.resources.declared import belongs_to, register_once
 from btp_trust.resources.passive import PassiveTrustCertificate
-from btp_trust.secret_guard import without_secrets
-from btp_trust.service.environment import DEFAULT
+from btp_trust.resources.registry import belongs_to, register_once
+from btp_trust.secret_guard.guard import without_secrets
+from btp_trust.service.credentials.environment import DEFAULT
 
 _OUTPUTS = ("trusted", "identity_provider_id", "preexisting")
 

@@ -10,9 +10,9 @@ import pulumi
 
 from btp_trust.providers import PassiveTrustCertificateProvider
 from btp_trust.resources.base import TrustResource, unless_default
-from btp_trust.resources.declared import declare_once, find, not_the_candidate
-from btp_trust.secret_guard import without_secrets
-from btp_trust.service.environment import DEFAULT
+from btp_trust.resources.registry import declare_once, find, not_the_candidate
+from btp_trust.secret_guard.guard import without_secrets
+from btp_trust.service.credentials.environment import DEFAULT
 
 _retained: Final[WeakSet[pulumi.Resource]] = WeakSet()
 _PASSIVE_TYPE = "pulumi-python:dynamic/btp-trust:PassiveTrustCertificate"

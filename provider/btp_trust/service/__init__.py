@@ -1,1 +1,1 @@
-"""The way to the service: where credentials are found, how a token is got, what can be called."""
+"""SAP's services over HTTP: operations and their responses. Imports nothing of the resources or of `runtime`."""

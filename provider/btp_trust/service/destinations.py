@@ -17,10 +17,9 @@ import httpx
 import msgspec
 
 from btp_trust.errors import RENEWED, CredentialsRejected, NotAuthorized, UnexpectedResponse
-from btp_trust.service.answers import body, documented_not_found
-from btp_trust.service.client import BASE_PATH
-from btp_trust.service.http import MAX_BYTES, send, server_time, where
-from btp_trust.service.patience import Patience, is_unavailable
+from btp_trust.service.responses import BASE_PATH, body, documented_not_found
+from btp_trust.service.transport.request import MAX_BYTES, send, server_time, where
+from btp_trust.service.transport.retry import Patience, is_unavailable
 
 MAX_LIST_BYTES: Final = 32_000_000
 """Largest list that is read: a destination has about a kilobyte, and a subaccount may have thousands."""

@@ -16,13 +16,13 @@ from typing import Any, Final, TypeVar
 import httpx
 
 from btp_trust.errors import UnexpectedResponse
-from btp_trust.plan.scrub import scrub
-from btp_trust.saml import IdentityProvider
-from btp_trust.service.client import unless_refused
-from btp_trust.service.documents import Unreadable, decode, entries
-from btp_trust.service.http import content_type, send, server_time, where
-from btp_trust.service.key import XSUAA
-from btp_trust.service.patience import Patience, is_unavailable
+from btp_trust.saml.metadata import IdentityProvider
+from btp_trust.service.credentials.service_key import XSUAA
+from btp_trust.service.responses import unless_refused
+from btp_trust.service.transport.decoding import Unreadable, decode, entries
+from btp_trust.service.transport.redaction import scrub
+from btp_trust.service.transport.request import content_type, send, server_time, where
+from btp_trust.service.transport.retry import Patience, is_unavailable
 
 PATH: Final = "/sap/rest/identity-providers"
 _RAW: Final = {"rawConfig": "true"}

@@ -13,7 +13,7 @@ from typing import Final
 from twin import Call, CheckFailedError, assert_three_parts, is_read
 
 from btp_trust.errors import NotDone, OutcomeUnknown, TrustError
-from btp_trust.service.patience import MAX_REQUESTS
+from btp_trust.service.transport.retry import MAX_REQUESTS
 from btp_trust_emulator.faults.fault import Kind
 from btp_trust_emulator.journal import Entry
 from btp_trust_emulator.slots import Slots

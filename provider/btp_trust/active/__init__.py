@@ -1,0 +1,1 @@
+"""ActiveTrustCertificate: its inputs and state, its plan, and its lifecycle. Imports no other resource."""

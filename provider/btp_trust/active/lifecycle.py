@@ -1,0 +1,147 @@
+"""ActiveTrustCertificate: adopt and follow the signing slot; make the first certificate; renew where accepted."""
+
+from __future__ import annotations
+
+from btp_trust.active.plan import Action, Request, Step, decide
+from btp_trust.active.schema import ActiveArgs, ActiveChecked, ActiveState
+from btp_trust.certificate import Certificate
+from btp_trust.errors import SlotsChanged
+from btp_trust.formatting import rfc3339
+from btp_trust.property_bag import PropertyBag, Signing, certificate_outputs, checked, from_bag, same_arguments, to_bag
+from btp_trust.runtime.reading import Unseen, look, not_checked, reach, unseen_changes
+from btp_trust.runtime.session import Session
+from btp_trust.runtime.slot_writes import generate_active
+from btp_trust.runtime.slots import Subaccount
+from btp_trust.snapshot import Snapshot
+
+
+def check(session: Session, args: ActiveArgs, old: ActiveChecked | None) -> ActiveChecked:
+    """Plan: what the resource will report, and the step if one is due."""
+    seen = look(session, args, old.subaccount_id if old else None)
+    if isinstance(seen, Unseen):
+        return _unseen(args, old, seen)
+    snapshot = seen.snapshot
+    next_signer = seen.account.command.next_signer if args.rotation is not None else None
+    step = _decide(args, snapshot, exists=old is not None)
+    if step.action is Action.RENEW and snapshot.active is not None:
+        seen.account.command.renews(snapshot.active.fingerprint)
+    for line in filter(None, (step.sentence, step.note)):
+        session.say(f"ActiveTrustCertificate: {line}")
+    reported = None if step.action is Action.RENEW else next_signer or snapshot.active
+    return checked(
+        ActiveChecked,
+        args,
+        subaccount_id=snapshot.subaccount_id,
+        signing=None if reported is None else Signing.of(reported),
+        step=step.sentence,
+    )
+
+
+def changes(session: Session, state: ActiveState, new: ActiveChecked) -> bool:
+    """Whether an update is due: a step, a changed argument, or another signer than recorded."""
+    seen = look(session, new)
+    changed = not same_arguments(new, state, ActiveArgs)
+    if not isinstance(seen, Unseen) and (stale := seen.account.command.stale) is not None:
+        seen = Unseen(stale)  # nothing downstream is fed what signed before
+        if changed:
+            seen.refuse_what_is_due()
+    if isinstance(seen, Unseen):
+        return unseen_changes(session, seen, state, changed=changed)
+    if new.step is not None and _decide(new, seen.snapshot, exists=True).action is Action.RENEW:
+        return True
+    return changed or (new.signing is not None and new.signing.fingerprint != state.fingerprint)
+
+
+def create(session: Session, new: ActiveChecked) -> tuple[str, PropertyBag]:
+    """Adopt what signs, or make the first certificate."""
+    account = reach(session, new)
+    with account.writes.turn():
+        snapshot = account.snapshot()
+        if _decide(new, snapshot, exists=False).action is Action.GENERATE:
+            snapshot = _generate_first(account)
+    return f"{snapshot.subaccount_id}/active", _outputs(new, snapshot)
+
+
+def update(session: Session, new: ActiveChecked) -> PropertyBag:
+    """Bring the outputs up to date; renew in place if that was planned."""
+    account = reach(session, new)
+    with account.writes.turn():
+        snapshot = account.snapshot()
+        if new.step is not None:
+            snapshot = account.read()
+            if _decide(new, snapshot, exists=True).action is Action.RENEW:
+                snapshot = generate_active(account, snapshot)
+    return _outputs(new, snapshot)
+
+
+def read(session: Session, bag: PropertyBag) -> PropertyBag:
+    """Follow the slot."""
+    state = from_bag(bag, ActiveState)
+    seen = look(session, state)
+    if isinstance(seen, Unseen):
+        not_checked(session, seen, state)
+        return bag
+    if seen.snapshot.active is None:
+        session.warn(
+            f"Subaccount {seen.snapshot.subaccount_id} has no active trust certificate any more.",
+            f"{state.fingerprint} signed at the last deployment; now nothing does, and every call that needs it fails.",
+            "Look into the cockpit (Connectivity > Destination Trust) and find out who removed it.",
+        )
+        return {**bag, "role": "gone"}
+    return {**bag, **_reported(seen.snapshot.active, seen.snapshot)}
+
+
+def delete(session: Session, state: ActiveState) -> None:
+    """Leave the certificate in place: the API has no call that deletes the active one."""
+    session.say(
+        f"ActiveTrustCertificate: {state.fingerprint} stays the active certificate of subaccount "
+        f"{state.subaccount_id}; the service cannot delete it"
+    )
+
+
+def _unseen(args: ActiveArgs, old: ActiveChecked | None, unseen: Unseen) -> ActiveChecked:
+    if old is None or not same_arguments(args, old, ActiveArgs):
+        unseen.refuse_what_is_due()
+    if old is None:
+        return checked(ActiveChecked, args)
+    return checked(ActiveChecked, args, subaccount_id=old.subaccount_id, signing=old.signing)
+
+
+def _decide(args: ActiveArgs, snapshot: Snapshot, *, exists: bool) -> Step:
+    request = Request(args.generate, args.renew_fingerprint, args.accept_outage)
+    return decide(request, snapshot, exists=exists)
+
+
+def _generate_first(account: Subaccount) -> Snapshot:
+    """Make the first certificate, if certificate and metadata are missing, twice: a POST over one is an outage."""
+    snapshot = account.read()
+    for _ in range(2):
+        if snapshot.active is not None:
+            return snapshot
+        if account.client.has_metadata():
+            raise SlotsChanged(
+                f"Subaccount {snapshot.subaccount_id} has SAML metadata but no active certificate.",
+                "The service contradicts itself, and generating over a certificate that exists would be an outage.",
+                "Wait a minute, then run the same command again.",
+            )
+        snapshot = account.read()
+    return snapshot if snapshot.active is not None else generate_active(account, snapshot)
+
+
+def _reported(active: Certificate, snapshot: Snapshot) -> PropertyBag:
+    return {**certificate_outputs(active, snapshot), "signing": to_bag(Signing.of(active))}
+
+
+def _outputs(new: ActiveChecked, snapshot: Snapshot) -> PropertyBag:
+    if snapshot.active is None:
+        raise SlotsChanged(
+            f"Subaccount {snapshot.subaccount_id} has no active certificate any more.",
+            "It had one when this command was planned.",
+            "Run `pulumi preview` and read the new plan.",
+        )
+    return {
+        **to_bag(new, "step"),
+        **_reported(snapshot.active, snapshot),
+        "subaccount_id": snapshot.subaccount_id,
+        "observed_at": rfc3339(snapshot.now),
+    }

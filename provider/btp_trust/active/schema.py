@@ -1,0 +1,39 @@
+"""What ActiveTrustCertificate takes, plans and records."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from msgspec.structs import replace
+
+from btp_trust.property_bag import ResourceArgs, Signing, fingerprint_argument
+
+
+class ActiveArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
+    """Arguments of ActiveTrustCertificate."""
+
+    rotation: str | None = None
+    """The generation that the RotationTrigger of `rotation=` declares; UNKNOWN while a preview does not know it."""
+    generate: bool = False
+    renew_fingerprint: str | None = None
+    accept_outage: bool = False
+
+    def normalized(self) -> Self:
+        """Write the fingerprint as certificates have it."""
+        text = self.renew_fingerprint
+        renewed = None if text is None else fingerprint_argument(text, "renew_fingerprint")
+        return replace(super().normalized(), renew_fingerprint=renewed)
+
+
+class ActiveChecked(ActiveArgs, frozen=True, omit_defaults=True, kw_only=True):
+    """ActiveTrustCertificate after check."""
+
+    signing: Signing | None = None
+    step: str | None = None
+
+
+class ActiveState(ActiveArgs, frozen=True, omit_defaults=True, kw_only=True):
+    """Outputs of ActiveTrustCertificate, as far as the next command reads them."""
+
+    fingerprint: str
+    observed_at: str | None = None

@@ -1,0 +1,48 @@
+"""Certificates and moments as texts of messages."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from datetime import MAXYEAR, UTC, datetime
+
+from btp_trust.certificate import Certificate
+
+
+def brief(fingerprint: str) -> str:
+    """Shorten a fingerprint for a sentence; eight digits tell two certificates of one subaccount apart."""
+    return fingerprint[:8]
+
+
+def day(moment: datetime) -> str:
+    """Date of a moment for a sentence."""
+    return f"{moment:%Y-%m-%d}"
+
+
+def describe(certificate: Certificate, name: str | None = None) -> str:
+    """Name a certificate in a sentence: short fingerprint, its generation if known, its last day."""
+    known_as = f"{name}, " if name else ""
+    return f"{brief(certificate.fingerprint)} ({known_as}expires {day(certificate.not_after)})"
+
+
+def rfc3339(moment: datetime) -> str:
+    """RFC 3339 in UTC, to the second."""
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def moment_of(text: str) -> datetime:
+    """Read what `rfc3339` wrote.
+
+    Raises:
+        ValueError: It did not write it, or nothing can come after that moment.
+    """
+    moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    if moment.year == MAXYEAR:
+        raise ValueError("the last year that there is")
+    return moment
+
+
+def another_name(name: str, taken: Iterable[str]) -> str:
+    """Propose a free name after one that is taken."""
+    used = set(taken)
+    return next(proposed for number in itertools.count(2) if (proposed := f"{name}-{number}") not in used)

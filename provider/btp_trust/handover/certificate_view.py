@@ -1,0 +1,65 @@
+"""One certificate as administration screens show it, to be told from another one with the same subject.
+
+Screens differ in what they show and how: SHA-1 or SHA-256, with colons; the serial number in decimal or hexadecimal.
+The service's serial numbers are ten bytes that X.509 reads as signed, and half of them are negative; some tools print
+the sign, others read the same bytes as unsigned. Both readings are given.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+
+import msgspec
+
+from btp_trust.certificate import Certificate
+from btp_trust.formatting import rfc3339
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """What tells a certificate from another one of the same subaccount."""
+
+    fingerprint: str
+    """SHA-256 of the DER, 64 lower-case hexadecimal digits: as in outputs, previews and attestations."""
+    sha256: str
+    """The same in capitals with colons."""
+    sha1: str
+    """SHA-1 of the DER, in capitals with colons: to find it on a screen, never to compare by."""
+    serial_hexadecimal: str
+    """Read as signed, as `openssl` prints it: capitals, a minus if it is negative."""
+    serial_decimal: str
+    """Read as signed."""
+    serial_hexadecimal_unsigned: str
+    """The same bytes read as unsigned."""
+    serial_decimal_unsigned: str
+    not_before: str
+    """RFC 3339, UTC."""
+    not_after: str
+    """RFC 3339, UTC."""
+
+    @classmethod
+    def of(cls, certificate: Certificate) -> Identity:
+        """Take it from a certificate."""
+        der, serial = base64.b64decode(certificate.body), bytes.fromhex(certificate.serial_number)
+        signed, unsigned = (int.from_bytes(serial, "big", signed=each) for each in (True, False))
+        return cls(
+            fingerprint=certificate.fingerprint,
+            sha256=_with_colons(certificate.fingerprint),
+            sha1=_with_colons(hashlib.sha1(der, usedforsecurity=False).hexdigest()),
+            serial_hexadecimal=_hexadecimal(signed),
+            serial_decimal=str(signed),
+            serial_hexadecimal_unsigned=_hexadecimal(unsigned),
+            serial_decimal_unsigned=str(unsigned),
+            not_before=rfc3339(certificate.not_before),
+            not_after=rfc3339(certificate.not_after),
+        )
+
+
+def _with_colons(digits: str) -> str:
+    return ":".join(digits[at : at + 2] for at in range(0, len(digits), 2)).upper()
+
+
+def _hexadecimal(number: int) -> str:
+    """Write whole bytes in capitals, as `openssl` does."""
+    digits = f"{abs(number):X}"
+    return ("-" if number < 0 else "") + "0" * (len(digits) % 2) + digits

@@ -1,0 +1,1 @@
+"""TrustedIdentityProvider: its inputs and state, its plan, lifecycle and writes. Imports no other resource."""

@@ -1,0 +1,53 @@
+"""What TrustedIdentityProvider takes, plans and records."""
+
+from __future__ import annotations
+
+from btp_trust.identity_provider.plan import OnDelete
+from btp_trust.property_bag import ResourceArgs
+from btp_trust.saml.metadata import Layout
+from btp_trust.service.credentials.environment import DEFAULT
+
+
+class IdentityProviderArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
+    """Arguments of TrustedIdentityProvider; connection and subaccount are the target's."""
+
+    connection: str
+    origin_key: str
+    source_connection: str = DEFAULT
+    source_subaccount_id: str | None = None
+    passive: str | None = None
+    """Fingerprint of the PassiveTrustCertificate; UNKNOWN while a preview does not know it."""
+    name: str | None = None
+    entity_id: str | None = None
+    metadata_layout: Layout = Layout.KEY_DESCRIPTORS
+    adopt: str | None = None
+    """ID of an identity provider that somebody else made."""
+    on_delete: OnDelete = OnDelete.DELETE
+
+    @property
+    def source(self) -> ResourceArgs:
+        """Where the certificates are."""
+        return ResourceArgs(connection=self.source_connection, subaccount_id=self.source_subaccount_id)
+
+
+class IdentityProviderChecked(IdentityProviderArgs, frozen=True, omit_defaults=True, kw_only=True):
+    """TrustedIdentityProvider after check."""
+
+    certificates: list[str] | str = []
+    """Fingerprints that the target shall hold, sorted; UNKNOWN while one of them is to be generated."""
+    held: list[str] | None = None
+    """What it held, while there is a step."""
+    step: str | None = None
+    preexisting: str | None = None
+    """Its ID, if it was there before the resource, which adopted it without `adopt`."""
+    removal: str | None = None
+    """What becomes of it when the resource is removed: the preview of a removal shows the inputs."""
+
+
+class IdentityProviderState(IdentityProviderArgs, frozen=True, omit_defaults=True, kw_only=True):
+    """Outputs of TrustedIdentityProvider, as far as the next command reads them."""
+
+    trusted: list[str] = []
+    identity_provider_id: str | None = None
+    preexisting: str | None = None
+    observed_at: str | None = None

@@ -1,0 +1,54 @@
+"""A SHA-256 fingerprint as tools print it and people copy it. Pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+from btp_trust.parsing.text_decoding import line_breaks, visible
+
+_FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}")
+_SHA1: Final = re.compile(r"[0-9a-f]{40}")
+_SEPARATORS: Final = re.compile(r"[:\s\u002d\u2010-\u2015\u2212]")
+"""Colons, blanks, and every character that looks like a hyphen."""
+_PRINT: Final = r"(?:(?:finger|thumb)print|fingerabdruck)"
+_LABEL: Final = re.compile(
+    rf"(?:0x|(?:certificate\s+)?(?:{_PRINT}\s*[:=]?\s*)?"
+    r"[(\[]?(?P<digest>sha(?:[-_ ]?\d{1,3})?(?:[-_/]\d{3})?|md[-_ ]?\d|blake\d[bsp]?|ripemd[-_ ]?\d{3})[)\]]?"
+    r"(?:\(stdin\))?"
+    rf"[-_\s]*(?:(?:{_PRINT}|digest|hash)\s*[:=]?|[:=]|//|(?<=\s))\s*)",
+    re.IGNORECASE | re.ASCII,
+)
+"""What stands before a fingerprint: `sha256 Fingerprint=` (openssl), `SHA256:` and
+`Certificate fingerprint (SHA-256):` (keytool), `0x`."""
+_UNNAMED: Final = re.compile(rf"(?:certificate\s+)?{_PRINT}\s*[:=]?\s*", re.IGNORECASE | re.ASCII)
+_AROUND: Final = " \t\r\n\"'`,;.<>[]"
+_SHA256: Final = ("sha256", "sha2256")
+
+
+class OtherDigest(ValueError):
+    """A fingerprint, but one of another digest than SHA-256. The message is a noun for a sentence."""
+
+
+def normalize_fingerprint(text: str) -> str:
+    """Bring a SHA-256 fingerprint to 64 lower-case hexadecimal digits.
+
+    Colons, hyphens, blanks, capitals, marks that nobody sees, characters of another width, what texts put around, and
+    the label that a tool prints before it are accepted.
+
+    Raises:
+        OtherDigest: Its label or its length is that of another digest.
+        ValueError: It is none.
+    """
+    text = unicodedata.normalize("NFKC", line_breaks(visible(text))).strip(_AROUND)
+    label = _LABEL.match(text) or _UNNAMED.match(text)
+    digest = label.groupdict().get("digest") if label else None
+    if digest is not None and re.sub(r"[^a-z0-9]", "", digest.lower()) not in _SHA256:
+        raise OtherDigest(f"a fingerprint of {digest.upper()}; one of SHA-256 is needed")
+    digits = _SEPARATORS.sub("", text[label.end() if label else 0 :]).lower()
+    if _SHA1.fullmatch(digits):
+        raise OtherDigest("a SHA-1 fingerprint (40 hexadecimal digits); one of SHA-256 has 64")
+    if not _FINGERPRINT.fullmatch(digits):
+        raise ValueError("not a SHA-256 fingerprint (64 hexadecimal digits)")
+    return digits

@@ -1,0 +1,1 @@
+"""RotationTrigger: inputs and state, the policies that decide on a swap, its lifecycle. Imports no other resource."""

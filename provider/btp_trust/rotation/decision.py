@@ -1,0 +1,77 @@
+"""The form of a decision on the signing slot: an action, its reason, one sentence for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+from types import MappingProxyType
+
+from btp_trust.errors import Refused
+from btp_trust.snapshot import Slots
+
+
+class Action(Enum):
+    """What a policy wants."""
+
+    RECORD = "record"
+    """Take down what is; call nothing."""
+    SWAP = "swap"
+    """Swap the slots, if they still hold exactly `Decision.swaps`."""
+    REPORT = "report"
+    """Another certificate signs than declared: say so, do nothing."""
+    WARN = "warn"
+    """Nothing can be done about it in this command: say what would."""
+    REFUSE = "refuse"
+    """Stop the command."""
+
+
+class Reason(StrEnum):
+    """Why: stable words, for tests and logs."""
+
+    BASELINE = "Baseline"
+    ALREADY_SIGNS = "AlreadySigns"
+    ROTATE = "Rotate"
+    ROLL_BACK = "RollBack"
+    PUT_BACK = "PutBack"
+    DRIFT = "Drift"
+    CERTIFICATE_GONE = "CertificateGone"
+    NO_ACTIVE = "NoActiveCertificate"
+    UNKNOWN_GENERATION = "UnknownGeneration"
+    CREATE_NEVER_SWAPS = "CreateNeverSwaps"
+    NOT_PREPARED = "NotPrepared"
+    CANDIDATE_REMOVED = "CandidateRemoved"
+    CANDIDATE_PENDING = "CandidatePending"
+    EXPIRED = "Expired"
+    NOT_YET_VALID = "NotYetValid"
+    REBOUND = "Rebound"
+    UNTRUSTED = "Untrusted"
+    TARGET_PENDING = "TargetPending"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do about the signing slot."""
+
+    action: Action
+    reason: Reason
+    message: str = ""
+    """One sentence, within the 150 characters that `pulumi preview --diff` shows of a string."""
+    evidence: str = ""
+    """With REPORT and WARN: what the slots hold."""
+    ways_out: str = ""
+    """With REPORT and WARN: what the user may do, down to the line to paste."""
+    swaps: Slots | None = None
+    """With SWAP: exactly what both slots must hold."""
+    targets: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """With SWAP: {target: whether it trusts what will sign, and where that comes from}."""
+    doubts: str = ""
+    """With SWAP: which targets do not, although it is the way back."""
+    refusal: Refused | None = None
+    """With REFUSE: the message in three parts."""
+
+
+def refuse(reason: Reason, what: str, why: str, remedy: str, *, prop: str = "generation") -> Decision:
+    """Make a refusal."""
+    refusal = Refused(what, why, remedy, prop=prop)
+    return Decision(Action.REFUSE, reason, refusal.what, refusal=refusal)

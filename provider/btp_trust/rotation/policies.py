@@ -1,0 +1,333 @@
+"""RotationTrigger: who shall sign, and whether a swap is due, allowed, or only to be reported."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Final
+
+from btp_trust.certificate import Certificate
+from btp_trust.formatting import another_name, brief, rfc3339
+from btp_trust.passive import plan
+from btp_trust.rotation.decision import Action, Decision, Reason, refuse
+from btp_trust.rotation.declaration import Declaration, OnDrift, swappable
+from btp_trust.rotation.messages import accept, named, restore_first, teach, two_deployments
+from btp_trust.rotation.target_gate import SHOWN, answers, doubts, summary, untrusted
+from btp_trust.snapshot import Snapshot, signs
+
+Policy = Callable[[Declaration, Snapshot], Decision | None]
+
+
+def decide(declaration: Declaration, snapshot: Snapshot) -> Decision:
+    """Decide what a RotationTrigger does in this command: the first policy that answers."""
+    policies = CREATE_POLICIES if declaration.declared is None else UPDATE_POLICIES
+    answers = (policy(declaration, snapshot) for policy in policies)
+    return next(answer for answer in answers if answer is not None)
+
+
+def no_active_certificate(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
+    """Nothing can be declared about a slot that was never filled."""
+    if snapshot.active is not None:
+        return None
+    is_new = declaration.declared is None
+    return refuse(
+        Reason.NO_ACTIVE,
+        f"Subaccount {snapshot.subaccount_id} has no active trust certificate{' yet' if is_new else ' any more'}.",
+        "A RotationTrigger swaps the active certificate with the passive one; there is none to swap.",
+        "Deploy ActiveTrustCertificate(…, generate=True) alone first, then add the RotationTrigger."
+        if is_new
+        else "Look into the cockpit (Connectivity > Destination Trust). To begin anew: remove all three resources, "
+        "deploy, then deploy ActiveTrustCertificate(…, generate=True) alone.",
+    )
+
+
+def rebound(declaration: Declaration, _: Snapshot) -> Decision | None:
+    """A name is bound to one fingerprint for ever."""
+    for prop, names, bound in (
+        ("known_generations", declaration.taught, {**declaration.learned, **declaration.recorded}),
+        ("candidate", declaration.learned, declaration.recorded),
+    ):
+        for name, fingerprint in names.items():
+            if bound.get(name, fingerprint) != fingerprint:
+                return _rebound(prop, name, fingerprint, bound[name], declaration)
+    return None
+
+
+def _rebound(prop: str, name: str, fingerprint: str, bound: str, declaration: Declaration) -> Decision:
+    free = another_name(name, declaration.generations)
+    pasted = (
+        f'generation="{free}", adopt="{fingerprint}" on PassiveTrustCertificate'
+        if prop == "candidate"
+        else f"known_generations={json.dumps({free: fingerprint})}"
+    )
+    return refuse(
+        Reason.REBOUND,
+        f"`{prop}` says that generation {name!r} is certificate {fingerprint}.",
+        f"It is recorded as {bound}, and a name is bound to one certificate for ever.",
+        f"Give that certificate a name that was not used before: {pasted}.",
+        prop=prop,
+    )
+
+
+def second_name(declaration: Declaration, _: Snapshot) -> Decision | None:
+    """The candidate has taken up, or is about to, what has another name, and the program does not name it."""
+    name = declaration.candidate
+    taken = declaration.learned.get(name) if name is not None else None
+    if name is None or taken is None or taken == declaration.adopted or name in declaration.prepared:
+        return None
+    known_as = next((known for known, bound in declaration.prepared.items() if bound == taken), None)
+    if known_as is None:
+        return None
+    free = another_name(name, declaration.generations)
+    another = f'replace="{taken}"' if declaration.candidate_is_due else f'generation="{free}"'
+    refusal = plan.second_name(name, taken, known_as, another, prop="candidate")
+    return Decision(Action.REFUSE, Reason.REBOUND, refusal.what, refusal=refusal)
+
+
+def minted_name_taken(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
+    """A name that is bound already would get a new certificate in this command."""
+    name = declaration.minting
+    if name is None or name not in declaration.prepared:
+        return None
+    taken = declaration.prepared[name]
+    free = another_name(name, declaration.generations)
+    remedy = f'Give PassiveTrustCertificate a name that was not used before, such as generation="{free}"'
+    if snapshot.find(taken) is not None:
+        remedy += f'; or take up the certificate that has the name: adopt="{taken}"'
+    return refuse(
+        Reason.REBOUND,
+        f"Generation {name!r} is certificate {taken}; no other can be generated under that name.",
+        "A name is bound to one certificate for ever, and this command would generate a new one.",
+        f"{remedy}.",
+        prop="candidate",
+    )
+
+
+def candidate_not_minted_yet(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
+    """What is to sign must be in the state before the command that makes it sign."""
+    if not _is_pending_name(declaration):
+        return None
+    return two_deployments(declaration, snapshot)
+
+
+def baseline(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
+    """On creation: record what signs under the declared name, or the named certificate if it signs."""
+    if snapshot.active is None or _is_pending_name(declaration):
+        return None
+    if declaration.wanted is None:
+        return Decision(Action.RECORD, Reason.BASELINE)
+    if signs(snapshot.active, declaration.wanted):
+        return Decision(Action.RECORD, Reason.ALREADY_SIGNS)
+    return None
+
+
+def create_never_swaps(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
+    """On creation: the named certificate does not sign, and making it sign takes a second deployment."""
+    signing = "none" if snapshot.active is None else snapshot.active.fingerprint
+    return refuse(
+        Reason.CREATE_NEVER_SWAPS,
+        f"A new RotationTrigger cannot make generation {declaration.generation!r} sign.",
+        f"Creating a trigger never swaps; it records what signs, and that is {signing}, not {declaration.wanted}.",
+        "Create it with a name for the certificate that signs now, deploy, then change `generation` to "
+        f"{declaration.generation!r} in a second deployment.",
+    )
+
+
+def unknown_generation(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
+    """A name that nothing binds to a certificate."""
+    if declaration.wanted is not None or _is_pending_name(declaration):
+        return None
+    known = "\n".join(f"  {name}: {fingerprint}" for name, fingerprint in sorted(declaration.generations.items()))
+    way = 'Take "candidate" out of ignore_changes, or declare' if declaration.candidate_ignored else "Declare"
+    return refuse(
+        Reason.UNKNOWN_GENERATION,
+        f"Generation {declaration.generation!r} is not known.",
+        f"The RotationTrigger of subaccount {snapshot.subaccount_id} knows:\n{known}",
+        f"{way} one of these; or prepare the new one first (PassiveTrustCertificate with "
+        f'generation="{declaration.generation}", passed as candidate=, deployed); or teach the name: '
+        f'known_generations={{"{declaration.generation}": "<fingerprint>"}}.',
+    )
+
+
+def already_signs(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
+    """The declared certificate signs: nothing to do."""
+    if declaration.wanted is None or not signs(snapshot.active, declaration.wanted):
+        return None
+    return Decision(Action.RECORD, Reason.ALREADY_SIGNS)
+
+
+def certificate_gone(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
+    """The declared certificate is in no slot: no swap can bring it back."""
+    wanted = declaration.wanted
+    if wanted is None or snapshot.active is None or snapshot.find(wanted) is not None:
+        return None
+    what = f"The certificate of generation {declaration.generation!r} ({wanted}) is in no slot any more."
+    why = f"The slots of subaccount {snapshot.subaccount_id}: {snapshot.slots}."
+    remedy = f"To declare what signs now: {accept(declaration, snapshot.active)}."
+    if declaration.is_new:
+        return refuse(Reason.CERTIFICATE_GONE, what, why, remedy)
+    name = declaration.name_of(snapshot.active)
+    return Decision(
+        Action.WARN,
+        Reason.CERTIFICATE_GONE,
+        f"{brief(wanted)} ({declaration.generation}) should sign but is in no slot any more; "
+        f"{named(snapshot.active, name)} signs",
+        evidence=why,
+        ways_out=remedy,
+    )
+
+
+def drift(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
+    """Somebody else made the other certificate sign, and the program says to report that.
+
+    A signer without a name was never seen in a preview, so that it is not swapped out by restoring either.
+    """
+    wanted = swappable(declaration, snapshot)
+    if wanted is None or snapshot.active is None or declaration.is_new:
+        return None
+    name = declaration.name_of(snapshot.active)
+    if declaration.on_drift is OnDrift.RESTORE and name is not None:
+        return None
+    if name is None:
+        taught = teach(declaration, snapshot.active)
+        ways_out = f'To accept it: {taught[0]}, {taught[1]}. To undo it: {taught[1]}, on_drift="restore".'
+    else:
+        ways_out = f'To accept it: generation="{name}". To undo it: on_drift="restore".'
+    who, evidence = _who_swapped(name, wanted, snapshot.active)
+    return Decision(
+        Action.REPORT,
+        Reason.DRIFT,
+        f"{named(wanted, declaration.generation)} should sign, but {named(snapshot.active, name)} does: "
+        f"{who}; nothing is done about it",
+        evidence=f"The slots of subaccount {snapshot.subaccount_id}: {snapshot.slots}.{evidence}",
+        ways_out=ways_out,
+    )
+
+
+def _who_swapped(name: str | None, wanted: Certificate, active: Certificate) -> tuple[str, str]:
+    """Tell who swapped, and why that is believed: the slots alone cannot tell a colleague from a run that was killed.
+
+    If its change was reverted since, such a run leaves a generation signing that this stack knows, and what signed by
+    the state in the passive slot. The younger one is what only a rotation makes sign.
+    """
+    if name is None:
+        return "somebody else swapped", ""
+    killed = (
+        f" A run of this stack leaves exactly that if it was killed after its swap to {name!r}, before that was "
+        "recorded, and the change of `generation` was reverted since."
+    )
+    if active.not_before > wanted.not_before:
+        return "a killed run of this stack did that, or somebody else swapped", f"{killed} That is probable."
+    return "somebody else swapped", killed
+
+
+def not_prepared(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
+    """The certificate was not in the state under this name before this command."""
+    if swappable(declaration, snapshot) is None or declaration.generation in declaration.prepared:
+        return None
+    return two_deployments(declaration, snapshot)
+
+
+def mint_pending(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
+    """A mint in the same command changes a slot: the swap would meet others than were previewed."""
+    if declaration.minting is None or swappable(declaration, snapshot) is None:
+        return None
+    return two_deployments(declaration, snapshot) if declaration.is_new else restore_first(declaration, snapshot)
+
+
+def candidate_removed(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
+    """A retirement in the same command would delete what the swap makes passive: the way back."""
+    if not declaration.candidate_removed or swappable(declaration, snapshot) is None:
+        return None
+    return refuse(
+        Reason.CANDIDATE_REMOVED,
+        f"Generation {declaration.generation!r} cannot be made to sign in the command that takes candidate= away.",
+        "To rotate and to retire are two deployments: with its PassiveTrustCertificate the certificate goes that the "
+        f"swap makes passive, and so the way back. The slots of subaccount {snapshot.subaccount_id}: {snapshot.slots}.",
+        "Put candidate= and the PassiveTrustCertificate back, deploy the swap, then remove them in a second "
+        "deployment.",
+        prop="candidate",
+    )
+
+
+def validity(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
+    """A certificate outside its validity must not sign."""
+    wanted = swappable(declaration, snapshot)
+    if wanted is None or wanted.not_before <= snapshot.now < wanted.not_after:
+        return None
+    expired = wanted.not_after <= snapshot.now
+    moment = wanted.not_after if expired else wanted.not_before
+    return refuse(
+        Reason.EXPIRED if expired else Reason.NOT_YET_VALID,
+        f"The certificate of generation {declaration.generation!r} ({wanted.fingerprint}) "
+        f"{'expired' if expired else 'is not valid before'} {rfc3339(moment)}.",
+        f"Targets refuse assertions signed with it; the service's clock says {rfc3339(snapshot.now)}.",
+        "Prepare a new certificate: give PassiveTrustCertificate a new `generation`, deploy, then declare that "
+        "one here."
+        if expired
+        else f"Wait until {rfc3339(moment)}, then run `pulumi up` again.",
+    )
+
+
+def swap(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
+    """Make the declared certificate sign: only where no other policy objects."""
+    wanted, active = swappable(declaration, snapshot), snapshot.active
+    objections = (rebound, drift, not_prepared, mint_pending, candidate_removed, validity, untrusted)
+    if declaration.declared is None or wanted is None or active is None:
+        return None
+    if any(policy(declaration, snapshot) for policy in objections):
+        return None
+    reason, verb = _kind(declaration, wanted, active)
+    step = (
+        f"{verb}: passive {named(wanted, declaration.generation)} becomes active, active "
+        f"{named(active, declaration.name_of(active))} becomes passive; "
+    )
+    told = answers(declaration, wanted, snapshot)
+    return Decision(
+        Action.SWAP,
+        reason,
+        step + summary(told, SHOWN - len(step)),
+        swaps=snapshot.slots,
+        targets={answer.target: answer.sentence for answer in told},
+        doubts=doubts(told, wanted),
+    )
+
+
+CREATE_POLICIES: Final[tuple[Policy, ...]] = (
+    no_active_certificate,
+    rebound,
+    second_name,
+    minted_name_taken,
+    candidate_not_minted_yet,
+    baseline,
+    create_never_swaps,
+)
+UPDATE_POLICIES: Final[tuple[Policy, ...]] = (
+    no_active_certificate,
+    rebound,
+    second_name,
+    minted_name_taken,
+    candidate_not_minted_yet,
+    unknown_generation,
+    already_signs,
+    certificate_gone,
+    drift,
+    not_prepared,
+    mint_pending,
+    candidate_removed,
+    validity,
+    untrusted,
+    swap,
+)
+
+
+def _is_pending_name(declaration: Declaration) -> bool:
+    return declaration.generation == declaration.candidate_pending and declaration.wanted is None
+
+
+def _kind(declaration: Declaration, wanted: Certificate, active: Certificate) -> tuple[Reason, str]:
+    if not declaration.is_new:
+        return Reason.PUT_BACK, "put back"
+    if wanted.not_before < active.not_before:
+        return Reason.ROLL_BACK, "roll back"
+    return Reason.ROTATE, "rotate"

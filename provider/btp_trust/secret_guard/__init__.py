@@ -1,0 +1,1 @@
+"""Secrets among arguments: how they are detected, and the refusal that comes before anything else."""

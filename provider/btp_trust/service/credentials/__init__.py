@@ -1,0 +1,1 @@
+"""Credentials: service keys, bindings, users, and the tokens that they are exchanged for."""

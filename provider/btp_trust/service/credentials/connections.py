@@ -1,0 +1,120 @@
+"""Which credentials a connection's name stands for, and where they were looked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from btp_trust.errors import ConfigurationError, CredentialsMissing
+from btp_trust.service.credentials.bindings import SECRETS_ROOT, Binding, find_bindings
+from btp_trust.service.credentials.environment import DEFAULT, Variables
+from btp_trust.service.credentials.service_key import DESTINATION, Service, ServiceKey, parse_service_key
+from btp_trust.service.transport.decoding import Unreadable, find_object
+
+_VARIABLE: Final = "BTP_TRUST_SERVICE_KEY"
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """The credentials of one connection."""
+
+    name: str
+    key: ServiceKey
+    where: str
+    found_in_environment: bool
+    """Whether a binding gave them: then nothing in the program says which subaccount is meant."""
+
+
+class Connections:
+    """Looks service keys up, in the order that the documentation promises; the first that exists wins.
+
+    Args:
+        config: Reads a key of Pulumi's configuration, with its namespace; None if it is not set.
+        environ: The environment.
+        secrets_root: Where SAP's folder convention mounts bindings.
+    """
+
+    def __init__(
+        self,
+        config: Callable[[str], str | None],
+        environ: Mapping[str, str],
+        secrets_root: Path = SECRETS_ROOT,
+    ) -> None:
+        self._config = config
+        self._environ = environ
+        self._secrets_root = secrets_root
+        self._variables = Variables(environ)
+
+    def find(self, name: str, service: Service = DESTINATION) -> Connection:
+        """Find the key of this connection, which is one of this service.
+
+        Raises:
+            CredentialsMissing: In none of the places.
+            ConfigurationError: The one found is malformed, or two connections share an environment variable.
+        """
+        found = next(self._places(name, service), None)
+        if found is None:
+            raise CredentialsMissing(
+                f"No service key was found for connection {name!r}.",
+                f"Searched, in this order: {'; '.join(self._searched(name, service))}.",
+                f"Set one: pulumi config set --secret {_config_command(name)}",
+            )
+        text, where, bound = found
+        return Connection(name, parse_service_key(text, where, service), where, bound)
+
+    def _places(self, name: str, service: Service) -> Iterator[tuple[str | bytes, str, bool]]:
+        if name == DEFAULT and (text := self._config("btp-trust:serviceKey")):
+            yield text, "config btp-trust:serviceKey", False
+        if (key := self._configured_map().get(name)) is not None:
+            yield key, f"config btp-trust:connections, {name!r}", False
+        if text := self._variables.get(_VARIABLE, name):
+            yield text, self._variables.name(_VARIABLE, name), False
+        if binding := self._binding(name, service):
+            yield binding.credentials, binding.where, True
+
+    def _configured_map(self) -> dict[str, str]:
+        text = self._config("btp-trust:connections")
+        try:
+            keys = find_object(text) if text else {}
+        except Unreadable:
+            keys = {"": None}
+        # Objects only: a string is what `pulumi config set --path` stores, secret or not, and nobody can tell.
+        if not all(isinstance(key, dict) for key in keys.values()):
+            raise ConfigurationError(
+                "The config btp-trust:connections cannot be read.",
+                "It is not one JSON object that maps connection names to service keys, as objects and not as text.",
+                "Set it anew: pulumi config set --secret btp-trust:connections '{\"<name>\": <service key>, …}'",
+            )
+        return {name: json.dumps(key) for name, key in keys.items()}
+
+    def _binding(self, name: str, service: Service) -> Binding | None:
+        bindings = find_bindings(self._environ, self._secrets_root, service)
+        named = [binding for binding in bindings if name in binding.names]
+        fitting = [binding for binding in bindings if binding.fits]
+        managed = [binding for binding in fitting if not binding.is_user_provided]
+        candidates = named or ((managed or fitting) if name == DEFAULT else [])
+        if len(candidates) > 1:
+            raise ConfigurationError(
+                f"Connection {name!r} fits several bindings.",
+                "Found: " + "; ".join(binding.where for binding in candidates) + ".",
+                'Name the instance: connection="<instance name>" selects it.',
+            )
+        return candidates[0] if candidates else None
+
+    def _searched(self, name: str, service: Service) -> list[str]:
+        config = ["config btp-trust:serviceKey"] if name == DEFAULT else []
+        return [
+            *config,
+            f"config btp-trust:connections with {name!r}",
+            f"environment variable {self._variables.name(_VARIABLE, name)}",
+            f"bindings of {service.instance} in VCAP_SERVICES, $SERVICE_BINDING_ROOT, {self._secrets_root}",
+        ]
+
+
+def _config_command(name: str) -> str:
+    if name == DEFAULT:
+        return "btp-trust:serviceKey '<JSON of the service key>'"
+    return f"btp-trust:connections '{{\"{name}\": <JSON of the service key>}}'"

@@ -1,0 +1,183 @@
+"""The user as whom destinations are tried: where the token comes from, in the order that the documentation promises.
+
+A token, a command that prints one, or a logon (a name with a password, or an assertion) that the token service takes
+for one. None of them is an input or an output of a resource, and none is shown.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import msgspec
+
+from btp_trust.errors import ConfigurationError, NoUserToken
+from btp_trust.service.credentials.environment import DEFAULT, Variables
+from btp_trust.service.transport.bearer import SENDABLE
+from btp_trust.service.transport.decoding import Unreadable, decode
+
+_Shape = TypeVar("_Shape")
+_COMMAND: Final = "btp-trust:userTokenCommand"
+_LONGEST: Final = 16_000
+"""Characters of a token: what servers take as a header."""
+_KINDS: Final = (("token",), ("command",), ("name", "password"), ("assertion",))
+_VARIABLES: Final = ("BTP_TRUST_USER_TOKEN", "BTP_TRUST_USER_TOKEN_COMMAND", "BTP_TRUST_USER")
+"""A token, a command, a logon as JSON; connections other than `default` have their name at the end."""
+
+
+class User(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One of: a token, a command that prints one, a name with a password, an assertion (JWT)."""
+
+    token: str = ""
+    command: str | list[str] = ""
+    name: str = ""
+    password: str = ""
+    assertion: str = ""
+
+    def __repr__(self) -> str:
+        """Show nothing."""
+        return "User(…)"
+
+    @property
+    def argv(self) -> list[str]:
+        """The command as it is run: without a shell."""
+        return shlex.split(self.command) if isinstance(self.command, str) else self.command
+
+    @property
+    def form(self) -> dict[str, str]:
+        """What the token service is sent for a logon."""
+        if self.assertion:
+            return {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": self.assertion}
+        return {"grant_type": "password", "username": self.name, "password": self.password}
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A user, and the place that named it."""
+
+    user: User
+    where: str
+
+
+class Users:
+    """Looks users up by connection; the first place that names one wins.
+
+    Args:
+        config: Reads a key of Pulumi's configuration, with its namespace; None if it is not set.
+        environ: The environment.
+    """
+
+    def __init__(self, config: Callable[[str], str | None], environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        """What a command gets, too."""
+        self._config = config
+        self._variables = Variables(environ)
+
+    def find(self, connection: str) -> Given:
+        """Find the user of this connection.
+
+        Raises:
+            NoUserToken: Named nowhere.
+            ConfigurationError: What was found is malformed, or two connections share an environment variable.
+        """
+        found = next(self._places(connection), None)
+        if found is None:
+            raise NoUserToken(
+                f"No user's token was found for connection {connection!r}.",
+                f"Destinations are tried as a user. Searched, in this order: {'; '.join(self._searched(connection))}.",
+                f"Set one: pulumi config set --secret {_config_command(connection)}",
+            )
+        return found
+
+    def _places(self, connection: str) -> Iterator[Given]:
+        if connection == DEFAULT:
+            if text := self._config("btp-trust:userToken"):
+                yield _given(User(token=text), "config btp-trust:userToken")
+            if text := self._config(_COMMAND):
+                yield _given(User(command=_command(text, _COMMAND)), f"config {_COMMAND}")
+            if text := self._config("btp-trust:user"):
+                yield _given(_parse(text, User, "config btp-trust:user"), "config btp-trust:user")
+        if text := self._config("btp-trust:users"):
+            users = _parse(text, dict[str, User], "config btp-trust:users")
+            if connection in users:
+                yield _given(users[connection], f"config btp-trust:users, {connection!r}")
+        token, command, logon = (self._variables.name(prefix, connection) for prefix in _VARIABLES)
+        if text := self._variables.get(_VARIABLES[0], connection):
+            yield _given(User(token=text), token)
+        if text := self._variables.get(_VARIABLES[1], connection):
+            yield _given(User(command=_command(text, command)), command)
+        if text := self._variables.get(_VARIABLES[2], connection):
+            yield _given(_parse(text, User, logon), logon)
+
+    def _searched(self, connection: str) -> list[str]:
+        keys = ["btp-trust:userToken", _COMMAND, "btp-trust:user"] if connection == DEFAULT else []
+        names = [self._variables.name(variable, connection) for variable in _VARIABLES]
+        return [
+            *(f"config {key}" for key in keys),
+            f"config btp-trust:users with {connection!r}",
+            f"environment variables {', '.join(names)}",
+        ]
+
+
+def checked_token(text: str, where: str) -> str:
+    """Return a token that can be sent; blanks around it are taken off.
+
+    Raises:
+        ConfigurationError: It cannot. The message does not repeat it.
+    """
+    token = text.strip()
+    if not SENDABLE.fullmatch(token) or len(token) > _LONGEST:
+        raise ConfigurationError(
+            f"What {where} gives is no token.",
+            f"A bearer token is one word of letters, digits and -._~+/= with at most {_LONGEST} characters.",
+            "Give the access token itself, without `Bearer` and without quotation marks.",
+        )
+    return token
+
+
+def _given(user: User, where: str) -> Given:
+    """Take a user that is named in one way, and in one only."""
+    names = {name for name in user.__struct_fields__ if getattr(user, name)}
+    if names not in map(set, _KINDS):
+        raise ConfigurationError(
+            f"The user in {where} cannot be used.",
+            "It is one of: `token`; `command`; `name` and `password`; `assertion`.",
+            'Set it anew, for example: {"name": "<user>", "password": "<password>"}',
+        )
+    return Given(user, where)
+
+
+def _parse(text: str, shape: type[_Shape], where: str) -> _Shape:
+    try:
+        return decode(text, shape)
+    except Unreadable:
+        raise ConfigurationError(
+            f"The users in {where} cannot be read.",
+            "A user is a JSON object with one of: `token`; `command`; `name` and `password`; `assertion`. Users of "
+            "several connections are an object that maps connection names to such objects.",
+            f"Correct what {where} holds.",
+        ) from None
+
+
+def _command(text: str, where: str) -> str | list[str]:
+    """Read a command: words as a shell would split them, or a JSON list of them."""
+    try:
+        if text.lstrip().startswith("["):
+            return decode(text, list[str])
+        shlex.split(text)
+    except ValueError:
+        raise ConfigurationError(
+            f"The command in {where} cannot be read.",
+            "It is neither words with matching quotation marks nor a JSON list of words; no shell is asked.",
+            'Set it anew, for example: ["security-tool", "print-token"]',
+        ) from None
+    return text
+
+
+def _config_command(connection: str) -> str:
+    if connection == DEFAULT:
+        return "btp-trust:userToken '<access token of a user>'"
+    return f"btp-trust:users '{json.dumps({connection: {'token': '<access token of a user>'}})}'"

@@ -1,0 +1,162 @@
+"""What something that is no usable service key resembles, for the sentence that refuses it. No value is ever shown.
+
+Field names after SAP's documentation of the services' keys; a name of a service is shown only if it is listed here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from btp_trust.parsing import text_decoding
+from btp_trust.service.credentials.key_formats import object_in
+from btp_trust.service.transport.decoding import NO_JSON
+
+_TEXTS: Final = (
+    (r"\A\Z", "It is empty."),
+    (r"(?ia)\A(?:bearer\s+)?eyJ[\w-]*\.[\w-]+\.[\w-]*\Z", "It resembles an access token; tokens are got with a key."),
+    (r"-----BEGIN", "It resembles a certificate or a private key in PEM: the whole JSON of the key is needed."),
+    (r"\A<", "It resembles XML or a web page, and JSON is needed."),
+    (
+        r"\A\{\s*[\w.-]+\s*:",
+        "It resembles JSON without its quotation marks, which a shell took away: give it in a file.",
+    ),
+    (r"\{", "It resembles JSON that is cut off or was edited."),
+    (
+        r"(?im)^\s*Client (?:ID|Secret)\s*:",
+        "It resembles the table that a command line prints: ask it for JSON (`btp --format json …`).",
+    ),
+    (
+        r"(?m)^\s*(?:apiVersion|kind|data|stringData|credentials|client_?id|client_?secret|uri|url)\s*:(?:\s|$)",
+        "It resembles YAML, and JSON is needed (`kubectl get secret <name> -o json`).",
+    ),
+    (r"(?m)^FAILED\b|Getting key ", "It resembles what `cf service-key` prints when it fails: no JSON is in it."),
+    (
+        r"\A(?=.{1,300}\Z)@?(?:(?:~?/|\.{1,2}[\\/]|[A-Za-z]:[\\/]|\\\\)[^<>\"]*|[^<>\"]+\.(?:json|txt|ya?ml|key|pem))\Z",
+        "It resembles the path of a file, and what the file holds is needed; a variable takes `@` and a path.",
+    ),
+)
+"""Patterns that are searched in turn, and what a text resembles that has one."""
+_DEPTH: Final = 3
+_FIELDS: Final = (
+    (("apptid", "authorizationendpoint", "osburl", "prooftokenurl"), "SAP Cloud Identity Services (IAS)"),
+    (("smurl",), "SAP Service Manager"),
+    (("onpremiseproxyhost", "connectivityservice"), "the Connectivity service"),
+    (("html5appsrepo",), "the HTML5 Application Repository"),
+    (("serviceurls",), "SAP AI Core"),
+    (("catalogs", "systemid"), "the ABAP environment"),
+    (("saasregistryurl",), "the SaaS Provisioning service"),
+    (("hdiuser", "schema", "driver"), "SAP HANA"),
+    (("encryption",), "SAP Credential Store"),
+    (("hostname", "dbname"), "a database"),
+)
+"""Fields, in small letters without separators, that hint at the service."""
+_CERTAIN: Final = "sap.cloud.service"
+_SERVICES: Final = {
+    "connectivity": "the Connectivity service",
+    "html5-apps-repo": "the HTML5 Application Repository",
+    "abap": "the ABAP environment",
+    "service-manager": "SAP Service Manager",
+    "credstore": "SAP Credential Store",
+    "it-rt": "Process Integration Runtime",
+    "it!": "Process Integration Runtime",
+    "saas-registry": "the SaaS Provisioning service",
+    "sap.core.commercial": "SAP Cloud Management (CIS)",
+    "cis-": "SAP Cloud Management (CIS)",
+    "uas": "Usage Data Management",
+    "jobscheduler": "SAP Job Scheduling",
+    "feature-flags": "SAP Feature Flags",
+    "auditlog": "SAP Audit Log",
+    "portal": "the Portal service",
+    "workflow": "SAP Workflow Management",
+    "bpm": "SAP Build Process Automation",
+    "aicore": "SAP AI Core",
+    "document-information": "SAP Document Information Extraction",
+    "transport": "SAP Cloud Transport Management",
+    "alert": "SAP Alert Notification",
+}
+"""Parts of `sap.cloud.service` and of what follows the bar in `xsappname`, with the services that they stand for."""
+
+
+def of_text(text: str) -> str:
+    """Say what a text without a JSON object resembles."""
+    plain = text_decoding.visible(text).strip()
+    return next((sentence for pattern, sentence in _TEXTS if re.search(pattern, plain)), NO_JSON)
+
+
+def of_document(document: Mapping[str, Any], address: str) -> str:
+    """Say what an object resembles that is no key of the service whose address is this field; empty if nothing known.
+
+    Args:
+        document: The object as it was given.
+        address: `uri` for the Destination service, `apiurl` for XSUAA.
+    """
+    levels = list(_levels(document, _DEPTH))
+    names = _names(levels)
+    if any("attested" in each for each in _texts(levels, "credentialtype")):
+        return (
+            "Its `credential-type` is `x509_attested`: its certificate is fetched from the platform at run time and is "
+            "no part of the key."
+        )
+    if (service := _said(levels, names) or _hinted(names)) is not None:
+        return f"It resembles a key of {service}."
+    if address == "uri" and "apiurl" in names:
+        return "It resembles a key of XSUAA."
+    if address == "apiurl" and "uri" in names:
+        return "It resembles a key of the Destination service."
+    if "certificate" in names and not names.intersection(("key", "clientsecret")):
+        return (
+            "It resembles an X.509 key without its private key, as one is that was created for a certificate of your "
+            "own: add the private key as `key`."
+        )
+    return ""
+
+
+def another_service(document: Mapping[str, Any], address: str) -> str | None:
+    """Name the service that a whole key is for, if it says that it is for neither Destination nor XSUAA.
+
+    It says so in `sap.cloud.service`, which neither of them has, or after the bar in `xsappname`. Other fields count
+    only where the address of the service was found in a field that many services have.
+    """
+    levels = list(_levels(document, _DEPTH))
+    names = _names(levels)
+    return _said(levels, names) or (None if address in names else _hinted(names))
+
+
+def _said(levels: list[Mapping[str, Any]], names: set[str]) -> str | None:
+    for text in (*_texts(levels, _CERTAIN), *map(_application, _texts(levels, "xsappname"))):
+        for part, service in _SERVICES.items():
+            if part in text:
+                return service
+    return f"another service (it has `{_CERTAIN}`)" if _CERTAIN in names else None
+
+
+def _hinted(names: set[str]) -> str | None:
+    return next((service for fields, service in _FIELDS if names.intersection(fields)), None)
+
+
+def _names(levels: list[Mapping[str, Any]]) -> set[str]:
+    return {_plain(name) for level in levels for name in level}
+
+
+def _application(xsappname: str) -> str:
+    """Take the name of the service's application, which an instance's own name stands before."""
+    return xsappname.partition("|")[2]
+
+
+def _levels(document: Mapping[str, Any], depth: int) -> Iterator[Mapping[str, Any]]:
+    """Give an object and those in it, as objects or as texts."""
+    yield document
+    for value in document.values() if depth else ():
+        if (inner := object_in(value)) is not None:
+            yield from _levels(inner, depth - 1)
+
+
+def _texts(levels: list[Mapping[str, Any]], name: str) -> list[str]:
+    found = [value for level in levels for key, value in level.items() if name in (key, _plain(key))]
+    return [value.casefold() for value in found if isinstance(value, str)]
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_ ]", "", name.casefold())
