@@ -40,13 +40,13 @@ test: setup ## run the tests, with every branch of provider/ covered
 	$(RUN) coverage report
 
 matrix: setup ## interrupt every operation at every request, write what came of it into docs/explanation/reliability.md
-	$(RUN) env PYTHONPATH=tests/support:tools ONLY="$(ONLY)" python -m matrix
+	$(RUN) env PYTHONPATH=tests:tools ONLY="$(ONLY)" python -m support.crash_matrix
 
 soak: setup ## search for faults for SOAK_SECONDS with other examples each time (SOAK_SEED repeats a search)
-	PYTHONPATH=tests/support $(RUN) python -m machine.soak $(SOAK_SECONDS) $(SOAK_SEED)
+	PYTHONPATH=tests:tools $(RUN) python -m support.stateful.soak $(SOAK_SECONDS) $(SOAK_SEED)
 
 bench-continuity: setup ## count the calls that fail while a certificate is exchanged, write docs/explanation/continuity.md
-	$(RUN) env PYTHONPATH=benchmarks:tests/support:tools python -m continuity --seconds $(BENCH_SECONDS)
+	$(RUN) env PYTHONPATH=benchmarks:tests:tools python -m continuity --seconds $(BENCH_SECONDS)
 
 compatibility: setup ## rotate with the oldest and newest Pulumi, dependencies and Python; builds what is missing
 	$(RUN) pytest -m compatibility

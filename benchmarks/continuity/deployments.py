@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from continuity.landscape import Landscape
-from project import Project, adopting, rotating
+from support.pulumi_project import Project, adopting, rotating
 
 _OLD, _NEW = "2026-11", "2028-11"
 

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from marking import put
-
-from project import ROOT
+from support.page_sections import put
+from support.paths import ROOT
 
 PAGE = ROOT / "docs/explanation/continuity.md"
 PICTURE = ROOT / "docs/continuity.svg"

@@ -14,7 +14,6 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from marking import part
 
 from btp_trust_emulator import Emulator
 from continuity.landscape import Landscape
@@ -24,6 +23,7 @@ from continuity.picture import draw, summary
 from continuity.scenarios import Stage, renew_in_place, rotation, swap_without_publishing
 from continuity.targets import SystemOwner
 from continuity.users import Clock, calling
+from support.page_sections import part
 
 outcomes = st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(1, 8), st.sampled_from([None, None, "no"]))
 """Whom a call is for, the quarters of a second since the one before, why it was refused."""

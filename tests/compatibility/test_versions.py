@@ -17,7 +17,8 @@ import pytest
 from bootstrap import pulumi_build, pulumi_cli, virtualenv
 from bootstrap.machine import Machine
 from btp_trust_emulator import Emulator
-from project import ROOT, Project, rotating
+from support.paths import ROOT
+from support.pulumi_project import Project, rotating
 
 METADATA = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from checking import prepare
 
 from btp_trust_emulator import Emulator
-from project import Project, adopting, rotating
+from support.pulumi_project import Project, adopting, rotating
+from support.verification import prepare
 
 
 @pytest.fixture

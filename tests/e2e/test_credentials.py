@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from btp_trust_emulator import Credential, Emulator
-from project import Project, adopting, assert_no_secret, rotating
+from support.paths import REFERENCE
+from support.pulumi_project import Project, adopting, assert_no_secret, rotating
 
 
 def test_a_client_certificate_rotates_without_a_warning_even_where_warnings_are_errors(
@@ -123,15 +124,15 @@ def assert_clean(project: Project) -> None:
         assert_no_secret(path.read_text(), project.known_secrets)
 
 
-REFERENCE = Path(__file__).parents[3] / "shared" / "reference" / "certificates"
+CERTIFICATES = REFERENCE / "certificates"
 
 
-@pytest.mark.skipif(not REFERENCE.is_dir(), reason="the two real certificates are not here")
+@pytest.mark.skipif(not CERTIFICATES.is_dir(), reason="the two real certificates are not here")
 def test_two_real_certificates_are_adopted_rotated_and_rolled_back(
     emulator: Emulator, tmp_path: Path, project_of: Callable[[Emulator, str, Path], Project]
 ) -> None:
     """Negative serials and long names neither warn nor stop anything; nothing is minted."""
-    active, passive = ((REFERENCE / f"real-{slot}.pem").read_text() for slot in ("active", "passive"))
+    active, passive = ((CERTIFICATES / f"real-{slot}.pem").read_text() for slot in ("active", "passive"))
     account = emulator.create_subaccount(active=active, passive=passive)
     project = project_of(emulator, account.guid, tmp_path).configure()
     project.variables = {"PYTHONWARNINGS": "error::UserWarning"}

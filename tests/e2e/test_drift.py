@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from project import TRIGGER, Project, rotating
+from support.pulumi_project import TRIGGER, Project, rotating
 
 
 def test_a_colleagues_swap_is_reported_followed_and_restored_only_where_the_program_says_so(project: Project) -> None:

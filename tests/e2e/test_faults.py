@@ -15,7 +15,8 @@ import pytest
 
 from btp_trust_emulator import Action, Emulator, Kind
 from btp_trust_emulator.faults.fault import TOKEN, Fields
-from project import ROOT, Project, Said, rotating
+from support.paths import ROOT
+from support.pulumi_project import Project, Said, rotating
 
 BASE = "/destination-configuration/v1/saml2Metadata"
 SWAP = Fields(method="POST", path=f"{BASE}/rotateCertificate")

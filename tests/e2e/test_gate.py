@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from project import TRIGGER, Project, rotating
+from support.pulumi_project import TRIGGER, Project, rotating
 
 TARGET = '''
 class Store(pulumi.dynamic.ResourceProvider):

@@ -7,7 +7,7 @@ from typing import Any
 
 from btp_trust import HandOver
 from btp_trust.certificate import parse_pem
-from project import Project, rotating
+from support.pulumi_project import Project, rotating
 
 HAND_OVER = """
 target = trust.Target("s4", kind="abap-on-premise", system="P01", client="100", ticket="CHG-4711")

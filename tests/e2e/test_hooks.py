@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from btp_trust_emulator import Emulator, Kind
-from project import Project, program
+from support.pulumi_project import Project, program
 
 BASE = "/destination-configuration/v1/saml2Metadata"
 RETRYING = """

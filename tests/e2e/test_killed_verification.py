@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from checking import checking
-from running import held_up
-
-from project import Project, Said
+from support.processes import held_up
+from support.pulumi_project import Project, Said
+from support.verification import checking
 
 SWAP = "POST rotateCertificate"
 FIRST_TRY = ("GET destinations/s4", 2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from project import ACTIVE, PASSIVE, TRIGGER, Project, rotating
+from support.pulumi_project import ACTIVE, PASSIVE, TRIGGER, Project, rotating
 
 
 def _urn(kind: str, name: str) -> str:

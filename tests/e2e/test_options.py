@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from project import Project, rotating
+from support.pulumi_project import Project, rotating
 
 OPTS = ", opts=pulumi.ResourceOptions({})"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from project import Project, assert_no_secret, rotating
+from support.pulumi_project import Project, assert_no_secret, rotating
 
 
 def test_a_saved_plan_pins_the_swap_to_the_certificates_that_were_reviewed(project: Project) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from project import Project, rotating
+from support.pulumi_project import Project, rotating
 
 
 def test_a_mistake_fails_in_the_preview_and_its_last_line_is_the_remedy(project: Project) -> None:

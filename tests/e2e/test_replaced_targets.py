@@ -8,7 +8,7 @@ import pytest
 
 from btp_trust import property_bag
 from btp_trust_emulator import Emulator
-from project import Project, Said, program
+from support.pulumi_project import Project, Said, program
 
 TARGET = '''
 class Store(pulumi.dynamic.ResourceProvider):

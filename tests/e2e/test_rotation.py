@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from project import ACTIVE, PASSIVE, TRIGGER, Project, adopting, rotating
+from support.pulumi_project import ACTIVE, PASSIVE, TRIGGER, Project, adopting, rotating
 
 YEAR = timedelta(days=365).total_seconds()
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from btp_trust_emulator import Credential, Emulator
-from project import TOKEN, Project, assert_no_secret, rotating
+from support.pulumi_project import TOKEN, Project, assert_no_secret, rotating
 
 TALKATIVE = ("--logtostderr", "-v=9", "--debug")
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import signal
 
-from running import held_up, until
-
-from project import Project, rotating
+from support.processes import held_up, until
+from support.pulumi_project import Project, rotating
 
 CANCELLING, TERMINATING = "received; cancelling", "received; terminating"
 

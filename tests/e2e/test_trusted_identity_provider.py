@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from btp_trust_emulator import Emulator
-from project import Project, program
+from support.pulumi_project import Project, program
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from running import held_up
 
 from btp_trust_emulator import Emulator
-from project import Project, adopting, rotating
+from support.processes import held_up
+from support.pulumi_project import Project, adopting, rotating
 
 
 @pytest.fixture

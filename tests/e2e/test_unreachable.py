@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from btp_trust_emulator import Emulator
-from project import Project, rotating
+from support.pulumi_project import Project, rotating
 
 
 def test_without_credentials_what_is_due_is_refused_and_all_else_is_one_warning(borrower: Project) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 
-from checking import NAMED, PRIVATE, checking
-
-from project import TRIGGER, Project, assert_no_secret
+from support.pulumi_project import TRIGGER, Project, assert_no_secret
+from support.verification import NAMED, PRIVATE, checking
 
 
 def test_a_target_that_lies_leads_back_and_is_not_tried_again(prepared: Project) -> None:

@@ -10,19 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from assertions import NOW
-from landscape import Landscape
-from presenting import Api
 
 from btp_trust_emulator import Emulator, Subaccount
 from btp_trust_emulator.pki import trust_certificate
+from support.destinations import Landscape
+from support.paths import REFERENCE
+from support.saml import NOW, Api
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from btp_trust_emulator import Entry, Slots
 
-REFERENCE = Path(__file__).parents[3] / "shared" / "reference"
 METADATA = "/destination-configuration/v1/saml2Metadata"
 
 

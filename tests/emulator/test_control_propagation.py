@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from assertions import ISSUER, Signer
 
 from btp_trust_emulator import Emulator
 from btp_trust_emulator.pki import trust_certificate
+from support.saml import ISSUER, Signer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

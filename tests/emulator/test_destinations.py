@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from landscape import BASE, PLAIN, Landscape
 
 from btp_trust_emulator import (
     Conflict,
@@ -15,6 +14,7 @@ from btp_trust_emulator import (
     Invalid,
     Unknown,
 )
+from support.destinations import BASE, PLAIN, Landscape
 
 if TYPE_CHECKING:
     pass

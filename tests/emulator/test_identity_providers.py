@@ -8,20 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from assertions import NOW
-from presenting import (
-    NEW,
-    OLD,
-    POST,
-    SERVICE,
-    Api,
-    fingerprint,
-    idp_metadata,
-    note,
-    present,
-    provider,
-    trusting_subaccount,
-)
 
 from btp_trust_emulator import (
     ActiveFilter,
@@ -33,6 +19,20 @@ from btp_trust_emulator import (
     Switches,
 )
 from btp_trust_emulator.saml.xml import POST_BINDING, REDIRECT_BINDING, URI_BINDING
+from support.saml import (
+    NEW,
+    NOW,
+    OLD,
+    POST,
+    SERVICE,
+    Api,
+    fingerprint,
+    idp_metadata,
+    note,
+    present,
+    provider,
+    trusting_subaccount,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

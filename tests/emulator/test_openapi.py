@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -13,11 +12,12 @@ from hypothesis import HealthCheck, Phase, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from btp_trust_emulator import Emulator
+from support.paths import REFERENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SPECIFICATION = Path(__file__).parents[3] / "shared" / "reference" / "destination-service-openapi.yaml"
+SPECIFICATION = REFERENCE / "destination-service-openapi.yaml"
 if not SPECIFICATION.exists():
     pytest.skip("SAP's API description is not here", allow_module_level=True)
 

@@ -7,7 +7,6 @@ answer.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -15,16 +14,17 @@ import pytest
 import schemathesis
 import yaml
 from hypothesis import HealthCheck, Phase, settings
-from presenting import OLD, Api, provider
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance, unsupported_method
 
 from btp_trust_emulator import Emulator
+from support.paths import REFERENCE
+from support.saml import OLD, Api, provider
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SPECIFICATION = Path(__file__).parents[3] / "shared" / "reference" / "xsuaa-identity-providers-openapi.yaml"
+SPECIFICATION = REFERENCE / "xsuaa-identity-providers-openapi.yaml"
 if not SPECIFICATION.exists():
     pytest.skip("SAP's API description is not here", allow_module_level=True)
 

@@ -6,12 +6,12 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from assertions import ISSUER, Signer
 
 from btp_trust_emulator import MetadataLayout
 from btp_trust_emulator.pki import trust_certificate
 from btp_trust_emulator.saml import metadata
 from btp_trust_emulator.saml import metadata as idp_metadata
+from support.saml import ISSUER, Signer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

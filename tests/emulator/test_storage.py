@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from assertions import NOW, Signer
 
 from btp_trust_emulator import Emulator, Invalid, Slots, Target
 from btp_trust_emulator.services.xsuaa import tokens
+from support.saml import NOW, Signer
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,15 +6,6 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from assertions import ISSUER
-from presenting import (
-    NEW,
-    OLD,
-    STRANGER,
-    fingerprint,
-    present,
-    trusting_system,
-)
 
 from btp_trust_emulator import (
     Conflict,
@@ -22,6 +13,7 @@ from btp_trust_emulator import (
     Invalid,
     Unknown,
 )
+from support.saml import ISSUER, NEW, OLD, STRANGER, fingerprint, present, trusting_system
 
 if TYPE_CHECKING:
     pass

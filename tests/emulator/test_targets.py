@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from assertions import ISSUER, NOW
-from presenting import (
+
+from btp_trust_emulator import (
+    Emulator,
+)
+from btp_trust_emulator.saml import assertion
+from support.saml import (
+    ISSUER,
     KINDS,
     NEW,
+    NOW,
     OLD,
     SAML2_BEARER,
     STRANGER,
@@ -21,11 +27,6 @@ from presenting import (
     trusting,
     trusting_system,
 )
-
-from btp_trust_emulator import (
-    Emulator,
-)
-from btp_trust_emulator.saml import assertion
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from landscape import SAML, Landscape
 
 from btp_trust_emulator import (
     Emulator,
     Switches,
     TokenCache,
 )
+from support.destinations import SAML, Landscape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

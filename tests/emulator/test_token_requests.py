@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 import pytest
-from landscape import PLAIN
 
 from btp_trust_emulator import (
     Level,
 )
 from btp_trust_emulator.backend.destination import destination
 from btp_trust_emulator.services.destinations import propagation
+from support.destinations import PLAIN
 
 if TYPE_CHECKING:
     pass

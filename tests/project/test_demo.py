@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from project import ROOT, clean_environment
+from support.paths import ROOT
+from support.pulumi_project import clean_environment
 
 ALONE = ("Generate", "Adopt", "Prepare", "Rotate", "Refuse", "Notice", "Restore", "Roll back", "Retire", "next cycle")
 TARGETS = ("Prepare", "too early", "Hand over", "Rotate", "Retire", "next cycle", "lies", "nothing again", "Revert")

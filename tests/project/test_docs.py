@@ -14,7 +14,6 @@ from typing import Any, get_type_hints
 import pulumi
 import pytest
 import yaml
-from blocks import Block, Section, Stages, pages, sections
 
 import btp_trust
 from bootstrap.main import ROOT
@@ -28,6 +27,7 @@ from btp_trust.resources.settings import KEYS, Power
 from btp_trust.rotation.schema import TriggerChecked
 from btp_trust_emulator import Switches
 from btp_trust_emulator.faults.fault import TRAITS
+from support.doc_blocks import Block, Section, Stages, pages, sections
 
 UNRUN = {
     "make demo": "each of its acts has a test of its own",

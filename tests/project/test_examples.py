@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from propagating import SAML
 
 from btp_trust_emulator import Emulator
-from project import ROOT, Project
+from support.paths import ROOT
+from support.pulumi_project import Project
+from support.verification import SAML
 
 EXAMPLES = ROOT / "examples"
 FOLDERS = sorted(path.parent for path in EXAMPLES.glob("*/Pulumi.yaml"))

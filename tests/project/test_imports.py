@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-PROVIDER = Path(__file__).parents[2] / "provider"
+from support.paths import ROOT
+
+PROVIDER = ROOT / "provider"
 MODULES = {
     str(path.relative_to(PROVIDER / "btp_trust")): path for path in sorted((PROVIDER / "btp_trust").rglob("*.py"))
 }

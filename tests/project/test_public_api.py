@@ -5,14 +5,13 @@ from __future__ import annotations
 import inspect
 import tomllib
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 import btp_trust
 import btp_trust_emulator
+from support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 RESOURCES = [
     btp_trust.ActiveTrustCertificate,
     btp_trust.PassiveTrustCertificate,

@@ -15,7 +15,7 @@ from bootstrap.virtualenv import UV_VERSION
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.project.conftest import Desk
+    from project.conftest import Desk
 
 SOUND = {"name": "httpx", "version": "0.28.1", "vulns": []}
 SKIPPED = {"name": "msgspec", "skip_reason": "Dependency not found: msgspec"}

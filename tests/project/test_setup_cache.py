@@ -13,7 +13,7 @@ from bootstrap import cache
 from bootstrap.machine import Machine
 
 if TYPE_CHECKING:
-    from tests.project.conftest import Desk
+    from project.conftest import Desk
 
 
 def is_whole(folder: Path) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
-PROVIDER = Path(__file__).parents[2] / "provider"
+from support.paths import ROOT
+
+PROVIDER = ROOT / "provider"
 PRAGMA = re.compile(r"#\s*pragma:\s*no\s*(?:cover|branch)(?P<reason>.*)")
 REASON = re.compile(r" - \S+ \S+")
 

@@ -12,7 +12,7 @@ from bootstrap import pulumi_build, pulumi_cli
 from bootstrap.machine import CannotGoOnError, Machine
 
 if TYPE_CHECKING:
-    from tests.project.conftest import Desk
+    from project.conftest import Desk
 
 SCRIPTS = ("pulumi-language-python-exec", "pulumi-resource-pulumi-python")
 

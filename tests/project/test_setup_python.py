@@ -14,7 +14,7 @@ from bootstrap import terminal, versions, virtualenv
 from bootstrap.machine import CannotGoOnError, Machine
 
 if TYPE_CHECKING:
-    from tests.project.conftest import Desk
+    from project.conftest import Desk
 
 SETUP = Path(setup.__file__)
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from pip._internal.models.index import PyPI
 
-ROOT = Path(__file__).parents[2]
+from support.paths import ROOT
+
 PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----\s*[A-Za-z0-9+/]{40}")
 TOKEN = re.compile(r"eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+")
 MACHINE = re.compile(r"(?<![\w.])/(?:root|home|Users|work)/\w")

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from btp_trust_emulator import Emulator
-from project import ROOT, Project, rotating
+from support.paths import ROOT
+from support.pulumi_project import Project, rotating
 
 pytest.importorskip("hatchling", reason="hatchling builds the wheel, and is not installed")
 

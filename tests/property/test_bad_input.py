@@ -17,13 +17,9 @@ from typing import Any, Final
 
 import httpx
 import pytest
-from badinput import MARK, Answer, answers, broken_pems, documents, edited, marked, service_keys
 from hypothesis import given
 from hypothesis import strategies as st
 from pulumi.runtime import rpc
-from showing import shown_by
-from twin import PROVIDERS, Bag, assert_three_parts, operation, wire
-from waiting import Clock
 
 from btp_trust.certificate import parse_pem
 from btp_trust.errors import Refused, TrustError
@@ -34,6 +30,10 @@ from btp_trust.runtime.session import Session
 from btp_trust.saml import metadata
 from btp_trust.service.transport import http_client
 from btp_trust_emulator import Emulator
+from support.error_text import shown_by
+from support.fake_clock import Clock
+from support.fake_engine import PROVIDERS, Bag, assert_three_parts, operation, wire
+from support.strategies import MARK, Answer, answers, broken_pems, documents, edited, marked, service_keys
 
 GUID: Final = "00000000-1111-4222-8333-000000005cdd"
 NOW: Final = datetime(2026, 11, 24, 8, 34, 27, tzinfo=UTC)

@@ -14,9 +14,7 @@ from typing import Any, Final
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from propagating import PASSWORD, SAML, USER
 from pulumi.output import UNKNOWN
-from twin import HOUR, PROVIDERS, Bag, Deployment, Twin, assert_three_parts, ignore, wire
 
 from btp_trust import property_bag
 from btp_trust.active.schema import ActiveArgs
@@ -27,6 +25,8 @@ from btp_trust.property_bag import ResourceArgs
 from btp_trust.rotation.schema import TriggerArgs
 from btp_trust.runtime import session
 from btp_trust_emulator import Emulator
+from support.fake_engine import HOUR, PROVIDERS, Bag, Deployment, Twin, assert_three_parts, ignore, wire
+from support.verification import PASSWORD, SAML, USER
 
 SHAPES: Final[dict[str, type[ResourceArgs]]] = {
     "passive": PassiveArgs,

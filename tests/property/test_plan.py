@@ -10,7 +10,6 @@ from typing import Any
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from twin import assert_three_parts, certificate, snapshot
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import Refused
@@ -20,6 +19,7 @@ from btp_trust.rotation.declaration import Declaration, OnDrift
 from btp_trust.rotation.policies import CREATE_POLICIES, UPDATE_POLICIES, Policy, decide
 from btp_trust.snapshot import Snapshot
 from btp_trust.trusted_by.statements import Attestation, Switch, Told
+from support.fake_engine import assert_three_parts, certificate, snapshot
 
 POOL = (
     certificate("a"),

@@ -10,8 +10,6 @@ import pulumi
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from secret_samples import SHAPES, secrets, shows
-from twin import PROVIDERS
 
 import btp_trust
 from btp_trust.active.schema import ActiveArgs
@@ -20,6 +18,8 @@ from btp_trust.identity_provider.schema import IdentityProviderArgs
 from btp_trust.passive.schema import PassiveArgs
 from btp_trust.rotation.schema import TriggerArgs
 from btp_trust.runtime import session
+from support.fake_engine import PROVIDERS
+from support.secret_samples import SHAPES, secrets, shows
 
 ARGUMENTS: Final = {
     "active": ActiveArgs,

@@ -21,15 +21,16 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 from hypothesis import example, given
 from hypothesis import strategies as st
-from schemas import faults
 
 from btp_trust.certificate import Certificate, parse_pem
 from btp_trust.parsing.fingerprint import OtherDigest, normalize_fingerprint
 from btp_trust_emulator import Emulator
 from btp_trust_emulator.pki import der, keys, trust_certificate
+from support.paths import REFERENCE
+from support.saml_schemas import faults
 
-REFERENCE = Path(__file__).parents[3] / "shared" / "reference" / "certificates"
-OPENAPI = REFERENCE.parent / "destination-service-openapi.yaml"
+CERTIFICATES = REFERENCE / "certificates"
+OPENAPI = CERTIFICATES.parent / "destination-service-openapi.yaml"
 GUID = "00000000-1111-4222-8333-000000005cdd"
 SINCE, UNTIL = datetime(2026, 11, 24, 8, 34, 27, tzinfo=UTC), datetime(2028, 11, 24, 8, 34, 27, tzinfo=UTC)
 NAMESPACES = {"md": "urn:oasis:names:tc:SAML:2.0:metadata", "ds": "http://www.w3.org/2000/09/xmldsig#"}
@@ -98,7 +99,7 @@ def in_8_threads(job: Callable[[], Certificate]) -> set[Certificate]:
 @pytest.fixture(params=["real-active.pem", "real-passive.pem"])
 def real(request: pytest.FixtureRequest) -> str:
     """A certificate that a real landscape issued."""
-    file: Path = REFERENCE / request.param
+    file: Path = CERTIFICATES / request.param
     if not file.is_file():
         pytest.skip("the recorded certificates are not here")
     return file.read_text()

@@ -1,0 +1,210 @@
+"""Secrets are nowhere but on the wire: with every fault, in every command, with all loggers at their most talkative."""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import quote_plus
+
+import httpx
+import pytest
+from pulumi.dynamic import dynamic
+
+from btp_trust.errors import TrustError
+from btp_trust.runtime import session
+from btp_trust.runtime.host import World
+from btp_trust.service.credentials.client_credentials import ClientCredentials
+from btp_trust_emulator import Action, Credential, Emulator, Kind
+from btp_trust_emulator.faults.fault import TRAITS
+from support.error_text import shown_by
+from support.fake_engine import HOUR, PROVIDERS, CheckFailedError, Line, Twin, operation, program
+
+STORY: dict[str, Callable[[Twin], Any]] = {
+    "adopt": lambda twin: twin.up(program()),
+    "prepare": lambda twin: twin.up(program("b", "a")),
+    "rotate": lambda twin: twin.up(program("b", "b")),
+    "look": lambda twin: twin.preview(program("b", "a")),
+    "refresh": lambda twin: twin.refresh(),
+    "renew": lambda twin: twin.up(program("b", active={"renew_fingerprint": twin.slots[0], "accept_outage": True})),
+    "retire": lambda twin: twin.up(program(None, "b")),
+    "destroy": lambda twin: twin.destroy(),
+}
+SKIPPED = (0, 1, 3)
+"""After how many requests a fault begins: at the first one, after the token, after both slots were read."""
+LOUD = (None, Kind.FAIL, Kind.DO_THEN_RESET, Kind.CLOSE, Kind.TRUNCATED_JSON, Kind.FOREIGN_TOKEN)
+"""No fault, and some that show different things to httpcore and keep nobody waiting."""
+
+
+class Listening(Line):
+    """A line on which somebody takes down the tokens."""
+
+    def __init__(self, transport: httpx.BaseTransport, secrets: set[str]) -> None:
+        super().__init__(transport)
+        self._secrets = secrets
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Pass it on; of what goes by, remember what is secret."""
+        if "Authorization" in request.headers:
+            self._secrets.add(request.headers["Authorization"].removeprefix("Bearer "))
+        response = super().handle_request(request)
+        if operation(request.method, request.url.path) == "POST token" and response.status_code == 200:
+            content = response.read()
+            self._secrets.update(part for part in content.decode().split('"') if part.startswith("eyJ"))
+            return httpx.Response(200, headers=response.headers, content=content, request=request)
+        return response
+
+
+class Networked(Twin):
+    """A twin that reaches its emulator as a user's process does: by the network."""
+
+    def world(self, stderr: Any) -> World:
+        """Leave the transport to the session."""
+        return replace(super().world(stderr), transport=None)
+
+
+@dataclass
+class Ears:
+    """Everything that a command may have shown."""
+
+    twin: Twin
+    logged: pytest.LogCaptureFixture
+    printed: pytest.CaptureFixture[str]
+    secrets: set[str] = field(default_factory=set)
+    failures: int = 0
+    loggers: set[str] = field(default_factory=set)
+
+    def hear(self, command: Callable[[Twin], Any]) -> None:
+        """Run a command, and assert that nothing of it holds a secret."""
+        shown = []
+        try:
+            command(self.twin)
+        except (TrustError, CheckFailedError) as error:
+            self.failures += 1
+            shown.append(shown_by(error))
+        shown += [self.twin.last.messages, self.twin.previewed.messages, self.logged.text, *self.printed.readouterr()]
+        shown += [json.dumps([vars(stored) for stored in self.twin.state.values()], default=str)]
+        shown += [repr(each) for each in _within(session.current())]
+        shown += [str(self.twin.emulator.journal()), str(self.twin.last)]
+        shown += [str(pickle.dumps(kind())) + dynamic.serialize_provider(kind()) for kind in PROVIDERS.values()]
+        everything = "\n".join(shown)
+        assert [secret for secret in self.secrets if secret in everything] == []
+        self.loggers |= {record.name for record in self.logged.records}
+        self.logged.clear()
+
+
+def _within(shared: session.Session) -> Iterator[object]:
+    """Give what a session holds, whatever it is and however deep."""
+    todo: list[object] = [shared]
+    seen: set[int] = set()
+    while todo:
+        each = todo.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        if type(each).__module__.startswith("btp_trust."):
+            names = [*getattr(each, "__dict__", {}), *getattr(type(each), "__slots__", ())]
+            todo += [getattr(each, name) for name in names if name not in HOLDERS]
+        elif isinstance(each, httpx.Client):
+            todo.append(each.auth)
+        elif isinstance(each, dict) and all(isinstance(name, str) for name in each):
+            todo += [*each.values()]
+
+
+HOLDERS = {"_token", "clientsecret", "key", "certificate", "_config", "environ", "_environ"}
+"""Where secrets are, and may be: fields that only code reads."""
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    """An emulator in process: time-outs of its faults pass at once."""
+    with Emulator(key_size=1024) as running:
+        running.create_subaccount(generate=True)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def network() -> Iterator[Emulator]:
+    """An emulator over sockets."""
+    with Emulator(socket=True, key_size=1024) as running:
+        yield running
+
+
+def fields_of(kind: Kind) -> dict[str, Any]:
+    """What this kind of fault needs to be told."""
+    more: dict[str, Any] = {"action": Action.GENERATE_PASSIVE} if "action" in TRAITS[kind].fields else {}
+    if kind is Kind.SLOW:
+        more["seconds"] = 0
+    return more
+
+
+def tell(emulator: Emulator, kind: Kind | None, skip: int) -> None:
+    """Let every request after so many meet a fault."""
+    emulator.clear_faults()
+    if kind is not None:
+        emulator.fault(kind, skip=skip, count=99, **fields_of(kind))
+
+
+@pytest.mark.parametrize("kind", [None, *Kind], ids=lambda kind: kind.value if kind else "no fault")
+def test_no_fault_makes_a_secret_show(
+    emulator: Emulator, kind: Kind | None, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Neither in errors and their chains, nor in logs, the state, pickles, reprs, the journal, or what is printed."""
+    caplog.set_level(logging.DEBUG)
+    emulator.clear_journal()
+    heard = Ears(Twin(emulator, emulator.subaccounts()[0].guid), caplog, capfd)
+    for skip in SKIPPED:
+        twin = Twin(emulator, emulator.create_subaccount(generate=True).guid)
+        emulator.advance(HOUR)
+        ears = replace(heard, twin=twin)
+        secret = emulator.service_key(twin.guid)["clientsecret"]
+        ears.secrets.update((secret, quote_plus(secret)))
+        twin.line = Listening(emulator.transport, ears.secrets)
+        for command in STORY.values():
+            tell(emulator, kind, skip)
+            ears.hear(command)
+            tell(emulator, None, 0)
+            emulator.advance(HOUR)
+    assert any(secret.startswith("eyJ") for secret in heard.secrets)
+    assert heard.loggers == {"httpx"}
+    assert {met for entry in emulator.journal() for met in entry.faults} == {kind} - {None}
+
+
+@pytest.mark.usefixtures("closed_clients")
+@pytest.mark.parametrize("credential", list(Credential), ids=lambda credential: credential.value)
+def test_nothing_shows_on_the_network_either(
+    network: Emulator,
+    credential: Credential,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With httpx and httpcore telling all that they do, and both kinds of keys."""
+    caplog.set_level(logging.DEBUG)
+    guid = network.create_subaccount(generate=True).guid
+    network.advance(HOUR)
+    key = network.service_key(guid, credential)
+    config = {"btp-trust:serviceKey": json.dumps(key), "btp-trust:caBundle": str(network.ca_file)}
+    ears = Ears(Networked(network, guid, config), caplog, capfd)
+    ears.secrets |= {key["clientsecret"]} if "clientsecret" in key else set(key["key"].splitlines()[1:-1])
+    fetch = ClientCredentials._ask
+
+    def overheard(self: ClientCredentials) -> tuple[str, float]:
+        token, lifetime = fetch(self)
+        ears.secrets.add(token)
+        return token, lifetime
+
+    monkeypatch.setattr(ClientCredentials, "_ask", overheard)
+    for kind in LOUD:
+        for command in ("prepare", "rotate", "refresh"):
+            tell(network, kind, 1)
+            ears.hear(STORY[command])
+            tell(network, None, 0)
+            network.advance(HOUR)
+    assert len(ears.secrets) > len(LOUD)
+    assert ears.failures > 0
+    assert ears.loggers >= {"httpx", "httpcore.http11", "httpcore.connection"}

@@ -1,0 +1,448 @@
+"""What one command shares: the guard of the subaccount, one token, one reading, one failure, one line."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from btp_trust.errors import (
+    ConfigurationError,
+    CredentialsMissing,
+    CredentialsRejected,
+    NotDone,
+    ReadsDisagree,
+    Refused,
+    ServiceUnavailable,
+    TrustError,
+    WrongSubaccount,
+)
+from btp_trust.runtime import session
+from btp_trust.runtime.host import World, pulumi_is_gone, system_clock
+from btp_trust.runtime.session import Session
+from btp_trust.runtime.slots import Subaccount
+from btp_trust.service.credentials.bindings import SECRETS_ROOT
+from btp_trust.service.transport.retry import TRIES
+from btp_trust.service.trust_certificates import TrustClient
+from btp_trust_emulator import Emulator
+from support.fake_clock import Clock
+from support.fake_engine import assert_three_parts
+
+GUID = "00000000-1111-4222-8333-000000005cdd"
+OTHER = "00000000-1111-4222-8333-00000000beef"
+UNSET: dict[str, str] = {}
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    """An emulator with two subaccounts; the first has an active certificate."""
+    with Emulator(key_size=1024) as running:
+        running.create_subaccount(GUID, generate=True)
+        running.create_subaccount(OTHER)
+        yield running
+
+
+@dataclass
+class Counting(httpx.BaseTransport):
+    """A transport that counts what goes through it, and may fail."""
+
+    inner: httpx.BaseTransport
+    fails: Callable[[httpx.Request], bool] = lambda _: False
+    paths: list[str] = field(default_factory=list)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Pass it on, slowly enough that threads meet."""
+        self.paths.append(request.url.path)
+        time.sleep(0.01)
+        if self.fails(request):
+            raise httpx.ConnectError("down", request=request)
+        return self.inner.handle_request(request)
+
+
+def open_session(
+    emulator: Emulator,
+    guid: str = GUID,
+    transport: httpx.BaseTransport | None = None,
+    environ: dict[str, str] | None = None,
+    **config: str,
+) -> Session:
+    """The session of a stack with the service key of one subaccount in its config, unless the environment has it."""
+    settings = {f"btp-trust:{name}": value for name, value in config.items()}
+    if environ is None:
+        settings.setdefault("btp-trust:serviceKey", json.dumps(emulator.service_key(guid)))
+    clock = Clock()
+    world = World(
+        environ=environ or {},
+        transport=transport or emulator.transport,
+        clock=lambda: emulator.now,
+        sleep=clock.sleep,
+        monotonic=lambda: clock.now,
+        stderr=io.StringIO(),
+        secrets_root=Path("missing"),
+    )
+    return Session(settings.get, world)
+
+
+def slot_reads(emulator: Emulator) -> list[str]:
+    """The requests to the trust API, without those for tokens."""
+    return [entry.path for entry in emulator.journal() if "saml2Metadata" in entry.path]
+
+
+def in_4_threads(job: Callable[[], Any]) -> list[Any]:
+    """What a job gives, or raises, in four threads that begin at once, as the engine's do."""
+    barrier = threading.Barrier(4)
+
+    def wait_and_do(_: int) -> Any:
+        barrier.wait()
+        try:
+            return job()
+        except TrustError as error:
+            return error
+
+    with ThreadPoolExecutor(4) as threads:
+        return list(threads.map(wait_and_do, range(4)))
+
+
+@pytest.mark.parametrize("expected", [None, GUID], ids=["that nobody named", "that is the expected one"])
+def test_a_connection_leads_to_its_subaccount(emulator: Emulator, expected: str | None) -> None:
+    """The token says which one."""
+    account = open_session(emulator).subaccount("default", expected)
+    assert account.subaccount_id == GUID
+    assert account.snapshot().slots.active == emulator.slots(GUID).active
+
+
+def test_another_subaccount_than_expected_is_refused_before_a_slot_is_read(emulator: Emulator) -> None:
+    """Both are named, and where the credentials came from; the service saw a request for a token only."""
+    shared = open_session(emulator, OTHER)
+    with pytest.raises(WrongSubaccount, match="config btp-trust:serviceKey") as caught:
+        shared.subaccount("default", GUID)
+    assert GUID in str(caught.value)
+    assert OTHER in str(caught.value)
+    assert caught.value.prop == "subaccount_id"
+    assert len(emulator.journal()) == 1
+    assert slot_reads(emulator) == []
+
+
+def test_a_binding_from_the_environment_needs_a_subaccount(emulator: Emulator) -> None:
+    """The message has the line to paste; with the line the binding is used."""
+    entry = {"instance_name": "dest", "credentials": emulator.service_key(GUID)}
+    environ = {"VCAP_SERVICES": json.dumps({"destination": [entry]})}
+    with pytest.raises(WrongSubaccount, match=f'subaccount_id="{GUID}"') as caught:
+        open_session(emulator, environ=environ).subaccount("default", None)
+    assert caught.value.prop == "subaccount_id"
+    assert slot_reads(emulator) == []
+    assert open_session(emulator, environ=environ).subaccount("default", GUID).subaccount_id == GUID
+
+
+def test_a_key_in_a_variable_needs_none(emulator: Emulator) -> None:
+    """Who sets it for this program means it."""
+    environ = {"BTP_TRUST_SERVICE_KEY": json.dumps(emulator.service_key(GUID))}
+    assert open_session(emulator, environ=environ).subaccount("default", None).subaccount_id == GUID
+
+
+def test_threads_and_resources_share_one_token_and_one_reading_of_each_slot(emulator: Emulator) -> None:
+    """Three requests, whoever asks how often: by one connection or by two of the same subaccount."""
+    transport = Counting(emulator.transport)
+    shared = open_session(emulator, transport=transport)
+    found = in_4_threads(lambda: shared.subaccount("default", GUID).snapshot())
+    found += in_4_threads(lambda: shared.subaccount("default", None).snapshot())
+    assert found == [found[0]] * 8
+    assert len(transport.paths) == 3
+    assert len(slot_reads(emulator)) == 2
+
+
+def test_two_connections_to_one_subaccount_share_its_readings(emulator: Emulator) -> None:
+    """Slots belong to the subaccount, whatever the way to it is called."""
+    key = json.dumps(emulator.service_key(GUID))
+    shared = open_session(emulator, connections=f'{{"one": {key}, "two": {key}}}')
+    assert shared.subaccount("one", GUID) is shared.subaccount("two", GUID)
+
+
+def test_two_subaccounts_are_kept_apart(emulator: Emulator) -> None:
+    """Each connection has a token and slots of its own."""
+    keys = {guid: emulator.service_key(guid) for guid in (GUID, OTHER)}
+    shared = open_session(emulator, connections=json.dumps(keys))
+    assert shared.subaccount(GUID, GUID).snapshot().active is not None
+    assert shared.subaccount(OTHER, OTHER).snapshot().active is None
+
+
+def test_a_reading_is_taken_anew_when_it_must_be_current(emulator: Emulator) -> None:
+    """Then all see the new one."""
+    account = open_session(emulator).subaccount("default", GUID)
+    before = account.snapshot()
+    emulator.generate_passive(GUID)
+    assert account.snapshot() is before
+    after = account.read()
+    assert after.slots.passive == emulator.slots(GUID).passive
+    assert account.snapshot() is after
+
+
+def test_a_reading_tells_time_by_the_services_clock(emulator: Emulator) -> None:
+    """The machine's may be wrong; without an answer's date it is what there is."""
+    emulator.set_clock(datetime(2031, 1, 1, tzinfo=UTC))
+    account = open_session(emulator).subaccount("default", GUID)
+    assert abs(account.read().now - datetime(2031, 1, 1, tzinfo=UTC)) < timedelta(minutes=1)
+
+    def undated(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(404, json={"ErrorMessage": "none"})
+
+    client = httpx.Client(transport=httpx.MockTransport(undated), base_url="https://service.example")
+    world = World(clock=lambda: datetime(2032, 1, 1, tzinfo=UTC))
+    patience = Clock().patience()
+    assert Subaccount(GUID, TrustClient(client, patience), world, patience).read().now == datetime(
+        2032, 1, 1, tzinfo=UTC
+    )
+
+
+def test_a_service_that_is_down_is_asked_by_one_for_all(emulator: Emulator) -> None:
+    """All threads and resources of a command share the tries: each would wait for the same time-outs."""
+    transport = Counting(emulator.transport, lambda request: "saml2Metadata" in request.url.path)
+    shared = open_session(emulator, transport=transport)
+    account = shared.subaccount("default", GUID)
+    found = in_4_threads(account.snapshot) + in_4_threads(lambda: shared.subaccount("default", GUID).snapshot())
+    assert {type(each) for each in found} == {ServiceUnavailable}
+    assert len(transport.paths) == 1 + TRIES
+
+
+def test_a_token_service_that_is_down_is_asked_by_the_first_resource_only(emulator: Emulator) -> None:
+    """The failure is kept for the rest of the command."""
+    transport = Counting(emulator.transport, lambda _: True)
+    shared = open_session(emulator, transport=transport)
+    for _ in range(3):
+        with pytest.raises(ServiceUnavailable):
+            shared.subaccount("default", GUID)
+    assert len(transport.paths) == TRIES
+
+
+def test_a_token_service_that_is_down_is_asked_by_one_thread_only(emulator: Emulator) -> None:
+    """Four threads that meet at it wait for one failure, not for four in a row."""
+    transport = Counting(emulator.transport, lambda _: True)
+    shared = open_session(emulator, transport=transport)
+    found = in_4_threads(lambda: shared.subaccount("default", GUID))
+    assert {type(each) for each in found} == {ServiceUnavailable}
+    assert len(transport.paths) == TRIES
+
+
+def test_a_failed_reading_does_not_stay_when_a_new_one_is_taken(emulator: Emulator) -> None:
+    """After a lost answer the slots are read until they tell."""
+    down = [True]
+    transport = Counting(emulator.transport, lambda request: down[0] and "saml2Metadata" in request.url.path)
+    account = open_session(emulator, transport=transport).subaccount("default", GUID)
+    with pytest.raises(ServiceUnavailable):
+        account.snapshot()
+    down[0] = False
+    assert account.read() == account.snapshot()
+
+
+class Stale(httpx.BaseTransport):
+    """A service that answers a reading of the passive slot, so many times, with what the active one holds."""
+
+    def __init__(self, inner: httpx.BaseTransport, times: int) -> None:
+        self.inner = inner
+        self.times = times
+        self.reads: list[str] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer, or answer too late."""
+        if request.method == "GET":
+            self.reads.append(request.url.path)
+        if request.url.path.endswith("/passive") and self.times > 0:
+            self.times -= 1
+            request.url = request.url.copy_with(path=request.url.path.removesuffix("/passive"))
+        return self.inner.handle_request(request)
+
+
+def test_the_same_certificate_in_both_slots_is_read_again(emulator: Emulator) -> None:
+    """A certificate lies in one slot only: one of the readings is stale, and soon it is not any more."""
+    emulator.generate_passive(GUID)
+    stale = Stale(emulator.transport, TRIES - 1)
+    reading = open_session(emulator, transport=stale).subaccount("default", GUID).read()
+    found, real = reading.slots, emulator.slots(GUID)
+    assert (found.active, found.passive) == (real.active, real.passive)
+    assert len(stale.reads) == 2 * TRIES
+
+
+def test_the_same_certificate_in_both_slots_for_long_is_an_error(emulator: Emulator) -> None:
+    """It names the subaccount and the certificate, is kept for the command, and does not block what is not due."""
+    stale = Stale(emulator.transport, 99)
+    account = open_session(emulator, transport=stale).subaccount("default", GUID)
+    for _ in range(2):
+        with pytest.raises(ReadsDisagree) as caught:
+            account.snapshot()
+        assert_three_parts(str(caught.value), GUID, emulator.slots(GUID).active)
+    assert len(stale.reads) == 2 * TRIES
+
+
+def test_two_empty_slots_do_not_disagree(emulator: Emulator) -> None:
+    """Nothing is in both."""
+    account = open_session(emulator, OTHER).subaccount("default", OTHER)
+    assert (account.read().active, account.read().passive) == (None, None)
+
+
+def test_missing_and_broken_credentials_are_kept_too(emulator: Emulator) -> None:
+    """They are looked for once, and fail alike for each resource."""
+    shared = open_session(emulator, environ={}, connections='{"broken": {"uri": 5}}')
+    for name, kind in (("default", CredentialsMissing), ("broken", ConfigurationError)):
+        found = []
+        for _ in range(2):
+            with pytest.raises(kind) as caught:
+                shared.subaccount(name, GUID)
+            found.append(caught.value)
+        assert found[0] is found[1]
+    assert emulator.journal() == []
+
+
+def test_an_expired_binding_certificate_is_named_before_anything_is_sent(emulator: Emulator) -> None:
+    """By the clock of the world."""
+    key = json.dumps(emulator.service_key(GUID, "x509", valid_seconds=60))
+    emulator.advance(61)
+    with pytest.raises(CredentialsRejected, match="expired"):
+        open_session(emulator, serviceKey=key).subaccount("default", GUID)
+    assert emulator.journal() == []
+
+
+def test_a_line_is_said_once(emulator: Emulator) -> None:
+    """Check runs twice in an update, and several resources may have the same to say."""
+    stderr = io.StringIO()
+    shared = Session(UNSET.get, World(environ={}, transport=emulator.transport, stderr=stderr))
+    in_4_threads(lambda: shared.say("warning: once"))
+    shared.say("another")
+    assert stderr.getvalue() == "warning: once\nanother\n"
+
+
+def test_strict_makes_a_failure_of_a_warning() -> None:
+    """And says nothing else; without it the warning is said."""
+    stderr = io.StringIO()
+    with pytest.raises(Refused, match="drift"):
+        Session({"btp-trust:strict": "true"}.get, World(environ={}, stderr=stderr)).warn("drift", "why", "remedy")
+    assert stderr.getvalue() == ""
+    Session(UNSET.get, World(environ={}, stderr=stderr)).warn("drift", "why", "remedy")
+    assert stderr.getvalue() == "warning: drift why remedy\n"
+
+
+def test_a_passive_certificate_is_remembered_for_its_subaccount(emulator: Emulator) -> None:
+    """So that a delete knows whether the same command declares another."""
+    shared = open_session(emulator)
+    assert not shared.passive_was_checked(GUID)
+    shared.passive_is_checked(GUID)
+    assert shared.passive_was_checked(GUID)
+    assert not shared.passive_was_checked(OTHER)
+
+
+@pytest.mark.parametrize("name", ["offline", "strict"])
+def test_a_mode_is_on_only_if_it_is_set_to_true(name: str) -> None:
+    """Both are off unless the config says otherwise."""
+    assert not getattr(Session(UNSET.get, World(environ={})), name)
+    assert not getattr(Session({f"btp-trust:{name}": "false"}.get, World(environ={})), name)
+    assert getattr(Session({f"btp-trust:{name}": "true"}.get, World(environ={})), name)
+
+
+@pytest.mark.parametrize("name", ["offline", "strict"])
+@pytest.mark.parametrize("value", ["yes", "True", "1"])
+def test_a_mode_that_is_neither_true_nor_false_is_refused(name: str, value: str) -> None:
+    """Silence about a slip of the pen would let writes through that somebody meant to stop."""
+    with pytest.raises(ConfigurationError, match=f"btp-trust:{name}"):
+        Session({f"btp-trust:{name}": value}.get, World(environ={}))
+
+
+def test_a_session_never_shows_credentials(emulator: Emulator) -> None:
+    """Nothing that it hands out prints the key or the token."""
+    secret = emulator.service_key(GUID)["clientsecret"]
+    shared = open_session(emulator)
+    account = shared.subaccount("default", GUID)
+    assert secret not in "".join(map(repr, (shared, vars(shared), account, vars(account))))
+
+
+def test_the_world_is_the_real_one_unless_chosen() -> None:
+    """Environment, clock, sleep and diagnostics are those of the process."""
+    world = World()
+    assert world.environ is os.environ
+    assert world.stderr is sys.stderr
+    assert (world.transport, world.secrets_root) == (None, SECRETS_ROOT)
+    assert (world.sleep, world.monotonic) == (time.sleep, time.monotonic)
+    assert world.orphaned is pulumi_is_gone
+    assert abs(world.clock() - datetime.now(UTC)) < timedelta(minutes=1)
+    assert Session(UNSET.get).world.clock is system_clock
+
+
+@pytest.fixture
+def no_session() -> Iterator[None]:
+    """A process in which Pulumi has configured nothing yet, and which is left so."""
+    session.install(None)
+    yield
+    session.install(None)
+
+
+@pytest.mark.usefixtures("no_session")
+def test_a_process_has_one_session() -> None:
+    """Pulumi configures each provider class by itself; the first one makes it, for all."""
+    with pytest.raises(RuntimeError, match="configure"):
+        session.current()
+    session.configure({"btp-trust:strict": "true"}.get)
+    first = session.current()
+    session.configure(UNSET.get)
+    assert session.current() is first
+    assert first.strict
+
+
+@pytest.mark.usefixtures("no_session")
+def test_an_operation_has_the_session_and_an_end() -> None:
+    """All that it does shares the configured time."""
+    clock = Clock()
+    world = World(environ={}, sleep=clock.sleep, monotonic=lambda: clock.now)
+    chosen = Session({"btp-trust:operationTimeout": "20"}.get, world)
+    session.install(chosen)
+    with session.operation() as shared:
+        assert shared is chosen
+        clock.now += 15.0
+        assert shared.patience.remaining == 5.0
+    assert chosen.patience.remaining == 20.0
+
+
+@pytest.mark.usefixtures("no_session")
+def test_an_operation_shows_one_error_and_not_what_it_was_made_of() -> None:
+    """Pulumi prints a traceback: with an earlier error in it, that one's class and remedy would stand first."""
+    session.install(Session(UNSET.get, World(environ={})))
+
+    def fail(*, again: bool) -> None:
+        try:
+            if again:
+                fail(again=False)
+        finally:
+            raise (NotDone if again else ServiceUnavailable)("It happened.", "Evidence.", "Repair it.")
+
+    with pytest.raises(NotDone) as stopped, session.operation():
+        fail(again=True)
+    printed = "".join(traceback.format_exception(stopped.value))
+    assert printed.count("btp_trust.errors.") == 1
+    assert printed.endswith("btp_trust.errors.NotDone: It happened.\nEvidence.\nRepair it.\n")
+
+
+def test_a_senseless_limit_is_refused_by_the_session() -> None:
+    """When the command begins, not in the middle of it."""
+    with pytest.raises(ConfigurationError, match="btp-trust:readTimeout"):
+        Session({"btp-trust:readTimeout": "soon"}.get, World(environ={}))
+
+
+@pytest.mark.usefixtures("no_session")
+def test_a_test_chooses_the_session() -> None:
+    """And takes it away again."""
+    chosen = Session(UNSET.get, World(environ={}))
+    session.install(chosen)
+    assert session.current() is chosen
+    session.install(None)
+    with pytest.raises(RuntimeError):
+        session.current()

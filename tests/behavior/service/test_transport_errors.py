@@ -1,0 +1,431 @@
+"""Failures of TLS and of proxies: told as what they are, with whom and why, and repeated only if that may help."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import ssl
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import httpx
+import pytest
+
+from btp_trust.errors import ConfigurationError, ServiceUnavailable
+from btp_trust.runtime.host import World
+from btp_trust.runtime.session import Session
+from btp_trust.service.transport.http_client import authorities, client
+from btp_trust.service.transport.request import send
+from btp_trust.service.transport.request_progress import RequestProgress, Step
+from btp_trust.service.transport.retry import TRIES, is_unavailable, never_arrived
+from support.error_text import shown_by
+from support.fake_clock import Clock
+from support.fake_engine import assert_three_parts
+from support.tls import DAY, Authority, Pair, proxying, server_settings, serving
+
+pytestmark = pytest.mark.usefixtures("plain_environment")
+SETTINGS = ("btp-trust:caBundle", "SSL_CERT_FILE")
+SERVICE = "https://service.example/token?secret=S3CRET"
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    """An authority that the clients of these tests believe."""
+    return Authority()
+
+
+@pytest.fixture
+def tls(authority: Authority) -> ssl.SSLContext:
+    """The provider's TLS settings with that authority in the bundle."""
+    return authorities(authority.pem)
+
+
+def failure(
+    settings: ssl.SSLContext, url: str, method: str = "POST", bundle: str | None = None, **timeouts: float
+) -> ServiceUnavailable:
+    """What becomes of a request that is repeated as the operations repeat it: reads if it may help, writes if safe."""
+    clock = Clock()
+    patience = clock.patience(**timeouts) if timeouts else clock.patience()
+    when = is_unavailable if method == "GET" else never_arrived
+    with contextlib.closing(client(settings, None, None, "", bundle)) as http:
+
+        def attempt() -> httpx.Response:
+            return send(http, http.build_request(method, url, data={"client_secret": "S3CRET"}), patience)
+
+        with pytest.raises(ServiceUnavailable) as caught:
+            patience.repeat(attempt, when)
+    assert "S3CRET" not in shown_by(caught.value)
+    return caught.value
+
+
+def assert_told(error: ServiceUnavailable, host: str, reason: str) -> None:
+    """The host, OpenSSL's reason and both settings; nothing was sent, and nothing is to be repeated."""
+    assert_three_parts(str(error), host, reason, *SETTINGS)
+    assert f"TLS with {host}" in error.what
+    assert error.never_sent
+    assert error.given_up
+
+
+SERVERS: dict[str, tuple[dict[str, timedelta | bool], list[str], str]] = {
+    "expired": ({"ends": timedelta(hours=-1)}, ["127.0.0.1"], "certificate has expired (10)"),
+    "not yet valid": ({"begins": DAY / 2}, ["127.0.0.1"], "certificate is not yet valid (9)"),
+    "of another address": ({}, ["127.0.0.2"], "IP address mismatch"),
+    "of a name": ({}, ["service.example"], "IP address mismatch"),
+}
+
+
+@pytest.mark.parametrize("case", SERVERS)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_certificate_that_is_not_accepted_is_told(
+    authority: Authority, tls: ssl.SSLContext, tmp_path: Path, case: str, method: str
+) -> None:
+    """Once: another try brings the same."""
+    options, hosts, reason = SERVERS[case]
+    pair = authority.issue(*hosts, **options)  # type: ignore[arg-type]
+    with serving(server_settings(pair, tmp_path)) as server:
+        error = failure(tls, f"https://127.0.0.1:{server.port}/", method)
+    assert_told(error, "127.0.0.1", reason)
+    assert server.connections == 1
+    assert server.asked == []
+
+
+def test_an_unknown_authority_is_told(authority: Authority, tmp_path: Path) -> None:
+    """As a corporate proxy's is, and as a certificate that signed itself."""
+    for chain in (authority.issue("localhost"), None):
+        pair = chain or Pair(authority.pem, "")
+        if chain is None:
+            made = Authority("localhost").issue("localhost")
+            pair = Pair(made.certificate, made.key)
+        with serving(server_settings(pair, tmp_path)) as server:
+            error = failure(authorities(), f"https://localhost:{server.port}/", "GET")
+        assert_told(error, "localhost", "unable to get local issuer certificate (20)")
+        assert "looks into TLS" in error.remedy
+        assert server.connections == 1
+
+
+def test_another_name_is_told(authority: Authority, tls: ssl.SSLContext, tmp_path: Path) -> None:
+    """Both names show."""
+    with serving(server_settings(authority.issue("service.example"), tmp_path)) as server:
+        error = failure(tls, f"https://localhost:{server.port}/")
+    assert_told(error, "localhost", "Hostname mismatch, certificate is not valid for 'localhost'")
+
+
+def test_a_missing_key_identifier_is_told(authority: Authority, tls: ssl.SSLContext, tmp_path: Path) -> None:
+    """Python 3.13 and later ask for it; here as if this was one."""
+    pair = authority.issue("localhost", has_authority_key=False)
+    tls.verify_flags |= ssl.VERIFY_X509_STRICT
+    with serving(server_settings(pair, tmp_path)) as server:
+        error = failure(tls, f"https://localhost:{server.port}/", "GET")
+    assert_told(error, "localhost", "Missing Authority Key Identifier (85)")
+    assert "Python 3.13" in error.remedy
+    assert server.connections == 1
+
+
+def test_a_server_without_tls_is_told(tls: ssl.SSLContext) -> None:
+    """As of a wrong port."""
+    with serving() as server:
+        error = failure(tls, f"https://127.0.0.1:{server.port}/", "GET")
+    assert_told(error, "127.0.0.1", "does not speak TLS")
+    assert server.connections == 1
+
+
+def test_a_server_of_another_version_is_told(authority: Authority, tls: ssl.SSLContext, tmp_path: Path) -> None:
+    """Here the client is the newer one."""
+    settings = server_settings(authority.issue("127.0.0.1"), tmp_path)
+    settings.maximum_version = ssl.TLSVersion.TLSv1_2
+    tls.minimum_version = ssl.TLSVersion.TLSv1_3
+    with serving(settings) as server:
+        error = failure(tls, f"https://127.0.0.1:{server.port}/", "GET")
+    assert_told(error, "127.0.0.1", "VERSION")
+    assert "speaks no version of TLS" in error.why
+    assert server.connections == 1
+
+
+def test_no_common_cipher_is_told(authority: Authority, tls: ssl.SSLContext, tmp_path: Path) -> None:
+    """The server says no more than that it does not like the handshake."""
+    settings = server_settings(authority.issue("127.0.0.1"), tmp_path)
+    settings.maximum_version = tls.maximum_version = ssl.TLSVersion.TLSv1_2
+    settings.set_ciphers("ECDHE-ECDSA-AES128-GCM-SHA256")
+    tls.set_ciphers("ECDHE-ECDSA-AES256-GCM-SHA384")
+    with serving(settings) as server:
+        error = failure(tls, f"https://127.0.0.1:{server.port}/", "GET")
+    assert_told(error, "127.0.0.1", "HANDSHAKE_FAILURE")
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("presents", [False, True], ids=["none", "one of another authority"])
+def test_a_clients_certificate_that_is_refused_is_told(
+    authority: Authority, tls: ssl.SSLContext, tmp_path: Path, version: ssl.TLSVersion, *, presents: bool
+) -> None:
+    """In the handshake (TLS 1.2), or in place of the answer (1.3): then the request was sent, and nobody read it."""
+    settings = server_settings(authority.issue("127.0.0.1"), tmp_path, clients=authority)
+    settings.maximum_version = version
+    if presents:
+        tls.load_cert_chain(Authority("another").issue("one", is_client=True).file(tmp_path))
+    with serving(settings) as server:
+        error = failure(tls, f"https://127.0.0.1:{server.port}/", "GET")
+    assert_three_parts(str(error), "TLS with 127.0.0.1", "ALERT", "service key", *SETTINGS)
+    assert error.given_up
+    assert error.never_sent == (version is ssl.TLSVersion.TLSv1_2)
+    assert server.connections == 1
+    assert server.asked == []
+
+
+def closing(handler: BaseHTTPRequestHandler) -> None:
+    """Say nothing and hang up."""
+    handler.close_connection = True
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_handshake_that_merely_ends_is_tried_again(tls: ssl.SSLContext, method: str) -> None:
+    """The network did that, and the next try may go well; nothing was sent."""
+
+    class Hanging(ssl.SSLContext):
+        def wrap_socket(self, sock: object, *_: object, **__: object) -> ssl.SSLSocket:
+            raise ConnectionResetError(sock)
+
+    with serving(Hanging(ssl.PROTOCOL_TLS_SERVER)) as server:
+        error = failure(tls, f"https://127.0.0.1:{server.port}/", method)
+    assert "during the TLS handshake" in error.why
+    assert error.never_sent
+    assert server.connections == TRIES
+
+
+def answering(status: int, phrase: str = "S3CRET phrase") -> Callable[[BaseHTTPRequestHandler], None]:
+    """A proxy's answer to CONNECT."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status, phrase)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    return answer
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A proxy's status, and what is made of it."""
+
+    status: int
+    named: str
+    tries: int
+    remedy: str
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Refusal(407, "407 Proxy Authentication Required", 1, "into the proxy's URL in HTTPS_PROXY"),
+        Refusal(403, "403 Forbidden", TRIES, "allow service.example:443"),
+        Refusal(404, "404 Not Found", TRIES, "allow service.example:443"),
+        Refusal(302, "302 Found", TRIES, "allow service.example:443"),
+        Refusal(429, "429 Too Many Requests", TRIES, "cannot reach service.example just now"),
+        Refusal(502, "502 Bad Gateway", TRIES, "cannot reach service.example just now"),
+        Refusal(503, "503 Service Unavailable", TRIES, "cannot reach service.example just now"),
+        Refusal(504, "504 Gateway Timeout", TRIES, "cannot reach service.example just now"),
+        Refusal(599, "599", TRIES, "cannot reach service.example just now"),
+    ],
+    ids=lambda refusal: refusal.named,
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_proxy_that_refuses_is_named(
+    tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch, method: str, refusal: Refusal
+) -> None:
+    """With its status and what to do; neither its words nor its user; a user that it refuses is not tried again."""
+    with proxying(answering(refusal.status)) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://joe:S3CRET%21@localhost:{proxy.port}")
+        error = failure(tls, SERVICE, method)
+    assert_three_parts(str(error), f"localhost:{proxy.port}", refusal.named, refusal.remedy)
+    assert f"the proxy localhost:{proxy.port} refused" in error.what
+    assert error.never_sent
+    assert "joe" not in shown_by(error)
+    assert len(proxy.asked) == refusal.tries
+    expected = f"Proxy-Authorization: Basic {b64encode(b'joe:S3CRET!').decode()}"
+    assert all(expected in asked and asked.startswith("CONNECT service.example:443 ") for asked in proxy.asked)
+
+
+def test_a_status_that_nobody_tells_is_no_traceback() -> None:
+    """Of another transport than httpcore's."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        raise httpx.ProxyError("S3CRET", request=request)
+
+    with httpx.Client(transport=httpx.MockTransport(answer)) as http, pytest.raises(ServiceUnavailable) as caught:
+        send(http, http.build_request("GET", SERVICE), Clock().patience())
+    assert "answered otherwise" in caught.value.why
+    assert "S3CRET" not in shown_by(caught.value)
+
+
+@pytest.mark.parametrize("reason", [None, "TLSV1_ALERT_INTERNAL_ERROR"])
+def test_another_reason_is_told_as_it_is(reason: str | None) -> None:
+    """Of OpenSSL, if there is one; what Python makes of it is not repeated."""
+    error = ssl.SSLError(1, "S3CRET")
+    error.reason = reason  # type: ignore[assignment]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("S3CRET", request=request) from error
+
+    with httpx.Client(transport=httpx.MockTransport(answer)) as http, pytest.raises(ServiceUnavailable) as caught:
+        send(http, http.build_request("GET", SERVICE), Clock().patience())
+    assert_told(caught.value, "service.example", f"OpenSSL says: {reason or 'no reason'}.")
+    assert "S3CRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_told"), [("TLSV13_ALERT_CERTIFICATE_REQUIRED", True), ("BAD_RECORD_MAC", False), (None, False)]
+)
+def test_tls_that_breaks_later_may_have_carried_the_request(reason: str | None, *, is_told: bool) -> None:
+    """Whoever reports no steps, too: only what provably never left may be repeated."""
+    error = ssl.SSLError(1, "S3CRET")
+    error.reason = reason  # type: ignore[assignment]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        raise httpx.ReadError("S3CRET", request=request) from error
+
+    with httpx.Client(transport=httpx.MockTransport(answer)) as http, pytest.raises(ServiceUnavailable) as caught:
+        send(http, http.build_request("POST", SERVICE), Clock().patience())
+    assert not caught.value.never_sent
+    assert caught.value.given_up == is_told
+    assert ("TLS" in caught.value.what) == is_told
+
+
+def test_a_proxy_that_cannot_be_reached_is_named(tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody listens there; SAP's host is not to blame."""
+    monkeypatch.setenv("ALL_PROXY", "http://joe:S3CRET@127.0.0.1:9")
+    error = failure(tls, SERVICE)
+    assert_three_parts(str(error), "the proxy 127.0.0.1:9", "HTTPS_PROXY", "NO_PROXY")
+    assert error.never_sent
+
+
+def test_a_proxy_that_hangs_up_never_had_the_request(tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an answer to CONNECT: a write that was to go through it was certainly not sent."""
+    with proxying(closing) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://localhost:{proxy.port}")
+        error = failure(tls, SERVICE)
+    assert f"the proxy localhost:{proxy.port} did not make the connection" in error.why
+    assert error.never_sent
+    assert len(proxy.asked) == TRIES
+
+
+def test_a_request_goes_through_a_tunnel(
+    authority: Authority, tls: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TLS is with the service; a second request uses the same tunnel."""
+    settings = server_settings(authority.issue("service.example"), tmp_path)
+    with serving(settings) as server, proxying(to=server.port) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"localhost:{proxy.port}")
+        with contextlib.closing(client(tls, None)) as http:
+            for _ in range(2):
+                assert send(http, http.build_request("GET", SERVICE), Clock().patience()).json() == {}
+    assert len(proxy.asked) == 1
+    assert len(server.asked) == 2
+
+
+def test_a_service_behind_a_proxy_that_is_not_believed_is_named(
+    authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the proxy with it, which may be the one that looks into TLS."""
+    settings = server_settings(authority.issue("service.example"), tmp_path)
+    with serving(settings) as server, proxying(to=server.port) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://joe:S3CRET@localhost:{proxy.port}")
+        error = failure(authorities(), SERVICE, "GET")
+    assert_told(error, "service.example", "unable to get local issuer certificate (20)")
+    assert f"(through the proxy localhost:{proxy.port})" in error.what
+    assert len(proxy.asked) == 1
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_proxy_that_speaks_tls_is_verified_too(
+    authority: Authority, tls: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_known: bool
+) -> None:
+    """With the bundle; without it the failure is the proxy's, and nobody was asked for a tunnel."""
+    settings = server_settings(authority.issue("service.example", "localhost"), tmp_path)
+    with serving(settings) as server, proxying(to=server.port, tls=settings) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"https://joe:S3CRET@localhost:{proxy.port}")
+        if is_known:
+            with contextlib.closing(client(tls, None, None, "", authority.pem)) as http:
+                assert send(http, http.build_request("GET", SERVICE), Clock().patience()).json() == {}
+        else:
+            error = failure(tls, SERVICE, "GET")
+            assert_told(error, f"the proxy localhost:{proxy.port}", "unable to get local issuer certificate (20)")
+            assert proxy.connections == 1
+            assert proxy.asked == []
+
+
+def test_the_systems_authorities_are_believed(
+    authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Besides certifi's, which not all machines have; SSL_CERT_FILE stands in for both."""
+
+    def load(context: ssl.SSLContext, purpose: ssl.Purpose = ssl.Purpose.SERVER_AUTH) -> None:
+        assert purpose is ssl.Purpose.SERVER_AUTH
+        context.load_verify_locations(cadata=authority.pem)
+
+    monkeypatch.setattr(ssl.SSLContext, "load_default_certs", load)
+    with serving(server_settings(authority.issue("localhost"), tmp_path)) as server:
+        url = f"https://localhost:{server.port}/"
+        with contextlib.closing(client(authorities(), None)) as http:
+            assert send(http, http.build_request("GET", url), Clock().patience()).json() == {}
+        other = tmp_path / "other.pem"
+        other.write_text(Authority("another").pem)
+        monkeypatch.setenv("SSL_CERT_FILE", str(other))
+        assert_told(failure(authorities(), url), "localhost", "unable to get local issuer certificate (20)")
+
+
+@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
+@pytest.mark.parametrize("content", [None, "", "S3CRET", "-----BEGIN PRIVATE KEY-----\nS3CRET\n"])
+def test_authorities_that_cannot_be_loaded_name_their_variable(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, content: str | None
+) -> None:
+    """The path as well, but nothing that is none."""
+    path = tmp_path / "authorities.pem"
+    if content is not None:
+        path.write_text(content)
+    for value in (str(path), content):
+        if not value:
+            continue
+        monkeypatch.setenv(name, value)
+        with pytest.raises(ConfigurationError) as caught:
+            authorities()
+        assert_three_parts(str(caught.value), name)
+        assert (str(path) in caught.value.why) == (value == str(path))
+        assert "PRIVATE KEY" not in str(caught.value)
+
+
+def test_one_note_tells_what_of_no_proxy_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once in a command, however many connections there are; the rest counts."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "[::1]:x, http://[::1 , 127.0.0.0/8")
+    key = {"clientid": "a", "clientsecret": "b", "uri": "https://127.0.0.2:9", "url": "https://127.0.0.2:9"}
+    config = {"btp-trust:connections": json.dumps({"one": key, "two": key})}
+    clock = Clock()
+    written: list[str] = []
+
+    class Stderr:
+        def write(self, text: str) -> None:
+            written.append(text)
+
+        def flush(self) -> None:
+            """Nothing waits."""
+
+    shared = Session(config.get, World({}, sleep=clock.sleep, monotonic=lambda: clock.now, stderr=Stderr()))  # type: ignore[arg-type]
+    for name in ("one", "two"):
+        with pytest.raises(ServiceUnavailable, match="ConnectError") as caught:
+            shared.subaccount(name, None)
+        assert "127.0.0.1:9" not in str(caught.value)
+    assert len(written) == 1
+    assert written[0].startswith("note: NO_PROXY: the entries '[::1]:x', 'http://[::1' cannot be understood")
+
+
+def test_what_nobody_reports_is_not_known() -> None:
+    """Events that have no meaning here change nothing; what was sent stays sent."""
+    progress = RequestProgress("service.example")
+    progress("connection.close.started", {})
+    assert (progress.step, progress.never_left) == (Step.UNKNOWN, False)
+    progress("http11.send_request_headers.started", {"request": httpx.Request("GET", SERVICE)})
+    progress("connection.connect_tcp.started", {})
+    assert (progress.step, progress.never_left) == (Step.SENT, False)

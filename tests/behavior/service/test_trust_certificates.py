@@ -1,0 +1,429 @@
+"""The seven operations: against the emulator, against every answer that is documented, and against what is not."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from btp_trust.certificate import Certificate, parse_pem
+from btp_trust.errors import (
+    CredentialsRejected,
+    NotAuthorized,
+    ServiceUnavailable,
+    TrustError,
+    UnexpectedResponse,
+)
+from btp_trust.service.credentials.client_credentials import ClientCredentials
+from btp_trust.service.credentials.service_key import parse_service_key
+from btp_trust.service.transport.retry import TRIES
+from btp_trust.service.trust_certificates import TrustClient
+from btp_trust_emulator import Emulator, NotFoundText, Switches
+from btp_trust_emulator.pki import keys, trust_certificate
+from support.fake_clock import Clock
+
+GUID = "00000000-1111-4222-8333-000000005cdd"
+BASE = "https://service.example"
+PREFIX = "/destination-configuration/v1/saml2Metadata"
+SINCE, UNTIL = datetime(2026, 11, 24, tzinfo=UTC), datetime(2028, 11, 24, tzinfo=UTC)
+PEM, OTHER = (trust_certificate.mint(keys.generate(1024), GUID, serial, SINCE, UNTIL) for serial in (-5, 5))
+NO_KEY_PAIR = {"ErrorMessage": f"Keypair for subaccount - {GUID} does not exist"}
+METADATA = base64.b64encode(b"<EntityDescriptor/>").decode()
+
+Call = Callable[[TrustClient], Any]
+CALLS: dict[str, tuple[str, str, Call]] = {
+    "read active": ("GET", "/certificate", TrustClient.active),
+    "read passive": ("GET", "/certificate/passive", TrustClient.passive),
+    "read metadata": ("GET", "", TrustClient.has_metadata),
+    "generate active": ("POST", "/certificate", TrustClient.generate_active),
+    "generate passive": ("POST", "/certificate/passive", TrustClient.generate_passive),
+    "rotate": ("POST", "/rotateCertificate", TrustClient.rotate),
+    "delete passive": ("DELETE", "/certificate/passive", TrustClient.delete_passive),
+}
+BODIES: dict[str, dict[str, Any]] = {
+    "read metadata": {"idpMetadata": METADATA},
+    "rotate": {"activeCertificate": PEM, "passiveCertificate": OTHER},
+    "delete passive": {"Count": 1},
+}
+READS = ["read active", "read passive"]
+each_call = pytest.mark.parametrize("name", CALLS)
+
+
+@dataclass
+class Service:
+    """A service that always gives the same answer."""
+
+    answer: httpx.Response
+    requests: list[httpx.Request] = field(default_factory=list)
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        """Do so."""
+        self.requests.append(request)
+        return self.answer
+
+    @property
+    def client(self) -> TrustClient:
+        """A client that reaches it."""
+        return TrustClient(httpx.Client(transport=httpx.MockTransport(self), base_url=BASE), Clock().patience())
+
+    def call(self, name: str) -> Any:
+        """Call one operation, which must be one request; only a read of a service that is down is repeated."""
+        method, _, call = CALLS[name]
+        is_down = self.answer.status_code == 429 or self.answer.is_server_error
+        try:
+            return call(self.client)
+        finally:
+            assert len(self.requests) == (TRIES if method == "GET" and is_down else 1)
+
+
+@pytest.fixture(params=list(NotFoundText), ids=lambda text: f"404 texts as {text.value}")
+def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
+    """An emulator with one subaccount that has no certificate; the texts of its errors must not matter."""
+    with Emulator(key_size=1024, switches=Switches(not_found_text=request.param)) as running:
+        running.create_subaccount(GUID)
+        yield running
+
+
+@pytest.fixture
+def trust(emulator: Emulator) -> Iterator[TrustClient]:
+    """A client of that subaccount, with its token fetched."""
+    key = parse_service_key(json.dumps(emulator.service_key(GUID)), "the test")
+    with httpx.Client(transport=emulator.transport) as tokens:
+        auth = ClientCredentials(key, tokens, Clock().patience(), lambda: 0.0)
+        assert auth.subaccount_id == GUID
+        emulator.clear_journal()
+        with httpx.Client(transport=emulator.transport, auth=auth, base_url=key.uri) as http:
+            yield TrustClient(http, Clock().patience())
+
+
+def fingerprint(certificate: Certificate | None) -> str | None:
+    """What tells it from others."""
+    return None if certificate is None else certificate.fingerprint
+
+
+def test_a_subaccount_without_certificates_says_so(trust: TrustClient) -> None:
+    """Both slots are empty and there is no metadata."""
+    assert trust.active() is None
+    assert trust.passive() is None
+    assert not trust.has_metadata()
+
+
+def test_each_operation_does_what_it_says(trust: TrustClient, emulator: Emulator) -> None:
+    """The certificates that it returns are those that the slots hold afterwards."""
+    first = trust.generate_active()
+    assert fingerprint(trust.active()) == first.fingerprint == emulator.slots(GUID).active
+    assert trust.has_metadata()
+    second = trust.generate_passive()
+    assert fingerprint(trust.passive()) == second.fingerprint == emulator.slots(GUID).passive
+    assert trust.rotate() == (second, first)
+    assert (emulator.slots(GUID).active, emulator.slots(GUID).passive) == (second.fingerprint, first.fingerprint)
+    trust.delete_passive()
+    assert trust.passive() is None
+    trust.delete_passive()
+    assert trust.generate_active() not in (first, second)
+
+
+def test_each_method_sends_one_request(trust: TrustClient, emulator: Emulator) -> None:
+    """Whatever the answer of a service is that is up."""
+    for fill in (None, emulator.generate_active, emulator.generate_passive):
+        if fill is not None:
+            fill(GUID)
+        for name, (method, path, call) in CALLS.items():
+            emulator.clear_journal()
+            try:
+                call(trust)
+            except UnexpectedResponse:
+                assert name == "rotate"
+            assert [(entry.method, entry.path) for entry in emulator.journal()] == [(method, PREFIX + path)]
+
+
+@each_call
+def test_a_request_is_the_documented_one(name: str) -> None:
+    """Method and path, JSON wanted, and never a body: any is answered 400."""
+    service = Service(httpx.Response(200, json=BODIES.get(name, {"certificate": PEM})))
+    service.call(name)
+    (request,) = service.requests
+    method, path, _ = CALLS[name]
+    assert (request.method, str(request.url)) == (method, BASE + PREFIX + path)
+    assert request.headers["Accept"] == "application/json"
+    assert request.content == b""
+    assert "Content-Type" not in request.headers
+
+
+@each_call
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        pytest.param(400, UnexpectedResponse, id="400 is unexpected"),
+        pytest.param(401, CredentialsRejected, id="401 means rejected credentials"),
+        pytest.param(403, NotAuthorized, id="403 means no authorization"),
+        pytest.param(500, ServiceUnavailable, id="500 means unavailability"),
+        pytest.param(503, ServiceUnavailable, id="503 means unavailability"),
+    ],
+)
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({"text": "S3CRET"}, id="plain text"),
+        pytest.param({"json": {"ErrorMessage": "S3CRET"}}, id="JSON"),
+        pytest.param({"html": "<p>S3CRET</p>"}, id="a page"),
+        pytest.param({}, id="nothing"),
+    ],
+)
+def test_a_documented_error_has_its_class(name: str, status: int, kind: type[TrustError], body: dict[str, Any]) -> None:
+    """By the status alone, whatever the body is; call and status are named, the body is not repeated."""
+    with pytest.raises(kind) as caught:
+        Service(httpx.Response(status, **body)).call(name)
+    method, path, _ = CALLS[name]
+    assert f"{method} {BASE}{PREFIX}{path}" in caught.value.what
+    assert str(status) in str(caught.value)
+    assert "S3CRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", READS)
+@pytest.mark.parametrize(
+    "text", [NO_KEY_PAIR["ErrorMessage"], "There is no such key pair for this account", "anything else"]
+)
+def test_404_of_the_service_means_an_empty_slot(name: str, text: str) -> None:
+    """By its shape, not by its words: they differ between the ways in."""
+    assert Service(httpx.Response(404, json={"ErrorMessage": text})).call(name) is None
+
+
+NOT_FOUND = {
+    "a page of a proxy": httpx.Response(404, html="<h1>404</h1>"),
+    "a page whose type is in capitals": httpx.Response(404, headers={"Content-Type": "Text/HTML"}, content=b"<p>"),
+    "a page that says no type": httpx.Response(404, content=b"<!DOCTYPE html><html><body>404</body></html>"),
+}
+
+
+@each_call
+@pytest.mark.parametrize("answer", NOT_FOUND)
+def test_404_of_anybody_else_is_a_fault(name: str, answer: str) -> None:
+    """A proxy's page is never taken for an empty slot, or for a deletion."""
+    with pytest.raises(UnexpectedResponse):
+        Service(NOT_FOUND[answer]).call(name)
+
+
+@pytest.mark.parametrize("name", READS)
+@pytest.mark.parametrize(
+    "response",
+    [
+        pytest.param(httpx.Response(404, text="Not Found"), id="plain text"),
+        pytest.param(httpx.Response(404, json={"error": "S3CRET"}), id="JSON of somebody else"),
+        pytest.param(httpx.Response(404, json="Not Found"), id="a JSON string"),
+        pytest.param(httpx.Response(404), id="nothing"),
+    ],
+)
+def test_a_slot_is_empty_only_by_the_documented_404(name: str, response: httpx.Response) -> None:
+    """JSON with an ErrorMessage; here plain text is not documented."""
+    with pytest.raises(UnexpectedResponse, match="404"):
+        Service(response).call(name)
+
+
+def test_metadata_and_deletion_are_not_found_in_plain_text() -> None:
+    """That is what is documented for these two; JSON is believed as well."""
+    for response in (httpx.Response(404, text="Not Found"), httpx.Response(404, json=NO_KEY_PAIR)):
+        assert Service(response).call("read metadata") is False
+        assert Service(response).call("delete passive") is None
+
+
+@pytest.mark.parametrize("name", ["generate active", "generate passive", "rotate"])
+def test_a_write_that_finds_nothing_is_a_fault(name: str) -> None:
+    """Generating documents no 404; rotating without a passive certificate should not have been planned."""
+    with pytest.raises(UnexpectedResponse, match="404"):
+        Service(httpx.Response(404, json=NO_KEY_PAIR)).call(name)
+
+
+WRONG = {
+    "a page of a proxy": httpx.Response(200, html="<h1>S3CRET</h1>"),
+    "plain text": httpx.Response(200, text="S3CRET"),
+    "nothing": httpx.Response(200),
+    "an empty object": httpx.Response(200, json={}),
+    "a list": httpx.Response(200, json=["S3CRET"]),
+    "null": httpx.Response(200, json=None),
+    "values of another type": httpx.Response(
+        200, json={"certificate": 5, "activeCertificate": [], "passiveCertificate": 5, "idpMetadata": {}, "Count": []}
+    ),
+    "empty values": httpx.Response(
+        200,
+        json={"certificate": "", "activeCertificate": PEM, "passiveCertificate": "", "idpMetadata": "", "Count": "1"},
+    ),
+    "values without a certificate": httpx.Response(
+        200, json={"certificate": "S3CRET", "activeCertificate": PEM, "passiveCertificate": "S3CRET"}
+    ),
+    "bytes that are not UTF-8": httpx.Response(
+        200, content=b'{"certificate":"\xff","activeCertificate":"\xff","idpMetadata":"\xff","Count":"\xff"}'
+    ),
+    "brackets without end": httpx.Response(200, content=b'{"x":' + b"[" * 100_000),
+    "another success": httpx.Response(204),
+    "a redirect": httpx.Response(302, headers={"Location": "https://login.example/S3CRET"}),
+    "a status nobody documents": httpx.Response(418, json={"certificate": PEM}),
+}
+
+
+@each_call
+@pytest.mark.parametrize("answer", WRONG)
+def test_an_answer_that_is_not_the_services_is_a_fault(name: str, answer: str) -> None:
+    """No default is made up for what is missing, no redirect is followed, and no body is repeated."""
+    with pytest.raises(UnexpectedResponse) as caught:
+        Service(WRONG[answer]).call(name)
+    assert f"Status {WRONG[answer].status_code}" in caught.value.why
+    assert "S3CRET" not in str(caught.value)
+
+
+def test_an_answer_without_a_certificate_is_explained() -> None:
+    """By the reader's own words, their capitals kept."""
+    with pytest.raises(UnexpectedResponse, match="no PEM certificate"):
+        Service(httpx.Response(200, json={"certificate": ""})).call("read active")
+
+
+@given(
+    status=st.integers(200, 599),
+    body=st.binary()
+    | st.dictionaries(st.sampled_from(["certificate", "ErrorMessage", "Count"]), st.text() | st.integers()).map(
+        lambda document: json.dumps(document).encode()
+    ),
+    media_type=st.sampled_from(["application/json", "text/plain", "text/html", ""]),
+    name=st.sampled_from(sorted(CALLS)),
+)
+@example(status=404, body=b'{"ErrorMessage":"\xff"}', media_type="application/json", name="read active")
+def test_any_answer_is_a_result_or_one_of_our_errors(status: int, body: bytes, media_type: str, name: str) -> None:
+    """Nothing crashes, and only two statuses have results."""
+    response = httpx.Response(status, content=body, headers={"Content-Type": media_type})
+    try:
+        result = Service(response).call(name)
+    except TrustError:
+        return
+    assert status in {200, 404}
+    assert result is None or result is False or status == 200
+
+
+@pytest.mark.parametrize("name", READS)
+def test_a_certificate_may_have_literal_line_feeds(name: str) -> None:
+    """As the examples of SAP's description have them."""
+    answer = {"certificate": PEM.replace("\n", "\\n")}
+    assert Service(httpx.Response(200, json=answer)).call(name) == parse_pem(PEM)
+
+
+def test_rotating_returns_active_then_passive() -> None:
+    """As the slots are afterwards."""
+    assert Service(httpx.Response(200, json=BODIES["rotate"])).call("rotate") == (parse_pem(PEM), parse_pem(OTHER))
+
+
+def test_a_deletion_that_counted_none_is_a_success() -> None:
+    """What should be gone is gone."""
+    assert Service(httpx.Response(200, json={"Count": 0})).call("delete passive") is None
+
+
+def server_time(date: str | None) -> datetime | None:
+    """The service's clock, as an answer with this `Date` tells it."""
+    headers = {} if date is None else {"Date": date}
+    client = Service(httpx.Response(200, json={"certificate": PEM}, headers=headers)).client
+    client.active()
+    return client.server_time
+
+
+@given(moment=st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
+def test_the_services_clock_is_read_from_its_answers(moment: datetime) -> None:
+    """The header `Date`, to the second, in UTC."""
+    assert server_time(format_datetime(moment, usegmt=True)) == moment.replace(microsecond=0)
+
+
+@given(date=st.none() | st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S"])))
+@example(date="Fri, 31 Dec 9999 23:59:59 -2359")
+@example(date="Mon, 01 Jan 99999999999999999999 00:00:00 GMT")
+def test_a_date_that_cannot_be_read_is_left_out(date: str | None) -> None:
+    """A proxy's odd header is no reason to fail."""
+    found = server_time(date)
+    assert found is None or found.tzinfo is UTC
+
+
+def test_the_services_clock_is_that_of_its_last_answer_with_a_date() -> None:
+    """Before the first answer nothing is known of it; a later answer without a date leaves it."""
+    dates = iter([SINCE, SINCE + timedelta(hours=1), None])
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        moment = next(dates)
+        headers = {} if moment is None else {"Date": format_datetime(moment, usegmt=True)}
+        return httpx.Response(404, json=NO_KEY_PAIR, headers=headers)
+
+    client = TrustClient(httpx.Client(transport=httpx.MockTransport(answer), base_url=BASE), Clock().patience())
+    assert client.server_time is None
+    seen: list[datetime | None] = []
+    for _ in range(3):
+        client.active()
+        seen.append(client.server_time)
+    assert seen == [SINCE, SINCE + timedelta(hours=1), SINCE + timedelta(hours=1)]
+
+
+DOWN: dict[str, Callable[[], httpx.Response]] = {
+    "503": lambda: httpx.Response(503),
+    "429": lambda: httpx.Response(429),
+    "a time-out": lambda: _fail(httpx.ReadTimeout("slow")),
+    "a reset": lambda: _fail(httpx.ReadError("reset")),
+    "no connection": lambda: _fail(httpx.ConnectError("refused")),
+}
+
+
+def _fail(error: Exception) -> httpx.Response:
+    raise error
+
+
+@dataclass
+class Recovering:
+    """A service that is down so many times, and then up."""
+
+    down: Callable[[], httpx.Response]
+    times: int
+    answer: httpx.Response
+    count: int = 0
+
+    def __call__(self, _: httpx.Request) -> httpx.Response:
+        """Answer as its health is."""
+        self.count += 1
+        return self.down() if self.count <= self.times else self.answer
+
+    def call(self, name: str) -> Any:
+        """Call one operation of it."""
+        http = httpx.Client(transport=httpx.MockTransport(self), base_url=BASE)
+        return CALLS[name][2](TrustClient(http, Clock().patience()))
+
+
+@pytest.mark.parametrize("fault", DOWN)
+@pytest.mark.parametrize("name", [*READS, "read metadata"])
+def test_a_read_is_repeated_until_the_service_is_up(name: str, fault: str) -> None:
+    """A read changes nothing, so it may be sent again."""
+    service = Recovering(DOWN[fault], TRIES - 1, httpx.Response(200, json=BODIES.get(name, {"certificate": PEM})))
+    assert service.call(name) in (parse_pem(PEM), True)
+    assert service.count == TRIES
+
+
+@pytest.mark.parametrize("fault", DOWN)
+@pytest.mark.parametrize("name", CALLS)
+def test_a_service_that_stays_down_is_given_up(name: str, fault: str) -> None:
+    """A read after some tries, with the last error; a write at once: who sends it decides whether to send it again."""
+    service = Recovering(DOWN[fault], 99, httpx.Response(200))
+    with pytest.raises(ServiceUnavailable):
+        service.call(name)
+    assert service.count == (TRIES if CALLS[name][0] == "GET" else 1)
+
+
+def test_the_last_error_of_a_read_is_told() -> None:
+    """It is what the service is like now."""
+    faults = iter(["503", "429", "a reset", "a time-out"])
+
+    def worse() -> httpx.Response:
+        return DOWN[next(faults)]()
+
+    service = Recovering(worse, 99, httpx.Response(200))
+    with pytest.raises(ServiceUnavailable, match="ReadTimeout"):
+        service.call("read active")

@@ -1,0 +1,21 @@
+"""An emulator for operations that the twin of the engine plays; properties that judge no machine by its speed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from btp_trust.runtime import session
+from btp_trust_emulator import Emulator
+from support import hypothesis_profiles
+
+hypothesis_profiles.load("crash-matrix")
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    """The emulator, in process, with small keys."""
+    with Emulator(key_size=1024) as running:
+        yield running
+    session.install(None)

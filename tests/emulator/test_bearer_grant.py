@@ -1,0 +1,424 @@
+"""A subaccount takes assertions as the open-source UAA does, and refuses the others in its words."""
+
+from __future__ import annotations
+
+import base64
+import re
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from lxml import etree
+from signxml.algorithms import DigestAlgorithm, SignatureMethod
+from signxml.signer import XMLSigner
+
+from btp_trust_emulator import (
+    Bearer,
+    Emulator,
+    MetadataCertificates,
+    MetadataLayout,
+    ProviderMetadata,
+    Replay,
+    Switches,
+    Target,
+)
+from btp_trust_emulator.pki import keys, trust_certificate
+from btp_trust_emulator.saml import assertion, metadata
+from btp_trust_emulator.saml.xml import NAMESPACES, saml
+from support.saml import (
+    ISSUER,
+    NEW,
+    NOW,
+    OLD,
+    SAML2_BEARER,
+    STRANGER,
+    Api,
+    Signer,
+    element,
+    idp_metadata,
+    named,
+    note,
+    present,
+    provider,
+    send,
+    set_to,
+    trusting_subaccount,
+    without,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+DATA = "saml:Subject/saml:SubjectConfirmation/saml:SubjectConfirmationData"
+ALL, NONE = frozenset(Bearer), frozenset[Bearer]()
+LONG = Signer(keys.generate(2048))
+"""With a key that is long enough for each algorithm."""
+
+
+@pytest.fixture(scope="module", params=list(Bearer), ids=lambda each: each.value)
+def version(request: pytest.FixtureRequest) -> Bearer:
+    """Each version of the token service."""
+    return Bearer(request.param)
+
+
+@pytest.fixture(scope="module")
+def of_version(version: Bearer) -> Iterator[tuple[Emulator, httpx.Client]]:
+    """An emulator of it, and a client."""
+    with emulator_with(bearer=version) as running:
+        yield running
+
+
+@pytest.fixture
+def emulator(of_version: tuple[Emulator, httpx.Client]) -> Emulator:
+    """The emulator at the tests' noon."""
+    of_version[0].set_clock(NOW)
+    return of_version[0]
+
+
+@pytest.fixture
+def http(of_version: tuple[Emulator, httpx.Client]) -> httpx.Client:
+    """The client."""
+    return of_version[1]
+
+
+@pytest.fixture
+def target(emulator: Emulator, http: httpx.Client) -> Target:
+    """A subaccount that trusts one signer."""
+    return trusting_subaccount(emulator, http, OLD)
+
+
+@contextmanager
+def emulator_with(**switches: Any) -> Iterator[tuple[Emulator, httpx.Client]]:
+    """An emulator with these switches, at the tests' noon, and a client of it."""
+    with Emulator(key_size=1024, switches=Switches(**switches)) as emulator:
+        emulator.set_clock(NOW)
+        with httpx.Client(transport=emulator.transport) as http:
+            yield emulator, http
+
+
+def meant(target: Target, **changes: str | None) -> dict[str, str | None]:
+    """What an assertion for a target states."""
+    return {"audience": target.entity_id, "recipient": target.token_service_url, **changes}
+
+
+def test_the_emulator_s_own_destinations_are_let_in(emulator: Emulator, http: httpx.Client) -> None:
+    """Assertions as the Destination service makes them satisfy each version."""
+    source = emulator.create_subaccount(generate=True).guid
+    active, _ = emulator.certificates(source)
+    guid = emulator.create_subaccount().guid
+    xml = metadata.document([str(active)], MetadataLayout.SECOND_KEY_DESCRIPTOR)
+    location = named(xml, trust_certificate.common_name(source))
+    Api(emulator, http, guid).call("POST", json=provider(config={"metaDataLocation": location}))
+    emulator.create_user(source, "joe", "secret")
+    emulator.create_destination(source, emulator.target(guid).properties("other"))
+    url = f"{emulator.url}/destination-configuration/v1/destinations/other"
+    headers = {"authorization": f"Bearer {emulator.user_token(source, 'joe')}"}
+    assert "error" not in http.get(url, headers=headers).json()["authTokens"][0]
+
+
+def at(path: str, name: str, **ago: float) -> Callable[[etree._Element], None]:
+    """An instant so long before the tests' noon."""
+    return set_to(path, name, assertion.instant(NOW - timedelta(**ago)))
+
+
+@pytest.mark.parametrize(
+    ("before", "takers"),
+    [
+        pytest.param(lambda _: None, ALL, id="as it is"),
+        pytest.param(without("saml:Conditions/saml:AudienceRestriction"), {Bearer.CURRENT}, id="no audience"),
+        pytest.param(without("saml:Conditions"), {Bearer.CURRENT}, id="no conditions"),
+        pytest.param(set_to(DATA, "Recipient", None), {Bearer.CURRENT}, id="no recipient"),
+        pytest.param(without("saml:Subject/saml:SubjectConfirmation"), {Bearer.CURRENT}, id="no confirmation"),
+        pytest.param(set_to(DATA, "Recipient", "https://elsewhere"), NONE, id="another recipient"),
+        pytest.param(set_to(DATA, "NotOnOrAfter", None), {Bearer.CURRENT}, id="a confirmation without end"),
+        pytest.param(at(DATA, "NotBefore", minutes=1), {Bearer.CURRENT}, id="a confirmation with a beginning"),
+        pytest.param(set_to(DATA, "InResponseTo", "_1"), {Bearer.OLD}, id="a response"),
+        pytest.param(without("saml:AuthnStatement"), {Bearer.CURRENT}, id="no AuthnStatement"),
+        pytest.param(at("saml:AuthnStatement", "AuthnInstant", hours=3), ALL, id="a logon three hours ago"),
+        pytest.param(at("saml:AuthnStatement", "AuthnInstant", days=40), {Bearer.CURRENT}, id="a logon 40 days ago"),
+        pytest.param(set_to("saml:AuthnStatement", "AuthnInstant", None), {Bearer.CURRENT}, id="a logon at no time"),
+        pytest.param(at(".", "IssueInstant", minutes=40), ALL, id="issued 40 minutes ago"),
+        pytest.param(at(".", "IssueInstant", days=2), {Bearer.CURRENT}, id="issued two days ago"),
+        pytest.param(at("saml:Conditions", "NotOnOrAfter", seconds=30), ALL, id="expired 30 s ago"),
+        pytest.param(at("saml:Conditions", "NotOnOrAfter", seconds=90), {Bearer.CURRENT}, id="expired 90 s ago"),
+        pytest.param(at("saml:Conditions", "NotOnOrAfter", seconds=290), {Bearer.CURRENT}, id="expired 290 s ago"),
+        pytest.param(at("saml:Conditions", "NotOnOrAfter", seconds=310), NONE, id="expired 310 s ago"),
+        pytest.param(at("saml:Conditions", "NotBefore", seconds=-30), ALL, id="valid in 30 s"),
+        pytest.param(at("saml:Conditions", "NotBefore", seconds=-90), {Bearer.CURRENT}, id="valid in 90 s"),
+        pytest.param(at("saml:Conditions", "NotBefore", seconds=-310), NONE, id="valid in 310 s"),
+    ],
+)
+def test_each_version_needs_what_it_needs(
+    version: Bearer,
+    http: httpx.Client,
+    target: Target,
+    before: Callable[[etree._Element], None],
+    takers: frozenset[Bearer],
+) -> None:
+    """And the strict one what the others need together."""
+    octets = OLD.assertion(before, changes=meant(target))
+    assert send(http, target, octets).status_code == (200 if version in takers else 401)
+
+
+def address(target: Target, alias: str | None) -> str:
+    """Where an assertion may be sent to."""
+    return f"{target.url}/oauth/token" + (f"/alias/{alias}" if alias else "")
+
+
+@pytest.mark.parametrize("alias", [None, "another"])
+def test_an_assertion_is_sent_to_the_alias(
+    version: Bearer, http: httpx.Client, target: Target, alias: str | None
+) -> None:
+    """The newer version takes it at any address; a client's own token is to be had at each."""
+    octets = OLD.assertion(changes=meant(target))
+    form = {"grant_type": SAML2_BEARER, "assertion": base64.urlsafe_b64encode(octets).decode()}
+    client = (target.client_id, target.client_secret)
+    response = http.post(address(target, alias), data=form, auth=client)
+    assert response.status_code == (200 if version is Bearer.CURRENT else 401)
+    if response.is_error:
+        assert response.json() == {"error": "unauthorized", "error_description": "Incoming SAML message is invalid"}
+    own = http.post(address(target, alias), data={"grant_type": "client_credentials"}, auth=client)
+    assert own.status_code == 200
+
+
+@pytest.mark.parametrize("alias", [None, "another"])
+def test_the_recipient_is_the_alias_alone(http: httpx.Client, target: Target, alias: str | None) -> None:
+    """No version takes the token service of other grants for it."""
+    octets = OLD.assertion(changes=meant(target, recipient=address(target, alias)))
+    assert send(http, target, octets).status_code == 401
+
+
+def test_the_first_address_in_the_metadata_is_no_token_service(http: httpx.Client, target: Target) -> None:
+    """Who takes it for one gets nothing: it is where browsers log on."""
+    root = etree.fromstring(http.get(f"{target.url}/saml/metadata").content)
+    consumers = root.findall("md:SPSSODescriptor/md:AssertionConsumerService", NAMESPACES)
+    first, second = [str(each.get("Location")) for each in consumers]
+    octets = OLD.assertion(changes=meant(target))
+    form = {"grant_type": SAML2_BEARER, "assertion": base64.urlsafe_b64encode(octets).decode()}
+    answers = [http.post(each, data=form, auth=(target.client_id, target.client_secret)) for each in (first, second)]
+    assert [each.status_code for each in answers] == [404, 200]
+
+
+ENCODINGS: dict[str, Callable[[bytes], bytes]] = {
+    "base64": base64.b64encode,
+    "base64url": base64.urlsafe_b64encode,
+    "base64url without padding": lambda octets: base64.urlsafe_b64encode(octets).rstrip(b"="),
+}
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_the_newer_version_takes_base64url_alone(
+    version: Bearer, http: httpx.Client, target: Target, name: str
+) -> None:
+    """Where the two differ."""
+    octets = next(
+        each for each in iter(lambda: OLD.assertion(changes=meant(target)), b"") if b"+" in base64.b64encode(each)
+    )
+    response = present(http, target, assertion=ENCODINGS[name](octets).decode())
+    refused = name == "base64" and version is not Bearer.OLD
+    assert response.status_code == (401 if refused else 200)
+    if refused:
+        assert response.json()["error_description"] == "Unable to urlBase64Decode bearer assertion"
+
+
+@pytest.mark.parametrize("hashed", ["SHA1", "SHA256", "SHA384", "SHA512"])
+@pytest.mark.parametrize("method", ["RSA_{}", "{}_RSA_MGF1"])
+def test_every_usual_algorithm_of_rsa_is_taken(
+    emulator: Emulator, http: httpx.Client, hashed: str, method: str
+) -> None:
+    """SHA-1 too: no version refuses it."""
+    target = trusting_subaccount(emulator, http, LONG)
+
+    class Signer(XMLSigner):
+        def check_deprecated_methods(self) -> None:
+            """Sign with SHA-1 if it has to be."""
+
+    stated = assertion.Statement(ISSUER, "joe", target.entity_id, target.token_service_url)
+    signer = Signer(
+        signature_algorithm=SignatureMethod[method.format(hashed)],
+        digest_algorithm=DigestAlgorithm[hashed],
+        c14n_algorithm="http://www.w3.org/2001/10/xml-exc-c14n#",
+    )
+    octets = etree.tostring(signer.sign(assertion.element_of(stated, NOW), key=LONG.key))
+    assert send(http, target, octets).status_code == 200
+
+
+def unsigned(target: Target) -> bytes:
+    """An assertion that nobody signed."""
+    return OLD.assertion(after=without("ds:Signature"), changes=meant(target))
+
+
+def test_an_unsigned_assertion_is_never_taken(http: httpx.Client, target: Target) -> None:
+    """Some versions do, which is a published fault of theirs."""
+    assert send(http, target, unsigned(target)).status_code == 401
+
+
+def test_an_assertion_is_taken_as_often_as_it_is_valid(http: httpx.Client, target: Target) -> None:
+    """No version looks for replays."""
+    octets = OLD.assertion(changes=meant(target))
+    assert [send(http, target, octets).status_code for _ in range(3)] == [200] * 3
+
+
+@pytest.mark.parametrize("bearer", [Bearer.STRICT, Bearer.CURRENT])
+def test_the_switch_refuses_a_replay(bearer: Bearer) -> None:
+    """Until it would be refused for its age; one without any end for good."""
+    with emulator_with(replay=Replay.REFUSED, bearer=bearer) as (emulator, http):
+        target = trusting_subaccount(emulator, http, OLD)
+        endless = OLD.assertion(without("saml:Conditions"), changes=meant(target))
+        for octets in [OLD.assertion(changes=meant(target))] + [endless] * (bearer is Bearer.CURRENT):
+            assert [send(http, target, octets).status_code for _ in range(2)] == [200, 401]
+            assert note(emulator) == "refused: it was used before"
+
+
+def joined(text: str) -> str:
+    """Metadata with all certificates of a role in one X509Data."""
+    between = r"</X509Data>\s*</KeyInfo>\s*</ns3:KeyDescriptor>\s*<ns3:KeyDescriptor[^>]*>\s*<KeyInfo>\s*<X509Data>"
+    return re.sub(between, "", text)
+
+
+@pytest.mark.parametrize(
+    ("choice", "taken"),
+    [
+        (MetadataCertificates.ALL, [True, True]),
+        (MetadataCertificates.FIRST, [True, False]),
+        (MetadataCertificates.FIRST_OF_X509_DATA, [True, False]),
+    ],
+)
+def test_of_two_certificates_in_one_x509_data_both_count_or_the_first(
+    choice: MetadataCertificates, taken: list[bool]
+) -> None:
+    """The older version has the first alone; with an X509Data for each, both count there, too."""
+    with emulator_with(metadata_certificates=choice) as (emulator, http):
+        body = provider(OLD, NEW)
+        apart = trusting_subaccount(emulator, http, OLD, NEW)
+        body["config"]["metaDataLocation"] = joined(body["config"]["metaDataLocation"])
+        together = trusting_subaccount(emulator, http, config=body["config"])
+        for target, expected in (
+            (together, taken),
+            (apart, [True, choice is not MetadataCertificates.FIRST]),
+        ):
+            assert [present(http, target, each).is_success for each in (OLD, NEW)] == expected
+
+
+BEGIN = "Invalid assertion [{id}] for SAML response [{id}]: "
+SIGNATURE = BEGIN + "Signature of Assertion '{id}' from Issuer '{issuer}' was not valid"
+AUDIENCE = (
+    BEGIN + "Condition '{{urn:oasis:names:tc:SAML:2.0:assertion}}AudienceRestriction' of type 'null' in assertion "
+    "'{id}' was not valid.: None of the audiences within Assertion '{id}' matched the list of valid audiances"
+)
+CONTRACTS, VALIDATING = "Error determining metadata contracts", "Error validating SAML message"
+
+
+def transformed(root: etree._Element) -> None:
+    """A transform that may change anything."""
+    transforms = element(root, "ds:Signature/ds:SignedInfo/ds:Reference/ds:Transforms")
+    forbidden = {"Algorithm": "http://www.w3.org/TR/1999/REC-xslt-19991116"}
+    etree.SubElement(transforms, "{http://www.w3.org/2000/09/xmldsig#}Transform", forbidden)
+
+
+LATE = BEGIN + "Assertion '{id}' with NotOnOrAfter condition of '2027-03-04T04:06:07Z' is no longer valid"
+EARLY = BEGIN + "Assertion '{id}' with NotBefore condition of '2027-03-04T06:06:07Z' is not yet valid"
+CONFIRMATION = BEGIN + "No subject confirmation methods were met for assertion with ID '{id}'"
+TRANSFORM = BEGIN + "Assertion Signature failed pre-validation: Signature contained an invalid transform"
+DECODING, PARSING = "Error decoding incoming SAML message", "Unable to parse bearer assertion"
+SPOILT: dict[str, tuple[Callable[[dict[str, Any]], bytes], str, str]] = {
+    "issuer": (lambda it: OLD.assertion(changes=it | {"issuer": "nobody"}), CONTRACTS, SIGNATURE),
+    "key": (lambda it: STRANGER.assertion(changes=it), VALIDATING, SIGNATURE),
+    "content": (lambda it: OLD.assertion(changes=it).replace(b"joe", b"jim"), VALIDATING, SIGNATURE),
+    "expired": (lambda it: OLD.assertion(at("saml:Conditions", "NotOnOrAfter", hours=1), None, it), VALIDATING, LATE),
+    "not yet": (lambda it: OLD.assertion(at("saml:Conditions", "NotBefore", hours=-1), None, it), VALIDATING, EARLY),
+    "audience": (lambda it: OLD.assertion(changes=it | {"audience": "x"}), VALIDATING, AUDIENCE),
+    "recipient": (lambda it: OLD.assertion(changes=it | {"recipient": "x"}), VALIDATING, CONFIRMATION),
+    "transform": (lambda it: OLD.assertion(after=transformed, changes=it), VALIDATING, TRANSFORM),
+    "no assertion": (lambda _: b"<nonsense/>", DECODING, PARSING),
+}
+"""What is sent, and what the older version says, and the newer one."""
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_a_refusal_has_the_words_of_the_version(version: Bearer, http: httpx.Client, target: Target, name: str) -> None:
+    """401 and unauthorized; the older one has one sentence for most, the newer one repeats ID and issuer."""
+    spoilt, old, current = SPOILT[name]
+    octets = spoilt(meant(target))
+    response = send(http, target, octets)
+    assert (response.status_code, response.json()["error"]) == (401, "unauthorized")
+    root = etree.fromstring(octets)
+    said = (old if version is Bearer.OLD else current).format(id=root.get("ID"), issuer=root.findtext(saml("Issuer")))
+    assert response.json()["error_description"] == said
+
+
+def test_no_encoding_and_no_assertion_have_words_of_their_own(
+    version: Bearer, http: httpx.Client, target: Target
+) -> None:
+    """Both 401."""
+    decoding = DECODING if version is Bearer.OLD else "Unable to urlBase64Decode bearer assertion"
+    for given, text in (("!", decoding), (None, "SAML Assertion is missing")):
+        response = present(http, target, assertion=given)
+        assert (response.status_code, response.json()) == (401, {"error": "unauthorized", "error_description": text})
+
+
+def test_what_repeats_any_issuer_is_an_answer_all_the_same(http: httpx.Client, target: Target) -> None:
+    """Be it of signs that no header knows."""
+    octets = OLD.assertion(changes=meant(target, issuer="Ωmega\u2028"))
+    assert send(http, target, octets).status_code == 401
+
+
+def test_a_name_is_needed(version: Bearer, http: httpx.Client, target: Target) -> None:
+    """The older version fails over it."""
+    octets = OLD.assertion(changes=meant(target, name_id=""))
+    response = send(http, target, octets)
+    if version is Bearer.OLD:
+        assert (response.status_code, response.json()) == (500, {})
+    else:
+        said = f"Assertion [{etree.fromstring(octets).get('ID')}] is missing a subject"
+        assert (response.status_code, response.json()["error_description"]) == (401, said)
+
+
+def test_an_inactive_issuer_is_named_by_its_origin_key(version: Bearer, emulator: Emulator, http: httpx.Client) -> None:
+    """Or not at all."""
+    target = trusting_subaccount(emulator, http, OLD, active=False, origin_key="backend")
+    said = present(http, target).json()
+    text = CONTRACTS if version is Bearer.OLD else "No SAML identity provider found in zone for alias:backend"
+    assert said == {"error": "unauthorized", "error_description": text}
+    assert note(emulator) == "refused: backend is inactive"
+
+
+def test_an_unknown_user_is_told_with_what_to_do(version: Bearer, emulator: Emulator, http: httpx.Client) -> None:
+    """The older version blames the client."""
+    config = provider(OLD)["config"] | {"addShadowUserOnLogin": False}
+    response = present(http, trusting_subaccount(emulator, http, OLD, config=config))
+    said = "SAML user does not exist. You can correct this by creating a shadow user for the SAML user."
+    error = "invalid_client" if version is Bearer.OLD else "unauthorized"
+    assert (response.status_code, response.json()) == (401, {"error": error, "error_description": said})
+
+
+def test_clients_and_scopes_are_refused_as_ever(http: httpx.Client, target: Target) -> None:
+    """Which has nothing to do with the assertion."""
+    form = {"grant_type": SAML2_BEARER, "assertion": "!"}
+    for client in ((target.client_id, "wrong"), ("nobody", target.client_secret)):
+        response = http.post(target.token_service_url, data=form, auth=client)
+        assert (response.status_code, response.json()["error"]) == (401, "invalid_client")
+        assert response.json()["error_description"] == "Bad credentials"
+    texts = {
+        "foo.bar": "foo.bar is invalid. Please use a valid scope name in the request",
+        "uaa.resource": "[uaa.none] is invalid. This user is not allowed any of the requested scopes",
+    }
+    for scope, text in texts.items():
+        response = present(http, target, scope=scope)
+        assert (response.status_code, response.json()) == (
+            400,
+            {"error": "invalid_scope", "error_description": text},
+        )
+    assert present(http, target, scope="openid").json()["scope"] == "openid"
+
+
+def test_metadata_without_a_certificate_lets_nobody_in() -> None:
+    """Where it can be registered at all."""
+    with emulator_with(provider_metadata=ProviderMetadata.ANY) as (emulator, http):
+        location = idp_metadata(OLD).replace('use="signing"', 'use="encryption"')
+        target = trusting_subaccount(emulator, http, config={"metaDataLocation": location})
+        assert target.certificates == {}
+        assert present(http, target).status_code == 401
+        assert note(emulator) == "refused: its issuer has no certificate"

@@ -1,0 +1,87 @@
+"""Finding a destination signs an assertion that says what the destination and the user are."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from btp_trust_emulator.pki import trust_certificate
+from btp_trust_emulator.saml import signature, xml
+from btp_trust_emulator.saml.xml import NAMESPACES
+from support.destinations import SAML, Landscape
+from support.saml import element
+
+if TYPE_CHECKING:
+    pass
+
+
+def assertion_in(token: dict[str, Any]) -> Any:
+    """The assertion that a client gets itself."""
+    assert token["type"] == "SAML2.0"
+    assert token["http_header"] == {"key": "Authorization", "value": f"SAML2.0 {token['value']}"}
+    octets = base64.b64decode(token["value"])
+    assert octets.startswith(b"<?xml version")
+    return xml.read(octets)
+
+
+def texts(root: Any, name: str) -> list[str]:
+    """The values of an attribute of the user."""
+    path = f"saml:AttributeStatement/saml:Attribute[@Name='{name}']/saml:AttributeValue"
+    return [each.text for each in root.iterfind(path, NAMESPACES)]
+
+
+def test_a_saml_assertion_says_what_the_destination_and_the_user_are(here: Landscape) -> None:
+    """Signed with the active key; issuer, recipient, audience, name and attributes as SAP documents them."""
+    here.create(SAML)
+    root = assertion_in(here.auth_token("saml"))
+    active, _ = here.emulator.certificates(here.guid)
+    assert signature.verified(root, trust_certificate.public_key(str(active))) is not None
+    assert element(root, "saml:Issuer").text == trust_certificate.common_name(here.guid)
+    assert element(root, "saml:Subject/saml:NameID").text == "joe"
+    assert element(root, "saml:Conditions/saml:AudienceRestriction/saml:Audience").text == SAML["audience"]
+    data = element(root, "saml:Subject/saml:SubjectConfirmation/saml:SubjectConfirmationData")
+    assert data.get("Recipient") == SAML["assertionRecipient"]
+    assert texts(root, "Groups") == ["admins", "users"]
+    assert texts(root, "email") == ["joe@example.com"]
+    assert len(texts(root, "user_uuid")) == 1
+    assert here.emulator.journal()[-1].note == f"signed with {here.fingerprint()}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "text"),
+    [
+        pytest.param({"assertionIssuer": "me"}, "saml:Issuer", "me", id="another issuer"),
+        pytest.param({"userIdSource": "email"}, "saml:Subject/saml:NameID", "joe@example.com", id="a claim"),
+        pytest.param({"userIdSource": "$.ext_attr['enhancer']"}, "saml:Subject/saml:NameID", "XSUAA", id="a path"),
+        pytest.param(
+            {"nameIdFormat": "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"},
+            "saml:Subject/saml:NameID",
+            "joe@example.com",
+            id="the e-mail address",
+        ),
+        pytest.param(
+            {},
+            "saml:AuthnStatement/saml:AuthnContext/saml:AuthnContextClassRef",
+            SAML["authnContextClassRef"],
+            id="the context",
+        ),
+    ],
+)
+def test_properties_say_what_an_assertion_says(here: Landscape, changes: dict[str, str], path: str, text: str) -> None:
+    """Those that SAP documents."""
+    here.create({**SAML, **changes})
+    assert element(assertion_in(here.auth_token("saml")), path).text == text
+
+
+def test_the_certificate_and_the_uuid_are_in_an_assertion_if_wanted(here: Landscape) -> None:
+    """The one is left out unless told, the other unless told not to; the name may have a qualifier."""
+    wanted = {"includeSigningCertificateInSAMLAssertion": "true", "skipUserUuidInSAMLAttributes": "true"}
+    here.create({**SAML, **wanted, "nameQualifier": "domain"})
+    root = assertion_in(here.auth_token("saml"))
+    shown = element(root, "ds:Signature/ds:KeyInfo/ds:X509Data/ds:X509Certificate").text
+    active, _ = here.emulator.certificates(here.guid)
+    assert shown == trust_certificate.body(str(active))
+    assert texts(root, "user_uuid") == []
+    assert element(root, "saml:Subject/saml:NameID").get("NameQualifier") == "domain"

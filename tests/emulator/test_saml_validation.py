@@ -1,0 +1,300 @@
+"""An assertion is accepted as a whole or refused; an independent judge is of the same opinion."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+import subprocess
+from copy import deepcopy
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lxml import etree
+from signxml.signer import XMLSigner
+
+from btp_trust_emulator.pki import keys, trust_certificate
+from btp_trust_emulator.saml import assertion, signature, validation, xml
+from btp_trust_emulator.saml.assertion import Statement
+from btp_trust_emulator.saml.rules import Rules
+from btp_trust_emulator.saml.xml import BEARER, ds, saml
+from support.saml import AUDIENCE, GUID, ISSUER, NOW, RECIPIENT, STATEMENT, Signer, element, relying_on, set_to, without
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+SIGNER, STRANGER = Signer(), Signer()
+RELYING = relying_on(SIGNER)
+TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"), min_size=1)
+DATA = "saml:Subject/saml:SubjectConfirmation/saml:SubjectConfirmationData"
+
+
+def refused(octets: bytes, signer: Signer = SIGNER, seconds: float = 0) -> str:
+    """Why an assertion is refused, so many seconds after it was made."""
+    with pytest.raises(validation.NotAccepted) as refusal:
+        validation.judge(octets, relying_on(signer), NOW + timedelta(seconds=seconds))
+    return str(refusal.value)
+
+
+@given(
+    TEXTS,
+    TEXTS,
+    st.dictionaries(TEXTS, st.lists(TEXTS, max_size=2), max_size=2),
+    st.sampled_from([None, SIGNER.certificate]),
+)
+@settings(max_examples=25)
+def test_whatever_is_stated_is_accepted_as_it_was_stated(
+    name: str, qualifier: str, attributes: dict[str, list[str]], certificate: str | None
+) -> None:
+    """Any issuer's names, however written, with and without the certificate in the signature."""
+    stated = Statement(ISSUER, name, AUDIENCE, RECIPIENT, name_qualifier=qualifier, attributes=attributes)
+    octets = assertion.signed(stated, NOW, SIGNER.key, certificate)
+    accepted = validation.judge(octets, RELYING, NOW)
+    assert (accepted.issuer, accepted.name_id) == (ISSUER, name)
+    assert accepted.fingerprint == trust_certificate.fingerprint(SIGNER.certificate)
+    assert accepted.until == NOW + assertion.LIFETIME
+
+
+@given(st.integers(min_value=0), st.integers(min_value=1, max_value=255))
+@settings(max_examples=200, deadline=None)
+def test_no_octet_can_be_changed_to_say_something_else(position: int, change: int) -> None:
+    """The changed assertion is refused, or says the very same (as when only white space in a tag changed)."""
+    octets = bytearray(SIGNED)
+    octets[position % len(octets)] ^= change
+    try:
+        accepted = validation.judge(bytes(octets), RELYING, NOW)
+    except validation.NotAccepted:
+        return
+    assert accepted == validation.judge(SIGNED, RELYING, NOW)
+
+
+SIGNED = SIGNER.assertion()
+
+
+def test_it_is_valid_from_its_first_second_to_before_its_last() -> None:
+    """By the moment that is given; no second more."""
+    lifetime = assertion.LIFETIME.total_seconds()
+    for seconds in (0, lifetime - 0.001):
+        assert validation.judge(SIGNED, RELYING, NOW + timedelta(seconds=seconds)).name_id == STATEMENT.name_id
+    assert refused(SIGNED, seconds=-0.001) == "it is not valid yet"
+    assert refused(SIGNED, seconds=lifetime) == "it has expired"
+
+
+def test_each_of_several_certificates_is_enough() -> None:
+    """As during a rotation; the answer says which it was."""
+    both = relying_on(STRANGER, SIGNER)
+    for signer in (SIGNER, STRANGER):
+        accepted = validation.judge(signer.assertion(), both, NOW)
+        assert accepted.fingerprint == trust_certificate.fingerprint(signer.certificate)
+
+
+def endless(root: etree._Element) -> None:
+    """No element says when the assertion ends."""
+    for path in ("saml:Conditions", DATA):
+        del element(root, path).attrib["NotOnOrAfter"]
+
+
+def second_restriction(root: etree._Element) -> None:
+    """A second audience restriction, for somebody else."""
+    restriction = etree.SubElement(element(root, "saml:Conditions"), saml("AudienceRestriction"))
+    etree.SubElement(restriction, saml("Audience")).text = "somebody"
+
+
+@pytest.mark.parametrize(
+    ("before", "why"),
+    [
+        pytest.param(set_to(".", "Version", "1.1"), "it is no SAML 2.0 assertion", id="another version"),
+        pytest.param(without("saml:Conditions"), "its audience is somebody else", id="no conditions"),
+        pytest.param(second_restriction, "its audience is somebody else", id="a second restriction"),
+        pytest.param(without("saml:Subject"), "its recipient is somebody else", id="no subject"),
+        pytest.param(without("saml:Subject/saml:NameID"), "it needs one NameID", id="no name"),
+        pytest.param(set_to(DATA, "Recipient", None), "its recipient is somebody else", id="no recipient"),
+        pytest.param(
+            set_to("saml:Subject/saml:SubjectConfirmation", "Method", BEARER.replace("bearer", "holder-of-key")),
+            "its recipient is somebody else",
+            id="no bearer",
+        ),
+        pytest.param(endless, "it does not say how long it is valid", id="no end"),
+        pytest.param(set_to("saml:Conditions", "NotBefore", "now"), "it has a time that is none", id="no time"),
+        pytest.param(
+            set_to("saml:Conditions", "NotBefore", "2027-02-30T00:00:00Z"), "it has a time that is none", id="no date"
+        ),
+        pytest.param(set_to(DATA, "NotOnOrAfter", "2027-03-04T05:06:06.5Z"), "it has expired", id="confirmed too late"),
+        pytest.param(lambda root: root.append(etree.Element(saml("Issuer"))), "it needs one Issuer", id="two issuers"),
+    ],
+)
+def test_a_signed_assertion_that_says_too_little_is_refused(before: Callable[[etree._Element], None], why: str) -> None:
+    """The signature is good, and yet it is no grant."""
+    assert refused(SIGNER.assertion(before)) == why
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        pytest.param({"issuer": "somebody"}, "its issuer is not trusted", id="wrong issuer"),
+        pytest.param({"audience": "somebody"}, "its audience is somebody else", id="wrong audience"),
+        pytest.param({"recipient": "https://elsewhere"}, "its recipient is somebody else", id="wrong recipient"),
+        pytest.param({"recipient": None}, "its recipient is somebody else", id="no recipient"),
+    ],
+)
+def test_a_signed_assertion_of_or_for_somebody_else_is_refused(changes: dict[str, str | None], why: str) -> None:
+    """Issuer, audience and recipient are compared as they are."""
+    assert refused(SIGNER.assertion(changes=changes)) == why
+
+
+def wrapped(root: etree._Element, *, same_id: bool) -> bytes:
+    """Another assertion around the signed one, which hides inside the signature."""
+    evil = deepcopy(root)
+    sign = element(evil, "ds:Signature")
+    etree.SubElement(sign, ds("Object")).append(root)
+    element(evil, "saml:Subject/saml:NameID").text = "admin"
+    if not same_id:
+        evil.set("ID", "_evil")
+    return etree.tostring(evil)
+
+
+def moved(root: etree._Element) -> None:
+    """The signature, not as a child of the assertion."""
+    element(root, "saml:Subject").append(element(root, "ds:Signature"))
+
+
+def doubled(root: etree._Element) -> None:
+    """A second signature."""
+    root.append(deepcopy(element(root, "ds:Signature")))
+
+
+def emptied(root: etree._Element) -> None:
+    """A reference to the whole document, by no ID."""
+    element(root, "ds:Signature/ds:SignedInfo/ds:Reference").set("URI", "")
+
+
+def transformed(root: etree._Element) -> None:
+    """A transform that may change anything."""
+    transforms = element(root, "ds:Signature/ds:SignedInfo/ds:Reference/ds:Transforms")
+    etree.SubElement(transforms, ds("Transform"), {"Algorithm": "http://www.w3.org/TR/1999/REC-xslt-19991116"})
+
+
+def blanked(root: etree._Element) -> None:
+    """Nothing where the signature's octets belong."""
+    element(root, "ds:Signature/ds:SignatureValue").text = None
+
+
+def renamed(root: etree._Element) -> None:
+    """Another name for the same signature."""
+    element(root, "saml:Subject/saml:NameID").text = "admin"
+
+
+@pytest.mark.parametrize(
+    ("octets", "why"),
+    [
+        pytest.param(SIGNER.assertion(after=renamed), "the signature is not by", id="tampered"),
+        pytest.param(SIGNER.assertion(after=without("ds:Signature")), "it does not carry one", id="unsigned"),
+        pytest.param(SIGNER.assertion(after=without("ds:Signature/ds:SignatureValue")), "the signature", id="no value"),
+        pytest.param(SIGNER.assertion(after=blanked), "the signature is not by", id="an empty value"),
+        pytest.param(STRANGER.assertion(), "the signature is not by", id="a stranger's"),
+        pytest.param(SIGNER.assertion(after=moved), "it does not carry one", id="signature elsewhere"),
+        pytest.param(SIGNER.assertion(after=doubled), "it does not carry one", id="two signatures"),
+        pytest.param(SIGNER.assertion(after=emptied), "what is signed is not", id="a reference to nothing"),
+        pytest.param(SIGNER.assertion(after=transformed), "its signature transforms", id="a strange transform"),
+        pytest.param(wrapped(xml.read(SIGNED), same_id=False), "there is an assertion within", id="wrapped"),
+        pytest.param(wrapped(xml.read(SIGNED), same_id=True), "there is an assertion within", id="wrapped, same ID"),
+        pytest.param(b"<!DOCTYPE a [<!ENTITY b 'c'>]>" + SIGNED, "it has a document type", id="a document type"),
+        pytest.param(b"<a>" + bytes(600000) + b"</a>", "it is larger than", id="too large"),
+        pytest.param(b"<a", "it is no well-formed XML", id="no XML"),
+        pytest.param(b"<a/>", "it is no SAML 2.0 assertion", id="something else"),
+    ],
+)
+def test_an_assertion_that_its_issuer_did_not_sign_as_it_is_is_refused(octets: bytes, why: str) -> None:
+    """Changed, unsigned, signed by others, or with a signature of something else."""
+    assert refused(octets).startswith(why)
+
+
+@pytest.mark.parametrize("certificate", [STRANGER.certificate, None], ids=["certificate", "key"])
+def test_a_key_that_a_signature_brings_along_is_not_believed(certificate: str | None) -> None:
+    """A stranger's certificate, or bare key, in a stranger's signature."""
+    root = assertion.element_of(STATEMENT, NOW)
+    if certificate:
+        root = signature.sign(root, STRANGER.key, certificate)
+    else:
+        root = XMLSigner(c14n_algorithm="http://www.w3.org/2001/10/xml-exc-c14n#").sign(root, key=STRANGER.key)
+    assert refused(etree.tostring(root)).startswith("the signature is not by")
+
+
+def test_a_shared_secret_is_no_signature() -> None:
+    """Not even if it is the public key, which everybody has."""
+    public = SIGNER.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    signer = XMLSigner(signature_algorithm="hmac-sha256", c14n_algorithm="http://www.w3.org/2001/10/xml-exc-c14n#")
+    root = signer.sign(assertion.element_of(STATEMENT, NOW), key=public)
+    assert refused(etree.tostring(root)).startswith("the signature is not by")
+
+
+def test_a_comment_in_a_name_does_not_cut_it() -> None:
+    """Comments are not signed, so whoever adds one changes nothing."""
+    octets = SIGNER.assertion(changes={"name_id": "joe@example.com.evil"}).replace(b".evil", b"<!-- -->.evil")
+    assert validation.judge(octets, RELYING, NOW).name_id == "joe@example.com.evil"
+
+
+@given(st.binary(), st.sampled_from([base64.b64encode, base64.urlsafe_b64encode]), st.sampled_from(["", "="]))
+def test_an_assertion_may_be_encoded_in_each_of_the_usual_ways(
+    octets: bytes, encode: Callable[[bytes], bytes], stripped: str
+) -> None:
+    """base64 or base64url, padded or not."""
+    assert validation.decoded(encode(octets).decode().rstrip(stripped or None), Rules()) == octets
+
+
+@pytest.mark.parametrize("text", ["a", "a b", "é", "a===="])
+def test_text_that_is_not_base64_is_refused(text: str) -> None:
+    """Without a look at what could be made of it."""
+    with pytest.raises(validation.NotAccepted, match="base64"):
+        validation.decoded(text, Rules())
+
+
+@pytest.fixture(scope="session")
+def xmlsec1() -> str:
+    """The command of the XML Security Library."""
+    command = shutil.which("xmlsec1")
+    if command is None:
+        pytest.skip("the command xmlsec1 is not installed on this machine")
+    return command
+
+
+def judged_good(command: str, folder: Path, octets: bytes, signer: Signer = SIGNER) -> bool:
+    """Whether xmlsec1 finds that the signer signed these octets."""
+    key, document = folder / "key.pem", folder / "assertion.xml"
+    key.write_bytes(signer.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    document.write_bytes(octets)
+    arguments = ["--verify", "--enabled-key-data", "rsa", "--pubkey-pem", str(key), "--id-attr:ID", saml_name()]
+    return subprocess.run([command, *arguments, str(document)], capture_output=True, check=False).returncode == 0
+
+
+def saml_name() -> str:
+    """The name of the element that the attribute ID is of, as xmlsec1 wants it."""
+    return saml("Assertion").removeprefix("{").replace("}", ":")
+
+
+def test_an_independent_judge_agrees(xmlsec1: str, tmp_path: Path) -> None:
+    """What is accepted here is good to xmlsec1 too; what was changed, or signed by others, is not."""
+    assert judged_good(xmlsec1, tmp_path, SIGNED)
+    assert judged_good(xmlsec1, tmp_path, assertion.signed(STATEMENT, NOW, SIGNER.key, SIGNER.certificate))
+    assert not judged_good(xmlsec1, tmp_path, SIGNER.assertion(after=renamed))
+    assert not judged_good(xmlsec1, tmp_path, STRANGER.assertion())
+
+
+def test_what_an_independent_signer_signs_is_accepted(xmlsec1: str, tmp_path: Path) -> None:
+    """xmlsec1 signs with the subaccount's key, and puts the key into the signature."""
+    root = xml.read(SIGNED)
+    for path in ("ds:SignedInfo/ds:Reference/ds:DigestValue", "ds:SignatureValue"):
+        element(root, f"ds:Signature/{path}").text = None
+    etree.SubElement(etree.SubElement(element(root, "ds:Signature"), ds("KeyInfo")), ds("KeyValue"))
+    key, template, signed = (tmp_path / name for name in ("key.pem", "template.xml", "signed.xml"))
+    key.write_text(keys.to_pem(SIGNER.key))
+    template.write_bytes(etree.tostring(root))
+    arguments = ["--sign", "--privkey-pem", str(key), "--id-attr:ID", saml_name(), "--output", str(signed)]
+    subprocess.run([xmlsec1, *arguments, str(template)], capture_output=True, check=True)
+    accepted = validation.judge(signed.read_bytes(), RELYING, NOW)
+    assert accepted.name_id == STATEMENT.name_id
+    assert trust_certificate.common_name(GUID) == accepted.issuer

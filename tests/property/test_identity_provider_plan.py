@@ -1,0 +1,138 @@
+"""What another subaccount is told to trust: for all that it may hold, one write leads to what is wanted, and rests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from btp_trust.certificate import Certificate, parse_pem
+from btp_trust.errors import Refused
+from btp_trust.identity_provider.plan import Step, Wanted, decide, find
+from btp_trust.saml.metadata import IdentityProvider, Layout, write
+from btp_trust_emulator import Emulator
+from support.fake_engine import assert_three_parts
+
+
+def _made() -> Iterator[Certificate]:
+    """Certificates of one subaccount."""
+    with Emulator(key_size=1024) as emulator:
+        guid = emulator.create_subaccount(generate=True).guid
+        for _ in range(3):
+            yield parse_pem(str(emulator.certificates(guid)[0]))
+            emulator.generate_active(guid)
+
+
+POOL = tuple(_made())
+KEYS = ("shop", "of somebody else", "a third one")
+ENTITIES = (POOL[0].issuer_name, "https://idp.example")
+
+certificates = st.lists(st.sampled_from(POOL), min_size=1, max_size=2, unique=True).map(tuple)
+layouts = st.sampled_from(Layout)
+documents = st.builds(
+    lambda held, entity, layout: write(held, entity_id=entity, layout=layout),
+    certificates,
+    st.sampled_from(ENTITIES),
+    layouts,
+)
+settings = st.fixed_dictionaries(
+    {},
+    optional={
+        "metaDataLocation": documents | st.just("https://idp.example/metadata") | st.just("<no metadata"),
+        "addShadowUserOnLogin": st.booleans(),
+        "linkText": st.text(max_size=3),
+    },
+)
+wanted = st.builds(Wanted, st.just("shop"), st.none() | st.just("Shop"), st.just(ENTITIES[0]), layouts, certificates)
+
+
+@st.composite
+def landscapes(draw: st.DrawFn) -> tuple[IdentityProvider, ...]:
+    """Identity providers of a subaccount, each origin key once."""
+    return tuple(
+        IdentityProvider(key, key, draw(st.sampled_from(["saml", "oidc1.0"])), draw(names), draw(st.booleans()), config)
+        for key in draw(st.sets(st.sampled_from(KEYS)))
+        for config in [draw(settings)]
+    )
+
+
+identities = st.none() | st.sampled_from(KEYS)
+foreign = st.sampled_from([None, "a deleted one", "of somebody else"])
+names = st.sampled_from(["Shop", "shop", "by hand"])
+
+
+def written(wanted: Wanted, step: Step) -> IdentityProvider:
+    """What the service holds after the one write."""
+    body: dict[str, Any] = wanted.body(step.found)
+    return IdentityProvider("new", body["originKey"], body["type"], body["name"], body["isActive"], body["config"])
+
+
+def kept(provider: IdentityProvider) -> dict[str, Any]:
+    """The settings that are nobody's business here."""
+    return {
+        name: value
+        for name, value in (provider.config or {}).items()
+        if name not in {"metaDataLocation", "idpEntityAlias"}
+    }
+
+
+@given(wanted=wanted, providers=landscapes(), recorded=identities, adopt=identities)
+def test_one_write_leads_to_what_is_wanted_and_keeps_the_rest(
+    wanted: Wanted, providers: tuple[IdentityProvider, ...], *, recorded: str | None, adopt: str | None
+) -> None:
+    """Or somebody else's is in the way, and the refusal says so; nothing of another origin key is ever written."""
+    found = find("shop", providers)
+    try:
+        step = decide(wanted, providers, recorded=recorded, adopt=adopt)
+    except Refused as refusal:
+        assert_three_parts(str(refusal))
+        taken = [each for each in providers if each.metadata and each.metadata.entity_id == wanted.entity_id]
+        assert found is not None or taken
+        return
+    if step.sentence is None:
+        assert found is not None
+        assert list(found.trusted) == wanted.fingerprints
+        return
+    assert step.found == found
+    now = written(wanted, step)
+    assert list(now.trusted) == wanted.fingerprints
+    assert found is None or kept(now) == kept(found)
+    others = tuple(each for each in providers if each is not found)
+    assert decide(wanted, (*others, now), recorded="new", adopt=None).sentence is None
+
+
+@given(wanted=wanted, providers=landscapes(), signs_first=st.permutations(POOL[:2]))
+def test_a_swap_of_the_slots_is_no_step(
+    wanted: Wanted, providers: tuple[IdentityProvider, ...], signs_first: list[Any]
+) -> None:
+    """With both certificates registered, whichever signs: nothing is written at a rotation or on the way back."""
+    both = replace(wanted, certificates=POOL[:2])
+    others = tuple(each for each in providers if each.origin_key != "shop" and each.metadata is None)
+    held = written(both, decide(both, others, recorded=None, adopt=None))
+    turned = replace(both, certificates=tuple(signs_first))
+    assert decide(turned, (*others, held), recorded="new", adopt=None).sentence is None
+
+
+@given(wanted=wanted, providers=landscapes(), recorded=foreign, adopt=foreign)
+def test_what_somebody_else_made_is_never_taken_unasked(
+    wanted: Wanted, providers: tuple[IdentityProvider, ...], recorded: str | None, adopt: str | None
+) -> None:
+    """Neither recorded nor named by a waiver: a different one with this origin key stops the command.
+
+    But for one that is inactive and has this entity ID, by which nobody can log on: the removal that keeps users
+    leaves it, and a new resource activates it.
+    """
+    found = find("shop", providers)
+    if found is None or not wanted.differences(found):
+        return
+    is_left = not found.active and found.metadata is not None and found.metadata.entity_id == wanted.entity_id
+    try:
+        step = decide(wanted, providers, recorded=recorded, adopt=adopt)
+    except Refused:
+        return
+    assert recorded is None
+    assert is_left
+    assert "which this resource did not make" in str(step.sentence)

@@ -1,0 +1,226 @@
+"""A Pulumi project on the real command line: its own backend and home, one stack, the emulator as the service."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bootstrap.machine import Machine
+from bootstrap.main import environment
+from btp_trust_emulator import Emulator, Entry
+from support.paths import ROOT
+
+TRIGGER, PASSIVE, ACTIVE = "RotationTrigger", "PassiveTrustCertificate", "ActiveTrustCertificate"
+UNSET = re.compile("PULUMI_|BTP_TRUST_|VCAP_|SERVICE_BINDING_ROOT|SSL_CERT_|PYTHONWARNINGS|PYTHONPATH")
+TOKEN = re.compile(r"eyJ[\w-]+\.eyJ[\w-]+\.")
+PROGRAM = "import pulumi\nimport btp_trust as trust\n"
+
+
+def program(*lines: str) -> str:
+    """Write a program of these lines."""
+    return PROGRAM + "\n".join(lines) + "\n"
+
+
+def adopting(more: str = "") -> str:
+    """Write the program of the first years."""
+    return program(
+        f'signing = trust.ActiveTrustCertificate("signing"{more})', 'pulumi.export("fingerprint", signing.fingerprint)'
+    )
+
+
+def rotating(prepared: str | None, signs: str, *, passive: str = "", trigger: str = "") -> str:
+    """Write the program of three lines: which generation is prepared, which one signs, further arguments."""
+    candidate = ", candidate=upcoming" if prepared else ""
+    upcoming = f'upcoming = trust.PassiveTrustCertificate("next", generation="{prepared}"{passive})'
+    return program(
+        *([upcoming] if prepared else []),
+        f'rotation = trust.RotationTrigger("rotation", generation="{signs}"{candidate}{trigger})',
+        'signing = trust.ActiveTrustCertificate("signing", rotation=rotation)',
+        'pulumi.export("fingerprint", signing.fingerprint)',
+    )
+
+
+def clean_environment() -> dict[str, str]:
+    """Return an environment in which the project's commands run, without settings of this machine's user."""
+    machine = environment(Machine(ROOT, dict(os.environ)))
+    return {name: value for name, value in machine.items() if not UNSET.match(name)}
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command printed, and its exit status."""
+
+    status: int
+    text: str
+
+    def __contains__(self, words: str) -> bool:
+        """Whether it printed these words, however it aligned them."""
+        return " ".join(words.split()) in " ".join(self.text.split())
+
+    @property
+    def diagnostics(self) -> str:
+        """The part under Diagnostics."""
+        return self.text.partition("Diagnostics:")[2].partition("\nResources:")[0].partition("\nOutputs:")[0]
+
+    @property
+    def message(self) -> list[str]:
+        """The lines of the error of one of our resources."""
+        told = re.search(r"^  pulumi-python:.*\n    error: ((?:.+\n)+)", self.text, re.MULTILINE)
+        assert told, self.text
+        return [line.strip() for line in told[1].splitlines()]
+
+    def diff_of(self, kind: str) -> list[str]:
+        """The lines in which `--diff` shows a resource of this kind, without URN and id."""
+        lines = iter(self.text.splitlines())
+        for line in lines:
+            if re.search(rf"dynamic/btp-trust:{kind}: \((?!same)", line):
+                break
+        depth = len(line) - len(line.lstrip())
+        found = []
+        for shown in lines:
+            if re.match(r"\s*[~+-]? ?(pulumi|--outputs)|\w", shown) or len(shown) - len(shown.lstrip()) < depth:
+                break
+            if shown.strip() and not re.match(r"\s*\[(urn|id)=", shown):
+                found.append(" ".join(shown.split()))
+        return found
+
+
+@dataclass
+class Project:
+    """One stack of a program, on one subaccount."""
+
+    folder: Path
+    emulator: Emulator
+    guid: str
+    stack: str = "dev"
+    variables: dict[str, str] = field(default_factory=dict)
+    """Further environment variables of every command."""
+    known_secrets: set[str] = field(default_factory=set)
+    """What may never be printed or stored."""
+
+    def begin(self, text: str = "") -> Project:
+        """Make the folders and the stack."""
+        for name in ("program", "backend", "home"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        if text:
+            (self.program / "Pulumi.yaml").write_text("name: project\nruntime: python\n")
+            self.write(text)
+        self.pulumi("stack", "init", self.stack)
+        return self
+
+    def configure(self, key: dict[str, str] | None = None) -> Project:
+        """Give the stack a service key, as a secret."""
+        key = key or self.emulator.service_key(self.guid)
+        self.known_secrets.add(key.get("clientsecret") or key["key"])
+        content = json.dumps(key)
+        self.pulumi("config", "set", "--secret", "btp-trust:serviceKey", stdin=content)
+        return self
+
+    def lend(self) -> Project:
+        """Give the stack a service key in the environment: it gets nowhere else, and can be taken away."""
+        key = self.emulator.service_key(self.guid)
+        self.known_secrets.add(key["clientsecret"])
+        self.variables["BTP_TRUST_SERVICE_KEY"] = json.dumps(key)
+        return self
+
+    def write(self, text: str) -> None:
+        """Change the program."""
+        (self.program / "__main__.py").write_text(text)
+
+    def preview(self, *options: str, status: int | None = 0) -> Said:
+        """Run `pulumi preview`."""
+        return self.pulumi("preview", *options, status=status)
+
+    def up(self, *options: str, status: int | None = 0) -> Said:
+        """Run the update alone, as a pipeline does after a merge."""
+        return self.pulumi("up", "--yes", "--skip-preview", *options, status=status)
+
+    def deploy(self, text: str, *options: str) -> Said:
+        """Change the program and deploy it."""
+        self.write(text)
+        return self.up(*options)
+
+    def is_quiet(self) -> bool:
+        """Whether there is nothing to do, with and without `--refresh`."""
+        plain = self.preview("--expect-no-changes")
+        refreshed = self.preview("--expect-no-changes", "--refresh")
+        return "unchanged" in plain and "unchanged" in refreshed
+
+    def is_settled(self) -> bool:
+        """Whether there is nothing to do after reading everything anew: half as long as `is_quiet`."""
+        return "unchanged" in self.preview("--expect-no-changes", "--refresh")
+
+    def pulumi(self, *words: str, status: int | None = 0, stdin: str = "") -> Said:
+        """Run a command to its end. It must end with this status, and print no secret."""
+        done = subprocess.run(
+            self.command(*words),
+            cwd=self.program,
+            env=self.environment,
+            input=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert_no_secret(done.stdout, self.known_secrets)
+        assert status in (None, done.returncode), f"{words} ended with {done.returncode}:\n{done.stdout}"
+        return Said(done.returncode, done.stdout)
+
+    def command(self, *words: str) -> list[str]:
+        """Spell a command out."""
+        return ["pulumi", *words, "--non-interactive", "--color", "never"]
+
+    @property
+    def program(self) -> Path:
+        """The folder of the program."""
+        return self.folder / "program"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """An environment in which Pulumi and the provider see nothing of this machine's user."""
+        return {
+            **clean_environment(),
+            "PULUMI_HOME": str(self.folder / "home"),
+            "PULUMI_BACKEND_URL": f"file://{self.folder / 'backend'}",
+            "PULUMI_CONFIG_PASSPHRASE": "test",
+            "PULUMI_SKIP_UPDATE_CHECK": "1",
+            **self.variables,
+        }
+
+    def state(self) -> dict[str, Any]:
+        """The resources of the stack, by name."""
+        exported = json.loads(self.pulumi("stack", "export").text)
+        return {each["urn"].rpartition("::")[2]: each for each in exported["deployment"].get("resources", [])}
+
+    def slots(self) -> tuple[str | None, str | None]:
+        """What signs and what waits."""
+        slots = self.emulator.slots(self.guid)
+        return slots.active, slots.passive
+
+    def requests(self) -> list[str]:
+        """Every request since the journal was cleared."""
+        return [request(entry) for entry in self.emulator.journal()]
+
+    def writes(self) -> list[str]:
+        """Every request that changes the subaccount since the journal was cleared."""
+        return [line for line in self.requests() if not line.startswith("GET") and "token" not in line]
+
+
+def request(entry: Entry) -> str:
+    """Name a request in two words."""
+    return f"{entry.method} {entry.path.rpartition('/')[2]}"
+
+
+def assert_no_secret(text: str, secrets: set[str]) -> None:
+    """No client secret, no token, no private key stands in the text."""
+    for secret in secrets:
+        assert secret not in text
+        assert secret.rpartition("$")[2] not in text
+    assert "PRIVATE KEY" not in text
+    assert not TOKEN.search(text)

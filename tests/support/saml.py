@@ -1,0 +1,202 @@
+"""Assertions for the tests: a signer with a trust certificate, and what may be wrong with what it signs."""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from lxml import etree
+
+from btp_trust_emulator import Emulator, MetadataLayout, Target
+from btp_trust_emulator.pki import keys, trust_certificate
+from btp_trust_emulator.saml import assertion, metadata, signature
+from btp_trust_emulator.saml.assertion import Statement
+from btp_trust_emulator.saml.validation import Relying
+from btp_trust_emulator.saml.xml import NAMESPACES, POST_BINDING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+GUID = "00000000-1111-4222-8333-000000005cdd"
+NOW = datetime(2027, 3, 4, 5, 6, 7, tzinfo=UTC)
+AUDIENCE, RECIPIENT = "https://target.example.com", "https://target.example.com/oauth/token"
+
+
+@dataclass(frozen=True)
+class Signer:
+    """Who signs: a key and its certificate, of the usual odd profile with a negative serial number."""
+
+    key: RSAPrivateKey = field(default_factory=lambda: keys.generate(1024))
+
+    @property
+    def certificate(self) -> str:
+        """The certificate, PEM."""
+        return trust_certificate.mint(self.key, GUID, -(2**78), NOW, NOW + timedelta(days=730))
+
+    def assertion(
+        self,
+        before: Callable[[etree._Element], None] | None = None,
+        after: Callable[[etree._Element], None] | None = None,
+        changes: Mapping[str, str | None] | None = None,
+    ) -> bytes:
+        """A signed assertion, with `changes` of what it states; `before` and `after` change it around the signing."""
+        root = assertion.element_of(replace(STATEMENT, **(changes or {})), NOW)  # type: ignore[arg-type]
+        if before:
+            before(root)
+        signed = signature.sign(root, self.key)
+        if after:
+            after(signed)
+        return etree.tostring(signed)
+
+
+ISSUER = trust_certificate.common_name(GUID)
+STATEMENT = Statement(ISSUER, "joe", AUDIENCE, RECIPIENT)
+
+
+def relying_on(*signers: Signer) -> Relying:
+    """The token service that trusts these signers."""
+    return Relying(AUDIENCE, {RECIPIENT}, {ISSUER: [each.certificate for each in signers]})
+
+
+def element(root: etree._Element, path: str) -> etree._Element:
+    """The one element at a path."""
+    found = root.find(path, NAMESPACES)
+    assert found is not None
+    return found
+
+
+def set_to(path: str, name: str, value: str | None) -> Callable[[etree._Element], None]:
+    """A change of an attribute, or its removal."""
+
+    def change(root: etree._Element) -> None:
+        attributes = element(root, path).attrib
+        if value is None:
+            del attributes[name]
+        else:
+            attributes[name] = value
+
+    return change
+
+
+def without(path: str) -> Callable[[etree._Element], None]:
+    """The removal of an element."""
+
+    def change(root: etree._Element) -> None:
+        found = element(root, path)
+        parent = found.getparent()
+        assert parent is not None
+        parent.remove(found)
+
+    return change
+
+
+OLD, NEW, STRANGER = Signer(), Signer(), Signer()
+SAML2_BEARER = "urn:ietf:params:oauth:grant-type:saml2-bearer"
+
+
+def present(http: httpx.Client, target: Target, signer: Signer = OLD, **changes: str | None) -> httpx.Response:
+    """Present an assertion of a signer to a target; `changes` are of the form (None: left out)."""
+    meant = {"audience": target.entity_id, "recipient": target.token_service_url}
+    return send(http, target, signer.assertion(changes=meant), **changes)
+
+
+def send(http: httpx.Client, target: Target, octets: bytes, **changes: str | None) -> httpx.Response:
+    """Send an assertion to a target."""
+    form = {"grant_type": SAML2_BEARER, "assertion": base64.urlsafe_b64encode(octets).decode()} | changes
+    data = {name: value for name, value in form.items() if value is not None}
+    client = (target.client_id, target.client_secret)
+    return http.post(target.token_service_url, data=data, auth=client)
+
+
+def note(emulator: Emulator) -> str | None:
+    """What the journal notes last."""
+    return emulator.journal()[-1].note
+
+
+def fingerprint(signer: Signer) -> str:
+    """The SHA-256 of a signer's certificate."""
+    return trust_certificate.fingerprint(signer.certificate)
+
+
+def trusting_system(emulator: Emulator, *signers: Signer, holds: int = 2) -> Target:
+    """A system to which the certificates of the signers were uploaded."""
+    target = emulator.create_target(f"s4-{uuid.uuid4()}", holds=holds)
+    for signer in signers:
+        target = emulator.upload_certificate(target.name, signer.certificate)
+    return target
+
+
+SERVICE = '<ns3:SingleSignOnService Binding="{binding}" Location="{location}"/>'
+POST = SERVICE.format(binding=POST_BINDING, location="https://idp.example.com")
+
+
+def idp_metadata(*signers: Signer, issuer: str = ISSUER, service: str = POST) -> str:
+    """Metadata of an identity provider with the certificates of the signers, and where it logs users on."""
+    xml = metadata.document([signer.certificate for signer in signers], MetadataLayout.SECOND_KEY_DESCRIPTOR)
+    return named(xml, issuer, service)
+
+
+def named(xml: str, issuer: str, service: str = POST) -> str:
+    """Metadata as the Destination service gives it, with what it lacks to be registered."""
+    xml = xml.replace("<ns3:EntityDescriptor", f'<ns3:EntityDescriptor entityID="{issuer}"', 1)
+    return xml.replace("</ns3:IDPSSODescriptor>", f"{service}</ns3:IDPSSODescriptor>", 1)
+
+
+def provider(*signers: Signer, issuer: str = ISSUER, origin_key: str = "source", **changes: Any) -> dict[str, Any]:
+    """The body that registers an identity provider with the certificates of the signers."""
+    config = {"metaDataLocation": idp_metadata(*signers, issuer=issuer), "addShadowUserOnLogin": True}
+    return {
+        "type": "saml",
+        "originKey": origin_key,
+        "name": "The source",
+        "active": True,
+        "config": config,
+        **changes,
+    }
+
+
+class Api:
+    """XSUAA's API for the identity providers of a subaccount."""
+
+    def __init__(self, emulator: Emulator, http: httpx.Client, guid: str) -> None:
+        self.key = emulator.api_access_key(guid)
+        self.http = http
+        form = {"grant_type": "client_credentials"}
+        client = (self.key["clientid"], self.key["clientsecret"])
+        token = http.post(f"{self.key['url']}/oauth/token", data=form, auth=client).json()["access_token"]
+        self.headers = {"authorization": f"Bearer {token}"}
+
+    def call(self, method: str, identity: str = "", **options: Any) -> httpx.Response:
+        """One operation, on the collection or on one."""
+        path = "/sap/rest/identity-providers" + (f"/{identity}" if identity else "")
+        defaults = {"headers": self.headers, "params": {"rawConfig": "true"}}
+        return self.http.request(method, self.key["apiurl"] + path, **{**defaults, **options})
+
+    def listed(self, **query: str) -> dict[str, dict[str, Any]]:
+        """What a list shows, by origin key."""
+        shown = self.call("GET", params={"rawConfig": "true", **query}).json()
+        return {each["originKey"]: each for each in shown}
+
+
+def trusting_subaccount(emulator: Emulator, http: httpx.Client, *signers: Signer, **changes: Any) -> Target:
+    """A subaccount that trusts the signers."""
+    guid = emulator.create_subaccount().guid
+    assert Api(emulator, http, guid).call("POST", json=provider(*signers, **changes)).status_code == 201
+    return emulator.target(guid)
+
+
+def trusting(kind: str, emulator: Emulator, http: httpx.Client, *signers: Signer) -> Target:
+    """A target of a kind that trusts the signers."""
+    if kind == "system":
+        return trusting_system(emulator, *signers)
+    return trusting_subaccount(emulator, http, *signers)
+
+
+KINDS = pytest.mark.parametrize("kind", ["system", "subaccount"])

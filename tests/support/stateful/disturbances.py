@@ -1,0 +1,181 @@
+"""What goes wrong during a command, drawn by hypothesis: every fault of the emulator, kills, a line that is down.
+
+What no provider can be right about is left out, and nothing else:
+
+- A reading is stale for less than `LAG` seconds after a write, by the service's clock, and hides only what this stack
+  wrote and recorded. Of what somebody else wrote, or a run that was killed or got no answer, nothing on this side
+  knows; after them a minute is waited, as the errors and the page on crashes say. So rivals act in a service that
+  does not lag. Nor does a resource remember that is made anew: the first time, by another name, by --target-replace.
+- A token is for another subaccount only where the text or the state names the right one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+from hypothesis import strategies as st
+
+from btp_trust_emulator import Emulator
+from btp_trust_emulator.faults.fault import TOKEN, TRAITS, Kind
+from btp_trust_emulator.faults.request import Target
+from btp_trust_emulator.slots import Action, Slot
+from support.fake_engine import Fault as LineFault
+from support.fake_engine import KilledError, Twin, committed_then, lost_before
+from support.stateful.targets import ASSERTION, SYSTEMS, token_path
+
+LAG: Final = 60.0
+"""Seconds: what the provider takes for the longest time that a reading is behind a write."""
+METADATA: Final = "/destination-configuration/v1/saml2Metadata"
+ACTIVE: Final = f"{METADATA}/certificate"
+PASSIVE: Final = f"{ACTIVE}/passive"
+PATHS: Final = {Slot.ACTIVE: ACTIVE, Slot.PASSIVE: PASSIVE}
+ROTATE: Final = f"{METADATA}/rotateCertificate"
+FIND: Final = "/destination-configuration/v1/destinations"
+_Where = tuple[str | None, str | None]
+WRITES: Final[list[_Where]] = [("POST", PASSIVE), ("POST", ROTATE), ("DELETE", PASSIVE), ("POST", ACTIVE)]
+READS: Final[list[_Where]] = [("GET", ACTIVE), ("GET", PASSIVE), ("GET", METADATA)]
+FINDS: Final[list[_Where]] = [("GET", f"{FIND}/{SYSTEMS[0]}"), ("GET", f"{FIND}/{ASSERTION}")]
+TARGETS: Final[list[_Where]] = [("POST", system) for system in SYSTEMS]
+"""The token services of the targets, which the Destination service calls: their names, until a command begins."""
+ANY: Final[list[_Where]] = [
+    ("POST", None),
+    *WRITES,
+    *WRITES,
+    *READS,
+    ("POST", TOKEN),
+    (None, None),
+    ("GET", None),
+    *FINDS,
+    *TARGETS[:1],
+]
+STALE: Final = [Kind.STALE, Kind.STALE_AFTER_WRITE]
+RIVALS: Final = [Kind.RIVAL_BEFORE, Kind.RIVAL_AFTER]
+_WHERE: Final[dict[Target | None, list[_Where]]] = {
+    Target.TOKEN: [("POST", TOKEN)],
+    Target.READ: [*READS, ("GET", None), *FINDS],
+    Target.WRITE: [("POST", None), (None, None), *WRITES[1:], ("GET", ACTIVE), ("GET", PASSIVE), *FINDS],
+    Target.PEM: [*WRITES[:2], *READS[:2], (None, None)],
+    None: ANY,
+}
+_STATUSES: Final = {
+    Kind.FAIL: [503, 500, 429, 401, 403, 400, 404],
+    Kind.DO_THEN_FAIL: [500, 503, 504],
+    Kind.HTML: [200, 404, 403, 502],
+    Kind.DO_THEN_HTML: [200, 502],
+    Kind.ROUTER: [404, 502, 503],
+}
+_SECONDS: Final[dict[Kind, list[float | None]]] = {
+    Kind.FAIL: [None, 1.0, 7.0, 100.0, 300.0],
+    Kind.DO_THEN_FAIL: [None, 7.0],
+    Kind.SLOW: [0.0, 100.0],
+    Kind.SHORT_TOKEN: [0.0, 61.0, 90.0],
+    Kind.STALE_AFTER_WRITE: [None, 3.0, 20.0, LAG - 1],
+}
+
+
+@dataclass(frozen=True)
+class Weather:
+    """What goes wrong in one command."""
+
+    faults: tuple[tuple[Kind, dict[str, Any]], ...] = ()
+    line: tuple[str, str, int, int] | None = None
+    """`killed before`, `killed after` or `refused`: which requests, from the how-manieth on, and how many."""
+    between: str | None = None
+    """What a colleague does between the preview and the changes."""
+    in_the_preview: bool = False
+    """Whether it begins with the preview."""
+
+    @property
+    def has_rivals(self) -> bool:
+        """Whether somebody else acts in the course of the command."""
+        return self.between is not None or any(kind in RIVALS for kind, _ in self.faults)
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether readings may be behind."""
+        return any(kind in STALE for kind, _ in self.faults)
+
+    @property
+    def lies(self) -> bool:
+        """Whether something on the way says of what is there that it is not: no provider can look behind it."""
+        return any(kind is Kind.FAIL and fields.get("status") == NOT_FOUND for kind, fields in self.faults)
+
+    def begin(self, emulator: Emulator, twin: Twin, *, is_named: bool) -> None:
+        """Let it break; `is_named` tells whether text or state name the subaccount."""
+        for kind, fields in self.faults:
+            if kind is Kind.FOREIGN_TOKEN and not is_named:
+                continue
+            path = fields.get("path")
+            if path in SYSTEMS:
+                emulator.fault(kind, **{**fields, "path": token_path(path, twin.guid)})
+            else:
+                emulator.fault(kind, subaccount=twin.guid, **fields)
+        if self.line is not None:
+            what, where, after, count = self.line
+            for number in range(count):
+                twin.line.once(where, LINE[what], after=0 if number else after)
+
+
+NOT_FOUND: Final = 404
+LINE: Final[dict[str, LineFault]] = {
+    "killed before": lost_before(KilledError()),
+    "killed after": committed_then(KilledError()),
+    "refused": lost_before(httpx.ConnectError("[Errno 111] Connection refused")),
+}
+
+
+LINES: Final = st.tuples(
+    st.sampled_from(sorted(LINE)),
+    st.sampled_from(["", "", f"GET destinations/{SYSTEMS[0]}", "POST rotateCertificate"]),
+    st.integers(0, 8),
+    st.integers(1, 6),
+)
+"""Any request, or one of a check: of the two swaps it is one of the first eight that it meets."""
+
+
+@st.composite
+def _faults(draw: st.DrawFn, kinds: list[Kind]) -> tuple[Kind, dict[str, Any]]:
+    """Draw one fault with the fields of its kind."""
+    kind = draw(st.sampled_from(kinds))
+    trait = TRAITS[kind]
+    method, path = draw(st.sampled_from(_WHERE[trait.target]))
+    fields: dict[str, Any] = {"method": method, "path": path, "skip": draw(st.sampled_from([0, 0, 0, 1, 2, 3]))}
+    if "slot" in trait.fields:
+        fields["slot"] = draw(st.sampled_from([None, Slot.ACTIVE, Slot.PASSIVE]))
+    if "action" in trait.fields:
+        fields["action"] = draw(st.sampled_from(list(Action)))
+    if kind in _STATUSES:
+        fields["status"] = draw(st.sampled_from(_STATUSES[kind]))
+    if kind in _SECONDS:
+        fields["seconds"] = draw(st.sampled_from(_SECONDS[kind]))
+    if kind not in STALE or fields["seconds"] is None:
+        fields["count"] = draw(st.sampled_from([1, 1, 2, 6]))
+    return kind, fields
+
+
+_MOMENTS: Final = [
+    *[("POST rotateCertificate", after) for after in (0, 0, 1)],
+    *[(f"GET destinations/{SYSTEMS[0]}", after) for after in range(7)],
+    *[("GET certificate", after) for after in (2, 3)],
+]
+CHECKED: Final = st.builds(
+    lambda what, moment: Weather(line=(what, *moment, 1)),
+    st.sampled_from(["killed before", "killed after"]),
+    st.sampled_from(_MOMENTS),
+)
+"""A rotation is killed: at its swap, before its check, in it, before the way back, or after that."""
+
+
+def weathers(*, rivals: bool) -> st.SearchStrategy[Weather]:
+    """Draw the weather of a command: up to four faults at once; stale readings, or rivals."""
+    others = _faults([kind for kind in Kind if kind not in [Kind.STALE, *(STALE if rivals else RIVALS)]])
+    at_first = _faults(RIVALS) if rivals else others
+    return st.builds(
+        Weather,
+        st.builds(lambda first, more: (first, *more), at_first, st.lists(others, max_size=3)),
+        st.none() | st.none() | LINES,
+        st.none() | st.none() | st.sampled_from([action.value for action in Action]) if rivals else st.none(),
+        st.sampled_from([False, False, False, True]),
+    )

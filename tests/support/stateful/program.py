@@ -1,0 +1,149 @@
+"""What a program's text says, and the pull requests that change it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from support.fake_engine import Deployment, Handle
+from support.stateful.target_statements import Late, Saying, Shown, Written
+from support.stateful.targets import ASSERTION, PLAIN
+
+Change = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Text:
+    """The arguments of the three resources; `prepares` and `signs` are the two names, None: no such resource."""
+
+    subaccount_id: str | None = None
+    """Where it is given, on all resources."""
+    prepares: str | None = None
+    adopt: str | None = None
+    replace: str | None = None
+    passive_name: str = "next"
+    signs: str | None = None
+    known: dict[str, str] = field(default_factory=dict)
+    on_drift: str | None = None
+    trusted_by: dict[str, Saying] = field(default_factory=dict)
+    verifies: tuple[str, ...] = ()
+    on_failure: str | None = None
+    verify_now: str | None = None
+    has_candidate: bool = True
+    trigger_name: str = "rotation"
+    trigger_first: bool = False
+    """Without a candidate, the engine may meet the trigger first."""
+    has_active: bool = True
+    follows: bool = True
+    """Whether the active one has `rotation=`."""
+    active_name: str = "signing"
+    generate: bool = False
+    renew: str | None = None
+    accept_outage: bool = False
+
+    @property
+    def names(self) -> set[str]:
+        """The resources that it declares."""
+        declared = {
+            self.passive_name: self.prepares is not None,
+            self.trigger_name: self.signs is not None,
+            self.active_name: self.has_active,
+        }
+        return {name for name, is_declared in declared.items() if is_declared}
+
+    def __call__(self, deployment: Deployment) -> None:
+        """Declare the resources."""
+        if self.trigger_first and not self.has_candidate:
+            rotation = self._trigger(deployment, None)
+            self._passive(deployment)
+        else:
+            candidate = self._passive(deployment)
+            rotation = self._trigger(deployment, candidate if self.has_candidate else None)
+        self._active(deployment, rotation if self.follows else None)
+
+    def _passive(self, deployment: Deployment) -> Handle | None:
+        if self.prepares is None:
+            return None
+        return deployment.passive(
+            self.passive_name,
+            subaccount_id=self.subaccount_id,
+            generation=self.prepares,
+            adopt=self.adopt,
+            replace=self.replace,
+        )
+
+    def _trigger(self, deployment: Deployment, candidate: Handle | None) -> Handle | None:
+        if self.signs is None:
+            return None
+        return deployment.trigger(
+            self.trigger_name,
+            subaccount_id=self.subaccount_id,
+            generation=self.signs,
+            candidate=candidate,
+            known_generations=self.known or None,
+            on_drift=self.on_drift,
+            trusted_by=self._told(deployment) or None,
+            verify_destinations=[*self.verifies] or None,
+            on_verification_failure=self.on_failure,
+            verify_now=self.verify_now,
+        )
+
+    def _told(self, deployment: Deployment) -> dict[str, Any]:
+        stored = deployment.twin.state.get(self.trigger_name)
+        recorded = stored.inputs.get("trusted_by", {}) if stored else {}
+        return {
+            target: saying.told(deployment, target, recorded.get(target)) for target, saying in self.trusted_by.items()
+        }
+
+    def _active(self, deployment: Deployment, rotation: Handle | None) -> None:
+        if not self.has_active:
+            return
+        deployment.active(
+            self.active_name,
+            subaccount_id=self.subaccount_id,
+            rotation=rotation,
+            generate=self.generate or None,
+            renew_fingerprint=self.renew,
+            accept_outage=self.accept_outage or None,
+        )
+
+
+EDITS: Final[list[Change]] = [
+    {"signs": None},
+    {"signs": "first"},
+    {"signs": "nobody's"},
+    {"has_active": False},
+    {"has_active": True},
+    {"has_candidate": False},
+    {"has_candidate": True},
+    {"has_candidate": False, "trigger_first": True},
+    {"follows": False},
+    {"follows": True},
+    {"passive_name": "renamed"},
+    {"trigger_name": "renamed-too"},
+    {"active_name": "renamed-three"},
+    {"on_drift": "restore"},
+    {"on_drift": None},
+    {"generate": True},
+    {"accept_outage": True},
+    {"adopt": None, "replace": None, "renew": None, "known": {}, "generate": False, "accept_outage": False},
+]
+"""What else pull requests change: remove, rename, waive, and clean up."""
+CHECKS: Final[list[Change]] = [
+    {"verifies": ("s4",)},
+    {"verifies": ("sf", ASSERTION, "s4")},
+    {"verifies": (ASSERTION,)},
+    {"verifies": ("s4", PLAIN)},
+    {"verifies": ()},
+    {"on_failure": "report"},
+    {"on_failure": None},
+    {"verify_now": "once"},
+    {"verify_now": "once more"},
+    {"trusted_by": {"s4": Shown()}},
+    {"trusted_by": {"s4": Shown(), "sf": Shown(is_changed=True)}},
+    {"trusted_by": {"s4": Written(), "hr": Late()}},
+    {"trusted_by": {"hr": Late()}},
+    {"trusted_by": {}},
+    {"trusted_by": {"s4": Shown()}, "verifies": ("s4",)},
+]
+"""What they change of who is asked before a swap, and who is tried after it."""

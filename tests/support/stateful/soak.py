@@ -1,0 +1,79 @@
+"""A long search of the machine, with other examples each time: `make soak`.
+
+It runs rounds of examples until the time is over, and prints what they met; or the falsifying example, shrunk, with
+the seed that finds it again. Exit status: 0 nothing found, 1 a fault found, 2 called wrongly.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.internal.conjecture import engine
+from hypothesis.stateful import run_state_machine_as_test
+
+from btp_trust_emulator import Emulator
+from support.stateful.rules import team
+from support.stateful.statistics import Tally
+
+ROUND = 40
+"""Examples between two looks at the clock, on one emulator."""
+STEPS = 25
+SHRINKING = 60
+"""Seconds: how long a falsifying example is made smaller."""
+
+
+def round_of(number: int, tally: Tally) -> None:
+    """Run examples that follow from the seed `number`.
+
+    Raises:
+        Exception: whatever a falsifying example ends with.
+    """
+    with Emulator(key_size=1024) as emulator:
+        run_state_machine_as_test(
+            seed(number)(team(emulator, tally)),
+            settings=settings(
+                max_examples=ROUND,
+                stateful_step_count=STEPS,
+                deadline=None,
+                database=None,
+                report_multiple_bugs=False,
+                phases=(Phase.generate, Phase.shrink),
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+
+
+def search(seconds: float, first: int, clock: Callable[[], float] = time.monotonic) -> int:
+    """Search for so many seconds from a seed on; print the counts, or the falsifying example; return the status."""
+    tally, ends, number = Tally(), clock() + seconds, first
+    while clock() < ends:
+        try:
+            round_of(number, tally)
+        except Exception:  # noqa: BLE001 - whatever it is, it is a finding
+            traceback.print_exc()
+            sys.stdout.write(f"\nFound with seed {number}: make soak SOAK_SEED={number} searches from there.\n")
+            return 1
+        number += 1
+    sys.stdout.write("\n".join([f"Seeds {first} to {number - 1} found nothing.", *tally.lines(), ""]))
+    return 0
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run `python -m machine.soak SECONDS [SEED]`."""
+    try:
+        seconds = float(arguments[0])
+        first = int(arguments[1]) if arguments[1:] else random.SystemRandom().randrange(10**9)
+    except (IndexError, ValueError):
+        sys.stderr.write("usage: python -m machine.soak SECONDS [SEED]\n")
+        return 2
+    engine.MAX_SHRINKING_SECONDS = SHRINKING
+    return search(seconds, first)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

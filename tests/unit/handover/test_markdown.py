@@ -1,0 +1,102 @@
+"""The page for a ticket: whatever stands in names and owners, it is shown as it is and nothing else happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from btp_trust import HandOver, Target
+from btp_trust.handover.markdown import code, text
+from btp_trust.handover.target_types import KINDS
+from support.certificates import certificate, names
+
+MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+HARMLESS = {"text", "code_inline", "strong_open", "strong_close", "text_special"}
+
+lines = names | st.text("\\`*_[]()<>&|~#!$ -+.1a", min_size=1).filter(str.strip)
+"""Texts in one line, many of them made of what Markdown has a meaning for."""
+
+
+def inline(page: str) -> Iterator[Token]:
+    """The inline parts of a page."""
+    return (child for token in MARKDOWN.parse(page) for child in token.children or ())
+
+
+def shown(markdown: str) -> str:
+    """What a reader sees of a paragraph."""
+    (paragraph,) = (token for token in MARKDOWN.parse(markdown) if token.type == "inline")
+    assert paragraph.children is not None
+    assert {child.type for child in paragraph.children} <= HARMLESS
+    return "".join(child.content for child in paragraph.children)
+
+
+@given(plain=lines)
+@example(plain="a|b")
+@example(plain="&amp; <b> [x](y) ~~z~~")
+def test_a_text_is_shown_as_it_is(plain: str) -> None:
+    """No emphasis, no link, no tag, no entity: not in a paragraph, and not in a cell."""
+    assert shown(f"Owner: {text(plain)}") == f"Owner: {plain.rstrip(' ')}"
+    table = MARKDOWN.parse(f"| a | b |\n| --- | --- |\n| {text(plain)} | end |\n")
+    cells = [token for token in table if token.type == "inline"][2:]
+    assert ["".join(each.content for each in cell.children or ()) for cell in cells] == [plain.strip(" "), "end"]
+
+
+@given(plain=lines)
+@example(plain="`")
+@example(plain=" ` ")
+@example(plain="``a")
+def test_code_is_shown_as_it_is(plain: str) -> None:
+    """Whatever backticks are in it."""
+    (found,) = (child for child in inline(f"Value: {code(plain)} end") if child.type == "code_inline")
+    assert found.content == plain
+
+
+@given(
+    kind=st.sampled_from(sorted(KINDS)), issuer=lines, system=lines, entry=lines, owner=lines, ticket=st.none() | lines
+)
+def test_a_page_keeps_its_shape_whatever_is_told_in_it(
+    *, kind: str, issuer: str, system: str, entry: str, owner: str, ticket: str | None
+) -> None:
+    """The same headings, tables and lists as for plain names, and no markup that is not from here."""
+
+    def tokens(made: HandOver) -> list[Token]:
+        return [token for token in MARKDOWN.parse(made.page) if token.type != "inline"]
+
+    def made_of(issuer: str, system: str, entry: str, owner: str, ticket: str | None) -> HandOver:
+        target = Target("s4", kind=kind, system=system, entry=entry, owner=owner, ticket=ticket)  # type: ignore[arg-type]
+        pems = (certificate(serial, issuer=issuer) for serial in (1, 2))
+        return HandOver.of(target, certificate=next(pems), replaces=next(pems))
+
+    made = made_of(issuer, system, entry, owner, ticket)
+    usual = made_of("issuer", "system", "entry", "owner", None if ticket is None else "ticket")
+    assert [token.type for token in tokens(made)] == [token.type for token in tokens(usual)]
+    assert {child.type for child in inline(made.page)} <= HARMLESS | {"softbreak"}
+    cells = ["".join(each.content for each in token.children or ()) for token in MARKDOWN.parse(made.page)]
+    assert {each.strip(" ") for each in (system, entry, owner, ticket or owner)} <= set(cells)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_a_page_has_its_parts(kind: str) -> None:
+    """Those that a ticket needs, in the order of the work; and the titles that it was made from."""
+    page = HandOver.of(
+        Target("s4", kind=kind, system="my300123"),  # type: ignore[arg-type]
+        certificate=certificate(2),
+        replaces=certificate(1),
+    ).page
+    assert [line for line in page.splitlines() if line.startswith("#") and not line.startswith("# Fill")] == [
+        "# Give s4 the new trust certificate",
+        "## Which is which",
+        "## Enter this",
+        "## Files",
+        "## Steps",
+        "## Say that it is done",
+        "## A second task: remove the old certificate",
+        "## Sources",
+    ]
+    assert all(f"- {text(source)}" in page.splitlines() for source in KINDS[kind].sources)
+    assert "BEGIN CERTIFICATE" not in page

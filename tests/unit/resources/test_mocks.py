@@ -1,0 +1,223 @@
+"""Pulumi's mocks, with which people test their own programs: several programs in one process, poor answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from typing import Any, cast
+
+import pulumi
+import pytest
+from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
+from pulumi.runtime.stack import wait_for_rpcs
+
+from btp_trust import (
+    ActiveTrustCertificate,
+    Attested,
+    PassiveTrustCertificate,
+    RotationTrigger,
+    TrustedIdentityProvider,
+)
+from support.secret_samples import PEMS
+
+Program = Callable[[], object]
+
+# Pulumi's mocks leave an event loop open in each of their threads; whenever it is collected, Python complains.
+pytestmark = [
+    pytest.mark.usefixtures("program_loop"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+class Engine(Mocks):
+    """An engine whose resources have these outputs, and no others."""
+
+    def __init__(self, *, id_: str | None = "id", **outputs: Any) -> None:
+        self.id = id_
+        self.outputs = outputs
+        self.registered: list[str] = []
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+        """Record its name."""
+        self.registered.append(args.name)
+        return self.id, dict(self.outputs)
+
+    def call(self, args: MockCallArgs) -> Any:
+        """Nothing here calls a function."""
+        raise NotImplementedError(args.token)
+
+
+def program() -> list[pulumi.Output[Any]]:
+    """Declare every resource; return outputs that a test awaits."""
+    upcoming = PassiveTrustCertificate("next", generation="2028-11")
+    billing = TrustedIdentityProvider("billing", connection="billing", origin_key="shop", passive=upcoming)
+    rotation = RotationTrigger(
+        "rotation",
+        generation="2026-11",
+        candidate=upcoming,
+        trusted_by={"billing": billing.trusted, "s4": Attested(billing.entity_id, by="Ada", on="2026-11-20")},
+    )
+    signing = ActiveTrustCertificate("signing", rotation=rotation)
+    return [upcoming.fingerprint, billing.trusted, rotation.verified, rotation.failure, signing.signing]
+
+
+def decorated(run: Program) -> None:
+    """Run it as a test that `pulumi.runtime.test` decorates."""
+    pulumi.runtime.test(lambda: pulumi.Output.all(*cast("list[pulumi.Output[Any]]", run() or [])))()  # type: ignore[no-untyped-call]
+
+
+def bare(run: Program) -> None:
+    """Run it as a test of its own, which waits for what it has declared."""
+    run()
+    asyncio.get_event_loop().run_until_complete(wait_for_rpcs())
+
+
+@pytest.mark.parametrize("run", [decorated, bare], ids=lambda run: run.__name__)
+@pytest.mark.parametrize("each", [True, False], ids=["set_mocks for each", "set_mocks once"])
+def test_two_tests_in_one_process_both_pass(run: Callable[[Program], None], *, each: bool) -> None:
+    """Each declares all resources: what the first one has declared is another program's."""
+
+    def process() -> None:
+        for number in range(3):
+            if each or number == 0:
+                engine = Engine()
+                pulumi.runtime.set_mocks(engine)
+            run(program)
+            assert engine.registered.count("rotation") == (1 if each else number + 1)
+
+    contextvars.Context().run(process)
+
+
+@pytest.mark.parametrize("preview", [False, True], ids=["update", "preview"])
+@pytest.mark.parametrize("id_", ["", None], ids=["an empty ID", "no ID"])
+def test_mocks_may_give_no_outputs(id_: str | None, *, preview: bool) -> None:
+    """Whoever tests what a program declares need not make up what the service answers."""
+
+    def process() -> None:
+        pulumi.runtime.set_mocks(Engine(id_=id_), preview=preview)
+        decorated(program)
+
+    contextvars.Context().run(process)
+
+
+def test_a_refused_generation_needs_no_reason() -> None:
+    """Mocks that give the one output and not the other."""
+
+    def process() -> None:
+        pulumi.runtime.set_mocks(Engine(generation="2026-11", failed_generation="2026-11"))
+        with pytest.raises(pulumi.RunError, match="2026-11"):
+            decorated(lambda: [RotationTrigger("rotation", "2026-11").failure])
+
+    contextvars.Context().run(process)
+
+
+@pytest.mark.parametrize("run", [decorated, bare], ids=lambda run: run.__name__)
+def test_a_mistake_in_a_program_is_found_by_its_test(run: Callable[[Program], None]) -> None:
+    """A second one is one within a program, mocked or not."""
+
+    def twice() -> None:
+        RotationTrigger("rotation", "a")
+        with pytest.raises(pulumi.RunError, match="A second RotationTrigger"):
+            RotationTrigger("another", "b")
+        TrustedIdentityProvider("one", connection="billing", origin_key="shop")
+        with pytest.raises(pulumi.RunError, match="A second TrustedIdentityProvider"):
+            TrustedIdentityProvider("two", connection="billing", origin_key="shop")
+
+    def process() -> None:
+        pulumi.runtime.set_mocks(Engine())
+        run(twice)
+
+    contextvars.Context().run(process)
+
+
+@pytest.mark.parametrize(
+    ("option", "opts"),
+    [("import_", pulumi.ResourceOptions(import_="some/active")), ("id", pulumi.ResourceOptions(id="some/active"))],
+    ids=["import_", "id"],
+)
+@pytest.mark.parametrize(
+    "declare",
+    [
+        lambda opts: ActiveTrustCertificate("one", opts=opts),
+        lambda opts: PassiveTrustCertificate("one", "b", opts=opts),
+        lambda opts: RotationTrigger("one", "a", opts=opts),
+        lambda opts: TrustedIdentityProvider("one", connection="billing", origin_key="shop", opts=opts),
+    ],
+    ids=["active", "passive", "trigger", "trusted"],
+)
+def test_no_resource_is_imported(
+    declare: Callable[[pulumi.ResourceOptions], object], option: str, opts: pulumi.ResourceOptions
+) -> None:
+    """Each adopts by itself, and says so; other options are fine."""
+    engine = Engine()
+
+    def declares() -> None:
+        with pytest.raises(pulumi.RunError, match="it adopts by itself") as caught:
+            declare(opts)
+        lines = str(caught.value).splitlines()
+        assert len(lines) == 3
+        assert f"Remove {option}= " in lines[-1]
+        assert "some/active" not in str(caught.value)
+
+    def process() -> None:
+        pulumi.runtime.set_mocks(engine)
+        decorated(declares)
+        decorated(lambda: declare(pulumi.ResourceOptions(protect=True, retain_on_delete=True)) and ())
+
+    contextvars.Context().run(process)
+    assert engine.registered == ["one"]
+
+
+@pytest.mark.parametrize("option", [True, False, None])
+def test_a_trigger_learns_that_its_candidate_is_retained(*, option: bool | None) -> None:
+    """By the candidate's own options."""
+    inputs: dict[str, Any] = {}
+
+    class Spy(Engine):
+        def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+            inputs[args.name] = args.inputs
+            return super().new_resource(args)
+
+    def declares() -> None:
+        opts = pulumi.ResourceOptions(retain_on_delete=option)
+        RotationTrigger("rotation", "a", candidate=PassiveTrustCertificate("next", "b", opts=opts))
+
+    def process() -> None:
+        pulumi.runtime.set_mocks(Spy(generation="b"))
+        decorated(declares)
+
+    contextvars.Context().run(process)
+    assert inputs["rotation"]["candidate"].get("retain_on_delete", False) is bool(option)
+
+
+@pytest.mark.parametrize("secret", [True, False], ids=["a secret", "plain"])
+@pytest.mark.parametrize(
+    "declare",
+    [
+        lambda opts: ActiveTrustCertificate("one", opts=opts).fingerprint,
+        lambda opts: TrustedIdentityProvider("one", connection="billing", origin_key="shop", opts=opts).trusted,
+    ],
+    ids=["active", "trusted"],
+)
+def test_an_output_is_no_replacement_trigger_if_it_holds_a_secret(
+    declare: Callable[[pulumi.ResourceOptions], pulumi.Output[Any]], *, secret: bool
+) -> None:
+    """Pulumi keeps it in the state; encrypted if it is marked as a secret."""
+    engine = Engine()
+
+    def declares() -> list[pulumi.Output[Any]]:
+        trigger = pulumi.Output.from_input({"one": [PEMS["PKCS#8"]]})
+        opts = pulumi.ResourceOptions(replacement_trigger=pulumi.Output.secret(trigger) if secret else trigger)
+        return [declare(opts)]
+
+    def process() -> None:
+        pulumi.runtime.set_mocks(engine)
+        if secret:
+            decorated(declares)
+            return
+        with pytest.raises(pulumi.RunError, match="`replacement_trigger` holds a private key"):
+            decorated(declares)
+
+    contextvars.Context().run(process)
+    assert engine.registered == (["one"] if secret else [])

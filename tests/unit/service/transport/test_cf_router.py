@@ -1,0 +1,199 @@
+"""The router of Cloud Foundry answers while an app is down: that is unavailability, and not the service's answer."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from btp_trust.errors import ServiceUnavailable
+from btp_trust.service.credentials.client_credentials import ClientCredentials
+from btp_trust.service.credentials.service_key import ServiceKey
+from btp_trust.service.credentials.user_tokens import UserTokens
+from btp_trust.service.credentials.users import Users
+from btp_trust.service.destinations import DestinationClient
+from btp_trust.service.identity_providers import IdentityProviderClient
+from btp_trust.service.transport import cf_router
+from btp_trust.service.transport.request import send
+from btp_trust.service.transport.retry import MAX_REQUESTS, TRIES
+from btp_trust.service.trust_certificates import TrustClient
+from btp_trust_emulator import Emulator, Kind
+from support.fake_clock import Clock
+from support.fake_engine import assert_three_parts
+
+BASE = "https://service.example"
+NO_ROUTE = "404 Not Found: Requested route ('service.example') does not exist.\n"
+KEY = ServiceKey(uri=BASE, url="https://uaa.example", clientid="one", clientsecret="S3CRET")
+NEVER_REACHED = {
+    "a route that is not known": (404, "unknown_route", NO_ROUTE),
+    "the same as a page": (404, "unknown_route", "<html>S3CRET</html>"),
+    "the same without its header": (404, None, NO_ROUTE),
+    "the same in capitals": (404, "Unknown_Route", ""),
+    "the same twice, by two routers": (404, "unknown_route, unknown_route", ""),
+    "the same in quotation marks": (404, '"unknown_route"', ""),
+    "its text in small letters": (404, None, f" {NO_ROUTE.lower()}"),
+    "its text with a byte order mark": (404, None, f"\ufeff{NO_ROUTE}\r\n"),
+    "its text in JSON": (404, None, json.dumps(NO_ROUTE)),
+    "its text without the number": (404, None, NO_ROUTE.removeprefix("404 Not Found: ")),
+    "no instance": (
+        503,
+        "no_endpoints",
+        "503 Service Unavailable: Requested route ('x') has no available endpoints.\n",
+    ),
+    "too many connections": (503, "Connection Limit Reached", "503 Service Unavailable"),
+}
+FAILED = {
+    "the app's fault": (
+        502,
+        "endpoint_failure",
+        "502 Bad Gateway: Registered endpoint failed to handle the request.\n",
+    ),
+    "the app's fault, with a reason": (502, "endpoint_failure (S3CRET\x7f)", "502"),
+    "a certificate that the app wants": (496, "endpoint_failure", "496 SSL Certificate Required"),
+    "a status of its own": (525, "endpoint_failure", "525 SSL Handshake Failed"),
+    "its documented 404": (404, "endpoint_failure", '{"ErrorMessage": "Keypair does not exist"}'),
+}
+OTHERS = {
+    "another 404 in text": (404, None, "404 page not found\n"),
+    "the plain one": (404, "", "Not found"),
+    "a mistake of ours": (400, "empty_host", "400 Bad Request: Request had empty Host header"),
+    "the text within a page": (404, None, f"<p>{NO_ROUTE}</p>"),
+}
+
+
+@dataclass
+class Service:
+    """A service whose router always gives the same answer."""
+
+    status: int
+    error: str | None
+    text: str
+    requests: list[httpx.Request] = field(default_factory=list)
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        """Do so."""
+        self.requests.append(request)
+        headers = {} if self.error is None else {"x-cf-routererror": self.error}
+        return httpx.Response(self.status, text=self.text, headers=headers)
+
+    @property
+    def http(self) -> httpx.Client:
+        """A client that reaches it."""
+        return httpx.Client(transport=httpx.MockTransport(self), base_url=BASE)
+
+    def send(self, method: str = "POST") -> httpx.Response:
+        """Send it one request."""
+        with self.http as http:
+            return send(http, http.build_request(method, "/v1?token=S3CRET"), Clock().patience())
+
+
+READS: dict[str, Any] = {
+    "a slot": lambda http: TrustClient(http, Clock().patience()).passive(),
+    "the metadata": lambda http: TrustClient(http, Clock().patience()).has_metadata(),
+    "destinations": lambda http: DestinationClient(http, Clock().patience()).find("x", "t", skip_token_retrieval=True),
+    "identity providers": lambda http: IdentityProviderClient(http, Clock().patience()).all(),
+    "a token": lambda http: ClientCredentials(KEY, http, Clock().patience(), lambda: 0.0).subaccount_id,
+    "a user's token": lambda http: UserTokens(
+        Users({"btp-trust:user": json.dumps({"name": "a", "password": "b"})}.get, {}),
+        "default",
+        KEY,
+        http,
+        Clock().patience(),
+    ).fetch(),
+}
+WRITES: dict[str, Any] = {
+    "a swap": lambda http: TrustClient(http, Clock().patience()).rotate(),
+    "a deletion": lambda http: TrustClient(http, Clock().patience()).delete_passive(),
+    "a registration": lambda http: IdentityProviderClient(http, Clock().patience()).register({}),
+    "the end of a registration": lambda http: IdentityProviderClient(http, Clock().patience()).delete("x"),
+}
+
+
+@pytest.mark.parametrize("answer", [*NEVER_REACHED, *FAILED])
+def test_an_answer_of_the_router_is_unavailability(answer: str) -> None:
+    """With its remedy, without its text; a write may be repeated only if the app certainly never saw it."""
+    service = Service(*{**NEVER_REACHED, **FAILED}[answer])
+    with pytest.raises(ServiceUnavailable, match="router of Cloud Foundry") as caught:
+        service.send()
+    assert_three_parts(str(caught.value), str(service.status), BASE)
+    assert caught.value.never_sent == (answer in NEVER_REACHED)
+    assert ("never saw the request" in caught.value.why) == (answer in NEVER_REACHED)
+    assert "report" not in str(caught.value)
+    assert "S3CRET" not in str(caught.value)
+    assert len(service.requests) == 1
+
+
+@pytest.mark.parametrize("answer", OTHERS)
+def test_what_the_router_does_not_say_in_place_of_an_app_is_the_callers_business(answer: str) -> None:
+    """Its complaint about a request, and what others say."""
+    service = Service(*OTHERS[answer])
+    assert service.send().status_code == service.status
+
+
+@given(status=st.integers(200, 599), error=st.none() | st.text(st.characters(min_codepoint=32, max_codepoint=126)))
+def test_only_known_errors_let_a_write_be_repeated(status: int, error: str | None) -> None:
+    """Whatever else the header says; and a success stays one."""
+    kind = (error or "").strip().lower()
+    is_known = kind in {"unknown_route", "no_endpoints", "connection limit reached"}
+    is_routers = status >= 400 and (is_known or kind.startswith("endpoint_failure"))
+    if not is_routers and status < 500 and status != 429:
+        assert Service(status, error, "").send().status_code == status
+        return
+    with pytest.raises(ServiceUnavailable) as caught:
+        Service(status, error, "").send()
+    assert caught.value.never_sent == (is_known or status == 429)
+
+
+@pytest.mark.parametrize("answer", NEVER_REACHED)
+@pytest.mark.parametrize("name", READS)
+def test_a_read_of_every_service_is_repeated(name: str, answer: str) -> None:
+    """The app may be back in a moment: a token, a slot, a destination, an identity provider."""
+    service = Service(*NEVER_REACHED[answer])
+    with service.http as http, pytest.raises(ServiceUnavailable):
+        READS[name](http)
+    assert len(service.requests) == TRIES
+
+
+@pytest.mark.parametrize("answer", [*NEVER_REACHED, *FAILED])
+@pytest.mark.parametrize("name", WRITES)
+def test_a_write_is_sent_once_and_never_taken_for_done(name: str, answer: str) -> None:
+    """Nothing was deleted because the router knows no route; whether to repeat is for who compares the slots again."""
+    service = Service(*{**NEVER_REACHED, **FAILED}[answer])
+    with service.http as http, pytest.raises(ServiceUnavailable):
+        WRITES[name](http)
+    assert len(service.requests) == 1
+
+
+def test_an_app_that_stays_down_ends_with_the_bound_of_its_operation() -> None:
+    """The router's answers count as all others do."""
+    service = Service(*NEVER_REACHED["a route that is not known"])
+    patience = Clock().patience()
+    with service.http as http, patience.operation():
+        for _ in range(MAX_REQUESTS):
+            with pytest.raises(ServiceUnavailable, match="router"):
+                send(http, http.build_request("GET", "/"), patience)
+        with pytest.raises(ServiceUnavailable, match="has sent"):
+            send(http, http.build_request("GET", "/"), patience)
+    assert len(service.requests) == MAX_REQUESTS
+
+
+def test_an_error_of_the_router_is_shown_as_a_word() -> None:
+    """The header is somebody else's text."""
+    answer = httpx.Response(502, headers={cf_router.HEADER: "endpoint_failure;\tS3CRET"})
+    assert cf_router.error_of(answer) == "endpoint_failure"
+
+
+@pytest.mark.parametrize("status", [404, 502, 503])
+def test_the_emulators_router_is_believed(status: int) -> None:
+    """It says in text and header what the provider knows."""
+    with Emulator(key_size=1024) as emulator, httpx.Client(transport=emulator.transport) as http:
+        key = emulator.service_key(emulator.create_subaccount().guid)
+        emulator.fault(Kind.ROUTER, status=status)
+        with pytest.raises(ServiceUnavailable, match="router of Cloud Foundry") as caught:
+            send(http, http.build_request("POST", f"{key['url']}/oauth/token"), Clock().patience())
+        assert caught.value.never_sent == (status != 502)
