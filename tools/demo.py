@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from demo_stage import DEPLOY, EXAMPLES, Stage, play
+from demo_stage import DEPLOY, EXAMPLES, DemoEnvironment, run_demo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ signing = trust.ActiveTrustCertificate("signing", rotation=rotation)
 EXPORT = 'pulumi.export("next_certificate", upcoming.certificate)\n'
 
 
-def first_certificate(demo: Stage) -> None:
+def first_certificate(demo: DemoEnvironment) -> None:
     """Generate, in a subaccount that has none."""
     demo.set_date("2026-11-25")
     demo.step(
@@ -34,10 +34,10 @@ def first_certificate(demo: Stage) -> None:
     demo.pulumi("preview", "a new signing key is never made unasked", status=1)
     demo.pull_request("Generate the first certificate", ('"signing")', '"signing", generate=True)'))
     demo.pulumi("up --yes --skip-preview", "2 created", "fingerprint")
-    demo.ends_with("2026-11", None)
+    demo.expect_slots("2026-11", None)
 
 
-def adopt(demo: Stage) -> None:
+def adopt(demo: DemoEnvironment) -> None:
     """Adopt with another stack."""
     demo.step(
         "Adopt it",
@@ -49,10 +49,10 @@ def adopt(demo: Stage) -> None:
     demo.pulumi("stack output fingerprint", str(demo.slots()["active"]))
     demo.pulumi("destroy --yes --skip-preview", "stays the active certificate", "2 deleted")
     demo.pulumi("stack select dev")
-    demo.ends_with("2026-11", None)
+    demo.expect_slots("2026-11", None)
 
 
-def prepare(demo: Stage) -> None:
+def prepare(demo: DemoEnvironment) -> None:
     """Mint the successor."""
     demo.set_date("2028-11-01")
     demo.step(
@@ -71,10 +71,10 @@ def prepare(demo: Stage) -> None:
     demo.pulumi("preview", "generate '2028-11' in the empty passive slot", "2 to create", "1 to update")
     demo.pulumi(DEPLOY, "2 created", "1 updated")
     demo.pulumi("preview --expect-no-changes", "4 unchanged")
-    demo.ends_with("2026-11", "2028-11")
+    demo.expect_slots("2026-11", "2028-11")
 
 
-def rotate(demo: Stage) -> None:
+def rotate(demo: DemoEnvironment) -> None:
     """Swap, after a preview that names everything."""
     demo.step(
         "Rotate",
@@ -85,10 +85,10 @@ def rotate(demo: Stage) -> None:
     demo.pulumi(DEPLOY, "2 updated")
     demo.pulumi("preview --expect-no-changes", "4 unchanged")
     demo.pulumi("preview --expect-no-changes --refresh", "4 unchanged")
-    demo.ends_with("2028-11", "2026-11")
+    demo.expect_slots("2028-11", "2026-11")
 
 
-def careless(demo: Stage) -> None:
+def refuse_unprepared_rotation(demo: DemoEnvironment) -> None:
     """Refuse a pull request that bumps both names."""
     demo.step("Refuse a careless pull request", "Somebody prepares the next certificate and makes it sign in one go.")
     demo.pull_request(
@@ -98,41 +98,41 @@ def careless(demo: Stage) -> None:
     )
     demo.pulumi("preview", "To prepare and to rotate are two deployments", status=1)
     demo.revert("Renew")
-    demo.ends_with("2028-11", "2026-11")
+    demo.expect_slots("2028-11", "2026-11")
 
 
-def drift(demo: Stage) -> None:
+def drift(demo: DemoEnvironment) -> None:
     """Report what a colleague did, then undo it."""
     demo.set_date("2028-11-08")
     demo.step(
         "Notice drift", "A colleague swaps the certificates in the cockpit. That is reported, and not undone unasked:"
     )
-    demo.colleague("rotate")
+    demo.act_in_cockpit("rotate")
     demo.pulumi("preview", "should sign, but", "somebody else swapped", 'To undo it: on_drift="restore"')
-    demo.ends_with("2026-11", "2028-11")
+    demo.expect_slots("2026-11", "2028-11")
     demo.step("Restore", "The team decides that the program is right.")
     demo.pull_request("Restore", ("candidate=upcoming)", 'candidate=upcoming, on_drift="restore")'))
     demo.pulumi("preview", "put back: passive")
     demo.pulumi(DEPLOY, "updated")
     demo.revert("Restore")
     demo.pulumi(DEPLOY, "1 updated")
-    demo.ends_with("2028-11", "2026-11")
+    demo.expect_slots("2028-11", "2026-11")
 
 
-def roll_back(demo: Stage) -> None:
+def roll_back(demo: DemoEnvironment) -> None:
     """Go back, and forth again."""
     demo.step("Roll back", "A target was forgotten: its users are refused. The way back is to revert the pull request.")
     demo.revert("Rotate to 2028-11")
     demo.pulumi("preview", "roll back: passive", "2 to update")
     demo.pulumi(DEPLOY, "2 updated")
-    demo.ends_with("2026-11", "2028-11")
+    demo.expect_slots("2026-11", "2028-11")
     demo.step("Rotate again", "The target has the certificate now: revert the revert.")
     demo.revert('Revert "Rotate to 2028-11"')
     demo.pulumi(DEPLOY, "rotate: passive", "2 updated")
-    demo.ends_with("2028-11", "2026-11")
+    demo.expect_slots("2028-11", "2026-11")
 
 
-def retire(demo: Stage) -> None:
+def retire(demo: DemoEnvironment) -> None:
     """Remove the old certificate."""
     demo.set_date("2028-12-01")
     demo.step(
@@ -147,10 +147,10 @@ def retire(demo: Stage) -> None:
     )
     demo.pulumi("preview --diff", "there is no way back to it", "1 to delete")
     demo.pulumi(DEPLOY, "deleted passive", "1 deleted")
-    demo.ends_with("2028-11", None)
+    demo.expect_slots("2028-11", None)
 
 
-def next_cycle(demo: Stage) -> None:
+def next_cycle(demo: DemoEnvironment) -> None:
     """Do it again, two years later."""
     demo.set_date("2030-10-01")
     demo.step("Prepare the next cycle", "Nothing happens for almost two years. Then a month is left.")
@@ -161,24 +161,24 @@ def next_cycle(demo: Stage) -> None:
         ('generation="2028-11")', 'generation="2028-11", candidate=upcoming)'),
     )
     demo.pulumi(DEPLOY, "generate '2030-11' in the empty passive slot", "1 created")
-    demo.ends_with("2028-11", "2030-11")
+    demo.expect_slots("2028-11", "2030-11")
     demo.step("Rotate in the next cycle", "One word again.")
     demo.pull_request("Rotate to 2030-11", ('"rotation", generation="2028-11"', '"rotation", generation="2030-11"'))
     demo.pulumi("preview", "rotate: passive", "2 to update")
     demo.pulumi(DEPLOY, "2 updated")
     demo.pulumi("preview --expect-no-changes", "4 unchanged")
-    demo.ends_with("2030-11", "2028-11")
+    demo.expect_slots("2030-11", "2028-11")
 
 
-STORY = (first_certificate, adopt, prepare, rotate, careless, drift, roll_back, retire, next_cycle)
+STEPS = (first_certificate, adopt, prepare, rotate, refuse_unprepared_rotation, drift, roll_back, retire, next_cycle)
 
 
 def main(words: Sequence[str]) -> int:
     """Play the story; 0 if each step did what it says."""
-    return play(
+    return run_demo(
         words,
         EXAMPLES / "quickstart",
-        STORY,
+        STEPS,
         "The life of a trust certificate: real commands, an emulated subaccount, a copy of examples/quickstart.",
     )
 

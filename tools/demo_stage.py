@@ -29,7 +29,7 @@ EXAMPLES: Final = Path(__file__).parents[1] / "examples"
 DEPLOY: Final = "up --yes --skip-preview --suppress-outputs"
 PROGRAM: Final = "__main__.py"
 WIDTH: Final = 100
-_PATIENCE: Final = 15
+_TIMEOUT_SECONDS: Final = 15
 _NOISE: Final = re.compile(
     r"^\s*$"
     r"|^@ "  # dots that tell that something goes on
@@ -46,12 +46,12 @@ _INTERRUPTED: Final = re.compile(
 _PEM: Final = re.compile(r"-----BEGIN CERTIFICATE-----.*?(-----END CERTIFICATE-----|\.\.\.)", re.DOTALL)
 
 
-class NotAsToldError(Exception):
+class DemoFailedError(Exception):
     """Something did not happen as the demo says."""
 
 
 @dataclass
-class Stage:
+class DemoEnvironment:
     """What the demo plays on."""
 
     folder: Path
@@ -70,11 +70,14 @@ class Stage:
         heading = f"{len(self.history)}. {title} "
         say("", f"{heading}{'─' * (WIDTH - 12 - len(heading))} {self.today()}", *explanation)
 
-    def ends_with(self, active: str | None, passive: str | None) -> None:
+    def expect_slots(self, active: str | None, passive: str | None) -> None:
         """Look into the slots at the end of a step: they must hold these generations."""
         slots = self.slots()
         title = self.history[-1][0]
-        signs, waits = self._shown(slots["active"], active), self._shown(slots["passive"], passive)
+        signs, waits = (
+            self._label_certificate(slots["active"], active),
+            self._label_certificate(slots["passive"], passive),
+        )
         self.history[-1] = (title, self.today(), signs, waits)
 
     def pull_request(self, title: str, *changes: tuple[str, str]) -> None:
@@ -99,37 +102,37 @@ class Stage:
         self._git("revert", "--no-edit", commit)
         self._show_change()
 
-    def pulumi(self, command: str, *says: str, status: int = 0, stdin: Path | None = None) -> None:
+    def pulumi(self, command: str, *expected_texts: str, status: int = 0, stdin: Path | None = None) -> None:
         """Run a command, show what it prints, and hold it to its exit status and the texts that it must say."""
         say("", f"$ pulumi {command}{f' < {stdin.name}' if stdin else ''}")
         with (stdin or Path(os.devnull)).open("rb") as source:
-            code, printed = finish(["pulumi", *command.split()], self.program, self.environment, source)
-        for line in readable(printed):
+            code, printed = run_to_end(["pulumi", *command.split()], self.program, self.environment, source)
+        for line in filter_output(printed):
             say(f"  {line}")
         say(*([f"  (exit status {code})"] if code else []))
         expect(code == status, f"`pulumi {command}` ends with {status}, not {code}:\n{printed}")
-        for text in says:
+        for text in expected_texts:
             expect(text in " ".join(printed.split()), f"`pulumi {command}` says {text!r}:\n{printed}")
 
-    def colleague(self, action: str) -> None:
+    def act_in_cockpit(self, action: str) -> None:
         """Let somebody press a button in the cockpit."""
-        self.control("POST", f"subaccounts/{self.subaccount}/cockpit", {"action": action})
+        self.call_control_plane("POST", f"subaccounts/{self.subaccount}/cockpit", {"action": action})
 
     def set_date(self, day: str) -> None:
         """Move the emulator's clock."""
-        self.control("PUT", "clock", {"now": f"{day}T09:00:00Z"})
+        self.call_control_plane("PUT", "clock", {"now": f"{day}T09:00:00Z"})
 
     def today(self) -> str:
         """The date that the emulator's clock shows."""
-        return str(self.control("GET", "clock")["now"])[:10]
+        return str(self.call_control_plane("GET", "clock")["now"])[:10]
 
     def slots(self) -> dict[str, str | None]:
         """The fingerprints in both slots."""
-        return self._held("slots")
+        return self._subaccount_field("slots")
 
     def certificates(self) -> dict[str, str | None]:
         """The PEMs in both slots."""
-        return self._held("certificates")
+        return self._subaccount_field("certificates")
 
     @property
     def environment(self) -> dict[str, str]:
@@ -163,11 +166,11 @@ class Stage:
     @property
     def service_key(self) -> Path:
         """A file with the service key."""
-        key = self.control("GET", f"subaccounts/{self.subaccount}/service-key")
+        key = self.call_control_plane("GET", f"subaccounts/{self.subaccount}/service-key")
         return self.secret("service-key.json", json.dumps(key))
 
-    def _held(self, what: str) -> dict[str, str | None]:
-        listed = self.control("GET", "subaccounts")["subaccounts"]
+    def _subaccount_field(self, what: str) -> dict[str, str | None]:
+        listed = self.call_control_plane("GET", "subaccounts")["subaccounts"]
         return next(each[what] for each in listed if each["guid"] == self.subaccount)
 
     def _show_change(self) -> None:
@@ -175,7 +178,7 @@ class Stage:
             if line[:1] in "+-" and line[:3] not in ("+++", "---"):
                 say(f"  {line[0]} {line[1:]}")
 
-    def _shown(self, fingerprint: str | None, name: str | None) -> str:
+    def _label_certificate(self, fingerprint: str | None, name: str | None) -> str:
         """Name what a slot holds; a name that is new is that of a certificate that is new."""
         if fingerprint is None or name is None:
             expect(fingerprint is name, f"a slot holds {name}, not {fingerprint}")
@@ -185,7 +188,7 @@ class Stage:
         expect(self.names.get(fingerprint) == name, f"a slot holds {name}, not {fingerprint}")
         return f"{fingerprint[:8]} ({name})"
 
-    def control(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+    def call_control_plane(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         """Ask the emulator's control plane."""
         answer = self.emulator.request(method, path, json=body)
         expect(answer.is_success, f"the emulator does {method} {path}: {answer.text}")
@@ -193,25 +196,29 @@ class Stage:
         return content
 
     def _git(self, *words: str) -> str:
-        code, printed = finish(["git", *words], self.program, self.environment)
+        code, printed = run_to_end(["git", *words], self.program, self.environment)
         expect(code == 0, f"git {words[0]} works: {printed}")
         return printed
 
 
 @contextlib.contextmanager
-def stage(example: Path, key_size: int) -> Iterator[Stage]:
+def demo_environment(example: Path, key_size: int) -> Iterator[DemoEnvironment]:
     """Set the stage, and clear it away whatever happens."""
     with tempfile.TemporaryDirectory(prefix="btp-trust-demo-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
-        url = stack.enter_context(serving(["--state", str(folder / "emulator.json"), "--key-size", str(key_size)]))
-        client = stack.enter_context(httpx.Client(base_url=f"{url}/_emulator/", timeout=_PATIENCE, trust_env=False))
+        url = stack.enter_context(run_emulator(["--state", str(folder / "emulator.json"), "--key-size", str(key_size)]))
+        client = stack.enter_context(
+            httpx.Client(base_url=f"{url}/_emulator/", timeout=_TIMEOUT_SECONDS, trust_env=False)
+        )
         guid = client.post("subaccounts", json={}).json()["guid"]
-        built = Stage(folder, folder / example.name, client, guid)
+        built = DemoEnvironment(folder, folder / example.name, client, guid)
         built.prepare(example)
         yield built
 
 
-def play(words: Sequence[str], example: Path, story: Sequence[Callable[[Stage], None]], *prologue: str) -> int:
+def run_demo(
+    words: Sequence[str], example: Path, story: Sequence[Callable[[DemoEnvironment], None]], *prologue: str
+) -> int:
     """Play a story on an example; 0 if each step did what it says."""
     parser = argparse.ArgumentParser(description=prologue[0])
     parser.add_argument("--key-size", type=int, default=4096, help="bits of the RSA keys (%(default)s, as real ones)")
@@ -224,11 +231,11 @@ def play(words: Sequence[str], example: Path, story: Sequence[Callable[[Stage], 
         "the trace of a program that the engine interrupts when it refuses.",
     )
     try:
-        with stage(example, options.key_size) as demo:
+        with demo_environment(example, options.key_size) as demo:
             for chapter in story:
                 chapter(demo)
-            _table(demo)
-    except NotAsToldError as error:
+            _print_table(demo)
+    except DemoFailedError as error:
         print(f"\nThe demo stops: it is not so that {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -238,7 +245,7 @@ def play(words: Sequence[str], example: Path, story: Sequence[Callable[[Stage], 
     return 0
 
 
-def _table(demo: Stage) -> None:
+def _print_table(demo: DemoEnvironment) -> None:
     """Print what was in which slot after each step."""
     rows = [("after", "on", "active: signs", "passive: waits"), *demo.history]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
@@ -248,29 +255,29 @@ def _table(demo: Stage) -> None:
 
 
 @contextlib.contextmanager
-def serving(options: Sequence[str]) -> Iterator[str]:
+def run_emulator(options: Sequence[str]) -> Iterator[str]:
     """Serve the emulator on a free port and return its URL."""
     command = ["btp-trust-emulator", "serve", "--port", "0", *options]
-    with ended(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)) as process:
+    with terminating(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)) as process:
         first = process.stdout.readline() if process.stdout else ""
         expect("listens on" in first, "the emulator starts")
         yield first.split()[-1]
 
 
-def finish(
+def run_to_end(
     command: Sequence[str], folder: Path, environment: dict[str, str], stdin: IO[bytes] | int = subprocess.DEVNULL
 ) -> tuple[int, str]:
     """Run a command to its end; return its exit status and all that it printed."""
     process = subprocess.Popen(
         command, cwd=folder, env=environment, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
-    with ended(process):
+    with terminating(process):
         printed, _ = process.communicate()
     return process.returncode, printed
 
 
 @contextlib.contextmanager
-def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+def terminating(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
     """Make sure that a process has ended: ask it, and if it does not listen, make it."""
     try:
         yield process
@@ -278,7 +285,7 @@ def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
         if process.poll() is None:
             process.terminate()
         try:
-            process.wait(_PATIENCE)
+            process.wait(_TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -286,7 +293,7 @@ def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
             process.stdout.close()
 
 
-def readable(printed: str) -> list[str]:
+def filter_output(printed: str) -> list[str]:
     """Drop the engine's noise (also the trace of a program that it interrupts), and of a PEM all but its frame."""
     told = _INTERRUPTED.sub("", _PEM.sub("-----BEGIN CERTIFICATE----- …", printed))
     kept = [line.rstrip() for line in told.splitlines()]
@@ -302,4 +309,4 @@ def say(*lines: str) -> None:
 def expect(fact: object, claim: str) -> None:
     """Stop the demo unless what it claims is a fact."""
     if not fact:
-        raise NotAsToldError(claim)
+        raise DemoFailedError(claim)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import httpx
 
-from demo_stage import DEPLOY, EXAMPLES, Stage, expect, play, say
+from demo_stage import DEPLOY, EXAMPLES, DemoEnvironment, expect, run_demo, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,7 @@ RETIRED: Final = (
 )
 
 
-def prepare(demo: Stage) -> None:
+def prepare(demo: DemoEnvironment) -> None:
     """Mint the successor; the target with an API gets it at once."""
     _set_up(demo)
     demo.set_date("2028-10-25")
@@ -49,7 +49,7 @@ def prepare(demo: Stage) -> None:
         "The subaccount's certificate has a month left. Two targets trust it: billing, another subaccount, which the",
         "program tells what to trust; and s4, which only its administrator can.",
     )
-    keys = {"billing": demo.control("GET", f"subaccounts/{_billing(demo)}/api-access-key")}
+    keys = {"billing": demo.call_control_plane("GET", f"subaccounts/{_billing(demo)}/api-access-key")}
     demo.pulumi("stack init dev")
     demo.pulumi("config set --secret btp-trust:serviceKey", stdin=demo.service_key)
     demo.pulumi("config set --secret btp-trust:connections", stdin=demo.secret("connections.json", json.dumps(keys)))
@@ -57,29 +57,29 @@ def prepare(demo: Stage) -> None:
     demo.pulumi("preview", "generate '2028-11' in the empty passive slot", "to create")
     demo.pulumi(DEPLOY, "5 created", "RotationTrigger: billing: proved: ")
     demo.pulumi("preview --expect-no-changes", "5 unchanged")
-    demo.ends_with("2026-11", "2028-11")
-    _jane_calls(demo)
+    demo.expect_slots("2026-11", "2028-11")
+    _call_as_jane(demo)
 
 
-def too_early(demo: Stage) -> None:
+def refuse_early_rotation(demo: DemoEnvironment) -> None:
     """Refuse a swap while a target has not got the certificate."""
     demo.step("Refuse to rotate too early", "Somebody proposes the rotation before the team of s4 has done its part:")
     demo.pull_request("Rotate to 2028-11", ('    generation="2026-11"', '    generation="2028-11"'))
     demo.pulumi("preview", "is not trusted by s4", "From the swap on they would refuse every user", status=1)
-    demo.ends_with("2026-11", "2028-11")
+    demo.expect_slots("2026-11", "2028-11")
 
 
-def hand_over(demo: Stage) -> None:
+def hand_over(demo: DemoEnvironment) -> None:
     """Give the certificate to the administrator of the other target, who attests that the target has it."""
     demo.step("Hand over", "The deployment has written a page and a file for the administrator of s4; its steps are:")
     _show_steps(demo)
     _upload(demo, demo.certificates()["passive"])
     say("", "Ada, who administers s4, has done that, and says so. The pull request above can now be deployed.")
     _attest(demo, "2028-11")
-    demo.ends_with("2026-11", "2028-11")
+    demo.expect_slots("2026-11", "2028-11")
 
 
-def rotate(demo: Stage) -> None:
+def rotate(demo: DemoEnvironment) -> None:
     """Swap, and prove it."""
     demo.set_date("2028-11-01")
     demo.step("Rotate", "Both targets trust both certificates. The swap is tried as Jane, target by target:")
@@ -91,11 +91,11 @@ def rotate(demo: Stage) -> None:
     )
     demo.pulumi(DEPLOY, "RotationTrigger: billing: proved: ", "RotationTrigger: s4: proved: ")
     demo.pulumi("preview --expect-no-changes", "5 unchanged")
-    demo.ends_with("2028-11", "2026-11")
-    _jane_calls(demo)
+    demo.expect_slots("2028-11", "2026-11")
+    _call_as_jane(demo)
 
 
-def retire(demo: Stage) -> None:
+def retire(demo: DemoEnvironment) -> None:
     """Remove the old certificate, in the subaccount and in both targets."""
     demo.set_date("2028-12-01")
     demo.step("Retire", "The old certificate has expired. The deployment takes it out of billing, then deletes it.")
@@ -103,27 +103,27 @@ def retire(demo: Stage) -> None:
     demo.pull_request("Retire 2026-11", *RETIRED)
     demo.pulumi(DEPLOY, "deleted passive", "1 deleted")
     say("", "The page of the hand-over has a second task: Ada removes the old certificate from s4.")
-    demo.control("DELETE", f"targets/s4/certificates/{old}")
+    demo.call_control_plane("DELETE", f"targets/s4/certificates/{old}")
     expect(_trusted(demo, _billing(demo)) == _trusted(demo, "s4"), "both targets trust the new certificate alone")
     demo.pulumi("preview --expect-no-changes", "4 unchanged")
-    demo.ends_with("2028-11", None)
-    _jane_calls(demo)
+    demo.expect_slots("2028-11", None)
+    _call_as_jane(demo)
 
 
-def next_cycle(demo: Stage) -> None:
+def next_cycle(demo: DemoEnvironment) -> None:
     """Prepare again, two years later; this time an attestation is wrong."""
     demo.set_date("2030-10-01")
     demo.step("Prepare the next cycle", "Two years later Ada is busy, uploads into the wrong system, and attests.")
     demo.revert("Retire 2026-11")
     demo.pull_request("Prepare 2030-11", ('"next", generation="2028-11"', '"next", generation="2030-11"'))
     demo.pulumi(DEPLOY, "generate '2030-11' in the empty passive slot", "1 created")
-    demo.control("PUT", "targets/s4/lies", {"fingerprints": [demo.slots()["passive"]]})
+    demo.call_control_plane("PUT", "targets/s4/lies", {"fingerprints": [demo.slots()["passive"]]})
     _upload(demo, demo.certificates()["passive"])
     _attest(demo, "2030-11")
-    demo.ends_with("2028-11", "2030-11")
+    demo.expect_slots("2028-11", "2030-11")
 
 
-def refused(demo: Stage) -> None:
+def roll_back_after_rejection(demo: DemoEnvironment) -> None:
     """Swap back by itself, keep what was found out, and try nothing again."""
     demo.set_date("2030-10-08")
     demo.step("Notice a target that lies", "s4 trusts the new certificate, says the attestation. The swap is tried:")
@@ -135,59 +135,59 @@ def refused(demo: Stage) -> None:
         'Revert the change of `generation` (generation="2028-11")',
         status=1,
     )
-    demo.ends_with("2028-11", "2030-11")
-    _jane_calls(demo)
+    demo.expect_slots("2028-11", "2030-11")
+    _call_as_jane(demo)
     demo.step("Try nothing again", "The state remembers. Somebody merges something else, and the pipeline deploys:")
     demo.pull_request("Add an output", ('"signs", rotation', '"signing", rotation'))
-    before = len(demo.control("GET", "journal")["entries"])
+    before = len(demo.call_control_plane("GET", "journal")["entries"])
     demo.pulumi(DEPLOY, "was refused by the target of s4, and was swapped back.", status=1)
-    since = demo.control("GET", "journal")["entries"][before:]
+    since = demo.call_control_plane("GET", "journal")["entries"][before:]
     tried = [each for each in since if "/destinations/" in each["path"] or "rotateCertificate" in each["path"]]
     expect(since and not tried, "nothing is swapped, and no target is asked")
-    demo.ends_with("2028-11", "2030-11")
+    demo.expect_slots("2028-11", "2030-11")
 
 
-def repair(demo: Stage) -> None:
+def repair(demo: DemoEnvironment) -> None:
     """Revert, repair the target, rotate."""
     demo.step("Revert", "The program says again what is so, and other changes can be deployed.")
     demo.revert("Rotate to 2030-11")
     demo.pulumi(DEPLOY, "updated")
     demo.pulumi("preview --expect-no-changes", "5 unchanged")
-    demo.ends_with("2028-11", "2030-11")
+    demo.expect_slots("2028-11", "2030-11")
     demo.set_date("2030-10-15")
     demo.step("Rotate in the next cycle", "Ada has uploaded the certificate into the right system.")
-    demo.control("PUT", "targets/s4/lies", {"fingerprints": []})
+    demo.call_control_plane("PUT", "targets/s4/lies", {"fingerprints": []})
     demo.revert('Revert "Rotate to 2030-11"')
     demo.pulumi(DEPLOY, "RotationTrigger: billing: proved: ", "RotationTrigger: s4: proved: ")
     demo.pulumi("preview --expect-no-changes", "5 unchanged")
-    demo.ends_with("2030-11", "2028-11")
-    _jane_calls(demo)
+    demo.expect_slots("2030-11", "2028-11")
+    _call_as_jane(demo)
 
 
-STORY = (prepare, too_early, hand_over, rotate, retire, next_cycle, refused, repair)
+STEPS = (prepare, refuse_early_rotation, hand_over, rotate, retire, next_cycle, roll_back_after_rejection, repair)
 
 
-def _set_up(demo: Stage) -> None:
+def _set_up(demo: DemoEnvironment) -> None:
     """Make what was there before: a certificate, Jane, two targets, a destination to each, one that shows who signs."""
     demo.set_date("2026-11-25")
-    demo.colleague("generate_active")
+    demo.act_in_cockpit("generate_active")
     jane = {"user_name": JANE["name"], "password": JANE["password"]}
-    demo.control("POST", f"subaccounts/{demo.subaccount}/users", jane)
-    billing = demo.control("POST", "subaccounts", {})["guid"]
-    demo.control("POST", "targets", {"name": "s4"})
+    demo.call_control_plane("POST", f"subaccounts/{demo.subaccount}/users", jane)
+    billing = demo.call_control_plane("POST", "subaccounts", {})["guid"]
+    demo.call_control_plane("POST", "targets", {"name": "s4"})
     _upload(demo, demo.certificates()["active"])
     for name, target in {"s4": "s4", "billing": billing}.items():
-        _create_destination(demo, _properties(name, demo.control("GET", f"targets/{target}")))
+        _create_destination(demo, _properties(name, demo.call_control_plane("GET", f"targets/{target}")))
     _create_destination(demo, ASSERTION)
 
 
-def _create_destination(demo: Stage, properties: dict[str, str]) -> None:
-    demo.control("POST", f"subaccounts/{demo.subaccount}/destinations", {"properties": properties})
+def _create_destination(demo: DemoEnvironment, properties: dict[str, str]) -> None:
+    demo.call_control_plane("POST", f"subaccounts/{demo.subaccount}/destinations", {"properties": properties})
 
 
-def _billing(demo: Stage) -> str:
+def _billing(demo: DemoEnvironment) -> str:
     """The GUID of the other subaccount."""
-    guids = [str(each["guid"]) for each in demo.control("GET", "subaccounts")["subaccounts"]]
+    guids = [str(each["guid"]) for each in demo.call_control_plane("GET", "subaccounts")["subaccounts"]]
     return next(guid for guid in guids if guid != demo.subaccount)
 
 
@@ -208,22 +208,22 @@ def _properties(name: str, target: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _upload(demo: Stage, certificate: str | None) -> None:
-    demo.control("POST", "targets/s4/certificates", {"certificate": certificate})
+def _upload(demo: DemoEnvironment, certificate: str | None) -> None:
+    demo.call_control_plane("POST", "targets/s4/certificates", {"certificate": certificate})
 
 
-def _trusted(demo: Stage, target: str) -> list[str]:
-    return sorted(demo.control("GET", f"targets/{target}")["certificates"])
+def _trusted(demo: DemoEnvironment, target: str) -> list[str]:
+    return sorted(demo.call_control_plane("GET", f"targets/{target}")["certificates"])
 
 
-def _show_steps(demo: Stage) -> None:
+def _show_steps(demo: DemoEnvironment) -> None:
     """Print the steps of the page for the administrator."""
     (page,) = (demo.program / "hand-over").glob("s4.*/README.md")
     _, _, steps = page.read_text().partition("## Steps\n")
     say(*(f"  {line}" for line in steps.partition("\nWhere to check")[0].splitlines() if line))
 
 
-def _attest(demo: Stage, generation: str) -> None:
+def _attest(demo: DemoEnvironment, generation: str) -> None:
     """Fill in the attestation that the hand-over has prepared, and commit it as its owner."""
     prefix = str(demo.slots()["passive"])[:8]
     text = (demo.program / "hand-over" / f"s4.{prefix}" / ATTESTATION).read_text()
@@ -231,9 +231,9 @@ def _attest(demo: Stage, generation: str) -> None:
     demo.commit(f"s4 has the certificate of {generation}", ATTESTATION, filled)
 
 
-def _jane_calls(demo: Stage) -> None:
+def _call_as_jane(demo: DemoEnvironment) -> None:
     """Call both targets through destinations, as an application does; both must accept the assertion."""
-    key = demo.control("GET", f"subaccounts/{demo.subaccount}/service-key")
+    key = demo.call_control_plane("GET", f"subaccounts/{demo.subaccount}/service-key")
     with httpx.Client(trust_env=False) as client:
 
         def token(**form: str) -> str:
@@ -253,10 +253,10 @@ def _jane_calls(demo: Stage) -> None:
 
 def main(words: Sequence[str]) -> int:
     """Play the story; 0 if each step did what it says."""
-    return play(
+    return run_demo(
         words,
         EXAMPLES / "targets",
-        STORY,
+        STEPS,
         "A rotation with two targets: real commands, emulated subaccounts, a copy of examples/targets.",
     )
 

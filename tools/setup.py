@@ -19,12 +19,12 @@ What to do: install one of them, or say where one is: make setup PYTHON=/path/to
 """
 
 
-def new_enough() -> bool:
+def is_new_enough() -> bool:
     """Tell whether the running Python can read the rest of the project."""
     return sys.version_info[:2] >= MINIMUM
 
 
-def newer_python() -> str:
+def find_newer_python() -> str:
     """Return a Python on PATH that is new enough and starts (a shim may not), or an empty string."""
     for name in OTHER_NAMES:
         found = shutil.which(name)
@@ -42,11 +42,11 @@ def refusal() -> str:
 
 def main() -> int:
     """Hand over to `bootstrap`, under another Python if this one is too old."""
-    if new_enough():
+    if is_new_enough():
         from bootstrap.main import main as carry_out  # noqa: PLC0415 - an older Python cannot read it
 
         return carry_out(sys.argv[1:])
-    python = newer_python()
+    python = find_newer_python()
     if python:
         os.execv(python, [python, os.path.abspath(__file__), *sys.argv[1:]])  # noqa: S606, PTH100 - see above
     sys.stderr.write(refusal())

@@ -18,51 +18,53 @@ import httpx
 
 from btp_trust_emulator import Emulator
 from continuity.deployments import PulumiDeployments
-from continuity.landscape import Landscape
-from continuity.measure import OURS, Played, as_json, faults
+from continuity.measure import PROVIDER_SCENARIO, ScenarioResult, find_problems, to_json
 from continuity.page import PAGE, PICTURE, RESULTS, table, write_table
 from continuity.picture import draw
-from continuity.scenarios import Stage, renew_in_place, rotation, swap_without_publishing
+from continuity.scenarios import ScenarioContext, renew_in_place, rotation, swap_without_publishing
+from continuity.subaccount import BenchmarkSubaccount
 from continuity.users import Clock, TooManyCalls, calling
 
 KEY_SIZE = 2048
 PAUSE_SECONDS = 1.5
 """What people take before they do something; in truth, it is hours."""
-MORE_TIME = "Let the machine do less beside it, or give it more time: make bench-continuity BENCH_SECONDS=300"
+MORE_TIME_HINT = "Let the machine do less beside it, or give it more time: make bench-continuity BENCH_SECONDS=300"
 
 
-def play(scenario: Callable[[Stage], None], landscape: Landscape) -> Played:
+def run_scenario(scenario: Callable[[ScenarioContext], None], subaccount: BenchmarkSubaccount) -> ScenarioResult:
     """Play a scenario while users call."""
-    before, clock, deeds = landscape.signer(), Clock(), list[tuple[float, str]]()
-    with calling(list(landscape.owners), landscape.refusal, clock) as calls:
-        scenario(Stage(landscape, lambda: time.sleep(PAUSE_SECONDS), lambda deed: deeds.append((clock(), deed))))
-    return Played(tuple(calls), tuple(deeds), landscape.signer() != before)
+    before, clock, events = subaccount.signer(), Clock(), list[tuple[float, str]]()
+    with calling(list(subaccount.owners), subaccount.rejection, clock) as calls:
+        scenario(
+            ScenarioContext(subaccount, lambda: time.sleep(PAUSE_SECONDS), lambda deed: events.append((clock(), deed)))
+        )
+    return ScenarioResult(tuple(calls), tuple(events), subaccount.signer() != before)
 
 
-def run(folder: Path) -> dict[str, Played]:
+def run(folder: Path) -> dict[str, ScenarioResult]:
     """Play all scenarios, each on a landscape of its own."""
     found = {}
     with Emulator(socket=True, key_size=KEY_SIZE) as emulator, httpx.Client(trust_env=False) as http:
-        ours = Landscape(emulator, http)
+        ours = BenchmarkSubaccount(emulator, http)
         deployments = PulumiDeployments(folder, ours)
-        found[OURS] = play(partial(rotation, deployments=deployments), ours)
-        found["renew-in-place"] = play(renew_in_place, Landscape(emulator, http))
-        found["swap-without-publishing"] = play(swap_without_publishing, Landscape(emulator, http))
+        found[PROVIDER_SCENARIO] = run_scenario(partial(rotation, deployments=deployments), ours)
+        found["renew-in-place"] = run_scenario(renew_in_place, BenchmarkSubaccount(emulator, http))
+        found["swap-without-publishing"] = run_scenario(swap_without_publishing, BenchmarkSubaccount(emulator, http))
     return found
 
 
-def refusals(found: dict[str, Played]) -> set[str]:
+def refusals(found: dict[str, ScenarioResult]) -> set[str]:
     """Return what refused calls were answered, each answer once, cut."""
     return {
-        f"{name}: {call.refusal[:200]}"
+        f"{name}: {call.rejection[:200]}"
         for name, each in found.items()
         for call in each.calls
-        if call.refusal is not None
+        if call.rejection is not None
     }
 
 
 @contextmanager
-def at_most(seconds: int) -> Iterator[None]:
+def limit_seconds(seconds: int) -> Iterator[None]:
     """End what takes longer, from within.
 
     Raises:
@@ -87,12 +89,12 @@ def main(words: Sequence[str]) -> int:
     options = parser.parse_args(words)
     began = time.monotonic()
     try:
-        with tempfile.TemporaryDirectory(prefix="btp-trust-continuity-") as folder, at_most(options.seconds):
+        with tempfile.TemporaryDirectory(prefix="btp-trust-continuity-") as folder, limit_seconds(options.seconds):
             found = run(Path(folder))
     except (TimeoutError, TooManyCalls) as error:
-        print("Nothing was measured.", error, MORE_TIME, sep="\n")
+        print("Nothing was measured.", error, MORE_TIME_HINT, sep="\n")
         return 1
-    numbers, wrong = as_json(found), faults(found)
+    numbers, wrong = to_json(found), find_problems(found)
     print(table(numbers), *sorted(refusals(found)), *wrong, f"{time.monotonic() - began:.0f} s.", sep="\n")
     if not wrong:
         RESULTS.parent.mkdir(parents=True, exist_ok=True)

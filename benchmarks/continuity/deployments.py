@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from continuity.landscape import Landscape
-from support.pulumi_project import Project, adopting, rotating
+from continuity.subaccount import BenchmarkSubaccount
+from support.pulumi_project import PulumiProject, adopting_program, rotation_program
 
 _OLD, _NEW = "2026-11", "2028-11"
 
@@ -13,20 +13,24 @@ _OLD, _NEW = "2026-11", "2028-11"
 class PulumiDeployments:
     """A stack that has adopted the certificate that signs."""
 
-    def __init__(self, folder: Path, landscape: Landscape) -> None:
-        self._landscape = landscape
-        self._project = Project(folder, landscape.emulator, landscape.guid).begin(adopting()).lend()
+    def __init__(self, folder: Path, subaccount: BenchmarkSubaccount) -> None:
+        self._landscape = subaccount
+        self._project = (
+            PulumiProject(folder, subaccount.emulator, subaccount.guid)
+            .create_stack(adopting_program())
+            .set_service_key_in_environment()
+        )
         self._project.up()
 
     def prepare(self) -> str:
         """Mint the successor. Returns its PEM, from the outputs of the stack."""
-        self._project.deploy(rotating(_NEW, _OLD))
+        self._project.deploy(rotation_program(_NEW, _OLD))
         return str(self._project.state()["next"]["outputs"]["certificate"])
 
     def rotate(self) -> None:
         """Let it sign, if every target shows it as trusted."""
-        self._project.deploy(rotating(_NEW, _NEW, trigger=f", trusted_by={self._landscape.trusted()}"))
+        self._project.deploy(rotation_program(_NEW, _NEW, trigger=f", trusted_by={self._landscape.trusted()}"))
 
     def retire(self) -> None:
         """Remove the old one."""
-        self._project.deploy(rotating(None, _NEW))
+        self._project.deploy(rotation_program(None, _NEW))

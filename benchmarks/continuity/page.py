@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from support.page_sections import put
+from support.page_sections import replace_section
 from support.paths import ROOT
 
 PAGE = ROOT / "docs/explanation/continuity.md"
@@ -36,4 +36,4 @@ def seconds(measured: Mapping[str, Any]) -> str:
 
 def write_table(page: Path, numbers: Mapping[str, Mapping[str, Any]]) -> None:
     """Put the table into the page."""
-    page.write_text(put(page.read_text(), MARK, table(numbers)))
+    page.write_text(replace_section(page.read_text(), MARK, table(numbers)))

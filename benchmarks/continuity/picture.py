@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
-from continuity.measure import Call, Played, measure
+from continuity.measure import ScenarioResult, UserCall, measure
 from continuity.page import TITLES
 
 WIDTH, LEFT, RIGHT = 880, 110, 20
@@ -38,22 +38,22 @@ HEAD = """\
 """  # noqa: E501 - one element, one line
 
 
-def draw(found: Mapping[str, Played]) -> str:
+def draw(found: Mapping[str, ScenarioResult]) -> str:
     """Draw all scenarios on one scale of time, which ends with the last call of the longest."""
-    last = max(call.at for played in found.values() for call in played.calls)
+    last = max(call.at for result in found.values() for call in result.calls)
     scale = (WIDTH - LEFT - RIGHT) / last
     height = TOP + BAND * len(found) + 10
-    described = " ".join(f"{TITLES[name]}: {summary(played)}." for name, played in found.items())
+    described = " ".join(f"{TITLES[name]}: {summary(result)}." for name, result in found.items())
     bands = (
         line
-        for number, (name, played) in enumerate(found.items())
-        for line in band(TITLES[name], played, TOP + BAND * number, scale)
+        for number, (name, result) in enumerate(found.items())
+        for line in draw_scenario(TITLES[name], result, TOP + BAND * number, scale)
     )
-    lines = [*legend(), *bands, *axis(last, scale, height - 8)]
+    lines = [*draw_legend(), *bands, *draw_axis(last, scale, height - 8)]
     return HEAD.format(width=WIDTH, height=height, described=described) + "\n".join([*lines, "</svg>\n"])
 
 
-def legend() -> Iterator[str]:
+def draw_legend() -> Iterator[str]:
     """Say what a stroke is."""
     yield f'  <path class="accepted" d="M{LEFT} 14v{STROKE}m3 -{STROKE}v{STROKE}m3 -{STROKE}v{STROKE}"/>'
     yield f'  <text class="small" x="{LEFT + 14}" y="24">a call that is accepted</text>'
@@ -61,37 +61,37 @@ def legend() -> Iterator[str]:
     yield f'  <text class="small" x="{LEFT + 194}" y="24">a call that is refused</text>'
 
 
-def band(title: str, played: Played, top: float, scale: float) -> Iterator[str]:
+def draw_scenario(title: str, result: ScenarioResult, top: float, scale: float) -> Iterator[str]:
     """Draw a scenario: its title and numbers, what was done when, and a line for each target."""
     yield f'  <text class="title" x="20" y="{top + 12}">{title}</text>'
-    yield f'  <text class="end" x="{WIDTH - RIGHT}" y="{top + 12}">{summary(played)}</text>'
+    yield f'  <text class="end" x="{WIDTH - RIGHT}" y="{top + 12}">{summary(result)}</text>'
     lanes = top + 48
-    for number, (at, deed) in enumerate(played.deeds):
+    for number, (at, deed) in enumerate(result.events):
         x, y = LEFT + at * scale, top + 30 + 13 * (number % 2)
         yield f'  <path class="line" d="M{x:.1f} {y - 9}V{lanes + 3 * LANE - 4}"/>'
         yield f'  <text class="small" x="{x + 3:.1f}" y="{y}">{deed}</text>'
-    for number, target in enumerate(sorted({call.target for call in played.calls})):
+    for number, target in enumerate(sorted({call.target for call in result.calls})):
         y = lanes + LANE * number
         yield f'  <text class="small end" x="{LEFT - 8}" y="{y + STROKE - 1}">{target}</text>'
         for kind, refused in (("accepted", False), ("refused", True)):
-            calls = [call for call in played.calls if call.target == target and (call.refusal is not None) is refused]
+            calls = [call for call in result.calls if call.target == target and (call.rejection is not None) is refused]
             if calls:
-                yield f'  <path class="{kind}" d="{"".join(stroke(call, y, scale) for call in calls)}"/>'
+                yield f'  <path class="{kind}" d="{"".join(draw_call(call, y, scale) for call in calls)}"/>'
 
 
-def stroke(call: Call, y: float, scale: float) -> str:
+def draw_call(call: UserCall, y: float, scale: float) -> str:
     """Draw a call."""
     return f"M{LEFT + call.at * scale:.1f} {y}v{STROKE}"
 
 
-def axis(last: float, scale: float, y: float) -> Iterator[str]:
+def draw_axis(last: float, scale: float, y: float) -> Iterator[str]:
     """Write the seconds, in steps of five or a multiple of it."""
     for second in range(0, int(last) + 1, 5 * math.ceil(last / (5 * TICKS))):
         yield f'  <text class="small middle" x="{LEFT + second * scale:.1f}" y="{y}">{second} s</text>'
 
 
-def summary(played: Played) -> str:
+def summary(result: ScenarioResult) -> str:
     """Say how many calls were refused."""
-    measured = measure(played.calls)
+    measured = measure(result.calls)
     gap = f", longest gap {measured.longest_gap_seconds:.1f} s" if measured.refused else ""
     return f"{measured.refused} of {measured.made} calls refused{gap}"

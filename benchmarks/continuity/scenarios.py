@@ -6,16 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from continuity.landscape import Landscape
+from continuity.subaccount import BenchmarkSubaccount
 
 
 @dataclass(frozen=True)
-class Stage:
+class ScenarioContext:
     """Where a scenario plays: what it works on, how time passes in it, and who takes down what is done."""
 
-    landscape: Landscape
+    subaccount: BenchmarkSubaccount
     pause: Callable[[], None]
-    tell: Callable[[str], None]
+    record_event: Callable[[str], None]
 
 
 class Deployments(Protocol):
@@ -31,53 +31,53 @@ class Deployments(Protocol):
         """Remove the old one."""
 
 
-def rotation(stage: Stage, deployments: Deployments) -> None:
+def rotation(context: ScenarioContext, deployments: Deployments) -> None:
     """Prepare, publish, rotate, retire: a target trusts both certificates while one takes the other's place."""
-    owners = stage.landscape.owners.values()
-    old = stage.landscape.service.certificate()
-    stage.pause()
-    stage.tell("prepare")
+    owners = context.subaccount.owners.values()
+    old = context.subaccount.service.certificate()
+    context.pause()
+    context.record_event("prepare")
     new = deployments.prepare()
     for number, owner in enumerate(owners):
-        stage.pause()
+        context.pause()
         if not number:
-            stage.tell("publish")
+            context.record_event("publish")
         owner.trust(old, new)
-    stage.pause()
-    stage.tell("rotate")
+    context.pause()
+    context.record_event("rotate")
     deployments.rotate()
-    stage.pause()
-    stage.tell("retire")
+    context.pause()
+    context.record_event("retire")
     deployments.retire()
     for owner in owners:
-        stage.pause()
+        context.pause()
         owner.trust(new)
-    stage.pause()
+    context.pause()
 
 
-def renew_in_place(stage: Stage) -> None:
+def renew_in_place(context: ScenarioContext) -> None:
     """Make a new active certificate where the old one was, then tell the targets."""
-    stage.pause()
-    stage.tell("renew")
-    stage.landscape.service.post("certificate")
-    follow(stage)
+    context.pause()
+    context.record_event("renew")
+    context.subaccount.service.post("certificate")
+    update_targets(context)
 
 
-def swap_without_publishing(stage: Stage) -> None:
+def swap_without_publishing(context: ScenarioContext) -> None:
     """Mint and swap in one script, then tell the targets."""
-    stage.pause()
-    stage.tell("mint and swap")
-    stage.landscape.service.post("certificate/passive")
-    stage.landscape.service.post("rotateCertificate")
-    follow(stage)
+    context.pause()
+    context.record_event("mint and swap")
+    context.subaccount.service.post("certificate/passive")
+    context.subaccount.service.post("rotateCertificate")
+    update_targets(context)
 
 
-def follow(stage: Stage) -> None:
+def update_targets(context: ScenarioContext) -> None:
     """Let the owners learn that another certificate signs, one after the other."""
-    new = stage.landscape.service.certificate()
-    for number, owner in enumerate(stage.landscape.owners.values()):
-        stage.pause()
+    new = context.subaccount.service.certificate()
+    for number, owner in enumerate(context.subaccount.owners.values()):
+        context.pause()
         if not number:
-            stage.tell("targets follow")
+            context.record_event("targets follow")
         owner.trust(new)
-    stage.pause()
+    context.pause()

@@ -15,11 +15,11 @@ class _Token(msgspec.Struct):
     error: str | None = None
 
 
-class _Found(msgspec.Struct, rename="camel"):
+class _DestinationResponse(msgspec.Struct, rename="camel"):
     auth_tokens: list[_Token]
 
 
-def client(http: httpx.Client, key: Mapping[str, str]) -> dict[str, str]:
+def authorization_header(http: httpx.Client, key: Mapping[str, str]) -> dict[str, str]:
     """Get a token for the holder of a service key. Returns the header that carries it."""
     form = {"grant_type": "client_credentials"}
     answer = http.post(f"{key['url']}/oauth/token", data=form, auth=(key["clientid"], key["clientsecret"]))
@@ -32,9 +32,9 @@ class Service:
     def __init__(self, http: httpx.Client, key: Mapping[str, str]) -> None:
         self._http = http
         self._url = key["uri"] + _BASE
-        self._headers = client(http, key)
+        self._headers = authorization_header(http, key)
 
-    def refusal(self, destination: str, user_token: str) -> str | None:
+    def rejection(self, destination: str, user_token: str) -> str | None:
         """Call as a user: find a destination that gets a token from its target.
 
         Returns:
@@ -45,7 +45,7 @@ class Service:
         try:
             answer = self._http.get(f"{self._url}/destinations/{destination}", headers=headers)
             answer.raise_for_status()
-            (token,) = msgspec.json.decode(answer.content, type=_Found).auth_tokens
+            (token,) = msgspec.json.decode(answer.content, type=_DestinationResponse).auth_tokens
         except (httpx.HTTPError, msgspec.DecodeError, ValueError) as error:
             return f"{type(error).__name__}: {error}"
         return token.error or (None if token.value else "there is no token in the answer")

@@ -10,7 +10,7 @@ import httpx
 from btp_trust_emulator import Emulator, MetadataLayout, Target
 from btp_trust_emulator.pki import trust_certificate
 from btp_trust_emulator.saml import metadata
-from continuity.service import client
+from continuity.service import authorization_header
 
 _ORIGIN = "source"
 _SERVICE = (
@@ -60,12 +60,12 @@ class SubaccountOwner:
         self._guid = emulator.create_subaccount().guid
         key = emulator.api_access_key(self._guid)
         self._url = f"{key['apiurl']}/sap/rest/identity-providers"
-        self._headers = client(http, key)
+        self._headers = authorization_header(http, key)
         self._identity: str | None = None
 
     def trust(self, *pems: str) -> None:
         """Register the source with these certificates, or change what is registered, in one request."""
-        document = metadata.document(pems, MetadataLayout.SECOND_KEY_DESCRIPTOR)
+        document = metadata.metadata_document(pems, MetadataLayout.SECOND_KEY_DESCRIPTOR)
         named = f'<ns3:EntityDescriptor entityID="{trust_certificate.subject_name(pems[0])}"'
         document = document.replace("<ns3:EntityDescriptor", named, 1)
         document = document.replace("</ns3:IDPSSODescriptor>", f"{_SERVICE}</ns3:IDPSSODescriptor>", 1)

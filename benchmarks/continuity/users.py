@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from continuity.measure import Call
+from continuity.measure import UserCall
 
-EVERY = 0.08
+INTERVAL_SECONDS = 0.08
 """Seconds from one call to the next."""
-MOST = 3000
+MAX_CALLS = 3000
 """Calls after which users go home, whatever goes on."""
 
 
@@ -32,12 +32,12 @@ class Clock:
 
 
 @contextmanager
-def calling(targets: Sequence[str], refusal: Callable[[str], str | None], clock: Clock) -> Iterator[list[Call]]:
+def calling(targets: Sequence[str], rejection: Callable[[str], str | None], clock: Clock) -> Iterator[list[UserCall]]:
     """Let users call while the block runs.
 
     Args:
         targets: Whom they call, one after the other.
-        refusal: Calls a target; gives why the call was refused, None if it was not.
+        rejection: Calls a target; gives why the call was refused, None if it was not.
         clock: Tells when an answer was there.
 
     Yields:
@@ -46,14 +46,14 @@ def calling(targets: Sequence[str], refusal: Callable[[str], str | None], clock:
     Raises:
         TooManyCalls: There were more calls than a run may make, so the end of it was not measured.
     """
-    made: list[Call] = []
+    made: list[UserCall] = []
     over = threading.Event()
 
     def call() -> None:
-        for target in itertools.islice(itertools.cycle(targets), MOST):
-            due = clock() + EVERY
-            why = refusal(target)
-            made.append(Call(target, clock(), why))
+        for target in itertools.islice(itertools.cycle(targets), MAX_CALLS):
+            due = clock() + INTERVAL_SECONDS
+            why = rejection(target)
+            made.append(UserCall(target, clock(), why))
             if over.wait(max(0.0, due - clock())):
                 return
 
@@ -64,5 +64,5 @@ def calling(targets: Sequence[str], refusal: Callable[[str], str | None], clock:
     finally:
         over.set()
         thread.join()
-    if len(made) >= MOST:
-        raise TooManyCalls(f"There were {MOST} calls before all was done.")
+    if len(made) >= MAX_CALLS:
+        raise TooManyCalls(f"There were {MAX_CALLS} calls before all was done.")

@@ -20,7 +20,7 @@ from xml.sax.saxutils import escape, quoteattr
 from cryptography import x509
 from cryptography.hazmat import asn1
 
-from btp_trust.parsing.pem import blocks, octets
+from btp_trust.parsing.pem import decode_base64, find_blocks
 
 _COMMON_NAME: Final = x509.ObjectIdentifier("2.5.4.3")
 _SHORT_NAMES: Final = {
@@ -36,7 +36,7 @@ _SHORT_NAMES: Final = {
 }
 """RFC 4514, 3: attributes that every reader of distinguished names knows by these names."""
 _STRING_TYPES: Final = {0x0C: "utf-8", 0x13: "ascii", 0x16: "ascii", 0x14: "latin-1", 0x1E: "utf-16-be"}
-NO_LOGIN: Final = (
+PLACEHOLDER_SSO_SERVICE: Final = (
     '<md:SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" '
     'Location="https://no-single-sign-on.invalid/"/>'
 )
@@ -122,7 +122,9 @@ class Certificate:
     @property
     def metadata(self) -> str:
         """SAML 2.0 metadata of the subaccount as identity provider, for exactly this certificate."""
-        return _METADATA.format(entity_id=quoteattr(self.entity_id), body=escape(self.body), login=NO_LOGIN)
+        return _METADATA.format(
+            entity_id=quoteattr(self.entity_id), body=escape(self.body), login=PLACEHOLDER_SSO_SERVICE
+        )
 
 
 _METADATA: Final = """\
@@ -145,7 +147,7 @@ protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class CertificateIdentity:
     """What tells a certificate from any other, whoever issued it."""
 
     fingerprint: str
@@ -156,14 +158,14 @@ class Identity:
     """UTC: how long the metadata that names it may be believed (`validUntil`); None where nothing limits that."""
 
 
-def identify(der: bytes) -> Identity:
+def parse_identity(der: bytes) -> CertificateIdentity:
     """Read as much of any certificate as tells it from others.
 
     Raises:
         ValueError: It is none.
     """
-    tbs = _decode(der)
-    return Identity(hashlib.sha256(der).hexdigest(), tbs.validity.not_after.as_datetime())
+    tbs = _decode_der(der)
+    return CertificateIdentity(hashlib.sha256(der).hexdigest(), tbs.validity.not_after.as_datetime())
 
 
 def parse_pem(text: str) -> Certificate:
@@ -172,28 +174,28 @@ def parse_pem(text: str) -> Certificate:
     Raises:
         ValueError: The text holds no certificate that can be read. The message does not repeat the text.
     """
-    found = next((each for each in blocks(text) if each.label == "CERTIFICATE"), None)
+    found = next((each for each in find_blocks(text) if each.label == "CERTIFICATE"), None)
     if found is None:
         raise ValueError("no PEM certificate (BEGIN CERTIFICATE … END CERTIFICATE) in it")
     try:
-        return _from_der(octets(found.body))
+        return _parse_der(decode_base64(found.body))
     except (binascii.Error, ValueError) as error:
         raise ValueError(f"not an X.509 certificate: {error}") from None
 
 
-def _from_der(der: bytes) -> Certificate:
-    tbs = _decode(der)
+def _parse_der(der: bytes) -> Certificate:
+    tbs = _decode_der(der)
     return Certificate(
         fingerprint=hashlib.sha256(der).hexdigest(),
         body=base64.b64encode(der).decode("ascii"),
         issuer_name=_subject_name(tbs.subject),
-        serial_number=_hexadecimal(tbs.serial_number),
+        serial_number=_to_hexadecimal(tbs.serial_number),
         not_before=tbs.validity.not_before.as_datetime(),
         not_after=tbs.validity.not_after.as_datetime(),
     )
 
 
-def _decode(der: bytes) -> _TbsCertificate:
+def _decode_der(der: bytes) -> _TbsCertificate:
     return asn1.decode_der(_Certificate, der).tbs
 
 
@@ -203,39 +205,39 @@ def _subject_name(subject: list[asn1.SetOf[_Attribute]]) -> str:
     for attribute in said:
         if attribute.type == _COMMON_NAME:
             encoding = _STRING_TYPES.get(attribute.value.tag_bytes[0], "latin-1")
-            return _printable(bytes(attribute.value.data).decode(encoding))
-    whole = ",".join("+".join(map(_rfc4514, relative.as_list())) for relative in reversed(subject))
+            return _require_printable(bytes(attribute.value.data).decode(encoding))
+    whole = ",".join("+".join(map(_format_rfc4514, relative.as_list())) for relative in reversed(subject))
     return whole if said else ""
 
 
-def _rfc4514(attribute: _Attribute) -> str:
+def _format_rfc4514(attribute: _Attribute) -> str:
     """Write one attribute; what is no text, by its encoding (RFC 4514, 2.4)."""
     kind = attribute.type.dotted_string
     try:
         text = bytes(attribute.value.data).decode(_STRING_TYPES[attribute.value.tag_bytes[0]])
     except (KeyError, UnicodeDecodeError):
         return f"{_SHORT_NAMES.get(kind, kind)}=#{asn1.encode_der(attribute.value).hex()}"
-    return f"{_SHORT_NAMES.get(kind, kind)}={_escaped(text)}"
+    return f"{_SHORT_NAMES.get(kind, kind)}={_escape(text)}"
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     """Escape what has a meaning in a distinguished name, and what could not be shown."""
     escaped = re.sub(r'[\\"+,;<>]', r"\\\g<0>", text)
     escaped = re.sub(r"^[# ]|(?<=.) $", r"\\\g<0>", escaped, flags=re.DOTALL)
-    return "".join(each if each.isprintable() else _octets(each) for each in escaped)
+    return "".join(each if each.isprintable() else _hex_escape(each) for each in escaped)
 
 
-def _octets(character: str) -> str:
+def _hex_escape(character: str) -> str:
     return "".join(f"\\{octet:02X}" for octet in character.encode())
 
 
-def _printable(name: str) -> str:
+def _require_printable(name: str) -> str:
     """Refuse a name that no target could be told, and no XML could hold."""
     if not name.isprintable():
         raise ValueError("its common name is not printable")
     return name
 
 
-def _hexadecimal(number: int) -> str:
+def _to_hexadecimal(number: int) -> str:
     length = (number + (number < 0)).bit_length() // 8 + 1
     return number.to_bytes(length, "big", signed=True).hex()

@@ -15,12 +15,12 @@
     ├── OfflineRefused          the user turns `btp-trust:offline` off
     ├── SlotsChanged            a person looks again: somebody else acted, the slots are not those of the plan
     ├── TargetChanged           a person looks again: the same of what another subaccount trusts
-    ├── NotDone                 run again: a write was sent, was refused or got no answer, and the slots are as before
+    ├── WriteNotApplied                 run again: a write was sent, was refused or got no answer, and the slots are as before
     │   └── EntityIDTaken       … once the identity provider that has the entity ID is taken over or deleted
     ├── OutcomeUnknown          wait, run again: a write was sent and the slots could not be read afterwards
-    ├── PulumiGone              run again: Pulumi was killed before a write, which was therefore not sent
-    ├── WayBackFailed           look now: a target refuses what signs, and the swap back was not done
-    └── ReadsDisagree           wait, run again: what was read contradicts itself or the recorded swap
+    ├── EngineExited              run again: Pulumi was killed before a write, which was therefore not sent
+    ├── RollbackFailed           look now: a target refuses what signs, and the swap back was not done
+    └── StaleRead           wait, run again: what was read contradicts itself or the recorded swap
 
 Each message has three parts in a fixed order: what happened, why it matters (the evidence), what to do.
 The remedy is the last line, because Pulumi prints it last.
@@ -31,13 +31,13 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 
-def printable(text: str) -> str:
+def to_printable(text: str) -> str:
     """Keep control characters, which a state or a program may hold, from the terminal, and leave no line empty."""
     lines = (line for line in text.splitlines() if line.strip())
     return "\n".join("".join(each if each.isprintable() else ascii(each)[1:-1] for each in line) for line in lines)
 
 
-RENEWED: Final = (
+RENEWED_KEY_HINT: Final = (
     "If it was renewed already: `pulumi destroy` and `pulumi refresh` use the configuration of the last update; "
     "run `pulumi up` once, or add `--run-program`."
 )
@@ -53,11 +53,11 @@ class TrustError(Exception):
         remedy: What to do, down to the line to paste.
     """
 
-    blocks_only_what_is_due: ClassVar[bool] = False
+    is_tolerated_without_changes: ClassVar[bool] = False
     """Whether a command with nothing to do may go on with a warning (the service could not be read)."""
 
     def __init__(self, what: str, why: str, remedy: str) -> None:
-        self.what, self.why, self.remedy = printable(what), printable(why), printable(remedy)
+        self.what, self.why, self.remedy = to_printable(what), to_printable(why), to_printable(remedy)
         super().__init__(self.what, self.why, self.remedy)
 
     def __str__(self) -> str:
@@ -94,7 +94,7 @@ class ConfigurationError(TrustError):
 class CredentialsMissing(ConfigurationError):
     """No service key was found in any of the places."""
 
-    blocks_only_what_is_due = True
+    is_tolerated_without_changes = True
 
 
 class NoUserToken(ConfigurationError):
@@ -111,25 +111,25 @@ class WrongSubaccount(Refused):
 class CredentialsRejected(TrustError):
     """The token service or the Destination service answered 401, or the binding's certificate has expired."""
 
-    blocks_only_what_is_due = True
+    is_tolerated_without_changes = True
 
 
 class NotAuthorized(TrustError):
     """The Destination service answered 403."""
 
-    blocks_only_what_is_due = True
+    is_tolerated_without_changes = True
 
 
 class ServiceUnavailable(TrustError):
     """No connection, a time-out, 429, 5xx, or an answer of the Cloud Foundry router in place of the service's.
 
     Args:
-        never_sent: The request provably never reached the service, or was refused with 429: it may be repeated.
+        not_sent: The request provably never reached the service, or was refused with 429: it may be repeated.
         retry_after: Seconds to wait before that, as the service asked.
-        given_up: It was tried often enough: once, where a setting stands in the way (TLS, a proxy).
+        is_final: It was tried often enough: once, where a setting stands in the way (TLS, a proxy).
     """
 
-    blocks_only_what_is_due = True
+    is_tolerated_without_changes = True
 
     def __init__(
         self,
@@ -137,14 +137,14 @@ class ServiceUnavailable(TrustError):
         why: str,
         remedy: str,
         *,
-        never_sent: bool = False,
+        not_sent: bool = False,
         retry_after: float | None = None,
-        given_up: bool = False,
+        is_final: bool = False,
     ) -> None:
         super().__init__(what, why, remedy)
-        self.never_sent = never_sent
+        self.not_sent = not_sent
         self.retry_after = retry_after
-        self.given_up = given_up
+        self.is_final = is_final
 
 
 class UnexpectedResponse(TrustError):
@@ -154,13 +154,13 @@ class UnexpectedResponse(TrustError):
         refused: It has a status that refuses the request, a 4xx.
     """
 
-    blocks_only_what_is_due = True
-    never_sent = False
+    is_tolerated_without_changes = True
+    not_sent = False
     """Whether it is the token service's, so that the request that needs the token was not sent."""
 
-    def __init__(self, what: str, why: str, remedy: str, *, refused: bool = False) -> None:
+    def __init__(self, what: str, why: str, remedy: str, *, client_error: bool = False) -> None:
         super().__init__(what, why, remedy)
-        self.refused = refused
+        self.client_error = client_error
 
 
 class UnreadableState(TrustError):
@@ -179,14 +179,14 @@ class TargetChanged(TrustError):
     """The identity provider in the target is not that of the plan, or of the write: somebody else acted."""
 
 
-class NotDone(TrustError):
+class WriteNotApplied(TrustError):
     """A write was sent, and the slots are as they were.
 
     Either its answer was lost, then the slots were watched for a while; or it was refused, then they were read once.
     """
 
 
-class EntityIDTaken(NotDone):
+class EntityIDTaken(WriteNotApplied):
     """A registration was refused: another identity provider there, perhaps an inactive one, has the entity ID."""
 
 
@@ -194,15 +194,15 @@ class OutcomeUnknown(TrustError):
     """A write was sent, its answer was lost, and the slots could not be read afterwards."""
 
 
-class PulumiGone(TrustError):
+class EngineExited(TrustError):
     """Pulumi was killed and left this plugin behind; a write that was due was not sent."""
 
 
-class WayBackFailed(TrustError):
+class RollbackFailed(TrustError):
     """A target refused what signs since the swap, and swapping back did not succeed: users may be affected now."""
 
 
-class ReadsDisagree(TrustError):
+class StaleRead(TrustError):
     """What was read contradicts itself, or a swap that this stack has just made: a reading is stale."""
 
-    blocks_only_what_is_due = True
+    is_tolerated_without_changes = True

@@ -9,28 +9,28 @@ from datetime import MAXYEAR, UTC, datetime
 from btp_trust.certificate import Certificate
 
 
-def brief(fingerprint: str) -> str:
+def short_fingerprint(fingerprint: str) -> str:
     """Shorten a fingerprint for a sentence; eight digits tell two certificates of one subaccount apart."""
     return fingerprint[:8]
 
 
-def day(moment: datetime) -> str:
+def format_day(moment: datetime) -> str:
     """Date of a moment for a sentence."""
     return f"{moment:%Y-%m-%d}"
 
 
-def describe(certificate: Certificate, name: str | None = None) -> str:
+def describe_certificate(certificate: Certificate, name: str | None = None) -> str:
     """Name a certificate in a sentence: short fingerprint, its generation if known, its last day."""
     known_as = f"{name}, " if name else ""
-    return f"{brief(certificate.fingerprint)} ({known_as}expires {day(certificate.not_after)})"
+    return f"{short_fingerprint(certificate.fingerprint)} ({known_as}expires {format_day(certificate.not_after)})"
 
 
-def rfc3339(moment: datetime) -> str:
+def format_rfc3339(moment: datetime) -> str:
     """RFC 3339 in UTC, to the second."""
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def moment_of(text: str) -> datetime:
+def parse_rfc3339(text: str) -> datetime:
     """Read what `rfc3339` wrote.
 
     Raises:
@@ -42,7 +42,7 @@ def moment_of(text: str) -> datetime:
     return moment
 
 
-def another_name(name: str, taken: Iterable[str]) -> str:
+def propose_free_name(name: str, taken: Iterable[str]) -> str:
     """Propose a free name after one that is taken."""
     used = set(taken)
     return next(proposed for number in itertools.count(2) if (proposed := f"{name}-{number}") not in used)

@@ -17,15 +17,15 @@ from pulumi.runtime import rpc
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import Refused, UnreadableState
-from btp_trust.formatting import rfc3339
+from btp_trust.formatting import format_rfc3339
 from btp_trust.parsing.fingerprint import normalize_fingerprint
-from btp_trust.secret_guard.detection import secret_in
-from btp_trust.service.credentials.environment import DEFAULT
+from btp_trust.secret_guard.detection import find_secret
+from btp_trust.service.credentials.environment import DEFAULT_CONNECTION
 from btp_trust.snapshot import Snapshot
 
 UNKNOWN: Final[str] = rpc.UNKNOWN
 """What stands for an unknown value, in Pulumi's messages as in our plans."""
-_MARKS: Final = (
+_SENTINELS: Final = (
     UNKNOWN,
     "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",  # a boolean
     "3eeb2bf0-c639-47a8-9e75-3b44932eb421",  # a number
@@ -44,13 +44,13 @@ def is_unknown(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return any(is_unknown(content) for content in value)
     if isinstance(value, str):
-        return any(mark in value for mark in _MARKS)
+        return any(mark in value for mark in _SENTINELS)
     return isinstance(value, Unknown)
 
 
 PropertyBag = dict[str, Any]
 _PROVIDER = "__provider"
-_RECORDED: Final = ("subaccount_id", "source_subaccount_id", "entity_id")
+_FOUND_BY_CHECK: Final = ("subaccount_id", "source_subaccount_id", "entity_id")
 """Arguments that check finds out where they are not given."""
 _NEVER_EMPTY: Final = (
     "connection",
@@ -71,22 +71,22 @@ _Shape = TypeVar("_Shape", bound=msgspec.Struct)
 _Args = TypeVar("_Args", bound="ResourceArgs")
 
 
-class Signing(msgspec.Struct, frozen=True, omit_defaults=True):
+class SignerSummary(msgspec.Struct, frozen=True, omit_defaults=True):
     """A certificate in a preview: what tells it from another one at a glance."""
 
     fingerprint: str
     not_after: str | None = None
 
     @classmethod
-    def of(cls, certificate: Certificate) -> Signing:
+    def of(cls, certificate: Certificate) -> SignerSummary:
         """Take both from a certificate."""
-        return cls(certificate.fingerprint, rfc3339(certificate.not_after))
+        return cls(certificate.fingerprint, format_rfc3339(certificate.not_after))
 
 
 class ResourceArgs(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Arguments of every resource."""
 
-    connection: str = DEFAULT
+    connection: str = DEFAULT_CONNECTION
     subaccount_id: str | None = None
 
     def normalized(self) -> Self:
@@ -111,13 +111,13 @@ def certificate_outputs(certificate: Certificate, snapshot: Snapshot) -> Propert
         "metadata": certificate.metadata,
         "issuer_name": certificate.issuer_name,
         "serial_number": certificate.serial_number,
-        "not_before": rfc3339(certificate.not_before),
-        "not_after": rfc3339(certificate.not_after),
+        "not_before": format_rfc3339(certificate.not_before),
+        "not_after": format_rfc3339(certificate.not_after),
         "role": snapshot.role(certificate.fingerprint),
     }
 
 
-def checked(shape: type[_Shape], args: ResourceArgs, **more: Any) -> _Shape:
+def with_changes(shape: type[_Shape], args: ResourceArgs, **more: Any) -> _Shape:
     """Add to the arguments what check found out."""
     given = {name: getattr(args, name) for name in args.__struct_fields__}
     return shape(**{**given, **more})
@@ -129,7 +129,7 @@ def same_arguments(args: ResourceArgs, other: ResourceArgs, shape: type[Resource
         getattr(args, name) == getattr(other, name)
         for name in shape.__struct_fields__
         if name not in without
-        if name not in _RECORDED or None not in (getattr(args, name), getattr(other, name))
+        if name not in _FOUND_BY_CHECK or None not in (getattr(args, name), getattr(other, name))
     )
 
 
@@ -147,7 +147,7 @@ def from_bag(bag: Mapping[str, Any], shape: type[_Shape]) -> _Shape:
         UnreadableState: It did not write it.
     """
     try:
-        return msgspec.convert(plain(bag), shape)
+        return msgspec.convert(normalize_bag(bag), shape)
     except msgspec.ValidationError as error:
         raise UnreadableState(
             "What the state holds of a resource cannot be read.",
@@ -168,13 +168,13 @@ def from_program(bag: Mapping[str, Any], shape: type[_Args]) -> _Args:
         if is_unknown(own.get(name)) and name not in _MAY_BE_UNKNOWN:
             raise _must_be_known(name)
     try:
-        value = msgspec.convert({name: _plain(value) for name, value in own.items()}, shape)
+        value = msgspec.convert({name: _normalize_value(value) for name, value in own.items()}, shape)
     except msgspec.ValidationError as error:
         raise _malformed(str(error), shape) from None
     return value.normalized()
 
 
-def with_recorded(bag: PropertyBag, recorded: Mapping[str, Any]) -> PropertyBag:
+def with_recorded_subaccount(bag: PropertyBag, recorded: Mapping[str, Any]) -> PropertyBag:
     """Take a subaccount that is unknown for the recorded one: a resource stays in its own one, or is refused later."""
     lasting = (*_SUBACCOUNTS, _URN)
     again = {name: recorded[name] for name in lasting if name in recorded and is_unknown(bag.get(name))}
@@ -186,7 +186,7 @@ def subaccount_is_unknown(bag: Mapping[str, Any]) -> bool:
     return any(is_unknown(bag.get(name)) for name in _SUBACCOUNTS)
 
 
-def unplanned(bag: Mapping[str, Any]) -> PropertyBag:
+def unplanned_inputs(bag: Mapping[str, Any]) -> PropertyBag:
     """Give the arguments back as they are, unknown ones as unknown: nothing can be planned yet."""
     return {
         name: UNKNOWN if is_unknown(value) else value
@@ -200,9 +200,9 @@ def known(bag: Mapping[str, Any]) -> PropertyBag:
     return {name: value for name, value in bag.items() if not is_unknown(value)}
 
 
-def plain(bag: Mapping[str, Any]) -> PropertyBag:
+def normalize_bag(bag: Mapping[str, Any]) -> PropertyBag:
     """Write a property bag as it was before it was sent: check's answer and what diff gets of it are then equal."""
-    return {name: _plain(content) for name, content in own_properties(bag).items()}
+    return {name: _normalize_value(content) for name, content in own_properties(bag).items()}
 
 
 def own_properties(bag: Mapping[str, Any]) -> PropertyBag:
@@ -212,15 +212,15 @@ def own_properties(bag: Mapping[str, Any]) -> PropertyBag:
 
 def _without_secret(text: str) -> str:
     """Keep a decoder's message, which repeats names and values, unless it repeats a secret."""
-    return text if secret_in(text) is None else "A value is of another kind"
+    return text if find_secret(text) is None else "A value is of another kind"
 
 
-def _plain(value: Any) -> Any:
+def _normalize_value(value: Any) -> Any:
     """Turn whole floats back into integers: the wire knows only doubles."""
     if isinstance(value, Mapping):
-        return {name: _plain(content) for name, content in value.items()}
+        return {name: _normalize_value(content) for name, content in value.items()}
     if isinstance(value, list):
-        return [_plain(content) for content in value]
+        return [_normalize_value(content) for content in value]
     if is_unknown(value):
         return UNKNOWN
     return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -23,33 +23,33 @@ from pulumi.dynamic import (
 )
 
 from btp_trust.active import lifecycle as active
-from btp_trust.active.schema import ActiveArgs, ActiveChecked, ActiveState
+from btp_trust.active.schema import ActiveArgs, ActiveInputs, ActiveState
 from btp_trust.errors import Refused, SecretGiven
 from btp_trust.identity_provider import lifecycle as identity_provider
-from btp_trust.identity_provider.schema import IdentityProviderArgs, IdentityProviderChecked, IdentityProviderState
+from btp_trust.identity_provider.schema import IdentityProviderArgs, IdentityProviderInputs, IdentityProviderState
 from btp_trust.passive import lifecycle as passive
-from btp_trust.passive.schema import PassiveArgs, PassiveChecked, PassiveState
+from btp_trust.passive.schema import PassiveArgs, PassiveInputs, PassiveState
 from btp_trust.property_bag import (
     PropertyBag,
     from_bag,
     from_program,
     is_unknown,
     known,
+    normalize_bag,
     own_properties,
-    plain,
     subaccount_is_unknown,
     to_bag,
-    unplanned,
-    with_recorded,
+    unplanned_inputs,
+    with_recorded_subaccount,
 )
 from btp_trust.rotation import lifecycle as trigger
-from btp_trust.rotation.schema import TriggerArgs, TriggerChecked, TriggerState, candidate_from_program
+from btp_trust.rotation.schema import RotationArgs, RotationInputs, RotationState, candidate_from_program
 from btp_trust.runtime import session
 from btp_trust.runtime.session import Session
 from btp_trust.secret_guard.guard import refuse_secrets
 from btp_trust.trusted_by.parsing import trusted_by_from_program
 
-_Checked = TypeVar("_Checked", bound=msgspec.Struct)
+_Inputs = TypeVar("_Inputs", bound=msgspec.Struct)
 _State = TypeVar("_State", bound=msgspec.Struct)
 
 
@@ -68,8 +68,8 @@ class _TrustProvider(ResourceProvider):
 def _check(
     olds: PropertyBag,
     news: PropertyBag,
-    shape: type[_Checked],
-    plan: Callable[[Session, PropertyBag, _Checked | None], _Checked],
+    shape: type[_Inputs],
+    plan: Callable[[Session, PropertyBag, _Inputs | None], _Inputs],
 ) -> CheckResult:
     """Run a plan; a refusal becomes the failure of a property. What holds a secret is given back to nobody."""
     try:
@@ -77,25 +77,25 @@ def _check(
     except SecretGiven as refusal:
         return CheckResult({}, [CheckFailure(refusal.prop, str(refusal))])
     recorded = known(olds)
-    arguments = with_recorded(news, recorded)
+    arguments = with_recorded_subaccount(news, recorded)
     if subaccount_is_unknown(arguments) and not olds:
-        return CheckResult(unplanned(news), [])
+        return CheckResult(unplanned_inputs(news), [])
     try:
         old = from_bag(recorded, shape) if olds else None
         with session.operation() as shared:
             inputs = to_bag(plan(shared, arguments, old))
             if is_unknown(inputs):
-                shared.unknown_is_planned(plain(inputs))
+                shared.declare_unknown_plan(normalize_bag(inputs))
         return CheckResult(inputs, [])
     except Refused as refusal:
-        return CheckResult(unplanned(news), [CheckFailure(refusal.prop, str(refusal))])
+        return CheckResult(unplanned_inputs(news), [CheckFailure(refusal.prop, str(refusal))])
 
 
 def _diff(
     olds: PropertyBag,
     news: PropertyBag,
-    shapes: tuple[type[_State], type[_Checked]],
-    changes: Callable[[Session, _State, _Checked], bool],
+    shapes: tuple[type[_State], type[_Inputs]],
+    diff: Callable[[Session, _State, _Inputs], bool],
 ) -> DiffResult:
     """Tell whether an update is due; an unknown value may change, and so may what depends on it.
 
@@ -103,10 +103,10 @@ def _diff(
     might lead to, and asks again once that is known: there is nothing to say yet.
     """
     with session.operation() as shared:
-        if is_unknown(olds) or (is_unknown(news) and not shared.unknown_was_planned(plain(news))):
+        if is_unknown(olds) or (is_unknown(news) and not shared.has_unknown_plan(normalize_bag(news))):
             return DiffResult(changes=True)
         state, new = from_bag(olds, shapes[0]), from_bag(news, shapes[1])
-        return DiffResult(changes=changes(shared, state, new))
+        return DiffResult(changes=diff(shared, state, new))
 
 
 class ActiveTrustCertificateProvider(_TrustProvider):
@@ -115,24 +115,24 @@ class ActiveTrustCertificateProvider(_TrustProvider):
     def check(self, _olds: PropertyBag, news: PropertyBag) -> CheckResult:
         """Plan."""
 
-        def plan(shared: Session, arguments: PropertyBag, old: ActiveChecked | None) -> ActiveChecked:
+        def plan(shared: Session, arguments: PropertyBag, old: ActiveInputs | None) -> ActiveInputs:
             return active.check(shared, from_program(arguments, ActiveArgs), old)
 
-        return _check(_olds, news, ActiveChecked, plan)
+        return _check(_olds, news, ActiveInputs, plan)
 
     def diff(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> DiffResult:
         """Tell whether an update is due."""
-        return _diff(_olds, _news, (ActiveState, ActiveChecked), active.changes)
+        return _diff(_olds, _news, (ActiveState, ActiveInputs), active.diff)
 
     def create(self, props: PropertyBag) -> CreateResult:
         """Adopt or generate."""
         with session.operation() as shared:
-            return CreateResult(*active.create(shared, from_bag(known(props), ActiveChecked)))
+            return CreateResult(*active.create(shared, from_bag(known(props), ActiveInputs)))
 
     def update(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> UpdateResult:
         """Follow or renew."""
         with session.operation() as shared:
-            return UpdateResult(active.update(shared, from_bag(_news, ActiveChecked)))
+            return UpdateResult(active.update(shared, from_bag(_news, ActiveInputs)))
 
     def read(self, id_: str, props: PropertyBag) -> ReadResult:
         """Follow the slot."""
@@ -151,23 +151,23 @@ class PassiveTrustCertificateProvider(_TrustProvider):
     def check(self, _olds: PropertyBag, news: PropertyBag) -> CheckResult:
         """Plan."""
 
-        def plan(shared: Session, arguments: PropertyBag, old: PassiveChecked | None) -> PassiveChecked:
+        def plan(shared: Session, arguments: PropertyBag, old: PassiveInputs | None) -> PassiveInputs:
             return passive.check(shared, from_program(arguments, PassiveArgs), old)
 
-        return _check(_olds, news, PassiveChecked, plan)
+        return _check(_olds, news, PassiveInputs, plan)
 
     def diff(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> DiffResult:
         """Tell whether an update is due."""
-        return _diff(_olds, _news, (PassiveState, PassiveChecked), passive.changes)
+        return _diff(_olds, _news, (PassiveState, PassiveInputs), passive.diff)
 
     def create(self, props: PropertyBag) -> CreateResult:
         """Mint or adopt."""
         with session.operation() as shared:
-            return CreateResult(*passive.create(shared, from_bag(known(props), PassiveChecked)))
+            return CreateResult(*passive.create(shared, from_bag(known(props), PassiveInputs)))
 
     def update(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> UpdateResult:
         """Mint, adopt or take up."""
-        state, new = from_bag(known(_olds), PassiveState), from_bag(_news, PassiveChecked)
+        state, new = from_bag(known(_olds), PassiveState), from_bag(_news, PassiveInputs)
         with session.operation() as shared:
             return UpdateResult(passive.update(shared, state, known(_olds), new))
 
@@ -188,26 +188,26 @@ class RotationTriggerProvider(_TrustProvider):
     def check(self, _olds: PropertyBag, news: PropertyBag) -> CheckResult:
         """Plan."""
 
-        def plan(shared: Session, arguments: PropertyBag, old: TriggerChecked | None) -> TriggerChecked:
+        def plan(shared: Session, arguments: PropertyBag, old: RotationInputs | None) -> RotationInputs:
             candidate = candidate_from_program(arguments.get("candidate"), old.candidate if old else None)
             trusted_by = trusted_by_from_program(arguments.get("trusted_by"))
             own = {name: value for name, value in arguments.items() if name not in ("candidate", "trusted_by")}
-            return trigger.check(shared, from_program(own, TriggerArgs), candidate, trusted_by, old)
+            return trigger.check(shared, from_program(own, RotationArgs), candidate, trusted_by, old)
 
-        return _check(_olds, news, TriggerChecked, plan)
+        return _check(_olds, news, RotationInputs, plan)
 
     def diff(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> DiffResult:
         """Tell whether an update is due."""
-        return _diff(_olds, _news, (TriggerState, TriggerChecked), trigger.changes)
+        return _diff(_olds, _news, (RotationState, RotationInputs), trigger.diff)
 
     def create(self, props: PropertyBag) -> CreateResult:
         """Record what signs."""
         with session.operation() as shared:
-            return CreateResult(*trigger.create(shared, from_bag(known(props), TriggerChecked)))
+            return CreateResult(*trigger.create(shared, from_bag(known(props), RotationInputs)))
 
     def update(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> UpdateResult:
         """Compare and swap."""
-        state, new = from_bag(known(_olds), TriggerState), from_bag(_news, TriggerChecked)
+        state, new = from_bag(known(_olds), RotationState), from_bag(_news, RotationInputs)
         with session.operation() as shared:
             return UpdateResult(trigger.update(shared, state, new))
 
@@ -226,25 +226,23 @@ class TrustedIdentityProviderProvider(_TrustProvider):
     def check(self, _olds: PropertyBag, news: PropertyBag) -> CheckResult:
         """Plan."""
 
-        def plan(
-            shared: Session, arguments: PropertyBag, old: IdentityProviderChecked | None
-        ) -> IdentityProviderChecked:
+        def plan(shared: Session, arguments: PropertyBag, old: IdentityProviderInputs | None) -> IdentityProviderInputs:
             return identity_provider.check(shared, from_program(arguments, IdentityProviderArgs), old)
 
-        return _check(_olds, news, IdentityProviderChecked, plan)
+        return _check(_olds, news, IdentityProviderInputs, plan)
 
     def diff(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> DiffResult:
         """Tell whether an update is due."""
-        return _diff(_olds, _news, (IdentityProviderState, IdentityProviderChecked), identity_provider.changes)
+        return _diff(_olds, _news, (IdentityProviderState, IdentityProviderInputs), identity_provider.diff)
 
     def create(self, props: PropertyBag) -> CreateResult:
         """Register or take over."""
         with session.operation() as shared:
-            return CreateResult(*identity_provider.create(shared, from_bag(known(props), IdentityProviderChecked)))
+            return CreateResult(*identity_provider.create(shared, from_bag(known(props), IdentityProviderInputs)))
 
     def update(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> UpdateResult:
         """Replace what is registered."""
-        state, new = from_bag(known(_olds), IdentityProviderState), from_bag(_news, IdentityProviderChecked)
+        state, new = from_bag(known(_olds), IdentityProviderState), from_bag(_news, IdentityProviderInputs)
         with session.operation() as shared:
             return UpdateResult(identity_provider.update(shared, state, new))
 

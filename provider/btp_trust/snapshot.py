@@ -25,13 +25,13 @@ class Snapshot:
 
     def find(self, fingerprint: str) -> Certificate | None:
         """Return the certificate with this fingerprint from whichever slot holds it."""
-        return next((found for found in (self.active, self.passive) if signs(found, fingerprint)), None)
+        return next((found for found in (self.active, self.passive) if has_fingerprint(found, fingerprint)), None)
 
     def role(self, fingerprint: str) -> str:
         """Tell where this certificate is: `active`, `passive` or `gone`."""
-        if signs(self.active, fingerprint):
+        if has_fingerprint(self.active, fingerprint):
             return "active"
-        return "passive" if signs(self.passive, fingerprint) else "gone"
+        return "passive" if has_fingerprint(self.passive, fingerprint) else "gone"
 
     @property
     def older_passive(self) -> Certificate | None:
@@ -66,11 +66,11 @@ class Slots:
         return Slots(self.passive, self.active)
 
 
-def signs(certificate: Certificate | None, fingerprint: str) -> bool:
+def has_fingerprint(certificate: Certificate | None, fingerprint: str) -> bool:
     """Whether this slot holds exactly that certificate."""
     return certificate is not None and certificate.fingerprint == fingerprint
 
 
-def named_subaccount(subaccount_id: str) -> str:
+def subaccount_label(subaccount_id: str) -> str:
     """Name a subaccount in a message; what is no GUID may be anything, also a secret that Pulumi does not show."""
     return subaccount_id if _GUID.fullmatch(subaccount_id) else "one whose ID is no GUID"

@@ -28,7 +28,7 @@ Two ways to use it: the command `btp-trust-emulator serve`, and `Emulator` in te
         key = emulator.service_key(subaccount.guid)
 
 What may go wrong goes wrong on demand: the module `faults` has a table of the kinds. They are queued by
-`emulator.fault(Kind.DO_THEN_CLOSE, method="POST")`, or by `POST /_emulator/faults {"kind": "do_then_close", "method":
+`emulator.fault(FaultKind.DO_THEN_CLOSE, method="POST")`, or by `POST /_emulator/faults {"kind": "do_then_close", "method":
 "POST"}`; `emulator.refuse_connections()` is for before a request.
 
 The modules: `routes`, `uaa` with `grants`, and the packages `destinations` and `targets` speak HTTP, with
@@ -47,9 +47,9 @@ from btp_trust_emulator.backend.service_keys import Credential
 from btp_trust_emulator.backend.target_system import Target
 from btp_trust_emulator.emulator import Emulator
 from btp_trust_emulator.errors import Conflict, Invalid, NoKeyPair, Refused, Unknown
-from btp_trust_emulator.faults.fault import TOKEN, Fault, Kind
-from btp_trust_emulator.faults.queue import Queued
-from btp_trust_emulator.journal import Entry
+from btp_trust_emulator.faults.fault import TOKEN_ENDPOINT, Fault, FaultKind
+from btp_trust_emulator.faults.queue import QueuedFault
+from btp_trust_emulator.journal import JournalEntry
 from btp_trust_emulator.slots import Action, Slot, Slots
 from btp_trust_emulator.switches import (
     ActiveFilter,
@@ -70,7 +70,7 @@ from btp_trust_emulator.switches import (
 )
 
 __all__ = [
-    "TOKEN",
+    "TOKEN_ENDPOINT",
     "Action",
     "ActiveFilter",
     "Bearer",
@@ -78,12 +78,12 @@ __all__ = [
     "Credential",
     "Destination",
     "Emulator",
-    "Entry",
     "Fault",
+    "FaultKind",
     "InactiveProviders",
     "Invalid",
     "IsActive",
-    "Kind",
+    "JournalEntry",
     "Level",
     "Lifetime",
     "MetadataCertificates",
@@ -92,7 +92,7 @@ __all__ = [
     "NotFoundText",
     "PassiveWithoutActive",
     "ProviderMetadata",
-    "Queued",
+    "QueuedFault",
     "Refused",
     "Replay",
     "RotateWithoutActive",

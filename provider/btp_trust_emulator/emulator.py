@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from btp_trust_emulator.backend.landscape import WEEK_SECONDS, World, act
+from btp_trust_emulator.backend.landscape import WEEK_SECONDS, Landscape, perform_action
 from btp_trust_emulator.backend.service_keys import Credential
 from btp_trust_emulator.backend.storage import Storage
 from btp_trust_emulator.emulator_propagation import Propagation
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from btp_trust_emulator.backend.account import Subaccount
     from btp_trust_emulator.backend.service_keys import Addresses
-    from btp_trust_emulator.faults.fault import Fields, Kind
-    from btp_trust_emulator.faults.queue import Queued
-    from btp_trust_emulator.journal import Entry
+    from btp_trust_emulator.faults.fault import FaultFields, FaultKind
+    from btp_trust_emulator.faults.queue import QueuedFault
+    from btp_trust_emulator.journal import JournalEntry
     from btp_trust_emulator.server.mounts import Mount
     from btp_trust_emulator.slots import Slots
 
@@ -73,7 +73,7 @@ class Emulator(Propagation):
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
-            self._running = self._mounted(stack)
+            self._running = self._mount(stack)
             self._stack = stack.pop_all()
         return self
 
@@ -83,36 +83,36 @@ class Emulator(Propagation):
         self._running = None
         self._stack.close()
 
-    def _mounted(self, stack: contextlib.ExitStack) -> Mount:
+    def _mount(self, stack: contextlib.ExitStack) -> Mount:
         pool = KeyPool(self._key_size)
         stack.callback(pool.close)
 
-        def world_at(addresses: Addresses) -> World:
-            return World(addresses, pool, self._storage, self._switches)
+        def create_landscape(addresses: Addresses) -> Landscape:
+            return Landscape(addresses, pool, self._storage, self._switches)
 
         if self._socket:
-            return mounts.over_sockets(stack, world_at, self._host, self._ports)
-        return mounts.in_process(stack, world_at)
+            return mounts.over_sockets(stack, create_landscape, self._host, self._ports)
+        return mounts.in_process(stack, create_landscape)
 
     @property
-    def _now_running(self) -> Mount:
+    def _running_mount(self) -> Mount:
         if self._running is None:
             raise RuntimeError("The emulator is not running. It runs inside its with block only.")
         return self._running
 
     @property
-    def _world_now(self) -> World:
-        return self._now_running.world
+    def _landscape(self) -> Landscape:
+        return self._running_mount.landscape
 
     @property
     def url(self) -> str:
         """The base URL, which is also `uri` in service keys; in process there is no port behind it."""
-        return self._world_now.addresses.base
+        return self._landscape.addresses.base
 
     @property
     def transport(self) -> httpx.BaseTransport:
         """What a synchronous httpx client reaches the emulator by; over sockets it trusts the TLS host."""
-        return self._now_running.transport
+        return self._running_mount.transport
 
     @property
     def ca_file(self) -> Path:
@@ -121,9 +121,9 @@ class Emulator(Propagation):
         Raises:
             RuntimeError: the emulator is in process: there is no TLS.
         """
-        if self._now_running.ca_file is None:
+        if self._running_mount.ca_file is None:
             raise RuntimeError("There is no TLS host in process. Use Emulator(socket=True).")
-        return self._now_running.ca_file
+        return self._running_mount.ca_file
 
     def create_subaccount(
         self,
@@ -140,11 +140,11 @@ class Emulator(Propagation):
             Invalid: the GUID, the subdomain or a certificate is malformed.
             Conflict: the GUID or the subdomain is taken.
         """
-        return self._world_now.create(guid, subdomain, active, passive, generate=generate).public
+        return self._landscape.create(guid, subdomain, active, passive, generate=generate).public
 
     def subaccounts(self) -> list[Subaccount]:
         """All subaccounts, oldest first."""
-        return [account.public for account in self._world_now.accounts()]
+        return [account.public for account in self._landscape.accounts()]
 
     def service_key(
         self,
@@ -153,42 +153,42 @@ class Emulator(Propagation):
         valid_seconds: int = WEEK_SECONDS,
     ) -> dict[str, str]:
         """A service key; with `x509`, a new client certificate valid from now (by the clock) for `valid_seconds`."""
-        return self._world_now.service_key(guid, Credential(credential), valid_seconds)
+        return self._landscape.service_key(guid, Credential(credential), valid_seconds)
 
     def slots(self, guid: str) -> Slots:
         """The fingerprints of what the slots hold."""
-        return self._world_now.account(guid).slots
+        return self._landscape.account(guid).slots
 
     def certificates(self, guid: str) -> tuple[str | None, str | None]:
         """The PEM of what the active and the passive slot hold."""
-        account = self._world_now.account(guid)
+        account = self._landscape.account(guid)
         return account.certificate(Slot.ACTIVE), account.certificate(Slot.PASSIVE)
 
     def generate_active(self, guid: str) -> None:
         """A colleague generates or renews the active certificate in the cockpit."""
-        act(self._world_now, guid, Action.GENERATE_ACTIVE)
+        perform_action(self._landscape, guid, Action.GENERATE_ACTIVE)
 
     def generate_passive(self, guid: str) -> None:
         """A colleague generates or renews the passive certificate in the cockpit."""
-        act(self._world_now, guid, Action.GENERATE_PASSIVE)
+        perform_action(self._landscape, guid, Action.GENERATE_PASSIVE)
 
     def rotate(self, guid: str) -> None:
         """A colleague swaps the two certificates in the cockpit."""
-        act(self._world_now, guid, Action.ROTATE)
+        perform_action(self._landscape, guid, Action.ROTATE)
 
     def delete_passive(self, guid: str) -> None:
         """A colleague deletes the passive certificate in the cockpit."""
-        act(self._world_now, guid, Action.DELETE_PASSIVE)
+        perform_action(self._landscape, guid, Action.DELETE_PASSIVE)
 
-    def journal(self) -> list[Entry]:
+    def journal(self) -> list[JournalEntry]:
         """Every request to the emulated services since the start or `clear_journal`."""
-        return self._world_now.journal.entries()
+        return self._landscape.journal.entries()
 
     def clear_journal(self) -> None:
         """Forget the requests so far."""
-        self._world_now.journal.clear()
+        self._landscape.journal.clear()
 
-    def fault(self, kind: Kind, **fields: Unpack[Fields]) -> Fault:
+    def fault(self, kind: FaultKind, **fields: Unpack[FaultFields]) -> Fault:
         """Queue a fault; the module `faults` has a table of the kinds and their fields.
 
         Raises:
@@ -196,30 +196,30 @@ class Emulator(Propagation):
             Unknown: it speaks of a subaccount that does not exist.
         """
         fault = Fault(kind, **fields)
-        self._world_now.queue(fault)
+        self._landscape.queue(fault)
         return fault
 
-    def faults(self) -> list[Queued]:
+    def faults(self) -> list[QueuedFault]:
         """The faults that still wait for requests, and how many each has met."""
-        return self._world_now.faults.queued()
+        return self._landscape.faults.queued()
 
     def clear_faults(self) -> None:
         """Forget the faults that still wait."""
-        self._world_now.faults.clear()
+        self._landscape.faults.clear()
 
     def refuse_connections(self) -> AbstractContextManager[None]:
         """Let nobody connect, and no connection live, while the returned context is entered; not to be nested."""
-        return self._now_running.refusing()
+        return self._running_mount.refuse_connections()
 
     @property
     def now(self) -> datetime:
         """What the emulator's clock shows (UTC); it runs."""
-        return self._world_now.clock.now()
+        return self._landscape.clock.now()
 
     def set_clock(self, now: datetime) -> None:
         """Set the clock; it runs on from there. The moment must have a time zone, in the years 1970 to 2199."""
-        self._world_now.set_clock(now)
+        self._landscape.set_clock(now)
 
     def advance(self, seconds: float) -> None:
         """Move the clock forward (negative: back)."""
-        self._world_now.advance(seconds)
+        self._landscape.advance(seconds)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from btp_trust_emulator.backend.destination import Destination
-    from btp_trust_emulator.backend.landscape import World
+    from btp_trust_emulator.backend.landscape import Landscape
     from btp_trust_emulator.backend.target_system import Target
 
 
@@ -25,7 +25,7 @@ class Propagation(ABC):
 
     @property
     @abstractmethod
-    def _world_now(self) -> World: ...
+    def _landscape(self) -> Landscape: ...
 
     def create_user(
         self,
@@ -46,15 +46,15 @@ class Propagation(ABC):
             Invalid: a user of the subaccount's own has no password, or a shadow user has one.
         """
         user = User(user_name, email or user_name, password, groups=tuple(groups), origin=origin)
-        return people.create_user(self._world_now, guid, user)
+        return people.create_user(self._landscape, guid, user)
 
     def users(self, guid: str) -> list[User]:
         """The users of a subaccount, shadow users too, oldest first."""
-        return list(self._world_now.account(guid).users)
+        return list(self._landscape.account(guid).users)
 
     def user_token(self, guid: str, user_name: str) -> str:
         """The token that a user gets by the password grant; it is good for `X-user-token`."""
-        return people.user_token(self._world_now, guid, user_name)
+        return people.user_token(self._landscape, guid, user_name)
 
     def create_destination(
         self,
@@ -68,34 +68,36 @@ class Propagation(ABC):
             Invalid: it has no `Name` or no `Type`.
             Conflict: there is one with its name at its level.
         """
-        return people.create_destination(self._world_now, guid, Level(level), properties)
+        return people.create_destination(self._landscape, guid, Level(level), properties)
 
     def delete_destination(
         self, guid: str, name: str, level: Level | Literal["subaccount", "instance"] = Level.SUBACCOUNT
     ) -> None:
         """Delete a destination."""
-        people.delete_destination(self._world_now, guid, Level(level), name)
+        people.delete_destination(self._landscape, guid, Level(level), name)
 
     def destinations(self, guid: str) -> list[Destination]:
         """The destinations of a subaccount at both levels, oldest first."""
-        return list(self._world_now.account(guid).destinations)
+        return list(self._landscape.account(guid).destinations)
 
     def api_access_key(self, guid: str) -> dict[str, str]:
         """A service key of XSUAA, plan `apiaccess`: who holds it manages whom the subaccount trusts."""
-        return self._world_now.api_access_key(guid)
+        return self._landscape.api_access_key(guid)
 
-    def create_target(self, name: str, entity_id: str | None = None, holds: int = target_system.MOST) -> Target:
+    def create_target(
+        self, name: str, entity_id: str | None = None, holds: int = target_system.MAX_CERTIFICATES
+    ) -> Target:
         """A new system that is given certificates by hand, and holds one or two of them.
 
         Raises:
             Invalid: the name cannot stand in a URL, or the number is another.
             Conflict: the name is taken.
         """
-        return people.create_system(self._world_now, target_system.system(name, entity_id, holds))
+        return people.create_system(self._landscape, target_system.system(name, entity_id, holds))
 
     def target(self, name: str) -> Target:
         """A target as it is now: a system by its name, or a subaccount by its GUID."""
-        return people.target(self._world_now, name)
+        return people.target(self._landscape, name)
 
     def upload_certificate(self, target: str, certificate: str, issuer: str | None = None) -> Target:
         """A person uploads a PEM file; the issuer is the common name of the certificate unless given.
@@ -107,15 +109,17 @@ class Propagation(ABC):
             Conflict: the system holds two already.
         """
         rule = target_system.with_upload
-        return people.change_system(self._world_now, target, lambda old: rule(old, certificate, issuer))
+        return people.change_system(self._landscape, target, lambda old: rule(old, certificate, issuer))
 
     def remove_certificate(self, target: str, fingerprint: str) -> Target:
         """A person removes a certificate."""
-        return people.change_system(self._world_now, target, lambda old: target_system.without_upload(old, fingerprint))
+        return people.change_system(self._landscape, target, lambda old: target_system.without_upload(old, fingerprint))
 
-    def lie(self, target: str, *fingerprints: str) -> Target:
+    def misreport(self, target: str, *fingerprints: str) -> Target:
         """Let a system lie about these certificates, held or yet to come, and about no others.
 
         It shows them, and refuses what they sign.
         """
-        return people.change_system(self._world_now, target, lambda old: target_system.lying(old, fingerprints))
+        return people.change_system(
+            self._landscape, target, lambda old: target_system.with_misreported(old, fingerprints)
+        )

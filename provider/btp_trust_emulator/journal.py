@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from btp_trust_emulator.faults.fault import Kind
+    from btp_trust_emulator.faults.fault import FaultKind
     from btp_trust_emulator.slots import Slots
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class JournalEntry:
     """One request: when it came (by the emulator's clock), what it was, how it was answered.
 
     `subaccount` is the GUID that the token (expired or not) or the token endpoint's address speaks of, None if
@@ -33,7 +33,7 @@ class Entry:
     subaccount: str | None
     before: Slots | None
     after: Slots | None
-    faults: tuple[Kind, ...] = ()
+    faults: tuple[FaultKind, ...] = ()
     note: str | None = None
 
 
@@ -42,14 +42,14 @@ class Journal:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._entries: list[Entry] = []
+        self._entries: list[JournalEntry] = []
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: JournalEntry) -> None:
         """Record one request."""
         with self._lock:
             self._entries.append(entry)
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[JournalEntry]:
         """All since the last `clear`."""
         with self._lock:
             return list(self._entries)

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx
 import msgspec
-from starlette.responses import Response
+from starlette.responses import Response as StarletteResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from starlette.requests import Request
+    from starlette.requests import Request as StarletteRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class UpstreamResponse:
     """What came of an errand: status and body, or why there is neither."""
 
     status: int | None = None
@@ -26,20 +26,20 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class UpstreamRequest:
     """A request, its time-outs in seconds, and what its service makes of the reply."""
 
     request: httpx.Request
     connect_seconds: float
     read_seconds: float
-    then: Callable[[Reply], Answer]
+    on_response: Callable[[UpstreamResponse], Response]
 
 
 EXTENSION = "btp_trust_emulator.messages"
 """The ASGI extension under which the mount gives the `Wire` of a request."""
 
 
-class Ending(Enum):
+class ConnectionFailure(Enum):
     """How a request ends without an answer."""
 
     SILENCE = "the client gives up"
@@ -51,23 +51,23 @@ class Ending(Enum):
 class Outcome:
     """What comes of a request: the answer after a `pause` (seconds of real time), or an ending without it."""
 
-    answer: Answer
-    pause: float = 0.0
-    ending: Ending | None = None
+    response: Response
+    delay: float = 0.0
+    connection_failure: ConnectionFailure | None = None
 
 
-class Wire(Protocol):
+class Connection(Protocol):
     """The connection of one request that was read to its end."""
 
-    async def pause(self, seconds: float) -> None:
+    async def delay(self, seconds: float) -> None:
         """Send nothing for so long."""
 
-    async def end(self, ending: Ending) -> None:
+    async def fail(self, connection_failure: ConnectionFailure) -> None:
         """Come to an end without an answer; returns, if at all, when there is no client any more."""
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Request:
     """A request, read to its end; header names are lower-case.
 
     `tls` tells the host that takes client certificates; `peer` is the one presented (PEM), if any; `query` is as it
@@ -84,7 +84,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """A response: the media type and the headers besides it are text as they go over the wire.
 
     `note` goes into the journal instead: what there is to say of it, without tokens and assertions.
@@ -96,33 +96,33 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     note: str | None = None
 
-    def response(self) -> Response:
+    def to_starlette(self) -> StarletteResponse:
         """The answer as ASGI sends it."""
-        return Response(self.body, self.status, {"content-type": self.media_type, **self.headers})
+        return StarletteResponse(self.body, self.status, {"content-type": self.media_type, **self.headers})
 
 
-def json(status: int, content: Any, headers: Mapping[str, str] | None = None, note: str | None = None) -> Answer:
+def json(status: int, content: Any, headers: Mapping[str, str] | None = None, note: str | None = None) -> Response:
     """An answer with a JSON body."""
-    return Answer(status, msgspec.json.encode(content), "application/json", headers or {}, note)
+    return Response(status, msgspec.json.encode(content), "application/json", headers or {}, note)
 
 
-def plain(status: int, text: str, headers: Mapping[str, str] | None = None) -> Answer:
+def plain(status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
     """An answer with a plain text body, as the services give for most errors."""
-    return Answer(status, text.encode(), headers=headers or {})
+    return Response(status, text.encode(), headers=headers or {})
 
 
 NOT_FOUND = plain(404, "Not Found")
 
 
-def not_allowed(*methods: str) -> Answer:
+def not_allowed(*methods: str) -> Response:
     """The answer to another method than the `methods` that the path has."""
     return plain(405, "Method Not Allowed", {"allow": ", ".join(methods)})
 
 
-async def read(request: Request) -> Call:
+async def read_request(request: StarletteRequest) -> Request:
     """The whole request; the peer certificate by the TLS extension of ASGI."""
     tls = request.scope.get("extensions", {}).get("tls", {})
-    return Call(
+    return Request(
         request.method,
         request.scope["path"],
         dict(request.headers),

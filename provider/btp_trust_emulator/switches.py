@@ -81,7 +81,7 @@ class IsActive(Enum):
 
     IGNORED = "ignored"
     """Nothing, as in the UAA: it does not switch a provider off, and no answer has it."""
-    TAKEN = "taken"
+    HONORED = "taken"
     """The same as `active`, in requests and in answers."""
 
 

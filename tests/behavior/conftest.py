@@ -24,9 +24,9 @@ def closed_clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
 
         def opened(*arguments: Any) -> httpx.Client:
-            return stack.enter_context(contextlib.closing(http_client.client(*arguments)))
+            return stack.enter_context(contextlib.closing(http_client.open_client(*arguments)))
 
-        monkeypatch.setattr(session, "client", opened)
+        monkeypatch.setattr(session, "open_client", opened)
         yield
 
 

@@ -12,68 +12,77 @@ from itertools import accumulate
 
 import httpx
 import pytest
+from continuity.subaccount import BenchmarkSubaccount
 from hypothesis import given
 from hypothesis import strategies as st
 
 from btp_trust_emulator import Emulator
-from continuity.landscape import Landscape
-from continuity.measure import OURS, Call, Measured, Played, as_json, faults, longest_gap, measure
+from continuity.measure import (
+    PROVIDER_SCENARIO,
+    Measurement,
+    ScenarioResult,
+    UserCall,
+    find_longest_gap,
+    find_problems,
+    measure,
+    to_json,
+)
 from continuity.page import MARK, PAGE, PICTURE, RESULTS, TITLES, table
 from continuity.picture import draw, summary
-from continuity.scenarios import Stage, renew_in_place, rotation, swap_without_publishing
+from continuity.scenarios import ScenarioContext, renew_in_place, rotation, swap_without_publishing
 from continuity.targets import SystemOwner
 from continuity.users import Clock, calling
-from support.page_sections import part
+from support.page_sections import section
 
 outcomes = st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(1, 8), st.sampled_from([None, None, "no"]))
 """Whom a call is for, the quarters of a second since the one before, why it was refused."""
 
 
 @st.composite
-def calls(draw: st.DrawFn) -> list[Call]:
+def calls(draw: st.DrawFn) -> list[UserCall]:
     """Calls in the order of their answers."""
     drawn = draw(st.lists(outcomes, max_size=30))
     moments = accumulate(quarters / 4 for _, quarters, _ in drawn)
-    return [Call(target, at, refusal) for (target, _, refusal), at in zip(drawn, moments, strict=True)]
+    return [UserCall(target, at, rejection) for (target, _, rejection), at in zip(drawn, moments, strict=True)]
 
 
-def gap_around(refused: Call, every: list[Call]) -> float:
+def gap_around(refused: UserCall, every: list[UserCall]) -> float:
     """From the last success before a refusal to the first one after it, by looking at all calls."""
-    accepted = [call.at for call in every if call.refusal is None]
+    accepted = [call.at for call in every if call.rejection is None]
     before = max((at for at in accepted if at < refused.at), default=0.0)
     return min((at for at in accepted if at > refused.at), default=every[-1].at) - before
 
 
 @given(calls())
-def test_the_longest_gap_is_the_widest_around_a_refusal(every: list[Call]) -> None:
+def test_the_longest_gap_is_the_widest_around_a_refusal(every: list[UserCall]) -> None:
     """Of any target, for itself: others do not fill its gap. Where nothing is refused, there is none."""
     by_target = [[call for call in every if call.target == target] for target in "abc"]
-    gaps = [gap_around(call, own) for own in by_target for call in own if call.refusal is not None]
+    gaps = [gap_around(call, own) for own in by_target for call in own if call.rejection is not None]
 
-    assert max(map(longest_gap, by_target)) == max(gaps, default=0.0)
-    assert measure(every) == Measured(len(every), len(gaps), max(gaps, default=0.0))
+    assert max(map(find_longest_gap, by_target)) == max(gaps, default=0.0)
+    assert measure(every) == Measurement(len(every), len(gaps), max(gaps, default=0.0))
     assert (measure(every).longest_gap_seconds > 0) is bool(gaps)
 
 
-@given(st.fixed_dictionaries({name: st.builds(Played, calls(), st.just(()), st.booleans()) for name in TITLES}))
-def test_a_run_is_good_only_if_it_has_measured_what_it_is_for(found: dict[str, Played]) -> None:
+@given(st.fixed_dictionaries({name: st.builds(ScenarioResult, calls(), st.just(()), st.booleans()) for name in TITLES}))
+def test_a_run_is_good_only_if_it_has_measured_what_it_is_for(found: dict[str, ScenarioResult]) -> None:
     """Nothing refused in ours, something in each other, all exchanged what signs and came to their end."""
     ends_well = all(
-        played.signer_changed
-        and all(refusal is None for refusal in {c.target: c.refusal for c in played.calls}.values())
-        for played in found.values()
+        result.signer_changed
+        and all(rejection is None for rejection in {c.target: c.rejection for c in result.calls}.values())
+        for result in found.values()
     )
-    refused = {name: measure(played.calls).refused for name, played in found.items()}
-    others = [number for name, number in refused.items() if name != OURS]
+    refused = {name: measure(result.calls).refused for name, result in found.items()}
+    others = [number for name, number in refused.items() if name != PROVIDER_SCENARIO]
 
-    assert (faults(found) == []) is (ends_well and refused[OURS] == 0 and all(others))
+    assert (find_problems(found) == []) is (ends_well and refused[PROVIDER_SCENARIO] == 0 and all(others))
 
 
 class Cockpit:
     """The deployments of a rotation, as a colleague makes them by hand."""
 
-    def __init__(self, landscape: Landscape) -> None:
-        self._emulator, self._guid = landscape.emulator, landscape.guid
+    def __init__(self, subaccount: BenchmarkSubaccount) -> None:
+        self._emulator, self._guid = subaccount.emulator, subaccount.guid
 
     def prepare(self) -> str:
         """Generate."""
@@ -90,57 +99,59 @@ class Cockpit:
 
 
 @pytest.fixture
-def landscape() -> Iterator[Landscape]:
+def subaccount() -> Iterator[BenchmarkSubaccount]:
     """Three targets that trust what signs, in process."""
     with Emulator(key_size=1024) as emulator, httpx.Client(transport=emulator.transport) as http:
-        yield Landscape(emulator, http)
+        yield BenchmarkSubaccount(emulator, http)
 
 
-def play(scenario: Callable[[Stage], None], landscape: Landscape) -> Played:
+def play(scenario: Callable[[ScenarioContext], None], subaccount: BenchmarkSubaccount) -> ScenarioResult:
     """Play a scenario in which a pause is one call to each target, and a second passes with each call."""
-    before, made = landscape.signer(), list[Call]()
+    before, made = subaccount.signer(), list[UserCall]()
 
     def pause() -> None:
         made.extend(
-            Call(target, len(made) + number, landscape.refusal(target))
-            for number, target in enumerate(landscape.owners, 1)
+            UserCall(target, len(made) + number, subaccount.rejection(target))
+            for number, target in enumerate(subaccount.owners, 1)
         )
 
-    scenario(Stage(landscape, pause, lambda _: None))
-    return Played(tuple(made), (), landscape.signer() != before)
+    scenario(ScenarioContext(subaccount, pause, lambda _: None))
+    return ScenarioResult(tuple(made), (), subaccount.signer() != before)
 
 
 @pytest.mark.parametrize("scenario", [swap_without_publishing, renew_in_place])
-def test_a_target_refuses_until_it_follows(scenario: Callable[[Stage], None], landscape: Landscape) -> None:
+def test_a_target_refuses_until_it_follows(
+    scenario: Callable[[ScenarioContext], None], subaccount: BenchmarkSubaccount
+) -> None:
     """In the order in which they follow: one, two and three of a target's calls; the last one waits longest."""
-    played = play(scenario, landscape)
+    result = play(scenario, subaccount)
 
-    refused = [call.target for call in played.calls if call.refusal is not None]
-    assert refused == [*landscape.owners, *list(landscape.owners)[1:], *list(landscape.owners)[2:]]
+    refused = [call.target for call in result.calls if call.rejection is not None]
+    assert refused == [*subaccount.owners, *list(subaccount.owners)[1:], *list(subaccount.owners)[2:]]
     errors = {
         name: "invalid_grant" if isinstance(owner, SystemOwner) else "unauthorized"
-        for name, owner in landscape.owners.items()
+        for name, owner in subaccount.owners.items()
     }
-    assert all(errors[call.target] in call.refusal for call in played.calls if call.refusal is not None)
-    assert measure(played.calls) == Measured(15, 6, 12.0)
-    assert faults({scenario.__name__: played}) == []
+    assert all(errors[call.target] in call.rejection for call in result.calls if call.rejection is not None)
+    assert measure(result.calls) == Measurement(15, 6, 12.0)
+    assert find_problems({scenario.__name__: result}) == []
 
 
-def test_nothing_is_refused_where_targets_are_told_before_the_swap(landscape: Landscape) -> None:
+def test_nothing_is_refused_where_targets_are_told_before_the_swap(subaccount: BenchmarkSubaccount) -> None:
     """With the same targets and the same calls, the order alone makes the difference."""
-    played = play(partial(rotation, deployments=Cockpit(landscape)), landscape)
+    result = play(partial(rotation, deployments=Cockpit(subaccount)), subaccount)
 
-    assert measure(played.calls) == Measured(30, 0, 0.0)
-    assert faults({OURS: played}) == []
-    assert {name: len(trusted) for name, trusted in landscape.trusted().items()} == dict.fromkeys(landscape.owners, 1)
+    assert measure(result.calls) == Measurement(30, 0, 0.0)
+    assert find_problems({PROVIDER_SCENARIO: result}) == []
+    assert {name: len(trusted) for name, trusted in subaccount.trusted().items()} == dict.fromkeys(subaccount.owners, 1)
 
 
-def test_what_is_no_token_is_a_refusal(landscape: Landscape) -> None:
+def test_what_is_no_token_is_a_refusal(subaccount: BenchmarkSubaccount) -> None:
     """A destination that is not there, and a service that nobody can connect to: nothing is taken for granted."""
-    assert landscape.refusal("finance") is None
-    assert "404" in str(landscape.refusal("nowhere"))
-    with landscape.emulator.refuse_connections():
-        assert "Error" in str(landscape.refusal("finance"))
+    assert subaccount.rejection("finance") is None
+    assert "404" in str(subaccount.rejection("nowhere"))
+    with subaccount.emulator.refuse_connections():
+        assert "Error" in str(subaccount.rejection("finance"))
 
 
 def test_users_call_in_turn_until_it_is_over() -> None:
@@ -150,7 +161,7 @@ def test_users_call_in_turn_until_it_is_over() -> None:
             time.sleep(0.01)
     number, alive = len(made), [thread.name for thread in threading.enumerate()]
 
-    assert [(call.target, call.refusal) for call in made[:4]] == [("a", None), ("b", "no")] * 2
+    assert [(call.target, call.rejection) for call in made[:4]] == [("a", None), ("b", "no")] * 2
     assert [call.at for call in made] == sorted(call.at for call in made)
     assert len(made) == number
     assert "users" not in alive
@@ -161,28 +172,29 @@ def test_the_page_has_the_numbers_that_are_kept() -> None:
     numbers = json.loads(RESULTS.read_text())
     picture = PICTURE.read_text()
 
-    assert part(PAGE.read_text(), MARK) == table(numbers)
+    assert section(PAGE.read_text(), MARK) == table(numbers)
     assert list(numbers) == list(TITLES)
-    assert (numbers[OURS]["refused"], numbers[OURS]["longest_gap_seconds"]) == (0, 0.0)
-    assert all(number["refused"] > 0 for name, number in numbers.items() if name != OURS)
+    assert (numbers[PROVIDER_SCENARIO]["refused"], numbers[PROVIDER_SCENARIO]["longest_gap_seconds"]) == (0, 0.0)
+    assert all(number["refused"] > 0 for name, number in numbers.items() if name != PROVIDER_SCENARIO)
     for number in numbers.values():
         assert f"{number['refused']} of {number['made']} calls refused" in picture
 
 
 @given(st.fixed_dictionaries({name: calls() for name in TITLES}))
-def test_every_call_is_a_stroke(found: dict[str, list[Call]]) -> None:
+def test_every_call_is_a_stroke(found: dict[str, list[UserCall]]) -> None:
     """The picture has one for each call, red ones for those refused, and says the numbers in words."""
-    played = {
-        name: Played((Call("a", 1.0), *every), ((0.5, "renew"),), signer_changed=True) for name, every in found.items()
+    result = {
+        name: ScenarioResult((UserCall("a", 1.0), *every), ((0.5, "renew"),), signer_changed=True)
+        for name, every in found.items()
     }
 
-    picture = draw(played)
+    picture = draw(result)
 
     bands = picture.partition("a call that is refused")[2]
     for kind, refused in (("accepted", False), ("refused", True)):
         paths = re.findall(rf'class="{kind}" d="([^"]+)"', bands)
-        made = [call for each in played.values() for call in each.calls if (call.refusal is not None) is refused]
+        made = [call for each in result.values() for call in each.calls if (call.rejection is not None) is refused]
         assert sum(path.count("M") for path in paths) == len(made)
-    assert all(summary(each) in picture.partition("</desc>")[0] for each in played.values())
+    assert all(summary(each) in picture.partition("</desc>")[0] for each in result.values())
     assert all(words in picture for words in ("<title ", "prefers-color-scheme: dark", "</svg>"))
-    assert as_json(played).keys() == TITLES.keys()
+    assert to_json(result).keys() == TITLES.keys()

@@ -18,7 +18,7 @@ from bootstrap import pulumi_build, pulumi_cli, virtualenv
 from bootstrap.machine import Machine
 from btp_trust_emulator import Emulator
 from support.paths import ROOT
-from support.pulumi_project import Project, rotating
+from support.pulumi_project import PulumiProject, rotation_program
 
 METADATA = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
@@ -51,14 +51,14 @@ def emulator() -> Iterator[Emulator]:
 def rotate(emulator: Emulator, folder: Path, installation: Installation) -> None:
     """Adopt, generate, rotate and roll back with this installation."""
     guid = emulator.create_subaccount(generate=True).guid
-    project = Project(folder, emulator, guid, variables={"PATH": installation.path})
-    project.begin(rotating("2028-11", "2026-11")).configure()
+    project = PulumiProject(folder, emulator, guid, variables={"PATH": installation.path})
+    project.create_stack(rotation_program("2028-11", "2026-11")).set_service_key()
     project.up()
     old, new = project.slots()
-    project.deploy(rotating("2028-11", "2028-11"))
+    project.deploy(rotation_program("2028-11", "2028-11"))
     assert (new, old) == project.slots()
-    assert project.is_settled()
-    project.deploy(rotating("2028-11", "2026-11"))
+    assert project.has_no_changes_after_refresh()
+    project.deploy(rotation_program("2028-11", "2026-11"))
     assert (old, new) == project.slots()
 
 
@@ -128,7 +128,7 @@ def test_each_pair_of_sdk_and_command_line(
     release: pulumi_build.Release, resolution: str, emulator: Emulator, tmp_path: Path
 ) -> None:
     """The oldest and the newest SDK work with the oldest and the newest command line."""
-    pulumi = pulumi_cli.of_release(Machine(ROOT, dict(os.environ)), release)
+    pulumi = pulumi_cli.find_or_build_release(Machine(ROOT, dict(os.environ)), release)
     installed = install(tmp_path, interpreter("3.11") or "3", resolution)
     rotate(emulator, tmp_path, Installation(installed, pulumi))
 

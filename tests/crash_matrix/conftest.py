@@ -18,4 +18,4 @@ def emulator() -> Iterator[Emulator]:
     """The emulator, in process, with small keys."""
     with Emulator(key_size=1024) as running:
         yield running
-    session.install(None)
+    session.set_current(None)

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btp_trust_emulator import Entry, Slots
-from support.crash_matrix.counts import count, held, shape
-from support.crash_matrix.operations import COME_BACK, DELETE, MINT, MINT_NEXT, ROTATE, Operation
+from btp_trust_emulator import JournalEntry, Slots
+from support.crash_matrix.counts import certificates_in, count, slots_in_words
+from support.crash_matrix.operations import DELETE, GENERATE, GENERATE_NEXT, ROTATE, ROTATE_AND_ROLL_BACK, Operation
 
 BEFORE = Slots("a", "p")
 
 
-def journal(before: Slots, words: Sequence[str]) -> list[Entry]:
+def journal(before: Slots, words: Sequence[str]) -> list[JournalEntry]:
     """Make the journal of these writes; what is generated has the next number for a name."""
     fresh = numbers(1)
     entries, now = [], before
@@ -31,7 +31,7 @@ def journal(before: Slots, words: Sequence[str]) -> list[Entry]:
             after = Slots(str(next(fresh)), now.passive)
         elif word == "delete":
             after = Slots(now.active, None)
-        entries.append(Entry(datetime.now(UTC), "POST", "/", 200, "subaccount", now, after))
+        entries.append(JournalEntry(datetime.now(UTC), "POST", "/", 200, "subaccount", now, after))
         now = after
     return entries
 
@@ -41,13 +41,13 @@ def journal(before: Slots, words: Sequence[str]) -> list[Entry]:
     [
         (ROTATE, BEFORE, ["read", "swap", "read"], 0, set()),
         (ROTATE, BEFORE, ["swap", "swap"], 1, set()),
-        (MINT, Slots("a", None), ["mint"], 0, set()),
-        (MINT, Slots("a", None), ["mint", "read", "mint"], 0, {"1"}),
-        (MINT, BEFORE, ["mint"], 0, {"p"}),
-        (MINT, Slots("a", None), ["swap"], 0, set()),
-        (MINT, BEFORE, ["swap"], 1, set()),
-        (MINT_NEXT, BEFORE, ["mint"], 0, set()),
-        (MINT_NEXT, BEFORE, ["mint", "mint"], 0, {"1"}),
+        (GENERATE, Slots("a", None), ["mint"], 0, set()),
+        (GENERATE, Slots("a", None), ["mint", "read", "mint"], 0, {"1"}),
+        (GENERATE, BEFORE, ["mint"], 0, {"p"}),
+        (GENERATE, Slots("a", None), ["swap"], 0, set()),
+        (GENERATE, BEFORE, ["swap"], 1, set()),
+        (GENERATE_NEXT, BEFORE, ["mint"], 0, set()),
+        (GENERATE_NEXT, BEFORE, ["mint", "mint"], 0, {"1"}),
         (DELETE, BEFORE, ["delete"], 0, set()),
         (DELETE, BEFORE, ["swap", "delete"], 1, {"a"}),
         (ROTATE, BEFORE, [], 0, set()),
@@ -65,7 +65,12 @@ def test_what_nobody_declared_is_counted(
 
 @pytest.mark.parametrize(
     ("operation", "swaps", "double_swaps", "repeated"),
-    [(COME_BACK, 2, 0, False), (COME_BACK, 4, 0, True), (COME_BACK, 6, 2, True), (ROTATE, 2, 1, False)],
+    [
+        (ROTATE_AND_ROLL_BACK, 2, 0, False),
+        (ROTATE_AND_ROLL_BACK, 4, 0, True),
+        (ROTATE_AND_ROLL_BACK, 6, 2, True),
+        (ROTATE, 2, 1, False),
+    ],
 )
 def test_what_a_target_refuses_may_be_tried_once_more(
     operation: Operation, swaps: int, double_swaps: int, *, repeated: bool
@@ -81,19 +86,19 @@ def test_every_change_is_told_by_the_slots(words: list[str]) -> None:
     """Whatever is done in whatever order, each swap and each key is counted, and each certificate accounted for."""
     entries = journal(BEFORE, words)
 
-    counts = count(MINT_NEXT, BEFORE, entries)
+    counts = count(GENERATE_NEXT, BEFORE, entries)
 
     last = entries[-1].after if entries else BEFORE
     assert last is not None
-    assert counts.mints == words.count("mint") + words.count("renew")
+    assert counts.generated == words.count("mint") + words.count("renew")
     assert counts.swaps == sum(
         word == "swap" and entry.before != entry.after for word, entry in zip(words, entries, strict=True)
     )
-    made = {str(number) for number in range(1, counts.mints + 1)}
-    assert made | {"a", "p"} == counts.lost | held(last) | {"p"}
+    made = {str(number) for number in range(1, counts.generated + 1)}
+    assert made | {"a", "p"} == counts.lost | certificates_in(last) | {"p"}
 
 
 def test_slots_are_told_in_words_of_what_they_held() -> None:
     """An empty slot is no certificate, before or after."""
-    assert shape(Slots("a", None), Slots("n", None)) == ("a new one", "nothing")
-    assert shape(BEFORE, Slots("p", "a")) == ("what was passive", "what was active")
+    assert slots_in_words(Slots("a", None), Slots("n", None)) == ("a new one", "nothing")
+    assert slots_in_words(BEFORE, Slots("p", "a")) == ("what was passive", "what was active")

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from btp_trust_emulator import Emulator
-from support.intercepting_proxy import Moment, Side, crossing
+from support.intercepting_proxy import Boundary, BoundarySide, intercept
 
 PATH = "/destination-configuration/v1/saml2Metadata/certificate"
 
@@ -23,22 +23,22 @@ def served() -> Iterator[Emulator]:
 @pytest.mark.parametrize(
     ("side", "loses", "reached", "is_answered"),
     [
-        (Side.BEFORE, True, 0, False),
-        (Side.DONE, True, 1, False),
-        (Side.ANSWERED, True, 1, True),
-        (Side.BEFORE, False, 1, True),
-        (Side.DONE, False, 1, True),
+        (BoundarySide.BEFORE, True, 0, False),
+        (BoundarySide.DONE, True, 1, False),
+        (BoundarySide.ANSWERED, True, 1, True),
+        (BoundarySide.BEFORE, False, 1, True),
+        (BoundarySide.DONE, False, 1, True),
     ],
 )
 def test_a_request_is_interrupted_at_its_side(
-    served: Emulator, side: Side, *, loses: bool, reached: int, is_answered: bool
+    served: Emulator, side: BoundarySide, *, closes_connection: bool, reached: int, is_answered: bool
 ) -> None:
     """Before, the service never hears of it; after, its sender never does. The requests around it pass."""
-    with crossing(served.url, Moment(2, side)) as way, httpx.Client(base_url=way.url) as client:
-        way.loses = loses
-        way.go_on.set()
+    with intercept(served.url, Boundary(2, side)) as proxy, httpx.Client(base_url=proxy.url) as client:
+        proxy.closes_connection = closes_connection
+        proxy.released.set()
         assert client.get(PATH).status_code == 401
-        assert not way.arrived.is_set()
+        assert not proxy.reached.is_set()
         try:
             answered = client.get(PATH).status_code == 401
         except httpx.RemoteProtocolError:
@@ -46,8 +46,8 @@ def test_a_request_is_interrupted_at_its_side(
         assert client.get(PATH).status_code == 401
 
     assert answered == is_answered
-    assert way.arrived.is_set()
-    assert way.delivered.is_set() == (side is Side.ANSWERED)
+    assert proxy.reached.is_set()
+    assert proxy.response_delivered.is_set() == (side is BoundarySide.ANSWERED)
     assert len(served.journal()) == 2 + reached
-    assert way.passed == ["GET certificate"] * 3
-    assert way.is_silent(0)
+    assert proxy.requests_seen == ["GET certificate"] * 3
+    assert proxy.stays_silent(0)

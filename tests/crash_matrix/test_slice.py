@@ -9,22 +9,22 @@ import pytest
 
 from btp_trust_emulator import Emulator
 from support.crash_matrix.cells import Cell, Interruption
-from support.crash_matrix.dry_run import foreseen
-from support.crash_matrix.operations import COME_BACK, MINT, REGISTER, ROTATE, Operation, Provider
-from support.crash_matrix.report import PAGE, claimed, verdict
-from support.crash_matrix.runner import Player, Verdict
-from support.crash_matrix.workspace import begin
+from support.crash_matrix.dry_run import expected_requests
+from support.crash_matrix.operations import GENERATE, REGISTER, ROTATE, ROTATE_AND_ROLL_BACK, Operation, ProviderKind
+from support.crash_matrix.report import PAGE, documented_verdict, verdict
+from support.crash_matrix.runner import CellRunner, Verdict
+from support.crash_matrix.workspace import create_stack
 from support.fake_engine import is_read
-from support.intercepting_proxy import Moment, Side
+from support.intercepting_proxy import Boundary, BoundarySide
 
 KILLED, PLUGIN, PULUMI, CLOSED = Interruption
 SLICE = {
-    (Provider.OURS, ROTATE): [(Side.DONE, KILLED), (Side.DONE, CLOSED)],
-    (Provider.OURS, MINT): [(Side.DONE, PLUGIN), (Side.BEFORE, CLOSED)],
-    (Provider.OURS, COME_BACK): [(Side.BEFORE, CLOSED)],
-    (Provider.OURS, REGISTER): [(Side.DONE, KILLED)],
-    (Provider.NAIVE, ROTATE): [(Side.DONE, CLOSED)],
-    (Provider.NAIVE, MINT): [(Side.DONE, KILLED)],
+    (ProviderKind.OURS, ROTATE): [(BoundarySide.DONE, KILLED), (BoundarySide.DONE, CLOSED)],
+    (ProviderKind.OURS, GENERATE): [(BoundarySide.DONE, PLUGIN), (BoundarySide.BEFORE, CLOSED)],
+    (ProviderKind.OURS, ROTATE_AND_ROLL_BACK): [(BoundarySide.BEFORE, CLOSED)],
+    (ProviderKind.OURS, REGISTER): [(BoundarySide.DONE, KILLED)],
+    (ProviderKind.NAIVE, ROTATE): [(BoundarySide.DONE, CLOSED)],
+    (ProviderKind.NAIVE, GENERATE): [(BoundarySide.DONE, KILLED)],
 }
 
 
@@ -32,20 +32,22 @@ SLICE = {
     ("provider", "operation"), [pytest.param(*key, id=f"{key[0].value}, {key[1]}") for key in SLICE]
 )
 def test_an_interrupted_write_is_neither_repeated_nor_lost(
-    provider: Provider, operation: Operation, emulator: Emulator, tmp_path: Path
+    provider: ProviderKind, operation: Operation, emulator: Emulator, tmp_path: Path
 ) -> None:
     """Ours converges or has a way out that works; the naive one does twice what it should do once. The page says so.
 
     Of two writes it is the last one.
     """
-    requests = foreseen(provider, operation, emulator)
-    base = replace(begin(provider, operation, tmp_path / "base"), requests=requests)
-    player = Player(base, tmp_path / "cells")
+    requests = expected_requests(provider, operation, emulator)
+    base = replace(create_stack(provider, operation, tmp_path / "base"), requests=requests)
+    player = CellRunner(base, tmp_path / "cells")
     number = max(number for number, request in enumerate(requests, 1) if not is_read(request))
     for side, interruption in SLICE[provider, operation]:
-        moment = Moment(number, side)
+        boundary = Boundary(number, side)
 
-        outcome = player.play(Cell(operation, requests[number - 1], moment, interruption))
+        outcome = player.run_cell(Cell(operation, requests[number - 1], boundary, interruption))
 
-        assert (outcome.verdict is Verdict.FAILS) == (provider is Provider.NAIVE), outcome.complaints
-        assert verdict(outcome) == claimed(PAGE.read_text(), provider, operation, requests, (moment, interruption))
+        assert (outcome.verdict is Verdict.FAILS) == (provider is ProviderKind.NAIVE), outcome.problems
+        assert verdict(outcome) == documented_verdict(
+            PAGE.read_text(), provider, operation, requests, (boundary, interruption)
+        )

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from btp_trust_emulator import Emulator
-from support.pulumi_project import Project, adopting, rotating
-from support.verification import prepare
+from support.pulumi_project import PulumiProject, adopting_program, rotation_program
+from support.verification import prepare_verification
 
 
 @pytest.fixture
@@ -20,33 +20,37 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def project(emulator: Emulator, tmp_path: Path) -> Project:
+def project(emulator: Emulator, tmp_path: Path) -> PulumiProject:
     """A stack whose subaccount has an active certificate; its program adopts it, nothing is deployed yet."""
     guid = emulator.create_subaccount(generate=True).guid
-    return Project(tmp_path, emulator, guid).begin(adopting()).configure()
+    return PulumiProject(tmp_path, emulator, guid).create_stack(adopting_program()).set_service_key()
 
 
 @pytest.fixture
-def prepared(project: Project) -> Project:
+def verifying_project(project: PulumiProject) -> PulumiProject:
     """A stack that has prepared 2028-11, with a user, and a target that trusts both certificates."""
-    prepare(project)
+    prepare_verification(project)
     return project
 
 
 @pytest.fixture
-def borrower(emulator: Emulator, tmp_path: Path) -> Project:
+def project_with_key_in_environment(emulator: Emulator, tmp_path: Path) -> PulumiProject:
     """A stack of three resources, deployed with a service key that the environment lends it."""
     guid = emulator.create_subaccount(generate=True).guid
-    project = Project(tmp_path, emulator, guid).begin(rotating("2028-11", "2026-11")).lend()
+    project = (
+        PulumiProject(tmp_path, emulator, guid)
+        .create_stack(rotation_program("2028-11", "2026-11"))
+        .set_service_key_in_environment()
+    )
     project.up()
     return project
 
 
 @pytest.fixture
-def project_of() -> Callable[[Emulator, str, Path], Project]:
+def make_project() -> Callable[[Emulator, str, Path], PulumiProject]:
     """Make a stack on a subaccount, without a service key."""
 
-    def make(emulator: Emulator, guid: str, folder: Path) -> Project:
-        return Project(folder, emulator, guid).begin(adopting())
+    def make(emulator: Emulator, guid: str, folder: Path) -> PulumiProject:
+        return PulumiProject(folder, emulator, guid).create_stack(adopting_program())
 
     return make

@@ -11,31 +11,31 @@ import pytest
 
 from btp_trust_emulator import Credential, Emulator
 from support.paths import REFERENCE
-from support.pulumi_project import Project, adopting, assert_no_secret, rotating
+from support.pulumi_project import PulumiProject, adopting_program, assert_no_secret, rotation_program
 
 
 def test_a_client_certificate_rotates_without_a_warning_even_where_warnings_are_errors(
-    emulator: Emulator, tmp_path: Path, project_of: Callable[[Emulator, str, Path], Project]
+    emulator: Emulator, tmp_path: Path, make_project: Callable[[Emulator, str, Path], PulumiProject]
 ) -> None:
     """Mutual TLS to the token service, whose authority SSL_CERT_FILE names."""
     guid = emulator.create_subaccount(generate=True).guid
-    project = project_of(emulator, guid, tmp_path)
+    project = make_project(emulator, guid, tmp_path)
     project.variables = {"SSL_CERT_FILE": str(emulator.ca_file), "PYTHONWARNINGS": "error::UserWarning"}
-    project.configure(emulator.service_key(guid, Credential.X509))
+    project.set_service_key(emulator.service_key(guid, Credential.X509))
 
-    said = [project.deploy(rotating("2028-11", signs)) for signs in ("2026-11", "2028-11")]
+    said = [project.deploy(rotation_program("2028-11", signs)) for signs in ("2026-11", "2028-11")]
 
     assert not any("warning" in each.text.lower() for each in said)
     assert project.writes() == ["POST passive", "POST rotateCertificate"]
     assert_clean(project)
 
 
-def test_two_connections_are_two_subaccounts_and_each_resource_stays_in_its_own(project: Project) -> None:
+def test_two_connections_are_two_subaccounts_and_each_resource_stays_in_its_own(project: PulumiProject) -> None:
     """A connection that leads to another subaccount than the recorded one is refused before a slot is read."""
     other = project.emulator.create_subaccount(generate=True)
     keys = {"here": project.emulator.service_key(project.guid), "there": project.emulator.service_key(other.guid)}
     project.known_secrets |= {key["clientsecret"] for key in keys.values()}
-    text = rotating("2028-11", "2026-11").replace('11")', '11", connection="here")')
+    text = rotation_program("2028-11", "2026-11").replace('11")', '11", connection="here")')
     text = text.replace("candidate=upcoming", 'candidate=upcoming, connection="here"')
     text = text.replace("rotation=rotation", 'rotation=rotation, connection="here"')
     theirs = 'trust.ActiveTrustCertificate("theirs", connection="there")\n'
@@ -57,27 +57,27 @@ def test_two_connections_are_two_subaccounts_and_each_resource_stays_in_its_own(
     assert_clean(project)
 
 
-def as_cf_prints_it(project: Project, key: str) -> None:
+def as_cf_prints_it(project: PulumiProject, key: str) -> None:
     """The whole output of `cf service-key`, in the configuration."""
     said = f'Getting key pulumi for service instance trust-admin as ada@acme.example…\n\n{{"credentials": {key}}}\n'
     project.pulumi("config", "set", "--secret", "btp-trust:serviceKey", stdin=said)
 
 
-def as_powershell_writes_it(project: Project, key: str) -> None:
+def as_powershell_writes_it(project: PulumiProject, key: str) -> None:
     """UTF-8 with a byte order mark and line ends of Windows; UTF-16 Pulumi itself refuses."""
     command = project.command("config", "set", "--secret", "btp-trust:serviceKey")
     octets = key.replace("\n", "\r\n").encode("utf-8-sig")
     subprocess.run(command, cwd=project.program, env=project.environment, input=octets, check=True)
 
 
-def in_a_file(project: Project, key: str) -> None:
+def in_a_file(project: PulumiProject, key: str) -> None:
     """A redirection of Windows PowerShell, named by the variable."""
     file = project.folder / "key.json"
     file.write_bytes(f"Getting key pulumi …\r\n\r\n{key}\r\n".encode("utf-16"))
     project.variables = {"BTP_TRUST_SERVICE_KEY": f"@{file}"}
 
 
-def by_hand(project: Project, key: str) -> None:
+def by_hand(project: PulumiProject, key: str) -> None:
     """A user-provided service, whose credentials hold the key as text."""
     entry = {"label": "user-provided", "name": "trust-admin", "tags": [], "credentials": {"credentials": key}}
     project.variables = {"VCAP_SERVICES": json.dumps({"user-provided": [entry]})}
@@ -87,27 +87,27 @@ def by_hand(project: Project, key: str) -> None:
 def test_a_key_works_as_tools_give_it(
     emulator: Emulator,
     tmp_path: Path,
-    project_of: Callable[[Emulator, str, Path], Project],
-    give: Callable[[Project, str], None],
+    make_project: Callable[[Emulator, str, Path], PulumiProject],
+    give: Callable[[PulumiProject, str], None],
 ) -> None:
     """Without anybody editing it; nothing of it is printed or stored in the clear."""
     guid = emulator.create_subaccount(generate=True).guid
-    project = project_of(emulator, guid, tmp_path)
+    project = make_project(emulator, guid, tmp_path)
     project.pulumi("config", "rm", "btp-trust:serviceKey", status=None)
     key = emulator.service_key(guid)
     project.known_secrets.add(key["clientsecret"])
     give(project, json.dumps(key, indent=2))
-    project.deploy(adopting(f', subaccount_id="{guid}"'))
+    project.deploy(adopting_program(f', subaccount_id="{guid}"'))
     assert project.state()["signing"]["outputs"]["fingerprint"] == emulator.slots(guid).active
     assert_clean(project)
 
 
-def test_a_failing_token_service_is_reported_without_what_was_sent(project: Project) -> None:
+def test_a_failing_token_service_is_reported_without_what_was_sent(project: PulumiProject) -> None:
     """A wrong secret is rejected; neither it nor the right one is repeated."""
-    project.deploy(rotating("2028-11", "2026-11"))
+    project.deploy(rotation_program("2028-11", "2026-11"))
     key = project.emulator.service_key(project.guid)
-    project.configure({**key, "clientsecret": "an-old-secret-that-was-revoked"})
-    project.write(rotating("2028-11", "2028-11"))
+    project.set_service_key({**key, "clientsecret": "an-old-secret-that-was-revoked"})
+    project.write(rotation_program("2028-11", "2028-11"))
 
     refused = project.preview(status=1)
 
@@ -116,7 +116,7 @@ def test_a_failing_token_service_is_reported_without_what_was_sent(project: Proj
     assert_clean(project)
 
 
-def assert_clean(project: Project) -> None:
+def assert_clean(project: PulumiProject) -> None:
     """No file of the backend holds a secret, a token or a private key."""
     files = [path for path in (project.folder / "backend").rglob("*") if path.is_file()]
     assert any("stacks" in path.parts for path in files)
@@ -129,24 +129,24 @@ CERTIFICATES = REFERENCE / "certificates"
 
 @pytest.mark.skipif(not CERTIFICATES.is_dir(), reason="the two real certificates are not here")
 def test_two_real_certificates_are_adopted_rotated_and_rolled_back(
-    emulator: Emulator, tmp_path: Path, project_of: Callable[[Emulator, str, Path], Project]
+    emulator: Emulator, tmp_path: Path, make_project: Callable[[Emulator, str, Path], PulumiProject]
 ) -> None:
     """Negative serials and long names neither warn nor stop anything; nothing is minted."""
     active, passive = ((CERTIFICATES / f"real-{slot}.pem").read_text() for slot in ("active", "passive"))
     account = emulator.create_subaccount(active=active, passive=passive)
-    project = project_of(emulator, account.guid, tmp_path).configure()
+    project = make_project(emulator, account.guid, tmp_path).set_service_key()
     project.variables = {"PYTHONWARNINGS": "error::UserWarning"}
     old, new = project.slots()
     adopt = f', adopt="{new}"'
 
-    said = project.deploy(rotating("next", "first", passive=adopt))
-    project.write(rotating("next", "next", passive=adopt))
+    said = project.deploy(rotation_program("next", "first", passive=adopt))
+    project.write(rotation_program("next", "next", passive=adopt))
     said_before = project.preview("--diff")
     said_after = project.up()
     assert (new, old) == project.slots()
     assert f'~ fingerprint: "{old}" => "{new}"' in said_before
-    assert project.is_settled()
-    project.deploy(rotating("next", "first", passive=adopt))
+    assert project.has_no_changes_after_refresh()
+    project.deploy(rotation_program("next", "first", passive=adopt))
     assert (old, new) == project.slots()
 
     assert project.writes() == ["POST rotateCertificate"] * 2

@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-from support.pulumi_project import TRIGGER, Project, rotating
+from support.pulumi_project import TRIGGER, PulumiProject, rotation_program
 
 
-def test_a_colleagues_swap_is_reported_followed_and_restored_only_where_the_program_says_so(project: Project) -> None:
+def test_a_colleagues_swap_is_reported_followed_and_restored_only_where_the_program_says_so(
+    project: PulumiProject,
+) -> None:
     """An unrelated `up` does not undo what the colleague on call did at night."""
-    project.deploy(rotating("2028-11", "2026-11"))
+    project.deploy(rotation_program("2028-11", "2026-11"))
     declared, other = project.slots()
     project.emulator.clear_journal()
     project.emulator.rotate(project.guid)
 
     said = project.preview("--diff")
     sentence = f"{str(declared)[:8]} (2026-11) should sign, but {str(other)[:8]} (2028-11) does"
-    assert any(line.startswith(f'+ drift : "{sentence}') for line in said.diff_of(TRIGGER))
+    assert any(line.startswith(f'+ drift : "{sentence}') for line in said.diff_lines(TRIGGER))
     assert said.text.count('To accept it: generation="2028-11". To undo it: on_drift="restore".') == 1
     project.up()
     assert project.writes() == []
     assert (other, declared) == project.slots()
     assert project.state()["signing"]["outputs"]["fingerprint"] == other
-    assert project.is_settled()
+    assert project.has_no_changes_after_refresh()
 
-    project.write(rotating("2028-11", "2026-11", trigger=', on_drift="restore"'))
+    project.write(rotation_program("2028-11", "2026-11", trigger=', on_drift="restore"'))
     assert f"put back: passive {str(declared)[:8]} (2026-11) becomes active" in project.preview()
     project.up()
     assert (declared, other) == project.slots()
     assert project.writes() == ["POST rotateCertificate"]
-    assert project.is_settled()
+    assert project.has_no_changes_after_refresh()
 
 
-def test_a_vanished_certificate_is_a_warning_in_every_command_and_nothing_is_minted(project: Project) -> None:
+def test_a_vanished_certificate_is_a_warning_in_every_command_and_nothing_is_minted(project: PulumiProject) -> None:
     """The state keeps the resource; the next name mints again."""
-    project.deploy(rotating("2028-11", "2026-11"))
+    project.deploy(rotation_program("2028-11", "2026-11"))
     project.emulator.delete_passive(project.guid)
     project.emulator.advance(3600)
     project.emulator.clear_journal()
@@ -43,6 +45,6 @@ def test_a_vanished_certificate_is_a_warning_in_every_command_and_nothing_is_min
     assert project.state()["next"]["outputs"]["role"] == "gone"
     assert project.writes() == []
 
-    project.deploy(rotating("2028-12", "2026-11"))
+    project.deploy(rotation_program("2028-12", "2026-11"))
     assert project.writes() == ["POST passive"]
-    assert project.is_settled()
+    assert project.has_no_changes_after_refresh()

@@ -13,16 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from btp_trust_emulator import Action, Emulator, Kind
-from btp_trust_emulator.faults.fault import TOKEN, Fields
+from btp_trust_emulator import Action, Emulator, FaultKind
+from btp_trust_emulator.faults.fault import TOKEN_ENDPOINT, FaultFields
 from support.paths import ROOT
-from support.pulumi_project import Project, Said, rotating
+from support.pulumi_project import CommandOutput, PulumiProject, rotation_program
 
 BASE = "/destination-configuration/v1/saml2Metadata"
-SWAP = Fields(method="POST", path=f"{BASE}/rotateCertificate")
-READS = Fields(method="GET", count=99)
-ACTIVE = Fields(method="GET", path=f"{BASE}/certificate", count=99)
-TOKENS = Fields(path=TOKEN, count=99)
+SWAP = FaultFields(method="POST", path=f"{BASE}/rotateCertificate")
+READS = FaultFields(method="GET", count=99)
+ACTIVE = FaultFields(method="GET", path=f"{BASE}/certificate", count=99)
+TOKENS = FaultFields(path=TOKEN_ENDPOINT, count=99)
 QUICK = {"readTimeout": "3", "settleTimeout": "1"}
 """Settings that make silence short, and yet leave a busy machine the time to answer."""
 NAMES = ("2026-11", "2028-11")
@@ -40,60 +40,71 @@ class Case:
     """Faults that one command meets, and what it says: class, what happened, what to do."""
 
     name: str
-    faults: tuple[tuple[Kind, Fields], ...]
+    faults: tuple[tuple[FaultKind, FaultFields], ...]
     error: str = ""
     """The class; `property` for a refusal, which names one."""
     what: str = ""
     remedy: str = ""
 
 
-def case(name: str, kind: Kind, where: Fields, *told: str, **fields: object) -> Case:
+def case(name: str, kind: FaultKind, where: FaultFields, *told: str, **fields: object) -> Case:
     """Make a case of one fault."""
-    return Case(name, ((kind, Fields(**{**where, **fields})),), *told)  # type: ignore[typeddict-item]
+    return Case(name, ((kind, FaultFields(**{**where, **fields})),), *told)  # type: ignore[typeddict-item]
 
 
 UNREAD = [
-    case("down", Kind.FAIL, READS, "ServiceUnavailable", "/certificate was answered 503", AGAIN),
-    case("busy", Kind.FAIL, READS, "ServiceUnavailable", "429", "The service asks for 300 s", status=429, seconds=300),
-    case("no token", Kind.FAIL, TOKENS, "CredentialsRejected", "rejects the service key", KEY, status=401),
-    case("rejected", Kind.FAIL, READS, "CredentialsRejected", "was refused: 401.", KEY, status=401),
-    case("forbidden", Kind.FAIL, READS, "NotAuthorized", "was refused: 403.", "Use a service key of", status=403),
-    case("gateway", Kind.HTML, READS, "ServiceUnavailable", "was answered 502 Bad Gateway.", AGAIN),
-    case("app down", Kind.ROUTER, READS, "ServiceUnavailable", "404 by the router of Cloud Foundry.", AGAIN),
-    case("token app down", Kind.ROUTER, TOKENS, "ServiceUnavailable", "404 by the router of Cloud Foundry.", AGAIN),
-    case("portal", Kind.HTML, READS, "UnexpectedResponse", "is not the Destination service's.", LOOK, status=200),
-    case("silent", Kind.SILENCE, READS, "ServiceUnavailable", "got no answer.", AGAIN),
-    case("closed", Kind.CLOSE, READS, "ServiceUnavailable", "got no answer.", AGAIN),
-    case("reset", Kind.RESET, READS, "ServiceUnavailable", "got no answer.", AGAIN),
-    case("half", Kind.TRUNCATED_JSON, ACTIVE, "UnexpectedResponse", "is not the Destination service's.", LOOK),
-    case("empty", Kind.EMPTY_CERTIFICATE, ACTIVE, "UnexpectedResponse", "is not the Destination service's.", LOOK),
-    case("foreign", Kind.FOREIGN_TOKEN, TOKENS, "property", "is for another subaccount.", "Give the connection"),
+    case("down", FaultKind.FAIL, READS, "ServiceUnavailable", "/certificate was answered 503", AGAIN),
+    case(
+        "busy",
+        FaultKind.FAIL,
+        READS,
+        "ServiceUnavailable",
+        "429",
+        "The service asks for 300 s",
+        status=429,
+        seconds=300,
+    ),
+    case("no token", FaultKind.FAIL, TOKENS, "CredentialsRejected", "rejects the service key", KEY, status=401),
+    case("rejected", FaultKind.FAIL, READS, "CredentialsRejected", "was refused: 401.", KEY, status=401),
+    case("forbidden", FaultKind.FAIL, READS, "NotAuthorized", "was refused: 403.", "Use a service key of", status=403),
+    case("gateway", FaultKind.HTML, READS, "ServiceUnavailable", "was answered 502 Bad Gateway.", AGAIN),
+    case("app down", FaultKind.ROUTER, READS, "ServiceUnavailable", "404 by the router of Cloud Foundry.", AGAIN),
+    case(
+        "token app down", FaultKind.ROUTER, TOKENS, "ServiceUnavailable", "404 by the router of Cloud Foundry.", AGAIN
+    ),
+    case("portal", FaultKind.HTML, READS, "UnexpectedResponse", "is not the Destination service's.", LOOK, status=200),
+    case("silent", FaultKind.SILENCE, READS, "ServiceUnavailable", "got no answer.", AGAIN),
+    case("closed", FaultKind.CLOSE, READS, "ServiceUnavailable", "got no answer.", AGAIN),
+    case("reset", FaultKind.RESET, READS, "ServiceUnavailable", "got no answer.", AGAIN),
+    case("half", FaultKind.TRUNCATED_JSON, ACTIVE, "UnexpectedResponse", "is not the Destination service's.", LOOK),
+    case("empty", FaultKind.EMPTY_CERTIFICATE, ACTIVE, "UnexpectedResponse", "is not the Destination service's.", LOOK),
+    case("foreign", FaultKind.FOREIGN_TOKEN, TOKENS, "property", "is for another subaccount.", "Give the connection"),
 ]
 """A reading fails: the preview of a swap says so, and nothing is sent."""
 UNDONE = [
-    case("down", Kind.FAIL, SWAP, "NotDone", "was sent once and its answer was lost", COMPARES),
-    case("gateway", Kind.HTML, SWAP, "NotDone", "was sent once and its answer was lost", COMPARES),
-    case("silent", Kind.SILENCE, SWAP, "NotDone", "was sent once and its answer was lost", COMPARES),
-    case("closed", Kind.CLOSE, SWAP, "NotDone", "was sent once and its answer was lost", COMPARES),
-    case("reset", Kind.RESET, SWAP, "NotDone", "was sent once and its answer was lost", COMPARES),
-    case("forbidden", Kind.FAIL, SWAP, "NotAuthorized", "was refused: 403.", "Use a service key of", status=403),
-    case("undone", Kind.RIVAL_BEFORE, SWAP, "SlotsChanged", "somebody else acted", ASK, action=Action.ROTATE),
+    case("down", FaultKind.FAIL, SWAP, "WriteNotApplied", "was sent once and its answer was lost", COMPARES),
+    case("gateway", FaultKind.HTML, SWAP, "WriteNotApplied", "was sent once and its answer was lost", COMPARES),
+    case("silent", FaultKind.SILENCE, SWAP, "WriteNotApplied", "was sent once and its answer was lost", COMPARES),
+    case("closed", FaultKind.CLOSE, SWAP, "WriteNotApplied", "was sent once and its answer was lost", COMPARES),
+    case("reset", FaultKind.RESET, SWAP, "WriteNotApplied", "was sent once and its answer was lost", COMPARES),
+    case("forbidden", FaultKind.FAIL, SWAP, "NotAuthorized", "was refused: 403.", "Use a service key of", status=403),
+    case("undone", FaultKind.RIVAL_BEFORE, SWAP, "SlotsChanged", "somebody else acted", ASK, action=Action.ROTATE),
 ]
 """A swap fails: sent once, not done."""
 FOUND = [
-    case("failed", Kind.DO_THEN_FAIL, SWAP),
-    case("gateway", Kind.DO_THEN_HTML, SWAP),
-    case("router", Kind.DO_THEN_ROUTER, SWAP),
-    case("silent", Kind.DO_THEN_SILENCE, SWAP),
-    case("closed", Kind.DO_THEN_CLOSE, SWAP),
-    case("reset", Kind.DO_THEN_RESET, SWAP),
-    case("slow", Kind.SLOW, SWAP, seconds=0.5),
-    case("half", Kind.TRUNCATED_JSON, SWAP),
-    case("empty", Kind.EMPTY_CERTIFICATE, SWAP),
-    case("escaped", Kind.LITERAL_NEWLINES, Fields(count=99)),
-    case("app back", Kind.ROUTER, Fields(count=2)),
-    case("token ends", Kind.SHORT_TOKEN, TOKENS, count=1),
-    Case("stale", ((Kind.DO_THEN_CLOSE, SWAP), (Kind.STALE_AFTER_WRITE, Fields(method="GET", count=2)))),
+    case("failed", FaultKind.DO_THEN_FAIL, SWAP),
+    case("gateway", FaultKind.DO_THEN_HTML, SWAP),
+    case("router", FaultKind.DO_THEN_ROUTER, SWAP),
+    case("silent", FaultKind.DO_THEN_SILENCE, SWAP),
+    case("closed", FaultKind.DO_THEN_CLOSE, SWAP),
+    case("reset", FaultKind.DO_THEN_RESET, SWAP),
+    case("slow", FaultKind.SLOW, SWAP, seconds=0.5),
+    case("half", FaultKind.TRUNCATED_JSON, SWAP),
+    case("empty", FaultKind.EMPTY_CERTIFICATE, SWAP),
+    case("escaped", FaultKind.LITERAL_NEWLINES, FaultFields(count=99)),
+    case("app back", FaultKind.ROUTER, FaultFields(count=2)),
+    case("token ends", FaultKind.SHORT_TOKEN, TOKENS, count=1),
+    Case("stale", ((FaultKind.DO_THEN_CLOSE, SWAP), (FaultKind.STALE_AFTER_WRITE, FaultFields(method="GET", count=2)))),
 ]
 """A swap whose answer is lost, late or odd: sent once, done, found in the slots."""
 
@@ -102,7 +113,7 @@ FOUND = [
 class Stack:
     """Two generations, deployed: they take turns in signing, so that a swap can always be due."""
 
-    project: Project
+    project: PulumiProject
     signs: int = 0
     is_whole: bool = True
     """Whether nothing is due; a test that failed leaves it False."""
@@ -110,11 +121,11 @@ class Stack:
     def turn(self) -> tuple[str | None, str | None]:
         """Declare the other generation; return what the slots are to hold then."""
         self.signs = 1 - self.signs
-        self.project.write(rotating(NAMES[1], NAMES[self.signs]))
+        self.project.write(rotation_program(NAMES[1], NAMES[self.signs]))
         active, passive = self.project.slots()
         return passive, active
 
-    def meets(self, faults: Case, *command: str) -> Said:
+    def meets(self, faults: Case, *command: str) -> CommandOutput:
         """Run a command that meets faults; all of them must have come."""
         emulator = self.project.emulator
         emulator.clear_journal()
@@ -134,14 +145,14 @@ class Stack:
         self.project.up()
         assert self.project.writes() == list(writes)
         assert self.project.slots() == wanted
-        assert self.project.is_settled()
+        assert self.project.has_no_changes_after_refresh()
         self.is_whole = True
 
 
 UP = ("up", "--yes", "--skip-preview")
 
 
-def assert_readable(said: Said, error: str, what: str, remedy: str) -> None:
+def assert_readable(said: CommandOutput, error: str, what: str, remedy: str) -> None:
     """Three lines: one class and what happened, the evidence, what to do. Nothing else is an error of ours."""
     first, evidence, last = said.message
     assert what in first
@@ -172,8 +183,8 @@ class Stacks:
 
     def _deployed(self) -> Stack:
         guid = self.emulator.create_subaccount(generate=True).guid
-        project = Project(self.folder / guid, self.emulator, guid)
-        project.begin(rotating(NAMES[1], NAMES[0])).configure()
+        project = PulumiProject(self.folder / guid, self.emulator, guid)
+        project.create_stack(rotation_program(NAMES[1], NAMES[0])).set_service_key()
         for name, seconds in QUICK.items():
             project.pulumi("config", "set", f"btp-trust:{name}", seconds)
         project.up()
@@ -198,7 +209,7 @@ def test_every_kind_of_fault_is_played() -> None:
     """A new kind of the emulator needs a place here."""
     tables = {kind for each in (*UNREAD, *UNDONE, *FOUND) for kind, _ in each.faults}
 
-    assert tables | {Kind.STALE, Kind.RIVAL_AFTER} == set(Kind)
+    assert tables | {FaultKind.STALE, FaultKind.RIVAL_AFTER} == set(FaultKind)
 
 
 def test_the_page_tells_what_each_error_means() -> None:
@@ -211,8 +222,8 @@ def test_the_page_tells_what_each_error_means() -> None:
 
     assert rows == errors | {
         "OutcomeUnknown",
-        "ReadsDisagree",
-        "WayBackFailed",
+        "StaleRead",
+        "RollbackFailed",
         "TargetChanged",
         "NoUserToken",
         "EntityIDTaken",
@@ -266,8 +277,8 @@ def test_a_lost_answer_is_found_in_the_slots(stack: Stack) -> None:
 def test_an_outcome_that_cannot_be_read_is_found_by_the_next_up(stack: Stack) -> None:
     """Done, its answer lost, and nothing could be read: the next `up` sees that, and sends nothing."""
     wanted = stack.turn()
-    blind = Fields(method="GET", skip=4, count=99, status=403)
-    lost = ((Kind.DO_THEN_CLOSE, SWAP), (Kind.FAIL, blind))
+    blind = FaultFields(method="GET", skip=4, count=99, status=403)
+    lost = ((FaultKind.DO_THEN_CLOSE, SWAP), (FaultKind.FAIL, blind))
     said = stack.meets(Case("lost", lost, "OutcomeUnknown", "its answer was lost", COMPARES), *UP)
     assert "it was done or not" in said
     assert stack.project.writes() == [POST]
@@ -279,13 +290,13 @@ def test_stale_slots_after_a_swap_stop_what_is_due(stack: Stack) -> None:
     stack.turn()
     stack.project.up()
     stack.project.emulator.advance(-HALF_AN_HOUR)  # however long this machine takes, it is just after the swap
-    stale = ((Kind.STALE, Fields(method="GET", count=99)),)
+    stale = ((FaultKind.STALE, FaultFields(method="GET", count=99)),)
     said = stack.meets(Case("quiet", stale), "preview")
     assert "was not checked" in said.diagnostics
     assert "look as they did before the swap" in said.diagnostics
     assert "somebody else" not in said.diagnostics
     back = stack.turn()
-    stack.meets(Case("due", stale, "ReadsDisagree", "look as they did before the swap", "Run the same"), "preview")
+    stack.meets(Case("due", stale, "StaleRead", "look as they did before the swap", "Run the same"), "preview")
     assert stack.project.writes() == []
     stack.project.emulator.advance(2 * HALF_AN_HOUR)
     stack.settles(back, POST)
@@ -295,8 +306,8 @@ def test_a_swap_that_a_rival_undid_at_once_is_told_by_the_next_command(stack: St
     """The answer was true when it was given; what signs is asked again by the next command, and said."""
     stack.turn()
     undone = stack.project.slots()
-    rival = Fields(**{**SWAP, "action": Action.ROTATE})
-    stack.meets(Case("undone after", ((Kind.RIVAL_AFTER, rival),)), *UP)
+    rival = FaultFields(**{**SWAP, "action": Action.ROTATE})
+    stack.meets(Case("undone after", ((FaultKind.RIVAL_AFTER, rival),)), *UP)
     assert stack.project.writes() == [POST]
     assert stack.project.slots() == undone
     stack.project.emulator.advance(61)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.pulumi_project import TRIGGER, Project, rotating
+from support.pulumi_project import TRIGGER, PulumiProject, rotation_program
 
 TARGET = '''
 class Store(pulumi.dynamic.ResourceProvider):
@@ -25,19 +25,19 @@ class Target(pulumi.dynamic.Resource):
 
 def asking(signs: str, trusted_by: str, target: str = "[]") -> str:
     """Write the program with a target that trusts these certificates, and a trigger that asks."""
-    text = rotating("2028-11", signs, trigger=f", trusted_by={{{trusted_by}}}")
+    text = rotation_program("2028-11", signs, trigger=f", trusted_by={{{trusted_by}}}")
     first, _, rest = text.partition("rotation = ")
     return f'{first}{TARGET}\ns4 = Target("s4", {target})\nrotation = {rest}'
 
 
-def test_a_rotation_is_refused_until_the_targets_have_the_certificate(project: Project) -> None:
+def test_a_rotation_is_refused_until_the_targets_have_the_certificate(project: PulumiProject) -> None:
     """One is given it by the program, a team attests for another, a third announces its gap; then the way back."""
     given, file = "[signing_pem, upcoming.certificate]", project.program / "trust/c4c.yaml"
     all_of_them = (
         '"s4": s4.trusts, "c4c": trust.Attested.from_file("trust/c4c.yaml"), '
         '"sf": trust.SwitchesAtRotation("HR IT", ticket="HR-1")'
     )
-    project.deploy(rotating("2028-11", "2026-11"))
+    project.deploy(rotation_program("2028-11", "2026-11"))
     old, new = project.slots()
     signing_pem = project.state()["signing"]["outputs"]["certificate"]
     file.parent.mkdir()
@@ -67,22 +67,22 @@ def test_a_rotation_is_refused_until_the_targets_have_the_certificate(project: P
     assert project.writes() == []
     project.write(program("2028-11", given))
     said = project.preview("--diff")
-    shown = said.diff_of(TRIGGER)
+    shown = said.diff_lines(TRIGGER)
     assert any(line.endswith('becomes passive; sf gap, c4c yes (attested), s4 yes (observed)"') for line in shown)
     assert '+ s4 : "yes, observed"' in shown
     assert '+ sf : "gap expected until HR IT uploads (HR-1)"' in shown
     assert "c4c: yes, attested by Ada on" in project.up().diagnostics
     assert project.slots() == (new, old)
-    assert project.is_settled()
+    assert project.has_no_changes_after_refresh()
 
     back = project.deploy(program("2026-11", "[upcoming.certificate]"))
     assert f"warning: RotationTrigger: {str(old)[:8]}, which is about to sign again, is not trusted by c4c, s4." in back
     assert project.slots() == (old, new)
 
 
-def test_what_stems_from_the_candidate_alone_stops_the_program(project: Project) -> None:
+def test_what_stems_from_the_candidate_alone_stops_the_program(project: PulumiProject) -> None:
     """Also in a list and through apply; what a target answers is fine, whatever it was given."""
-    project.deploy(rotating("2028-11", "2026-11"))
+    project.deploy(rotation_program("2028-11", "2026-11"))
     project.emulator.clear_journal()
     for proof in (
         "upcoming.fingerprint",
@@ -100,7 +100,7 @@ def test_what_stems_from_the_candidate_alone_stops_the_program(project: Project)
     assert project.writes() == ["POST rotateCertificate"]
 
 
-def test_an_attestation_that_cannot_be_read_stops_the_program(project: Project) -> None:
+def test_an_attestation_that_cannot_be_read_stops_the_program(project: PulumiProject) -> None:
     """With the file's name and what it has to hold."""
     project.write(asking("2026-11", '"s4": trust.Attested.from_file("trust/s4.yaml")'))
     stopped = project.preview(status=1)

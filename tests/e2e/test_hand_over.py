@@ -7,7 +7,7 @@ from typing import Any
 
 from btp_trust import HandOver
 from btp_trust.certificate import parse_pem
-from support.pulumi_project import Project, rotating
+from support.pulumi_project import PulumiProject, rotation_program
 
 HAND_OVER = """
 target = trust.Target("s4", kind="abap-on-premise", system="P01", client="100", ticket="CHG-4711")
@@ -17,15 +17,15 @@ pulumi.export("page", made["page"])
 """
 
 
-def exported(project: Project) -> dict[str, Any]:
+def exported(project: PulumiProject) -> dict[str, Any]:
     """The stack's outputs."""
     outputs: dict[str, Any] = json.loads(project.pulumi("stack", "output", "--json").text)
     return outputs
 
 
-def test_a_hand_over_is_unknown_until_the_certificate_is_minted_and_follows_it(project: Project) -> None:
+def test_a_hand_over_is_unknown_until_the_certificate_is_minted_and_follows_it(project: PulumiProject) -> None:
     """Before: both certificates. After the swap: it signs already. Back: as before. Each time quiet afterwards."""
-    project.write(rotating("2028-11", "2026-11") + HAND_OVER)
+    project.write(rotation_program("2028-11", "2026-11") + HAND_OVER)
     said = project.preview()
     assert "error" not in said.text
     assert "4 to create" in said
@@ -36,20 +36,20 @@ def test_a_hand_over_is_unknown_until_the_certificate_is_minted_and_follows_it(p
     assert first == HandOver.of(first.target, certificate=str(new), replaces=str(old))
     assert project.slots() == (first.old and first.old.fingerprint, first.new.fingerprint)
     assert exported(project)["page"] == first.page
-    assert project.is_quiet()
+    assert project.has_no_changes()
 
-    project.write(rotating("2028-11", "2028-11") + HAND_OVER)
+    project.write(rotation_program("2028-11", "2028-11") + HAND_OVER)
     assert "error" not in project.preview().text
     project.up()
     second = HandOver.from_dict(exported(project)["s4"])
     assert (second.new, second.old, second.phase) == (first.new, None, "signs")
     assert parse_pem(second.files[0].content).fingerprint == project.slots()[0]
-    assert project.is_quiet()
+    assert project.has_no_changes()
 
-    project.deploy(rotating("2028-11", "2026-11") + HAND_OVER)
+    project.deploy(rotation_program("2028-11", "2026-11") + HAND_OVER)
     assert HandOver.from_dict(exported(project)["s4"]) == first
 
-    project.write(rotating("2030-11", "2026-11") + HAND_OVER)
+    project.write(rotation_program("2030-11", "2026-11") + HAND_OVER)
     assert "error" not in project.preview().text
     project.up()
     third = HandOver.from_dict(exported(project)["s4"])

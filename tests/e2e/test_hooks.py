@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from btp_trust_emulator import Emulator, Kind
-from support.pulumi_project import Project, program
+from btp_trust_emulator import Emulator, FaultKind
+from support.pulumi_project import PulumiProject, program
 
 BASE = "/destination-configuration/v1/saml2Metadata"
 RETRYING = """
@@ -38,7 +38,7 @@ def retrying(prepared: str, signs: str) -> str:
     [("2028-11", "2028-11", "rotateCertificate"), ("2030-11", "2026-11", "certificate/passive")],
 )
 def test_a_hook_that_retries_sends_no_second_write(
-    project: Project, emulator: Emulator, prepared: str, signs: str, path: str
+    project: PulumiProject, emulator: Emulator, prepared: str, signs: str, path: str
 ) -> None:
     """Done, its answer lost, and the slots are shown as before it: each retry ends with the same error."""
     project.deploy(retrying("2028-11", "2026-11"))
@@ -46,17 +46,17 @@ def test_a_hook_that_retries_sends_no_second_write(
     project.pulumi("config", "set", "btp-trust:settleTimeout", "1")
     project.write(retrying(prepared, signs))
     emulator.clear_journal()
-    emulator.fault(Kind.DO_THEN_CLOSE, method="POST", path=f"{BASE}/{path}")
-    emulator.fault(Kind.STALE_AFTER_WRITE, subaccount=project.guid, seconds=50)
+    emulator.fault(FaultKind.DO_THEN_CLOSE, method="POST", path=f"{BASE}/{path}")
+    emulator.fault(FaultKind.STALE_AFTER_WRITE, subaccount=project.guid, seconds=50)
 
     said = project.up(status=None)
 
     assert said.status != 0
     assert "failure number 4" in said
-    assert "NotDone" in said
+    assert "WriteNotApplied" in said
     assert len(project.writes()) == 1
     emulator.clear_faults()
     emulator.advance(61)
     project.up()
     assert len(project.writes()) == 1
-    assert project.is_settled()
+    assert project.has_no_changes_after_refresh()

@@ -12,8 +12,8 @@ from typing import Final
 import pytest
 
 from btp_trust_emulator import Emulator
-from support.pulumi_project import Project, program, rotating
-from support.secret_samples import CERTIFICATE, JWT, PEMS, shows
+from support.pulumi_project import PulumiProject, program, rotation_program
+from support.secret_samples import CERTIFICATE, JWT, PEMS, contains_secret
 
 DECLARED: Final = "secret = pulumi.Output.from_input(open('secret.txt').read())"
 """An output: it is not known where the resource is declared, so that check is the first to see it."""
@@ -36,7 +36,7 @@ COMMANDS: Final = (("preview", "--diff"), ("preview", "--json"), ("up", "--yes",
 
 
 @pytest.mark.parametrize("place", WRONG)
-def test_a_secret_is_printed_by_no_command_and_stored_nowhere(project: Project, place: str) -> None:
+def test_a_secret_is_printed_by_no_command_and_stored_nowhere(project: PulumiProject, place: str) -> None:
     """Neither by the refusal nor by a trace of the program, nor as an input that a later preview compares with."""
     key = json.dumps(project.emulator.service_key(project.guid))
     project.write(program(DECLARED, WRONG[place]))
@@ -47,18 +47,18 @@ def test_a_secret_is_printed_by_no_command_and_stored_nowhere(project: Project, 
         said = project.pulumi(*COMMANDS[number], status=1)
 
         assert "renew it." in said
-        assert not shows(said.text, secret)
+        assert not contains_secret(said.text, secret)
         for file in (project.folder / "backend").rglob("*.json"):
-            assert not shows(file.read_text(), secret)
+            assert not contains_secret(file.read_text(), secret)
     assert set(project.requests()) == set()
 
 
 def test_a_plain_key_in_an_explicit_provider_is_refused_before_anything_is_done(
-    emulator: Emulator, tmp_path: Path, project_of: Callable[[Emulator, str, Path], Project]
+    emulator: Emulator, tmp_path: Path, make_project: Callable[[Emulator, str, Path], PulumiProject]
 ) -> None:
     """As one in the configuration is; as a secret it works."""
     guid = emulator.create_subaccount(generate=True).guid
-    project = project_of(emulator, guid, tmp_path)
+    project = make_project(emulator, guid, tmp_path)
     key = json.dumps(emulator.service_key(guid))
     (project.program / "key.json").write_text(key)
     text = program(
@@ -70,7 +70,7 @@ def test_a_plain_key_in_an_explicit_provider_is_refused_before_anything_is_done(
     for command in (("preview",), ("up", "--yes", "--skip-preview")):
         refused = project.pulumi(*command, status=1)
         assert "The property btp-trust:serviceKey is in plain text." in refused
-        assert not shows(refused.text, key)
+        assert not contains_secret(refused.text, key)
     assert project.requests() == []
     assert "signing" not in project.state()
 
@@ -79,7 +79,7 @@ def test_a_plain_key_in_an_explicit_provider_is_refused_before_anything_is_done(
     assert project.state()["signing"]["outputs"]["subaccount_id"] == guid
 
 
-def test_a_misspelt_setting_is_named(project: Project) -> None:
+def test_a_misspelt_setting_is_named(project: PulumiProject) -> None:
     """With the one that was meant; a key in it is a plain key, and is not shown."""
     project.pulumi("config", "set", "btp-trust:stict", "true")
     assert "The config btp-trust:stict is no setting of btp-trust: did you mean strict?" in project.preview(status=1)
@@ -89,15 +89,15 @@ def test_a_misspelt_setting_is_named(project: Project) -> None:
     project.pulumi("config", "set", "btp-trust:servicekey", stdin=key)
     refused = project.preview(status=1)
     assert "The config btp-trust:servicekey is in plain text, and is no setting of btp-trust" in refused
-    assert not shows(refused.text, key)
+    assert not contains_secret(refused.text, key)
 
 
-def test_with_a_renewed_key_the_way_on_is_told_and_works(project: Project) -> None:
+def test_with_a_renewed_key_the_way_on_is_told_and_works(project: PulumiProject) -> None:
     """Pulumi refreshes and destroys with the configuration of the last update, whose key was deleted since."""
-    project.deploy(rotating("2028-11", "2026-11"))
-    accounts = project.emulator._world_now._state.accounts
+    project.deploy(rotation_program("2028-11", "2026-11"))
+    accounts = project.emulator._landscape._state.accounts
     accounts[project.guid] = replace(accounts[project.guid], client_secret=f"{uuid.uuid4()}$renewed=")
-    project.configure()
+    project.set_service_key()
 
     for command in ("refresh", "destroy"):
         said = project.pulumi(command, "--yes", status=None)

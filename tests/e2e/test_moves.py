@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from support.pulumi_project import ACTIVE, PASSIVE, TRIGGER, Project, rotating
+from support.pulumi_project import ACTIVE, PASSIVE, TRIGGER, PulumiProject, rotation_program
 
 
 def _urn(kind: str, name: str) -> str:
     return f"urn:pulumi:dev::project::pulumi-python:dynamic/btp-trust:{kind}::{name}"
 
 
-def test_a_rename_of_the_passive_certificate_keeps_it(project: Project) -> None:
+def test_a_rename_of_the_passive_certificate_keeps_it(project: PulumiProject) -> None:
     """A new name is a create and a delete for Pulumi, and neither mints nor deletes."""
-    text = rotating("2028-11", "2026-11")
+    text = rotation_program("2028-11", "2026-11")
     project.deploy(text)
     before = project.slots()
     project.emulator.clear_journal()
@@ -22,14 +22,14 @@ def test_a_rename_of_the_passive_certificate_keeps_it(project: Project) -> None:
     assert "- 1 deleted" in said
     assert before == project.slots()
     assert project.writes() == []
-    assert project.is_quiet()
+    assert project.has_no_changes()
 
 
-def test_a_target_alone_does_its_own_part(project: Project) -> None:
+def test_a_target_alone_does_its_own_part(project: PulumiProject) -> None:
     """The trigger swaps without the others; the active certificate follows in the next command."""
-    project.deploy(rotating("2028-11", "2026-11"))
+    project.deploy(rotation_program("2028-11", "2026-11"))
     old, new = project.slots()
-    project.write(rotating("2028-11", "2028-11"))
+    project.write(rotation_program("2028-11", "2028-11"))
     project.emulator.clear_journal()
 
     project.up("--target", _urn(PASSIVE, "next"))
@@ -43,38 +43,38 @@ def test_a_target_alone_does_its_own_part(project: Project) -> None:
     assert (new, old) == project.slots()
     assert project.state()["signing"]["outputs"]["fingerprint"] == new
     assert project.writes() == ["POST rotateCertificate"]
-    assert project.is_settled()
+    assert project.has_no_changes_after_refresh()
 
 
-def test_a_forced_replacement_writes_nothing(project: Project) -> None:
+def test_a_forced_replacement_writes_nothing(project: PulumiProject) -> None:
     """Create runs again on what exists: it adopts, records, or is refused where a name would be bound anew."""
-    project.deploy(rotating("2028-11", "2026-11"))
+    project.deploy(rotation_program("2028-11", "2026-11"))
     before = project.slots()
     project.emulator.clear_journal()
 
     for kind, name in ((PASSIVE, "next"), (TRIGGER, "rotation"), (ACTIVE, "signing")):
         project.up("--target-replace", _urn(kind, name))
     assert before == project.slots()
-    assert project.is_settled()
+    assert project.has_no_changes_after_refresh()
 
-    project.deploy(rotating("2028-11", "2028-11"))
+    project.deploy(rotation_program("2028-11", "2028-11"))
     refused = project.up("--target-replace", _urn(PASSIVE, "next"), status=1)
     assert "neither made nor displaced" in refused.message[0]
     assert project.writes() == ["POST rotateCertificate"]
-    assert project.is_settled()
+    assert project.has_no_changes_after_refresh()
 
 
-def test_a_new_generation_of_a_renamed_or_replaced_resource_takes_nothing_up(project: Project) -> None:
+def test_a_new_generation_of_a_renamed_or_replaced_resource_takes_nothing_up(project: PulumiProject) -> None:
     """What this stack made keeps its one name: refused with the lines to paste, with and without a preview."""
     first, again = (f', opts=pulumi.ResourceOptions(replacement_trigger="{word}")' for word in ("first", "again"))
-    new = rotating("2030-11", "2026-11", passive=first)
-    project.deploy(rotating("2028-11", "2026-11", passive=first))
+    new = rotation_program("2030-11", "2026-11", passive=first)
+    project.deploy(rotation_program("2028-11", "2026-11", passive=first))
     slots = project.slots()
     project.emulator.clear_journal()
 
     for changed, options in (
         (new.replace('"next"', '"successor"'), ()),
-        (rotating("2030-11", "2026-11", passive=again), ()),
+        (rotation_program("2030-11", "2026-11", passive=again), ()),
         (new, ("--replace", _urn(PASSIVE, "next"))),
     ):
         project.write(changed)
@@ -87,7 +87,7 @@ def test_a_new_generation_of_a_renamed_or_replaced_resource_takes_nothing_up(pro
     late = project.up("--target-replace", _urn(PASSIVE, "next"), status=1)
     assert "keeps its one name" in late
     assert project.writes() == []
-    project.deploy(rotating("2028-11", "2026-11", passive=f', adopt="{slots[1]}"{first}'))
+    project.deploy(rotation_program("2028-11", "2026-11", passive=f', adopt="{slots[1]}"{first}'))
     assert project.writes() == []
     assert project.slots() == slots
-    assert project.is_settled()
+    assert project.has_no_changes_after_refresh()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from support.pulumi_project import Project, assert_no_secret, rotating
+from support.pulumi_project import PulumiProject, assert_no_secret, rotation_program
 
 
-def test_a_saved_plan_pins_the_swap_to_the_certificates_that_were_reviewed(project: Project) -> None:
+def test_a_saved_plan_pins_the_swap_to_the_certificates_that_were_reviewed(project: PulumiProject) -> None:
     """The engine refuses when a slot holds another certificate than in the plan, and swaps when both are the same."""
-    project.deploy(rotating("2028-11", "2026-11"))
+    project.deploy(rotation_program("2028-11", "2026-11"))
     reviewed = project.slots()
-    project.write(rotating("2028-11", "2028-11"))
+    project.write(rotation_program("2028-11", "2028-11"))
     project.preview("--save-plan", "plan.json")
     plan = (project.program / "plan.json").read_text()
     assert all(str(fingerprint) in plan for fingerprint in reviewed)

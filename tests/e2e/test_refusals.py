@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import json
 
-from support.pulumi_project import Project, rotating
+from support.pulumi_project import PulumiProject, rotation_program
 
 
-def test_a_mistake_fails_in_the_preview_and_its_last_line_is_the_remedy(project: Project) -> None:
+def test_a_mistake_fails_in_the_preview_and_its_last_line_is_the_remedy(project: PulumiProject) -> None:
     """A careless pull request, an unknown generation, a second trigger: nothing is planned and nothing written."""
-    project.deploy(rotating("2028-11", "2026-11"))
+    project.deploy(rotation_program("2028-11", "2026-11"))
     project.emulator.clear_journal()
 
-    project.write(rotating("2030-11", "2030-11"))
+    project.write(rotation_program("2030-11", "2030-11"))
     both = project.preview(status=1)
     assert "Generation '2030-11' cannot be made to sign in the command that also prepares '2030-11'." in both.message[0]
     assert both.message[-1].startswith('Keep generation="2026-11" on the RotationTrigger, deploy, then change it')
 
-    project.write(rotating("2028-11", "2027-01"))
+    project.write(rotation_program("2028-11", "2027-01"))
     unknown = project.preview(status=1)
     assert "Generation '2027-01' is not known." in unknown.message[0]
     assert {f"2026-11: {project.slots()[0]}", f"2028-11: {project.slots()[1]}"} <= set(unknown.message)
     assert 'known_generations={"2027-01": "<fingerprint>"}' in unknown.message[-1]
 
-    project.write(rotating("2028-11", "2026-11") + 'trust.RotationTrigger("second", generation="2026-11")\n')
+    project.write(rotation_program("2028-11", "2026-11") + 'trust.RotationTrigger("second", generation="2026-11")\n')
     second = project.preview(status=1)
     assert "A second RotationTrigger on connection 'default'." in second
     assert "Remove one, or give it the connection= of another subaccount." in second
     assert project.writes() == []
 
 
-def test_a_service_key_in_plain_text_is_refused(project: Project) -> None:
+def test_a_service_key_in_plain_text_is_refused(project: PulumiProject) -> None:
     """Whoever reads the stack's settings would control the subaccount: a decoy shows that it is noticed."""
     project.pulumi("config", "set", "btp-trust:serviceKey", stdin=json.dumps({"clientid": "decoy"}))
 
@@ -40,9 +40,9 @@ def test_a_service_key_in_plain_text_is_refused(project: Project) -> None:
     assert "pulumi config set --secret btp-trust:serviceKey" in refused
 
 
-def test_what_another_deployment_has_to_know_first_cannot_be_created_as_a_swap(project: Project) -> None:
+def test_what_another_deployment_has_to_know_first_cannot_be_created_as_a_swap(project: PulumiProject) -> None:
     """A new trigger records what signs; it does not make another one sign."""
-    project.write(rotating("2028-11", "2028-11"))
+    project.write(rotation_program("2028-11", "2028-11"))
 
     refused = project.preview(status=1)
 

@@ -8,7 +8,7 @@ import pytest
 
 from btp_trust import property_bag
 from btp_trust_emulator import Emulator
-from support.pulumi_project import Project, Said, program
+from support.pulumi_project import CommandOutput, PulumiProject, program
 
 TARGET = '''
 class Store(pulumi.dynamic.ResourceProvider):
@@ -31,7 +31,7 @@ class Target(pulumi.dynamic.Resource):
 
 
 @pytest.fixture
-def target(emulator: Emulator, project: Project) -> str:
+def target(emulator: Emulator, project: PulumiProject) -> str:
     """Another subaccount, with a connection to its XSUAA."""
     guid = emulator.create_subaccount().guid
     key = emulator.api_access_key(guid)
@@ -40,13 +40,13 @@ def target(emulator: Emulator, project: Project) -> str:
     return guid
 
 
-def assert_no_mark(said: Said) -> None:
+def assert_no_mark(said: CommandOutput) -> None:
     """Nothing that stands for an unknown value was printed, nor that a state were broken."""
-    assert [mark for mark in property_bag._MARKS if mark in said.text] == []
+    assert [mark for mark in property_bag._SENTINELS if mark in said.text] == []
     assert "state" not in said.diagnostics
 
 
-def outputs_of_ours(project: Project) -> dict[str, object]:
+def outputs_of_ours(project: PulumiProject) -> dict[str, object]:
     """The outputs of this package's resources, by name."""
     resources = project.state().items()
     return {name: each["outputs"] for name, each in resources if "dynamic/btp-trust" in each["urn"]}
@@ -69,7 +69,7 @@ def fed(number: int, says: dict[str, object], **arguments: dict[str, str]) -> st
     )
 
 
-def test_every_argument_may_come_from_a_target_that_is_replaced(project: Project, target: str) -> None:
+def test_every_argument_may_come_from_a_target_that_is_replaced(project: PulumiProject, target: str) -> None:
     """The update asks diff about all of them at once, then checks what they have become: the same, nothing is due."""
     active = str(project.slots()[0])
     says = {
@@ -122,10 +122,10 @@ def test_every_argument_may_come_from_a_target_that_is_replaced(project: Project
     assert "+-1 replaced" in done
     assert project.writes() == []
     assert outputs_of_ours(project) == before
-    assert project.is_quiet()
+    assert project.has_no_changes()
 
 
-def test_what_nobody_has_to_review_may_be_unknown_in_a_preview(project: Project) -> None:
+def test_what_nobody_has_to_review_may_be_unknown_in_a_preview(project: PulumiProject) -> None:
     """Targets, the word that asks for a check, a subaccount that is recorded: the preview shows what it can."""
     active = str(project.slots()[0])
     says = {"trusts": active, "guid": project.guid, "word": "1"}
@@ -156,10 +156,12 @@ def test_what_nobody_has_to_review_may_be_unknown_in_a_preview(project: Project)
     assert_no_mark(done)
     assert "+-1 replaced" in done
     assert project.writes() == []
-    assert project.is_quiet()
+    assert project.has_no_changes()
 
 
-def test_a_registration_that_is_deleted_before_it_is_replaced_feeds_the_trigger(project: Project, target: str) -> None:
+def test_a_registration_that_is_deleted_before_it_is_replaced_feeds_the_trigger(
+    project: PulumiProject, target: str
+) -> None:
     """Forced from the command line: it stays what it is, and the trigger learns that once it is known."""
     text = program(
         'upcoming = trust.PassiveTrustCertificate("next", generation="2028-11")',
@@ -183,7 +185,7 @@ def test_a_registration_that_is_deleted_before_it_is_replaced_feeds_the_trigger(
         assert "+-1" in said
     assert project.emulator.target(target).certificates == before
     assert project.writes() == []
-    assert project.is_quiet()
+    assert project.has_no_changes()
 
     project.write(text.replace('origin_key="shop"', 'origin_key="store"'))
     refused = project.up(status=1)

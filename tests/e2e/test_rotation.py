@@ -4,57 +4,57 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from support.pulumi_project import ACTIVE, PASSIVE, TRIGGER, Project, adopting, rotating
+from support.pulumi_project import ACTIVE, PASSIVE, TRIGGER, PulumiProject, adopting_program, rotation_program
 
 YEAR = timedelta(days=365).total_seconds()
 
 
-def test_a_certificate_is_adopted_without_a_write_and_stays_when_the_stack_goes(project: Project) -> None:
+def test_a_certificate_is_adopted_without_a_write_and_stays_when_the_stack_goes(project: PulumiProject) -> None:
     """Adopting asks and writes nothing, one request per slot; removing the resource leaves the certificate."""
     active, _ = project.slots()
 
     said = project.preview("--diff")
     assert "+ 2 to create" in said
     assert said.text.count("[unknown]") == 1
-    assert f'fingerprint: "{active}"' in said.diff_of(ACTIVE)
+    assert f'fingerprint: "{active}"' in said.diff_lines(ACTIVE)
     project.up()
     assert project.state()["signing"]["outputs"]["fingerprint"] == active
-    assert project.is_quiet()
+    assert project.has_no_changes()
     assert "stays the active certificate" in project.pulumi("destroy", "--yes", "--skip-preview")
 
     assert (active, None) == project.slots()
     assert project.writes() == []
 
 
-def test_the_first_certificate_is_made_where_it_is_asked_for(project: Project) -> None:
+def test_the_first_certificate_is_made_where_it_is_asked_for(project: PulumiProject) -> None:
     """A subaccount without a certificate gets one with generate=True, and not without."""
     guid = project.emulator.create_subaccount().guid
-    project.configure(project.emulator.service_key(guid))
+    project.set_service_key(project.emulator.service_key(guid))
 
     refused = project.preview(status=1)
     assert refused.message[-1] == "To make the first one: ActiveTrustCertificate(…, generate=True)."
-    project.deploy(adopting(", generate=True"))
-    assert project.is_quiet()
+    project.deploy(adopting_program(", generate=True"))
+    assert project.has_no_changes()
 
     assert project.writes() == ["POST certificate"]
     assert project.emulator.slots(guid).active is not None
 
 
-def test_a_rotation_is_previewed_whole_then_done_then_quiet(project: Project) -> None:
+def test_a_rotation_is_previewed_whole_then_done_then_quiet(project: PulumiProject) -> None:
     """The preview names both fingerprints, both dates and the step; one swap follows, and then nothing."""
-    project.write(rotating("2028-11", "2026-11"))
+    project.write(rotation_program("2028-11", "2026-11"))
     prepared = project.preview("--diff")
     assert "+ 4 to create" in prepared
     assert "step : \"generate '2028-11' in the empty passive slot\"" in prepared
     project.up()
-    assert project.is_quiet()
+    assert project.has_no_changes()
     old, new = project.slots()
 
-    project.write(rotating("2028-11", "2028-11"))
+    project.write(rotation_program("2028-11", "2028-11"))
     project.emulator.clear_journal()
     said = project.preview("--diff")
     assert project.requests() == ["POST token", "GET certificate", "GET passive"]
-    shown = said.diff_of(TRIGGER)
+    shown = said.diff_lines(TRIGGER)
     dates = [project.state()[name]["outputs"]["not_after"] for name in ("signing", "next")]
     assert '~ generation : "2026-11" => "2028-11"' in shown
     assert f'~ fingerprint: "{old}" => "{new}"' in shown
@@ -63,9 +63,9 @@ def test_a_rotation_is_previewed_whole_then_done_then_quiet(project: Project) ->
         f"rotate: passive {str(new)[:8]} (2028-11) becomes active, active {str(old)[:8]} (2026-11) becomes passive"
     )
     assert any(line.startswith(f'+ step : "{sentence}') and line.endswith('"') for line in shown)
-    assert f'~ fingerprint: "{old}" => "{new}"' in said.diff_of(ACTIVE)
+    assert f'~ fingerprint: "{old}" => "{new}"' in said.diff_lines(ACTIVE)
     assert "~ 2 to update" in said
-    assert said.diff_of(PASSIVE) == []
+    assert said.diff_lines(PASSIVE) == []
     assert "[unknown]" not in said
     assert project.preview().diagnostics.count(sentence) == 1
 
@@ -74,44 +74,44 @@ def test_a_rotation_is_previewed_whole_then_done_then_quiet(project: Project) ->
     assert (new, old) == project.slots()
     assert project.writes() == ["POST rotateCertificate"]
     assert len(project.requests()) <= 6
-    assert project.is_quiet()
+    assert project.has_no_changes()
     project.emulator.advance(YEAR)
-    assert project.is_quiet()
+    assert project.has_no_changes()
 
 
-def test_the_way_back_and_the_next_cycle(project: Project) -> None:
+def test_the_way_back_and_the_next_cycle(project: PulumiProject) -> None:
     """A reverted pull request swaps back; the next name says what it replaces, and the trigger stays as it is."""
-    project.deploy(rotating("2028-11", "2026-11"))
+    project.deploy(rotation_program("2028-11", "2026-11"))
     old, new = project.slots()
-    project.deploy(rotating("2028-11", "2028-11"))
+    project.deploy(rotation_program("2028-11", "2028-11"))
 
-    project.write(rotating("2028-11", "2026-11"))
+    project.write(rotation_program("2028-11", "2026-11"))
     assert f"roll back: passive {str(old)[:8]} (2026-11) becomes active" in project.preview()
     project.up()
     assert (old, new) == project.slots()
-    assert project.is_quiet()
-    project.deploy(rotating("2028-11", "2028-11"))
+    assert project.has_no_changes()
+    project.deploy(rotation_program("2028-11", "2028-11"))
     assert (new, old) == project.slots()
 
-    project.write(rotating("2030-11", "2028-11"))
+    project.write(rotation_program("2030-11", "2028-11"))
     said = project.preview("--diff")
-    assert f'+ replaces : "{old}"' in said.diff_of(PASSIVE)
-    assert said.diff_of(TRIGGER) == []
+    assert f'+ replaces : "{old}"' in said.diff_lines(PASSIVE)
+    assert said.diff_lines(TRIGGER) == []
     assert "~ 1 to update" in said
     project.up()
     assert project.slots()[0] == new
     assert project.slots()[1] not in (None, old)
-    assert project.is_quiet()
+    assert project.has_no_changes()
 
-    project.deploy(rotating(None, "2028-11"))
+    project.deploy(rotation_program(None, "2028-11"))
     assert (new, None) == project.slots()
-    assert project.is_quiet()
+    assert project.has_no_changes()
 
 
-def test_what_a_refresh_changes_right_after_an_update_is_the_role_alone(project: Project) -> None:
+def test_what_a_refresh_changes_right_after_an_update_is_the_role_alone(project: PulumiProject) -> None:
     """After a swap, the certificates in the state are what they were; who signs is another one."""
-    project.deploy(rotating("2028-11", "2026-11"))
-    project.deploy(rotating("2028-11", "2028-11"))
+    project.deploy(rotation_program("2028-11", "2026-11"))
+    project.deploy(rotation_program("2028-11", "2028-11"))
     before = project.state()
 
     project.pulumi("refresh", "--yes", "--skip-preview")
@@ -124,4 +124,4 @@ def test_what_a_refresh_changes_right_after_an_update_is_the_role_alone(project:
         if before[name]["outputs"].get(key) != after[name]["outputs"].get(key)
     }
     assert changed <= {("next", "role")}
-    assert project.is_quiet()
+    assert project.has_no_changes()

@@ -9,19 +9,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from btp_trust_emulator import Credential, Emulator
-from support.pulumi_project import TOKEN, Project, assert_no_secret, rotating
+from support.pulumi_project import TOKEN, PulumiProject, assert_no_secret, rotation_program
 
 TALKATIVE = ("--logtostderr", "-v=9", "--debug")
 
 
-def stored(project: Project) -> Iterator[str]:
+def stored(project: PulumiProject) -> Iterator[str]:
     """Give what the backend holds: states, history, locks."""
     for file in sorted((project.folder / "backend").rglob("*")):
         if file.is_file():
             yield file.read_text(errors="replace")
 
 
-def assert_clean(project: Project, text: str) -> None:
+def assert_clean(project: PulumiProject, text: str) -> None:
     """Neither the text nor the backend holds a secret."""
     files = list(stored(project))
     assert len(files) > 2
@@ -30,12 +30,14 @@ def assert_clean(project: Project, text: str) -> None:
 
 
 def test_with_a_key_from_the_environment_the_whole_log_is_clean(
-    emulator: Emulator, tmp_path: Path, project_of: Callable[[Emulator, str, Path], Project]
+    emulator: Emulator, tmp_path: Path, make_project: Callable[[Emulator, str, Path], PulumiProject]
 ) -> None:
     """Pulumi's own part included: it never gets hold of the key."""
-    project = project_of(emulator, emulator.create_subaccount(generate=True).guid, tmp_path).lend()
-    project.deploy(rotating("2028-11", "2026-11"))
-    project.write(rotating("2028-11", "2028-11"))
+    project = make_project(
+        emulator, emulator.create_subaccount(generate=True).guid, tmp_path
+    ).set_service_key_in_environment()
+    project.deploy(rotation_program("2028-11", "2026-11"))
+    project.write(rotation_program("2028-11", "2028-11"))
 
     said = project.up(*TALKATIVE)
 
@@ -45,7 +47,7 @@ def test_with_a_key_from_the_environment_the_whole_log_is_clean(
 
 
 def test_with_a_key_in_the_configuration_only_pulumi_itself_logs_it(
-    emulator: Emulator, tmp_path: Path, project_of: Callable[[Emulator, str, Path], Project]
+    emulator: Emulator, tmp_path: Path, make_project: Callable[[Emulator, str, Path], PulumiProject]
 ) -> None:
     """Its log of level 9 may show the stack's secrets (3.250 does), as the threat model warns; nothing of ours does.
 
@@ -53,11 +55,11 @@ def test_with_a_key_in_the_configuration_only_pulumi_itself_logs_it(
     The key has a certificate, and the service's authority is a file beside the program.
     """
     guid = emulator.create_subaccount(generate=True).guid
-    project = project_of(emulator, guid, tmp_path).configure(emulator.service_key(guid, Credential.X509))
+    project = make_project(emulator, guid, tmp_path).set_service_key(emulator.service_key(guid, Credential.X509))
     shutil.copy(emulator.ca_file, project.program / "authorities.pem")
     project.pulumi("config", "set", "btp-trust:caBundle", "authorities.pem")
-    project.deploy(rotating("2028-11", "2026-11"))
-    project.write(rotating("2028-11", "2028-11"))
+    project.deploy(rotation_program("2028-11", "2026-11"))
+    project.write(rotation_program("2028-11", "2028-11"))
 
     command = project.command("up", "--yes", "--skip-preview", *TALKATIVE)
     done = subprocess.run(
@@ -80,7 +82,9 @@ def engine_lines(text: str) -> set[str]:
     return {line for line in text.splitlines() if about_properties.match(line)}
 
 
-def test_the_traces_of_pulumi_hold_a_key_of_the_configuration_and_none_of_the_environment(project: Project) -> None:
+def test_the_traces_of_pulumi_hold_a_key_of_the_configuration_and_none_of_the_environment(
+    project: PulumiProject,
+) -> None:
     """As the page about connections says."""
     (secret,) = project.known_secrets
     traces = [project.folder / "trace", project.folder / "otel"]
@@ -90,6 +94,6 @@ def test_the_traces_of_pulumi_hold_a_key_of_the_configuration_and_none_of_the_en
     assert all(secret.rpartition("$")[2] in trace.read_text(errors="replace") for trace in traces)
 
     project.pulumi("config", "rm", "btp-trust:serviceKey")
-    project.lend()
+    project.set_service_key_in_environment()
     project.preview(*options)
     assert not any(secret.rpartition("$")[2] in trace.read_text(errors="replace") for trace in traces)

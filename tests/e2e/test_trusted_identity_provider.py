@@ -8,11 +8,11 @@ import httpx
 import pytest
 
 from btp_trust_emulator import Emulator
-from support.pulumi_project import Project, program
+from support.pulumi_project import PulumiProject, program
 
 
 @pytest.fixture
-def target(emulator: Emulator, project: Project) -> str:
+def target(emulator: Emulator, project: PulumiProject) -> str:
     """Another subaccount, with a connection to its XSUAA and a destination that leads to it."""
     guid = emulator.create_subaccount(generate=True).guid
     key = emulator.api_access_key(guid)
@@ -35,7 +35,7 @@ def year(prepared: str | None, signs: str) -> str:
     )
 
 
-def accepted(project: Project) -> bool:
+def accepted(project: PulumiProject) -> bool:
     """Whether the target accepts what signs now: the destination's token is fetched by an assertion."""
     emulator = project.emulator
     key = emulator.service_key(project.guid)
@@ -49,19 +49,19 @@ def accepted(project: Project) -> bool:
     return "error" not in httpx.get(url, headers=headers).json()["authTokens"][0]
 
 
-def test_a_year_with_a_subaccount_that_trusts(project: Project, target: str) -> None:
+def test_a_year_with_a_subaccount_that_trusts(project: PulumiProject, target: str) -> None:
     """Two certificates during the rotation, a gate that opens, no assertion refused, and quiet in between."""
     emulator = project.emulator
     assert not accepted(project)
     project.deploy(year(None, "2026-11"))
-    assert project.is_quiet()
+    assert project.has_no_changes()
     assert accepted(project)
 
     project.write(year("2028-11", "2028-11"))
     assert "error: " in project.preview(status=1)
     project.deploy(year("2028-11", "2026-11"))
     assert set(emulator.target(target).certificates) == set(project.slots())
-    assert project.is_quiet()
+    assert project.has_no_changes()
     assert accepted(project)
     old, new = project.slots()
 
@@ -71,19 +71,19 @@ def test_a_year_with_a_subaccount_that_trusts(project: Project, target: str) -> 
     project.up()
     assert project.slots() == (new, old)
     assert project.writes() == ["POST rotateCertificate"]
-    assert project.is_quiet()
+    assert project.has_no_changes()
     assert accepted(project)
 
     project.deploy(year(None, "2028-11"))
     assert list(emulator.target(target).certificates) == [new]
     assert project.slots() == (new, None)
-    assert project.is_quiet()
+    assert project.has_no_changes()
     assert accepted(project)
     project.pulumi("destroy", "--yes")
     assert emulator.target(target).certificates == {}
 
 
-def test_a_rename_a_replacement_and_a_component_keep_the_registration(project: Project, target: str) -> None:
+def test_a_rename_a_replacement_and_a_component_keep_the_registration(project: PulumiProject, target: str) -> None:
     """Each is a create and a delete for Pulumi, and nobody is refused after either."""
     emulator = project.emulator
     text = year("2028-11", "2026-11")
@@ -105,4 +105,4 @@ def test_a_rename_a_replacement_and_a_component_keep_the_registration(project: P
     assert emulator.target(target).certificates == before
     assert project.writes() == []
     assert accepted(project)
-    assert project.is_quiet()
+    assert project.has_no_changes()

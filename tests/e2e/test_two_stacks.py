@@ -10,31 +10,34 @@ from pathlib import Path
 import pytest
 
 from btp_trust_emulator import Emulator
-from support.processes import held_up
-from support.pulumi_project import Project, adopting, rotating
+from support.processes import up_with_held_response
+from support.pulumi_project import PulumiProject, adopting_program, rotation_program
 
 
 @pytest.fixture
-def pair(emulator: Emulator, tmp_path: Path) -> tuple[Project, Project]:
+def pair(emulator: Emulator, tmp_path: Path) -> tuple[PulumiProject, PulumiProject]:
     """Two stacks whose programs adopt the active certificate of one subaccount; nothing is deployed yet."""
     guid = emulator.create_subaccount(generate=True).guid
-    one, other = (Project(tmp_path / name, emulator, guid).begin(adopting()).configure() for name in ("one", "other"))
+    one, other = (
+        PulumiProject(tmp_path / name, emulator, guid).create_stack(adopting_program()).set_service_key()
+        for name in ("one", "other")
+    )
     return one, other
 
 
-def test_two_stacks_swap_at_once(pair: tuple[Project, Project]) -> None:
+def test_two_stacks_swap_at_once(pair: tuple[PulumiProject, PulumiProject]) -> None:
     """In the window, one undoes the other: it says so, nothing is lost, and both agree in the end."""
     one, other = pair
-    other.deploy(rotating("2028-11", "2026-11"))
+    other.deploy(rotation_program("2028-11", "2026-11"))
     old, new = other.slots()
     adopt = f', adopt="{new}"'
-    one.deploy(rotating("2028-11", "2026-11", passive=adopt))
-    one.write(rotating("2028-11", "2028-11", passive=adopt))
+    one.deploy(rotation_program("2028-11", "2026-11", passive=adopt))
+    one.write(rotation_program("2028-11", "2028-11", passive=adopt))
 
-    with held_up(one, "GET certificate/passive", 2) as (up, way):
-        other.deploy(rotating("2028-11", "2028-11"))
+    with up_with_held_response(one, "GET certificate/passive", 2) as (up, proxy):
+        other.deploy(rotation_program("2028-11", "2028-11"))
         assert other.state()["rotation"]["outputs"]["fingerprint"] == new
-        way.go_on.set()
+        proxy.released.set()
         refused = up.end(status=1)
     assert one.writes() == ["POST rotateCertificate"] * 2
     assert one.slots() == (old, new)
@@ -45,35 +48,35 @@ def test_two_stacks_swap_at_once(pair: tuple[Project, Project]) -> None:
     assert f"{str(new)[:8]} (2028-11) should sign, but {str(old)[:8]} (2026-11) does" in other.preview()
     one.up()
     assert one.slots() == (new, old)
-    assert other.is_settled()
+    assert other.has_no_changes_after_refresh()
 
-    one.write(rotating("2030-11", "2028-11"))
-    with held_up(one, "GET certificate/passive") as (up, way):
-        other.deploy(rotating("2028-11", "2026-11"))
-        way.go_on.set()
+    one.write(rotation_program("2030-11", "2028-11"))
+    with up_with_held_response(one, "GET certificate/passive") as (up, proxy):
+        other.deploy(rotation_program("2028-11", "2026-11"))
+        proxy.released.set()
         refused = up.end(status=1)
     assert one.writes() == ["POST rotateCertificate"]
     assert one.slots() == (old, new)
     assert "SlotsChanged: The passive slot changed since this command was planned; nothing was done." in refused
-    assert other.is_settled()
+    assert other.has_no_changes_after_refresh()
 
 
-def test_two_stacks_generate_at_once(pair: tuple[Project, Project]) -> None:
+def test_two_stacks_generate_at_once(pair: tuple[PulumiProject, PulumiProject]) -> None:
     """In the window, one overwrites unseen what the other made; the other's next command says so."""
     one, other = pair
     for each in pair:
         each.up()
-        each.write(rotating("2028-11", "2026-11"))
+        each.write(rotation_program("2028-11", "2026-11"))
     one.emulator.advance(3600)
 
-    with held_up(one, "GET certificate/passive", 2) as (up, way):
+    with up_with_held_response(one, "GET certificate/passive", 2) as (up, proxy):
         other.up()
         lost = other.slots()[1]
-        way.go_on.set()
+        proxy.released.set()
         up.end()
     made = one.slots()[1]
     assert one.writes() == ["POST passive"] * 2
     assert made not in (None, lost)
     assert one.state()["next"]["outputs"]["fingerprint"] == made
     assert f"({lost}) is in no slot any more." in other.preview()
-    assert one.is_settled()
+    assert one.has_no_changes_after_refresh()

@@ -7,58 +7,60 @@ from collections.abc import Callable
 from pathlib import Path
 
 from btp_trust_emulator import Emulator
-from support.pulumi_project import Project, rotating
+from support.pulumi_project import PulumiProject, rotation_program
 
 
-def test_without_credentials_what_is_due_is_refused_and_all_else_is_one_warning(borrower: Project) -> None:
+def test_without_credentials_what_is_due_is_refused_and_all_else_is_one_warning(
+    project_with_key_in_environment: PulumiProject,
+) -> None:
     """One warning for all three resources; strict makes it a failure, offline plans, and refuses to write."""
-    del borrower.variables["BTP_TRUST_SERVICE_KEY"]
-    borrower.emulator.clear_journal()
+    del project_with_key_in_environment.variables["BTP_TRUST_SERVICE_KEY"]
+    project_with_key_in_environment.emulator.clear_journal()
 
-    said = borrower.preview("--expect-no-changes", "--refresh")
+    said = project_with_key_in_environment.preview("--expect-no-changes", "--refresh")
     assert said.diagnostics.count("was not checked") == 1
-    borrower.pulumi("config", "set", "btp-trust:strict", "true")
-    assert "No service key was found" in borrower.preview(status=1).message[0]
-    borrower.pulumi("config", "rm", "btp-trust:strict")
+    project_with_key_in_environment.pulumi("config", "set", "btp-trust:strict", "true")
+    assert "No service key was found" in project_with_key_in_environment.preview(status=1).message[0]
+    project_with_key_in_environment.pulumi("config", "rm", "btp-trust:strict")
 
-    borrower.write(rotating("2028-11", "2028-11"))
-    refused = borrower.preview(status=1)
+    project_with_key_in_environment.write(rotation_program("2028-11", "2028-11"))
+    refused = project_with_key_in_environment.preview(status=1)
     assert "No service key was found for connection 'default'." in refused.message[0]
     assert refused.message[-1].startswith("Set one: pulumi config set --secret btp-trust:serviceKey")
-    borrower.pulumi("config", "set", "btp-trust:offline", "true")
-    planned = borrower.preview("--diff")
+    project_with_key_in_environment.pulumi("config", "set", "btp-trust:offline", "true")
+    planned = project_with_key_in_environment.preview("--diff")
     assert "make '2028-11' sign instead of '2026-11'; planned from the state, not checked" in planned
-    assert borrower.up(status=1).message[-1].endswith("pulumi config rm btp-trust:offline")
-    assert borrower.requests() == []
+    assert project_with_key_in_environment.up(status=1).message[-1].endswith("pulumi config rm btp-trust:offline")
+    assert project_with_key_in_environment.requests() == []
 
 
-def test_a_removal_that_needs_the_service_names_the_ways_out(borrower: Project) -> None:
+def test_a_removal_that_needs_the_service_names_the_ways_out(project_with_key_in_environment: PulumiProject) -> None:
     """The message ends with the command to paste, URN and all; and that command works."""
-    before = borrower.slots()
-    del borrower.variables["BTP_TRUST_SERVICE_KEY"]
+    before = project_with_key_in_environment.slots()
+    del project_with_key_in_environment.variables["BTP_TRUST_SERVICE_KEY"]
 
-    refused = borrower.pulumi("destroy", "--yes", "--skip-preview", status=1)
+    refused = project_with_key_in_environment.pulumi("destroy", "--yes", "--skip-preview", status=1)
 
     assert any("retain_on_delete=True" in line for line in refused.message)
     urn = re.search("pulumi state delete '(.*)'", refused.text)
     assert urn
-    borrower.pulumi("state", "delete", urn[1], "--yes")
-    borrower.pulumi("destroy", "--yes", "--skip-preview")
-    assert before == borrower.slots()
+    project_with_key_in_environment.pulumi("state", "delete", urn[1], "--yes")
+    project_with_key_in_environment.pulumi("destroy", "--yes", "--skip-preview")
+    assert before == project_with_key_in_environment.slots()
 
 
 def test_a_service_that_is_down_is_one_warning_and_stops_what_is_due(
-    tmp_path: Path, project_of: Callable[[Emulator, str, Path], Project]
+    tmp_path: Path, make_project: Callable[[Emulator, str, Path], PulumiProject]
 ) -> None:
     """Nothing listens any more: the preview of nothing passes, that of a rotation does not."""
     with Emulator(socket=True, key_size=1024) as emulator:
         guid = emulator.create_subaccount(generate=True).guid
-        project = project_of(emulator, guid, tmp_path).configure()
-        project.deploy(rotating("2028-11", "2026-11"))
+        project = make_project(emulator, guid, tmp_path).set_service_key()
+        project.deploy(rotation_program("2028-11", "2026-11"))
 
     said = project.preview("--expect-no-changes")
     assert said.diagnostics.count("was not checked") == 1
-    project.write(rotating("2028-11", "2028-11"))
+    project.write(rotation_program("2028-11", "2028-11"))
     refused = project.up(status=1)
     assert "got no answer" in refused.message[0]
     assert refused.message[-1].startswith("Check that this machine reaches 127.0.0.1 (")

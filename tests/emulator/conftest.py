@@ -13,14 +13,14 @@ import pytest
 
 from btp_trust_emulator import Emulator, Subaccount
 from btp_trust_emulator.pki import trust_certificate
-from support.destinations import Landscape
+from support.destinations import DestinationScenario
 from support.paths import REFERENCE
-from support.saml import NOW, Api
+from support.saml import NOW, IdentityProviderApi
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from btp_trust_emulator import Entry, Slots
+    from btp_trust_emulator import JournalEntry, Slots
 
 METADATA = "/destination-configuration/v1/saml2Metadata"
 
@@ -28,31 +28,31 @@ METADATA = "/destination-configuration/v1/saml2Metadata"
 @pytest.fixture(params=[pytest.param(False, id="in process"), pytest.param(True, id="over a socket")])
 def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
     """The emulator, with small keys, in each of its mounts."""
-    with Emulator(socket=request.param, key_size=1024) as running:
-        yield running
+    with Emulator(socket=request.param, key_size=1024) as module_emulator:
+        yield module_emulator
 
 
 @pytest.fixture(scope="session", params=[pytest.param(False, id="in process"), pytest.param(True, id="over a socket")])
-def lasting(request: pytest.FixtureRequest) -> Iterator[Emulator]:
+def shared_emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
     """One emulator for all tests that leave no more behind than subaccounts, in each of its mounts."""
-    with Emulator(socket=request.param, key_size=1024) as running:
-        yield running
+    with Emulator(socket=request.param, key_size=1024) as module_emulator:
+        yield module_emulator
 
 
 @pytest.fixture
-def tidy(lasting: Emulator) -> Iterator[Emulator]:
+def clean_emulator(shared_emulator: Emulator) -> Iterator[Emulator]:
     """The same, with an empty journal and no fault, and by the real time."""
-    lasting.clear_journal()
-    yield lasting
-    lasting.clear_faults()
-    lasting.set_clock(datetime.now(UTC))
+    shared_emulator.clear_journal()
+    yield shared_emulator
+    shared_emulator.clear_faults()
+    shared_emulator.set_clock(datetime.now(UTC))
 
 
 @pytest.fixture
-def in_process() -> Iterator[Emulator]:
+def in_process_emulator() -> Iterator[Emulator]:
     """The emulator in process alone, where a second mount would prove nothing more."""
-    with Emulator(key_size=1024) as running:
-        yield running
+    with Emulator(key_size=1024) as module_emulator:
+        yield module_emulator
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Caller:
 
 
 @pytest.fixture
-def caller_of() -> Iterator[Callable[..., Caller]]:
+def make_caller() -> Iterator[Callable[..., Caller]]:
     """Make a caller of a new subaccount of an emulator; the arguments are those of `create_subaccount`."""
     clients: list[httpx.Client] = []
 
@@ -102,19 +102,19 @@ def caller_of() -> Iterator[Callable[..., Caller]]:
 
 
 @pytest.fixture
-def caller(tidy: Emulator, caller_of: Callable[..., Caller]) -> Caller:
+def caller(clean_emulator: Emulator, make_caller: Callable[..., Caller]) -> Caller:
     """A caller of a subaccount with an active certificate."""
-    return caller_of(tidy, generate=True)
+    return make_caller(clean_emulator, generate=True)
 
 
 @pytest.fixture
-def newcomer(tidy: Emulator, caller_of: Callable[..., Caller]) -> Caller:
+def empty_caller(clean_emulator: Emulator, make_caller: Callable[..., Caller]) -> Caller:
     """A caller of a subaccount without any certificate."""
-    return caller_of(tidy)
+    return make_caller(clean_emulator)
 
 
 @dataclass(frozen=True)
-class Holder:
+class AuthorizedCaller:
     """A caller that holds a token already."""
 
     caller: Caller
@@ -140,7 +140,7 @@ class Holder:
         response = self.call("GET", path)
         return trust_certificate.fingerprint(response.json()["certificate"]) if response.status_code == 200 else None
 
-    def entry(self) -> Entry:
+    def entry(self) -> JournalEntry:
         """The last journal entry; waits for it if the client has given up before the service was done."""
         while not (entries := self.caller.emulator.journal()):
             time.sleep(0.01)
@@ -148,12 +148,12 @@ class Holder:
 
 
 @pytest.fixture
-def holder(tidy: Emulator, caller: Caller) -> Holder:
+def authorized_caller(clean_emulator: Emulator, caller: Caller) -> AuthorizedCaller:
     """A caller with a token of a subaccount with both certificates; the journal is empty."""
-    tidy.generate_passive(caller.subaccount.guid)
-    holder = Holder(caller, f"Bearer {caller.token()}")
-    tidy.clear_journal()
-    return holder
+    clean_emulator.generate_passive(caller.subaccount.guid)
+    authorized_caller = AuthorizedCaller(caller, f"Bearer {caller.token()}")
+    clean_emulator.clear_journal()
+    return authorized_caller
 
 
 @pytest.fixture
@@ -165,45 +165,45 @@ def reference() -> Path:
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[Emulator]:
+def module_emulator() -> Iterator[Emulator]:
     """One emulator, in process, for all tests of a module: each makes subaccounts and targets of its own."""
     with Emulator(key_size=1024) as emulator:
         yield emulator
 
 
 @pytest.fixture
-def here(running: Emulator) -> Iterator[Landscape]:
+def scenario(module_emulator: Emulator) -> Iterator[DestinationScenario]:
     """A landscape of its own."""
-    with httpx.Client(transport=running.transport) as http:
-        yield Landscape(running, http)
-    running.clear_faults()
+    with httpx.Client(transport=module_emulator.transport) as http:
+        yield DestinationScenario(module_emulator, http)
+    module_emulator.clear_faults()
 
 
 @pytest.fixture
-def anywhere(lasting: Emulator) -> Iterator[Landscape]:
+def any_mount_scenario(shared_emulator: Emulator) -> Iterator[DestinationScenario]:
     """A landscape in each of the mounts, where it may matter how a request goes on from there."""
-    lasting.clear_journal()
-    with httpx.Client(transport=lasting.transport) as http:
-        yield Landscape(lasting, http)
-    lasting.clear_faults()
+    shared_emulator.clear_journal()
+    with httpx.Client(transport=shared_emulator.transport) as http:
+        yield DestinationScenario(shared_emulator, http)
+    shared_emulator.clear_faults()
 
 
 @pytest.fixture
-def at_noon(running: Emulator) -> Emulator:
+def emulator_at_assertion_time(module_emulator: Emulator) -> Emulator:
     """The same at the time at which the tests' assertions are made, with an empty journal."""
-    running.set_clock(NOW)
-    running.clear_journal()
-    return running
+    module_emulator.set_clock(NOW)
+    module_emulator.clear_journal()
+    return module_emulator
 
 
 @pytest.fixture
-def http(running: Emulator) -> Iterator[httpx.Client]:
+def http(module_emulator: Emulator) -> Iterator[httpx.Client]:
     """A client of the emulator."""
-    with httpx.Client(transport=running.transport) as client:
+    with httpx.Client(transport=module_emulator.transport) as client:
         yield client
 
 
 @pytest.fixture
-def api(at_noon: Emulator, http: httpx.Client) -> Api:
+def api(emulator_at_assertion_time: Emulator, http: httpx.Client) -> IdentityProviderApi:
     """The API of a subaccount that trusts nobody."""
-    return Api(at_noon, http, at_noon.create_subaccount().guid)
+    return IdentityProviderApi(emulator_at_assertion_time, http, emulator_at_assertion_time.create_subaccount().guid)

@@ -33,19 +33,19 @@ from support.saml import (
     NOW,
     OLD,
     SAML2_BEARER,
-    STRANGER,
-    Api,
+    UNTRUSTED,
+    IdentityProviderApi,
     Signer,
+    create_trusting_subaccount,
     element,
     idp_metadata,
-    named,
     note,
-    present,
-    provider,
-    send,
-    set_to,
-    trusting_subaccount,
-    without,
+    present_assertion,
+    registration_body,
+    remove_element,
+    send_assertion,
+    set_attribute,
+    with_entity_id,
 )
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def http(of_version: tuple[Emulator, httpx.Client]) -> httpx.Client:
 @pytest.fixture
 def target(emulator: Emulator, http: httpx.Client) -> Target:
     """A subaccount that trusts one signer."""
-    return trusting_subaccount(emulator, http, OLD)
+    return create_trusting_subaccount(emulator, http, OLD)
 
 
 @contextmanager
@@ -108,9 +108,11 @@ def test_the_emulator_s_own_destinations_are_let_in(emulator: Emulator, http: ht
     source = emulator.create_subaccount(generate=True).guid
     active, _ = emulator.certificates(source)
     guid = emulator.create_subaccount().guid
-    xml = metadata.document([str(active)], MetadataLayout.SECOND_KEY_DESCRIPTOR)
-    location = named(xml, trust_certificate.common_name(source))
-    Api(emulator, http, guid).call("POST", json=provider(config={"metaDataLocation": location}))
+    xml = metadata.metadata_document([str(active)], MetadataLayout.SECOND_KEY_DESCRIPTOR)
+    location = with_entity_id(xml, trust_certificate.common_name(source))
+    IdentityProviderApi(emulator, http, guid).call(
+        "POST", json=registration_body(config={"metaDataLocation": location})
+    )
     emulator.create_user(source, "joe", "secret")
     emulator.create_destination(source, emulator.target(guid).properties("other"))
     url = f"{emulator.url}/destination-configuration/v1/destinations/other"
@@ -120,25 +122,27 @@ def test_the_emulator_s_own_destinations_are_let_in(emulator: Emulator, http: ht
 
 def at(path: str, name: str, **ago: float) -> Callable[[etree._Element], None]:
     """An instant so long before the tests' noon."""
-    return set_to(path, name, assertion.instant(NOW - timedelta(**ago)))
+    return set_attribute(path, name, assertion.format_instant(NOW - timedelta(**ago)))
 
 
 @pytest.mark.parametrize(
     ("before", "takers"),
     [
         pytest.param(lambda _: None, ALL, id="as it is"),
-        pytest.param(without("saml:Conditions/saml:AudienceRestriction"), {Bearer.CURRENT}, id="no audience"),
-        pytest.param(without("saml:Conditions"), {Bearer.CURRENT}, id="no conditions"),
-        pytest.param(set_to(DATA, "Recipient", None), {Bearer.CURRENT}, id="no recipient"),
-        pytest.param(without("saml:Subject/saml:SubjectConfirmation"), {Bearer.CURRENT}, id="no confirmation"),
-        pytest.param(set_to(DATA, "Recipient", "https://elsewhere"), NONE, id="another recipient"),
-        pytest.param(set_to(DATA, "NotOnOrAfter", None), {Bearer.CURRENT}, id="a confirmation without end"),
+        pytest.param(remove_element("saml:Conditions/saml:AudienceRestriction"), {Bearer.CURRENT}, id="no audience"),
+        pytest.param(remove_element("saml:Conditions"), {Bearer.CURRENT}, id="no conditions"),
+        pytest.param(set_attribute(DATA, "Recipient", None), {Bearer.CURRENT}, id="no recipient"),
+        pytest.param(remove_element("saml:Subject/saml:SubjectConfirmation"), {Bearer.CURRENT}, id="no confirmation"),
+        pytest.param(set_attribute(DATA, "Recipient", "https://elsewhere"), NONE, id="another recipient"),
+        pytest.param(set_attribute(DATA, "NotOnOrAfter", None), {Bearer.CURRENT}, id="a confirmation without end"),
         pytest.param(at(DATA, "NotBefore", minutes=1), {Bearer.CURRENT}, id="a confirmation with a beginning"),
-        pytest.param(set_to(DATA, "InResponseTo", "_1"), {Bearer.OLD}, id="a response"),
-        pytest.param(without("saml:AuthnStatement"), {Bearer.CURRENT}, id="no AuthnStatement"),
+        pytest.param(set_attribute(DATA, "InResponseTo", "_1"), {Bearer.OLD}, id="a response"),
+        pytest.param(remove_element("saml:AuthnStatement"), {Bearer.CURRENT}, id="no AuthnStatement"),
         pytest.param(at("saml:AuthnStatement", "AuthnInstant", hours=3), ALL, id="a logon three hours ago"),
         pytest.param(at("saml:AuthnStatement", "AuthnInstant", days=40), {Bearer.CURRENT}, id="a logon 40 days ago"),
-        pytest.param(set_to("saml:AuthnStatement", "AuthnInstant", None), {Bearer.CURRENT}, id="a logon at no time"),
+        pytest.param(
+            set_attribute("saml:AuthnStatement", "AuthnInstant", None), {Bearer.CURRENT}, id="a logon at no time"
+        ),
         pytest.param(at(".", "IssueInstant", minutes=40), ALL, id="issued 40 minutes ago"),
         pytest.param(at(".", "IssueInstant", days=2), {Bearer.CURRENT}, id="issued two days ago"),
         pytest.param(at("saml:Conditions", "NotOnOrAfter", seconds=30), ALL, id="expired 30 s ago"),
@@ -159,7 +163,7 @@ def test_each_version_needs_what_it_needs(
 ) -> None:
     """And the strict one what the others need together."""
     octets = OLD.assertion(before, changes=meant(target))
-    assert send(http, target, octets).status_code == (200 if version in takers else 401)
+    assert send_assertion(http, target, octets).status_code == (200 if version in takers else 401)
 
 
 def address(target: Target, alias: str | None) -> str:
@@ -187,7 +191,7 @@ def test_an_assertion_is_sent_to_the_alias(
 def test_the_recipient_is_the_alias_alone(http: httpx.Client, target: Target, alias: str | None) -> None:
     """No version takes the token service of other grants for it."""
     octets = OLD.assertion(changes=meant(target, recipient=address(target, alias)))
-    assert send(http, target, octets).status_code == 401
+    assert send_assertion(http, target, octets).status_code == 401
 
 
 def test_the_first_address_in_the_metadata_is_no_token_service(http: httpx.Client, target: Target) -> None:
@@ -216,7 +220,7 @@ def test_the_newer_version_takes_base64url_alone(
     octets = next(
         each for each in iter(lambda: OLD.assertion(changes=meant(target)), b"") if b"+" in base64.b64encode(each)
     )
-    response = present(http, target, assertion=ENCODINGS[name](octets).decode())
+    response = present_assertion(http, target, assertion=ENCODINGS[name](octets).decode())
     refused = name == "base64" and version is not Bearer.OLD
     assert response.status_code == (401 if refused else 200)
     if refused:
@@ -229,7 +233,7 @@ def test_every_usual_algorithm_of_rsa_is_taken(
     emulator: Emulator, http: httpx.Client, hashed: str, method: str
 ) -> None:
     """SHA-1 too: no version refuses it."""
-    target = trusting_subaccount(emulator, http, LONG)
+    target = create_trusting_subaccount(emulator, http, LONG)
 
     class Signer(XMLSigner):
         def check_deprecated_methods(self) -> None:
@@ -241,34 +245,34 @@ def test_every_usual_algorithm_of_rsa_is_taken(
         digest_algorithm=DigestAlgorithm[hashed],
         c14n_algorithm="http://www.w3.org/2001/10/xml-exc-c14n#",
     )
-    octets = etree.tostring(signer.sign(assertion.element_of(stated, NOW), key=LONG.key))
-    assert send(http, target, octets).status_code == 200
+    octets = etree.tostring(signer.sign(assertion.assertion_element(stated, NOW), key=LONG.key))
+    assert send_assertion(http, target, octets).status_code == 200
 
 
 def unsigned(target: Target) -> bytes:
     """An assertion that nobody signed."""
-    return OLD.assertion(after=without("ds:Signature"), changes=meant(target))
+    return OLD.assertion(after=remove_element("ds:Signature"), changes=meant(target))
 
 
 def test_an_unsigned_assertion_is_never_taken(http: httpx.Client, target: Target) -> None:
     """Some versions do, which is a published fault of theirs."""
-    assert send(http, target, unsigned(target)).status_code == 401
+    assert send_assertion(http, target, unsigned(target)).status_code == 401
 
 
 def test_an_assertion_is_taken_as_often_as_it_is_valid(http: httpx.Client, target: Target) -> None:
     """No version looks for replays."""
     octets = OLD.assertion(changes=meant(target))
-    assert [send(http, target, octets).status_code for _ in range(3)] == [200] * 3
+    assert [send_assertion(http, target, octets).status_code for _ in range(3)] == [200] * 3
 
 
 @pytest.mark.parametrize("bearer", [Bearer.STRICT, Bearer.CURRENT])
 def test_the_switch_refuses_a_replay(bearer: Bearer) -> None:
     """Until it would be refused for its age; one without any end for good."""
     with emulator_with(replay=Replay.REFUSED, bearer=bearer) as (emulator, http):
-        target = trusting_subaccount(emulator, http, OLD)
-        endless = OLD.assertion(without("saml:Conditions"), changes=meant(target))
+        target = create_trusting_subaccount(emulator, http, OLD)
+        endless = OLD.assertion(remove_element("saml:Conditions"), changes=meant(target))
         for octets in [OLD.assertion(changes=meant(target))] + [endless] * (bearer is Bearer.CURRENT):
-            assert [send(http, target, octets).status_code for _ in range(2)] == [200, 401]
+            assert [send_assertion(http, target, octets).status_code for _ in range(2)] == [200, 401]
             assert note(emulator) == "refused: it was used before"
 
 
@@ -291,15 +295,15 @@ def test_of_two_certificates_in_one_x509_data_both_count_or_the_first(
 ) -> None:
     """The older version has the first alone; with an X509Data for each, both count there, too."""
     with emulator_with(metadata_certificates=choice) as (emulator, http):
-        body = provider(OLD, NEW)
-        apart = trusting_subaccount(emulator, http, OLD, NEW)
+        body = registration_body(OLD, NEW)
+        apart = create_trusting_subaccount(emulator, http, OLD, NEW)
         body["config"]["metaDataLocation"] = joined(body["config"]["metaDataLocation"])
-        together = trusting_subaccount(emulator, http, config=body["config"])
+        together = create_trusting_subaccount(emulator, http, config=body["config"])
         for target, expected in (
             (together, taken),
             (apart, [True, choice is not MetadataCertificates.FIRST]),
         ):
-            assert [present(http, target, each).is_success for each in (OLD, NEW)] == expected
+            assert [present_assertion(http, target, each).is_success for each in (OLD, NEW)] == expected
 
 
 BEGIN = "Invalid assertion [{id}] for SAML response [{id}]: "
@@ -325,7 +329,7 @@ TRANSFORM = BEGIN + "Assertion Signature failed pre-validation: Signature contai
 DECODING, PARSING = "Error decoding incoming SAML message", "Unable to parse bearer assertion"
 SPOILT: dict[str, tuple[Callable[[dict[str, Any]], bytes], str, str]] = {
     "issuer": (lambda it: OLD.assertion(changes=it | {"issuer": "nobody"}), CONTRACTS, SIGNATURE),
-    "key": (lambda it: STRANGER.assertion(changes=it), VALIDATING, SIGNATURE),
+    "key": (lambda it: UNTRUSTED.assertion(changes=it), VALIDATING, SIGNATURE),
     "content": (lambda it: OLD.assertion(changes=it).replace(b"joe", b"jim"), VALIDATING, SIGNATURE),
     "expired": (lambda it: OLD.assertion(at("saml:Conditions", "NotOnOrAfter", hours=1), None, it), VALIDATING, LATE),
     "not yet": (lambda it: OLD.assertion(at("saml:Conditions", "NotBefore", hours=-1), None, it), VALIDATING, EARLY),
@@ -342,7 +346,7 @@ def test_a_refusal_has_the_words_of_the_version(version: Bearer, http: httpx.Cli
     """401 and unauthorized; the older one has one sentence for most, the newer one repeats ID and issuer."""
     spoilt, old, current = SPOILT[name]
     octets = spoilt(meant(target))
-    response = send(http, target, octets)
+    response = send_assertion(http, target, octets)
     assert (response.status_code, response.json()["error"]) == (401, "unauthorized")
     root = etree.fromstring(octets)
     said = (old if version is Bearer.OLD else current).format(id=root.get("ID"), issuer=root.findtext(saml("Issuer")))
@@ -355,20 +359,20 @@ def test_no_encoding_and_no_assertion_have_words_of_their_own(
     """Both 401."""
     decoding = DECODING if version is Bearer.OLD else "Unable to urlBase64Decode bearer assertion"
     for given, text in (("!", decoding), (None, "SAML Assertion is missing")):
-        response = present(http, target, assertion=given)
+        response = present_assertion(http, target, assertion=given)
         assert (response.status_code, response.json()) == (401, {"error": "unauthorized", "error_description": text})
 
 
 def test_what_repeats_any_issuer_is_an_answer_all_the_same(http: httpx.Client, target: Target) -> None:
     """Be it of signs that no header knows."""
     octets = OLD.assertion(changes=meant(target, issuer="Ωmega\u2028"))
-    assert send(http, target, octets).status_code == 401
+    assert send_assertion(http, target, octets).status_code == 401
 
 
 def test_a_name_is_needed(version: Bearer, http: httpx.Client, target: Target) -> None:
     """The older version fails over it."""
     octets = OLD.assertion(changes=meant(target, name_id=""))
-    response = send(http, target, octets)
+    response = send_assertion(http, target, octets)
     if version is Bearer.OLD:
         assert (response.status_code, response.json()) == (500, {})
     else:
@@ -378,8 +382,8 @@ def test_a_name_is_needed(version: Bearer, http: httpx.Client, target: Target) -
 
 def test_an_inactive_issuer_is_named_by_its_origin_key(version: Bearer, emulator: Emulator, http: httpx.Client) -> None:
     """Or not at all."""
-    target = trusting_subaccount(emulator, http, OLD, active=False, origin_key="backend")
-    said = present(http, target).json()
+    target = create_trusting_subaccount(emulator, http, OLD, active=False, origin_key="backend")
+    said = present_assertion(http, target).json()
     text = CONTRACTS if version is Bearer.OLD else "No SAML identity provider found in zone for alias:backend"
     assert said == {"error": "unauthorized", "error_description": text}
     assert note(emulator) == "refused: backend is inactive"
@@ -387,8 +391,8 @@ def test_an_inactive_issuer_is_named_by_its_origin_key(version: Bearer, emulator
 
 def test_an_unknown_user_is_told_with_what_to_do(version: Bearer, emulator: Emulator, http: httpx.Client) -> None:
     """The older version blames the client."""
-    config = provider(OLD)["config"] | {"addShadowUserOnLogin": False}
-    response = present(http, trusting_subaccount(emulator, http, OLD, config=config))
+    config = registration_body(OLD)["config"] | {"addShadowUserOnLogin": False}
+    response = present_assertion(http, create_trusting_subaccount(emulator, http, OLD, config=config))
     said = "SAML user does not exist. You can correct this by creating a shadow user for the SAML user."
     error = "invalid_client" if version is Bearer.OLD else "unauthorized"
     assert (response.status_code, response.json()) == (401, {"error": error, "error_description": said})
@@ -406,19 +410,19 @@ def test_clients_and_scopes_are_refused_as_ever(http: httpx.Client, target: Targ
         "uaa.resource": "[uaa.none] is invalid. This user is not allowed any of the requested scopes",
     }
     for scope, text in texts.items():
-        response = present(http, target, scope=scope)
+        response = present_assertion(http, target, scope=scope)
         assert (response.status_code, response.json()) == (
             400,
             {"error": "invalid_scope", "error_description": text},
         )
-    assert present(http, target, scope="openid").json()["scope"] == "openid"
+    assert present_assertion(http, target, scope="openid").json()["scope"] == "openid"
 
 
 def test_metadata_without_a_certificate_lets_nobody_in() -> None:
     """Where it can be registered at all."""
     with emulator_with(provider_metadata=ProviderMetadata.ANY) as (emulator, http):
         location = idp_metadata(OLD).replace('use="signing"', 'use="encryption"')
-        target = trusting_subaccount(emulator, http, config={"metaDataLocation": location})
+        target = create_trusting_subaccount(emulator, http, config={"metaDataLocation": location})
         assert target.certificates == {}
-        assert present(http, target).status_code == 401
+        assert present_assertion(http, target).status_code == 401
         assert note(emulator) == "refused: its issuer has no certificate"

@@ -43,9 +43,9 @@ pytestmark = [
 ]
 
 
-def mint(size: int = 1024, serial: int = -(2**79) + 1) -> str:
+def generate_certificate(size: int = 1024, serial: int = -(2**79) + 1) -> str:
     """A certificate with a negative serial number of ten bytes."""
-    return trust_certificate.mint(keys.generate(size), GUID, serial, NOT_BEFORE, NOT_AFTER)
+    return trust_certificate.generate_certificate(keys.generate(size), GUID, serial, NOT_BEFORE, NOT_AFTER)
 
 
 def load(pem: str) -> x509.Certificate:
@@ -68,7 +68,7 @@ def skeleton(octets: bytes) -> Iterator[tuple[int, int]]:
 
 def test_a_certificate_has_the_skeleton_of_a_real_one() -> None:
     """Every tag and every length, with a key of 4096 bits and a GUID of the usual length, is that of a real one."""
-    assert list(skeleton(trust_certificate.to_der(mint(4096)))) == REAL_SKELETON
+    assert list(skeleton(trust_certificate.to_der(generate_certificate(4096)))) == REAL_SKELETON
 
 
 @pytest.mark.parametrize("name", ["real-active.pem", "real-passive.pem"])
@@ -92,7 +92,7 @@ def test_a_real_certificate_has_its_known_fingerprint(reference: Path) -> None:
 
 def test_a_library_reads_what_was_put_in() -> None:
     """Version, serial number, dates, algorithm and key come out of a parser that we did not write."""
-    certificate = load(mint())
+    certificate = load(generate_certificate())
     public_key = certificate.public_key()
     assert certificate.version is x509.Version.v3
     assert certificate.serial_number == -(2**79) + 1
@@ -106,7 +106,7 @@ def test_a_library_reads_what_was_put_in() -> None:
 
 def test_the_subject_is_the_issuer_and_its_common_name_is_too_long() -> None:
     """Both names are the same, and the common name has more than the 64 characters that RFC 5280 allows."""
-    certificate = load(mint())
+    certificate = load(generate_certificate())
     assert certificate.subject == certificate.issuer
     assert [(each.oid.dotted_string, each.value) for each in certificate.subject] == [
         ("2.5.4.3", f"cfapps.eu12.hana.ondemand.com/{GUID}"),
@@ -154,11 +154,11 @@ def test_two_years_are_what_the_switch_says(lifetime: Lifetime, start: str, end:
     assert trust_certificate.expiry(not_before, lifetime) == datetime.fromisoformat(f"{end}T01:02:03+00:00")
 
 
-def test_validity_begins_in_the_second_in_which_it_was_made(in_process: Emulator) -> None:
+def test_validity_begins_in_the_second_in_which_it_was_made(in_process_emulator: Emulator) -> None:
     """The beginning is the clock's time, cut to the second."""
     moment = datetime(2031, 5, 6, 7, 8, 9, 900000, UTC)
-    in_process.set_clock(moment)
-    active, _ = in_process.certificates(in_process.create_subaccount(generate=True).guid)
+    in_process_emulator.set_clock(moment)
+    active, _ = in_process_emulator.certificates(in_process_emulator.create_subaccount(generate=True).guid)
     assert active is not None
     assert timedelta(0) <= load(active).not_valid_before_utc - moment.replace(microsecond=0) < timedelta(seconds=20)
 
@@ -178,7 +178,7 @@ def test_a_certificate_given_in_any_layout_is_served_in_the_usual_one(content: b
         pytest.param("", id="nothing"),
         pytest.param("-----BEGIN CERTIFICATE-----\nAAA\n-----END CERTIFICATE-----\n", id="base64 cut short"),
         pytest.param(ssl.DER_cert_to_PEM_cert(b"\x30\x82\x01\x00short"), id="DER cut short"),
-        pytest.param(mint() * 2, id="two certificates"),
+        pytest.param(generate_certificate() * 2, id="two certificates"),
     ],
 )
 def test_what_is_no_certificate_is_not_taken(text: str) -> None:
@@ -190,7 +190,7 @@ def test_what_is_no_certificate_is_not_taken(text: str) -> None:
 def test_subject_and_key_are_read_from_the_octets() -> None:
     """Of a certificate with the usual odd serial number, and of an ordinary one of the first version."""
     key = keys.generate(1024)
-    pem = trust_certificate.mint(key, GUID, -(2**78), NOT_BEFORE, NOT_AFTER)
+    pem = trust_certificate.generate_certificate(key, GUID, -(2**78), NOT_BEFORE, NOT_AFTER)
     fields = der.members(der.members(trust_certificate.to_der(pem))[0])
     first_version = trust_certificate.to_pem(der.sequence(der.sequence(*fields[1:])))
     for each in (pem, first_version):

@@ -99,7 +99,7 @@ def test_a_certificate_of_another_authority_ends_the_connection(listening: Emula
 def test_a_certificate_of_the_authority_that_names_no_client_gives_no_token() -> None:
     """The server's own certificate is none of a client."""
     certificate, _ = client_ca.issue_server(client_ca.create(), "127.0.0.1")
-    assert client_ca.client_of(certificate, datetime(2026, 1, 1, tzinfo=UTC)) is None
+    assert client_ca.client_id_of(certificate, datetime(2026, 1, 1, tzinfo=UTC)) is None
 
 
 def test_an_authority_with_another_kind_of_key_is_refused(listening: Emulator) -> None:

@@ -161,11 +161,13 @@ def test_the_authority_of_the_tls_host_is_told(control: httpx.Client) -> None:
     ],
 )
 def test_a_refusal_says_what_and_why_and_what_to_do(
-    in_process: Emulator, method: str, path: str, body: bytes, status: int
+    in_process_emulator: Emulator, method: str, path: str, body: bytes, status: int
 ) -> None:
     """Three texts in JSON, with the status for its kind."""
-    in_process.create_subaccount(guid=GUID, subdomain="taken")
-    with httpx.Client(transport=in_process.transport, base_url=f"{in_process.url}/_emulator/") as control:
+    in_process_emulator.create_subaccount(guid=GUID, subdomain="taken")
+    with httpx.Client(
+        transport=in_process_emulator.transport, base_url=f"{in_process_emulator.url}/_emulator/"
+    ) as control:
         response = control.request(method, path, content=body)
     assert response.status_code == status
     error = response.json()["error"]
@@ -184,8 +186,8 @@ def test_a_refusal_says_what_and_why_and_what_to_do(
         pytest.param(Invalid, lambda emulator: emulator.advance(float("nan")), id="a step that is no number"),
     ],
 )
-def test_python_refuses_by_exception(in_process: Emulator, kind: type[Exception], deed: Any) -> None:
+def test_python_refuses_by_exception(in_process_emulator: Emulator, kind: type[Exception], deed: Any) -> None:
     """One class per remedy."""
-    in_process.create_subaccount(guid=GUID)
+    in_process_emulator.create_subaccount(guid=GUID)
     with pytest.raises(kind):
-        deed(in_process)
+        deed(in_process_emulator)

@@ -19,19 +19,21 @@ FINGERPRINT = trust_certificate.fingerprint(SIGNER.certificate)
 
 
 @pytest.fixture
-def guid(running: Emulator) -> str:
+def guid(module_emulator: Emulator) -> str:
     """A subaccount."""
-    return running.create_subaccount().guid
+    return module_emulator.create_subaccount().guid
 
 
 @pytest.fixture
-def control(running: Emulator) -> Iterator[httpx.Client]:
+def control(module_emulator: Emulator) -> Iterator[httpx.Client]:
     """A client of the control plane."""
-    with httpx.Client(transport=running.transport, base_url=f"{running.url}/_emulator/") as client:
+    with httpx.Client(transport=module_emulator.transport, base_url=f"{module_emulator.url}/_emulator/") as client:
         yield client
 
 
-def test_a_user_is_created_and_shown_without_a_password(running: Emulator, control: httpx.Client, guid: str) -> None:
+def test_a_user_is_created_and_shown_without_a_password(
+    module_emulator: Emulator, control: httpx.Client, guid: str
+) -> None:
     """The e-mail address is the name unless given."""
     body = {"user_name": "joe", "password": "hidden", "groups": ["g"]}
     response = control.post(f"subaccounts/{guid}/users", json=body)
@@ -40,7 +42,7 @@ def test_a_user_is_created_and_shown_without_a_password(running: Emulator, contr
     assert (user["user_name"], user["email"], user["groups"]) == ("joe", "joe", ["g"])
     assert "hidden" not in response.text
     assert control.get(f"subaccounts/{guid}/users").json() == {"users": [user]}
-    assert running.user_token(guid, "joe")
+    assert module_emulator.user_token(guid, "joe")
 
 
 def test_a_shadow_user_has_an_origin_instead_of_a_password(control: httpx.Client, guid: str) -> None:
@@ -54,7 +56,9 @@ def test_a_shadow_user_has_an_origin_instead_of_a_password(control: httpx.Client
     assert statuses == [201, 409, 400]
 
 
-def test_a_destination_is_created_listed_and_deleted(running: Emulator, control: httpx.Client, guid: str) -> None:
+def test_a_destination_is_created_listed_and_deleted(
+    module_emulator: Emulator, control: httpx.Client, guid: str
+) -> None:
     """At the level of the subaccount unless told."""
     for level in ({}, {"level": "instance"}):
         body = {"properties": {"Name": "a b", "Type": "HTTP"}, **level}
@@ -63,29 +67,31 @@ def test_a_destination_is_created_listed_and_deleted(running: Emulator, control:
     assert [each["level"] for each in listed] == ["subaccount", "instance"]
     left = control.delete(f"subaccounts/{guid}/destinations/subaccount/a%20b").json()
     assert left == {"destinations": [listed[1]]}
-    assert [each.level.value for each in running.destinations(guid)] == ["instance"]
+    assert [each.level.value for each in module_emulator.destinations(guid)] == ["instance"]
 
 
-def test_a_target_is_created_and_given_certificates(running: Emulator, control: httpx.Client) -> None:
+def test_a_target_is_created_and_given_certificates(module_emulator: Emulator, control: httpx.Client) -> None:
     """Upload, lie, remove: the answer is the target each time, as `Emulator` has it."""
     created = control.post("targets", json={"name": "s4", "entity_id": "me", "holds": 1})
     assert (created.status_code, created.json()["entity_id"]) == (201, "me")
     uploaded = control.post("targets/s4/certificates", json={"certificate": SIGNER.certificate})
     assert (uploaded.status_code, uploaded.json()["certificates"]) == (201, {FINGERPRINT: ISSUER})
     assert control.put("targets/s4/lies", json={"fingerprints": [FINGERPRINT]}).json() == uploaded.json()
-    assert running._world_now.state.systems["s4"].trusted == {}
+    assert module_emulator._landscape.state.systems["s4"].trusted == {}
     assert control.get("targets/s4").json() == uploaded.json()
     assert control.get("targets").json() == {"targets": [uploaded.json()]}
-    assert uploaded.json()["client_secret"] == running.target("s4").client_secret
+    assert uploaded.json()["client_secret"] == module_emulator.target("s4").client_secret
     assert control.delete(f"targets/s4/certificates/{FINGERPRINT}").json()["certificates"] == {}
 
 
-def test_a_subaccount_is_shown_as_a_target_with_its_key(running: Emulator, control: httpx.Client, guid: str) -> None:
+def test_a_subaccount_is_shown_as_a_target_with_its_key(
+    module_emulator: Emulator, control: httpx.Client, guid: str
+) -> None:
     """By its GUID."""
     target = control.get(f"targets/{guid}").json()
-    assert target["token_service_url"] == running.target(guid).token_service_url
+    assert target["token_service_url"] == module_emulator.target(guid).token_service_url
     key = control.get(f"subaccounts/{guid}/api-access-key").json()
-    assert key == running.api_access_key(guid)
+    assert key == module_emulator.api_access_key(guid)
     assert {"apiurl", "clientid", "clientsecret", "url", "subaccountid"} <= set(key)
 
 

@@ -10,7 +10,7 @@ import pytest
 from btp_trust_emulator.pki import trust_certificate
 from btp_trust_emulator.saml import signature, xml
 from btp_trust_emulator.saml.xml import NAMESPACES
-from support.destinations import SAML, Landscape
+from support.destinations import SAML, DestinationScenario
 from support.saml import element
 
 if TYPE_CHECKING:
@@ -32,13 +32,13 @@ def texts(root: Any, name: str) -> list[str]:
     return [each.text for each in root.iterfind(path, NAMESPACES)]
 
 
-def test_a_saml_assertion_says_what_the_destination_and_the_user_are(here: Landscape) -> None:
+def test_a_saml_assertion_says_what_the_destination_and_the_user_are(scenario: DestinationScenario) -> None:
     """Signed with the active key; issuer, recipient, audience, name and attributes as SAP documents them."""
-    here.create(SAML)
-    root = assertion_in(here.auth_token("saml"))
-    active, _ = here.emulator.certificates(here.guid)
-    assert signature.verified(root, trust_certificate.public_key(str(active))) is not None
-    assert element(root, "saml:Issuer").text == trust_certificate.common_name(here.guid)
+    scenario.create(SAML)
+    root = assertion_in(scenario.auth_token("saml"))
+    active, _ = scenario.emulator.certificates(scenario.guid)
+    assert signature.verify_signature(root, trust_certificate.public_key(str(active))) is not None
+    assert element(root, "saml:Issuer").text == trust_certificate.common_name(scenario.guid)
     assert element(root, "saml:Subject/saml:NameID").text == "joe"
     assert element(root, "saml:Conditions/saml:AudienceRestriction/saml:Audience").text == SAML["audience"]
     data = element(root, "saml:Subject/saml:SubjectConfirmation/saml:SubjectConfirmationData")
@@ -46,7 +46,7 @@ def test_a_saml_assertion_says_what_the_destination_and_the_user_are(here: Lands
     assert texts(root, "Groups") == ["admins", "users"]
     assert texts(root, "email") == ["joe@example.com"]
     assert len(texts(root, "user_uuid")) == 1
-    assert here.emulator.journal()[-1].note == f"signed with {here.fingerprint()}"
+    assert scenario.emulator.journal()[-1].note == f"signed with {scenario.fingerprint()}"
 
 
 @pytest.mark.parametrize(
@@ -69,19 +69,21 @@ def test_a_saml_assertion_says_what_the_destination_and_the_user_are(here: Lands
         ),
     ],
 )
-def test_properties_say_what_an_assertion_says(here: Landscape, changes: dict[str, str], path: str, text: str) -> None:
+def test_properties_say_what_an_assertion_says(
+    scenario: DestinationScenario, changes: dict[str, str], path: str, text: str
+) -> None:
     """Those that SAP documents."""
-    here.create({**SAML, **changes})
-    assert element(assertion_in(here.auth_token("saml")), path).text == text
+    scenario.create({**SAML, **changes})
+    assert element(assertion_in(scenario.auth_token("saml")), path).text == text
 
 
-def test_the_certificate_and_the_uuid_are_in_an_assertion_if_wanted(here: Landscape) -> None:
+def test_the_certificate_and_the_uuid_are_in_an_assertion_if_wanted(scenario: DestinationScenario) -> None:
     """The one is left out unless told, the other unless told not to; the name may have a qualifier."""
     wanted = {"includeSigningCertificateInSAMLAssertion": "true", "skipUserUuidInSAMLAttributes": "true"}
-    here.create({**SAML, **wanted, "nameQualifier": "domain"})
-    root = assertion_in(here.auth_token("saml"))
+    scenario.create({**SAML, **wanted, "nameQualifier": "domain"})
+    root = assertion_in(scenario.auth_token("saml"))
     shown = element(root, "ds:Signature/ds:KeyInfo/ds:X509Data/ds:X509Certificate").text
-    active, _ = here.emulator.certificates(here.guid)
+    active, _ = scenario.emulator.certificates(scenario.guid)
     assert shown == trust_certificate.body(str(active))
     assert texts(root, "user_uuid") == []
     assert element(root, "saml:Subject/saml:NameID").get("NameQualifier") == "domain"

@@ -9,9 +9,9 @@ import pytest
 
 from btp_trust_emulator import (
     Emulator,
-    Kind,
+    FaultKind,
 )
-from support.destinations import BASE, SAML, Landscape
+from support.destinations import BASE_PATH, SAML, DestinationScenario
 
 if TYPE_CHECKING:
     pass
@@ -35,73 +35,75 @@ if TYPE_CHECKING:
         pytest.param({"assertionRecipient": "https://elsewhere"}, "its recipient is", id="another recipient"),
     ],
 )
-def test_what_keeps_a_token_from_coming_is_in_the_answer(here: Landscape, changes: dict[str, Any], text: str) -> None:
+def test_what_keeps_a_token_from_coming_is_in_the_answer(
+    scenario: DestinationScenario, changes: dict[str, Any], text: str
+) -> None:
     """200, and the reason."""
-    here.change(**changes)
-    error = here.auth_token()["error"]
+    scenario.change(**changes)
+    error = scenario.auth_token()["error"]
     assert error.startswith("Retrieval of OAuthToken failed due to: ")
     assert text in error
 
 
-def test_a_token_without_a_user_signs_nothing(here: Landscape) -> None:
+def test_a_token_without_a_user_signs_nothing(scenario: DestinationScenario) -> None:
     """A client's own token is not enough; a user's token may be the caller's own."""
-    (token,) = here.get("destinations/s4").json()["authTokens"]
+    (token,) = scenario.get("destinations/s4").json()["authTokens"]
     assert "the user ID could not be determined" in token["error"]
-    (token,) = here.get("destinations/s4", authorization=f"Bearer {here.user_token}").json()["authTokens"]
+    (token,) = scenario.get("destinations/s4", authorization=f"Bearer {scenario.user_token}").json()["authTokens"]
     assert "error" not in token
 
 
-def test_without_an_active_key_nothing_is_signed(running: Emulator) -> None:
+def test_without_an_active_key_nothing_is_signed(module_emulator: Emulator) -> None:
     """Neither with an empty slot nor with a certificate that was given without its key."""
-    with httpx.Client(transport=running.transport) as http:
-        here = Landscape(running, http)
-        active, _ = running.certificates(here.guid)
+    with httpx.Client(transport=module_emulator.transport) as http:
+        scenario = DestinationScenario(module_emulator, http)
+        active, _ = module_emulator.certificates(scenario.guid)
         for given in (None, active):
-            guid = running.create_subaccount(active=given).guid
-            running.create_user(guid, "joe", "secret")
-            running.create_destination(guid, SAML)
-            here.token = here.user_token = running.user_token(guid, "joe")
-            assert "no active key pair" in here.auth_token("saml")["error"]
+            guid = module_emulator.create_subaccount(active=given).guid
+            module_emulator.create_user(guid, "joe", "secret")
+            module_emulator.create_destination(guid, SAML)
+            scenario.token = scenario.user_token = module_emulator.user_token(guid, "joe")
+            assert "no active key pair" in scenario.auth_token("saml")["error"]
 
 
 @pytest.mark.parametrize(
     ("kind", "fields", "text"),
     [
-        pytest.param(Kind.FAIL, {}, "Response was: Service Unavailable", id="503"),
-        pytest.param(Kind.HTML, {"status": 200}, "has no access token", id="a proxy's page"),
-        pytest.param(Kind.TRUNCATED_JSON, {}, "has no access token", id="half an answer"),
-        pytest.param(Kind.SILENCE, {}, "ReadTimeout", id="silence"),
-        pytest.param(Kind.SLOW, {"seconds": 10}, "ReadTimeout", id="a slow answer"),
-        pytest.param(Kind.DO_THEN_RESET, {}, "ReadError", id="a reset"),
-        pytest.param(Kind.CLOSE, {}, "RemoteProtocolError", id="a close"),
+        pytest.param(FaultKind.FAIL, {}, "Response was: Service Unavailable", id="503"),
+        pytest.param(FaultKind.HTML, {"status": 200}, "has no access token", id="a proxy's page"),
+        pytest.param(FaultKind.TRUNCATED_JSON, {}, "has no access token", id="half an answer"),
+        pytest.param(FaultKind.SILENCE, {}, "ReadTimeout", id="silence"),
+        pytest.param(FaultKind.SLOW, {"seconds": 10}, "ReadTimeout", id="a slow answer"),
+        pytest.param(FaultKind.DO_THEN_RESET, {}, "ReadError", id="a reset"),
+        pytest.param(FaultKind.CLOSE, {}, "RemoteProtocolError", id="a close"),
     ],
 )
 def test_what_befalls_the_target_s_token_service_is_in_the_answer(
-    anywhere: Landscape, kind: Kind, fields: dict[str, Any], text: str
+    any_mount_scenario: DestinationScenario, kind: FaultKind, fields: dict[str, Any], text: str
 ) -> None:
     """Faults fit the paths of targets too; the find itself is answered."""
-    anywhere.emulator.fault(kind, path=httpx.URL(anywhere.system.token_service_url).path, **fields)
-    assert text in anywhere.auth_token()["error"]
-    assert anywhere.emulator.journal()[0].faults == (kind,)
+    any_mount_scenario.emulator.fault(kind, path=httpx.URL(any_mount_scenario.system.token_service_url).path, **fields)
+    assert text in any_mount_scenario.auth_token()["error"]
+    assert any_mount_scenario.emulator.journal()[0].faults == (kind,)
 
 
-def test_what_befalls_a_find_does_not_undo_what_it_did(anywhere: Landscape) -> None:
+def test_what_befalls_a_find_does_not_undo_what_it_did(any_mount_scenario: DestinationScenario) -> None:
     """It acts, asks the target, and then fails; the journal has the act's own note."""
-    anywhere.emulator.fault(Kind.DO_THEN_FAIL, path=f"{BASE}/destinations/s4")
-    assert anywhere.get("destinations/s4", x_user_token=anywhere.user_token).status_code == 500
-    asked, found = anywhere.emulator.journal()
+    any_mount_scenario.emulator.fault(FaultKind.DO_THEN_FAIL, path=f"{BASE_PATH}/destinations/s4")
+    assert any_mount_scenario.get("destinations/s4", x_user_token=any_mount_scenario.user_token).status_code == 500
+    asked, found = any_mount_scenario.emulator.journal()
     assert asked.status == 200
     assert (found.status, "the token service answered 200" in str(found.note)) == (500, True)
 
 
-def test_a_token_service_elsewhere_is_asked_over_the_network(anywhere: Landscape) -> None:
+def test_a_token_service_elsewhere_is_asked_over_the_network(any_mount_scenario: DestinationScenario) -> None:
     """As another emulator's; one that is not there is a failure to connect."""
     with Emulator(socket=True, key_size=1024) as other:
         target = other.create_target("far")
-        active, _ = anywhere.emulator.certificates(anywhere.guid)
+        active, _ = any_mount_scenario.emulator.certificates(any_mount_scenario.guid)
         other.upload_certificate("far", str(active))
-        anywhere.create(target.properties("far"))
-        assert "error" not in anywhere.auth_token("far")
+        any_mount_scenario.create(target.properties("far"))
+        assert "error" not in any_mount_scenario.auth_token("far")
         assert [entry.status for entry in other.journal()] == [200]
-    assert "ConnectError" in anywhere.auth_token("far")["error"]
-    assert str(anywhere.emulator.journal()[-1].note).endswith("the token service answered nothing")
+    assert "ConnectError" in any_mount_scenario.auth_token("far")["error"]
+    assert str(any_mount_scenario.emulator.journal()[-1].note).endswith("the token service answered nothing")

@@ -14,7 +14,7 @@ from btp_trust_emulator import (
     Invalid,
     Unknown,
 )
-from support.destinations import BASE, PLAIN, Landscape
+from support.destinations import BASE_PATH, PLAIN, DestinationScenario
 
 if TYPE_CHECKING:
     pass
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 NOT_FOUND = {"ErrorMessage": "Configuration with the specified name was not found"}
 
 
-def test_each_level_lists_its_destinations(here: Landscape) -> None:
+def test_each_level_lists_its_destinations(scenario: DestinationScenario) -> None:
     """With all their properties, other people's passwords among them; an empty level is an empty list."""
-    assert here.get("instanceDestinations").json() == []
+    assert scenario.get("instanceDestinations").json() == []
     basic = {"Name": "plain", "Type": "HTTP", "Authentication": "BasicAuthentication", "Password": "other people's"}
-    here.create(PLAIN)
-    here.create(basic, "instance")
-    assert here.get("instanceDestinations").json() == [basic]
-    assert here.get("subaccountDestinations").json() == [here.system.properties("s4"), PLAIN]
+    scenario.create(PLAIN)
+    scenario.create(basic, "instance")
+    assert scenario.get("instanceDestinations").json() == [basic]
+    assert scenario.get("subaccountDestinations").json() == [scenario.system.properties("s4"), PLAIN]
 
 
 @pytest.mark.parametrize(
@@ -50,12 +50,12 @@ def test_each_level_lists_its_destinations(here: Landscape) -> None:
     ],
 )
 def test_a_list_comes_by_names_or_by_pages(
-    here: Landscape, query: str, names: list[str], headers: dict[str, str]
+    scenario: DestinationScenario, query: str, names: list[str], headers: dict[str, str]
 ) -> None:
     """As SAP's description has it."""
     for name in ("a", "b"):
-        here.create({**PLAIN, "Name": name})
-    response = here.get("subaccountDestinations", query)
+        scenario.create({**PLAIN, "Name": name})
+    response = scenario.get("subaccountDestinations", query)
     assert [each["Name"] for each in response.json()] == names
     assert all(value in response.headers[name] for name, value in headers.items())
     if query.startswith("$select"):
@@ -78,48 +78,48 @@ def test_a_list_comes_by_names_or_by_pages(
         "$page=1&$pageCount=1",
     ],
 )
-def test_a_list_that_cannot_be_had_is_a_400(here: Landscape, query: str) -> None:
+def test_a_list_that_cannot_be_had_is_a_400(scenario: DestinationScenario, query: str) -> None:
     """What is not emulated is not ignored."""
-    assert here.get("subaccountDestinations", query).status_code == 400
+    assert scenario.get("subaccountDestinations", query).status_code == 400
 
 
-def test_a_destination_is_found_with_its_owner(here: Landscape) -> None:
+def test_a_destination_is_found_with_its_owner(scenario: DestinationScenario) -> None:
     """First at the level of the instance, then of the subaccount; its ETag is that of its properties."""
-    here.create(PLAIN)
-    found = here.get("destinations/plain")
+    scenario.create(PLAIN)
+    found = scenario.get("destinations/plain")
     assert found.json() == {
-        "owner": {"SubaccountId": here.guid, "InstanceId": None},
+        "owner": {"SubaccountId": scenario.guid, "InstanceId": None},
         "destinationConfiguration": PLAIN,
     }
-    here.create({**PLAIN, "URL": "https://other.example.com"}, "instance")
-    again = here.get("destinations/plain")
-    assert again.json()["owner"] == {"SubaccountId": here.guid, "InstanceId": here.key["instanceid"]}
+    scenario.create({**PLAIN, "URL": "https://other.example.com"}, "instance")
+    again = scenario.get("destinations/plain")
+    assert again.json()["owner"] == {"SubaccountId": scenario.guid, "InstanceId": scenario.key["instanceid"]}
     assert again.headers["etag"] != found.headers["etag"]
 
 
-def test_a_destination_is_found_if_its_state_is_as_expected(here: Landscape) -> None:
+def test_a_destination_is_found_if_its_state_is_as_expected(scenario: DestinationScenario) -> None:
     """The conditions of HTTP, by its ETag."""
-    here.create(PLAIN)
-    tag = here.get("destinations/plain").headers["etag"]
+    scenario.create(PLAIN)
+    tag = scenario.get("destinations/plain").headers["etag"]
     expected = {"if_match": {tag: 200, "other": 412}, "if_none_match": {tag: 304, "other": 200}}
     for name, statuses in expected.items():
         for value, status in statuses.items():
-            assert here.get("destinations/plain", **{name: value}).status_code == status
+            assert scenario.get("destinations/plain", **{name: value}).status_code == status
 
 
-def test_what_is_not_there_is_a_404(here: Landscape) -> None:
+def test_what_is_not_there_is_a_404(scenario: DestinationScenario) -> None:
     """In JSON, as recorded from a real landscape."""
-    response = here.get("destinations/nowhere")
+    response = scenario.get("destinations/nowhere")
     assert (response.status_code, response.json()) == (404, NOT_FOUND)
 
 
-def test_a_user_and_password_come_to_a_token_of_their_own(here: Landscape) -> None:
+def test_a_user_and_password_come_to_a_token_of_their_own(scenario: DestinationScenario) -> None:
     """And without credentials there are none in the properties."""
-    here.create({**PLAIN, "Name": "basic", "Authentication": "BasicAuthentication", "User": "u", "Password": "p"})
+    scenario.create({**PLAIN, "Name": "basic", "Authentication": "BasicAuthentication", "User": "u", "Password": "p"})
     encoded = base64.b64encode(b"u:p").decode()
     header = {"key": "Authorization", "value": f"Basic {encoded}"}
-    assert here.auth_token("basic") == {"type": "Basic", "value": encoded, "http_header": header}
-    found = here.find("basic", "$skipCredentials=true")["destinationConfiguration"]
+    assert scenario.auth_token("basic") == {"type": "Basic", "value": encoded, "http_header": header}
+    found = scenario.find("basic", "$skipCredentials=true")["destinationConfiguration"]
     assert (found["User"], "Password" in found) == ("u", False)
 
 
@@ -136,47 +136,49 @@ def test_a_user_and_password_come_to_a_token_of_their_own(here: Landscape) -> No
         pytest.param("", {"authorization": "nonsense"}, 400, id="no header"),
     ],
 )
-def test_a_request_is_answered_as_described(here: Landscape, query: str, headers: dict[str, str], status: int) -> None:
+def test_a_request_is_answered_as_described(
+    scenario: DestinationScenario, query: str, headers: dict[str, str], status: int
+) -> None:
     """Or refused, before anything is signed."""
-    response = here.get("destinations/s4", query, **{"x_user_token": here.user_token, **headers})
+    response = scenario.get("destinations/s4", query, **{"x_user_token": scenario.user_token, **headers})
     assert response.status_code == status
-    assert status == 200 or here.emulator.journal()[-1].note is None
+    assert status == 200 or scenario.emulator.journal()[-1].note is None
 
 
 def test_tokens_expire_by_the_clock() -> None:
     """The user's, and the client's."""
     with Emulator(key_size=1024) as emulator, httpx.Client(transport=emulator.transport) as http:
-        here = Landscape(emulator, http)
+        scenario = DestinationScenario(emulator, http)
         emulator.advance(40000)
-        fresh = Landscape(emulator, http)
+        fresh = DestinationScenario(emulator, http)
         emulator.advance(4000)
-        assert here.get("destinations/s4").status_code == 401
-        assert fresh.get("destinations/s4", x_user_token=here.user_token).status_code == 401
+        assert scenario.get("destinations/s4").status_code == 401
+        assert fresh.get("destinations/s4", x_user_token=scenario.user_token).status_code == 401
         assert fresh.get("destinations/s4", x_user_token=fresh.user_token).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["destinations/s4", "subaccountDestinations"])
-def test_destinations_are_not_changed_here(here: Landscape, path: str) -> None:
+def test_destinations_are_not_changed_here(scenario: DestinationScenario, path: str) -> None:
     """They are managed in the control plane."""
-    response = here.http.put(f"{here.key['uri']}{BASE}/{path}", json={})
+    response = scenario.http.put(f"{scenario.key['uri']}{BASE_PATH}/{path}", json={})
     assert (response.status_code, response.headers["allow"]) == (405, "GET")
 
 
-def test_a_destination_is_named_once_at_its_level(here: Landscape) -> None:
+def test_a_destination_is_named_once_at_its_level(scenario: DestinationScenario) -> None:
     """It may be at the other level too; and it is deleted where it is."""
     with pytest.raises(Conflict, match="s4 at the level subaccount"):
-        here.create({**PLAIN, "Name": "s4"})
-    here.create({**PLAIN, "Name": "s4"}, "instance")
-    here.emulator.delete_destination(here.guid, "s4")
+        scenario.create({**PLAIN, "Name": "s4"})
+    scenario.create({**PLAIN, "Name": "s4"}, "instance")
+    scenario.emulator.delete_destination(scenario.guid, "s4")
     with pytest.raises(Unknown, match="none named s4 at the level subaccount"):
-        here.emulator.delete_destination(here.guid, "s4")
-    assert [each.name for each in here.emulator.destinations(here.guid)] == ["s4"]
+        scenario.emulator.delete_destination(scenario.guid, "s4")
+    assert [each.name for each in scenario.emulator.destinations(scenario.guid)] == ["s4"]
 
 
 @pytest.mark.parametrize(
     "properties", [{}, {"Name": "a/b", "Type": "HTTP"}, {"Name": "x" * 201, "Type": "HTTP"}, {"Name": "x"}]
 )
-def test_a_destination_needs_a_name_and_a_type(here: Landscape, properties: dict[str, str]) -> None:
+def test_a_destination_needs_a_name_and_a_type(scenario: DestinationScenario, properties: dict[str, str]) -> None:
     """All else is up to whoever creates it."""
     with pytest.raises(Invalid, match="was not created"):
-        here.create(properties)
+        scenario.create(properties)

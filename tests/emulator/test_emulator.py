@@ -82,7 +82,7 @@ def test_nothing_works_outside_its_block() -> None:
         emulator.journal()
 
 
-def test_there_is_no_tls_host_in_process(in_process: Emulator) -> None:
+def test_there_is_no_tls_host_in_process(in_process_emulator: Emulator) -> None:
     """Whoever asks for its authority's file is told what to do."""
     with pytest.raises(RuntimeError, match="socket=True"):
-        _ = in_process.ca_file
+        _ = in_process_emulator.ca_file

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from btp_trust_emulator import Action, Kind, Slots
+from btp_trust_emulator import Action, FaultKind, Slots
 
 ACTIVE, PASSIVE, ROTATE = "/certificate", "/certificate/passive", "/rotateCertificate"
 
@@ -26,70 +26,79 @@ def changed(before: Slots, after: Slots) -> set[str]:
         pytest.param(Action.DELETE_PASSIVE, {"passive"}, id="deletes passive"),
     ],
 )
-def test_a_rival_acts_between_our_read_and_our_write(holder: Any, action: Action, slots: set[str]) -> None:
+def test_a_rival_acts_between_our_read_and_our_write(authorized_caller: Any, action: Action, slots: set[str]) -> None:
     """The read shows what was; the journal's entry of the write begins with what the rival left."""
-    holder.caller.emulator.fault(Kind.RIVAL_BEFORE, action=action)
-    read = holder.slots
-    assert holder.read(ACTIVE) == read.active
-    assert holder.call("POST", PASSIVE).status_code == 200
-    entry = holder.entry()
+    authorized_caller.caller.emulator.fault(FaultKind.RIVAL_BEFORE, action=action)
+    read = authorized_caller.slots
+    assert authorized_caller.read(ACTIVE) == read.active
+    assert authorized_caller.call("POST", PASSIVE).status_code == 200
+    entry = authorized_caller.entry()
     assert changed(read, entry.before) == slots
     assert changed(entry.before, entry.after) == {"passive"}
-    assert (entry.after, entry.faults) == (holder.slots, (Kind.RIVAL_BEFORE,))
+    assert (entry.after, entry.faults) == (authorized_caller.slots, (FaultKind.RIVAL_BEFORE,))
 
 
-def test_a_write_may_fail_by_what_a_rival_did(holder: Any) -> None:
+def test_a_write_may_fail_by_what_a_rival_did(authorized_caller: Any) -> None:
     """Rotating needs the passive certificate that the rival has deleted."""
-    holder.caller.emulator.fault(Kind.RIVAL_BEFORE, action=Action.DELETE_PASSIVE, path=None, method="POST")
-    before = holder.slots
-    assert holder.call("POST", ROTATE).status_code == 404
-    assert holder.entry().before == holder.entry().after == holder.slots == replace(before, passive=None)
+    authorized_caller.caller.emulator.fault(
+        FaultKind.RIVAL_BEFORE, action=Action.DELETE_PASSIVE, path=None, method="POST"
+    )
+    before = authorized_caller.slots
+    assert authorized_caller.call("POST", ROTATE).status_code == 404
+    assert (
+        authorized_caller.entry().before
+        == authorized_caller.entry().after
+        == authorized_caller.slots
+        == replace(before, passive=None)
+    )
 
 
-def test_a_rival_acts_after_our_write_and_before_its_answer(holder: Any) -> None:
+def test_a_rival_acts_after_our_write_and_before_its_answer(authorized_caller: Any) -> None:
     """The answer shows what we did; the slots do not hold it any more."""
-    before = holder.slots
-    holder.caller.emulator.fault(Kind.RIVAL_AFTER, action=Action.ROTATE)
-    assert holder.call("POST", ROTATE).status_code == 200
-    entry = holder.entry()
+    before = authorized_caller.slots
+    authorized_caller.caller.emulator.fault(FaultKind.RIVAL_AFTER, action=Action.ROTATE)
+    assert authorized_caller.call("POST", ROTATE).status_code == 200
+    entry = authorized_caller.entry()
     assert entry.after == Slots(before.passive, before.active)
-    assert (holder.slots, entry.faults) == (before, (Kind.RIVAL_AFTER,))
+    assert (authorized_caller.slots, entry.faults) == (before, (FaultKind.RIVAL_AFTER,))
 
 
-def test_a_rival_and_a_lost_answer_go_together(holder: Any) -> None:
+def test_a_rival_and_a_lost_answer_go_together(authorized_caller: Any) -> None:
     """One request may meet both rivals and what happens to its answer."""
-    emulator, before = holder.caller.emulator, holder.slots
-    emulator.fault(Kind.RIVAL_AFTER, action=Action.ROTATE)
-    emulator.fault(Kind.DO_THEN_FAIL)
-    emulator.fault(Kind.RIVAL_BEFORE, action=Action.ROTATE)
-    assert holder.call("POST", ROTATE).status_code == 500
-    assert holder.entry().faults == (Kind.RIVAL_AFTER, Kind.DO_THEN_FAIL, Kind.RIVAL_BEFORE)
-    assert holder.slots == Slots(before.passive, before.active)
+    emulator, before = authorized_caller.caller.emulator, authorized_caller.slots
+    emulator.fault(FaultKind.RIVAL_AFTER, action=Action.ROTATE)
+    emulator.fault(FaultKind.DO_THEN_FAIL)
+    emulator.fault(FaultKind.RIVAL_BEFORE, action=Action.ROTATE)
+    assert authorized_caller.call("POST", ROTATE).status_code == 500
+    assert authorized_caller.entry().faults == (FaultKind.RIVAL_AFTER, FaultKind.DO_THEN_FAIL, FaultKind.RIVAL_BEFORE)
+    assert authorized_caller.slots == Slots(before.passive, before.active)
 
 
-def test_a_rival_waits_for_a_write_that_acts(holder: Any) -> None:
+def test_a_rival_waits_for_a_write_that_acts(authorized_caller: Any) -> None:
     """Neither a read, nor a token, nor a write that will be refused, nor one that meets a failure."""
-    emulator, before = holder.caller.emulator, holder.slots
-    emulator.fault(Kind.FAIL, method="POST", path="/destination-configuration/v1/saml2Metadata/rotateCertificate")
-    emulator.fault(Kind.RIVAL_BEFORE, action=Action.ROTATE)
-    holder.read(ACTIVE)
-    holder.caller.token()
-    holder.caller.call("POST", ROTATE, content=b"{}", authorization=holder.authorization)
-    holder.caller.call("POST", ROTATE, authorization="Bearer nonsense")
-    assert holder.slots == before
-    assert [(queued.fault.kind, queued.fired) for queued in emulator.faults()] == [(Kind.RIVAL_BEFORE, 0)]
+    emulator, before = authorized_caller.caller.emulator, authorized_caller.slots
+    emulator.fault(FaultKind.FAIL, method="POST", path="/destination-configuration/v1/saml2Metadata/rotateCertificate")
+    emulator.fault(FaultKind.RIVAL_BEFORE, action=Action.ROTATE)
+    authorized_caller.read(ACTIVE)
+    authorized_caller.caller.token()
+    authorized_caller.caller.call("POST", ROTATE, content=b"{}", authorization=authorized_caller.authorization)
+    authorized_caller.caller.call("POST", ROTATE, authorization="Bearer nonsense")
+    assert authorized_caller.slots == before
+    assert [(queued.fault.kind, queued.fired) for queued in emulator.faults()] == [(FaultKind.RIVAL_BEFORE, 0)]
 
 
-def test_a_rival_may_come_before_a_read(holder: Any) -> None:
+def test_a_rival_may_come_before_a_read(authorized_caller: Any) -> None:
     """If the fault asks for the method GET."""
-    holder.caller.emulator.fault(Kind.RIVAL_BEFORE, action=Action.ROTATE, method="GET")
-    before = holder.slots
-    assert holder.read(ACTIVE) == before.passive
+    authorized_caller.caller.emulator.fault(FaultKind.RIVAL_BEFORE, action=Action.ROTATE, method="GET")
+    before = authorized_caller.slots
+    assert authorized_caller.read(ACTIVE) == before.passive
 
 
-def test_a_rival_is_refused_what_a_colleague_is_refused(holder: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_rival_is_refused_what_a_colleague_is_refused(
+    authorized_caller: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     """There is nothing to delete twice: the log says so, and the request goes on."""
-    holder.caller.emulator.delete_passive(holder.guid)
-    holder.caller.emulator.fault(Kind.RIVAL_BEFORE, action=Action.DELETE_PASSIVE)
-    assert holder.call("POST", PASSIVE).status_code == 200
+    authorized_caller.caller.emulator.delete_passive(authorized_caller.guid)
+    authorized_caller.caller.emulator.fault(FaultKind.RIVAL_BEFORE, action=Action.DELETE_PASSIVE)
+    assert authorized_caller.call("POST", PASSIVE).status_code == 200
     assert "The rival of fault rival_before did nothing: The passive certificate was not deleted." in caplog.text

@@ -25,13 +25,13 @@ from support.saml import (
     OLD,
     POST,
     SERVICE,
-    Api,
+    IdentityProviderApi,
+    create_trusting_subaccount,
     fingerprint,
     idp_metadata,
     note,
-    present,
-    provider,
-    trusting_subaccount,
+    present_assertion,
+    registration_body,
 )
 
 if TYPE_CHECKING:
@@ -46,30 +46,30 @@ NO_SERVICE = "Metadata response is missing a SingleSignOnService, necessary for 
 
 
 @pytest.fixture
-def api_with() -> Iterator[Callable[..., Api]]:
+def api_with() -> Iterator[Callable[..., IdentityProviderApi]]:
     """Make the API of a new subaccount of an emulator with these switches, at the tests' noon."""
-    running: list[Any] = []
+    module_emulator: list[Any] = []
 
-    def make(**switches: Any) -> Api:
+    def make(**switches: Any) -> IdentityProviderApi:
         emulator = Emulator(key_size=1024, switches=Switches(**switches)).__enter__()
         http = httpx.Client(transport=emulator.transport)
-        running.extend([http, emulator])
+        module_emulator.extend([http, emulator])
         emulator.set_clock(NOW)
-        return Api(emulator, http, emulator.create_subaccount().guid)
+        return IdentityProviderApi(emulator, http, emulator.create_subaccount().guid)
 
     yield make
-    for each in running:
+    for each in module_emulator:
         each.__exit__(None, None, None)
 
 
-def own(api: Api) -> dict[str, Any]:
+def own(api: IdentityProviderApi) -> dict[str, Any]:
     """The providers that are there because they were registered, by origin key."""
-    return {key: each for key, each in api.listed().items() if key not in BUILT_IN}
+    return {key: each for key, each in api.by_origin_key().items() if key not in BUILT_IN}
 
 
-def test_identity_providers_are_registered_read_changed_and_deleted(api: Api) -> None:
+def test_identity_providers_are_registered_read_changed_and_deleted(api: IdentityProviderApi) -> None:
     """The answers are what is kept; its version is the one that was sent, and one more after each change."""
-    created = api.call("POST", json=provider(OLD))
+    created = api.call("POST", json=registration_body(OLD))
     shown = created.json()
     assert created.status_code == 201
     assert set(shown) == FIELDS
@@ -80,19 +80,21 @@ def test_identity_providers_are_registered_read_changed_and_deleted(api: Api) ->
     assert shown["identityZoneId"] == api.key["subaccountid"]
     assert own(api) == {"source": shown}
     assert api.call("GET", shown["id"]).json() == shown
-    changed = api.call("PUT", shown["id"], json=provider(OLD, NEW, name="Renamed"))
+    changed = api.call("PUT", shown["id"], json=registration_body(OLD, NEW, name="Renamed"))
     assert (changed.status_code, changed.json()["name"], changed.json()["version"]) == (200, "Renamed", 1)
     assert (changed.json()["id"], changed.json()["created"]) == (shown["id"], shown["created"])
-    assert api.call("PUT", shown["id"], json=provider(OLD, version=7)).json()["version"] == 8
+    assert api.call("PUT", shown["id"], json=registration_body(OLD, version=7)).json()["version"] == 8
     assert api.call("DELETE", shown["id"]).json()["id"] == shown["id"]
     assert own(api) == {}
 
 
 @pytest.mark.parametrize("query", [{}, {"rawConfig": "false"}, {"rawConfig": "true"}], ids=str)
 @pytest.mark.parametrize("is_text", [False, True], ids=["sent as an object", "sent as a text"])
-def test_a_config_is_a_text_unless_it_is_asked_for_raw(api: Api, query: dict[str, str], *, is_text: bool) -> None:
+def test_a_config_is_a_text_unless_it_is_asked_for_raw(
+    api: IdentityProviderApi, query: dict[str, str], *, is_text: bool
+) -> None:
     """In every answer, whichever was sent; it holds the twenty settings of a SAML provider."""
-    body = provider(OLD)
+    body = registration_body(OLD)
     sent = body["config"] | {"linkText": "Log on", "unknown": 1}
     body["config"] = json.dumps(sent) if is_text else sent
 
@@ -105,8 +107,8 @@ def test_a_config_is_a_text_unless_it_is_asked_for_raw(api: Api, query: dict[str
         api.call("DELETE", path, params=query),
     ]
     api.call("POST", json=body)
-    (listed,) = [each for each in api.call("GET", params=query).json() if each["originKey"] == "source"]
-    for shown in [each.json() for each in answers] + [listed]:
+    (by_origin_key,) = [each for each in api.call("GET", params=query).json() if each["originKey"] == "source"]
+    for shown in [each.json() for each in answers] + [by_origin_key]:
         assert isinstance(shown["config"], dict if query.get("rawConfig") == "true" else str)
         config = shown["config"] if isinstance(shown["config"], dict) else json.loads(shown["config"])
         assert len(config) == 20
@@ -114,12 +116,12 @@ def test_a_config_is_a_text_unless_it_is_asked_for_raw(api: Api, query: dict[str
         assert (config["idpEntityAlias"], config["zoneId"]) == ("source", api.key["subaccountid"])
 
 
-def test_a_subaccount_has_other_identity_providers_too(api: Api) -> None:
+def test_a_subaccount_has_other_identity_providers_too(api: IdentityProviderApi) -> None:
     """SAP's own one, others without any settings, and one that is inactive."""
-    listed = api.listed()
-    assert {key: each["type"] for key, each in listed.items()} == BUILT_IN
-    assert [key for key, each in listed.items() if not each["active"]] == ["ldap"]
-    assert [key for key, each in listed.items() if each["config"] is None] == ["keystone", "ldap"]
+    by_origin_key = api.by_origin_key()
+    assert {key: each["type"] for key, each in by_origin_key.items()} == BUILT_IN
+    assert [key for key, each in by_origin_key.items() if not each["active"]] == ["ldap"]
+    assert [key for key, each in by_origin_key.items() if each["config"] is None] == ["keystone", "ldap"]
     texts = {each["originKey"]: each["config"] for each in api.call("GET", params={}).json()}
     assert texts["keystone"] == "null"
     assert all(isinstance(each, str) for each in texts.values())
@@ -140,7 +142,7 @@ SAP_HIDING, SAP_SHOWING = {"activeOnly": "true"}, {"activeOnly": "false"}
     ],
 )
 def test_inactive_providers_are_left_out_as_the_switches_say(
-    api_with: Callable[..., Api],
+    api_with: Callable[..., IdentityProviderApi],
     heeded: ActiveFilter,
     unasked: InactiveProviders,
     hides: list[dict[str, str]],
@@ -148,55 +150,60 @@ def test_inactive_providers_are_left_out_as_the_switches_say(
 ) -> None:
     """By one spelling of the parameter, by the other, or by either; and by none of them."""
     api = api_with(active_filter=heeded, inactive_providers=unasked)
-    api.call("POST", json=provider(OLD, active=False))
+    api.call("POST", json=registration_body(OLD, active=False))
     for queries, expected in ((hides, False), (shows, True)):
         for query in queries:
-            assert ("source" in api.listed(**query), "ldap" in api.listed(**query)) == (expected, expected), query
+            assert ("source" in api.by_origin_key(**query), "ldap" in api.by_origin_key(**query)) == (
+                expected,
+                expected,
+            ), query
 
 
-def test_a_list_is_narrowed_to_one_origin_key(api: Api) -> None:
+def test_a_list_is_narrowed_to_one_origin_key(api: IdentityProviderApi) -> None:
     """An unknown one, and one that is inactive, are not found."""
-    identity = api.call("POST", json=provider(OLD)).json()["id"]
-    assert list(api.listed(originKey="source")) == ["source"]
-    api.call("PUT", identity, json=provider(OLD, active=False))
+    identity = api.call("POST", json=registration_body(OLD)).json()["id"]
+    assert list(api.by_origin_key(originKey="source")) == ["source"]
+    api.call("PUT", identity, json=registration_body(OLD, active=False))
     for name in ("source", "nobody"):
         response = api.call("GET", params={"originKey": name})
         assert (response.status_code, response.text) == (404, "Provider not found.")
 
 
-def test_the_journal_says_whom_a_subaccount_trusts_with_what(api: Api, at_noon: Emulator) -> None:
+def test_the_journal_says_whom_a_subaccount_trusts_with_what(
+    api: IdentityProviderApi, emulator_at_assertion_time: Emulator
+) -> None:
     """After each change, with the fingerprints."""
-    identity = api.call("POST", json=provider(OLD)).json()["id"]
-    assert note(at_noon) == f"source is trusted with {fingerprint(OLD)}"
-    api.call("PUT", identity, json=provider(OLD, NEW))
-    assert note(at_noon) == f"source is trusted with {fingerprint(OLD)}, {fingerprint(NEW)}"
-    assert at_noon.journal()[-1].subaccount == api.key["subaccountid"]
+    identity = api.call("POST", json=registration_body(OLD)).json()["id"]
+    assert note(emulator_at_assertion_time) == f"source is trusted with {fingerprint(OLD)}"
+    api.call("PUT", identity, json=registration_body(OLD, NEW))
+    assert note(emulator_at_assertion_time) == f"source is trusted with {fingerprint(OLD)}, {fingerprint(NEW)}"
+    assert emulator_at_assertion_time.journal()[-1].subaccount == api.key["subaccountid"]
     api.call("DELETE", identity)
-    assert note(at_noon) == "source is deleted, and its 0 users"
+    assert note(emulator_at_assertion_time) == "source is deleted, and its 0 users"
 
 
 @pytest.mark.parametrize("active", [True, False])
-def test_an_entity_is_registered_once(api: Api, *, active: bool) -> None:
+def test_an_entity_is_registered_once(api: IdentityProviderApi, *, active: bool) -> None:
     """409 for a second one, be the first inactive or the second its namesake; also by an update."""
-    entity = api.call("POST", json=provider(OLD, active=active)).json()
-    body = provider(OLD, origin_key="another")
-    other = api.call("POST", json=provider(OLD, issuer="somebody", origin_key="another")).json()["id"]
+    entity = api.call("POST", json=registration_body(OLD, active=active)).json()
+    body = registration_body(OLD, origin_key="another")
+    other = api.call("POST", json=registration_body(OLD, issuer="somebody", origin_key="another")).json()["id"]
     refused = [
-        api.call("POST", json=provider(OLD)),
-        api.call("POST", json=provider(OLD, origin_key="a-third")),
+        api.call("POST", json=registration_body(OLD)),
+        api.call("POST", json=registration_body(OLD, origin_key="a-third")),
         api.call("PUT", other, json=body),
     ]
     for response in refused:
         assert (response.status_code, response.headers["content-type"]) == (409, "application/json")
         assert response.text.startswith("Duplicate entity ID:cfapps.")
-    assert api.call("PUT", entity["id"], json=provider(NEW)).status_code == 200
+    assert api.call("PUT", entity["id"], json=registration_body(NEW)).status_code == 200
 
 
 @pytest.mark.parametrize("raw", ["true", "false"])
-def test_an_origin_key_is_registered_once(api: Api, raw: str) -> None:
+def test_an_origin_key_is_registered_once(api: IdentityProviderApi, raw: str) -> None:
     """409 with what was sent as the body."""
-    api.call("POST", json=provider(OLD))
-    sent = provider(NEW, issuer="somebody", name="Somebody")
+    api.call("POST", json=registration_body(OLD))
+    sent = registration_body(NEW, issuer="somebody", name="Somebody")
     response = api.call("POST", json=sent, params={"rawConfig": raw})
     echo = response.json()
     assert (response.status_code, set(echo)) == (409, FIELDS)
@@ -205,21 +212,21 @@ def test_an_origin_key_is_registered_once(api: Api, raw: str) -> None:
     assert config["metaDataLocation"] == sent["config"]["metaDataLocation"]
 
 
-def test_an_update_never_changes_the_origin_key(api: Api) -> None:
+def test_an_update_never_changes_the_origin_key(api: IdentityProviderApi) -> None:
     """Nor the alias; the name and another entity ID are taken."""
-    identity = api.call("POST", json=provider(OLD)).json()["id"]
-    body = provider(OLD, issuer="somebody", origin_key="another", name="Another")
+    identity = api.call("POST", json=registration_body(OLD)).json()["id"]
+    body = registration_body(OLD, issuer="somebody", origin_key="another", name="Another")
     changed = api.call("PUT", identity, json=body).json()
     assert (changed["originKey"], changed["config"]["idpEntityAlias"], changed["name"]) == (*["source"] * 2, "Another")
     assert 'entityID="somebody"' in changed["config"]["metaDataLocation"]
 
 
-def test_settings_that_an_update_does_not_send_have_their_defaults_again(api: Api) -> None:
+def test_settings_that_an_update_does_not_send_have_their_defaults_again(api: IdentityProviderApi) -> None:
     """It is a whole replacement; so is a provider that says nothing of being active."""
-    body = provider(OLD)
+    body = registration_body(OLD)
     body["config"] |= {"addShadowUserOnLogin": False, "linkText": "Log on"}
     identity = api.call("POST", json=body | {"active": False}).json()["id"]
-    sent = provider(OLD)
+    sent = registration_body(OLD)
     sent["config"] = {"metaDataLocation": sent["config"]["metaDataLocation"]}
     del sent["active"]
     changed = api.call("PUT", identity, json=sent).json()
@@ -227,9 +234,9 @@ def test_settings_that_an_update_does_not_send_have_their_defaults_again(api: Ap
     assert changed["active"] is True
 
 
-def test_another_type_is_kept_with_its_settings(api: Api) -> None:
+def test_another_type_is_kept_with_its_settings(api: IdentityProviderApi) -> None:
     """Its metadata is of no interest, nor is it trusted for assertions."""
-    body = provider(OLD, type="oidc1.0", config={"issuer": "https://oidc.example.com"})
+    body = registration_body(OLD, type="oidc1.0", config={"issuer": "https://oidc.example.com"})
     shown = api.call("POST", json=body).json()
     assert (shown["type"], shown["config"]) == ("oidc1.0", {"issuer": "https://oidc.example.com"})
 
@@ -286,12 +293,12 @@ def nested(text: str) -> str:
     ],
 )
 def test_metadata_has_to_be_complete(
-    api_with: Callable[..., Api], location: object, now: object, before: object
+    api_with: Callable[..., IdentityProviderApi], location: object, now: object, before: object
 ) -> None:
     """Refused with a text in JSON, or with nothing; before, nearly everything was taken."""
     for strictness, expected in ((ProviderMetadata.COMPLETE, now), (ProviderMetadata.ANY, before)):
         api = api_with(provider_metadata=strictness)
-        response = api.call("POST", json=provider(OLD, config={"metaDataLocation": location}))
+        response = api.call("POST", json=registration_body(OLD, config={"metaDataLocation": location}))
         assert response.headers["content-type"] == "application/json"
         if expected == 201:
             assert (response.status_code, list(own(api))) == (201, ["source"])
@@ -319,10 +326,10 @@ def test_metadata_has_to_be_complete(
     ],
 )
 def test_what_cannot_be_registered_is_refused_with_an_empty_object(
-    api: Api, changes: dict[str, Any], status: int
+    api: IdentityProviderApi, changes: dict[str, Any], status: int
 ) -> None:
     """Without a word."""
-    response = api.call("POST", json=provider(OLD, **changes))
+    response = api.call("POST", json=registration_body(OLD, **changes))
     assert (response.status_code, response.json()) == (status, {})
     assert own(api) == {}
 
@@ -331,10 +338,12 @@ def test_what_cannot_be_registered_is_refused_with_an_empty_object(
 @pytest.mark.parametrize(
     "changes", [{"name": None}, {"name": "n" * 256}, {"originKey": "k" * 37}], ids=["no name", "a long one", "a key"]
 )
-def test_what_cannot_be_stored_comes_back_with_500(api: Api, method: str, changes: dict[str, Any]) -> None:
+def test_what_cannot_be_stored_comes_back_with_500(
+    api: IdentityProviderApi, method: str, changes: dict[str, Any]
+) -> None:
     """With the provider as the body; an empty name is one."""
-    identity = api.call("POST", json=provider(OLD, name="")).json()["id"] if method == "PUT" else ""
-    response = api.call(method, identity, json=provider(OLD, **changes))
+    identity = api.call("POST", json=registration_body(OLD, name="")).json()["id"] if method == "PUT" else ""
+    response = api.call(method, identity, json=registration_body(OLD, **changes))
     if method == "PUT" and "originKey" in changes:
         assert response.status_code == 200
         return
@@ -343,27 +352,29 @@ def test_what_cannot_be_stored_comes_back_with_500(api: Api, method: str, change
     assert [each["name"] for each in own(api).values()] == ([""] if method == "PUT" else [])
 
 
-def test_an_unknown_provider_is_told_as_a_text(api: Api) -> None:
+def test_an_unknown_provider_is_told_as_a_text(api: IdentityProviderApi) -> None:
     """For each method, by its ID and by its origin key."""
     paths = [("GET", "x"), ("PUT", "x"), ("DELETE", "x"), ("DELETE", "originKey/x")]
     for method, path in paths:
-        response = api.call(method, path, json=provider(OLD) if method == "PUT" else None)
+        response = api.call(method, path, json=registration_body(OLD) if method == "PUT" else None)
         assert (response.status_code, response.text) == (404, "Provider not found.")
         assert response.headers["content-type"] == "application/json"
 
 
-def test_a_provider_is_deleted_by_its_origin_key(api: Api) -> None:
+def test_a_provider_is_deleted_by_its_origin_key(api: IdentityProviderApi) -> None:
     """As SAP's API description has it."""
-    api.call("POST", json=provider(OLD))
+    api.call("POST", json=registration_body(OLD))
     response = api.call("DELETE", "originKey/source")
     assert (response.status_code, response.json()["originKey"]) == (200, "source")
     assert own(api) == {}
     assert api.call("GET", "originKey/sap.default").status_code == 405
 
 
-def test_identity_providers_are_managed_by_their_own_client_alone(api: Api, at_noon: Emulator) -> None:
+def test_identity_providers_are_managed_by_their_own_client_alone(
+    api: IdentityProviderApi, emulator_at_assertion_time: Emulator
+) -> None:
     """Nobody, somebody with nonsense or an expired token; the client of the Destination service; other methods."""
-    key = at_noon.service_key(api.key["subaccountid"])
+    key = emulator_at_assertion_time.service_key(api.key["subaccountid"])
     form = {"grant_type": "client_credentials"}
     token = api.http.post(f"{key['url']}/oauth/token", data=form, auth=(key["clientid"], key["clientsecret"]))
     without = [api.call("GET", headers={}), api.call("GET", headers={"authorization": "Bearer x"})]
@@ -375,11 +386,11 @@ def test_identity_providers_are_managed_by_their_own_client_alone(api: Api, at_n
     assert (others.status_code, others.json()) == (403, {})
     refused = [api.call("PATCH"), api.call("POST", "some-id"), api.call("HEAD")]
     assert [(each.status_code, each.text) for each in refused] == [(405, "{}"), (405, "{}"), (403, "")]
-    at_noon.advance(50000)
+    emulator_at_assertion_time.advance(50000)
     assert api.call("GET").status_code == 401
 
 
-def test_a_token_for_reading_writes_nothing(api: Api) -> None:
+def test_a_token_for_reading_writes_nothing(api: IdentityProviderApi) -> None:
     """403 and an empty object; a scope that the client has not is refused before."""
     client = (api.key["clientid"], api.key["clientsecret"])
     form = {"grant_type": "client_credentials", "scope": "xs_idp.read"}
@@ -387,9 +398,9 @@ def test_a_token_for_reading_writes_nothing(api: Api) -> None:
     assert granted["scope"] == "xs_idp.read"
     headers = {"authorization": f"Bearer {granted['access_token']}"}
     assert api.call("GET", headers=headers).status_code == 200
-    identity = api.listed()["sap.default"]["id"]
+    identity = api.by_origin_key()["sap.default"]["id"]
     for method, path in (("POST", ""), ("PUT", identity), ("DELETE", identity)):
-        refused = api.call(method, path, headers=headers, json=None if method == "DELETE" else provider(OLD))
+        refused = api.call(method, path, headers=headers, json=None if method == "DELETE" else registration_body(OLD))
         assert (refused.status_code, refused.json()) == (403, {})
     asked = form | {"scope": "foo.bar"}
     response = api.http.post(f"{api.key['url']}/oauth/token", data=asked, auth=client)
@@ -402,86 +413,94 @@ def test_a_token_for_reading_writes_nothing(api: Api) -> None:
     )
 
 
-def test_a_parameter_that_is_neither_true_nor_false_is_refused(api: Api) -> None:
+def test_a_parameter_that_is_neither_true_nor_false_is_refused(api: IdentityProviderApi) -> None:
     """400."""
     assert api.call("GET", params={"rawConfig": "perhaps"}).status_code == 400
 
 
-def test_is_active_is_nothing_unless_the_switch_has_it(api_with: Callable[..., Api]) -> None:
+def test_is_active_is_nothing_unless_the_switch_has_it(api_with: Callable[..., IdentityProviderApi]) -> None:
     """As in the UAA, which knows `active` alone; SAP's examples have the other."""
-    body = provider(OLD, isActive=False)
+    body = registration_body(OLD, isActive=False)
     del body["active"]
     ignored = api_with().call("POST", json=body).json()
     assert ignored["active"] is True
     assert "isActive" not in ignored
-    taken = api_with(is_active=IsActive.TAKEN).call("POST", json=body).json()
+    taken = api_with(is_active=IsActive.HONORED).call("POST", json=body).json()
     assert (taken["active"], taken["isActive"]) == (False, False)
 
 
-def test_an_identity_provider_that_is_switched_off_is_not_trusted(at_noon: Emulator, http: httpx.Client) -> None:
+def test_an_identity_provider_that_is_switched_off_is_not_trusted(
+    emulator_at_assertion_time: Emulator, http: httpx.Client
+) -> None:
     """Until it is active again; its users stay who they are."""
-    guid = at_noon.create_subaccount().guid
-    api = Api(at_noon, http, guid)
-    identity = api.call("POST", json=provider(OLD)).json()["id"]
-    assert present(http, at_noon.target(guid)).status_code == 200
-    (joe,) = at_noon.users(guid)
-    api.call("PUT", identity, json=provider(OLD, active=False))
-    assert at_noon.target(guid).certificates == {}
-    assert present(http, at_noon.target(guid)).is_client_error
-    api.call("PUT", identity, json=provider(OLD))
-    assert present(http, at_noon.target(guid)).status_code == 200
-    assert at_noon.users(guid) == [joe]
+    guid = emulator_at_assertion_time.create_subaccount().guid
+    api = IdentityProviderApi(emulator_at_assertion_time, http, guid)
+    identity = api.call("POST", json=registration_body(OLD)).json()["id"]
+    assert present_assertion(http, emulator_at_assertion_time.target(guid)).status_code == 200
+    (joe,) = emulator_at_assertion_time.users(guid)
+    api.call("PUT", identity, json=registration_body(OLD, active=False))
+    assert emulator_at_assertion_time.target(guid).certificates == {}
+    assert present_assertion(http, emulator_at_assertion_time.target(guid)).is_client_error
+    api.call("PUT", identity, json=registration_body(OLD))
+    assert present_assertion(http, emulator_at_assertion_time.target(guid)).status_code == 200
+    assert emulator_at_assertion_time.users(guid) == [joe]
 
 
 @pytest.mark.parametrize("path", ["{id}", "originKey/source"])
-def test_the_users_of_a_deleted_provider_are_gone(at_noon: Emulator, http: httpx.Client, path: str) -> None:
+def test_the_users_of_a_deleted_provider_are_gone(
+    emulator_at_assertion_time: Emulator, http: httpx.Client, path: str
+) -> None:
     """With what they were assigned; whoever comes again is another. Users of other origins stay."""
-    guid = at_noon.create_subaccount().guid
-    api = Api(at_noon, http, guid)
-    at_noon.create_user(guid, "joe", "secret")
-    before = at_noon.create_user(guid, "joe", groups=["approvers"], origin="source")
-    identity = api.call("POST", json=provider(OLD)).json()["id"]
-    assert present(http, at_noon.target(guid)).status_code == 200
-    assert [(each.origin, each.groups) for each in at_noon.users(guid)] == [
+    guid = emulator_at_assertion_time.create_subaccount().guid
+    api = IdentityProviderApi(emulator_at_assertion_time, http, guid)
+    emulator_at_assertion_time.create_user(guid, "joe", "secret")
+    before = emulator_at_assertion_time.create_user(guid, "joe", groups=["approvers"], origin="source")
+    identity = api.call("POST", json=registration_body(OLD)).json()["id"]
+    assert present_assertion(http, emulator_at_assertion_time.target(guid)).status_code == 200
+    assert [(each.origin, each.groups) for each in emulator_at_assertion_time.users(guid)] == [
         ("sap.default", ()),
         ("source", ("approvers",)),
     ]
     api.call("DELETE", path.format(id=identity))
-    assert note(at_noon) == "source is deleted, and its 1 users"
-    assert [each.origin for each in at_noon.users(guid)] == ["sap.default"]
-    api.call("POST", json=provider(OLD))
-    present(http, at_noon.target(guid))
-    after = at_noon.users(guid)[-1]
+    assert note(emulator_at_assertion_time) == "source is deleted, and its 1 users"
+    assert [each.origin for each in emulator_at_assertion_time.users(guid)] == ["sap.default"]
+    api.call("POST", json=registration_body(OLD))
+    present_assertion(http, emulator_at_assertion_time.target(guid))
+    after = emulator_at_assertion_time.users(guid)[-1]
     assert (after.user_name, after.origin, after.groups) == ("joe", "source", ())
     assert after.user_id != before.user_id
 
 
-def test_a_shadow_user_is_made_if_the_identity_provider_adds_them(at_noon: Emulator, http: httpx.Client) -> None:
+def test_a_shadow_user_is_made_if_the_identity_provider_adds_them(
+    emulator_at_assertion_time: Emulator, http: httpx.Client
+) -> None:
     """Once, with the origin of the provider; else the user has to be there."""
-    target = trusting_subaccount(at_noon, http, OLD)
-    assert [present(http, target).status_code for _ in range(2)] == [200, 200]
-    (user,) = at_noon.users(target.name)
+    target = create_trusting_subaccount(emulator_at_assertion_time, http, OLD)
+    assert [present_assertion(http, target).status_code for _ in range(2)] == [200, 200]
+    (user,) = emulator_at_assertion_time.users(target.name)
     assert (user.user_name, user.origin, user.password) == ("joe", "source", None)
 
 
-def test_a_shadow_user_has_no_password(at_noon: Emulator, http: httpx.Client) -> None:
+def test_a_shadow_user_has_no_password(emulator_at_assertion_time: Emulator, http: httpx.Client) -> None:
     """Not even an empty one."""
-    target = trusting_subaccount(at_noon, http, OLD)
-    present(http, target)
+    target = create_trusting_subaccount(emulator_at_assertion_time, http, OLD)
+    present_assertion(http, target)
     form = {"grant_type": "password", "username": "joe", "password": ""}
     response = http.post(f"{target.url}/oauth/token", data=form, auth=(target.client_id, target.client_secret))
     assert response.status_code == 401
 
 
-def test_a_user_who_is_not_known_is_refused_if_none_are_added(at_noon: Emulator, http: httpx.Client) -> None:
+def test_a_user_who_is_not_known_is_refused_if_none_are_added(
+    emulator_at_assertion_time: Emulator, http: httpx.Client
+) -> None:
     """Though the signature is good; a shadow user that is there already is let in."""
-    body = provider(OLD)
+    body = registration_body(OLD)
     body["config"]["addShadowUserOnLogin"] = False
-    target = trusting_subaccount(at_noon, http, OLD, config=body["config"])
-    assert present(http, target).is_client_error
-    assert "its user is not known" in str(note(at_noon))
-    at_noon.create_user(target.name, "joe", origin="source")
-    assert present(http, target).status_code == 200
+    target = create_trusting_subaccount(emulator_at_assertion_time, http, OLD, config=body["config"])
+    assert present_assertion(http, target).is_client_error
+    assert "its user is not known" in str(note(emulator_at_assertion_time))
+    emulator_at_assertion_time.create_user(target.name, "joe", origin="source")
+    assert present_assertion(http, target).status_code == 200
 
 
 def test_the_switch_decides_which_certificates_of_metadata_count() -> None:
@@ -489,6 +508,6 @@ def test_the_switch_decides_which_certificates_of_metadata_count() -> None:
     switches = Switches(metadata_certificates=MetadataCertificates.FIRST)
     with Emulator(key_size=1024, switches=switches) as emulator, httpx.Client(transport=emulator.transport) as http:
         emulator.set_clock(NOW)
-        target = trusting_subaccount(emulator, http, OLD, NEW)
-        assert [present(http, target, signer).is_success for signer in (OLD, NEW)] == [True, False]
+        target = create_trusting_subaccount(emulator, http, OLD, NEW)
+        assert [present_assertion(http, target, signer).is_success for signer in (OLD, NEW)] == [True, False]
         assert len(target.certificates) == 2

@@ -62,19 +62,19 @@ def test_the_control_plane_shows_and_clears_it(caller: Any) -> None:
 
 
 def test_an_accident_inside_is_a_500_and_in_it(
-    in_process: Emulator, caller_of: Any, caplog: Any, monkeypatch: pytest.MonkeyPatch
+    in_process_emulator: Emulator, make_caller: Any, caplog: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A request that fails in the emulator itself is answered as the service would, recorded, and logged."""
-    caller = caller_of(in_process, generate=True)
+    caller = make_caller(in_process_emulator, generate=True)
     authorization = f"Bearer {caller.token()}"
-    before = in_process.slots(caller.subaccount.guid)
+    before = in_process_emulator.slots(caller.subaccount.guid)
 
     def break_down(_: object) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr(in_process._world_now, "_commit", break_down)
+    monkeypatch.setattr(in_process_emulator._landscape, "_commit", break_down)
     response: httpx.Response = caller.call("POST", "/certificate", authorization=authorization)
-    entry = in_process.journal()[-1]
+    entry = in_process_emulator.journal()[-1]
     assert (response.status_code, response.text) == (500, "Internal Server Error")
     assert (entry.status, entry.before, entry.after) == (500, before, before)
     assert "no space left" in caplog.text

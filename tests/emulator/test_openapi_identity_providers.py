@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 
 from btp_trust_emulator import Emulator
 from support.paths import REFERENCE
-from support.saml import OLD, Api, provider
+from support.saml import OLD, IdentityProviderApi, registration_body
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,10 +76,10 @@ def listening() -> Iterator[Emulator]:
 
 
 @pytest.fixture(scope="module")
-def trusting(listening: Emulator) -> Iterator[Api]:
+def trusting(listening: Emulator) -> Iterator[IdentityProviderApi]:
     """The API of a subaccount."""
     with httpx.Client(transport=listening.transport) as http:
-        yield Api(listening, http, listening.create_subaccount().guid)
+        yield IdentityProviderApi(listening, http, listening.create_subaccount().guid)
 
 
 def unsaid(case: schemathesis.Case[Any]) -> list[Any]:
@@ -90,7 +90,7 @@ def unsaid(case: schemathesis.Case[Any]) -> list[Any]:
 
 @schema.parametrize()
 @EXAMPLES
-def test_an_operation_answers_as_described(case: schemathesis.Case[Any], trusting: Api) -> None:
+def test_an_operation_answers_as_described(case: schemathesis.Case[Any], trusting: IdentityProviderApi) -> None:
     """Status, media type and body of every answer to a known client are in the description."""
     response = case.call(base_url=trusting.key["apiurl"], headers=trusting.headers)
     case.validate_response(response, excluded_checks=unsaid(case))
@@ -99,7 +99,9 @@ def test_an_operation_answers_as_described(case: schemathesis.Case[Any], trustin
 
 @schema.parametrize()
 @EXAMPLES
-def test_an_operation_answers_a_stranger_as_described(case: schemathesis.Case[Any], trusting: Api) -> None:
+def test_an_operation_answers_a_stranger_as_described(
+    case: schemathesis.Case[Any], trusting: IdentityProviderApi
+) -> None:
     """So it does to somebody without a token: 401, whatever the method, unless the path is none of the API's."""
     response = case.call(base_url=trusting.key["apiurl"])
     case.validate_response(response, excluded_checks=[*unsaid(case), unsupported_method])
@@ -108,16 +110,16 @@ def test_an_operation_answers_a_stranger_as_described(case: schemathesis.Case[An
 
 
 @pytest.mark.parametrize("query", [{}, {"rawConfig": True}, {"rawConfig": False}], ids=str)
-def test_what_is_registered_is_answered_as_described(trusting: Api, query: dict[str, object]) -> None:
+def test_what_is_registered_is_answered_as_described(trusting: IdentityProviderApi, query: dict[str, object]) -> None:
     """By each operation that knows it."""
     identity = ""
     steps: list[tuple[str, str, dict[str, Any] | None, int]] = [
-        ("POST", COLLECTION, provider(OLD), 201),
+        ("POST", COLLECTION, registration_body(OLD), 201),
         ("GET", COLLECTION, None, 200),
         ("GET", ONE, None, 200),
-        ("PUT", ONE, provider(OLD, name="Renamed", active=False), 200),
+        ("PUT", ONE, registration_body(OLD, name="Renamed", active=False), 200),
         ("DELETE", ONE, None, 200),
-        ("POST", COLLECTION, provider(OLD), 201),
+        ("POST", COLLECTION, registration_body(OLD), 201),
         ("DELETE", BY_ORIGIN_KEY, None, 200),
     ]
     for method, path, body, status in steps:

@@ -67,10 +67,10 @@ class Propagation(RuleBasedStateMachine):
 
     @precondition(lambda self: self.held)
     @rule(lies=st.booleans())
-    def lie(self, lies: bool) -> None:  # noqa: FBT001 - from hypothesis
+    def misreport(self, lies: bool) -> None:  # noqa: FBT001 - from hypothesis
         """The target lies about the newest certificate, or about none."""
         self.lies = {self.held[-1]} if lies else set()
-        shown = self.emulator.lie(self.target.name, *self.lies).certificates
+        shown = self.emulator.misreport(self.target.name, *self.lies).certificates
         assert list(shown) == self.held
 
     @rule()
@@ -87,9 +87,9 @@ class Propagation(RuleBasedStateMachine):
             return dict(http.get(url, headers={"authorization": f"Bearer {self.token}"}).json())
 
 
-def test_a_user_is_let_in_exactly_while_the_target_believes_who_signs(running: Emulator) -> None:
+def test_a_user_is_let_in_exactly_while_the_target_believes_who_signs(module_emulator: Emulator) -> None:
     """Uploads, removals, lies, rotations in any order."""
-    Propagation.emulator = running
+    Propagation.emulator = module_emulator
     run_state_machine_as_test(
         Propagation,
         settings=settings(

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PEMS = (Signer().certificate, Signer().certificate)
-GENERIC = metadata.document(PEMS, MetadataLayout.SECOND_KEY_DESCRIPTOR)
-IN_ONE_KEY = metadata.document(PEMS, MetadataLayout.SECOND_X509_DATA)
+GENERIC = metadata.metadata_document(PEMS, MetadataLayout.SECOND_KEY_DESCRIPTOR)
+IN_ONE_KEY = metadata.metadata_document(PEMS, MetadataLayout.SECOND_X509_DATA)
 
 
 def named(text: str) -> str:
@@ -32,7 +32,7 @@ NAMED = named(GENERIC)
 @pytest.mark.parametrize("layout", MetadataLayout)
 def test_what_the_emulator_exports_can_be_read_with_an_entity_id_added(layout: MetadataLayout) -> None:
     """Both certificates in their order, each once, wherever the layout puts the second one."""
-    parsed = idp_metadata.parse(named(metadata.document((*PEMS, PEMS[0]), layout)))
+    parsed = idp_metadata.parse(named(metadata.metadata_document((*PEMS, PEMS[0]), layout)))
     assert parsed == idp_metadata.IdpMetadata(ISSUER, PEMS, PEMS)
 
 
@@ -83,5 +83,5 @@ def test_where_users_log_on_is_read() -> None:
 )
 def test_what_is_no_metadata_is_refused(change: Callable[[str], str], why: str) -> None:
     """With the reason."""
-    with pytest.raises(idp_metadata.NotMetadata, match=why):
+    with pytest.raises(idp_metadata.InvalidMetadata, match=why):
         idp_metadata.parse(change(NAMED))

@@ -19,24 +19,36 @@ from signxml.signer import XMLSigner
 from btp_trust_emulator.pki import keys, trust_certificate
 from btp_trust_emulator.saml import assertion, signature, validation, xml
 from btp_trust_emulator.saml.assertion import Statement
-from btp_trust_emulator.saml.rules import Rules
+from btp_trust_emulator.saml.rules import ValidationRules
 from btp_trust_emulator.saml.xml import BEARER, ds, saml
-from support.saml import AUDIENCE, GUID, ISSUER, NOW, RECIPIENT, STATEMENT, Signer, element, relying_on, set_to, without
+from support.saml import (
+    AUDIENCE,
+    GUID,
+    ISSUER,
+    NOW,
+    RECIPIENT,
+    STATEMENT,
+    Signer,
+    element,
+    relying_party,
+    remove_element,
+    set_attribute,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 SIGNER, STRANGER = Signer(), Signer()
-RELYING = relying_on(SIGNER)
+RELYING = relying_party(SIGNER)
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"), min_size=1)
 DATA = "saml:Subject/saml:SubjectConfirmation/saml:SubjectConfirmationData"
 
 
 def refused(octets: bytes, signer: Signer = SIGNER, seconds: float = 0) -> str:
     """Why an assertion is refused, so many seconds after it was made."""
-    with pytest.raises(validation.NotAccepted) as refusal:
-        validation.judge(octets, relying_on(signer), NOW + timedelta(seconds=seconds))
+    with pytest.raises(validation.AssertionRejected) as refusal:
+        validation.validate(octets, relying_party(signer), NOW + timedelta(seconds=seconds))
     return str(refusal.value)
 
 
@@ -52,8 +64,8 @@ def test_whatever_is_stated_is_accepted_as_it_was_stated(
 ) -> None:
     """Any issuer's names, however written, with and without the certificate in the signature."""
     stated = Statement(ISSUER, name, AUDIENCE, RECIPIENT, name_qualifier=qualifier, attributes=attributes)
-    octets = assertion.signed(stated, NOW, SIGNER.key, certificate)
-    accepted = validation.judge(octets, RELYING, NOW)
+    octets = assertion.sign_assertion(stated, NOW, SIGNER.key, certificate)
+    accepted = validation.validate(octets, RELYING, NOW)
     assert (accepted.issuer, accepted.name_id) == (ISSUER, name)
     assert accepted.fingerprint == trust_certificate.fingerprint(SIGNER.certificate)
     assert accepted.until == NOW + assertion.LIFETIME
@@ -66,10 +78,10 @@ def test_no_octet_can_be_changed_to_say_something_else(position: int, change: in
     octets = bytearray(SIGNED)
     octets[position % len(octets)] ^= change
     try:
-        accepted = validation.judge(bytes(octets), RELYING, NOW)
-    except validation.NotAccepted:
+        accepted = validation.validate(bytes(octets), RELYING, NOW)
+    except validation.AssertionRejected:
         return
-    assert accepted == validation.judge(SIGNED, RELYING, NOW)
+    assert accepted == validation.validate(SIGNED, RELYING, NOW)
 
 
 SIGNED = SIGNER.assertion()
@@ -79,16 +91,16 @@ def test_it_is_valid_from_its_first_second_to_before_its_last() -> None:
     """By the moment that is given; no second more."""
     lifetime = assertion.LIFETIME.total_seconds()
     for seconds in (0, lifetime - 0.001):
-        assert validation.judge(SIGNED, RELYING, NOW + timedelta(seconds=seconds)).name_id == STATEMENT.name_id
+        assert validation.validate(SIGNED, RELYING, NOW + timedelta(seconds=seconds)).name_id == STATEMENT.name_id
     assert refused(SIGNED, seconds=-0.001) == "it is not valid yet"
     assert refused(SIGNED, seconds=lifetime) == "it has expired"
 
 
 def test_each_of_several_certificates_is_enough() -> None:
     """As during a rotation; the answer says which it was."""
-    both = relying_on(STRANGER, SIGNER)
+    both = relying_party(STRANGER, SIGNER)
     for signer in (SIGNER, STRANGER):
-        accepted = validation.judge(signer.assertion(), both, NOW)
+        accepted = validation.validate(signer.assertion(), both, NOW)
         assert accepted.fingerprint == trust_certificate.fingerprint(signer.certificate)
 
 
@@ -107,23 +119,27 @@ def second_restriction(root: etree._Element) -> None:
 @pytest.mark.parametrize(
     ("before", "why"),
     [
-        pytest.param(set_to(".", "Version", "1.1"), "it is no SAML 2.0 assertion", id="another version"),
-        pytest.param(without("saml:Conditions"), "its audience is somebody else", id="no conditions"),
+        pytest.param(set_attribute(".", "Version", "1.1"), "it is no SAML 2.0 assertion", id="another version"),
+        pytest.param(remove_element("saml:Conditions"), "its audience is somebody else", id="no conditions"),
         pytest.param(second_restriction, "its audience is somebody else", id="a second restriction"),
-        pytest.param(without("saml:Subject"), "its recipient is somebody else", id="no subject"),
-        pytest.param(without("saml:Subject/saml:NameID"), "it needs one NameID", id="no name"),
-        pytest.param(set_to(DATA, "Recipient", None), "its recipient is somebody else", id="no recipient"),
+        pytest.param(remove_element("saml:Subject"), "its recipient is somebody else", id="no subject"),
+        pytest.param(remove_element("saml:Subject/saml:NameID"), "it needs one NameID", id="no name"),
+        pytest.param(set_attribute(DATA, "Recipient", None), "its recipient is somebody else", id="no recipient"),
         pytest.param(
-            set_to("saml:Subject/saml:SubjectConfirmation", "Method", BEARER.replace("bearer", "holder-of-key")),
+            set_attribute("saml:Subject/saml:SubjectConfirmation", "Method", BEARER.replace("bearer", "holder-of-key")),
             "its recipient is somebody else",
             id="no bearer",
         ),
         pytest.param(endless, "it does not say how long it is valid", id="no end"),
-        pytest.param(set_to("saml:Conditions", "NotBefore", "now"), "it has a time that is none", id="no time"),
+        pytest.param(set_attribute("saml:Conditions", "NotBefore", "now"), "it has a time that is none", id="no time"),
         pytest.param(
-            set_to("saml:Conditions", "NotBefore", "2027-02-30T00:00:00Z"), "it has a time that is none", id="no date"
+            set_attribute("saml:Conditions", "NotBefore", "2027-02-30T00:00:00Z"),
+            "it has a time that is none",
+            id="no date",
         ),
-        pytest.param(set_to(DATA, "NotOnOrAfter", "2027-03-04T05:06:06.5Z"), "it has expired", id="confirmed too late"),
+        pytest.param(
+            set_attribute(DATA, "NotOnOrAfter", "2027-03-04T05:06:06.5Z"), "it has expired", id="confirmed too late"
+        ),
         pytest.param(lambda root: root.append(etree.Element(saml("Issuer"))), "it needs one Issuer", id="two issuers"),
     ],
 )
@@ -192,8 +208,10 @@ def renamed(root: etree._Element) -> None:
     ("octets", "why"),
     [
         pytest.param(SIGNER.assertion(after=renamed), "the signature is not by", id="tampered"),
-        pytest.param(SIGNER.assertion(after=without("ds:Signature")), "it does not carry one", id="unsigned"),
-        pytest.param(SIGNER.assertion(after=without("ds:Signature/ds:SignatureValue")), "the signature", id="no value"),
+        pytest.param(SIGNER.assertion(after=remove_element("ds:Signature")), "it does not carry one", id="unsigned"),
+        pytest.param(
+            SIGNER.assertion(after=remove_element("ds:Signature/ds:SignatureValue")), "the signature", id="no value"
+        ),
         pytest.param(SIGNER.assertion(after=blanked), "the signature is not by", id="an empty value"),
         pytest.param(STRANGER.assertion(), "the signature is not by", id="a stranger's"),
         pytest.param(SIGNER.assertion(after=moved), "it does not carry one", id="signature elsewhere"),
@@ -216,7 +234,7 @@ def test_an_assertion_that_its_issuer_did_not_sign_as_it_is_is_refused(octets: b
 @pytest.mark.parametrize("certificate", [STRANGER.certificate, None], ids=["certificate", "key"])
 def test_a_key_that_a_signature_brings_along_is_not_believed(certificate: str | None) -> None:
     """A stranger's certificate, or bare key, in a stranger's signature."""
-    root = assertion.element_of(STATEMENT, NOW)
+    root = assertion.assertion_element(STATEMENT, NOW)
     if certificate:
         root = signature.sign(root, STRANGER.key, certificate)
     else:
@@ -228,14 +246,14 @@ def test_a_shared_secret_is_no_signature() -> None:
     """Not even if it is the public key, which everybody has."""
     public = SIGNER.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     signer = XMLSigner(signature_algorithm="hmac-sha256", c14n_algorithm="http://www.w3.org/2001/10/xml-exc-c14n#")
-    root = signer.sign(assertion.element_of(STATEMENT, NOW), key=public)
+    root = signer.sign(assertion.assertion_element(STATEMENT, NOW), key=public)
     assert refused(etree.tostring(root)).startswith("the signature is not by")
 
 
 def test_a_comment_in_a_name_does_not_cut_it() -> None:
     """Comments are not signed, so whoever adds one changes nothing."""
     octets = SIGNER.assertion(changes={"name_id": "joe@example.com.evil"}).replace(b".evil", b"<!-- -->.evil")
-    assert validation.judge(octets, RELYING, NOW).name_id == "joe@example.com.evil"
+    assert validation.validate(octets, RELYING, NOW).name_id == "joe@example.com.evil"
 
 
 @given(st.binary(), st.sampled_from([base64.b64encode, base64.urlsafe_b64encode]), st.sampled_from(["", "="]))
@@ -243,14 +261,14 @@ def test_an_assertion_may_be_encoded_in_each_of_the_usual_ways(
     octets: bytes, encode: Callable[[bytes], bytes], stripped: str
 ) -> None:
     """base64 or base64url, padded or not."""
-    assert validation.decoded(encode(octets).decode().rstrip(stripped or None), Rules()) == octets
+    assert validation.decode_assertion(encode(octets).decode().rstrip(stripped or None), ValidationRules()) == octets
 
 
 @pytest.mark.parametrize("text", ["a", "a b", "é", "a===="])
 def test_text_that_is_not_base64_is_refused(text: str) -> None:
     """Without a look at what could be made of it."""
-    with pytest.raises(validation.NotAccepted, match="base64"):
-        validation.decoded(text, Rules())
+    with pytest.raises(validation.AssertionRejected, match="base64"):
+        validation.decode_assertion(text, ValidationRules())
 
 
 @pytest.fixture(scope="session")
@@ -279,7 +297,7 @@ def saml_name() -> str:
 def test_an_independent_judge_agrees(xmlsec1: str, tmp_path: Path) -> None:
     """What is accepted here is good to xmlsec1 too; what was changed, or signed by others, is not."""
     assert judged_good(xmlsec1, tmp_path, SIGNED)
-    assert judged_good(xmlsec1, tmp_path, assertion.signed(STATEMENT, NOW, SIGNER.key, SIGNER.certificate))
+    assert judged_good(xmlsec1, tmp_path, assertion.sign_assertion(STATEMENT, NOW, SIGNER.key, SIGNER.certificate))
     assert not judged_good(xmlsec1, tmp_path, SIGNER.assertion(after=renamed))
     assert not judged_good(xmlsec1, tmp_path, STRANGER.assertion())
 
@@ -295,6 +313,6 @@ def test_what_an_independent_signer_signs_is_accepted(xmlsec1: str, tmp_path: Pa
     template.write_bytes(etree.tostring(root))
     arguments = ["--sign", "--privkey-pem", str(key), "--id-attr:ID", saml_name(), "--output", str(signed)]
     subprocess.run([xmlsec1, *arguments, str(template)], capture_output=True, check=True)
-    accepted = validation.judge(signed.read_bytes(), RELYING, NOW)
+    accepted = validation.validate(signed.read_bytes(), RELYING, NOW)
     assert accepted.name_id == STATEMENT.name_id
     assert trust_certificate.common_name(GUID) == accepted.issuer

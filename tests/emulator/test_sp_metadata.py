@@ -21,9 +21,9 @@ ROLE = "md:SPSSODescriptor"
 
 
 @pytest.fixture
-def target(running: Emulator) -> Target:
+def target(module_emulator: Emulator) -> Target:
     """A subaccount."""
-    return running.target(running.create_subaccount().guid)
+    return module_emulator.target(module_emulator.create_subaccount().guid)
 
 
 @pytest.fixture
@@ -61,10 +61,10 @@ def test_the_other_parts_are_there_in_the_order_of_the_standard(document: etree.
     assert formats == ["emailAddress", "X509SubjectName", "unspecified", "persistent", "transient"]
 
 
-def test_it_is_signed_with_the_key_that_it_shows(document: etree._Element, running: Emulator) -> None:
+def test_it_is_signed_with_the_key_that_it_shows(document: etree._Element, module_emulator: Emulator) -> None:
     """The whole of it; the certificate is always the same."""
-    certificate = trust_certificate.normalized(client_ca.of_token_servers(running._world_now.token_key))
-    signed = signature.verified(document, trust_certificate.public_key(certificate))
+    certificate = trust_certificate.normalized(client_ca.token_server_certificate(module_emulator._landscape.token_key))
+    signed = signature.verify_signature(document, trust_certificate.public_key(certificate))
     assert signed.get("entityID") == document.get("entityID")
     shown = {each.text for each in document.iterfind(f"{ROLE}//ds:X509Certificate", NAMESPACES)}
     assert shown == {trust_certificate.body(certificate)}

@@ -25,10 +25,10 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("socket", [pytest.param(False, id="in process"), pytest.param(True, id="over a socket")])
-def test_all_survives_a_restart(file: Path, caller_of: Any, *, socket: bool) -> None:
+def test_all_survives_a_restart(file: Path, make_caller: Any, *, socket: bool) -> None:
     """Subaccounts, certificates, service keys, tokens and the clock; the journal does not."""
     with Emulator(socket=socket, key_size=1024, state=file) as first:
-        caller = caller_of(first, generate=True)
+        caller = make_caller(first, generate=True)
         caller.call("POST", "/certificate/passive")
         first.advance(3600)
         token, guid, pems, now = caller.token(), caller.subaccount.guid, first.certificates, first.now
@@ -55,15 +55,15 @@ def test_users_destinations_and_targets_survive_a_restart(file: Path) -> None:
         meant = {"audience": target.entity_id, "recipient": target.token_service_url}
         octets = signer.assertion(changes=meant)
         assert presented(first, target, octets) == 200
-        first.lie("s4", "a fingerprint")
+        first.misreport("s4", "a fingerprint")
         token, key = first.user_token(guid, "joe"), first.api_access_key(guid)
-        users, state = first._world_now.account(guid).users, first._world_now.state.systems
+        users, state = first._landscape.account(guid).users, first._landscape.state.systems
     with Emulator(key_size=1024, state=file) as second:
-        assert second._world_now.account(guid).users == users
-        assert second._world_now.state.systems == state
+        assert second._landscape.account(guid).users == users
+        assert second._landscape.state.systems == state
         assert [each.name for each in second.destinations(guid)] == ["a"]
         assert (second.target("s4"), second.api_access_key(guid)) == (target, key)
-        assert tokens.read(second._world_now.token_key, token) is not None
+        assert tokens.parse_token(second._landscape.token_key, token) is not None
         second.set_clock(NOW)
         assert presented(second, target, octets) == 400
         assert second.journal()[-1].note == "refused: it was used before"
@@ -98,10 +98,10 @@ def test_a_file_of_the_first_version_is_read(file: Path) -> None:
     assert keys[0] == keys[1]
 
 
-def test_a_write_is_on_the_disk_when_it_is_answered(file: Path, caller_of: Any) -> None:
+def test_a_write_is_on_the_disk_when_it_is_answered(file: Path, make_caller: Any) -> None:
     """A second emulator that reads the file right after the answer sees it."""
     with Emulator(key_size=1024, state=file) as emulator:
-        caller = caller_of(emulator)
+        caller = make_caller(emulator)
         pem = caller.call("POST", "/certificate").json()["certificate"]
         with Emulator(key_size=1024, state=file) as other:
             assert other.certificates(caller.subaccount.guid) == (pem, None)

@@ -14,18 +14,18 @@ from btp_trust_emulator import (
 from btp_trust_emulator.saml import assertion
 from support.saml import (
     ISSUER,
-    KINDS,
     NEW,
     NOW,
     OLD,
     SAML2_BEARER,
-    STRANGER,
+    TARGET_KINDS,
+    UNTRUSTED,
+    create_trusting,
+    create_trusting_system,
     fingerprint,
     note,
-    present,
-    send,
-    trusting,
-    trusting_system,
+    present_assertion,
+    send_assertion,
 )
 
 if TYPE_CHECKING:
@@ -35,75 +35,79 @@ REFUSED = {"system": (400, "invalid_grant"), "subaccount": (401, "unauthorized")
 """How each kind of target refuses an assertion: as RFC 7522 has it, or as the UAA does."""
 
 
-@KINDS
-def test_what_somebody_trusted_signed_is_taken(kind: str, at_noon: Emulator, http: httpx.Client) -> None:
+@TARGET_KINDS
+def test_what_somebody_trusted_signed_is_taken(
+    kind: str, emulator_at_assertion_time: Emulator, http: httpx.Client
+) -> None:
     """By each of two certificates; the journal has which, and nothing of the assertion."""
-    target = trusting(kind, at_noon, http, OLD, NEW)
+    target = create_trusting(kind, emulator_at_assertion_time, http, OLD, NEW)
     for signer in (OLD, NEW):
-        response = present(http, target, signer)
+        response = present_assertion(http, target, signer)
         assert (response.status_code, response.json()["token_type"].lower()) == (200, "bearer")
         assert response.json()["expires_in"] > 0
-        assert note(at_noon) == f"accepted an assertion signed with {fingerprint(signer)}"
+        assert note(emulator_at_assertion_time) == f"accepted an assertion signed with {fingerprint(signer)}"
     assert set(target.certificates) == {fingerprint(OLD), fingerprint(NEW)}
 
 
-@KINDS
+@TARGET_KINDS
 @pytest.mark.parametrize(
     ("spoil", "why"),
     [
         pytest.param(lambda signed: signed.replace(b"joe", b"jim"), "the signature is not by", id="tampered"),
-        pytest.param(lambda _: STRANGER.assertion(), "the signature is not by", id="a stranger's"),
+        pytest.param(lambda _: UNTRUSTED.assertion(), "the signature is not by", id="a stranger's"),
         pytest.param(lambda _: OLD.assertion(changes={"issuer": "somebody"}), "its issuer is not", id="issuer"),
         pytest.param(lambda _: OLD.assertion(changes={"audience": "somebody"}), "its audience", id="audience"),
         pytest.param(lambda _: b"nonsense", "it is no well-formed XML", id="nonsense"),
     ],
 )
 def test_anything_else_is_refused_with_an_error_of_oauth(
-    kind: str, at_noon: Emulator, http: httpx.Client, spoil: Callable[[bytes], bytes], why: str
+    kind: str, emulator_at_assertion_time: Emulator, http: httpx.Client, spoil: Callable[[bytes], bytes], why: str
 ) -> None:
     """A system has the reason in the description, too; the journal always has it."""
-    target = trusting(kind, at_noon, http, OLD)
-    response = send(http, target, spoil(OLD.assertion()))
+    target = create_trusting(kind, emulator_at_assertion_time, http, OLD)
+    response = send_assertion(http, target, spoil(OLD.assertion()))
     assert (response.status_code, response.json()["error"]) == REFUSED[kind]
     assert (why in response.json()["error_description"]) == (kind == "system")
-    assert str(note(at_noon)).startswith(f"refused: {why}")
+    assert str(note(emulator_at_assertion_time)).startswith(f"refused: {why}")
 
 
-@KINDS
+@TARGET_KINDS
 def test_an_assertion_is_refused_outside_its_time_by_the_clock(
-    kind: str, at_noon: Emulator, http: httpx.Client
+    kind: str, emulator_at_assertion_time: Emulator, http: httpx.Client
 ) -> None:
     """Before its beginning and after its end, by more than clocks may differ."""
-    target = trusting(kind, at_noon, http, OLD)
+    target = create_trusting(kind, emulator_at_assertion_time, http, OLD)
     for seconds in (-120, 661):
-        at_noon.set_clock(NOW + timedelta(seconds=seconds))
-        assert present(http, target).status_code == REFUSED[kind][0]
-    assert [str(entry.note) for entry in at_noon.journal()[-2:]] == [
+        emulator_at_assertion_time.set_clock(NOW + timedelta(seconds=seconds))
+        assert present_assertion(http, target).status_code == REFUSED[kind][0]
+    assert [str(entry.note) for entry in emulator_at_assertion_time.journal()[-2:]] == [
         "refused: it is not valid yet",
         "refused: it has expired",
     ]
 
 
-def test_a_system_takes_an_assertion_once(at_noon: Emulator, http: httpx.Client) -> None:
+def test_a_system_takes_an_assertion_once(emulator_at_assertion_time: Emulator, http: httpx.Client) -> None:
     """A second time it is a replay, at this target; a refused one may still be presented rightly."""
-    target = trusting_system(at_noon, OLD)
+    target = create_trusting_system(emulator_at_assertion_time, OLD)
     octets = OLD.assertion(changes={"audience": target.entity_id, "recipient": target.token_service_url})
-    assert [send(http, target, octets).status_code for _ in range(2)] == [200, 400]
-    assert note(at_noon) == "refused: it was used before"
+    assert [send_assertion(http, target, octets).status_code for _ in range(2)] == [200, 400]
+    assert note(emulator_at_assertion_time) == "refused: it was used before"
 
 
-def test_used_assertions_are_forgotten_when_they_have_expired(at_noon: Emulator, http: httpx.Client) -> None:
+def test_used_assertions_are_forgotten_when_they_have_expired(
+    emulator_at_assertion_time: Emulator, http: httpx.Client
+) -> None:
     """The state does not grow with every call."""
-    target = trusting_system(at_noon, OLD)
+    target = create_trusting_system(emulator_at_assertion_time, OLD)
     stated = assertion.Statement(ISSUER, "joe", target.entity_id, target.token_service_url)
     for hours in (1, 2):
-        at_noon.set_clock(NOW + timedelta(hours=hours))
-        fresh = assertion.signed(stated, NOW + timedelta(hours=hours), OLD.key)
-        assert send(http, target, fresh).status_code == 200
-    assert len(at_noon._world_now.state.used_assertions) == 1
+        emulator_at_assertion_time.set_clock(NOW + timedelta(hours=hours))
+        fresh = assertion.sign_assertion(stated, NOW + timedelta(hours=hours), OLD.key)
+        assert send_assertion(http, target, fresh).status_code == 200
+    assert len(emulator_at_assertion_time._landscape.state.used_assertions) == 1
 
 
-@KINDS
+@TARGET_KINDS
 @pytest.mark.parametrize(
     ("changes", "of_system", "of_subaccount"),
     [
@@ -113,29 +117,34 @@ def test_used_assertions_are_forgotten_when_they_have_expired(at_noon: Emulator,
     ],
 )
 def test_a_malformed_request_is_refused(
-    kind: str, running: Emulator, changes: dict[str, Any], of_system: object, of_subaccount: object
+    kind: str, module_emulator: Emulator, changes: dict[str, Any], of_system: object, of_subaccount: object
 ) -> None:
     """With the error that OAuth has for it, or the UAA."""
-    running.set_clock(NOW)
-    with httpx.Client(transport=running.transport) as http:
-        response = present(http, trusting(kind, running, http, OLD), **changes)
+    module_emulator.set_clock(NOW)
+    with httpx.Client(transport=module_emulator.transport) as http:
+        response = present_assertion(http, create_trusting(kind, module_emulator, http, OLD), **changes)
     expected = of_system if kind == "system" else of_subaccount
     assert (response.status_code, response.json()["error"]) == expected
 
 
-@KINDS
-def test_only_its_client_presents_assertions_to_a_target(kind: str, at_noon: Emulator, http: httpx.Client) -> None:
+@TARGET_KINDS
+def test_only_its_client_presents_assertions_to_a_target(
+    kind: str, emulator_at_assertion_time: Emulator, http: httpx.Client
+) -> None:
     """And only by POST."""
-    target = trusting(kind, at_noon, http, OLD)
+    target = create_trusting(kind, emulator_at_assertion_time, http, OLD)
     response = http.post(target.token_service_url, data={"grant_type": SAML2_BEARER}, auth=(target.client_id, "wrong"))
     assert (response.status_code, response.json()["error"]) == (401, "invalid_client")
     assert http.get(target.token_service_url).status_code == 405
 
 
-def test_there_is_nothing_at_other_paths(at_noon: Emulator, http: httpx.Client) -> None:
+def test_there_is_nothing_at_other_paths(emulator_at_assertion_time: Emulator, http: httpx.Client) -> None:
     """404 in plain text."""
-    subdomain, system = at_noon.create_subaccount().subdomain, trusting_system(at_noon)
-    browsers = f"{at_noon.url}/uaa/{subdomain}/saml/SSO/alias/{subdomain}.aws-live-eu12"
-    nobody = f"{at_noon.url}/systems/nobody/sap/bc/sec/oauth2/token"
-    for url in (nobody, system.url, browsers, f"{at_noon.url}/uaa-api"):
+    subdomain, system = (
+        emulator_at_assertion_time.create_subaccount().subdomain,
+        create_trusting_system(emulator_at_assertion_time),
+    )
+    browsers = f"{emulator_at_assertion_time.url}/uaa/{subdomain}/saml/SSO/alias/{subdomain}.aws-live-eu12"
+    nobody = f"{emulator_at_assertion_time.url}/systems/nobody/sap/bc/sec/oauth2/token"
+    for url in (nobody, system.url, browsers, f"{emulator_at_assertion_time.url}/uaa-api"):
         assert http.post(url).text == "Not Found"

@@ -12,7 +12,7 @@ from btp_trust_emulator import (
     Switches,
     TokenCache,
 )
-from support.destinations import SAML, Landscape
+from support.destinations import SAML, DestinationScenario
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,13 +22,13 @@ CACHING = Switches(token_cache=TokenCache.UNTIL_EXPIRY)
 
 
 @pytest.fixture
-def caching() -> Iterator[Landscape]:
+def caching() -> Iterator[DestinationScenario]:
     """A landscape whose service gives tokens again."""
     with Emulator(key_size=1024, switches=CACHING) as emulator, httpx.Client(transport=emulator.transport) as http:
-        yield Landscape(emulator, http)
+        yield DestinationScenario(emulator, http)
 
 
-def test_a_cached_token_hides_that_the_target_refuses(caching: Landscape) -> None:
+def test_a_cached_token_hides_that_the_target_refuses(caching: DestinationScenario) -> None:
     """After a rotation, until it expires; what is left of its time shows that it is not fresh."""
     first = caching.auth_token()
     caching.emulator.generate_passive(caching.guid)
@@ -42,7 +42,7 @@ def test_a_cached_token_hides_that_the_target_refuses(caching: Landscape) -> Non
     assert "error" in caching.auth_token()
 
 
-def test_a_cached_assertion_is_of_the_old_key(caching: Landscape) -> None:
+def test_a_cached_assertion_is_of_the_old_key(caching: DestinationScenario) -> None:
     """For the ten minutes that it is valid."""
     caching.create(SAML)
     first = caching.auth_token("saml")
@@ -53,16 +53,16 @@ def test_a_cached_assertion_is_of_the_old_key(caching: Landscape) -> None:
     assert caching.auth_token("saml") != first
 
 
-def test_another_destination_has_another_token(caching: Landscape) -> None:
+def test_another_destination_has_another_token(caching: DestinationScenario) -> None:
     """Though it has the name of the old one."""
     first = caching.auth_token()
     caching.change(scope="A")
     assert caching.auth_token()["value"] != first["value"]
 
 
-def test_a_failure_is_not_cached(caching: Landscape) -> None:
+def test_a_failure_is_not_cached(caching: DestinationScenario) -> None:
     """The next find asks again."""
-    caching.emulator.lie(caching.system.name, caching.fingerprint())
+    caching.emulator.misreport(caching.system.name, caching.fingerprint())
     assert "error" in caching.auth_token()
-    caching.emulator.lie(caching.system.name)
+    caching.emulator.misreport(caching.system.name)
     assert "error" not in caching.auth_token()

@@ -118,17 +118,17 @@ def test_there_is_no_token_server_of_an_unknown_subdomain(caller: Any, path: str
     assert (response.status_code, response.text) == (404, "Not Found")
 
 
-def test_a_client_has_a_token_of_its_own_subaccount_alone(caller: Any, newcomer: Any) -> None:
+def test_a_client_has_a_token_of_its_own_subaccount_alone(caller: Any, empty_caller: Any) -> None:
     """The client of one subaccount is unknown to the token server of another."""
-    stranger = newcomer.key
+    stranger = empty_caller.key
     response = caller.ask_token(client_id=stranger["clientid"], client_secret=stranger["clientsecret"])
     assert response.status_code == 401
 
 
-def test_a_secret_proves_nothing_on_the_host_for_certificates(in_process: Emulator, caller_of: Any) -> None:
+def test_a_secret_proves_nothing_on_the_host_for_certificates(in_process_emulator: Emulator, make_caller: Any) -> None:
     """There a certificate is asked for, and in process nobody has one."""
-    caller = caller_of(in_process)
-    certurl = in_process.service_key(caller.subaccount.guid, "x509")["certurl"]
+    caller = make_caller(in_process_emulator)
+    certurl = in_process_emulator.service_key(caller.subaccount.guid, "x509")["certurl"]
     form = {
         "grant_type": "client_credentials",
         "client_id": caller.key["clientid"],

@@ -47,7 +47,7 @@ def test_the_token_request_is_made_as_the_destination_says() -> None:
 def test_the_assertion_is_sent_in_the_encoding_that_the_destination_says(encoding: str | None, text: str) -> None:
     """In base64url unless told."""
     properties = {**PLAIN, **({"samlAssertionEncoding": encoding} if encoding else {})}
-    assert propagation.encoded(b"\xfb\xff\xbf", destination(Level.SUBACCOUNT, properties)) == text
+    assert propagation.encode_assertion(b"\xfb\xff\xbf", destination(Level.SUBACCOUNT, properties)) == text
 
 
 @pytest.mark.parametrize(
@@ -56,4 +56,4 @@ def test_the_assertion_is_sent_in_the_encoding_that_the_destination_says(encodin
 def test_a_time_out_is_that_of_the_destination_if_it_is_allowed(text: str, expected: float) -> None:
     """Ten seconds otherwise."""
     wanted = destination(Level.SUBACCOUNT, {**PLAIN, "tokenServiceURL.ConnectionTimeoutInSeconds": text})
-    assert propagation.seconds(wanted, "Connection", 60) == expected
+    assert propagation.timeout_seconds(wanted, "Connection", 60) == expected

@@ -20,7 +20,7 @@ TOKEN = tokens.issue(KEY, ACCOUNT, ACCOUNT.client, "http://127.0.0.1/uaa/sub/oau
 
 def test_a_token_tells_whose_it_is_and_how_long() -> None:
     """Subaccount, instance, and the end of its 43199 seconds, counted from the whole second."""
-    claims = tokens.read(KEY, TOKEN)
+    claims = tokens.parse_token(KEY, TOKEN)
     assert claims is not None
     assert (claims.subaccount, claims.instance_id) == (ACCOUNT.guid, ACCOUNT.instance_id)
     assert claims.expires == NOW.replace(microsecond=0) + timedelta(seconds=43199)
@@ -29,7 +29,7 @@ def test_a_token_tells_whose_it_is_and_how_long() -> None:
 @given(st.text(alphabet="abcXYZ019._~+/-=", max_size=40) | st.text(max_size=20))
 def test_any_other_text_is_none(text: str) -> None:
     """Whatever it looks like."""
-    assert tokens.read(KEY, text) is None
+    assert tokens.parse_token(KEY, text) is None
 
 
 @pytest.mark.parametrize("part", [pytest.param(0, id="the header"), pytest.param(1, id="the claims")])
@@ -37,7 +37,7 @@ def test_a_token_that_was_touched_is_none(part: int) -> None:
     """The signature covers header and claims."""
     parts = TOKEN.split(".")
     parts[part] = parts[part][:-4] + ("AAAA" if parts[part][-4:] != "AAAA" else "BBBB")
-    assert tokens.read(KEY, ".".join(parts)) is None
+    assert tokens.parse_token(KEY, ".".join(parts)) is None
 
 
 def test_two_tokens_are_never_the_same() -> None:

@@ -49,14 +49,14 @@ def bodies(element: ET.Element, path: str) -> list[str]:
     return ["".join((each.text or "").split()) for each in element.findall(path, NAMESPACES)]
 
 
-def test_generating_answers_with_the_certificate_that_is_then_served(newcomer: Any) -> None:
+def test_generating_answers_with_the_certificate_that_is_then_served(empty_caller: Any) -> None:
     """What POST answers is what GET reads, in both slots."""
     for path in ("/certificate", "/certificate/passive"):
-        posted = newcomer.call("POST", path)
+        posted = empty_caller.call("POST", path)
         assert (posted.status_code, posted.headers["content-type"]) == (200, "application/json")
-        assert newcomer.call("GET", path).json() == posted.json()
-    assert newcomer.emulator.certificates(newcomer.subaccount.guid) == tuple(
-        newcomer.call("GET", path).json()["certificate"] for path in ("/certificate", "/certificate/passive")
+        assert empty_caller.call("GET", path).json() == posted.json()
+    assert empty_caller.emulator.certificates(empty_caller.subaccount.guid) == tuple(
+        empty_caller.call("GET", path).json()["certificate"] for path in ("/certificate", "/certificate/passive")
     )
 
 
@@ -101,17 +101,17 @@ def test_deleting_the_passive_certificate_works_once(caller: Any) -> None:
         pytest.param("POST", "/rotateCertificate", "Passive Keypair for subaccount - {} does not exist", id="rotating"),
     ],
 )
-def test_a_missing_key_pair_is_a_404_in_json(newcomer: Any, method: str, path: str, text: str) -> None:
+def test_a_missing_key_pair_is_a_404_in_json(empty_caller: Any, method: str, path: str, text: str) -> None:
     """Where the description has a JSON error, it is one."""
-    response = newcomer.call(method, path)
+    response = empty_caller.call(method, path)
     assert (response.status_code, response.headers["content-type"]) == (404, "application/json")
-    assert response.json() == {"ErrorMessage": text.format(newcomer.subaccount.guid)}
+    assert response.json() == {"ErrorMessage": text.format(empty_caller.subaccount.guid)}
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", ""), ("DELETE", "/certificate/passive")])
-def test_a_missing_key_pair_is_a_404_in_plain_text_elsewhere(newcomer: Any, method: str, path: str) -> None:
+def test_a_missing_key_pair_is_a_404_in_plain_text_elsewhere(empty_caller: Any, method: str, path: str) -> None:
     """Metadata and deleting answer in plain text."""
-    response = newcomer.call(method, path)
+    response = empty_caller.call(method, path)
     assert (response.status_code, response.text) == (404, "Not Found")
     assert response.headers["content-type"].startswith("text/plain")
 
@@ -138,17 +138,19 @@ def test_any_body_of_a_post_is_refused_and_nothing_happens(caller: Any, path: st
         ),
     ],
 )
-def test_a_bad_token_is_a_401(in_process: Emulator, caller_of: Any, method: str, path: str, authorization: str) -> None:
+def test_a_bad_token_is_a_401(
+    in_process_emulator: Emulator, make_caller: Any, method: str, path: str, authorization: str
+) -> None:
     """Plain text, and nothing happens."""
-    caller = caller_of(in_process, generate=True)
+    caller = make_caller(in_process_emulator, generate=True)
     response = caller.call(method, path, authorization=authorization)
     assert (response.status_code, response.text) == (401, "Unauthorized")
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
-def test_no_token_is_a_401(in_process: Emulator, caller_of: Any, method: str, path: str) -> None:
+def test_no_token_is_a_401(in_process_emulator: Emulator, make_caller: Any, method: str, path: str) -> None:
     """Plain text, as for a bad one."""
-    caller = caller_of(in_process)
+    caller = make_caller(in_process_emulator)
     response = caller.http.request(method, f"{caller.key['uri']}/destination-configuration/v1/saml2Metadata{path}")
     assert (response.status_code, response.text) == (401, "Unauthorized")
 
@@ -156,10 +158,10 @@ def test_no_token_is_a_401(in_process: Emulator, caller_of: Any, method: str, pa
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 @pytest.mark.parametrize("authorization", ["Bearer", "Bearer a b", "a:b c"])
 def test_a_malformed_authorization_is_a_400_where_one_is_documented(
-    in_process: Emulator, caller_of: Any, method: str, path: str, authorization: str
+    in_process_emulator: Emulator, make_caller: Any, method: str, path: str, authorization: str
 ) -> None:
     """Two operations document no 400: there it is a 401."""
-    response = caller_of(in_process).call(method, path, authorization=authorization)
+    response = make_caller(in_process_emulator).call(method, path, authorization=authorization)
     documented = (method, path) not in {("GET", ""), ("DELETE", "/certificate/passive")}
     expected = (400, "Bad Request") if documented else (401, "Unauthorized")
     assert (response.status_code, response.text) == expected
@@ -186,23 +188,23 @@ def test_a_token_of_another_emulator_is_refused(caller: Any) -> None:
 
 def test_a_genuine_token_of_a_subaccount_that_is_not_there_is_refused(caller: Any) -> None:
     """As after a change of the state file: signed by the right key, for nobody."""
-    gone = replace(caller.emulator._world_now.account(caller.subaccount.guid), guid=str(uuid.uuid4()))
-    token = tokens.issue(caller.emulator._world_now.token_key, gone, gone.client, "", caller.emulator.now).access_token
+    gone = replace(caller.emulator._landscape.account(caller.subaccount.guid), guid=str(uuid.uuid4()))
+    token = tokens.issue(caller.emulator._landscape.token_key, gone, gone.client, "", caller.emulator.now).access_token
     assert caller.call("GET", authorization=f"Bearer {token}").status_code == 401
     assert caller.emulator.journal()[-1].subaccount is None
 
 
-def test_a_subaccount_is_touched_by_its_own_tokens_alone(caller: Any, newcomer: Any) -> None:
+def test_a_subaccount_is_touched_by_its_own_tokens_alone(caller: Any, empty_caller: Any) -> None:
     """What one subaccount does, the other does not see."""
     before = caller.emulator.slots(caller.subaccount.guid)
-    newcomer.call("POST", "/certificate")
+    empty_caller.call("POST", "/certificate")
     assert caller.emulator.slots(caller.subaccount.guid) == before
 
 
 @pytest.mark.parametrize("path", ["", "/certificate", "/certificate/passive", "/rotateCertificate"])
-def test_a_method_that_a_path_lacks_is_a_405(in_process: Emulator, caller_of: Any, path: str) -> None:
+def test_a_method_that_a_path_lacks_is_a_405(in_process_emulator: Emulator, make_caller: Any, path: str) -> None:
     """And the answer names those that it has."""
-    caller = caller_of(in_process)
+    caller = make_caller(in_process_emulator)
     response = caller.call("PATCH", path)
     methods = {method for method, of in OPERATIONS if of == path}
     assert (response.status_code, set(response.headers["allow"].split(", "))) == (405, methods)
@@ -228,11 +230,11 @@ def test_metadata_has_the_active_certificate_in_both_roles(caller: Any) -> None:
     [(MetadataLayout.SECOND_KEY_DESCRIPTOR, 2), (MetadataLayout.SECOND_X509_DATA, 1)],
 )
 def test_metadata_has_the_passive_certificate_where_the_switch_puts_it(
-    caller_of: Any, layout: MetadataLayout, descriptors: int
+    make_caller: Any, layout: MetadataLayout, descriptors: int
 ) -> None:
     """In a key descriptor of its own, or in the one that there is; the active one comes first."""
     with Emulator(key_size=1024, switches=Switches(metadata_layout=layout)) as emulator:
-        caller = caller_of(emulator, generate=True)
+        caller = make_caller(emulator, generate=True)
         emulator.generate_passive(caller.subaccount.guid)
         root = metadata_of(caller.call("GET"))
         pems = emulator.certificates(caller.subaccount.guid)
@@ -250,53 +252,55 @@ def test_metadata_has_the_elements_of_the_documented_example(caller: Any, refere
     assert shapes[0] == shapes[1]
 
 
-def test_metadata_without_an_active_certificate_is_a_404(newcomer: Any) -> None:
+def test_metadata_without_an_active_certificate_is_a_404(empty_caller: Any) -> None:
     """Also when there is a passive one."""
-    newcomer.emulator.generate_passive(newcomer.subaccount.guid)
-    assert newcomer.call("GET").status_code == 404
+    empty_caller.emulator.generate_passive(empty_caller.subaccount.guid)
+    assert empty_caller.call("GET").status_code == 404
 
 
-def passive_alone(caller_of: Callable[..., Any], emulator: Emulator) -> Any:
+def passive_alone(make_caller: Callable[..., Any], emulator: Emulator) -> Any:
     """A caller of a subaccount with nothing but a passive certificate."""
-    caller = caller_of(emulator)
+    caller = make_caller(emulator)
     emulator.generate_passive(caller.subaccount.guid)
     return caller
 
 
-def test_rotating_without_an_active_certificate_names_the_missing_one(in_process: Emulator, caller_of: Any) -> None:
+def test_rotating_without_an_active_certificate_names_the_missing_one(
+    in_process_emulator: Emulator, make_caller: Any
+) -> None:
     """404, without the word passive."""
-    response = passive_alone(caller_of, in_process).call("POST", "/rotateCertificate")
+    response = passive_alone(make_caller, in_process_emulator).call("POST", "/rotateCertificate")
     assert response.status_code == 404
     assert response.json()["ErrorMessage"].startswith("Keypair for subaccount")
 
 
-def test_rotating_without_an_active_certificate_can_be_switched_on(caller_of: Any) -> None:
+def test_rotating_without_an_active_certificate_can_be_switched_on(make_caller: Any) -> None:
     """Then the answer has no passive certificate, because there is none."""
     switches = Switches(rotate_without_active=RotateWithoutActive.SWAP)
     with Emulator(key_size=1024, switches=switches) as emulator:
-        response = passive_alone(caller_of, emulator).call("POST", "/rotateCertificate")
+        response = passive_alone(make_caller, emulator).call("POST", "/rotateCertificate")
     assert (response.status_code, list(response.json())) == (200, ["activeCertificate"])
 
 
-def test_a_passive_certificate_without_an_active_one_can_be_switched_off(caller_of: Any) -> None:
+def test_a_passive_certificate_without_an_active_one_can_be_switched_off(make_caller: Any) -> None:
     """Then generating is a 400, as the description has no 404 there."""
     switches = Switches(passive_without_active=PassiveWithoutActive.REFUSE)
     with Emulator(key_size=1024, switches=switches) as emulator:
-        response = caller_of(emulator).call("POST", "/certificate/passive")
+        response = make_caller(emulator).call("POST", "/certificate/passive")
     assert (response.status_code, list(response.json())) == (400, ["ErrorMessage"])
 
 
-def test_the_recorded_text_of_a_404_can_be_switched_on(caller_of: Any) -> None:
+def test_the_recorded_text_of_a_404_can_be_switched_on(make_caller: Any) -> None:
     """The status and the shape stay, the text is another."""
     with Emulator(key_size=1024, switches=Switches(not_found_text=NotFoundText.RECORDED)) as emulator:
-        response = caller_of(emulator).call("GET", "/certificate")
+        response = make_caller(emulator).call("GET", "/certificate")
     assert response.status_code == 404
     assert response.json() == {"ErrorMessage": "There is no such key pair for this account"}
 
 
-def test_a_certificate_given_from_outside_is_served_as_it_is(emulator: Emulator, caller_of: Any) -> None:
+def test_a_certificate_given_from_outside_is_served_as_it_is(emulator: Emulator, make_caller: Any) -> None:
     """So a real one can be served in either slot; it has no private key here, and needs none."""
     active, passive = (trust_certificate.to_pem(b"\x30\x82\x01\x00" + bytes([number]) * 256) for number in (1, 2))
-    caller = caller_of(emulator, active=active, passive=passive, generate=True)
+    caller = make_caller(emulator, active=active, passive=passive, generate=True)
     assert caller.call("GET", "/certificate").json() == {"certificate": active}
     assert caller.call("GET", "/certificate/passive").json() == {"certificate": passive}

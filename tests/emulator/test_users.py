@@ -74,12 +74,17 @@ def test_a_user_who_proves_nothing_gets_none(joe: Callable[..., Any], changes: d
 
 
 def test_a_token_that_is_not_a_user_s_of_this_server_is_not_exchanged(
-    caller: Any, newcomer: Any, joe: Callable[..., Any]
+    caller: Any, empty_caller: Any, joe: Callable[..., Any]
 ) -> None:
     """Nonsense, none, a client's, another subaccount's, and one that has expired."""
-    newcomer.emulator.create_user(newcomer.subaccount.guid, "joe", "secret")
+    empty_caller.emulator.create_user(empty_caller.subaccount.guid, "joe", "secret")
     own = joe().json()["access_token"]
-    for token in ("nonsense", None, caller.token(), newcomer.emulator.user_token(newcomer.subaccount.guid, "joe")):
+    for token in (
+        "nonsense",
+        None,
+        caller.token(),
+        empty_caller.emulator.user_token(empty_caller.subaccount.guid, "joe"),
+    ):
         response = caller.ask_token(grant_type=JWT_BEARER, assertion=token)
         assert (response.status_code, response.json()["error"]) == (401, "invalid_token")
     caller.emulator.advance(43200)

@@ -34,7 +34,7 @@ chmod +x "$3/bin/python"
 
 
 @dataclass(frozen=True)
-class Desk:
+class FakeMachine:
     """A temporary folder laid out as a machine."""
 
     folder: Path
@@ -72,11 +72,11 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
+def fake_machine(tmp_path: Path) -> FakeMachine:
     """Lay a machine with the pinned modules in its checkout and nothing on PATH but the system's commands."""
     for part in pulumi_build.NEWEST.parts:
         folder = tmp_path / "checkout/tools/pulumi-cli" / part.folder
         folder.mkdir(parents=True)
         (folder / "go.mod").write_text(f"module example\n\ngo 1.25.11\n\ntool {part.package}\n")
         (folder / "go.sum").write_text("example v1.0.0 h1:0=\n")
-    return Desk(tmp_path)
+    return FakeMachine(tmp_path)

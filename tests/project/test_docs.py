@@ -18,16 +18,16 @@ import yaml
 import btp_trust
 from bootstrap.main import ROOT
 from btp_trust import HandOver, Target, errors, property_bag
-from btp_trust.active.schema import ActiveChecked
-from btp_trust.handover.target_types import KINDS
-from btp_trust.identity_provider.schema import IdentityProviderChecked
-from btp_trust.passive.schema import PassiveChecked
+from btp_trust.active.schema import ActiveInputs
+from btp_trust.handover.target_types import TARGET_TYPES
+from btp_trust.identity_provider.schema import IdentityProviderInputs
+from btp_trust.passive.schema import PassiveInputs
 from btp_trust.resources import base
-from btp_trust.resources.settings import KEYS, Power
-from btp_trust.rotation.schema import TriggerChecked
+from btp_trust.resources.settings import KEYS, Privilege
+from btp_trust.rotation.schema import RotationInputs
 from btp_trust_emulator import Switches
-from btp_trust_emulator.faults.fault import TRAITS
-from support.doc_blocks import Block, Section, Stages, pages, sections
+from btp_trust_emulator.faults.fault import FAULT_SPECS
+from support.doc_blocks import Block, PageProjects, Section, pages, sections
 
 UNRUN = {
     "make demo": "each of its acts has a test of its own",
@@ -73,13 +73,13 @@ class Mocks(pulumi.runtime.Mocks):
 
 
 @pytest.fixture(scope="session")
-def stages(tmp_path_factory: pytest.TempPathFactory) -> Stages:
+def stages(tmp_path_factory: pytest.TempPathFactory) -> PageProjects:
     """Projects that have come some way, made when they are first asked for."""
-    return Stages(tmp_path_factory.mktemp("stages"))
+    return PageProjects(tmp_path_factory.mktemp("stages"))
 
 
 @pytest.mark.parametrize("section", [section for section in SECTIONS if runs_in_order(section)], ids=str)
-def test_commands_of_a_page_do_what_it_shows(section: Section, stages: Stages, tmp_path: Path) -> None:
+def test_commands_of_a_page_do_what_it_shows(section: Section, stages: PageProjects, tmp_path: Path) -> None:
     """Every command runs in the order of the page and prints what the page shows."""
     bench = stages.workbench(section.stage, tmp_path)
     try:
@@ -204,7 +204,7 @@ def test_reference_has_every_key_of_the_configuration() -> None:
 
     assert set(rows) == set(KEYS)
     assert {key for key, value in rows.items() if value == "secret:"} == {
-        key for key, power in KEYS.items() if power is not Power.NONE
+        key for key, power in KEYS.items() if power is not Privilege.NONE
     }
 
 
@@ -234,7 +234,7 @@ def test_reference_has_every_fault_of_the_emulator() -> None:
     page = (ROOT / "docs/reference/emulator.md").read_text()
     rows = dict(re.findall(r"^\| `(\w+)` \| (?:yes|no) \| .* \|([^|]*)\|$", page, re.MULTILINE))
 
-    assert {kind.value: trait.fields for kind, trait in TRAITS.items()} == {
+    assert {kind.value: fault_spec.fields for kind, fault_spec in FAULT_SPECS.items()} == {
         kind: set(re.findall(r"`(\w+)`", fields)) for kind, fields in rows.items()
     }
 
@@ -244,7 +244,7 @@ def test_reference_has_every_type_of_target() -> None:
     page = section_of((ROOT / "docs/reference/hand-over.md").read_text(), "Types of targets")
     rows = re.findall(r"^\| `([\w-]+)` \|.*\| (two|one|unknown)\b[^|]*\|$", page, re.MULTILINE)
 
-    assert dict(rows) == {name: kind.holds.value for name, kind in KINDS.items()}
+    assert dict(rows) == {name: kind.holds.value for name, kind in TARGET_TYPES.items()}
 
 
 def test_reference_has_everything_of_a_hand_over() -> None:
@@ -318,10 +318,10 @@ def inherited() -> set[str]:
 def checked_fields(name: str) -> set[str]:
     """Return the inputs that check adds to a resource's arguments."""
     shapes: dict[str, type[property_bag.ResourceArgs]] = {
-        "ActiveTrustCertificate": ActiveChecked,
-        "PassiveTrustCertificate": PassiveChecked,
-        "RotationTrigger": TriggerChecked,
-        "TrustedIdentityProvider": IdentityProviderChecked,
+        "ActiveTrustCertificate": ActiveInputs,
+        "PassiveTrustCertificate": PassiveInputs,
+        "RotationTrigger": RotationInputs,
+        "TrustedIdentityProvider": IdentityProviderInputs,
     }
     return set(shapes[name].__struct_fields__) - set(property_bag.ResourceArgs.__struct_fields__)
 

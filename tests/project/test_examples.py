@@ -13,7 +13,7 @@ import yaml
 
 from btp_trust_emulator import Emulator
 from support.paths import ROOT
-from support.pulumi_project import Project
+from support.pulumi_project import PulumiProject
 from support.verification import SAML
 
 EXAMPLES = ROOT / "examples"
@@ -46,7 +46,7 @@ def test_the_quickstart_adopts_from_the_top_of_the_repository(emulator: Emulator
     guid = emulator.create_subaccount(generate=True).guid
     shutil.copytree(EXAMPLES / "quickstart", tmp_path / "program/examples/quickstart")
     shutil.copy(ROOT / "Pulumi.yaml", tmp_path / "program")
-    project = Project(tmp_path, emulator, guid).begin().configure()
+    project = PulumiProject(tmp_path, emulator, guid).create_stack().set_service_key()
 
     project.up()
 
@@ -54,7 +54,7 @@ def test_the_quickstart_adopts_from_the_top_of_the_repository(emulator: Emulator
     assert outputs["fingerprint"] == emulator.slots(guid).active
     assert outputs["certificate"] == emulator.certificates(guid)[0]
     assert project.writes() == []
-    assert project.is_settled()
+    assert project.has_no_changes_after_refresh()
 
 
 def test_an_existing_landscape_is_adopted_through_two_connections(emulator: Emulator, tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_an_existing_landscape_is_adopted_through_two_connections(emulator: Emul
     guids = {name: emulator.create_subaccount(generate=True).guid for name in ("development", "production")}
     keys = {name: emulator.service_key(guid) for name, guid in guids.items()}
     shutil.copytree(EXAMPLES / "existing-landscape", tmp_path / "program")
-    project = Project(tmp_path, emulator, guids["production"]).begin()
+    project = PulumiProject(tmp_path, emulator, guids["production"]).create_stack()
     project.known_secrets = {key["clientsecret"] for key in keys.values()}
     project.pulumi("config", "set", "--secret", "btp-trust:connections", stdin=json.dumps(keys))
 
@@ -73,7 +73,7 @@ def test_an_existing_landscape_is_adopted_through_two_connections(emulator: Emul
         assert outputs[name]["subaccount_id"] == guid
         assert outputs[name]["fingerprint"] == emulator.slots(guid).active
     assert project.writes() == []
-    assert project.is_settled()
+    assert project.has_no_changes_after_refresh()
 
 
 def test_two_targets_are_told_what_is_to_come(emulator: Emulator, tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_two_targets_are_told_what_is_to_come(emulator: Emulator, tmp_path: Path
         emulator.create_destination(guid, target.properties(name))
     emulator.create_destination(guid, {**SAML, "Name": "assertion"})
     shutil.copytree(EXAMPLES / "targets", tmp_path / "program")
-    project = Project(tmp_path, emulator, guid).begin().configure()
+    project = PulumiProject(tmp_path, emulator, guid).create_stack().set_service_key()
     project.known_secrets |= {(key := emulator.api_access_key(billing))["clientsecret"], "of-jane"}
     project.pulumi("config", "set", "--secret", "btp-trust:connections", stdin=json.dumps({"billing": key}))
     user = {"name": "jane", "password": "of-jane"}
@@ -101,7 +101,7 @@ def test_two_targets_are_told_what_is_to_come(emulator: Emulator, tmp_path: Path
     (handed,) = (project.program / "hand-over").glob("s4.*/s4.new.*.pem")
     assert handed.read_text() == emulator.certificates(guid)[1]
     assert project.state()["rotation"]["outputs"]["verified"].keys() == {"assertion", "billing", "s4"}
-    assert project.is_settled()
+    assert project.has_no_changes_after_refresh()
     text = (project.program / "__main__.py").read_text()
     project.write(text.replace('    generation="2026-11"', '    generation="2028-11"'))
     assert "s4: no, nobody has attested it yet" in project.preview(status=1).message

@@ -13,7 +13,7 @@ from bootstrap import cache
 from bootstrap.machine import Machine
 
 if TYPE_CHECKING:
-    from project.conftest import Desk
+    from project.conftest import FakeMachine
 
 
 def is_whole(folder: Path) -> bool:
@@ -23,23 +23,23 @@ def is_whole(folder: Path) -> bool:
 
 def make(place: Path, text: str) -> None:
     """Make a thing in the cache."""
-    with cache.made_whole(place, is_whole) as folder:
+    with cache.fill_atomically(place, is_whole) as folder:
         (folder / "thing").write_text(text)
 
 
 def make_half(place: Path) -> None:
     """Begin a thing and be interrupted."""
-    with cache.made_whole(place, is_whole) as folder:
+    with cache.fill_atomically(place, is_whole) as folder:
         (folder / "half").write_text("half")
         raise KeyboardInterrupt
 
 
-def test_the_cache_is_where_the_user_keeps_caches(desk: Desk) -> None:
+def test_the_cache_is_where_the_user_keeps_caches(fake_machine: FakeMachine) -> None:
     """XDG_CACHE_HOME counts when it is absolute, else it is ~/.cache."""
-    home = desk.machine.env["HOME"]
+    home = fake_machine.machine.env["HOME"]
     places = {"/elsewhere": Path("/elsewhere"), "relative": Path(home, ".cache"), "": Path(home, ".cache")}
     for named, place in places.items():
-        machine = Machine(desk.machine.root, {"HOME": home, "XDG_CACHE_HOME": named})
+        machine = Machine(fake_machine.machine.root, {"HOME": home, "XDG_CACHE_HOME": named})
         assert machine.cache == place / "btp-trust"
 
 
@@ -52,7 +52,7 @@ def test_an_interrupted_build_leaves_nothing(tmp_path: Path) -> None:
 
 def test_of_two_builds_at_once_the_first_to_end_is_kept(tmp_path: Path) -> None:
     """The second does not disturb who may already run it."""
-    with cache.made_whole(tmp_path / "place", is_whole) as second:
+    with cache.fill_atomically(tmp_path / "place", is_whole) as second:
         (second / "thing").write_text("second")
         make(tmp_path / "place", "first")
     assert (tmp_path / "place/thing").read_text() == "first"

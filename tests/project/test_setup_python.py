@@ -11,10 +11,10 @@ import pytest
 
 import setup
 from bootstrap import terminal, versions, virtualenv
-from bootstrap.machine import CannotGoOnError, Machine
+from bootstrap.machine import Machine, SetupError
 
 if TYPE_CHECKING:
-    from project.conftest import Desk
+    from project.conftest import FakeMachine
 
 SETUP = Path(setup.__file__)
 
@@ -37,21 +37,23 @@ def test_versions_are_compared_as_numbers(text: str, minimum: str, enough: bool)
     assert versions.is_at_least(text, minimum) is enough
 
 
-def test_an_old_python_hands_over_to_a_newer_one_that_starts(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_python_hands_over_to_a_newer_one_that_starts(
+    fake_machine: FakeMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A name on PATH that does not start, as a shim may, is passed over."""
-    desk.command("python3.13", "exit 127")
-    newer = desk.command("python3.12", "exit 0")
-    monkeypatch.setenv("PATH", desk.machine.env["PATH"])
-    assert setup.newer_python() == str(newer)
+    fake_machine.command("python3.13", "exit 127")
+    newer = fake_machine.command("python3.12", "exit 0")
+    monkeypatch.setenv("PATH", fake_machine.machine.env["PATH"])
+    assert setup.find_newer_python() == str(newer)
 
 
 def test_without_a_newer_python_the_refusal_tells_found_wanted_and_what_to_do(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    fake_machine: FakeMachine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nothing is installed, and the exit code says so."""
     for name in setup.OTHER_NAMES:
-        desk.command(name, "exit 1")
-    monkeypatch.setenv("PATH", str(desk.folder / "bin"))
+        fake_machine.command(name, "exit 1")
+    monkeypatch.setenv("PATH", str(fake_machine.folder / "bin"))
     monkeypatch.setattr(setup, "MINIMUM", (99, 0))
     assert setup.main() == 1
     said = capsys.readouterr().err
@@ -59,64 +61,68 @@ def test_without_a_newer_python_the_refusal_tells_found_wanted_and_what_to_do(
         assert words in said
 
 
-def test_uv_on_path_is_used_when_it_is_new_enough(desk: Desk) -> None:
+def test_uv_on_path_is_used_when_it_is_new_enough(fake_machine: FakeMachine) -> None:
     """Nothing is fetched then."""
-    found = desk.command("uv", f"echo uv {virtualenv.UV_MINIMUM}")
-    assert virtualenv.uv(desk.machine) == found
+    found = fake_machine.command("uv", f"echo uv {virtualenv.UV_MINIMUM}")
+    assert virtualenv.uv(fake_machine.machine) == found
 
 
 @pytest.mark.parametrize("on_path", ["", "echo uv 0.4.1"])
 def test_without_a_fitting_uv_a_pinned_one_comes_from_pypi_once(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, on_path: str
+    fake_machine: FakeMachine, monkeypatch: pytest.MonkeyPatch, on_path: str
 ) -> None:
     """It lives in the cache and leaves no venv behind; the second time the cache has it."""
     if on_path:
-        desk.command("uv", on_path)
-    monkeypatch.setattr(sys, "executable", str(desk.pypi("bin/uv", "")))
-    fetched = virtualenv.uv(desk.machine)
-    assert fetched == desk.machine.cache / f"uv-{virtualenv.UV_VERSION}/bin/uv"
+        fake_machine.command("uv", on_path)
+    monkeypatch.setattr(sys, "executable", str(fake_machine.pypi("bin/uv", "")))
+    fetched = virtualenv.uv(fake_machine.machine)
+    assert fetched == fake_machine.machine.cache / f"uv-{virtualenv.UV_VERSION}/bin/uv"
     assert [file.name for file in fetched.parents[1].iterdir()] == ["bin"]
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    assert virtualenv.uv(desk.machine) == fetched
+    assert virtualenv.uv(fake_machine.machine) == fetched
 
 
-def test_without_any_uv_the_refusal_tells_both_ways_and_what_to_do(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_any_uv_the_refusal_tells_both_ways_and_what_to_do(
+    fake_machine: FakeMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A Python without the module venv is one of the reasons; its words are kept."""
-    lame = desk.command("python", "echo No module named venv; exit 1", where="python")
+    lame = fake_machine.command("python", "echo No module named venv; exit 1", where="python")
     monkeypatch.setattr(sys, "executable", str(lame))
-    with pytest.raises(CannotGoOnError) as refusal:
-        virtualenv.uv(desk.machine)
+    with pytest.raises(SetupError) as refusal:
+        virtualenv.uv(fake_machine.machine)
     for words in ("there is no uv on PATH", "No module named venv", "What to do"):
         assert words in str(refusal.value)
 
 
-def test_uv_is_told_the_environment_and_never_to_download_a_python(desk: Desk) -> None:
+def test_uv_is_told_the_environment_and_never_to_download_a_python(fake_machine: FakeMachine) -> None:
     """An active virtual environment is not touched; a setting such as the user's index holds."""
-    env = {**desk.machine.env, "VIRTUAL_ENV": "/other", "UV_PYTHON": "3.9", "UV_DEFAULT_INDEX": "mirror"}
-    told = virtualenv.uv_environment(Machine(desk.machine.root, env))
-    assert told["UV_PROJECT_ENVIRONMENT"] == str(desk.machine.root / ".venv")
+    env = {**fake_machine.machine.env, "VIRTUAL_ENV": "/other", "UV_PYTHON": "3.9", "UV_DEFAULT_INDEX": "mirror"}
+    told = virtualenv.uv_environment(Machine(fake_machine.machine.root, env))
+    assert told["UV_PROJECT_ENVIRONMENT"] == str(fake_machine.machine.root / ".venv")
     assert told["UV_PYTHON_DOWNLOADS"] == "never"
     assert told["UV_DEFAULT_INDEX"] == "mirror"
     assert not told.keys() & {"VIRTUAL_ENV", "UV_PYTHON"}
 
 
-def test_a_venv_that_works_keeps_its_python_and_a_broken_one_gets_another(desk: Desk) -> None:
+def test_a_venv_that_works_keeps_its_python_and_a_broken_one_gets_another(fake_machine: FakeMachine) -> None:
     """So an upgrade of `python3` does not make the environment anew."""
-    desk.command("uv", f'case "$1" in sync) echo "$@" >> "{desk.folder}/calls" ;; *) echo uv 9.0.0 ;; esac')
-    python = desk.command("python", "echo Python 3.11.7", where="checkout/.venv/bin")
-    virtualenv.sync(desk.machine)
+    fake_machine.command(
+        "uv", f'case "$1" in sync) echo "$@" >> "{fake_machine.folder}/calls" ;; *) echo uv 9.0.0 ;; esac'
+    )
+    python = fake_machine.command("python", "echo Python 3.11.7", where="checkout/.venv/bin")
+    virtualenv.sync(fake_machine.machine)
     python.write_text("#!/nowhere/python\n")
-    virtualenv.sync(desk.machine)
-    calls = (desk.folder / "calls").read_text().splitlines()
+    virtualenv.sync(fake_machine.machine)
+    calls = (fake_machine.folder / "calls").read_text().splitlines()
     assert [call.rpartition(" ")[2] for call in calls] == [str(python), sys.executable]
     assert all("--frozen --all-extras --group dev" in call for call in calls)
 
 
-def test_a_failed_sync_says_what_to_do(desk: Desk) -> None:
+def test_a_failed_sync_says_what_to_do(fake_machine: FakeMachine) -> None:
     """The words of uv stand above; the message tells the next step."""
-    desk.command("uv", 'case "$1" in sync) exit 2 ;; *) echo uv 9.0.0 ;; esac')
-    with pytest.raises(CannotGoOnError, match=r"(?s)ended with 2.*What to do"):
-        virtualenv.sync(desk.machine)
+    fake_machine.command("uv", 'case "$1" in sync) exit 2 ;; *) echo uv 9.0.0 ;; esac')
+    with pytest.raises(SetupError, match=r"(?s)ended with 2.*What to do"):
+        virtualenv.sync(fake_machine.machine)
 
 
 def test_a_long_command_shows_that_it_is_alive(
@@ -126,7 +132,7 @@ def test_a_long_command_shows_that_it_is_alive(
     monkeypatch.setattr(terminal, "BEAT_SECONDS", 0.05)
     terminal.run_with_progress("Waiting", ["sleep", "0.3"], log=tmp_path / "log", cwd=tmp_path, env={})
     assert "Waiting: 0 s, 0 steps so far" in capsys.readouterr().err
-    assert terminal.elapsed(185) == "3 min 05 s"
+    assert terminal.format_duration(185) == "3 min 05 s"
 
 
 def test_the_entry_can_be_read_by_an_older_python() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from btp_trust_emulator import Emulator
 from support.paths import ROOT
-from support.pulumi_project import Project, rotating
+from support.pulumi_project import PulumiProject, rotation_program
 
 pytest.importorskip("hatchling", reason="hatchling builds the wheel, and is not installed")
 
@@ -55,11 +55,11 @@ def test_a_program_elsewhere_rotates_with_what_the_wheel_installs(
     subprocess.run([*command, "--target", str(installed), str(wheel)], check=True, capture_output=True)
     here = f"\nassert trust.__file__.startswith({str(installed)!r})\n"
     guid = emulator.create_subaccount(generate=True).guid
-    project = Project(tmp_path, emulator, guid, variables={"PYTHONPATH": str(installed)})
-    project.begin(rotating("2028-11", "2026-11") + here).configure()
+    project = PulumiProject(tmp_path, emulator, guid, variables={"PYTHONPATH": str(installed)})
+    project.create_stack(rotation_program("2028-11", "2026-11") + here).set_service_key()
 
     project.up()
     old, new = project.slots()
-    project.deploy(rotating("2028-11", "2028-11") + here)
+    project.deploy(rotation_program("2028-11", "2028-11") + here)
 
     assert (new, old) == project.slots()

@@ -23,17 +23,26 @@ from pulumi.runtime import rpc
 
 from btp_trust.certificate import parse_pem
 from btp_trust.errors import Refused, TrustError
-from btp_trust.formatting import rfc3339
+from btp_trust.formatting import format_rfc3339
 from btp_trust.runtime import session
-from btp_trust.runtime.host import World
+from btp_trust.runtime.host import Host
 from btp_trust.runtime.session import Session
 from btp_trust.saml import metadata
 from btp_trust.service.transport import http_client
 from btp_trust_emulator import Emulator
-from support.error_text import shown_by
-from support.fake_clock import Clock
-from support.fake_engine import PROVIDERS, Bag, assert_three_parts, operation, wire
-from support.strategies import MARK, Answer, answers, broken_pems, documents, edited, marked, service_keys
+from support.error_text import error_text
+from support.fake_clock import FakeClock
+from support.fake_engine import PROVIDERS, Bag, assert_three_part_message, request_label, round_trip
+from support.strategies import (
+    SECRET_MARK,
+    OddResponse,
+    broken_pems,
+    edited_bags,
+    json_documents,
+    marked_texts,
+    odd_responses,
+    service_keys,
+)
 
 GUID: Final = "00000000-1111-4222-8333-000000005cdd"
 NOW: Final = datetime(2026, 11, 24, 8, 34, 27, tzinfo=UTC)
@@ -123,7 +132,7 @@ REGISTERED: Final = {
     "type": "saml",
     "name": "shop",
     "active": True,
-    "config": {"metaDataLocation": metadata.write([parse_pem(SAMPLE.active)])},
+    "config": {"metaDataLocation": metadata.write_metadata([parse_pem(SAMPLE.active)])},
 }
 
 
@@ -157,11 +166,11 @@ assert set(GOOD) == set(REQUESTS)
 class Canned(httpx.BaseTransport):
     """Both services, with the same answers for ever, some of them strange."""
 
-    strange: Mapping[str, Answer] = field(default_factory=dict)
+    strange: Mapping[str, OddResponse] = field(default_factory=dict)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer."""
-        called = operation(request.method, request.url.path)
+        called = request_label(request.method, request.url.path)
         if called in self.strange:
             return self.strange[called].response(request)
         return httpx.Response(200, json=GOOD[called], headers={"Date": "Fri, 24 Nov 2028 08:34:27 GMT"})
@@ -173,13 +182,13 @@ def quick() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(http_client, "_usual_authorities", lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
         yield
-    session.install(None)
+    session.set_current(None)
 
 
-def world(transport: httpx.BaseTransport, environ: Mapping[str, str] | None = None) -> World:
+def host(transport: httpx.BaseTransport, environ: Mapping[str, str] | None = None) -> Host:
     """What is outside: nobody waits."""
-    clock = Clock()
-    return World(
+    clock = FakeClock()
+    return Host(
         environ=environ or {},
         transport=transport,
         clock=lambda: NOW,
@@ -190,10 +199,10 @@ def world(transport: httpx.BaseTransport, environ: Mapping[str, str] | None = No
     )
 
 
-def begin(outside: World, config: Mapping[str, str] | None = None) -> None:
+def begin(outside: Host, config: Mapping[str, str] | None = None) -> None:
     """Begin a command with this configuration; the service key is a good one unless told otherwise."""
     settings = SETTINGS if config is None else config
-    session.install(Session(settings.get, outside))
+    session.set_current(Session(settings.get, outside))
 
 
 def call(kind: str, name: str, case: Mapping[str, Bag]) -> str:
@@ -214,21 +223,21 @@ def call(kind: str, name: str, case: Mapping[str, Bag]) -> str:
     else:
         return answer(name, result)
     assert name != "check" or not isinstance(failed, Refused)
-    assert_three_parts(str(failed))
-    return shown_by(failed)
+    assert_three_part_message(str(failed))
+    return error_text(failed)
 
 
 def answer(name: str, result: Any) -> str:
     """Send a result back as the plugin does; return its failures."""
     failures = result.failures if name == "check" else []
     for failure in failures:
-        assert_three_parts(failure.reason)
+        assert_three_part_message(failure.reason)
     bag = getattr(result, "inputs", None) or getattr(result, "outs", None)
     asyncio.run(rpc.serialize_properties(bag or {}, {}))
     return "\n".join(failure.reason for failure in failures)
 
 
-def said(outside: World) -> str:
+def said(outside: Host) -> str:
     """What the command said to the user."""
     stderr = outside.stderr
     assert isinstance(stderr, io.StringIO)
@@ -267,15 +276,15 @@ def _cases() -> dict[str, dict[str, Bag]]:
     }
     cases = {}
     for kind in PROVIDERS:
-        begin(world(Canned()))  # a command of its own: resources of one command refuse what others plan
+        begin(host(Canned()))  # a command of its own: resources of one command refuse what others plan
         checked = PROVIDERS[kind]().check({}, first[kind])
         assert checked.failures == [], checked.failures[0].reason
-        old = wire(checked.inputs)
-        outputs = wire(PROVIDERS[kind]().create(old).outs)
-        begin(world(Canned()))
+        old = round_trip(checked.inputs)
+        outputs = round_trip(PROVIDERS[kind]().create(old).outs)
+        begin(host(Canned()))
         checked = PROVIDERS[kind]().check(old, then[kind])
         assert checked.failures == []
-        cases[kind] = {"old": old, "args": then[kind], "inputs": wire(checked.inputs), "outputs": outputs}
+        cases[kind] = {"old": old, "args": then[kind], "inputs": round_trip(checked.inputs), "outputs": outputs}
     back = {"fingerprint": PASSIVE, "previous_fingerprint": ACTIVE, "rotated_at": "2028-11-24T08:34:20Z"}
     cases["trigger"]["outputs"] |= back
     return cases
@@ -283,7 +292,7 @@ def _cases() -> dict[str, dict[str, Bag]]:
 
 CASES: Final = _cases()
 kinds = st.sampled_from(sorted(PROVIDERS))
-keys = service_keys([SECRET_KEY, {**SECRET_KEY, "clientsecret": MARK}, SAMPLE.x509], SAMPLE.pems)
+keys = service_keys([SECRET_KEY, {**SECRET_KEY, "clientsecret": SECRET_MARK}, SAMPLE.x509], SAMPLE.pems)
 
 
 @given(pem=SAMPLE.pems)
@@ -292,11 +301,13 @@ def test_a_broken_certificate_is_a_certificate_or_a_value_error(pem: str) -> Non
     try:
         found = parse_pem(pem)
     except ValueError as error:
-        assert_silent(shown_by(error), MARK, pem[40:80] if len(pem) >= 80 else MARK)
+        assert_silent(error_text(error), SECRET_MARK, pem[40:80] if len(pem) >= 80 else SECRET_MARK)
         return
     assert parse_pem(found.pem) == found
     assert ET.fromstring(found.metadata.encode()).attrib["entityID"] == found.issuer_name  # noqa: S314 - ours
-    json.dumps([found.issuer_name, found.serial_number, rfc3339(found.not_before), rfc3339(found.not_after)])
+    json.dumps(
+        [found.issuer_name, found.serial_number, format_rfc3339(found.not_before), format_rfc3339(found.not_after)]
+    )
 
 
 @given(
@@ -312,31 +323,31 @@ def test_a_bad_service_key_is_used_or_refused(key: str, place: str, down: str) -
     environ |= (
         {"VCAP_SERVICES": f'{{"destination": [{{"name": "x", "credentials": {key}}}]}}'} if place == "binding" else {}
     )
-    outside = world(Canned({down: Answer(503, [], b"")}), environ)
+    outside = host(Canned({down: OddResponse(503, [], b"")}), environ)
     begin(outside, config)
-    assert_silent(call("active", "check", CASES["active"]) + said(outside), MARK)
+    assert_silent(call("active", "check", CASES["active"]) + said(outside), SECRET_MARK)
 
 
 @given(
     kind=kinds,
     name=st.sampled_from(OPERATIONS),
     strange=st.dictionaries(
-        st.sampled_from(REQUESTS), answers(list(GOOD.values()), SAMPLE.pems), min_size=1, max_size=3
+        st.sampled_from(REQUESTS), odd_responses(list(GOOD.values()), SAMPLE.pems), min_size=1, max_size=3
     ),
 )
-def test_a_strange_answer_is_survived(kind: str, name: str, strange: dict[str, Answer]) -> None:
+def test_a_strange_answer_is_survived(kind: str, name: str, strange: dict[str, OddResponse]) -> None:
     """Of either service, to a read or a write, in every operation of every resource."""
-    outside = world(Canned(strange))
+    outside = host(Canned(strange))
     begin(outside)
-    assert_silent(call(kind, name, CASES[kind]) + said(outside), MARK)
+    assert_silent(call(kind, name, CASES[kind]) + said(outside), SECRET_MARK)
 
 
 @given(kind=kinds, name=st.sampled_from(OPERATIONS), data=st.data())
 def test_a_strange_property_bag_is_survived(kind: str, name: str, data: st.DataObject) -> None:
     """Arguments of a program, inputs and outputs of a state: of wrong types, unknown, missing, of another version."""
     unknown = name in {"check", "diff"}
-    case = {part: data.draw(edited(bag, unknown=unknown), label=part) for part, bag in CASES[kind].items()}
-    outside = world(Canned())
+    case = {part: data.draw(edited_bags(bag, unknown=unknown), label=part) for part, bag in CASES[kind].items()}
+    outside = host(Canned())
     begin(outside)
     assert_silent(call(kind, name, case) + said(outside))
 
@@ -344,23 +355,28 @@ def test_a_strange_property_bag_is_survived(kind: str, name: str, data: st.DataO
 @given(
     config=st.dictionaries(
         st.sampled_from(CONFIG).map(lambda name: f"btp-trust:{name}"),
-        st.text() | marked | documents.map(json.dumps) | SAMPLE.pems | keys | st.sampled_from(["true", "false", "1e3"]),
+        st.text()
+        | marked_texts
+        | json_documents.map(json.dumps)
+        | SAMPLE.pems
+        | keys
+        | st.sampled_from(["true", "false", "1e3"]),
         max_size=4,
     )
 )
 def test_a_strange_setting_is_used_or_refused(config: dict[str, str]) -> None:
     """Whatever is set to whatever, a key in the wrong place included: nothing of it is shown."""
-    outside = world(Canned())
+    outside = host(Canned())
     try:
         begin(outside, {"btp-trust:serviceKey": json.dumps(SECRET_KEY), **config})
     except TrustError as error:
-        assert_three_parts(str(error))
-        assert_silent(shown_by(error), MARK)
+        assert_three_part_message(str(error))
+        assert_silent(error_text(error), SECRET_MARK)
         return
-    assert_silent(call("trigger", "check", CASES["trigger"]) + said(outside), MARK)
+    assert_silent(call("trigger", "check", CASES["trigger"]) + said(outside), SECRET_MARK)
 
 
-@given(bundle=SAMPLE.pems | st.text() | marked)
+@given(bundle=SAMPLE.pems | st.text() | marked_texts)
 def test_a_broken_bundle_is_used_or_refused(bundle: str) -> None:
     """As the setting itself and as a file."""
     with tempfile.TemporaryDirectory() as folder:
@@ -368,7 +384,7 @@ def test_a_broken_bundle_is_used_or_refused(bundle: str) -> None:
         file.write_text(bundle, encoding="utf-8")
         for setting in (bundle, str(file)):
             try:
-                http_client.authorities(setting)
+                http_client.create_tls_context(setting)
             except TrustError as error:
-                assert_three_parts(str(error))
-                assert_silent(shown_by(error), MARK)
+                assert_three_part_message(str(error))
+                assert_silent(error_text(error), SECRET_MARK)

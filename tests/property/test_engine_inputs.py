@@ -22,21 +22,30 @@ from btp_trust.errors import TrustError
 from btp_trust.identity_provider.schema import IdentityProviderArgs
 from btp_trust.passive.schema import PassiveArgs
 from btp_trust.property_bag import ResourceArgs
-from btp_trust.rotation.schema import TriggerArgs
+from btp_trust.rotation.schema import RotationArgs
 from btp_trust.runtime import session
 from btp_trust_emulator import Emulator
-from support.fake_engine import HOUR, PROVIDERS, Bag, Deployment, Twin, assert_three_parts, ignore, wire
+from support.fake_engine import (
+    HOUR,
+    PROVIDERS,
+    Bag,
+    Deployment,
+    FakeEngine,
+    apply_ignore_changes,
+    assert_three_part_message,
+    round_trip,
+)
 from support.verification import PASSWORD, SAML, USER
 
 SHAPES: Final[dict[str, type[ResourceArgs]]] = {
     "passive": PassiveArgs,
     "trusted": IdentityProviderArgs,
-    "trigger": TriggerArgs,
+    "trigger": RotationArgs,
     "active": ActiveArgs,
 }
 NOT_REVIEWED: Final = {"rotation", "verify_now", "passive", "resource_urn", "subaccount_id", "source_subaccount_id"}
 """Without these a plan shows all that changes what signs; a subaccount is the recorded one, or refused later."""
-MARKS: Final = (*property_bag._MARKS, *(f"a text with {mark} in it" for mark in property_bag._MARKS))
+MARKS: Final = (*property_bag._SENTINELS, *(f"a text with {mark} in it" for mark in property_bag._SENTINELS))
 RENEWS_NOTHING: Final = (
     f"ActiveTrustCertificate: renew_fingerprint {'ab' * 32} does not sign (any more), so nothing is renewed; "
     "remove the argument"
@@ -46,40 +55,40 @@ marks = st.just(UNKNOWN) | st.sampled_from(MARKS)
 
 
 @dataclass(frozen=True)
-class Landscape:
+class InputScenario:
     """A stack in which every argument of every resource has a value, and what its program gives."""
 
-    twin: Twin
+    engine: FakeEngine
     given: dict[str, Bag]
 
     def call(self, kind: str, method: str, *args: Any) -> tuple[Any, str]:
         """Begin a command and call one operation; return its answer or its error, and everything that was said."""
         stderr = io.StringIO()
-        session.install(session.Session(self.twin.config.get, self.twin.world(stderr)))
+        session.set_current(session.Session(self.engine.config.get, self.engine.host(stderr)))
         if kind == "trigger":  # it depends on its candidate, which is checked before it
-            session.current().passive_is_checked(self.twin.guid)
+            session.current().declare_passive(self.engine.guid)
         try:
             result = getattr(PROVIDERS[kind](), method)(*args)
         except TrustError as error:
-            assert_three_parts(str(error))
+            assert_three_part_message(str(error))
             return error, f"{stderr.getvalue()}\n{error}"
         failures = [failure.reason for failure in getattr(result, "failures", [])]
         return result, "\n".join([stderr.getvalue(), *failures])
 
 
 @pytest.fixture(scope="module")
-def here() -> Iterator[Landscape]:
+def scenario() -> Iterator[InputScenario]:
     """Deploy it."""
     with Emulator(key_size=1024) as emulator:
         guid, target = emulator.create_subaccount(generate=True).guid, emulator.create_subaccount().guid
         emulator.advance(HOUR)
         emulator.generate_passive(guid)
-        twin = Twin(emulator, guid, target=target)
+        engine = FakeEngine(emulator, guid, target=target)
         emulator.create_user(guid, USER, PASSWORD)
-        twin.config["btp-trust:user"] = json.dumps({"name": USER, "password": PASSWORD})
+        engine.config["btp-trust:user"] = json.dumps({"name": USER, "password": PASSWORD})
         for name in ("one", "two"):
             emulator.create_destination(guid, {**SAML, "Name": name})
-        active, passive = twin.slots
+        active, passive = engine.slots
         common = {"connection": "default", "subaccount_id": guid}
         given: dict[str, Bag] = {
             "passive": {**common, "generation": "b", "adopt": passive, "replace": active, "resource_urn": "urn:one"},
@@ -126,10 +135,10 @@ def here() -> Iterator[Landscape]:
             for kind, arguments in given.items():
                 deployment._register(kind, kind, dict(arguments))
 
-        twin.up(program)
-        assert twin.up(program).is_quiet
-        yield Landscape(twin, given)
-        session.install(None)
+        engine.up(program)
+        assert engine.up(program).has_no_changes
+        yield InputScenario(engine, given)
+        session.set_current(None)
 
 
 @st.composite
@@ -153,40 +162,46 @@ def partly_unknown(draw: st.DrawFn, bag: Bag) -> tuple[Bag, set[str]]:
 
 def assert_unnamed(text: str) -> None:
     """Nothing that stands for an unknown value is in the text."""
-    assert [mark for mark in property_bag._MARKS if mark in text] == []
+    assert [mark for mark in property_bag._SENTINELS if mark in text] == []
 
 
-def test_the_landscape_has_every_argument(here: Landscape) -> None:
+def test_the_landscape_has_every_argument(scenario: InputScenario) -> None:
     """So that an argument which is added later is tried too."""
     for kind, shape in SHAPES.items():
         besides = {"candidate"} if kind == "trigger" else set()
-        assert set(here.given[kind]) == set(shape.__struct_fields__) | besides
+        assert set(scenario.given[kind]) == set(shape.__struct_fields__) | besides
 
 
 @given(kind=kinds, data=st.data())
-def test_diff_of_unknown_values_says_that_they_may_change(here: Landscape, kind: str, data: st.DataObject) -> None:
+def test_diff_of_unknown_values_says_that_they_may_change(
+    scenario: InputScenario, kind: str, data: st.DataObject
+) -> None:
     """As before a replacement, when no check has run: no error, no line, no request; old outputs may be unknown too."""
-    stored = here.twin.state[kind]
-    news, _ = data.draw(partly_unknown(wire(stored.inputs)))
-    olds = data.draw(st.just(wire(stored.outputs)) | partly_unknown(wire(stored.outputs)).map(lambda drawn: drawn[0]))
-    journal = len(here.twin.emulator.journal())
+    stored = scenario.engine.state[kind]
+    news, _ = data.draw(partly_unknown(round_trip(stored.inputs)))
+    olds = data.draw(
+        st.just(round_trip(stored.outputs)) | partly_unknown(round_trip(stored.outputs)).map(lambda drawn: drawn[0])
+    )
+    journal = len(scenario.engine.emulator.journal())
 
-    result, said = here.call(kind, "diff", stored.id, olds, news)
+    result, said = scenario.call(kind, "diff", stored.id, olds, news)
 
     assert not isinstance(result, TrustError), result
     assert result.changes is True
     assert result.replaces is None
     assert said.strip() == ""
-    assert len(here.twin.emulator.journal()) == journal
+    assert len(scenario.engine.emulator.journal()) == journal
 
 
 @given(kind=kinds, data=st.data())
-def test_check_of_unknown_values_plans_or_refuses_by_name(here: Landscape, kind: str, data: st.DataObject) -> None:
+def test_check_of_unknown_values_plans_or_refuses_by_name(
+    scenario: InputScenario, kind: str, data: st.DataObject
+) -> None:
     """What nobody could review is refused in plain words; the rest is shown as unknown."""
-    news, names = data.draw(partly_unknown(here.given[kind]))
-    olds = data.draw(st.sampled_from([wire(here.twin.state[kind].inputs), {}]))
+    news, names = data.draw(partly_unknown(scenario.given[kind]))
+    olds = data.draw(st.sampled_from([round_trip(scenario.engine.state[kind].inputs), {}]))
 
-    result, said = here.call(kind, "check", olds, news)
+    result, said = scenario.call(kind, "check", olds, news)
 
     assert not isinstance(result, TrustError), result
     assert_unnamed(said)
@@ -196,7 +211,7 @@ def test_check_of_unknown_values_plans_or_refuses_by_name(here: Landscape, kind:
     assert failed <= must_be_known
     assert bool(failed) == bool(must_be_known and not unplanned)
     for failure in result.failures:
-        assert_three_parts(failure.reason, f"`{failure.property}`")
+        assert_three_part_message(failure.reason, f"`{failure.property}`")
 
 
 def left_open_inside(news: Bag) -> set[str]:
@@ -211,19 +226,19 @@ def left_open_inside(news: Bag) -> set[str]:
 
 
 @given(kind=kinds, data=st.data())
-def test_what_check_leaves_open_goes_through_diff(here: Landscape, kind: str, data: st.DataObject) -> None:
+def test_what_check_leaves_open_goes_through_diff(scenario: InputScenario, kind: str, data: st.DataObject) -> None:
     """In the same command the plan with unknown values is one: diff says that it changes something, and names none."""
-    news, _ = data.draw(partly_unknown({name: here.given[kind][name] for name in _left_open(kind)}))
-    stored = here.twin.state[kind]
-    checked, _ = here.call(kind, "check", wire(stored.inputs), {**here.given[kind], **news})
+    news, _ = data.draw(partly_unknown({name: scenario.given[kind][name] for name in _left_open(kind)}))
+    stored = scenario.engine.state[kind]
+    checked, _ = scenario.call(kind, "check", round_trip(stored.inputs), {**scenario.given[kind], **news})
     assert checked.failures == []
 
     shared = session.current()
-    changes = PROVIDERS[kind]().diff(stored.id, wire(stored.outputs), wire(checked.inputs)).changes
+    changes = PROVIDERS[kind]().diff(stored.id, round_trip(stored.outputs), round_trip(checked.inputs)).changes
 
     shows = property_bag.is_unknown(checked.inputs)
     assert changes is shows
-    assert shared.unknown_was_planned(checked.inputs) is shows
+    assert shared.has_unknown_plan(checked.inputs) is shows
 
 
 def _left_open(kind: str) -> tuple[str, ...]:
@@ -237,40 +252,40 @@ def _left_open(kind: str) -> tuple[str, ...]:
     data=st.data(),
 )
 def test_a_state_with_unknown_values_is_read_or_refused(
-    here: Landscape, kind: str, method: str, data: st.DataObject
+    scenario: InputScenario, kind: str, method: str, data: st.DataObject
 ) -> None:
     """Pulumi writes none, but a state can be edited: what is not known was not recorded, and is not shown."""
-    stored = here.twin.state[kind]
-    inputs, _ = data.draw(partly_unknown(wire(stored.inputs)))
-    outputs, _ = data.draw(partly_unknown(wire(stored.outputs)))
+    stored = scenario.engine.state[kind]
+    inputs, _ = data.draw(partly_unknown(round_trip(stored.inputs)))
+    outputs, _ = data.draw(partly_unknown(round_trip(stored.outputs)))
     arguments: dict[str, tuple[Any, ...]] = {
-        "check": (inputs, here.given[kind]),
-        "diff": (stored.id, outputs, wire(stored.inputs)),
+        "check": (inputs, scenario.given[kind]),
+        "diff": (stored.id, outputs, round_trip(stored.inputs)),
         "create": (inputs,),
-        "update": (stored.id, outputs, wire(stored.inputs)),
+        "update": (stored.id, outputs, round_trip(stored.inputs)),
         "read": (stored.id, outputs),
         "delete": (stored.id, {**outputs, "fingerprint": "ab" * 32, "identity_provider_id": "another"}),
     }
-    slots = here.twin.slots
+    slots = scenario.engine.slots
 
-    result, said = here.call(kind, method, *arguments[method])
+    result, said = scenario.call(kind, method, *arguments[method])
 
     assert_unnamed(said)
-    assert here.twin.slots == slots
+    assert scenario.engine.slots == slots
     if not isinstance(result, TrustError):
         assert not property_bag.is_unknown(getattr(result, "outs", None))
 
 
 @given(kind=kinds, data=st.data())
-def test_what_check_wrote_is_taken_as_an_argument(here: Landscape, kind: str, data: st.DataObject) -> None:
+def test_what_check_wrote_is_taken_as_an_argument(scenario: InputScenario, kind: str, data: st.DataObject) -> None:
     """`ignore_changes`, of any of them or of all, changes nothing: check says what it said."""
-    stored = here.twin.state[kind]
-    names = st.sets(st.sampled_from(sorted({*stored.inputs, *here.given[kind]})))
+    stored = scenario.engine.state[kind]
+    names = st.sets(st.sampled_from(sorted({*stored.inputs, *scenario.given[kind]})))
     ignored = data.draw(st.just({"*"}) | names)
 
-    news = ignore(ignored, stored.inputs, here.given[kind])
-    result, said = here.call(kind, "check", wire(stored.inputs), wire(news))
+    news = apply_ignore_changes(ignored, stored.inputs, scenario.given[kind])
+    result, said = scenario.call(kind, "check", round_trip(stored.inputs), round_trip(news))
 
     assert said.replace(RENEWS_NOTHING, "").strip() == ""
     assert result.failures == []
-    assert wire(result.inputs) == wire(stored.inputs)
+    assert round_trip(result.inputs) == round_trip(stored.inputs)

@@ -12,10 +12,10 @@ from support.fake_engine import (
     YEAR,
     CheckFailedError,
     Deployment,
-    KilledError,
+    FakeEngine,
+    ProcessKilledError,
     Program,
-    Twin,
-    committed_then,
+    commit_then_raise,
     program,
 )
 
@@ -28,11 +28,11 @@ NEXT_ROTATED = program("c", "c")
 
 
 @pytest.fixture
-def twin(emulator: Emulator) -> Twin:
+def engine(emulator: Emulator) -> FakeEngine:
     """A stack on a subaccount that signs."""
-    twin = Twin(emulator, emulator.create_subaccount(generate=True).guid)
+    engine = FakeEngine(emulator, emulator.create_subaccount(generate=True).guid)
     emulator.advance(HOUR)
-    return twin
+    return engine
 
 
 def moved(text: Program, **names: str) -> Program:
@@ -47,9 +47,9 @@ def moved(text: Program, **names: str) -> Program:
     return run
 
 
-def swaps(twin: Twin) -> int:
+def swaps(engine: FakeEngine) -> int:
     """Count the swaps that stacks made on this subaccount."""
-    entries = [entry for entry in twin.emulator.journal() if entry.subaccount == twin.guid]
+    entries = [entry for entry in engine.emulator.journal() if entry.subaccount == engine.guid]
     return sum(entry.path.endswith("/rotateCertificate") for entry in entries)
 
 
@@ -70,18 +70,20 @@ def swaps(twin: Twin) -> int:
         pytest.param([ALONE, PREPARED, ROTATED, ALONE], 1, id="everything removed but what signs"),
     ],
 )
-def test_each_pull_request_does_what_it_says_and_then_all_is_quiet(twin: Twin, texts: list[Program], made: int) -> None:
+def test_each_pull_request_does_what_it_says_and_then_all_is_quiet(
+    engine: FakeEngine, texts: list[Program], made: int
+) -> None:
     """As many swaps as declarations changed, and never another one."""
-    twin.deploy(*texts)
-    assert swaps(twin) == made
+    engine.deploy(*texts)
+    assert swaps(engine) == made
 
 
-def test_the_revert_of_a_retirement_is_refused_with_a_way_out_that_works(twin: Twin) -> None:
+def test_the_revert_of_a_retirement_is_refused_with_a_way_out_that_works(engine: FakeEngine) -> None:
     """Its name is the one of what signs: a new certificate needs a new name, or the old one is adopted."""
-    twin.deploy(ALONE, PREPARED, ROTATED, RETIRED)
-    signing = twin.slots[0]
-    assert f'adopt="{signing}"' in twin.refuses(ROTATED, signing)
-    twin.deploy(program("b", "b", passive={"adopt": signing}), program("c", "b"), NEXT_ROTATED)
+    engine.deploy(ALONE, PREPARED, ROTATED, RETIRED)
+    signing = engine.slots[0]
+    assert f'adopt="{signing}"' in engine.assert_refused(ROTATED, signing)
+    engine.deploy(program("b", "b", passive={"adopt": signing}), program("c", "b"), NEXT_ROTATED)
 
 
 @pytest.mark.parametrize(
@@ -93,39 +95,39 @@ def test_the_revert_of_a_retirement_is_refused_with_a_way_out_that_works(twin: T
         pytest.param({"passive": "moved", "trigger": "moved-too", "active": "moved-three"}, id="all three"),
     ],
 )
-def test_a_rename_before_the_rotation_changes_no_slot(twin: Twin, names: dict[str, str]) -> None:
+def test_a_rename_before_the_rotation_changes_no_slot(engine: FakeEngine, names: dict[str, str]) -> None:
     """What the old resource held is adopted by the new one; the rotation then goes its way."""
-    twin.deploy(ALONE, PREPARED)
-    slots = twin.slots
-    twin.deploy(moved(PREPARED, **names))
-    assert twin.slots == slots
-    twin.deploy(moved(ROTATED, **names))
-    assert twin.slots == slots[::-1]
+    engine.deploy(ALONE, PREPARED)
+    slots = engine.slots
+    engine.deploy(moved(PREPARED, **names))
+    assert engine.slots == slots
+    engine.deploy(moved(ROTATED, **names))
+    assert engine.slots == slots[::-1]
 
 
 @pytest.mark.parametrize("kind", ["active", "trigger"])
-def test_a_rename_after_the_rotation_changes_no_slot(twin: Twin, kind: str) -> None:
+def test_a_rename_after_the_rotation_changes_no_slot(engine: FakeEngine, kind: str) -> None:
     """The new resource records what signs."""
-    twin.deploy(ALONE, PREPARED, ROTATED)
-    slots = twin.slots
-    twin.deploy(moved(ROTATED, **{kind: "moved"}))
-    assert twin.slots == slots
+    engine.deploy(ALONE, PREPARED, ROTATED)
+    slots = engine.slots
+    engine.deploy(moved(ROTATED, **{kind: "moved"}))
+    assert engine.slots == slots
 
 
-def test_a_renamed_trigger_is_taught_the_way_back(twin: Twin) -> None:
+def test_a_renamed_trigger_is_taught_the_way_back(engine: FakeEngine) -> None:
     """Its earlier names are gone with the old resource; `known_generations` brings one back."""
-    twin.deploy(ALONE, PREPARED, ROTATED, moved(ROTATED, trigger="moved"))
-    back = twin.slots[1]
-    twin.refuses(moved(PREPARED, trigger="moved"), "known_generations")
-    twin.deploy(moved(program("b", "a", trigger={"known_generations": {"a": back}}), trigger="moved"))
-    assert twin.slots[0] == back
+    engine.deploy(ALONE, PREPARED, ROTATED, moved(ROTATED, trigger="moved"))
+    back = engine.slots[1]
+    engine.assert_refused(moved(PREPARED, trigger="moved"), "known_generations")
+    engine.deploy(moved(program("b", "a", trigger={"known_generations": {"a": back}}), trigger="moved"))
+    assert engine.slots[0] == back
 
 
-def test_a_rename_in_the_pull_request_that_rotates_is_refused(twin: Twin) -> None:
+def test_a_rename_in_the_pull_request_that_rotates_is_refused(engine: FakeEngine) -> None:
     """Creating a trigger never swaps."""
-    twin.deploy(ALONE, PREPARED)
-    twin.refuses(moved(ROTATED, trigger="moved"), *twin.slots)
-    twin.deploy(moved(PREPARED, trigger="moved"), moved(ROTATED, trigger="moved"))
+    engine.deploy(ALONE, PREPARED)
+    engine.assert_refused(moved(ROTATED, trigger="moved"), *engine.slots)
+    engine.deploy(moved(PREPARED, trigger="moved"), moved(ROTATED, trigger="moved"))
 
 
 @pytest.mark.parametrize(
@@ -135,123 +137,123 @@ def test_a_rename_in_the_pull_request_that_rotates_is_refused(twin: Twin) -> Non
         pytest.param([ALONE, PREPARED], PREPARED, id="after preparing"),
     ],
 )
-def test_a_lost_state_is_taken_up_again(twin: Twin, before: list[Program], after: Program) -> None:
+def test_a_lost_state_is_taken_up_again(engine: FakeEngine, before: list[Program], after: Program) -> None:
     """The slots hold all that is needed."""
-    twin.deploy(*before)
-    slots = twin.slots
-    twin.state.clear()
-    twin.deploy(after)
-    assert twin.slots == slots
+    engine.deploy(*before)
+    slots = engine.slots
+    engine.state.clear()
+    engine.deploy(after)
+    assert engine.slots == slots
 
 
-def test_a_state_lost_after_the_rotation_is_taken_up_again_by_adopting_what_signs(twin: Twin) -> None:
+def test_a_state_lost_after_the_rotation_is_taken_up_again_by_adopting_what_signs(engine: FakeEngine) -> None:
     """The refusal says so; one command does it; the way back is taught."""
-    twin.deploy(ALONE, PREPARED, ROTATED)
-    slots = twin.slots
-    twin.state.clear()
-    twin.refuses(ROTATED, *slots)
+    engine.deploy(ALONE, PREPARED, ROTATED)
+    slots = engine.slots
+    engine.state.clear()
+    engine.assert_refused(ROTATED, *slots)
     taken_up: dict[str, Any] = {"passive": {"adopt": slots[0]}, "trigger": {"known_generations": {"a": slots[1]}}}
-    twin.deploy(program("b", "b", **taken_up))
-    assert twin.slots == slots
-    twin.deploy(program("b", "a", **taken_up))
-    assert twin.slots == slots[::-1]
+    engine.deploy(program("b", "b", **taken_up))
+    assert engine.slots == slots
+    engine.deploy(program("b", "a", **taken_up))
+    assert engine.slots == slots[::-1]
 
 
 @pytest.mark.parametrize("noticed", ["not", "refreshed", "deployed"])
 @pytest.mark.parametrize("way", ["keep", "roll back"])
-def test_a_rotation_that_was_killed_and_reverted_is_told_as_our_own(twin: Twin, noticed: str, way: str) -> None:
+def test_a_rotation_that_was_killed_and_reverted_is_told_as_our_own(engine: FakeEngine, noticed: str, way: str) -> None:
     """What signs is the younger generation that this stack knows, what signed by the state lies passive."""
-    twin.deploy(ALONE, PREPARED)
-    before = twin.slots
-    twin.line.once("POST rotateCertificate", committed_then(KilledError()))
-    with pytest.raises(KilledError):
-        twin.up(ROTATED)
-    assert twin.slots == before[::-1]
-    twin.emulator.advance(HOUR)
+    engine.deploy(ALONE, PREPARED)
+    before = engine.slots
+    engine.line.inject_once("POST rotateCertificate", commit_then_raise(ProcessKilledError()))
+    with pytest.raises(ProcessKilledError):
+        engine.up(ROTATED)
+    assert engine.slots == before[::-1]
+    engine.emulator.advance(HOUR)
     if noticed == "refreshed":
-        twin.refresh()
+        engine.refresh()
     if noticed == "deployed":
-        twin.up(PREPARED)
-    told = twin.preview(PREPARED)
+        engine.up(PREPARED)
+    told = engine.preview(PREPARED)
     assert "a killed run of this stack did that, or somebody else swapped; nothing is done about it" in told.messages
     assert "killed after its swap to 'b'" in told.messages
     assert 'To accept it: generation="b". To undo it: on_drift="restore".' in told.messages
     assert len(told.inputs["rotation"]["drift"]) <= 150
     wanted = ROTATED if way == "keep" else program("b", "a", trigger={"on_drift": "restore"})
-    report = twin.up(wanted)
+    report = engine.up(wanted)
     assert report.writes == ([] if way == "keep" else ["POST rotateCertificate"])
-    twin.assert_settled(wanted)
-    assert twin.slots == (before[::-1] if way == "keep" else before)
+    engine.assert_stable(wanted)
+    assert engine.slots == (before[::-1] if way == "keep" else before)
 
 
-def test_a_roll_back_that_was_killed_and_reverted_is_told_beside_a_colleagues(twin: Twin) -> None:
+def test_a_roll_back_that_was_killed_and_reverted_is_told_beside_a_colleagues(engine: FakeEngine) -> None:
     """The older one signs: a colleague is as probable, and both ways out are those of any drift."""
-    twin.deploy(ALONE, PREPARED, ROTATED)
-    before = twin.slots
-    twin.line.once("POST rotateCertificate", committed_then(KilledError()))
-    with pytest.raises(KilledError):
-        twin.up(PREPARED)
-    told = twin.preview(ROTATED)
+    engine.deploy(ALONE, PREPARED, ROTATED)
+    before = engine.slots
+    engine.line.inject_once("POST rotateCertificate", commit_then_raise(ProcessKilledError()))
+    with pytest.raises(ProcessKilledError):
+        engine.up(PREPARED)
+    told = engine.preview(ROTATED)
     assert "(a) does: somebody else swapped" in told.messages
     assert "killed after its swap to 'a'" in told.messages
-    twin.deploy(program("b", "b", trigger={"on_drift": "restore"}), ROTATED)
-    assert twin.slots == before
+    engine.deploy(program("b", "b", trigger={"on_drift": "restore"}), ROTATED)
+    assert engine.slots == before
 
 
-def test_a_second_stack_sees_the_first_ones_rotation_as_drift(twin: Twin) -> None:
+def test_a_second_stack_sees_the_first_ones_rotation_as_drift(engine: FakeEngine) -> None:
     """It reports, and swaps nothing back; each stack's own certificate is safe from the other."""
-    other = Twin(twin.emulator, twin.guid)
-    twin.deploy(ALONE, PREPARED)
+    other = FakeEngine(engine.emulator, engine.guid)
+    engine.deploy(ALONE, PREPARED)
     other.deploy(program(None, "theirs"))
-    twin.deploy(ROTATED)
-    slots = twin.slots
+    engine.deploy(ROTATED)
+    slots = engine.slots
     report = other.up(program(None, "theirs"))
     assert report.writes == []
     assert "somebody else swapped" in report.messages
-    other.refuses(program("x", "theirs"), *slots)
+    other.assert_refused(program("x", "theirs"), *slots)
     other.destroy()
-    assert twin.slots == slots
-    twin.assert_settled(ROTATED)
+    assert engine.slots == slots
+    engine.assert_stable(ROTATED)
 
 
-def test_targets_do_one_thing_at_a_time(twin: Twin) -> None:
+def test_targets_do_one_thing_at_a_time(engine: FakeEngine) -> None:
     """Preparing alone, rotating alone; what was not targeted follows later without a call."""
-    twin.deploy(ALONE, PREPARED, ROTATED)
-    slots = twin.slots
-    assert twin.up(NEXT, targets={"next"}).writes == ["POST certificate/passive"]
+    engine.deploy(ALONE, PREPARED, ROTATED)
+    slots = engine.slots
+    assert engine.up(NEXT, targets={"next"}).writes == ["POST certificate/passive"]
     with pytest.raises(CheckFailedError, match="not prepared"):
-        twin.preview(NEXT_ROTATED, targets={"rotation"})
-    twin.up(NEXT, targets={"rotation"})
-    assert twin.slots[0] == slots[0]
-    assert twin.up(NEXT_ROTATED, targets={"rotation"}).writes == ["POST rotateCertificate"]
-    assert twin.up(NEXT_ROTATED).writes == []
-    twin.assert_settled(NEXT_ROTATED)
+        engine.preview(NEXT_ROTATED, targets={"rotation"})
+    engine.up(NEXT, targets={"rotation"})
+    assert engine.slots[0] == slots[0]
+    assert engine.up(NEXT_ROTATED, targets={"rotation"}).writes == ["POST rotateCertificate"]
+    assert engine.up(NEXT_ROTATED).writes == []
+    engine.assert_stable(NEXT_ROTATED)
 
 
-def test_both_names_at_once_wait_for_a_second_deployment(twin: Twin) -> None:
+def test_both_names_at_once_wait_for_a_second_deployment(engine: FakeEngine) -> None:
     """One pull request cannot do both; keeping one name is the way on."""
-    twin.deploy(ALONE, PREPARED, ROTATED)
-    slots = twin.slots
-    twin.refuses(NEXT_ROTATED, *slots)
-    assert twin.slots == slots
-    twin.deploy(NEXT, NEXT_ROTATED)
+    engine.deploy(ALONE, PREPARED, ROTATED)
+    slots = engine.slots
+    engine.assert_refused(NEXT_ROTATED, *slots)
+    assert engine.slots == slots
+    engine.deploy(NEXT, NEXT_ROTATED)
 
 
-def test_rotating_and_retiring_at_once_wait_for_a_second_deployment(twin: Twin) -> None:
+def test_rotating_and_retiring_at_once_wait_for_a_second_deployment(engine: FakeEngine) -> None:
     """The retirement would delete the way back that the swap has just made."""
-    twin.deploy(ALONE, PREPARED)
-    slots = twin.slots
-    twin.refuses(RETIRED, *slots)
-    twin.deploy(ROTATED, RETIRED)
-    assert twin.slots == (slots[1], None)
+    engine.deploy(ALONE, PREPARED)
+    slots = engine.slots
+    engine.assert_refused(RETIRED, *slots)
+    engine.deploy(ROTATED, RETIRED)
+    assert engine.slots == (slots[1], None)
 
 
-def test_ten_years_of_cycles_stay_quiet_and_short(twin: Twin) -> None:
+def test_ten_years_of_cycles_stay_quiet_and_short(engine: FakeEngine) -> None:
     """Two pull requests every other year; no name is forgotten, nothing piles up but names."""
-    twin.deploy(ALONE, program("g1", "g0"), program("g1", "g1"))
+    engine.deploy(ALONE, program("g1", "g0"), program("g1", "g1"))
     for cycle in range(2, 6):
-        twin.emulator.advance(1.8 * YEAR)
-        twin.deploy(program(f"g{cycle}", f"g{cycle - 1}"), program(f"g{cycle}", f"g{cycle}"))
-    assert swaps(twin) == 5
-    assert set(twin.state["rotation"].inputs["generations"]) == {f"g{cycle}" for cycle in range(6)}
-    twin.emulator.advance(-8 * YEAR)
+        engine.emulator.advance(1.8 * YEAR)
+        engine.deploy(program(f"g{cycle}", f"g{cycle - 1}"), program(f"g{cycle}", f"g{cycle}"))
+    assert swaps(engine) == 5
+    assert set(engine.state["rotation"].inputs["generations"]) == {f"g{cycle}" for cycle in range(6)}
+    engine.emulator.advance(-8 * YEAR)

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from btp_trust.certificate import Certificate, parse_pem
 from btp_trust.errors import Refused
-from btp_trust.identity_provider.plan import Step, Wanted, decide, find
-from btp_trust.saml.metadata import IdentityProvider, Layout, write
+from btp_trust.identity_provider.plan import DesiredRegistration, Step, decide, find_by_origin_key
+from btp_trust.saml.metadata import IdentityProvider, MetadataLayout, write_metadata
 from btp_trust_emulator import Emulator
-from support.fake_engine import assert_three_parts
+from support.fake_engine import assert_three_part_message
 
 
 def _made() -> Iterator[Certificate]:
@@ -31,9 +31,9 @@ KEYS = ("shop", "of somebody else", "a third one")
 ENTITIES = (POOL[0].issuer_name, "https://idp.example")
 
 certificates = st.lists(st.sampled_from(POOL), min_size=1, max_size=2, unique=True).map(tuple)
-layouts = st.sampled_from(Layout)
+layouts = st.sampled_from(MetadataLayout)
 documents = st.builds(
-    lambda held, entity, layout: write(held, entity_id=entity, layout=layout),
+    lambda held, entity, layout: write_metadata(held, entity_id=entity, layout=layout),
     certificates,
     st.sampled_from(ENTITIES),
     layouts,
@@ -46,7 +46,9 @@ settings = st.fixed_dictionaries(
         "linkText": st.text(max_size=3),
     },
 )
-wanted = st.builds(Wanted, st.just("shop"), st.none() | st.just("Shop"), st.just(ENTITIES[0]), layouts, certificates)
+wanted = st.builds(
+    DesiredRegistration, st.just("shop"), st.none() | st.just("Shop"), st.just(ENTITIES[0]), layouts, certificates
+)
 
 
 @st.composite
@@ -64,7 +66,7 @@ foreign = st.sampled_from([None, "a deleted one", "of somebody else"])
 names = st.sampled_from(["Shop", "shop", "by hand"])
 
 
-def written(wanted: Wanted, step: Step) -> IdentityProvider:
+def written(wanted: DesiredRegistration, step: Step) -> IdentityProvider:
     """What the service holds after the one write."""
     body: dict[str, Any] = wanted.body(step.found)
     return IdentityProvider("new", body["originKey"], body["type"], body["name"], body["isActive"], body["config"])
@@ -81,14 +83,14 @@ def kept(provider: IdentityProvider) -> dict[str, Any]:
 
 @given(wanted=wanted, providers=landscapes(), recorded=identities, adopt=identities)
 def test_one_write_leads_to_what_is_wanted_and_keeps_the_rest(
-    wanted: Wanted, providers: tuple[IdentityProvider, ...], *, recorded: str | None, adopt: str | None
+    wanted: DesiredRegistration, providers: tuple[IdentityProvider, ...], *, recorded: str | None, adopt: str | None
 ) -> None:
     """Or somebody else's is in the way, and the refusal says so; nothing of another origin key is ever written."""
-    found = find("shop", providers)
+    found = find_by_origin_key("shop", providers)
     try:
         step = decide(wanted, providers, recorded=recorded, adopt=adopt)
     except Refused as refusal:
-        assert_three_parts(str(refusal))
+        assert_three_part_message(str(refusal))
         taken = [each for each in providers if each.metadata and each.metadata.entity_id == wanted.entity_id]
         assert found is not None or taken
         return
@@ -106,7 +108,7 @@ def test_one_write_leads_to_what_is_wanted_and_keeps_the_rest(
 
 @given(wanted=wanted, providers=landscapes(), signs_first=st.permutations(POOL[:2]))
 def test_a_swap_of_the_slots_is_no_step(
-    wanted: Wanted, providers: tuple[IdentityProvider, ...], signs_first: list[Any]
+    wanted: DesiredRegistration, providers: tuple[IdentityProvider, ...], signs_first: list[Any]
 ) -> None:
     """With both certificates registered, whichever signs: nothing is written at a rotation or on the way back."""
     both = replace(wanted, certificates=POOL[:2])
@@ -118,14 +120,14 @@ def test_a_swap_of_the_slots_is_no_step(
 
 @given(wanted=wanted, providers=landscapes(), recorded=foreign, adopt=foreign)
 def test_what_somebody_else_made_is_never_taken_unasked(
-    wanted: Wanted, providers: tuple[IdentityProvider, ...], recorded: str | None, adopt: str | None
+    wanted: DesiredRegistration, providers: tuple[IdentityProvider, ...], recorded: str | None, adopt: str | None
 ) -> None:
     """Neither recorded nor named by a waiver: a different one with this origin key stops the command.
 
     But for one that is inactive and has this entity ID, by which nobody can log on: the removal that keeps users
     leaves it, and a new resource activates it.
     """
-    found = find("shop", providers)
+    found = find_by_origin_key("shop", providers)
     if found is None or not wanted.differences(found):
         return
     is_left = not found.active and found.metadata is not None and found.metadata.entity_id == wanted.entity_id

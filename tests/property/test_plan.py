@@ -18,8 +18,8 @@ from btp_trust.rotation.decision import Action, Decision
 from btp_trust.rotation.declaration import Declaration, OnDrift
 from btp_trust.rotation.policies import CREATE_POLICIES, UPDATE_POLICIES, Policy, decide
 from btp_trust.snapshot import Snapshot
-from btp_trust.trusted_by.statements import Attestation, Switch, Told
-from support.fake_engine import assert_three_parts, certificate, snapshot
+from btp_trust.trusted_by.statements import Attestation, DeferredUpload, TrustStatement
+from support.fake_engine import assert_three_part_message, certificate, snapshot
 
 POOL = (
     certificate("a"),
@@ -38,15 +38,15 @@ fingerprints = certificates.map(lambda each: each.fingerprint)
 bindings = st.dictionaries(names, fingerprints, max_size=3)
 drifting = st.sampled_from(OnDrift)
 days = st.integers(0, 900).map(lambda day: snapshot(None, day=day).now.date())
-told: st.SearchStrategy[Told] = st.one_of(
+told: st.SearchStrategy[TrustStatement] = st.one_of(
     st.lists(fingerprints, max_size=3),
     st.builds(Attestation, fingerprints, st.just("Ada"), days),
     st.builds(Attestation, fingerprints),
-    st.builds(Switch, st.just("HR IT")),
+    st.builds(DeferredUpload, st.just("HR IT")),
     st.just("a text that stands for what is not known"),
 )
 targets = st.dictionaries(st.sampled_from(["s4", "c4c"]), told, max_size=2)
-signed_before = st.none() | st.just("") | fingerprints
+last_signer = st.none() | st.just("") | fingerprints
 
 
 def day_of(moment: datetime) -> int:
@@ -55,17 +55,24 @@ def day_of(moment: datetime) -> int:
 
 
 @st.composite
-def swappable(draw: st.DrawFn, declared: st.SearchStrategy[str | None] = names) -> tuple[Declaration, Snapshot]:
+def swappable(
+    draw: st.DrawFn, deployed_generation: st.SearchStrategy[str | None] = names
+) -> tuple[Declaration, Snapshot]:
     """Draw a declaration and slots that make a swap, unless it is a drift that is only reported."""
     active, passive_, *_ = draw(st.permutations(POOL))
     day = draw(st.integers(day_of(passive_.not_before), day_of(passive_.not_after) - 1))
     known = draw(st.fixed_dictionaries(dict.fromkeys(NAMES, fingerprints)))
     generation = draw(names)
     known[generation] = passive_.fingerprint
-    recorded, taught = draw(st.sampled_from([(known, {}), ({}, known), (known, known)]))
+    recorded_generations, known_generations = draw(st.sampled_from([(known, {}), ({}, known), (known, known)]))
     trusting = draw(st.dictionaries(st.sampled_from(["sf", "ias"]), st.just([passive_.fingerprint])))
     declaration = Declaration(
-        generation, draw(declared), recorded, taught, on_drift=draw(drifting), trusted_by=trusting
+        generation,
+        draw(deployed_generation),
+        recorded_generations,
+        known_generations,
+        on_drift=draw(drifting),
+        trusted_by=trusting,
     )
     return declaration, snapshot(active, passive_, day=day)
 
@@ -79,7 +86,7 @@ DECLARED: dict[str, st.SearchStrategy[Any]] = {
     "candidate_removed": st.booleans(),
     "generation": names,
     "trusted_by": targets,
-    "gate": st.tuples(targets, signed_before),
+    "gate": st.tuples(targets, last_signer),
 }
 SEEN: dict[str, st.SearchStrategy[Any]] = {
     "active": slot,
@@ -98,19 +105,23 @@ some_wrong = st.fixed_dictionaries({}, optional=WRONG)
 
 
 @st.composite
-def situations(draw: st.DrawFn, declared: st.SearchStrategy[str | None] = names) -> tuple[Declaration, Snapshot]:
+def situations(
+    draw: st.DrawFn, deployed_generation: st.SearchStrategy[str | None] = names
+) -> tuple[Declaration, Snapshot]:
     """Draw a swap in which often exactly one thing is changed, sometimes none or many: each guard has to count."""
-    declaration, seen = draw(swappable(declared))
+    declaration, seen = draw(swappable(deployed_generation))
     wrong = draw(one_wrong | one_wrong | some_wrong)
     if "edge" in wrong and seen.passive is not None:
         seen = replace(seen, now=seen.passive.not_after if wrong["edge"] else seen.passive.not_before)
     if "gate" in wrong:
-        trusted_by, way_back = wrong["gate"]
-        declaration = replace(declaration, trusted_by=trusted_by, way_back=way_back)
+        trusted_by, rollback_to = wrong["gate"]
+        declaration = replace(declaration, trusted_by=trusted_by, rollback_to=rollback_to)
     if "twice" in wrong:
         seen = replace(seen, active=seen.passive)
     if "learned only" in wrong:
-        declaration = replace(declaration, learned=declaration.generations, recorded={}, taught={})
+        declaration = replace(
+            declaration, candidate_generations=declaration.generations, recorded_generations={}, known_generations={}
+        )
     return (
         replace(declaration, **{name: value for name, value in wrong.items() if name in DECLARED and name != "gate"}),
         replace(seen, **{name: value for name, value in wrong.items() if name in SEEN}),
@@ -119,24 +130,28 @@ def situations(draw: st.DrawFn, declared: st.SearchStrategy[str | None] = names)
 
 def contradictory(declaration: Declaration) -> bool:
     """Whether some name is bound to two certificates."""
-    said = [*declaration.recorded.items(), *declaration.taught.items(), *declaration.learned.items()]
+    said = [
+        *declaration.recorded_generations.items(),
+        *declaration.known_generations.items(),
+        *declaration.candidate_generations.items(),
+    ]
     return any(name == other and one != two for (name, one), (other, two) in itertools.product(said, said))
 
 
 def may_swap(declaration: Declaration, seen: Snapshot) -> bool:
     """The contract of a swap, written down once more: all of it, in other words than the policies."""
-    prepared: Mapping[str, str] = {**declaration.taught, **declaration.recorded}
-    wanted, lies = prepared.get(declaration.generation), seen.passive
+    eligible_generations: Mapping[str, str] = {**declaration.known_generations, **declaration.recorded_generations}
+    wanted, lies = eligible_generations.get(declaration.generation), seen.passive
     return (
-        declaration.declared is not None
+        declaration.deployed_generation is not None
         and not contradictory(declaration)
-        and declaration.minting is None
+        and declaration.pending_generation is None
         and not declaration.candidate_removed
         and seen.active is not None
         and lies is not None
         and lies.fingerprint == wanted != seen.active.fingerprint
         and lies.not_before <= seen.now < lies.not_after
-        and (declaration.generation != declaration.declared or may_restore(declaration, seen.active))
+        and (declaration.generation != declaration.deployed_generation or may_restore(declaration, seen.active))
         and (
             signed_already(declaration, seen.active, lies)
             or all(trusts(each, lies, seen.now.date()) for each in declaration.trusted_by.values())
@@ -146,14 +161,18 @@ def may_swap(declaration: Declaration, seen: Snapshot) -> bool:
 
 def signed_already(declaration: Declaration, active: Certificate, lies: Certificate) -> bool:
     """Whether targets are only warned of: a declaration that stays, or the certificate that signed before."""
-    is_older = declaration.way_back is None and lies.not_before < active.not_before
-    return declaration.generation == declaration.declared or declaration.way_back == lies.fingerprint or is_older
+    is_older = declaration.rollback_to is None and lies.not_before < active.not_before
+    return (
+        declaration.generation == declaration.deployed_generation
+        or declaration.rollback_to == lies.fingerprint
+        or is_older
+    )
 
 
-def trusts(said: Told, lies: Certificate, today: date) -> bool:
+def trusts(said: TrustStatement, lies: Certificate, today: date) -> bool:
     """Whether a target has the certificate, by its own word or a person's that can be true; or will be late."""
     match said:
-        case Switch():
+        case DeferredUpload():
             return True
         case Attestation(fingerprint=attested, by=str(), on=date() as day):
             return attested == lies.fingerprint and lies.not_before.date() <= day <= today
@@ -176,7 +195,7 @@ def test_no_order_of_the_policies_swaps_unsafely(order: list[Policy], situation:
     assert answers, "somebody must answer"
     for answer in answers:
         assert answer.action is not Action.SWAP or may_swap(declaration, seen)
-        assert answer.swaps == (seen.slots if answer.action is Action.SWAP else None)
+        assert answer.slots_before == (seen.slots if answer.action is Action.SWAP else None)
 
 
 @given(st.permutations(CREATE_POLICIES), situations(st.none()))
@@ -201,22 +220,22 @@ def test_what_may_be_swapped_is_swapped_and_nothing_else(situation: tuple[Declar
 def test_a_satisfied_trigger_plans_nothing(situation: tuple[Declaration, Snapshot], signer: Certificate) -> None:
     """The declared certificate signs: record, whatever else is the case; only names bound twice are refused."""
     declaration, seen = situation
-    recorded = {**declaration.recorded, declaration.generation: signer.fingerprint}
-    satisfied = replace(declaration, recorded=recorded)
+    recorded_generations = {**declaration.recorded_generations, declaration.generation: signer.fingerprint}
+    satisfied = replace(declaration, recorded_generations=recorded_generations)
     decision = decide(satisfied, replace(seen, active=signer))
-    twice = contradictory(satisfied) or satisfied.minting in satisfied.prepared
+    twice = contradictory(satisfied) or satisfied.pending_generation in satisfied.eligible_generations
     assert decision.action is (Action.REFUSE if twice else Action.RECORD)
-    assert decision.swaps is None
+    assert decision.slots_before is None
 
 
 def after(declaration: Declaration) -> Declaration:
     """The same program in the next command: what was declared and known is recorded."""
     return replace(
         declaration,
-        declared=declaration.generation,
-        recorded=declaration.generations,
+        deployed_generation=declaration.generation,
+        recorded_generations=declaration.generations,
         candidate_pending=None,
-        minting=None,
+        pending_generation=None,
     )
 
 
@@ -237,12 +256,12 @@ def test_every_declaration_converges_after_one_swap_or_is_refused_with_a_way_out
         assert all((first.refusal.what, first.refusal.why, first.refusal.remedy))
         return
     bound = {declaration.generation: seen.slots.active or "", **declaration.generations}
-    later, slots = after(replace(declaration, learned=bound)), done(first, seen)
+    later, slots = after(replace(declaration, candidate_generations=bound)), done(first, seen)
     for _ in range(3):
         decision = decide(later, slots)
         assert decision.action in (Action.RECORD, Action.REPORT, Action.WARN)
-        assert decision.action is not Action.RECORD or slots.slots.active == later.wanted
-        assert bool(decision.message) == bool(decision.ways_out)
+        assert decision.action is not Action.RECORD or slots.slots.active == later.declared_fingerprint
+        assert bool(decision.message) == bool(decision.remedies)
 
 
 @given(names, bindings, certificates, drifting)
@@ -250,29 +269,29 @@ def test_the_way_out_of_a_certificate_that_is_gone_is_always_accepted(
     name: str, known: dict[str, str], signer: Certificate, on_drift: OnDrift
 ) -> None:
     """Declaring what signs, by a name that is free or its own, ends in a record."""
-    recorded = {**known, name: "f" * 64}
-    gone, seen = Declaration(name, name, recorded, on_drift=on_drift), snapshot(signer)
+    recorded_generations = {**known, name: "f" * 64}
+    gone, seen = Declaration(name, name, recorded_generations, on_drift=on_drift), snapshot(signer)
     decision = decide(gone, seen)
     assert decision.action is Action.WARN
-    proposed = decision.ways_out.split('generation="')[1].split('"')[0]
-    assert recorded.get(proposed, signer.fingerprint) == signer.fingerprint
-    accepted = replace(gone, generation=proposed, taught={proposed: signer.fingerprint})
+    proposed = decision.remedies.split('generation="')[1].split('"')[0]
+    assert recorded_generations.get(proposed, signer.fingerprint) == signer.fingerprint
+    accepted = replace(gone, generation=proposed, known_generations={proposed: signer.fingerprint})
     assert decide(accepted, seen).action is Action.RECORD
 
 
-owners = st.builds(plan.Own, st.none() | fingerprints, bindings)
+owners = st.builds(plan.RecordedCertificates, st.none() | fingerprints, bindings)
 requests = st.builds(plan.Request, names, st.none() | fingerprints, st.none() | fingerprints)
 
 
 @given(requests, owners, anything)
 def test_a_mint_overwrites_only_what_is_its_own_displaced_or_named(
-    request: plan.Request, own: plan.Own, seen: Snapshot
+    request: plan.Request, own: plan.RecordedCertificates, seen: Snapshot
 ) -> None:
     """And never under a name that was used; an adoption takes what a slot holds; a refusal has three parts."""
     try:
         step = plan.decide(request, own, seen)
     except Refused as refusal:
-        assert_three_parts(str(refusal))
+        assert_three_part_message(str(refusal))
         return
     if isinstance(step, plan.Adopt):
         assert step.certificate in (seen.active, seen.passive)
@@ -284,7 +303,7 @@ def test_a_mint_overwrites_only_what_is_its_own_displaced_or_named(
     assert step.replaces is None or overwritable(request, own, seen, step.replaces)
 
 
-def overwritable(request: plan.Request, own: plan.Own, seen: Snapshot, held: Certificate) -> bool:
+def overwritable(request: plan.Request, own: plan.RecordedCertificates, seen: Snapshot, held: Certificate) -> bool:
     """Its own, named by the program, or older than its own one that signs."""
     assert seen.active is not None
     signs = seen.active.fingerprint == own.fingerprint
@@ -294,28 +313,30 @@ def overwritable(request: plan.Request, own: plan.Own, seen: Snapshot, held: Cer
 
 
 @given(requests, owners, anything)
-def test_foresight_names_whatever_can_be_overwritten(request: plan.Request, own: plan.Own, seen: Snapshot) -> None:
+def test_foresight_names_whatever_can_be_overwritten(
+    request: plan.Request, own: plan.RecordedCertificates, seen: Snapshot
+) -> None:
     """Check knows no outputs, and yet a mint overwrites what it named; nor does it refuse what can be done."""
     assume(request.generation not in own.generations)
     try:
         step = plan.decide(request, own, seen)
     except Refused:
         return
-    foreseen, _ = plan.foresee(request, seen)
-    if isinstance(step, plan.Mint):
+    foreseen, _ = plan.plan_without_outputs(request, seen)
+    if isinstance(step, plan.Generate):
         assert foreseen == step
 
 
 @given(requests, owners, anything)
 def test_a_killed_mint_is_taken_up_and_nothing_more_is_minted(
-    request: plan.Request, own: plan.Own, seen: Snapshot
+    request: plan.Request, own: plan.RecordedCertificates, seen: Snapshot
 ) -> None:
     """The same request meets its own unrecorded certificate: adopted, unless a waiver names that one."""
     try:
         step = plan.decide(request, own, seen)
     except Refused:
         return
-    assume(isinstance(step, plan.Mint))
+    assume(isinstance(step, plan.Generate))
     minted = certificate("e", made=1000)
     again = plan.decide(request, own, replace(seen, passive=minted))
     assert isinstance(again, plan.Adopt)

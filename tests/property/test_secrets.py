@@ -16,15 +16,15 @@ from btp_trust.active.schema import ActiveArgs
 from btp_trust.errors import SecretGiven
 from btp_trust.identity_provider.schema import IdentityProviderArgs
 from btp_trust.passive.schema import PassiveArgs
-from btp_trust.rotation.schema import TriggerArgs
+from btp_trust.rotation.schema import RotationArgs
 from btp_trust.runtime import session
 from support.fake_engine import PROVIDERS
-from support.secret_samples import SHAPES, secrets, shows
+from support.secret_samples import CONTAINERS, contains_secret, secrets
 
 ARGUMENTS: Final = {
     "active": ActiveArgs,
     "passive": PassiveArgs,
-    "trigger": TriggerArgs,
+    "trigger": RotationArgs,
     "trusted": IdentityProviderArgs,
 }
 """What check reads; `candidate` and a property of no resource are beside it."""
@@ -51,12 +51,12 @@ PARAMETERS: Final = [
 @pytest.fixture(autouse=True)
 def _nothing_else_runs() -> None:
     """Without a session, whatever comes after the guard in a check fails."""
-    session.install(None)
+    session.set_current(None)
 
 
 @given(
     place=st.sampled_from(PLACES),
-    shape=st.sampled_from(sorted(SHAPES)),
+    shape=st.sampled_from(sorted(CONTAINERS)),
     secret=secrets,
     olds=st.sampled_from([{}, {"connection": "default"}]),
 )
@@ -66,16 +66,16 @@ def test_check_refuses_an_argument_that_holds_a_secret(
     """Before anything else runs; Pulumi gets no property whose value it would print, and no input."""
     kind, name = place
 
-    checked = PROVIDERS[kind]().check(olds, {"generation": "2028-11", name: SHAPES[shape](secret)})
+    checked = PROVIDERS[kind]().check(olds, {"generation": "2028-11", name: CONTAINERS[shape](secret)})
 
     (failure,) = checked.failures
     assert checked.inputs == {}
     assert failure.property == ""
     assert f"`{name}` holds" in failure.reason
-    assert not shows(failure.reason, secret)
+    assert not contains_secret(failure.reason, secret)
 
 
-@given(place=st.sampled_from(PARAMETERS), shape=st.sampled_from(sorted(SHAPES)), secret=secrets)
+@given(place=st.sampled_from(PARAMETERS), shape=st.sampled_from(sorted(CONTAINERS)), secret=secrets)
 def test_a_program_is_stopped_that_gives_a_secret(place: tuple[str, str], shape: str, secret: str) -> None:
     """Where it gives it: nothing is registered, and no trace of the program is shown, in which it may stand."""
     called, name = CALLED[place[0]], place[1]
@@ -86,10 +86,10 @@ def test_a_program_is_stopped_that_gives_a_secret(place: tuple[str, str], shape:
     }
 
     with pytest.raises(SecretGiven) as caught:
-        called(**{**required, name: SHAPES[shape](secret)})
+        called(**{**required, name: CONTAINERS[shape](secret)})
 
     assert isinstance(caught.value, pulumi.RunError)
-    assert not shows(str(caught.value), secret)
+    assert not contains_secret(str(caught.value), secret)
 
 
 @given(called=st.sampled_from(sorted(set(CALLED) - MADE_BY_PYTHON)), secret=secrets)
@@ -98,4 +98,4 @@ def test_a_misspelt_or_surplus_argument_shows_nothing_either(called: str, secret
     for args, kwargs in (((), {"conection": secret}), (("one",) * 20 + (secret,), {})):
         with pytest.raises(SecretGiven) as caught:
             CALLED[called](*args, **kwargs)
-        assert not shows(str(caught.value), secret)
+        assert not contains_secret(str(caught.value), secret)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from btp_trust_emulator.pki import der, trust_certificate
 
 ISSUER = "cfapps.eu12.hana.ondemand.com/00000000-1111-4222-8333-000000005cdd"
-MADE, EXPIRES = datetime(2026, 11, 29, 8, tzinfo=UTC), datetime(2028, 11, 29, 8, tzinfo=UTC)
+NOT_BEFORE, NOT_AFTER = datetime(2026, 11, 29, 8, tzinfo=UTC), datetime(2028, 11, 29, 8, tzinfo=UTC)
 
 moments = st.datetimes(datetime(1960, 1, 1), datetime(2040, 12, 31), timezones=st.just(UTC)).map(  # noqa: DTZ001
     lambda moment: moment.replace(microsecond=0)
@@ -21,7 +21,12 @@ names = st.text(st.characters(exclude_categories=("C", "Z"), include_characters=
 
 
 def certificate(
-    serial: int = 1, *, issuer: str = ISSUER, since: datetime = MADE, until: datetime = EXPIRES, key: bytes = b"key"
+    serial: int = 1,
+    *,
+    issuer: str = ISSUER,
+    since: datetime = NOT_BEFORE,
+    until: datetime = NOT_AFTER,
+    key: bytes = b"key",
 ) -> str:
     """The PEM of a certificate with the layout of the real ones."""
     algorithm = der.sequence(der.object_identifier("1.2.840.113549.1.1.13"), der.null())

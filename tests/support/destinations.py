@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     pass
 
 
-BASE = "/destination-configuration/v1"
+BASE_PATH = "/destination-configuration/v1"
 PLAIN = {"Name": "plain", "Type": "HTTP", "URL": "https://plain.example.com", "Authentication": "NoAuthentication"}
 SAML = {
     "Name": "saml",
@@ -29,7 +29,7 @@ SAML = {
 
 
 @dataclass
-class Landscape:
+class DestinationScenario:
     """A subaccount with the user joe, and a system that trusts its active certificate."""
 
     emulator: Emulator
@@ -64,7 +64,7 @@ class Landscape:
         """A request to the Destination service."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         headers = {"authorization": f"Bearer {self.token}", **named}
-        return self.http.get(f"{self.key['uri']}{BASE}/{path}?{query}", headers=headers)
+        return self.http.get(f"{self.key['uri']}{BASE_PATH}/{path}?{query}", headers=headers)
 
     def find(self, name: str = "s4", query: str = "", **headers: str) -> dict[str, Any]:
         """What is found for joe."""

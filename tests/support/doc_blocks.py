@@ -50,8 +50,8 @@ _VARYING = (
     (re.compile(r"\d{4}-\d\d-\d\d"), "<day>"),
     (re.compile(r"\(\d+(\.\d+)?s\)|Duration: \d+s"), "<duration>"),
 )
-_PROGRESS = re.compile(r"@ \w+ ?\w*\.+$| {4}pulumi:pulumi:Stack \S+ ?( running .*| )$|$")
-_PATIENCE = 180.0
+_PROGRESS_LINE = re.compile(r"@ \w+ ?\w*\.+$| {4}pulumi:pulumi:Stack \S+ ?( running .*| )$|$")
+_TIMEOUT_SECONDS = 180.0
 _GIT_IDENTITY = ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL")
 _UNSET = re.compile("PYTEST_|PULUMI_|BTP_TRUST_|VCAP_|SERVICE_BINDING_ROOT|SSL_CERT_|GIT_")
 
@@ -86,14 +86,14 @@ class Block:
         for line in self.text.splitlines():
             if line.startswith("$ "):
                 found.append((line[2:], []))
-            elif found and _goes_on(found[-1][0]) and not found[-1][1]:
+            elif found and _is_continued(found[-1][0]) and not found[-1][1]:
                 found[-1] = (f"{found[-1][0]}\n{line}", [])
             else:
                 found[-1][1].append(line)
         return found
 
 
-def _goes_on(command: str) -> bool:
+def _is_continued(command: str) -> bool:
     """Whether the next line belongs to the command: a backslash ends it, or a quote is open."""
     return command.endswith("\\") or command.count("'") % 2 == 1
 
@@ -125,34 +125,34 @@ def sections(page: Path) -> list[Section]:
 
 
 @dataclass
-class Workbench:
+class PageWorkbench:
     """A folder in which blocks run, one after the other."""
 
     folder: Path
     env: dict[str, str]
     port: str
     servers: list[subprocess.Popen[str]] = field(default_factory=list)
-    run_as: dict[str, str] = field(default_factory=dict)
+    run_values: dict[str, str] = field(default_factory=dict)
     """What a fingerprint of the page, whole or shortened, is in this run."""
 
-    def run(self, block: Block, unrun: Mapping[str, str]) -> None:
+    def run(self, block: Block, skipped: Mapping[str, str]) -> None:
         """Run a block; commands that begin with a key of `unrun` are left out."""
         if block.language == "console":
             for command, shown in block.commands:
-                if not any(command.startswith(start) for start in unrun):
+                if not any(command.startswith(start) for start in skipped):
                     self._command(block, command, shown)
         elif block.language == "diff":
             self._change(block)
         elif block.file:
-            (self._place / block.file).write_text(self._as_run(block.text))
+            (self._current_folder / block.file).write_text(self._with_values_of_run(block.text))
 
     def close(self) -> None:
         """Stop what the blocks have started, and forget the shell."""
-        self._shell_state.unlink(missing_ok=True)
-        self._shell_place.unlink(missing_ok=True)
+        self._shell_variables_file.unlink(missing_ok=True)
+        self._shell_folder_file.unlink(missing_ok=True)
         for server in self.servers:
             server.send_signal(signal.SIGTERM)
-            server.communicate(timeout=_PATIENCE)
+            server.communicate(timeout=_TIMEOUT_SECONDS)
 
     def serve(self, *arguments: str) -> str:
         """Start an emulator and return what it prints first."""
@@ -163,73 +163,73 @@ class Workbench:
         return server.stdout.readline()
 
     @property
-    def _shell_state(self) -> Path:
+    def _shell_variables_file(self) -> Path:
         return self.folder.parent / "shell"
 
     @property
-    def _shell_place(self) -> Path:
+    def _shell_folder_file(self) -> Path:
         return self.folder.parent / "place"
 
     @property
-    def _place(self) -> Path:
+    def _current_folder(self) -> Path:
         """The folder in which the shell is."""
-        return Path(self._shell_place.read_text()) if self._shell_place.exists() else self.folder
+        return Path(self._shell_folder_file.read_text()) if self._shell_folder_file.exists() else self.folder
 
     def _command(self, block: Block, command: str, shown: Sequence[str]) -> None:
         """Run a command in a shell that leaves its folder and its variables to the next one."""
         if command.startswith("btp-trust-emulator serve"):
-            printed, said, failed = [self.serve(*self._as_run(command).split()[2:])], [], False
+            printed, stderr_lines, failed = [self.serve(*self._with_values_of_run(command).split()[2:])], [], False
         else:
-            done = self._shell(self._as_run("pulumi up --yes" if command == "pulumi up" else command))
-            printed, said = done.stdout.splitlines(), done.stderr.splitlines()
+            done = self._shell(self._with_values_of_run("pulumi up --yes" if command == "pulumi up" else command))
+            printed, stderr_lines = done.stdout.splitlines(), done.stderr.splitlines()
             failed = done.returncode != 0
         must_fail = any(line.lstrip().startswith("error:") for line in shown)
-        problem = "its exit status is wrong" if failed != must_fail else self._difference(shown, printed, said)
-        everything = "\n".join([*printed, *said])
+        problem = "its exit status is wrong" if failed != must_fail else self._difference(shown, printed, stderr_lines)
+        everything = "\n".join([*printed, *stderr_lines])
         assert problem is None, f"{block}: $ {command}\n{problem}\n--- printed:\n{everything}"
 
     def _shell(self, command: str) -> subprocess.CompletedProcess[str]:
-        state, place = self._shell_state, self._shell_place
+        state, place = self._shell_variables_file, self._shell_folder_file
         before = f". '{state}'\n" if state.exists() else ""
         after = f"status=$?\nexport -p > '{state}'\nprintf %s \"$PWD\" > '{place}'\nexit $status\n"
         return subprocess.run(
             ["bash", "-c", f"{before}{command}\n{after}"],
-            cwd=self._place,
+            cwd=self._current_folder,
             env=self.env,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=_PATIENCE,
+            timeout=_TIMEOUT_SECONDS,
             check=False,
         )
 
     def _change(self, block: Block) -> None:
         """Apply a diff: the lines that it keeps and removes must stand together in the program."""
-        program = self._place / "__main__.py"
-        text, lines = program.read_text(), self._as_run(block.text).splitlines(keepends=True)
+        program = self._current_folder / "__main__.py"
+        text, lines = program.read_text(), self._with_values_of_run(block.text).splitlines(keepends=True)
         old, new = ("".join(line[1:] for line in lines if line[0] in marks) for marks in (" -", " +"))
         assert old in text, f"{block.page}:{block.line}: not in the program:\n{old}\n{text}"
         program.write_text(text.replace(old, new))
 
-    def _as_run(self, text: str) -> str:
+    def _with_values_of_run(self, text: str) -> str:
         """Write the run's fingerprints and port for those of the page."""
-        text = _FINGERPRINT.sub(lambda found: self.run_as.get(found[0], found[0]), text)
+        text = _FINGERPRINT.sub(lambda found: self.run_values.get(found[0], found[0]), text)
         return re.sub(rf"(?<=:){PORT}\b|(?<=--port ){PORT}\b", self.port, text)
 
-    def _difference(self, shown: Sequence[str], printed: Sequence[str], said: Sequence[str]) -> str | None:
+    def _difference(self, shown: Sequence[str], printed: Sequence[str], stderr_lines: Sequence[str]) -> str | None:
         """Say what the page shows and the command did not print, on stdout or, after that, on stderr."""
         if not shown:
             return None
-        known = self.run_as
+        known = self.run_values
         problem = self._missing(shown, printed)
         if problem is not None:
-            self.run_as = known
-            problem = self._missing(shown, [*printed, *said])
+            self.run_values = known
+            problem = self._missing(shown, [*printed, *stderr_lines])
         return problem
 
     def _missing(self, shown: Sequence[str], printed: Sequence[str]) -> str | None:
         """Say which line is not where it should be; None if all are."""
-        lines = [line.rstrip() for line in printed if not _PROGRESS.fullmatch(line)]
+        lines = [line.rstrip() for line in printed if not _PROGRESS_LINE.fullmatch(line)]
         position, anywhere = 0, False
         for gap, chunk in itertools.groupby(shown, key=lambda line: line.strip() == "…"):
             if gap:
@@ -244,7 +244,7 @@ class Workbench:
 
     def _find(self, wanted: Sequence[str], lines: Sequence[str], start: int, *, anywhere: bool) -> int | None:
         last = len(lines) - len(wanted) if anywhere else start
-        masked = [_masked(self._as_run(line)) for line in wanted]
+        masked = [_masked(self._with_values_of_run(line)) for line in wanted]
         for at in range(start, last + 1):
             candidate = lines[at : at + len(wanted)]
             if [_masked(line) for line in candidate] == masked and self._same_certificates(wanted, candidate):
@@ -253,13 +253,13 @@ class Workbench:
 
     def _same_certificates(self, wanted: Sequence[str], printed: Sequence[str]) -> bool:
         pairs = zip(*(_FINGERPRINT.findall("\n".join(lines)) for lines in (wanted, printed)), strict=True)
-        found = dict(self.run_as)
+        found = dict(self.run_values)
         for page, run in pairs:
             if (found.setdefault(page, run), found.setdefault(page[:8], run[:8])) != (run, run[:8]):
                 return False
         if len(set(found.values())) < len(found):
             return False
-        self.run_as = found
+        self.run_values = found
         return True
 
 
@@ -291,13 +291,13 @@ _KILLED = {
     "killed-after-swapping": ("rotated", "prepared"),
 }
 """Everything is as in the first stage, but for Pulumi's state, which is that of the second."""
-_HOLDING = {
+_TRUSTED_SLOTS = {
     "users-at-a-target": ("certificate", "certificate/passive"),
     "users-at-a-target-that-was-forgotten": ("certificate",),
 }
 """Which certificates the target has."""
-_BESIDE = "beside-another-subaccount"
-_OTHER = "00000000-2222-4333-8444-00000000b111"
+_WITH_OTHER_SUBACCOUNT = "beside-another-subaccount"
+_OTHER_GUID = "00000000-2222-4333-8444-00000000b111"
 _USER = {"user_name": "jane@example.com", "password": "of-jane"}
 _ASSERTION = {
     "Name": "Assertion",
@@ -308,7 +308,7 @@ _ASSERTION = {
 }
 
 
-class Stages:
+class PageProjects:
     """Projects that have come some way, made once and copied from then on.
 
     `nothing`: an empty folder. `subaccount`: an emulator with a subaccount, and its service-key.json.
@@ -327,26 +327,28 @@ class Stages:
         inherited = {name: value for name, value in os.environ.items() if not _UNSET.match(name)}
         self._env = environment(Machine(ROOT, inherited))
 
-    def workbench(self, stage: str, folder: Path) -> Workbench:
+    def workbench(self, stage: str, folder: Path) -> PageWorkbench:
         """Lay out a stage in a folder; close the workbench in the end."""
         if stage != "nothing":
-            made = "prepared" if stage in {*_HOLDING, _BESIDE} else stage
-            shutil.copytree(self._made(made), folder, dirs_exist_ok=True)
+            made = "prepared" if stage in {*_TRUSTED_SLOTS, _WITH_OTHER_SUBACCOUNT} else stage
+            shutil.copytree(self._stage_folder(made), folder, dirs_exist_ok=True)
         bench = self._bench(folder)
         if stage != "nothing":
             self._serve(bench)
-        if stage in _HOLDING:
-            _propagate(bench, _HOLDING[stage])  # not once for all: destinations have the address of this emulator
-        if stage == _BESIDE:
+        if stage in _TRUSTED_SLOTS:
+            _create_targets(
+                bench, _TRUSTED_SLOTS[stage]
+            )  # not once for all: destinations have the address of this emulator
+        if stage == _WITH_OTHER_SUBACCOUNT:
             _add_subaccount(bench)
         if stage == "examples":
-            _give_keys(bench.folder)
+            _write_service_keys(bench.folder)
         elif stage not in ("nothing", "subaccount"):
             bench.env["PULUMI_STACK"] = "dev"
             bench.env["BTP_TRUST_SERVICE_KEY"] = f"@{bench.folder}/service-key.json"
         return bench
 
-    def _bench(self, folder: Path) -> Workbench:
+    def _bench(self, folder: Path) -> PageWorkbench:
         project, backend = folder / "project", folder / "backend"
         for path in (project, backend, self._home):
             path.mkdir(parents=True, exist_ok=True)
@@ -366,16 +368,16 @@ class Stages:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = str(probe.getsockname()[1])
-        return Workbench(project, {**self._env, **hermetic}, port)
+        return PageWorkbench(project, {**self._env, **hermetic}, port)
 
-    def _serve(self, bench: Workbench) -> None:
+    def _serve(self, bench: PageWorkbench) -> None:
         """Start the stage's emulator, and give the folder a service key with its address."""
         _serve_kept_state(bench)
         with _control_plane(bench) as control:
             key = control.get(f"subaccounts/{GUID}/service-key").raise_for_status().text
         (bench.folder / "service-key.json").write_text(key)
 
-    def _made(self, stage: str) -> Path:
+    def _stage_folder(self, stage: str) -> Path:
         folder = self._folder / stage
         if not folder.exists():
             unfinished = folder.with_suffix(".unfinished")
@@ -386,14 +388,14 @@ class Stages:
     def _make(self, stage: str, folder: Path) -> None:
         if stage in _KILLED:
             whole, state = _KILLED[stage]
-            shutil.copytree(self._made(whole), folder)
+            shutil.copytree(self._stage_folder(whole), folder)
             shutil.rmtree(folder / "backend")
-            shutil.copytree(self._made(state) / "backend", folder / "backend")
+            shutil.copytree(self._stage_folder(state) / "backend", folder / "backend")
             _leave_lock(folder / "backend")
         elif stage == "subaccount":
             self._make_subaccount(folder)
         elif stage == "examples":
-            shutil.copytree(self._made("subaccount"), folder)
+            shutil.copytree(self._stage_folder("subaccount"), folder)
             shutil.copytree(ROOT / "examples", folder / "project/examples")
         else:
             self._deploy(folder, *_DEPLOYMENTS[stage])
@@ -427,7 +429,7 @@ class Stages:
             bench.close()
 
 
-def _propagate(bench: Workbench, slots: Sequence[str]) -> None:
+def _create_targets(bench: PageWorkbench, slots: Sequence[str]) -> None:
     """Give the subaccount a user and two destinations, one to a target that trusts what these slots hold."""
     account = f"subaccounts/{GUID}"
     with _control_plane(bench) as control:
@@ -440,11 +442,11 @@ def _propagate(bench: Workbench, slots: Sequence[str]) -> None:
             control.post(f"{account}/destinations", json={"properties": given}).raise_for_status()
 
 
-def _add_subaccount(bench: Workbench) -> None:
+def _add_subaccount(bench: PageWorkbench) -> None:
     """Make another subaccount, and save the key of its XSUAA."""
     with _control_plane(bench) as control:
-        control.post("subaccounts", json={"guid": _OTHER}).raise_for_status()
-        key = control.get(f"subaccounts/{_OTHER}/api-access-key").raise_for_status()
+        control.post("subaccounts", json={"guid": _OTHER_GUID}).raise_for_status()
+        key = control.get(f"subaccounts/{_OTHER_GUID}/api-access-key").raise_for_status()
     (bench.folder / "billing-key.json").write_text(key.text)
 
 
@@ -461,7 +463,7 @@ def _to_target(target: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _certificates(bench: Workbench, slots: Sequence[str]) -> Iterator[str]:
+def _certificates(bench: PageWorkbench, slots: Sequence[str]) -> Iterator[str]:
     """Read what these slots hold, by the service's own paths."""
     key = json.loads((bench.folder / "service-key.json").read_text())
     with httpx.Client(base_url=f"http://127.0.0.1:{bench.port}/destination-configuration/v1/saml2Metadata") as http:
@@ -473,15 +475,15 @@ def _certificates(bench: Workbench, slots: Sequence[str]) -> Iterator[str]:
             yield http.get(slot, headers=header).raise_for_status().json()["certificate"]
 
 
-def _serve_kept_state(bench: Workbench) -> None:
+def _serve_kept_state(bench: PageWorkbench) -> None:
     bench.serve("--port", bench.port, "--key-size", "1024", "--state", "../emulator.json")
 
 
-def _control_plane(bench: Workbench) -> httpx.Client:
+def _control_plane(bench: PageWorkbench) -> httpx.Client:
     return httpx.Client(base_url=f"http://127.0.0.1:{bench.port}/_emulator/")
 
 
-def _give_keys(folder: Path) -> None:
+def _write_service_keys(folder: Path) -> None:
     """Put the service key where the examples' page takes it from."""
     key = json.loads((folder / "service-key.json").read_text())
     quickstart = folder / "examples/quickstart"

@@ -6,14 +6,14 @@ import traceback
 from collections.abc import Iterator
 
 
-def shown_by(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """Collect the traceback's text, and what each exception of the whole chain says of itself, suppressed or not."""
     return "\n".join(
-        ["".join(traceback.format_exception(error, limit=0)), *(f"{each}\n{each!r}" for each in chain_of(error))]
+        ["".join(traceback.format_exception(error, limit=0)), *(f"{each}\n{each!r}" for each in exception_chain(error))]
     )
 
 
-def chain_of(error: BaseException) -> Iterator[BaseException]:
+def exception_chain(error: BaseException) -> Iterator[BaseException]:
     """Give an exception and all those that it came from or happened in."""
     seen: list[BaseException] = []
     todo: list[BaseException | None] = [error]

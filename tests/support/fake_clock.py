@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from btp_trust.service.transport.retry import Limits, Patience
+from btp_trust.service.transport.retry import RetryPolicy, Timeouts
 
 
 @dataclass
-class Clock:
+class FakeClock:
     """What a process waits by."""
 
     now: float = 0.0
-    slept: list[float] = field(default_factory=list)
+    pauses: list[float] = field(default_factory=list)
 
     def sleep(self, seconds: float) -> None:
         """Let that time go by."""
-        self.slept.append(seconds)
+        self.pauses.append(seconds)
         self.now += seconds
 
-    def patience(self, **limits: float) -> Patience:
-        """Patience by this clock, with the usual limits unless others are given."""
-        return Patience(Limits(**limits), self.sleep, lambda: self.now)
+    def retry_policy(self, **limits: float) -> RetryPolicy:
+        """RetryPolicy by this clock, with the usual limits unless others are given."""
+        return RetryPolicy(Timeouts(**limits), self.sleep, lambda: self.now)

@@ -29,12 +29,12 @@ from btp_trust.providers import (
     RotationTriggerProvider,
     TrustedIdentityProviderProvider,
 )
-from btp_trust.resources.trusted_by import told
+from btp_trust.resources.trusted_by import serialize_statements
 from btp_trust.runtime import session
-from btp_trust.runtime.host import World
+from btp_trust.runtime.host import Host
 from btp_trust.snapshot import Snapshot
 from btp_trust_emulator import Emulator
-from btp_trust_emulator.journal import Entry
+from btp_trust_emulator.journal import JournalEntry
 
 Bag = dict[str, Any]
 HOUR: Final = 60 * 60
@@ -57,7 +57,7 @@ class CheckFailedError(Exception):
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredResource:
     """A resource in the state."""
 
     kind: str
@@ -67,7 +67,7 @@ class Stored:
 
 
 @dataclass
-class Report:
+class CommandReport:
     """What a command did: operations by resource, the keys a preview names, the lines under Diagnostics."""
 
     operations: dict[str, str] = field(default_factory=dict)
@@ -80,7 +80,7 @@ class Report:
     """What reached the service, such as `POST rotateCertificate`, in this order."""
 
     @property
-    def is_quiet(self) -> bool:
+    def has_no_changes(self) -> bool:
         """Whether `--expect-no-changes` would pass."""
         return set(self.operations.values()) <= {"same"}
 
@@ -90,7 +90,7 @@ class Report:
         return [request for request in self.requests if not is_read(request)]
 
 
-class Handle:
+class ResourceHandle:
     """A resource in a program: its outputs, unknown where a preview does not know them."""
 
     def __init__(self, outputs: Bag, *, known: bool) -> None:
@@ -104,7 +104,7 @@ class Handle:
 
 
 @dataclass(frozen=True)
-class Call:
+class ProviderCall:
     """One operation that the engine asked of a provider, such as `update` of `rotation`, and its requests."""
 
     name: str
@@ -112,7 +112,7 @@ class Call:
     method: str
     sent: list[str]
     """What was sent, such as `GET certificate`, also what never arrived."""
-    entries: list[Entry]
+    entries: list[JournalEntry]
     """What arrived."""
     error: BaseException | None = None
     """What it ended with."""
@@ -125,108 +125,126 @@ class Deployment:
     """One pass over a program."""
 
     def __init__(
-        self, twin: Twin, *, dry: bool, targets: frozenset[str] | None = None, replace: frozenset[str] = frozenset()
+        self,
+        engine: FakeEngine,
+        *,
+        dry_run: bool,
+        targets: frozenset[str] | None = None,
+        replace: frozenset[str] = frozenset(),
     ) -> None:
-        self.twin = twin
-        self.dry = dry
+        self.engine = engine
+        self.dry_run = dry_run
         self.targets = targets
         self.replace = replace
-        self.replaced: list[tuple[str, Stored]] = []
-        self.report = Report()
-        self.seen: list[str] = []
+        self.replaced: list[tuple[str, StoredResource]] = []
+        self.report = CommandReport()
+        self.declared_names: list[str] = []
 
-    def active(self, name: str = "signing", *, rotation: Handle | None = None, **args: Any) -> Handle:
+    def active(self, name: str = "signing", *, rotation: ResourceHandle | None = None, **args: Any) -> ResourceHandle:
         """Declare ActiveTrustCertificate."""
         return self._register("active", name, {**args, "rotation": rotation and rotation["generation"]})
 
-    def passive(self, name: str = "next", *, retained: bool = False, **args: Any) -> Handle:
+    def passive(self, name: str = "next", *, retained: bool = False, **args: Any) -> ResourceHandle:
         """Declare PassiveTrustCertificate; `retained` is the option `retain_on_delete`."""
-        (self.twin.retained.add if retained else self.twin.retained.discard)(name)
+        (self.engine.retained.add if retained else self.engine.retained.discard)(name)
         return self._register("passive", name, args)
 
     def trigger(
-        self, name: str = "rotation", *, candidate: Handle | None = None, trusted_by: Bag | None = None, **args: Any
-    ) -> Handle:
+        self,
+        name: str = "rotation",
+        *,
+        candidate: ResourceHandle | None = None,
+        trusted_by: Bag | None = None,
+        **args: Any,
+    ) -> ResourceHandle:
         """Declare RotationTrigger; a target may be UNKNOWN in a preview."""
-        prepared = candidate and {
+        passive_generation = candidate and {
             key: candidate[key] for key in ("generation", "generations", "subaccount_id", "adopt")
         }
-        if isinstance(prepared, dict) and "next" in self.twin.retained:
-            prepared["retain_on_delete"] = True
-        asked = trusted_by and {target: said(trusts) for target, trusts in trusted_by.items()}
-        return self._register("trigger", name, {**args, "candidate": prepared, "trusted_by": asked})
+        if isinstance(passive_generation, dict) and "next" in self.engine.retained:
+            passive_generation["retain_on_delete"] = True
+        asked = trusted_by and {target: serialize_trusted(trusts) for target, trusts in trusted_by.items()}
+        return self._register("trigger", name, {**args, "candidate": passive_generation, "trusted_by": asked})
 
-    def trusted(self, resource_name: str = "billing", *, passive: Handle | None = None, **args: Any) -> Handle:
+    def trusted(
+        self, resource_name: str = "billing", *, passive: ResourceHandle | None = None, **args: Any
+    ) -> ResourceHandle:
         """Declare TrustedIdentityProvider."""
         return self._register("trusted", resource_name, {**args, "passive": passive and passive["fingerprint"]})
 
-    def _register(self, kind: str, name: str, args: Bag) -> Handle:
+    def _register(self, kind: str, name: str, args: Bag) -> ResourceHandle:
         ignored: list[str] = args.pop("ignore_changes", [])
-        self.seen.append(name)
-        old = self.twin.state.get(name)
+        self.declared_names.append(name)
+        old = self.engine.state.get(name)
         if self.targets is not None and name not in self.targets:
-            return Handle(old.outputs if old else {}, known=True)
+            return ResourceHandle(old.outputs if old else {}, known=True)
         if old is not None and name in self.replace:
             self.replaced.append((name, old))
             old = None
         news = {key: value for key, value in args.items() if value is not None}
         if old is not None:
-            news = ignore(ignored, old.inputs, news)
-        result = self.twin.call(kind, name, "check", wire(old.inputs) if old else {}, {**news, "__provider": kind})
+            news = apply_ignore_changes(ignored, old.inputs, news)
+        result = self.engine.call(
+            kind, name, "check", round_trip(old.inputs) if old else {}, {**news, "__provider": kind}
+        )
         for failure in result.failures:
             raise CheckFailedError(name, failure.property, failure.reason)
         inputs = result.inputs
         self.report.inputs[name] = inputs
-        return self._step(kind, name, old, inputs)
+        return self._apply(kind, name, old, inputs)
 
-    def _step(self, kind: str, name: str, old: Stored | None, inputs: Bag) -> Handle:
-        call = functools.partial(self.twin.call, kind, name)
+    def _apply(self, kind: str, name: str, old: StoredResource | None, inputs: Bag) -> ResourceHandle:
+        call = functools.partial(self.engine.call, kind, name)
         if old is None:
             self.report.operations[name] = "create"
-            if self.dry:
-                return Handle(inputs, known=False)
-            created = self.twin.hooked(lambda: call("create", wire(inputs)))
-            self.twin.state[name] = Stored(kind, created.id, inputs, wire(created.outs))
-            return Handle(self.twin.state[name].outputs, known=True)
-        if not call("diff", old.id, wire(old.outputs), wire(inputs)).changes:
+            if self.dry_run:
+                return ResourceHandle(inputs, known=False)
+            created = self.engine.call_with_error_hook(lambda: call("create", round_trip(inputs)))
+            self.engine.state[name] = StoredResource(kind, created.id, inputs, round_trip(created.outs))
+            return ResourceHandle(self.engine.state[name].outputs, known=True)
+        if not call("diff", old.id, round_trip(old.outputs), round_trip(inputs)).changes:
             self.report.operations[name] = "same"
-            if not self.dry:
-                self.twin.state[name] = Stored(kind, old.id, inputs, old.outputs)
-            return Handle(old.outputs, known=True)
+            if not self.dry_run:
+                self.engine.state[name] = StoredResource(kind, old.id, inputs, old.outputs)
+            return ResourceHandle(old.outputs, known=True)
         self.report.operations[name] = "update"
         self.report.changed[name] = {key for key in {*inputs, *old.inputs} if inputs.get(key) != old.inputs.get(key)}
-        if self.dry:
-            return Handle(inputs, known=False)
-        updated = self.twin.hooked(lambda: call("update", old.id, wire(old.outputs), wire(inputs)))
-        self.twin.state[name] = Stored(kind, old.id, inputs, wire(updated.outs))
-        return Handle(self.twin.state[name].outputs, known=True)
+        if self.dry_run:
+            return ResourceHandle(inputs, known=False)
+        updated = self.engine.call_with_error_hook(
+            lambda: call("update", old.id, round_trip(old.outputs), round_trip(inputs))
+        )
+        self.engine.state[name] = StoredResource(kind, old.id, inputs, round_trip(updated.outs))
+        return ResourceHandle(self.engine.state[name].outputs, known=True)
 
-    def delete_what_left(self) -> None:
+    def delete_removed(self) -> None:
         """Delete what was replaced, then resources that the program no longer declares, the last first."""
         for name, stored in self.replaced:
             self.report.operations[name] = "replace"
-            if not self.dry:
+            if not self.dry_run:
                 self._delete(name, stored)
-        for name in [name for name in reversed(self.twin.state) if name not in self.seen]:
+        for name in [name for name in reversed(self.engine.state) if name not in self.declared_names]:
             if self.targets is not None and name not in self.targets:
                 continue
             self.report.operations[name] = "delete"
-            stored = self.twin.state[name]
+            stored = self.engine.state[name]
             self.report.deletes[name] = stored.inputs
-            if not self.dry:
-                if name not in self.twin.retained:
+            if not self.dry_run:
+                if name not in self.engine.retained:
                     self._delete(name, stored)
-                del self.twin.state[name]
+                del self.engine.state[name]
 
-    def _delete(self, name: str, stored: Stored) -> None:
-        self.twin.hooked(lambda: self.twin.call(stored.kind, name, "delete", stored.id, wire(stored.outputs)))
-
-
-Send = Callable[[httpx.Request], httpx.Response]
-Fault = Callable[[httpx.Request, Send], httpx.Response]
+    def _delete(self, name: str, stored: StoredResource) -> None:
+        self.engine.call_with_error_hook(
+            lambda: self.engine.call(stored.kind, name, "delete", stored.id, round_trip(stored.outputs))
+        )
 
 
-class Line(httpx.BaseTransport):
+SendRequest = Callable[[httpx.Request], httpx.Response]
+TransportFault = Callable[[httpx.Request, SendRequest], httpx.Response]
+
+
+class FaultyTransport(httpx.BaseTransport):
     """The way to the service: faultless, or with the faults that a test plans."""
 
     def __init__(self, transport: httpx.BaseTransport, wait: Callable[[float], None] = lambda _: None) -> None:
@@ -234,14 +252,14 @@ class Line(httpx.BaseTransport):
         self._wait = wait
         self.sent: list[str] = []
         """All that was sent."""
-        self._once: list[tuple[str, Fault]] = []
-        self._always: dict[str, Fault] = {}
+        self._once: list[tuple[str, TransportFault]] = []
+        self._always: dict[str, TransportFault] = {}
 
-    def once(self, request: str, fault: Fault, *, after: int = 0) -> None:
+    def inject_once(self, request: str, fault: TransportFault, *, after: int = 0) -> None:
         """Let one such request, such as `POST rotateCertificate` ("": any), meet a fault, after so many that do not."""
-        self._once += [*[(request, faultless)] * after, (request, fault)]
+        self._once += [*[(request, pass_through)] * after, (request, fault)]
 
-    def always(self, fault: Fault, *requests: str) -> None:
+    def inject_always(self, fault: TransportFault, *requests: str) -> None:
         """Let every such request meet a fault from now on, every one at all if none is named."""
         self._always.update(dict.fromkeys(requests or ("",), fault))
 
@@ -252,9 +270,9 @@ class Line(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request, or let its fault decide."""
-        called = operation(request.method, request.url.path)
+        called = request_label(request.method, request.url.path)
         self.sent.append(called)
-        return self._fault(called)(request, self._send)
+        return self._next_fault(called)(request, self._send)
 
     def _send(self, request: httpx.Request) -> httpx.Response:
         """Hand on to the service; its silence takes as long as the client waits."""
@@ -264,20 +282,20 @@ class Line(httpx.BaseTransport):
             self._wait(request.extensions["timeout"]["read"])
             raise
 
-    def _fault(self, called: str) -> Fault:
+    def _next_fault(self, called: str) -> TransportFault:
         for number, (planned, fault) in enumerate(self._once):
             if planned in ("", called):
                 del self._once[number]
                 return fault
-        return self._always.get(called) or self._always.get("") or faultless
+        return self._always.get(called) or self._always.get("") or pass_through
 
 
-def faultless(request: httpx.Request, send: Send) -> httpx.Response:
+def pass_through(request: httpx.Request, send: SendRequest) -> httpx.Response:
     """Send."""
     return send(request)
 
 
-def operation(method: str, path: str) -> str:
+def request_label(method: str, path: str) -> str:
     """Name a request briefly: `POST token`, `GET certificate/passive`, `POST rotateCertificate`."""
     if path.endswith("/oauth/token"):
         return f"{method} token"
@@ -294,7 +312,7 @@ def is_read(request: str) -> bool:
 
 
 @dataclass
-class Twin:
+class FakeEngine:
     """A stack on one subaccount of an emulator, and perhaps a target of it.
 
     It asserts itself that no preview and no refresh writes.
@@ -304,22 +322,22 @@ class Twin:
     guid: str
     config: dict[str, str] = field(default_factory=dict, repr=False)
     environ: dict[str, str] = field(default_factory=dict, repr=False)
-    state: dict[str, Stored] = field(default_factory=dict)
-    slept: list[float] = field(default_factory=list)
+    state: dict[str, StoredResource] = field(default_factory=dict)
+    pauses: list[float] = field(default_factory=list)
     """The pauses, in seconds; nobody really waits."""
-    waited: float = 0.0
+    elapsed: float = 0.0
     """The clock of the process, in seconds: it goes on with the pauses and with the time-outs only."""
-    previewed: Report = field(default_factory=Report)
+    last_preview: CommandReport = field(default_factory=CommandReport)
     """What the preview of the last `up` showed."""
-    last: Report = field(default_factory=Report)
+    last: CommandReport = field(default_factory=CommandReport)
     """What the last command did, also one that failed."""
     target: str = ""
     """Another subaccount, whose XSUAA the connection `billing` is for."""
-    orphaned: bool = False
+    engine_exited: bool = False
     """Whether the engine has been killed, and its plugins live on."""
     retries: int = 0
     """How often an `ErrorHook` of every resource lets the engine call create, update or delete again."""
-    calls: list[Call] = field(default_factory=list)
+    calls: list[ProviderCall] = field(default_factory=list)
     """All operations so far."""
     retained: set[str] = field(default_factory=set)
     """Resources that are not deleted when they leave the program."""
@@ -330,7 +348,7 @@ class Twin:
         if self.target:
             keys = {"billing": self.emulator.api_access_key(self.target)}
             self.config.setdefault("btp-trust:connections", json.dumps(keys))
-        self.line = Line(self.emulator.transport, self._pass)
+        self.line = FaultyTransport(self.emulator.transport, self._advance)
 
     @property
     def slots(self) -> tuple[str | None, str | None]:
@@ -344,9 +362,9 @@ class Twin:
 
     def preview(
         self, program: Program, targets: Iterable[str] | None = None, replace: Iterable[str] = frozenset()
-    ) -> Report:
+    ) -> CommandReport:
         """Run `pulumi preview`."""
-        return self._run(program, targets, replace, dry=True)
+        return self._run(program, targets, replace, dry_run=True)
 
     def up(
         self,
@@ -355,56 +373,58 @@ class Twin:
         replace: Iterable[str] = frozenset(),
         *,
         skip_preview: bool = False,
-    ) -> Report:
+    ) -> CommandReport:
         """Run `pulumi up --yes`."""
         if not skip_preview:
-            self.previewed = self.preview(program, targets, replace)
-        return self._run(program, targets, replace, dry=False)
+            self.last_preview = self.preview(program, targets, replace)
+        return self._run(program, targets, replace, dry_run=False)
 
-    def refresh(self) -> Report:
+    def refresh(self) -> CommandReport:
         """Run `pulumi refresh --yes`."""
-        report = self.last = Report()
-        stderr, journal = self._process(), len(self.emulator.journal())
+        report = self.last = CommandReport()
+        stderr, journal = self._start_plugin_process(), len(self.emulator.journal())
         try:
             for name, stored in self.state.items():
                 call = functools.partial(self.call, stored.kind, name)
-                outputs = wire(call("read", stored.id, wire(stored.outputs)).outs)
-                call("diff", stored.id, outputs, wire(stored.inputs))
+                outputs = round_trip(call("read", stored.id, round_trip(stored.outputs)).outs)
+                call("diff", stored.id, outputs, round_trip(stored.inputs))
                 report.operations[name] = "same" if outputs == stored.outputs else "update"
                 report.changed[name] = {
                     key for key in {*outputs, *stored.outputs} if outputs.get(key) != stored.outputs.get(key)
                 }
-                self.state[name] = Stored(stored.kind, stored.id, stored.inputs, outputs)
+                self.state[name] = StoredResource(stored.kind, stored.id, stored.inputs, outputs)
         finally:
             report.messages = stderr.getvalue()
             report.requests = self._requests_since(journal)
         assert report.writes == [], "a refresh must not write"
         return report
 
-    def ask(self, name: str, arguments: Iterable[str], unknown: Any = UNKNOWN) -> tuple[bool, Report]:
+    def diff_with_unknowns(
+        self, name: str, arguments: Iterable[str], unknown: Any = UNKNOWN
+    ) -> tuple[bool, CommandReport]:
         """Ask diff what the engine asks before it deletes a resource to replace it, on which these arguments depend.
 
         It does so before the dependent is checked, in a real update too: the old inputs, some of them unknown.
         """
-        report, stored = Report(), self.state[name]
-        stderr, journal = self._process(), len(self.emulator.journal())
-        news = {**wire(stored.inputs), **dict.fromkeys(arguments, unknown)}
-        changes = self.call(stored.kind, name, "diff", stored.id, wire(stored.outputs), news).changes
+        report, stored = CommandReport(), self.state[name]
+        stderr, journal = self._start_plugin_process(), len(self.emulator.journal())
+        news = {**round_trip(stored.inputs), **dict.fromkeys(arguments, unknown)}
+        changes = self.call(stored.kind, name, "diff", stored.id, round_trip(stored.outputs), news).changes
         report.messages, report.requests = stderr.getvalue(), self._requests_since(journal)
         return changes, report
 
-    def destroy(self) -> Report:
+    def destroy(self) -> CommandReport:
         """Run `pulumi destroy --yes`: no program runs, so nothing is checked."""
-        return self._run(lambda _: None, None, (), dry=False)
+        return self._run(lambda _: None, None, (), dry_run=False)
 
     def deploy(self, *programs: Program) -> None:
         """Run `pulumi up` for one program after another, an hour apart, and assert that each leaves all quiet."""
         for each in programs:
             self.up(each)
-            self.assert_settled(each)
+            self.assert_stable(each)
             self.emulator.advance(HOUR)
 
-    def refuses(self, wanted: Program, *named: str | None) -> str:
+    def assert_refused(self, wanted: Program, *named: str | None) -> str:
         """Assert that the preview refuses a program in three parts; return what it says."""
         try:
             self.preview(wanted)
@@ -414,10 +434,10 @@ class Twin:
             message = str(error)
         else:
             raise AssertionError("the preview was not refused")
-        assert_three_parts(message, *named)
+        assert_three_part_message(message, *named)
         return message
 
-    def assert_settled(self, program: Program) -> None:
+    def assert_stable(self, program: Program) -> None:
         """Assert what holds after every successful `up`: at once and a year later, refreshed or not, all is quiet.
 
         No checked input changes with the clock either, for a saved plan compares them.
@@ -426,40 +446,42 @@ class Twin:
         for seconds in (0, YEAR):
             self.emulator.advance(seconds)
             quiet = self.preview(program)
-            assert quiet.is_quiet
+            assert quiet.has_no_changes
             planned.append(quiet.inputs)
             refreshed = self.refresh()
             assert set().union(*refreshed.changed.values()) <= {"role"}
-            assert self.preview(program).is_quiet
+            assert self.preview(program).has_no_changes
         assert planned[0] == planned[1]
         self.emulator.advance(-YEAR)
         self.state = state
 
-    def _run(self, program: Program, targets: Iterable[str] | None, replace: Iterable[str], *, dry: bool) -> Report:
-        stderr, journal = self._process(), len(self.emulator.journal())
+    def _run(
+        self, program: Program, targets: Iterable[str] | None, replace: Iterable[str], *, dry_run: bool
+    ) -> CommandReport:
+        stderr, journal = self._start_plugin_process(), len(self.emulator.journal())
         deployment = Deployment(
-            self, dry=dry, targets=None if targets is None else frozenset(targets), replace=frozenset(replace)
+            self, dry_run=dry_run, targets=None if targets is None else frozenset(targets), replace=frozenset(replace)
         )
         self.last = deployment.report
         try:
             program(deployment)
-            deployment.delete_what_left()
+            deployment.delete_removed()
         finally:
             deployment.report.messages = stderr.getvalue()
             deployment.report.requests = self._requests_since(journal)
-            assert not dry or deployment.report.writes == [], "a preview must not write"
+            assert not dry_run or deployment.report.writes == [], "a preview must not write"
         return deployment.report
 
     def _requests_since(self, journal: int) -> list[str]:
         entries = self.emulator.journal()[journal:]
         return [
-            operation(entry.method, entry.path) for entry in entries if entry.subaccount in (self.guid, self.target)
+            request_label(entry.method, entry.path) for entry in entries if entry.subaccount in (self.guid, self.target)
         ]
 
-    def _process(self) -> io.StringIO:
+    def _start_plugin_process(self) -> io.StringIO:
         """Start a plugin process: nothing of an earlier one is left."""
         stderr = io.StringIO()
-        session.install(session.Session(self.config.get, self.world(stderr)))
+        session.set_current(session.Session(self.config.get, self.host(stderr)))
         return stderr
 
     def call(self, kind: str, name: str, method: str, *args: Any) -> Any:
@@ -473,106 +495,106 @@ class Twin:
             raise
         finally:
             entries = self.emulator.journal()[journal:]
-            self.calls.append(Call(name, kind, method, self.line.sent[sent:], entries, ended_with))
+            self.calls.append(ProviderCall(name, kind, method, self.line.sent[sent:], entries, ended_with))
 
-    def hooked(self, ask: Callable[[], Any]) -> Any:
+    def call_with_error_hook(self, diff_with_unknowns: Callable[[], Any]) -> Any:
         """Let the resource's `ErrorHook` retry what fails; all in this process, with the same inputs and state."""
         for _ in range(self.retries):
             with contextlib.suppress(TrustError):
-                return ask()
-        return ask()
+                return diff_with_unknowns()
+        return diff_with_unknowns()
 
     def _sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self._pass(seconds)
+        self.pauses.append(seconds)
+        self._advance(seconds)
 
-    def _pass(self, seconds: float) -> None:
+    def _advance(self, seconds: float) -> None:
         """Let time go by, for the process and for the service."""
-        self.waited += seconds
+        self.elapsed += seconds
         self.emulator.advance(seconds)
 
-    def world(self, stderr: io.StringIO) -> World:
+    def host(self, stderr: io.StringIO) -> Host:
         """Return what is outside of a process."""
-        return World(
+        return Host(
             environ=self.environ,
             transport=self.line,
             clock=lambda: self.emulator.now,
             sleep=self._sleep,
-            monotonic=lambda: self.waited,
+            monotonic=lambda: self.elapsed,
             stderr=stderr,
-            orphaned=lambda: self.orphaned,
+            engine_exited=lambda: self.engine_exited,
         )
 
 
-def wire(bag: Bag | None) -> Bag:
+def round_trip(bag: Bag | None) -> Bag:
     """Send a bag over the wire: numbers become floats, None vanishes, what is marked as unknown is unknown."""
-    return known_or_not(json.loads(json.dumps(bag), parse_int=float))  # type: ignore[no-any-return]
+    return decode_unknowns(json.loads(json.dumps(bag), parse_int=float))  # type: ignore[no-any-return]
 
 
-def ignore(ignored: Iterable[str], old: Bag, news: Bag) -> Bag:
+def apply_ignore_changes(ignored: Iterable[str], old: Bag, news: Bag) -> Bag:
     """Put what the last deployment checked in the place of arguments, "*" for all, as `ignore_changes` does."""
     kept = {*old, *news} if "*" in ignored else set(ignored)
     return {name: value for name, value in news.items() if name not in kept} | {
-        name: wire(old)[name] for name in kept if name in old
+        name: round_trip(old)[name] for name in kept if name in old
     }
 
 
-def known_or_not(value: Any) -> Any:
+def decode_unknowns(value: Any) -> Any:
     """Read Pulumi's mark of what a preview does not know."""
     if isinstance(value, dict):
-        return {name: known_or_not(content) for name, content in value.items()}
+        return {name: decode_unknowns(content) for name, content in value.items()}
     if isinstance(value, list):
-        return [known_or_not(content) for content in value]
+        return [decode_unknowns(content) for content in value]
     return UNKNOWN if value == rpc.UNKNOWN else value
 
 
-def said(trusts: Any) -> Any:
+def serialize_trusted(trusts: Any) -> Any:
     """Write down what a target trusts as a program does; an unknown value is one already."""
-    return trusts if trusts is UNKNOWN else told({"target": trusts}, None)["target"]  # type: ignore[index]
+    return trusts if trusts is UNKNOWN else serialize_statements({"target": trusts}, None)["target"]  # type: ignore[index]
 
 
-class KilledError(BaseException):
+class ProcessKilledError(BaseException):
     """The process was killed: no code of ours runs after it."""
 
 
-def committed_then(error: BaseException) -> Fault:
+def commit_then_raise(error: BaseException) -> TransportFault:
     """Let the service act and lose its answer."""
 
-    def fault(request: httpx.Request, send: Send) -> httpx.Response:
+    def fault(request: httpx.Request, send: SendRequest) -> httpx.Response:
         send(request)
         raise error
 
     return fault
 
 
-def lost_before(error: BaseException) -> Fault:
+def raise_before_sending(error: BaseException) -> TransportFault:
     """Lose the request before the service sees it."""
 
-    def fault(_: httpx.Request, __: Send) -> httpx.Response:
+    def fault(_: httpx.Request, __: SendRequest) -> httpx.Response:
         raise error
 
     return fault
 
 
-def committed_but_answered(status: int, **answer: Any) -> Fault:
+def commit_then_answer(status: int, **answer: Any) -> TransportFault:
     """Let the service act and answer something else."""
 
-    def fault(request: httpx.Request, send: Send) -> httpx.Response:
+    def fault(request: httpx.Request, send: SendRequest) -> httpx.Response:
         send(request)
         return httpx.Response(status, request=request, **answer)
 
     return fault
 
 
-def answered(status: int, **answer: Any) -> Fault:
+def answer_with(status: int, **answer: Any) -> TransportFault:
     """Answer in the service's place; it never sees the request."""
     return lambda request, _: httpx.Response(status, request=request, **answer)
 
 
-def meanwhile(before: Callable[[], None] | None = None, after: Callable[[], None] | None = None) -> Fault:
+def interleave(before: Callable[[], None] | None = None, after: Callable[[], None] | None = None) -> TransportFault:
     """Let somebody else act directly before the service does, or directly after it."""
 
-    def fault(request: httpx.Request, send: Send) -> httpx.Response:
+    def fault(request: httpx.Request, send: SendRequest) -> httpx.Response:
         if before is not None:
             before()
         response = send(request)
@@ -594,7 +616,7 @@ def snapshot(active: Certificate | None, passive: Certificate | None = None, *, 
     return Snapshot("subaccount", active, passive, datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day))
 
 
-def assert_three_parts(message: str, *named: str | None) -> None:
+def assert_three_part_message(message: str, *named: str | None) -> None:
     """Assert that an error says what, why and what to do, and names what it must."""
     lines = message.splitlines()
     assert len(lines) >= 3
@@ -603,8 +625,8 @@ def assert_three_parts(message: str, *named: str | None) -> None:
 
 
 def program(
-    prepared: str | None = None,
-    signs: str | None = None,
+    passive_generation: str | None = None,
+    active_generation: str | None = None,
     *,
     passive: Bag | None = None,
     trigger: Bag | None = None,
@@ -618,9 +640,11 @@ def program(
     """
 
     def run(deployment: Deployment) -> None:
-        candidate = deployment.passive(generation=prepared, **(passive or {})) if prepared else None
+        candidate = deployment.passive(generation=passive_generation, **(passive or {})) if passive_generation else None
         rotation = (
-            deployment.trigger(generation=signs, **{"candidate": candidate, **(trigger or {})}) if signs else None
+            deployment.trigger(generation=active_generation, **{"candidate": candidate, **(trigger or {})})
+            if active_generation
+            else None
         )
         deployment.active(rotation=rotation, **(active or {}))
         if trusted is not None:

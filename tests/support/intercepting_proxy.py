@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from support.fake_engine import operation
+from support.fake_engine import request_label
 
 HEADERS = ("Accept", "Authorization", "Content-Type", "Date", "X-user-token")
 
 
-class Side(Enum):
+class BoundarySide(Enum):
     """On which side of the service a request is stopped."""
 
     BEFORE = "not yet with the service"
@@ -26,86 +26,86 @@ class Side(Enum):
 
 
 @dataclass(frozen=True)
-class Moment:
+class Boundary:
     """A boundary of the n-th request, counted from 1: of all, or of those like `POST rotateCertificate`."""
 
     number: int
-    side: Side
+    side: BoundarySide
     request: str | None = None
 
 
 @dataclass
-class Way:
+class InterceptingProxy:
     """What has passed, and the one moment at which the way is interrupted."""
 
     url: str
-    stop: Moment | None = None
-    passed: list[str] = field(default_factory=list)
+    stop: Boundary | None = None
+    requests_seen: list[str] = field(default_factory=list)
     """The requests as they arrived, such as `GET certificate/passive`."""
-    arrived: threading.Event = field(default_factory=threading.Event)
+    reached: threading.Event = field(default_factory=threading.Event)
     """The request has come to the moment, and waits."""
-    loses: bool = True
+    closes_connection: bool = True
     """Whether the connection closes at the moment, unless the request is answered already."""
-    go_on: threading.Event = field(default_factory=threading.Event)
+    released: threading.Event = field(default_factory=threading.Event)
     """It need not wait any longer."""
-    delivered: threading.Event = field(default_factory=threading.Event)
-    _came: threading.Condition = field(default_factory=threading.Condition)
+    response_delivered: threading.Event = field(default_factory=threading.Event)
+    _request_arrived: threading.Condition = field(default_factory=threading.Condition)
 
-    def arrives(self, request: str) -> Side | None:
+    def register_request(self, request: str) -> BoundarySide | None:
         """Count a request in; tell where it has to stop, if it has to."""
-        with self._came:
-            self.passed.append(request)
-            self._came.notify_all()
+        with self._request_arrived:
+            self.requests_seen.append(request)
+            self._request_arrived.notify_all()
             if self.stop is None or self.stop.request not in (None, request):
                 return None
-            number = len([each for each in self.passed if self.stop.request in (None, each)])
+            number = len([each for each in self.requests_seen if self.stop.request in (None, each)])
         return self.stop.side if self.stop.number == number else None
 
-    def is_silent(self, seconds: float) -> bool:
+    def stays_silent(self, seconds: float) -> bool:
         """Wait so long for another request; tell whether none came."""
-        number = len(self.passed)
-        with self._came:
-            return not self._came.wait_for(lambda: len(self.passed) > number, seconds)
+        number = len(self.requests_seen)
+        with self._request_arrived:
+            return not self._request_arrived.wait_for(lambda: len(self.requests_seen) > number, seconds)
 
     def wait(self) -> None:
         """Stop the request."""
-        self.arrived.set()
-        self.go_on.wait()
+        self.reached.set()
+        self.released.wait()
 
-    def is_lost(self) -> bool:
+    def wait_and_tell_if_closed(self) -> bool:
         """Stop the request; tell whether the connection closes then."""
         self.wait()
-        return self.loses
+        return self.closes_connection
 
 
 class _Server(ThreadingHTTPServer):
     """Passes requests on by a client."""
 
-    def __init__(self, client: httpx.Client, stop: Moment | None) -> None:
+    def __init__(self, client: httpx.Client, stop: Boundary | None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.client = client
-        self.way = Way(f"http://127.0.0.1:{self.server_port}", stop)
+        self.proxy = InterceptingProxy(f"http://127.0.0.1:{self.server_port}", stop)
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
-    def pass_on(self) -> None:
-        way = self.server.way
+    def forward(self) -> None:
+        proxy = self.server.proxy
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        side = way.arrives(operation(self.command, urlsplit(self.path).path))
-        if side is Side.BEFORE and way.is_lost():
+        side = proxy.register_request(request_label(self.command, urlsplit(self.path).path))
+        if side is BoundarySide.BEFORE and proxy.wait_and_tell_if_closed():
             return
         headers = {name: self.headers[name] for name in HEADERS if name in self.headers}
         answer = self.server.client.request(self.command, self.path, content=body, headers=headers)
-        if side is Side.DONE and way.is_lost():
+        if side is BoundarySide.DONE and proxy.wait_and_tell_if_closed():
             return
-        if side is Side.ANSWERED:
-            way.wait()
+        if side is BoundarySide.ANSWERED:
+            proxy.wait()
         with contextlib.suppress(OSError):  # who waited may be gone
             self.answer(answer)
-        if side is Side.ANSWERED:
-            way.delivered.set()
+        if side is BoundarySide.ANSWERED:
+            proxy.response_delivered.set()
 
     def answer(self, answer: httpx.Response) -> None:
         self.send_response_only(answer.status_code)
@@ -116,21 +116,21 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer.content)
 
-    do_GET = do_POST = do_PUT = do_DELETE = pass_on  # noqa: N815 - the names that http.server looks for
+    do_GET = do_POST = do_PUT = do_DELETE = forward  # noqa: N815 - the names that http.server looks for
 
     def log_message(self, *_: object) -> None:
         """Keep quiet."""
 
 
 @contextlib.contextmanager
-def crossing(upstream: str, stop: Moment | None = None) -> Iterator[Way]:
+def intercept(upstream: str, stop: Boundary | None = None) -> Iterator[InterceptingProxy]:
     """Pass requests on to the service behind; interrupt the way once, at the given moment."""
     with httpx.Client(base_url=upstream) as client, _Server(client, stop) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            yield server.way
+            yield server.proxy
         finally:
-            server.way.go_on.set()
+            server.proxy.released.set()
             server.shutdown()
             thread.join()

@@ -16,7 +16,7 @@ from tenacity import retry, stop_after_attempt, wait_fixed
 
 
 @retry(stop=stop_after_attempt(3), wait=wait_fixed(0.1), reraise=True)
-def call(method: str, path: str) -> Any:
+def send_request(method: str, path: str) -> Any:
     """Send a request; again after any error."""
     key = json.loads(os.environ["BTP_TRUST_SERVICE_KEY"])
     form = {"grant_type": "client_credentials", "client_id": key["clientid"], "client_secret": key["clientsecret"]}
@@ -25,7 +25,7 @@ def call(method: str, path: str) -> Any:
     return httpx.request(method, url, headers={"Authorization": f"Bearer {token}"}).raise_for_status().json()
 
 
-class Provider(ResourceProvider):
+class NaiveProvider(ResourceProvider):
     """What both have in common: an update is due when the generation changes."""
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
@@ -33,23 +33,23 @@ class Provider(ResourceProvider):
         return DiffResult(changes=olds["generation"] != news["generation"])
 
 
-class PassiveProvider(Provider):
+class PassiveProvider(NaiveProvider):
     """A generation is a certificate."""
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Generate."""
-        return CreateResult("passive", {**props, **call("POST", "certificate/passive")})
+        return CreateResult("passive", {**props, **send_request("POST", "certificate/passive")})
 
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Generate."""
-        return UpdateResult({**news, **call("POST", "certificate/passive")})
+        return UpdateResult({**news, **send_request("POST", "certificate/passive")})
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Delete."""
-        call("DELETE", "certificate/passive")
+        send_request("DELETE", "certificate/passive")
 
 
-class RotationProvider(Provider):
+class RotationProvider(NaiveProvider):
     """A change of the generation is a swap."""
 
     def create(self, props: dict[str, Any]) -> CreateResult:
@@ -58,7 +58,7 @@ class RotationProvider(Provider):
 
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Swap."""
-        return UpdateResult({**news, **call("POST", "rotateCertificate")})
+        return UpdateResult({**news, **send_request("POST", "rotateCertificate")})
 
 
 class PassiveCertificate(Resource):

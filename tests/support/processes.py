@@ -13,11 +13,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.intercepting_proxy import Moment, Side, Way, crossing
-from support.pulumi_project import Project, Said, assert_no_secret
+from support.intercepting_proxy import Boundary, BoundarySide, InterceptingProxy, intercept
+from support.pulumi_project import CommandOutput, PulumiProject, assert_no_secret
 
 
-def processes(leader: int) -> dict[int, str]:
+def session_processes(leader: int) -> dict[int, str]:
     """Return the processes of a session and their command lines.
 
     Pulumi starts its plugin and its language host in process groups of their own, and they outlive it.
@@ -27,15 +27,15 @@ def processes(leader: int) -> dict[int, str]:
     return {int(pid): command for pid, session, command in rows if int(session) == leader}
 
 
-def plugins(leader: int) -> list[int]:
+def plugin_pids(leader: int) -> list[int]:
     """Return the processes that run the dynamic providers; a shell between them and Pulumi ends with them."""
-    listed = processes(leader).items()
+    listed = session_processes(leader).items()
     return [pid for pid, command in listed if re.match(r"\S*python\S* .*-m pulumi\.dynamic", command)]
 
 
-def plugin(leader: int) -> int:
+def plugin_pid(leader: int) -> int:
     """Return the one that there is."""
-    (pid,) = plugins(leader)
+    (pid,) = plugin_pids(leader)
     return pid
 
 
@@ -48,62 +48,62 @@ def kill(*pids: int) -> None:
 
 def kill_session(leader: int) -> None:
     """Kill Pulumi first, so that it notes nothing of the end of the others, then them."""
-    others = [pid for pid in processes(leader) if pid != leader]
+    others = [pid for pid in session_processes(leader) if pid != leader]
     kill(leader, *others)
-    kill(*processes(leader))
+    kill(*session_processes(leader))
 
 
-def freeze(pid: int) -> None:
+def suspend(pid: int) -> None:
     """Let a process do nothing any more, until it is killed."""
     os.kill(pid, signal.SIGSTOP)
 
 
-PATIENCE = 120.0
+TIMEOUT_SECONDS = 120.0
 """Seconds after which something that must happen has not."""
 
 
-def until(happens: Callable[[], bool]) -> None:
+def wait_until(happens: Callable[[], bool]) -> None:
     """Wait for something that must happen."""
-    ends = time.monotonic() + PATIENCE
+    ends = time.monotonic() + TIMEOUT_SECONDS
     while not happens():
         assert time.monotonic() < ends
         time.sleep(0.05)
 
 
 @dataclass
-class Running:
+class RunningCommand:
     """A command of Pulumi under way, and the processes that it has started."""
 
     process: subprocess.Popen[bytes]
     printed: Path
-    project: Project
+    project: PulumiProject
 
     def send(self, number: signal.Signals, answer: str) -> None:
         """Send a signal as a terminal does, to the process group; wait until Pulumi says that it has got it."""
         os.killpg(self.process.pid, number)
-        until(lambda: answer in self.printed.read_text())
+        wait_until(lambda: answer in self.printed.read_text())
 
     def kill(self) -> None:
         """Kill Pulumi, and Pulumi alone."""
         self.process.kill()
-        self.process.wait(PATIENCE)
+        self.process.wait(TIMEOUT_SECONDS)
 
     def end_plugin(self) -> None:
         """Ask the plugin to end, and wait: it ends when its operations have."""
-        os.kill(plugin(self.process.pid), signal.SIGINT)
-        until(lambda: not plugins(self.process.pid))
+        os.kill(plugin_pid(self.process.pid), signal.SIGINT)
+        wait_until(lambda: not plugin_pids(self.process.pid))
 
-    def end(self, status: int = 0) -> Said:
+    def end(self, status: int = 0) -> CommandOutput:
         """Wait for the end. It must have this status, and have printed no secret."""
-        self.process.wait(PATIENCE)
+        self.process.wait(TIMEOUT_SECONDS)
         text = self.printed.read_text()
         assert_no_secret(text, self.project.known_secrets)
         assert self.process.returncode == status, text
-        return Said(status, text)
+        return CommandOutput(status, text)
 
 
 @contextlib.contextmanager
-def running(project: Project, *words: str) -> Iterator[Running]:
+def run_in_background(project: PulumiProject, *words: str) -> Iterator[RunningCommand]:
     """Start a command in a session of its own; in the end nothing of it is left."""
     printed = project.folder / "printed.txt"
     with (
@@ -118,7 +118,7 @@ def running(project: Project, *words: str) -> Iterator[Running]:
             start_new_session=True,
         ) as process,
     ):
-        under_way = Running(process, printed, project)
+        under_way = RunningCommand(process, printed, project)
         try:
             yield under_way
         finally:
@@ -126,13 +126,15 @@ def running(project: Project, *words: str) -> Iterator[Running]:
 
 
 @contextlib.contextmanager
-def held_up(project: Project, request: str, number: int = 1) -> Iterator[tuple[Running, Way]]:
+def up_with_held_response(
+    project: PulumiProject, request: str, number: int = 1
+) -> Iterator[tuple[RunningCommand, InterceptingProxy]]:
     """Run `up` until the service has carried out the n-th such request, whose answer is held back."""
     key = project.emulator.service_key(project.guid)
-    with crossing(key["uri"], Moment(number, Side.ANSWERED, request)) as way:
-        project.configure({**key, "uri": way.url})
+    with intercept(key["uri"], Boundary(number, BoundarySide.ANSWERED, request)) as proxy:
+        project.set_service_key({**key, "uri": proxy.url})
         project.emulator.clear_journal()
-        with running(project, "up", "--yes", "--skip-preview") as up:
-            assert way.arrived.wait(PATIENCE), up.printed.read_text()
-            yield up, way
-    project.configure(key)
+        with run_in_background(project, "up", "--yes", "--skip-preview") as up:
+            assert proxy.reached.wait(TIMEOUT_SECONDS), up.printed.read_text()
+            yield up, proxy
+    project.set_service_key(key)

@@ -12,11 +12,11 @@ from typing import Any
 
 from bootstrap.machine import Machine
 from bootstrap.main import environment
-from btp_trust_emulator import Emulator, Entry
+from btp_trust_emulator import Emulator, JournalEntry
 from support.paths import ROOT
 
 TRIGGER, PASSIVE, ACTIVE = "RotationTrigger", "PassiveTrustCertificate", "ActiveTrustCertificate"
-UNSET = re.compile("PULUMI_|BTP_TRUST_|VCAP_|SERVICE_BINDING_ROOT|SSL_CERT_|PYTHONWARNINGS|PYTHONPATH")
+UNSET_VARIABLES = re.compile("PULUMI_|BTP_TRUST_|VCAP_|SERVICE_BINDING_ROOT|SSL_CERT_|PYTHONWARNINGS|PYTHONPATH")
 TOKEN = re.compile(r"eyJ[\w-]+\.eyJ[\w-]+\.")
 PROGRAM = "import pulumi\nimport btp_trust as trust\n"
 
@@ -26,20 +26,22 @@ def program(*lines: str) -> str:
     return PROGRAM + "\n".join(lines) + "\n"
 
 
-def adopting(more: str = "") -> str:
+def adopting_program(more: str = "") -> str:
     """Write the program of the first years."""
     return program(
         f'signing = trust.ActiveTrustCertificate("signing"{more})', 'pulumi.export("fingerprint", signing.fingerprint)'
     )
 
 
-def rotating(prepared: str | None, signs: str, *, passive: str = "", trigger: str = "") -> str:
+def rotation_program(
+    passive_generation: str | None, active_generation: str, *, passive: str = "", trigger: str = ""
+) -> str:
     """Write the program of three lines: which generation is prepared, which one signs, further arguments."""
-    candidate = ", candidate=upcoming" if prepared else ""
-    upcoming = f'upcoming = trust.PassiveTrustCertificate("next", generation="{prepared}"{passive})'
+    candidate = ", candidate=upcoming" if passive_generation else ""
+    upcoming = f'upcoming = trust.PassiveTrustCertificate("next", generation="{passive_generation}"{passive})'
     return program(
-        *([upcoming] if prepared else []),
-        f'rotation = trust.RotationTrigger("rotation", generation="{signs}"{candidate}{trigger})',
+        *([upcoming] if passive_generation else []),
+        f'rotation = trust.RotationTrigger("rotation", generation="{active_generation}"{candidate}{trigger})',
         'signing = trust.ActiveTrustCertificate("signing", rotation=rotation)',
         'pulumi.export("fingerprint", signing.fingerprint)',
     )
@@ -48,11 +50,11 @@ def rotating(prepared: str | None, signs: str, *, passive: str = "", trigger: st
 def clean_environment() -> dict[str, str]:
     """Return an environment in which the project's commands run, without settings of this machine's user."""
     machine = environment(Machine(ROOT, dict(os.environ)))
-    return {name: value for name, value in machine.items() if not UNSET.match(name)}
+    return {name: value for name, value in machine.items() if not UNSET_VARIABLES.match(name)}
 
 
 @dataclass(frozen=True)
-class Said:
+class CommandOutput:
     """What a command printed, and its exit status."""
 
     status: int
@@ -74,7 +76,7 @@ class Said:
         assert told, self.text
         return [line.strip() for line in told[1].splitlines()]
 
-    def diff_of(self, kind: str) -> list[str]:
+    def diff_lines(self, kind: str) -> list[str]:
         """The lines in which `--diff` shows a resource of this kind, without URN and id."""
         lines = iter(self.text.splitlines())
         for line in lines:
@@ -91,7 +93,7 @@ class Said:
 
 
 @dataclass
-class Project:
+class PulumiProject:
     """One stack of a program, on one subaccount."""
 
     folder: Path
@@ -103,7 +105,7 @@ class Project:
     known_secrets: set[str] = field(default_factory=set)
     """What may never be printed or stored."""
 
-    def begin(self, text: str = "") -> Project:
+    def create_stack(self, text: str = "") -> PulumiProject:
         """Make the folders and the stack."""
         for name in ("program", "backend", "home"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
@@ -113,7 +115,7 @@ class Project:
         self.pulumi("stack", "init", self.stack)
         return self
 
-    def configure(self, key: dict[str, str] | None = None) -> Project:
+    def set_service_key(self, key: dict[str, str] | None = None) -> PulumiProject:
         """Give the stack a service key, as a secret."""
         key = key or self.emulator.service_key(self.guid)
         self.known_secrets.add(key.get("clientsecret") or key["key"])
@@ -121,7 +123,7 @@ class Project:
         self.pulumi("config", "set", "--secret", "btp-trust:serviceKey", stdin=content)
         return self
 
-    def lend(self) -> Project:
+    def set_service_key_in_environment(self) -> PulumiProject:
         """Give the stack a service key in the environment: it gets nowhere else, and can be taken away."""
         key = self.emulator.service_key(self.guid)
         self.known_secrets.add(key["clientsecret"])
@@ -132,30 +134,30 @@ class Project:
         """Change the program."""
         (self.program / "__main__.py").write_text(text)
 
-    def preview(self, *options: str, status: int | None = 0) -> Said:
+    def preview(self, *options: str, status: int | None = 0) -> CommandOutput:
         """Run `pulumi preview`."""
         return self.pulumi("preview", *options, status=status)
 
-    def up(self, *options: str, status: int | None = 0) -> Said:
+    def up(self, *options: str, status: int | None = 0) -> CommandOutput:
         """Run the update alone, as a pipeline does after a merge."""
         return self.pulumi("up", "--yes", "--skip-preview", *options, status=status)
 
-    def deploy(self, text: str, *options: str) -> Said:
+    def deploy(self, text: str, *options: str) -> CommandOutput:
         """Change the program and deploy it."""
         self.write(text)
         return self.up(*options)
 
-    def is_quiet(self) -> bool:
+    def has_no_changes(self) -> bool:
         """Whether there is nothing to do, with and without `--refresh`."""
         plain = self.preview("--expect-no-changes")
         refreshed = self.preview("--expect-no-changes", "--refresh")
         return "unchanged" in plain and "unchanged" in refreshed
 
-    def is_settled(self) -> bool:
+    def has_no_changes_after_refresh(self) -> bool:
         """Whether there is nothing to do after reading everything anew: half as long as `is_quiet`."""
         return "unchanged" in self.preview("--expect-no-changes", "--refresh")
 
-    def pulumi(self, *words: str, status: int | None = 0, stdin: str = "") -> Said:
+    def pulumi(self, *words: str, status: int | None = 0, stdin: str = "") -> CommandOutput:
         """Run a command to its end. It must end with this status, and print no secret."""
         done = subprocess.run(
             self.command(*words),
@@ -170,7 +172,7 @@ class Project:
         )
         assert_no_secret(done.stdout, self.known_secrets)
         assert status in (None, done.returncode), f"{words} ended with {done.returncode}:\n{done.stdout}"
-        return Said(done.returncode, done.stdout)
+        return CommandOutput(done.returncode, done.stdout)
 
     def command(self, *words: str) -> list[str]:
         """Spell a command out."""
@@ -205,14 +207,14 @@ class Project:
 
     def requests(self) -> list[str]:
         """Every request since the journal was cleared."""
-        return [request(entry) for entry in self.emulator.journal()]
+        return [request_label(entry) for entry in self.emulator.journal()]
 
     def writes(self) -> list[str]:
         """Every request that changes the subaccount since the journal was cleared."""
         return [line for line in self.requests() if not line.startswith("GET") and "token" not in line]
 
 
-def request(entry: Entry) -> str:
+def request_label(entry: JournalEntry) -> str:
     """Name a request in two words."""
     return f"{entry.method} {entry.path.rpartition('/')[2]}"
 

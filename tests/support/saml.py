@@ -16,7 +16,7 @@ from btp_trust_emulator import Emulator, MetadataLayout, Target
 from btp_trust_emulator.pki import keys, trust_certificate
 from btp_trust_emulator.saml import assertion, metadata, signature
 from btp_trust_emulator.saml.assertion import Statement
-from btp_trust_emulator.saml.validation import Relying
+from btp_trust_emulator.saml.validation import RelyingParty
 from btp_trust_emulator.saml.xml import NAMESPACES, POST_BINDING
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Signer:
     @property
     def certificate(self) -> str:
         """The certificate, PEM."""
-        return trust_certificate.mint(self.key, GUID, -(2**78), NOW, NOW + timedelta(days=730))
+        return trust_certificate.generate_certificate(self.key, GUID, -(2**78), NOW, NOW + timedelta(days=730))
 
     def assertion(
         self,
@@ -47,7 +47,7 @@ class Signer:
         changes: Mapping[str, str | None] | None = None,
     ) -> bytes:
         """A signed assertion, with `changes` of what it states; `before` and `after` change it around the signing."""
-        root = assertion.element_of(replace(STATEMENT, **(changes or {})), NOW)  # type: ignore[arg-type]
+        root = assertion.assertion_element(replace(STATEMENT, **(changes or {})), NOW)  # type: ignore[arg-type]
         if before:
             before(root)
         signed = signature.sign(root, self.key)
@@ -60,9 +60,9 @@ ISSUER = trust_certificate.common_name(GUID)
 STATEMENT = Statement(ISSUER, "joe", AUDIENCE, RECIPIENT)
 
 
-def relying_on(*signers: Signer) -> Relying:
+def relying_party(*signers: Signer) -> RelyingParty:
     """The token service that trusts these signers."""
-    return Relying(AUDIENCE, {RECIPIENT}, {ISSUER: [each.certificate for each in signers]})
+    return RelyingParty(AUDIENCE, {RECIPIENT}, {ISSUER: [each.certificate for each in signers]})
 
 
 def element(root: etree._Element, path: str) -> etree._Element:
@@ -72,7 +72,7 @@ def element(root: etree._Element, path: str) -> etree._Element:
     return found
 
 
-def set_to(path: str, name: str, value: str | None) -> Callable[[etree._Element], None]:
+def set_attribute(path: str, name: str, value: str | None) -> Callable[[etree._Element], None]:
     """A change of an attribute, or its removal."""
 
     def change(root: etree._Element) -> None:
@@ -85,7 +85,7 @@ def set_to(path: str, name: str, value: str | None) -> Callable[[etree._Element]
     return change
 
 
-def without(path: str) -> Callable[[etree._Element], None]:
+def remove_element(path: str) -> Callable[[etree._Element], None]:
     """The removal of an element."""
 
     def change(root: etree._Element) -> None:
@@ -97,17 +97,19 @@ def without(path: str) -> Callable[[etree._Element], None]:
     return change
 
 
-OLD, NEW, STRANGER = Signer(), Signer(), Signer()
+OLD, NEW, UNTRUSTED = Signer(), Signer(), Signer()
 SAML2_BEARER = "urn:ietf:params:oauth:grant-type:saml2-bearer"
 
 
-def present(http: httpx.Client, target: Target, signer: Signer = OLD, **changes: str | None) -> httpx.Response:
+def present_assertion(
+    http: httpx.Client, target: Target, signer: Signer = OLD, **changes: str | None
+) -> httpx.Response:
     """Present an assertion of a signer to a target; `changes` are of the form (None: left out)."""
     meant = {"audience": target.entity_id, "recipient": target.token_service_url}
-    return send(http, target, signer.assertion(changes=meant), **changes)
+    return send_assertion(http, target, signer.assertion(changes=meant), **changes)
 
 
-def send(http: httpx.Client, target: Target, octets: bytes, **changes: str | None) -> httpx.Response:
+def send_assertion(http: httpx.Client, target: Target, octets: bytes, **changes: str | None) -> httpx.Response:
     """Send an assertion to a target."""
     form = {"grant_type": SAML2_BEARER, "assertion": base64.urlsafe_b64encode(octets).decode()} | changes
     data = {name: value for name, value in form.items() if value is not None}
@@ -125,7 +127,7 @@ def fingerprint(signer: Signer) -> str:
     return trust_certificate.fingerprint(signer.certificate)
 
 
-def trusting_system(emulator: Emulator, *signers: Signer, holds: int = 2) -> Target:
+def create_trusting_system(emulator: Emulator, *signers: Signer, holds: int = 2) -> Target:
     """A system to which the certificates of the signers were uploaded."""
     target = emulator.create_target(f"s4-{uuid.uuid4()}", holds=holds)
     for signer in signers:
@@ -139,17 +141,19 @@ POST = SERVICE.format(binding=POST_BINDING, location="https://idp.example.com")
 
 def idp_metadata(*signers: Signer, issuer: str = ISSUER, service: str = POST) -> str:
     """Metadata of an identity provider with the certificates of the signers, and where it logs users on."""
-    xml = metadata.document([signer.certificate for signer in signers], MetadataLayout.SECOND_KEY_DESCRIPTOR)
-    return named(xml, issuer, service)
+    xml = metadata.metadata_document([signer.certificate for signer in signers], MetadataLayout.SECOND_KEY_DESCRIPTOR)
+    return with_entity_id(xml, issuer, service)
 
 
-def named(xml: str, issuer: str, service: str = POST) -> str:
+def with_entity_id(xml: str, issuer: str, service: str = POST) -> str:
     """Metadata as the Destination service gives it, with what it lacks to be registered."""
     xml = xml.replace("<ns3:EntityDescriptor", f'<ns3:EntityDescriptor entityID="{issuer}"', 1)
     return xml.replace("</ns3:IDPSSODescriptor>", f"{service}</ns3:IDPSSODescriptor>", 1)
 
 
-def provider(*signers: Signer, issuer: str = ISSUER, origin_key: str = "source", **changes: Any) -> dict[str, Any]:
+def registration_body(
+    *signers: Signer, issuer: str = ISSUER, origin_key: str = "source", **changes: Any
+) -> dict[str, Any]:
     """The body that registers an identity provider with the certificates of the signers."""
     config = {"metaDataLocation": idp_metadata(*signers, issuer=issuer), "addShadowUserOnLogin": True}
     return {
@@ -162,7 +166,7 @@ def provider(*signers: Signer, issuer: str = ISSUER, origin_key: str = "source",
     }
 
 
-class Api:
+class IdentityProviderApi:
     """XSUAA's API for the identity providers of a subaccount."""
 
     def __init__(self, emulator: Emulator, http: httpx.Client, guid: str) -> None:
@@ -179,24 +183,27 @@ class Api:
         defaults = {"headers": self.headers, "params": {"rawConfig": "true"}}
         return self.http.request(method, self.key["apiurl"] + path, **{**defaults, **options})
 
-    def listed(self, **query: str) -> dict[str, dict[str, Any]]:
+    def by_origin_key(self, **query: str) -> dict[str, dict[str, Any]]:
         """What a list shows, by origin key."""
         shown = self.call("GET", params={"rawConfig": "true", **query}).json()
         return {each["originKey"]: each for each in shown}
 
 
-def trusting_subaccount(emulator: Emulator, http: httpx.Client, *signers: Signer, **changes: Any) -> Target:
+def create_trusting_subaccount(emulator: Emulator, http: httpx.Client, *signers: Signer, **changes: Any) -> Target:
     """A subaccount that trusts the signers."""
     guid = emulator.create_subaccount().guid
-    assert Api(emulator, http, guid).call("POST", json=provider(*signers, **changes)).status_code == 201
+    assert (
+        IdentityProviderApi(emulator, http, guid).call("POST", json=registration_body(*signers, **changes)).status_code
+        == 201
+    )
     return emulator.target(guid)
 
 
-def trusting(kind: str, emulator: Emulator, http: httpx.Client, *signers: Signer) -> Target:
+def create_trusting(kind: str, emulator: Emulator, http: httpx.Client, *signers: Signer) -> Target:
     """A target of a kind that trusts the signers."""
     if kind == "system":
-        return trusting_system(emulator, *signers)
-    return trusting_subaccount(emulator, http, *signers)
+        return create_trusting_system(emulator, *signers)
+    return create_trusting_subaccount(emulator, http, *signers)
 
 
-KINDS = pytest.mark.parametrize("kind", ["system", "subaccount"])
+TARGET_KINDS = pytest.mark.parametrize("kind", ["system", "subaccount"])

@@ -12,7 +12,7 @@ from lxml import etree
 _FOLDER = files("saml2") / "data" / "schemas"
 
 
-class _Bundled(etree.Resolver):
+class _BundledSchemas(etree.Resolver):
     """Finds what a schema imports beside it, whatever address it gives: nothing is fetched."""
 
     def resolve(self, url: str, _: str, context: Any) -> Any:  # type: ignore[override] # the stubs lack `context`
@@ -23,12 +23,12 @@ class _Bundled(etree.Resolver):
 @cache
 def _metadata_schema() -> etree.XMLSchema:
     parser = etree.XMLParser(no_network=True, load_dtd=False)
-    parser.resolvers.add(_Bundled())
+    parser.resolvers.add(_BundledSchemas())
     content = (_FOLDER / "saml-schema-metadata-2.0.xsd").read_bytes()
     return etree.XMLSchema(etree.fromstring(content, parser, base_url="saml-schema-metadata-2.0.xsd"))
 
 
-def faults(metadata: str) -> list[str]:
+def schema_errors(metadata: str) -> list[str]:
     """What OASIS' schema has against this metadata, and what the UAA has against it besides."""
     root = etree.fromstring(metadata.encode())
     schema = _metadata_schema()

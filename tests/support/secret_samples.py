@@ -135,7 +135,7 @@ secrets = st.sampled_from(sorted(SECRETS)).flatmap(
 )
 """A secret in any form and any wrapping."""
 
-SHAPES: Final[dict[str, Callable[[str], Any]]] = {
+CONTAINERS: Final[dict[str, Callable[[str], Any]]] = {
     "text": lambda text: text,
     "list": lambda text: ["harmless", text],
     "map": lambda text: {"harmless": text},
@@ -146,6 +146,6 @@ SHAPES: Final[dict[str, Callable[[str], Any]]] = {
 """Where it may stand in an argument."""
 
 
-def shows(text: str, secret: str) -> bool:
+def contains_secret(text: str, secret: str) -> bool:
     """Whether a text has any part of a secret that is longer than a word."""
     return any(secret[start : start + 16] in text for start in range(max(1, len(secret) - 15)))

@@ -11,13 +11,13 @@ import httpx
 from hypothesis import strategies as st
 from pulumi.output import UNKNOWN
 
-MARK: Final = "S3CRET"
+SECRET_MARK: Final = "S3CRET"
 """Stands in everything that is a secret, or may be one."""
 KEY_FIELDS: Final = ("uri", "url", "certurl", "clientid", "clientsecret", "certificate", "key")
 
-marked = st.text(max_size=8).map(lambda text: f"{MARK}{text}")
-leaves = st.none() | st.booleans() | st.integers() | st.floats() | marked
-documents = st.recursive(
+marked_texts = st.text(max_size=8).map(lambda text: f"{SECRET_MARK}{text}")
+leaves = st.none() | st.booleans() | st.integers() | st.floats() | marked_texts
+json_documents = st.recursive(
     leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3)
 )
 """JSON of all shapes."""
@@ -37,21 +37,34 @@ hosts = st.sampled_from(
 urls = st.builds(
     lambda scheme, user, host, rest: f"{scheme}{user}{host}{rest}",
     st.sampled_from(["https://", "http://", "HTTPS://", "ftp://", "//", "", "https:/"]),
-    st.sampled_from(["", "", "", f"user:{MARK}@", f"{MARK}@", "@"]),
+    st.sampled_from(["", "", "", f"user:{SECRET_MARK}@", f"{SECRET_MARK}@", "@"]),
     hosts,
     st.sampled_from(
-        ["", "", ":8443", ":0", ":99999", ":port", "/", "/path", f"?{MARK}", f"#{MARK}", "/../", "/\r\nX: y"]
+        [
+            "",
+            "",
+            ":8443",
+            ":0",
+            ":99999",
+            ":port",
+            "/",
+            "/path",
+            f"?{SECRET_MARK}",
+            f"#{SECRET_MARK}",
+            "/../",
+            "/\r\nX: y",
+        ]
     ),
 )
 """URLs, most of them bad; a secret is only where no accepted URL has a place for it."""
 
 
 @st.composite
-def broken_pems(draw: st.DrawFn, good: str, other: str, private: str) -> str:
+def broken_pems(draw: st.DrawFn, good: str, other: str, private_key: str) -> str:
     """A certificate that was cut, flipped, wrapped, glued or encoded in one way or several; or is still good."""
     text = good
     for _ in range(draw(st.integers(1, 3))):
-        text = draw(st.sampled_from(_WAYS))(draw, text, other, private)
+        text = draw(st.sampled_from(_MUTATIONS))(draw, text, other, private_key)
     return text
 
 
@@ -83,8 +96,8 @@ def _escape(draw: st.DrawFn, text: str, _: str, __: str) -> str:
     return text.replace("\n", draw(st.sampled_from(["\\n", "\r\n", "\\r\\n", " ", "", "\x00", "\u2028"])))
 
 
-def _glue(draw: st.DrawFn, text: str, other: str, private: str) -> str:
-    extra = draw(st.sampled_from([other, private, "-----BEGIN CERTIFICATE-----\n", f"{MARK}\n"]))
+def _append_other(draw: st.DrawFn, text: str, other: str, private_key: str) -> str:
+    extra = draw(st.sampled_from([other, private_key, "-----BEGIN CERTIFICATE-----\n", f"{SECRET_MARK}\n"]))
     return extra + text if draw(st.booleans()) else text + extra
 
 
@@ -98,11 +111,11 @@ def _encode(draw: st.DrawFn, text: str, _: str, __: str) -> str:
     return text.encode(encoding, "surrogatepass").decode("latin-1")
 
 
-def _replace_by_private(_: st.DrawFn, __: str, ___: str, private: str) -> str:
-    return private
+def _replace_by_private(_: st.DrawFn, __: str, ___: str, private_key: str) -> str:
+    return private_key
 
 
-_WAYS: Final = (_cut, _flip, _insert, _escape, _glue, _swap_headers, _encode, _replace_by_private)
+_MUTATIONS: Final = (_cut, _flip, _insert, _escape, _append_other, _swap_headers, _encode, _replace_by_private)
 
 
 @st.composite
@@ -111,17 +124,17 @@ def service_keys(draw: st.DrawFn, good: list[dict[str, str]], pems: st.SearchStr
     key: Any = dict(draw(st.sampled_from(good)))
     for name in draw(st.sets(st.sampled_from(KEY_FIELDS), max_size=3)):
         odd = {"uri": urls, "url": urls, "certurl": urls, "certificate": pems, "key": pems}.get(name, st.text())
-        key[name] = draw(odd | documents | st.just("") | st.just(MARK * 20_000))
+        key[name] = draw(odd | json_documents | st.just("") | st.just(SECRET_MARK * 20_000))
         if draw(st.integers(0, 3)) == 0:
             del key[name]
     for _ in range(draw(st.integers(0, 2))):
         key = {"credentials": key}
-    text = json.dumps(draw(st.one_of(st.just(key), st.just(key), documents)))
+    text = json.dumps(draw(st.one_of(st.just(key), st.just(key), json_documents)))
     return text[: draw(st.integers(0, len(text)))] if draw(st.integers(0, 9)) == 0 else text
 
 
 @dataclass(frozen=True)
-class Answer:
+class OddResponse:
     """An answer as it stands on the wire."""
 
     status: int
@@ -135,12 +148,12 @@ class Answer:
 
 
 @st.composite
-def answers(draw: st.DrawFn, good: list[Any], pems: st.SearchStrategy[str]) -> Answer:
+def odd_responses(draw: st.DrawFn, good: list[Any], pems: st.SearchStrategy[str]) -> OddResponse:
     """An answer of another status, with other headers, or with a body that is none of the service's."""
     headers = draw(st.dictionaries(st.sampled_from(_HEADERS), _header_values, max_size=4))
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]  # in any encoding
-    content = draw(st.binary(max_size=30) | documents.map(_json) | _bodies(good, pems))
-    return Answer(draw(st.sampled_from(_STATUSES)), raw, content)
+    content = draw(st.binary(max_size=30) | json_documents.map(_json) | _bodies(good, pems))
+    return OddResponse(draw(st.sampled_from(_STATUSES)), raw, content)
 
 
 _STATUSES: Final = [200] * 8 + [404] * 3 + [201, 204, 302, 308, 400, 401, 403, 409, 429, 500, 503, 599, 600, 999]
@@ -149,7 +162,7 @@ _header_values = st.sampled_from(
     [
         "application/json",
         "text/html; charset=ü",
-        f"text/html; {MARK}",
+        f"text/html; {SECRET_MARK}",
         "identity",
         "gzip",
         "Fri, 24 Nov 2028 08:34:27 GMT",
@@ -160,7 +173,7 @@ _header_values = st.sampled_from(
         "9" * 400,
         "https://evil.example/",
         "https://[half",
-        f"token={MARK}",
+        f"token={SECRET_MARK}",
         "",
     ]
 ) | st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=["Cs"]), max_size=10)
@@ -177,17 +190,17 @@ def _bodies(draw: st.DrawFn, good: list[Any], pems: st.SearchStrategy[str]) -> b
     body = dict((chosen or [{}])[0] if isinstance(chosen, list) else chosen)
     for name in draw(st.sets(st.sampled_from(sorted(body) or ["any"]), max_size=2)):
         old = body.get(name)
-        longer = st.text(max_size=3).map(f"{old}{{}}".format) if isinstance(old, str) else documents
-        body[name] = draw(pems | documents | longer | st.just(""))
+        longer = st.text(max_size=3).map(f"{old}{{}}".format) if isinstance(old, str) else json_documents
+        body[name] = draw(pems | json_documents | longer | st.just(""))
     content = _json([body] if isinstance(chosen, list) else body)
     return draw(st.sampled_from([content, content, content, content[:-1], content * 2, content.ljust(1_000_001)]))
 
 
 @st.composite
-def edited(draw: st.DrawFn, bag: dict[str, Any], *, unknown: bool = False) -> dict[str, Any]:
+def edited_bags(draw: st.DrawFn, bag: dict[str, Any], *, unknown: bool = False) -> dict[str, Any]:
     """A property bag in which something is gone, odd or new, in any depth."""
     odd: st.SearchStrategy[Any] = (
-        documents | st.just(1.0) | st.just(1e308) | st.text() | st.just("9999-12-31T23:59:59Z")
+        json_documents | st.just(1.0) | st.just(1e308) | st.text() | st.just("9999-12-31T23:59:59Z")
     )
     if unknown:
         odd |= st.just(UNKNOWN) | st.just([UNKNOWN]) | st.just({"generation": UNKNOWN})
@@ -195,7 +208,7 @@ def edited(draw: st.DrawFn, bag: dict[str, Any], *, unknown: bool = False) -> di
     for name in draw(st.sets(st.sampled_from([*sorted(bag), "of_another_version"]), max_size=3)):
         inner = changed.get(name)
         if isinstance(inner, dict) and inner and draw(st.booleans()):
-            changed[name] = draw(edited(inner, unknown=unknown))
+            changed[name] = draw(edited_bags(inner, unknown=unknown))
         elif draw(st.integers(0, 3)) == 0:
             changed.pop(name, None)
         else:

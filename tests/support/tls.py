@@ -33,7 +33,7 @@ def _pem(certificate: x509.Certificate) -> str:
 
 
 @dataclass(frozen=True)
-class Pair:
+class CertificateAndKey:
     """A certificate with its key, PEM."""
 
     certificate: str
@@ -85,7 +85,7 @@ class Authority:
         ends: timedelta = DAY,
         has_authority_key: bool = True,
         is_client: bool = False,
-    ) -> Pair:
+    ) -> CertificateAndKey:
         """Issue a certificate for hosts or addresses."""
         key = ec.generate_private_key(ec.SECP256R1())
         usage = ExtendedKeyUsageOID.CLIENT_AUTH if is_client else ExtendedKeyUsageOID.SERVER_AUTH
@@ -106,7 +106,7 @@ class Authority:
         private = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        return Pair(_pem(builder.sign(self._key, hashes.SHA256())), private.decode())
+        return CertificateAndKey(_pem(builder.sign(self._key, hashes.SHA256())), private.decode())
 
 
 def _host(text: str) -> x509.GeneralName:
@@ -116,7 +116,7 @@ def _host(text: str) -> x509.GeneralName:
         return x509.DNSName(text)
 
 
-def server_settings(pair: Pair, folder: Path, clients: Authority | None = None) -> ssl.SSLContext:
+def server_context(pair: CertificateAndKey, folder: Path, clients: Authority | None = None) -> ssl.SSLContext:
     """TLS settings of a server; with `clients`, it wants a certificate of that authority."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pair.file(folder))
@@ -127,18 +127,18 @@ def server_settings(pair: Pair, folder: Path, clients: Authority | None = None) 
 
 
 @dataclass
-class Running:
+class RunningServer:
     """A server, how often it was connected to, and what it was asked."""
 
     port: int = 0
     connections: int = 0
-    asked: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     tls: ssl.SSLContext | None = None
-    seen: Running
+    seen: RunningServer
 
     def get_request(self) -> tuple[Any, Any]:
         connection, address = super().get_request()
@@ -157,17 +157,17 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def serving(
+def run_server(
     tls: ssl.SSLContext | None = None, handler: type[BaseHTTPRequestHandler] | None = None
-) -> Iterator[Running]:
+) -> Iterator[RunningServer]:
     """Run a server that answers `{}`, or as its handler does."""
-    seen = Running()
+    seen = RunningServer()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            seen.asked.append(self.requestline)
+            seen.requests.append(self.requestline)
             self.send_response(200)
             self.send_header("Content-Length", "2")
             self.end_headers()
@@ -189,18 +189,18 @@ def serving(
 
 
 @contextlib.contextmanager
-def proxying(
+def run_proxy(
     answer: Callable[[BaseHTTPRequestHandler], None] | None = None,
     *,
     to: int = 9,
     tls: ssl.SSLContext | None = None,
-) -> Iterator[Running]:
+) -> Iterator[RunningServer]:
     """Run a proxy: it answers as told, or leads every tunnel to a port of this machine."""
-    asked: list[str] = []
+    requests: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_CONNECT(self) -> None:
-            asked.append(f"{self.requestline}\n{self.headers}")
+            requests.append(f"{self.requestline}\n{self.headers}")
             if answer is not None:
                 answer(self)
                 return
@@ -213,8 +213,8 @@ def proxying(
         def log_message(self, *_: object) -> None:
             """Keep quiet."""
 
-    with serving(tls, Handler) as running:
-        running.asked = asked
+    with run_server(tls, Handler) as running:
+        running.requests = requests
         yield running
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 
 from btp_trust_emulator import Emulator
-from support.fake_engine import HOUR, Fault, Program, Send, Twin, answered, program
-from support.pulumi_project import Project, rotating
+from support.fake_engine import HOUR, FakeEngine, Program, SendRequest, TransportFault, answer_with, program
+from support.pulumi_project import PulumiProject, rotation_program
 
 USER, PASSWORD = "jane.roe@corp.example", "S3CRET-of-jane"
 SAML = {
@@ -25,10 +25,10 @@ SAML = {
 
 
 @dataclass
-class Landscape:
+class VerificationScenario:
     """A prepared stack: generation a signs, b is about to; a user, and targets that trust both."""
 
-    twin: Twin
+    engine: FakeEngine
     targets: tuple[str, ...] = ("s4", "sf")
     is_known: bool = True
     """Whether the destinations were tried before: only then is it known how long a new token is valid."""
@@ -36,9 +36,9 @@ class Landscape:
     def __post_init__(self) -> None:
         """Create the user and the targets, prepare, and let every target trust what signs and what will."""
         self.emulator.create_user(self.guid, USER, PASSWORD)
-        self.twin.config["btp-trust:user"] = json.dumps({"name": USER, "password": PASSWORD})
+        self.engine.config["btp-trust:user"] = json.dumps({"name": USER, "password": PASSWORD})
         self.emulator.advance(HOUR)
-        self.twin.deploy(program(), program("b", "a"))
+        self.engine.deploy(program(), program("b", "a"))
         for target in self.targets:
             self.emulator.create_target(self.name(target))
             self.emulator.create_destination(self.guid, self.emulator.target(self.name(target)).properties(target))
@@ -46,77 +46,81 @@ class Landscape:
                 self.emulator.upload_certificate(self.name(target), certificate or "")
         self.emulator.create_destination(self.guid, SAML)
         if self.is_known:
-            self.twin.deploy(self.program("a", *self.targets, "assertion", verify_now="first"))
+            self.engine.deploy(self.program("a", *self.targets, "assertion", verify_now="first"))
 
     @property
     def emulator(self) -> Emulator:
         """The emulator."""
-        return self.twin.emulator
+        return self.engine.emulator
 
     @property
     def guid(self) -> str:
         """The subaccount."""
-        return self.twin.guid
+        return self.engine.guid
 
     def name(self, target: str) -> str:
         """The target's name in the emulator, which has those of other tests too."""
         return f"{target}-{self.guid}"
 
-    def lie(self, target: str, *fingerprints: str | None) -> None:
+    def misreport(self, target: str, *fingerprints: str | None) -> None:
         """Let a target refuse what these certificates sign, though it shows them as trusted."""
-        self.emulator.lie(self.name(target), *[each for each in fingerprints if each])
+        self.emulator.misreport(self.name(target), *[each for each in fingerprints if each])
 
-    def program(self, signs: str, *destinations: str, prepared: str = "b", **trigger: Any) -> Program:
+    def program(
+        self, active_generation: str, *destinations: str, passive_generation: str = "b", **trigger: Any
+    ) -> Program:
         """Write the program of the story, with a check of these destinations."""
-        return program(prepared, signs, trigger={"verify_destinations": list(destinations), **trigger})
+        return program(
+            passive_generation, active_generation, trigger={"verify_destinations": list(destinations), **trigger}
+        )
 
     def evidence(self) -> dict[str, Any]:
         """What the state holds about the last check."""
-        return dict(self.twin.outputs("rotation").get("verified", {}))
+        return dict(self.engine.outputs("rotation").get("verified", {}))
 
-    def private(self) -> list[str]:
+    def private_texts(self) -> list[str]:
         """What must not be in any state, message or log."""
         return [PASSWORD, USER, USER.partition("@")[0], self.emulator.user_token(self.guid, USER)[-40:], "PD94bWwg"]
 
 
-def trying(*faults: Fault) -> Fault:
+def fault_probes(*faults: TransportFault) -> TransportFault:
     """Let tries of a destination meet these faults in turn, for ever; it is found all the same without a token."""
     turns = itertools.cycle(faults)
 
-    def fault(request: httpx.Request, send: Send) -> httpx.Response:
+    def fault(request: httpx.Request, send: SendRequest) -> httpx.Response:
         return send(request) if "skipTokenRetrieval" in str(request.url) else next(turns)(request, send)
 
     return fault
 
 
-def giving(**token: Any) -> Fault:
+def answer_probes_with_token(**token: Any) -> TransportFault:
     """Let tries of a destination be given this token; no target is asked."""
     properties = {"Name": "x", "Authentication": "OAuth2SAMLBearerAssertion"}
-    return trying(answered(200, json={"destinationConfiguration": properties, "authTokens": [token]}))
+    return fault_probes(answer_with(200, json={"destinationConfiguration": properties, "authTokens": [token]}))
 
 
-def failing(error: str) -> Fault:
+def answer_probes_with_error(error: str) -> TransportFault:
     """Let the service say that it got no token, and why; no target is asked."""
-    return giving(type="", value="", error=error, expires_in="")
+    return answer_probes_with_token(type="", value="", error=error, expires_in="")
 
 
 S4 = "s4"
 ASSERTION = SAML["Name"]
-CHECKED = [S4, ASSERTION]
+VERIFIED_DESTINATIONS = [S4, ASSERTION]
 """The target, and what shows who signs."""
-PRIVATE = {PASSWORD, USER.partition("@")[0]}
+PRIVATE_TEXTS = {PASSWORD, USER.partition("@")[0]}
 """What may never be printed or stored."""
-NAMED = json.dumps({"name": USER, "password": PASSWORD})
+USER_CONFIG = json.dumps({"name": USER, "password": PASSWORD})
 
 
-def check(*destinations: str) -> str:
+def verification_arguments(*destinations: str) -> str:
     """Write the arguments of a trigger that tries these destinations."""
     return f", verify_destinations={json.dumps(destinations)}, list_affected=True"
 
 
-def checking(signs: str) -> str:
+def verifying_program(active_generation: str) -> str:
     """Write the program that has prepared 2028-11 and proves what signs to the target."""
-    return rotating("2028-11", signs, trigger=check(*CHECKED))
+    return rotation_program("2028-11", active_generation, trigger=verification_arguments(*VERIFIED_DESTINATIONS))
 
 
 def create_trusting_target(emulator: Emulator, guid: str, name: str = S4) -> None:
@@ -127,10 +131,10 @@ def create_trusting_target(emulator: Emulator, guid: str, name: str = S4) -> Non
         emulator.upload_certificate(name, certificate or "")
 
 
-def prepare(project: Project) -> None:
+def prepare_verification(project: PulumiProject) -> None:
     """Deploy what is to be rotated, with a user and the target."""
     project.emulator.create_user(project.guid, USER, PASSWORD)
-    project.known_secrets |= PRIVATE
-    project.pulumi("config", "set", "--secret", "btp-trust:user", stdin=NAMED)
-    project.deploy(checking("2026-11"))
+    project.known_secrets |= PRIVATE_TEXTS
+    project.pulumi("config", "set", "--secret", "btp-trust:user", stdin=USER_CONFIG)
+    project.deploy(verifying_program("2026-11"))
     create_trusting_target(project.emulator, project.guid)

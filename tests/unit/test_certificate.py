@@ -27,7 +27,7 @@ from btp_trust.parsing.fingerprint import OtherDigest, normalize_fingerprint
 from btp_trust_emulator import Emulator
 from btp_trust_emulator.pki import der, keys, trust_certificate
 from support.paths import REFERENCE
-from support.saml_schemas import faults
+from support.saml_schemas import schema_errors
 
 CERTIFICATES = REFERENCE / "certificates"
 OPENAPI = CERTIFICATES.parent / "destination-service-openapi.yaml"
@@ -81,7 +81,7 @@ def pem_of(octets: bytes) -> str:
 
 def minted(serial: int) -> str:
     """A certificate with the profile of the real ones: no extensions, a common name of 66 characters."""
-    return trust_certificate.mint(keys.generate(1024), GUID, serial, SINCE, UNTIL)
+    return trust_certificate.generate_certificate(keys.generate(1024), GUID, serial, SINCE, UNTIL)
 
 
 def in_8_threads(job: Callable[[], Certificate]) -> set[Certificate]:
@@ -342,7 +342,7 @@ def test_without_a_subject_metadata_has_the_fingerprint_as_entity_id() -> None:
     found = parse_pem(pem_of(certificate_of()))
     assert found.issuer_name == ""
     assert entity_of(found.metadata)[0] == f"urn:btp-trust:sha256:{found.fingerprint}"
-    assert faults(found.metadata) == []
+    assert schema_errors(found.metadata) == []
 
 
 @pytest.mark.skipif(not OPENAPI.exists(), reason="SAP's description of the Destination service is not there")

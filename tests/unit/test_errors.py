@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btp_trust import errors
-from btp_trust.errors import Refused, ServiceUnavailable, TrustError, WrongSubaccount, printable
+from btp_trust.errors import Refused, ServiceUnavailable, TrustError, WrongSubaccount, to_printable
 
 ALL = [
     each
@@ -22,7 +22,7 @@ BLOCK_ONLY_WHAT_IS_DUE = {
     "CredentialsMissing",
     "CredentialsRejected",
     "NotAuthorized",
-    "ReadsDisagree",
+    "StaleRead",
     "ServiceUnavailable",
     "UnexpectedResponse",
 }
@@ -68,7 +68,7 @@ def test_an_error_survives_a_pickle(kind: type[TrustError]) -> None:
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
 def test_only_what_could_not_be_read_blocks_nothing_that_is_not_due(kind: type[TrustError]) -> None:
     """A service out of reach is a warning when nothing is to be done; a mistake of the user never is."""
-    assert kind.blocks_only_what_is_due == (kind.__name__ in BLOCK_ONLY_WHAT_IS_DUE)
+    assert kind.is_tolerated_without_changes == (kind.__name__ in BLOCK_ONLY_WHAT_IS_DUE)
 
 
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
@@ -85,12 +85,12 @@ def test_what_is_quoted_does_not_break_a_message(odd: str) -> None:
     assert lines[0].startswith("The")
     assert lines[-1].endswith("it.")
     assert all(line.strip() and line.isprintable() for line in lines)
-    assert printable(message) == message
+    assert to_printable(message) == message
 
 
 def test_a_text_of_several_lines_keeps_them() -> None:
     """A list in a message stays a list; an escape sequence is shown as what it is."""
-    assert printable("known:\n  a: 1\n\n  b: \x1b[31m2") == "known:\n  a: 1\n  b: \\x1b[31m2"
+    assert to_printable("known:\n  a: 1\n\n  b: \x1b[31m2") == "known:\n  a: 1\n  b: \\x1b[31m2"
 
 
 def test_a_refusal_names_the_property_to_blame() -> None:
@@ -102,9 +102,9 @@ def test_a_refusal_names_the_property_to_blame() -> None:
 
 def test_a_failure_may_not_be_repeated_unless_it_says_so() -> None:
     """Silence about a request's fate means that it may have arrived."""
-    assert not ServiceUnavailable("a", "b", "c").never_sent
+    assert not ServiceUnavailable("a", "b", "c").not_sent
     assert ServiceUnavailable("a", "b", "c").retry_after is None
-    assert not ServiceUnavailable("a", "b", "c").given_up
-    told = ServiceUnavailable("a", "b", "c", never_sent=True, retry_after=3.0)
-    assert told.never_sent
+    assert not ServiceUnavailable("a", "b", "c").is_final
+    told = ServiceUnavailable("a", "b", "c", not_sent=True, retry_after=3.0)
+    assert told.not_sent
     assert told.retry_after == 3.0

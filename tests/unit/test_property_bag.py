@@ -13,72 +13,72 @@ from hypothesis import strategies as st
 from pulumi.output import UNKNOWN
 from pulumi.runtime import rpc
 
-from btp_trust.active.schema import ActiveArgs, ActiveChecked, ActiveState
+from btp_trust.active.schema import ActiveArgs, ActiveInputs, ActiveState
 from btp_trust.certificate import parse_pem
 from btp_trust.errors import Refused, UnreadableState
-from btp_trust.formatting import rfc3339
+from btp_trust.formatting import format_rfc3339
 from btp_trust.identity_provider.schema import IdentityProviderArgs
-from btp_trust.passive.schema import PassiveArgs, PassiveChecked, PassiveState
+from btp_trust.passive.schema import PassiveArgs, PassiveInputs, PassiveState
 from btp_trust.property_bag import (
     ResourceArgs,
-    Signing,
+    SignerSummary,
     certificate_outputs,
-    checked,
     from_bag,
     from_program,
     same_arguments,
     subaccount_is_unknown,
     to_bag,
-    unplanned,
+    unplanned_inputs,
+    with_changes,
 )
 from btp_trust.rotation.declaration import OnDrift
 from btp_trust.rotation.evidence import Evidence
 from btp_trust.rotation.schema import (
     Candidate,
-    SwapSlots,
-    TriggerArgs,
-    TriggerChecked,
-    TriggerState,
+    RotationArgs,
+    RotationInputs,
+    RotationState,
+    SlotPair,
     candidate_from_program,
 )
-from btp_trust.service.credentials.environment import DEFAULT
+from btp_trust.service.credentials.environment import DEFAULT_CONNECTION
 from btp_trust.snapshot import Slots, Snapshot
 from btp_trust_emulator import Emulator
-from support.error_text import shown_by
-from support.fake_engine import assert_three_parts
+from support.error_text import error_text
+from support.fake_engine import assert_three_part_message
 
 GUID = "00000000-1111-4222-8333-000000005cdd"
 OTHER = "00000000-1111-4222-8333-00000000beef"
 FINGERPRINT = "ed0ba13097d1d837ee2e56a62e8f9e08fc8ed94a78054932c2fd76e763caabd8"
 COLONS = ":".join(FINGERPRINT[at : at + 2] for at in range(0, 64, 2)).upper()
 
-ARGS: list[type[ResourceArgs]] = [ActiveArgs, PassiveArgs, TriggerArgs]
+ARGS: list[type[ResourceArgs]] = [ActiveArgs, PassiveArgs, RotationArgs]
 KEPT: list[type[ResourceArgs]] = [
-    ActiveChecked,
+    ActiveInputs,
     ActiveState,
-    PassiveChecked,
+    PassiveInputs,
     PassiveState,
-    TriggerChecked,
-    TriggerState,
+    RotationInputs,
+    RotationState,
 ]
-REQUIRED = {"PassiveArgs": {"generation": "2028-11"}, "TriggerArgs": {"generation": "2028-11"}}
+REQUIRED = {"PassiveArgs": {"generation": "2028-11"}, "RotationArgs": {"generation": "2028-11"}}
 
 
 def values_of(shape: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
     """Any value of a struct, with every field drawn (Hypothesis knows nothing of msgspec's default factories)."""
     fields = {name: st.from_type(hint) for name, hint in get_type_hints(shape).items()}
-    fields |= dict.fromkeys(("rotated_at", "swapped_back_at", "restored_at"), st.none() | moments)
+    fields |= dict.fromkeys(("rotated_at", "rolled_back_at", "restored_at"), st.none() | moments)
     return st.builds(shape, **{name: fields[name] for name in shape.__struct_fields__})
 
 
-moments = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1)).map(rfc3339)  # noqa: DTZ001
+moments = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1)).map(format_rfc3339)  # noqa: DTZ001
 fingerprints = st.binary(min_size=32, max_size=32).map(bytes.hex)
 names = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S"]), min_size=1)
-signings = st.builds(Signing, fingerprints, st.none() | st.text())
-swaps = st.builds(SwapSlots, st.none() | fingerprints, st.none() | fingerprints)
+signings = st.builds(SignerSummary, fingerprints, st.none() | st.text())
+swaps = st.builds(SlotPair, st.none() | fingerprints, st.none() | fingerprints)
 seconds = st.none() | st.integers(0, 2**53)  # numbers are floats on the wire
-evidence = st.builds(Evidence, lifetime=seconds, way_back=st.none() | st.text())
-for shape, strategy in ((Signing, signings), (SwapSlots, swaps), (Evidence, evidence)):
+evidence = st.builds(Evidence, lifetime=seconds, after_rollback=st.none() | st.text())
+for shape, strategy in ((SignerSummary, signings), (SlotPair, swaps), (Evidence, evidence)):
     st.register_type_strategy(shape, strategy)
 
 
@@ -121,7 +121,7 @@ def test_a_bag_names_only_what_is_there(shape: type[ResourceArgs], data: st.Data
     bag = to_bag(value)
     assert None not in bag.values()
     assert "connection" in bag or value.connection == "default"
-    assert "connection" not in to_bag(msgspec.structs.replace(value, connection=DEFAULT))
+    assert "connection" not in to_bag(msgspec.structs.replace(value, connection=DEFAULT_CONNECTION))
     for name in bag:
         assert name not in to_bag(value, name)
 
@@ -139,9 +139,9 @@ def test_a_program_gives_its_arguments() -> None:
     assert active == ActiveArgs(rotation="a", generate=True, renew_fingerprint=FINGERPRINT, accept_outage=True)
     passive = given_by(PassiveArgs, generation="b", adopt=FINGERPRINT, replace=FINGERPRINT, connection="eu")
     assert passive == PassiveArgs(generation="b", adopt=FINGERPRINT, replace=FINGERPRINT, connection="eu")
-    trigger = given_by(TriggerArgs, known_generations={"a": FINGERPRINT}, on_drift="restore", subaccount_id=GUID)
+    trigger = given_by(RotationArgs, known_generations={"a": FINGERPRINT}, on_drift="restore", subaccount_id=GUID)
     known = {"a": FINGERPRINT}
-    assert trigger == TriggerArgs(
+    assert trigger == RotationArgs(
         generation="2028-11", known_generations=known, on_drift=OnDrift.RESTORE, subaccount_id=GUID
     )
 
@@ -158,7 +158,7 @@ def test_an_unknown_argument_is_refused_by_name(shape: type[ResourceArgs]) -> No
 
 def test_an_argument_that_is_unknown_inside_is_refused_too() -> None:
     """A map with one value that a preview does not know."""
-    assert refusal(TriggerArgs, known_generations={"a": FINGERPRINT, "b": UNKNOWN}).prop == "known_generations"
+    assert refusal(RotationArgs, known_generations={"a": FINGERPRINT, "b": UNKNOWN}).prop == "known_generations"
 
 
 @given(
@@ -172,7 +172,7 @@ def test_fingerprints_are_normalized_wherever_they_are_given(digest: bytes, labe
     assert from_program({"renew_fingerprint": printed}, ActiveArgs).renew_fingerprint == digest.hex()
     passive = from_program({"generation": "a", "adopt": printed, "replace": printed}, PassiveArgs)
     assert (passive.adopt, passive.replace) == (digest.hex(), digest.hex())
-    trigger = from_program({"generation": "a", "known_generations": {"a": printed}}, TriggerArgs)
+    trigger = from_program({"generation": "a", "known_generations": {"a": printed}}, RotationArgs)
     assert trigger.known_generations == {"a": digest.hex()}
 
 
@@ -182,10 +182,10 @@ def test_fingerprints_are_normalized_wherever_they_are_given(digest: bytes, labe
         (ActiveArgs, "renew_fingerprint", "S3CRET"),
         (PassiveArgs, "adopt", "S3CRET"),
         (PassiveArgs, "replace", "S3CRET"),
-        (TriggerArgs, "known_generations", {"a": FINGERPRINT, "b": "S3CRET"}),
+        (RotationArgs, "known_generations", {"a": FINGERPRINT, "b": "S3CRET"}),
         (ActiveArgs, "renew_fingerprint", "SHA1 Fingerprint=" + "AB" * 20),
         (PassiveArgs, "adopt", "sha1:" + "AB" * 32),
-        (TriggerArgs, "known_generations", {"a": "AB" * 20}),
+        (RotationArgs, "known_generations", {"a": "AB" * 20}),
         (ActiveArgs, "renew_fingerprint", ""),
         (PassiveArgs, "adopt", ""),
     ],
@@ -201,7 +201,7 @@ def test_what_is_no_fingerprint_is_refused_by_name(shape: type[ResourceArgs], na
 def test_any_printable_name_is_a_generation(name: str) -> None:
     """Letters, digits and signs of any script."""
     assert from_program({"generation": name}, PassiveArgs).generation == name
-    assert from_program({"generation": name, "known_generations": {name: COLONS}}, TriggerArgs).generation == name
+    assert from_program({"generation": name, "known_generations": {name: COLONS}}, RotationArgs).generation == name
 
 
 bad_names = pytest.mark.parametrize(
@@ -217,7 +217,7 @@ bad_names = pytest.mark.parametrize(
 
 
 @bad_names
-@pytest.mark.parametrize("shape", [PassiveArgs, TriggerArgs], ids=lambda shape: shape.__name__)
+@pytest.mark.parametrize("shape", [PassiveArgs, RotationArgs], ids=lambda shape: shape.__name__)
 def test_a_name_that_cannot_be_typed_again_is_refused(shape: type[ResourceArgs], name: str) -> None:
     """A generation's name is read in previews and typed again in later years."""
     found = refusal(shape, generation=name)
@@ -228,7 +228,7 @@ def test_a_name_that_cannot_be_typed_again_is_refused(shape: type[ResourceArgs],
 @bad_names
 def test_a_bad_name_among_those_taught_by_hand_is_refused_where_it_stands(name: str) -> None:
     """The failure points to `known_generations`, not to a generation that is fine."""
-    assert refusal(TriggerArgs, known_generations={name: FINGERPRINT}).prop == "known_generations"
+    assert refusal(RotationArgs, known_generations={name: FINGERPRINT}).prop == "known_generations"
 
 
 @pytest.mark.parametrize("shape", ARGS, ids=lambda shape: shape.__name__)
@@ -251,18 +251,18 @@ def test_a_missing_or_odd_argument_is_refused_by_name() -> None:
     """As well: no generation at all, a way to drift that does not exist, a text where yes or no is meant."""
     for bag, shape, name in (
         ({}, PassiveArgs, "generation"),
-        ({"generation": "a", "on_drift": "S3CRET"}, TriggerArgs, "on_drift"),
-        ({"generation": "a", "on_verification_failure": "S3CRET"}, TriggerArgs, "on_verification_failure"),
+        ({"generation": "a", "on_drift": "S3CRET"}, RotationArgs, "on_drift"),
+        ({"generation": "a", "on_verification_failure": "S3CRET"}, RotationArgs, "on_verification_failure"),
         ({"connection": "b", "origin_key": "a", "metadata_layout": "S3CRET"}, IdentityProviderArgs, "metadata_layout"),
         ({"generate": "S3CRET"}, ActiveArgs, "generate"),
-        ({"generation": "a", "known_generations": ["S3CRET"]}, TriggerArgs, "known_generations"),
+        ({"generation": "a", "known_generations": ["S3CRET"]}, RotationArgs, "known_generations"),
     ):
         with pytest.raises(Refused, match=f"`{name}`") as caught:
             from_program(bag, shape)
         assert caught.value.prop == name
         assert "S3CRET" not in str(caught.value)
     with pytest.raises(Refused, match=r"It is report or restore\."):
-        from_program({"generation": "a", "on_drift": "restart"}, TriggerArgs)
+        from_program({"generation": "a", "on_drift": "restart"}, RotationArgs)
 
 
 def test_no_candidate_is_none() -> None:
@@ -328,15 +328,15 @@ def test_what_cannot_be_planned_is_given_back_as_it_is() -> None:
         "adopt": None,
         "__provider": "pickle",
     }
-    assert unplanned(bag) == {"generation": "a", "subaccount_id": rpc.UNKNOWN, "known_generations": rpc.UNKNOWN}
-    assert unplanned({"trusted_by": {"s4": [FINGERPRINT, UNKNOWN]}}) == {"trusted_by": rpc.UNKNOWN}
+    assert unplanned_inputs(bag) == {"generation": "a", "subaccount_id": rpc.UNKNOWN, "known_generations": rpc.UNKNOWN}
+    assert unplanned_inputs({"trusted_by": {"s4": [FINGERPRINT, UNKNOWN]}}) == {"trusted_by": rpc.UNKNOWN}
 
 
 def test_check_adds_to_the_arguments() -> None:
     """All of them are kept, and what check found out wins."""
     args = PassiveArgs(generation="b", connection="eu")
-    found = checked(PassiveChecked, args, subaccount_id=GUID, step="generate")
-    assert found == PassiveChecked(generation="b", connection="eu", subaccount_id=GUID, step="generate")
+    found = with_changes(PassiveInputs, args, subaccount_id=GUID, step="generate")
+    assert found == PassiveInputs(generation="b", connection="eu", subaccount_id=GUID, step="generate")
 
 
 @pytest.mark.parametrize(
@@ -356,20 +356,20 @@ def test_a_subaccount_that_is_not_given_is_the_recorded_one(
     assert same_arguments(args, state, ActiveArgs) is same
 
 
-@given(one=values_of(TriggerArgs), other=values_of(TriggerArgs))
-def test_every_changed_argument_counts(one: TriggerArgs, other: TriggerArgs) -> None:
+@given(one=values_of(RotationArgs), other=values_of(RotationArgs))
+def test_every_changed_argument_counts(one: RotationArgs, other: RotationArgs) -> None:
     """Only arguments do: what a command recorded besides is none."""
-    state = TriggerState(fingerprint=FINGERPRINT, rotated_at="2028-11-24T08:34:27Z", **msgspec.structs.asdict(one))
-    assert same_arguments(one, state, TriggerArgs)
+    state = RotationState(fingerprint=FINGERPRINT, rotated_at="2028-11-24T08:34:27Z", **msgspec.structs.asdict(one))
+    assert same_arguments(one, state, RotationArgs)
     settled = msgspec.structs.replace(other, subaccount_id=None)
     same = msgspec.structs.replace(one, subaccount_id=None) == settled
-    assert same_arguments(settled, state, TriggerArgs) is same
+    assert same_arguments(settled, state, RotationArgs) is same
 
 
 @given(active=st.none() | fingerprints, passive=st.none() | fingerprints)
 def test_the_pair_to_compare_with_survives(active: str | None, passive: str | None) -> None:
     """What the preview found is what the update compares."""
-    assert SwapSlots.of(Slots(active, passive)).slots == Slots(active, passive)
+    assert SlotPair.of(Slots(active, passive)).slots == Slots(active, passive)
 
 
 def test_a_certificate_has_the_promised_outputs() -> None:
@@ -386,12 +386,12 @@ def test_a_certificate_has_the_promised_outputs() -> None:
         "metadata": passive.metadata,
         "issuer_name": f"cfapps.eu12.hana.ondemand.com/{guid}",
         "serial_number": passive.serial_number,
-        "not_before": rfc3339(passive.not_before),
-        "not_after": rfc3339(passive.not_after),
+        "not_before": format_rfc3339(passive.not_before),
+        "not_after": format_rfc3339(passive.not_after),
         "role": "passive",
     }
     assert certificate_outputs(active, snapshot)["role"] == "active"
-    assert Signing.of(active) == Signing(active.fingerprint, rfc3339(active.not_after))
+    assert SignerSummary.of(active) == SignerSummary(active.fingerprint, format_rfc3339(active.not_after))
 
 
 def test_a_subaccount_is_the_same_in_capitals() -> None:
@@ -404,13 +404,13 @@ def test_a_bag_that_nobody_wrote_is_refused(shape: type[ResourceArgs]) -> None:
     """A state that was edited: the error says what is wrong with it, and how to get a good one back."""
     with pytest.raises(UnreadableState, match="subaccount_id") as caught:
         from_bag({"subaccount_id": ["S3CRET"], "generation": "a", "fingerprint": FINGERPRINT}, shape)
-    assert_three_parts(str(caught.value), "pulumi stack import")
-    assert "S3CRET" not in shown_by(caught.value)
+    assert_three_part_message(str(caught.value), "pulumi stack import")
+    assert "S3CRET" not in error_text(caught.value)
 
 
-@pytest.mark.parametrize("name", ["rotated_at", "swapped_back_at", "restored_at"])
+@pytest.mark.parametrize("name", ["rotated_at", "rolled_back_at", "restored_at"])
 @pytest.mark.parametrize("moment", ["", "then", "2028-11-24T08:34:27", "9999-12-31T23:59:59Z"])
 def test_a_moment_that_cannot_be_compared_is_refused(name: str, moment: str) -> None:
     """When it is read, and not in the middle of a decision."""
     with pytest.raises(UnreadableState):
-        from_bag({"generation": "a", "fingerprint": FINGERPRINT, name: moment}, TriggerState)
+        from_bag({"generation": "a", "fingerprint": FINGERPRINT, name: moment}, RotationState)

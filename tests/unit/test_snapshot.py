@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btp_trust.certificate import Certificate
-from btp_trust.formatting import brief, day, describe, moment_of, rfc3339
-from btp_trust.snapshot import Slots, Snapshot, signs
+from btp_trust.formatting import describe_certificate, format_day, format_rfc3339, parse_rfc3339, short_fingerprint
+from btp_trust.snapshot import Slots, Snapshot, has_fingerprint
 
 GUID = "00000000-1111-4222-8333-000000005cdd"
 NOW = datetime(2026, 11, 24, 8, 34, 27, tzinfo=UTC)
@@ -37,11 +37,11 @@ def test_a_certificate_is_found_where_it_is(
         if found is not None:
             assert snapshot.find(found.fingerprint) == found
             assert snapshot.role(found.fingerprint) in {role, "active"}
-            assert signs(found, found.fingerprint)
+            assert has_fingerprint(found, found.fingerprint)
     if other not in (snapshot.slots.active, snapshot.slots.passive):
         assert snapshot.find(other) is None
         assert snapshot.role(other) == "gone"
-        assert not signs(active, other)
+        assert not has_fingerprint(active, other)
 
 
 @given(active=slots, passive=slots)
@@ -63,10 +63,10 @@ def test_swapping_twice_changes_nothing(active: str | None, passive: str | None)
 @given(moment=moments)
 def test_a_moment_is_written_so_that_it_can_be_read(moment: datetime) -> None:
     """RFC 3339, UTC, to the second; a sentence has the day."""
-    assert datetime.fromisoformat(rfc3339(moment)) == moment.replace(microsecond=0)
-    assert rfc3339(moment).endswith("Z")
-    assert rfc3339(moment).startswith(day(moment))
-    assert moment_of(rfc3339(moment)) == moment.replace(microsecond=0)
+    assert datetime.fromisoformat(format_rfc3339(moment)) == moment.replace(microsecond=0)
+    assert format_rfc3339(moment).endswith("Z")
+    assert format_rfc3339(moment).startswith(format_day(moment))
+    assert parse_rfc3339(format_rfc3339(moment)) == moment.replace(microsecond=0)
 
 
 @pytest.mark.parametrize(
@@ -84,12 +84,12 @@ def test_a_moment_is_written_so_that_it_can_be_read(moment: datetime) -> None:
 def test_what_is_no_moment_is_refused(text: str) -> None:
     """A state may have been edited; nor is there a moment after which nothing can come."""
     with pytest.raises(ValueError, match=r"."):
-        moment_of(text)
+        parse_rfc3339(text)
 
 
 def test_a_certificate_is_named_briefly_in_a_sentence() -> None:
     """Eight digits, the generation if it has one, and its last day."""
     one = certificate("ed0ba130" + "7" * 56, datetime(2030, 11, 22, 23, 31, 25, tzinfo=UTC))
-    assert brief(one.fingerprint) == "ed0ba130"
-    assert describe(one) == "ed0ba130 (expires 2030-11-22)"
-    assert describe(one, "2028-11") == "ed0ba130 (2028-11, expires 2030-11-22)"
+    assert short_fingerprint(one.fingerprint) == "ed0ba130"
+    assert describe_certificate(one) == "ed0ba130 (expires 2030-11-22)"
+    assert describe_certificate(one, "2028-11") == "ed0ba130 (2028-11, expires 2030-11-22)"

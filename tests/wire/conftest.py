@@ -35,34 +35,36 @@ class Plugin:
     def check(self, kind: str, news: Bag, olds: Bag | None = None) -> tuple[Bag, list[tuple[str, str]]]:
         """Return the checked inputs and the failures: (property, reason)."""
         answer = self.stub.Check(
-            provider_pb2.CheckRequest(olds=struct(olds or {}), news=struct({**news, **self.pickle(kind)}))
+            provider_pb2.CheckRequest(olds=to_struct(olds or {}), news=to_struct({**news, **self.pickle(kind)}))
         )
-        return plain(answer.inputs), [(failure.property, failure.reason) for failure in answer.failures]
+        return to_bag(answer.inputs), [(failure.property, failure.reason) for failure in answer.failures]
 
     def diff(self, kind: str, olds: Bag, news: Bag) -> bool:
         """Whether an update is due."""
-        request = provider_pb2.DiffRequest(id="id", olds=struct(olds), news=struct({**news, **self.pickle(kind)}))
+        request = provider_pb2.DiffRequest(id="id", olds=to_struct(olds), news=to_struct({**news, **self.pickle(kind)}))
         answer = self.stub.Diff(request)
         return bool(answer.changes == provider_pb2.DiffResponse.DIFF_SOME)
 
     def create(self, kind: str, inputs: Bag) -> tuple[str, Bag]:
         """Return the id and the outputs."""
-        answer = self.stub.Create(provider_pb2.CreateRequest(properties=struct({**inputs, **self.pickle(kind)})))
-        return answer.id, plain(answer.properties)
+        answer = self.stub.Create(provider_pb2.CreateRequest(properties=to_struct({**inputs, **self.pickle(kind)})))
+        return answer.id, to_bag(answer.properties)
 
     def update(self, kind: str, olds: Bag, news: Bag) -> Bag:
         """Return the outputs."""
-        request = provider_pb2.UpdateRequest(id="id", olds=struct(olds), news=struct({**news, **self.pickle(kind)}))
-        return plain(self.stub.Update(request).properties)
+        request = provider_pb2.UpdateRequest(
+            id="id", olds=to_struct(olds), news=to_struct({**news, **self.pickle(kind)})
+        )
+        return to_bag(self.stub.Update(request).properties)
 
     def read(self, kind: str, outputs: Bag) -> Bag:
         """Return the outputs as they are now."""
-        request = provider_pb2.ReadRequest(id="id", properties=struct({**outputs, **self.pickle(kind)}))
-        return plain(self.stub.Read(request).properties)
+        request = provider_pb2.ReadRequest(id="id", properties=to_struct({**outputs, **self.pickle(kind)}))
+        return to_bag(self.stub.Read(request).properties)
 
     def delete(self, kind: str, outputs: Bag) -> None:
         """Delete."""
-        self.stub.Delete(provider_pb2.DeleteRequest(id="id", properties=struct({**outputs, **self.pickle(kind)})))
+        self.stub.Delete(provider_pb2.DeleteRequest(id="id", properties=to_struct({**outputs, **self.pickle(kind)})))
 
     def pickle(self, kind: str) -> Bag:
         """Return the provider of a kind, as the program sends it: the golden one, if one was chosen."""
@@ -70,14 +72,14 @@ class Plugin:
         return {"__provider": self.pickles.get(kind) or dynamic.serialize_provider(provider)}
 
 
-def struct(bag: Bag) -> struct_pb2.Struct:
+def to_struct(bag: Bag) -> struct_pb2.Struct:
     """Make a Protobuf struct of a property bag."""
     built = struct_pb2.Struct()
     built.update(bag)
     return built
 
 
-def plain(properties: struct_pb2.Struct) -> Bag:
+def to_bag(properties: struct_pb2.Struct) -> Bag:
     """Make a property bag of a Protobuf struct, without the provider."""
     bag: Bag = json_format.MessageToDict(properties)
     return {name: value for name, value in bag.items() if name != "__provider"}
@@ -86,8 +88,8 @@ def plain(properties: struct_pb2.Struct) -> Bag:
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
     """The emulator, with small keys."""
-    with Emulator(socket=True, key_size=1024) as running:
-        yield running
+    with Emulator(socket=True, key_size=1024) as run_plugin:
+        yield run_plugin
 
 
 @pytest.fixture
@@ -97,20 +99,20 @@ def guid(emulator: Emulator) -> str:
 
 
 @pytest.fixture
-def plugin_of(tmp_path: Path) -> Iterator[Callable[[Bag], Plugin]]:
+def start_plugin(tmp_path: Path) -> Iterator[Callable[[Bag], Plugin]]:
     """Start a process with this configuration, as each command of Pulumi does; they end with the test."""
     with ExitStack() as stack:
 
         def start(config: Bag) -> Plugin:
-            plugin = stack.enter_context(running(tmp_path / "stderr.txt"))
-            plugin.stub.Configure(provider_pb2.ConfigureRequest(args=struct(config), acceptSecrets=True))
+            plugin = stack.enter_context(run_plugin(tmp_path / "stderr.txt"))
+            plugin.stub.Configure(provider_pb2.ConfigureRequest(args=to_struct(config), acceptSecrets=True))
             return plugin
 
         yield start
 
 
 @contextmanager
-def running(stderr: Path) -> Iterator[Plugin]:
+def run_plugin(stderr: Path) -> Iterator[Plugin]:
     """Run a process that nobody has configured; it must not end by itself."""
     command = [sys.executable, "-u", "-m", "pulumi.dynamic", "127.0.0.1:1"]
     environ = {name: value for name, value in os.environ.items() if not name.startswith("BTP_TRUST_")}
@@ -139,6 +141,6 @@ def config(emulator: Emulator, guid: str) -> Bag:
 
 
 @pytest.fixture
-def configured(plugin_of: Callable[[Bag], Plugin], config: Bag) -> Plugin:
+def configured_plugin(start_plugin: Callable[[Bag], Plugin], config: Bag) -> Plugin:
     """A process that has the service key of the subaccount."""
-    return plugin_of(config)
+    return start_plugin(config)

@@ -52,15 +52,15 @@ def test_a_pickle_is_exactly_a_reference(file: Path) -> None:
 
 
 @golden
-def test_a_state_with_this_pickle_is_read(file: Path, configured: Any, emulator: Emulator, guid: str) -> None:
+def test_a_state_with_this_pickle_is_read(file: Path, configured_plugin: Any, emulator: Emulator, guid: str) -> None:
     """The process that Pulumi starts takes it up and reads with it."""
     kind = file.stem.removesuffix("Provider")
-    configured.pickles[kind] = file.read_text().strip()
+    configured_plugin.pickles[kind] = file.read_text().strip()
     fingerprint = emulator.slots(guid).active
     certificate = {"generation": "2026-11", "subaccount_id": guid, "fingerprint": fingerprint}
     registration = {"connection": "target", "origin_key": "gone", "subaccount_id": guid, "trusted": [fingerprint]}
 
     if kind == "TrustedIdentityProvider":
-        assert configured.read(kind, registration)["trusted"] == []
+        assert configured_plugin.read(kind, registration)["trusted"] == []
     else:
-        assert configured.read(kind, certificate)["role"] == "active"
+        assert configured_plugin.read(kind, certificate)["role"] == "active"

@@ -42,40 +42,40 @@ def candidate(guid: str, slots: tuple[str, str]) -> Bag:
 
 @golden
 def test_a_state_of_this_version_is_quiet_under_its_own_program(
-    file: Path, configured: Any, guid: str, slots: tuple[str, str]
+    file: Path, configured_plugin: Any, guid: str, slots: tuple[str, str]
 ) -> None:
     """Nothing is due, and nothing is added to the inputs."""
     inputs, outputs = state_in(file, guid, slots)
     program = {"generation": "2028-11", "candidate": candidate(guid, slots)}
 
-    checked, failures = configured.check(TRIGGER, program, inputs)
+    checked, failures = configured_plugin.check(TRIGGER, program, inputs)
 
     assert failures == []
-    assert checked.keys() == inputs.keys() - {"step", "swaps"}
-    assert not configured.diff(TRIGGER, outputs, checked)
-    assert configured.read(TRIGGER, outputs).keys() == outputs.keys()
+    assert checked.keys() == inputs.keys() - {"step", "slots_before"}
+    assert not configured_plugin.diff(TRIGGER, outputs, checked)
+    assert configured_plugin.read(TRIGGER, outputs).keys() == outputs.keys()
 
 
 @golden
 @pytest.mark.parametrize("later", [False, True], ids=["at once", "after an unrelated deployment"])
 def test_a_state_of_this_version_takes_targets_up_and_goes_back(
-    file: Path, configured: Any, emulator: Emulator, guid: str, slots: tuple[str, str], *, later: bool
+    file: Path, configured_plugin: Any, emulator: Emulator, guid: str, slots: tuple[str, str], *, later: bool
 ) -> None:
     """A version that asked no targets recorded nothing of the way back, and yet they do not stand in it."""
     inputs, outputs = state_in(file, guid, slots)
     program = {"generation": "2028-11", "candidate": candidate(guid, slots), "trusted_by": {"s4": [slots[0]]}}
     if later:
-        inputs = {name: value for name, value in inputs.items() if name not in ("step", "swaps")}
+        inputs = {name: value for name, value in inputs.items() if name not in ("step", "slots_before")}
 
-    checked, failures = configured.check(TRIGGER, program, inputs)
+    checked, failures = configured_plugin.check(TRIGGER, program, inputs)
     assert failures == []
-    assert configured.diff(TRIGGER, outputs, checked)
-    outputs = configured.update(TRIGGER, outputs, checked)
+    assert configured_plugin.diff(TRIGGER, outputs, checked)
+    outputs = configured_plugin.update(TRIGGER, outputs, checked)
     assert outputs["trusted_by"] == {"s4": [slots[0]]}
 
-    back, failures = configured.check(TRIGGER, {**program, "generation": "2026-11"}, checked)
+    back, failures = configured_plugin.check(TRIGGER, {**program, "generation": "2026-11"}, checked)
     assert failures == []
     assert back["targets"]["s4"].startswith("no, it trusts")
-    assert configured.diff(TRIGGER, outputs, back)
-    configured.update(TRIGGER, outputs, back)
+    assert configured_plugin.diff(TRIGGER, outputs, back)
+    configured_plugin.update(TRIGGER, outputs, back)
     assert emulator.slots(guid).active == slots[1]

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bootstrap import virtualenv
-from bootstrap.machine import CannotGoOnError
-from bootstrap.terminal import say
+from bootstrap.machine import SetupError
+from bootstrap.terminal import print_message
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,19 +26,19 @@ AUDIT_SECONDS = 60
 ANSWER_SECONDS = 5
 LOCK_CHECK = ("lock", "--check", "--no-progress")
 AUDIT = ("-m", "pip_audit", "--local", "--skip-editable", "--desc", "off", "--progress-spinner", "off")
-NO_FIT = """\
+LOCK_OUTDATED = """\
 The lock file does not fit pyproject.toml, or could not be compared with it; uv's own words stand above.
 What to do: run `uv lock`, read what it changed, and commit uv.lock."""
 VULNERABLE = """\
 Locked packages have known vulnerabilities:
 {found}
 What to do: run `uv lock --upgrade-package <name>`, test, and commit uv.lock."""
-NOT_DONE = "The audit could not be done: {why}. Nothing is known about vulnerabilities of the locked packages."
-IN_PART = "The audit could be done for {audited} of {all} packages; nothing is known about: {unknown}."
+AUDIT_FAILED = "The audit could not be done: {why}. Nothing is known about vulnerabilities of the locked packages."
+AUDIT_PARTIAL = "The audit could be done for {audited} of {all} packages; nothing is known about: {unknown}."
 
 
 @dataclass(frozen=True)
-class Report:
+class AuditReport:
     """What is known about vulnerabilities."""
 
     vulnerable: tuple[str, ...]
@@ -55,19 +55,21 @@ def audit(machine: Machine) -> None:
         CannotGoOnError: The lock file does not fit, or a package has a known vulnerability.
     """
     _check_lock(machine)
-    report = _ask(machine)
+    report = _run_audit(machine)
     if isinstance(report, str):
-        say(NOT_DONE.format(why=report))
+        print_message(AUDIT_FAILED.format(why=report))
         return
     if report.vulnerable:
-        raise CannotGoOnError(VULNERABLE.format(found="\n".join(report.vulnerable)))
+        raise SetupError(VULNERABLE.format(found="\n".join(report.vulnerable)))
     if not report.audited:
-        say(NOT_DONE.format(why=f"the package index says nothing about any of {len(report.unknown)} packages"))
+        print_message(
+            AUDIT_FAILED.format(why=f"the package index says nothing about any of {len(report.unknown)} packages")
+        )
     elif report.unknown:
         every = report.audited + len(report.unknown)
-        say(IN_PART.format(audited=report.audited, all=every, unknown=", ".join(report.unknown)))
+        print_message(AUDIT_PARTIAL.format(audited=report.audited, all=every, unknown=", ".join(report.unknown)))
     else:
-        say(f"No known vulnerability in {report.audited} packages.")
+        print_message(f"No known vulnerability in {report.audited} packages.")
 
 
 def _check_lock(machine: Machine) -> None:
@@ -77,17 +79,17 @@ def _check_lock(machine: Machine) -> None:
     try:
         done = subprocess.run(command, cwd=machine.root, env=env, stdout=sys.stderr, timeout=LOCK_SECONDS, check=False)
     except subprocess.TimeoutExpired:
-        raise CannotGoOnError(NO_FIT) from None
+        raise SetupError(LOCK_OUTDATED) from None
     if done.returncode != 0:
-        raise CannotGoOnError(NO_FIT)
-    say("The lock file fits pyproject.toml.")
+        raise SetupError(LOCK_OUTDATED)
+    print_message("The lock file fits pyproject.toml.")
 
 
-def _ask(machine: Machine) -> Report | str:
+def _run_audit(machine: Machine) -> AuditReport | str:
     """Let pip-audit ask the package index; return why it could not."""
     python = virtualenv.working_python(machine)
     if python is None:
-        raise CannotGoOnError(f"{machine.venv} has no Python that runs.\nWhat to do: run `make setup`.")
+        raise SetupError(f"{machine.venv} has no Python that runs.\nWhat to do: run `make setup`.")
     command: list[str | Path] = [python, *AUDIT, "--timeout", str(ANSWER_SECONDS), "--format", "json"]
     try:
         done = machine.run(command, AUDIT_SECONDS, {})
@@ -96,12 +98,12 @@ def _ask(machine: Machine) -> Report | str:
     return read_report(done.stdout) or f"pip-audit ended with {done.returncode}: {_last_line(done.stderr)}"
 
 
-def read_report(text: str) -> Report | None:
+def read_report(text: str) -> AuditReport | None:
     """Read what pip-audit prints with `--format json`; None if it is no report."""
     try:
         packages = json.loads(text)["dependencies"]
         asked = [package for package in packages if "skip_reason" not in package]
-        return Report(
+        return AuditReport(
             tuple(_vulnerability(package, each) for package in asked for each in package["vulns"]),
             len(asked),
             tuple(package["name"] for package in packages if "skip_reason" in package),

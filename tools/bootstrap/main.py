@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bootstrap import audit, pulumi_cli, virtualenv
-from bootstrap.machine import CannotGoOnError, Machine
-from bootstrap.terminal import say
+from bootstrap.machine import Machine, SetupError
+from bootstrap.terminal import print_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,7 +38,7 @@ def run(machine: Machine, command: Sequence[str]) -> NoReturn:
     try:
         os.execvpe(command[0], list(command), env)  # noqa: S606 - the caller's own words, and no shell in between
     except OSError as error:
-        raise CannotGoOnError(f"`{command[0]}` does not start: {error}") from error
+        raise SetupError(f"`{command[0]}` does not start: {error}") from error
 
 
 def audit_packages(machine: Machine, _: Sequence[str]) -> None:
@@ -50,9 +50,9 @@ def environment(machine: Machine) -> dict[str, str]:
     """Return the environment in which the project's commands run."""
     pulumi = pulumi_cli.find(machine)
     if not pulumi.folder:
-        raise CannotGoOnError(NOT_SET_UP.format(lack=pulumi.why))
+        raise SetupError(NOT_SET_UP.format(lack=pulumi.why))
     if not virtualenv.working_python(machine):
-        raise CannotGoOnError(NOT_SET_UP.format(lack=f"{machine.venv} has no Python that runs"))
+        raise SetupError(NOT_SET_UP.format(lack=f"{machine.venv} has no Python that runs"))
     first = [str(machine.venv / "bin"), str(pulumi.folder), machine.env.get("PATH", os.defpath)]
     kept = {key: value for key, value in machine.env.items() if key != "PYTHONHOME"}
     return {**kept, "PATH": os.pathsep.join(first), "VIRTUAL_ENV": str(machine.venv)}
@@ -79,9 +79,9 @@ def main(words: Sequence[str]) -> int:
     try:
         COMMANDS[chosen.command](Machine(ROOT, dict(os.environ)), chosen.words)
     except KeyboardInterrupt:
-        say("Interrupted; `make setup` begins again where it must.")
+        print_message("Interrupted; `make setup` begins again where it must.")
         return 130
-    except CannotGoOnError as error:
-        say(str(error))
+    except SetupError as error:
+        print_message(str(error))
         return 1
     return 0

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bootstrap import cache, go
-from bootstrap.machine import CannotGoOnError
-from bootstrap.terminal import run_with_progress, say
+from bootstrap.machine import SetupError
+from bootstrap.terminal import print_message, run_with_progress
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,7 +89,7 @@ def is_whole(folder: Path) -> bool:
     return all((folder / name).is_file() for name in names)
 
 
-def runs(machine: Machine, folder: Path, release: Release = NEWEST) -> bool:
+def is_runnable(machine: Machine, folder: Path, release: Release = NEWEST) -> bool:
     """Tell whether a build is whole and its `pulumi` starts."""
     version = machine.output_of([folder / "pulumi", "version"], PULUMI_SKIP_UPDATE_CHECK="1")
     return is_whole(folder) and version == f"v{release.version}"
@@ -103,12 +103,12 @@ def build(machine: Machine, release: Release = NEWEST) -> Path:
     """
     target, parts = place(machine, release), release.parts
     compiler = go.toolchain(machine, go.directive(_module(machine, parts[0]) / "go.mod"))
-    say(f"Building Pulumi {release.version} into {target}: 3 to 6 minutes the first time, then never again")
-    with cache.made_whole(target, lambda folder: runs(machine, folder, release)) as folder:
+    print_message(f"Building Pulumi {release.version} into {target}: 3 to 6 minutes the first time, then never again")
+    with cache.fill_atomically(target, lambda folder: is_runnable(machine, folder, release)) as folder:
         for part in parts:
             _build_part(machine, part, compiler, folder)
-        if not runs(machine, folder, release):
-            raise CannotGoOnError(f"The pulumi that was built does not say that it is v{release.version}.")
+        if not is_runnable(machine, folder, release):
+            raise SetupError(f"The pulumi that was built does not say that it is v{release.version}.")
     go.hint(machine, compiler)
     return target
 
@@ -124,7 +124,7 @@ def _build_part(machine: Machine, part: Part, compiler: Path, folder: Path) -> N
     try:
         shutil.copyfile(f"{source}/{part.script}", folder / name)
     except OSError as error:
-        raise CannotGoOnError(f"{SDK} has no {part.script}: {error}") from error
+        raise SetupError(f"{SDK} has no {part.script}: {error}") from error
     (folder / name).chmod(0o755)
 
 

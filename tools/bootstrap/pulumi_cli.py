@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bootstrap import pulumi_build
-from bootstrap.machine import CannotGoOnError
+from bootstrap.machine import SetupError
 from bootstrap.pulumi_build import NEWEST, Release
-from bootstrap.terminal import say
+from bootstrap.terminal import print_message
 from bootstrap.versions import is_at_least
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 MINIMUM = pulumi_build.OLDEST.version
 COMPANIONS = ("pulumi-language-python", "pulumi-resource-pulumi-python")
 INSTALLER = "https://www.pulumi.com/docs/install/"
-FIRST_A_BUILD = f"""\
+BUILD_NEEDED = f"""\
 Pulumi's command line is built once from its source, since this machine has none that fits: {{why}}.
 Pulumi's own installer ({INSTALLER}) makes this step unnecessary."""
-NONE_AT_ALL = f"""\
+NOTHING_FOUND = f"""\
 There is no Pulumi command line, and the project's tests and its demo run it.
   PATH:  {{path}}
   cache: {{cache}}
@@ -32,44 +32,44 @@ shell, and run `make setup` again. If a download failed, mending the network and
 
 
 @dataclass(frozen=True)
-class Found:
+class PulumiLocation:
     """A folder with a command line that fits, or why there is none."""
 
     folder: Path | None
     why: str
 
 
-def on_path(machine: Machine) -> Found:
+def find_on_path(machine: Machine) -> PulumiLocation:
     """Look at the `pulumi` that the user's shell would run."""
     pulumi = machine.which("pulumi")
     if pulumi is None:
-        return Found(None, "there is no pulumi on PATH")
+        return PulumiLocation(None, "there is no pulumi on PATH")
     version = machine.output_of([pulumi, "version"], PULUMI_SKIP_UPDATE_CHECK="1")
     if not is_at_least(version, MINIMUM):
-        return Found(None, f"{pulumi} is {version or 'not able to tell its version'}, not {MINIMUM} or newer")
+        return PulumiLocation(None, f"{pulumi} is {version or 'not able to tell its version'}, not {MINIMUM} or newer")
     for name in COMPANIONS:
         if not machine.which(name) and not (pulumi.resolve().parent / name).is_file():
-            return Found(None, f"{pulumi} has no {name}, neither beside it nor on PATH")
-    return Found(pulumi.parent, f"Pulumi: {pulumi} ({version}), from PATH")
+            return PulumiLocation(None, f"{pulumi} has no {name}, neither beside it nor on PATH")
+    return PulumiLocation(pulumi.parent, f"Pulumi: {pulumi} ({version}), from PATH")
 
 
-def in_cache(machine: Machine, release: Release = NEWEST) -> Found:
+def find_in_cache(machine: Machine, release: Release = NEWEST) -> PulumiLocation:
     """Look for a build of the same version from the same pinned modules."""
     folder = pulumi_build.place(machine, release)
     if not pulumi_build.is_whole(folder):
-        return Found(None, f"{folder} is not there or not whole")
-    if not pulumi_build.runs(machine, folder, release):
-        return Found(None, f"the pulumi in {folder} does not run")
-    return Found(folder, f"Pulumi: {folder} ({release.version}), from the cache")
+        return PulumiLocation(None, f"{folder} is not there or not whole")
+    if not pulumi_build.is_runnable(machine, folder, release):
+        return PulumiLocation(None, f"the pulumi in {folder} does not run")
+    return PulumiLocation(folder, f"Pulumi: {folder} ({release.version}), from the cache")
 
 
-def find(machine: Machine) -> Found:
+def find(machine: Machine) -> PulumiLocation:
     """Return the command line that the project uses; without one, why neither PATH nor the cache has it."""
-    path = on_path(machine)
+    path = find_on_path(machine)
     if path.folder:
         return path
-    cache = in_cache(machine)
-    return cache if cache.folder else Found(None, f"{path.why}; {cache.why}")
+    cache = find_in_cache(machine)
+    return cache if cache.folder else PulumiLocation(None, f"{path.why}; {cache.why}")
 
 
 def find_or_build(machine: Machine) -> Path:
@@ -80,22 +80,22 @@ def find_or_build(machine: Machine) -> Path:
     """
     found = find(machine)
     if found.folder:
-        say(found.why)
+        print_message(found.why)
         return found.folder
-    path, cache = on_path(machine).why, in_cache(machine).why
-    say(FIRST_A_BUILD.format(why=path))
+    path, cache = find_on_path(machine).why, find_in_cache(machine).why
+    print_message(BUILD_NEEDED.format(why=path))
     try:
         folder = pulumi_build.build(machine)
-    except (CannotGoOnError, OSError) as error:
-        raise CannotGoOnError(NONE_AT_ALL.format(path=path, cache=cache, build=error)) from error
-    say(f"Pulumi: {folder} ({NEWEST.version}), built now")
+    except (SetupError, OSError) as error:
+        raise SetupError(NOTHING_FOUND.format(path=path, cache=cache, build=error)) from error
+    print_message(f"Pulumi: {folder} ({NEWEST.version}), built now")
     return folder
 
 
-def of_release(machine: Machine, release: Release) -> Path:
+def find_or_build_release(machine: Machine, release: Release) -> Path:
     """Return the folder of exactly this release from the cache, building it if it is not there.
 
     Raises:
         CannotGoOnError: It cannot be built.
     """
-    return in_cache(machine, release).folder or pulumi_build.build(machine, release)
+    return find_in_cache(machine, release).folder or pulumi_build.build(machine, release)

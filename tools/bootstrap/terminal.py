@@ -11,22 +11,22 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from bootstrap.machine import CannotGoOnError
+from bootstrap.machine import SetupError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-BEAT_SECONDS = 15.0
+PROGRESS_SECONDS = 15.0
 LAST_LINES = 15
 
 
-def say(message: str) -> None:
+def print_message(message: str) -> None:
     """Print a line for the person who waits."""
     print(message, file=sys.stderr, flush=True)
 
 
-def elapsed(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Write a duration as a person would: `45 s`, `3 min 05 s`."""
     minutes, rest = divmod(int(seconds), 60)
     return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
@@ -46,7 +46,7 @@ def run_with_progress(  # the keyword arguments are those of subprocess
     Raises:
         CannotGoOnError: The command could not be started or failed; the message ends with its last lines.
     """
-    say(f"  $ {shlex.join(str(part) for part in command)}")
+    print_message(f"  $ {shlex.join(str(part) for part in command)}")
     started = time.monotonic()
     try:
         with (
@@ -55,10 +55,10 @@ def run_with_progress(  # the keyword arguments are those of subprocess
         ):
             _wait(child, what, log, started)
     except OSError as error:
-        raise CannotGoOnError(f"{what}: `{command[0]}` does not start: {error}") from error
+        raise SetupError(f"{what}: `{command[0]}` does not start: {error}") from error
     if child.returncode != 0:
-        raise CannotGoOnError(f"{what} ended with {child.returncode}:\n{last_lines(log)}")
-    say(f"  {what}: done after {elapsed(time.monotonic() - started)}")
+        raise SetupError(f"{what} ended with {child.returncode}:\n{last_lines(log)}")
+    print_message(f"  {what}: done after {format_duration(time.monotonic() - started)}")
 
 
 def _wait(child: subprocess.Popen[bytes], what: str, log: Path, started: float) -> None:
@@ -66,10 +66,10 @@ def _wait(child: subprocess.Popen[bytes], what: str, log: Path, started: float) 
     try:
         while True:
             try:
-                child.wait(BEAT_SECONDS)
+                child.wait(PROGRESS_SECONDS)
             except subprocess.TimeoutExpired:
                 steps = log.read_bytes().count(b"\n")
-                say(f"  {what}: {elapsed(time.monotonic() - started)}, {steps} steps so far ...")
+                print_message(f"  {what}: {format_duration(time.monotonic() - started)}, {steps} steps so far ...")
             else:
                 return
     except BaseException:

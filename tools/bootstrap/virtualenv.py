@@ -11,8 +11,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from bootstrap import cache
-from bootstrap.machine import CannotGoOnError
-from bootstrap.terminal import say
+from bootstrap.machine import SetupError
+from bootstrap.terminal import print_message
 from bootstrap.versions import is_at_least
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ UV_VERSION = "0.13.9"
 UV_MINIMUM = "0.8.0"  # reads the format of the lock file and knows dependency groups
 PYTHON_MINIMUM = "3.11"
 SYNC = ("sync", "--frozen", "--all-extras", "--group", "dev", "--no-python-downloads")
-OURS_TO_DECIDE = ("VIRTUAL_ENV", "UV_PYTHON", "UV_PROJECT", "UV_NO_DEV", "UV_NO_SYNC")
+CLEARED_VARIABLES = ("VIRTUAL_ENV", "UV_PYTHON", "UV_PROJECT", "UV_NO_DEV", "UV_NO_SYNC")
 NO_UV = f"""\
 There is no uv to install the locked dependencies with.
   PATH: {{path}}
@@ -47,19 +47,19 @@ def uv(machine: Machine) -> Path:
     """Return uv from PATH if it is new enough, else a pinned one from the cache."""
     found = machine.which("uv")
     if found and is_at_least(machine.output_of([found, "--version"]), UV_MINIMUM):
-        say(f"uv: {found}, from PATH")
+        print_message(f"uv: {found}, from PATH")
         return found
     lack = f"{found} is not {UV_MINIMUM} or newer" if found else "there is no uv on PATH"
-    say(f"uv: {lack}, taking uv {UV_VERSION}")
+    print_message(f"uv: {lack}, taking uv {UV_VERSION}")
     try:
         return cache.from_pypi(machine, "uv", UV_VERSION, "bin/uv")
-    except (CannotGoOnError, OSError) as error:
-        raise CannotGoOnError(NO_UV.format(path=lack, pypi=error)) from error
+    except (SetupError, OSError) as error:
+        raise SetupError(NO_UV.format(path=lack, pypi=error)) from error
 
 
 def uv_environment(machine: Machine) -> dict[str, str]:
     """Point uv at `.venv` and at a Python that is here; the user's other settings, such as an index, hold."""
-    kept = {key: value for key, value in machine.env.items() if key not in OURS_TO_DECIDE}
+    kept = {key: value for key, value in machine.env.items() if key not in CLEARED_VARIABLES}
     return {**kept, "UV_PROJECT_ENVIRONMENT": str(machine.venv), "UV_PYTHON_DOWNLOADS": "never"}
 
 
@@ -71,8 +71,8 @@ def sync(machine: Machine) -> None:
     """
     python = working_python(machine) or sys.executable
     command = [uv(machine), *SYNC, "--python", python]
-    say(f"  $ {shlex.join(str(part) for part in command)}")
+    print_message(f"  $ {shlex.join(str(part) for part in command)}")
     # What uv says belongs to the person who waits: stdout is kept for answers.
     done = subprocess.run(command, cwd=machine.root, env=uv_environment(machine), stdout=sys.stderr, check=False)
     if done.returncode != 0:
-        raise CannotGoOnError(REFUSAL.format(code=done.returncode))
+        raise SetupError(REFUSAL.format(code=done.returncode))

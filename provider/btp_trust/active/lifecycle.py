@@ -3,69 +3,83 @@
 from __future__ import annotations
 
 from btp_trust.active.plan import Action, Request, Step, decide
-from btp_trust.active.schema import ActiveArgs, ActiveChecked, ActiveState
+from btp_trust.active.schema import ActiveArgs, ActiveInputs, ActiveState
 from btp_trust.certificate import Certificate
 from btp_trust.errors import SlotsChanged
-from btp_trust.formatting import rfc3339
-from btp_trust.property_bag import PropertyBag, Signing, certificate_outputs, checked, from_bag, same_arguments, to_bag
-from btp_trust.runtime.reading import Unseen, look, not_checked, reach, unseen_changes
+from btp_trust.formatting import format_rfc3339
+from btp_trust.property_bag import (
+    PropertyBag,
+    SignerSummary,
+    certificate_outputs,
+    from_bag,
+    same_arguments,
+    to_bag,
+    with_changes,
+)
+from btp_trust.runtime.reading import (
+    ReadingUnavailable,
+    diff_without_reading,
+    open_for_write,
+    read_slots,
+    warn_unchecked,
+)
 from btp_trust.runtime.session import Session
 from btp_trust.runtime.slot_writes import generate_active
 from btp_trust.runtime.slots import Subaccount
 from btp_trust.snapshot import Snapshot
 
 
-def check(session: Session, args: ActiveArgs, old: ActiveChecked | None) -> ActiveChecked:
+def check(session: Session, args: ActiveArgs, old: ActiveInputs | None) -> ActiveInputs:
     """Plan: what the resource will report, and the step if one is due."""
-    seen = look(session, args, old.subaccount_id if old else None)
-    if isinstance(seen, Unseen):
-        return _unseen(args, old, seen)
+    seen = read_slots(session, args, old.subaccount_id if old else None)
+    if isinstance(seen, ReadingUnavailable):
+        return _plan_without_reading(args, old, seen)
     snapshot = seen.snapshot
-    next_signer = seen.account.command.next_signer if args.rotation is not None else None
+    next_signer = seen.account.command_plan.next_signer if args.rotation is not None else None
     step = _decide(args, snapshot, exists=old is not None)
     if step.action is Action.RENEW and snapshot.active is not None:
-        seen.account.command.renews(snapshot.active.fingerprint)
+        seen.account.command_plan.plan_renewal(snapshot.active.fingerprint)
     for line in filter(None, (step.sentence, step.note)):
-        session.say(f"ActiveTrustCertificate: {line}")
+        session.print_once(f"ActiveTrustCertificate: {line}")
     reported = None if step.action is Action.RENEW else next_signer or snapshot.active
-    return checked(
-        ActiveChecked,
+    return with_changes(
+        ActiveInputs,
         args,
         subaccount_id=snapshot.subaccount_id,
-        signing=None if reported is None else Signing.of(reported),
+        signer=None if reported is None else SignerSummary.of(reported),
         step=step.sentence,
     )
 
 
-def changes(session: Session, state: ActiveState, new: ActiveChecked) -> bool:
+def diff(session: Session, state: ActiveState, new: ActiveInputs) -> bool:
     """Whether an update is due: a step, a changed argument, or another signer than recorded."""
-    seen = look(session, new)
-    changed = not same_arguments(new, state, ActiveArgs)
-    if not isinstance(seen, Unseen) and (stale := seen.account.command.stale) is not None:
-        seen = Unseen(stale)  # nothing downstream is fed what signed before
-        if changed:
-            seen.refuse_what_is_due()
-    if isinstance(seen, Unseen):
-        return unseen_changes(session, seen, state, changed=changed)
+    seen = read_slots(session, new)
+    arguments_changed = not same_arguments(new, state, ActiveArgs)
+    if not isinstance(seen, ReadingUnavailable) and (stale := seen.account.command_plan.stale_read) is not None:
+        seen = ReadingUnavailable(stale)  # nothing downstream is fed what signed before
+        if arguments_changed:
+            seen.refuse_due_changes()
+    if isinstance(seen, ReadingUnavailable):
+        return diff_without_reading(session, seen, state, arguments_changed=arguments_changed)
     if new.step is not None and _decide(new, seen.snapshot, exists=True).action is Action.RENEW:
         return True
-    return changed or (new.signing is not None and new.signing.fingerprint != state.fingerprint)
+    return arguments_changed or (new.signer is not None and new.signer.fingerprint != state.fingerprint)
 
 
-def create(session: Session, new: ActiveChecked) -> tuple[str, PropertyBag]:
+def create(session: Session, new: ActiveInputs) -> tuple[str, PropertyBag]:
     """Adopt what signs, or make the first certificate."""
-    account = reach(session, new)
-    with account.writes.turn():
+    account = open_for_write(session, new)
+    with account.write_lock.hold():
         snapshot = account.snapshot()
         if _decide(new, snapshot, exists=False).action is Action.GENERATE:
             snapshot = _generate_first(account)
     return f"{snapshot.subaccount_id}/active", _outputs(new, snapshot)
 
 
-def update(session: Session, new: ActiveChecked) -> PropertyBag:
+def update(session: Session, new: ActiveInputs) -> PropertyBag:
     """Bring the outputs up to date; renew in place if that was planned."""
-    account = reach(session, new)
-    with account.writes.turn():
+    account = open_for_write(session, new)
+    with account.write_lock.hold():
         snapshot = account.snapshot()
         if new.step is not None:
             snapshot = account.read()
@@ -77,9 +91,9 @@ def update(session: Session, new: ActiveChecked) -> PropertyBag:
 def read(session: Session, bag: PropertyBag) -> PropertyBag:
     """Follow the slot."""
     state = from_bag(bag, ActiveState)
-    seen = look(session, state)
-    if isinstance(seen, Unseen):
-        not_checked(session, seen, state)
+    seen = read_slots(session, state)
+    if isinstance(seen, ReadingUnavailable):
+        warn_unchecked(session, seen, state)
         return bag
     if seen.snapshot.active is None:
         session.warn(
@@ -88,23 +102,23 @@ def read(session: Session, bag: PropertyBag) -> PropertyBag:
             "Look into the cockpit (Connectivity > Destination Trust) and find out who removed it.",
         )
         return {**bag, "role": "gone"}
-    return {**bag, **_reported(seen.snapshot.active, seen.snapshot)}
+    return {**bag, **_signer_outputs(seen.snapshot.active, seen.snapshot)}
 
 
 def delete(session: Session, state: ActiveState) -> None:
     """Leave the certificate in place: the API has no call that deletes the active one."""
-    session.say(
+    session.print_once(
         f"ActiveTrustCertificate: {state.fingerprint} stays the active certificate of subaccount "
         f"{state.subaccount_id}; the service cannot delete it"
     )
 
 
-def _unseen(args: ActiveArgs, old: ActiveChecked | None, unseen: Unseen) -> ActiveChecked:
+def _plan_without_reading(args: ActiveArgs, old: ActiveInputs | None, unavailable: ReadingUnavailable) -> ActiveInputs:
     if old is None or not same_arguments(args, old, ActiveArgs):
-        unseen.refuse_what_is_due()
+        unavailable.refuse_due_changes()
     if old is None:
-        return checked(ActiveChecked, args)
-    return checked(ActiveChecked, args, subaccount_id=old.subaccount_id, signing=old.signing)
+        return with_changes(ActiveInputs, args)
+    return with_changes(ActiveInputs, args, subaccount_id=old.subaccount_id, signer=old.signer)
 
 
 def _decide(args: ActiveArgs, snapshot: Snapshot, *, exists: bool) -> Step:
@@ -128,11 +142,11 @@ def _generate_first(account: Subaccount) -> Snapshot:
     return snapshot if snapshot.active is not None else generate_active(account, snapshot)
 
 
-def _reported(active: Certificate, snapshot: Snapshot) -> PropertyBag:
-    return {**certificate_outputs(active, snapshot), "signing": to_bag(Signing.of(active))}
+def _signer_outputs(active: Certificate, snapshot: Snapshot) -> PropertyBag:
+    return {**certificate_outputs(active, snapshot), "signer": to_bag(SignerSummary.of(active))}
 
 
-def _outputs(new: ActiveChecked, snapshot: Snapshot) -> PropertyBag:
+def _outputs(new: ActiveInputs, snapshot: Snapshot) -> PropertyBag:
     if snapshot.active is None:
         raise SlotsChanged(
             f"Subaccount {snapshot.subaccount_id} has no active certificate any more.",
@@ -141,7 +155,7 @@ def _outputs(new: ActiveChecked, snapshot: Snapshot) -> PropertyBag:
         )
     return {
         **to_bag(new, "step"),
-        **_reported(snapshot.active, snapshot),
+        **_signer_outputs(snapshot.active, snapshot),
         "subaccount_id": snapshot.subaccount_id,
-        "observed_at": rfc3339(snapshot.now),
+        "observed_at": format_rfc3339(snapshot.now),
     }

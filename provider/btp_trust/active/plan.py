@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from btp_trust.errors import Refused
-from btp_trust.formatting import describe
-from btp_trust.snapshot import Snapshot, signs
+from btp_trust.formatting import describe_certificate
+from btp_trust.snapshot import Snapshot, has_fingerprint
 
 
 class Action(Enum):
@@ -52,23 +52,23 @@ def decide(request: Request, snapshot: Snapshot, *, exists: bool) -> Step:
         Refused: There is nothing to adopt, or the renewal is not accepted, or not yet possible.
     """
     if snapshot.active is None:
-        return _first(request, snapshot, exists=exists)
+        return _first_certificate(request, snapshot, exists=exists)
     if request.renew_fingerprint is None:
         return Step(Action.FOLLOW)
-    if not signs(snapshot.active, request.renew_fingerprint):
-        return Step(Action.FOLLOW, note=_renews_nothing(request.renew_fingerprint))
+    if not has_fingerprint(snapshot.active, request.renew_fingerprint):
+        return Step(Action.FOLLOW, note=_ineffective_renewal_note(request.renew_fingerprint))
     if not request.accept_outage:
-        raise _outage(snapshot)
+        raise _outage_refusal(snapshot)
     if not exists:
-        raise _adopt_first(snapshot)
+        raise _renewal_before_adoption(snapshot)
     sentence = (
-        f"renew in place: a new certificate replaces active {describe(snapshot.active)} at once; every target "
+        f"renew in place: a new certificate replaces active {describe_certificate(snapshot.active)} at once; every target "
         "refuses until it has the new one"
     )
     return Step(Action.RENEW, sentence)
 
 
-def _first(request: Request, snapshot: Snapshot, *, exists: bool) -> Step:
+def _first_certificate(request: Request, snapshot: Snapshot, *, exists: bool) -> Step:
     if request.generate and not exists:
         return Step(Action.GENERATE, "generate the first active certificate of the subaccount")
     raise Refused(
@@ -84,11 +84,11 @@ def _first(request: Request, snapshot: Snapshot, *, exists: bool) -> Step:
     )
 
 
-def _renews_nothing(fingerprint: str) -> str:
+def _ineffective_renewal_note(fingerprint: str) -> str:
     return f"renew_fingerprint {fingerprint} does not sign (any more), so nothing is renewed; remove the argument"
 
 
-def _outage(snapshot: Snapshot) -> Refused:
+def _outage_refusal(snapshot: Snapshot) -> Refused:
     return Refused(
         f"Renewing the active certificate in place ({snapshot.slots.active}) is an outage.",
         "The service signs with the new key at once, and every target refuses until somebody has uploaded the new "
@@ -99,7 +99,7 @@ def _outage(snapshot: Snapshot) -> Refused:
     )
 
 
-def _adopt_first(snapshot: Snapshot) -> Refused:
+def _renewal_before_adoption(snapshot: Snapshot) -> Refused:
     return Refused(
         f"A new ActiveTrustCertificate cannot renew {snapshot.slots.active}.",
         "Creating it adopts what signs and never renews, so the renewal would come with the next deployment, whatever "

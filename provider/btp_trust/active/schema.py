@@ -6,7 +6,7 @@ from typing import Self
 
 from msgspec.structs import replace
 
-from btp_trust.property_bag import ResourceArgs, Signing, fingerprint_argument
+from btp_trust.property_bag import ResourceArgs, SignerSummary, fingerprint_argument
 
 
 class ActiveArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
@@ -25,10 +25,10 @@ class ActiveArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
         return replace(super().normalized(), renew_fingerprint=renewed)
 
 
-class ActiveChecked(ActiveArgs, frozen=True, omit_defaults=True, kw_only=True):
+class ActiveInputs(ActiveArgs, frozen=True, omit_defaults=True, kw_only=True):
     """ActiveTrustCertificate after check."""
 
-    signing: Signing | None = None
+    signer: SignerSummary | None = None
     step: str | None = None
 
 

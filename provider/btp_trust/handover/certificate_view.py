@@ -13,10 +13,10 @@ import hashlib
 import msgspec
 
 from btp_trust.certificate import Certificate
-from btp_trust.formatting import rfc3339
+from btp_trust.formatting import format_rfc3339
 
 
-class Identity(msgspec.Struct, frozen=True):
+class CertificateView(msgspec.Struct, frozen=True):
     """What tells a certificate from another one of the same subaccount."""
 
     fingerprint: str
@@ -38,7 +38,7 @@ class Identity(msgspec.Struct, frozen=True):
     """RFC 3339, UTC."""
 
     @classmethod
-    def of(cls, certificate: Certificate) -> Identity:
+    def of(cls, certificate: Certificate) -> CertificateView:
         """Take it from a certificate."""
         der, serial = base64.b64decode(certificate.body), bytes.fromhex(certificate.serial_number)
         signed, unsigned = (int.from_bytes(serial, "big", signed=each) for each in (True, False))
@@ -50,8 +50,8 @@ class Identity(msgspec.Struct, frozen=True):
             serial_decimal=str(signed),
             serial_hexadecimal_unsigned=_hexadecimal(unsigned),
             serial_decimal_unsigned=str(unsigned),
-            not_before=rfc3339(certificate.not_before),
-            not_after=rfc3339(certificate.not_after),
+            not_before=format_rfc3339(certificate.not_before),
+            not_after=format_rfc3339(certificate.not_after),
         )
 
 

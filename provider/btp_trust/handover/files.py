@@ -9,13 +9,19 @@ from typing import Final, Literal
 import msgspec
 
 from btp_trust.certificate import Certificate
-from btp_trust.formatting import brief
-from btp_trust.handover.target_types import Form
+from btp_trust.formatting import short_fingerprint
+from btp_trust.handover.target_types import FileFormat
 from btp_trust.saml import metadata
 
-Held = Literal["new", "old", "both"]
-_SUFFIXES: Final = {Form.PEM: "pem", Form.BODY: "txt", Form.CER: "cer", Form.METADATA: "xml", Form.JSON: "json"}
-_BOTH: Final = (Form.METADATA, Form.JSON)
+HeldCertificates = Literal["new", "old", "both"]
+_SUFFIXES: Final = {
+    FileFormat.PEM: "pem",
+    FileFormat.BODY: "txt",
+    FileFormat.CER: "cer",
+    FileFormat.METADATA: "xml",
+    FileFormat.JSON: "json",
+}
+_FORMATS_FOR_TWO: Final = (FileFormat.METADATA, FileFormat.JSON)
 """Forms that can hold two certificates."""
 
 
@@ -24,14 +30,14 @@ class File(msgspec.Struct, frozen=True):
 
     name: str
     """`<target>.<new|old|both>.<first eight digits of the fingerprint>.<suffix>`; of `both`, those of the new one."""
-    form: Form
-    holds: Held
+    form: FileFormat
+    holds: HeldCertificates
     """Which certificates are in it."""
     content: str
 
 
-def files(
-    name: str, forms: Sequence[Form], new: Certificate, old: Certificate | None, key_name: str | None
+def build_files(
+    name: str, forms: Sequence[FileFormat], new: Certificate, old: Certificate | None, key_name: str | None
 ) -> Iterator[File]:
     """Give the files of a target: what to upload, and the old certificate for the way back.
 
@@ -43,25 +49,27 @@ def files(
         key_name: Alias for metadata.
     """
     for form in forms:
-        yield _file(name, form, "new", [new], key_name)
+        yield _build_file(name, form, "new", [new], key_name)
         if old is not None:
-            yield _file(name, form, "old", [old], key_name)
-        if old is not None and form in _BOTH:
-            yield _file(name, form, "both", [new, old], key_name)
+            yield _build_file(name, form, "old", [old], key_name)
+        if old is not None and form in _FORMATS_FOR_TWO:
+            yield _build_file(name, form, "both", [new, old], key_name)
 
 
-def _file(name: str, form: Form, held: Held, certificates: Sequence[Certificate], key_name: str | None) -> File:
+def _build_file(
+    name: str, form: FileFormat, held: HeldCertificates, certificates: Sequence[Certificate], key_name: str | None
+) -> File:
     first = certificates[0]
     match form:
-        case Form.PEM:
+        case FileFormat.PEM:
             content = first.pem
-        case Form.BODY | Form.CER:
+        case FileFormat.BODY | FileFormat.CER:
             content = first.body
-        case Form.METADATA:
-            content = metadata.write(certificates, key_name=key_name)
+        case FileFormat.METADATA:
+            content = metadata.write_metadata(certificates, key_name=key_name)
         case _:
             content = _signing_certificates(certificates)
-    return File(f"{name}.{held}.{brief(first.fingerprint)}.{_SUFFIXES[form]}", form, held, content)
+    return File(f"{name}.{held}.{short_fingerprint(first.fingerprint)}.{_SUFFIXES[form]}", form, held, content)
 
 
 def _signing_certificates(certificates: Sequence[Certificate]) -> str:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from btp_trust.errors import Refused
-from btp_trust.formatting import brief
+from btp_trust.formatting import short_fingerprint
 from btp_trust.handover.hand_over import HandOver
 from btp_trust.handover.tasks import Phase
-from btp_trust.secret_guard.guard import without_secrets
+from btp_trust.secret_guard.guard import refuses_secret_arguments
 
 
-@without_secrets
+@refuses_secret_arguments
 def write_hand_over(hand_over: HandOver | Mapping[str, Any], folder: str | PathLike[str]) -> list[Path]:
     """Write the page, the files and the attestation below `<folder>/<target>.<first eight digits of the fingerprint>`.
 
@@ -35,14 +35,14 @@ def write_hand_over(hand_over: HandOver | Mapping[str, Any], folder: str | PathL
         OSError: The folder cannot be written.
     """
     given = hand_over if isinstance(hand_over, HandOver) else HandOver.from_dict(hand_over)
-    place = Path(folder) / f"{given.target.name}.{brief(given.new.fingerprint)}"
+    place = Path(folder) / f"{given.target.name}.{short_fingerprint(given.new.fingerprint)}"
     lasting = set() if given.attestation is None else {given.attestation.path}
     contents = {"README.md": given.page, **{file.name: file.content for file in given.files}}
     if given.attestation is not None:
         contents[given.attestation.path] = given.attestation.content
     for name in contents:
-        _refuse_elsewhere(folder, place)
-        _refuse_elsewhere(place, place / name)
+        _refuse_path_outside(folder, place)
+        _refuse_path_outside(place, place / name)
     for name, content in contents.items():
         stays = name in lasting or given.phase is Phase.SIGNS
         if not (stays and (place / name).exists()):
@@ -51,7 +51,7 @@ def write_hand_over(hand_over: HandOver | Mapping[str, Any], folder: str | PathL
     return [place / name for name in contents]
 
 
-def _refuse_elsewhere(folder: str | PathLike[str], file: Path) -> None:
+def _refuse_path_outside(folder: str | PathLike[str], file: Path) -> None:
     """Refuse a name that leads out of the folder: a mapping may come from anywhere."""
     if not file.resolve().is_relative_to(Path(folder).resolve()):
         raise Refused(

@@ -11,14 +11,14 @@ import msgspec
 
 from btp_trust.certificate import Certificate, parse_pem
 from btp_trust.errors import Refused
-from btp_trust.formatting import day
-from btp_trust.handover.certificate_view import Identity
-from btp_trust.handover.files import File, files
-from btp_trust.handover.markdown import page
+from btp_trust.formatting import format_day
+from btp_trust.handover.certificate_view import CertificateView
+from btp_trust.handover.files import File, build_files
+from btp_trust.handover.markdown import render_markdown
 from btp_trust.handover.target import Target
-from btp_trust.handover.target_types import KINDS, Holds
-from btp_trust.handover.tasks import Phase, Task, removal, upload
-from btp_trust.secret_guard.guard import without_secrets
+from btp_trust.handover.target_types import TARGET_TYPES, Capacity
+from btp_trust.handover.tasks import Phase, Task, removal_task, upload_task
+from btp_trust.secret_guard.guard import refuses_secret_arguments
 
 MARGIN_DAYS: Final = 30
 
@@ -32,7 +32,7 @@ class Attestation(msgspec.Struct, frozen=True):
     """YAML: `fingerprint` and, if known, `ticket`; `by` and `on` are there to be filled in."""
 
 
-class Value(msgspec.Struct, frozen=True):
+class FieldValue(msgspec.Struct, frozen=True):
     """Something to enter."""
 
     field: str
@@ -45,16 +45,16 @@ class HandOver(msgspec.Struct, frozen=True, kw_only=True):
 
     target: Target
     phase: Phase
-    holds: Holds
+    holds: Capacity
     """How many certificates the target can hold: as documented, or as you found out."""
     issuer_name: str
     """Common name of the certificate: provider name, issuer and entity ID."""
-    new: Identity
-    old: Identity | None = None
+    new: CertificateView
+    old: CertificateView | None = None
     """What signs until the swap; None if that is unknown, or is the new one."""
     upload_by: str | None = None
     """The last day for the upload, YYYY-MM-DD; for a target that holds one certificate, for the swap itself."""
-    values: tuple[Value, ...]
+    values: tuple[FieldValue, ...]
     """What to enter, in the order of the screen. No mapping: Pulumi would sort it."""
     files: tuple[File, ...]
     upload: Task
@@ -66,7 +66,7 @@ class HandOver(msgspec.Struct, frozen=True, kw_only=True):
     """What is unusual about the pair of certificates."""
 
     @classmethod
-    @without_secrets
+    @refuses_secret_arguments
     def of(
         cls,
         target: Target,
@@ -89,17 +89,17 @@ class HandOver(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             Refused: No certificate can be read, they are of two issuers, or the day or the margin is none.
         """
-        new = _read(certificate, "certificate")
-        replaced = None if replaces is None else _read(replaces, "replaces")
+        new = _parse_certificate(certificate, "certificate")
+        replaced = None if replaces is None else _parse_certificate(replaces, "replaces")
         if replaced is not None and replaced.issuer_name != new.issuer_name:
-            raise _two_issuers(new, replaced)
+            raise _different_issuers(new, replaced)
         old = None if replaced is None or replaced.fingerprint == new.fingerprint else replaced
         phase = Phase.UNCOMPARED if replaced is None else Phase.SIGNS if old is None else Phase.BEFORE_SWAP
-        by = None if phase is Phase.SIGNS else _last_day(new, old, upload_by, margin_days)
-        return _assembled(target, phase, new, old, by)
+        by = None if phase is Phase.SIGNS else _upload_deadline(new, old, upload_by, margin_days)
+        return _build(target, phase, new, old, by)
 
     @classmethod
-    @without_secrets
+    @refuses_secret_arguments
     def from_dict(cls, data: Mapping[str, Any]) -> HandOver:
         """Read what `to_dict` wrote, such as a stack's output.
 
@@ -125,14 +125,14 @@ class HandOver(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def page(self) -> str:
         """All of it as Markdown, for a ticket; the files' content is not in it."""
-        return page(self)
+        return render_markdown(self)
 
 
-def _assembled(target: Target, phase: Phase, new: Certificate, old: Certificate | None, by: str | None) -> HandOver:
-    kind, holds = KINDS[target.kind], target.capacity
-    made = tuple(files(target.name, kind.forms, new, old, target.key_name))
-    texts = _texts(target, new, made, holds)
-    tells, old_tells = Identity.of(new), None if old is None else Identity.of(old)
+def _build(target: Target, phase: Phase, new: Certificate, old: Certificate | None, by: str | None) -> HandOver:
+    kind, holds = TARGET_TYPES[target.kind], target.capacity
+    made = tuple(build_files(target.name, kind.forms, new, old, target.key_name))
+    placeholders = _placeholders(target, new, made, holds)
+    tells, old_tells = CertificateView.of(new), None if old is None else CertificateView.of(old)
     return HandOver(
         target=target,
         phase=phase,
@@ -141,18 +141,18 @@ def _assembled(target: Target, phase: Phase, new: Certificate, old: Certificate 
         new=tells,
         old=old_tells,
         upload_by=by,
-        values=tuple(Value(label, value.format_map(texts)) for label, value in kind.fields.items()),
+        values=tuple(FieldValue(label, value.format_map(placeholders)) for label, value in kind.fields.items()),
         files=made,
-        upload=upload(kind, texts, holds=holds, phase=phase, by=by, new=tells, old=old_tells),
-        after_retirement=removal(kind, texts, holds=holds, new=tells, old=old_tells),
-        attestation=None if holds is Holds.ONE else _attestation(target, new),
-        notices=() if old is None or old.not_after < new.not_after else (_no_younger(new, old),),
+        upload=upload_task(kind, placeholders, holds=holds, phase=phase, by=by, new=tells, old=old_tells),
+        after_retirement=removal_task(kind, placeholders, holds=holds, new=tells, old=old_tells),
+        attestation=None if holds is Capacity.ONE else _attestation(target, new),
+        notices=() if old is None or old.not_after < new.not_after else (_expiry_notice(new, old),),
     )
 
 
-def _texts(target: Target, new: Certificate, made: tuple[File, ...], holds: Holds) -> dict[str, str]:
+def _placeholders(target: Target, new: Certificate, made: tuple[File, ...], holds: Capacity) -> dict[str, str]:
     """Give what the texts of a kind name: in metadata both certificates go up together, elsewhere the new one."""
-    names = {file.holds: file.name for file in made if file.form is KINDS[target.kind].forms[0]}
+    names = {file.holds: file.name for file in made if file.form is TARGET_TYPES[target.kind].forms[0]}
     only = names["new"]
     issuer = new.issuer_name or "the issuer of your assertions, which this certificate does not name"
     return {
@@ -161,14 +161,14 @@ def _texts(target: Target, new: Certificate, made: tuple[File, ...], holds: Hold
         "issuer": issuer,
         "only": only,
         "old": names.get("old", ""),
-        "upload": only if holds is Holds.ONE else names.get("both", only),
+        "upload": only if holds is Capacity.ONE else names.get("both", only),
     }
 
 
-def _no_younger(new: Certificate, old: Certificate) -> str:
+def _expiry_notice(new: Certificate, old: Certificate) -> str:
     return (
-        f"The certificate to hand over expires on {day(new.not_after)}, no later than the one that signs "
-        f"({day(old.not_after)}). Unless this is a way back, the two have been mixed up."
+        f"The certificate to hand over expires on {format_day(new.not_after)}, no later than the one that signs "
+        f"({format_day(old.not_after)}). Unless this is a way back, the two have been mixed up."
     )
 
 
@@ -185,18 +185,20 @@ def _attestation(target: Target, new: Certificate) -> Attestation:
     return Attestation(f"trust/{target.name}.yaml", content)
 
 
-def _last_day(new: Certificate, old: Certificate | None, given: date | str | None, margin_days: int) -> str | None:
+def _upload_deadline(
+    new: Certificate, old: Certificate | None, given: date | str | None, margin_days: int
+) -> str | None:
     if margin_days < 0:
-        raise _no_margin(margin_days)
+        raise _invalid_margin(margin_days)
     if given is not None:
-        return _as_day(given)
+        return _format_day(given)
     if old is None:
         return None
     available = max(old.not_after - new.not_before, timedelta(0))
-    return day(old.not_after - min(timedelta(days=margin_days), available / 2))
+    return format_day(old.not_after - min(timedelta(days=margin_days), available / 2))
 
 
-def _as_day(given: date | str) -> str:
+def _format_day(given: date | str) -> str:
     try:
         return f"{given if isinstance(given, date) else date.fromisoformat(given):%Y-%m-%d}"
     except (TypeError, ValueError):
@@ -208,7 +210,7 @@ def _as_day(given: date | str) -> str:
         ) from None
 
 
-def _no_margin(given: int) -> Refused:
+def _invalid_margin(given: int) -> Refused:
     return Refused(
         f"`margin_days` cannot be {given!r}.",
         "It is how many days before the expiry the certificate must be in the target.",
@@ -217,16 +219,16 @@ def _no_margin(given: int) -> Refused:
     )
 
 
-def _read(pem: object, prop: str) -> Certificate:
+def _parse_certificate(pem: object, prop: str) -> Certificate:
     if not isinstance(pem, str):
-        raise not_a_certificate(prop, f"a {type(pem).__name__} is no text")
+        raise not_a_certificate_error(prop, f"a {type(pem).__name__} is no text")
     try:
         return parse_pem(pem)
     except ValueError as error:
-        raise not_a_certificate(prop, str(error)) from None
+        raise not_a_certificate_error(prop, str(error)) from None
 
 
-def not_a_certificate(prop: str, reason: str) -> Refused:
+def not_a_certificate_error(prop: str, reason: str) -> Refused:
     """Say that this argument cannot be handed over."""
     return Refused(
         f"`{prop}` is not a certificate.",
@@ -236,7 +238,7 @@ def not_a_certificate(prop: str, reason: str) -> Refused:
     )
 
 
-def _two_issuers(new: Certificate, replaced: Certificate) -> Refused:
+def _different_issuers(new: Certificate, replaced: Certificate) -> Refused:
     return Refused(
         "The two certificates are of different issuers.",
         f"`certificate` is of {new.issuer_name}, `replaces` of {replaced.issuer_name}: two subaccounts, and neither "

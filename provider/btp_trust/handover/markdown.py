@@ -6,65 +6,71 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from btp_trust.handover.target_types import KINDS, Holds
+from btp_trust.handover.target_types import TARGET_TYPES, Capacity
 from btp_trust.handover.tasks import Phase, Task
 
 if TYPE_CHECKING:
     from btp_trust.handover.hand_over import HandOver
 
-_ACTIVE: Final = re.compile(r"([\\`*_\[\]<>&|~#!$])")
-_PURPOSES: Final = {
+_MARKDOWN_CHARACTERS: Final = re.compile(r"([\\`*_\[\]<>&|~#!$])")
+_FILE_CONTENTS: Final = {
     "new": "the new certificate",
     "old": "the old certificate, for the way back",
     "both": "both, for the time in which either may sign",
 }
-_HOLDS: Final = {
-    Holds.TWO: "two: add the new one, keep the old one",
-    Holds.ONE: "one: the new one replaces the old one",
-    Holds.UNKNOWN: "unknown",
+_CAPACITIES: Final = {
+    Capacity.TWO: "two: add the new one, keep the old one",
+    Capacity.ONE: "one: the new one replaces the old one",
+    Capacity.UNKNOWN: "unknown",
 }
 
 
-def page(hand_over: HandOver) -> str:
+def render_markdown(hand_over: HandOver) -> str:
     """Render it."""
     return "\n".join(_lines(hand_over))
 
 
 def _lines(hand_over: HandOver) -> Iterator[str]:
-    kind = KINDS[hand_over.target.kind]
-    yield f"# Give {text(hand_over.target.name)} the new trust certificate"
+    kind = TARGET_TYPES[hand_over.target.kind]
+    yield f"# Give {escape_markdown(hand_over.target.name)} the new trust certificate"
     yield ""
     yield (
-        f"The subaccount {code(hand_over.issuer_name)} signs what its applications send to {text(kind.title)} in a "
+        f"The subaccount {code_span(hand_over.issuer_name)} signs what its applications send to {escape_markdown(kind.title)} in a "
         "user's name. Its certificate changes, and the target must trust the new one."
     )
     for notice in hand_over.notices:
-        yield from ("", f"**Look twice:** {text(notice)}")
-    yield from ("", *_table(("", ""), list(_summary(hand_over))))
+        yield from ("", f"**Look twice:** {escape_markdown(notice)}")
+    yield from ("", *_table_lines(("", ""), list(_summary_rows(hand_over))))
     yield from ("", "## Which is which", "")
     if hand_over.old is None:
-        yield _SIGNS if hand_over.phase is Phase.SIGNS else _UNCOMPARED
+        yield _ALREADY_SIGNING if hand_over.phase is Phase.SIGNS else _NO_COMPARISON
     else:
         yield "Subject and issuer of both are the same. These tell them apart:"
-    yield from ("", *_certificates(hand_over))
+    yield from ("", *_certificate_table(hand_over))
     yield from ("", "## Enter this", "")
-    yield from _table(("Field", "Value"), [(text(each.field), _cell(each.value)) for each in hand_over.values])
+    yield from _table_lines(
+        ("Field", "Value"), [(escape_markdown(each.field), _code_cell(each.value)) for each in hand_over.values]
+    )
     yield from ("", "## Files", "")
-    yield from _table(("File", "Holds"), [(_cell(file.name), _PURPOSES[file.holds]) for file in hand_over.files])
-    yield from ("", "## Steps", "", *_task(hand_over.upload))
-    yield from ("", "## Say that it is done", "", *_attestation(hand_over))
-    yield from ("", "## A second task: remove the old certificate", "", *_task(hand_over.after_retirement))
+    yield from _table_lines(
+        ("File", "Holds"), [(_code_cell(file.name), _FILE_CONTENTS[file.holds]) for file in hand_over.files]
+    )
+    yield from ("", "## Steps", "", *_task_lines(hand_over.upload))
+    yield from ("", "## Say that it is done", "", *_attestation_lines(hand_over))
+    yield from ("", "## A second task: remove the old certificate", "", *_task_lines(hand_over.after_retirement))
     yield from ("", "## Sources", "", "From SAP's documentation, by title:", "")
-    yield from (f"- {text(source)}" for source in kind.sources)
+    yield from (f"- {escape_markdown(source)}" for source in kind.sources)
     yield ""
 
 
-_SIGNS: Final = "This certificate signs already. Any other one with the same subject is not the one that signs."
-_UNCOMPARED: Final = "Any other certificate with the same subject is not the one to hand over."
+_ALREADY_SIGNING: Final = (
+    "This certificate signs already. Any other one with the same subject is not the one that signs."
+)
+_NO_COMPARISON: Final = "Any other certificate with the same subject is not the one to hand over."
 
 
-def _summary(hand_over: HandOver) -> Iterator[tuple[str, str]]:
-    target, kind = hand_over.target, KINDS[hand_over.target.kind]
+def _summary_rows(hand_over: HandOver) -> Iterator[tuple[str, str]]:
+    target, kind = hand_over.target, TARGET_TYPES[hand_over.target.kind]
     rows = {
         "System": target.system,
         "Client": target.client,
@@ -72,13 +78,13 @@ def _summary(hand_over: HandOver) -> Iterator[tuple[str, str]]:
         "Owner": target.owner,
         "Ticket": target.ticket,
     }
-    yield from ((label, text(value)) for label, value in rows.items() if value is not None)
-    yield ("When", text(hand_over.upload.when))
-    why = "as its owner has found out" if target.holds else kind.holds_why
-    yield ("Certificates that fit", text(f"{_HOLDS[hand_over.holds]} ({why.rstrip('.')})"))
+    yield from ((label, escape_markdown(value)) for label, value in rows.items() if value is not None)
+    yield ("When", escape_markdown(hand_over.upload.when))
+    why = "as its owner has found out" if target.holds else kind.capacity_evidence
+    yield ("Certificates that fit", escape_markdown(f"{_CAPACITIES[hand_over.holds]} ({why.rstrip('.')})"))
 
 
-def _certificates(hand_over: HandOver) -> Iterator[str]:
+def _certificate_table(hand_over: HandOver) -> Iterator[str]:
     shown = [hand_over.new] if hand_over.old is None else [hand_over.new, hand_over.old]
     labels = {
         "not_before": "Valid from",
@@ -90,37 +96,37 @@ def _certificates(hand_over: HandOver) -> Iterator[str]:
         "serial_decimal": "Serial number, decimal",
         "serial_decimal_unsigned": "the same bytes without sign",
     }
-    rows = [(label, *(_cell(getattr(each, name)) for each in shown)) for name, label in labels.items()]
-    return _table(("", "New: hand over", "Old: signs until the swap")[: len(shown) + 1], rows)
+    rows = [(label, *(_code_cell(getattr(each, name)) for each in shown)) for name, label in labels.items()]
+    return _table_lines(("", "New: hand over", "Old: signs until the swap")[: len(shown) + 1], rows)
 
 
-def _task(task: Task) -> Iterator[str]:
-    yield from (text(task.when), "")
-    yield from (f"{number}. {text(step)}" for number, step in enumerate(task.steps, 1))
+def _task_lines(task: Task) -> Iterator[str]:
+    yield from (escape_markdown(task.when), "")
+    yield from (f"{number}. {escape_markdown(step)}" for number, step in enumerate(task.steps, 1))
     if task.checks:
         yield from ("", "Where to check:", "")
-        yield from (f"- {text(check)}" for check in task.checks)
+        yield from (f"- {escape_markdown(check)}" for check in task.checks)
 
 
-def _attestation(hand_over: HandOver) -> Iterator[str]:
+def _attestation_lines(hand_over: HandOver) -> Iterator[str]:
     if hand_over.attestation is None:
         yield "Tell whoever rotates. There is nothing to attest before the swap: the target cannot trust both."
         return
-    yield f"Fill this in and commit it as {code(hand_over.attestation.path)}:"
+    yield f"Fill this in and commit it as {code_span(hand_over.attestation.path)}:"
     yield from ("", "```yaml", *hand_over.attestation.content.splitlines(), "```")
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def _table_lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     for row in (head, ["---"] * len(head), *rows):
         yield f"| {' | '.join(row)} |"
 
 
-def text(plain: str) -> str:
+def escape_markdown(plain: str) -> str:
     """Escape a text, so that it is shown as it is, in a paragraph, a list or a cell."""
-    return _ACTIVE.sub(r"\\\1", plain)
+    return _MARKDOWN_CHARACTERS.sub(r"\\\1", plain)
 
 
-def code(plain: str) -> str:
+def code_span(plain: str) -> str:
     """Write a text as code, whatever backticks it has, in a paragraph or a list."""
     longest = max((len(run) for run in re.findall("`+", plain)), default=0)
     padded = plain.strip(" ") and (plain.startswith(("`", " ")) or plain.endswith(("`", " ")))
@@ -128,6 +134,6 @@ def code(plain: str) -> str:
     return f"{fence}{pad}{plain}{pad}{fence}"
 
 
-def _cell(plain: str) -> str:
+def _code_cell(plain: str) -> str:
     """Write a text as code in a cell, which a bar would end, even in code."""
-    return code(plain).replace("|", r"\|")
+    return code_span(plain).replace("|", r"\|")

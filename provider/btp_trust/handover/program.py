@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 import pulumi
 
-from btp_trust.handover.hand_over import MARGIN_DAYS, HandOver, not_a_certificate
+from btp_trust.handover.hand_over import MARGIN_DAYS, HandOver, not_a_certificate_error
 from btp_trust.handover.target import Target
-from btp_trust.secret_guard.guard import without_secrets
+from btp_trust.secret_guard.guard import refuses_secret_arguments
 
 
 class HasCertificate(Protocol):
@@ -21,7 +21,7 @@ class HasCertificate(Protocol):
         """PEM."""
 
 
-@without_secrets
+@refuses_secret_arguments
 def hand_over(
     target: Target,
     *,
@@ -56,13 +56,13 @@ def hand_over(
         made = HandOver.of(target, certificate=new, replaces=old, upload_by=upload_by, margin_days=margin_days)
         return made.to_dict()
 
-    return pulumi.Output.all(_pem(certificate, "certificate"), _pem(replaces, "replaces")).apply(make)
+    return pulumi.Output.all(_pem_of(certificate, "certificate"), _pem_of(replaces, "replaces")).apply(make)
 
 
-def _pem(given: Any, prop: str) -> Any:
+def _pem_of(given: Any, prop: str) -> Any:
     """Take the output of a resource; an Output itself would lift any attribute that it is asked for."""
     if not isinstance(given, pulumi.Resource):
         return given
     if not hasattr(given, "certificate"):
-        raise not_a_certificate(prop, f"a {type(given).__name__} has none")
+        raise not_a_certificate_error(prop, f"a {type(given).__name__} has none")
     return given.certificate

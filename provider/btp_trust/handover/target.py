@@ -8,10 +8,10 @@ from typing import Final, Literal
 import msgspec
 
 from btp_trust.errors import Refused
-from btp_trust.handover.target_types import KINDS, Holds
+from btp_trust.handover.target_types import TARGET_TYPES, Capacity
 from btp_trust.secret_guard.guard import refuse_secrets
 
-KindName = Literal[
+TargetTypeName = Literal[
     "communication-system",
     "abap-on-premise",
     "successfactors",
@@ -48,7 +48,7 @@ class Target(msgspec.Struct, frozen=True, omit_defaults=True):
     """
 
     name: str
-    kind: KindName
+    kind: TargetTypeName
     system: str
     client: str | None = None
     entry: str | None = None
@@ -60,56 +60,60 @@ class Target(msgspec.Struct, frozen=True, omit_defaults=True):
     def __post_init__(self) -> None:
         """Refuse what holds a secret, or would make a wrong file name or a page that misleads."""
         refuse_secrets({name: getattr(self, name) for name in self.__struct_fields__})
-        if not _fits(_NAME, self.name):
-            raise _unusable(
+        if not _matches(_NAME, self.name):
+            raise _invalid_value(
                 "name",
                 self.name,
                 "Files and an attestation are named after it.",
                 'Use letters, digits, dots, hyphens and underscores, such as "s4-production".',
             )
-        if self.kind not in KINDS:
-            raise _unusable(
-                "kind", self.kind, "Each type of target wants another form.", f"Use one of: {', '.join(KINDS)}."
+        if self.kind not in TARGET_TYPES:
+            raise _invalid_value(
+                "kind", self.kind, "Each type of target wants another form.", f"Use one of: {', '.join(TARGET_TYPES)}."
             )
         for prop in ("system", "entry", "owner", "ticket", "key_name"):
             self._check_text(prop)
-        self._check_what_fits_the_kind()
+        self._check_options_of_type()
 
     @property
-    def capacity(self) -> Holds:
+    def capacity(self) -> Capacity:
         """How many certificates it can hold, as far as that is known."""
-        return KINDS[self.kind].holds if self.holds is None else (Holds.ONE if self.holds == 1 else Holds.TWO)
+        return (
+            TARGET_TYPES[self.kind].holds if self.holds is None else (Capacity.ONE if self.holds == 1 else Capacity.TWO)
+        )
 
     def _check_text(self, prop: str) -> None:
         text = getattr(self, prop)
         missing = text is None and prop != "system"
         if not missing and (not isinstance(text, str) or not text.strip() or not text.isprintable()):
-            raise _unusable(
+            raise _invalid_value(
                 prop, text, "People read it on the page and type it.", "Give it one line of printable text."
             )
 
-    def _check_what_fits_the_kind(self) -> None:
+    def _check_options_of_type(self) -> None:
         if self.holds not in (None, 1, 2):
-            raise _unusable("holds", self.holds, "The steps are others for one than for two.", "Use 1, 2, or nothing.")
-        if self.holds is not None and KINDS[self.kind].holds is not Holds.UNKNOWN:
-            why = f"It is documented: {KINDS[self.kind].holds_why}"
-            raise _unusable("holds", self.holds, why, "Remove it; it is for types of which SAP does not say.")
-        if self.client is not None and not (_fits(_CLIENT, self.client) and KINDS[self.kind].has_clients):
-            raise _unusable(
+            raise _invalid_value(
+                "holds", self.holds, "The steps are others for one than for two.", "Use 1, 2, or nothing."
+            )
+        if self.holds is not None and TARGET_TYPES[self.kind].holds is not Capacity.UNKNOWN:
+            why = f"It is documented: {TARGET_TYPES[self.kind].capacity_evidence}"
+            raise _invalid_value("holds", self.holds, why, "Remove it; it is for types of which SAP does not say.")
+        if self.client is not None and not (_matches(_CLIENT, self.client) and TARGET_TYPES[self.kind].has_clients):
+            raise _invalid_value(
                 "client",
                 self.client,
-                f"Clients are numbers of ABAP systems; this is {KINDS[self.kind].title}.",
+                f"Clients are numbers of ABAP systems; this is {TARGET_TYPES[self.kind].title}.",
                 'Give an ABAP system three digits as text, such as "100", and others none.',
             )
         if self.key_name is not None and self.kind != "subaccount":
-            raise _unusable(
+            raise _invalid_value(
                 "key_name", self.key_name, "Only the metadata for a subaccount has a KeyName.", "Remove it."
             )
 
 
-def _fits(pattern: re.Pattern[str], value: object) -> bool:
+def _matches(pattern: re.Pattern[str], value: object) -> bool:
     return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
-def _unusable(prop: str, value: object, why: str, remedy: str) -> Refused:
+def _invalid_value(prop: str, value: object, why: str, remedy: str) -> Refused:
     return Refused(f"`{prop}` of a target cannot be {value!r}.", why, remedy, prop=prop)

@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 
-class Holds(StrEnum):
+class Capacity(StrEnum):
     """How many signing certificates an entry of the target can hold."""
 
     TWO = "two"
@@ -23,7 +23,7 @@ class Holds(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Form(StrEnum):
+class FileFormat(StrEnum):
     """How the target wants a certificate."""
 
     PEM = "pem"
@@ -38,14 +38,14 @@ class Form(StrEnum):
     """The fragment `saml2Configuration.certificatesForSigning` of SAP Cloud Identity Services' API."""
 
 
-class Kind(msgspec.Struct, frozen=True, kw_only=True):
+class TargetType(msgspec.Struct, frozen=True, kw_only=True):
     """One type of target."""
 
     title: str
-    forms: tuple[Form, ...]
+    forms: tuple[FileFormat, ...]
     """The first one is what is uploaded by hand."""
-    holds: Holds
-    holds_why: str
+    holds: Capacity
+    capacity_evidence: str
     """What is known about that, and from where."""
     has_clients: bool = False
     fields: Mapping[str, str]
@@ -63,13 +63,13 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[str, ...]
 
 
-KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
+TARGET_TYPES: Final[Mapping[str, TargetType]] = MappingProxyType(
     {
-        "communication-system": Kind(
+        "communication-system": TargetType(
             title="a communication system of SAP S/4HANA Cloud or the SAP BTP ABAP environment",
-            forms=(Form.PEM,),
-            holds=Holds.UNKNOWN,
-            holds_why="SAP's pages describe one upload and do not say what it does to an earlier certificate.",
+            forms=(FileFormat.PEM,),
+            holds=Capacity.UNKNOWN,
+            capacity_evidence="SAP's pages describe one upload and do not say what it does to an earlier certificate.",
             has_clients=True,
             fields={
                 '"SAML Bearer Issuer" ("Provider Name" in other releases)': "{issuer}",
@@ -89,11 +89,11 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
                 "Creating a Communication System for SAP Business Application Studio",
             ),
         ),
-        "abap-on-premise": Kind(
+        "abap-on-premise": TargetType(
             title="an ABAP system on premise",
-            forms=(Form.PEM,),
-            holds=Holds.TWO,
-            holds_why="A trusted provider has a primary and a secondary signing certificate (SAP Note 2462389).",
+            forms=(FileFormat.PEM,),
+            holds=Capacity.TWO,
+            capacity_evidence="A trusted provider has a primary and a secondary signing certificate (SAP Note 2462389).",
             has_clients=True,
             fields={
                 'Name of the trusted provider (transaction SAML2, "Trusted Providers")': "{issuer}",
@@ -111,11 +111,11 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
                 "SAP Note 2462389, SAML 2.0: renew the IdP's signing certificate on NetWeaver ABAP without downtime",
             ),
         ),
-        "successfactors": Kind(
+        "successfactors": TargetType(
             title="an OAuth2 client application of SAP SuccessFactors",
-            forms=(Form.BODY,),
-            holds=Holds.ONE,
-            holds_why="A client application has one field for the certificate. A second client has another API key, "
+            forms=(FileFormat.BODY,),
+            holds=Capacity.ONE,
+            capacity_evidence="A client application has one field for the certificate. A second client has another API key, "
             "so the destination would have to change with it.",
             fields={'"X.509 Certificate"': "the content of {upload}"},
             open='In the Admin Center of company {system}, open "Manage OAuth2 Client Applications", and there '
@@ -126,11 +126,11 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             remove="There is nothing to remove: the new certificate has replaced the old one.",
             sources=("Configuring the Extension Application's Connectivity to SAP SuccessFactors",),
         ),
-        "cloud-for-customer": Kind(
+        "cloud-for-customer": TargetType(
             title="an OAuth 2.0 identity provider of SAP Cloud for Customer",
-            forms=(Form.CER,),
-            holds=Holds.UNKNOWN,
-            holds_why='There is a "Primary Signing Certificate"; SAP\'s page names no second one, and does not say '
+            forms=(FileFormat.CER,),
+            holds=Capacity.UNKNOWN,
+            capacity_evidence='There is a "Primary Signing Certificate"; SAP\'s page names no second one, and does not say '
             "that there is none.",
             fields={'"Issuing Entity Name"': "{issuer}", '"Primary Signing Certificate"': "{upload}"},
             open='Sign in to {system} as an administrator, open "Administrator", "Common Tasks", "Configure OAuth 2.0 '
@@ -141,11 +141,11 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             remove='In "Configure OAuth 2.0 Identity Provider", open {entry} and take the old certificate out.',
             sources=("Configure OAuth Identity Provider in SAP Cloud for Customer",),
         ),
-        "neo": Kind(
+        "neo": TargetType(
             title="a subaccount of the SAP BTP Neo environment",
-            forms=(Form.BODY,),
-            holds=Holds.UNKNOWN,
-            holds_why='SAP\'s pages show one field, "Signing Certificate", and do not say whether it takes two.',
+            forms=(FileFormat.BODY,),
+            holds=Capacity.UNKNOWN,
+            capacity_evidence='SAP\'s pages show one field, "Signing Certificate", and do not say whether it takes two.',
             fields={
                 '"Name"': "{issuer}",
                 '"Signing Certificate"': "the content of {upload}",
@@ -162,11 +162,11 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
                 "Application Identity Provider",
             ),
         ),
-        "ias-identity-provider": Kind(
+        "ias-identity-provider": TargetType(
             title="a corporate identity provider in SAP Cloud Identity Services",
-            forms=(Form.PEM, Form.JSON),
-            holds=Holds.TWO,
-            holds_why="Up to two signing certificates, both accepted while they are valid.",
+            forms=(FileFormat.PEM, FileFormat.JSON),
+            holds=Capacity.TWO,
+            capacity_evidence="Up to two signing certificates, both accepted while they are valid.",
             fields={'"Name"': "{issuer}", '"Signing Certificate"': "{upload}"},
             open='In the administration console of {system}, open "Identity Providers", "Corporate Identity '
             'Providers", there {entry}, and in it "SAML 2.0 Configuration".',
@@ -177,11 +177,11 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             "one.",
             sources=("Configure Trust with SAML 2.0 Corporate Identity Provider",),
         ),
-        "ias-application": Kind(
+        "ias-application": TargetType(
             title="an application in SAP Cloud Identity Services",
-            forms=(Form.PEM, Form.JSON),
-            holds=Holds.TWO,
-            holds_why="Up to two signing certificates for each application, both accepted while they are valid.",
+            forms=(FileFormat.PEM, FileFormat.JSON),
+            holds=Capacity.TWO,
+            capacity_evidence="Up to two signing certificates for each application, both accepted while they are valid.",
             fields={'"Signing Certificate"': "{upload}"},
             open='In the administration console of {system}, open "Applications and Resources", "Applications", there '
             '{entry}, its tab "Trust", "SAML 2.0 Configuration", "Certificates".',
@@ -191,11 +191,11 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             remove='In "Certificates" of {entry}, make the new certificate the default, and delete the old one.',
             sources=("Configure Signing Certificates and Certificate Options",),
         ),
-        "subaccount": Kind(
+        "subaccount": TargetType(
             title="a SAML trust configuration of another subaccount",
-            forms=(Form.METADATA,),
-            holds=Holds.UNKNOWN,
-            holds_why="SAP's template of the metadata has one certificate; the open-source UAA trusts two, and "
+            forms=(FileFormat.METADATA,),
+            holds=Capacity.UNKNOWN,
+            capacity_evidence="SAP's template of the metadata has one certificate; the open-source UAA trusts two, and "
             "what XSUAA makes of them is not documented.",
             fields={"Metadata": "the content of {upload}", '"Available for User Logon"': "not marked"},
             open='In the cockpit of subaccount {system}, open "Security", "Trust Configuration", there {entry}.',

@@ -14,8 +14,8 @@ from typing import Any
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import Refused
-from btp_trust.formatting import brief
-from btp_trust.saml.metadata import IdentityProvider, Layout, write
+from btp_trust.formatting import short_fingerprint
+from btp_trust.saml.metadata import IdentityProvider, MetadataLayout, write_metadata
 
 
 class OnDelete(StrEnum):
@@ -28,14 +28,14 @@ class OnDelete(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DesiredRegistration:
     """What shall be registered."""
 
     origin_key: str
     name: str | None
     """None: the origin key at first, then whatever it is."""
     entity_id: str
-    layout: Layout
+    layout: MetadataLayout
     certificates: tuple[Certificate, ...]
     """One or two, what signs first."""
 
@@ -44,7 +44,7 @@ class Wanted:
         """What shall be trusted, sorted."""
         return sorted({each.fingerprint for each in self.certificates})
 
-    def held(self, found: IdentityProvider | None) -> list[str]:
+    def certificates_before(self, found: IdentityProvider | None) -> list[str]:
         """List what of that is trusted already: nothing while users cannot log on by it."""
         metadata = None if found is None or not found.active else found.metadata
         if metadata is None or metadata.entity_id != self.entity_id:
@@ -54,25 +54,27 @@ class Wanted:
     def body(self, found: IdentityProvider | None) -> dict[str, Any]:
         """Write what is sent, with the settings that it has kept."""
         config = {"showSamlLink": False} if found is None else found.config or {}
-        document = write(self.certificates, entity_id=self.entity_id, layout=self.layout)
+        document = write_metadata(self.certificates, entity_id=self.entity_id, layout=self.layout)
         return {
             "type": "saml",
             "originKey": self.origin_key,
             "name": self.name or (self.origin_key if found is None else found.name),
-            **_activity(active=True),
+            **_activity_fields(active=True),
             "config": {**config, "metaDataLocation": document, "idpEntityAlias": self.origin_key},
         }
 
     def differences(self, found: IdentityProvider) -> list[str]:
         """Say what is to change in what was found; nothing if all is as wanted."""
         metadata = found.metadata
-        held = set(() if metadata is None else metadata.fingerprints)
-        wanted = set(self.fingerprints)
+        certificates_before = set(() if metadata is None else metadata.fingerprints)
+        desired = set(self.fingerprints)
         said = []
-        if wanted - held:
-            said.append(f"trust {_briefly(wanted - held)}{' as well' if wanted & held else ''}")
-        if held - wanted:
-            said.append(f"no longer trust {_briefly(held - wanted)}")
+        if desired - certificates_before:
+            said.append(
+                f"trust {_short_list(desired - certificates_before)}{' as well' if desired & certificates_before else ''}"
+            )
+        if certificates_before - desired:
+            said.append(f"no longer trust {_short_list(certificates_before - desired)}")
         if metadata is not None and metadata.entity_id != self.entity_id:
             said.append(f"entity ID {self.entity_id}")
         if metadata is not None and metadata.layout not in (None, self.layout) and not said:
@@ -95,7 +97,7 @@ class Step:
     """Whether something is sent: not if what is there is only adopted."""
 
 
-def deactivation(found: IdentityProvider) -> dict[str, Any]:
+def deactivation_body(found: IdentityProvider) -> dict[str, Any]:
     """Write what is sent to make it inactive, and to change nothing else.
 
     Raises:
@@ -107,12 +109,12 @@ def deactivation(found: IdentityProvider) -> dict[str, Any]:
         "type": found.type,
         "originKey": found.origin_key,
         "name": found.name or found.origin_key,
-        **_activity(active=False),
+        **_activity_fields(active=False),
         "config": found.config,
     }
 
 
-def removal(subaccount_id: str, on_delete: OnDelete, preexisting: str | None) -> str:
+def removal_text(subaccount_id: str, on_delete: OnDelete, preexisting: str | None) -> str:
     """Say what becomes of the registration when the resource is removed: the preview of a removal shows it.
 
     Args:
@@ -128,21 +130,23 @@ def removal(subaccount_id: str, on_delete: OnDelete, preexisting: str | None) ->
     return said
 
 
-def _activity(*, active: bool) -> dict[str, bool]:
+def _activity_fields(*, active: bool) -> dict[str, bool]:
     """Say it by both names: the UAA reads `active` alone, and SAP's pages have `isActive`."""
     return {"active": active, "isActive": active}
 
 
-def find(origin_key: str, providers: Iterable[IdentityProvider]) -> IdentityProvider | None:
+def find_by_origin_key(origin_key: str, providers: Iterable[IdentityProvider]) -> IdentityProvider | None:
     """Return the provider with this origin key."""
     return next((each for each in providers if each.origin_key == origin_key), None)
 
 
-def decide(wanted: Wanted, providers: Iterable[IdentityProvider], *, recorded: str | None, adopt: str | None) -> Step:
+def decide(
+    desired: DesiredRegistration, providers: Iterable[IdentityProvider], *, recorded: str | None, adopt: str | None
+) -> Step:
     """Decide.
 
     Args:
-        wanted: What shall be registered.
+        desired: What shall be registered.
         providers: All that the subaccount has.
         recorded: ID of the one that the resource registered or took over, by its state.
         adopt: ID of one that somebody else made and that may be taken over.
@@ -151,42 +155,44 @@ def decide(wanted: Wanted, providers: Iterable[IdentityProvider], *, recorded: s
         Refused: Somebody else made one with this origin key, or one with this entity ID.
     """
     providers = tuple(providers)
-    found = find(wanted.origin_key, providers)
-    _refuse_same_entity(wanted, providers)
+    found = find_by_origin_key(desired.origin_key, providers)
+    _refuse_same_entity(desired, providers)
     if found is None:
-        return Step(None, f"register {wanted.origin_key!r}: trust {_briefly(wanted.fingerprints)}")
+        return Step(None, f"register {desired.origin_key!r}: trust {_short_list(desired.fingerprints)}")
     if found.type != "saml":
-        raise _taken(wanted, f"It is of type {found.type!r}, which this resource never makes.", "")
+        raise _origin_key_taken(desired, f"It is of type {found.type!r}, which this resource never makes.", "")
     if found.config is None or not found.id:
         raise _unreadable(found)
-    differences = wanted.differences(found)
+    differences = desired.differences(found)
     is_known = found.id in (recorded, adopt)
-    is_left = recorded is None and _is_left(wanted, found)
-    if not is_known and not is_left and not _is_as_written(wanted, found, differences):
-        raise _of_somebody_else(wanted, found, recorded)
+    is_left = recorded is None and _is_left_deactivated(desired, found)
+    if not is_known and not is_left and not _is_as_written(desired, found, differences):
+        raise _foreign_provider(desired, found, recorded)
     if found.id == recorded:
         return Step(found, ", ".join(differences) or None)
-    name = f"{wanted.origin_key!r}, which this resource did not make ({found.id})"
+    name = f"{desired.origin_key!r}, which this resource did not make ({found.id})"
     if not differences:
         return Step(found, f"adopt {name}: it has this content already, and nothing is written", writes=False)
     return Step(found, f"take over {name}: {', '.join(differences)}")
 
 
-def _is_left(wanted: Wanted, found: IdentityProvider) -> bool:
+def _is_left_deactivated(desired: DesiredRegistration, found: IdentityProvider) -> bool:
     """Whether it is what a removal with on_delete="deactivate" leaves: nobody can log on by it."""
     metadata = found.metadata
-    return not found.active and metadata is not None and metadata.entity_id == wanted.entity_id
+    return not found.active and metadata is not None and metadata.entity_id == desired.entity_id
 
 
-def _is_as_written(wanted: Wanted, found: IdentityProvider, differences: list[str]) -> bool:
+def _is_as_written(desired: DesiredRegistration, found: IdentityProvider, differences: list[str]) -> bool:
     """Whether it is to the letter what would be written: as an interrupted run, or another stack, left it."""
-    return not differences and (found.config or {}).get("metaDataLocation") == _document(wanted)
+    return not differences and (found.config or {}).get("metaDataLocation") == _metadata_document(desired)
 
 
-def _of_somebody_else(wanted: Wanted, found: IdentityProvider, recorded: str | None) -> Refused:
-    held = ", ".join(found.trusted) or "no certificate that can be read"
+def _foreign_provider(desired: DesiredRegistration, found: IdentityProvider, recorded: str | None) -> Refused:
+    certificates_before = ", ".join(found.trusted) or "no certificate that can be read"
     made = "was not made by this resource" if recorded is None else "is not the one that this resource registered"
-    return _taken(wanted, f"It {made}. It trusts {held}.", f'To take it over: adopt="{found.id}". ')
+    return _origin_key_taken(
+        desired, f"It {made}. It trusts {certificates_before}.", f'To take it over: adopt="{found.id}". '
+    )
 
 
 def _unreadable(found: IdentityProvider) -> Refused:
@@ -199,16 +205,16 @@ def _unreadable(found: IdentityProvider) -> Refused:
     )
 
 
-def _document(wanted: Wanted) -> str:
-    return write(wanted.certificates, entity_id=wanted.entity_id, layout=wanted.layout)
+def _metadata_document(desired: DesiredRegistration) -> str:
+    return write_metadata(desired.certificates, entity_id=desired.entity_id, layout=desired.layout)
 
 
-def _refuse_same_entity(wanted: Wanted, providers: Iterable[IdentityProvider]) -> None:
+def _refuse_same_entity(desired: DesiredRegistration, providers: Iterable[IdentityProvider]) -> None:
     for each in providers:
         metadata = each.metadata
-        if each.origin_key != wanted.origin_key and metadata is not None and metadata.entity_id == wanted.entity_id:
+        if each.origin_key != desired.origin_key and metadata is not None and metadata.entity_id == desired.entity_id:
             raise Refused(
-                f"Identity provider {each.origin_key!r} has the entity ID {wanted.entity_id} already.",
+                f"Identity provider {each.origin_key!r} has the entity ID {desired.entity_id} already.",
                 "A subaccount cannot tell two identity providers with one entity ID apart.",
                 f'To take it over: origin_key="{each.origin_key}", adopt="{each.id}". '
                 "Or delete it in the cockpit first.",
@@ -216,14 +222,14 @@ def _refuse_same_entity(wanted: Wanted, providers: Iterable[IdentityProvider]) -
             )
 
 
-def _taken(wanted: Wanted, why: str, way: str) -> Refused:
+def _origin_key_taken(desired: DesiredRegistration, why: str, way: str) -> Refused:
     return Refused(
-        f"There is an identity provider with origin key {wanted.origin_key!r} already.",
+        f"There is an identity provider with origin key {desired.origin_key!r} already.",
         why,
         f"{way}Or choose another origin key.",
         prop="origin_key",
     )
 
 
-def _briefly(fingerprints: Iterable[str]) -> str:
-    return ", ".join(brief(each) for each in sorted(fingerprints))
+def _short_list(fingerprints: Iterable[str]) -> str:
+    return ", ".join(short_fingerprint(each) for each in sorted(fingerprints))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from btp_trust.identity_provider.plan import OnDelete
 from btp_trust.property_bag import ResourceArgs
-from btp_trust.saml.metadata import Layout
-from btp_trust.service.credentials.environment import DEFAULT
+from btp_trust.saml.metadata import MetadataLayout
+from btp_trust.service.credentials.environment import DEFAULT_CONNECTION
 
 
 class IdentityProviderArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
@@ -13,13 +13,13 @@ class IdentityProviderArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_onl
 
     connection: str
     origin_key: str
-    source_connection: str = DEFAULT
+    source_connection: str = DEFAULT_CONNECTION
     source_subaccount_id: str | None = None
     passive: str | None = None
     """Fingerprint of the PassiveTrustCertificate; UNKNOWN while a preview does not know it."""
     name: str | None = None
     entity_id: str | None = None
-    metadata_layout: Layout = Layout.KEY_DESCRIPTORS
+    metadata_layout: MetadataLayout = MetadataLayout.KEY_DESCRIPTORS
     adopt: str | None = None
     """ID of an identity provider that somebody else made."""
     on_delete: OnDelete = OnDelete.DELETE
@@ -30,12 +30,12 @@ class IdentityProviderArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_onl
         return ResourceArgs(connection=self.source_connection, subaccount_id=self.source_subaccount_id)
 
 
-class IdentityProviderChecked(IdentityProviderArgs, frozen=True, omit_defaults=True, kw_only=True):
+class IdentityProviderInputs(IdentityProviderArgs, frozen=True, omit_defaults=True, kw_only=True):
     """TrustedIdentityProvider after check."""
 
     certificates: list[str] | str = []
     """Fingerprints that the target shall hold, sorted; UNKNOWN while one of them is to be generated."""
-    held: list[str] | None = None
+    certificates_before: list[str] | None = None
     """What it held, while there is a step."""
     step: str | None = None
     preexisting: str | None = None

@@ -8,7 +8,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import Final
 
-from btp_trust.parsing.text_decoding import line_breaks, visible
+from btp_trust.parsing.text_decoding import strip_invisible, unescape_line_breaks
 
 _BLOCK: Final = re.compile(
     r"-----BEGIN (?P<label>[A-Z0-9 ]+)-----(?P<body>(?:[^-]|-(?!----))*)-----END (?P=label)-----"
@@ -17,7 +17,7 @@ _BASE64: Final = re.compile(r"[A-Za-z0-9+/=\s]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class PemBlock:
     """One block of PEM."""
 
     label: str
@@ -31,23 +31,23 @@ class Block:
         return f"-----BEGIN {self.label}-----\n{self.body}\n-----END {self.label}-----\n"
 
 
-def blocks(text: str) -> list[Block]:
+def find_blocks(text: str) -> list[PemBlock]:
     r"""Find the blocks of a PEM text, whatever became of its line breaks.
 
     Args:
         text: PEM with line feeds of any system, with none at all (also between the certificates of a chain), or with
             a backslash and an n or r for each, as exports and SAP's own examples have them, once or twice escaped.
     """
-    found = _BLOCK.finditer(line_breaks(visible(text)))
-    return [Block(each["label"], _wrapped(each["body"])) for each in found]
+    found = _BLOCK.finditer(unescape_line_breaks(strip_invisible(text)))
+    return [PemBlock(each["label"], _wrap(each["body"])) for each in found]
 
 
-def _wrapped(body: str) -> str:
+def _wrap(body: str) -> str:
     """Break base64 into lines; an encrypted key of the old form has headers before it."""
     return "\n".join(textwrap.wrap("".join(body.split()), 64)) if _BASE64.fullmatch(body) else body.strip()
 
 
-def octets(text: str) -> bytes:
+def decode_base64(text: str) -> bytes:
     """Decode base64, in lines or not.
 
     Raises:

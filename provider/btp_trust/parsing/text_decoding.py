@@ -11,7 +11,7 @@ import re
 import unicodedata
 from typing import Final
 
-_MARKS: Final = (
+_BYTE_ORDER_MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -19,12 +19,12 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 """Byte order marks: that of UTF-32 begins like that of UTF-16."""
-_NO_TEXT: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_BINARY_CONTENT: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 """Control characters that no text has: what holds one is a key store or a picture."""
 _LINE_BREAK: Final = re.compile(r"(?<!\\)(?:(?:\\+r|\\+u000[dD])(?:\\+n|\\+u000[aA])|\\+(?:[nr]|u000[aAdD]))")
-_FRONT: Final = re.compile("\\A(?:\ufeff|\ufffe|\ufffd|\u00ef\u00bb\u00bf|[\udc80-\udcff])+")
+_LEADING_MARKS: Final = re.compile("\\A(?:\ufeff|\ufffe|\ufffd|\u00ef\u00bb\u00bf|[\udc80-\udcff])+")
 """Byte order marks as they are, of UTF-8 in Latin-1, as what replaces bytes, or as an environment has bytes."""
-_SELECTORS: Final = re.compile("[\ufe00-\ufe0f]")
+_VARIATION_SELECTORS: Final = re.compile("[\ufe00-\ufe0f]")
 
 
 def decode(octets: bytes) -> str:
@@ -33,45 +33,45 @@ def decode(octets: bytes) -> str:
     Raises:
         ValueError: It is no text. The message does not repeat it.
     """
-    encodings = _encodings(octets)
+    encodings = _candidate_encodings(octets)
     for encoding in encodings:
         try:
-            return unmarked(octets.decode(encoding))
+            return strip_byte_order_mark(octets.decode(encoding))
         except UnicodeDecodeError:
             continue
     raise ValueError("it is no text")
 
 
-def _encodings(octets: bytes) -> tuple[str, ...]:
-    for mark, encoding in _MARKS:
+def _candidate_encodings(octets: bytes) -> tuple[str, ...]:
+    for mark, encoding in _BYTE_ORDER_MARKS:
         if octets.startswith(mark):
             return (encoding,)
     if octets[1:2] == b"\0":  # an ASCII character in two bytes
         return ("utf-16-le",)
     if octets[:1] == b"\0":
         return ("utf-16-be",)
-    return ("utf-8",) if _NO_TEXT.search(octets) else ("utf-8", "latin-1")
+    return ("utf-8",) if _BINARY_CONTENT.search(octets) else ("utf-8", "latin-1")
 
 
-def unmarked(text: str) -> str:
+def strip_byte_order_mark(text: str) -> str:
     """Take away what is left of an encoding that a program did not know: byte order marks in front, and NUL."""
-    return _FRONT.sub("", text.replace("\0", ""))
+    return _LEADING_MARKS.sub("", text.replace("\0", ""))
 
 
-def visible(text: str) -> str:
+def strip_invisible(text: str) -> str:
     """Take away what nobody sees (byte order marks, zero-width characters, marks of direction), and unusual blanks."""
     if text.isascii():
         return text.replace("\0", "")
-    return "".join(_plain(character) for character in _SELECTORS.sub("", text))
+    return "".join(_visible_character(character) for character in _VARIATION_SELECTORS.sub("", text))
 
 
-def _plain(character: str) -> str:
+def _visible_character(character: str) -> str:
     if character.isascii():
         return "" if character == "\0" else character
     category = unicodedata.category(character)
     return "" if category == "Cf" else " " if category.startswith("Z") else character
 
 
-def line_breaks(text: str) -> str:
+def unescape_line_breaks(text: str) -> str:
     r"""Make line feeds of `\n`, `\r` and `\u000a`, however often the backslash was escaped."""
     return _LINE_BREAK.sub("\n", text)

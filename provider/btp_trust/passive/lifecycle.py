@@ -3,21 +3,46 @@
 from __future__ import annotations
 
 from btp_trust.certificate import Certificate
-from btp_trust.errors import ReadsDisagree, Refused, SlotsChanged, TrustError
-from btp_trust.formatting import another_name, describe, rfc3339
-from btp_trust.passive.plan import Adopt, Mint, Own, Request, Step, decide, displaced, foresee, replaced, second_name
-from btp_trust.passive.schema import PassiveArgs, PassiveChecked, PassiveState
-from btp_trust.property_bag import PropertyBag, Signing, certificate_outputs, checked, from_bag, same_arguments, to_bag
+from btp_trust.errors import Refused, SlotsChanged, StaleRead, TrustError
+from btp_trust.formatting import describe_certificate, format_rfc3339, propose_free_name
+from btp_trust.passive.plan import (
+    Adopt,
+    Generate,
+    RecordedCertificates,
+    Request,
+    Step,
+    decide,
+    displaced_certificate,
+    plan_without_outputs,
+    refuse_during_replacement,
+    second_name,
+)
+from btp_trust.passive.schema import PassiveArgs, PassiveInputs, PassiveState
+from btp_trust.property_bag import (
+    PropertyBag,
+    SignerSummary,
+    certificate_outputs,
+    from_bag,
+    same_arguments,
+    to_bag,
+    with_changes,
+)
 from btp_trust.runtime.duplicate_connections import refuse_second
-from btp_trust.runtime.reading import Unseen, look, not_checked, reach, unseen_changes
+from btp_trust.runtime.reading import (
+    ReadingUnavailable,
+    diff_without_reading,
+    open_for_write,
+    read_slots,
+    warn_unchecked,
+)
 from btp_trust.runtime.session import Session
-from btp_trust.runtime.slot_writes import delete_passive, mint
+from btp_trust.runtime.slot_writes import delete_passive, generate_passive
 from btp_trust.runtime.slots import Subaccount
-from btp_trust.runtime.staleness import _unless_believed
+from btp_trust.runtime.staleness import _stale_read
 from btp_trust.snapshot import Snapshot
 
 
-def before_our_mint(snapshot: Snapshot, state: PassiveState) -> ReadsDisagree | None:
+def stale_read_after_generation(snapshot: Snapshot, state: PassiveState) -> StaleRead | None:
     """Return the error of slots that lack a certificate taken up just now: a mint would overwrite it unseen."""
     if state.observed_at is None or snapshot.find(state.fingerprint) is not None:
         return None
@@ -25,87 +50,89 @@ def before_our_mint(snapshot: Snapshot, state: PassiveState) -> ReadsDisagree | 
         f"The certificate of generation {state.generation!r} ({state.fingerprint}), of {state.observed_at}, "
         "seems to be in no slot."
     )
-    return _unless_believed(what, "somebody removed it at once", state.observed_at, snapshot)
+    return _stale_read(what, "somebody removed it at once", state.observed_at, snapshot)
 
 
 _KIND = "PassiveTrustCertificate"
 
 
-def check(session: Session, args: PassiveArgs, old: PassiveChecked | None) -> PassiveChecked:
+def check(session: Session, args: PassiveArgs, old: PassiveInputs | None) -> PassiveInputs:
     """Plan: the step if a generation is new, and what the slot holds."""
     recorded = old.subaccount_id if old else None
-    session.passive_is_checked(args.subaccount_id or recorded or "")
-    seen = look(session, args, recorded)
-    if isinstance(seen, Unseen):
+    session.declare_passive(args.subaccount_id or recorded or "")
+    seen = read_slots(session, args, recorded)
+    if isinstance(seen, ReadingUnavailable):
         refuse_second(session, _KIND, args.subaccount_id or recorded, args.connection)
-        return _unseen(args, old, seen)
+        return _plan_without_reading(args, old, seen)
     snapshot = seen.snapshot
     refuse_second(session, _KIND, snapshot.subaccount_id, args.connection)
-    session.passive_is_checked(snapshot.subaccount_id)
+    session.declare_passive(snapshot.subaccount_id)
     if old is not None:
-        seen.account.command.names.extend((*old.earlier_generations, old.generation))
+        seen.account.command_plan.names.extend((*old.earlier_generations, old.generation))
     is_due = old is None or old.generation != args.generation
     held = snapshot.passive if is_due else snapshot.older_passive
-    plan = checked(
-        PassiveChecked,
+    plan = with_changes(
+        PassiveInputs,
         args,
         subaccount_id=snapshot.subaccount_id,
-        passive_slot=None if held is None else Signing.of(held),
-        earlier_generations=_earlier(args, old),
+        passive_slot=None if held is None else SignerSummary.of(held),
+        earlier_generations=_earlier_generations(args, old),
     )
     if not is_due:
         return plan
-    return _planned(session, plan, old, seen.account, snapshot)
+    return _plan_step(session, plan, old, seen.account, snapshot)
 
 
-def changes(session: Session, state: PassiveState, new: PassiveChecked) -> bool:
+def diff(session: Session, state: PassiveState, new: PassiveInputs) -> bool:
     """Whether an update is due; refuses what only the recorded certificate shows to be wrong."""
-    seen = look(session, new)
-    changed = not same_arguments(new, state, PassiveArgs)
-    if isinstance(seen, Unseen):
-        return unseen_changes(session, seen, state, changed=changed)
+    seen = read_slots(session, new)
+    arguments_changed = not same_arguments(new, state, PassiveArgs)
+    if isinstance(seen, ReadingUnavailable):
+        return diff_without_reading(session, seen, state, arguments_changed=arguments_changed)
     if new.generation != state.generation:
-        if (stale := before_our_mint(seen.snapshot, state)) is not None:
+        if (stale := stale_read_after_generation(seen.snapshot, state)) is not None:
             raise stale
-        step = decide(_request(new), _own(state), seen.snapshot)
+        step = decide(_request(new), _recorded_certificates(state), seen.snapshot)
         if isinstance(step, Adopt):
-            seen.account.command.adopting[new.generation] = step.certificate.fingerprint
-        session.say(f"PassiveTrustCertificate: {step.sentence(new.generation)}")
+            seen.account.command_plan.adoptions[new.generation] = step.certificate.fingerprint
+        session.print_once(f"PassiveTrustCertificate: {step.sentence(new.generation)}")
         return True
     if new.adopt not in (None, state.adopt, state.fingerprint):
-        raise _bound(state, new.adopt)
+        raise _name_already_bound(state, new.adopt)
     _record_name(session, new, seen.snapshot.subaccount_id, state.fingerprint)
     if seen.snapshot.find(state.fingerprint) is None:
-        _warn_of_gone(session, state, seen.snapshot)
-    return changed
+        _warn_certificate_gone(session, state, seen.snapshot)
+    return arguments_changed
 
 
-def create(session: Session, new: PassiveChecked) -> tuple[str, PropertyBag]:
+def create(session: Session, new: PassiveInputs) -> tuple[str, PropertyBag]:
     """Get the certificate of the first generation."""
-    outputs = _bind(session, new, Own())
+    outputs = _obtain_certificate(session, new, RecordedCertificates())
     return f"{outputs['subaccount_id']}/passive", outputs
 
 
-def update(session: Session, state: PassiveState, bag: PropertyBag, new: PassiveChecked) -> PropertyBag:
+def update(session: Session, state: PassiveState, bag: PropertyBag, new: PassiveInputs) -> PropertyBag:
     """Get the certificate of a new generation, or take down changed arguments."""
     if new.generation != state.generation:
-        return _bind(session, new, _own(state))
-    seen = look(session, new)
+        return _obtain_certificate(session, new, _recorded_certificates(state))
+    seen = read_slots(session, new)
     kept = {name: value for name, value in bag.items() if name not in PassiveArgs.__struct_fields__}
     outputs = {**kept, **_arguments(new), "subaccount_id": state.subaccount_id}
-    return outputs if isinstance(seen, Unseen) else {**outputs, "role": seen.snapshot.role(state.fingerprint)}
+    return (
+        outputs if isinstance(seen, ReadingUnavailable) else {**outputs, "role": seen.snapshot.role(state.fingerprint)}
+    )
 
 
 def read(session: Session, bag: PropertyBag) -> PropertyBag:
     """Find the certificate in either slot; in neither, the resource stays."""
     state = from_bag(bag, PassiveState)
-    seen = look(session, state)
-    if isinstance(seen, Unseen):
-        not_checked(session, seen, state)
+    seen = read_slots(session, state)
+    if isinstance(seen, ReadingUnavailable):
+        warn_unchecked(session, seen, state)
         return bag
     role = seen.snapshot.role(state.fingerprint)
     if role == "gone":
-        _warn_of_gone(session, state, seen.snapshot)
+        _warn_certificate_gone(session, state, seen.snapshot)
     return {**bag, "role": role}
 
 
@@ -115,19 +142,19 @@ def delete(session: Session, state: PassiveState) -> None:
     Raises:
         Refused: The resource that has taken over gives this certificate another name, unasked.
     """
-    if session.passive_was_checked(state.subaccount_id or ""):
+    if session.has_passive(state.subaccount_id or ""):
         _refuse_second_name(session, state)
-        session.say(
+        session.print_once(
             f"PassiveTrustCertificate: the slots of subaccount {state.subaccount_id} stay as they are; "
             "another PassiveTrustCertificate of this program has taken over"
         )
         return
     try:
-        account = reach(session, state)
-        with account.writes.turn():
+        account = open_for_write(session, state)
+        with account.write_lock.hold():
             _delete(session, account, state)
     except TrustError as error:
-        if not error.blocks_only_what_is_due and not session.offline:
+        if not error.is_tolerated_without_changes and not session.offline:
             raise
         raise _cannot_delete(state, error) from None
 
@@ -137,69 +164,73 @@ def _delete(session: Session, account: Subaccount, state: PassiveState) -> None:
     held = snapshot.passive
     if held is None:
         return
-    if held.fingerprint == state.fingerprint or displaced(state.fingerprint, snapshot) is not None:
+    if held.fingerprint == state.fingerprint or displaced_certificate(state.fingerprint, snapshot) is not None:
         delete_passive(account, snapshot)
-        session.say(f"PassiveTrustCertificate: deleted passive {describe(held)}")
+        session.print_once(f"PassiveTrustCertificate: deleted passive {describe_certificate(held)}")
         return
-    session.say(f"PassiveTrustCertificate: passive {describe(held)} stays; this resource neither made nor displaced it")
+    session.print_once(
+        f"PassiveTrustCertificate: passive {describe_certificate(held)} stays; this resource neither made nor displaced it"
+    )
 
 
-def _planned(
-    session: Session, plan: PassiveChecked, old: PassiveChecked | None, account: Subaccount, snapshot: Snapshot
-) -> PassiveChecked:
+def _plan_step(
+    session: Session, plan: PassiveInputs, old: PassiveInputs | None, account: Subaccount, snapshot: Snapshot
+) -> PassiveInputs:
     if plan.generation in plan.earlier_generations:
         sentence = f"take up the certificate of {plan.generation!r} again; nothing is generated"
-        return checked(PassiveChecked, plan, step=sentence)
+        return with_changes(PassiveInputs, plan, step=sentence)
     if old is None:
-        step = decide(_request(plan), Own(), snapshot)
+        step = decide(_request(plan), RecordedCertificates(), snapshot)
         _refuse_replaced(_request(plan), step, account)
         sentence = step.sentence(plan.generation)
-        session.say(f"PassiveTrustCertificate: {sentence}")
+        session.print_once(f"PassiveTrustCertificate: {sentence}")
     else:
-        _refuse_stale_waiver(plan, old)
-        step, sentence = foresee(_request(plan), snapshot)
+        _refuse_reused_adopt(plan, old)
+        step, sentence = plan_without_outputs(_request(plan), snapshot)
     if isinstance(step, Adopt):
-        account.command.adopting[plan.generation] = step.certificate.fingerprint
-    if isinstance(step, Mint):
-        account.command.mints(plan.generation)
+        account.command_plan.adoptions[plan.generation] = step.certificate.fingerprint
+    if isinstance(step, Generate):
+        account.command_plan.plan_generation(plan.generation)
         replaces = step.replaces.fingerprint if step.replaces else None
-        return checked(PassiveChecked, plan, step=sentence, replaces=replaces)
-    return checked(PassiveChecked, plan, step=sentence)
+        return with_changes(PassiveInputs, plan, step=sentence, replaces=replaces)
+    return with_changes(PassiveInputs, plan, step=sentence)
 
 
-def _bind(session: Session, new: PassiveChecked, own: Own) -> PropertyBag:
+def _obtain_certificate(session: Session, new: PassiveInputs, own: RecordedCertificates) -> PropertyBag:
     """Do the step that was planned, if the passive slot is still the one of the plan."""
-    account = reach(session, new)
-    with account.writes.turn():
+    account = open_for_write(session, new)
+    with account.write_lock.hold():
         snapshot = account.read()
         planned = None if new.passive_slot is None else new.passive_slot.fingerprint
         if snapshot.slots.passive != planned:
-            raise _changed(planned, snapshot)
+            raise _slot_changed(planned, snapshot)
         step = decide(_request(new), own, snapshot)
         if isinstance(step, Adopt):
             _record_name(session, new, snapshot.subaccount_id, step.certificate.fingerprint)
             return _outputs(new, own, step.certificate, snapshot)
         if snapshot.slots.passive != new.replaces:
-            raise _changed(new.replaces, snapshot)
-        minted = mint(account, snapshot)
-        return _outputs(new, own, _minted(minted), minted)
+            raise _slot_changed(new.replaces, snapshot)
+        minted = generate_passive(account, snapshot)
+        return _outputs(new, own, _generated_certificate(minted), minted)
 
 
-def _minted(snapshot: Snapshot) -> Certificate:
+def _generated_certificate(snapshot: Snapshot) -> Certificate:
     if snapshot.passive is None:  # pragma: no cover - mint() returns a snapshot with a passive certificate
         raise AssertionError(snapshot)
     return snapshot.passive
 
 
-def _unseen(args: PassiveArgs, old: PassiveChecked | None, unseen: Unseen) -> PassiveChecked:
+def _plan_without_reading(
+    args: PassiveArgs, old: PassiveInputs | None, unavailable: ReadingUnavailable
+) -> PassiveInputs:
     if old is None or not same_arguments(args, old, PassiveArgs, "resource_urn"):
-        unseen.refuse_what_is_due()
-    earlier = _earlier(args, old)
+        unavailable.refuse_due_changes()
+    earlier = _earlier_generations(args, old)
     if old is None or old.generation != args.generation:
         step = f"get a certificate for {args.generation!r}; planned without looking at the slots"
-        return checked(PassiveChecked, args, earlier_generations=earlier, step=step)
-    return checked(
-        PassiveChecked,
+        return with_changes(PassiveInputs, args, earlier_generations=earlier, step=step)
+    return with_changes(
+        PassiveInputs,
         args,
         subaccount_id=old.subaccount_id,
         earlier_generations=earlier,
@@ -207,7 +238,7 @@ def _unseen(args: PassiveArgs, old: PassiveChecked | None, unseen: Unseen) -> Pa
     )
 
 
-def _earlier(args: PassiveArgs, old: PassiveChecked | None) -> list[str]:
+def _earlier_generations(args: PassiveArgs, old: PassiveInputs | None) -> list[str]:
     """Names that this resource bound before, the declared one left out."""
     if old is None:
         return []
@@ -219,45 +250,47 @@ def _request(args: PassiveArgs) -> Request:
     return Request(args.generation, args.adopt, args.replace)
 
 
-def _own(state: PassiveState) -> Own:
-    return Own(state.fingerprint, state.generations)
+def _recorded_certificates(state: PassiveState) -> RecordedCertificates:
+    return RecordedCertificates(state.fingerprint, state.generations)
 
 
-def _arguments(new: PassiveChecked) -> PropertyBag:
+def _arguments(new: PassiveInputs) -> PropertyBag:
     return to_bag(new, "step", "replaces", "passive_slot", "earlier_generations")
 
 
-def _outputs(new: PassiveChecked, own: Own, certificate: Certificate, snapshot: Snapshot) -> PropertyBag:
+def _outputs(
+    new: PassiveInputs, own: RecordedCertificates, certificate: Certificate, snapshot: Snapshot
+) -> PropertyBag:
     return {
         **_arguments(new),
         **certificate_outputs(certificate, snapshot),
         "subaccount_id": snapshot.subaccount_id,
         "generations": {**own.generations, new.generation: certificate.fingerprint},
-        "observed_at": rfc3339(snapshot.now),
+        "observed_at": format_rfc3339(snapshot.now),
     }
 
 
-def _record_name(session: Session, new: PassiveChecked, subaccount_id: str, fingerprint: str) -> None:
+def _record_name(session: Session, new: PassiveInputs, subaccount_id: str, fingerprint: str) -> None:
     if new.adopt != fingerprint:
-        session.name_is_given(subaccount_id, fingerprint, new.generation)
+        session.declare_name(subaccount_id, fingerprint, new.generation)
 
 
 def _refuse_second_name(session: Session, state: PassiveState) -> None:
     """What was renamed or replaced knew the name of its certificate: only here it is told beside the new one."""
-    name = session.name_given(state.subaccount_id or "", state.fingerprint)
+    name = session.declared_name(state.subaccount_id or "", state.fingerprint)
     if name is not None and name != state.generation:
-        free = another_name(name, [name, *state.generations])
+        free = propose_free_name(name, [name, *state.generations])
         raise second_name(name, state.fingerprint, state.generation, f'generation="{free}"')
 
 
 def _refuse_replaced(request: Request, step: Step, account: Subaccount) -> None:
     """A replacement is checked without its state, after it was checked with it: the names are known by then."""
-    names = account.command.names
+    names = account.command_plan.names
     if names and request.generation not in names and isinstance(step, Adopt) and request.adopt is None:
-        raise replaced(request, step, names[-1])
+        raise refuse_during_replacement(request, step, names[-1])
 
 
-def _refuse_stale_waiver(plan: PassiveChecked, old: PassiveChecked) -> None:
+def _refuse_reused_adopt(plan: PassiveInputs, old: PassiveInputs) -> None:
     if plan.adopt is not None and plan.adopt == old.adopt:
         raise Refused(
             f"adopt={plan.adopt!r} was for generation {old.generation!r}.",
@@ -267,8 +300,8 @@ def _refuse_stale_waiver(plan: PassiveChecked, old: PassiveChecked) -> None:
         )
 
 
-def _bound(state: PassiveState, adopt: str | None) -> Refused:
-    free = another_name(state.generation, state.generations)
+def _name_already_bound(state: PassiveState, adopt: str | None) -> Refused:
+    free = propose_free_name(state.generation, state.generations)
     return Refused(
         f"Generation {state.generation!r} is certificate {state.fingerprint}; it cannot become {adopt}.",
         "A name is bound to one certificate for ever.",
@@ -277,7 +310,7 @@ def _bound(state: PassiveState, adopt: str | None) -> Refused:
     )
 
 
-def _warn_of_gone(session: Session, state: PassiveState, snapshot: Snapshot) -> None:
+def _warn_certificate_gone(session: Session, state: PassiveState, snapshot: Snapshot) -> None:
     session.warn(
         f"The certificate of generation {state.generation!r} ({state.fingerprint}) is in no slot any more.",
         f"The slots of subaccount {snapshot.subaccount_id}: {snapshot.slots}.",
@@ -285,7 +318,7 @@ def _warn_of_gone(session: Session, state: PassiveState, snapshot: Snapshot) -> 
     )
 
 
-def _changed(planned: str | None, snapshot: Snapshot) -> SlotsChanged:
+def _slot_changed(planned: str | None, snapshot: Snapshot) -> SlotsChanged:
     return SlotsChanged(
         "The passive slot changed since this command was planned; nothing was done.",
         f"Planned for: passive {planned or 'empty'}. Found: {snapshot.slots}.",

@@ -8,12 +8,12 @@ from types import MappingProxyType
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import Refused
-from btp_trust.formatting import another_name, describe
-from btp_trust.snapshot import Snapshot, signs
+from btp_trust.formatting import describe_certificate, propose_free_name
+from btp_trust.snapshot import Snapshot, has_fingerprint
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
+class RecordedCertificates:
     """What the resource has recorded of itself."""
 
     fingerprint: str | None = None
@@ -32,7 +32,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Mint:
+class Generate:
     """POST a new passive certificate."""
 
     replaces: Certificate | None
@@ -40,7 +40,11 @@ class Mint:
 
     def sentence(self, generation: str) -> str:
         """Say what will be done."""
-        where = "in the empty passive slot" if self.replaces is None else f"over passive {describe(self.replaces)}"
+        where = (
+            "in the empty passive slot"
+            if self.replaces is None
+            else f"over passive {describe_certificate(self.replaces)}"
+        )
         return f"generate {generation!r} {where}"
 
 
@@ -53,36 +57,36 @@ class Adopt:
 
     def sentence(self, generation: str) -> str:
         """Say what will be done."""
-        return f"take up {describe(self.certificate)} as {generation!r}: {self.why}; nothing is generated"
+        return f"take up {describe_certificate(self.certificate)} as {generation!r}: {self.why}; nothing is generated"
 
 
-Step = Mint | Adopt
+Step = Generate | Adopt
 
 
-def decide(request: Request, own: Own, snapshot: Snapshot) -> Step:
+def decide(request: Request, own: RecordedCertificates, snapshot: Snapshot) -> Step:
     """Decide how a generation that is new to the resource gets its certificate.
 
     Raises:
         Refused: It cannot, or not without overwriting what nobody named.
     """
     if snapshot.active is None:
-        raise _no_active(snapshot)
+        raise _no_active_certificate(snapshot)
     if request.generation in own.generations:
-        return _again(request, own, snapshot)
+        return _adopt_earlier(request, own, snapshot)
     if request.adopt is not None:
-        return _adopt(request, request.adopt, snapshot)
+        return _adopt_named(request, request.adopt, snapshot)
     if snapshot.passive is None or _may_overwrite(request, own, snapshot.active, snapshot.passive):
-        return Mint(snapshot.passive)
+        return Generate(snapshot.passive)
     known_as = next((name for name, each in own.generations.items() if each == snapshot.passive.fingerprint), None)
     if known_as is not None:
         fingerprint = snapshot.passive.fingerprint
         raise second_name(request.generation, fingerprint, known_as, f'replace="{fingerprint}"')
     if snapshot.passive.not_before > snapshot.active.not_before:
         return Adopt(snapshot.passive, "unknown to this resource, younger than the active one")
-    raise _stranger(request, snapshot.passive, snapshot)
+    raise _unknown_certificate(request, snapshot.passive, snapshot)
 
 
-def foresee(request: Request, snapshot: Snapshot) -> tuple[Step, str]:
+def plan_without_outputs(request: Request, snapshot: Snapshot) -> tuple[Step, str]:
     """Plan for a resource whose own certificate is not known: check sees no outputs.
 
     Returns:
@@ -92,8 +96,8 @@ def foresee(request: Request, snapshot: Snapshot) -> tuple[Step, str]:
     Raises:
         Refused: Whatever the resource recorded, it is refused.
     """
-    possible = _possible(request, snapshot)
-    mint = next((step for step in possible if isinstance(step, Mint)), possible[0])
+    possible = _possible_steps(request, snapshot)
+    mint = next((step for step in possible if isinstance(step, Generate)), possible[0])
     adopt = next((step for step in possible if isinstance(step, Adopt)), mint)
     sentence = mint.sentence(request.generation)
     if mint is not adopt:
@@ -101,15 +105,17 @@ def foresee(request: Request, snapshot: Snapshot) -> tuple[Step, str]:
     return mint, sentence
 
 
-def displaced(own: str, snapshot: Snapshot) -> Certificate | None:
+def displaced_certificate(own: str, snapshot: Snapshot) -> Certificate | None:
     """Return the certificate that this one displaced: it lies passive, older, while this one is active."""
-    return snapshot.older_passive if signs(snapshot.active, own) else None
+    return snapshot.older_passive if has_fingerprint(snapshot.active, own) else None
 
 
-def _possible(request: Request, snapshot: Snapshot) -> list[Step]:
+def _possible_steps(request: Request, snapshot: Snapshot) -> list[Step]:
     steps: list[Step] = []
     refused: list[Refused] = []
-    for own in (Own(fingerprint) for fingerprint in (snapshot.slots.passive, snapshot.slots.active, None)):
+    for own in (
+        RecordedCertificates(fingerprint) for fingerprint in (snapshot.slots.passive, snapshot.slots.active, None)
+    ):
         try:
             steps.append(decide(request, own, snapshot))
         except Refused as refusal:
@@ -119,15 +125,15 @@ def _possible(request: Request, snapshot: Snapshot) -> list[Step]:
     return steps
 
 
-def _may_overwrite(request: Request, own: Own, active: Certificate, passive: Certificate) -> bool:
+def _may_overwrite(request: Request, own: RecordedCertificates, active: Certificate, passive: Certificate) -> bool:
     """Only its own certificate, the one that displaced, or the one that the program named."""
     if passive.fingerprint in (own.fingerprint, request.replace):
         return True
-    return signs(active, own.fingerprint or "") and passive.not_before <= active.not_before
+    return has_fingerprint(active, own.fingerprint or "") and passive.not_before <= active.not_before
 
 
-def _again(request: Request, own: Own, snapshot: Snapshot) -> Adopt:
-    fingerprint, free = own.generations[request.generation], another_name(request.generation, own.generations)
+def _adopt_earlier(request: Request, own: RecordedCertificates, snapshot: Snapshot) -> Adopt:
+    fingerprint, free = own.generations[request.generation], propose_free_name(request.generation, own.generations)
     if request.adopt not in (None, fingerprint):
         raise Refused(
             f"Generation {request.generation!r} is certificate {fingerprint}, not {request.adopt}.",
@@ -138,25 +144,25 @@ def _again(request: Request, own: Own, snapshot: Snapshot) -> Adopt:
     if certificate is None:
         raise Refused(
             f"The certificate of the earlier generation {request.generation!r} ({fingerprint}) is in no slot.",
-            f"A name is bound to one certificate for ever, so nothing is generated under it. {_slots(snapshot)}",
+            f"A name is bound to one certificate for ever, so nothing is generated under it. {_slots_text(snapshot)}",
             f'Give `generation` a name that was not used before, such as generation="{free}".',
         )
     return Adopt(certificate, "it was that before")
 
 
-def _adopt(request: Request, fingerprint: str, snapshot: Snapshot) -> Adopt:
+def _adopt_named(request: Request, fingerprint: str, snapshot: Snapshot) -> Adopt:
     certificate = snapshot.find(fingerprint)
     if certificate is None:
         raise Refused(
             f"There is no certificate {fingerprint} to adopt for {request.generation!r}.",
-            _slots(snapshot),
+            _slots_text(snapshot),
             "Name one of these in adopt=, or remove adopt= to generate a new certificate.",
             prop="adopt",
         )
     return Adopt(certificate, "adopt= says so")
 
 
-def _no_active(snapshot: Snapshot) -> Refused:
+def _no_active_certificate(snapshot: Snapshot) -> Refused:
     return Refused(
         f"Subaccount {snapshot.subaccount_id} has no active trust certificate yet.",
         "A passive certificate is the successor of an active one.",
@@ -164,38 +170,38 @@ def _no_active(snapshot: Snapshot) -> Refused:
     )
 
 
-def _stranger(request: Request, passive: Certificate, snapshot: Snapshot) -> Refused:
+def _unknown_certificate(request: Request, passive: Certificate, snapshot: Snapshot) -> Refused:
     return Refused(
         f"The passive slot holds {passive.fingerprint}, which this resource neither made nor displaced.",
         "It is older than the active certificate: somebody's swap left it there, and it may be the way back. "
-        f"{_slots(snapshot)}",
+        f"{_slots_text(snapshot)}",
         f"If {request.generation!r} is what signs, and this resource was renamed or its state was lost: "
         f'adopt="{snapshot.slots.active}", or give the resource its earlier name in aliases=. To overwrite the passive '
         f'one: replace="{passive.fingerprint}". To take up the passive one: adopt="{passive.fingerprint}".',
     )
 
 
-def second_name(name: str, fingerprint: str, known_as: str, another: str, *, prop: str = "generation") -> Refused:
+def second_name(name: str, fingerprint: str, known_as: str, alternative: str, *, prop: str = "generation") -> Refused:
     """Refuse to take up a certificate under another name than it has.
 
     Args:
         name: The name that it would get.
         fingerprint: What would be taken up.
         known_as: Its name.
-        another: The argument with which another one is generated for the new name.
+        alternative: The argument with which another one is generated for the new name.
         prop: The property that is to blame.
     """
     return Refused(
         f"Certificate {fingerprint} does not become {name!r}: it is {known_as!r} already.",
         f"A certificate keeps its one name, and nobody asked to take this one up as {name!r}. A resource that is "
         "renamed or replaced does not know what it was before.",
-        f"To generate another one for {name!r}: {another} on PassiveTrustCertificate. To keep that certificate: "
+        f"To generate another one for {name!r}: {alternative} on PassiveTrustCertificate. To keep that certificate: "
         f'generation="{known_as}", adopt="{fingerprint}". To give it both names: adopt="{fingerprint}".',
         prop=prop,
     )
 
 
-def replaced(request: Request, step: Adopt, earlier: str) -> Refused:
+def refuse_during_replacement(request: Request, step: Adopt, earlier: str) -> Refused:
     """Refuse to take up a certificate for a new generation of a resource that is replaced in the same deployment."""
     fingerprint = step.certificate.fingerprint
     return Refused(
@@ -208,5 +214,5 @@ def replaced(request: Request, step: Adopt, earlier: str) -> Refused:
     )
 
 
-def _slots(snapshot: Snapshot) -> str:
+def _slots_text(snapshot: Snapshot) -> str:
     return f"The slots of subaccount {snapshot.subaccount_id}: {snapshot.slots}."

@@ -6,7 +6,7 @@ from typing import Self
 
 from msgspec.structs import replace
 
-from btp_trust.property_bag import ResourceArgs, Signing, check_generation_name, fingerprint_argument
+from btp_trust.property_bag import ResourceArgs, SignerSummary, check_generation_name, fingerprint_argument
 
 
 class PassiveArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
@@ -26,11 +26,11 @@ class PassiveArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
         return replace(super().normalized(), **written)
 
 
-class PassiveChecked(PassiveArgs, frozen=True, omit_defaults=True, kw_only=True):
+class PassiveInputs(PassiveArgs, frozen=True, omit_defaults=True, kw_only=True):
     """PassiveTrustCertificate after check."""
 
     earlier_generations: list[str] = []
-    passive_slot: Signing | None = None
+    passive_slot: SignerSummary | None = None
     replaces: str | None = None
     step: str | None = None
 

@@ -10,8 +10,8 @@ from btp_trust.providers import ActiveTrustCertificateProvider
 from btp_trust.resources.base import TrustResource, unless_default
 from btp_trust.resources.registry import belongs_to
 from btp_trust.resources.rotation import RotationTrigger
-from btp_trust.secret_guard.guard import without_secrets
-from btp_trust.service.credentials.environment import DEFAULT
+from btp_trust.secret_guard.guard import refuses_secret_arguments
+from btp_trust.service.credentials.environment import DEFAULT_CONNECTION
 
 
 class ActiveTrustCertificate(TrustResource, module="btp-trust", name="ActiveTrustCertificate"):
@@ -36,10 +36,10 @@ class ActiveTrustCertificate(TrustResource, module="btp-trust", name="ActiveTrus
         pulumi.RunError: The program keeps a service key in plain text.
     """
 
-    signing: pulumi.Output[Mapping[str, str]]
+    signer: pulumi.Output[Mapping[str, str]]
     """{fingerprint, not_after} of what signs after this deployment; known in a preview."""
 
-    @without_secrets
+    @refuses_secret_arguments
     def __init__(
         self,
         resource_name: str,
@@ -48,7 +48,7 @@ class ActiveTrustCertificate(TrustResource, module="btp-trust", name="ActiveTrus
         generate: pulumi.Input[bool] | None = None,
         renew_fingerprint: pulumi.Input[str] | None = None,
         accept_outage: pulumi.Input[bool] | None = None,
-        connection: str = DEFAULT,
+        connection: str = DEFAULT_CONNECTION,
         subaccount_id: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -61,7 +61,7 @@ class ActiveTrustCertificate(TrustResource, module="btp-trust", name="ActiveTrus
             "accept_outage": accept_outage,
             "connection": unless_default(connection),
             "subaccount_id": subaccount_id,
-            "signing": None,
+            "signer": None,
         }
         super().__init__(ActiveTrustCertificateProvider(), resource_name, props, opts)
 

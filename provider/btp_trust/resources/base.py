@@ -9,10 +9,10 @@ import pulumi
 from pulumi.dynamic import Resource
 from pulumi.runtime.config import CONFIG
 
-from btp_trust.resources.settings import NAMESPACE, Setting, amiss
-from btp_trust.secret_guard.detection import secret_in
+from btp_trust.resources.settings import NAMESPACE, Setting, invalid_settings
+from btp_trust.secret_guard.detection import find_secret
 from btp_trust.secret_guard.guard import refuse_secrets
-from btp_trust.service.credentials.environment import DEFAULT
+from btp_trust.service.credentials.environment import DEFAULT_CONNECTION
 
 _CERTIFICATE_OUTPUTS = (
     "fingerprint",
@@ -62,19 +62,19 @@ class TrustResource(Resource):
         props: Mapping[str, Any],
         opts: pulumi.ResourceOptions | None,
     ) -> None:
-        refuse_amiss_settings()
+        refuse_invalid_settings()
         refuse_imports(type(self).__name__, resource_name, opts)
         outputs = dict.fromkeys(_CERTIFICATE_OUTPUTS)
-        judged = once_judged(self, opts)
+        judged = refuse_when_known(self, opts)
         super().__init__(provider, resource_name, {**outputs, **props, "observed_at": judged}, opts)
 
 
 def unless_default(connection: str) -> str | None:
     """Give an input of the connection only where it is another one than the default."""
-    return None if connection == DEFAULT else connection
+    return None if connection == DEFAULT_CONNECTION else connection
 
 
-def refuse_amiss_settings() -> None:
+def refuse_invalid_settings() -> None:
     """Stop a program whose settings hold a secret for all to read, or a key that nothing reads.
 
     Raises:
@@ -84,16 +84,16 @@ def refuse_amiss_settings() -> None:
     _refuse(Setting(key, value, pulumi.runtime.is_config_secret(key)) for key, value in given.items())
 
 
-def once_judged(resource: pulumi.Resource, opts: pulumi.ResourceOptions | None) -> pulumi.Output[Any]:
+def refuse_when_known(resource: pulumi.Resource, opts: pulumi.ResourceOptions | None) -> pulumi.Output[Any]:
     """Refuse what is amiss in an explicit provider and in the options, once outputs tell what they are.
 
     Returns:
         An input without a value, which the resource waits for: nothing is done with a key that is for all to read.
     """
-    return pulumi.Output.from_input(_judged(resource, None if opts is None else opts.replacement_trigger))
+    return pulumi.Output.from_input(_refuse_known(resource, None if opts is None else opts.replacement_trigger))
 
 
-async def _judged(resource: pulumi.Resource, trigger: pulumi.Input[Any] | None) -> Any:
+async def _refuse_known(resource: pulumi.Resource, trigger: pulumi.Input[Any] | None) -> Any:
     given = pulumi.Output.from_input(trigger)
     if not await given.is_secret():
         refuse_secrets({"replacement_trigger": await given.future()})
@@ -105,18 +105,18 @@ async def _judged(resource: pulumi.Resource, trigger: pulumi.Input[Any] | None) 
             for name, value in outputs.items()
             if isinstance(value, pulumi.Output)
         ],
-        of_provider=True,
+        is_provider=True,
     )
 
 
 def _setting(name: str, value: object, *, is_secret: bool) -> Setting:
     """Take a property of a provider as a setting; one that holds a secret is meant as one of ours."""
-    is_misnamed = ":" not in name and secret_in(value) is not None
+    is_misnamed = ":" not in name and find_secret(value) is not None
     return Setting(f"{NAMESPACE}:{name}" if is_misnamed else name, value, is_secret)
 
 
-def _refuse(settings: Iterable[Setting], *, of_provider: bool = False) -> None:
-    for parts in amiss(settings, pulumi.get_project(), of_provider=of_provider):
+def _refuse(settings: Iterable[Setting], *, is_provider: bool = False) -> None:
+    for parts in invalid_settings(settings, pulumi.get_project(), is_provider=is_provider):
         raise pulumi.RunError("\n".join(parts))
 
 

@@ -9,11 +9,11 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from btp_trust.providers import TrustedIdentityProviderProvider
-from btp_trust.resources.base import once_judged, refuse_amiss_settings, refuse_imports, unless_default
+from btp_trust.resources.base import refuse_imports, refuse_invalid_settings, refuse_when_known, unless_default
 from btp_trust.resources.passive import PassiveTrustCertificate
 from btp_trust.resources.registry import belongs_to, register_once
-from btp_trust.secret_guard.guard import without_secrets
-from btp_trust.service.credentials.environment import DEFAULT
+from btp_trust.secret_guard.guard import refuses_secret_arguments
+from btp_trust.service.credentials.environment import DEFAULT_CONNECTION
 
 _OUTPUTS = ("trusted", "identity_provider_id", "preexisting")
 
@@ -73,7 +73,7 @@ class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentit
     observed_at: pulumi.Output[str]
     """When the last deployment that changed the resource read it, RFC 3339, UTC."""
 
-    @without_secrets
+    @refuses_secret_arguments
     def __init__(
         self,
         resource_name: str,
@@ -81,7 +81,7 @@ class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentit
         connection: str,
         origin_key: pulumi.Input[str],
         passive: PassiveTrustCertificate | None = None,
-        source_connection: str = DEFAULT,
+        source_connection: str = DEFAULT_CONNECTION,
         name: pulumi.Input[str] | None = None,
         entity_id: pulumi.Input[str] | None = None,
         metadata_layout: pulumi.Input[Literal["key-descriptors", "x509-data"]] | None = None,
@@ -91,7 +91,7 @@ class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentit
         source_subaccount_id: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        refuse_amiss_settings()
+        refuse_invalid_settings()
         refuse_imports(type(self).__name__, resource_name, opts)
         if passive is not None and not belongs_to(source_connection, "PassiveTrustCertificate", passive):
             raise pulumi.RunError(
@@ -113,6 +113,6 @@ class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentit
             "subaccount_id": subaccount_id,
             "source_subaccount_id": source_subaccount_id,
             **dict.fromkeys(_OUTPUTS),
-            "observed_at": once_judged(self, opts),
+            "observed_at": refuse_when_known(self, opts),
         }
         super().__init__(TrustedIdentityProviderProvider(), resource_name, props, opts)

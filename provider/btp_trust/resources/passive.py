@@ -10,9 +10,9 @@ import pulumi
 
 from btp_trust.providers import PassiveTrustCertificateProvider
 from btp_trust.resources.base import TrustResource, unless_default
-from btp_trust.resources.registry import declare_once, find, not_the_candidate
-from btp_trust.secret_guard.guard import without_secrets
-from btp_trust.service.credentials.environment import DEFAULT
+from btp_trust.resources.registry import declare_once, find_declared, unlinked_candidate_error
+from btp_trust.secret_guard.guard import refuses_secret_arguments
+from btp_trust.service.credentials.environment import DEFAULT_CONNECTION
 
 _retained: Final[WeakSet[pulumi.Resource]] = WeakSet()
 _PASSIVE_TYPE = "pulumi-python:dynamic/btp-trust:PassiveTrustCertificate"
@@ -47,7 +47,7 @@ class PassiveTrustCertificate(TrustResource, module="btp-trust", name="PassiveTr
     generations: pulumi.Output[Mapping[str, str]]
     """All names that this resource ever bound: {name: fingerprint}."""
 
-    @without_secrets
+    @refuses_secret_arguments
     def __init__(
         self,
         resource_name: str,
@@ -55,15 +55,15 @@ class PassiveTrustCertificate(TrustResource, module="btp-trust", name="PassiveTr
         *,
         adopt: pulumi.Input[str] | None = None,
         replace: pulumi.Input[str] | None = None,
-        connection: str = DEFAULT,
+        connection: str = DEFAULT_CONNECTION,
         subaccount_id: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         declare_once("PassiveTrustCertificate", connection, resource_name, self)
         if opts is not None and opts.retain_on_delete:
             _retained.add(self)
-        if find("RotationTrigger", connection) is not None:
-            raise not_the_candidate(connection)
+        if find_declared("RotationTrigger", connection) is not None:
+            raise unlinked_candidate_error(connection)
         props = {
             "generation": generation,
             "adopt": adopt,

@@ -13,24 +13,24 @@ from pulumi.runtime.mocks import MockMonitor
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
+class DeclaredResource:
     """A resource of a program, and the name that it has there."""
 
     resource_name: str
     resource: Resource
 
 
-_Program = dict[tuple[str, str], Declared]
+_Program = dict[tuple[str, str], DeclaredResource]
 """{(kind, connection): what is declared}; an origin key belongs to the kind."""
-_declared: Final[WeakKeyDictionary[Any, WeakKeyDictionary[Any, _Program]]] = WeakKeyDictionary()
+_programs: Final[WeakKeyDictionary[Any, WeakKeyDictionary[Any, _Program]]] = WeakKeyDictionary()
 """What each program declares: a process may run several, one after the other (tests) or side by side (automation)."""
 _connections: Final[WeakKeyDictionary[pulumi.Resource, tuple[str, str]]] = WeakKeyDictionary()
 """The kind and the connection of each resource."""
 
 
-def find(kind: str, connection: str) -> Resource | None:
+def find_declared(kind: str, connection: str) -> Resource | None:
     """Return the resource of this kind on this connection, if the program has declared one."""
-    found = _of_this_program().get((kind, connection))
+    found = _current_program().get((kind, connection))
     return None if found is None else found.resource
 
 
@@ -41,7 +41,7 @@ def belongs_to(connection: str, kind: str, resource: pulumi.Resource) -> bool:
 
 def declare_once(kind: str, connection: str, resource_name: str, resource: Resource) -> None:
     """Refuse a second one in the same program: the two would undo each other."""
-    if not _declare(kind, connection, Declared(resource_name, resource)):
+    if not _record(kind, connection, DeclaredResource(resource_name, resource)):
         raise pulumi.RunError(
             f"A second {kind} on connection {connection!r}.\n"
             "A subaccount has one active and one passive certificate; two of them would undo each other.\n"
@@ -53,7 +53,7 @@ def register_once(connection: str, origin_key: Any, resource_name: str, resource
     """Refuse a second TrustedIdentityProvider of an origin key, if that is no output: then check compares it."""
     if not isinstance(origin_key, str):
         return
-    if not _declare(f"TrustedIdentityProvider {origin_key}", connection, Declared(resource_name, resource)):
+    if not _record(f"TrustedIdentityProvider {origin_key}", connection, DeclaredResource(resource_name, resource)):
         raise pulumi.RunError(
             f"A second TrustedIdentityProvider with origin key {origin_key!r} on connection {connection!r}.\n"
             "They are one identity provider there; two resources would undo each other.\n"
@@ -61,20 +61,20 @@ def register_once(connection: str, origin_key: Any, resource_name: str, resource
         )
 
 
-def _declare(kind: str, connection: str, declared: Declared) -> bool:
+def _record(kind: str, connection: str, entry: DeclaredResource) -> bool:
     """Record a resource; say whether it is the only one of its kind on its connection."""
-    program = _of_this_program()
+    program = _current_program()
     found = program.get((kind, connection))
-    if found is not None and (found.resource_name != declared.resource_name or not _is_mocked()):
+    if found is not None and (found.resource_name != entry.resource_name or not _is_mocked()):
         return False
     if found is not None:  # an engine would take no second one of the same name: it is another test's
         program.clear()
-    program[kind, connection] = declared
-    _connections[declared.resource] = kind, connection
+    program[kind, connection] = entry
+    _connections[entry.resource] = kind, connection
     return True
 
 
-def _of_this_program() -> _Program:
+def _current_program() -> _Program:
     """Return what is declared by the program that runs.
 
     Each deployment configures Pulumi's runtime anew, and so does each `set_mocks`. Tests of which several follow one
@@ -82,7 +82,7 @@ def _of_this_program() -> _Program:
     """
     deployment = pulumi.runtime.settings.SETTINGS.rpc_manager
     run = _task() if _is_mocked() else None
-    return _declared.setdefault(deployment, WeakKeyDictionary()).setdefault(run or deployment, {})
+    return _programs.setdefault(deployment, WeakKeyDictionary()).setdefault(run or deployment, {})
 
 
 def _task() -> asyncio.Task[Any] | None:
@@ -96,7 +96,7 @@ def _is_mocked() -> bool:
     return isinstance(pulumi.runtime.settings.SETTINGS.monitor, MockMonitor)
 
 
-def not_the_candidate(connection: str) -> pulumi.RunError:
+def unlinked_candidate_error(connection: str) -> pulumi.RunError:
     """Make the error of a certificate and a trigger that do not know each other."""
     return pulumi.RunError(
         f"PassiveTrustCertificate and RotationTrigger on connection {connection!r} do not know each other.\n"

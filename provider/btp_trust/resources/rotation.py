@@ -10,13 +10,13 @@ import pulumi
 from btp_trust.providers import RotationTriggerProvider
 from btp_trust.resources.base import TrustResource, unless_default
 from btp_trust.resources.passive import PassiveTrustCertificate, is_retained
-from btp_trust.resources.registry import declare_once, find, not_the_candidate
-from btp_trust.resources.trusted_by import Attested, SwitchesAtRotation, told
-from btp_trust.secret_guard.guard import without_secrets
-from btp_trust.service.credentials.environment import DEFAULT
+from btp_trust.resources.registry import declare_once, find_declared, unlinked_candidate_error
+from btp_trust.resources.trusted_by import Attested, SwitchesAtRotation, serialize_statements
+from btp_trust.secret_guard.guard import refuses_secret_arguments
+from btp_trust.service.credentials.environment import DEFAULT_CONNECTION
 
 _OUTPUTS: Final = (
-    "signing",
+    "signer",
     "swap_number",
     "previous_fingerprint",
     "rotated_at",
@@ -24,7 +24,7 @@ _OUTPUTS: Final = (
     "unverified",
     "failed_generation",
     "failure",
-    "swapped_back_at",
+    "rolled_back_at",
     "restored_at",
     "rollback_unconfirmed",
 )
@@ -73,7 +73,7 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
 
     generation: pulumi.Output[str]
     """The name as given."""
-    signing: pulumi.Output[Mapping[str, str]]
+    signer: pulumi.Output[Mapping[str, str]]
     """{fingerprint, not_after} of the declared certificate; known in a preview."""
     swap_number: pulumi.Output[int]
     """How many steps it has planned and done: rotate, roll back, put back; not the swap back after a refused check."""
@@ -89,14 +89,14 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
     """The generation that a target refused and that was swapped back."""
     failure: pulumi.Output[str | None]
     """What was found out then, and what to do."""
-    swapped_back_at: pulumi.Output[str | None]
+    rolled_back_at: pulumi.Output[str | None]
     """When that was, RFC 3339, UTC."""
     restored_at: pulumi.Output[str | None]
     """When a drift, or a generation that was refused, was undone last, RFC 3339, UTC; none once another one signs."""
     rollback_unconfirmed: pulumi.Output[str | None]
     """Why nobody knows whether it was done, and what to do; the next deployment finds out."""
 
-    @without_secrets
+    @refuses_secret_arguments
     def __init__(
         self,
         resource_name: str,
@@ -113,19 +113,19 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
         on_verification_failure: pulumi.Input[Literal["rollback", "report"]] | None = None,
         verify_now: pulumi.Input[str] | None = None,
         list_affected: pulumi.Input[bool] | None = None,
-        connection: str = DEFAULT,
+        connection: str = DEFAULT_CONNECTION,
         subaccount_id: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         declare_once("RotationTrigger", connection, resource_name, self)
-        if find("PassiveTrustCertificate", connection) not in (None, candidate):
-            raise not_the_candidate(connection)
+        if find_declared("PassiveTrustCertificate", connection) not in (None, candidate):
+            raise unlinked_candidate_error(connection)
         props = {
             "generation": generation,
             "candidate": None if candidate is None else _candidate(candidate),
             "known_generations": known_generations,
             "on_drift": on_drift,
-            "trusted_by": None if trusted_by is None else told(trusted_by, candidate),
+            "trusted_by": None if trusted_by is None else serialize_statements(trusted_by, candidate),
             "connection": unless_default(connection),
             "subaccount_id": subaccount_id,
             "verify_destinations": verify_destinations,

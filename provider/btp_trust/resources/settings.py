@@ -9,12 +9,12 @@ from difflib import get_close_matches
 from enum import Enum
 from typing import Final
 
-from btp_trust.secret_guard.detection import secret_in
+from btp_trust.secret_guard.detection import find_secret
 
 NAMESPACE: Final = "btp-trust"
 
 
-class Power(Enum):
+class Privilege(Enum):
     """What a key of the configuration is good for, and what to do if it was seen."""
 
     NONE = ("", "")
@@ -24,24 +24,24 @@ class Power(Enum):
 
 
 KEYS: Final = {
-    "serviceKey": Power.SERVICE,
-    "connections": Power.SERVICE,
-    "userToken": Power.USER,
-    "userTokenCommand": Power.NONE,
-    "user": Power.USER,
-    "users": Power.USER,
-    "offline": Power.NONE,
-    "strict": Power.NONE,
-    "caBundle": Power.NONE,
-    "connectTimeout": Power.NONE,
-    "readTimeout": Power.NONE,
-    "settleTimeout": Power.NONE,
-    "operationTimeout": Power.NONE,
+    "serviceKey": Privilege.SERVICE,
+    "connections": Privilege.SERVICE,
+    "userToken": Privilege.USER,
+    "userTokenCommand": Privilege.NONE,
+    "user": Privilege.USER,
+    "users": Privilege.USER,
+    "offline": Privilege.NONE,
+    "strict": Privilege.NONE,
+    "caBundle": Privilege.NONE,
+    "connectTimeout": Privilege.NONE,
+    "readTimeout": Privilege.NONE,
+    "settleTimeout": Privilege.NONE,
+    "operationTimeout": Privilege.NONE,
 }
 """{key: what it is good for}: those that are good for something must be secrets."""
 
 
-_NEAR: Final = 0.82
+_NAMESPACE_SIMILARITY: Final = 0.82
 """How much of another namespace is ours where two letters were exchanged, one was left out or added."""
 
 
@@ -66,9 +66,9 @@ class Setting:
         return self.key.rpartition(":")[2]
 
     @property
-    def shown(self) -> str:
+    def display_key(self) -> str:
         """The key for a message, unless it is a value by mistake."""
-        return self.key if secret_in(self.key) is None else f"{NAMESPACE}:***"
+        return self.key if find_secret(self.key) is None else f"{NAMESPACE}:***"
 
     @property
     def is_known(self) -> bool:
@@ -76,61 +76,65 @@ class Setting:
         return self.namespace == NAMESPACE and self.name in KEYS
 
     @property
-    def nearest(self) -> str | None:
+    def closest_key(self) -> str | None:
         """The key that was probably meant."""
         names = {name.lower(): name for name in KEYS}
-        found = get_close_matches(_letters(self.name), names, n=1)
+        found = get_close_matches(_normalize(self.name), names, n=1)
         return names[found[0]] if found else None
 
     @property
-    def plain_power(self) -> Power:
+    def exposed_privilege(self) -> Privilege:
         """What it gives to whoever reads it; NONE for a secret, and for what is no secret."""
         if self.is_secret:
-            return Power.NONE
-        power = KEYS.get(self.nearest or "", Power.NONE)
-        return Power.UNKNOWN if power is Power.NONE and secret_in(self.value) else power
+            return Privilege.NONE
+        power = KEYS.get(self.closest_key or "", Privilege.NONE)
+        return Privilege.UNKNOWN if power is Privilege.NONE and find_secret(self.value) else power
 
     def is_ours(self, project: str) -> bool:
         """Whether it was set for us. A project's own keys have its name as namespace, which may be ours."""
         if self.namespace == project:
-            return self.namespace == NAMESPACE and (self.is_known or self.nearest is not None)
-        namespace, ours = _letters(self.namespace), _letters(NAMESPACE)
-        is_near = bool(get_close_matches(namespace, [ours], cutoff=_NEAR)) and self.nearest is not None
+            return self.namespace == NAMESPACE and (self.is_known or self.closest_key is not None)
+        namespace, ours = _normalize(self.namespace), _normalize(NAMESPACE)
+        is_near = (
+            bool(get_close_matches(namespace, [ours], cutoff=_NAMESPACE_SIMILARITY)) and self.closest_key is not None
+        )
         return namespace == ours or is_near
 
 
-def _letters(text: str) -> str:
+def _normalize(text: str) -> str:
     return re.sub(r"[^a-z]", "", text.lower())
 
 
-def amiss(settings: Iterable[Setting], project: str, *, of_provider: bool = False) -> Iterator[tuple[str, str, str]]:
+def invalid_settings(
+    settings: Iterable[Setting], project: str, *, is_provider: bool = False
+) -> Iterator[tuple[str, str, str]]:
     """Say what is amiss, in three parts each: what, why, what to do. No value is repeated.
 
     Args:
         settings: What is set; keys of other namespaces are passed over.
         project: Name of the Pulumi project.
-        of_provider: Whether they are properties of an explicit provider, and none of the stack's configuration.
+        is_provider: Whether they are properties of an explicit provider, and none of the stack's configuration.
     """
-    kind, readers = ("property", "state") if of_provider else ("config", "stack's settings")
+    kind, readers = ("property", "state") if is_provider else ("config", "stack's settings")
     for setting in settings:
         if not setting.is_ours(project):
             continue
-        power, renew = setting.plain_power.value
-        meant = f"{NAMESPACE}:{setting.nearest or 'serviceKey'}"
-        command = f'{{"{meant}": pulumi.Output.secret(…)}}' if of_provider else f"pulumi config set --secret {meant} …"
-        removal = "Remove it. " if of_provider else f"Remove it (pulumi config rm {setting.shown}). "
+        power, renew = setting.exposed_privilege.value
+        meant = f"{NAMESPACE}:{setting.closest_key or 'serviceKey'}"
+        command = f'{{"{meant}": pulumi.Output.secret(…)}}' if is_provider else f"pulumi config set --secret {meant} …"
+        removal = "Remove it. " if is_provider else f"Remove it (pulumi config rm {setting.display_key}). "
         remove = "" if setting.is_known else removal
-        unknown = f"is no setting of btp-trust{'' if setting.nearest is None else f': did you mean {setting.nearest}?'}"
+        unknown = f"is no setting of btp-trust{'' if setting.closest_key is None else f': did you mean {setting.closest_key}?'}"
         if power:
             what = "is in plain text" if setting.is_known else f"is in plain text, and {unknown}"
             yield (
-                f"The {kind} {setting.shown} {what}{'' if what.endswith('?') else '.'}",
+                f"The {kind} {setting.display_key} {what}{'' if what.endswith('?') else '.'}",
                 f"It gives whoever reads the {readers} {power}.",
                 f"{remove}Set it anew as a secret, and {renew}: {command}",
             )
         elif not setting.is_known:
             yield (
-                f"The {kind} {setting.shown} {unknown}{'' if unknown.endswith('?') else '.'}",
+                f"The {kind} {setting.display_key} {unknown}{'' if unknown.endswith('?') else '.'}",
                 "Nothing reads it, so what was meant to be set is not.",
                 f"{remove}There are: {', '.join(KEYS)}.",
             )

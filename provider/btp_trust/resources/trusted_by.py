@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 import pulumi
 import yaml
 
-from btp_trust.secret_guard.guard import refuse_secrets, without_secrets
+from btp_trust.secret_guard.guard import refuse_secrets, refuses_secret_arguments
 from btp_trust.trusted_by import formats
 
 _REQUIRED: Final = ("fingerprint", "by", "on")
@@ -45,7 +45,7 @@ class Attested:
         refuse_secrets(vars(self))
 
     @classmethod
-    @without_secrets
+    @refuses_secret_arguments
     def from_file(cls, path: str | PathLike[str]) -> Attested:
         """Read an attestation from a YAML file, so that a target's team can own it (CODEOWNERS).
 
@@ -61,9 +61,9 @@ class Attested:
             refuse_secrets({str(path): text})
             root = yaml.compose(text, Loader=yaml.SafeLoader)
         except OSError as error:
-            raise _unusable(path, f"it cannot be read ({error.strerror})") from None
+            raise _unusable_file(path, f"it cannot be read ({error.strerror})") from None
         except (UnicodeDecodeError, yaml.YAMLError, RecursionError):
-            raise _unusable(path, "it is not YAML in UTF-8") from None
+            raise _unusable_file(path, "it is not YAML in UTF-8") from None
         return cls(**_texts(path, root))
 
 
@@ -86,7 +86,7 @@ class SwitchesAtRotation:
         refuse_secrets(vars(self))
 
 
-def told(trusted_by: Mapping[str, Any], candidate: pulumi.Resource | None) -> dict[str, Any] | None:
+def serialize_statements(trusted_by: Mapping[str, Any], candidate: pulumi.Resource | None) -> dict[str, Any] | None:
     """Write down what the targets say as Pulumi takes it.
 
     None, which would vanish on the way, becomes an empty text, and a certificate its fingerprint, for Pulumi shows
@@ -105,22 +105,22 @@ def told(trusted_by: Mapping[str, Any], candidate: pulumi.Resource | None) -> di
             "The preview lists each target by its name, so the program has to name them.\n"
             'Write trusted_by={"<name of a target>": <what it trusts>}; each value may be an output.'
         )
-    return {target: _told(target, value, candidate) for target, value in trusted_by.items()} or None
+    return {target: _serialize_statement(target, value, candidate) for target, value in trusted_by.items()} or None
 
 
-def _told(target: str, value: Any, candidate: pulumi.Resource | None) -> Any:
+def _serialize_statement(target: str, value: Any, candidate: pulumi.Resource | None) -> Any:
     if isinstance(value, pulumi.Output) or isawaitable(value):
-        return _proving(target, pulumi.Output.from_input(value), candidate).apply(_brief)
-    if value is None or isinstance(value, str) or _is_answer(value):
-        return _brief(value)
+        return _refuse_candidate_alone(target, pulumi.Output.from_input(value), candidate).apply(_shorten)
+    if value is None or isinstance(value, str) or _is_metadata_response(value):
+        return _shorten(value)
     if isinstance(value, Attested):
-        fingerprint = _told(target, value.fingerprint, candidate)
+        fingerprint = _serialize_statement(target, value.fingerprint, candidate)
         on = value.on.isoformat() if isinstance(value.on, date) else value.on
         return {"kind": "attested", "fingerprint": fingerprint, "by": value.by, "on": on, "ticket": value.ticket}
     if isinstance(value, SwitchesAtRotation):
         return {"kind": "switches at rotation", "owner": value.owner, "ticket": value.ticket}
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
-        return [_told(target, each, candidate) for each in value]
+        return [_serialize_statement(target, each, candidate) for each in value]
     raise pulumi.RunError(
         f"trusted_by: what target {target!r} trusts is given as {type(value).__name__}.\n"
         "It is compared with the certificate that is to sign, so it has to tell which certificates the target has.\n"
@@ -129,26 +129,28 @@ def _told(target: str, value: Any, candidate: pulumi.Resource | None) -> Any:
     )
 
 
-def _brief(said: Any) -> Any:
+def _shorten(said: Any) -> Any:
     """Bring what can be read to fingerprints, and leave to the provider what it has to refuse."""
     if isinstance(said, list | tuple):
-        return [_brief(each) for each in said]
-    if not isinstance(said, str) and not _is_answer(said):
+        return [_shorten(each) for each in said]
+    if not isinstance(said, str) and not _is_metadata_response(said):
         return "" if said is None else said
     try:
-        text = said if isinstance(said, str) else formats.metadata_of(said)
-        found = [formats.write(identity) for identity in formats.read(text)]
+        text = said if isinstance(said, str) else formats.metadata_in_response(said)
+        found = [formats.to_text(identity) for identity in formats.parse_certificates(text)]
     except ValueError:
         return said
     return found[0] if len(found) == 1 else found
 
 
-def _is_answer(said: Any) -> bool:
+def _is_metadata_response(said: Any) -> bool:
     """Whether it is what the Destination service answers to who asks for its metadata."""
-    return isinstance(said, Mapping) and formats.ANSWER in said
+    return isinstance(said, Mapping) and formats.METADATA_FIELD in said
 
 
-def _proving(target: str, value: pulumi.Output[Any], candidate: pulumi.Resource | None) -> pulumi.Output[Any]:
+def _refuse_candidate_alone(
+    target: str, value: pulumi.Output[Any], candidate: pulumi.Resource | None
+) -> pulumi.Output[Any]:
     """Refuse a value that stems from the candidate alone, as soon as it is known where it stems from."""
 
     async def proved() -> bool:
@@ -168,21 +170,25 @@ def _proving(target: str, value: pulumi.Output[Any], candidate: pulumi.Resource 
 def _texts(path: str | PathLike[str], root: yaml.Node | None) -> dict[str, str]:
     """Read a map of texts from what YAML is made of, so that no value changes its type: `on` is true in YAML 1.1."""
     if not isinstance(root, yaml.MappingNode):
-        raise _unusable(path, "it is not a map")
+        raise _unusable_file(path, "it is not a map")
     found: dict[str, str] = {}
     for key, value in root.value:
         if not isinstance(key, yaml.ScalarNode) or not isinstance(value, yaml.ScalarNode):
-            raise _unusable(path, "one of its entries is no text")
+            raise _unusable_file(path, "one of its entries is no text")
         if key.value not in _KEYS or key.value in found:
-            raise _unusable(path, f"{key.value!r} is in it {'twice' if key.value in found else 'and means nothing'}")
+            raise _unusable_file(
+                path, f"{key.value!r} is in it {'twice' if key.value in found else 'and means nothing'}"
+            )
         found[key.value] = value.value
     missing = [name for name in _REQUIRED if name not in found]
     if missing:
-        raise _unusable(path, f"{' and '.join(missing)} are missing" if missing[1:] else f"{missing[0]} is missing")
+        raise _unusable_file(
+            path, f"{' and '.join(missing)} are missing" if missing[1:] else f"{missing[0]} is missing"
+        )
     return {name: text for name, text in found.items() if text or name != "ticket"}
 
 
-def _unusable(path: str | PathLike[str], reason: str) -> pulumi.RunError:
+def _unusable_file(path: str | PathLike[str], reason: str) -> pulumi.RunError:
     return pulumi.RunError(
         f"The attestation {str(path)!r} cannot be used: {reason}.\n"
         "A target's team says in it which certificate the target trusts; without it nobody answers for the target.\n"

@@ -33,7 +33,7 @@ class Reason(StrEnum):
     ALREADY_SIGNS = "AlreadySigns"
     ROTATE = "Rotate"
     ROLL_BACK = "RollBack"
-    PUT_BACK = "PutBack"
+    RESTORE = "PutBack"
     DRIFT = "Drift"
     CERTIFICATE_GONE = "CertificateGone"
     NO_ACTIVE = "NoActiveCertificate"
@@ -59,13 +59,13 @@ class Decision:
     """One sentence, within the 150 characters that `pulumi preview --diff` shows of a string."""
     evidence: str = ""
     """With REPORT and WARN: what the slots hold."""
-    ways_out: str = ""
+    remedies: str = ""
     """With REPORT and WARN: what the user may do, down to the line to paste."""
-    swaps: Slots | None = None
+    slots_before: Slots | None = None
     """With SWAP: exactly what both slots must hold."""
     targets: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """With SWAP: {target: whether it trusts what will sign, and where that comes from}."""
-    doubts: str = ""
+    trust_warning: str = ""
     """With SWAP: which targets do not, although it is the way back."""
     refusal: Refused | None = None
     """With REFUSE: the message in three parts."""

@@ -17,11 +17,11 @@ class OnVerificationFailure(StrEnum):
 class Verdict(StrEnum):
     """What was found out about one destination."""
 
-    PROVED = "proved"
+    VERIFIED = "proved"
     """The new certificate signed, and, where a target was asked, it accepted that."""
     WEAK = "weak"
     """It works, but perhaps with a token from before the swap."""
-    REFUSED = "refused"
+    REJECTED = "refused"
     """The target answered with a refusal."""
     INCONCLUSIVE = "inconclusive"
     """Nobody can tell yet."""
@@ -38,7 +38,7 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The certificate that signed, or should have."""
     lifetime: int | None = None
     """Seconds: the longest that a token of this destination was ever valid for."""
-    way_back: str | None = None
+    after_rollback: str | None = None
     """What the same check said once the earlier certificate signed again."""
 
     def __str__(self) -> str:

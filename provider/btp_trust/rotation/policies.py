@@ -7,35 +7,41 @@ from collections.abc import Callable
 from typing import Final
 
 from btp_trust.certificate import Certificate
-from btp_trust.formatting import another_name, brief, rfc3339
+from btp_trust.formatting import format_rfc3339, propose_free_name, short_fingerprint
 from btp_trust.passive import plan
 from btp_trust.rotation.decision import Action, Decision, Reason, refuse
-from btp_trust.rotation.declaration import Declaration, OnDrift, swappable
-from btp_trust.rotation.messages import accept, named, restore_first, teach, two_deployments
-from btp_trust.rotation.target_gate import SHOWN, answers, doubts, summary, untrusted
-from btp_trust.snapshot import Snapshot, signs
+from btp_trust.rotation.declaration import Declaration, OnDrift, swappable_certificate
+from btp_trust.rotation.messages import (
+    accept_hint,
+    generation_arguments,
+    label,
+    refuse_restore_and_generate,
+    refuse_same_command,
+)
+from btp_trust.rotation.target_gate import PREVIEW_WIDTH, summarize, target_statuses, trust_warning, untrusted
+from btp_trust.snapshot import Snapshot, has_fingerprint
 
 Policy = Callable[[Declaration, Snapshot], Decision | None]
 
 
 def decide(declaration: Declaration, snapshot: Snapshot) -> Decision:
     """Decide what a RotationTrigger does in this command: the first policy that answers."""
-    policies = CREATE_POLICIES if declaration.declared is None else UPDATE_POLICIES
-    answers = (policy(declaration, snapshot) for policy in policies)
-    return next(answer for answer in answers if answer is not None)
+    policies = CREATE_POLICIES if declaration.deployed_generation is None else UPDATE_POLICIES
+    target_statuses = (policy(declaration, snapshot) for policy in policies)
+    return next(answer for answer in target_statuses if answer is not None)
 
 
 def no_active_certificate(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     """Nothing can be declared about a slot that was never filled."""
     if snapshot.active is not None:
         return None
-    is_new = declaration.declared is None
+    is_new_declaration = declaration.deployed_generation is None
     return refuse(
         Reason.NO_ACTIVE,
-        f"Subaccount {snapshot.subaccount_id} has no active trust certificate{' yet' if is_new else ' any more'}.",
+        f"Subaccount {snapshot.subaccount_id} has no active trust certificate{' yet' if is_new_declaration else ' any more'}.",
         "A RotationTrigger swaps the active certificate with the passive one; there is none to swap.",
         "Deploy ActiveTrustCertificate(…, generate=True) alone first, then add the RotationTrigger."
-        if is_new
+        if is_new_declaration
         else "Look into the cockpit (Connectivity > Destination Trust). To begin anew: remove all three resources, "
         "deploy, then deploy ActiveTrustCertificate(…, generate=True) alone.",
     )
@@ -44,8 +50,12 @@ def no_active_certificate(declaration: Declaration, snapshot: Snapshot) -> Decis
 def rebound(declaration: Declaration, _: Snapshot) -> Decision | None:
     """A name is bound to one fingerprint for ever."""
     for prop, names, bound in (
-        ("known_generations", declaration.taught, {**declaration.learned, **declaration.recorded}),
-        ("candidate", declaration.learned, declaration.recorded),
+        (
+            "known_generations",
+            declaration.known_generations,
+            {**declaration.candidate_generations, **declaration.recorded_generations},
+        ),
+        ("candidate", declaration.candidate_generations, declaration.recorded_generations),
     ):
         for name, fingerprint in names.items():
             if bound.get(name, fingerprint) != fingerprint:
@@ -54,7 +64,7 @@ def rebound(declaration: Declaration, _: Snapshot) -> Decision | None:
 
 
 def _rebound(prop: str, name: str, fingerprint: str, bound: str, declaration: Declaration) -> Decision:
-    free = another_name(name, declaration.generations)
+    free = propose_free_name(name, declaration.generations)
     pasted = (
         f'generation="{free}", adopt="{fingerprint}" on PassiveTrustCertificate'
         if prop == "candidate"
@@ -72,25 +82,30 @@ def _rebound(prop: str, name: str, fingerprint: str, bound: str, declaration: De
 def second_name(declaration: Declaration, _: Snapshot) -> Decision | None:
     """The candidate has taken up, or is about to, what has another name, and the program does not name it."""
     name = declaration.candidate
-    taken = declaration.learned.get(name) if name is not None else None
-    if name is None or taken is None or taken == declaration.adopted or name in declaration.prepared:
+    taken = declaration.candidate_generations.get(name) if name is not None else None
+    if (
+        name is None
+        or taken is None
+        or taken == declaration.adopted_fingerprint
+        or name in declaration.eligible_generations
+    ):
         return None
-    known_as = next((known for known, bound in declaration.prepared.items() if bound == taken), None)
+    known_as = next((known for known, bound in declaration.eligible_generations.items() if bound == taken), None)
     if known_as is None:
         return None
-    free = another_name(name, declaration.generations)
-    another = f'replace="{taken}"' if declaration.candidate_is_due else f'generation="{free}"'
-    refusal = plan.second_name(name, taken, known_as, another, prop="candidate")
+    free = propose_free_name(name, declaration.generations)
+    alternative = f'replace="{taken}"' if declaration.candidate_awaits_adoption else f'generation="{free}"'
+    refusal = plan.second_name(name, taken, known_as, alternative, prop="candidate")
     return Decision(Action.REFUSE, Reason.REBOUND, refusal.what, refusal=refusal)
 
 
-def minted_name_taken(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
+def generated_name_taken(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     """A name that is bound already would get a new certificate in this command."""
-    name = declaration.minting
-    if name is None or name not in declaration.prepared:
+    name = declaration.pending_generation
+    if name is None or name not in declaration.eligible_generations:
         return None
-    taken = declaration.prepared[name]
-    free = another_name(name, declaration.generations)
+    taken = declaration.eligible_generations[name]
+    free = propose_free_name(name, declaration.generations)
     remedy = f'Give PassiveTrustCertificate a name that was not used before, such as generation="{free}"'
     if snapshot.find(taken) is not None:
         remedy += f'; or take up the certificate that has the name: adopt="{taken}"'
@@ -103,20 +118,20 @@ def minted_name_taken(declaration: Declaration, snapshot: Snapshot) -> Decision 
     )
 
 
-def candidate_not_minted_yet(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
+def candidate_not_generated_yet(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     """What is to sign must be in the state before the command that makes it sign."""
     if not _is_pending_name(declaration):
         return None
-    return two_deployments(declaration, snapshot)
+    return refuse_same_command(declaration, snapshot)
 
 
 def baseline(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     """On creation: record what signs under the declared name, or the named certificate if it signs."""
     if snapshot.active is None or _is_pending_name(declaration):
         return None
-    if declaration.wanted is None:
+    if declaration.declared_fingerprint is None:
         return Decision(Action.RECORD, Reason.BASELINE)
-    if signs(snapshot.active, declaration.wanted):
+    if has_fingerprint(snapshot.active, declaration.declared_fingerprint):
         return Decision(Action.RECORD, Reason.ALREADY_SIGNS)
     return None
 
@@ -127,7 +142,7 @@ def create_never_swaps(declaration: Declaration, snapshot: Snapshot) -> Decision
     return refuse(
         Reason.CREATE_NEVER_SWAPS,
         f"A new RotationTrigger cannot make generation {declaration.generation!r} sign.",
-        f"Creating a trigger never swaps; it records what signs, and that is {signing}, not {declaration.wanted}.",
+        f"Creating a trigger never swaps; it records what signs, and that is {signing}, not {declaration.declared_fingerprint}.",
         "Create it with a name for the certificate that signs now, deploy, then change `generation` to "
         f"{declaration.generation!r} in a second deployment.",
     )
@@ -135,7 +150,7 @@ def create_never_swaps(declaration: Declaration, snapshot: Snapshot) -> Decision
 
 def unknown_generation(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     """A name that nothing binds to a certificate."""
-    if declaration.wanted is not None or _is_pending_name(declaration):
+    if declaration.declared_fingerprint is not None or _is_pending_name(declaration):
         return None
     known = "\n".join(f"  {name}: {fingerprint}" for name, fingerprint in sorted(declaration.generations.items()))
     way = 'Take "candidate" out of ignore_changes, or declare' if declaration.candidate_ignored else "Declare"
@@ -151,29 +166,31 @@ def unknown_generation(declaration: Declaration, snapshot: Snapshot) -> Decision
 
 def already_signs(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     """The declared certificate signs: nothing to do."""
-    if declaration.wanted is None or not signs(snapshot.active, declaration.wanted):
+    if declaration.declared_fingerprint is None or not has_fingerprint(
+        snapshot.active, declaration.declared_fingerprint
+    ):
         return None
     return Decision(Action.RECORD, Reason.ALREADY_SIGNS)
 
 
 def certificate_gone(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     """The declared certificate is in no slot: no swap can bring it back."""
-    wanted = declaration.wanted
+    wanted = declaration.declared_fingerprint
     if wanted is None or snapshot.active is None or snapshot.find(wanted) is not None:
         return None
     what = f"The certificate of generation {declaration.generation!r} ({wanted}) is in no slot any more."
     why = f"The slots of subaccount {snapshot.subaccount_id}: {snapshot.slots}."
-    remedy = f"To declare what signs now: {accept(declaration, snapshot.active)}."
-    if declaration.is_new:
+    remedy = f"To declare what signs now: {accept_hint(declaration, snapshot.active)}."
+    if declaration.is_new_declaration:
         return refuse(Reason.CERTIFICATE_GONE, what, why, remedy)
-    name = declaration.name_of(snapshot.active)
+    name = declaration.generation_of(snapshot.active)
     return Decision(
         Action.WARN,
         Reason.CERTIFICATE_GONE,
-        f"{brief(wanted)} ({declaration.generation}) should sign but is in no slot any more; "
-        f"{named(snapshot.active, name)} signs",
+        f"{short_fingerprint(wanted)} ({declaration.generation}) should sign but is in no slot any more; "
+        f"{label(snapshot.active, name)} signs",
         evidence=why,
-        ways_out=remedy,
+        remedies=remedy,
     )
 
 
@@ -182,25 +199,25 @@ def drift(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
 
     A signer without a name was never seen in a preview, so that it is not swapped out by restoring either.
     """
-    wanted = swappable(declaration, snapshot)
-    if wanted is None or snapshot.active is None or declaration.is_new:
+    wanted = swappable_certificate(declaration, snapshot)
+    if wanted is None or snapshot.active is None or declaration.is_new_declaration:
         return None
-    name = declaration.name_of(snapshot.active)
+    name = declaration.generation_of(snapshot.active)
     if declaration.on_drift is OnDrift.RESTORE and name is not None:
         return None
     if name is None:
-        taught = teach(declaration, snapshot.active)
-        ways_out = f'To accept it: {taught[0]}, {taught[1]}. To undo it: {taught[1]}, on_drift="restore".'
+        known_generations = generation_arguments(declaration, snapshot.active)
+        remedies = f'To accept it: {known_generations[0]}, {known_generations[1]}. To undo it: {known_generations[1]}, on_drift="restore".'
     else:
-        ways_out = f'To accept it: generation="{name}". To undo it: on_drift="restore".'
+        remedies = f'To accept it: generation="{name}". To undo it: on_drift="restore".'
     who, evidence = _who_swapped(name, wanted, snapshot.active)
     return Decision(
         Action.REPORT,
         Reason.DRIFT,
-        f"{named(wanted, declaration.generation)} should sign, but {named(snapshot.active, name)} does: "
+        f"{label(wanted, declaration.generation)} should sign, but {label(snapshot.active, name)} does: "
         f"{who}; nothing is done about it",
         evidence=f"The slots of subaccount {snapshot.subaccount_id}: {snapshot.slots}.{evidence}",
-        ways_out=ways_out,
+        remedies=remedies,
     )
 
 
@@ -223,21 +240,28 @@ def _who_swapped(name: str | None, wanted: Certificate, active: Certificate) -> 
 
 def not_prepared(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     """The certificate was not in the state under this name before this command."""
-    if swappable(declaration, snapshot) is None or declaration.generation in declaration.prepared:
+    if (
+        swappable_certificate(declaration, snapshot) is None
+        or declaration.generation in declaration.eligible_generations
+    ):
         return None
-    return two_deployments(declaration, snapshot)
+    return refuse_same_command(declaration, snapshot)
 
 
-def mint_pending(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
+def generation_pending(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     """A mint in the same command changes a slot: the swap would meet others than were previewed."""
-    if declaration.minting is None or swappable(declaration, snapshot) is None:
+    if declaration.pending_generation is None or swappable_certificate(declaration, snapshot) is None:
         return None
-    return two_deployments(declaration, snapshot) if declaration.is_new else restore_first(declaration, snapshot)
+    return (
+        refuse_same_command(declaration, snapshot)
+        if declaration.is_new_declaration
+        else refuse_restore_and_generate(declaration, snapshot)
+    )
 
 
 def candidate_removed(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     """A retirement in the same command would delete what the swap makes passive: the way back."""
-    if not declaration.candidate_removed or swappable(declaration, snapshot) is None:
+    if not declaration.candidate_removed or swappable_certificate(declaration, snapshot) is None:
         return None
     return refuse(
         Reason.CANDIDATE_REMOVED,
@@ -252,7 +276,7 @@ def candidate_removed(declaration: Declaration, snapshot: Snapshot) -> Decision 
 
 def validity(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     """A certificate outside its validity must not sign."""
-    wanted = swappable(declaration, snapshot)
+    wanted = swappable_certificate(declaration, snapshot)
     if wanted is None or wanted.not_before <= snapshot.now < wanted.not_after:
         return None
     expired = wanted.not_after <= snapshot.now
@@ -260,36 +284,36 @@ def validity(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     return refuse(
         Reason.EXPIRED if expired else Reason.NOT_YET_VALID,
         f"The certificate of generation {declaration.generation!r} ({wanted.fingerprint}) "
-        f"{'expired' if expired else 'is not valid before'} {rfc3339(moment)}.",
-        f"Targets refuse assertions signed with it; the service's clock says {rfc3339(snapshot.now)}.",
+        f"{'expired' if expired else 'is not valid before'} {format_rfc3339(moment)}.",
+        f"Targets refuse assertions signed with it; the service's clock says {format_rfc3339(snapshot.now)}.",
         "Prepare a new certificate: give PassiveTrustCertificate a new `generation`, deploy, then declare that "
         "one here."
         if expired
-        else f"Wait until {rfc3339(moment)}, then run `pulumi up` again.",
+        else f"Wait until {format_rfc3339(moment)}, then run `pulumi up` again.",
     )
 
 
 def swap(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     """Make the declared certificate sign: only where no other policy objects."""
-    wanted, active = swappable(declaration, snapshot), snapshot.active
-    objections = (rebound, drift, not_prepared, mint_pending, candidate_removed, validity, untrusted)
-    if declaration.declared is None or wanted is None or active is None:
+    wanted, active = swappable_certificate(declaration, snapshot), snapshot.active
+    objections = (rebound, drift, not_prepared, generation_pending, candidate_removed, validity, untrusted)
+    if declaration.deployed_generation is None or wanted is None or active is None:
         return None
     if any(policy(declaration, snapshot) for policy in objections):
         return None
-    reason, verb = _kind(declaration, wanted, active)
+    reason, verb = _reason_and_verb(declaration, wanted, active)
     step = (
-        f"{verb}: passive {named(wanted, declaration.generation)} becomes active, active "
-        f"{named(active, declaration.name_of(active))} becomes passive; "
+        f"{verb}: passive {label(wanted, declaration.generation)} becomes active, active "
+        f"{label(active, declaration.generation_of(active))} becomes passive; "
     )
-    told = answers(declaration, wanted, snapshot)
+    told = target_statuses(declaration, wanted, snapshot)
     return Decision(
         Action.SWAP,
         reason,
-        step + summary(told, SHOWN - len(step)),
-        swaps=snapshot.slots,
+        step + summarize(told, PREVIEW_WIDTH - len(step)),
+        slots_before=snapshot.slots,
         targets={answer.target: answer.sentence for answer in told},
-        doubts=doubts(told, wanted),
+        trust_warning=trust_warning(told, wanted),
     )
 
 
@@ -297,8 +321,8 @@ CREATE_POLICIES: Final[tuple[Policy, ...]] = (
     no_active_certificate,
     rebound,
     second_name,
-    minted_name_taken,
-    candidate_not_minted_yet,
+    generated_name_taken,
+    candidate_not_generated_yet,
     baseline,
     create_never_swaps,
 )
@@ -306,14 +330,14 @@ UPDATE_POLICIES: Final[tuple[Policy, ...]] = (
     no_active_certificate,
     rebound,
     second_name,
-    minted_name_taken,
-    candidate_not_minted_yet,
+    generated_name_taken,
+    candidate_not_generated_yet,
     unknown_generation,
     already_signs,
     certificate_gone,
     drift,
     not_prepared,
-    mint_pending,
+    generation_pending,
     candidate_removed,
     validity,
     untrusted,
@@ -322,12 +346,12 @@ UPDATE_POLICIES: Final[tuple[Policy, ...]] = (
 
 
 def _is_pending_name(declaration: Declaration) -> bool:
-    return declaration.generation == declaration.candidate_pending and declaration.wanted is None
+    return declaration.generation == declaration.candidate_pending and declaration.declared_fingerprint is None
 
 
-def _kind(declaration: Declaration, wanted: Certificate, active: Certificate) -> tuple[Reason, str]:
-    if not declaration.is_new:
-        return Reason.PUT_BACK, "put back"
+def _reason_and_verb(declaration: Declaration, wanted: Certificate, active: Certificate) -> tuple[Reason, str]:
+    if not declaration.is_new_declaration:
+        return Reason.RESTORE, "put back"
     if wanted.not_before < active.not_before:
         return Reason.ROLL_BACK, "roll back"
     return Reason.ROTATE, "rotate"

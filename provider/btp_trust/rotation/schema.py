@@ -9,10 +9,10 @@ import msgspec
 from msgspec.structs import replace
 
 from btp_trust.errors import Refused
-from btp_trust.formatting import moment_of
+from btp_trust.formatting import parse_rfc3339
 from btp_trust.property_bag import (
     ResourceArgs,
-    Signing,
+    SignerSummary,
     _malformed,
     _must_be_known,
     check_generation_name,
@@ -23,7 +23,7 @@ from btp_trust.property_bag import (
 from btp_trust.rotation.declaration import OnDrift
 from btp_trust.rotation.evidence import Evidence, OnVerificationFailure
 from btp_trust.snapshot import Slots
-from btp_trust.trusted_by.statements import Told
+from btp_trust.trusted_by.statements import TrustStatement
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,13 +41,13 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """Whether `ignore_changes` has put what the last deployment recorded in its place: nothing new is learned."""
 
 
-class TriggerArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
+class RotationArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
     """Arguments of RotationTrigger that are kept."""
 
     generation: str
     known_generations: dict[str, str] = {}
     on_drift: OnDrift = OnDrift.REPORT
-    trusted_by: dict[str, Told] = {}
+    trusted_by: dict[str, TrustStatement] = {}
     verify_destinations: list[str] = []
     on_verification_failure: OnVerificationFailure = OnVerificationFailure.ROLLBACK
     verify_now: str | None = None
@@ -61,18 +61,18 @@ class TriggerArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
         check_generation_name(self.generation, "generation")
         for name in known:
             check_generation_name(name, "known_generations")
-        destinations = distinct(self.verify_destinations)
+        destinations = distinct_destinations(self.verify_destinations)
         return replace(super().normalized(), known_generations=written, verify_destinations=destinations)
 
 
-class SwapSlots(msgspec.Struct, frozen=True, omit_defaults=True):
+class SlotPair(msgspec.Struct, frozen=True, omit_defaults=True):
     """Both slots as found."""
 
     active: str | None = None
     passive: str | None = None
 
     @classmethod
-    def of(cls, slots: Slots) -> SwapSlots:
+    def of(cls, slots: Slots) -> SlotPair:
         """Take both fingerprints."""
         return cls(slots.active, slots.passive)
 
@@ -82,11 +82,11 @@ class SwapSlots(msgspec.Struct, frozen=True, omit_defaults=True):
         return Slots(self.active, self.passive)
 
 
-class TriggerChecked(TriggerArgs, frozen=True, omit_defaults=True, kw_only=True):
+class RotationInputs(RotationArgs, frozen=True, omit_defaults=True, kw_only=True):
     """RotationTrigger after check."""
 
     generations: dict[str, str] = {}
-    signing: Signing | None = None
+    signer: SignerSummary | None = None
     """Who shall sign; None only for a trigger that is planned offline before anything signs by it."""
     candidate: str | None = None
     """Generation of the candidate, so that the next command notices when it is taken away."""
@@ -94,26 +94,26 @@ class TriggerChecked(TriggerArgs, frozen=True, omit_defaults=True, kw_only=True)
     """Its `retain_on_delete`: to take it away then deletes nothing."""
     swap_number: int | None = None
     step: str | None = None
-    swaps: SwapSlots | None = None
+    slots_before: SlotPair | None = None
     targets: dict[str, str] = {}
     """{target: whether it trusts what is about to sign}, with `swaps`."""
-    way_back: str | None = None
+    rollback_to: str | None = None
     """What signed before and does not now: check is not told the outputs. Kept with `trusted_by` only."""
     drift: str | None = None
     affects: list[str] | None = None
     """Destinations whose assertions are signed with another certificate after the step."""
 
     @property
-    def wanted(self) -> str:
+    def declared_fingerprint(self) -> str:
         """Fingerprint of who shall sign."""
-        return "" if self.signing is None else self.signing.fingerprint
+        return "" if self.signer is None else self.signer.fingerprint
 
 
-class TriggerState(TriggerArgs, frozen=True, omit_defaults=True, kw_only=True):
+class RotationState(RotationArgs, frozen=True, omit_defaults=True, kw_only=True):
     """Outputs of RotationTrigger, as far as the next command reads them."""
 
     fingerprint: str
-    signing: Signing | None = None
+    signer: SignerSummary | None = None
     """Who should sign by the last deployment: a refresh follows the slots, and leaves this."""
     observed_at: str | None = None
     previous_fingerprint: str | None = None
@@ -125,7 +125,7 @@ class TriggerState(TriggerArgs, frozen=True, omit_defaults=True, kw_only=True):
     """A generation that was swapped in, refused by a target, and swapped back."""
     failure: str = ""
     """What was found out then: three parts, a line for the first and for the last."""
-    swapped_back_at: str | None = None
+    rolled_back_at: str | None = None
     restored_at: str | None = None
     """When the last swap was, if it led to what the state said already: a drift, or a refused generation, undone."""
     rollback_unconfirmed: str | None = None
@@ -133,14 +133,14 @@ class TriggerState(TriggerArgs, frozen=True, omit_defaults=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse a moment that cannot be compared with the service's time."""
-        for moment in (self.rotated_at, self.swapped_back_at, self.restored_at):
+        for moment in (self.rotated_at, self.rolled_back_at, self.restored_at):
             if moment is not None:
-                moment_of(moment)
+                parse_rfc3339(moment)
 
     @property
-    def declared(self) -> str:
+    def declared_fingerprint(self) -> str:
         """Fingerprint of who should sign by the last deployment."""
-        return self.fingerprint if self.signing is None else self.signing.fingerprint
+        return self.fingerprint if self.signer is None else self.signer.fingerprint
 
 
 def candidate_from_program(value: Any, recorded: str | None = None) -> Candidate | None:
@@ -172,30 +172,30 @@ def _no_candidate() -> Refused:
     return _malformed("Expected a PassiveTrustCertificate - at `$.candidate`")
 
 
-MOST: Final = 12
+MAX_DESTINATIONS: Final = 12
 """Destinations that one trigger tries: each may take seven requests, and an operation has a bound of a hundred."""
-_LONGEST: Final = 200
+_MAX_NAME_LENGTH: Final = 200
 """Characters of a destination's name, as the service takes them."""
 
 
-def distinct(names: Sequence[str]) -> list[str]:
+def distinct_destinations(names: Sequence[str]) -> list[str]:
     """Take each destination once, in the order in which they are given.
 
     Raises:
         Refused: One has no possible name, or they are too many.
     """
     for name in names:
-        if not 0 < len(name) <= _LONGEST or not name.isprintable() or "/" in name or name.strip(". ") == "":
+        if not 0 < len(name) <= _MAX_NAME_LENGTH or not name.isprintable() or "/" in name or name.strip(". ") == "":
             raise Refused(
-                f"{name[:_LONGEST]!r} is no name of a destination.",
+                f"{name[:_MAX_NAME_LENGTH]!r} is no name of a destination.",
                 "It becomes a part of the address that is asked.",
                 "Give the names as the cockpit shows them (Connectivity > Destinations).",
                 prop="verify_destinations",
             )
     found = list(dict.fromkeys(names))
-    if len(found) > MOST:
+    if len(found) > MAX_DESTINATIONS:
         raise Refused(
-            f"{len(found)} destinations are to be tried; at most {MOST} are.",
+            f"{len(found)} destinations are to be tried; at most {MAX_DESTINATIONS} are.",
             "Each of them is tried several times if need be, while users may be refused.",
             "Name those that stand for one target system each.",
             prop="verify_destinations",

@@ -11,41 +11,41 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from btp_trust.certificate import Certificate
-from btp_trust.errors import ReadsDisagree, Refused
+from btp_trust.errors import Refused, StaleRead
 
 
 @dataclass(slots=True)
-class Command:
+class CommandPlan:
     """The plans of this command for one subaccount."""
 
-    minting: str | None = None
+    pending_generation: str | None = None
     """The generation that a PassiveTrustCertificate may mint."""
     names: list[str] = field(default_factory=list)
     """Names that a PassiveTrustCertificate had before this command, the last one last."""
-    adopting: dict[str, str] = field(default_factory=dict)
+    adoptions: dict[str, str] = field(default_factory=dict)
     """{generation: fingerprint} that a PassiveTrustCertificate takes up and does not mint."""
     next_signer: Certificate | None = None
     """What a RotationTrigger is going to make sign."""
-    rotating: Certificate | None = None
+    rotation_target: Certificate | None = None
     """The same, unless it is the way back."""
-    registering: dict[str, list[str]] = field(default_factory=dict)
+    planned_registrations: dict[str, list[str]] = field(default_factory=dict)
     """{identity provider: fingerprints} that a TrustedIdentityProvider will let another subaccount trust."""
-    registered: dict[str, list[str]] = field(default_factory=dict)
+    current_registrations: dict[str, list[str]] = field(default_factory=dict)
     """The same, as far as the other subaccount trusts them already: the engine may swap before it registers."""
-    declared: str | None = None
+    declared_generation: str | None = None
     """The generation that a RotationTrigger declares."""
-    announce: Callable[[], None] | None = None
+    announce_rotation: Callable[[], None] | None = None
     """Says what a RotationTrigger plans. Its check leaves that to diff, which is told the outputs: they may tell that
     the plan is refused, or why the slots are as they are. None before check, as in a refresh."""
     valid_until: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
     """{target: {fingerprint: moment}}: `validUntil` of the metadata of a RotationTrigger's targets. No input, for it
     changes with each reading of the same certificates; check leaves it to diff."""
-    renewing: str | None = None
+    planned_renewal: str | None = None
     """Fingerprint of what an ActiveTrustCertificate renews in place."""
-    stale: ReadsDisagree | None = None
+    stale_read: StaleRead | None = None
     """Why a RotationTrigger does not believe the reading of this command."""
 
-    def mints(self, generation: str) -> None:
+    def plan_generation(self, generation: str) -> None:
         """Plan a mint.
 
         Raises:
@@ -58,51 +58,53 @@ class Command:
                 "Deploy the change of the RotationTrigger first, then this one; and pass this resource to it as "
                 "candidate=.",
             )
-        self.minting = generation
+        self.pending_generation = generation
 
-    def swaps(self, to: Certificate, *, is_way_back: bool) -> list[str]:
+    def plan_swap(self, to: Certificate, *, is_rollback: bool) -> list[str]:
         """Plan a swap; name the identity providers that will lack what is to sign, which only a way back may do.
 
         Raises:
             Refused: Another subaccount, which this program tells what to trust, would not trust what is to sign.
         """
         self.next_signer = to
-        self.rotating = None if is_way_back else to
-        self._rotate_only_to_what_is_registered()
-        return _lacking(self.registering, to)
+        self.rotation_target = None if is_rollback else to
+        self._refuse_unregistered_rotation()
+        return _without_certificate(self.planned_registrations, to)
 
-    def registers(self, identity_provider: str, fingerprints: list[str], held: list[str]) -> None:
+    def plan_registration(self, identity_provider: str, fingerprints: list[str], held: list[str]) -> None:
         """Record what another subaccount will trust, and what of that it holds before this command.
 
         Raises:
             Refused: A swap to another certificate is planned.
         """
-        self.registering[identity_provider] = fingerprints
-        self.registered[identity_provider] = held
-        self._rotate_only_to_what_is_registered()
+        self.planned_registrations[identity_provider] = fingerprints
+        self.current_registrations[identity_provider] = held
+        self._refuse_unregistered_rotation()
 
-    def renews(self, fingerprint: str) -> None:
+    def plan_renewal(self, fingerprint: str) -> None:
         """Plan a renewal in place.
 
         Raises:
             Refused: A RotationTrigger declares what signs.
         """
-        self.renewing = fingerprint
-        self._renew_only_what_nobody_declares()
+        self.planned_renewal = fingerprint
+        self._refuse_renewal_of_declared()
 
-    def declares(self, generation: str) -> None:
+    def record_declaration(self, generation: str) -> None:
         """Take down what a RotationTrigger declares.
 
         Raises:
             Refused: A renewal in place is planned.
         """
-        self.declared = generation
-        self._renew_only_what_nobody_declares()
+        self.declared_generation = generation
+        self._refuse_renewal_of_declared()
 
-    def _rotate_only_to_what_is_registered(self) -> None:
-        if self.rotating is not None and (lacking := _lacking(self.registered, self.rotating)):
+    def _refuse_unregistered_rotation(self) -> None:
+        if self.rotation_target is not None and (
+            lacking := _without_certificate(self.current_registrations, self.rotation_target)
+        ):
             raise Refused(
-                f"{self.rotating.fingerprint} is to sign; nothing shows that {', '.join(lacking)} has it.",
+                f"{self.rotation_target.fingerprint} is to sign; nothing shows that {', '.join(lacking)} has it.",
                 "From the swap on, the subaccount that trusts it would refuse every user.",
                 "If it could not be checked, run the command again once it can. Else put passive= on "
                 "TrustedIdentityProvider (the PassiveTrustCertificate) and deploy; rotate in a second deployment; take "
@@ -110,10 +112,10 @@ class Command:
                 prop="passive",
             )
 
-    def _renew_only_what_nobody_declares(self) -> None:
-        if self.renewing is not None and self.declared is not None:
+    def _refuse_renewal_of_declared(self) -> None:
+        if self.planned_renewal is not None and self.declared_generation is not None:
             raise Refused(
-                f"{self.renewing} is to be renewed in place, and a RotationTrigger declares {self.declared!r}.",
+                f"{self.planned_renewal} is to be renewed in place, and a RotationTrigger declares {self.declared_generation!r}.",
                 "Renewed, that certificate is in no slot any more, and the declaration would be about nothing.",
                 "Rotate instead: give PassiveTrustCertificate a new generation, deploy, then declare it. Only if the "
                 "outage is wanted: remove RotationTrigger and rotation= for this deployment.",
@@ -121,5 +123,5 @@ class Command:
             )
 
 
-def _lacking(trusted: Mapping[str, list[str]], certificate: Certificate) -> list[str]:
+def _without_certificate(trusted: Mapping[str, list[str]], certificate: Certificate) -> list[str]:
     return [name for name, held in trusted.items() if certificate.fingerprint not in held]

@@ -20,7 +20,7 @@ from btp_trust.service.credentials.bindings import SECRETS_ROOT
 _STANDARD_INPUT: Final = 0
 
 
-def pulumi_is_gone() -> bool:
+def has_engine_exited() -> bool:
     """Tell whether the process that started this plugin has ended.
 
     Pulumi gives each plugin a pipe as standard input, writes nothing to it and alone holds its other end; so the pipe
@@ -45,7 +45,7 @@ def system_clock() -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Host:
     """Everything outside: tests choose it, a process takes the default."""
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
@@ -55,5 +55,5 @@ class World:
     monotonic: Callable[[], float] = time.monotonic
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
     secrets_root: Path = SECRETS_ROOT
-    orphaned: Callable[[], bool] = pulumi_is_gone
+    engine_exited: Callable[[], bool] = has_engine_exited
     """Whether Pulumi has ended, so that nobody would note down what is done from here on."""

@@ -10,15 +10,15 @@ from btp_trust.errors import OfflineRefused, TrustError, WrongSubaccount
 from btp_trust.property_bag import ResourceArgs
 from btp_trust.runtime.session import Session
 from btp_trust.runtime.slots import Subaccount
-from btp_trust.runtime.trust_configuration import TrustingSubaccount
+from btp_trust.runtime.trust_configuration import TrustConfiguration
 from btp_trust.saml.metadata import IdentityProvider
-from btp_trust.snapshot import Snapshot, named_subaccount
+from btp_trust.snapshot import Snapshot, subaccount_label
 
-_Sight = TypeVar("_Sight")
+_Reading = TypeVar("_Reading")
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SlotsRead:
     """The subaccount, and its slots as this command has read them."""
 
     account: Subaccount
@@ -26,14 +26,14 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class SeenTarget:
+class ProvidersRead:
     """A subaccount that trusts others, and its identity providers as this command has read them."""
 
-    account: TrustingSubaccount
+    account: TrustConfiguration
     providers: tuple[IdentityProvider, ...]
 
 
-class Recorded(Protocol):
+class RecordedReading(Protocol):
     """What a resource has recorded of a subaccount."""
 
     @property
@@ -46,21 +46,21 @@ class Recorded(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Unseen:
+class ReadingUnavailable:
     """The service was not read, and why."""
 
     error: TrustError
     offline: bool = False
 
-    def refuse_what_is_due(self) -> None:
+    def refuse_due_changes(self) -> None:
         """Stop a command with something to do; offline, it may be planned from the state, but not done."""
         if not self.offline:
             raise self.error
 
 
-def look(
+def read_slots(
     session: Session, args: ResourceArgs, recorded: str | None = None, *, prop: str = "subaccount_id"
-) -> Seen | Unseen:
+) -> SlotsRead | ReadingUnavailable:
     """Read the slots of the resource's subaccount, at most once in a command.
 
     Args:
@@ -74,39 +74,41 @@ def look(
         ConfigurationError: Its service key is malformed.
     """
 
-    def read(expected: str | None) -> Seen:
+    def read(expected: str | None) -> SlotsRead:
         account = session.subaccount(args.connection, expected, prop)
-        return Seen(account, account.snapshot())
+        return SlotsRead(account, account.snapshot())
 
-    return _look(session, args, recorded, prop, read)
+    return _read_or_unavailable(session, args, recorded, prop, read)
 
 
-def look_at_target(session: Session, args: ResourceArgs, recorded: str | None = None) -> SeenTarget | Unseen:
+def read_identity_providers(
+    session: Session, args: ResourceArgs, recorded: str | None = None
+) -> ProvidersRead | ReadingUnavailable:
     """Read the identity providers of the resource's subaccount, in the same way."""
 
-    def read(expected: str | None) -> SeenTarget:
-        account = session.trusting(args.connection, expected)
-        return SeenTarget(account, account.providers())
+    def read(expected: str | None) -> ProvidersRead:
+        account = session.trust_configuration(args.connection, expected)
+        return ProvidersRead(account, account.providers())
 
-    return _look(session, args, recorded, "subaccount_id", read)
+    return _read_or_unavailable(session, args, recorded, "subaccount_id", read)
 
 
-def _look(
-    session: Session, args: ResourceArgs, recorded: str | None, prop: str, read: Callable[[str | None], _Sight]
-) -> _Sight | Unseen:
+def _read_or_unavailable(
+    session: Session, args: ResourceArgs, recorded: str | None, prop: str, read: Callable[[str | None], _Reading]
+) -> _Reading | ReadingUnavailable:
     if recorded is not None and args.subaccount_id not in (None, recorded):
-        raise _moved(args, recorded, prop)
+        raise _subaccount_changed(args, recorded, prop)
     if session.offline:
-        return Unseen(offline_refusal(), offline=True)
+        return ReadingUnavailable(offline_refusal(), offline=True)
     try:
         return read(args.subaccount_id or recorded)
     except TrustError as error:
-        if not error.blocks_only_what_is_due:
+        if not error.is_tolerated_without_changes:
             raise
-        return Unseen(error)
+        return ReadingUnavailable(error)
 
 
-def reach(session: Session, args: ResourceArgs) -> Subaccount:
+def open_for_write(session: Session, args: ResourceArgs) -> Subaccount:
     """Return the subaccount for what create, update and delete do.
 
     Raises:
@@ -116,47 +118,49 @@ def reach(session: Session, args: ResourceArgs) -> Subaccount:
     if session.offline:
         raise offline_refusal()
     account = session.subaccount(args.connection, args.subaccount_id)
-    account.writes.refuse_after_unknown()
+    account.write_lock.raise_unknown_outcome()
     return account
 
 
-def reach_target(session: Session, args: ResourceArgs) -> TrustingSubaccount:
+def open_target_for_write(session: Session, args: ResourceArgs) -> TrustConfiguration:
     """Return the subaccount whose identity providers are to be written, in the same way."""
     if session.offline:
         raise offline_refusal()
-    account = session.trusting(args.connection, args.subaccount_id)
-    account.writes.refuse_after_unknown()
+    account = session.trust_configuration(args.connection, args.subaccount_id)
+    account.write_lock.raise_unknown_outcome()
     return account
 
 
-def unseen_changes(session: Session, unseen: Unseen, state: Recorded, *, changed: bool) -> bool:
+def diff_without_reading(
+    session: Session, unavailable: ReadingUnavailable, state: RecordedReading, *, arguments_changed: bool
+) -> bool:
     """Tell whether an update is due by the arguments alone; if none is, warn that nothing was compared.
 
     Raises:
         TrustError: None is, and `btp-trust:strict` is set.
     """
-    if not changed:
-        not_checked(session, unseen, state)
-    return changed
+    if not arguments_changed:
+        warn_unchecked(session, unavailable, state)
+    return arguments_changed
 
 
-def not_checked(session: Session, unseen: Unseen, state: Recorded) -> None:
+def warn_unchecked(session: Session, unavailable: ReadingUnavailable, state: RecordedReading) -> None:
     """Warn that a resource with nothing to do was not compared with the service.
 
     Raises:
         TrustError: `btp-trust:strict` is set.
     """
     if session.strict:
-        raise unseen.error if not unseen.offline else _nothing_checked()
-    reason = f"{unseen.error.what} {unseen.error.why} {unseen.error.remedy}"
-    session.say(
+        raise unavailable.error if not unavailable.offline else _strict_offline_refusal()
+    reason = f"{unavailable.error.what} {unavailable.error.why} {unavailable.error.remedy}"
+    session.print_once(
         f"warning: subaccount {state.subaccount_id} was not checked; "
         f"its resources are those of the state of {state.observed_at or 'an unknown date'}. {reason}",
         about=f"subaccount {state.subaccount_id} was not checked",
     )
 
 
-def _nothing_checked() -> OfflineRefused:
+def _strict_offline_refusal() -> OfflineRefused:
     return OfflineRefused(
         "Nothing was checked.",
         "btp-trust:offline is set, and btp-trust:strict makes a failure of that.",
@@ -173,9 +177,9 @@ def offline_refusal() -> OfflineRefused:
     )
 
 
-def _moved(args: ResourceArgs, recorded: str, prop: str) -> WrongSubaccount:
+def _subaccount_changed(args: ResourceArgs, recorded: str, prop: str) -> WrongSubaccount:
     return WrongSubaccount(
-        f"The resource cannot move to subaccount {named_subaccount(args.subaccount_id or '')}.",
+        f"The resource cannot move to subaccount {subaccount_label(args.subaccount_id or '')}.",
         f"It belongs to {recorded}: its certificate and its generations are there.",
         f'Put {prop}="{recorded}" back; a resource for the other subaccount needs a name of its own.',
         prop=prop,

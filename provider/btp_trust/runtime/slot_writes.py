@@ -13,84 +13,84 @@ from typing import Final
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import (
-    NotDone,
+    EngineExited,
     OutcomeUnknown,
-    PulumiGone,
-    ReadsDisagree,
     SlotsChanged,
+    StaleRead,
     TrustError,
+    WriteNotApplied,
 )
 from btp_trust.runtime.slots import Subaccount
-from btp_trust.runtime.staleness import STALE
-from btp_trust.service.transport.at_most_once import repeated, settled
-from btp_trust.snapshot import Slots, Snapshot, signs
+from btp_trust.runtime.staleness import STALENESS
+from btp_trust.service.transport.at_most_once import retry_unsent, send_once
+from btp_trust.snapshot import Slots, Snapshot, has_fingerprint
 
-_DOUBTED_FOR: Final = STALE.total_seconds()
+_STALENESS_SECONDS: Final = STALENESS.total_seconds()
 """Seconds that a reading is doubted for which shows the swap done that is to be sent."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Write:
+class _SlotWrite:
     """One write on slots that hold exactly `before`."""
 
     name: str
     before: Snapshot
     send: Callable[[], tuple[Certificate | None, Certificate | None]]
     """Sends the request; returns the active and the passive certificate after it."""
-    done: Callable[[Slots], bool]
+    is_applied: Callable[[Slots], bool]
     """Whether these slots are the result of this write, and of it alone."""
     wanted: str
-    answers_both: bool = False
+    response_shows_both: bool = False
     """Whether the answer tells both slots; else the other one is read afterwards."""
-    watched_for: float = 0.0
+    min_poll_seconds: float = 0.0
     """Seconds that the slots are watched for at least if the answer is lost, unless the operation ends before."""
 
 
-def swap(account: Subaccount, expected: Slots, wanted: str, *, doubtful: bool = False) -> Snapshot:
+def swap(account: Subaccount, expected: Slots, wanted: str, *, reading_may_be_stale: bool = False) -> Snapshot:
     """Make `wanted` sign by swapping the slots, if they hold exactly `expected`; nothing if it signs already.
 
     Args:
         account: The subaccount.
         expected: What both slots hold.
         wanted: Fingerprint of what shall sign.
-        doubtful: The slots held `expected` a moment ago, so a reading that shows `wanted` signing may be a stale one
+        reading_may_be_stale: The slots held `expected` a moment ago, so a reading that shows `wanted` signing may be a stale one
             of the time before: it is believed only if it stays. In the same way, after a lost answer the slots are
             watched for as long as a reading may be behind: what is not done then is certainly not done.
 
     Raises:
         SlotsChanged: They hold another pair, or somebody swapped in the same moment.
-        ReadsDisagree: This process has done this swap, and the slots do not show it: another one might undo it.
-        NotDone: The answer was lost or refuses the swap, and the slots are as before.
+        StaleRead: This process has done this swap, and the slots do not show it: another one might undo it.
+        WriteNotApplied: The answer was lost or refuses the swap, and the slots are as before.
         OutcomeUnknown: The answer was lost, and the slots could not be read.
     """
-    with account.writes.turn():
-        before = _lasting(account, wanted) if doubtful else account.read()
-        if signs(before.active, wanted):
+    with account.write_lock.hold():
+        before = _read_past_staleness(account, wanted) if reading_may_be_stale else account.read()
+        if has_fingerprint(before.active, wanted):
             return before
-        if account.writes.signer == wanted:
-            raise _done_already(wanted, before.slots)
-        _compare("swap", before.slots, expected)
-        write = _Write(
+        if account.write_lock.signer == wanted:
+            raise _swapped_already(wanted, before.slots)
+        _refuse_changed_slots("swap", before.slots, expected)
+        write = _SlotWrite(
             "swap",
             before,
             account.client.rotate,
             lambda now: now == before.slots.swapped,
             str(expected.swapped),
-            answers_both=True,
-            watched_for=_DOUBTED_FOR if doubtful else 0.0,
+            response_shows_both=True,
+            min_poll_seconds=_STALENESS_SECONDS if reading_may_be_stale else 0.0,
         )
         after = _perform(account, write)
-        with account.writes.sending():
-            if not signs(after.active, wanted):
+        with account.write_lock.record_unknown_outcome():
+            if not has_fingerprint(after.active, wanted):
                 is_unseen = after.slots.active not in (before.slots.active, None)
-                raise _unseen_signer(write, after.slots) if is_unseen else _not_ours(write, after.slots)
-        account.writes.signer = wanted
+                raise _unplanned_signer(write, after.slots) if is_unseen else _foreign_change(write, after.slots)
+        account.write_lock.signer = wanted
         return after
 
 
-def mint(account: Subaccount, before: Snapshot) -> Snapshot:
+def generate_passive(account: Subaccount, before: Snapshot) -> Snapshot:
     """Generate the passive certificate over what `before` found. Hold the account's turn since that reading."""
-    write = _Write(
+    write = _SlotWrite(
         "generation of a passive certificate",
         before,
         lambda: (before.active, account.client.generate_passive()),
@@ -102,7 +102,7 @@ def mint(account: Subaccount, before: Snapshot) -> Snapshot:
 
 def generate_active(account: Subaccount, before: Snapshot) -> Snapshot:
     """Generate or renew the active certificate. Hold the account's turn since the reading `before`."""
-    write = _Write(
+    write = _SlotWrite(
         "generation of the active certificate",
         before,
         lambda: (account.client.generate_active(), before.passive),
@@ -120,75 +120,75 @@ def delete_passive(account: Subaccount, before: Snapshot) -> Snapshot:
         return before.active, None
 
     wanted = Slots(before.slots.active, None)
-    write = _Write("deletion of the passive certificate", before, send, lambda now: now == wanted, str(wanted))
+    write = _SlotWrite("deletion of the passive certificate", before, send, lambda now: now == wanted, str(wanted))
     return _perform(account, write)
 
 
-def _perform(account: Subaccount, write: _Write) -> Snapshot:
+def _perform(account: Subaccount, write: _SlotWrite) -> Snapshot:
     """Send the write; again only where it never arrived, and then only on the very same slots."""
-    return repeated(
-        account.patience,
+    return retry_unsent(
+        account.retry_policy,
         lambda: _send(account, write),
-        lambda: _compare(write.name, account.read().slots, write.before.slots),
+        lambda: _refuse_changed_slots(write.name, account.read().slots, write.before.slots),
     )
 
 
-def _send(account: Subaccount, write: _Write) -> Snapshot:
-    if account.world.orphaned():
-        raise _orphaned(write)
+def _send(account: Subaccount, write: _SlotWrite) -> Snapshot:
+    if account.host.engine_exited():
+        raise _engine_exited(write)
 
     def send() -> Snapshot:
-        after = account.found(*write.send())
-        return after if write.answers_both else _confirm(account, write, after)
+        after = account.record_reading(*write.send())
+        return after if write.response_shows_both else _read_other_slot(account, write, after)
 
-    return settled(account.writes, send, lambda story, watch: _settle(account, write, story, watch))
+    return send_once(account.write_lock, send, lambda history, watch: _resolve(account, write, history, watch))
 
 
-def _confirm(account: Subaccount, write: _Write, after: Snapshot) -> Snapshot:
+def _read_other_slot(account: Subaccount, write: _SlotWrite, after: Snapshot) -> Snapshot:
     """Read once more: the answer of a write tells one slot, and somebody may have acted on the other.
 
     A reading that fails, or that still shows the slots before the write, takes nothing from the answer.
     """
-    now = _try_to_read(account)
+    now = _read_or_none(account)
     if now is None or now.slots == write.before.slots:
-        return account.found(after.active, after.passive)
+        return account.record_reading(after.active, after.passive)
     if now.slots != after.slots:
-        raise _not_ours(write, now.slots)
+        raise _foreign_change(write, now.slots)
     return now
 
 
-def _settle(account: Subaccount, write: _Write, story: str, watch: float | None) -> Snapshot:
+def _resolve(account: Subaccount, write: _SlotWrite, history: str, watch: float | None) -> Snapshot:
     """Read the slots until they show what became of a write, for a bounded time, and at least once."""
     now: Snapshot | None = None
-    watched = 0.0
-    usual = max(account.patience.limits.settle_timeout, write.watched_for)
-    for seconds in account.patience.watch(usual if watch is None else watch):
-        watched, now = seconds, _try_to_read(account)
-        if now is not None and write.done(now.slots):
+    polled_seconds = 0.0
+    usual = max(account.retry_policy.timeouts.settle_timeout, write.min_poll_seconds)
+    for seconds in account.retry_policy.poll(usual if watch is None else watch):
+        polled_seconds, now = seconds, _read_or_none(account)
+        if now is not None and write.is_applied(now.slots):
             return now
         if now is not None and now.slots != write.before.slots:
-            raise _not_ours(write, now.slots)
-    raise _unresolved(write, now, story, watched)
+            raise _foreign_change(write, now.slots)
+    raise _unresolved_write(write, now, history, polled_seconds)
 
 
-def _lasting(account: Subaccount, wanted: str) -> Snapshot:
+def _read_past_staleness(account: Subaccount, wanted: str) -> Snapshot:
     """Read until `wanted` does not sign, for as long as a reading may be behind; one that fails tells nothing.
 
     Raises:
-        ReadsDisagree: It seems to sign, and the operation has no time left to see whether that stays.
+        StaleRead: It seems to sign, and the operation has no time left to see whether that stays.
         TrustError: The last reading failed.
     """
-    now, began = _try_to_read(account), account.patience.remaining
+    now, began = _read_or_none(account), account.retry_policy.remaining
 
     def is_over() -> bool:
-        return round(began - account.patience.remaining, 3) >= _DOUBTED_FOR
+        return round(began - account.retry_policy.remaining, 3) >= _STALENESS_SECONDS
 
-    watch = account.patience.watch(_DOUBTED_FOR)
-    while (now is None or signs(now.active, wanted)) and not is_over() and next(watch, None):
-        now = _try_to_read(account)
+    watch = account.retry_policy.poll(_STALENESS_SECONDS)
+    while (now is None or has_fingerprint(now.active, wanted)) and not is_over() and next(watch, None):
+        now = _read_or_none(account)
     now = now or account.read()
-    if signs(now.active, wanted) and not is_over():
-        raise ReadsDisagree(
+    if has_fingerprint(now.active, wanted) and not is_over():
+        raise StaleRead(
             "The slots look as if the swap was done already.",
             f"They may still be shown as they were a moment ago. Slots: {now.slots}.",
             "Wait a minute, then run the same command again.",
@@ -196,9 +196,9 @@ def _lasting(account: Subaccount, wanted: str) -> Snapshot:
     return now
 
 
-def _done_already(wanted: str, found: Slots) -> ReadsDisagree:
+def _swapped_already(wanted: str, found: Slots) -> StaleRead:
     """Pulumi calls an update again if a hook lets it: the state does not have what the first call has done."""
-    return ReadsDisagree(
+    return StaleRead(
         "The swap was done by this command already, and the slots do not show it.",
         f"Either the reading is stale, or somebody swapped back at once; a second swap might undo the first. Made to "
         f"sign: {wanted}. Slots: {found}.",
@@ -206,14 +206,14 @@ def _done_already(wanted: str, found: Slots) -> ReadsDisagree:
     )
 
 
-def _try_to_read(account: Subaccount) -> Snapshot | None:
+def _read_or_none(account: Subaccount) -> Snapshot | None:
     try:
         return account.read()
     except TrustError:
         return None
 
 
-def _compare(name: str, found: Slots, expected: Slots) -> None:
+def _refuse_changed_slots(name: str, found: Slots, expected: Slots) -> None:
     if found != expected:
         raise SlotsChanged(
             f"The {name} was not done: the slots changed since it was planned.",
@@ -222,15 +222,15 @@ def _compare(name: str, found: Slots, expected: Slots) -> None:
         )
 
 
-def _orphaned(write: _Write) -> PulumiGone:
-    return PulumiGone(
+def _engine_exited(write: _SlotWrite) -> EngineExited:
+    return EngineExited(
         f"The {write.name} was not sent: Pulumi has ended in the meantime.",
         f"Nobody would note down what came of it, and another run may have begun. Slots: {write.before.slots}.",
         "Run `pulumi cancel` if the stack is locked, then `pulumi up` again: it reads both slots first.",
     )
 
 
-def _not_ours(write: _Write, now: Slots) -> SlotsChanged:
+def _foreign_change(write: _SlotWrite, now: Slots) -> SlotsChanged:
     before = write.before.slots
     missing = [each for each in (before.active, before.passive) if each not in (None, now.active, now.passive)]
     lost = f" In no slot any more: {', '.join(map(str, missing))}." if missing else ""
@@ -244,7 +244,7 @@ def _not_ours(write: _Write, now: Slots) -> SlotsChanged:
     )
 
 
-def _unseen_signer(write: _Write, now: Slots) -> SlotsChanged:
+def _unplanned_signer(write: _SlotWrite, now: Slots) -> SlotsChanged:
     """Somebody replaced the passive certificate between the reading and the swap: no client can exclude that."""
     return SlotsChanged(
         f"The swap made a certificate sign that was in no plan: {now.active}.",
@@ -255,13 +255,15 @@ def _unseen_signer(write: _Write, now: Slots) -> SlotsChanged:
     )
 
 
-def _unresolved(write: _Write, now: Snapshot | None, story: str, watched: float) -> NotDone | OutcomeUnknown:
-    kind = OutcomeUnknown if now is None else NotDone
-    before, found = write.before.slots, f"The slots are as before after {watched:g} s"
+def _unresolved_write(
+    write: _SlotWrite, now: Snapshot | None, history: str, polled_seconds: float
+) -> WriteNotApplied | OutcomeUnknown:
+    kind = OutcomeUnknown if now is None else WriteNotApplied
+    before, found = write.before.slots, f"The slots are as before after {polled_seconds:g} s"
     if now is None:
-        found = f"The slots could not be read for {watched:g} s: it was done or not. Before"
+        found = f"The slots could not be read for {polled_seconds:g} s: it was done or not. Before"
     return kind(
-        f"The {write.name} {story}",
+        f"The {write.name} {history}",
         f"{found}: {before}. Wanted: {write.wanted}. Nothing was recorded, and nothing is repeated.",
         "Wait a minute, then run `pulumi up` again: it reads both slots first. If it fails the same way, look into the "
         "proxies on the way and the service's status.",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from btp_trust.certificate import Certificate
-from btp_trust.errors import ReadsDisagree, TrustError
-from btp_trust.runtime.command_plan import Command
-from btp_trust.runtime.host import World
+from btp_trust.errors import StaleRead, TrustError
+from btp_trust.runtime.command_plan import CommandPlan
+from btp_trust.runtime.host import Host
 from btp_trust.runtime.write_lock import WriteLock
-from btp_trust.service.transport.retry import Patience
-from btp_trust.service.trust_certificates import TrustClient
+from btp_trust.service.transport.retry import RetryPolicy
+from btp_trust.service.trust_certificates import TrustCertificatesClient
 from btp_trust.snapshot import Snapshot
 
 
@@ -18,14 +18,16 @@ class Subaccount:
     Take a turn of `writes` for as long as a reading must stay true: from the read before a write to its answer.
     """
 
-    def __init__(self, subaccount_id: str, client: TrustClient, world: World, patience: Patience) -> None:
+    def __init__(
+        self, subaccount_id: str, client: TrustCertificatesClient, host: Host, retry_policy: RetryPolicy
+    ) -> None:
         self.subaccount_id = subaccount_id
         self.client = client
-        self.world = world
-        self.patience = patience
-        self.writes = WriteLock()
-        self.lock = self.writes.lock
-        self.command = Command()
+        self.host = host
+        self.retry_policy = retry_policy
+        self.write_lock = WriteLock()
+        self.lock = self.write_lock.lock
+        self.command_plan = CommandPlan()
         self._reading: Snapshot | TrustError | None = None
 
     def snapshot(self) -> Snapshot:
@@ -41,29 +43,29 @@ class Subaccount:
         """Read both slots now."""
         with self.lock:
             try:
-                return self.found(*self.patience.repeat(self._both, _disagrees))
+                return self.record_reading(*self.retry_policy.run_with_retries(self._read_slots, _is_stale_read))
             except TrustError as error:
                 self._reading = error
                 raise
 
-    def _both(self) -> tuple[Certificate | None, Certificate | None]:
+    def _read_slots(self) -> tuple[Certificate | None, Certificate | None]:
         """Read one slot after the other; the same certificate in both is a stale reading of one of them."""
         active, passive = self.client.active(), self.client.passive()
         if active is not None and active == passive:
-            raise ReadsDisagree(
+            raise StaleRead(
                 f"Both slots of subaccount {self.subaccount_id} seem to hold {active.fingerprint}.",
                 "A certificate lies in one slot only, so one of the two readings is stale.",
                 "Wait a minute, then run the same command again.",
             )
         return active, passive
 
-    def found(self, active: Certificate | None, passive: Certificate | None) -> Snapshot:
+    def record_reading(self, active: Certificate | None, passive: Certificate | None) -> Snapshot:
         """Take down what the service answered to a read or a write."""
-        now = self.client.server_time or self.world.clock()
+        now = self.client.server_time or self.host.clock()
         reading = Snapshot(self.subaccount_id, active, passive, now)
         self._reading = reading
         return reading
 
 
-def _disagrees(error: BaseException) -> bool:
-    return isinstance(error, ReadsDisagree)
+def _is_stale_read(error: BaseException) -> bool:
+    return isinstance(error, StaleRead)

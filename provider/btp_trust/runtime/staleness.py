@@ -9,20 +9,20 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from btp_trust.errors import ReadsDisagree
-from btp_trust.formatting import moment_of, rfc3339
+from btp_trust.errors import StaleRead
+from btp_trust.formatting import format_rfc3339, parse_rfc3339
 from btp_trust.snapshot import Snapshot
 
-STALE: Final = timedelta(seconds=60)
+STALENESS: Final = timedelta(seconds=60)
 """How long after a write of its own a resource takes slots that do not show it for a stale reading."""
 
 
-def _unless_believed(what: str, or_else: str, since: str, snapshot: Snapshot) -> ReadsDisagree | None:
-    believed = moment_of(since) + STALE
+def _stale_read(what: str, alternative: str, since: str, snapshot: Snapshot) -> StaleRead | None:
+    believed = parse_rfc3339(since) + STALENESS
     if snapshot.now >= believed:
         return None
-    return ReadsDisagree(
+    return StaleRead(
         what,
-        f"Either the reading is stale, or {or_else}; they cannot be told apart yet. Slots: {snapshot.slots}.",
-        f"Run the same command again after {rfc3339(believed)}.",
+        f"Either the reading is stale, or {alternative}; they cannot be told apart yet. Slots: {snapshot.slots}.",
+        f"Run the same command again after {format_rfc3339(believed)}.",
     )

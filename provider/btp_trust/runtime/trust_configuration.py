@@ -9,10 +9,10 @@ from btp_trust.errors import TrustError
 from btp_trust.runtime.write_lock import WriteLock
 from btp_trust.saml.metadata import IdentityProvider
 from btp_trust.service.identity_providers import IdentityProviderClient
-from btp_trust.service.transport.retry import Patience
+from btp_trust.service.transport.retry import RetryPolicy
 
 
-class TrustingSubaccount:
+class TrustConfiguration:
     """Take a turn of `writes` for as long as a reading must stay true: from the read before a write to its answer.
 
     Args:
@@ -27,16 +27,16 @@ class TrustingSubaccount:
         self,
         subaccount_id: str,
         client: IdentityProviderClient,
-        patience: Patience,
+        retry_policy: RetryPolicy,
         clock: Callable[[], datetime],
-        orphaned: Callable[[], bool],
+        engine_exited: Callable[[], bool],
     ) -> None:
         self.subaccount_id = subaccount_id
         self.client = client
-        self.patience = patience
-        self.orphaned = orphaned
-        self.writes = WriteLock()
-        self.lock = self.writes.lock
+        self.retry_policy = retry_policy
+        self.engine_exited = engine_exited
+        self.write_lock = WriteLock()
+        self.lock = self.write_lock.lock
         self._clock = clock
         self._reading: tuple[IdentityProvider, ...] | TrustError | None = None
 

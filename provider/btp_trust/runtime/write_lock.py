@@ -15,7 +15,7 @@ from btp_trust.errors import (
     WrongSubaccount,
 )
 
-_CERTAIN: Final = (ConfigurationError, CredentialsRejected, EntityIDTaken, NotAuthorized, WrongSubaccount)
+_NOT_APPLIED: Final = (ConfigurationError, CredentialsRejected, EntityIDTaken, NotAuthorized, WrongSubaccount)
 
 
 class WriteLock:
@@ -30,53 +30,53 @@ class WriteLock:
         self.lock = threading.RLock()
         self.signer: str | None = None
         """Fingerprint of what the last swap of this process has made sign."""
-        self._ended_with: Exception | None = None
+        self._failure: Exception | None = None
 
     @property
-    def unknown(self) -> Exception | None:
+    def unknown_outcome(self) -> Exception | None:
         """The error of a write whose outcome is unknown, if there is one."""
-        return self._ended_with
+        return self._failure
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def hold(self) -> Iterator[None]:
         """Hold the lock, from the read before a write to its answer.
 
         Raises:
             Exception: The error of an earlier write whose outcome is unknown.
         """
         with self.lock:
-            self.refuse_after_unknown()
+            self.raise_unknown_outcome()
             yield
 
-    def refuse_after_unknown(self) -> None:
+    def raise_unknown_outcome(self) -> None:
         """Raise the error of an earlier write whose outcome is unknown."""
-        if self._ended_with is not None:
-            raise self._ended_with
+        if self._failure is not None:
+            raise self._failure
 
-    def ended_with(self, error: Exception) -> None:
+    def record_failure(self, error: Exception) -> None:
         """Keep how a write ended that was sent."""
-        self._ended_with = error
+        self._failure = error
 
-    def explain(self, error: Exception) -> None:
+    def replace_failure(self, error: Exception) -> None:
         """Let an error that says more take the place of the one that is kept, if one is."""
-        if self._ended_with is not None:
-            self._ended_with = error
+        if self._failure is not None:
+            self._failure = error
 
     @contextmanager
-    def sending(self) -> Iterator[None]:
+    def record_unknown_outcome(self) -> Iterator[None]:
         """Send a write and find out what became of it: any error but one that says that nothing was done is kept."""
         try:
             yield
         except Exception as error:
-            if not is_certain(error):
-                self.ended_with(error)
+            if not was_not_applied(error):
+                self.record_failure(error)
             raise
 
 
-def is_certain(error: Exception) -> bool:
+def was_not_applied(error: Exception) -> bool:
     """Whether an error of a write says for certain that nothing was done.
 
     It never left, for want of a connection, of a token for this subaccount or of a usable proxy; or it was refused with
     401, 403 or 429, which the service documents, or with XSUAA's 409 of an entity ID that another one has.
     """
-    return bool(getattr(error, "never_sent", False)) or isinstance(error, _CERTAIN)
+    return bool(getattr(error, "not_sent", False)) or isinstance(error, _NOT_APPLIED)

@@ -25,9 +25,9 @@ MAX_BYTES: Final = 256_000
 _ASSERTION: Final = "urn:oasis:names:tc:SAML:2.0:assertion"
 _SIGNATURE: Final = "http://www.w3.org/2000/09/xmldsig#"
 _SIGNATURE_11: Final = "http://www.w3.org/2009/xmldsig11#"
-_NAMES: Final = {"saml": _ASSERTION, "ds": _SIGNATURE}
+_NAMESPACES: Final = {"saml": _ASSERTION, "ds": _SIGNATURE}
 _ENVELOPED: Final = f"{_SIGNATURE}enveloped-signature"
-_CANONICAL: Final = frozenset(
+_CANONICALIZATIONS: Final = frozenset(
     {
         "http://www.w3.org/2001/10/xml-exc-c14n#",
         "http://www.w3.org/TR/2001/REC-xml-c14n-20010315",
@@ -35,24 +35,31 @@ _CANONICAL: Final = frozenset(
     }
 )
 """None of them keeps comments, so that none hides in what was signed."""
-_METHODS: Final = ("RSA_SHA256", "RSA_SHA384", "RSA_SHA512", "SHA256_RSA_MGF1", "SHA384_RSA_MGF1", "SHA512_RSA_MGF1")
+_SIGNATURE_METHODS: Final = (
+    "RSA_SHA256",
+    "RSA_SHA384",
+    "RSA_SHA512",
+    "SHA256_RSA_MGF1",
+    "SHA384_RSA_MGF1",
+    "SHA512_RSA_MGF1",
+)
 _DIGESTS: Final = ("SHA256", "SHA384", "SHA512")
 
 
-class Unproven(ValueError):
+class SignerUnknown(ValueError):
     """Nobody can tell who signed it. The message repeats nothing of the assertion."""
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
+class SignedAssertion:
     """Who signed an assertion, and when it says that it was issued."""
 
-    by: Certificate
+    certificate: Certificate
     issued_at: datetime
     """UTC."""
 
 
-def signer(encoded: str, known: Iterable[Certificate]) -> Signed:
+def find_signer(encoded: str, known: Iterable[Certificate]) -> SignedAssertion:
     """Tell which of the known certificates has the key that signed an assertion.
 
     Args:
@@ -62,60 +69,62 @@ def signer(encoded: str, known: Iterable[Certificate]) -> Signed:
     Raises:
         Unproven: It is no assertion, carries no signature of itself as a whole, or none of them signed it.
     """
-    root = _parse(_decoded(encoded))
-    signature = _only_signature(root)
+    root = _parse_assertion(_decode_base64(encoded))
+    signature = _find_signature(root)
     for certificate in known:
-        signed = _verified(root, signature, certificate)
+        signed = _verify_signature(root, signature, certificate)
         if signed is not None:
-            return Signed(certificate, _issued(signed))
-    raise Unproven("its signature is by neither certificate, or it was changed after signing")
+            return SignedAssertion(certificate, _issue_instant(signed))
+    raise SignerUnknown("its signature is by neither certificate, or it was changed after signing")
 
 
-def _decoded(encoded: str) -> bytes:
+def _decode_base64(encoded: str) -> bytes:
     text = "".join(encoded.split()).translate(str.maketrans("-_", "+/")).rstrip("=")
     if len(text) > MAX_BYTES * 4 // 3:
-        raise Unproven(f"it has more than {MAX_BYTES} bytes")
+        raise SignerUnknown(f"it has more than {MAX_BYTES} bytes")
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
-        raise Unproven("it is not base64") from None
+        raise SignerUnknown("it is not base64") from None
 
 
-def _parse(document: bytes) -> etree._Element:
+def _parse_assertion(document: bytes) -> etree._Element:
     from lxml import etree  # noqa: PLC0415 - see the module's docstring
 
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, remove_pis=True)
     try:
         root = etree.fromstring(document, parser)
     except (etree.XMLSyntaxError, ValueError):
-        raise Unproven("it is no well-formed XML") from None
+        raise SignerUnknown("it is no well-formed XML") from None
     tree: Any = root.getroottree()
     if tree.docinfo.doctype:
-        raise Unproven("it has a document type")
+        raise SignerUnknown("it has a document type")
     if root.tag != f"{{{_ASSERTION}}}Assertion" or not root.get("ID"):
-        raise Unproven("it is no SAML 2.0 assertion with an ID")
+        raise SignerUnknown("it is no SAML 2.0 assertion with an ID")
     return root
 
 
-def _only_signature(root: etree._Element) -> etree._Element:
+def _find_signature(root: etree._Element) -> etree._Element:
     """Find the signature, and see that it is of the root: a second one, or a second assertion, may deceive."""
     identifier = root.get("ID")
-    found = root.findall(".//ds:Signature", _NAMES)
+    found = root.findall(".//ds:Signature", _NAMESPACES)
     same = [element for element in root.iter() if identifier in (element.get(name) for name in ("ID", "Id", "id"))]
     if len(found) != 1 or found[0].getparent() is not root or same != [root]:
-        raise Unproven("it does not carry exactly one signature, of itself")
-    if root.find(".//saml:Assertion", _NAMES) is not None:
-        raise Unproven("there is another assertion inside it")
-    references = [element.get("URI") for element in found[0].iterfind(".//ds:Reference", _NAMES)]
+        raise SignerUnknown("it does not carry exactly one signature, of itself")
+    if root.find(".//saml:Assertion", _NAMESPACES) is not None:
+        raise SignerUnknown("there is another assertion inside it")
+    references = [element.get("URI") for element in found[0].iterfind(".//ds:Reference", _NAMESPACES)]
     if references != [f"#{identifier}"]:
-        raise Unproven("what is signed is not the assertion as a whole")
-    transforms = {element.get("Algorithm") for element in found[0].iterfind(".//ds:Transform", _NAMES)}
-    if not {_ENVELOPED} <= transforms <= {_ENVELOPED, *_CANONICAL}:
-        raise Unproven("its signature transforms it in a way that assertions must not")
+        raise SignerUnknown("what is signed is not the assertion as a whole")
+    transforms = {element.get("Algorithm") for element in found[0].iterfind(".//ds:Transform", _NAMESPACES)}
+    if not {_ENVELOPED} <= transforms <= {_ENVELOPED, *_CANONICALIZATIONS}:
+        raise SignerUnknown("its signature transforms it in a way that assertions must not")
     return found[0]
 
 
-def _verified(root: etree._Element, signature: etree._Element, certificate: Certificate) -> etree._Element | None:
+def _verify_signature(
+    root: etree._Element, signature: etree._Element, certificate: Certificate
+) -> etree._Element | None:
     """Return what this certificate's key signed, read again from the octets that were signed; None if it did not."""
     from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
     from lxml import etree  # noqa: PLC0415
@@ -126,10 +135,10 @@ def _verified(root: etree._Element, signature: etree._Element, certificate: Cert
     expected = SignatureConfiguration(
         require_x509=False,
         location="./",
-        signature_methods=frozenset(SignatureMethod[name] for name in _METHODS),
+        signature_methods=frozenset(SignatureMethod[name] for name in _SIGNATURE_METHODS),
         digest_algorithms=frozenset(DigestAlgorithm[name] for name in _DIGESTS),
     )
-    _name_key(signature, certificate)
+    _replace_key_info(signature, certificate)
     try:
         result: Any = XMLVerifier().verify(etree.tostring(root), id_attribute="ID", expect_config=expected)
     except (InvalidSignature, SignXMLException, etree.LxmlError, ValueError, LookupError, AttributeError, TypeError):
@@ -138,23 +147,23 @@ def _verified(root: etree._Element, signature: etree._Element, certificate: Cert
     return signed
 
 
-def _name_key(signature: etree._Element, certificate: Certificate) -> None:
+def _replace_key_info(signature: etree._Element, certificate: Certificate) -> None:
     """Let the signature name this key and no other: its KeyInfo is outside of what is signed."""
     from lxml import etree  # noqa: PLC0415
 
-    for given in signature.findall("ds:KeyInfo", _NAMES):
+    for given in signature.findall("ds:KeyInfo", _NAMESPACES):
         signature.remove(given)
     info = etree.Element(f"{{{_SIGNATURE}}}KeyInfo")
     etree.SubElement(info, f"{{{_SIGNATURE_11}}}DEREncodedKeyValue").text = certificate.public_key
-    value = signature.find("ds:SignatureValue", _NAMES)
+    value = signature.find("ds:SignatureValue", _NAMESPACES)
     if value is None:
-        raise Unproven("its signature has no value")
+        raise SignerUnknown("its signature has no value")
     value.addnext(info)
 
 
-def _issued(signed: etree._Element) -> datetime:
+def _issue_instant(signed: etree._Element) -> datetime:
     try:
         moment = datetime.fromisoformat(signed.get("IssueInstant", ""))
     except ValueError:
-        raise Unproven("it does not say when it was issued") from None
+        raise SignerUnknown("it does not say when it was issued") from None
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

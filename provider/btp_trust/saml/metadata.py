@@ -14,12 +14,12 @@ from typing import Any, Final
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
-from btp_trust.certificate import NO_LOGIN, Certificate, Identity, identify
-from btp_trust.parsing.pem import octets
-from btp_trust.saml.xml_moment import moment
+from btp_trust.certificate import PLACEHOLDER_SSO_SERVICE, Certificate, CertificateIdentity, parse_identity
+from btp_trust.parsing.pem import decode_base64
+from btp_trust.saml.xml_moment import parse_xs_datetime
 
 
-class XmlReader:
+class XmlParser:
     """Collects what it needs of a document: a subclass says what. Names are `<namespace> <local name>`.
 
     Args:
@@ -31,7 +31,7 @@ class XmlReader:
 
     def __init__(self, text: str) -> None:
         parser = expat.ParserCreate(namespace_separator=" ")
-        parser.StartDoctypeDeclHandler = _forbid
+        parser.StartDoctypeDeclHandler = _refuse_doctype
         parser.StartElementHandler = self.start
         parser.EndElementHandler = self.end
         parser.CharacterDataHandler = self.characters
@@ -50,7 +50,7 @@ class XmlReader:
         """Meet some text."""
 
 
-def _forbid(*_: object) -> None:
+def _refuse_doctype(*_: object) -> None:
     raise ValueError("it is XML with a document type declaration, which metadata does not need")
 
 
@@ -61,11 +61,11 @@ _PATH: Final = (
     *(f"{_METADATA} {name}" for name in ("EntityDescriptor", "IDPSSODescriptor", "KeyDescriptor")),
     *(f"{_SIGNATURE} {name}" for name in ("KeyInfo", "X509Data", "X509Certificate")),
 )
-_LIMITED: Final = (_ENTITIES, *_PATH[:2])
+_ELEMENTS_WITH_VALIDITY: Final = (_ENTITIES, *_PATH[:2])
 """What may have a `validUntil` for the identity provider."""
 
 
-class Layout(StrEnum):
+class MetadataLayout(StrEnum):
     """Where metadata has a second certificate: the open-source UAA trusts both in either; of XSUAA nothing is known."""
 
     KEY_DESCRIPTORS = "key-descriptors"
@@ -79,9 +79,9 @@ class Metadata:
     """What metadata says of an identity provider."""
 
     entity_id: str
-    signers: tuple[Identity, ...]
+    signers: tuple[CertificateIdentity, ...]
     """Each certificate that it may sign with, in the order of the document, where one may be repeated."""
-    layout: Layout | None = None
+    layout: MetadataLayout | None = None
     """None with fewer than two certificates."""
 
     @property
@@ -109,7 +109,7 @@ class IdentityProvider:
         if self.type != "saml" or not isinstance(location, str):
             return None
         try:
-            return read(location)
+            return parse_metadata(location)
         except ValueError:
             return None
 
@@ -120,12 +120,12 @@ class IdentityProvider:
         return found.fingerprints if found is not None and self.active else ()
 
 
-def write(
+def write_metadata(
     certificates: Sequence[Certificate],
     *,
     entity_id: str | None = None,
     key_name: str | None = None,
-    layout: Layout = Layout.KEY_DESCRIPTORS,
+    layout: MetadataLayout = MetadataLayout.KEY_DESCRIPTORS,
 ) -> str:
     """Write metadata with the parts of SAP's template (page "User Propagation between Cloud Foundry Applications").
 
@@ -140,28 +140,30 @@ def write(
         layout: Where a second certificate is.
     """
     alias = "" if key_name is None else f"\n        <KeyName>{escape(key_name)}</KeyName>"
-    data = [_DATA.format(body=each.body) for each in certificates]
-    groups = ["\n".join(data)] if layout is Layout.X509_DATA else data
-    keys = "\n".join(_KEY.format(alias=alias, data=each) for each in groups)
+    data = [_X509_DATA_TEMPLATE.format(body=each.body) for each in certificates]
+    groups = ["\n".join(data)] if layout is MetadataLayout.X509_DATA else data
+    keys = "\n".join(_KEY_DESCRIPTOR_TEMPLATE.format(alias=alias, data=each) for each in groups)
     issuer = quoteattr(entity_id or certificates[0].entity_id)
-    return _DOCUMENT.format(entity_id=issuer, keys=keys, login=NO_LOGIN, consumer=_NO_CONSUMER)
+    return _DOCUMENT_TEMPLATE.format(
+        entity_id=issuer, keys=keys, login=PLACEHOLDER_SSO_SERVICE, consumer=_PLACEHOLDER_CONSUMER_SERVICE
+    )
 
 
-def read(text: str) -> Metadata:
+def parse_metadata(text: str) -> Metadata:
     """Read metadata of one identity provider, which may stand alone or as the only one in an EntitiesDescriptor.
 
     Raises:
         ValueError: It is none. The message does not repeat the text.
     """
-    found = _only_entity(text)
+    found = _find_entity(text)
     if not found.entity_id:
         raise ValueError("it is no SAML metadata of one entity (no EntityDescriptor with an entityID)")
     signers = found.signers
-    several = Layout.KEY_DESCRIPTORS if found.descriptors > 1 else Layout.X509_DATA
+    several = MetadataLayout.KEY_DESCRIPTORS if found.key_descriptor_count > 1 else MetadataLayout.X509_DATA
     return Metadata(found.entity_id, signers, several if len({each.fingerprint for each in signers}) > 1 else None)
 
 
-def signers_in(text: str) -> tuple[Identity, ...]:
+def parse_signers(text: str) -> tuple[CertificateIdentity, ...]:
     """Read the certificates that the identity provider of metadata may sign with.
 
     Its entityID may be missing, as in the example of the Destination service's description. How long the document
@@ -170,7 +172,7 @@ def signers_in(text: str) -> tuple[Identity, ...]:
     Raises:
         ValueError: It is no metadata of one identity provider. The message does not repeat the text.
     """
-    return _only_entity(text).signers
+    return _find_entity(text).signers
 
 
 @dataclass(slots=True)
@@ -179,27 +181,27 @@ class _Entity:
 
     entity_id: str
     is_identity_provider: bool = False
-    bodies: list[tuple[str, datetime | None]] = field(default_factory=list)
+    signing_certificates: list[tuple[str, datetime | None]] = field(default_factory=list)
     """Base64 of each certificate to sign with, and `validUntil`."""
-    descriptors: int = 0
+    key_descriptor_count: int = 0
 
     @property
-    def signers(self) -> tuple[Identity, ...]:
+    def signers(self) -> tuple[CertificateIdentity, ...]:
         """Each certificate to sign with, in the order of the document."""
         try:
-            return tuple(_signer(body, until) for body, until in self.bodies)
+            return tuple(_parse_signer(body, until) for body, until in self.signing_certificates)
         except (binascii.Error, ValueError):
             raise ValueError("it has an X509Certificate that is none") from None
 
 
-def _signer(body: str, until: datetime | None) -> Identity:
-    found = identify(octets(body))
-    return Identity(found.fingerprint, found.not_after, until)
+def _parse_signer(body: str, until: datetime | None) -> CertificateIdentity:
+    found = parse_identity(decode_base64(body))
+    return CertificateIdentity(found.fingerprint, found.not_after, until)
 
 
-def _only_entity(text: str) -> _Entity:
+def _find_entity(text: str) -> _Entity:
     """Find the one entity; among several the one identity provider, for only it is asked about."""
-    entities = _Reader(text).entities
+    entities = _MetadataParser(text).entities
     if not entities:
         raise ValueError("it is no SAML metadata of one entity (no EntityDescriptor with an entityID)")
     providers = [each for each in entities if each.is_identity_provider]
@@ -211,61 +213,63 @@ def _only_entity(text: str) -> _Entity:
     return (providers or entities)[0]
 
 
-class _Reader(XmlReader):
+class _MetadataParser(XmlParser):
     """The entities, and the content of each certificate to sign with."""
 
     def __init__(self, text: str) -> None:
         self.entities: list[_Entity] = []
         self._path: list[str] = []
-        self._limits: list[datetime | None] = []
+        self._validity_stack: list[datetime | None] = []
         super().__init__(text)
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
-        is_for_something_else = attributes.get("use", "signing") != "signing"
+        is_for_encryption = attributes.get("use", "signing") != "signing"
         if self._path or name != _ENTITIES:  # an EntitiesDescriptor at the root may hold others: its path is nothing
-            self._path.append("" if is_for_something_else else name)
-        self._limits.append(self._limit(name, attributes))
+            self._path.append("" if is_for_encryption else name)
+        self._validity_stack.append(self._valid_until(name, attributes))
         path = tuple(self._path)
         if path == _PATH[:1]:
             self.entities.append(_Entity(attributes.get("entityID", "")))
         elif path == _PATH[:2]:
             self.entities[-1].is_identity_provider = True
         elif path == _PATH[:3]:
-            self.entities[-1].descriptors += 1
+            self.entities[-1].key_descriptor_count += 1
         elif path == _PATH:
-            self.entities[-1].bodies.append(("", self._limits[-1]))
+            self.entities[-1].signing_certificates.append(("", self._validity_stack[-1]))
 
     def end(self, _: str) -> None:
-        self._limits.pop()
+        self._validity_stack.pop()
         if self._path:
             self._path.pop()
 
     def characters(self, text: str) -> None:
         if tuple(self._path) == _PATH:
-            body, limit = self.entities[-1].bodies[-1]
-            self.entities[-1].bodies[-1] = (body + text, limit)
+            body, limit = self.entities[-1].signing_certificates[-1]
+            self.entities[-1].signing_certificates[-1] = (body + text, limit)
 
-    def _limit(self, name: str, attributes: Mapping[str, str]) -> datetime | None:
+    def _valid_until(self, name: str, attributes: Mapping[str, str]) -> datetime | None:
         """Return the earliest end of what is said by this element and those around it."""
-        around = self._limits[-1] if self._limits else None
-        if name not in _LIMITED or "validUntil" not in attributes:
+        around = self._validity_stack[-1] if self._validity_stack else None
+        if name not in _ELEMENTS_WITH_VALIDITY or "validUntil" not in attributes:
             return around
-        own = moment(attributes["validUntil"])
+        own = parse_xs_datetime(attributes["validUntil"])
         return own if around is None else min(own, around)
 
 
-_NO_CONSUMER: Final = NO_LOGIN.replace("SingleSignOnService", "AssertionConsumerService").replace("/>", ' index="0"/>')
-_DATA: Final = """\
+_PLACEHOLDER_CONSUMER_SERVICE: Final = PLACEHOLDER_SSO_SERVICE.replace(
+    "SingleSignOnService", "AssertionConsumerService"
+).replace("/>", ' index="0"/>')
+_X509_DATA_TEMPLATE: Final = """\
         <X509Data>
           <X509Certificate>{body}</X509Certificate>
         </X509Data>"""
-_KEY: Final = """\
+_KEY_DESCRIPTOR_TEMPLATE: Final = """\
     <md:KeyDescriptor use="signing">
       <KeyInfo>{alias}
 {data}
       </KeyInfo>
     </md:KeyDescriptor>"""
-_DOCUMENT: Final = """\
+_DOCUMENT_TEMPLATE: Final = """\
 <?xml version="1.0" encoding="UTF-8"?>
 <md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" xmlns="http://www.w3.org/2000/09/xmldsig#" \
 entityID={entity_id}>

@@ -14,7 +14,7 @@ _LATEST: Final = datetime(MAXYEAR, 1, 1, tzinfo=UTC)
 """Years beyond these are brought to them: one is long ago, the other never comes."""
 
 
-def moment(text: str) -> datetime:
+def parse_xs_datetime(text: str) -> datetime:
     """Read an xs:dateTime; without a time zone it is UTC (SAML 2.0 core, 1.3.3).
 
     Raises:

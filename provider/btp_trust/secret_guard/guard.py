@@ -18,10 +18,10 @@ import msgspec
 import pulumi
 
 from btp_trust.errors import SecretGiven
-from btp_trust.secret_guard.detection import CREDENTIALS, PRIVATE_KEY, TOKEN, secret_in
+from btp_trust.secret_guard.detection import CREDENTIALS, PRIVATE_KEY, TOKEN, find_secret
 
-_AS_IT_IS: Final = (str, bytes, bytearray, memoryview, int, float, set, frozenset, pulumi.Output, pulumi.Resource)
-_OPTIONS: Final = (pulumi.ResourceOptions, pulumi.Alias, pulumi.CustomTimeouts)
+_LEAF_TYPES: Final = (str, bytes, bytearray, memoryview, int, float, set, frozenset, pulumi.Output, pulumi.Resource)
+_OPTION_TYPES: Final = (pulumi.ResourceOptions, pulumi.Alias, pulumi.CustomTimeouts)
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _REMEDIES: Final = {
@@ -32,7 +32,7 @@ _REMEDIES: Final = {
 }
 
 
-class _StopsProgram(SecretGiven, pulumi.RunError):
+class _SecretGivenRunError(SecretGiven, pulumi.RunError):
     """Pulumi shows the message of a RunError alone; of others also the line of the program, with what stands in it."""
 
 
@@ -47,13 +47,13 @@ def refuse_secrets(arguments: Mapping[str, Any]) -> None:
         SecretGiven: One does. It names the argument, never what it holds; it is a pulumi.RunError too.
     """
     for name, value in arguments.items():
-        if kind := secret_in(name):
-            raise _refusal("The name of an argument", kind)
-        if kind := secret_in(_plain(value)):
-            raise _refusal(f"`{name}`", kind)
+        if kind := find_secret(name):
+            raise _secret_given("The name of an argument", kind)
+        if kind := find_secret(_to_plain_data(value)):
+            raise _secret_given(f"`{name}`", kind)
 
 
-def without_secrets(function: Callable[_P, _R]) -> Callable[_P, _R]:
+def refuses_secret_arguments(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Guard a function, or a constructor, that a program calls: nothing of it runs with a secret.
 
     Raises:
@@ -70,29 +70,29 @@ def without_secrets(function: Callable[_P, _R]) -> Callable[_P, _R]:
     return guarded
 
 
-def _plain(value: Any) -> Any:
+def _to_plain_data(value: Any) -> Any:
     """Take paths, options and the package's own values apart; of others take what a message would show of them."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    if (parts := _parts(value)) is not None:
-        return {name: _plain(content) for name, content in parts.items()}
-    return value if isinstance(value, _AS_IT_IS) else repr(value)
+        return [_to_plain_data(each) for each in value]
+    if (parts := _fields_of(value)) is not None:
+        return {name: _to_plain_data(content) for name, content in parts.items()}
+    return value if isinstance(value, _LEAF_TYPES) else repr(value)
 
 
-def _parts(value: Any) -> Mapping[Any, Any] | None:
+def _fields_of(value: Any) -> Mapping[Any, Any] | None:
     if isinstance(value, Mapping):
         return value
     if isinstance(value, msgspec.Struct):
         return {name: getattr(value, name) for name in value.__struct_fields__}
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in fields(value)}
-    return vars(value) if isinstance(value, _OPTIONS) else None
+    return vars(value) if isinstance(value, _OPTION_TYPES) else None
 
 
-def _refusal(where: str, kind: str) -> SecretGiven:
-    return _StopsProgram(
+def _secret_given(where: str, kind: str) -> SecretGiven:
+    return _SecretGivenRunError(
         f"{where} holds {kind}, or a part of one." if kind != CREDENTIALS else f"{where} holds credentials.",
         "Arguments are shown in previews and kept in the state, for all who read them. It is not shown here.",
         f"{_REMEDIES[kind]} If it was shown or stored anywhere before, renew it.",

@@ -16,10 +16,10 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
-from btp_trust.errors import RENEWED, CredentialsRejected, NotAuthorized, UnexpectedResponse
-from btp_trust.service.responses import BASE_PATH, body, documented_not_found
-from btp_trust.service.transport.request import MAX_BYTES, send, server_time, where
-from btp_trust.service.transport.retry import Patience, is_unavailable
+from btp_trust.errors import RENEWED_KEY_HINT, CredentialsRejected, NotAuthorized, UnexpectedResponse
+from btp_trust.service.responses import BASE_PATH, decode_body, require_documented_not_found
+from btp_trust.service.transport.request import MAX_BYTES, request_label, send, server_time
+from btp_trust.service.transport.retry import RetryPolicy, is_unavailable
 
 MAX_LIST_BYTES: Final = 32_000_000
 """Largest list that is read: a destination has about a kilobyte, and a subaccount may have thousands."""
@@ -54,7 +54,7 @@ class Destination(
     assertion_provider: str = ""
 
     @property
-    def signs_with_the_subaccounts_key(self) -> bool:
+    def uses_subaccount_key(self) -> bool:
         """Whether the service signs an assertion for it, and with the certificate that a rotation changes."""
         signs = self.type in {"", "HTTP"} and self.authentication in {SAML_ASSERTION, SAML_BEARER}
         return signs and not self.key_store and self.assertion_provider != "ClientProvided"
@@ -73,19 +73,19 @@ class AuthToken(msgspec.Struct, frozen=True):
         return "AuthToken(…)"
 
 
-class _Found(msgspec.Struct, rename={"destination": "destinationConfiguration", "tokens": "authTokens"}):
+class _FindResponse(msgspec.Struct, rename={"destination": "destinationConfiguration", "tokens": "authTokens"}):
     destination: Destination
     tokens: list[AuthToken] = []
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundDestination:
     """A destination as a user finds it."""
 
     destination: Destination
     token: AuthToken | None = field(repr=False)
     """The first token, as SAP's own libraries take it."""
-    at: datetime | None
+    answered_at: datetime | None
     """The service's clock at its answer, UTC."""
 
 
@@ -99,11 +99,11 @@ class DestinationClient:
         patience: How often a read is repeated, and how long everything may take.
     """
 
-    def __init__(self, http: httpx.Client, patience: Patience) -> None:
+    def __init__(self, http: httpx.Client, retry_policy: RetryPolicy) -> None:
         self._http = http
-        self._patience = patience
+        self._retry_policy = retry_policy
 
-    def find(self, name: str, user_token: str, *, skip_token_retrieval: bool) -> Found | None:
+    def find(self, name: str, user_token: str, *, skip_token_retrieval: bool) -> FoundDestination | None:
         """GET a destination by name, at the instance or else at the subaccount; None if there is none.
 
         With token retrieval the service may call the target as the user, so that is sent once.
@@ -119,38 +119,38 @@ class DestinationClient:
             params={"$skipTokenRetrieval": "true"} if skip_token_retrieval else None,
             headers={"Accept": "application/json", "X-user-token": user_token},
         )
-        response = self._repeated(request) if skip_token_retrieval else self._send(request)
+        response = self._send_with_retries(request) if skip_token_retrieval else self._send(request)
         if response.status_code == httpx.codes.NOT_FOUND:
-            documented_not_found(response)
+            require_documented_not_found(response)
             return None
-        found = body(response, _Found)
-        return Found(found.destination, next(iter(found.tokens), None), server_time(response))
+        found = decode_body(response, _FindResponse)
+        return FoundDestination(found.destination, next(iter(found.tokens), None), server_time(response))
 
-    def listed(self, level: Level) -> list[Destination]:
+    def list_level(self, level: Level) -> list[Destination]:
         """GET all destinations of a level."""
         request = self._http.build_request("GET", f"{BASE_PATH}{level.value}", headers={"Accept": "application/json"})
-        return body(self._repeated(request, MAX_LIST_BYTES), list[Destination])
+        return decode_body(self._send_with_retries(request, MAX_LIST_BYTES), list[Destination])
 
-    def _repeated(self, request: httpx.Request, max_bytes: int = MAX_BYTES) -> httpx.Response:
-        return self._patience.repeat(lambda: self._send(request, max_bytes), is_unavailable)
+    def _send_with_retries(self, request: httpx.Request, max_bytes: int = MAX_BYTES) -> httpx.Response:
+        return self._retry_policy.run_with_retries(lambda: self._send(request, max_bytes), is_unavailable)
 
     def _send(self, request: httpx.Request, max_bytes: int = MAX_BYTES) -> httpx.Response:
-        response = send(self._http, request, self._patience, max_bytes)
+        response = send(self._http, request, self._retry_policy, max_bytes)
         if response.status_code == httpx.codes.UNAUTHORIZED:
             raise CredentialsRejected(
-                f"{where(request)} was refused: 401.",
+                f"{request_label(request)} was refused: 401.",
                 "The service accepts no token of this service key, a fresh one included, or not the user's.",
-                f"Try another user's token; if it is refused as well, create a new service key. {RENEWED}",
+                f"Try another user's token; if it is refused as well, create a new service key. {RENEWED_KEY_HINT}",
             )
         if response.status_code == httpx.codes.FORBIDDEN:
             raise NotAuthorized(
-                f"{where(request)} was refused: 403.",
+                f"{request_label(request)} was refused: 403.",
                 "The service key may not read these destinations.",
                 "Use a service key of a destination service instance in that subaccount.",
             )
         if response.status_code == httpx.codes.BAD_REQUEST:
             raise UnexpectedResponse(
-                f"{where(request)} was refused: 400.",
+                f"{request_label(request)} was refused: 400.",
                 "The service does not take the request; a user's token that has expired may be the reason.",
                 "Get a fresh token of a user of this subaccount, then run the same command again.",
             )

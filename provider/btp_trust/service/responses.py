@@ -7,16 +7,16 @@ from typing import Final, TypeVar
 import httpx
 import msgspec
 
-from btp_trust.errors import RENEWED, CredentialsRejected, NotAuthorized, UnexpectedResponse
+from btp_trust.errors import RENEWED_KEY_HINT, CredentialsRejected, NotAuthorized, UnexpectedResponse
 from btp_trust.service.credentials.service_key import XSUAA, Service
-from btp_trust.service.transport.decoding import Unreadable, decode
-from btp_trust.service.transport.oauth_errors import says
-from btp_trust.service.transport.request import content_type, where
+from btp_trust.service.transport.decoding import DecodingError, decode
+from btp_trust.service.transport.oauth_errors import error_text
+from btp_trust.service.transport.request import content_type, request_label
 
 BASE_PATH: Final = "/destination-configuration/v1"
 
 
-def unless_refused(response: httpx.Response, what: str, service: Service) -> httpx.Response:
+def require_authorized(response: httpx.Response, what: str, service: Service) -> httpx.Response:
     """Return an answer that refuses neither the token nor what it is for.
 
     Args:
@@ -28,18 +28,18 @@ def unless_refused(response: httpx.Response, what: str, service: Service) -> htt
         CredentialsRejected: 401.
         NotAuthorized: 403.
     """
-    told = says(response) if service is XSUAA else ""
+    told = error_text(response) if service is XSUAA else ""
     if response.status_code == httpx.codes.UNAUTHORIZED:
         raise CredentialsRejected(
-            f"{where(response.request)} was refused: 401.",
+            f"{request_label(response.request)} was refused: 401.",
             f"The service accepts no token of this service key, a fresh one included.{told}",
-            f"Create a new service key and give it to the connection. {RENEWED}",
+            f"Create a new service key and give it to the connection. {RENEWED_KEY_HINT}",
         )
     if response.status_code == httpx.codes.FORBIDDEN:
         raise NotAuthorized(
-            f"{where(response.request)} was refused: 403.",
+            f"{request_label(response.request)} was refused: 403.",
             f"The token is valid but not for the {what} of this subaccount.{told}",
-            f"Use a service key of {service.instance} in that subaccount.",
+            f"Use a service key of {service.instance_label} in that subaccount.",
         )
     return response
 
@@ -51,21 +51,21 @@ class _Error(msgspec.Struct, rename="pascal"):
     error_message: str
 
 
-def body(response: httpx.Response, shape: type[_T]) -> _T:
+def decode_body(response: httpx.Response, shape: type[_T]) -> _T:
     """Read the JSON of a 200.
 
     Raises:
         UnexpectedResponse: It is none, or of another shape.
     """
     if response.status_code != httpx.codes.OK:
-        raise unexpected(response)
+        raise unexpected_response(response)
     try:
         return decode(response.content, shape)
-    except Unreadable:
-        raise unexpected(response) from None
+    except DecodingError:
+        raise unexpected_response(response) from None
 
 
-def documented_not_found(response: httpx.Response) -> None:
+def require_documented_not_found(response: httpx.Response) -> None:
     """Believe a 404 only as the documented one: JSON with `ErrorMessage`, from the service itself.
 
     Raises:
@@ -73,15 +73,15 @@ def documented_not_found(response: httpx.Response) -> None:
     """
     try:
         decode(response.content, _Error)
-    except Unreadable:
-        raise unexpected(response) from None
+    except DecodingError:
+        raise unexpected_response(response) from None
 
 
-def unexpected(response: httpx.Response, detail: str = "") -> UnexpectedResponse:
+def unexpected_response(response: httpx.Response, detail: str = "") -> UnexpectedResponse:
     """Describe an answer by its status, type and size; never by what it holds."""
     return UnexpectedResponse(
-        f"{where(response.request)} gave an answer that is not the Destination service's.",
+        f"{request_label(response.request)} gave an answer that is not the Destination service's.",
         f"Status {response.status_code}, {content_type(response)}, {len(response.content)} bytes.{detail}",
         "Check the service key's uri and proxies on the way; if both are right, report this as a bug.",
-        refused=response.is_client_error and response.status_code != httpx.codes.REQUEST_TIMEOUT,
+        client_error=response.is_client_error and response.status_code != httpx.codes.REQUEST_TIMEOUT,
     )

@@ -14,9 +14,15 @@ import msgspec
 
 from btp_trust.certificate import Certificate, parse_pem
 from btp_trust.service.credentials.service_key import DESTINATION
-from btp_trust.service.responses import BASE_PATH, body, documented_not_found, unexpected, unless_refused
+from btp_trust.service.responses import (
+    BASE_PATH,
+    decode_body,
+    require_authorized,
+    require_documented_not_found,
+    unexpected_response,
+)
 from btp_trust.service.transport.request import send, server_time
-from btp_trust.service.transport.retry import Patience, is_unavailable
+from btp_trust.service.transport.retry import RetryPolicy, is_unavailable
 
 _METADATA: Final = "/saml2Metadata"
 _ACTIVE: Final = "/saml2Metadata/certificate"
@@ -24,24 +30,24 @@ _PASSIVE: Final = "/saml2Metadata/certificate/passive"
 _ROTATE: Final = "/saml2Metadata/rotateCertificate"
 
 
-class _Certificate(msgspec.Struct):
+class _CertificateResponse(msgspec.Struct):
     certificate: str
 
 
-class _Rotated(msgspec.Struct, rename="camel"):
+class _RotationResponse(msgspec.Struct, rename="camel"):
     active_certificate: str
     passive_certificate: str
 
 
-class _Metadata(msgspec.Struct, rename="camel"):
+class _MetadataResponse(msgspec.Struct, rename="camel"):
     idp_metadata: str
 
 
-class _Deleted(msgspec.Struct, rename="pascal"):
+class _DeletionResponse(msgspec.Struct, rename="pascal"):
     count: int
 
 
-class TrustClient:
+class TrustCertificatesClient:
     """Calls the trust API of the subaccount that the token is for. A write is sent once; a read again if need be.
 
     All raise ServiceUnavailable, CredentialsRejected, NotAuthorized and UnexpectedResponse.
@@ -51,81 +57,83 @@ class TrustClient:
         patience: How often a read is repeated, and how long everything may take.
     """
 
-    def __init__(self, http: httpx.Client, patience: Patience) -> None:
+    def __init__(self, http: httpx.Client, retry_policy: RetryPolicy) -> None:
         self._http = http
-        self._patience = patience
+        self._retry_policy = retry_policy
         self.server_time: datetime | None = None
         """The service's clock at its last answer, UTC."""
 
     def active(self) -> Certificate | None:
         """GET the active certificate; None if there is none."""
-        return self._read(_ACTIVE)
+        return self._get_certificate(_ACTIVE)
 
     def passive(self) -> Certificate | None:
         """GET the passive certificate; None if there is none."""
-        return self._read(_PASSIVE)
+        return self._get_certificate(_PASSIVE)
 
     def has_metadata(self) -> bool:
         """GET the IdP metadata: whether the subaccount has a key pair at all."""
         response = self._get(_METADATA)
         if response.status_code == httpx.codes.NOT_FOUND:
-            _plain_or_documented_not_found(response)
+            _require_not_found(response)
             return False
-        if not body(response, _Metadata).idp_metadata:
-            raise unexpected(response)
+        if not decode_body(response, _MetadataResponse).idp_metadata:
+            raise unexpected_response(response)
         return True
 
     def generate_active(self) -> Certificate:
         """POST: generate the active certificate, or renew it, and sign with it at once."""
-        return self._write(_ACTIVE)
+        return self._generate(_ACTIVE)
 
     def generate_passive(self) -> Certificate:
         """POST: generate the passive certificate, or overwrite it with a new one."""
-        return self._write(_PASSIVE)
+        return self._generate(_PASSIVE)
 
     def rotate(self) -> tuple[Certificate, Certificate]:
         """POST: swap both certificates; returns the active and the passive one afterwards."""
         response = self._send("POST", _ROTATE)
-        after = body(response, _Rotated)
-        return _certificate(after.active_certificate, response), _certificate(after.passive_certificate, response)
+        after = decode_body(response, _RotationResponse)
+        return _parse_certificate(after.active_certificate, response), _parse_certificate(
+            after.passive_certificate, response
+        )
 
     def delete_passive(self) -> None:
         """DELETE the passive certificate; one that is gone already is a success."""
         response = self._send("DELETE", _PASSIVE)
         if response.status_code == httpx.codes.NOT_FOUND:
-            _plain_or_documented_not_found(response)
+            _require_not_found(response)
         else:
-            body(response, _Deleted)
+            decode_body(response, _DeletionResponse)
 
-    def _read(self, path: str) -> Certificate | None:
+    def _get_certificate(self, path: str) -> Certificate | None:
         response = self._get(path)
         if response.status_code == httpx.codes.NOT_FOUND:
-            documented_not_found(response)
+            require_documented_not_found(response)
             return None
-        return _certificate(body(response, _Certificate).certificate, response)
+        return _parse_certificate(decode_body(response, _CertificateResponse).certificate, response)
 
-    def _write(self, path: str) -> Certificate:
+    def _generate(self, path: str) -> Certificate:
         response = self._send("POST", path)
-        return _certificate(body(response, _Certificate).certificate, response)
+        return _parse_certificate(decode_body(response, _CertificateResponse).certificate, response)
 
     def _get(self, path: str) -> httpx.Response:
-        return self._patience.repeat(lambda: self._send("GET", path), is_unavailable)
+        return self._retry_policy.run_with_retries(lambda: self._send("GET", path), is_unavailable)
 
     def _send(self, method: str, path: str) -> httpx.Response:
         request = self._http.build_request(method, f"{BASE_PATH}{path}", headers={"Accept": "application/json"})
-        response = send(self._http, request, self._patience)
+        response = send(self._http, request, self._retry_policy)
         self.server_time = server_time(response) or self.server_time
-        return unless_refused(response, "trust certificates", DESTINATION)
+        return require_authorized(response, "trust certificates", DESTINATION)
 
 
-def _certificate(pem: str, response: httpx.Response) -> Certificate:
+def _parse_certificate(pem: str, response: httpx.Response) -> Certificate:
     try:
         return parse_pem(pem)
     except ValueError as error:
-        raise unexpected(response, f" The certificate: {error}.") from None
+        raise unexpected_response(response, f" The certificate: {error}.") from None
 
 
-def _plain_or_documented_not_found(response: httpx.Response) -> None:
+def _require_not_found(response: httpx.Response) -> None:
     """Believe the plain `Not Found` that two operations document, too: reading metadata and deleting."""
     if response.content.strip() != b"Not Found" or "html" in response.headers.get("content-type", "").lower():
-        documented_not_found(response)
+        require_documented_not_found(response)

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
 
-from btp_trust.certificate import Identity
+from btp_trust.certificate import CertificateIdentity
 from btp_trust.errors import Refused
 from btp_trust.parsing.fingerprint import OtherDigest, normalize_fingerprint
 from btp_trust.property_bag import UNKNOWN, is_unknown
 from btp_trust.trusted_by import formats
-from btp_trust.trusted_by.statements import Attestation, Switch, Told
+from btp_trust.trusted_by.statements import Attestation, DeferredUpload, TrustStatement
 
 PROPERTY: Final = "trusted_by"
 _ACCEPTED: Final = (
@@ -29,7 +29,7 @@ _ACCEPTED: Final = (
 class TrustedBy:
     """What the targets said."""
 
-    told: dict[str, Told] = field(default_factory=dict)
+    statements: dict[str, TrustStatement] = field(default_factory=dict)
     """{target: what it said}."""
     expiry: dict[str, datetime] = field(default_factory=dict)
     """{fingerprint: when it expires}, as far as the targets' certificates told."""
@@ -62,7 +62,7 @@ def trusted_by_from_program(value: Any) -> TrustedBy:
                 prop=PROPERTY,
             )
         try:
-            found.told[target] = _told(target, said, found)
+            found.statements[target] = _parse_statement(target, said, found)
         except ValueError as error:
             raise Refused(
                 f"What target {target!r} trusts cannot be read: {error}.",
@@ -73,19 +73,19 @@ def trusted_by_from_program(value: Any) -> TrustedBy:
     return found
 
 
-def _told(target: str, said: Any, found: TrustedBy) -> Told:
+def _parse_statement(target: str, said: Any, found: TrustedBy) -> TrustStatement:
     if is_unknown(said):
         return UNKNOWN
-    if isinstance(said, Mapping) and formats.ANSWER not in said:
-        return _person(said)
-    named = [identity for text in _texts(said) for identity in formats.read(text)]
+    if isinstance(said, Mapping) and formats.METADATA_FIELD not in said:
+        return _parse_attestation(said)
+    named = [identity for text in _texts(said) for identity in formats.parse_certificates(text)]
     found.expiry.update({each.fingerprint: each.not_after for each in named if each.not_after is not None})
-    if limits := _limits(named):
+    if limits := _validity_limits(named):
         found.valid_until[target] = limits
     return sorted({each.fingerprint for each in named})
 
 
-def _limits(named: list[Identity]) -> dict[str, datetime]:
+def _validity_limits(named: list[CertificateIdentity]) -> dict[str, datetime]:
     """Tell how long each certificate may be believed to be trusted: as long as the longest of what names it."""
     limits: dict[str, datetime] = {}
     for each in named:
@@ -99,7 +99,7 @@ def _texts(said: Any) -> Iterator[str]:
     if isinstance(said, str):
         yield said
     elif isinstance(said, Mapping):
-        yield formats.metadata_of(said)
+        yield formats.metadata_in_response(said)
     elif isinstance(said, Sequence):
         for each in said:
             yield from _texts(each)
@@ -107,9 +107,9 @@ def _texts(said: Any) -> Iterator[str]:
         raise ValueError("it is neither a text nor a list")  # noqa: TRY004 - the program's mistake, not a caller's
 
 
-def _person(said: Mapping[str, Any]) -> Attestation | Switch:
+def _parse_attestation(said: Mapping[str, Any]) -> Attestation | DeferredUpload:
     if said.get("kind") == "attested":
-        fingerprint = _attested(said.get("fingerprint"))
+        fingerprint = _attested_fingerprint(said.get("fingerprint"))
         if not said.get("by") and not said.get("on"):
             return Attestation(fingerprint, ticket=_ticket(said))
         try:
@@ -118,11 +118,11 @@ def _person(said: Mapping[str, Any]) -> Attestation | Switch:
             raise ValueError("the day of its attestation is no date such as 2028-11-20") from None
         return Attestation(fingerprint, _text(said, "by"), on, _ticket(said))
     if said.get("kind") == "switches at rotation":
-        return Switch(_text(said, "owner"), _ticket(said))
+        return DeferredUpload(_text(said, "owner"), _ticket(said))
     raise ValueError("it is a map, and neither Attested(…) nor SwitchesAtRotation(…)")
 
 
-def _attested(fingerprint: Any) -> str:
+def _attested_fingerprint(fingerprint: Any) -> str:
     """Read the fingerprint of an attestation; dialogs and pages put marks into it that nobody can print."""
     try:
         return normalize_fingerprint(fingerprint if isinstance(fingerprint, str) else "")

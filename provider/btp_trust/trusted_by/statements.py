@@ -20,18 +20,18 @@ class Attestation(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="ki
     ticket: str | None = None
 
 
-class Switch(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="switches at rotation"):
+class DeferredUpload(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="switches at rotation"):
     """A target that holds one certificate only: it fails from the swap until its owner uploads the new one."""
 
     owner: str
     ticket: str | None = None
 
 
-Told = list[str] | Attestation | Switch | str
+TrustStatement = list[str] | Attestation | DeferredUpload | str
 """The fingerprints that a target trusts, sorted; or one of the above; a text where a preview does not know it."""
 
 
-class Word(Enum):
+class TrustStatus(Enum):
     """The answer for one target, in the order in which a sentence has them."""
 
     NO = "no"
@@ -41,26 +41,26 @@ class Word(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class TargetStatus:
     """Whether a target trusts the certificate that is to sign."""
 
     target: str
-    word: Word
+    status: TrustStatus
     source: str
     """Where it comes from in one word, `observed` or `attested`; empty where there is none."""
     sentence: str
     """Yes or no, where that comes from, and what the target trusts instead."""
 
     @property
-    def is_doubtful(self) -> bool:
+    def lacks_trust(self) -> bool:
         """Whether the target has to trust the certificate, and does not as far as is known."""
-        return self.word in (Word.NO, Word.UNKNOWN)
+        return self.status in (TrustStatus.NO, TrustStatus.UNKNOWN)
 
     def __str__(self) -> str:
         """Say it as a part of a sentence about all targets."""
-        return f"{self.target} {self.kind}"
+        return f"{self.target} {self.label}"
 
     @property
-    def kind(self) -> str:
+    def label(self) -> str:
         """The answer without the target."""
-        return f"{self.word.value} ({self.source})" if self.source else self.word.value
+        return f"{self.status.value} ({self.source})" if self.source else self.status.value

@@ -195,7 +195,7 @@ class Account:
         """What a slot holds."""
         return self.active if slot is Slot.ACTIVE else self.passive
 
-    def holding(self, slot: Slot, pair: KeyPair | None) -> Account:
+    def with_pair(self, slot: Slot, pair: KeyPair | None) -> Account:
         """The account with something else in a slot."""
         return replace(self, active=pair) if slot is Slot.ACTIVE else replace(self, passive=pair)
 
@@ -224,13 +224,13 @@ class State:
         """The state with this system instead of the one with its name, if any."""
         return replace(self, systems={**self.systems, system.name: system})
 
-    def with_used(self, assertion: str, until: datetime, now: datetime) -> State:
+    def with_used_assertion(self, assertion: str, until: datetime, now: datetime) -> State:
         """The state that remembers one more assertion, which ends then, and forgets those that have ended."""
         lasting = {each: end for each, end in self.used_assertions.items() if end > now}
         return replace(self, used_assertions={**lasting, assertion: until})
 
 
-def given(pem: str | None) -> KeyPair | None:
+def certificate_only(pem: str | None) -> KeyPair | None:
     """A certificate from outside, without its key.
 
     Raises:
@@ -239,7 +239,7 @@ def given(pem: str | None) -> KeyPair | None:
     return None if pem is None else KeyPair(trust_certificate.normalized(pem))
 
 
-def generated(account: Account, slot: Slot, pair: KeyPair, switches: Switches) -> Account:
+def with_generated(account: Account, slot: Slot, pair: KeyPair, switches: Switches) -> Account:
     """The account after generating or renewing into `slot`.
 
     Raises:
@@ -252,7 +252,7 @@ def generated(account: Account, slot: Slot, pair: KeyPair, switches: Switches) -
     return replace(account, passive=pair)
 
 
-def rotated(account: Account, switches: Switches) -> Account:
+def with_slots_swapped(account: Account, switches: Switches) -> Account:
     """The account with the slots swapped.
 
     Raises:

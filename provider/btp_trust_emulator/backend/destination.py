@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _TYPES = ("HTTP", "RFC", "MAIL", "LDAP")
-_LONGEST_NAME = 200
+_MAX_NAME_LENGTH = 200
 
 
 class Level(Enum):
@@ -57,21 +57,21 @@ class Destination:
         return hashlib.sha256(msgspec.json.encode(self.properties, order="sorted")).hexdigest()
 
     @property
-    def brings_assertion(self) -> bool:
+    def client_provides_assertion(self) -> bool:
         """Whether the client brings the assertion, so that the service signs none."""
         return self.properties.get("SAMLAssertionProvider") == "ClientProvided"
 
     @property
-    def signs(self) -> bool:
+    def signs_assertion(self) -> bool:
         """Whether finding it may sign an assertion with the subaccount's key."""
         signing = self.authentication in {Authentication.SAML_ASSERTION, Authentication.SAML_BEARER}
-        return signing and not self.brings_assertion and "KeyStoreLocation" not in self.properties
+        return signing and not self.client_provides_assertion and "KeyStoreLocation" not in self.properties
 
-    def is_on(self, name: str) -> bool:
+    def is_true(self, name: str) -> bool:
         """Whether a property says `true`."""
         return self.properties.get(name, "").lower() == "true"
 
-    def prefixed(self, prefix: str) -> dict[str, str]:
+    def without_prefix(self, prefix: str) -> dict[str, str]:
         """The properties whose name begins so, without the beginning."""
         return {name.removeprefix(prefix): value for name, value in self.properties.items() if name.startswith(prefix)}
 
@@ -83,14 +83,14 @@ def destination(level: Level, properties: Mapping[str, str]) -> Destination:
         Invalid: it has no name, or a type that there is not.
     """
     name, kind = properties.get("Name", ""), properties.get("Type")
-    if not 0 < len(name) <= _LONGEST_NAME or "/" in name:
-        raise _refusal(f"Its `Name` has to be 1 to {_LONGEST_NAME} characters, none of them a slash.")
+    if not 0 < len(name) <= _MAX_NAME_LENGTH or "/" in name:
+        raise _invalid(f"Its `Name` has to be 1 to {_MAX_NAME_LENGTH} characters, none of them a slash.")
     if kind not in _TYPES:
-        raise _refusal(f"Its `Type` is {kind!r}.")
+        raise _invalid(f"Its `Type` is {kind!r}.")
     return Destination(level, dict(properties))
 
 
-def _refusal(why: str) -> Invalid:
+def _invalid(why: str) -> Invalid:
     return Invalid(
         "The destination was not created.", why, f"Give `Name`, and a `Type` of {', '.join(_TYPES)}, as text."
     )

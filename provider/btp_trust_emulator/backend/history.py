@@ -44,5 +44,5 @@ class History:
     def before(self, account: Account, slots: Iterable[Slot]) -> Account:
         """The account as it was before the last writes of these slots, each of which has been written."""
         for slot in slots:
-            account = account.holding(slot, self._last[account.guid, slot].before)
+            account = account.with_pair(slot, self._last[account.guid, slot].before)
         return account

@@ -19,7 +19,7 @@ DEFAULT_ORIGIN = "sap.default"
 
 
 SAML = "saml"
-parsed = functools.lru_cache(maxsize=64)(idp_metadata.parse)
+parse_metadata = functools.lru_cache(maxsize=64)(idp_metadata.parse)
 """What metadata says, read once. Raises: see `idp_metadata.parse`."""
 
 _ABSTRACT: dict[str, Any] = {"emailDomain": None, "additionalConfiguration": None, "providerDescription": None}
@@ -63,7 +63,7 @@ class IdentityProvider:
     @property
     def metadata(self) -> IdpMetadata:
         """What the metadata of a SAML one says."""
-        return parsed((self.config or {})["metaDataLocation"])
+        return parse_metadata((self.config or {})["metaDataLocation"])
 
     @property
     def adds_shadow_users(self) -> bool:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from btp_trust_emulator.switches import Switches
 
 
-def act(world: World, guid: str, action: Action) -> Account:
+def perform_action(landscape: Landscape, guid: str, action: Action) -> Account:
     """Do what a colleague does in the cockpit; the journal does not see it.
 
     Raises:
@@ -43,10 +43,10 @@ def act(world: World, guid: str, action: Action) -> Account:
         NoKeyPair: a slot is empty that has to be full.
     """
     deeds: dict[Action, Callable[[], Account]] = {
-        Action.GENERATE_ACTIVE: lambda: world.generate(guid, Slot.ACTIVE),
-        Action.GENERATE_PASSIVE: lambda: world.generate(guid, Slot.PASSIVE),
-        Action.ROTATE: lambda: world.rotate(guid),
-        Action.DELETE_PASSIVE: lambda: world.delete_passive(guid),
+        Action.GENERATE_ACTIVE: lambda: landscape.generate(guid, Slot.ACTIVE),
+        Action.GENERATE_PASSIVE: lambda: landscape.generate(guid, Slot.PASSIVE),
+        Action.ROTATE: lambda: landscape.rotate(guid),
+        Action.DELETE_PASSIVE: lambda: landscape.delete_passive(guid),
     }
     return deeds[action]()
 
@@ -54,7 +54,7 @@ def act(world: World, guid: str, action: Action) -> Account:
 WEEK_SECONDS = 7 * 24 * 60 * 60
 
 
-class World:
+class Landscape:
     """Subaccounts, clock, journal and faults, and what may be done with them.
 
     Hold `turn` to do several things as one: nothing else happens in between.
@@ -64,7 +64,7 @@ class World:
         self.addresses = addresses
         self.switches = switches
         self.journal = Journal()
-        self.turn = threading.RLock()
+        self.lock = threading.RLock()
         self._pool = pool
         self._storage = storage
         self._state = storage.load() or State(client_ca.create(), keys.new_key())
@@ -126,30 +126,30 @@ class World:
             Invalid: the GUID, the subdomain or a certificate is malformed.
             Conflict: the GUID or the subdomain is taken.
         """
-        with self.turn:
+        with self.lock:
             identity = names.guid(guid)
             account = Account(
                 guid=identity,
                 subdomain=names.subdomain(subdomain or f"s-{identity}"),
                 instance_id=str(uuid.uuid4()),
                 client_secret=f"{uuid.uuid4()}${secrets.token_urlsafe(32)}=",
-                active=state.given(active),
-                passive=state.given(passive),
+                active=state.certificate_only(active),
+                passive=state.certificate_only(passive),
                 identity_providers=built_in(self.clock.now()),
             )
-            self._refuse_taken(account)
+            self._refuse_duplicate(account)
             if generate and account.active is None:
-                account = replace(account, active=self._minted(account.guid))
-            return self._keep(account)
+                account = replace(account, active=self._generate_pair(account.guid))
+            return self._store(account)
 
     def generate(self, guid: str, slot: Slot) -> Account:
         """Generate or renew the certificate in a slot. Raises: see `state.generated`, `account`."""
-        pair = self._minted(self.account(guid).guid)
-        return self.change(guid, lambda account: state.generated(account, slot, pair, self.switches))
+        pair = self._generate_pair(self.account(guid).guid)
+        return self.change(guid, lambda account: state.with_generated(account, slot, pair, self.switches))
 
     def rotate(self, guid: str) -> Account:
         """Swap the slots. Raises: see `state.rotated`, `account`."""
-        return self.change(guid, lambda account: state.rotated(account, self.switches))
+        return self.change(guid, lambda account: state.with_slots_swapped(account, self.switches))
 
     def delete_passive(self, guid: str) -> Account:
         """Empty the passive slot. Raises: see `state.without_passive`, `account`."""
@@ -157,15 +157,15 @@ class World:
 
     def change(self, guid: str, rule: Callable[[Account], Account]) -> Account:
         """Make of a subaccount what a rule makes of it. Raises: what the rule raises; see `account`."""
-        with self.turn:
+        with self.lock:
             old = self.account(guid)
-            new = self._keep(rule(old))
+            new = self._store(rule(old))
             self.history.record(old, new, self.clock.now())
             return new
 
     def commit(self, rule: Callable[[State], State]) -> None:
         """Make of the whole state what a rule makes of it. Raises: what the rule raises."""
-        with self.turn:
+        with self.lock:
             self._commit(rule(self._state))
 
     def service_key(
@@ -182,7 +182,7 @@ class World:
         if credential is Credential.SECRET:
             return service_keys.with_secret(account, self.addresses, verification_key)
         not_before = self.now()
-        not_after = self._after(not_before, valid_seconds)
+        not_after = self._expiry(not_before, valid_seconds)
         chain, key = client_ca.issue_client(self.authority, account.client_id, not_before, not_after)
         return service_keys.with_certificate(account, self.addresses, verification_key, chain, key)
 
@@ -207,26 +207,28 @@ class World:
 
     def set_clock(self, now: datetime) -> None:
         """Let the clock run on from `now`. Raises: see `Clock.offset_for`."""
-        with self.turn:
+        with self.lock:
             self._move_clock(self.clock.offset_for(now))
 
     def advance(self, seconds: float) -> None:
         """Move the clock forward (negative: back). Raises: see `Clock.offset_after`."""
-        with self.turn:
+        with self.lock:
             self._move_clock(self.clock.offset_after(seconds))
 
     def _move_clock(self, offset: timedelta) -> None:
         self.commit(lambda old: replace(old, clock_offset_seconds=offset.total_seconds()))
         self.clock.offset = offset
 
-    def _minted(self, guid: str) -> KeyPair:
+    def _generate_pair(self, guid: str) -> KeyPair:
         key = self._pool.take()
         not_before = self.now()
         not_after = trust_certificate.expiry(not_before, self.switches.lifetime)
         serial = trust_certificate.serial_number(self.switches.serial_sign)
-        return KeyPair(trust_certificate.mint(key, guid, serial, not_before, not_after), keys.to_pem(key))
+        return KeyPair(
+            trust_certificate.generate_certificate(key, guid, serial, not_before, not_after), keys.to_pem(key)
+        )
 
-    def _keep(self, account: Account) -> Account:
+    def _store(self, account: Account) -> Account:
         self.commit(lambda old: old.with_account(account))
         return account
 
@@ -234,7 +236,7 @@ class World:
         self._storage.save(new)
         self._state = new
 
-    def _refuse_taken(self, account: Account) -> None:
+    def _refuse_duplicate(self, account: Account) -> None:
         if account.guid in self._state.accounts or self.account_at(account.subdomain):
             raise Conflict(
                 f"Subaccount {account.guid} ({account.subdomain}) was not created.",
@@ -243,7 +245,7 @@ class World:
             )
 
     @staticmethod
-    def _after(moment: datetime, seconds: int) -> datetime:
+    def _expiry(moment: datetime, seconds: int) -> datetime:
         if not 0 < seconds <= 100 * 365 * 24 * 60 * 60:
             raise Invalid(
                 "The service key was not created.",

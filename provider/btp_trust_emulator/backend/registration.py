@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import msgspec
 
-from btp_trust_emulator.backend.identity_provider import SAML, IdentityProvider, parsed, saml_config
-from btp_trust_emulator.saml.metadata import NotMetadata
+from btp_trust_emulator.backend.identity_provider import SAML, IdentityProvider, parse_metadata, saml_config
+from btp_trust_emulator.saml.metadata import InvalidMetadata
 from btp_trust_emulator.saml.xml import POST_BINDING, REDIRECT_BINDING
 from btp_trust_emulator.services.xsuaa.provider_responses import empty, json_text, text
 from btp_trust_emulator.switches import IsActive, ProviderMetadata, Switches
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from btp_trust_emulator.saml.metadata import IdpMetadata
 
-_LONGEST_NAME = 255
-_LONGEST_ORIGIN_KEY = 36
+_MAX_NAME_LENGTH = 255
+_MAX_ORIGIN_KEY_LENGTH = 36
 _BROWSER_BINDINGS = {POST_BINDING, REDIRECT_BINDING}
 _NO_ROLE = "Metadata response is missing the necessary IDPSSODescriptor element"
 _NO_CERTIFICATE = "Metadata response is missing verification certificates, necessary for verifying SAML assertions"
@@ -51,10 +51,10 @@ class _Config(msgspec.Struct, frozen=True):
 def is_storable(provider: IdentityProvider) -> bool:
     """Whether it has a name and an origin key that can be kept."""
     name, origin_key = provider.name, provider.origin_key
-    return name is not None and len(name) <= _LONGEST_NAME and len(origin_key) <= _LONGEST_ORIGIN_KEY
+    return name is not None and len(name) <= _MAX_NAME_LENGTH and len(origin_key) <= _MAX_ORIGIN_KEY_LENGTH
 
 
-def replacing(old: IdentityProvider, new: IdentityProvider) -> IdentityProvider:
+def replacement(old: IdentityProvider, new: IdentityProvider) -> IdentityProvider:
     """The provider that is there instead of an old one; its version is the one that was sent, and one more."""
     return replace(new, id=old.id, created=old.created, version=new.version + 1)
 
@@ -67,21 +67,21 @@ def read(
     Raises:
         Refusal: it cannot be had.
     """
-    body = _decoded(content)
+    body = _decode_body(content)
     origin_key = body.originKey if old is None else old.origin_key
     config = _config(body.config)
     if not body.type or not origin_key or config is None:
         raise empty(500)
     if body.type == SAML:
         config = saml_config(config, origin_key, zone)
-        _check(config, origin_key, switches.provider_metadata)
-    sent = {body.active} | ({body.isActive} if switches.is_active is IsActive.TAKEN else set())
+        _check_metadata(config, origin_key, switches.provider_metadata)
+    sent = {body.active} | ({body.isActive} if switches.is_active is IsActive.HONORED else set())
     moment = now.timestamp()
     active = False not in sent
     return IdentityProvider("", origin_key, body.name, active, config, moment, moment, body.version or 0, body.type)
 
 
-def _decoded(content: bytes) -> _Body:
+def _decode_body(content: bytes) -> _Body:
     try:
         return msgspec.json.decode(content, type=_Body)
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
@@ -98,13 +98,13 @@ def _config(sent: Any) -> dict[str, Any] | None:
     return cast("dict[str, Any] | None", content)
 
 
-def _check(config: dict[str, Any], origin_key: str, strictness: ProviderMetadata) -> None:
+def _check_metadata(config: dict[str, Any], origin_key: str, strictness: ProviderMetadata) -> None:
     location = str(config["metaDataLocation"])
     if re.match(r"\s+<\?xml", location):
         raise empty(400)
     try:
-        metadata = parsed(location)
-    except NotMetadata as exc:
+        metadata = parse_metadata(location)
+    except InvalidMetadata as exc:
         if strictness is ProviderMetadata.ANY:
             raise text(400, f"Invalid metadata type for alias[{origin_key}]:{location}") from exc
         raise empty(500) from exc

@@ -44,9 +44,9 @@ class Storage:
         try:
             content = msgspec.json.decode(self.path.read_bytes(), type=_File)
         except msgspec.DecodeError as exc:
-            raise self._refusal(str(exc)) from exc
+            raise self._invalid(str(exc)) from exc
         if content.version != _VERSION:
-            raise self._refusal(f"its version is {content.version}, not {_VERSION}")
+            raise self._invalid(f"its version is {content.version}, not {_VERSION}")
         return content.state
 
     def save(self, state: State) -> None:
@@ -70,7 +70,7 @@ class Storage:
                 Path(name).unlink()
             raise
 
-    def _refusal(self, why: str) -> Invalid:
+    def _invalid(self, why: str) -> Invalid:
         return Invalid(
             f"The state file {self.path} was not read.",
             f"It is not a state file of this emulator: {why}.",

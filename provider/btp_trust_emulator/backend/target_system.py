@@ -50,7 +50,7 @@ class Target:
 
 
 _NAME = re.compile("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-MOST = 2
+MAX_CERTIFICATES = 2
 """How many certificates a system holds at most."""
 
 
@@ -79,27 +79,27 @@ class System:
     entity_id: str
     client_id: str
     client_secret: str = field(repr=False)
-    holds: int = MOST
+    holds: int = MAX_CERTIFICATES
     uploads: tuple[Upload, ...] = ()
-    lies_about: frozenset[str] = frozenset()
+    misreported: frozenset[str] = frozenset()
 
     @property
     def trusted(self) -> dict[str, list[str]]:
         """The certificates that it really goes by, by issuer."""
         found: dict[str, list[str]] = {}
         for each in self.uploads:
-            if each.fingerprint not in self.lies_about:
+            if each.fingerprint not in self.misreported:
                 found.setdefault(each.issuer, []).append(each.certificate)
         return found
 
 
-def system(name: str, entity_id: str | None = None, holds: int = MOST) -> System:
+def system(name: str, entity_id: str | None = None, holds: int = MAX_CERTIFICATES) -> System:
     """A new system that trusts nobody.
 
     Raises:
         Invalid: the name cannot stand in a URL, or the number of certificates is not 1 or 2.
     """
-    if not _NAME.fullmatch(name) or holds not in range(1, MOST + 1):
+    if not _NAME.fullmatch(name) or holds not in range(1, MAX_CERTIFICATES + 1):
         raise Invalid(
             "The target was not created.",
             f"{name!r} is no name, or {holds} no number of certificates.",
@@ -146,6 +146,6 @@ def without_upload(old: System, fingerprint: str) -> System:
     return replace(old, uploads=kept)
 
 
-def lying(old: System, fingerprints: Iterable[str]) -> System:
+def with_misreported(old: System, fingerprints: Iterable[str]) -> System:
     """The system when it lies about these certificates, held or yet to come, and about no others."""
-    return replace(old, lies_about=frozenset(fingerprints))
+    return replace(old, misreported=frozenset(fingerprints))

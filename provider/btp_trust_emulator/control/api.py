@@ -35,13 +35,13 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from btp_trust_emulator.backend.account import Account
-from btp_trust_emulator.backend.landscape import WEEK_SECONDS, World, act
+from btp_trust_emulator.backend.landscape import WEEK_SECONDS, Landscape, perform_action
 from btp_trust_emulator.backend.service_keys import Credential
 from btp_trust_emulator.control import requests
-from btp_trust_emulator.control.propagation_api import TABLE
-from btp_trust_emulator.control.requests import Question, decoded, not_understood
+from btp_trust_emulator.control.propagation_api import PROPAGATION_ROUTES
+from btp_trust_emulator.control.requests import ControlRequest, decode_body, malformed_request
 from btp_trust_emulator.faults.fault import Fault
-from btp_trust_emulator.messages import Answer, json
+from btp_trust_emulator.messages import Response, json
 from btp_trust_emulator.slots import Action, Slot
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class _NewClock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     advance_seconds: float | None = None
 
 
-def routes(world: World) -> list[Route]:
+def routes(landscape: Landscape) -> list[Route]:
     """The routes, relative to the mount."""
     table: list[tuple[str, str, Handler]] = [
         ("POST", "/subaccounts", _create),
@@ -88,60 +88,65 @@ def routes(world: World) -> list[Route]:
         ("DELETE", "/faults", _clear_faults),
         ("GET", "/ca", _ca),
     ]
-    return requests.routes(world, [*table, *TABLE])
+    return requests.routes(landscape, [*table, *PROPAGATION_ROUTES])
 
 
-def _create(world: World, question: Question) -> Answer:
-    wanted = decoded(question.body or b"{}", _NewSubaccount)
-    account = world.create(wanted.guid, wanted.subdomain, wanted.active, wanted.passive, generate=wanted.generate)
-    return json(201, _shown(account))
+def _create(landscape: Landscape, control_request: ControlRequest) -> Response:
+    wanted = decode_body(control_request.body or b"{}", _NewSubaccount)
+    account = landscape.create(wanted.guid, wanted.subdomain, wanted.active, wanted.passive, generate=wanted.generate)
+    return json(201, _account_json(account))
 
 
-def _list(world: World, _: Question) -> Answer:
-    return json(200, {"subaccounts": [_shown(account) for account in world.accounts()]})
+def _list(landscape: Landscape, _: ControlRequest) -> Response:
+    return json(200, {"subaccounts": [_account_json(account) for account in landscape.accounts()]})
 
 
-def _service_key(world: World, question: Question) -> Answer:
+def _service_key(landscape: Landscape, control_request: ControlRequest) -> Response:
     try:
-        query = msgspec.convert(dict(question.query), _KeyQuery, strict=False)
+        query = msgspec.convert(dict(control_request.query), _KeyQuery, strict=False)
     except msgspec.ValidationError as exc:
-        raise not_understood(str(exc)) from exc
-    return json(200, world.service_key(question.guid, query.credential, query.valid_seconds))
+        raise malformed_request(str(exc)) from exc
+    return json(200, landscape.service_key(control_request.guid, query.credential, query.valid_seconds))
 
 
-def _cockpit(world: World, question: Question) -> Answer:
-    return json(200, _shown(act(world, question.guid, decoded(question.body, _Cockpit).action)))
+def _cockpit(landscape: Landscape, control_request: ControlRequest) -> Response:
+    return json(
+        200,
+        _account_json(
+            perform_action(landscape, control_request.guid, decode_body(control_request.body, _Cockpit).action)
+        ),
+    )
 
 
-def _journal(world: World, _: Question) -> Answer:
-    return json(200, {"entries": world.journal.entries()})
+def _journal(landscape: Landscape, _: ControlRequest) -> Response:
+    return json(200, {"entries": landscape.journal.entries()})
 
 
-def _clear_journal(world: World, _: Question) -> Answer:
-    world.journal.clear()
+def _clear_journal(landscape: Landscape, _: ControlRequest) -> Response:
+    landscape.journal.clear()
     return json(200, {"entries": []})
 
 
-def _clock(world: World, _: Question) -> Answer:
-    return json(200, {"now": world.clock.now()})
+def _clock(landscape: Landscape, _: ControlRequest) -> Response:
+    return json(200, {"now": landscape.clock.now()})
 
 
-def _set_clock(world: World, question: Question) -> Answer:
-    wanted = decoded(question.body, _NewClock)
+def _set_clock(landscape: Landscape, control_request: ControlRequest) -> Response:
+    wanted = decode_body(control_request.body, _NewClock)
     if wanted.now is not None and wanted.advance_seconds is None:
-        world.set_clock(wanted.now)
+        landscape.set_clock(wanted.now)
     elif wanted.now is None and wanted.advance_seconds is not None:
-        world.advance(wanted.advance_seconds)
+        landscape.advance(wanted.advance_seconds)
     else:
-        raise not_understood("one of `now` and `advance_seconds` has to be given, and one alone")
-    return _clock(world, question)
+        raise malformed_request("one of `now` and `advance_seconds` has to be given, and one alone")
+    return _clock(landscape, control_request)
 
 
-def _queue_faults(world: World, question: Question) -> Answer:
-    wanted = decoded(question.body, object)
+def _queue_faults(landscape: Landscape, control_request: ControlRequest) -> Response:
+    wanted = decode_body(control_request.body, object)
     faults = [_fault(each) for each in (wanted if isinstance(wanted, list) else [wanted])]
-    world.queue(*faults)
-    return json(201, _queued(world))
+    landscape.queue(*faults)
+    return json(201, _queued(landscape))
 
 
 def _fault(wanted: object) -> Fault:
@@ -149,31 +154,33 @@ def _fault(wanted: object) -> Fault:
         fields = msgspec.convert(wanted, dict[str, object])
         fault = msgspec.convert(fields, Fault)
     except msgspec.ValidationError as exc:
-        raise not_understood(f"{exc}; the kinds and fields are explained in btp_trust_emulator.faults.fault") from exc
+        raise malformed_request(
+            f"{exc}; the kinds and fields are explained in btp_trust_emulator.faults.fault"
+        ) from exc
     if unknown := fields.keys() - {each.name for each in dataclasses.fields(Fault)}:
-        raise not_understood(f"a fault has no field {', '.join(sorted(unknown))}")
+        raise malformed_request(f"a fault has no field {', '.join(sorted(unknown))}")
     return fault
 
 
-def _faults(world: World, _: Question) -> Answer:
-    return json(200, _queued(world))
+def _faults(landscape: Landscape, _: ControlRequest) -> Response:
+    return json(200, _queued(landscape))
 
 
-def _clear_faults(world: World, _: Question) -> Answer:
-    world.faults.clear()
-    return json(200, _queued(world))
+def _clear_faults(landscape: Landscape, _: ControlRequest) -> Response:
+    landscape.faults.clear()
+    return json(200, _queued(landscape))
 
 
-def _queued(world: World) -> dict[str, object]:
-    each = [msgspec.to_builtins(queued.fault) | {"fired": queued.fired} for queued in world.faults.queued()]
+def _queued(landscape: Landscape) -> dict[str, object]:
+    each = [msgspec.to_builtins(queued.fault) | {"fired": queued.fired} for queued in landscape.faults.queued()]
     return {"faults": each}
 
 
-def _ca(world: World, _: Question) -> Answer:
-    return Answer(200, world.authority.certificate.encode(), "application/x-pem-file")
+def _ca(landscape: Landscape, _: ControlRequest) -> Response:
+    return Response(200, landscape.authority.certificate.encode(), "application/x-pem-file")
 
 
-def _shown(account: Account) -> dict[str, object]:
+def _account_json(account: Account) -> dict[str, object]:
     return {
         **msgspec.to_builtins(account.public),
         "slots": account.slots,

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     from btp_trust_emulator.backend.account import Account, User
     from btp_trust_emulator.backend.destination import Destination, Level
-    from btp_trust_emulator.backend.landscape import World
+    from btp_trust_emulator.backend.landscape import Landscape
     from btp_trust_emulator.backend.target_system import System
 
 
-def create_user(world: World, guid: str, user: User) -> User:
+def create_user(landscape: Landscape, guid: str, user: User) -> User:
     """A new user of a subaccount.
 
     Raises:
@@ -43,26 +43,28 @@ def create_user(world: World, guid: str, user: User) -> User:
             raise Conflict("The user was not created.", f"{user.user_name} is one already.", "Choose another name.")
         return old.with_user(user)
 
-    world.change(guid, with_user)
+    landscape.change(guid, with_user)
     return user
 
 
-def user_token(world: World, guid: str, user_name: str) -> str:
+def user_token(landscape: Landscape, guid: str, user_name: str) -> str:
     """The token that a user gets by the password grant.
 
     Raises:
         Unknown: there is no such subaccount, or no such user.
     """
-    account = world.account(guid)
+    account = landscape.account(guid)
     user = account.user(user_name)
     if user is None:
         raise Unknown("The token was not issued.", f"{user_name} is no user of {guid}.", "Create the user first.")
-    issuer, now = world.addresses.issuer(account), world.clock.now()
-    token = tokens.issue(world.token_key, account, account.client, issuer, now, grant_type=oauth.PASSWORD, user=user)
+    issuer, now = landscape.addresses.issuer(account), landscape.clock.now()
+    token = tokens.issue(
+        landscape.token_key, account, account.client, issuer, now, grant_type=oauth.PASSWORD, user=user
+    )
     return token.access_token
 
 
-def create_destination(world: World, guid: str, level: Level, properties: Mapping[str, str]) -> Destination:
+def create_destination(landscape: Landscape, guid: str, level: Level, properties: Mapping[str, str]) -> Destination:
     """A new destination.
 
     Raises:
@@ -81,11 +83,11 @@ def create_destination(world: World, guid: str, level: Level, properties: Mappin
             )
         return replace(old, destinations=(*old.destinations, new))
 
-    world.change(guid, with_destination)
+    landscape.change(guid, with_destination)
     return new
 
 
-def delete_destination(world: World, guid: str, level: Level, name: str) -> None:
+def delete_destination(landscape: Landscape, guid: str, level: Level, name: str) -> None:
     """Delete a destination.
 
     Raises:
@@ -102,56 +104,56 @@ def delete_destination(world: World, guid: str, level: Level, name: str) -> None
             )
         return replace(old, destinations=tuple(each for each in old.destinations if each is not found))
 
-    world.change(guid, without_destination)
+    landscape.change(guid, without_destination)
 
 
-def create_system(world: World, new: System) -> Target:
+def create_system(landscape: Landscape, new: System) -> Target:
     """A new system.
 
     Raises:
         Conflict: the name is taken.
     """
-    with world.turn:
-        if new.name in world.state.systems:
+    with landscape.lock:
+        if new.name in landscape.state.systems:
             raise Conflict("The target was not created.", f"{new.name} is one already.", "Choose another name.")
-        world.commit(lambda old: old.with_system(new))
-    return shown(world, new)
+        landscape.commit(lambda old: old.with_system(new))
+    return shown(landscape, new)
 
 
-def change_system(world: World, name: str, rule: Callable[[System], System]) -> Target:
+def change_system(landscape: Landscape, name: str, rule: Callable[[System], System]) -> Target:
     """Make of a system what a rule makes of it. Raises: what the rule raises; see `system`."""
-    with world.turn:
-        new = rule(system(world, name))
-        world.commit(lambda old: old.with_system(new))
-    return shown(world, new)
+    with landscape.lock:
+        new = rule(system(landscape, name))
+        landscape.commit(lambda old: old.with_system(new))
+    return shown(landscape, new)
 
 
-def system(world: World, name: str) -> System:
+def system(landscape: Landscape, name: str) -> System:
     """The system with this name.
 
     Raises:
         Unknown: there is none.
     """
-    found = world.state.systems.get(name)
+    found = landscape.state.systems.get(name)
     if found is None:
         raise Unknown("The target was not found.", f"No system is named {name}.", "Create it first.")
     return found
 
 
-def target(world: World, name: str) -> Target:
+def target(landscape: Landscape, name: str) -> Target:
     """The system with this name, or the subaccount with this GUID. Raises: see `system`."""
-    account = world.state.accounts.get(name)
-    return subaccount(world, account) if account else shown(world, system(world, name))
+    account = landscape.state.accounts.get(name)
+    return subaccount(landscape, account) if account else shown(landscape, system(landscape, name))
 
 
-def shown(world: World, of: System) -> Target:
+def shown(landscape: Landscape, of: System) -> Target:
     """What a system shows."""
-    url = world.addresses.system(of.name)
+    url = landscape.addresses.system(of.name)
     held = {each.fingerprint: each.issuer for each in of.uploads}
     return Target(of.name, url, url + TOKEN_PATH, of.entity_id, of.client_id, of.client_secret, held)
 
 
-def subaccount(world: World, account: Account) -> Target:
+def subaccount(landscape: Landscape, account: Account) -> Target:
     """A subaccount as a target; it shows the certificates of the active identity providers."""
     held = {
         fingerprint: provider.metadata.entity_id
@@ -159,6 +161,6 @@ def subaccount(world: World, account: Account) -> Target:
         if provider.active
         for fingerprint in provider.metadata.fingerprints
     }
-    url = world.addresses.url(account)
+    url = landscape.addresses.url(account)
     name, where = entity_id(account), token_service_url(account, url)
     return Target(account.guid, url, where, name, account.client_id, account.client_secret, held)

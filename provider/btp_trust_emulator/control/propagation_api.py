@@ -12,14 +12,14 @@ from btp_trust_emulator.backend.account import User
 from btp_trust_emulator.backend.destination import Level
 from btp_trust_emulator.backend.identity_provider import DEFAULT_ORIGIN
 from btp_trust_emulator.control import people
-from btp_trust_emulator.control.requests import Question, decoded, not_understood
-from btp_trust_emulator.messages import Answer, json
+from btp_trust_emulator.control.requests import ControlRequest, decode_body, malformed_request
+from btp_trust_emulator.messages import Response, json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from btp_trust_emulator.backend.destination import Destination
-    from btp_trust_emulator.backend.landscape import World
+    from btp_trust_emulator.backend.landscape import Landscape
     from btp_trust_emulator.backend.target_system import System
     from btp_trust_emulator.control.requests import Handler
 
@@ -40,7 +40,7 @@ class _NewDestination(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _NewTarget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     entity_id: str | None = None
-    holds: int = target_system.MOST
+    holds: int = target_system.MAX_CERTIFICATES
 
 
 class _Upload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,85 +48,92 @@ class _Upload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     issuer: str | None = None
 
 
-class _Lies(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Misreported(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fingerprints: list[str]
 
 
-def _create_user(world: World, question: Question) -> Answer:
-    wanted = decoded(question.body, _NewUser)
+def _create_user(landscape: Landscape, control_request: ControlRequest) -> Response:
+    wanted = decode_body(control_request.body, _NewUser)
     email = wanted.email or wanted.user_name
     user = User(wanted.user_name, email, wanted.password, groups=wanted.groups, origin=wanted.origin)
-    people.create_user(world, question.guid, user)
-    return _users(world, question, 201)
+    people.create_user(landscape, control_request.guid, user)
+    return _users(landscape, control_request, 201)
 
 
-def _users(world: World, question: Question, status: int = 200) -> Answer:
-    users = [asdict(each) for each in world.account(question.guid).users]
+def _users(landscape: Landscape, control_request: ControlRequest, status: int = 200) -> Response:
+    users = [asdict(each) for each in landscape.account(control_request.guid).users]
     shown = [{name: value for name, value in each.items() if name != "password"} for each in users]
     return json(status, {"users": shown})
 
 
-def _api_access_key(world: World, question: Question) -> Answer:
-    return json(200, world.api_access_key(question.guid))
+def _api_access_key(landscape: Landscape, control_request: ControlRequest) -> Response:
+    return json(200, landscape.api_access_key(control_request.guid))
 
 
-def _create_destination(world: World, question: Question) -> Answer:
-    wanted = decoded(question.body, _NewDestination)
-    return json(201, _shown(people.create_destination(world, question.guid, wanted.level, wanted.properties)))
+def _create_destination(landscape: Landscape, control_request: ControlRequest) -> Response:
+    wanted = decode_body(control_request.body, _NewDestination)
+    return json(
+        201,
+        _destination_json(people.create_destination(landscape, control_request.guid, wanted.level, wanted.properties)),
+    )
 
 
-def _destinations(world: World, question: Question) -> Answer:
-    account = world.account(question.guid)
-    return json(200, {"destinations": [_shown(each) for each in account.destinations]})
+def _destinations(landscape: Landscape, control_request: ControlRequest) -> Response:
+    account = landscape.account(control_request.guid)
+    return json(200, {"destinations": [_destination_json(each) for each in account.destinations]})
 
 
-def _shown(destination: Destination) -> dict[str, object]:
+def _destination_json(destination: Destination) -> dict[str, object]:
     return {"level": destination.level, "properties": destination.properties}
 
 
-def _delete_destination(world: World, question: Question) -> Answer:
+def _delete_destination(landscape: Landscape, control_request: ControlRequest) -> Response:
     try:
-        level = Level(question.names["level"])
+        level = Level(control_request.path_params["level"])
     except ValueError as exc:
-        raise not_understood(str(exc)) from exc
-    people.delete_destination(world, question.guid, level, question.names["name"])
-    return _destinations(world, question)
+        raise malformed_request(str(exc)) from exc
+    people.delete_destination(landscape, control_request.guid, level, control_request.path_params["name"])
+    return _destinations(landscape, control_request)
 
 
-def _create_target(world: World, question: Question) -> Answer:
-    wanted = decoded(question.body, _NewTarget)
+def _create_target(landscape: Landscape, control_request: ControlRequest) -> Response:
+    wanted = decode_body(control_request.body, _NewTarget)
     new = target_system.system(wanted.name, wanted.entity_id, wanted.holds)
-    return json(201, people.create_system(world, new))
+    return json(201, people.create_system(landscape, new))
 
 
-def _targets(world: World, _: Question) -> Answer:
-    return json(200, {"targets": [people.shown(world, each) for each in world.state.systems.values()]})
+def _targets(landscape: Landscape, _: ControlRequest) -> Response:
+    return json(200, {"targets": [people.shown(landscape, each) for each in landscape.state.systems.values()]})
 
 
-def _one_target(world: World, question: Question) -> Answer:
-    return json(200, people.target(world, question.names["name"]))
+def _one_target(landscape: Landscape, control_request: ControlRequest) -> Response:
+    return json(200, people.target(landscape, control_request.path_params["name"]))
 
 
-def _upload(world: World, question: Question) -> Answer:
-    wanted = decoded(question.body, _Upload)
-    return _changed(world, question, lambda old: target_system.with_upload(old, wanted.certificate, wanted.issuer), 201)
+def _upload(landscape: Landscape, control_request: ControlRequest) -> Response:
+    wanted = decode_body(control_request.body, _Upload)
+    return _changed(
+        landscape, control_request, lambda old: target_system.with_upload(old, wanted.certificate, wanted.issuer), 201
+    )
 
 
-def _remove(world: World, question: Question) -> Answer:
-    fingerprint = question.names["fingerprint"]
-    return _changed(world, question, lambda old: target_system.without_upload(old, fingerprint))
+def _remove(landscape: Landscape, control_request: ControlRequest) -> Response:
+    fingerprint = control_request.path_params["fingerprint"]
+    return _changed(landscape, control_request, lambda old: target_system.without_upload(old, fingerprint))
 
 
-def _lie(world: World, question: Question) -> Answer:
-    wanted = decoded(question.body, _Lies)
-    return _changed(world, question, lambda old: target_system.lying(old, wanted.fingerprints))
+def _misreport(landscape: Landscape, control_request: ControlRequest) -> Response:
+    wanted = decode_body(control_request.body, _Misreported)
+    return _changed(landscape, control_request, lambda old: target_system.with_misreported(old, wanted.fingerprints))
 
 
-def _changed(world: World, question: Question, rule: Callable[[System], System], status: int = 200) -> Answer:
-    return json(status, people.change_system(world, question.names["name"], rule))
+def _changed(
+    landscape: Landscape, control_request: ControlRequest, rule: Callable[[System], System], status: int = 200
+) -> Response:
+    return json(status, people.change_system(landscape, control_request.path_params["name"], rule))
 
 
-TABLE: list[tuple[str, str, Handler]] = [
+PROPAGATION_ROUTES: list[tuple[str, str, Handler]] = [
     ("POST", "/subaccounts/{guid}/users", _create_user),
     ("GET", "/subaccounts/{guid}/users", _users),
     ("GET", "/subaccounts/{guid}/api-access-key", _api_access_key),
@@ -138,5 +145,5 @@ TABLE: list[tuple[str, str, Handler]] = [
     ("GET", "/targets/{name}", _one_target),
     ("POST", "/targets/{name}/certificates", _upload),
     ("DELETE", "/targets/{name}/certificates/{fingerprint}", _remove),
-    ("PUT", "/targets/{name}/lies", _lie),
+    ("PUT", "/targets/{name}/lies", _misreport),
 ]

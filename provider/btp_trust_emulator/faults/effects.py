@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from btp_trust_emulator.faults.fault import Kind
-from btp_trust_emulator.messages import Answer, Ending, Outcome, json, plain
+from btp_trust_emulator.faults.fault import FaultKind
+from btp_trust_emulator.messages import ConnectionFailure, Outcome, Response, json, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 _UNAVAILABLE, _BAD_GATEWAY, _SERVER_ERROR = 503, 502, 500
 _NOT_FOUND = 404
-_ROUTED = {Kind.ROUTER: _NOT_FOUND, Kind.DO_THEN_ROUTER: _BAD_GATEWAY}
+_ROUTER_STATUSES = {FaultKind.ROUTER: _NOT_FOUND, FaultKind.DO_THEN_ROUTER: _BAD_GATEWAY}
 """The router's status unless told otherwise."""
-_ROUTER = {
+_ROUTER_ERRORS = {
     _NOT_FOUND: ("unknown_route", "Requested route ('{host}') does not exist."),
     _BAD_GATEWAY: ("endpoint_failure", "Registered endpoint failed to handle the request."),
     _UNAVAILABLE: ("no_endpoints", "Requested route ('{host}') has no available endpoints."),
@@ -33,21 +33,21 @@ _PAGE = """<html>
 """
 
 
-def outcome(fault: Fault | None, answer: Answer, host: str) -> Outcome:
+def outcome(fault: Fault | None, response: Response, host: str) -> Outcome:
     """What becomes of the answer by a fault that bears on it; without one, it is sent as it is.
 
     `host` is the one that was asked, which the router repeats.
     """
     if fault is None:
-        return Outcome(answer)
-    if fault.kind in _ROUTED:
-        return _router(fault.status or _ROUTED[fault.kind], host)
-    return _EFFECTS[fault.kind](fault, answer)
+        return Outcome(response)
+    if fault.kind in _ROUTER_STATUSES:
+        return _router(fault.status or _ROUTER_STATUSES[fault.kind], host)
+    return _EFFECTS[fault.kind](fault, response)
 
 
-def instead(fault: Fault, host: str) -> Outcome:
+def outcome_without_action(fault: Fault, host: str) -> Outcome:
     """The outcome of a request that does not act."""
-    return outcome(fault, Answer(_UNAVAILABLE), host)
+    return outcome(fault, Response(_UNAVAILABLE), host)
 
 
 def _fail(fault: Fault, default: int) -> Outcome:
@@ -56,52 +56,52 @@ def _fail(fault: Fault, default: int) -> Outcome:
     return Outcome(plain(status, responses.get(status, "Error"), headers))
 
 
-def _html(fault: Fault, _: Answer) -> Outcome:
+def _html(fault: Fault, _: Response) -> Outcome:
     status = fault.status or _BAD_GATEWAY
     page = _PAGE.format(status=status, phrase=responses.get(status, "Error"))
-    return Outcome(Answer(status, page.encode(), "text/html"))
+    return Outcome(Response(status, page.encode(), "text/html"))
 
 
 def _router(status: int, host: str) -> Outcome:
     """The router's own answer; what it says and its headers are those of its code (cloudfoundry/gorouter)."""
-    error, text = _ROUTER[status]
+    error, text = _ROUTER_ERRORS[status]
     body = f"{status} {responses[status]}: {text.format(host=host)}\n"
     headers = {"x-cf-routererror": error, "x-content-type-options": "nosniff", "cache-control": "public,max-age=2"}
-    return Outcome(Answer(status, body.encode(), "text/plain; charset=utf-8", headers))
+    return Outcome(Response(status, body.encode(), "text/plain; charset=utf-8", headers))
 
 
-def _ends(ending: Ending) -> Callable[[Fault, Answer], Outcome]:
-    return lambda _, answer: Outcome(answer, ending=ending)
+def _fail_connection(connection_failure: ConnectionFailure) -> Callable[[Fault, Response], Outcome]:
+    return lambda _, response: Outcome(response, connection_failure=connection_failure)
 
 
-def _truncated(_: Fault, answer: Answer) -> Outcome:
-    half = answer.body[: len(answer.body) // 2]
-    return Outcome(Answer(answer.status, half, answer.media_type, answer.headers))
+def _truncate(_: Fault, response: Response) -> Outcome:
+    half = response.body[: len(response.body) // 2]
+    return Outcome(Response(response.status, half, response.media_type, response.headers))
 
 
-def _certificates(change: Callable[[str], str]) -> Callable[[Fault, Answer], Outcome]:
-    def changed(_: Fault, answer: Answer) -> Outcome:
-        if answer.status != OK:
-            return Outcome(answer)
-        content = msgspec.json.decode(answer.body, type=dict[str, str])
-        return Outcome(json(answer.status, {name: change(pem) for name, pem in content.items()}, answer.headers))
+def _change_certificates(change: Callable[[str], str]) -> Callable[[Fault, Response], Outcome]:
+    def changed(_: Fault, response: Response) -> Outcome:
+        if response.status != OK:
+            return Outcome(response)
+        content = msgspec.json.decode(response.body, type=dict[str, str])
+        return Outcome(json(response.status, {name: change(pem) for name, pem in content.items()}, response.headers))
 
     return changed
 
 
-_EFFECTS: dict[Kind, Callable[[Fault, Answer], Outcome]] = {
-    Kind.FAIL: lambda fault, _: _fail(fault, _UNAVAILABLE),
-    Kind.DO_THEN_FAIL: lambda fault, _: _fail(fault, _SERVER_ERROR),
-    Kind.HTML: _html,
-    Kind.DO_THEN_HTML: _html,
-    Kind.SILENCE: _ends(Ending.SILENCE),
-    Kind.DO_THEN_SILENCE: _ends(Ending.SILENCE),
-    Kind.CLOSE: _ends(Ending.CLOSE),
-    Kind.DO_THEN_CLOSE: _ends(Ending.CLOSE),
-    Kind.RESET: _ends(Ending.RESET),
-    Kind.DO_THEN_RESET: _ends(Ending.RESET),
-    Kind.SLOW: lambda fault, answer: Outcome(answer, pause=1.0 if fault.seconds is None else fault.seconds),
-    Kind.TRUNCATED_JSON: _truncated,
-    Kind.EMPTY_CERTIFICATE: _certificates(lambda _: ""),
-    Kind.LITERAL_NEWLINES: _certificates(lambda pem: pem.replace("\n", "\\n")),
+_EFFECTS: dict[FaultKind, Callable[[Fault, Response], Outcome]] = {
+    FaultKind.FAIL: lambda fault, _: _fail(fault, _UNAVAILABLE),
+    FaultKind.DO_THEN_FAIL: lambda fault, _: _fail(fault, _SERVER_ERROR),
+    FaultKind.HTML: _html,
+    FaultKind.DO_THEN_HTML: _html,
+    FaultKind.SILENCE: _fail_connection(ConnectionFailure.SILENCE),
+    FaultKind.DO_THEN_SILENCE: _fail_connection(ConnectionFailure.SILENCE),
+    FaultKind.CLOSE: _fail_connection(ConnectionFailure.CLOSE),
+    FaultKind.DO_THEN_CLOSE: _fail_connection(ConnectionFailure.CLOSE),
+    FaultKind.RESET: _fail_connection(ConnectionFailure.RESET),
+    FaultKind.DO_THEN_RESET: _fail_connection(ConnectionFailure.RESET),
+    FaultKind.SLOW: lambda fault, response: Outcome(response, delay=1.0 if fault.seconds is None else fault.seconds),
+    FaultKind.TRUNCATED_JSON: _truncate,
+    FaultKind.EMPTY_CERTIFICATE: _change_certificates(lambda _: ""),
+    FaultKind.LITERAL_NEWLINES: _change_certificates(lambda pem: pem.replace("\n", "\\n")),
 }

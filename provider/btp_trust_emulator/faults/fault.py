@@ -50,14 +50,14 @@ from http.client import OK
 from typing import TYPE_CHECKING, TypedDict
 
 from btp_trust_emulator.errors import Invalid
-from btp_trust_emulator.faults.request import Occasion, Target
+from btp_trust_emulator.faults.request import RequestFacts, RequestType
 from btp_trust_emulator.slots import Action, Slot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Kind(Enum):
+class FaultKind(Enum):
     """What goes wrong, or who interferes."""
 
     FAIL = "fail"
@@ -106,23 +106,23 @@ class Kind(Enum):
     """Lets a rival do `action` just after the write and before its answer."""
 
 
-class Place(Enum):
+class Phase(Enum):
     """Where in the course of a request a fault has its effect."""
 
     INSTEAD = "instead of the act"
     BEFORE = "before the act"
     WITHIN = "within the act"
     AFTER = "after the act"
-    ANSWER = "on the way back"
+    RESPONSE = "on the way back"
 
 
 @dataclass(frozen=True, slots=True)
-class Trait:
+class FaultSpec:
     """What a kind needs, which fields it has of its own, and which statuses it may answer."""
 
-    place: Place
+    phase: Phase
     fields: frozenset[str] = frozenset()
-    target: Target | None = None
+    request_type: RequestType | None = None
     statuses: frozenset[int] = frozenset()
 
 
@@ -134,43 +134,43 @@ _ROUTER = frozenset({404, 502, 503})
 _STALE = frozenset({"slot", "seconds"})
 _SECONDS = frozenset({"seconds"})
 _ACTION = frozenset({"action"})
-TRAITS = {
-    Kind.FAIL: Trait(Place.INSTEAD, _FAIL, statuses=_ERRORS),
-    Kind.HTML: Trait(Place.INSTEAD, _HTML, statuses=_PAGES),
-    Kind.ROUTER: Trait(Place.INSTEAD, _HTML, statuses=_ROUTER),
-    Kind.SILENCE: Trait(Place.INSTEAD),
-    Kind.CLOSE: Trait(Place.INSTEAD),
-    Kind.RESET: Trait(Place.INSTEAD),
-    Kind.DO_THEN_FAIL: Trait(Place.ANSWER, _FAIL, statuses=_ERRORS),
-    Kind.DO_THEN_HTML: Trait(Place.ANSWER, _HTML, statuses=_PAGES),
-    Kind.DO_THEN_ROUTER: Trait(Place.ANSWER),
-    Kind.DO_THEN_SILENCE: Trait(Place.ANSWER),
-    Kind.DO_THEN_CLOSE: Trait(Place.ANSWER),
-    Kind.DO_THEN_RESET: Trait(Place.ANSWER),
-    Kind.SLOW: Trait(Place.ANSWER, _SECONDS),
-    Kind.TRUNCATED_JSON: Trait(Place.ANSWER),
-    Kind.EMPTY_CERTIFICATE: Trait(Place.ANSWER, target=Target.PEM),
-    Kind.LITERAL_NEWLINES: Trait(Place.ANSWER, target=Target.PEM),
-    Kind.STALE: Trait(Place.WITHIN, _STALE, Target.READ),
-    Kind.STALE_AFTER_WRITE: Trait(Place.WITHIN, _STALE, Target.READ),
-    Kind.SHORT_TOKEN: Trait(Place.WITHIN, _SECONDS, Target.TOKEN),
-    Kind.FOREIGN_TOKEN: Trait(Place.WITHIN, target=Target.TOKEN),
-    Kind.RIVAL_BEFORE: Trait(Place.BEFORE, _ACTION, Target.WRITE),
-    Kind.RIVAL_AFTER: Trait(Place.AFTER, _ACTION, Target.WRITE),
+FAULT_SPECS = {
+    FaultKind.FAIL: FaultSpec(Phase.INSTEAD, _FAIL, statuses=_ERRORS),
+    FaultKind.HTML: FaultSpec(Phase.INSTEAD, _HTML, statuses=_PAGES),
+    FaultKind.ROUTER: FaultSpec(Phase.INSTEAD, _HTML, statuses=_ROUTER),
+    FaultKind.SILENCE: FaultSpec(Phase.INSTEAD),
+    FaultKind.CLOSE: FaultSpec(Phase.INSTEAD),
+    FaultKind.RESET: FaultSpec(Phase.INSTEAD),
+    FaultKind.DO_THEN_FAIL: FaultSpec(Phase.RESPONSE, _FAIL, statuses=_ERRORS),
+    FaultKind.DO_THEN_HTML: FaultSpec(Phase.RESPONSE, _HTML, statuses=_PAGES),
+    FaultKind.DO_THEN_ROUTER: FaultSpec(Phase.RESPONSE),
+    FaultKind.DO_THEN_SILENCE: FaultSpec(Phase.RESPONSE),
+    FaultKind.DO_THEN_CLOSE: FaultSpec(Phase.RESPONSE),
+    FaultKind.DO_THEN_RESET: FaultSpec(Phase.RESPONSE),
+    FaultKind.SLOW: FaultSpec(Phase.RESPONSE, _SECONDS),
+    FaultKind.TRUNCATED_JSON: FaultSpec(Phase.RESPONSE),
+    FaultKind.EMPTY_CERTIFICATE: FaultSpec(Phase.RESPONSE, request_type=RequestType.CERTIFICATE),
+    FaultKind.LITERAL_NEWLINES: FaultSpec(Phase.RESPONSE, request_type=RequestType.CERTIFICATE),
+    FaultKind.STALE: FaultSpec(Phase.WITHIN, _STALE, RequestType.READ),
+    FaultKind.STALE_AFTER_WRITE: FaultSpec(Phase.WITHIN, _STALE, RequestType.READ),
+    FaultKind.SHORT_TOKEN: FaultSpec(Phase.WITHIN, _SECONDS, RequestType.TOKEN_ENDPOINT),
+    FaultKind.FOREIGN_TOKEN: FaultSpec(Phase.WITHIN, request_type=RequestType.TOKEN_ENDPOINT),
+    FaultKind.RIVAL_BEFORE: FaultSpec(Phase.BEFORE, _ACTION, RequestType.WRITE),
+    FaultKind.RIVAL_AFTER: FaultSpec(Phase.AFTER, _ACTION, RequestType.WRITE),
 }
 
 
-TOKEN = "token"  # noqa: S105 - the name of a path
+TOKEN_ENDPOINT = "token"  # noqa: S105 - the name of a path
 """The `path` of a fault that means every subaccount's token endpoint."""
 
 METHODS = ("GET", "POST", "PUT", "DELETE")
-_OWN_FIELDS = ("slot", "seconds", "status", "action")
-_MANY = 10
+_SPECIFIC_FIELDS = ("slot", "seconds", "status", "action")
+_UNLISTED_FROM = 10
 """How many statuses are more than can be listed."""
-_STALE_KINDS = {Kind.STALE, Kind.STALE_AFTER_WRITE}
+_STALE_KINDS = {FaultKind.STALE, FaultKind.STALE_AFTER_WRITE}
 
 
-class Fields(TypedDict, total=False):
+class FaultFields(TypedDict, total=False):
     """The fields of a fault besides its kind."""
 
     method: str | None
@@ -195,7 +195,7 @@ class Fault:
         Invalid: a field says nothing to the kind, or is out of its range.
     """
 
-    kind: Kind
+    kind: FaultKind
     method: str | None = None
     path: str | None = None
     subaccount: str | None = None
@@ -208,13 +208,13 @@ class Fault:
 
     def __post_init__(self) -> None:
         """Refuse what could never have an effect."""
-        for why, remedy in (*_of_the_kind(self), *_out_of_range(self)):
+        for why, remedy in (*_spec_errors(self), *_range_errors(self)):
             raise Invalid(f"The fault {self.kind.value} was not queued.", why, remedy)
 
     @property
-    def place(self) -> Place:
+    def phase(self) -> Phase:
         """Where in the course of a request it has its effect."""
-        return TRAITS[self.kind].place
+        return FAULT_SPECS[self.kind].phase
 
     @property
     def is_stale(self) -> bool:
@@ -226,53 +226,59 @@ class Fault:
         """Whether it lasts for some time instead of some requests."""
         return self.is_stale and self.seconds is not None
 
-    def matches(self, occasion: Occasion) -> bool:
+    def matches(self, facts: RequestFacts) -> bool:
         """Whether it may meet this request."""
-        is_there = self.path in {None, occasion.path} or (self.path == TOKEN and occasion.is_token)
-        is_his = self.subaccount in {None, occasion.subaccount}
-        return is_there and is_his and self.method in {None, occasion.method} and self._is_sort(occasion)
+        is_there = self.path in {None, facts.path} or (self.path == TOKEN_ENDPOINT and facts.is_token)
+        is_his = self.subaccount in {None, facts.subaccount}
+        return is_there and is_his and self.method in {None, facts.method} and self._matches_type(facts)
 
-    def _is_sort(self, occasion: Occasion) -> bool:
-        target = TRAITS[self.kind].target
-        if target is Target.WRITE and self.method == "GET":
-            target = Target.READ
-        return target is None or target in occasion.purpose.targets
+    def _matches_type(self, facts: RequestFacts) -> bool:
+        request_type = FAULT_SPECS[self.kind].request_type
+        if request_type is RequestType.WRITE and self.method == "GET":
+            request_type = RequestType.READ
+        return request_type is None or request_type in facts.effect.request_types
 
-    def goes_with(self, other: Fault) -> bool:
+    def is_compatible_with(self, other: Fault) -> bool:
         """Whether one request may meet both."""
-        if Place.INSTEAD in {self.place, other.place}:
+        if Phase.INSTEAD in {self.phase, other.phase}:
             return False
-        return (self.place, self.slot) != (other.place, other.slot)
+        return (self.phase, self.slot) != (other.phase, other.slot)
 
 
-def _of_the_kind(fault: Fault) -> Iterator[tuple[str, str]]:
+def _spec_errors(fault: Fault) -> Iterator[tuple[str, str]]:
     """What does not go with the kind, and what to do about it."""
-    trait = TRAITS[fault.kind]
-    for name in _OWN_FIELDS:
-        if name not in trait.fields and getattr(fault, name) is not None:
-            known = ", ".join(sorted(trait.fields)) or "none"
+    fault_spec = FAULT_SPECS[fault.kind]
+    for name in _SPECIFIC_FIELDS:
+        if name not in fault_spec.fields and getattr(fault, name) is not None:
+            known = ", ".join(sorted(fault_spec.fields)) or "none"
             yield f"`{name}` means nothing to it.", f"Leave `{name}` out (this kind's own fields: {known})."
-    if "action" in trait.fields and fault.action is None:
+    if "action" in fault_spec.fields and fault.action is None:
         yield "It does not say what the rival does.", "Give `action`: " + ", ".join(each.value for each in Action) + "."
-    if trait.statuses and fault.status is not None and fault.status not in trait.statuses:
-        yield f"{fault.status} is no status that it can answer.", f"Give a `status` of {_named(trait.statuses)}."
+    if fault_spec.statuses and fault.status is not None and fault.status not in fault_spec.statuses:
+        yield (
+            f"{fault.status} is no status that it can answer.",
+            f"Give a `status` of {_statuses_text(fault_spec.statuses)}.",
+        )
     if fault.is_timed and fault.count != 1:
         yield "Both `count` and `seconds` say how long it lasts.", "Give one of them."
 
 
-def _named(statuses: frozenset[int]) -> str:
+def _statuses_text(statuses: frozenset[int]) -> str:
     """What a kind may answer, as a part of a sentence."""
-    if len(statuses) < _MANY:
+    if len(statuses) < _UNLISTED_FROM:
         return " or ".join(map(str, sorted(statuses)))
     return f"{'200, or ' if OK in statuses else ''}400 to 599"
 
 
-def _out_of_range(fault: Fault) -> Iterator[tuple[str, str]]:
+def _range_errors(fault: Fault) -> Iterator[tuple[str, str]]:
     """What no fault can have, and what to do about it."""
     if fault.method not in {None, *METHODS}:
         yield f"{fault.method!r} is no method of the service.", f"Give one of {', '.join(METHODS)}, or none."
-    if fault.path is not None and fault.path != TOKEN and not fault.path.startswith("/"):
-        yield f"{fault.path!r} is no path.", f"Give the whole path from its first slash, or {TOKEN!r}, or none."
+    if fault.path is not None and fault.path != TOKEN_ENDPOINT and not fault.path.startswith("/"):
+        yield (
+            f"{fault.path!r} is no path.",
+            f"Give the whole path from its first slash, or {TOKEN_ENDPOINT!r}, or none.",
+        )
     if fault.count < 1 or fault.skip < 0:
         yield "It would never happen.", "Give a `count` of 1 or more, and a `skip` of 0 or more."
     if fault.seconds is not None and not 0 <= fault.seconds < math.inf:

@@ -10,40 +10,40 @@ if TYPE_CHECKING:
     from btp_trust_emulator.slots import Slot
 
 
-class Target(Enum):
+class RequestType(Enum):
     """What some kinds of faults need a request to be."""
 
-    TOKEN = "a request for a token"  # noqa: S105 - the words, no token
+    TOKEN_ENDPOINT = "a request for a token"  # noqa: S105 - the words, no token
     READ = "a read of a slot"
     WRITE = "a write"
-    PEM = "a request that is answered with a certificate"
+    CERTIFICATE = "a request that is answered with a certificate"
 
 
 @dataclass(frozen=True, slots=True)
-class Purpose:
+class RequestEffect:
     """What a request does if it is let: nothing of these if it will be refused for its token or its body."""
 
-    targets: frozenset[Target] = frozenset()
-    reads: frozenset[Slot] = frozenset()
+    request_types: frozenset[RequestType] = frozenset()
+    slots_read: frozenset[Slot] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
-class Occasion:
+class RequestFacts:
     """A request as a fault sees it; `subaccount` is the GUID that it speaks of, as far as it can be told."""
 
     method: str
     path: str
     subaccount: str | None
-    purpose: Purpose
+    effect: RequestEffect
 
     @property
     def is_token(self) -> bool:
         """Whether it is for a token endpoint."""
-        return Target.TOKEN in self.purpose.targets
+        return RequestType.TOKEN_ENDPOINT in self.effect.request_types
 
 
 @dataclass(frozen=True, slots=True)
-class Twist:
+class Override:
     """How a service is to act otherwise than right; by default it is not.
 
     `stale` slots are shown as they were before their last write; a token lives `token_seconds` (None: as long as it

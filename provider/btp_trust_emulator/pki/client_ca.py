@@ -71,14 +71,14 @@ def issue_server(authority: Authority, host: str) -> tuple[str, str]:
 
 
 @functools.lru_cache(maxsize=8)
-def of_token_servers(token_key: str) -> str:
+def token_server_certificate(token_key: str) -> str:
     """The certificate (PEM) that the key (PEM) of the token servers signs for itself; of one key always the same."""
     key = keys.from_pem(token_key)
     name = _name("btp-trust-emulator token servers")
     return _pem(_builder(name, name, key.public_key(), _ALWAYS).sign(key, hashes.SHA256()))
 
 
-def client_of(pem: str, now: datetime) -> str | None:
+def client_id_of(pem: str, now: datetime) -> str | None:
     """The OAuth client that a certificate of this authority was issued to; None if to none, or not valid `now`.
 
     That the authority signed it was checked by the TLS handshake, all but the dates.
@@ -97,7 +97,7 @@ def _issue(
     public_key: CertificatePublicKeyTypes,
     validity: tuple[datetime, datetime],
     names: x509.SubjectAlternativeName,
-    purpose: x509.ObjectIdentifier,
+    effect: x509.ObjectIdentifier,
 ) -> str:
     issuer = x509.load_pem_x509_certificate(authority.certificate.encode())
     key = load_pem_private_key(authority.private_key.encode(), None)
@@ -108,7 +108,7 @@ def _issue(
         .add_extension(names, critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(ca=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([effect]), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )

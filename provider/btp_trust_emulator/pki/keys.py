@@ -21,7 +21,7 @@ def new_key() -> str:
 
 _PUBLIC_EXPONENT = 65537
 _QUICK_KEY_SIZE = 2048
-_PATIENCE_SECONDS = 0.01
+_JOIN_TIMEOUT_SECONDS = 0.01
 
 
 def generate(size: int) -> rsa.RSAPrivateKey:
@@ -71,7 +71,7 @@ class KeyPool:
         count = (2 if size > _QUICK_KEY_SIZE else 0) if ahead is None else ahead
         self._ready: queue.Queue[rsa.RSAPrivateKey] = queue.Queue(count)
         self._closed = threading.Event()
-        self._worker = threading.Thread(target=self._prepare, name="key-pool", daemon=True)
+        self._worker = threading.Thread(target=self._fill, name="key-pool", daemon=True)
         if count:
             self._worker.start()
 
@@ -88,8 +88,8 @@ class KeyPool:
         while self._worker.is_alive():
             with contextlib.suppress(queue.Empty):
                 self._ready.get_nowait()
-            self._worker.join(_PATIENCE_SECONDS)
+            self._worker.join(_JOIN_TIMEOUT_SECONDS)
 
-    def _prepare(self) -> None:
+    def _fill(self) -> None:
         while not self._closed.is_set():
             self._ready.put(generate(self._size))

@@ -61,7 +61,7 @@ def expiry(not_before: datetime, lifetime: Lifetime) -> datetime:
     return not_before.replace(year=not_before.year + 2, day=day)
 
 
-def mint(key: RSAPrivateKey, guid: str, serial: int, not_before: datetime, not_after: datetime) -> str:
+def generate_certificate(key: RSAPrivateKey, guid: str, serial: int, not_before: datetime, not_after: datetime) -> str:
     """A new certificate of the subaccount `guid` for `key`, as PEM."""
     algorithm = der.sequence(der.object_identifier("1.2.840.113549.1.1.13"), der.null())
     name = _name(guid)
@@ -154,7 +154,7 @@ def normalized(pem: str) -> str:
         Invalid: the text is not one PEM certificate around one DER value.
     """
     match = _PEM.fullmatch(pem)
-    octets = _decoded(match.group(1)) if match else b""
+    octets = _decode_base64(match.group(1)) if match else b""
     if not _is_one_sequence(octets):
         raise Invalid(
             "The certificate was not taken.",
@@ -164,7 +164,7 @@ def normalized(pem: str) -> str:
     return to_pem(octets)
 
 
-def _decoded(text: str) -> bytes:
+def _decode_base64(text: str) -> bytes:
     try:
         return base64.b64decode("".join(text.split()), validate=True)
     except binascii.Error:

@@ -39,26 +39,26 @@ class Statement:
     attributes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-def signed(statement: Statement, now: datetime, key: RSAPrivateKey, certificate: str | None = None) -> bytes:
+def sign_assertion(statement: Statement, now: datetime, key: RSAPrivateKey, certificate: str | None = None) -> bytes:
     """An assertion valid from `now` (cut to the second), signed with `key`; the certificate (PEM) in it if given."""
-    element = signature.sign(element_of(statement, now.replace(microsecond=0)), key, certificate)
+    element = signature.sign(assertion_element(statement, now.replace(microsecond=0)), key, certificate)
     return etree.tostring(element, xml_declaration=True, encoding="UTF-8")
 
 
-def element_of(statement: Statement, now: datetime) -> etree._Element:
+def assertion_element(statement: Statement, now: datetime) -> etree._Element:
     """The assertion, with a place for its signature."""
-    until = instant(now + LIFETIME)
+    until = format_instant(now + LIFETIME)
     root = etree.Element(
         saml("Assertion"),
-        {"ID": f"_{secrets.token_hex(16)}", "IssueInstant": instant(now), "Version": "2.0"},
+        {"ID": f"_{secrets.token_hex(16)}", "IssueInstant": format_instant(now), "Version": "2.0"},
         {"saml": ASSERTION},
     )
     _add(root, "Issuer", statement.issuer)
     root.append(signature.placeholder())
     _add_subject(root, statement, until)
-    conditions = _add(root, "Conditions", NotBefore=instant(now), NotOnOrAfter=until)
+    conditions = _add(root, "Conditions", NotBefore=format_instant(now), NotOnOrAfter=until)
     _add(_add(conditions, "AudienceRestriction"), "Audience", statement.audience)
-    context = _add(_add(root, "AuthnStatement", AuthnInstant=instant(now)), "AuthnContext")
+    context = _add(_add(root, "AuthnStatement", AuthnInstant=format_instant(now)), "AuthnContext")
     _add(
         context, "AuthnContextClassRef", statement.authn_context or "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified"
     )
@@ -67,7 +67,7 @@ def element_of(statement: Statement, now: datetime) -> etree._Element:
     return root
 
 
-def instant(moment: datetime) -> str:
+def format_instant(moment: datetime) -> str:
     """A moment (UTC, whole seconds) as SAML writes it."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 

@@ -26,7 +26,7 @@ _ROLES = (
 )
 
 
-def document(pems: Sequence[str], layout: MetadataLayout) -> str:
+def metadata_document(pems: Sequence[str], layout: MetadataLayout) -> str:
     """The XML for one or two certificates, the active one first. No entity ID, no prolog, as in the example."""
     keys = _keys(pems, layout)
     roles = "".join(_role(element, signed, keys) for element, signed in _ROLES)
@@ -65,7 +65,7 @@ _ENTITIES = f"{{{METADATA}}}EntitiesDescriptor"
 _ROLE = "md:IDPSSODescriptor"
 
 
-class NotMetadata(ValueError):
+class InvalidMetadata(ValueError):
     """The text is no metadata of an entity; the message says why, and repeats nothing of it."""
 
 
@@ -99,18 +99,18 @@ def parse(text: str) -> IdpMetadata:
     """
     try:
         root = xml.read(text.encode())
-    except (xml.NotReadable, UnicodeEncodeError) as exc:
-        raise NotMetadata(f"it was not read: {exc}") from exc
+    except (xml.UnreadableXml, UnicodeEncodeError) as exc:
+        raise InvalidMetadata(f"it was not read: {exc}") from exc
     found = list(_entities(root))
     entity = next((each for each in found if each.find(_ROLE, NAMESPACES) is not None), next(iter(found), None))
     entity_id = None if entity is None else entity.get("entityID")
     if entity is None or not entity_id:
-        raise NotMetadata("it is no EntityDescriptor with an `entityID`")
+        raise InvalidMetadata("it is no EntityDescriptor with an `entityID`")
     read = [[_certificate(each) for each in group] for group in _groups(entity)]
     return IdpMetadata(
         entity_id,
-        _once(each for group in read for each in group),
-        _once(group[0] for group in read if group),
+        _unique(each for group in read for each in group),
+        _unique(group[0] for group in read if group),
         tuple((each.get("Binding"), each.get("Location")) for each in _services(entity)),
         entity.find(_ROLE, NAMESPACES) is not None,
         any(each is None for group in read for each in group),
@@ -145,5 +145,5 @@ def _certificate(element: etree._Element) -> str | None:
     return pem
 
 
-def _once(found: Iterator[str | None]) -> tuple[str, ...]:
+def _unique(found: Iterator[str | None]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each for each in found if each is not None))

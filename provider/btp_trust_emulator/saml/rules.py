@@ -7,7 +7,7 @@ from datetime import timedelta
 from enum import Enum
 
 
-class Reason(Enum):
+class RejectionReason(Enum):
     """Why an assertion is refused, as far as servers tell it apart."""
 
     ENCODING = "encoding"
@@ -27,7 +27,7 @@ class Reason(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class ValidationRules:
     """What is needed of an assertion, and what it must not have; the defaults are those of RFC 7522.
 
     `skew` is how far clocks may differ; `oldest` and `oldest_logon` how long ago it may be issued, and its user logged
@@ -41,11 +41,11 @@ class Rules:
     """Some element says when it ends."""
     needs_confirmation_end: bool = False
     """The confirmation itself says when it ends."""
-    takes_confirmation_start: bool = True
-    takes_response: bool = True
+    allows_confirmation_start: bool = True
+    allows_in_response_to: bool = True
     """A confirmation may have an `InResponseTo`."""
-    needs_logon: bool = False
+    needs_authn_statement: bool = False
     """It has an AuthnStatement."""
-    takes_plain_base64: bool = True
-    oldest: timedelta | None = None
-    oldest_logon: timedelta | None = None
+    allows_plain_base64: bool = True
+    max_age: timedelta | None = None
+    max_logon_age: timedelta | None = None

@@ -41,11 +41,11 @@ _EXPECTED = SignatureConfiguration(
 _FAILURES = (SignXMLException, InvalidSignature, etree.LxmlError, ValueError, LookupError, TypeError, AttributeError)
 
 
-class NotSigned(ValueError):
+class InvalidSignatureError(ValueError):
     """An element does not carry the one signature that it needs; the text says in what it fails."""
 
 
-class Transformed(NotSigned):
+class ForbiddenTransform(InvalidSignatureError):
     """The signature is of something that a forbidden transform makes of the element."""
 
 
@@ -69,44 +69,44 @@ def _key_info(certificate: str) -> etree._Element:
     return info
 
 
-def verified(root: etree._Element, key: RSAPublicKey) -> etree._Element:
+def verify_signature(root: etree._Element, key: RSAPublicKey) -> etree._Element:
     """What `key` signed, read again from the octets that were signed: the whole element `root`, without the signature.
 
     Raises:
         NotSigned: the root is not the one element that its one signature is of, or the key did not sign it.
     """
-    signature = _the_signature(root)
-    _put_key(signature, key)
+    signature = _only_signature(root)
+    _replace_key_info(signature, key)
     signed: etree._Element | None = None
     with contextlib.suppress(*_FAILURES):
         result: Any = XMLVerifier().verify(etree.tostring(root), expect_config=_EXPECTED, id_attribute="ID")
-        signed = result.signed_xml if _is_of(result, root, key) else None
+        signed = result.signed_xml if _covers_root(result, root, key) else None
     if signed is None:
-        raise NotSigned("the signature is not by a key that is trusted, or what was signed was changed")
+        raise InvalidSignatureError("the signature is not by a key that is trusted, or what was signed was changed")
     return signed
 
 
-def _is_of(result: Any, root: etree._Element, key: RSAPublicKey) -> bool:
+def _covers_root(result: Any, root: etree._Element, key: RSAPublicKey) -> bool:
     """Whether it is by this key and of the root, and no other element of the document."""
     by_key = result.signature_key == key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     return by_key and (result.signed_xml.tag, result.signed_xml.get("ID")) == (root.tag, root.get("ID"))
 
 
-def _the_signature(root: etree._Element) -> etree._Element:
+def _only_signature(root: etree._Element) -> etree._Element:
     found = root.findall(".//ds:Signature", NAMESPACES)
     if len(found) != 1 or found[0].getparent() is not root:
-        raise NotSigned("it does not carry one signature, as its own child")
+        raise InvalidSignatureError("it does not carry one signature, as its own child")
     (signature,) = found
     references = signature.findall("ds:SignedInfo/ds:Reference", NAMESPACES)
     if [each.get("URI") for each in references] != [f"#{root.get('ID')}"]:
-        raise NotSigned("what is signed is not the assertion")
+        raise InvalidSignatureError("what is signed is not the assertion")
     transforms = [each.get("Algorithm") for each in signature.iterfind(".//ds:Transform", NAMESPACES)]
     if set(transforms) != _TRANSFORMS or len(transforms) != len(_TRANSFORMS):
-        raise Transformed("its signature transforms what is signed as assertions must not")
+        raise ForbiddenTransform("its signature transforms what is signed as assertions must not")
     return signature
 
 
-def _put_key(signature: etree._Element, key: RSAPublicKey) -> None:
+def _replace_key_info(signature: etree._Element, key: RSAPublicKey) -> None:
     """Let the signature name the trusted key, and none of its own; the signature does not cover that place."""
     for info in signature.findall("ds:KeyInfo", NAMESPACES):
         signature.remove(info)

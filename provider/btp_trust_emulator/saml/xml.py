@@ -39,10 +39,10 @@ def ds(tag: str) -> str:
     return f"{{{SIGNATURE}}}{tag}"
 
 
-_LARGEST = 512 * 1024
+_MAX_DOCUMENT_BYTES = 512 * 1024
 
 
-class NotReadable(ValueError):
+class UnreadableXml(ValueError):
     """The octets are no XML that is read here; the text says why."""
 
 
@@ -52,14 +52,14 @@ def read(octets: bytes) -> etree._Element:
     Raises:
         NotReadable: it is not well-formed, larger than half a megabyte, or has a document type.
     """
-    if len(octets) > _LARGEST:
-        raise NotReadable("it is larger than half a megabyte")
+    if len(octets) > _MAX_DOCUMENT_BYTES:
+        raise UnreadableXml("it is larger than half a megabyte")
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:
         root = etree.fromstring(octets, parser)
     except (etree.XMLSyntaxError, ValueError) as exc:
-        raise NotReadable("it is no well-formed XML") from exc
+        raise UnreadableXml("it is no well-formed XML") from exc
     tree: Any = root.getroottree()
     if tree.docinfo.doctype:
-        raise NotReadable("it has a document type")
+        raise UnreadableXml("it has a document type")
     return root

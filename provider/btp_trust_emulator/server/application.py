@@ -12,11 +12,11 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Mount
 
 from btp_trust_emulator.control import api
-from btp_trust_emulator.messages import Answer, Call, Errand, json
-from btp_trust_emulator.server.in_process import Messenger
-from btp_trust_emulator.server.pipeline import Passage, Service
+from btp_trust_emulator.messages import Request, Response, UpstreamRequest, json
+from btp_trust_emulator.server.in_process import UpstreamClient
+from btp_trust_emulator.server.pipeline import Pipeline, Service
 from btp_trust_emulator.services.destinations.service import DestinationService
-from btp_trust_emulator.services.destinations.service import is_here as is_destination
+from btp_trust_emulator.services.destinations.service import is_destination_path as is_destination
 from btp_trust_emulator.services.target_systems import SystemTokenService
 from btp_trust_emulator.services.trust_certificates import TrustService
 from btp_trust_emulator.services.xsuaa.identity_providers import IdentityProviderService
@@ -25,60 +25,60 @@ from btp_trust_emulator.services.xsuaa.token_endpoint import TokenService
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from starlette.requests import Request
-    from starlette.responses import Response
+    from starlette.requests import Request as StarletteRequest
+    from starlette.responses import Response as StarletteResponse
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from btp_trust_emulator.backend.clock import Clock
-    from btp_trust_emulator.backend.landscape import World
-    from btp_trust_emulator.faults.request import Purpose, Twist
+    from btp_trust_emulator.backend.landscape import Landscape
+    from btp_trust_emulator.faults.request import Override, RequestEffect
 
 
-def application(world: World) -> ASGIApp:
+def application(landscape: Landscape) -> ASGIApp:
     """All that the emulator answers, over both of its hosts."""
-    services = Services(
+    services = ServiceRouter(
         {
-            "uaa": TokenService(world),
-            "uaa-api": IdentityProviderService(world),
-            "systems": SystemTokenService(world),
+            "uaa": TokenService(landscape),
+            "uaa-api": IdentityProviderService(landscape),
+            "systems": SystemTokenService(landscape),
         },
-        DestinationService(world),
-        TrustService(world),
+        DestinationService(landscape),
+        TrustService(landscape),
     )
-    routes = [Mount("/_emulator", routes=api.routes(world))]
-    router = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_question})
-    app = Dated(router, world.clock)
-    router.mount("/", Passage(world, services, Messenger(app, world.addresses)))
+    routes = [Mount("/_emulator", routes=api.routes(landscape))]
+    router = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_path})
+    app = DateHeaderMiddleware(router, landscape.clock)
+    router.mount("/", Pipeline(landscape, services, UpstreamClient(app, landscape.addresses)))
     return app
 
 
 @dataclass(frozen=True, slots=True)
-class Services:
+class ServiceRouter:
     """The emulated services side by side, told apart by the path: its first segment, or what comes later in it."""
 
-    named: Mapping[str, Service]
+    by_prefix: Mapping[str, Service]
     destinations: Service
-    others: Service
+    default: Service
 
-    def subaccount(self, call: Call) -> str | None:
+    def subaccount(self, request: Request) -> str | None:
         """As the service in charge tells it."""
-        return self._in_charge(call).subaccount(call)
+        return self._service_for(request).subaccount(request)
 
-    def purpose(self, call: Call) -> Purpose:
+    def effect(self, request: Request) -> RequestEffect:
         """As the service in charge tells it."""
-        return self._in_charge(call).purpose(call)
+        return self._service_for(request).effect(request)
 
-    def answer(self, call: Call, twist: Twist) -> Answer | Errand:
+    def handle(self, request: Request, override: Override) -> Response | UpstreamRequest:
         """As the service in charge answers."""
-        return self._in_charge(call).answer(call, twist)
+        return self._service_for(request).handle(request, override)
 
-    def _in_charge(self, call: Call) -> Service:
-        otherwise = self.destinations if is_destination(call.path) else self.others
-        return self.named.get(call.path.removeprefix("/").partition("/")[0], otherwise)
+    def _service_for(self, request: Request) -> Service:
+        otherwise = self.destinations if is_destination(request.path) else self.default
+        return self.by_prefix.get(request.path.removeprefix("/").partition("/")[0], otherwise)
 
 
 @dataclass(frozen=True, slots=True)
-class Dated:
+class DateHeaderMiddleware:
     """Gives every response a `Date` header by the emulator's clock (RFC 9110, section 6.6.1)."""
 
     app: ASGIApp
@@ -87,19 +87,19 @@ class Dated:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, and date what is sent."""
 
-        async def dated(message: Message) -> None:
+        async def send_with_date(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message)["date"] = format_datetime(self.clock.now(), usegmt=True)
             await send(message)
 
-        await self.app(scope, receive, dated)
+        await self.app(scope, receive, send_with_date)
 
 
-async def _no_such_question(request: Request, exc: Exception) -> Response:
+async def _no_such_path(request: StarletteRequest, exc: Exception) -> StarletteResponse:
     status = exc.status_code if isinstance(exc, HTTPException) else 500
     content = {
         "what": f"{request.method} {request.url.path} was not done.",
         "why": "The control plane has no such path, or not with this method.",
         "remedy": "See the list of questions in btp_trust_emulator.control.api.",
     }
-    return json(status, {"error": content}).response()
+    return json(status, {"error": content}).to_starlette()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import anyio
 import httpx
 
-from btp_trust_emulator.messages import EXTENSION, Ending
+from btp_trust_emulator.messages import EXTENSION, ConnectionFailure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,37 +23,37 @@ if TYPE_CHECKING:
 
     from btp_trust_emulator.backend.service_keys import Addresses
 
-from btp_trust_emulator.messages import Errand, Reply
+from btp_trust_emulator.messages import UpstreamRequest, UpstreamResponse
 
 
 @dataclass(frozen=True, slots=True)
-class Messenger:
+class UpstreamClient:
     """Runs errands; `app` is the application that answers at the emulator's own addresses."""
 
     app: ASGIApp
     addresses: Addresses
 
-    async def run(self, errand: Errand) -> Reply:
+    async def send(self, upstream_request: UpstreamRequest) -> UpstreamResponse:
         """The reply, or the failure to get one."""
-        timeout = httpx.Timeout(errand.read_seconds, connect=errand.connect_seconds)
-        errand.request.extensions["timeout"] = timeout.as_dict()
+        timeout = httpx.Timeout(upstream_request.read_seconds, connect=upstream_request.connect_seconds)
+        upstream_request.request.extensions["timeout"] = timeout.as_dict()
         try:
-            async with self._way(errand.request.url) as transport:
-                response = await transport.handle_async_request(errand.request)
-                return Reply(response.status_code, await response.aread())
+            async with self._transport_for(upstream_request.request.url) as transport:
+                response = await transport.handle_async_request(upstream_request.request)
+                return UpstreamResponse(response.status_code, await response.aread())
         except httpx.TransportError as exc:
-            return Reply(failure=f"{type(exc).__name__}: {exc}")
+            return UpstreamResponse(failure=f"{type(exc).__name__}: {exc}")
 
-    def _way(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
+    def _transport_for(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
         if str(url).startswith((f"{self.addresses.base}/", f"{self.addresses.cert}/")):
             return ApplicationTransport(self.app)
         return httpx.AsyncHTTPTransport(trust_env=False)
 
 
-_ENDINGS: dict[Ending, tuple[type[httpx.TransportError], str]] = {
-    Ending.SILENCE: (httpx.ReadTimeout, "timed out"),
-    Ending.CLOSE: (httpx.RemoteProtocolError, "Server disconnected without sending a response."),
-    Ending.RESET: (httpx.ReadError, "[Errno 104] Connection reset by peer"),
+_ENDINGS: dict[ConnectionFailure, tuple[type[httpx.TransportError], str]] = {
+    ConnectionFailure.SILENCE: (httpx.ReadTimeout, "timed out"),
+    ConnectionFailure.CLOSE: (httpx.RemoteProtocolError, "Server disconnected without sending a response."),
+    ConnectionFailure.RESET: (httpx.ReadError, "[Errno 104] Connection reset by peer"),
 }
 
 
@@ -73,7 +73,7 @@ class PortalTransport(httpx.BaseTransport):
         return self._portal.call(self._handle, request)
 
     @contextlib.contextmanager
-    def refusing(self) -> Iterator[None]:
+    def refuse_connections(self) -> Iterator[None]:
         """Refuse connections while the block runs."""
         self._refuses = True
         try:
@@ -94,31 +94,33 @@ class ApplicationTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Let the application answer, or raise what the client would see of a connection that was broken."""
-        return await httpx.ASGITransport(_with_wire(self._app, DirectWire(request))).handle_async_request(request)
+        return await httpx.ASGITransport(
+            _with_connection(self._app, InProcessConnection(request))
+        ).handle_async_request(request)
 
 
 @dataclass(frozen=True, slots=True)
-class DirectWire:
+class InProcessConnection:
     """What stands for a connection in process: errors of the client."""
 
     request: httpx.Request
 
-    async def pause(self, seconds: float) -> None:
+    async def delay(self, seconds: float) -> None:
         """Wait, unless the client's time-out comes first."""
         limit = self.request.extensions.get("timeout", {}).get("read")
         if limit is not None and limit <= seconds:
-            await self.end(Ending.SILENCE)
+            await self.fail(ConnectionFailure.SILENCE)
         await anyio.sleep(seconds)
 
-    async def end(self, ending: Ending) -> None:
+    async def fail(self, connection_failure: ConnectionFailure) -> None:
         """Raise what the client sees; also a client without time-out gives up on silence."""
-        kind, message = _ENDINGS[ending]
+        kind, message = _ENDINGS[connection_failure]
         raise kind(message, request=self.request)
 
 
-def _with_wire(app: ASGIApp, wire: DirectWire) -> ASGIApp:
+def _with_connection(app: ASGIApp, connection: InProcessConnection) -> ASGIApp:
     async def wired(scope: Scope, receive: Receive, send: Send) -> None:
-        scope["extensions"] = {EXTENSION: wire}
+        scope["extensions"] = {EXTENSION: connection}
         await app(scope, receive, send)
 
     return wired

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager, ExitStack
 
-    from btp_trust_emulator.backend.landscape import World
+    from btp_trust_emulator.backend.landscape import Landscape
 
-    WorldAt = Callable[[Addresses], World]
+    LandscapeFactory = Callable[[Addresses], Landscape]
 
 _IN_PROCESS = Addresses("http://127.0.0.1", "https://127.0.0.1")
 
@@ -32,33 +32,37 @@ _IN_PROCESS = Addresses("http://127.0.0.1", "https://127.0.0.1")
 class Mount:
     """A running emulator: its world, the way to it, and how it refuses connections."""
 
-    world: World
+    landscape: Landscape
     transport: httpx.BaseTransport
     ca_file: Path | None
-    refusing: Callable[[], AbstractContextManager[None]]
+    refuse_connections: Callable[[], AbstractContextManager[None]]
 
 
-def in_process(stack: ExitStack, world_at: WorldAt) -> Mount:
+def in_process(stack: ExitStack, create_landscape: LandscapeFactory) -> Mount:
     """The emulator behind a transport that calls it; the stack ends it."""
-    world = world_at(_IN_PROCESS)
+    landscape = create_landscape(_IN_PROCESS)
     portal = stack.enter_context(start_blocking_portal())
-    transport = PortalTransport(application(world), portal)
-    return Mount(world, transport, None, transport.refusing)
+    transport = PortalTransport(application(landscape), portal)
+    return Mount(landscape, transport, None, transport.refuse_connections)
 
 
-def over_sockets(stack: ExitStack, world_at: WorldAt, host: str, ports: tuple[int, int]) -> Mount:
+def over_sockets(stack: ExitStack, create_landscape: LandscapeFactory, host: str, ports: tuple[int, int]) -> Mount:
     """The emulator behind two sockets, for http and https; the stack ends it."""
     listener, tls_listener = (stack.enter_context(sockets.listen(host, port)) for port in ports)
-    world = world_at(Addresses(f"http://{_place(listener)}", f"https://{_place(tls_listener)}"))
+    landscape = create_landscape(
+        Addresses(f"http://{_host_and_port(listener)}", f"https://{_host_and_port(tls_listener)}")
+    )
     portal = stack.enter_context(start_blocking_portal())
-    listeners = [(listener, None), (tls_listener, sockets.tls_context(world.authority, host))]
-    servers = stack.enter_context(sockets.serving(application(world), portal, listeners))
+    listeners = [(listener, None), (tls_listener, sockets.tls_context(landscape.authority, host))]
+    servers = stack.enter_context(sockets.run_servers(application(landscape), portal, listeners))
     ca_file = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "ca.pem"
-    ca_file.write_text(world.authority.certificate)
+    ca_file.write_text(landscape.authority.certificate)
     trusting = ssl.create_default_context(cafile=str(ca_file))
-    return Mount(world, stack.enter_context(httpx.HTTPTransport(verify=trusting)), ca_file, servers.refusing)
+    return Mount(
+        landscape, stack.enter_context(httpx.HTTPTransport(verify=trusting)), ca_file, servers.refuse_connections
+    )
 
 
-def _place(listener: socket.socket) -> str:
+def _host_and_port(listener: socket.socket) -> str:
     host, port = listener.getsockname()
     return f"{host}:{port}"

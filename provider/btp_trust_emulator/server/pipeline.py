@@ -15,16 +15,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import anyio.to_thread
-from starlette.requests import Request
+from starlette.requests import Request as StarletteRequest
 
 from btp_trust_emulator import messages
-from btp_trust_emulator.backend import landscape
+from btp_trust_emulator.backend.landscape import perform_action
 from btp_trust_emulator.errors import NoKeyPair
 from btp_trust_emulator.faults import effects
-from btp_trust_emulator.faults.fault import Place
-from btp_trust_emulator.faults.request import Occasion
-from btp_trust_emulator.journal import Entry
-from btp_trust_emulator.messages import EXTENSION, Errand
+from btp_trust_emulator.faults.fault import Phase
+from btp_trust_emulator.faults.request import RequestFacts
+from btp_trust_emulator.journal import JournalEntry
+from btp_trust_emulator.messages import EXTENSION, UpstreamRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
-    from btp_trust_emulator.backend.landscape import World
+    from btp_trust_emulator.backend.landscape import Landscape
     from btp_trust_emulator.faults.fault import Fault
-    from btp_trust_emulator.faults.queue import Met
-    from btp_trust_emulator.faults.request import Purpose, Twist
-    from btp_trust_emulator.messages import Answer, Call, Outcome, Reply, Wire
-    from btp_trust_emulator.server.in_process import Messenger
+    from btp_trust_emulator.faults.queue import MatchedFaults
+    from btp_trust_emulator.faults.request import Override, RequestEffect
+    from btp_trust_emulator.messages import Connection, Outcome, Request, Response, UpstreamResponse
+    from btp_trust_emulator.server.in_process import UpstreamClient
     from btp_trust_emulator.slots import Slots
 
 _T = TypeVar("_T")
@@ -47,91 +47,103 @@ _LOGGER = logging.getLogger("btp_trust_emulator")
 class Service(Protocol):
     """An emulated service: tells whose a call is, and answers it."""
 
-    def subaccount(self, call: Call) -> str | None:
+    def subaccount(self, request: Request) -> str | None:
         """The GUID of the subaccount that the call speaks of, as far as it can be told."""
 
-    def purpose(self, call: Call) -> Purpose:
+    def effect(self, request: Request) -> RequestEffect:
         """What the call will do if it is let."""
 
-    def answer(self, call: Call, twist: Twist) -> Answer | Errand:
+    def handle(self, request: Request, override: Override) -> Response | UpstreamRequest:
         """Act (otherwise than right, if the twist says so), and say what came of it, or what has to be asked first."""
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class RequestContext:
     """A request that acts: whose it is, when it came, what it met, what the slots held before."""
 
-    call: Call
+    request: Request
     time: datetime
     guid: str | None
-    met: Met
+    matched: MatchedFaults
     before: Slots | None
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class PendingRequest:
     """An act that is not at its end before the reply to its errand is there; all it did to the slots is done."""
 
-    act: Act
-    errand: Errand
+    context: RequestContext
+    upstream_request: UpstreamRequest
     after: Slots | None
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class Pipeline:
     """The ASGI application of the emulated services; the messenger runs their errands."""
 
-    world: World
+    landscape: Landscape
     service: Service
-    messenger: Messenger
+    upstream_client: UpstreamClient
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read the request, let it act, record it, send the answer."""
-        call = await messages.read(Request(scope, receive))
-        outcome = await anyio.to_thread.run_sync(self.perform, call)
-        if isinstance(outcome, Waiting):
-            reply = await self.messenger.run(outcome.errand)
-            outcome = await anyio.to_thread.run_sync(self.finish, outcome, reply)
-        wire: Wire = scope["extensions"][EXTENSION]
-        if outcome.ending is not None:
-            await wire.end(outcome.ending)
+        request = await messages.read_request(StarletteRequest(scope, receive))
+        outcome = await anyio.to_thread.run_sync(self.perform, request)
+        if isinstance(outcome, PendingRequest):
+            upstream_response = await self.upstream_client.send(outcome.upstream_request)
+            outcome = await anyio.to_thread.run_sync(self.finish, outcome, upstream_response)
+        connection: Connection = scope["extensions"][EXTENSION]
+        if outcome.connection_failure is not None:
+            await connection.fail(outcome.connection_failure)
         else:
-            await wire.pause(outcome.pause)
-            await outcome.answer.response()(scope, receive, send)
+            await connection.delay(outcome.delay)
+            await outcome.response.to_starlette()(scope, receive, send)
 
-    def perform(self, call: Call) -> Outcome | Waiting:
+    def perform(self, request: Request) -> Outcome | PendingRequest:
         """Let the call act in its turn, with the faults that it meets, and record it in the journal."""
-        with self.world.turn:
-            act = self._begun(call)
-            if fault := act.met.at(Place.INSTEAD):
-                return self._recorded(act, effects.instead(fault, _host(call)), act.before)
-            answer = self._safely(call, lambda: self.service.answer(call, act.met.twist))
-            after = self._slots(act.guid)
-            return Waiting(act, answer, after) if isinstance(answer, Errand) else self._ended(act, answer, after)
+        with self.landscape.lock:
+            context = self._begin(request)
+            if fault := context.matched.in_phase(Phase.INSTEAD):
+                return self._record(context, effects.outcome_without_action(fault, _host(request)), context.before)
+            response = self._catch_errors(request, lambda: self.service.handle(request, context.matched.override))
+            after = self._slots(context.guid)
+            return (
+                PendingRequest(context, response, after)
+                if isinstance(response, UpstreamRequest)
+                else self._complete(context, response, after)
+            )
 
-    def finish(self, waiting: Waiting, reply: Reply) -> Outcome:
+    def finish(self, pending: PendingRequest, upstream_response: UpstreamResponse) -> Outcome:
         """Let the call act on the reply to its errand, and record it in the journal."""
-        with self.world.turn:
-            answer = self._safely(waiting.act.call, lambda: waiting.errand.then(reply))
-            return self._ended(waiting.act, answer, waiting.after)
+        with self.landscape.lock:
+            response = self._catch_errors(
+                pending.context.request, lambda: pending.upstream_request.on_response(upstream_response)
+            )
+            return self._complete(pending.context, response, pending.after)
 
-    def _begun(self, call: Call) -> Act:
-        time = self.world.clock.now()
-        guid = self.service.subaccount(call)
-        met = self.world.faults.meet(Occasion(call.method, call.path, guid, self.service.purpose(call)))
-        self._let_rival_act(met.at(Place.BEFORE), guid)
-        return Act(call, time, guid, met, self._slots(guid))
+    def _begin(self, request: Request) -> RequestContext:
+        time = self.landscape.clock.now()
+        guid = self.service.subaccount(request)
+        matched = self.landscape.faults.match_faults(
+            RequestFacts(request.method, request.path, guid, self.service.effect(request))
+        )
+        self._let_rival_act(matched.in_phase(Phase.BEFORE), guid)
+        return RequestContext(request, time, guid, matched, self._slots(guid))
 
-    def _ended(self, act: Act, answer: Answer, after: Slots | None) -> Outcome:
-        outcome = effects.outcome(act.met.at(Place.ANSWER), answer, _host(act.call))
-        return self._recorded(act, outcome, after, answer.note)
+    def _complete(self, context: RequestContext, response: Response, after: Slots | None) -> Outcome:
+        outcome = effects.outcome(context.matched.in_phase(Phase.RESPONSE), response, _host(context.request))
+        return self._record(context, outcome, after, response.note)
 
-    def _recorded(self, act: Act, outcome: Outcome, after: Slots | None, note: str | None = None) -> Outcome:
-        self._let_rival_act(act.met.at(Place.AFTER), act.guid)
-        status = outcome.answer.status if outcome.ending is None else None
-        call, kinds = act.call, act.met.kinds
-        self.world.journal.add(
-            Entry(act.time, call.method, call.path, status, act.guid, act.before, after, kinds, note)
+    def _record(
+        self, context: RequestContext, outcome: Outcome, after: Slots | None, note: str | None = None
+    ) -> Outcome:
+        self._let_rival_act(context.matched.in_phase(Phase.AFTER), context.guid)
+        status = outcome.response.status if outcome.connection_failure is None else None
+        request, kinds = context.request, context.matched.kinds
+        self.landscape.journal.add(
+            JournalEntry(
+                context.time, request.method, request.path, status, context.guid, context.before, after, kinds, note
+            )
         )
         return outcome
 
@@ -140,21 +152,21 @@ class Passage:
         if fault is None or fault.action is None or guid is None:
             return
         try:
-            landscape.act(self.world, guid, fault.action)
+            perform_action(self.landscape, guid, fault.action)
         except NoKeyPair as refusal:
             _LOGGER.warning("The rival of fault %s did nothing: %s", fault.kind.value, refusal)
 
     @staticmethod
-    def _safely(call: Call, answer: Callable[[], _T]) -> _T | Answer:
+    def _catch_errors(request: Request, response: Callable[[], _T]) -> _T | Response:
         try:
-            return answer()
+            return response()
         except Exception:
-            _LOGGER.exception("%s %s failed in the emulator", call.method, call.path)
+            _LOGGER.exception("%s %s failed in the emulator", request.method, request.path)
             return messages.plain(500, "Internal Server Error")
 
     def _slots(self, guid: str | None) -> Slots | None:
-        return None if guid is None else self.world.account(guid).slots
+        return None if guid is None else self.landscape.account(guid).slots
 
 
-def _host(call: Call) -> str:
-    return call.headers.get("host", "")
+def _host(request: Request) -> str:
+    return request.headers.get("host", "")

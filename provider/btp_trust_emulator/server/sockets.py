@@ -17,7 +17,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from btp_trust_emulator.errors import Invalid
-from btp_trust_emulator.messages import EXTENSION, Ending
+from btp_trust_emulator.messages import EXTENSION, ConnectionFailure
 from btp_trust_emulator.pki import client_ca
 
 if TYPE_CHECKING:
@@ -40,18 +40,18 @@ class PeerProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wrap the application for the life of this connection."""
         super().connection_made(transport)
-        self.app = _told(self.app, transport)
+        self.app = _with_extensions(self.app, transport)
 
 
-def _told(app: Any, transport: asyncio.Transport) -> ASGIApp:
+def _with_extensions(app: Any, transport: asyncio.Transport) -> ASGIApp:
     connection = transport.get_extra_info("ssl_object")
     tls = {"tls": {"client_cert_chain": _chain(connection)}} if connection else {}
 
-    async def told(scope: Scope, receive: Receive, send: Send) -> None:
-        scope["extensions"] = {**tls, EXTENSION: SocketWire(transport, receive)}
+    async def app_with_extensions(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["extensions"] = {**tls, EXTENSION: SocketConnection(transport, receive)}
         await app(scope, receive, send)
 
-    return told
+    return app_with_extensions
 
 
 def _chain(connection: ssl.SSLObject) -> list[str]:
@@ -60,22 +60,22 @@ def _chain(connection: ssl.SSLObject) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class SocketWire:
+class SocketConnection:
     """The connection of one request that was read to its end."""
 
     transport: asyncio.Transport
     receive: Receive
 
-    async def pause(self, seconds: float) -> None:
+    async def delay(self, seconds: float) -> None:
         """Wait, at most until the client has gone."""
         with anyio.move_on_after(seconds):
             await self._until_gone()
 
-    async def end(self, ending: Ending) -> None:
+    async def fail(self, connection_failure: ConnectionFailure) -> None:
         """Close or reset the connection if told, wait until the client has gone."""
-        if ending is Ending.CLOSE:
+        if connection_failure is ConnectionFailure.CLOSE:
             self.transport.close()
-        elif ending is Ending.RESET:
+        elif connection_failure is ConnectionFailure.RESET:
             self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
             self.transport.abort()
         await self._until_gone()
@@ -129,7 +129,7 @@ def _is_loopback(host: str) -> bool:
 
 
 @contextlib.contextmanager
-def serving(
+def run_servers(
     app: ASGIApp, portal: BlockingPortal, listeners: Sequence[tuple[socket.socket, ssl.SSLContext | None]]
 ) -> Iterator[Servers]:
     """Serve the application on listening sockets, in the event loop behind the portal; closes the sockets."""
@@ -167,7 +167,7 @@ class Servers:
         self._running.clear()
 
     @contextlib.contextmanager
-    def refusing(self) -> Iterator[None]:
+    def refuse_connections(self) -> Iterator[None]:
         """Refuse connections while the block runs: the ports are held, but nobody listens there."""
         places = [listener.getsockname() for listener in self._listeners]
         self.stop()

@@ -8,48 +8,48 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from btp_trust_emulator.messages import Answer, Call, plain
+from btp_trust_emulator.messages import Request, Response, plain
 from btp_trust_emulator.services.xsuaa import tokens
 
 if TYPE_CHECKING:
     from btp_trust_emulator.backend.account import Account
-    from btp_trust_emulator.backend.landscape import World
+    from btp_trust_emulator.backend.landscape import Landscape
     from btp_trust_emulator.services.xsuaa.tokens import Claims
 
 _AUTHORIZATION = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+) +([0-9A-Za-z._~+/-]+=*) *")
 
 
-def claims(world: World, call: Call) -> Claims | None:
+def claims(landscape: Landscape, request: Request) -> Claims | None:
     """What a genuine token for an instance of the Destination service says, be it expired."""
-    known = {(each.guid, each.instance_id) for each in world.accounts()}
-    return _claims(world, call, known)
+    known = {(each.guid, each.instance_id) for each in landscape.accounts()}
+    return _claims(landscape, request, known)
 
 
-def any_claims(world: World, call: Call) -> Claims | None:
+def claims_for_any_instance(landscape: Landscape, request: Request) -> Claims | None:
     """The same of a token for any instance, be it of XSUAA: what it allows is in its scopes."""
     known = {
-        (each.guid, instance) for each in world.accounts() for instance in (each.instance_id, each.api_instance_id)
+        (each.guid, instance) for each in landscape.accounts() for instance in (each.instance_id, each.api_instance_id)
     }
-    return _claims(world, call, known)
+    return _claims(landscape, request, known)
 
 
-def account(world: World, said: Claims | None) -> Account | None:
+def account(landscape: Landscape, claims: Claims | None) -> Account | None:
     """The subaccount that a token speaks for, if it is still valid."""
-    if said is None or said.expires <= world.clock.now():
+    if claims is None or claims.expires <= landscape.clock.now():
         return None
-    return world.account(said.subaccount)
+    return landscape.account(claims.subaccount)
 
 
-def refusal(call: Call, *, documented: bool = True) -> Answer:
+def refusal(request: Request, *, documented: bool = True) -> Response:
     """The answer to a call without a good token; `documented` says whether a 400 is."""
-    header = call.headers.get("authorization")
+    header = request.headers.get("authorization")
     malformed = header is not None and not _AUTHORIZATION.fullmatch(header)
     return plain(400, "Bad Request") if malformed and documented else plain(401, "Unauthorized")
 
 
-def _claims(world: World, call: Call, known: set[tuple[str, str]]) -> Claims | None:
-    match = _AUTHORIZATION.fullmatch(call.headers.get("authorization", ""))
+def _claims(landscape: Landscape, request: Request, known: set[tuple[str, str]]) -> Claims | None:
+    match = _AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
     if match is None or match[1].lower() != "bearer":
         return None
-    said = tokens.read(world.token_key, match[2])
-    return said if said and (said.subaccount, said.instance_id) in known else None
+    claims = tokens.parse_token(landscape.token_key, match[2])
+    return claims if claims and (claims.subaccount, claims.instance_id) in known else None

@@ -8,33 +8,35 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btp_trust_emulator.saml import validation
-from btp_trust_emulator.saml.rules import Reason
-from btp_trust_emulator.saml.validation import NotAccepted
+from btp_trust_emulator.saml.rules import RejectionReason
+from btp_trust_emulator.saml.validation import AssertionRejected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from btp_trust_emulator.backend.landscape import World
-    from btp_trust_emulator.saml.validation import Accepted, Relying
+    from btp_trust_emulator.backend.landscape import Landscape
+    from btp_trust_emulator.saml.validation import RelyingParty, ValidAssertion
 
 
-def accept(world: World, relying: Relying, form: Mapping[str, str], *, once: bool) -> Accepted:
+def accept_assertion(
+    landscape: Landscape, relying_party: RelyingParty, form: Mapping[str, str], *, once: bool
+) -> ValidAssertion:
     """The assertion of a token request, if it is good and, if it is taken `once`, was not used before; now it was.
 
     Raises:
-        NotAccepted: it is not good, or was used.
+        AssertionRejected: it is not good, or was used.
     """
-    octets = validation.decoded(form["assertion"], relying.rules)
-    accepted = validation.judge(octets, relying, world.clock.now())
+    octets = validation.decode_assertion(form["assertion"], relying_party.rules)
+    valid = validation.validate(octets, relying_party, landscape.clock.now())
     if not once:
-        return accepted
-    key = f"{relying.entity_id} {accepted.issuer} {accepted.assertion_id}"
-    if key in world.state.used_assertions:
-        raise NotAccepted("it was used before", Reason.REPLAY)
-    world.commit(lambda old: old.with_used(key, accepted.until, world.clock.now()))
-    return accepted
+        return valid
+    key = f"{relying_party.entity_id} {valid.issuer} {valid.assertion_id}"
+    if key in landscape.state.used_assertions:
+        raise AssertionRejected("it was used before", RejectionReason.REPLAY)
+    landscape.commit(lambda old: old.with_used_assertion(key, valid.until, landscape.clock.now()))
+    return valid
 
 
-def note(accepted: Accepted) -> str:
+def note(valid: ValidAssertion) -> str:
     """What the journal says of an assertion that was accepted."""
-    return f"accepted an assertion signed with {accepted.fingerprint}"
+    return f"accepted an assertion signed with {valid.fingerprint}"

@@ -8,7 +8,7 @@ import secrets
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-from btp_trust_emulator.messages import Answer, Call, json
+from btp_trust_emulator.messages import Request, Response, json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,27 +23,27 @@ _NO_STORE = {"cache-control": "no-store"}
 _CHALLENGE = 'Basic realm="UAA/client", error="{error}"'
 
 
-def form(call: Call) -> dict[str, str]:
+def form(request: Request) -> dict[str, str]:
     """The fields of the form in the body; none if it is no form."""
-    media_type = call.headers.get("content-type", "").partition(";")[0].strip().lower()
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != _FORM:
         return {}
-    return dict(parse_qsl(call.body.decode(errors="replace"), keep_blank_values=True))
+    return dict(parse_qsl(request.body.decode(errors="replace"), keep_blank_values=True))
 
 
-def credentials(call: Call, fields: Mapping[str, str]) -> tuple[str, str]:
+def credentials(request: Request, fields: Mapping[str, str]) -> tuple[str, str]:
     """Client ID and secret by the Basic scheme or by form fields; empty ones if there are none."""
-    return _basic(call) or (fields.get("client_id", ""), fields.get("client_secret", ""))
+    return _basic(request) or (fields.get("client_id", ""), fields.get("client_secret", ""))
 
 
-def same(given: str, secret: str) -> bool:
+def is_same_secret(given: str, secret: str) -> bool:
     """Whether a secret is the one that it should be."""
     return secrets.compare_digest(given.encode(), secret.encode())
 
 
-def _basic(call: Call) -> tuple[str, str] | None:
+def _basic(request: Request) -> tuple[str, str] | None:
     """Client ID and secret of the Basic scheme; empty ones if they are malformed, None if there are none."""
-    scheme, _, encoded = call.headers.get("authorization", "").partition(" ")
+    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "basic":
         return None
     try:
@@ -53,12 +53,12 @@ def _basic(call: Call) -> tuple[str, str] | None:
     return client_id, client_secret
 
 
-def token(content: Mapping[str, object], note: str | None = None) -> Answer:
+def token(content: Mapping[str, object], note: str | None = None) -> Response:
     """The answer with a token."""
     return json(200, content, _NO_STORE, note)
 
 
-def unauthorized(error: str, description: str, *, note: str | None = None) -> Answer:
+def unauthorized(error: str, description: str, *, note: str | None = None) -> Response:
     """The refusal of a client, or of a user, with a challenge; the description may repeat what was sent."""
     challenge = _CHALLENGE.format(error=error)
     return refusal(401, error, description, headers={"www-authenticate": challenge}, note=note)
@@ -66,7 +66,7 @@ def unauthorized(error: str, description: str, *, note: str | None = None) -> An
 
 def refusal(
     status: int, error: str, description: str, *, headers: Mapping[str, str] | None = None, note: str | None = None
-) -> Answer:
+) -> Response:
     """A refusal with an error code of OAuth 2.0."""
     content = {"error": error, "error_description": description}
     return json(status, content, {**_NO_STORE, **(headers or {})}, note)

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from btp_trust_emulator.backend.target_system import TOKEN_PATH
-from btp_trust_emulator.faults.request import Purpose
-from btp_trust_emulator.messages import NOT_FOUND, Answer, Call, not_allowed
-from btp_trust_emulator.saml.validation import NotAccepted, Relying
+from btp_trust_emulator.faults.request import RequestEffect
+from btp_trust_emulator.messages import NOT_FOUND, Request, Response, not_allowed
+from btp_trust_emulator.saml.validation import AssertionRejected, RelyingParty
 from btp_trust_emulator.services import bearer_assertion, oauth
 
 if TYPE_CHECKING:
-    from btp_trust_emulator.backend.landscape import World
+    from btp_trust_emulator.backend.landscape import Landscape
     from btp_trust_emulator.backend.target_system import System
-    from btp_trust_emulator.faults.request import Twist
+    from btp_trust_emulator.faults.request import Override
 
 LIFETIME_SECONDS = 3600
 _PATH = re.compile(f"/systems/([^/]+){TOKEN_PATH}")
@@ -30,42 +30,42 @@ _PATH = re.compile(f"/systems/([^/]+){TOKEN_PATH}")
 class SystemTokenService:
     """The token services of all systems."""
 
-    world: World
+    landscape: Landscape
 
-    def subaccount(self, _: Call) -> str | None:
+    def subaccount(self, _: Request) -> str | None:
         """None: a system belongs to no subaccount."""
         return None
 
-    def purpose(self, _: Call) -> Purpose:
+    def effect(self, _: Request) -> RequestEffect:
         """Nothing to do with subaccounts."""
-        return Purpose()
+        return RequestEffect()
 
-    def answer(self, call: Call, _: Twist) -> Answer:
+    def handle(self, request: Request, _: Override) -> Response:
         """Check the client, then the grant, then the assertion, then hand out a token."""
-        match = _PATH.fullmatch(call.path)
-        system = self.world.state.systems.get(match[1]) if match else None
+        match = _PATH.fullmatch(request.path)
+        system = self.landscape.state.systems.get(match[1]) if match else None
         if system is None:
             return NOT_FOUND
-        if call.method != "POST":
+        if request.method != "POST":
             return not_allowed("POST")
-        form = oauth.form(call)
-        client_id, client_secret = oauth.credentials(call, form)
-        if client_id != system.client_id or not oauth.same(client_secret, system.client_secret):
+        form = oauth.form(request)
+        client_id, client_secret = oauth.credentials(request, form)
+        if client_id != system.client_id or not oauth.is_same_secret(client_secret, system.client_secret):
             return oauth.unauthorized("invalid_client", "Bad credentials")
         if form.get("grant_type") != oauth.SAML2_BEARER:
             return oauth.refusal(400, "unsupported_grant_type", "Only SAML bearer assertions are taken")
         if not form.get("assertion"):
             return oauth.refusal(400, "invalid_request", "Missing assertion")
-        return self._token(system, form, call)
+        return self._issue_token(system, form, request)
 
-    def _token(self, system: System, form: dict[str, str], call: Call) -> Answer:
-        addresses = self.world.addresses
-        recipients = {f"{base}{call.path}" for base in (addresses.base, addresses.cert)}
+    def _issue_token(self, system: System, form: dict[str, str], request: Request) -> Response:
+        addresses = self.landscape.addresses
+        recipients = {f"{base}{request.path}" for base in (addresses.base, addresses.cert)}
         try:
-            accepted = bearer_assertion.accept(
-                self.world, Relying(system.entity_id, recipients, system.trusted), form, once=True
+            valid = bearer_assertion.accept_assertion(
+                self.landscape, RelyingParty(system.entity_id, recipients, system.trusted), form, once=True
             )
-        except NotAccepted as exc:
+        except AssertionRejected as exc:
             description = f"Provided authorization grant is invalid: {exc}"
             return oauth.refusal(400, "invalid_grant", description, note=f"refused: {exc}")
         content = {
@@ -74,4 +74,4 @@ class SystemTokenService:
             "expires_in": LIFETIME_SECONDS,
             "scope": form.get("scope", ""),
         }
-        return oauth.token(content, bearer_assertion.note(accepted))
+        return oauth.token(content, bearer_assertion.note(valid))

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from btp_trust_emulator.backend.account import Account
 from btp_trust_emulator.errors import NoKeyPair
-from btp_trust_emulator.faults.request import Purpose, Target
-from btp_trust_emulator.messages import NOT_FOUND, Answer, Call, json, not_allowed
+from btp_trust_emulator.faults.request import RequestEffect, RequestType
+from btp_trust_emulator.messages import NOT_FOUND, Request, Response, json, not_allowed
 from btp_trust_emulator.saml import metadata
 from btp_trust_emulator.services import authorization
 from btp_trust_emulator.slots import Slot
@@ -21,10 +21,10 @@ from btp_trust_emulator.switches import NotFoundText
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from btp_trust_emulator.backend.landscape import World
-    from btp_trust_emulator.faults.request import Twist
+    from btp_trust_emulator.backend.landscape import Landscape
+    from btp_trust_emulator.faults.request import Override
 
-    Operation = Callable[[World, Account], Answer]
+    Operation = Callable[[Landscape, Account], Response]
 
 _METADATA = "/destination-configuration/v1/saml2Metadata"
 _ACTIVE = f"{_METADATA}/certificate"
@@ -37,59 +37,59 @@ _WITHOUT_400 = {("GET", _METADATA), ("DELETE", _PASSIVE)}
 class TrustService:
     """The trust operations on the subaccount that the token speaks for."""
 
-    world: World
+    landscape: Landscape
 
-    def subaccount(self, call: Call) -> str | None:
+    def subaccount(self, request: Request) -> str | None:
         """The GUID in a genuine token, be it expired."""
-        claims = authorization.claims(self.world, call)
+        claims = authorization.claims(self.landscape, request)
         return claims.subaccount if claims else None
 
-    def purpose(self, call: Call) -> Purpose:
+    def effect(self, request: Request) -> RequestEffect:
         """What the operation does, if the token is good and there is no body too many."""
-        if (call.method == "POST" and call.body) or self._account(call) is None:
-            return Purpose()
-        return _PURPOSES.get((call.method, call.path), Purpose())
+        if (request.method == "POST" and request.body) or self._account(request) is None:
+            return RequestEffect()
+        return _PURPOSES.get((request.method, request.path), RequestEffect())
 
-    def answer(self, call: Call, twist: Twist) -> Answer:
+    def handle(self, request: Request, override: Override) -> Response:
         """Authenticate, then act."""
-        operations = _OPERATIONS.get(call.path)
+        operations = _OPERATIONS.get(request.path)
         if operations is None:
             return NOT_FOUND
-        operation = operations.get(call.method)
+        operation = operations.get(request.method)
         if operation is None:
             return not_allowed(*operations)
-        account = self._account(call)
+        account = self._account(request)
         if account is None:
-            return authorization.refusal(call, documented=(call.method, call.path) not in _WITHOUT_400)
-        if call.method == "POST" and call.body:
+            return authorization.refusal(request, documented=(request.method, request.path) not in _WITHOUT_400)
+        if request.method == "POST" and request.body:
             return _error(400, "Request body should be empty!")
-        return operation(self.world, self.world.history.before(account, twist.stale))
+        return operation(self.landscape, self.landscape.history.before(account, override.stale))
 
-    def _account(self, call: Call) -> Account | None:
-        return authorization.account(self.world, authorization.claims(self.world, call))
+    def _account(self, request: Request) -> Account | None:
+        return authorization.account(self.landscape, authorization.claims(self.landscape, request))
 
 
-def _get_metadata(world: World, account: Account) -> Answer:
+def _get_metadata(landscape: Landscape, account: Account) -> Response:
     """Both certificates; without an active one, 404 (nothing is documented for a passive one alone)."""
     if account.active is None:
         return NOT_FOUND
     pems = [pem for slot in Slot if (pem := account.certificate(slot))]
-    xml = metadata.document(pems, world.switches.metadata_layout)
+    xml = metadata.metadata_document(pems, landscape.switches.metadata_layout)
     return json(200, {"idpMetadata": base64.b64encode(xml.encode()).decode()})
 
 
 def _get(slot: Slot) -> Operation:
-    def get(world: World, account: Account) -> Answer:
+    def get(landscape: Landscape, account: Account) -> Response:
         certificate = account.certificate(slot)
-        return json(200, {"certificate": certificate}) if certificate else _missing(world, account, "Keypair")
+        return json(200, {"certificate": certificate}) if certificate else _missing(landscape, account, "Keypair")
 
     return get
 
 
 def _generate(slot: Slot) -> Operation:
-    def generate(world: World, account: Account) -> Answer:
+    def generate(landscape: Landscape, account: Account) -> Response:
         try:
-            renewed = world.generate(account.guid, slot)
+            renewed = landscape.generate(account.guid, slot)
         except NoKeyPair as refusal:
             return _error(400, refusal.what)
         return json(200, {"certificate": renewed.certificate(slot)})
@@ -97,30 +97,30 @@ def _generate(slot: Slot) -> Operation:
     return generate
 
 
-def _delete_passive(world: World, account: Account) -> Answer:
+def _delete_passive(landscape: Landscape, account: Account) -> Response:
     try:
-        world.delete_passive(account.guid)
+        landscape.delete_passive(account.guid)
     except NoKeyPair:
         return NOT_FOUND
     return json(200, {"Count": 1})
 
 
-def _rotate(world: World, account: Account) -> Answer:
+def _rotate(landscape: Landscape, account: Account) -> Response:
     try:
-        rotated = world.rotate(account.guid)
+        rotated = landscape.rotate(account.guid)
     except NoKeyPair as refusal:
-        return _missing(world, account, "Passive Keypair" if refusal.slot is Slot.PASSIVE else "Keypair")
+        return _missing(landscape, account, "Passive Keypair" if refusal.slot is Slot.PASSIVE else "Keypair")
     pems = {f"{slot.value}Certificate": rotated.certificate(slot) for slot in Slot}
     return json(200, {name: pem for name, pem in pems.items() if pem})
 
 
-def _missing(world: World, account: Account, what: str) -> Answer:
-    if world.switches.not_found_text is NotFoundText.RECORDED:
+def _missing(landscape: Landscape, account: Account, what: str) -> Response:
+    if landscape.switches.not_found_text is NotFoundText.RECORDED:
         return _error(404, "There is no such key pair for this account")
     return _error(404, f"{what} for subaccount - {account.guid} does not exist")
 
 
-def _error(status: int, message: str) -> Answer:
+def _error(status: int, message: str) -> Response:
     return json(status, {"ErrorMessage": message})
 
 
@@ -131,14 +131,14 @@ _OPERATIONS: dict[str, dict[str, Operation]] = {
     _ROTATE: {"POST": _rotate},
 }
 
-_PEM_READ = frozenset({Target.READ, Target.PEM})
-_PEM_WRITE = Purpose(frozenset({Target.WRITE, Target.PEM}))
+_PEM_READ = frozenset({RequestType.READ, RequestType.CERTIFICATE})
+_PEM_WRITE = RequestEffect(frozenset({RequestType.WRITE, RequestType.CERTIFICATE}))
 _PURPOSES = {
-    ("GET", _METADATA): Purpose(frozenset({Target.READ}), frozenset(Slot)),
-    ("GET", _ACTIVE): Purpose(_PEM_READ, frozenset({Slot.ACTIVE})),
-    ("GET", _PASSIVE): Purpose(_PEM_READ, frozenset({Slot.PASSIVE})),
+    ("GET", _METADATA): RequestEffect(frozenset({RequestType.READ}), frozenset(Slot)),
+    ("GET", _ACTIVE): RequestEffect(_PEM_READ, frozenset({Slot.ACTIVE})),
+    ("GET", _PASSIVE): RequestEffect(_PEM_READ, frozenset({Slot.PASSIVE})),
     ("POST", _ACTIVE): _PEM_WRITE,
     ("POST", _PASSIVE): _PEM_WRITE,
     ("POST", _ROTATE): _PEM_WRITE,
-    ("DELETE", _PASSIVE): Purpose(frozenset({Target.WRITE})),
+    ("DELETE", _PASSIVE): RequestEffect(frozenset({RequestType.WRITE})),
 }

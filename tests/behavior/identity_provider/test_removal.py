@@ -8,19 +8,19 @@ from typing import Any
 import httpx
 import pytest
 
-from btp_trust.errors import EntityIDTaken, NotDone, OfflineRefused, Refused, ServiceUnavailable, TargetChanged
+from btp_trust.errors import EntityIDTaken, OfflineRefused, Refused, ServiceUnavailable, TargetChanged, WriteNotApplied
 from btp_trust.service.identity_providers import PATH
 from btp_trust_emulator import Emulator
 from support.certificates import certificate
 from support.fake_engine import (
+    CommandReport,
     Deployment,
+    FakeEngine,
     Program,
-    Report,
-    Twin,
-    answered,
-    assert_three_parts,
-    committed_then,
-    meanwhile,
+    answer_with,
+    assert_three_part_message,
+    commit_then_raise,
+    interleave,
 )
 
 ORIGIN = "shop"
@@ -28,10 +28,10 @@ POST, PUT, DELETE, GET = (f"{method} identity-providers" for method in ("POST", 
 
 
 @pytest.fixture
-def twin(emulator: Emulator) -> Twin:
+def engine(emulator: Emulator) -> FakeEngine:
     """A stack with nothing in it, and another subaccount."""
     guid, target = (emulator.create_subaccount(generate=True).guid for _ in range(2))
-    return Twin(emulator, guid, target=target)
+    return FakeEngine(emulator, guid, target=target)
 
 
 def program(**args: Any) -> Program:
@@ -53,9 +53,9 @@ def nothing(_: Deployment) -> None:
 class Api:
     """What a person, or another stack, does in the target."""
 
-    def __init__(self, twin: Twin) -> None:
-        key = twin.emulator.api_access_key(twin.target)
-        self.http = httpx.Client(transport=twin.emulator.transport, params={"rawConfig": "true"})
+    def __init__(self, engine: FakeEngine) -> None:
+        key = engine.emulator.api_access_key(engine.target)
+        self.http = httpx.Client(transport=engine.emulator.transport, params={"rawConfig": "true"})
         form = {"grant_type": "client_credentials"}
         client = (key["clientid"], key["clientsecret"])
         token = self.http.post(f"{key['url']}/oauth/token", data=form, auth=client).json()["access_token"]
@@ -73,9 +73,9 @@ class Api:
         self.http.post(self.url, json=body).raise_for_status()
 
 
-def metadata_of(twin: Twin) -> str:
+def metadata_of(engine: FakeEngine) -> str:
     """The output `metadata` of what signs."""
-    other = Twin(twin.emulator, twin.guid)
+    other = FakeEngine(engine.emulator, engine.guid)
 
     def adopted(deployment: Deployment) -> None:
         deployment.active()
@@ -84,29 +84,29 @@ def metadata_of(twin: Twin) -> str:
     return str(other.outputs("signing")["metadata"])
 
 
-def removed(twin: Twin) -> Report:
+def removed(engine: FakeEngine) -> CommandReport:
     """What the preview of the removal and the removal say together."""
-    report = twin.up(nothing)
-    report.inputs = twin.previewed.deletes
+    report = engine.up(nothing)
+    report.inputs = engine.last_preview.deletes
     return report
 
 
-def test_a_removal_says_that_users_go_with_it(twin: Twin) -> None:
+def test_a_removal_says_that_users_go_with_it(engine: FakeEngine) -> None:
     """Its preview shows the inputs, also those of an old deployment; the deed says it once more."""
-    twin.deploy(program())
-    report = removed(twin)
+    engine.deploy(program())
+    report = removed(engine)
     assert "with its users there and all that they were assigned" in report.inputs["billing"]["removal"]
-    assert twin.target in report.inputs["billing"]["removal"]
+    assert engine.target in report.inputs["billing"]["removal"]
     assert "is deleted, with its users" in report.messages
     assert report.writes == [DELETE]
 
 
-def test_one_that_is_deactivated_keeps_its_users_and_is_activated_again(twin: Twin) -> None:
+def test_one_that_is_deactivated_keeps_its_users_and_is_activated_again(engine: FakeEngine) -> None:
     """By a destroy too; the new resource finds it, says so, and sends one request."""
-    twin.deploy(KEEPING)
-    api = Api(twin)
+    engine.deploy(KEEPING)
+    api = Api(engine)
     before = api.all()[ORIGIN]
-    report = removed(twin)
+    report = removed(engine)
     assert "sets it inactive" in report.inputs["billing"]["removal"]
     assert report.writes == [PUT]
     after = api.all()[ORIGIN]
@@ -115,87 +115,87 @@ def test_one_that_is_deactivated_keeps_its_users_and_is_activated_again(twin: Tw
         name: before[name] for name in ("id", "config", "name")
     }
 
-    preview = twin.preview(KEEPING)
+    preview = engine.preview(KEEPING)
     assert f"which this resource did not make ({before['id']}): active again" in preview.inputs["billing"]["step"]
-    assert twin.up(KEEPING).writes == [PUT]
+    assert engine.up(KEEPING).writes == [PUT]
     assert api.all()[ORIGIN]["active"] is True
-    twin.assert_settled(KEEPING)
-    assert twin.destroy().writes == [PUT]
+    engine.assert_stable(KEEPING)
+    assert engine.destroy().writes == [PUT]
     assert api.all()[ORIGIN]["active"] is False
 
 
-def test_the_certificates_may_have_changed_meanwhile(twin: Twin) -> None:
+def test_the_certificates_may_have_changed_meanwhile(engine: FakeEngine) -> None:
     """Whom it trusts is said with it."""
-    twin.deploy(KEEPING)
-    twin.destroy()
-    twin.emulator.generate_passive(twin.guid)
-    twin.emulator.rotate(twin.guid)
-    step = twin.preview(program()).inputs["billing"]["step"]
+    engine.deploy(KEEPING)
+    engine.destroy()
+    engine.emulator.generate_passive(engine.guid)
+    engine.emulator.rotate(engine.guid)
+    step = engine.preview(program()).inputs["billing"]["step"]
     assert "no longer trust" in step
     assert "active again" in step
-    twin.deploy(program())
+    engine.deploy(program())
 
 
-def test_one_that_is_inactive_already_is_left_so(twin: Twin) -> None:
+def test_one_that_is_inactive_already_is_left_so(engine: FakeEngine) -> None:
     """Nothing is sent."""
-    twin.deploy(KEEPING)
-    api = Api(twin)
+    engine.deploy(KEEPING)
+    api = Api(engine)
     found = api.all()[ORIGIN]
     api.http.put(f"{api.url}/{found['id']}", json={**found, "active": False}).raise_for_status()
-    assert removed(twin).writes == []
+    assert removed(engine).writes == []
 
 
-def test_an_inactive_one_of_another_entity_is_somebody_elses(twin: Twin) -> None:
+def test_an_inactive_one_of_another_entity_is_somebody_elses(engine: FakeEngine) -> None:
     """It is taken over on request only."""
-    Api(twin).register(ORIGIN, metadata_of(twin).replace('entityID="', 'entityID="x'), active=False)
-    assert "adopt=" in twin.refuses(program(), ORIGIN)
+    Api(engine).register(ORIGIN, metadata_of(engine).replace('entityID="', 'entityID="x'), active=False)
+    assert "adopt=" in engine.assert_refused(program(), ORIGIN)
 
 
-def test_a_lost_answer_of_a_deactivation_is_settled_by_reading(twin: Twin) -> None:
+def test_a_lost_answer_of_a_deactivation_is_settled_by_reading(engine: FakeEngine) -> None:
     """One request; done if it is inactive now."""
-    twin.deploy(KEEPING)
-    twin.line.once(PUT, committed_then(httpx.ReadTimeout("slow")))
-    assert removed(twin).writes == [PUT]
-    twin.deploy(KEEPING)
-    twin.line.once(PUT, answered(400, content=b"no"))
-    with pytest.raises(NotDone, match="The deactivation of identity provider"):
-        twin.up(nothing)
+    engine.deploy(KEEPING)
+    engine.line.inject_once(PUT, commit_then_raise(httpx.ReadTimeout("slow")))
+    assert removed(engine).writes == [PUT]
+    engine.deploy(KEEPING)
+    engine.line.inject_once(PUT, answer_with(400, content=b"no"))
+    with pytest.raises(WriteNotApplied, match="The deactivation of identity provider"):
+        engine.up(nothing)
 
 
-def test_a_deactivation_that_cannot_be_done_says_the_ways_out(twin: Twin) -> None:
+def test_a_deactivation_that_cannot_be_done_says_the_ways_out(engine: FakeEngine) -> None:
     """As a deletion does."""
-    twin.deploy(KEEPING)
-    twin.config["btp-trust:offline"] = "true"
+    engine.deploy(KEEPING)
+    engine.config["btp-trust:offline"] = "true"
     with pytest.raises(OfflineRefused, match="was not set inactive"):
-        twin.destroy()
+        engine.destroy()
 
 
-def test_settings_that_cannot_be_read_are_never_overwritten(twin: Twin) -> None:
+def test_settings_that_cannot_be_read_are_never_overwritten(engine: FakeEngine) -> None:
     """Neither by an update nor by a deactivation; nor is one written that has no ID."""
-    twin.deploy(KEEPING)
-    api = Api(twin)
+    engine.deploy(KEEPING)
+    api = Api(engine)
     found = api.all()[ORIGIN]
     unreadable: list[dict[str, Any]] = [{"config": "no JSON"}, {"id": {}}]
     for changes in unreadable:
-        twin.line.always(answered(200, json=[{**found, **changes}]), GET)
-        message = twin.refuses(program(name="Shop"), ORIGIN, "cannot be read")
-        assert_three_parts(message)
-    twin.line.always(answered(200, json=[{**found, "config": "no JSON"}]), GET)
+        engine.line.inject_always(answer_with(200, json=[{**found, **changes}]), GET)
+        message = engine.assert_refused(program(name="Shop"), ORIGIN, "cannot be read")
+        assert_three_part_message(message)
+    engine.line.inject_always(answer_with(200, json=[{**found, "config": "no JSON"}]), GET)
     with pytest.raises(Refused, match="settings that cannot be read"):
-        twin.destroy()
+        engine.destroy()
     assert api.all()[ORIGIN] == found
 
 
-def test_what_is_there_with_the_same_content_is_adopted_and_named(twin: Twin) -> None:
+def test_what_is_there_with_the_same_content_is_adopted_and_named(engine: FakeEngine) -> None:
     """In the preview, in what the preview of its removal shows, and when it is removed."""
-    twin.deploy(program())
-    identity = Api(twin).all()[ORIGIN]["id"]
-    second = Twin(twin.emulator, twin.guid, target=twin.target)
+    engine.deploy(program())
+    identity = Api(engine).all()[ORIGIN]["id"]
+    second = FakeEngine(engine.emulator, engine.guid, target=engine.target)
     preview = second.preview(program())
     assert f"adopt 'shop', which this resource did not make ({identity})" in preview.inputs["billing"]["step"]
     assert "adopt" in preview.messages
     assert second.up(program()).writes == []
-    second.assert_settled(program())
+    second.assert_stable(program())
     assert second.outputs("billing")["preexisting"] == identity
     second.deploy(program(name="Shop"))
     assert second.outputs("billing")["preexisting"] == identity
@@ -205,83 +205,87 @@ def test_what_is_there_with_the_same_content_is_adopted_and_named(twin: Twin) ->
     assert f"({identity}): another stack may have relied on it" in report.messages
 
 
-def test_what_the_resource_made_is_not_named_as_somebody_elses(twin: Twin) -> None:
+def test_what_the_resource_made_is_not_named_as_somebody_elses(engine: FakeEngine) -> None:
     """Nor what it was told to take over, nor what it made anew after somebody deleted what it had adopted."""
-    twin.deploy(program())
-    assert "another stack" not in twin.state["billing"].inputs["removal"]
-    second = Twin(twin.emulator, twin.guid, target=twin.target)
+    engine.deploy(program())
+    assert "another stack" not in engine.state["billing"].inputs["removal"]
+    second = FakeEngine(engine.emulator, engine.guid, target=engine.target)
     second.deploy(program())
     assert "another stack" in second.state["billing"].inputs["removal"]
-    identity = Api(twin).all()[ORIGIN]["id"]
+    identity = Api(engine).all()[ORIGIN]["id"]
     second.deploy(program(adopt=identity))
     assert "preexisting" not in second.outputs("billing")
     assert "another stack" not in second.state["billing"].inputs["removal"]
     second.deploy(program())
 
-    third = Twin(twin.emulator, twin.guid, target=twin.target)
+    third = FakeEngine(engine.emulator, engine.guid, target=engine.target)
     third.deploy(program())
-    twin.destroy()
+    engine.destroy()
     third.deploy(program())
     assert "preexisting" not in third.outputs("billing")
 
 
-def test_one_that_goes_between_plan_and_deed_is_not_made_in_silence(twin: Twin) -> None:
+def test_one_that_goes_between_plan_and_deed_is_not_made_in_silence(engine: FakeEngine) -> None:
     """The plan was to adopt it, not to register."""
-    twin.deploy(program())
-    second = Twin(twin.emulator, twin.guid, target=twin.target)
+    engine.deploy(program())
+    second = FakeEngine(engine.emulator, engine.guid, target=engine.target)
 
     def gone() -> None:
-        twin.destroy()
+        engine.destroy()
 
-    second.line.once(GET, meanwhile(before=gone), after=1)
+    second.line.inject_once(GET, interleave(before=gone), after=1)
     with pytest.raises(TargetChanged):
         second.up(program(), skip_preview=True)
-    assert ORIGIN not in Api(twin).all()
+    assert ORIGIN not in Api(engine).all()
 
 
-def test_what_is_adopted_stays_named_while_the_target_is_out_of_reach(twin: Twin) -> None:
+def test_what_is_adopted_stays_named_while_the_target_is_out_of_reach(engine: FakeEngine) -> None:
     """The state is enough."""
-    twin.deploy(program())
-    second = Twin(twin.emulator, twin.guid, target=twin.target)
+    engine.deploy(program())
+    second = FakeEngine(engine.emulator, engine.guid, target=engine.target)
     second.deploy(program())
-    second.line.always(answered(503), GET)
+    second.line.inject_always(answer_with(503), GET)
     assert "another stack" in second.preview(program()).inputs["billing"]["removal"]
     with pytest.raises(ServiceUnavailable):
         second.up(program(name="Shop"))
 
 
 @pytest.mark.parametrize("method", [POST, PUT])
-def test_an_entity_id_that_another_one_has_names_it(twin: Twin, method: str) -> None:
+def test_an_entity_id_that_another_one_has_names_it(engine: FakeEngine, method: str) -> None:
     """Somebody was faster; the message has what the service says, and the line that takes it over."""
     if method == PUT:
-        twin.deploy(program(entity_id="https://first.example"))
-    metadata = metadata_of(twin)
-    api = Api(twin)
-    twin.line.once(method, meanwhile(before=lambda: api.register("faster", metadata)))
+        engine.deploy(program(entity_id="https://first.example"))
+    metadata = metadata_of(engine)
+    api = Api(engine)
+    engine.line.inject_once(method, interleave(before=lambda: api.register("faster", metadata)))
     with pytest.raises(EntityIDTaken) as caught:
-        twin.up(program())
+        engine.up(program())
     message = str(caught.value)
-    assert_three_parts(message, "'faster'", f'adopt="{api.all()["faster"]["id"]}"', "Duplicate entity ID")
+    assert_three_part_message(message, "'faster'", f'adopt="{api.all()["faster"]["id"]}"', "Duplicate entity ID")
 
 
-def test_an_entity_id_that_nobody_shows_is_told_as_such(twin: Twin) -> None:
+def test_an_entity_id_that_nobody_shows_is_told_as_such(engine: FakeEngine) -> None:
     """The list may leave out who has it."""
-    twin.line.once(POST, answered(409, content=b"Duplicate entity ID:x", headers={"Content-Type": "text/plain"}))
+    engine.line.inject_once(
+        POST, answer_with(409, content=b"Duplicate entity ID:x", headers={"Content-Type": "text/plain"})
+    )
     with pytest.raises(EntityIDTaken, match="does not show which one"):
-        twin.up(program())
+        engine.up(program())
 
 
-def test_an_entity_id_that_was_taken_is_no_unknown_outcome(twin: Twin) -> None:
+def test_an_entity_id_that_was_taken_is_no_unknown_outcome(engine: FakeEngine) -> None:
     """Nothing was registered, for certain: a hook that retries once the other one is gone registers it."""
-    twin.retries = 1
-    twin.line.once(POST, answered(409, content=b"Duplicate entity ID:x", headers={"Content-Type": "text/plain"}))
-    assert twin.up(program()).writes == [POST]
-    assert ORIGIN in Api(twin).all()
+    engine.retries = 1
+    engine.line.inject_once(
+        POST, answer_with(409, content=b"Duplicate entity ID:x", headers={"Content-Type": "text/plain"})
+    )
+    assert engine.up(program()).writes == [POST]
+    assert ORIGIN in Api(engine).all()
 
 
-def test_providers_of_other_types_are_nobodys_business(twin: Twin) -> None:
+def test_providers_of_other_types_are_nobodys_business(engine: FakeEngine) -> None:
     """Every subaccount has some, and their settings come as they like."""
-    api = Api(twin)
+    api = Api(engine)
     others: list[Any] = [
         {"id": "u", "originKey": "uaa", "type": "uaa", "config": "null"},
         {"id": "s", "originKey": "sap.default", "type": "oidc1.0", "config": {"emailDomain": None}},
@@ -294,15 +298,15 @@ def test_providers_of_other_types_are_nobodys_business(twin: Twin) -> None:
         found = send(request)
         return httpx.Response(200, json=[*others, *json.loads(found.content)], request=request)
 
-    twin.line.always(beside, GET)
-    twin.deploy(program())
+    engine.line.inject_always(beside, GET)
+    engine.deploy(program())
     assert ORIGIN in api.all()
-    assert twin.destroy().writes == [DELETE]
+    assert engine.destroy().writes == [DELETE]
 
 
-def test_a_certificate_without_a_subject_needs_an_entity_id(twin: Twin) -> None:
+def test_a_certificate_without_a_subject_needs_an_entity_id(engine: FakeEngine) -> None:
     """Nobody could choose it by the issuer of an assertion."""
-    twin.line.always(answered(200, json={"certificate": certificate(1, issuer="")}), "GET certificate")
-    message = twin.refuses(program(), "does not name its issuer")
-    assert_three_parts(message, "entity_id=")
-    assert twin.preview(program(entity_id="https://idp.example")).inputs["billing"]["step"]
+    engine.line.inject_always(answer_with(200, json={"certificate": certificate(1, issuer="")}), "GET certificate")
+    message = engine.assert_refused(program(), "does not name its issuer")
+    assert_three_part_message(message, "entity_id=")
+    assert engine.preview(program(entity_id="https://idp.example")).inputs["billing"]["step"]

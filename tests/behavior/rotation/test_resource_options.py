@@ -10,88 +10,90 @@ import pytest
 from btp_trust.providers import RotationTriggerProvider
 from btp_trust.runtime import session
 from btp_trust_emulator import Emulator
-from support.fake_engine import HOUR, Deployment, Program, Twin, program, wire
+from support.fake_engine import HOUR, Deployment, FakeEngine, Program, program, round_trip
 
 EVERYTHING = ["*"]
 
 
 @pytest.fixture
-def twin(emulator: Emulator) -> Twin:
+def engine(emulator: Emulator) -> FakeEngine:
     """A stack that has prepared b, while a signs."""
-    twin = Twin(
+    engine = FakeEngine(
         emulator, emulator.create_subaccount(generate=True).guid, target=emulator.create_subaccount(generate=True).guid
     )
     emulator.advance(HOUR)
-    twin.deploy(program("b", "a"))
-    return twin
+    engine.deploy(program("b", "a"))
+    return engine
 
 
-def ignoring(*names: str, prepared: str = "b", signs: str = "a", **more: Any) -> Program:
+def ignoring(*names: str, passive_generation: str = "b", active_generation: str = "a", **more: Any) -> Program:
     """Write a program whose trigger ignores changes of these arguments."""
-    return program(prepared, signs, trigger={"ignore_changes": list(names), **more})
+    return program(passive_generation, active_generation, trigger={"ignore_changes": list(names), **more})
 
 
 @pytest.mark.parametrize("names", [["candidate"], EVERYTHING, ["candidate", "trusted_by"]], ids=str)
-def test_a_trigger_that_ignores_its_candidate_stays_as_it_is(twin: Twin, names: list[str]) -> None:
+def test_a_trigger_that_ignores_its_candidate_stays_as_it_is(engine: FakeEngine, names: list[str]) -> None:
     """Nothing to do, now and after a refresh; with it, the name that is known already may be made to sign."""
-    twin.deploy(ignoring(*names))
-    assert twin.state["rotation"].inputs["candidate"] == "b"
+    engine.deploy(ignoring(*names))
+    assert engine.state["rotation"].inputs["candidate"] == "b"
     if names == EVERYTHING:
-        assert twin.preview(ignoring(*names, signs="b")).is_quiet
+        assert engine.preview(ignoring(*names, active_generation="b")).has_no_changes
         return
-    twin.deploy(ignoring(*names, signs="b"), ignoring(*names, signs="a"))
-    assert twin.state["rotation"].inputs["candidate"] == "b"
+    engine.deploy(ignoring(*names, active_generation="b"), ignoring(*names, active_generation="a"))
+    assert engine.state["rotation"].inputs["candidate"] == "b"
 
 
-def test_a_new_generation_is_not_learned_from_an_ignored_candidate(twin: Twin) -> None:
+def test_a_new_generation_is_not_learned_from_an_ignored_candidate(engine: FakeEngine) -> None:
     """The refusal says what keeps it from being read; the way out works."""
-    twin.deploy(ignoring("candidate", prepared="c"))
-    text = twin.refuses(ignoring("candidate", prepared="c", signs="c"), 'Take "candidate" out of ignore_changes')
+    engine.deploy(ignoring("candidate", passive_generation="c"))
+    text = engine.assert_refused(
+        ignoring("candidate", passive_generation="c", active_generation="c"), 'Take "candidate" out of ignore_changes'
+    )
     assert "'c' is not known" in text
-    twin.deploy(program("c", "a"), program("c", "c"))
+    engine.deploy(program("c", "a"), program("c", "c"))
 
 
-def test_a_certificate_that_leaves_beside_an_ignored_candidate_is_noticed(twin: Twin) -> None:
+def test_a_certificate_that_leaves_beside_an_ignored_candidate_is_noticed(engine: FakeEngine) -> None:
     """Its deletion is announced, and no swap is planned in the command that would delete the way back."""
 
-    def without(signs: str) -> Program:
+    def without(active_generation: str) -> Program:
         def run(deployment: Deployment) -> None:
-            deployment.trigger(generation=signs, candidate=None, ignore_changes=["candidate"])
+            deployment.trigger(generation=active_generation, candidate=None, ignore_changes=["candidate"])
 
         return run
 
-    assert "is deleted and there is no way back to it" in twin.preview(without("a")).messages
-    twin.refuses(without("b"), "two deployments")
+    assert "is deleted and there is no way back to it" in engine.preview(without("a")).messages
+    engine.assert_refused(without("b"), "two deployments")
 
 
-def test_a_text_that_no_deployment_recorded_is_no_candidate(twin: Twin) -> None:
+def test_a_text_that_no_deployment_recorded_is_no_candidate(engine: FakeEngine) -> None:
     """Only what check wrote itself is taken for one."""
-    session.install(session.Session(twin.config.get, twin.world(io.StringIO())))
-    for olds in ({}, wire(twin.state["rotation"].inputs)):
+    session.set_current(session.Session(engine.config.get, engine.host(io.StringIO())))
+    for olds in ({}, round_trip(engine.state["rotation"].inputs)):
         result = RotationTriggerProvider().check(olds, {"generation": "a", "candidate": "next"})
         assert [failure.property for failure in result.failures] == ["candidate"]
 
 
 @pytest.mark.parametrize("ignored", [(), ("candidate",)], ids=["read", "ignored"])
-def test_a_retained_certificate_is_not_announced_as_deleted(twin: Twin, ignored: tuple[str, ...]) -> None:
+def test_a_retained_certificate_is_not_announced_as_deleted(engine: FakeEngine, ignored: tuple[str, ...]) -> None:
     """Nothing is deleted when it leaves the program, so nothing is said, and the swap may come in the same command."""
     retained: dict[str, Any] = {"passive": {"retained": True}}
-    twin.deploy(program("b", "a", **retained))
-    twin.deploy(program("b", "a", **retained, trigger={"ignore_changes": list(ignored)}))
-    assert "candidate_retained" not in twin.outputs("rotation")
-    old, new = twin.slots
+    engine.deploy(program("b", "a", **retained))
+    engine.deploy(program("b", "a", **retained, trigger={"ignore_changes": list(ignored)}))
+    assert "candidate_retained" not in engine.outputs("rotation")
+    old, new = engine.slots
 
-    alone = twin.preview(program(None, "a"))
+    alone = engine.preview(program(None, "a"))
     assert alone.operations["next"] == "delete"
     assert alone.messages == ""
-    twin.deploy(program(None, "b"))
-    assert twin.slots == (new, old)
+    engine.deploy(program(None, "b"))
+    assert engine.slots == (new, old)
 
 
-def test_the_option_counts_as_the_last_deployment_had_it(twin: Twin) -> None:
+def test_the_option_counts_as_the_last_deployment_had_it(engine: FakeEngine) -> None:
     """Given, taken away again: then the deletion is announced once more."""
     given, taken = program("b", "a", passive={"retained": True}), program("b", "a")
-    twin.deploy(given)
-    assert twin.preview(taken).is_quiet
-    twin.deploy(taken)
-    assert "without retain_on_delete, passive" in twin.preview(program(None, "a")).messages
+    engine.deploy(given)
+    assert engine.preview(taken).has_no_changes
+    engine.deploy(taken)
+    assert "without retain_on_delete, passive" in engine.preview(program(None, "a")).messages

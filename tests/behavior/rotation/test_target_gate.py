@@ -15,7 +15,16 @@ from btp_trust import Attested, SwitchesAtRotation
 from btp_trust.certificate import parse_pem
 from btp_trust.errors import Refused, TrustError
 from btp_trust_emulator import Emulator
-from support.fake_engine import HOUR, CheckFailedError, Deployment, Program, Stored, Twin, assert_three_parts, program
+from support.fake_engine import (
+    HOUR,
+    CheckFailedError,
+    Deployment,
+    FakeEngine,
+    Program,
+    StoredResource,
+    assert_three_part_message,
+    program,
+)
 
 PREPARED, ROTATED = program("b", "a"), program("b", "b")
 
@@ -28,12 +37,12 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def twin(emulator: Emulator) -> Twin:
+def engine(emulator: Emulator) -> FakeEngine:
     """A stack that has prepared b; a signs."""
-    twin = Twin(emulator, emulator.create_subaccount(generate=True).guid)
+    engine = FakeEngine(emulator, emulator.create_subaccount(generate=True).guid)
     emulator.advance(HOUR)
-    twin.deploy(program(), PREPARED)
-    return twin
+    engine.deploy(program(), PREPARED)
+    return engine
 
 
 def asking(signs: str, prepared: str = "b", **targets: Any) -> Program:
@@ -41,45 +50,45 @@ def asking(signs: str, prepared: str = "b", **targets: Any) -> Program:
     return program(prepared, signs, trigger={"trusted_by": targets})
 
 
-def refuses(twin: Twin, wanted: Program, *named: str | None) -> str:
+def refuses(engine: FakeEngine, wanted: Program, *named: str | None) -> str:
     """Assert that the preview refuses a program, at the argument `trusted_by`."""
     with pytest.raises(CheckFailedError) as failed:
-        twin.preview(wanted)
+        engine.preview(wanted)
     assert failed.value.prop == "trusted_by"
-    assert_three_parts(failed.value.reason, *named)
+    assert_three_part_message(failed.value.reason, *named)
     return failed.value.reason
 
 
-def pems(twin: Twin) -> list[str]:
+def pems(engine: FakeEngine) -> list[str]:
     """The certificates in the slots, as PEM."""
-    return [pem or "" for pem in twin.emulator.certificates(twin.guid)]
+    return [pem or "" for pem in engine.emulator.certificates(engine.guid)]
 
 
 # --- a swap ------------------------------------------------------------------------------------------------------
 
 
-def test_a_rotation_waits_for_its_targets_and_comes_once_they_are_ready(twin: Twin) -> None:
+def test_a_rotation_waits_for_its_targets_and_comes_once_they_are_ready(engine: FakeEngine) -> None:
     """Refused with the target's name and what it trusts instead; then the previewed step, for it is declared."""
-    active, passive = twin.slots
-    old, new = pems(twin)
-    refuses(twin, asking("b", s4=old, ias=[old, new]), passive, "s4: no, it trusts", str(active)[:8], "(a, expires")
+    active, passive = engine.slots
+    old, new = pems(engine)
+    refuses(engine, asking("b", s4=old, ias=[old, new]), passive, "s4: no, it trusts", str(active)[:8], "(a, expires")
     with pytest.raises(CheckFailedError):
-        twin.up(asking("b", s4=old), skip_preview=True)
-    assert twin.last.writes == []
+        engine.up(asking("b", s4=old), skip_preview=True)
+    assert engine.last.writes == []
 
     ready = asking("b", s4=old + new, ias=[new, old])
-    report = twin.up(ready)
+    report = engine.up(ready)
 
-    plan = twin.previewed.inputs["rotation"]
+    plan = engine.last_preview.inputs["rotation"]
     assert plan["step"].endswith("; ias yes (observed), s4 yes (observed)")
     assert plan["targets"] == {"ias": "yes, observed", "s4": "yes, observed"}
-    assert plan["trusted_by"] == {"ias": sorted(twin.slots), "s4": sorted(twin.slots)}  # type: ignore[type-var]
-    for said in (twin.previewed.messages, report.messages):
+    assert plan["trusted_by"] == {"ias": sorted(engine.slots), "s4": sorted(engine.slots)}  # type: ignore[type-var]
+    for said in (engine.last_preview.messages, report.messages):
         assert f"RotationTrigger: {plan['step']}\n  ias: yes, observed\n  s4: yes, observed\n" in said
     assert report.writes == ["POST rotateCertificate"]
-    assert twin.slots == (passive, active)
-    twin.assert_settled(ready)
-    assert not {"targets", "way_back", "step"} & twin.outputs("rotation").keys()
+    assert engine.slots == (passive, active)
+    engine.assert_stable(ready)
+    assert not {"targets", "rollback_to", "step"} & engine.outputs("rotation").keys()
 
 
 def until(metadata: str, moment: datetime) -> str:
@@ -87,197 +96,197 @@ def until(metadata: str, moment: datetime) -> str:
     return metadata.replace("<md:EntityDescriptor", f'<md:EntityDescriptor validUntil="{moment.isoformat()}"', 1)
 
 
-def test_metadata_whose_time_is_over_does_not_let_a_swap_pass(twin: Twin) -> None:
+def test_metadata_whose_time_is_over_does_not_let_a_swap_pass(engine: FakeEngine) -> None:
     """By the service's clock, whatever the machine's says; a later reading of the same certificates is no change."""
-    metadata = parse_pem(pems(twin)[1]).metadata
-    over = until(metadata, twin.emulator.now - timedelta(seconds=1))
-    refuses(twin, asking("b", s4=over), "s4: no, the metadata that names it was valid until", "(validUntil)")
-    soon = until(metadata, twin.emulator.now + timedelta(days=1))
-    twin.deploy(asking("a", s4=soon))
-    assert twin.preview(asking("a", s4=over)).is_quiet
-    assert twin.up(asking("b", s4=soon)).writes == ["POST rotateCertificate"]
+    metadata = parse_pem(pems(engine)[1]).metadata
+    over = until(metadata, engine.emulator.now - timedelta(seconds=1))
+    refuses(engine, asking("b", s4=over), "s4: no, the metadata that names it was valid until", "(validUntil)")
+    soon = until(metadata, engine.emulator.now + timedelta(days=1))
+    engine.deploy(asking("a", s4=soon))
+    assert engine.preview(asking("a", s4=over)).has_no_changes
+    assert engine.up(asking("b", s4=soon)).writes == ["POST rotateCertificate"]
 
 
-def test_without_targets_nothing_is_said_of_them(twin: Twin) -> None:
+def test_without_targets_nothing_is_said_of_them(engine: FakeEngine) -> None:
     """An empty map counts as none, and nothing is added to a preview."""
-    report = twin.up(asking("b"))
-    assert twin.previewed.changed["rotation"] == {"generation", "signing", "step", "swap_number", "swaps"}
+    report = engine.up(asking("b"))
+    assert engine.last_preview.changed["rotation"] == {"generation", "signer", "step", "swap_number", "slots_before"}
     assert "no target was asked" in report.messages
-    assert "trusted_by" not in twin.outputs("rotation")
+    assert "trusted_by" not in engine.outputs("rotation")
 
 
-def test_people_answer_for_targets_that_cannot_be_asked(twin: Twin) -> None:
+def test_people_answer_for_targets_that_cannot_be_asked(engine: FakeEngine) -> None:
     """Attested is shown as that; a gap is announced and not waited for; a late one is a refusal."""
-    passive = str(twin.slots[1])
-    made = date.fromisoformat(twin.outputs("next")["not_before"][:10])
+    passive = str(engine.slots[1])
+    made = date.fromisoformat(engine.outputs("next")["not_before"][:10])
     late = SwitchesAtRotation("HR IT", "HR-1")
-    for day in (twin.emulator.now.date() + timedelta(2), made - timedelta(1)):
-        refuses(twin, asking("b", c4c=Attested(passive, "Ada", day), sf=late), "c4c: no, attested by Ada on", passive)
+    for day in (engine.emulator.now.date() + timedelta(2), made - timedelta(1)):
+        refuses(engine, asking("b", c4c=Attested(passive, "Ada", day), sf=late), "c4c: no, attested by Ada on", passive)
     attested = asking("b", c4c=Attested(passive, "Ada", made, "T-1"), sf=late)
-    said = twin.up(attested).messages
+    said = engine.up(attested).messages
     assert f"\n  c4c: yes, attested by Ada on {made} (T-1), not observed\n" in said
     assert "\n  sf: gap expected until HR IT uploads (HR-1)\n" in said
-    assert twin.slots[0] == passive
-    twin.assert_settled(attested)
+    assert engine.slots[0] == passive
+    engine.assert_stable(attested)
 
 
-def test_what_a_preview_does_not_know_refuses_a_swap_and_nothing_else(twin: Twin) -> None:
+def test_what_a_preview_does_not_know_refuses_a_swap_and_nothing_else(engine: FakeEngine) -> None:
     """The target is to be deployed first; without a swap it shows as unknown, and is an update."""
-    new = twin.slots[1]
+    new = engine.slots[1]
 
     def changing(signs: str) -> Program:
         def run(deployment: Deployment) -> None:
-            trusts = UNKNOWN if deployment.dry else new
+            trusts = UNKNOWN if deployment.dry_run else new
             asking(signs, s4=trusts, ias=new)(deployment)
 
         return run
 
-    assert "Deploy the target first" in refuses(twin, changing("b"), "s4: not known in this preview", new)
-    twin.up(changing("a"))
-    assert twin.previewed.inputs["rotation"]["trusted_by"] == {"s4": rpc.UNKNOWN, "ias": [new]}
-    assert twin.previewed.operations["rotation"] == "update"
-    assert twin.outputs("rotation")["trusted_by"] == {"s4": [new], "ias": [new]}
-    twin.assert_settled(asking("a", s4=new, ias=new))
-    twin.deploy(asking("b", s4=new, ias=new))
+    assert "Deploy the target first" in refuses(engine, changing("b"), "s4: not known in this preview", new)
+    engine.up(changing("a"))
+    assert engine.last_preview.inputs["rotation"]["trusted_by"] == {"s4": rpc.UNKNOWN, "ias": [new]}
+    assert engine.last_preview.operations["rotation"] == "update"
+    assert engine.outputs("rotation")["trusted_by"] == {"s4": [new], "ias": [new]}
+    engine.assert_stable(asking("a", s4=new, ias=new))
+    engine.deploy(asking("b", s4=new, ias=new))
 
 
 # --- no swap -----------------------------------------------------------------------------------------------------
 
 
-def test_changed_targets_are_an_update_that_calls_nothing(twin: Twin) -> None:
+def test_changed_targets_are_an_update_that_calls_nothing(engine: FakeEngine) -> None:
     """Whether they trust what signs, what is to come, or nothing; also a value that says the same otherwise."""
-    old, new = pems(twin)
+    old, new = pems(engine)
     changed: list[dict[str, Any]] = [{"s4": old}, {"s4": [old, new]}, {"s4": []}, {"sf": SwitchesAtRotation("HR IT")}]
     for targets in changed:
         wanted = asking("a", **targets)
-        report = twin.up(wanted)
+        report = engine.up(wanted)
         assert (report.operations["rotation"], report.writes) == ("update", [])
-        twin.assert_settled(wanted)
-    twin.deploy(asking("a", s4=[old, new]))
-    assert twin.preview(asking("a", s4=new + old)).is_quiet
+        engine.assert_stable(wanted)
+    engine.deploy(asking("a", s4=[old, new]))
+    assert engine.preview(asking("a", s4=new + old)).has_no_changes
 
 
-def test_no_certificate_of_a_target_ends_in_the_state(twin: Twin) -> None:
+def test_no_certificate_of_a_target_ends_in_the_state(engine: FakeEngine) -> None:
     """Fingerprints do."""
-    active, passive = twin.slots
-    twin.deploy(asking("a", s4=pems(twin)))
-    stored = twin.state["rotation"]
+    active, passive = engine.slots
+    engine.deploy(asking("a", s4=pems(engine)))
+    stored = engine.state["rotation"]
     assert stored.inputs["trusted_by"] == {"s4": sorted([str(active), str(passive)])}
     assert stored.outputs["trusted_by"] == stored.inputs["trusted_by"]
 
 
-def test_garbage_is_refused_while_nothing_is_due(twin: Twin) -> None:
+def test_garbage_is_refused_while_nothing_is_due(engine: FakeEngine) -> None:
     """Not on the day of the rotation."""
-    assert "'s4'" in refuses(twin, asking("a", s4="S3CRET"))
+    assert "'s4'" in refuses(engine, asking("a", s4="S3CRET"))
 
 
-def test_a_drift_is_reported_whatever_the_targets_trust(twin: Twin) -> None:
+def test_a_drift_is_reported_whatever_the_targets_trust(engine: FakeEngine) -> None:
     """Nothing is swapped, so nobody is asked."""
     nobody = asking("a", s4=[])
-    twin.deploy(nobody)
-    twin.emulator.rotate(twin.guid)
-    assert twin.up(nobody).writes == []
-    twin.assert_settled(nobody)
+    engine.deploy(nobody)
+    engine.emulator.rotate(engine.guid)
+    assert engine.up(nobody).writes == []
+    engine.assert_stable(nobody)
 
 
 # --- the way back ------------------------------------------------------------------------------------------------
 
 
-def rotated(twin: Twin, **targets: Any) -> None:
+def rotated(engine: FakeEngine, **targets: Any) -> None:
     """Rotate to b with targets that trust it."""
-    twin.deploy(asking("b", s4=twin.slots[1], **targets))
+    engine.deploy(asking("b", s4=engine.slots[1], **targets))
 
 
 @pytest.mark.parametrize("later", [False, True], ids=["at once", "after an unrelated deployment"])
-def test_the_way_back_is_never_refused_for_targets(twin: Twin, *, later: bool) -> None:
+def test_the_way_back_is_never_refused_for_targets(engine: FakeEngine, *, later: bool) -> None:
     """They are named in a warning; also where strictness makes failures of warnings, for it is an emergency."""
-    rotated(twin)
-    before = twin.slots
+    rotated(engine)
+    before = engine.slots
     if later:
-        twin.deploy(asking("b", s4=[before[0]], ias=[before[0]]))
-    twin.config["btp-trust:strict"] = "true"
+        engine.deploy(asking("b", s4=[before[0]], ias=[before[0]]))
+    engine.config["btp-trust:strict"] = "true"
     back = asking("a", s4=before[0])
-    report = twin.up(back)
-    for said in (twin.previewed.messages, report.messages):
+    report = engine.up(back)
+    for said in (engine.last_preview.messages, report.messages):
         assert (
             f"warning: RotationTrigger: {str(before[1])[:8]}, which is about to sign again, is not trusted by" in said
         )
         assert "  s4: no, it trusts" in said
     assert report.writes == ["POST rotateCertificate"]
-    assert twin.slots == before[::-1]
-    twin.assert_settled(back)
+    assert engine.slots == before[::-1]
+    engine.assert_stable(back)
 
 
-def test_the_way_back_of_the_way_back_is_open_as_well(twin: Twin) -> None:
+def test_the_way_back_of_the_way_back_is_open_as_well(engine: FakeEngine) -> None:
     """What signed before is the younger one then."""
-    rotated(twin)
-    twin.deploy(asking("a", s4=[]), asking("a", s4=[], ias=[]))
-    assert twin.outputs("rotation")["previous_fingerprint"] == twin.slots[1]
-    assert twin.up(asking("b", s4=[])).writes == ["POST rotateCertificate"]
+    rotated(engine)
+    engine.deploy(asking("a", s4=[]), asking("a", s4=[], ias=[]))
+    assert engine.outputs("rotation")["previous_fingerprint"] == engine.slots[1]
+    assert engine.up(asking("b", s4=[])).writes == ["POST rotateCertificate"]
 
 
-def test_a_target_that_changes_meanwhile_does_not_stand_in_the_way_back(twin: Twin) -> None:
+def test_a_target_that_changes_meanwhile_does_not_stand_in_the_way_back(engine: FakeEngine) -> None:
     """What it will trust is not known in the preview."""
-    rotated(twin)
+    rotated(engine)
 
     def back(deployment: Deployment) -> None:
-        asking("a", s4=UNKNOWN if deployment.dry else [])(deployment)
+        asking("a", s4=UNKNOWN if deployment.dry_run else [])(deployment)
 
-    assert twin.up(back).writes == ["POST rotateCertificate"]
-    assert "s4: not known" in twin.previewed.messages
+    assert engine.up(back).writes == ["POST rotateCertificate"]
+    assert "s4: not known" in engine.last_preview.messages
 
 
-def test_putting_back_is_never_refused_for_targets(twin: Twin) -> None:
+def test_putting_back_is_never_refused_for_targets(engine: FakeEngine) -> None:
     """It was approved when it was declared."""
-    rotated(twin)
-    twin.emulator.rotate(twin.guid)
+    rotated(engine)
+    engine.emulator.rotate(engine.guid)
     restoring = program("b", "b", trigger={"on_drift": "restore", "trusted_by": {"s4": []}})
-    assert twin.up(restoring).writes == ["POST rotateCertificate"]
-    assert "warning" in twin.previewed.messages
-    twin.assert_settled(restoring)
+    assert engine.up(restoring).writes == ["POST rotateCertificate"]
+    assert "warning" in engine.last_preview.messages
+    engine.assert_stable(restoring)
 
 
-def accepted_drift(twin: Twin) -> None:
+def accepted_drift(engine: FakeEngine) -> None:
     """A colleague swapped to b, and b was declared: a signed before."""
     nobody: dict[str, Any] = {"s4": []}
-    twin.deploy(asking("a", **nobody))
-    twin.emulator.rotate(twin.guid)
-    twin.deploy(asking("b", **nobody))
+    engine.deploy(asking("a", **nobody))
+    engine.emulator.rotate(engine.guid)
+    engine.deploy(asking("b", **nobody))
 
 
-def reported_drift(twin: Twin) -> None:
+def reported_drift(engine: FakeEngine) -> None:
     """A colleague swapped to b, which was reported; another one swapped back, which was noticed."""
     nobody: dict[str, Any] = {"s4": []}
     for _ in range(2):
-        twin.deploy(asking("a", **nobody))
-        twin.emulator.rotate(twin.guid)
-    twin.deploy(asking("a", **nobody))
+        engine.deploy(asking("a", **nobody))
+        engine.emulator.rotate(engine.guid)
+    engine.deploy(asking("a", **nobody))
 
 
-def refreshed_drift(twin: Twin) -> None:
+def refreshed_drift(engine: FakeEngine) -> None:
     """A colleague swapped to b, which a refresh saw, and b was declared."""
     nobody: dict[str, Any] = {"s4": []}
-    twin.deploy(asking("a", **nobody))
-    twin.emulator.rotate(twin.guid)
-    twin.refresh()
-    twin.deploy(asking("b", **nobody))
+    engine.deploy(asking("a", **nobody))
+    engine.emulator.rotate(engine.guid)
+    engine.refresh()
+    engine.deploy(asking("b", **nobody))
 
 
-def not_asked_before(twin: Twin) -> None:
+def not_asked_before(engine: FakeEngine) -> None:
     """The rotation asked no target; the argument came later."""
-    twin.deploy(ROTATED, program("b", "b", trigger={"on_drift": "restore"}), asking("b", s4=[]))
+    engine.deploy(ROTATED, program("b", "b", trigger={"on_drift": "restore"}), asking("b", s4=[]))
 
 
-def not_asked_at_the_swap(twin: Twin) -> None:
+def not_asked_at_the_swap(engine: FakeEngine) -> None:
     """Rotated and rolled back without targets; the argument comes with the next step."""
-    twin.deploy(ROTATED, PREPARED)
+    engine.deploy(ROTATED, PREPARED)
 
 
-def accepted_way_back(twin: Twin) -> None:
+def accepted_way_back(engine: FakeEngine) -> None:
     """A colleague swapped back to a, and a was declared: b, which is younger, signed before."""
-    rotated(twin)
-    twin.emulator.rotate(twin.guid)
-    twin.deploy(asking("a", s4=[]))
+    rotated(engine)
+    engine.emulator.rotate(engine.guid)
+    engine.deploy(asking("a", s4=[]))
 
 
 HISTORIES = [
@@ -291,86 +300,88 @@ HISTORIES = [
 
 
 @pytest.mark.parametrize("history", HISTORIES)
-def test_what_signed_before_may_sign_again_however_that_came(twin: Twin, history: Callable[[Twin], None]) -> None:
+def test_what_signed_before_may_sign_again_however_that_came(
+    engine: FakeEngine, history: Callable[[FakeEngine], None]
+) -> None:
     """The output `previous_fingerprint` tells what it is."""
-    history(twin)
-    previous = twin.outputs("rotation")["previous_fingerprint"]
-    assert previous == twin.slots[1]
-    name = {known: name for name, known in twin.state["rotation"].inputs["generations"].items()}[previous]
-    report = twin.up(asking(name, s4=[]))
+    history(engine)
+    previous = engine.outputs("rotation")["previous_fingerprint"]
+    assert previous == engine.slots[1]
+    name = {known: name for name, known in engine.state["rotation"].inputs["generations"].items()}[previous]
+    report = engine.up(asking(name, s4=[]))
     assert report.writes == ["POST rotateCertificate"]
-    assert twin.slots[0] == previous
+    assert engine.slots[0] == previous
 
 
-def test_an_older_certificate_that_never_signed_is_not_taken_for_a_way_back(twin: Twin) -> None:
+def test_an_older_certificate_that_never_signed_is_not_taken_for_a_way_back(engine: FakeEngine) -> None:
     """The inputs of a trigger that was never asked do not tell; the outputs do, and they have the last word."""
-    twin.deploy(ROTATED)
-    del twin.state["rotation"]
-    twin.deploy(program("b", "b", trigger={"known_generations": {"a": twin.slots[1]}}))
-    slots, wanted = twin.slots, asking("a", s4=[])
+    engine.deploy(ROTATED)
+    del engine.state["rotation"]
+    engine.deploy(program("b", "b", trigger={"known_generations": {"a": engine.slots[1]}}))
+    slots, wanted = engine.slots, asking("a", s4=[])
     with pytest.raises(Refused) as refused:
-        twin.preview(wanted)
-    assert_three_parts(str(refused.value), slots[1], "s4: no, it trusts no certificate")
+        engine.preview(wanted)
+    assert_three_part_message(str(refused.value), slots[1], "s4: no, it trusts no certificate")
     with pytest.raises(TrustError):
-        twin.up(wanted, skip_preview=True)
-    assert twin.last.writes == []
-    metadata = until(parse_pem(pems(twin)[1]).metadata, twin.emulator.now)
+        engine.up(wanted, skip_preview=True)
+    assert engine.last.writes == []
+    metadata = until(parse_pem(pems(engine)[1]).metadata, engine.emulator.now)
     with pytest.raises(Refused, match="the metadata that names it was valid until"):
-        twin.preview(asking("a", s4=metadata))
-    twin.deploy(asking("a", s4=slots[1]))
-    assert twin.slots == slots[::-1]
+        engine.preview(asking("a", s4=metadata))
+    engine.deploy(asking("a", s4=slots[1]))
+    assert engine.slots == slots[::-1]
 
 
-def test_the_next_cycle_is_gated_again(twin: Twin) -> None:
+def test_the_next_cycle_is_gated_again(engine: FakeEngine) -> None:
     """A new certificate never signed before."""
-    rotated(twin)
-    nobody = asking("b", "c", s4=twin.slots[0])
-    twin.deploy(nobody)
-    refuses(twin, asking("c", "c", s4=twin.slots[0]), twin.slots[1], "s4: no, it trusts")
-    twin.deploy(asking("c", "c", s4=twin.slots[1]))
+    rotated(engine)
+    nobody = asking("b", "c", s4=engine.slots[0])
+    engine.deploy(nobody)
+    refuses(engine, asking("c", "c", s4=engine.slots[0]), engine.slots[1], "s4: no, it trusts")
+    engine.deploy(asking("c", "c", s4=engine.slots[1]))
 
 
 # --- earlier versions, offline -----------------------------------------------------------------------------------
 
 
-def without(stored: Stored, *names: str) -> Stored:
+def without(stored: StoredResource, *names: str) -> StoredResource:
     """The resource as a version that knew nothing of these properties left it."""
     bags = [
         {name: value for name, value in bag.items() if name not in names} for bag in (stored.inputs, stored.outputs)
     ]
-    return Stored(stored.kind, stored.id, *bags)
+    return StoredResource(stored.kind, stored.id, *bags)
 
 
 @pytest.mark.parametrize("trusted", [False, True], ids=["untrusted", "trusted"])
-def test_a_state_without_the_argument_goes_on(twin: Twin, *, trusted: bool) -> None:
+def test_a_state_without_the_argument_goes_on(engine: FakeEngine, *, trusted: bool) -> None:
     """What an earlier version left: the argument may come with the rotation itself."""
-    before = json.dumps(twin.state["rotation"].inputs)
-    assert not {"trusted_by", "targets", "way_back"} & json.loads(before).keys()
-    twin.state["rotation"] = without(twin.state["rotation"], "trusted_by", "targets", "way_back")
-    wanted = asking("b", s4=twin.slots[1] if trusted else [])
+    before = json.dumps(engine.state["rotation"].inputs)
+    assert not {"trusted_by", "targets", "rollback_to"} & json.loads(before).keys()
+    engine.state["rotation"] = without(engine.state["rotation"], "trusted_by", "targets", "rollback_to")
+    wanted = asking("b", s4=engine.slots[1] if trusted else [])
     if not trusted:
-        refuses(twin, wanted, twin.slots[1])
+        refuses(engine, wanted, engine.slots[1])
         return
-    twin.deploy(wanted)
-    assert "way_back" in twin.state["rotation"].inputs
+    engine.deploy(wanted)
+    assert "rollback_to" in engine.state["rotation"].inputs
 
 
-def test_taking_the_argument_away_takes_away_what_it_added(twin: Twin) -> None:
+def test_taking_the_argument_away_takes_away_what_it_added(engine: FakeEngine) -> None:
     """An update that calls nothing."""
-    rotated(twin)
-    report = twin.up(ROTATED)
+    rotated(engine)
+    report = engine.up(ROTATED)
     assert (report.operations["rotation"], report.writes) == ("update", [])
-    assert not {"trusted_by", "targets", "way_back"} & twin.state["rotation"].inputs.keys()
-    twin.assert_settled(ROTATED)
+    assert not {"trusted_by", "targets", "rollback_to"} & engine.state["rotation"].inputs.keys()
+    engine.assert_stable(ROTATED)
 
 
-def test_offline_the_memory_of_the_way_back_is_kept(twin: Twin) -> None:
+def test_offline_the_memory_of_the_way_back_is_kept(engine: FakeEngine) -> None:
     """A plan from the state is stored by a deployment that changes nothing."""
-    rotated(twin)
+    rotated(engine)
     back = asking("a", s4=[])
-    twin.deploy(back)
+    engine.deploy(back)
     for _ in range(2):
-        twin.config["btp-trust:offline"] = "true"
-        twin.up(back)
-        del twin.config["btp-trust:offline"]
-    assert twin.up(asking("b", s4=[])).writes == ["POST rotateCertificate"]
+        engine.config["btp-trust:offline"] = "true"
+        engine.up(back)
+        del engine.config["btp-trust:offline"]
+    assert engine.up(asking("b", s4=[])).writes == ["POST rotateCertificate"]

@@ -9,15 +9,15 @@ import httpx
 import pytest
 
 from btp_trust_emulator import Emulator
-from support.fake_engine import CheckFailedError, Deployment, Program, Twin, lost_before, program
+from support.fake_engine import CheckFailedError, Deployment, FakeEngine, Program, program, raise_before_sending
 
 NAMES = ("default", "second")
 
 
 @pytest.fixture
-def twin(emulator: Emulator) -> Twin:
+def engine(emulator: Emulator) -> FakeEngine:
     """A stack whose subaccount is adopted, and whose two connections are both for it."""
-    found = Twin(emulator, emulator.create_subaccount(generate=True).guid)
+    found = FakeEngine(emulator, emulator.create_subaccount(generate=True).guid)
     found.config["btp-trust:connections"] = json.dumps({"second": emulator.service_key(found.guid)})
     found.deploy(program(None, "a"))
     return found
@@ -58,59 +58,61 @@ def together(*declared: tuple[str, str, str]) -> Program:
 
 @pytest.mark.parametrize("order", [NAMES, NAMES[::-1]])
 @pytest.mark.parametrize(("kind", "named"), [("passive", "PassiveTrustCertificate"), ("trigger", "RotationTrigger")])
-def test_a_second_one_of_a_subaccount_is_refused(twin: Twin, kind: str, named: str, order: tuple[str, str]) -> None:
+def test_a_second_one_of_a_subaccount_is_refused(
+    engine: FakeEngine, kind: str, named: str, order: tuple[str, str]
+) -> None:
     """In the preview, whichever comes first; both connections and the subaccount are named, and nothing is written."""
     with pytest.raises(CheckFailedError) as caught:
-        twin.preview(both(kind, *order))
+        engine.preview(both(kind, *order))
     assert caught.value.prop == "connection"
     assert f"A second {named}" in caught.value.reason
-    twin.refuses(both(kind, *order), "'default'", "'second'", twin.guid)
+    engine.assert_refused(both(kind, *order), "'default'", "'second'", engine.guid)
     with pytest.raises(CheckFailedError):
-        twin.up(both(kind, *order), skip_preview=True)
-    assert len([request for request in twin.last.writes if request.startswith("POST")]) <= 1
+        engine.up(both(kind, *order), skip_preview=True)
+    assert len([request for request in engine.last.writes if request.startswith("POST")]) <= 1
 
 
 @pytest.mark.parametrize("unseen", ["offline", "down"])
-def test_a_second_one_is_refused_by_what_is_recorded(twin: Twin, unseen: str) -> None:
+def test_a_second_one_is_refused_by_what_is_recorded(engine: FakeEngine, unseen: str) -> None:
     """Where the service is not read, the state knows the subaccount; one that nobody knows is no second one."""
     declared = [("passive", "one", "default"), ("passive", "two", "second")]
     declared += [("trigger", "three", "default"), ("trigger", "four", "second")]
     for kind, name, connection in declared:
-        alone = Twin(twin.emulator, twin.guid, twin.config)
+        alone = FakeEngine(engine.emulator, engine.guid, engine.config)
         alone.up(single(kind, name, connection))
-        twin.state[name] = alone.state[name]
+        engine.state[name] = alone.state[name]
     if unseen == "offline":
-        twin.config["btp-trust:offline"] = "true"
+        engine.config["btp-trust:offline"] = "true"
     else:
-        twin.line.always(lost_before(httpx.ConnectError("no")), "GET certificate", "POST token")
+        engine.line.inject_always(raise_before_sending(httpx.ConnectError("no")), "GET certificate", "POST token")
 
-    twin.refuses(together(*declared[:2]), "'default'", "'second'", twin.guid)
-    twin.refuses(together(*declared[2:]), "'default'", "'second'", twin.guid)
+    engine.assert_refused(together(*declared[:2]), "'default'", "'second'", engine.guid)
+    engine.assert_refused(together(*declared[2:]), "'default'", "'second'", engine.guid)
 
 
-def test_what_is_checked_twice_or_moves_is_no_second_one(twin: Twin) -> None:
+def test_what_is_checked_twice_or_moves_is_no_second_one(engine: FakeEngine) -> None:
     """A replacement, another name, one resource alone, and the other connection for all of them."""
     prepared = program("b", "a")
-    twin.deploy(prepared)
-    slots = twin.slots
+    engine.deploy(prepared)
+    slots = engine.slots
     for name in ("next", "rotation"):
-        twin.up(prepared, replace={name})
-        twin.up(prepared, targets={name}, replace={name})
-        twin.up(prepared, targets={name})
-    twin.up(program("b", "a", passive={"name": "renamed"}, trigger={"name": "renamed-too"}))
+        engine.up(prepared, replace={name})
+        engine.up(prepared, targets={name}, replace={name})
+        engine.up(prepared, targets={name})
+    engine.up(program("b", "a", passive={"name": "renamed"}, trigger={"name": "renamed-too"}))
     there = on("second")
     moved = program("b", "a", passive={"name": "again", **there}, trigger={"name": "rotation", **there}, active=there)
-    twin.up(moved)
-    twin.assert_settled(moved)
-    assert twin.slots == slots
+    engine.up(moved)
+    engine.assert_stable(moved)
+    assert engine.slots == slots
     split = program("b", "a", passive={"name": "again", **there}, trigger={"name": "rotation"}, active=there)
-    twin.up(split)
-    twin.assert_settled(split)
+    engine.up(split)
+    engine.assert_stable(split)
 
 
-def test_two_active_ones_report_the_same_certificate(twin: Twin) -> None:
+def test_two_active_ones_report_the_same_certificate(engine: FakeEngine) -> None:
     """They follow the slot and undo nothing; what one renews, the other one finds renewed."""
-    old = twin.slots[0]
+    old = engine.slots[0]
 
     def run(deployment: Deployment) -> None:
         renewed: dict[str, Any] = {"renew_fingerprint": old, "accept_outage": True}
@@ -121,7 +123,7 @@ def test_two_active_ones_report_the_same_certificate(twin: Twin) -> None:
         deployment.active("signing")
         deployment.active("again", **on("second"))
 
-    twin.deploy(adopt)
-    report = twin.up(run)
+    engine.deploy(adopt)
+    report = engine.up(run)
     assert report.writes == ["POST certificate"]
-    assert {twin.outputs(name)["fingerprint"] for name in ("signing", "again")} == {twin.slots[0]}
+    assert {engine.outputs(name)["fingerprint"] for name in ("signing", "again")} == {engine.slots[0]}

@@ -16,30 +16,39 @@ from pulumi.dynamic import dynamic
 
 from btp_trust.errors import TrustError
 from btp_trust.runtime import session
-from btp_trust.runtime.host import World
+from btp_trust.runtime.host import Host
 from btp_trust.service.credentials.client_credentials import ClientCredentials
-from btp_trust_emulator import Action, Credential, Emulator, Kind
-from btp_trust_emulator.faults.fault import TRAITS
-from support.error_text import shown_by
-from support.fake_engine import HOUR, PROVIDERS, CheckFailedError, Line, Twin, operation, program
+from btp_trust_emulator import Action, Credential, Emulator, FaultKind
+from btp_trust_emulator.faults.fault import FAULT_SPECS
+from support.error_text import error_text
+from support.fake_engine import HOUR, PROVIDERS, CheckFailedError, FakeEngine, FaultyTransport, program, request_label
 
-STORY: dict[str, Callable[[Twin], Any]] = {
-    "adopt": lambda twin: twin.up(program()),
-    "prepare": lambda twin: twin.up(program("b", "a")),
-    "rotate": lambda twin: twin.up(program("b", "b")),
-    "look": lambda twin: twin.preview(program("b", "a")),
-    "refresh": lambda twin: twin.refresh(),
-    "renew": lambda twin: twin.up(program("b", active={"renew_fingerprint": twin.slots[0], "accept_outage": True})),
-    "retire": lambda twin: twin.up(program(None, "b")),
-    "destroy": lambda twin: twin.destroy(),
+STORY: dict[str, Callable[[FakeEngine], Any]] = {
+    "adopt": lambda engine: engine.up(program()),
+    "prepare": lambda engine: engine.up(program("b", "a")),
+    "rotate": lambda engine: engine.up(program("b", "b")),
+    "look": lambda engine: engine.preview(program("b", "a")),
+    "refresh": lambda engine: engine.refresh(),
+    "renew": lambda engine: engine.up(
+        program("b", active={"renew_fingerprint": engine.slots[0], "accept_outage": True})
+    ),
+    "retire": lambda engine: engine.up(program(None, "b")),
+    "destroy": lambda engine: engine.destroy(),
 }
 SKIPPED = (0, 1, 3)
 """After how many requests a fault begins: at the first one, after the token, after both slots were read."""
-LOUD = (None, Kind.FAIL, Kind.DO_THEN_RESET, Kind.CLOSE, Kind.TRUNCATED_JSON, Kind.FOREIGN_TOKEN)
+LOUD = (
+    None,
+    FaultKind.FAIL,
+    FaultKind.DO_THEN_RESET,
+    FaultKind.CLOSE,
+    FaultKind.TRUNCATED_JSON,
+    FaultKind.FOREIGN_TOKEN,
+)
 """No fault, and some that show different things to httpcore and keep nobody waiting."""
 
 
-class Listening(Line):
+class Listening(FaultyTransport):
     """A line on which somebody takes down the tokens."""
 
     def __init__(self, transport: httpx.BaseTransport, secrets: set[str]) -> None:
@@ -51,44 +60,49 @@ class Listening(Line):
         if "Authorization" in request.headers:
             self._secrets.add(request.headers["Authorization"].removeprefix("Bearer "))
         response = super().handle_request(request)
-        if operation(request.method, request.url.path) == "POST token" and response.status_code == 200:
+        if request_label(request.method, request.url.path) == "POST token" and response.status_code == 200:
             content = response.read()
             self._secrets.update(part for part in content.decode().split('"') if part.startswith("eyJ"))
             return httpx.Response(200, headers=response.headers, content=content, request=request)
         return response
 
 
-class Networked(Twin):
+class Networked(FakeEngine):
     """A twin that reaches its emulator as a user's process does: by the network."""
 
-    def world(self, stderr: Any) -> World:
+    def host(self, stderr: Any) -> Host:
         """Leave the transport to the session."""
-        return replace(super().world(stderr), transport=None)
+        return replace(super().host(stderr), transport=None)
 
 
 @dataclass
 class Ears:
     """Everything that a command may have shown."""
 
-    twin: Twin
+    engine: FakeEngine
     logged: pytest.LogCaptureFixture
     printed: pytest.CaptureFixture[str]
     secrets: set[str] = field(default_factory=set)
     failures: int = 0
     loggers: set[str] = field(default_factory=set)
 
-    def hear(self, command: Callable[[Twin], Any]) -> None:
+    def hear(self, command: Callable[[FakeEngine], Any]) -> None:
         """Run a command, and assert that nothing of it holds a secret."""
         shown = []
         try:
-            command(self.twin)
+            command(self.engine)
         except (TrustError, CheckFailedError) as error:
             self.failures += 1
-            shown.append(shown_by(error))
-        shown += [self.twin.last.messages, self.twin.previewed.messages, self.logged.text, *self.printed.readouterr()]
-        shown += [json.dumps([vars(stored) for stored in self.twin.state.values()], default=str)]
+            shown.append(error_text(error))
+        shown += [
+            self.engine.last.messages,
+            self.engine.last_preview.messages,
+            self.logged.text,
+            *self.printed.readouterr(),
+        ]
+        shown += [json.dumps([vars(stored) for stored in self.engine.state.values()], default=str)]
         shown += [repr(each) for each in _within(session.current())]
-        shown += [str(self.twin.emulator.journal()), str(self.twin.last)]
+        shown += [str(self.engine.emulator.journal()), str(self.engine.last)]
         shown += [str(pickle.dumps(kind())) + dynamic.serialize_provider(kind()) for kind in PROVIDERS.values()]
         everything = "\n".join(shown)
         assert [secret for secret in self.secrets if secret in everything] == []
@@ -134,36 +148,36 @@ def network() -> Iterator[Emulator]:
         yield running
 
 
-def fields_of(kind: Kind) -> dict[str, Any]:
+def fields_of(kind: FaultKind) -> dict[str, Any]:
     """What this kind of fault needs to be told."""
-    more: dict[str, Any] = {"action": Action.GENERATE_PASSIVE} if "action" in TRAITS[kind].fields else {}
-    if kind is Kind.SLOW:
+    more: dict[str, Any] = {"action": Action.GENERATE_PASSIVE} if "action" in FAULT_SPECS[kind].fields else {}
+    if kind is FaultKind.SLOW:
         more["seconds"] = 0
     return more
 
 
-def tell(emulator: Emulator, kind: Kind | None, skip: int) -> None:
+def tell(emulator: Emulator, kind: FaultKind | None, skip: int) -> None:
     """Let every request after so many meet a fault."""
     emulator.clear_faults()
     if kind is not None:
         emulator.fault(kind, skip=skip, count=99, **fields_of(kind))
 
 
-@pytest.mark.parametrize("kind", [None, *Kind], ids=lambda kind: kind.value if kind else "no fault")
+@pytest.mark.parametrize("kind", [None, *FaultKind], ids=lambda kind: kind.value if kind else "no fault")
 def test_no_fault_makes_a_secret_show(
-    emulator: Emulator, kind: Kind | None, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    emulator: Emulator, kind: FaultKind | None, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Neither in errors and their chains, nor in logs, the state, pickles, reprs, the journal, or what is printed."""
     caplog.set_level(logging.DEBUG)
     emulator.clear_journal()
-    heard = Ears(Twin(emulator, emulator.subaccounts()[0].guid), caplog, capfd)
+    heard = Ears(FakeEngine(emulator, emulator.subaccounts()[0].guid), caplog, capfd)
     for skip in SKIPPED:
-        twin = Twin(emulator, emulator.create_subaccount(generate=True).guid)
+        engine = FakeEngine(emulator, emulator.create_subaccount(generate=True).guid)
         emulator.advance(HOUR)
-        ears = replace(heard, twin=twin)
-        secret = emulator.service_key(twin.guid)["clientsecret"]
+        ears = replace(heard, engine=engine)
+        secret = emulator.service_key(engine.guid)["clientsecret"]
         ears.secrets.update((secret, quote_plus(secret)))
-        twin.line = Listening(emulator.transport, ears.secrets)
+        engine.line = Listening(emulator.transport, ears.secrets)
         for command in STORY.values():
             tell(emulator, kind, skip)
             ears.hear(command)
@@ -191,7 +205,7 @@ def test_nothing_shows_on_the_network_either(
     config = {"btp-trust:serviceKey": json.dumps(key), "btp-trust:caBundle": str(network.ca_file)}
     ears = Ears(Networked(network, guid, config), caplog, capfd)
     ears.secrets |= {key["clientsecret"]} if "clientsecret" in key else set(key["key"].splitlines()[1:-1])
-    fetch = ClientCredentials._ask
+    fetch = ClientCredentials._request_token
 
     def overheard(self: ClientCredentials) -> tuple[str, float]:
         token, lifetime = fetch(self)

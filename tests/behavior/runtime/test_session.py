@@ -23,23 +23,23 @@ from btp_trust.errors import (
     ConfigurationError,
     CredentialsMissing,
     CredentialsRejected,
-    NotDone,
-    ReadsDisagree,
     Refused,
     ServiceUnavailable,
+    StaleRead,
     TrustError,
+    WriteNotApplied,
     WrongSubaccount,
 )
 from btp_trust.runtime import session
-from btp_trust.runtime.host import World, pulumi_is_gone, system_clock
+from btp_trust.runtime.host import Host, has_engine_exited, system_clock
 from btp_trust.runtime.session import Session
 from btp_trust.runtime.slots import Subaccount
 from btp_trust.service.credentials.bindings import SECRETS_ROOT
-from btp_trust.service.transport.retry import TRIES
-from btp_trust.service.trust_certificates import TrustClient
+from btp_trust.service.transport.retry import MAX_ATTEMPTS
+from btp_trust.service.trust_certificates import TrustCertificatesClient
 from btp_trust_emulator import Emulator
-from support.fake_clock import Clock
-from support.fake_engine import assert_three_parts
+from support.fake_clock import FakeClock
+from support.fake_engine import assert_three_part_message
 
 GUID = "00000000-1111-4222-8333-000000005cdd"
 OTHER = "00000000-1111-4222-8333-00000000beef"
@@ -83,8 +83,8 @@ def open_session(
     settings = {f"btp-trust:{name}": value for name, value in config.items()}
     if environ is None:
         settings.setdefault("btp-trust:serviceKey", json.dumps(emulator.service_key(guid)))
-    clock = Clock()
-    world = World(
+    clock = FakeClock()
+    host = Host(
         environ=environ or {},
         transport=transport or emulator.transport,
         clock=lambda: emulator.now,
@@ -93,7 +93,7 @@ def open_session(
         stderr=io.StringIO(),
         secrets_root=Path("missing"),
     )
-    return Session(settings.get, world)
+    return Session(settings.get, host)
 
 
 def slot_reads(emulator: Emulator) -> list[str]:
@@ -200,9 +200,9 @@ def test_a_reading_tells_time_by_the_services_clock(emulator: Emulator) -> None:
         return httpx.Response(404, json={"ErrorMessage": "none"})
 
     client = httpx.Client(transport=httpx.MockTransport(undated), base_url="https://service.example")
-    world = World(clock=lambda: datetime(2032, 1, 1, tzinfo=UTC))
-    patience = Clock().patience()
-    assert Subaccount(GUID, TrustClient(client, patience), world, patience).read().now == datetime(
+    host = Host(clock=lambda: datetime(2032, 1, 1, tzinfo=UTC))
+    retry_policy = FakeClock().retry_policy()
+    assert Subaccount(GUID, TrustCertificatesClient(client, retry_policy), host, retry_policy).read().now == datetime(
         2032, 1, 1, tzinfo=UTC
     )
 
@@ -214,7 +214,7 @@ def test_a_service_that_is_down_is_asked_by_one_for_all(emulator: Emulator) -> N
     account = shared.subaccount("default", GUID)
     found = in_4_threads(account.snapshot) + in_4_threads(lambda: shared.subaccount("default", GUID).snapshot())
     assert {type(each) for each in found} == {ServiceUnavailable}
-    assert len(transport.paths) == 1 + TRIES
+    assert len(transport.paths) == 1 + MAX_ATTEMPTS
 
 
 def test_a_token_service_that_is_down_is_asked_by_the_first_resource_only(emulator: Emulator) -> None:
@@ -224,7 +224,7 @@ def test_a_token_service_that_is_down_is_asked_by_the_first_resource_only(emulat
     for _ in range(3):
         with pytest.raises(ServiceUnavailable):
             shared.subaccount("default", GUID)
-    assert len(transport.paths) == TRIES
+    assert len(transport.paths) == MAX_ATTEMPTS
 
 
 def test_a_token_service_that_is_down_is_asked_by_one_thread_only(emulator: Emulator) -> None:
@@ -233,7 +233,7 @@ def test_a_token_service_that_is_down_is_asked_by_one_thread_only(emulator: Emul
     shared = open_session(emulator, transport=transport)
     found = in_4_threads(lambda: shared.subaccount("default", GUID))
     assert {type(each) for each in found} == {ServiceUnavailable}
-    assert len(transport.paths) == TRIES
+    assert len(transport.paths) == MAX_ATTEMPTS
 
 
 def test_a_failed_reading_does_not_stay_when_a_new_one_is_taken(emulator: Emulator) -> None:
@@ -268,11 +268,11 @@ class Stale(httpx.BaseTransport):
 def test_the_same_certificate_in_both_slots_is_read_again(emulator: Emulator) -> None:
     """A certificate lies in one slot only: one of the readings is stale, and soon it is not any more."""
     emulator.generate_passive(GUID)
-    stale = Stale(emulator.transport, TRIES - 1)
+    stale = Stale(emulator.transport, MAX_ATTEMPTS - 1)
     reading = open_session(emulator, transport=stale).subaccount("default", GUID).read()
     found, real = reading.slots, emulator.slots(GUID)
     assert (found.active, found.passive) == (real.active, real.passive)
-    assert len(stale.reads) == 2 * TRIES
+    assert len(stale.reads) == 2 * MAX_ATTEMPTS
 
 
 def test_the_same_certificate_in_both_slots_for_long_is_an_error(emulator: Emulator) -> None:
@@ -280,10 +280,10 @@ def test_the_same_certificate_in_both_slots_for_long_is_an_error(emulator: Emula
     stale = Stale(emulator.transport, 99)
     account = open_session(emulator, transport=stale).subaccount("default", GUID)
     for _ in range(2):
-        with pytest.raises(ReadsDisagree) as caught:
+        with pytest.raises(StaleRead) as caught:
             account.snapshot()
-        assert_three_parts(str(caught.value), GUID, emulator.slots(GUID).active)
-    assert len(stale.reads) == 2 * TRIES
+        assert_three_part_message(str(caught.value), GUID, emulator.slots(GUID).active)
+    assert len(stale.reads) == 2 * MAX_ATTEMPTS
 
 
 def test_two_empty_slots_do_not_disagree(emulator: Emulator) -> None:
@@ -317,9 +317,9 @@ def test_an_expired_binding_certificate_is_named_before_anything_is_sent(emulato
 def test_a_line_is_said_once(emulator: Emulator) -> None:
     """Check runs twice in an update, and several resources may have the same to say."""
     stderr = io.StringIO()
-    shared = Session(UNSET.get, World(environ={}, transport=emulator.transport, stderr=stderr))
-    in_4_threads(lambda: shared.say("warning: once"))
-    shared.say("another")
+    shared = Session(UNSET.get, Host(environ={}, transport=emulator.transport, stderr=stderr))
+    in_4_threads(lambda: shared.print_once("warning: once"))
+    shared.print_once("another")
     assert stderr.getvalue() == "warning: once\nanother\n"
 
 
@@ -327,27 +327,27 @@ def test_strict_makes_a_failure_of_a_warning() -> None:
     """And says nothing else; without it the warning is said."""
     stderr = io.StringIO()
     with pytest.raises(Refused, match="drift"):
-        Session({"btp-trust:strict": "true"}.get, World(environ={}, stderr=stderr)).warn("drift", "why", "remedy")
+        Session({"btp-trust:strict": "true"}.get, Host(environ={}, stderr=stderr)).warn("drift", "why", "remedy")
     assert stderr.getvalue() == ""
-    Session(UNSET.get, World(environ={}, stderr=stderr)).warn("drift", "why", "remedy")
+    Session(UNSET.get, Host(environ={}, stderr=stderr)).warn("drift", "why", "remedy")
     assert stderr.getvalue() == "warning: drift why remedy\n"
 
 
 def test_a_passive_certificate_is_remembered_for_its_subaccount(emulator: Emulator) -> None:
     """So that a delete knows whether the same command declares another."""
     shared = open_session(emulator)
-    assert not shared.passive_was_checked(GUID)
-    shared.passive_is_checked(GUID)
-    assert shared.passive_was_checked(GUID)
-    assert not shared.passive_was_checked(OTHER)
+    assert not shared.has_passive(GUID)
+    shared.declare_passive(GUID)
+    assert shared.has_passive(GUID)
+    assert not shared.has_passive(OTHER)
 
 
 @pytest.mark.parametrize("name", ["offline", "strict"])
 def test_a_mode_is_on_only_if_it_is_set_to_true(name: str) -> None:
     """Both are off unless the config says otherwise."""
-    assert not getattr(Session(UNSET.get, World(environ={})), name)
-    assert not getattr(Session({f"btp-trust:{name}": "false"}.get, World(environ={})), name)
-    assert getattr(Session({f"btp-trust:{name}": "true"}.get, World(environ={})), name)
+    assert not getattr(Session(UNSET.get, Host(environ={})), name)
+    assert not getattr(Session({f"btp-trust:{name}": "false"}.get, Host(environ={})), name)
+    assert getattr(Session({f"btp-trust:{name}": "true"}.get, Host(environ={})), name)
 
 
 @pytest.mark.parametrize("name", ["offline", "strict"])
@@ -355,7 +355,7 @@ def test_a_mode_is_on_only_if_it_is_set_to_true(name: str) -> None:
 def test_a_mode_that_is_neither_true_nor_false_is_refused(name: str, value: str) -> None:
     """Silence about a slip of the pen would let writes through that somebody meant to stop."""
     with pytest.raises(ConfigurationError, match=f"btp-trust:{name}"):
-        Session({f"btp-trust:{name}": value}.get, World(environ={}))
+        Session({f"btp-trust:{name}": value}.get, Host(environ={}))
 
 
 def test_a_session_never_shows_credentials(emulator: Emulator) -> None:
@@ -368,22 +368,22 @@ def test_a_session_never_shows_credentials(emulator: Emulator) -> None:
 
 def test_the_world_is_the_real_one_unless_chosen() -> None:
     """Environment, clock, sleep and diagnostics are those of the process."""
-    world = World()
-    assert world.environ is os.environ
-    assert world.stderr is sys.stderr
-    assert (world.transport, world.secrets_root) == (None, SECRETS_ROOT)
-    assert (world.sleep, world.monotonic) == (time.sleep, time.monotonic)
-    assert world.orphaned is pulumi_is_gone
-    assert abs(world.clock() - datetime.now(UTC)) < timedelta(minutes=1)
-    assert Session(UNSET.get).world.clock is system_clock
+    host = Host()
+    assert host.environ is os.environ
+    assert host.stderr is sys.stderr
+    assert (host.transport, host.secrets_root) == (None, SECRETS_ROOT)
+    assert (host.sleep, host.monotonic) == (time.sleep, time.monotonic)
+    assert host.engine_exited is has_engine_exited
+    assert abs(host.clock() - datetime.now(UTC)) < timedelta(minutes=1)
+    assert Session(UNSET.get).host.clock is system_clock
 
 
 @pytest.fixture
 def no_session() -> Iterator[None]:
     """A process in which Pulumi has configured nothing yet, and which is left so."""
-    session.install(None)
+    session.set_current(None)
     yield
-    session.install(None)
+    session.set_current(None)
 
 
 @pytest.mark.usefixtures("no_session")
@@ -401,48 +401,48 @@ def test_a_process_has_one_session() -> None:
 @pytest.mark.usefixtures("no_session")
 def test_an_operation_has_the_session_and_an_end() -> None:
     """All that it does shares the configured time."""
-    clock = Clock()
-    world = World(environ={}, sleep=clock.sleep, monotonic=lambda: clock.now)
-    chosen = Session({"btp-trust:operationTimeout": "20"}.get, world)
-    session.install(chosen)
+    clock = FakeClock()
+    host = Host(environ={}, sleep=clock.sleep, monotonic=lambda: clock.now)
+    chosen = Session({"btp-trust:operationTimeout": "20"}.get, host)
+    session.set_current(chosen)
     with session.operation() as shared:
         assert shared is chosen
         clock.now += 15.0
-        assert shared.patience.remaining == 5.0
-    assert chosen.patience.remaining == 20.0
+        assert shared.retry_policy.remaining == 5.0
+    assert chosen.retry_policy.remaining == 20.0
 
 
 @pytest.mark.usefixtures("no_session")
 def test_an_operation_shows_one_error_and_not_what_it_was_made_of() -> None:
     """Pulumi prints a traceback: with an earlier error in it, that one's class and remedy would stand first."""
-    session.install(Session(UNSET.get, World(environ={})))
+    session.set_current(Session(UNSET.get, Host(environ={})))
 
     def fail(*, again: bool) -> None:
         try:
             if again:
                 fail(again=False)
         finally:
-            raise (NotDone if again else ServiceUnavailable)("It happened.", "Evidence.", "Repair it.")
+            raise (WriteNotApplied if again else ServiceUnavailable)("It happened.", "Evidence.", "Repair it.")
 
-    with pytest.raises(NotDone) as stopped, session.operation():
+    with pytest.raises(WriteNotApplied) as stopped, session.operation():
         fail(again=True)
     printed = "".join(traceback.format_exception(stopped.value))
     assert printed.count("btp_trust.errors.") == 1
-    assert printed.endswith("btp_trust.errors.NotDone: It happened.\nEvidence.\nRepair it.\n")
+    assert printed.endswith("btp_trust.errors.WriteNotApplied: It happened.\nEvidence.\nRepair it.\n")
 
 
 def test_a_senseless_limit_is_refused_by_the_session() -> None:
     """When the command begins, not in the middle of it."""
     with pytest.raises(ConfigurationError, match="btp-trust:readTimeout"):
-        Session({"btp-trust:readTimeout": "soon"}.get, World(environ={}))
+        Session({"btp-trust:readTimeout": "soon"}.get, Host(environ={}))
 
 
 @pytest.mark.usefixtures("no_session")
 def test_a_test_chooses_the_session() -> None:
     """And takes it away again."""
-    chosen = Session(UNSET.get, World(environ={}))
-    session.install(chosen)
+    chosen = Session(UNSET.get, Host(environ={}))
+    session.set_current(chosen)
     assert session.current() is chosen
-    session.install(None)
+    session.set_current(None)
     with pytest.raises(RuntimeError):
         session.current()

@@ -8,20 +8,20 @@ from typing import Any
 import pytest
 
 from btp_trust.errors import WrongSubaccount
-from btp_trust_emulator import TOKEN, Emulator, Kind
-from support.fake_engine import HOUR, CheckFailedError, Twin, assert_three_parts, program
+from btp_trust_emulator import TOKEN_ENDPOINT, Emulator, FaultKind
+from support.fake_engine import HOUR, CheckFailedError, FakeEngine, assert_three_part_message, program
 
 BEFORE = [program(), program("b", "a")]
-COMMANDS: dict[str, Callable[[Twin], Any]] = {
-    "preview": lambda twin: twin.preview(program("b", "b")),
-    "mint": lambda twin: twin.up(program("c", "a"), skip_preview=True),
-    "rotate": lambda twin: twin.up(program("b", "b"), skip_preview=True),
-    "renew": lambda twin: twin.up(
-        program("b", None, active={"renew_fingerprint": twin.slots[0], "accept_outage": True}), skip_preview=True
+COMMANDS: dict[str, Callable[[FakeEngine], Any]] = {
+    "preview": lambda engine: engine.preview(program("b", "b")),
+    "mint": lambda engine: engine.up(program("c", "a"), skip_preview=True),
+    "rotate": lambda engine: engine.up(program("b", "b"), skip_preview=True),
+    "renew": lambda engine: engine.up(
+        program("b", None, active={"renew_fingerprint": engine.slots[0], "accept_outage": True}), skip_preview=True
     ),
-    "refresh": lambda twin: twin.refresh(),
-    "delete": lambda twin: twin.up(program(None, "a"), skip_preview=True),
-    "destroy": lambda twin: twin.destroy(),
+    "refresh": lambda engine: engine.refresh(),
+    "delete": lambda engine: engine.up(program(None, "a"), skip_preview=True),
+    "destroy": lambda engine: engine.destroy(),
 }
 SHORT = 30
 """Seconds: the service takes such a token, and nobody uses it for a second request."""
@@ -44,13 +44,13 @@ def emulator(shared: Emulator) -> Iterator[Emulator]:
     shared.clear_faults()
 
 
-def prepared(emulator: Emulator) -> Twin:
+def prepared(emulator: Emulator) -> FakeEngine:
     """A stack that has prepared a rotation."""
-    twin = Twin(emulator, emulator.create_subaccount(generate=True).guid)
+    engine = FakeEngine(emulator, emulator.create_subaccount(generate=True).guid)
     for each in BEFORE:
         emulator.advance(HOUR)
-        twin.up(each)
-    return twin
+        engine.up(each)
+    return engine
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -59,20 +59,20 @@ def test_a_token_of_another_subaccount_is_used_for_nothing(emulator: Emulator, c
     other = emulator.subaccounts()[0].guid
     stopped = 0
     for good in range(MOST_TOKENS):
-        twin = prepared(emulator)
+        engine = prepared(emulator)
         before = emulator.slots(other)
         emulator.clear_journal()
         if good:
-            emulator.fault(Kind.SHORT_TOKEN, path=TOKEN, seconds=SHORT, count=good)
-        emulator.fault(Kind.FOREIGN_TOKEN, path=TOKEN, count=99)
+            emulator.fault(FaultKind.SHORT_TOKEN, path=TOKEN_ENDPOINT, seconds=SHORT, count=good)
+        emulator.fault(FaultKind.FOREIGN_TOKEN, path=TOKEN_ENDPOINT, count=99)
         try:
-            COMMANDS[command](twin)
+            COMMANDS[command](engine)
         except (WrongSubaccount, CheckFailedError) as refusal:
             stopped += 1
-            assert_three_parts(getattr(refusal, "reason", str(refusal)), twin.guid, other)
+            assert_three_part_message(getattr(refusal, "reason", str(refusal)), engine.guid, other)
         emulator.clear_faults()
         used = {entry.subaccount for entry in emulator.journal() if "saml2Metadata" in entry.path}
-        assert used <= {twin.guid}
+        assert used <= {engine.guid}
         assert len(used) <= good
         assert emulator.slots(other) == before
     assert 0 < stopped < MOST_TOKENS
@@ -82,29 +82,31 @@ def test_a_token_of_another_subaccount_is_used_for_nothing(emulator: Emulator, c
 def test_a_fresh_token_after_a_refusal_is_held_to_the_subaccount(emulator: Emulator, request_: str) -> None:
     """A 401 in the middle of a command, and the fresh token is for another one: neither read nor write follows."""
     other = emulator.subaccounts()[0].guid
-    twin = prepared(emulator)
-    before, others = twin.slots, emulator.slots(other)
+    engine = prepared(emulator)
+    before, others = engine.slots, emulator.slots(other)
     method, _, path = request_.partition(" ")
     emulator.clear_journal()
-    emulator.fault(Kind.FAIL, status=401, method=method, path=f"/destination-configuration/v1/saml2Metadata/{path}")
-    emulator.fault(Kind.FOREIGN_TOKEN, path=TOKEN, skip=1)
+    emulator.fault(
+        FaultKind.FAIL, status=401, method=method, path=f"/destination-configuration/v1/saml2Metadata/{path}"
+    )
+    emulator.fault(FaultKind.FOREIGN_TOKEN, path=TOKEN_ENDPOINT, skip=1)
     with pytest.raises((WrongSubaccount, CheckFailedError)):
-        twin.up(program("b", "b"), skip_preview=True)
+        engine.up(program("b", "b"), skip_preview=True)
     journal = emulator.journal()
-    assert journal[-1].faults == (Kind.FOREIGN_TOKEN,)
-    assert [entry.subaccount for entry in journal if entry.path.endswith(path)][-1] == twin.guid
-    assert (twin.slots, emulator.slots(other)) == (before, others)
+    assert journal[-1].faults == (FaultKind.FOREIGN_TOKEN,)
+    assert [entry.subaccount for entry in journal if entry.path.endswith(path)][-1] == engine.guid
+    assert (engine.slots, emulator.slots(other)) == (before, others)
     emulator.advance(HOUR)
-    twin.deploy(program("b", "b"))
+    engine.deploy(program("b", "b"))
 
 
 def test_an_argument_that_is_no_guid_is_not_repeated(emulator: Emulator) -> None:
     """Pulumi shows no secret output; a refusal that repeats one would."""
     secret = "correct-horse-battery"
-    twin = prepared(emulator)
-    anew = Twin(emulator, emulator.create_subaccount(generate=True).guid)
+    engine = prepared(emulator)
+    anew = FakeEngine(emulator, emulator.create_subaccount(generate=True).guid)
 
-    for stack in (anew, twin):
+    for stack in (anew, engine):
         with pytest.raises(CheckFailedError) as caught:
             stack.preview(program(active={"subaccount_id": secret.upper()}))
         assert "one whose ID is no GUID" in str(caught.value)

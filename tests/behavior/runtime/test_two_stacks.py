@@ -16,7 +16,15 @@ import pytest
 from btp_trust.errors import TrustError
 from btp_trust.runtime import session
 from btp_trust_emulator import Emulator
-from support.fake_engine import HOUR, CheckFailedError, Program, Twin, assert_three_parts, meanwhile, program
+from support.fake_engine import (
+    HOUR,
+    CheckFailedError,
+    FakeEngine,
+    Program,
+    assert_three_part_message,
+    interleave,
+    program,
+)
 from support.paths import ROOT
 
 PREPARED = program("b", "a")
@@ -34,7 +42,7 @@ MOMENTS = ("before it looks", "before its last reading", "before its write", "be
 class Stack:
     """One of the two, what it declares, and all that it has said."""
 
-    twin: Twin
+    engine: FakeEngine
     name: str
     adopt: dict[str, str] = field(default_factory=dict)
     said: str = ""
@@ -50,24 +58,24 @@ class Stack:
         """Deploy, with one write at most; take down what is said."""
         self.failed = False
         try:
-            self.twin.up(wanted, skip_preview=skip_preview)
+            self.engine.up(wanted, skip_preview=skip_preview)
         except (TrustError, CheckFailedError) as stopped:
             told = getattr(stopped, "reason", str(stopped))
-            assert_three_parts(told)
+            assert_three_part_message(told)
             self.said += told
             self.failed = True
-        self.said += self.twin.previewed.messages + self.twin.last.messages
-        assert len(self.twin.last.writes) <= 2  # the other one's is among them
+        self.said += self.engine.last_preview.messages + self.engine.last.messages
+        assert len(self.engine.last.writes) <= 2  # the other one's is among them
 
 
 def two(emulator: Emulator) -> tuple[Stack, Stack]:
     """Two stacks that know the same two certificates: A signs as "a", B is prepared as "b"."""
     guid = emulator.create_subaccount(generate=True).guid
-    made = Twin(emulator, guid)
+    made = FakeEngine(emulator, guid)
     for each in (program(), PREPARED):
         emulator.advance(HOUR)
         made.up(each)
-    one, other = Stack(Twin(emulator, guid), "1", {"adopt": str(made.slots[1])}), Stack(made, "2")
+    one, other = Stack(FakeEngine(emulator, guid), "1", {"adopt": str(made.slots[1])}), Stack(made, "2")
     one.up(one.wants("nothing"))
     assert not one.failed
     emulator.advance(HOUR)
@@ -80,17 +88,17 @@ def let_in(one: Stack, deed: str, moment: str, act: Callable[[], None]) -> None:
     def acting() -> None:
         process = session.current()
         act()
-        session.install(process)
+        session.set_current(process)
 
-    line = one.twin.line
+    line = one.engine.line
     if moment == "before it looks":
-        line.once("GET certificate", meanwhile(before=acting))
+        line.inject_once("GET certificate", interleave(before=acting))
     elif moment == "before its last reading":
-        line.once("GET certificate", meanwhile(before=acting), after=1)
+        line.inject_once("GET certificate", interleave(before=acting), after=1)
     elif moment == "before its write":
-        line.once(REQUESTS[deed], meanwhile(before=acting))
+        line.inject_once(REQUESTS[deed], interleave(before=acting))
     else:
-        line.once(REQUESTS[deed], meanwhile(after=acting))
+        line.inject_once(REQUESTS[deed], interleave(after=acting))
 
 
 def held(emulator: Emulator, guid: str) -> set[str]:
@@ -107,13 +115,13 @@ def test_what_two_stacks_do_at_once_is_told(emulator: Emulator, deed: str, other
     one, other = two(emulator)
     let_in(one, deed, moment, lambda: other.up(other.wants(other_deed)))
     one.up(one.wants(deed))
-    one.twin.line.repair()
+    one.engine.line.repair()
 
     for stack, wanted in ((one, deed), (other, other_deed)):
         emulator.advance(HOUR)
         stack.up(stack.wants(wanted), skip_preview=False)
 
-    gone = held(emulator, one.twin.guid) - set(one.twin.slots)
+    gone = held(emulator, one.engine.guid) - set(one.engine.slots)
     told = [line for line in (one.said + other.said).splitlines() if re.search(GONE, line)]
     assert [each for each in gone if not any(each[:8] in line for line in told)] == []
 
@@ -147,8 +155,8 @@ ACTS = {
 def disturbed(emulator: Emulator, deed: str, act: str) -> tuple[Stack, dict[str | None, str]]:
     """Let a colleague act in the window of a deed; return the stack, and names for what the slots held before."""
     one, _ = two(emulator)
-    names = {one.twin.slots[0]: "old", one.twin.slots[1]: "prepared", None: "empty"}
-    one.twin.line.once(REQUESTS[DEEDS[deed]], meanwhile(before=lambda: ACTS[act](emulator, one.twin.guid)))
+    names = {one.engine.slots[0]: "old", one.engine.slots[1]: "prepared", None: "empty"}
+    one.engine.line.inject_once(REQUESTS[DEEDS[deed]], interleave(before=lambda: ACTS[act](emulator, one.engine.guid)))
     one.said = ""
     one.up(one.wants(DEEDS[deed]))
     emulator.advance(HOUR)
@@ -161,11 +169,11 @@ def test_what_happens_in_the_window_is_told(emulator: Emulator, deed: str, act: 
     one, names = disturbed(emulator, deed, act)
     how, words, slots = WINDOW[deed, act]
 
-    assert " ".join(names.get(each, "new") for each in one.twin.slots) == slots
+    assert " ".join(names.get(each, "new") for each in one.engine.slots) == slots
     assert one.failed == (how is ERROR)
     assert ("warning" in one.said) == (how is WARNING)
     said = one.said
-    for fingerprint in (*names, *one.twin.slots):
+    for fingerprint in (*names, *one.engine.slots):
         said = said.replace(str(fingerprint), f"<{names.get(fingerprint, 'new')}>")
     assert words in said
 
@@ -183,7 +191,7 @@ def test_the_page_tells_the_same() -> None:
 def test_the_worst_case_has_a_way_back_that_works(emulator: Emulator) -> None:
     """Somebody replaced the passive certificate in the window of a swap; the message has the arguments to paste."""
     one, names = disturbed(emulator, "swaps", "generates passive")
-    (unseen, old), (old_before, *_) = one.twin.slots, names
+    (unseen, old), (old_before, *_) = one.engine.slots, names
     assert old == old_before
     assert f'on_drift="restore" and known_generations={{"unreviewed": "{unseen}"}}' in one.said.splitlines()[2]
 
@@ -191,6 +199,6 @@ def test_the_worst_case_has_a_way_back_that_works(emulator: Emulator) -> None:
         "b", "a", passive=one.adopt, trigger={"on_drift": "restore", "known_generations": {"unreviewed": unseen}}
     )
     one.up(back)
-    assert one.twin.last.writes == [REQUESTS["swap"]]
-    assert one.twin.slots == (old, unseen)
-    one.twin.assert_settled(back)
+    assert one.engine.last.writes == [REQUESTS["swap"]]
+    assert one.engine.slots == (old, unseen)
+    one.engine.assert_stable(back)

@@ -27,12 +27,12 @@ from btp_trust.errors import (
 from btp_trust.service.credentials.client_credentials import ClientCredentials, TokenResponse
 from btp_trust.service.credentials.service_key import ServiceKey, parse_service_key
 from btp_trust.service.transport.request import MAX_BYTES, send
-from btp_trust.service.transport.retry import TRIES
-from btp_trust.service.trust_certificates import TrustClient
+from btp_trust.service.transport.retry import MAX_ATTEMPTS
+from btp_trust.service.trust_certificates import TrustCertificatesClient
 from btp_trust_emulator import Emulator
-from support.error_text import shown_by
-from support.fake_clock import Clock
-from support.fake_engine import assert_three_parts
+from support.error_text import error_text
+from support.fake_clock import FakeClock
+from support.fake_engine import assert_three_part_message
 
 GUID = "00000000-1111-4222-8333-000000005cdd"
 OTHER = "00000000-1111-4222-8333-00000000beef"
@@ -78,7 +78,7 @@ class Stub:
 
     def auth(self) -> ClientCredentials:
         """Credentials for it, by its own clock."""
-        return ClientCredentials(KEY, client(self), Clock().patience(), lambda: self.now)
+        return ClientCredentials(KEY, client(self), FakeClock().retry_policy(), lambda: self.now)
 
 
 def client(handler: Callable[[httpx.Request], httpx.Response], auth: httpx.Auth | None = None) -> httpx.Client:
@@ -91,10 +91,10 @@ def answered(response: httpx.Response) -> ClientCredentials:
     return patient(KEY, client(lambda _: response))
 
 
-def patient(key: ServiceKey, http: httpx.Client, clock: Clock | None = None) -> ClientCredentials:
+def patient(key: ServiceKey, http: httpx.Client, clock: FakeClock | None = None) -> ClientCredentials:
     """Credentials that wait by a clock of their own."""
-    clock = clock or Clock()
-    return ClientCredentials(key, http, clock.patience(), lambda: clock.now)
+    clock = clock or FakeClock()
+    return ClientCredentials(key, http, clock.retry_policy(), lambda: clock.now)
 
 
 @pytest.fixture
@@ -188,7 +188,7 @@ def test_a_token_whose_lifetime_is_not_said_is_used_shortly(said: dict[str, Any]
         return httpx.Response(200, json={"access_token": token(claims_of(GUID), len(asked)), **said})
 
     now = [1000.0]
-    auth = ClientCredentials(KEY, client(answer), Clock().patience(), lambda: now[0])
+    auth = ClientCredentials(KEY, client(answer), FakeClock().retry_policy(), lambda: now[0])
     for _ in range(3):
         assert auth.subaccount_id == GUID
     assert len(asked) == 1
@@ -210,7 +210,7 @@ def test_401_for_a_fresh_token_too_means_rejected_credentials() -> None:
     """Then no third one is tried."""
     stub = Stub(refuse=9)
     with client(stub, stub.auth()) as http, pytest.raises(CredentialsRejected) as caught:
-        TrustClient(http, Clock().patience()).active()
+        TrustCertificatesClient(http, FakeClock().retry_policy()).active()
     assert len(stub.tokens) == len(stub.calls) == 2
     assert_silent(caught.value, "S3CRET", token(claims_of(GUID), 1)[:20])
 
@@ -220,7 +220,7 @@ def test_an_expired_token_is_replaced_without_anybody_noticing(emulator: Emulato
     key = parse_service_key(json.dumps(emulator.service_key(GUID)), "the test")
     auth = patient(key, httpx.Client(transport=emulator.transport))
     with httpx.Client(transport=emulator.transport, auth=auth, base_url=key.uri) as http:
-        trust = TrustClient(http, Clock().patience())
+        trust = TrustCertificatesClient(http, FakeClock().retry_policy())
         before = trust.active()
         emulator.advance(LIFETIME + 1)
         assert trust.active() == before
@@ -314,7 +314,7 @@ def test_what_is_no_token_is_an_unexpected_response(response: httpx.Response) ->
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 def test_a_token_service_that_is_down_is_unavailable(status: int) -> None:
     """Waiting helps, a new key would not; it is asked again as late as it wants, and a few times only."""
-    clock, requests = Clock(), []
+    clock, requests = FakeClock(), []
 
     def down(request: httpx.Request) -> httpx.Response:
         requests.append(request)
@@ -323,8 +323,8 @@ def test_a_token_service_that_is_down_is_unavailable(status: int) -> None:
     with pytest.raises(ServiceUnavailable, match=str(status)) as caught:
         _ = patient(KEY, client(down), clock).subaccount_id
     assert caught.value.retry_after == 7
-    assert len(requests) == TRIES
-    assert clock.slept == [7.0] * (TRIES - 1)
+    assert len(requests) == MAX_ATTEMPTS
+    assert clock.pauses == [7.0] * (MAX_ATTEMPTS - 1)
     assert_silent(caught.value, "S3CRET")
 
 
@@ -345,25 +345,29 @@ class Late:
 
 def test_a_token_is_asked_for_again() -> None:
     """A token changes nothing, whether the first one was made or not."""
-    late = Late(TRIES - 1)
+    late = Late(MAX_ATTEMPTS - 1)
     assert patient(KEY, client(late)).subaccount_id == GUID
-    assert late.calls == TRIES
+    assert late.calls == MAX_ATTEMPTS
 
 
 def test_a_token_service_that_does_not_answer_is_unavailable() -> None:
     """A time-out is told as one, and the next command may work: nothing was kept of it."""
-    late = Late(TRIES)
+    late = Late(MAX_ATTEMPTS)
     auth = patient(KEY, client(late))
     with pytest.raises(ServiceUnavailable, match="ReadTimeout") as caught:
         _ = auth.subaccount_id
     assert_silent(caught.value, "S3CRET")
-    assert late.calls == TRIES
+    assert late.calls == MAX_ATTEMPTS
     assert auth.subaccount_id == GUID
 
 
-@pytest.mark.parametrize("call", [TrustClient.active, TrustClient.rotate], ids=lambda call: call.__name__)
+@pytest.mark.parametrize(
+    "call", [TrustCertificatesClient.active, TrustCertificatesClient.rotate], ids=lambda call: call.__name__
+)
 @pytest.mark.parametrize("refuse", [0, 1], ids=["the first token", "a fresh token after 401"])
-def test_a_request_that_gets_no_token_was_never_sent(call: Callable[[TrustClient], Any], refuse: int) -> None:
+def test_a_request_that_gets_no_token_was_never_sent(
+    call: Callable[[TrustCertificatesClient], Any], refuse: int
+) -> None:
     """Whatever became of the token request, a 503 included; and its tries are not multiplied by those of a read."""
     stub, tokens = Stub(refuse=refuse), []
 
@@ -374,17 +378,19 @@ def test_a_request_that_gets_no_token_was_never_sent(call: Callable[[TrustClient
         return stub(request) if len(tokens) <= refuse else httpx.Response(503)
 
     with client(down, patient(KEY, client(down))) as http, pytest.raises(ServiceUnavailable) as caught:
-        call(TrustClient(http, Clock().patience()))
-    assert caught.value.never_sent
+        call(TrustCertificatesClient(http, FakeClock().retry_policy()))
+    assert caught.value.not_sent
     assert len(stub.calls) == refuse
-    assert len(tokens) == refuse + TRIES
+    assert len(tokens) == refuse + MAX_ATTEMPTS
 
 
 @pytest.mark.parametrize("because", ["a token that ends", "a token that is refused"])
 @pytest.mark.parametrize("later", [OTHER, ""], ids=["of another subaccount", "of no subaccount"])
-@pytest.mark.parametrize("call", [TrustClient.active, TrustClient.rotate], ids=lambda call: call.__name__)
+@pytest.mark.parametrize(
+    "call", [TrustCertificatesClient.active, TrustCertificatesClient.rotate], ids=lambda call: call.__name__
+)
 def test_a_later_token_of_another_subaccount_is_never_used(
-    call: Callable[[TrustClient], Any], later: str, because: str
+    call: Callable[[TrustCertificatesClient], Any], later: str, because: str
 ) -> None:
     """The resources were compared with the first one: no read and no write goes elsewhere in their name."""
     stub = Stub(refuse=9)
@@ -395,15 +401,15 @@ def test_a_later_token_of_another_subaccount_is_never_used(
             return answer
         return httpx.Response(200, json={"access_token": token(claims_of(later)), "expires_in": LIFETIME})
 
-    auth = ClientCredentials(KEY, client(astray), Clock().patience(), lambda: stub.now)
+    auth = ClientCredentials(KEY, client(astray), FakeClock().retry_policy(), lambda: stub.now)
     assert auth.subaccount_id == GUID
     if because == "a token that ends":
         stub.now += LIFETIME
     with client(astray, auth) as http, pytest.raises(WrongSubaccount) as caught:
-        call(TrustClient(http, Clock().patience()))
+        call(TrustCertificatesClient(http, FakeClock().retry_policy()))
     used = [token(claims_of(GUID), 1)] if because == "a token that is refused" else []
     assert stub.calls == [f"Bearer {each}" for each in used]
-    assert_three_parts(str(caught.value), GUID, later or "none")
+    assert_three_part_message(str(caught.value), GUID, later or "none")
     assert_silent(caught.value, "S3CRET", token(claims_of(later))[:20])
 
 
@@ -423,28 +429,28 @@ def test_a_request_whose_token_is_none_was_never_sent(answer: dict[str, Any]) ->
         return httpx.Response(200, **answer) if fresh else stub(request)
 
     with client(astray, patient(KEY, client(astray))) as http, pytest.raises(UnexpectedResponse) as caught:
-        TrustClient(http, Clock().patience()).rotate()
-    assert caught.value.never_sent
+        TrustCertificatesClient(http, FakeClock().retry_policy()).rotate()
+    assert caught.value.not_sent
     assert len(stub.calls) == 1
 
 
 def test_a_request_whose_time_is_over_when_the_token_comes_is_not_sent() -> None:
     """The operation's end bounds both together."""
-    clock, stub = Clock(), Stub()
-    patience = clock.patience()
+    clock, stub = FakeClock(), Stub()
+    retry_policy = clock.retry_policy()
 
     def slow(request: httpx.Request) -> httpx.Response:
         answer = stub(request)
         if stub.calls:
-            clock.now += patience.limits.operation_timeout
+            clock.now += retry_policy.timeouts.operation_timeout
         return answer
 
-    auth = ClientCredentials(KEY, client(slow), patience, lambda: clock.now)
+    auth = ClientCredentials(KEY, client(slow), retry_policy, lambda: clock.now)
     assert auth.subaccount_id == GUID
     stub.refuse = 1
-    with client(slow, auth) as http, patience.operation(), pytest.raises(ServiceUnavailable) as caught:
-        TrustClient(http, patience).rotate()
-    assert caught.value.never_sent
+    with client(slow, auth) as http, retry_policy.deadline(), pytest.raises(ServiceUnavailable) as caught:
+        TrustCertificatesClient(http, retry_policy).rotate()
+    assert caught.value.not_sent
     assert len(stub.calls) == 1
 
 
@@ -471,7 +477,7 @@ def test_the_body_of_a_refusal_is_not_read() -> None:
         return stub(request)
 
     with client(refuse, patient(KEY, client(refuse))) as http:
-        send(http, http.build_request("GET", "/"), Clock().patience())
+        send(http, http.build_request("GET", "/"), FakeClock().retry_policy())
     assert body.closed
     assert len(stub.calls) == 2
 
@@ -496,7 +502,7 @@ def test_a_client_certificate_gets_a_token_over_mutual_tls(monkeypatch: pytest.M
             auth = patient(key, tokens)
             assert auth.subaccount_id == GUID
             with httpx.Client(verify=tls, auth=auth, base_url=key.uri) as http:
-                found = TrustClient(http, Clock().patience()).active()
+                found = TrustCertificatesClient(http, FakeClock().retry_policy()).active()
         assert found is not None
         assert found.fingerprint == emulator.slots(GUID).active
 
@@ -521,11 +527,11 @@ def test_an_authority_that_is_not_trusted_is_no_answer() -> None:
         key = parse_service_key(json.dumps(emulator.service_key(GUID, "x509")), "the test")
         with httpx.Client(verify=key.tls(datetime.now(UTC))) as http, pytest.raises(ServiceUnavailable) as caught:
             _ = patient(key, http).subaccount_id
-        assert caught.value.never_sent
+        assert caught.value.not_sent
         assert emulator.journal() == []
 
 
 def assert_silent(error: TrustError, *hidden: str) -> None:
     """Neither the error nor its traceback shows any of these."""
-    shown = shown_by(error)
+    shown = error_text(error)
     assert not [each for each in hidden if each in shown]

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import pytest
 
 from btp_trust.errors import ServiceUnavailable, TrustError, UnexpectedResponse
-from btp_trust.service.transport.http_client import client
+from btp_trust.service.transport.http_client import open_client
 from btp_trust.service.transport.request import MAX_BYTES, send
-from support.fake_clock import Clock
+from support.fake_clock import FakeClock
 
 PIECE = b"S3CRET".ljust(10_000)
 ENOUGH = 20 * MAX_BYTES
@@ -131,12 +131,12 @@ def test_a_hostile_answer_is_an_answer_or_one_of_our_errors(
     """Its size is bounded before and after unpacking, and nothing of it is shown."""
     service = hostile(pieces())
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    with client(tls, None, base_url=f"http://127.0.0.1:{service.port}") as http:
+    with open_client(tls, None, base_url=f"http://127.0.0.1:{service.port}") as http:
         request = http.build_request("GET", "/")
         if kind is None:
-            assert send(http, request, Clock().patience()).content in (b"", b"{}")
+            assert send(http, request, FakeClock().retry_policy()).content in (b"", b"{}")
         else:
             with pytest.raises(kind) as caught:
-                send(http, request, Clock().patience())
+                send(http, request, FakeClock().retry_policy())
             assert "S3CRET" not in str(caught.value)
     assert service.sent < ENOUGH

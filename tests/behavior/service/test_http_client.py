@@ -16,13 +16,13 @@ import httpx
 import pytest
 
 from btp_trust.errors import ConfigurationError, ServiceUnavailable, UnexpectedResponse
-from btp_trust.runtime.host import World
+from btp_trust.runtime.host import Host
 from btp_trust.runtime.session import Session
 from btp_trust.service.transport import http_client
-from btp_trust.service.transport.http_client import authorities
+from btp_trust.service.transport.http_client import create_tls_context
 from btp_trust_emulator import Emulator
-from support.fake_clock import Clock
-from support.fake_engine import assert_three_parts
+from support.fake_clock import FakeClock
+from support.fake_engine import assert_three_part_message
 
 pytestmark = pytest.mark.usefixtures("closed_clients", "plain_environment")
 PROVIDER = Path(http_client.__file__).parents[2]
@@ -55,10 +55,10 @@ def emulator() -> Iterator[Emulator]:
 
 def open_session(key: dict[str, str], transport: httpx.BaseTransport | None = None, **config: str) -> Session:
     """A session with this service key, over the network unless told otherwise; nobody waits."""
-    clock = Clock()
+    clock = FakeClock()
     settings = {f"btp-trust:{name}": value for name, value in config.items()}
     settings["btp-trust:serviceKey"] = json.dumps(key)
-    return Session(settings.get, World({}, transport, sleep=clock.sleep, monotonic=lambda: clock.now))
+    return Session(settings.get, Host({}, transport, sleep=clock.sleep, monotonic=lambda: clock.now))
 
 
 def key_over_tls(emulator: Emulator, host: str = "127.0.0.1") -> dict[str, str]:
@@ -78,8 +78,8 @@ def reads(emulator: Emulator, key: dict[str, str], **config: str) -> str | None:
 def refusal(bundle: str) -> str:
     """What the refusal of a bundle says."""
     with pytest.raises(ConfigurationError) as caught:
-        authorities(bundle)
-    assert_three_parts(str(caught.value), "btp-trust:caBundle")
+        create_tls_context(bundle)
+    assert_three_part_message(str(caught.value), "btp-trust:caBundle")
     assert "S3CRET" not in str(caught.value)
     return str(caught.value)
 
@@ -89,13 +89,13 @@ def test_a_bundle_is_believed_besides_the_usual_authorities(emulator: Emulator, 
     pem = emulator.ca_file.read_text()
     commented = tmp_path / "authorities.pem"
     commented.write_bytes("# Zürich\n".encode("latin-1") + pem.encode())
-    usual = authorities().cert_store_stats()["x509"]
+    usual = create_tls_context().cert_store_stats()["x509"]
     assert usual > 50
     windows = tmp_path / "powershell.pem"
     windows.write_bytes(pem.encode("utf-16"))
     files = (str(emulator.ca_file), str(commented), str(windows))
     for bundle in (*files, pem, pem.replace("\n", "\\n"), f"# Zürich\n{pem}"):
-        assert authorities(bundle).cert_store_stats()["x509"] == usual + 1
+        assert create_tls_context(bundle).cert_store_stats()["x509"] == usual + 1
 
 
 def test_a_service_behind_an_authority_of_ones_own_is_reached(
@@ -111,7 +111,7 @@ def test_a_service_behind_an_authority_of_ones_own_is_reached(
         for bundle in ("", str(other.ca_file)):
             with pytest.raises(ServiceUnavailable) as caught:
                 reads(emulator, key, caBundle=bundle)
-            assert caught.value.never_sent
+            assert caught.value.not_sent
     assert emulator.journal() == []
 
 
@@ -170,7 +170,7 @@ def test_the_name_in_the_certificate_must_be_that_of_the_service(emulator: Emula
     emulator.clear_journal()
     with pytest.raises(ServiceUnavailable) as caught:
         reads(emulator, key_over_tls(emulator, "127.1"), caBundle=str(emulator.ca_file))
-    assert caught.value.never_sent
+    assert caught.value.not_sent
     assert emulator.journal() == []
 
 
@@ -181,7 +181,7 @@ def test_no_variable_and_no_setting_turns_verification_off(emulator: Emulator, m
     emulator.clear_journal()
     with pytest.raises(ServiceUnavailable):
         reads(emulator, key_over_tls(emulator), **{key.partition(":")[2]: value for key, value in CONFIGURED.items()})
-    for context in (authorities(), authorities(str(emulator.ca_file))):
+    for context in (create_tls_context(), create_tls_context(str(emulator.ca_file))):
         assert context.verify_mode is ssl.CERT_REQUIRED
         assert context.check_hostname
         assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
@@ -279,7 +279,7 @@ def test_a_proxy_that_cannot_be_asked_is_a_mistake_of_the_settings(monkeypatch: 
     monkeypatch.setenv("HTTPS_PROXY", url)
     with pytest.raises(ConfigurationError) as caught:
         open_session(REMOTE).subaccount("default", None)
-    assert_three_parts(str(caught.value), "HTTPS_PROXY", "NO_PROXY")
+    assert_three_part_message(str(caught.value), "HTTPS_PROXY", "NO_PROXY")
     assert "S3CRET" not in str(caught.value)
 
 
@@ -327,7 +327,7 @@ def test_no_cookie_is_kept(cookie: str) -> None:
         seen.append(request)
         return httpx.Response(200, headers=[(b"Set-Cookie", cookie.encode("latin-1"))])
 
-    with http_client.client(ssl.create_default_context(), httpx.MockTransport(answer)) as http:
+    with http_client.open_client(ssl.create_default_context(), httpx.MockTransport(answer)) as http:
         for _ in range(2):
             http.get("https://service.example")
     assert ["Cookie" in request.headers for request in seen] == [False, False]
@@ -336,6 +336,6 @@ def test_no_cookie_is_kept(cookie: str) -> None:
 def test_nothing_is_asked_for_packed() -> None:
     """What is unpacked while it is read may be of any size."""
     tls = ssl.create_default_context()
-    with contextlib.closing(http_client.client(tls, None)) as http:
+    with contextlib.closing(http_client.open_client(tls, None)) as http:
         assert http.build_request("GET", "https://service.example").headers["Accept-Encoding"] == "identity"
         assert http.follow_redirects is False

@@ -25,29 +25,31 @@ from btp_trust.errors import (
 )
 from btp_trust.service.credentials.client_credentials import ClientCredentials
 from btp_trust.service.credentials.service_key import parse_service_key
-from btp_trust.service.transport.retry import TRIES
-from btp_trust.service.trust_certificates import TrustClient
+from btp_trust.service.transport.retry import MAX_ATTEMPTS
+from btp_trust.service.trust_certificates import TrustCertificatesClient
 from btp_trust_emulator import Emulator, NotFoundText, Switches
 from btp_trust_emulator.pki import keys, trust_certificate
-from support.fake_clock import Clock
+from support.fake_clock import FakeClock
 
 GUID = "00000000-1111-4222-8333-000000005cdd"
 BASE = "https://service.example"
 PREFIX = "/destination-configuration/v1/saml2Metadata"
 SINCE, UNTIL = datetime(2026, 11, 24, tzinfo=UTC), datetime(2028, 11, 24, tzinfo=UTC)
-PEM, OTHER = (trust_certificate.mint(keys.generate(1024), GUID, serial, SINCE, UNTIL) for serial in (-5, 5))
+PEM, OTHER = (
+    trust_certificate.generate_certificate(keys.generate(1024), GUID, serial, SINCE, UNTIL) for serial in (-5, 5)
+)
 NO_KEY_PAIR = {"ErrorMessage": f"Keypair for subaccount - {GUID} does not exist"}
 METADATA = base64.b64encode(b"<EntityDescriptor/>").decode()
 
-Call = Callable[[TrustClient], Any]
+Call = Callable[[TrustCertificatesClient], Any]
 CALLS: dict[str, tuple[str, str, Call]] = {
-    "read active": ("GET", "/certificate", TrustClient.active),
-    "read passive": ("GET", "/certificate/passive", TrustClient.passive),
-    "read metadata": ("GET", "", TrustClient.has_metadata),
-    "generate active": ("POST", "/certificate", TrustClient.generate_active),
-    "generate passive": ("POST", "/certificate/passive", TrustClient.generate_passive),
-    "rotate": ("POST", "/rotateCertificate", TrustClient.rotate),
-    "delete passive": ("DELETE", "/certificate/passive", TrustClient.delete_passive),
+    "read active": ("GET", "/certificate", TrustCertificatesClient.active),
+    "read passive": ("GET", "/certificate/passive", TrustCertificatesClient.passive),
+    "read metadata": ("GET", "", TrustCertificatesClient.has_metadata),
+    "generate active": ("POST", "/certificate", TrustCertificatesClient.generate_active),
+    "generate passive": ("POST", "/certificate/passive", TrustCertificatesClient.generate_passive),
+    "rotate": ("POST", "/rotateCertificate", TrustCertificatesClient.rotate),
+    "delete passive": ("DELETE", "/certificate/passive", TrustCertificatesClient.delete_passive),
 }
 BODIES: dict[str, dict[str, Any]] = {
     "read metadata": {"idpMetadata": METADATA},
@@ -71,9 +73,11 @@ class Service:
         return self.answer
 
     @property
-    def client(self) -> TrustClient:
+    def client(self) -> TrustCertificatesClient:
         """A client that reaches it."""
-        return TrustClient(httpx.Client(transport=httpx.MockTransport(self), base_url=BASE), Clock().patience())
+        return TrustCertificatesClient(
+            httpx.Client(transport=httpx.MockTransport(self), base_url=BASE), FakeClock().retry_policy()
+        )
 
     def call(self, name: str) -> Any:
         """Call one operation, which must be one request; only a read of a service that is down is repeated."""
@@ -82,7 +86,7 @@ class Service:
         try:
             return call(self.client)
         finally:
-            assert len(self.requests) == (TRIES if method == "GET" and is_down else 1)
+            assert len(self.requests) == (MAX_ATTEMPTS if method == "GET" and is_down else 1)
 
 
 @pytest.fixture(params=list(NotFoundText), ids=lambda text: f"404 texts as {text.value}")
@@ -94,15 +98,15 @@ def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def trust(emulator: Emulator) -> Iterator[TrustClient]:
+def trust(emulator: Emulator) -> Iterator[TrustCertificatesClient]:
     """A client of that subaccount, with its token fetched."""
     key = parse_service_key(json.dumps(emulator.service_key(GUID)), "the test")
     with httpx.Client(transport=emulator.transport) as tokens:
-        auth = ClientCredentials(key, tokens, Clock().patience(), lambda: 0.0)
+        auth = ClientCredentials(key, tokens, FakeClock().retry_policy(), lambda: 0.0)
         assert auth.subaccount_id == GUID
         emulator.clear_journal()
         with httpx.Client(transport=emulator.transport, auth=auth, base_url=key.uri) as http:
-            yield TrustClient(http, Clock().patience())
+            yield TrustCertificatesClient(http, FakeClock().retry_policy())
 
 
 def fingerprint(certificate: Certificate | None) -> str | None:
@@ -110,14 +114,14 @@ def fingerprint(certificate: Certificate | None) -> str | None:
     return None if certificate is None else certificate.fingerprint
 
 
-def test_a_subaccount_without_certificates_says_so(trust: TrustClient) -> None:
+def test_a_subaccount_without_certificates_says_so(trust: TrustCertificatesClient) -> None:
     """Both slots are empty and there is no metadata."""
     assert trust.active() is None
     assert trust.passive() is None
     assert not trust.has_metadata()
 
 
-def test_each_operation_does_what_it_says(trust: TrustClient, emulator: Emulator) -> None:
+def test_each_operation_does_what_it_says(trust: TrustCertificatesClient, emulator: Emulator) -> None:
     """The certificates that it returns are those that the slots hold afterwards."""
     first = trust.generate_active()
     assert fingerprint(trust.active()) == first.fingerprint == emulator.slots(GUID).active
@@ -132,7 +136,7 @@ def test_each_operation_does_what_it_says(trust: TrustClient, emulator: Emulator
     assert trust.generate_active() not in (first, second)
 
 
-def test_each_method_sends_one_request(trust: TrustClient, emulator: Emulator) -> None:
+def test_each_method_sends_one_request(trust: TrustCertificatesClient, emulator: Emulator) -> None:
     """Whatever the answer of a service is that is up."""
     for fill in (None, emulator.generate_active, emulator.generate_passive):
         if fill is not None:
@@ -356,7 +360,9 @@ def test_the_services_clock_is_that_of_its_last_answer_with_a_date() -> None:
         headers = {} if moment is None else {"Date": format_datetime(moment, usegmt=True)}
         return httpx.Response(404, json=NO_KEY_PAIR, headers=headers)
 
-    client = TrustClient(httpx.Client(transport=httpx.MockTransport(answer), base_url=BASE), Clock().patience())
+    client = TrustCertificatesClient(
+        httpx.Client(transport=httpx.MockTransport(answer), base_url=BASE), FakeClock().retry_policy()
+    )
     assert client.server_time is None
     seen: list[datetime | None] = []
     for _ in range(3):
@@ -395,16 +401,18 @@ class Recovering:
     def call(self, name: str) -> Any:
         """Call one operation of it."""
         http = httpx.Client(transport=httpx.MockTransport(self), base_url=BASE)
-        return CALLS[name][2](TrustClient(http, Clock().patience()))
+        return CALLS[name][2](TrustCertificatesClient(http, FakeClock().retry_policy()))
 
 
 @pytest.mark.parametrize("fault", DOWN)
 @pytest.mark.parametrize("name", [*READS, "read metadata"])
 def test_a_read_is_repeated_until_the_service_is_up(name: str, fault: str) -> None:
     """A read changes nothing, so it may be sent again."""
-    service = Recovering(DOWN[fault], TRIES - 1, httpx.Response(200, json=BODIES.get(name, {"certificate": PEM})))
+    service = Recovering(
+        DOWN[fault], MAX_ATTEMPTS - 1, httpx.Response(200, json=BODIES.get(name, {"certificate": PEM}))
+    )
     assert service.call(name) in (parse_pem(PEM), True)
-    assert service.count == TRIES
+    assert service.count == MAX_ATTEMPTS
 
 
 @pytest.mark.parametrize("fault", DOWN)
@@ -414,7 +422,7 @@ def test_a_service_that_stays_down_is_given_up(name: str, fault: str) -> None:
     service = Recovering(DOWN[fault], 99, httpx.Response(200))
     with pytest.raises(ServiceUnavailable):
         service.call(name)
-    assert service.count == (TRIES if CALLS[name][0] == "GET" else 1)
+    assert service.count == (MAX_ATTEMPTS if CALLS[name][0] == "GET" else 1)
 
 
 def test_the_last_error_of_a_read_is_told() -> None:

@@ -8,7 +8,7 @@ from enum import Enum
 
 from support import fake_engine
 from support.crash_matrix.operations import Operation
-from support.intercepting_proxy import Moment, Side
+from support.intercepting_proxy import Boundary, BoundarySide
 
 
 class Interruption(Enum):
@@ -26,31 +26,31 @@ class Cell:
 
     operation: Operation
     request: str
-    moment: Moment
+    boundary: Boundary
     interruption: Interruption
 
     def __str__(self) -> str:
         """Name it in one line."""
-        where = f"{self.moment.number}. {self.request}, {self.moment.side.value}"
+        where = f"{self.boundary.number}. {self.request}, {self.boundary.side.value}"
         return f"{self.operation}; {where}; {self.interruption.value}"
 
 
-def moments(requests: Sequence[str]) -> Iterator[Moment]:
+def all_boundaries(requests: Sequence[str]) -> Iterator[Boundary]:
     """Give every moment at which a run of these requests can be interrupted.
 
     Directly after an answer is directly before the next request: that moment exists once, and belongs to the latter.
     """
     for number in range(1, len(requests) + 1):
-        yield Moment(number, Side.BEFORE)
-        yield Moment(number, Side.DONE)
-    yield Moment(len(requests), Side.ANSWERED)
+        yield Boundary(number, BoundarySide.BEFORE)
+        yield Boundary(number, BoundarySide.DONE)
+    yield Boundary(len(requests), BoundarySide.ANSWERED)
 
 
-def same_moment(moment: Moment, requests: Sequence[str]) -> Moment:
+def played_boundary(boundary: Boundary, requests: Sequence[str]) -> Boundary:
     """Return the moment that is played for a boundary."""
-    if moment.side is Side.ANSWERED and moment.number < len(requests):
-        return Moment(moment.number + 1, Side.BEFORE)
-    return moment
+    if boundary.side is BoundarySide.ANSWERED and boundary.number < len(requests):
+        return Boundary(boundary.number + 1, BoundarySide.BEFORE)
+    return boundary
 
 
 def cells(operation: Operation, requests: Sequence[str]) -> list[Cell]:
@@ -61,13 +61,13 @@ def cells(operation: Operation, requests: Sequence[str]) -> list[Cell]:
     """
     writes = not all(map(fake_engine.is_read, requests))
     found = []
-    for moment in moments(requests):
-        request = requests[moment.number - 1]
+    for boundary in all_boundaries(requests):
+        request = requests[boundary.number - 1]
         for interruption in Interruption:
             is_played = {
-                Interruption.CLOSED: not fake_engine.is_read(request) and moment.side is not Side.ANSWERED,
-                Interruption.PULUMI_KILLED: writes and moment.side is Side.DONE,
+                Interruption.CLOSED: not fake_engine.is_read(request) and boundary.side is not BoundarySide.ANSWERED,
+                Interruption.PULUMI_KILLED: writes and boundary.side is BoundarySide.DONE,
             }
             if is_played.get(interruption, True):
-                found.append(Cell(operation, request, moment, interruption))
+                found.append(Cell(operation, request, boundary, interruption))
     return found

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from btp_trust_emulator import Action, Emulator
 from support import fake_engine
-from support.crash_matrix.counts import Counts, count, in_words, shape
-from support.crash_matrix.operations import Operation, Provider
-from support.crash_matrix.surroundings import dress, enter, trusted
-from support.verification import NAMED
+from support.crash_matrix.counts import Counts, count, in_words, slots_in_words
+from support.crash_matrix.operations import Operation, ProviderKind
+from support.crash_matrix.surroundings import create_other_subaccount, create_surroundings, trusted
+from support.verification import USER_CONFIG
 
 
 @dataclass(frozen=True)
-class Rehearsal:
+class DryRun:
     """What an operation sends and does."""
 
     requests: tuple[str, ...]
@@ -24,37 +24,42 @@ class Rehearsal:
     """What another subaccount trusts."""
 
 
-def rehearse(operation: Operation, emulator: Emulator) -> Rehearsal:
+def dry_run(operation: Operation, emulator: Emulator) -> DryRun:
     """Play an operation on a new subaccount."""
-    guid = emulator.create_subaccount(generate=not operation.begins_empty).guid
-    stack = fake_engine.Twin(emulator, guid, {"btp-trust:user": NAMED}, target=enter(operation.scene, emulator))
+    guid = emulator.create_subaccount(generate=not operation.starts_empty).guid
+    stack = fake_engine.FakeEngine(
+        emulator,
+        guid,
+        {"btp-trust:user": USER_CONFIG},
+        target=create_other_subaccount(operation.surroundings, emulator),
+    )
     for step in operation.before:
         emulator.advance(fake_engine.HOUR)
         if isinstance(step, Action):
-            act(emulator, guid, step)
+            perform_cockpit_action(emulator, guid, step)
         else:
-            stack.up(step.in_twin(None))
+            stack.up(step.for_fake_engine(None))
     emulator.advance(fake_engine.HOUR)
-    dress(operation.scene, emulator, guid)
+    create_surroundings(operation.surroundings, emulator, guid)
     before, journal = emulator.slots(guid), len(emulator.journal())
     if operation.command == "refresh":
         report = stack.refresh()
     else:
-        report = stack.up(operation.change.in_twin(before.active), skip_preview=True)
+        report = stack.up(operation.change.for_fake_engine(before.active), skip_preview=True)
     own = [entry for entry in emulator.journal()[journal:] if entry.subaccount == guid]
     counts = count(operation, before, own)
-    end, trusts = shape(before, emulator.slots(guid)), in_words(before, trusted(emulator, stack.target))
-    return Rehearsal(tuple(report.requests), counts, end, trusts)
+    end, trusts = slots_in_words(before, emulator.slots(guid)), in_words(before, trusted(emulator, stack.target))
+    return DryRun(tuple(report.requests), counts, end, trusts)
 
 
-def foreseen(provider: Provider, operation: Operation, emulator: Emulator) -> tuple[str, ...]:
+def expected_requests(provider: ProviderKind, operation: Operation, emulator: Emulator) -> tuple[str, ...]:
     """Return the requests of an operation's undisturbed run: the naive provider writes the same and reads nothing."""
-    requests = rehearse(operation, emulator).requests
-    if provider is Provider.OURS:
+    requests = dry_run(operation, emulator).requests
+    if provider is ProviderKind.OURS:
         return requests
     return ("POST token", *(request for request in requests if not fake_engine.is_read(request)))
 
 
-def act(emulator: Emulator, guid: str, action: Action) -> None:
+def perform_cockpit_action(emulator: Emulator, guid: str, action: Action) -> None:
     """Let a colleague act in the cockpit."""
     {Action.ROTATE: emulator.rotate, Action.GENERATE_PASSIVE: emulator.generate_passive}[action](guid)

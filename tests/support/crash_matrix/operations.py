@@ -7,9 +7,9 @@ from enum import Enum
 
 from btp_trust_emulator import Action
 from support import fake_engine
-from support.crash_matrix.surroundings import CONNECTION, Scene
-from support.pulumi_project import adopting, program, rotating
-from support.verification import ASSERTION, S4, check
+from support.crash_matrix.surroundings import CONNECTION, Surroundings
+from support.pulumi_project import adopting_program, program, rotation_program
+from support.verification import ASSERTION, S4, verification_arguments
 
 REGISTRATION = {"connection": CONNECTION, "origin_key": "shop"}
 
@@ -22,14 +22,14 @@ class Trusted(Enum):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class DeclaredProgram:
     """What a program declares: which generation is prepared, which one signs, and what else."""
 
-    prepared: str | None = None
-    signs: str | None = None
+    passive_generation: str | None = None
+    active_generation: str | None = None
     generate: bool = False
     renew: bool = False
-    proves: str = ""
+    verifies: str = ""
     """The destination by which a rotation is proved: the target's, which may refuse, or what shows who signs."""
     trusted: Trusted | None = None
     """What the other subaccount is told to trust."""
@@ -39,12 +39,12 @@ class Wanted:
         arguments: dict[str, str | bool] = {"generate": True} if self.generate else {}
         return arguments | ({"renew_fingerprint": active or "", "accept_outage": True} if self.renew else {})
 
-    def in_twin(self, active: str | None) -> fake_engine.Program:
+    def for_fake_engine(self, active: str | None) -> fake_engine.Program:
         """Return the program for the twin of the engine."""
         return fake_engine.program(
-            self.prepared,
-            self.signs,
-            trigger={"verify_destinations": [self.proves], "list_affected": True} if self.proves else None,
+            self.passive_generation,
+            self.active_generation,
+            trigger={"verify_destinations": [self.verifies], "list_affected": True} if self.verifies else None,
             active=self.arguments(active),
             trusted=self.registration,
         )
@@ -57,7 +57,7 @@ class Wanted:
         return {**REGISTRATION, "passive": "upcoming"} if self.trusted is Trusted.BOTH else REGISTRATION
 
     @property
-    def billing(self) -> str:
+    def registration_line(self) -> str:
         """The line that registers this subaccount in the other one, if the program does."""
         if self.registration is None:
             return ""
@@ -65,22 +65,26 @@ class Wanted:
         return f'billing = trust.TrustedIdentityProvider("billing", {", ".join(told)})\n'
 
 
-class Provider(Enum):
+class ProviderKind(Enum):
     """Whose program it is."""
 
     OURS = "btp-trust"
     NAIVE = "naive"
 
-    def text(self, wanted: Wanted, active: str | None) -> str:
+    def text(self, wanted: DeclaredProgram, active: str | None) -> str:
         """Write the program for Pulumi."""
-        if self is Provider.NAIVE:
+        if self is ProviderKind.NAIVE:
             return _naive(wanted)
-        if wanted.signs is not None:
+        if wanted.active_generation is not None:
             return (
-                rotating(wanted.prepared, wanted.signs, trigger=check(wanted.proves) if wanted.proves else "")
-                + wanted.billing
+                rotation_program(
+                    wanted.passive_generation,
+                    wanted.active_generation,
+                    trigger=verification_arguments(wanted.verifies) if wanted.verifies else "",
+                )
+                + wanted.registration_line
             )
-        return adopting("".join(f", {name}={value!r}" for name, value in wanted.arguments(active).items()))
+        return adopting_program("".join(f", {name}={value!r}" for name, value in wanted.arguments(active).items()))
 
 
 class Slot(Enum):
@@ -96,29 +100,29 @@ class Operation:
 
     resource: str
     name: str
-    before: tuple[Wanted | Action, ...]
+    before: tuple[DeclaredProgram | Action, ...]
     """What happens first, an hour apart."""
-    change: Wanted
+    change: DeclaredProgram
     end: tuple[str, str]
     """What the slots hold afterwards, in words of what they held before."""
     swaps: int = 0
-    mints: int = 0
-    goes: Slot | None = None
+    generated: int = 0
+    removed_slot: Slot | None = None
     """Whose certificate is gone afterwards, as the preview says."""
-    begins_empty: bool = False
+    starts_empty: bool = False
     """The subaccount has no certificate at all."""
     command: str = "up"
-    scene: Scene = Scene.NOBODY
+    surroundings: Surroundings = Surroundings.NOBODY
     trusted: tuple[str, ...] = ()
     """What another subaccount trusts afterwards, in the same words."""
 
     @property
     def is_refused(self) -> bool:
         """Whether it ends with an error that is kept: the target refuses, and all was undone."""
-        return self.scene is Scene.LYING
+        return self.surroundings is Surroundings.MISREPORTING
 
     @property
-    def repeated_swaps(self) -> int:
+    def repeated_swap_count(self) -> int:
         """Swaps that are done once more if nobody noted down what came of them: there and back."""
         return self.swaps if self.is_refused else 0
 
@@ -128,74 +132,105 @@ class Operation:
 
 
 OLD, NEW, NEXT = "2026-11", "2028-11", "2030-11"
-ADOPTED, RECORDED, PREPARED = Wanted(), Wanted(signs=OLD), Wanted(NEW, OLD)
-ROTATED, LATER = Wanted(NEW, NEW), Wanted(NEXT, NEW)
+ADOPTED, RECORDED, PREPARED = DeclaredProgram(), DeclaredProgram(active_generation=OLD), DeclaredProgram(NEW, OLD)
+ROTATED, LATER = DeclaredProgram(NEW, NEW), DeclaredProgram(NEXT, NEW)
 ACTIVE, PASSIVE, TRIGGER = "ActiveTrustCertificate", "PassiveTrustCertificate", "RotationTrigger"
 
-NOTHING, A_NEW_ONE, WHAT_SIGNED, WHAT_WAITED = "nothing", "a new one", "what was active", "what was passive"
-UNTOUCHED, SWAPPED = (WHAT_SIGNED, WHAT_WAITED), (WHAT_WAITED, WHAT_SIGNED)
-ALONE, PREPARING = (WHAT_SIGNED, NOTHING), (WHAT_SIGNED, A_NEW_ONE)
+NOTHING, NEW_CERTIFICATE, WAS_ACTIVE, WAS_PASSIVE = "nothing", "a new one", "what was active", "what was passive"
+UNTOUCHED, SWAPPED = (WAS_ACTIVE, WAS_PASSIVE), (WAS_PASSIVE, WAS_ACTIVE)
+ACTIVE_ONLY, ACTIVE_AND_NEW = (WAS_ACTIVE, NOTHING), (WAS_ACTIVE, NEW_CERTIFICATE)
 
-MINT = Operation(PASSIVE, "create, generates", (RECORDED,), PREPARED, PREPARING, mints=1)
-MINT_NEXT = Operation(
+GENERATE = Operation(PASSIVE, "create, generates", (RECORDED,), PREPARED, ACTIVE_AND_NEW, generated=1)
+GENERATE_NEXT = Operation(
     PASSIVE,
     "update, generates over the displaced one",
     (PREPARED, ROTATED),
     LATER,
-    PREPARING,
-    mints=1,
-    goes=Slot.PASSIVE,
+    ACTIVE_AND_NEW,
+    generated=1,
+    removed_slot=Slot.PASSIVE,
 )
-DELETE = Operation(PASSIVE, "delete", (PREPARED,), RECORDED, ALONE, goes=Slot.PASSIVE)
+DELETE = Operation(PASSIVE, "delete", (PREPARED,), RECORDED, ACTIVE_ONLY, removed_slot=Slot.PASSIVE)
 ROTATE = Operation(TRIGGER, "update, rotates", (PREPARED,), ROTATED, SWAPPED, swaps=1)
 ROLL_BACK = Operation(TRIGGER, "update, rolls back", (PREPARED, ROTATED), PREPARED, SWAPPED, swaps=1)
 
-PROVEN, PROVING = Wanted(NEW, OLD, proves=ASSERTION), Wanted(NEW, NEW, proves=ASSERTION)
-ASKED, ASKING = Wanted(NEW, OLD, proves=S4), Wanted(NEW, NEW, proves=S4)
-PROVE = Operation(TRIGGER, "update, rotates and proves", (PROVEN,), PROVING, SWAPPED, swaps=1, scene=Scene.ACCEPTING)
-COME_BACK = Operation(
-    TRIGGER, "update, rotates and is refused", (ASKED,), ASKING, UNTOUCHED, swaps=2, scene=Scene.LYING
+VERIFICATION_PREPARED, VERIFICATION_ROTATED = (
+    DeclaredProgram(NEW, OLD, verifies=ASSERTION),
+    DeclaredProgram(NEW, NEW, verifies=ASSERTION),
+)
+TARGET_PREPARED, TARGET_ROTATED = DeclaredProgram(NEW, OLD, verifies=S4), DeclaredProgram(NEW, NEW, verifies=S4)
+ROTATE_AND_VERIFY = Operation(
+    TRIGGER,
+    "update, rotates and proves",
+    (VERIFICATION_PREPARED,),
+    VERIFICATION_ROTATED,
+    SWAPPED,
+    swaps=1,
+    surroundings=Surroundings.ACCEPTING,
+)
+ROTATE_AND_ROLL_BACK = Operation(
+    TRIGGER,
+    "update, rotates and is refused",
+    (TARGET_PREPARED,),
+    TARGET_ROTATED,
+    UNTOUCHED,
+    swaps=2,
+    surroundings=Surroundings.MISREPORTING,
 )
 TRUSTED = "TrustedIdentityProvider"
-REGISTERED, PREPARED_ONLY = Wanted(signs=OLD, trusted=Trusted.ACTIVE), Wanted(NEW, OLD, trusted=Trusted.ACTIVE)
-TRUSTED_BOTH, LEFT_BOTH = Wanted(NEW, OLD, trusted=Trusted.BOTH), Wanted(NEW, NEW, trusted=Trusted.BOTH)
-RETIRED = Wanted(signs=NEW, trusted=Trusted.ACTIVE)
-REGISTER = Operation(TRUSTED, "create", (RECORDED,), REGISTERED, ALONE, scene=Scene.TRUSTING, trusted=(WHAT_SIGNED,))
+REGISTERED, PREPARED_ONLY = (
+    DeclaredProgram(active_generation=OLD, trusted=Trusted.ACTIVE),
+    DeclaredProgram(NEW, OLD, trusted=Trusted.ACTIVE),
+)
+TRUSTED_BOTH, LEFT_BOTH = (
+    DeclaredProgram(NEW, OLD, trusted=Trusted.BOTH),
+    DeclaredProgram(NEW, NEW, trusted=Trusted.BOTH),
+)
+RETIRED = DeclaredProgram(active_generation=NEW, trusted=Trusted.ACTIVE)
+REGISTER = Operation(
+    TRUSTED, "create", (RECORDED,), REGISTERED, ACTIVE_ONLY, surroundings=Surroundings.TRUSTING, trusted=(WAS_ACTIVE,)
+)
 TRUST_BOTH = Operation(
     TRUSTED,
     "update, trusts both certificates",
     (PREPARED_ONLY,),
     TRUSTED_BOTH,
     UNTOUCHED,
-    scene=Scene.TRUSTING,
-    trusted=(WHAT_SIGNED, WHAT_WAITED),
+    surroundings=Surroundings.TRUSTING,
+    trusted=(WAS_ACTIVE, WAS_PASSIVE),
 )
 RETIRE = Operation(
     TRUSTED,
     "update, trusts what signs alone, and the other one is deleted",
     (TRUSTED_BOTH, LEFT_BOTH),
     RETIRED,
-    ALONE,
-    goes=Slot.PASSIVE,
-    scene=Scene.TRUSTING,
-    trusted=(WHAT_SIGNED,),
+    ACTIVE_ONLY,
+    removed_slot=Slot.PASSIVE,
+    surroundings=Surroundings.TRUSTING,
+    trusted=(WAS_ACTIVE,),
 )
-UNREGISTER = Operation(TRUSTED, "delete", (REGISTERED,), RECORDED, ALONE, scene=Scene.TRUSTING)
+UNREGISTER = Operation(TRUSTED, "delete", (REGISTERED,), RECORDED, ACTIVE_ONLY, surroundings=Surroundings.TRUSTING)
 
 OPERATIONS = {
-    Provider.OURS: (
-        Operation(ACTIVE, "create, adopts", (), ADOPTED, ALONE),
+    ProviderKind.OURS: (
+        Operation(ACTIVE, "create, adopts", (), ADOPTED, ACTIVE_ONLY),
         Operation(
-            ACTIVE, "create, generates", (), Wanted(generate=True), (A_NEW_ONE, NOTHING), mints=1, begins_empty=True
+            ACTIVE,
+            "create, generates",
+            (),
+            DeclaredProgram(generate=True),
+            (NEW_CERTIFICATE, NOTHING),
+            generated=1,
+            starts_empty=True,
         ),
         Operation(
             ACTIVE,
             "update, renews in place",
             (ADOPTED,),
-            Wanted(renew=True),
-            (A_NEW_ONE, NOTHING),
-            mints=1,
-            goes=Slot.ACTIVE,
+            DeclaredProgram(renew=True),
+            (NEW_CERTIFICATE, NOTHING),
+            generated=1,
+            removed_slot=Slot.ACTIVE,
         ),
         Operation(
             ACTIVE,
@@ -205,25 +240,25 @@ OPERATIONS = {
             UNTOUCHED,
             command="refresh",
         ),
-        MINT,
+        GENERATE,
         Operation(PASSIVE, "create, takes up", (RECORDED, Action.GENERATE_PASSIVE), PREPARED, UNTOUCHED),
-        MINT_NEXT,
+        GENERATE_NEXT,
         DELETE,
-        Operation(TRIGGER, "create, records", (ADOPTED,), RECORDED, ALONE),
+        Operation(TRIGGER, "create, records", (ADOPTED,), RECORDED, ACTIVE_ONLY),
         ROTATE,
         ROLL_BACK,
-        PROVE,
-        COME_BACK,
+        ROTATE_AND_VERIFY,
+        ROTATE_AND_ROLL_BACK,
         REGISTER,
         TRUST_BOTH,
         RETIRE,
         UNREGISTER,
     ),
-    Provider.NAIVE: (MINT, MINT_NEXT, DELETE, ROTATE, ROLL_BACK),
+    ProviderKind.NAIVE: (GENERATE, GENERATE_NEXT, DELETE, ROTATE, ROLL_BACK),
 }
 
 
-def _naive(wanted: Wanted) -> str:
-    upcoming = f'naive_provider.PassiveCertificate("next", generation="{wanted.prepared}")'
-    rotation = f'naive_provider.Rotation("rotation", generation="{wanted.signs}")'
-    return program("import naive_provider", *([upcoming] if wanted.prepared else []), rotation)
+def _naive(wanted: DeclaredProgram) -> str:
+    upcoming = f'naive_provider.PassiveCertificate("next", generation="{wanted.passive_generation}")'
+    rotation = f'naive_provider.Rotation("rotation", generation="{wanted.active_generation}")'
+    return program("import naive_provider", *([upcoming] if wanted.passive_generation else []), rotation)

@@ -6,21 +6,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from support import fake_engine, page_sections
-from support.crash_matrix.cells import Interruption, cells, same_moment
-from support.crash_matrix.operations import OPERATIONS, Operation, Provider
+from support.crash_matrix.cells import Interruption, cells, played_boundary
+from support.crash_matrix.operations import OPERATIONS, Operation, ProviderKind
 from support.crash_matrix.runner import Outcome, Verdict
-from support.intercepting_proxy import Moment, Side
+from support.intercepting_proxy import Boundary, BoundarySide
 from support.paths import ROOT
 
 PAGE = ROOT / "docs/explanation/reliability.md"
 MARK = "matrix"
 NOTHING = "no cell"
 DOUBLE, LOST = "swaps that nobody declared", "certificates lost unannounced"
-TITLES = {Provider.OURS: "btp-trust", Provider.NAIVE: "the naive provider"}
+TITLES = {ProviderKind.OURS: "btp-trust", ProviderKind.NAIVE: "the naive provider"}
 WRITES = "| Operation | Request | Interruption | Not yet with the service | Carried out, not yet answered | Answered |"
 READS = "| Operation | Reads and tokens | Cells | Verdicts |"
-COUNTED = ["cells", *(each.value for each in Verdict), DOUBLE, LOST]
-SUMS = f"| All cells of | {' | '.join(COUNTED)} |"
+SUM_COLUMNS = ["cells", *(each.value for each in Verdict), DOUBLE, LOST]
+SUM_HEADING = f"| All cells of | {' | '.join(SUM_COLUMNS)} |"
 WORDS = {
     Interruption.ALL_KILLED: "all is killed",
     Interruption.PLUGIN_KILLED: "the plugin is killed",
@@ -28,14 +28,14 @@ WORDS = {
     Interruption.CLOSED: "the connection closes",
 }
 
-Key = tuple[Moment, Interruption]
+Key = tuple[Boundary, Interruption]
 
 
 @dataclass(frozen=True)
-class Played:
+class OperationResult:
     """An operation, the requests of its undisturbed run, and what came of its cells."""
 
-    provider: Provider
+    provider: ProviderKind
     operation: Operation
     requests: tuple[str, ...]
     outcomes: Mapping[Key, Outcome]
@@ -62,39 +62,39 @@ def verdict(outcome: Outcome) -> str:
 
 def write_rows(operation: Operation, requests: Sequence[str]) -> Iterator[Row]:
     """Give the rows of an operation's writes."""
-    known = {(cell.moment, cell.interruption) for cell in cells(operation, requests)}
+    known = {(cell.boundary, cell.interruption) for cell in cells(operation, requests)}
     for number, request in enumerate(requests, 1):
         if fake_engine.is_read(request):
             continue
         for interruption, words in WORDS.items():
-            sides = (same_moment(Moment(number, side), requests) for side in Side)
-            found = tuple((moment, interruption) for moment in sides)
+            sides = (played_boundary(Boundary(number, side), requests) for side in BoundarySide)
+            found = tuple((boundary, interruption) for boundary in sides)
             yield Row(str(operation), request, words, tuple(key if key in known else None for key in found))
 
 
 def other_cells(operation: Operation, requests: Sequence[str]) -> list[Key]:
     """Return the cells that no row of a write shows."""
     shown = {key for row in write_rows(operation, requests) for key in row.cells}
-    return [key for cell in cells(operation, requests) if (key := (cell.moment, cell.interruption)) not in shown]
+    return [key for cell in cells(operation, requests) if (key := (cell.boundary, cell.interruption)) not in shown]
 
 
-def update(page: str, played: Sequence[Played]) -> str:
+def update(page: str, played: Sequence[OperationResult]) -> str:
     """Write the rows of these operations into the page; what it says of others stays."""
     parts = [_part(page, provider, played) for provider in TITLES]
     body = "\n\n".join(parts)
-    return page_sections.put(page, MARK, "\n\n".join([body, "\n".join(["### Totals", "", *_totals(body)])]))
+    return page_sections.replace_section(page, MARK, "\n\n".join([body, "\n".join(["### Totals", "", *_totals(body)])]))
 
 
 def totals(page: str) -> list[str]:
     """Return the table that adds up over all operations of each provider."""
-    return _totals(page_sections.part(page, MARK))
+    return _totals(page_sections.section(page, MARK))
 
 
-def _part(page: str, provider: Provider, played: Sequence[Played]) -> str:
+def _part(page: str, provider: ProviderKind, played: Sequence[OperationResult]) -> str:
     ours = {str(each.operation): each for each in played if each.provider is provider}
     lines = [f"### {TITLES[provider]}"]
-    for heading, rows in ((WRITES, _writes), (READS, _reads), (SUMS, _sums)):
-        kept = written(page, provider, heading)
+    for heading, rows in ((WRITES, _writes), (READS, _reads), (SUM_HEADING, _sums)):
+        kept = documented_rows(page, provider, heading)
         lines += ["", heading, "|---" * (heading.count("|") - 1) + "|"]
         for name in map(str, OPERATIONS[provider]):
             lines += rows(ours[name]) if name in ours else [_line(*row) for row in kept if row[0] == name]
@@ -108,50 +108,52 @@ def _line(*words: object) -> str:
 def _totals(body: str) -> list[str]:
     columns = []
     for provider in TITLES:
-        rows = _rows(body, provider, SUMS)
-        columns.append([sum(int(row[number]) for row in rows) for number in range(1, len(COUNTED) + 1)])
-    lines = [_line(name, *numbers) for name, *numbers in zip(COUNTED, *columns, strict=True)]
+        rows = _rows(body, provider, SUM_HEADING)
+        columns.append([sum(int(row[number]) for row in rows) for number in range(1, len(SUM_COLUMNS) + 1)])
+    lines = [_line(name, *numbers) for name, *numbers in zip(SUM_COLUMNS, *columns, strict=True)]
     return [f"| | {' | '.join(TITLES.values())} |", "|---|---|---|", *lines]
 
 
-def _sums(played: Played) -> Iterator[str]:
+def _sums(played: OperationResult) -> Iterator[str]:
     found = list(played.outcomes.values())
     verdicts = [sum(outcome.verdict is each for outcome in found) for each in Verdict]
     wrong = sum(each.counts.double_swaps for each in found), sum(len(each.counts.lost) for each in found)
     yield _line(played.operation, len(found), *verdicts, *wrong)
 
 
-def _writes(played: Played) -> Iterator[str]:
+def _writes(played: OperationResult) -> Iterator[str]:
     for row in write_rows(played.operation, played.requests):
         words = [NOTHING if key is None else verdict(played.outcomes[key]) for key in row.cells]
         yield _line(row.operation, f"`{row.request}`", row.interruption, *words)
 
 
-def _reads(played: Played) -> Iterator[str]:
+def _reads(played: OperationResult) -> Iterator[str]:
     keys = other_cells(played.operation, played.requests)
     found = [verdict(played.outcomes[key]) for key in keys]
     summed = ", ".join(f"{word}: {found.count(word)}" for word in sorted(set(found)))
     yield _line(played.operation, sum(map(fake_engine.is_read, played.requests)), len(keys), summed)
 
 
-def written(page: str, provider: Provider, heading: str) -> list[list[str]]:
+def documented_rows(page: str, provider: ProviderKind, heading: str) -> list[list[str]]:
     """Read the rows of a provider's table back from the page."""
-    return _rows(page_sections.part(page, MARK), provider, heading)
+    return _rows(page_sections.section(page, MARK), provider, heading)
 
 
-def _rows(body: str, provider: Provider, heading: str) -> list[list[str]]:
-    part = body.partition(f"### {TITLES[provider]}\n")[2].partition("\n### ")[0]
-    rows = f"{part}\n\n".partition(f"{heading}\n")[2].partition("\n\n")[0].splitlines()[1:]
+def _rows(body: str, provider: ProviderKind, heading: str) -> list[list[str]]:
+    section = body.partition(f"### {TITLES[provider]}\n")[2].partition("\n### ")[0]
+    rows = f"{section}\n\n".partition(f"{heading}\n")[2].partition("\n\n")[0].splitlines()[1:]
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
 
 
-def claimed(page: str, provider: Provider, operation: Operation, requests: Sequence[str], key: Key) -> str:
+def documented_verdict(
+    page: str, provider: ProviderKind, operation: Operation, requests: Sequence[str], key: Key
+) -> str:
     """Return the verdict that the page has for a cell of a write; a request that is sent twice has rows in that order.
 
     Raises:
         KeyError: The cell is not in the row of a write.
     """
-    lines = [row for row in written(page, provider, WRITES) if row[0] == str(operation)]
+    lines = [row for row in documented_rows(page, provider, WRITES) if row[0] == str(operation)]
     for row, line in zip(write_rows(operation, requests), lines, strict=True):
         if key in row.cells:
             return line[3:][row.cells.index(key)]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from support.pulumi_project import Project, Said
+from support.pulumi_project import CommandOutput, PulumiProject
 
-UPS = 2
+MAX_UPS = 2
 """How often `pulumi up` may be needed."""
 WAIT = re.compile(r"Wait a minute, then run `pulumi up` again\b")
 """The way out that an interruption needs; one that is not known here fails the cell, and has to be learned."""
@@ -19,60 +19,60 @@ MINUTE = 60
 
 
 @dataclass(frozen=True)
-class End:
+class ResumeResult:
     """How resuming ended."""
 
     refused: bool = False
     """Our provider refused, and its way out was taken."""
-    complaints: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
-def resume(project: Project, said: Said | None, reverted: str | None = None) -> End:
+def resume(project: PulumiProject, output: CommandOutput | None, reverted: str | None = None) -> ResumeResult:
     """Go on until nothing is left to do.
 
     Args:
         project: The stack.
-        said: What the interrupted command said to its end; None if it was killed.
+        output: What the interrupted command said to its end; None if it was killed.
         reverted: If a target's refusal has to be the end of it, the program before.
     """
     refused = False
-    for _ in range(UPS + 1):
-        if said is not None and reverted is not None and REVERT.search(said.text):
-            return End(refused, _revert(project, reverted))
-        if said is not None and said.status != 0:
+    for _ in range(MAX_UPS + 1):
+        if output is not None and reverted is not None and REVERT.search(output.text):
+            return ResumeResult(refused, _revert(project, reverted))
+        if output is not None and output.status != 0:
             if refused:
-                return End(refused=True, complaints=("refuses again", said.text))
+                return ResumeResult(refused=True, problems=("refuses again", output.text))
             refused = True
-            if not take_way_out(project, said):
-                return End(complaints=("no way out", said.text))
-        elif said is not None and reverted is None and _is_settled(project):
-            return End(refused)
-        said = project.up(status=None)
-    return End(refused, complaints=("is never settled", "" if said is None else said.text))
+            if not apply_remedy(project, output):
+                return ResumeResult(problems=("no way out", output.text))
+        elif output is not None and reverted is None and _has_no_changes(project):
+            return ResumeResult(refused)
+        output = project.up(status=None)
+    return ResumeResult(refused, problems=("is never settled", "" if output is None else output.text))
 
 
-def resume_naively(project: Project, said: Said | None) -> End:
+def resume_naively(project: PulumiProject, output: CommandOutput | None) -> ResumeResult:
     """Go on until a deployment succeeds; the state of that provider has nothing to compare."""
-    for _ in range(UPS):
-        if said is not None and said.status == 0:
-            return End()
-        said = project.up(status=None)
-    return End() if said is not None and said.status == 0 else End(complaints=("never succeeds",))
+    for _ in range(MAX_UPS):
+        if output is not None and output.status == 0:
+            return ResumeResult()
+        output = project.up(status=None)
+    return ResumeResult() if output is not None and output.status == 0 else ResumeResult(problems=("never succeeds",))
 
 
-def unlock(project: Project) -> None:
+def unlock(project: PulumiProject) -> None:
     """Take the lock of a command away that is dead."""
     if any(each.is_file() for each in (project.folder / "backend/.pulumi/locks").rglob("*")):
         project.pulumi("cancel", "--yes")
 
 
-def _is_settled(project: Project) -> bool:
+def _has_no_changes(project: PulumiProject) -> bool:
     return project.preview("--expect-no-changes", "--refresh", status=None).status == 0
 
 
-def take_way_out(project: Project, said: Said) -> bool:
+def apply_remedy(project: PulumiProject, output: CommandOutput) -> bool:
     """Do what the last line of an error says, `pulumi up` excepted, which follows; False if that is something else."""
-    remedy = _remedy(said)
+    remedy = _remedy(output)
     if AT_ONCE.search(remedy):
         return True
     if WAIT.search(remedy) is None:
@@ -81,16 +81,16 @@ def take_way_out(project: Project, said: Said) -> bool:
     return True
 
 
-def _revert(project: Project, program: str) -> tuple[str, ...]:
+def _revert(project: PulumiProject, program: str) -> tuple[str, ...]:
     """Deploy once more, which must be refused without a swap, then revert; return what is wrong with that."""
     slots, again = project.slots(), project.up(status=None)
     if again.status == 0 or not REVERT.search(again.text) or project.slots() != slots:
         return ("the refusal is forgotten", again.text)
     project.write(program)
     back = project.up(status=None)
-    return () if back.status == 0 and _is_settled(project) else ("cannot be reverted", back.text)
+    return () if back.status == 0 and _has_no_changes(project) else ("cannot be reverted", back.text)
 
 
-def _remedy(said: Said) -> str:
+def _remedy(output: CommandOutput) -> str:
     """Return the last line of the error of one of our resources; nothing if something else stopped the command."""
-    return said.message[-1] if re.search(r"^  pulumi-python:.*\n    error: ", said.text, re.MULTILINE) else ""
+    return output.message[-1] if re.search(r"^  pulumi-python:.*\n    error: ", output.text, re.MULTILINE) else ""

@@ -11,38 +11,38 @@ CONNECTION = "billing"
 """Of the other subaccount."""
 
 
-class Scene(Enum):
+class Surroundings(Enum):
     """What an operation meets besides the slots."""
 
     NOBODY = "nobody"
     ACCEPTING = "a target that accepts what both certificates sign"
-    LYING = "a target that says so, and refuses what the passive one signs"
+    MISREPORTING = "a target that says so, and refuses what the passive one signs"
     TRUSTING = "another subaccount, which can trust this one"
 
     @property
     def is_target(self) -> bool:
         """Whether there is a target, and a user as whom it is tried."""
-        return self in (Scene.ACCEPTING, Scene.LYING)
+        return self in (Surroundings.ACCEPTING, Surroundings.MISREPORTING)
 
 
-def enter(scene: Scene, emulator: Emulator) -> str:
+def create_other_subaccount(surroundings: Surroundings, emulator: Emulator) -> str:
     """Create the other subaccount; return its GUID, "" if there is none."""
-    return emulator.create_subaccount(generate=True).guid if scene is Scene.TRUSTING else ""
+    return emulator.create_subaccount(generate=True).guid if surroundings is Surroundings.TRUSTING else ""
 
 
-def dress(scene: Scene, emulator: Emulator, guid: str) -> None:
+def create_surroundings(surroundings: Surroundings, emulator: Emulator, guid: str) -> None:
     """Create the target for what the slots hold now, and the user."""
-    if not scene.is_target:
+    if not surroundings.is_target:
         return
     emulator.create_user(guid, USER, PASSWORD)
     create_trusting_target(emulator, guid, _name(guid))
-    if scene is Scene.LYING:
-        emulator.lie(_name(guid), emulator.slots(guid).passive or "")
+    if surroundings is Surroundings.MISREPORTING:
+        emulator.misreport(_name(guid), emulator.slots(guid).passive or "")
 
 
-def move(scene: Scene, emulator: Emulator, guid: str) -> None:
+def relocate_target(surroundings: Surroundings, emulator: Emulator, guid: str) -> None:
     """Lead the destination to where the target is in another emulator."""
-    if scene.is_target:
+    if surroundings.is_target:
         emulator.delete_destination(guid, S4)
         emulator.create_destination(guid, emulator.target(_name(guid)).properties(S4))
 

@@ -18,11 +18,11 @@ import httpx
 from hypothesis import strategies as st
 
 from btp_trust_emulator import Emulator
-from btp_trust_emulator.faults.fault import TOKEN, TRAITS, Kind
-from btp_trust_emulator.faults.request import Target
+from btp_trust_emulator.faults.fault import FAULT_SPECS, TOKEN_ENDPOINT, FaultKind
+from btp_trust_emulator.faults.request import RequestType
 from btp_trust_emulator.slots import Action, Slot
-from support.fake_engine import Fault as LineFault
-from support.fake_engine import KilledError, Twin, committed_then, lost_before
+from support.fake_engine import FakeEngine, ProcessKilledError, commit_then_raise, raise_before_sending
+from support.fake_engine import TransportFault as TransportFault
 from support.stateful.targets import ASSERTION, SYSTEMS, token_path
 
 LAG: Final = 60.0
@@ -44,53 +44,53 @@ ANY: Final[list[_Where]] = [
     *WRITES,
     *WRITES,
     *READS,
-    ("POST", TOKEN),
+    ("POST", TOKEN_ENDPOINT),
     (None, None),
     ("GET", None),
     *FINDS,
     *TARGETS[:1],
 ]
-STALE: Final = [Kind.STALE, Kind.STALE_AFTER_WRITE]
-RIVALS: Final = [Kind.RIVAL_BEFORE, Kind.RIVAL_AFTER]
-_WHERE: Final[dict[Target | None, list[_Where]]] = {
-    Target.TOKEN: [("POST", TOKEN)],
-    Target.READ: [*READS, ("GET", None), *FINDS],
-    Target.WRITE: [("POST", None), (None, None), *WRITES[1:], ("GET", ACTIVE), ("GET", PASSIVE), *FINDS],
-    Target.PEM: [*WRITES[:2], *READS[:2], (None, None)],
+STALE: Final = [FaultKind.STALE, FaultKind.STALE_AFTER_WRITE]
+RIVALS: Final = [FaultKind.RIVAL_BEFORE, FaultKind.RIVAL_AFTER]
+_WHERE: Final[dict[RequestType | None, list[_Where]]] = {
+    RequestType.TOKEN_ENDPOINT: [("POST", TOKEN_ENDPOINT)],
+    RequestType.READ: [*READS, ("GET", None), *FINDS],
+    RequestType.WRITE: [("POST", None), (None, None), *WRITES[1:], ("GET", ACTIVE), ("GET", PASSIVE), *FINDS],
+    RequestType.CERTIFICATE: [*WRITES[:2], *READS[:2], (None, None)],
     None: ANY,
 }
 _STATUSES: Final = {
-    Kind.FAIL: [503, 500, 429, 401, 403, 400, 404],
-    Kind.DO_THEN_FAIL: [500, 503, 504],
-    Kind.HTML: [200, 404, 403, 502],
-    Kind.DO_THEN_HTML: [200, 502],
-    Kind.ROUTER: [404, 502, 503],
+    FaultKind.FAIL: [503, 500, 429, 401, 403, 400, 404],
+    FaultKind.DO_THEN_FAIL: [500, 503, 504],
+    FaultKind.HTML: [200, 404, 403, 502],
+    FaultKind.DO_THEN_HTML: [200, 502],
+    FaultKind.ROUTER: [404, 502, 503],
 }
-_SECONDS: Final[dict[Kind, list[float | None]]] = {
-    Kind.FAIL: [None, 1.0, 7.0, 100.0, 300.0],
-    Kind.DO_THEN_FAIL: [None, 7.0],
-    Kind.SLOW: [0.0, 100.0],
-    Kind.SHORT_TOKEN: [0.0, 61.0, 90.0],
-    Kind.STALE_AFTER_WRITE: [None, 3.0, 20.0, LAG - 1],
+_SECONDS: Final[dict[FaultKind, list[float | None]]] = {
+    FaultKind.FAIL: [None, 1.0, 7.0, 100.0, 300.0],
+    FaultKind.DO_THEN_FAIL: [None, 7.0],
+    FaultKind.SLOW: [0.0, 100.0],
+    FaultKind.SHORT_TOKEN: [0.0, 61.0, 90.0],
+    FaultKind.STALE_AFTER_WRITE: [None, 3.0, 20.0, LAG - 1],
 }
 
 
 @dataclass(frozen=True)
-class Weather:
+class Disturbance:
     """What goes wrong in one command."""
 
-    faults: tuple[tuple[Kind, dict[str, Any]], ...] = ()
+    faults: tuple[tuple[FaultKind, dict[str, Any]], ...] = ()
     line: tuple[str, str, int, int] | None = None
     """`killed before`, `killed after` or `refused`: which requests, from the how-manieth on, and how many."""
-    between: str | None = None
+    between_preview_and_update: str | None = None
     """What a colleague does between the preview and the changes."""
-    in_the_preview: bool = False
+    starts_in_preview: bool = False
     """Whether it begins with the preview."""
 
     @property
     def has_rivals(self) -> bool:
         """Whether somebody else acts in the course of the command."""
-        return self.between is not None or any(kind in RIVALS for kind, _ in self.faults)
+        return self.between_preview_and_update is not None or any(kind in RIVALS for kind, _ in self.faults)
 
     @property
     def is_stale(self) -> bool:
@@ -98,36 +98,36 @@ class Weather:
         return any(kind in STALE for kind, _ in self.faults)
 
     @property
-    def lies(self) -> bool:
+    def is_misleading(self) -> bool:
         """Whether something on the way says of what is there that it is not: no provider can look behind it."""
-        return any(kind is Kind.FAIL and fields.get("status") == NOT_FOUND for kind, fields in self.faults)
+        return any(kind is FaultKind.FAIL and fields.get("status") == NOT_FOUND for kind, fields in self.faults)
 
-    def begin(self, emulator: Emulator, twin: Twin, *, is_named: bool) -> None:
+    def inject_faults(self, emulator: Emulator, engine: FakeEngine, *, names_subaccount: bool) -> None:
         """Let it break; `is_named` tells whether text or state name the subaccount."""
         for kind, fields in self.faults:
-            if kind is Kind.FOREIGN_TOKEN and not is_named:
+            if kind is FaultKind.FOREIGN_TOKEN and not names_subaccount:
                 continue
             path = fields.get("path")
             if path in SYSTEMS:
-                emulator.fault(kind, **{**fields, "path": token_path(path, twin.guid)})
+                emulator.fault(kind, **{**fields, "path": token_path(path, engine.guid)})
             else:
-                emulator.fault(kind, subaccount=twin.guid, **fields)
+                emulator.fault(kind, subaccount=engine.guid, **fields)
         if self.line is not None:
             what, where, after, count = self.line
             for number in range(count):
-                twin.line.once(where, LINE[what], after=0 if number else after)
+                engine.line.inject_once(where, TRANSPORT_FAULTS[what], after=0 if number else after)
 
 
 NOT_FOUND: Final = 404
-LINE: Final[dict[str, LineFault]] = {
-    "killed before": lost_before(KilledError()),
-    "killed after": committed_then(KilledError()),
-    "refused": lost_before(httpx.ConnectError("[Errno 111] Connection refused")),
+TRANSPORT_FAULTS: Final[dict[str, TransportFault]] = {
+    "killed before": raise_before_sending(ProcessKilledError()),
+    "killed after": commit_then_raise(ProcessKilledError()),
+    "refused": raise_before_sending(httpx.ConnectError("[Errno 111] Connection refused")),
 }
 
 
-LINES: Final = st.tuples(
-    st.sampled_from(sorted(LINE)),
+TRANSPORT_DISTURBANCES: Final = st.tuples(
+    st.sampled_from(sorted(TRANSPORT_FAULTS)),
     st.sampled_from(["", "", f"GET destinations/{SYSTEMS[0]}", "POST rotateCertificate"]),
     st.integers(0, 8),
     st.integers(1, 6),
@@ -136,15 +136,15 @@ LINES: Final = st.tuples(
 
 
 @st.composite
-def _faults(draw: st.DrawFn, kinds: list[Kind]) -> tuple[Kind, dict[str, Any]]:
+def _faults(draw: st.DrawFn, kinds: list[FaultKind]) -> tuple[FaultKind, dict[str, Any]]:
     """Draw one fault with the fields of its kind."""
     kind = draw(st.sampled_from(kinds))
-    trait = TRAITS[kind]
-    method, path = draw(st.sampled_from(_WHERE[trait.target]))
+    fault_spec = FAULT_SPECS[kind]
+    method, path = draw(st.sampled_from(_WHERE[fault_spec.request_type]))
     fields: dict[str, Any] = {"method": method, "path": path, "skip": draw(st.sampled_from([0, 0, 0, 1, 2, 3]))}
-    if "slot" in trait.fields:
+    if "slot" in fault_spec.fields:
         fields["slot"] = draw(st.sampled_from([None, Slot.ACTIVE, Slot.PASSIVE]))
-    if "action" in trait.fields:
+    if "action" in fault_spec.fields:
         fields["action"] = draw(st.sampled_from(list(Action)))
     if kind in _STATUSES:
         fields["status"] = draw(st.sampled_from(_STATUSES[kind]))
@@ -155,27 +155,27 @@ def _faults(draw: st.DrawFn, kinds: list[Kind]) -> tuple[Kind, dict[str, Any]]:
     return kind, fields
 
 
-_MOMENTS: Final = [
+_KILL_POINTS: Final = [
     *[("POST rotateCertificate", after) for after in (0, 0, 1)],
     *[(f"GET destinations/{SYSTEMS[0]}", after) for after in range(7)],
     *[("GET certificate", after) for after in (2, 3)],
 ]
-CHECKED: Final = st.builds(
-    lambda what, moment: Weather(line=(what, *moment, 1)),
+KILLED_ROTATIONS: Final = st.builds(
+    lambda what, moment: Disturbance(line=(what, *moment, 1)),
     st.sampled_from(["killed before", "killed after"]),
-    st.sampled_from(_MOMENTS),
+    st.sampled_from(_KILL_POINTS),
 )
 """A rotation is killed: at its swap, before its check, in it, before the way back, or after that."""
 
 
-def weathers(*, rivals: bool) -> st.SearchStrategy[Weather]:
+def disturbances(*, rivals: bool) -> st.SearchStrategy[Disturbance]:
     """Draw the weather of a command: up to four faults at once; stale readings, or rivals."""
-    others = _faults([kind for kind in Kind if kind not in [Kind.STALE, *(STALE if rivals else RIVALS)]])
+    others = _faults([kind for kind in FaultKind if kind not in [FaultKind.STALE, *(STALE if rivals else RIVALS)]])
     at_first = _faults(RIVALS) if rivals else others
     return st.builds(
-        Weather,
+        Disturbance,
         st.builds(lambda first, more: (first, *more), at_first, st.lists(others, max_size=3)),
-        st.none() | st.none() | LINES,
+        st.none() | st.none() | TRANSPORT_DISTURBANCES,
         st.none() | st.none() | st.sampled_from([action.value for action in Action]) if rivals else st.none(),
         st.sampled_from([False, False, False, True]),
     )

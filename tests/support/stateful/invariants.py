@@ -10,198 +10,206 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from btp_trust.errors import NotDone, OutcomeUnknown, TrustError
+from btp_trust.errors import OutcomeUnknown, TrustError, WriteNotApplied
 from btp_trust.service.transport.retry import MAX_REQUESTS
-from btp_trust_emulator.faults.fault import Kind
-from btp_trust_emulator.journal import Entry
+from btp_trust_emulator.faults.fault import FaultKind
+from btp_trust_emulator.journal import JournalEntry
 from btp_trust_emulator.slots import Slots
-from support.fake_engine import Call, CheckFailedError, assert_three_parts, is_read
+from support.fake_engine import CheckFailedError, ProviderCall, assert_three_part_message, is_read
 from support.stateful.disturbances import LAG, RIVALS
-from support.stateful.observed_command import ROTATE, Command, called
-from support.stateful.statistics import Tally
-from support.stateful.swap_invariants import Swaps
-from support.stateful.targets import Targets, is_of_target, is_refusal, is_signature
+from support.stateful.observed_command import ROTATE, ObservedCommand, request_name
+from support.stateful.statistics import Statistics
+from support.stateful.swap_invariants import SwapInvariants
+from support.stateful.targets import Targets, has_signed_assertion, is_target_rejection, is_target_request
 
 TOKEN: Final = re.compile(r"eyJ[\w-]{10,}\.eyJ[\w-]{10,}")
-UNSTOPPABLE: Final = re.compile(
+INFORMATIONAL_WARNING: Final = re.compile(
     r"warning: RotationTrigger: "
     r"(\S+: (weak|refused|inconclusive): |.* is rolled back all the same|.* is not trusted by "
     r"|.* is in no slot any more)"
 )
 """What was found out about a swap, or stands in nobody's way: a failure would come too late, or block the way back."""
-SECTIONS: Final = 3
+MAX_SECTIONS: Final = 3
 """A swap, its check and the way back have requests of their own."""
-HARMLESS: Final = {Kind.SLOW, Kind.LITERAL_NEWLINES, *RIVALS}
+HARMLESS_FAULTS: Final = {FaultKind.SLOW, FaultKind.LITERAL_NEWLINES, *RIVALS}
 """Faults of a request whose answer is true all the same."""
-REFUSED: Final = {401, 429}
+RETRYABLE_STATUSES: Final = {401, 429}
 """A write that was answered with one of these did nothing, and may be sent again."""
-NO_APP: Final = {404, 503}
+ROUTER_STATUSES: Final = {404, 503}
 """So was one for which Cloud Foundry's router found no app."""
 
 
 @dataclass
-class Witness:
+class Invariants:
     """Watches the commands of one subaccount."""
 
     secrets: list[str]
     targets: Targets
-    tally: Tally
-    seen: dict[str, datetime] = field(default_factory=dict)
+    statistics: Statistics
+    first_seen: dict[str, datetime] = field(default_factory=dict)
     """Every certificate that ever was in a slot, in this order, and the second in which it was first seen there."""
 
     def __post_init__(self) -> None:
         """Watch the swaps too."""
-        self.swaps = Swaps(self.targets, self.tally)
+        self.swaps = SwapInvariants(self.targets, self.statistics)
 
-    def notice(self, slots: tuple[str | None, str | None], now: datetime) -> None:
+    def record_certificates(self, slots: tuple[str | None, str | None], now: datetime) -> None:
         """Take down which certificates exist."""
         for each in filter(None, slots):
-            self.seen.setdefault(each, now.replace(microsecond=0))
+            self.first_seen.setdefault(each, now.replace(microsecond=0))
 
-    def somebody_acted(self) -> None:
+    def record_foreign_change(self) -> None:
         """Take down that the slots are not only our work any more."""
-        self.swaps.somebody_acted()
+        self.swaps.record_foreign_change()
 
-    def check(self, command: Command) -> None:
+    def check(self, command: ObservedCommand) -> None:
         """Assert all that holds after each command."""
-        for entry in command.own:
+        for entry in command.own_requests:
             for slots in (entry.before, entry.after):
-                self.notice((slots.active, slots.passive) if slots else (None, None), entry.time)
+                self.record_certificates((slots.active, slots.passive) if slots else (None, None), entry.time)
         self._count(command)
-        self._assert_said(command)
-        self._assert_silent_about_secrets(command)
+        self._assert_errors_in_three_parts(command)
+        self._assert_no_secrets(command)
         self._assert_strict(command)
-        self._assert_moderate(command)
-        self._assert_at_home(command)
+        self._assert_request_limits(command)
+        self._assert_own_subaccount_only(command)
         self._assert_no_write_after_an_unknown_one(command)
-        self.swaps.check(command, self.seen)
-        self._assert_active_is_kept(command)
-        self._assert_losses_named(command)
+        self.swaps.check(command, self.first_seen)
+        self._assert_active_replaced_as_declared(command)
+        self._assert_losses_announced(command)
         if command.error is None:
-            self._assert_true(command)
-        if command.weather.has_rivals:
-            self.somebody_acted()
+            self._assert_state_true(command)
+        if command.disturbance.has_rivals:
+            self.record_foreign_change()
 
-    def _count(self, command: Command) -> None:
-        self.tally.commands[command.name] += 1
-        self.tally.requests += sum(len(call.sent) for call in command.calls)
-        for entry in command.own:
-            self.tally.faults.update(kind.value for kind in entry.faults)
+    def _count(self, command: ObservedCommand) -> None:
+        self.statistics.commands[command.name] += 1
+        self.statistics.requests += sum(len(call.sent) for call in command.calls)
+        for entry in command.own_requests:
+            self.statistics.faults.update(kind.value for kind in entry.faults)
         for _, entry, _, _ in command.changes():
-            self.tally.writes[called(entry)] += 1
+            self.statistics.writes[request_name(entry)] += 1
         if command.error is not None:
             name = "CheckFailure" if isinstance(command.error, CheckFailedError) else type(command.error).__name__
-            self.tally.refusals[name] += 1
+            self.statistics.refusals[name] += 1
         for call in filter(lambda call: call.sent, command.calls):
-            self.tally.longest(f"{call.kind}.{call.method}", len(call.sent))
+            self.statistics.record_maximum(f"{call.kind}.{call.method}", len(call.sent))
 
-    def _assert_said(self, command: Command) -> None:
+    def _assert_errors_in_three_parts(self, command: ObservedCommand) -> None:
         """Nothing but our own errors comes out, each in three parts."""
         if isinstance(command.error, CheckFailedError):
-            assert_three_parts(command.error.reason)
+            assert_three_part_message(command.error.reason)
         elif isinstance(command.error, TrustError):
-            assert_three_parts(str(command.error))
+            assert_three_part_message(str(command.error))
 
-    def _assert_silent_about_secrets(self, command: Command) -> None:
+    def _assert_no_secrets(self, command: ObservedCommand) -> None:
         """Neither what is printed nor what is stored has a token or a secret in it."""
-        stored = [[each.inputs, each.outputs] for each in command.twin.state.values()]
-        text = f"{command.twin.last.messages}{command.error!r}{json.dumps(stored)}"
-        assert not TOKEN.search(text), "a token got out"
-        assert not any(secret in text for secret in self.secrets), "a secret got out"
+        stored = [[each.inputs, each.outputs] for each in command.engine.state.values()]
+        spec = f"{command.engine.last.messages}{command.error!r}{json.dumps(stored)}"
+        assert not TOKEN.search(spec), "a token got out"
+        assert not any(secret in spec for secret in self.secrets), "a secret got out"
 
-    def _assert_strict(self, command: Command) -> None:
+    def _assert_strict(self, command: ObservedCommand) -> None:
         """With `btp-trust:strict` there are no warnings: what would be one is a failure."""
-        if command.error is None and command.twin.config.get("btp-trust:strict") == "true":
-            warnings = [line for line in command.twin.last.messages.splitlines() if line.startswith("warning:")]
-            assert [line for line in warnings if not UNSTOPPABLE.match(line)] == []
+        if command.error is None and command.engine.config.get("btp-trust:strict") == "true":
+            warnings = [line for line in command.engine.last.messages.splitlines() if line.startswith("warning:")]
+            assert [line for line in warnings if not INFORMATIONAL_WARNING.match(line)] == []
 
-    def _assert_moderate(self, command: Command) -> None:
+    def _assert_request_limits(self, command: ObservedCommand) -> None:
         """Bounded requests; a write arrives once, not counting the way back and what did nothing for certain."""
         for call in command.calls:
-            most = MAX_REQUESTS if "GET destinations" not in " ".join(call.sent) else SECTIONS * MAX_REQUESTS
+            most = MAX_REQUESTS if "GET destinations" not in " ".join(call.sent) else MAX_SECTIONS * MAX_REQUESTS
             assert len(call.sent) <= most, f"{call.kind}.{call.method} sent {len(call.sent)} requests"
-            if command.twin.config.get("btp-trust:offline") == "true":
+            if command.engine.config.get("btp-trust:offline") == "true":
                 assert call.sent == [], "offline, nothing is sent"
-            refusal = next((place for place, entry in enumerate(call.entries) if is_refusal(entry)), None)
+            refusal = next((place for place, entry in enumerate(call.entries) if is_target_rejection(entry)), None)
             for entries in (call.entries[:refusal], call.entries[refusal:] if refusal is not None else []):
-                own = [entry for entry in entries if not is_of_target(entry)]
-                arrived = [called(entry) for entry in own if not _did_nothing(entry)]
+                own_requests = [entry for entry in entries if not is_target_request(entry)]
+                arrived = [request_name(entry) for entry in own_requests if not _had_no_effect(entry)]
                 for write in {each for each in arrived if not is_read(each)}:
                     assert arrived.count(write) == 1, f"{call.kind}.{call.method} sent {write} twice"
                     assert write == ROTATE or refusal is None, "a check leads to no other write than the way back"
         reads = [call for call in command.calls if call.method in ("check", "diff", "read")]
         assert all(is_read(sent) for call in reads for sent in call.sent), "check, diff and read must not write"
-        tried = [entry for call in reads for entry in call.entries if is_of_target(entry) or is_signature(entry)]
+        tried = [
+            entry for call in reads for entry in call.entries if is_target_request(entry) or has_signed_assertion(entry)
+        ]
         assert tried == [], "a plan must try nothing"
 
-    def _assert_no_write_after_an_unknown_one(self, command: Command) -> None:
+    def _assert_no_write_after_an_unknown_one(self, command: ObservedCommand) -> None:
         """In one process nothing is written any more once nobody knows what became of a write."""
         unknown: BaseException | None = None
         for call in command.calls:
             if unknown is not None:
                 writes = [sent for sent in call.sent if not is_read(sent)]
                 assert writes == [], f"{call.kind}.{call.method} wrote {writes} after {unknown!r}"
-            if isinstance(call.error, NotDone | OutcomeUnknown):
+            if isinstance(call.error, WriteNotApplied | OutcomeUnknown):
                 unknown = unknown or call.error
 
-    def _assert_at_home(self, command: Command) -> None:
+    def _assert_own_subaccount_only(self, command: ObservedCommand) -> None:
         """With a token for another subaccount no slot is read or written."""
-        asked = [entry for entry in command.entries if not is_of_target(entry)]
-        abroad = [entry for entry in asked if entry.subaccount != command.twin.guid]
-        assert all(called(entry) == "POST token" for entry in abroad), "sent with a token for another subaccount"
+        asked = [entry for entry in command.entries if not is_target_request(entry)]
+        abroad = [entry for entry in asked if entry.subaccount != command.engine.guid]
+        assert all(request_name(entry) == "POST token" for entry in abroad), "sent with a token for another subaccount"
 
-    def _assert_active_is_kept(self, command: Command) -> None:
+    def _assert_active_replaced_as_declared(self, command: ObservedCommand) -> None:
         """A POST on the active slot renews what was named and accepted, or makes the first one that was asked for."""
         for number, entry, before, _ in command.changes():
-            if called(entry) != "POST certificate":
+            if request_name(entry) != "POST certificate":
                 continue
-            text, name = command.text, command.text.active_name
-            shown = (command.shown or command.twin.last).inputs[name]
-            assert "step" in shown or command.weather.between is not None, "the preview did not show the generation"
-            if command.is_raced(number):
+            spec, name = command.spec, command.spec.active_name
+            preview_report = (command.preview_report or command.engine.last).inputs[name]
+            assert "step" in preview_report or command.disturbance.between_preview_and_update is not None, (
+                "the preview did not show the generation"
+            )
+            if command.has_race(number):
                 continue
             if before.active is None:
-                assert text.generate
+                assert spec.generate
                 assert name not in command.before or command.is_partial
             else:
-                assert text.accept_outage
-                assert text.renew == before.active
+                assert spec.accept_outage
+                assert spec.renew == before.active
 
-    def _assert_losses_named(self, command: Command) -> None:
+    def _assert_losses_announced(self, command: ObservedCommand) -> None:
         """A certificate that our write removed is one that the plan named, or that came in the same moment."""
         for number, entry, before, after in command.changes():
             gone = {before.active, before.passive} - {after.active, after.passive, None}
-            if not gone or command.is_raced(number) or called(entry) == "POST certificate":
+            if not gone or command.has_race(number) or request_name(entry) == "POST certificate":
                 continue
-            assert gone <= self._named(command, before), f"{called(entry)} lost {gone}"
+            assert gone <= self._named(command, before), f"{request_name(entry)} lost {gone}"
 
-    def _named(self, command: Command, slots: Slots) -> set[str | None]:
+    def _named(self, command: ObservedCommand, slots: Slots) -> set[str | None]:
         """What the plan may remove: what a mint replaces; what a removed resource made, or displaced."""
-        plan = command.twin.last
+        plan = command.engine.last
         named: set[str | None] = {inputs.get("replaces") for inputs in plan.inputs.values()}
         for name, stored in command.before.items():
             if stored.kind != "passive" or plan.operations.get(name) != "delete":
                 continue
-            own = stored.outputs["fingerprint"]
-            named.add(own)
-            if slots.active == own and slots.passive and self.seen[slots.passive] <= self.seen[own]:
+            own_requests = stored.outputs["fingerprint"]
+            named.add(own_requests)
+            if (
+                slots.active == own_requests
+                and slots.passive
+                and self.first_seen[slots.passive] <= self.first_seen[own_requests]
+            ):
                 named.add(slots.passive)
         return named
 
-    def _assert_true(self, command: Command) -> None:
+    def _assert_state_true(self, command: ObservedCommand) -> None:
         """What was stored was true at the last reading of each slot."""
-        for stored in command.twin.state.values():
+        for stored in command.engine.state.values():
             der = base64.b64decode(stored.outputs["certificate_body"])
             assert hashlib.sha256(der).hexdigest() == stored.outputs["fingerprint"]
-        if command.lags or command.weather.lies or command.is_partial:
+        if command.lags or command.disturbance.is_misleading or command.is_partial:
             return
         for call in command.calls:
             if call.method in ("create", "update"):
                 self._assert_outputs(call, command)
 
-    def _assert_outputs(self, call: Call, command: Command) -> None:
+    def _assert_outputs(self, call: ProviderCall, command: ObservedCommand) -> None:
         read = _last_read(command, call)
-        outputs = command.twin.state[call.name].outputs
+        outputs = command.engine.state[call.name].outputs
         if read is None or "rollback_unconfirmed" in outputs:
             return
         assert outputs["role"] == _role(read, outputs["fingerprint"]), f"{call.name} has the wrong role"
@@ -209,12 +217,12 @@ class Witness:
             assert outputs["fingerprint"] == read.active, f"{call.name} is not what signs"
 
 
-def _did_nothing(entry: Entry) -> bool:
+def _had_no_effect(entry: JournalEntry) -> bool:
     """Whether the answer says for certain that the service has not acted."""
-    return entry.status in REFUSED or (Kind.ROUTER in entry.faults and entry.status in NO_APP)
+    return entry.status in RETRYABLE_STATUSES or (FaultKind.ROUTER in entry.faults and entry.status in ROUTER_STATUSES)
 
 
-def _last_read(command: Command, call: Call) -> Slots | None:
+def _last_read(command: ObservedCommand, call: ProviderCall) -> Slots | None:
     """Return the slots as this operation last read or wrote them; None if no answer tells.
 
     A reading is of both slots: one that fails in its second half, or contradicts itself, tells nothing; nor does one
@@ -225,10 +233,10 @@ def _last_read(command: Command, call: Call) -> Slots | None:
     before: Slots | None = None
     known_at = datetime.min.replace(tzinfo=UTC)
     for entry in [entry for each in command.calls[: command.calls.index(call) + 1] for entry in each.entries]:
-        request = called(entry)
+        request = request_name(entry)
         if request == "GET certificate":
             active = None
-        if entry.after is None or entry.status not in (200, 404) or {*entry.faults} - HARMLESS:
+        if entry.after is None or entry.status not in (200, 404) or {*entry.faults} - HARMLESS_FAULTS:
             continue
         if request == "GET certificate":
             active = entry.after

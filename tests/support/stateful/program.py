@@ -5,36 +5,36 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from support.fake_engine import Deployment, Handle
-from support.stateful.target_statements import Late, Saying, Shown, Written
+from support.fake_engine import Deployment, ResourceHandle
+from support.stateful.target_statements import AnnouncedUpload, LiteralFingerprints, ObservedTrust, TargetStatement
 from support.stateful.targets import ASSERTION, PLAIN
 
 Change = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Text:
+class ProgramSpec:
     """The arguments of the three resources; `prepares` and `signs` are the two names, None: no such resource."""
 
     subaccount_id: str | None = None
     """Where it is given, on all resources."""
-    prepares: str | None = None
+    passive_generation: str | None = None
     adopt: str | None = None
     replace: str | None = None
     passive_name: str = "next"
-    signs: str | None = None
+    active_generation: str | None = None
     known: dict[str, str] = field(default_factory=dict)
     on_drift: str | None = None
-    trusted_by: dict[str, Saying] = field(default_factory=dict)
-    verifies: tuple[str, ...] = ()
-    on_failure: str | None = None
+    trusted_by: dict[str, TargetStatement] = field(default_factory=dict)
+    verify_destinations: tuple[str, ...] = ()
+    on_verification_failure: str | None = None
     verify_now: str | None = None
     has_candidate: bool = True
     trigger_name: str = "rotation"
     trigger_first: bool = False
     """Without a candidate, the engine may meet the trigger first."""
     has_active: bool = True
-    follows: bool = True
+    has_rotation: bool = True
     """Whether the active one has `rotation=`."""
     active_name: str = "signing"
     generate: bool = False
@@ -45,8 +45,8 @@ class Text:
     def names(self) -> set[str]:
         """The resources that it declares."""
         declared = {
-            self.passive_name: self.prepares is not None,
-            self.trigger_name: self.signs is not None,
+            self.passive_name: self.passive_generation is not None,
+            self.trigger_name: self.active_generation is not None,
             self.active_name: self.has_active,
         }
         return {name for name, is_declared in declared.items() if is_declared}
@@ -59,43 +59,44 @@ class Text:
         else:
             candidate = self._passive(deployment)
             rotation = self._trigger(deployment, candidate if self.has_candidate else None)
-        self._active(deployment, rotation if self.follows else None)
+        self._active(deployment, rotation if self.has_rotation else None)
 
-    def _passive(self, deployment: Deployment) -> Handle | None:
-        if self.prepares is None:
+    def _passive(self, deployment: Deployment) -> ResourceHandle | None:
+        if self.passive_generation is None:
             return None
         return deployment.passive(
             self.passive_name,
             subaccount_id=self.subaccount_id,
-            generation=self.prepares,
+            generation=self.passive_generation,
             adopt=self.adopt,
             replace=self.replace,
         )
 
-    def _trigger(self, deployment: Deployment, candidate: Handle | None) -> Handle | None:
-        if self.signs is None:
+    def _trigger(self, deployment: Deployment, candidate: ResourceHandle | None) -> ResourceHandle | None:
+        if self.active_generation is None:
             return None
         return deployment.trigger(
             self.trigger_name,
             subaccount_id=self.subaccount_id,
-            generation=self.signs,
+            generation=self.active_generation,
             candidate=candidate,
             known_generations=self.known or None,
             on_drift=self.on_drift,
-            trusted_by=self._told(deployment) or None,
-            verify_destinations=[*self.verifies] or None,
-            on_verification_failure=self.on_failure,
+            trusted_by=self._trusted_by(deployment) or None,
+            verify_destinations=[*self.verify_destinations] or None,
+            on_verification_failure=self.on_verification_failure,
             verify_now=self.verify_now,
         )
 
-    def _told(self, deployment: Deployment) -> dict[str, Any]:
-        stored = deployment.twin.state.get(self.trigger_name)
+    def _trusted_by(self, deployment: Deployment) -> dict[str, Any]:
+        stored = deployment.engine.state.get(self.trigger_name)
         recorded = stored.inputs.get("trusted_by", {}) if stored else {}
         return {
-            target: saying.told(deployment, target, recorded.get(target)) for target, saying in self.trusted_by.items()
+            target: statement.to_argument(deployment, target, recorded.get(target))
+            for target, statement in self.trusted_by.items()
         }
 
-    def _active(self, deployment: Deployment, rotation: Handle | None) -> None:
+    def _active(self, deployment: Deployment, rotation: ResourceHandle | None) -> None:
         if not self.has_active:
             return
         deployment.active(
@@ -129,7 +130,7 @@ EDITS: Final[list[Change]] = [
     {"adopt": None, "replace": None, "renew": None, "known": {}, "generate": False, "accept_outage": False},
 ]
 """What else pull requests change: remove, rename, waive, and clean up."""
-CHECKS: Final[list[Change]] = [
+VERIFICATION_EDITS: Final[list[Change]] = [
     {"verifies": ("s4",)},
     {"verifies": ("sf", ASSERTION, "s4")},
     {"verifies": (ASSERTION,)},
@@ -139,11 +140,11 @@ CHECKS: Final[list[Change]] = [
     {"on_failure": None},
     {"verify_now": "once"},
     {"verify_now": "once more"},
-    {"trusted_by": {"s4": Shown()}},
-    {"trusted_by": {"s4": Shown(), "sf": Shown(is_changed=True)}},
-    {"trusted_by": {"s4": Written(), "hr": Late()}},
-    {"trusted_by": {"hr": Late()}},
+    {"trusted_by": {"s4": ObservedTrust()}},
+    {"trusted_by": {"s4": ObservedTrust(), "sf": ObservedTrust(is_changed=True)}},
+    {"trusted_by": {"s4": LiteralFingerprints(), "hr": AnnouncedUpload()}},
+    {"trusted_by": {"hr": AnnouncedUpload()}},
     {"trusted_by": {}},
-    {"trusted_by": {"s4": Shown()}, "verifies": ("s4",)},
+    {"trusted_by": {"s4": ObservedTrust()}, "verifies": ("s4",)},
 ]
 """What they change of who is asked before a swap, and who is tried after it."""

@@ -9,19 +9,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from support.fake_engine import Stored, Twin
-from support.stateful.program import Text
+from support.fake_engine import FakeEngine, StoredResource
+from support.stateful.program import ProgramSpec
 from support.stateful.targets import Targets
 
 FINGERPRINT: Final = re.compile(r"\b[0-9a-f]{64}\b")
 
 
 @dataclass(frozen=True)
-class Way:
+class Remedy:
     """One way out: its name, what is done first, and the texts that are deployed."""
 
     name: str
-    texts: tuple[Text, ...] = ()
+    specs: tuple[ProgramSpec, ...] = ()
     refresh: bool = False
     wait_until: datetime | None = None
     settings: tuple[str, ...] = ()
@@ -35,10 +35,10 @@ class Refusal:
     """A message in its three parts, the text that met it, and the stack that it was about."""
 
     message: str
-    text: Text
-    twin: Twin
+    spec: ProgramSpec
+    engine: FakeEngine
     targets: Targets
-    fresh: Callable[[], str]
+    new_name: Callable[[], str]
     """Thinks up a name that was not used before."""
 
     @property
@@ -51,7 +51,7 @@ class Refusal:
         """The last line."""
         return self.message.splitlines()[-1]
 
-    def pasted(self, argument: str) -> list[str]:
+    def pasteable_values(self, argument: str) -> list[str]:
         """Read the values of an argument from the lines to paste."""
         return re.findall(rf'\b{argument}="([^"]*)"', self.remedy)
 
@@ -60,29 +60,33 @@ class Refusal:
         """Read the names to paste into known_generations; an open fingerprint is that of what signs."""
         found = re.findall(r"known_generations=(\{[^}]*\})", self.remedy)
         names: dict[str, str] = json.loads(found[0]) if found else {}
-        return {name: told if FINGERPRINT.fullmatch(told) else str(self.twin.slots[0]) for name, told in names.items()}
+        return {
+            name: told if FINGERPRINT.fullmatch(told) else str(self.engine.slots[0]) for name, told in names.items()
+        }
 
     @property
-    def trigger(self) -> Stored | None:
+    def trigger(self) -> StoredResource | None:
         """What the state has of the trigger."""
-        return self.twin.state.get(self.text.trigger_name)
+        return self.engine.state.get(self.spec.trigger_name)
 
     @property
-    def passive(self) -> Stored | None:
+    def passive(self) -> StoredResource | None:
         """What the state has of the passive certificate."""
-        return self.twin.state.get(self.text.passive_name)
+        return self.engine.state.get(self.spec.passive_name)
 
-    def before(self) -> Text:
+    def before(self) -> ProgramSpec:
         """Give the passive certificate of the state instead of the one in the text, waivers included."""
         if self.passive is None:
-            return replace(self.text, prepares=None, adopt=None, replace=None)
+            return replace(self.spec, passive_generation=None, adopt=None, replace=None)
         told = self.passive.inputs
-        return replace(self.text, prepares=told["generation"], adopt=told.get("adopt"), replace=told.get("replace"))
+        return replace(
+            self.spec, passive_generation=told["generation"], adopt=told.get("adopt"), replace=told.get("replace")
+        )
 
 
-Ways = Iterator[Way]
+Remedies = Iterator[Remedy]
 
 
-def teaching(refusal: Refusal, text: Text) -> Way:
+def declare_known_generations(refusal: Refusal, spec: ProgramSpec) -> Remedy:
     """Teach the names to paste."""
-    return Way("declare, teach", (replace(text, known={**text.known, **refusal.known}),))
+    return Remedy("declare, teach", (replace(spec, known={**spec.known, **refusal.known}),))

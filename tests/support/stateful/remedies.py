@@ -12,12 +12,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from support.stateful.program import Text
-from support.stateful.refusals import FINGERPRINT, Refusal, Way, Ways, teaching
-from support.stateful.target_remedies import PROVING
+from support.stateful.program import ProgramSpec
+from support.stateful.refusals import FINGERPRINT, Refusal, Remedies, Remedy, declare_known_generations
+from support.stateful.target_remedies import TARGET_REMEDIES
 
 
-def ways_out(refusal: Refusal) -> list[Way]:
+def remedies(refusal: Refusal) -> list[Remedy]:
     """List the ways out that a refusal names; none if its words are unknown here."""
     for pattern, follow in _REMEDIES:
         if re.search(pattern, refusal.remedy):
@@ -25,201 +25,223 @@ def ways_out(refusal: Refusal) -> list[Way]:
     return []
 
 
-def _stranger(refusal: Refusal) -> Ways:
-    for adopted in refusal.pasted("adopt"):
-        yield Way("adopt", (replace(refusal.text, adopt=adopted, replace=None),))
-    for replaced in refusal.pasted("replace"):
-        yield Way("replace", (replace(refusal.text, adopt=None, replace=replaced),))
+def _foreign_certificate(refusal: Refusal) -> Remedies:
+    for adopted in refusal.pasteable_values("adopt"):
+        yield Remedy("adopt", (replace(refusal.spec, adopt=adopted, replace=None),))
+    for replaced in refusal.pasteable_values("replace"):
+        yield Remedy("replace", (replace(refusal.spec, adopt=None, replace=replaced),))
 
 
-def _taken_name(refusal: Refusal) -> Ways:
+def _name_taken(refusal: Refusal) -> Remedies:
     """A name is taken: that certificate gets the proposed one."""
     if "known_generations" in refusal.what:
-        taken = re.findall(r"generation '([^']*)'", refusal.what)[0]
-        known = {name: told for name, told in refusal.text.known.items() if name != taken}
-        yield Way("new name taught", (replace(refusal.text, known={**known, **refusal.known}),))
+        taken_remedies = re.findall(r"generation '([^']*)'", refusal.what)[0]
+        known = {name: told for name, told in refusal.spec.known.items() if name != taken_remedies}
+        yield Remedy("new name taught", (replace(refusal.spec, known={**known, **refusal.known}),))
     else:
-        adopted = [*refusal.pasted("adopt"), refusal.text.adopt][0]
-        yield Way("new name", (replace(refusal.text, prepares=refusal.pasted("generation")[0], adopt=adopted),))
+        adopted = [*refusal.pasteable_values("adopt"), refusal.spec.adopt][0]
+        yield Remedy(
+            "new name",
+            (replace(refusal.spec, passive_generation=refusal.pasteable_values("generation")[0], adopt=adopted),),
+        )
 
 
-def _second_name(refusal: Refusal) -> Ways:
+def _second_generation_name(refusal: Refusal) -> Remedies:
     """Another one is generated, over what is named or under a name that is free; or that certificate is kept."""
     another, kept = refusal.remedy.split(" To keep that certificate: ")
-    pasted = replace(refusal, message=f"{refusal.what}\n{another}")
-    for name in pasted.pasted("generation"):
-        yield Way("another one", (replace(refusal.text, prepares=name, adopt=None),))
-    for named in pasted.pasted("replace"):
-        yield Way("another one", (replace(refusal.text, replace=named, adopt=None),))
-    pasted = replace(refusal, message=f"{refusal.what}\n{kept}")
-    adopted = pasted.pasted("adopt")[0]
-    yield Way("keep its name", (replace(refusal.text, prepares=pasted.pasted("generation")[0], adopt=adopted),))
+    pasteable_values = replace(refusal, message=f"{refusal.what}\n{another}")
+    for name in pasteable_values.pasteable_values("generation"):
+        yield Remedy("another one", (replace(refusal.spec, passive_generation=name, adopt=None),))
+    for named in pasteable_values.pasteable_values("replace"):
+        yield Remedy("another one", (replace(refusal.spec, replace=named, adopt=None),))
+    pasteable_values = replace(refusal, message=f"{refusal.what}\n{kept}")
+    adopted = pasteable_values.pasteable_values("adopt")[0]
+    yield Remedy(
+        "keep its name",
+        (replace(refusal.spec, passive_generation=pasteable_values.pasteable_values("generation")[0], adopt=adopted),),
+    )
     if "To give it both names" in kept:
-        yield Way("both names", (replace(refusal.text, adopt=adopted),))
+        yield Remedy("both names", (replace(refusal.spec, adopt=adopted),))
 
 
-def _used_name(refusal: Refusal) -> Ways:
-    yield Way("new name", (replace(refusal.text, prepares=refusal.pasted("generation")[0], adopt=None),))
+def _name_already_used(refusal: Refusal) -> Remedies:
+    yield Remedy(
+        "new name", (replace(refusal.spec, passive_generation=refusal.pasteable_values("generation")[0], adopt=None),)
+    )
 
 
-def _minted_name(refusal: Refusal) -> Ways:
-    yield Way("new name", (replace(refusal.text, prepares=refusal.pasted("generation")[0]),))
-    for adopted in refusal.pasted("adopt"):
-        yield Way("adopt", (replace(refusal.text, adopt=adopted),))
+def _name_of_generated(refusal: Refusal) -> Remedies:
+    yield Remedy("new name", (replace(refusal.spec, passive_generation=refusal.pasteable_values("generation")[0]),))
+    for adopted in refusal.pasteable_values("adopt"):
+        yield Remedy("adopt", (replace(refusal.spec, adopt=adopted),))
 
 
-def _one_of_these(refusal: Refusal) -> Ways:
+def _adopt_another(refusal: Refusal) -> Remedies:
     why = "\n".join(refusal.message.splitlines()[1:-1])
     for held in FINGERPRINT.findall(why):
-        yield Way("adopt another", (replace(refusal.text, adopt=held),))
-    yield Way("remove adopt", (replace(refusal.text, adopt=None),))
+        yield Remedy("adopt another", (replace(refusal.spec, adopt=held),))
+    yield Remedy("remove adopt", (replace(refusal.spec, adopt=None),))
 
 
-def _remove_adopt(refusal: Refusal) -> Ways:
-    yield Way("remove adopt", (replace(refusal.text, adopt=None),))
+def _remove_adopt(refusal: Refusal) -> Remedies:
+    yield Remedy("remove adopt", (replace(refusal.spec, adopt=None),))
 
 
-def _first_alone(refusal: Refusal) -> Ways:
-    yield Way("generate alone", (Text(generate=True), refusal.text))
+def _generate_alone(refusal: Refusal) -> Remedies:
+    yield Remedy("generate alone", (ProgramSpec(generate=True), refusal.spec))
 
 
-def _generate(refusal: Refusal) -> Ways:
-    yield Way("generate", (replace(refusal.text, generate=True),))
+def _generate(refusal: Refusal) -> Remedies:
+    yield Remedy("generate", (replace(refusal.spec, generate=True),))
 
 
-def _begin_anew(_: Refusal) -> Ways:
-    yield Way("begin anew", (Text(has_active=False), Text(generate=True)))
+def _start_anew(_: Refusal) -> Remedies:
+    yield Remedy("begin anew", (ProgramSpec(has_active=False), ProgramSpec(generate=True)))
 
 
-def _keep(refusal: Refusal) -> Ways:
+def _rotate_in_two_deployments(refusal: Refusal) -> Remedies:
     """Two deployments: first with the earlier name, then with the new one."""
-    kept = refusal.pasted("generation")[0]
-    name = refusal.fresh() if kept.startswith("<") else kept
-    yield Way("two deployments", (replace(refusal.text, signs=name), refusal.text))
+    kept = refusal.pasteable_values("generation")[0]
+    name = refusal.new_name() if kept.startswith("<") else kept
+    yield Remedy("two deployments", (replace(refusal.spec, active_generation=name), refusal.spec))
     if refusal.known:
-        yield teaching(refusal, refusal.text)
+        yield declare_known_generations(refusal, refusal.spec)
 
 
-def _restore_first(refusal: Refusal) -> Ways:
-    yield Way("restore first", (refusal.before(), refusal.text))
-    yield Way("report", (replace(refusal.text, on_drift="report"),))
+def _restore_first(refusal: Refusal) -> Remedies:
+    yield Remedy("restore first", (refusal.before(), refusal.spec))
+    yield Remedy("report", (replace(refusal.spec, on_drift="report"),))
 
 
-def _record_first(refusal: Refusal) -> Ways:
-    active = refusal.twin.slots[0]
-    known = [name for name, told in refusal.text.known.items() if told == active]
-    yield Way("record first", (replace(refusal.text, signs=[*known, refusal.fresh()][0]), refusal.text))
+def _record_first(refusal: Refusal) -> Remedies:
+    active = refusal.engine.slots[0]
+    known = [name for name, told in refusal.spec.known.items() if told == active]
+    yield Remedy(
+        "record first", (replace(refusal.spec, active_generation=[*known, refusal.new_name()][0]), refusal.spec)
+    )
 
 
-def _swap_first(refusal: Refusal) -> Ways:
-    with_candidate = replace(refusal.text, has_candidate=True)
-    first = replace(refusal.before(), has_candidate=refusal.text.has_candidate)
-    yield Way("swap first", (first, with_candidate))
+def _swap_first(refusal: Refusal) -> Remedies:
+    with_candidate = replace(refusal.spec, has_candidate=True)
+    first = replace(refusal.before(), has_candidate=refusal.spec.has_candidate)
+    yield Remedy("swap first", (first, with_candidate))
 
 
-def _candidate_back(refusal: Refusal) -> Ways:
-    passive = [each for each in refusal.twin.state.values() if each.kind == "passive"]
+def _restore_candidate(refusal: Refusal) -> Remedies:
+    passive = [each for each in refusal.engine.state.values() if each.kind == "passive"]
     if not passive:  # it is gone already: only the argument was taken away in this command
-        yield Way("swap first", (refusal.text,))
+        yield Remedy("swap first", (refusal.spec,))
         return
-    name = next(name for name, each in refusal.twin.state.items() if each is passive[0])
+    name = next(name for name, each in refusal.engine.state.items() if each is passive[0])
     back = replace(
-        refusal.text,
+        refusal.spec,
         passive_name=name,
-        prepares=passive[0].inputs["generation"],
+        passive_generation=passive[0].inputs["generation"],
         adopt=passive[0].inputs.get("adopt"),
         replace=passive[0].inputs.get("replace"),
         has_candidate=True,
     )
-    yield Way("swap, then retire", (back, refusal.text))
+    yield Remedy("swap, then retire", (back, refusal.spec))
 
 
-def _declare_another(refusal: Refusal) -> Ways:
+def _declare_another(refusal: Refusal) -> Remedies:
     """One of the known names; or prepare the new one; or teach it."""
     for name in re.findall(r"^  (.+): [0-9a-f]{64}$", refusal.message, re.MULTILINE):
-        yield Way("declare a known name", (replace(refusal.text, signs=name),))
+        yield Remedy("declare a known name", (replace(refusal.spec, active_generation=name),))
     declared = refusal.trigger.inputs["generation"] if refusal.trigger else None
-    new = replace(refusal.text, prepares=refusal.pasted("generation")[0], adopt=None, replace=None, has_candidate=True)
-    yield Way("prepare it", (replace(new, signs=declared), new))
-    yield teaching(refusal, refusal.text)
+    new = replace(
+        refusal.spec,
+        passive_generation=refusal.pasteable_values("generation")[0],
+        adopt=None,
+        replace=None,
+        has_candidate=True,
+    )
+    yield Remedy("prepare it", (replace(new, active_generation=declared), new))
+    yield declare_known_generations(refusal, refusal.spec)
 
 
-def _declare_what_signs(refusal: Refusal) -> Ways:
-    yield teaching(refusal, replace(refusal.text, signs=refusal.pasted("generation")[0]))
+def _declare_active(refusal: Refusal) -> Remedies:
+    yield declare_known_generations(
+        refusal, replace(refusal.spec, active_generation=refusal.pasteable_values("generation")[0])
+    )
 
 
-def _drift(refusal: Refusal) -> Ways:
-    for name in refusal.pasted("generation"):
-        yield teaching(refusal, replace(refusal.text, signs=name))
-    yield teaching(refusal, replace(refusal.text, on_drift="restore"))
+def _drift(refusal: Refusal) -> Remedies:
+    for name in refusal.pasteable_values("generation"):
+        yield declare_known_generations(refusal, replace(refusal.spec, active_generation=name))
+    yield declare_known_generations(refusal, replace(refusal.spec, on_drift="restore"))
 
 
-def _successor(refusal: Refusal) -> Ways:
-    name = refusal.fresh()
-    declared = refusal.trigger.inputs["generation"] if refusal.trigger else refusal.text.signs
-    first = replace(refusal.text, prepares=name, adopt=None, replace=None, has_candidate=True, signs=declared)
-    yield Way("a successor", (first, replace(first, signs=name)))
+def _prepare_successor(refusal: Refusal) -> Remedies:
+    name = refusal.new_name()
+    declared = refusal.trigger.inputs["generation"] if refusal.trigger else refusal.spec.active_generation
+    first = replace(
+        refusal.spec, passive_generation=name, adopt=None, replace=None, has_candidate=True, active_generation=declared
+    )
+    yield Remedy("a successor", (first, replace(first, active_generation=name)))
 
 
-def _new_name_for_passive(refusal: Refusal) -> Ways:
-    yield Way("a new generation", (replace(refusal.text, prepares=refusal.fresh(), adopt=None),))
+def _new_name_for_passive(refusal: Refusal) -> Remedies:
+    yield Remedy("a new generation", (replace(refusal.spec, passive_generation=refusal.new_name(), adopt=None),))
 
 
-def _outage(refusal: Refusal) -> Ways:
-    yield Way("rotate instead", (replace(refusal.text, renew=None),))
-    yield Way("accept the outage", (replace(refusal.text, accept_outage=True),))
+def _accept_outage(refusal: Refusal) -> Remedies:
+    yield Remedy("rotate instead", (replace(refusal.spec, renew=None),))
+    yield Remedy("accept the outage", (replace(refusal.spec, accept_outage=True),))
 
 
-def _renew_later(refusal: Refusal) -> Ways:
-    yield Way("renew later", (replace(refusal.text, renew=None), refusal.text))
+def _renew_later(refusal: Refusal) -> Remedies:
+    yield Remedy("renew later", (replace(refusal.spec, renew=None), refusal.spec))
 
 
-def _renew_alone(refusal: Refusal) -> Ways:
-    yield Way("rotate instead", (replace(refusal.text, renew=None),))
-    yield Way("renew alone", (replace(refusal.text, signs=None),))
+def _renew_alone(refusal: Refusal) -> Remedies:
+    yield Remedy("rotate instead", (replace(refusal.spec, renew=None),))
+    yield Remedy("renew alone", (replace(refusal.spec, active_generation=None),))
 
 
-def _unset(refusal: Refusal) -> Ways:
-    yield Way("unset", (refusal.text,), settings=tuple(re.findall(r"config rm (\S+)", refusal.remedy)))
+def _unset_config(refusal: Refusal) -> Remedies:
+    yield Remedy("unset", (refusal.spec,), settings=tuple(re.findall(r"config rm (\S+)", refusal.remedy)))
 
 
-def _take_note(refusal: Refusal) -> Ways:
-    yield Way("refresh", (refusal.text,), refresh=True)
-    yield Way("take note", (replace(refusal.text, signs=refusal.pasted("generation")[0]), refusal.text))
+def _record_active(refusal: Refusal) -> Remedies:
+    yield Remedy("refresh", (refusal.spec,), refresh=True)
+    yield Remedy(
+        "take note", (replace(refusal.spec, active_generation=refusal.pasteable_values("generation")[0]), refusal.spec)
+    )
 
 
-def _wait(refusal: Refusal) -> Ways:
+def _wait(refusal: Refusal) -> Remedies:
     until = re.findall(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", refusal.remedy)
-    yield Way("wait", (refusal.text,), wait_until=datetime.fromisoformat(until[0]) if until else None)
+    yield Remedy("wait", (refusal.spec,), wait_until=datetime.fromisoformat(until[0]) if until else None)
 
 
-_REMEDIES: Final[list[tuple[str, Callable[[Refusal], Ways]]]] = [
-    *PROVING,
-    (r"config rm btp-trust:", _unset),
-    (r"^If '.*adopt=", _stranger),
-    (r"^To generate another one for", _second_name),
-    (r"^Give PassiveTrustCertificate a name that was not used before", _minted_name),
-    (r"^Give (that|the) (certificate|adopted certificate|certificate of adopt=) a (new )?name", _taken_name),
-    (r"^Give `generation` a name", _used_name),
-    (r"^Name one of these in adopt=", _one_of_these),
+_REMEDIES: Final[list[tuple[str, Callable[[Refusal], Remedies]]]] = [
+    *TARGET_REMEDIES,
+    (r"config rm btp-trust:", _unset_config),
+    (r"^If '.*adopt=", _foreign_certificate),
+    (r"^To generate another one for", _second_generation_name),
+    (r"^Give PassiveTrustCertificate a name that was not used before", _name_of_generated),
+    (r"^Give (that|the) (certificate|adopted certificate|certificate of adopt=) a (new )?name", _name_taken),
+    (r"^Give `generation` a name", _name_already_used),
+    (r"^Name one of these in adopt=", _adopt_another),
     (r"^Remove adopt=", _remove_adopt),
-    (r"^Deploy ActiveTrustCertificate\(…, generate=True\) alone", _first_alone),
+    (r"^Deploy ActiveTrustCertificate\(…, generate=True\) alone", _generate_alone),
     (r"^To make the first one", _generate),
-    (r"To begin anew", _begin_anew),
+    (r"To begin anew", _start_anew),
     (r"^Let the signer be restored first", _restore_first),
-    (r"^(Keep|Deploy once with) generation=", _keep),
+    (r"^(Keep|Deploy once with) generation=", _rotate_in_two_deployments),
     (r"^Create it with a name for the certificate that signs now", _record_first),
     (r"^Deploy the change of the RotationTrigger first", _swap_first),
-    (r"^Put candidate= and the PassiveTrustCertificate back", _candidate_back),
+    (r"^Put candidate= and the PassiveTrustCertificate back", _restore_candidate),
     (r"^Declare one of these", _declare_another),
-    (r"^To declare what signs now", _declare_what_signs),
+    (r"^To declare what signs now", _declare_active),
     (r"^To accept it", _drift),
-    (r"^Prepare a new certificate", _successor),
+    (r"^Prepare a new certificate", _prepare_successor),
     (r"until `generation` gets a new name", _new_name_for_passive),
-    (r"accept_outage=True", _outage),
+    (r"accept_outage=True", _accept_outage),
     (r"^Rotate instead", _renew_alone),
     (r"^Remove renew_fingerprint= for this deployment", _renew_later),
-    (r"^Take note of what signs first", _take_note),
+    (r"^Take note of what signs first", _record_active),
     (r"([Rr]un|[Ww]ait|Create a new service key|Use a service key|Check the service key|Find out who)", _wait),
 ]
 """The words of a remedy, and what a reader does who takes them literally."""

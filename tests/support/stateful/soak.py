@@ -17,17 +17,17 @@ from hypothesis.internal.conjecture import engine
 from hypothesis.stateful import run_state_machine_as_test
 
 from btp_trust_emulator import Emulator
-from support.stateful.rules import team
-from support.stateful.statistics import Tally
+from support.stateful.rules import rotation_machine
+from support.stateful.statistics import Statistics
 
-ROUND = 40
+EXAMPLES_PER_ROUND = 40
 """Examples between two looks at the clock, on one emulator."""
 STEPS = 25
-SHRINKING = 60
+SHRINKING_SECONDS = 60
 """Seconds: how long a falsifying example is made smaller."""
 
 
-def round_of(number: int, tally: Tally) -> None:
+def run_round(number: int, statistics: Statistics) -> None:
     """Run examples that follow from the seed `number`.
 
     Raises:
@@ -35,9 +35,9 @@ def round_of(number: int, tally: Tally) -> None:
     """
     with Emulator(key_size=1024) as emulator:
         run_state_machine_as_test(
-            seed(number)(team(emulator, tally)),
+            seed(number)(rotation_machine(emulator, statistics)),
             settings=settings(
-                max_examples=ROUND,
+                max_examples=EXAMPLES_PER_ROUND,
                 stateful_step_count=STEPS,
                 deadline=None,
                 database=None,
@@ -50,16 +50,16 @@ def round_of(number: int, tally: Tally) -> None:
 
 def search(seconds: float, first: int, clock: Callable[[], float] = time.monotonic) -> int:
     """Search for so many seconds from a seed on; print the counts, or the falsifying example; return the status."""
-    tally, ends, number = Tally(), clock() + seconds, first
+    statistics, ends, number = Statistics(), clock() + seconds, first
     while clock() < ends:
         try:
-            round_of(number, tally)
+            run_round(number, statistics)
         except Exception:  # noqa: BLE001 - whatever it is, it is a finding
             traceback.print_exc()
             sys.stdout.write(f"\nFound with seed {number}: make soak SOAK_SEED={number} searches from there.\n")
             return 1
         number += 1
-    sys.stdout.write("\n".join([f"Seeds {first} to {number - 1} found nothing.", *tally.lines(), ""]))
+    sys.stdout.write("\n".join([f"Seeds {first} to {number - 1} found nothing.", *statistics.lines(), ""]))
     return 0
 
 
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str]) -> int:
     except (IndexError, ValueError):
         sys.stderr.write("usage: python -m machine.soak SECONDS [SEED]\n")
         return 2
-    engine.MAX_SHRINKING_SECONDS = SHRINKING
+    engine.MAX_SHRINKING_SECONDS = SHRINKING_SECONDS
     return search(seconds, first)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class Tally:
+class Statistics:
     """Counts by what was counted, all examples together."""
 
     examples: int = 0
@@ -23,12 +23,12 @@ class Tally:
     """Writes that changed a slot."""
     verdicts: Counter[str] = field(default_factory=Counter)
     """What checks of swaps found out, by destination; swaps that were undone, and those that waited for a check."""
-    ways_out: Counter[str] = field(default_factory=Counter)
+    remedies: Counter[str] = field(default_factory=Counter)
     """Remedies taken, by name."""
     most: Counter[str] = field(default_factory=Counter)
     """The most requests that one operation sent, by operation."""
 
-    def longest(self, operation: str, requests: int) -> None:
+    def record_maximum(self, operation: str, requests: int) -> None:
         """Take down how many requests an operation sent."""
         self.most[operation] = max(self.most[operation], requests)
 

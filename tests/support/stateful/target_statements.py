@@ -9,79 +9,79 @@ from typing import Any, Protocol
 from pulumi.output import UNKNOWN
 
 from btp_trust.resources import Attested, SwitchesAtRotation
-from support.fake_engine import Deployment, Twin
+from support.fake_engine import Deployment, FakeEngine
 
 
-class Saying(Protocol):
+class TargetStatement(Protocol):
     """What a text says of one target."""
 
-    def told(self, deployment: Deployment, target: str, recorded: Any) -> Any:
+    def to_argument(self, deployment: Deployment, target: str, recorded: Any) -> Any:
         """Tell the provider; `recorded` is what the state has of it."""
 
-    def covers(self, twin: Twin, target: str, fingerprint: str) -> bool:
+    def allows_swap_to(self, engine: FakeEngine, target: str, fingerprint: str) -> bool:
         """Whether a swap to this certificate may pass."""
 
 
 @dataclass(frozen=True)
-class Shown:
+class ObservedTrust:
     """What the target shows now: the output of a resource that reads it, or gives it its certificates."""
 
     is_changed: bool = False
     """Whether the same program changes it, so that a preview does not know it until it is deployed."""
 
-    def told(self, deployment: Deployment, target: str, recorded: Any) -> Any:
+    def to_argument(self, deployment: Deployment, target: str, recorded: Any) -> Any:
         """Tell what it shows."""
-        shown = _shown(deployment.twin, target)
-        return UNKNOWN if self.is_changed and deployment.dry and recorded != shown else shown
+        shown = _shown_certificates(deployment.engine, target)
+        return UNKNOWN if self.is_changed and deployment.dry_run and recorded != shown else shown
 
-    def covers(self, twin: Twin, target: str, fingerprint: str) -> bool:
+    def allows_swap_to(self, engine: FakeEngine, target: str, fingerprint: str) -> bool:
         """Whether it is among them."""
-        return fingerprint in _shown(twin, target)
+        return fingerprint in _shown_certificates(engine, target)
 
 
 @dataclass(frozen=True)
-class Written:
+class LiteralFingerprints:
     """Fingerprints that somebody wrote into the text."""
 
     fingerprints: tuple[str, ...] = ()
 
-    def told(self, _deployment: Deployment, _target: str, _recorded: Any) -> Any:
+    def to_argument(self, _deployment: Deployment, _target: str, _recorded: Any) -> Any:
         """Tell them."""
         return [*self.fingerprints]
 
-    def covers(self, _twin: Twin, _target: str, fingerprint: str) -> bool:
+    def allows_swap_to(self, _twin: FakeEngine, _target: str, fingerprint: str) -> bool:
         """Whether it is among them."""
         return fingerprint in self.fingerprints
 
 
 @dataclass(frozen=True)
-class Answered:
+class AttestedTrust:
     """Somebody answers for the target."""
 
     fingerprint: str
     on: date
 
-    def told(self, _deployment: Deployment, _target: str, _recorded: Any) -> Any:
+    def to_argument(self, _deployment: Deployment, _target: str, _recorded: Any) -> Any:
         """Tell who, for which certificate, and since when."""
         return Attested(self.fingerprint, "Ada", self.on)
 
-    def covers(self, twin: Twin, _target: str, fingerprint: str) -> bool:
+    def allows_swap_to(self, engine: FakeEngine, _target: str, fingerprint: str) -> bool:
         """Whether it is that one, and the day has come."""
-        return fingerprint == self.fingerprint and self.on <= twin.emulator.now.date()
+        return fingerprint == self.fingerprint and self.on <= engine.emulator.now.date()
 
 
 @dataclass(frozen=True)
-class Late:
+class AnnouncedUpload:
     """The target gets the certificate after the swap, and its owner knows."""
 
-    def told(self, _deployment: Deployment, _target: str, _recorded: Any) -> Any:
+    def to_argument(self, _deployment: Deployment, _target: str, _recorded: Any) -> Any:
         """Tell who."""
         return SwitchesAtRotation("HR IT")
 
-    def covers(self, _twin: Twin, _target: str, _fingerprint: str) -> bool:
+    def allows_swap_to(self, _twin: FakeEngine, _target: str, _fingerprint: str) -> bool:
         """Nobody waits for it."""
         return True
 
 
-def _shown(twin: Twin, target: str) -> list[str]:
-    return sorted(twin.emulator.target(f"{target}-{twin.guid}").certificates)
+def _shown_certificates(engine: FakeEngine, target: str) -> list[str]:
+    return sorted(engine.emulator.target(f"{target}-{engine.guid}").certificates)

@@ -7,7 +7,7 @@ import pytest
 from btp_trust.active.plan import Action, Request, decide
 from btp_trust.errors import Refused
 from btp_trust.snapshot import Snapshot
-from support.fake_engine import assert_three_parts, certificate, snapshot
+from support.fake_engine import assert_three_part_message, certificate, snapshot
 
 A = certificate("a")
 B = certificate("b", made=30)
@@ -70,7 +70,7 @@ def test_what_nobody_accepted_is_refused(
     with pytest.raises(Refused) as refused:
         decide(request_, seen, exists=exists)
     assert refused.value.prop == prop
-    assert_three_parts(str(refused.value), named)
+    assert_three_part_message(str(refused.value), named)
 
 
 @pytest.mark.parametrize(

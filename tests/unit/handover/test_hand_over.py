@@ -21,20 +21,20 @@ from hypothesis import strategies as st
 from btp_trust import HandOver, Target
 from btp_trust.certificate import parse_pem
 from btp_trust.errors import Refused
-from btp_trust.handover.certificate_view import Identity
+from btp_trust.handover.certificate_view import CertificateView
 from btp_trust.handover.files import File
-from btp_trust.handover.target import KindName
-from btp_trust.handover.target_types import KINDS, Form, Holds
+from btp_trust.handover.target import TargetTypeName
+from btp_trust.handover.target_types import TARGET_TYPES, Capacity, FileFormat
 from btp_trust.handover.tasks import Phase
 from btp_trust_emulator.pki import der
-from support.certificates import EXPIRES, ISSUER, MADE, certificate, moments, names, serials
-from support.saml_schemas import faults
+from support.certificates import ISSUER, NOT_AFTER, NOT_BEFORE, certificate, moments, names, serials
+from support.saml_schemas import schema_errors
 
-NEW = certificate(5, since=MADE + timedelta(days=600), until=EXPIRES + timedelta(days=600))
+NEW = certificate(5, since=NOT_BEFORE + timedelta(days=600), until=NOT_AFTER + timedelta(days=600))
 OLD = certificate(-0x36C95966D3B158F7DD62)
 NAMESPACES = {"md": "urn:oasis:names:tc:SAML:2.0:metadata", "ds": "http://www.w3.org/2000/09/xmldsig#"}
 
-kinds = st.sampled_from(sorted(KINDS))
+kinds = st.sampled_from(sorted(TARGET_TYPES))
 
 
 def target(kind: str = "communication-system", **more: Any) -> Target:
@@ -52,14 +52,14 @@ def der_of(pem: str) -> bytes:
 def held_by(file: File) -> list[bytes]:
     """The DER of every certificate in a file, as a reader of its form finds them."""
     match file.form:
-        case Form.PEM:
+        case FileFormat.PEM:
             return [der_of(file.content)]
-        case Form.BODY | Form.CER:
+        case FileFormat.BODY | FileFormat.CER:
             return [base64.b64decode(file.content, validate=True)]
-        case Form.JSON:
+        case FileFormat.JSON:
             listed = json.loads(file.content)["saml2Configuration"]["certificatesForSigning"]
             return [der_of(each["base64Certificate"]) for each in listed]
-        case Form.METADATA:
+        case FileFormat.METADATA:
             return [base64.b64decode(body, validate=True) for body in metadata_of(file.content)]
 
 
@@ -69,14 +69,14 @@ def metadata_of(content: str) -> list[str]:
     path = "/md:KeyDescriptor[@use='signing']/ds:KeyInfo/ds:X509Data/ds:X509Certificate"
     provider, identity = (root.findall(f"md:{role}SSODescriptor{path}", NAMESPACES) for role in ("SP", "IDP"))
     assert [each.text for each in provider] == [each.text for each in identity]
-    assert faults(content) == []
+    assert schema_errors(content) == []
     return [each.text or "" for each in identity]
 
 
 def test_every_type_that_a_program_may_name_is_described() -> None:
     """And no other."""
-    assert set(get_args(KindName)) == set(KINDS)
-    assert all(kind.sources and (kind.add or kind.replace) for kind in KINDS.values())
+    assert set(get_args(TargetTypeName)) == set(TARGET_TYPES)
+    assert all(kind.sources and (kind.add or kind.replace) for kind in TARGET_TYPES.values())
 
 
 @given(kind=kinds, issuer=names, serial=serials, other=st.none() | serials)
@@ -87,7 +87,7 @@ def test_each_file_holds_exactly_the_certificates_that_it_says(
     new, old = certificate(serial, issuer=issuer), certificate(other or 0, issuer=issuer, key=b"other key")
     made = HandOver.of(target(kind), certificate=new, replaces=None if other is None else old)
     wanted = {"new": [der_of(new)], "old": [der_of(old)], "both": [der_of(new), der_of(old)]}
-    assert {file.form for file in made.files} == set(KINDS[kind].forms)
+    assert {file.form for file in made.files} == set(TARGET_TYPES[kind].forms)
     assert {file.holds for file in made.files} >= ({"new"} if other is None else {"new", "old"})
     for file in made.files:
         assert held_by(file) == wanted[file.holds]
@@ -124,7 +124,7 @@ def test_in_identity_services_the_old_certificate_stays_the_default() -> None:
             each["isDefault"] for each in json.loads(file.content)["saml2Configuration"]["certificatesForSigning"]
         ]
         for file in made.files
-        if file.form is Form.JSON
+        if file.form is FileFormat.JSON
     }
     assert defaults == {"new": [True], "old": [True], "both": [False, True]}
 
@@ -143,7 +143,7 @@ def test_metadata_has_the_entity_id_and_the_alias(issuer: str, key_name: str) ->
 @given(serial=st.integers(-(2**159), 2**159 - 1))
 def test_a_serial_number_is_given_as_every_screen_shows_it(serial: int) -> None:
     """Signed and unsigned are readings of the same bytes, hexadecimal and decimal writings of the same number."""
-    tells = Identity.of(parse_pem(certificate(serial)))
+    tells = CertificateView.of(parse_pem(certificate(serial)))
     unsigned = int.from_bytes(der.integer(serial)[2:], "big")
     assert int(tells.serial_hexadecimal, 16) == int(tells.serial_decimal) == serial
     assert int(tells.serial_hexadecimal_unsigned, 16) == int(tells.serial_decimal_unsigned) == unsigned
@@ -153,7 +153,7 @@ def test_a_serial_number_is_given_as_every_screen_shows_it(serial: int) -> None:
 
 def test_the_recorded_serial_numbers_come_out_as_tools_print_them() -> None:
     """A negative one of a real landscape, as `openssl` and as Windows show it."""
-    tells = Identity.of(parse_pem(OLD))
+    tells = CertificateView.of(parse_pem(OLD))
     assert (tells.serial_hexadecimal, tells.serial_hexadecimal_unsigned) == (
         "-36C95966D3B158F7DD62",
         "C936A6992C4EA708229E",
@@ -180,7 +180,7 @@ def test_fingerprints_and_dates_are_those_of_the_certificate(serial: int, since:
     """Hashes of the DER, with colons; moments in UTC to the second."""
     pem = certificate(serial, since=since, until=until)
     octets = der_of(pem)
-    tells = Identity.of(parse_pem(pem))
+    tells = CertificateView.of(parse_pem(pem))
     assert bytes.fromhex(tells.sha1.replace(":", "")) == hashlib.sha1(octets).digest()  # noqa: S324 - as screens do
     assert bytes.fromhex(tells.sha256.replace(":", "")) == hashlib.sha256(octets).digest()
     assert tells.fingerprint == tells.sha256.replace(":", "").lower()
@@ -193,12 +193,12 @@ def test_old_and_new_are_never_mixed_up(kind: str, serial: int, other: int) -> N
     assume(serial != other)
     new, old = certificate(serial), certificate(other)
     made = HandOver.of(target(kind), certificate=new, replaces=old)
-    tells = {"new": Identity.of(parse_pem(new)), "old": Identity.of(parse_pem(old))}
+    tells = {"new": CertificateView.of(parse_pem(new)), "old": CertificateView.of(parse_pem(old))}
     assert (made.new, made.old) == (tells["new"], tells["old"])
     assert f"It must be: valid to {tells['new'].not_after}, SHA-1 {tells['new'].sha1}" in made.upload.checks[0]
     assert not any(tells["old"].sha1 in each for each in made.upload.checks)
     removes = made.after_retirement.steps
-    if made.holds is Holds.ONE:
+    if made.holds is Capacity.ONE:
         assert not any(tells[which].sha1 in step for step in removes for which in tells)
         assert made.attestation is None
     else:
@@ -214,7 +214,7 @@ def test_old_and_new_are_never_mixed_up(kind: str, serial: int, other: int) -> N
     assert [cell.strip(" `") for cell in sha1.split("|")[2:4]] == [tells["new"].sha1, tells["old"].sha1]
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize("kind", sorted(TARGET_TYPES))
 @pytest.mark.parametrize("replaces", [pytest.param(OLD, id="before"), pytest.param(NEW, id="signs"), None])
 def test_what_a_person_enters_is_the_common_name_and_files_that_exist(kind: str, replaces: str | None) -> None:
     """No placeholder is left, and each file that a text names is one of the hand-over."""
@@ -236,7 +236,7 @@ def test_what_a_person_enters_is_the_common_name_and_files_that_exist(kind: str,
 def test_where_one_certificate_fits_nothing_is_uploaded_before_the_swap() -> None:
     """It would end the trust in the one that signs; there is nothing to attest, and nothing to remove."""
     made = HandOver.of(target("successfactors"), certificate=NEW, replaces=OLD)
-    assert made.holds is Holds.ONE
+    assert made.holds is Capacity.ONE
     assert "not earlier" in made.upload.when
     assert any(step.startswith("Wait for the swap. Replace") for step in made.upload.steps)
     (way_back,) = (step for step in made.upload.steps if "the swap is undone" in step)
@@ -246,13 +246,13 @@ def test_where_one_certificate_fits_nothing_is_uploaded_before_the_swap() -> Non
     assert "nothing to attest" in made.page
 
 
-@pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if kind.holds is Holds.UNKNOWN])
+@pytest.mark.parametrize("kind", [name for name, kind in TARGET_TYPES.items() if kind.holds is Capacity.UNKNOWN])
 def test_what_is_not_documented_is_said_to_be_unknown_until_somebody_has_found_out(kind: str) -> None:
     """The page asks to find out; with `holds=` it does not."""
     unknown, one, two = (
         HandOver.of(target(kind, holds=holds), certificate=NEW, replaces=OLD) for holds in (None, 1, 2)
     )
-    assert [made.holds for made in (unknown, one, two)] == [Holds.UNKNOWN, Holds.ONE, Holds.TWO]
+    assert [made.holds for made in (unknown, one, two)] == [Capacity.UNKNOWN, Capacity.ONE, Capacity.TWO]
     assert any("It is not known" in step for step in unknown.upload.steps)
     assert "| Certificates that fit | unknown " in unknown.page
     assert not any("not known" in step for made in (one, two) for step in made.upload.steps)

@@ -11,8 +11,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from btp_trust import HandOver, Target
-from btp_trust.handover.markdown import code, text
-from btp_trust.handover.target_types import KINDS
+from btp_trust.handover.markdown import code_span, escape_markdown
+from btp_trust.handover.target_types import TARGET_TYPES
 from support.certificates import certificate, names
 
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
@@ -40,8 +40,8 @@ def shown(markdown: str) -> str:
 @example(plain="&amp; <b> [x](y) ~~z~~")
 def test_a_text_is_shown_as_it_is(plain: str) -> None:
     """No emphasis, no link, no tag, no entity: not in a paragraph, and not in a cell."""
-    assert shown(f"Owner: {text(plain)}") == f"Owner: {plain.rstrip(' ')}"
-    table = MARKDOWN.parse(f"| a | b |\n| --- | --- |\n| {text(plain)} | end |\n")
+    assert shown(f"Owner: {escape_markdown(plain)}") == f"Owner: {plain.rstrip(' ')}"
+    table = MARKDOWN.parse(f"| a | b |\n| --- | --- |\n| {escape_markdown(plain)} | end |\n")
     cells = [token for token in table if token.type == "inline"][2:]
     assert ["".join(each.content for each in cell.children or ()) for cell in cells] == [plain.strip(" "), "end"]
 
@@ -52,12 +52,17 @@ def test_a_text_is_shown_as_it_is(plain: str) -> None:
 @example(plain="``a")
 def test_code_is_shown_as_it_is(plain: str) -> None:
     """Whatever backticks are in it."""
-    (found,) = (child for child in inline(f"Value: {code(plain)} end") if child.type == "code_inline")
+    (found,) = (child for child in inline(f"Value: {code_span(plain)} end") if child.type == "code_inline")
     assert found.content == plain
 
 
 @given(
-    kind=st.sampled_from(sorted(KINDS)), issuer=lines, system=lines, entry=lines, owner=lines, ticket=st.none() | lines
+    kind=st.sampled_from(sorted(TARGET_TYPES)),
+    issuer=lines,
+    system=lines,
+    entry=lines,
+    owner=lines,
+    ticket=st.none() | lines,
 )
 def test_a_page_keeps_its_shape_whatever_is_told_in_it(
     *, kind: str, issuer: str, system: str, entry: str, owner: str, ticket: str | None
@@ -80,7 +85,7 @@ def test_a_page_keeps_its_shape_whatever_is_told_in_it(
     assert {each.strip(" ") for each in (system, entry, owner, ticket or owner)} <= set(cells)
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize("kind", sorted(TARGET_TYPES))
 def test_a_page_has_its_parts(kind: str) -> None:
     """Those that a ticket needs, in the order of the work; and the titles that it was made from."""
     page = HandOver.of(
@@ -98,5 +103,5 @@ def test_a_page_has_its_parts(kind: str) -> None:
         "## A second task: remove the old certificate",
         "## Sources",
     ]
-    assert all(f"- {text(source)}" in page.splitlines() for source in KINDS[kind].sources)
+    assert all(f"- {escape_markdown(source)}" in page.splitlines() for source in TARGET_TYPES[kind].sources)
     assert "BEGIN CERTIFICATE" not in page

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from btp_trust.parsing.text_decoding import decode, line_breaks, unmarked, visible
+from btp_trust.parsing.text_decoding import decode, strip_byte_order_mark, strip_invisible, unescape_line_breaks
 
 MARKED = ["utf-8-sig", "utf-16", "utf-32", "utf-8"]
 plain = st.text(
@@ -27,7 +27,7 @@ def test_ascii_is_read_in_every_encoding(text: str, *, mark: bool) -> None:
     """UTF-16 without a mark shows itself by its first character."""
     for encoding in ("utf-8", "utf-16-le", "utf-16-be", "cp1252"):
         assert decode(text.encode(encoding)) == text
-    assert unmarked(f"\ufeff{text}" if mark else text) == text
+    assert strip_byte_order_mark(f"\ufeff{text}" if mark else text) == text
 
 
 @given(text=st.text(st.characters(min_codepoint=0xE0, max_codepoint=0xFF, exclude_characters="\u00ef"), min_size=1))
@@ -58,20 +58,20 @@ def test_any_bytes_are_a_text_or_refused(octets: bytes) -> None:
 @given(text=st.text())
 def test_what_is_visible_has_no_marks_and_one_kind_of_blanks(text: str) -> None:
     """Nothing else changes."""
-    found = visible(text)
+    found = strip_invisible(text)
     assert not [each for each in found if unicodedata.category(each) == "Cf" or each == "\0"]
     assert not [each for each in found if unicodedata.category(each).startswith("Z") and each != " "]
-    assert visible(found) == found
+    assert strip_invisible(found) == found
 
 
 @pytest.mark.parametrize("escaped", [r"\n", r"\\n", r"\r\n", r"\\\\r\\\\n", r"\r"])
 def test_an_escaped_line_break_is_one(escaped: str) -> None:
     """However often it was."""
-    assert line_breaks(f"a{escaped}b") == "a\nb"
+    assert unescape_line_breaks(f"a{escaped}b") == "a\nb"
 
 
 def test_a_row_of_backslashes_takes_no_time() -> None:
     """It is looked at once, and not from each of them on."""
     row = "\\" * 100_000
-    assert line_breaks(row) == row
-    assert line_breaks(f"{row}u000a") == "\n"
+    assert unescape_line_breaks(row) == row
+    assert unescape_line_breaks(f"{row}u000a") == "\n"

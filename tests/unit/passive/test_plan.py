@@ -5,9 +5,18 @@ from __future__ import annotations
 import pytest
 
 from btp_trust.errors import Refused
-from btp_trust.passive.plan import Adopt, Mint, Own, Request, Step, decide, displaced, foresee
+from btp_trust.passive.plan import (
+    Adopt,
+    Generate,
+    RecordedCertificates,
+    Request,
+    Step,
+    decide,
+    displaced_certificate,
+    plan_without_outputs,
+)
 from btp_trust.snapshot import Snapshot
-from support.fake_engine import assert_three_parts, certificate, snapshot
+from support.fake_engine import assert_three_part_message, certificate, snapshot
 
 A = certificate("a")
 B = certificate("b", made=30)
@@ -15,29 +24,33 @@ C = certificate("c", made=60)
 TWIN_OF_A = certificate("d")
 A_, AB, BA, AC = snapshot(A), snapshot(A, B), snapshot(B, A), snapshot(A, C)
 NEW = Request("new")
-NOBODY = Own()
-OWN_B = Own(B.fingerprint, {"b": B.fingerprint})
-OWN_C = Own(C.fingerprint, {"b": B.fingerprint, "c": C.fingerprint})
+NOBODY = RecordedCertificates()
+OWN_B = RecordedCertificates(B.fingerprint, {"b": B.fingerprint})
+OWN_C = RecordedCertificates(C.fingerprint, {"b": B.fingerprint, "c": C.fingerprint})
 
 
 @pytest.mark.parametrize(
     ("request_", "own", "seen", "step"),
     [
-        pytest.param(NEW, NOBODY, A_, Mint(None), id="mints into the empty slot"),
-        pytest.param(NEW, OWN_B, AB, Mint(B), id="mints over its own certificate"),
-        pytest.param(NEW, OWN_B, BA, Mint(A), id="mints over the older one that its own displaced"),
+        pytest.param(NEW, NOBODY, A_, Generate(None), id="mints into the empty slot"),
+        pytest.param(NEW, OWN_B, AB, Generate(B), id="mints over its own certificate"),
+        pytest.param(NEW, OWN_B, BA, Generate(A), id="mints over the older one that its own displaced"),
         pytest.param(
             NEW,
-            Own(TWIN_OF_A.fingerprint),
+            RecordedCertificates(TWIN_OF_A.fingerprint),
             snapshot(TWIN_OF_A, A),
-            Mint(A),
+            Generate(A),
             id="a displaced one made in the same second is displaced all the same",
         ),
         pytest.param(
-            Request("new", replace=A.fingerprint), NOBODY, BA, Mint(A), id="mints over the stranger that replace names"
+            Request("new", replace=A.fingerprint),
+            NOBODY,
+            BA,
+            Generate(A),
+            id="mints over the stranger that replace names",
         ),
         pytest.param(
-            Request("new", replace=B.fingerprint), NOBODY, AB, Mint(B), id="replace wins over a younger stranger"
+            Request("new", replace=B.fingerprint), NOBODY, AB, Generate(B), id="replace wins over a younger stranger"
         ),
         pytest.param(
             NEW,
@@ -86,11 +99,13 @@ OWN_C = Own(C.fingerprint, {"b": B.fingerprint, "c": C.fingerprint})
         ),
     ],
 )
-def test_a_situation_leads_to_one_step(request_: Request, own: Own, seen: Snapshot, step: Step) -> None:
+def test_a_situation_leads_to_one_step(
+    request_: Request, own: RecordedCertificates, seen: Snapshot, step: Step
+) -> None:
     """Mint and what it overwrites, or adopt and why; its sentence fits into a preview and names the certificate."""
     assert decide(request_, own, seen) == step
     sentence = step.sentence("2028-11")
-    touched = step.replaces if isinstance(step, Mint) else step.certificate
+    touched = step.replaces if isinstance(step, Generate) else step.certificate
     assert len(sentence) <= 150
     assert "'2028-11'" in sentence
     assert touched is None or touched.fingerprint[:8] in sentence
@@ -149,22 +164,22 @@ def test_a_situation_leads_to_one_step(request_: Request, own: Own, seen: Snapsh
     ],
 )
 def test_what_would_overwrite_or_rebind_is_refused(
-    request_: Request, own: Own, seen: Snapshot, prop: str, named: list[str]
+    request_: Request, own: RecordedCertificates, seen: Snapshot, prop: str, named: list[str]
 ) -> None:
     """In three parts, at the argument to blame, with the lines to paste."""
     with pytest.raises(Refused) as refused:
         decide(request_, own, seen)
     assert refused.value.prop == prop
-    assert_three_parts(str(refused.value), *named)
+    assert_three_part_message(str(refused.value), *named)
 
 
 @pytest.mark.parametrize(
     ("request_", "seen", "step", "hedged"),
     [
-        pytest.param(NEW, A_, Mint(None), False, id="an empty slot is minted into, whoever asks"),
-        pytest.param(NEW, AB, Mint(B), True, id="a younger one is overwritten by its maker and adopted by others"),
-        pytest.param(NEW, BA, Mint(A), False, id="an older one is overwritten or refused"),
-        pytest.param(Request("n", replace=B.fingerprint), AB, Mint(B), False, id="replace settles it"),
+        pytest.param(NEW, A_, Generate(None), False, id="an empty slot is minted into, whoever asks"),
+        pytest.param(NEW, AB, Generate(B), True, id="a younger one is overwritten by its maker and adopted by others"),
+        pytest.param(NEW, BA, Generate(A), False, id="an older one is overwritten or refused"),
+        pytest.param(Request("n", replace=B.fingerprint), AB, Generate(B), False, id="replace settles it"),
         pytest.param(
             Request("n", adopt=B.fingerprint), AB, Adopt(B, "adopt= says so"), False, id="adopt settles it, too"
         ),
@@ -174,7 +189,7 @@ def test_foresight_plans_the_step_that_overwrites_most(
     request_: Request, seen: Snapshot, step: Step, *, hedged: bool
 ) -> None:
     """Check knows no outputs: what it says is true of all that can come, and fits into a preview."""
-    foreseen, sentence = foresee(request_, seen)
+    foreseen, sentence = plan_without_outputs(request_, seen)
     assert foreseen == step
     assert ("if this resource made that one" in sentence) == hedged
     assert len(sentence) <= 150
@@ -190,7 +205,7 @@ def test_foresight_plans_the_step_that_overwrites_most(
 def test_what_nobody_could_do_is_refused_by_foresight(request_: Request, seen: Snapshot) -> None:
     """Whatever the resource has recorded, it would be refused: say so in check."""
     with pytest.raises(Refused):
-        foresee(request_, seen)
+        plan_without_outputs(request_, seen)
 
 
 @pytest.mark.parametrize(
@@ -205,4 +220,4 @@ def test_what_nobody_could_do_is_refused_by_foresight(request_: Request, seen: S
 )
 def test_the_displaced_certificate_lies_passive_and_older(seen: Snapshot, found: object) -> None:
     """While the own certificate signs, what is older and passive was displaced by it."""
-    assert displaced(B.fingerprint, seen) == found
+    assert displaced_certificate(B.fingerprint, seen) == found

@@ -59,7 +59,7 @@ def program() -> list[pulumi.Output[Any]]:
         trusted_by={"billing": billing.trusted, "s4": Attested(billing.entity_id, by="Ada", on="2026-11-20")},
     )
     signing = ActiveTrustCertificate("signing", rotation=rotation)
-    return [upcoming.fingerprint, billing.trusted, rotation.verified, rotation.failure, signing.signing]
+    return [upcoming.fingerprint, billing.trusted, rotation.verified, rotation.failure, signing.signer]
 
 
 def decorated(run: Program) -> None:

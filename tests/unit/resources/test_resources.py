@@ -30,7 +30,7 @@ from btp_trust import (
 from btp_trust.active.schema import ActiveArgs
 from btp_trust.passive.schema import PassiveArgs
 from btp_trust.property_bag import ResourceArgs
-from btp_trust.rotation.schema import TriggerArgs
+from btp_trust.rotation.schema import RotationArgs
 
 KEY = '{"clientsecret": "S3CRET"}'
 FINGERPRINT = "ed0ba13097d1d837ee2e56a62e8f9e08fc8ed94a78054932c2fd76e763caabd8"
@@ -376,7 +376,7 @@ def test_a_refused_generation_fails_the_program(deploy: Deploy, monkeypatch: pyt
     [
         (ActiveTrustCertificate, ActiveArgs, set()),
         (PassiveTrustCertificate, PassiveArgs, {"resource_urn"}),
-        (RotationTrigger, TriggerArgs, {"candidate"}),
+        (RotationTrigger, RotationArgs, {"candidate"}),
     ],
 )
 def test_what_a_resource_takes_is_what_its_provider_reads(

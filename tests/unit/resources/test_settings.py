@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from btp_trust.resources.settings import KEYS, NAMESPACE, Power, Setting, amiss
+from btp_trust.resources.settings import KEYS, NAMESPACE, Privilege, Setting, invalid_settings
 from support.paths import ROOT
 from support.secret_samples import CERTIFICATE, PEMS, SERVICE_KEY
 
@@ -15,10 +15,10 @@ KEY = json.dumps(SERVICE_KEY)
 
 
 def told(
-    key: str, value: str = "one", *, secret: bool = False, project: str = "trust", of_provider: bool = False
+    key: str, value: str = "one", *, secret: bool = False, project: str = "trust", is_provider: bool = False
 ) -> str:
     """What is said of a setting."""
-    found = list(amiss([Setting(key, value, secret)], project, of_provider=of_provider))
+    found = list(invalid_settings([Setting(key, value, secret)], project, is_provider=is_provider))
     return "\n".join(found[0]) if found else ""
 
 
@@ -26,7 +26,7 @@ def told(
 def test_a_key_that_is_read_is_no_mistake(name: str) -> None:
     """As a secret each of them may be set; in plain text those that are good for nothing."""
     assert told(f"{NAMESPACE}:{name}", KEY, secret=True) == ""
-    assert ("is in plain text." in told(f"{NAMESPACE}:{name}")) is (KEYS[name] is not Power.NONE)
+    assert ("is in plain text." in told(f"{NAMESPACE}:{name}")) is (KEYS[name] is not Privilege.NONE)
 
 
 @pytest.mark.parametrize(
@@ -107,10 +107,10 @@ def test_what_belongs_to_somebody_else_is_passed_over() -> None:
 
 def test_of_an_explicit_provider_its_property_is_named() -> None:
     """The remedy is one of the program."""
-    said = told("btp-trust:serviceKey", KEY, of_provider=True)
+    said = told("btp-trust:serviceKey", KEY, is_provider=True)
     assert said.startswith("The property btp-trust:serviceKey is in plain text.\n")
     assert '{"btp-trust:serviceKey": pulumi.Output.secret(…)}' in said
-    assert "Remove it. " in told("btp-trust:stict", of_provider=True)
+    assert "Remove it. " in told("btp-trust:stict", is_provider=True)
 
 
 def test_the_list_is_that_of_the_code() -> None:

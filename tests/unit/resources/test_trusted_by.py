@@ -18,7 +18,7 @@ from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 
 from btp_trust import Attested, PassiveTrustCertificate, RotationTrigger, SwitchesAtRotation
 from btp_trust.certificate import parse_pem
-from btp_trust.formatting import rfc3339
+from btp_trust.formatting import format_rfc3339
 from btp_trust_emulator import Emulator
 
 # Pulumi's mocks leave an event loop open in each of their threads; whenever it is collected, Python complains.
@@ -29,7 +29,7 @@ with Emulator(key_size=1024) as emulator:
     emulator.generate_passive(GUID)
     PEMS = [pem or "" for pem in emulator.certificates(GUID)]
 SIGNING, NEXT = (parse_pem(pem) for pem in PEMS)
-WRITTEN = f"{SIGNING.fingerprint} until {rfc3339(SIGNING.not_after)}"
+WRITTEN = f"{SIGNING.fingerprint} until {format_rfc3339(SIGNING.not_after)}"
 
 
 @dataclass
@@ -112,7 +112,7 @@ def test_certificates_reach_the_engine_as_fingerprints(deploy: Deploy) -> None:
     ) == {
         "pem": WRITTEN,
         "body": WRITTEN,
-        "both": [WRITTEN, f"{NEXT.fingerprint} until {rfc3339(NEXT.not_after)}"],
+        "both": [WRITTEN, f"{NEXT.fingerprint} until {format_rfc3339(NEXT.not_after)}"],
         "several": [WRITTEN, [SIGNING.fingerprint, ""]],
         "later": WRITTEN,
         "garbage": "S3CRET",

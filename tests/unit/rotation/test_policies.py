@@ -12,7 +12,7 @@ from btp_trust.rotation.decision import Action, Decision, Reason
 from btp_trust.rotation.declaration import Declaration, OnDrift
 from btp_trust.rotation.policies import CREATE_POLICIES, UPDATE_POLICIES, decide
 from btp_trust.snapshot import Snapshot
-from support.fake_engine import assert_three_parts, certificate, snapshot
+from support.fake_engine import assert_three_part_message, certificate, snapshot
 
 A = certificate("a")
 B = certificate("b", made=30)
@@ -24,9 +24,9 @@ SHOWN = 150
 """Characters of a string that `pulumi preview --diff` shows."""
 
 
-def declare(generation: str, declared: str | None = "2026-01", **more: Any) -> Declaration:
+def declare(generation: str, deployed_generation: str | None = "2026-01", **more: Any) -> Declaration:
     """Declare a generation, with both names recorded unless told otherwise."""
-    return Declaration(generation, declared, **{"recorded": KNOWN, **more})
+    return Declaration(generation, deployed_generation, **{"recorded": KNOWN, **more})
 
 
 def new(generation: str, **more: Any) -> Declaration:
@@ -46,49 +46,49 @@ PENDING: dict[str, Any] = {"minting": "2026-02", "candidate_pending": "2026-02",
     [
         pytest.param(new("2026-01"), A_, Action.RECORD, Reason.BASELINE, id="a new name on creation names what signs"),
         pytest.param(
-            new("2026-01", candidate_pending="2026-02", minting="2026-02"),
+            new("2026-01", candidate_pending="2026-02", pending_generation="2026-02"),
             A_,
             Action.RECORD,
             Reason.BASELINE,
             id="creating beside a candidate that is minted meanwhile names what signs",
         ),
         pytest.param(
-            new("2026-02", learned=KNOWN),
+            new("2026-02", candidate_generations=KNOWN),
             BA,
             Action.RECORD,
             Reason.ALREADY_SIGNS,
             id="creating with the candidate's name records it where it signs",
         ),
         pytest.param(
-            new("2026-02", taught=KNOWN),
+            new("2026-02", known_generations=KNOWN),
             BA,
             Action.RECORD,
             Reason.ALREADY_SIGNS,
             id="creating with a taught name records it where it signs",
         ),
         pytest.param(
-            new("2026-02", learned=KNOWN),
+            new("2026-02", candidate_generations=KNOWN),
             AB,
             Action.REFUSE,
             Reason.CREATE_NEVER_SWAPS,
             id="creating with a passive candidate's name is refused",
         ),
         pytest.param(
-            new("2026-02", taught=KNOWN),
+            new("2026-02", known_generations=KNOWN),
             AB,
             Action.REFUSE,
             Reason.CREATE_NEVER_SWAPS,
             id="creating with a taught name of the passive certificate is refused",
         ),
         pytest.param(
-            new("2026-02", taught={"2026-02": D.fingerprint}),
+            new("2026-02", known_generations={"2026-02": D.fingerprint}),
             AB,
             Action.REFUSE,
             Reason.CREATE_NEVER_SWAPS,
             id="creating with a name of a certificate in no slot is refused",
         ),
         pytest.param(
-            new("2026-02", candidate_pending="2026-02", minting="2026-02"),
+            new("2026-02", candidate_pending="2026-02", pending_generation="2026-02"),
             A_,
             Action.REFUSE,
             Reason.CANDIDATE_PENDING,
@@ -97,7 +97,7 @@ PENDING: dict[str, Any] = {"minting": "2026-02", "candidate_pending": "2026-02",
         pytest.param(new("2026-01"), __, Action.REFUSE, Reason.NO_ACTIVE, id="nothing signs on creation"),
         pytest.param(declare("2026-01"), snapshot(None, B), Action.REFUSE, Reason.NO_ACTIVE, id="nothing signs"),
         pytest.param(
-            new("x", taught={"2026-02": C.fingerprint}, learned=KNOWN),
+            new("x", known_generations={"2026-02": C.fingerprint}, candidate_generations=KNOWN),
             AB,
             Action.REFUSE,
             Reason.REBOUND,
@@ -108,7 +108,7 @@ PENDING: dict[str, Any] = {"minting": "2026-02", "candidate_pending": "2026-02",
             declare("2026-02", "2026-01"), BA, Action.RECORD, Reason.ALREADY_SIGNS, id="the new one signs already"
         ),
         pytest.param(
-            replace(declare("2026-01"), candidate_pending="2026-03", minting="2026-03"),
+            replace(declare("2026-01"), candidate_pending="2026-03", pending_generation="2026-03"),
             AB,
             Action.RECORD,
             Reason.ALREADY_SIGNS,
@@ -117,13 +117,15 @@ PENDING: dict[str, Any] = {"minting": "2026-02", "candidate_pending": "2026-02",
         pytest.param(declare("2026-02"), AB, Action.SWAP, Reason.ROTATE, id="a younger one that was prepared"),
         pytest.param(declare("2026-01", "2026-02"), BA, Action.SWAP, Reason.ROLL_BACK, id="an older one: the way back"),
         pytest.param(
-            declare("2026-02", taught={"2026-02": B.fingerprint}, recorded={"2026-01": A.fingerprint}),
+            declare(
+                "2026-02", known_generations={"2026-02": B.fingerprint}, recorded_generations={"2026-01": A.fingerprint}
+            ),
             AB,
             Action.SWAP,
             Reason.ROTATE,
             id="a name taught in the same command",
         ),
-        pytest.param(RESTORING, AB, Action.SWAP, Reason.PUT_BACK, id="drift that is to be restored"),
+        pytest.param(RESTORING, AB, Action.SWAP, Reason.RESTORE, id="drift that is to be restored"),
         pytest.param(ROTATED, AB, Action.REPORT, Reason.DRIFT, id="drift"),
         pytest.param(
             RESTORING,
@@ -161,7 +163,11 @@ PENDING: dict[str, Any] = {"minting": "2026-02", "candidate_pending": "2026-02",
             id="drift to a certificate that has no name",
         ),
         pytest.param(
-            replace(ROTATED, minting="2026-03"), AB, Action.REPORT, Reason.DRIFT, id="drift beside a mint is reported"
+            replace(ROTATED, pending_generation="2026-03"),
+            AB,
+            Action.REPORT,
+            Reason.DRIFT,
+            id="drift beside a mint is reported",
         ),
         pytest.param(ROTATED, snapshot(A, D), Action.WARN, Reason.CERTIFICATE_GONE, id="the declared one is gone"),
         pytest.param(
@@ -199,7 +205,7 @@ PENDING: dict[str, Any] = {"minting": "2026-02", "candidate_pending": "2026-02",
             id="the way back beside a mint",
         ),
         pytest.param(
-            replace(RESTORING, minting="2026-03"),
+            replace(RESTORING, pending_generation="2026-03"),
             AB,
             Action.REFUSE,
             Reason.CANDIDATE_PENDING,
@@ -214,14 +220,14 @@ PENDING: dict[str, Any] = {"minting": "2026-02", "candidate_pending": "2026-02",
         ),
         pytest.param(declare("2026-02"), snapshot(A, B, day=29), Action.REFUSE, Reason.NOT_YET_VALID, id="too early"),
         pytest.param(
-            declare("2026-02", taught={"2026-02": C.fingerprint}),
+            declare("2026-02", known_generations={"2026-02": C.fingerprint}),
             AB,
             Action.REFUSE,
             Reason.REBOUND,
             id="a recorded name taught anew",
         ),
         pytest.param(
-            declare("2026-01", learned={"2026-02": C.fingerprint}),
+            declare("2026-01", candidate_generations={"2026-02": C.fingerprint}),
             AB,
             Action.REFUSE,
             Reason.REBOUND,
@@ -235,20 +241,20 @@ def test_a_situation_leads_to_one_decision(
     """The action and its stable reason; SWAP carries exactly the slots found, and nothing else does."""
     decision = decide(declaration, seen)
     assert (decision.action, decision.reason) == (action, reason)
-    assert decision.swaps == (seen.slots if action is Action.SWAP else None)
+    assert decision.slots_before == (seen.slots if action is Action.SWAP else None)
     assert_said(decision, seen)
 
 
 def assert_said(decision: Decision, seen: Snapshot) -> None:
     """A refusal has three parts; a sentence fits into a preview, names both certificates, and ways out follow."""
     if decision.refusal is not None:
-        assert_three_parts(str(decision.refusal))
+        assert_three_part_message(str(decision.refusal))
     elif decision.action is not Action.RECORD:
         assert len(decision.message) <= SHOWN
         assert "\n" not in decision.message
         assert seen.active is not None
         assert seen.active.fingerprint[:8] in decision.message
-    assert bool(decision.ways_out) == (decision.action in (Action.REPORT, Action.WARN))
+    assert bool(decision.remedies) == (decision.action in (Action.REPORT, Action.WARN))
 
 
 @pytest.mark.parametrize(
@@ -279,7 +285,7 @@ def test_a_step_names_a_certificate_without_a_name_by_its_fingerprint_alone() ->
     ("declaration", "seen", "named"),
     [
         pytest.param(
-            new("2026-02", learned=KNOWN),
+            new("2026-02", candidate_generations=KNOWN),
             AB,
             [A.fingerprint, B.fingerprint],
             id="creating names what signs and what not",
@@ -297,7 +303,7 @@ def test_a_step_names_a_certificate_without_a_name_by_its_fingerprint_alone() ->
             id="in no slot",
         ),
         pytest.param(
-            declare("2026-02", taught={"2026-02": C.fingerprint}),
+            declare("2026-02", known_generations={"2026-02": C.fingerprint}),
             AB,
             [B.fingerprint, C.fingerprint, "known_generations", "2026-02-2"],
             id="taught anew",
@@ -318,14 +324,16 @@ def test_a_refusal_names_whole_fingerprints_and_what_to_paste(
     declaration: Declaration, seen: Snapshot, named: list[str]
 ) -> None:
     """Its reader has to find the certificates elsewhere."""
-    assert_three_parts(str(decide(declaration, seen).refusal), *named)
+    assert_three_part_message(str(decide(declaration, seen).refusal), *named)
 
 
 @pytest.mark.parametrize(
     ("declaration", "prop"),
     [
-        pytest.param(declare("2026-02", taught={"2026-02": C.fingerprint}), "known_generations", id="taught"),
-        pytest.param(declare("2026-01", learned={"2026-02": C.fingerprint}), "candidate", id="learned"),
+        pytest.param(
+            declare("2026-02", known_generations={"2026-02": C.fingerprint}), "known_generations", id="taught"
+        ),
+        pytest.param(declare("2026-01", candidate_generations={"2026-02": C.fingerprint}), "candidate", id="learned"),
     ],
 )
 def test_a_refusal_of_a_name_blames_the_argument_that_rebinds_it(declaration: Declaration, prop: str) -> None:
@@ -337,42 +345,42 @@ def test_a_refusal_of_a_name_blames_the_argument_that_rebinds_it(declaration: De
 
 def test_a_drift_to_a_known_certificate_is_accepted_by_its_name() -> None:
     """The ways out: declare the other generation, or restore."""
-    ways_out = decide(ROTATED, AB).ways_out
-    assert 'generation="2026-01"' in ways_out
-    assert 'on_drift="restore"' in ways_out
-    assert "known_generations" not in ways_out
+    remedies = decide(ROTATED, AB).remedies
+    assert 'generation="2026-01"' in remedies
+    assert 'on_drift="restore"' in remedies
+    assert "known_generations" not in remedies
 
 
 def test_a_drift_to_an_unknown_certificate_is_accepted_by_teaching_it_a_free_name() -> None:
     """The name proposed is the month in which the certificate was made, numbered where that is taken."""
     stranger = certificate("d", made=31)
     taken = {"2026-02": B.fingerprint, "2026-02-2": A.fingerprint}
-    ways_out = decide(declare("2026-02", "2026-02", recorded=taken), snapshot(stranger, B)).ways_out
-    assert f'generation="2026-02-3", known_generations={{"2026-02-3": "{stranger.fingerprint}"}}' in ways_out
+    remedies = decide(declare("2026-02", "2026-02", recorded_generations=taken), snapshot(stranger, B)).remedies
+    assert f'generation="2026-02-3", known_generations={{"2026-02-3": "{stranger.fingerprint}"}}' in remedies
 
 
 @pytest.mark.parametrize("name", ["2026-02", "x"], ids=["under its own name", "under another name"])
 def test_the_line_to_paste_for_a_certificate_that_is_gone_leads_to_a_recorded_baseline(name: str) -> None:
     """What the warning proposes ends the warning."""
-    gone = declare(name, name, recorded={**KNOWN, "x": C.fingerprint})
+    gone = declare(name, name, recorded_generations={**KNOWN, "x": C.fingerprint})
     seen = snapshot(D, A)
     decision = decide(gone, seen)
     assert decision.action is Action.WARN
-    assert 'generation="2026-04", known_generations={"2026-04": "' + D.fingerprint + '"}' in decision.ways_out
-    accepted = replace(gone, generation="2026-04", taught={"2026-04": D.fingerprint})
+    assert 'generation="2026-04", known_generations={"2026-04": "' + D.fingerprint + '"}' in decision.remedies
+    accepted = replace(gone, generation="2026-04", known_generations={"2026-04": D.fingerprint})
     assert decide(accepted, seen).reason is Reason.ALREADY_SIGNS
 
 
 def test_a_gone_certificate_whose_successor_is_known_is_accepted_by_its_known_name() -> None:
     """A name that is taken for what signs is proposed again instead of a new one."""
-    assert 'generation="2026-01"' in decide(ROTATED, snapshot(A, D)).ways_out
+    assert 'generation="2026-01"' in decide(ROTATED, snapshot(A, D)).remedies
 
 
 def test_a_recorded_name_wins_over_a_candidate_in_what_a_name_means() -> None:
     """Taught and recorded names come first, then what the candidate says; rebinding is refused elsewhere."""
     declaration = Declaration("n", "n", {"n": "1"}, {"m": "2"}, {"n": "3", "k": "4"})
     assert declaration.generations == {"n": "1", "m": "2", "k": "4"}
-    assert declaration.prepared == {"n": "1", "m": "2"}
+    assert declaration.eligible_generations == {"n": "1", "m": "2"}
 
 
 @pytest.mark.parametrize(
@@ -396,18 +404,20 @@ def test_the_policies_of_creation_do_not_contain_the_swap() -> None:
 
 def test_a_refused_creation_says_that_nothing_signs_where_nothing_does() -> None:
     """The policy is true on its own, also where another one speaks first."""
-    decision = policies.create_never_swaps(new("x", taught={"x": C.fingerprint}), __)
+    decision = policies.create_never_swaps(new("x", known_generations={"x": C.fingerprint}), __)
     assert decision is not None
-    assert_three_parts(str(decision.refusal), "that is none", C.fingerprint)
+    assert_three_part_message(str(decision.refusal), "that is none", C.fingerprint)
 
 
 def test_no_policy_swaps_for_a_trigger_that_is_created() -> None:
     """Not the list of policies alone keeps creation from swapping: each policy does."""
-    declaration = Declaration("two", None, taught={"one": A.fingerprint, "two": B.fingerprint})
+    declaration = Declaration("two", None, known_generations={"one": A.fingerprint, "two": B.fingerprint})
     assert policies.swap(declaration, AB) is None
 
 
 def test_the_swap_itself_objects_to_what_other_policies_refuse() -> None:
     """It is safe without the policies before it."""
-    declaration = Declaration("two", "one", recorded={"one": A.fingerprint, "two": B.fingerprint}, minting="three")
+    declaration = Declaration(
+        "two", "one", recorded_generations={"one": A.fingerprint, "two": B.fingerprint}, pending_generation="three"
+    )
     assert policies.swap(declaration, AB) is None

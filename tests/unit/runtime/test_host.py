@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-PLUGIN = "from btp_trust.runtime.host import pulumi_is_gone as gone; print(gone(), flush=True); {}; print(gone())"
+PLUGIN = "from btp_trust.runtime.host import has_engine_exited as gone; print(gone(), flush=True); {}; print(gone())"
 
 
 def in_a_plugin(stdin: int, *, meanwhile: str = "pass", close: bool = False) -> list[str]:

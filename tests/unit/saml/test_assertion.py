@@ -18,7 +18,7 @@ from signxml.algorithms import DigestAlgorithm, SignatureMethod
 from signxml.signer import XMLSigner
 
 from btp_trust.certificate import parse_pem
-from btp_trust.saml.assertion import MAX_BYTES, Signed, Unproven, signer
+from btp_trust.saml.assertion import MAX_BYTES, SignedAssertion, SignerUnknown, find_signer
 from btp_trust_emulator.pki import keys, trust_certificate
 from btp_trust_emulator.saml import signature
 from btp_trust_emulator.saml.xml import ASSERTION, ds, saml
@@ -38,8 +38,8 @@ def encoded(octets: bytes) -> str:
 
 def unproven(octets: bytes) -> str:
     """Why nobody can tell; the text repeats nothing of the assertion."""
-    with pytest.raises(Unproven) as caught:
-        signer(encoded(octets), KNOWN)
+    with pytest.raises(SignerUnknown) as caught:
+        find_signer(encoded(octets), KNOWN)
     assert "joe" not in str(caught.value)
     return str(caught.value)
 
@@ -47,8 +47,8 @@ def unproven(octets: bytes) -> str:
 @pytest.mark.parametrize("each", [NEW, OLD], ids=["the new one", "the old one"])
 def test_the_key_that_signed_is_told(each: Signer) -> None:
     """Their certificates have negative serial numbers, which loaders refuse; none is loaded."""
-    found = signer(encoded(each.assertion()), KNOWN)
-    assert found == Signed(parse_pem(each.certificate), NOW)
+    found = find_signer(encoded(each.assertion()), KNOWN)
+    assert found == SignedAssertion(parse_pem(each.certificate), NOW)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_the_key_that_signed_is_told(each: Signer) -> None:
 )
 def test_each_way_to_write_base64_is_read(form: Callable[[bytes], str]) -> None:
     """The service has changed its own once."""
-    assert signer(form(NEW.assertion()), KNOWN).by == KNOWN[0]
+    assert find_signer(form(NEW.assertion()), KNOWN).certificate == KNOWN[0]
 
 
 def test_the_certificate_inside_the_signature_does_not_count() -> None:
@@ -71,9 +71,9 @@ def test_the_certificate_inside_the_signature_does_not_count() -> None:
     for each in (NEW, OLD):
         root = signature.sign(unsigned(), stranger, each.certificate)
         assert "neither" in unproven(etree.tostring(root))
-        assert signer(encoded(etree.tostring(signature.sign(unsigned(), each.key, NEW.certificate))), KNOWN).by == (
-            parse_pem(each.certificate)
-        )
+        assert find_signer(
+            encoded(etree.tostring(signature.sign(unsigned(), each.key, NEW.certificate))), KNOWN
+        ).certificate == (parse_pem(each.certificate))
 
 
 def unsigned() -> etree._Element:
@@ -91,13 +91,13 @@ def test_the_usual_algorithms_are_read(method: str) -> None:
     made: Any = XMLSigner(signature_algorithm=SignatureMethod[method], digest_algorithm=DigestAlgorithm.SHA512)
     made.signature_annotators.clear()
     root = made.sign(unsigned(), key=OLD.key)
-    assert signer(encoded(etree.tostring(root)), KNOWN).by == KNOWN[1]
+    assert find_signer(encoded(etree.tostring(root)), KNOWN).certificate == KNOWN[1]
 
 
 def test_a_moment_without_a_zone_is_utc() -> None:
     """SAML says so."""
     octets = NEW.assertion(before=lambda root: root.set("IssueInstant", "2027-03-04T05:06:07"))
-    assert signer(encoded(octets), KNOWN).issued_at == NOW
+    assert find_signer(encoded(octets), KNOWN).issued_at == NOW
 
 
 @given(st.integers(min_value=0), st.integers(min_value=1, max_value=255))
@@ -107,10 +107,10 @@ def test_no_octet_can_be_changed_to_say_something_else(position: int, change: in
     octets = bytearray(SIGNED)
     octets[position % len(octets)] ^= change
     try:
-        found = signer(encoded(bytes(octets)), KNOWN)
-    except Unproven:
+        found = find_signer(encoded(bytes(octets)), KNOWN)
+    except SignerUnknown:
         return
-    assert found == Signed(KNOWN[0], NOW)
+    assert found == SignedAssertion(KNOWN[0], NOW)
 
 
 SIGNED = NEW.assertion()
@@ -119,8 +119,8 @@ SIGNED = NEW.assertion()
 @given(st.text(max_size=80) | st.binary(max_size=80).map(encoded))
 def test_no_text_is_more_than_unproven(text: str) -> None:
     """Whatever the service sends."""
-    with pytest.raises(Unproven):
-        signer(text, KNOWN)
+    with pytest.raises(SignerUnknown):
+        find_signer(text, KNOWN)
 
 
 def wrapped(root: etree._Element, *, same_id: bool, inside: str = "Object") -> bytes:

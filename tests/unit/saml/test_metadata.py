@@ -10,10 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btp_trust.certificate import Certificate, Identity, parse_pem
-from btp_trust.saml.metadata import IdentityProvider, Layout, Metadata, read, signers_in, write
+from btp_trust.certificate import Certificate, CertificateIdentity, parse_pem
+from btp_trust.saml.metadata import (
+    IdentityProvider,
+    Metadata,
+    MetadataLayout,
+    parse_metadata,
+    parse_signers,
+    write_metadata,
+)
 from btp_trust_emulator import Emulator
-from support.saml_schemas import faults
+from support.saml_schemas import schema_errors
 
 
 @pytest.fixture(scope="module")
@@ -28,32 +35,32 @@ def pair() -> tuple[Certificate, Certificate]:
 
 @given(
     count=st.sampled_from([1, 2]),
-    layout=st.sampled_from(Layout),
+    layout=st.sampled_from(MetadataLayout),
     entity_id=st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1),
     key_name=st.none() | st.just("<alias> & more"),
 )
 def test_what_is_written_is_read(
-    pair: tuple[Certificate, Certificate], count: int, layout: Layout, entity_id: str, key_name: str | None
+    pair: tuple[Certificate, Certificate], count: int, layout: MetadataLayout, entity_id: str, key_name: str | None
 ) -> None:
     """Entity ID, certificates, and the layout of two, whatever the names are."""
-    text = write(pair[:count], entity_id=entity_id, key_name=key_name, layout=layout)
+    text = write_metadata(pair[:count], entity_id=entity_id, key_name=key_name, layout=layout)
 
-    signers = tuple(Identity(each.fingerprint, each.not_after) for each in pair[:count])
-    assert read(text) == Metadata(entity_id, signers, layout if count == 2 else None)
-    assert read(text).fingerprints == tuple(sorted(each.fingerprint for each in pair[:count]))
+    signers = tuple(CertificateIdentity(each.fingerprint, each.not_after) for each in pair[:count])
+    assert parse_metadata(text) == Metadata(entity_id, signers, layout if count == 2 else None)
+    assert parse_metadata(text).fingerprints == tuple(sorted(each.fingerprint for each in pair[:count]))
 
 
 def test_the_entity_id_is_the_common_name_unless_given(pair: tuple[Certificate, Certificate]) -> None:
     """As every target wants it."""
-    assert read(write(pair)).entity_id == pair[0].issuer_name
+    assert parse_metadata(write_metadata(pair)).entity_id == pair[0].issuer_name
 
 
 def test_only_what_may_sign_counts(pair: tuple[Certificate, Certificate]) -> None:
     """A key to encrypt with, and one of the role of a service provider alone, is none to trust."""
-    text = write(pair[:1])
-    assert read(text.replace('use="signing"', 'use="encryption"')).fingerprints == ()
-    assert read(text.replace("IDPSSODescriptor", "SPSSODescriptor")).fingerprints == ()
-    assert read(text.replace(' use="signing"', "")).fingerprints == (pair[0].fingerprint,)
+    text = write_metadata(pair[:1])
+    assert parse_metadata(text.replace('use="signing"', 'use="encryption"')).fingerprints == ()
+    assert parse_metadata(text.replace("IDPSSODescriptor", "SPSSODescriptor")).fingerprints == ()
+    assert parse_metadata(text.replace(' use="signing"', "")).fingerprints == (pair[0].fingerprint,)
 
 
 @pytest.mark.parametrize(
@@ -73,15 +80,15 @@ def test_what_is_no_metadata_is_refused_and_trusts_nobody(
     pair: tuple[Certificate, Certificate], spoilt: object, why: str
 ) -> None:
     """Whatever is in the way, an identity provider with it trusts nothing that can be told."""
-    text = spoilt(write(pair))  # type: ignore[operator]
+    text = spoilt(write_metadata(pair))  # type: ignore[operator]
     with pytest.raises(ValueError, match=why):
-        read(text)
+        parse_metadata(text)
     assert IdentityProvider("1", "a", "saml", "a", active=True, config={"metaDataLocation": text}).trusted == ()
 
 
 def test_one_of_another_type_or_inactive_trusts_nothing(pair: tuple[Certificate, Certificate]) -> None:
     """Nor one without metadata."""
-    config = {"metaDataLocation": write(pair)}
+    config = {"metaDataLocation": write_metadata(pair)}
     assert IdentityProvider("1", "a", "oidc1.0", "a", active=True, config=config).trusted == ()
     assert IdentityProvider("1", "a", "saml", "a", active=False, config=config).trusted == ()
     assert IdentityProvider("1", "a", "saml", "a", active=True, config={}).trusted == ()
@@ -107,51 +114,51 @@ def test_the_one_identity_provider_among_entities_is_read(
     pair: tuple[Certificate, Certificate], depth: int, others: int, data: st.DataObject, *, first: bool
 ) -> None:
     """Whatever stands around it; service providers beside it are not asked about."""
-    layout = data.draw(st.sampled_from(Layout))
-    alone = write(pair, layout=layout)
-    beside = [service_provider(write(pair[1:], entity_id=f"other {number}")) for number in range(others)]
+    layout = data.draw(st.sampled_from(MetadataLayout))
+    alone = write_metadata(pair, layout=layout)
+    beside = [service_provider(write_metadata(pair[1:], entity_id=f"other {number}")) for number in range(others)]
     text = entities(*([alone, *beside] if first else [*beside, alone]))
     for _ in range(depth - 1):
         text = entities(text)
-    assert read(text) == read(alone)
-    assert signers_in(text) == signers_in(alone)
+    assert parse_metadata(text) == parse_metadata(alone)
+    assert parse_signers(text) == parse_signers(alone)
 
 
 @given(depth=st.integers(0, 2))
 def test_several_identity_providers_are_refused(pair: tuple[Certificate, Certificate], depth: int) -> None:
     """Nobody can tell which one is meant, and their certificates together would be trusted by none of them."""
-    inner = write(pair[1:], entity_id="S3CRET")
+    inner = write_metadata(pair[1:], entity_id="S3CRET")
     for _ in range(depth):
         inner = entities(inner)
     with pytest.raises(ValueError, match="of 2 identity providers") as caught:
-        read(entities(write(pair[:1]), inner))
+        parse_metadata(entities(write_metadata(pair[:1]), inner))
     assert "S3CRET" not in str(caught.value)
 
 
 def test_entities_without_an_identity_provider_name_no_signer(pair: tuple[Certificate, Certificate]) -> None:
     """Nor do none at all."""
-    assert read(entities(service_provider(write(pair)))).signers == ()
+    assert parse_metadata(entities(service_provider(write_metadata(pair)))).signers == ()
     with pytest.raises(ValueError, match="no EntityDescriptor"):
-        read(entities())
+        parse_metadata(entities())
 
 
 def test_an_entity_within_something_else_is_none(pair: tuple[Certificate, Certificate]) -> None:
     """Extensions may hold anything."""
-    text = write(pair[:1])
-    inner = re.sub(r"<\?xml.*?\?>", "", write(pair[1:]))
+    text = write_metadata(pair[:1])
+    inner = re.sub(r"<\?xml.*?\?>", "", write_metadata(pair[1:]))
     hidden = text.replace(
         "<md:SPSSO", f"<md:Extensions>{entities(inner).split(chr(10), 1)[1]}</md:Extensions><md:SPSSO"
     )
     assert hidden != text
-    assert read(hidden) == read(text)
+    assert parse_metadata(hidden) == parse_metadata(text)
 
 
 def test_a_missing_entity_id_matters_only_where_it_is_compared(pair: tuple[Certificate, Certificate]) -> None:
     """The Destination service gives metadata without one."""
-    text = re.sub(r' entityID="[^"]*"', "", write(pair))
-    assert {each.fingerprint for each in signers_in(text)} == {each.fingerprint for each in pair}
+    text = re.sub(r' entityID="[^"]*"', "", write_metadata(pair))
+    assert {each.fingerprint for each in parse_signers(text)} == {each.fingerprint for each in pair}
     with pytest.raises(ValueError, match="entityID"):
-        read(text)
+        parse_metadata(text)
 
 
 moments = st.datetimes(datetime(1901, 1, 1), datetime(9990, 1, 1)).map(  # noqa: DTZ001
@@ -184,14 +191,14 @@ def test_metadata_may_be_believed_until_the_earliest_end_around_its_keys(
     def attributes(name: str) -> str:
         return f' validUntil=" {written[name][0]} "{cached}' if name in written else cached
 
-    text = entities(write(pair), attributes=attributes("EntitiesDescriptor"))
+    text = entities(write_metadata(pair), attributes=attributes("EntitiesDescriptor"))
     for name in ("EntityDescriptor", "IDPSSODescriptor", "SPSSODescriptor"):
         text = text.replace(f"<md:{name} ", f"<md:{name}{attributes(name)} ")
     text = text.replace("<X509Data>", f"<X509Data{attributes('Other')}>")
     limits = [
         written[name][1] for name in ("EntitiesDescriptor", "EntityDescriptor", "IDPSSODescriptor") if name in ends
     ]
-    assert {each.valid_until for each in signers_in(text)} == {min(limits) if limits else None}
+    assert {each.valid_until for each in parse_signers(text)} == {min(limits) if limits else None}
 
 
 @pytest.mark.parametrize(
@@ -206,7 +213,9 @@ def test_metadata_may_be_believed_until_the_earliest_end_around_its_keys(
 )
 def test_odd_ends_are_read(pair: tuple[Certificate, Certificate], text: str, moment: datetime) -> None:
     """A day has a 24th hour, and years may be beyond those of Python."""
-    (found,) = signers_in(write(pair[:1]).replace("<md:EntityDescriptor", f'<md:EntityDescriptor validUntil="{text}"'))
+    (found,) = parse_signers(
+        write_metadata(pair[:1]).replace("<md:EntityDescriptor", f'<md:EntityDescriptor validUntil="{text}"')
+    )
     assert found.valid_until == moment
 
 
@@ -228,13 +237,15 @@ NO_MOMENTS = [
 def test_an_end_that_is_none_is_refused(pair: tuple[Certificate, Certificate], text: str) -> None:
     """It may be over; nobody can tell."""
     with pytest.raises(ValueError, match="validUntil that is no date") as caught:
-        signers_in(write(pair).replace("<md:EntityDescriptor", f'<md:EntityDescriptor validUntil="{text}"'))
+        parse_signers(write_metadata(pair).replace("<md:EntityDescriptor", f'<md:EntityDescriptor validUntil="{text}"'))
     assert "S3CRET" not in str(caught.value)
 
 
 def test_what_xsuaa_holds_is_trusted_whatever_its_end(pair: tuple[Certificate, Certificate]) -> None:
     """The UAA beneath it goes on with it."""
-    text = write(pair).replace("<md:EntityDescriptor", '<md:EntityDescriptor validUntil="2001-01-01T00:00:00Z"')
+    text = write_metadata(pair).replace(
+        "<md:EntityDescriptor", '<md:EntityDescriptor validUntil="2001-01-01T00:00:00Z"'
+    )
     held = IdentityProvider("1", "a", "saml", "a", active=True, config={"metaDataLocation": text})
     assert held.trusted == tuple(sorted(each.fingerprint for each in pair))
 
@@ -242,19 +253,24 @@ def test_what_xsuaa_holds_is_trusted_whatever_its_end(pair: tuple[Certificate, C
 @given(
     entity_id=st.none() | st.from_regex(r"[a-z][a-z0-9./:-]{0,60}", fullmatch=True),
     key_name=st.none() | st.text(st.characters(categories=["L", "N", "P"]), min_size=1, max_size=20),
-    layout=st.sampled_from(Layout),
+    layout=st.sampled_from(MetadataLayout),
     count=st.integers(1, 2),
 )
 def test_what_is_written_holds_to_the_schema(
-    pair: tuple[Certificate, Certificate], entity_id: str | None, key_name: str | None, *, layout: Layout, count: int
+    pair: tuple[Certificate, Certificate],
+    entity_id: str | None,
+    key_name: str | None,
+    *,
+    layout: MetadataLayout,
+    count: int,
 ) -> None:
     """OASIS' one; with a SingleSignOnService at the end, and one certificate in each X509Data."""
-    assert faults(write(pair[:count], entity_id=entity_id, key_name=key_name, layout=layout)) == []
+    assert schema_errors(write_metadata(pair[:count], entity_id=entity_id, key_name=key_name, layout=layout)) == []
 
 
 def test_the_output_holds_to_the_schema(pair: tuple[Certificate, Certificate]) -> None:
     """Of either certificate."""
-    assert [faults(each.metadata) for each in pair] == [[], []]
+    assert [schema_errors(each.metadata) for each in pair] == [[], []]
 
 
 @pytest.mark.parametrize(
@@ -272,4 +288,4 @@ def test_the_output_holds_to_the_schema(pair: tuple[Certificate, Certificate]) -
 )
 def test_the_judge_of_metadata_sees_faults(pair: tuple[Certificate, Certificate], spoilt: Callable[[str], str]) -> None:
     """Else the tests above would say nothing."""
-    assert faults(spoilt(write(pair[:1])))
+    assert schema_errors(spoilt(write_metadata(pair[:1])))

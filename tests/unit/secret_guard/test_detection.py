@@ -17,8 +17,18 @@ from cryptography.x509.oid import NameOID
 
 from btp_trust.certificate import parse_pem
 from btp_trust.saml import metadata
-from btp_trust.secret_guard.detection import secret_in
-from support.secret_samples import CERTIFICATE, CREDENTIALS, KEYS, SECRETS, SERVICE_KEY, SHAPES, TOKENS, WRAPPINGS, X509
+from btp_trust.secret_guard.detection import find_secret
+from support.secret_samples import (
+    CERTIFICATE,
+    CONTAINERS,
+    CREDENTIALS,
+    KEYS,
+    SECRETS,
+    SERVICE_KEY,
+    TOKENS,
+    WRAPPINGS,
+    X509,
+)
 
 FOUND: Final = parse_pem(CERTIFICATE)
 OPAQUE: Final = {"client secret, old", "client secret, its half"}
@@ -30,17 +40,17 @@ def test_a_secret_is_seen_in_every_wrapping(name: str) -> None:
     """However it was copied; of lists and maps their keys as well."""
     wrappings = {"as it is", "in quotes", "JSON", "in a sentence"} if name in OPAQUE else set(WRAPPINGS)
 
-    assert [wrapping for wrapping in wrappings if not secret_in(WRAPPINGS[wrapping](SECRETS[name]))] == []
-    assert [shape for shape in SHAPES if not secret_in(SHAPES[shape](SECRETS[name]))] == []
-    assert secret_in(SECRETS[name].encode()) is not None
+    assert [wrapping for wrapping in wrappings if not find_secret(WRAPPINGS[wrapping](SECRETS[name]))] == []
+    assert [shape for shape in CONTAINERS if not find_secret(CONTAINERS[shape](SECRETS[name]))] == []
+    assert find_secret(SECRETS[name].encode()) is not None
 
 
 def test_a_secret_is_told_by_its_kind() -> None:
     """The remedies differ."""
-    assert {secret_in(text) for text in KEYS.values()} == {"a private key"}
-    assert {secret_in(text) for text in X509.values()} == {"a private key"}
-    assert {secret_in(text) for text in TOKENS.values()} == {"a token"}
-    assert {secret_in(text) for text in CREDENTIALS.values()} == {"credentials"}
+    assert {find_secret(text) for text in KEYS.values()} == {"a private key"}
+    assert {find_secret(text) for text in X509.values()} == {"a private key"}
+    assert {find_secret(text) for text in TOKENS.values()} == {"a token"}
+    assert {find_secret(text) for text in CREDENTIALS.values()} == {"credentials"}
 
 
 @pytest.mark.parametrize("part", ["beginning", "end"])
@@ -55,7 +65,7 @@ def test_any_cut_of_a_service_key_that_leaves_some_of_the_secret_is_seen(part: s
         else [text[:end] for end in range(middle, 2000)]
     )
 
-    assert [cut for cut in cuts if not secret_in(cut)] == []
+    assert [cut for cut in cuts if not find_secret(cut)] == []
 
 
 @pytest.mark.parametrize(
@@ -71,7 +81,7 @@ def test_any_cut_of_a_service_key_that_leaves_some_of_the_secret_is_seen(part: s
 )
 def test_a_service_key_that_was_read_already_is_seen(value: Any) -> None:
     """As a map, whose values alone say little."""
-    assert secret_in(value) == "credentials"
+    assert find_secret(value) == "credentials"
 
 
 def test_a_file_that_was_read_as_octets_is_seen() -> None:
@@ -79,8 +89,8 @@ def test_a_file_that_was_read_as_octets_is_seen() -> None:
     key = rsa.generate_private_key(65537, 2048).private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
     for octets in (key, bytearray(key), memoryview(key), key.decode("latin-1")):
-        assert secret_in({"one": [octets]}) == "a private key"
-    assert secret_in(base64.b64decode(FOUND.body)) is None
+        assert find_secret({"one": [octets]}) == "a private key"
+    assert find_secret(base64.b64decode(FOUND.body)) is None
 
 
 def _of_elliptic_curve() -> str:
@@ -109,7 +119,7 @@ PUBLIC: Final[dict[str, Any]] = {
     "body in odd lines": f"{FOUND.body[:100]}\n{FOUND.body[100:500]} {FOUND.body[500:]}",
     "base64 of PEM": base64.b64encode(CERTIFICATE.encode()).decode(),
     "metadata": FOUND.metadata,
-    "metadata of two": metadata.write([FOUND, FOUND]),
+    "metadata of two": metadata.write_metadata([FOUND, FOUND]),
     "metadata, cut off": FOUND.metadata[:900],
     "base64 of metadata": base64.b64encode(FOUND.metadata.encode()).decode(),
     "base64 of metadata in lines": base64.encodebytes(FOUND.metadata.encode()).decode(),
@@ -169,7 +179,7 @@ PUBLIC: Final[dict[str, Any]] = {
 @pytest.mark.parametrize("name", sorted(PUBLIC))
 def test_what_is_public_is_no_secret(name: str) -> None:
     """Whatever a target or a program may give: nothing of it is refused."""
-    assert secret_in(PUBLIC[name]) is None
+    assert find_secret(PUBLIC[name]) is None
 
 
 @pytest.mark.parametrize(
@@ -179,5 +189,5 @@ def test_a_public_key_is_no_secret(key: Any) -> None:
     """It is refused all the same, but may be shown."""
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
-    assert secret_in(public) is None
-    assert secret_in("".join(public.splitlines()[1:-1])) is None
+    assert find_secret(public) is None
+    assert find_secret("".join(public.splitlines()[1:-1])) is None

@@ -12,7 +12,7 @@ import pytest
 from btp_trust import ActiveTrustCertificate, Attested, HandOver, SwitchesAtRotation, Target, hand_over, write_hand_over
 from btp_trust.errors import SecretGiven, UnreadableState
 from btp_trust.property_bag import from_bag
-from btp_trust.rotation.schema import TriggerChecked
+from btp_trust.rotation.schema import RotationInputs
 from btp_trust.secret_guard.guard import refuse_secrets
 from support.secret_samples import CERTIFICATE, PEMS, SERVICE_KEY, TOKENS
 
@@ -124,9 +124,9 @@ def test_a_state_that_cannot_be_read_shows_no_secret() -> None:
     bag = {"connection": "one", "generation": "a", "fingerprint": "b"}
 
     with pytest.raises(UnreadableState) as caught:
-        from_bag({**bag, "on_drift": PEMS["PKCS#8"].replace("\n", " ")}, TriggerChecked)
+        from_bag({**bag, "on_drift": PEMS["PKCS#8"].replace("\n", " ")}, RotationInputs)
     with pytest.raises(UnreadableState, match="Invalid enum value 'else'"):
-        from_bag({**bag, "on_drift": "else"}, TriggerChecked)
+        from_bag({**bag, "on_drift": "else"}, RotationInputs)
 
     assert "PRIVATE KEY" not in str(caught.value)
     assert "A value is of another kind." in str(caught.value)

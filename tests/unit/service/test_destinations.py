@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from btp_trust.errors import CredentialsRejected, NotAuthorized, ServiceUnavailable, TrustError, UnexpectedResponse
 from btp_trust.service.destinations import MAX_LIST_BYTES, AuthToken, Destination, DestinationClient, Level
 from btp_trust.service.transport.request import MAX_BYTES
-from btp_trust.service.transport.retry import TRIES
-from support.fake_clock import Clock
+from btp_trust.service.transport.retry import MAX_ATTEMPTS
+from support.fake_clock import FakeClock
 
 BASE = "https://service.example"
 S4 = {
@@ -44,7 +44,7 @@ class Service:
 
     answers: list[httpx.Response]
     requests: list[httpx.Request] = field(default_factory=list)
-    clock: Clock = field(default_factory=Clock)
+    clock: FakeClock = field(default_factory=FakeClock)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """Do so."""
@@ -55,7 +55,7 @@ class Service:
     def client(self) -> DestinationClient:
         """A client that reaches it."""
         http = httpx.Client(transport=httpx.MockTransport(self), base_url=BASE)
-        return DestinationClient(http, self.clock.patience())
+        return DestinationClient(http, self.clock.retry_policy())
 
 
 def answers(*contents: Any, status: int = 200) -> Service:
@@ -77,7 +77,7 @@ def test_a_destination_is_found_as_the_user() -> None:
     assert str(request.url) == f"{BASE}/destination-configuration/v1/destinations/S4"
     assert found.destination == Destination("S4", "HTTP", "OAuth2SAMLBearerAssertion")
     assert (found.token.value, found.token.error) == ("S3CRET", None)
-    assert found.at == datetime(2026, 11, 24, 8, 34, 27, tzinfo=UTC)
+    assert found.answered_at == datetime(2026, 11, 24, 8, 34, 27, tzinfo=UTC)
 
 
 def test_what_is_found_shows_nothing_private() -> None:
@@ -118,7 +118,7 @@ def test_only_the_documented_not_found_is_believed() -> None:
 )
 def test_a_refusal_of_the_service_itself_is_told(status: int, kind: type[TrustError]) -> None:
     """With its remedy, without what the answer holds."""
-    for call in (find, lambda service: service.client.listed(Level.INSTANCE)):
+    for call in (find, lambda service: service.client.list_level(Level.INSTANCE)):
         with pytest.raises(kind) as caught:
             call(answers(FAILED, status=status))
         assert "S3CRET" not in "".join(traceback.format_exception(caught.value))
@@ -136,7 +136,7 @@ def test_a_refusal_of_the_service_itself_is_told(status: int, kind: type[TrustEr
 )
 def test_an_answer_that_cannot_be_read_is_told_without_what_it_holds(content: bytes) -> None:
     """Not even in the traceback."""
-    for call in (find, lambda service: service.client.listed(Level.SUBACCOUNT)):
+    for call in (find, lambda service: service.client.list_level(Level.SUBACCOUNT)):
         with pytest.raises(UnexpectedResponse) as caught:
             call(Service([httpx.Response(200, content=content)]))
         assert "S3CRET" not in "".join(traceback.format_exception(caught.value))
@@ -146,8 +146,8 @@ def test_a_target_is_called_once_and_a_look_is_repeated() -> None:
     """What repeats a token retrieval is the check, which counts."""
     calls: list[tuple[Callable[[Service], Any], int]] = [
         (find, 1),
-        (lambda service: find(service, skip=True), TRIES),
-        (lambda service: service.client.listed(Level.SUBACCOUNT), TRIES),
+        (lambda service: find(service, skip=True), MAX_ATTEMPTS),
+        (lambda service: service.client.list_level(Level.SUBACCOUNT), MAX_ATTEMPTS),
     ]
     for call, tries in calls:
         service = answers({}, status=503)
@@ -161,7 +161,7 @@ def test_a_list_is_one_request_of_which_five_properties_are_kept(level: Level) -
     """Also a list that is larger than any other answer of the service."""
     padding = {**S4, "Description": "x" * MAX_BYTES}
     service = answers([S4, padding, {"Name": "bare"}])
-    listed = service.client.listed(level)
+    listed = service.client.list_level(level)
     assert [each.name for each in listed] == ["S4", "S4", "bare"]
     assert "S3CRET" not in repr(listed)
     assert [request.url.path for request in service.requests] == [f"/destination-configuration/v1{level.value}"]
@@ -171,7 +171,7 @@ def test_a_list_has_a_bound() -> None:
     """A stream without an end is left."""
     endless = httpx.Response(200, content=(b" " * 1_000_000 for _ in range(MAX_LIST_BYTES // 1_000_000 + 1)))
     with pytest.raises(UnexpectedResponse, match=str(MAX_LIST_BYTES)):
-        Service([endless]).client.listed(Level.SUBACCOUNT)
+        Service([endless]).client.list_level(Level.SUBACCOUNT)
 
 
 @given(
@@ -183,7 +183,7 @@ def test_what_the_subaccounts_key_signs(authentication: str, key_store: str, pro
     """Two kinds of destination, unless they have a key store of their own or the client brings the assertion."""
     touched = authentication in {"OAuth2SAMLBearerAssertion", "SAMLAssertion"} and not key_store
     expected = touched and provider != "ClientProvided"
-    assert Destination("x", "HTTP", authentication, key_store, provider).signs_with_the_subaccounts_key == expected
+    assert Destination("x", "HTTP", authentication, key_store, provider).uses_subaccount_key == expected
 
 
 def test_a_lifetime_may_be_a_text_or_a_number() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from btp_trust.errors import ServiceUnavailable, UnexpectedResponse
 from btp_trust.saml.metadata import IdentityProvider
 from btp_trust.service.identity_providers import PATH, DuplicateEntityID, IdentityProviderClient
-from support.fake_clock import Clock
+from support.fake_clock import FakeClock
 
 OURS: dict[str, Any] = {
     "id": "1",
@@ -30,7 +30,7 @@ READ = IdentityProvider("1", "shop", "saml", "Shop", active=True, config={"metaD
 def client_of(respond: Callable[[httpx.Request], httpx.Response]) -> IdentityProviderClient:
     """A client whose service answers so; it never waits."""
     http = httpx.Client(transport=httpx.MockTransport(respond), base_url="https://api.example")
-    return IdentityProviderClient(http, Clock().patience())
+    return IdentityProviderClient(http, FakeClock().retry_policy())
 
 
 def listed(*entries: object) -> tuple[IdentityProvider, ...]:
@@ -161,7 +161,7 @@ def test_a_write_that_is_answered_with_no_provider_is_not_believed(content: byte
     """It is looked after by reading."""
     with pytest.raises(UnexpectedResponse) as caught:
         client_of(lambda _: httpx.Response(200, content=content)).replace("1", {})
-    assert not caught.value.refused
+    assert not caught.value.client_error
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_a_refusal_is_shown_in_the_words_of_the_service(status: int, content: by
     assert "was refused" in error.what
     assert said in error.why
     assert len(error.why) < 500
-    assert error.refused
+    assert error.client_error
     assert not isinstance(error, DuplicateEntityID)
 
 

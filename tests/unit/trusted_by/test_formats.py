@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btp_trust.certificate import Certificate, Identity, parse_pem
-from btp_trust.trusted_by.formats import read, write
+from btp_trust.certificate import Certificate, CertificateIdentity, parse_pem
+from btp_trust.trusted_by.formats import parse_certificates, to_text
 from btp_trust_emulator import Emulator
-from support.error_text import shown_by
+from support.error_text import error_text
 from support.paths import REFERENCE
 
 EXAMPLE = REFERENCE / "idp-metadata-example.xml"
@@ -43,9 +43,9 @@ several = st.lists(certificates, min_size=1, max_size=4)
 blanks = st.text(" \t\r\n", max_size=4)
 
 
-def identity(certificate: Certificate) -> Identity:
+def identity(certificate: Certificate) -> CertificateIdentity:
     """What is to be read of a certificate."""
-    return Identity(certificate.fingerprint, certificate.not_after)
+    return CertificateIdentity(certificate.fingerprint, certificate.not_after)
 
 
 def metadata_of(*bodies: str, prefix: str = "ds", role: str = "IDPSSODescriptor", use: str = "") -> str:
@@ -69,8 +69,8 @@ def test_every_form_of_a_certificate_is_the_same_certificate(
     """Fingerprint, PEM, body, metadata: with blanks around them, lines of any length, colons and capitals."""
     lines = "\n".join(textwrap.wrap(certificate.body, width))
     digest = bytes.fromhex(certificate.fingerprint)
-    assert read(f"{before}{digest.hex(':').upper() if colons else digest.hex()}{after}") == (
-        Identity(certificate.fingerprint),
+    assert parse_certificates(f"{before}{digest.hex(':').upper() if colons else digest.hex()}{after}") == (
+        CertificateIdentity(certificate.fingerprint),
     )
     for form in (
         certificate.pem,
@@ -79,16 +79,16 @@ def test_every_form_of_a_certificate_is_the_same_certificate(
         certificate.metadata,
         metadata_of(lines),
     ):
-        assert read(before + form + after) == (identity(certificate),)
-    assert read("\ufeff" + certificate.metadata) == (identity(certificate),)
+        assert parse_certificates(before + form + after) == (identity(certificate),)
+    assert parse_certificates("\ufeff" + certificate.metadata) == (identity(certificate),)
 
 
 @given(held=several, between=blanks, prefix=st.sampled_from(["ds", "dsig", "a"]))
 def test_every_certificate_of_a_bundle_or_a_document_counts(held: list[Certificate], between: str, prefix: str) -> None:
     """In their order."""
     wanted = tuple(identity(each) for each in held)
-    assert read(between.join(each.pem for each in held)) == wanted
-    assert read(metadata_of(*(each.body for each in held), prefix=prefix)) == wanted
+    assert parse_certificates(between.join(each.pem for each in held)) == wanted
+    assert parse_certificates(metadata_of(*(each.body for each in held), prefix=prefix)) == wanted
 
 
 @pytest.mark.parametrize(
@@ -101,12 +101,12 @@ def test_every_certificate_of_a_bundle_or_a_document_counts(held: list[Certifica
 def test_of_metadata_only_what_an_identity_provider_may_sign_with_counts(other: str) -> None:
     """Who trusts a certificate for something else does not believe what is signed with it."""
     with pytest.raises(ValueError, match="with which an identity provider may sign"):
-        read(other)
+        parse_certificates(other)
     key = re.search("<md:IDP.*</md:IDPSSODescriptor>", metadata_of(MINTED[1].body))
     assert key is not None
     both = other.replace("</md:EntityDescriptor>", f"{key[0]}</md:EntityDescriptor>")
-    assert read(both) == (identity(MINTED[1]),)
-    assert read(metadata_of(A.body, use=' use="signing"')) == (identity(A),)
+    assert parse_certificates(both) == (identity(MINTED[1]),)
+    assert parse_certificates(metadata_of(A.body, use=' use="signing"')) == (identity(A),)
 
 
 moments = st.datetimes(datetime(1000, 1, 1), timezones=st.just(UTC)).map(  # noqa: DTZ001
@@ -117,7 +117,9 @@ moments = st.datetimes(datetime(1000, 1, 1), timezones=st.just(UTC)).map(  # noq
 @given(digest=st.binary(min_size=32, max_size=32), until=st.none() | moments, valid=st.none() | moments)
 def test_what_is_written_is_read_again(digest: bytes, until: datetime | None, valid: datetime | None) -> None:
     """To the second, with the end of the metadata that named it."""
-    assert read(write(Identity(digest.hex(), until, valid))) == (Identity(digest.hex(), until, valid),)
+    assert parse_certificates(to_text(CertificateIdentity(digest.hex(), until, valid))) == (
+        CertificateIdentity(digest.hex(), until, valid),
+    )
 
 
 @given(
@@ -131,7 +133,7 @@ def test_a_fingerprint_is_read_as_tools_print_it(
 ) -> None:
     """As everywhere."""
     octets = separator.join(f"{octet:02X}" for octet in bytes.fromhex(certificate.fingerprint))
-    assert read(f"{mark}{label}{mark}{octets}{mark}\n") == (Identity(certificate.fingerprint),)
+    assert parse_certificates(f"{mark}{label}{mark}{octets}{mark}\n") == (CertificateIdentity(certificate.fingerprint),)
 
 
 PEM_BREAKS = ["", " ", "\r\n", "\\n", "\\\\n", "\\r\\n", "\\\\\\\\r\\\\\\\\n"]
@@ -141,7 +143,7 @@ PEM_BREAKS = ["", " ", "\r\n", "\\n", "\\\\n", "\\r\\n", "\\\\\\\\r\\\\\\\\n"]
 def test_the_line_breaks_of_a_bundle_do_not_matter(held: list[Certificate], line_break: str, mark: str) -> None:
     """Between its certificates either."""
     text = "".join(each.pem for each in held).replace("\n", line_break)
-    assert read(mark + text) == tuple(identity(each) for each in held)
+    assert parse_certificates(mark + text) == tuple(identity(each) for each in held)
 
 
 ENCODINGS: dict[str, Callable[[str], bytes]] = {
@@ -184,22 +186,22 @@ def test_metadata_is_read_as_the_service_gives_it(
     declaration = f'<?xml version="1.0" encoding="{declared}"?>' if declared else ""
     text = re.sub(r"<\?xml.*?\?>", declaration, text)
     wanted = tuple(identity(each) for each in held)
-    assert read(mark + WRAPPINGS[wrapping](ENCODINGS[encoding](text)) + mark) == wanted
-    assert read(mark + text) == wanted
+    assert parse_certificates(mark + WRAPPINGS[wrapping](ENCODINGS[encoding](text)) + mark) == wanted
+    assert parse_certificates(mark + text) == wanted
 
 
 def test_base64_of_a_pem_is_read() -> None:
     """As a Kubernetes secret has it."""
-    assert read(base64.b64encode(A.pem.encode()).decode()) == (identity(A),)
+    assert parse_certificates(base64.b64encode(A.pem.encode()).decode()) == (identity(A),)
 
 
 @pytest.mark.skipif(not EXAMPLE.is_file(), reason="SAP's example is not here")
 def test_the_example_of_sap_s_description_is_read() -> None:
     """It has neither an entityID nor a declaration."""
     text = EXAMPLE.read_text()
-    (found,) = read(text)
+    (found,) = parse_certificates(text)
     assert found.not_after == datetime(2023, 4, 29, 9, 42, 26, tzinfo=UTC)
-    assert read(json.dumps({"idpMetadata": base64.b64encode(text.encode()).decode()})) == (found,)
+    assert parse_certificates(json.dumps({"idpMetadata": base64.b64encode(text.encode()).decode()})) == (found,)
 
 
 def test_a_certificate_of_another_issuer_is_read_as_well() -> None:
@@ -213,7 +215,9 @@ def test_a_certificate_of_another_issuer_is_read_as_well() -> None:
         .sign(key, hashes.SHA256())
     )
     der = built.public_bytes(Encoding.DER)
-    assert read(built.public_bytes(Encoding.PEM).decode()) == (Identity(hashlib.sha256(der).hexdigest(), UNTIL),)
+    assert parse_certificates(built.public_bytes(Encoding.PEM).decode()) == (
+        CertificateIdentity(hashlib.sha256(der).hexdigest(), UNTIL),
+    )
 
 
 def nested(times: int) -> str:
@@ -263,8 +267,8 @@ def nested(times: int) -> str:
 def test_what_names_no_certificate_is_refused_without_being_repeated(text: str, reason: str) -> None:
     """The reason is a part of a sentence."""
     with pytest.raises(ValueError, match=reason) as refused:
-        read(text)
-    assert "S3CRET" not in shown_by(refused.value)
+        parse_certificates(text)
+    assert "S3CRET" not in error_text(refused.value)
     assert str(refused.value).startswith("it ")
 
 
@@ -281,16 +285,18 @@ def test_what_names_no_certificate_is_refused_without_being_repeated(text: str, 
 def test_a_document_type_declaration_is_refused_before_anything_of_it_is_used(declaration: str) -> None:
     """No entity is expanded and no file or address is opened: there is no way to declare one."""
     with pytest.raises(ValueError, match="document type"):
-        read(f'{declaration}<a xmlns:ds="{SIGNATURE}"><ds:X509Certificate>{A.body}</ds:X509Certificate></a>')
+        parse_certificates(
+            f'{declaration}<a xmlns:ds="{SIGNATURE}"><ds:X509Certificate>{A.body}</ds:X509Certificate></a>'
+        )
     with pytest.raises(ValueError, match="document type"):
-        read(f"{declaration}<a>&e;</a>")
+        parse_certificates(f"{declaration}<a>&e;</a>")
 
 
 @given(text=st.text() | st.text("<>/!&;#ab ", max_size=30).map(lambda text: f"<{text}"))
 def test_any_text_is_read_or_refused(text: str) -> None:
     """With a ValueError, whatever it is."""
     try:
-        found = read(text)
+        found = parse_certificates(text)
     except ValueError:
         return
     assert found

@@ -11,9 +11,9 @@ from typing import Final
 
 from btp_trust.errors import Refused
 from btp_trust.service.destinations import Destination, DestinationClient
-from btp_trust.service.transport.redaction import scrub
+from btp_trust.service.transport.redaction import redact
 
-_NEAREST: Final = 3
+_MAX_SUGGESTIONS: Final = 3
 """How many existing names are listed for a name that does not exist."""
 
 
@@ -27,10 +27,10 @@ def inspect(destinations: DestinationClient, name: str, user_token: str) -> Dest
     found = destinations.find(name, user_token, skip_token_retrieval=True)
     if found is None:
         raise _not_found(name, [])
-    return telling(found.destination)
+    return require_trust_certificate(found.destination)
 
 
-def choose(listed: Sequence[Destination], name: str) -> Destination:
+def find_in_list(listed: Sequence[Destination], name: str) -> Destination:
     """Choose a destination from all that there are, the last one of its name.
 
     Raises:
@@ -39,20 +39,22 @@ def choose(listed: Sequence[Destination], name: str) -> Destination:
     named = {each.name: each for each in listed}
     if name not in named:
         folded = {each.casefold(): each for each in named}
-        raise _not_found(name, [folded[each] for each in difflib.get_close_matches(name.casefold(), folded, _NEAREST)])
-    return telling(named[name])
+        raise _not_found(
+            name, [folded[each] for each in difflib.get_close_matches(name.casefold(), folded, _MAX_SUGGESTIONS)]
+        )
+    return require_trust_certificate(named[name])
 
 
-def telling(destination: Destination) -> Destination:
+def require_trust_certificate(destination: Destination) -> Destination:
     """Return a destination for which the service signs with the trust certificate.
 
     Raises:
         Refused: It does not.
     """
-    if not destination.signs_with_the_subaccounts_key:
+    if not destination.uses_subaccount_key:
         raise Refused(
             f"Destination {destination.name!r} tells nothing about the trust certificate.",
-            _why_not(destination),
+            _unsuitable_reason(destination),
             f"Take {destination.name!r} out of verify_destinations.",
             prop="verify_destinations",
         )
@@ -69,12 +71,12 @@ def _not_found(name: str, nearest: list[str]) -> Refused:
     )
 
 
-def _why_not(destination: Destination) -> str:
+def _unsuitable_reason(destination: Destination) -> str:
     if destination.key_store:
         return "It has a key store of its own, and signs with that."
     if destination.assertion_provider == "ClientProvided":
         return "Its assertions are brought by the client, and the service signs none for it."
     if destination.type not in {"", "HTTP"}:
-        return f"Its Type is {scrub(destination.type)}; only destinations of Type HTTP carry assertions."
-    kind = scrub(destination.authentication) or "none"
+        return f"Its Type is {redact(destination.type)}; only destinations of Type HTTP carry assertions."
+    kind = redact(destination.authentication) or "none"
     return f"Its Authentication is {kind}; only SAMLAssertion and OAuth2SAMLBearerAssertion are signed with it."

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
-CODES: Final = frozenset(
+OAUTH_ERRORS: Final = frozenset(
     {
         "access_denied",
         "invalid_client",
@@ -29,11 +29,11 @@ CODES: Final = frozenset(
     }
 )
 """OAuth errors (RFC 6749, 4.1.2.1 and 5.2), and XSUAA's `unauthorized`."""
-_READ: Final = 10_000
+_MAX_CHARACTERS: Final = 10_000
 """Characters that are looked at."""
-_OBJECTS: Final = 20
+_MAX_OBJECTS: Final = 20
 """Braces that are tried as the beginning of an object."""
-_NESTED: Final = 4
+_MAX_NESTING: Final = 4
 """How deep an answer within an answer is looked for: services pass on what they got as a text, or in a field."""
 _CODE_NAMES: Final = ("error", "errorcode", "code", "errortype", "type")
 _SENTENCE_NAMES: Final = ("errordescription", "errormessage", "description", "message", "detail")
@@ -43,7 +43,7 @@ _SENTENCE: Final = re.compile(
     r"\berror_description\\*[\"']?\s*[:=>]\s*(?:\\*\"([^\"]*)\"?|'(.*?)(?:'\s*[,}\])]|'?\s*$)|([^&<]*))",
     re.IGNORECASE | re.DOTALL,
 )
-_BARE: Final = re.compile(rf"\b({'|'.join(sorted(CODES - {'unauthorized'}))})\b", re.IGNORECASE)
+_BARE_CODE: Final = re.compile(rf"\b({'|'.join(sorted(OAUTH_ERRORS - {'unauthorized'}))})\b", re.IGNORECASE)
 _STATUS: Final = re.compile(
     r"\b(?:status(?:[ _-]?code)?|response[ _-]?code|HTTP(?:/\d(?:\.\d)?)?|code)\\?[\"']?\s*(?:was|is|of|with|:|=)?\s*"
     r"\\?[\"']?([1-5]\d\d)\b",
@@ -52,8 +52,8 @@ _STATUS: Final = re.compile(
 _PHRASES: Final = "|".join(
     re.escape(status.phrase).replace("\\ ", "[ _]") for status in HTTPStatus if status >= HTTPStatus.BAD_REQUEST
 )
-_PHRASE: Final = re.compile(rf"\b([45]\d\d)\W{{1,3}}(?:{_PHRASES})\b", re.IGNORECASE)
-_VALID: Final = frozenset(int(status) for status in HTTPStatus)
+_STATUS_PHRASE: Final = re.compile(rf"\b([45]\d\d)\W{{1,3}}(?:{_PHRASES})\b", re.IGNORECASE)
+_KNOWN_STATUSES: Final = frozenset(int(status) for status in HTTPStatus)
 FIREWALL: Final = re.compile(
     r"\b(?:request|access|page|traffic|location|country|ip|address|you)\b[^.:;]{0,30}\bblocked\b"
     r"|\brequest (?:\w+ ){0,2}rejected\b(?!.*\b(?:assertion|issuer|signature|saml)\b)"
@@ -78,7 +78,7 @@ _LABELS: Final = (
     r"alias|issuer|origin(?:[ _]?key)?|zone|client(?:[ _]id)?|destination|system|audience|recipient|tenant|subaccount"
     r"|entity(?: ?id)?|provider|idp|subject|name ?id|user(?:[ _]?(?:name|id))?|host(?:name)?|app(?:lication)?"
 )
-_WORDS: Final = (
+_NOT_NAMES: Final = (
     r"is|was|are|has|had|does|did|do|could|cannot|can|must|may|should|will|would|not|and|or|but|of|for|in|on|at|by|to|"
     r"from|with|the|an?|that|which|who|no|unknown|missing|invalid|mismatch|names?|id|account|authentication|credentials|"
     r"certificate|error|locked|inactive|disabled|deactivated|deleted|existiert|ist|mapping|"
@@ -86,11 +86,11 @@ _WORDS: Final = (
 )
 _LABELLED: Final = re.compile(
     rf"\b((?:{_LABELS})\s*[:=]\s*|(?:alias|issuer|idp|user)\s+(?:(?:with )?(?:name|id)\s+)?"
-    rf"(?!(?:{_WORDS})\b(?![-.])))(?!NAME\b)[^\s,;)\]}}]+",
+    rf"(?!(?:{_NOT_NAMES})\b(?![-.])))(?!NAME\b)[^\s,;)\]}}]+",
     re.IGNORECASE,
 )
 """A name, after what says that it is one."""
-_WHOLE: Final = re.compile(r"(\bResponse was:\s*)\\?\"(.*?)\\?\"\s*$", re.IGNORECASE | re.DOTALL)
+_QUOTED_RESPONSE: Final = re.compile(r"(\bResponse was:\s*)\\?\"(.*?)\\?\"\s*$", re.IGNORECASE | re.DOTALL)
 """An answer that is one text in JSON."""
 
 
@@ -108,25 +108,25 @@ class TargetAnswer:
     """4xx and 5xx, outside of names and of the sentence."""
 
 
-def read_answer(error: str) -> TargetAnswer:
+def parse_target_answer(error: str) -> TargetAnswer:
     """Read the answer wherever it stands in an error: an OAuth error wins over what is around it."""
-    text = html.unescape(error[:_READ])
-    return _of_objects(text) or _of_text(text)
+    text = html.unescape(error[:_MAX_CHARACTERS])
+    return _parse_objects(text) or _parse_text(text)
 
 
-def _of_objects(text: str) -> TargetAnswer | None:
+def _parse_objects(text: str) -> TargetAnswer | None:
     """Read the first object in a text, its quotation marks escaped or not; None if there is none."""
-    for _ in range(_NESTED):
-        for start, end, found in _objects(text):
-            return _of_object(found, f"{text[:start]} {text[end:]}")
+    for _ in range(_MAX_NESTING):
+        for start, end, found in _find_objects(text):
+            return _parse_object(found, f"{text[:start]} {text[end:]}")
         text = re.sub(r'\\+(["\\])', r"\1", text)
     return None
 
 
-def _objects(text: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
+def _find_objects(text: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
     """Find the outermost JSON objects in a text."""
     decoder, position = json.JSONDecoder(strict=False), 0
-    for _ in range(_OBJECTS):
+    for _ in range(_MAX_OBJECTS):
         if (start := text.find("{", position)) < 0:
             return
         try:
@@ -137,41 +137,43 @@ def _objects(text: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
         yield start, position, found
 
 
-def _of_object(found: dict[str, Any], around: str) -> TargetAnswer:
+def _parse_object(found: dict[str, Any], surrounding_text: str) -> TargetAnswer:
     """Read the OAuth error in an object, or in what it holds; without one, all of its texts."""
-    for each in _within(found, _NESTED):
+    for each in _nested_objects(found, _MAX_NESTING):
         if code := _code_of(each):
-            numbers = (text for inner in _within(found, _NESTED) for text in _texts(inner, numbers_only=True))
-            return _answer(code, _description_of(each), f"{around} {'; '.join(numbers)}")
-    inner = "; ".join(text for each in _within(found, _NESTED) for text in _texts(each))
-    code, bare = "", _BARE.search(_unnamed(inner))
+            numbers = (
+                text for inner in _nested_objects(found, _MAX_NESTING) for text in _texts(inner, numbers_only=True)
+            )
+            return _create_answer(code, _description_of(each), f"{surrounding_text} {'; '.join(numbers)}")
+    inner = "; ".join(text for each in _nested_objects(found, _MAX_NESTING) for text in _texts(each))
+    code, bare = "", _BARE_CODE.search(_without_names(inner))
     if bare is not None:
         code = bare[1].lower()
-    return _answer(code, inner if code else "", f"{around} {inner}")
+    return _create_answer(code, inner if code else "", f"{surrounding_text} {inner}")
 
 
-def _within(value: Any, depth: int) -> Iterator[dict[str, Any]]:
+def _nested_objects(value: Any, depth: int) -> Iterator[dict[str, Any]]:
     """List an object and those in it, also where one is a text."""
     if not depth:
         return
     if isinstance(value, str) and "{" in value:
-        for _, _, found in _objects(value):
-            yield from _within(found, depth - 1)
+        for _, _, found in _find_objects(value):
+            yield from _nested_objects(found, depth - 1)
     elif isinstance(value, dict):
         yield value
         for each in value.values():
-            yield from _within(each, depth - 1)
+            yield from _nested_objects(each, depth - 1)
     elif isinstance(value, list):
         for each in value:
-            yield from _within(each, depth - 1)
+            yield from _nested_objects(each, depth - 1)
 
 
 def _code_of(found: dict[str, Any]) -> str:
     """Take the OAuth error. One whose field is a phrase of HTTP ("Unauthorized") is told by its status."""
-    fields = {_plain(name): value for name, value in found.items()}
+    fields = {_letters_only(name): value for name, value in found.items()}
     for name in _CODE_NAMES:
         value = fields.get(name)
-        if isinstance(value, str) and value.lower() in CODES:
+        if isinstance(value, str) and value.lower() in OAUTH_ERRORS:
             is_phrase = value == "Unauthorized" and "errordescription" not in fields
             if not is_phrase:
                 return value.lower()
@@ -179,11 +181,11 @@ def _code_of(found: dict[str, Any]) -> str:
 
 
 def _description_of(found: dict[str, Any]) -> str:
-    fields = {_plain(name): value for name, value in found.items()}
+    fields = {_letters_only(name): value for name, value in found.items()}
     return next((fields[name] for name in _SENTENCE_NAMES if isinstance(fields.get(name), str)), "")
 
 
-def _plain(name: str) -> str:
+def _letters_only(name: str) -> str:
     return re.sub(r"[^a-z]", "", name.lower())
 
 
@@ -200,28 +202,28 @@ def _texts(found: dict[str, Any], *, numbers_only: bool = False) -> Iterator[str
             yield name
 
 
-def _of_text(text: str) -> TargetAnswer:
+def _parse_text(text: str) -> TargetAnswer:
     """Read a text that holds no whole object: a form, the beginning of an object, a word."""
     field, sentence = _FIELD.search(text), _SENTENCE.search(text)
-    if field is not None and field[1].lower() in CODES:
+    if field is not None and field[1].lower() in OAUTH_ERRORS:
         described = "" if sentence is None else next(filter(None, sentence.groups()), "")
         rest = text.replace(described, " ") if described else text
-        return _answer(field[1].lower(), described, rest)
-    unnamed = _unnamed(text)
-    bare = _BARE.search(unnamed)
-    return _answer("" if bare is None else bare[1].lower(), unnamed, text)
+        return _create_answer(field[1].lower(), described, rest)
+    unnamed = _without_names(text)
+    bare = _BARE_CODE.search(unnamed)
+    return _create_answer("" if bare is None else bare[1].lower(), unnamed, text)
 
 
-def _answer(code: str, description: str, rest: str) -> TargetAnswer:
-    unnamed = _unnamed(rest)
-    statuses = {int(number) for pattern in (_STATUS, _PHRASE) for number in pattern.findall(unnamed)}
-    failed = frozenset(number for number in statuses if number >= HTTPStatus.BAD_REQUEST and number in _VALID)
-    return TargetAnswer(code, _unnamed(description), unnamed, failed)
+def _create_answer(code: str, description: str, rest: str) -> TargetAnswer:
+    unnamed = _without_names(rest)
+    statuses = {int(number) for pattern in (_STATUS, _STATUS_PHRASE) for number in pattern.findall(unnamed)}
+    failed = frozenset(number for number in statuses if number >= HTTPStatus.BAD_REQUEST and number in _KNOWN_STATUSES)
+    return TargetAnswer(code, _without_names(description), unnamed, failed)
 
 
-def _unnamed(text: str) -> str:
+def _without_names(text: str) -> str:
     """Put a word in the place of what may be a name: in quotes, a URL, or after the name of a name."""
-    text = _WHOLE.sub(r"\1\2", text)
+    text = _QUOTED_RESPONSE.sub(r"\1\2", text)
     text = _URL.sub(lambda found: "/userinfo" if found[0].endswith("/userinfo") else "NAME", text)
     text = _QUOTED.sub("NAME", text)
     return _LABELLED.sub(r"\1NAME", text)

@@ -14,47 +14,53 @@ from typing import Final
 import msgspec
 
 from btp_trust.certificate import Certificate
-from btp_trust.formatting import brief, rfc3339
+from btp_trust.formatting import format_rfc3339, short_fingerprint
 from btp_trust.rotation.evidence import Evidence, Verdict
-from btp_trust.rotation.verification.rejection import is_refusal, other_cause
-from btp_trust.service.transport.bearer import payload
-from btp_trust.service.transport.redaction import scrub
+from btp_trust.rotation.verification.rejection import is_target_rejection, other_cause
+from btp_trust.service.transport.bearer import jwt_payload
+from btp_trust.service.transport.redaction import redact
 
-NOT_THE_CERTIFICATE: Final = "not about the certificate"
-_CLOCKS: Final = timedelta(seconds=60)
+OTHER_CAUSE: Final = "not about the certificate"
+_CLOCK_SKEW: Final = timedelta(seconds=60)
 """How far a target's clock may be ahead; a token from further ahead says nothing about when it was issued."""
 
 
-class Again(Enum):
+class RetryCause(Enum):
     """Why the same check may say something else a little later."""
 
     NO = "no"
     PROPAGATION = "propagation"
     """The service still signs with the old key."""
-    REFUSAL = "refusal"
+    REJECTION = "refusal"
     """A refusal is believed when it is repeated."""
     OUTAGE = "outage"
     """Something on the way was down."""
-    SIGNER = "signer"
+    UNKNOWN_SIGNER = "signer"
     """It works, and nothing has shown which certificate signed."""
 
 
-TRIES: Final = {Again.NO: 1, Again.PROPAGATION: 6, Again.REFUSAL: 3, Again.OUTAGE: 3, Again.SIGNER: 1}
+ATTEMPTS: Final = {
+    RetryCause.NO: 1,
+    RetryCause.PROPAGATION: 6,
+    RetryCause.REJECTION: 3,
+    RetryCause.OUTAGE: 3,
+    RetryCause.UNKNOWN_SIGNER: 1,
+}
 """How often a destination is tried that gives the same cause each time."""
-PASSED_ON: Final = timedelta(seconds=60)
+PROPAGATION_TIME: Final = timedelta(seconds=60)
 """How long after a swap the service may still sign with the certificate from before: as long as its readings lag."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class ProbeResult:
     """Evidence, and whether to try again."""
 
     evidence: Evidence
-    again: Again = Again.NO
+    retry_cause: RetryCause = RetryCause.NO
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class Probe:
     """One try of one destination: what is known before its answer is judged."""
 
     signer: Certificate
@@ -63,58 +69,59 @@ class Trial:
     """Since when: what is older proves nothing. UTC, by the service's clock."""
     at: datetime
     """When the answer came, UTC, by the service's clock."""
-    private: Collection[str] = ()
+    user_identifiers: Collection[str] = ()
     """What must not show."""
-    longest: int | None = None
+    longest_lifetime: int | None = None
     """Seconds: the longest lifetime known of this destination's tokens."""
 
-    def finds(
-        self, verdict: Verdict, detail: str, again: Again = Again.NO, *, lifetime: int | None = None
-    ) -> Judgement:
+    def result(
+        self, verdict: Verdict, detail: str, retry_cause: RetryCause = RetryCause.NO, *, lifetime: int | None = None
+    ) -> ProbeResult:
         """Make a judgement; its detail is scrubbed and cut."""
         evidence = Evidence(
             verdict=verdict,
-            detail=scrub(detail, self.private),
-            at=rfc3339(self.at),
+            detail=redact(detail, self.user_identifiers),
+            at=format_rfc3339(self.at),
             fingerprint=self.signer.fingerprint,
-            lifetime=lifetime if lifetime is not None else self.longest,
+            lifetime=lifetime if lifetime is not None else self.longest_lifetime,
         )
-        return Judgement(evidence, again)
+        return ProbeResult(evidence, retry_cause)
 
-    def fails(self, what: str) -> Judgement:
+    def inconclusive(self, what: str) -> ProbeResult:
         """Judge a try that got no answer of the service, or none about this destination."""
-        return self.finds(Verdict.INCONCLUSIVE, what, Again.OUTAGE)
+        return self.result(Verdict.INCONCLUSIVE, what, RetryCause.OUTAGE)
 
 
-def judge_error(trial: Trial, error: str) -> Judgement:
+def evaluate_error(probe: Probe, error: str) -> ProbeResult:
     """Judge what the service says when it got no token for the user."""
-    if is_refusal(error):
-        return trial.finds(Verdict.REFUSED, error, Again.REFUSAL)
+    if is_target_rejection(error):
+        return probe.result(Verdict.REJECTED, error, RetryCause.REJECTION)
     if (cause := other_cause(error)) is not None:
-        return trial.finds(Verdict.INCONCLUSIVE, f"{NOT_THE_CERTIFICATE}, {cause}: {error}")
-    return trial.finds(Verdict.INCONCLUSIVE, error, Again.OUTAGE)
+        return probe.result(Verdict.INCONCLUSIVE, f"{OTHER_CAUSE}, {cause}: {error}")
+    return probe.result(Verdict.INCONCLUSIVE, error, RetryCause.OUTAGE)
 
 
-def judge_assertion(trial: Trial, by: Certificate, issued_at: datetime) -> Judgement:
+def evaluate_assertion(probe: Probe, by: Certificate, issued_at: datetime) -> ProbeResult:
     """Judge an assertion whose signature was verified: it tells which key signed, whatever any target says."""
-    if by.fingerprint != trial.signer.fingerprint:
-        return trial.finds(
+    if by.fingerprint != probe.signer.fingerprint:
+        return probe.result(
             Verdict.INCONCLUSIVE,
-            f"the service still signs with {brief(by.fingerprint)} (assertion of {rfc3339(issued_at)})",
-            Again.PROPAGATION,
+            f"the service still signs with {short_fingerprint(by.fingerprint)} (assertion of {format_rfc3339(issued_at)})",
+            RetryCause.PROPAGATION,
         )
-    if issued_at < trial.since:
-        return trial.finds(
+    if issued_at < probe.since:
+        return probe.result(
             Verdict.WEAK,
-            f"{brief(by.fingerprint)} signed, but at {rfc3339(issued_at)}, before {rfc3339(trial.since)}: a cached "
+            f"{short_fingerprint(by.fingerprint)} signed, but at {format_rfc3339(issued_at)}, before {format_rfc3339(probe.since)}: a cached "
             "assertion",
         )
-    return trial.finds(
-        Verdict.PROVED, f"{brief(by.fingerprint)} signed the assertion of {rfc3339(issued_at)}; no target was asked"
+    return probe.result(
+        Verdict.VERIFIED,
+        f"{short_fingerprint(by.fingerprint)} signed the assertion of {format_rfc3339(issued_at)}; no target was asked",
     )
 
 
-def judge_token(trial: Trial, token: str, expires_in: str | float | None) -> Judgement:
+def evaluate_token(probe: Probe, token: str, expires_in: str | float | None) -> ProbeResult:
     """Judge a token that the target gave for an assertion: proof only if it is no older than the swap.
 
     A JWT says when it was issued. Of any other token the lifetime may tell: if it is exactly as long as the longest
@@ -122,29 +129,29 @@ def judge_token(trial: Trial, token: str, expires_in: str | float | None) -> Jud
     that repeats a full lifetime for a cached token would deceive that, so the first one seen is no proof.
     """
     lifetime = _seconds(expires_in)
-    known = trial.longest
-    longest = max(filter(None, (lifetime, known)), default=None)
+    known = probe.longest_lifetime
+    longest_lifetime = max(filter(None, (lifetime, known)), default=None)
     issued_at = _issued_at(token)
     if issued_at is not None:
-        if trial.since <= issued_at <= trial.at + _CLOCKS:
-            detail = f"the target accepted the assertion and gave a token at {rfc3339(issued_at)}"
-            return trial.finds(Verdict.PROVED, detail, lifetime=longest)
-        detail = f"a cached token proves nothing: this one is of {rfc3339(issued_at)}, by the target's clock"
-        return trial.finds(Verdict.WEAK, detail, lifetime=longest)
+        if probe.since <= issued_at <= probe.at + _CLOCK_SKEW:
+            detail = f"the target accepted the assertion and gave a token at {format_rfc3339(issued_at)}"
+            return probe.result(Verdict.VERIFIED, detail, lifetime=longest_lifetime)
+        detail = f"a cached token proves nothing: this one is of {format_rfc3339(issued_at)}, by the target's clock"
+        return probe.result(Verdict.WEAK, detail, lifetime=longest_lifetime)
     if lifetime is not None and lifetime == known:
         detail = f"the target accepted the assertion and gave a token for {lifetime} s, the longest that it ever gave"
-        return trial.finds(Verdict.PROVED, detail, lifetime=longest)
+        return probe.result(Verdict.VERIFIED, detail, lifetime=longest_lifetime)
     detail = "a cached token proves nothing, and nothing shows that this one is new"
-    return trial.finds(Verdict.WEAK, detail, lifetime=longest)
+    return probe.result(Verdict.WEAK, detail, lifetime=longest_lifetime)
 
 
-def without_signer(trial: Trial, accepted: Judgement) -> Judgement:
+def with_unknown_signer(probe: Probe, accepted: ProbeResult) -> ProbeResult:
     """Judge a token again, where nothing shows which certificate signed the assertion that it was given for.
 
     Right after a swap that may still be the one from before, and a target that accepts it says nothing of the new one.
     """
     detail = f"nothing shows which certificate signed; {accepted.evidence.detail}"
-    return trial.finds(Verdict.INCONCLUSIVE, detail, Again.SIGNER, lifetime=accepted.evidence.lifetime)
+    return probe.result(Verdict.INCONCLUSIVE, detail, RetryCause.UNKNOWN_SIGNER, lifetime=accepted.evidence.lifetime)
 
 
 def _seconds(expires_in: str | float | None) -> int | None:
@@ -155,13 +162,13 @@ def _seconds(expires_in: str | float | None) -> int | None:
     return seconds if seconds > 0 else None
 
 
-class _Issued(msgspec.Struct):
+class _IssuedClaim(msgspec.Struct):
     iat: float
 
 
 def _issued_at(token: str) -> datetime | None:
     """Read when a JWT was issued, without verifying it: it came from the service, over TLS."""
     try:
-        return datetime.fromtimestamp(msgspec.json.decode(payload(token), type=_Issued).iat, UTC)
+        return datetime.fromtimestamp(msgspec.json.decode(jwt_payload(token), type=_IssuedClaim).iat, UTC)
     except (ValueError, OverflowError, OSError, msgspec.DecodeError, RecursionError):
         return None

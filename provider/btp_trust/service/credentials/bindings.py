@@ -17,16 +17,16 @@ import msgspec
 
 from btp_trust.errors import ConfigurationError
 from btp_trust.parsing.text_decoding import decode as decode_text
-from btp_trust.service.credentials.key_formats import credentials_in, object_in
+from btp_trust.service.credentials.key_formats import as_object, find_credentials
 from btp_trust.service.credentials.service_key import DESTINATION, Service, parse_service_key
-from btp_trust.service.transport.decoding import Unreadable, decode, find_object
+from btp_trust.service.transport.decoding import DecodingError, decode, find_json_object
 
 SECRETS_ROOT: Final = Path("/etc/secrets/sapbtp")
 """Where SAP's convention mounts bindings: <root>/<service>/<instance>/; with `.metadata` also <root>/<binding>/."""
-_DOCUMENTS: Final = ("credentials.json", "binding.json")
+_CREDENTIAL_FILES: Final = ("credentials.json", "binding.json")
 _METADATA: Final = ".metadata"
 _USER_PROVIDED: Final = "user-provided"
-_TYPES: Final = ("type", "label")
+_TYPE_FILES: Final = ("type", "label")
 """Files that name the service."""
 
 
@@ -41,7 +41,7 @@ class Binding:
     where: str
     is_user_provided: bool = False
     """Whether somebody wrote the credentials by hand (`cf create-user-provided-service`)."""
-    fits: bool = True
+    is_for_service: bool = True
     """Whether it is for the service; of one that somebody wrote, its tags or its credentials tell."""
 
     def __repr__(self) -> str:
@@ -60,7 +60,7 @@ def find_bindings(
     return [
         *_cloud_foundry(environ.get("VCAP_SERVICES", ""), service),
         *_service_binding_root(environ.get("SERVICE_BINDING_ROOT", ""), service.name),
-        *_secrets(secrets_root, service.name),
+        *_secrets_root_bindings(secrets_root, service.name),
     ]
 
 
@@ -82,10 +82,10 @@ def _cloud_foundry(text: str, service: Service) -> Iterator[Binding]:
     if not text.strip():
         return
     try:
-        found = find_object(text)
-        services = object_in(found.get("VCAP_SERVICES")) or found  # as `cf env` and default-env.json have it
-        entries = _entries(services.get(service.name, []))
-    except Unreadable:
+        found = find_json_object(text)
+        services = as_object(found.get("VCAP_SERVICES")) or found  # as `cf env` and default-env.json have it
+        entries = _parse_entries(services.get(service.name, []))
+    except DecodingError:
         raise ConfigurationError(
             "VCAP_SERVICES cannot be read.",
             f"It is not JSON with a list `{service.name}` of bindings that have `credentials`.",
@@ -93,27 +93,27 @@ def _cloud_foundry(text: str, service: Service) -> Iterator[Binding]:
         ) from None
     for entry in entries:
         yield entry.binding()
-    for entry in _readable(services.get(_USER_PROVIDED)):
+    for entry in _parse_readable(services.get(_USER_PROVIDED)):
         binding = entry.binding(is_user_provided=True)
         is_tagged = isinstance(entry.tags, list) and service.name in entry.tags
-        if is_tagged or "clientid" in credentials_in({"credentials": entry.credentials}):
-            yield replace(binding, fits=is_tagged or _is_key(binding, service))
+        if is_tagged or "clientid" in find_credentials({"credentials": entry.credentials}):
+            yield replace(binding, is_for_service=is_tagged or _is_service_key(binding, service))
 
 
-def _entries(listed: Any) -> list[_VcapEntry]:
+def _parse_entries(listed: Any) -> list[_VcapEntry]:
     return decode(json.dumps(listed), list[_VcapEntry])
 
 
-def _readable(listed: Any) -> Iterator[_VcapEntry]:
+def _parse_readable(listed: Any) -> Iterator[_VcapEntry]:
     """Take what can be read: user-provided services are anybody's."""
     for each in listed if isinstance(listed, list) else []:
         try:
-            yield from _entries([each])
-        except Unreadable:
+            yield from _parse_entries([each])
+        except DecodingError:
             continue
 
 
-def _is_key(binding: Binding, service: Service) -> bool:
+def _is_service_key(binding: Binding, service: Service) -> bool:
     try:
         parse_service_key(binding.credentials, binding.where, service)
     except ConfigurationError:
@@ -125,45 +125,47 @@ def _service_binding_root(root: str, service: str) -> Iterator[Binding]:
     """Bindings after servicebinding.io: a folder each, with a file `type`; or in SAP's convention."""
     if not root:
         return
-    yield from _typed(_subfolders(Path(root)), "$SERVICE_BINDING_ROOT", service)
-    yield from _folders(Path(root) / service, f"$SERVICE_BINDING_ROOT/{service}")
+    yield from _bindings_by_type(_subfolders(Path(root)), "$SERVICE_BINDING_ROOT", service)
+    yield from _bindings_in(Path(root) / service, f"$SERVICE_BINDING_ROOT/{service}")
 
 
-def _secrets(root: Path, service: str) -> Iterator[Binding]:
-    yield from _folders(root / service, str(root / service))
-    yield from _typed([each for each in _subfolders(root) if (each / _METADATA).is_file()], str(root), service)
+def _secrets_root_bindings(root: Path, service: str) -> Iterator[Binding]:
+    yield from _bindings_in(root / service, str(root / service))
+    yield from _bindings_by_type(
+        [each for each in _subfolders(root) if (each / _METADATA).is_file()], str(root), service
+    )
 
 
-def _typed(folders: list[Path], root: str, service: str) -> Iterator[Binding]:
+def _bindings_by_type(folders: list[Path], root: str, service: str) -> Iterator[Binding]:
     for folder in folders:
-        described = _described(_files(folder))
-        if service in [described.get(name) for name in _TYPES]:
+        described = _descriptions(_read_files(folder))
+        if service in [described.get(name) for name in _TYPE_FILES]:
             yield from _folder_binding(folder, root)
 
 
-def _folders(root: Path, shown: str) -> Iterator[Binding]:
+def _bindings_in(root: Path, shown: str) -> Iterator[Binding]:
     for folder in _subfolders(root):
         yield from _folder_binding(folder, shown)
 
 
 def _folder_binding(folder: Path, root: str) -> Iterator[Binding]:
-    files = _files(folder)
-    names = {folder.name, _described(files).get("instance_name", "")}
+    files = _read_files(folder)
+    names = {folder.name, _descriptions(files).get("instance_name", "")}
     if files:
-        yield Binding(frozenset(filter(None, names)), _credentials(files, folder), f"{root}/{folder.name}")
+        yield Binding(frozenset(filter(None, names)), _credentials_of(files, folder), f"{root}/{folder.name}")
 
 
-def _described(files: Mapping[str, str]) -> dict[str, str]:
+def _descriptions(files: Mapping[str, str]) -> dict[str, str]:
     """Return what describes the binding: files, or the fields of the one file that holds all."""
-    inner = object_in(next(iter(files.values()))) if len(files) == 1 else None
+    inner = as_object(next(iter(files.values()))) if len(files) == 1 else None
     return {name: value.strip() for name, value in {**(inner or {}), **files}.items() if isinstance(value, str)}
 
 
-def _credentials(files: Mapping[str, str], folder: Path) -> str:
-    document = next((files[name] for name in _DOCUMENTS if name in files), None)
+def _credentials_of(files: Mapping[str, str], folder: Path) -> str:
+    document = next((files[name] for name in _CREDENTIAL_FILES if name in files), None)
     if document is not None:
         return document
-    return json.dumps(_by_metadata(files, _text(folder / _METADATA)) or files)
+    return json.dumps(_credentials_by_metadata(files, _read_text(folder / _METADATA)) or files)
 
 
 class _Property(msgspec.Struct, rename="camel"):
@@ -176,16 +178,16 @@ class _Metadata(msgspec.Struct, rename="camel"):
     credential_properties: list[_Property] = []
 
 
-def _by_metadata(files: Mapping[str, str], metadata: str | None) -> dict[str, Any]:
+def _credentials_by_metadata(files: Mapping[str, str], metadata: str | None) -> dict[str, Any]:
     """Read the credentials that `.metadata` lists; nothing if it lists none that are there."""
     try:
         listed = decode(metadata or "", _Metadata).credential_properties
-    except Unreadable:
+    except DecodingError:
         return {}
     found: dict[str, Any] = {}
     for each in listed:
         value = files.get(each.source_name or each.name)
-        inner = object_in(value) if each.container else None
+        inner = as_object(value) if each.container else None
         if value is not None:
             found |= inner or {each.name: value}
     return found
@@ -193,10 +195,10 @@ def _by_metadata(files: Mapping[str, str], metadata: str | None) -> dict[str, An
 
 def _subfolders(root: Path) -> list[Path]:
     """List folders; those with a leading dot are the mount's own, to which what stands beside them leads."""
-    return sorted(path for path in _within(root) if path.is_dir() and not path.name.startswith("."))
+    return sorted(path for path in _list_folder(root) if path.is_dir() and not path.name.startswith("."))
 
 
-def _within(folder: Path) -> list[Path]:
+def _list_folder(folder: Path) -> list[Path]:
     """List a folder; one that is not there, or may not be looked into, has nothing."""
     try:
         return list(folder.iterdir())
@@ -204,14 +206,14 @@ def _within(folder: Path) -> list[Path]:
         return []
 
 
-def _files(folder: Path) -> dict[str, str]:
+def _read_files(folder: Path) -> dict[str, str]:
     """Read the files of a mounted secret; names with a leading dot are the mount's own, key stores are no text."""
-    paths = (path for path in _within(folder) if path.is_file() and not path.name.startswith("."))
-    texts = ((path.name, _text(path)) for path in paths)
+    paths = (path for path in _list_folder(folder) if path.is_file() and not path.name.startswith("."))
+    texts = ((path.name, _read_text(path)) for path in paths)
     return {name: text for name, text in texts if text is not None}
 
 
-def _text(path: Path) -> str | None:
+def _read_text(path: Path) -> str | None:
     try:
         return decode_text(path.read_bytes())
     except (ValueError, OSError):

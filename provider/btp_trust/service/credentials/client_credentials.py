@@ -10,17 +10,23 @@ from typing import Final, cast
 import httpx
 import msgspec
 
-from btp_trust.errors import RENEWED, CredentialsRejected, ServiceUnavailable, UnexpectedResponse, WrongSubaccount
+from btp_trust.errors import (
+    RENEWED_KEY_HINT,
+    CredentialsRejected,
+    ServiceUnavailable,
+    UnexpectedResponse,
+    WrongSubaccount,
+)
 from btp_trust.service.credentials.service_key import ServiceKey
-from btp_trust.service.transport.bearer import SENDABLE, payload
-from btp_trust.service.transport.decoding import Unreadable, decode
-from btp_trust.service.transport.oauth_errors import says
-from btp_trust.service.transport.request import begin, content_type, send
-from btp_trust.service.transport.retry import Patience, is_unavailable
+from btp_trust.service.transport.bearer import BEARER_TOKEN, jwt_payload
+from btp_trust.service.transport.decoding import DecodingError, decode
+from btp_trust.service.transport.oauth_errors import error_text
+from btp_trust.service.transport.request import begin_request, content_type, send
+from btp_trust.service.transport.retry import RetryPolicy, is_unavailable
 
-_EARLY: Final = 60.0
+_EXPIRY_MARGIN: Final = 60.0
 """Seconds before its end at which a token is no longer used."""
-_UNSAID: Final = 300.0
+_DEFAULT_LIFETIME: Final = 300.0
 """Seconds that a token is taken to live whose answer does not tell: less than any token service gives."""
 
 
@@ -37,8 +43,8 @@ class TokenResponse(msgspec.Struct):
         try:
             seconds = float("nan" if self.expires_in is None else self.expires_in)
         except ValueError:
-            return _UNSAID
-        return seconds if math.isfinite(seconds) else _UNSAID
+            return _DEFAULT_LIFETIME
+        return seconds if math.isfinite(seconds) else _DEFAULT_LIFETIME
 
     def __repr__(self) -> str:
         """Show no token."""
@@ -65,15 +71,17 @@ class ClientCredentials(httpx.Auth):
         monotonic: Seconds of a clock that never jumps.
     """
 
-    def __init__(self, key: ServiceKey, http: httpx.Client, patience: Patience, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, key: ServiceKey, http: httpx.Client, retry_policy: RetryPolicy, monotonic: Callable[[], float]
+    ) -> None:
         self._key = key
         self._http = http
-        self._patience = patience
+        self._retry_policy = retry_policy
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._token = ""
         self._subaccount: str | None = None
-        self._ends = float("-inf")
+        self._expires_at = float("-inf")
 
     def __repr__(self) -> str:
         """Show neither key nor token."""
@@ -86,7 +94,7 @@ class ClientCredentials(httpx.Auth):
         Raises:
             UnexpectedResponse: The token does not say.
         """
-        self._current()
+        self._current_token()
         if not self._subaccount:
             raise UnexpectedResponse(
                 f"The token from {self._key.token_url} does not say which subaccount it is for.",
@@ -97,28 +105,28 @@ class ClientCredentials(httpx.Auth):
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Send with a token; after 401 once more with a fresh one: a refused request has done nothing."""
-        token = self._current()
-        response = yield self._with(token, request)
+        token = self._current_token()
+        response = yield self._authorize(token, request)
         if response.status_code == httpx.codes.UNAUTHORIZED:
-            _leave_unread(response)
-            yield self._with(self._current(instead_of=token), request)
+            _discard_body(response)
+            yield self._authorize(self._current_token(instead_of=token), request)
 
-    def _with(self, token: str, request: httpx.Request) -> httpx.Request:
+    def _authorize(self, token: str, request: httpx.Request) -> httpx.Request:
         """Put a token on a request, which begins now: getting the token took its time."""
-        begin(request, self._patience)
+        begin_request(request, self._retry_policy)
         request.headers["Authorization"] = f"Bearer {token}"
         return request
 
-    def _current(self, instead_of: str | None = None) -> str:
+    def _current_token(self, instead_of: str | None = None) -> str:
         """Return a token that is not about to end; threads that ask at once share one request."""
         with self._lock:
-            if self._token == instead_of or self._monotonic() >= self._ends:
-                token, lifetime = self._fetch()
-                self._bind(_subaccount(token))
-                self._token, self._ends = token, self._monotonic() + lifetime - _EARLY
+            if self._token == instead_of or self._monotonic() >= self._expires_at:
+                token, lifetime = self._fetch_token()
+                self._require_same_subaccount(_subaccount(token))
+                self._token, self._expires_at = token, self._monotonic() + lifetime - _EXPIRY_MARGIN
             return self._token
 
-    def _bind(self, subaccount: str) -> None:
+    def _require_same_subaccount(self, subaccount: str) -> None:
         """Hold all tokens to the subaccount of the first one, to which the resources were compared."""
         if self._subaccount is None:
             self._subaccount = subaccount
@@ -130,42 +138,42 @@ class ClientCredentials(httpx.Auth):
                 "Run the same command again; if it ends like this again, create a new service key and report this.",
             )
 
-    def _fetch(self) -> tuple[str, float]:
+    def _fetch_token(self) -> tuple[str, float]:
         """Ask for a token; whatever goes wrong, the request that needs it was not sent."""
         try:
-            return self._ask()
+            return self._request_token()
         except (ServiceUnavailable, UnexpectedResponse) as error:
-            error.never_sent = True
+            error.not_sent = True
             raise
 
-    def _ask(self) -> tuple[str, float]:
+    def _request_token(self) -> tuple[str, float]:
         form = {"grant_type": "client_credentials", "client_id": self._key.clientid}
         if not self._key.is_x509:
             form["client_secret"] = self._key.clientsecret
-        response = self._patience.repeat(lambda: self._post(form), is_unavailable)
+        response = self._retry_policy.run_with_retries(lambda: self._post(form), is_unavailable)
         if response.status_code == httpx.codes.UNAUTHORIZED:
             raise CredentialsRejected(
                 f"The token service {self._key.token_url} rejects the service key.",
-                f"It answered 401: the key was deleted or has expired, or its instance is gone.{says(response)}",
-                f"Create a new service key and give it to the connection. {RENEWED}",
+                f"It answered 401: the key was deleted or has expired, or its instance is gone.{error_text(response)}",
+                f"Create a new service key and give it to the connection. {RENEWED_KEY_HINT}",
             )
         try:
             parsed = decode(response.content, TokenResponse)
-        except Unreadable:
+        except DecodingError:
             parsed = TokenResponse("")
-        if response.status_code != httpx.codes.OK or not SENDABLE.fullmatch(parsed.access_token):
+        if response.status_code != httpx.codes.OK or not BEARER_TOKEN.fullmatch(parsed.access_token):
             raise UnexpectedResponse(
                 f"The token service {self._key.token_url} gave no token.",
-                f"It answered {response.status_code} ({content_type(response)}).{says(response)}",
+                f"It answered {response.status_code} ({content_type(response)}).{error_text(response)}",
                 "Check the service key's url; if it is right, its subaccount or instance may have been deleted.",
             )
         return parsed.access_token, parsed.lifetime
 
     def _post(self, form: dict[str, str]) -> httpx.Response:
-        return send(self._http, self._http.build_request("POST", self._key.token_url, data=form), self._patience)
+        return send(self._http, self._http.build_request("POST", self._key.token_url, data=form), self._retry_policy)
 
 
-def _leave_unread(response: httpx.Response) -> None:
+def _discard_body(response: httpx.Response) -> None:
     """Spare the body: httpx would read all of it, however large, before it sends the next request."""
     cast("httpx.SyncByteStream", response.stream).close()
     response.stream = httpx.ByteStream(b"")
@@ -174,6 +182,6 @@ def _leave_unread(response: httpx.Response) -> None:
 def _subaccount(token: str) -> str:
     """Read the claim without verifying the token: the service will; here it only guards against a mix-up."""
     try:
-        return decode(payload(token), _Claims).ext_attr.subaccountid
+        return decode(jwt_payload(token), _Claims).ext_attr.subaccountid
     except ValueError:
         return ""

@@ -10,9 +10,9 @@ from typing import Final
 
 from btp_trust.errors import ConfigurationError, CredentialsMissing
 from btp_trust.service.credentials.bindings import SECRETS_ROOT, Binding, find_bindings
-from btp_trust.service.credentials.environment import DEFAULT, Variables
+from btp_trust.service.credentials.environment import DEFAULT_CONNECTION, ConnectionVariables
 from btp_trust.service.credentials.service_key import DESTINATION, Service, ServiceKey, parse_service_key
-from btp_trust.service.transport.decoding import Unreadable, find_object
+from btp_trust.service.transport.decoding import DecodingError, find_json_object
 
 _VARIABLE: Final = "BTP_TRUST_SERVICE_KEY"
 
@@ -46,7 +46,7 @@ class Connections:
         self._config = config
         self._environ = environ
         self._secrets_root = secrets_root
-        self._variables = Variables(environ)
+        self._variables = ConnectionVariables(environ)
 
     def find(self, name: str, service: Service = DESTINATION) -> Connection:
         """Find the key of this connection, which is one of this service.
@@ -55,31 +55,31 @@ class Connections:
             CredentialsMissing: In none of the places.
             ConfigurationError: The one found is malformed, or two connections share an environment variable.
         """
-        found = next(self._places(name, service), None)
+        found = next(self._sources(name, service), None)
         if found is None:
             raise CredentialsMissing(
                 f"No service key was found for connection {name!r}.",
-                f"Searched, in this order: {'; '.join(self._searched(name, service))}.",
+                f"Searched, in this order: {'; '.join(self._searched_places(name, service))}.",
                 f"Set one: pulumi config set --secret {_config_command(name)}",
             )
         text, where, bound = found
         return Connection(name, parse_service_key(text, where, service), where, bound)
 
-    def _places(self, name: str, service: Service) -> Iterator[tuple[str | bytes, str, bool]]:
-        if name == DEFAULT and (text := self._config("btp-trust:serviceKey")):
+    def _sources(self, name: str, service: Service) -> Iterator[tuple[str | bytes, str, bool]]:
+        if name == DEFAULT_CONNECTION and (text := self._config("btp-trust:serviceKey")):
             yield text, "config btp-trust:serviceKey", False
-        if (key := self._configured_map().get(name)) is not None:
+        if (key := self._configured_keys().get(name)) is not None:
             yield key, f"config btp-trust:connections, {name!r}", False
         if text := self._variables.get(_VARIABLE, name):
             yield text, self._variables.name(_VARIABLE, name), False
         if binding := self._binding(name, service):
             yield binding.credentials, binding.where, True
 
-    def _configured_map(self) -> dict[str, str]:
+    def _configured_keys(self) -> dict[str, str]:
         text = self._config("btp-trust:connections")
         try:
-            keys = find_object(text) if text else {}
-        except Unreadable:
+            keys = find_json_object(text) if text else {}
+        except DecodingError:
             keys = {"": None}
         # Objects only: a string is what `pulumi config set --path` stores, secret or not, and nobody can tell.
         if not all(isinstance(key, dict) for key in keys.values()):
@@ -93,9 +93,9 @@ class Connections:
     def _binding(self, name: str, service: Service) -> Binding | None:
         bindings = find_bindings(self._environ, self._secrets_root, service)
         named = [binding for binding in bindings if name in binding.names]
-        fitting = [binding for binding in bindings if binding.fits]
+        fitting = [binding for binding in bindings if binding.is_for_service]
         managed = [binding for binding in fitting if not binding.is_user_provided]
-        candidates = named or ((managed or fitting) if name == DEFAULT else [])
+        candidates = named or ((managed or fitting) if name == DEFAULT_CONNECTION else [])
         if len(candidates) > 1:
             raise ConfigurationError(
                 f"Connection {name!r} fits several bindings.",
@@ -104,17 +104,17 @@ class Connections:
             )
         return candidates[0] if candidates else None
 
-    def _searched(self, name: str, service: Service) -> list[str]:
-        config = ["config btp-trust:serviceKey"] if name == DEFAULT else []
+    def _searched_places(self, name: str, service: Service) -> list[str]:
+        config = ["config btp-trust:serviceKey"] if name == DEFAULT_CONNECTION else []
         return [
             *config,
             f"config btp-trust:connections with {name!r}",
             f"environment variable {self._variables.name(_VARIABLE, name)}",
-            f"bindings of {service.instance} in VCAP_SERVICES, $SERVICE_BINDING_ROOT, {self._secrets_root}",
+            f"bindings of {service.instance_label} in VCAP_SERVICES, $SERVICE_BINDING_ROOT, {self._secrets_root}",
         ]
 
 
 def _config_command(name: str) -> str:
-    if name == DEFAULT:
+    if name == DEFAULT_CONNECTION:
         return "btp-trust:serviceKey '<JSON of the service key>'"
     return f"btp-trust:connections '{{\"{name}\": <JSON of the service key>}}'"

@@ -10,11 +10,11 @@ from typing import Final
 from btp_trust.errors import ConfigurationError
 from btp_trust.parsing.text_decoding import decode
 
-DEFAULT: Final = "default"
+DEFAULT_CONNECTION: Final = "default"
 """The connection whose variables have no suffix."""
 
 
-class Variables:
+class ConnectionVariables:
     """Reads variables such as `BTP_TRUST_SERVICE_KEY_PROD`; two connections must not share one.
 
     Args:
@@ -32,7 +32,7 @@ class Variables:
             ConfigurationError: Another connection has it already.
         """
         suffix = re.sub(r"[^A-Z0-9]", "_", connection.upper())
-        variable = prefix if connection == DEFAULT else f"{prefix}_{suffix}"
+        variable = prefix if connection == DEFAULT_CONNECTION else f"{prefix}_{suffix}"
         owner = self._owners.setdefault(variable, (prefix, connection))
         if owner != (prefix, connection):
             raise ConfigurationError(

@@ -16,13 +16,13 @@ import httpx
 import msgspec
 
 from btp_trust.certificate import parse_pem
-from btp_trust.errors import RENEWED, ConfigurationError, CredentialsRejected
-from btp_trust.formatting import rfc3339
-from btp_trust.parsing.pem import blocks
+from btp_trust.errors import RENEWED_KEY_HINT, ConfigurationError, CredentialsRejected
+from btp_trust.formatting import format_rfc3339
+from btp_trust.parsing.pem import find_blocks
 from btp_trust.service.credentials import wrong_key
-from btp_trust.service.credentials.key_formats import credentials_in
-from btp_trust.service.transport.decoding import NO_JSON, Unreadable, find_object, plain_text
-from btp_trust.service.transport.http_client import authorities
+from btp_trust.service.credentials.key_formats import find_credentials
+from btp_trust.service.transport.decoding import NO_JSON, DecodingError, find_json_object, to_text
+from btp_trust.service.transport.http_client import create_tls_context
 from btp_trust.service.transport.proxies import LAST_PORT, LOOPBACK
 
 
@@ -32,15 +32,15 @@ class Service:
 
     name: str
     """As bindings name it."""
-    address: str
+    url_field: str
     """The field of its keys that holds its base URL."""
-    instance: str
+    instance_label: str
     """What a key is made of, for a sentence."""
 
     @property
     def remedy(self) -> str:
         """What to do about a key that cannot be used."""
-        return f"Create a service key of {self.instance} in that subaccount and use its JSON whole."
+        return f"Create a service key of {self.instance_label} in that subaccount and use its JSON whole."
 
 
 DESTINATION: Final = Service("destination", "uri", "a destination service instance")
@@ -90,23 +90,23 @@ class ServiceKey(msgspec.Struct, frozen=True, kw_only=True):
         """
         if not any(url.lower().startswith("https:") for url in (self.uri, self.token_url)):
             return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # on this machine itself: no authorities to load
-        context = authorities(ca_bundle)
+        context = create_tls_context(ca_bundle)
         if self.is_x509:
-            self._present_certificate(context, now)
+            self._load_client_certificate(context, now)
         return context
 
-    def _present_certificate(self, context: ssl.SSLContext, now: datetime) -> None:
+    def _load_client_certificate(self, context: ssl.SSLContext, now: datetime) -> None:
         expires = parse_pem(self.certificate).not_after
         if expires <= now:
             raise CredentialsRejected(
-                f"The certificate of the binding expired {rfc3339(expires)}.",
+                f"The certificate of the binding expired {format_rfc3339(expires)}.",
                 "Keys that SAP manages live 7 days by default, and the token service refuses them afterwards.",
-                f"Create a new service key (or bind again) and give it to the connection. {RENEWED}",
+                f"Create a new service key (or bind again) and give it to the connection. {RENEWED_KEY_HINT}",
             )
         with tempfile.TemporaryDirectory(prefix="btp-trust-") as folder:
             chain = Path(folder, "chain.pem")
             chain.touch(mode=0o600)
-            chain.write_text(_lines(self.certificate) + _lines(self.key), encoding="utf-8")
+            chain.write_text(_pem_lines(self.certificate) + _pem_lines(self.key), encoding="utf-8")
             try:
                 # An empty pass phrase: OpenSSL would ask for one at the terminal, and nobody sits there.
                 context.load_cert_chain(chain, password="")
@@ -119,7 +119,7 @@ class ServiceKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_service_key(text: str | bytes, where: str, service: Service = DESTINATION) -> ServiceKey:
-    """Read a service key in any of the shapes that tools give it, see `documents.find_object` and `key_formats`.
+    """Read a service key in any of the shapes that tools give it, see `documents.find_json_object` and `key_formats`.
 
     Args:
         text: The JSON, and what a tool put around it.
@@ -131,36 +131,36 @@ def parse_service_key(text: str | bytes, where: str, service: Service = DESTINAT
     """
     why = ""
     try:
-        return _checked(find_object(text), where, service)
-    except Unreadable as error:
-        why = _resembles(text, str(error))
+        return _validate(find_json_object(text), where, service)
+    except DecodingError as error:
+        why = _describe_invalid(text, str(error))
     # Not raised within the handler: an error of a decoder would be a part of it.
-    raise _unusable(where, why, service)
+    raise _unusable_key(where, why, service)
 
 
-def _resembles(text: str | bytes, why: str) -> str:
+def _describe_invalid(text: str | bytes, why: str) -> str:
     """Say what a text without a JSON object resembles; what else is wrong with a text is said already."""
-    return wrong_key.of_text(plain_text(text)) if why == NO_JSON else why
+    return wrong_key.describe_text(to_text(text)) if why == NO_JSON else why
 
 
-def _checked(document: dict[str, Any], where: str, service: Service) -> ServiceKey:
-    fields = credentials_in(document)
+def _validate(document: dict[str, Any], where: str, service: Service) -> ServiceKey:
+    fields = find_credentials(document)
     own = {name: fields.get(name, "") for name in ServiceKey.__struct_fields__}
-    key = ServiceKey(**{**own, "uri": fields.get(service.address, "")})
+    key = ServiceKey(**{**own, "uri": fields.get(service.url_field, "")})
     needed = ("certurl", "certificate", "key") if key.is_x509 else ("url",)
     missing = [field for field in ("uri", "clientid", *needed) if not getattr(key, field)]
     if missing:
-        named = ", ".join(service.address if field == "uri" else field for field in missing)
+        named = ", ".join(service.url_field if field == "uri" else field for field in missing)
         needs = (
-            f"It needs `{service.address}`, `clientid` and either `clientsecret` with `url` or `certificate`, `key` "
+            f"It needs `{service.url_field}`, `clientid` and either `clientsecret` with `url` or `certificate`, `key` "
             f"and `certurl`: {named} is missing."
         )
-        said = wrong_key.of_document(document, service.address)
-        raise _unusable(where, f"{needs} {said}".rstrip(), service)
-    if (other := wrong_key.another_service(document, service.address)) is not None:
-        raise _unusable(where, f"It resembles a key of {other}.", service)
+        said = wrong_key.describe_document(document, service.url_field)
+        raise _unusable_key(where, f"{needs} {said}".rstrip(), service)
+    if (other := wrong_key.find_other_service(document, service.url_field)) is not None:
+        raise _unusable_key(where, f"It resembles a key of {other}.", service)
     if not all(_is_safe(url) for url in (key.uri, key.url, key.certurl) if url):
-        raise _unusable(
+        raise _unusable_key(
             where,
             "Its URLs must begin with https:// (http:// only for this machine itself) and name a host; no user, no "
             "query, no fragment.",
@@ -170,7 +170,7 @@ def _checked(document: dict[str, Any], where: str, service: Service) -> ServiceK
         try:
             parse_pem(key.certificate)
         except ValueError:
-            raise _unusable(where, "Its `certificate` is no PEM certificate.", service) from None
+            raise _unusable_key(where, "Its `certificate` is no PEM certificate.", service) from None
     return key
 
 
@@ -186,9 +186,9 @@ def _is_safe(text: str) -> bool:
     return url.scheme == "https" or (url.scheme == "http" and host in LOOPBACK)
 
 
-def _unusable(where: str, why: str, service: Service) -> ConfigurationError:
+def _unusable_key(where: str, why: str, service: Service) -> ConfigurationError:
     return ConfigurationError(f"The service key in {where} cannot be used.", why, service.remedy)
 
 
-def _lines(pem: str) -> str:
-    return "".join(each.text for each in blocks(pem))
+def _pem_lines(pem: str) -> str:
+    return "".join(each.text for each in find_blocks(pem))

@@ -16,17 +16,17 @@ import httpx
 from btp_trust.errors import NoUserToken
 from btp_trust.service.credentials.client_credentials import TokenResponse
 from btp_trust.service.credentials.service_key import ServiceKey
-from btp_trust.service.credentials.users import Given, Users, checked_token
-from btp_trust.service.transport.decoding import Unreadable, decode
-from btp_trust.service.transport.oauth_errors import says
+from btp_trust.service.credentials.users import ResolvedUser, UserCredentialsLookup, validate_token
+from btp_trust.service.transport.decoding import DecodingError, decode
+from btp_trust.service.transport.oauth_errors import error_text
 from btp_trust.service.transport.request import send
-from btp_trust.service.transport.retry import Patience, is_unavailable
+from btp_trust.service.transport.retry import RetryPolicy, is_unavailable
 
-_SECONDS: Final = 30.0
+_COMMAND_TIMEOUT: Final = 30.0
 """How long a command may take to print a token."""
-_MAX_OUTPUT: Final = 64_000
+_MAX_OUTPUT_BYTES: Final = 64_000
 """Bytes that are read of what it prints."""
-_AFTERWARDS: Final = 1.0
+_OUTPUT_GRACE: Final = 1.0
 """Seconds in which its output must have been read once it has ended."""
 
 
@@ -35,7 +35,7 @@ class UserToken:
     """A token, and what must not show of its user besides."""
 
     value: str
-    private: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
     """The name, the password or the assertion that it was granted for."""
 
 
@@ -52,17 +52,17 @@ class UserTokens:
 
     def __init__(
         self,
-        users: Users,
+        users: UserCredentialsLookup,
         connection: str,
         key: ServiceKey,
         http: httpx.Client,
-        patience: Patience,
+        retry_policy: RetryPolicy,
     ) -> None:
         self._users = users
         self._connection = connection
         self._key = key
         self._http = http
-        self._patience = patience
+        self._retry_policy = retry_policy
         self._lock = threading.Lock()
         self._token: UserToken | None = None
 
@@ -84,57 +84,57 @@ class UserTokens:
             ServiceUnavailable: The token service is down.
         """
         with self._lock:
-            self._token = self._token or self._get()
+            self._token = self._token or self._resolve_token()
             return self._token
 
-    def _get(self) -> UserToken:
+    def _resolve_token(self) -> UserToken:
         given = self._users.find(self._connection)
         if given.user.token:
-            return UserToken(checked_token(given.user.token, given.where))
+            return UserToken(validate_token(given.user.token, given.where))
         if given.user.command:
-            return UserToken(checked_token(self._printed(given), given.where))
-        return self._granted(given)
+            return UserToken(validate_token(self._run_token_command(given), given.where))
+        return self._request_token(given)
 
-    def _printed(self, given: Given) -> str:
-        seconds = min(_SECONDS, self._patience.remaining)
+    def _run_token_command(self, given: ResolvedUser) -> str:
+        seconds = min(_COMMAND_TIMEOUT, self._retry_policy.remaining)
         try:
-            status, output = run(given.user.argv, dict(self._users.environ), seconds)
+            status, output = run_command(given.user.argv, dict(self._users.environ), seconds)
         except TimeoutError:
             raise _command_failed(given, f"It had not ended after {seconds:g} s.") from None
         except (OSError, ValueError, IndexError) as error:
             raise _command_failed(given, f"It cannot be run: {type(error).__name__}.") from None
-        if len(output) > _MAX_OUTPUT:
-            raise _command_failed(given, f"It printed more than {_MAX_OUTPUT} bytes.")
+        if len(output) > _MAX_OUTPUT_BYTES:
+            raise _command_failed(given, f"It printed more than {_MAX_OUTPUT_BYTES} bytes.")
         if status != 0:
             raise _command_failed(given, f"It ended with status {status}.")
         return output.decode("utf-8", errors="replace")
 
-    def _granted(self, given: Given) -> UserToken:
+    def _request_token(self, given: ResolvedUser) -> UserToken:
         user = given.user
-        form = {**user.form, "client_id": self._key.clientid}
+        form = {**user.token_request, "client_id": self._key.clientid}
         if not self._key.is_x509:
             form["client_secret"] = self._key.clientsecret
-        response = self._patience.repeat(lambda: self._post(form), is_unavailable)
+        response = self._retry_policy.run_with_retries(lambda: self._post(form), is_unavailable)
         try:
             granted = decode(response.content, TokenResponse).access_token
-        except Unreadable:
+        except DecodingError:
             granted = ""
         if response.status_code != httpx.codes.OK or not granted:
             raise NoUserToken(
                 f"The token service {self._key.token_url} gave no token for the user.",
                 f"It answered {response.status_code} to the logon in {given.where}: the user, the password or the "
-                f"assertion may be wrong, or the service key's client may not ask for users' tokens.{says(response)}",
+                f"assertion may be wrong, or the service key's client may not ask for users' tokens.{error_text(response)}",
                 "Correct it, or give a token that was got in another way: btp-trust:userToken, "
                 "btp-trust:userTokenCommand.",
             )
         private = tuple(text for text in (user.name, user.password, user.assertion) if text)
-        return UserToken(checked_token(granted, self._key.token_url), private)
+        return UserToken(validate_token(granted, self._key.token_url), private)
 
     def _post(self, form: dict[str, str]) -> httpx.Response:
-        return send(self._http, self._http.build_request("POST", self._key.token_url, data=form), self._patience)
+        return send(self._http, self._http.build_request("POST", self._key.token_url, data=form), self._retry_policy)
 
 
-def run(argv: list[str], environ: dict[str, str], seconds: float) -> tuple[int, bytes]:
+def run_command(argv: list[str], environ: dict[str, str], seconds: float) -> tuple[int, bytes]:
     """Run a command without a shell, and read what it prints, but not more than is of use.
 
     Its standard input is empty; what it writes to standard error is nobody's business but its own. What counts is
@@ -156,7 +156,7 @@ def run(argv: list[str], environ: dict[str, str], seconds: float) -> tuple[int, 
         env=environ,
         start_new_session=True,
     )
-    reader = threading.Thread(target=_read, args=(process.stdout, output), daemon=True)
+    reader = threading.Thread(target=_read_output, args=(process.stdout, output), daemon=True)
     reader.start()
     try:
         status = process.wait(timeout=seconds)
@@ -164,7 +164,7 @@ def run(argv: list[str], environ: dict[str, str], seconds: float) -> tuple[int, 
         raise TimeoutError from None
     finally:
         _stop(process)
-    reader.join(_AFTERWARDS)  # a process that it left behind may hold the pipe for ever
+    reader.join(_OUTPUT_GRACE)  # a process that it left behind may hold the pipe for ever
     return status, bytes(output)
 
 
@@ -176,14 +176,14 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _read(pipe: BufferedReader, output: bytearray) -> None:
+def _read_output(pipe: BufferedReader, output: bytearray) -> None:
     """Take what is printed as it comes: the end of the pipe may come long after that of the command, or never."""
     with pipe:
-        while len(output) <= _MAX_OUTPUT and (piece := pipe.read1(_MAX_OUTPUT + 1 - len(output))):
+        while len(output) <= _MAX_OUTPUT_BYTES and (piece := pipe.read1(_MAX_OUTPUT_BYTES + 1 - len(output))):
             output += piece
 
 
-def _command_failed(given: Given, why: str) -> NoUserToken:
+def _command_failed(given: ResolvedUser, why: str) -> NoUserToken:
     return NoUserToken(
         f"The command in {given.where} gave no user's token.",
         f"{why} It is run without a shell and without a terminal; what it writes to standard error is not shown.",

@@ -15,20 +15,20 @@ from typing import Final, TypeVar
 import msgspec
 
 from btp_trust.errors import ConfigurationError, NoUserToken
-from btp_trust.service.credentials.environment import DEFAULT, Variables
-from btp_trust.service.transport.bearer import SENDABLE
-from btp_trust.service.transport.decoding import Unreadable, decode
+from btp_trust.service.credentials.environment import DEFAULT_CONNECTION, ConnectionVariables
+from btp_trust.service.transport.bearer import BEARER_TOKEN
+from btp_trust.service.transport.decoding import DecodingError, decode
 
 _Shape = TypeVar("_Shape")
 _COMMAND: Final = "btp-trust:userTokenCommand"
-_LONGEST: Final = 16_000
+_MAX_TOKEN_LENGTH: Final = 16_000
 """Characters of a token: what servers take as a header."""
-_KINDS: Final = (("token",), ("command",), ("name", "password"), ("assertion",))
+_FIELD_SETS: Final = (("token",), ("command",), ("name", "password"), ("assertion",))
 _VARIABLES: Final = ("BTP_TRUST_USER_TOKEN", "BTP_TRUST_USER_TOKEN_COMMAND", "BTP_TRUST_USER")
 """A token, a command, a logon as JSON; connections other than `default` have their name at the end."""
 
 
-class User(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class UserCredentials(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """One of: a token, a command that prints one, a name with a password, an assertion (JWT)."""
 
     token: str = ""
@@ -47,7 +47,7 @@ class User(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
         return shlex.split(self.command) if isinstance(self.command, str) else self.command
 
     @property
-    def form(self) -> dict[str, str]:
+    def token_request(self) -> dict[str, str]:
         """What the token service is sent for a logon."""
         if self.assertion:
             return {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": self.assertion}
@@ -55,14 +55,14 @@ class User(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class ResolvedUser:
     """A user, and the place that named it."""
 
-    user: User
+    user: UserCredentials
     where: str
 
 
-class Users:
+class UserCredentialsLookup:
     """Looks users up by connection; the first place that names one wins.
 
     Args:
@@ -74,46 +74,46 @@ class Users:
         self.environ = environ
         """What a command gets, too."""
         self._config = config
-        self._variables = Variables(environ)
+        self._variables = ConnectionVariables(environ)
 
-    def find(self, connection: str) -> Given:
+    def find(self, connection: str) -> ResolvedUser:
         """Find the user of this connection.
 
         Raises:
             NoUserToken: Named nowhere.
             ConfigurationError: What was found is malformed, or two connections share an environment variable.
         """
-        found = next(self._places(connection), None)
+        found = next(self._sources(connection), None)
         if found is None:
             raise NoUserToken(
                 f"No user's token was found for connection {connection!r}.",
-                f"Destinations are tried as a user. Searched, in this order: {'; '.join(self._searched(connection))}.",
+                f"Destinations are tried as a user. Searched, in this order: {'; '.join(self._searched_places(connection))}.",
                 f"Set one: pulumi config set --secret {_config_command(connection)}",
             )
         return found
 
-    def _places(self, connection: str) -> Iterator[Given]:
-        if connection == DEFAULT:
+    def _sources(self, connection: str) -> Iterator[ResolvedUser]:
+        if connection == DEFAULT_CONNECTION:
             if text := self._config("btp-trust:userToken"):
-                yield _given(User(token=text), "config btp-trust:userToken")
+                yield _resolve(UserCredentials(token=text), "config btp-trust:userToken")
             if text := self._config(_COMMAND):
-                yield _given(User(command=_command(text, _COMMAND)), f"config {_COMMAND}")
+                yield _resolve(UserCredentials(command=_parse_command(text, _COMMAND)), f"config {_COMMAND}")
             if text := self._config("btp-trust:user"):
-                yield _given(_parse(text, User, "config btp-trust:user"), "config btp-trust:user")
+                yield _resolve(_parse_users(text, UserCredentials, "config btp-trust:user"), "config btp-trust:user")
         if text := self._config("btp-trust:users"):
-            users = _parse(text, dict[str, User], "config btp-trust:users")
+            users = _parse_users(text, dict[str, UserCredentials], "config btp-trust:users")
             if connection in users:
-                yield _given(users[connection], f"config btp-trust:users, {connection!r}")
+                yield _resolve(users[connection], f"config btp-trust:users, {connection!r}")
         token, command, logon = (self._variables.name(prefix, connection) for prefix in _VARIABLES)
         if text := self._variables.get(_VARIABLES[0], connection):
-            yield _given(User(token=text), token)
+            yield _resolve(UserCredentials(token=text), token)
         if text := self._variables.get(_VARIABLES[1], connection):
-            yield _given(User(command=_command(text, command)), command)
+            yield _resolve(UserCredentials(command=_parse_command(text, command)), command)
         if text := self._variables.get(_VARIABLES[2], connection):
-            yield _given(_parse(text, User, logon), logon)
+            yield _resolve(_parse_users(text, UserCredentials, logon), logon)
 
-    def _searched(self, connection: str) -> list[str]:
-        keys = ["btp-trust:userToken", _COMMAND, "btp-trust:user"] if connection == DEFAULT else []
+    def _searched_places(self, connection: str) -> list[str]:
+        keys = ["btp-trust:userToken", _COMMAND, "btp-trust:user"] if connection == DEFAULT_CONNECTION else []
         names = [self._variables.name(variable, connection) for variable in _VARIABLES]
         return [
             *(f"config {key}" for key in keys),
@@ -122,38 +122,38 @@ class Users:
         ]
 
 
-def checked_token(text: str, where: str) -> str:
+def validate_token(text: str, where: str) -> str:
     """Return a token that can be sent; blanks around it are taken off.
 
     Raises:
         ConfigurationError: It cannot. The message does not repeat it.
     """
     token = text.strip()
-    if not SENDABLE.fullmatch(token) or len(token) > _LONGEST:
+    if not BEARER_TOKEN.fullmatch(token) or len(token) > _MAX_TOKEN_LENGTH:
         raise ConfigurationError(
             f"What {where} gives is no token.",
-            f"A bearer token is one word of letters, digits and -._~+/= with at most {_LONGEST} characters.",
+            f"A bearer token is one word of letters, digits and -._~+/= with at most {_MAX_TOKEN_LENGTH} characters.",
             "Give the access token itself, without `Bearer` and without quotation marks.",
         )
     return token
 
 
-def _given(user: User, where: str) -> Given:
+def _resolve(user: UserCredentials, where: str) -> ResolvedUser:
     """Take a user that is named in one way, and in one only."""
     names = {name for name in user.__struct_fields__ if getattr(user, name)}
-    if names not in map(set, _KINDS):
+    if names not in map(set, _FIELD_SETS):
         raise ConfigurationError(
             f"The user in {where} cannot be used.",
             "It is one of: `token`; `command`; `name` and `password`; `assertion`.",
             'Set it anew, for example: {"name": "<user>", "password": "<password>"}',
         )
-    return Given(user, where)
+    return ResolvedUser(user, where)
 
 
-def _parse(text: str, shape: type[_Shape], where: str) -> _Shape:
+def _parse_users(text: str, shape: type[_Shape], where: str) -> _Shape:
     try:
         return decode(text, shape)
-    except Unreadable:
+    except DecodingError:
         raise ConfigurationError(
             f"The users in {where} cannot be read.",
             "A user is a JSON object with one of: `token`; `command`; `name` and `password`; `assertion`. Users of "
@@ -162,7 +162,7 @@ def _parse(text: str, shape: type[_Shape], where: str) -> _Shape:
         ) from None
 
 
-def _command(text: str, where: str) -> str | list[str]:
+def _parse_command(text: str, where: str) -> str | list[str]:
     """Read a command: words as a shell would split them, or a JSON list of them."""
     try:
         if text.lstrip().startswith("["):
@@ -178,6 +178,6 @@ def _command(text: str, where: str) -> str | list[str]:
 
 
 def _config_command(connection: str) -> str:
-    if connection == DEFAULT:
+    if connection == DEFAULT_CONNECTION:
         return "btp-trust:userToken '<access token of a user>'"
     return f"btp-trust:users '{json.dumps({connection: {'token': '<access token of a user>'}})}'"

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from btp_trust.parsing import text_decoding
-from btp_trust.service.credentials.key_formats import object_in
+from btp_trust.service.credentials.key_formats import as_object
 from btp_trust.service.transport.decoding import NO_JSON
 
-_TEXTS: Final = (
+_TEXT_HINTS: Final = (
     (r"\A\Z", "It is empty."),
     (r"(?ia)\A(?:bearer\s+)?eyJ[\w-]*\.[\w-]+\.[\w-]*\Z", "It resembles an access token; tokens are got with a key."),
     (r"-----BEGIN", "It resembles a certificate or a private key in PEM: the whole JSON of the key is needed."),
@@ -38,8 +38,8 @@ _TEXTS: Final = (
     ),
 )
 """Patterns that are searched in turn, and what a text resembles that has one."""
-_DEPTH: Final = 3
-_FIELDS: Final = (
+_MAX_NESTING: Final = 3
+_FIELD_HINTS: Final = (
     (("apptid", "authorizationendpoint", "osburl", "prooftokenurl"), "SAP Cloud Identity Services (IAS)"),
     (("smurl",), "SAP Service Manager"),
     (("onpremiseproxyhost", "connectivityservice"), "the Connectivity service"),
@@ -52,8 +52,8 @@ _FIELDS: Final = (
     (("hostname", "dbname"), "a database"),
 )
 """Fields, in small letters without separators, that hint at the service."""
-_CERTAIN: Final = "sap.cloud.service"
-_SERVICES: Final = {
+_SERVICE_FIELD: Final = "sap.cloud.service"
+_SERVICE_NAMES: Final = {
     "connectivity": "the Connectivity service",
     "html5-apps-repo": "the HTML5 Application Repository",
     "abap": "the ABAP environment",
@@ -79,27 +79,27 @@ _SERVICES: Final = {
 """Parts of `sap.cloud.service` and of what follows the bar in `xsappname`, with the services that they stand for."""
 
 
-def of_text(text: str) -> str:
+def describe_text(text: str) -> str:
     """Say what a text without a JSON object resembles."""
-    plain = text_decoding.visible(text).strip()
-    return next((sentence for pattern, sentence in _TEXTS if re.search(pattern, plain)), NO_JSON)
+    plain = text_decoding.strip_invisible(text).strip()
+    return next((sentence for pattern, sentence in _TEXT_HINTS if re.search(pattern, plain)), NO_JSON)
 
 
-def of_document(document: Mapping[str, Any], address: str) -> str:
+def describe_document(document: Mapping[str, Any], address: str) -> str:
     """Say what an object resembles that is no key of the service whose address is this field; empty if nothing known.
 
     Args:
         document: The object as it was given.
         address: `uri` for the Destination service, `apiurl` for XSUAA.
     """
-    levels = list(_levels(document, _DEPTH))
-    names = _names(levels)
-    if any("attested" in each for each in _texts(levels, "credentialtype")):
+    levels = list(_levels(document, _MAX_NESTING))
+    names = _field_names(levels)
+    if any("attested" in each for each in _values_of(levels, "credentialtype")):
         return (
             "Its `credential-type` is `x509_attested`: its certificate is fetched from the platform at run time and is "
             "no part of the key."
         )
-    if (service := _said(levels, names) or _hinted(names)) is not None:
+    if (service := _stated_service(levels, names) or _hinted_service(names)) is not None:
         return f"It resembles a key of {service}."
     if address == "uri" and "apiurl" in names:
         return "It resembles a key of XSUAA."
@@ -113,34 +113,34 @@ def of_document(document: Mapping[str, Any], address: str) -> str:
     return ""
 
 
-def another_service(document: Mapping[str, Any], address: str) -> str | None:
+def find_other_service(document: Mapping[str, Any], address: str) -> str | None:
     """Name the service that a whole key is for, if it says that it is for neither Destination nor XSUAA.
 
     It says so in `sap.cloud.service`, which neither of them has, or after the bar in `xsappname`. Other fields count
     only where the address of the service was found in a field that many services have.
     """
-    levels = list(_levels(document, _DEPTH))
-    names = _names(levels)
-    return _said(levels, names) or (None if address in names else _hinted(names))
+    levels = list(_levels(document, _MAX_NESTING))
+    names = _field_names(levels)
+    return _stated_service(levels, names) or (None if address in names else _hinted_service(names))
 
 
-def _said(levels: list[Mapping[str, Any]], names: set[str]) -> str | None:
-    for text in (*_texts(levels, _CERTAIN), *map(_application, _texts(levels, "xsappname"))):
-        for part, service in _SERVICES.items():
+def _stated_service(levels: list[Mapping[str, Any]], names: set[str]) -> str | None:
+    for text in (*_values_of(levels, _SERVICE_FIELD), *map(_application_name, _values_of(levels, "xsappname"))):
+        for part, service in _SERVICE_NAMES.items():
             if part in text:
                 return service
-    return f"another service (it has `{_CERTAIN}`)" if _CERTAIN in names else None
+    return f"another service (it has `{_SERVICE_FIELD}`)" if _SERVICE_FIELD in names else None
 
 
-def _hinted(names: set[str]) -> str | None:
-    return next((service for fields, service in _FIELDS if names.intersection(fields)), None)
+def _hinted_service(names: set[str]) -> str | None:
+    return next((service for fields, service in _FIELD_HINTS if names.intersection(fields)), None)
 
 
-def _names(levels: list[Mapping[str, Any]]) -> set[str]:
-    return {_plain(name) for level in levels for name in level}
+def _field_names(levels: list[Mapping[str, Any]]) -> set[str]:
+    return {_normalize_name(name) for level in levels for name in level}
 
 
-def _application(xsappname: str) -> str:
+def _application_name(xsappname: str) -> str:
     """Take the name of the service's application, which an instance's own name stands before."""
     return xsappname.partition("|")[2]
 
@@ -149,14 +149,14 @@ def _levels(document: Mapping[str, Any], depth: int) -> Iterator[Mapping[str, An
     """Give an object and those in it, as objects or as texts."""
     yield document
     for value in document.values() if depth else ():
-        if (inner := object_in(value)) is not None:
+        if (inner := as_object(value)) is not None:
             yield from _levels(inner, depth - 1)
 
 
-def _texts(levels: list[Mapping[str, Any]], name: str) -> list[str]:
-    found = [value for level in levels for key, value in level.items() if name in (key, _plain(key))]
+def _values_of(levels: list[Mapping[str, Any]], name: str) -> list[str]:
+    found = [value for level in levels for key, value in level.items() if name in (key, _normalize_name(key))]
     return [value.casefold() for value in found if isinstance(value, str)]
 
 
-def _plain(name: str) -> str:
+def _normalize_name(name: str) -> str:
     return re.sub(r"[-_ ]", "", name.casefold())

@@ -6,11 +6,11 @@ import base64
 import re
 from typing import Final
 
-SENDABLE: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+BEARER_TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 """What a bearer token consists of (RFC 6750, 2.1); anything else would be no header, or several."""
 
 
-def payload(token: str) -> bytes:
+def jwt_payload(token: str) -> bytes:
     """Return the claims of a JWT, as JSON; nothing is verified.
 
     Raises:

@@ -13,34 +13,34 @@ from typing import Final
 import httpx
 
 HEADER: Final = "X-Cf-Routererror"
-_NEVER_REACHED: Final = ("unknown_route", "no_endpoints", "connection limit reached")
+_NOT_DELIVERED: Final = ("unknown_route", "no_endpoints", "connection limit reached")
 """The router found nobody to whom to hand the request."""
-_FAILED: Final = "endpoint_failure"
+_ENDPOINT_FAILURE: Final = "endpoint_failure"
 """It handed the request over, or tried: nobody knows whether the app acted. More may follow in brackets."""
-_TEXT: Final = re.compile(
+_UNKNOWN_ROUTE_TEXT: Final = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*\"?(?:404 Not Found: )?Requested route \('[^'\r\n]*'\) does not exist\.(?:\s|\\n)*\"?\s*",
     re.IGNORECASE,
 )
 """The first of them without its header: something on the way may have dropped it."""
-_SHOWN: Final = re.compile(r"[A-Za-z_ ]{1,40}")
+_ERROR_NAME: Final = re.compile(r"[A-Za-z_ ]{1,40}")
 
 
-def error_of(answer: httpx.Response) -> str | None:
+def router_error(answer: httpx.Response) -> str | None:
     """Name the router's error, if it is one that passes; None if the answer is the service's, or a mistake of ours."""
     if not answer.is_error:
         return None
     named = re.split(r"[,;]", answer.headers.get(HEADER, ""), maxsplit=1)[0].strip(" \t\"'")
-    if named.lower() in _NEVER_REACHED or named.lower().startswith(_FAILED):
-        return _shown(named)
-    is_unknown_route = answer.status_code == httpx.codes.NOT_FOUND and _TEXT.fullmatch(answer.content)
-    return _NEVER_REACHED[0] if is_unknown_route else None
+    if named.lower() in _NOT_DELIVERED or named.lower().startswith(_ENDPOINT_FAILURE):
+        return _error_name(named)
+    is_unknown_route = answer.status_code == httpx.codes.NOT_FOUND and _UNKNOWN_ROUTE_TEXT.fullmatch(answer.content)
+    return _NOT_DELIVERED[0] if is_unknown_route else None
 
 
-def never_reached(error: str) -> bool:
+def was_not_delivered(error: str) -> bool:
     """Whether the service certainly never saw the request."""
-    return error.lower() in _NEVER_REACHED
+    return error.lower() in _NOT_DELIVERED
 
 
-def _shown(named: str) -> str:
-    found = _SHOWN.match(named)
-    return found[0].strip() if found else _FAILED
+def _error_name(named: str) -> str:
+    found = _ERROR_NAME.match(named)
+    return found[0].strip() if found else _ENDPOINT_FAILURE

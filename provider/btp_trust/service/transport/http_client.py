@@ -13,18 +13,18 @@ from typing import Any, Final
 import httpx
 
 from btp_trust.errors import ConfigurationError
-from btp_trust.parsing.pem import blocks
+from btp_trust.parsing.pem import find_blocks
 from btp_trust.parsing.text_decoding import decode
-from btp_trust.service.transport.proxies import Proxies, Proxy, proxies_of
+from btp_trust.service.transport.proxies import Proxies, Proxy, parse_proxies
 from btp_trust.service.transport.request_progress import RequestProgress
 
 CA_BUNDLE: Final = "btp-trust:caBundle"
-_BEGINS: Final = "-----BEGIN CERTIFICATE-----"
+_PEM_HEADER: Final = "-----BEGIN CERTIFICATE-----"
 _LONGEST_PATH: Final = 200
 """Characters of a variable that are taken for a path, which may be shown."""
 
 
-def authorities(bundle: str | None = None) -> ssl.SSLContext:
+def create_tls_context(bundle: str | None = None) -> ssl.SSLContext:
     """Make TLS settings that verify: the usual authorities (or SSL_CERT_FILE), and those of a bundle as well.
 
     Args:
@@ -33,16 +33,16 @@ def authorities(bundle: str | None = None) -> ssl.SSLContext:
     Raises:
         ConfigurationError: Authorities cannot be loaded.
     """
-    context = _usual_authorities()
+    context = _default_tls_context()
     if bundle:
         try:
-            context.load_verify_locations(cadata=_certificates(bundle))
+            context.load_verify_locations(cadata=_pem_certificates(bundle))
         except (ssl.SSLError, TypeError):  # the latter for characters that are not ASCII
             raise _unusable_bundle("One of its certificates is damaged.") from None
     return context
 
 
-def client(
+def open_client(
     tls: ssl.SSLContext,
     transport: httpx.BaseTransport | None,
     auth: httpx.Auth | None = None,
@@ -60,28 +60,29 @@ def client(
     """
     no_cookies: Any = CookieJar(DefaultCookiePolicy(allowed_domains=()))
     return httpx.Client(
-        transport=transport or Routes(tls, proxies_of(os.environ), lambda: authorities(ca_bundle)),
+        transport=transport
+        or ProxyRoutingTransport(tls, parse_proxies(os.environ), lambda: create_tls_context(ca_bundle)),
         trust_env=False,
         auth=auth,
         base_url=base_url,
         headers={"Accept-Encoding": "identity"},
         cookies=no_cookies,
         follow_redirects=False,
-        event_hooks={"response": [_forget_location]},
+        event_hooks={"response": [_drop_location]},
     )
 
 
-def skipped_exceptions() -> str | None:
+def no_proxy_note() -> str | None:
     """Say which entries of the environment's NO_PROXY cannot be understood, if there are any."""
-    return proxies_of(os.environ).note
+    return parse_proxies(os.environ).note
 
 
-def _forget_location(response: httpx.Response) -> None:
+def _drop_location(response: httpx.Response) -> None:
     """Keep httpx from reading where a redirect leads: one that it cannot read would lose the answer."""
     response.headers.pop("Location", None)
 
 
-class Routes(httpx.BaseTransport):
+class ProxyRoutingTransport(httpx.BaseTransport):
     """Sends each request directly, or through the proxy that its host has.
 
     Args:
@@ -95,7 +96,7 @@ class Routes(httpx.BaseTransport):
         self._proxies = proxies
         self._proxy_tls = proxy_tls
         self._lock = threading.Lock()
-        self._opened: dict[Proxy | None, httpx.HTTPTransport] = {}
+        self._transports: dict[Proxy | None, httpx.HTTPTransport] = {}
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request, and record on it how far it comes."""
@@ -107,24 +108,24 @@ class Routes(httpx.BaseTransport):
 
     def close(self) -> None:
         """Close all connections."""
-        for transport in self._opened.values():
+        for transport in self._transports.values():
             transport.close()
 
     def _transport(self, proxy: Proxy | None) -> httpx.HTTPTransport:
         with self._lock:
-            if proxy not in self._opened:
-                self._opened[proxy] = httpx.HTTPTransport(
-                    verify=self._tls, trust_env=False, proxy=self._asked(proxy) if proxy else None
+            if proxy not in self._transports:
+                self._transports[proxy] = httpx.HTTPTransport(
+                    verify=self._tls, trust_env=False, proxy=self._to_httpx_proxy(proxy) if proxy else None
                 )
-            return self._opened[proxy]
+            return self._transports[proxy]
 
-    def _asked(self, proxy: Proxy) -> httpx.Proxy:
+    def _to_httpx_proxy(self, proxy: Proxy) -> httpx.Proxy:
         url = httpx.URL(scheme=proxy.scheme, host=proxy.host, port=proxy.port)
         tls = self._proxy_tls() if proxy.scheme == "https" else None
         return httpx.Proxy(url, ssl_context=tls, auth=proxy.auth)
 
 
-def _usual_authorities() -> ssl.SSLContext:
+def _default_tls_context() -> ssl.SSLContext:
     """Believe certifi's and the system's, or those that the environment names in their place."""
     named = next((name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)), None)
     folders = os.environ.get("SSL_CERT_DIR", "").split(os.pathsep)
@@ -151,16 +152,16 @@ def _unusable_variable(named: str | None, why: str) -> ConfigurationError:
     )
 
 
-def _certificates(bundle: str) -> str:
+def _pem_certificates(bundle: str) -> str:
     """Take the certificates alone: bundles have comments, in any encoding."""
-    text = bundle if _BEGINS in bundle else _file(bundle)
-    found = [each.text for each in blocks(text) if each.label == "CERTIFICATE"]
+    text = bundle if _PEM_HEADER in bundle else _read_bundle_file(bundle)
+    found = [each.text for each in find_blocks(text) if each.label == "CERTIFICATE"]
     if not found:
         raise _unusable_bundle("It holds no PEM certificate (BEGIN CERTIFICATE … END CERTIFICATE).")
     return "".join(found)
 
 
-def _file(path: str) -> str:
+def _read_bundle_file(path: str) -> str:
     octets, kind = None, ""
     try:
         octets = Path(path).read_bytes()

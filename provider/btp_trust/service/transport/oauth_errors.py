@@ -12,19 +12,19 @@ from urllib.parse import parse_qsl
 
 import httpx
 
-from btp_trust.service.transport.decoding import Unreadable, decode
-from btp_trust.service.transport.redaction import identities, scrub
+from btp_trust.service.transport.decoding import DecodingError, decode
+from btp_trust.service.transport.redaction import redact, user_identifiers
 
-_FIELDS: Final = ("error", "error_description")
+_ERROR_FIELDS: Final = ("error", "error_description")
 _SECRET_FIELDS: Final = frozenset({"client_secret", "password", "assertion", "client_assertion"})
-_PART: Final = 6
+_MIN_PART_LENGTH: Final = 6
 """Characters of a secret's beginning or end that are hidden like all of it: some servers show one of them."""
-_LONGEST: Final = 200
+_MAX_PART_LENGTH: Final = 200
 """Characters of a secret whose parts are looked for; a token is told by its form."""
 _FORM: Final = "application/x-www-form-urlencoded"
 
 
-def says(response: httpx.Response) -> str:
+def error_text(response: httpx.Response) -> str:
     """Repeat what a refusal says, for a place between two sentences: ` It says: invalid_client (Bad credentials).`.
 
     Nothing that its request was sent with is repeated: no secret, no token, no assertion, no user.
@@ -37,38 +37,38 @@ def says(response: httpx.Response) -> str:
     """
     try:
         document = decode(response.content, dict[str, Any])
-    except Unreadable:
+    except DecodingError:
         return ""
-    error, description = (text if isinstance(text := document.get(name), str) else "" for name in _FIELDS)
+    error, description = (text if isinstance(text := document.get(name), str) else "" for name in _ERROR_FIELDS)
     text = f"{error} ({description})" if error and description else error or description
-    secrets = set(_secrets(response.request))
+    secrets = set(_secrets_sent(response.request))
     parts = {
         part
         for secret in secrets
-        for size in range(_PART, min(len(secret), _LONGEST))
+        for size in range(_MIN_PART_LENGTH, min(len(secret), _MAX_PART_LENGTH))
         for part in (secret[:size], secret[-size:])
     }
-    private = {known for secret in secrets for known in identities(secret)}
-    told = scrub(text, private | set(_users(response.request)), secrets | parts)
+    private = {known for secret in secrets for known in user_identifiers(secret)}
+    told = redact(text, private | set(_users_sent(response.request)), secrets | parts)
     return f" It says: {told.rstrip('.')}." if told else ""
 
 
-def _secrets(request: httpx.Request) -> Iterator[str]:
+def _secrets_sent(request: httpx.Request) -> Iterator[str]:
     """List what proves somebody: as it was sent, and as a log line may have it."""
     tokens = (request.headers.get(name, "") for name in ("Authorization", "X-user-token"))
     yield from (token.removeprefix("Bearer ") for token in tokens if token)
-    form = _form(request)
+    form = _form_fields(request)
     for name, value in form.items():
         if name in _SECRET_FIELDS and value:
             yield from (value, _base64(value), _base64(f"{form.get('client_id', '')}:{value}"))
 
 
-def _users(request: httpx.Request) -> Iterator[str]:
-    name = _form(request).get("username", "")
+def _users_sent(request: httpx.Request) -> Iterator[str]:
+    name = _form_fields(request).get("username", "")
     yield from (each for each in (name, name.partition("@")[0]) if each)
 
 
-def _form(request: httpx.Request) -> dict[str, str]:
+def _form_fields(request: httpx.Request) -> dict[str, str]:
     if request.headers.get("Content-Type") != _FORM:
         return {}
     return dict(parse_qsl(request.content.decode("ascii", errors="replace")))

@@ -62,7 +62,7 @@ class _Rule:
 
     name: str = ""
     """A domain; empty is every host."""
-    is_only_below: bool = False
+    is_subdomains_only: bool = False
     """Whether it is about the hosts below the domain alone."""
     network: IPv4Network | IPv6Network | None = None
     """Addresses, in place of a name."""
@@ -73,12 +73,14 @@ class _Rule:
         return self.port in (None, port) and self._covers(host)
 
     def _covers(self, host: str) -> bool:
-        address = _address(host)
+        address = _parse_address(host)
         if self.network is not None:
             return address is not None and address in self.network
         if not self.name:
             return True
-        return address is None and (host.endswith(f".{self.name}") or (host == self.name and not self.is_only_below))
+        return address is None and (
+            host.endswith(f".{self.name}") or (host == self.name and not self.is_subdomains_only)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,53 +99,55 @@ class Proxies:
         Raises:
             ConfigurationError: It would be one that cannot be asked.
         """
-        host = _plain(url.raw_host.decode("ascii"))
+        host = _normalize_host(url.raw_host.decode("ascii"))
         port = url.port or _SERVICE_PORTS.get(url.scheme, 0)
         if url.scheme not in self.named or host in LOOPBACK or any(rule.covers(host, port) for rule in self.rules):
             return None
-        return _proxy(*self.named[url.scheme])
+        return _parse_proxy(*self.named[url.scheme])
 
 
-def proxies_of(environ: Mapping[str, str]) -> Proxies:
+def parse_proxies(environ: Mapping[str, str]) -> Proxies:
     """Read the environment."""
     named = {}
     for scheme, variables in _VARIABLES.items():
-        variable = _first(environ, *variables)
+        variable = _first_set(environ, *variables)
         if variable is not None:
             named[scheme] = (variable, environ[variable])
-    exceptions = _first(environ, "no_proxy", "NO_PROXY")
+    exceptions = _first_set(environ, "no_proxy", "NO_PROXY")
     if exceptions is None:
         return Proxies(named)
     text = environ[exceptions]
-    entries = {entry: _rule(entry.lower()) for entry in re.split(r"[,\s]+", text) if entry}
-    skipped = [_shown(entry, text) for entry, rule in entries.items() if rule is None]
-    return Proxies(named, tuple(filter(None, entries.values())), _note(exceptions, skipped) if skipped else None)
+    entries = {entry: _parse_rule(entry.lower()) for entry in re.split(r"[,\s]+", text) if entry}
+    skipped = [_redact_entry(entry, text) for entry, rule in entries.items() if rule is None]
+    return Proxies(
+        named, tuple(filter(None, entries.values())), _skipped_note(exceptions, skipped) if skipped else None
+    )
 
 
-def _first(environ: Mapping[str, str], *variables: str) -> str | None:
+def _first_set(environ: Mapping[str, str], *variables: str) -> str | None:
     return next((variable for variable in variables if environ.get(variable)), None)
 
 
-def _rule(entry: str) -> _Rule | None:
+def _parse_rule(entry: str) -> _Rule | None:
     """Read one entry, in small letters; None if it says nothing that can be understood."""
     if entry == "*":
         return _Rule()
     scheme, is_url, rest = entry.partition("://")
     if is_url and scheme not in _SERVICE_PORTS:
         return None
-    text, port = _with_port(rest.removesuffix("/") if is_url else entry)
+    text, port = _split_port(rest.removesuffix("/") if is_url else entry)
     if port is not None and not 0 < port <= LAST_PORT:
         return None
     try:
         return _Rule(network=ip_network(text, strict=False), port=port)
     except ValueError:
         pass
-    is_only_below = text.startswith("*.")
-    name = _ascii(text.removeprefix("*." if is_only_below else ".").removesuffix("."))
-    return _Rule(name, is_only_below, port=port) if _NAME.fullmatch(name) else None
+    is_subdomains_only = text.startswith("*.")
+    name = _to_ascii(text.removeprefix("*." if is_subdomains_only else ".").removesuffix("."))
+    return _Rule(name, is_subdomains_only, port=port) if _NAME.fullmatch(name) else None
 
 
-def _with_port(text: str) -> tuple[str, int | None]:
+def _split_port(text: str) -> tuple[str, int | None]:
     """Part a host, an address or a range from a port."""
     if found := _BRACKETS.fullmatch(text):
         address, outside, inside, port = found.groups()
@@ -153,7 +157,7 @@ def _with_port(text: str) -> tuple[str, int | None]:
     return text, None
 
 
-def _ascii(name: str) -> str:
+def _to_ascii(name: str) -> str:
     """Write a name as name servers know it; what is none stays what it is."""
     try:
         return name if name.isascii() else httpx.URL(f"https://{name}").raw_host.decode("ascii")
@@ -161,18 +165,18 @@ def _ascii(name: str) -> str:
         return name
 
 
-def _plain(host: str) -> str:
+def _normalize_host(host: str) -> str:
     return host.lower().removesuffix(".")
 
 
-def _address(host: str) -> _Address | None:
+def _parse_address(host: str) -> _Address | None:
     try:
         return ip_address(host)
     except ValueError:
         return None
 
 
-def _shown(entry: str, text: str) -> str:
+def _redact_entry(entry: str, text: str) -> str:
     """Show an entry, but nothing of a user and a password: where there is an @, they may be spread over entries."""
     if "@" in entry:
         entry = f"{NOT_SHOWN}@{entry.rpartition('@')[2]}"
@@ -181,7 +185,7 @@ def _shown(entry: str, text: str) -> str:
     return entry if len(entry) <= _LONGEST_SHOWN else f"{entry[:_LONGEST_SHOWN]}…"
 
 
-def _note(variable: str, skipped: list[str]) -> str:
+def _skipped_note(variable: str, skipped: list[str]) -> str:
     named = ", ".join(map(repr, skipped))
     what = f"the entry {named} cannot be" if len(skipped) == 1 else f"the entries {named} cannot be"
     return (
@@ -190,25 +194,25 @@ def _note(variable: str, skipped: list[str]) -> str:
     )
 
 
-def _proxy(variable: str, text: str) -> Proxy:
+def _parse_proxy(variable: str, text: str) -> Proxy:
     """Read the URL of a proxy; what is within may be a password and is not shown."""
     before, is_url, after = text.strip().partition("://")
     scheme, rest = (before.lower(), after) if is_url else ("http", before)
     if scheme.startswith("socks"):
-        raise _unusable(variable, "It is a SOCKS proxy, and SOCKS is not supported.")
+        raise _unusable_proxy(variable, "It is a SOCKS proxy, and SOCKS is not supported.")
     if scheme not in _PROXY_PORTS:
-        raise _unusable(variable, "It is not the URL of an HTTP proxy: the scheme is http or https.")
+        raise _unusable_proxy(variable, "It is not the URL of an HTTP proxy: the scheme is http or https.")
     userinfo, has_user, place = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")
-    host, port = _with_port(place.lower())
-    host = _ascii(_plain(host))
+    host, port = _split_port(place.lower())
+    host = _to_ascii(_normalize_host(host))
     port = _PROXY_PORTS[scheme] if port is None else port
-    if not 0 < port <= LAST_PORT or (_address(host) is None and not _NAME.fullmatch(host)):
-        raise _unusable(variable, "It is not the URL of an HTTP proxy: host or port is none.")
+    if not 0 < port <= LAST_PORT or (_parse_address(host) is None and not _NAME.fullmatch(host)):
+        raise _unusable_proxy(variable, "It is not the URL of an HTTP proxy: host or port is none.")
     user, _, password = userinfo.partition(":")
     return Proxy(scheme, host, port, (unquote(user), unquote(password)) if has_user else None, variable)
 
 
-def _unusable(variable: str, why: str) -> ConfigurationError:
+def _unusable_proxy(variable: str, why: str) -> ConfigurationError:
     return ConfigurationError(
         f"The proxy that {variable} names cannot be used.",
         f"{why} What it holds is not shown, as it may hold a password.",

@@ -17,18 +17,18 @@ from urllib.parse import unquote
 
 import msgspec
 
-from btp_trust.service.transport.bearer import payload
+from btp_trust.service.transport.bearer import jwt_payload
 
-LONGEST: Final = 300
+MAX_LENGTH: Final = 300
 """Characters that are kept."""
-HIDDEN: Final = "***"
+REDACTED: Final = "***"
 _READ: Final = 10_000
 """Characters that are looked at: a target may send a page."""
-_NESTED: Final = 4
+_MAX_UNESCAPES: Final = 4
 """How often escapes are undone."""
-_SHORTEST: Final = 2
+_MIN_IDENTIFIER_LENGTH: Final = 2
 """A name of one character cannot be told from any other text."""
-_TECHNICAL: Final = frozenset(
+_TECHNICAL_CLAIMS: Final = frozenset(
     {"iss", "aud", "scope", "cid", "client_id", "azp", "grant_type", "origin", "zid", "rev_sig", "cnf", "ext_attr"}
 )
 """Claims that say nothing about the user."""
@@ -37,17 +37,19 @@ _MARKUP: Final = re.compile(r"<[!?/A-Za-z]")
 _URL: Final = re.compile(r"\b([a-z][a-z0-9+.-]*://)([^\s\"'<>]*)", re.IGNORECASE)
 _WORD: Final = re.compile(r"[^\s\"'<>(),:;=]+")
 _JWT: Final = re.compile(r"eyJ[A-Za-z0-9_=-]*(?:\.[A-Za-z0-9_=-]*)*")
-_CODED: Final = r"[A-Za-z0-9+/_=%-]{32,}"
-_LONG: Final = re.compile(rf"(?:{_CODED}(?:\\[nrt]|[\r\n\t])+)*{_CODED}(?:(?:\\[nrt]|[\r\n\t])+[A-Za-z0-9+/_=%-]+)?")
+_ENCODED: Final = r"[A-Za-z0-9+/_=%-]{32,}"
+_LONG_WORD: Final = re.compile(
+    rf"(?:{_ENCODED}(?:\\[nrt]|[\r\n\t])+)*{_ENCODED}(?:(?:\\[nrt]|[\r\n\t])+[A-Za-z0-9+/_=%-]+)?"
+)
 """A long word, or lines of it, is base64 or a key, not language."""
 _ACCOUNT: Final = r"user(?:[ _-]?(?:name|id|account))?|benutzer(?:name|konto|kennung)?|account|konto"
 _USER: Final = rf"{_ACCOUNT}|name[ _-]?id(?:entifier)?|subject|principal|sub|e?mail|log[io]n"
-_NAMED: Final = re.compile(
+_LABELLED_VALUE: Final = re.compile(
     rf"\b((?:[a-z]+[_-])?(?:assertion|samlresponse|token|secret|password|code|{_USER}))\b(\\?[\"']?\s*[:=]\s*\\?[\"']?)"
     r"(?!\d{3}\b)[^\s\"'\\,;&}\]]+",
     re.IGNORECASE,
 )
-_OTHER_WORDS: Final = (
+_NOT_NAMES: Final = (
     "name|id|account|attributes?|authentication|authorization|claims?|context|credentials?|data|details?|exchange|"
     "groups?|info(?:rmation)?|logon|mappings?|passwords?|profiles?|propagation|roles?|sessions?|stores?|tokens?|type|"
     "is|was|has|had|does|did|can|cannot|could|may|must|shall|should|will|would|not|and|or|but|who|which|that|it|"
@@ -59,41 +61,41 @@ _VERB: Final = (
     "ist|war|wird|wurde|hat|kann|konnte|darf|existiert|unbekannt|gesperrt|nicht (?:gefunden|bekannt|vorhanden)"
 )
 _SUBJECT: Final = re.compile(
-    rf"\b({_ACCOUNT})(\s+)(?!(?:{_OTHER_WORDS})\s)[^\s\"'<>(),:;*]+(?=\s+(?:{_VERB})\b)", re.IGNORECASE
+    rf"\b({_ACCOUNT})(\s+)(?!(?:{_NOT_NAMES})\s)[^\s\"'<>(),:;*]+(?=\s+(?:{_VERB})\b)", re.IGNORECASE
 )
-_GRANTED: Final = re.compile(
+_AUTHORIZATION_FOR: Final = re.compile(
     r"\b(authori[sz]ations?|permissions?|berechtigung(?:en)?)(\s+(?:for|f[üu]e?r)\s+)"
     r"(?!(?:RFC|ICF|OData|HTTPS?|API|(?-i:S_[A-Z_]+))\b)(?-i:(?=\S*[A-Z0-9_\\]))[^\s\"'<>(),:;]+",
     re.IGNORECASE,
 )
 """An authorization is missing for somebody; authorization objects (S_RFC) and protocols are nobody."""
-_QUOTED: Final = re.compile(
+_QUOTED_NAME: Final = re.compile(
     rf"\b({_USER})(\s+)(?!(?:name|id|account)\s)(?:\\?[\"'“‘][^\"'”’]*[\"'”’]|(?-i:(?=\S*[A-Z0-9_\\]))\S+)",  # noqa: RUF001
     re.IGNORECASE,
 )
 
 
-def scrub(text: str, private: Collection[str] = (), secrets: Collection[str] = ()) -> str:
+def redact(text: str, user_identifiers: Collection[str] = (), secrets: Collection[str] = ()) -> str:
     """Make a text fit to be kept: one line of at most 300 characters that tells nothing of what is private.
 
     Args:
         text: What a target or the service said.
-        private: What must not show, whatever else does: the user's token, and what it says about the user.
+        user_identifiers: What must not show, whatever else does: the user's token, and what it says about the user.
         secrets: What must not show either, inside of longer words too: what credentials are made of.
     """
-    text = _without_markup(_decoded(_bounded(text)))
-    text = _without(text, {form for secret in secrets for form in (secret, _decoded(secret))})
-    text = _hide(text, private)
+    text = _drop_markup(_unescape(_truncate(text)))
+    text = _hide_secrets(text, {form for secret in secrets for form in (secret, _unescape(secret))})
+    text = _hide_identifiers(text, user_identifiers)
     text = _URL.sub(_host_and_path, text)
-    text = _WORD.sub(lambda found: HIDDEN if "@" in found[0] else found[0], text)
-    for pattern in (_JWT, _LONG):
-        text = pattern.sub(HIDDEN, text)
-    for pattern in (_NAMED, _SUBJECT, _GRANTED, _QUOTED):
-        text = pattern.sub(rf"\1\2{HIDDEN}", text)
+    text = _WORD.sub(lambda found: REDACTED if "@" in found[0] else found[0], text)
+    for pattern in (_JWT, _LONG_WORD):
+        text = pattern.sub(REDACTED, text)
+    for pattern in (_LABELLED_VALUE, _SUBJECT, _AUTHORIZATION_FOR, _QUOTED_NAME):
+        text = pattern.sub(rf"\1\2{REDACTED}", text)
     return _one_line(text)
 
 
-def identities(token: str, others: Iterable[str] = ()) -> frozenset[str]:
+def user_identifiers(token: str, others: Iterable[str] = ()) -> frozenset[str]:
     """List what must not show of a user: the token, its parts, and every text that it says about the user.
 
     Args:
@@ -102,12 +104,12 @@ def identities(token: str, others: Iterable[str] = ()) -> frozenset[str]:
     """
     texts = {token, *others, *_texts(_claims(token))}
     local_parts = {text.partition("@")[0] for text in texts if "@" in text}
-    return frozenset(text for text in texts | local_parts if len(text) >= _SHORTEST)
+    return frozenset(text for text in texts | local_parts if len(text) >= _MIN_IDENTIFIER_LENGTH)
 
 
 def _claims(token: str) -> Any:
     try:
-        return msgspec.json.decode(payload(token))
+        return msgspec.json.decode(jwt_payload(token))
     except (ValueError, msgspec.DecodeError, RecursionError):
         return None
 
@@ -120,39 +122,39 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(item)
     elif isinstance(value, dict):
         for name, item in value.items():
-            if name not in _TECHNICAL:
+            if name not in _TECHNICAL_CLAIMS:
                 yield from _texts(item)
 
 
-def _bounded(text: str) -> str:
+def _truncate(text: str) -> str:
     """Look at the beginning of a long text only, and at no word that the cut has maimed."""
     return text if len(text) <= _READ else text[:_READ].rpartition(" ")[0]
 
 
-def _decoded(text: str) -> str:
+def _unescape(text: str) -> str:
     """Undo escapes, also nested ones: an address stays one when its @ is written otherwise."""
-    for _ in range(_NESTED):
+    for _ in range(_MAX_UNESCAPES):
         text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), unquote(html.unescape(text)))
     return text
 
 
-def _without_markup(text: str) -> str:
+def _drop_markup(text: str) -> str:
     """Drop a page or a document, and what follows its first tag: it may be cut off, and its contents follow tags."""
     first = _MARKUP.search(text)
-    return text if first is None else f"{text[: first.start()]}{HIDDEN}"
+    return text if first is None else f"{text[: first.start()]}{REDACTED}"
 
 
-def _hide(text: str, private: Collection[str]) -> str:
+def _hide_identifiers(text: str, user_identifiers: Collection[str]) -> str:
     """Hide what is known to be private, also inside of longer texts but not inside of longer words."""
-    for known in sorted((known for known in private if len(known) <= len(text)), key=len, reverse=True):
-        text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(known)}(?![A-Za-z0-9])", HIDDEN, text, flags=re.IGNORECASE)
+    for known in sorted((known for known in user_identifiers if len(known) <= len(text)), key=len, reverse=True):
+        text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(known)}(?![A-Za-z0-9])", REDACTED, text, flags=re.IGNORECASE)
     return text
 
 
-def _without(text: str, secrets: Collection[str]) -> str:
+def _hide_secrets(text: str, secrets: Collection[str]) -> str:
     """Hide each secret wherever it stands; a shorter one must not spoil a longer one that holds it."""
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        text = re.sub(re.escape(secret), HIDDEN, text, flags=re.IGNORECASE)
+        text = re.sub(re.escape(secret), REDACTED, text, flags=re.IGNORECASE)
     return text
 
 
@@ -165,5 +167,5 @@ def _host_and_path(found: re.Match[str]) -> str:
 
 def _one_line(text: str) -> str:
     printable = "".join(character if character.isprintable() else " " for character in text)
-    line = re.sub(r"\*\*\*(?:\s*\*+)+", HIDDEN, " ".join(printable.split()))
-    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
+    line = re.sub(r"\*\*\*(?:\s*\*+)+", REDACTED, " ".join(printable.split()))
+    return line if len(line) <= MAX_LENGTH else f"{line[: MAX_LENGTH - 1]}…"

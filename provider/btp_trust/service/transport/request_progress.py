@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 
-class Step(Enum):
+class RequestStage(Enum):
     """The last step that a request began."""
 
     UNKNOWN = "nobody reports"
@@ -31,33 +31,35 @@ class RequestProgress:
     """The service's host, as name servers know it."""
     proxy: str | None = None
     """Host and port of the proxy that is asked."""
-    step: Step = Step.UNKNOWN
-    tls_with: str = ""
+    step: RequestStage = RequestStage.UNKNOWN
+    tls_host: str = ""
     """The host with which TLS began last."""
 
     def __call__(self, event: str, info: Mapping[str, Any]) -> None:
         """Record what begins; what was sent stays sent."""
         name = event.partition(".")[2]
-        if self.step is Step.SENT:
+        if self.step is RequestStage.SENT:
             return
         if name == "connect_tcp.started":
-            self.step = Step.CONNECT
+            self.step = RequestStage.CONNECT
         elif name == "start_tls.started":
-            self.step, self.tls_with = Step.TLS, str(info["server_hostname"])
+            self.step, self.tls_host = RequestStage.TLS, str(info["server_hostname"])
         elif name == "send_request_headers.started":
-            self.step = Step.TUNNEL if info["request"].method == b"CONNECT" else Step.SENT
+            self.step = RequestStage.TUNNEL if info["request"].method == b"CONNECT" else RequestStage.SENT
 
     @property
-    def never_left(self) -> bool:
+    def is_certainly_unsent(self) -> bool:
         """Whether the request itself was certainly not sent."""
-        return self.step in {Step.CONNECT, Step.TLS, Step.TUNNEL}
+        return self.step in {RequestStage.CONNECT, RequestStage.TLS, RequestStage.TUNNEL}
 
     @property
-    def ended_at_the_proxy(self) -> bool:
+    def stopped_at_proxy(self) -> bool:
         """Whether it came no further than the proxy."""
         if self.proxy is None:
             return False
-        return self.step in {Step.CONNECT, Step.TUNNEL} or (self.step is Step.TLS and self.tls_with != self.host)
+        return self.step in {RequestStage.CONNECT, RequestStage.TUNNEL} or (
+            self.step is RequestStage.TLS and self.tls_host != self.host
+        )
 
 
 def progress_of(request: httpx.Request) -> RequestProgress:

@@ -18,21 +18,21 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from btp_trust.errors import ConfigurationError, ServiceUnavailable
 
 _T = TypeVar("_T")
-TRIES: Final = 4
+MAX_ATTEMPTS: Final = 4
 """How often one request may be sent, if repeating it changes nothing."""
 MAX_REQUESTS: Final = 100
 """How many requests one operation may send in all: tokens, repetitions and readings after a lost answer included."""
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 8.0
 """Seconds between the readings after a write whose answer was lost; each pause is twice the one before."""
-_LONG_PAUSES: Final = 16
+_MAX_LONG_PAUSES: Final = 16
 """How many pauses of the longest kind there are at most, however long is watched: readings are counted too."""
 _BACKOFF: Final = wait_exponential(multiplier=0.5, max=8.0) + wait_random(0.0, 0.5)
 """Seconds: SAP's advice for both services is to begin below a second and to grow."""
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Timeouts:
     """Seconds; each can be set in Pulumi's configuration."""
 
     connect_timeout: float = 5.0
@@ -43,7 +43,7 @@ class Limits:
     """The bound on a whole operation, waiting included."""
 
 
-_KEYS: Final = {
+_CONFIG_KEYS: Final = {
     "connect_timeout": ("btp-trust:connectTimeout", 1, 60),
     "read_timeout": ("btp-trust:readTimeout", 1, 300),
     "settle_timeout": ("btp-trust:settleTimeout", 1, 600),
@@ -51,18 +51,18 @@ _KEYS: Final = {
 }
 
 
-def limits_from(config: Callable[[str], str | None]) -> Limits:
+def parse_timeouts(config: Callable[[str], str | None]) -> Timeouts:
     """Read the limits from Pulumi's configuration.
 
     Raises:
         ConfigurationError: One is no number, or out of its bounds.
     """
     given = {}
-    for field in fields(Limits):
-        key, low, high = _KEYS[field.name]
+    for field in fields(Timeouts):
+        key, low, high = _CONFIG_KEYS[field.name]
         if (text := config(key)) is not None:
             given[field.name] = _number(text, key, low, high)
-    return Limits(**given)
+    return Timeouts(**given)
 
 
 def _number(text: str, key: str, low: float, high: float) -> float:
@@ -79,7 +79,7 @@ def _number(text: str, key: str, low: float, high: float) -> float:
     return number
 
 
-class Patience:
+class RetryPolicy:
     """Waits and repeats within the limits; each thread has one operation at a time.
 
     Args:
@@ -88,38 +88,38 @@ class Patience:
         monotonic: Seconds of a clock that never jumps.
     """
 
-    def __init__(self, limits: Limits, sleep: Callable[[float], None], monotonic: Callable[[], float]) -> None:
-        self.limits = limits
+    def __init__(self, timeouts: Timeouts, sleep: Callable[[float], None], monotonic: Callable[[], float]) -> None:
+        self.timeouts = timeouts
         self._sleep = sleep
         self._monotonic = monotonic
         self._thread = threading.local()
 
     @contextmanager
-    def operation(self) -> Iterator[None]:
+    def deadline(self) -> Iterator[None]:
         """Bound everything inside by the operation's time-out; inside another operation, by that one's."""
         outer = getattr(self._thread, "ends", None)
         if outer is None:
-            self._thread.ends, self._thread.sent = self._monotonic() + self.limits.operation_timeout, 0
+            self._thread.ends, self._thread.sent = self._monotonic() + self.timeouts.operation_timeout, 0
         try:
             yield
         finally:
             self._thread.ends = outer
 
     @contextmanager
-    def afresh(self) -> Iterator[None]:
+    def fresh_deadline(self) -> Iterator[None]:
         """Give what is inside time and requests of its own: what went before must not leave it without any."""
-        before = getattr(self._thread, "ends", None), self.sent
-        self._thread.ends, self._thread.sent = self._monotonic() + self.limits.operation_timeout, 0
+        before = getattr(self._thread, "ends", None), self.requests_sent
+        self._thread.ends, self._thread.sent = self._monotonic() + self.timeouts.operation_timeout, 0
         try:
             yield
         finally:
             self._thread.ends, self._thread.sent = before
 
     @contextmanager
-    def within(self, seconds: float) -> Iterator[None]:
+    def shortened_deadline(self, seconds: float) -> Iterator[None]:
         """Bound what is inside by a share of the time that remains; its requests count as the operation's."""
         outer = getattr(self._thread, "ends", None)
-        self._thread.ends, self._thread.sent = self._monotonic() + min(seconds, self.remaining), self.sent
+        self._thread.ends, self._thread.sent = self._monotonic() + min(seconds, self.remaining), self.requests_sent
         try:
             yield
         finally:
@@ -129,14 +129,14 @@ class Patience:
     def remaining(self) -> float:
         """Seconds until the operation must have ended; never negative."""
         ends = getattr(self._thread, "ends", None)
-        return self.limits.operation_timeout if ends is None else max(0.0, ends - self._monotonic())
+        return self.timeouts.operation_timeout if ends is None else max(0.0, ends - self._monotonic())
 
     @property
-    def sent(self) -> int:
+    def requests_sent(self) -> int:
         """How many requests this operation has sent."""
         return getattr(self._thread, "sent", 0)
 
-    def spend(self) -> bool:
+    def count_request(self) -> bool:
         """Count one more request of this operation; False if it may send no more."""
         if getattr(self._thread, "ends", None) is None:
             return True
@@ -147,7 +147,7 @@ class Patience:
     def timeout(self) -> httpx.Timeout:
         """Time-outs of the next request: the configured ones, or what remains."""
         left = max(self.remaining, 0.001)
-        return httpx.Timeout(min(self.limits.read_timeout, left), connect=min(self.limits.connect_timeout, left))
+        return httpx.Timeout(min(self.timeouts.read_timeout, left), connect=min(self.timeouts.connect_timeout, left))
 
     def pause(self, seconds: float) -> bool:
         """Wait, if that much time remains; False if it does not."""
@@ -157,45 +157,45 @@ class Patience:
             self._sleep(seconds)
         return True
 
-    def watch(self, seconds: float) -> Iterator[float]:
+    def poll(self, seconds: float) -> Iterator[float]:
         """Pause again and again until that much time has passed or none remains, at least once; yield the sum."""
-        longest = max(_LONGEST_PAUSE, seconds / _LONG_PAUSES)
+        longest = max(_LONGEST_PAUSE, seconds / _MAX_LONG_PAUSES)
         watched, pause = 0.0, _FIRST_PAUSE
         while pause > 0 and self.pause(pause):
             watched += pause
             yield watched
             pause = min(2 * pause, longest, seconds - watched)
 
-    def repeat(self, attempt: Callable[[], _T], when: Callable[[BaseException], bool]) -> _T:
+    def run_with_retries(self, attempt: Callable[[], _T], when: Callable[[BaseException], bool]) -> _T:
         """Run an attempt, again after each failure of the given kind, within the tries and the time that remain.
 
         What another call has given up inside is not tried again: tries add up, they do not multiply.
         """
         retrying = Retrying(
-            stop=self._is_over,
-            wait=self._wait,
-            retry=retry_if_exception(lambda error: when(error) and not _is_given_up(error)),
+            stop=self._must_stop,
+            wait=self._pause_before_retry,
+            retry=retry_if_exception(lambda error: when(error) and not _is_final(error)),
             sleep=self._sleep,
             reraise=True,
         )
         try:
             return retrying(attempt)
         except ServiceUnavailable as error:
-            error.given_up = True
+            error.is_final = True
             raise
 
-    def _is_over(self, state: RetryCallState) -> bool:
-        return stop_after_attempt(TRIES)(state) or state.upcoming_sleep > self.remaining
+    def _must_stop(self, state: RetryCallState) -> bool:
+        return stop_after_attempt(MAX_ATTEMPTS)(state) or state.upcoming_sleep > self.remaining
 
-    def _wait(self, state: RetryCallState) -> float:
+    def _pause_before_retry(self, state: RetryCallState) -> float:
         """Wait as long as the service asks, else longer after each try."""
         error = state.outcome.exception() if state.outcome else None
         asked = error.retry_after if isinstance(error, ServiceUnavailable) else None
         return max(asked or 0.0, _BACKOFF(state))
 
 
-def _is_given_up(error: BaseException) -> bool:
-    return isinstance(error, ServiceUnavailable) and error.given_up
+def _is_final(error: BaseException) -> bool:
+    return isinstance(error, ServiceUnavailable) and error.is_final
 
 
 def is_unavailable(error: BaseException) -> bool:
@@ -203,6 +203,6 @@ def is_unavailable(error: BaseException) -> bool:
     return isinstance(error, ServiceUnavailable)
 
 
-def never_arrived(error: BaseException) -> bool:
+def was_not_sent(error: BaseException) -> bool:
     """Whether a write provably never reached the service, or was refused before it did anything."""
-    return isinstance(error, ServiceUnavailable) and error.never_sent
+    return isinstance(error, ServiceUnavailable) and error.not_sent

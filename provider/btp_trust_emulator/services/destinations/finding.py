@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from btp_trust_emulator.backend.destination import Authentication, Level
-from btp_trust_emulator.messages import Answer, Errand, json
+from btp_trust_emulator.messages import Response, UpstreamRequest, json
 from btp_trust_emulator.saml import assertion
 from btp_trust_emulator.services.destinations import propagation
 from btp_trust_emulator.switches import TokenCache
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from btp_trust_emulator.backend.account import Account
     from btp_trust_emulator.backend.destination import Destination
-    from btp_trust_emulator.backend.landscape import World
-    from btp_trust_emulator.messages import Reply
+    from btp_trust_emulator.backend.landscape import Landscape
+    from btp_trust_emulator.messages import UpstreamResponse
     from btp_trust_emulator.services.destinations.propagation import AuthToken
 
 
@@ -28,7 +28,7 @@ Key = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _CacheEntry:
     token: AuthToken
     until: datetime
 
@@ -38,35 +38,35 @@ class Cache:
 
     def __init__(self, switch: TokenCache) -> None:
         self._is_on = switch is TokenCache.UNTIL_EXPIRY
-        self._kept: dict[Key, _Kept] = {}
+        self._entries: dict[Key, _CacheEntry] = {}
 
     def token(self, key: Key, now: datetime) -> AuthToken | None:
         """The token, with what is left of its time, if it has not expired."""
-        kept = self._kept.get(key)
+        kept = self._entries.get(key)
         if kept is None or kept.until <= now:
             return None
         if kept.token.expires_in is None:
             return kept.token
         return replace(kept.token, expires_in=int((kept.until - now).total_seconds()))
 
-    def keep(self, key: Key, token: AuthToken, now: datetime, seconds: float | None) -> None:
+    def store(self, key: Key, token: AuthToken, now: datetime, seconds: float | None) -> None:
         """Remember a token that is good for so long; one that failed, or that has no end, is not remembered."""
         if self._is_on and token.error is None and seconds is not None:
-            self._kept[key] = _Kept(token, now + timedelta(seconds=seconds))
+            self._entries[key] = _CacheEntry(token, now + timedelta(seconds=seconds))
 
 
 _SECRETS = ("password", "secret")
-_CONNECT_MOST, _READ_MOST = 60, 600
+_MAX_CONNECT_SECONDS, _MAX_READ_SECONDS = 60, 600
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class FoundDestination:
     """A destination that was found, for the user in a token (`claims`).
 
     `given` is the assertion that the client brought along, None if it brought none.
     """
 
-    world: World
+    landscape: Landscape
     cache: Cache
     account: Account
     destination: Destination
@@ -74,64 +74,69 @@ class Finding:
     given: str | None = field(repr=False)
     skip_credentials: bool
 
-    def without_token(self) -> Answer:
+    def response_without_token(self) -> Response:
         """The answer to whoever asked for no token."""
-        return self._answer(None)
+        return self._response(None)
 
-    def with_token(self) -> Answer | Errand:
+    def response_with_token(self) -> Response | UpstreamRequest:
         """The answer with the token, or the errand to get it."""
         try:
             match self.destination.authentication:
                 case Authentication.BASIC:
-                    return self._answer(propagation.basic(self.destination))
+                    return self._response(propagation.basic_token(self.destination))
                 case Authentication.SAML_ASSERTION:
-                    return self._cached() or self._with_assertion()
+                    return self._cached_response() or self._assertion_response()
                 case Authentication.SAML_BEARER:
-                    return self._cached() or self._errand()
+                    return self._cached_response() or self._token_service_request()
                 case _:
-                    return self._answer(None)
+                    return self._response(None)
         except propagation.CannotSign as exc:
-            return self._answer(propagation.failed(str(exc)), f"signed nothing: {exc}")
+            return self._response(propagation.failed_token(str(exc)), f"signed nothing: {exc}")
 
-    def _with_assertion(self) -> Answer:
-        now = self.world.clock.now()
-        signed = propagation.signed(self.account, self.destination, self.claims, now)
-        token = propagation.plainly(signed.octets)
-        self.cache.keep(self._key, token, now, assertion.LIFETIME.total_seconds())
-        return self._answer(token, f"signed with {signed.fingerprint}")
+    def _assertion_response(self) -> Response:
+        now = self.landscape.clock.now()
+        signed = propagation.sign_assertion(self.account, self.destination, self.claims, now)
+        token = propagation.saml2_token(signed.octets)
+        self.cache.store(self._key, token, now, assertion.LIFETIME.total_seconds())
+        return self._response(token, f"signed with {signed.fingerprint}")
 
-    def _errand(self) -> Errand:
-        text, done = self._encoded()
+    def _token_service_request(self) -> UpstreamRequest:
+        text, done = self._assertion_text()
         request = propagation.token_request(self.destination, text)
 
-        def then(reply: Reply) -> Answer:
-            token = propagation.received(reply)
-            if not self.destination.brings_assertion:
-                self.cache.keep(self._key, token, self.world.clock.now(), token.expires_in)
-            return self._answer(token, f"{done}; the token service answered {reply.status or 'nothing'}")
+        def on_response(upstream_response: UpstreamResponse) -> Response:
+            token = propagation.parse_token_response(upstream_response)
+            if not self.destination.client_provides_assertion:
+                self.cache.store(self._key, token, self.landscape.clock.now(), token.expires_in)
+            return self._response(token, f"{done}; the token service answered {upstream_response.status or 'nothing'}")
 
-        connect = propagation.seconds(self.destination, "Connection", _CONNECT_MOST)
-        return Errand(request, connect, propagation.seconds(self.destination, "SocketRead", _READ_MOST), then)
+        connect = propagation.timeout_seconds(self.destination, "Connection", _MAX_CONNECT_SECONDS)
+        return UpstreamRequest(
+            request,
+            connect,
+            propagation.timeout_seconds(self.destination, "SocketRead", _MAX_READ_SECONDS),
+            on_response,
+        )
 
-    def _encoded(self) -> tuple[str, str]:
+    def _assertion_text(self) -> tuple[str, str]:
         """The assertion for the token service, and what the journal says of it."""
-        if not self.destination.brings_assertion:
-            signed = propagation.signed(self.account, self.destination, self.claims, self.world.clock.now())
-            return propagation.encoded(signed.octets, self.destination), f"signed with {signed.fingerprint}"
+        if not self.destination.client_provides_assertion:
+            signed = propagation.sign_assertion(self.account, self.destination, self.claims, self.landscape.clock.now())
+            return propagation.encode_assertion(signed.octets, self.destination), f"signed with {signed.fingerprint}"
         if not self.given:
             raise propagation.CannotSign("the header X-samlAssertion is missing")
         return self.given, "the client brought the assertion"
 
-    def _cached(self) -> Answer | None:
-        token = self.cache.token(self._key, self.world.clock.now())
-        return self._answer(token, "from the cache") if token else None
+    def _cached_response(self) -> Response | None:
+        token = self.cache.token(self._key, self.landscape.clock.now())
+        return self._response(token, "from the cache") if token else None
 
     @property
     def _key(self) -> Key:
         destination = self.destination
         return self.account.guid, destination.level.value, destination.etag, str(self.claims.get("sub"))
 
-    def _answer(self, token: AuthToken | None, note: str | None = None) -> Answer:
+    def _response(self, token: AuthToken | None, note: str | None = None) -> Response:
         properties = self.destination.properties
         if self.skip_credentials:
             properties = {name: value for name, value in properties.items() if not name.lower().endswith(_SECRETS)}
@@ -141,5 +146,5 @@ class Finding:
             "destinationConfiguration": properties,
         }
         if token:
-            content["authTokens"] = [token.shown()]
+            content["authTokens"] = [token.to_json()]
         return json(200, content, {"etag": self.destination.etag}, note)

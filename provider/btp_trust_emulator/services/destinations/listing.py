@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from btp_trust_emulator.messages import Answer, json, plain
+from btp_trust_emulator.messages import Response, json, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from btp_trust_emulator.backend.destination import Destination
 
 _NOT_EMULATED = {"$filter", "$includeMetadata"}
-_OF_PAGES = {"$pageSize", "$pageCount", "$entityCount"}
+_PAGING_PARAMETERS = {"$pageSize", "$pageCount", "$entityCount"}
 _PAGE_SIZE = 10
 
 
@@ -56,14 +56,14 @@ class _Page:
         return {"link": ", ".join(links)} if links else {}
 
 
-def answer(destinations: Sequence[Destination], path: str, query: str) -> Answer:
+def list_response(destinations: Sequence[Destination], path: str, query: str) -> Response:
     """The destinations that the query asks for, at the path below the service's own."""
     given = parse_qsl(query, keep_blank_values=True)
     try:
         wanted = msgspec.convert(dict(given), _Query, strict=False)
     except msgspec.ValidationError as exc:
         return plain(400, str(exc))
-    if refusal := _refusal([name for name, _ in given]):
+    if refusal := _query_error([name for name, _ in given]):
         return plain(400, refusal)
     if wanted.select is not UNSET:
         return json(200, [{"Name": each.name} for each in destinations])
@@ -77,12 +77,12 @@ def answer(destinations: Sequence[Destination], path: str, query: str) -> Answer
     return json(200, shown, {**told, **page.links(path)})
 
 
-def _refusal(names: Sequence[str]) -> str | None:
+def _query_error(names: Sequence[str]) -> str | None:
     """Why parameters with these names cannot be followed."""
     if not_emulated := _NOT_EMULATED & set(names):
         return f"{min(not_emulated)} is not emulated."
     if len(set(names)) < len(names):
         return "A parameter is given twice."
-    if _OF_PAGES & set(names) and "$page" not in names:
+    if _PAGING_PARAMETERS & set(names) and "$page" not in names:
         return "Parameters of pages need $page."
     return "$page and $select cannot be combined." if {"$page", "$select"} <= set(names) else None

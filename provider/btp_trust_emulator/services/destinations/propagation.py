@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from btp_trust_emulator.backend.account import Account
     from btp_trust_emulator.backend.destination import Destination
-    from btp_trust_emulator.messages import Reply
+    from btp_trust_emulator.messages import UpstreamResponse
 
 
 _CLAIM = {EMAIL_ADDRESS: "email", UNSPECIFIED: "user_name"}
@@ -34,12 +34,12 @@ _STEP = re.compile(r"\.?\['([^']+)'\]|\.([^.\[]+)")
 _USER_INFO = ("user_id", "user_name", "given_name", "family_name", "email", "sub")
 
 
-class NoUser(Exception):
+class UserNotDetermined(Exception):
     """The token does not tell the user; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class SamlSubject:
     """A user as an assertion names one."""
 
     name_id: str
@@ -47,7 +47,7 @@ class Named:
     attributes: dict[str, list[str]]
 
 
-def named(claims: Mapping[str, Any], destination: Destination) -> Named:
+def named(claims: Mapping[str, Any], destination: Destination) -> SamlSubject:
     """The user in a token, named as the destination wants it.
 
     Raises:
@@ -57,14 +57,14 @@ def named(claims: Mapping[str, Any], destination: Destination) -> Named:
     name_id_format = properties.get("nameIdFormat") or UNSPECIFIED
     source = properties.get("userIdSource")
     if source is None and name_id_format not in _CLAIM:
-        raise NoUser(f"the nameIdFormat {name_id_format} is not supported")
-    name_id = _found(claims, source or _CLAIM[name_id_format])
+        raise UserNotDetermined(f"the nameIdFormat {name_id_format} is not supported")
+    name_id = _claim_at(claims, source or _CLAIM[name_id_format])
     if not isinstance(name_id, str) or not name_id:
-        raise NoUser("the user ID could not be determined")
-    return Named(name_id, name_id_format, _attributes(claims, destination))
+        raise UserNotDetermined("the user ID could not be determined")
+    return SamlSubject(name_id, name_id_format, _attributes(claims, destination))
 
 
-def _found(claims: Mapping[str, Any], source: str) -> Any:
+def _claim_at(claims: Mapping[str, Any], source: str) -> Any:
     """A claim by its key, or by a JsonPath of keys alone."""
     if not source.startswith("$"):
         return claims.get(source)
@@ -76,15 +76,15 @@ def _found(claims: Mapping[str, Any], source: str) -> Any:
 
 def _attributes(claims: Mapping[str, Any], destination: Destination) -> dict[str, list[str]]:
     """What the user information endpoint would tell, the user's UUID and groups."""
-    names = _USER_INFO if destination.is_on("skipUserUuidInSAMLAttributes") else (*_USER_INFO, "user_uuid")
+    names = _USER_INFO if destination.is_true("skipUserUuidInSAMLAttributes") else (*_USER_INFO, "user_uuid")
     attributes = {name: [str(claims[name])] for name in names if claims.get(name)}
-    groups = _found(claims, "$['xs.system.attributes']['xs.saml.groups']")
+    groups = _claim_at(claims, "$['xs.system.attributes']['xs.saml.groups']")
     return attributes | ({"Groups": [str(each) for each in groups]} if groups else {})
 
 
 _OK = 200
-_FAILED = "Retrieval of OAuthToken failed due to: "
-_SECONDS = 10.0
+_ERROR_PREFIX = "Retrieval of OAuthToken failed due to: "
+_DEFAULT_TIMEOUT_SECONDS = 10.0
 _NO_TOKEN = "The response of the token service has no access token."  # noqa: S105 - a sentence
 
 
@@ -102,7 +102,7 @@ class AuthToken:
     scope: str | None = None
     error: str | None = None
 
-    def shown(self) -> dict[str, object]:
+    def to_json(self) -> dict[str, object]:
         """The entry as the service shows it: everything is text."""
         expires_in = "" if self.expires_in is None else str(self.expires_in)
         if self.error is not None:
@@ -114,21 +114,23 @@ class AuthToken:
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
+class SignedAssertion:
     """An assertion, and the SHA-256 of the certificate whose key signed it."""
 
     octets: bytes = field(repr=False)
     fingerprint: str
 
 
-def basic(destination: Destination) -> AuthToken:
+def basic_token(destination: Destination) -> AuthToken:
     """What a destination with a user and a password comes to."""
     properties = destination.properties
     pair = f"{properties.get('User', '')}:{properties.get('Password', '')}"
     return AuthToken("Basic", base64.b64encode(pair.encode()).decode())
 
 
-def signed(account: Account, destination: Destination, claims: Mapping[str, Any], now: datetime) -> Signed:
+def sign_assertion(
+    account: Account, destination: Destination, claims: Mapping[str, Any], now: datetime
+) -> SignedAssertion:
     """An assertion about the user in the token, signed with the subaccount's active key.
 
     Raises:
@@ -142,7 +144,7 @@ def signed(account: Account, destination: Destination, claims: Mapping[str, Any]
         raise CannotSign("the subaccount has no active key pair")
     try:
         user = named(claims, destination)
-    except NoUser as exc:
+    except UserNotDetermined as exc:
         raise CannotSign(str(exc)) from exc
     statement = assertion.Statement(
         issuer=properties.get("assertionIssuer") or trust_certificate.common_name(account.guid),
@@ -154,17 +156,17 @@ def signed(account: Account, destination: Destination, claims: Mapping[str, Any]
         authn_context=properties.get("authnContextClassRef") or UNSPECIFIED_CONTEXT,
         attributes=user.attributes,
     )
-    shown = pair.certificate if destination.is_on("includeSigningCertificateInSAMLAssertion") else None
-    octets = assertion.signed(statement, now, keys.from_pem(pair.private_key), shown)
-    return Signed(octets, trust_certificate.fingerprint(pair.certificate))
+    shown = pair.certificate if destination.is_true("includeSigningCertificateInSAMLAssertion") else None
+    octets = assertion.sign_assertion(statement, now, keys.from_pem(pair.private_key), shown)
+    return SignedAssertion(octets, trust_certificate.fingerprint(pair.certificate))
 
 
-def plainly(octets: bytes) -> AuthToken:
+def saml2_token(octets: bytes) -> AuthToken:
     """An assertion that the client gets itself."""
     return AuthToken("SAML2.0", base64.b64encode(octets).decode())
 
 
-def encoded(octets: bytes, destination: Destination) -> str:
+def encode_assertion(octets: bytes, destination: Destination) -> str:
     """An assertion as the destination's token service is sent it; by default in base64url, since June 2026."""
     if destination.properties.get("samlAssertionEncoding") == "base64":
         return base64.b64encode(octets).decode()
@@ -184,10 +186,10 @@ def token_request(destination: Destination, text: str) -> httpx.Request:
         "client_id": properties.get("clientKey"),
         "company_id": properties.get("companyId"),
         "scope": properties.get("scope"),
-        **destination.prefixed("tokenService.body."),
+        **destination.without_prefix("tokenService.body."),
     }
     headers = {
-        **destination.prefixed("tokenServiceURL.headers."),
+        **destination.without_prefix("tokenServiceURL.headers."),
         "accept": "application/json",
         "content-type": "application/x-www-form-urlencoded",
     }
@@ -195,7 +197,7 @@ def token_request(destination: Destination, text: str) -> httpx.Request:
         pair = f"{name}:{properties.get('tokenServicePassword', '')}"
         headers["authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
     body = urlencode({field: value for field, value in fields.items() if value is not None})
-    queries = destination.prefixed("tokenServiceURL.queries.") or None
+    queries = destination.without_prefix("tokenServiceURL.queries.") or None
     return httpx.Request("POST", _url(destination), params=queries, headers=headers, content=body)
 
 
@@ -216,34 +218,36 @@ def _url(destination: Destination) -> httpx.URL:
     return url
 
 
-def seconds(destination: Destination, name: str, most: float) -> float:
+def timeout_seconds(destination: Destination, name: str, maximum: float) -> float:
     """A time-out of the destination; ten seconds if there is none, one that is not allowed, or 0."""
     text = destination.properties.get(f"tokenServiceURL.{name}TimeoutInSeconds", "")
-    given = float(text) if text.isascii() and text.isdigit() else _SECONDS
-    return given if 0 < given <= most else _SECONDS
+    given = float(text) if text.isascii() and text.isdigit() else _DEFAULT_TIMEOUT_SECONDS
+    return given if 0 < given <= maximum else _DEFAULT_TIMEOUT_SECONDS
 
 
-def received(reply: Reply) -> AuthToken:
+def parse_token_response(upstream_response: UpstreamResponse) -> AuthToken:
     """What the token service's reply comes to."""
-    if reply.status is None:
-        return failed(f"Unable to fetch access token from the specified token service URL. {reply.failure}")
-    if reply.status != _OK:
-        text = reply.body.decode(errors="replace")
+    if upstream_response.status is None:
+        return failed_token(
+            f"Unable to fetch access token from the specified token service URL. {upstream_response.failure}"
+        )
+    if upstream_response.status != _OK:
+        text = upstream_response.body.decode(errors="replace")
         why = f"Unable to fetch access token from the specified token service URL. Response was: {text}"
-        return failed(why)
+        return failed_token(why)
     try:
-        content = msgspec.json.decode(reply.body, type=_Granted)
+        content = msgspec.json.decode(upstream_response.body, type=_TokenResponse)
     except msgspec.DecodeError:
-        return failed(_NO_TOKEN)
+        return failed_token(_NO_TOKEN)
     return AuthToken("Bearer", content.access_token, content.expires_in, content.scope)
 
 
-class _Granted(msgspec.Struct, frozen=True):
+class _TokenResponse(msgspec.Struct, frozen=True):
     access_token: str
     expires_in: int | None = None
     scope: str | None = None
 
 
-def failed(why: str) -> AuthToken:
+def failed_token(why: str) -> AuthToken:
     """A failure."""
-    return AuthToken(error=_FAILED + why)
+    return AuthToken(error=_ERROR_PREFIX + why)

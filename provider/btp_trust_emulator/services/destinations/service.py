@@ -13,117 +13,119 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from btp_trust_emulator.backend.destination import Level
-from btp_trust_emulator.faults.request import Purpose, Target
-from btp_trust_emulator.messages import Answer, Call, json, not_allowed, plain
+from btp_trust_emulator.faults.request import RequestEffect, RequestType
+from btp_trust_emulator.messages import Request, Response, json, not_allowed, plain
 from btp_trust_emulator.services import authorization
 from btp_trust_emulator.services.destinations import listing
-from btp_trust_emulator.services.destinations.finding import Cache, Finding
+from btp_trust_emulator.services.destinations.finding import Cache, FoundDestination
 from btp_trust_emulator.services.xsuaa import tokens
 from btp_trust_emulator.slots import Slot
 
 if TYPE_CHECKING:
     from btp_trust_emulator.backend.account import Account
     from btp_trust_emulator.backend.destination import Destination
-    from btp_trust_emulator.backend.landscape import World
-    from btp_trust_emulator.faults.request import Twist
-    from btp_trust_emulator.messages import Errand
+    from btp_trust_emulator.backend.landscape import Landscape
+    from btp_trust_emulator.faults.request import Override
+    from btp_trust_emulator.messages import UpstreamRequest
     from btp_trust_emulator.services.xsuaa.tokens import Claims
 
 _BASE = "/destination-configuration/v1"
-_FIND = f"{_BASE}/destinations/"
-_LISTS = {
+_FIND_PATH = f"{_BASE}/destinations/"
+_LIST_LEVELS = {
     f"{_BASE}/subaccountDestinations": Level.SUBACCOUNT,
     f"{_BASE}/instanceDestinations": Level.INSTANCE,
 }
-_SIGNS = Purpose(frozenset({Target.READ}), frozenset({Slot.ACTIVE}))
+_SIGNING_READ = RequestEffect(frozenset({RequestType.READ}), frozenset({Slot.ACTIVE}))
 _BOOLEAN = {"true": True, "false": False}
-_CONFIGURATION = "Configuration with the specified name was not found"
+_NOT_FOUND_TEXT = "Configuration with the specified name was not found"
 
 
-def is_here(path: str) -> bool:
+def is_destination_path(path: str) -> bool:
     """Whether a path is one of destinations."""
-    return path in _LISTS or path.startswith(_FIND)
+    return path in _LIST_LEVELS or path.startswith(_FIND_PATH)
 
 
 @dataclass(frozen=True, slots=True)
 class DestinationService:
     """The destinations of the subaccount, and of the service instance, that the token speaks for."""
 
-    world: World
+    landscape: Landscape
     cache: Cache = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin with an empty cache."""
-        object.__setattr__(self, "cache", Cache(self.world.switches.token_cache))
+        object.__setattr__(self, "cache", Cache(self.landscape.switches.token_cache))
 
-    def subaccount(self, call: Call) -> str | None:
+    def subaccount(self, request: Request) -> str | None:
         """The GUID in a genuine token, be it expired."""
-        claims = authorization.claims(self.world, call)
+        claims = authorization.claims(self.landscape, request)
         return claims.subaccount if claims else None
 
-    def purpose(self, call: Call) -> Purpose:
+    def effect(self, request: Request) -> RequestEffect:
         """A read of the active slot, if an assertion may be signed."""
-        account = authorization.account(self.world, authorization.claims(self.world, call))
-        found = _destination(account, call) if account and call.method == "GET" else None
-        signs = found is not None and found.signs and _switches(call).get("$skipTokenRetrieval") is not True
-        return _SIGNS if signs else Purpose()
+        account = authorization.account(self.landscape, authorization.claims(self.landscape, request))
+        found = _destination(account, request) if account and request.method == "GET" else None
+        signs_assertion = (
+            found is not None and found.signs_assertion and _query_flags(request).get("$skipTokenRetrieval") is not True
+        )
+        return _SIGNING_READ if signs_assertion else RequestEffect()
 
-    def answer(self, call: Call, twist: Twist) -> Answer | Errand:
+    def handle(self, request: Request, override: Override) -> Response | UpstreamRequest:
         """Authenticate, then list or find."""
-        if call.method != "GET":
+        if request.method != "GET":
             return not_allowed("GET")
-        claims = authorization.claims(self.world, call)
-        account = authorization.account(self.world, claims)
+        claims = authorization.claims(self.landscape, request)
+        account = authorization.account(self.landscape, claims)
         if account is None or claims is None:
-            return authorization.refusal(call)
-        level = _LISTS.get(call.path)
+            return authorization.refusal(request)
+        level = _LIST_LEVELS.get(request.path)
         if level is None:
-            return self._find(call, self.world.history.before(account, twist.stale), claims)
+            return self._find(request, self.landscape.history.before(account, override.stale), claims)
         destinations = [each for each in account.destinations if each.level is level]
-        return listing.answer(destinations, call.path.removeprefix(_BASE), call.query)
+        return listing.list_response(destinations, request.path.removeprefix(_BASE), request.query)
 
-    def _find(self, call: Call, account: Account, caller: Claims) -> Answer | Errand:
-        if refusal := _malformed(call):
+    def _find(self, request: Request, account: Account, caller: Claims) -> Response | UpstreamRequest:
+        if refusal := _request_error(request):
             return plain(400, refusal)
-        user = self._user(call, caller)
+        user = self._user(request, caller)
         if user is None:
             return plain(401, "Unauthorized")
-        destination = _destination(account, call)
+        destination = _destination(account, request)
         if destination is None:
-            return json(404, {"ErrorMessage": _CONFIGURATION})
-        if unchanged := _conditions(call, destination):
+            return json(404, {"ErrorMessage": _NOT_FOUND_TEXT})
+        if unchanged := _precondition_failure(request, destination):
             return unchanged
-        asked = _switches(call)
+        asked = _query_flags(request)
         skip_credentials = asked.get("$skipCredentials", False) is True
-        given = call.headers.get("x-samlassertion")
-        finding = Finding(self.world, self.cache, account, destination, user.all, given, skip_credentials)
-        return finding.without_token() if asked.get("$skipTokenRetrieval") else finding.with_token()
+        given = request.headers.get("x-samlassertion")
+        finding = FoundDestination(self.landscape, self.cache, account, destination, user.all, given, skip_credentials)
+        return finding.response_without_token() if asked.get("$skipTokenRetrieval") else finding.response_with_token()
 
-    def _user(self, call: Call, caller: Claims) -> Claims | None:
+    def _user(self, request: Request, caller: Claims) -> Claims | None:
         """The claims of the token for the user; those of the caller's own if there is no other."""
-        text = call.headers.get("x-user-token")
+        text = request.headers.get("x-user-token")
         if text is None:
             return caller
-        claims = tokens.read(self.world.token_key, text)
-        return claims if claims and claims.expires > self.world.clock.now() else None
+        claims = tokens.parse_token(self.landscape.token_key, text)
+        return claims if claims and claims.expires > self.landscape.clock.now() else None
 
 
-def _destination(account: Account, call: Call) -> Destination | None:
+def _destination(account: Account, request: Request) -> Destination | None:
     """The first with this name: at the level of the instance, then of the subaccount."""
-    name = call.path.removeprefix(_FIND)
+    name = request.path.removeprefix(_FIND_PATH)
     return account.destination(Level.INSTANCE, name) or account.destination(Level.SUBACCOUNT, name)
 
 
-def _switches(call: Call) -> dict[str, bool | None]:
+def _query_flags(request: Request) -> dict[str, bool | None]:
     """What the query switches; None where it says neither true nor false."""
-    given = dict(parse_qsl(call.query, keep_blank_values=True))
+    given = dict(parse_qsl(request.query, keep_blank_values=True))
     return {name: _BOOLEAN.get(given[name]) for name in ("$skipCredentials", "$skipTokenRetrieval") if name in given}
 
 
-def _malformed(call: Call) -> str | None:
+def _request_error(request: Request) -> str | None:
     """What is wrong with the request, apart from its tokens and its destination."""
-    headers = call.headers
-    if None in _switches(call).values():
+    headers = request.headers
+    if None in _query_flags(request).values():
         return "A switch is neither true nor false."
     if "x-user-token" in headers and "x-tenant" in headers:
         return "X-user-token and X-tenant cannot be combined."
@@ -134,11 +136,11 @@ def _malformed(call: Call) -> str | None:
     return None
 
 
-def _conditions(call: Call, destination: Destination) -> Answer | None:
+def _precondition_failure(request: Request, destination: Destination) -> Response | None:
     """The answer if the client's conditions (ETags) do not hold."""
     tag = {"etag": destination.etag}
-    if call.headers.get("if-match", destination.etag) != destination.etag:
-        return Answer(412, headers=tag)
-    if call.headers.get("if-none-match") == destination.etag:
-        return Answer(304, headers=tag)
+    if request.headers.get("if-match", destination.etag) != destination.etag:
+        return Response(412, headers=tag)
+    if request.headers.get("if-none-match") == destination.etag:
+        return Response(304, headers=tag)
     return None

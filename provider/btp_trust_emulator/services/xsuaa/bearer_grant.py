@@ -12,80 +12,89 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from btp_trust_emulator.messages import json
-from btp_trust_emulator.saml.rules import Reason, Rules
+from btp_trust_emulator.saml.rules import RejectionReason, ValidationRules
 from btp_trust_emulator.services import oauth
 from btp_trust_emulator.switches import Bearer
 
 if TYPE_CHECKING:
-    from btp_trust_emulator.messages import Answer
-    from btp_trust_emulator.saml.validation import NotAccepted
+    from btp_trust_emulator.messages import Response
+    from btp_trust_emulator.saml.validation import AssertionRejected
 
-_OLD = Rules(
+_OLD = ValidationRules(
     skew=timedelta(seconds=60),
     needs_confirmation_end=True,
-    takes_confirmation_start=False,
-    needs_logon=True,
-    oldest=timedelta(seconds=3000),
-    oldest_logon=timedelta(days=10),
+    allows_confirmation_start=False,
+    needs_authn_statement=True,
+    max_age=timedelta(seconds=3000),
+    max_logon_age=timedelta(days=10),
 )
-_CURRENT = Rules(
+_CURRENT = ValidationRules(
     skew=timedelta(seconds=300),
     needs_audience=False,
     needs_recipient=False,
     needs_end=False,
-    takes_response=False,
-    takes_plain_base64=False,
+    allows_in_response_to=False,
+    allows_plain_base64=False,
 )
 RULES = {
     Bearer.OLD: _OLD,
     Bearer.CURRENT: _CURRENT,
-    Bearer.STRICT: replace(_OLD, takes_response=False, takes_plain_base64=False),
+    Bearer.STRICT: replace(_OLD, allows_in_response_to=False, allows_plain_base64=False),
 }
 """What each of them needs of an assertion."""
 
-MISSING = "SAML Assertion is missing"
-ELSEWHERE = "Incoming SAML message is invalid"
+MISSING_ASSERTION = "SAML Assertion is missing"
+WRONG_ENDPOINT = "Incoming SAML message is invalid"
 """Of an assertion that is sent to another address than that of its alias, where it matters."""
 _NO_USER = "SAML user does not exist. You can correct this by creating a shadow user for the SAML user."
-_VALIDATING = "Error validating SAML message"
-_DECODING = "Error decoding incoming SAML message"
-_CONTRACTS = "Error determining metadata contracts"
-_OLD_TEXTS = {Reason.ENCODING: _DECODING, Reason.DOCUMENT: _DECODING, Reason.ISSUER: _CONTRACTS, Reason.USER: _NO_USER}
+_VALIDATION_ERROR = "Error validating SAML message"
+_DECODING_ERROR = "Error decoding incoming SAML message"
+_METADATA_ERROR = "Error determining metadata contracts"
+_OLD_TEXTS = {
+    RejectionReason.ENCODING: _DECODING_ERROR,
+    RejectionReason.DOCUMENT: _DECODING_ERROR,
+    RejectionReason.ISSUER: _METADATA_ERROR,
+    RejectionReason.USER: _NO_USER,
+}
 
 _PREFIX = "Invalid assertion [{identity}] for SAML response [{identity}]: "
 _NOT_VALID = _PREFIX + "Signature of Assertion '{identity}' from Issuer '{issuer}' was not valid"
 _CURRENT_TEXTS = {
-    Reason.ENCODING: "Unable to urlBase64Decode bearer assertion",
-    Reason.DOCUMENT: "Unable to parse bearer assertion",
-    Reason.ISSUER: _NOT_VALID,
-    Reason.SIGNATURE: _NOT_VALID,
-    Reason.TRANSFORM: _PREFIX + "Assertion Signature failed pre-validation: Signature contained an invalid transform",
-    Reason.AUDIENCE: _PREFIX
+    RejectionReason.ENCODING: "Unable to urlBase64Decode bearer assertion",
+    RejectionReason.DOCUMENT: "Unable to parse bearer assertion",
+    RejectionReason.ISSUER: _NOT_VALID,
+    RejectionReason.SIGNATURE: _NOT_VALID,
+    RejectionReason.TRANSFORM: _PREFIX
+    + "Assertion Signature failed pre-validation: Signature contained an invalid transform",
+    RejectionReason.AUDIENCE: _PREFIX
     + "Condition '{{urn:oasis:names:tc:SAML:2.0:assertion}}AudienceRestriction' of type 'null' in assertion "
     "'{identity}' was not valid.: None of the audiences within Assertion '{identity}' matched the list of valid "
     "audiances",
-    Reason.CONFIRMATION: _PREFIX + "No subject confirmation methods were met for assertion with ID '{identity}'",
-    Reason.EARLY: _PREFIX + "Assertion '{identity}' with NotBefore condition of '{time}' is not yet valid",
-    Reason.LATE: _PREFIX + "Assertion '{identity}' with NotOnOrAfter condition of '{time}' is no longer valid",
-    Reason.SUBJECT: "Assertion [{identity}] is missing a subject",
-    Reason.USER: _NO_USER,
+    RejectionReason.CONFIRMATION: _PREFIX
+    + "No subject confirmation methods were met for assertion with ID '{identity}'",
+    RejectionReason.EARLY: _PREFIX + "Assertion '{identity}' with NotBefore condition of '{time}' is not yet valid",
+    RejectionReason.LATE: _PREFIX + "Assertion '{identity}' with NotOnOrAfter condition of '{time}' is no longer valid",
+    RejectionReason.SUBJECT: "Assertion [{identity}] is missing a subject",
+    RejectionReason.USER: _NO_USER,
 }
 
 
-def inactive(origin_key: str, version: Bearer) -> str:
+def inactive_provider_text(origin_key: str, version: Bearer) -> str:
     """What is said of an assertion whose issuer is registered, and inactive."""
-    return _CONTRACTS if version is Bearer.OLD else f"No SAML identity provider found in zone for alias:{origin_key}"
+    return (
+        _METADATA_ERROR if version is Bearer.OLD else f"No SAML identity provider found in zone for alias:{origin_key}"
+    )
 
 
-def not_accepted(refused: NotAccepted, version: Bearer) -> Answer:
+def rejection_response(refused: AssertionRejected, version: Bearer) -> Response:
     """The answer to an assertion that is not accepted."""
     why = f"refused: {refused}"
-    if version is Bearer.OLD and refused.reason is Reason.SUBJECT:
+    if version is Bearer.OLD and refused.reason is RejectionReason.SUBJECT:
         return replace(json(500, {}), note=why)
     if version is Bearer.OLD:
-        text = _OLD_TEXTS.get(refused.reason, _VALIDATING)
-        is_of_client = refused.reason is Reason.USER
+        text = _OLD_TEXTS.get(refused.reason, _VALIDATION_ERROR)
+        is_of_client = refused.reason is RejectionReason.USER
         return oauth.unauthorized("invalid_client" if is_of_client else "unauthorized", text, note=why)
-    text = _CURRENT_TEXTS.get(refused.reason, _VALIDATING)
-    said = text.format(identity=refused.identity, issuer=refused.issuer, time=refused.time)
-    return oauth.unauthorized("unauthorized", said, note=why)
+    text = _CURRENT_TEXTS.get(refused.reason, _VALIDATION_ERROR)
+    description = text.format(identity=refused.identity, issuer=refused.issuer, time=refused.time)
+    return oauth.unauthorized("unauthorized", description, note=why)

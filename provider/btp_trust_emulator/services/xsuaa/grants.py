@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from btp_trust_emulator.backend.account import User, entity_id
 from btp_trust_emulator.backend.service_keys import token_service_url
-from btp_trust_emulator.saml.rules import Reason
-from btp_trust_emulator.saml.validation import NotAccepted, Relying
+from btp_trust_emulator.saml.rules import RejectionReason
+from btp_trust_emulator.saml.validation import AssertionRejected, RelyingParty
 from btp_trust_emulator.services import bearer_assertion, oauth
 from btp_trust_emulator.services.xsuaa import bearer_grant, tokens
 from btp_trust_emulator.switches import Bearer, MetadataCertificates, Replay
@@ -23,79 +23,87 @@ if TYPE_CHECKING:
 
     from btp_trust_emulator.backend.account import Account
     from btp_trust_emulator.backend.identity_provider import IdentityProvider
-    from btp_trust_emulator.backend.landscape import World
-    from btp_trust_emulator.messages import Answer
+    from btp_trust_emulator.backend.landscape import Landscape
+    from btp_trust_emulator.messages import Response
     from btp_trust_emulator.saml.metadata import IdpMetadata
 
-    Grant = Callable[[World, Account, Mapping[str, str], str | None], "Proven | Answer"]
+    Grant = Callable[[Landscape, Account, Mapping[str, str], str | None], "AuthenticatedUser | Response"]
 
 
 @dataclass(frozen=True, slots=True)
-class Proven:
+class AuthenticatedUser:
     """The user whom a grant proves, and what the journal says of it."""
 
     user: User
     note: str | None = None
 
 
-def _password(_: World, account: Account, form: Mapping[str, str], __: str | None) -> Proven | Answer:
+def _password(_: Landscape, account: Account, form: Mapping[str, str], __: str | None) -> AuthenticatedUser | Response:
     user = account.user(form.get("username", ""))
-    if user is None or not oauth.same(form.get("password", ""), user.password or ""):
+    if user is None or not oauth.is_same_secret(form.get("password", ""), user.password or ""):
         return oauth.unauthorized("unauthorized", "Bad credentials")
-    return Proven(user)
+    return AuthenticatedUser(user)
 
 
-def _jwt_bearer(world: World, account: Account, form: Mapping[str, str], _: str | None) -> Proven | Answer:
+def _jwt_bearer(
+    landscape: Landscape, account: Account, form: Mapping[str, str], _: str | None
+) -> AuthenticatedUser | Response:
     """A token of this subaccount's server for one of its users, by whichever client."""
-    claims = tokens.read(world.token_key, form.get("assertion", ""))
-    if claims is None or claims.expires <= world.clock.now() or claims.subaccount != account.guid:
+    claims = tokens.parse_token(landscape.token_key, form.get("assertion", ""))
+    if claims is None or claims.expires <= landscape.clock.now() or claims.subaccount != account.guid:
         return oauth.unauthorized("invalid_token", "The assertion is no valid token of this server")
     user = account.user(claims.all.get("user_name", ""), claims.all.get("origin", ""))
-    return Proven(user) if user else oauth.unauthorized("invalid_token", "The assertion speaks of no user")
+    return AuthenticatedUser(user) if user else oauth.unauthorized("invalid_token", "The assertion speaks of no user")
 
 
-def _saml2_bearer(world: World, account: Account, form: Mapping[str, str], alias: str | None) -> Proven | Answer:
-    version = world.switches.bearer
+def _saml2_bearer(
+    landscape: Landscape, account: Account, form: Mapping[str, str], alias: str | None
+) -> AuthenticatedUser | Response:
+    version = landscape.switches.bearer
     if not form.get("assertion"):
-        return oauth.unauthorized("unauthorized", bearer_grant.MISSING)
+        return oauth.unauthorized("unauthorized", bearer_grant.MISSING_ASSERTION)
     if version is not Bearer.CURRENT and alias != entity_id(account):
-        return oauth.unauthorized("unauthorized", bearer_grant.ELSEWHERE, note="refused: it was sent elsewhere")
+        return oauth.unauthorized("unauthorized", bearer_grant.WRONG_ENDPOINT, note="refused: it was sent elsewhere")
     providers = {each.metadata.entity_id: each for each in account.saml_providers}
-    once = world.switches.replay is Replay.REFUSED
+    once = landscape.switches.replay is Replay.REFUSED
     try:
-        accepted = bearer_assertion.accept(world, _relying(world, account, providers), form, once=once)
-        user = _user(world, account, accepted.name_id, providers[accepted.issuer])
-    except NotAccepted as exc:
+        valid = bearer_assertion.accept_assertion(
+            landscape, _relying_party(landscape, account, providers), form, once=once
+        )
+        user = _get_or_create_user(landscape, account, valid.name_id, providers[valid.issuer])
+    except AssertionRejected as exc:
         if (off := providers.get(exc.issuer)) and not off.active:
-            said = bearer_grant.inactive(off.origin_key, version)
-            return oauth.unauthorized("unauthorized", said, note=f"refused: {off.origin_key} is inactive")
-        return bearer_grant.not_accepted(exc, version)
-    return Proven(user, bearer_assertion.note(accepted))
+            description = bearer_grant.inactive_provider_text(off.origin_key, version)
+            return oauth.unauthorized("unauthorized", description, note=f"refused: {off.origin_key} is inactive")
+        return bearer_grant.rejection_response(exc, version)
+    return AuthenticatedUser(user, bearer_assertion.note(valid))
 
 
-def _relying(world: World, account: Account, providers: Mapping[str, IdentityProvider]) -> Relying:
-    choice = world.switches.metadata_certificates
-    trusted = {issuer: _counted(each.metadata, choice) for issuer, each in providers.items() if each.active}
-    recipient = token_service_url(account, world.addresses.url(account))
-    return Relying(entity_id(account), {recipient}, trusted, bearer_grant.RULES[world.switches.bearer])
+def _relying_party(landscape: Landscape, account: Account, providers: Mapping[str, IdentityProvider]) -> RelyingParty:
+    choice = landscape.switches.metadata_certificates
+    trusted = {
+        issuer: _trusted_certificates(each.metadata, choice) for issuer, each in providers.items() if each.active
+    }
+    recipient = token_service_url(account, landscape.addresses.url(account))
+    return RelyingParty(entity_id(account), {recipient}, trusted, bearer_grant.RULES[landscape.switches.bearer])
 
 
-def _counted(metadata: IdpMetadata, choice: MetadataCertificates) -> tuple[str, ...]:
+def _trusted_certificates(metadata: IdpMetadata, choice: MetadataCertificates) -> tuple[str, ...]:
     """The certificates that count."""
     if choice is MetadataCertificates.FIRST_OF_X509_DATA:
         return metadata.first_certificates
     return metadata.certificates[: None if choice is MetadataCertificates.ALL else 1]
 
 
-def _user(world: World, account: Account, name: str, provider: IdentityProvider) -> User:
+def _get_or_create_user(landscape: Landscape, account: Account, name: str, provider: IdentityProvider) -> User:
     """The user for whom the identity provider vouches: known already, or new."""
     known = account.user(name, provider.origin_key)
     if known:
         return known
     if not provider.adds_shadow_users:
-        raise NotAccepted("its user is not known, and the identity provider adds none", Reason.USER)
+        raise AssertionRejected("its user is not known, and the identity provider adds none", RejectionReason.USER)
     user = User(name, name, origin=provider.origin_key)
-    world.change(account.guid, lambda old: old.with_user(user))
+    landscape.change(account.guid, lambda old: old.with_user(user))
     return user
 
 

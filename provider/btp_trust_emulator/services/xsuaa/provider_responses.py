@@ -9,52 +9,52 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from btp_trust_emulator.messages import Answer, json
+from btp_trust_emulator.messages import Response, json
 from btp_trust_emulator.switches import IsActive
 
 if TYPE_CHECKING:
     from btp_trust_emulator.backend.identity_provider import IdentityProvider
 
 
-class Refusal(Exception):
+class ErrorResponse(Exception):
     """Something asked of the API was not done; `answer` says so."""
 
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer)
-        self.answer = answer
+    def __init__(self, response: Response) -> None:
+        super().__init__(response)
+        self.response = response
 
 
-def text(status: int, content: str) -> Refusal:
+def text(status: int, content: str) -> ErrorResponse:
     """A refusal whose body is a text, and no JSON."""
-    return Refusal(Answer(status, content.encode(errors="replace"), "application/json"))
+    return ErrorResponse(Response(status, content.encode(errors="replace"), "application/json"))
 
 
-def json_text(status: int, content: str) -> Refusal:
+def json_text(status: int, content: str) -> ErrorResponse:
     """A refusal whose body is a text in JSON."""
-    return Refusal(json(status, content))
+    return ErrorResponse(json(status, content))
 
 
-def empty(status: int) -> Refusal:
+def empty(status: int) -> ErrorResponse:
     """A refusal that says nothing: an empty object."""
-    return Refusal(json(status, {}))
+    return ErrorResponse(json(status, {}))
 
 
-def oauth_error(error: str, description: str) -> Refusal:
+def oauth_error(error: str, description: str) -> ErrorResponse:
     """The refusal of a token, or of a call without one."""
     challenge = f'Bearer realm="UAA/oauth", error="{error}", error_description="{description}"'
     content = {"error": error, "error_description": description}
-    return Refusal(json(401, content, {"www-authenticate": challenge}))
+    return ErrorResponse(json(401, content, {"www-authenticate": challenge}))
 
 
 NOT_FOUND = text(404, "Provider not found.")
 
 
-def duplicate(entity_id: str) -> Refusal:
+def duplicate_entity_id(entity_id: str) -> ErrorResponse:
     """The refusal of an entity ID that another one has."""
     return text(409, f"Duplicate entity ID:{entity_id}")
 
 
-def shown(provider: IdentityProvider, zone: str, *, raw: bool, is_active: IsActive) -> dict[str, object]:
+def provider_json(provider: IdentityProvider, zone: str, *, raw: bool, is_active: IsActive) -> dict[str, object]:
     """A provider as it is shown; its `config` is a text with JSON in it, unless it is asked for `raw`."""
     content: dict[str, object] = {
         "type": provider.type,
@@ -70,7 +70,7 @@ def shown(provider: IdentityProvider, zone: str, *, raw: bool, is_active: IsActi
         "aliasId": None,
         "aliasZid": None,
     }
-    return content | ({"isActive": provider.active} if is_active is IsActive.TAKEN else {})
+    return content | ({"isActive": provider.active} if is_active is IsActive.HONORED else {})
 
 
 def note(provider: IdentityProvider) -> str:

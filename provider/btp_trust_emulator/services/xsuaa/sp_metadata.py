@@ -13,7 +13,7 @@ from lxml import etree
 
 from btp_trust_emulator.backend.account import entity_id
 from btp_trust_emulator.backend.service_keys import token_service_url
-from btp_trust_emulator.messages import Answer, not_allowed
+from btp_trust_emulator.messages import Response, not_allowed
 from btp_trust_emulator.pki import client_ca, keys, trust_certificate
 from btp_trust_emulator.saml import signature, xml
 from btp_trust_emulator.saml.xml import METADATA, PROTOCOL, ds
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from btp_trust_emulator.backend.account import Account
-    from btp_trust_emulator.backend.landscape import World
-    from btp_trust_emulator.messages import Call
+    from btp_trust_emulator.backend.landscape import Landscape
+    from btp_trust_emulator.messages import Request
 
 _MEDIA_TYPE = "application/samlmetadata+xml"
 
 
-def answer(call: Call, account: Account, world: World) -> Answer:
+def metadata_response(request: Request, account: Account, landscape: Landscape) -> Response:
     """The metadata of a subaccount, signed with the key of its token server."""
-    if call.method != "GET":
+    if request.method != "GET":
         return not_allowed("GET")
-    certificate = client_ca.of_token_servers(world.token_key)
-    root = element_of(account, world.addresses.url(account), certificate)
-    signed = signature.sign(root, keys.from_pem(world.token_key), certificate)
-    return Answer(200, etree.tostring(signed, xml_declaration=True, encoding="UTF-8"), _MEDIA_TYPE)
+    certificate = client_ca.token_server_certificate(landscape.token_key)
+    root = sp_metadata_element(account, landscape.addresses.url(account), certificate)
+    signed = signature.sign(root, keys.from_pem(landscape.token_key), certificate)
+    return Response(200, etree.tostring(signed, xml_declaration=True, encoding="UTF-8"), _MEDIA_TYPE)
 
 
-def element_of(account: Account, url: str, certificate: str) -> etree._Element:
+def sp_metadata_element(account: Account, url: str, certificate: str) -> etree._Element:
     """The metadata of the subaccount whose token server, with this certificate (PEM), is at `url`."""
     name = entity_id(account)
     root = etree.Element(f"{{{METADATA}}}EntityDescriptor", {"entityID": name, "ID": f"_{name}"}, {"md": METADATA})

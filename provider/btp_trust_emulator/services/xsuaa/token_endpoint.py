@@ -13,8 +13,8 @@ import uuid
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from btp_trust_emulator.faults.request import Purpose, Target
-from btp_trust_emulator.messages import NOT_FOUND, Answer, Call, not_allowed
+from btp_trust_emulator.faults.request import RequestEffect, RequestType
+from btp_trust_emulator.messages import NOT_FOUND, Request, Response, not_allowed
 from btp_trust_emulator.pki import client_ca
 from btp_trust_emulator.services import oauth
 from btp_trust_emulator.services.xsuaa import grants, sp_metadata, tokens
@@ -23,61 +23,67 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from btp_trust_emulator.backend.account import Account, Client
-    from btp_trust_emulator.backend.landscape import World
-    from btp_trust_emulator.faults.request import Twist
-    from btp_trust_emulator.services.xsuaa.grants import Proven
+    from btp_trust_emulator.backend.landscape import Landscape
+    from btp_trust_emulator.faults.request import Override
+    from btp_trust_emulator.services.xsuaa.grants import AuthenticatedUser
 
 _PATH = re.compile("/uaa/([^/]+)/(oauth/token|saml/metadata)(?:(?<=token)/alias/([^/]+))?")
-_FOR_A_TOKEN = Purpose(frozenset({Target.TOKEN}))
+_TOKEN_REQUEST = RequestEffect(frozenset({RequestType.TOKEN_ENDPOINT}))
 
 
 @dataclass(frozen=True, slots=True)
 class TokenService:
     """The token servers of all subaccounts."""
 
-    world: World
+    landscape: Landscape
 
-    def subaccount(self, call: Call) -> str | None:
+    def subaccount(self, request: Request) -> str | None:
         """The GUID of the subaccount whose token server this is."""
-        account = self._account(call)
+        account = self._account(request)
         return account.guid if account else None
 
-    def purpose(self, call: Call) -> Purpose:
+    def effect(self, request: Request) -> RequestEffect:
         """A token, by whatever method and with whatever credentials."""
-        match = _PATH.fullmatch(call.path)
-        return _FOR_A_TOKEN if match and match[2] == "oauth/token" else Purpose()
+        match = _PATH.fullmatch(request.path)
+        return _TOKEN_REQUEST if match and match[2] == "oauth/token" else RequestEffect()
 
-    def answer(self, call: Call, twist: Twist) -> Answer:
+    def handle(self, request: Request, override: Override) -> Response:
         """Check the client, then the grant, then hand out a token."""
-        account = self._account(call)
+        account = self._account(request)
         if account is None:
             return NOT_FOUND
-        if call.path.endswith("/saml/metadata"):
-            return sp_metadata.answer(call, account, self.world)
-        if call.method != "POST":
+        if request.path.endswith("/saml/metadata"):
+            return sp_metadata.metadata_response(request, account, self.landscape)
+        if request.method != "POST":
             return not_allowed("POST")
-        form = oauth.form(call)
-        client = self._client(account, call, form)
+        form = oauth.form(request)
+        client = self._client(account, request, form)
         if client is None:
             return oauth.unauthorized("invalid_client", "Bad credentials")
-        proven = self._proven(account, client, call, form)
-        return proven if isinstance(proven, Answer) else self._granted(account, client, proven, form, twist)
+        authenticated = self._authenticate_user(account, client, request, form)
+        return (
+            authenticated
+            if isinstance(authenticated, Response)
+            else self._grant_token(account, client, authenticated, form, override)
+        )
 
-    def _account(self, call: Call) -> Account | None:
-        match = _PATH.fullmatch(call.path)
-        return self.world.account_at(match[1]) if match else None
+    def _account(self, request: Request) -> Account | None:
+        match = _PATH.fullmatch(request.path)
+        return self.landscape.account_at(match[1]) if match else None
 
-    def _client(self, account: Account, call: Call, form: Mapping[str, str]) -> Client | None:
+    def _client(self, account: Account, request: Request, form: Mapping[str, str]) -> Client | None:
         """The client that the request comes from, if it proves that."""
-        if call.tls:
-            client_id = client_ca.client_of(call.peer, self.world.clock.now()) if call.peer else None
+        if request.tls:
+            client_id = client_ca.client_id_of(request.peer, self.landscape.clock.now()) if request.peer else None
             return account.client if client_id == form.get("client_id") == account.client_id else None
-        client_id, client_secret = oauth.credentials(call, form)
+        client_id, client_secret = oauth.credentials(request, form)
         clients = {each.client_id: each for each in (account.client, account.api_client)}
         client = clients.get(client_id)
-        return client if client and oauth.same(client_secret, client.client_secret) else None
+        return client if client and oauth.is_same_secret(client_secret, client.client_secret) else None
 
-    def _proven(self, account: Account, client: Client, call: Call, form: Mapping[str, str]) -> Proven | Answer | None:
+    def _authenticate_user(
+        self, account: Account, client: Client, request: Request, form: Mapping[str, str]
+    ) -> AuthenticatedUser | Response | None:
         """The user that the grant proves; None if it is for the client alone."""
         grant_type = form.get("grant_type")
         if not grant_type:
@@ -89,39 +95,49 @@ class TokenService:
             return oauth.refusal(400, "unsupported_grant_type", "Unsupported grant type")
         if client != account.client:
             return oauth.unauthorized("invalid_client", f"Unauthorized grant type: {grant_type}")
-        match = _PATH.fullmatch(call.path)
-        return grant(self.world, account, form, match[3] if match else None)
+        match = _PATH.fullmatch(request.path)
+        return grant(self.landscape, account, form, match[3] if match else None)
 
-    def _other(self, account: Account) -> Account:
+    def _other_account(self, account: Account) -> Account:
         """The oldest other subaccount, or one that the emulator does not know."""
         unknown = replace(account, guid=str(uuid.uuid4()), subdomain="nobody", instance_id=str(uuid.uuid4()))
-        return next((each for each in self.world.accounts() if each.guid != account.guid), unknown)
+        return next((each for each in self.landscape.accounts() if each.guid != account.guid), unknown)
 
-    def _granted(
-        self, account: Account, client: Client, proven: Proven | None, form: Mapping[str, str], twist: Twist
-    ) -> Answer:
-        if twist.foreign_token:
-            account = self._other(account)
+    def _grant_token(
+        self,
+        account: Account,
+        client: Client,
+        authenticated: AuthenticatedUser | None,
+        form: Mapping[str, str],
+        override: Override,
+    ) -> Response:
+        if override.foreign_token:
+            account = self._other_account(account)
             client = account.client
         try:
-            return self._token(account, client, proven, form, twist)
+            return self._issue_token(account, client, authenticated, form, override)
         except tokens.InvalidScope as exc:
             return oauth.refusal(400, "invalid_scope", str(exc))
 
-    def _token(
-        self, account: Account, client: Client, proven: Proven | None, form: Mapping[str, str], twist: Twist
-    ) -> Answer:
-        seconds = tokens.LIFETIME_SECONDS if twist.token_seconds is None else twist.token_seconds
+    def _issue_token(
+        self,
+        account: Account,
+        client: Client,
+        authenticated: AuthenticatedUser | None,
+        form: Mapping[str, str],
+        override: Override,
+    ) -> Response:
+        seconds = tokens.LIFETIME_SECONDS if override.token_seconds is None else override.token_seconds
         token = tokens.issue(
-            self.world.token_key,
+            self.landscape.token_key,
             account,
             client,
-            self.world.addresses.issuer(account),
-            self.world.clock.now(),
+            self.landscape.addresses.issuer(account),
+            self.landscape.clock.now(),
             seconds=seconds,
             grant_type=form["grant_type"],
-            user=proven.user if proven else None,
-            asked=form.get("scope", ""),
+            user=authenticated.user if authenticated else None,
+            requested_scope=form.get("scope", ""),
         )
         content = {
             "access_token": token.access_token,
@@ -130,4 +146,4 @@ class TokenService:
             "scope": token.scope,
             "jti": token.jti,
         }
-        return oauth.token(content, proven.note if proven else None)
+        return oauth.token(content, authenticated.note if authenticated else None)

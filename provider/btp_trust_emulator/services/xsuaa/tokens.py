@@ -42,17 +42,17 @@ class InvalidScope(ValueError):
     """A token was asked for with scopes that it cannot have; the text says so as the UAA does."""
 
 
-def scopes(client: Client, user: User | None, asked: str) -> tuple[str, ...]:
+def scopes(client: Client, user: User | None, requested_scope: str) -> tuple[str, ...]:
     """The scopes of a token for a client, or for a user by way of it: all that it may have, or those asked for.
 
     Raises:
         InvalidScope: the client has not heard of one of them, or the user may have none.
     """
     allowed = client.scopes if user is None else _USER_SCOPES
-    for each in asked.split():
+    for each in requested_scope.split():
         if each not in (*client.scopes, *_USER_SCOPES):
             raise InvalidScope(f"{each} is invalid. Please use a valid scope name in the request")
-    given = tuple(each for each in allowed if not asked.split() or each in asked.split())
+    given = tuple(each for each in allowed if not requested_scope.split() or each in requested_scope.split())
     if not given:
         raise InvalidScope("[uaa.none] is invalid. This user is not allowed any of the requested scopes")
     return given
@@ -68,7 +68,7 @@ def issue(
     seconds: int = LIFETIME_SECONDS,
     grant_type: str = "client_credentials",
     user: User | None = None,
-    asked: str = "",
+    requested_scope: str = "",
 ) -> Token:
     """A token for a client of the account, or for a user by way of it, valid from `now` for so many seconds.
 
@@ -94,17 +94,17 @@ def issue(
         "iss": issuer,
         "zid": account.guid,
         "aud": ["uaa", client.client_id],
-        **(_of_client(client) if user is None else _of_user(user)),
-        "scope": list(scopes(client, user, asked)),
+        **(_client_claims(client) if user is None else _user_claims(user)),
+        "scope": list(scopes(client, user, requested_scope)),
     }
     return Token(jwt.encode(claims, keys.from_pem(key), _ALGORITHM), jti, " ".join(claims["scope"]))
 
 
-def _of_client(client: Client) -> dict[str, Any]:
+def _client_claims(client: Client) -> dict[str, Any]:
     return {"sub": client.client_id, "authorities": list(client.scopes)}
 
 
-def _of_user(user: User) -> dict[str, Any]:
+def _user_claims(user: User) -> dict[str, Any]:
     return {
         "sub": user.user_id,
         "user_id": user.user_id,
@@ -118,7 +118,7 @@ def _of_user(user: User) -> dict[str, Any]:
     }
 
 
-def read(key: str, token: str) -> Claims | None:
+def parse_token(key: str, token: str) -> Claims | None:
     """The claims of a token that `key` signed, expired or not; None for any other text."""
     try:
         claims = jwt.decode(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btp_trust.rotation.verification.rejection import is_refusal, other_cause
+from btp_trust.rotation.verification.rejection import is_target_rejection, other_cause
 
 FAILED = "Retrieval of OAuthToken failed due to: "
 FETCH = f"{FAILED}Unable to fetch refresh token from the specified token service URL. Response was: "
@@ -81,7 +81,7 @@ REFUSALS = [
 @pytest.mark.parametrize("error", REFUSALS)
 def test_a_refusal_is_recognised(error: str) -> None:
     """By an OAuth error code, by a status that is about what was sent, or by an answer that the service repeats."""
-    assert is_refusal(error)
+    assert is_target_rejection(error)
     assert other_cause(error) is None
 
 
@@ -112,7 +112,7 @@ def test_a_refusal_is_recognised(error: str) -> None:
 )
 def test_what_is_not_about_the_certificate_never_leads_back(error: str, cause: str) -> None:
     """A target refused the client, the scope or the user; another certificate mends none of them."""
-    assert not is_refusal(error)
+    assert not is_target_rejection(error)
     assert cause in str(other_cause(error))
 
 
@@ -169,7 +169,7 @@ NONE = [
 @pytest.mark.parametrize("error", NONE)
 def test_what_is_no_refusal_of_a_target_is_none(error: str) -> None:
     """It was not reached, it is down, another one refused, something on the way did, or nobody knows."""
-    assert not is_refusal(error)
+    assert not is_target_rejection(error)
     assert other_cause(error) is None
 
 
@@ -184,11 +184,11 @@ names = st.lists(
 @given(name=names, cause=st.sampled_from(sorted(of_uaa())))
 def test_a_name_in_a_known_sentence_changes_no_verdict(name: str, cause: str) -> None:
     """Whatever an issuer or an alias is called: also where the answer is no object."""
-    assert is_refusal(of_uaa(name)[cause])
-    assert is_refusal(f"{FETCH}No SAML identity provider found in zone for alias:{name}")
-    assert is_refusal(f"{FETCH}Signature of Assertion 'ID' from Issuer '{name}' was not valid")
-    assert is_refusal(f"{FAILED}Unable to resolve the issuer {name}")
-    assert not is_refusal(f"{FAILED}Connection to host '{name}' was reset")
+    assert is_target_rejection(of_uaa(name)[cause])
+    assert is_target_rejection(f"{FETCH}No SAML identity provider found in zone for alias:{name}")
+    assert is_target_rejection(f"{FETCH}Signature of Assertion 'ID' from Issuer '{name}' was not valid")
+    assert is_target_rejection(f"{FAILED}Unable to resolve the issuer {name}")
+    assert not is_target_rejection(f"{FAILED}Connection to host '{name}' was reset")
     assert other_cause(oauth("unauthorized", f"User {name} does not exist")) is not None
 
 
@@ -200,26 +200,26 @@ def test_a_name_in_a_known_sentence_changes_no_verdict(name: str, cause: str) ->
 )
 def test_structure_wins_over_words(code: str, words: str) -> None:
     """An OAuth error was read: the target has answered, whatever its sentence says."""
-    assert is_refusal(oauth(code, words))
+    assert is_target_rejection(oauth(code, words))
 
 
 @given(st.text(max_size=60), st.integers(500, 599), st.text(max_size=60))
 def test_a_server_error_never_leads_back(before: str, status: int, after: str) -> None:
     """Whatever else the text says."""
-    assert not is_refusal(f"{before} status code {status} {after}")
+    assert not is_target_rejection(f"{before} status code {status} {after}")
 
 
 @given(st.text(alphabet=st.characters(exclude_characters="45:{}"), max_size=200))
 def test_an_unknown_text_never_leads_back(text: str) -> None:
     """A refusal needs a code, a status, or an answer."""
-    assert not is_refusal(text.replace("_", " "))
+    assert not is_target_rejection(text.replace("_", " "))
 
 
 @given(st.text(max_size=300))
 def test_any_text_can_be_judged(text: str) -> None:
     """Also with braces that nest, and in the place of an answer."""
     for whole in (text, FETCH + text, f'{FETCH}{{"error": {text}', "{" * 3000 + text):
-        assert not (is_refusal(whole) and other_cause(whole))
+        assert not (is_target_rejection(whole) and other_cause(whole))
 
 
 def wrapped(code: str, sentence: str) -> dict[str, str]:
@@ -266,7 +266,7 @@ WRAPPINGS = sorted(wrapped("", ""))
 def test_an_oauth_error_is_read_wherever_it_stands(way: str, code: str, sentence: str, cause: str | None) -> None:
     """Within objects, lists and texts, in XML, and as other languages print an object."""
     error = wrapped(code, sentence)[way]
-    assert is_refusal(error) is (cause is None)
+    assert is_target_rejection(error) is (cause is None)
     assert cause is None or cause in str(other_cause(error))
 
 
@@ -322,7 +322,7 @@ def test_a_refused_user_or_client_never_leads_back(sentence: str) -> None:
         FETCH + json.dumps({"errorHttpCode": "401", "errorMessage": sentence}),
         f"{FAILED}HTTP 401: {sentence}",
     ):
-        assert not is_refusal(error)
+        assert not is_target_rejection(error)
         assert cause in str(other_cause(error))
 
 
@@ -330,7 +330,7 @@ def test_a_refused_user_or_client_never_leads_back(sentence: str) -> None:
 def test_a_sentence_that_names_a_user_or_a_client_can_be_about_trust(sentence: str) -> None:
     """What is refused is what the sentence is about, not whom it mentions."""
     for error in (oauth("invalid_grant", sentence), f"{FAILED}HTTP 401: {sentence}"):
-        assert is_refusal(error)
+        assert is_target_rejection(error)
 
 
 @pytest.mark.parametrize(
@@ -346,7 +346,7 @@ def test_a_sentence_that_names_a_user_or_a_client_can_be_about_trust(sentence: s
 )
 def test_an_issuer_that_is_not_resolved_is_a_refusal(error: str) -> None:
     """However the sentence is built, and whatever the issuer is called."""
-    assert is_refusal(error)
+    assert is_target_rejection(error)
 
 
 @pytest.mark.parametrize(
@@ -375,7 +375,7 @@ def test_an_issuer_that_is_not_resolved_is_a_refusal(error: str) -> None:
 )
 def test_neither_tls_nor_a_firewall_is_a_target(error: str) -> None:
     """Its words may be those of a target, such as certificate, issuer and forbidden."""
-    assert not is_refusal(error)
+    assert not is_target_rejection(error)
     assert other_cause(error) is None
 
 
@@ -384,7 +384,7 @@ def test_an_answer_that_is_wrapped_too_often_is_no_refusal() -> None:
     answer: object = {"error": "unauthorized"}
     for _ in range(9):
         answer = {"in": answer}
-    assert not is_refusal(FETCH + json.dumps(answer))
+    assert not is_target_rejection(FETCH + json.dumps(answer))
 
 
 def test_a_code_in_a_sentence_of_an_object_counts() -> None:
@@ -396,5 +396,5 @@ def test_a_code_in_a_sentence_of_an_object_counts() -> None:
 @pytest.mark.parametrize("name", ["errorCode", "code", "errorType", "type"])
 def test_the_field_of_oauth_comes_before_what_gateways_call_it(name: str) -> None:
     """In every process alike."""
-    assert is_refusal(json.dumps({name: "invalid_client", "error": "invalid_grant"}))
-    assert not is_refusal(json.dumps({name: "invalid_grant", "error": "invalid_client"}))
+    assert is_target_rejection(json.dumps({name: "invalid_client", "error": "invalid_grant"}))
+    assert not is_target_rejection(json.dumps({name: "invalid_grant", "error": "invalid_client"}))

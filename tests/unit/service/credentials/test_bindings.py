@@ -212,7 +212,7 @@ def test_a_user_provided_service_is_told_by_its_credentials_or_tags(entry: dict[
     vcap = {**VCAP, "user-provided": [entry]}
     managed, mine = find_bindings({"VCAP_SERVICES": json.dumps(vcap)}, Path("missing"))
     assert not managed.is_user_provided
-    assert (mine.is_user_provided, mine.fits) == (True, fits)
+    assert (mine.is_user_provided, mine.is_for_service) == (True, fits)
     assert mine.names == {"mine"}
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from btp_trust.errors import ConfigurationError, CredentialsMissing
 from btp_trust.service.credentials.connections import Connection, Connections
-from support.error_text import shown_by
+from support.error_text import error_text
 
 PLACES = ["serviceKey", "connections", "variable", "binding"]
 WHERE = {
@@ -55,7 +55,7 @@ def refusal(kind: type[ConfigurationError], name: str, config: dict[str, str], e
     """What the refusal to look one up says, which is never a secret."""
     with pytest.raises(kind) as caught:
         find(name, config, environ)
-    assert "S3CRET" not in shown_by(caught.value)
+    assert "S3CRET" not in error_text(caught.value)
     return str(caught.value)
 
 

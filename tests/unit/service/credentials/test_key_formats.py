@@ -25,7 +25,7 @@ from btp_trust.errors import ConfigurationError
 from btp_trust.service.credentials.connections import Connections
 from btp_trust.service.credentials.service_key import DESTINATION, XSUAA, Service, ServiceKey, parse_service_key
 from btp_trust_emulator import Emulator
-from support.error_text import shown_by
+from support.error_text import error_text
 
 Fields = dict[str, Any]
 
@@ -404,7 +404,7 @@ def refusal(document: str | bytes, service: Service = DESTINATION) -> str:
     """What the refusal of a key says, which never shows a part of it."""
     with pytest.raises(ConfigurationError) as caught:
         parse_service_key(document, "the test", service)
-    shown = shown_by(caught.value)
+    shown = error_text(caught.value)
     assert "S3CRET" not in shown
     assert base64.b64encode(b"S3CRET").decode()[:6] not in shown
     return str(caught.value)
@@ -435,7 +435,7 @@ def test_any_object_with_these_fields_is_a_key_or_a_refusal_that_shows_nothing(
         try:
             parse_service_key(json.dumps(document), "the test", service)
         except ConfigurationError as error:
-            shown = shown_by(error)
+            shown = error_text(error)
         assert "S3CRET" not in shown
 
 

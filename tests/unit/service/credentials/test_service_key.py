@@ -27,7 +27,7 @@ from btp_trust.certificate import parse_pem
 from btp_trust.errors import ConfigurationError, CredentialsRejected, TrustError
 from btp_trust.service.credentials.service_key import ServiceKey, parse_service_key
 from btp_trust_emulator import Emulator
-from support.error_text import shown_by
+from support.error_text import error_text
 
 SECRET = {
     "clientid": "sb-clone1!b2|destination-xsappname!b3",
@@ -138,7 +138,7 @@ def test_odd_text_is_refused_too(text: str) -> None:
     """What breaks the reader of JSON otherwise than by a syntax error is no crash."""
     with pytest.raises(ConfigurationError) as caught:
         parse_service_key(text, "the test")
-    assert "S3CRET" not in shown_by(caught.value)
+    assert "S3CRET" not in error_text(caught.value)
 
 
 def assert_key_or_silent_refusal(text: str | bytes) -> None:
@@ -146,7 +146,7 @@ def assert_key_or_silent_refusal(text: str | bytes) -> None:
     try:
         assert "S3CRET" not in repr(parse_service_key(text, "the test"))
     except ConfigurationError as error:
-        shown = shown_by(error)
+        shown = error_text(error)
         assert "S3CRET" not in shown
         assert "the test" in shown
 
@@ -303,7 +303,7 @@ def assert_cannot_be_used(document: dict[str, str]) -> None:
     key = parse(document)
     with pytest.raises(ConfigurationError) as caught:
         key.tls(parse_pem(document["certificate"]).not_before)
-    shown = shown_by(caught.value)
+    shown = error_text(caught.value)
     assert "`certificate` and `key`" in shown
     assert "S3CRET" not in shown
     assert document["key"][40:80] not in shown

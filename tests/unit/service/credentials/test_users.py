@@ -21,9 +21,9 @@ from btp_trust.errors import ConfigurationError, NoUserToken, ServiceUnavailable
 from btp_trust.service.credentials import user_tokens
 from btp_trust.service.credentials.service_key import ServiceKey
 from btp_trust.service.credentials.user_tokens import UserToken, UserTokens
-from btp_trust.service.credentials.users import User, Users
-from support.fake_clock import Clock
-from support.fake_engine import assert_three_parts
+from btp_trust.service.credentials.users import UserCredentials, UserCredentialsLookup
+from support.fake_clock import FakeClock
+from support.fake_engine import assert_three_part_message
 
 SECRET = "S3CRET.of-the_user"
 KEY = ServiceKey(uri="https://service.example", url="https://uaa.example", clientid="client|!b1", clientsecret="k$=")
@@ -62,14 +62,16 @@ def tokens(
     """What gets the token in such a world."""
     prefixed = {f"btp-trust:{name}": value for name, value in (config or {}).items()}
     http = httpx.Client(transport=httpx.MockTransport(service or TokenService()))
-    return UserTokens(Users(prefixed.get, environ or {}), connection, key, http, Clock().patience())
+    return UserTokens(
+        UserCredentialsLookup(prefixed.get, environ or {}), connection, key, http, FakeClock().retry_policy()
+    )
 
 
 def refusal(kind: type[TrustError], config: dict[str, str], service: TokenService | None = None) -> str:
     """What the refusal says, which is nothing private."""
     with pytest.raises(kind) as caught:
         tokens(config, service=service).fetch()
-    assert_three_parts(str(caught.value))
+    assert_three_part_message(str(caught.value))
     assert "S3CRET" not in "".join(traceback.format_exception(caught.value))
     return str(caught.value)
 
@@ -98,7 +100,7 @@ def test_a_connection_has_a_user_of_its_own() -> None:
     assert tokens(config, environ, connection="eu-prod").fetch().value == "of-eu-prod"
     with pytest.raises(NoUserToken) as caught:
         tokens(config, {"BTP_TRUST_USER_TOKEN": SECRET}, connection="test").fetch()
-    assert_three_parts(str(caught.value), "btp-trust:users with 'test'", "BTP_TRUST_USER_TOKEN_TEST", '"test"')
+    assert_three_part_message(str(caught.value), "btp-trust:users with 'test'", "BTP_TRUST_USER_TOKEN_TEST", '"test"')
 
 
 def test_nobody_named_is_told_with_all_places() -> None:
@@ -112,7 +114,7 @@ def test_nobody_named_is_told_with_all_places() -> None:
 def test_two_connections_do_not_share_a_variable() -> None:
     """One would be tried as the other's user."""
     config: dict[str, str] = {}
-    users = Users(config.get, {"BTP_TRUST_USER_TOKEN_A_B": "t"})
+    users = UserCredentialsLookup(config.get, {"BTP_TRUST_USER_TOKEN_A_B": "t"})
     assert users.find("a-b").user.token == "t"
     with pytest.raises(ConfigurationError, match="BTP_TRUST_USER_TOKEN_A_B"):
         users.find("a.b")
@@ -132,7 +134,7 @@ def test_what_is_no_token_is_never_sent(text: str) -> None:
     try:
         value = tokens({"userToken": text}).fetch().value
     except ConfigurationError as error:
-        assert_three_parts(str(error), "config btp-trust:userToken")
+        assert_three_part_message(str(error), "config btp-trust:userToken")
         return
     assert value == text.strip()
     assert value.isascii()
@@ -251,8 +253,8 @@ def test_a_logon_is_granted_a_token(user: dict[str, str], grant: dict[str, list[
     given = tokens({"user": json.dumps(user)}, service=service, key=key).fetch()
     secret = {} if key.is_x509 else {"client_secret": [key.clientsecret]}
     assert service.forms == [{**grant, "client_id": [key.clientid], **secret}]
-    assert (given.value, set(given.private)) == ("granted", set(user.values()))
-    assert "S3CRET" not in repr(given) + repr(User(**user)) + repr(given.private[:0])
+    assert (given.value, set(given.secrets)) == ("granted", set(user.values()))
+    assert "S3CRET" not in repr(given) + repr(UserCredentials(**user)) + repr(given.secrets[:0])
 
 
 @pytest.mark.parametrize(

@@ -15,16 +15,16 @@ from btp_trust.errors import ServiceUnavailable
 from btp_trust.service.credentials.client_credentials import ClientCredentials
 from btp_trust.service.credentials.service_key import ServiceKey
 from btp_trust.service.credentials.user_tokens import UserTokens
-from btp_trust.service.credentials.users import Users
+from btp_trust.service.credentials.users import UserCredentialsLookup
 from btp_trust.service.destinations import DestinationClient
 from btp_trust.service.identity_providers import IdentityProviderClient
 from btp_trust.service.transport import cf_router
 from btp_trust.service.transport.request import send
-from btp_trust.service.transport.retry import MAX_REQUESTS, TRIES
-from btp_trust.service.trust_certificates import TrustClient
-from btp_trust_emulator import Emulator, Kind
-from support.fake_clock import Clock
-from support.fake_engine import assert_three_parts
+from btp_trust.service.transport.retry import MAX_ATTEMPTS, MAX_REQUESTS
+from btp_trust.service.trust_certificates import TrustCertificatesClient
+from btp_trust_emulator import Emulator, FaultKind
+from support.fake_clock import FakeClock
+from support.fake_engine import assert_three_part_message
 
 BASE = "https://service.example"
 NO_ROUTE = "404 Not Found: Requested route ('service.example') does not exist.\n"
@@ -89,28 +89,30 @@ class Service:
     def send(self, method: str = "POST") -> httpx.Response:
         """Send it one request."""
         with self.http as http:
-            return send(http, http.build_request(method, "/v1?token=S3CRET"), Clock().patience())
+            return send(http, http.build_request(method, "/v1?token=S3CRET"), FakeClock().retry_policy())
 
 
 READS: dict[str, Any] = {
-    "a slot": lambda http: TrustClient(http, Clock().patience()).passive(),
-    "the metadata": lambda http: TrustClient(http, Clock().patience()).has_metadata(),
-    "destinations": lambda http: DestinationClient(http, Clock().patience()).find("x", "t", skip_token_retrieval=True),
-    "identity providers": lambda http: IdentityProviderClient(http, Clock().patience()).all(),
-    "a token": lambda http: ClientCredentials(KEY, http, Clock().patience(), lambda: 0.0).subaccount_id,
+    "a slot": lambda http: TrustCertificatesClient(http, FakeClock().retry_policy()).passive(),
+    "the metadata": lambda http: TrustCertificatesClient(http, FakeClock().retry_policy()).has_metadata(),
+    "destinations": lambda http: DestinationClient(http, FakeClock().retry_policy()).find(
+        "x", "t", skip_token_retrieval=True
+    ),
+    "identity providers": lambda http: IdentityProviderClient(http, FakeClock().retry_policy()).all(),
+    "a token": lambda http: ClientCredentials(KEY, http, FakeClock().retry_policy(), lambda: 0.0).subaccount_id,
     "a user's token": lambda http: UserTokens(
-        Users({"btp-trust:user": json.dumps({"name": "a", "password": "b"})}.get, {}),
+        UserCredentialsLookup({"btp-trust:user": json.dumps({"name": "a", "password": "b"})}.get, {}),
         "default",
         KEY,
         http,
-        Clock().patience(),
+        FakeClock().retry_policy(),
     ).fetch(),
 }
 WRITES: dict[str, Any] = {
-    "a swap": lambda http: TrustClient(http, Clock().patience()).rotate(),
-    "a deletion": lambda http: TrustClient(http, Clock().patience()).delete_passive(),
-    "a registration": lambda http: IdentityProviderClient(http, Clock().patience()).register({}),
-    "the end of a registration": lambda http: IdentityProviderClient(http, Clock().patience()).delete("x"),
+    "a swap": lambda http: TrustCertificatesClient(http, FakeClock().retry_policy()).rotate(),
+    "a deletion": lambda http: TrustCertificatesClient(http, FakeClock().retry_policy()).delete_passive(),
+    "a registration": lambda http: IdentityProviderClient(http, FakeClock().retry_policy()).register({}),
+    "the end of a registration": lambda http: IdentityProviderClient(http, FakeClock().retry_policy()).delete("x"),
 }
 
 
@@ -120,8 +122,8 @@ def test_an_answer_of_the_router_is_unavailability(answer: str) -> None:
     service = Service(*{**NEVER_REACHED, **FAILED}[answer])
     with pytest.raises(ServiceUnavailable, match="router of Cloud Foundry") as caught:
         service.send()
-    assert_three_parts(str(caught.value), str(service.status), BASE)
-    assert caught.value.never_sent == (answer in NEVER_REACHED)
+    assert_three_part_message(str(caught.value), str(service.status), BASE)
+    assert caught.value.not_sent == (answer in NEVER_REACHED)
     assert ("never saw the request" in caught.value.why) == (answer in NEVER_REACHED)
     assert "report" not in str(caught.value)
     assert "S3CRET" not in str(caught.value)
@@ -146,7 +148,7 @@ def test_only_known_errors_let_a_write_be_repeated(status: int, error: str | Non
         return
     with pytest.raises(ServiceUnavailable) as caught:
         Service(status, error, "").send()
-    assert caught.value.never_sent == (is_known or status == 429)
+    assert caught.value.not_sent == (is_known or status == 429)
 
 
 @pytest.mark.parametrize("answer", NEVER_REACHED)
@@ -156,7 +158,7 @@ def test_a_read_of_every_service_is_repeated(name: str, answer: str) -> None:
     service = Service(*NEVER_REACHED[answer])
     with service.http as http, pytest.raises(ServiceUnavailable):
         READS[name](http)
-    assert len(service.requests) == TRIES
+    assert len(service.requests) == MAX_ATTEMPTS
 
 
 @pytest.mark.parametrize("answer", [*NEVER_REACHED, *FAILED])
@@ -172,20 +174,20 @@ def test_a_write_is_sent_once_and_never_taken_for_done(name: str, answer: str) -
 def test_an_app_that_stays_down_ends_with_the_bound_of_its_operation() -> None:
     """The router's answers count as all others do."""
     service = Service(*NEVER_REACHED["a route that is not known"])
-    patience = Clock().patience()
-    with service.http as http, patience.operation():
+    retry_policy = FakeClock().retry_policy()
+    with service.http as http, retry_policy.deadline():
         for _ in range(MAX_REQUESTS):
             with pytest.raises(ServiceUnavailable, match="router"):
-                send(http, http.build_request("GET", "/"), patience)
+                send(http, http.build_request("GET", "/"), retry_policy)
         with pytest.raises(ServiceUnavailable, match="has sent"):
-            send(http, http.build_request("GET", "/"), patience)
+            send(http, http.build_request("GET", "/"), retry_policy)
     assert len(service.requests) == MAX_REQUESTS
 
 
 def test_an_error_of_the_router_is_shown_as_a_word() -> None:
     """The header is somebody else's text."""
     answer = httpx.Response(502, headers={cf_router.HEADER: "endpoint_failure;\tS3CRET"})
-    assert cf_router.error_of(answer) == "endpoint_failure"
+    assert cf_router.router_error(answer) == "endpoint_failure"
 
 
 @pytest.mark.parametrize("status", [404, 502, 503])
@@ -193,7 +195,7 @@ def test_the_emulators_router_is_believed(status: int) -> None:
     """It says in text and header what the provider knows."""
     with Emulator(key_size=1024) as emulator, httpx.Client(transport=emulator.transport) as http:
         key = emulator.service_key(emulator.create_subaccount().guid)
-        emulator.fault(Kind.ROUTER, status=status)
+        emulator.fault(FaultKind.ROUTER, status=status)
         with pytest.raises(ServiceUnavailable, match="router of Cloud Foundry") as caught:
-            send(http, http.build_request("POST", f"{key['url']}/oauth/token"), Clock().patience())
-        assert caught.value.never_sent == (status != 502)
+            send(http, http.build_request("POST", f"{key['url']}/oauth/token"), FakeClock().retry_policy())
+        assert caught.value.not_sent == (status != 502)

@@ -17,12 +17,12 @@ from btp_trust.errors import CredentialsRejected, NotAuthorized, NoUserToken, Tr
 from btp_trust.service.credentials.client_credentials import ClientCredentials
 from btp_trust.service.credentials.service_key import ServiceKey
 from btp_trust.service.credentials.user_tokens import UserTokens
-from btp_trust.service.credentials.users import Users
+from btp_trust.service.credentials.users import UserCredentialsLookup
 from btp_trust.service.identity_providers import IdentityProviderClient
-from btp_trust.service.transport.oauth_errors import says
+from btp_trust.service.transport import oauth_errors
 from btp_trust_emulator import Emulator
-from support.error_text import shown_by
-from support.fake_clock import Clock
+from support.error_text import error_text
+from support.fake_clock import FakeClock
 
 URL = "https://uaa.example/oauth/token"
 SECRET = "q7Zk$pL2-vX9=wR4"
@@ -37,7 +37,7 @@ def refusal(content: Any, form: dict[str, str] | None = None, headers: dict[str,
     """What is told of an answer with this content."""
     request = httpx.Request("POST", URL, data=form or FORM, headers=headers)
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
-    return says(httpx.Response(401, content=body, request=request))
+    return oauth_errors.error_text(httpx.Response(401, content=body, request=request))
 
 
 @pytest.mark.parametrize(
@@ -141,22 +141,22 @@ def echoing(status: int) -> httpx.MockTransport:
 def test_a_refused_service_key_says_why(status: int, kind: type[TrustError]) -> None:
     """In the evidence; the remedy stays."""
     with httpx.Client(transport=echoing(status)) as http, pytest.raises(kind) as caught:
-        _ = ClientCredentials(KEY, http, Clock().patience(), lambda: 0.0).subaccount_id
+        _ = ClientCredentials(KEY, http, FakeClock().retry_policy(), lambda: 0.0).subaccount_id
     assert f"{status}" in caught.value.why
     assert " It says: invalid_client (Locked. Sent: " in caught.value.why
-    assert SECRET[:6] not in shown_by(caught.value)
-    assert quote(SECRET)[:6] not in shown_by(caught.value)
+    assert SECRET[:6] not in error_text(caught.value)
+    assert quote(SECRET)[:6] not in error_text(caught.value)
 
 
 @pytest.mark.parametrize("user", [{"name": "joe.bloggs", "password": PASSWORD}, {"assertion": ASSERTION}])
 def test_a_refused_user_says_why(user: dict[str, str]) -> None:
     """A logon or an assertion."""
-    users = Users({"btp-trust:user": json.dumps(user)}.get, {})
+    users = UserCredentialsLookup({"btp-trust:user": json.dumps(user)}.get, {})
     with httpx.Client(transport=echoing(401)) as http, pytest.raises(NoUserToken) as caught:
-        UserTokens(users, "default", KEY, http, Clock().patience()).fetch()
+        UserTokens(users, "default", KEY, http, FakeClock().retry_policy()).fetch()
     assert " It says: invalid_client (Locked. Sent: " in caught.value.why
     for private in (SECRET[:6], PASSWORD[:6], ASSERTION[:6], "joe", "bloggs"):
-        assert private not in shown_by(caught.value)
+        assert private not in error_text(caught.value)
 
 
 @pytest.mark.parametrize(("status", "kind"), [(401, CredentialsRejected), (403, NotAuthorized)])
@@ -167,9 +167,9 @@ def test_xsuaas_api_says_why_it_takes_no_token(status: int, kind: type[TrustErro
         httpx.Client(transport=echoing(status), base_url=KEY.uri, headers=headers) as http,
         pytest.raises(kind) as caught,
     ):
-        IdentityProviderClient(http, Clock().patience()).all()
+        IdentityProviderClient(http, FakeClock().retry_policy()).all()
     assert " It says: invalid_client (Locked. Sent: " in caught.value.why
-    assert ASSERTION[:6] not in shown_by(caught.value)
+    assert ASSERTION[:6] not in error_text(caught.value)
 
 
 def test_the_emulators_refusal_is_told() -> None:
@@ -178,4 +178,4 @@ def test_the_emulators_refusal_is_told() -> None:
         key = emulator.service_key(emulator.create_subaccount().guid)
         wrong = ServiceKey(uri=key["uri"], url=key["url"], clientid=key["clientid"], clientsecret="another")
         with pytest.raises(CredentialsRejected, match=r"It says: invalid_client \(Bad credentials\)\."):
-            _ = ClientCredentials(wrong, http, Clock().patience(), lambda: 0.0).subaccount_id
+            _ = ClientCredentials(wrong, http, FakeClock().retry_policy(), lambda: 0.0).subaccount_id

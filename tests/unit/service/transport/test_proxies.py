@@ -16,8 +16,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from btp_trust.errors import ConfigurationError
-from btp_trust.service.transport.proxies import Proxies, proxies_of
-from support.fake_engine import assert_three_parts
+from btp_trust.service.transport.proxies import Proxies, parse_proxies
+from support.fake_engine import assert_three_part_message
 from support.paths import ROOT
 
 PAGE = ROOT / "docs" / "reference" / "connections.md"
@@ -51,12 +51,12 @@ ROWS = rows()
 
 def proxied(no_proxy: str, url: str) -> bool:
     """Whether a proxy is asked for this URL."""
-    return proxies_of({"HTTPS_PROXY": PROXY, "NO_PROXY": no_proxy}).proxy_for(httpx.URL(url)) is not None
+    return parse_proxies({"HTTPS_PROXY": PROXY, "NO_PROXY": no_proxy}).proxy_for(httpx.URL(url)) is not None
 
 
 def chosen(environ: dict[str, str], url: str = "https://service.example") -> str | None:
     """The proxy of this environment, in a form that shows all of it."""
-    proxy = proxies_of(environ).proxy_for(httpx.URL(url))
+    proxy = parse_proxies(environ).proxy_for(httpx.URL(url))
     return None if proxy is None else f"{proxy.scheme}://{':'.join(proxy.auth or ())}@{proxy.name}"
 
 
@@ -72,7 +72,7 @@ def test_each_row_of_the_table_is_true(row: Row) -> None:
     """Whom it lets be called directly, whom not, and whether a note names it."""
     assert [url for url in row.direct if proxied(row.entry, url)] == []
     assert [url for url in row.proxied if not proxied(row.entry, url)] == []
-    note = proxies_of({"NO_PROXY": row.entry}).note
+    note = parse_proxies({"NO_PROXY": row.entry}).note
     assert (note is not None) == row.curl.endswith("without a note")
     if note is not None:
         assert row.entry.rpartition("@")[2] in note
@@ -197,7 +197,7 @@ def test_a_request_header_names_no_proxy() -> None:
 def test_a_proxy_may_be_written_in_many_ways(value: str, expected: str) -> None:
     """Its scheme, user and port may be missing."""
     assert chosen({"HTTPS_PROXY": value}) == expected
-    assert "joe" not in repr(proxies_of({"HTTPS_PROXY": value}).proxy_for(httpx.URL("https://service.example")))
+    assert "joe" not in repr(parse_proxies({"HTTPS_PROXY": value}).proxy_for(httpx.URL("https://service.example")))
 
 
 @pytest.mark.parametrize(
@@ -224,12 +224,12 @@ def test_a_proxy_that_cannot_be_asked_is_refused_where_it_would_be(value: str) -
     environ = {"all_proxy": value, "NO_PROXY": "direct.example"}
     with pytest.raises(ConfigurationError) as caught:
         chosen(environ)
-    assert_three_parts(str(caught.value), "all_proxy", "NO_PROXY")
+    assert_three_part_message(str(caught.value), "all_proxy", "NO_PROXY")
     assert ("SOCKS" in caught.value.why) == value.lower().startswith("socks")
     for private in ("joe", "S3", "CRET", "two words"):
         assert private not in str(caught.value)
     assert chosen(environ, "https://direct.example") is None
-    assert "CRET" not in repr(proxies_of(environ))
+    assert "CRET" not in repr(parse_proxies(environ))
 
 
 ENTRIES = st.text(min_size=1, max_size=40) | st.sampled_from(
@@ -262,7 +262,7 @@ ENTRIES = st.text(min_size=1, max_size=40) | st.sampled_from(
 def test_no_entry_is_an_error_and_none_spoils_another(before: list[str], separator: str) -> None:
     """Whatever it is: what stands beside it counts."""
     text = separator.join([*before, "service.example"])
-    proxies = proxies_of({"HTTPS_PROXY": PROXY, "NO_PROXY": text})
+    proxies = parse_proxies({"HTTPS_PROXY": PROXY, "NO_PROXY": text})
     assert proxies.proxy_for(httpx.URL("https://api.service.example")) is None
     assert isinstance(proxies, Proxies)
 
@@ -274,7 +274,7 @@ def test_no_entry_is_an_error_and_none_spoils_another(before: list[str], separat
 @example(password="pa,ss wo:rd", host="c")
 def test_a_note_shows_no_password(password: str, host: str) -> None:
     """However it is spread over entries: only what follows the last @ is shown."""
-    note = proxies_of({"NO_PROXY": f"*x,http://joe:SE,{password}@{host}/#"}).note
+    note = parse_proxies({"NO_PROXY": f"*x,http://joe:SE,{password}@{host}/#"}).note
     assert note is not None
     shown = re.findall(r"'([^']*)'|\"([^\"]*)\"", note)
     assert {entry for pair in shown for entry in pair if entry} <= {"***", f"***@{host[0]}", "***@c/#", "***@a"}
@@ -282,10 +282,10 @@ def test_a_note_shows_no_password(password: str, host: str) -> None:
 
 def test_one_note_names_all_that_is_skipped() -> None:
     """Once each, and no more of one than is fit to be read."""
-    note = proxies_of({"no_proxy": f"good.example,*bad,*bad {'x' * 200}* fine"}).note
+    note = parse_proxies({"no_proxy": f"good.example,*bad,*bad {'x' * 200}* fine"}).note
     assert note is not None
     assert note.startswith("note: no_proxy: the entries '*bad', 'xxx")
     assert note.count("*bad") == 1
     assert "x" * 81 not in note
-    assert proxies_of({"NO_PROXY": "good.example, ,"}).note is None
-    assert proxies_of({}).note is None
+    assert parse_proxies({"NO_PROXY": "good.example, ,"}).note is None
+    assert parse_proxies({}).note is None

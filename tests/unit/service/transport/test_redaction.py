@@ -13,7 +13,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from btp_trust.service.transport.redaction import HIDDEN, LONGEST, identities, scrub
+from btp_trust.service.transport.redaction import MAX_LENGTH, REDACTED, redact, user_identifiers
 
 REFUSED = (
     "Retrieval of OAuthToken failed due to: Unable to fetch refresh token from the specified token service URL. "
@@ -38,7 +38,7 @@ def jwt(claims: object) -> str:
     return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
 
 
-USER = identities(jwt(CLAIMS), ["pass word"])
+USER = user_identifiers(jwt(CLAIMS), ["pass word"])
 words = st.text(string.ascii_letters + string.digits, min_size=8, max_size=30)
 around = st.text(max_size=40)
 ESCAPES: dict[str, Callable[[str], str]] = {
@@ -52,8 +52,8 @@ ESCAPES: dict[str, Callable[[str], str]] = {
 
 def test_a_targets_refusal_stays_readable() -> None:
     """Nothing in it is private."""
-    assert scrub(REFUSED, USER) == REFUSED
-    assert scrub("HTTP status 401 (Unauthorized): user does not exist") == (
+    assert redact(REFUSED, USER) == REFUSED
+    assert redact("HTTP status 401 (Unauthorized): user does not exist") == (
         "HTTP status 401 (Unauthorized): user does not exist"
     )
 
@@ -63,7 +63,7 @@ def test_a_targets_refusal_stays_readable() -> None:
 def test_what_is_known_of_the_user_does_not_show(known: str, escape: str) -> None:
     """In capitals, inside of longer names, however it is escaped."""
     for text in (known, known.upper(), f"CORP_{known}", f"CORP\\{known}", f"({known})", f"'{known}'"):
-        said = scrub(f"No user {ESCAPES[escape](text)} in client 100", USER).lower()
+        said = redact(f"No user {ESCAPES[escape](text)} in client 100", USER).lower()
         assert known.lower() not in said
         assert known.lower().split(".")[-1] not in said
 
@@ -72,7 +72,7 @@ def test_what_is_known_of_the_user_does_not_show(known: str, escape: str) -> Non
 def test_no_address_shows(before: str, after: str, address: str, escape: str) -> None:
     """Also of a user that nobody knows of."""
     assume(address.partition("@")[0] not in before + after)
-    said = scrub(f"{before} {ESCAPES[escape](address)} {after}")
+    said = redact(f"{before} {ESCAPES[escape](address)} {after}")
     assert address not in said
     assert address.partition("@")[0] not in said
 
@@ -84,7 +84,7 @@ def test_no_token_and_no_assertion_shows(before: str, after: str, octets: bytes,
         plain = encode(octets).decode()
         written = base64.encodebytes(octets).decode() if lines else plain
         for text in (written, json.dumps(written)[1:-1], quote(written)):
-            said = scrub(f"{before} {text} {after}")
+            said = redact(f"{before} {text} {after}")
             pieces = (plain[start : start + 12] for start in range(0, len(plain) - 12, 12))
             assert not any(piece in said for piece in pieces if piece not in before + after)
 
@@ -95,7 +95,7 @@ def test_no_markup_shows(before: str, name: str, after: str) -> None:
     assume(name not in before + after)
     body = f'<saml:NameID Format="x">{name}</saml:NameID>'
     for text in (f"{body}", f"<html>{body}", f'<Response Destination="x">{name}', html.escape(body), f"<!-- {name}"):
-        assert name not in scrub(f"{before} Response was: {text} {after}")
+        assert name not in redact(f"{before} Response was: {text} {after}")
 
 
 @pytest.mark.parametrize("key", ["assertion", "access_token", "client_secret", "password", "NameID", "user", "subject"])
@@ -108,14 +108,16 @@ def test_no_value_of_a_telling_name_shows(key: str, value: str) -> None:
         json.dumps(json.dumps({key: value})),
         f"{key}: {value}",
     ):
-        assert value not in scrub(text)
+        assert value not in redact(text)
 
 
 def test_a_user_who_is_named_in_a_sentence_does_not_show() -> None:
     """Quoted, or written as names of users are; other sentences about users stay."""
-    assert scrub("User 'joe doe' is locked") == f"User {HIDDEN} is locked"
-    assert scrub("User JOE01 is locked; NameID joe_1 unknown") == f"User {HIDDEN} is locked; NameID {HIDDEN} unknown"
-    assert scrub("user propagation failed") == "user propagation failed"
+    assert redact("User 'joe doe' is locked") == f"User {REDACTED} is locked"
+    assert (
+        redact("User JOE01 is locked; NameID joe_1 unknown") == f"User {REDACTED} is locked; NameID {REDACTED} unknown"
+    )
+    assert redact("user propagation failed") == "user propagation failed"
 
 
 @pytest.mark.parametrize(
@@ -140,7 +142,7 @@ def test_a_user_who_is_named_in_a_sentence_does_not_show() -> None:
 )
 def test_a_name_that_only_the_target_knows_is_told_by_the_words_around_it(text: str, name: str) -> None:
     """In sentences as systems write them; the rest of the sentence stays."""
-    assert scrub(text) == text.replace(name, HIDDEN)
+    assert redact(text) == text.replace(name, REDACTED)
 
 
 @pytest.mark.parametrize(
@@ -163,13 +165,13 @@ def test_a_name_that_only_the_target_knows_is_told_by_the_words_around_it(text: 
 )
 def test_what_names_nobody_stays(text: str) -> None:
     """It is what helps people."""
-    assert scrub(text) == text
+    assert redact(text) == text
 
 
 @given(words, st.text(string.ascii_lowercase, min_size=1, max_size=12))
 def test_of_a_url_the_place_remains(secret: str, path: str) -> None:
     """No user, no query, no fragment."""
-    said = scrub(f"POST https://{secret}:{secret}@s4.example/{path}?assertion={secret}#{secret} failed")
+    said = redact(f"POST https://{secret}:{secret}@s4.example/{path}?assertion={secret}#{secret} failed")
     assert said == f"POST https://s4.example/{path} failed"
 
 
@@ -182,25 +184,25 @@ def test_of_a_url_the_place_remains(secret: str, path: str) -> None:
 @example("A" * 31 + "\n" + "A" * 31)
 def test_it_is_one_printable_line_that_is_short(text: str) -> None:
     """A target cannot write into the terminal, nor make a message long."""
-    said = scrub(text)
-    assert len(said) <= LONGEST
+    said = redact(text)
+    assert len(said) <= MAX_LENGTH
     assert said.isprintable()
-    assert scrub(said) in (said, said.replace("…", ""))
+    assert redact(said) in (said, said.replace("…", ""))
 
 
 def test_a_cut_does_not_bring_half_a_name_to_light() -> None:
     """The last word of what was looked at is dropped."""
     text = "A" * 9_985 + " jane.roe@corp.example"
-    assert scrub(text) == HIDDEN
+    assert redact(text) == REDACTED
 
 
 @pytest.mark.parametrize("token", ["opaque", "a.b", "a.e30", f"a.{'W1tb' * 400}.c", jwt([["x"]]), jwt("text")])
 def test_any_token_can_be_a_users(token: str) -> None:
     """Also one that says nothing."""
-    assert token in identities(token)
+    assert token in user_identifiers(token)
 
 
 def test_what_is_technical_in_a_token_is_not_private() -> None:
     """Else half of the sentences would vanish."""
     assert not USER & {"XSUAA", "openid", "https://uaa.example"}
-    assert "" not in identities(jwt({"sub": "", "x": "j"}))
+    assert "" not in user_identifiers(jwt({"sub": "", "x": "j"}))

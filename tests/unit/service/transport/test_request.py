@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from btp_trust.errors import ServiceUnavailable, TrustError, UnexpectedResponse
 from btp_trust.service.transport.request import MAX_BYTES, send
-from btp_trust.service.transport.retry import MAX_REQUESTS, Patience
-from support.error_text import shown_by
-from support.fake_clock import Clock
+from btp_trust.service.transport.retry import MAX_REQUESTS, RetryPolicy
+from support.error_text import error_text
+from support.fake_clock import FakeClock
 
 URL = "https://service.example/v1?token=S3CRET"
 NOW = datetime(2028, 11, 24, 8, 34, 27, tzinfo=UTC)
@@ -36,7 +36,7 @@ class Service:
 
     answer: httpx.Response | Exception
     requests: list[httpx.Request] = field(default_factory=list)
-    clock: Clock = field(default_factory=Clock)
+    clock: FakeClock = field(default_factory=FakeClock)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """Do so."""
@@ -45,10 +45,10 @@ class Service:
             raise self.answer
         return self.answer
 
-    def send(self, method: str = "POST", patience: Patience | None = None) -> httpx.Response:
+    def send(self, method: str = "POST", retry_policy: RetryPolicy | None = None) -> httpx.Response:
         """Send it one request."""
         with httpx.Client(transport=httpx.MockTransport(self)) as http:
-            return send(http, http.build_request(method, URL), patience or self.clock.patience())
+            return send(http, http.build_request(method, URL), retry_policy or self.clock.retry_policy())
 
 
 @pytest.mark.parametrize("kind", concrete(httpx.TransportError), ids=lambda kind: kind.__name__)
@@ -58,8 +58,8 @@ def test_every_failure_of_the_transport_has_a_home(method: str, kind: type[httpx
     service = Service(kind("S3CRET"))
     with pytest.raises(ServiceUnavailable, match=kind.__name__) as caught:
         service.send(method)
-    assert caught.value.never_sent == (kind.__name__ in NEVER_SENT)
-    assert ("nothing was sent" in caught.value.why) == caught.value.never_sent
+    assert caught.value.not_sent == (kind.__name__ in NEVER_SENT)
+    assert ("nothing was sent" in caught.value.why) == caught.value.not_sent
     assert len(service.requests) == 1
     assert_silent(caught.value)
 
@@ -69,7 +69,7 @@ def test_every_failure_of_a_request_is_one_of_our_errors(kind: type[httpx.Reques
     """Nothing of httpx comes through; what is not certain to have never left is not said to."""
     with pytest.raises(TrustError) as caught:
         Service(kind("S3CRET")).send()
-    assert getattr(caught.value, "never_sent", False) == (kind.__name__ in NEVER_SENT)
+    assert getattr(caught.value, "not_sent", False) == (kind.__name__ in NEVER_SENT)
     assert_silent(caught.value)
 
 
@@ -78,7 +78,7 @@ def test_an_answer_that_cannot_be_unpacked_is_one_of_our_errors() -> None:
     mangled = httpx.Response(200, stream=httpx.ByteStream(b"no gzip"), headers={"Content-Encoding": "gzip"})
     with pytest.raises((ServiceUnavailable, UnexpectedResponse)) as caught:
         Service(mangled).send()
-    assert not getattr(caught.value, "never_sent", False)
+    assert not getattr(caught.value, "not_sent", False)
 
 
 @given(status=st.integers(200, 599))
@@ -90,7 +90,7 @@ def test_only_overload_and_failure_of_the_service_are_unavailability(status: int
     else:
         with pytest.raises(ServiceUnavailable, match=str(status)) as caught:
             service.send()
-        assert caught.value.never_sent == (status == 429)
+        assert caught.value.not_sent == (status == 429)
         assert_silent(caught.value)
     assert len(service.requests) == 1
 
@@ -160,7 +160,7 @@ def test_a_redirect_to_nonsense_is_one_of_our_errors() -> None:
 class Body(httpx.SyncByteStream):
     """A body in pieces of a kilobyte, each of which takes its time; it knows how far it was read."""
 
-    def __init__(self, pieces: int, clock: Clock, takes: float = 0.0, fails: Exception | None = None) -> None:
+    def __init__(self, pieces: int, clock: FakeClock, takes: float = 0.0, fails: Exception | None = None) -> None:
         self.pieces = pieces
         self.clock = clock
         self.takes = takes
@@ -184,7 +184,7 @@ class Body(httpx.SyncByteStream):
 
 def test_an_answer_is_read_and_its_connection_given_back() -> None:
     """Up to the largest size, whole; of its headers only what is used."""
-    clock = Clock()
+    clock = FakeClock()
     body = Body(MAX_BYTES // 1000, clock)
     headers = {"Date": "now", "Content-Type": "text/plain", "Set-Cookie": "S3CRET"}
     answer = Service(httpx.Response(200, stream=body, headers=headers), clock=clock).send()
@@ -196,7 +196,7 @@ def test_an_answer_is_read_and_its_connection_given_back() -> None:
 @pytest.mark.parametrize("status", [200, 404, 503])
 def test_an_answer_that_is_too_large_is_not_read_to_its_end(status: int) -> None:
     """Whatever its status is: nobody knows what it is, so a write may have been carried out."""
-    clock = Clock()
+    clock = FakeClock()
     body = Body(10**9, clock)
     with pytest.raises(UnexpectedResponse, match=str(MAX_BYTES)) as caught:
         Service(httpx.Response(status, stream=body), clock=clock).send()
@@ -207,12 +207,12 @@ def test_an_answer_that_is_too_large_is_not_read_to_its_end(status: int) -> None
 
 def test_an_answer_in_drops_ends_with_the_operation() -> None:
     """Each piece comes in time, so that no time-out of the connection ends it."""
-    clock = Clock()
+    clock = FakeClock()
     body = Body(10**9, clock, takes=29.0)
-    service, patience = Service(httpx.Response(200, stream=body), clock=clock), clock.patience()
-    with patience.operation(), pytest.raises(ServiceUnavailable, match="ReadTimeout") as caught:
-        service.send(patience=patience)
-    assert not caught.value.never_sent
+    service, retry_policy = Service(httpx.Response(200, stream=body), clock=clock), clock.retry_policy()
+    with retry_policy.deadline(), pytest.raises(ServiceUnavailable, match="ReadTimeout") as caught:
+        service.send(retry_policy=retry_policy)
+    assert not caught.value.not_sent
     assert body.read == 7
     assert body.closed
     assert_silent(caught.value)
@@ -220,11 +220,11 @@ def test_an_answer_in_drops_ends_with_the_operation() -> None:
 
 def test_an_answer_that_breaks_off_may_have_been_meant() -> None:
     """The service has acted; only its answer is lost."""
-    clock = Clock()
+    clock = FakeClock()
     body = Body(1, clock, fails=httpx.RemoteProtocolError("S3CRET"))
     with pytest.raises(ServiceUnavailable, match="RemoteProtocolError") as caught:
         Service(httpx.Response(200, stream=body), clock=clock).send()
-    assert not caught.value.never_sent
+    assert not caught.value.not_sent
     assert body.closed
     assert_silent(caught.value)
 
@@ -232,12 +232,12 @@ def test_an_answer_that_breaks_off_may_have_been_meant() -> None:
 def test_a_request_whose_operation_is_over_is_not_sent() -> None:
     """The error says so, and how to give it more time."""
     service = Service(httpx.Response(200))
-    patience = service.clock.patience()
-    with patience.operation():
+    retry_policy = service.clock.retry_policy()
+    with retry_policy.deadline():
         service.clock.now += 180.0
         with pytest.raises(ServiceUnavailable, match="180 seconds are over") as caught:
-            service.send(patience=patience)
-    assert caught.value.never_sent
+            service.send(retry_policy=retry_policy)
+    assert caught.value.not_sent
     assert "btp-trust:operationTimeout" in caught.value.remedy
     assert service.requests == []
     assert_silent(caught.value)
@@ -246,14 +246,14 @@ def test_a_request_whose_operation_is_over_is_not_sent() -> None:
 def test_a_request_beyond_the_bound_of_its_operation_is_not_sent() -> None:
     """Whatever repeats: an operation sends so many requests and no more; the next operation counts anew."""
     service = Service(httpx.Response(200))
-    patience = service.clock.patience()
+    retry_policy = service.clock.retry_policy()
     for operation in (1, 2):
-        with patience.operation():
+        with retry_policy.deadline():
             for _ in range(MAX_REQUESTS):
-                service.send(patience=patience)
+                service.send(retry_policy=retry_policy)
             with pytest.raises(ServiceUnavailable, match=f"has sent {MAX_REQUESTS} requests") as caught:
-                service.send(patience=patience)
-        assert caught.value.never_sent
+                service.send(retry_policy=retry_policy)
+        assert caught.value.not_sent
         assert len(service.requests) == operation * MAX_REQUESTS
         assert_silent(caught.value)
 
@@ -261,11 +261,11 @@ def test_a_request_beyond_the_bound_of_its_operation_is_not_sent() -> None:
 def test_a_request_has_the_time_that_is_left() -> None:
     """Some seconds to connect and thirty to answer, or what remains of its operation."""
     service = Service(httpx.Response(200))
-    patience = service.clock.patience()
-    with patience.operation():
-        service.send(patience=patience)
+    retry_policy = service.clock.retry_policy()
+    with retry_policy.deadline():
+        service.send(retry_policy=retry_policy)
         service.clock.now += 170.0
-        service.send(patience=patience)
+        service.send(retry_policy=retry_policy)
     first, second = (request.extensions["timeout"] for request in service.requests)
     assert first == {"connect": 5.0, "read": 30.0, "write": 30.0, "pool": 30.0}
     assert second == {"connect": 5.0, "read": 10.0, "write": 10.0, "pool": 10.0}
@@ -273,5 +273,5 @@ def test_a_request_has_the_time_that_is_left() -> None:
 
 def assert_silent(error: TrustError) -> None:
     """Neither the error nor its traceback shows the query, the body or what the transport said."""
-    assert "S3CRET" not in shown_by(error)
+    assert "S3CRET" not in error_text(error)
     assert "https://service.example/v1" in str(error)

@@ -1,4 +1,4 @@
-"""Patience: how long is waited and how often is asked, and that both have an end."""
+"""RetryPolicy: how long is waited and how often is asked, and that both have an end."""
 
 from __future__ import annotations
 
@@ -12,9 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btp_trust.errors import ConfigurationError, NotAuthorized, ServiceUnavailable, TrustError
-from btp_trust.service.transport.retry import TRIES, Limits, Patience, is_unavailable, limits_from, never_arrived
-from support.fake_clock import Clock
-from support.fake_engine import assert_three_parts
+from btp_trust.service.transport.retry import (
+    MAX_ATTEMPTS,
+    RetryPolicy,
+    Timeouts,
+    is_unavailable,
+    parse_timeouts,
+    was_not_sent,
+)
+from support.fake_clock import FakeClock
+from support.fake_engine import assert_three_part_message
 
 BOUNDS = {
     "connectTimeout": (1.0, 60.0),
@@ -27,19 +34,19 @@ each_limit = pytest.mark.parametrize("name", BOUNDS)
 
 def limit(name: str, text: str) -> float:
     """The limit that a text in the configuration gives."""
-    found: float = getattr(limits_from({f"btp-trust:{name}": text}.get), re.sub("T", "_t", name))
+    found: float = getattr(parse_timeouts({f"btp-trust:{name}": text}.get), re.sub("T", "_t", name))
     return found
 
 
-def unavailable(*, never_sent: bool = False, retry_after: float | None = None) -> ServiceUnavailable:
+def unavailable(*, not_sent: bool = False, retry_after: float | None = None) -> ServiceUnavailable:
     """A failure of the moment."""
-    return ServiceUnavailable("down", "why", "wait", never_sent=never_sent, retry_after=retry_after)
+    return ServiceUnavailable("down", "why", "wait", not_sent=not_sent, retry_after=retry_after)
 
 
 class Failing:
     """An attempt that fails always alike, takes its time, and counts."""
 
-    def __init__(self, clock: Clock, error: Exception, takes: float = 0.0) -> None:
+    def __init__(self, clock: FakeClock, error: Exception, takes: float = 0.0) -> None:
         self.clock = clock
         self.error = error
         self.takes = takes
@@ -54,20 +61,20 @@ class Failing:
 
 def test_what_begins_afresh_has_time_and_requests_of_its_own() -> None:
     """And what is around it goes on with what it had."""
-    clock = Clock()
-    patience = clock.patience(operation_timeout=100.0)
-    with patience.operation():
-        patience.spend()
-        assert patience.pause(90)
-        with patience.afresh():
-            assert (patience.remaining, patience.sent) == (100.0, 0)
-            patience.spend()
-            patience.spend()
-            assert patience.pause(60)
-        assert (patience.remaining, patience.sent) == (0.0, 1)
-    with patience.afresh():
-        assert patience.remaining == 100.0
-    assert patience.remaining == 100.0
+    clock = FakeClock()
+    retry_policy = clock.retry_policy(operation_timeout=100.0)
+    with retry_policy.deadline():
+        retry_policy.count_request()
+        assert retry_policy.pause(90)
+        with retry_policy.fresh_deadline():
+            assert (retry_policy.remaining, retry_policy.requests_sent) == (100.0, 0)
+            retry_policy.count_request()
+            retry_policy.count_request()
+            assert retry_policy.pause(60)
+        assert (retry_policy.remaining, retry_policy.requests_sent) == (0.0, 1)
+    with retry_policy.fresh_deadline():
+        assert retry_policy.remaining == 100.0
+    assert retry_policy.remaining == 100.0
 
 
 # --- limits ------------------------------------------------------------------------------------------------------
@@ -75,8 +82,8 @@ def test_what_begins_afresh_has_time_and_requests_of_its_own() -> None:
 
 def test_the_limits_are_the_documented_ones_unless_set() -> None:
     """Some seconds to connect, half a minute to answer and to settle, three minutes for all of an operation."""
-    assert limits_from(lambda _: None) == Limits(5.0, 30.0, 30.0, 180.0)
-    assert len(fields(Limits)) == len(BOUNDS)
+    assert parse_timeouts(lambda _: None) == Timeouts(5.0, 30.0, 30.0, 180.0)
+    assert len(fields(Timeouts)) == len(BOUNDS)
 
 
 @each_limit
@@ -93,7 +100,7 @@ def test_a_limit_that_makes_no_sense_is_refused(name: str, text: str) -> None:
     low, high = BOUNDS[name]
     with pytest.raises(ConfigurationError) as caught:
         limit(name, text)
-    assert_three_parts(str(caught.value), f"btp-trust:{name}", f"{low:g}", f"{high:g}")
+    assert_three_part_message(str(caught.value), f"btp-trust:{name}", f"{low:g}", f"{high:g}")
     assert caught.value.remedy.endswith(f"pulumi config rm btp-trust:{name}")
 
 
@@ -111,19 +118,19 @@ def test_a_limit_just_outside_is_refused(name: str) -> None:
 
 def test_a_request_has_the_configured_time() -> None:
     """To connect and to answer."""
-    assert Clock().patience().timeout == httpx.Timeout(30.0, connect=5.0)
+    assert FakeClock().retry_policy().timeout == httpx.Timeout(30.0, connect=5.0)
 
 
 def test_a_request_has_no_more_time_than_its_operation() -> None:
     """What remains bounds both; and a time-out is never zero, which httpx would take for none."""
-    clock = Clock()
-    patience = clock.patience()
-    with patience.operation():
+    clock = FakeClock()
+    retry_policy = clock.retry_policy()
+    with retry_policy.deadline():
         clock.now += 177.0
-        assert patience.timeout == httpx.Timeout(3.0)
+        assert retry_policy.timeout == httpx.Timeout(3.0)
         clock.now += 100.0
-        assert patience.remaining == 0.0
-        assert patience.timeout == httpx.Timeout(0.001)
+        assert retry_policy.remaining == 0.0
+        assert retry_policy.timeout == httpx.Timeout(0.001)
 
 
 # --- the operation -----------------------------------------------------------------------------------------------
@@ -131,43 +138,43 @@ def test_a_request_has_no_more_time_than_its_operation() -> None:
 
 def test_an_operation_inside_another_ends_with_it() -> None:
     """An inner one gets no time of its own, and its end does not end the outer one."""
-    clock = Clock()
-    patience = clock.patience()
-    with patience.operation():
+    clock = FakeClock()
+    retry_policy = clock.retry_policy()
+    with retry_policy.deadline():
         clock.now += 100.0
-        with patience.operation():
-            assert patience.remaining == 80.0
-        assert patience.remaining == 80.0
-    assert patience.remaining == 180.0
+        with retry_policy.deadline():
+            assert retry_policy.remaining == 80.0
+        assert retry_policy.remaining == 80.0
+    assert retry_policy.remaining == 180.0
 
 
 def test_an_operation_that_fails_has_ended_too() -> None:
     """The next one has all its time."""
-    clock = Clock()
-    patience = clock.patience()
+    clock = FakeClock()
+    retry_policy = clock.retry_policy()
 
     def fail() -> None:
-        with patience.operation():
+        with retry_policy.deadline():
             clock.now += 100.0
             raise KeyError
 
     with pytest.raises(KeyError):
         fail()
-    with patience.operation():
-        assert patience.remaining == 180.0
+    with retry_policy.deadline():
+        assert retry_policy.remaining == 180.0
 
 
 def test_each_thread_has_its_own_operation() -> None:
     """The engine calls from four threads."""
-    clock = Clock()
-    patience = clock.patience()
+    clock = FakeClock()
+    retry_policy = clock.retry_policy()
     found: list[float] = []
 
     def look() -> None:
-        with patience.operation():
-            found.append(patience.remaining)
+        with retry_policy.deadline():
+            found.append(retry_policy.remaining)
 
-    with patience.operation():
+    with retry_policy.deadline():
         clock.now += 100.0
         thread = threading.Thread(target=look)
         thread.start()
@@ -177,13 +184,13 @@ def test_each_thread_has_its_own_operation() -> None:
 
 def test_a_pause_longer_than_what_remains_is_not_made() -> None:
     """Waiting for nothing helps nobody."""
-    clock = Clock()
-    patience = clock.patience()
-    with patience.operation():
-        assert patience.pause(179.0)
-        assert not patience.pause(1.1)
-        assert patience.pause(1.0)
-    assert clock.slept == [179.0, 1.0]
+    clock = FakeClock()
+    retry_policy = clock.retry_policy()
+    with retry_policy.deadline():
+        assert retry_policy.pause(179.0)
+        assert not retry_policy.pause(1.1)
+        assert retry_policy.pause(1.0)
+    assert clock.pauses == [179.0, 1.0]
 
 
 # --- repeating ---------------------------------------------------------------------------------------------------
@@ -191,7 +198,7 @@ def test_a_pause_longer_than_what_remains_is_not_made() -> None:
 
 def test_an_attempt_that_succeeds_is_the_last() -> None:
     """Its result is returned."""
-    clock = Clock()
+    clock = FakeClock()
     faults = iter([unavailable(), unavailable()])
 
     def attempt() -> str:
@@ -199,67 +206,67 @@ def test_an_attempt_that_succeeds_is_the_last() -> None:
             raise error
         return "done"
 
-    assert clock.patience().repeat(attempt, is_unavailable) == "done"
-    assert len(clock.slept) == 2
+    assert clock.retry_policy().run_with_retries(attempt, is_unavailable) == "done"
+    assert len(clock.pauses) == 2
 
 
 def test_the_pauses_grow() -> None:
     """From half a second to a second, twice that, twice that again, each with up to half a second of chance."""
-    clock = Clock()
+    clock = FakeClock()
     with pytest.raises(ServiceUnavailable):
-        clock.patience().repeat(Failing(clock, unavailable()), is_unavailable)
-    for slept, base in zip(clock.slept, (0.5, 1.0, 2.0), strict=True):
-        assert base <= slept <= base + 0.5
+        clock.retry_policy().run_with_retries(Failing(clock, unavailable()), is_unavailable)
+    for pauses, base in zip(clock.pauses, (0.5, 1.0, 2.0), strict=True):
+        assert base <= pauses <= base + 0.5
 
 
 @pytest.mark.parametrize("error", [NotAuthorized("a", "b", "c"), ValueError("a bug")], ids=repr)
 def test_another_error_is_not_repeated(error: Exception) -> None:
     """It comes through as it is."""
-    clock = Clock()
+    clock = FakeClock()
     failing = Failing(clock, error)
     with pytest.raises(type(error)) as caught:
-        clock.patience().repeat(failing, is_unavailable)
+        clock.retry_policy().run_with_retries(failing, is_unavailable)
     assert caught.value is error
     assert failing.count == 1
-    assert clock.slept == []
+    assert clock.pauses == []
 
 
 @given(asked=st.floats(9.0, 50.0))
 def test_the_service_is_left_alone_for_as_long_as_it_asks(asked: float) -> None:
     """Retry-After is a minimum."""
-    clock = Clock()
+    clock = FakeClock()
     with pytest.raises(ServiceUnavailable):
-        clock.patience().repeat(Failing(clock, unavailable(retry_after=asked)), is_unavailable)
-    assert clock.slept == [asked] * (TRIES - 1)
+        clock.retry_policy().run_with_retries(Failing(clock, unavailable(retry_after=asked)), is_unavailable)
+    assert clock.pauses == [asked] * (MAX_ATTEMPTS - 1)
 
 
 def test_a_service_that_asks_for_more_time_than_remains_is_given_up() -> None:
     """At once; its error is told."""
-    clock = Clock()
+    clock = FakeClock()
     failing = Failing(clock, unavailable(retry_after=181.0))
-    patience = clock.patience()
-    with pytest.raises(ServiceUnavailable) as caught, patience.operation():
-        patience.repeat(failing, is_unavailable)
+    retry_policy = clock.retry_policy()
+    with pytest.raises(ServiceUnavailable) as caught, retry_policy.deadline():
+        retry_policy.run_with_retries(failing, is_unavailable)
     assert caught.value is failing.error
     assert failing.count == 1
-    assert clock.slept == []
+    assert clock.pauses == []
 
 
 def test_tries_inside_tries_add_up() -> None:
     """What was given up inside is not begun again outside, so the service meets no avalanche."""
-    clock = Clock()
-    patience = clock.patience()
-    failing = Failing(clock, unavailable(never_sent=True))
+    clock = FakeClock()
+    retry_policy = clock.retry_policy()
+    failing = Failing(clock, unavailable(not_sent=True))
     with pytest.raises(ServiceUnavailable):
-        patience.repeat(lambda: patience.repeat(failing, is_unavailable), never_arrived)
-    assert failing.count == TRIES
+        retry_policy.run_with_retries(lambda: retry_policy.run_with_retries(failing, is_unavailable), was_not_sent)
+    assert failing.count == MAX_ATTEMPTS
 
 
-def nested(patience: Patience, attempt: Failing, depth: int) -> None:
+def nested(retry_policy: RetryPolicy, attempt: Failing, depth: int) -> None:
     """Repeat an attempt within so many other repetitions."""
     if depth == 0:
         attempt()
-    patience.repeat(lambda: nested(patience, attempt, depth - 1), is_unavailable)
+    retry_policy.run_with_retries(lambda: nested(retry_policy, attempt, depth - 1), is_unavailable)
 
 
 @given(
@@ -271,19 +278,19 @@ def nested(patience: Patience, attempt: Failing, depth: int) -> None:
 )
 def test_tries_and_time_are_bounded(takes: float, asked: float | None, ends: float, depth: int, begun: float) -> None:
     """Whatever the service does: no more than the tries, and no pause beyond the operation's end."""
-    clock = Clock()
-    patience = clock.patience(operation_timeout=ends)
+    clock = FakeClock()
+    retry_policy = clock.retry_policy(operation_timeout=ends)
     failing = Failing(clock, unavailable(retry_after=asked), takes)
-    with patience.operation():
+    with retry_policy.deadline():
         clock.now += begun
         with pytest.raises(TrustError):
-            nested(patience, failing, depth)
-    assert 1 <= failing.count <= TRIES
+            nested(retry_policy, failing, depth)
+    assert 1 <= failing.count <= MAX_ATTEMPTS
     assert clock.now <= max(ends, begun) + takes + 0.001
-    assert sum(clock.slept) <= ends + 0.001
+    assert sum(clock.pauses) <= ends + 0.001
 
 
 def test_what_may_be_repeated_is_told_apart() -> None:
     """A read may after any failure of the moment, a write only if it never arrived."""
-    table = {unavailable(): (True, False), unavailable(never_sent=True): (True, True), KeyError(): (False, False)}
-    assert {error: (is_unavailable(error), never_arrived(error)) for error in table} == table
+    table = {unavailable(): (True, False), unavailable(not_sent=True): (True, True), KeyError(): (False, False)}
+    assert {error: (is_unavailable(error), was_not_sent(error)) for error in table} == table

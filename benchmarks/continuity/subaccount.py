@@ -11,7 +11,7 @@ from continuity.targets import Owner, SubaccountOwner, SystemOwner
 _USER = "joe"
 
 
-class Landscape:
+class BenchmarkSubaccount:
     """The subaccount, its user, and the owners of the targets by the names of the destinations."""
 
     def __init__(self, emulator: Emulator, http: httpx.Client) -> None:
@@ -31,9 +31,9 @@ class Landscape:
     def _system(self, name: str) -> str:
         return self.emulator.create_target(f"{name}-{self.guid}").name
 
-    def refusal(self, target: str) -> str | None:
+    def rejection(self, target: str) -> str | None:
         """Let the user call a target. Returns why the call was refused, None if it was not."""
-        return self.service.refusal(target, self._user_token)
+        return self.service.rejection(target, self._user_token)
 
     def trusted(self) -> dict[str, list[str]]:
         """Return what each target shows as trusted: fingerprints."""
