@@ -12,7 +12,6 @@ from itertools import accumulate
 
 import httpx
 import pytest
-from continuity.subaccount import BenchmarkSubaccount
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,6 +29,7 @@ from continuity.measure import (
 from continuity.page import MARK, PAGE, PICTURE, RESULTS, TITLES, table
 from continuity.picture import draw, summary
 from continuity.scenarios import ScenarioContext, renew_in_place, rotation, swap_without_publishing
+from continuity.subaccount import BenchmarkSubaccount
 from continuity.targets import SystemOwner
 from continuity.users import Clock, calling
 from support.page_sections import section

@@ -21,7 +21,7 @@ def served() -> Iterator[Emulator]:
 
 
 @pytest.mark.parametrize(
-    ("side", "loses", "reached", "is_answered"),
+    ("side", "closes_connection", "reached", "is_answered"),
     [
         (BoundarySide.BEFORE, True, 0, False),
         (BoundarySide.DONE, True, 1, False),

@@ -180,7 +180,7 @@ class Canned(httpx.BaseTransport):
 def quick() -> Iterator[None]:
     """Load the usual authorities once: they are many, and no test here makes a connection."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(http_client, "_usual_authorities", lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+        patched.setattr(http_client, "_default_tls_context", lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
         yield
     session.set_current(None)
 

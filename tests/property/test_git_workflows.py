@@ -165,7 +165,7 @@ def test_a_rotation_that_was_killed_and_reverted_is_told_as_our_own(engine: Fake
     """What signs is the younger generation that this stack knows, what signed by the state lies passive."""
     engine.deploy(ALONE, PREPARED)
     before = engine.slots
-    engine.line.inject_once("POST rotateCertificate", commit_then_raise(ProcessKilledError()))
+    engine.transport.inject_once("POST rotateCertificate", commit_then_raise(ProcessKilledError()))
     with pytest.raises(ProcessKilledError):
         engine.up(ROTATED)
     assert engine.slots == before[::-1]
@@ -190,7 +190,7 @@ def test_a_roll_back_that_was_killed_and_reverted_is_told_beside_a_colleagues(en
     """The older one signs: a colleague is as probable, and both ways out are those of any drift."""
     engine.deploy(ALONE, PREPARED, ROTATED)
     before = engine.slots
-    engine.line.inject_once("POST rotateCertificate", commit_then_raise(ProcessKilledError()))
+    engine.transport.inject_once("POST rotateCertificate", commit_then_raise(ProcessKilledError()))
     with pytest.raises(ProcessKilledError):
         engine.up(PREPARED)
     told = engine.preview(ROTATED)

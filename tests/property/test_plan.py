@@ -78,11 +78,11 @@ def swappable(
 
 
 DECLARED: dict[str, st.SearchStrategy[Any]] = {
-    "recorded": bindings,
-    "taught": bindings,
-    "learned": bindings,
+    "recorded_generations": bindings,
+    "known_generations": bindings,
+    "candidate_generations": bindings,
     "candidate_pending": names,
-    "minting": names,
+    "pending_generation": names,
     "candidate_removed": st.booleans(),
     "generation": names,
     "trusted_by": targets,

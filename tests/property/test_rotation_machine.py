@@ -75,7 +75,7 @@ def test_the_search_finds_a_swap_that_is_sent_twice(
 
     monkeypatch.setattr("btp_trust.rotation.lifecycle.swap", careless)
     monkeypatch.setattr(engine, "MAX_SHRINKING_SECONDS", 0)
-    monkeypatch.setattr(soak, "ROUND", 10)
+    monkeypatch.setattr(soak, "EXAMPLES_PER_ROUND", 10)
     assert soak.search(60, 1) == 1
     found = capsys.readouterr()
     assert "SOAK_SEED=" in found.out

@@ -348,7 +348,7 @@ class FakeEngine:
         if self.target:
             keys = {"billing": self.emulator.api_access_key(self.target)}
             self.config.setdefault("btp-trust:connections", json.dumps(keys))
-        self.line = FaultyTransport(self.emulator.transport, self._advance)
+        self.transport = FaultyTransport(self.emulator.transport, self._advance)
 
     @property
     def slots(self) -> tuple[str | None, str | None]:
@@ -486,7 +486,7 @@ class FakeEngine:
 
     def call(self, kind: str, name: str, method: str, *args: Any) -> Any:
         """Ask a provider for an operation, and take it down."""
-        sent, journal = len(self.line.sent), len(self.emulator.journal())
+        sent, journal = len(self.transport.sent), len(self.emulator.journal())
         ended_with: BaseException | None = None
         try:
             return getattr(PROVIDERS[kind](), method)(*args)
@@ -495,7 +495,7 @@ class FakeEngine:
             raise
         finally:
             entries = self.emulator.journal()[journal:]
-            self.calls.append(ProviderCall(name, kind, method, self.line.sent[sent:], entries, ended_with))
+            self.calls.append(ProviderCall(name, kind, method, self.transport.sent[sent:], entries, ended_with))
 
     def call_with_error_hook(self, diff_with_unknowns: Callable[[], Any]) -> Any:
         """Let the resource's `ErrorHook` retry what fails; all in this process, with the same inputs and state."""
@@ -517,7 +517,7 @@ class FakeEngine:
         """Return what is outside of a process."""
         return Host(
             environ=self.environ,
-            transport=self.line,
+            transport=self.transport,
             clock=lambda: self.emulator.now,
             sleep=self._sleep,
             monotonic=lambda: self.elapsed,

@@ -97,7 +97,7 @@ def test_the_first_certificate_is_made_after_both_were_missing_twice(empty: Fake
 def test_metadata_without_a_certificate_stops_the_first_generation(empty: FakeEngine, look: int) -> None:
     """The service contradicts itself: no POST, and the next run may find the truth."""
     body = {"idpMetadata": "PHhtbC8+"}
-    empty.line.inject_once("GET metadata", answer_with(200, json=body), after=look - 1)
+    empty.transport.inject_once("GET metadata", answer_with(200, json=body), after=look - 1)
     with pytest.raises(SlotsChanged) as stopped:
         empty.up(FIRST)
     assert_three_part_message(str(stopped.value), empty.guid)
@@ -107,7 +107,7 @@ def test_metadata_without_a_certificate_stops_the_first_generation(empty: FakeEn
 
 def test_a_certificate_that_appears_before_the_first_generation_is_adopted(empty: FakeEngine) -> None:
     """A colleague made one between the looks: it is not overwritten."""
-    empty.line.inject_once("GET metadata", interleave(after=lambda: empty.emulator.generate_active(empty.guid)))
+    empty.transport.inject_once("GET metadata", interleave(after=lambda: empty.emulator.generate_active(empty.guid)))
     assert empty.up(FIRST).writes == []
     assert empty.outputs("signing")["fingerprint"] == empty.slots[0]
     empty.assert_stable(FIRST)
@@ -116,14 +116,14 @@ def test_a_certificate_that_appears_before_the_first_generation_is_adopted(empty
 def test_a_certificate_that_appears_before_the_second_look_is_adopted(empty: FakeEngine) -> None:
     """The second look counts as much as the first."""
     made = interleave(after=lambda: empty.emulator.generate_active(empty.guid))
-    empty.line.inject_once("GET metadata", made, after=1)
+    empty.transport.inject_once("GET metadata", made, after=1)
     assert empty.up(FIRST).writes == []
     empty.assert_stable(FIRST)
 
 
 def test_a_run_killed_after_the_first_generation_is_resumed_by_adopting(empty: FakeEngine) -> None:
     """The state never saw the POST; the next `up` finds the certificate in the slot."""
-    empty.line.inject_once("POST certificate", commit_then_raise(ProcessKilledError()))
+    empty.transport.inject_once("POST certificate", commit_then_raise(ProcessKilledError()))
     with pytest.raises(ProcessKilledError):
         empty.up(FIRST)
     assert empty.state == {}
@@ -185,7 +185,7 @@ def test_no_output_is_left_behind_by_a_refresh(engine: FakeEngine) -> None:
 def test_a_refresh_says_when_nothing_signs_any_more(engine: FakeEngine) -> None:
     """The resource stays, its role is gone."""
     engine.deploy(ALONE)
-    engine.line.inject_once("GET certificate", answer_with(404, json={"ErrorMessage": "gone"}))
+    engine.transport.inject_once("GET certificate", answer_with(404, json={"ErrorMessage": "gone"}))
     report = engine.refresh()
     assert report.changed == {"signing": {"role"}}
     assert engine.outputs("signing")["role"] == "gone"
@@ -196,7 +196,7 @@ def test_a_strict_refresh_fails_when_nothing_signs_any_more(engine: FakeEngine) 
     """Three parts, and the one that signed is named."""
     engine.deploy(ALONE)
     engine.config["btp-trust:strict"] = "true"
-    engine.line.inject_once("GET certificate", answer_with(404, json={"ErrorMessage": "gone"}))
+    engine.transport.inject_once("GET certificate", answer_with(404, json={"ErrorMessage": "gone"}))
     with pytest.raises(Refused) as caught:
         engine.refresh()
     assert_three_part_message(str(caught.value), engine.slots[0])
@@ -205,7 +205,7 @@ def test_a_strict_refresh_fails_when_nothing_signs_any_more(engine: FakeEngine) 
 def test_what_vanished_is_not_replaced_by_a_certificate_that_nobody_trusts(engine: FakeEngine) -> None:
     """An existing resource with `generate=True` makes no second first certificate."""
     engine.deploy(FIRST)
-    engine.line.inject_always(answer_with(404, json={"ErrorMessage": "gone"}), "GET certificate")
+    engine.transport.inject_always(answer_with(404, json={"ErrorMessage": "gone"}), "GET certificate")
     assert "trusted by nobody" in engine.assert_refused(FIRST)
 
 
@@ -213,7 +213,7 @@ def test_a_certificate_that_vanishes_between_plan_and_update_is_an_error(engine:
     """Nothing is recorded of a slot that is empty."""
     engine.deploy(ALONE)
     renew = renewing(engine.slots[0], accept_outage=True)
-    engine.line.inject_once("GET certificate", answer_with(404, json={"ErrorMessage": "gone"}), after=2)
+    engine.transport.inject_once("GET certificate", answer_with(404, json={"ErrorMessage": "gone"}), after=2)
     with pytest.raises(TrustError, match="no active") as stopped:
         engine.up(renew)
     assert_three_part_message(str(stopped.value))
@@ -244,7 +244,7 @@ def test_a_renewal_reads_directly_before_it_posts(engine: FakeEngine) -> None:
     """A colleague renewed in the same minute: exactly the named certificate, or none."""
     engine.deploy(ALONE)
     renew = renewing(engine.slots[0], accept_outage=True)
-    engine.line.inject_once(
+    engine.transport.inject_once(
         "GET certificate", interleave(before=lambda: engine.emulator.generate_active(engine.guid)), after=2
     )
     report = engine.up(renew)
@@ -289,7 +289,7 @@ def test_a_lost_answer_of_a_renewal_is_found_in_the_slots(engine: FakeEngine) ->
     """One POST, and the certificate that is there afterwards is its answer."""
     engine.deploy(ALONE)
     renew = renewing(engine.slots[0], accept_outage=True)
-    engine.line.inject_once("POST certificate", commit_then_raise(httpx.ReadTimeout("lost")))
+    engine.transport.inject_once("POST certificate", commit_then_raise(httpx.ReadTimeout("lost")))
     assert engine.up(renew).writes == ["POST certificate"]
     assert engine.outputs("signing")["fingerprint"] == engine.slots[0]
     engine.assert_stable(renew)
@@ -299,7 +299,7 @@ def test_a_renewal_killed_after_its_post_is_not_repeated(engine: FakeEngine) -> 
     """The named certificate does not sign any more, so the next `up` only follows."""
     engine.deploy(ALONE)
     renew = renewing(engine.slots[0], accept_outage=True)
-    engine.line.inject_once("POST certificate", commit_then_raise(ProcessKilledError()))
+    engine.transport.inject_once("POST certificate", commit_then_raise(ProcessKilledError()))
     with pytest.raises(ProcessKilledError):
         engine.up(renew)
     assert engine.up(renew).writes == []

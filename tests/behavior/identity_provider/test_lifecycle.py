@@ -198,9 +198,9 @@ def test_a_swap_waits_for_a_registration_that_nobody_can_log_on_by(engine: FakeE
 def test_a_swap_waits_for_a_target_that_cannot_be_checked(engine: FakeEngine) -> None:
     """What the state says of it is not observed, and somebody may have changed it."""
     engine.deploy(ALONE, PREPARED)
-    engine.line.inject_always(answer_with(503), GET)
+    engine.transport.inject_always(answer_with(503), GET)
     assert "could not be checked" in engine.assert_refused(ROTATED, ORIGIN)
-    engine.line.repair()
+    engine.transport.repair()
     engine.deploy(ROTATED)
 
 
@@ -378,7 +378,7 @@ def test_what_somebody_makes_between_plan_and_deed_is_not_overwritten(engine: Fa
         api.delete()
         api.register(ORIGIN, before["config"]["metaDataLocation"])
 
-    engine.line.inject_once(GET, interleave(before=anew), after=1)
+    engine.transport.inject_once(GET, interleave(before=anew), after=1)
     with pytest.raises(Refused, match="adopt="):
         engine.up(wanted, skip_preview=True)
     assert engine.last.writes == [DELETE, POST]  # the other one's
@@ -405,7 +405,7 @@ def test_what_a_killed_run_registered_anew_is_taken_up(engine: FakeEngine) -> No
 def test_one_of_another_type_is_never_taken_over(engine: FakeEngine) -> None:
     """Not even on request."""
     answer = [{"id": "1", "originKey": ORIGIN, "type": "oidc1.0", "isActive": True}]
-    engine.line.inject_always(answer_with(200, json=answer), GET)
+    engine.transport.inject_always(answer_with(200, json=answer), GET)
     assert "oidc1.0" in engine.assert_refused(program(adopt="1"), ORIGIN)
 
 
@@ -496,7 +496,7 @@ def test_a_lost_answer_is_settled_by_reading(
 ) -> None:
     """Never by a second write: done if the target shows it, else not done, and the next `up` converges."""
     wanted = due(engine, request_)
-    engine.line.inject_once(request_, fault)
+    engine.transport.inject_once(request_, fault)
     try:
         engine.up(wanted)
     except WriteNotApplied as error:
@@ -520,19 +520,19 @@ def test_a_hook_that_retries_sends_no_second_write_after_an_unknown_outcome(
     error = httpx.ReadTimeout("slow")
     shown = answer_with(200, json=list(before.values()))
     for _ in range(9):
-        engine.line.inject_once(GET, shown, after=0)
+        engine.transport.inject_once(GET, shown, after=0)
 
     def fault(request: httpx.Request, send: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
         return (commit_then_raise if acted else raise_before_sending)(error)(request, send)
 
-    engine.line.inject_once(request_, fault)
+    engine.transport.inject_once(request_, fault)
     engine.retries = 2
-    sent = len(engine.line.sent)
+    sent = len(engine.transport.sent)
     with pytest.raises(WriteNotApplied) as stopped:
         engine.up(wanted, skip_preview=True)
-    assert engine.line.sent[sent:].count(request_) == 1
+    assert engine.transport.sent[sent:].count(request_) == 1
     assert [call.error for call in engine.calls[-3:]] == [stopped.value] * 3
-    engine.line.repair()
+    engine.transport.repair()
     engine.up(wanted)
     assert engine.preview(wanted).has_no_changes
 
@@ -546,7 +546,7 @@ def test_nothing_is_registered_of_a_subaccount_whose_slots_are_uncertain(engine:
             deployment.passive(generation="b")
         deployment.trusted(connection="billing", origin_key=ORIGIN, name="renamed")
 
-    engine.line.inject_once("POST certificate/passive", raise_before_sending(httpx.ReadTimeout("slow")))
+    engine.transport.inject_once("POST certificate/passive", raise_before_sending(httpx.ReadTimeout("slow")))
     with pytest.raises(WriteNotApplied, match="generation of a passive certificate"):
         engine.up(both)
     assert PUT not in engine.last.writes
@@ -558,14 +558,14 @@ def test_what_cannot_be_read_afterwards_is_said(engine: FakeEngine, request_: st
     wanted = due(engine, request_)
 
     def fault(request: httpx.Request, send: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
-        engine.line.inject_always(answer_with(503), GET)
+        engine.transport.inject_always(answer_with(503), GET)
         return commit_then_raise(httpx.ReadTimeout("slow"))(request, send)
 
-    engine.line.inject_once(request_, fault)
+    engine.transport.inject_once(request_, fault)
     with pytest.raises(OutcomeUnknown) as caught:
         engine.up(wanted)
     assert_three_part_message(str(caught.value), ORIGIN)
-    engine.line.repair()
+    engine.transport.repair()
     engine.deploy(wanted)
 
 
@@ -573,8 +573,8 @@ def test_what_cannot_be_read_afterwards_is_said(engine: FakeEngine, request_: st
 def test_what_never_arrived_is_sent_again_over_the_same(engine: FakeEngine, request_: str) -> None:
     """429 and a connection that was not made; not if somebody else acted in between."""
     wanted = due(engine, request_)
-    engine.line.inject_once(request_, answer_with(429, headers={"Retry-After": "3"}))
-    engine.line.inject_once(request_, raise_before_sending(httpx.ConnectError("down")))
+    engine.transport.inject_once(request_, answer_with(429, headers={"Retry-After": "3"}))
+    engine.transport.inject_once(request_, raise_before_sending(httpx.ConnectError("down")))
     assert engine.up(wanted).writes == [request_]
     engine.deploy(wanted)
 
@@ -589,7 +589,7 @@ def test_a_rival_between_two_tries_stops_the_second(engine: FakeEngine, request_
         api.change(name="rival")
         return httpx.Response(429, request=request)
 
-    engine.line.inject_once(request_, fault)
+    engine.transport.inject_once(request_, fault)
     with pytest.raises(TargetChanged) as caught:
         engine.up(wanted)
     assert_three_part_message(str(caught.value), ORIGIN)
@@ -605,7 +605,7 @@ def test_a_rival_beside_a_lost_answer_is_told_apart(engine: FakeEngine) -> None:
         api.change(isActive=False, active=False)
         raise httpx.ReadTimeout("slow", request=request)
 
-    engine.line.inject_once(PUT, fault)
+    engine.transport.inject_once(PUT, fault)
     with pytest.raises(TargetChanged, match="inactive"):
         engine.up(wanted)
 
@@ -617,10 +617,12 @@ def test_a_rival_between_plan_and_deed_stops_it(engine: FakeEngine) -> None:
     engine.emulator.generate_passive(engine.guid)
     engine.emulator.rotate(engine.guid)
     reading = interleave(before=lambda: api.change(isActive=False, active=False))
-    engine.line.inject_once(GET, reading, after=1)
+    engine.transport.inject_once(GET, reading, after=1)
     with pytest.raises(TargetChanged, match="changed since this command was planned"):
         engine.up(program(), skip_preview=True)
-    engine.line.inject_once("GET certificate", interleave(before=lambda: engine.emulator.rotate(engine.guid)), after=1)
+    engine.transport.inject_once(
+        "GET certificate", interleave(before=lambda: engine.emulator.rotate(engine.guid)), after=1
+    )
     with pytest.raises(SlotsChanged, match="the slots changed"):
         engine.up(program(), skip_preview=True)
     engine.deploy(program())
@@ -642,7 +644,7 @@ def test_a_slow_target_does_not_hold_the_source(engine: FakeEngine, request_: st
         with ThreadPoolExecutor(1) as another:
             held.append(another.submit(is_held).result())
 
-    engine.line.inject_once(request_, interleave(before=ask), after=1 if request_ == GET else 0)
+    engine.transport.inject_once(request_, interleave(before=ask), after=1 if request_ == GET else 0)
     engine.up(wanted, skip_preview=True)
     assert held == [False]
 
@@ -661,7 +663,7 @@ def test_one_that_somebody_made_anew_is_not_deleted(engine: FakeEngine) -> None:
     engine.state = kept
     engine.destroy()
     engine.deploy(program())
-    engine.line.inject_once(DELETE, interleave(before=api.delete))
+    engine.transport.inject_once(DELETE, interleave(before=api.delete))
     engine.destroy()
 
 
@@ -723,7 +725,7 @@ def test_what_cannot_be_reached_blocks_only_what_is_due(engine: FakeEngine, path
     """Of the target or of the source; strict makes a failure of it, and a refresh keeps the state."""
     engine.deploy(PREPARED)
     outputs = engine.outputs("billing")
-    engine.line.inject_always(answer_with(403), path)
+    engine.transport.inject_always(answer_with(403), path)
     report = engine.preview(PREPARED)
     assert report.has_no_changes
     assert STATE_IS_ENOUGH in report.messages
@@ -741,10 +743,10 @@ def test_what_cannot_be_reached_blocks_only_what_is_due(engine: FakeEngine, path
 def test_a_first_registration_needs_both(engine: FakeEngine) -> None:
     """Nothing is registered without looking."""
     for path in (GET, "GET certificate"):
-        engine.line.inject_always(answer_with(403), path)
+        engine.transport.inject_always(answer_with(403), path)
         with pytest.raises(NotAuthorized):
             engine.preview(program())
-        engine.line.repair()
+        engine.transport.repair()
 
 
 def test_offline_plans_from_the_state_and_writes_nothing(engine: FakeEngine) -> None:
@@ -765,10 +767,10 @@ def test_offline_plans_from_the_state_and_writes_nothing(engine: FakeEngine) -> 
 def test_a_deletion_that_cannot_be_done_says_the_ways_out(engine: FakeEngine) -> None:
     """Unreachable, or refused by the service in a way that needs a person."""
     engine.deploy(program())
-    engine.line.inject_always(answer_with(503), GET)
+    engine.transport.inject_always(answer_with(503), GET)
     with pytest.raises(ServiceUnavailable, match="retain_on_delete"):
         engine.destroy()
-    engine.line.repair()
+    engine.transport.repair()
     engine.engine_exited = True
     with pytest.raises(EngineExited) as caught:
         engine.destroy()
@@ -778,7 +780,7 @@ def test_a_deletion_that_cannot_be_done_says_the_ways_out(engine: FakeEngine) ->
 def test_an_answer_with_another_content_than_was_sent_is_not_believed(engine: FakeEngine) -> None:
     """As when XSUAA kept the first certificate only."""
     answer = {"id": "1", "originKey": ORIGIN, "type": "saml", "config": {"metaDataLocation": "<a/>"}}
-    engine.line.inject_once(POST, answer_with(201, json=answer))
+    engine.transport.inject_once(POST, answer_with(201, json=answer))
     with pytest.raises(TargetChanged, match="metadata_layout"):
         engine.up(program())
 
@@ -786,7 +788,7 @@ def test_an_answer_with_another_content_than_was_sent_is_not_believed(engine: Fa
 def test_a_refusal_says_what_the_service_says(engine: FakeEngine) -> None:
     """Printable, and short."""
     told = {"error": "invalid_idp", "error_description": "no\nway " + "so " * 1000}
-    engine.line.inject_once(POST, answer_with(400, json=told))
+    engine.transport.inject_once(POST, answer_with(400, json=told))
     with pytest.raises(WriteNotApplied) as caught:
         engine.up(program())
     assert "invalid_idp no way so so" in str(caught.value)
@@ -797,7 +799,7 @@ def test_a_refusal_keeps_to_itself_what_the_service_repeats(engine: FakeEngine) 
     """No metadata, no token, no name of a user: the message goes into logs that others read."""
     repeated = f"eyJhbGciOiJub25lIn0.{'Q' * 60}. by joe@example.com: <EntityDescriptor><X509Certificate>MIIC"
     told = {"error": "invalid_idp", "error_description": f"cannot take it: {repeated}"}
-    engine.line.inject_once(POST, answer_with(400, json=told))
+    engine.transport.inject_once(POST, answer_with(400, json=told))
     with pytest.raises(WriteNotApplied) as caught:
         engine.up(program())
     message = str(caught.value)
@@ -811,8 +813,8 @@ def test_a_token_that_is_not_had_is_no_lost_write(engine: FakeEngine) -> None:
     engine.up(program())
     engine.emulator.generate_passive(engine.guid)
     engine.emulator.rotate(engine.guid)
-    engine.line.inject_once(PUT, answer_with(401))
-    engine.line.inject_once("POST token", answer_with(404, html="proxy"), after=2)
+    engine.transport.inject_once(PUT, answer_with(401))
+    engine.transport.inject_once("POST token", answer_with(404, html="proxy"), after=2)
     with pytest.raises(UnexpectedResponse):
         engine.up(program(), skip_preview=True)
 

@@ -154,10 +154,10 @@ def test_an_inactive_one_of_another_entity_is_somebody_elses(engine: FakeEngine)
 def test_a_lost_answer_of_a_deactivation_is_settled_by_reading(engine: FakeEngine) -> None:
     """One request; done if it is inactive now."""
     engine.deploy(KEEPING)
-    engine.line.inject_once(PUT, commit_then_raise(httpx.ReadTimeout("slow")))
+    engine.transport.inject_once(PUT, commit_then_raise(httpx.ReadTimeout("slow")))
     assert removed(engine).writes == [PUT]
     engine.deploy(KEEPING)
-    engine.line.inject_once(PUT, answer_with(400, content=b"no"))
+    engine.transport.inject_once(PUT, answer_with(400, content=b"no"))
     with pytest.raises(WriteNotApplied, match="The deactivation of identity provider"):
         engine.up(nothing)
 
@@ -177,10 +177,10 @@ def test_settings_that_cannot_be_read_are_never_overwritten(engine: FakeEngine) 
     found = api.all()[ORIGIN]
     unreadable: list[dict[str, Any]] = [{"config": "no JSON"}, {"id": {}}]
     for changes in unreadable:
-        engine.line.inject_always(answer_with(200, json=[{**found, **changes}]), GET)
+        engine.transport.inject_always(answer_with(200, json=[{**found, **changes}]), GET)
         message = engine.assert_refused(program(name="Shop"), ORIGIN, "cannot be read")
         assert_three_part_message(message)
-    engine.line.inject_always(answer_with(200, json=[{**found, "config": "no JSON"}]), GET)
+    engine.transport.inject_always(answer_with(200, json=[{**found, "config": "no JSON"}]), GET)
     with pytest.raises(Refused, match="settings that cannot be read"):
         engine.destroy()
     assert api.all()[ORIGIN] == found
@@ -233,7 +233,7 @@ def test_one_that_goes_between_plan_and_deed_is_not_made_in_silence(engine: Fake
     def gone() -> None:
         engine.destroy()
 
-    second.line.inject_once(GET, interleave(before=gone), after=1)
+    second.transport.inject_once(GET, interleave(before=gone), after=1)
     with pytest.raises(TargetChanged):
         second.up(program(), skip_preview=True)
     assert ORIGIN not in Api(engine).all()
@@ -244,7 +244,7 @@ def test_what_is_adopted_stays_named_while_the_target_is_out_of_reach(engine: Fa
     engine.deploy(program())
     second = FakeEngine(engine.emulator, engine.guid, target=engine.target)
     second.deploy(program())
-    second.line.inject_always(answer_with(503), GET)
+    second.transport.inject_always(answer_with(503), GET)
     assert "another stack" in second.preview(program()).inputs["billing"]["removal"]
     with pytest.raises(ServiceUnavailable):
         second.up(program(name="Shop"))
@@ -257,7 +257,7 @@ def test_an_entity_id_that_another_one_has_names_it(engine: FakeEngine, method: 
         engine.deploy(program(entity_id="https://first.example"))
     metadata = metadata_of(engine)
     api = Api(engine)
-    engine.line.inject_once(method, interleave(before=lambda: api.register("faster", metadata)))
+    engine.transport.inject_once(method, interleave(before=lambda: api.register("faster", metadata)))
     with pytest.raises(EntityIDTaken) as caught:
         engine.up(program())
     message = str(caught.value)
@@ -266,7 +266,7 @@ def test_an_entity_id_that_another_one_has_names_it(engine: FakeEngine, method: 
 
 def test_an_entity_id_that_nobody_shows_is_told_as_such(engine: FakeEngine) -> None:
     """The list may leave out who has it."""
-    engine.line.inject_once(
+    engine.transport.inject_once(
         POST, answer_with(409, content=b"Duplicate entity ID:x", headers={"Content-Type": "text/plain"})
     )
     with pytest.raises(EntityIDTaken, match="does not show which one"):
@@ -276,7 +276,7 @@ def test_an_entity_id_that_nobody_shows_is_told_as_such(engine: FakeEngine) -> N
 def test_an_entity_id_that_was_taken_is_no_unknown_outcome(engine: FakeEngine) -> None:
     """Nothing was registered, for certain: a hook that retries once the other one is gone registers it."""
     engine.retries = 1
-    engine.line.inject_once(
+    engine.transport.inject_once(
         POST, answer_with(409, content=b"Duplicate entity ID:x", headers={"Content-Type": "text/plain"})
     )
     assert engine.up(program()).writes == [POST]
@@ -298,7 +298,7 @@ def test_providers_of_other_types_are_nobodys_business(engine: FakeEngine) -> No
         found = send(request)
         return httpx.Response(200, json=[*others, *json.loads(found.content)], request=request)
 
-    engine.line.inject_always(beside, GET)
+    engine.transport.inject_always(beside, GET)
     engine.deploy(program())
     assert ORIGIN in api.all()
     assert engine.destroy().writes == [DELETE]
@@ -306,7 +306,7 @@ def test_providers_of_other_types_are_nobodys_business(engine: FakeEngine) -> No
 
 def test_a_certificate_without_a_subject_needs_an_entity_id(engine: FakeEngine) -> None:
     """Nobody could choose it by the issuer of an assertion."""
-    engine.line.inject_always(answer_with(200, json={"certificate": certificate(1, issuer="")}), "GET certificate")
+    engine.transport.inject_always(answer_with(200, json={"certificate": certificate(1, issuer="")}), "GET certificate")
     message = engine.assert_refused(program(), "does not name its issuer")
     assert_three_part_message(message, "entity_id=")
     assert engine.preview(program(entity_id="https://idp.example")).inputs["billing"]["step"]

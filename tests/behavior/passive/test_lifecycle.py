@@ -134,7 +134,7 @@ def test_a_run_killed_after_its_mint_resumes_by_adopting(
 ) -> None:
     """The state never saw the POST; the next `up` posts nothing more."""
     engine.deploy(*before)
-    engine.line.inject_once("POST certificate/passive", commit_then_raise(ProcessKilledError()))
+    engine.transport.inject_once("POST certificate/passive", commit_then_raise(ProcessKilledError()))
     with pytest.raises(ProcessKilledError):
         engine.up(wanted)
     minted = engine.slots[1]
@@ -236,7 +236,7 @@ def test_a_mint_overwrites_only_what_replaces_named(engine: FakeEngine) -> None:
     """A rival mints between the plan and the POST: nothing is sent, and the next `up` meets the truth."""
     engine.deploy(only("b"))
     rival = interleave(before=lambda: engine.emulator.generate_passive(engine.guid))
-    engine.line.inject_once("GET certificate/passive", rival, after=2)
+    engine.transport.inject_once("GET certificate/passive", rival, after=2)
     with pytest.raises(SlotsChanged) as stopped:
         engine.up(only("c"))
     assert_three_part_message(str(stopped.value), *engine.slots)
@@ -251,7 +251,7 @@ def test_a_mint_into_a_slot_that_was_emptied_meanwhile_is_not_done(engine: FakeE
     """Nor is the plan stretched in the other direction."""
     engine.deploy(only("b"))
     rival = interleave(before=lambda: engine.emulator.delete_passive(engine.guid))
-    engine.line.inject_once("GET certificate/passive", rival, after=2)
+    engine.transport.inject_once("GET certificate/passive", rival, after=2)
     with pytest.raises(SlotsChanged, match="passive empty"):
         engine.up(only("c"))
     assert engine.last.writes == []
@@ -262,7 +262,7 @@ def test_an_update_whose_step_changes_with_the_active_slot_overwrites_nothing_un
     """A rival renews what signs: the stranger becomes an older one, and the command stops."""
     mint_by_a_colleague(engine)
     rival = interleave(before=lambda: engine.emulator.generate_active(engine.guid))
-    engine.line.inject_once("GET certificate", rival, after=2)
+    engine.transport.inject_once("GET certificate", rival, after=2)
     with pytest.raises(Refused) as stopped:
         engine.up(only("b"))
     assert_three_part_message(str(stopped.value), *engine.slots)
@@ -272,7 +272,7 @@ def test_an_update_whose_step_changes_with_the_active_slot_overwrites_nothing_un
 def test_a_planned_adoption_is_never_turned_into_a_mint(engine: FakeEngine) -> None:
     """The certificate to take up again vanished from the other slot: no POST."""
     engine.deploy(PREPARED, ROTATED, NEXT)
-    engine.line.inject_once(
+    engine.transport.inject_once(
         "GET certificate", interleave(before=lambda: engine.emulator.generate_active(engine.guid)), after=2
     )
     with pytest.raises(TrustError) as stopped:
@@ -453,7 +453,7 @@ def test_a_404_makes_deleting_a_success(engine: FakeEngine) -> None:
     """Somebody was quicker by a second."""
     engine.deploy(only("b"))
     rival = interleave(before=lambda: engine.emulator.delete_passive(engine.guid))
-    engine.line.inject_once("DELETE certificate/passive", rival)
+    engine.transport.inject_once("DELETE certificate/passive", rival)
     assert engine.up(nothing).writes == ["DELETE certificate/passive"]
     assert "next" not in engine.state
 
@@ -585,11 +585,13 @@ def test_a_rename_after_the_rotation_is_refused_with_a_way_out_that_works(engine
     [
         pytest.param(lambda engine: engine.config.pop("btp-trust:serviceKey"), id="without credentials"),
         pytest.param(
-            lambda engine: engine.line.inject_always(answer_with(404, html="gone"), "POST token"), id="dead subaccount"
+            lambda engine: engine.transport.inject_always(answer_with(404, html="gone"), "POST token"),
+            id="dead subaccount",
         ),
-        pytest.param(lambda engine: engine.line.inject_always(answer_with(401), "POST token"), id="expired key"),
+        pytest.param(lambda engine: engine.transport.inject_always(answer_with(401), "POST token"), id="expired key"),
         pytest.param(
-            lambda engine: engine.line.inject_always(raise_before_sending(httpx.ConnectError("no"))), id="service down"
+            lambda engine: engine.transport.inject_always(raise_before_sending(httpx.ConnectError("no"))),
+            id="service down",
         ),
         pytest.param(lambda engine: engine.config.update({"btp-trust:offline": "true"}), id="offline"),
     ],
@@ -608,7 +610,7 @@ def test_what_cannot_be_deleted_says_how_to_go_on(engine: FakeEngine, broken: ob
 def test_a_lost_answer_of_a_delete_is_found_in_the_slots(engine: FakeEngine) -> None:
     """One DELETE, and success."""
     engine.deploy(only("b"))
-    engine.line.inject_once("DELETE certificate/passive", commit_then_raise(httpx.ReadTimeout("lost")))
+    engine.transport.inject_once("DELETE certificate/passive", commit_then_raise(httpx.ReadTimeout("lost")))
     assert engine.up(nothing).writes == ["DELETE certificate/passive"]
     assert "next" not in engine.state
 
@@ -616,20 +618,20 @@ def test_a_lost_answer_of_a_delete_is_found_in_the_slots(engine: FakeEngine) -> 
 def test_a_foreign_answer_to_a_delete_is_no_lie_about_credentials(engine: FakeEngine) -> None:
     """A fault of the moment is said as such, and the next `up` deletes."""
     engine.deploy(only("b"))
-    engine.line.inject_always(answer_with(429), "DELETE certificate/passive")
+    engine.transport.inject_always(answer_with(429), "DELETE certificate/passive")
     with pytest.raises(ServiceUnavailable, match="429"):
         engine.up(nothing)
     assert engine.last.writes == []
-    engine.line.repair()
+    engine.transport.repair()
     assert engine.up(nothing).writes == ["DELETE certificate/passive"]
 
 
 def test_somebody_elses_act_during_a_delete_is_said_as_it_is(engine: FakeEngine) -> None:
     """Slots that the delete does not explain stop the command."""
     engine.deploy(only("b"))
-    engine.line.inject_once("DELETE certificate/passive", raise_before_sending(httpx.ReadError("lost")))
+    engine.transport.inject_once("DELETE certificate/passive", raise_before_sending(httpx.ReadError("lost")))
     rival = interleave(before=lambda: engine.emulator.rotate(engine.guid))
-    engine.line.inject_once("GET certificate", rival, after=1)
+    engine.transport.inject_once("GET certificate", rival, after=1)
     with pytest.raises(SlotsChanged) as stopped:
         engine.up(nothing)
     assert_three_part_message(str(stopped.value), *engine.slots)

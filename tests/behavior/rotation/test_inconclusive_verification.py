@@ -127,10 +127,10 @@ def test_one_destination_without_an_answer_keeps_the_request_open(scenario: Veri
     engine, wanted = scenario.engine, scenario.program("a", "s4", "assertion", verify_now="2")
     engine.up(scenario.program("a", "s4", "assertion", verify_now="first"))
     engine.preview(wanted)
-    engine.line.inject_always(fault, TARGET)
+    engine.transport.inject_always(fault, TARGET)
     engine.up(wanted, skip_preview=True)
     assert engine.outputs("rotation")["verify_now"] == "first"
-    engine.line.repair()
+    engine.transport.repair()
     engine.deploy(wanted)
     assert scenario.evidence()["s4"]["verdict"] == "proved"
 
@@ -181,10 +181,12 @@ def test_a_request_that_is_taken_back_may_be_made_again(scenario: VerificationSc
 def test_a_request_beside_a_swap_is_answered_by_its_check(scenario: VerificationScenario) -> None:
     """What stays open is open as part of the step, and is tried alone."""
     engine, wanted = scenario.engine, scenario.program("b", "s4", "assertion", verify_now="2")
-    engine.line.inject_once(ROTATE, interleave(after=lambda: engine.line.inject_always(answer_with(503), TARGET)))
+    engine.transport.inject_once(
+        ROTATE, interleave(after=lambda: engine.transport.inject_always(answer_with(503), TARGET))
+    )
     engine.up(wanted)
     assert (engine.outputs("rotation")["verify_now"], engine.outputs("rotation")["unverified"]) == ("2", ["s4"])
-    engine.line.repair()
+    engine.transport.repair()
     engine.deploy(wanted)
 
 
@@ -228,9 +230,9 @@ def test_slow_destinations_hide_no_refusal(
 
     def rotated() -> None:
         times.append(engine.elapsed)
-        engine.line.inject_always(stall, *[f"GET destinations/{name}" for name in names])
+        engine.transport.inject_always(stall, *[f"GET destinations/{name}" for name in names])
 
-    engine.line.inject_always(interleave(after=rotated), ROTATE)
+    engine.transport.inject_always(interleave(after=rotated), ROTATE)
     listed = [*names[:place], "s4", *names[place:]]
     report = engine.up(scenario.program("b", *listed))
     assert report.writes == [ROTATE, ROTATE]
@@ -245,7 +247,7 @@ def test_a_refusal_is_repeated_before_the_slow_ones_are_waited_for(scenario: Ver
     engine = scenario.engine
     crowd(scenario, ["d1", "d2"])
     scenario.misreport("s4", engine.slots[1])
-    engine.line.inject_always(
+    engine.transport.inject_always(
         fault_probes(lambda request, _: hang(request, engine)), "GET destinations/d1", "GET destinations/d2"
     )
     report = engine.up(scenario.program("b", "s4", "d1", "d2"))
@@ -263,7 +265,7 @@ def test_a_destination_that_is_slow_at_first_gets_its_time_later(scenario: Verif
         elapsed.append(request.extensions["timeout"]["read"])
         return send(request) if elapsed[-1] > 20 else hang(request, engine)
 
-    engine.line.inject_always(fault_probes(slow), TARGET)
+    engine.transport.inject_always(fault_probes(slow), TARGET)
     engine.up(scenario.program("b", "s4", "sf", "assertion"))
     assert {found["verdict"] for found in scenario.evidence().values()} == {"proved"}
     assert elapsed == [5.0, 30.0]
@@ -277,7 +279,7 @@ def test_where_no_time_is_left_that_is_said(scenario: VerificationScenario) -> N
         engine.elapsed += ALL_IT_HAS
         raise httpx.ReadTimeout("slow", request=request)
 
-    engine.line.inject_always(fault_probes(endless), ASSERTION)
+    engine.transport.inject_always(fault_probes(endless), ASSERTION)
     report = engine.up(wanted)
     assert report.writes == [ROTATE]
     assert scenario.evidence()["s4"]["detail"].startswith(("GET ", "not tried: no time was left"))
@@ -293,11 +295,11 @@ def test_a_destination_that_could_not_be_looked_at_is_tried_all_the_same(scenari
         return answer_with(500)(request, send) if "skipTokenRetrieval" in str(request.url) else send(request)
 
     def rotated() -> None:
-        engine.line.inject_always(unseen, TARGET, ASSERTION, "GET destinations/plain")
+        engine.transport.inject_always(unseen, TARGET, ASSERTION, "GET destinations/plain")
         scenario.emulator.delete_destination(scenario.guid, "plain")
         scenario.emulator.create_destination(scenario.guid, {"Name": "plain", "Type": "HTTP"})
 
-    engine.line.inject_once(ROTATE, interleave(after=rotated))
+    engine.transport.inject_once(ROTATE, interleave(after=rotated))
     engine.up(scenario.program("b", "assertion", "s4", "plain"))
     evidence = scenario.evidence()
     assert {evidence[name]["verdict"] for name in ("assertion", "s4")} == {"proved"}
@@ -366,7 +368,7 @@ def test_a_roll_back_is_warned_of_a_mistyped_name_and_done(scenario: Verificatio
 def test_a_service_that_does_not_tell_is_no_reason_to_refuse_a_preview(scenario: VerificationScenario) -> None:
     """It warns once; the deployment looks before it swaps."""
     engine = scenario.engine
-    engine.line.inject_always(answer_with(403), "GET instanceDestinations", TARGET)
+    engine.transport.inject_always(answer_with(403), "GET instanceDestinations", TARGET)
     engine.preview(scenario.program("b", "sf", "s4", "assertion"))
     assert "warning: RotationTrigger: the destinations to be tried could not be looked for. " in engine.last.messages
     with pytest.raises(Exception, match="403"):
@@ -385,7 +387,7 @@ def test_a_destination_that_goes_before_the_swap_refuses_it(scenario: Verificati
     """The deployment looks again, as the user."""
     engine = scenario.engine
     gone = interleave(after=lambda: scenario.emulator.delete_destination(scenario.guid, "s4"))
-    engine.line.inject_once("GET instanceDestinations", gone, after=1)
+    engine.transport.inject_once("GET instanceDestinations", gone, after=1)
     with pytest.raises(Refused) as refusal:
         engine.up(scenario.program("b", "sf", "s4"))
     assert_three_part_message(str(refusal.value), "'b' was not made to sign", "'s4' is not found")
@@ -456,7 +458,7 @@ def test_a_destination_that_shows_who_signs_closes_what_the_targets_left_open(sc
 def test_a_target_is_asked_again_once_it_is_shown_who_signs(scenario: VerificationScenario) -> None:
     """What it accepted before that proves nothing."""
     engine = scenario.engine
-    engine.line.inject_once(ASSERTION, answer_with(503), after=2)
+    engine.transport.inject_once(ASSERTION, answer_with(503), after=2)
     report = engine.up(scenario.program("b", "s4", "assertion"))
     assert {found["verdict"] for found in scenario.evidence().values()} == {"proved"}
     assert tries(report)[-4:] == [ASSERTION, TARGET, ASSERTION, TARGET]

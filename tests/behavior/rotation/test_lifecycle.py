@@ -187,7 +187,9 @@ def test_a_swap_that_somebody_did_already_is_not_done_again(engine: FakeEngine) 
 def test_a_swap_that_somebody_does_between_plan_and_write_is_not_undone(engine: FakeEngine) -> None:
     """The read directly before finds the desired one signing."""
     engine.deploy(PREPARED)
-    engine.line.inject_once("GET certificate", interleave(before=lambda: engine.emulator.rotate(engine.guid)), after=2)
+    engine.transport.inject_once(
+        "GET certificate", interleave(before=lambda: engine.emulator.rotate(engine.guid)), after=2
+    )
     assert engine.up(ROTATED).writes == []
     assert engine.outputs("rotation")["fingerprint"] == engine.slots[0]
     engine.assert_stable(ROTATED)
@@ -199,7 +201,7 @@ def test_any_other_pair_stops_the_swap(engine: FakeEngine, rival: str) -> None:
     engine.deploy(PREPARED)
     before = engine.slots
     act = getattr(engine.emulator, rival)
-    engine.line.inject_once("GET certificate", interleave(before=lambda: act(engine.guid)), after=2)
+    engine.transport.inject_once("GET certificate", interleave(before=lambda: act(engine.guid)), after=2)
     with pytest.raises(SlotsChanged) as stopped:
         engine.up(ROTATED)
     assert_three_part_message(str(stopped.value), *before, *[found for found in engine.slots if found])
@@ -211,7 +213,9 @@ def test_a_swap_in_the_same_moment_is_an_error_and_nothing_is_recorded(engine: F
     """The two undid each other; the next `up` meets the truth."""
     engine.deploy(PREPARED)
     before = engine.slots
-    engine.line.inject_once("POST rotateCertificate", interleave(before=lambda: engine.emulator.rotate(engine.guid)))
+    engine.transport.inject_once(
+        "POST rotateCertificate", interleave(before=lambda: engine.emulator.rotate(engine.guid))
+    )
     with pytest.raises(SlotsChanged) as stopped:
         engine.up(ROTATED)
     assert_three_part_message(str(stopped.value), *before)
@@ -225,7 +229,7 @@ def test_a_run_killed_after_the_swap_does_not_swap_again(engine: FakeEngine) -> 
     """The next `up` finds the desired one signing."""
     engine.deploy(PREPARED)
     before = engine.slots
-    engine.line.inject_once("POST rotateCertificate", commit_then_raise(ProcessKilledError()))
+    engine.transport.inject_once("POST rotateCertificate", commit_then_raise(ProcessKilledError()))
     with pytest.raises(ProcessKilledError):
         engine.up(ROTATED)
     assert engine.up(ROTATED).writes == []
@@ -342,7 +346,7 @@ def test_what_signed_before_is_never_what_signs(rotated: FakeEngine) -> None:
 
 def test_a_refresh_of_a_subaccount_without_a_signer_says_gone(rotated: FakeEngine) -> None:
     """The resource stays."""
-    rotated.line.inject_always(answer_with(404, json={"ErrorMessage": "gone"}), "GET certificate")
+    rotated.transport.inject_always(answer_with(404, json={"ErrorMessage": "gone"}), "GET certificate")
     rotated.refresh()
     assert rotated.outputs("rotation")["role"] == "gone"
 
@@ -357,7 +361,7 @@ def test_a_signer_that_vanishes_inside_the_command_is_an_error(rotated: FakeEngi
         deployment.passive(generation="c", adopt=rotated.slots[0])
         deployment.trigger(generation="b")
 
-    rotated.line.inject_once("GET certificate", gone, after=2)
+    rotated.transport.inject_once("GET certificate", gone, after=2)
     with pytest.raises(TrustError) as stopped:
         rotated.up(vanishing)
     assert_three_part_message(str(stopped.value))

@@ -299,8 +299,8 @@ def test_a_revert_after_a_way_back_is_quiet_though_the_earlier_one_is_refused_to
 
 def test_a_refusal_counts_when_it_is_repeated(scenario: VerificationScenario) -> None:
     """A target that has to read its new certificate first gets a few seconds."""
-    scenario.engine.line.inject_once(TARGET, answer_probes_with_error("status code 401"), after=2)
-    scenario.engine.line.inject_once(TARGET, answer_probes_with_error("status code 401"))
+    scenario.engine.transport.inject_once(TARGET, answer_probes_with_error("status code 401"), after=2)
+    scenario.engine.transport.inject_once(TARGET, answer_probes_with_error("status code 401"))
     report = scenario.engine.up(scenario.program("b", "s4", "assertion"))
     assert report.writes == [ROTATE]
     assert scenario.evidence()["s4"]["verdict"] == "proved"
@@ -315,7 +315,7 @@ def test_nothing_private_is_in_state_or_messages(scenario: VerificationScenario)
     engine.deploy(scenario.program("a", "s4"))
     token = scenario.emulator.user_token(scenario.guid, USER)
     text = f"Response was: user {USER} (JANE.ROE), assertion=PD94bWwgdmVyc2lvbj0iMS4w&password={PASSWORD} {token}"
-    engine.line.inject_always(answer_probes_with_error(text), TARGET)
+    engine.transport.inject_always(answer_probes_with_error(text), TARGET)
     said += engine.up(scenario.program("b", "s4")).messages
     kept = json.dumps([[stored.inputs, stored.outputs] for stored in engine.state.values()]) + said
     assert engine.outputs("rotation")["failed_generation"] == "b"
@@ -328,7 +328,7 @@ def test_a_failed_way_back_is_loud_and_the_next_run_goes_back(scenario: Verifica
     engine = scenario.engine
     before = engine.slots
     scenario.misreport("s4", before[1])
-    engine.line.inject_once(ROTATE, raise_before_sending(httpx.ReadTimeout("lost")), after=1)
+    engine.transport.inject_once(ROTATE, raise_before_sending(httpx.ReadTimeout("lost")), after=1)
     with pytest.raises(RollbackFailed) as stuck:
         engine.up(scenario.program("b", "s4"))
     assert_three_part_message(str(stuck.value), "s4: refused: ", *before, "pulumi up")
@@ -345,13 +345,13 @@ def lost_way_back(scenario: VerificationScenario, *, done: bool, **trigger: Any)
     scenario.misreport("s4", engine.slots[1])
 
     def fault(request: httpx.Request, send: SendRequest) -> httpx.Response:
-        engine.line.inject_always(answer_with(403), "GET certificate", "GET certificate/passive")
+        engine.transport.inject_always(answer_with(403), "GET certificate", "GET certificate/passive")
         return (commit_then_raise if done else raise_before_sending)(httpx.ReadTimeout("lost"))(request, send)
 
-    engine.line.inject_once(ROTATE, fault, after=1)
+    engine.transport.inject_once(ROTATE, fault, after=1)
     with contextlib.suppress(TrustError):  # what depends on it cannot read the slots either
         engine.up(scenario.program("b", "s4", **trigger))
-    engine.line.repair()
+    engine.transport.repair()
     outputs = engine.outputs("rotation")
     assert outputs["failed_generation"] == outputs["generation"] == "b"
     return str(outputs["rollback_unconfirmed"])
@@ -445,7 +445,7 @@ def test_a_way_back_is_watched_for_as_long_as_readings_may_be_behind(scenario: V
         scenario.emulator.fault(FaultKind.STALE_AFTER_WRITE, subaccount=scenario.guid, seconds=50)
         return commit_then_raise(httpx.ReadTimeout("lost"))(request, send)
 
-    engine.line.inject_once(ROTATE, fault, after=1)
+    engine.transport.inject_once(ROTATE, fault, after=1)
     report = engine.up(scenario.program("b", "s4"))
     scenario.emulator.clear_faults()
     assert report.writes == [ROTATE, ROTATE]
@@ -459,11 +459,11 @@ def test_a_hook_that_retries_does_not_repeat_a_failed_way_back(scenario: Verific
     engine, before = scenario.engine, scenario.engine.slots
     scenario.misreport("s4", before[1])
     engine.retries = 2
-    engine.line.inject_once(ROTATE, raise_before_sending(httpx.ReadTimeout("lost")), after=1)
-    sent = len(engine.line.sent)
+    engine.transport.inject_once(ROTATE, raise_before_sending(httpx.ReadTimeout("lost")), after=1)
+    sent = len(engine.transport.sent)
     with pytest.raises(RollbackFailed):
         engine.up(scenario.program("b", "s4"), skip_preview=True)
-    assert engine.line.sent[sent:].count(ROTATE) == 2
+    assert engine.transport.sent[sent:].count(ROTATE) == 2
     assert len({id(call.error) for call in engine.calls[-3:]}) == 1
     engine.up(scenario.program("b", "s4"))
     assert engine.slots == before
@@ -484,16 +484,16 @@ def test_a_hook_that_retries_swaps_no_second_time_on_readings_that_are_behind(
         scenario.emulator.fault(
             FaultKind.STALE_AFTER_WRITE, subaccount=scenario.guid, method="GET", path=path, seconds=50.0
         )
-    engine.line.inject_once(ROTATE, interleave(after=lambda: engine.line.inject_always(fault, ROTATE)))
-    sent = len(engine.line.sent)
+    engine.transport.inject_once(ROTATE, interleave(after=lambda: engine.transport.inject_always(fault, ROTATE)))
+    sent = len(engine.transport.sent)
     try:
         with pytest.raises(StaleRead) as behind:
             engine.up(scenario.program("b", "s4"), skip_preview=True)
     finally:
         scenario.emulator.clear_faults()
-    assert engine.line.sent[sent:].count(ROTATE) == 1
+    assert engine.transport.sent[sent:].count(ROTATE) == 1
     assert_three_part_message(str(behind.value), before[1], "was done by this command already")
-    engine.line.repair()
+    engine.transport.repair()
     engine.emulator.advance(61)
     engine.up(scenario.program("b", "s4"))
     assert (engine.slots, engine.outputs("rotation")["failed_generation"]) == (before, "b")
@@ -508,14 +508,14 @@ def test_a_way_back_that_another_unknown_write_forbids_is_not_taken_for_sent(sce
     def elsewhere() -> None:
         session.current().subaccount("default", scenario.guid).write_lock.record_failure(other)
 
-    engine.line.inject_once(
-        ROTATE, interleave(after=lambda: engine.line.inject_always(interleave(before=elsewhere), TARGET))
+    engine.transport.inject_once(
+        ROTATE, interleave(after=lambda: engine.transport.inject_always(interleave(before=elsewhere), TARGET))
     )
     with pytest.raises(RollbackFailed, match="The deletion of the passive certificate was sent once"):
         engine.up(scenario.program("b", "s4"))
     assert engine.last.writes == [ROTATE]
     assert "rollback_unconfirmed" not in engine.outputs("rotation")
-    engine.line.repair()
+    engine.transport.repair()
     engine.up(scenario.program("b", "s4"))
     assert engine.slots == before
 
@@ -530,7 +530,7 @@ def test_a_check_that_takes_all_its_time_leaves_some_for_the_way_back(scenario: 
         engine.elapsed += 100
         raise httpx.ReadTimeout("slow", request=request)
 
-    engine.line.inject_always(fault_probes(slow), "GET destinations/sf")
+    engine.transport.inject_always(fault_probes(slow), "GET destinations/sf")
     report = engine.up(scenario.program("b", "sf", "s4"))
     assert report.writes == [ROTATE, ROTATE]
     assert engine.slots == before
@@ -545,8 +545,8 @@ def test_a_swap_has_time_for_its_lost_answer_however_long_looking_took(scenario:
         engine.elapsed += 175
         return send(request)
 
-    engine.line.inject_once(TARGET, slow)
-    engine.line.inject_once(ROTATE, commit_then_raise(httpx.ReadTimeout("lost")))
+    engine.transport.inject_once(TARGET, slow)
+    engine.transport.inject_once(ROTATE, commit_then_raise(httpx.ReadTimeout("lost")))
     report = engine.up(scenario.program("b", "s4", "assertion"))
     assert report.writes == [ROTATE]
     assert scenario.evidence()["s4"]["verdict"] == "proved"
@@ -555,7 +555,7 @@ def test_a_swap_has_time_for_its_lost_answer_however_long_looking_took(scenario:
 def test_a_redirect_that_leads_nowhere_is_settled_like_any_other_answer(scenario: VerificationScenario) -> None:
     """What httpx cannot read of it must not lose that the service has swapped."""
     engine = scenario.engine
-    engine.line.inject_once(ROTATE, commit_then_answer(302, headers={"Location": "mailto:a"}))
+    engine.transport.inject_once(ROTATE, commit_then_answer(302, headers={"Location": "mailto:a"}))
     report = engine.up(scenario.program("b", "s4", "assertion"))
     assert report.writes == [ROTATE]
     assert scenario.evidence()["s4"]["verdict"] == "proved"
@@ -570,7 +570,7 @@ def test_a_fault_of_the_check_after_the_way_back_loses_no_memory(scenario: Verif
     def broken(_: httpx.Request, __: SendRequest) -> httpx.Response:
         raise RuntimeError
 
-    engine.line.inject_once(TARGET, broken, after=5)
+    engine.transport.inject_once(TARGET, broken, after=5)
     assert engine.up(scenario.program("b", "s4")).writes == [ROTATE, ROTATE]
     assert engine.outputs("rotation")["failed_generation"] == "b"
     assert scenario.evidence()["s4"]["after_rollback"].startswith("inconclusive: the check itself failed")
@@ -598,9 +598,11 @@ def test_an_open_check_goes_with_the_certificate_under_any_name(scenario: Verifi
     """Another name for what signs closes nothing."""
     engine = scenario.engine
     before = engine.slots
-    engine.line.inject_once(ROTATE, interleave(after=lambda: engine.line.inject_always(answer_with(503), TARGET)))
+    engine.transport.inject_once(
+        ROTATE, interleave(after=lambda: engine.transport.inject_always(answer_with(503), TARGET))
+    )
     engine.up(scenario.program("b", "s4"))
-    engine.line.repair()
+    engine.transport.repair()
     scenario.misreport("s4", before[1])
     report = engine.up(scenario.program("b2", "s4", known_generations={"b2": before[1]}))
     assert report.writes == [ROTATE]
@@ -611,7 +613,9 @@ def test_who_was_no_part_of_the_step_cannot_lead_back(scenario: VerificationScen
     """Asked for beside a check that is open, another target's refusal is only reported."""
     engine = scenario.engine
     before = engine.slots
-    engine.line.inject_once(ROTATE, interleave(after=lambda: engine.line.inject_always(answer_with(503), TARGET)))
+    engine.transport.inject_once(
+        ROTATE, interleave(after=lambda: engine.transport.inject_always(answer_with(503), TARGET))
+    )
     engine.up(scenario.program("b", "s4"))
     scenario.misreport("sf", before[1])
     report = engine.up(scenario.program("b", "s4", "sf", verify_now="now"))
@@ -626,7 +630,7 @@ def test_a_way_back_that_somebody_goes_first_is_not_gone_twice(scenario: Verific
     before = engine.slots
     scenario.misreport("s4", before[1])
     colleague = interleave(after=lambda: engine.emulator.rotate(engine.guid))
-    engine.line.inject_once(TARGET, colleague, after=4)
+    engine.transport.inject_once(TARGET, colleague, after=4)
     report = engine.up(scenario.program("b", "s4"))
     assert report.writes == [ROTATE]
     assert engine.slots == before
@@ -639,8 +643,8 @@ def test_a_stale_reading_does_not_stop_the_way_back(scenario: VerificationScenar
     before = engine.slots
     scenario.misreport("s4", before[1])
     old, new = scenario.emulator.certificates(scenario.guid)
-    engine.line.inject_once("GET certificate", answer_with(200, json={"certificate": old}), after=4)
-    engine.line.inject_once("GET certificate/passive", answer_with(200, json={"certificate": new}), after=4)
+    engine.transport.inject_once("GET certificate", answer_with(200, json={"certificate": old}), after=4)
+    engine.transport.inject_once("GET certificate/passive", answer_with(200, json={"certificate": new}), after=4)
     report = engine.up(scenario.program("b", "s4"))
     assert report.writes == [ROTATE, ROTATE]
     assert engine.slots == before
@@ -684,7 +688,9 @@ def test_the_passive_slot_must_still_hold_what_signed_before(scenario: Verificat
     """A colleague generated over it: there is no way back, and that is an error of its own."""
     engine = scenario.engine
     scenario.misreport("s4", engine.slots[1])
-    engine.line.inject_once(TARGET, interleave(after=lambda: engine.emulator.generate_passive(engine.guid)), after=4)
+    engine.transport.inject_once(
+        TARGET, interleave(after=lambda: engine.emulator.generate_passive(engine.guid)), after=4
+    )
     with pytest.raises(RollbackFailed) as stuck:
         engine.up(scenario.program("b", "s4"))
     assert engine.last.writes == [ROTATE]
@@ -738,7 +744,7 @@ def test_what_tells_nothing_is_said_and_tried_again(scenario: VerificationScenar
     """It neither goes back nor is forgotten; once it is proved all is quiet."""
     engine, wanted = scenario.engine, scenario.program("b", "s4", "sf", "assertion")
     before = engine.slots
-    engine.line.inject_once(ROTATE, interleave(after=lambda: engine.line.inject_always(fault, TARGET)))
+    engine.transport.inject_once(ROTATE, interleave(after=lambda: engine.transport.inject_always(fault, TARGET)))
     report = engine.up(wanted)
     assert engine.slots == before[::-1]
     assert "warning: RotationTrigger: s4: inconclusive: " in report.messages
@@ -747,7 +753,7 @@ def test_what_tells_nothing_is_said_and_tried_again(scenario: VerificationScenar
     again = engine.preview(wanted)
     assert (again.operations["rotation"], finds(again)) == ("update", [])
     assert ") was left open (s4: inconclusive: " in again.messages
-    engine.line.repair()
+    engine.transport.repair()
     assertion = "GET destinations/assertion"
     report = engine.up(wanted)
     assert finds(report) == [TARGET, "GET destinations/sf", assertion, assertion, TARGET]
@@ -767,7 +773,7 @@ def test_an_assertion_that_cannot_be_had_is_no_refusal(
 ) -> None:
     """No target is behind it."""
     before = scenario.engine.slots
-    scenario.engine.line.inject_always(answer_probes_with_token(**token), "GET destinations/assertion")
+    scenario.engine.transport.inject_always(answer_probes_with_token(**token), "GET destinations/assertion")
     scenario.engine.up(scenario.program("b", "assertion"))
     assert scenario.engine.slots == before[::-1]
     assert scenario.evidence()["assertion"]["verdict"] == "inconclusive"
@@ -779,7 +785,7 @@ def test_a_fault_of_the_check_itself_is_inconclusive_and_the_swap_is_recorded(
 ) -> None:
     """Whatever is thrown: it tells nothing about the target, and the next deployment tries again."""
     with monkeypatch.context() as broken:
-        broken.setattr(prober, "signer", lambda *_: 1 / 0)
+        broken.setattr(prober, "find_signer", lambda *_: 1 / 0)
         report = scenario.engine.up(scenario.program("b", "assertion"))
     assert "the check itself failed (ZeroDivisionError)" in report.messages
     assert scenario.evidence()["assertion"]["verdict"] == "inconclusive"
@@ -790,7 +796,7 @@ def test_a_fault_of_the_check_itself_is_inconclusive_and_the_swap_is_recorded(
 
 def test_a_refusal_that_comes_and_goes_ends_as_it_was_last(scenario: VerificationScenario) -> None:
     """The tries are bounded: six of them, half a minute."""
-    scenario.engine.line.inject_always(
+    scenario.engine.transport.inject_always(
         fault_probes(answer_probes_with_error("connect timed out"), answer_probes_with_error("HTTP 401")), TARGET
     )
     scenario.engine.up(scenario.program("b", "s4", on_verification_failure="report"))
@@ -803,9 +809,11 @@ def test_a_check_left_open_may_still_lead_back(scenario: VerificationScenario) -
     engine, wanted = scenario.engine, scenario.program("b", "s4")
     before = engine.slots
     scenario.misreport("s4", before[1])
-    engine.line.inject_once(ROTATE, interleave(after=lambda: engine.line.inject_always(answer_with(503), TARGET)))
+    engine.transport.inject_once(
+        ROTATE, interleave(after=lambda: engine.transport.inject_always(answer_with(503), TARGET))
+    )
     engine.up(wanted)
-    engine.line.repair()
+    engine.transport.repair()
     engine.emulator.advance(HOUR)
     assert engine.up(wanted).writes == [ROTATE]
     assert "the deployment tries again, a target's refusal swaps back" in engine.last_preview.messages
@@ -819,9 +827,11 @@ def test_a_check_left_open_may_still_lead_back(scenario: VerificationScenario) -
 def test_a_check_left_open_promises_no_way_back_that_the_command_generates_over(scenario: VerificationScenario) -> None:
     """The next generation is prepared while it is open: the preview says that a refusal cannot lead back then."""
     engine, (before, _) = scenario.engine, scenario.engine.slots
-    engine.line.inject_once(ROTATE, interleave(after=lambda: engine.line.inject_always(answer_with(503), TARGET)))
+    engine.transport.inject_once(
+        ROTATE, interleave(after=lambda: engine.transport.inject_always(answer_with(503), TARGET))
+    )
     engine.up(scenario.program("b", "s4"))
-    engine.line.repair()
+    engine.transport.repair()
     engine.emulator.advance(HOUR)
     scenario.misreport("s4", engine.slots[0])
     with pytest.raises(RollbackFailed, match="there is no way back"):
@@ -837,7 +847,9 @@ def test_a_check_left_open_promises_no_way_back_that_the_command_generates_over(
 def test_a_check_left_open_ends_with_its_generation_or_its_name(scenario: VerificationScenario) -> None:
     """Nobody asks for it any more."""
     engine = scenario.engine
-    engine.line.inject_once(ROTATE, interleave(after=lambda: engine.line.inject_always(answer_with(503), TARGET)))
+    engine.transport.inject_once(
+        ROTATE, interleave(after=lambda: engine.transport.inject_always(answer_with(503), TARGET))
+    )
     engine.up(scenario.program("b", "s4"))
     engine.deploy(scenario.program("b", "sf"))
     assert "unverified" not in engine.outputs("rotation")
@@ -847,13 +859,15 @@ def test_a_check_left_open_waits_while_another_certificate_signs(scenario: Verif
     """A drift is reported, and nothing is tried; once it is undone, the check goes on, and may lead back."""
     engine, wanted = scenario.engine, scenario.program("b", "s4")
     before = engine.slots
-    engine.line.inject_once(ROTATE, interleave(after=lambda: engine.line.inject_always(answer_with(503), TARGET)))
+    engine.transport.inject_once(
+        ROTATE, interleave(after=lambda: engine.transport.inject_always(answer_with(503), TARGET))
+    )
     engine.up(wanted)
     engine.emulator.rotate(engine.guid)
     engine.emulator.advance(HOUR)
     assert finds(engine.up(wanted)) == []
     assert engine.outputs("rotation")["unverified"] == ["s4"]
-    engine.line.repair()
+    engine.transport.repair()
     scenario.misreport("s4", before[1])
     engine.emulator.rotate(engine.guid)
     engine.emulator.advance(HOUR)
@@ -875,12 +889,12 @@ def test_a_service_that_still_signs_with_the_old_key_is_waited_for(scenario: Ver
             engine.emulator.rotate(engine.guid)
 
     for _ in range(2):
-        engine.line.inject_once("GET destinations/assertion", late, after=2)
+        engine.transport.inject_once("GET destinations/assertion", late, after=2)
     report = engine.up(scenario.program("b", "assertion", "s4"))
     assert {found["verdict"] for found in scenario.evidence().values()} == {"proved"}
     assert finds(report)[-1] == TARGET
     engine.deploy(scenario.program("a", "s4", "assertion"))
-    engine.line.inject_always(late, "GET destinations/assertion")
+    engine.transport.inject_always(late, "GET destinations/assertion")
     report = engine.up(scenario.program("b", "assertion", "s4"))
     evidence = scenario.evidence()
     assert "still signs with" in evidence["assertion"]["detail"]
@@ -961,18 +975,18 @@ def test_without_a_user_nothing_is_swapped(
     if user is not None:
         engine.config["btp-trust:user"] = json.dumps(user)
     if fault is not None:
-        engine.line.inject_always(fault, TARGET)
+        engine.transport.inject_always(fault, TARGET)
     with pytest.raises(kind) as refusal:
         engine.up(scenario.program("b", "s4"))
     assert_three_part_message(str(refusal.value), "'b' was not made to sign")
     assert engine.last.writes == []
     assert ("Without one the deployment refuses the swap" in engine.last_preview.messages) == (user is None)
-    engine.line.repair()
+    engine.transport.repair()
     engine.config["btp-trust:user"], bad = good, engine.config.pop("btp-trust:user", None)
     engine.deploy(scenario.program("b", "s4", "assertion"))
     engine.config = {**engine.config, "btp-trust:user": bad or "", "btp-trust:users": ""}
     if fault is not None:
-        engine.line.inject_always(fault, TARGET)
+        engine.transport.inject_always(fault, TARGET)
     report = engine.up(scenario.program("a", "s4"))
     assert report.writes == [ROTATE]
     assert "It is rolled back all the same." in report.messages
@@ -1005,7 +1019,7 @@ def test_a_run_killed_before_its_check_is_checked_by_the_next(scenario: Verifica
     before = engine.slots
     if lies:
         scenario.misreport("s4", before[1])
-    engine.line.inject_once(ROTATE, commit_then_raise(ProcessKilledError()))
+    engine.transport.inject_once(ROTATE, commit_then_raise(ProcessKilledError()))
     with pytest.raises(ProcessKilledError):
         engine.up(scenario.program("b", "s4", "assertion"))
     assert engine.slots == before[::-1]
@@ -1023,7 +1037,7 @@ def test_a_run_killed_during_its_check_is_checked_by_the_next(scenario: Verifica
     engine = scenario.engine
     scenario.misreport("s4", engine.slots[1])
     before = engine.slots
-    engine.line.inject_once(TARGET, commit_then_raise(ProcessKilledError()), after=2)
+    engine.transport.inject_once(TARGET, commit_then_raise(ProcessKilledError()), after=2)
     with pytest.raises(ProcessKilledError):
         engine.up(scenario.program("b", "s4"))
     engine.up(scenario.program("b", "s4"))
@@ -1035,7 +1049,7 @@ def test_a_refresh_after_a_kill_does_not_take_the_place_of_the_check(scenario: V
     engine, wanted = scenario.engine, scenario.program("b", "s4")
     before = engine.slots
     scenario.misreport("s4", before[1])
-    engine.line.inject_once(ROTATE, commit_then_raise(ProcessKilledError()))
+    engine.transport.inject_once(ROTATE, commit_then_raise(ProcessKilledError()))
     with pytest.raises(ProcessKilledError):
         engine.up(wanted)
     engine.refresh()
@@ -1074,7 +1088,7 @@ def test_a_run_killed_before_its_check_is_checked_after_a_refresh_too(
     before = engine.slots
     if lies:
         scenario.misreport("s4", before[1])
-    engine.line.inject_once(TARGET, commit_then_raise(ProcessKilledError()), after=1)
+    engine.transport.inject_once(TARGET, commit_then_raise(ProcessKilledError()), after=1)
     with pytest.raises(ProcessKilledError):
         engine.up(wanted)
     engine.refresh()
@@ -1190,8 +1204,8 @@ def test_an_update_within_the_minute_does_not_forget_a_way_back(scenario: Verifi
     scenario.misreport("s4")
     assert engine.up(wanted).operations["rotation"] == "update"
     old, new = scenario.emulator.certificates(scenario.guid)
-    engine.line.inject_always(answer_with(200, json={"certificate": new}), "GET certificate")
-    engine.line.inject_always(answer_with(200, json={"certificate": old}), "GET certificate/passive")
+    engine.transport.inject_always(answer_with(200, json={"certificate": new}), "GET certificate")
+    engine.transport.inject_always(answer_with(200, json={"certificate": old}), "GET certificate/passive")
     with pytest.raises(StaleRead, match="look as they did before the swap of"):
         engine.up(wanted, skip_preview=True)
     assert (engine.last.writes, engine.slots) == ([], before)
@@ -1235,7 +1249,7 @@ def test_the_preview_of_a_step_lists_what_it_touches(scenario: VerificationScena
 def test_what_cannot_be_listed_stops_nothing(scenario: VerificationScenario) -> None:
     """A warning; a strict run fails."""
     engine = scenario.engine
-    engine.line.inject_always(answer_with(403), "GET subaccountDestinations")
+    engine.transport.inject_always(answer_with(403), "GET subaccountDestinations")
     wanted = scenario.program("b", list_affected=True)
     report = engine.preview(wanted)
     assert "affects" not in report.inputs["rotation"]

@@ -84,7 +84,7 @@ def test_a_second_one_is_refused_by_what_is_recorded(engine: FakeEngine, unseen:
     if unseen == "offline":
         engine.config["btp-trust:offline"] = "true"
     else:
-        engine.line.inject_always(raise_before_sending(httpx.ConnectError("no")), "GET certificate", "POST token")
+        engine.transport.inject_always(raise_before_sending(httpx.ConnectError("no")), "GET certificate", "POST token")
 
     engine.assert_refused(together(*declared[:2]), "'default'", "'second'", engine.guid)
     engine.assert_refused(together(*declared[2:]), "'default'", "'second'", engine.guid)

@@ -49,24 +49,24 @@ def without(engine: FakeEngine) -> None:
 UNREACHABLE = [
     pytest.param(without, id="no credentials"),
     pytest.param(
-        lambda engine: engine.line.inject_always(raise_before_sending(httpx.ConnectError("down"))),
+        lambda engine: engine.transport.inject_always(raise_before_sending(httpx.ConnectError("down"))),
         id="connection refused",
     ),
     pytest.param(
-        lambda engine: engine.line.inject_always(raise_before_sending(httpx.ReadTimeout("slow"))), id="time-out"
+        lambda engine: engine.transport.inject_always(raise_before_sending(httpx.ReadTimeout("slow"))), id="time-out"
     ),
-    pytest.param(lambda engine: engine.line.inject_always(answer_with(401), "POST token"), id="expired key"),
+    pytest.param(lambda engine: engine.transport.inject_always(answer_with(401), "POST token"), id="expired key"),
     pytest.param(
-        lambda engine: engine.line.inject_always(answer_with(404, html="x"), "POST token"), id="dead subaccount"
-    ),
-    pytest.param(
-        lambda engine: engine.line.inject_always(answer_with(503), "GET certificate"), id="503 of the service"
+        lambda engine: engine.transport.inject_always(answer_with(404, html="x"), "POST token"), id="dead subaccount"
     ),
     pytest.param(
-        lambda engine: engine.line.inject_always(answer_with(403), "GET certificate/passive"), id="role taken away"
+        lambda engine: engine.transport.inject_always(answer_with(503), "GET certificate"), id="503 of the service"
     ),
     pytest.param(
-        lambda engine: engine.line.inject_always(answer_with(404, html="x"), "GET certificate"), id="a proxy's 404"
+        lambda engine: engine.transport.inject_always(answer_with(403), "GET certificate/passive"), id="role taken away"
+    ),
+    pytest.param(
+        lambda engine: engine.transport.inject_always(answer_with(404, html="x"), "GET certificate"), id="a proxy's 404"
     ),
 ]
 OFFLINE = pytest.param(lambda engine: engine.config.update({"btp-trust:offline": "true"}), id="offline")
@@ -184,7 +184,7 @@ def test_an_outage_is_asked_about_once_for_all_resources(engine: FakeEngine) -> 
         tried.append(request)
         raise httpx.ConnectTimeout("down")
 
-    engine.line.inject_always(down)
+    engine.transport.inject_always(down)
     engine.preview(PREPARED)
     assert len(tried) == MAX_ATTEMPTS
 

@@ -177,7 +177,7 @@ def test_no_fault_makes_a_secret_show(
         ears = replace(heard, engine=engine)
         secret = emulator.service_key(engine.guid)["clientsecret"]
         ears.secrets.update((secret, quote_plus(secret)))
-        engine.line = Listening(emulator.transport, ears.secrets)
+        engine.transport = Listening(emulator.transport, ears.secrets)
         for command in STORY.values():
             tell(emulator, kind, skip)
             ears.hear(command)
@@ -212,7 +212,7 @@ def test_nothing_shows_on_the_network_either(
         ears.secrets.add(token)
         return token, lifetime
 
-    monkeypatch.setattr(ClientCredentials, "_ask", overheard)
+    monkeypatch.setattr(ClientCredentials, "_request_token", overheard)
     for kind in LOUD:
         for command in ("prepare", "rotate", "refresh"):
             tell(network, kind, 1)

@@ -72,7 +72,7 @@ class WriteScenario:
 
     def settle(self) -> None:
         """Assert that the next `up` converges, with a new POST only where the first never acted."""
-        self.engine.line.repair()
+        self.engine.transport.repair()
         self.engine.emulator.advance(HOUR)
         self.engine.deploy(self.wanted)
 
@@ -120,9 +120,11 @@ def a_deletion(emulator: Emulator) -> WriteScenario:
 
 
 KINDS = [a_swap, a_mint, a_first_mint, a_renewal, a_first_generation, a_deletion]
-every_write = pytest.mark.parametrize("play", KINDS, indirect=True, ids=lambda kind: kind.__name__.replace("_", " "))
+every_write = pytest.mark.parametrize(
+    "scenario", KINDS, indirect=True, ids=lambda kind: kind.__name__.replace("_", " ")
+)
 every_write_of_one_slot = pytest.mark.parametrize(
-    "play", KINDS[1:], indirect=True, ids=lambda kind: kind.__name__.replace("_", " ")
+    "scenario", KINDS[1:], indirect=True, ids=lambda kind: kind.__name__.replace("_", " ")
 )
 """All but the swap, whose answer tells both slots."""
 
@@ -196,7 +198,7 @@ def stale(scenario: WriteScenario, readings: int, lost: Exception | None = None)
             old = send(httpx.Request("GET", url, headers={"Authorization": request.headers["Authorization"]}))
             again = answer_with(old.status_code, content=old.read(), headers=old.headers)
             for _ in range(readings):
-                scenario.engine.line.inject_once(f"GET {path}", again)
+                scenario.engine.transport.inject_once(f"GET {path}", again)
         answer = send(request)
         if lost is not None:
             raise lost
@@ -209,7 +211,7 @@ def stale(scenario: WriteScenario, readings: int, lost: Exception | None = None)
 @pytest.mark.parametrize("fault", LOST_AFTER)
 def test_a_write_whose_answer_was_lost_is_found_in_the_slots(scenario: WriteScenario, fault: TransportFault) -> None:
     """Done: one request, one reading suffices, the outputs are true."""
-    scenario.engine.line.inject_once(scenario.request, fault)
+    scenario.engine.transport.inject_once(scenario.request, fault)
     assert scenario.run() == [scenario.request]
     assert scenario.engine.slots != scenario.before
     assert scenario.engine.pauses == SETTLING[:1]
@@ -223,7 +225,7 @@ def test_a_write_that_may_have_arrived_and_did_not_is_not_done_and_never_repeate
 ) -> None:
     """Not done: the slots are read for a bounded time; the error says what is known; the next `up` does it."""
     tries = Counted(scenario, fault)
-    scenario.engine.line.inject_always(tries, scenario.request)
+    scenario.engine.transport.inject_always(tries, scenario.request)
     with pytest.raises(WriteNotApplied) as stopped:
         scenario.run()
     assert_three_part_message(str(stopped.value), *[each for each in scenario.before if each])
@@ -239,7 +241,7 @@ def test_a_write_that_may_have_arrived_and_did_not_is_not_done_and_never_repeate
 def test_a_write_that_is_refused_is_looked_after_once(scenario: WriteScenario, status: int) -> None:
     """Not done, and nobody waits half a minute for it: the error has the status; the next `up` does it."""
     tries = Counted(scenario, answer_with(status, text="refused"))
-    scenario.engine.line.inject_once(scenario.request, tries)
+    scenario.engine.transport.inject_once(scenario.request, tries)
     with pytest.raises(WriteNotApplied, match=f"was refused: .*/saml2Metadata.* Status {status}") as stopped:
         scenario.run()
     assert_three_part_message(str(stopped.value), *[each for each in scenario.before if each])
@@ -256,7 +258,7 @@ def test_a_write_that_never_arrived_is_sent_again_after_a_fresh_comparison(
 ) -> None:
     """Both slots are read again directly before, and the service sees one write only."""
     tries = Counted(scenario, fault)
-    scenario.engine.line.inject_once(scenario.request, tries)
+    scenario.engine.transport.inject_once(scenario.request, tries)
     assert scenario.run() == [scenario.request]
     (first,) = tries.journal
     since = [request_label(entry.method, entry.path) for entry in scenario.engine.emulator.journal()[first:]]
@@ -270,7 +272,7 @@ def test_a_write_that_never_arrived_is_sent_again_after_a_fresh_comparison(
 def test_a_write_that_never_arrives_is_given_up_and_not_done(scenario: WriteScenario, fault: TransportFault) -> None:
     """After some tries, with nothing to settle; the next `up` does it."""
     tries = Counted(scenario, fault)
-    scenario.engine.line.inject_always(tries, scenario.request)
+    scenario.engine.transport.inject_always(tries, scenario.request)
     with pytest.raises(ServiceUnavailable) as stopped:
         scenario.run()
     assert_three_part_message(str(stopped.value))
@@ -301,7 +303,7 @@ def test_an_orphan_does_not_send_a_write_again(scenario: WriteScenario) -> None:
         scenario.engine.engine_exited = True
         raise httpx.ConnectError("refused", request=request)
 
-    scenario.engine.line.inject_once(scenario.request, fault)
+    scenario.engine.transport.inject_once(scenario.request, fault)
     with pytest.raises(EngineExited):
         scenario.run()
     assert scenario.engine.last.writes == []
@@ -313,7 +315,7 @@ def test_an_orphan_does_not_send_a_write_again(scenario: WriteScenario) -> None:
 def test_a_write_that_is_not_authorized_was_not_done(scenario: WriteScenario) -> None:
     """Said at once: neither repeating nor waiting helps; the next `up` does it."""
     tries = Counted(scenario, answer_with(403))
-    scenario.engine.line.inject_always(tries, scenario.request)
+    scenario.engine.transport.inject_always(tries, scenario.request)
     with pytest.raises(NotAuthorized) as stopped:
         scenario.run()
     assert_three_part_message(str(stopped.value))
@@ -333,7 +335,7 @@ def test_a_rival_between_the_tries_stops_a_write(scenario: WriteScenario, fault:
         return fault(request, send)
 
     tries = Counted(scenario, refused_and_rival)
-    scenario.engine.line.inject_always(tries, scenario.request)
+    scenario.engine.transport.inject_always(tries, scenario.request)
     with pytest.raises(SlotsChanged, match="was not done") as stopped:
         scenario.run()
     assert_three_part_message(
@@ -348,11 +350,11 @@ def test_a_write_is_not_sent_again_on_slots_that_cannot_be_read(scenario: WriteS
     reads = Counted(scenario, raise_before_sending(httpx.ConnectError("down")))
 
     def down(request: httpx.Request, _: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
-        scenario.engine.line.inject_always(reads, "GET certificate", "GET certificate/passive")
+        scenario.engine.transport.inject_always(reads, "GET certificate", "GET certificate/passive")
         raise httpx.ConnectError("down", request=request)
 
     tries = Counted(scenario, down)
-    scenario.engine.line.inject_always(tries, scenario.request)
+    scenario.engine.transport.inject_always(tries, scenario.request)
     with pytest.raises(ServiceUnavailable):
         scenario.run()
     assert len(tries.journal) == 1
@@ -378,11 +380,11 @@ def test_a_write_that_gets_no_fresh_token_was_not_done(
     tokens = Counted(scenario, fault)
 
     def refused(request: httpx.Request, _: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
-        scenario.engine.line.inject_always(tokens, "POST token")
+        scenario.engine.transport.inject_always(tokens, "POST token")
         return httpx.Response(401, request=request)
 
     tries = Counted(scenario, refused)
-    scenario.engine.line.inject_always(tries, scenario.request)
+    scenario.engine.transport.inject_always(tries, scenario.request)
     with pytest.raises(kind, match="oauth/token"):
         scenario.run()
     assert len(tries.journal) == 1
@@ -394,7 +396,7 @@ def test_a_write_that_gets_no_fresh_token_was_not_done(
 @every_write
 def test_a_write_is_sent_once_more_with_a_fresh_token_only(scenario: WriteScenario) -> None:
     """A 401 has done nothing, so the write may follow; a second 401 is the end."""
-    scenario.engine.line.inject_once(scenario.request, answer_with(401))
+    scenario.engine.transport.inject_once(scenario.request, answer_with(401))
     assert scenario.run() == [scenario.request]
     assert scenario.engine.last.requests.count("POST token") == 2
     scenario.engine.assert_stable(scenario.wanted)
@@ -403,7 +405,7 @@ def test_a_write_is_sent_once_more_with_a_fresh_token_only(scenario: WriteScenar
 @every_write
 def test_a_write_that_is_refused_with_two_tokens_was_not_done(scenario: WriteScenario) -> None:
     """The service accepts no token of this key."""
-    scenario.engine.line.inject_always(answer_with(401), scenario.request)
+    scenario.engine.transport.inject_always(answer_with(401), scenario.request)
     with pytest.raises(CredentialsRejected):
         scenario.run()
     assert scenario.engine.slots == scenario.before
@@ -416,16 +418,16 @@ def test_a_lost_answer_with_slots_that_cannot_be_read_is_unknown(scenario: Write
 
     def commit_and_cut(request: httpx.Request, send: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
         send(request)
-        scenario.engine.line.inject_always(
+        scenario.engine.transport.inject_always(
             raise_before_sending(httpx.ConnectError("down")), "GET certificate", "GET certificate/passive"
         )
         raise httpx.ReadTimeout("lost")
 
-    scenario.engine.line.inject_once(scenario.request, commit_and_cut)
+    scenario.engine.transport.inject_once(scenario.request, commit_and_cut)
     with pytest.raises(OutcomeUnknown) as stopped:
         scenario.run()
     assert_three_part_message(str(stopped.value), "could not be read")
-    scenario.engine.line.repair()
+    scenario.engine.transport.repair()
     scenario.engine.emulator.advance(HOUR)
     assert scenario.engine.up(scenario.wanted).writes == []
     scenario.engine.assert_stable(scenario.wanted)
@@ -438,10 +440,10 @@ def test_slots_that_answer_late_are_read_again(scenario: WriteScenario) -> None:
     def slow_after(request: httpx.Request, send: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
         send(request)
         for _ in range(MAX_ATTEMPTS):
-            scenario.engine.line.inject_once("GET certificate", raise_before_sending(httpx.ReadTimeout("slow")))
+            scenario.engine.transport.inject_once("GET certificate", raise_before_sending(httpx.ReadTimeout("slow")))
         raise httpx.ReadTimeout("lost")
 
-    scenario.engine.line.inject_once(scenario.request, slow_after)
+    scenario.engine.transport.inject_once(scenario.request, slow_after)
     assert scenario.run() == [scenario.request]
     assert (scenario.engine.pauses[0], scenario.engine.pauses[-1]) == (SETTLING[0], SETTLING[1])
     assert len(scenario.engine.pauses) == 2 + MAX_ATTEMPTS - 1
@@ -451,7 +453,7 @@ def test_slots_that_answer_late_are_read_again(scenario: WriteScenario) -> None:
 @every_write
 def test_slots_that_look_as_before_after_a_lost_answer_are_read_again(scenario: WriteScenario) -> None:
     """A stale reading is not the truth yet."""
-    scenario.engine.line.inject_once(scenario.request, stale(scenario, 2, httpx.ReadTimeout("lost")))
+    scenario.engine.transport.inject_once(scenario.request, stale(scenario, 2, httpx.ReadTimeout("lost")))
     assert scenario.run() == [scenario.request]
     assert scenario.engine.pauses == SETTLING[:3]
     scenario.engine.assert_stable(scenario.wanted)
@@ -474,7 +476,7 @@ def test_slots_that_look_as_before_after_a_lost_answer_are_read_again(scenario: 
 def test_how_long_is_watched_can_be_set(scenario: WriteScenario, limits: dict[str, str], pauses: list[float]) -> None:
     """And never beyond the end of the operation."""
     scenario.engine.config |= {f"btp-trust:{name}": value for name, value in limits.items()}
-    scenario.engine.line.inject_once(scenario.request, raise_before_sending(httpx.ReadTimeout("lost")))
+    scenario.engine.transport.inject_once(scenario.request, raise_before_sending(httpx.ReadTimeout("lost")))
     with pytest.raises(WriteNotApplied, match=rf"after {sum(pauses):g} s"):
         scenario.run()
     assert scenario.engine.pauses == pauses
@@ -489,7 +491,7 @@ def count_requests(scenario: WriteScenario, fault: TransportFault) -> list[int]:
         counts.append(session.current().retry_policy.requests_sent)
         return fault(request, send)
 
-    scenario.engine.line.inject_always(counted)
+    scenario.engine.transport.inject_always(counted)
     return counts
 
 
@@ -536,7 +538,7 @@ def test_a_write_that_takes_all_the_time_is_unknown(scenario: WriteScenario) -> 
         scenario.engine.elapsed += 180.0
         raise httpx.ReadTimeout("lost")
 
-    scenario.engine.line.inject_once(scenario.request, slow)
+    scenario.engine.transport.inject_once(scenario.request, slow)
     with pytest.raises(OutcomeUnknown, match="could not be read"):
         scenario.run()
     assert scenario.engine.pauses == []
@@ -548,7 +550,7 @@ def test_a_write_that_takes_all_the_time_is_unknown(scenario: WriteScenario) -> 
 @every_write_of_one_slot
 def test_a_stale_reading_after_a_write_takes_nothing_from_its_answer(scenario: WriteScenario) -> None:
     """The slots look as before; the answer is newer, and it is believed."""
-    scenario.engine.line.inject_once(scenario.request, stale(scenario, 1))
+    scenario.engine.transport.inject_once(scenario.request, stale(scenario, 1))
     assert scenario.run() == [scenario.request]
     assert scenario.engine.pauses == []
     scenario.engine.assert_stable(scenario.wanted)
@@ -560,10 +562,10 @@ def test_a_failed_reading_after_a_write_takes_nothing_from_its_answer(scenario: 
 
     def down_after(request: httpx.Request, send: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
         for _ in range(MAX_ATTEMPTS):
-            scenario.engine.line.inject_once("GET certificate", answer_with(503))
+            scenario.engine.transport.inject_once("GET certificate", answer_with(503))
         return send(request)
 
-    scenario.engine.line.inject_once(scenario.request, down_after)
+    scenario.engine.transport.inject_once(scenario.request, down_after)
     assert scenario.run() == [scenario.request]
     scenario.engine.assert_stable(scenario.wanted)
 
@@ -576,7 +578,7 @@ def test_a_rival_beside_a_write_is_noticed(scenario: WriteScenario, when: str) -
     guid = scenario.engine.guid
     if scenario.request == "DELETE certificate/passive" and when == "before":
         act = scenario.engine.emulator.generate_active
-    scenario.engine.line.inject_once(scenario.request, interleave(**{when: lambda: act(guid)}))
+    scenario.engine.transport.inject_once(scenario.request, interleave(**{when: lambda: act(guid)}))
     with pytest.raises(SlotsChanged, match="somebody else acted") as stopped:
         scenario.run()
     assert_three_part_message(str(stopped.value), *[each for each in scenario.engine.slots if each])
@@ -601,7 +603,7 @@ def test_somebody_elses_act_after_a_lost_answer_is_told_apart(scenario: WriteSce
         interleave(after=lambda: act(guid))(request, send)
         raise httpx.ReadTimeout("lost")
 
-    scenario.engine.line.inject_once(scenario.request, lost_and_rival)
+    scenario.engine.transport.inject_once(scenario.request, lost_and_rival)
     with pytest.raises(SlotsChanged, match="somebody else acted") as stopped:
         scenario.run()
     assert_three_part_message(str(stopped.value), *[each for each in scenario.engine.slots if each])
@@ -625,7 +627,7 @@ def test_a_swap_whose_answer_was_lost_and_that_somebody_swapped_back_is_not_done
         emulator.rotate(scenario.engine.guid)
         raise httpx.ReadTimeout("lost")
 
-    scenario.engine.line.inject_once(scenario.request, swapped_back)
+    scenario.engine.transport.inject_once(scenario.request, swapped_back)
     with pytest.raises(WriteNotApplied):
         scenario.run()
     assert scenario.engine.slots == scenario.before
@@ -640,7 +642,7 @@ def test_an_answer_without_a_certificate_is_settled_by_reading(
     """JSON of the right form around something else is believed no more than a page."""
     scenario: WriteScenario = make(emulator)
     body = dict.fromkeys(("certificate", "activeCertificate", "passiveCertificate"), "garbage")
-    scenario.engine.line.inject_once(scenario.request, commit_then_answer(200, json=body))
+    scenario.engine.transport.inject_once(scenario.request, commit_then_answer(200, json=body))
     assert scenario.run() == [scenario.request]
     assert scenario.engine.pauses == SETTLING[:1]
     scenario.engine.assert_stable(scenario.wanted)
@@ -649,7 +651,7 @@ def test_an_answer_without_a_certificate_is_settled_by_reading(
 def test_a_swap_finds_the_passive_certificate_deleted_in_the_same_moment(emulator: Emulator) -> None:
     """The service's documented 404 is settled by reading, and said as somebody else's act."""
     scenario = a_swap(emulator)
-    scenario.engine.line.inject_once(
+    scenario.engine.transport.inject_once(
         scenario.request, interleave(before=lambda: emulator.delete_passive(scenario.engine.guid))
     )
     with pytest.raises(SlotsChanged, match="somebody else acted"):
@@ -676,7 +678,7 @@ def unreadable(scenario: WriteScenario) -> TransportFault:
     def fault(request: httpx.Request, send: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
         for path in ("certificate", "certificate/passive"):
             for _ in range(20):
-                scenario.engine.line.inject_once(f"GET {path}", blind)
+                scenario.engine.transport.inject_once(f"GET {path}", blind)
         return commit_then_raise(httpx.ReadTimeout("lost"))(request, send)
 
     return fault
@@ -700,13 +702,13 @@ def test_a_write_whose_outcome_is_unknown_is_not_sent_again_by_a_hook_that_retri
     """In the same process each retry ends with the same error, whatever is read by then; the next `up` converges."""
     scenario.engine.retries = 2
     tries = Counted(scenario, fault(scenario))
-    scenario.engine.line.inject_once(scenario.request, tries)
+    scenario.engine.transport.inject_once(scenario.request, tries)
     with pytest.raises(error) as stopped:
         scenario.run()
     ended_with = [call.error for call in scenario.engine.calls[-3:]]
     assert all(each is stopped.value for each in ended_with)
     assert len({call.method for call in scenario.engine.calls[-3:]}) == 1
-    assert scenario.engine.line.sent.count(scenario.request) - _sent_before(scenario) == 1
+    assert scenario.engine.transport.sent.count(scenario.request) - _sent_before(scenario) == 1
     scenario.settle()
 
 
@@ -720,7 +722,9 @@ def test_a_swap_that_a_rival_undid_is_not_sent_again_by_a_hook_that_retries(emul
     """The slots are as before, and somebody wanted them so: that is no leave to swap once more."""
     scenario = a_swap(emulator)
     scenario.engine.retries = 1
-    scenario.engine.line.inject_once(scenario.request, interleave(before=lambda: emulator.rotate(scenario.engine.guid)))
+    scenario.engine.transport.inject_once(
+        scenario.request, interleave(before=lambda: emulator.rotate(scenario.engine.guid))
+    )
     with pytest.raises(SlotsChanged, match="was done, and yet the slots are as before"):
         scenario.run()
     assert scenario.engine.last.writes == [scenario.request]
@@ -737,7 +741,7 @@ def test_a_write_that_was_certainly_not_done_may_be_tried_again_by_a_hook(
     """A refusal that the service documents, or no connection: a retry compares and sends it."""
     scenario.engine.retries = 1
     for _ in range(times):
-        scenario.engine.line.inject_once(scenario.request, fault)
+        scenario.engine.transport.inject_once(scenario.request, fault)
     assert scenario.run() == [scenario.request]
     scenario.engine.retries = 0
     scenario.engine.assert_stable(scenario.wanted)
@@ -756,7 +760,7 @@ def test_no_other_resource_writes_after_an_unknown_outcome(emulator: Emulator, n
         renewed: dict[str, Any] = {"renew_fingerprint": slots[0], "accept_outage": True}
         deployment.active(connection=None if name == "default" else name, **renewed)
 
-    engine.line.inject_once("POST certificate/passive", raise_before_sending(httpx.ReadTimeout("lost")))
+    engine.transport.inject_once("POST certificate/passive", raise_before_sending(httpx.ReadTimeout("lost")))
     with pytest.raises(WriteNotApplied, match="generation of a passive certificate was sent once"):
         engine.up(both)
     assert engine.last.writes == []

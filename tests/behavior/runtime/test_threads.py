@@ -159,7 +159,7 @@ def rotated_by_a_colleague(engine: FakeEngine) -> None:
 
 def taken_away(engine: FakeEngine) -> None:
     """Nothing signs any more."""
-    engine.line.inject_always(answer_with(404, json={"ErrorMessage": "gone"}), "GET certificate")
+    engine.transport.inject_always(answer_with(404, json={"ErrorMessage": "gone"}), "GET certificate")
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ def let_in(one: Stack, deed: str, moment: str, act: Callable[[], None]) -> None:
         act()
         session.set_current(process)
 
-    line = one.engine.line
+    line = one.engine.transport
     if moment == "before it looks":
         line.inject_once("GET certificate", interleave(before=acting))
     elif moment == "before its last reading":
@@ -115,7 +115,7 @@ def test_what_two_stacks_do_at_once_is_told(emulator: Emulator, deed: str, other
     one, other = two(emulator)
     let_in(one, deed, moment, lambda: other.up(other.wants(other_deed)))
     one.up(one.wants(deed))
-    one.engine.line.repair()
+    one.engine.transport.repair()
 
     for stack, wanted in ((one, deed), (other, other_deed)):
         emulator.advance(HOUR)
@@ -156,7 +156,9 @@ def disturbed(emulator: Emulator, deed: str, act: str) -> tuple[Stack, dict[str 
     """Let a colleague act in the window of a deed; return the stack, and names for what the slots held before."""
     one, _ = two(emulator)
     names = {one.engine.slots[0]: "old", one.engine.slots[1]: "prepared", None: "empty"}
-    one.engine.line.inject_once(REQUESTS[DEEDS[deed]], interleave(before=lambda: ACTS[act](emulator, one.engine.guid)))
+    one.engine.transport.inject_once(
+        REQUESTS[DEEDS[deed]], interleave(before=lambda: ACTS[act](emulator, one.engine.guid))
+    )
     one.said = ""
     one.up(one.wants(DEEDS[deed]))
     emulator.advance(HOUR)

@@ -126,7 +126,7 @@ class RotationMachineBase(RuleBasedStateMachine):
         try:
             yield disturbance.is_stale
         finally:
-            engine.line.repair()
+            engine.transport.repair()
             self.emulator.clear_faults()
 
     @contextmanager

@@ -21,8 +21,7 @@ from btp_trust_emulator import Emulator
 from btp_trust_emulator.faults.fault import FAULT_SPECS, TOKEN_ENDPOINT, FaultKind
 from btp_trust_emulator.faults.request import RequestType
 from btp_trust_emulator.slots import Action, Slot
-from support.fake_engine import FakeEngine, ProcessKilledError, commit_then_raise, raise_before_sending
-from support.fake_engine import TransportFault as TransportFault
+from support.fake_engine import FakeEngine, ProcessKilledError, TransportFault, commit_then_raise, raise_before_sending
 from support.stateful.targets import ASSERTION, SYSTEMS, token_path
 
 LAG: Final = 60.0
@@ -80,7 +79,7 @@ class Disturbance:
     """What goes wrong in one command."""
 
     faults: tuple[tuple[FaultKind, dict[str, Any]], ...] = ()
-    line: tuple[str, str, int, int] | None = None
+    transport_fault: tuple[str, str, int, int] | None = None
     """`killed before`, `killed after` or `refused`: which requests, from the how-manieth on, and how many."""
     between_preview_and_update: str | None = None
     """What a colleague does between the preview and the changes."""
@@ -112,10 +111,10 @@ class Disturbance:
                 emulator.fault(kind, **{**fields, "path": token_path(path, engine.guid)})
             else:
                 emulator.fault(kind, subaccount=engine.guid, **fields)
-        if self.line is not None:
-            what, where, after, count = self.line
+        if self.transport_fault is not None:
+            what, where, after, count = self.transport_fault
             for number in range(count):
-                engine.line.inject_once(where, TRANSPORT_FAULTS[what], after=0 if number else after)
+                engine.transport.inject_once(where, TRANSPORT_FAULTS[what], after=0 if number else after)
 
 
 NOT_FOUND: Final = 404
@@ -161,7 +160,7 @@ _KILL_POINTS: Final = [
     *[("GET certificate", after) for after in (2, 3)],
 ]
 KILLED_ROTATIONS: Final = st.builds(
-    lambda what, moment: Disturbance(line=(what, *moment, 1)),
+    lambda what, moment: Disturbance(transport_fault=(what, *moment, 1)),
     st.sampled_from(["killed before", "killed after"]),
     st.sampled_from(_KILL_POINTS),
 )

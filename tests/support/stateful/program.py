@@ -110,16 +110,16 @@ class ProgramSpec:
 
 
 EDITS: Final[list[Change]] = [
-    {"signs": None},
-    {"signs": "first"},
-    {"signs": "nobody's"},
+    {"active_generation": None},
+    {"active_generation": "first"},
+    {"active_generation": "nobody's"},
     {"has_active": False},
     {"has_active": True},
     {"has_candidate": False},
     {"has_candidate": True},
     {"has_candidate": False, "trigger_first": True},
-    {"follows": False},
-    {"follows": True},
+    {"has_rotation": False},
+    {"has_rotation": True},
     {"passive_name": "renamed"},
     {"trigger_name": "renamed-too"},
     {"active_name": "renamed-three"},
@@ -131,13 +131,13 @@ EDITS: Final[list[Change]] = [
 ]
 """What else pull requests change: remove, rename, waive, and clean up."""
 VERIFICATION_EDITS: Final[list[Change]] = [
-    {"verifies": ("s4",)},
-    {"verifies": ("sf", ASSERTION, "s4")},
-    {"verifies": (ASSERTION,)},
-    {"verifies": ("s4", PLAIN)},
-    {"verifies": ()},
-    {"on_failure": "report"},
-    {"on_failure": None},
+    {"verify_destinations": ("s4",)},
+    {"verify_destinations": ("sf", ASSERTION, "s4")},
+    {"verify_destinations": (ASSERTION,)},
+    {"verify_destinations": ("s4", PLAIN)},
+    {"verify_destinations": ()},
+    {"on_verification_failure": "report"},
+    {"on_verification_failure": None},
     {"verify_now": "once"},
     {"verify_now": "once more"},
     {"trusted_by": {"s4": ObservedTrust()}},
@@ -145,6 +145,6 @@ VERIFICATION_EDITS: Final[list[Change]] = [
     {"trusted_by": {"s4": LiteralFingerprints(), "hr": AnnouncedUpload()}},
     {"trusted_by": {"hr": AnnouncedUpload()}},
     {"trusted_by": {}},
-    {"trusted_by": {"s4": ObservedTrust()}, "verifies": ("s4",)},
+    {"trusted_by": {"s4": ObservedTrust()}, "verify_destinations": ("s4",)},
 ]
 """What they change of who is asked before a swap, and who is tried after it."""

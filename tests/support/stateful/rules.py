@@ -170,7 +170,11 @@ class RotationMachine(RotationMachineBase):
         """A colleague does something by hand, as far as it can be done."""
         self.act_as_colleague(action)
 
-    @rule(system=st.sampled_from(SYSTEMS), act=st.sampled_from(["trust", "lie"]), what=st.sampled_from(TRUST_CHOICES))
+    @rule(
+        system=st.sampled_from(SYSTEMS),
+        act=st.sampled_from(["trust", "misreport"]),
+        what=st.sampled_from(TRUST_CHOICES),
+    )
     def change_a_target(self, system: str, act: str, what: str) -> None:
         """Its owner gives it certificates, or it refuses what it shows as trusted."""
         getattr(self.targets, act)(system, what)
@@ -314,7 +318,11 @@ class RotationMachine(RotationMachineBase):
         Whoever was killed may be resumed at once.
         """
         name = self.new_name()
-        asked: Change = {"verifies": verify_destinations, "trusted_by": trusted_by, "on_failure": None}
+        asked: Change = {
+            "verify_destinations": verify_destinations,
+            "trusted_by": trusted_by,
+            "on_verification_failure": None,
+        }
         self.write(replace(self.spec, passive_generation=name, adopt=None, replace=None, has_candidate=True, **asked))
         self.up(self.stack, self.spec, NO_DISTURBANCE)
         self.targets.restore_prerequisites()

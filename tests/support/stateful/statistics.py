@@ -35,8 +35,8 @@ class Statistics:
     def lines(self) -> list[str]:
         """Write the counts for people."""
         found = [f"{self.examples} examples, {self.steps} steps, {self.requests} requests"]
-        for name in ("commands", "faults", "refusals", "writes", "verdicts", "ways_out", "most"):
+        for name in ("commands", "faults", "refusals", "writes", "verdicts", "remedies", "most"):
             counts: Counter[str] = getattr(self, name)
-            title = {"ways_out": "ways out taken", "most": "most requests of one operation"}.get(name, name)
+            title = {"remedies": "remedies applied", "most": "most requests of one operation"}.get(name, name)
             found += [f"{title}: {', '.join(f'{key} {count}' for key, count in counts.most_common()) or 'none'}"]
         return found

@@ -26,7 +26,7 @@ SHOWN = 150
 
 def declare(generation: str, deployed_generation: str | None = "2026-01", **more: Any) -> Declaration:
     """Declare a generation, with both names recorded unless told otherwise."""
-    return Declaration(generation, deployed_generation, **{"recorded": KNOWN, **more})
+    return Declaration(generation, deployed_generation, **{"recorded_generations": KNOWN, **more})
 
 
 def new(generation: str, **more: Any) -> Declaration:
@@ -34,11 +34,18 @@ def new(generation: str, **more: Any) -> Declaration:
     return Declaration(generation, None, **more)
 
 
-B_LEARNED: dict[str, Any] = {"learned": {"2026-02": B.fingerprint}, "recorded": {"2026-01": A.fingerprint}}
+B_LEARNED: dict[str, Any] = {
+    "candidate_generations": {"2026-02": B.fingerprint},
+    "recorded_generations": {"2026-01": A.fingerprint},
+}
 ROTATED = declare("2026-02", "2026-02")
 RESTORING = replace(ROTATED, on_drift=OnDrift.RESTORE)
-MINTING: dict[str, Any] = {"minting": "2026-03"}
-PENDING: dict[str, Any] = {"minting": "2026-02", "candidate_pending": "2026-02", "recorded": {"2026-01": A.fingerprint}}
+MINTING: dict[str, Any] = {"pending_generation": "2026-03"}
+PENDING: dict[str, Any] = {
+    "pending_generation": "2026-02",
+    "candidate_pending": "2026-02",
+    "recorded_generations": {"2026-01": A.fingerprint},
+}
 
 
 @pytest.mark.parametrize(
@@ -294,7 +301,7 @@ def test_a_step_names_a_certificate_without_a_name_by_its_fingerprint_alone() ->
             declare("2026-02", **B_LEARNED), AB, [B.fingerprint, "known_generations", "2026-01"], id="not prepared"
         ),
         pytest.param(
-            declare("2026-02", **MINTING), AB, [A.fingerprint, B.fingerprint, "2026-01", "2026-03"], id="minting"
+            declare("2026-02", **MINTING), AB, [A.fingerprint, B.fingerprint, "2026-01", "2026-03"], id="pending"
         ),
         pytest.param(
             declare("2026-02"),
@@ -331,9 +338,9 @@ def test_a_refusal_names_whole_fingerprints_and_what_to_paste(
     ("declaration", "prop"),
     [
         pytest.param(
-            declare("2026-02", known_generations={"2026-02": C.fingerprint}), "known_generations", id="taught"
+            declare("2026-02", known_generations={"2026-02": C.fingerprint}), "known_generations", id="known"
         ),
-        pytest.param(declare("2026-01", candidate_generations={"2026-02": C.fingerprint}), "candidate", id="learned"),
+        pytest.param(declare("2026-01", candidate_generations={"2026-02": C.fingerprint}), "candidate", id="from the candidate"),
     ],
 )
 def test_a_refusal_of_a_name_blames_the_argument_that_rebinds_it(declaration: Declaration, prop: str) -> None:

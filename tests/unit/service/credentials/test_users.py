@@ -204,7 +204,7 @@ def test_a_command_that_prints_nothing_gives_no_token() -> None:
 
 def test_a_command_that_does_not_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     """However long it would have slept; nobody waits for a process that it leaves behind either."""
-    monkeypatch.setattr(user_tokens, "_SECONDS", 0.2)
+    monkeypatch.setattr(user_tokens, "_COMMAND_TIMEOUT", 0.2)
     started = time.monotonic()
     sleeping = json.dumps([sys.executable, "-c", "import time; time.sleep(600)"])
     assert "had not ended after 0.2 s" in refusal(NoUserToken, {"userTokenCommand": sleeping})
@@ -220,7 +220,7 @@ def test_a_command_may_leave_a_process_behind() -> None:
 
 def test_what_a_command_has_started_is_stopped_with_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Its group of processes: nothing goes on to print a token that nobody reads."""
-    monkeypatch.setattr(user_tokens, "_SECONDS", 2.0)
+    monkeypatch.setattr(user_tokens, "_COMMAND_TIMEOUT", 2.0)
     os.mkfifo(tmp_path / "held")
     end = os.open(tmp_path / "held", os.O_RDONLY | os.O_NONBLOCK)
     try:
