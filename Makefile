@@ -14,7 +14,7 @@ RUN := $(SETUP) run
 CHECKED := $(wildcard provider tests examples tools benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pulumi-path demo demo-targets test matrix soak bench-continuity scheduled compatibility \
+.PHONY: help setup pulumi-path demo demo-targets test check matrix soak bench-continuity bench-startup figures scheduled compatibility \
 	lint audit format clean
 
 help: ## print this list
@@ -48,16 +48,26 @@ soak: setup ## search for faults for SOAK_SECONDS with other examples each time 
 bench-continuity: setup ## count the calls that fail while a certificate is exchanged, write docs/explanation/continuity.md
 	$(RUN) env PYTHONPATH=benchmarks:tests:tools python -m continuity --seconds $(BENCH_SECONDS)
 
+bench-startup: setup ## compare commands without changes with those of empty resources, write docs/explanation/performance.md
+	$(RUN) env PYTHONPATH=benchmarks:tests:tools python -m startup
+
 compatibility: setup ## rotate with the oldest and newest Pulumi, dependencies and Python; builds what is missing
 	$(RUN) pytest -m compatibility
 
 scheduled: setup ## run the tests that take too long for each change
 	$(RUN) pytest -m scheduled --numprocesses $(WORKERS) --dist worksteal
 
-lint: setup ## check style, format and types
+lint: setup ## check style, format, types and language
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy $(CHECKED)
+	$(RUN) python tools/check_language.py
+
+check: lint ## lint and run the unit tests: the quick answer while you work
+	$(RUN) pytest tests/unit --numprocesses $(WORKERS) --dist worksteal
+
+figures: setup ## print the figures by which the code is kept readable
+	$(RUN) python tools/code_metrics.py
 
 audit: setup ## check the lock file, and the locked packages for known vulnerabilities
 	$(SETUP) audit

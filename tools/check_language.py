@@ -1,6 +1,6 @@
 """Check the language of strings, comments and pages: few negations, and one word for one idea.
 
-A negation says what is not the case, and leaves the reader to find out what is. docs/design/language.md says why, and
+A negation says what is not the case, and leaves the reader to find out what is. docs/design/20261129.language.md says why, and
 lists the words that this project uses instead of each refused one.
 """
 
@@ -138,7 +138,7 @@ def main(arguments: list[str]) -> int:
     found = [
         complaint
         for file in files
-        if file.suffix in {".py", ".md"} and file.resolve() != own and file.name != "language.md"
+        if file.suffix in {".py", ".md"} and file.resolve() != own and not file.name.endswith("language.md")
         for complaint in complaints(file.resolve())
     ]
     print("\n".join(found))
