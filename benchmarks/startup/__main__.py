@@ -26,8 +26,12 @@ class EmptyProvider(ResourceProvider):
         return CreateResult("id", {})
 
 
+class Empty(Resource, name="Empty"):
+    pass
+
+
 for name in ("next", "rotation", "signing"):
-    Resource(EmptyProvider(), name, {})
+    Empty(EmptyProvider(), name, {})
 pulumi.export("fingerprint", "")
 '''
 COMMANDS: dict[str, tuple[str, ...]] = {"preview": ("preview",), "up": ("up", "--yes", "--skip-preview")}
@@ -55,7 +59,7 @@ def measure(ours: PulumiProject, empty: PulumiProject, pairs: int) -> dict[str, 
 
 def deploy(folder: Path, emulator: Emulator, text: str) -> PulumiProject:
     """Deploy a program once, so that all later commands find nothing to change."""
-    project = PulumiProject(folder, emulator, emulator.create_subaccount().guid).create_stack(text)
+    project = PulumiProject(folder, emulator, emulator.create_subaccount(generate=True).guid).create_stack(text)
     project.set_service_key_in_environment().up()
     return project
 
