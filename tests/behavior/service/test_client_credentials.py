@@ -24,8 +24,9 @@ from btp_trust.errors import (
     UnexpectedResponse,
     WrongSubaccount,
 )
-from btp_trust.service.credentials.client_credentials import ClientCredentials, TokenResponse
+from btp_trust.service.credentials.client_credentials import ClientCredentials
 from btp_trust.service.credentials.service_key import ServiceKey, parse_service_key
+from btp_trust.service.credentials.token_endpoint import TokenResponse
 from btp_trust.service.transport.request import MAX_BYTES, send
 from btp_trust.service.transport.retry import MAX_ATTEMPTS
 from btp_trust.service.trust_certificates import TrustCertificatesClient

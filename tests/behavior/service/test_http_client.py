@@ -147,7 +147,7 @@ def test_a_file_that_is_no_text_is_refused(emulator: Emulator, tmp_path: Path) -
 @pytest.mark.parametrize("bundle", ["\0", "x" * 10_000, "."], ids=["no path", "an endless path", "a folder"])
 def test_a_setting_that_is_no_path_either_is_refused(bundle: str) -> None:
     """Whatever the system says about it."""
-    assert "cannot be read" in refusal(bundle)
+    assert "neither PEM nor the path of a readable file" in refusal(bundle)
 
 
 def test_a_bundle_with_one_damaged_certificate_is_refused_whole(emulator: Emulator) -> None:

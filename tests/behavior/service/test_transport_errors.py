@@ -141,7 +141,7 @@ def test_a_server_of_another_version_is_told(authority: Authority, tls: ssl.SSLC
     with run_server(settings) as server:
         error = failure(tls, f"https://127.0.0.1:{server.port}/", "GET")
     assert_told(error, "127.0.0.1", "VERSION")
-    assert "speaks no version of TLS" in error.why
+    assert "no version of TLS in common" in error.why
     assert server.connections == 1
 
 
@@ -420,14 +420,15 @@ def test_one_note_tells_what_of_no_proxy_is_skipped(monkeypatch: pytest.MonkeyPa
             shared.subaccount(name, None)
         assert "127.0.0.1:9" not in str(caught.value)
     assert len(written) == 1
-    assert written[0].startswith("note: NO_PROXY: the entries '[::1]:x', 'http://[::1' cannot be understood")
+    entries = "'[::1]:x', 'http://[::1'"
+    assert written[0].startswith(f"note: NO_PROXY: the entries {entries} are malformed and therefore skipped")
 
 
 def test_what_nobody_reports_is_not_known() -> None:
     """Events that have no meaning here change nothing; what was sent stays sent."""
     progress = RequestProgress("service.example")
     progress("connection.close.started", {})
-    assert (progress.step, progress.is_certainly_unsent) == (RequestStage.UNKNOWN, False)
+    assert (progress.stage, progress.is_certainly_unsent) == (RequestStage.UNKNOWN, False)
     progress("http11.send_request_headers.started", {"request": httpx.Request("GET", SERVICE)})
     progress("connection.connect_tcp.started", {})
-    assert (progress.step, progress.is_certainly_unsent) == (RequestStage.SENT, False)
+    assert (progress.stage, progress.is_certainly_unsent) == (RequestStage.SENT, False)

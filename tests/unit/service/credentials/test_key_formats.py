@@ -411,8 +411,8 @@ def refusal(document: str | bytes, service: Service = DESTINATION) -> str:
 
 
 def test_a_binary_file_is_no_key() -> None:
-    """It is no text, so nothing can be told of it."""
-    assert "no text" in refusal(b"\xfe\xed\xfe\xed\0\0\x01S3CRET")
+    """A key store: nothing more can be reported of it."""
+    assert "It is binary" in refusal(b"\xfe\xed\xfe\xed\0\0\x01S3CRET")
 
 
 names = st.sampled_from(
