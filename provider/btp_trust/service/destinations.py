@@ -114,6 +114,7 @@ class DestinationClient:
             user_token: The user's token.
             skip_token_retrieval: Leave the target and the service's token cache alone.
         """
+        # A slash in the name must not lead to another path.
         request = self._http.build_request(
             "GET",
             f"{BASE_PATH}/destinations/{quote(name, safe='')}",

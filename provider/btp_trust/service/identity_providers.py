@@ -125,6 +125,7 @@ def _parse_providers(documents: Iterable[str | bytes]) -> Iterator[IdentityProvi
                 origin_key=origin_key,
                 type=_to_text(fields.get("type")),
                 name=_to_text(fields.get("name")),
+                # Without either field a provider is active, as for the UAA.
                 active=not any(_is_false(fields.get(name)) for name in ("active", "isActive")),
                 config=_parse_config(fields.get("config")),
             )
@@ -161,6 +162,7 @@ def _error_text(response: httpx.Response) -> str:
             is_conflict = response.status_code == httpx.codes.CONFLICT
             return "there is an identity provider with this origin key" if is_conflict else ""
         content = " ".join(_to_text(content.get(name)) for name in ("error", "error_description", "message"))
+    # A page comes from something on the way, such as a proxy.
     if not isinstance(content, str) or _MARKUP.match(content):
         return ""
     return redact(content)

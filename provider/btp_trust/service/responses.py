@@ -33,6 +33,7 @@ def require_authorized(response: httpx.Response, what: str, service: Service) ->
         CredentialsRejected: 401.
         NotAuthorized: 403.
     """
+    # XSUAA answers as OAuth prescribes (RFC 6750, 3), so its words can be quoted.
     statement = error_text(response) if service is XSUAA else ""
     if response.status_code == httpx.codes.UNAUTHORIZED:
         raise _token_rejected(response.request, statement)

@@ -122,6 +122,7 @@ class TrustCertificatesClient:
     def _send(self, method: str, path: str) -> httpx.Response:
         request = self._http.build_request(method, f"{BASE_PATH}{path}", headers={"Accept": "application/json"})
         response = send(self._http, request, self._retry_policy)
+        # Ages of certificates are compared with the service's clock, as this machine's may be wrong.
         self.server_time = server_time(response) or self.server_time
         return require_authorized(response, "trust certificates", DESTINATION)
 

@@ -94,6 +94,7 @@ def _cloud_foundry(text: str, service: Service) -> Iterator[Binding]:
         ) from None
     for entry in entries:
         yield entry.to_binding()
+    # User-provided services have no label of their service, so tags and credentials are compared.
     for entry in _parse_readable(services.get(_USER_PROVIDED)):
         binding = entry.to_binding(is_user_provided=True)
         is_tagged = isinstance(entry.tags, list) and service.name in entry.tags

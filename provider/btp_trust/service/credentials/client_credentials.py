@@ -96,6 +96,7 @@ class ClientCredentials(httpx.Auth):
 
     def _current_token(self, instead_of: str | None = None) -> str:
         """Return a token with enough lifetime left; threads that ask at once share one request."""
+        # The lock is held during the request, so that other threads wait for its token instead of requesting their own.
         with self._lock:
             if self._token == instead_of or self._monotonic() >= self._expires_at:
                 token, lifetime = self._fetch_token()
@@ -132,6 +133,7 @@ class ClientCredentials(httpx.Auth):
                 f"Create a new service key and give it to the connection. {RENEWED_KEY_HINT}",
             )
         parsed = parse_token(response)
+        # Other characters would break the header, and the error of httpx would show the token.
         if not BEARER_TOKEN.fullmatch(parsed.access_token):
             raise UnexpectedResponse(
                 f"The token service {self._key.token_url} gave no token.",

@@ -95,6 +95,7 @@ class Connections:
         bindings = find_bindings(self._environ, self._secrets_root, service)
         selected = [binding for binding in bindings if name in binding.names]
         fitting = [binding for binding in bindings if binding.is_for_service]
+        # An instance of the service goes before user-provided credentials, whose purpose is less certain.
         managed = [binding for binding in fitting if not binding.is_user_provided]
         candidates = selected or ((managed or fitting) if name == DEFAULT_CONNECTION else [])
         if len(candidates) > 1:

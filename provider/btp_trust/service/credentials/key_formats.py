@@ -44,8 +44,10 @@ def find_credentials(document: Mapping[str, Any]) -> dict[str, str]:
         The `CREDENTIAL_FIELDS` that have a text, without blanks and line breaks around it.
     """
     fields = _known_fields(_unwrap(document, _MAX_NESTING))
+    # Terraform has one name for both token URLs: the kind of the key decides which one is meant.
     token_url = fields.pop("tokenurl", "")
     fields.setdefault("certurl" if "clientsecret" not in fields else "url", token_url)
+    # Some tools give the token endpoint in place of its base URL.
     for name in ("url", "certurl"):
         fields[name] = _TOKEN_PATH.sub("", fields.get(name, ""))
     return {name: value for name, value in fields.items() if value}
@@ -63,6 +65,7 @@ def _unwrap(document: Mapping[str, Any], depth: int) -> Mapping[str, Any]:
     uaa = as_object(document.get("uaa"))
     if uaa is not None:
         return _merge_uaa(document, uaa)
+    # Two keys in one document are ambiguous, so neither is chosen.
     candidates = [inner for inner in _inner_objects(document, depth) if "clientid" in _known_fields(inner)]
     return candidates[0] if len(candidates) == 1 else document
 
@@ -116,6 +119,7 @@ def as_object(value: Any) -> Mapping[str, Any] | None:
 def _known_fields(document: Mapping[str, Any]) -> dict[str, str]:
     """Return the known fields by their canonical names; a field that has its canonical name wins over an alias."""
     fields: dict[str, str] = {}
+    # Canonical names come last, so that they overwrite aliases.
     for name, raw_value in sorted(document.items(), key=lambda item: item[0] in CREDENTIAL_FIELDS):
         field = _canonical_name(name)
         value = _decode_pem(raw_value) if field in _PEM_FIELDS else raw_value

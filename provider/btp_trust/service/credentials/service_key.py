@@ -110,6 +110,7 @@ class ServiceKey(msgspec.Struct, frozen=True, kw_only=True):
         """Load the pair from a temporary file: `ssl` reads private keys from files only."""
         with tempfile.TemporaryDirectory(prefix="btp-trust-") as folder:
             chain = Path(folder, "chain.pem")
+            # The permissions are set before the key is in the file.
             chain.touch(mode=0o600)
             chain.write_text(_pem_lines(self.certificate) + _pem_lines(self.key), encoding="utf-8")
             try:
@@ -190,6 +191,7 @@ def _is_safe(text: str) -> bool:
         url.raw_host.decode("ascii").encode("idna")  # as the resolver will do it
     except (httpx.InvalidURL, UnicodeError):
         return False
+    # An empty query or fragment has left no trace in the parsed URL.
     if not host or url.userinfo or port > LAST_PORT or "?" in text or "#" in text:
         return False
     return url.scheme == "https" or (url.scheme == "http" and host in LOOPBACK)

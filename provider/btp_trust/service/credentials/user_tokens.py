@@ -99,6 +99,7 @@ class UserTokens:
             status, output = run_command(resolved.user.argv, dict(self._users.environ), seconds)
         except TimeoutError:
             raise _command_failed(resolved, f"It had not ended after {seconds:g} s.") from None
+        # ValueError is for a null character in a word, IndexError for an empty command.
         except (OSError, ValueError, IndexError) as error:
             raise _command_failed(resolved, f"It cannot be run: {type(error).__name__}.") from None
         if len(output) > _MAX_OUTPUT_BYTES:
@@ -144,7 +145,7 @@ def run_command(argv: list[str], environ: dict[str, str], seconds: float) -> tup
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env=environ,
-        start_new_session=True,
+        start_new_session=True,  # a process group of its own, which can be stopped whole
     )
     reader = threading.Thread(target=_read_output, args=(process.stdout, output), daemon=True)
     reader.start()

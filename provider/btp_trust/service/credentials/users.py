@@ -149,6 +149,7 @@ def validate_token(text: str, where: str) -> str:
 def _resolve(user: UserCredentials, where: str) -> ResolvedUser:
     """Require exactly one of the four ways to give a user."""
     names = {name for name in user.__struct_fields__ if getattr(user, name)}
+    # Two ways could stand for two users.
     if names not in map(set, _FIELD_SETS):
         raise ConfigurationError(
             f"The user in {where} cannot be used.",

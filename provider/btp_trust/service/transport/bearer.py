@@ -20,4 +20,5 @@ def jwt_payload(token: str) -> bytes:
     if not rest:
         raise ValueError("it has no payload")
     claims = rest.partition(".")[0]
+    # A JWT leaves the padding out (RFC 7515, 2), and Python requires it.
     return base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4))

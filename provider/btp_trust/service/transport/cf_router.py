@@ -42,5 +42,6 @@ def was_not_delivered(error: str) -> bool:
 
 
 def _error_name(header: str) -> str:
+    # The rest of the header may be any text.
     name = _ERROR_NAME.match(header)
     return name[0].strip() if name else _ENDPOINT_FAILURE

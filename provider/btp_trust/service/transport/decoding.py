@@ -77,9 +77,11 @@ def to_text(document: str | bytes) -> str:
 
 def _find_object_or_text(text: str) -> dict[str, Any] | str | None:
     """Read the one object in a text, or the text of one whose quotation marks are escaped."""
+    # A backslash after the brace shows that the whole object is an escaped text.
     begin = _OBJECT_START.search(text)
     if begin is not None and begin["escape"] and (unescaped := _unescape_text(text[begin.start() :])) is not None:
         return unescaped
+    # The second attempt is for line breaks that a tool wrote as letters, and for other kinds of blanks.
     objects = _find_objects(text) or _find_objects(
         text_decoding.strip_invisible(text_decoding.unescape_line_breaks(text))
     )

@@ -58,6 +58,7 @@ def open_client(
         base_url: The prefix of relative URLs.
         ca_bundle: As for `create_tls_context`: authorities for proxies that are reached by TLS.
     """
+    # `trust_env` is off, as httpx reads proxies by other rules than curl; `proxies` reads them here.
     no_cookies: Any = CookieJar(DefaultCookiePolicy(allowed_domains=()))
     return httpx.Client(
         transport=transport
@@ -136,6 +137,7 @@ def _default_tls_context() -> ssl.SSLContext:
     except OSError as error:
         reason = "it holds no certificate" if isinstance(error, ssl.SSLError) else type(error).__name__
         raise _unusable_variable(variable, reason) from None
+    # The authority of a company is often in the system's store alone.
     if variable is None:
         context.load_default_certs()
     return context

@@ -139,6 +139,7 @@ def _parse_rule(entry: str) -> _Rule | None:
     text, port = _split_port(rest.removesuffix("/") if is_url else entry)
     if port is not None and not 0 < port <= LAST_PORT:
         return None
+    # Host bits in a range are ignored, as by curl.
     try:
         return _Rule(network=ip_network(text, strict=False), port=port)
     except ValueError:
@@ -203,6 +204,7 @@ def _parse_proxy(variable: str, text: str) -> Proxy:
         raise _unusable_proxy(variable, "It is a SOCKS proxy, and only HTTP proxies are supported.")
     if scheme not in _PROXY_PORTS:
         raise _unusable_proxy(variable, "The scheme of an HTTP proxy's URL is http or https.")
+    # The last @ ends the user: the password may have others.
     userinfo, has_user, place = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")
     host, port = _split_port(place.lower())
     host = _to_ascii(_normalize_host(host))

@@ -86,6 +86,7 @@ def redact(text: str, user_identifiers: Collection[str] = (), secrets: Collectio
     text = _drop_markup(_unescape(_truncate(text)))
     # The text is unescaped by now, so a secret with escapes in it must be found in both notations.
     text = _hide_secrets(text, {notation for secret in secrets for notation in (secret, _unescape(secret))})
+    # Known texts go first, as a pattern could replace a part of them and leave the rest.
     text = _hide_identifiers(text, user_identifiers)
     text = _URL.sub(_host_and_path, text)
     text = _WORD.sub(lambda word: REDACTED if "@" in word[0] else word[0], text)

@@ -37,6 +37,7 @@ def send(
     if http.auth is None:
         begin_request(request, retry_policy)  # else the auth does, once it has a token, and for a second attempt
     try:
+        # Streamed, so that compression and size are checked before the body is in memory.
         response = http.send(request, stream=True)
         content = _read_body(response, request, retry_policy, max_bytes)
     except httpx.RequestError as error:

@@ -52,6 +52,7 @@ def transport_failure(request: httpx.Request, error: httpx.RequestError, what: s
     progress = progress_of(request)
     is_certainly_unsent = progress.is_certainly_unsent or isinstance(error, _NOT_SENT_ERRORS)
     tls = _find_tls_error(error)
+    # In TLS 1.3 a server rejects the client's certificate after the handshake, when the request was sent.
     if tls is not None and (is_certainly_unsent or _CLIENT_CERTIFICATE_REJECTED.search(tls.reason or "")):
         return _tls_failed(progress, tls, what, is_certainly_unsent=is_certainly_unsent)
     if isinstance(error, httpx.ProxyError):
@@ -86,6 +87,7 @@ def _not_connected(what: str, name: str, progress: RequestProgress, host: str) -
 
 def _find_tls_error(error: BaseException | None) -> ssl.SSLError | None:
     """Find OpenSSL's error behind the transport's; skip that of a connection that merely ended."""
+    # httpcore and httpx wrap the error, each once or more often.
     while error is not None:
         if isinstance(error, ssl.SSLError):
             return None if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) else error
