@@ -1,4 +1,4 @@
-"""Service keys of both kinds, from the settings and from the environment; nothing of them is ever printed or stored."""
+"""Service keys of both kinds, from settings and environment; they stay out of output and storage."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from support.paths import REFERENCE
 from support.pulumi_project import PulumiProject, adopting_program, assert_no_secret, rotation_program
 
 
-def test_a_client_certificate_rotates_without_a_warning_even_where_warnings_are_errors(
+def test_client_certificate_rotates_without_warnings(
     emulator: Emulator, tmp_path: Path, make_project: Callable[[Emulator, str, Path], PulumiProject]
 ) -> None:
-    """Mutual TLS to the token service, whose authority SSL_CERT_FILE names."""
+    """The token service is reached by mutual TLS, with its authority in SSL_CERT_FILE, and warnings are errors."""
     guid = emulator.create_subaccount(generate=True).guid
     project = make_project(emulator, guid, tmp_path)
     project.variables = {"SSL_CERT_FILE": str(emulator.ca_file), "PYTHONWARNINGS": "error::UserWarning"}
     project.set_service_key(emulator.service_key(guid, Credential.X509))
 
-    said = [project.deploy(rotation_program("2028-11", signs)) for signs in ("2026-11", "2028-11")]
+    outputs = [project.deploy(rotation_program("2028-11", active)) for active in ("2026-11", "2028-11")]
 
-    assert not any("warning" in each.text.lower() for each in said)
+    assert not any("warning" in output.text.lower() for output in outputs)
     assert project.writes() == ["POST passive", "POST rotateCertificate"]
     assert_clean(project)
 
 
-def test_two_connections_are_two_subaccounts_and_each_resource_stays_in_its_own(project: PulumiProject) -> None:
+def test_resources_stay_in_their_subaccount(project: PulumiProject) -> None:
     """A connection that leads to another subaccount than the recorded one is refused before a slot is read."""
     other = project.emulator.create_subaccount(generate=True)
     keys = {"here": project.emulator.service_key(project.guid), "there": project.emulator.service_key(other.guid)}
@@ -59,12 +59,12 @@ def test_two_connections_are_two_subaccounts_and_each_resource_stays_in_its_own(
 
 def as_cf_prints_it(project: PulumiProject, key: str) -> None:
     """The whole output of `cf service-key`, in the configuration."""
-    said = f'Getting key pulumi for service instance trust-admin as ada@acme.example…\n\n{{"credentials": {key}}}\n'
-    project.pulumi("config", "set", "--secret", "btp-trust:serviceKey", stdin=said)
+    output = f'Getting key pulumi for service instance trust-admin as ada@acme.example…\n\n{{"credentials": {key}}}\n'
+    project.pulumi("config", "set", "--secret", "btp-trust:serviceKey", stdin=output)
 
 
 def as_powershell_writes_it(project: PulumiProject, key: str) -> None:
-    """UTF-8 with a byte order mark and line ends of Windows; UTF-16 Pulumi itself refuses."""
+    """UTF-8 with a byte order mark and line ends of Windows; Pulumi itself refuses UTF-16."""
     command = project.command("config", "set", "--secret", "btp-trust:serviceKey")
     octets = key.replace("\n", "\r\n").encode("utf-8-sig")
     subprocess.run(command, cwd=project.program, env=project.environment, input=octets, check=True)
@@ -84,13 +84,13 @@ def by_hand(project: PulumiProject, key: str) -> None:
 
 
 @pytest.mark.parametrize("give", [as_cf_prints_it, as_powershell_writes_it, in_a_file, by_hand])
-def test_a_key_works_as_tools_give_it(
+def test_key_as_tools_print_it(
     emulator: Emulator,
     tmp_path: Path,
     make_project: Callable[[Emulator, str, Path], PulumiProject],
     give: Callable[[PulumiProject, str], None],
 ) -> None:
-    """Without anybody editing it; nothing of it is printed or stored in the clear."""
+    """The output of a tool works unedited, and its content stays out of texts and files."""
     guid = emulator.create_subaccount(generate=True).guid
     project = make_project(emulator, guid, tmp_path)
     project.pulumi("config", "rm", "btp-trust:serviceKey", status=None)
@@ -102,8 +102,8 @@ def test_a_key_works_as_tools_give_it(
     assert_clean(project)
 
 
-def test_a_failing_token_service_is_reported_without_what_was_sent(project: PulumiProject) -> None:
-    """A wrong secret is rejected; neither it nor the right one is repeated."""
+def test_rejected_secret_is_hidden(project: PulumiProject) -> None:
+    """A wrong secret is rejected; the wrong and the right one are hidden."""
     project.deploy(rotation_program("2028-11", "2026-11"))
     key = project.emulator.service_key(project.guid)
     project.set_service_key({**key, "clientsecret": "an-old-secret-that-was-revoked"})
@@ -117,7 +117,7 @@ def test_a_failing_token_service_is_reported_without_what_was_sent(project: Pulu
 
 
 def assert_clean(project: PulumiProject) -> None:
-    """No file of the backend holds a secret, a token or a private key."""
+    """Require that all files of the backend are without secrets, tokens and private keys."""
     files = [path for path in (project.folder / "backend").rglob("*") if path.is_file()]
     assert any("stacks" in path.parts for path in files)
     for path in files:
@@ -127,11 +127,11 @@ def assert_clean(project: PulumiProject) -> None:
 CERTIFICATES = REFERENCE / "certificates"
 
 
-@pytest.mark.skipif(not CERTIFICATES.is_dir(), reason="the two real certificates are not here")
-def test_two_real_certificates_are_adopted_rotated_and_rolled_back(
+@pytest.mark.skipif(not CERTIFICATES.is_dir(), reason="the two real certificates are missing")
+def test_real_certificates_rotate_and_roll_back(
     emulator: Emulator, tmp_path: Path, make_project: Callable[[Emulator, str, Path], PulumiProject]
 ) -> None:
-    """Negative serials and long names neither warn nor stop anything; nothing is minted."""
+    """Negative serials and long names are accepted without a warning, and both certificates are adopted."""
     active, passive = ((CERTIFICATES / f"real-{slot}.pem").read_text() for slot in ("active", "passive"))
     account = emulator.create_subaccount(active=active, passive=passive)
     project = make_project(emulator, account.guid, tmp_path).set_service_key()
@@ -139,15 +139,15 @@ def test_two_real_certificates_are_adopted_rotated_and_rolled_back(
     old, new = project.slots()
     adopt = f', adopt="{new}"'
 
-    said = project.deploy(rotation_program("next", "first", passive=adopt))
+    adoption = project.deploy(rotation_program("next", "first", passive=adopt))
     project.write(rotation_program("next", "next", passive=adopt))
-    said_before = project.preview("--diff")
-    said_after = project.up()
+    preview = project.preview("--diff")
+    update = project.up()
     assert (new, old) == project.slots()
-    assert f'~ fingerprint: "{old}" => "{new}"' in said_before
+    assert f'~ fingerprint: "{old}" => "{new}"' in preview
     assert project.has_no_changes_after_refresh()
     project.deploy(rotation_program("next", "first", passive=adopt))
     assert (old, new) == project.slots()
 
     assert project.writes() == ["POST rotateCertificate"] * 2
-    assert not any("warning" in each.text.lower() for each in (said, said_before, said_after))
+    assert not any("warning" in output.text.lower() for output in (adoption, preview, update))

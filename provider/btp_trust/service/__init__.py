@@ -1,1 +1,1 @@
-"""SAP's services over HTTP: operations and their responses. Imports nothing of the resources or of `runtime`."""
+"""SAP's services over HTTP: operations and their responses. Resources and `runtime` import this package."""

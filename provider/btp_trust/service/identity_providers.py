@@ -1,7 +1,7 @@
 """XSUAA's API for the identity providers that a subaccount trusts (plan `apiaccess`): list, register, replace, delete.
 
 SAP describes the paths, the parameters and the shape of a provider (OpenAPI file "SAP XSUAA REST API"). What SAP leaves
-open, above all how something is refused, is as in the open-source Cloud Foundry UAA, on which XSUAA is built: a list
+open, above all the shape of errors, is as in the open-source Cloud Foundry UAA, on which XSUAA is built: a list
 holds providers of all types, `config` is a text unless `rawConfig` asks for an object, and an error is an object, a
 text in JSON or a text. Where the two differ, both are sent and both are read.
 """
@@ -18,7 +18,7 @@ import httpx
 from btp_trust.errors import UnexpectedResponse
 from btp_trust.saml.metadata import IdentityProvider
 from btp_trust.service.credentials.service_key import XSUAA
-from btp_trust.service.responses import require_authorized
+from btp_trust.service.responses import is_client_error, require_authorized
 from btp_trust.service.transport.decoding import DecodingError, decode, split_json_array
 from btp_trust.service.transport.redaction import redact
 from btp_trust.service.transport.request import content_type, request_label, send, server_time
@@ -27,7 +27,7 @@ from btp_trust.service.transport.retry import RetryPolicy, is_unavailable
 PATH: Final = "/sap/rest/identity-providers"
 _RAW_CONFIG_PARAMS: Final = {"rawConfig": "true"}
 _LIST_PARAMS: Final = {**_RAW_CONFIG_PARAMS, "activeOnly": "false", "active_only": "false"}
-"""SAP's description has the one name, the UAA the other: inactive ones have to be seen, as they count in a conflict."""
+"""SAP's description has the one name, the UAA the other. Inactive ones are listed, as they count in a conflict."""
 _DUPLICATE: Final = re.compile(r"(?:^|[\s\"'])duplicate entity id\b", re.IGNORECASE)
 _NOT_FOUND: Final = re.compile(
     r"(?:identity )?provider (?:was )?not found\b|no (?:such )?identity provider\b", re.IGNORECASE
@@ -37,45 +37,46 @@ _Shape = TypeVar("_Shape")
 
 
 class DuplicateEntityID(UnexpectedResponse):
-    """A registration was refused, as another identity provider of the subaccount has the entity ID."""
+    """Another identity provider of the subaccount has the entity ID, so the registration was refused."""
 
 
 class IdentityProviderClient:
-    """Calls the API of the subaccount that the token is for. A write is sent once; a read again if need be.
+    """Calls the API of the token's subaccount: a write once, a read again while the service is unavailable.
 
-    All raise ServiceUnavailable, CredentialsRejected, NotAuthorized and UnexpectedResponse.
+    All methods raise ServiceUnavailable, CredentialsRejected, NotAuthorized and UnexpectedResponse.
 
     Args:
         http: Client whose base URL is the API's, and whose auth puts a token on each request.
-        patience: How often a read is repeated, and how long everything may take.
+        retry_policy: Bounds the attempts of a read and the time of all requests.
     """
 
     def __init__(self, http: httpx.Client, retry_policy: RetryPolicy) -> None:
         self._http = http
         self._retry_policy = retry_policy
         self.server_time: datetime | None = None
-        """The service's clock at its last answer, UTC."""
+        """The service's clock at its last response, UTC."""
 
     def all(self) -> tuple[IdentityProvider, ...]:
-        """GET all of them, also inactive ones and those of other types; what cannot be told apart is left out."""
+        """GET all providers, also inactive ones and those of other types; skip entries without an origin key."""
         response = self._retry_policy.run_with_retries(lambda: self._send("GET", params=_LIST_PARAMS), is_unavailable)
         return tuple(_parse_providers(_decode(response, split_json_array)))
 
     def register(self, body: Mapping[str, Any]) -> IdentityProvider:
-        """POST a new one; returns it.
+        """POST a new provider; return it as the service has it.
 
         Raises:
-            DuplicateEntityID: Another one has its entity ID.
+            DuplicateEntityID: Another provider has its entity ID.
         """
         return _decode(self._send("POST", body=body), _parse_provider)
 
     def replace(self, identity: str, body: Mapping[str, Any]) -> IdentityProvider:
-        """PUT one; returns it. Raises as `register`."""
+        """PUT a provider; return it as the service has it. Raises as `register`."""
         return _decode(self._send("PUT", f"/{identity}", body), _parse_provider)
 
     def delete(self, identity: str) -> None:
-        """DELETE one; one that is gone already is a success, if it is the API that says so."""
+        """DELETE a provider; the API's own "not found" is a success."""
         response = self._send("DELETE", f"/{identity}")
+        # A router answers 404 as well, while the API is down.
         if response.status_code == httpx.codes.NOT_FOUND and _NOT_FOUND.match(_error_text(response)):
             return
         if not response.is_success:
@@ -105,27 +106,28 @@ def _decode(response: httpx.Response, reader: Callable[[bytes], _Shape]) -> _Sha
 
 
 def _parse_provider(content: bytes) -> IdentityProvider:
-    """Read the provider that a write is answered with."""
-    for found in _parse_providers([content]):
-        return found
+    """Read the provider in the response to a write."""
+    for provider in _parse_providers([content]):
+        return provider
     raise DecodingError("It is no identity provider.")
 
 
 def _parse_providers(documents: Iterable[str | bytes]) -> Iterator[IdentityProvider]:
-    """Read each by itself: one that is no provider, or of a type nobody knows, says nothing about the others."""
+    """Read each entry by itself, so that one of an unknown shape leaves the others readable."""
     for document in documents:
         try:
-            shown = decode(document, dict[str, Any])
+            fields = decode(document, dict[str, Any])
         except DecodingError:
             continue
-        if origin_key := _to_text(shown.get("originKey")):
+        if origin_key := _to_text(fields.get("originKey")):
             yield IdentityProvider(
-                id=_to_text(shown.get("id")),
+                id=_to_text(fields.get("id")),
                 origin_key=origin_key,
-                type=_to_text(shown.get("type")),
-                name=_to_text(shown.get("name")),
-                active=not any(_is_false(shown.get(name)) for name in ("active", "isActive")),
-                config=_parse_config(shown.get("config")),
+                type=_to_text(fields.get("type")),
+                name=_to_text(fields.get("name")),
+                # Without either field a provider is active, as for the UAA.
+                active=not any(_is_false(fields.get(name)) for name in ("active", "isActive")),
+                config=_parse_config(fields.get("config")),
             )
 
 
@@ -141,7 +143,7 @@ def _is_false(value: Any) -> bool:
 
 
 def _parse_config(value: Any) -> Mapping[str, Any] | None:
-    """Read the settings: an object, a text with one in it, nothing (also as a text); None if they cannot be read."""
+    """Read the settings: an object, a text with one in it, or empty (also as a text); None for all other values."""
     if isinstance(value, str):
         try:
             value = decode(value, object) if value.strip() else None
@@ -153,31 +155,37 @@ def _parse_config(value: Any) -> Mapping[str, Any] | None:
 
 
 def _error_text(response: httpx.Response) -> str:
-    """What the service says of a refusal: one short line, without what it repeats of the request or tells of a user."""
-    try:
-        said: Any = decode(response.content, object)
-        said = decode(said, object) if isinstance(said, str) and said.startswith('"') else said
-    except DecodingError:
-        said = response.content.decode(errors="replace")
-    if isinstance(said, dict):
-        if "originKey" in said:  # the UAA repeats what was sent
+    """Return the service's own words about an error, in one short line, redacted."""
+    content = _decode_error(response.content)
+    if isinstance(content, dict):
+        if "originKey" in content:  # the UAA repeats the provider of the request
             is_conflict = response.status_code == httpx.codes.CONFLICT
             return "there is an identity provider with this origin key" if is_conflict else ""
-        said = " ".join(_to_text(said.get(name)) for name in ("error", "error_description", "message"))
-    if not isinstance(said, str) or _MARKUP.match(said):
+        content = " ".join(_to_text(content.get(name)) for name in ("error", "error_description", "message"))
+    # A page comes from something on the way, such as a proxy.
+    if not isinstance(content, str) or _MARKUP.match(content):
         return ""
-    return redact(said)
+    return redact(content)
+
+
+def _decode_error(content: bytes) -> Any:
+    """Decode JSON, or a JSON text that holds JSON; anything else is a text itself."""
+    try:
+        value: Any = decode(content, object)
+        return decode(value, object) if isinstance(value, str) and value.startswith('"') else value
+    except DecodingError:
+        return content.decode(errors="replace")
 
 
 def _unexpected_response(response: httpx.Response) -> UnexpectedResponse:
-    told = _error_text(response)
+    statement = _error_text(response)
     evidence = f"Status {response.status_code}, {content_type(response)}, {len(response.content)} bytes."
-    is_conflict = response.status_code == httpx.codes.CONFLICT and _DUPLICATE.search(told) is not None
+    is_conflict = response.status_code == httpx.codes.CONFLICT and _DUPLICATE.search(statement) is not None
     kind = DuplicateEntityID if is_conflict else UnexpectedResponse
-    outcome = "was refused" if response.is_client_error and told else "gave an answer that is not XSUAA's"
+    outcome = "was refused" if response.is_client_error and statement else "gave an answer that is not XSUAA's"
     return kind(
         f"{request_label(response.request)} {outcome}.",
-        f"{evidence} It says: {told.rstrip('.')}." if told else evidence,
+        f"{evidence} It says: {statement.rstrip('.')}." if statement else evidence,
         "Check the key's apiurl, proxies on the way and what the answer says; if all are right, report this as a bug.",
-        client_error=response.is_client_error and response.status_code != httpx.codes.REQUEST_TIMEOUT,
+        client_error=is_client_error(response),
     )

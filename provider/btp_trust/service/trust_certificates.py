@@ -1,7 +1,7 @@
-"""The seven operations of the trust API: paths, status codes and JSON keys of the service stand here only.
+"""The seven operations of the trust API. This module alone has their paths, status codes and JSON keys.
 
 Source: SAP's OpenAPI file of the Destination service, tags "Trust Certificate on Subaccount Level" and
-"SAML IdP Metadata XML". No operation takes a body.
+"SAML IdP Metadata XML". All requests are without a body.
 """
 
 from __future__ import annotations
@@ -48,31 +48,31 @@ class _DeletionResponse(msgspec.Struct, rename="pascal"):
 
 
 class TrustCertificatesClient:
-    """Calls the trust API of the subaccount that the token is for. A write is sent once; a read again if need be.
+    """Calls the trust API of the token's subaccount: a write once, a read again while the service is unavailable.
 
-    All raise ServiceUnavailable, CredentialsRejected, NotAuthorized and UnexpectedResponse.
+    All methods raise ServiceUnavailable, CredentialsRejected, NotAuthorized and UnexpectedResponse.
 
     Args:
         http: Client whose base URL is the service's, and whose auth puts a token on each request.
-        patience: How often a read is repeated, and how long everything may take.
+        retry_policy: Bounds the attempts of a read and the time of all requests.
     """
 
     def __init__(self, http: httpx.Client, retry_policy: RetryPolicy) -> None:
         self._http = http
         self._retry_policy = retry_policy
         self.server_time: datetime | None = None
-        """The service's clock at its last answer, UTC."""
+        """The service's clock at its last response, UTC."""
 
     def active(self) -> Certificate | None:
-        """GET the active certificate; None if there is none."""
+        """GET the active certificate; None if the slot is empty."""
         return self._get_certificate(_ACTIVE)
 
     def passive(self) -> Certificate | None:
-        """GET the passive certificate; None if there is none."""
+        """GET the passive certificate; None if the slot is empty."""
         return self._get_certificate(_PASSIVE)
 
     def has_metadata(self) -> bool:
-        """GET the IdP metadata: whether the subaccount has a key pair at all."""
+        """GET the IdP metadata; return True if the subaccount has a key pair."""
         response = self._get(_METADATA)
         if response.status_code == httpx.codes.NOT_FOUND:
             _require_not_found(response)
@@ -82,7 +82,7 @@ class TrustCertificatesClient:
         return True
 
     def generate_active(self) -> Certificate:
-        """POST: generate the active certificate, or renew it, and sign with it at once."""
+        """POST: generate the active certificate, or renew it; the service signs with it at once."""
         return self._generate(_ACTIVE)
 
     def generate_passive(self) -> Certificate:
@@ -90,7 +90,7 @@ class TrustCertificatesClient:
         return self._generate(_PASSIVE)
 
     def rotate(self) -> tuple[Certificate, Certificate]:
-        """POST: swap both certificates; returns the active and the passive one afterwards."""
+        """POST: swap both certificates; return the active and the passive one afterwards."""
         response = self._send("POST", _ROTATE)
         after = decode_body(response, _RotationResponse)
         return _parse_certificate(after.active_certificate, response), _parse_certificate(
@@ -98,7 +98,7 @@ class TrustCertificatesClient:
         )
 
     def delete_passive(self) -> None:
-        """DELETE the passive certificate; one that is gone already is a success."""
+        """DELETE the passive certificate; an empty slot is a success."""
         response = self._send("DELETE", _PASSIVE)
         if response.status_code == httpx.codes.NOT_FOUND:
             _require_not_found(response)
@@ -122,6 +122,7 @@ class TrustCertificatesClient:
     def _send(self, method: str, path: str) -> httpx.Response:
         request = self._http.build_request(method, f"{BASE_PATH}{path}", headers={"Accept": "application/json"})
         response = send(self._http, request, self._retry_policy)
+        # Ages of certificates are compared with the service's clock, as this machine's may be wrong.
         self.server_time = server_time(response) or self.server_time
         return require_authorized(response, "trust certificates", DESTINATION)
 
@@ -134,6 +135,7 @@ def _parse_certificate(pem: str, response: httpx.Response) -> Certificate:
 
 
 def _require_not_found(response: httpx.Response) -> None:
-    """Believe the plain `Not Found` that two operations document, too: reading metadata and deleting."""
+    """Accept also the plain `Not Found` that two operations document: reading metadata and deleting."""
+    # A page with the same words comes from a proxy.
     if response.content.strip() != b"Not Found" or "html" in response.headers.get("content-type", "").lower():
         require_documented_not_found(response)

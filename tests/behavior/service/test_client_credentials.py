@@ -1,4 +1,4 @@
-"""Tokens: one for all threads, fresh in time, and never seen by anybody."""
+"""Client-credentials tokens: one for all threads, replaced in time, and always hidden."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ from btp_trust.errors import (
     UnexpectedResponse,
     WrongSubaccount,
 )
-from btp_trust.service.credentials.client_credentials import ClientCredentials, TokenResponse
+from btp_trust.service.credentials.client_credentials import ClientCredentials
 from btp_trust.service.credentials.service_key import ServiceKey, parse_service_key
+from btp_trust.service.credentials.token_endpoint import TokenResponse
 from btp_trust.service.transport.request import MAX_BYTES, send
 from btp_trust.service.transport.retry import MAX_ATTEMPTS
 from btp_trust.service.trust_certificates import TrustCertificatesClient
@@ -47,19 +48,19 @@ SENDABLE = r"[A-Za-z0-9._~+/-]+=*"
 
 
 def token(claims: Any, serial: int = 0) -> str:
-    """A token with these claims, as XSUAA encodes them; the signature is the service's business."""
+    """Return a token with these claims, encoded as by XSUAA, with a fake signature."""
     parts = ({"alg": "RS256"}, claims, {"serial": serial})
     return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
 
 
 def claims_of(guid: str) -> dict[str, Any]:
-    """The claims that matter here."""
+    """Return the claims about a subaccount."""
     return {"ext_attr": {"enhancer": "XSUAA", "subaccountid": guid}, "zid": guid}
 
 
 @dataclass
 class Stub:
-    """A token service, and a service behind it that refuses as many tokens as it is told to."""
+    """A token service, and a service behind it that rejects the first tokens."""
 
     lifetime: float = LIFETIME
     refuse: int = 0
@@ -68,7 +69,7 @@ class Stub:
     now: float = 1000.0
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        """Answer as the one or the other."""
+        """Respond as one of both services."""
         if request.url.path == "/oauth/token":
             self.tokens.append(request)
             fresh = token(claims_of(GUID), len(self.tokens))
@@ -77,22 +78,22 @@ class Stub:
         return httpx.Response(401 if len(self.calls) <= self.refuse else 200)
 
     def auth(self) -> ClientCredentials:
-        """Credentials for it, by its own clock."""
+        """Return credentials for the stub, by its own clock."""
         return ClientCredentials(KEY, client(self), FakeClock().retry_policy(), lambda: self.now)
 
 
 def client(handler: Callable[[httpx.Request], httpx.Response], auth: httpx.Auth | None = None) -> httpx.Client:
-    """An HTTP client that reaches this handler and nothing else."""
+    """Return an HTTP client of this handler."""
     return httpx.Client(transport=httpx.MockTransport(handler), auth=auth, base_url=KEY.uri)
 
 
 def answered(response: httpx.Response) -> ClientCredentials:
-    """Credentials for a token service that always answers this."""
-    return patient(KEY, client(lambda _: response))
+    """Return credentials for a token service with this one response."""
+    return credentials(KEY, client(lambda _: response))
 
 
-def patient(key: ServiceKey, http: httpx.Client, clock: FakeClock | None = None) -> ClientCredentials:
-    """Credentials that wait by a clock of their own."""
+def credentials(key: ServiceKey, http: httpx.Client, clock: FakeClock | None = None) -> ClientCredentials:
+    """Return credentials with a fake clock."""
     clock = clock or FakeClock()
     return ClientCredentials(key, http, clock.retry_policy(), lambda: clock.now)
 
@@ -100,13 +101,13 @@ def patient(key: ServiceKey, http: httpx.Client, clock: FakeClock | None = None)
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
     """An emulator with one subaccount that has an active certificate."""
-    with Emulator(key_size=1024) as running:
-        running.create_subaccount(GUID, generate=True)
-        yield running
+    with Emulator(key_size=1024) as emulator:
+        emulator.create_subaccount(GUID, generate=True)
+        yield emulator
 
 
-def test_a_token_is_asked_for_as_documented() -> None:
-    """Form fields, with the client's odd characters encoded; nothing in the address."""
+def test_token_request_is_the_documented_one() -> None:
+    """The form has the client's special characters encoded, and the URL has nothing of it."""
     stub = Stub()
     assert stub.auth().subaccount_id == GUID
     (request,) = stub.tokens
@@ -117,16 +118,16 @@ def test_a_token_is_asked_for_as_documented() -> None:
     )
 
 
-def test_the_emulator_gives_a_token_that_names_the_subaccount(emulator: Emulator) -> None:
-    """From a service key to the GUID, in one request."""
+def test_emulator_token_names_the_subaccount(emulator: Emulator) -> None:
+    """A service key leads to the GUID by one request."""
     key = parse_service_key(json.dumps(emulator.service_key(GUID)), "the test")
     with httpx.Client(transport=emulator.transport) as http:
-        assert patient(key, http).subaccount_id == GUID
+        assert credentials(key, http).subaccount_id == GUID
     assert [entry.method for entry in emulator.journal()] == ["POST"]
 
 
-def test_four_threads_at_once_share_one_token() -> None:
-    """The engine calls from four threads; the token service is asked once."""
+def test_threads_share_one_token() -> None:
+    """The engine calls from four threads; one token request is sent."""
     stub, barrier = Stub(), threading.Barrier(4)
     auth = stub.auth()
 
@@ -141,8 +142,8 @@ def test_four_threads_at_once_share_one_token() -> None:
     assert len(set(stub.calls)) == 1
 
 
-def test_four_threads_that_are_refused_share_one_fresh_token() -> None:
-    """A token that was withdrawn is replaced once, not once a thread."""
+def test_threads_share_one_fresh_token() -> None:
+    """A withdrawn token is replaced once for all threads."""
     stub, barrier = Stub(), threading.Barrier(4)
     auth, old = stub.auth(), f"Bearer {token(claims_of(GUID), 1)}"
 
@@ -163,8 +164,8 @@ def test_four_threads_that_are_refused_share_one_fresh_token() -> None:
 
 
 @given(lifetime=st.integers(61, 86400), passed=st.floats(0, 90000))
-def test_a_token_is_used_until_shortly_before_its_end(lifetime: int, passed: float) -> None:
-    """A minute before it, there is a new one: a request on its way must not meet the end."""
+def test_token_is_replaced_before_its_end(lifetime: int, passed: float) -> None:
+    """A minute before its end a token is replaced, so that it stays valid for a request on its way."""
     stub = Stub(lifetime=lifetime)
     auth = stub.auth()
     for _ in range(2):
@@ -175,30 +176,32 @@ def test_a_token_is_used_until_shortly_before_its_end(lifetime: int, passed: flo
 
 
 @given(
-    said=st.sampled_from([{}, {"expires_in": None}, {"expires_in": ""}, {"expires_in": "soon"}, {"expires_in": "nan"}])
+    lifetime=st.sampled_from(
+        [{}, {"expires_in": None}, {"expires_in": ""}, {"expires_in": "soon"}, {"expires_in": "nan"}]
+    )
     | st.sampled_from([{"expires_in": 300}, {"expires_in": "300"}, {"expires_in": "3e2"}, {"expires_in": 300.5}]),
     passed=st.floats(0, 600),
 )
-def test_a_token_whose_lifetime_is_not_said_is_used_shortly(said: dict[str, Any], passed: float) -> None:
-    """RFC 6749 only recommends to say it; a text is read as the number that it is."""
-    asked: list[httpx.Request] = []
+def test_token_without_lifetime_is_used_shortly(lifetime: dict[str, Any], passed: float) -> None:
+    """RFC 6749 only recommends a lifetime; a text is read as its number."""
+    requests: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
-        asked.append(request)
-        return httpx.Response(200, json={"access_token": token(claims_of(GUID), len(asked)), **said})
+        requests.append(request)
+        return httpx.Response(200, json={"access_token": token(claims_of(GUID), len(requests)), **lifetime})
 
     now = [1000.0]
     auth = ClientCredentials(KEY, client(answer), FakeClock().retry_policy(), lambda: now[0])
     for _ in range(3):
         assert auth.subaccount_id == GUID
-    assert len(asked) == 1
+    assert len(requests) == 1
     now[0] += passed
     assert auth.subaccount_id == GUID
-    assert len(asked) == (1 if passed < 240 else 2) or 240 <= passed < 240.5
+    assert len(requests) == (1 if passed < 240 else 2) or 240 <= passed < 240.5
 
 
-def test_401_is_answered_by_one_fresh_token() -> None:
-    """Once, and the request goes out again with it."""
+def test_401_fetches_one_fresh_token() -> None:
+    """After one 401 the request goes out again with a fresh token."""
     stub = Stub(refuse=1)
     with client(stub, stub.auth()) as http:
         assert http.post("/").status_code == 200
@@ -206,8 +209,8 @@ def test_401_is_answered_by_one_fresh_token() -> None:
     assert len(set(stub.calls)) == 2
 
 
-def test_401_for_a_fresh_token_too_means_rejected_credentials() -> None:
-    """Then no third one is tried."""
+def test_second_401_is_rejected_credentials() -> None:
+    """Two tokens are the limit."""
     stub = Stub(refuse=9)
     with client(stub, stub.auth()) as http, pytest.raises(CredentialsRejected) as caught:
         TrustCertificatesClient(http, FakeClock().retry_policy()).active()
@@ -215,10 +218,10 @@ def test_401_for_a_fresh_token_too_means_rejected_credentials() -> None:
     assert_silent(caught.value, "S3CRET", token(claims_of(GUID), 1)[:20])
 
 
-def test_an_expired_token_is_replaced_without_anybody_noticing(emulator: Emulator) -> None:
+def test_expired_token_is_replaced(emulator: Emulator) -> None:
     """The service's clock may be ahead of ours: its 401 costs one token."""
     key = parse_service_key(json.dumps(emulator.service_key(GUID)), "the test")
-    auth = patient(key, httpx.Client(transport=emulator.transport))
+    auth = credentials(key, httpx.Client(transport=emulator.transport))
     with httpx.Client(transport=emulator.transport, auth=auth, base_url=key.uri) as http:
         trust = TrustCertificatesClient(http, FakeClock().retry_policy())
         before = trust.active()
@@ -234,11 +237,11 @@ def test_an_expired_token_is_replaced_without_anybody_noticing(emulator: Emulato
         pytest.param({"clientsecret": "S3CRET-wrong"}, id="another secret"),
     ],
 )
-def test_a_wrong_client_is_rejected(emulator: Emulator, change: dict[str, str]) -> None:
+def test_wrong_client_is_rejected(emulator: Emulator, change: dict[str, str]) -> None:
     """The remedy is a new service key."""
     key = parse_service_key(json.dumps({**emulator.service_key(GUID), **change}), "the test")
     with httpx.Client(transport=emulator.transport) as http, pytest.raises(CredentialsRejected) as caught:
-        _ = patient(key, http).subaccount_id
+        _ = credentials(key, http).subaccount_id
     assert "service key" in caught.value.remedy
     assert_silent(caught.value, "S3CRET", key.clientsecret)
 
@@ -246,29 +249,29 @@ def test_a_wrong_client_is_rejected(emulator: Emulator, change: dict[str, str]) 
 @pytest.mark.parametrize(
     "claims",
     [
-        pytest.param({}, id="no claims"),
+        pytest.param({}, id="empty claims"),
         pytest.param({"zid": GUID}, id="a zone only"),
-        pytest.param({"ext_attr": {}}, id="no subaccount"),
+        pytest.param({"ext_attr": {}}, id="a missing subaccount"),
         pytest.param({"ext_attr": {"subaccountid": ""}}, id="an empty subaccount"),
         pytest.param({"ext_attr": {"subaccountid": 5}}, id="a number for a subaccount"),
-        pytest.param({"ext_attr": None}, id="nothing extended"),
+        pytest.param({"ext_attr": None}, id="null"),
         pytest.param([], id="claims that are a list"),
     ],
 )
-def test_a_token_that_names_no_subaccount_is_refused(claims: Any) -> None:
+def test_token_without_subaccount_is_refused(claims: Any) -> None:
     """Without that claim a change could reach another subaccount."""
     opaque = token(claims)
     assert_names_no_subaccount(opaque)
 
 
 @given(opaque=st.from_regex(SENDABLE, fullmatch=True) | st.binary().map(lambda body: f"a.{body.hex()}.c"))
-def test_any_other_token_names_no_subaccount(opaque: str) -> None:
-    """An opaque token, or one of another shape, is no crash."""
+def test_opaque_token_is_refused(opaque: str) -> None:
+    """An opaque token, or one of another shape, names no subaccount."""
     assert_names_no_subaccount(opaque)
 
 
 def assert_names_no_subaccount(opaque: str) -> None:
-    """Such a token is refused, without showing it."""
+    """Require that such a token is refused and hidden."""
     auth = answered(httpx.Response(200, json={"access_token": opaque, "expires_in": LIFETIME}))
     with pytest.raises(UnexpectedResponse, match=r"ext_attr\.subaccountid") as caught:
         _ = auth.subaccount_id
@@ -278,8 +281,8 @@ def assert_names_no_subaccount(opaque: str) -> None:
 @given(odd=st.text(st.characters(exclude_categories=["Cs"])).filter(lambda text: not re.fullmatch(SENDABLE, text)))
 @example(odd="\r\nX-Header: S3CRET")
 @example(odd="\u00e9")
-def test_a_token_that_is_no_header_is_refused(odd: str) -> None:
-    """Line feeds would make several headers of it, and no library is asked to complain: it would repeat the token."""
+def test_unsendable_token_is_refused(odd: str) -> None:
+    """Line feeds would make several headers of a token, and the error of a library would repeat it."""
     opaque = f"{token(claims_of(GUID))}{odd} "
     with pytest.raises(UnexpectedResponse, match="gave no token") as caught:
         _ = answered(httpx.Response(200, json={"access_token": opaque, "expires_in": LIFETIME})).subaccount_id
@@ -290,30 +293,32 @@ def test_a_token_that_is_no_header_is_refused(odd: str) -> None:
     "response",
     [
         pytest.param(httpx.Response(200, html="<h1>S3CRET login</h1>"), id="a page of a proxy"),
-        pytest.param(httpx.Response(404, html="<h1>S3CRET</h1>"), id="a page of a proxy that knows no such host"),
+        pytest.param(httpx.Response(404, html="<h1>S3CRET</h1>"), id="a 404 page of a proxy"),
         pytest.param(httpx.Response(200, json={"access_token": "", "expires_in": 5}), id="an empty token"),
         pytest.param(httpx.Response(200, json=["S3CRET"]), id="JSON of another shape"),
-        pytest.param(httpx.Response(200, content=b'{"access_token":"S3CRET\xff","expires_in":5}'), id="no UTF-8"),
-        pytest.param(httpx.Response(200, content=b'{"scope":' + b"[" * 100_000), id="brackets without end"),
-        pytest.param(httpx.Response(200), id="nothing"),
+        pytest.param(
+            httpx.Response(200, content=b'{"access_token":"S3CRET\xff","expires_in":5}'), id="bytes beyond UTF-8"
+        ),
+        pytest.param(httpx.Response(200, content=b'{"scope":' + b"[" * 100_000), id="endless brackets"),
+        pytest.param(httpx.Response(200), id="an empty body"),
         pytest.param(httpx.Response(400, json={"error": "invalid_request"}), id="a refusal of the grant"),
         pytest.param(httpx.Response(403, text="Forbidden"), id="forbidden"),
         pytest.param(httpx.Response(302, headers={"Location": "https://login.example"}), id="a redirect"),
         pytest.param(
-            httpx.Response(201, json={"access_token": "S3CRET", "expires_in": 5}), id="a status that is not documented"
+            httpx.Response(201, json={"access_token": "S3CRET", "expires_in": 5}), id="an undocumented status"
         ),
     ],
 )
-def test_what_is_no_token_is_an_unexpected_response(response: httpx.Response) -> None:
-    """Status and content type are the evidence; the body may hold anything and is not shown."""
+def test_response_without_token_is_unexpected(response: httpx.Response) -> None:
+    """Status and content type are the evidence; the body is hidden."""
     with pytest.raises(UnexpectedResponse, match=str(response.status_code)) as caught:
         _ = answered(response).subaccount_id
     assert_silent(caught.value, "S3CRET")
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_a_token_service_that_is_down_is_unavailable(status: int) -> None:
-    """Waiting helps, a new key would not; it is asked again as late as it wants, and a few times only."""
+def test_failing_token_service_is_unavailable(status: int) -> None:
+    """The token request is repeated after the wanted pause, a few times; a new key would be useless."""
     clock, requests = FakeClock(), []
 
     def down(request: httpx.Request) -> httpx.Response:
@@ -321,7 +326,7 @@ def test_a_token_service_that_is_down_is_unavailable(status: int) -> None:
         return httpx.Response(status, text="S3CRET", headers={"Retry-After": "7"})
 
     with pytest.raises(ServiceUnavailable, match=str(status)) as caught:
-        _ = patient(KEY, client(down), clock).subaccount_id
+        _ = credentials(KEY, client(down), clock).subaccount_id
     assert caught.value.retry_after == 7
     assert len(requests) == MAX_ATTEMPTS
     assert clock.pauses == [7.0] * (MAX_ATTEMPTS - 1)
@@ -330,30 +335,30 @@ def test_a_token_service_that_is_down_is_unavailable(status: int) -> None:
 
 @dataclass
 class Late:
-    """A token service that does not answer in time, so many times; then it does."""
+    """A token service that times out some times, and then responds."""
 
     times: int
     calls: int = 0
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        """Answer, or not."""
+        """Time out, or respond."""
         self.calls += 1
         if self.calls <= self.times:
             raise httpx.ReadTimeout("late", request=request)
         return Stub()(request)
 
 
-def test_a_token_is_asked_for_again() -> None:
-    """A token changes nothing, whether the first one was made or not."""
+def test_token_request_is_retried() -> None:
+    """A token changes nothing, so a lost one does no harm."""
     late = Late(MAX_ATTEMPTS - 1)
-    assert patient(KEY, client(late)).subaccount_id == GUID
+    assert credentials(KEY, client(late)).subaccount_id == GUID
     assert late.calls == MAX_ATTEMPTS
 
 
-def test_a_token_service_that_does_not_answer_is_unavailable() -> None:
-    """A time-out is told as one, and the next command may work: nothing was kept of it."""
+def test_silent_token_service_is_unavailable() -> None:
+    """The timeout is named, and the next request may succeed."""
     late = Late(MAX_ATTEMPTS)
-    auth = patient(KEY, client(late))
+    auth = credentials(KEY, client(late))
     with pytest.raises(ServiceUnavailable, match="ReadTimeout") as caught:
         _ = auth.subaccount_id
     assert_silent(caught.value, "S3CRET")
@@ -365,10 +370,8 @@ def test_a_token_service_that_does_not_answer_is_unavailable() -> None:
     "call", [TrustCertificatesClient.active, TrustCertificatesClient.rotate], ids=lambda call: call.__name__
 )
 @pytest.mark.parametrize("refuse", [0, 1], ids=["the first token", "a fresh token after 401"])
-def test_a_request_that_gets_no_token_was_never_sent(
-    call: Callable[[TrustCertificatesClient], Any], refuse: int
-) -> None:
-    """Whatever became of the token request, a 503 included; and its tries are not multiplied by those of a read."""
+def test_request_without_token_stays_unsent(call: Callable[[TrustCertificatesClient], Any], refuse: int) -> None:
+    """Each failure of the token request leaves the request unsent; its attempts and those of a read add up."""
     stub, tokens = Stub(refuse=refuse), []
 
     def down(request: httpx.Request) -> httpx.Response:
@@ -377,7 +380,7 @@ def test_a_request_that_gets_no_token_was_never_sent(
         tokens.append(request)
         return stub(request) if len(tokens) <= refuse else httpx.Response(503)
 
-    with client(down, patient(KEY, client(down))) as http, pytest.raises(ServiceUnavailable) as caught:
+    with client(down, credentials(KEY, client(down))) as http, pytest.raises(ServiceUnavailable) as caught:
         call(TrustCertificatesClient(http, FakeClock().retry_policy()))
     assert caught.value.not_sent
     assert len(stub.calls) == refuse
@@ -385,14 +388,14 @@ def test_a_request_that_gets_no_token_was_never_sent(
 
 
 @pytest.mark.parametrize("because", ["a token that ends", "a token that is refused"])
-@pytest.mark.parametrize("later", [OTHER, ""], ids=["of another subaccount", "of no subaccount"])
+@pytest.mark.parametrize("later", [OTHER, ""], ids=["of another subaccount", "without a subaccount"])
 @pytest.mark.parametrize(
     "call", [TrustCertificatesClient.active, TrustCertificatesClient.rotate], ids=lambda call: call.__name__
 )
-def test_a_later_token_of_another_subaccount_is_never_used(
+def test_token_of_another_subaccount_is_refused(
     call: Callable[[TrustCertificatesClient], Any], later: str, because: str
 ) -> None:
-    """The resources were compared with the first one: no read and no write goes elsewhere in their name."""
+    """The resources were compared with the first token, so all requests stay in its subaccount."""
     stub = Stub(refuse=9)
 
     def astray(request: httpx.Request) -> httpx.Response:
@@ -420,22 +423,22 @@ def test_a_later_token_of_another_subaccount_is_never_used(
         pytest.param({"content": b" " * (MAX_BYTES + 1)}, id="far too much"),
     ],
 )
-def test_a_request_whose_token_is_none_was_never_sent(answer: dict[str, Any]) -> None:
-    """A write is not taken for one whose answer was lost."""
+def test_request_with_bad_token_stays_unsent(answer: dict[str, Any]) -> None:
+    """Such a write is distinguished from one whose response was lost."""
     stub = Stub(refuse=1)
 
     def astray(request: httpx.Request) -> httpx.Response:
         fresh = request.url.path == "/oauth/token" and stub.tokens
         return httpx.Response(200, **answer) if fresh else stub(request)
 
-    with client(astray, patient(KEY, client(astray))) as http, pytest.raises(UnexpectedResponse) as caught:
+    with client(astray, credentials(KEY, client(astray))) as http, pytest.raises(UnexpectedResponse) as caught:
         TrustCertificatesClient(http, FakeClock().retry_policy()).rotate()
     assert caught.value.not_sent
     assert len(stub.calls) == 1
 
 
-def test_a_request_whose_time_is_over_when_the_token_comes_is_not_sent() -> None:
-    """The operation's end bounds both together."""
+def test_late_token_leaves_request_unsent() -> None:
+    """The deadline of the operation bounds token and request together."""
     clock, stub = FakeClock(), Stub()
     retry_policy = clock.retry_policy()
 
@@ -454,8 +457,8 @@ def test_a_request_whose_time_is_over_when_the_token_comes_is_not_sent() -> None
     assert len(stub.calls) == 1
 
 
-def test_the_body_of_a_refusal_is_not_read() -> None:
-    """A 401 from a proxy may have a body without end."""
+def test_body_of_401_is_discarded() -> None:
+    """A 401 of a proxy may have an endless body."""
 
     class Endless(httpx.SyncByteStream):
         def __init__(self) -> None:
@@ -476,14 +479,14 @@ def test_the_body_of_a_refusal_is_not_read() -> None:
             return httpx.Response(401, stream=body)
         return stub(request)
 
-    with client(refuse, patient(KEY, client(refuse))) as http:
+    with client(refuse, credentials(KEY, client(refuse))) as http:
         send(http, http.build_request("GET", "/"), FakeClock().retry_policy())
     assert body.closed
     assert len(stub.calls) == 2
 
 
-def test_credentials_never_show_themselves() -> None:
-    """Neither key nor token is in the repr, also after one was fetched."""
+def test_repr_hides_key_and_token() -> None:
+    """The repr hides key and token, before and after a request."""
     auth = Stub().auth()
     assert auth.subaccount_id == GUID
     for shown in (repr(auth), str(auth)):
@@ -491,24 +494,24 @@ def test_credentials_never_show_themselves() -> None:
     assert "S3CRET" not in repr(TokenResponse("S3CRET", 3600.0))
 
 
-def test_a_client_certificate_gets_a_token_over_mutual_tls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Real TLS, with the authority taken from SSL_CERT_FILE; no secret is in the form, for there is none."""
+def test_mutual_tls_gets_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TLS is real, with the authority of SSL_CERT_FILE, and the form is without a secret."""
     with Emulator(socket=True, key_size=1024) as emulator:
         emulator.create_subaccount(GUID, generate=True)
         monkeypatch.setenv("SSL_CERT_FILE", str(emulator.ca_file))
         key = parse_service_key(json.dumps(emulator.service_key(GUID, "x509")), "the test")
         tls = key.tls(datetime.now(UTC))
         with httpx.Client(verify=tls) as tokens:
-            auth = patient(key, tokens)
+            auth = credentials(key, tokens)
             assert auth.subaccount_id == GUID
             with httpx.Client(verify=tls, auth=auth, base_url=key.uri) as http:
-                found = TrustCertificatesClient(http, FakeClock().retry_policy()).active()
-        assert found is not None
-        assert found.fingerprint == emulator.slots(GUID).active
+                certificate = TrustCertificatesClient(http, FakeClock().retry_policy()).active()
+        assert certificate is not None
+        assert certificate.fingerprint == emulator.slots(GUID).active
 
 
-def test_a_client_certificate_of_another_client_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The token service compares it with the client of the form."""
+def test_certificate_of_another_client_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The token service compares the certificate with the client of the form."""
     with Emulator(socket=True, key_size=1024) as emulator:
         other = emulator.create_subaccount()
         emulator.create_subaccount(GUID)
@@ -517,21 +520,21 @@ def test_a_client_certificate_of_another_client_is_rejected(monkeypatch: pytest.
         foreign["certurl"] = emulator.service_key(GUID, "x509")["certurl"]
         key = parse_service_key(json.dumps(foreign), "the test")
         with httpx.Client(verify=key.tls(datetime.now(UTC))) as http, pytest.raises(CredentialsRejected):
-            _ = patient(key, http).subaccount_id
+            _ = credentials(key, http).subaccount_id
 
 
-def test_an_authority_that_is_not_trusted_is_no_answer() -> None:
-    """TLS that cannot be checked sends nothing: not even the client's name."""
+def test_untrusted_token_service_gets_no_request() -> None:
+    """Unverified TLS leaves even the client's name unsent."""
     with Emulator(socket=True, key_size=1024) as emulator:
         emulator.create_subaccount(GUID)
         key = parse_service_key(json.dumps(emulator.service_key(GUID, "x509")), "the test")
         with httpx.Client(verify=key.tls(datetime.now(UTC))) as http, pytest.raises(ServiceUnavailable) as caught:
-            _ = patient(key, http).subaccount_id
+            _ = credentials(key, http).subaccount_id
         assert caught.value.not_sent
         assert emulator.journal() == []
 
 
 def assert_silent(error: TrustError, *hidden: str) -> None:
-    """Neither the error nor its traceback shows any of these."""
-    shown = error_text(error)
-    assert not [each for each in hidden if each in shown]
+    """Require that the error and its traceback hide all of these."""
+    text = error_text(error)
+    assert not [secret for secret in hidden if secret in text]

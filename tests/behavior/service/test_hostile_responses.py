@@ -1,4 +1,4 @@
-"""Answers of a hostile service, over a socket: whatever it sends, little of it is read, and the error is ours."""
+"""Responses of a hostile service, over a socket: the provider reads a bounded part and raises TrustErrors."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from support.fake_clock import FakeClock
 
 PIECE = b"S3CRET".ljust(10_000)
 ENOUGH = 20 * MAX_BYTES
-"""What a socket's buffers may take in addition to what is read."""
+"""Bytes that a socket's buffers may take in addition to those that are read."""
 BEGINNING = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 
 @dataclass
 class Hostile:
-    """A service that answers one request with what it likes, and how many bytes it could send."""
+    """A service that answers one request with any bytes, and the number of bytes that it could send."""
 
     port: int = 0
     sent: int = 0
@@ -57,15 +57,15 @@ def hostile() -> Iterator[Callable[[Iterable[bytes]], Hostile]]:
         yield start
 
 
-def packed(content: bytes, times: int) -> bytes:
-    """Pack some content several times over."""
+def compressed(content: bytes, times: int) -> bytes:
+    """Compress some content several times over."""
     for _ in range(times):
         content = gzip.compress(content)
     return content
 
 
 def body_of(content: bytes, encoding: str) -> list[bytes]:
-    """An answer with a packed body."""
+    """Return the pieces of a response with a compressed body."""
     return [BEGINNING, f"Content-Encoding: {encoding}\r\nContent-Length: {len(content)}\r\n\r\n".encode(), content]
 
 
@@ -75,7 +75,7 @@ def body_of(content: bytes, encoding: str) -> list[bytes]:
         pytest.param(
             lambda: itertools.chain([BEGINNING + b"\r\n"], itertools.repeat(PIECE)),
             UnexpectedResponse,
-            id="a body without end",
+            id="an endless body",
         ),
         pytest.param(
             lambda: itertools.chain(
@@ -83,7 +83,7 @@ def body_of(content: bytes, encoding: str) -> list[bytes]:
                 itertools.repeat(b"%x\r\n%b\r\n" % (len(PIECE), PIECE)),
             ),
             UnexpectedResponse,
-            id="chunks without end",
+            id="endless chunks",
         ),
         pytest.param(
             lambda: itertools.chain([BEGINNING + b"Content-Length: 99999999999\r\n\r\n"], itertools.repeat(PIECE)),
@@ -93,42 +93,40 @@ def body_of(content: bytes, encoding: str) -> list[bytes]:
         pytest.param(
             lambda: itertools.chain([BEGINNING], itertools.repeat(b"X: " + PIECE + b"\r\n")),
             ServiceUnavailable,
-            id="headers without end",
+            id="endless headers",
         ),
         pytest.param(
             lambda: itertools.chain([BEGINNING + b"X: "], itertools.repeat(PIECE)),
             ServiceUnavailable,
-            id="one header without end",
+            id="an endless header",
         ),
-        pytest.param(lambda: itertools.repeat(PIECE), ServiceUnavailable, id="a status line without end"),
+        pytest.param(lambda: itertools.repeat(PIECE), ServiceUnavailable, id="an endless status line"),
         pytest.param(
-            lambda: body_of(packed(bytes(100 * MAX_BYTES), 1), "gzip"),
+            lambda: body_of(compressed(bytes(100 * MAX_BYTES), 1), "gzip"),
             UnexpectedResponse,
-            id="a body that unpacks to much",
+            id="a body that is large once decompressed",
         ),
         pytest.param(
-            lambda: body_of(packed(bytes(100 * MAX_BYTES), 3), "gzip, gzip, gzip"),
+            lambda: body_of(compressed(bytes(100 * MAX_BYTES), 3), "gzip, gzip, gzip"),
             UnexpectedResponse,
-            id="a body that is packed several times",
+            id="a body that is compressed several times",
         ),
-        pytest.param(lambda: body_of(b"{}", "br"), UnexpectedResponse, id="another packing"),
+        pytest.param(lambda: body_of(b"{}", "br"), UnexpectedResponse, id="another compression"),
         pytest.param(
             lambda: [BEGINNING + b"Date: \xff\r\nRetry-After: \xc3\xa9\r\nContent-Length: 2\r\n\r\n{}"],
             None,
-            id="headers in no encoding",
+            id="headers beyond ASCII",
         ),
-        pytest.param(
-            lambda: [b"HTTP/1.1 999 S3CRET\r\nContent-Length: 0\r\n\r\n"], None, id="a status that nobody knows"
-        ),
-        pytest.param(lambda: [b"S3CRET"], ServiceUnavailable, id="no HTTP"),
+        pytest.param(lambda: [b"HTTP/1.1 999 S3CRET\r\nContent-Length: 0\r\n\r\n"], None, id="an unknown status"),
+        pytest.param(lambda: [b"S3CRET"], ServiceUnavailable, id="another protocol"),
     ],
 )
-def test_a_hostile_answer_is_an_answer_or_one_of_our_errors(
+def test_hostile_response_raises_only_trust_errors(
     hostile: Callable[[Iterable[bytes]], Hostile],
     pieces: Callable[[], Iterable[bytes]],
     kind: type[TrustError] | None,
 ) -> None:
-    """Its size is bounded before and after unpacking, and nothing of it is shown."""
+    """The size is bounded before and after decompression, and the content is hidden."""
     service = hostile(pieces())
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     with open_client(tls, None, base_url=f"http://127.0.0.1:{service.port}") as http:

@@ -1,4 +1,4 @@
-"""The way to a service: whom TLS believes, which proxy is asked, and that nothing turns verification off."""
+"""HTTP client: trusted authorities, proxies, and verification that is always on."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import contextlib
 import json
 import re
 import ssl
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -23,6 +21,7 @@ from btp_trust.service.transport.http_client import create_tls_context
 from btp_trust_emulator import Emulator
 from support.fake_clock import FakeClock
 from support.fake_engine import assert_three_part_message
+from support.loopback import RefusingProxy, run_refusing_proxy
 
 pytestmark = pytest.mark.usefixtures("closed_clients", "plain_environment")
 PROVIDER = Path(http_client.__file__).parents[2]
@@ -35,7 +34,7 @@ SWITCHES = {
     "HTTPX_VERIFY": "0",
     "BTP_TRUST_INSECURE": "1",
 }
-"""What turns verification off elsewhere, or looks as if it did here."""
+"""Variables that turn verification off in other tools, or seem to do so here."""
 CONFIGURED = {f"btp-trust:{name}": value for name in ("insecure", "verify", "tlsVerify") for value in ("true", "false")}
 REMOTE = {
     "clientid": "one",
@@ -48,13 +47,13 @@ REMOTE = {
 @pytest.fixture(scope="module")
 def emulator() -> Iterator[Emulator]:
     """An emulator whose token server speaks TLS, with an authority of its own."""
-    with Emulator(socket=True, key_size=1024) as running:
-        running.create_subaccount(generate=True)
-        yield running
+    with Emulator(socket=True, key_size=1024) as emulator:
+        emulator.create_subaccount(generate=True)
+        yield emulator
 
 
 def open_session(key: dict[str, str], transport: httpx.BaseTransport | None = None, **config: str) -> Session:
-    """A session with this service key, over the network unless told otherwise; nobody waits."""
+    """Open a session with this service key, over the network by default, with a clock that skips all waiting."""
     clock = FakeClock()
     settings = {f"btp-trust:{name}": value for name, value in config.items()}
     settings["btp-trust:serviceKey"] = json.dumps(key)
@@ -62,21 +61,21 @@ def open_session(key: dict[str, str], transport: httpx.BaseTransport | None = No
 
 
 def key_over_tls(emulator: Emulator, host: str = "127.0.0.1") -> dict[str, str]:
-    """A service key with which both services are called over TLS."""
+    """Return a service key for calling both services over TLS."""
     key = emulator.service_key(emulator.subaccounts()[0].guid, "x509")
     base = key["certurl"].partition("/uaa")[0]
-    renamed = {"uri": base, "certurl": key["certurl"]}
-    return {**key, **{name: url.replace("127.0.0.1", host) for name, url in renamed.items()}}
+    urls = {"uri": base, "certurl": key["certurl"]}
+    return {**key, **{name: url.replace("127.0.0.1", host) for name, url in urls.items()}}
 
 
-def reads(emulator: Emulator, key: dict[str, str], **config: str) -> str | None:
-    """Read the active slot with a key; return what signs."""
+def read_active(emulator: Emulator, key: dict[str, str], **config: str) -> str | None:
+    """Read the active slot with a key; return the fingerprint."""
     shared = open_session(key, None, **config)
     return shared.subaccount("default", emulator.subaccounts()[0].guid).snapshot().slots.active
 
 
 def refusal(bundle: str) -> str:
-    """What the refusal of a bundle says."""
+    """Return the message that refuses a bundle."""
     with pytest.raises(ConfigurationError) as caught:
         create_tls_context(bundle)
     assert_three_part_message(str(caught.value), "btp-trust:caBundle")
@@ -84,8 +83,8 @@ def refusal(bundle: str) -> str:
     return str(caught.value)
 
 
-def test_a_bundle_is_believed_besides_the_usual_authorities(emulator: Emulator, tmp_path: Path) -> None:
-    """As a file, also in UTF-16 or with comments in any encoding, or as the PEM itself, also with backslash and n."""
+def test_bundle_adds_to_usual_authorities(emulator: Emulator, tmp_path: Path) -> None:
+    """A bundle is a file, also in UTF-16 or with comments in any encoding, or the PEM itself, also escaped."""
     pem = emulator.ca_file.read_text()
     commented = tmp_path / "authorities.pem"
     commented.write_bytes("# Zürich\n".encode("latin-1") + pem.encode())
@@ -98,19 +97,17 @@ def test_a_bundle_is_believed_besides_the_usual_authorities(emulator: Emulator, 
         assert create_tls_context(bundle).cert_store_stats()["x509"] == usual + 1
 
 
-def test_a_service_behind_an_authority_of_ones_own_is_reached(
-    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By the bundle, also where SSL_CERT_FILE names others; without it nothing is sent."""
+def test_service_with_own_authority_is_reached(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bundle counts also where SSL_CERT_FILE names others; without it the request stays unsent."""
     key, guid = key_over_tls(emulator), emulator.subaccounts()[0].guid
-    assert reads(emulator, key, caBundle=str(emulator.ca_file)) == emulator.slots(guid).active
+    assert read_active(emulator, key, caBundle=str(emulator.ca_file)) == emulator.slots(guid).active
     with Emulator(socket=True, key_size=1024) as other:
         monkeypatch.setenv("SSL_CERT_FILE", str(other.ca_file))
-        assert reads(emulator, key, caBundle=emulator.ca_file.read_text()) == emulator.slots(guid).active
+        assert read_active(emulator, key, caBundle=emulator.ca_file.read_text()) == emulator.slots(guid).active
         emulator.clear_journal()
         for bundle in ("", str(other.ca_file)):
             with pytest.raises(ServiceUnavailable) as caught:
-                reads(emulator, key, caBundle=bundle)
+                read_active(emulator, key, caBundle=bundle)
             assert caught.value.not_sent
     assert emulator.journal() == []
 
@@ -120,15 +117,17 @@ def test_a_service_behind_an_authority_of_ones_own_is_reached(
     [
         pytest.param(None, id="no such file"),
         pytest.param("", id="an empty file"),
-        pytest.param("S3CRET", id="no PEM"),
+        pytest.param("S3CRET", id="a word"),
         pytest.param("-----BEGIN PRIVATE KEY-----\nS3CRETS3CRET\n-----END PRIVATE KEY-----\n", id="a private key"),
         pytest.param("-----BEGIN CERTIFICATE-----\nS3CRETS3\n-----END CERTIFICATE-----\n", id="a damaged certificate"),
         pytest.param("-----BEGIN CERTIFICATE-----\nS3CRETS3\n", id="a certificate that breaks off"),
-        pytest.param("-----BEGIN CERTIFICATE-----\nS3CRÉT\n-----END CERTIFICATE-----\n", id="a certificate in words"),
+        pytest.param(
+            "-----BEGIN CERTIFICATE-----\nS3CRÉT\n-----END CERTIFICATE-----\n", id="a certificate beyond ASCII"
+        ),
     ],
 )
-def test_a_bundle_that_cannot_be_used_is_refused(tmp_path: Path, content: str | None) -> None:
-    """As a file, and as far as it may be taken for PEM also as the setting itself; its content is not repeated."""
+def test_unusable_bundle_is_refused(tmp_path: Path, content: str | None) -> None:
+    """The bundle is refused as a file and as the setting itself, and its content is hidden."""
     file = tmp_path / "authorities.pem"
     if content is not None:
         file.write_text(content)
@@ -137,50 +136,52 @@ def test_a_bundle_that_cannot_be_used_is_refused(tmp_path: Path, content: str | 
         refusal(content)
 
 
-def test_a_file_that_is_no_text_is_refused(emulator: Emulator, tmp_path: Path) -> None:
-    """One certificate in DER, as Windows exports it, or a key store."""
+def test_binary_bundle_is_refused(emulator: Emulator, tmp_path: Path) -> None:
+    """A certificate in DER, as Windows exports it, or a key store is refused."""
     file = tmp_path / "authority.cer"
     file.write_bytes(ssl.PEM_cert_to_DER_cert(emulator.ca_file.read_text()))
     assert "no PEM certificate" in refusal(str(file))
 
 
-@pytest.mark.parametrize("bundle", ["\0", "x" * 10_000, "."], ids=["no path", "an endless path", "a folder"])
-def test_a_setting_that_is_no_path_either_is_refused(bundle: str) -> None:
-    """Whatever the system says about it."""
-    assert "cannot be read" in refusal(bundle)
+@pytest.mark.parametrize("bundle", ["\0", "x" * 10_000, "."], ids=["a null character", "a very long path", "a folder"])
+def test_unreadable_bundle_path_is_refused(bundle: str) -> None:
+    """Each error of the system for a path is a ConfigurationError."""
+    assert "neither PEM nor the path of a readable file" in refusal(bundle)
 
 
-def test_a_bundle_with_one_damaged_certificate_is_refused_whole(emulator: Emulator) -> None:
-    """Nobody has to guess which half of it is believed."""
+def test_damaged_certificate_refuses_the_bundle(emulator: Emulator) -> None:
+    """One damaged certificate refuses the whole bundle, so that its effect is never half."""
     pem = emulator.ca_file.read_text()
     for damaged in ("A" * 64, "A*" * 32, "É" * 64):
         assert "damaged" in refusal(f"{pem}-----BEGIN CERTIFICATE-----\n{damaged}\n-----END CERTIFICATE-----\n")
 
 
-def test_a_bad_bundle_is_told_before_anything_is_sent(emulator: Emulator) -> None:
-    """As each bad setting is."""
+def test_bad_bundle_stops_before_requests(emulator: Emulator) -> None:
+    """A bad setting is an error before the first request."""
     emulator.clear_journal()
     with pytest.raises(ConfigurationError, match="caBundle"):
-        reads(emulator, key_over_tls(emulator), caBundle="missing.pem")
+        read_active(emulator, key_over_tls(emulator), caBundle="missing.pem")
     assert emulator.journal() == []
 
 
-def test_the_name_in_the_certificate_must_be_that_of_the_service(emulator: Emulator) -> None:
-    """An authority that is believed may have made certificates for others, too: 127.1 is called, 127.0.0.1 answers."""
+def test_certificate_must_name_the_service(emulator: Emulator) -> None:
+    """A trusted authority may have certificates for other hosts: 127.1 is called, 127.0.0.1 answers."""
     emulator.clear_journal()
     with pytest.raises(ServiceUnavailable) as caught:
-        reads(emulator, key_over_tls(emulator, "127.1"), caBundle=str(emulator.ca_file))
+        read_active(emulator, key_over_tls(emulator, "127.1"), caBundle=str(emulator.ca_file))
     assert caught.value.not_sent
     assert emulator.journal() == []
 
 
-def test_no_variable_and_no_setting_turns_verification_off(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server of an unknown authority is never spoken to."""
+def test_verification_is_always_on(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Variables and settings of other tools leave verification on, so an untrusted server gets no request."""
     for name, value in SWITCHES.items():
         monkeypatch.setenv(name, value)
     emulator.clear_journal()
     with pytest.raises(ServiceUnavailable):
-        reads(emulator, key_over_tls(emulator), **{key.partition(":")[2]: value for key, value in CONFIGURED.items()})
+        read_active(
+            emulator, key_over_tls(emulator), **{key.partition(":")[2]: value for key, value in CONFIGURED.items()}
+        )
     for context in (create_tls_context(), create_tls_context(str(emulator.ca_file))):
         assert context.verify_mode is ssl.CERT_REQUIRED
         assert context.check_hostname
@@ -188,8 +189,8 @@ def test_no_variable_and_no_setting_turns_verification_off(emulator: Emulator, m
     assert emulator.journal() == []
 
 
-def test_the_code_has_no_words_for_turning_it_off() -> None:
-    """Contexts come from one module, and no line of the package speaks of less than verification."""
+def test_one_module_creates_tls_contexts() -> None:
+    """Contexts come from one module, and each line of the package verifies."""
     text = {path.name: path.read_text() for path in PROVIDER.rglob("*.py")}
     assert [name for name, code in text.items() if re.search(r"verify ?= ?False|CERT_NONE|check_hostname", code)] == []
     assert [name for name, code in text.items() if re.search(r"httpx\.(Client|create_ssl_context)\(", code)] == [
@@ -197,85 +198,56 @@ def test_the_code_has_no_words_for_turning_it_off() -> None:
     ]
 
 
-@dataclass
-class Proxy:
-    """A proxy that lets nobody through, and what it was asked."""
-
-    url: str = ""
-    asked: list[str] = field(default_factory=list)
-
-
 @pytest.fixture
-def proxy() -> Iterator[Proxy]:
+def proxy() -> Iterator[RefusingProxy]:
     """A proxy on this machine."""
-    seen = Proxy()
-
-    class Handler(BaseHTTPRequestHandler):
-        def refuse(self) -> None:
-            seen.asked.append(f"{self.requestline}\n{self.headers}")
-            self.send_error(403)
-
-        do_CONNECT = do_GET = do_POST = refuse  # noqa: N815 - the names that http.server looks for
-
-        def log_message(self, *_: object) -> None:
-            """Keep quiet."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        seen.url = f"http://127.0.0.1:{server.server_port}"
-        yield seen
-        server.shutdown()
-        thread.join()
+    with run_refusing_proxy() as refusing_proxy:
+        yield refusing_proxy
 
 
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
-def test_a_proxy_is_asked_for_a_tunnel_and_sees_no_more(
-    proxy: Proxy, monkeypatch: pytest.MonkeyPatch, variable: str
-) -> None:
-    """Host and port: what is said inside is for the service, whose certificate is verified."""
+def test_proxy_sees_only_host_and_port(proxy: RefusingProxy, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    """The rest is for the service, whose certificate is verified."""
     monkeypatch.setenv(variable, proxy.url)
     with pytest.raises(ServiceUnavailable):
         open_session(REMOTE).subaccount("default", None)
-    assert {asked.splitlines()[0] for asked in proxy.asked} == {"CONNECT uaa.example:443 HTTP/1.1"}
-    assert not [asked for asked in proxy.asked if "S3CRET" in asked or "one" in asked.partition("\n")[2]]
+    assert set(proxy.request_lines) == {"CONNECT uaa.example:443 HTTP/1.1"}
+    assert not [request for request in proxy.requests if "S3CRET" in request or "one" in request.partition("\n")[2]]
 
 
-def test_a_host_in_no_proxy_is_called_directly(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody listens there, and the proxy is not asked."""
+def test_no_proxy_host_is_called_directly(proxy: RefusingProxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The closed port of the host is called, and the proxy is left out."""
     monkeypatch.setenv("HTTPS_PROXY", proxy.url)
     monkeypatch.setenv("NO_PROXY", "127.0.0.2")
     with pytest.raises(ServiceUnavailable, match="ConnectError"):
         open_session({**REMOTE, "url": "https://127.0.0.2:9"}).subaccount("default", None)
-    assert proxy.asked == []
+    assert proxy.requests == []
 
 
-def test_this_machine_is_never_reached_by_a_proxy(
-    emulator: Emulator, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It would get the credentials in the clear; so the emulator works behind a company's proxy, too."""
+def test_loopback_bypasses_the_proxy(emulator: Emulator, proxy: RefusingProxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy would get the credentials in the clear; so the emulator works behind a company's proxy, too."""
     for variable in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(variable, proxy.url)
     guid = emulator.subaccounts()[0].guid
     plain = emulator.service_key(guid)
     named = {name: url.replace("127.0.0.1", "localhost") for name, url in plain.items() if name in ("uri", "url")}
     for key in (plain, {**plain, **named}):
-        assert reads(emulator, key) == emulator.slots(guid).active
-    assert reads(emulator, key_over_tls(emulator), caBundle=str(emulator.ca_file)) == emulator.slots(guid).active
-    assert proxy.asked == []
+        assert read_active(emulator, key) == emulator.slots(guid).active
+    assert read_active(emulator, key_over_tls(emulator), caBundle=str(emulator.ca_file)) == emulator.slots(guid).active
+    assert proxy.requests == []
 
 
 @pytest.mark.parametrize(
     "url",
     [
-        pytest.param("socks5://user:S3CRET@127.0.0.1:9", id="SOCKS, which nothing here speaks"),
+        pytest.param("socks5://user:S3CRET@127.0.0.1:9", id="SOCKS"),
         pytest.param("ftp://user:S3CRET@127.0.0.1:9", id="another scheme"),
-        pytest.param("http://user:S3CRET@127.0.0.1:port", id="a port that is no number"),
-        pytest.param(f"http://user:S3CRET@{'a' * 64}:9", id="a name that no resolver takes"),
+        pytest.param("http://user:S3CRET@127.0.0.1:port", id="a port in letters"),
+        pytest.param(f"http://user:S3CRET@{'a' * 64}:9", id="a label that is too long"),
     ],
 )
-def test_a_proxy_that_cannot_be_asked_is_a_mistake_of_the_settings(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    """It has a remedy and no traceback, and does not show the proxy's password."""
+def test_malformed_proxy_is_a_configuration_error(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """The error has a remedy and hides the proxy's password."""
     monkeypatch.setenv("HTTPS_PROXY", url)
     with pytest.raises(ConfigurationError) as caught:
         open_session(REMOTE).subaccount("default", None)
@@ -285,17 +257,17 @@ def test_a_proxy_that_cannot_be_asked_is_a_mistake_of_the_settings(monkeypatch: 
 
 @dataclass
 class Redirecting(httpx.BaseTransport):
-    """A service, of which one kind of request is sent elsewhere."""
+    """A service that redirects one kind of request."""
 
     emulator: Emulator
     path: str
     status: int
     location: str
-    asked: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer, or point elsewhere."""
-        self.asked.append(f"{request.method} {request.url}")
+        """Answer, or redirect."""
+        self.requests.append(f"{request.method} {request.url}")
         if request.url.path.endswith(self.path):
             return httpx.Response(self.status, headers={"Location": self.location}, request=request)
         return self.emulator.transport.handle_request(request)
@@ -304,8 +276,8 @@ class Redirecting(httpx.BaseTransport):
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("location", ["/elsewhere", "https://evil.example/", "http://127.0.0.1/", "//evil.example/x"])
 @pytest.mark.parametrize("path", ["/oauth/token", "/saml2Metadata/certificate"])
-def test_no_redirect_is_followed(emulator: Emulator, status: int, location: str, path: str) -> None:
-    """To whatever host: the secret, or the token, would go with it. Each request goes out once, where it was meant."""
+def test_redirects_are_not_followed(emulator: Emulator, status: int, location: str, path: str) -> None:
+    """A redirect to any host would take the secret or the token along. Each request goes out once, to its own URL."""
     guid = emulator.subaccounts()[0].guid
     key = emulator.service_key(guid)
     redirecting = Redirecting(emulator, path, status, location)
@@ -313,14 +285,14 @@ def test_no_redirect_is_followed(emulator: Emulator, status: int, location: str,
     with pytest.raises(UnexpectedResponse, match=str(status)):
         shared.subaccount("default", guid).snapshot()
     token, slot = f"POST {key['url']}/oauth/token", f"GET {key['uri']}/destination-configuration/v1{path}"
-    assert redirecting.asked == ([token] if "token" in path else [token, slot])
+    assert redirecting.requests == ([token] if "token" in path else [token, slot])
 
 
 @pytest.mark.parametrize(
-    "cookie", ["id=S3CRET", "id=\xe9", "id"], ids=["a plain one", "one in no encoding", "half of one"]
+    "cookie", ["id=S3CRET", "id=\xe9", "id"], ids=["a plain one", "one beyond ASCII", "half of one"]
 )
-def test_no_cookie_is_kept(cookie: str) -> None:
-    """It would be sent with the next request, or be no header at all."""
+def test_cookies_are_dropped(cookie: str) -> None:
+    """A cookie would go out with the next request, or break its headers."""
     seen: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -333,8 +305,8 @@ def test_no_cookie_is_kept(cookie: str) -> None:
     assert ["Cookie" in request.headers for request in seen] == [False, False]
 
 
-def test_nothing_is_asked_for_packed() -> None:
-    """What is unpacked while it is read may be of any size."""
+def test_compression_is_off() -> None:
+    """A compressed response may have any size once it is decompressed."""
     tls = ssl.create_default_context()
     with contextlib.closing(http_client.open_client(tls, None)) as http:
         assert http.build_request("GET", "https://service.example").headers["Accept-Encoding"] == "identity"

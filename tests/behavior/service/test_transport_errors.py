@@ -1,4 +1,4 @@
-"""Failures of TLS and of proxies: told as what they are, with whom and why, and repeated only if that may help."""
+"""Failures of TLS and of proxies: the error names host and reason, and is repeated only if that may help."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SERVICE = "https://service.example/token?secret=S3CRET"
 
 @pytest.fixture(scope="module")
 def authority() -> Authority:
-    """An authority that the clients of these tests believe."""
+    """An authority that the clients of these tests trust."""
     return Authority()
 
 
@@ -47,7 +47,7 @@ def tls(authority: Authority) -> ssl.SSLContext:
 def failure(
     settings: ssl.SSLContext, url: str, method: str = "POST", bundle: str | None = None, **timeouts: float
 ) -> ServiceUnavailable:
-    """What becomes of a request that is repeated as the operations repeat it: reads if it may help, writes if safe."""
+    """Send a request with the retries of the operations, reads if it may help and writes if safe; return the error."""
     clock = FakeClock()
     retry_policy = clock.retry_policy(**timeouts) if timeouts else clock.retry_policy()
     when = is_unavailable if method == "GET" else was_not_sent
@@ -62,8 +62,8 @@ def failure(
     return caught.value
 
 
-def assert_told(error: ServiceUnavailable, host: str, reason: str) -> None:
-    """The host, OpenSSL's reason and both settings; nothing was sent, and nothing is to be repeated."""
+def assert_final_tls_error(error: ServiceUnavailable, host: str, reason: str) -> None:
+    """Require the host, OpenSSL's reason and both settings in the error of an unsent request that is final."""
     assert_three_part_message(str(error), host, reason, *SETTINGS)
     assert f"TLS with {host}" in error.what
     assert error.not_sent
@@ -80,88 +80,88 @@ SERVERS: dict[str, tuple[dict[str, timedelta | bool], list[str], str]] = {
 
 @pytest.mark.parametrize("case", SERVERS)
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_certificate_that_is_not_accepted_is_told(
+def test_bad_certificate_is_final(
     authority: Authority, tls: ssl.SSLContext, tmp_path: Path, case: str, method: str
 ) -> None:
-    """Once: another try brings the same."""
+    """One attempt is enough: another would end the same."""
     options, hosts, reason = SERVERS[case]
     pair = authority.issue(*hosts, **options)  # type: ignore[arg-type]
     with run_server(server_context(pair, tmp_path)) as server:
         error = failure(tls, f"https://127.0.0.1:{server.port}/", method)
-    assert_told(error, "127.0.0.1", reason)
+    assert_final_tls_error(error, "127.0.0.1", reason)
     assert server.connections == 1
     assert server.requests == []
 
 
-def test_an_unknown_authority_is_told(authority: Authority, tmp_path: Path) -> None:
-    """As a corporate proxy's is, and as a certificate that signed itself."""
+def test_unknown_authority_has_its_remedy(authority: Authority, tmp_path: Path) -> None:
+    """The authority may be a corporate proxy's, or the certificate may have signed itself."""
     for chain in (authority.issue("localhost"), None):
         pair = chain or CertificateAndKey(authority.pem, "")
         if chain is None:
-            made = Authority("localhost").issue("localhost")
-            pair = CertificateAndKey(made.certificate, made.key)
+            other = Authority("localhost").issue("localhost")
+            pair = CertificateAndKey(other.certificate, other.key)
         with run_server(server_context(pair, tmp_path)) as server:
             error = failure(create_tls_context(), f"https://localhost:{server.port}/", "GET")
-        assert_told(error, "localhost", "unable to get local issuer certificate (20)")
+        assert_final_tls_error(error, "localhost", "unable to get local issuer certificate (20)")
         assert "looks into TLS" in error.remedy
         assert server.connections == 1
 
 
-def test_another_name_is_told(authority: Authority, tls: ssl.SSLContext, tmp_path: Path) -> None:
-    """Both names show."""
+def test_hostname_mismatch_has_both_names(authority: Authority, tls: ssl.SSLContext, tmp_path: Path) -> None:
+    """The evidence has the host and the names of the certificate."""
     with run_server(server_context(authority.issue("service.example"), tmp_path)) as server:
         error = failure(tls, f"https://localhost:{server.port}/")
-    assert_told(error, "localhost", "Hostname mismatch, certificate is not valid for 'localhost'")
+    assert_final_tls_error(error, "localhost", "Hostname mismatch, certificate is not valid for 'localhost'")
 
 
-def test_a_missing_key_identifier_is_told(authority: Authority, tls: ssl.SSLContext, tmp_path: Path) -> None:
-    """Python 3.13 and later ask for it; here as if this was one."""
+def test_missing_key_identifier_has_its_remedy(authority: Authority, tls: ssl.SSLContext, tmp_path: Path) -> None:
+    """Python 3.13 and later require the identifier; the test sets their flag."""
     pair = authority.issue("localhost", has_authority_key=False)
     tls.verify_flags |= ssl.VERIFY_X509_STRICT
     with run_server(server_context(pair, tmp_path)) as server:
         error = failure(tls, f"https://localhost:{server.port}/", "GET")
-    assert_told(error, "localhost", "Missing Authority Key Identifier (85)")
+    assert_final_tls_error(error, "localhost", "Missing Authority Key Identifier (85)")
     assert "Python 3.13" in error.remedy
     assert server.connections == 1
 
 
-def test_a_server_without_tls_is_told(tls: ssl.SSLContext) -> None:
-    """As of a wrong port."""
+def test_server_without_tls_has_its_remedy(tls: ssl.SSLContext) -> None:
+    """A wrong port leads to such a server."""
     with run_server() as server:
         error = failure(tls, f"https://127.0.0.1:{server.port}/", "GET")
-    assert_told(error, "127.0.0.1", "does not speak TLS")
+    assert_final_tls_error(error, "127.0.0.1", "does not speak TLS")
     assert server.connections == 1
 
 
-def test_a_server_of_another_version_is_told(authority: Authority, tls: ssl.SSLContext, tmp_path: Path) -> None:
+def test_version_mismatch_has_its_remedy(authority: Authority, tls: ssl.SSLContext, tmp_path: Path) -> None:
     """Here the client is the newer one."""
     settings = server_context(authority.issue("127.0.0.1"), tmp_path)
     settings.maximum_version = ssl.TLSVersion.TLSv1_2
     tls.minimum_version = ssl.TLSVersion.TLSv1_3
     with run_server(settings) as server:
         error = failure(tls, f"https://127.0.0.1:{server.port}/", "GET")
-    assert_told(error, "127.0.0.1", "VERSION")
-    assert "speaks no version of TLS" in error.why
+    assert_final_tls_error(error, "127.0.0.1", "VERSION")
+    assert "no version of TLS in common" in error.why
     assert server.connections == 1
 
 
-def test_no_common_cipher_is_told(authority: Authority, tls: ssl.SSLContext, tmp_path: Path) -> None:
-    """The server says no more than that it does not like the handshake."""
+def test_cipher_mismatch_has_openssls_reason(authority: Authority, tls: ssl.SSLContext, tmp_path: Path) -> None:
+    """The server's alert has the handshake's failure alone."""
     settings = server_context(authority.issue("127.0.0.1"), tmp_path)
     settings.maximum_version = tls.maximum_version = ssl.TLSVersion.TLSv1_2
     settings.set_ciphers("ECDHE-ECDSA-AES128-GCM-SHA256")
     tls.set_ciphers("ECDHE-ECDSA-AES256-GCM-SHA384")
     with run_server(settings) as server:
         error = failure(tls, f"https://127.0.0.1:{server.port}/", "GET")
-    assert_told(error, "127.0.0.1", "HANDSHAKE_FAILURE")
+    assert_final_tls_error(error, "127.0.0.1", "HANDSHAKE_FAILURE")
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-@pytest.mark.parametrize("presents", [False, True], ids=["none", "one of another authority"])
-def test_a_clients_certificate_that_is_refused_is_told(
+@pytest.mark.parametrize("presents", [False, True], ids=["missing", "of another authority"])
+def test_rejected_client_certificate_is_final(
     authority: Authority, tls: ssl.SSLContext, tmp_path: Path, version: ssl.TLSVersion, *, presents: bool
 ) -> None:
-    """In the handshake (TLS 1.2), or in place of the answer (1.3): then the request was sent, and nobody read it."""
+    """TLS 1.2 rejects it in the handshake; 1.3 after the request was sent, which the server then leaves unread."""
     settings = server_context(authority.issue("127.0.0.1"), tmp_path, clients=authority)
     settings.maximum_version = version
     if presents:
@@ -176,13 +176,13 @@ def test_a_clients_certificate_that_is_refused_is_told(
 
 
 def closing(handler: BaseHTTPRequestHandler) -> None:
-    """Say nothing and hang up."""
+    """Hang up before any response."""
     handler.close_connection = True
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_handshake_that_merely_ends_is_tried_again(tls: ssl.SSLContext, method: str) -> None:
-    """The network did that, and the next try may go well; nothing was sent."""
+def test_interrupted_handshake_is_retried(tls: ssl.SSLContext, method: str) -> None:
+    """A failure of the network may pass, and the request was never sent."""
 
     class Hanging(ssl.SSLContext):
         def wrap_socket(self, sock: object, *_: object, **__: object) -> ssl.SSLSocket:
@@ -196,7 +196,7 @@ def test_a_handshake_that_merely_ends_is_tried_again(tls: ssl.SSLContext, method
 
 
 def answering(status: int, phrase: str = "S3CRET phrase") -> Callable[[BaseHTTPRequestHandler], None]:
-    """A proxy's answer to CONNECT."""
+    """Return a proxy's response to CONNECT."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(status, phrase)
@@ -208,11 +208,11 @@ def answering(status: int, phrase: str = "S3CRET phrase") -> Callable[[BaseHTTPR
 
 @dataclass(frozen=True)
 class Refusal:
-    """A proxy's status, and what is made of it."""
+    """A proxy's status, and the expected error."""
 
     status: int
     named: str
-    tries: int
+    attempts: int
     remedy: str
 
 
@@ -232,10 +232,10 @@ class Refusal:
     ids=lambda refusal: refusal.named,
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_proxy_that_refuses_is_named(
+def test_refused_tunnel_names_the_proxy(
     tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch, method: str, refusal: Refusal
 ) -> None:
-    """With its status and what to do; neither its words nor its user; a user that it refuses is not tried again."""
+    """The status and the remedy are shown; the proxy's words and its user are hidden; a rejected user is final."""
     with run_proxy(answering(refusal.status)) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://joe:S3CRET%21@localhost:{proxy.port}")
         error = failure(tls, SERVICE, method)
@@ -243,15 +243,15 @@ def test_a_proxy_that_refuses_is_named(
     assert f"the proxy localhost:{proxy.port} refused" in error.what
     assert error.not_sent
     assert "joe" not in error_text(error)
-    assert len(proxy.requests) == refusal.tries
+    assert len(proxy.requests) == refusal.attempts
     expected = f"Proxy-Authorization: Basic {b64encode(b'joe:S3CRET!').decode()}"
     assert all(
         expected in requests and requests.startswith("CONNECT service.example:443 ") for requests in proxy.requests
     )
 
 
-def test_a_status_that_nobody_tells_is_no_traceback() -> None:
-    """Of another transport than httpcore's."""
+def test_proxy_error_without_status() -> None:
+    """Another transport than httpcore may raise a ProxyError without a status."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         raise httpx.ProxyError("S3CRET", request=request)
@@ -263,8 +263,8 @@ def test_a_status_that_nobody_tells_is_no_traceback() -> None:
 
 
 @pytest.mark.parametrize("reason", [None, "TLSV1_ALERT_INTERNAL_ERROR"])
-def test_another_reason_is_told_as_it_is(reason: str | None) -> None:
-    """Of OpenSSL, if there is one; what Python makes of it is not repeated."""
+def test_openssls_reason_is_quoted(reason: str | None) -> None:
+    """The reason is OpenSSL's own; Python's text is hidden."""
     error = ssl.SSLError(1, "S3CRET")
     error.reason = reason  # type: ignore[assignment]
 
@@ -273,15 +273,15 @@ def test_another_reason_is_told_as_it_is(reason: str | None) -> None:
 
     with httpx.Client(transport=httpx.MockTransport(answer)) as http, pytest.raises(ServiceUnavailable) as caught:
         send(http, http.build_request("GET", SERVICE), FakeClock().retry_policy())
-    assert_told(caught.value, "service.example", f"OpenSSL says: {reason or 'no reason'}.")
+    assert_final_tls_error(caught.value, "service.example", f"OpenSSL says: {reason or 'no reason'}.")
     assert "S3CRET" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("reason", "is_told"), [("TLSV13_ALERT_CERTIFICATE_REQUIRED", True), ("BAD_RECORD_MAC", False), (None, False)]
+    ("reason", "is_tls_error"), [("TLSV13_ALERT_CERTIFICATE_REQUIRED", True), ("BAD_RECORD_MAC", False), (None, False)]
 )
-def test_tls_that_breaks_later_may_have_carried_the_request(reason: str | None, *, is_told: bool) -> None:
-    """Whoever reports no steps, too: only what provably never left may be repeated."""
+def test_late_tls_failure_may_follow_request(reason: str | None, *, is_tls_error: bool) -> None:
+    """A transport without progress reports is treated alike: only a provably unsent request may be repeated."""
     error = ssl.SSLError(1, "S3CRET")
     error.reason = reason  # type: ignore[assignment]
 
@@ -291,20 +291,20 @@ def test_tls_that_breaks_later_may_have_carried_the_request(reason: str | None, 
     with httpx.Client(transport=httpx.MockTransport(answer)) as http, pytest.raises(ServiceUnavailable) as caught:
         send(http, http.build_request("POST", SERVICE), FakeClock().retry_policy())
     assert not caught.value.not_sent
-    assert caught.value.is_final == is_told
-    assert ("TLS" in caught.value.what) == is_told
+    assert caught.value.is_final == is_tls_error
+    assert ("TLS" in caught.value.what) == is_tls_error
 
 
-def test_a_proxy_that_cannot_be_reached_is_named(tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody listens there; SAP's host is not to blame."""
+def test_unreachable_proxy_is_named(tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message names the closed port of the proxy."""
     monkeypatch.setenv("ALL_PROXY", "http://joe:S3CRET@127.0.0.1:9")
     error = failure(tls, SERVICE)
     assert_three_part_message(str(error), "the proxy 127.0.0.1:9", "HTTPS_PROXY", "NO_PROXY")
     assert error.not_sent
 
 
-def test_a_proxy_that_hangs_up_never_had_the_request(tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without an answer to CONNECT: a write that was to go through it was certainly not sent."""
+def test_hang_up_of_proxy_is_unsent(tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that ends the connection after CONNECT has certainly left the request unsent."""
     with run_proxy(closing) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://localhost:{proxy.port}")
         error = failure(tls, SERVICE)
@@ -313,10 +313,10 @@ def test_a_proxy_that_hangs_up_never_had_the_request(tls: ssl.SSLContext, monkey
     assert len(proxy.requests) == MAX_ATTEMPTS
 
 
-def test_a_request_goes_through_a_tunnel(
+def test_tunnel_is_reused(
     authority: Authority, tls: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """TLS is with the service; a second request uses the same tunnel."""
+    """TLS is with the service, and a second request uses the same tunnel."""
     settings = server_context(authority.issue("service.example"), tmp_path)
     with run_server(settings) as server, run_proxy(to=server.port) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"localhost:{proxy.port}")
@@ -327,24 +327,24 @@ def test_a_request_goes_through_a_tunnel(
     assert len(server.requests) == 2
 
 
-def test_a_service_behind_a_proxy_that_is_not_believed_is_named(
+def test_untrusted_service_behind_a_proxy(
     authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And the proxy with it, which may be the one that looks into TLS."""
+    """The message names the service and the proxy, which may be the one that looks into TLS."""
     settings = server_context(authority.issue("service.example"), tmp_path)
     with run_server(settings) as server, run_proxy(to=server.port) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://joe:S3CRET@localhost:{proxy.port}")
         error = failure(create_tls_context(), SERVICE, "GET")
-    assert_told(error, "service.example", "unable to get local issuer certificate (20)")
+    assert_final_tls_error(error, "service.example", "unable to get local issuer certificate (20)")
     assert f"(through the proxy localhost:{proxy.port})" in error.what
     assert len(proxy.requests) == 1
 
 
 @pytest.mark.parametrize("is_known", [True, False])
-def test_a_proxy_that_speaks_tls_is_verified_too(
+def test_tls_of_a_proxy_is_verified(
     authority: Authority, tls: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_known: bool
 ) -> None:
-    """With the bundle; without it the failure is the proxy's, and nobody was asked for a tunnel."""
+    """The bundle counts for proxies, too; without it the failure is the proxy's, before any request for a tunnel."""
     settings = server_context(authority.issue("service.example", "localhost"), tmp_path)
     with run_server(settings) as server, run_proxy(to=server.port, tls=settings) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"https://joe:S3CRET@localhost:{proxy.port}")
@@ -353,15 +353,15 @@ def test_a_proxy_that_speaks_tls_is_verified_too(
                 assert send(http, http.build_request("GET", SERVICE), FakeClock().retry_policy()).json() == {}
         else:
             error = failure(tls, SERVICE, "GET")
-            assert_told(error, f"the proxy localhost:{proxy.port}", "unable to get local issuer certificate (20)")
+            assert_final_tls_error(
+                error, f"the proxy localhost:{proxy.port}", "unable to get local issuer certificate (20)"
+            )
             assert proxy.connections == 1
             assert proxy.requests == []
 
 
-def test_the_systems_authorities_are_believed(
-    authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Besides certifi's, which not all machines have; SSL_CERT_FILE stands in for both."""
+def test_system_authorities_are_trusted(authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are trusted besides certifi's, which some machines lack; SSL_CERT_FILE replaces both."""
 
     def load(context: ssl.SSLContext, purpose: ssl.Purpose = ssl.Purpose.SERVER_AUTH) -> None:
         assert purpose is ssl.Purpose.SERVER_AUTH
@@ -375,15 +375,17 @@ def test_the_systems_authorities_are_believed(
         other = tmp_path / "other.pem"
         other.write_text(Authority("another").pem)
         monkeypatch.setenv("SSL_CERT_FILE", str(other))
-        assert_told(failure(create_tls_context(), url), "localhost", "unable to get local issuer certificate (20)")
+        assert_final_tls_error(
+            failure(create_tls_context(), url), "localhost", "unable to get local issuer certificate (20)"
+        )
 
 
 @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
 @pytest.mark.parametrize("content", [None, "", "S3CRET", "-----BEGIN PRIVATE KEY-----\nS3CRET\n"])
-def test_authorities_that_cannot_be_loaded_name_their_variable(
+def test_unusable_authorities_name_their_variable(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, content: str | None
 ) -> None:
-    """The path as well, but nothing that is none."""
+    """The path is shown as well; any other value is hidden."""
     path = tmp_path / "authorities.pem"
     if content is not None:
         path.write_text(content)
@@ -398,8 +400,8 @@ def test_authorities_that_cannot_be_loaded_name_their_variable(
         assert "PRIVATE KEY" not in str(caught.value)
 
 
-def test_one_note_tells_what_of_no_proxy_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once in a command, however many connections there are; the rest counts."""
+def test_one_note_for_all_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The note is printed once in a command, and the valid entries count."""
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", "[::1]:x, http://[::1 , 127.0.0.0/8")
     key = {"clientid": "a", "clientsecret": "b", "uri": "https://127.0.0.2:9", "url": "https://127.0.0.2:9"}
@@ -412,7 +414,7 @@ def test_one_note_tells_what_of_no_proxy_is_skipped(monkeypatch: pytest.MonkeyPa
             written.append(text)
 
         def flush(self) -> None:
-            """Nothing waits."""
+            """Do nothing: there is no buffer."""
 
     shared = Session(config.get, Host({}, sleep=clock.sleep, monotonic=lambda: clock.now, stderr=Stderr()))  # type: ignore[arg-type]
     for name in ("one", "two"):
@@ -420,14 +422,15 @@ def test_one_note_tells_what_of_no_proxy_is_skipped(monkeypatch: pytest.MonkeyPa
             shared.subaccount(name, None)
         assert "127.0.0.1:9" not in str(caught.value)
     assert len(written) == 1
-    assert written[0].startswith("note: NO_PROXY: the entries '[::1]:x', 'http://[::1' cannot be understood")
+    entries = "'[::1]:x', 'http://[::1'"
+    assert written[0].startswith(f"note: NO_PROXY: the entries {entries} are malformed and therefore skipped")
 
 
-def test_what_nobody_reports_is_not_known() -> None:
-    """Events that have no meaning here change nothing; what was sent stays sent."""
+def test_unknown_events_leave_the_stage() -> None:
+    """Other events leave the stage as it is, and SENT is final."""
     progress = RequestProgress("service.example")
     progress("connection.close.started", {})
-    assert (progress.step, progress.is_certainly_unsent) == (RequestStage.UNKNOWN, False)
+    assert (progress.stage, progress.is_certainly_unsent) == (RequestStage.UNKNOWN, False)
     progress("http11.send_request_headers.started", {"request": httpx.Request("GET", SERVICE)})
     progress("connection.connect_tcp.started", {})
-    assert (progress.step, progress.is_certainly_unsent) == (RequestStage.SENT, False)
+    assert (progress.stage, progress.is_certainly_unsent) == (RequestStage.SENT, False)

@@ -1,4 +1,4 @@
-"""The seven operations: against the emulator, against every answer that is documented, and against what is not."""
+"""The seven operations: against the emulator, all documented responses, and others."""
 
 from __future__ import annotations
 
@@ -62,27 +62,27 @@ each_call = pytest.mark.parametrize("name", CALLS)
 
 @dataclass
 class Service:
-    """A service that always gives the same answer."""
+    """A service that always gives the same response."""
 
-    answer: httpx.Response
+    response: httpx.Response
     requests: list[httpx.Request] = field(default_factory=list)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        """Do so."""
+        """Record the request and respond."""
         self.requests.append(request)
-        return self.answer
+        return self.response
 
     @property
     def client(self) -> TrustCertificatesClient:
-        """A client that reaches it."""
+        """Return a client of the service."""
         return TrustCertificatesClient(
             httpx.Client(transport=httpx.MockTransport(self), base_url=BASE), FakeClock().retry_policy()
         )
 
     def call(self, name: str) -> Any:
-        """Call one operation, which must be one request; only a read of a service that is down is repeated."""
+        """Call one operation, which must be one request; only a read of a failing service is repeated."""
         method, _, call = CALLS[name]
-        is_down = self.answer.status_code == 429 or self.answer.is_server_error
+        is_down = self.response.status_code == 429 or self.response.is_server_error
         try:
             return call(self.client)
         finally:
@@ -91,10 +91,10 @@ class Service:
 
 @pytest.fixture(params=list(NotFoundText), ids=lambda text: f"404 texts as {text.value}")
 def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
-    """An emulator with one subaccount that has no certificate; the texts of its errors must not matter."""
-    with Emulator(key_size=1024, switches=Switches(not_found_text=request.param)) as running:
-        running.create_subaccount(GUID)
-        yield running
+    """An emulator with one empty subaccount, and each of the service's texts for 404."""
+    with Emulator(key_size=1024, switches=Switches(not_found_text=request.param)) as emulator:
+        emulator.create_subaccount(GUID)
+        yield emulator
 
 
 @pytest.fixture
@@ -110,19 +110,19 @@ def trust(emulator: Emulator) -> Iterator[TrustCertificatesClient]:
 
 
 def fingerprint(certificate: Certificate | None) -> str | None:
-    """What tells it from others."""
+    """Return the fingerprint of a certificate, if there is one."""
     return None if certificate is None else certificate.fingerprint
 
 
-def test_a_subaccount_without_certificates_says_so(trust: TrustCertificatesClient) -> None:
-    """Both slots are empty and there is no metadata."""
+def test_empty_subaccount(trust: TrustCertificatesClient) -> None:
+    """Both slots and the metadata are empty."""
     assert trust.active() is None
     assert trust.passive() is None
     assert not trust.has_metadata()
 
 
-def test_each_operation_does_what_it_says(trust: TrustCertificatesClient, emulator: Emulator) -> None:
-    """The certificates that it returns are those that the slots hold afterwards."""
+def test_operations_change_the_slots(trust: TrustCertificatesClient, emulator: Emulator) -> None:
+    """The returned certificates are those in the slots afterwards."""
     first = trust.generate_active()
     assert fingerprint(trust.active()) == first.fingerprint == emulator.slots(GUID).active
     assert trust.has_metadata()
@@ -137,10 +137,10 @@ def test_each_operation_does_what_it_says(trust: TrustCertificatesClient, emulat
 
 
 def test_each_method_sends_one_request(trust: TrustCertificatesClient, emulator: Emulator) -> None:
-    """Whatever the answer of a service is that is up."""
-    for fill in (None, emulator.generate_active, emulator.generate_passive):
-        if fill is not None:
-            fill(GUID)
+    """One request is sent, for each response of a service that is up."""
+    for generate in (None, emulator.generate_active, emulator.generate_passive):
+        if generate is not None:
+            generate(GUID)
         for name, (method, path, call) in CALLS.items():
             emulator.clear_journal()
             try:
@@ -151,8 +151,8 @@ def test_each_method_sends_one_request(trust: TrustCertificatesClient, emulator:
 
 
 @each_call
-def test_a_request_is_the_documented_one(name: str) -> None:
-    """Method and path, JSON wanted, and never a body: any is answered 400."""
+def test_request_is_the_documented_one(name: str) -> None:
+    """Method, path and Accept are as documented, and the body is empty: any body is answered 400."""
     service = Service(httpx.Response(200, json=BODIES.get(name, {"certificate": PEM})))
     service.call(name)
     (request,) = service.requests
@@ -180,11 +180,11 @@ def test_a_request_is_the_documented_one(name: str) -> None:
         pytest.param({"text": "S3CRET"}, id="plain text"),
         pytest.param({"json": {"ErrorMessage": "S3CRET"}}, id="JSON"),
         pytest.param({"html": "<p>S3CRET</p>"}, id="a page"),
-        pytest.param({}, id="nothing"),
+        pytest.param({}, id="an empty body"),
     ],
 )
-def test_a_documented_error_has_its_class(name: str, status: int, kind: type[TrustError], body: dict[str, Any]) -> None:
-    """By the status alone, whatever the body is; call and status are named, the body is not repeated."""
+def test_documented_error_has_its_class(name: str, status: int, kind: type[TrustError], body: dict[str, Any]) -> None:
+    """The status alone decides, with any body; call and status are named, and the body is hidden."""
     with pytest.raises(kind) as caught:
         Service(httpx.Response(status, **body)).call(name)
     method, path, _ = CALLS[name]
@@ -197,22 +197,22 @@ def test_a_documented_error_has_its_class(name: str, status: int, kind: type[Tru
 @pytest.mark.parametrize(
     "text", [NO_KEY_PAIR["ErrorMessage"], "There is no such key pair for this account", "anything else"]
 )
-def test_404_of_the_service_means_an_empty_slot(name: str, text: str) -> None:
-    """By its shape, not by its words: they differ between the ways in."""
+def test_documented_404_means_empty_slot(name: str, text: str) -> None:
+    """The shape decides; the words differ between the entry points of the service."""
     assert Service(httpx.Response(404, json={"ErrorMessage": text})).call(name) is None
 
 
 NOT_FOUND = {
     "a page of a proxy": httpx.Response(404, html="<h1>404</h1>"),
     "a page whose type is in capitals": httpx.Response(404, headers={"Content-Type": "Text/HTML"}, content=b"<p>"),
-    "a page that says no type": httpx.Response(404, content=b"<!DOCTYPE html><html><body>404</body></html>"),
+    "a page with another type": httpx.Response(404, content=b"<!DOCTYPE html><html><body>404</body></html>"),
 }
 
 
 @each_call
 @pytest.mark.parametrize("answer", NOT_FOUND)
-def test_404_of_anybody_else_is_a_fault(name: str, answer: str) -> None:
-    """A proxy's page is never taken for an empty slot, or for a deletion."""
+def test_foreign_404_is_an_error(name: str, answer: str) -> None:
+    """A proxy's page is distinguished from an empty slot, and from a deletion."""
     with pytest.raises(UnexpectedResponse):
         Service(NOT_FOUND[answer]).call(name)
 
@@ -224,25 +224,25 @@ def test_404_of_anybody_else_is_a_fault(name: str, answer: str) -> None:
         pytest.param(httpx.Response(404, text="Not Found"), id="plain text"),
         pytest.param(httpx.Response(404, json={"error": "S3CRET"}), id="JSON of somebody else"),
         pytest.param(httpx.Response(404, json="Not Found"), id="a JSON string"),
-        pytest.param(httpx.Response(404), id="nothing"),
+        pytest.param(httpx.Response(404), id="an empty body"),
     ],
 )
-def test_a_slot_is_empty_only_by_the_documented_404(name: str, response: httpx.Response) -> None:
-    """JSON with an ErrorMessage; here plain text is not documented."""
+def test_other_404_is_unexpected(name: str, response: httpx.Response) -> None:
+    """For a slot the documented 404 is JSON with an ErrorMessage; plain text is unexpected."""
     with pytest.raises(UnexpectedResponse, match="404"):
         Service(response).call(name)
 
 
-def test_metadata_and_deletion_are_not_found_in_plain_text() -> None:
-    """That is what is documented for these two; JSON is believed as well."""
+def test_plain_404_for_metadata_and_deletion() -> None:
+    """Plain text is documented for these two; JSON is accepted as well."""
     for response in (httpx.Response(404, text="Not Found"), httpx.Response(404, json=NO_KEY_PAIR)):
         assert Service(response).call("read metadata") is False
         assert Service(response).call("delete passive") is None
 
 
 @pytest.mark.parametrize("name", ["generate active", "generate passive", "rotate"])
-def test_a_write_that_finds_nothing_is_a_fault(name: str) -> None:
-    """Generating documents no 404; rotating without a passive certificate should not have been planned."""
+def test_404_of_a_write_is_unexpected(name: str) -> None:
+    """Generating documents no 404; a rotation without a passive certificate must have been refused in the plan."""
     with pytest.raises(UnexpectedResponse, match="404"):
         Service(httpx.Response(404, json=NO_KEY_PAIR)).call(name)
 
@@ -250,7 +250,7 @@ def test_a_write_that_finds_nothing_is_a_fault(name: str) -> None:
 WRONG = {
     "a page of a proxy": httpx.Response(200, html="<h1>S3CRET</h1>"),
     "plain text": httpx.Response(200, text="S3CRET"),
-    "nothing": httpx.Response(200),
+    "an empty body": httpx.Response(200),
     "an empty object": httpx.Response(200, json={}),
     "a list": httpx.Response(200, json=["S3CRET"]),
     "null": httpx.Response(200, json=None),
@@ -261,31 +261,31 @@ WRONG = {
         200,
         json={"certificate": "", "activeCertificate": PEM, "passiveCertificate": "", "idpMetadata": "", "Count": "1"},
     ),
-    "values without a certificate": httpx.Response(
+    "values of another kind": httpx.Response(
         200, json={"certificate": "S3CRET", "activeCertificate": PEM, "passiveCertificate": "S3CRET"}
     ),
-    "bytes that are not UTF-8": httpx.Response(
+    "bytes beyond UTF-8": httpx.Response(
         200, content=b'{"certificate":"\xff","activeCertificate":"\xff","idpMetadata":"\xff","Count":"\xff"}'
     ),
-    "brackets without end": httpx.Response(200, content=b'{"x":' + b"[" * 100_000),
+    "endless brackets": httpx.Response(200, content=b'{"x":' + b"[" * 100_000),
     "another success": httpx.Response(204),
     "a redirect": httpx.Response(302, headers={"Location": "https://login.example/S3CRET"}),
-    "a status nobody documents": httpx.Response(418, json={"certificate": PEM}),
+    "an undocumented status": httpx.Response(418, json={"certificate": PEM}),
 }
 
 
 @each_call
 @pytest.mark.parametrize("answer", WRONG)
-def test_an_answer_that_is_not_the_services_is_a_fault(name: str, answer: str) -> None:
-    """No default is made up for what is missing, no redirect is followed, and no body is repeated."""
+def test_foreign_response_is_an_error(name: str, answer: str) -> None:
+    """Missing values have no default, redirects are returned, and bodies are hidden."""
     with pytest.raises(UnexpectedResponse) as caught:
         Service(WRONG[answer]).call(name)
     assert f"Status {WRONG[answer].status_code}" in caught.value.why
     assert "S3CRET" not in str(caught.value)
 
 
-def test_an_answer_without_a_certificate_is_explained() -> None:
-    """By the reader's own words, their capitals kept."""
+def test_response_without_certificate_is_explained() -> None:
+    """The parser's own words are in the evidence, with their capitals."""
     with pytest.raises(UnexpectedResponse, match="no PEM certificate"):
         Service(httpx.Response(200, json={"certificate": ""})).call("read active")
 
@@ -300,8 +300,8 @@ def test_an_answer_without_a_certificate_is_explained() -> None:
     name=st.sampled_from(sorted(CALLS)),
 )
 @example(status=404, body=b'{"ErrorMessage":"\xff"}', media_type="application/json", name="read active")
-def test_any_answer_is_a_result_or_one_of_our_errors(status: int, body: bytes, media_type: str, name: str) -> None:
-    """Nothing crashes, and only two statuses have results."""
+def test_any_response_raises_only_trust_errors(status: int, body: bytes, media_type: str, name: str) -> None:
+    """Two statuses have results; all others are TrustErrors."""
     response = httpx.Response(status, content=body, headers={"Content-Type": media_type})
     try:
         result = Service(response).call(name)
@@ -312,24 +312,24 @@ def test_any_answer_is_a_result_or_one_of_our_errors(status: int, body: bytes, m
 
 
 @pytest.mark.parametrize("name", READS)
-def test_a_certificate_may_have_literal_line_feeds(name: str) -> None:
-    """As the examples of SAP's description have them."""
+def test_certificate_with_escaped_line_feeds(name: str) -> None:
+    """The examples of SAP's description have a backslash and an n."""
     answer = {"certificate": PEM.replace("\n", "\\n")}
     assert Service(httpx.Response(200, json=answer)).call(name) == parse_pem(PEM)
 
 
-def test_rotating_returns_active_then_passive() -> None:
-    """As the slots are afterwards."""
+def test_rotate_returns_active_then_passive() -> None:
+    """The order is that of the slots afterwards."""
     assert Service(httpx.Response(200, json=BODIES["rotate"])).call("rotate") == (parse_pem(PEM), parse_pem(OTHER))
 
 
-def test_a_deletion_that_counted_none_is_a_success() -> None:
-    """What should be gone is gone."""
+def test_deletion_of_nothing_succeeds() -> None:
+    """The slot is empty, as declared."""
     assert Service(httpx.Response(200, json={"Count": 0})).call("delete passive") is None
 
 
 def server_time(date: str | None) -> datetime | None:
-    """The service's clock, as an answer with this `Date` tells it."""
+    """Return the service's time of a response with this `Date`."""
     headers = {} if date is None else {"Date": date}
     client = Service(httpx.Response(200, json={"certificate": PEM}, headers=headers)).client
     client.active()
@@ -337,22 +337,22 @@ def server_time(date: str | None) -> datetime | None:
 
 
 @given(moment=st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
-def test_the_services_clock_is_read_from_its_answers(moment: datetime) -> None:
-    """The header `Date`, to the second, in UTC."""
+def test_server_time_is_the_date_header(moment: datetime) -> None:
+    """The header `Date` is read to the second, in UTC."""
     assert server_time(format_datetime(moment, usegmt=True)) == moment.replace(microsecond=0)
 
 
 @given(date=st.none() | st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S"])))
 @example(date="Fri, 31 Dec 9999 23:59:59 -2359")
 @example(date="Mon, 01 Jan 99999999999999999999 00:00:00 GMT")
-def test_a_date_that_cannot_be_read_is_left_out(date: str | None) -> None:
-    """A proxy's odd header is no reason to fail."""
-    found = server_time(date)
-    assert found is None or found.tzinfo is UTC
+def test_malformed_date_is_ignored(date: str | None) -> None:
+    """A proxy's malformed header leaves the response valid."""
+    moment = server_time(date)
+    assert moment is None or moment.tzinfo is UTC
 
 
-def test_the_services_clock_is_that_of_its_last_answer_with_a_date() -> None:
-    """Before the first answer nothing is known of it; a later answer without a date leaves it."""
+def test_server_time_keeps_the_last_date() -> None:
+    """The time is unknown before the first response; a later response without a date leaves it."""
     dates = iter([SINCE, SINCE + timedelta(hours=1), None])
 
     def answer(_: httpx.Request) -> httpx.Response:
@@ -364,19 +364,19 @@ def test_the_services_clock_is_that_of_its_last_answer_with_a_date() -> None:
         httpx.Client(transport=httpx.MockTransport(answer), base_url=BASE), FakeClock().retry_policy()
     )
     assert client.server_time is None
-    seen: list[datetime | None] = []
+    times: list[datetime | None] = []
     for _ in range(3):
         client.active()
-        seen.append(client.server_time)
-    assert seen == [SINCE, SINCE + timedelta(hours=1), SINCE + timedelta(hours=1)]
+        times.append(client.server_time)
+    assert times == [SINCE, SINCE + timedelta(hours=1), SINCE + timedelta(hours=1)]
 
 
 DOWN: dict[str, Callable[[], httpx.Response]] = {
     "503": lambda: httpx.Response(503),
     "429": lambda: httpx.Response(429),
-    "a time-out": lambda: _fail(httpx.ReadTimeout("slow")),
+    "a timeout": lambda: _fail(httpx.ReadTimeout("slow")),
     "a reset": lambda: _fail(httpx.ReadError("reset")),
-    "no connection": lambda: _fail(httpx.ConnectError("refused")),
+    "a refused connection": lambda: _fail(httpx.ConnectError("refused")),
 }
 
 
@@ -386,27 +386,27 @@ def _fail(error: Exception) -> httpx.Response:
 
 @dataclass
 class Recovering:
-    """A service that is down so many times, and then up."""
+    """A service that fails some times, and then recovers."""
 
-    down: Callable[[], httpx.Response]
+    fail: Callable[[], httpx.Response]
     times: int
-    answer: httpx.Response
+    response: httpx.Response
     count: int = 0
 
     def __call__(self, _: httpx.Request) -> httpx.Response:
-        """Answer as its health is."""
+        """Fail, or respond."""
         self.count += 1
-        return self.down() if self.count <= self.times else self.answer
+        return self.fail() if self.count <= self.times else self.response
 
     def call(self, name: str) -> Any:
-        """Call one operation of it."""
+        """Call one operation."""
         http = httpx.Client(transport=httpx.MockTransport(self), base_url=BASE)
         return CALLS[name][2](TrustCertificatesClient(http, FakeClock().retry_policy()))
 
 
 @pytest.mark.parametrize("fault", DOWN)
 @pytest.mark.parametrize("name", [*READS, "read metadata"])
-def test_a_read_is_repeated_until_the_service_is_up(name: str, fault: str) -> None:
+def test_read_is_retried(name: str, fault: str) -> None:
     """A read changes nothing, so it may be sent again."""
     service = Recovering(
         DOWN[fault], MAX_ATTEMPTS - 1, httpx.Response(200, json=BODIES.get(name, {"certificate": PEM}))
@@ -417,17 +417,17 @@ def test_a_read_is_repeated_until_the_service_is_up(name: str, fault: str) -> No
 
 @pytest.mark.parametrize("fault", DOWN)
 @pytest.mark.parametrize("name", CALLS)
-def test_a_service_that_stays_down_is_given_up(name: str, fault: str) -> None:
-    """A read after some tries, with the last error; a write at once: who sends it decides whether to send it again."""
+def test_attempts_are_bounded(name: str, fault: str) -> None:
+    """A read ends after some attempts with the last error, a write after one: its caller decides about more."""
     service = Recovering(DOWN[fault], 99, httpx.Response(200))
     with pytest.raises(ServiceUnavailable):
         service.call(name)
     assert service.count == (MAX_ATTEMPTS if CALLS[name][0] == "GET" else 1)
 
 
-def test_the_last_error_of_a_read_is_told() -> None:
-    """It is what the service is like now."""
-    faults = iter(["503", "429", "a reset", "a time-out"])
+def test_read_raises_its_last_error() -> None:
+    """The last error is the current state of the service."""
+    faults = iter(["503", "429", "a reset", "a timeout"])
 
     def worse() -> httpx.Response:
         return DOWN[next(faults)]()

@@ -1,4 +1,4 @@
-"""Destinations: what is asked, what is read of the answers, and that nothing else of them is kept or shown."""
+"""Destinations: requests, the properties that are read of the responses, and the rest that is dropped."""
 
 from __future__ import annotations
 
@@ -40,27 +40,27 @@ DATE = "Tue, 24 Nov 2026 08:34:27 GMT"
 
 @dataclass
 class Service:
-    """A service that gives one answer after another, the last one for ever."""
+    """A service that gives one response after another, and repeats the last one."""
 
-    answers: list[httpx.Response]
+    responses: list[httpx.Response]
     requests: list[httpx.Request] = field(default_factory=list)
     clock: FakeClock = field(default_factory=FakeClock)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        """Do so."""
+        """Record the request and respond."""
         self.requests.append(request)
-        return self.answers[min(len(self.requests), len(self.answers)) - 1]
+        return self.responses[min(len(self.requests), len(self.responses)) - 1]
 
     @property
     def client(self) -> DestinationClient:
-        """A client that reaches it."""
+        """Return a client of the service."""
         http = httpx.Client(transport=httpx.MockTransport(self), base_url=BASE)
         return DestinationClient(http, self.clock.retry_policy())
 
 
-def answers(*contents: Any, status: int = 200) -> Service:
-    """A service that answers these documents."""
-    return Service([httpx.Response(status, json=each, headers={"Date": DATE}) for each in contents])
+def service_with(*contents: Any, status: int = 200) -> Service:
+    """Return a service that gives these documents."""
+    return Service([httpx.Response(status, json=content, headers={"Date": DATE}) for content in contents])
 
 
 def find(service: Service, name: str = "S4", *, skip: bool = False) -> Any:
@@ -68,9 +68,9 @@ def find(service: Service, name: str = "S4", *, skip: bool = False) -> Any:
     return service.client.find(name, "user.token", skip_token_retrieval=skip)
 
 
-def test_a_destination_is_found_as_the_user() -> None:
-    """With the user's token in its header; the token that the service got comes back, and the service's time."""
-    service = answers(FOUND)
+def test_find_sends_the_users_token() -> None:
+    """The request has the user's token in its header, and the result the fetched token and the service's time."""
+    service = service_with(FOUND)
     found = find(service)
     (request,) = service.requests
     assert request.headers["X-user-token"] == "user.token"
@@ -80,16 +80,16 @@ def test_a_destination_is_found_as_the_user() -> None:
     assert found.answered_at == datetime(2026, 11, 24, 8, 34, 27, tzinfo=UTC)
 
 
-def test_what_is_found_shows_nothing_private() -> None:
-    """Neither a password nor a token, in any form that a log could take."""
-    found = find(answers({**FOUND, "authTokens": [FAILED]}))
+def test_found_destination_hides_secrets() -> None:
+    """Passwords and tokens stay out of every text that a log could take."""
+    found = find(service_with({**FOUND, "authTokens": [FAILED]}))
     for shown in (repr(found), str(found), repr(found.token), repr(found.destination)):
         assert "S3CRET" not in shown
 
 
-def test_looking_a_destination_up_fetches_no_token() -> None:
-    """So nothing is cached that could deceive a later check."""
-    service = answers({"destinationConfiguration": S4})
+def test_lookup_skips_token_retrieval() -> None:
+    """A lookup asks the service to skip the token, so that a later verification meets an empty cache."""
+    service = service_with({"destinationConfiguration": S4})
     assert find(service, skip=True).token is None
     assert dict(service.requests[0].url.params) == {"$skipTokenRetrieval": "true"}
 
@@ -97,17 +97,19 @@ def test_looking_a_destination_up_fetches_no_token() -> None:
 @given(
     st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20).filter(lambda name: name not in "...")
 )
-def test_any_name_stays_one_part_of_the_path(name: str) -> None:
-    """A slash, a question mark or a blank in it does not lead elsewhere."""
-    service = answers(FOUND)
+def test_name_stays_one_path_segment(name: str) -> None:
+    """A slash, a question mark or a blank in the name is escaped."""
+    service = service_with(FOUND)
     find(service, name)
     assert service.requests[0].url.raw_path.count(b"/") == 4
     assert b"?" not in service.requests[0].url.raw_path
 
 
-def test_only_the_documented_not_found_is_believed() -> None:
-    """A proxy's page is a fault."""
-    assert find(answers({"ErrorMessage": "Configuration with the specified name was not found"}, status=404)) is None
+def test_only_documented_404_means_absent() -> None:
+    """A destination is absent by the documented 404 only; a proxy's page is an error."""
+    assert (
+        find(service_with({"ErrorMessage": "Configuration with the specified name was not found"}, status=404)) is None
+    )
     with pytest.raises(UnexpectedResponse):
         find(Service([httpx.Response(404, html="<p>S3CRET</p>")]))
 
@@ -116,59 +118,61 @@ def test_only_the_documented_not_found_is_believed() -> None:
     ("status", "kind"),
     [(401, CredentialsRejected), (403, NotAuthorized), (400, UnexpectedResponse), (302, UnexpectedResponse)],
 )
-def test_a_refusal_of_the_service_itself_is_told(status: int, kind: type[TrustError]) -> None:
-    """With its remedy, without what the answer holds."""
+def test_client_error_has_its_class(status: int, kind: type[TrustError]) -> None:
+    """Each status has its error class, and the content of the response stays hidden."""
     for call in (find, lambda service: service.client.list_level(Level.INSTANCE)):
         with pytest.raises(kind) as caught:
-            call(answers(FAILED, status=status))
+            call(service_with(FAILED, status=status))
         assert "S3CRET" not in "".join(traceback.format_exception(caught.value))
 
 
 @pytest.mark.parametrize(
     "content",
     [
-        pytest.param(b"", id="nothing"),
-        pytest.param(b"S3CRET", id="no JSON"),
-        pytest.param(json.dumps({**FOUND, "destinationConfiguration": {"Password": "S3CRET"}}).encode(), id="no name"),
+        pytest.param(b"", id="an empty body"),
+        pytest.param(b"S3CRET", id="a word"),
+        pytest.param(
+            json.dumps({**FOUND, "destinationConfiguration": {"Password": "S3CRET"}}).encode(), id="a missing name"
+        ),
         pytest.param(json.dumps({**FOUND, "authTokens": [{"error": ["S3CRET"]}]}).encode(), id="another shape"),
-        pytest.param(json.dumps([{"Name": ["S3CRET"]}]).encode(), id="a name that is none"),
+        pytest.param(json.dumps([{"Name": ["S3CRET"]}]).encode(), id="a list for a name"),
     ],
 )
-def test_an_answer_that_cannot_be_read_is_told_without_what_it_holds(content: bytes) -> None:
-    """Not even in the traceback."""
+def test_malformed_response_is_hidden(content: bytes) -> None:
+    """The error about a malformed response, and its traceback, leave the content out."""
     for call in (find, lambda service: service.client.list_level(Level.SUBACCOUNT)):
         with pytest.raises(UnexpectedResponse) as caught:
             call(Service([httpx.Response(200, content=content)]))
         assert "S3CRET" not in "".join(traceback.format_exception(caught.value))
 
 
-def test_a_target_is_called_once_and_a_look_is_repeated() -> None:
-    """What repeats a token retrieval is the check, which counts."""
+def test_only_lookups_and_lists_are_retried() -> None:
+    """A token retrieval, which calls the target, is sent once; verification counts its own attempts."""
     calls: list[tuple[Callable[[Service], Any], int]] = [
         (find, 1),
         (lambda service: find(service, skip=True), MAX_ATTEMPTS),
         (lambda service: service.client.list_level(Level.SUBACCOUNT), MAX_ATTEMPTS),
     ]
-    for call, tries in calls:
-        service = answers({}, status=503)
+    for call, attempts in calls:
+        service = service_with({}, status=503)
         with pytest.raises(ServiceUnavailable):
             call(service)
-        assert len(service.requests) == tries
+        assert len(service.requests) == attempts
 
 
 @pytest.mark.parametrize("level", list(Level))
-def test_a_list_is_one_request_of_which_five_properties_are_kept(level: Level) -> None:
-    """Also a list that is larger than any other answer of the service."""
+def test_list_keeps_five_properties(level: Level) -> None:
+    """A level is one request, also if its list is larger than other responses, and five properties are kept."""
     padding = {**S4, "Description": "x" * MAX_BYTES}
-    service = answers([S4, padding, {"Name": "bare"}])
-    listed = service.client.list_level(level)
-    assert [each.name for each in listed] == ["S4", "S4", "bare"]
-    assert "S3CRET" not in repr(listed)
+    service = service_with([S4, padding, {"Name": "bare"}])
+    destinations = service.client.list_level(level)
+    assert [destination.name for destination in destinations] == ["S4", "S4", "bare"]
+    assert "S3CRET" not in repr(destinations)
     assert [request.url.path for request in service.requests] == [f"/destination-configuration/v1{level.value}"]
 
 
-def test_a_list_has_a_bound() -> None:
-    """A stream without an end is left."""
+def test_endless_list_is_refused() -> None:
+    """A list beyond its bound is an error."""
     endless = httpx.Response(200, content=(b" " * 1_000_000 for _ in range(MAX_LIST_BYTES // 1_000_000 + 1)))
     with pytest.raises(UnexpectedResponse, match=str(MAX_LIST_BYTES)):
         Service([endless]).client.list_level(Level.SUBACCOUNT)
@@ -179,15 +183,15 @@ def test_a_list_has_a_bound() -> None:
     st.sampled_from(["", "own.jks"]),
     st.sampled_from(["", "DestinationServiceGenerated", "ClientProvided"]),
 )
-def test_what_the_subaccounts_key_signs(authentication: str, key_store: str, provider: str) -> None:
-    """Two kinds of destination, unless they have a key store of their own or the client brings the assertion."""
-    touched = authentication in {"OAuth2SAMLBearerAssertion", "SAMLAssertion"} and not key_store
-    expected = touched and provider != "ClientProvided"
+def test_subaccount_key_signs_two_types(authentication: str, key_store: str, provider: str) -> None:
+    """Two types use the subaccount's key, unless they have a key store or the client brings the assertion."""
+    is_saml = authentication in {"OAuth2SAMLBearerAssertion", "SAMLAssertion"} and not key_store
+    expected = is_saml and provider != "ClientProvided"
     assert Destination("x", "HTTP", authentication, key_store, provider).uses_subaccount_key == expected
 
 
-def test_a_lifetime_may_be_a_text_or_a_number() -> None:
-    """The documentation says a text; a number is no reason to fail."""
+def test_lifetime_is_text_or_number() -> None:
+    """Both types of `expires_in` are accepted, although SAP documents a text."""
     for expires_in in ("3600", 3600, 3600.5, None, ""):
-        found = find(answers({**FOUND, "authTokens": [{"value": "t", "expires_in": expires_in}]}))
+        found = find(service_with({**FOUND, "authTokens": [{"value": "t", "expires_in": expires_in}]}))
         assert found.token == AuthToken("t", None, expires_in)

@@ -1,4 +1,4 @@
-"""XSUAA's answers: providers in every shape that the UAA gives them, beside others; refusals in its own words."""
+"""XSUAA's responses: providers in every shape of the UAA, malformed ones beside them, and errors in its words."""
 
 from __future__ import annotations
 
@@ -24,22 +24,24 @@ OURS: dict[str, Any] = {
     "active": True,
     "config": {"metaDataLocation": "<a/>"},
 }
+GONE = "Provider not found."
+"""The UAA's words about an unknown ID."""
 READ = IdentityProvider("1", "shop", "saml", "Shop", active=True, config={"metaDataLocation": "<a/>"})
 
 
 def client_of(respond: Callable[[httpx.Request], httpx.Response]) -> IdentityProviderClient:
-    """A client whose service answers so; it never waits."""
+    """Return a client of this service, with a clock that skips all waiting."""
     http = httpx.Client(transport=httpx.MockTransport(respond), base_url="https://api.example")
     return IdentityProviderClient(http, FakeClock().retry_policy())
 
 
 def listed(*entries: object) -> tuple[IdentityProvider, ...]:
-    """What is read of such a list."""
+    """Return the providers in a list of these entries."""
     return client_of(lambda _: httpx.Response(200, json=entries)).all()
 
 
 def refused(status: int, content: bytes, media_type: str = "application/json") -> UnexpectedResponse:
-    """What a registration that is answered so raises."""
+    """Return the error of a registration with this response."""
     headers = {"Content-Type": media_type}
     client = client_of(lambda _: httpx.Response(status, content=content, headers=headers))
     with pytest.raises(UnexpectedResponse) as caught:
@@ -47,12 +49,12 @@ def refused(status: int, content: bytes, media_type: str = "application/json") -
     return caught.value
 
 
-def test_every_call_asks_for_settings_as_an_object_and_a_list_for_inactive_ones() -> None:
-    """By the names of SAP's description and of the UAA."""
-    asked: list[tuple[str, str, dict[str, str]]] = []
+def test_requests_have_sap_and_uaa_parameters() -> None:
+    """Each request asks for settings as an object, and a list for inactive providers, by SAP's name and the UAA's."""
+    requests: list[tuple[str, str, dict[str, str]]] = []
 
     def respond(request: httpx.Request) -> httpx.Response:
-        asked.append((request.method, request.url.path, dict(request.url.params)))
+        requests.append((request.method, request.url.path, dict(request.url.params)))
         return httpx.Response(200, json=[OURS] if request.method == "GET" else OURS)
 
     client = client_of(respond)
@@ -61,7 +63,7 @@ def test_every_call_asks_for_settings_as_an_object_and_a_list_for_inactive_ones(
     client.replace("1", {})
     client.delete("1")
     raw = {"rawConfig": "true"}
-    assert asked == [
+    assert requests == [
         ("GET", PATH, {**raw, "activeOnly": "false", "active_only": "false"}),
         ("POST", PATH, raw),
         ("PUT", f"{PATH}/1", raw),
@@ -77,22 +79,22 @@ def test_every_call_asks_for_settings_as_an_object_and_a_list_for_inactive_ones(
         ("null", {}),
         (None, {}),
         ("", {}),
-        ("no JSON", None),
+        ("a word", None),
         ("[1]", None),
         ('"text"', None),
         (7, None),
         ([1], None),
     ],
 )
-def test_settings_are_read_as_an_object_or_as_a_text(config: object, read: object) -> None:
-    """What cannot be read is unreadable for this one; nothing is no settings."""
+def test_settings_are_object_or_text(config: object, read: object) -> None:
+    """Unreadable settings are None for their own provider; the others stay readable."""
     found, other = listed({**OURS, "config": config}, OURS)
     assert found.config == read
     assert other == READ
 
 
-def test_absent_settings_are_none() -> None:
-    """As of a type that has none."""
+def test_absent_settings_are_empty() -> None:
+    """A type without settings has empty ones."""
     (found,) = listed({"originKey": "sap.default", "id": "2", "type": "oidc1.0"})
     assert found == IdentityProvider("2", "sap.default", "oidc1.0", "", active=True, config={})
 
@@ -117,22 +119,22 @@ entries = st.fixed_dictionaries(
 
 
 @given(before=st.lists(entries | anything, max_size=3), after=st.lists(entries | anything, max_size=3))
-def test_ours_is_read_whatever_else_is_in_the_list(before: list[Any], after: list[Any]) -> None:
-    """Other types, entries without an origin key, numbers where a text is expected, and what is no provider at all."""
+def test_malformed_entries_leave_others_readable(before: list[Any], after: list[Any]) -> None:
+    """A provider is read beside other types, incomplete entries, numbers for texts, and anything else."""
     content = json.dumps([*before, OURS, *after]).encode()
     found = client_of(lambda _: httpx.Response(200, content=content)).all()
     assert READ in found
 
 
 @pytest.mark.parametrize("content", [b"{}", b"null", b'"text"', b"<html>", b"", b"[", b"[" * 100_000])
-def test_what_is_no_list_is_no_answer(content: bytes) -> None:
-    """Least of all an empty list."""
+def test_list_must_be_an_array(content: bytes) -> None:
+    """Any other document is an error, and is different from an empty list."""
     with pytest.raises(UnexpectedResponse):
         client_of(lambda _: httpx.Response(200, content=content)).all()
 
 
-def test_broken_octets_in_another_entry_do_not_matter() -> None:
-    """They are somebody else's name."""
+def test_broken_bytes_leave_others_readable() -> None:
+    """A name in another encoding leaves the other providers readable."""
     content = b'[{"originKey":"x","name":"\xff"},' + json.dumps(OURS).encode() + b"]"
     assert READ in client_of(lambda _: httpx.Response(200, content=content)).all()
 
@@ -150,15 +152,15 @@ def test_broken_octets_in_another_entry_do_not_matter() -> None:
         ({}, True),
     ],
 )
-def test_whether_it_is_active(fields: dict[str, object], *, active: bool) -> None:
-    """By either name; one that does not say is active, as for the UAA."""
+def test_active_flag_has_two_names(fields: dict[str, object], *, active: bool) -> None:
+    """Either name can say that a provider is inactive; without both it is active, as for the UAA."""
     (found,) = listed({"originKey": "shop", **fields})
     assert found.active is active
 
 
 @pytest.mark.parametrize("content", [b"[]", b"{}", b"7", b'{"originKey": ""}', b"ok"])
-def test_a_write_that_is_answered_with_no_provider_is_not_believed(content: bytes) -> None:
-    """It is looked after by reading."""
+def test_write_response_must_hold_a_provider(content: bytes) -> None:
+    """A write without a provider in its response is unexpected, so that its outcome is resolved by reading."""
     with pytest.raises(UnexpectedResponse) as caught:
         client_of(lambda _: httpx.Response(200, content=content)).replace("1", {})
     assert not caught.value.client_error
@@ -173,15 +175,15 @@ def test_a_write_that_is_answered_with_no_provider_is_not_believed(content: byte
             b"Invalid metadata type for alias[shop]:<md:EntityDescriptor>",
             "Invalid metadata type for alias[shop]:***",
         ),
-        (400, b'{"error":"invalid_idp","error_description":"no way"}', "invalid_idp no way."),
-        (400, b'{"message":"no way"}', "no way."),
-        (404, b"Provider not found.", "Provider not found."),
+        (400, b'{"error":"invalid_idp","error_description":"wrong key"}', "invalid_idp wrong key."),
+        (400, b'{"message":"wrong key"}', "wrong key."),
+        (404, GONE.encode(), GONE),
         (409, json.dumps(OURS).encode(), "there is an identity provider with this origin key."),
-        (422, b"no\nway " + b"so " * 1000, "no way so so"),
+        (422, b"wrong\nkey " + b"so " * 1000, "wrong key so so"),
     ],
 )
-def test_a_refusal_is_shown_in_the_words_of_the_service(status: int, content: bytes, said: str) -> None:
-    """A text, a text in JSON, or an object; in one short line."""
+def test_error_quotes_the_service(status: int, content: bytes, said: str) -> None:
+    """The service's words are quoted in one short line: from a text, a text in JSON, or an object."""
     error = refused(status, content)
     assert "was refused" in error.what
     assert said in error.why
@@ -191,8 +193,8 @@ def test_a_refusal_is_shown_in_the_words_of_the_service(status: int, content: by
 
 
 @pytest.mark.parametrize("content", [b"{}", b"", b"<html>Bad gateway</html>", b" <!DOCTYPE html>", b"[1]", b"7"])
-def test_a_refusal_that_says_nothing_has_its_status(content: bytes) -> None:
-    """A page is of something on the way."""
+def test_error_without_text_has_status(content: bytes) -> None:
+    """A page, or an error without text, is described by its status."""
     error = refused(405, content)
     assert "gave an answer that is not XSUAA's" in error.what
     assert "Status 405" in error.why
@@ -208,13 +210,13 @@ def test_a_refusal_that_says_nothing_has_its_status(content: bytes) -> None:
         b'{"error": "conflict", "error_description": "Duplicate entity ID:cfapps.example/1"}',
     ],
 )
-def test_a_duplicate_entity_id_is_a_refusal_of_its_own(content: bytes) -> None:
-    """As a text or as one in JSON, whatever its media type."""
+def test_duplicate_entity_id_has_its_class(content: bytes) -> None:
+    """A duplicate entity ID is recognized as a text or a text in JSON, with any media type."""
     assert isinstance(refused(409, content, "text/plain"), DuplicateEntityID)
 
 
-def test_a_refusal_shows_nothing_private() -> None:
-    """Nor what it repeats."""
+def test_error_is_redacted() -> None:
+    """Tokens, addresses and passwords in the service's words are redacted."""
     token = f"eyJhbGciOiJub25lIn0.{'Q' * 60}."
     error = refused(400, f"cannot take {token} of joe@example.com, password=hunter2".encode())
     assert "cannot take" in error.why
@@ -222,25 +224,25 @@ def test_a_refusal_shows_nothing_private() -> None:
         assert private not in str(error)
 
 
-@pytest.mark.parametrize("content", [b"Provider not found.", b'"Provider not found."'])
-def test_one_that_is_gone_already_is_deleted(content: bytes) -> None:
-    """If the API says so."""
+@pytest.mark.parametrize("content", [GONE.encode(), json.dumps(GONE).encode()])
+def test_deleting_an_absent_provider_succeeds(content: bytes) -> None:
+    """The API's own 404 means that the provider is gone."""
     client_of(lambda _: httpx.Response(404, content=content)).delete("1")
 
 
 @pytest.mark.parametrize("content", [b"404 Not Found: Requested route does not exist.", b"<html>", b"", b"{}"])
-def test_a_404_of_something_else_says_nothing_about_it(content: bytes) -> None:
-    """Of a router, while the service is down."""
+def test_foreign_404_is_an_error(content: bytes) -> None:
+    """A 404 of a router, while the API is down, is an error."""
     with pytest.raises(UnexpectedResponse):
         client_of(lambda _: httpx.Response(404, content=content)).delete("1")
 
 
-def test_a_500_is_no_refusal() -> None:
-    """The UAA answers so also to what it cannot take; it may have been done."""
+def test_500_is_unavailability() -> None:
+    """The UAA answers 500 also to malformed input; the write may have been done."""
     with pytest.raises(ServiceUnavailable):
         client_of(lambda _: httpx.Response(500, json={})).register({})
 
 
-def test_what_ends_in_a_period_gets_no_second_one() -> None:
-    """As the UAA says that there is no provider."""
-    assert "It says: Provider not found.\n" in str(refused(409, b"Provider not found.", "text/plain"))
+def test_quote_ends_with_one_period() -> None:
+    """A quotation with a period at its end keeps that one alone."""
+    assert f"It says: {GONE}\n" in str(refused(409, GONE.encode(), "text/plain"))

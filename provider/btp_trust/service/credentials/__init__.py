@@ -1,1 +1,1 @@
-"""Credentials: service keys, bindings, users, and the tokens that they are exchanged for."""
+"""Credentials: service keys, bindings, users, and the tokens that the token service grants for them."""

@@ -1,8 +1,8 @@
-"""Service bindings that the environment provides: Cloud Foundry, servicebinding.io, SAP's folder convention.
+"""Service bindings of the environment: Cloud Foundry, servicebinding.io, SAP's folder convention.
 
-Folders are read as SAP/btp-environment-variable-access does: `.metadata` tells which files are credentials, which are
-JSON and which hold all; without it, a file a field, or one file that holds all. What SAP's service operator writes for
-`secretKey` and `secretRootKey` is such a file of any name.
+Folders are read as SAP/btp-environment-variable-access does: `.metadata` lists which files are credentials, which are
+JSON and which hold all fields; without it, each file is a field, or one file holds all. SAP's service operator writes
+such a file, of any name, for `secretKey` and `secretRootKey`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from btp_trust.service.credentials.service_key import DESTINATION, Service, pars
 from btp_trust.service.transport.decoding import DecodingError, decode, find_json_object
 
 SECRETS_ROOT: Final = Path("/etc/secrets/sapbtp")
-"""Where SAP's convention mounts bindings: <root>/<service>/<instance>/; with `.metadata` also <root>/<binding>/."""
+"""Folder of bindings in SAP's convention: <root>/<service>/<instance>/; with `.metadata` also <root>/<binding>/."""
 _CREDENTIAL_FILES: Final = ("credentials.json", "binding.json")
 _METADATA: Final = ".metadata"
 _USER_PROVIDED: Final = "user-provided"
@@ -32,30 +32,30 @@ _TYPE_FILES: Final = ("type", "label")
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """One binding of an instance of a service."""
+    """Binding of an instance of a service."""
 
     names: frozenset[str]
-    """Names by which a connection may select it."""
+    """Names by which a connection may select the binding."""
     credentials: str
-    """The service key, in any shape that a key may have."""
+    """The service key, in any notation."""
     where: str
     is_user_provided: bool = False
-    """Whether somebody wrote the credentials by hand (`cf create-user-provided-service`)."""
+    """True if somebody wrote the credentials by hand (`cf create-user-provided-service`)."""
     is_for_service: bool = True
-    """Whether it is for the service; of one that somebody wrote, its tags or its credentials tell."""
+    """True if the binding is for the service; tags or credentials decide for a user-provided one."""
 
     def __repr__(self) -> str:
-        """Name the place, never the credentials."""
+        """Name the place; hide the credentials."""
         return f"Binding({self.where})"
 
 
 def find_bindings(
     environ: Mapping[str, str], secrets_root: Path = SECRETS_ROOT, service: Service = DESTINATION
 ) -> list[Binding]:
-    """List the bindings of instances of a service, and user-provided credentials, which may be selected by name.
+    """List the bindings of a service's instances, and user-provided credentials, which may be selected by name.
 
     Raises:
-        ConfigurationError: `VCAP_SERVICES` is not what Cloud Foundry writes.
+        ConfigurationError: `VCAP_SERVICES` is not in Cloud Foundry's format.
     """
     return [
         *_cloud_foundry(environ.get("VCAP_SERVICES", ""), service),
@@ -71,8 +71,8 @@ class _VcapEntry(msgspec.Struct):
     binding_name: str | None = None
     tags: Any = None
 
-    def binding(self, *, is_user_provided: bool = False) -> Binding:
-        """Name it as Cloud Foundry does."""
+    def to_binding(self, *, is_user_provided: bool = False) -> Binding:
+        """Return the binding, with all its names in Cloud Foundry."""
         names = frozenset(filter(None, (self.name, self.instance_name, self.binding_name)))
         where = f"VCAP_SERVICES, instance {self.instance_name or self.name}"
         return Binding(names, json.dumps(self.credentials), where, is_user_provided)
@@ -82,33 +82,35 @@ def _cloud_foundry(text: str, service: Service) -> Iterator[Binding]:
     if not text.strip():
         return
     try:
-        found = find_json_object(text)
-        services = as_object(found.get("VCAP_SERVICES")) or found  # as `cf env` and default-env.json have it
+        variable = find_json_object(text)
+        # `cf env` and default-env.json have the services one level deeper.
+        services = as_object(variable.get("VCAP_SERVICES")) or variable
         entries = _parse_entries(services.get(service.name, []))
     except DecodingError:
         raise ConfigurationError(
             "VCAP_SERVICES cannot be read.",
-            f"It is not JSON with a list `{service.name}` of bindings that have `credentials`.",
+            f"It must be JSON with a list `{service.name}` of bindings that have `credentials`.",
             "Correct the environment variable, or unset it and give the connection a service key.",
         ) from None
     for entry in entries:
-        yield entry.binding()
+        yield entry.to_binding()
+    # User-provided services have no label of their service, so tags and credentials are compared.
     for entry in _parse_readable(services.get(_USER_PROVIDED)):
-        binding = entry.binding(is_user_provided=True)
+        binding = entry.to_binding(is_user_provided=True)
         is_tagged = isinstance(entry.tags, list) and service.name in entry.tags
         if is_tagged or "clientid" in find_credentials({"credentials": entry.credentials}):
             yield replace(binding, is_for_service=is_tagged or _is_service_key(binding, service))
 
 
-def _parse_entries(listed: Any) -> list[_VcapEntry]:
-    return decode(json.dumps(listed), list[_VcapEntry])
+def _parse_entries(entries: Any) -> list[_VcapEntry]:
+    return decode(json.dumps(entries), list[_VcapEntry])
 
 
-def _parse_readable(listed: Any) -> Iterator[_VcapEntry]:
-    """Take what can be read: user-provided services are anybody's."""
-    for each in listed if isinstance(listed, list) else []:
+def _parse_readable(entries: Any) -> Iterator[_VcapEntry]:
+    """Give the entries of the expected shape: user-provided services may have any."""
+    for entry in entries if isinstance(entries, list) else []:
         try:
-            yield from _parse_entries([each])
+            yield from _parse_entries([entry])
         except DecodingError:
             continue
 
@@ -122,7 +124,7 @@ def _is_service_key(binding: Binding, service: Service) -> bool:
 
 
 def _service_binding_root(root: str, service: str) -> Iterator[Binding]:
-    """Bindings after servicebinding.io: a folder each, with a file `type`; or in SAP's convention."""
+    """Give the bindings of servicebinding.io, a folder each with a file `type`, and those in SAP's convention."""
     if not root:
         return
     yield from _bindings_by_type(_subfolders(Path(root)), "$SERVICE_BINDING_ROOT", service)
@@ -132,20 +134,20 @@ def _service_binding_root(root: str, service: str) -> Iterator[Binding]:
 def _secrets_root_bindings(root: Path, service: str) -> Iterator[Binding]:
     yield from _bindings_in(root / service, str(root / service))
     yield from _bindings_by_type(
-        [each for each in _subfolders(root) if (each / _METADATA).is_file()], str(root), service
+        [folder for folder in _subfolders(root) if (folder / _METADATA).is_file()], str(root), service
     )
 
 
 def _bindings_by_type(folders: list[Path], root: str, service: str) -> Iterator[Binding]:
     for folder in folders:
-        described = _descriptions(_read_files(folder))
-        if service in [described.get(name) for name in _TYPE_FILES]:
+        descriptions = _descriptions(_read_files(folder))
+        if service in [descriptions.get(name) for name in _TYPE_FILES]:
             yield from _folder_binding(folder, root)
 
 
-def _bindings_in(root: Path, shown: str) -> Iterator[Binding]:
+def _bindings_in(root: Path, label: str) -> Iterator[Binding]:
     for folder in _subfolders(root):
-        yield from _folder_binding(folder, shown)
+        yield from _folder_binding(folder, label)
 
 
 def _folder_binding(folder: Path, root: str) -> Iterator[Binding]:
@@ -156,7 +158,7 @@ def _folder_binding(folder: Path, root: str) -> Iterator[Binding]:
 
 
 def _descriptions(files: Mapping[str, str]) -> dict[str, str]:
-    """Return what describes the binding: files, or the fields of the one file that holds all."""
+    """Return the fields that describe the binding: of files, or of the one file that holds all."""
     inner = as_object(next(iter(files.values()))) if len(files) == 1 else None
     return {name: value.strip() for name, value in {**(inner or {}), **files}.items() if isinstance(value, str)}
 
@@ -179,27 +181,27 @@ class _Metadata(msgspec.Struct, rename="camel"):
 
 
 def _credentials_by_metadata(files: Mapping[str, str], metadata: str | None) -> dict[str, Any]:
-    """Read the credentials that `.metadata` lists; nothing if it lists none that are there."""
+    """Read the credentials that `.metadata` lists and a file has."""
     try:
-        listed = decode(metadata or "", _Metadata).credential_properties
+        properties = decode(metadata or "", _Metadata).credential_properties
     except DecodingError:
         return {}
-    found: dict[str, Any] = {}
-    for each in listed:
-        value = files.get(each.source_name or each.name)
-        inner = as_object(value) if each.container else None
+    credentials: dict[str, Any] = {}
+    for prop in properties:
+        value = files.get(prop.source_name or prop.name)
+        inner = as_object(value) if prop.container else None
         if value is not None:
-            found |= inner or {each.name: value}
-    return found
+            credentials |= inner or {prop.name: value}
+    return credentials
 
 
 def _subfolders(root: Path) -> list[Path]:
-    """List folders; those with a leading dot are the mount's own, to which what stands beside them leads."""
+    """List folders; those with a leading dot are the mount's own, and links beside them lead there."""
     return sorted(path for path in _list_folder(root) if path.is_dir() and not path.name.startswith("."))
 
 
 def _list_folder(folder: Path) -> list[Path]:
-    """List a folder; one that is not there, or may not be looked into, has nothing."""
+    """List a folder; treat a missing or inaccessible one as empty."""
     try:
         return list(folder.iterdir())
     except OSError:
@@ -207,7 +209,7 @@ def _list_folder(folder: Path) -> list[Path]:
 
 
 def _read_files(folder: Path) -> dict[str, str]:
-    """Read the files of a mounted secret; names with a leading dot are the mount's own, key stores are no text."""
+    """Read the files of a mounted secret; skip the mount's own, with a leading dot, and binary ones (key stores)."""
     paths = (path for path in _list_folder(folder) if path.is_file() and not path.name.startswith("."))
     texts = ((path.name, _read_text(path)) for path in paths)
     return {name: text for name, text in texts if text is not None}

@@ -1,4 +1,4 @@
-"""Which credentials a connection's name stands for, and where they were looked for."""
+"""Service key of a connection: the places that may have it, in the documented order."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ class Connection:
     key: ServiceKey
     where: str
     found_in_environment: bool
-    """Whether a binding gave them: then nothing in the program says which subaccount is meant."""
+    """True if the key is a binding's: then the environment alone decides which subaccount is meant."""
 
 
 class Connections:
-    """Looks service keys up, in the order that the documentation promises; the first that exists wins.
+    """Looks up service keys, in the documented order; the first that exists wins.
 
     Args:
-        config: Reads a key of Pulumi's configuration, with its namespace; None if it is not set.
+        config: Reads a key of Pulumi's configuration, with its namespace; None if it is unset.
         environ: The environment.
-        secrets_root: Where SAP's folder convention mounts bindings.
+        secrets_root: The folder of bindings in SAP's convention.
     """
 
     def __init__(
@@ -49,23 +49,24 @@ class Connections:
         self._variables = ConnectionVariables(environ)
 
     def find(self, name: str, service: Service = DESTINATION) -> Connection:
-        """Find the key of this connection, which is one of this service.
+        """Find the key of a connection for a service.
 
         Raises:
-            CredentialsMissing: In none of the places.
-            ConfigurationError: The one found is malformed, or two connections share an environment variable.
+            CredentialsMissing: All places are empty.
+            ConfigurationError: The first key is malformed, or two connections share an environment variable.
         """
-        found = next(self._sources(name, service), None)
-        if found is None:
+        source = next(self._sources(name, service), None)
+        if source is None:
             raise CredentialsMissing(
                 f"No service key was found for connection {name!r}.",
                 f"Searched, in this order: {'; '.join(self._searched_places(name, service))}.",
                 f"Set one: pulumi config set --secret {_config_command(name)}",
             )
-        text, where, bound = found
-        return Connection(name, parse_service_key(text, where, service), where, bound)
+        text, where, is_binding = source
+        return Connection(name, parse_service_key(text, where, service), where, is_binding)
 
     def _sources(self, name: str, service: Service) -> Iterator[tuple[str | bytes, str, bool]]:
+        """Give each key with its place, and whether a binding has it."""
         if name == DEFAULT_CONNECTION and (text := self._config("btp-trust:serviceKey")):
             yield text, "config btp-trust:serviceKey", False
         if (key := self._configured_keys().get(name)) is not None:
@@ -81,21 +82,22 @@ class Connections:
             keys = find_json_object(text) if text else {}
         except DecodingError:
             keys = {"": None}
-        # Objects only: a string is what `pulumi config set --path` stores, secret or not, and nobody can tell.
+        # Objects only: `pulumi config set --path` stores texts, and whether those are secret is invisible here.
         if not all(isinstance(key, dict) for key in keys.values()):
             raise ConfigurationError(
                 "The config btp-trust:connections cannot be read.",
-                "It is not one JSON object that maps connection names to service keys, as objects and not as text.",
+                "It must be one JSON object that maps connection names to service keys, as objects and not as text.",
                 "Set it anew: pulumi config set --secret btp-trust:connections '{\"<name>\": <service key>, …}'",
             )
         return {name: json.dumps(key) for name, key in keys.items()}
 
     def _binding(self, name: str, service: Service) -> Binding | None:
         bindings = find_bindings(self._environ, self._secrets_root, service)
-        named = [binding for binding in bindings if name in binding.names]
+        selected = [binding for binding in bindings if name in binding.names]
         fitting = [binding for binding in bindings if binding.is_for_service]
+        # An instance of the service goes before user-provided credentials, whose purpose is less certain.
         managed = [binding for binding in fitting if not binding.is_user_provided]
-        candidates = named or ((managed or fitting) if name == DEFAULT_CONNECTION else [])
+        candidates = selected or ((managed or fitting) if name == DEFAULT_CONNECTION else [])
         if len(candidates) > 1:
             raise ConfigurationError(
                 f"Connection {name!r} fits several bindings.",

@@ -1,4 +1,4 @@
-"""Environment variables of a connection: the connection's name is part of theirs."""
+"""Environment variables of a connection: the variable's name ends with the connection's."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from btp_trust.errors import ConfigurationError
 from btp_trust.parsing.text_decoding import decode
 
 DEFAULT_CONNECTION: Final = "default"
-"""The connection whose variables have no suffix."""
+"""Connection whose variables are without this suffix."""
 
 
 class ConnectionVariables:
-    """Reads variables such as `BTP_TRUST_SERVICE_KEY_PROD`; two connections must not share one.
+    """Reads variables such as `BTP_TRUST_SERVICE_KEY_PROD`; each belongs to one connection.
 
     Args:
         environ: The environment.
@@ -26,10 +26,10 @@ class ConnectionVariables:
         self._owners: dict[str, tuple[str, str]] = {}
 
     def name(self, prefix: str, connection: str) -> str:
-        """Return the variable of a connection.
+        """Return the name of a connection's variable.
 
         Raises:
-            ConfigurationError: Another connection has it already.
+            ConfigurationError: Another connection has this variable.
         """
         suffix = re.sub(r"[^A-Z0-9]", "_", connection.upper())
         variable = prefix if connection == DEFAULT_CONNECTION else f"{prefix}_{suffix}"
@@ -43,10 +43,10 @@ class ConnectionVariables:
         return variable
 
     def get(self, prefix: str, connection: str) -> str | None:
-        """Read the variable of a connection, None if it is empty; `@` and a path stand for what is in that file.
+        """Read a connection's variable, None if it is empty; `@` and a path stand for the content of that file.
 
         Raises:
-            ConfigurationError: The file cannot be read, or another connection has the variable already.
+            ConfigurationError: The file is unreadable, or another connection has this variable.
         """
         variable = self.name(prefix, connection)
         value = self._environ.get(variable)
@@ -55,10 +55,10 @@ class ConnectionVariables:
         try:
             return decode(Path(value[1:].strip()).read_bytes())
         except (OSError, ValueError) as error:
-            kind = type(error).__name__
-        # Not raised within the handler: the error of a decoder holds the file's content.
+            reason = type(error).__name__
+        # Raised after the handler: the decoder's error holds the file's content.
         raise ConfigurationError(
             f"The file that {variable} names cannot be read.",
-            f"{kind} for the path after the @.",
-            f"Correct the path after the @ in {variable}, or put what the file holds there.",
+            f"{reason} for the path after the @.",
+            f"Correct the path after the @ in {variable}, or set the variable to the file's content.",
         )

@@ -1,9 +1,9 @@
-"""The shapes in which the credentials of an instance come, and which fields of them are needed.
+"""Notations of service keys: where tools put the credentials of an instance, and how they name the fields.
 
-Where a rule comes from:
+Sources of the rules:
 
 - a wrapper `credentials`: `cf service-key` of version 8 (cloudfoundry/docs-cf-cli, pull request 85), the btp CLI;
-- `uaa` within, the address of the service outside: keys of many SAP services (SAP/btp-environment-variable-access);
+- `uaa` inside, the address of the service outside: keys of many SAP services (SAP/btp-environment-variable-access);
 - other names (`client_id`, `token_url`, `api_url`, `certificate_received`): `btp_subaccount_api_credential` of
   SAP/terraform-provider-btp; with `attribute.` before them, the secrets that Crossplane makes of it;
 - a key of any name that holds all, with texts for objects: `secretKey` and `secretRootKey` of a ServiceBinding
@@ -23,7 +23,7 @@ from btp_trust.parsing.pem import decode_base64
 from btp_trust.service.transport.decoding import DecodingError, find_json_object
 
 CREDENTIAL_FIELDS: Final = ("uri", "apiurl", "clientid", "clientsecret", "url", "certurl", "certificate", "key")
-"""What may be needed of a key."""
+"""Fields of a key that a connection may need."""
 _ALIASES: Final = {
     "tokenurl": "tokenurl",
     "certificatereceived": "certificate",
@@ -33,26 +33,28 @@ _ALIASES: Final = {
 }
 _PEM_FIELDS: Final = ("certificate", "key")
 _MAX_NESTING: Final = 4
-"""How often an object may hold the one that is looked for."""
+"""Levels of objects around the credentials."""
 _TOKEN_PATH: Final = re.compile(r"/oauth/token/?$")
 
 
 def find_credentials(document: Mapping[str, Any]) -> dict[str, str]:
-    """Find the credentials in an object of any known shape.
+    """Find the credentials in an object of any known notation.
 
     Returns:
-        Those of FIELDS that are texts and not empty, without blanks and line breaks around them.
+        The `CREDENTIAL_FIELDS` that have a text, without blanks and line breaks around it.
     """
     fields = _known_fields(_unwrap(document, _MAX_NESTING))
+    # Terraform has one name for both token URLs: the kind of the key decides which one is meant.
     token_url = fields.pop("tokenurl", "")
     fields.setdefault("certurl" if "clientsecret" not in fields else "url", token_url)
+    # Some tools give the token endpoint in place of its base URL.
     for name in ("url", "certurl"):
         fields[name] = _TOKEN_PATH.sub("", fields.get(name, ""))
     return {name: value for name, value in fields.items() if value}
 
 
 def _unwrap(document: Mapping[str, Any], depth: int) -> Mapping[str, Any]:
-    """Take wrappers off, as long as there are no credentials at this level."""
+    """Remove wrappers, until there are credentials at this level."""
     if not depth:
         return document
     inner = as_object(document.get("credentials")) or _unwrap_kubernetes_secret(document)
@@ -63,19 +65,20 @@ def _unwrap(document: Mapping[str, Any], depth: int) -> Mapping[str, Any]:
     uaa = as_object(document.get("uaa"))
     if uaa is not None:
         return _merge_uaa(document, uaa)
-    found = [each for each in _inner_objects(document, depth) if "clientid" in _known_fields(each)]
-    return found[0] if len(found) == 1 else document
+    # Two keys in one document are ambiguous, so neither is chosen.
+    candidates = [inner for inner in _inner_objects(document, depth) if "clientid" in _known_fields(inner)]
+    return candidates[0] if len(candidates) == 1 else document
 
 
 def _inner_objects(document: Mapping[str, Any], depth: int) -> Iterator[Mapping[str, Any]]:
     for value in document.values():
-        for each in value if isinstance(value, list) else [value]:
-            if (inner := as_object(each)) is not None:
+        for item in value if isinstance(value, list) else [value]:
+            if (inner := as_object(item)) is not None:
                 yield _unwrap(inner, depth - 1)
 
 
 def _merge_uaa(document: Mapping[str, Any], uaa: Mapping[str, Any]) -> dict[str, Any]:
-    """Put the address of the service beside the credentials: `url` outside is one, where `uaa` has its own."""
+    """Merge the credentials with the service's address: that is the outer `url`, if `uaa` has a `url` of its own."""
     outside, inside = _known_fields(document), _known_fields(uaa)
     if "url" in inside and "url" in outside:
         address = outside.pop("url")
@@ -84,10 +87,10 @@ def _merge_uaa(document: Mapping[str, Any], uaa: Mapping[str, Any]) -> dict[str,
 
 
 def _unwrap_kubernetes_secret(document: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Read a Kubernetes Secret, or the `data` of one: its values are base64."""
+    """Return the decoded fields of a Kubernetes Secret, or of its `data` alone; None for all other objects."""
     if document.get("kind") == "Secret":
-        coded, plain = (as_object(document.get(name)) or {} for name in ("data", "stringData"))
-        return {**{name: _decode_base64_text(value) for name, value in coded.items()}, **plain}
+        encoded, plain = (as_object(document.get(name)) or {} for name in ("data", "stringData"))
+        return {**{name: _decode_base64_text(value) for name, value in encoded.items()}, **plain}
     addresses = [value for name, value in _known_fields(document).items() if name.endswith(("uri", "url"))]
     if addresses and all(_decode_base64_text(value).lstrip().startswith("http") for value in addresses):
         return {name: _decode_base64_text(value) for name, value in document.items()}
@@ -102,7 +105,7 @@ def _decode_base64_text(value: Any) -> str:
 
 
 def as_object(value: Any) -> Mapping[str, Any] | None:
-    """Return an object, or the one that a text holds."""
+    """Return an object, or the one in a text; None if there is none."""
     if isinstance(value, Mapping):
         return value
     if not isinstance(value, str):
@@ -114,19 +117,20 @@ def as_object(value: Any) -> Mapping[str, Any] | None:
 
 
 def _known_fields(document: Mapping[str, Any]) -> dict[str, str]:
-    """Return the known fields; one with its own name before one with another tool's name for it."""
-    found: dict[str, str] = {}
-    for name, given in sorted(document.items(), key=lambda item: item[0] in CREDENTIAL_FIELDS):
-        known = _canonical_name(name)
-        value = _decode_pem(given) if known in _PEM_FIELDS else given
-        if known is not None and isinstance(value, str) and (clean := text_decoding.strip_invisible(value).strip()):
-            found[known] = clean
-    return found
+    """Return the known fields by their canonical names; a field that has its canonical name wins over an alias."""
+    fields: dict[str, str] = {}
+    # Canonical names come last, so that they overwrite aliases.
+    for name, raw_value in sorted(document.items(), key=lambda item: item[0] in CREDENTIAL_FIELDS):
+        field = _canonical_name(name)
+        value = _decode_pem(raw_value) if field in _PEM_FIELDS else raw_value
+        if field is not None and isinstance(value, str) and (text := text_decoding.strip_invisible(value).strip()):
+            fields[field] = text
+    return fields
 
 
 def _decode_pem(value: Any) -> Any:
-    """Read PEM: also in base64, and as a list of lines or of blocks."""
-    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+    """Decode PEM: also in base64, and as a list of lines or of blocks; leave other values as they are."""
+    if isinstance(value, list) and all(isinstance(line, str) for line in value):
         value = "\n".join(value)
     decoded = _decode_base64_text("".join(value.split())) if isinstance(value, str) else ""
     return decoded if "-----BEGIN" in decoded else value

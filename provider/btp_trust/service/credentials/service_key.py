@@ -1,4 +1,4 @@
-"""A service key of the Destination service, or of XSUAA: parse it, and never show it.
+"""Service keys of the Destination service and of XSUAA. Messages name their fields; values stay hidden.
 
 Fields after SAP's documentation of bindings with a client secret and with an X.509 certificate.
 """
@@ -28,18 +28,18 @@ from btp_trust.service.transport.proxies import LAST_PORT, LOOPBACK
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service that a connection may be for."""
+    """Service of a connection."""
 
     name: str
-    """As bindings name it."""
+    """Its name in bindings."""
     url_field: str
     """The field of its keys that holds its base URL."""
     instance_label: str
-    """What a key is made of, for a sentence."""
+    """The kind of instance that has the keys, for a sentence."""
 
     @property
     def remedy(self) -> str:
-        """What to do about a key that cannot be used."""
+        """Remedy for an unusable key."""
         return f"Create a service key of {self.instance_label} in that subaccount and use its JSON whole."
 
 
@@ -64,51 +64,57 @@ class ServiceKey(msgspec.Struct, frozen=True, kw_only=True):
     """PEM of its private key."""
 
     def __repr__(self) -> str:
-        """Name the service, never the credentials."""
+        """Name the service; hide the credentials."""
         return f"ServiceKey(uri={self.uri!r}, …)"
 
     @property
     def is_x509(self) -> bool:
-        """Whether the token service is to be called with a client certificate."""
+        """Return True if the token service expects a client certificate (mutual TLS)."""
         return not self.clientsecret
 
     @property
     def token_url(self) -> str:
-        """Where to POST the token request."""
+        """URL of the token endpoint."""
         return f"{(self.certurl if self.is_x509 else self.url).rstrip('/')}/oauth/token"
 
     def tls(self, now: datetime, ca_bundle: str | None = None) -> ssl.SSLContext:
-        """Make the TLS settings: the authorities, and the client certificate of an X.509 key.
+        """Create the TLS settings: the authorities, and the client certificate of an X.509 key.
 
         Args:
             now: When the client certificate must be valid.
-            ca_bundle: Further authorities, see `channel.authorities`.
+            ca_bundle: Further authorities, see `http_client.create_tls_context`.
 
         Raises:
             CredentialsRejected: The client certificate has expired.
-            ConfigurationError: It does not fit its key, or authorities cannot be loaded.
+            ConfigurationError: `certificate` and `key` are of different pairs, or `ca_bundle` is unusable.
         """
+        # Plain HTTP is for this machine itself (the emulator): loading authorities would only cost time.
         if not any(url.lower().startswith("https:") for url in (self.uri, self.token_url)):
-            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # on this machine itself: no authorities to load
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context = create_tls_context(ca_bundle)
         if self.is_x509:
-            self._load_client_certificate(context, now)
+            self._require_unexpired(now)
+            self._load_client_certificate(context)
         return context
 
-    def _load_client_certificate(self, context: ssl.SSLContext, now: datetime) -> None:
+    def _require_unexpired(self, now: datetime) -> None:
         expires = parse_pem(self.certificate).not_after
         if expires <= now:
             raise CredentialsRejected(
                 f"The certificate of the binding expired {format_rfc3339(expires)}.",
-                "Keys that SAP manages live 7 days by default, and the token service refuses them afterwards.",
+                "Keys that SAP manages live 7 days by default, and the token service rejects them afterwards.",
                 f"Create a new service key (or bind again) and give it to the connection. {RENEWED_KEY_HINT}",
             )
+
+    def _load_client_certificate(self, context: ssl.SSLContext) -> None:
+        """Load the pair from a temporary file: `ssl` reads private keys from files only."""
         with tempfile.TemporaryDirectory(prefix="btp-trust-") as folder:
             chain = Path(folder, "chain.pem")
+            # The permissions are set before the key is in the file.
             chain.touch(mode=0o600)
             chain.write_text(_pem_lines(self.certificate) + _pem_lines(self.key), encoding="utf-8")
             try:
-                # An empty pass phrase: OpenSSL would ask for one at the terminal, and nobody sits there.
+                # With an empty pass phrase OpenSSL raises; with None it would wait at the terminal for one.
                 context.load_cert_chain(chain, password="")
             except OSError:
                 raise ConfigurationError(
@@ -119,27 +125,27 @@ class ServiceKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_service_key(text: str | bytes, where: str, service: Service = DESTINATION) -> ServiceKey:
-    """Read a service key in any of the shapes that tools give it, see `documents.find_json_object` and `key_formats`.
+    """Parse a service key in any notation of common tools, see `decoding.find_json_object` and `key_formats`.
 
     Args:
-        text: The JSON, and what a tool put around it.
-        where: The place that it came from, for messages.
-        service: The service that it must be for.
+        text: The JSON, and the text that a tool put around it.
+        where: The place of the key, for messages.
+        service: The service that the key must be for.
 
     Raises:
-        ConfigurationError: It cannot be used. The message names fields, never values.
+        ConfigurationError: `text` is not a key of `service`. The message names fields only.
     """
     why = ""
     try:
         return _validate(find_json_object(text), where, service)
     except DecodingError as error:
         why = _describe_invalid(text, str(error))
-    # Not raised within the handler: an error of a decoder would be a part of it.
+    # Raised after the handler: the decoder's error would become the context.
     raise _unusable_key(where, why, service)
 
 
 def _describe_invalid(text: str | bytes, why: str) -> str:
-    """Say what a text without a JSON object resembles; what else is wrong with a text is said already."""
+    """Describe a text without a JSON object by its resemblance; keep any other reason."""
     return wrong_key.describe_text(to_text(text)) if why == NO_JSON else why
 
 
@@ -150,20 +156,14 @@ def _validate(document: dict[str, Any], where: str, service: Service) -> Service
     needed = ("certurl", "certificate", "key") if key.is_x509 else ("url",)
     missing = [field for field in ("uri", "clientid", *needed) if not getattr(key, field)]
     if missing:
-        named = ", ".join(service.url_field if field == "uri" else field for field in missing)
-        needs = (
-            f"It needs `{service.url_field}`, `clientid` and either `clientsecret` with `url` or `certificate`, `key` "
-            f"and `certurl`: {named} is missing."
-        )
-        said = wrong_key.describe_document(document, service.url_field)
-        raise _unusable_key(where, f"{needs} {said}".rstrip(), service)
+        raise _unusable_key(where, _describe_missing(missing, document, service), service)
     if (other := wrong_key.find_other_service(document, service.url_field)) is not None:
         raise _unusable_key(where, f"It resembles a key of {other}.", service)
     if not all(_is_safe(url) for url in (key.uri, key.url, key.certurl) if url):
         raise _unusable_key(
             where,
-            "Its URLs must begin with https:// (http:// only for this machine itself) and name a host; no user, no "
-            "query, no fragment.",
+            "Its URLs must begin with https:// (http:// only for this machine itself) and name a host; user, query and "
+            "fragment must be absent.",
             service,
         )
     if key.is_x509:
@@ -174,13 +174,24 @@ def _validate(document: dict[str, Any], where: str, service: Service) -> Service
     return key
 
 
+def _describe_missing(missing: list[str], document: dict[str, Any], service: Service) -> str:
+    names = ", ".join(service.url_field if field == "uri" else field for field in missing)
+    needs = (
+        f"It needs `{service.url_field}`, `clientid` and either `clientsecret` with `url` or `certificate`, `key` "
+        f"and `certurl`: {names} is missing."
+    )
+    return f"{needs} {wrong_key.describe_document(document, service.url_field)}".rstrip()
+
+
 def _is_safe(text: str) -> bool:
+    """Return True if credentials may be sent to this URL: by TLS, or to this machine itself."""
     try:
         url = httpx.URL(text)
         host, port = url.host, url.port or 0
         url.raw_host.decode("ascii").encode("idna")  # as the resolver will do it
     except (httpx.InvalidURL, UnicodeError):
         return False
+    # An empty query or fragment has left no trace in the parsed URL.
     if not host or url.userinfo or port > LAST_PORT or "?" in text or "#" in text:
         return False
     return url.scheme == "https" or (url.scheme == "http" and host in LOOPBACK)
@@ -191,4 +202,4 @@ def _unusable_key(where: str, why: str, service: Service) -> ConfigurationError:
 
 
 def _pem_lines(pem: str) -> str:
-    return "".join(each.text for each in find_blocks(pem))
+    return "".join(block.text for block in find_blocks(pem))

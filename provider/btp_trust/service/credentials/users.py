@@ -1,7 +1,7 @@
-"""The user as whom destinations are tried: where the token comes from, in the order that the documentation promises.
+"""User for the verification of destinations: the places that may have it, in the documented order.
 
-A token, a command that prints one, or a logon (a name with a password, or an assertion) that the token service takes
-for one. None of them is an input or an output of a resource, and none is shown.
+A token, a command that prints one, or a logon (a name with a password, or an assertion) for which the token service
+grants one. All of them stay out of inputs, outputs and messages.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from btp_trust.service.transport.decoding import DecodingError, decode
 _Shape = TypeVar("_Shape")
 _COMMAND: Final = "btp-trust:userTokenCommand"
 _MAX_TOKEN_LENGTH: Final = 16_000
-"""Characters of a token: what servers take as a header."""
+"""Characters of a token that servers accept in a header."""
 _FIELD_SETS: Final = (("token",), ("command",), ("name", "password"), ("assertion",))
 _VARIABLES: Final = ("BTP_TRUST_USER_TOKEN", "BTP_TRUST_USER_TOKEN_COMMAND", "BTP_TRUST_USER")
-"""A token, a command, a logon as JSON; connections other than `default` have their name at the end."""
+"""A token, a command, a logon as JSON; for connections other than `default` followed by their name."""
 
 
 class UserCredentials(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -38,17 +38,17 @@ class UserCredentials(msgspec.Struct, frozen=True, omit_defaults=True, forbid_un
     assertion: str = ""
 
     def __repr__(self) -> str:
-        """Show nothing."""
-        return "User(…)"
+        """Hide all fields."""
+        return "UserCredentials(…)"
 
     @property
     def argv(self) -> list[str]:
-        """The command as it is run: without a shell."""
+        """Words of the command."""
         return shlex.split(self.command) if isinstance(self.command, str) else self.command
 
     @property
     def token_request(self) -> dict[str, str]:
-        """What the token service is sent for a logon."""
+        """Form fields of the grant for a logon."""
         if self.assertion:
             return {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": self.assertion}
         return {"grant_type": "password", "username": self.name, "password": self.password}
@@ -56,54 +56,62 @@ class UserCredentials(msgspec.Struct, frozen=True, omit_defaults=True, forbid_un
 
 @dataclass(frozen=True, slots=True)
 class ResolvedUser:
-    """A user, and the place that named it."""
+    """User of a connection, with the place that has it."""
 
     user: UserCredentials
     where: str
 
 
 class UserCredentialsLookup:
-    """Looks users up by connection; the first place that names one wins.
+    """Looks up users by connection; the first place that has one wins.
 
     Args:
-        config: Reads a key of Pulumi's configuration, with its namespace; None if it is not set.
+        config: Reads a key of Pulumi's configuration, with its namespace; None if it is unset.
         environ: The environment.
     """
 
     def __init__(self, config: Callable[[str], str | None], environ: Mapping[str, str]) -> None:
         self.environ = environ
-        """What a command gets, too."""
+        """The environment, which a user's command inherits."""
         self._config = config
         self._variables = ConnectionVariables(environ)
 
     def find(self, connection: str) -> ResolvedUser:
-        """Find the user of this connection.
+        """Find the user of a connection.
 
         Raises:
-            NoUserToken: Named nowhere.
-            ConfigurationError: What was found is malformed, or two connections share an environment variable.
+            NoUserToken: All places are empty.
+            ConfigurationError: The first user is malformed, or two connections share an environment variable.
         """
-        found = next(self._sources(connection), None)
-        if found is None:
+        user = next(self._sources(connection), None)
+        if user is None:
+            places = "; ".join(self._searched_places(connection))
             raise NoUserToken(
                 f"No user's token was found for connection {connection!r}.",
-                f"Destinations are tried as a user. Searched, in this order: {'; '.join(self._searched_places(connection))}.",
+                f"Destinations are verified as a user. Searched, in this order: {places}.",
                 f"Set one: pulumi config set --secret {_config_command(connection)}",
             )
-        return found
+        return user
 
     def _sources(self, connection: str) -> Iterator[ResolvedUser]:
         if connection == DEFAULT_CONNECTION:
-            if text := self._config("btp-trust:userToken"):
-                yield _resolve(UserCredentials(token=text), "config btp-trust:userToken")
-            if text := self._config(_COMMAND):
-                yield _resolve(UserCredentials(command=_parse_command(text, _COMMAND)), f"config {_COMMAND}")
-            if text := self._config("btp-trust:user"):
-                yield _resolve(_parse_users(text, UserCredentials, "config btp-trust:user"), "config btp-trust:user")
+            yield from self._default_config_sources()
         if text := self._config("btp-trust:users"):
             users = _parse_users(text, dict[str, UserCredentials], "config btp-trust:users")
             if connection in users:
                 yield _resolve(users[connection], f"config btp-trust:users, {connection!r}")
+        yield from self._variable_sources(connection)
+
+    def _default_config_sources(self) -> Iterator[ResolvedUser]:
+        if text := self._config("btp-trust:userToken"):
+            yield _resolve(UserCredentials(token=text), "config btp-trust:userToken")
+        if text := self._config(_COMMAND):
+            yield _resolve(UserCredentials(command=_parse_command(text, _COMMAND)), f"config {_COMMAND}")
+        if text := self._config("btp-trust:user"):
+            yield _resolve(_parse_users(text, UserCredentials, "config btp-trust:user"), "config btp-trust:user")
+
+    def _variable_sources(self, connection: str) -> Iterator[ResolvedUser]:
+        # All three names are claimed together, so that a shared name is an error even if another variable is set.
         token, command, logon = (self._variables.name(prefix, connection) for prefix in _VARIABLES)
         if text := self._variables.get(_VARIABLES[0], connection):
             yield _resolve(UserCredentials(token=text), token)
@@ -123,15 +131,15 @@ class UserCredentialsLookup:
 
 
 def validate_token(text: str, where: str) -> str:
-    """Return a token that can be sent; blanks around it are taken off.
+    """Return the token without blanks around it.
 
     Raises:
-        ConfigurationError: It cannot. The message does not repeat it.
+        ConfigurationError: `text` is not a bearer token. The message leaves it out.
     """
     token = text.strip()
     if not BEARER_TOKEN.fullmatch(token) or len(token) > _MAX_TOKEN_LENGTH:
         raise ConfigurationError(
-            f"What {where} gives is no token.",
+            f"The text from {where} is no token.",
             f"A bearer token is one word of letters, digits and -._~+/= with at most {_MAX_TOKEN_LENGTH} characters.",
             "Give the access token itself, without `Bearer` and without quotation marks.",
         )
@@ -139,8 +147,9 @@ def validate_token(text: str, where: str) -> str:
 
 
 def _resolve(user: UserCredentials, where: str) -> ResolvedUser:
-    """Take a user that is named in one way, and in one only."""
+    """Require exactly one of the four ways to give a user."""
     names = {name for name in user.__struct_fields__ if getattr(user, name)}
+    # Two ways could stand for two users.
     if names not in map(set, _FIELD_SETS):
         raise ConfigurationError(
             f"The user in {where} cannot be used.",
@@ -158,12 +167,12 @@ def _parse_users(text: str, shape: type[_Shape], where: str) -> _Shape:
             f"The users in {where} cannot be read.",
             "A user is a JSON object with one of: `token`; `command`; `name` and `password`; `assertion`. Users of "
             "several connections are an object that maps connection names to such objects.",
-            f"Correct what {where} holds.",
+            f"Correct {where}.",
         ) from None
 
 
 def _parse_command(text: str, where: str) -> str | list[str]:
-    """Read a command: words as a shell would split them, or a JSON list of them."""
+    """Check a command: words as a shell would split them, or a JSON list of them."""
     try:
         if text.lstrip().startswith("["):
             return decode(text, list[str])
@@ -171,7 +180,7 @@ def _parse_command(text: str, where: str) -> str | list[str]:
     except ValueError:
         raise ConfigurationError(
             f"The command in {where} cannot be read.",
-            "It is neither words with matching quotation marks nor a JSON list of words; no shell is asked.",
+            "It must be words with matching quotation marks, or a JSON list of words; no shell is involved.",
             'Set it anew, for example: ["security-tool", "print-token"]',
         ) from None
     return text

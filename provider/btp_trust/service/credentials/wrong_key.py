@@ -1,6 +1,7 @@
-"""What something that is no usable service key resembles, for the sentence that refuses it. No value is ever shown.
+"""Resemblance of an unusable service key to other formats and services, for the message that refuses it.
 
-Field names after SAP's documentation of the services' keys; a name of a service is shown only if it is listed here.
+Messages show names from the tables here only, and no value of the key. Field names after SAP's documentation of the
+services' keys.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _TEXT_HINTS: Final = (
         "It resembles the path of a file, and what the file holds is needed; a variable takes `@` and a path.",
     ),
 )
-"""Patterns that are searched in turn, and what a text resembles that has one."""
+"""Pattern of a text, and its hint; the first match counts."""
 _MAX_NESTING: Final = 3
 _FIELD_HINTS: Final = (
     (("apptid", "authorizationendpoint", "osburl", "prooftokenurl"), "SAP Cloud Identity Services (IAS)"),
@@ -76,29 +77,30 @@ _SERVICE_NAMES: Final = {
     "transport": "SAP Cloud Transport Management",
     "alert": "SAP Alert Notification",
 }
-"""Parts of `sap.cloud.service` and of what follows the bar in `xsappname`, with the services that they stand for."""
+"""Parts of `sap.cloud.service`, or of `xsappname` after its bar, and their services."""
 
 
 def describe_text(text: str) -> str:
-    """Say what a text without a JSON object resembles."""
+    """Return a hint about a text without a JSON object."""
     plain = text_decoding.strip_invisible(text).strip()
     return next((sentence for pattern, sentence in _TEXT_HINTS if re.search(pattern, plain)), NO_JSON)
 
 
 def describe_document(document: Mapping[str, Any], address: str) -> str:
-    """Say what an object resembles that is no key of the service whose address is this field; empty if nothing known.
+    """Return a hint about an object that lacks fields of a key; empty if it resembles nothing known.
 
     Args:
-        document: The object as it was given.
+        document: The object of the configuration.
         address: `uri` for the Destination service, `apiurl` for XSUAA.
     """
     levels = list(_levels(document, _MAX_NESTING))
     names = _field_names(levels)
-    if any("attested" in each for each in _values_of(levels, "credentialtype")):
+    if any("attested" in value for value in _values_of(levels, "credentialtype")):
         return (
             "Its `credential-type` is `x509_attested`: its certificate is fetched from the platform at run time and is "
             "no part of the key."
         )
+    # A stated name is a stronger sign than a field that only this service has.
     if (service := _stated_service(levels, names) or _hinted_service(names)) is not None:
         return f"It resembles a key of {service}."
     if address == "uri" and "apiurl" in names:
@@ -114,10 +116,10 @@ def describe_document(document: Mapping[str, Any], address: str) -> str:
 
 
 def find_other_service(document: Mapping[str, Any], address: str) -> str | None:
-    """Name the service that a whole key is for, if it says that it is for neither Destination nor XSUAA.
+    """Name the service of a complete key, if that is another one than Destination and XSUAA.
 
-    It says so in `sap.cloud.service`, which neither of them has, or after the bar in `xsappname`. Other fields count
-    only where the address of the service was found in a field that many services have.
+    The evidence is `sap.cloud.service`, which keys of these two lack, or the text after the bar in `xsappname`. Other
+    fields count only if the address of the service comes from a field that many services have.
     """
     levels = list(_levels(document, _MAX_NESTING))
     names = _field_names(levels)
@@ -141,12 +143,12 @@ def _field_names(levels: list[Mapping[str, Any]]) -> set[str]:
 
 
 def _application_name(xsappname: str) -> str:
-    """Take the name of the service's application, which an instance's own name stands before."""
+    """Return the name of the service's application, after the instance's own name and a bar."""
     return xsappname.partition("|")[2]
 
 
 def _levels(document: Mapping[str, Any], depth: int) -> Iterator[Mapping[str, Any]]:
-    """Give an object and those in it, as objects or as texts."""
+    """Give an object and the objects inside, also those in texts."""
     yield document
     for value in document.values() if depth else ():
         if (inner := as_object(value)) is not None:
@@ -154,8 +156,8 @@ def _levels(document: Mapping[str, Any], depth: int) -> Iterator[Mapping[str, An
 
 
 def _values_of(levels: list[Mapping[str, Any]], name: str) -> list[str]:
-    found = [value for level in levels for key, value in level.items() if name in (key, _normalize_name(key))]
-    return [value.casefold() for value in found if isinstance(value, str)]
+    values = [value for level in levels for key, value in level.items() if name in (key, _normalize_name(key))]
+    return [value.casefold() for value in values if isinstance(value, str)]
 
 
 def _normalize_name(name: str) -> str:

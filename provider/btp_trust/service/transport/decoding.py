@@ -1,4 +1,4 @@
-"""JSON from outside: read it into a shape, or say that it cannot be read, never showing what it holds."""
+"""JSON from outside: decode it into a shape. Errors name fields and leave values out."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from btp_trust.parsing import text_decoding
 _T = TypeVar("_T")
 NO_JSON: Final = "It is not JSON."
 _MAX_NESTING: Final = 6
-"""How often a document may be wrapped into text."""
+"""Levels of text around a document: escaped JSON, base64."""
 _OBJECT_START: Final = re.compile(r"\{(?=\s*(?:[\"}]|(?P<escape>\\)))")
-"""A brace that begins an object: others are a sentence's."""
+"""A brace that begins an object: others belong to a sentence."""
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
 _URL_SAFE: Final = str.maketrans("+/", "-_")
 
 
 class DecodingError(ValueError):
-    """Not JSON, or JSON of another shape. The message names fields, never values."""
+    """The document is another format than JSON, or JSON of another shape. The message names fields only."""
 
 
 def decode(document: str | bytes, shape: type[_T]) -> _T:
-    """Read a JSON document into a shape that msgspec knows.
+    """Decode a JSON document into a shape that msgspec knows.
 
     Raises:
-        Unreadable: It cannot be.
+        DecodingError: `document` is not JSON, or JSON of another shape.
     """
     try:
         return msgspec.json.decode(document, type=shape)
@@ -37,18 +37,18 @@ def decode(document: str | bytes, shape: type[_T]) -> _T:
         why = str(error)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         why = NO_JSON
-    # Not raised within the handler: the error of an encoder holds the whole document.
+    # Raised after the handler: the codec's error holds the whole document and would become the context.
     raise DecodingError(why)
 
 
 def find_json_object(document: str | bytes) -> dict[str, Any]:
-    """Read the one JSON object in what a tool printed or a shell stored.
+    """Return the one JSON object in the output of a tool, or in a variable that a shell has set.
 
-    Taken off are: a byte order mark and UTF-16; sentences around it (`cf service-key` prints one before it, and a hint
-    to upgrade itself after it); a JSON text that holds it, escaped once or more often; base64, as Kubernetes has it.
+    Removed are: a byte order mark and UTF-16; sentences around the object (`cf service-key` prints one before it, and a
+    hint to upgrade after it); a JSON text that holds it, escaped once or more often; base64, as in Kubernetes.
 
     Raises:
-        Unreadable: There is no object, or there are several.
+        DecodingError: `document` holds several JSON objects, or none.
     """
     text = to_text(document)
     for _ in range(_MAX_NESTING):
@@ -62,30 +62,32 @@ def find_json_object(document: str | bytes) -> dict[str, Any]:
 
 
 def to_text(document: str | bytes) -> str:
-    """Return the text of a document, without what is left of its encoding.
+    """Return the text of a document without its byte order mark.
 
     Raises:
-        Unreadable: It is no text.
+        DecodingError: `document` is binary.
     """
     if isinstance(document, str):
         return text_decoding.strip_byte_order_mark(document)
     try:
         return text_decoding.decode(document)
     except ValueError:
-        raise DecodingError("It is not JSON, and no text.") from None
+        raise DecodingError("It is binary; JSON is needed.") from None
 
 
 def _find_object_or_text(text: str) -> dict[str, Any] | str | None:
     """Read the one object in a text, or the text of one whose quotation marks are escaped."""
+    # A backslash after the brace shows that the whole object is an escaped text.
     begin = _OBJECT_START.search(text)
-    if begin is not None and begin["escape"] and (escaped := _unescape_text(text[begin.start() :])) is not None:
-        return escaped
-    found = _find_objects(text) or _find_objects(
+    if begin is not None and begin["escape"] and (unescaped := _unescape_text(text[begin.start() :])) is not None:
+        return unescaped
+    # The second attempt is for line breaks that a tool wrote as letters, and for other kinds of blanks.
+    objects = _find_objects(text) or _find_objects(
         text_decoding.strip_invisible(text_decoding.unescape_line_breaks(text))
     )
-    if len(found) > 1:
+    if len(objects) > 1:
         raise DecodingError("There are several JSON objects in it.")
-    return found[0] if found else None
+    return objects[0] if objects else None
 
 
 def _unescape_text(text: str) -> str | None:
@@ -94,20 +96,20 @@ def _unescape_text(text: str) -> str | None:
 
 
 def _find_objects(text: str) -> list[dict[str, Any]]:
-    """Read the objects in a text, without those in them; a brace before no quotation mark begins none."""
-    found: list[dict[str, Any]] = []
+    """Read the outermost objects in a text; empty ones count only if all are empty."""
+    objects: list[dict[str, Any]] = []
     position = 0
     while (begin := _OBJECT_START.search(text, position)) is not None:
         value, length = _first_value(text[begin.start() :])
         if not isinstance(value, dict):
             break
-        found.append(value)
+        objects.append(value)
         position = begin.start() + length
-    return list(filter(None, found)) or found[:1]
+    return list(filter(None, objects)) or objects[:1]
 
 
 def _first_value(text: str) -> tuple[Any, int]:
-    """Read the JSON value at the beginning, and tell its length; line breaks within texts are accepted."""
+    """Return the JSON value at the beginning, and its length; line breaks within texts are accepted."""
     try:
         return json.JSONDecoder(strict=False).raw_decode(text)
     except (ValueError, RecursionError):
@@ -115,7 +117,7 @@ def _first_value(text: str) -> tuple[Any, int]:
 
 
 def _decode_base64(text: str) -> str | None:
-    """Read base64, in lines or not, with quotation marks or not, in either alphabet."""
+    """Decode base64: in one or more lines, with or without quotation marks, in either alphabet."""
     word = "".join(text_decoding.strip_invisible(text).split()).strip("\"'")
     if not _BASE64.fullmatch(word):
         return None
@@ -127,15 +129,15 @@ def _decode_base64(text: str) -> str | None:
 
 
 def split_json_array(document: bytes) -> list[str]:
-    """Split a JSON array into the documents of its entries: what one of them holds does not spoil the others.
+    """Split a JSON array into the documents of its entries, so that a malformed entry leaves the others readable.
 
     Raises:
-        Unreadable: It is no JSON array.
+        DecodingError: `document` is not a JSON array.
     """
     try:
-        found = json.loads(document.decode(errors="replace"))
+        array = json.loads(document.decode(errors="replace"))
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, list):
+        array = None
+    if not isinstance(array, list):
         raise DecodingError("It is no JSON array.")
-    return [json.dumps(each) for each in found]
+    return [json.dumps(entry) for entry in array]

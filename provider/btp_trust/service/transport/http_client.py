@@ -1,4 +1,4 @@
-"""The way to a service: whom TLS believes, and which proxy is asked. Nothing switches verification off."""
+"""HTTP client: trusted certificate authorities, proxies, and settings. Verification is always on."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from btp_trust.service.transport.request_progress import RequestProgress
 
 CA_BUNDLE: Final = "btp-trust:caBundle"
 _PEM_HEADER: Final = "-----BEGIN CERTIFICATE-----"
-_LONGEST_PATH: Final = 200
-"""Characters of a variable that are taken for a path, which may be shown."""
+_MAX_PATH_LENGTH: Final = 200
+"""Characters of a variable's value that passes for a path, which may be shown."""
 
 
 def create_tls_context(bundle: str | None = None) -> ssl.SSLContext:
-    """Make TLS settings that verify: the usual authorities (or SSL_CERT_FILE), and those of a bundle as well.
+    """Create TLS settings that verify: by the usual authorities (or SSL_CERT_FILE), and those of a bundle as well.
 
     Args:
-        bundle: The config `btp-trust:caBundle`: certificates in PEM, or the path of a file of them.
+        bundle: The config `btp-trust:caBundle`: certificates in PEM, or the path of a file with them.
 
     Raises:
-        ConfigurationError: Authorities cannot be loaded.
+        ConfigurationError: `bundle`, or the environment's file or folder of authorities, is unusable.
     """
     context = _default_tls_context()
     if bundle:
         try:
             context.load_verify_locations(cadata=_pem_certificates(bundle))
-        except (ssl.SSLError, TypeError):  # the latter for characters that are not ASCII
+        except (ssl.SSLError, TypeError):  # the latter for characters beyond ASCII
             raise _unusable_bundle("One of its certificates is damaged.") from None
     return context
 
@@ -49,15 +49,16 @@ def open_client(
     base_url: str = "",
     ca_bundle: str | None = None,
 ) -> httpx.Client:
-    """Open a client that asks the environment's proxy, follows no redirect, keeps no cookie, wants nothing packed.
+    """Open an HTTP client. It uses the proxy of the environment; redirects, cookies and compression are off.
 
     Args:
-        tls: Whom to believe.
+        tls: TLS settings for services.
         transport: For tests; None is the network.
         auth: Puts credentials on each request.
-        base_url: Where relative URLs begin.
-        ca_bundle: As for `authorities`: whom to believe where the proxy itself is spoken to by TLS.
+        base_url: The prefix of relative URLs.
+        ca_bundle: As for `create_tls_context`: authorities for proxies that are reached by TLS.
     """
+    # `trust_env` is off, as httpx reads proxies by other rules than curl; `proxies` reads them here.
     no_cookies: Any = CookieJar(DefaultCookiePolicy(allowed_domains=()))
     return httpx.Client(
         transport=transport
@@ -73,22 +74,22 @@ def open_client(
 
 
 def no_proxy_note() -> str | None:
-    """Say which entries of the environment's NO_PROXY cannot be understood, if there are any."""
+    """Return a line about entries of the environment's NO_PROXY that are skipped as malformed."""
     return parse_proxies(os.environ).note
 
 
 def _drop_location(response: httpx.Response) -> None:
-    """Keep httpx from reading where a redirect leads: one that it cannot read would lose the answer."""
+    """Drop the target of a redirect: httpx parses it, and a malformed one would raise in place of a response."""
     response.headers.pop("Location", None)
 
 
 class ProxyRoutingTransport(httpx.BaseTransport):
-    """Sends each request directly, or through the proxy that its host has.
+    """Sends each request directly, or through the proxy of its host.
 
     Args:
-        tls: Whom to believe.
-        proxies: What the environment says.
-        proxy_tls: Makes the TLS settings for proxies that are spoken to by TLS: without a client's certificate.
+        tls: TLS settings for services.
+        proxies: The proxies of the environment.
+        proxy_tls: Creates the TLS settings for proxies that are reached by TLS: without a client certificate.
     """
 
     def __init__(self, tls: ssl.SSLContext, proxies: Proxies, proxy_tls: Callable[[], ssl.SSLContext]) -> None:
@@ -99,7 +100,7 @@ class ProxyRoutingTransport(httpx.BaseTransport):
         self._transports: dict[Proxy | None, httpx.HTTPTransport] = {}
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request, and record on it how far it comes."""
+        """Send a request, and attach its progress."""
         proxy = self._proxies.proxy_for(request.url)
         request.extensions["trace"] = RequestProgress(
             request.url.raw_host.decode("ascii"), proxy.name if proxy else None
@@ -126,51 +127,53 @@ class ProxyRoutingTransport(httpx.BaseTransport):
 
 
 def _default_tls_context() -> ssl.SSLContext:
-    """Believe certifi's and the system's, or those that the environment names in their place."""
-    named = next((name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)), None)
+    """Trust certifi's authorities and the system's, or those that the environment names in their place."""
+    variable = next((name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)), None)
     folders = os.environ.get("SSL_CERT_DIR", "").split(os.pathsep)
-    if named == "SSL_CERT_DIR" and not any(map(os.path.isdir, folders)):
-        raise _unusable_variable(named, "it is no folder")
+    if variable == "SSL_CERT_DIR" and not any(map(os.path.isdir, folders)):
+        raise _unusable_variable(variable, "it is no folder")
     try:
         context = httpx.create_ssl_context()
     except OSError as error:
-        kind = "it holds no certificate" if isinstance(error, ssl.SSLError) else type(error).__name__
-        raise _unusable_variable(named, kind) from None
-    if named is None:
+        reason = "it holds no certificate" if isinstance(error, ssl.SSLError) else type(error).__name__
+        raise _unusable_variable(variable, reason) from None
+    # The authority of a company is often in the system's store alone.
+    if variable is None:
         context.load_default_certs()
     return context
 
 
-def _unusable_variable(named: str | None, why: str) -> ConfigurationError:
-    """Make the error for authorities that cannot be loaded; a value that is no path may be a key and is not shown."""
-    value = os.environ.get(named or "", "")
-    shown = f" {value}" if 0 < len(value) <= _LONGEST_PATH and "-----" not in value and value.isprintable() else ""
+def _unusable_variable(variable: str | None, why: str) -> ConfigurationError:
+    """Return the error for unusable authorities; it shows paths only, as other values may be keys."""
+    value = os.environ.get(variable or "", "")
+    shown = f" {value}" if 0 < len(value) <= _MAX_PATH_LENGTH and "-----" not in value and value.isprintable() else ""
     return ConfigurationError(
         "The certificate authorities cannot be loaded.",
-        f"{named or 'certifi'} names something that cannot be used{shown}: {why}.",
+        f"{variable or 'certifi'} names something unusable{shown}: {why}.",
         "Correct the environment variable, or unset it.",
     )
 
 
 def _pem_certificates(bundle: str) -> str:
-    """Take the certificates alone: bundles have comments, in any encoding."""
+    """Return the certificates alone: bundles have comments, in any encoding."""
     text = bundle if _PEM_HEADER in bundle else _read_bundle_file(bundle)
-    found = [each.text for each in find_blocks(text) if each.label == "CERTIFICATE"]
-    if not found:
+    certificates = [block.text for block in find_blocks(text) if block.label == "CERTIFICATE"]
+    if not certificates:
         raise _unusable_bundle("It holds no PEM certificate (BEGIN CERTIFICATE … END CERTIFICATE).")
-    return "".join(found)
+    return "".join(certificates)
 
 
 def _read_bundle_file(path: str) -> str:
-    octets, kind = None, ""
+    content, reason = None, ""
     try:
-        octets = Path(path).read_bytes()
+        content = Path(path).read_bytes()
     except (OSError, ValueError) as error:
-        kind = type(error).__name__
-    if octets is None:  # not raised within the handler: the system's error has the path, which may be a key by mistake
-        raise _unusable_bundle(f"It is no PEM, and as the path of a file it cannot be read: {kind}.")
+        reason = type(error).__name__
+    # Raised after the handler: the system's error has the path, which may be a key by mistake.
+    if content is None:
+        raise _unusable_bundle(f"It is neither PEM nor the path of a readable file: {reason}.")
     try:
-        return decode(octets)
+        return decode(content)
     except ValueError:
         return ""  # a key store, or one certificate in DER
 

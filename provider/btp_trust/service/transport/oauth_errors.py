@@ -1,4 +1,4 @@
-"""What a token service, or a service that does not take a token, says of a refusal: `error`, `error_description`.
+"""Error texts of a token service, or of a service that rejects a token: `error`, `error_description`.
 
 RFC 6749, 5.2, and RFC 6750, 3: JSON with these two texts, as XSUAA and the Cloud Foundry UAA answer.
 """
@@ -6,7 +6,7 @@ RFC 6749, 5.2, and RFC 6750, 3: JSON with these two texts, as XSUAA and the Clou
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -14,26 +14,27 @@ import httpx
 
 from btp_trust.service.transport.decoding import DecodingError, decode
 from btp_trust.service.transport.redaction import redact, user_identifiers
+from btp_trust.service.transport.request import USER_TOKEN_HEADER
 
 _ERROR_FIELDS: Final = ("error", "error_description")
 _SECRET_FIELDS: Final = frozenset({"client_secret", "password", "assertion", "client_assertion"})
 _MIN_PART_LENGTH: Final = 6
-"""Characters of a secret's beginning or end that are hidden like all of it: some servers show one of them."""
+"""Characters of a secret's beginning or end that are redacted like all of it: some servers show one of them."""
 _MAX_PART_LENGTH: Final = 200
-"""Characters of a secret whose parts are looked for; a token is told by its form."""
+"""Characters of the longest part that is searched for; longer ones, such as tokens, are recognized by their form."""
 _FORM: Final = "application/x-www-form-urlencoded"
 
 
 def error_text(response: httpx.Response) -> str:
-    """Repeat what a refusal says, for a place between two sentences: ` It says: invalid_client (Bad credentials).`.
+    """Quote an OAuth error, for a place between two sentences: ` It says: invalid_client (Bad credentials).`.
 
-    Nothing that its request was sent with is repeated: no secret, no token, no assertion, no user.
+    All that the request was sent with is redacted: secrets, tokens, assertions, users.
 
     Args:
-        response: The answer, with its request.
+        response: The response, with its request.
 
     Returns:
-        A sentence after a blank; empty if it says nothing that can be read.
+        A sentence after a blank; empty if the response has none of the two texts.
     """
     try:
         document = decode(response.content, dict[str, Any])
@@ -42,20 +43,21 @@ def error_text(response: httpx.Response) -> str:
     error, description = (text if isinstance(text := document.get(name), str) else "" for name in _ERROR_FIELDS)
     text = f"{error} ({description})" if error and description else error or description
     secrets = set(_secrets_sent(response.request))
-    parts = {
-        part
-        for secret in secrets
-        for size in range(_MIN_PART_LENGTH, min(len(secret), _MAX_PART_LENGTH))
-        for part in (secret[:size], secret[-size:])
-    }
-    private = {known for secret in secrets for known in user_identifiers(secret)}
-    told = redact(text, private | set(_users_sent(response.request)), secrets | parts)
-    return f" It says: {told.rstrip('.')}." if told else ""
+    identifiers = {identifier for secret in secrets for identifier in user_identifiers(secret)}
+    statement = redact(text, identifiers | set(_users_sent(response.request)), secrets | set(_parts_of(secrets)))
+    return f" It says: {statement.rstrip('.')}." if statement else ""
+
+
+def _parts_of(secrets: Iterable[str]) -> Iterator[str]:
+    """List beginnings and ends: servers abbreviate what they repeat."""
+    for secret in secrets:
+        for size in range(_MIN_PART_LENGTH, min(len(secret), _MAX_PART_LENGTH)):
+            yield from (secret[:size], secret[-size:])
 
 
 def _secrets_sent(request: httpx.Request) -> Iterator[str]:
-    """List what proves somebody: as it was sent, and as a log line may have it."""
-    tokens = (request.headers.get(name, "") for name in ("Authorization", "X-user-token"))
+    """List the credentials in a request: as they were sent, and as a log line may have them."""
+    tokens = (request.headers.get(name, "") for name in ("Authorization", USER_TOKEN_HEADER))
     yield from (token.removeprefix("Bearer ") for token in tokens if token)
     form = _form_fields(request)
     for name, value in form.items():
@@ -65,7 +67,7 @@ def _secrets_sent(request: httpx.Request) -> Iterator[str]:
 
 def _users_sent(request: httpx.Request) -> Iterator[str]:
     name = _form_fields(request).get("username", "")
-    yield from (each for each in (name, name.partition("@")[0]) if each)
+    yield from filter(None, (name, name.partition("@")[0]))
 
 
 def _form_fields(request: httpx.Request) -> dict[str, str]:

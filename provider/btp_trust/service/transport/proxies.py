@@ -1,7 +1,7 @@
-"""Which proxy is asked for a URL: the environment's variables as curl reads them, and the forms that people write.
+"""Proxy of a URL: the environment's variables as curl reads them, and further notations that people use.
 
-No name is looked up and nothing is opened. The rules are those of curl's documentation (`HTTPS_PROXY`, `NO_PROXY`),
-with forms besides that other programs take; docs/reference/connections.md has the table of them.
+Pure: names are compared and never resolved. The rules are those of curl's documentation (`HTTPS_PROXY`, `NO_PROXY`),
+with notations of other programs besides; docs/reference/connections.md has the table of them.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from urllib.parse import unquote
 import httpx
 
 from btp_trust.errors import ConfigurationError
+from btp_trust.service.transport.redaction import REDACTED
 
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
-"""This machine itself: reached without TLS, and never by a proxy, which would see the credentials."""
-NOT_SHOWN: Final = "***"
+"""This machine itself: reached directly and without TLS, so that a proxy never sees the credentials."""
 LAST_PORT: Final = 65_535
 _PROXY_PORTS: Final = {"http": 1080, "https": 443}
-"""What curl takes where the proxy's URL has no port."""
+"""Default ports of curl, for proxy URLs without a port."""
 _SERVICE_PORTS: Final = {"http": 80, "https": 443}
 _VARIABLES: Final = {
     "http": ("http_proxy", "all_proxy", "ALL_PROXY"),
     "https": ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"),
 }
-"""By the scheme of what is called; the first that is not empty. HTTP_PROXY is none: a web server sets it from a
-request's header `Proxy`."""
-_LONGEST_SHOWN: Final = 80
+"""By the scheme of the service's URL; the first that has a value counts. HTTP_PROXY is left out: a CGI server sets it
+from a request's header `Proxy`."""
+_MAX_SHOWN_LENGTH: Final = 80
 _LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME: Final = re.compile(rf"(?:{_LABEL}\.)*(?!\d+$|0x[0-9a-f]*$){_LABEL}")
-"""A name; one that ends in a number is an address or nothing."""
+"""A domain name; one that ends in a number is an address, or malformed."""
 _BRACKETS: Final = re.compile(r"\[([^\[\]]+?)(?:\](/[0-9]+)?|(/[0-9]+)\])(?::([0-9]+))?")
 _PORT: Final = re.compile(r"([^:]+):([0-9]+)")
 _Address = IPv4Address | IPv6Address
@@ -44,7 +44,7 @@ class Proxy:
     """An HTTP proxy."""
 
     scheme: str
-    """How the proxy itself is spoken to: `http` or `https`."""
+    """How the proxy itself is reached: `http` or `https`."""
     host: str
     port: int
     auth: tuple[str, str] | None = field(repr=False)
@@ -52,22 +52,22 @@ class Proxy:
 
     @property
     def name(self) -> str:
-        """Host and port, as they may be shown: no user and no password."""
+        """Host and port, which may be shown; user and password stay out."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """One entry of NO_PROXY: whom it lets be called directly."""
+    """One entry of NO_PROXY: hosts that are called directly."""
 
     name: str = ""
     """A domain; empty is every host."""
     is_subdomains_only: bool = False
-    """Whether it is about the hosts below the domain alone."""
+    """True if the rule is for hosts below the domain alone."""
     network: IPv4Network | IPv6Network | None = None
     """Addresses, in place of a name."""
     port: int | None = None
-    """The one port that it is about."""
+    """The one port that the rule is for; None is every port."""
 
     def covers(self, host: str, port: int) -> bool:
         return self.port in (None, port) and self._covers(host)
@@ -85,43 +85,44 @@ class _Rule:
 
 @dataclass(frozen=True, slots=True)
 class Proxies:
-    """What an environment says of proxies."""
+    """Proxies and exceptions of an environment."""
 
-    named: Mapping[str, tuple[str, str]] = field(repr=False)
-    """By the scheme of what is called: the variable and what it holds, which may be a password."""
+    variable_by_scheme: Mapping[str, tuple[str, str]] = field(repr=False)
+    """By the scheme of the service's URL: the variable and its value, which may hold a password."""
     rules: tuple[_Rule, ...] = ()
     note: str | None = None
     """A line about entries of NO_PROXY that are skipped."""
 
     def proxy_for(self, url: httpx.URL) -> Proxy | None:
-        """Choose the proxy to ask for a URL; None is to call it directly.
+        """Return the proxy for a URL; None if the URL is called directly.
 
         Raises:
-            ConfigurationError: It would be one that cannot be asked.
+            ConfigurationError: The URL needs a proxy whose variable is malformed.
         """
         host = _normalize_host(url.raw_host.decode("ascii"))
         port = url.port or _SERVICE_PORTS.get(url.scheme, 0)
-        if url.scheme not in self.named or host in LOOPBACK or any(rule.covers(host, port) for rule in self.rules):
+        if host in LOOPBACK or any(rule.covers(host, port) for rule in self.rules):
             return None
-        return _parse_proxy(*self.named[url.scheme])
+        variable = self.variable_by_scheme.get(url.scheme)
+        # Parsed here, so that a malformed proxy is an error only for hosts that need it.
+        return None if variable is None else _parse_proxy(*variable)
 
 
 def parse_proxies(environ: Mapping[str, str]) -> Proxies:
     """Read the environment."""
-    named = {}
-    for scheme, variables in _VARIABLES.items():
-        variable = _first_set(environ, *variables)
-        if variable is not None:
-            named[scheme] = (variable, environ[variable])
-    exceptions = _first_set(environ, "no_proxy", "NO_PROXY")
-    if exceptions is None:
-        return Proxies(named)
-    text = environ[exceptions]
-    entries = {entry: _parse_rule(entry.lower()) for entry in re.split(r"[,\s]+", text) if entry}
-    skipped = [_redact_entry(entry, text) for entry, rule in entries.items() if rule is None]
-    return Proxies(
-        named, tuple(filter(None, entries.values())), _skipped_note(exceptions, skipped) if skipped else None
-    )
+    variable_by_scheme = {
+        scheme: (variable, environ[variable])
+        for scheme, variables in _VARIABLES.items()
+        if (variable := _first_set(environ, *variables)) is not None
+    }
+    no_proxy = _first_set(environ, "no_proxy", "NO_PROXY")
+    if no_proxy is None:
+        return Proxies(variable_by_scheme)
+    text = environ[no_proxy]
+    rules = {entry: _parse_rule(entry.lower()) for entry in re.split(r"[,\s]+", text) if entry}
+    skipped = [_redact_entry(entry, text) for entry, rule in rules.items() if rule is None]
+    note = _skipped_note(no_proxy, skipped) if skipped else None
+    return Proxies(variable_by_scheme, tuple(filter(None, rules.values())), note)
 
 
 def _first_set(environ: Mapping[str, str], *variables: str) -> str | None:
@@ -129,7 +130,7 @@ def _first_set(environ: Mapping[str, str], *variables: str) -> str | None:
 
 
 def _parse_rule(entry: str) -> _Rule | None:
-    """Read one entry, in small letters; None if it says nothing that can be understood."""
+    """Read one entry, in small letters; None if it is malformed."""
     if entry == "*":
         return _Rule()
     scheme, is_url, rest = entry.partition("://")
@@ -138,6 +139,7 @@ def _parse_rule(entry: str) -> _Rule | None:
     text, port = _split_port(rest.removesuffix("/") if is_url else entry)
     if port is not None and not 0 < port <= LAST_PORT:
         return None
+    # Host bits in a range are ignored, as by curl.
     try:
         return _Rule(network=ip_network(text, strict=False), port=port)
     except ValueError:
@@ -148,17 +150,17 @@ def _parse_rule(entry: str) -> _Rule | None:
 
 
 def _split_port(text: str) -> tuple[str, int | None]:
-    """Part a host, an address or a range from a port."""
-    if found := _BRACKETS.fullmatch(text):
-        address, outside, inside, port = found.groups()
+    """Split a host, an address or a range from its port."""
+    if brackets := _BRACKETS.fullmatch(text):
+        address, outside, inside, port = brackets.groups()
         return f"{address}{outside or inside or ''}", int(port) if port else None
-    if found := _PORT.fullmatch(text):
-        return found[1], int(found[2])
+    if host_and_port := _PORT.fullmatch(text):
+        return host_and_port[1], int(host_and_port[2])
     return text, None
 
 
 def _to_ascii(name: str) -> str:
-    """Write a name as name servers know it; what is none stays what it is."""
+    """Encode a name for name servers (IDNA); leave other texts as they are."""
     try:
         return name if name.isascii() else httpx.URL(f"https://{name}").raw_host.decode("ascii")
     except httpx.InvalidURL:
@@ -177,37 +179,38 @@ def _parse_address(host: str) -> _Address | None:
 
 
 def _redact_entry(entry: str, text: str) -> str:
-    """Show an entry, but nothing of a user and a password: where there is an @, they may be spread over entries."""
+    """Redact user and password: where the variable has an @, they may be spread over several entries."""
     if "@" in entry:
-        entry = f"{NOT_SHOWN}@{entry.rpartition('@')[2]}"
+        entry = f"{REDACTED}@{entry.rpartition('@')[2]}"
     elif "@" in text:
-        entry = NOT_SHOWN
-    return entry if len(entry) <= _LONGEST_SHOWN else f"{entry[:_LONGEST_SHOWN]}…"
+        entry = REDACTED
+    return entry if len(entry) <= _MAX_SHOWN_LENGTH else f"{entry[:_MAX_SHOWN_LENGTH]}…"
 
 
 def _skipped_note(variable: str, skipped: list[str]) -> str:
-    named = ", ".join(map(repr, skipped))
-    what = f"the entry {named} cannot be" if len(skipped) == 1 else f"the entries {named} cannot be"
+    names = ", ".join(map(repr, skipped))
+    skipped_entries = f"the entry {names} is" if len(skipped) == 1 else f"the entries {names} are"
     return (
-        f"note: {variable}: {what} understood, and nothing is called directly for it. An entry is a domain, a host, an "
+        f"note: {variable}: {skipped_entries} malformed and therefore skipped. An entry is a domain, a host, an "
         "address or a range of addresses, with a port if need be, or *."
     )
 
 
 def _parse_proxy(variable: str, text: str) -> Proxy:
-    """Read the URL of a proxy; what is within may be a password and is not shown."""
+    """Parse the URL of a proxy. Errors leave the URL out, as it may hold a password."""
     before, is_url, after = text.strip().partition("://")
     scheme, rest = (before.lower(), after) if is_url else ("http", before)
     if scheme.startswith("socks"):
-        raise _unusable_proxy(variable, "It is a SOCKS proxy, and SOCKS is not supported.")
+        raise _unusable_proxy(variable, "It is a SOCKS proxy, and only HTTP proxies are supported.")
     if scheme not in _PROXY_PORTS:
-        raise _unusable_proxy(variable, "It is not the URL of an HTTP proxy: the scheme is http or https.")
+        raise _unusable_proxy(variable, "The scheme of an HTTP proxy's URL is http or https.")
+    # The last @ ends the user: the password may have others.
     userinfo, has_user, place = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")
     host, port = _split_port(place.lower())
     host = _to_ascii(_normalize_host(host))
     port = _PROXY_PORTS[scheme] if port is None else port
     if not 0 < port <= LAST_PORT or (_parse_address(host) is None and not _NAME.fullmatch(host)):
-        raise _unusable_proxy(variable, "It is not the URL of an HTTP proxy: host or port is none.")
+        raise _unusable_proxy(variable, "Its host or its port is malformed.")
     user, _, password = userinfo.partition(":")
     return Proxy(scheme, host, port, (unquote(user), unquote(password)) if has_user else None, variable)
 
@@ -215,6 +218,6 @@ def _parse_proxy(variable: str, text: str) -> Proxy:
 def _unusable_proxy(variable: str, why: str) -> ConfigurationError:
     return ConfigurationError(
         f"The proxy that {variable} names cannot be used.",
-        f"{why} What it holds is not shown, as it may hold a password.",
+        f"{why} Its URL is not shown, as it may hold a password.",
         f"Correct it ({variable}=http://<host>:<port>), or name the service's hosts in NO_PROXY.",
     )

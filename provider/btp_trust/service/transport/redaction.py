@@ -1,10 +1,10 @@
-"""Texts of strangers, made fit to be shown and kept: without tokens, assertions, addresses, or the user's names.
+"""Redaction of texts from services and targets: tokens, assertions, addresses and the user's names are replaced.
 
-A target's refusal is evidence, and it goes into messages and into the state, which others read. What it says about
-the user or repeats of the request is replaced. Better too much than too little: what remains is for people.
+A target's rejection is evidence, and it goes into messages and into the state, which others read. Redaction prefers
+too much to too little: the remaining sentence is for people.
 
-What is known of the user never shows. A name that only the target knows is told by the words around it, in English
-and German; in a sentence that nobody thought of it may stay.
+All that the user's token says of the user is replaced. A name that only the target knows is recognized by the words
+around it, in English and German; in a sentence of another form it may stay.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ import msgspec
 
 from btp_trust.service.transport.bearer import jwt_payload
 
-MAX_LENGTH: Final = 300
-"""Characters that are kept."""
 REDACTED: Final = "***"
-_READ: Final = 10_000
-"""Characters that are looked at: a target may send a page."""
-_MAX_UNESCAPES: Final = 4
-"""How often escapes are undone."""
+MAX_LENGTH: Final = 300
+"""Characters of the result."""
+MAX_READ_CHARACTERS: Final = 10_000
+"""Characters of a text that are read: a target may send a page."""
+MAX_NESTING: Final = 4
+"""Levels of escapes, or of responses within responses, that are unwrapped."""
 _MIN_IDENTIFIER_LENGTH: Final = 2
-"""A name of one character cannot be told from any other text."""
+"""A shorter name would be found in every text."""
 _TECHNICAL_CLAIMS: Final = frozenset(
     {"iss", "aud", "scope", "cid", "client_id", "azp", "grant_type", "origin", "zid", "rev_sig", "cnf", "ext_attr"}
 )
-"""Claims that say nothing about the user."""
+"""Claims about the client and the token, which may be shown."""
 _ESCAPED: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
 _MARKUP: Final = re.compile(r"<[!?/A-Za-z]")
 _URL: Final = re.compile(r"\b([a-z][a-z0-9+.-]*://)([^\s\"'<>]*)", re.IGNORECASE)
@@ -41,7 +41,7 @@ _ENCODED: Final = r"[A-Za-z0-9+/_=%-]{32,}"
 _LONG_WORD: Final = re.compile(
     rf"(?:{_ENCODED}(?:\\[nrt]|[\r\n\t])+)*{_ENCODED}(?:(?:\\[nrt]|[\r\n\t])+[A-Za-z0-9+/_=%-]+)?"
 )
-"""A long word, or lines of it, is base64 or a key, not language."""
+"""A long word, or several lines of it: base64, or a key."""
 _ACCOUNT: Final = r"user(?:[ _-]?(?:name|id|account))?|benutzer(?:name|konto|kennung)?|account|konto"
 _USER: Final = rf"{_ACCOUNT}|name[ _-]?id(?:entifier)?|subject|principal|sub|e?mail|log[io]n"
 _LABELLED_VALUE: Final = re.compile(
@@ -55,7 +55,7 @@ _NOT_NAMES: Final = (
     "is|was|has|had|does|did|can|cannot|could|may|must|shall|should|will|would|not|and|or|but|who|which|that|it|"
     "ist|war|wird|wurde|hat|kann|konnte|darf|muss|existiert|nicht|und|oder|unbekannt|gesperrt"
 )
-"""What is no name in small letters between "user" and a verb."""
+"""Words in small letters between "user" and a verb that belong to the sentence."""
 _VERB: Final = (
     "is|was|has|had|does|did|can|cannot|could|locked|unknown|missing|expired|not (?:found|known|authori[sz]ed|active)|"
     "ist|war|wird|wurde|hat|kann|konnte|darf|existiert|unbekannt|gesperrt|nicht (?:gefunden|bekannt|vorhanden)"
@@ -68,7 +68,7 @@ _AUTHORIZATION_FOR: Final = re.compile(
     r"(?!(?:RFC|ICF|OData|HTTPS?|API|(?-i:S_[A-Z_]+))\b)(?-i:(?=\S*[A-Z0-9_\\]))[^\s\"'<>(),:;]+",
     re.IGNORECASE,
 )
-"""An authorization is missing for somebody; authorization objects (S_RFC) and protocols are nobody."""
+"""The user in "no authorization for …"; authorization objects (S_RFC) and protocols may stay."""
 _QUOTED_NAME: Final = re.compile(
     rf"\b({_USER})(\s+)(?!(?:name|id|account)\s)(?:\\?[\"'“‘][^\"'”’]*[\"'”’]|(?-i:(?=\S*[A-Z0-9_\\]))\S+)",  # noqa: RUF001
     re.IGNORECASE,
@@ -76,18 +76,20 @@ _QUOTED_NAME: Final = re.compile(
 
 
 def redact(text: str, user_identifiers: Collection[str] = (), secrets: Collection[str] = ()) -> str:
-    """Make a text fit to be kept: one line of at most 300 characters that tells nothing of what is private.
+    """Redact a text: return one line of at most 300 characters without private data.
 
     Args:
-        text: What a target or the service said.
-        user_identifiers: What must not show, whatever else does: the user's token, and what it says about the user.
-        secrets: What must not show either, inside of longer words too: what credentials are made of.
+        text: The text of a target or a service.
+        user_identifiers: Texts to replace where they stand as words: the user's token and its claims about the user.
+        secrets: Texts to replace also inside of longer words: parts of credentials.
     """
     text = _drop_markup(_unescape(_truncate(text)))
-    text = _hide_secrets(text, {form for secret in secrets for form in (secret, _unescape(secret))})
+    # The text is unescaped by now, so a secret with escapes in it must be found in both notations.
+    text = _hide_secrets(text, {notation for secret in secrets for notation in (secret, _unescape(secret))})
+    # Known texts go first, as a pattern could replace a part of them and leave the rest.
     text = _hide_identifiers(text, user_identifiers)
     text = _URL.sub(_host_and_path, text)
-    text = _WORD.sub(lambda found: REDACTED if "@" in found[0] else found[0], text)
+    text = _WORD.sub(lambda word: REDACTED if "@" in word[0] else word[0], text)
     for pattern in (_JWT, _LONG_WORD):
         text = pattern.sub(REDACTED, text)
     for pattern in (_LABELLED_VALUE, _SUBJECT, _AUTHORIZATION_FOR, _QUOTED_NAME):
@@ -96,11 +98,11 @@ def redact(text: str, user_identifiers: Collection[str] = (), secrets: Collectio
 
 
 def user_identifiers(token: str, others: Iterable[str] = ()) -> frozenset[str]:
-    """List what must not show of a user: the token, its parts, and every text that it says about the user.
+    """List the texts that identify a user: the token, and every text in its claims about the user.
 
     Args:
-        token: The user's token. If it is no JWT, nothing can be read from it.
-        others: What is known besides: a name, a password.
+        token: The user's token. One that is opaque stands for itself only.
+        others: Further texts: a name, a password.
     """
     texts = {token, *others, *_texts(_claims(token))}
     local_parts = {text.partition("@")[0] for text in texts if "@" in text}
@@ -127,42 +129,43 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _truncate(text: str) -> str:
-    """Look at the beginning of a long text only, and at no word that the cut has maimed."""
-    return text if len(text) <= _READ else text[:_READ].rpartition(" ")[0]
+    """Keep the beginning of a long text, up to its last whole word: half a name would escape redaction."""
+    return text if len(text) <= MAX_READ_CHARACTERS else text[:MAX_READ_CHARACTERS].rpartition(" ")[0]
 
 
 def _unescape(text: str) -> str:
-    """Undo escapes, also nested ones: an address stays one when its @ is written otherwise."""
-    for _ in range(_MAX_UNESCAPES):
-        text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), unquote(html.unescape(text)))
+    """Undo escapes, also nested ones, so that an escaped @ is found like any other."""
+    for _ in range(MAX_NESTING):
+        text = _ESCAPED.sub(lambda escape: chr(int(escape[1], 16)), unquote(html.unescape(text)))
     return text
 
 
 def _drop_markup(text: str) -> str:
-    """Drop a page or a document, and what follows its first tag: it may be cut off, and its contents follow tags."""
-    first = _MARKUP.search(text)
-    return text if first is None else f"{text[: first.start()]}{REDACTED}"
+    """Drop all from the first tag on: a page or a document may be cut off, so its end is unknown."""
+    tag = _MARKUP.search(text)
+    return text if tag is None else f"{text[: tag.start()]}{REDACTED}"
 
 
 def _hide_identifiers(text: str, user_identifiers: Collection[str]) -> str:
-    """Hide what is known to be private, also inside of longer texts but not inside of longer words."""
-    for known in sorted((known for known in user_identifiers if len(known) <= len(text)), key=len, reverse=True):
-        text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(known)}(?![A-Za-z0-9])", REDACTED, text, flags=re.IGNORECASE)
+    """Replace each identifier where it is a word of its own; the longest first, as it may hold a shorter one."""
+    possible = (identifier for identifier in user_identifiers if len(identifier) <= len(text))
+    for identifier in sorted(possible, key=len, reverse=True):
+        text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(identifier)}(?![A-Za-z0-9])", REDACTED, text, flags=re.IGNORECASE)
     return text
 
 
 def _hide_secrets(text: str, secrets: Collection[str]) -> str:
-    """Hide each secret wherever it stands; a shorter one must not spoil a longer one that holds it."""
+    """Replace each secret at any place; the longest first, as it may hold a shorter one."""
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = re.sub(re.escape(secret), REDACTED, text, flags=re.IGNORECASE)
     return text
 
 
-def _host_and_path(found: re.Match[str]) -> str:
-    """Keep of a URL what tells the place: no user, no query, no fragment."""
-    place = re.split(r"[?#]", found[2], maxsplit=1)[0]
+def _host_and_path(url: re.Match[str]) -> str:
+    """Keep scheme, host and path of a URL; drop user, query and fragment."""
+    place = re.split(r"[?#]", url[2], maxsplit=1)[0]
     host, slash, path = place.partition("/")
-    return f"{found[1]}{host.rpartition('@')[2]}{slash}{path}"
+    return f"{url[1]}{host.rpartition('@')[2]}{slash}{path}"
 
 
 def _one_line(text: str) -> str:

@@ -1,4 +1,4 @@
-"""One request over HTTP: sent once, and what can go wrong told apart by what may be done about it."""
+"""One HTTP request: send it once, and raise an error class per remedy."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from btp_trust.service.transport.retry import MAX_REQUESTS, RetryPolicy
 from btp_trust.service.transport.transport_errors import RETRY_HINT, transport_failure
 
 MAX_BYTES: Final = 1_000_000
-"""Largest answer that is read; the service's own are some kilobytes."""
+"""Largest response that is read; the service's own have some kilobytes."""
+USER_TOKEN_HEADER: Final = "X-user-token"  # noqa: S105 - the name of a header
 _HEADERS: Final = ("Content-Type", "Date", "Retry-After", cf_router.HEADER)
-"""What is kept of an answer's headers."""
+"""Headers that are kept of a response; others may hold credentials, such as cookies."""
 _MEDIA_TYPE: Final = re.compile(r"[a-z]+/[a-z0-9.+-]{1,40}")
 
 
@@ -28,62 +29,66 @@ def send(
     """Send a request once.
 
     Raises:
-        ServiceUnavailable: No answer in time, 429, 5xx, or one of the Cloud Foundry router. `not_sent` tells whether
-            a write may be repeated.
-        UnexpectedResponse: The answer is too large, or packed.
-        ConfigurationError: The environment's proxy cannot be asked.
+        ServiceUnavailable: No response in time, 429, 5xx, or a response of the Cloud Foundry router. `not_sent` is
+            True if a write may be sent again.
+        UnexpectedResponse: The response is too large, or compressed.
+        ConfigurationError: The environment's proxy is malformed.
     """
     if http.auth is None:
-        begin_request(request, retry_policy)  # else its auth does, once it has a token, and for a second try
+        begin_request(request, retry_policy)  # else the auth does, once it has a token, and for a second attempt
     try:
+        # Streamed, so that compression and size are checked before the body is in memory.
         response = http.send(request, stream=True)
         content = _read_body(response, request, retry_policy, max_bytes)
     except httpx.RequestError as error:
         failure = transport_failure(request, error, request_label(request))
     else:
-        answer = httpx.Response(response.status_code, headers=_kept_headers(response), content=content, request=request)
-        return _require_available(answer)
-    # Not raised within a handler: the transport's error holds the request, and that holds the credentials.
+        response = httpx.Response(
+            response.status_code, headers=_kept_headers(response), content=content, request=request
+        )
+        return _require_available(response)
+    # Raised after the handler: the transport's error holds the request, and with it the credentials.
     raise failure
 
 
-def _require_available(answer: httpx.Response) -> httpx.Response:
-    if (error := cf_router.router_error(answer)) is not None:
-        raise _router_unavailable(answer, error)
-    is_refused = answer.status_code == httpx.codes.TOO_MANY_REQUESTS
-    if is_refused or answer.is_server_error:
-        pause = _retry_after(answer)
+def _require_available(response: httpx.Response) -> httpx.Response:
+    if (error := cf_router.router_error(response)) is not None:
+        raise _router_unavailable(response, error)
+    is_throttled = response.status_code == httpx.codes.TOO_MANY_REQUESTS
+    if is_throttled or response.is_server_error:
+        pause = _retry_after(response)
+        remedy = RETRY_HINT
+        if pause is not None:
+            remedy = f"The service asks for {pause:g} s: wait, then run the same command again."
         raise ServiceUnavailable(
-            f"{request_label(answer.request)} was answered {answer.status_code} {answer.reason_phrase}.",
-            f"The service {'did nothing: too many requests' if is_refused else 'is overloaded or down just now'}.",
-            RETRY_HINT
-            if pause is None
-            else f"The service asks for {pause:g} s: wait, then run the same command again.",
-            not_sent=is_refused,
+            f"{request_label(response.request)} was answered {response.status_code} {response.reason_phrase}.",
+            f"The service {'did nothing: too many requests' if is_throttled else 'is overloaded or down just now'}.",
+            remedy,
+            not_sent=is_throttled,
             retry_after=pause,
         )
-    return answer
+    return response
 
 
-def _router_unavailable(answer: httpx.Response, error: str) -> ServiceUnavailable:
-    never_reached = cf_router.was_not_delivered(error)
-    reached = "the service never saw the request" if never_reached else "whether the service acted is not known"
+def _router_unavailable(response: httpx.Response, error: str) -> ServiceUnavailable:
+    was_not_delivered = cf_router.was_not_delivered(error)
+    delivery = "the service never saw the request" if was_not_delivered else "the service may have acted"
     return ServiceUnavailable(
-        f"{request_label(answer.request)} was answered {answer.status_code} by the router of Cloud Foundry.",
-        f"Its error is {error}: the service's app is not running just now, or cannot be reached; {reached}.",
-        f"{RETRY_HINT} If it stays so, check that the service key's address {answer.request.url.host} is right.",
-        not_sent=never_reached,
-        retry_after=_retry_after(answer),
+        f"{request_label(response.request)} was answered {response.status_code} by the router of Cloud Foundry.",
+        f"Its error is {error}: the service's app is stopped or unreachable just now; {delivery}.",
+        f"{RETRY_HINT} If the error stays, check that the service key's address {response.request.url.host} is right.",
+        not_sent=was_not_delivered,
+        retry_after=_retry_after(response),
     )
 
 
 def begin_request(request: httpx.Request, retry_policy: RetryPolicy) -> None:
-    """Count a request that is about to leave, and set its time-outs by what remains of the operation.
+    """Count a request that is about to leave, and set its timeouts by the remaining time of the operation.
 
-    Every request passes here once, repeated ones too: this is what bounds an operation.
+    Every request passes here once, repeated ones too: this bounds an operation.
 
     Raises:
-        ServiceUnavailable: No time, or no request, remains.
+        ServiceUnavailable: The operation's time or its number of requests is used up.
     """
     if retry_policy.remaining <= 0:
         raise _request_not_sent(
@@ -94,8 +99,8 @@ def begin_request(request: httpx.Request, retry_policy: RetryPolicy) -> None:
     if not retry_policy.count_request():
         raise _request_not_sent(
             request,
-            f"The operation has sent {MAX_REQUESTS} requests; undisturbed, none needs half of that.",
-            "If that happens again, look for what disturbs the connection to the service.",
+            f"The operation has sent {MAX_REQUESTS} requests; over a stable connection it needs less than half.",
+            "If that happens again, check the connection to the service for disturbances.",
         )
     request.extensions["timeout"] = retry_policy.timeout.as_dict()
 
@@ -106,13 +111,13 @@ def request_label(request: httpx.Request) -> str:
 
 
 def content_type(response: httpx.Response) -> str:
-    """Name the media type as evidence, and nothing else that may stand in its header."""
-    named = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    return named if _MEDIA_TYPE.fullmatch(named) else "no content type"
+    """Return the media type as evidence; leave out all else in its header."""
+    media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return media_type if _MEDIA_TYPE.fullmatch(media_type) else "no content type"
 
 
 def server_time(response: httpx.Response) -> datetime | None:
-    """Read the service's clock, UTC."""
+    """Return the service's clock at a response, UTC; None if the header is missing or malformed."""
     try:
         return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
     except (KeyError, ValueError, OverflowError):
@@ -120,23 +125,24 @@ def server_time(response: httpx.Response) -> datetime | None:
 
 
 def _read_body(response: httpx.Response, request: httpx.Request, retry_policy: RetryPolicy, max_bytes: int) -> bytes:
-    """Read the body, as long as it is small and in time: a time-out of httpx bounds each piece only."""
+    """Read the body, within the bounds of its size and of the operation's time."""
     content = bytearray()
     with closing(response):
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise UnexpectedResponse(
-                f"{request_label(request)} gave an answer that is packed.",
-                "Nothing packed was asked for, and unpacked it could be of any size.",
+                f"{request_label(request)} sent a compressed response.",
+                "Compression was not requested, and the decompressed size is unbounded.",
                 "Check the service key's uri and proxies on the way.",
             )
         for piece in response.iter_bytes():
             content += piece
             if len(content) > max_bytes:
                 raise UnexpectedResponse(
-                    f"{request_label(request)} gave an answer of more than {max_bytes} bytes.",
-                    "The Destination service's answers have some kilobytes.",
+                    f"{request_label(request)} sent a response of more than {max_bytes} bytes.",
+                    "The Destination service's responses have some kilobytes.",
                     "Check the service key's uri and proxies on the way.",
                 )
+            # The timeouts of httpx bound each piece alone, so a slow body could go on for ever.
             if retry_policy.remaining <= 0:
                 raise httpx.ReadTimeout("the operation's time is over", request=request)
     return bytes(content)
@@ -147,12 +153,12 @@ def _kept_headers(response: httpx.Response) -> httpx.Headers:
     return httpx.Headers(kept, encoding="utf-8")
 
 
-def _request_not_sent(request: httpx.Request, why: str, more: str) -> ServiceUnavailable:
-    return ServiceUnavailable(f"{request_label(request)} was not sent.", why, f"{RETRY_HINT} {more}", not_sent=True)
+def _request_not_sent(request: httpx.Request, why: str, hint: str) -> ServiceUnavailable:
+    return ServiceUnavailable(f"{request_label(request)} was not sent.", why, f"{RETRY_HINT} {hint}", not_sent=True)
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    """Read Retry-After: seconds, or a date (RFC 9110, 10.2.3) by the service's own clock."""
+    """Return the seconds of Retry-After: a number, or a date (RFC 9110, 10.2.3) by the service's own clock."""
     value = response.headers.get("Retry-After", "")
     if value.isascii() and value.isdigit():
         return float(value)

@@ -1,6 +1,6 @@
-"""How far a request came: to a proxy, through TLS, or out; whoever tells of a failure needs to know.
+"""Progress of a request: to a proxy, through TLS, or out. It decides whether a failed request may be sent again.
 
-httpcore reports each step to whatever is at `request.extensions["trace"]` (its documentation, "Request Extensions").
+httpcore reports each step to the callable `request.extensions["trace"]` (its documentation, "Request Extensions").
 """
 
 from __future__ import annotations
@@ -14,55 +14,56 @@ import httpx
 
 
 class RequestStage(Enum):
-    """The last step that a request began."""
+    """The last stage that a request began."""
 
-    UNKNOWN = "nobody reports"
+    UNKNOWN = "the transport reports nothing"
     CONNECT = "the connection, to the proxy if there is one"
-    TLS = "TLS with whom it is connected to, or with the service in the tunnel"
-    TUNNEL = "asking the proxy for a tunnel"
+    TLS = "the TLS handshake with the connected host, or with the service in the tunnel"
+    TUNNEL = "the CONNECT request to the proxy"
     SENT = "the request itself"
 
 
 @dataclass(slots=True)
 class RequestProgress:
-    """What httpcore reports of one request."""
+    """Progress of one request, as httpcore reports it."""
 
     host: str
     """The service's host, as name servers know it."""
     proxy: str | None = None
-    """Host and port of the proxy that is asked."""
-    step: RequestStage = RequestStage.UNKNOWN
+    """Host and port of the proxy in use."""
+    stage: RequestStage = RequestStage.UNKNOWN
     tls_host: str = ""
-    """The host with which TLS began last."""
+    """The host of the last TLS handshake."""
 
     def __call__(self, event: str, info: Mapping[str, Any]) -> None:
-        """Record what begins; what was sent stays sent."""
+        """Record the stage that begins; `SENT` is final."""
         name = event.partition(".")[2]
-        if self.step is RequestStage.SENT:
+        # The service may have acted on a sent request, so a later event must not make it look unsent.
+        if self.stage is RequestStage.SENT:
             return
         if name == "connect_tcp.started":
-            self.step = RequestStage.CONNECT
+            self.stage = RequestStage.CONNECT
         elif name == "start_tls.started":
-            self.step, self.tls_host = RequestStage.TLS, str(info["server_hostname"])
+            self.stage, self.tls_host = RequestStage.TLS, str(info["server_hostname"])
         elif name == "send_request_headers.started":
-            self.step = RequestStage.TUNNEL if info["request"].method == b"CONNECT" else RequestStage.SENT
+            self.stage = RequestStage.TUNNEL if info["request"].method == b"CONNECT" else RequestStage.SENT
 
     @property
     def is_certainly_unsent(self) -> bool:
-        """Whether the request itself was certainly not sent."""
-        return self.step in {RequestStage.CONNECT, RequestStage.TLS, RequestStage.TUNNEL}
+        """Return True if the request failed before it was sent."""
+        return self.stage in {RequestStage.CONNECT, RequestStage.TLS, RequestStage.TUNNEL}
 
     @property
     def stopped_at_proxy(self) -> bool:
-        """Whether it came no further than the proxy."""
+        """Return True if the request failed at the proxy or before it."""
         if self.proxy is None:
             return False
-        return self.step in {RequestStage.CONNECT, RequestStage.TUNNEL} or (
-            self.step is RequestStage.TLS and self.tls_host != self.host
+        return self.stage in {RequestStage.CONNECT, RequestStage.TUNNEL} or (
+            self.stage is RequestStage.TLS and self.tls_host != self.host
         )
 
 
 def progress_of(request: httpx.Request) -> RequestProgress:
-    """Return what is known of how far a request came."""
+    """Return the progress of a request; `UNKNOWN` if its transport attached none."""
     progress = request.extensions.get("trace")
     return progress if isinstance(progress, RequestProgress) else RequestProgress(request.url.raw_host.decode("ascii"))

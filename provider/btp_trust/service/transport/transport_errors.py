@@ -1,6 +1,6 @@
-"""What a request that got no answer tells: the network, a proxy or TLS, each with what to do about it.
+"""Failures of the transport: network, proxy and TLS, each with its remedy.
 
-What the transport says is not repeated, as it may hold what was sent: only OpenSSL's own reason, and a proxy's status.
+Messages quote OpenSSL's reason and a proxy's status only: other texts of the transport may hold parts of the request.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _NOT_SENT_ERRORS: Final = (
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
 )
-"""A ProxyError is a tunnel that was refused: the proxy never saw the request itself."""
+"""A ProxyError is a refused tunnel: the proxy saw only CONNECT."""
 _STATUS: Final = re.compile(r"[1-5]\d\d\b")
 _TRANSIENT_STATUSES: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 _AUTHORITY_HINT: Final = (
-    "Authorities that this machine does not know are added by `pulumi config set btp-trust:caBundle <path of a PEM "
-    "file>`, or named all in the environment variable SSL_CERT_FILE; nothing turns verification off."
+    "Further authorities are added by `pulumi config set btp-trust:caBundle <path of a PEM "
+    "file>`, or named all in the environment variable SSL_CERT_FILE; verification stays on."
 )
 _UNKNOWN_AUTHORITY: Final = frozenset({2, 18, 19, 20, 21, 24, 27})
 _EXPIRED: Final = frozenset({9, 10})
@@ -42,21 +42,30 @@ _CLIENT_CERTIFICATE_REJECTED: Final = re.compile(r"ALERT_.*(?:CERTIFICATE|UNKNOW
 
 
 def transport_failure(request: httpx.Request, error: httpx.RequestError, what: str) -> ServiceUnavailable:
-    """Tell a failure of the transport.
+    """Classify a failure of the transport, and return the error for the user.
 
     Args:
-        request: What was to be sent.
-        error: What httpx raised.
+        request: The request that failed.
+        error: The exception of httpx.
         what: The request, named without its query, headers and body.
     """
     progress = progress_of(request)
     is_certainly_unsent = progress.is_certainly_unsent or isinstance(error, _NOT_SENT_ERRORS)
     tls = _find_tls_error(error)
+    # In TLS 1.3 a server rejects the client's certificate after the handshake, when the request was sent.
     if tls is not None and (is_certainly_unsent or _CLIENT_CERTIFICATE_REJECTED.search(tls.reason or "")):
         return _tls_failed(progress, tls, what, is_certainly_unsent=is_certainly_unsent)
     if isinstance(error, httpx.ProxyError):
         return _tunnel_refused(request, progress, error, what)
     what, name = f"{what} got no answer.", type(error).__name__
+    if is_certainly_unsent:
+        return _not_connected(what, name, progress, request.url.host)
+    why = "the time for a response is over" if isinstance(error, httpx.TimeoutException) else "no whole answer came"
+    return ServiceUnavailable(what, f"{name}: {why}.", RETRY_HINT)
+
+
+def _not_connected(what: str, name: str, progress: RequestProgress, host: str) -> ServiceUnavailable:
+    """Return the error for a connection that failed before the request was sent."""
     if progress.stopped_at_proxy:
         return ServiceUnavailable(
             what,
@@ -65,22 +74,20 @@ def transport_failure(request: httpx.Request, error: httpx.RequestError, what: s
             f"{RETRY_HINT}",
             not_sent=True,
         )
-    if is_certainly_unsent:
-        is_half = progress.step is RequestStage.TLS
-        how_far = "the connection ended during the TLS handshake" if is_half else "no connection was made"
-        return ServiceUnavailable(
-            what,
-            f"{name}: {how_far}, so nothing was sent.",
-            f"Check that this machine reaches {request.url.host} (network, proxy, name service). If it does: "
-            "wait a little, then run the same command again.",
-            not_sent=True,
-        )
-    why = "nothing came in time" if isinstance(error, httpx.TimeoutException) else "no whole answer came"
-    return ServiceUnavailable(what, f"{name}: {why}.", RETRY_HINT)
+    is_handshake = progress.stage is RequestStage.TLS
+    reason = "the connection ended during the TLS handshake" if is_handshake else "no connection was made"
+    return ServiceUnavailable(
+        what,
+        f"{name}: {reason}, so nothing was sent.",
+        f"Check that this machine reaches {host} (network, proxy, name service). If it does: "
+        "wait a little, then run the same command again.",
+        not_sent=True,
+    )
 
 
 def _find_tls_error(error: BaseException | None) -> ssl.SSLError | None:
-    """Find OpenSSL's error behind the transport's; a connection that merely ended is none."""
+    """Find OpenSSL's error behind the transport's; skip that of a connection that merely ended."""
+    # httpcore and httpx wrap the error, each once or more often.
     while error is not None:
         if isinstance(error, ssl.SSLError):
             return None if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) else error
@@ -91,7 +98,7 @@ def _find_tls_error(error: BaseException | None) -> ssl.SSLError | None:
 def _tls_failed(
     progress: RequestProgress, error: ssl.SSLError, what: str, *, is_certainly_unsent: bool
 ) -> ServiceUnavailable:
-    """Tell a failure of TLS: it comes again until somebody has corrected something."""
+    """Return the error for a failed TLS handshake. It is final: trying again helps only after a correction."""
     peer = f"the proxy {progress.proxy}" if progress.stopped_at_proxy else progress.host
     through = f" (through the proxy {progress.proxy})" if progress.proxy and not progress.stopped_at_proxy else ""
     why, remedy = (
@@ -107,26 +114,26 @@ def _tls_failed(
 
 
 def _explain_certificate(error: ssl.SSLCertVerificationError) -> tuple[str, str]:
-    """Tell why a server's certificate was not accepted, and what to do."""
+    """Return why OpenSSL rejects a server's certificate, and the remedy."""
     code, reason = error.verify_code, error.verify_message.rstrip(".")
-    evidence = f"Its certificate was not accepted; OpenSSL says: {reason} ({code})."
+    evidence = f"Its certificate was rejected; OpenSSL says: {reason} ({code})."
     if code in _UNKNOWN_AUTHORITY:
         return evidence, (
             "If a proxy of your network looks into TLS, or the service has an authority of its own, add that "
             "authority; its administrators have the certificate."
         )
     if code in _EXPIRED:
-        return evidence, "Check this machine's clock; if it is right, whoever runs that server has to renew it."
+        return evidence, "Check this machine's clock; if it is right, the operator of that server has to renew it."
     if code in _NAME_MISMATCH:
         return evidence, "Check the host in the service key, and where the name leads (name service, proxy)."
     return evidence, (
-        "Whoever runs that server, or the proxy that looks into TLS, has to issue a certificate that follows RFC 5280: "
-        "Python 3.13 and later insist on it, Python 3.11 and 3.12 do not."
+        "The operator of that server, or of the proxy that looks into TLS, has to issue a certificate that follows "
+        "RFC 5280: Python 3.13 and later insist on it, Python 3.11 and 3.12 are lenient."
     )
 
 
 def _explain_handshake(error: ssl.SSLError) -> tuple[str, str]:
-    """Tell why there was no TLS at all, and what to do."""
+    """Return why the TLS handshake failed, and the remedy."""
     reason = error.reason or "no reason"
     evidence = f"OpenSSL says: {reason}."
     if _CLIENT_CERTIFICATE_REJECTED.search(reason):
@@ -135,10 +142,10 @@ def _explain_handshake(error: ssl.SSLError) -> tuple[str, str]:
             "Create a new service key and give it to the connection, if it has a certificate.",
         )
     if _NOT_TLS.search(reason):
-        return f"{evidence} What answers there does not speak TLS.", "Check host and port, and proxies on the way."
+        return f"{evidence} The other side does not speak TLS.", "Check host and port, and proxies on the way."
     if _VERSION_MISMATCH.search(reason):
         return (
-            f"{evidence} The other side speaks no version of TLS that is spoken here (1.2 and later).",
+            f"{evidence} The other side and this client (TLS 1.2 and later) have no version of TLS in common.",
             "Check host and port, and proxies on the way: the services themselves speak TLS 1.2.",
         )
     return evidence, "Check host and port, and proxies on the way."
@@ -147,39 +154,35 @@ def _explain_handshake(error: ssl.SSLError) -> tuple[str, str]:
 def _tunnel_refused(
     request: httpx.Request, progress: RequestProgress, error: httpx.ProxyError, what: str
 ) -> ServiceUnavailable:
-    """Tell what the proxy answered; of its words only the status is shown.
+    """Return the error for a refused tunnel, with the status alone of the proxy's response.
 
-    A user whom it refuses is not tried again: some lock whoever is wrong too often.
+    A 407 is final: some proxies lock a user after too many attempts.
     """
-    proxy = progress.proxy or "of the environment"
-    asked = f"{progress.host}:{request.url.port or 443}"
-    found = _STATUS.match(str(error))
-    status = int(found[0]) if found else 0
-    evidence = (
-        f"ProxyError: it was asked for a tunnel to {asked} and answered {_status_text(status)}; nothing was sent."
+    target = f"{progress.host}:{request.url.port or 443}"
+    digits = _STATUS.match(str(error))
+    status = int(digits[0]) if digits else 0
+    return ServiceUnavailable(
+        f"{what} was not sent: the proxy {progress.proxy or 'of the environment'} refused the connection.",
+        f"ProxyError: it was asked for a tunnel to {target} and answered {_status_text(status)}; nothing was sent.",
+        _tunnel_remedy(status, progress.host, target),
+        not_sent=True,
+        is_final=status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED,
     )
-    is_of_users = status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
-    if is_of_users:
-        remedy = (
+
+
+def _tunnel_remedy(status: int, host: str, target: str) -> str:
+    if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        return (
             "Put the user and the password that it takes into the proxy's URL in HTTPS_PROXY, percent-encoded "
             "(http://<user>:<password>@<host>:<port>): of the ways to log on to a proxy, Basic is supported."
         )
-    elif status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _TRANSIENT_STATUSES:
-        remedy = f"The proxy cannot reach {progress.host} just now. {RETRY_HINT}"
-    else:
-        direct = f"name {progress.host} in NO_PROXY if it can be reached directly"
-        remedy = f"Ask whoever runs the proxy to allow {asked}, or {direct}."
-    return ServiceUnavailable(
-        f"{what} was not sent: the proxy {proxy} refused the connection.",
-        evidence,
-        remedy,
-        not_sent=True,
-        is_final=is_of_users,
-    )
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _TRANSIENT_STATUSES:
+        return f"The proxy cannot reach {host} just now. {RETRY_HINT}"
+    return f"Ask the proxy's operator to allow {target}, or name {host} in NO_PROXY if it can be reached directly."
 
 
 def _status_text(status: int) -> str:
-    """Name a status by its number and the phrase that belongs to it."""
+    """Name a status by its number and its phrase."""
     try:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:

@@ -1,4 +1,4 @@
-"""Bindings that an environment provides: three conventions, read as their platforms write them."""
+"""Bindings of an environment: three conventions, as their platforms write them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ VCAP = {
 
 
 def folder(path: Path, **files: str) -> Path:
-    """A mounted secret: one file a key."""
+    """Make a mounted secret: a file per key."""
     path.mkdir(parents=True)
     for name, content in files.items():
         (path / name).write_text(content)
@@ -41,100 +41,100 @@ def folder(path: Path, **files: str) -> Path:
 
 
 def credentials(binding: Binding) -> object:
-    """The service key in a binding."""
+    """Return the service key in a binding."""
     return json.loads(binding.credentials)
 
 
-def test_an_environment_without_bindings_has_none(tmp_path: Path) -> None:
-    """Nothing set, no folder there."""
+def test_empty_environment_has_no_bindings(tmp_path: Path) -> None:
+    """Unset variables and missing folders give an empty list."""
     assert find_bindings({}, tmp_path / "missing") == []
     assert find_bindings({"VCAP_SERVICES": "", "SERVICE_BINDING_ROOT": ""}, tmp_path) == []
     assert find_bindings({"SERVICE_BINDING_ROOT": str(tmp_path / "missing")}, tmp_path) == []
 
 
-def test_the_folder_convention_is_that_of_sap() -> None:
-    """The root is where its operator mounts bindings."""
+def test_secrets_root_is_saps() -> None:
+    """The root is the mount path of SAP's service operator."""
     assert SECRETS_ROOT.as_posix() == "/etc/secrets/sapbtp"
 
 
-def test_cloud_foundry_gives_the_destination_service_alone(tmp_path: Path) -> None:
-    """Of all bound services those under `destination` are taken, by any of their names."""
-    (found,) = find_bindings({"VCAP_SERVICES": json.dumps(VCAP)}, tmp_path)
-    assert credentials(found) == KEY
-    assert found.names == {"dest", "dest-instance"}
-    assert found.where == "VCAP_SERVICES, instance dest-instance"
+def test_cloud_foundry_gives_destination_instances(tmp_path: Path) -> None:
+    """Of all bound services those under `destination` count, by any of their names."""
+    (binding,) = find_bindings({"VCAP_SERVICES": json.dumps(VCAP)}, tmp_path)
+    assert credentials(binding) == KEY
+    assert binding.names == {"dest", "dest-instance"}
+    assert binding.where == "VCAP_SERVICES, instance dest-instance"
 
 
-def test_an_unnamed_instance_of_cloud_foundry_goes_by_its_binding(tmp_path: Path) -> None:
-    """`name` and `binding_name` are what remains."""
+def test_instance_without_name_uses_binding_name(tmp_path: Path) -> None:
+    """`name` and `binding_name` are the names of an instance without its own."""
     vcap = {"destination": [{"name": "dest", "binding_name": "bound", "credentials": KEY}]}
-    (found,) = find_bindings({"VCAP_SERVICES": json.dumps(vcap)}, tmp_path)
-    assert found.names == {"dest", "bound"}
-    assert found.where == "VCAP_SERVICES, instance dest"
+    (binding,) = find_bindings({"VCAP_SERVICES": json.dumps(vcap)}, tmp_path)
+    assert binding.names == {"dest", "bound"}
+    assert binding.where == "VCAP_SERVICES, instance dest"
 
 
-def test_an_application_bound_to_other_services_has_no_binding(tmp_path: Path) -> None:
-    """VCAP_SERVICES without `destination` is no mistake."""
+def test_other_services_are_skipped(tmp_path: Path) -> None:
+    """VCAP_SERVICES without `destination` is valid."""
     assert find_bindings({"VCAP_SERVICES": json.dumps({"xsuaa": VCAP["xsuaa"]})}, tmp_path) == []
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        pytest.param("S3CRET", id="no JSON"),
-        pytest.param('["S3CRET"]', id="no object"),
-        pytest.param('{"destination": "S3CRET"}', id="no list"),
-        pytest.param('{"destination": [{"name": "S3CRET"}]}', id="no credentials"),
+        pytest.param("S3CRET", id="a word"),
+        pytest.param('["S3CRET"]', id="a list"),
+        pytest.param('{"destination": "S3CRET"}', id="a word for a list"),
+        pytest.param('{"destination": [{"name": "S3CRET"}]}', id="missing credentials"),
         pytest.param('{"destination": [{"credentials": null, "name": "S3CRET"}]}', id="empty credentials"),
-        pytest.param('{"destination": "S3CRET\udcff"}', id="bytes that are not UTF-8, as an environment gives them"),
-        pytest.param('{"destination": ' + "[" * 100_000, id="brackets without end"),
+        pytest.param('{"destination": "S3CRET\udcff"}', id="bytes beyond UTF-8, as in an environment"),
+        pytest.param('{"destination": ' + "[" * 100_000, id="endless brackets"),
     ],
 )
-def test_a_broken_vcap_services_is_refused(text: str, tmp_path: Path) -> None:
-    """By name, and without a word of what it holds."""
+def test_malformed_vcap_services_is_refused(text: str, tmp_path: Path) -> None:
+    """The error names the variable and hides its content."""
     assert_broken(text, tmp_path)
 
 
 @given(text=st.text().map(lambda text: f"S3CRET{text}"))
-def test_any_other_text_in_vcap_services_is_refused(text: str) -> None:
-    """Whatever it is."""
+def test_any_other_vcap_services_is_refused(text: str) -> None:
+    """Every text that is not in Cloud Foundry's format is refused and hidden."""
     assert_broken(text, Path("missing"))
     assert_broken(json.dumps({"destination": text}), Path("missing"))
 
 
 def assert_broken(text: str, secrets_root: Path) -> None:
-    """Reading VCAP_SERVICES is refused, and shows nothing."""
+    """Require that VCAP_SERVICES is refused and hidden."""
     with pytest.raises(ConfigurationError, match="VCAP_SERVICES") as caught:
         find_bindings({"VCAP_SERVICES": text}, secrets_root)
     assert "S3CRET" not in str(caught.value)
     assert caught.value.__suppress_context__
 
 
-def test_a_service_binding_root_gives_the_folders_of_the_type(tmp_path: Path) -> None:
-    """A folder a binding, a file a field, and `type` says what it is; the mount's own entries are left out."""
+def test_service_binding_root_filters_by_type(tmp_path: Path) -> None:
+    """Each folder of the type is a binding with a file per field; the mount's own entries are skipped."""
     root = tmp_path / "bindings"
     mounted = folder(root / "b-one", type="destination\n", instance_name="one\n", **KEY)
     (mounted / ".metadata").write_text("{}")
     (mounted / "..data").mkdir()
     folder(root / "b-two", type="xsuaa", clientid="other")
     folder(root / "b-three", clientid="untyped")
-    (root / "file").write_text("no folder")
-    (found,) = find_bindings({"SERVICE_BINDING_ROOT": str(root)}, tmp_path / "missing")
-    assert credentials(found) == {**KEY, "type": "destination\n", "instance_name": "one\n"}
-    assert found.names == {"b-one", "one"}
-    assert found.where == "$SERVICE_BINDING_ROOT/b-one"
+    (root / "file").write_text("a file")
+    (binding,) = find_bindings({"SERVICE_BINDING_ROOT": str(root)}, tmp_path / "missing")
+    assert credentials(binding) == {**KEY, "type": "destination\n", "instance_name": "one\n"}
+    assert binding.names == {"b-one", "one"}
+    assert binding.where == "$SERVICE_BINDING_ROOT/b-one"
 
 
 @pytest.mark.parametrize("name", ["credentials.json", "binding.json"])
-def test_a_folder_may_hold_one_document(tmp_path: Path, name: str) -> None:
-    """Then the document is the key, and the other files describe it."""
+def test_folder_with_one_document(tmp_path: Path, name: str) -> None:
+    """The document is the key, and the other files describe it."""
     folder(tmp_path / "destination" / "one", **{name: json.dumps(KEY), "label": "destination"})
-    (found,) = find_bindings({}, tmp_path)
-    assert credentials(found) == KEY
+    (binding,) = find_bindings({}, tmp_path)
+    assert credentials(binding) == KEY
 
 
-def test_the_folder_convention_gives_the_folders_of_the_service(tmp_path: Path) -> None:
-    """<root>/destination/<instance>/, in the order of their names; an empty folder is none."""
+def test_folder_convention_lists_instances(tmp_path: Path) -> None:
+    """<root>/destination/<instance>/ is listed in the order of the names, without empty folders."""
     folder(tmp_path / "destination" / "two", **KEY)
     folder(tmp_path / "destination" / "one", **KEY)
     folder(tmp_path / "destination" / "empty")
@@ -144,43 +144,43 @@ def test_the_folder_convention_gives_the_folders_of_the_service(tmp_path: Path) 
     assert one.where == f"{tmp_path / 'destination'}/one"
 
 
-def test_a_binary_file_of_another_service_does_not_matter(tmp_path: Path) -> None:
-    """Key stores lie beside us in the same root, and are none of our business."""
+def test_foreign_key_store_is_skipped(tmp_path: Path) -> None:
+    """A key store of another service in the same root is skipped."""
     other = folder(tmp_path / "bindings" / "another", type="kafka")
     (other / "keystore.jks").write_bytes(b"\xfe\xed\xfe\xed")
     folder(tmp_path / "bindings" / "ours", type="destination", **KEY)
-    (found,) = find_bindings({"SERVICE_BINDING_ROOT": str(tmp_path / "bindings")}, tmp_path / "missing")
-    assert "ours" in found.names
+    (binding,) = find_bindings({"SERVICE_BINDING_ROOT": str(tmp_path / "bindings")}, tmp_path / "missing")
+    assert "ours" in binding.names
 
 
-def test_a_binary_file_in_our_own_folder_is_no_crash(tmp_path: Path) -> None:
-    """It is left out, or refused as a setting is, with a remedy."""
+def test_own_key_store_is_no_crash(tmp_path: Path) -> None:
+    """A key store beside the fields is skipped, or refused with a remedy."""
     ours = folder(tmp_path / "destination" / "ours", **KEY)
     (ours / "keystore.jks").write_bytes(b"\xfe\xed\xfe\xed")
     try:
-        (found,) = find_bindings({}, tmp_path)
+        (binding,) = find_bindings({}, tmp_path)
     except ConfigurationError:
         return
-    assert json.loads(found.credentials)["clientsecret"] == "S3CRET"
+    assert json.loads(binding.credentials)["clientsecret"] == "S3CRET"
 
 
-def test_all_places_are_searched(tmp_path: Path) -> None:
-    """Cloud Foundry first, then the two mounts."""
+def test_all_places_are_listed(tmp_path: Path) -> None:
+    """Cloud Foundry comes first, then the two mounts."""
     folder(tmp_path / "bindings" / "mounted", type="destination", **KEY)
     folder(tmp_path / "secrets" / "destination" / "foldered", **KEY)
     environ = {"VCAP_SERVICES": json.dumps(VCAP), "SERVICE_BINDING_ROOT": str(tmp_path / "bindings")}
-    found = find_bindings(environ, tmp_path / "secrets")
-    assert [min(binding.names) for binding in found] == ["dest", "mounted", "foldered"]
+    bindings = find_bindings(environ, tmp_path / "secrets")
+    assert [min(binding.names) for binding in bindings] == ["dest", "mounted", "foldered"]
 
 
-def test_a_binding_shows_its_place_and_nothing_else(tmp_path: Path) -> None:
-    """Its repr may end up in a log."""
-    (found,) = find_bindings({"VCAP_SERVICES": json.dumps(VCAP)}, tmp_path)
-    assert repr(found) == "Binding(VCAP_SERVICES, instance dest-instance)"
+def test_repr_shows_place_only(tmp_path: Path) -> None:
+    """The repr, which may end up in a log, has the place alone."""
+    (binding,) = find_bindings({"VCAP_SERVICES": json.dumps(VCAP)}, tmp_path)
+    assert repr(binding) == "Binding(VCAP_SERVICES, instance dest-instance)"
 
 
-def test_a_folder_that_may_not_be_looked_into_has_no_bindings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is somebody else's; the connection then says which places were searched."""
+def test_inaccessible_folder_is_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder without read permission has no bindings."""
     theirs = folder(tmp_path / "destination" / "theirs", **KEY)
 
     def listed(path: Path) -> Iterator[Path]:
@@ -193,7 +193,7 @@ def test_a_folder_that_may_not_be_looked_into_has_no_bindings(tmp_path: Path, mo
 
 
 def user_provided(credentials: object, **more: object) -> dict[str, object]:
-    """An entry as Cloud Foundry writes it for `cf create-user-provided-service`."""
+    """Return an entry of Cloud Foundry for `cf create-user-provided-service`."""
     return {"label": "user-provided", "name": "mine", "tags": [], "credentials": credentials, **more}
 
 
@@ -207,8 +207,8 @@ def user_provided(credentials: object, **more: object) -> dict[str, object]:
         pytest.param(user_provided({"clientid": "a", "app_tid": "b"}), False, id="with a key of another service"),
     ],
 )
-def test_a_user_provided_service_is_told_by_its_credentials_or_tags(entry: dict[str, object], *, fits: bool) -> None:
-    """It has no label of its own; what does not fit may still be selected by its name, and is then refused."""
+def test_user_provided_service_is_recognized(entry: dict[str, object], *, fits: bool) -> None:
+    """Credentials or tags decide whether it fits; others remain selectable by name."""
     vcap = {**VCAP, "user-provided": [entry]}
     managed, mine = find_bindings({"VCAP_SERVICES": json.dumps(vcap)}, Path("missing"))
     assert not managed.is_user_provided
@@ -219,14 +219,14 @@ def test_a_user_provided_service_is_told_by_its_credentials_or_tags(entry: dict[
 @pytest.mark.parametrize(
     "listed",
     [
-        pytest.param([user_provided({"url": "https://log.example"})], id="no credentials of a client"),
-        pytest.param([{"name": "mine", "credentials": None}], id="none"),
-        pytest.param(["S3CRET"], id="no entries"),
-        pytest.param("S3CRET", id="no list"),
+        pytest.param([user_provided({"url": "https://log.example"})], id="other credentials"),
+        pytest.param([{"name": "mine", "credentials": None}], id="null"),
+        pytest.param(["S3CRET"], id="a list of words"),
+        pytest.param("S3CRET", id="a word"),
     ],
 )
-def test_user_provided_services_of_others_do_not_matter(listed: object) -> None:
-    """They are anybody's."""
+def test_foreign_user_provided_services_are_skipped(listed: object) -> None:
+    """User-provided services of any other shape are skipped."""
     assert find_bindings({"VCAP_SERVICES": json.dumps({"user-provided": listed})}, Path("missing")) == []
 
 
@@ -239,21 +239,21 @@ def test_user_provided_services_of_others_do_not_matter(listed: object) -> None:
         pytest.param(json.dumps(json.dumps(VCAP)), id="as text"),
     ],
 )
-def test_vcap_services_is_read_as_tools_print_it(text: str) -> None:
-    """When somebody takes it to another machine."""
-    (found,) = find_bindings({"VCAP_SERVICES": text}, Path("missing"))
-    assert credentials(found) == KEY
+def test_vcap_services_as_tools_print_it(text: str) -> None:
+    """The output of tools is accepted, as people copy it to other machines."""
+    (binding,) = find_bindings({"VCAP_SERVICES": text}, Path("missing"))
+    assert credentials(binding) == KEY
 
 
-def test_credentials_may_be_a_text() -> None:
-    """Of an entry as of a key."""
+def test_credentials_as_text() -> None:
+    """The credentials of an entry may be a text with JSON."""
     vcap = {"destination": [{"name": "one", "credentials": json.dumps(KEY)}]}
-    (found,) = find_bindings({"VCAP_SERVICES": json.dumps(vcap)}, Path("missing"))
-    assert key_in(found) == key_in(Binding(frozenset(), json.dumps(KEY), ""))
+    (binding,) = find_bindings({"VCAP_SERVICES": json.dumps(vcap)}, Path("missing"))
+    assert key_in(binding) == key_in(Binding(frozenset(), json.dumps(KEY), ""))
 
 
 def key_in(binding: Binding) -> ServiceKey:
-    """The key that a connection reads from a binding."""
+    """Return the key that a connection reads from a binding."""
     return parse_service_key(binding.credentials, binding.where)
 
 
@@ -262,8 +262,8 @@ NESTED = {"uri": KEY["uri"], "uaa": json.dumps(KEY)}
 
 
 def properties(*credentials: str | dict[str, object]) -> str:
-    """A file `.metadata` of SAP's service operator."""
-    listed = [each if isinstance(each, dict) else {"name": each, "format": "text"} for each in credentials]
+    """Return a file `.metadata` of SAP's service operator."""
+    listed = [field if isinstance(field, dict) else {"name": field, "format": "text"} for field in credentials]
     described = [{"name": name, "format": "text"} for name in DESCRIBING]
     return json.dumps({"metaDataProperties": described, "credentialProperties": listed})
 
@@ -299,7 +299,7 @@ OPERATOR = {
     "a broken description": {**KEY, **DESCRIBING, ".metadata": "S3CRET"},
     "a description of nothing": {**KEY, **DESCRIBING, ".metadata": properties("missing")},
 }
-"""Folders that SAP/sap-btp-service-operator and hand-made secrets lead to."""
+"""Folders of SAP/sap-btp-service-operator and of hand-made secrets."""
 
 
 def mount(folder: Path, files: dict[str, str], encode: Callable[[str], bytes], *, linked: bool) -> None:
@@ -332,7 +332,7 @@ ENCODINGS: dict[str, Callable[[str], bytes]] = {
     linked=st.booleans(),
     with_key_store=st.booleans(),
 )
-def test_what_the_service_operator_mounts_is_a_binding(
+def test_service_operator_mounts(
     tmp_path_factory: pytest.TempPathFactory,
     place: str,
     form: str,
@@ -341,7 +341,7 @@ def test_what_the_service_operator_mounts_is_a_binding(
     linked: bool,
     with_key_store: bool,
 ) -> None:
-    """In each of its formats, and where libraries of SAP look for it."""
+    """Each format of the operator is a binding, in each place where SAP's libraries look."""
     root = tmp_path_factory.mktemp("mount")
     folders = {"convention in it": root / "destination", "/etc/secrets": root / "destination"}
     folder = folders.get(place, root) / "bound"
@@ -353,19 +353,19 @@ def test_what_the_service_operator_mounts_is_a_binding(
     if with_key_store and "root" not in files:
         (folder / "store.jks").write_bytes(b"\xfe\xed\xfe\xed\0\0\0\2")
     if place.startswith("/etc"):
-        (found,) = find_bindings({}, root)
+        (binding,) = find_bindings({}, root)
     else:
-        (found,) = find_bindings({"SERVICE_BINDING_ROOT": str(root)}, root / "missing")
-    assert key_in(found) == key_in(Binding(frozenset(), json.dumps(KEY), ""))
-    assert found.names == {"bound", "one"}
+        (binding,) = find_bindings({"SERVICE_BINDING_ROOT": str(root)}, root / "missing")
+    assert key_in(binding) == key_in(Binding(frozenset(), json.dumps(KEY), ""))
+    assert binding.names == {"bound", "one"}
 
 
 @given(form=st.sampled_from(tuple(OPERATOR)))
-def test_a_mount_of_another_service_is_none(tmp_path_factory: pytest.TempPathFactory, form: str) -> None:
-    """Its type says so, wherever that stands."""
+def test_mount_of_another_service_is_skipped(tmp_path_factory: pytest.TempPathFactory, form: str) -> None:
+    """The type of a mount selects it, in any of the places for the type."""
     root = tmp_path_factory.mktemp("mount")
     files = {name: text.replace("destination", "xsuaa") for name, text in OPERATOR[form].items()}
     mount(root / "bound", {".metadata": "", **files}, str.encode, linked=False)
     assert find_bindings({"SERVICE_BINDING_ROOT": str(root)}, root) == []
-    found, again = find_bindings({"SERVICE_BINDING_ROOT": str(root)}, root, XSUAA)
-    assert found.credentials == again.credentials
+    binding, again = find_bindings({"SERVICE_BINDING_ROOT": str(root)}, root, XSUAA)
+    assert binding.credentials == again.credentials

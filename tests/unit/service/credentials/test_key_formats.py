@@ -1,4 +1,4 @@
-"""The shapes in which people have a service key: all of them are the same key, and what is none is told apart."""
+"""Notations of a service key: all of them give the same key, and other documents have a hint."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MORE = {"verificationkey": "-----BEGIN PUBLIC KEY-----", "tenantid": "t", "xsapp
 
 
 def key_of(fields: Fields, service: Service = DESTINATION) -> ServiceKey:
-    """The key that these fields make."""
+    """Return the key of these fields."""
     return parse_service_key(json.dumps(fields), "the test", service)
 
 
@@ -56,27 +56,27 @@ def x509() -> Iterator[Fields]:
 
 
 def plain(fields: Fields, address: Fields) -> Fields:
-    """As SAP documents it, with more fields."""
+    """Return a key as documented by SAP, with more fields."""
     return {**MORE, **fields, **address}
 
 
 def below_uaa(fields: Fields, address: Fields) -> Fields:
-    """Credentials below `uaa`, the address outside."""
+    """Put the credentials below `uaa`, the address outside."""
     return {**address, "uaa": {**fields, **MORE}}
 
 
 def all_below_uaa(fields: Fields, address: Fields) -> Fields:
-    """All of it below `uaa`."""
+    """Put the whole key below `uaa`."""
     return {"uaa": {**fields, **address}, "vendor": "SAP"}
 
 
 def uaa_as_text(fields: Fields, address: Fields) -> Fields:
-    """As a folder or `secretRootKey` has it: no objects."""
+    """Turn objects into texts, as in a folder or in `secretRootKey`."""
     return {**address, "uaa": json.dumps(fields), "tags": '["a"]', "plan": "lite"}
 
 
 def renamed(**names: str) -> Callable[[Fields, Fields], Fields]:
-    """Other tools' names."""
+    """Rename fields to another tool's names."""
 
     def rename(fields: Fields, address: Fields) -> Fields:
         return {names.get(name, name): value for name, value in {**fields, **address}.items()}
@@ -101,7 +101,7 @@ SHAPES: dict[str, Callable[[Fields, Fields], Fields]] = {
 
 
 def coded(fields: Fields) -> Fields:
-    """Values as Kubernetes has them."""
+    """Encode values as in Kubernetes."""
     texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()}
     return {name: base64.b64encode(text.encode()).decode() for name, text in texts.items()}
 
@@ -160,7 +160,7 @@ ENCODINGS: dict[str, Callable[[str], str | bytes]] = {
 
 @dataclass(frozen=True)
 class Written:
-    """A key as somebody has it."""
+    """A key in some notation."""
 
     document: str | bytes = field(repr=False)
     of: str
@@ -168,7 +168,7 @@ class Written:
 
 @st.composite
 def written(draw: st.DrawFn, fields: Fields, address: Fields, *, shapes: tuple[str, ...] = tuple(SHAPES)) -> Written:
-    """Any combination of a shape, a wrapper, a text around it, an encoding and line ends."""
+    """Draw any combination of a shape, a wrapper, a text around it, an encoding and line ends."""
     shape, wrapper = draw(st.sampled_from(shapes)), draw(st.sampled_from(tuple(WRAPPERS)))
     text, encoding = draw(st.sampled_from(tuple(TEXTS))), draw(st.sampled_from(tuple(ENCODINGS)))
     indent, line_end = draw(st.sampled_from([None, 2])), draw(st.sampled_from(["\n", "\r\n", "\r"]))
@@ -180,33 +180,33 @@ def written(draw: st.DrawFn, fields: Fields, address: Fields, *, shapes: tuple[s
 
 
 @given(key=written(FIELDS, ADDRESS))
-def test_a_destination_key_is_the_same_in_every_shape(key: Written) -> None:
-    """Whatever a tool, a shell or a person made of it."""
+def test_destination_key_in_every_notation(key: Written) -> None:
+    """Each notation of a tool, a shell or a person gives the same key."""
     assert parse_service_key(key.document, "the test") == DESTINATION_KEY
 
 
 @given(key=written(FIELDS, API))
-def test_a_key_of_xsuaa_is_the_same_in_every_shape(key: Written) -> None:
-    """Those of an instance, those of `btp create security/api-credential`, those of Terraform."""
+def test_xsuaa_key_in_every_notation(key: Written) -> None:
+    """Keys of an instance, of `btp create security/api-credential` and of Terraform are the same."""
     assert parse_service_key(key.document, "the test", XSUAA) == XSUAA_KEY
 
 
 @settings(max_examples=40)
 @given(data=st.data())
-def test_a_key_with_a_certificate_is_the_same_in_every_shape(x509: Fields, data: st.DataObject) -> None:
-    """Its PEMs have line breaks of their own, which are escaped as often as all of it."""
+def test_x509_key_in_every_notation(x509: Fields, data: st.DataObject) -> None:
+    """PEMs have line breaks of their own, which are escaped as often as the whole document."""
     fields = {name: x509[name] for name in ("clientid", "certificate", "key", "certurl")}
     shapes = ("plain", "below uaa", "all below uaa", "uaa as text", "terraform", "capitals")
     key = data.draw(written(fields, {"uri": x509["uri"]}, shapes=shapes))
-    found = parse_service_key(key.document, "the test")
-    assert (found.certurl, found.clientid) == (fields["certurl"], fields["clientid"])
-    assert parse_pem(found.certificate) == parse_pem(fields["certificate"])
-    found.tls(parse_pem(fields["certificate"]).not_before)
+    parsed = parse_service_key(key.document, "the test")
+    assert (parsed.certurl, parsed.clientid) == (fields["certurl"], fields["clientid"])
+    assert parse_pem(parsed.certificate) == parse_pem(fields["certificate"])
+    parsed.tls(parse_pem(fields["certificate"]).not_before)
 
 
-def test_terraform_names_the_parts_of_a_certificate_in_its_own_way(x509: Fields) -> None:
-    """`btp_subaccount_api_credential` with a certificate: the token service is the one for certificates."""
-    found = key_of(
+def test_terraform_names_of_x509_fields(x509: Fields) -> None:
+    """The token URL of `btp_subaccount_api_credential` with a certificate is the one for mutual TLS."""
+    key = key_of(
         {
             "api_url": x509["uri"],
             "client_id": x509["clientid"],
@@ -218,21 +218,21 @@ def test_terraform_names_the_parts_of_a_certificate_in_its_own_way(x509: Fields)
         },
         XSUAA,
     )
-    assert found.is_x509
-    assert found.token_url == f"{x509['certurl']}/oauth/token"
-    assert found.uri == x509["uri"]
+    assert key.is_x509
+    assert key.token_url == f"{x509['certurl']}/oauth/token"
+    assert key.uri == x509["uri"]
 
 
-def test_the_address_outside_may_be_called_url() -> None:
-    """Where `uaa` has a `url` of its own."""
+def test_outer_url_is_the_service_address() -> None:
+    """The outer `url` is the service's address if `uaa` has a `url` of its own."""
     assert key_of({"url": ADDRESS["uri"], "uaa": FIELDS}) == DESTINATION_KEY
     assert key_of({**ADDRESS, "url": "https://other.example", "uaa": FIELDS}) == DESTINATION_KEY
     alone = {name: value for name, value in FIELDS.items() if name != "url"}
     assert key_of({**ADDRESS, "url": FIELDS["url"], "uaa": alone}) == DESTINATION_KEY
 
 
-def test_a_field_of_its_own_name_counts_before_another_name() -> None:
-    """Whatever their order."""
+def test_canonical_name_wins_over_alias() -> None:
+    """The canonical name wins in any order of the fields."""
     both = {"client_id": "other", **FIELDS, **ADDRESS, "client-id": "other"}
     assert key_of(both) == DESTINATION_KEY
 
@@ -243,7 +243,7 @@ breaks = st.sampled_from(
 
 
 def laid_out(pem: str, line_break: str, width: int) -> str:
-    """A PEM text with other line breaks and lines of another length, between its blocks too."""
+    """Return a PEM text with other line breaks and lines of another length, between its blocks too."""
     out = ""
     for block in pem.replace("\n", "").replace("-----BEGIN", "\n-----BEGIN").split("\n")[1:]:
         label = block.removeprefix("-----BEGIN ").partition("-----")[0]
@@ -255,13 +255,13 @@ def laid_out(pem: str, line_break: str, width: int) -> str:
 
 @settings(max_examples=40)
 @given(of_chain=breaks, of_key=breaks, width=st.integers(16, 2000))
-def test_the_line_breaks_of_pems_do_not_matter(x509: Fields, of_chain: str, of_key: str, width: int) -> None:
-    """In one line, escaped once or twice, with those of any system; a chain keeps all of its certificates."""
+def test_line_breaks_of_pems(x509: Fields, of_chain: str, of_key: str, width: int) -> None:
+    """PEMs are read in one line, with escaped line breaks and those of any system; a chain stays complete."""
     chain = laid_out(x509["certificate"] * 2, of_chain, width)
-    found = key_of({**x509, "certificate": chain, "key": laid_out(x509["key"], of_key, width)})
+    key = key_of({**x509, "certificate": chain, "key": laid_out(x509["key"], of_key, width)})
     moment = parse_pem(x509["certificate"]).not_before
-    assert parse_pem(found.certificate) == parse_pem(x509["certificate"])
-    found.tls(moment)
+    assert parse_pem(key.certificate) == parse_pem(x509["certificate"])
+    key.tls(moment)
 
 
 @pytest.mark.parametrize(
@@ -273,10 +273,10 @@ def test_the_line_breaks_of_pems_do_not_matter(x509: Fields, of_chain: str, of_k
         pytest.param(lambda pem: [pem], id="a list of one text"),
     ],
 )
-def test_pem_is_read_in_other_wrappings(x509: Fields, given: Callable[[str], object]) -> None:
-    """As base64, and as a list."""
-    found = key_of({**x509, "certificate": given(x509["certificate"]), "key": given(x509["key"])})
-    found.tls(parse_pem(x509["certificate"]).not_before)
+def test_pem_in_other_encodings(x509: Fields, given: Callable[[str], object]) -> None:
+    """PEM is read from base64, and from a list."""
+    key = key_of({**x509, "certificate": given(x509["certificate"]), "key": given(x509["key"])})
+    key.tls(parse_pem(x509["certificate"]).not_before)
 
 
 @pytest.mark.parametrize(
@@ -289,13 +289,13 @@ def test_pem_is_read_in_other_wrappings(x509: Fields, given: Callable[[str], obj
         pytest.param(json.dumps({**FIELDS, **ADDRESS}, indent=2).replace("\n", "\\r\\n"), id="those of Windows"),
     ],
 )
-def test_what_stands_around_an_object_does_not_matter(text: str) -> None:
-    """Neither braces in a sentence, nor blanks that only look so, nor line breaks that a tool wrote as letters."""
+def test_text_around_the_object(text: str) -> None:
+    """Braces in sentences, other kinds of blanks and written line breaks are ignored."""
     assert parse_service_key(text, "the test") == DESTINATION_KEY
 
 
-def test_an_encrypted_key_of_the_old_form_is_no_crash(x509: Fields) -> None:
-    """It has headers before its base64."""
+def test_encrypted_traditional_key_is_refused(x509: Fields) -> None:
+    """A traditional encrypted key, with headers before its base64, is a ConfigurationError."""
     loaded = load_pem_private_key(x509["key"].encode(), None)
     encryption = BestAvailableEncryption(b"word")
     encrypted = loaded.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, encryption).decode()
@@ -338,21 +338,21 @@ CERTIFIED = {"clientid": "S3CRET", "certurl": "https://S3CRET.example", "certifi
         pytest.param({"prod": {**FIELDS, **ADDRESS}, "dev": {**FIELDS, **ADDRESS}}, "is missing", id="two keys"),
     ],
 )
-def test_an_object_that_is_no_key_of_the_service_is_told_apart(document: Fields, resembles: str) -> None:
-    """By our own sentence, which names what it resembles and no value; also when it comes as text."""
+def test_wrong_object_has_a_hint(document: Fields, resembles: str) -> None:
+    """The message names the resemblance of an object and hides its values, also if it comes as text."""
     for text in (json.dumps(document), json.dumps(json.dumps(document)), json.dumps({"credentials": document})):
         message = refusal(text)
         assert resembles in message
         assert "Object missing" not in message
 
 
-def test_a_key_of_the_destination_service_is_none_of_xsuaa() -> None:
-    """And says so."""
+def test_destination_key_for_xsuaa_is_refused() -> None:
+    """The message names the Destination service."""
     assert "resembles a key of the Destination service" in refusal(json.dumps({**SECRETS, **ADDRESS}), XSUAA)
 
 
 def wrapped(times: int) -> str:
-    """A key that is base64 of base64 of …."""
+    """Encode a key in base64, again and again."""
     octets = json.dumps({**FIELDS, **ADDRESS}).encode()
     for _ in range(times):
         octets = base64.b64encode(octets)
@@ -389,19 +389,19 @@ JWT = f"{HEADER}.{CLAIMS}.S3CRET"
         pytest.param('{"a": "S3CRET"}\n{"b": 1}', "several JSON objects", id="two objects"),
         pytest.param("S3CRET", "not JSON", id="a word"),
         pytest.param('["S3CRET"]', "not JSON", id="a list"),
-        pytest.param("S3CRETS3CRETS3CRETa", "not JSON", id="what base64 looks like"),
-        pytest.param(wrapped(9), "not JSON", id="base64 without end"),
+        pytest.param("S3CRETS3CRETS3CRETa", "not JSON", id="a word like base64"),
+        pytest.param(wrapped(9), "not JSON", id="base64 in too many levels"),
         pytest.param(base64.b64encode(b"S3CRET\xff\x01").decode(), "not JSON", id="base64 of something else"),
     ],
 )
-def test_a_text_that_is_no_key_is_told_apart(text: str, resembles: str) -> None:
-    """By our own sentence, in whichever encoding it comes."""
+def test_wrong_text_has_a_hint(text: str, resembles: str) -> None:
+    """The message names the resemblance of a text, in any encoding."""
     for document in (text, text.encode(), text.encode("utf-16")):
         assert resembles in refusal(document)
 
 
 def refusal(document: str | bytes, service: Service = DESTINATION) -> str:
-    """What the refusal of a key says, which never shows a part of it."""
+    """Return the message that refuses a key, and require that it hides all parts of the key."""
     with pytest.raises(ConfigurationError) as caught:
         parse_service_key(document, "the test", service)
     shown = error_text(caught.value)
@@ -410,9 +410,9 @@ def refusal(document: str | bytes, service: Service = DESTINATION) -> str:
     return str(caught.value)
 
 
-def test_a_binary_file_is_no_key() -> None:
-    """It is no text, so nothing can be told of it."""
-    assert "no text" in refusal(b"\xfe\xed\xfe\xed\0\0\x01S3CRET")
+def test_binary_file_is_refused() -> None:
+    """A key store is refused as binary."""
+    assert "It is binary" in refusal(b"\xfe\xed\xfe\xed\0\0\x01S3CRET")
 
 
 names = st.sampled_from(
@@ -426,10 +426,8 @@ values = st.recursive(
 
 
 @given(fields=st.dictionaries(names, values), service=st.sampled_from([DESTINATION, XSUAA]))
-def test_any_object_with_these_fields_is_a_key_or_a_refusal_that_shows_nothing(
-    fields: Fields, service: Service
-) -> None:
-    """Nested, wrapped, of other types."""
+def test_any_object_is_key_or_refusal(fields: Fields, service: Service) -> None:
+    """Nested, wrapped, and of other types: values stay hidden."""
     for document in (fields, {**FIELDS, **ADDRESS, **API, **fields}):
         shown = ""
         try:
@@ -440,8 +438,8 @@ def test_any_object_with_these_fields_is_a_key_or_a_refusal_that_shows_nothing(
 
 
 @given(key=written(FIELDS, ADDRESS))
-def test_a_variable_names_a_file_in_any_of_these_shapes(tmp_path_factory: pytest.TempPathFactory, key: Written) -> None:
-    """`cf service-key … > key.json` in PowerShell, and BTP_TRUST_SERVICE_KEY=@key.json."""
+def test_file_in_every_notation(tmp_path_factory: pytest.TempPathFactory, key: Written) -> None:
+    """A file may come from `cf service-key … > key.json` in PowerShell, for BTP_TRUST_SERVICE_KEY=@key.json."""
     if isinstance(key.document, str):
         return
     file = tmp_path_factory.mktemp("key") / "key.json"
@@ -452,8 +450,8 @@ def test_a_variable_names_a_file_in_any_of_these_shapes(tmp_path_factory: pytest
 
 
 @given(text=st.sampled_from(tuple(TEXTS)), wrapper=st.sampled_from(tuple(WRAPPERS)))
-def test_the_map_of_keys_is_read_in_the_same_texts(text: str, wrapper: str) -> None:
-    """Its keys are objects, in any shape of an object."""
+def test_map_in_every_notation(text: str, wrapper: str) -> None:
+    """The map of connections may be in any text, and its keys in any notation of an object."""
     keys = {"prod": WRAPPERS[wrapper]({**FIELDS, **ADDRESS}), "other": {}}
     config = {"btp-trust:connections": TEXTS[text](json.dumps(keys))}
     assert Connections(config.get, {}).find("prod").key == DESTINATION_KEY

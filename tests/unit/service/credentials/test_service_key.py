@@ -1,4 +1,4 @@
-"""A service key: whatever its JSON is, it is used whole, refused without showing it, or named as expired."""
+"""Service keys: a document is a key, is refused and hidden, or has an expired certificate."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ documents = st.recursive(
 
 @pytest.fixture(scope="module")
 def emulator() -> Iterator[Emulator]:
-    """Where service keys with certificates come from."""
-    with Emulator(key_size=1024) as running:
-        running.create_subaccount()
-        yield running
+    """An emulator that gives service keys with certificates."""
+    with Emulator(key_size=1024) as emulator:
+        emulator.create_subaccount()
+        yield emulator
 
 
 @pytest.fixture
@@ -69,19 +69,19 @@ def x509(emulator: Emulator) -> dict[str, str]:
 
 
 def parse(document: Json) -> ServiceKey:
-    """Parse a document as it would stand in a setting."""
+    """Parse a document, as JSON in a setting."""
     return parse_service_key(json.dumps(document), "the test")
 
 
 def refusal(document: Json) -> str:
-    """What the refusal of a document says."""
+    """Return the message that refuses a document."""
     with pytest.raises(ConfigurationError) as caught:
         parse(document)
     return str(caught.value)
 
 
-def test_a_key_with_a_secret_is_read() -> None:
-    """The token service is at `url`, and nothing else of the document matters."""
+def test_key_with_secret() -> None:
+    """The token service is at `url`; further fields are ignored."""
     key = parse(SECRET)
     assert not key.is_x509
     assert key.uri == SECRET["uri"]
@@ -89,7 +89,7 @@ def test_a_key_with_a_secret_is_read() -> None:
     assert (key.clientid, key.clientsecret) == (SECRET["clientid"], SECRET["clientsecret"])
 
 
-def test_a_key_with_a_certificate_is_read(x509: dict[str, str]) -> None:
+def test_key_with_certificate(x509: dict[str, str]) -> None:
     """The token service is at `certurl`: mutual TLS."""
     key = parse({**x509, "certurl": f"{x509['certurl']}/"})
     assert key.is_x509
@@ -97,52 +97,52 @@ def test_a_key_with_a_certificate_is_read(x509: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("encode", [pytest.param(str, id="as text"), pytest.param(str.encode, id="as bytes")])
-def test_a_wrapper_is_taken_off(encode: Callable[[str], str | bytes]) -> None:
+def test_wrapper_is_removed(encode: Callable[[str], str | bytes]) -> None:
     """Exports of the command line tools put the key under `credentials`."""
     assert parse_service_key(encode(json.dumps({"credentials": SECRET})), "the test") == parse(SECRET)
 
 
-def test_literal_line_feeds_in_pems_are_accepted(x509: dict[str, str]) -> None:
-    """A backslash and an n, as exports have them, work as the line feeds do."""
+def test_escaped_line_feeds_in_pems(x509: dict[str, str]) -> None:
+    """A backslash and an n work as the line feeds do."""
     changed = {name: x509[name].replace("\n", "\\n") for name in ("certificate", "key")}
     now = parse_pem(x509["certificate"]).not_before
     assert parse({**x509, **changed}).tls(now).get_ca_certs() == parse(x509).tls(now).get_ca_certs()
 
 
 @given(document=documents, data=st.data())
-def test_any_json_is_a_key_or_a_refusal_that_shows_nothing(document: Json, data: st.DataObject) -> None:
-    """Fields missing, of another type, nested, wrapped: no value of them comes back in a message or a traceback."""
+def test_any_json_is_key_or_refusal(document: Json, data: st.DataObject) -> None:
+    """Fields are missing, of another type, nested, wrapped: all values stay hidden."""
     names = data.draw(st.sets(st.sampled_from(["clientid", "clientsecret", "uri", "url", "certificate", "key"])))
     mixed = {**SECRET, **{name: data.draw(documents) for name in names}}
-    for each in (document, mixed, {"credentials": mixed}, {"credentials": document}):
-        assert_key_or_silent_refusal(json.dumps(each))
+    for variant in (document, mixed, {"credentials": mixed}, {"credentials": document}):
+        assert_key_or_silent_refusal(json.dumps(variant))
 
 
 @given(octets=st.binary() | st.integers(0, 200).map(lambda end: json.dumps(SECRET).encode()[:end]))
 @example(octets=b'{"uri":"S3CRET\xff"}')
 @example(octets=json.dumps(SECRET).encode("utf-16"))
-def test_any_bytes_are_a_key_or_a_refusal_that_shows_nothing(octets: bytes) -> None:
-    """A file that was cut, or is something else altogether, is refused."""
+def test_any_bytes_are_key_or_refusal(octets: bytes) -> None:
+    """A truncated file, or one of another kind, is refused."""
     assert_key_or_silent_refusal(octets)
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        pytest.param('{"clientsecret": "S3CRET\udcff"}', id="bytes that are not UTF-8, as an environment gives them"),
-        pytest.param("[" * 100_000, id="brackets without end"),
-        pytest.param('{"S3CRET":' * 5_000, id="objects without end"),
+        pytest.param('{"clientsecret": "S3CRET\udcff"}', id="bytes beyond UTF-8, as in an environment"),
+        pytest.param("[" * 100_000, id="endless brackets"),
+        pytest.param('{"S3CRET":' * 5_000, id="endless objects"),
     ],
 )
-def test_odd_text_is_refused_too(text: str) -> None:
-    """What breaks the reader of JSON otherwise than by a syntax error is no crash."""
+def test_text_that_breaks_decoders_is_refused(text: str) -> None:
+    """A decoder's error of any kind becomes a ConfigurationError."""
     with pytest.raises(ConfigurationError) as caught:
         parse_service_key(text, "the test")
     assert "S3CRET" not in error_text(caught.value)
 
 
 def assert_key_or_silent_refusal(text: str | bytes) -> None:
-    """Parsing gives a key whose repr hides it, or a ConfigurationError that repeats nothing."""
+    """Require a key whose repr hides it, or a ConfigurationError that hides the text."""
     try:
         assert "S3CRET" not in repr(parse_service_key(text, "the test"))
     except ConfigurationError as error:
@@ -151,8 +151,8 @@ def assert_key_or_silent_refusal(text: str | bytes) -> None:
         assert "the test" in shown
 
 
-def test_a_key_never_shows_itself(x509: dict[str, str]) -> None:
-    """Neither of both kinds, however it is printed."""
+def test_repr_hides_the_key(x509: dict[str, str]) -> None:
+    """Both kinds of key are hidden, in every way to print them."""
     for document, hidden in ((SECRET, ["clientsecret", "clientid"]), (x509, ["clientid", "certificate", "key"])):
         key = parse(document)
         for shown in (repr(key), str(key), f"{[key]}"):
@@ -162,30 +162,30 @@ def test_a_key_never_shows_itself(x509: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("without", "missing"),
     [
-        pytest.param("url", "url", id="a secret but no url"),
-        pytest.param("uri", "uri", id="no address of the service"),
-        pytest.param("clientid", "clientid", id="no client"),
-        pytest.param("clientsecret", "certurl, certificate, key", id="neither a secret nor a certificate"),
+        pytest.param("url", "url", id="url"),
+        pytest.param("uri", "uri", id="uri"),
+        pytest.param("clientid", "clientid", id="clientid"),
+        pytest.param("clientsecret", "certurl, certificate, key", id="secret and certificate"),
     ],
 )
-def test_what_is_missing_is_named(without: str, missing: str) -> None:
-    """The message names fields, so that one sees what kind of key is at hand."""
+def test_missing_fields_are_named(without: str, missing: str) -> None:
+    """The message names fields, which show what kind of key is at hand."""
     assert missing in refusal({name: value for name, value in SECRET.items() if name != without})
 
 
 @pytest.mark.parametrize("field", ["certificate", "key", "certurl"])
-def test_half_a_certificate_key_is_refused(x509: dict[str, str], field: str) -> None:
-    """All three parts are needed."""
+def test_incomplete_x509_key_is_refused(x509: dict[str, str], field: str) -> None:
+    """All three fields are needed."""
     assert f"{field} is missing" in refusal({**x509, field: ""})
 
 
-def test_a_certificate_that_is_none_is_refused(x509: dict[str, str]) -> None:
-    """When the key is read, not when it is first used."""
+def test_malformed_certificate_is_refused(x509: dict[str, str]) -> None:
+    """The certificate is checked when the key is parsed."""
     assert "`certificate`" in refusal({**x509, "certificate": "no PEM"})
 
 
-def test_an_empty_client_is_refused() -> None:
-    """As one that is missing: no token could be had with it."""
+def test_empty_client_is_refused() -> None:
+    """An empty client ID counts as missing."""
     refusal({**SECRET, "clientid": ""})
 
 
@@ -213,7 +213,7 @@ def test_an_empty_client_is_refused() -> None:
         pytest.param("http://[::1%25eth0]", id="this machine with a zone"),
         pytest.param("http://0.0.0.0", id="any address"),
         pytest.param("http:localhost", id="http without slashes"),
-        pytest.param("//localhost", id="no scheme but slashes"),
+        pytest.param("//localhost", id="slashes alone"),
         pytest.param("https://user@host.example", id="a user"),
         pytest.param("https://:S3CRET@host.example", id="a password"),
         pytest.param("https://host.example/?to=evil", id="a query"),
@@ -222,26 +222,26 @@ def test_an_empty_client_is_refused() -> None:
         pytest.param(f"https://{'a' * 64}.example", id="a label that is too long"),
         pytest.param("https://host..example", id="an empty label"),
         pytest.param("ftp://127.0.0.1", id="another scheme"),
-        pytest.param("sub.authentication.eu12.hana.ondemand.com", id="no scheme"),
-        pytest.param("https://", id="no host"),
+        pytest.param("sub.authentication.eu12.hana.ondemand.com", id="a host alone"),
+        pytest.param("https://", id="a scheme alone"),
         pytest.param("https://[::1", id="half an IPv6 address"),
-        pytest.param("https://host:port", id="a port that is no number"),
-        pytest.param("https://host:99999999", id="a port that no machine has"),
+        pytest.param("https://host:port", id="a port in letters"),
+        pytest.param("https://host:99999999", id="a port beyond 65535"),
         pytest.param("https://host\n.example", id="a line feed"),
         pytest.param("https://xn--.example", id="a broken international name"),
     ],
 )
-def test_a_url_must_be_https_or_this_machine(field: str, url: str) -> None:
-    """Credentials go nowhere in the clear, and a malformed address is refused before a request is made of it.
+def test_urls_are_https_or_loopback(field: str, url: str) -> None:
+    """Credentials travel by TLS, and a malformed address is refused before any request.
 
-    All addresses of a key are held to that, also the one that its kind does not use: who changed it had a reason.
+    The rule is for all addresses of a key, also the one that its kind leaves unused: its author had a reason.
     """
     assert "S3CRET" not in refusal({**SECRET, field: url})
 
 
 @pytest.mark.parametrize("field", ["uri", "url", "certurl"])
-def test_a_key_with_a_certificate_is_held_to_it_too(x509: dict[str, str], field: str) -> None:
-    """Whatever kind of key it is."""
+def test_x509_urls_are_https_or_loopback(x509: dict[str, str], field: str) -> None:
+    """The rule is the same for both kinds of key."""
     refusal({**x509, field: "http://evil.example"})
 
 
@@ -254,8 +254,8 @@ def test_a_key_with_a_certificate_is_held_to_it_too(x509: dict[str, str], field:
         pytest.param("HTTPS://Sub.Authentication.EU12.hana.ondemand.com", id="https in capitals"),
     ],
 )
-def test_this_machine_may_be_reached_by_http(url: str) -> None:
-    """So that the emulator works; anything else by https."""
+def test_loopback_allows_http(url: str) -> None:
+    """The emulator is reached by HTTP on this machine."""
     assert parse({**SECRET, "uri": url, "url": url}).uri == url
 
 
@@ -263,8 +263,8 @@ def test_this_machine_may_be_reached_by_http(url: str) -> None:
 @example(rest="user:S3CRET@host")
 @example(rest="host:1:2")
 @example(rest="ho st")
-def test_an_accepted_url_can_be_called(rest: str) -> None:
-    """Whatever follows https://, httpx can make a request of an accepted address, and no message shows a password."""
+def test_accepted_url_can_be_called(rest: str) -> None:
+    """A request can be built for each accepted address, and passwords are refused."""
     document = {**SECRET, "uri": f"https://{rest}", "url": f"https://{rest}"}
     try:
         key = parse(document)
@@ -276,30 +276,30 @@ def test_an_accepted_url_can_be_called(rest: str) -> None:
     assert "S3CRET" not in key.token_url
 
 
-def test_an_expired_certificate_is_named_as_such(x509: dict[str, str]) -> None:
-    """With the moment of its end, because a new key is the remedy; up to that second it is used."""
-    ends = parse_pem(x509["certificate"]).not_after
+def test_expired_certificate_has_its_error(x509: dict[str, str]) -> None:
+    """The message has the end of validity, up to which the key works; the remedy is a new key."""
+    end = parse_pem(x509["certificate"]).not_after
     key = parse(x509)
-    key.tls(ends - timedelta(seconds=1))
-    with pytest.raises(CredentialsRejected, match=f"expired {ends:%Y-%m-%dT%H:%M:%SZ}") as caught:
-        key.tls(ends)
+    key.tls(end - timedelta(seconds=1))
+    with pytest.raises(CredentialsRejected, match=f"expired {end:%Y-%m-%dT%H:%M:%SZ}") as caught:
+        key.tls(end)
     assert "service key" in caught.value.remedy
 
 
-def test_a_certificate_of_another_key_is_refused(emulator: Emulator, x509: dict[str, str]) -> None:
-    """The pair is checked before anything is sent."""
+def test_mismatched_pair_is_refused(emulator: Emulator, x509: dict[str, str]) -> None:
+    """The pair is checked before any request."""
     other = emulator.service_key(emulator.subaccounts()[0].guid, "x509")
-    assert_cannot_be_used({**x509, "key": other["key"]})
+    assert_unusable_pair({**x509, "key": other["key"]})
 
 
-@pytest.mark.parametrize("key", [pytest.param("S3CRET", id="no PEM"), pytest.param("", id="nothing after a header")])
-def test_a_private_key_that_is_none_is_refused(x509: dict[str, str], key: str) -> None:
-    """Without repeating it."""
-    assert_cannot_be_used({**x509, "key": f"-----BEGIN PRIVATE KEY-----\n{key}\n-----END PRIVATE KEY-----\n"})
+@pytest.mark.parametrize("key", [pytest.param("S3CRET", id="another text"), pytest.param("", id="an empty body")])
+def test_malformed_private_key_is_refused(x509: dict[str, str], key: str) -> None:
+    """The message hides the malformed key."""
+    assert_unusable_pair({**x509, "key": f"-----BEGIN PRIVATE KEY-----\n{key}\n-----END PRIVATE KEY-----\n"})
 
 
-def assert_cannot_be_used(document: dict[str, str]) -> None:
-    """TLS settings cannot be made of it, and the error shows no part of the key."""
+def assert_unusable_pair(document: dict[str, str]) -> None:
+    """Require that TLS settings are refused, with an error that hides the key."""
     key = parse(document)
     with pytest.raises(ConfigurationError) as caught:
         key.tls(parse_pem(document["certificate"]).not_before)
@@ -309,11 +309,11 @@ def assert_cannot_be_used(document: dict[str, str]) -> None:
     assert document["key"][40:80] not in shown
 
 
-def test_an_encrypted_private_key_is_refused_without_asking_for_a_pass_phrase(x509: dict[str, str]) -> None:
-    """Nobody sits at the terminal of a plugin: OpenSSL's question would hang the deployment."""
+def test_encrypted_key_is_refused_at_once(x509: dict[str, str]) -> None:
+    """OpenSSL must not ask for a pass phrase: a plugin has no terminal, and the deployment would hang."""
     plain = load_pem_private_key(x509["key"].encode(), None)
     encrypted = plain.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"word")).decode()
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", PASS_PHRASE, json.dumps({**x509, "key": encrypted})],
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -322,29 +322,27 @@ def test_an_encrypted_private_key_is_refused_without_asking_for_a_pass_phrase(x5
         check=True,
         start_new_session=True,
     )
-    assert done.stdout.strip() == "ConfigurationError"
-    assert "pass phrase" not in done.stderr
+    assert process.stdout.strip() == "ConfigurationError"
+    assert "pass phrase" not in process.stderr
 
 
-def test_a_file_of_authorities_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """SSL_CERT_FILE is a setting like others: a wrong path is an error with a remedy, and no traceback."""
+def test_missing_authorities_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong path in SSL_CERT_FILE is an error with a remedy."""
     monkeypatch.setenv("SSL_CERT_FILE", "missing/ca.pem")
     with pytest.raises(TrustError, match="SSL_CERT_FILE"):
         parse(SECRET).tls(datetime.now(UTC))
 
 
-def test_no_private_key_is_left_on_the_disk(
-    x509: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """OpenSSL reads the pair from a file; it is gone afterwards, also when the pair does not fit."""
+def test_private_key_leaves_the_disk(x509: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The temporary file for OpenSSL is deleted, also if the pair is mismatched."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     parse(x509).tls(parse_pem(x509["certificate"]).not_before)
-    assert_cannot_be_used({**x509, "key": "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"})
+    assert_unusable_pair({**x509, "key": "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"})
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_secret_over_https_presents_no_certificate() -> None:
-    """The usual authorities are loaded, and nothing else."""
+def test_secret_key_loads_usual_authorities() -> None:
+    """TLS for a key with a secret has the usual authorities alone."""
     context = parse(SECRET).tls(datetime.now(UTC))
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.get_ca_certs()

@@ -1,4 +1,4 @@
-"""The user: where the token comes from, what is refused, and that nothing of it is ever shown."""
+"""Users: sources of the token, refusals, and secrets that stay hidden."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ PLACES = {
 
 
 class TokenService:
-    """A token service that gives one answer."""
+    """A token service with one response."""
 
     def __init__(self, status: int = 200, **content: object) -> None:
-        self.answer = httpx.Response(status, json=content)
+        self.response = httpx.Response(status, json=content)
         self.forms: list[dict[str, list[str]]] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        """Do so."""
+        """Record the form and respond."""
         self.forms.append(parse_qs(request.content.decode()))
-        return self.answer
+        return self.response
 
 
 def tokens(
@@ -59,7 +59,7 @@ def tokens(
     connection: str = "default",
     key: ServiceKey = KEY,
 ) -> UserTokens:
-    """What gets the token in such a world."""
+    """Return the source of tokens for a configuration, an environment and a token service."""
     prefixed = {f"btp-trust:{name}": value for name, value in (config or {}).items()}
     http = httpx.Client(transport=httpx.MockTransport(service or TokenService()))
     return UserTokens(
@@ -68,7 +68,7 @@ def tokens(
 
 
 def refusal(kind: type[TrustError], config: dict[str, str], service: TokenService | None = None) -> str:
-    """What the refusal says, which is nothing private."""
+    """Return the message of the refusal, and require that it hides all secrets."""
     with pytest.raises(kind) as caught:
         tokens(config, service=service).fetch()
     assert_three_part_message(str(caught.value))
@@ -77,23 +77,23 @@ def refusal(kind: type[TrustError], config: dict[str, str], service: TokenServic
 
 
 def printing(text: str, *, status: int = 0) -> str:
-    """A command that prints a text, writes a secret to standard error, and ends."""
+    """Return a command that prints a text, writes a secret to standard error, and ends."""
     code = f"import sys; sys.stdout.write({text!r}); sys.stderr.write({SECRET!r}); sys.exit({status})"
     return json.dumps([sys.executable, "-c", code])
 
 
 @pytest.mark.parametrize(
-    "places", [each for count in (1, 2) for each in itertools.combinations(PLACES, count)], ids=" and ".join
+    "places", [places for count in (1, 2) for places in itertools.combinations(PLACES, count)], ids=" and ".join
 )
-def test_the_first_place_that_names_a_user_wins(places: tuple[str, ...]) -> None:
-    """The configuration before the environment; a token, then a command, then a logon."""
+def test_first_place_with_a_user_wins(places: tuple[str, ...]) -> None:
+    """The configuration goes before the environment; a token, then a command, then a logon."""
     config = {name: PLACES[name][1] for name in places if not name.isupper()}
     environ = {name: PLACES[name][1] for name in places if name.isupper()}
     assert tokens(config, environ).source() == PLACES[places[0]][0]
 
 
-def test_a_connection_has_a_user_of_its_own() -> None:
-    """By the map, or by variables with its name; those of `default` are not taken instead."""
+def test_named_connection_has_own_user() -> None:
+    """The map or a variable with its name has the user; users of `default` are skipped."""
     config = {"userToken": SECRET, "users": json.dumps({"prod": {"token": "of-prod"}})}
     assert tokens(config, connection="prod").fetch().value == "of-prod"
     environ = {"BTP_TRUST_USER_TOKEN_EU_PROD": "of-eu-prod", "BTP_TRUST_USER_TOKEN": SECRET}
@@ -103,16 +103,16 @@ def test_a_connection_has_a_user_of_its_own() -> None:
     assert_three_part_message(str(caught.value), "btp-trust:users with 'test'", "BTP_TRUST_USER_TOKEN_TEST", '"test"')
 
 
-def test_nobody_named_is_told_with_all_places() -> None:
-    """And with the line to paste."""
-    said = refusal(NoUserToken, {})
+def test_missing_user_lists_all_places() -> None:
+    """The message lists all places, and the command that sets a user."""
+    message = refusal(NoUserToken, {})
     for where, _ in PLACES.values():
-        assert where.removesuffix(", 'default'") in said
-    assert said.splitlines()[-1].startswith("Set one: pulumi config set --secret btp-trust:userToken ")
+        assert where.removesuffix(", 'default'") in message
+    assert message.splitlines()[-1].startswith("Set one: pulumi config set --secret btp-trust:userToken ")
 
 
-def test_two_connections_do_not_share_a_variable() -> None:
-    """One would be tried as the other's user."""
+def test_names_with_one_variable_are_refused() -> None:
+    """Two connections with one variable would share a user."""
     config: dict[str, str] = {}
     users = UserCredentialsLookup(config.get, {"BTP_TRUST_USER_TOKEN_A_B": "t"})
     assert users.find("a-b").user.token == "t"
@@ -120,8 +120,8 @@ def test_two_connections_do_not_share_a_variable() -> None:
         users.find("a.b")
 
 
-def test_a_file_may_hold_what_a_variable_would(tmp_path: Path) -> None:
-    """As mounted secrets do; a line feed at its end is no part of the token."""
+def test_at_sign_names_a_file(tmp_path: Path) -> None:
+    """A mounted secret works, and a line feed at its end is removed."""
     (tmp_path / "token").write_text("of-the-file\n")
     assert tokens(environ={"BTP_TRUST_USER_TOKEN": f"@{tmp_path}/token"}).fetch().value == "of-the-file"
     with pytest.raises(ConfigurationError, match="BTP_TRUST_USER_TOKEN names cannot be read"):
@@ -129,8 +129,8 @@ def test_a_file_may_hold_what_a_variable_would(tmp_path: Path) -> None:
 
 
 @given(st.text(min_size=1).filter(lambda text: text.strip() != ""))
-def test_what_is_no_token_is_never_sent(text: str) -> None:
-    """Line feeds would be further headers, other characters none at all."""
+def test_only_bearer_tokens_are_sent(text: str) -> None:
+    """Line feeds and characters that would break the header are refused."""
     try:
         value = tokens({"userToken": text}).fetch().value
     except ConfigurationError as error:
@@ -141,31 +141,31 @@ def test_what_is_no_token_is_never_sent(text: str) -> None:
     assert not set(value) & set(" \r\n\t\"'")
 
 
-def test_a_token_too_long_for_a_header_is_refused() -> None:
-    """Servers answer such a header with an error that nobody understands."""
+def test_oversized_token_is_refused() -> None:
+    """A token beyond the limit of servers for headers is refused."""
     assert "16000" in refusal(ConfigurationError, {"userToken": SECRET * 4000})
 
 
 @pytest.mark.parametrize(
     "user",
     [
-        pytest.param("{}", id="nothing"),
-        pytest.param('{"name": "joe"}', id="no password"),
-        pytest.param('{"password": "S3CRET"}', id="no name"),
+        pytest.param("{}", id="an empty object"),
+        pytest.param('{"name": "joe"}', id="a name alone"),
+        pytest.param('{"password": "S3CRET"}', id="a password alone"),
         pytest.param('{"token": "S3CRET", "assertion": "S3CRET"}', id="two ways"),
         pytest.param('{"name": "joe", "password": "S3CRET", "pin": "S3CRET"}', id="something unknown"),
         pytest.param('{"name": "joe", "password": ["S3CRET"]}', id="another shape"),
-        pytest.param("S3CRET", id="no JSON"),
+        pytest.param("S3CRET", id="a word"),
     ],
 )
-def test_a_user_is_named_in_one_way(user: str) -> None:
-    """And the refusal shows none of it."""
+def test_user_has_exactly_one_source(user: str) -> None:
+    """A user with several ways, or an incomplete one, is refused and hidden."""
     assert "config btp-trust:user" in refusal(ConfigurationError, {"user": user})
     assert "config btp-trust:users" in refusal(ConfigurationError, {"users": f'{{"default": {user}}}'})
 
 
-def test_a_command_prints_the_token() -> None:
-    """It gets the environment, and no shell sees its words."""
+def test_command_prints_the_token() -> None:
+    """The command inherits the environment and runs without a shell."""
     code = "import os; print(os.environ['OF_THE_USER'])"
     environ = {"OF_THE_USER": "printed", "BTP_TRUST_USER_TOKEN_COMMAND": f'{sys.executable} -c "{code}"'}
     assert tokens(environ=environ).fetch() == UserToken("printed")
@@ -184,26 +184,26 @@ def test_a_command_prints_the_token() -> None:
         pytest.param("  ", "cannot be run: IndexError", id="it is empty"),
     ],
 )
-def test_a_command_that_gives_no_token_is_told(command: str, why: str) -> None:
-    """By its place; neither its words nor what it wrote are shown."""
-    said = refusal(NoUserToken, {"userTokenCommand": command})
-    assert why in said
-    assert "config btp-trust:userTokenCommand" in said
+def test_failed_command_has_its_reason(command: str, why: str) -> None:
+    """The message names the place and the reason; the command's words and output stay hidden."""
+    message = refusal(NoUserToken, {"userTokenCommand": command})
+    assert why in message
+    assert "config btp-trust:userTokenCommand" in message
 
 
 @pytest.mark.parametrize("command", ['print "S3CRET', "[S3CRET", '["S3CRET", 1]', '[["S3CRET"]]'])
-def test_a_command_that_cannot_be_read_is_refused(command: str) -> None:
-    """Quotation marks without their match, or a list of something else."""
+def test_malformed_command_is_refused(command: str) -> None:
+    """Unmatched quotation marks, and lists of other items, are refused."""
     assert "no shell" in refusal(ConfigurationError, {"userTokenCommand": command})
 
 
-def test_a_command_that_prints_nothing_gives_no_token() -> None:
-    """An empty text is no token."""
+def test_empty_output_is_refused() -> None:
+    """An empty text is not a token."""
     refusal(ConfigurationError, {"userTokenCommand": printing("\n")})
 
 
-def test_a_command_that_does_not_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However long it would have slept; nobody waits for a process that it leaves behind either."""
+def test_slow_command_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command is stopped at its timeout."""
     monkeypatch.setattr(user_tokens, "_COMMAND_TIMEOUT", 0.2)
     started = time.monotonic()
     sleeping = json.dumps([sys.executable, "-c", "import time; time.sleep(600)"])
@@ -211,15 +211,15 @@ def test_a_command_that_does_not_end_is_stopped(monkeypatch: pytest.MonkeyPatch)
     assert time.monotonic() - started < 60
 
 
-def test_a_command_may_leave_a_process_behind() -> None:
-    """Which holds its output: what was printed is read as it came, and nobody waits for the end of the pipe."""
+def test_command_may_leave_a_process_behind() -> None:
+    """A background process may hold the pipe open: the output of the command is complete without its end."""
     started = time.monotonic()
     assert tokens({"userTokenCommand": json.dumps(["sh", "-c", "echo tok; sleep 30 & exit 0"])}).fetch().value == "tok"
     assert time.monotonic() - started < 20
 
 
-def test_what_a_command_has_started_is_stopped_with_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Its group of processes: nothing goes on to print a token that nobody reads."""
+def test_timeout_stops_the_process_group(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """All processes of the command end with it."""
     monkeypatch.setattr(user_tokens, "_COMMAND_TIMEOUT", 2.0)
     os.mkfifo(tmp_path / "held")
     end = os.open(tmp_path / "held", os.O_RDONLY | os.O_NONBLOCK)
@@ -247,14 +247,14 @@ def test_what_a_command_has_started_is_stopped_with_it(monkeypatch: pytest.Monke
     ids=["a password", "an assertion"],
 )
 @pytest.mark.parametrize("key", [KEY, X509], ids=["client secret", "X.509"])
-def test_a_logon_is_granted_a_token(user: dict[str, str], grant: dict[str, list[str]], key: ServiceKey) -> None:
-    """By the service key's client; what it was granted for is kept out of every text."""
+def test_logon_is_granted_a_token(user: dict[str, str], grant: dict[str, list[str]], key: ServiceKey) -> None:
+    """The service key's client requests the token, and the logon's secrets are returned for redaction."""
     service = TokenService(access_token="granted", expires_in=43199)
-    given = tokens({"user": json.dumps(user)}, service=service, key=key).fetch()
+    token = tokens({"user": json.dumps(user)}, service=service, key=key).fetch()
     secret = {} if key.is_x509 else {"client_secret": [key.clientsecret]}
     assert service.forms == [{**grant, "client_id": [key.clientid], **secret}]
-    assert (given.value, set(given.secrets)) == ("granted", set(user.values()))
-    assert "S3CRET" not in repr(given) + repr(UserCredentials(**user)) + repr(given.secrets[:0])
+    assert (token.value, set(token.secrets)) == ("granted", set(user.values()))
+    assert "S3CRET" not in repr(token) + repr(UserCredentials(**user)) + repr(token.secrets[:0])
 
 
 @pytest.mark.parametrize(
@@ -266,14 +266,14 @@ def test_a_logon_is_granted_a_token(user: dict[str, str], grant: dict[str, list[
         pytest.param(TokenService(200, access_token="", expires_in=1), id="an empty token"),
     ],
 )
-def test_a_logon_that_is_refused_is_told(service: TokenService) -> None:
-    """Without what the token service says about it."""
+def test_rejected_logon_has_its_error(service: TokenService) -> None:
+    """The message names the place and hides the token service's sentence about the secret."""
     user = {"user": json.dumps({"name": "joe", "password": SECRET})}
     assert "config btp-trust:user" in refusal(NoUserToken, user, service)
 
 
-def test_a_token_service_that_is_down_is_asked_again() -> None:
-    """A grant changes nothing."""
+def test_grant_is_retried() -> None:
+    """A grant changes nothing, so it is retried while the token service is down."""
     service = TokenService(503)
     refusal(ServiceUnavailable, {"user": json.dumps({"name": "joe", "password": SECRET})}, service)
     assert len(service.forms) == 4

@@ -1,4 +1,4 @@
-"""The router of Cloud Foundry answers while an app is down: that is unavailability, and not the service's answer."""
+"""Responses of Cloud Foundry's router, while an app is down, are unavailability."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ from support.fake_engine import assert_three_part_message
 BASE = "https://service.example"
 NO_ROUTE = "404 Not Found: Requested route ('service.example') does not exist.\n"
 KEY = ServiceKey(uri=BASE, url="https://uaa.example", clientid="one", clientsecret="S3CRET")
-NEVER_REACHED = {
-    "a route that is not known": (404, "unknown_route", NO_ROUTE),
+UNDELIVERED = {
+    "an unknown route": (404, "unknown_route", NO_ROUTE),
     "the same as a page": (404, "unknown_route", "<html>S3CRET</html>"),
-    "the same without its header": (404, None, NO_ROUTE),
+    "the same, header removed": (404, None, NO_ROUTE),
     "the same in capitals": (404, "Unknown_Route", ""),
     "the same twice, by two routers": (404, "unknown_route, unknown_route", ""),
     "the same in quotation marks": (404, '"unknown_route"', ""),
     "its text in small letters": (404, None, f" {NO_ROUTE.lower()}"),
     "its text with a byte order mark": (404, None, f"\ufeff{NO_ROUTE}\r\n"),
     "its text in JSON": (404, None, json.dumps(NO_ROUTE)),
-    "its text without the number": (404, None, NO_ROUTE.removeprefix("404 Not Found: ")),
-    "no instance": (
+    "its text, number removed": (404, None, NO_ROUTE.removeprefix("404 Not Found: ")),
+    "an app with zero instances": (
         503,
         "no_endpoints",
         "503 Service Unavailable: Requested route ('x') has no available endpoints.\n",
@@ -68,7 +68,7 @@ OTHERS = {
 
 @dataclass
 class Service:
-    """A service whose router always gives the same answer."""
+    """A service whose router always gives the same response."""
 
     status: int
     error: str | None
@@ -76,14 +76,14 @@ class Service:
     requests: list[httpx.Request] = field(default_factory=list)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        """Do so."""
+        """Record the request and respond."""
         self.requests.append(request)
         headers = {} if self.error is None else {"x-cf-routererror": self.error}
         return httpx.Response(self.status, text=self.text, headers=headers)
 
     @property
     def http(self) -> httpx.Client:
-        """A client that reaches it."""
+        """Return a client of the service."""
         return httpx.Client(transport=httpx.MockTransport(self), base_url=BASE)
 
     def send(self, method: str = "POST") -> httpx.Response:
@@ -116,30 +116,30 @@ WRITES: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("answer", [*NEVER_REACHED, *FAILED])
-def test_an_answer_of_the_router_is_unavailability(answer: str) -> None:
-    """With its remedy, without its text; a write may be repeated only if the app certainly never saw it."""
-    service = Service(*{**NEVER_REACHED, **FAILED}[answer])
+@pytest.mark.parametrize("answer", [*UNDELIVERED, *FAILED])
+def test_router_response_is_unavailability(answer: str) -> None:
+    """The error has a remedy and hides the router's text; a write may be repeated only if it was undelivered."""
+    service = Service(*{**UNDELIVERED, **FAILED}[answer])
     with pytest.raises(ServiceUnavailable, match="router of Cloud Foundry") as caught:
         service.send()
     assert_three_part_message(str(caught.value), str(service.status), BASE)
-    assert caught.value.not_sent == (answer in NEVER_REACHED)
-    assert ("never saw the request" in caught.value.why) == (answer in NEVER_REACHED)
+    assert caught.value.not_sent == (answer in UNDELIVERED)
+    assert ("never saw the request" in caught.value.why) == (answer in UNDELIVERED)
     assert "report" not in str(caught.value)
     assert "S3CRET" not in str(caught.value)
     assert len(service.requests) == 1
 
 
 @pytest.mark.parametrize("answer", OTHERS)
-def test_what_the_router_does_not_say_in_place_of_an_app_is_the_callers_business(answer: str) -> None:
-    """Its complaint about a request, and what others say."""
+def test_other_responses_are_for_the_caller(answer: str) -> None:
+    """The router's complaint about a request, and responses of others, are returned."""
     service = Service(*OTHERS[answer])
     assert service.send().status_code == service.status
 
 
 @given(status=st.integers(200, 599), error=st.none() | st.text(st.characters(min_codepoint=32, max_codepoint=126)))
-def test_only_known_errors_let_a_write_be_repeated(status: int, error: str | None) -> None:
-    """Whatever else the header says; and a success stays one."""
+def test_only_known_errors_are_undelivered(status: int, error: str | None) -> None:
+    """Any other header leaves the outcome open, and a success stays one."""
     kind = (error or "").strip().lower()
     is_known = kind in {"unknown_route", "no_endpoints", "connection limit reached"}
     is_routers = status >= 400 and (is_known or kind.startswith("endpoint_failure"))
@@ -151,29 +151,29 @@ def test_only_known_errors_let_a_write_be_repeated(status: int, error: str | Non
     assert caught.value.not_sent == (is_known or status == 429)
 
 
-@pytest.mark.parametrize("answer", NEVER_REACHED)
+@pytest.mark.parametrize("answer", UNDELIVERED)
 @pytest.mark.parametrize("name", READS)
-def test_a_read_of_every_service_is_repeated(name: str, answer: str) -> None:
-    """The app may be back in a moment: a token, a slot, a destination, an identity provider."""
-    service = Service(*NEVER_REACHED[answer])
+def test_reads_are_retried(name: str, answer: str) -> None:
+    """A token, a slot, a destination, an identity provider: the app may be back in a moment."""
+    service = Service(*UNDELIVERED[answer])
     with service.http as http, pytest.raises(ServiceUnavailable):
         READS[name](http)
     assert len(service.requests) == MAX_ATTEMPTS
 
 
-@pytest.mark.parametrize("answer", [*NEVER_REACHED, *FAILED])
+@pytest.mark.parametrize("answer", [*UNDELIVERED, *FAILED])
 @pytest.mark.parametrize("name", WRITES)
-def test_a_write_is_sent_once_and_never_taken_for_done(name: str, answer: str) -> None:
-    """Nothing was deleted because the router knows no route; whether to repeat is for who compares the slots again."""
-    service = Service(*{**NEVER_REACHED, **FAILED}[answer])
+def test_writes_are_sent_once(name: str, answer: str) -> None:
+    """An unknown route is different from a deletion; the caller compares the slots before it repeats."""
+    service = Service(*{**UNDELIVERED, **FAILED}[answer])
     with service.http as http, pytest.raises(ServiceUnavailable):
         WRITES[name](http)
     assert len(service.requests) == 1
 
 
-def test_an_app_that_stays_down_ends_with_the_bound_of_its_operation() -> None:
-    """The router's answers count as all others do."""
-    service = Service(*NEVER_REACHED["a route that is not known"])
+def test_router_responses_count_as_requests() -> None:
+    """The bound of an operation includes responses of the router."""
+    service = Service(*UNDELIVERED["an unknown route"])
     retry_policy = FakeClock().retry_policy()
     with service.http as http, retry_policy.deadline():
         for _ in range(MAX_REQUESTS):
@@ -184,15 +184,15 @@ def test_an_app_that_stays_down_ends_with_the_bound_of_its_operation() -> None:
     assert len(service.requests) == MAX_REQUESTS
 
 
-def test_an_error_of_the_router_is_shown_as_a_word() -> None:
-    """The header is somebody else's text."""
+def test_error_name_is_one_word() -> None:
+    """The header is a foreign text, of which one word is shown."""
     answer = httpx.Response(502, headers={cf_router.HEADER: "endpoint_failure;\tS3CRET"})
     assert cf_router.router_error(answer) == "endpoint_failure"
 
 
 @pytest.mark.parametrize("status", [404, 502, 503])
-def test_the_emulators_router_is_believed(status: int) -> None:
-    """It says in text and header what the provider knows."""
+def test_emulator_router_is_recognized(status: int) -> None:
+    """The emulator sends the router's text and header."""
     with Emulator(key_size=1024) as emulator, httpx.Client(transport=emulator.transport) as http:
         key = emulator.service_key(emulator.create_subaccount().guid)
         emulator.fault(FaultKind.ROUTER, status=status)

@@ -1,4 +1,4 @@
-"""What a token service says of a refusal is told, and nothing of what it was sent."""
+"""OAuth errors: the token service's words are quoted, and all that it was sent is redacted."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FORM = {"client_id": "sb-one", "client_secret": SECRET, "username": "joe.bloggs@
 
 
 def refusal(content: Any, form: dict[str, str] | None = None, headers: dict[str, str] | None = None) -> str:
-    """What is told of an answer with this content."""
+    """Return the quotation from a response with this content."""
     request = httpx.Request("POST", URL, data=form or FORM, headers=headers)
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
     return oauth_errors.error_text(httpx.Response(401, content=body, request=request))
@@ -52,19 +52,19 @@ def refusal(content: Any, form: dict[str, str] | None = None, headers: dict[str,
         ({"error": "x", "error_description": "so " * 1000, "trace": "S3CRET"}, f"x ({'so ' * 98}so…"),
     ],
 )
-def test_error_and_description_are_told(content: Any, expected: str) -> None:
-    """One line, not without an end, and no other field."""
+def test_error_and_description_are_quoted(content: Any, expected: str) -> None:
+    """The two fields are quoted in one bounded line; all others are left out."""
     assert refusal(content) == f" It says: {expected}."
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>S3CRET</html>", b"[1]", b'"S3CRET"', {"message": "S3CRET"}, {}])
-def test_what_is_no_refusal_of_oauth_says_nothing(content: Any) -> None:
-    """A page, a text, JSON of another shape."""
+def test_other_content_is_not_quoted(content: Any) -> None:
+    """A page, a text, and JSON of another shape are left out."""
     assert refusal(content) == ""
 
 
 def basic(secret: str) -> str:
-    """As an Authorization header has it."""
+    """Encode a secret as in an Authorization header."""
     return base64.b64encode(f"sb-one:{secret}".encode()).decode()
 
 
@@ -77,8 +77,8 @@ WAYS: list[Callable[[str], str]] = [
     lambda text: base64.b64encode(text.encode()).decode(),
     basic,
     lambda text: text.upper(),
-    lambda text: "".join(f"\\u{ord(each):04x}" for each in text),
-    lambda text: "".join(f"&#{ord(each)};" for each in text),
+    lambda text: "".join(f"\\u{ord(character):04x}" for character in text),
+    lambda text: "".join(f"&#{ord(character)};" for character in text),
     lambda text: text[:8],
     lambda text: text[-8:],
     lambda text: f"…{text[4:]}",
@@ -88,10 +88,10 @@ WAYS: list[Callable[[str], str]] = [
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("secret", [SECRET, PASSWORD])
-def test_what_was_sent_is_not_told(way: Callable[[str], str], secret: str) -> None:
-    """However the server repeats it: as it is, in a word, coded, or its beginning or end alone."""
-    told = refusal({"error": "invalid_client", "error_description": f"no such secret as {way(secret)} here"})
-    assert told.startswith(" It says: invalid_client (")
+def test_sent_secrets_are_redacted(way: Callable[[str], str], secret: str) -> None:
+    """A secret is redacted as it is, in a word, encoded, and by its beginning or end alone."""
+    statement = refusal({"error": "invalid_client", "error_description": f"no such secret as {way(secret)} here"})
+    assert statement.startswith(" It says: invalid_client (")
     for part in (
         secret[:6],
         secret[-6:],
@@ -99,34 +99,34 @@ def test_what_was_sent_is_not_told(way: Callable[[str], str], secret: str) -> No
         way(secret)[:6],
         base64.b64encode(secret.encode()).decode()[:6],
     ):
-        assert part not in told.partition("secret as")[2]
+        assert part not in statement.partition("secret as")[2]
 
 
 @given(secret=st.text(st.characters(codec="utf-8"), min_size=6, max_size=60), way=st.sampled_from(WAYS[:2]))
 @example(secret="100%41bc", way=str)
 @example(secret="abcdef***", way=str)
-def test_no_secret_survives(secret: str, way: Callable[[str], str]) -> None:
-    """Of whatever characters: it is as if another secret had been sent and repeated."""
-    told, other = (
+def test_any_secret_is_redacted(secret: str, way: Callable[[str], str]) -> None:
+    """Secrets of any characters: the text is as if another secret had been sent and repeated."""
+    statement, other = (
         refusal({"error": "e", "error_description": way(text)}, {"client_secret": text}) for text in (secret, "q" * 60)
     )
-    if any(each.isalnum() for each in secret):
-        assert secret not in told or secret in other
+    if any(character.isalnum() for character in secret):
+        assert secret not in statement or secret in other
 
 
-def test_no_assertion_no_token_and_no_user_is_told() -> None:
-    """Neither as it was sent, nor what it says of the user."""
-    told = refusal(
+def test_sent_assertion_and_user_are_redacted() -> None:
+    """Assertions, tokens and users are redacted, and so are the claims about the user."""
+    statement = refusal(
         {"error": "invalid_grant", "error_description": f"joe.bloggs may not: {ASSERTION} of joe.bloggs@example.com"},
         {**FORM, "assertion": ASSERTION},
         {"X-user-token": ASSERTION, "Authorization": "Bearer opaque-0"},
     )
-    assert told == " It says: invalid_grant (*** may not: *** of ***)."
+    assert statement == " It says: invalid_grant (*** may not: *** of ***)."
     assert "opaque" not in refusal({"error": "opaque-0"}, {}, {"Authorization": "Bearer opaque-0"})
 
 
 def echoing(status: int) -> httpx.MockTransport:
-    """A service that repeats all that it was sent in its refusal."""
+    """Return a service whose error repeats the whole request."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         sent = f"{request.headers.get('Authorization')} {request.content.decode()}"
@@ -138,8 +138,8 @@ def echoing(status: int) -> httpx.MockTransport:
 @pytest.mark.parametrize(
     ("status", "kind"), [(401, CredentialsRejected), (400, UnexpectedResponse), (403, UnexpectedResponse)]
 )
-def test_a_refused_service_key_says_why(status: int, kind: type[TrustError]) -> None:
-    """In the evidence; the remedy stays."""
+def test_rejected_service_key_has_the_reason(status: int, kind: type[TrustError]) -> None:
+    """The evidence quotes the error; the remedy stays."""
     with httpx.Client(transport=echoing(status)) as http, pytest.raises(kind) as caught:
         _ = ClientCredentials(KEY, http, FakeClock().retry_policy(), lambda: 0.0).subaccount_id
     assert f"{status}" in caught.value.why
@@ -149,8 +149,8 @@ def test_a_refused_service_key_says_why(status: int, kind: type[TrustError]) -> 
 
 
 @pytest.mark.parametrize("user", [{"name": "joe.bloggs", "password": PASSWORD}, {"assertion": ASSERTION}])
-def test_a_refused_user_says_why(user: dict[str, str]) -> None:
-    """A logon or an assertion."""
+def test_rejected_user_has_the_reason(user: dict[str, str]) -> None:
+    """The evidence quotes the error for a logon and for an assertion."""
     users = UserCredentialsLookup({"btp-trust:user": json.dumps(user)}.get, {})
     with httpx.Client(transport=echoing(401)) as http, pytest.raises(NoUserToken) as caught:
         UserTokens(users, "default", KEY, http, FakeClock().retry_policy()).fetch()
@@ -160,8 +160,8 @@ def test_a_refused_user_says_why(user: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(("status", "kind"), [(401, CredentialsRejected), (403, NotAuthorized)])
-def test_xsuaas_api_says_why_it_takes_no_token(status: int, kind: type[TrustError]) -> None:
-    """Without the token."""
+def test_rejected_api_token_has_the_reason(status: int, kind: type[TrustError]) -> None:
+    """The evidence quotes the error of XSUAA's API and hides the token."""
     headers = {"Authorization": f"Bearer {ASSERTION}"}
     with (
         httpx.Client(transport=echoing(status), base_url=KEY.uri, headers=headers) as http,
@@ -172,8 +172,8 @@ def test_xsuaas_api_says_why_it_takes_no_token(status: int, kind: type[TrustErro
     assert ASSERTION[:6] not in error_text(caught.value)
 
 
-def test_the_emulators_refusal_is_told() -> None:
-    """In the UAA's words."""
+def test_emulator_error_is_quoted() -> None:
+    """The emulator rejects a client in the words of the UAA."""
     with Emulator(key_size=1024) as emulator, httpx.Client(transport=emulator.transport) as http:
         key = emulator.service_key(emulator.create_subaccount().guid)
         wrong = ServiceKey(uri=key["uri"], url=key["url"], clientid=key["clientid"], clientsecret="another")

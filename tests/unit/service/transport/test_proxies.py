@@ -1,14 +1,12 @@
-"""Which proxy is asked: the page's table of forms, against the code and against curl."""
+"""Proxy of a URL: the page's table of notations, against the code and against curl."""
 
 from __future__ import annotations
 
 import re
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass
 
 import httpx
 import pytest
@@ -18,6 +16,7 @@ from hypothesis import strategies as st
 from btp_trust.errors import ConfigurationError
 from btp_trust.service.transport.proxies import Proxies, parse_proxies
 from support.fake_engine import assert_three_part_message
+from support.loopback import RefusingProxy, run_refusing_proxy
 from support.paths import ROOT
 
 PAGE = ROOT / "docs" / "reference" / "connections.md"
@@ -35,14 +34,14 @@ class Row:
 
 
 def rows() -> list[Row]:
-    """The rows of the page."""
+    """Read the rows of the page."""
     table = PAGE.read_text(encoding="utf-8").partition("### Forms of NO_PROXY")[2].partition("\n## ")[0]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line[:3] == "| `"]
     entry = re.compile("`(.*)`")
     return [
-        Row(found[1], re.findall("`([^`]+)`", direct), re.findall("`([^`]+)`", proxied), curl)
+        Row(name[1], re.findall("`([^`]+)`", direct), re.findall("`([^`]+)`", proxied), curl)
         for first, direct, proxied, curl in cells[1:]
-        if (found := entry.fullmatch(first))
+        if (name := entry.fullmatch(first))
     ]
 
 
@@ -50,26 +49,26 @@ ROWS = rows()
 
 
 def proxied(no_proxy: str, url: str) -> bool:
-    """Whether a proxy is asked for this URL."""
+    """Return True if this URL has a proxy."""
     return parse_proxies({"HTTPS_PROXY": PROXY, "NO_PROXY": no_proxy}).proxy_for(httpx.URL(url)) is not None
 
 
 def chosen(environ: dict[str, str], url: str = "https://service.example") -> str | None:
-    """The proxy of this environment, in a form that shows all of it."""
+    """Return the proxy of this environment, in a notation with all fields."""
     proxy = parse_proxies(environ).proxy_for(httpx.URL(url))
     return None if proxy is None else f"{proxy.scheme}://{':'.join(proxy.auth or ())}@{proxy.name}"
 
 
-def test_the_page_has_the_table() -> None:
-    """With rows of all sorts."""
+def test_page_has_the_table() -> None:
+    """The table has rows of all sorts."""
     assert len(ROWS) > 25
     assert all(row.direct or row.proxied for row in ROWS)
     assert {row.curl for row in ROWS} == {"same", "no such form", "not compared", "same, without a note"}
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.entry)
-def test_each_row_of_the_table_is_true(row: Row) -> None:
-    """Whom it lets be called directly, whom not, and whether a note names it."""
+def test_each_row_is_true(row: Row) -> None:
+    """Direct URLs, proxied URLs and the note are as in the row."""
     assert [url for url in row.direct if proxied(row.entry, url)] == []
     assert [url for url in row.proxied if not proxied(row.entry, url)] == []
     note = parse_proxies({"NO_PROXY": row.entry}).note
@@ -80,34 +79,11 @@ def test_each_row_of_the_table_is_true(row: Row) -> None:
         assert "user" not in note
 
 
-@dataclass
-class Listener:
-    """A proxy that lets nobody through, and what it was asked."""
-
-    url: str = ""
-    asked: list[str] = field(default_factory=list)
-
-
 @pytest.fixture(scope="module")
-def listener() -> Iterator[Listener]:
+def refusing_proxy() -> Iterator[RefusingProxy]:
     """A proxy on this machine."""
-    seen = Listener()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_CONNECT(self) -> None:
-            seen.asked.append(self.path)
-            self.send_error(403)
-
-        def log_message(self, *_: object) -> None:
-            """Keep quiet."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        seen.url = f"http://127.0.0.1:{server.server_port}"
-        yield seen
-        server.shutdown()
-        thread.join()
+    with run_refusing_proxy() as proxy:
+        yield proxy
 
 
 def curl() -> str | None:
@@ -119,20 +95,20 @@ def curl() -> str | None:
     return command if tuple(map(int, version.split(".")[:2])) >= (7, 86) else None
 
 
-def curl_asks(listener: Listener, environ: dict[str, str], url: str) -> bool:
-    """Whether curl asks the proxy for this URL; what it calls directly is a port where nobody listens."""
-    listener.asked.clear()
+def curl_uses(refusing_proxy: RefusingProxy, environ: dict[str, str], url: str) -> bool:
+    """Return True if curl uses the proxy for this URL; a direct call goes to a closed port."""
+    refusing_proxy.requests.clear()
     command = [str(curl()), "--silent", "--max-time", "5", "--connect-to", "::127.0.0.1:9", url]
     subprocess.run(command, env=environ, capture_output=True, check=False)
-    return bool(listener.asked)
+    return bool(refusing_proxy.requests)
 
 
 @pytest.mark.skipif(curl() is None, reason="curl 7.86 or later, the judge, is not installed")
 @pytest.mark.parametrize("row", [row for row in ROWS if row.curl != "not compared"], ids=lambda row: row.entry)
-def test_curl_is_of_the_same_opinion(listener: Listener, row: Row) -> None:
-    """Where the page says so; where curl has no such form, it asks the proxy."""
-    environ = {"https_proxy": listener.url, "no_proxy": row.entry}
-    asked = {url: curl_asks(listener, environ, url) for url in row.direct + row.proxied}
+def test_curl_agrees_with_the_table(refusing_proxy: RefusingProxy, row: Row) -> None:
+    """For a notation that curl lacks, it uses the proxy; all others it treats as the row says."""
+    environ = {"https_proxy": refusing_proxy.url, "no_proxy": row.entry}
+    asked = {url: curl_uses(refusing_proxy, environ, url) for url in row.direct + row.proxied}
     direct = row.direct if row.curl == "same" else []
     assert {url for url, is_asked in asked.items() if not is_asked} == set(direct)
 
@@ -151,25 +127,29 @@ VARIABLES = [
 
 
 @pytest.mark.parametrize(("environ", "expected"), VARIABLES)
-def test_the_first_variable_that_says_something_counts(environ: dict[str, str], expected: str | None) -> None:
-    """In curl's order."""
+def test_first_variable_with_a_value_counts(environ: dict[str, str], expected: str | None) -> None:
+    """The order of variables is curl's."""
     named = {name: f"http://{value.lower()}:1" if value in ("A", "B") else value for name, value in environ.items()}
     assert chosen(named) == (f"http://@{expected.lower()}:1" if expected else None)
 
 
 @pytest.mark.skipif(curl() is None, reason="curl 7.86 or later, the judge, is not installed")
 @pytest.mark.parametrize(("environ", "expected"), VARIABLES)
-def test_curl_takes_the_same_variable(listener: Listener, environ: dict[str, str], expected: str | None) -> None:
-    """The other one is where nobody listens."""
-    urls = {expected: listener.url, "A": "http://127.0.0.1:9", "B": "http://127.0.0.1:9"} | {expected: listener.url}
-    asked = curl_asks(
-        listener, {name: urls.get(value, value) for name, value in environ.items()}, "https://service.example"
+def test_curl_takes_the_same_variable(
+    refusing_proxy: RefusingProxy, environ: dict[str, str], expected: str | None
+) -> None:
+    """Only the expected variable leads to the proxy; the others lead to a closed port."""
+    urls = {expected: refusing_proxy.url, "A": "http://127.0.0.1:9", "B": "http://127.0.0.1:9"} | {
+        expected: refusing_proxy.url
+    }
+    asked = curl_uses(
+        refusing_proxy, {name: urls.get(value, value) for name, value in environ.items()}, "https://service.example"
     )
     assert asked == (expected is not None)
 
 
-def test_a_request_header_names_no_proxy() -> None:
-    """HTTP_PROXY in capitals is what a web server makes of a request's header; in small letters it counts."""
+def test_http_proxy_in_capitals_is_ignored() -> None:
+    """A web server sets HTTP_PROXY from a request's header; in small letters it counts."""
     assert chosen({"HTTP_PROXY": "http://evil:1"}, "http://service.example") is None
     assert chosen({"http_proxy": "http://a:1"}, "http://service.example") == "http://@a:1"
     assert chosen({"http_proxy": "http://a:1"}, "http://localhost:8080") is None
@@ -194,8 +174,8 @@ def test_a_request_header_names_no_proxy() -> None:
         ("http://bücher.example:8080", "http://@xn--bcher-kva.example:8080"),
     ],
 )
-def test_a_proxy_may_be_written_in_many_ways(value: str, expected: str) -> None:
-    """Its scheme, user and port may be missing."""
+def test_notations_of_a_proxy(value: str, expected: str) -> None:
+    """Scheme, user and port are optional."""
     assert chosen({"HTTPS_PROXY": value}) == expected
     assert "joe" not in repr(parse_proxies({"HTTPS_PROXY": value}).proxy_for(httpx.URL("https://service.example")))
 
@@ -219,8 +199,8 @@ def test_a_proxy_may_be_written_in_many_ways(value: str, expected: str) -> None:
         '{"clientsecret": "S3CRET"}',
     ],
 )
-def test_a_proxy_that_cannot_be_asked_is_refused_where_it_would_be(value: str) -> None:
-    """With the variable's name, and without its value; a host that needs no proxy is not bothered."""
+def test_malformed_proxy_is_refused_when_needed(value: str) -> None:
+    """The error names the variable and hides its value; a host without need for the proxy is called directly."""
     environ = {"all_proxy": value, "NO_PROXY": "direct.example"}
     with pytest.raises(ConfigurationError) as caught:
         chosen(environ)
@@ -259,8 +239,8 @@ ENTRIES = st.text(min_size=1, max_size=40) | st.sampled_from(
 @given(before=st.lists(ENTRIES, max_size=3), separator=st.sampled_from([",", " ", "\t", "\n", "\r\n", " , ", ",,"]))
 @example(before=["http://[::1"], separator=",")
 @example(before=["https://exa mple"], separator=",")
-def test_no_entry_is_an_error_and_none_spoils_another(before: list[str], separator: str) -> None:
-    """Whatever it is: what stands beside it counts."""
+def test_malformed_entry_leaves_others_valid(before: list[str], separator: str) -> None:
+    """The entries beside a malformed one count."""
     text = separator.join([*before, "service.example"])
     proxies = parse_proxies({"HTTPS_PROXY": PROXY, "NO_PROXY": text})
     assert proxies.proxy_for(httpx.URL("https://api.service.example")) is None
@@ -272,16 +252,16 @@ def test_no_entry_is_an_error_and_none_spoils_another(before: list[str], separat
     host=st.sampled_from(["a b", "c"]),
 )
 @example(password="pa,ss wo:rd", host="c")
-def test_a_note_shows_no_password(password: str, host: str) -> None:
-    """However it is spread over entries: only what follows the last @ is shown."""
+def test_note_hides_passwords(password: str, host: str) -> None:
+    """Only the text after the last @ is shown, also of a password that is spread over entries."""
     note = parse_proxies({"NO_PROXY": f"*x,http://joe:SE,{password}@{host}/#"}).note
     assert note is not None
     shown = re.findall(r"'([^']*)'|\"([^\"]*)\"", note)
     assert {entry for pair in shown for entry in pair if entry} <= {"***", f"***@{host[0]}", "***@c/#", "***@a"}
 
 
-def test_one_note_names_all_that_is_skipped() -> None:
-    """Once each, and no more of one than is fit to be read."""
+def test_one_note_names_all_skipped_entries() -> None:
+    """Each entry is named once, and abbreviated."""
     note = parse_proxies({"no_proxy": f"good.example,*bad,*bad {'x' * 200}* fine"}).note
     assert note is not None
     assert note.startswith("note: no_proxy: the entries '*bad', 'xxx")

@@ -1,4 +1,4 @@
-"""Texts of strangers: nothing private gets through, whatever surrounds it, and what helps people stays."""
+"""Redaction: private data is replaced in every context, and the rest of the text stays."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CLAIMS = {
 
 
 def jwt(claims: object) -> str:
-    """A token with these claims."""
+    """Return a token with these claims."""
     parts = ({"alg": "RS256"}, claims, "signature-of-the-token")
     return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
 
@@ -50,48 +50,46 @@ ESCAPES: dict[str, Callable[[str], str]] = {
 }
 
 
-def test_a_targets_refusal_stays_readable() -> None:
-    """Nothing in it is private."""
-    assert redact(REFUSED, USER) == REFUSED
-    assert redact("HTTP status 401 (Unauthorized): user does not exist") == (
-        "HTTP status 401 (Unauthorized): user does not exist"
-    )
+def test_rejection_stays_readable() -> None:
+    """All words of a rejection help people, so they are left as they are."""
+    for text in (REFUSED, "HTTP status 401 (Unauthorized): user does not exist"):
+        assert redact(text, USER) == text
 
 
 @pytest.mark.parametrize("known", ["4711-0815", "Jane.Roe", "jane.roe", "jane", "K-77", "pass word", jwt(CLAIMS)])
 @pytest.mark.parametrize("escape", ESCAPES)
-def test_what_is_known_of_the_user_does_not_show(known: str, escape: str) -> None:
-    """In capitals, inside of longer names, however it is escaped."""
+def test_known_identifiers_are_redacted(known: str, escape: str) -> None:
+    """Identifiers are found in capitals, inside of longer names, and in each escape."""
     for text in (known, known.upper(), f"CORP_{known}", f"CORP\\{known}", f"({known})", f"'{known}'"):
-        said = redact(f"No user {ESCAPES[escape](text)} in client 100", USER).lower()
-        assert known.lower() not in said
-        assert known.lower().split(".")[-1] not in said
+        redacted = redact(f"No user {ESCAPES[escape](text)} in client 100", USER).lower()
+        assert known.lower() not in redacted
+        assert known.lower().split(".")[-1] not in redacted
 
 
 @given(around, around, st.builds("{}@{}.example".format, words, words), st.sampled_from(sorted(ESCAPES)))
-def test_no_address_shows(before: str, after: str, address: str, escape: str) -> None:
-    """Also of a user that nobody knows of."""
+def test_addresses_are_redacted(before: str, after: str, address: str, escape: str) -> None:
+    """An e-mail address of an unknown user is redacted."""
     assume(address.partition("@")[0] not in before + after)
-    said = redact(f"{before} {ESCAPES[escape](address)} {after}")
-    assert address not in said
-    assert address.partition("@")[0] not in said
+    redacted = redact(f"{before} {ESCAPES[escape](address)} {after}")
+    assert address not in redacted
+    assert address.partition("@")[0] not in redacted
 
 
 @given(around, around, st.binary(min_size=24, max_size=3000), st.booleans())
-def test_no_token_and_no_assertion_shows(before: str, after: str, octets: bytes, lines: bool) -> None:  # noqa: FBT001
-    """In base64 or base64url, in one line or in many, as JSON writes them too."""
+def test_tokens_and_assertions_are_redacted(before: str, after: str, octets: bytes, lines: bool) -> None:  # noqa: FBT001
+    """Base64 and base64url are redacted, in one line or many, also with the escapes of JSON."""
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         plain = encode(octets).decode()
         written = base64.encodebytes(octets).decode() if lines else plain
         for text in (written, json.dumps(written)[1:-1], quote(written)):
-            said = redact(f"{before} {text} {after}")
+            redacted = redact(f"{before} {text} {after}")
             pieces = (plain[start : start + 12] for start in range(0, len(plain) - 12, 12))
-            assert not any(piece in said for piece in pieces if piece not in before + after)
+            assert not any(piece in redacted for piece in pieces if piece not in before + after)
 
 
 @given(around, words, around)
-def test_no_markup_shows(before: str, name: str, after: str) -> None:
-    """A page or an assertion that a target repeats, whole or cut off."""
+def test_markup_is_redacted(before: str, name: str, after: str) -> None:
+    """A page or an assertion in the text is redacted, complete or truncated."""
     assume(name not in before + after)
     body = f'<saml:NameID Format="x">{name}</saml:NameID>'
     for text in (f"{body}", f"<html>{body}", f'<Response Destination="x">{name}', html.escape(body), f"<!-- {name}"):
@@ -100,8 +98,8 @@ def test_no_markup_shows(before: str, name: str, after: str) -> None:
 
 @pytest.mark.parametrize("key", ["assertion", "access_token", "client_secret", "password", "NameID", "user", "subject"])
 @given(value=words)
-def test_no_value_of_a_telling_name_shows(key: str, value: str) -> None:
-    """As a form, as JSON, as JSON within JSON, as a sentence."""
+def test_labelled_values_are_redacted(key: str, value: str) -> None:
+    """The value of a field such as `password` is redacted in a form, in JSON, in nested JSON, and in a sentence."""
     for text in (
         f"{key}={value}&x=1",
         json.dumps({key: value}),
@@ -111,8 +109,8 @@ def test_no_value_of_a_telling_name_shows(key: str, value: str) -> None:
         assert value not in redact(text)
 
 
-def test_a_user_who_is_named_in_a_sentence_does_not_show() -> None:
-    """Quoted, or written as names of users are; other sentences about users stay."""
+def test_user_in_a_sentence_is_redacted() -> None:
+    """A name in quotation marks, or one that looks like a user's, is redacted; other sentences about users stay."""
     assert redact("User 'joe doe' is locked") == f"User {REDACTED} is locked"
     assert (
         redact("User JOE01 is locked; NameID joe_1 unknown") == f"User {REDACTED} is locked; NameID {REDACTED} unknown"
@@ -140,8 +138,8 @@ def test_a_user_who_is_named_in_a_sentence_does_not_show() -> None:
         ("User Will is locked", "Will"),
     ],
 )
-def test_a_name_that_only_the_target_knows_is_told_by_the_words_around_it(text: str, name: str) -> None:
-    """In sentences as systems write them; the rest of the sentence stays."""
+def test_name_is_found_by_its_context(text: str, name: str) -> None:
+    """Names in common sentences of targets are redacted; the rest of the sentence stays."""
     assert redact(text) == text.replace(name, REDACTED)
 
 
@@ -163,16 +161,16 @@ def test_a_name_that_only_the_target_knows_is_told_by_the_words_around_it(text: 
         "Subaccount 00000000-1111 is unknown",
     ],
 )
-def test_what_names_nobody_stays(text: str) -> None:
-    """It is what helps people."""
+def test_sentences_without_names_stay(text: str) -> None:
+    """Sentences about users in general help people and stay."""
     assert redact(text) == text
 
 
 @given(words, st.text(string.ascii_lowercase, min_size=1, max_size=12))
-def test_of_a_url_the_place_remains(secret: str, path: str) -> None:
-    """No user, no query, no fragment."""
-    said = redact(f"POST https://{secret}:{secret}@s4.example/{path}?assertion={secret}#{secret} failed")
-    assert said == f"POST https://s4.example/{path} failed"
+def test_url_keeps_host_and_path(secret: str, path: str) -> None:
+    """User, query and fragment of a URL are dropped."""
+    redacted = redact(f"POST https://{secret}:{secret}@s4.example/{path}?assertion={secret}#{secret} failed")
+    assert redacted == f"POST https://s4.example/{path} failed"
 
 
 @given(st.text())
@@ -182,27 +180,27 @@ def test_of_a_url_the_place_remains(secret: str, path: str) -> None:
 @example("a@" * 20_000)
 @example("user=" * 5_000)
 @example("A" * 31 + "\n" + "A" * 31)
-def test_it_is_one_printable_line_that_is_short(text: str) -> None:
-    """A target cannot write into the terminal, nor make a message long."""
-    said = redact(text)
-    assert len(said) <= MAX_LENGTH
-    assert said.isprintable()
-    assert redact(said) in (said, said.replace("…", ""))
+def test_result_is_one_short_line(text: str) -> None:
+    """The result is printable and short, and redaction is idempotent."""
+    redacted = redact(text)
+    assert len(redacted) <= MAX_LENGTH
+    assert redacted.isprintable()
+    assert redact(redacted) in (redacted, redacted.replace("…", ""))
 
 
-def test_a_cut_does_not_bring_half_a_name_to_light() -> None:
-    """The last word of what was looked at is dropped."""
+def test_truncation_drops_half_a_word() -> None:
+    """The last word before the limit is dropped."""
     text = "A" * 9_985 + " jane.roe@corp.example"
     assert redact(text) == REDACTED
 
 
 @pytest.mark.parametrize("token", ["opaque", "a.b", "a.e30", f"a.{'W1tb' * 400}.c", jwt([["x"]]), jwt("text")])
-def test_any_token_can_be_a_users(token: str) -> None:
-    """Also one that says nothing."""
+def test_any_token_is_an_identifier(token: str) -> None:
+    """A token is an identifier itself, also an opaque one."""
     assert token in user_identifiers(token)
 
 
-def test_what_is_technical_in_a_token_is_not_private() -> None:
-    """Else half of the sentences would vanish."""
+def test_technical_claims_stay() -> None:
+    """Technical claims are left out of the identifiers: otherwise most sentences would vanish."""
     assert not USER & {"XSUAA", "openid", "https://uaa.example"}
     assert "" not in user_identifiers(jwt({"sub": "", "x": "j"}))

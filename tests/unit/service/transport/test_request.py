@@ -1,4 +1,4 @@
-"""One request: sent once, and a failure told apart by what may be done about it."""
+"""One request: it is sent once, and each failure has the class of its remedy."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from support.fake_clock import FakeClock
 
 URL = "https://service.example/v1?token=S3CRET"
 NOW = datetime(2028, 11, 24, 8, 34, 27, tzinfo=UTC)
-NEVER_SENT = {"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol"}
+NOT_SENT = {"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol"}
 
 
 def concrete(base: type[httpx.RequestError]) -> list[type[httpx.RequestError]]:
-    """All of httpx's exceptions below a class that it may raise: those that nothing hangs from."""
-    below = [each for _, each in inspect.getmembers(httpx, inspect.isclass) if issubclass(each, base)]
-    return [each for each in below if not [other for other in below if other is not each and issubclass(other, each)]]
+    """Return the exceptions of httpx below a class that are without subclasses: these are raised."""
+    below = [kind for _, kind in inspect.getmembers(httpx, inspect.isclass) if issubclass(kind, base)]
+    return [kind for kind in below if not [other for other in below if other is not kind and issubclass(other, kind)]]
 
 
 @dataclass
 class Service:
-    """A service that answers, or fails, always the same."""
+    """A service that always gives the same response, or fails the same way."""
 
-    answer: httpx.Response | Exception
+    response: httpx.Response | Exception
     requests: list[httpx.Request] = field(default_factory=list)
     clock: FakeClock = field(default_factory=FakeClock)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        """Do so."""
+        """Record the request, and respond or fail."""
         self.requests.append(request)
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
+        if isinstance(self.response, Exception):
+            raise self.response
+        return self.response
 
     def send(self, method: str = "POST", retry_policy: RetryPolicy | None = None) -> httpx.Response:
         """Send it one request."""
@@ -53,28 +53,28 @@ class Service:
 
 @pytest.mark.parametrize("kind", concrete(httpx.TransportError), ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-def test_every_failure_of_the_transport_has_a_home(method: str, kind: type[httpx.TransportError]) -> None:
-    """It is ServiceUnavailable, after one request; it may be repeated only if it provably never left."""
+def test_transport_failure_is_unavailability(method: str, kind: type[httpx.TransportError]) -> None:
+    """Each failure is ServiceUnavailable after one request; `not_sent` only where the request provably stayed here."""
     service = Service(kind("S3CRET"))
     with pytest.raises(ServiceUnavailable, match=kind.__name__) as caught:
         service.send(method)
-    assert caught.value.not_sent == (kind.__name__ in NEVER_SENT)
+    assert caught.value.not_sent == (kind.__name__ in NOT_SENT)
     assert ("nothing was sent" in caught.value.why) == caught.value.not_sent
     assert len(service.requests) == 1
     assert_silent(caught.value)
 
 
 @pytest.mark.parametrize("kind", concrete(httpx.RequestError), ids=lambda kind: kind.__name__)
-def test_every_failure_of_a_request_is_one_of_our_errors(kind: type[httpx.RequestError]) -> None:
-    """Nothing of httpx comes through; what is not certain to have never left is not said to."""
+def test_request_failure_is_a_trust_error(kind: type[httpx.RequestError]) -> None:
+    """Exceptions of httpx become TrustErrors, with `not_sent` only where that is certain."""
     with pytest.raises(TrustError) as caught:
         Service(kind("S3CRET")).send()
-    assert getattr(caught.value, "not_sent", False) == (kind.__name__ in NEVER_SENT)
+    assert getattr(caught.value, "not_sent", False) == (kind.__name__ in NOT_SENT)
     assert_silent(caught.value)
 
 
-def test_an_answer_that_cannot_be_unpacked_is_one_of_our_errors() -> None:
-    """A proxy that mangles compressed bodies: what was sent may have arrived."""
+def test_mangled_compression_is_a_trust_error() -> None:
+    """A proxy may mangle compressed bodies: the request may have arrived."""
     mangled = httpx.Response(200, stream=httpx.ByteStream(b"no gzip"), headers={"Content-Encoding": "gzip"})
     with pytest.raises((ServiceUnavailable, UnexpectedResponse)) as caught:
         Service(mangled).send()
@@ -82,8 +82,8 @@ def test_an_answer_that_cannot_be_unpacked_is_one_of_our_errors() -> None:
 
 
 @given(status=st.integers(200, 599))
-def test_only_overload_and_failure_of_the_service_are_unavailability(status: int) -> None:
-    """429 and 5xx; every other answer is for the caller to judge. Only 429 may be repeated."""
+def test_429_and_5xx_are_unavailability(status: int) -> None:
+    """All other responses are for the caller. Only a 429 may be repeated."""
     service = Service(httpx.Response(status, text="S3CRET"))
     if status != 429 and status < 500:
         assert service.send().status_code == status
@@ -96,60 +96,60 @@ def test_only_overload_and_failure_of_the_service_are_unavailability(status: int
 
 
 def retry_after(value: str | None, date: str | None = None) -> float | None:
-    """What is made of a 429 with these headers."""
-    given_headers = {"Retry-After": value, "Date": date}
-    headers = {name: text for name, text in given_headers.items() if text is not None}
+    """Return the pause after a 429 with these headers."""
+    texts = {"Retry-After": value, "Date": date}
+    headers = {name: text for name, text in texts.items() if text is not None}
     with pytest.raises(ServiceUnavailable) as caught:
         Service(httpx.Response(429, headers=headers)).send()
     return caught.value.retry_after
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_who_has_to_wait_is_told_how_long(status: int) -> None:
-    """The remedy repeats what the service asks for."""
+def test_remedy_has_the_seconds_to_wait(status: int) -> None:
+    """The remedy repeats the service's Retry-After."""
     with pytest.raises(ServiceUnavailable) as caught:
         Service(httpx.Response(status, headers={"Retry-After": "300"})).send()
     assert caught.value.remedy == "The service asks for 300 s: wait, then run the same command again."
 
 
-def test_who_cannot_connect_is_told_what_to_check() -> None:
-    """The host, as the service key has it: waiting does not help against a wrong proxy."""
+def test_connect_error_names_the_host() -> None:
+    """The remedy names the host of the service key, as waiting is useless against a wrong proxy."""
     with pytest.raises(ServiceUnavailable) as caught:
         Service(httpx.ConnectError("refused")).send()
     assert caught.value.remedy.startswith(f"Check that this machine reaches {httpx.URL(URL).host} (")
 
 
 @given(seconds=st.integers(0, 10**6))
-def test_the_service_is_given_the_time_that_it_asks_for(seconds: int) -> None:
-    """Retry-After in seconds is told to whoever repeats."""
+def test_retry_after_in_seconds(seconds: int) -> None:
+    """Retry-After in seconds is passed to the retry policy."""
     assert retry_after(str(seconds)) == seconds
 
 
 @given(value=st.none() | st.text(st.characters(codec="ascii", categories=["L", "P", "S"])))
 @example(value="Mon, 01 Jan 99999999999999999999 00:00:00 GMT")
 @example(value="Fri, 31 Dec 9999 23:59:59 -2359")
-def test_a_time_that_cannot_be_read_is_none(value: str | None) -> None:
-    """No header, or a senseless one, whether the service tells its own time or not."""
+def test_malformed_retry_after_is_ignored(value: str | None) -> None:
+    """A missing or malformed header is ignored, with or without the service's own time."""
     assert retry_after(value) is None
     assert retry_after(value, format_datetime(NOW, usegmt=True)) is None
 
 
 @given(seconds=st.integers(-(10**6), 10**6))
-def test_a_retry_after_may_be_a_date(seconds: int) -> None:
-    """RFC 9110 allows a moment, 10.2.3: the time that is left until then, by the service's own clock."""
+def test_retry_after_as_date(seconds: int) -> None:
+    """RFC 9110, 10.2.3, allows a date: the time until then, by the service's own clock."""
     moment = format_datetime(NOW + timedelta(seconds=seconds), usegmt=True)
     assert retry_after(moment, format_datetime(NOW, usegmt=True)) == max(0, seconds)
 
 
-def test_a_redirect_is_not_followed() -> None:
-    """The token would go with it."""
+def test_redirect_is_returned() -> None:
+    """A redirect is returned, as following it would pass on the token."""
     service = Service(httpx.Response(302, headers={"Location": "https://elsewhere.example/"}))
     assert service.send().status_code == 302
     assert len(service.requests) == 1
 
 
-def test_a_redirect_to_nonsense_is_one_of_our_errors() -> None:
-    """Or an answer; but no exception of httpx."""
+def test_malformed_redirect_raises_only_trust_errors() -> None:
+    """The result is a response or a TrustError."""
     try:
         answer = Service(httpx.Response(302, headers={"Location": "https://[half"})).send()
     except TrustError:
@@ -158,7 +158,7 @@ def test_a_redirect_to_nonsense_is_one_of_our_errors() -> None:
 
 
 class Body(httpx.SyncByteStream):
-    """A body in pieces of a kilobyte, each of which takes its time; it knows how far it was read."""
+    """A body in pieces of a kilobyte, each with its duration, and a count of the pieces that were read."""
 
     def __init__(self, pieces: int, clock: FakeClock, takes: float = 0.0, fails: Exception | None = None) -> None:
         self.pieces = pieces
@@ -178,12 +178,12 @@ class Body(httpx.SyncByteStream):
             raise self.fails
 
     def close(self) -> None:
-        """Be done."""
+        """Record the end."""
         self.closed = True
 
 
-def test_an_answer_is_read_and_its_connection_given_back() -> None:
-    """Up to the largest size, whole; of its headers only what is used."""
+def test_response_is_read_and_closed() -> None:
+    """A response of the largest size is read whole, with the used headers alone."""
     clock = FakeClock()
     body = Body(MAX_BYTES // 1000, clock)
     headers = {"Date": "now", "Content-Type": "text/plain", "Set-Cookie": "S3CRET"}
@@ -194,8 +194,8 @@ def test_an_answer_is_read_and_its_connection_given_back() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 404, 503])
-def test_an_answer_that_is_too_large_is_not_read_to_its_end(status: int) -> None:
-    """Whatever its status is: nobody knows what it is, so a write may have been carried out."""
+def test_oversized_response_is_refused(status: int) -> None:
+    """With any status the sender is unknown, so a write may have been carried out."""
     clock = FakeClock()
     body = Body(10**9, clock)
     with pytest.raises(UnexpectedResponse, match=str(MAX_BYTES)) as caught:
@@ -205,8 +205,8 @@ def test_an_answer_that_is_too_large_is_not_read_to_its_end(status: int) -> None
     assert_silent(caught.value)
 
 
-def test_an_answer_in_drops_ends_with_the_operation() -> None:
-    """Each piece comes in time, so that no time-out of the connection ends it."""
+def test_slow_body_ends_with_the_operation() -> None:
+    """Each piece comes in time, so that only the operation's bound ends the response."""
     clock = FakeClock()
     body = Body(10**9, clock, takes=29.0)
     service, retry_policy = Service(httpx.Response(200, stream=body), clock=clock), clock.retry_policy()
@@ -218,8 +218,8 @@ def test_an_answer_in_drops_ends_with_the_operation() -> None:
     assert_silent(caught.value)
 
 
-def test_an_answer_that_breaks_off_may_have_been_meant() -> None:
-    """The service has acted; only its answer is lost."""
+def test_truncated_response_may_mean_success() -> None:
+    """The service has acted, and only its response is lost."""
     clock = FakeClock()
     body = Body(1, clock, fails=httpx.RemoteProtocolError("S3CRET"))
     with pytest.raises(ServiceUnavailable, match="RemoteProtocolError") as caught:
@@ -229,8 +229,8 @@ def test_an_answer_that_breaks_off_may_have_been_meant() -> None:
     assert_silent(caught.value)
 
 
-def test_a_request_whose_operation_is_over_is_not_sent() -> None:
-    """The error says so, and how to give it more time."""
+def test_request_after_the_deadline_stays_unsent() -> None:
+    """The error names the bound and the setting for it."""
     service = Service(httpx.Response(200))
     retry_policy = service.clock.retry_policy()
     with retry_policy.deadline():
@@ -243,8 +243,8 @@ def test_a_request_whose_operation_is_over_is_not_sent() -> None:
     assert_silent(caught.value)
 
 
-def test_a_request_beyond_the_bound_of_its_operation_is_not_sent() -> None:
-    """Whatever repeats: an operation sends so many requests and no more; the next operation counts anew."""
+def test_request_beyond_the_limit_stays_unsent() -> None:
+    """An operation sends a bounded number of requests; the next operation counts anew."""
     service = Service(httpx.Response(200))
     retry_policy = service.clock.retry_policy()
     for operation in (1, 2):
@@ -258,8 +258,8 @@ def test_a_request_beyond_the_bound_of_its_operation_is_not_sent() -> None:
         assert_silent(caught.value)
 
 
-def test_a_request_has_the_time_that_is_left() -> None:
-    """Some seconds to connect and thirty to answer, or what remains of its operation."""
+def test_timeouts_shrink_with_the_deadline() -> None:
+    """The timeouts are some seconds to connect and thirty to answer, or the rest of the operation."""
     service = Service(httpx.Response(200))
     retry_policy = service.clock.retry_policy()
     with retry_policy.deadline():
@@ -272,6 +272,6 @@ def test_a_request_has_the_time_that_is_left() -> None:
 
 
 def assert_silent(error: TrustError) -> None:
-    """Neither the error nor its traceback shows the query, the body or what the transport said."""
+    """Require that error and traceback hide the query, the body and the transport's text."""
     assert "S3CRET" not in error_text(error)
     assert "https://service.example/v1" in str(error)
