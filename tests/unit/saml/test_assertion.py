@@ -194,9 +194,9 @@ def transforms(algorithm: str) -> Callable[[etree._Element], None]:
         ),
         pytest.param(NEW.assertion(before=lambda root: root.set("IssueInstant", "soon")), "issued", id="no moment"),
         pytest.param(Signer().assertion(), "neither", id="a stranger"),
-        pytest.param(b"<a/>", "no SAML 2.0 assertion", id="another document"),
-        pytest.param(f'<Assertion xmlns="{ASSERTION}"/>'.encode(), "no SAML 2.0 assertion", id="no ID"),
-        pytest.param(b"<a", "well-formed", id="no XML"),
+        pytest.param(b"<a/>", "not a SAML 2.0 assertion", id="another document"),
+        pytest.param(f'<Assertion xmlns="{ASSERTION}"/>'.encode(), "not a SAML 2.0 assertion", id="no ID"),
+        pytest.param(b"<a", "malformed", id="no XML"),
         pytest.param(b" " * (MAX_BYTES + 3), f"more than {MAX_BYTES}", id="too large"),
         pytest.param(b'<!DOCTYPE a SYSTEM "http://127.0.0.1:9/a.dtd"><a/>', "document type", id="DTD"),
         pytest.param(

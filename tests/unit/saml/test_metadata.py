@@ -70,10 +70,13 @@ def test_only_what_may_sign_counts(pair: tuple[Certificate, Certificate]) -> Non
         (lambda text: "\ud800" + text, "as XML"),
         (lambda _: "https://idp.example.com/metadata", "as XML"),
         (lambda text: text.replace("<md:Entity", "<!DOCTYPE x><md:Entity", 1), "document type"),
-        (lambda text: text.replace("entityID", "id", 1), "no EntityDescriptor"),
-        (lambda text: text.replace("EntityDescriptor", "EntitiesDescriptor"), "no EntityDescriptor"),
-        (lambda text: text.replace("<X509Certificate>", "<X509Certificate>AAAA"), "X509Certificate that is none"),
-        (lambda text: text.replace("<X509Certificate>", "<X509Certificate>*"), "X509Certificate that is none"),
+        (lambda text: text.replace("entityID", "id", 1), "EntityDescriptor with an entityID is missing"),
+        (
+            lambda text: text.replace("EntityDescriptor", "EntitiesDescriptor"),
+            "EntityDescriptor with an entityID is missing",
+        ),
+        (lambda text: text.replace("<X509Certificate>", "<X509Certificate>AAAA"), "X509Certificate that is unreadable"),
+        (lambda text: text.replace("<X509Certificate>", "<X509Certificate>*"), "X509Certificate that is unreadable"),
     ],
 )
 def test_what_is_no_metadata_is_refused_and_trusts_nobody(
@@ -138,7 +141,7 @@ def test_several_identity_providers_are_refused(pair: tuple[Certificate, Certifi
 def test_entities_without_an_identity_provider_name_no_signer(pair: tuple[Certificate, Certificate]) -> None:
     """Nor do none at all."""
     assert parse_metadata(entities(service_provider(write_metadata(pair)))).signers == ()
-    with pytest.raises(ValueError, match="no EntityDescriptor"):
+    with pytest.raises(ValueError, match="EntityDescriptor with an entityID is missing"):
         parse_metadata(entities())
 
 
@@ -236,7 +239,7 @@ NO_MOMENTS = [
 @pytest.mark.parametrize("text", NO_MOMENTS)
 def test_an_end_that_is_none_is_refused(pair: tuple[Certificate, Certificate], text: str) -> None:
     """It may be over; nobody can tell."""
-    with pytest.raises(ValueError, match="validUntil that is no date") as caught:
+    with pytest.raises(ValueError, match="validUntil that is not a date") as caught:
         parse_signers(write_metadata(pair).replace("<md:EntityDescriptor", f'<md:EntityDescriptor validUntil="{text}"'))
     assert "S3CRET" not in str(caught.value)
 
