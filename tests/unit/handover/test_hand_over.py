@@ -406,7 +406,7 @@ def test_what_cannot_be_handed_over_is_refused(prop: str, arguments: dict[str, A
 @pytest.mark.parametrize("data", [{}, {"target": {}}, {"page": "# Give"}])
 def test_what_is_no_hand_over_is_not_read_as_one(data: dict[str, Any]) -> None:
     """The message says what is missing."""
-    with pytest.raises(Refused, match="This is no hand-over") as caught:
+    with pytest.raises(Refused, match="This is not a hand-over") as caught:
         HandOver.from_dict(data)
     assert "missing" in caught.value.why
 
