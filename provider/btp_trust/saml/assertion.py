@@ -164,7 +164,7 @@ def _replace_key_info(signature: etree._Element, certificate: Certificate) -> No
     etree.SubElement(info, f"{{{_SIGNATURE_11}}}DEREncodedKeyValue").text = certificate.public_key
     value = signature.find("ds:SignatureValue", _NAMESPACES)
     if value is None:
-        raise SignerUnknown("its signature has no value")
+        raise SignerUnknown("its signature lacks a value")
     value.addnext(info)
 
 
