@@ -44,7 +44,7 @@ def write_hand_over(hand_over: HandOver | Mapping[str, Any], folder: str | PathL
     for name, text in texts.items():
         if not (name in kept and (place / name).exists()):
             (place / name).parent.mkdir(parents=True, exist_ok=True)
-            (place / name).write_bytes(text.encode())
+            (place / name).write_bytes(text.encode())  # as octets: write_text changes line ends on Windows
     return [place / name for name in texts]
 
 

@@ -90,7 +90,7 @@ class HandOver(msgspec.Struct, frozen=True, kw_only=True):
             Refused: `data` is something else.
         """
         try:
-            return msgspec.convert(data, cls, strict=False)  # numbers come back from Pulumi as floats
+            return msgspec.convert(data, cls, strict=False)  # Pulumi's wire turns integers into floats
         except msgspec.ValidationError as error:
             raise Refused(
                 "This is not a hand-over.",
@@ -167,6 +167,7 @@ def _upload_deadline(
         return _format_day(upload_by)
     if old is None:
         return None
+    # If less than twice the margin is left, half of that time is for the upload.
     available = max(old.not_after - new.not_before, timedelta(0))
     return format_day(old.not_after - min(timedelta(days=margin_days), available / 2))
 

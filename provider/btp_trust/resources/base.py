@@ -98,6 +98,7 @@ async def _refuse_known(resource: pulumi.Resource, trigger: pulumi.Input[Any] | 
     output = pulumi.Output.from_input(trigger)
     if not await output.is_secret():
         refuse_secrets({"replacement_trigger": await output.future()})
+    # Pulumi keeps the properties of an explicit provider as attributes, and each is an output.
     provider = resource.get_provider(_PLUGIN)
     outputs = {} if provider is None else vars(provider)
     _refuse(

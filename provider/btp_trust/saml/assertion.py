@@ -80,7 +80,7 @@ def find_signer(encoded: str, known: Iterable[Certificate]) -> SignedAssertion:
 
 def _decode_base64(encoded: str) -> bytes:
     text = "".join(encoded.split()).translate(str.maketrans("-_", "+/")).rstrip("=")
-    if len(text) > MAX_BYTES * 4 // 3:
+    if len(text) > MAX_BYTES * 4 // 3:  # refused before it is decoded, which would need as much memory again
         raise SignerUnknown(f"it has more than {MAX_BYTES} bytes")
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
@@ -143,6 +143,7 @@ def _verify_signature(
         digest_algorithms=frozenset(DigestAlgorithm[name] for name in _DIGESTS),
     )
     _replace_key_info(signature, certificate)
+    # A document may be malformed in ways that the libraries do not check: any of their errors rejects it.
     try:
         result: Any = XMLVerifier().verify(etree.tostring(root), id_attribute="ID", expect_config=expected)
     except (InvalidSignature, SignXMLException, etree.LxmlError, ValueError, LookupError, AttributeError, TypeError):
@@ -169,6 +170,7 @@ def _replace_key_info(signature: etree._Element, certificate: Certificate) -> No
 
 
 def _issue_instant(signed: etree._Element) -> datetime:
+    # `signed` is what the signature covers, so the time is as trustworthy as the signer.
     try:
         moment = datetime.fromisoformat(signed.get("IssueInstant", ""))
     except ValueError:

@@ -191,6 +191,7 @@ class _MetadataParser(XmlParser):
         if self._path or name != _ENTITIES:  # EntitiesDescriptors may be nested: an entity's path begins below them
             self._path.append("" if is_for_encryption else name)
         self._validity_stack.append(self._valid_until(name, attributes))
+        # Only the exact path counts: an Extensions element may hold anything, other entities included.
         path = tuple(self._path)
         if path == _PATH[:1]:
             self.entities.append(_Entity(attributes.get("entityID", "")))
@@ -207,7 +208,7 @@ class _MetadataParser(XmlParser):
             self._path.pop()
 
     def characters(self, text: str) -> None:
-        if tuple(self._path) == _PATH:
+        if tuple(self._path) == _PATH:  # expat may split the text of one element into several calls
             body, limit = self.entities[-1].signing_certificates[-1]
             self.entities[-1].signing_certificates[-1] = (body + text, limit)
 

@@ -83,6 +83,7 @@ def find_secret(value: Any) -> str | None:
 
 def _secret_kinds(value: Any) -> Iterator[str]:
     if isinstance(value, bytes | bytearray | memoryview):
+        # Latin-1 maps each octet to one character, so that DER survives as text.
         value = bytes(value).decode("latin-1")
     if isinstance(value, str):
         if kind := _secret_kind(value):

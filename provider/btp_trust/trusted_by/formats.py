@@ -65,6 +65,7 @@ def _parse(text: str, depth: int) -> tuple[CertificateIdentity, ...]:
         raise ValueError("it is empty")
     if not depth:
         raise ValueError(_UNRECOGNIZED)
+    # The first characters decide, so that an error names the format that was meant.
     if text.startswith("<"):
         return _parse_metadata(text)
     if text.startswith(("{", '"')):
@@ -105,7 +106,7 @@ def _parse_moment(text: str | None) -> datetime | None:
 def _metadata_in_json(text: str) -> str:
     """Return the metadata in the JSON of a response."""
     try:
-        value = json.loads(text, strict=False)
+        value = json.loads(text, strict=False)  # not strict: base64 in lines may have raw line breaks in a string
     except (ValueError, RecursionError):
         value = None
     if isinstance(value, str):

@@ -130,6 +130,7 @@ def _parse_attestation(attestation: Mapping[str, Any]) -> Attestation | Deferred
     if attestation.get("kind") != "attested":
         raise ValueError("it is a map other than Attested(…) and SwitchesAtRotation(…)")
     fingerprint = _attested_fingerprint(attestation.get("fingerprint"))
+    # Both empty: a prepared file that waits for its person. One of both alone is a slip, which `_text` refuses.
     if not attestation.get("by") and not attestation.get("on"):
         return Attestation(fingerprint, ticket=_ticket(attestation))
     try:
