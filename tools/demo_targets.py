@@ -34,7 +34,7 @@ RETIRED: Final = (
     ("    candidate=upcoming,\n", ""),
     ("hand_over = trust.hand_over(s4, certificate=upcoming, replaces=signing)\n", ""),
     (
-        'hand_over.apply(lambda made: pulumi.runtime.is_dry_run() or trust.write_hand_over(made, "hand-over"))\n',
+        'hand_over.apply(lambda content: pulumi.runtime.is_dry_run() or trust.write_hand_over(content, "hand-over"))\n',
         "",
     ),
 )

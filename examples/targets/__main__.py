@@ -4,7 +4,7 @@ import btp_trust as trust
 
 upcoming = trust.PassiveTrustCertificate("next", generation="2028-11")
 
-# A target with an API: another subaccount, whose XSUAA is told what to trust.
+# A target with an API: another subaccount, in whose XSUAA the certificates are registered.
 billing = trust.TrustedIdentityProvider("billing", connection="billing", origin_key="shop", passive=upcoming)
 
 rotation = trust.RotationTrigger(
@@ -13,18 +13,18 @@ rotation = trust.RotationTrigger(
     candidate=upcoming,
     trusted_by={"billing": billing.trusted, "s4": trust.Attested.from_file("trust/s4.yaml")},
     verify_destinations=["assertion", "billing", "s4"],  # the first one shows which certificate signs
-    verify_now="2028-10",  # another text tries them at once, whatever signs
+    verify_now="2028-10",  # a new text verifies them in the next deployment
     list_affected=True,
 )
 signing = trust.ActiveTrustCertificate("signing", rotation=rotation)
 
-# A target without one: its administrator gets a page and files, and attests in trust/s4.yaml what it shows.
-# That it holds two certificates is for its owner to find out: SAP's documentation does not say.
+# A target without an API: its administrator gets a page and files, and attests in trust/s4.yaml what it shows.
+# Its owner has found out that it holds two certificates, which SAP's documentation leaves open.
 s4 = trust.Target(
     "s4", kind="communication-system", system="my300123.s4hana.cloud.sap", holds=2, owner="S/4 basis team"
 )
 hand_over = trust.hand_over(s4, certificate=upcoming, replaces=signing)
-hand_over.apply(lambda made: pulumi.runtime.is_dry_run() or trust.write_hand_over(made, "hand-over"))
+hand_over.apply(lambda content: pulumi.runtime.is_dry_run() or trust.write_hand_over(content, "hand-over"))
 
 pulumi.export("signs", rotation.generation)
 pulumi.export("verified", rotation.verified)

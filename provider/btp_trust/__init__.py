@@ -8,7 +8,7 @@ signing = trust.ActiveTrustCertificate("signing", rotation=rotation)
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from btp_trust.resources import (
     ActiveTrustCertificate,
@@ -32,20 +32,22 @@ __all__ = [
     "hand_over",
     "write_hand_over",
 ]
-__version__ = "0.1.0"
-_ON_REQUEST = {"HandOver": "hand_over", "Target": "target", "hand_over": "program", "write_hand_over": "folder"}
-"""Names of hand-over, each with its module: the plugin, which starts for every command, needs none of them."""
+_ON_REQUEST: Final = {"HandOver": "hand_over", "Target": "target", "hand_over": "program", "write_hand_over": "folder"}
+"""{name: module of `handover`}: imported on first use, because most programs and the plugin do without them."""
 
 
 if TYPE_CHECKING:
+    __version__: str
     from btp_trust.handover.folder import write_hand_over
     from btp_trust.handover.hand_over import HandOver
     from btp_trust.handover.program import hand_over
     from btp_trust.handover.target import Target
-else:  # a type checker that saw it would take every name
+else:  # hidden from type checkers, which would otherwise accept any name
 
     def __getattr__(name: str) -> object:
-        """Import what is asked for."""
+        """Import a name on first use."""
+        if name == "__version__":  # the one place of the version is pyproject.toml; reading metadata takes milliseconds
+            return import_module("importlib.metadata").version("btp-trust")
         if name not in _ON_REQUEST:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         return getattr(import_module(f"btp_trust.handover.{_ON_REQUEST[name]}"), name)

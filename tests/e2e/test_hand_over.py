@@ -1,4 +1,4 @@
-"""A hand-over as a stack's output, through a whole rotation: each preview is right, and nothing is written by it."""
+"""A hand-over as a stack's output, through a whole rotation: each preview is right, and leaves the service as it is."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from support.pulumi_project import PulumiProject, rotation_program
 
 HAND_OVER = """
 target = trust.Target("s4", kind="abap-on-premise", system="P01", client="100", ticket="CHG-4711")
-made = trust.hand_over(target, certificate=upcoming, replaces=signing)
-pulumi.export("s4", made)
-pulumi.export("page", made["page"])
+content = trust.hand_over(target, certificate=upcoming, replaces=signing)
+pulumi.export("s4", content)
+pulumi.export("page", content["page"])
 """
 
 
 def exported(project: PulumiProject) -> dict[str, Any]:
-    """The stack's outputs."""
+    """Return the stack's outputs."""
     outputs: dict[str, Any] = json.loads(project.pulumi("stack", "output", "--json").text)
     return outputs
 
 
-def test_a_hand_over_is_unknown_until_the_certificate_is_minted_and_follows_it(project: PulumiProject) -> None:
-    """Before: both certificates. After the swap: it signs already. Back: as before. Each time quiet afterwards."""
+def test_hand_over_follows_rotation(project: PulumiProject) -> None:
+    """A hand-over is unknown until the certificate is generated, then follows swap and rollback; no preview writes."""
     project.write(rotation_program("2028-11", "2026-11") + HAND_OVER)
-    said = project.preview()
-    assert "error" not in said.text
-    assert "4 to create" in said
+    output = project.preview()
+    assert "error" not in output.text
+    assert "4 to create" in output
     assert project.writes() == []
     project.up()
     first = HandOver.from_dict(exported(project)["s4"])

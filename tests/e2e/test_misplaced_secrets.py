@@ -1,4 +1,4 @@
-"""Secrets in the wrong place, on the real command line: nothing that it prints or keeps holds one."""
+"""Misplaced secrets, on the real command line: its output and its state hide them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from support.pulumi_project import PulumiProject, program, rotation_program
 from support.secret_samples import CERTIFICATE, JWT, PEMS, contains_secret
 
 DECLARED: Final = "secret = pulumi.Output.from_input(open('secret.txt').read())"
-"""An output: it is not known where the resource is declared, so that check is the first to see it."""
-WRONG: Final = {
+"""An output: unknown where the resource is declared, so that check is the first to see the secret."""
+PLACES: Final = {
     "connection": 'trust.ActiveTrustCertificate("signing", connection=open("secret.txt").read())',
     "an output": 'trust.ActiveTrustCertificate("signing", renew_fingerprint=secret)',
     "a list of outputs": 'trust.RotationTrigger("rotation", "2026-11", trusted_by={"s4": [secret]})',
@@ -27,7 +27,7 @@ WRONG: Final = {
     'trusted_by={"s4": trust.Attested(secret, by="jane", on="2028-11-20")})',
     "hand-over": 'trust.Target("s4", "communication-system", system=open("secret.txt").read())',
 }
-GIVEN: Final[dict[str, Callable[[str], str]]] = {
+SECRETS: Final[dict[str, Callable[[str], str]]] = {
     "service key": lambda key: key,
     "certificate and key": lambda _: CERTIFICATE + PEMS["PKCS#8"],
     "token": lambda _: f"Bearer {JWT}",
@@ -35,28 +35,28 @@ GIVEN: Final[dict[str, Callable[[str], str]]] = {
 COMMANDS: Final = (("preview", "--diff"), ("preview", "--json"), ("up", "--yes", "--skip-preview"))
 
 
-@pytest.mark.parametrize("place", WRONG)
-def test_a_secret_is_printed_by_no_command_and_stored_nowhere(project: PulumiProject, place: str) -> None:
-    """Neither by the refusal nor by a trace of the program, nor as an input that a later preview compares with."""
+@pytest.mark.parametrize("place", PLACES)
+def test_misplaced_secret_is_hidden_everywhere(project: PulumiProject, place: str) -> None:
+    """No command prints a misplaced secret, and neither the state nor a later preview holds it."""
     key = json.dumps(project.emulator.service_key(project.guid))
-    project.write(program(DECLARED, WRONG[place]))
+    project.write(program(DECLARED, PLACES[place]))
 
-    for number, given in enumerate(GIVEN):
-        secret = GIVEN[given](key)
+    for number, kind in enumerate(SECRETS):
+        secret = SECRETS[kind](key)
         (project.program / "secret.txt").write_text(secret)
-        said = project.pulumi(*COMMANDS[number], status=1)
+        output = project.pulumi(*COMMANDS[number], status=1)
 
-        assert "renew it." in said
-        assert not contains_secret(said.text, secret)
+        assert "renew it." in output
+        assert not contains_secret(output.text, secret)
         for file in (project.folder / "backend").rglob("*.json"):
             assert not contains_secret(file.read_text(), secret)
     assert set(project.requests()) == set()
 
 
-def test_a_plain_key_in_an_explicit_provider_is_refused_before_anything_is_done(
+def test_plain_key_of_explicit_provider(
     emulator: Emulator, tmp_path: Path, make_project: Callable[[Emulator, str, Path], PulumiProject]
 ) -> None:
-    """As one in the configuration is; as a secret it works."""
+    """A key in plain text in an explicit provider is refused before the first request; as a secret it works."""
     guid = emulator.create_subaccount(generate=True).guid
     project = make_project(emulator, guid, tmp_path)
     key = json.dumps(emulator.service_key(guid))
@@ -79,8 +79,8 @@ def test_a_plain_key_in_an_explicit_provider_is_refused_before_anything_is_done(
     assert project.state()["signing"]["outputs"]["subaccount_id"] == guid
 
 
-def test_a_misspelt_setting_is_named(project: PulumiProject) -> None:
-    """With the one that was meant; a key in it is a plain key, and is not shown."""
+def test_misspelt_setting_is_named(project: PulumiProject) -> None:
+    """A misspelt setting is named with the closest known one; a key in it is refused as plain text, and hidden."""
     project.pulumi("config", "set", "btp-trust:stict", "true")
     assert "The config btp-trust:stict is no setting of btp-trust: did you mean strict?" in project.preview(status=1)
 
@@ -92,17 +92,17 @@ def test_a_misspelt_setting_is_named(project: PulumiProject) -> None:
     assert not contains_secret(refused.text, key)
 
 
-def test_with_a_renewed_key_the_way_on_is_told_and_works(project: PulumiProject) -> None:
-    """Pulumi refreshes and destroys with the configuration of the last update, whose key was deleted since."""
+def test_renewed_key_has_working_remedy(project: PulumiProject) -> None:
+    """After a renewal of the key, refresh and destroy use the deleted one, and name a remedy that works."""
     project.deploy(rotation_program("2028-11", "2026-11"))
     accounts = project.emulator._landscape._state.accounts
     accounts[project.guid] = replace(accounts[project.guid], client_secret=f"{uuid.uuid4()}$renewed=")
     project.set_service_key()
 
     for command in ("refresh", "destroy"):
-        said = project.pulumi(command, "--yes", status=None)
-        assert "rejects the service key" in said
-        assert "run `pulumi up` once, or add `--run-program`." in said
+        output = project.pulumi(command, "--yes", status=None)
+        assert "rejects the service key" in output
+        assert "run `pulumi up` once, or add `--run-program`." in output
 
     assert "rejects" not in project.pulumi("refresh", "--yes", "--run-program")
     project.up()

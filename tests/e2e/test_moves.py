@@ -1,4 +1,4 @@
-"""Renames, targets and forced replacements move resources in the state, and nobody's certificate."""
+"""Renames, targets and forced replacements move resources in the state, and leave the certificates in place."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ def _urn(kind: str, name: str) -> str:
     return f"urn:pulumi:dev::project::pulumi-python:dynamic/btp-trust:{kind}::{name}"
 
 
-def test_a_rename_of_the_passive_certificate_keeps_it(project: PulumiProject) -> None:
-    """A new name is a create and a delete for Pulumi, and neither mints nor deletes."""
+def test_rename_keeps_certificate(project: PulumiProject) -> None:
+    """A renamed PassiveTrustCertificate, which Pulumi creates and deletes, keeps its certificate."""
     text = rotation_program("2028-11", "2026-11")
     project.deploy(text)
     before = project.slots()
     project.emulator.clear_journal()
 
-    said = project.deploy(text.replace('"next"', '"successor"'))
+    output = project.deploy(text.replace('"next"', '"successor"'))
 
-    assert "+ 1 created" in said
-    assert "- 1 deleted" in said
+    assert "+ 1 created" in output
+    assert "- 1 deleted" in output
     assert before == project.slots()
     assert project.writes() == []
     assert project.has_no_changes()
 
 
-def test_a_target_alone_does_its_own_part(project: PulumiProject) -> None:
-    """The trigger swaps without the others; the active certificate follows in the next command."""
+def test_targeted_resource_acts_alone(project: PulumiProject) -> None:
+    """With `--target` the trigger swaps alone; the active certificate follows in the next command."""
     project.deploy(rotation_program("2028-11", "2026-11"))
     old, new = project.slots()
     project.write(rotation_program("2028-11", "2028-11"))
@@ -46,8 +46,8 @@ def test_a_target_alone_does_its_own_part(project: PulumiProject) -> None:
     assert project.has_no_changes_after_refresh()
 
 
-def test_a_forced_replacement_writes_nothing(project: PulumiProject) -> None:
-    """Create runs again on what exists: it adopts, records, or is refused where a name would be bound anew."""
+def test_forced_replacement_keeps_slots(project: PulumiProject) -> None:
+    """A forced replacement adopts or records what exists, or is refused where it would bind a name again."""
     project.deploy(rotation_program("2028-11", "2026-11"))
     before = project.slots()
     project.emulator.clear_journal()
@@ -64,8 +64,8 @@ def test_a_forced_replacement_writes_nothing(project: PulumiProject) -> None:
     assert project.has_no_changes_after_refresh()
 
 
-def test_a_new_generation_of_a_renamed_or_replaced_resource_takes_nothing_up(project: PulumiProject) -> None:
-    """What this stack made keeps its one name: refused with the lines to paste, with and without a preview."""
+def test_moved_resource_refuses_second_name(project: PulumiProject) -> None:
+    """A new generation of a moved resource is refused with the lines to paste, with and without a preview."""
     first, again = (f', opts=pulumi.ResourceOptions(replacement_trigger="{word}")' for word in ("first", "again"))
     new = rotation_program("2030-11", "2026-11", passive=first)
     project.deploy(rotation_program("2028-11", "2026-11", passive=first))

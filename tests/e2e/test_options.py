@@ -23,8 +23,8 @@ def optional(
     )
 
 
-def test_changes_are_ignored_that_the_program_says(project: PulumiProject) -> None:
-    """Of the candidate, and of everything: what the last deployment had stays, and a known name can be declared."""
+def test_ignored_changes_keep_last_deployment(project: PulumiProject) -> None:
+    """`ignore_changes` keeps the values of the last deployment, and a known name can be declared."""
     project.deploy(optional())
     old, new = project.slots()
     project.deploy(optional(trigger='ignore_changes=["candidate"]'))
@@ -41,22 +41,22 @@ def test_changes_are_ignored_that_the_program_says(project: PulumiProject) -> No
     assert project.has_no_changes_after_refresh()
 
 
-def test_what_is_retained_is_not_announced_as_deleted(project: PulumiProject) -> None:
-    """The certificate stays in its slot, and no line says otherwise."""
+def test_retained_certificate_announces_no_deletion(project: PulumiProject) -> None:
+    """A retained certificate stays in its slot, and no message announces a deletion."""
     project.deploy(optional(passive="retain_on_delete=True, protect=False, additional_secret_outputs=['fingerprint']"))
     assert project.has_no_changes_after_refresh()
     slots = project.slots()
     project.write(optional(passive_generation=None))
-    for said in (project.preview("--diff"), project.preview(), project.up()):
-        assert "is deleted" not in said
-        assert "way back" not in said
+    for output in (project.preview("--diff"), project.preview(), project.up()):
+        assert "is deleted" not in output
+        assert "roll back to it" not in output
     assert project.slots() == slots
     assert None not in slots
     assert project.has_no_changes_after_refresh()
 
 
-def test_an_import_is_refused_where_it_is_written(project: PulumiProject) -> None:
-    """Before anything of the command reaches a provider: the resource adopts by itself."""
+def test_import_is_refused_in_program(project: PulumiProject) -> None:
+    """An import is refused in the program, before a provider is called."""
     for option in ('import_="some/passive"', 'id="some/passive"'):
         project.write(optional(passive=option))
         refused = project.preview(status=1)

@@ -1,12 +1,12 @@
-"""`preview --save-plan` and `up --plan`: what was reviewed is what happens, down to the fingerprints."""
+"""`preview --save-plan` and `up --plan`: the update does what was reviewed, down to the fingerprints."""
 
 from __future__ import annotations
 
 from support.pulumi_project import PulumiProject, assert_no_secret, rotation_program
 
 
-def test_a_saved_plan_pins_the_swap_to_the_certificates_that_were_reviewed(project: PulumiProject) -> None:
-    """The engine refuses when a slot holds another certificate than in the plan, and swaps when both are the same."""
+def test_saved_plan_pins_certificates(project: PulumiProject) -> None:
+    """The engine refuses a saved plan while a slot holds another certificate than the reviewed one."""
     project.deploy(rotation_program("2028-11", "2026-11"))
     reviewed = project.slots()
     project.write(rotation_program("2028-11", "2028-11"))

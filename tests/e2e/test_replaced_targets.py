@@ -1,4 +1,4 @@
-"""A resource that is deleted before it is replaced: Pulumi asks diff about values that nobody knows yet."""
+"""A resource that is deleted before it is replaced: Pulumi calls diff with values that are still unknown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.pulumi_project import CommandOutput, PulumiProject, program
 
 TARGET = '''
 class Store(pulumi.dynamic.ResourceProvider):
-    """A target that is made anew whenever it is given another number; it repeats what it is given."""
+    """A target that is replaced for each new number; its output repeats its input."""
 
     def diff(self, _id, olds, news):
         changes = olds["number"] != news["number"]
@@ -32,7 +32,7 @@ class Target(pulumi.dynamic.Resource):
 
 @pytest.fixture
 def target(emulator: Emulator, project: PulumiProject) -> str:
-    """Another subaccount, with a connection to its XSUAA."""
+    """Create another subaccount, with a connection to its XSUAA."""
     guid = emulator.create_subaccount().guid
     key = emulator.api_access_key(guid)
     project.known_secrets.add(key["clientsecret"])
@@ -40,37 +40,38 @@ def target(emulator: Emulator, project: PulumiProject) -> str:
     return guid
 
 
-def assert_no_mark(said: CommandOutput) -> None:
-    """Nothing that stands for an unknown value was printed, nor that a state were broken."""
-    assert [mark for mark in property_bag._SENTINELS if mark in said.text] == []
-    assert "state" not in said.diagnostics
+def assert_no_sentinel(output: CommandOutput) -> None:
+    """Assert that the output has no placeholder of an unknown value, and no complaint about the state."""
+    assert [sentinel for sentinel in property_bag._SENTINELS if sentinel in output.text] == []
+    assert "state" not in output.diagnostics
 
 
 def outputs_of_ours(project: PulumiProject) -> dict[str, object]:
-    """The outputs of this package's resources, by name."""
+    """Return the outputs of this package's resources as {name: outputs}."""
     resources = project.state().items()
     return {name: each["outputs"] for name, each in resources if "dynamic/btp-trust" in each["urn"]}
 
 
-def fed(number: int, says: dict[str, object], **arguments: dict[str, str]) -> str:
-    """Write a program in which a target gives these arguments of each resource: {resource: {argument: key}}."""
-    given = {
+def program_with_target(number: int, says: dict[str, object], **arguments: dict[str, str]) -> str:
+    """Write a program with these arguments from outputs of a target: {resource: {argument: key}}."""
+    options = {
         name: "".join(f', {argument}=s4.said["{key}"]' for argument, key in own.items())
         for name, own in arguments.items()
     }
     return program(
         TARGET,
         f's4 = Target("s4", {number}, {says!r})',
-        f'upcoming = trust.PassiveTrustCertificate("next"{given["passive"]})',
-        f'billing = trust.TrustedIdentityProvider("billing", connection="billing", passive=upcoming{given["trusted"]})',
-        f'rotation = trust.RotationTrigger("rotation", candidate=upcoming{given["trigger"]}, '
+        f'upcoming = trust.PassiveTrustCertificate("next"{options["passive"]})',
+        'billing = trust.TrustedIdentityProvider("billing", connection="billing", '
+        f"passive=upcoming{options['trusted']})",
+        f'rotation = trust.RotationTrigger("rotation", candidate=upcoming{options["trigger"]}, '
         'trusted_by={"s4": s4.said["trusts"], "c4c": trust.Attested(s4.said["trusts"], "Ada", "2026-11-30")})',
-        f'signing = trust.ActiveTrustCertificate("signing", rotation=rotation{given["active"]})',
+        f'signing = trust.ActiveTrustCertificate("signing", rotation=rotation{options["active"]})',
     )
 
 
-def test_every_argument_may_come_from_a_target_that_is_replaced(project: PulumiProject, target: str) -> None:
-    """The update asks diff about all of them at once, then checks what they have become: the same, nothing is due."""
+def test_arguments_may_come_from_replaced_target(project: PulumiProject, target: str) -> None:
+    """All arguments may be unknown in diff at once; check then finds the same values, and nothing is due."""
     active = str(project.slots()[0])
     says = {
         "prepared": "2028-11",
@@ -109,24 +110,24 @@ def test_every_argument_may_come_from_a_target_that_is_replaced(project: PulumiP
         },
         "active": {"generate": "yes", "renew_fingerprint": "old", "accept_outage": "yes", "subaccount_id": "guid"},
     }
-    project.deploy(fed(1, says, **arguments))
+    project.deploy(program_with_target(1, says, **arguments))
     before = outputs_of_ours(project)
     project.emulator.clear_journal()
 
-    project.write(fed(2, says, **arguments))
-    previewed = project.preview(status=1)
-    assert_no_mark(previewed)
-    assert "`generation` is not known in this preview." in previewed.message[0]
-    done = project.up()
-    assert_no_mark(done)
-    assert "+-1 replaced" in done
+    project.write(program_with_target(2, says, **arguments))
+    preview = project.preview(status=1)
+    assert_no_sentinel(preview)
+    assert "`generation` is not known in this preview." in preview.message[0]
+    update = project.up()
+    assert_no_sentinel(update)
+    assert "+-1 replaced" in update
     assert project.writes() == []
     assert outputs_of_ours(project) == before
     assert project.has_no_changes()
 
 
-def test_what_nobody_has_to_review_may_be_unknown_in_a_preview(project: PulumiProject) -> None:
-    """Targets, the word that asks for a check, a subaccount that is recorded: the preview shows what it can."""
+def test_unreviewed_values_may_be_unknown(project: PulumiProject) -> None:
+    """Targets, `verify_now` and a recorded subaccount may be unknown in a preview, which shows the rest."""
     active = str(project.slots()[0])
     says = {"trusts": active, "guid": project.guid, "word": "1"}
 
@@ -145,24 +146,22 @@ def test_what_nobody_has_to_review_may_be_unknown_in_a_preview(project: PulumiPr
     project.emulator.clear_journal()
     project.write(text(2, "2028-11"))
     refused = project.preview(status=1)
-    assert_no_mark(refused)
+    assert_no_sentinel(refused)
     assert "property trusted_by" in refused.message[0]
     project.write(text(2))
     shown = project.preview("--diff")
-    assert_no_mark(shown)
+    assert_no_sentinel(shown)
     assert "~ verify_now" in shown
     assert "Unknown" not in shown.diagnostics
-    done = project.pulumi("up", "--yes")
-    assert_no_mark(done)
-    assert "+-1 replaced" in done
+    update = project.pulumi("up", "--yes")
+    assert_no_sentinel(update)
+    assert "+-1 replaced" in update
     assert project.writes() == []
     assert project.has_no_changes()
 
 
-def test_a_registration_that_is_deleted_before_it_is_replaced_feeds_the_trigger(
-    project: PulumiProject, target: str
-) -> None:
-    """Forced from the command line: it stays what it is, and the trigger learns that once it is known."""
+def test_replaced_registration_feeds_trigger(project: PulumiProject, target: str) -> None:
+    """A registration that is replaced by force stays as it is, and the trigger accepts its output once known."""
     text = program(
         'upcoming = trust.PassiveTrustCertificate("next", generation="2028-11")',
         'billing = trust.TrustedIdentityProvider("billing", connection="billing", origin_key="shop", passive=upcoming, '
@@ -176,18 +175,18 @@ def test_a_registration_that_is_deleted_before_it_is_replaced_feeds_the_trigger(
     urn = project.state()["billing"]["urn"]
     project.emulator.clear_journal()
 
-    for said in (
+    for output in (
         project.preview("--diff", "--replace", urn),
         project.up("--replace", urn),
         project.pulumi("up", "--yes", "--replace", urn),
     ):
-        assert_no_mark(said)
-        assert "+-1" in said
+        assert_no_sentinel(output)
+        assert "+-1" in output
     assert project.emulator.target(target).certificates == before
     assert project.writes() == []
     assert project.has_no_changes()
 
     project.write(text.replace('origin_key="shop"', 'origin_key="store"'))
     refused = project.up(status=1)
-    assert_no_mark(refused)
+    assert_no_sentinel(refused)
     assert "Origin key 'shop' cannot become 'store'." in refused

@@ -62,6 +62,15 @@ HEAVY = {
     "hypothesis",
     "btp_trust_emulator",
 }
+PLUGIN_ONLY = (
+    "btp_trust.runtime*",
+    "btp_trust.service.transport*",
+    "btp_trust.*.lifecycle",
+    "btp_trust.handover*",
+    "btp_trust.saml*",
+    "btp_trust.trusted_by.*",
+)
+"""Modules that a program does without until it uses hand-over or `trusted_by`."""
 
 
 @pytest.mark.parametrize("package", MAY_IMPORT)
@@ -101,6 +110,19 @@ def test_what_the_plugin_loads_on_every_command_stays_light() -> None:
 
     assert HEAVY & {name.partition(".")[0] for name in loaded} == set()
     assert not [name for name in loaded if name.startswith("btp_trust.handover")]
+
+
+def test_program_loads_nothing_of_plugin() -> None:
+    """`import btp_trust` costs a program no HTTP client, no cryptography, no XML library and no lifecycle."""
+    probe = "import json, sys, btp_trust; print(json.dumps(sorted(sys.modules)))"
+    loaded = json.loads(
+        subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout
+    )
+    packages = {name.partition(".")[0] for name in loaded}
+    own = [name for name in loaded if name.startswith("btp_trust.")]
+
+    assert packages & (HEAVY | {"httpx", "cryptography", "tenacity"}) == set()
+    assert [name for name in own if any(fnmatch(name, plugin) for plugin in PLUGIN_ONLY)] == []
 
 
 def test_importing_the_providers_declares_and_prints_nothing() -> None:

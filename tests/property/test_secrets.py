@@ -1,4 +1,4 @@
-"""No secret that a user gives by mistake is shown: in any argument of anything public, in any form and any depth."""
+"""A secret that a user passes by mistake is hidden: in any argument, any encoding and any depth."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ ARGUMENTS: Final = {
     "trigger": RotationArgs,
     "trusted": IdentityProviderArgs,
 }
-"""What check reads; `candidate` and a property of no resource are beside it."""
+"""The arguments that check reads; `candidate` and an unknown property are checked too."""
 PLACES: Final = [
-    (kind, name) for kind in PROVIDERS for name in (*ARGUMENTS[kind].__struct_fields__, "candidate", "of_nobody")
+    (kind, name) for kind in PROVIDERS for name in (*ARGUMENTS[kind].__struct_fields__, "candidate", "unknown_property")
 ]
 CALLED: Final[dict[str, Callable[..., Any]]] = {
     **{name: getattr(btp_trust, name) for name in btp_trust.__all__ if callable(getattr(btp_trust, name))},
@@ -37,10 +37,10 @@ CALLED: Final[dict[str, Callable[..., Any]]] = {
     "HandOver.of": btp_trust.HandOver.of,
     "HandOver.from_dict": btp_trust.HandOver.from_dict,
 }
-"""All that is public and is called: resources, what they are given, hand-over."""
-del CALLED["HandOver"]  # it is made by `of`, and holds nothing that it has not checked
+"""All public callables: resources, their values, hand-over."""
+del CALLED["HandOver"]  # `HandOver.of` constructs it, of checked values
 MADE_BY_PYTHON: Final = {"Attested", "SwitchesAtRotation", "Target"}
-"""Classes whose constructors are not written down: they tell the name of the argument alone."""
+"""Classes with generated constructors, whose errors show only the name of the argument."""
 PARAMETERS: Final = [
     (name, parameter.name)
     for name, called in CALLED.items()
@@ -49,8 +49,8 @@ PARAMETERS: Final = [
 
 
 @pytest.fixture(autouse=True)
-def _nothing_else_runs() -> None:
-    """Without a session, whatever comes after the guard in a check fails."""
+def _no_session() -> None:
+    """Remove the session, so that any step of check after the guard fails."""
     session.set_current(None)
 
 
@@ -60,24 +60,22 @@ def _nothing_else_runs() -> None:
     secret=secrets,
     olds=st.sampled_from([{}, {"connection": "default"}]),
 )
-def test_check_refuses_an_argument_that_holds_a_secret(
-    place: tuple[str, str], shape: str, secret: str, olds: dict[str, str]
-) -> None:
-    """Before anything else runs; Pulumi gets no property whose value it would print, and no input."""
+def test_check_refuses_secret_first(place: tuple[str, str], shape: str, secret: str, olds: dict[str, str]) -> None:
+    """Check refuses a secret before it runs anything, and returns neither property nor inputs to Pulumi."""
     kind, name = place
 
-    checked = PROVIDERS[kind]().check(olds, {"generation": "2028-11", name: CONTAINERS[shape](secret)})
+    result = PROVIDERS[kind]().check(olds, {"generation": "2028-11", name: CONTAINERS[shape](secret)})
 
-    (failure,) = checked.failures
-    assert checked.inputs == {}
+    (failure,) = result.failures
+    assert result.inputs == {}
     assert failure.property == ""
     assert f"`{name}` holds" in failure.reason
     assert not contains_secret(failure.reason, secret)
 
 
 @given(place=st.sampled_from(PARAMETERS), shape=st.sampled_from(sorted(CONTAINERS)), secret=secrets)
-def test_a_program_is_stopped_that_gives_a_secret(place: tuple[str, str], shape: str, secret: str) -> None:
-    """Where it gives it: nothing is registered, and no trace of the program is shown, in which it may stand."""
+def test_program_with_secret_is_stopped(place: tuple[str, str], shape: str, secret: str) -> None:
+    """A program that passes a secret stops with a message that hides it, before a resource is registered."""
     called, name = CALLED[place[0]], place[1]
     required = {
         parameter.name: "one"
@@ -93,8 +91,8 @@ def test_a_program_is_stopped_that_gives_a_secret(place: tuple[str, str], shape:
 
 
 @given(called=st.sampled_from(sorted(set(CALLED) - MADE_BY_PYTHON)), secret=secrets)
-def test_a_misspelt_or_surplus_argument_shows_nothing_either(called: str, secret: str) -> None:
-    """Python itself would show the line of the program."""
+def test_misspelt_argument_is_hidden_too(called: str, secret: str) -> None:
+    """A secret in a misspelt or surplus argument is hidden; Python's error would show the line of the program."""
     for args, kwargs in (((), {"conection": secret}), (("one",) * 20 + (secret,), {})):
         with pytest.raises(SecretGiven) as caught:
             CALLED[called](*args, **kwargs)

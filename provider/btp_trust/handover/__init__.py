@@ -1,14 +1,15 @@
-"""What a target system's administrator is given: files, values to type, steps, and how to tell old from new.
+"""The hand-over for a target system's administrator: files, values to type, steps, and how to tell old from new.
 
-For targets without an API. Everything here is public data, made of certificates alone: no network, no clock, no secret.
+For targets without an API. All of it is public data, made of certificates alone.
 
-    target ────── which system, where in it
-    kinds ─────── what SAP documents for each type of target: forms, fields, steps, how many certificates fit
-    identity ──── one certificate as administration screens show it
-    files ─────── the certificates in the form that the target wants
-    steps ─────── what to do, in order, and afterwards
-    assemble ──── HandOver: all of it
-    page ──────── the same as Markdown, for a ticket
-    program ───── in a Pulumi program, on outputs
-    folder ────── on disk
+    target ─────────── which system, where in it
+    target_types ───── what SAP documents for each type of target: formats, fields, steps, how many certificates fit
+    certificate_view ─ one certificate as administration screens show it
+    files ──────────── the certificates in the format of the target
+    attestation ────── a file in which the target's team confirms the upload
+    tasks ──────────── the steps, before and after the rotation
+    hand_over ──────── HandOver: all of these
+    markdown ───────── the same as a page for a ticket
+    program ────────── in a Pulumi program, on outputs
+    folder ─────────── on disk
 """

@@ -1,8 +1,8 @@
-"""One certificate as administration screens show it, to be told from another one with the same subject.
+"""One certificate as administration screens show it, to distinguish it from another one with the same subject.
 
-Screens differ in what they show and how: SHA-1 or SHA-256, with colons; the serial number in decimal or hexadecimal.
-The service's serial numbers are ten bytes that X.509 reads as signed, and half of them are negative; some tools print
-the sign, others read the same bytes as unsigned. Both readings are given.
+Screens differ: SHA-1 or SHA-256, with colons; the serial number in decimal or hexadecimal. The service's serial numbers
+are ten bytes that X.509 reads as signed, so half of them are negative; some tools print the sign, others read the same
+bytes as unsigned. Both readings are given.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from btp_trust.formatting import format_rfc3339
 
 
 class CertificateView(msgspec.Struct, frozen=True):
-    """What tells a certificate from another one of the same subaccount."""
+    """The values that distinguish a certificate from another one of the same subaccount."""
 
     fingerprint: str
     """SHA-256 of the DER, 64 lower-case hexadecimal digits: as in outputs, previews and attestations."""
     sha256: str
     """The same in capitals with colons."""
     sha1: str
-    """SHA-1 of the DER, in capitals with colons: to find it on a screen, never to compare by."""
+    """SHA-1 of the DER, in capitals with colons: only to find the certificate on a screen, for SHA-1 can be forged."""
     serial_hexadecimal: str
     """Read as signed, as `openssl` prints it: capitals, a minus if it is negative."""
     serial_decimal: str
@@ -39,9 +39,9 @@ class CertificateView(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, certificate: Certificate) -> CertificateView:
-        """Take it from a certificate."""
+        """Describe a certificate."""
         der, serial = base64.b64decode(certificate.body), bytes.fromhex(certificate.serial_number)
-        signed, unsigned = (int.from_bytes(serial, "big", signed=each) for each in (True, False))
+        signed, unsigned = (int.from_bytes(serial, "big", signed=is_signed) for is_signed in (True, False))
         return cls(
             fingerprint=certificate.fingerprint,
             sha256=_with_colons(certificate.fingerprint),
@@ -56,7 +56,7 @@ class CertificateView(msgspec.Struct, frozen=True):
 
 
 def _with_colons(digits: str) -> str:
-    return ":".join(digits[at : at + 2] for at in range(0, len(digits), 2)).upper()
+    return ":".join(digits[start : start + 2] for start in range(0, len(digits), 2)).upper()
 
 
 def _hexadecimal(number: int) -> str:

@@ -1,4 +1,4 @@
-"""The certificates in the form that a target wants: each file says which of them it holds."""
+"""The certificates in the formats of a target; each file name says which of them are inside."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 from btp_trust.certificate import Certificate
 from btp_trust.formatting import short_fingerprint
 from btp_trust.handover.target_types import FileFormat
-from btp_trust.saml import metadata
+from btp_trust.saml.metadata import write_metadata
 
 HeldCertificates = Literal["new", "old", "both"]
 _SUFFIXES: Final = {
@@ -22,11 +22,11 @@ _SUFFIXES: Final = {
     FileFormat.JSON: "json",
 }
 _FORMATS_FOR_TWO: Final = (FileFormat.METADATA, FileFormat.JSON)
-"""Forms that can hold two certificates."""
+"""Formats with room for two certificates."""
 
 
 class File(msgspec.Struct, frozen=True):
-    """A file of a hand-over. There is nothing secret in it."""
+    """A file of a hand-over; its content is public."""
 
     name: str
     """`<target>.<new|old|both>.<first eight digits of the fingerprint>.<suffix>`; of `both`, those of the new one."""
@@ -39,13 +39,13 @@ class File(msgspec.Struct, frozen=True):
 def build_files(
     name: str, forms: Sequence[FileFormat], new: Certificate, old: Certificate | None, key_name: str | None
 ) -> Iterator[File]:
-    """Give the files of a target: what to upload, and the old certificate for the way back.
+    """Build the files of a target: those to upload, and the old certificate for a rollback.
 
     Args:
         name: The target's name.
-        forms: The forms that it wants.
-        new: The certificate to be handed over.
-        old: What signs until the swap; None if it is unknown, or is the same.
+        forms: The formats of the target.
+        new: The certificate to hand over.
+        old: The certificate that signs until the swap; None if it is unknown, or equals `new`.
         key_name: Alias for metadata.
     """
     for form in forms:
@@ -66,16 +66,17 @@ def _build_file(
         case FileFormat.BODY | FileFormat.CER:
             content = first.body
         case FileFormat.METADATA:
-            content = metadata.write_metadata(certificates, key_name=key_name)
+            content = write_metadata(certificates, key_name=key_name)
         case _:
             content = _signing_certificates(certificates)
     return File(f"{name}.{held}.{short_fingerprint(first.fingerprint)}.{_SUFFIXES[form]}", form, held, content)
 
 
 def _signing_certificates(certificates: Sequence[Certificate]) -> str:
-    """Write what `/Applications/v1/` and `/IdentityProviders/v1/` of SAP Cloud Identity Services take.
-
-    The default is tried first, so of two it is the old one, which signs until the swap.
-    """
-    listed = [{"base64Certificate": each.pem, "isDefault": each is certificates[-1]} for each in certificates]
-    return json.dumps({"saml2Configuration": {"certificatesForSigning": listed}}, indent=2) + "\n"
+    """Write the fragment for `/Applications/v1/` and `/IdentityProviders/v1/` of SAP Cloud Identity Services."""
+    # The service tries the default first; until the swap the old certificate signs, which is the last of two.
+    default = certificates[-1]
+    entries = [
+        {"base64Certificate": certificate.pem, "isDefault": certificate is default} for certificate in certificates
+    ]
+    return json.dumps({"saml2Configuration": {"certificatesForSigning": entries}}, indent=2) + "\n"

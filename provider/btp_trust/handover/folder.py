@@ -1,4 +1,4 @@
-"""A hand-over on disk. The only module here that touches the machine; no preview calls it."""
+"""A hand-over on disk: the only module here that touches the machine. Call it in updates only."""
 
 from __future__ import annotations
 
@@ -18,37 +18,49 @@ from btp_trust.secret_guard.guard import refuses_secret_arguments
 def write_hand_over(hand_over: HandOver | Mapping[str, Any], folder: str | PathLike[str]) -> list[Path]:
     """Write the page, the files and the attestation below `<folder>/<target>.<first eight digits of the fingerprint>`.
 
-    Another certificate has another folder. Writing the same again changes nothing; an attestation that is there is
-    left as it is, for somebody may have filled it in. Once the certificate signs, all that is there is left as it is,
-    and only what is missing is written: the page from before the swap names the old certificate, which a later one
-    cannot, and its second task is to remove that one. To have it written anew, remove the folder.
+    Each certificate has a folder of its own. Writing the same hand-over again changes nothing. An existing attestation
+    is kept, for it may be filled in. Once the certificate signs, all existing files are kept and only missing ones are
+    written: the page from before the swap is the one that names the old certificate, which its second task removes.
+    To write all of it again, remove the folder.
 
     Args:
         hand_over: A HandOver, or the mapping that `hand_over` returned or a stack exported.
-        folder: Where; it is made if it is not there.
+        folder: The parent folder; it is created if necessary.
 
     Returns:
-        What the hand-over consists of, the page first; whether it was written now or left as it was.
+        All files of the hand-over, the page first, both written and kept ones.
 
     Raises:
-        Refused: It is no hand-over, or names a file elsewhere.
-        OSError: The folder cannot be written.
+        Refused: `hand_over` is something else, or names a file outside of the folder.
+        OSError: The folder is not writable.
     """
-    given = hand_over if isinstance(hand_over, HandOver) else HandOver.from_dict(hand_over)
-    place = Path(folder) / f"{given.target.name}.{short_fingerprint(given.new.fingerprint)}"
-    lasting = set() if given.attestation is None else {given.attestation.path}
-    contents = {"README.md": given.page, **{file.name: file.content for file in given.files}}
-    if given.attestation is not None:
-        contents[given.attestation.path] = given.attestation.content
-    for name in contents:
+    content = hand_over if isinstance(hand_over, HandOver) else HandOver.from_dict(hand_over)
+    place = Path(folder) / f"{content.target.name}.{short_fingerprint(content.new.fingerprint)}"
+    texts = _texts(content)
+    for name in texts:
         _refuse_path_outside(folder, place)
         _refuse_path_outside(place, place / name)
-    for name, content in contents.items():
-        stays = name in lasting or given.phase is Phase.SIGNS
-        if not (stays and (place / name).exists()):
+    kept = _kept_names(content, texts)
+    for name, text in texts.items():
+        if not (name in kept and (place / name).exists()):
             (place / name).parent.mkdir(parents=True, exist_ok=True)
-            (place / name).write_bytes(content.encode())
-    return [place / name for name in contents]
+            (place / name).write_bytes(text.encode())  # as octets: write_text changes line ends on Windows
+    return [place / name for name in texts]
+
+
+def _texts(hand_over: HandOver) -> dict[str, str]:
+    """Return all files as {name: content}, the page first."""
+    texts = {"README.md": hand_over.page, **{file.name: file.content for file in hand_over.files}}
+    if hand_over.attestation is not None:
+        texts[hand_over.attestation.path] = hand_over.attestation.content
+    return texts
+
+
+def _kept_names(hand_over: HandOver, texts: Mapping[str, str]) -> set[str]:
+    """Return the names of the files that are kept where they exist."""
+    if hand_over.phase is Phase.SIGNS:
+        return set(texts)
+    return set() if hand_over.attestation is None else {hand_over.attestation.path}
 
 
 def _refuse_path_outside(folder: str | PathLike[str], file: Path) -> None:
@@ -56,7 +68,7 @@ def _refuse_path_outside(folder: str | PathLike[str], file: Path) -> None:
     if not file.resolve().is_relative_to(Path(folder).resolve()):
         raise Refused(
             f"A file of the hand-over would be outside of its folder: {file}.",
-            "No hand-over that this package made has such names; somebody has changed it.",
-            "Do not use it; make it anew with `hand_over`.",
+            "This package makes only names inside the folder, so somebody has changed the hand-over.",
+            "Discard it, and make it again with `hand_over`.",
             prop="hand_over",
         )

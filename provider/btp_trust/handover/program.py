@@ -1,4 +1,4 @@
-"""Hand-over in a Pulumi program: of resources and outputs."""
+"""Hand-over in a Pulumi program, made of resources and outputs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from btp_trust.secret_guard.guard import refuses_secret_arguments
 
 
 class HasCertificate(Protocol):
-    """An ActiveTrustCertificate, a PassiveTrustCertificate, a RotationTrigger."""
+    """An ActiveTrustCertificate, a PassiveTrustCertificate or a RotationTrigger."""
 
     @property
     def certificate(self) -> pulumi.Output[str]:
@@ -30,39 +30,42 @@ def hand_over(
     upload_by: date | str | None = None,
     margin_days: int = MARGIN_DAYS,
 ) -> pulumi.Output[Mapping[str, Any]]:
-    """Make what a target's administrator is given, as an output to export or to pass on.
+    """Make the hand-over for a target's administrator, as an output to export or to pass on.
 
-    It makes no resource, calls nothing and writes nothing. In a preview it is unknown as long as the certificate is.
+    The function declares no resource, sends no request and writes no file. In a preview the output is unknown as long
+    as the certificate is.
 
     Args:
         target: The system.
-        certificate: The PassiveTrustCertificate to be handed over, or its PEM.
-        replaces: The ActiveTrustCertificate that signs, or its PEM. After the swap both are the same certificate, and
-            the page says that it signs already.
-        upload_by: The last day, a date or YYYY-MM-DD. Without it: `margin_days` before the certificate that signs
-            expires, but at most half of the time between the new one's making and that.
-        margin_days: Days, not negative.
+        certificate: The PassiveTrustCertificate to hand over, or its PEM.
+        replaces: The ActiveTrustCertificate, or its PEM. After the swap both are the same certificate, and the page
+            says that it signs already.
+        upload_by: The last day, a date or YYYY-MM-DD. Default: `margin_days` before the active certificate expires,
+            but at most half of the time between the creation of the new one and that expiry.
+        margin_days: Days, 0 or more.
 
     Returns:
-        A mapping with the fields of HandOver, and `page`, all of it as Markdown for a ticket.
+        A mapping with the fields of HandOver, and `page`, the whole hand-over as Markdown for a ticket.
 
     Raises:
-        Refused: An argument is no certificate. When the certificates are known, also: they are of two issuers, the
-            day is none.
+        Refused: An argument is not a certificate. Once the certificates are known, also: their issuers differ, or the
+            day is invalid.
     """
 
     def make(pems: list[Any]) -> Mapping[str, Any]:
         new, old = pems
-        made = HandOver.of(target, certificate=new, replaces=old, upload_by=upload_by, margin_days=margin_days)
-        return made.to_dict()
+        return HandOver.of(
+            target, certificate=new, replaces=old, upload_by=upload_by, margin_days=margin_days
+        ).to_dict()
 
     return pulumi.Output.all(_pem_of(certificate, "certificate"), _pem_of(replaces, "replaces")).apply(make)
 
 
-def _pem_of(given: Any, prop: str) -> Any:
-    """Take the output of a resource; an Output itself would lift any attribute that it is asked for."""
-    if not isinstance(given, pulumi.Resource):
-        return given
-    if not hasattr(given, "certificate"):
-        raise not_a_certificate_error(prop, f"a {type(given).__name__} has none")
-    return given.certificate
+def _pem_of(certificate: Any, prop: str) -> Any:
+    """Return the PEM of a resource; return any other value as it is."""
+    # `hasattr` alone would be True for each Output: an Output lifts all attributes.
+    if not isinstance(certificate, pulumi.Resource):
+        return certificate
+    if not hasattr(certificate, "certificate"):
+        raise not_a_certificate_error(prop, f"a {type(certificate).__name__} has no `certificate`")
+    return certificate.certificate

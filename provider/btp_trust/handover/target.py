@@ -1,4 +1,4 @@
-"""A target system: which one, of which type, and where in it the trust is configured."""
+"""A target system: its name and type, and where in it the trust is configured."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CLIENT: Final = re.compile(r"[0-9]{3}", re.ASCII)
 
 
 class Target(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A system that must trust the certificate, and that only a person can give it to.
+    """A system that must trust the certificate, which a person has to upload there.
 
     Args:
         name: Your name for it, as in `trusted_by`: 64 letters, digits, dots, hyphens and underscores at most. Files
@@ -36,15 +36,15 @@ class Target(msgspec.Struct, frozen=True, omit_defaults=True):
             `ias-application`, `subaccount`.
         system: Where to sign in: a host name, a system ID, a company ID, a tenant, a subaccount.
         client: Three digits, for ABAP systems.
-        entry: Name of the communication system, client application, trusted provider … there. Without it, the
-            page says: the one for the issuer.
-        owner: Who does it.
-        ticket: The change in which it is done.
-        holds: How many certificates the entry can hold, 1 or 2: what you found out where SAP does not say.
+        entry: Name of the communication system, client application, trusted provider … there. Default on the page: the
+            one for the issuer.
+        owner: The person or team who uploads.
+        ticket: The change request.
+        holds: How many certificates the entry can hold, 1 or 2: what you found out where SAP leaves it open.
         key_name: `subaccount` only: the alias that SAP's template of the metadata puts into `KeyName`.
 
     Raises:
-        Refused: A value is of no use for its purpose.
+        Refused: A value is invalid.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Target(msgspec.Struct, frozen=True, omit_defaults=True):
     key_name: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what holds a secret, or would make a wrong file name or a page that misleads."""
+        """Refuse secrets, invalid file names, and values that make the page misleading."""
         refuse_secrets({name: getattr(self, name) for name in self.__struct_fields__})
         if not _matches(_NAME, self.name):
             raise _invalid_value(
@@ -69,7 +69,7 @@ class Target(msgspec.Struct, frozen=True, omit_defaults=True):
             )
         if self.kind not in TARGET_TYPES:
             raise _invalid_value(
-                "kind", self.kind, "Each type of target wants another form.", f"Use one of: {', '.join(TARGET_TYPES)}."
+                "kind", self.kind, "Each type of target has its own formats.", f"Use one of: {', '.join(TARGET_TYPES)}."
             )
         for prop in ("system", "entry", "owner", "ticket", "key_name"):
             self._check_text(prop)
@@ -77,7 +77,7 @@ class Target(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def capacity(self) -> Capacity:
-        """How many certificates it can hold, as far as that is known."""
+        """How many certificates it can hold."""
         return (
             TARGET_TYPES[self.kind].holds if self.holds is None else (Capacity.ONE if self.holds == 1 else Capacity.TWO)
         )
@@ -93,11 +93,11 @@ class Target(msgspec.Struct, frozen=True, omit_defaults=True):
     def _check_options_of_type(self) -> None:
         if self.holds not in (None, 1, 2):
             raise _invalid_value(
-                "holds", self.holds, "The steps are others for one than for two.", "Use 1, 2, or nothing."
+                "holds", self.holds, "The steps for one differ from those for two.", "Use 1 or 2, or leave it out."
             )
         if self.holds is not None and TARGET_TYPES[self.kind].holds is not Capacity.UNKNOWN:
             why = f"It is documented: {TARGET_TYPES[self.kind].capacity_evidence}"
-            raise _invalid_value("holds", self.holds, why, "Remove it; it is for types of which SAP does not say.")
+            raise _invalid_value("holds", self.holds, why, "Remove it; it is for types that SAP leaves open.")
         if self.client is not None and not (_matches(_CLIENT, self.client) and TARGET_TYPES[self.kind].has_clients):
             raise _invalid_value(
                 "client",

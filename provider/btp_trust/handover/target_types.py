@@ -1,8 +1,8 @@
-"""What is documented of each type of target: forms, fields, steps, and how many certificates fit.
+"""The documented types of targets: formats, fields, steps, and how many certificates fit.
 
-From the pages of SAP's documentation that each kind names, in own words. What they leave open is `UNKNOWN`, not
-guessed. In the texts, `{system}`, `{entry}`, `{issuer}` and the names of files are filled in: `{upload}`, which is
-uploaded now, `{only}`, which has the new certificate and no other, and `{old}`, which has the old one.
+Summarized from the pages of SAP's documentation that each type names in `sources`; `UNKNOWN` marks what they leave
+open. Placeholders in the texts: `{system}`, `{entry}`, `{issuer}`, and the names of files: `{upload}` is uploaded now,
+`{only}` has the new certificate alone, and `{old}` has the old one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Capacity(StrEnum):
 
 
 class FileFormat(StrEnum):
-    """How the target wants a certificate."""
+    """The file format in which a target takes a certificate."""
 
     PEM = "pem"
     """A PEM file: 64 columns, line feeds."""
@@ -43,23 +43,23 @@ class TargetType(msgspec.Struct, frozen=True, kw_only=True):
 
     title: str
     forms: tuple[FileFormat, ...]
-    """The first one is what is uploaded by hand."""
+    """The first one is the one to upload by hand."""
     holds: Capacity
     capacity_evidence: str
-    """What is known about that, and from where."""
+    """What SAP's documentation says about that."""
     has_clients: bool = False
     fields: Mapping[str, str]
-    """{label on the screen: what to enter}."""
+    """{label on the screen: value to enter}."""
     open: str
     """How to get to the entry."""
     add: str = ""
-    """How to put the certificate in beside the old one; empty if it cannot be."""
+    """How to add the certificate beside the old one; empty if there is no room."""
     replace: str = ""
-    """How to put it in place of the old one; empty if it need not be."""
+    """How to replace the old one; empty if there is always room for two."""
     check: str
-    """Where it is seen afterwards."""
+    """Where to see the certificate afterwards."""
     remove: str
-    """How to take the old one out."""
+    """How to remove the old one."""
     sources: tuple[str, ...]
 
 
@@ -93,7 +93,8 @@ TARGET_TYPES: Final[Mapping[str, TargetType]] = MappingProxyType(
             title="an ABAP system on premise",
             forms=(FileFormat.PEM,),
             holds=Capacity.TWO,
-            capacity_evidence="A trusted provider has a primary and a secondary signing certificate (SAP Note 2462389).",
+            capacity_evidence="A trusted provider has a primary and a secondary signing certificate "
+            "(SAP Note 2462389).",
             has_clients=True,
             fields={
                 'Name of the trusted provider (transaction SAML2, "Trusted Providers")': "{issuer}",
@@ -115,14 +116,14 @@ TARGET_TYPES: Final[Mapping[str, TargetType]] = MappingProxyType(
             title="an OAuth2 client application of SAP SuccessFactors",
             forms=(FileFormat.BODY,),
             holds=Capacity.ONE,
-            capacity_evidence="A client application has one field for the certificate. A second client has another API key, "
-            "so the destination would have to change with it.",
+            capacity_evidence="A client application has one field for the certificate. A second client has another API "
+            "key, so the destination would have to change with it.",
             fields={'"X.509 Certificate"': "the content of {upload}"},
             open='In the Admin Center of company {system}, open "Manage OAuth2 Client Applications", and there '
             "{entry} for editing. Do not register a new one: its API key is another one.",
             replace='Replace what stands in "X.509 Certificate" by the content of {upload}, and save.',
             check='"View" of the client application: the certificate that it shows. SuccessFactors may ignore an '
-            "expiry date, so a call that succeeds with the old certificate proves nothing.",
+            "expiry date, so a call that succeeds with the old certificate is inconclusive.",
             remove="There is nothing to remove: the new certificate has replaced the old one.",
             sources=("Configuring the Extension Application's Connectivity to SAP SuccessFactors",),
         ),
@@ -130,8 +131,8 @@ TARGET_TYPES: Final[Mapping[str, TargetType]] = MappingProxyType(
             title="an OAuth 2.0 identity provider of SAP Cloud for Customer",
             forms=(FileFormat.CER,),
             holds=Capacity.UNKNOWN,
-            capacity_evidence='There is a "Primary Signing Certificate"; SAP\'s page names no second one, and does not say '
-            "that there is none.",
+            capacity_evidence='There is a "Primary Signing Certificate"; SAP\'s page names no second one, and does not '
+            "say that there is none.",
             fields={'"Issuing Entity Name"': "{issuer}", '"Primary Signing Certificate"': "{upload}"},
             open='Sign in to {system} as an administrator, open "Administrator", "Common Tasks", "Configure OAuth 2.0 '
             'Identity Provider", and there {entry}.',
@@ -145,7 +146,8 @@ TARGET_TYPES: Final[Mapping[str, TargetType]] = MappingProxyType(
             title="a subaccount of the SAP BTP Neo environment",
             forms=(FileFormat.BODY,),
             holds=Capacity.UNKNOWN,
-            capacity_evidence='SAP\'s pages show one field, "Signing Certificate", and do not say whether it takes two.',
+            capacity_evidence='SAP\'s pages show one field, "Signing Certificate", and do not say whether it takes '
+            "two.",
             fields={
                 '"Name"': "{issuer}",
                 '"Signing Certificate"': "the content of {upload}",
@@ -181,7 +183,8 @@ TARGET_TYPES: Final[Mapping[str, TargetType]] = MappingProxyType(
             title="an application in SAP Cloud Identity Services",
             forms=(FileFormat.PEM, FileFormat.JSON),
             holds=Capacity.TWO,
-            capacity_evidence="Up to two signing certificates for each application, both accepted while they are valid.",
+            capacity_evidence="Up to two signing certificates for each application, both accepted while they are "
+            "valid.",
             fields={'"Signing Certificate"': "{upload}"},
             open='In the administration console of {system}, open "Applications and Resources", "Applications", there '
             '{entry}, its tab "Trust", "SAML 2.0 Configuration", "Certificates".',

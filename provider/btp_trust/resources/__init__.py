@@ -1,4 +1,4 @@
-"""The resources that a program declares, a module each."""
+"""The resources that a program declares, one module each; they run in the process of the program."""
 
 from btp_trust.resources.active import ActiveTrustCertificate
 from btp_trust.resources.identity_provider import TrustedIdentityProvider

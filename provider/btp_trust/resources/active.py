@@ -15,18 +15,18 @@ from btp_trust.service.credentials.environment import DEFAULT_CONNECTION
 
 
 class ActiveTrustCertificate(TrustResource, module="btp-trust", name="ActiveTrustCertificate"):
-    """The certificate that signs.
+    """The active trust certificate of a subaccount: the one that signs.
 
-    Deploying it adopts the active trust certificate that the subaccount has, and calls nothing. Its outputs follow
-    the signing slot. Removing it leaves the certificate in place: the API cannot delete it.
+    Deploying the resource adopts the active certificate as it is. Its outputs follow the active slot. Removing it
+    leaves the certificate in place, for the API lacks a call to delete it.
 
     Args:
         resource_name: Pulumi's name of the resource.
-        rotation: The RotationTrigger of the same connection: report what signs once it has done its work, in the
-            same deployment. Without it, one update that calls nothing follows a swap.
-        generate: Make the first certificate if the subaccount has none.
-        renew_fingerprint: SHA-256 fingerprint of the active certificate: renew exactly this one in place. Every
-            target refuses until it has the new certificate, so `accept_outage` is needed; rotate instead.
+        rotation: The RotationTrigger of the same connection: report the signer after that trigger has finished, in the
+            same deployment. By default, a swap is followed by one update that leaves the service as it is.
+        generate: Generate the first certificate if the subaccount has none.
+        renew_fingerprint: SHA-256 fingerprint of the active certificate: renew exactly this one in place. All targets
+            reject assertions until they have the new certificate, so `accept_outage` is required. Rotate instead.
         accept_outage: Accept that outage.
         connection: Name of the connection (see the reference of connections).
         subaccount_id: GUID of the subaccount; refuse any other. Required with a binding found in the environment.
@@ -37,7 +37,7 @@ class ActiveTrustCertificate(TrustResource, module="btp-trust", name="ActiveTrus
     """
 
     signer: pulumi.Output[Mapping[str, str]]
-    """{fingerprint, not_after} of what signs after this deployment; known in a preview."""
+    """{fingerprint, not_after} of the certificate that signs after this deployment; known in a preview."""
 
     @refuses_secret_arguments
     def __init__(
@@ -69,6 +69,6 @@ class ActiveTrustCertificate(TrustResource, module="btp-trust", name="ActiveTrus
 def _foreign_rotation(connection: str) -> pulumi.RunError:
     return pulumi.RunError(
         f"rotation= is not the RotationTrigger of connection {connection!r}.\n"
-        "It swaps the certificates of another subaccount, so this one would report what never happens here.\n"
+        "It swaps the certificates of another subaccount, so this resource would report what happens elsewhere.\n"
         "Give both the same connection=."
     )

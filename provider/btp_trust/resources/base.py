@@ -1,4 +1,4 @@
-"""What the resources have in common: outputs, a connection that may be the default one, settings that are right."""
+"""Common parts of the resources: outputs, the connection, and the checks of settings and options."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _CERTIFICATE_OUTPUTS = (
     "role",
 )
 _PLUGIN: Final = "pulumi-python:dynamic:Resource"
-"""A type of the plugin that runs this provider."""
+"""Type of a resource of the plugin that runs this provider: an explicit provider is found by it."""
 
 
 class TrustResource(Resource):
-    """What the resources have in common: a connection, a subaccount, and the certificate that they report."""
+    """A resource of one connection that reports one certificate."""
 
     subaccount_id: pulumi.Output[str]
     """GUID of the subaccount that the resource belongs to: given, or recorded by its first deployment."""
@@ -39,13 +39,13 @@ class TrustResource(Resource):
     certificate: pulumi.Output[str]
     """PEM: 64 columns, line feeds."""
     certificate_body: pulumi.Output[str]
-    """Base64 of the DER without header and line breaks, as SuccessFactors and SAP BTP Neo want it."""
+    """Base64 of the DER without header and line breaks, as SuccessFactors and SAP BTP Neo expect it."""
     metadata: pulumi.Output[str]
     """SAML 2.0 metadata of the subaccount as identity provider, with exactly this certificate."""
     issuer_name: pulumi.Output[str]
-    """Common name of the certificate: the provider name and entity ID that targets want."""
+    """Common name of the certificate: the provider name and entity ID that targets expect."""
     serial_number: pulumi.Output[str]
-    """Content of the DER INTEGER, hexadecimal; a first digit above 7 means that tools print it as negative."""
+    """Content of the DER INTEGER, hexadecimal; if the first digit is above 7, tools print the number as negative."""
     not_before: pulumi.Output[str]
     """RFC 3339, UTC."""
     not_after: pulumi.Output[str]
@@ -65,38 +65,40 @@ class TrustResource(Resource):
         refuse_invalid_settings()
         refuse_imports(type(self).__name__, resource_name, opts)
         outputs = dict.fromkeys(_CERTIFICATE_OUTPUTS)
-        judged = refuse_when_known(self, opts)
-        super().__init__(provider, resource_name, {**outputs, **props, "observed_at": judged}, opts)
+        # `observed_at` is an output, which has no value as an input: as one, it carries the wait for the checks.
+        checked = refuse_when_known(self, opts)
+        super().__init__(provider, resource_name, {**outputs, **props, "observed_at": checked}, opts)
 
 
 def unless_default(connection: str) -> str | None:
-    """Give an input of the connection only where it is another one than the default."""
+    """Return the input of a connection: None for the default, so that writing the default out changes nothing."""
     return None if connection == DEFAULT_CONNECTION else connection
 
 
 def refuse_invalid_settings() -> None:
-    """Stop a program whose settings hold a secret for all to read, or a key that nothing reads.
+    """Stop a program whose settings have a secret in plain text, or an unknown key.
 
     Raises:
-        pulumi.RunError: One does.
+        pulumi.RunError: A setting is invalid.
     """
-    given = {**pulumi.runtime.get_config_env(), **CONFIG.get()}
-    _refuse(Setting(key, value, pulumi.runtime.is_config_secret(key)) for key, value in given.items())
+    config = {**pulumi.runtime.get_config_env(), **CONFIG.get()}
+    _refuse(Setting(key, value, pulumi.runtime.is_config_secret(key)) for key, value in config.items())
 
 
 def refuse_when_known(resource: pulumi.Resource, opts: pulumi.ResourceOptions | None) -> pulumi.Output[Any]:
-    """Refuse what is amiss in an explicit provider and in the options, once outputs tell what they are.
+    """Refuse invalid properties of an explicit provider, and secrets in the options, once their outputs are known.
 
     Returns:
-        An input without a value, which the resource waits for: nothing is done with a key that is for all to read.
+        An input without a value that the resource waits for, so that a key in plain text is refused before it is used.
     """
     return pulumi.Output.from_input(_refuse_known(resource, None if opts is None else opts.replacement_trigger))
 
 
 async def _refuse_known(resource: pulumi.Resource, trigger: pulumi.Input[Any] | None) -> Any:
-    given = pulumi.Output.from_input(trigger)
-    if not await given.is_secret():
-        refuse_secrets({"replacement_trigger": await given.future()})
+    output = pulumi.Output.from_input(trigger)
+    if not await output.is_secret():
+        refuse_secrets({"replacement_trigger": await output.future()})
+    # Pulumi keeps the properties of an explicit provider as attributes, and each is an output.
     provider = resource.get_provider(_PLUGIN)
     outputs = {} if provider is None else vars(provider)
     _refuse(
@@ -110,7 +112,7 @@ async def _refuse_known(resource: pulumi.Resource, trigger: pulumi.Input[Any] | 
 
 
 def _setting(name: str, value: object, *, is_secret: bool) -> Setting:
-    """Take a property of a provider as a setting; one that holds a secret is meant as one of ours."""
+    """Convert a property of an explicit provider to a setting; one that holds a secret counts as ours."""
     is_misnamed = ":" not in name and find_secret(value) is not None
     return Setting(f"{NAMESPACE}:{name}" if is_misnamed else name, value, is_secret)
 
@@ -121,11 +123,11 @@ def _refuse(settings: Iterable[Setting], *, is_provider: bool = False) -> None:
 
 
 def refuse_imports(kind: str, resource_name: str, opts: pulumi.ResourceOptions | None) -> None:
-    """Stop a program that would have Pulumi read a resource by its ID, which tells nothing of its connection."""
-    for option, given in (("import_", opts and opts.import_), ("id", opts and opts.id)):
-        if given is not None:
+    """Stop a program that imports a resource by its ID."""
+    for option, resource_id in (("import_", opts and opts.import_), ("id", opts and opts.id)):
+        if resource_id is not None:
             raise pulumi.RunError(
                 f"{kind} {resource_name!r} cannot be imported by {option}=: it adopts by itself.\n"
-                "Pulumi would read it by an ID alone, and that tells nothing of its connection and its generations.\n"
-                f"Remove {option}= from its options: its first deployment takes up what is there, as its preview says."
+                "Pulumi would read it by an ID alone, which leaves its connection and its generations open.\n"
+                f"Remove {option}= from its options: its first deployment adopts what is there, as its preview says."
             )

@@ -19,19 +19,19 @@ _PASSIVE_TYPE = "pulumi-python:dynamic/btp-trust:PassiveTrustCertificate"
 
 
 class PassiveTrustCertificate(TrustResource, module="btp-trust", name="PassiveTrustCertificate"):
-    """The certificate minted for one generation.
+    """The certificate generated for one generation.
 
-    Deploying it generates the passive trust certificate; nothing signs with it yet. It stays the same certificate
-    when a RotationTrigger makes it sign: `role` changes, `fingerprint` does not. One per connection.
+    Deploying the resource generates the passive trust certificate, which waits for a rotation. The resource keeps its
+    certificate when a RotationTrigger makes it sign: `role` changes, `fingerprint` stays. One per connection.
 
-    Removing it empties the passive slot, if that holds this certificate or the older one that it displaced.
+    Removing the resource empties the passive slot, if that holds this certificate or the older one that it displaced.
 
     Args:
         resource_name: Pulumi's name of the resource.
-        generation: Your name for the certificate, used once: a new name mints a new certificate. An earlier name
-            takes up its certificate again, if a slot still holds it.
-        adopt: SHA-256 fingerprint: take up exactly this certificate from whichever slot holds it, mint nothing.
-        replace: SHA-256 fingerprint: allow to overwrite this certificate, which the resource did not make.
+        generation: Your name for the certificate. Use each name once: a new name generates a new certificate. An
+            earlier name adopts its certificate again, if a slot still holds it.
+        adopt: SHA-256 fingerprint: adopt exactly this certificate, from either slot, instead of generating one.
+        replace: SHA-256 fingerprint: allow to overwrite this certificate, which this stack did not create.
         connection: Name of the connection (see the reference of connections).
         subaccount_id: GUID of the subaccount; refuse any other. Required with a binding found in the environment.
         opts: Pulumi's resource options.
@@ -77,11 +77,12 @@ class PassiveTrustCertificate(TrustResource, module="btp-trust", name="PassiveTr
 
 
 def is_retained(resource: PassiveTrustCertificate) -> bool:
-    """Whether its own options say `retain_on_delete`; what it has from a component Pulumi does not tell."""
+    """Return True if the resource's own options have `retain_on_delete`; Pulumi hides that of a component."""
     return resource in _retained
 
 
 def _urn(resource_name: str, parent: pulumi.Resource | None) -> pulumi.Output[str]:
-    """Compute the URN of a PassiveTrustCertificate; to wait for the parent would be to wait for itself."""
+    """Compute the URN of a PassiveTrustCertificate."""
+    # A new Output without the parent among its resources: an input that depends on the parent would wait for itself.
     urn = pulumi.create_urn(resource_name, _PASSIVE_TYPE, parent)
     return pulumi.Output(set(), cast("Awaitable[str]", urn.future()), urn.is_known())

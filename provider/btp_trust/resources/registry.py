@@ -1,4 +1,4 @@
-"""What a program has declared so far: the resources of one subaccount have to know each other."""
+"""The resources that a program has declared so far, to find those of one connection that conflict."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from pulumi.runtime.mocks import MockMonitor
 
 @dataclass(frozen=True, slots=True)
 class DeclaredResource:
-    """A resource of a program, and the name that it has there."""
+    """A resource of a program, and its name there."""
 
     resource_name: str
     resource: Resource
 
 
 _Program = dict[tuple[str, str], DeclaredResource]
-"""{(kind, connection): what is declared}; an origin key belongs to the kind."""
+"""{(kind, connection): resource}; the kind of a registration includes its origin key."""
 _programs: Final[WeakKeyDictionary[Any, WeakKeyDictionary[Any, _Program]]] = WeakKeyDictionary()
-"""What each program declares: a process may run several, one after the other (tests) or side by side (automation)."""
+"""The declarations of each program: a process may run several, in sequence (tests) or in parallel (automation)."""
 _connections: Final[WeakKeyDictionary[pulumi.Resource, tuple[str, str]]] = WeakKeyDictionary()
 """The kind and the connection of each resource."""
 
 
 def find_declared(kind: str, connection: str) -> Resource | None:
     """Return the resource of this kind on this connection, if the program has declared one."""
-    found = _current_program().get((kind, connection))
-    return None if found is None else found.resource
+    declared = _current_program().get((kind, connection))
+    return None if declared is None else declared.resource
 
 
 def belongs_to(connection: str, kind: str, resource: pulumi.Resource) -> bool:
-    """Whether a resource is of this kind, and on this connection."""
+    """Return True if a resource is of this kind, and on this connection."""
     return _connections.get(resource) == (kind, connection)
 
 
 def declare_once(kind: str, connection: str, resource_name: str, resource: Resource) -> None:
-    """Refuse a second one in the same program: the two would undo each other."""
+    """Record a resource; refuse a second one of its kind on the connection."""
     if not _record(kind, connection, DeclaredResource(resource_name, resource)):
         raise pulumi.RunError(
             f"A second {kind} on connection {connection!r}.\n"
@@ -50,7 +50,7 @@ def declare_once(kind: str, connection: str, resource_name: str, resource: Resou
 
 
 def register_once(connection: str, origin_key: Any, resource_name: str, resource: Resource) -> None:
-    """Refuse a second TrustedIdentityProvider of an origin key, if that is no output: then check compares it."""
+    """Record a TrustedIdentityProvider; refuse a duplicate origin key. Keys that are outputs are compared in check."""
     if not isinstance(origin_key, str):
         return
     if not _record(f"TrustedIdentityProvider {origin_key}", connection, DeclaredResource(resource_name, resource)):
@@ -62,12 +62,12 @@ def register_once(connection: str, origin_key: Any, resource_name: str, resource
 
 
 def _record(kind: str, connection: str, entry: DeclaredResource) -> bool:
-    """Record a resource; say whether it is the only one of its kind on its connection."""
+    """Record a resource; return False if its place is taken."""
     program = _current_program()
-    found = program.get((kind, connection))
-    if found is not None and (found.resource_name != entry.resource_name or not _is_mocked()):
+    earlier = program.get((kind, connection))
+    if earlier is not None and (earlier.resource_name != entry.resource_name or not _is_mocked()):
         return False
-    if found is not None:  # an engine would take no second one of the same name: it is another test's
+    if earlier is not None:  # engines refuse a second resource of one name, so under mocks this is the next test's
         program.clear()
     program[kind, connection] = entry
     _connections[entry.resource] = kind, connection
@@ -75,11 +75,9 @@ def _record(kind: str, connection: str, entry: DeclaredResource) -> bool:
 
 
 def _current_program() -> _Program:
-    """Return what is declared by the program that runs.
-
-    Each deployment configures Pulumi's runtime anew, and so does each `set_mocks`. Tests of which several follow one
-    `set_mocks` run in tasks of their own (`pulumi.runtime.test`); a real program may declare a resource in any task.
-    """
+    """Return the declarations of the running program."""
+    # Each deployment and each `set_mocks` configures Pulumi's runtime again. Several tests may follow one `set_mocks`,
+    # each in a task of its own (`pulumi.runtime.test`); a real program may declare its resources in several tasks.
     deployment = pulumi.runtime.settings.SETTINGS.rpc_manager
     run = _task() if _is_mocked() else None
     return _programs.setdefault(deployment, WeakKeyDictionary()).setdefault(run or deployment, {})
@@ -97,9 +95,9 @@ def _is_mocked() -> bool:
 
 
 def unlinked_candidate_error(connection: str) -> pulumi.RunError:
-    """Make the error of a certificate and a trigger that do not know each other."""
+    """Build the error of a certificate and a trigger that are declared without candidate=."""
     return pulumi.RunError(
         f"PassiveTrustCertificate and RotationTrigger on connection {connection!r} do not know each other.\n"
-        "Without candidate= they run in any order, and the one changes the slots that the other was previewed for.\n"
+        "Without candidate= they run in any order, and one changes the slots that the other was previewed for.\n"
         "Declare PassiveTrustCertificate first, and pass it: RotationTrigger(…, candidate=<it>)."
     )

@@ -1,4 +1,4 @@
-"""The keys of Pulumi's configuration in the namespace `btp-trust`: the one list of them, and what is amiss. Pure."""
+"""The keys of Pulumi's configuration in the namespace `btp-trust`, and the check of a stack's settings. Pure."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ NAMESPACE: Final = "btp-trust"
 
 
 class Privilege(Enum):
-    """What a key of the configuration is good for, and what to do if it was seen."""
+    """What a key gives to its reader, and what to do once it was readable."""
 
     NONE = ("", "")
     SERVICE = ("control over all destinations of the subaccount", "renew the service key")
     USER = ("the rights of that user in every target system", "change the user's password or revoke the token")
-    UNKNOWN = ("whatever that secret opens", "renew what was in it")
+    UNKNOWN = ("everything that this secret opens", "renew it")
 
 
 KEYS: Final = {
@@ -38,60 +38,59 @@ KEYS: Final = {
     "settleTimeout": Privilege.NONE,
     "operationTimeout": Privilege.NONE,
 }
-"""{key: what it is good for}: those that are good for something must be secrets."""
-
-
+"""{key: privilege}: those with a privilege must be secrets."""
 _NAMESPACE_SIMILARITY: Final = 0.82
-"""How much of another namespace is ours where two letters were exchanged, one was left out or added."""
+"""Ratio of difflib from which a namespace counts as ours misspelt: letters exchanged, one missing or added."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A key that is set, and where."""
+    """A key that is set, with its value."""
 
     key: str
-    """With its namespace, if it has one."""
+    """With its namespace, if there is one."""
     value: object
     is_secret: bool
     """Whether Pulumi keeps it encrypted."""
 
     @property
     def namespace(self) -> str:
-        """What stands before the colon."""
+        """The part before the colon."""
         return self.key.rpartition(":")[0]
 
     @property
     def name(self) -> str:
-        """What stands behind it."""
+        """The part after the colon."""
         return self.key.rpartition(":")[2]
 
     @property
     def display_key(self) -> str:
-        """The key for a message, unless it is a value by mistake."""
+        """The key for a message; masked where a secret was given as a key."""
         return self.key if find_secret(self.key) is None else f"{NAMESPACE}:***"
 
     @property
     def is_known(self) -> bool:
-        """Whether the provider reads it."""
+        """Return True if the provider reads the key."""
         return self.namespace == NAMESPACE and self.name in KEYS
 
     @property
     def closest_key(self) -> str | None:
-        """The key that was probably meant."""
+        """The known key that was probably meant."""
         names = {name.lower(): name for name in KEYS}
-        found = get_close_matches(_normalize(self.name), names, n=1)
-        return names[found[0]] if found else None
+        matches = get_close_matches(_normalize(self.name), names, n=1)
+        return names[matches[0]] if matches else None
 
     @property
     def exposed_privilege(self) -> Privilege:
-        """What it gives to whoever reads it; NONE for a secret, and for what is no secret."""
+        """What the setting gives to its readers; NONE if it is encrypted or harmless."""
         if self.is_secret:
             return Privilege.NONE
-        power = KEYS.get(self.closest_key or "", Privilege.NONE)
-        return Privilege.UNKNOWN if power is Privilege.NONE and find_secret(self.value) else power
+        privilege = KEYS.get(self.closest_key or "", Privilege.NONE)
+        return Privilege.UNKNOWN if privilege is Privilege.NONE and find_secret(self.value) else privilege
 
     def is_ours(self, project: str) -> bool:
-        """Whether it was set for us. A project's own keys have its name as namespace, which may be ours."""
+        """Return True if the setting was meant for this provider."""
+        # The namespace of a project's own keys is its name, which may equal ours or resemble it.
         if self.namespace == project:
             return self.namespace == NAMESPACE and (self.is_known or self.closest_key is not None)
         namespace, ours = _normalize(self.namespace), _normalize(NAMESPACE)
@@ -108,33 +107,48 @@ def _normalize(text: str) -> str:
 def invalid_settings(
     settings: Iterable[Setting], project: str, *, is_provider: bool = False
 ) -> Iterator[tuple[str, str, str]]:
-    """Say what is amiss, in three parts each: what, why, what to do. No value is repeated.
+    """Describe each invalid setting in three parts: what, why, what to do. The parts repeat no value.
 
     Args:
-        settings: What is set; keys of other namespaces are passed over.
+        settings: The settings; keys of other namespaces are skipped.
         project: Name of the Pulumi project.
-        is_provider: Whether they are properties of an explicit provider, and none of the stack's configuration.
+        is_provider: True for the properties of an explicit provider, False for the stack's configuration.
     """
-    kind, readers = ("property", "state") if is_provider else ("config", "stack's settings")
     for setting in settings:
         if not setting.is_ours(project):
             continue
-        power, renew = setting.exposed_privilege.value
-        meant = f"{NAMESPACE}:{setting.closest_key or 'serviceKey'}"
-        command = f'{{"{meant}": pulumi.Output.secret(…)}}' if is_provider else f"pulumi config set --secret {meant} …"
-        removal = "Remove it. " if is_provider else f"Remove it (pulumi config rm {setting.display_key}). "
-        remove = "" if setting.is_known else removal
-        unknown = f"is no setting of btp-trust{'' if setting.closest_key is None else f': did you mean {setting.closest_key}?'}"
-        if power:
-            what = "is in plain text" if setting.is_known else f"is in plain text, and {unknown}"
-            yield (
-                f"The {kind} {setting.display_key} {what}{'' if what.endswith('?') else '.'}",
-                f"It gives whoever reads the {readers} {power}.",
-                f"{remove}Set it anew as a secret, and {renew}: {command}",
-            )
+        if setting.exposed_privilege is not Privilege.NONE:
+            yield _plain_text_message(setting, is_provider=is_provider)
         elif not setting.is_known:
-            yield (
-                f"The {kind} {setting.display_key} {unknown}{'' if unknown.endswith('?') else '.'}",
-                "Nothing reads it, so what was meant to be set is not.",
-                f"{remove}There are: {', '.join(KEYS)}.",
-            )
+            yield _unknown_key_message(setting, is_provider=is_provider)
+
+
+def _plain_text_message(setting: Setting, *, is_provider: bool) -> tuple[str, str, str]:
+    privilege, renewal = setting.exposed_privilege.value
+    kind, readable = ("property", "state") if is_provider else ("config", "stack's settings")
+    key = f"{NAMESPACE}:{setting.closest_key or 'serviceKey'}"
+    command = f'{{"{key}": pulumi.Output.secret(…)}}' if is_provider else f"pulumi config set --secret {key} …"
+    problem = "is in plain text." if setting.is_known else f"is in plain text, and {_unknown_key(setting)}"
+    removal = "" if setting.is_known else _removal(setting, is_provider=is_provider)
+    return (
+        f"The {kind} {setting.display_key} {problem}",
+        f"Everybody who reads the {readable} gets {privilege}.",
+        f"{removal}Set it again as a secret, and {renewal}: {command}",
+    )
+
+
+def _unknown_key_message(setting: Setting, *, is_provider: bool) -> tuple[str, str, str]:
+    return (
+        f"The {'property' if is_provider else 'config'} {setting.display_key} {_unknown_key(setting)}",
+        "Nothing reads it, so it has no effect.",
+        f"{_removal(setting, is_provider=is_provider)}There are: {', '.join(KEYS)}.",
+    )
+
+
+def _unknown_key(setting: Setting) -> str:
+    suggestion = "." if setting.closest_key is None else f": did you mean {setting.closest_key}?"
+    return f"is no setting of btp-trust{suggestion}"
+
+
+def _removal(setting: Setting, *, is_provider: bool) -> str:
+    return "Remove it. " if is_provider else f"Remove it (pulumi config rm {setting.display_key}). "

@@ -1,4 +1,4 @@
-"""What a program says of the targets: whom to ask, who answers for one that cannot be asked, who will be late."""
+"""The program's statements about its targets: certificates, attestations, and uploads that follow the swap."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import pulumi
 import yaml
 
 from btp_trust.secret_guard.guard import refuse_secrets, refuses_secret_arguments
-from btp_trust.trusted_by import formats
 
 _REQUIRED: Final = ("fingerprint", "by", "on")
 _KEYS: Final = {*_REQUIRED, "ticket"}
@@ -23,16 +22,16 @@ _TEMPLATE: Final = 'fingerprint: "<64 digits>", by: <who has seen it there>, on:
 
 @dataclass(frozen=True)
 class Attested:
-    """Somebody answers for a target that no API can ask: it trusts this certificate.
+    """A person's statement that a target without an API trusts this certificate.
 
-    Previews show it as attested, not observed. It counts for exactly this certificate, and not if it is dated before
-    the certificate was made or after today: there is no attesting early.
+    Previews show the target as attested instead of observed. The attestation counts for exactly this certificate. Its
+    date must be between the creation of the certificate and today.
 
     Args:
         fingerprint: SHA-256 fingerprint of the certificate, as the target shows it.
-        by: Who has seen it there.
-        on: The day in UTC, YYYY-MM-DD or a date. Empty together with `by`: nobody has attested it yet.
-        ticket: Where it was asked for.
+        by: The person who has seen the certificate there.
+        on: The date in UTC, YYYY-MM-DD or a date. Empty together with `by`: not attested yet.
+        ticket: The change request.
     """
 
     fingerprint: pulumi.Input[str]
@@ -41,7 +40,7 @@ class Attested:
     ticket: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what holds a secret."""
+        """Refuse values that hold a secret."""
         refuse_secrets(vars(self))
 
     @classmethod
@@ -50,18 +49,18 @@ class Attested:
         """Read an attestation from a YAML file, so that a target's team can own it (CODEOWNERS).
 
         Args:
-            path: The file, relative to the program's folder: a map of `fingerprint`, `by`, `on` and, if you like,
-                `ticket`, all of them texts. While `by` and `on` are empty, nobody has attested it yet.
+            path: The file, relative to the program's folder: a map of the texts `fingerprint`, `by`, `on` and,
+                optionally, `ticket`. Both `by` and `on` empty: not attested yet.
 
         Raises:
-            pulumi.RunError: The file cannot be read, or is not such a map.
+            pulumi.RunError: The file is unreadable, or something else than such a map.
         """
         try:
             text = Path(path).read_text(encoding="utf-8")
             refuse_secrets({str(path): text})
             root = yaml.compose(text, Loader=yaml.SafeLoader)
         except OSError as error:
-            raise _unusable_file(path, f"it cannot be read ({error.strerror})") from None
+            raise _unusable_file(path, f"it is unreadable ({error.strerror})") from None
         except (UnicodeDecodeError, yaml.YAMLError, RecursionError):
             raise _unusable_file(path, "it is not YAML in UTF-8") from None
         return cls(**_texts(path, root))
@@ -69,39 +68,39 @@ class Attested:
 
 @dataclass(frozen=True)
 class SwitchesAtRotation:
-    """A target that holds one certificate: it fails from the swap until its owner uploads the new one.
+    """A target that holds one certificate: calls fail from the swap until its owner uploads the new certificate.
 
-    The swap does not wait for it. Previews say that a gap is expected.
+    The swap proceeds regardless. Previews say that a gap is expected.
 
     Args:
-        owner: Who uploads.
-        ticket: Where that is agreed.
+        owner: The person or team who uploads.
+        ticket: The change request.
     """
 
     owner: str
     ticket: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what holds a secret."""
+        """Refuse values that hold a secret."""
         refuse_secrets(vars(self))
 
 
 def serialize_statements(trusted_by: Mapping[str, Any], candidate: pulumi.Resource | None) -> dict[str, Any] | None:
-    """Write down what the targets say as Pulumi takes it.
+    """Convert the argument `trusted_by` to inputs of Pulumi.
 
-    None, which would vanish on the way, becomes an empty text, and a certificate its fingerprint, for Pulumi shows
-    the values of an argument that is refused.
+    Certificates become fingerprints, for Pulumi shows the values of an argument that is refused. None becomes an empty
+    text, because Pulumi drops None.
 
     Args:
         trusted_by: {target: what it trusts}.
-        candidate: The certificate that shall be trusted: what stems from nothing else proves nothing.
+        candidate: The certificate of the next generation; a value derived from it alone is refused.
 
     Raises:
-        pulumi.RunError: It is no map, or a value is of a type that says nothing.
+        pulumi.RunError: `trusted_by` is something else than a map, or a value has another type.
     """
     if not isinstance(trusted_by, Mapping):
         raise pulumi.RunError(
-            "trusted_by is no map of targets.\n"
+            "trusted_by is not a map of targets.\n"
             "The preview lists each target by its name, so the program has to name them.\n"
             'Write trusted_by={"<name of a target>": <what it trusts>}; each value may be an output.'
         )
@@ -110,9 +109,9 @@ def serialize_statements(trusted_by: Mapping[str, Any], candidate: pulumi.Resour
 
 def _serialize_statement(target: str, value: Any, candidate: pulumi.Resource | None) -> Any:
     if isinstance(value, pulumi.Output) or isawaitable(value):
-        return _refuse_candidate_alone(target, pulumi.Output.from_input(value), candidate).apply(_shorten)
+        return _refuse_candidate_alone(target, pulumi.Output.from_input(value), candidate).apply(_to_fingerprints)
     if value is None or isinstance(value, str) or _is_metadata_response(value):
-        return _shorten(value)
+        return _to_fingerprints(value)
     if isinstance(value, Attested):
         fingerprint = _serialize_statement(target, value.fingerprint, candidate)
         on = value.on.isoformat() if isinstance(value.on, date) else value.on
@@ -120,77 +119,81 @@ def _serialize_statement(target: str, value: Any, candidate: pulumi.Resource | N
     if isinstance(value, SwitchesAtRotation):
         return {"kind": "switches at rotation", "owner": value.owner, "ticket": value.ticket}
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
-        return [_serialize_statement(target, each, candidate) for each in value]
+        return [_serialize_statement(target, part, candidate) for part in value]
     raise pulumi.RunError(
         f"trusted_by: what target {target!r} trusts is given as {type(value).__name__}.\n"
-        "It is compared with the certificate that is to sign, so it has to tell which certificates the target has.\n"
+        "It is compared with the certificate that is declared to sign, so it has to name the target's certificates.\n"
         "Give a fingerprint, PEM, base64 body or metadata, a list of these, or an output of them; or Attested(…), "
         "SwitchesAtRotation(…)."
     )
 
 
-def _shorten(said: Any) -> Any:
-    """Bring what can be read to fingerprints, and leave to the provider what it has to refuse."""
-    if isinstance(said, list | tuple):
-        return [_shorten(each) for each in said]
-    if not isinstance(said, str) and not _is_metadata_response(said):
-        return "" if said is None else said
+def _to_fingerprints(value: Any) -> Any:
+    """Convert readable certificates to fingerprints; check refuses the other values."""
+    # Imported here: a program without `trusted_by` starts without the library for certificates.
+    from btp_trust.trusted_by import formats  # noqa: PLC0415
+
+    if isinstance(value, list | tuple):
+        return [_to_fingerprints(part) for part in value]
+    if not isinstance(value, str) and not _is_metadata_response(value):
+        return "" if value is None else value
     try:
-        text = said if isinstance(said, str) else formats.metadata_in_response(said)
-        found = [formats.to_text(identity) for identity in formats.parse_certificates(text)]
+        text = value if isinstance(value, str) else formats.metadata_in_response(value)
+        fingerprints = [formats.to_text(identity) for identity in formats.parse_certificates(text)]
     except ValueError:
-        return said
-    return found[0] if len(found) == 1 else found
+        return value
+    return fingerprints[0] if len(fingerprints) == 1 else fingerprints
 
 
-def _is_metadata_response(said: Any) -> bool:
-    """Whether it is what the Destination service answers to who asks for its metadata."""
-    return isinstance(said, Mapping) and formats.METADATA_FIELD in said
+def _is_metadata_response(value: Any) -> bool:
+    """Return True for a response of the Destination service to GET /saml2Metadata."""
+    from btp_trust.trusted_by.formats import METADATA_FIELD  # noqa: PLC0415
+
+    return isinstance(value, Mapping) and METADATA_FIELD in value
 
 
 def _refuse_candidate_alone(
     target: str, value: pulumi.Output[Any], candidate: pulumi.Resource | None
 ) -> pulumi.Output[Any]:
-    """Refuse a value that stems from the candidate alone, as soon as it is known where it stems from."""
+    """Return the value; refuse it once its resources are known, if the candidate is the only one."""
 
-    async def proved() -> bool:
+    async def check_origin() -> bool:
         if candidate is not None and await value.resources() == {candidate}:
             raise pulumi.RunError(
                 f"trusted_by: what target {target!r} trusts stems from the candidate alone.\n"
-                "A certificate always equals itself; that does not prove that the target has it.\n"
-                "Pass an output of the resource that gives the target its certificates, or what the target itself "
-                "answers; Attested(…) if it cannot be asked."
+                "That compares the certificate with itself, independently of the target.\n"
+                "Pass an output of the resource that gives the target its certificates, or a response of the target "
+                "itself; Attested(…) for a target without an API."
             )
         return True
 
-    proof: pulumi.Output[Any] = pulumi.Output.from_input(cast("Any", proved()))
-    return proof.apply(lambda _: value)
+    origin: pulumi.Output[Any] = pulumi.Output.from_input(cast("Any", check_origin()))
+    return origin.apply(lambda _: value)
 
 
 def _texts(path: str | PathLike[str], root: yaml.Node | None) -> dict[str, str]:
-    """Read a map of texts from what YAML is made of, so that no value changes its type: `on` is true in YAML 1.1."""
+    """Read a map of texts from YAML nodes, before YAML 1.1 gives them types: it reads the key `on` as true."""
     if not isinstance(root, yaml.MappingNode):
         raise _unusable_file(path, "it is not a map")
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for key, value in root.value:
         if not isinstance(key, yaml.ScalarNode) or not isinstance(value, yaml.ScalarNode):
-            raise _unusable_file(path, "one of its entries is no text")
-        if key.value not in _KEYS or key.value in found:
-            raise _unusable_file(
-                path, f"{key.value!r} is in it {'twice' if key.value in found else 'and means nothing'}"
-            )
-        found[key.value] = value.value
-    missing = [name for name in _REQUIRED if name not in found]
+            raise _unusable_file(path, "one of its entries is not text")
+        if key.value in texts:
+            raise _unusable_file(path, f"{key.value!r} is in it twice")
+        if key.value not in _KEYS:
+            raise _unusable_file(path, f"{key.value!r} is in it, which is an unknown key")
+        texts[key.value] = value.value
+    missing = [name for name in _REQUIRED if name not in texts]
     if missing:
-        raise _unusable_file(
-            path, f"{' and '.join(missing)} are missing" if missing[1:] else f"{missing[0]} is missing"
-        )
-    return {name: text for name, text in found.items() if text or name != "ticket"}
+        verb = "are" if missing[1:] else "is"
+        raise _unusable_file(path, f"{' and '.join(missing)} {verb} missing")
+    return {name: text for name, text in texts.items() if text or name != "ticket"}
 
 
 def _unusable_file(path: str | PathLike[str], reason: str) -> pulumi.RunError:
     return pulumi.RunError(
         f"The attestation {str(path)!r} cannot be used: {reason}.\n"
-        "A target's team says in it which certificate the target trusts; without it nobody answers for the target.\n"
+        "In this file the target's team states which certificate the target trusts; the rotation depends on it.\n"
         f"Write a YAML map: {_TEMPLATE}."
     )

@@ -1,1 +1,1 @@
-"""SAML 2.0 as files and as assertions: metadata in both directions, and the certificate that signed an assertion."""
+"""SAML 2.0: metadata, written and read, and the signer of an assertion."""

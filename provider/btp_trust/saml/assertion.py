@@ -1,9 +1,9 @@
-"""One SAML assertion: which of two known keys signed it, told offline.
+"""The signer of a SAML assertion: which of two known keys signed it, found out offline.
 
-Pure: no network, no clock. The XML libraries are loaded when an assertion has to be read, not with the plugin, which
-starts for every command. What comes in is a stranger's document: it is bounded in size, a document type is refused,
-and the one signature must be of the root itself, by a key that was known before. No certificate of the signature's
-own choice counts, and none is loaded: loaders refuse those with negative serial numbers.
+Pure. The functions import the XML libraries, so that a command that reads no assertion starts faster.
+
+The document is untrusted. Its size is bounded, a document type is refused, and the only signature must be that of the
+root element, by a key that was known before. The certificate inside the signature is ignored.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lxml import etree
 
 MAX_BYTES: Final = 256_000
-"""Largest assertion that is read; one with many attributes has some ten thousand bytes."""
+"""Largest assertion that is read; one with many attributes has about 10,000 bytes."""
 _ASSERTION: Final = "urn:oasis:names:tc:SAML:2.0:assertion"
 _SIGNATURE: Final = "http://www.w3.org/2000/09/xmldsig#"
 _SIGNATURE_11: Final = "http://www.w3.org/2009/xmldsig11#"
@@ -34,7 +34,7 @@ _CANONICALIZATIONS: Final = frozenset(
         "http://www.w3.org/2006/12/xml-c14n11",
     }
 )
-"""None of them keeps comments, so that none hides in what was signed."""
+"""All of them drop comments, which could otherwise split a signed value."""
 _SIGNATURE_METHODS: Final = (
     "RSA_SHA256",
     "RSA_SHA384",
@@ -47,12 +47,12 @@ _DIGESTS: Final = ("SHA256", "SHA384", "SHA512")
 
 
 class SignerUnknown(ValueError):
-    """Nobody can tell who signed it. The message repeats nothing of the assertion."""
+    """The signer of an assertion is unknown. The message repeats nothing of the assertion."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignedAssertion:
-    """Who signed an assertion, and when it says that it was issued."""
+    """The signer of an assertion, and its IssueInstant."""
 
     certificate: Certificate
     issued_at: datetime
@@ -60,14 +60,14 @@ class SignedAssertion:
 
 
 def find_signer(encoded: str, known: Iterable[Certificate]) -> SignedAssertion:
-    """Tell which of the known certificates has the key that signed an assertion.
+    """Find the known certificate whose key signed an assertion.
 
     Args:
-        encoded: The assertion, base64 or base64url, with or without padding and line breaks.
-        known: The certificates that it may be.
+        encoded: The assertion in base64 or base64url; padding and line breaks are optional.
+        known: The certificates to try, in this order.
 
     Raises:
-        Unproven: It is no assertion, carries no signature of itself as a whole, or none of them signed it.
+        SignerUnknown: `encoded` is not an assertion, its signature covers only a part, or another key signed it.
     """
     root = _parse_assertion(_decode_base64(encoded))
     signature = _find_signature(root)
@@ -80,7 +80,7 @@ def find_signer(encoded: str, known: Iterable[Certificate]) -> SignedAssertion:
 
 def _decode_base64(encoded: str) -> bytes:
     text = "".join(encoded.split()).translate(str.maketrans("-_", "+/")).rstrip("=")
-    if len(text) > MAX_BYTES * 4 // 3:
+    if len(text) > MAX_BYTES * 4 // 3:  # refused before it is decoded, which would need as much memory again
         raise SignerUnknown(f"it has more than {MAX_BYTES} bytes")
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
@@ -95,37 +95,41 @@ def _parse_assertion(document: bytes) -> etree._Element:
     try:
         root = etree.fromstring(document, parser)
     except (etree.XMLSyntaxError, ValueError):
-        raise SignerUnknown("it is no well-formed XML") from None
+        raise SignerUnknown("it is malformed XML") from None
     tree: Any = root.getroottree()
     if tree.docinfo.doctype:
         raise SignerUnknown("it has a document type")
     if root.tag != f"{{{_ASSERTION}}}Assertion" or not root.get("ID"):
-        raise SignerUnknown("it is no SAML 2.0 assertion with an ID")
+        raise SignerUnknown("it is not a SAML 2.0 assertion with an ID")
     return root
 
 
 def _find_signature(root: etree._Element) -> etree._Element:
-    """Find the signature, and see that it is of the root: a second one, or a second assertion, may deceive."""
+    """Return the only signature, if it is that of the root.
+
+    Signature wrapping: an attacker puts the signed assertion beside or inside another one that is then read.
+    """
     identifier = root.get("ID")
-    found = root.findall(".//ds:Signature", _NAMESPACES)
-    same = [element for element in root.iter() if identifier in (element.get(name) for name in ("ID", "Id", "id"))]
-    if len(found) != 1 or found[0].getparent() is not root or same != [root]:
-        raise SignerUnknown("it does not carry exactly one signature, of itself")
+    signatures = root.findall(".//ds:Signature", _NAMESPACES)
+    namesakes = [element for element in root.iter() if identifier in (element.get(name) for name in ("ID", "Id", "id"))]
+    if len(signatures) != 1 or signatures[0].getparent() is not root or namesakes != [root]:
+        raise SignerUnknown("it must carry exactly one signature, which is of itself")
     if root.find(".//saml:Assertion", _NAMESPACES) is not None:
         raise SignerUnknown("there is another assertion inside it")
-    references = [element.get("URI") for element in found[0].iterfind(".//ds:Reference", _NAMESPACES)]
+    (signature,) = signatures
+    references = [element.get("URI") for element in signature.iterfind(".//ds:Reference", _NAMESPACES)]
     if references != [f"#{identifier}"]:
-        raise SignerUnknown("what is signed is not the assertion as a whole")
-    transforms = {element.get("Algorithm") for element in found[0].iterfind(".//ds:Transform", _NAMESPACES)}
+        raise SignerUnknown("its signature must cover the assertion as a whole")
+    transforms = {element.get("Algorithm") for element in signature.iterfind(".//ds:Transform", _NAMESPACES)}
     if not {_ENVELOPED} <= transforms <= {_ENVELOPED, *_CANONICALIZATIONS}:
-        raise SignerUnknown("its signature transforms it in a way that assertions must not")
-    return found[0]
+        raise SignerUnknown("its signature has transforms that assertions must not have")
+    return signature
 
 
 def _verify_signature(
     root: etree._Element, signature: etree._Element, certificate: Certificate
 ) -> etree._Element | None:
-    """Return what this certificate's key signed, read again from the octets that were signed; None if it did not."""
+    """Return the element that the certificate's key signed, parsed from the signed octets; None for another key."""
     from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
     from lxml import etree  # noqa: PLC0415
     from signxml.algorithms import DigestAlgorithm, SignatureMethod  # noqa: PLC0415
@@ -139,31 +143,36 @@ def _verify_signature(
         digest_algorithms=frozenset(DigestAlgorithm[name] for name in _DIGESTS),
     )
     _replace_key_info(signature, certificate)
+    # A document may be malformed in ways that the libraries do not check: any of their errors rejects it.
     try:
         result: Any = XMLVerifier().verify(etree.tostring(root), id_attribute="ID", expect_config=expected)
     except (InvalidSignature, SignXMLException, etree.LxmlError, ValueError, LookupError, AttributeError, TypeError):
         return None
-    signed: etree._Element = result.signed_xml  # `_only_signature` has seen that the reference names the root
+    signed: etree._Element = result.signed_xml  # `_find_signature` has checked that the reference names the root
     return signed
 
 
 def _replace_key_info(signature: etree._Element, certificate: Certificate) -> None:
-    """Let the signature name this key and no other: its KeyInfo is outside of what is signed."""
+    """Make the signature name the key of `certificate` alone: KeyInfo is outside of the signed part.
+
+    The key stands there bare, for certificate loaders refuse negative serial numbers, which the service issues.
+    """
     from lxml import etree  # noqa: PLC0415
 
-    for given in signature.findall("ds:KeyInfo", _NAMESPACES):
-        signature.remove(given)
+    for key_info in signature.findall("ds:KeyInfo", _NAMESPACES):
+        signature.remove(key_info)
     info = etree.Element(f"{{{_SIGNATURE}}}KeyInfo")
     etree.SubElement(info, f"{{{_SIGNATURE_11}}}DEREncodedKeyValue").text = certificate.public_key
     value = signature.find("ds:SignatureValue", _NAMESPACES)
     if value is None:
-        raise SignerUnknown("its signature has no value")
+        raise SignerUnknown("its signature lacks a value")
     value.addnext(info)
 
 
 def _issue_instant(signed: etree._Element) -> datetime:
+    # `signed` is what the signature covers, so the time is as trustworthy as the signer.
     try:
         moment = datetime.fromisoformat(signed.get("IssueInstant", ""))
     except ValueError:
-        raise SignerUnknown("it does not say when it was issued") from None
+        raise SignerUnknown("it lacks the time at which it was issued") from None
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""A moment as XML Schema writes it (xs:dateTime), for the `validUntil` of metadata. Pure."""
+"""xs:dateTime of XML Schema, for the `validUntil` of metadata. Pure."""
 
 from __future__ import annotations
 
@@ -11,30 +11,32 @@ _DATE_TIME: Final = re.compile(
 )
 _EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime(MAXYEAR, 1, 1, tzinfo=UTC)
-"""Years beyond these are brought to them: one is long ago, the other never comes."""
+"""Years beyond these are clamped to them: Python's end at 9999, and XML Schema's go on."""
 
 
 def parse_xs_datetime(text: str) -> datetime:
-    """Read an xs:dateTime; without a time zone it is UTC (SAML 2.0 core, 1.3.3).
+    """Read an xs:dateTime; the default time zone is UTC (SAML 2.0 core, 1.3.3).
 
     Raises:
-        ValueError: It is none.
+        ValueError: `text` is not an xs:dateTime.
     """
-    found = _DATE_TIME.fullmatch(text.strip())
-    if found is None:
-        raise ValueError("it has a validUntil that is no date and time")
-    year, month, day, hour, minute, second = (int(each) for each in found.groups()[:6])
+    match = _DATE_TIME.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(_NOT_A_DATE)
+    year, month, day, hour, minute, second = (int(number) for number in match.groups()[:6])
     if not _EARLIEST.year <= year < _LATEST.year:
         return _EARLIEST if year < _EARLIEST.year else _LATEST
     try:
-        whole = datetime(year, month, day, hour % 24, minute, second, tzinfo=_zone(found["zone"]))
+        moment = datetime(year, month, day, hour % 24, minute, second, tzinfo=_parse_zone(match["zone"]))
     except ValueError:
-        raise ValueError("it has a validUntil that is no date and time") from None
-    return (whole + timedelta(days=hour // 24)).astimezone(UTC)  # 24:00:00 is the end of the day
+        raise ValueError(_NOT_A_DATE) from None
+    return (moment + timedelta(days=hour // 24)).astimezone(UTC)  # 24:00:00 is the end of the day
 
 
-def _zone(text: str | None) -> timezone:
-    """Read the time zone of an xs:dateTime."""
+_NOT_A_DATE: Final = "it has a validUntil that is not a date and time"
+
+
+def _parse_zone(text: str | None) -> timezone:
     if text in (None, "Z"):
         return UTC
     hours, minutes = int(text[1:3]), int(text[4:])

@@ -1,8 +1,8 @@
-"""The one guard against secrets among arguments: it runs before anything else does, in the program and in check.
+"""Refuse arguments that hold a secret, before anything else runs: in the program, and in check.
 
-Pulumi prints the value of a property that is refused, secret or not, keeps arguments in the state and shows them in
-previews. So an argument that holds a secret is refused before Pulumi gets it, and where it gets it (an output that
-becomes known), the refusal names no property to Pulumi.
+Pulumi keeps arguments in the state, shows them in previews, and prints the value of a refused property. So a secret is
+refused before Pulumi gets it. Where Pulumi has it already (an output that became known), the refusal leaves out the
+name of the property.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from dataclasses import fields, is_dataclass
 from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar
 
-import msgspec
 import pulumi
 
 from btp_trust.errors import SecretGiven
@@ -25,26 +24,26 @@ _OPTION_TYPES: Final = (pulumi.ResourceOptions, pulumi.Alias, pulumi.CustomTimeo
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _REMEDIES: Final = {
-    PRIVATE_KEY: "Give the certificate alone, or its SHA-256 fingerprint, and keep the key from the program.",
-    CREDENTIALS: "A service key is no argument: keep it as the secret btp-trust:serviceKey or in the environment; "
+    PRIVATE_KEY: "Give the certificate alone, or its SHA-256 fingerprint, and keep the key out of the program.",
+    CREDENTIALS: "Keep a service key as the secret btp-trust:serviceKey or in the environment; "
     "connection= takes a name.",
-    TOKEN: "A user's token is no argument: keep it as the secret btp-trust:userToken or in the environment.",
+    TOKEN: "Keep a user's token as the secret btp-trust:userToken or in the environment.",
 }
 
 
 class _SecretGivenRunError(SecretGiven, pulumi.RunError):
-    """Pulumi shows the message of a RunError alone; of others also the line of the program, with what stands in it."""
+    """Pulumi shows only the message of a RunError; for other errors, it also prints the line of the program."""
 
 
 def refuse_secrets(arguments: Mapping[str, Any]) -> None:
     """Refuse arguments that hold a secret, in any depth.
 
     Args:
-        arguments: {name: value}; values are texts, lists, maps, Pulumi's options and what the package makes of them.
-            An output or a resource is left alone.
+        arguments: {name: value}; values are texts, lists, maps, Pulumi's options and the package's own types.
+            Outputs and resources pass.
 
     Raises:
-        SecretGiven: One does. It names the argument, never what it holds; it is a pulumi.RunError too.
+        SecretGiven: An argument holds a secret. The message names the argument only. Also a pulumi.RunError.
     """
     for name, value in arguments.items():
         if kind := find_secret(name):
@@ -54,28 +53,29 @@ def refuse_secrets(arguments: Mapping[str, Any]) -> None:
 
 
 def refuses_secret_arguments(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Guard a function, or a constructor, that a program calls: nothing of it runs with a secret.
+    """Decorate a function or a constructor of the public interface to refuse secrets before it runs.
 
     Raises:
-        SecretGiven: An argument holds one.
+        SecretGiven: An argument holds a secret.
     """
     names = list(inspect.signature(function).parameters)
 
     @wraps(function)
     def guarded(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        given = dict(zip(names, args, strict=False))
-        refuse_secrets({**given, "*args": args[len(names) :], **kwargs})
+        positional = dict(zip(names, args, strict=False))
+        # Misspelt and surplus arguments are searched too: Python's TypeError would show the line of the program.
+        refuse_secrets({**positional, "*args": args[len(names) :], **kwargs})
         return function(*args, **kwargs)
 
     return guarded
 
 
 def _to_plain_data(value: Any) -> Any:
-    """Take paths, options and the package's own values apart; of others take what a message would show of them."""
+    """Convert paths, options and the package's own values to texts, lists and maps; other values to their `repr`."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, list | tuple):
-        return [_to_plain_data(each) for each in value]
+        return [_to_plain_data(item) for item in value]
     if (parts := _fields_of(value)) is not None:
         return {name: _to_plain_data(content) for name, content in parts.items()}
     return value if isinstance(value, _LEAF_TYPES) else repr(value)
@@ -84,8 +84,9 @@ def _to_plain_data(value: Any) -> Any:
 def _fields_of(value: Any) -> Mapping[Any, Any] | None:
     if isinstance(value, Mapping):
         return value
-    if isinstance(value, msgspec.Struct):
-        return {name: getattr(value, name) for name in value.__struct_fields__}
+    names = getattr(type(value), "__struct_fields__", None)
+    if isinstance(names, tuple):  # a struct of msgspec, which is not imported here: a program may do without it
+        return {name: getattr(value, name) for name in names}
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in fields(value)}
     return vars(value) if isinstance(value, _OPTION_TYPES) else None
@@ -94,6 +95,6 @@ def _fields_of(value: Any) -> Mapping[Any, Any] | None:
 def _secret_given(where: str, kind: str) -> SecretGiven:
     return _SecretGivenRunError(
         f"{where} holds {kind}, or a part of one." if kind != CREDENTIALS else f"{where} holds credentials.",
-        "Arguments are shown in previews and kept in the state, for all who read them. It is not shown here.",
+        "Arguments are shown in previews and kept in the state, for all who read them. This message hides it.",
         f"{_REMEDIES[kind]} If it was shown or stored anywhere before, renew it.",
     )

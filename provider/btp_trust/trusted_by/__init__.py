@@ -1,1 +1,1 @@
-"""The argument `trusted_by`: what targets are stated to trust, in any format that programs hold."""
+"""The argument `trusted_by`: the certificates that targets are stated to trust, in any format that programs hold."""

@@ -1,6 +1,6 @@
-"""The forms in which a target says which certificates it trusts: fingerprint, PEM, base64, SAML metadata.
+"""Formats in which targets state the certificates that they trust: fingerprint, PEM, base64, SAML metadata.
 
-Pure: no network, no clock. Each form is brought to fingerprints, for nothing else is compared.
+Pure. Every format is converted to fingerprints, which are then compared.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from btp_trust.formatting import format_rfc3339
 from btp_trust.parsing.fingerprint import OtherDigest, normalize_fingerprint
 from btp_trust.parsing.pem import decode_base64, find_blocks
 from btp_trust.parsing.text_decoding import decode, strip_byte_order_mark, strip_invisible, unescape_line_breaks
-from btp_trust.saml import metadata as saml
+from btp_trust.saml.metadata import parse_signers
 
 METADATA_FIELD: Final = "idpMetadata"
-"""The field of the Destination service's answer to GET /saml2Metadata; SAP's OpenAPI file: base64 of metadata."""
+"""Field of the Destination service's response to GET /saml2Metadata; by SAP's OpenAPI file, base64 of metadata."""
 _OWN_TEXT: Final = re.compile(
     r"(?P<fingerprint>[0-9a-f]{64})(?: until (?P<until>\S+))?(?: valid until (?P<valid>\S+))?"
 )
 _ALPHABET: Final = str.maketrans("-_", "+/")
 _MAX_NESTING: Final = 4
-"""How often one form may hold another."""
+"""How often one format may wrap another."""
 
 
 def to_text(identity: CertificateIdentity) -> str:
-    """Write what `read` needs of a certificate.
+    """Write an identity as a text that `parse_certificates` reads.
 
     Returns:
-        Its fingerprint; if known, ` until ` and its expiry; ` valid until ` and the `validUntil` of the metadata that
-        named it. Moments are in RFC 3339.
+        The fingerprint; if known, ` until ` and the expiry; ` valid until ` and the `validUntil` of the metadata that
+        names the certificate. Moments are in RFC 3339.
     """
     until = "" if identity.not_after is None else f" until {format_rfc3339(identity.not_after)}"
     valid = "" if identity.valid_until is None else f" valid until {format_rfc3339(identity.valid_until)}"
@@ -45,16 +45,16 @@ def parse_certificates(text: str) -> tuple[CertificateIdentity, ...]:
     r"""Read all certificates that a text names.
 
     Args:
-        text: A SHA-256 fingerprint, see `normalize_fingerprint`; PEM with one or several certificates, see `blocks`;
-            the base64 body of one certificate; the SAML metadata of one identity provider, of which what it may sign
-            with counts; the JSON `{"idpMetadata": …}` as the Destination service answers it; base64 of metadata, PEM or
-            JSON. Or what `write` has written.
+        text: A SHA-256 fingerprint, see `normalize_fingerprint`; PEM with one or several certificates, see
+            `find_blocks`; the base64 body of one certificate; the SAML metadata of one identity provider, of which the
+            signing certificates count; the JSON `{"idpMetadata": …}` of the Destination service; base64 of metadata,
+            PEM or JSON; or a text of `to_text`.
 
     Returns:
-        One identity or several, in the order of the text. The expiry of a fingerprint is not known.
+        At least one identity, in the order of the text. That of a fingerprint lacks the expiry.
 
     Raises:
-        ValueError: It is none of these. The message does not repeat the text.
+        ValueError: `text` is something else. The message does not repeat it.
     """
     return _parse(text, _MAX_NESTING)
 
@@ -65,14 +65,15 @@ def _parse(text: str, depth: int) -> tuple[CertificateIdentity, ...]:
         raise ValueError("it is empty")
     if not depth:
         raise ValueError(_UNRECOGNIZED)
+    # The first characters decide, so that an error names the format that was meant.
     if text.startswith("<"):
         return _parse_metadata(text)
     if text.startswith(("{", '"')):
         return _parse(_metadata_in_json(text), depth - 1)
     if "-----BEGIN" in text:
         return _parse_pem(text)
-    if (written := _parse_own_text(text)) is not None:
-        return (written,)
+    if (identity := _parse_own_text(text)) is not None:
+        return (identity,)
     try:
         return (CertificateIdentity(normalize_fingerprint(text)),)
     except OtherDigest as error:
@@ -82,18 +83,18 @@ def _parse(text: str, depth: int) -> tuple[CertificateIdentity, ...]:
 
 
 def _strip_marks(text: str) -> str:
-    """Take off what stands around; XML keeps what is in it."""
+    """Remove marks and blanks: around XML, and throughout other texts."""
     text = unescape_line_breaks(strip_byte_order_mark(text))
-    first = next((place for place, each in enumerate(text) if strip_invisible(each).strip()), len(text))
+    first = next((place for place, character in enumerate(text) if strip_invisible(character).strip()), len(text))
     return text[first:].rstrip() if text[first:].startswith("<") else strip_invisible(text).strip()
 
 
 def _parse_own_text(text: str) -> CertificateIdentity | None:
-    found = _OWN_TEXT.fullmatch(text)
-    if found is None:
+    match = _OWN_TEXT.fullmatch(text)
+    if match is None:
         return None
     try:
-        return CertificateIdentity(found["fingerprint"], _parse_moment(found["until"]), _parse_moment(found["valid"]))
+        return CertificateIdentity(match["fingerprint"], _parse_moment(match["until"]), _parse_moment(match["valid"]))
     except ValueError:
         return None
 
@@ -103,9 +104,9 @@ def _parse_moment(text: str | None) -> datetime | None:
 
 
 def _metadata_in_json(text: str) -> str:
-    """Take the metadata out of the service's answer."""
+    """Return the metadata in the JSON of a response."""
     try:
-        value = json.loads(text, strict=False)
+        value = json.loads(text, strict=False)  # not strict: base64 in lines may have raw line breaks in a string
     except (ValueError, RecursionError):
         value = None
     if isinstance(value, str):
@@ -113,29 +114,29 @@ def _metadata_in_json(text: str) -> str:
     return metadata_in_response(value)
 
 
-def metadata_in_response(answer: Any) -> str:
-    """Return the metadata in an answer of the Destination service.
+def metadata_in_response(response: Any) -> str:
+    """Return the metadata in a response of the Destination service.
 
     Raises:
-        ValueError: It is no such answer. The message does not repeat it.
+        ValueError: `response` lacks metadata. The message repeats nothing of it.
     """
-    metadata = answer.get(METADATA_FIELD) if isinstance(answer, Mapping) else None
+    metadata = response.get(METADATA_FIELD) if isinstance(response, Mapping) else None
     if not isinstance(metadata, str):
-        reason = f"it is JSON without `{METADATA_FIELD}`, the field in which the Destination service gives metadata"
-        raise ValueError(reason)  # noqa: TRY004 - the text's mistake, not a caller's
+        reason = f"it is JSON without `{METADATA_FIELD}`, the Destination service's field for metadata"
+        raise ValueError(reason)  # noqa: TRY004 - the value is wrong, the call is right
     return metadata
 
 
 def _parse_pem(text: str) -> tuple[CertificateIdentity, ...]:
-    """Read a bundle; a block that is cut off or of another kind makes all of it doubtful."""
-    bodies = [each.body for each in find_blocks(text) if each.label == "CERTIFICATE"]
+    """Read a bundle; one block that is cut off or of another type makes the whole bundle invalid."""
+    bodies = [block.body for block in find_blocks(text) if block.label == "CERTIFICATE"]
     if len(bodies) != text.count("-----BEGIN"):
-        raise ValueError("it has a PEM block that is no whole certificate (BEGIN CERTIFICATE … END CERTIFICATE)")
-    return tuple(_parse_certificate(each) for each in bodies)
+        raise ValueError("it has a PEM block other than a whole certificate (BEGIN CERTIFICATE … END CERTIFICATE)")
+    return tuple(_parse_certificate(body) for body in bodies)
 
 
 def _parse_base64(text: str, depth: int) -> tuple[CertificateIdentity, ...]:
-    """Read the base64 of a certificate, or of another form: in either alphabet, padded or not."""
+    """Read the base64 of a certificate, or of another format: in either alphabet, with or without padding."""
     word = "".join(text.split()).rstrip("=").translate(_ALPHABET)
     text = word + "=" * (-len(word) % 4)
     try:
@@ -153,10 +154,10 @@ def _parse_certificate(body: str) -> CertificateIdentity:
 
 
 def _parse_metadata(text: str) -> tuple[CertificateIdentity, ...]:
-    """Read those with which an identity provider may sign: a key to encrypt with tells nothing of whom one trusts."""
-    signers = saml.parse_signers(text)
+    """Read the signing certificates; a target that encrypts with a key may still distrust signatures made with it."""
+    signers = parse_signers(text)
     if not signers:
-        raise ValueError("it is SAML metadata without a certificate with which an identity provider may sign")
+        raise ValueError("it is SAML metadata without a signing certificate of an identity provider")
     return signers
 
 

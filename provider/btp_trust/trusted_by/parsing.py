@@ -1,7 +1,6 @@
-"""The argument `trusted_by` of a RotationTrigger: from what a program gives to what is compared, kept and shown.
+"""The argument `trusted_by` of a RotationTrigger: convert the program's values to trust statements.
 
-No certificate of a target ends in the inputs: fingerprints do, sorted, so that a preview shows a difference where
-there is one.
+The inputs keep sorted fingerprints in place of certificates, so that previews show exactly the real differences.
 """
 
 from __future__ import annotations
@@ -21,123 +20,142 @@ from btp_trust.trusted_by.statements import Attestation, DeferredUpload, TrustSt
 PROPERTY: Final = "trusted_by"
 _ACCEPTED: Final = (
     "Give the SHA-256 fingerprint (openssl x509 -noout -fingerprint -sha256 -in <file>), PEM, the base64 body, SAML "
-    "metadata, or a list of these; Attested(…) or SwitchesAtRotation(…) for a target that cannot be asked."
+    "metadata, or a list of these; Attested(…) or SwitchesAtRotation(…) for a target without an API."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class TrustedBy:
-    """What the targets said."""
+    """The argument, read."""
 
     statements: dict[str, TrustStatement] = field(default_factory=dict)
-    """{target: what it said}."""
+    """{target: its statement}."""
     expiry: dict[str, datetime] = field(default_factory=dict)
-    """{fingerprint: when it expires}, as far as the targets' certificates told."""
+    """{fingerprint: expiry}, where the target gave the whole certificate."""
     valid_until: dict[str, dict[str, datetime]] = field(default_factory=dict)
-    """{target: {fingerprint: how long all that names it may be believed}}, where that is limited (`validUntil`)."""
+    """{target: {fingerprint: latest `validUntil` of the metadata that names it}}, where all of it is limited."""
 
 
 def trusted_by_from_program(value: Any) -> TrustedBy:
     """Read the argument.
 
     Raises:
-        Refused: It is no map, or a target's value is empty, a number, or nothing that can be read as a certificate.
+        Refused: `value` is something else than a map, or the value of a target is empty, a number, or unreadable.
     """
-    found = TrustedBy()
     if value is None:
-        return found
+        return TrustedBy()
     if not isinstance(value, Mapping):
         raise Refused(
-            f"`{PROPERTY}` is no map of targets.",
+            f"`{PROPERTY}` is not a map of targets.",
             "The preview lists each target by its name, so the names have to be known.",
             f'Write {PROPERTY}={{"<name of a target>": <what it trusts>}}.',
             prop=PROPERTY,
         )
-    for target, said in value.items():
-        if not target.strip() or not target.isprintable():
-            raise Refused(
-                f"{target!r} is no name for a target.",
-                "It is read in previews and errors.",
-                'Give it a short printable name, such as "s4-production".',
-                prop=PROPERTY,
-            )
-        try:
-            found.statements[target] = _parse_statement(target, said, found)
-        except ValueError as error:
-            raise Refused(
-                f"What target {target!r} trusts cannot be read: {error}.",
-                "It is compared with the certificate that is to sign, so nobody could know the answer.",
-                _ACCEPTED,
-                prop=PROPERTY,
-            ) from None
-    return found
+    parsed = {target: _parse_target(target, statement) for target, statement in value.items()}
+    limits = {target: _validity_limits(certificates) for target, (_, certificates) in parsed.items()}
+    return TrustedBy(
+        {target: statement for target, (statement, _) in parsed.items()},
+        {
+            certificate.fingerprint: certificate.not_after
+            for _, certificates in parsed.values()
+            for certificate in certificates
+            if certificate.not_after is not None
+        },
+        {target: limit for target, limit in limits.items() if limit},
+    )
 
 
-def _parse_statement(target: str, said: Any, found: TrustedBy) -> TrustStatement:
-    if is_unknown(said):
-        return UNKNOWN
-    if isinstance(said, Mapping) and formats.METADATA_FIELD not in said:
-        return _parse_attestation(said)
-    named = [identity for text in _texts(said) for identity in formats.parse_certificates(text)]
-    found.expiry.update({each.fingerprint: each.not_after for each in named if each.not_after is not None})
-    if limits := _validity_limits(named):
-        found.valid_until[target] = limits
-    return sorted({each.fingerprint for each in named})
+def _parse_target(target: str, value: Any) -> tuple[TrustStatement, list[CertificateIdentity]]:
+    if not target.strip() or not target.isprintable():
+        raise Refused(
+            f"{target!r} is not a name for a target.",
+            "It is read in previews and errors.",
+            'Give it a short printable name, such as "s4-production".',
+            prop=PROPERTY,
+        )
+    try:
+        return parse_statement(value)
+    except ValueError as error:
+        raise Refused(
+            f"The certificates that target {target!r} trusts are unreadable: {error}.",
+            "The rotation is checked against the certificates of this target, so they have to be readable.",
+            _ACCEPTED,
+            prop=PROPERTY,
+        ) from None
 
 
-def _validity_limits(named: list[CertificateIdentity]) -> dict[str, datetime]:
-    """Tell how long each certificate may be believed to be trusted: as long as the longest of what names it."""
+def parse_statement(value: Any) -> tuple[TrustStatement, list[CertificateIdentity]]:
+    """Read the value of one target.
+
+    Returns:
+        The statement, and the certificates that the value names.
+
+    Raises:
+        ValueError: `value` is unreadable. The message continues a sentence, and keeps the value to itself.
+    """
+    if is_unknown(value):
+        return UNKNOWN, []
+    if isinstance(value, Mapping) and formats.METADATA_FIELD not in value:
+        return _parse_attestation(value), []
+    certificates = [identity for text in _texts(value) for identity in formats.parse_certificates(text)]
+    return sorted({certificate.fingerprint for certificate in certificates}), certificates
+
+
+def _validity_limits(certificates: list[CertificateIdentity]) -> dict[str, datetime]:
+    """Return the end of trust in each certificate: the latest of all that name it; absent if one names no end."""
     limits: dict[str, datetime] = {}
-    for each in named:
-        if each.valid_until is not None:
-            limits[each.fingerprint] = max(each.valid_until, limits.get(each.fingerprint, each.valid_until))
-    unlimited = {each.fingerprint for each in named if each.valid_until is None}
+    for certificate in certificates:
+        if certificate.valid_until is not None:
+            latest = limits.get(certificate.fingerprint, certificate.valid_until)
+            limits[certificate.fingerprint] = max(certificate.valid_until, latest)
+    unlimited = {certificate.fingerprint for certificate in certificates if certificate.valid_until is None}
     return {fingerprint: until for fingerprint, until in limits.items() if fingerprint not in unlimited}
 
 
-def _texts(said: Any) -> Iterator[str]:
-    if isinstance(said, str):
-        yield said
-    elif isinstance(said, Mapping):
-        yield formats.metadata_in_response(said)
-    elif isinstance(said, Sequence):
-        for each in said:
-            yield from _texts(each)
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield formats.metadata_in_response(value)
+    elif isinstance(value, Sequence):
+        for part in value:
+            yield from _texts(part)
     else:
-        raise ValueError("it is neither a text nor a list")  # noqa: TRY004 - the program's mistake, not a caller's
+        raise ValueError("it must be a text or a list")  # noqa: TRY004 - the program's value is wrong, not the call
 
 
-def _parse_attestation(said: Mapping[str, Any]) -> Attestation | DeferredUpload:
-    if said.get("kind") == "attested":
-        fingerprint = _attested_fingerprint(said.get("fingerprint"))
-        if not said.get("by") and not said.get("on"):
-            return Attestation(fingerprint, ticket=_ticket(said))
-        try:
-            on = date.fromisoformat(_text(said, "on"))
-        except ValueError:
-            raise ValueError("the day of its attestation is no date such as 2028-11-20") from None
-        return Attestation(fingerprint, _text(said, "by"), on, _ticket(said))
-    if said.get("kind") == "switches at rotation":
-        return DeferredUpload(_text(said, "owner"), _ticket(said))
-    raise ValueError("it is a map, and neither Attested(…) nor SwitchesAtRotation(…)")
+def _parse_attestation(attestation: Mapping[str, Any]) -> Attestation | DeferredUpload:
+    if attestation.get("kind") == "switches at rotation":
+        return DeferredUpload(_text(attestation, "owner"), _ticket(attestation))
+    if attestation.get("kind") != "attested":
+        raise ValueError("it is a map other than Attested(…) and SwitchesAtRotation(…)")
+    fingerprint = _attested_fingerprint(attestation.get("fingerprint"))
+    # Both empty: a prepared file that waits for its person. One of both alone is a slip, which `_text` refuses.
+    if not attestation.get("by") and not attestation.get("on"):
+        return Attestation(fingerprint, ticket=_ticket(attestation))
+    try:
+        on = date.fromisoformat(_text(attestation, "on"))
+    except ValueError:
+        raise ValueError("the day of its attestation must be a date such as 2028-11-20") from None
+    return Attestation(fingerprint, _text(attestation, "by"), on, _ticket(attestation))
 
 
 def _attested_fingerprint(fingerprint: Any) -> str:
-    """Read the fingerprint of an attestation; dialogs and pages put marks into it that nobody can print."""
+    """Read the fingerprint of an attestation; texts copied from dialogs and pages have invisible marks in it."""
     try:
         return normalize_fingerprint(fingerprint if isinstance(fingerprint, str) else "")
     except OtherDigest as error:
         raise ValueError(f"its attestation has {error}") from None
     except ValueError:
-        raise ValueError("its attestation has no SHA-256 fingerprint (64 hexadecimal digits)") from None
+        raise ValueError("its attestation lacks a SHA-256 fingerprint (64 hexadecimal digits)") from None
 
 
-def _ticket(said: Mapping[str, Any]) -> str | None:
-    return None if said.get("ticket") is None else _text(said, "ticket")
+def _ticket(attestation: Mapping[str, Any]) -> str | None:
+    return None if attestation.get("ticket") is None else _text(attestation, "ticket")
 
 
-def _text(said: Mapping[str, Any], name: str) -> str:
-    text = said.get(name)
+def _text(attestation: Mapping[str, Any], name: str) -> str:
+    text = attestation.get(name)
     if not isinstance(text, str) or not text.strip() or not text.isprintable():
-        raise ValueError(f"its `{name}` is no printable text")
+        raise ValueError(f"its `{name}` must be printable text")
     return text.strip()

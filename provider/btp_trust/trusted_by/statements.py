@@ -1,4 +1,4 @@
-"""What the targets of a subaccount said: kept as it is compared and shown."""
+"""The statements of the targets of a subaccount, in the form in which they are compared, recorded and shown."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ import msgspec
 
 
 class Attestation(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="attested"):
-    """Somebody answers for a target that nobody can ask."""
+    """A person's statement that a target trusts the certificate; for targets that lack an API."""
 
     fingerprint: str
     by: str | None = None
-    """None: nobody does yet."""
+    """None: the attestation is still to be filled in."""
     on: date | None = None
     """The day, in UTC."""
     ticket: str | None = None
 
 
 class DeferredUpload(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="switches at rotation"):
-    """A target that holds one certificate only: it fails from the swap until its owner uploads the new one."""
+    """A target with room for one certificate: calls fail from the swap until its owner uploads the new certificate."""
 
     owner: str
     ticket: str | None = None
 
 
 TrustStatement = list[str] | Attestation | DeferredUpload | str
-"""The fingerprints that a target trusts, sorted; or one of the above; a text where a preview does not know it."""
+"""The sorted fingerprints that a target trusts, or one of the above; a text stands for a value unknown in previews."""
 
 
 class TrustStatus(Enum):
-    """The answer for one target, in the order in which a sentence has them."""
+    """The answer for one target, in the order in which sentences list them."""
 
     NO = "no"
     UNKNOWN = "not known"
@@ -42,22 +42,22 @@ class TrustStatus(Enum):
 
 @dataclass(frozen=True, slots=True)
 class TargetStatus:
-    """Whether a target trusts the certificate that is to sign."""
+    """Whether a target trusts the certificate that is declared to sign."""
 
     target: str
     status: TrustStatus
     source: str
-    """Where it comes from in one word, `observed` or `attested`; empty where there is none."""
+    """Origin of the answer: `observed`, `attested`, or empty."""
     sentence: str
-    """Yes or no, where that comes from, and what the target trusts instead."""
+    """The answer, its origin, and the certificates that the target trusts instead."""
 
     @property
     def lacks_trust(self) -> bool:
-        """Whether the target has to trust the certificate, and does not as far as is known."""
+        """Return True if the target must trust the certificate, and its trust is denied or unknown."""
         return self.status in (TrustStatus.NO, TrustStatus.UNKNOWN)
 
     def __str__(self) -> str:
-        """Say it as a part of a sentence about all targets."""
+        """Write the answer as a part of a sentence about all targets."""
         return f"{self.target} {self.label}"
 
     @property

@@ -20,32 +20,32 @@ PLACE = f"s4.{parse_pem(NEW).fingerprint[:8]}"
 
 
 def hand_over(target: trust.Target = TARGET) -> trust.HandOver:
-    """What is written."""
+    """Return the hand-over that is written."""
     return trust.HandOver.of(target, certificate=NEW, replaces=OLD)
 
 
 def below(folder: Path) -> dict[str, bytes]:
-    """Every file and its content."""
+    """Return all files as {path: content}."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_everything_is_written_byte_for_byte(tmp_path: Path) -> None:
-    """The page, the files with their line ends, the attestation; given as an object or as the stack's output."""
-    made = hand_over()
-    written = trust.write_hand_over(made, tmp_path / "one")
-    assert trust.write_hand_over(made.to_dict(), str(tmp_path / "two"))[0].name == "README.md"
-    assert made.attestation is not None
+def test_all_files_are_written_unchanged(tmp_path: Path) -> None:
+    """Page, files and attestation are written byte for byte, from an object and from a stack's output alike."""
+    content = hand_over()
+    written = trust.write_hand_over(content, tmp_path / "one")
+    assert trust.write_hand_over(content.to_dict(), str(tmp_path / "two"))[0].name == "README.md"
+    assert content.attestation is not None
     assert below(tmp_path / "one") == {
-        f"{PLACE}/README.md": made.page.encode(),
-        f"{PLACE}/trust/s4.yaml": made.attestation.content.encode(),
-        **{f"{PLACE}/{file.name}": file.content.encode() for file in made.files},
+        f"{PLACE}/README.md": content.page.encode(),
+        f"{PLACE}/trust/s4.yaml": content.attestation.content.encode(),
+        **{f"{PLACE}/{file.name}": file.content.encode() for file in content.files},
     }
     assert below(tmp_path / "one") == below(tmp_path / "two")
     assert {str(path.relative_to(tmp_path / "one")) for path in written} == set(below(tmp_path / "one"))
 
 
-def test_an_attestation_that_somebody_filled_in_is_left_alone(tmp_path: Path) -> None:
-    """Everything else is written anew; another certificate goes elsewhere."""
+def test_filled_in_attestation_is_kept(tmp_path: Path) -> None:
+    """An attestation is kept, all other files are written again, and another certificate has its own folder."""
     trust.write_hand_over(hand_over(), tmp_path)
     attestation, page = tmp_path / PLACE / "trust/s4.yaml", tmp_path / PLACE / "README.md"
     attestation.write_text("by: Ada\n")
@@ -60,8 +60,8 @@ def test_an_attestation_that_somebody_filled_in_is_left_alone(tmp_path: Path) ->
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_what_was_written_before_the_swap_stays_after_it(tmp_path: Path) -> None:
-    """Only that page names the old certificate, which is to be removed when all is over."""
+def test_files_before_swap_are_kept(tmp_path: Path) -> None:
+    """After the swap existing files are kept: only the earlier page names the old certificate to remove."""
     trust.write_hand_over(hand_over(), tmp_path)
     before = below(tmp_path)
     signs = trust.HandOver.of(TARGET, certificate=NEW, replaces=NEW)
@@ -76,15 +76,15 @@ def test_what_was_written_before_the_swap_stays_after_it(tmp_path: Path) -> None
     assert below(tmp_path) == before
 
 
-def test_where_one_certificate_fits_no_attestation_is_written(tmp_path: Path) -> None:
-    """There is nothing to attest before the swap."""
+def test_single_slot_target_has_no_attestation(tmp_path: Path) -> None:
+    """A target with room for one certificate has no attestation file."""
     trust.write_hand_over(hand_over(trust.Target("sf", kind="successfactors", system="ACME")), tmp_path)
     assert not list(tmp_path.rglob("*.yaml"))
 
 
 @pytest.mark.parametrize("name", ["../../stolen.pem", "/stolen.pem", "../sf.yaml"])
-def test_a_mapping_that_leads_out_of_the_folder_is_refused_whole(tmp_path: Path, name: str) -> None:
-    """A file of names comes from anywhere; nothing of it is written."""
+def test_path_outside_of_folder_is_refused(tmp_path: Path, name: str) -> None:
+    """A mapping with a file outside of the folder is refused before any file is written."""
     data = hand_over().to_dict()
     data["files"][0]["name"] = name
     with pytest.raises(Refused, match="outside of its folder"):
@@ -92,30 +92,30 @@ def test_a_mapping_that_leads_out_of_the_folder_is_refused_whole(tmp_path: Path,
     assert below(tmp_path) == {}
 
 
-def test_a_name_that_the_package_does_not_have_is_missing() -> None:
-    """Names of hand-over are imported on request; others are errors as everywhere."""
+def test_unknown_name_of_package_is_missing() -> None:
+    """An unknown name of the package is an AttributeError, although some names are imported on first use."""
     with pytest.raises(AttributeError, match="has no attribute 'HandOvers'"):
         trust.HandOvers  # type: ignore[attr-defined]  # noqa: B018 - to ask is the test
 
 
 class Engine(pulumi.runtime.Mocks):
-    """An engine that has a certificate for each resource."""
+    """Mocks with a certificate for each resource."""
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
-        """Give the certificate that the resource's name asks for."""
+        """Return the certificate of the resource's name."""
         return f"id of {args.name}", {**args.inputs, "certificate": {"next": NEW, "signing": OLD}.get(args.name)}
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> Any:
-        """Nothing here calls a function."""
+        """Fail: these programs call no function."""
         raise NotImplementedError(args.token)
 
 
 @pytest.mark.usefixtures("program_loop")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the mocks' own event loops
-def test_a_program_hands_over_resources_outputs_and_texts() -> None:
-    """All give the same mapping; what is no certificate is refused where the program says it."""
+def test_resources_outputs_and_texts_are_equal() -> None:
+    """Resources, outputs and PEM texts give the same mapping; other resources are refused."""
     pulumi.runtime.set_mocks(Engine(), preview=False)
-    found: list[Mapping[str, Any]] = []
+    mappings: list[Mapping[str, Any]] = []
 
     @pulumi.runtime.test  # type: ignore[untyped-decorator]
     def program() -> pulumi.Output[Any]:
@@ -123,12 +123,12 @@ def test_a_program_hands_over_resources_outputs_and_texts() -> None:
         signing = trust.ActiveTrustCertificate("signing")
         with pytest.raises(Refused, match="`replaces` is not a certificate"):
             trust.hand_over(TARGET, certificate=upcoming, replaces=pulumi.ComponentResource("a:b:C", "other"))  # type: ignore[arg-type]
-        made = [
+        outputs = [
             trust.hand_over(TARGET, certificate=upcoming, replaces=signing),
             trust.hand_over(TARGET, certificate=upcoming.certificate, replaces=signing.certificate),
             trust.hand_over(TARGET, certificate=NEW, replaces=OLD),
         ]
-        return pulumi.Output.all(*made).apply(found.extend)
+        return pulumi.Output.all(*outputs).apply(mappings.extend)
 
     program()
-    assert found == [hand_over().to_dict()] * 3
+    assert mappings == [hand_over().to_dict()] * 3

@@ -1,4 +1,4 @@
-"""Pulumi's mocks, with which people test their own programs: several programs in one process, poor answers."""
+"""Pulumi's mocks, with which people test their own programs: several programs in one process, missing outputs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ pytestmark = [
 
 
 class Engine(Mocks):
-    """An engine whose resources have these outputs, and no others."""
+    """Mocks whose resources have exactly these outputs."""
 
     def __init__(self, *, id_: str | None = "id", **outputs: Any) -> None:
         self.id = id_
@@ -39,17 +39,17 @@ class Engine(Mocks):
         self.registered: list[str] = []
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
-        """Record its name."""
+        """Record the name of a resource."""
         self.registered.append(args.name)
         return self.id, dict(self.outputs)
 
     def call(self, args: MockCallArgs) -> Any:
-        """Nothing here calls a function."""
+        """Fail: these programs call no function."""
         raise NotImplementedError(args.token)
 
 
 def program() -> list[pulumi.Output[Any]]:
-    """Declare every resource; return outputs that a test awaits."""
+    """Declare all resources; return outputs for a test to await."""
     upcoming = PassiveTrustCertificate("next", generation="2028-11")
     billing = TrustedIdentityProvider("billing", connection="billing", origin_key="shop", passive=upcoming)
     rotation = RotationTrigger(
@@ -63,36 +63,36 @@ def program() -> list[pulumi.Output[Any]]:
 
 
 def decorated(run: Program) -> None:
-    """Run it as a test that `pulumi.runtime.test` decorates."""
+    """Run a program as a test that `pulumi.runtime.test` decorates."""
     pulumi.runtime.test(lambda: pulumi.Output.all(*cast("list[pulumi.Output[Any]]", run() or [])))()  # type: ignore[no-untyped-call]
 
 
 def bare(run: Program) -> None:
-    """Run it as a test of its own, which waits for what it has declared."""
+    """Run a program as an undecorated test, which waits for its declarations."""
     run()
     asyncio.get_event_loop().run_until_complete(wait_for_rpcs())
 
 
 @pytest.mark.parametrize("run", [decorated, bare], ids=lambda run: run.__name__)
-@pytest.mark.parametrize("each", [True, False], ids=["set_mocks for each", "set_mocks once"])
-def test_two_tests_in_one_process_both_pass(run: Callable[[Program], None], *, each: bool) -> None:
-    """Each declares all resources: what the first one has declared is another program's."""
+@pytest.mark.parametrize("is_repeated", [True, False], ids=["set_mocks for each", "set_mocks once"])
+def test_tests_in_one_process_are_separate(run: Callable[[Program], None], *, is_repeated: bool) -> None:
+    """Each test declares all resources: those of an earlier test belong to another program."""
 
     def process() -> None:
         for number in range(3):
-            if each or number == 0:
+            if is_repeated or number == 0:
                 engine = Engine()
                 pulumi.runtime.set_mocks(engine)
             run(program)
-            assert engine.registered.count("rotation") == (1 if each else number + 1)
+            assert engine.registered.count("rotation") == (1 if is_repeated else number + 1)
 
     contextvars.Context().run(process)
 
 
 @pytest.mark.parametrize("preview", [False, True], ids=["update", "preview"])
-@pytest.mark.parametrize("id_", ["", None], ids=["an empty ID", "no ID"])
-def test_mocks_may_give_no_outputs(id_: str | None, *, preview: bool) -> None:
-    """Whoever tests what a program declares need not make up what the service answers."""
+@pytest.mark.parametrize("id_", ["", None], ids=["an empty ID", "ID missing"])
+def test_mocks_may_lack_outputs(id_: str | None, *, preview: bool) -> None:
+    """A program runs under mocks that return neither outputs nor IDs."""
 
     def process() -> None:
         pulumi.runtime.set_mocks(Engine(id_=id_), preview=preview)
@@ -101,8 +101,8 @@ def test_mocks_may_give_no_outputs(id_: str | None, *, preview: bool) -> None:
     contextvars.Context().run(process)
 
 
-def test_a_refused_generation_needs_no_reason() -> None:
-    """Mocks that give the one output and not the other."""
+def test_rejected_generation_may_lack_reason() -> None:
+    """A program fails with the generation where mocks return `failed_generation` without `failure`."""
 
     def process() -> None:
         pulumi.runtime.set_mocks(Engine(generation="2026-11", failed_generation="2026-11"))
@@ -113,10 +113,10 @@ def test_a_refused_generation_needs_no_reason() -> None:
 
 
 @pytest.mark.parametrize("run", [decorated, bare], ids=lambda run: run.__name__)
-def test_a_mistake_in_a_program_is_found_by_its_test(run: Callable[[Program], None]) -> None:
-    """A second one is one within a program, mocked or not."""
+def test_duplicate_is_found_under_mocks(run: Callable[[Program], None]) -> None:
+    """A duplicate resource in a program is refused under mocks too."""
 
-    def twice() -> None:
+    def declare_twice() -> None:
         RotationTrigger("rotation", "a")
         with pytest.raises(pulumi.RunError, match="A second RotationTrigger"):
             RotationTrigger("another", "b")
@@ -126,7 +126,7 @@ def test_a_mistake_in_a_program_is_found_by_its_test(run: Callable[[Program], No
 
     def process() -> None:
         pulumi.runtime.set_mocks(Engine())
-        run(twice)
+        run(declare_twice)
 
     contextvars.Context().run(process)
 
@@ -146,13 +146,13 @@ def test_a_mistake_in_a_program_is_found_by_its_test(run: Callable[[Program], No
     ],
     ids=["active", "passive", "trigger", "trusted"],
 )
-def test_no_resource_is_imported(
+def test_import_is_refused(
     declare: Callable[[pulumi.ResourceOptions], object], option: str, opts: pulumi.ResourceOptions
 ) -> None:
-    """Each adopts by itself, and says so; other options are fine."""
+    """`import_` and `id` are refused for each resource, other options are accepted."""
     engine = Engine()
 
-    def declares() -> None:
+    def declare_all() -> None:
         with pytest.raises(pulumi.RunError, match="it adopts by itself") as caught:
             declare(opts)
         lines = str(caught.value).splitlines()
@@ -162,7 +162,7 @@ def test_no_resource_is_imported(
 
     def process() -> None:
         pulumi.runtime.set_mocks(engine)
-        decorated(declares)
+        decorated(declare_all)
         decorated(lambda: declare(pulumi.ResourceOptions(protect=True, retain_on_delete=True)) and ())
 
     contextvars.Context().run(process)
@@ -170,22 +170,22 @@ def test_no_resource_is_imported(
 
 
 @pytest.mark.parametrize("option", [True, False, None])
-def test_a_trigger_learns_that_its_candidate_is_retained(*, option: bool | None) -> None:
-    """By the candidate's own options."""
+def test_trigger_learns_retained_candidate(*, option: bool | None) -> None:
+    """The trigger's inputs say that the candidate's own options have `retain_on_delete`."""
     inputs: dict[str, Any] = {}
 
-    class Spy(Engine):
+    class RecordingEngine(Engine):
         def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
             inputs[args.name] = args.inputs
             return super().new_resource(args)
 
-    def declares() -> None:
+    def declare_all() -> None:
         opts = pulumi.ResourceOptions(retain_on_delete=option)
         RotationTrigger("rotation", "a", candidate=PassiveTrustCertificate("next", "b", opts=opts))
 
     def process() -> None:
-        pulumi.runtime.set_mocks(Spy(generation="b"))
-        decorated(declares)
+        pulumi.runtime.set_mocks(RecordingEngine(generation="b"))
+        decorated(declare_all)
 
     contextvars.Context().run(process)
     assert inputs["rotation"]["candidate"].get("retain_on_delete", False) is bool(option)
@@ -200,13 +200,13 @@ def test_a_trigger_learns_that_its_candidate_is_retained(*, option: bool | None)
     ],
     ids=["active", "trusted"],
 )
-def test_an_output_is_no_replacement_trigger_if_it_holds_a_secret(
+def test_replacement_trigger_refuses_secret(
     declare: Callable[[pulumi.ResourceOptions], pulumi.Output[Any]], *, secret: bool
 ) -> None:
-    """Pulumi keeps it in the state; encrypted if it is marked as a secret."""
+    """An output with a secret is refused as `replacement_trigger`, unless it is marked as a secret."""
     engine = Engine()
 
-    def declares() -> list[pulumi.Output[Any]]:
+    def declare_all() -> list[pulumi.Output[Any]]:
         trigger = pulumi.Output.from_input({"one": [PEMS["PKCS#8"]]})
         opts = pulumi.ResourceOptions(replacement_trigger=pulumi.Output.secret(trigger) if secret else trigger)
         return [declare(opts)]
@@ -214,10 +214,10 @@ def test_an_output_is_no_replacement_trigger_if_it_holds_a_secret(
     def process() -> None:
         pulumi.runtime.set_mocks(engine)
         if secret:
-            decorated(declares)
+            decorated(declare_all)
             return
         with pytest.raises(pulumi.RunError, match="`replacement_trigger` holds a private key"):
-            decorated(declares)
+            decorated(declare_all)
 
     contextvars.Context().run(process)
     assert engine.registered == (["one"] if secret else [])

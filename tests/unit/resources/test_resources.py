@@ -1,4 +1,4 @@
-"""The resources that a program declares: what reaches the engine, and what is refused before it does."""
+"""The resources that a program declares: their inputs for the engine, and the refusals before that."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from importlib import import_module
+from importlib import import_module, metadata
 from typing import Any, ClassVar
 
 import dill  # type: ignore[import-untyped] # Pulumi reads its states with it
@@ -56,29 +56,29 @@ CERTIFICATE_OUTPUTS = {
 
 @dataclass
 class Engine(Mocks):
-    """An engine that deploys whatever it is told to, with some outputs of its own."""
+    """Mocks that record resources, with some outputs of their own."""
 
     registered: dict[str, MockResourceArgs] = field(default_factory=dict)
     outputs: ClassVar[Mapping[str, Any]] = {}
     """Further outputs of every resource."""
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
-        """Take down a resource."""
+        """Record a resource."""
         self.registered[args.name] = args
         generations = {args.inputs.get("generation", "none"): FINGERPRINT}
         return f"id of {args.name}", {**args.inputs, "subaccount_id": GUID, "generations": generations, **self.outputs}
 
     def call(self, args: MockCallArgs) -> Any:
-        """Nothing here calls a function."""
+        """Fail: these programs call no function."""
         raise NotImplementedError(args.token)
 
     def inputs(self, name: str) -> dict[str, Any]:
-        """What the program gave, without what Pulumi adds."""
+        """Return the inputs from the program, without those from Pulumi."""
         own = self.registered[name].inputs
-        return {each: value for each, value in own.items() if each not in {"__provider", "resource_urn"}}
+        return {key: value for key, value in own.items() if key not in {"__provider", "resource_urn"}}
 
     def urn(self, name: str) -> str:
-        """The URN that a PassiveTrustCertificate tells its provider."""
+        """Return the URN in the inputs of a PassiveTrustCertificate."""
         return str(self.registered[name].inputs["resource_urn"])
 
 
@@ -90,7 +90,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 
 @pytest.fixture
 def deploy(program_loop: None) -> Deploy:  # noqa: ARG001 - the loop is there while programs run
-    """Run a program as a deployment of its own, with this configuration and these of its keys secret."""
+    """Run a program as a deployment of its own, with this configuration, of which these keys are encrypted."""
 
     def run(
         program: Callable[[], object], config: dict[str, str] | None = None, secret: tuple[str, ...] = ()
@@ -108,16 +108,16 @@ def deploy(program_loop: None) -> Deploy:  # noqa: ARG001 - the loop is there wh
     return run
 
 
-def story() -> None:
-    """The program of the second year."""
+def declare_rotation() -> None:
+    """Declare the resources of a rotation."""
     upcoming = PassiveTrustCertificate("next", generation="2028-11")
     rotation = RotationTrigger("rotation", generation="2026-11", candidate=upcoming)
     ActiveTrustCertificate("signing", rotation=rotation)
 
 
-def test_the_story_reaches_the_engine(deploy: Deploy) -> None:
-    """Each argument under its name, the candidate as its pair, and nothing that was not given."""
-    engine = deploy(story)
+def test_rotation_program_reaches_engine(deploy: Deploy) -> None:
+    """Arguments reach the engine under their names, the candidate as a map, and unset arguments are absent."""
+    engine = deploy(declare_rotation)
     assert engine.inputs("next") == {"generation": "2028-11"}
     assert engine.inputs("rotation") == {
         "generation": "2026-11",
@@ -126,8 +126,8 @@ def test_the_story_reaches_the_engine(deploy: Deploy) -> None:
     assert engine.inputs("signing") == {"rotation": "2026-11"}
 
 
-def test_every_argument_reaches_the_engine(deploy: Deploy) -> None:
-    """With a connection of another name than the default one."""
+def test_all_arguments_reach_engine(deploy: Deploy) -> None:
+    """All arguments reach the engine, a named connection included."""
     common: dict[str, Any] = {"connection": "eu", "subaccount_id": GUID}
     own: dict[str, dict[str, Any]] = {
         "next": {"generation": "b", "adopt": FINGERPRINT, "replace": FINGERPRINT},
@@ -148,12 +148,12 @@ def test_every_argument_reaches_the_engine(deploy: Deploy) -> None:
     engine = deploy(program)
     assert engine.inputs("rotation").pop("candidate")["generation"] == "b"
     for name, arguments in own.items():
-        found = {key: value for key, value in engine.inputs(name).items() if key != "candidate"}
-        assert found == {**arguments, **common}
+        inputs = {key: value for key, value in engine.inputs(name).items() if key != "candidate"}
+        assert inputs == {**arguments, **common}
 
 
-def test_the_default_connection_is_no_input(deploy: Deploy) -> None:
-    """Writing it down changes nothing."""
+def test_default_connection_is_left_out(deploy: Deploy) -> None:
+    """The default connection is left out of the inputs, so that writing it out changes nothing."""
 
     def program() -> None:
         upcoming = PassiveTrustCertificate("next", "b", connection="default")
@@ -164,9 +164,9 @@ def test_the_default_connection_is_no_input(deploy: Deploy) -> None:
     assert not [name for name in engine.registered if "connection" in engine.inputs(name)]
 
 
-def test_type_tokens_are_those_in_every_state(deploy: Deploy) -> None:
-    """They are a wire format."""
-    engine = deploy(story)
+def test_type_tokens_are_frozen(deploy: Deploy) -> None:
+    """The type tokens are a wire format."""
+    engine = deploy(declare_rotation)
     assert {name: args.typ for name, args in engine.registered.items() if args.custom} == {
         "next": "pulumi-python:dynamic/btp-trust:PassiveTrustCertificate",
         "rotation": "pulumi-python:dynamic/btp-trust:RotationTrigger",
@@ -174,8 +174,8 @@ def test_type_tokens_are_those_in_every_state(deploy: Deploy) -> None:
     }
 
 
-def test_a_passive_certificate_tells_its_provider_its_urn(deploy: Deploy) -> None:
-    """A deletion that cannot reach the service has to name it; also for a resource within a component."""
+def test_passive_certificate_sends_its_urn(deploy: Deploy) -> None:
+    """The URN in the inputs equals the engine's, within a component too: the error of a deletion names it."""
     urns: dict[str, str] = {}
 
     def program() -> None:
@@ -193,7 +193,7 @@ def test_a_passive_certificate_tells_its_provider_its_urn(deploy: Deploy) -> Non
 
 
 def without_stack(urn: str) -> str:
-    """A URN as the engine writes it; its mocks put the type of the stack before that of some resources."""
+    """Return a URN as the engine writes it; the mocks put the type of the stack before that of some resources."""
     return urn.replace("pulumi:pulumi:Stack$", "")
 
 
@@ -202,14 +202,14 @@ def without_stack(urn: str) -> str:
     ("first", "second"),
     [
         pytest.param({}, {}, id="on the default connection"),
-        pytest.param({}, {"connection": "default"}, id="on the default connection, written down once"),
+        pytest.param({}, {"connection": "default"}, id="on the default connection, written out once"),
         pytest.param({"connection": "eu"}, {"connection": "eu"}, id="on another connection"),
     ],
 )
-def test_a_second_one_on_a_connection_is_an_error(
+def test_duplicate_on_connection_is_refused(
     deploy: Deploy, kind: Callable[..., object], first: dict[str, str], second: dict[str, str]
 ) -> None:
-    """At construction: they would undo each other."""
+    """A second resource of a kind on one connection is refused when it is constructed."""
 
     def program() -> None:
         kind("one", generation="a", **first)
@@ -222,8 +222,8 @@ def test_a_second_one_on_a_connection_is_an_error(
     assert "two" not in deploy(program).registered
 
 
-def test_each_connection_and_each_program_has_its_own(deploy: Deploy) -> None:
-    """Another connection is another subaccount, and a test or an automation runs several programs in one process."""
+def test_connections_and_programs_are_separate(deploy: Deploy) -> None:
+    """Other connections and later programs of the process may declare the same resources."""
 
     def program() -> None:
         for connection in ("default", "eu"):
@@ -234,8 +234,8 @@ def test_each_connection_and_each_program_has_its_own(deploy: Deploy) -> None:
         assert len([args for args in deploy(program).registered.values() if args.custom]) == 4
 
 
-def test_several_may_report_what_signs(deploy: Deploy) -> None:
-    """They change nothing, so they undo nothing."""
+def test_several_active_certificates_are_allowed(deploy: Deploy) -> None:
+    """Several ActiveTrustCertificates are allowed, for they change nothing."""
 
     def program() -> None:
         ActiveTrustCertificate("one")
@@ -254,8 +254,8 @@ DECLARE: dict[str, Callable[[], object]] = {
 
 @pytest.mark.parametrize("kind", DECLARE)
 @pytest.mark.parametrize("setting", SECRETS)
-def test_a_service_key_in_plain_text_is_refused(deploy: Deploy, setting: str, kind: str) -> None:
-    """By every resource, with the line that makes it a secret, and without showing it."""
+def test_plain_service_key_is_refused(deploy: Deploy, setting: str, kind: str) -> None:
+    """Each resource refuses a service key in plain text, with the command that encrypts it, and hides it."""
 
     def program() -> None:
         with pytest.raises(pulumi.RunError, match="plain text") as caught:
@@ -268,15 +268,15 @@ def test_a_service_key_in_plain_text_is_refused(deploy: Deploy, setting: str, ki
 
 @pytest.mark.parametrize("kind", DECLARE)
 @pytest.mark.parametrize("setting", SECRETS)
-def test_a_secret_service_key_is_accepted(deploy: Deploy, setting: str, kind: str) -> None:
-    """It stays in the config: nothing of it reaches the engine as an input."""
+def test_encrypted_service_key_is_accepted(deploy: Deploy, setting: str, kind: str) -> None:
+    """An encrypted service key is accepted, and stays out of the inputs."""
     engine = deploy(DECLARE[kind], {setting: KEY}, (setting,))
     (registered,) = [args for args in engine.registered.values() if args.custom]
     assert "S3CRET" not in repr(registered.inputs)
 
 
-def test_a_setting_that_nothing_reads_is_refused(deploy: Deploy) -> None:
-    """Secret or not, by the first resource."""
+def test_unknown_setting_is_refused(deploy: Deploy) -> None:
+    """The first resource refuses an unknown setting, encrypted or not."""
 
     def program() -> None:
         with pytest.raises(pulumi.RunError, match="did you mean strict"):
@@ -285,8 +285,8 @@ def test_a_setting_that_nothing_reads_is_refused(deploy: Deploy) -> None:
     deploy(program, {"btp-trust:stict": "true"}, ("btp-trust:stict",))
 
 
-def provided(**settings: object) -> Callable[[], object]:
-    """Write a program whose resources have an explicit provider."""
+def program_with_provider(**settings: object) -> Callable[[], object]:
+    """Return a program whose resources have an explicit provider."""
 
     def program() -> None:
         provider = pulumi.ProviderResource("pulumi-python", "own", {"btp-trust:strict": "true", **settings})
@@ -308,18 +308,18 @@ def provided(**settings: object) -> Callable[[], object]:
     ],
     ids=["plain", "without its namespace", "misspelt"],
 )
-def test_an_explicit_provider_is_held_to_the_same(deploy: Deploy, settings: dict[str, str], match: str) -> None:
-    """No resource of it is registered, whether it is given to the resource or to a parent; secrets are accepted."""
+def test_explicit_provider_is_checked(deploy: Deploy, settings: dict[str, str], match: str) -> None:
+    """Properties of an explicit provider, also that of a parent, are checked before a resource is registered."""
     with pytest.raises(pulumi.RunError, match=match):
-        deploy(provided(**settings))
+        deploy(program_with_provider(**settings))
 
     secrets = {"btp-trust:serviceKey": pulumi.Output.secret(KEY), "mine": "harmless"}
-    assert {"signing", "there"} <= set(deploy(provided(**secrets)).registered)
+    assert {"signing", "there"} <= set(deploy(program_with_provider(**secrets)).registered)
 
 
 @pytest.mark.parametrize("kind", PROVIDERS, ids=lambda kind: kind.__name__)
-def test_a_provider_is_stored_as_a_tiny_reference(kind: type[pulumi.dynamic.ResourceProvider]) -> None:
-    """Pulumi pickles it into the state: a module's and a class's name, and nothing that could grow stale or leak."""
+def test_pickled_provider_is_a_reference(kind: type[pulumi.dynamic.ResourceProvider]) -> None:
+    """The pickle of a provider in the state has only the names of module and class."""
     assert vars(kind()) == {}
     stored = base64.b64decode(serialize_provider(kind()))
     assert len(stored) < 100
@@ -331,40 +331,42 @@ def test_a_provider_is_stored_as_a_tiny_reference(kind: type[pulumi.dynamic.Reso
     assert kind.serialize_as_secret_always is False
 
 
-def test_a_provider_is_stored_in_the_clear(deploy: Deploy) -> None:
-    """Otherwise every preview of a change would hide behind [secret]."""
-    stored = deploy(story).registered["next"].inputs["__provider"]
+def test_pickled_provider_is_unencrypted(deploy: Deploy) -> None:
+    """The pickled provider is unencrypted, for it would hide each preview behind [secret]."""
+    stored = deploy(declare_rotation).registered["next"].inputs["__provider"]
     assert b"PassiveTrustCertificateProvider" in base64.b64decode(stored)
 
 
-def test_all_names_are_exported() -> None:
-    """`__all__` is what is public, in order."""
+def test_all_lists_public_names() -> None:
+    """`__all__` lists the public names in order, and each of them exists."""
     public = [name for name, value in vars(btp_trust).items() if inspect.isclass(value)]
     assert btp_trust.__all__ == sorted({*public, *btp_trust._ON_REQUEST, "__version__"})
     assert all(hasattr(btp_trust, name) for name in btp_trust.__all__)
 
 
-def test_the_version_is_a_version() -> None:
-    """Three numbers."""
-    assert [part.isdigit() for part in btp_trust.__version__.split(".")] == [True] * 3
+def test_version_is_read_from_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`__version__` is that of the installed distribution, read when it is asked for."""
+    monkeypatch.setattr(metadata, "version", {"btp-trust": "7.8.9"}.__getitem__)
+    assert btp_trust.__version__ == "7.8.9"
+    assert "__version__" not in vars(btp_trust)
 
 
 @pytest.mark.parametrize("kind", RESOURCES, ids=lambda kind: kind.__name__)
-def test_a_resource_documents_its_arguments_and_outputs(kind: type[pulumi.dynamic.Resource]) -> None:
-    """Every argument stands in the docstring, and every output is annotated and described."""
+def test_arguments_and_outputs_are_documented(kind: type[pulumi.dynamic.Resource]) -> None:
+    """The docstring has each argument, and each output is annotated and described."""
     documented = inspect.getdoc(kind) or ""
     for name in inspect.signature(kind).parameters:
         assert f"{name}: " in documented
-    outputs = {name for each in kind.__mro__[:2] for name in each.__annotations__}
+    outputs = {name for owner in kind.__mro__[:2] for name in owner.__annotations__}
     assert outputs >= CERTIFICATE_OUTPUTS | {"subaccount_id", "observed_at"}
-    own = "".join(inspect.getsource(each) for each in kind.__mro__[:2])
+    own = "".join(inspect.getsource(owner) for owner in kind.__mro__[:2])
     for name in outputs:
         _, _, after = own.partition(f"    {name}: pulumi.Output")
         assert after.split("\n", 2)[1].strip().startswith('"""')
 
 
-def test_a_refused_generation_fails_the_program(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With what was found out; another generation than the declared one does not."""
+def test_rejected_generation_fails_program(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program fails with the evidence if the declared generation was rejected, and only then."""
     for failed, fails in (("b", True), ("a", False), (None, False)):
         monkeypatch.setattr(Engine, "outputs", {"failed_generation": failed, "failure": "refused by s4"})
         with pytest.raises(pulumi.RunError, match="refused by s4") if fails else nullcontext():
@@ -379,32 +381,30 @@ def test_a_refused_generation_fails_the_program(deploy: Deploy, monkeypatch: pyt
         (RotationTrigger, RotationArgs, {"candidate"}),
     ],
 )
-def test_what_a_resource_takes_is_what_its_provider_reads(
-    kind: type, shape: type[ResourceArgs], apart: set[str]
-) -> None:
-    """No argument is lost on the way, and none shares its name with an output of another value."""
+def test_resource_and_provider_share_arguments(kind: type, shape: type[ResourceArgs], apart: set[str]) -> None:
+    """A resource takes exactly the arguments that its provider reads; outputs have other names."""
     arguments = set(inspect.signature(kind).parameters) - {"resource_name", "opts"}
     assert arguments ^ set(shape.__struct_fields__) == apart
     assert not arguments & CERTIFICATE_OUTPUTS
 
 
-def test_the_public_interface_is_documented() -> None:
-    """Every module of the package, and every public class, function and method in it."""
+def test_public_interface_is_documented() -> None:
+    """All modules of the package, and their public classes, functions and methods, have docstrings."""
     undocumented = []
-    for found in pkgutil.walk_packages(btp_trust.__path__, "btp_trust."):
-        module = import_module(found.name)
+    for info in pkgutil.walk_packages(btp_trust.__path__, "btp_trust."):
+        module = import_module(info.name)
         named = {name: value for name, value in vars(module).items() if not name.startswith("_")}
         own = [value for value in named.values() if getattr(value, "__module__", "") == module.__name__]
         classes = [value for value in own if inspect.isclass(value)]
-        methods = [each for kind in classes for name, each in vars(kind).items() if not name.startswith("_")]
-        documentable = [each for each in own + methods if inspect.isfunction(each) or inspect.isclass(each)]
-        undocumented += [each for each in [module, *documentable] if not each.__doc__]
+        methods = [member for kind in classes for name, member in vars(kind).items() if not name.startswith("_")]
+        documentable = [member for member in own + methods if inspect.isfunction(member) or inspect.isclass(member)]
+        undocumented += [member for member in [module, *documentable] if not member.__doc__]
     assert undocumented == []
 
 
 @pytest.mark.parametrize("trigger_first", [False, True], ids=["the certificate first", "the trigger first"])
-def test_a_trigger_must_know_the_certificate_of_its_connection(deploy: Deploy, *, trigger_first: bool) -> None:
-    """Without candidate= the engine runs both in any order, and the one changes what the other was previewed for."""
+def test_trigger_requires_its_candidate(deploy: Deploy, *, trigger_first: bool) -> None:
+    """A trigger and a passive certificate of one connection require candidate=, which orders them."""
 
     def program() -> None:
         if trigger_first:
@@ -418,8 +418,8 @@ def test_a_trigger_must_know_the_certificate_of_its_connection(deploy: Deploy, *
     assert len(str(caught.value).splitlines()) == 3
 
 
-def test_a_rotation_of_another_connection_is_refused(deploy: Deploy) -> None:
-    """It would report what never happens in this subaccount."""
+def test_rotation_of_other_connection_is_refused(deploy: Deploy) -> None:
+    """`rotation=` of another connection is refused, for it swaps in another subaccount."""
 
     def program() -> None:
         rotation = RotationTrigger("rotation", "a", connection="eu")
@@ -430,8 +430,8 @@ def test_a_rotation_of_another_connection_is_refused(deploy: Deploy) -> None:
     assert len(str(caught.value).splitlines()) == 3
 
 
-def test_a_second_registration_of_an_origin_key_is_an_error(deploy: Deploy) -> None:
-    """On one connection, at construction; what is an output is left to the provider."""
+def test_duplicate_origin_key_is_refused(deploy: Deploy) -> None:
+    """A duplicate origin key on a connection is refused when it is constructed; check compares outputs."""
 
     def program() -> None:
         TrustedIdentityProvider("one", connection="billing", origin_key="shop")
@@ -447,23 +447,23 @@ def test_a_second_registration_of_an_origin_key_is_an_error(deploy: Deploy) -> N
     assert "two" not in registered
 
 
-def test_a_registration_needs_the_passive_certificate_of_its_source(deploy: Deploy) -> None:
-    """One of another connection is in no slot that it reads; its own arrives as a fingerprint."""
+def test_registration_requires_passive_of_source(deploy: Deploy) -> None:
+    """`passive=` of another connection is refused; that of the source becomes a fingerprint."""
 
-    def foreign() -> None:
+    def declare_foreign() -> None:
         upcoming = PassiveTrustCertificate("next", generation="2028-11", connection="other")
         with pytest.raises(pulumi.RunError, match="source_connection=") as caught:
             TrustedIdentityProvider("billing", connection="billing", origin_key="shop", passive=upcoming)
         assert len(str(caught.value).splitlines()) == 3
 
-    def own() -> None:
+    def declare_own() -> None:
         upcoming = PassiveTrustCertificate("next", generation="2028-11", connection="other")
         TrustedIdentityProvider(
             "billing", connection="billing", origin_key="shop", passive=upcoming, source_connection="other"
         )
         TrustedIdentityProvider("shipping", connection="shipping", origin_key="shop")
 
-    deploy(foreign)
-    engine = deploy(own)
+    deploy(declare_foreign)
+    engine = deploy(declare_own)
     assert engine.inputs("billing")["source_connection"] == "other"
     assert engine.inputs("shipping") == {"connection": "shipping", "origin_key": "shop"}

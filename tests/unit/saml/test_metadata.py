@@ -1,4 +1,4 @@
-"""SAML metadata: what is written is read, and what is no metadata to sign with is told apart."""
+"""SAML metadata: written metadata is read, and other documents are refused."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from support.saml_schemas import schema_errors
 
 @pytest.fixture(scope="module")
 def pair() -> tuple[Certificate, Certificate]:
-    """Two certificates of one subaccount."""
+    """Return two certificates of one subaccount."""
     with Emulator(key_size=1024) as emulator:
         guid = emulator.create_subaccount(generate=True).guid
         emulator.generate_passive(guid)
@@ -39,24 +39,24 @@ def pair() -> tuple[Certificate, Certificate]:
     entity_id=st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1),
     key_name=st.none() | st.just("<alias> & more"),
 )
-def test_what_is_written_is_read(
+def test_written_metadata_is_read(
     pair: tuple[Certificate, Certificate], count: int, layout: MetadataLayout, entity_id: str, key_name: str | None
 ) -> None:
-    """Entity ID, certificates, and the layout of two, whatever the names are."""
+    """Entity ID, certificates and the layout of two survive, for any names."""
     text = write_metadata(pair[:count], entity_id=entity_id, key_name=key_name, layout=layout)
 
-    signers = tuple(CertificateIdentity(each.fingerprint, each.not_after) for each in pair[:count])
+    signers = tuple(CertificateIdentity(certificate.fingerprint, certificate.not_after) for certificate in pair[:count])
     assert parse_metadata(text) == Metadata(entity_id, signers, layout if count == 2 else None)
-    assert parse_metadata(text).fingerprints == tuple(sorted(each.fingerprint for each in pair[:count]))
+    assert parse_metadata(text).fingerprints == tuple(sorted(certificate.fingerprint for certificate in pair[:count]))
 
 
-def test_the_entity_id_is_the_common_name_unless_given(pair: tuple[Certificate, Certificate]) -> None:
-    """As every target wants it."""
+def test_entity_id_defaults_to_common_name(pair: tuple[Certificate, Certificate]) -> None:
+    """Without `entity_id`, the entity ID is the issuer name of the first certificate."""
     assert parse_metadata(write_metadata(pair)).entity_id == pair[0].issuer_name
 
 
-def test_only_what_may_sign_counts(pair: tuple[Certificate, Certificate]) -> None:
-    """A key to encrypt with, and one of the role of a service provider alone, is none to trust."""
+def test_only_signing_certificates_count(pair: tuple[Certificate, Certificate]) -> None:
+    """Encryption certificates, and those of a service provider, are left out."""
     text = write_metadata(pair[:1])
     assert parse_metadata(text.replace('use="signing"', 'use="encryption"')).fingerprints == ()
     assert parse_metadata(text.replace("IDPSSODescriptor", "SPSSODescriptor")).fingerprints == ()
@@ -64,30 +64,31 @@ def test_only_what_may_sign_counts(pair: tuple[Certificate, Certificate]) -> Non
 
 
 @pytest.mark.parametrize(
-    ("spoilt", "why"),
+    ("spoil", "why"),
     [
         (lambda text: text[:-20], "as XML"),
         (lambda text: "\ud800" + text, "as XML"),
         (lambda _: "https://idp.example.com/metadata", "as XML"),
         (lambda text: text.replace("<md:Entity", "<!DOCTYPE x><md:Entity", 1), "document type"),
-        (lambda text: text.replace("entityID", "id", 1), "no EntityDescriptor"),
-        (lambda text: text.replace("EntityDescriptor", "EntitiesDescriptor"), "no EntityDescriptor"),
-        (lambda text: text.replace("<X509Certificate>", "<X509Certificate>AAAA"), "X509Certificate that is none"),
-        (lambda text: text.replace("<X509Certificate>", "<X509Certificate>*"), "X509Certificate that is none"),
+        (lambda text: text.replace("entityID", "id", 1), "EntityDescriptor with an entityID is missing"),
+        (
+            lambda text: text.replace("EntityDescriptor", "EntitiesDescriptor"),
+            "EntityDescriptor with an entityID is missing",
+        ),
+        (lambda text: text.replace("<X509Certificate>", "<X509Certificate>AAAA"), "X509Certificate that is unreadable"),
+        (lambda text: text.replace("<X509Certificate>", "<X509Certificate>*"), "X509Certificate that is unreadable"),
     ],
 )
-def test_what_is_no_metadata_is_refused_and_trusts_nobody(
-    pair: tuple[Certificate, Certificate], spoilt: object, why: str
-) -> None:
-    """Whatever is in the way, an identity provider with it trusts nothing that can be told."""
-    text = spoilt(write_metadata(pair))  # type: ignore[operator]
+def test_invalid_metadata_trusts_no_certificate(pair: tuple[Certificate, Certificate], spoil: object, why: str) -> None:
+    """Unreadable metadata is refused for its reason, and an identity provider with it trusts nothing."""
+    text = spoil(write_metadata(pair))  # type: ignore[operator]
     with pytest.raises(ValueError, match=why):
         parse_metadata(text)
     assert IdentityProvider("1", "a", "saml", "a", active=True, config={"metaDataLocation": text}).trusted == ()
 
 
-def test_one_of_another_type_or_inactive_trusts_nothing(pair: tuple[Certificate, Certificate]) -> None:
-    """Nor one without metadata."""
+def test_inactive_provider_trusts_no_certificate(pair: tuple[Certificate, Certificate]) -> None:
+    """Identity providers that are inactive, of another type, or lack metadata trust nothing."""
     config = {"metaDataLocation": write_metadata(pair)}
     assert IdentityProvider("1", "a", "oidc1.0", "a", active=True, config=config).trusted == ()
     assert IdentityProvider("1", "a", "saml", "a", active=False, config=config).trusted == ()
@@ -99,21 +100,21 @@ SPACE = "urn:oasis:names:tc:SAML:2.0:metadata"
 
 
 def entities(*documents: str, attributes: str = "") -> str:
-    """An EntitiesDescriptor with these documents in it."""
-    inner = "".join(re.sub(r"<\?xml.*?\?>", "", each) for each in documents)
+    """Return an EntitiesDescriptor with these documents in it."""
+    inner = "".join(re.sub(r"<\?xml.*?\?>", "", document) for document in documents)
     return f'<?xml version="1.0"?>\n<a:EntitiesDescriptor xmlns:a="{SPACE}"{attributes}>{inner}</a:EntitiesDescriptor>'
 
 
 def service_provider(text: str) -> str:
-    """The same entity without its role of an identity provider."""
+    """Return the same entity without its role of an identity provider."""
     return re.sub(r"<md:IDPSSODescriptor.*</md:IDPSSODescriptor>", "", text, flags=re.DOTALL)
 
 
 @given(depth=st.integers(1, 3), others=st.integers(0, 2), first=st.booleans(), data=st.data())
-def test_the_one_identity_provider_among_entities_is_read(
+def test_identity_provider_among_entities_is_read(
     pair: tuple[Certificate, Certificate], depth: int, others: int, data: st.DataObject, *, first: bool
 ) -> None:
-    """Whatever stands around it; service providers beside it are not asked about."""
+    """The only identity provider is read from any nesting of EntitiesDescriptors, among any service providers."""
     layout = data.draw(st.sampled_from(MetadataLayout))
     alone = write_metadata(pair, layout=layout)
     beside = [service_provider(write_metadata(pair[1:], entity_id=f"other {number}")) for number in range(others)]
@@ -126,7 +127,7 @@ def test_the_one_identity_provider_among_entities_is_read(
 
 @given(depth=st.integers(0, 2))
 def test_several_identity_providers_are_refused(pair: tuple[Certificate, Certificate], depth: int) -> None:
-    """Nobody can tell which one is meant, and their certificates together would be trusted by none of them."""
+    """Metadata of two identity providers is ambiguous, and refused without being quoted."""
     inner = write_metadata(pair[1:], entity_id="S3CRET")
     for _ in range(depth):
         inner = entities(inner)
@@ -135,15 +136,15 @@ def test_several_identity_providers_are_refused(pair: tuple[Certificate, Certifi
     assert "S3CRET" not in str(caught.value)
 
 
-def test_entities_without_an_identity_provider_name_no_signer(pair: tuple[Certificate, Certificate]) -> None:
-    """Nor do none at all."""
+def test_service_providers_name_no_signer(pair: tuple[Certificate, Certificate]) -> None:
+    """Service providers alone have no signing certificates; an empty EntitiesDescriptor is refused."""
     assert parse_metadata(entities(service_provider(write_metadata(pair)))).signers == ()
-    with pytest.raises(ValueError, match="no EntityDescriptor"):
+    with pytest.raises(ValueError, match="EntityDescriptor with an entityID is missing"):
         parse_metadata(entities())
 
 
-def test_an_entity_within_something_else_is_none(pair: tuple[Certificate, Certificate]) -> None:
-    """Extensions may hold anything."""
+def test_entity_within_extensions_is_ignored(pair: tuple[Certificate, Certificate]) -> None:
+    """An EntityDescriptor inside of Extensions is ignored."""
     text = write_metadata(pair[:1])
     inner = re.sub(r"<\?xml.*?\?>", "", write_metadata(pair[1:]))
     hidden = text.replace(
@@ -153,10 +154,11 @@ def test_an_entity_within_something_else_is_none(pair: tuple[Certificate, Certif
     assert parse_metadata(hidden) == parse_metadata(text)
 
 
-def test_a_missing_entity_id_matters_only_where_it_is_compared(pair: tuple[Certificate, Certificate]) -> None:
-    """The Destination service gives metadata without one."""
+def test_entity_id_is_optional_for_signers(pair: tuple[Certificate, Certificate]) -> None:
+    """`parse_signers` reads metadata that lacks the entityID, as the Destination service sends it."""
     text = re.sub(r' entityID="[^"]*"', "", write_metadata(pair))
-    assert {each.fingerprint for each in parse_signers(text)} == {each.fingerprint for each in pair}
+    signers = parse_signers(text)
+    assert {signer.fingerprint for signer in signers} == {certificate.fingerprint for certificate in pair}
     with pytest.raises(ValueError, match="entityID"):
         parse_metadata(text)
 
@@ -168,7 +170,7 @@ offsets = st.none() | st.integers(-14 * 60, 14 * 60)
 
 
 def date_time(moment: datetime, offset: int | None, fraction: str) -> tuple[str, datetime]:
-    """An xs:dateTime, and what it is in UTC; without a zone it is UTC."""
+    """Return an xs:dateTime, and the same moment in UTC, the default zone."""
     zone = "" if offset is None else f"{'-' if offset < 0 else '+'}{abs(offset) // 60:02}:{abs(offset) % 60:02}"
     utc = moment.replace(tzinfo=timezone(timedelta(minutes=offset or 0))).astimezone(UTC)
     return f"{moment.isoformat()}{fraction}{zone or ('Z' if offset == 0 else '')}", utc
@@ -182,10 +184,10 @@ def date_time(moment: datetime, offset: int | None, fraction: str) -> tuple[str,
     ),
     cached=st.sampled_from(["", ' cacheDuration="PT1H"']),
 )
-def test_metadata_may_be_believed_until_the_earliest_end_around_its_keys(
+def test_earliest_valid_until_counts(
     pair: tuple[Certificate, Certificate], ends: dict[str, tuple[datetime, int | None, str]], cached: str
 ) -> None:
-    """On the entity, on what it is in, on its role; not on another role, and a duration says nothing of the end."""
+    """The earliest `validUntil` of entity, role and EntitiesDescriptor limits the certificates; others are ignored."""
     written = {name: date_time(*end) for name, end in ends.items()}
 
     def attributes(name: str) -> str:
@@ -198,7 +200,7 @@ def test_metadata_may_be_believed_until_the_earliest_end_around_its_keys(
     limits = [
         written[name][1] for name in ("EntitiesDescriptor", "EntityDescriptor", "IDPSSODescriptor") if name in ends
     ]
-    assert {each.valid_until for each in parse_signers(text)} == {min(limits) if limits else None}
+    assert {signer.valid_until for signer in parse_signers(text)} == {min(limits) if limits else None}
 
 
 @pytest.mark.parametrize(
@@ -211,15 +213,15 @@ def test_metadata_may_be_believed_until_the_earliest_end_around_its_keys(
         ("0001-01-01T00:00:00+14:00", datetime(1900, 1, 1, tzinfo=UTC)),
     ],
 )
-def test_odd_ends_are_read(pair: tuple[Certificate, Certificate], text: str, moment: datetime) -> None:
-    """A day has a 24th hour, and years may be beyond those of Python."""
-    (found,) = parse_signers(
+def test_odd_valid_until_is_read(pair: tuple[Certificate, Certificate], text: str, moment: datetime) -> None:
+    """Hour 24 and years beyond those of Python are read."""
+    (signer,) = parse_signers(
         write_metadata(pair[:1]).replace("<md:EntityDescriptor", f'<md:EntityDescriptor validUntil="{text}"')
     )
-    assert found.valid_until == moment
+    assert signer.valid_until == moment
 
 
-NO_MOMENTS = [
+MALFORMED_TIMES = [
     "",
     "S3CRET",
     "2028-11-20",
@@ -233,21 +235,21 @@ NO_MOMENTS = [
 ]
 
 
-@pytest.mark.parametrize("text", NO_MOMENTS)
-def test_an_end_that_is_none_is_refused(pair: tuple[Certificate, Certificate], text: str) -> None:
-    """It may be over; nobody can tell."""
-    with pytest.raises(ValueError, match="validUntil that is no date") as caught:
+@pytest.mark.parametrize("text", MALFORMED_TIMES)
+def test_malformed_valid_until_is_refused(pair: tuple[Certificate, Certificate], text: str) -> None:
+    """A malformed `validUntil` is refused, for the metadata may be expired."""
+    with pytest.raises(ValueError, match="validUntil that is not a date") as caught:
         parse_signers(write_metadata(pair).replace("<md:EntityDescriptor", f'<md:EntityDescriptor validUntil="{text}"'))
     assert "S3CRET" not in str(caught.value)
 
 
-def test_what_xsuaa_holds_is_trusted_whatever_its_end(pair: tuple[Certificate, Certificate]) -> None:
-    """The UAA beneath it goes on with it."""
+def test_expired_metadata_in_xsuaa_is_trusted(pair: tuple[Certificate, Certificate]) -> None:
+    """Certificates in an identity provider count as trusted after `validUntil`, as in the open-source UAA."""
     text = write_metadata(pair).replace(
         "<md:EntityDescriptor", '<md:EntityDescriptor validUntil="2001-01-01T00:00:00Z"'
     )
-    held = IdentityProvider("1", "a", "saml", "a", active=True, config={"metaDataLocation": text})
-    assert held.trusted == tuple(sorted(each.fingerprint for each in pair))
+    provider = IdentityProvider("1", "a", "saml", "a", active=True, config={"metaDataLocation": text})
+    assert provider.trusted == tuple(sorted(certificate.fingerprint for certificate in pair))
 
 
 @given(
@@ -256,7 +258,7 @@ def test_what_xsuaa_holds_is_trusted_whatever_its_end(pair: tuple[Certificate, C
     layout=st.sampled_from(MetadataLayout),
     count=st.integers(1, 2),
 )
-def test_what_is_written_holds_to_the_schema(
+def test_written_metadata_follows_schema(
     pair: tuple[Certificate, Certificate],
     entity_id: str | None,
     key_name: str | None,
@@ -264,28 +266,28 @@ def test_what_is_written_holds_to_the_schema(
     layout: MetadataLayout,
     count: int,
 ) -> None:
-    """OASIS' one; with a SingleSignOnService at the end, and one certificate in each X509Data."""
+    """Metadata for any names, layouts and counts follows OASIS' schema."""
     assert schema_errors(write_metadata(pair[:count], entity_id=entity_id, key_name=key_name, layout=layout)) == []
 
 
-def test_the_output_holds_to_the_schema(pair: tuple[Certificate, Certificate]) -> None:
-    """Of either certificate."""
-    assert [schema_errors(each.metadata) for each in pair] == [[], []]
+def test_output_follows_schema(pair: tuple[Certificate, Certificate]) -> None:
+    """The output `metadata` of either certificate follows the schema."""
+    assert [schema_errors(certificate.metadata) for certificate in pair] == [[], []]
 
 
 @pytest.mark.parametrize(
-    "spoilt",
+    "spoil",
     [
-        pytest.param(lambda text: re.sub("<md:SingleSignOnService.*/>", "", text), id="none to log on"),
-        pytest.param(lambda text: re.sub(' Location="[^"]*"', ' Location=""', text), id="nowhere to log on"),
+        pytest.param(lambda text: re.sub("<md:SingleSignOnService.*/>", "", text), id="SingleSignOnService missing"),
+        pytest.param(lambda text: re.sub(' Location="[^"]*"', ' Location=""', text), id="empty Location"),
         pytest.param(lambda text: re.sub(r"(</md:KeyD.*>)(\s*)(<md:Single.*/>)", r"\3\1", text), id="nested"),
         pytest.param(lambda text: text.replace("HTTP-POST", "SOAP"), id="another binding"),
-        pytest.param(lambda text: text.replace("<X509Data>", "<X509Data><X509Data/>"), id="no schema"),
+        pytest.param(lambda text: text.replace("<X509Data>", "<X509Data><X509Data/>"), id="X509Data nested"),
         pytest.param(
             lambda text: re.sub(r"(<X509Certificate>.*</X509Certificate>)", r"\1\1", text), id="two in one X509Data"
         ),
     ],
 )
-def test_the_judge_of_metadata_sees_faults(pair: tuple[Certificate, Certificate], spoilt: Callable[[str], str]) -> None:
-    """Else the tests above would say nothing."""
-    assert schema_errors(spoilt(write_metadata(pair[:1])))
+def test_schema_check_finds_faults(pair: tuple[Certificate, Certificate], spoil: Callable[[str], str]) -> None:
+    """The schema check of these tests finds each fault."""
+    assert schema_errors(spoil(write_metadata(pair[:1])))

@@ -1,4 +1,4 @@
-"""The guard of functions that a program calls: what it looks into, and what it says."""
+"""The guard of the public functions: the values that it searches, and its messages."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from support.secret_samples import CERTIFICATE, PEMS, SERVICE_KEY, TOKENS
     ],
     ids=["private key", "token", "credentials"],
 )
-def test_the_refusal_names_the_argument_the_kind_and_the_way_out(secret: str, kind: str, remedy: str) -> None:
-    """Three lines as ever, and no property for Pulumi."""
+def test_refusal_names_argument_and_remedy(secret: str, kind: str, remedy: str) -> None:
+    """The refusal names the argument, the kind of secret and the remedy, and leaves the property out."""
     with pytest.raises(SecretGiven) as caught:
         refuse_secrets({"harmless": "one", "adopt": secret})
 
@@ -38,8 +38,8 @@ def test_the_refusal_names_the_argument_the_kind_and_the_way_out(secret: str, ki
     assert caught.value.prop == ""
 
 
-def test_a_name_that_is_a_secret_is_not_shown_as_a_name() -> None:
-    """`**json.load(…)` makes arguments of anything."""
+def test_secret_as_name_is_hidden() -> None:
+    """A secret that is the name of an argument (`**json.load(…)`) is refused and hidden."""
     with pytest.raises(SecretGiven) as caught:
         refuse_secrets({SERVICE_KEY["clientsecret"]: "one"})
 
@@ -47,17 +47,17 @@ def test_a_name_that_is_a_secret_is_not_shown_as_a_name() -> None:
     assert SERVICE_KEY["clientsecret"] not in str(caught.value)
 
 
-def test_values_of_the_package_are_looked_into() -> None:
-    """Also those that were changed after they were made, and paths."""
+def test_values_of_package_are_searched() -> None:
+    """The package's own values are searched, paths and changed dataclasses included."""
     attested = Attested("one", by="jane", on="2028-11-20")
     object.__setattr__(attested, "by", PEMS["PKCS#1"])
     target = Target("s4", "communication-system", system="s4.example")
-    made = HandOver.of(target, certificate=CERTIFICATE)
+    content = HandOver.of(target, certificate=CERTIFICATE)
 
-    refuse_secrets({"good": [made, target, SwitchesAtRotation("HR"), Path("trust/s4.yaml"), Target]})
-    for bad in ([{"s4": attested}], Path(SERVICE_KEY["clientsecret"])):
+    refuse_secrets({"good": [content, target, SwitchesAtRotation("HR"), Path("trust/s4.yaml"), Target]})
+    for value in ([{"s4": attested}], Path(SERVICE_KEY["clientsecret"])):
         with pytest.raises(SecretGiven):
-            refuse_secrets({"trusted_by": bad})
+            refuse_secrets({"trusted_by": value})
 
 
 @pytest.mark.parametrize(
@@ -72,8 +72,8 @@ def test_values_of_the_package_are_looked_into() -> None:
     ],
     ids=["ignore_changes", "replacement_trigger", "aliases", "custom_timeouts", "plugin_download_url", "import_"],
 )
-def test_options_are_looked_into(opts: pulumi.ResourceOptions) -> None:
-    """Pulumi keeps them in the state, and shows some of them."""
+def test_resource_options_are_searched(opts: pulumi.ResourceOptions) -> None:
+    """Resource options are searched, for Pulumi keeps them in the state."""
     with pytest.raises(SecretGiven, match="`opts` holds"):
         ActiveTrustCertificate("signing", opts=opts)
 
@@ -86,16 +86,16 @@ def test_options_are_looked_into(opts: pulumi.ResourceOptions) -> None:
     ids=["object", "error", "octets"],
 )
 @pytest.mark.usefixtures("program_loop")
-def test_what_is_no_text_is_not_shown_either(value: object) -> None:
-    """A message would show what Python tells of it."""
+def test_repr_of_other_types_is_searched(value: object) -> None:
+    """The `repr` of other types is searched, for messages would show it; outputs pass."""
     with pytest.raises(SecretGiven):
         Target("s4", "communication-system", system=value)  # type: ignore[arg-type]
 
     refuse_secrets({"one": [pulumi.Output.from_input("one"), object(), date(2028, 11, 20), None, 1.5]})
 
 
-def test_a_hand_over_is_made_of_a_certificate_without_a_key(tmp_path: Path) -> None:
-    """SuccessFactors, for one, gives files with both."""
+def test_hand_over_refuses_private_keys(tmp_path: Path) -> None:
+    """A file with certificate and key is refused in each function of hand-over."""
     target = Target("s4", "communication-system", system="s4.example")
     both = CERTIFICATE + PEMS["PKCS#8"]
 
@@ -107,8 +107,8 @@ def test_a_hand_over_is_made_of_a_certificate_without_a_key(tmp_path: Path) -> N
         write_hand_over(HandOver.of(target, certificate=CERTIFICATE), tmp_path / SERVICE_KEY["clientsecret"])
 
 
-def test_an_attestation_file_with_a_secret_is_named_and_not_shown(tmp_path: Path) -> None:
-    """The wrong file: its content would be in the message about it."""
+def test_secret_in_attestation_file_is_hidden(tmp_path: Path) -> None:
+    """An attestation file with a secret is refused by its name; the content is hidden."""
     file = tmp_path / "s4.yaml"
     file.write_text(f"{SERVICE_KEY['clientsecret']}: one\n")
 
@@ -119,8 +119,8 @@ def test_an_attestation_file_with_a_secret_is_named_and_not_shown(tmp_path: Path
     assert SERVICE_KEY["clientsecret"] not in str(caught.value)
 
 
-def test_a_state_that_cannot_be_read_shows_no_secret() -> None:
-    """Somebody has edited it; what it holds is in no message."""
+def test_unreadable_state_hides_secrets() -> None:
+    """The error of an unreadable state quotes harmless values only."""
     bag = {"connection": "one", "generation": "a", "fingerprint": "b"}
 
     with pytest.raises(UnreadableState) as caught:

@@ -1,4 +1,4 @@
-"""The argument `trusted_by`: what a program gives becomes what is compared and shown, or is refused by its name."""
+"""The argument `trusted_by`: values become trust statements, or are refused with the target's name."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ fingerprints = st.binary(min_size=32, max_size=32).map(bytes.hex)
 
 
 def refusal(value: Any) -> Refused:
-    """What the refusal of an argument is: three parts at the argument, which never repeat a value."""
+    """Return the refusal of an argument: three parts that quote no value."""
     with pytest.raises(Refused) as caught:
         trusted_by_from_program(value)
     assert caught.value.prop == "trusted_by"
@@ -39,36 +39,36 @@ def refusal(value: Any) -> Refused:
 
 
 @given(held=st.lists(fingerprints, max_size=5), data=st.data())
-def test_the_same_certificates_are_kept_the_same_whatever_their_order(held: list[str], data: st.DataObject) -> None:
-    """Sorted and once each, one list or several in one another: a preview shows no difference where there is none."""
+def test_order_of_certificates_is_irrelevant(held: list[str], data: st.DataObject) -> None:
+    """Fingerprints are recorded sorted and once, from any nesting: previews show only real differences."""
     mixed = data.draw(st.permutations(held + held[:2]))
-    kept = trusted_by_from_program({"s4": held}).statements
-    assert kept == {"s4": sorted(set(held))}
-    assert trusted_by_from_program({"s4": mixed}).statements == kept
-    assert trusted_by_from_program({"s4": [mixed[:1], [mixed[1:]]]}).statements == kept
+    statements = trusted_by_from_program({"s4": held}).statements
+    assert statements == {"s4": sorted(set(held))}
+    assert trusted_by_from_program({"s4": mixed}).statements == statements
+    assert trusted_by_from_program({"s4": [mixed[:1], [mixed[1:]]]}).statements == statements
 
 
-def test_what_is_kept_survives_the_wire() -> None:
-    """Fingerprints, an attestation, an announced gap, and what a preview does not know."""
-    given_ones = {"a": [FINGERPRINT], "b": ATTESTED, "c": {**SWITCHES, "ticket": "HR-1"}, "d": ["x", UNKNOWN]}
-    statements = trusted_by_from_program(given_ones).statements
+def test_statements_round_trip() -> None:
+    """Fingerprints, attestations, announced gaps and unknown values survive the property bag."""
+    values = {"a": [FINGERPRINT], "b": ATTESTED, "c": {**SWITCHES, "ticket": "HR-1"}, "d": ["x", UNKNOWN]}
+    statements = trusted_by_from_program(values).statements
     assert statements == {
         "a": [FINGERPRINT],
         "b": Attestation(FINGERPRINT, "Ada", date(2028, 11, 20)),
         "c": DeferredUpload("HR IT", "HR-1"),
         "d": rpc.UNKNOWN,
     }
-    kept = to_bag(RotationArgs(generation="a", trusted_by=statements))
-    assert from_bag(json.loads(json.dumps(kept)), RotationArgs).trusted_by == statements
-    kept["trusted_by"]["d"] = UNKNOWN
-    assert from_bag(kept, RotationArgs).trusted_by == statements
+    bag = to_bag(RotationArgs(generation="a", trusted_by=statements))
+    assert from_bag(json.loads(json.dumps(bag)), RotationArgs).trusted_by == statements
+    bag["trusted_by"]["d"] = UNKNOWN
+    assert from_bag(bag, RotationArgs).trusted_by == statements
 
 
-def test_an_expiry_is_known_besides_and_not_kept() -> None:
-    """It is said when a target lacks a certificate; what is kept is compared."""
-    found = trusted_by_from_program({"a": f"{FINGERPRINT} until 2028-11-29T08:00:00Z", "b": "ab" * 32})
-    assert found.statements == {"a": [FINGERPRINT], "b": ["ab" * 32]}
-    assert found.expiry == {FINGERPRINT: datetime(2028, 11, 29, 8, tzinfo=UTC)}
+def test_expiry_is_kept_apart() -> None:
+    """The expiry is available for messages, and left out of the compared statements."""
+    trusted_by = trusted_by_from_program({"a": f"{FINGERPRINT} until 2028-11-29T08:00:00Z", "b": "ab" * 32})
+    assert trusted_by.statements == {"a": [FINGERPRINT], "b": ["ab" * 32]}
+    assert trusted_by.expiry == {FINGERPRINT: datetime(2028, 11, 29, 8, tzinfo=UTC)}
 
 
 LATER = datetime(2028, 11, 29, 8, tzinfo=UTC)
@@ -76,23 +76,23 @@ SOONER = datetime(2027, 1, 1, tzinfo=UTC)
 
 
 @given(ends=st.lists(st.tuples(st.sampled_from(["aa" * 32, "bb" * 32]), st.sampled_from([None, SOONER, LATER]))))
-def test_a_certificate_is_believed_as_long_as_anything_that_names_it(ends: list[tuple[str, datetime | None]]) -> None:
-    """The end of metadata is known besides and not kept: another reading of the same certificates is no change."""
-    found = trusted_by_from_program(
-        {"s4": [to_text(CertificateIdentity(each, None, end)) for each, end in ends], "b": "cc" * 32}
+def test_latest_valid_until_counts(ends: list[tuple[str, datetime | None]]) -> None:
+    """The latest `validUntil` of all metadata that names a certificate counts; the inputs leave it out."""
+    trusted_by = trusted_by_from_program(
+        {"s4": [to_text(CertificateIdentity(fingerprint, None, end)) for fingerprint, end in ends], "b": "cc" * 32}
     )
-    assert found.statements["s4"] == sorted({each for each, _ in ends})
+    assert trusted_by.statements["s4"] == sorted({fingerprint for fingerprint, _ in ends})
     limits: dict[str, datetime] = {}
-    for each in {each for each, _ in ends}:
-        all_of_it = [end for name, end in ends if name == each]
-        if None not in all_of_it:
-            limits[each] = max(end for end in all_of_it if end)
-    assert found.valid_until == ({"s4": limits} if limits else {})
-    assert "valid" not in json.dumps(to_bag(RotationArgs(generation="a", trusted_by=found.statements)))
+    for fingerprint in {fingerprint for fingerprint, _ in ends}:
+        all_ends = [end for name, end in ends if name == fingerprint]
+        if None not in all_ends:
+            limits[fingerprint] = max(end for end in all_ends if end)
+    assert trusted_by.valid_until == ({"s4": limits} if limits else {})
+    assert "valid" not in json.dumps(to_bag(RotationArgs(generation="a", trusted_by=trusted_by.statements)))
 
 
-def test_an_answer_of_the_service_is_read_as_a_map_too() -> None:
-    """As an output has it that was read from JSON."""
+def test_metadata_response_is_read_as_map() -> None:
+    """A response of the Destination service is read as a map, as an output parsed from JSON has it."""
     answer = {"idpMetadata": f"{FINGERPRINT} until 2028-11-29T08:00:00Z"}
     assert trusted_by_from_program({"s4": [answer], "b": answer}).statements == {
         "s4": [FINGERPRINT],
@@ -107,54 +107,54 @@ def test_an_answer_of_the_service_is_read_as_a_map_too() -> None:
     separator=st.sampled_from(["", ":", "-", "\u00a0"]),
     mark=st.sampled_from(["", "\u200e", "\ufeff", "\u00ad"]),
 )
-def test_the_fingerprint_of_an_attestation_is_read_as_tools_print_it(label: str, separator: str, mark: str) -> None:
-    """A dialog puts a mark of direction before it."""
+def test_printed_fingerprint_is_attested(label: str, separator: str, mark: str) -> None:
+    """The fingerprint of an attestation is read with labels, separators and marks."""
     octets = separator.join(f"{octet:02X}" for octet in bytes.fromhex(FINGERPRINT))
     statements = trusted_by_from_program({"s4": {**ATTESTED, "fingerprint": f"{mark}{label}{octets}{mark}"}}).statements
     assert statements == {"s4": Attestation(FINGERPRINT, "Ada", date(2028, 11, 20))}
 
 
 @pytest.mark.parametrize("fingerprint", ["sha1 Fingerprint=" + "AB" * 20, "AB" * 20, "md5:" + "ab" * 32])
-def test_an_attestation_of_another_digest_says_so(fingerprint: str) -> None:
-    """The person who copied it knows what to look for."""
+def test_other_digest_is_named(fingerprint: str) -> None:
+    """An attestation of another digest is refused with the name of that digest."""
     assert "its attestation has a " in str(refusal({"s4": {**ATTESTED, "fingerprint": fingerprint}}))
     assert "SHA-256" in str(refusal({"s4": {**ATTESTED, "fingerprint": fingerprint}}))
 
 
 @pytest.mark.parametrize("value", [None, {}], ids=["absent", "empty"])
-def test_no_target_is_nobody_to_ask(value: Any) -> None:
-    """Empty counts as absent."""
+def test_empty_argument_counts_as_absent(value: Any) -> None:
+    """An empty map counts as absent."""
     assert trusted_by_from_program(value) == TrustedBy()
     assert "trusted_by" not in to_bag(RotationArgs(generation="a"))
 
 
-def test_a_target_that_trusts_nothing_is_a_target() -> None:
-    """An empty list is an answer, not a missing one."""
+def test_empty_list_is_a_statement() -> None:
+    """An empty list states that the target trusts no certificate."""
     assert trusted_by_from_program({"s4": []}).statements == {"s4": []}
 
 
 @pytest.mark.parametrize("unknown", [UNKNOWN, [UNKNOWN], [["x", UNKNOWN]], {**ATTESTED, "fingerprint": UNKNOWN}])
-def test_what_a_preview_does_not_know_is_kept_as_unknown(unknown: Any) -> None:
-    """The whole value, however deep it is: nobody can say what it will be."""
+def test_unknown_part_makes_value_unknown(unknown: Any) -> None:
+    """A value with an unknown part, at any depth, is unknown as a whole."""
     assert trusted_by_from_program({"s4": unknown}).statements == {"s4": rpc.UNKNOWN}
 
 
 @pytest.mark.parametrize("without", ["by", "on"])
-def test_an_attestation_counts_as_not_given_while_both_its_lines_are_empty(without: str) -> None:
-    """A ready file waits to be filled in; one line alone is a slip."""
+def test_empty_attestation_is_open(without: str) -> None:
+    """An attestation is open while `by` and `on` are empty; one of both alone is refused."""
     empty = {**ATTESTED, "by": "", "on": "", "ticket": "T-1"}
     assert trusted_by_from_program({"s4": empty}).statements == {"s4": Attestation(FINGERPRINT, ticket="T-1")}
     refusal({"s4": {**ATTESTED, without: ""}})
 
 
 @pytest.mark.parametrize(
-    "said",
+    "value",
     [
         pytest.param("", id="an empty text"),
         pytest.param(" ", id="blanks"),
         pytest.param([""], id="an empty text in a list"),
-        pytest.param([FINGERPRINT, None], id="nothing in a list"),
-        pytest.param(None, id="nothing"),
+        pytest.param([FINGERPRINT, None], id="None in a list"),
+        pytest.param(None, id="None"),
         pytest.param(5.0, id="a number"),
         pytest.param(True, id="a truth value"),
         pytest.param([FINGERPRINT, 5.0], id="a number in a list"),
@@ -162,30 +162,30 @@ def test_an_attestation_counts_as_not_given_while_both_its_lines_are_empty(witho
         pytest.param({}, id="an empty map"),
         pytest.param({"fingerprint": "S3CRET"}, id="a map of something"),
         pytest.param({**ATTESTED, "kind": "S3CRET"}, id="a map of another kind"),
-        pytest.param({**ATTESTED, "fingerprint": "S3CRET"}, id="an attestation of no fingerprint"),
+        pytest.param({**ATTESTED, "fingerprint": "S3CRET"}, id="an attestation of a word"),
         pytest.param({**ATTESTED, "fingerprint": 5.0}, id="an attestation of a number"),
-        pytest.param({**ATTESTED, "by": "S3CRET\n"}, id="an attestation by something that is no name"),
-        pytest.param({**ATTESTED, "by": None}, id="an attestation by nobody"),
-        pytest.param({**ATTESTED, "on": "20.11.2028"}, id="an attestation on no date"),
-        pytest.param({**ATTESTED, "on": "2028-11-31"}, id="an attestation on a day that does not exist"),
+        pytest.param({**ATTESTED, "by": "S3CRET\n"}, id="an attestation by an unprintable name"),
+        pytest.param({**ATTESTED, "by": None}, id="an attestation by None"),
+        pytest.param({**ATTESTED, "on": "20.11.2028"}, id="an attestation on a malformed date"),
+        pytest.param({**ATTESTED, "on": "2028-11-31"}, id="an attestation on the 31st of November"),
         pytest.param({**ATTESTED, "on": 20281120.0}, id="an attestation on a number"),
         pytest.param({**ATTESTED, "ticket": ""}, id="an attestation with an empty ticket"),
-        pytest.param({**SWITCHES, "owner": ""}, id="a gap that nobody ends"),
+        pytest.param({**SWITCHES, "owner": ""}, id="a gap of an empty owner"),
         pytest.param({**SWITCHES, "ticket": 5.0}, id="a gap with a number for a ticket"),
     ],
 )
-def test_what_cannot_be_an_answer_is_refused_with_the_target_s_name(said: Any) -> None:
-    """Also while no swap is due: it would be found on the day of the rotation."""
-    assert "'s4'" in refusal({"good": FINGERPRINT, "s4": said}).what
+def test_invalid_statement_names_target(value: Any) -> None:
+    """Invalid values are refused with the target's name, also while no swap is due."""
+    assert "'s4'" in refusal({"good": FINGERPRINT, "s4": value}).what
 
 
 @pytest.mark.parametrize("target", ["", " ", "s4\n", "s4\x1b[31m"], ids=repr)
-def test_a_target_needs_a_name_that_can_be_read(target: str) -> None:
-    """It stands in sentences."""
+def test_unprintable_target_name_is_refused(target: str) -> None:
+    """A target needs a printable name, which sentences show."""
     assert repr(target) in refusal({target: FINGERPRINT}).what
 
 
 @pytest.mark.parametrize("value", ["S3CRET", [FINGERPRINT], 5.0, UNKNOWN], ids=["a text", "a list", "a number", "?"])
-def test_targets_are_a_map(value: Any) -> None:
-    """Whose names are known in every preview."""
+def test_targets_must_be_a_map(value: Any) -> None:
+    """Other types than a map are refused, for previews list targets by name."""
     assert "map" in refusal(value).what
