@@ -52,6 +52,8 @@ MAY_IMPORT = {
 }
 CLOCKS = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time", "time.monotonic"}
 HEAVY = {
+    "cryptography",
+    "httpx",
     "lxml",
     "signxml",
     "starlette",

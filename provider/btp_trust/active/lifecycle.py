@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from btp_trust.active.plan import Action, Request, Step, decide
 from btp_trust.active.schema import ActiveArgs, ActiveInputs, ActiveState
 from btp_trust.certificate import Certificate
@@ -16,6 +18,7 @@ from btp_trust.property_bag import (
     to_bag,
     with_changes,
 )
+from btp_trust.runtime.lifecycle import Lifecycle, args_as
 from btp_trust.runtime.reading import (
     ReadingUnavailable,
     diff_without_reading,
@@ -76,7 +79,7 @@ def create(session: Session, new: ActiveInputs) -> tuple[str, PropertyBag]:
     return f"{snapshot.subaccount_id}/active", _outputs(new, snapshot)
 
 
-def update(session: Session, new: ActiveInputs) -> PropertyBag:
+def update(session: Session, _bag: PropertyBag, new: ActiveInputs) -> PropertyBag:
     """Bring the outputs up to date; renew in place if that was planned."""
     account = open_for_write(session, new)
     with account.write_lock.hold():
@@ -159,3 +162,16 @@ def _outputs(new: ActiveInputs, snapshot: Snapshot) -> PropertyBag:
         "subaccount_id": snapshot.subaccount_id,
         "observed_at": format_rfc3339(snapshot.now),
     }
+
+
+LIFECYCLE: Final = Lifecycle(
+    args=args_as(ActiveArgs),
+    inputs=ActiveInputs,
+    state=ActiveState,
+    check=check,
+    diff=diff,
+    create=create,
+    update=update,
+    read=read,
+    delete=delete,
+)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from btp_trust.certificate import Certificate
 from btp_trust.errors import Refused, SlotsChanged, StaleRead, TrustError
 from btp_trust.formatting import describe_certificate, format_rfc3339, propose_free_name
@@ -28,6 +30,7 @@ from btp_trust.property_bag import (
     with_changes,
 )
 from btp_trust.runtime.duplicate_connections import refuse_second
+from btp_trust.runtime.lifecycle import Lifecycle, args_as
 from btp_trust.runtime.reading import (
     ReadingUnavailable,
     diff_without_reading,
@@ -111,8 +114,9 @@ def create(session: Session, new: PassiveInputs) -> tuple[str, PropertyBag]:
     return f"{outputs['subaccount_id']}/passive", outputs
 
 
-def update(session: Session, state: PassiveState, bag: PropertyBag, new: PassiveInputs) -> PropertyBag:
+def update(session: Session, bag: PropertyBag, new: PassiveInputs) -> PropertyBag:
     """Get the certificate of a new generation, or take down changed arguments."""
+    state = from_bag(bag, PassiveState)
     if new.generation != state.generation:
         return _obtain_certificate(session, new, _recorded_certificates(state))
     seen = read_slots(session, new)
@@ -336,3 +340,16 @@ def _cannot_delete(state: PassiveState, error: TrustError) -> TrustError:
         "options, deploy, then remove it. If the subaccount is gone, take the resource out of the state: "
         f"pulumi state delete '{urn}'",
     )
+
+
+LIFECYCLE: Final = Lifecycle(
+    args=args_as(PassiveArgs),
+    inputs=PassiveInputs,
+    state=PassiveState,
+    check=check,
+    diff=diff,
+    create=create,
+    update=update,
+    read=read,
+    delete=delete,
+)
