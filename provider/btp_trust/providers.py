@@ -66,7 +66,7 @@ class _TrustProvider(ResourceProvider):
     """Folder of the resource."""
 
     def configure(self, req: ConfigureRequest) -> None:
-        """Take Pulumi's configuration; from now on, this process shows errors as their message, the traceback left out."""
+        """Take Pulumi's configuration; errors of this process show their message alone, without a traceback."""
         from btp_trust.runtime import session  # noqa: PLC0415 - see the module
 
         sys.tracebacklimit = 0

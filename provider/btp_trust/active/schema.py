@@ -6,7 +6,8 @@ from typing import Self
 
 from msgspec.structs import replace
 
-from btp_trust.property_bag import ResourceArgs, SignerSummary, fingerprint_argument
+from btp_trust.arguments import fingerprint_argument
+from btp_trust.property_bag import ResourceArgs, SignerSummary
 
 
 class ActiveArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):

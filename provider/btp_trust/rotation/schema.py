@@ -8,16 +8,13 @@ from typing import Any, Final, Self
 import msgspec
 from msgspec.structs import replace
 
+from btp_trust.arguments import check_generation_name, fingerprint_argument, malformed_argument, unknown_argument
 from btp_trust.errors import Refused
 from btp_trust.formatting import parse_rfc3339
 from btp_trust.property_bag import (
     PropertyBag,
     ResourceArgs,
     SignerSummary,
-    _malformed,
-    _must_be_known,
-    check_generation_name,
-    fingerprint_argument,
     from_program,
     is_unknown,
     known,
@@ -167,7 +164,7 @@ def candidate_from_program(value: Any, recorded: str | None = None) -> Candidate
     if value is None:
         return None
     if is_unknown(value if not isinstance(value, Mapping) else value.get("generation")):
-        raise _must_be_known("candidate")
+        raise unknown_argument("candidate")
     if isinstance(value, str) and value == recorded:
         return Candidate(generation=value, generations={}, is_ignored=True)
     if not isinstance(value, Mapping):
@@ -180,7 +177,7 @@ def candidate_from_program(value: Any, recorded: str | None = None) -> Candidate
 
 
 def _no_candidate() -> Refused:
-    return _malformed("Expected a PassiveTrustCertificate - at `$.candidate`")
+    return malformed_argument("Expected a PassiveTrustCertificate - at `$.candidate`")
 
 
 MAX_DESTINATIONS: Final = 12
