@@ -47,7 +47,7 @@ NOT_REVIEWED: Final = {"rotation", "verify_now", "passive", "resource_urn", "sub
 """Without these a plan shows all that changes what signs; a subaccount is the recorded one, or refused later."""
 MARKS: Final = (*property_bag._SENTINELS, *(f"a text with {mark} in it" for mark in property_bag._SENTINELS))
 RENEWS_NOTHING: Final = (
-    f"ActiveTrustCertificate: renew_fingerprint {'ab' * 32} does not sign (any more), so nothing is renewed; "
+    f"ActiveTrustCertificate: renew_fingerprint {'ab' * 32} is not the active certificate: nothing to renew; "
     "remove the argument"
 )
 kinds = st.sampled_from(sorted(SHAPES))

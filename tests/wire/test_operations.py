@@ -103,7 +103,7 @@ def test_concurrent_calls_share_one_reading(configured_plugin: Any, emulator: Em
 
 
 def test_reports_an_error_in_three_parts(start_plugin: Any, emulator: Emulator, guid: str) -> None:
-    """An exception reaches the engine as its message alone, the remedy in the last line, and every secret is left out."""
+    """An exception reaches the engine as its message, the remedy in the last line, and without the secret."""
     key = emulator.service_key(guid)
     plugin = start_plugin({"btp-trust:serviceKey": json.dumps({**key, "clientsecret": "revoked"})})
 

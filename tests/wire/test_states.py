@@ -53,12 +53,13 @@ def candidate(guid: str, slots: tuple[str, str]) -> Bag:
 
 def program_of(kind: str, guid: str, slots: tuple[str, str]) -> Bag:
     """Return the arguments of the program that wrote a golden state."""
-    return {
+    arguments: dict[str, Bag] = {
         "ActiveTrustCertificate": {"rotation": "2028-11"},
         "PassiveTrustCertificate": {"generation": "2028-11"},
         ROTATION: {"generation": "2028-11", "candidate": candidate(guid, slots)},
         REGISTRATION: {"connection": "target", "origin_key": golden_states.ORIGIN_KEY, "passive": slots[0]},
-    }[kind]
+    }
+    return arguments[kind]
 
 
 def register(plugin: Any, arguments: Bag) -> str:

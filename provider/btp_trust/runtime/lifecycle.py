@@ -1,4 +1,4 @@
-"""The lifecycle of one resource: the functions that the plugin calls, and the shapes of the property bags around them."""
+"""The lifecycle of one resource: the functions that the plugin calls, and the shapes of their property bags."""
 
 from __future__ import annotations
 

@@ -206,7 +206,7 @@ def test_what_vanished_is_not_replaced_by_a_certificate_that_nobody_trusts(engin
     """An existing resource with `generate=True` makes no second first certificate."""
     engine.deploy(FIRST)
     engine.transport.inject_always(answer_with(404, json={"ErrorMessage": "gone"}), "GET certificate")
-    assert "trusted by nobody" in engine.assert_refused(FIRST)
+    assert "no target would trust a new one" in engine.assert_refused(FIRST)
 
 
 def test_a_certificate_that_vanishes_between_plan_and_update_is_an_error(engine: FakeEngine) -> None:

@@ -300,7 +300,7 @@ def test_refuses_without_an_active_certificate(emulator: Emulator) -> None:
 
 
 def test_a_reverted_preparation_adopts_again(engine: FakeEngine) -> None:
-    """The earlier certificate is active; the one prepared meanwhile stays where it is, and can be adopted again, too."""
+    """The earlier certificate is active; the one prepared meanwhile stays, and can be adopted again, too."""
     engine.deploy(PREPARED, ROTATED, NEXT)
     signing, prepared = engine.slots
     engine.emulator.clear_journal()
