@@ -73,7 +73,7 @@ def _first_certificate(request: Request, snapshot: Snapshot, *, exists: bool) ->
         return Step(Action.GENERATE, "generate the first active certificate of the subaccount")
     raise Refused(
         f"Subaccount {snapshot.subaccount_id} has no active trust certificate.",
-        "The certificate that this resource reported has vanished, and no target would trust a new one."
+        "The certificate that this resource reported has vanished, and every target would reject a new one."
         if exists
         else "The slot is empty, and a new signing key is generated only on request.",
         "Look into the cockpit (Connectivity > Destination Trust). To start anew: remove all resources of this "
@@ -102,7 +102,7 @@ def _outage_refusal(snapshot: Snapshot) -> Refused:
 def _renewal_before_adoption(snapshot: Snapshot) -> Refused:
     return Refused(
         f"A new ActiveTrustCertificate cannot renew {snapshot.slots.active}.",
-        "Creating it only adopts the active certificate: the renewal would come with the next deployment, unexpectedly.",
+        "Creating it adopts the active certificate, and the renewal would follow unexpectedly with the next deployment.",
         "Remove renew_fingerprint= for this deployment, then add it again in a second one.",
         prop="renew_fingerprint",
     )
