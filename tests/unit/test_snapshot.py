@@ -48,7 +48,7 @@ def test_finds_a_certificate_in_either_slot(
 def test_slots_are_fingerprints(active: Certificate | None, passive: Certificate | None) -> None:
     """An empty slot is None; a sentence about them names both in full."""
     slots = Snapshot(GUID, active, passive, NOW).slots
-    assert slots == Slots(*(slot and slot.fingerprint for slot in (active, passive)))
+    assert slots == Slots(*(None if slot is None else slot.fingerprint for slot in (active, passive)))
     assert str(slots) == f"active {slots.active or 'empty'}, passive {slots.passive or 'empty'}"
 
 

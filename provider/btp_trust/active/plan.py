@@ -102,7 +102,7 @@ def _outage_refusal(snapshot: Snapshot) -> Refused:
 def _renewal_before_adoption(snapshot: Snapshot) -> Refused:
     return Refused(
         f"A new ActiveTrustCertificate cannot renew {snapshot.slots.active}.",
-        "Creating it adopts the active certificate, and the renewal would follow unexpectedly with the next deployment.",
+        "Creating it adopts the active certificate, and the renewal would follow with the next deployment, unasked.",
         "Remove renew_fingerprint= for this deployment, then add it again in a second one.",
         prop="renew_fingerprint",
     )
