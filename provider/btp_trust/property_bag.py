@@ -150,8 +150,8 @@ def from_bag(bag: Mapping[str, Any], shape: type[_Shape]) -> _Shape:
     Raises:
         UnreadableState: The bag has another form, or a development version wrote it.
     """
-    if (found := _development_property(bag)) is not None:
-        raise _development_state(found)
+    if (prop := _development_property(bag)) is not None:
+        raise _development_state(prop)
     try:
         return msgspec.convert(normalize_bag(bag), shape)
     except msgspec.ValidationError as error:
@@ -164,20 +164,20 @@ def from_bag(bag: Mapping[str, Any], shape: type[_Shape]) -> _Shape:
 
 
 def _development_property(bag: Mapping[str, Any]) -> str | None:
-    """Return what only a development version wrote, or None."""
-    evidence = bag.get("verified")
-    for found in evidence.values() if isinstance(evidence, Mapping) else ():
-        if isinstance(found, Mapping) and "way_back" in found:
+    """Return the path of a property that only a development version wrote, or None."""
+    verified = bag.get("verified")
+    for evidence in verified.values() if isinstance(verified, Mapping) else ():
+        if isinstance(evidence, Mapping) and "way_back" in evidence:
             return "verified.*.way_back"
-        if isinstance(found, Mapping) and found.get("verdict") in _DEVELOPMENT_VERDICTS:
-            return f'verified.*.verdict = "{found["verdict"]}"'
+        if isinstance(evidence, Mapping) and evidence.get("verdict") in _DEVELOPMENT_VERDICTS:
+            return f'verified.*.verdict = "{evidence["verdict"]}"'
     return next((name for name in _DEVELOPMENT_KEYS if name in bag), None)
 
 
-def _development_state(found: str) -> UnreadableState:
+def _development_state(prop: str) -> UnreadableState:
     return UnreadableState(
         "The state of a resource was written by a development version of btp-trust, before its first release.",
-        f"It holds `{found}`, which the releases call by another name. Nothing was read from the service or written.",
+        f"It holds `{prop}`, which the releases call by another name. Nothing was read from the service or written.",
         "Start anew. Remove each btp-trust resource from the state, those that depend on others first: "
         "`pulumi stack --show-urns`, then `pulumi state delete '<URN>'`. This changes nothing in the subaccount. Then "
         "adopt the certificates again as docs/how-to/first-adoption.md says.",
