@@ -42,7 +42,12 @@ def test_decides_one_action(request_: Request, seen: Snapshot, *, exists: bool, 
         pytest.param(Request(), EMPTY, False, "generate", "generate=True", id="an empty slot"),
         pytest.param(Request(), EMPTY, True, "generate", "remove all resources", id="the recorded signer is gone"),
         pytest.param(
-            Request(generate=True), EMPTY, True, "generate", "every target would reject a new one", id="a second first one"
+            Request(generate=True),
+            EMPTY,
+            True,
+            "generate",
+            "every target would reject a new one",
+            id="a second first one",
         ),
         pytest.param(
             Request(renew_fingerprint=A.fingerprint),
