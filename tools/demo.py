@@ -27,11 +27,11 @@ def first_certificate(demo: DemoEnvironment) -> None:
     demo.set_date("2026-11-25")
     demo.step(
         "Generate the first certificate",
-        "A new subaccount has no certificate yet. A signing key is never made unasked:",
+        "A new subaccount has no certificate yet. A signing key is generated only on request:",
     )
     demo.pulumi("stack init dev")
     demo.pulumi("config set --secret btp-trust:serviceKey", stdin=demo.service_key)
-    demo.pulumi("preview", "a new signing key is never made unasked", status=1)
+    demo.pulumi("preview", "a new signing key is generated only on request", status=1)
     demo.pull_request("Generate the first certificate", ('"signing")', '"signing", generate=True)'))
     demo.pulumi("up --yes --skip-preview", "2 created", "fingerprint")
     demo.expect_slots("2026-11", None)

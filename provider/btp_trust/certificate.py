@@ -1,8 +1,7 @@
-"""One trust certificate: read its PEM, tell what targets and people want to know of it.
+"""One trust certificate: parse its PEM, and derive the values that targets and people ask for.
 
-Pure: no network, no clock. Real certificates of the service have negative serial numbers and common names
-longer than RFC 5280 allows, and general X.509 loaders warn about both or refuse them. So the structure is declared
-here with the ASN.1 decoder of `cryptography`, which knows no such rules, and never warns.
+Pure: the text is an argument, and the time is the caller's. `btp_trust.parsing.x509` decodes the DER and is imported
+where that happens: a program imports this module for its types, and would load `cryptography` in vain.
 """
 
 from __future__ import annotations
@@ -10,93 +9,35 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import re
 import textwrap
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Final
 from xml.sax.saxutils import escape, quoteattr
-
-from cryptography import x509
-from cryptography.hazmat import asn1
 
 from btp_trust.parsing.pem import decode_base64, find_blocks
 
-_COMMON_NAME: Final = x509.ObjectIdentifier("2.5.4.3")
-_SHORT_NAMES: Final = {
-    "2.5.4.3": "CN",
-    "2.5.4.7": "L",
-    "2.5.4.8": "ST",
-    "2.5.4.10": "O",
-    "2.5.4.11": "OU",
-    "2.5.4.6": "C",
-    "2.5.4.9": "STREET",
-    "0.9.2342.19200300.100.1.25": "DC",
-    "0.9.2342.19200300.100.1.1": "UID",
-}
-"""RFC 4514, 3: attributes that every reader of distinguished names knows by these names."""
-_STRING_TYPES: Final = {0x0C: "utf-8", 0x13: "ascii", 0x16: "ascii", 0x14: "latin-1", 0x1E: "utf-16-be"}
 PLACEHOLDER_SSO_SERVICE: Final = (
     '<md:SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" '
     'Location="https://no-single-sign-on.invalid/"/>'
 )
-"""Last in an IDPSSODescriptor: the UAA refuses metadata without one. The Destination service has no page to log on, so
-it names a host that can never exist (RFC 2606): a browser sent there fails, and no request reaches a stranger."""
-
-
-@asn1.sequence
-class _Attribute:
-    type: x509.ObjectIdentifier
-    value: asn1.TLV
-
-
-@asn1.sequence
-class _Extension:
-    oid: x509.ObjectIdentifier
-    critical: Annotated[bool, asn1.Default(False)]  # noqa: FBT003 - DEFAULT FALSE of RFC 5280, 4.1
-    value: bytes
-
-
-@asn1.sequence
-class _Validity:
-    not_before: asn1.UTCTime | asn1.GeneralizedTime
-    not_after: asn1.UTCTime | asn1.GeneralizedTime
-
-
-@asn1.sequence
-class _TbsCertificate:
-    version: Annotated[int | None, asn1.Explicit(0)]
-    serial_number: int
-    signature: asn1.TLV
-    issuer: list[asn1.SetOf[_Attribute]]
-    validity: _Validity
-    subject: list[asn1.SetOf[_Attribute]]
-    public_key: asn1.TLV
-    issuer_uid: Annotated[asn1.BitString | None, asn1.Implicit(1)]
-    subject_uid: Annotated[asn1.BitString | None, asn1.Implicit(2)]
-    extensions: Annotated[list[_Extension] | None, asn1.Explicit(3)]
-
-
-@asn1.sequence
-class _Certificate:
-    tbs: _TbsCertificate
-    algorithm: asn1.TLV
-    signature: asn1.BitString
+"""Last in an IDPSSODescriptor: the UAA refuses metadata that lacks one. The Destination service has no page to log on,
+so this names a host that can never exist (RFC 2606), and every browser that is sent there fails."""
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A trust certificate as the service issued it, with nothing of it interpreted but what is listed here."""
+    """A trust certificate as the service issued it."""
 
     fingerprint: str
     """SHA-256 of the DER, 64 lower-case hexadecimal digits: the certificate's identity."""
     body: str
-    """The DER in base64 without header and line breaks (SuccessFactors, SAP BTP Neo)."""
+    """The DER in base64, on one line (SuccessFactors, SAP BTP Neo)."""
     issuer_name: str
-    """The common name, which targets want as provider name and SAML entity ID; the whole subject as RFC 4514 writes it,
-    if it has none; empty, if the subject is."""
+    """The common name, which targets take as provider name and SAML entity ID; else the whole subject as RFC 4514
+    writes it; empty if the subject is."""
     serial_number: str
-    """The content of the DER INTEGER, hexadecimal. It is read as signed: a first digit above 7 means negative."""
+    """The content of the DER INTEGER, hexadecimal and signed: a first digit above 7 means negative."""
     not_before: datetime
     """UTC."""
     not_after: datetime
@@ -110,13 +51,14 @@ class Certificate:
 
     @property
     def public_key(self) -> str:
-        """The DER of its SubjectPublicKeyInfo in base64, without line breaks: no loader of certificates is asked."""
-        tbs = asn1.decode_der(_Certificate, base64.b64decode(self.body)).tbs
-        return base64.b64encode(asn1.encode_der(tbs.public_key)).decode("ascii")
+        """The DER of its SubjectPublicKeyInfo in base64, on one line."""
+        from btp_trust.parsing.x509 import decode_certificate  # noqa: PLC0415 - see the module
+
+        return base64.b64encode(decode_certificate(base64.b64decode(self.body)).public_key).decode("ascii")
 
     @property
     def entity_id(self) -> str:
-        """Entity ID for metadata: the issuer name; metadata needs one, so the fingerprint of a certificate without."""
+        """Entity ID for metadata, which require one: the issuer name, or a URN of the fingerprint."""
         return self.issuer_name or f"urn:btp-trust:sha256:{self.fingerprint}"
 
     @property
@@ -148,96 +90,51 @@ protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">
 
 @dataclass(frozen=True, slots=True)
 class CertificateIdentity:
-    """What tells a certificate from any other, whoever issued it."""
+    """The values that tell a certificate of any issuer from all others."""
 
     fingerprint: str
     """SHA-256 of the DER, 64 lower-case hexadecimal digits."""
     not_after: datetime | None = None
     """UTC; None where only the fingerprint is known."""
     valid_until: datetime | None = None
-    """UTC: how long the metadata that names it may be believed (`validUntil`); None where nothing limits that."""
+    """UTC: `validUntil` of the metadata that names the certificate; None where that is absent."""
 
 
 def parse_identity(der: bytes) -> CertificateIdentity:
-    """Read as much of any certificate as tells it from others.
+    """Parse the identity of a certificate of any issuer.
 
     Raises:
-        ValueError: It is none.
+        ValueError: `der` is not an X.509 certificate.
     """
-    tbs = _decode_der(der)
-    return CertificateIdentity(hashlib.sha256(der).hexdigest(), tbs.validity.not_after.as_datetime())
+    from btp_trust.parsing.x509 import decode_certificate  # noqa: PLC0415 - see the module
+
+    return CertificateIdentity(hashlib.sha256(der).hexdigest(), decode_certificate(der).not_after)
 
 
 def parse_pem(text: str) -> Certificate:
-    """Read the first certificate of a PEM text, see `blocks`.
+    """Parse the first certificate of a PEM text, see `find_blocks`.
 
     Raises:
-        ValueError: The text holds no certificate that can be read. The message does not repeat the text.
+        ValueError: `text` holds no certificate that can be parsed. The message leaves the text out.
     """
-    found = next((each for each in find_blocks(text) if each.label == "CERTIFICATE"), None)
-    if found is None:
+    block = next((block for block in find_blocks(text) if block.label == "CERTIFICATE"), None)
+    if block is None:
         raise ValueError("no PEM certificate (BEGIN CERTIFICATE … END CERTIFICATE) in it")
     try:
-        return _parse_der(decode_base64(found.body))
+        return _parse_der(decode_base64(block.body))
     except (binascii.Error, ValueError) as error:
         raise ValueError(f"not an X.509 certificate: {error}") from None
 
 
 def _parse_der(der: bytes) -> Certificate:
-    tbs = _decode_der(der)
+    from btp_trust.parsing.x509 import decode_certificate  # noqa: PLC0415 - see the module
+
+    fields = decode_certificate(der)
     return Certificate(
         fingerprint=hashlib.sha256(der).hexdigest(),
         body=base64.b64encode(der).decode("ascii"),
-        issuer_name=_subject_name(tbs.subject),
-        serial_number=_to_hexadecimal(tbs.serial_number),
-        not_before=tbs.validity.not_before.as_datetime(),
-        not_after=tbs.validity.not_after.as_datetime(),
+        issuer_name=fields.subject_name,
+        serial_number=fields.serial_number,
+        not_before=fields.not_before,
+        not_after=fields.not_after,
     )
-
-
-def _decode_der(der: bytes) -> _TbsCertificate:
-    return asn1.decode_der(_Certificate, der).tbs
-
-
-def _subject_name(subject: list[asn1.SetOf[_Attribute]]) -> str:
-    """Take the common name; without one, the whole subject, as far as it says anything."""
-    said = [each for relative in subject for each in relative.as_list() if each.value.data]
-    for attribute in said:
-        if attribute.type == _COMMON_NAME:
-            encoding = _STRING_TYPES.get(attribute.value.tag_bytes[0], "latin-1")
-            return _require_printable(bytes(attribute.value.data).decode(encoding))
-    whole = ",".join("+".join(map(_format_rfc4514, relative.as_list())) for relative in reversed(subject))
-    return whole if said else ""
-
-
-def _format_rfc4514(attribute: _Attribute) -> str:
-    """Write one attribute; what is no text, by its encoding (RFC 4514, 2.4)."""
-    kind = attribute.type.dotted_string
-    try:
-        text = bytes(attribute.value.data).decode(_STRING_TYPES[attribute.value.tag_bytes[0]])
-    except (KeyError, UnicodeDecodeError):
-        return f"{_SHORT_NAMES.get(kind, kind)}=#{asn1.encode_der(attribute.value).hex()}"
-    return f"{_SHORT_NAMES.get(kind, kind)}={_escape(text)}"
-
-
-def _escape(text: str) -> str:
-    """Escape what has a meaning in a distinguished name, and what could not be shown."""
-    escaped = re.sub(r'[\\"+,;<>]', r"\\\g<0>", text)
-    escaped = re.sub(r"^[# ]|(?<=.) $", r"\\\g<0>", escaped, flags=re.DOTALL)
-    return "".join(each if each.isprintable() else _hex_escape(each) for each in escaped)
-
-
-def _hex_escape(character: str) -> str:
-    return "".join(f"\\{octet:02X}" for octet in character.encode())
-
-
-def _require_printable(name: str) -> str:
-    """Refuse a name that no target could be told, and no XML could hold."""
-    if not name.isprintable():
-        raise ValueError("its common name is not printable")
-    return name
-
-
-def _to_hexadecimal(number: int) -> str:
-    length = (number + (number < 0)).bit_length() // 8 + 1
-    return number.to_bytes(length, "big", signed=True).hex()

@@ -1,26 +1,26 @@
-"""What can go wrong, one class per remedy.
+"""Errors, one class for each remedy: what the user does.
 
     TrustError
-    ├── Refused                 the user changes the program
-    │   ├── SecretGiven         … takes a secret out of it, and renews that
-    │   └── WrongSubaccount     … or points the resource and the connection to one subaccount
-    ├── ConfigurationError      the user fixes the configuration or the service key
-    │   ├── CredentialsMissing  … or gives one at all
-    │   └── NoUserToken         … or a user as whom destinations are tried
-    ├── CredentialsRejected     the user renews the service key          401 of either service
-    ├── NotAuthorized           the user asks for a role                 403
-    ├── ServiceUnavailable      wait, run again                          no connection, time-out, 429, 5xx, the router
-    ├── UnexpectedResponse      report it, the evidence is attached      anything that is not the service's answer
-    ├── UnreadableState         the user restores the state of the stack
-    ├── OfflineRefused          the user turns `btp-trust:offline` off
-    ├── SlotsChanged            a person looks again: somebody else acted, the slots are not those of the plan
-    ├── TargetChanged           a person looks again: the same of what another subaccount trusts
-    ├── WriteNotApplied                 run again: a write was sent, was refused or got no answer, and the slots are as before
-    │   └── EntityIDTaken       … once the identity provider that has the entity ID is taken over or deleted
+    ├── Refused                 change the program
+    │   ├── SecretGiven         … take a secret out of it, and renew that
+    │   └── WrongSubaccount     … or point the resource and the connection to one subaccount
+    ├── ConfigurationError      fix the configuration or the service key
+    │   ├── CredentialsMissing  … or give one at all
+    │   └── NoUserToken         … or a user as whom destinations are verified
+    ├── CredentialsRejected     renew the service key                        401 of either service
+    ├── NotAuthorized           ask for a role                               403
+    ├── ServiceUnavailable      wait, run again                              no connection, timeout, 429, 5xx, router
+    ├── UnexpectedResponse      report it, with the evidence of the message  a response that the API does not describe
+    ├── UnreadableState         restore the state of the stack, or start anew
+    ├── OfflineRefused          turn `btp-trust:offline` off
+    ├── SlotsChanged            look again: somebody else acted, the slots differ from those of the plan
+    ├── TargetChanged           look again: the same for the certificates that another subaccount trusts
+    ├── WriteNotApplied         run again: a write was sent, was refused or got no response; the slots are as before
+    │   └── EntityIDTaken       … once the identity provider that has the entity ID is adopted or deleted
     ├── OutcomeUnknown          wait, run again: a write was sent and the slots could not be read afterwards
-    ├── EngineExited              run again: Pulumi was killed before a write, which was therefore not sent
-    ├── RollbackFailed           look now: a target refuses what signs, and the swap back was not done
-    └── StaleRead           wait, run again: what was read contradicts itself or the recorded swap
+    ├── EngineExited            run again: Pulumi was killed before a write, which was therefore withheld
+    ├── RollbackFailed          act now: a target rejects the active certificate, and the rollback failed
+    └── StaleRead               wait, run again: a reading contradicts itself or the recorded swap
 
 Each message has three parts in a fixed order: what happened, why it matters (the evidence), what to do.
 The remedy is the last line, because Pulumi prints it last.
@@ -32,16 +32,19 @@ from typing import ClassVar, Final
 
 
 def to_printable(text: str) -> str:
-    """Keep control characters, which a state or a program may hold, from the terminal, and leave no line empty."""
+    """Escape control characters, which a state or a program may hold, and drop empty lines."""
     lines = (line for line in text.splitlines() if line.strip())
-    return "\n".join("".join(each if each.isprintable() else ascii(each)[1:-1] for each in line) for line in lines)
+    return "\n".join(
+        "".join(character if character.isprintable() else ascii(character)[1:-1] for character in line)
+        for line in lines
+    )
 
 
 RENEWED_KEY_HINT: Final = (
     "If it was renewed already: `pulumi destroy` and `pulumi refresh` use the configuration of the last update; "
     "run `pulumi up` once, or add `--run-program`."
 )
-"""What else to do about credentials that are rejected."""
+"""The other remedy for rejected credentials."""
 
 
 class TrustError(Exception):
@@ -54,7 +57,7 @@ class TrustError(Exception):
     """
 
     is_tolerated_without_changes: ClassVar[bool] = False
-    """Whether a command with nothing to do may go on with a warning (the service could not be read)."""
+    """Whether a command with nothing to do may go on with a warning: the service could not be read."""
 
     def __init__(self, what: str, why: str, remedy: str) -> None:
         self.what, self.why, self.remedy = to_printable(what), to_printable(why), to_printable(remedy)
@@ -66,10 +69,10 @@ class TrustError(Exception):
 
 
 class Refused(TrustError):
-    """The program asks for something that would be unsafe or cannot be done.
+    """The program asks for something unsafe or impossible.
 
     Args:
-        prop: The property of the resource that is to blame: a `CheckFailure` names it.
+        prop: The property of the resource to blame: a `CheckFailure` names it.
     """
 
     def __init__(self, what: str, why: str, remedy: str, *, prop: str = "generation") -> None:
@@ -98,7 +101,7 @@ class CredentialsMissing(ConfigurationError):
 
 
 class NoUserToken(ConfigurationError):
-    """No token of the user can be had as whom destinations are tried."""
+    """The user as whom destinations are verified has no token."""
 
 
 class WrongSubaccount(Refused):
@@ -109,24 +112,24 @@ class WrongSubaccount(Refused):
 
 
 class CredentialsRejected(TrustError):
-    """The token service or the Destination service answered 401, or the binding's certificate has expired."""
+    """The token service or the Destination service responded with 401, or the binding's certificate has expired."""
 
     is_tolerated_without_changes = True
 
 
 class NotAuthorized(TrustError):
-    """The Destination service answered 403."""
+    """The Destination service responded with 403."""
 
     is_tolerated_without_changes = True
 
 
 class ServiceUnavailable(TrustError):
-    """No connection, a time-out, 429, 5xx, or an answer of the Cloud Foundry router in place of the service's.
+    """No connection, a timeout, 429, 5xx, or a response of the Cloud Foundry router in place of the service's.
 
     Args:
-        not_sent: The request provably never reached the service, or was refused with 429: it may be repeated.
+        not_sent: The request certainly stayed here, or was refused with 429: it may be repeated.
         retry_after: Seconds to wait before that, as the service asked.
-        is_final: It was tried often enough: once, where a setting stands in the way (TLS, a proxy).
+        is_final: All attempts were made; a setting that blocks the connection (TLS, a proxy) gets only one.
     """
 
     is_tolerated_without_changes = True
@@ -148,15 +151,15 @@ class ServiceUnavailable(TrustError):
 
 
 class UnexpectedResponse(TrustError):
-    """The answer is not one that SAP's OpenAPI file describes: a proxy's page, an empty certificate.
+    """The response differs from all that SAP's OpenAPI file describes: a proxy's page, an empty certificate.
 
     Args:
-        refused: It has a status that refuses the request, a 4xx.
+        client_error: It has a 4xx status.
     """
 
     is_tolerated_without_changes = True
     not_sent = False
-    """Whether it is the token service's, so that the request that needs the token was not sent."""
+    """Whether the token service sent it, so that the request that needs the token stayed here."""
 
     def __init__(self, what: str, why: str, remedy: str, *, client_error: bool = False) -> None:
         super().__init__(what, why, remedy)
@@ -164,45 +167,45 @@ class UnexpectedResponse(TrustError):
 
 
 class UnreadableState(TrustError):
-    """What Pulumi recorded of a resource is nothing that this provider wrote."""
+    """The state of a resource has another form than this provider writes."""
 
 
 class OfflineRefused(TrustError):
-    """Something is due, and `btp-trust:offline` is set."""
+    """A write is due, and `btp-trust:offline` is set."""
 
 
 class SlotsChanged(TrustError):
-    """The slots hold other certificates than the plan was made for: somebody else acted."""
+    """The slots hold other certificates than those of the plan: somebody else acted."""
 
 
 class TargetChanged(TrustError):
-    """The identity provider in the target is not that of the plan, or of the write: somebody else acted."""
+    """The identity provider in the target differs from that of the plan or of the write: somebody else acted."""
 
 
 class WriteNotApplied(TrustError):
     """A write was sent, and the slots are as they were.
 
-    Either its answer was lost, then the slots were watched for a while; or it was refused, then they were read once.
+    The slots were read once after a refusal, and for a while after a lost response.
     """
 
 
 class EntityIDTaken(WriteNotApplied):
-    """A registration was refused: another identity provider there, perhaps an inactive one, has the entity ID."""
+    """A registration was refused: another identity provider of that subaccount, perhaps inactive, has the entity ID."""
 
 
 class OutcomeUnknown(TrustError):
-    """A write was sent, its answer was lost, and the slots could not be read afterwards."""
+    """A write was sent, its response was lost, and the slots could not be read afterwards."""
 
 
 class EngineExited(TrustError):
-    """Pulumi was killed and left this plugin behind; a write that was due was not sent."""
+    """Pulumi was killed and left this plugin behind, which therefore withheld a write."""
 
 
 class RollbackFailed(TrustError):
-    """A target refused what signs since the swap, and swapping back did not succeed: users may be affected now."""
+    """A target rejected the new signer after a swap, and the rollback failed: users may be affected now."""
 
 
 class StaleRead(TrustError):
-    """What was read contradicts itself, or a swap that this stack has just made: a reading is stale."""
+    """A reading contradicts itself, or a swap that this stack has just made."""
 
     is_tolerated_without_changes = True

@@ -1,4 +1,4 @@
-"""Certificates and moments as texts of messages."""
+"""Format certificates and moments for messages."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ def short_fingerprint(fingerprint: str) -> str:
 
 
 def format_day(moment: datetime) -> str:
-    """Date of a moment for a sentence."""
+    """Format the date of a moment for a sentence."""
     return f"{moment:%Y-%m-%d}"
 
 
 def describe_certificate(certificate: Certificate, name: str | None = None) -> str:
     """Name a certificate in a sentence: short fingerprint, its generation if known, its last day."""
-    known_as = f"{name}, " if name else ""
-    return f"{short_fingerprint(certificate.fingerprint)} ({known_as}expires {format_day(certificate.not_after)})"
+    label = f"{name}, " if name else ""
+    return f"{short_fingerprint(certificate.fingerprint)} ({label}expires {format_day(certificate.not_after)})"
 
 
 def format_rfc3339(moment: datetime) -> str:
-    """RFC 3339 in UTC, to the second."""
+    """Format a moment as RFC 3339 in UTC, to the second."""
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def parse_rfc3339(text: str) -> datetime:
-    """Read what `rfc3339` wrote.
+    """Parse a text of `format_rfc3339`.
 
     Raises:
-        ValueError: It did not write it, or nothing can come after that moment.
+        ValueError: `text` has another format, or the year is 9999, after which a comparison would overflow.
     """
     moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     if moment.year == MAXYEAR:

@@ -1,30 +1,30 @@
-"""Pulumi's property bags, and the values that they become: nobody else sees a dict.
+"""Pulumi's property bags, and the structs that they become.
 
-`…Args` is what the program gave, `…Checked` what check made of it (Pulumi calls them inputs, and shows their
-differences in a preview), `…State` what create and update returned (outputs).
+`…Args` are the arguments of the program; `…Inputs` adds the plan of check, whose differences a preview shows; `…State`
+is the part of the outputs that a later command reads.
 Numbers arrive as floats, None vanishes, and in a preview a value may be unknown.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Self, TypeVar, get_type_hints
+from typing import Any, Final, Self, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 from pulumi.output import Unknown
 from pulumi.runtime import rpc
 
+from btp_trust.arguments import malformed_argument, unknown_argument
 from btp_trust.certificate import Certificate
-from btp_trust.errors import Refused, UnreadableState
+from btp_trust.errors import UnreadableState
 from btp_trust.formatting import format_rfc3339
-from btp_trust.parsing.fingerprint import normalize_fingerprint
 from btp_trust.secret_guard.detection import find_secret
 from btp_trust.service.credentials.environment import DEFAULT_CONNECTION
 from btp_trust.snapshot import Snapshot
 
 UNKNOWN: Final[str] = rpc.UNKNOWN
-"""What stands for an unknown value, in Pulumi's messages as in our plans."""
+"""Stands for an unknown value, in Pulumi's messages as in our plans."""
 _SENTINELS: Final = (
     UNKNOWN,
     "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",  # a boolean
@@ -38,7 +38,7 @@ _SENTINELS: Final = (
 
 
 def is_unknown(value: Any) -> bool:
-    """Whether a value, or anything in it, is not known."""
+    """Return True if a value is unknown, or holds an unknown one at any depth."""
     if isinstance(value, Mapping):
         return any(is_unknown(content) for content in value.values())
     if isinstance(value, list | tuple):
@@ -51,7 +51,7 @@ def is_unknown(value: Any) -> bool:
 PropertyBag = dict[str, Any]
 _PROVIDER = "__provider"
 _FOUND_BY_CHECK: Final = ("subaccount_id", "source_subaccount_id", "entity_id")
-"""Arguments that check finds out where they are not given."""
+"""Arguments that check adds where a program omits them."""
 _NEVER_EMPTY: Final = (
     "connection",
     "subaccount_id",
@@ -63,16 +63,20 @@ _NEVER_EMPTY: Final = (
     "adopt",
 )
 _MAY_BE_UNKNOWN: Final = ("rotation", "verify_now", "passive")
-"""Arguments without which a preview shows all that changes what signs; of any other, nobody could review the value."""
+"""Arguments that a reviewer can do without: the preview shows each change of the signer all the same."""
 _URN: Final = "resource_urn"
-"""What no program gives, so that nobody could write it down."""
+"""The resource adds it, so that a program could not give its value instead."""
 _SUBACCOUNTS: Final = ("subaccount_id", "source_subaccount_id")
+_DEVELOPMENT_KEYS: Final = ("signing", "swaps", "way_back", "swapped_back_at", "held")
+"""Properties that only versions before the first release wrote; each was renamed, so it would be ignored unseen."""
+_DEVELOPMENT_VERDICTS: Final = ("proved", "refused")
+"""The same for the verdicts of `verified`."""
 _Shape = TypeVar("_Shape", bound=msgspec.Struct)
 _Args = TypeVar("_Args", bound="ResourceArgs")
 
 
 class SignerSummary(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A certificate in a preview: what tells it from another one at a glance."""
+    """A certificate in a preview: enough to tell two of them apart at a glance."""
 
     fingerprint: str
     not_after: str | None = None
@@ -93,11 +97,11 @@ class ResourceArgs(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
         """Return the arguments in the one form that is compared and recorded.
 
         Raises:
-            Refused: An argument is given and empty.
+            Refused: An argument is an empty text.
         """
         for name in _NEVER_EMPTY:
             if getattr(self, name, None) == "":
-                raise _malformed(f"Expected a text or nothing, got an empty one - at `$.{name}`")
+                raise malformed_argument(f"Expected a text or nothing, got an empty one - at `$.{name}`")
         given = {name: getattr(self, name, None) for name in _SUBACCOUNTS}
         return replace(self, **{name: text.lower() for name, text in given.items() if text is not None})
 
@@ -118,13 +122,13 @@ def certificate_outputs(certificate: Certificate, snapshot: Snapshot) -> Propert
 
 
 def with_changes(shape: type[_Shape], args: ResourceArgs, **more: Any) -> _Shape:
-    """Add to the arguments what check found out."""
+    """Return the arguments in another shape, with more fields set."""
     given = {name: getattr(args, name) for name in args.__struct_fields__}
     return shape(**{**given, **more})
 
 
 def same_arguments(args: ResourceArgs, other: ResourceArgs, shape: type[ResourceArgs], *without: str) -> bool:
-    """Whether both hold the same arguments of this shape; what is recorded need not be given."""
+    """Return True if both hold the same arguments of this shape; the program may omit those that check adds."""
     return all(
         getattr(args, name) == getattr(other, name)
         for name in shape.__struct_fields__
@@ -134,31 +138,54 @@ def same_arguments(args: ResourceArgs, other: ResourceArgs, shape: type[Resource
 
 
 def to_bag(value: msgspec.Struct, *without: str) -> PropertyBag:
-    """Write a value as a property bag; what has its default is left out."""
+    """Write a value as a property bag; fields that have their default are left out."""
     bag: PropertyBag = msgspec.to_builtins(value)
     defaults = {field.name: field.default for field in msgspec.structs.fields(value)}
     return {name: content for name, content in bag.items() if name not in without and content != defaults[name]}
 
 
 def from_bag(bag: Mapping[str, Any], shape: type[_Shape]) -> _Shape:
-    """Read a value from a property bag that this provider wrote; properties of other versions are ignored.
+    """Read a value from a property bag that this provider wrote; properties of other releases are ignored.
 
     Raises:
-        UnreadableState: It did not write it.
+        UnreadableState: The bag has another form, or a development version wrote it.
     """
+    if (prop := _development_property(bag)) is not None:
+        raise _development_state(prop)
     try:
         return msgspec.convert(normalize_bag(bag), shape)
     except msgspec.ValidationError as error:
         raise UnreadableState(
-            "What the state holds of a resource cannot be read.",
-            f"{_without_secret(str(error))}. This version of btp-trust does not write that: the state was changed by "
+            "The state of a resource cannot be read.",
+            f"{_without_secret(str(error))}. This version of btp-trust writes another form: the state was changed by "
             "hand, or by another version.",
             "Restore the state from a backup (`pulumi stack import`), or use the version that deployed the stack last.",
         ) from None
 
 
+def _development_property(bag: Mapping[str, Any]) -> str | None:
+    """Return the path of a property that only a development version wrote, or None."""
+    verified = bag.get("verified")
+    for evidence in verified.values() if isinstance(verified, Mapping) else ():
+        if isinstance(evidence, Mapping) and "way_back" in evidence:
+            return "verified.*.way_back"
+        if isinstance(evidence, Mapping) and evidence.get("verdict") in _DEVELOPMENT_VERDICTS:
+            return f'verified.*.verdict = "{evidence["verdict"]}"'
+    return next((name for name in _DEVELOPMENT_KEYS if name in bag), None)
+
+
+def _development_state(prop: str) -> UnreadableState:
+    return UnreadableState(
+        "The state of a resource was written by a development version of btp-trust, before its first release.",
+        f"It holds `{prop}`, which the releases call by another name. Nothing was read from the service or written.",
+        "Start anew. Remove each btp-trust resource from the state, those that depend on others first: "
+        "`pulumi stack --show-urns`, then `pulumi state delete '<URN>'`. This changes nothing in the subaccount. Then "
+        "adopt the certificates again as docs/how-to/first-adoption.md says.",
+    )
+
+
 def from_program(bag: Mapping[str, Any], shape: type[_Args]) -> _Args:
-    """Read what the program gave.
+    """Read the arguments of the program.
 
     Raises:
         Refused: An argument is unknown in the preview and has to be known, is of the wrong type, or empty.
@@ -166,28 +193,28 @@ def from_program(bag: Mapping[str, Any], shape: type[_Args]) -> _Args:
     own = {name: value for name, value in own_properties(bag).items() if name != _URN or not is_unknown(value)}
     for name in shape.__struct_fields__:
         if is_unknown(own.get(name)) and name not in _MAY_BE_UNKNOWN:
-            raise _must_be_known(name)
+            raise unknown_argument(name)
     try:
         value = msgspec.convert({name: _normalize_value(value) for name, value in own.items()}, shape)
     except msgspec.ValidationError as error:
-        raise _malformed(str(error), shape) from None
+        raise malformed_argument(str(error), shape) from None
     return value.normalized()
 
 
 def with_recorded_subaccount(bag: PropertyBag, recorded: Mapping[str, Any]) -> PropertyBag:
-    """Take a subaccount that is unknown for the recorded one: a resource stays in its own one, or is refused later."""
+    """Replace an unknown subaccount by the recorded one: a resource stays in its own, or is refused later."""
     lasting = (*_SUBACCOUNTS, _URN)
     again = {name: recorded[name] for name in lasting if name in recorded and is_unknown(bag.get(name))}
     return {**bag, **again}
 
 
 def subaccount_is_unknown(bag: Mapping[str, Any]) -> bool:
-    """Whether the subaccount itself, or the one whose certificates are meant, is to be made by the same command."""
+    """Return True if the same command creates the subaccount of the resource, or that of its certificates."""
     return any(is_unknown(bag.get(name)) for name in _SUBACCOUNTS)
 
 
 def unplanned_inputs(bag: Mapping[str, Any]) -> PropertyBag:
-    """Give the arguments back as they are, unknown ones as unknown: nothing can be planned yet."""
+    """Return the arguments of a resource that cannot be planned yet, unknown ones as unknown."""
     return {
         name: UNKNOWN if is_unknown(value) else value
         for name, value in own_properties(bag).items()
@@ -196,22 +223,22 @@ def unplanned_inputs(bag: Mapping[str, Any]) -> PropertyBag:
 
 
 def known(bag: Mapping[str, Any]) -> PropertyBag:
-    """Leave out what is not known: nobody has recorded it."""
+    """Return the properties whose value is known."""
     return {name: value for name, value in bag.items() if not is_unknown(value)}
 
 
 def normalize_bag(bag: Mapping[str, Any]) -> PropertyBag:
-    """Write a property bag as it was before it was sent: check's answer and what diff gets of it are then equal."""
+    """Undo what sending changed in a property bag: what check returned then equals what diff gets of it."""
     return {name: _normalize_value(content) for name, content in own_properties(bag).items()}
 
 
 def own_properties(bag: Mapping[str, Any]) -> PropertyBag:
-    """Leave out what is Pulumi's own, and what is not given."""
+    """Return the properties of the resource: Pulumi's own and empty ones are left out."""
     return {name: value for name, value in bag.items() if name != _PROVIDER and value is not None}
 
 
 def _without_secret(text: str) -> str:
-    """Keep a decoder's message, which repeats names and values, unless it repeats a secret."""
+    """Return the message of a decoder, which repeats names and values, in a form that shows no secret."""
     return text if find_secret(text) is None else "A value is of another kind"
 
 
@@ -224,57 +251,3 @@ def _normalize_value(value: Any) -> Any:
     if is_unknown(value):
         return UNKNOWN
     return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def fingerprint_argument(text: str, prop: str) -> str:
-    """Normalize an argument that names a certificate.
-
-    Raises:
-        Refused: `text` is no SHA-256 fingerprint.
-    """
-    try:
-        return normalize_fingerprint(text)
-    except ValueError as error:
-        raise Refused(
-            f"`{prop}` is {error}.",
-            "Certificates are told apart by the SHA-256 fingerprint of their DER.",
-            "Take it from an output `fingerprint`, or: openssl x509 -noout -fingerprint -sha256 -in <file>.",
-            prop=prop,
-        ) from None
-
-
-def check_generation_name(name: str, prop: str) -> None:
-    """Refuse a name that a reader of a preview could mistake, or not type again.
-
-    Raises:
-        Refused: `name` is empty, has blanks at its ends, or characters that are not printable.
-    """
-    if not name or name != name.strip() or not name.isprintable():
-        raise Refused(
-            f"{name!r} is no name for a generation.",
-            "A generation's name is read in previews and typed again in later years.",
-            'Give it a short printable name without blanks at its ends, such as "2028-11".',
-            prop=prop,
-        )
-
-
-def _must_be_known(prop: str) -> Refused:
-    return Refused(
-        f"`{prop}` is not known in this preview.",
-        "It depends on a resource that will change, so nobody could review what it leads to.",
-        "Write the value down, or deploy the resource that it comes from first.",
-        prop=prop,
-    )
-
-
-def _malformed(error: str, shape: type[msgspec.Struct] = ResourceArgs) -> Refused:
-    text, _, path = error.partition(" - at `$.")
-    prop = path.rstrip("`").split("[")[0] or error.partition("`")[2].partition("`")[0]
-    if text.startswith("Invalid enum value"):  # the value stands there, and may be a secret that Pulumi does not show
-        text = f"It is {' or '.join(each.value for each in get_type_hints(shape)[prop])}"
-    return Refused(
-        f"The argument `{prop}` cannot be used.",
-        f"{text}.",
-        "Correct it; the resource's docstring says which values it takes.",
-        prop=prop,
-    )

@@ -1,4 +1,4 @@
-"""The values that the plan is made of. Pure: no network, no clock, no Pulumi."""
+"""A reading of both slots, which every plan is made from. Pure."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ class Snapshot:
 
     subaccount_id: str
     active: Certificate | None
-    """What signs."""
+    """The signer."""
     passive: Certificate | None
     now: datetime
     """When it was read, by the service's clock (its `Date` header), UTC."""
 
     def find(self, fingerprint: str) -> Certificate | None:
-        """Return the certificate with this fingerprint from whichever slot holds it."""
-        return next((found for found in (self.active, self.passive) if has_fingerprint(found, fingerprint)), None)
+        """Return the certificate with this fingerprint from the slot that holds it, or None."""
+        return next((slot for slot in (self.active, self.passive) if has_fingerprint(slot, fingerprint)), None)
 
     def role(self, fingerprint: str) -> str:
-        """Tell where this certificate is: `active`, `passive` or `gone`."""
+        """Return the place of this certificate: `active`, `passive` or `gone`."""
         if has_fingerprint(self.active, fingerprint):
             return "active"
         return "passive" if has_fingerprint(self.passive, fingerprint) else "gone"
 
     @property
     def older_passive(self) -> Certificate | None:
-        """The passive certificate, if it is no younger than the active one: what a swap has displaced."""
+        """The passive certificate, if the active one is younger or as old: a swap has displaced it."""
         if self.active is None or self.passive is None or self.passive.not_before > self.active.not_before:
             return None
         return self.passive
@@ -51,26 +51,26 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """The fingerprints in both slots, None for an empty one: what compare and swap compares."""
+    """The fingerprints in both slots, None for an empty one: compare and swap compares them."""
 
     active: str | None
     passive: str | None
 
     def __str__(self) -> str:
-        """Name both, whole: an error is read by somebody who must find them elsewhere."""
+        """Name both in full: a reader of an error has to find them elsewhere."""
         return f"active {self.active or 'empty'}, passive {self.passive or 'empty'}"
 
     @property
     def swapped(self) -> Slots:
-        """The same certificates in each other's slot."""
+        """The same certificates in exchanged slots."""
         return Slots(self.passive, self.active)
 
 
 def has_fingerprint(certificate: Certificate | None, fingerprint: str) -> bool:
-    """Whether this slot holds exactly that certificate."""
+    """Return True if this slot holds exactly that certificate."""
     return certificate is not None and certificate.fingerprint == fingerprint
 
 
 def subaccount_label(subaccount_id: str) -> str:
-    """Name a subaccount in a message; what is no GUID may be anything, also a secret that Pulumi does not show."""
+    """Name a subaccount in a message by its GUID; any other text may be a secret, and is left out."""
     return subaccount_id if _GUID.fullmatch(subaccount_id) else "one whose ID is no GUID"

@@ -59,7 +59,7 @@ def test_forced_replacement_keeps_slots(project: PulumiProject) -> None:
 
     project.deploy(rotation_program("2028-11", "2028-11"))
     refused = project.up("--target-replace", _urn(PASSIVE, "next"), status=1)
-    assert "neither made nor displaced" in refused.message[0]
+    assert "neither generated nor displaced" in refused.message[0]
     assert project.writes() == ["POST rotateCertificate"]
     assert project.has_no_changes_after_refresh()
 

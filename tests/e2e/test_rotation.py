@@ -32,7 +32,7 @@ def test_the_first_certificate_is_made_where_it_is_asked_for(project: PulumiProj
     project.set_service_key(project.emulator.service_key(guid))
 
     refused = project.preview(status=1)
-    assert refused.message[-1] == "To make the first one: ActiveTrustCertificate(…, generate=True)."
+    assert refused.message[-1] == "To generate the first one: ActiveTrustCertificate(…, generate=True)."
     project.deploy(adopting_program(", generate=True"))
     assert project.has_no_changes()
 

@@ -1,4 +1,4 @@
-"""Bad input of every kind: an answer, or an error of ours that shows no secret; never anything else."""
+"""Bad input of every kind gives a result, or an error of this package that shows no secret."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class Sample:
 
     @property
     def private_lines(self) -> list[str]:
-        """What of the private key may be nowhere."""
+        """The lines of the private key, which must be shown nowhere."""
         return self.x509["key"].splitlines()[1:-1]
 
 
@@ -137,7 +137,7 @@ REGISTERED: Final = {
 
 
 def _found(name: str, authentication: str, token: Bag) -> Bag:
-    """A destination as it is found for a user."""
+    """Return a destination as the service finds it for a user."""
     return {"destinationConfiguration": {"Name": name, "Authentication": authentication}, "authTokens": [token]}
 
 
@@ -164,12 +164,12 @@ assert set(GOOD) == set(REQUESTS)
 
 @dataclass
 class Canned(httpx.BaseTransport):
-    """Both services, with the same answers for ever, some of them strange."""
+    """Both services, with the same responses for ever, some of them strange."""
 
     strange: Mapping[str, OddResponse] = field(default_factory=dict)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer."""
+        """Respond."""
         called = request_label(request.method, request.url.path)
         if called in self.strange:
             return self.strange[called].response(request)
@@ -178,7 +178,7 @@ class Canned(httpx.BaseTransport):
 
 @pytest.fixture(scope="module", autouse=True)
 def quick() -> Iterator[None]:
-    """Load the usual authorities once: they are many, and no test here makes a connection."""
+    """Skip the usual authorities, which take time to load: these tests make no connection."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(http_client, "_default_tls_context", lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
         yield
@@ -186,7 +186,7 @@ def quick() -> Iterator[None]:
 
 
 def host(transport: httpx.BaseTransport, environ: Mapping[str, str] | None = None) -> Host:
-    """What is outside: nobody waits."""
+    """Return a host whose clock needs no real time."""
     clock = FakeClock()
     return Host(
         environ=environ or {},
@@ -200,13 +200,13 @@ def host(transport: httpx.BaseTransport, environ: Mapping[str, str] | None = Non
 
 
 def begin(outside: Host, config: Mapping[str, str] | None = None) -> None:
-    """Begin a command with this configuration; the service key is a good one unless told otherwise."""
+    """Begin a command with this configuration; the service key is a good one by default."""
     settings = SETTINGS if config is None else config
     session.set_current(Session(settings.get, outside))
 
 
 def call(kind: str, name: str, case: Mapping[str, Bag]) -> str:
-    """Let the engine call one operation; return what it says, or everything that its error could show."""
+    """Let the engine call one operation; return its failures, or all that its error could show."""
     provider: Any = PROVIDERS[kind]()
     arguments: dict[str, tuple[Any, ...]] = {
         "check": (case["old"], case["args"]),
@@ -237,21 +237,21 @@ def answer(name: str, result: Any) -> str:
     return "\n".join(failure.reason for failure in failures)
 
 
-def said(outside: Host) -> str:
-    """What the command said to the user."""
+def printed(outside: Host) -> str:
+    """Return what the command printed."""
     stderr = outside.stderr
     assert isinstance(stderr, io.StringIO)
     return stderr.getvalue()
 
 
 def assert_silent(text: str, *hidden: str) -> None:
-    """No credential is in the text, and none of these."""
+    """Assert that the text shows no credential, and none of these."""
     secrets = (CLIENT_SECRET, TOKEN, "signature" * 9, *SAMPLE.private_lines, *hidden)
     assert [secret for secret in secrets if secret in text] == []
 
 
 def _cases() -> dict[str, dict[str, Bag]]:
-    """For each kind what the engine sends, with something to be done: a renewal, a mint, a swap."""
+    """Return for each kind what the engine sends where a step is due: a renewal, a generation, a swap."""
     first: dict[str, Bag] = {
         "active": {},
         "passive": {"generation": "b", "adopt": PASSIVE},
@@ -296,17 +296,22 @@ keys = service_keys([SECRET_KEY, {**SECRET_KEY, "clientsecret": SECRET_MARK}, SA
 
 
 @given(pem=SAMPLE.pems)
-def test_a_broken_certificate_is_a_certificate_or_a_value_error(pem: str) -> None:
-    """What is read can be written, in all the forms that targets want; what is not read is not repeated."""
+def test_a_broken_certificate(pem: str) -> None:
+    """It is parsed, and every output can be written; or refused by a message that leaves it out."""
     try:
-        found = parse_pem(pem)
+        certificate = parse_pem(pem)
     except ValueError as error:
         assert_silent(error_text(error), SECRET_MARK, pem[40:80] if len(pem) >= 80 else SECRET_MARK)
         return
-    assert parse_pem(found.pem) == found
-    assert ET.fromstring(found.metadata.encode()).attrib["entityID"] == found.issuer_name  # noqa: S314 - ours
+    assert parse_pem(certificate.pem) == certificate
+    assert ET.fromstring(certificate.metadata.encode()).attrib["entityID"] == certificate.issuer_name  # noqa: S314 - ours
     json.dumps(
-        [found.issuer_name, found.serial_number, format_rfc3339(found.not_before), format_rfc3339(found.not_after)]
+        [
+            certificate.issuer_name,
+            certificate.serial_number,
+            format_rfc3339(certificate.not_before),
+            format_rfc3339(certificate.not_after),
+        ]
     )
 
 
@@ -315,8 +320,8 @@ def test_a_broken_certificate_is_a_certificate_or_a_value_error(pem: str) -> Non
     place=st.sampled_from(["serviceKey", "connections", "variable", "binding"]),
     down=st.sampled_from(["", "POST token", "GET certificate"]),
 )
-def test_a_bad_service_key_is_used_or_refused(key: str, place: str, down: str) -> None:
-    """Wherever it stands: the command has an answer, or an error of ours, and neither shows anything of the key."""
+def test_a_bad_service_key(key: str, place: str, down: str) -> None:
+    """In every place: the command has a result, or an error of this package, and neither shows the key."""
     config = {"btp-trust:serviceKey": key} if place == "serviceKey" else {}
     config |= {"btp-trust:connections": f'{{"default": {key}}}'} if place == "connections" else {}
     environ = {"BTP_TRUST_SERVICE_KEY": key} if place == "variable" else {}
@@ -325,7 +330,7 @@ def test_a_bad_service_key_is_used_or_refused(key: str, place: str, down: str) -
     )
     outside = host(Canned({down: OddResponse(503, [], b"")}), environ)
     begin(outside, config)
-    assert_silent(call("active", "check", CASES["active"]) + said(outside), SECRET_MARK)
+    assert_silent(call("active", "check", CASES["active"]) + printed(outside), SECRET_MARK)
 
 
 @given(
@@ -335,21 +340,21 @@ def test_a_bad_service_key_is_used_or_refused(key: str, place: str, down: str) -
         st.sampled_from(REQUESTS), odd_responses(list(GOOD.values()), SAMPLE.pems), min_size=1, max_size=3
     ),
 )
-def test_a_strange_answer_is_survived(kind: str, name: str, strange: dict[str, OddResponse]) -> None:
+def test_a_strange_response(kind: str, name: str, strange: dict[str, OddResponse]) -> None:
     """Of either service, to a read or a write, in every operation of every resource."""
     outside = host(Canned(strange))
     begin(outside)
-    assert_silent(call(kind, name, CASES[kind]) + said(outside), SECRET_MARK)
+    assert_silent(call(kind, name, CASES[kind]) + printed(outside), SECRET_MARK)
 
 
 @given(kind=kinds, name=st.sampled_from(OPERATIONS), data=st.data())
-def test_a_strange_property_bag_is_survived(kind: str, name: str, data: st.DataObject) -> None:
+def test_a_strange_property_bag(kind: str, name: str, data: st.DataObject) -> None:
     """Arguments of a program, inputs and outputs of a state: of wrong types, unknown, missing, of another version."""
     unknown = name in {"check", "diff"}
     case = {part: data.draw(edited_bags(bag, unknown=unknown), label=part) for part, bag in CASES[kind].items()}
     outside = host(Canned())
     begin(outside)
-    assert_silent(call(kind, name, case) + said(outside))
+    assert_silent(call(kind, name, case) + printed(outside))
 
 
 @given(
@@ -364,8 +369,8 @@ def test_a_strange_property_bag_is_survived(kind: str, name: str, data: st.DataO
         max_size=4,
     )
 )
-def test_a_strange_setting_is_used_or_refused(config: dict[str, str]) -> None:
-    """Whatever is set to whatever, a key in the wrong place included: nothing of it is shown."""
+def test_a_strange_setting(config: dict[str, str]) -> None:
+    """Any setting of any value, also a key in the wrong place: the value is never shown."""
     outside = host(Canned())
     try:
         begin(outside, {"btp-trust:serviceKey": json.dumps(SECRET_KEY), **config})
@@ -373,11 +378,11 @@ def test_a_strange_setting_is_used_or_refused(config: dict[str, str]) -> None:
         assert_three_part_message(str(error))
         assert_silent(error_text(error), SECRET_MARK)
         return
-    assert_silent(call("trigger", "check", CASES["trigger"]) + said(outside), SECRET_MARK)
+    assert_silent(call("trigger", "check", CASES["trigger"]) + printed(outside), SECRET_MARK)
 
 
 @given(bundle=SAMPLE.pems | st.text() | marked_texts)
-def test_a_broken_bundle_is_used_or_refused(bundle: str) -> None:
+def test_a_broken_bundle(bundle: str) -> None:
     """As the setting itself and as a file."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "bundle.pem")

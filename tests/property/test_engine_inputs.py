@@ -1,6 +1,6 @@
 """What the engine puts in the place of a program's arguments: values that are unknown, or those of the last deployment.
 
-An unknown value may be any other one: nothing is said of it, and it is taken for nothing else.
+An unknown value may be any other one: it is never shown, and never mistaken for a text.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ SHAPES: Final[dict[str, type[ResourceArgs]]] = {
     "active": ActiveArgs,
 }
 NOT_REVIEWED: Final = {"rotation", "verify_now", "passive", "resource_urn", "subaccount_id", "source_subaccount_id"}
-"""Without these a plan shows all that changes what signs; a subaccount is the recorded one, or refused later."""
+"""A reviewer can do without these; an unknown subaccount is the recorded one, or refused later."""
 MARKS: Final = (*property_bag._SENTINELS, *(f"a text with {mark} in it" for mark in property_bag._SENTINELS))
-RENEWS_NOTHING: Final = (
-    f"ActiveTrustCertificate: renew_fingerprint {'ab' * 32} does not sign (any more), so nothing is renewed; "
+RENEWAL_NOTE: Final = (
+    f"ActiveTrustCertificate: renew_fingerprint {'ab' * 32} is not the active certificate: nothing to renew; "
     "remove the argument"
 )
 kinds = st.sampled_from(sorted(SHAPES))
@@ -56,16 +56,16 @@ marks = st.just(UNKNOWN) | st.sampled_from(MARKS)
 
 @dataclass(frozen=True)
 class InputScenario:
-    """A stack in which every argument of every resource has a value, and what its program gives."""
+    """A stack in which every argument of every resource has a value, and the arguments of its program."""
 
     engine: FakeEngine
     given: dict[str, Bag]
 
     def call(self, kind: str, method: str, *args: Any) -> tuple[Any, str]:
-        """Begin a command and call one operation; return its answer or its error, and everything that was said."""
+        """Begin a command and call one operation; return its result or its error, and all that was printed."""
         stderr = io.StringIO()
         session.set_current(session.Session(self.engine.config.get, self.engine.host(stderr)))
-        if kind == "trigger":  # it depends on its candidate, which is checked before it
+        if kind == "trigger":  # its candidate is checked before it
             session.current().declare_passive(self.engine.guid)
         try:
             result = getattr(PROVIDERS[kind](), method)(*args)
@@ -160,23 +160,21 @@ def partly_unknown(draw: st.DrawFn, bag: Bag) -> tuple[Bag, set[str]]:
     return {**bag, **{name: draw(made_unknown(bag[name])) for name in sorted(names)}}, names
 
 
-def assert_unnamed(text: str) -> None:
-    """Nothing that stands for an unknown value is in the text."""
+def assert_unmarked(text: str) -> None:
+    """Assert that every mark of an unknown value is missing in the text."""
     assert [mark for mark in property_bag._SENTINELS if mark in text] == []
 
 
-def test_the_landscape_has_every_argument(scenario: InputScenario) -> None:
-    """So that an argument which is added later is tried too."""
+def test_the_scenario_has_every_argument(scenario: InputScenario) -> None:
+    """So that an argument which is added later is covered too."""
     for kind, shape in SHAPES.items():
         besides = {"candidate"} if kind == "trigger" else set()
         assert set(scenario.given[kind]) == set(shape.__struct_fields__) | besides
 
 
 @given(kind=kinds, data=st.data())
-def test_diff_of_unknown_values_says_that_they_may_change(
-    scenario: InputScenario, kind: str, data: st.DataObject
-) -> None:
-    """As before a replacement, when no check has run: no error, no line, no request; old outputs may be unknown too."""
+def test_diff_of_unknown_values_is_silent(scenario: InputScenario, kind: str, data: st.DataObject) -> None:
+    """As before a replacement, before any check: a change, and silence; old outputs may be unknown too."""
     stored = scenario.engine.state[kind]
     news, _ = data.draw(partly_unknown(round_trip(stored.inputs)))
     olds = data.draw(
@@ -184,27 +182,25 @@ def test_diff_of_unknown_values_says_that_they_may_change(
     )
     journal = len(scenario.engine.emulator.journal())
 
-    result, said = scenario.call(kind, "diff", stored.id, olds, news)
+    result, printed = scenario.call(kind, "diff", stored.id, olds, news)
 
     assert not isinstance(result, TrustError), result
     assert result.changes is True
     assert result.replaces is None
-    assert said.strip() == ""
+    assert printed.strip() == ""
     assert len(scenario.engine.emulator.journal()) == journal
 
 
 @given(kind=kinds, data=st.data())
-def test_check_of_unknown_values_plans_or_refuses_by_name(
-    scenario: InputScenario, kind: str, data: st.DataObject
-) -> None:
-    """What nobody could review is refused in plain words; the rest is shown as unknown."""
+def test_check_of_unknown_values(scenario: InputScenario, kind: str, data: st.DataObject) -> None:
+    """Arguments that a reviewer has to see are refused by name; the rest is shown as unknown."""
     news, names = data.draw(partly_unknown(scenario.given[kind]))
     olds = data.draw(st.sampled_from([round_trip(scenario.engine.state[kind].inputs), {}]))
 
-    result, said = scenario.call(kind, "check", olds, news)
+    result, printed = scenario.call(kind, "check", olds, news)
 
     assert not isinstance(result, TrustError), result
-    assert_unnamed(said)
+    assert_unmarked(printed)
     must_be_known = names - NOT_REVIEWED - left_open_inside(news)
     unplanned = not olds and {"subaccount_id", "source_subaccount_id"} & names
     failed = {failure.property for failure in result.failures}
@@ -215,7 +211,7 @@ def test_check_of_unknown_values_plans_or_refuses_by_name(
 
 
 def left_open_inside(news: Bag) -> set[str]:
-    """Name the arguments of which only a part is unknown that need not be known: a target's answer, a fingerprint."""
+    """Name the arguments of which a part may be unknown: the statement of a target, a fingerprint."""
     inside = set()
     if isinstance(news.get("trusted_by"), dict):
         inside.add("trusted_by")
@@ -226,8 +222,8 @@ def left_open_inside(news: Bag) -> set[str]:
 
 
 @given(kind=kinds, data=st.data())
-def test_what_check_leaves_open_goes_through_diff(scenario: InputScenario, kind: str, data: st.DataObject) -> None:
-    """In the same command the plan with unknown values is one: diff says that it changes something, and names none."""
+def test_diff_accepts_unknown_inputs_of_check(scenario: InputScenario, kind: str, data: st.DataObject) -> None:
+    """In the same command, diff reports a change if the checked inputs are partly unknown, and only then."""
     news, _ = data.draw(partly_unknown({name: scenario.given[kind][name] for name in _left_open(kind)}))
     stored = scenario.engine.state[kind]
     checked, _ = scenario.call(kind, "check", round_trip(stored.inputs), {**scenario.given[kind], **news})
@@ -236,9 +232,9 @@ def test_what_check_leaves_open_goes_through_diff(scenario: InputScenario, kind:
     shared = session.current()
     changes = PROVIDERS[kind]().diff(stored.id, round_trip(stored.outputs), round_trip(checked.inputs)).changes
 
-    shows = property_bag.is_unknown(checked.inputs)
-    assert changes is shows
-    assert shared.has_unknown_plan(checked.inputs) is shows
+    is_open = property_bag.is_unknown(checked.inputs)
+    assert changes is is_open
+    assert shared.has_unknown_plan(checked.inputs) is is_open
 
 
 def _left_open(kind: str) -> tuple[str, ...]:
@@ -251,10 +247,10 @@ def _left_open(kind: str) -> tuple[str, ...]:
     method=st.sampled_from(["check", "diff", "create", "update", "read", "delete"]),
     data=st.data(),
 )
-def test_a_state_with_unknown_values_is_read_or_refused(
+def test_an_edited_state_with_unknown_values(
     scenario: InputScenario, kind: str, method: str, data: st.DataObject
 ) -> None:
-    """Pulumi writes none, but a state can be edited: what is not known was not recorded, and is not shown."""
+    """Pulumi writes none, but a state can be edited: an unknown value counts as missing, and is never shown."""
     stored = scenario.engine.state[kind]
     inputs, _ = data.draw(partly_unknown(round_trip(stored.inputs)))
     outputs, _ = data.draw(partly_unknown(round_trip(stored.outputs)))
@@ -268,24 +264,24 @@ def test_a_state_with_unknown_values_is_read_or_refused(
     }
     slots = scenario.engine.slots
 
-    result, said = scenario.call(kind, method, *arguments[method])
+    result, printed = scenario.call(kind, method, *arguments[method])
 
-    assert_unnamed(said)
+    assert_unmarked(printed)
     assert scenario.engine.slots == slots
     if not isinstance(result, TrustError):
         assert not property_bag.is_unknown(getattr(result, "outs", None))
 
 
 @given(kind=kinds, data=st.data())
-def test_what_check_wrote_is_taken_as_an_argument(scenario: InputScenario, kind: str, data: st.DataObject) -> None:
-    """`ignore_changes`, of any of them or of all, changes nothing: check says what it said."""
+def test_check_accepts_its_own_inputs(scenario: InputScenario, kind: str, data: st.DataObject) -> None:
+    """`ignore_changes`, of some or of all of them, changes nothing: check returns the same inputs."""
     stored = scenario.engine.state[kind]
     names = st.sets(st.sampled_from(sorted({*stored.inputs, *scenario.given[kind]})))
     ignored = data.draw(st.just({"*"}) | names)
 
     news = apply_ignore_changes(ignored, stored.inputs, scenario.given[kind])
-    result, said = scenario.call(kind, "check", round_trip(stored.inputs), round_trip(news))
+    result, printed = scenario.call(kind, "check", round_trip(stored.inputs), round_trip(news))
 
-    assert said.replace(RENEWS_NOTHING, "").strip() == ""
+    assert printed.replace(RENEWAL_NOTE, "").strip() == ""
     assert result.failures == []
     assert round_trip(result.inputs) == round_trip(stored.inputs)

@@ -1,4 +1,4 @@
-"""The errors: three lines each, the remedy last, and a tree that its module draws truly."""
+"""The errors: three lines each, the remedy last, and the tree that the docstring of the module draws."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from btp_trust import errors
 from btp_trust.errors import Refused, ServiceUnavailable, TrustError, WrongSubaccount, to_printable
 
 ALL = [
-    each
-    for _, each in inspect.getmembers(errors, inspect.isclass)
-    if issubclass(each, TrustError) and each.__module__ == errors.__name__
+    kind
+    for _, kind in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(kind, TrustError) and kind.__module__ == errors.__name__
 ]
-BLOCK_ONLY_WHAT_IS_DUE = {
+TOLERATED = {
     "CredentialsMissing",
     "CredentialsRejected",
     "NotAuthorized",
@@ -29,14 +29,14 @@ BLOCK_ONLY_WHAT_IS_DUE = {
 
 
 def drawn() -> dict[str, str]:
-    """Each class in the module's docstring, with the one that it hangs from (by indentation)."""
+    """Return {class of the module's docstring: its base class by the indentation}."""
     parents: dict[str, str] = {}
     path: list[tuple[int, str]] = []
     for line in (errors.__doc__ or "").splitlines():
-        found = re.match(r"(?P<indent>[ │├└─]*)(?P<name>[A-Z][A-Za-z]+)(\s|$)", line)
-        if found is None or not line.startswith("    "):
+        match = re.match(r"(?P<indent>[ │├└─]*)(?P<name>[A-Z][A-Za-z]+)(\s|$)", line)
+        if match is None or not line.startswith("    "):
             continue
-        depth, name = len(found["indent"]), found["name"]
+        depth, name = len(match["indent"]), match["name"]
         while path and path[-1][0] >= depth:
             path.pop()
         if path:
@@ -47,12 +47,12 @@ def drawn() -> dict[str, str]:
 
 def test_the_tree_is_as_drawn() -> None:
     """The docstring draws each class once, under its base class."""
-    real = {each.__name__: each.__bases__[0].__name__ for each in ALL if each is not TrustError}
+    real = {kind.__name__: kind.__bases__[0].__name__ for kind in ALL if kind is not TrustError}
     assert drawn() == real
 
 
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
-def test_a_message_is_three_lines_with_the_remedy_last(kind: type[TrustError]) -> None:
+def test_a_message_has_three_lines(kind: type[TrustError]) -> None:
     """What happened, why it matters, what to do: Pulumi prints the last line last."""
     error = kind("It broke.", "Evidence: 42.", "Repair it.")
     assert str(error).splitlines() == ["It broke.", "Evidence: 42.", "Repair it."]
@@ -61,25 +61,25 @@ def test_a_message_is_three_lines_with_the_remedy_last(kind: type[TrustError]) -
 
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
 def test_an_error_survives_a_pickle(kind: type[TrustError]) -> None:
-    """It keeps its parts, so a test runner or a worker may hand it on."""
+    """It keeps its parts, so that a test runner or a worker may pass it on."""
     assert str(pickle.loads(pickle.dumps(kind("a", "b", "c")))) == "a\nb\nc"  # noqa: S301 - made one line above
 
 
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
-def test_only_what_could_not_be_read_blocks_nothing_that_is_not_due(kind: type[TrustError]) -> None:
-    """A service out of reach is a warning when nothing is to be done; a mistake of the user never is."""
-    assert kind.is_tolerated_without_changes == (kind.__name__ in BLOCK_ONLY_WHAT_IS_DUE)
+def test_failed_readings_are_tolerated_without_changes(kind: type[TrustError]) -> None:
+    """A service out of reach is a warning while no change is due; a mistake of the user is always an error."""
+    assert kind.is_tolerated_without_changes == (kind.__name__ in TOLERATED)
 
 
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
-def test_each_class_says_what_it_is_for(kind: type[TrustError]) -> None:
-    """One class a remedy, and a docstring that tells it."""
+def test_each_class_has_a_docstring(kind: type[TrustError]) -> None:
+    """One class for each remedy, and a docstring that says which."""
     assert kind.__doc__
 
 
 @given(odd=st.text())
-def test_what_is_quoted_does_not_break_a_message(odd: str) -> None:
-    """A state may hold anything: no line gets lost or empty, and nothing of it commands the terminal."""
+def test_quoted_text_keeps_the_parts(odd: str) -> None:
+    """A state may hold anything: every line stays, and control characters are escaped."""
     message = str(TrustError(f"The {odd} broke.", f"Evidence: {odd}.", f"Repair {odd} it."))
     lines = message.splitlines()
     assert lines[0].startswith("The")
@@ -88,23 +88,23 @@ def test_what_is_quoted_does_not_break_a_message(odd: str) -> None:
     assert to_printable(message) == message
 
 
-def test_a_text_of_several_lines_keeps_them() -> None:
+def test_a_list_keeps_its_lines() -> None:
     """A list in a message stays a list; an escape sequence is shown as what it is."""
     assert to_printable("known:\n  a: 1\n\n  b: \x1b[31m2") == "known:\n  a: 1\n  b: \\x1b[31m2"
 
 
-def test_a_refusal_names_the_property_to_blame() -> None:
-    """`generation` unless told otherwise, and `subaccount_id` where the subaccount is wrong."""
+def test_a_refusal_names_the_property() -> None:
+    """`generation` by default, and `subaccount_id` where the subaccount is wrong."""
     assert Refused("a", "b", "c").prop == "generation"
     assert Refused("a", "b", "c", prop="replace").prop == "replace"
     assert WrongSubaccount("a", "b", "c").prop == "subaccount_id"
 
 
-def test_a_failure_may_not_be_repeated_unless_it_says_so() -> None:
-    """Silence about a request's fate means that it may have arrived."""
+def test_a_failure_is_final_by_default() -> None:
+    """A request of unknown fate may have arrived."""
     assert not ServiceUnavailable("a", "b", "c").not_sent
     assert ServiceUnavailable("a", "b", "c").retry_after is None
     assert not ServiceUnavailable("a", "b", "c").is_final
-    told = ServiceUnavailable("a", "b", "c", not_sent=True, retry_after=3.0)
-    assert told.not_sent
-    assert told.retry_after == 3.0
+    failure = ServiceUnavailable("a", "b", "c", not_sent=True, retry_after=3.0)
+    assert failure.not_sent
+    assert failure.retry_after == 3.0

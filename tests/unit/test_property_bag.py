@@ -1,4 +1,4 @@
-"""Property bags: what goes over the wire comes back the same, and what a program gives wrongly is named."""
+"""Property bags: values survive the wire, and a wrong argument is refused by its name."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ REQUIRED = {"PassiveArgs": {"generation": "2028-11"}, "RotationArgs": {"generati
 
 
 def values_of(shape: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
-    """Any value of a struct, with every field drawn (Hypothesis knows nothing of msgspec's default factories)."""
+    """Draw any value of a struct, every field included: Hypothesis ignores msgspec's default factories."""
     fields = {name: st.from_type(hint) for name, hint in get_type_hints(shape).items()}
     fields |= dict.fromkeys(("rotated_at", "rolled_back_at", "restored_at"), st.none() | moments)
     return st.builds(shape, **{name: fields[name] for name in shape.__struct_fields__})
@@ -74,11 +74,11 @@ def values_of(shape: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
 moments = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1)).map(format_rfc3339)  # noqa: DTZ001
 fingerprints = st.binary(min_size=32, max_size=32).map(bytes.hex)
 names = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S"]), min_size=1)
-signings = st.builds(SignerSummary, fingerprints, st.none() | st.text())
-swaps = st.builds(SlotPair, st.none() | fingerprints, st.none() | fingerprints)
+signers = st.builds(SignerSummary, fingerprints, st.none() | st.text())
+slot_pairs = st.builds(SlotPair, st.none() | fingerprints, st.none() | fingerprints)
 seconds = st.none() | st.integers(0, 2**53)  # numbers are floats on the wire
 evidence = st.builds(Evidence, lifetime=seconds, after_rollback=st.none() | st.text())
-for shape, strategy in ((SignerSummary, signings), (SlotPair, swaps), (Evidence, evidence)):
+for shape, strategy in ((SignerSummary, signers), (SlotPair, slot_pairs), (Evidence, evidence)):
     st.register_type_strategy(shape, strategy)
 
 
@@ -89,15 +89,15 @@ def wire(bag: Any) -> Any:
     return json.loads(json.dumps(bag), parse_int=float)
 
 
-def given_by(shape: type[ResourceArgs], **arguments: Any) -> ResourceArgs:
-    """What a program's arguments become."""
+def arguments_of(shape: type[ResourceArgs], **arguments: Any) -> ResourceArgs:
+    """Read the arguments of a program."""
     return from_program({**REQUIRED.get(shape.__name__, {}), **arguments}, shape)
 
 
 def refusal(shape: type[ResourceArgs], **arguments: Any) -> Refused:
-    """What the refusal of a program's arguments is; it never shows a value that may be a secret."""
+    """Return the refusal of a program's arguments; it shows no value that may be a secret."""
     with pytest.raises(Refused) as caught:
-        given_by(shape, **arguments)
+        arguments_of(shape, **arguments)
     assert "S3CRET" not in str(caught.value)
     assert len(str(caught.value).splitlines()) == 3
     return caught.value
@@ -105,8 +105,8 @@ def refusal(shape: type[ResourceArgs], **arguments: Any) -> Refused:
 
 @pytest.mark.parametrize("shape", KEPT, ids=lambda shape: shape.__name__)
 @given(data=st.data())
-def test_what_is_kept_comes_back_the_same(shape: type[ResourceArgs], data: st.DataObject) -> None:
-    """Any value, over the wire and back, with the property that Pulumi adds, and with one of a later version."""
+def test_a_value_survives_the_wire(shape: type[ResourceArgs], data: st.DataObject) -> None:
+    """Also with the property that Pulumi adds, and with one of a later version."""
     value = data.draw(values_of(shape))
     bag = to_bag(value)
     assert from_bag(wire({**bag, "__provider": "pickle", "of_a_later_version": [1]}), shape) == value
@@ -115,8 +115,8 @@ def test_what_is_kept_comes_back_the_same(shape: type[ResourceArgs], data: st.Da
 
 @pytest.mark.parametrize("shape", KEPT, ids=lambda shape: shape.__name__)
 @given(data=st.data())
-def test_a_bag_names_only_what_is_there(shape: type[ResourceArgs], data: st.DataObject) -> None:
-    """The names of a bag's properties are what a preview shows: defaults and empty values are left out."""
+def test_a_bag_leaves_out_defaults(shape: type[ResourceArgs], data: st.DataObject) -> None:
+    """The names of a bag's properties are those of a preview: defaults and empty values are left out."""
     value = data.draw(values_of(shape))
     bag = to_bag(value)
     assert None not in bag.values()
@@ -127,19 +127,19 @@ def test_a_bag_names_only_what_is_there(shape: type[ResourceArgs], data: st.Data
 
 
 @pytest.mark.parametrize("shape", ARGS, ids=lambda shape: shape.__name__)
-def test_a_program_that_gives_nothing_has_the_defaults(shape: type[ResourceArgs]) -> None:
-    """None, which Pulumi may send, counts as nothing; Pulumi's own property is not an argument."""
-    assert given_by(shape) == given_by(shape, connection=None, subaccount_id=None, __provider="pickle")
-    assert given_by(shape).connection == "default"
+def test_missing_arguments_have_defaults(shape: type[ResourceArgs]) -> None:
+    """None, which Pulumi may send, counts as missing; Pulumi's own property is ignored."""
+    assert arguments_of(shape) == arguments_of(shape, connection=None, subaccount_id=None, __provider="pickle")
+    assert arguments_of(shape).connection == "default"
 
 
-def test_a_program_gives_its_arguments() -> None:
+def test_reads_the_arguments() -> None:
     """Each of them, as its type says."""
-    active = given_by(ActiveArgs, rotation="a", generate=True, renew_fingerprint=FINGERPRINT, accept_outage=True)
+    active = arguments_of(ActiveArgs, rotation="a", generate=True, renew_fingerprint=FINGERPRINT, accept_outage=True)
     assert active == ActiveArgs(rotation="a", generate=True, renew_fingerprint=FINGERPRINT, accept_outage=True)
-    passive = given_by(PassiveArgs, generation="b", adopt=FINGERPRINT, replace=FINGERPRINT, connection="eu")
+    passive = arguments_of(PassiveArgs, generation="b", adopt=FINGERPRINT, replace=FINGERPRINT, connection="eu")
     assert passive == PassiveArgs(generation="b", adopt=FINGERPRINT, replace=FINGERPRINT, connection="eu")
-    trigger = given_by(RotationArgs, known_generations={"a": FINGERPRINT}, on_drift="restore", subaccount_id=GUID)
+    trigger = arguments_of(RotationArgs, known_generations={"a": FINGERPRINT}, on_drift="restore", subaccount_id=GUID)
     known = {"a": FINGERPRINT}
     assert trigger == RotationArgs(
         generation="2028-11", known_generations=known, on_drift=OnDrift.RESTORE, subaccount_id=GUID
@@ -147,17 +147,17 @@ def test_a_program_gives_its_arguments() -> None:
 
 
 @pytest.mark.parametrize("shape", ARGS, ids=lambda shape: shape.__name__)
-def test_an_unknown_argument_is_refused_by_name(shape: type[ResourceArgs]) -> None:
-    """Nobody could review what it leads to; of some nobody has to."""
-    nobody_reviews = {"rotation", "verify_now", "passive", "resource_urn"}
-    for name in set(shape.__struct_fields__) - nobody_reviews:
+def test_refuses_an_unknown_argument(shape: type[ResourceArgs]) -> None:
+    """By name; a few may be unknown, because a reviewer can do without them."""
+    may_be_unknown = {"rotation", "verify_now", "passive", "resource_urn"}
+    for name in set(shape.__struct_fields__) - may_be_unknown:
         found = refusal(shape, **{name: UNKNOWN})
         assert found.prop == name
         assert f"`{name}` is not known" in found.what
 
 
-def test_an_argument_that_is_unknown_inside_is_refused_too() -> None:
-    """A map with one value that a preview does not know."""
+def test_refuses_a_partly_unknown_argument() -> None:
+    """A map with one value that a preview lacks."""
     assert refusal(RotationArgs, known_generations={"a": FINGERPRINT, "b": UNKNOWN}).prop == "known_generations"
 
 
@@ -166,8 +166,8 @@ def test_an_argument_that_is_unknown_inside_is_refused_too() -> None:
     label=st.sampled_from(["", "sha256 Fingerprint=", "SHA-256: ", "\u200eSHA256:"]),
     separator=st.sampled_from([":", "-", "\u00a0"]),
 )
-def test_fingerprints_are_normalized_wherever_they_are_given(digest: bytes, label: str, separator: str) -> None:
-    """As tools print them: labels, separators, capitals, blanks, marks that nobody sees."""
+def test_normalizes_every_fingerprint(digest: bytes, label: str, separator: str) -> None:
+    """As tools print them: labels, separators, capitals, blanks, invisible marks."""
     printed = f" {label}{separator.join(f'{octet:02X}' for octet in digest)}\u200b"
     assert from_program({"renew_fingerprint": printed}, ActiveArgs).renew_fingerprint == digest.hex()
     passive = from_program({"generation": "a", "adopt": printed, "replace": printed}, PassiveArgs)
@@ -190,15 +190,15 @@ def test_fingerprints_are_normalized_wherever_they_are_given(digest: bytes, labe
         (PassiveArgs, "adopt", ""),
     ],
 )
-def test_what_is_no_fingerprint_is_refused_by_name(shape: type[ResourceArgs], name: str, value: Any) -> None:
-    """With the command that prints one."""
+def test_refuses_another_text_as_fingerprint(shape: type[ResourceArgs], name: str, value: Any) -> None:
+    """By name, with the command that prints one."""
     found = refusal(shape, **{name: value})
     assert found.prop == name
     assert "openssl" in found.remedy
 
 
 @given(name=names)
-def test_any_printable_name_is_a_generation(name: str) -> None:
+def test_accepts_any_printable_generation(name: str) -> None:
     """Letters, digits and signs of any script."""
     assert from_program({"generation": name}, PassiveArgs).generation == name
     assert from_program({"generation": name, "known_generations": {name: COLONS}}, RotationArgs).generation == name
@@ -207,10 +207,10 @@ def test_any_printable_name_is_a_generation(name: str) -> None:
 bad_names = pytest.mark.parametrize(
     "name",
     [
-        pytest.param("", id="nothing"),
+        pytest.param("", id="empty"),
         pytest.param(" 2028-11", id="a blank before it"),
         pytest.param("2028-11\n", id="a line feed after it"),
-        pytest.param("2028\u200b11", id="a character that nobody sees"),
+        pytest.param("2028\u200b11", id="an invisible character"),
         pytest.param("2028\x1b[31m", id="a control sequence"),
     ],
 )
@@ -218,7 +218,7 @@ bad_names = pytest.mark.parametrize(
 
 @bad_names
 @pytest.mark.parametrize("shape", [PassiveArgs, RotationArgs], ids=lambda shape: shape.__name__)
-def test_a_name_that_cannot_be_typed_again_is_refused(shape: type[ResourceArgs], name: str) -> None:
+def test_refuses_an_unprintable_generation(shape: type[ResourceArgs], name: str) -> None:
     """A generation's name is read in previews and typed again in later years."""
     found = refusal(shape, generation=name)
     assert found.prop == "generation"
@@ -226,29 +226,29 @@ def test_a_name_that_cannot_be_typed_again_is_refused(shape: type[ResourceArgs],
 
 
 @bad_names
-def test_a_bad_name_among_those_taught_by_hand_is_refused_where_it_stands(name: str) -> None:
-    """The failure points to `known_generations`, not to a generation that is fine."""
+def test_refuses_an_unprintable_known_generation(name: str) -> None:
+    """The failure points to `known_generations`; the generation itself is fine."""
     assert refusal(RotationArgs, known_generations={name: FINGERPRINT}).prop == "known_generations"
 
 
 @pytest.mark.parametrize("shape", ARGS, ids=lambda shape: shape.__name__)
 @pytest.mark.parametrize("name", ["subaccount_id", "connection"])
-def test_an_empty_argument_is_refused_by_name(shape: type[ResourceArgs], name: str) -> None:
-    """An environment variable that is not set must not turn the guard of the subaccount off."""
+def test_refuses_an_empty_argument(shape: type[ResourceArgs], name: str) -> None:
+    """An environment variable that is missing would otherwise turn the guard of the subaccount off."""
     assert refusal(shape, **{name: ""}).prop == name
 
 
 @pytest.mark.parametrize("shape", ARGS, ids=lambda shape: shape.__name__)
 @given(data=st.data())
-def test_a_malformed_argument_is_refused_by_name(shape: type[ResourceArgs], data: st.DataObject) -> None:
-    """A number, a list or a map where a text belongs, and the like; the value is not repeated."""
+def test_refuses_a_malformed_argument(shape: type[ResourceArgs], data: st.DataObject) -> None:
+    """A number, a list or a map where a text belongs, and the like; the message leaves the value out."""
     name = data.draw(st.sampled_from(shape.__struct_fields__))
     wrong: Any = data.draw(st.sampled_from([5.0, 5.5, ["S3CRET", 5.5], {"S3CRET": 5.0}]))
     assert refusal(shape, **{name: wrong}).prop == name
 
 
-def test_a_missing_or_odd_argument_is_refused_by_name() -> None:
-    """As well: no generation at all, a way to drift that does not exist, a text where yes or no is meant."""
+def test_refuses_a_missing_or_odd_argument() -> None:
+    """A missing generation, an unknown member of an enum, a text where yes or no is meant."""
     for bag, shape, name in (
         ({}, PassiveArgs, "generation"),
         ({"generation": "a", "on_drift": "S3CRET"}, RotationArgs, "on_drift"),
@@ -265,13 +265,13 @@ def test_a_missing_or_odd_argument_is_refused_by_name() -> None:
         from_program({"generation": "a", "on_drift": "restart"}, RotationArgs)
 
 
-def test_no_candidate_is_none() -> None:
-    """It is optional."""
+def test_the_candidate_is_optional() -> None:
+    """Without one, there is none."""
     assert candidate_from_program(None) is None
 
 
-def test_a_candidate_counts_as_a_pair_from_its_outputs() -> None:
-    """Names with fingerprints where they are known; while they are not, the plain name alone."""
+def test_reads_the_candidate_from_outputs() -> None:
+    """Names with fingerprints where they are known; until then, the plain name alone."""
     outputs = {"generation": "b", "generations": {"b": FINGERPRINT}, "subaccount_id": GUID}
     assert candidate_from_program(outputs) == Candidate(
         generation="b", generations={"b": FINGERPRINT}, subaccount_id=GUID
@@ -290,7 +290,7 @@ def test_a_candidate_counts_as_a_pair_from_its_outputs() -> None:
         pytest.param({"generation": "b", "generations": ["S3CRET"]}, id="outputs of another shape"),
     ],
 )
-def test_what_is_no_candidate_is_refused_by_name(value: Any) -> None:
+def test_refuses_another_value_as_candidate(value: Any) -> None:
     """A PassiveTrustCertificate is expected."""
     with pytest.raises(Refused, match="PassiveTrustCertificate") as caught:
         candidate_from_program(value)
@@ -299,26 +299,26 @@ def test_what_is_no_candidate_is_refused_by_name(value: Any) -> None:
 
 
 @pytest.mark.parametrize("value", [UNKNOWN, {"generation": UNKNOWN}], ids=["as a whole", "its generation"])
-def test_an_unknown_candidate_is_refused_by_name(value: Any) -> None:
-    """It is not taken for something else that was passed by mistake."""
+def test_refuses_an_unknown_candidate(value: Any) -> None:
+    """As unknown, by its name: a wrong resource has another message."""
     with pytest.raises(Refused, match="`candidate` is not known in this preview") as caught:
         candidate_from_program(value)
     assert caught.value.prop == "candidate"
 
 
-def test_what_check_wrote_of_a_candidate_is_one() -> None:
-    """`ignore_changes` puts it in the place of what the program passes; nothing is learned of it."""
+def test_reads_an_ignored_candidate() -> None:
+    """`ignore_changes` puts the recorded generation in its place, which binds no name."""
     assert candidate_from_program("b", "b") == Candidate(generation="b", generations={}, is_ignored=True)
 
 
-def test_a_subaccount_that_is_to_be_made_is_unknown() -> None:
-    """By the same command; one that is given or missing is not."""
+def test_a_new_subaccount_is_unknown() -> None:
+    """If the same command creates it; one that is given or missing counts as known."""
     assert subaccount_is_unknown({"subaccount_id": UNKNOWN})
     assert not subaccount_is_unknown({"subaccount_id": GUID})
     assert not subaccount_is_unknown({})
 
 
-def test_what_cannot_be_planned_is_given_back_as_it_is() -> None:
+def test_returns_unplanned_inputs() -> None:
     """Unknown values in Pulumi's own notation; the candidate is no input of the trigger."""
     bag = {
         "generation": "a",
@@ -333,47 +333,45 @@ def test_what_cannot_be_planned_is_given_back_as_it_is() -> None:
 
 
 def test_check_adds_to_the_arguments() -> None:
-    """All of them are kept, and what check found out wins."""
+    """All of them are kept, and the fields that check sets win."""
     args = PassiveArgs(generation="b", connection="eu")
     found = with_changes(PassiveInputs, args, subaccount_id=GUID, step="generate")
     assert found == PassiveInputs(generation="b", connection="eu", subaccount_id=GUID, step="generate")
 
 
 @pytest.mark.parametrize(
-    ("given_one", "recorded", "same"),
+    ("given_guid", "recorded", "same"),
     [
         pytest.param(GUID, GUID, True, id="the same subaccount"),
-        pytest.param(None, GUID, True, id="none given is the recorded one"),
-        pytest.param(GUID, None, True, id="none recorded is the given one"),
+        pytest.param(None, GUID, True, id="omitted in the program"),
+        pytest.param(GUID, None, True, id="omitted in the state"),
         pytest.param(OTHER, GUID, False, id="another subaccount"),
     ],
 )
-def test_a_subaccount_that_is_not_given_is_the_recorded_one(
-    given_one: str | None, recorded: str | None, *, same: bool
-) -> None:
-    """Taking the argument away, or adding it, changes nothing by itself."""
-    args, state = ActiveArgs(subaccount_id=given_one), ActiveState(subaccount_id=recorded, fingerprint=FINGERPRINT)
+def test_an_omitted_subaccount_is_the_recorded(given_guid: str | None, recorded: str | None, *, same: bool) -> None:
+    """Removing the argument, or adding it, is no change by itself."""
+    args, state = ActiveArgs(subaccount_id=given_guid), ActiveState(subaccount_id=recorded, fingerprint=FINGERPRINT)
     assert same_arguments(args, state, ActiveArgs) is same
 
 
 @given(one=values_of(RotationArgs), other=values_of(RotationArgs))
 def test_every_changed_argument_counts(one: RotationArgs, other: RotationArgs) -> None:
-    """Only arguments do: what a command recorded besides is none."""
+    """Only arguments do, and other recorded fields are ignored."""
     state = RotationState(fingerprint=FINGERPRINT, rotated_at="2028-11-24T08:34:27Z", **msgspec.structs.asdict(one))
     assert same_arguments(one, state, RotationArgs)
-    settled = msgspec.structs.replace(other, subaccount_id=None)
-    same = msgspec.structs.replace(one, subaccount_id=None) == settled
-    assert same_arguments(settled, state, RotationArgs) is same
+    without_guid = msgspec.structs.replace(other, subaccount_id=None)
+    same = msgspec.structs.replace(one, subaccount_id=None) == without_guid
+    assert same_arguments(without_guid, state, RotationArgs) is same
 
 
 @given(active=st.none() | fingerprints, passive=st.none() | fingerprints)
-def test_the_pair_to_compare_with_survives(active: str | None, passive: str | None) -> None:
-    """What the preview found is what the update compares."""
+def test_the_slot_pair_survives(active: str | None, passive: str | None) -> None:
+    """The update compares exactly the slots of the preview."""
     assert SlotPair.of(Slots(active, passive)).slots == Slots(active, passive)
 
 
-def test_a_certificate_has_the_promised_outputs() -> None:
-    """On every resource that has one, each of them what its name says."""
+def test_certificate_outputs_are_complete() -> None:
+    """On every resource that has a certificate, each output as its name says."""
     with Emulator(key_size=1024) as emulator:
         guid = emulator.create_subaccount(generate=True).guid
         emulator.generate_passive(guid)
@@ -394,14 +392,14 @@ def test_a_certificate_has_the_promised_outputs() -> None:
     assert SignerSummary.of(active) == SignerSummary(active.fingerprint, format_rfc3339(active.not_after))
 
 
-def test_a_subaccount_is_the_same_in_capitals() -> None:
+def test_a_subaccount_ignores_case() -> None:
     """A GUID is a number, and cockpits and consoles print it either way."""
     assert from_program({"subaccount_id": GUID.upper()}, ActiveArgs).subaccount_id == GUID.lower()
 
 
 @pytest.mark.parametrize("shape", KEPT, ids=lambda shape: shape.__name__)
-def test_a_bag_that_nobody_wrote_is_refused(shape: type[ResourceArgs]) -> None:
-    """A state that was edited: the error says what is wrong with it, and how to get a good one back."""
+def test_refuses_an_edited_state(shape: type[ResourceArgs]) -> None:
+    """The error says what is wrong with the state, and how to restore a good one."""
     with pytest.raises(UnreadableState, match="subaccount_id") as caught:
         from_bag({"subaccount_id": ["S3CRET"], "generation": "a", "fingerprint": FINGERPRINT}, shape)
     assert_three_part_message(str(caught.value), "pulumi stack import")
@@ -410,7 +408,48 @@ def test_a_bag_that_nobody_wrote_is_refused(shape: type[ResourceArgs]) -> None:
 
 @pytest.mark.parametrize("name", ["rotated_at", "rolled_back_at", "restored_at"])
 @pytest.mark.parametrize("moment", ["", "then", "2028-11-24T08:34:27", "9999-12-31T23:59:59Z"])
-def test_a_moment_that_cannot_be_compared_is_refused(name: str, moment: str) -> None:
-    """When it is read, and not in the middle of a decision."""
+def test_refuses_an_incomparable_moment(name: str, moment: str) -> None:
+    """While the state is read, before any decision."""
     with pytest.raises(UnreadableState):
         from_bag({"generation": "a", "fingerprint": FINGERPRINT, name: moment}, RotationState)
+
+
+@pytest.mark.parametrize("shape", KEPT, ids=lambda shape: shape.__name__)
+@pytest.mark.parametrize("key", ["signing", "swaps", "way_back", "swapped_back_at", "held"])
+def test_refuses_a_development_key(shape: type[ResourceArgs], key: str) -> None:
+    """Each key that was renamed before the first release: it would be ignored unseen. The message says how to start."""
+    with pytest.raises(UnreadableState, match=f"`{key}`") as caught:
+        from_bag({"generation": "a", "fingerprint": FINGERPRINT, key: "x"}, shape)
+    assert_three_part_message(str(caught.value), "development version", "pulumi state delete", "first-adoption.md")
+
+
+@pytest.mark.parametrize(
+    ("evidence_", "named"),
+    [
+        pytest.param({"verdict": "proved"}, "proved", id="a verdict that is now verified"),
+        pytest.param({"verdict": "refused"}, "refused", id="a verdict that is now rejected"),
+        pytest.param({"verdict": "weak", "way_back": "works"}, "way_back", id="the evidence after a rollback"),
+    ],
+)
+def test_refuses_development_evidence(evidence_: dict[str, str], named: str) -> None:
+    """The same for the evidence of a verification, in a state that holds several."""
+    recorded = {"verdict": "weak", "detail": "d", "at": "2028-11-24T08:34:27Z", "fingerprint": FINGERPRINT}
+    bag = {
+        "generation": "a",
+        "fingerprint": FINGERPRINT,
+        "verified": {"one": recorded, "two": {**recorded, **evidence_}},
+    }
+    with pytest.raises(UnreadableState, match=named) as caught:
+        from_bag(bag, RotationState)
+    assert_three_part_message(str(caught.value), "development version", "pulumi state delete", "first-adoption.md")
+
+
+@pytest.mark.parametrize("verified", ["weak", ["weak"], {"one": "weak"}, None])
+def test_odd_evidence_is_another_error(verified: Any) -> None:
+    """An edited state has another remedy than one of a development version."""
+    bag = {"generation": "a", "fingerprint": FINGERPRINT, "verified": verified}
+    if verified is None:
+        assert from_bag(bag, RotationState).verified == {}
+        return
+    with pytest.raises(UnreadableState, match="cannot be read"):
+        from_bag(bag, RotationState)

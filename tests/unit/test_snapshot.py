@@ -20,48 +20,48 @@ moments = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.
 
 
 def certificate(fingerprint: str, until: datetime = NOW) -> Certificate:
-    """A certificate that is known by its fingerprint."""
+    """Return a certificate with this fingerprint."""
     return Certificate(fingerprint, "AAAA", "signing", "05", NOW, until)
 
 
-slots = st.none() | fingerprints.map(certificate)
+contents = st.none() | fingerprints.map(certificate)
 
 
-@given(active=slots, passive=slots, other=fingerprints)
-def test_a_certificate_is_found_where_it_is(
+@given(active=contents, passive=contents, other=fingerprints)
+def test_finds_a_certificate_in_either_slot(
     active: Certificate | None, passive: Certificate | None, other: str
 ) -> None:
-    """In either slot, by its fingerprint alone; what is in none is gone."""
+    """By its fingerprint alone; a certificate in neither slot is gone."""
     snapshot = Snapshot(GUID, active, passive, NOW)
-    for found, role in ((passive, "passive"), (active, "active")):
-        if found is not None:
-            assert snapshot.find(found.fingerprint) == found
-            assert snapshot.role(found.fingerprint) in {role, "active"}
-            assert has_fingerprint(found, found.fingerprint)
+    for certificate_, role in ((passive, "passive"), (active, "active")):
+        if certificate_ is not None:
+            assert snapshot.find(certificate_.fingerprint) == certificate_
+            assert snapshot.role(certificate_.fingerprint) in {role, "active"}
+            assert has_fingerprint(certificate_, certificate_.fingerprint)
     if other not in (snapshot.slots.active, snapshot.slots.passive):
         assert snapshot.find(other) is None
         assert snapshot.role(other) == "gone"
         assert not has_fingerprint(active, other)
 
 
-@given(active=slots, passive=slots)
-def test_slots_are_the_fingerprints_of_a_reading(active: Certificate | None, passive: Certificate | None) -> None:
+@given(active=contents, passive=contents)
+def test_slots_are_fingerprints(active: Certificate | None, passive: Certificate | None) -> None:
     """An empty slot is None; a sentence about them names both in full."""
-    found = Snapshot(GUID, active, passive, NOW).slots
-    assert found == Slots(*(None if each is None else each.fingerprint for each in (active, passive)))
-    assert str(found) == f"active {found.active or 'empty'}, passive {found.passive or 'empty'}"
+    slots = Snapshot(GUID, active, passive, NOW).slots
+    assert slots == Slots(*(None if slot is None else slot.fingerprint for slot in (active, passive)))
+    assert str(slots) == f"active {slots.active or 'empty'}, passive {slots.passive or 'empty'}"
 
 
 @given(active=st.none() | fingerprints, passive=st.none() | fingerprints)
-def test_swapping_twice_changes_nothing(active: str | None, passive: str | None) -> None:
-    """As the service's own operation: it is its own inverse."""
-    found = Slots(active, passive)
-    assert found.swapped == Slots(passive, active)
-    assert found.swapped.swapped == found
+def test_swapping_twice_is_the_identity(active: str | None, passive: str | None) -> None:
+    """As the service's own operation, which is its own inverse."""
+    slots = Slots(active, passive)
+    assert slots.swapped == Slots(passive, active)
+    assert slots.swapped.swapped == slots
 
 
 @given(moment=moments)
-def test_a_moment_is_written_so_that_it_can_be_read(moment: datetime) -> None:
+def test_formats_a_moment_that_parses(moment: datetime) -> None:
     """RFC 3339, UTC, to the second; a sentence has the day."""
     assert datetime.fromisoformat(format_rfc3339(moment)) == moment.replace(microsecond=0)
     assert format_rfc3339(moment).endswith("Z")
@@ -81,15 +81,15 @@ def test_a_moment_is_written_so_that_it_can_be_read(moment: datetime) -> None:
         "9999-12-31T23:59:59Z",
     ],
 )
-def test_what_is_no_moment_is_refused(text: str) -> None:
-    """A state may have been edited; nor is there a moment after which nothing can come."""
+def test_refuses_another_format(text: str) -> None:
+    """A state may have been edited; and a moment in the last year of the calendar has no successor."""
     with pytest.raises(ValueError, match=r"."):
         parse_rfc3339(text)
 
 
-def test_a_certificate_is_named_briefly_in_a_sentence() -> None:
+def test_describes_a_certificate_briefly() -> None:
     """Eight digits, the generation if it has one, and its last day."""
-    one = certificate("ed0ba130" + "7" * 56, datetime(2030, 11, 22, 23, 31, 25, tzinfo=UTC))
-    assert short_fingerprint(one.fingerprint) == "ed0ba130"
-    assert describe_certificate(one) == "ed0ba130 (expires 2030-11-22)"
-    assert describe_certificate(one, "2028-11") == "ed0ba130 (2028-11, expires 2030-11-22)"
+    signer = certificate("ed0ba130" + "7" * 56, datetime(2030, 11, 22, 23, 31, 25, tzinfo=UTC))
+    assert short_fingerprint(signer.fingerprint) == "ed0ba130"
+    assert describe_certificate(signer) == "ed0ba130 (expires 2030-11-22)"
+    assert describe_certificate(signer, "2028-11") == "ed0ba130 (2028-11, expires 2030-11-22)"

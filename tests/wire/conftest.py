@@ -1,4 +1,13 @@
-"""The plugin process that Pulumi starts for dynamic resources, spoken to over gRPC as the engine does."""
+"""The plugin process that Pulumi starts for dynamic resources, called over gRPC as the engine does.
+
+`golden/<version>/` has what each release wrote: a pickle of each provider, and the inputs and outputs of each resource
+after a rotation. The code makes the files of its own version anew, before the release:
+
+    PYTHONPATH=tests .venv/bin/python -m support.golden_states
+
+From the release on they stay, for every later version reads them. `golden/before-v0.1.0/` is a state of a development
+version, which is refused.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +49,7 @@ class Plugin:
         return to_bag(answer.inputs), [(failure.property, failure.reason) for failure in answer.failures]
 
     def diff(self, kind: str, olds: Bag, news: Bag) -> bool:
-        """Whether an update is due."""
+        """Return True if an update is due."""
         request = provider_pb2.DiffRequest(id="id", olds=to_struct(olds), news=to_struct({**news, **self.pickle(kind)}))
         answer = self.stub.Diff(request)
         return bool(answer.changes == provider_pb2.DiffResponse.DIFF_SOME)
@@ -87,14 +96,14 @@ def to_bag(properties: struct_pb2.Struct) -> Bag:
 
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
-    """The emulator, with small keys."""
+    """Return an emulator with small keys."""
     with Emulator(socket=True, key_size=1024) as run_plugin:
         yield run_plugin
 
 
 @pytest.fixture
 def guid(emulator: Emulator) -> str:
-    """A subaccount with an active certificate."""
+    """Return the GUID of a subaccount with an active certificate."""
     return emulator.create_subaccount(generate=True).guid
 
 
@@ -113,7 +122,7 @@ def start_plugin(tmp_path: Path) -> Iterator[Callable[[Bag], Plugin]]:
 
 @contextmanager
 def run_plugin(stderr: Path) -> Iterator[Plugin]:
-    """Run a process that nobody has configured; it must not end by itself."""
+    """Run a process before its Configure call; it must outlive the test."""
     command = [sys.executable, "-u", "-m", "pulumi.dynamic", "127.0.0.1:1"]
     environ = {name: value for name, value in os.environ.items() if not name.startswith("BTP_TRUST_")}
     with (
@@ -132,7 +141,7 @@ def run_plugin(stderr: Path) -> Iterator[Plugin]:
 
 @pytest.fixture
 def config(emulator: Emulator, guid: str) -> Bag:
-    """The settings of a stack that has the service key of the subaccount, and one of its XSUAA."""
+    """Return the settings of a stack that has the service key of the subaccount, and one of its XSUAA."""
     keys = {"target": emulator.api_access_key(guid)}
     return {
         "btp-trust:serviceKey": json.dumps(emulator.service_key(guid)),
@@ -142,5 +151,5 @@ def config(emulator: Emulator, guid: str) -> Bag:
 
 @pytest.fixture
 def configured_plugin(start_plugin: Callable[[Bag], Plugin], config: Bag) -> Plugin:
-    """A process that has the service key of the subaccount."""
+    """Return a process that has the service key of the subaccount."""
     return start_plugin(config)

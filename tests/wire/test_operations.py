@@ -16,9 +16,7 @@ Bag = dict[str, Any]
 ACTIVE, PASSIVE, TRIGGER = "ActiveTrustCertificate", "PassiveTrustCertificate", "RotationTrigger"
 
 
-def test_the_active_certificate_is_adopted_followed_and_left(
-    configured_plugin: Any, emulator: Emulator, guid: str
-) -> None:
+def test_adopts_follows_and_leaves_active(configured_plugin: Any, emulator: Emulator, guid: str) -> None:
     """Check, Create, Diff, Update, Read and Delete; a colleague's renewal in between is an update."""
     inputs, failures = configured_plugin.check(ACTIVE, {})
     identifier, outputs = configured_plugin.create(ACTIVE, inputs)
@@ -33,7 +31,7 @@ def test_the_active_certificate_is_adopted_followed_and_left(
     assert emulator.slots(guid).active == outputs["fingerprint"]
 
 
-def test_a_rotation_over_the_wire(start_plugin: Any, config: Bag, emulator: Emulator, guid: str) -> None:
+def test_rotates_over_the_wire(start_plugin: Any, config: Bag, emulator: Emulator, guid: str) -> None:
     """Prepare and record; in another process, declare the other one and swap what the checked inputs name."""
     configured_plugin = start_plugin(config)
     inputs, _ = configured_plugin.check(PASSIVE, {"generation": "2028-11"})
@@ -61,10 +59,8 @@ def test_a_rotation_over_the_wire(start_plugin: Any, config: Bag, emulator: Emul
     assert emulator.slots(guid).active == before.passive
 
 
-def test_removing_the_passive_certificate_empties_its_slot(
-    configured_plugin: Any, emulator: Emulator, guid: str
-) -> None:
-    """A process that has checked no PassiveTrustCertificate deletes; its updates call nothing."""
+def test_deletes_the_passive_certificate(configured_plugin: Any, emulator: Emulator, guid: str) -> None:
+    """A process deletes, as long as it has checked no PassiveTrustCertificate; its updates call nothing."""
     emulator.generate_passive(guid)
     fingerprint = emulator.slots(guid).passive
     outputs = {
@@ -79,10 +75,8 @@ def test_removing_the_passive_certificate_empties_its_slot(
     assert emulator.slots(guid).passive is None
 
 
-def test_what_is_unknown_in_a_preview_stays_unknown_and_refuses_only_what_needs_it(
-    configured_plugin: Any, guid: str
-) -> None:
-    """The candidate's outputs may be unknown; a generation may not; a subaccount that is not made yet plans nothing."""
+def test_keeps_unknown_values_of_a_preview(configured_plugin: Any, guid: str) -> None:
+    """The candidate's outputs may be unknown, a generation must be known, and an unknown subaccount plans nothing."""
     candidate = {"generation": "2028-11", "generations": UNKNOWN, "subaccount_id": UNKNOWN}
     inputs, failures = configured_plugin.check(TRIGGER, {"generation": "2026-11", "candidate": candidate})
     assert failures == []
@@ -91,15 +85,15 @@ def test_what_is_unknown_in_a_preview_stays_unknown_and_refuses_only_what_needs_
 
     _, failures = configured_plugin.check(PASSIVE, {"generation": UNKNOWN})
     assert [prop for prop, _ in failures] == ["generation"]
-    assert failures[0][1].splitlines()[-1].startswith("Write the value down")
+    assert failures[0][1].splitlines()[-1].startswith("Write the value into the program")
 
     inputs, failures = configured_plugin.check(ACTIVE, {"subaccount_id": UNKNOWN})
     assert failures == []
     assert inputs == {"subaccount_id": UNKNOWN}
 
 
-def test_four_calls_at_once_share_one_token_and_one_reading(configured_plugin: Any, emulator: Emulator) -> None:
-    """The engine calls from four threads: the service is asked as if there were one."""
+def test_concurrent_calls_share_one_reading(configured_plugin: Any, emulator: Emulator) -> None:
+    """The engine calls from four threads: the service is called as if there were one."""
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: configured_plugin.check(ACTIVE, {}), range(4)))
 
@@ -108,18 +102,18 @@ def test_four_calls_at_once_share_one_token_and_one_reading(configured_plugin: A
     assert sorted(paths) == ["certificate", "passive", "token"]
 
 
-def test_a_fault_is_told_in_three_parts_without_a_traceback(start_plugin: Any, emulator: Emulator, guid: str) -> None:
-    """An exception reaches the engine as its message, the remedy in the last line; no secret is in it."""
+def test_reports_an_error_in_three_parts(start_plugin: Any, emulator: Emulator, guid: str) -> None:
+    """An exception reaches the engine as its message, the remedy in the last line, and without the secret."""
     key = emulator.service_key(guid)
     plugin = start_plugin({"btp-trust:serviceKey": json.dumps({**key, "clientsecret": "revoked"})})
 
     with pytest.raises(grpc.RpcError) as caught:
         plugin.check(ACTIVE, {})
 
-    told = caught.value.details()
-    assert 'File "' not in told
-    assert "Traceback" not in told
-    assert len(told.strip().splitlines()) == 3
-    for text in (told, plugin.stderr.read_text()):
+    message = caught.value.details()
+    assert 'File "' not in message
+    assert "Traceback" not in message
+    assert len(message.strip().splitlines()) == 3
+    for text in (message, plugin.stderr.read_text()):
         assert "revoked" not in text
         assert key["clientsecret"] not in text

@@ -14,7 +14,7 @@ from pulumi.dynamic import dynamic
 from btp_trust import providers
 from btp_trust_emulator import Emulator
 
-GOLDEN = sorted((Path(__file__).parent / "golden").glob("*/*.b64"))
+GOLDEN = sorted((Path(__file__).parent / "golden").glob("v*/*.b64"))
 PROVIDERS = {
     "ActiveTrustCertificateProvider",
     "PassiveTrustCertificateProvider",
@@ -24,16 +24,16 @@ PROVIDERS = {
 golden = pytest.mark.parametrize("file", GOLDEN, ids=lambda file: f"{file.parent.name} {file.stem}")
 
 
-def test_every_version_has_a_pickle_of_each_provider() -> None:
-    """A folder per release, a file per provider."""
+def test_a_release_has_every_pickle() -> None:
+    """A folder for each release, with a pickle of each provider."""
     assert GOLDEN
     for folder in {file.parent for file in GOLDEN}:
         assert {file.stem for file in folder.glob("*.b64")} == PROVIDERS
 
 
 @golden
-def test_a_pickle_loads_as_today_s_provider_and_holds_nothing(file: Path) -> None:
-    """It is an empty instance of the class that its name says."""
+def test_a_pickle_loads_as_todays_provider(file: Path) -> None:
+    """It is an empty instance of the class that its name says; pickles of development versions are the same files."""
     loaded = dill.loads(base64.b64decode(file.read_text()))  # noqa: S301 - a file of this repository
 
     assert type(loaded) is getattr(providers, file.stem)
@@ -41,8 +41,8 @@ def test_a_pickle_loads_as_today_s_provider_and_holds_nothing(file: Path) -> Non
 
 
 @golden
-def test_a_pickle_is_exactly_a_reference(file: Path) -> None:
-    """Its only strings are the module path and the class name, and nothing of it is bytecode."""
+def test_a_pickle_is_a_reference(file: Path) -> None:
+    """Its only strings are the module path and the class name, and all of it is data."""
     operations = list(pickletools.genops(base64.b64decode(file.read_text())))
 
     strings = [argument for operation, argument, _ in operations if "UNICODE" in operation.name]
@@ -52,8 +52,8 @@ def test_a_pickle_is_exactly_a_reference(file: Path) -> None:
 
 
 @golden
-def test_a_state_with_this_pickle_is_read(file: Path, configured_plugin: Any, emulator: Emulator, guid: str) -> None:
-    """The process that Pulumi starts takes it up and reads with it."""
+def test_reads_a_state_with_this_pickle(file: Path, configured_plugin: Any, emulator: Emulator, guid: str) -> None:
+    """The process that Pulumi starts loads the pickle and reads with it."""
     kind = file.stem.removesuffix("Provider")
     configured_plugin.pickles[kind] = file.read_text().strip()
     fingerprint = emulator.slots(guid).active

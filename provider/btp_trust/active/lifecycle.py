@@ -1,9 +1,11 @@
-"""ActiveTrustCertificate: adopt and follow the signing slot; make the first certificate; renew where accepted."""
+"""ActiveTrustCertificate: adopt and follow the active slot; generate the first certificate; renew where accepted."""
 
 from __future__ import annotations
 
+from typing import Final
+
 from btp_trust.active.plan import Action, Request, Step, decide
-from btp_trust.active.schema import ActiveArgs, ActiveInputs, ActiveState
+from btp_trust.active.schema import PREVIEW_ONLY, ActiveArgs, ActiveInputs, ActiveState
 from btp_trust.certificate import Certificate
 from btp_trust.errors import SlotsChanged
 from btp_trust.formatting import format_rfc3339
@@ -16,6 +18,7 @@ from btp_trust.property_bag import (
     to_bag,
     with_changes,
 )
+from btp_trust.runtime.lifecycle import Lifecycle, args_as
 from btp_trust.runtime.reading import (
     ReadingUnavailable,
     diff_without_reading,
@@ -30,15 +33,15 @@ from btp_trust.snapshot import Snapshot
 
 
 def check(session: Session, args: ActiveArgs, old: ActiveInputs | None) -> ActiveInputs:
-    """Plan: what the resource will report, and the step if one is due."""
-    seen = read_slots(session, args, old.subaccount_id if old else None)
-    if isinstance(seen, ReadingUnavailable):
-        return _plan_without_reading(args, old, seen)
-    snapshot = seen.snapshot
-    next_signer = seen.account.command_plan.next_signer if args.rotation is not None else None
+    """Plan: the certificate that the resource will report, and the step if one is due."""
+    reading = read_slots(session, args, old.subaccount_id if old else None)
+    if isinstance(reading, ReadingUnavailable):
+        return _plan_without_reading(args, old, reading)
+    snapshot = reading.snapshot
+    next_signer = reading.account.command_plan.next_signer if args.rotation is not None else None
     step = _decide(args, snapshot, exists=old is not None)
     if step.action is Action.RENEW and snapshot.active is not None:
-        seen.account.command_plan.plan_renewal(snapshot.active.fingerprint)
+        reading.account.command_plan.plan_renewal(snapshot.active.fingerprint)
     for line in filter(None, (step.sentence, step.note)):
         session.print_once(f"ActiveTrustCertificate: {line}")
     reported = None if step.action is Action.RENEW else next_signer or snapshot.active
@@ -52,22 +55,22 @@ def check(session: Session, args: ActiveArgs, old: ActiveInputs | None) -> Activ
 
 
 def diff(session: Session, state: ActiveState, new: ActiveInputs) -> bool:
-    """Whether an update is due: a step, a changed argument, or another signer than recorded."""
-    seen = read_slots(session, new)
+    """Return True if an update is due: a step, a changed argument, or another signer than recorded."""
+    reading = read_slots(session, new)
     arguments_changed = not same_arguments(new, state, ActiveArgs)
-    if not isinstance(seen, ReadingUnavailable) and (stale := seen.account.command_plan.stale_read) is not None:
-        seen = ReadingUnavailable(stale)  # nothing downstream is fed what signed before
+    if not isinstance(reading, ReadingUnavailable) and (stale := reading.account.command_plan.stale_read) is not None:
+        reading = ReadingUnavailable(stale)  # else dependent resources would get the earlier signer
         if arguments_changed:
-            seen.refuse_due_changes()
-    if isinstance(seen, ReadingUnavailable):
-        return diff_without_reading(session, seen, state, arguments_changed=arguments_changed)
-    if new.step is not None and _decide(new, seen.snapshot, exists=True).action is Action.RENEW:
+            reading.refuse_due_changes()
+    if isinstance(reading, ReadingUnavailable):
+        return diff_without_reading(session, reading, state, arguments_changed=arguments_changed)
+    if new.step is not None and _decide(new, reading.snapshot, exists=True).action is Action.RENEW:
         return True
     return arguments_changed or (new.signer is not None and new.signer.fingerprint != state.fingerprint)
 
 
 def create(session: Session, new: ActiveInputs) -> tuple[str, PropertyBag]:
-    """Adopt what signs, or make the first certificate."""
+    """Adopt the active certificate, or generate the first one."""
     account = open_for_write(session, new)
     with account.write_lock.hold():
         snapshot = account.snapshot()
@@ -76,7 +79,7 @@ def create(session: Session, new: ActiveInputs) -> tuple[str, PropertyBag]:
     return f"{snapshot.subaccount_id}/active", _outputs(new, snapshot)
 
 
-def update(session: Session, new: ActiveInputs) -> PropertyBag:
+def update(session: Session, _bag: PropertyBag, new: ActiveInputs) -> PropertyBag:
     """Bring the outputs up to date; renew in place if that was planned."""
     account = open_for_write(session, new)
     with account.write_lock.hold():
@@ -91,22 +94,22 @@ def update(session: Session, new: ActiveInputs) -> PropertyBag:
 def read(session: Session, bag: PropertyBag) -> PropertyBag:
     """Follow the slot."""
     state = from_bag(bag, ActiveState)
-    seen = read_slots(session, state)
-    if isinstance(seen, ReadingUnavailable):
-        warn_unchecked(session, seen, state)
+    reading = read_slots(session, state)
+    if isinstance(reading, ReadingUnavailable):
+        warn_unchecked(session, reading, state)
         return bag
-    if seen.snapshot.active is None:
+    if reading.snapshot.active is None:
         session.warn(
-            f"Subaccount {seen.snapshot.subaccount_id} has no active trust certificate any more.",
-            f"{state.fingerprint} signed at the last deployment; now nothing does, and every call that needs it fails.",
+            f"Subaccount {reading.snapshot.subaccount_id} has no active trust certificate any more.",
+            f"{state.fingerprint} signed at the last deployment; now every call that needs a signature fails.",
             "Look into the cockpit (Connectivity > Destination Trust) and find out who removed it.",
         )
         return {**bag, "role": "gone"}
-    return {**bag, **_signer_outputs(seen.snapshot.active, seen.snapshot)}
+    return {**bag, **_signer_outputs(reading.snapshot.active, reading.snapshot)}
 
 
 def delete(session: Session, state: ActiveState) -> None:
-    """Leave the certificate in place: the API has no call that deletes the active one."""
+    """Leave the certificate in place: the API can delete only a passive one."""
     session.print_once(
         f"ActiveTrustCertificate: {state.fingerprint} stays the active certificate of subaccount "
         f"{state.subaccount_id}; the service cannot delete it"
@@ -127,7 +130,7 @@ def _decide(args: ActiveArgs, snapshot: Snapshot, *, exists: bool) -> Step:
 
 
 def _generate_first(account: Subaccount) -> Snapshot:
-    """Make the first certificate, if certificate and metadata are missing, twice: a POST over one is an outage."""
+    """Generate the first certificate, if two readings lack it and the metadata: a POST over one is an outage."""
     snapshot = account.read()
     for _ in range(2):
         if snapshot.active is not None:
@@ -154,8 +157,21 @@ def _outputs(new: ActiveInputs, snapshot: Snapshot) -> PropertyBag:
             "Run `pulumi preview` and read the new plan.",
         )
     return {
-        **to_bag(new, "step"),
+        **to_bag(new, *PREVIEW_ONLY),
         **_signer_outputs(snapshot.active, snapshot),
         "subaccount_id": snapshot.subaccount_id,
         "observed_at": format_rfc3339(snapshot.now),
     }
+
+
+LIFECYCLE: Final = Lifecycle(
+    args=args_as(ActiveArgs),
+    inputs=ActiveInputs,
+    state=ActiveState,
+    check=check,
+    diff=diff,
+    create=create,
+    update=update,
+    read=read,
+    delete=delete,
+)

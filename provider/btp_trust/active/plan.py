@@ -1,4 +1,4 @@
-"""ActiveTrustCertificate: adopt what signs, make the first one, or renew in place where an outage is accepted."""
+"""Decide the step of ActiveTrustCertificate: follow, generate the first certificate, or renew in place."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from btp_trust.snapshot import Snapshot, has_fingerprint
 
 
 class Action(Enum):
-    """What ActiveTrustCertificate does."""
+    """The actions of ActiveTrustCertificate."""
 
     FOLLOW = "follow"
-    """Report what signs; call nothing."""
+    """Report the signer; call nothing."""
     GENERATE = "generate"
     """POST the first active certificate."""
     RENEW = "renew"
-    """POST over the active certificate: every target refuses until it has the new one."""
+    """POST over the active certificate: every target rejects users until it has the new one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the program asks of the signing slot."""
+    """The program's request for the active slot."""
 
     generate: bool = False
     renew_fingerprint: str | None = None
@@ -32,16 +32,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What is to be done, in one sentence while something is."""
+    """The step, with a sentence for a preview if it calls the service."""
 
     action: Action
     sentence: str | None = None
     note: str | None = None
-    """Something to say about a request that calls for nothing."""
+    """A remark about a request that has no effect."""
 
 
 def decide(request: Request, snapshot: Snapshot, *, exists: bool) -> Step:
-    """Decide what ActiveTrustCertificate does.
+    """Decide the step.
 
     Args:
         request: The arguments.
@@ -49,7 +49,7 @@ def decide(request: Request, snapshot: Snapshot, *, exists: bool) -> Step:
         exists: Whether the resource is in the state already; creating it never renews.
 
     Raises:
-        Refused: There is nothing to adopt, or the renewal is not accepted, or not yet possible.
+        Refused: The slot is empty, or a renewal is unaccepted or early.
     """
     if snapshot.active is None:
         return _first_certificate(request, snapshot, exists=exists)
@@ -62,8 +62,8 @@ def decide(request: Request, snapshot: Snapshot, *, exists: bool) -> Step:
     if not exists:
         raise _renewal_before_adoption(snapshot)
     sentence = (
-        f"renew in place: a new certificate replaces active {describe_certificate(snapshot.active)} at once; every target "
-        "refuses until it has the new one"
+        f"renew in place: a new certificate replaces active {describe_certificate(snapshot.active)} at once; every "
+        "target refuses until it has the new one"
     )
     return Step(Action.RENEW, sentence)
 
@@ -73,19 +73,19 @@ def _first_certificate(request: Request, snapshot: Snapshot, *, exists: bool) ->
         return Step(Action.GENERATE, "generate the first active certificate of the subaccount")
     raise Refused(
         f"Subaccount {snapshot.subaccount_id} has no active trust certificate.",
-        "The certificate that this resource reported has vanished, and a new one would be trusted by nobody."
+        "The certificate that this resource reported has vanished, and every target would reject a new one."
         if exists
-        else "There is nothing to adopt, and a new signing key is never made unasked.",
-        "Look into the cockpit (Connectivity > Destination Trust). To begin anew: remove all resources of this "
+        else "The slot is empty, and a new signing key is generated only on request.",
+        "Look into the cockpit (Connectivity > Destination Trust). To start anew: remove all resources of this "
         "subaccount, deploy, then deploy ActiveTrustCertificate(…, generate=True) alone."
         if exists
-        else "To make the first one: ActiveTrustCertificate(…, generate=True).",
+        else "To generate the first one: ActiveTrustCertificate(…, generate=True).",
         prop="generate",
     )
 
 
 def _ineffective_renewal_note(fingerprint: str) -> str:
-    return f"renew_fingerprint {fingerprint} does not sign (any more), so nothing is renewed; remove the argument"
+    return f"renew_fingerprint {fingerprint} is not the active certificate: nothing to renew; remove the argument"
 
 
 def _outage_refusal(snapshot: Snapshot) -> Refused:
@@ -102,8 +102,7 @@ def _outage_refusal(snapshot: Snapshot) -> Refused:
 def _renewal_before_adoption(snapshot: Snapshot) -> Refused:
     return Refused(
         f"A new ActiveTrustCertificate cannot renew {snapshot.slots.active}.",
-        "Creating it adopts what signs and never renews, so the renewal would come with the next deployment, whatever "
-        "that is about.",
-        "Remove renew_fingerprint= for this deployment, then put it back in a second one.",
+        "Creating it adopts the active certificate, and the renewal would follow with the next deployment, unasked.",
+        "Remove renew_fingerprint= for this deployment, then add it again in a second one.",
         prop="renew_fingerprint",
     )

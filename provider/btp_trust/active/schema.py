@@ -1,19 +1,23 @@
-"""What ActiveTrustCertificate takes, plans and records."""
+"""The arguments, inputs and state of ActiveTrustCertificate."""
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Final, Self
 
 from msgspec.structs import replace
 
-from btp_trust.property_bag import ResourceArgs, SignerSummary, fingerprint_argument
+from btp_trust.arguments import fingerprint_argument
+from btp_trust.property_bag import ResourceArgs, SignerSummary
+
+PREVIEW_ONLY: Final = ("step",)
+"""Inputs that are no outputs: check adds them for the preview and the update."""
 
 
 class ActiveArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
     """Arguments of ActiveTrustCertificate."""
 
     rotation: str | None = None
-    """The generation that the RotationTrigger of `rotation=` declares; UNKNOWN while a preview does not know it."""
+    """The generation that the RotationTrigger of `rotation=` declares; UNKNOWN while a preview lacks it."""
     generate: bool = False
     renew_fingerprint: str | None = None
     accept_outage: bool = False

@@ -19,6 +19,7 @@ from btp_trust.identity_provider.plan import (
 from btp_trust.identity_provider.schema import IdentityProviderArgs, IdentityProviderInputs, IdentityProviderState
 from btp_trust.identity_provider.writes import deactivate_registration, delete_registration, write_registration
 from btp_trust.property_bag import UNKNOWN, PropertyBag, from_bag, same_arguments, to_bag, with_changes
+from btp_trust.runtime.lifecycle import Lifecycle, args_as
 from btp_trust.runtime.reading import (
     ProvidersRead,
     ReadingUnavailable,
@@ -118,9 +119,9 @@ def create(session: Session, new: IdentityProviderInputs) -> tuple[str, Property
     return f"{outputs['subaccount_id']}/{new.origin_key}", outputs
 
 
-def update(session: Session, state: IdentityProviderState, new: IdentityProviderInputs) -> PropertyBag:
+def update(session: Session, bag: PropertyBag, new: IdentityProviderInputs) -> PropertyBag:
     """Bring the target to what the slots hold; register anew what is gone."""
-    return _apply(session, new, recorded=state.identity_provider_id)
+    return _apply(session, new, recorded=from_bag(bag, IdentityProviderState).identity_provider_id)
 
 
 def read(session: Session, bag: PropertyBag) -> PropertyBag:
@@ -370,3 +371,16 @@ def _cannot_delete(state: IdentityProviderState, error: TrustError) -> TrustErro
         "then remove it. If the subaccount is gone, take the resource out of the state: "
         "pulumi state delete '<the URN that `pulumi stack --show-urns` prints>'",
     )
+
+
+LIFECYCLE: Final = Lifecycle(
+    args=args_as(IdentityProviderArgs),
+    inputs=IdentityProviderInputs,
+    state=IdentityProviderState,
+    check=check,
+    diff=diff,
+    create=create,
+    update=update,
+    read=read,
+    delete=delete,
+)

@@ -1,1 +1,1 @@
-"""Text, PEM and fingerprints in the forms in which other programs hand them over. Imports nothing of the package."""
+"""Text, PEM and fingerprints as other programs write them. Imports nothing of the package."""

@@ -20,7 +20,7 @@ _LABEL: Final = re.compile(
     rf"[-_\s]*(?:(?:{_FINGERPRINT_WORD}|digest|hash)\s*[:=]?|[:=]|//|(?<=\s))\s*)",
     re.IGNORECASE | re.ASCII,
 )
-"""What stands before a fingerprint: `sha256 Fingerprint=` (openssl), `SHA256:` and
+"""The label before a fingerprint: `sha256 Fingerprint=` (openssl), `SHA256:` and
 `Certificate fingerprint (SHA-256):` (keytool), `0x`."""
 _LABEL_WITHOUT_DIGEST: Final = re.compile(
     rf"(?:certificate\s+)?{_FINGERPRINT_WORD}\s*[:=]?\s*", re.IGNORECASE | re.ASCII
@@ -36,12 +36,12 @@ class OtherDigest(ValueError):
 def normalize_fingerprint(text: str) -> str:
     """Bring a SHA-256 fingerprint to 64 lower-case hexadecimal digits.
 
-    Colons, hyphens, blanks, capitals, marks that nobody sees, characters of another width, what texts put around, and
-    the label that a tool prints before it are accepted.
+    Accepted are colons, hyphens, blanks, capitals, invisible marks, characters of another width, surrounding
+    punctuation, and the label that a tool prints before it.
 
     Raises:
         OtherDigest: Its label or its length is that of another digest.
-        ValueError: It is none.
+        ValueError: `text` is not a SHA-256 fingerprint.
     """
     text = unicodedata.normalize("NFKC", unescape_line_breaks(strip_invisible(text))).strip(_SURROUNDING_CHARACTERS)
     label = _LABEL.match(text) or _LABEL_WITHOUT_DIGEST.match(text)

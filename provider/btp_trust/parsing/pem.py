@@ -1,4 +1,4 @@
-"""PEM as other programs hand it over: its blocks, whatever became of the line breaks, and the base64 in them. Pure."""
+"""PEM as other programs write it: its blocks, with damaged line breaks too, and the base64 in them. Pure."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class PemBlock:
     """One block of PEM."""
 
     label: str
-    """What stands after BEGIN, such as CERTIFICATE."""
+    """The words after BEGIN, such as CERTIFICATE."""
     body: str
-    """Base64 in lines of 64 columns; as it was given if it is more than base64, or none."""
+    """Base64 in lines of 64 columns; any other content as it was given."""
 
     @property
     def text(self) -> str:
@@ -32,14 +32,14 @@ class PemBlock:
 
 
 def find_blocks(text: str) -> list[PemBlock]:
-    r"""Find the blocks of a PEM text, whatever became of its line breaks.
+    r"""Find the blocks of a PEM text, also where its line breaks were changed or lost.
 
     Args:
-        text: PEM with line feeds of any system, with none at all (also between the certificates of a chain), or with
+        text: PEM with line feeds of any system, on a single line (also the certificates of a chain), or with
             a backslash and an n or r for each, as exports and SAP's own examples have them, once or twice escaped.
     """
-    found = _BLOCK.finditer(unescape_line_breaks(strip_invisible(text)))
-    return [PemBlock(each["label"], _wrap(each["body"])) for each in found]
+    matches = _BLOCK.finditer(unescape_line_breaks(strip_invisible(text)))
+    return [PemBlock(match["label"], _wrap(match["body"])) for match in matches]
 
 
 def _wrap(body: str) -> str:
@@ -48,10 +48,10 @@ def _wrap(body: str) -> str:
 
 
 def decode_base64(text: str) -> bytes:
-    """Decode base64, in lines or not.
+    """Decode base64 of one line or several.
 
     Raises:
-        ValueError: It is none. No part of the text is in the error, nor in one behind it.
+        ValueError: `text` is not base64. The error and its causes leave the text out.
     """
     if not text.isascii():  # else the encoder's error, which holds all of it, would be behind ours
         raise ValueError("it is not base64")

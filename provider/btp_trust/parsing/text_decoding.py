@@ -1,4 +1,4 @@
-r"""Text as other programs hand it over: encodings, marks that nobody sees, line breaks written as letters. Pure.
+r"""Text as other programs write it: encodings, invisible marks, line breaks written as letters. Pure.
 
 Windows PowerShell writes UTF-16 with a byte order mark for `>`; dialogs and web pages put marks of direction and
 soft hyphens into what is copied from them; exports write a line feed as a backslash and an n, once or twice escaped.
@@ -20,7 +20,7 @@ _BYTE_ORDER_MARKS: Final = (
 )
 """Byte order marks: that of UTF-32 begins like that of UTF-16."""
 _BINARY_CONTENT: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
-"""Control characters that no text has: what holds one is a key store or a picture."""
+"""Control characters that texts lack: content with one is a key store or a picture."""
 _LINE_BREAK: Final = re.compile(r"(?<!\\)(?:(?:\\+r|\\+u000[dD])(?:\\+n|\\+u000[aA])|\\+(?:[nr]|u000[aAdD]))")
 _LEADING_MARKS: Final = re.compile("\\A(?:\ufeff|\ufffe|\ufffd|\u00ef\u00bb\u00bf|[\udc80-\udcff])+")
 """Byte order marks as they are, of UTF-8 in Latin-1, as what replaces bytes, or as an environment has bytes."""
@@ -31,7 +31,7 @@ def decode(octets: bytes) -> str:
     """Read a file's content: UTF-8 or UTF-16, with or without a byte order mark, or Latin-1.
 
     Raises:
-        ValueError: It is no text. The message does not repeat it.
+        ValueError: `octets` is binary. The message leaves it out.
     """
     encodings = _candidate_encodings(octets)
     for encoding in encodings:
@@ -54,12 +54,12 @@ def _candidate_encodings(octets: bytes) -> tuple[str, ...]:
 
 
 def strip_byte_order_mark(text: str) -> str:
-    """Take away what is left of an encoding that a program did not know: byte order marks in front, and NUL."""
+    """Remove the remains of an encoding that a program misread: byte order marks in front, and NUL."""
     return _LEADING_MARKS.sub("", text.replace("\0", ""))
 
 
 def strip_invisible(text: str) -> str:
-    """Take away what nobody sees (byte order marks, zero-width characters, marks of direction), and unusual blanks."""
+    """Remove invisible characters (byte order marks, zero width, marks of direction); make unusual blanks usual."""
     if text.isascii():
         return text.replace("\0", "")
     return "".join(_visible_character(character) for character in _VARIATION_SELECTORS.sub("", text))
@@ -73,5 +73,5 @@ def _visible_character(character: str) -> str:
 
 
 def unescape_line_breaks(text: str) -> str:
-    r"""Make line feeds of `\n`, `\r` and `\u000a`, however often the backslash was escaped."""
+    r"""Turn `\n`, `\r` and `\u000a` into line feeds, also where the backslash was escaped several times."""
     return _LINE_BREAK.sub("\n", text)

@@ -1,33 +1,20 @@
-"""PassiveTrustCertificate: mint, adopt or take up the certificate of one generation; delete only what is its own."""
+"""PassiveTrustCertificate: generate or adopt the certificate of one generation; delete only its own."""
 
 from __future__ import annotations
 
+from typing import Final
+
 from btp_trust.certificate import Certificate
-from btp_trust.errors import Refused, SlotsChanged, StaleRead, TrustError
+from btp_trust.errors import StaleRead, TrustError
 from btp_trust.formatting import describe_certificate, format_rfc3339, propose_free_name
-from btp_trust.passive.plan import (
-    Adopt,
-    Generate,
-    RecordedCertificates,
-    Request,
-    Step,
-    decide,
-    displaced_certificate,
-    plan_without_outputs,
-    refuse_during_replacement,
-    second_name,
-)
-from btp_trust.passive.schema import PassiveArgs, PassiveInputs, PassiveState
-from btp_trust.property_bag import (
-    PropertyBag,
-    SignerSummary,
-    certificate_outputs,
-    from_bag,
-    same_arguments,
-    to_bag,
-    with_changes,
-)
+from btp_trust.passive import messages
+from btp_trust.passive.plan import Adopt, Generate, RecordedCertificates, Step, decide, displaced_certificate
+from btp_trust.passive.planning import next_step, plan_by_state, plan_inputs, recorded_certificates, request_of
+from btp_trust.passive.schema import PREVIEW_ONLY, PassiveArgs, PassiveInputs, PassiveState
+from btp_trust.property_bag import PropertyBag, certificate_outputs, from_bag, same_arguments, to_bag
+from btp_trust.runtime.command_plan import CommandPlan, second_name_refusal
 from btp_trust.runtime.duplicate_connections import refuse_second
+from btp_trust.runtime.lifecycle import Lifecycle, args_as
 from btp_trust.runtime.reading import (
     ReadingUnavailable,
     diff_without_reading,
@@ -41,67 +28,50 @@ from btp_trust.runtime.slots import Subaccount
 from btp_trust.runtime.staleness import _stale_read
 from btp_trust.snapshot import Snapshot
 
-
-def stale_read_after_generation(snapshot: Snapshot, state: PassiveState) -> StaleRead | None:
-    """Return the error of slots that lack a certificate taken up just now: a mint would overwrite it unseen."""
-    if state.observed_at is None or snapshot.find(state.fingerprint) is not None:
-        return None
-    what = (
-        f"The certificate of generation {state.generation!r} ({state.fingerprint}), of {state.observed_at}, "
-        "seems to be in no slot."
-    )
-    return _stale_read(what, "somebody removed it at once", state.observed_at, snapshot)
-
-
-_KIND = "PassiveTrustCertificate"
+_KIND: Final = "PassiveTrustCertificate"
 
 
 def check(session: Session, args: PassiveArgs, old: PassiveInputs | None) -> PassiveInputs:
-    """Plan: the step if a generation is new, and what the slot holds."""
+    """Plan: the step if a generation is new, and the certificate that the slot holds."""
     recorded = old.subaccount_id if old else None
     session.declare_passive(args.subaccount_id or recorded or "")
-    seen = read_slots(session, args, recorded)
-    if isinstance(seen, ReadingUnavailable):
+    reading = read_slots(session, args, recorded)
+    if isinstance(reading, ReadingUnavailable):
         refuse_second(session, _KIND, args.subaccount_id or recorded, args.connection)
-        return _plan_without_reading(args, old, seen)
-    snapshot = seen.snapshot
+        if old is None or not same_arguments(args, old, PassiveArgs, "resource_urn"):
+            reading.refuse_due_changes()
+        return plan_by_state(args, old)
+    snapshot, command_plan = reading.snapshot, reading.account.command_plan
     refuse_second(session, _KIND, snapshot.subaccount_id, args.connection)
     session.declare_passive(snapshot.subaccount_id)
     if old is not None:
-        seen.account.command_plan.names.extend((*old.earlier_generations, old.generation))
-    is_due = old is None or old.generation != args.generation
-    held = snapshot.passive if is_due else snapshot.older_passive
-    plan = with_changes(
-        PassiveInputs,
-        args,
-        subaccount_id=snapshot.subaccount_id,
-        passive_slot=None if held is None else SignerSummary.of(held),
-        earlier_generations=_earlier_generations(args, old),
-    )
-    if not is_due:
-        return plan
-    return _plan_step(session, plan, old, seen.account, snapshot)
+        command_plan.names.extend((*old.earlier_generations, old.generation))
+    planned = plan_inputs(args, old, snapshot, command_plan.names)
+    if planned.step is not None:
+        _record_step(command_plan, planned.inputs.generation, planned.step)
+    if planned.is_final:
+        session.print_once(f"{_KIND}: {planned.inputs.step}")
+    return planned.inputs
 
 
 def diff(session: Session, state: PassiveState, new: PassiveInputs) -> bool:
-    """Whether an update is due; refuses what only the recorded certificate shows to be wrong."""
-    seen = read_slots(session, new)
+    """Return True if an update is due; refuse a request that only the recorded certificate shows to be wrong."""
+    reading = read_slots(session, new)
     arguments_changed = not same_arguments(new, state, PassiveArgs)
-    if isinstance(seen, ReadingUnavailable):
-        return diff_without_reading(session, seen, state, arguments_changed=arguments_changed)
-    if new.generation != state.generation:
-        if (stale := stale_read_after_generation(seen.snapshot, state)) is not None:
-            raise stale
-        step = decide(_request(new), _recorded_certificates(state), seen.snapshot)
-        if isinstance(step, Adopt):
-            seen.account.command_plan.adoptions[new.generation] = step.certificate.fingerprint
-        session.print_once(f"PassiveTrustCertificate: {step.sentence(new.generation)}")
+    if isinstance(reading, ReadingUnavailable):
+        return diff_without_reading(session, reading, state, arguments_changed=arguments_changed)
+    snapshot = reading.snapshot
+    if new.generation != state.generation and (stale := stale_read_after_generation(snapshot, state)) is not None:
+        raise stale
+    step = next_step(state, new, snapshot)
+    if step is not None:
+        if isinstance(step, Adopt):  # check has planned the generation already, in case that this is none
+            _record_step(reading.account.command_plan, new.generation, step)
+        session.print_once(f"{_KIND}: {step.sentence(new.generation)}")
         return True
-    if new.adopt not in (None, state.adopt, state.fingerprint):
-        raise _name_already_bound(state, new.adopt)
-    _record_name(session, new, seen.snapshot.subaccount_id, state.fingerprint)
-    if seen.snapshot.find(state.fingerprint) is None:
-        _warn_certificate_gone(session, state, seen.snapshot)
+    _record_name(session, new, snapshot.subaccount_id, state.fingerprint)
+    if snapshot.find(state.fingerprint) is None:
+        _warn_certificate_gone(session, state, snapshot)
     return arguments_changed
 
 
@@ -111,28 +81,29 @@ def create(session: Session, new: PassiveInputs) -> tuple[str, PropertyBag]:
     return f"{outputs['subaccount_id']}/passive", outputs
 
 
-def update(session: Session, state: PassiveState, bag: PropertyBag, new: PassiveInputs) -> PropertyBag:
-    """Get the certificate of a new generation, or take down changed arguments."""
+def update(session: Session, bag: PropertyBag, new: PassiveInputs) -> PropertyBag:
+    """Get the certificate of a new generation, or record changed arguments."""
+    state = from_bag(bag, PassiveState)
     if new.generation != state.generation:
-        return _obtain_certificate(session, new, _recorded_certificates(state))
-    seen = read_slots(session, new)
+        return _obtain_certificate(session, new, recorded_certificates(state))
+    reading = read_slots(session, new)
     kept = {name: value for name, value in bag.items() if name not in PassiveArgs.__struct_fields__}
-    outputs = {**kept, **_arguments(new), "subaccount_id": state.subaccount_id}
-    return (
-        outputs if isinstance(seen, ReadingUnavailable) else {**outputs, "role": seen.snapshot.role(state.fingerprint)}
-    )
+    outputs = {**kept, **to_bag(new, *PREVIEW_ONLY), "subaccount_id": state.subaccount_id}
+    if isinstance(reading, ReadingUnavailable):
+        return outputs
+    return {**outputs, "role": reading.snapshot.role(state.fingerprint)}
 
 
 def read(session: Session, bag: PropertyBag) -> PropertyBag:
-    """Find the certificate in either slot; in neither, the resource stays."""
+    """Find the certificate in either slot; if it is gone, the resource stays."""
     state = from_bag(bag, PassiveState)
-    seen = read_slots(session, state)
-    if isinstance(seen, ReadingUnavailable):
-        warn_unchecked(session, seen, state)
+    reading = read_slots(session, state)
+    if isinstance(reading, ReadingUnavailable):
+        warn_unchecked(session, reading, state)
         return bag
-    role = seen.snapshot.role(state.fingerprint)
+    role = reading.snapshot.role(state.fingerprint)
     if role == "gone":
-        _warn_certificate_gone(session, state, seen.snapshot)
+        _warn_certificate_gone(session, state, reading.snapshot)
     return {**bag, "role": role}
 
 
@@ -145,129 +116,88 @@ def delete(session: Session, state: PassiveState) -> None:
     if session.has_passive(state.subaccount_id or ""):
         _refuse_second_name(session, state)
         session.print_once(
-            f"PassiveTrustCertificate: the slots of subaccount {state.subaccount_id} stay as they are; "
+            f"{_KIND}: the slots of subaccount {state.subaccount_id} stay as they are; "
             "another PassiveTrustCertificate of this program has taken over"
         )
         return
     try:
         account = open_for_write(session, state)
         with account.write_lock.hold():
-            _delete(session, account, state)
+            line = _empty_slot(account, state)
     except TrustError as error:
         if not error.is_tolerated_without_changes and not session.offline:
             raise
-        raise _cannot_delete(state, error) from None
+        raise messages.deletion_failed(state.generation, state.subaccount_id, state.resource_urn, error) from None
+    if line is not None:
+        session.print_once(f"{_KIND}: {line}")
 
 
-def _delete(session: Session, account: Subaccount, state: PassiveState) -> None:
-    snapshot = account.read()
-    held = snapshot.passive
-    if held is None:
-        return
-    if held.fingerprint == state.fingerprint or displaced_certificate(state.fingerprint, snapshot) is not None:
-        delete_passive(account, snapshot)
-        session.print_once(f"PassiveTrustCertificate: deleted passive {describe_certificate(held)}")
-        return
-    session.print_once(
-        f"PassiveTrustCertificate: passive {describe_certificate(held)} stays; this resource neither made nor displaced it"
+def stale_read_after_generation(snapshot: Snapshot, state: PassiveState) -> StaleRead | None:
+    """Return the error of slots that lack a certificate of this minute: generating would overwrite it unseen."""
+    if state.observed_at is None or snapshot.find(state.fingerprint) is not None:
+        return None
+    what = (
+        f"The certificate of generation {state.generation!r} ({state.fingerprint}), of {state.observed_at}, "
+        "seems to be in no slot."
     )
+    return _stale_read(what, "somebody removed it at once", state.observed_at, snapshot)
 
 
-def _plan_step(
-    session: Session, plan: PassiveInputs, old: PassiveInputs | None, account: Subaccount, snapshot: Snapshot
-) -> PassiveInputs:
-    if plan.generation in plan.earlier_generations:
-        sentence = f"take up the certificate of {plan.generation!r} again; nothing is generated"
-        return with_changes(PassiveInputs, plan, step=sentence)
-    if old is None:
-        step = decide(_request(plan), RecordedCertificates(), snapshot)
-        _refuse_replaced(_request(plan), step, account)
-        sentence = step.sentence(plan.generation)
-        session.print_once(f"PassiveTrustCertificate: {sentence}")
-    else:
-        _refuse_reused_adopt(plan, old)
-        step, sentence = plan_without_outputs(_request(plan), snapshot)
-    if isinstance(step, Adopt):
-        account.command_plan.adoptions[plan.generation] = step.certificate.fingerprint
-    if isinstance(step, Generate):
-        account.command_plan.plan_generation(plan.generation)
-        replaces = step.replaces.fingerprint if step.replaces else None
-        return with_changes(PassiveInputs, plan, step=sentence, replaces=replaces)
-    return with_changes(PassiveInputs, plan, step=sentence)
+def _empty_slot(account: Subaccount, state: PassiveState) -> str | None:
+    """Delete the passive certificate if it belongs to the resource; return what to report."""
+    snapshot = account.read()
+    if snapshot.passive is None:
+        return None
+    name = describe_certificate(snapshot.passive)
+    is_own = snapshot.passive.fingerprint == state.fingerprint
+    if not is_own and displaced_certificate(state.fingerprint, snapshot) is None:
+        return f"passive {name} stays; this resource neither generated nor displaced it"
+    delete_passive(account, snapshot)
+    return f"deleted passive {name}"
 
 
 def _obtain_certificate(session: Session, new: PassiveInputs, own: RecordedCertificates) -> PropertyBag:
-    """Do the step that was planned, if the passive slot is still the one of the plan."""
+    """Do the planned step, if the passive slot is still the one of the plan."""
     account = open_for_write(session, new)
     with account.write_lock.hold():
         snapshot = account.read()
         planned = None if new.passive_slot is None else new.passive_slot.fingerprint
         if snapshot.slots.passive != planned:
-            raise _slot_changed(planned, snapshot)
-        step = decide(_request(new), own, snapshot)
+            raise messages.slot_changed(planned, snapshot)
+        step = decide(request_of(new), own, snapshot)
         if isinstance(step, Adopt):
             _record_name(session, new, snapshot.subaccount_id, step.certificate.fingerprint)
             return _outputs(new, own, step.certificate, snapshot)
         if snapshot.slots.passive != new.replaces:
-            raise _slot_changed(new.replaces, snapshot)
-        minted = generate_passive(account, snapshot)
-        return _outputs(new, own, _generated_certificate(minted), minted)
+            raise messages.slot_changed(new.replaces, snapshot)
+        after = generate_passive(account, snapshot)
+        return _outputs(new, own, _generated_certificate(after), after)
 
 
 def _generated_certificate(snapshot: Snapshot) -> Certificate:
-    if snapshot.passive is None:  # pragma: no cover - mint() returns a snapshot with a passive certificate
+    if snapshot.passive is None:  # pragma: no cover - generate_passive() returns a snapshot with a passive certificate
         raise AssertionError(snapshot)
     return snapshot.passive
-
-
-def _plan_without_reading(
-    args: PassiveArgs, old: PassiveInputs | None, unavailable: ReadingUnavailable
-) -> PassiveInputs:
-    if old is None or not same_arguments(args, old, PassiveArgs, "resource_urn"):
-        unavailable.refuse_due_changes()
-    earlier = _earlier_generations(args, old)
-    if old is None or old.generation != args.generation:
-        step = f"get a certificate for {args.generation!r}; planned without looking at the slots"
-        return with_changes(PassiveInputs, args, earlier_generations=earlier, step=step)
-    return with_changes(
-        PassiveInputs,
-        args,
-        subaccount_id=old.subaccount_id,
-        earlier_generations=earlier,
-        passive_slot=old.passive_slot,
-    )
-
-
-def _earlier_generations(args: PassiveArgs, old: PassiveInputs | None) -> list[str]:
-    """Names that this resource bound before, the declared one left out."""
-    if old is None:
-        return []
-    used = [*old.earlier_generations, *([] if old.generation in old.earlier_generations else [old.generation])]
-    return used if old.generation != args.generation else old.earlier_generations
-
-
-def _request(args: PassiveArgs) -> Request:
-    return Request(args.generation, args.adopt, args.replace)
-
-
-def _recorded_certificates(state: PassiveState) -> RecordedCertificates:
-    return RecordedCertificates(state.fingerprint, state.generations)
-
-
-def _arguments(new: PassiveInputs) -> PropertyBag:
-    return to_bag(new, "step", "replaces", "passive_slot", "earlier_generations")
 
 
 def _outputs(
     new: PassiveInputs, own: RecordedCertificates, certificate: Certificate, snapshot: Snapshot
 ) -> PropertyBag:
     return {
-        **_arguments(new),
+        **to_bag(new, *PREVIEW_ONLY),
         **certificate_outputs(certificate, snapshot),
         "subaccount_id": snapshot.subaccount_id,
         "generations": {**own.generations, new.generation: certificate.fingerprint},
         "observed_at": format_rfc3339(snapshot.now),
     }
+
+
+def _record_step(command_plan: CommandPlan, generation: str, step: Step) -> None:
+    """Let the other resources of the command know."""
+    if isinstance(step, Generate):
+        command_plan.plan_generation(generation)
+    else:
+        command_plan.adoptions[generation] = step.certificate.fingerprint
 
 
 def _record_name(session: Session, new: PassiveInputs, subaccount_id: str, fingerprint: str) -> None:
@@ -276,63 +206,29 @@ def _record_name(session: Session, new: PassiveInputs, subaccount_id: str, finge
 
 
 def _refuse_second_name(session: Session, state: PassiveState) -> None:
-    """What was renamed or replaced knew the name of its certificate: only here it is told beside the new one."""
+    """A resource that was renamed or replaced recorded the name: only here it stands beside the new one."""
     name = session.declared_name(state.subaccount_id or "", state.fingerprint)
     if name is not None and name != state.generation:
         free = propose_free_name(name, [name, *state.generations])
-        raise second_name(name, state.fingerprint, state.generation, f'generation="{free}"')
-
-
-def _refuse_replaced(request: Request, step: Step, account: Subaccount) -> None:
-    """A replacement is checked without its state, after it was checked with it: the names are known by then."""
-    names = account.command_plan.names
-    if names and request.generation not in names and isinstance(step, Adopt) and request.adopt is None:
-        raise refuse_during_replacement(request, step, names[-1])
-
-
-def _refuse_reused_adopt(plan: PassiveInputs, old: PassiveInputs) -> None:
-    if plan.adopt is not None and plan.adopt == old.adopt:
-        raise Refused(
-            f"adopt={plan.adopt!r} was for generation {old.generation!r}.",
-            f"Left in the program it would bind {plan.generation!r} to the same certificate and generate nothing.",
-            f"Remove adopt= to generate a certificate for {plan.generation!r}, or name another one.",
-            prop="adopt",
-        )
-
-
-def _name_already_bound(state: PassiveState, adopt: str | None) -> Refused:
-    free = propose_free_name(state.generation, state.generations)
-    return Refused(
-        f"Generation {state.generation!r} is certificate {state.fingerprint}; it cannot become {adopt}.",
-        "A name is bound to one certificate for ever.",
-        f'Give the adopted certificate a new name, such as generation="{free}".',
-        prop="adopt",
-    )
+        raise second_name_refusal(name, state.fingerprint, state.generation, f'generation="{free}"')
 
 
 def _warn_certificate_gone(session: Session, state: PassiveState, snapshot: Snapshot) -> None:
     session.warn(
         f"The certificate of generation {state.generation!r} ({state.fingerprint}) is in no slot any more.",
-        f"The slots of subaccount {snapshot.subaccount_id}: {snapshot.slots}.",
+        messages.slots_text(snapshot),
         "Nothing is generated until `generation` gets a new name.",
     )
 
 
-def _slot_changed(planned: str | None, snapshot: Snapshot) -> SlotsChanged:
-    return SlotsChanged(
-        "The passive slot changed since this command was planned; nothing was done.",
-        f"Planned for: passive {planned or 'empty'}. Found: {snapshot.slots}.",
-        "Run `pulumi preview` and read the new plan; whoever changed the slot may have had a reason.",
-    )
-
-
-def _cannot_delete(state: PassiveState, error: TrustError) -> TrustError:
-    urn = state.resource_urn or "<the URN that `pulumi stack --show-urns` prints>"
-    return type(error)(
-        f"The passive certificate of generation {state.generation!r} was not deleted. {error.what}",
-        f"{error.why} Removing the resource empties the passive slot of subaccount {state.subaccount_id}, and that "
-        "needs the service.",
-        f"{error.remedy} If the certificate shall stay, put the resource back with retain_on_delete=True in its "
-        "options, deploy, then remove it. If the subaccount is gone, take the resource out of the state: "
-        f"pulumi state delete '{urn}'",
-    )
+LIFECYCLE: Final = Lifecycle(
+    args=args_as(PassiveArgs),
+    inputs=PassiveInputs,
+    state=PassiveState,
+    check=check,
+    diff=diff,
+    create=create,
+    update=update,
+    read=read,
+    delete=delete,
+)

@@ -1,12 +1,16 @@
-"""What PassiveTrustCertificate takes, plans and records."""
+"""The arguments, inputs and state of PassiveTrustCertificate."""
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Final, Self
 
 from msgspec.structs import replace
 
-from btp_trust.property_bag import ResourceArgs, SignerSummary, check_generation_name, fingerprint_argument
+from btp_trust.arguments import check_generation_name, fingerprint_argument
+from btp_trust.property_bag import ResourceArgs, SignerSummary
+
+PREVIEW_ONLY: Final = ("step", "replaces", "passive_slot", "earlier_generations")
+"""Inputs that are no outputs: check adds them for the preview, the update, and the next check."""
 
 
 class PassiveArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
@@ -16,7 +20,7 @@ class PassiveArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
     adopt: str | None = None
     replace: str | None = None
     resource_urn: str | None = None
-    """So that a deletion that fails can name it: Pulumi does not tell a provider."""
+    """Named by a deletion that fails: Pulumi keeps it from a provider."""
 
     def normalized(self) -> Self:
         """Write the fingerprints as certificates have them."""

@@ -17,11 +17,11 @@ class OnVerificationFailure(StrEnum):
 class Verdict(StrEnum):
     """What was found out about one destination."""
 
-    VERIFIED = "proved"
+    VERIFIED = "verified"
     """The new certificate signed, and, where a target was asked, it accepted that."""
     WEAK = "weak"
     """It works, but perhaps with a token from before the swap."""
-    REJECTED = "refused"
+    REJECTED = "rejected"
     """The target answered with a refusal."""
     INCONCLUSIVE = "inconclusive"
     """Nobody can tell yet."""

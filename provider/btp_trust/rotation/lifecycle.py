@@ -24,10 +24,11 @@ from btp_trust.rotation.planning import (
 )
 from btp_trust.rotation.policies import decide
 from btp_trust.rotation.rollback import refuse_untrusted, stale_read_after_swap
-from btp_trust.rotation.schema import Candidate, RotationArgs, RotationInputs, RotationState, SlotPair
+from btp_trust.rotation.schema import Candidate, RotationArgs, RotationInputs, RotationState, SlotPair, args_from_bag
 from btp_trust.rotation.verification import preflight
 from btp_trust.rotation.verification.runner import RotationStep, is_verification_requested, verify_rotation
 from btp_trust.runtime.duplicate_connections import refuse_second
+from btp_trust.runtime.lifecycle import Lifecycle
 from btp_trust.runtime.reading import (
     ReadingUnavailable,
     SlotsRead,
@@ -145,8 +146,9 @@ def create(session: Session, new: RotationInputs) -> tuple[str, PropertyBag]:
     return f"{snapshot.subaccount_id}/rotation", _without_none({**outputs, **outcome.outputs})
 
 
-def update(session: Session, state: RotationState, new: RotationInputs) -> PropertyBag:
+def update(session: Session, bag: PropertyBag, new: RotationInputs) -> PropertyBag:
     """Swap if that was planned, else bring the outputs up to date; prove what signs, if that is due."""
+    state = from_bag(bag, RotationState)
     account = open_for_write(session, new)
     if new.slots_before is not None:
         preflight.preflight(session, account, new)
@@ -313,3 +315,15 @@ def _restored_at(new: RotationInputs, snapshot: Snapshot, state: RotationState) 
         snapshot.active, state.fingerprint
     )
     return {"restored_at": format_rfc3339(snapshot.now)} if new.slots_before is not None and is_back else {}
+
+
+LIFECYCLE: Final = Lifecycle(
+    args=args_from_bag,
+    inputs=RotationInputs,
+    state=RotationState,
+    check=lambda session, arguments, old: check(session, *arguments, old),
+    diff=diff,
+    create=create,
+    update=update,
+    read=read,
+)

@@ -8,7 +8,6 @@ from typing import Final
 
 from btp_trust.certificate import Certificate
 from btp_trust.formatting import format_rfc3339, propose_free_name, short_fingerprint
-from btp_trust.passive import plan
 from btp_trust.rotation.decision import Action, Decision, Reason, refuse
 from btp_trust.rotation.declaration import Declaration, OnDrift, swappable_certificate
 from btp_trust.rotation.messages import (
@@ -19,6 +18,7 @@ from btp_trust.rotation.messages import (
     refuse_same_command,
 )
 from btp_trust.rotation.target_gate import PREVIEW_WIDTH, summarize, target_statuses, trust_warning, untrusted
+from btp_trust.runtime.command_plan import second_name_refusal
 from btp_trust.snapshot import Snapshot, has_fingerprint
 
 Policy = Callable[[Declaration, Snapshot], Decision | None]
@@ -95,7 +95,7 @@ def second_name(declaration: Declaration, _: Snapshot) -> Decision | None:
         return None
     free = propose_free_name(name, declaration.generations)
     alternative = f'replace="{taken}"' if declaration.candidate_awaits_adoption else f'generation="{free}"'
-    refusal = plan.second_name(name, taken, known_as, alternative, prop="candidate")
+    refusal = second_name_refusal(name, taken, known_as, alternative, prop="candidate")
     return Decision(Action.REFUSE, Reason.REBOUND, refusal.what, refusal=refusal)
 
 

@@ -8,21 +8,21 @@ from typing import Any, Final, Self
 import msgspec
 from msgspec.structs import replace
 
+from btp_trust.arguments import check_generation_name, fingerprint_argument, malformed_argument, unknown_argument
 from btp_trust.errors import Refused
 from btp_trust.formatting import parse_rfc3339
 from btp_trust.property_bag import (
+    PropertyBag,
     ResourceArgs,
     SignerSummary,
-    _malformed,
-    _must_be_known,
-    check_generation_name,
-    fingerprint_argument,
+    from_program,
     is_unknown,
     known,
 )
 from btp_trust.rotation.declaration import OnDrift
 from btp_trust.rotation.evidence import Evidence, OnVerificationFailure
 from btp_trust.snapshot import Slots
+from btp_trust.trusted_by.parsing import TrustedBy, trusted_by_from_program
 from btp_trust.trusted_by.statements import TrustStatement
 
 
@@ -143,6 +143,14 @@ class RotationState(RotationArgs, frozen=True, omit_defaults=True, kw_only=True)
         return self.fingerprint if self.signer is None else self.signer.fingerprint
 
 
+def args_from_bag(bag: PropertyBag, old: RotationInputs | None) -> tuple[RotationArgs, Candidate | None, TrustedBy]:
+    """Read the arguments of the program: those that are kept, the candidate, and the targets' statements."""
+    candidate = candidate_from_program(bag.get("candidate"), old.candidate if old else None)
+    trusted_by = trusted_by_from_program(bag.get("trusted_by"))
+    own = {name: value for name, value in bag.items() if name not in ("candidate", "trusted_by")}
+    return from_program(own, RotationArgs), candidate, trusted_by
+
+
 def candidate_from_program(value: Any, recorded: str | None = None) -> Candidate | None:
     """Read the candidate of a RotationTrigger; its outputs are unknown while it is to be minted.
 
@@ -156,7 +164,7 @@ def candidate_from_program(value: Any, recorded: str | None = None) -> Candidate
     if value is None:
         return None
     if is_unknown(value if not isinstance(value, Mapping) else value.get("generation")):
-        raise _must_be_known("candidate")
+        raise unknown_argument("candidate")
     if isinstance(value, str) and value == recorded:
         return Candidate(generation=value, generations={}, is_ignored=True)
     if not isinstance(value, Mapping):
@@ -169,7 +177,7 @@ def candidate_from_program(value: Any, recorded: str | None = None) -> Candidate
 
 
 def _no_candidate() -> Refused:
-    return _malformed("Expected a PassiveTrustCertificate - at `$.candidate`")
+    return malformed_argument("Expected a PassiveTrustCertificate - at `$.candidate`")
 
 
 MAX_DESTINATIONS: Final = 12

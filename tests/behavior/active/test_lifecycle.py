@@ -1,4 +1,4 @@
-"""ActiveTrustCertificate through the eyes of an engine: adopt, make the first one, renew, follow, leave in place."""
+"""ActiveTrustCertificate driven by the fake engine: adopt, generate the first one, renew, follow, leave in place."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def engine(emulator: Emulator) -> FakeEngine:
 
 @pytest.fixture
 def empty(emulator: Emulator) -> FakeEngine:
-    """A stack on a subaccount without any certificate."""
+    """A stack on a subaccount with empty slots."""
     return FakeEngine(emulator, emulator.create_subaccount().guid)
 
 
@@ -52,8 +52,8 @@ def renamed(deployment: Deployment) -> None:
     deployment.active("renamed")
 
 
-def test_creating_adopts_the_certificate_that_signs(engine: FakeEngine) -> None:
-    """No POST; the outputs are the live certificate's."""
+def test_creation_adopts_the_active_certificate(engine: FakeEngine) -> None:
+    """The outputs are the live certificate's."""
     report = engine.up(ALONE)
     assert report.writes == []
     outputs = engine.outputs("signing")
@@ -63,23 +63,23 @@ def test_creating_adopts_the_certificate_that_signs(engine: FakeEngine) -> None:
     engine.assert_stable(ALONE)
 
 
-def test_a_preview_of_the_adoption_names_the_certificate(engine: FakeEngine) -> None:
-    """What will be reported is a checked input."""
+def test_preview_names_the_adopted_certificate(engine: FakeEngine) -> None:
+    """The signer is a checked input."""
     assert engine.preview(ALONE).inputs["signing"]["signer"]["fingerprint"] == engine.slots[0]
 
 
-def test_generate_adopts_a_certificate_that_exists(engine: FakeEngine) -> None:
-    """`generate=True` is harmless where there is something to adopt, and later."""
+def test_generate_adopts_an_existing_certificate(engine: FakeEngine) -> None:
+    """`generate=True` is harmless where a certificate is active, and later."""
     assert engine.up(FIRST).writes == []
     engine.assert_stable(FIRST)
 
 
-def test_a_missing_certificate_is_not_made_unasked(empty: FakeEngine) -> None:
+def test_refuses_to_generate_unasked(empty: FakeEngine) -> None:
     """Refused in the preview, with the argument to add."""
     assert "generate=True" in empty.assert_refused(ALONE)
 
 
-def test_the_first_certificate_is_made_after_both_were_missing_twice(empty: FakeEngine) -> None:
+def test_reads_twice_before_generating(empty: FakeEngine) -> None:
     """Certificate and metadata are each read twice at least before the one POST."""
     report = empty.up(FIRST)
     assert empty.last_preview.inputs["signing"]["step"] == "generate the first active certificate of the subaccount"
@@ -93,11 +93,11 @@ def test_the_first_certificate_is_made_after_both_were_missing_twice(empty: Fake
     empty.deploy(ALONE)
 
 
-@pytest.mark.parametrize("look", [1, 2], ids=["at the first look", "at the second look"])
-def test_metadata_without_a_certificate_stops_the_first_generation(empty: FakeEngine, look: int) -> None:
-    """The service contradicts itself: no POST, and the next run may find the truth."""
+@pytest.mark.parametrize("reading", [1, 2], ids=["at the first reading", "at the second reading"])
+def test_stops_for_contradicting_metadata(empty: FakeEngine, reading: int) -> None:
+    """Metadata, and an empty slot: the next run may read the truth."""
     body = {"idpMetadata": "PHhtbC8+"}
-    empty.transport.inject_once("GET metadata", answer_with(200, json=body), after=look - 1)
+    empty.transport.inject_once("GET metadata", answer_with(200, json=body), after=reading - 1)
     with pytest.raises(SlotsChanged) as stopped:
         empty.up(FIRST)
     assert_three_part_message(str(stopped.value), empty.guid)
@@ -105,24 +105,24 @@ def test_metadata_without_a_certificate_stops_the_first_generation(empty: FakeEn
     empty.deploy(FIRST)
 
 
-def test_a_certificate_that_appears_before_the_first_generation_is_adopted(empty: FakeEngine) -> None:
-    """A colleague made one between the looks: it is not overwritten."""
+def test_adopts_after_the_first_reading(empty: FakeEngine) -> None:
+    """A colleague generated one between the two readings: it stays."""
     empty.transport.inject_once("GET metadata", interleave(after=lambda: empty.emulator.generate_active(empty.guid)))
     assert empty.up(FIRST).writes == []
     assert empty.outputs("signing")["fingerprint"] == empty.slots[0]
     empty.assert_stable(FIRST)
 
 
-def test_a_certificate_that_appears_before_the_second_look_is_adopted(empty: FakeEngine) -> None:
-    """The second look counts as much as the first."""
-    made = interleave(after=lambda: empty.emulator.generate_active(empty.guid))
-    empty.transport.inject_once("GET metadata", made, after=1)
+def test_adopts_after_the_second_reading(empty: FakeEngine) -> None:
+    """The second reading counts as much as the first."""
+    rival = interleave(after=lambda: empty.emulator.generate_active(empty.guid))
+    empty.transport.inject_once("GET metadata", rival, after=1)
     assert empty.up(FIRST).writes == []
     empty.assert_stable(FIRST)
 
 
-def test_a_run_killed_after_the_first_generation_is_resumed_by_adopting(empty: FakeEngine) -> None:
-    """The state never saw the POST; the next `up` finds the certificate in the slot."""
+def test_resumes_a_killed_run_by_adopting(empty: FakeEngine) -> None:
+    """The state lacks the certificate of the POST; the next `up` finds it in the slot."""
     empty.transport.inject_once("POST certificate", commit_then_raise(ProcessKilledError()))
     with pytest.raises(ProcessKilledError):
         empty.up(FIRST)
@@ -131,7 +131,7 @@ def test_a_run_killed_after_the_first_generation_is_resumed_by_adopting(empty: F
     empty.assert_stable(FIRST)
 
 
-def test_the_outputs_follow_a_swap_in_the_cockpit(engine: FakeEngine) -> None:
+def test_follows_a_swap_in_the_cockpit(engine: FakeEngine) -> None:
     """One update that calls nothing, and whose preview names the change."""
     engine.deploy(ALONE)
     engine.emulator.generate_passive(engine.guid)
@@ -142,8 +142,8 @@ def test_the_outputs_follow_a_swap_in_the_cockpit(engine: FakeEngine) -> None:
     engine.assert_stable(ALONE)
 
 
-def test_without_rotation_one_update_that_calls_nothing_follows_a_swap(engine: FakeEngine) -> None:
-    """The trigger's swap is reported one command later; with `rotation=` in the same one."""
+def test_follows_a_trigger_without_rotation(engine: FakeEngine) -> None:
+    """Its swap is reported one command later, by an update without a write; with `rotation=` in the same one."""
 
     def apart(signs: str) -> Program:
         def run(deployment: Deployment) -> None:
@@ -160,16 +160,16 @@ def test_without_rotation_one_update_that_calls_nothing_follows_a_swap(engine: F
     engine.assert_stable(apart("b"))
 
 
-def test_a_refresh_follows_the_slot(engine: FakeEngine) -> None:
-    """Read reports what signs."""
+def test_refresh_follows_the_slot(engine: FakeEngine) -> None:
+    """Read reports the active certificate."""
     engine.deploy(ALONE)
     engine.emulator.generate_active(engine.guid)
     engine.refresh()
     assert (engine.outputs("signing")["fingerprint"], engine.outputs("signing")["role"]) == (engine.slots[0], "active")
 
 
-def test_no_output_is_left_behind_by_a_refresh(engine: FakeEngine) -> None:
-    """All outputs that name the signer name the same one, also after refresh and `up`."""
+def test_all_outputs_name_one_signer(engine: FakeEngine) -> None:
+    """Also after refresh and `up`."""
     engine.deploy(ALONE)
     engine.emulator.generate_active(engine.guid)
     engine.refresh()
@@ -182,7 +182,7 @@ def test_no_output_is_left_behind_by_a_refresh(engine: FakeEngine) -> None:
     )
 
 
-def test_a_refresh_says_when_nothing_signs_any_more(engine: FakeEngine) -> None:
+def test_refresh_warns_of_an_empty_slot(engine: FakeEngine) -> None:
     """The resource stays, its role is gone."""
     engine.deploy(ALONE)
     engine.transport.inject_once("GET certificate", answer_with(404, json={"ErrorMessage": "gone"}))
@@ -192,8 +192,8 @@ def test_a_refresh_says_when_nothing_signs_any_more(engine: FakeEngine) -> None:
     assert "warning" in report.messages
 
 
-def test_a_strict_refresh_fails_when_nothing_signs_any_more(engine: FakeEngine) -> None:
-    """Three parts, and the one that signed is named."""
+def test_strict_refresh_fails_on_empty_slot(engine: FakeEngine) -> None:
+    """Three parts, with the recorded signer."""
     engine.deploy(ALONE)
     engine.config["btp-trust:strict"] = "true"
     engine.transport.inject_once("GET certificate", answer_with(404, json={"ErrorMessage": "gone"}))
@@ -202,15 +202,15 @@ def test_a_strict_refresh_fails_when_nothing_signs_any_more(engine: FakeEngine) 
     assert_three_part_message(str(caught.value), engine.slots[0])
 
 
-def test_what_vanished_is_not_replaced_by_a_certificate_that_nobody_trusts(engine: FakeEngine) -> None:
-    """An existing resource with `generate=True` makes no second first certificate."""
+def test_refuses_a_second_first_certificate(engine: FakeEngine) -> None:
+    """For an existing resource with `generate=True`: every target would reject the new certificate."""
     engine.deploy(FIRST)
     engine.transport.inject_always(answer_with(404, json={"ErrorMessage": "gone"}), "GET certificate")
-    assert "trusted by nobody" in engine.assert_refused(FIRST)
+    assert "every target would reject a new one" in engine.assert_refused(FIRST)
 
 
-def test_a_certificate_that_vanishes_between_plan_and_update_is_an_error(engine: FakeEngine) -> None:
-    """Nothing is recorded of a slot that is empty."""
+def test_fails_if_the_certificate_vanishes(engine: FakeEngine) -> None:
+    """Between plan and update: an empty slot is recorded nowhere."""
     engine.deploy(ALONE)
     renew = renewing(engine.slots[0], accept_outage=True)
     engine.transport.inject_once("GET certificate", answer_with(404, json={"ErrorMessage": "gone"}), after=2)
@@ -220,7 +220,7 @@ def test_a_certificate_that_vanishes_between_plan_and_update_is_an_error(engine:
     assert engine.last.writes == []
 
 
-def test_a_renewal_in_place_needs_an_accepted_outage(engine: FakeEngine) -> None:
+def test_refuses_an_unaccepted_renewal(engine: FakeEngine) -> None:
     """The preview points to the rotation."""
     engine.deploy(ALONE)
     message = engine.assert_refused(renewing(engine.slots[0]), engine.slots[0], "accept_outage=True")
@@ -228,7 +228,7 @@ def test_a_renewal_in_place_needs_an_accepted_outage(engine: FakeEngine) -> None
 
 
 def test_an_accepted_renewal_posts_once(engine: FakeEngine) -> None:
-    """Two more years; the preview named the certificate; left in the code it does nothing but say so."""
+    """Two more years; the preview named the certificate; left in the code, the argument only prints a note."""
     engine.deploy(ALONE)
     old = engine.slots[0]
     renew = renewing(old, accept_outage=True)
@@ -237,11 +237,11 @@ def test_an_accepted_renewal_posts_once(engine: FakeEngine) -> None:
     assert report.writes == ["POST certificate"]
     assert engine.outputs("signing")["fingerprint"] == engine.slots[0] != old
     engine.assert_stable(renew)
-    assert "nothing is renewed" in engine.preview(renew).messages
+    assert "nothing to renew" in engine.preview(renew).messages
 
 
-def test_a_renewal_reads_directly_before_it_posts(engine: FakeEngine) -> None:
-    """A colleague renewed in the same minute: exactly the named certificate, or none."""
+def test_renewal_reads_before_it_posts(engine: FakeEngine) -> None:
+    """A colleague renewed in the same minute: exactly the named certificate is renewed, or none."""
     engine.deploy(ALONE)
     renew = renewing(engine.slots[0], accept_outage=True)
     engine.transport.inject_once(
@@ -253,7 +253,7 @@ def test_a_renewal_reads_directly_before_it_posts(engine: FakeEngine) -> None:
     engine.assert_stable(renew)
 
 
-def test_creating_never_renews(engine: FakeEngine) -> None:
+def test_creation_refuses_to_renew(engine: FakeEngine) -> None:
     """After a lost state the argument may still be in the code; the renewal takes a second deployment."""
     renew = renewing(engine.slots[0], accept_outage=True)
     assert "Remove renew_fingerprint=" in engine.assert_refused(renew, engine.slots[0])
@@ -262,20 +262,20 @@ def test_creating_never_renews(engine: FakeEngine) -> None:
     engine.assert_stable(renew)
 
 
-@pytest.mark.parametrize("which", ["passive", "gone"])
-def test_a_renewal_of_a_certificate_that_does_not_sign_does_nothing_and_says_so(engine: FakeEngine, which: str) -> None:
-    """A waiver names its object."""
+@pytest.mark.parametrize("role", ["passive", "gone"])
+def test_remarks_on_an_ineffective_renewal(engine: FakeEngine, role: str) -> None:
+    """A waiver names its object: another certificate stays, with a note."""
     engine.emulator.generate_passive(engine.guid)
     engine.deploy(ALONE)
-    fingerprint = engine.slots[1] if which == "passive" else "0" * 64
+    fingerprint = engine.slots[1] if role == "passive" else "0" * 64
     report = engine.up(renewing(fingerprint, accept_outage=True))
     assert report.writes == []
-    assert "does not sign" in report.messages
+    assert "is not the active certificate" in report.messages
     engine.assert_stable(renewing(fingerprint, accept_outage=True))
 
 
-def test_a_renewal_of_what_a_trigger_declares_is_refused_with_a_way_out_that_works(engine: FakeEngine) -> None:
-    """The declared certificate would be in no slot any more."""
+def test_refuses_to_renew_a_declared_certificate(engine: FakeEngine) -> None:
+    """A renewal would take the declared certificate out of both slots; the remedy works."""
     engine.deploy(ALONE, program("b", "a"))
     renew = program("b", "a", active={"renew_fingerprint": engine.slots[0], "accept_outage": True})
     assert "remove RotationTrigger and rotation=" in engine.assert_refused(renew, engine.slots[0])
@@ -285,8 +285,8 @@ def test_a_renewal_of_what_a_trigger_declares_is_refused_with_a_way_out_that_wor
     engine.deploy(program("b", "renewed"))
 
 
-def test_a_lost_answer_of_a_renewal_is_found_in_the_slots(engine: FakeEngine) -> None:
-    """One POST, and the certificate that is there afterwards is its answer."""
+def test_reads_after_a_lost_response(engine: FakeEngine) -> None:
+    """One POST, and the outputs are the certificate that is there afterwards."""
     engine.deploy(ALONE)
     renew = renewing(engine.slots[0], accept_outage=True)
     engine.transport.inject_once("POST certificate", commit_then_raise(httpx.ReadTimeout("lost")))
@@ -295,8 +295,8 @@ def test_a_lost_answer_of_a_renewal_is_found_in_the_slots(engine: FakeEngine) ->
     engine.assert_stable(renew)
 
 
-def test_a_renewal_killed_after_its_post_is_not_repeated(engine: FakeEngine) -> None:
-    """The named certificate does not sign any more, so the next `up` only follows."""
+def test_a_killed_renewal_posts_once(engine: FakeEngine) -> None:
+    """Another certificate is active by then, so the next `up` only follows."""
     engine.deploy(ALONE)
     renew = renewing(engine.slots[0], accept_outage=True)
     engine.transport.inject_once("POST certificate", commit_then_raise(ProcessKilledError()))
@@ -310,8 +310,8 @@ def test_a_renewal_killed_after_its_post_is_not_repeated(engine: FakeEngine) -> 
 @pytest.mark.parametrize(
     "after", [pytest.param(renamed, id="renaming it"), pytest.param(without_resources, id="removing it")]
 )
-def test_deleting_leaves_the_certificate_in_place_and_says_so(engine: FakeEngine, after: Program) -> None:
-    """The API has no such call."""
+def test_deletion_leaves_the_certificate(engine: FakeEngine, after: Program) -> None:
+    """The API can delete only a passive one; the command reports it."""
     engine.deploy(ALONE)
     slots = engine.slots
     report = engine.up(after)

@@ -1,4 +1,4 @@
-"""The plan of ActiveTrustCertificate: adopt and follow, make the first one, renew only where an outage is accepted."""
+"""The plan of ActiveTrustCertificate: adopt and follow, generate the first one, renew where an outage is accepted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from support.fake_engine import assert_three_part_message, certificate, snapshot
 
 A = certificate("a")
 B = certificate("b", made=30)
-AB, NOTHING = snapshot(A, B), snapshot(None)
+AB, EMPTY = snapshot(A, B), snapshot(None)
 RENEW = Request(renew_fingerprint=A.fingerprint, accept_outage=True)
 RENEW_OTHER = Request(renew_fingerprint=B.fingerprint, accept_outage=True)
 
@@ -19,20 +19,18 @@ RENEW_OTHER = Request(renew_fingerprint=B.fingerprint, accept_outage=True)
 @pytest.mark.parametrize(
     ("request_", "seen", "exists", "action"),
     [
-        pytest.param(Request(), AB, False, Action.FOLLOW, id="creating adopts what signs"),
-        pytest.param(Request(generate=True), AB, False, Action.FOLLOW, id="generate adopts what signs"),
-        pytest.param(Request(generate=True), AB, True, Action.FOLLOW, id="generate left in the code does nothing"),
-        pytest.param(Request(generate=True), NOTHING, False, Action.GENERATE, id="generate makes the first one"),
+        pytest.param(Request(), AB, False, Action.FOLLOW, id="creating adopts the active one"),
+        pytest.param(Request(generate=True), AB, False, Action.FOLLOW, id="generate adopts the active one"),
+        pytest.param(Request(generate=True), AB, True, Action.FOLLOW, id="generate left in the code only follows"),
+        pytest.param(Request(generate=True), EMPTY, False, Action.GENERATE, id="generate generates the first one"),
         pytest.param(Request(), AB, True, Action.FOLLOW, id="an update follows the slot"),
-        pytest.param(RENEW, AB, True, Action.RENEW, id="exactly the certificate that signs is renewed"),
-        pytest.param(RENEW_OTHER, AB, True, Action.FOLLOW, id="the passive one is not renewed"),
-        pytest.param(
-            RENEW, snapshot(B, A), True, Action.FOLLOW, id="a certificate that stopped signing is not renewed"
-        ),
+        pytest.param(RENEW, AB, True, Action.RENEW, id="exactly the active certificate is renewed"),
+        pytest.param(RENEW_OTHER, AB, True, Action.FOLLOW, id="the passive one stays"),
+        pytest.param(RENEW, snapshot(B, A), True, Action.FOLLOW, id="a certificate that stopped signing stays"),
     ],
 )
-def test_a_situation_leads_to_one_action(request_: Request, seen: Snapshot, *, exists: bool, action: Action) -> None:
-    """An action that calls the service has a sentence; one that calls nothing has none."""
+def test_decides_one_action(request_: Request, seen: Snapshot, *, exists: bool, action: Action) -> None:
+    """An action that calls the service has a sentence."""
     step = decide(request_, seen, exists=exists)
     assert step.action is action
     assert (step.sentence is None) == (action is Action.FOLLOW)
@@ -41,16 +39,23 @@ def test_a_situation_leads_to_one_action(request_: Request, seen: Snapshot, *, e
 @pytest.mark.parametrize(
     ("request_", "seen", "exists", "prop", "named"),
     [
-        pytest.param(Request(), NOTHING, False, "generate", "generate=True", id="nothing to adopt"),
-        pytest.param(Request(), NOTHING, True, "generate", "remove all resources", id="what signed is gone"),
-        pytest.param(Request(generate=True), NOTHING, True, "generate", "trusted by nobody", id="no second first one"),
+        pytest.param(Request(), EMPTY, False, "generate", "generate=True", id="an empty slot"),
+        pytest.param(Request(), EMPTY, True, "generate", "remove all resources", id="the recorded signer is gone"),
+        pytest.param(
+            Request(generate=True),
+            EMPTY,
+            True,
+            "generate",
+            "every target would reject a new one",
+            id="a second first one",
+        ),
         pytest.param(
             Request(renew_fingerprint=A.fingerprint),
             AB,
             True,
             "renew_fingerprint",
             "Rotate instead: PassiveTrustCertificate, then RotationTrigger",
-            id="an outage that nobody accepted",
+            id="an unaccepted outage",
         ),
         pytest.param(
             Request(renew_fingerprint=A.fingerprint),
@@ -58,15 +63,13 @@ def test_a_situation_leads_to_one_action(request_: Request, seen: Snapshot, *, e
             False,
             "renew_fingerprint",
             "Rotate instead: PassiveTrustCertificate, then RotationTrigger",
-            id="an outage that nobody accepted, created",
+            id="an unaccepted outage on creation",
         ),
-        pytest.param(RENEW, AB, False, "renew_fingerprint", "in a second one", id="creating never renews"),
+        pytest.param(RENEW, AB, False, "renew_fingerprint", "in a second one", id="a renewal on creation"),
     ],
 )
-def test_what_nobody_accepted_is_refused(
-    request_: Request, seen: Snapshot, *, exists: bool, prop: str, named: str
-) -> None:
-    """In three parts, at the argument to blame, with the way out."""
+def test_refuses_without_acceptance(request_: Request, seen: Snapshot, *, exists: bool, prop: str, named: str) -> None:
+    """The refusal has three parts, the argument to blame, and the remedy."""
     with pytest.raises(Refused) as refused:
         decide(request_, seen, exists=exists)
     assert refused.value.prop == prop
@@ -76,12 +79,12 @@ def test_what_nobody_accepted_is_refused(
 @pytest.mark.parametrize(
     ("request_", "exists"),
     [
-        pytest.param(RENEW_OTHER, True, id="not signing"),
-        pytest.param(RENEW_OTHER, False, id="creating with one that does not sign"),
+        pytest.param(RENEW_OTHER, True, id="of the passive one"),
+        pytest.param(RENEW_OTHER, False, id="of the passive one, on creation"),
     ],
 )
-def test_a_renewal_that_calls_for_nothing_says_so(request_: Request, *, exists: bool) -> None:
-    """The note names the fingerprint that was asked for."""
+def test_remarks_on_an_ineffective_renewal(request_: Request, *, exists: bool) -> None:
+    """The note names the fingerprint of the request."""
     note = decide(request_, AB, exists=exists).note
     assert str(request_.renew_fingerprint) in str(note)
 
@@ -89,11 +92,11 @@ def test_a_renewal_that_calls_for_nothing_says_so(request_: Request, *, exists: 
 @pytest.mark.parametrize(
     ("request_", "seen", "exists"),
     [
-        pytest.param(Request(generate=True), NOTHING, False, id="generate"),
+        pytest.param(Request(generate=True), EMPTY, False, id="generate"),
         pytest.param(RENEW, AB, True, id="renew"),
     ],
 )
-def test_a_step_fits_into_what_a_preview_shows(request_: Request, seen: Snapshot, *, exists: bool) -> None:
+def test_a_step_fits_into_a_preview(request_: Request, seen: Snapshot, *, exists: bool) -> None:
     """One line of 150 characters: `pulumi preview --diff` cuts longer ones."""
     sentence = decide(request_, seen, exists=exists).sentence
     assert len(str(sentence)) <= 150

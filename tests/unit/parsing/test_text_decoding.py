@@ -1,4 +1,4 @@
-"""Text as other programs hand it over: read as it was meant, or refused as no text."""
+"""Text as other programs write it: decoded as it was meant, or refused as binary."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ plain = st.text(
 
 
 @given(text=plain, encoding=st.sampled_from(MARKED))
-def test_what_says_its_encoding_is_read_in_it(text: str, encoding: str) -> None:
-    """By its mark, or as UTF-8."""
+def test_decodes_by_the_byte_order_mark(text: str, encoding: str) -> None:
+    """Content without a mark is UTF-8."""
     assert decode(text.encode(encoding)) == text
 
 
 @given(text=st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1), mark=st.booleans())
-def test_ascii_is_read_in_every_encoding(text: str, *, mark: bool) -> None:
-    """UTF-16 without a mark shows itself by its first character."""
+def test_decodes_ascii_in_every_encoding(text: str, *, mark: bool) -> None:
+    """The first character of UTF-16 shows the encoding where the mark is missing."""
     for encoding in ("utf-8", "utf-16-le", "utf-16-be", "cp1252"):
         assert decode(text.encode(encoding)) == text
     assert strip_byte_order_mark(f"\ufeff{text}" if mark else text) == text
@@ -32,22 +32,22 @@ def test_ascii_is_read_in_every_encoding(text: str, *, mark: bool) -> None:
 
 @given(text=st.text(st.characters(min_codepoint=0xE0, max_codepoint=0xFF, exclude_characters="\u00ef"), min_size=1))
 @example(text="Schl\u00fcssel")
-def test_other_letters_of_windows_are_no_crash(text: str) -> None:
-    """A sentence of a command line may have them."""
+def test_decodes_latin_1(text: str) -> None:
+    """A sentence of a command line may have such letters."""
     assert decode(f"x{text}!".encode("latin-1")) == f"x{text}!"
 
 
 @pytest.mark.parametrize("octets", [b"\xfe\xed\xfe\xed\0\0\0\2", b"\xff\xfe\0", b"\xff\x01", b"\xff\xfe\0\0\xff"])
-def test_what_is_no_text_is_refused(octets: bytes) -> None:
-    """Without an error of the decoder behind it, which holds all of it."""
+def test_refuses_binary_content(octets: bytes) -> None:
+    """The error has no cause: a decoder's error holds all of the content."""
     with pytest.raises(ValueError, match="no text") as caught:
         decode(octets)
     assert caught.value.__context__ is None
 
 
 @given(octets=st.binary())
-def test_any_bytes_are_a_text_or_refused(octets: bytes) -> None:
-    """And never with NUL in it."""
+def test_decodes_or_refuses_any_bytes(octets: bytes) -> None:
+    """And removes NUL."""
     try:
         text = decode(octets)
     except ValueError:
@@ -56,22 +56,22 @@ def test_any_bytes_are_a_text_or_refused(octets: bytes) -> None:
 
 
 @given(text=st.text())
-def test_what_is_visible_has_no_marks_and_one_kind_of_blanks(text: str) -> None:
-    """Nothing else changes."""
-    found = strip_invisible(text)
-    assert not [each for each in found if unicodedata.category(each) == "Cf" or each == "\0"]
-    assert not [each for each in found if unicodedata.category(each).startswith("Z") and each != " "]
-    assert strip_invisible(found) == found
+def test_strips_invisible_characters(text: str) -> None:
+    """Marks are removed and blanks are made usual; a second pass changes nothing."""
+    visible = strip_invisible(text)
+    assert not [mark for mark in visible if unicodedata.category(mark) == "Cf" or mark == "\0"]
+    assert not [blank for blank in visible if unicodedata.category(blank).startswith("Z") and blank != " "]
+    assert strip_invisible(visible) == visible
 
 
 @pytest.mark.parametrize("escaped", [r"\n", r"\\n", r"\r\n", r"\\\\r\\\\n", r"\r"])
-def test_an_escaped_line_break_is_one(escaped: str) -> None:
-    """However often it was."""
+def test_unescapes_line_breaks(escaped: str) -> None:
+    """The backslash may have been escaped several times."""
     assert unescape_line_breaks(f"a{escaped}b") == "a\nb"
 
 
-def test_a_row_of_backslashes_takes_no_time() -> None:
-    """It is looked at once, and not from each of them on."""
+def test_unescapes_many_backslashes_fast() -> None:
+    """The expression looks at them once, in linear time."""
     row = "\\" * 100_000
     assert unescape_line_breaks(row) == row
     assert unescape_line_breaks(f"{row}u000a") == "\n"

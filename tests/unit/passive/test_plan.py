@@ -1,4 +1,4 @@
-"""The plan of PassiveTrustCertificate: when a generation is minted, adopted, taken up again or refused."""
+"""The plan of PassiveTrustCertificate: when a generation is generated, adopted, adopted again or refused."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from support.fake_engine import assert_three_part_message, certificate, snapshot
 A = certificate("a")
 B = certificate("b", made=30)
 C = certificate("c", made=60)
-TWIN_OF_A = certificate("d")
+SAME_SECOND_AS_A = certificate("d")
 A_, AB, BA, AC = snapshot(A), snapshot(A, B), snapshot(B, A), snapshot(A, C)
 NEW = Request("new")
-NOBODY = RecordedCertificates()
+NONE_RECORDED = RecordedCertificates()
 OWN_B = RecordedCertificates(B.fingerprint, {"b": B.fingerprint})
 OWN_C = RecordedCertificates(C.fingerprint, {"b": B.fingerprint, "c": C.fingerprint})
 
@@ -32,77 +32,85 @@ OWN_C = RecordedCertificates(C.fingerprint, {"b": B.fingerprint, "c": C.fingerpr
 @pytest.mark.parametrize(
     ("request_", "own", "seen", "step"),
     [
-        pytest.param(NEW, NOBODY, A_, Generate(None), id="mints into the empty slot"),
-        pytest.param(NEW, OWN_B, AB, Generate(B), id="mints over its own certificate"),
-        pytest.param(NEW, OWN_B, BA, Generate(A), id="mints over the older one that its own displaced"),
+        pytest.param(NEW, NONE_RECORDED, A_, Generate(None), id="generates into the empty slot"),
+        pytest.param(NEW, OWN_B, AB, Generate(B), id="generates over its own certificate"),
+        pytest.param(NEW, OWN_B, BA, Generate(A), id="generates over the older one that its own displaced"),
         pytest.param(
             NEW,
-            RecordedCertificates(TWIN_OF_A.fingerprint),
-            snapshot(TWIN_OF_A, A),
+            RecordedCertificates(SAME_SECOND_AS_A.fingerprint),
+            snapshot(SAME_SECOND_AS_A, A),
             Generate(A),
             id="a displaced one made in the same second is displaced all the same",
         ),
         pytest.param(
             Request("new", replace=A.fingerprint),
-            NOBODY,
+            NONE_RECORDED,
             BA,
             Generate(A),
-            id="mints over the stranger that replace names",
+            id="generates over the foreign one that replace names",
         ),
         pytest.param(
-            Request("new", replace=B.fingerprint), NOBODY, AB, Generate(B), id="replace wins over a younger stranger"
+            Request("new", replace=B.fingerprint),
+            NONE_RECORDED,
+            AB,
+            Generate(B),
+            id="replace wins over a younger foreign one",
         ),
         pytest.param(
             NEW,
-            NOBODY,
+            NONE_RECORDED,
             AB,
             Adopt(B, "unknown to this resource, younger than the active one"),
-            id="adopts a younger stranger",
+            id="adopts a younger foreign one",
         ),
         pytest.param(
             NEW,
             OWN_B,
             AC,
             Adopt(C, "unknown to this resource, younger than the active one"),
-            id="adopts what a killed run of it minted",
+            id="adopts the one that a killed run of it generated",
         ),
         pytest.param(
             NEW,
             OWN_B,
             snapshot(B, C),
             Adopt(C, "unknown to this resource, younger than the active one"),
-            id="adopts the younger stranger beside its own signing one",
+            id="adopts the younger foreign one beside its own active one",
         ),
         pytest.param(
             Request("new", replace=C.fingerprint),
-            NOBODY,
+            NONE_RECORDED,
             AB,
             Adopt(B, "unknown to this resource, younger than the active one"),
-            id="replace of a certificate that is gone disarms nothing",
+            id="replace of a certificate that is gone has no effect",
         ),
         pytest.param(
-            Request("new", adopt=A.fingerprint), NOBODY, AB, Adopt(A, "adopt= says so"), id="adopts what signs"
+            Request("new", adopt=A.fingerprint),
+            NONE_RECORDED,
+            AB,
+            Adopt(A, "adopt= says so"),
+            id="adopts the active one",
         ),
         pytest.param(
-            Request("new", adopt=B.fingerprint), OWN_B, AB, Adopt(B, "adopt= says so"), id="adopts what is passive"
+            Request("new", adopt=B.fingerprint), OWN_B, AB, Adopt(B, "adopt= says so"), id="adopts the passive one"
         ),
         pytest.param(
-            Request("b"), OWN_C, snapshot(C, B), Adopt(B, "it was that before"), id="takes an earlier name up"
+            Request("b"), OWN_C, snapshot(C, B), Adopt(B, "it was that before"), id="adopts an earlier name again"
         ),
-        pytest.param(Request("b"), OWN_C, BA, Adopt(B, "it was that before"), id="takes up the one that signs"),
+        pytest.param(
+            Request("b"), OWN_C, BA, Adopt(B, "it was that before"), id="adopts an earlier name that is active"
+        ),
         pytest.param(
             Request("b", adopt=B.fingerprint),
             OWN_C,
             AB,
             Adopt(B, "it was that before"),
-            id="takes up an earlier name that adopt names too",
+            id="adopts an earlier name that adopt names too",
         ),
     ],
 )
-def test_a_situation_leads_to_one_step(
-    request_: Request, own: RecordedCertificates, seen: Snapshot, step: Step
-) -> None:
-    """Mint and what it overwrites, or adopt and why; its sentence fits into a preview and names the certificate."""
+def test_decides_one_step(request_: Request, own: RecordedCertificates, seen: Snapshot, step: Step) -> None:
+    """Generate, over which one, or adopt, and why; the sentence names the certificate and fits into a preview."""
     assert decide(request_, own, seen) == step
     sentence = step.sentence("2028-11")
     touched = step.replaces if isinstance(step, Generate) else step.certificate
@@ -114,22 +122,24 @@ def test_a_situation_leads_to_one_step(
 @pytest.mark.parametrize(
     ("request_", "own", "seen", "prop", "named"),
     [
-        pytest.param(NEW, NOBODY, snapshot(None), "generation", ["generate=True"], id="there is no active certificate"),
         pytest.param(
-            NEW,
-            NOBODY,
-            BA,
-            "generation",
-            [f'replace="{A.fingerprint}"', f'adopt="{A.fingerprint}"', f'adopt="{B.fingerprint}"'],
-            id="an older stranger is somebody's way back",
+            NEW, NONE_RECORDED, snapshot(None), "generation", ["generate=True"], id="there is no active certificate"
         ),
         pytest.param(
             NEW,
-            NOBODY,
-            snapshot(A, TWIN_OF_A),
+            NONE_RECORDED,
+            BA,
             "generation",
-            [f'replace="{TWIN_OF_A.fingerprint}"'],
-            id="a stranger of the same second is not younger",
+            [f'replace="{A.fingerprint}"', f'adopt="{A.fingerprint}"', f'adopt="{B.fingerprint}"'],
+            id="an older foreign one is somebody's rollback target",
+        ),
+        pytest.param(
+            NEW,
+            NONE_RECORDED,
+            snapshot(A, SAME_SECOND_AS_A),
+            "generation",
+            [f'replace="{SAME_SECOND_AS_A.fingerprint}"'],
+            id="a foreign one of the same second counts as older",
         ),
         pytest.param(
             NEW,
@@ -137,18 +147,23 @@ def test_a_situation_leads_to_one_step(
             BA,
             "generation",
             [A.fingerprint, B.fingerprint],
-            id="a stranger that another one displaced is no displaced one of ours",
+            id="a foreign one that another certificate displaced",
         ),
         pytest.param(
-            Request("new", replace=C.fingerprint), NOBODY, BA, "generation", [A.fingerprint], id="replace names another"
+            Request("new", replace=C.fingerprint),
+            NONE_RECORDED,
+            BA,
+            "generation",
+            [A.fingerprint],
+            id="replace names another",
         ),
         pytest.param(
             Request("new", adopt=C.fingerprint),
-            NOBODY,
+            NONE_RECORDED,
             AB,
             "adopt",
             [A.fingerprint, B.fingerprint, C.fingerprint],
-            id="adopt names what no slot holds",
+            id="adopt names a certificate in neither slot",
         ),
         pytest.param(
             Request("b"), OWN_C, snapshot(A, C), "generation", [B.fingerprint, "b-2"], id="an earlier name is gone"
@@ -163,10 +178,10 @@ def test_a_situation_leads_to_one_step(
         ),
     ],
 )
-def test_what_would_overwrite_or_rebind_is_refused(
+def test_refuses_to_overwrite_or_rebind(
     request_: Request, own: RecordedCertificates, seen: Snapshot, prop: str, named: list[str]
 ) -> None:
-    """In three parts, at the argument to blame, with the lines to paste."""
+    """The refusal has three parts, the argument to blame, and the lines to paste."""
     with pytest.raises(Refused) as refused:
         decide(request_, own, seen)
     assert refused.value.prop == prop
@@ -176,22 +191,20 @@ def test_what_would_overwrite_or_rebind_is_refused(
 @pytest.mark.parametrize(
     ("request_", "seen", "step", "hedged"),
     [
-        pytest.param(NEW, A_, Generate(None), False, id="an empty slot is minted into, whoever asks"),
+        pytest.param(NEW, A_, Generate(None), False, id="an empty slot takes a new one from every resource"),
         pytest.param(NEW, AB, Generate(B), True, id="a younger one is overwritten by its maker and adopted by others"),
         pytest.param(NEW, BA, Generate(A), False, id="an older one is overwritten or refused"),
-        pytest.param(Request("n", replace=B.fingerprint), AB, Generate(B), False, id="replace settles it"),
+        pytest.param(Request("n", replace=B.fingerprint), AB, Generate(B), False, id="replace decides it"),
         pytest.param(
-            Request("n", adopt=B.fingerprint), AB, Adopt(B, "adopt= says so"), False, id="adopt settles it, too"
+            Request("n", adopt=B.fingerprint), AB, Adopt(B, "adopt= says so"), False, id="adopt decides it, too"
         ),
     ],
 )
-def test_foresight_plans_the_step_that_overwrites_most(
-    request_: Request, seen: Snapshot, step: Step, *, hedged: bool
-) -> None:
-    """Check knows no outputs: what it says is true of all that can come, and fits into a preview."""
-    foreseen, sentence = plan_without_outputs(request_, seen)
-    assert foreseen == step
-    assert ("if this resource made that one" in sentence) == hedged
+def test_plans_the_step_overwriting_most(request_: Request, seen: Snapshot, step: Step, *, hedged: bool) -> None:
+    """Check lacks the outputs: its sentence is true of all possible steps, and fits into a preview."""
+    planned, sentence = plan_without_outputs(request_, seen)
+    assert planned == step
+    assert ("if this resource generated that one" in sentence) == hedged
     assert len(sentence) <= 150
 
 
@@ -199,11 +212,11 @@ def test_foresight_plans_the_step_that_overwrites_most(
     ("request_", "seen"),
     [
         pytest.param(NEW, snapshot(None), id="there is no active certificate"),
-        pytest.param(Request("n", adopt=C.fingerprint), AB, id="adopt names what no slot holds"),
+        pytest.param(Request("n", adopt=C.fingerprint), AB, id="adopt names a certificate in neither slot"),
     ],
 )
-def test_what_nobody_could_do_is_refused_by_foresight(request_: Request, seen: Snapshot) -> None:
-    """Whatever the resource has recorded, it would be refused: say so in check."""
+def test_refuses_an_impossible_request_early(request_: Request, seen: Snapshot) -> None:
+    """A request that is refused for every recorded certificate is refused in check."""
     with pytest.raises(Refused):
         plan_without_outputs(request_, seen)
 
@@ -212,12 +225,12 @@ def test_what_nobody_could_do_is_refused_by_foresight(request_: Request, seen: S
     ("seen", "found"),
     [
         pytest.param(BA, A, id="the older one beside its own"),
-        pytest.param(AB, None, id="not while its own does not sign"),
-        pytest.param(snapshot(B, C), None, id="not a younger one"),
-        pytest.param(snapshot(B), None, id="not where the slot is empty"),
-        pytest.param(snapshot(None, A), None, id="not where nothing signs"),
+        pytest.param(AB, None, id="its own is passive"),
+        pytest.param(snapshot(B, C), None, id="a younger one beside its own"),
+        pytest.param(snapshot(B), None, id="an empty slot"),
+        pytest.param(snapshot(None, A), None, id="no active certificate"),
     ],
 )
-def test_the_displaced_certificate_lies_passive_and_older(seen: Snapshot, found: object) -> None:
-    """While the own certificate signs, what is older and passive was displaced by it."""
+def test_displaced_certificate_is_older_and_passive(seen: Snapshot, found: object) -> None:
+    """While the own certificate is active, an older passive one was displaced by it."""
     assert displaced_certificate(B.fingerprint, seen) == found

@@ -1,4 +1,4 @@
-"""Whether Pulumi is still there: it holds the other end of the plugin's standard input, and nobody else does."""
+"""Whether the engine is still there: it alone holds the other end of the plugin's standard input."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PLUGIN = "from btp_trust.runtime.host import has_engine_exited as gone; print(go
 
 
 def in_a_plugin(stdin: int, *, meanwhile: str = "pass", close: bool = False) -> list[str]:
-    """What a process says whose standard input is this: at once, and when it has been closed, if it is."""
+    """Return the answers of a process with this standard input: at once, and after it was closed if `close` is set."""
     with subprocess.Popen(
         [sys.executable, "-c", PLUGIN.format(meanwhile)], stdin=stdin, stdout=subprocess.PIPE, text=True
     ) as plugin:
@@ -22,7 +22,7 @@ def in_a_plugin(stdin: int, *, meanwhile: str = "pass", close: bool = False) -> 
         return [first.strip(), plugin.stdout.read().strip()]
 
 
-def test_the_pipe_hangs_up_when_pulumi_ends() -> None:
+def test_sees_the_pipe_hang_up() -> None:
     """As long as somebody holds its other end, Pulumi is there."""
     wait = "import sys; sys.stdin.read()"
 
@@ -31,13 +31,13 @@ def test_the_pipe_hangs_up_when_pulumi_ends() -> None:
 
 
 @pytest.mark.parametrize("meanwhile", ["pass", "import os; os.close(0)"], ids=["an empty file", "a closed one"])
-def test_a_plugin_that_was_started_by_hand_misses_nobody(meanwhile: str) -> None:
-    """Without a pipe nothing is known, and nothing is refused."""
+def test_a_plugin_started_by_hand_runs(meanwhile: str) -> None:
+    """Standard input is another file than a pipe: the engine counts as alive."""
     assert in_a_plugin(subprocess.DEVNULL, meanwhile=meanwhile) == ["False", "False"]
 
 
-def test_without_a_way_to_ask_nobody_is_missed() -> None:
-    """Windows has pipes and no poll: nothing is known there, and nothing is refused."""
+def test_runs_where_poll_is_missing() -> None:
+    """Windows has pipes and lacks poll: the engine counts as alive."""
     wait = "import sys, select; del select.poll; sys.stdin.read()"
 
     assert in_a_plugin(subprocess.PIPE, meanwhile=wait, close=True) == ["False", "False"]

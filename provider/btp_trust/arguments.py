@@ -1,0 +1,76 @@
+"""Checks of single arguments, and the refusals of those that cannot be used."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import get_type_hints
+
+import msgspec
+
+from btp_trust.errors import Refused
+from btp_trust.parsing.fingerprint import normalize_fingerprint
+
+
+def fingerprint_argument(text: str, prop: str) -> str:
+    """Normalize an argument that names a certificate.
+
+    Raises:
+        Refused: `text` is not a SHA-256 fingerprint.
+    """
+    try:
+        return normalize_fingerprint(text)
+    except ValueError as error:
+        raise Refused(
+            f"`{prop}` is {error}.",
+            "Certificates are identified by the SHA-256 fingerprint of their DER.",
+            "Take it from an output `fingerprint`, or: openssl x509 -noout -fingerprint -sha256 -in <file>.",
+            prop=prop,
+        ) from None
+
+
+def check_generation_name(name: str, prop: str) -> None:
+    """Refuse a name that a reader of a preview could mistake, or would type differently.
+
+    Raises:
+        Refused: `name` is empty, has blanks at its ends, or holds an unprintable character.
+    """
+    if not name or name != name.strip() or not name.isprintable():
+        raise Refused(
+            f"{name!r} cannot be the name of a generation.",
+            "A generation's name is read in previews and typed again in later years.",
+            'Give it a short printable name that begins and ends with a visible character, such as "2028-11".',
+            prop=prop,
+        )
+
+
+def unknown_argument(prop: str) -> Refused:
+    """Return the refusal of an argument that must be known in a preview."""
+    return Refused(
+        f"`{prop}` is not known in this preview.",
+        "It depends on a resource that will change, and a reviewer of this preview would not see the value.",
+        "Write the value into the program, or deploy the resource that it comes from first.",
+        prop=prop,
+    )
+
+
+def malformed_argument(error: str, shape: type[msgspec.Struct] = msgspec.Struct) -> Refused:
+    """Return the refusal of an argument by the message of its decoder.
+
+    Args:
+        error: The message: a sentence, and the path of the argument.
+        shape: The arguments of the resource, for the values of an enum.
+    """
+    text, _, path = error.partition(" - at `$.")
+    prop = path.rstrip("`").split("[")[0] or error.partition("`")[2].partition("`")[0]
+    if text.startswith("Invalid enum value"):  # the message repeats the value, which may be a secret
+        text = f"It is {' or '.join(member.value for member in _members(shape, prop))}"
+    return Refused(
+        f"The argument `{prop}` cannot be used.",
+        f"{text}.",
+        "Correct it; the resource's docstring says which values it takes.",
+        prop=prop,
+    )
+
+
+def _members(shape: type[msgspec.Struct], prop: str) -> list[Enum]:
+    return list(get_type_hints(shape)[prop])

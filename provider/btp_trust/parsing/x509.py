@@ -1,0 +1,146 @@
+"""The fields of a DER certificate that this package reads, decoded by a declared ASN.1 structure. Pure.
+
+Real certificates of the service have negative serial numbers and common names longer than RFC 5280 allows; general
+X.509 loaders warn about both or refuse them. The ASN.1 decoder of `cryptography` knows no such rules. Loading it takes
+a tenth of a second, so `btp_trust.certificate` imports this module where it decodes.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Final
+
+from cryptography import x509
+from cryptography.hazmat import asn1
+
+_COMMON_NAME: Final = x509.ObjectIdentifier("2.5.4.3")
+_SHORT_NAMES: Final = {
+    "2.5.4.3": "CN",
+    "2.5.4.7": "L",
+    "2.5.4.8": "ST",
+    "2.5.4.10": "O",
+    "2.5.4.11": "OU",
+    "2.5.4.6": "C",
+    "2.5.4.9": "STREET",
+    "0.9.2342.19200300.100.1.25": "DC",
+    "0.9.2342.19200300.100.1.1": "UID",
+}
+"""RFC 4514, 3: attributes that every reader of distinguished names knows by these names."""
+_STRING_TYPES: Final = {0x0C: "utf-8", 0x13: "ascii", 0x16: "ascii", 0x14: "latin-1", 0x1E: "utf-16-be"}
+
+
+@asn1.sequence
+class _Attribute:
+    type: x509.ObjectIdentifier
+    value: asn1.TLV
+
+
+@asn1.sequence
+class _Extension:
+    oid: x509.ObjectIdentifier
+    critical: Annotated[bool, asn1.Default(False)]  # noqa: FBT003 - DEFAULT FALSE of RFC 5280, 4.1
+    value: bytes
+
+
+@asn1.sequence
+class _Validity:
+    not_before: asn1.UTCTime | asn1.GeneralizedTime
+    not_after: asn1.UTCTime | asn1.GeneralizedTime
+
+
+@asn1.sequence
+class _TbsCertificate:
+    version: Annotated[int | None, asn1.Explicit(0)]
+    serial_number: int
+    signature: asn1.TLV
+    issuer: list[asn1.SetOf[_Attribute]]
+    validity: _Validity
+    subject: list[asn1.SetOf[_Attribute]]
+    public_key: asn1.TLV
+    issuer_uid: Annotated[asn1.BitString | None, asn1.Implicit(1)]
+    subject_uid: Annotated[asn1.BitString | None, asn1.Implicit(2)]
+    extensions: Annotated[list[_Extension] | None, asn1.Explicit(3)]
+
+
+@asn1.sequence
+class _Certificate:
+    tbs: _TbsCertificate
+    algorithm: asn1.TLV
+    signature: asn1.BitString
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFields:
+    """The decoded fields of one certificate; a name is decoded on request, because some are malformed."""
+
+    not_before: datetime
+    not_after: datetime
+    public_key: bytes
+    """DER of the SubjectPublicKeyInfo."""
+    _tbs: _TbsCertificate
+
+    @property
+    def serial_number(self) -> str:
+        """The content of the DER INTEGER, in hexadecimal digits."""
+        number = self._tbs.serial_number
+        length = (number + (number < 0)).bit_length() // 8 + 1
+        return number.to_bytes(length, "big", signed=True).hex()
+
+    @property
+    def subject_name(self) -> str:
+        """The common name; else the whole subject as RFC 4514 writes it; empty if all its values are.
+
+        Raises:
+            ValueError: The common name has characters that are not printable.
+        """
+        subject = self._tbs.subject
+        attributes = [attribute for relative in subject for attribute in relative.as_list() if attribute.value.data]
+        for attribute in attributes:
+            if attribute.type == _COMMON_NAME:
+                encoding = _STRING_TYPES.get(attribute.value.tag_bytes[0], "latin-1")
+                return _require_printable(bytes(attribute.value.data).decode(encoding))
+        whole = ",".join("+".join(map(_format_rfc4514, relative.as_list())) for relative in reversed(subject))
+        return whole if attributes else ""
+
+
+def decode_certificate(der: bytes) -> CertificateFields:
+    """Decode the DER of a certificate.
+
+    Raises:
+        ValueError: `der` is not an X.509 certificate.
+    """
+    tbs = asn1.decode_der(_Certificate, der).tbs
+    validity = tbs.validity
+    return CertificateFields(
+        validity.not_before.as_datetime(), validity.not_after.as_datetime(), asn1.encode_der(tbs.public_key), tbs
+    )
+
+
+def _format_rfc4514(attribute: _Attribute) -> str:
+    """Write one attribute; a value that is not text, by its encoding (RFC 4514, 2.4)."""
+    oid = attribute.type.dotted_string
+    try:
+        text = bytes(attribute.value.data).decode(_STRING_TYPES[attribute.value.tag_bytes[0]])
+    except (KeyError, UnicodeDecodeError):
+        return f"{_SHORT_NAMES.get(oid, oid)}=#{asn1.encode_der(attribute.value).hex()}"
+    return f"{_SHORT_NAMES.get(oid, oid)}={_escape(text)}"
+
+
+def _escape(text: str) -> str:
+    """Escape characters that have a meaning in a distinguished name, and those that are not printable."""
+    escaped = re.sub(r'[\\"+,;<>]', r"\\\g<0>", text)
+    escaped = re.sub(r"^[# ]|(?<=.) $", r"\\\g<0>", escaped, flags=re.DOTALL)
+    return "".join(character if character.isprintable() else _hex_escape(character) for character in escaped)
+
+
+def _hex_escape(character: str) -> str:
+    return "".join(f"\\{octet:02X}" for octet in character.encode())
+
+
+def _require_printable(name: str) -> str:
+    """Return a name that a person can type into a target and XML can hold."""
+    if not name.isprintable():
+        raise ValueError("its common name is not printable")
+    return name

@@ -1,0 +1,124 @@
+"""Plan the inputs of PassiveTrustCertificate; the lifecycle prints and records the result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from btp_trust.formatting import propose_free_name
+from btp_trust.passive import messages
+from btp_trust.passive.plan import Adopt, Generate, RecordedCertificates, Request, Step, decide, plan_without_outputs
+from btp_trust.passive.schema import PassiveArgs, PassiveInputs, PassiveState
+from btp_trust.property_bag import SignerSummary, with_changes
+from btp_trust.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedInputs:
+    """The result of check."""
+
+    inputs: PassiveInputs
+    step: Step | None = None
+    """The step that the other resources of the command have to know of."""
+    is_final: bool = False
+    """True if the step can be printed now: diff decides that of an update."""
+
+
+def request_of(args: PassiveArgs) -> Request:
+    """Return the request that these arguments make."""
+    return Request(args.generation, args.adopt, args.replace)
+
+
+def recorded_certificates(state: PassiveState) -> RecordedCertificates:
+    """Return the certificates that this state records."""
+    return RecordedCertificates(state.fingerprint, state.generations)
+
+
+def plan_inputs(
+    args: PassiveArgs, old: PassiveInputs | None, snapshot: Snapshot, names: Sequence[str]
+) -> PlannedInputs:
+    """Plan: the step if the generation is new, and the certificate that the passive slot holds.
+
+    Args:
+        args: The arguments of the program.
+        old: The inputs of the last deployment.
+        snapshot: The slots.
+        names: The names that a PassiveTrustCertificate of this subaccount had before this command.
+
+    Raises:
+        Refused: The generation cannot get a certificate in this way.
+    """
+    is_due = old is None or old.generation != args.generation
+    passive = snapshot.passive if is_due else snapshot.older_passive
+    inputs = with_changes(
+        PassiveInputs,
+        args,
+        subaccount_id=snapshot.subaccount_id,
+        passive_slot=None if passive is None else SignerSummary.of(passive),
+        earlier_generations=earlier_generations(args, old),
+    )
+    return _plan_step(inputs, old, snapshot, names) if is_due else PlannedInputs(inputs)
+
+
+def plan_by_state(args: PassiveArgs, old: PassiveInputs | None) -> PassiveInputs:
+    """Plan by the last inputs alone."""
+    earlier = earlier_generations(args, old)
+    if old is None or old.generation != args.generation:
+        step = f"get a certificate for {args.generation!r}; planned without looking at the slots"
+        return with_changes(PassiveInputs, args, earlier_generations=earlier, step=step)
+    return with_changes(
+        PassiveInputs,
+        args,
+        subaccount_id=old.subaccount_id,
+        earlier_generations=earlier,
+        passive_slot=old.passive_slot,
+    )
+
+
+def earlier_generations(args: PassiveArgs, old: PassiveInputs | None) -> list[str]:
+    """Return the names that this resource bound before, except the declared one."""
+    if old is None:
+        return []
+    used = [*old.earlier_generations, *([] if old.generation in old.earlier_generations else [old.generation])]
+    return used if old.generation != args.generation else old.earlier_generations
+
+
+def next_step(state: PassiveState, new: PassiveInputs, snapshot: Snapshot) -> Step | None:
+    """Decide the step of an update with the recorded certificates; None while the generation stays.
+
+    Raises:
+        Refused: Only the recorded certificate shows that the request is wrong.
+    """
+    if new.generation != state.generation:
+        return decide(request_of(new), recorded_certificates(state), snapshot)
+    if new.adopt not in (None, state.adopt, state.fingerprint):
+        free = propose_free_name(state.generation, state.generations)
+        raise messages.name_already_bound(state.generation, state.fingerprint, new.adopt, free)
+    return None
+
+
+def _plan_step(
+    inputs: PassiveInputs, old: PassiveInputs | None, snapshot: Snapshot, names: Sequence[str]
+) -> PlannedInputs:
+    if inputs.generation in inputs.earlier_generations:
+        sentence = f"adopt the certificate of {inputs.generation!r} again; nothing is generated"
+        return PlannedInputs(with_changes(PassiveInputs, inputs, step=sentence))
+    if old is None:
+        step = decide(request_of(inputs), RecordedCertificates(), snapshot)
+        _refuse_replaced(inputs, step, names)
+        sentence = step.sentence(inputs.generation)
+    else:
+        if inputs.adopt is not None and inputs.adopt == old.adopt:
+            raise messages.reused_adopt(inputs.generation, old.generation, inputs.adopt)
+        step, sentence = plan_without_outputs(request_of(inputs), snapshot)
+    replaced = step.replaces if isinstance(step, Generate) else None
+    planned = with_changes(
+        PassiveInputs, inputs, step=sentence, replaces=None if replaced is None else replaced.fingerprint
+    )
+    return PlannedInputs(planned, step, is_final=old is None)
+
+
+def _refuse_replaced(inputs: PassiveInputs, step: Step, names: Sequence[str]) -> None:
+    """Refuse an unasked adoption by a replacement: its check lacks the state, and the check with it came first."""
+    if names and inputs.generation not in names and isinstance(step, Adopt) and inputs.adopt is None:
+        raise messages.adoption_during_replacement(inputs.generation, step.certificate.fingerprint, names[-1])
