@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from btp_trust_emulator.backend.account import Subaccount
     from btp_trust_emulator.backend.service_keys import Addresses
+    from btp_trust_emulator.control.emulation import Emulation
     from btp_trust_emulator.faults.fault import FaultFields, FaultKind
     from btp_trust_emulator.faults.queue import QueuedFault
     from btp_trust_emulator.journal import JournalEntry
@@ -101,8 +102,12 @@ class Emulator(Propagation):
         return self._running
 
     @property
+    def _emulation(self) -> Emulation:
+        return self._running_mount.emulation
+
+    @property
     def _landscape(self) -> Landscape:
-        return self._running_mount.landscape
+        return self._emulation.landscape
 
     @property
     def url(self) -> str:
@@ -182,11 +187,11 @@ class Emulator(Propagation):
 
     def journal(self) -> list[JournalEntry]:
         """Every request to the emulated services since the start or `clear_journal`."""
-        return self._landscape.journal.entries()
+        return self._emulation.journal.entries()
 
     def clear_journal(self) -> None:
         """Forget the requests so far."""
-        self._landscape.journal.clear()
+        self._emulation.journal.clear()
 
     def fault(self, kind: FaultKind, **fields: Unpack[FaultFields]) -> Fault:
         """Queue a fault; the module `faults` has a table of the kinds and their fields.
@@ -196,16 +201,16 @@ class Emulator(Propagation):
             Unknown: it speaks of a subaccount that does not exist.
         """
         fault = Fault(kind, **fields)
-        self._landscape.queue(fault)
+        self._emulation.queue(fault)
         return fault
 
     def faults(self) -> list[QueuedFault]:
         """The faults that still wait for requests, and how many each has met."""
-        return self._landscape.faults.queued()
+        return self._emulation.faults.queued()
 
     def clear_faults(self) -> None:
         """Forget the faults that still wait."""
-        self._landscape.faults.clear()
+        self._emulation.faults.clear()
 
     def refuse_connections(self) -> AbstractContextManager[None]:
         """Let nobody connect, and no connection live, while the returned context is entered; not to be nested."""

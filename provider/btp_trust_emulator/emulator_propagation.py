@@ -93,11 +93,11 @@ class Propagation(ABC):
             Invalid: the name cannot stand in a URL, or the number is another.
             Conflict: the name is taken.
         """
-        return people.create_system(self._landscape, target_system.system(name, entity_id, holds))
+        return people.add_system(self._landscape, target_system.create_system(name, entity_id, holds))
 
     def target(self, name: str) -> Target:
         """A target as it is now: a system by its name, or a subaccount by its GUID."""
-        return people.target(self._landscape, name)
+        return people.get_target(self._landscape, name)
 
     def upload_certificate(self, target: str, certificate: str, issuer: str | None = None) -> Target:
         """A person uploads a PEM file; the issuer is the common name of the certificate unless given.

@@ -35,7 +35,7 @@ class UpstreamRequest:
     on_response: Callable[[UpstreamResponse], Response]
 
 
-EXTENSION = "btp_trust_emulator.messages"
+EXTENSION = "btp_trust_emulator.connection"
 """The ASGI extension under which the mount gives the `Wire` of a request."""
 
 

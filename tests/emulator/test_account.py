@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btp_trust_emulator import NoKeyPair, PassiveWithoutActive, RotateWithoutActive, Slot, Switches
-from btp_trust_emulator.backend import account as state
+from btp_trust_emulator.backend import slot_rules
 from btp_trust_emulator.backend.account import Account, KeyPair
 
 ACCOUNT = Account("00000000-1111-4222-8333-000000005cdd", "sub", "00000000-1111-4222-8333-00000000aaaa", "secret")
@@ -42,13 +42,13 @@ def follow(account: Account, step: str, name: str) -> Account:
     try:
         match step:
             case "generate active":
-                return state.with_generated(account, Slot.ACTIVE, KeyPair(name), Switches())
+                return slot_rules.with_generated(account, Slot.ACTIVE, KeyPair(name), Switches())
             case "generate passive":
-                return state.with_generated(account, Slot.PASSIVE, KeyPair(name), Switches())
+                return slot_rules.with_generated(account, Slot.PASSIVE, KeyPair(name), Switches())
             case "delete passive":
-                return state.without_passive(account)
+                return slot_rules.without_passive(account)
             case _:
-                return state.with_slots_swapped(account, Switches())
+                return slot_rules.with_slots_swapped(account, Switches())
     except NoKeyPair:
         return account
 
@@ -69,23 +69,23 @@ def test_any_sequence_of_steps_ends_where_two_variables_end(steps: list[str]) ->
 def test_rotating_twice_changes_nothing() -> None:
     """Rotating is its own way back."""
     account = replace(ACCOUNT, active=ACTIVE, passive=PASSIVE)
-    assert state.with_slots_swapped(state.with_slots_swapped(account, Switches()), Switches()) == account
+    assert slot_rules.with_slots_swapped(slot_rules.with_slots_swapped(account, Switches()), Switches()) == account
 
 
 def test_rotating_without_an_active_certificate_is_refused_unless_told_otherwise() -> None:
     """The default names the empty slot; the switch lets the passive one become active."""
     account = replace(ACCOUNT, passive=PASSIVE)
     with pytest.raises(NoKeyPair) as refusal:
-        state.with_slots_swapped(account, Switches())
+        slot_rules.with_slots_swapped(account, Switches())
     assert refusal.value.slot is Slot.ACTIVE
-    assert state.with_slots_swapped(account, LENIENT) == replace(ACCOUNT, active=PASSIVE)
+    assert slot_rules.with_slots_swapped(account, LENIENT) == replace(ACCOUNT, active=PASSIVE)
 
 
 def test_a_passive_certificate_needs_no_active_one_unless_told_otherwise() -> None:
     """The default generates; the switch refuses, and names the empty slot."""
-    assert state.with_generated(ACCOUNT, Slot.PASSIVE, PASSIVE, Switches()).passive == PASSIVE
+    assert slot_rules.with_generated(ACCOUNT, Slot.PASSIVE, PASSIVE, Switches()).passive == PASSIVE
     with pytest.raises(NoKeyPair) as refusal:
-        state.with_generated(ACCOUNT, Slot.PASSIVE, PASSIVE, STRICT)
+        slot_rules.with_generated(ACCOUNT, Slot.PASSIVE, PASSIVE, STRICT)
     assert refusal.value.slot is Slot.ACTIVE
 
 

@@ -273,7 +273,7 @@ def test_the_switch_refuses_a_replay(bearer: Bearer) -> None:
         endless = OLD.assertion(remove_element("saml:Conditions"), changes=meant(target))
         for octets in [OLD.assertion(changes=meant(target))] + [endless] * (bearer is Bearer.CURRENT):
             assert [send_assertion(http, target, octets).status_code for _ in range(2)] == [200, 401]
-            assert note(emulator) == "refused: it was used before"
+            assert note(emulator) == "rejected: it was used before"
 
 
 def joined(text: str) -> str:
@@ -386,7 +386,7 @@ def test_an_inactive_issuer_is_named_by_its_origin_key(version: Bearer, emulator
     said = present_assertion(http, target).json()
     text = CONTRACTS if version is Bearer.OLD else "No SAML identity provider found in zone for alias:backend"
     assert said == {"error": "unauthorized", "error_description": text}
-    assert note(emulator) == "refused: backend is inactive"
+    assert note(emulator) == "rejected: backend is inactive"
 
 
 def test_an_unknown_user_is_told_with_what_to_do(version: Bearer, emulator: Emulator, http: httpx.Client) -> None:
@@ -425,4 +425,4 @@ def test_metadata_without_a_certificate_lets_nobody_in() -> None:
         target = create_trusting_subaccount(emulator, http, config={"metaDataLocation": location})
         assert target.certificates == {}
         assert present_assertion(http, target).status_code == 401
-        assert note(emulator) == "refused: its issuer has no certificate"
+        assert note(emulator) == "rejected: its issuer has no certificate"

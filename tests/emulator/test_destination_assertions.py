@@ -23,7 +23,7 @@ def assertion_in(token: dict[str, Any]) -> Any:
     assert token["http_header"] == {"key": "Authorization", "value": f"SAML2.0 {token['value']}"}
     octets = base64.b64decode(token["value"])
     assert octets.startswith(b"<?xml version")
-    return xml.read(octets)
+    return xml.parse_xml(octets)
 
 
 def texts(root: Any, name: str) -> list[str]:

@@ -32,27 +32,27 @@ NAMED = named(GENERIC)
 @pytest.mark.parametrize("layout", MetadataLayout)
 def test_what_the_emulator_exports_can_be_read_with_an_entity_id_added(layout: MetadataLayout) -> None:
     """Both certificates in their order, each once, wherever the layout puts the second one."""
-    parsed = idp_metadata.parse(named(metadata.metadata_document((*PEMS, PEMS[0]), layout)))
+    parsed = idp_metadata.parse_idp_metadata(named(metadata.metadata_document((*PEMS, PEMS[0]), layout)))
     assert parsed == idp_metadata.IdpMetadata(ISSUER, PEMS, PEMS)
 
 
 def test_the_first_certificate_of_each_x509_data_is_told_apart() -> None:
     """Two in one are both read, and one of them is the first."""
     joined = re.sub(r"</X509Data>\s*<X509Data>", "", IN_ONE_KEY)
-    parsed = idp_metadata.parse(named(joined))
+    parsed = idp_metadata.parse_idp_metadata(named(joined))
     assert (parsed.certificates, parsed.first_certificates) == (PEMS, PEMS[:1])
 
 
 def test_a_key_for_encryption_signs_nothing() -> None:
     """Without a `use` it may sign."""
-    assert idp_metadata.parse(NAMED.replace('use="signing"', 'use="encryption"')).certificates == ()
-    assert idp_metadata.parse(NAMED.replace(' use="signing"', "")).certificates == PEMS
+    assert idp_metadata.parse_idp_metadata(NAMED.replace('use="signing"', 'use="encryption"')).certificates == ()
+    assert idp_metadata.parse_idp_metadata(NAMED.replace(' use="signing"', "")).certificates == PEMS
 
 
 @pytest.mark.parametrize("body", ["!", ""])
 def test_a_certificate_that_is_none_is_told(body: str) -> None:
     """The others are read."""
-    parsed = idp_metadata.parse(NAMED.replace(trust_certificate.body(PEMS[0]), body))
+    parsed = idp_metadata.parse_idp_metadata(NAMED.replace(trust_certificate.body(PEMS[0]), body))
     assert (parsed.certificates, parsed.has_broken_certificate) == (PEMS[1:], True)
 
 
@@ -61,14 +61,16 @@ def test_of_several_entities_the_first_identity_provider_is_read() -> None:
     other = NAMED.replace(ISSUER, "a service").replace("IDPSSOD", "AttributeAuthorityD")
     md = 'xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata"'
     group = "<md:EntitiesDescriptor {0}>{1}<md:EntitiesDescriptor>{2}</md:EntitiesDescriptor></md:EntitiesDescriptor>"
-    assert idp_metadata.parse(group.format(md, other, NAMED)) == idp_metadata.parse(NAMED)
-    assert idp_metadata.parse(group.format(md, other, "")).has_role is False
+    assert idp_metadata.parse_idp_metadata(group.format(md, other, NAMED)) == idp_metadata.parse_idp_metadata(NAMED)
+    assert idp_metadata.parse_idp_metadata(group.format(md, other, "")).has_role is False
 
 
 def test_where_users_log_on_is_read() -> None:
     """Binding and location, as they are."""
     service = '<ns3:SingleSignOnService Binding="a binding"/></ns3:IDPSSODescriptor>'
-    assert idp_metadata.parse(NAMED.replace("</ns3:IDPSSODescriptor>", service)).services == (("a binding", None),)
+    assert idp_metadata.parse_idp_metadata(NAMED.replace("</ns3:IDPSSODescriptor>", service)).services == (
+        ("a binding", None),
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,4 +86,4 @@ def test_where_users_log_on_is_read() -> None:
 def test_what_is_no_metadata_is_refused(change: Callable[[str], str], why: str) -> None:
     """With the reason."""
     with pytest.raises(idp_metadata.InvalidMetadata, match=why):
-        idp_metadata.parse(change(NAMED))
+        idp_metadata.parse_idp_metadata(change(NAMED))

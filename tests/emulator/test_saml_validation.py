@@ -218,8 +218,10 @@ def renamed(root: etree._Element) -> None:
         pytest.param(SIGNER.assertion(after=doubled), "it does not carry one", id="two signatures"),
         pytest.param(SIGNER.assertion(after=emptied), "what is signed is not", id="a reference to nothing"),
         pytest.param(SIGNER.assertion(after=transformed), "its signature transforms", id="a strange transform"),
-        pytest.param(wrapped(xml.read(SIGNED), same_id=False), "there is an assertion within", id="wrapped"),
-        pytest.param(wrapped(xml.read(SIGNED), same_id=True), "there is an assertion within", id="wrapped, same ID"),
+        pytest.param(wrapped(xml.parse_xml(SIGNED), same_id=False), "there is an assertion within", id="wrapped"),
+        pytest.param(
+            wrapped(xml.parse_xml(SIGNED), same_id=True), "there is an assertion within", id="wrapped, same ID"
+        ),
         pytest.param(b"<!DOCTYPE a [<!ENTITY b 'c'>]>" + SIGNED, "it has a document type", id="a document type"),
         pytest.param(b"<a>" + bytes(600000) + b"</a>", "it is larger than", id="too large"),
         pytest.param(b"<a", "it is no well-formed XML", id="no XML"),
@@ -304,7 +306,7 @@ def test_an_independent_judge_agrees(xmlsec1: str, tmp_path: Path) -> None:
 
 def test_what_an_independent_signer_signs_is_accepted(xmlsec1: str, tmp_path: Path) -> None:
     """xmlsec1 signs with the subaccount's key, and puts the key into the signature."""
-    root = xml.read(SIGNED)
+    root = xml.parse_xml(SIGNED)
     for path in ("ds:SignedInfo/ds:Reference/ds:DigestValue", "ds:SignatureValue"):
         element(root, f"ds:Signature/{path}").text = None
     etree.SubElement(etree.SubElement(element(root, "ds:Signature"), ds("KeyInfo")), ds("KeyValue"))

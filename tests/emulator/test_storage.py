@@ -66,7 +66,7 @@ def test_users_destinations_and_targets_survive_a_restart(file: Path) -> None:
         assert tokens.parse_token(second._landscape.token_key, token) is not None
         second.set_clock(NOW)
         assert presented(second, target, octets) == 400
-        assert second.journal()[-1].note == "refused: it was used before"
+        assert second.journal()[-1].note == "rejected: it was used before"
 
 
 def presented(emulator: Emulator, target: Target, octets: bytes) -> int:

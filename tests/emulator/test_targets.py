@@ -68,7 +68,7 @@ def test_anything_else_is_refused_with_an_error_of_oauth(
     response = send_assertion(http, target, spoil(OLD.assertion()))
     assert (response.status_code, response.json()["error"]) == REFUSED[kind]
     assert (why in response.json()["error_description"]) == (kind == "system")
-    assert str(note(emulator_at_assertion_time)).startswith(f"refused: {why}")
+    assert str(note(emulator_at_assertion_time)).startswith(f"rejected: {why}")
 
 
 @TARGET_KINDS
@@ -81,8 +81,8 @@ def test_an_assertion_is_refused_outside_its_time_by_the_clock(
         emulator_at_assertion_time.set_clock(NOW + timedelta(seconds=seconds))
         assert present_assertion(http, target).status_code == REFUSED[kind][0]
     assert [str(entry.note) for entry in emulator_at_assertion_time.journal()[-2:]] == [
-        "refused: it is not valid yet",
-        "refused: it has expired",
+        "rejected: it is not valid yet",
+        "rejected: it has expired",
     ]
 
 
@@ -91,7 +91,7 @@ def test_a_system_takes_an_assertion_once(emulator_at_assertion_time: Emulator, 
     target = create_trusting_system(emulator_at_assertion_time, OLD)
     octets = OLD.assertion(changes={"audience": target.entity_id, "recipient": target.token_service_url})
     assert [send_assertion(http, target, octets).status_code for _ in range(2)] == [200, 400]
-    assert note(emulator_at_assertion_time) == "refused: it was used before"
+    assert note(emulator_at_assertion_time) == "rejected: it was used before"
 
 
 def test_used_assertions_are_forgotten_when_they_have_expired(

@@ -10,7 +10,7 @@ import pytest
 from btp_trust_emulator import (
     Level,
 )
-from btp_trust_emulator.backend.destination import destination
+from btp_trust_emulator.backend.destination import parse_destination
 from btp_trust_emulator.services.destinations import propagation
 from support.destinations import PLAIN
 
@@ -30,7 +30,7 @@ def test_the_token_request_is_made_as_the_destination_says() -> None:
         "companyId": "ACME",
         "scope": "A B",
     }
-    request = propagation.token_request(destination(Level.SUBACCOUNT, properties), "assertion")
+    request = propagation.token_request(parse_destination(Level.SUBACCOUNT, properties), "assertion")
     assert request.url == "https://token.example.com/token?sap-client=100"
     assert dict(parse_qsl(request.content.decode())) == {
         "grant_type": "urn:ietf:params:oauth:grant-type:saml2-bearer",
@@ -47,7 +47,7 @@ def test_the_token_request_is_made_as_the_destination_says() -> None:
 def test_the_assertion_is_sent_in_the_encoding_that_the_destination_says(encoding: str | None, text: str) -> None:
     """In base64url unless told."""
     properties = {**PLAIN, **({"samlAssertionEncoding": encoding} if encoding else {})}
-    assert propagation.encode_assertion(b"\xfb\xff\xbf", destination(Level.SUBACCOUNT, properties)) == text
+    assert propagation.encode_assertion(b"\xfb\xff\xbf", parse_destination(Level.SUBACCOUNT, properties)) == text
 
 
 @pytest.mark.parametrize(
@@ -55,5 +55,5 @@ def test_the_assertion_is_sent_in_the_encoding_that_the_destination_says(encodin
 )
 def test_a_time_out_is_that_of_the_destination_if_it_is_allowed(text: str, expected: float) -> None:
     """Ten seconds otherwise."""
-    wanted = destination(Level.SUBACCOUNT, {**PLAIN, "tokenServiceURL.ConnectionTimeoutInSeconds": text})
+    wanted = parse_destination(Level.SUBACCOUNT, {**PLAIN, "tokenServiceURL.ConnectionTimeoutInSeconds": text})
     assert propagation.timeout_seconds(wanted, "Connection", 60) == expected

@@ -16,11 +16,10 @@ from datetime import datetime
 from btp_trust_emulator.backend.destination import Destination, Level
 from btp_trust_emulator.backend.identity_provider import DEFAULT_ORIGIN, SAML, IdentityProvider
 from btp_trust_emulator.backend.target_system import System
-from btp_trust_emulator.errors import Invalid, NoKeyPair
+from btp_trust_emulator.errors import Invalid
 from btp_trust_emulator.pki import trust_certificate
 from btp_trust_emulator.pki.client_ca import Authority
 from btp_trust_emulator.slots import Slot, Slots
-from btp_trust_emulator.switches import PassiveWithoutActive, RotateWithoutActive, Switches
 
 
 def entity_id(account: Account) -> str:
@@ -31,7 +30,7 @@ def entity_id(account: Account) -> str:
 _SUBDOMAIN = re.compile("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
-def guid(given: str | None) -> str:
+def parse_guid(given: str | None) -> str:
     """A GUID, the one given or a new one.
 
     Raises:
@@ -48,7 +47,7 @@ def guid(given: str | None) -> str:
     )
 
 
-def subdomain(given: str) -> str:
+def parse_subdomain(given: str) -> str:
     """The subdomain itself.
 
     Raises:
@@ -228,50 +227,3 @@ class State:
         """The state that remembers one more assertion, which ends then, and forgets those that have ended."""
         lasting = {each: end for each, end in self.used_assertions.items() if end > now}
         return replace(self, used_assertions={**lasting, assertion: until})
-
-
-def certificate_only(pem: str | None) -> KeyPair | None:
-    """A certificate from outside, without its key.
-
-    Raises:
-        Invalid: the text is not one PEM certificate.
-    """
-    return None if pem is None else KeyPair(trust_certificate.normalized(pem))
-
-
-def with_generated(account: Account, slot: Slot, pair: KeyPair, switches: Switches) -> Account:
-    """The account after generating or renewing into `slot`.
-
-    Raises:
-        NoKeyPair: the switch asks for an active certificate before a passive one.
-    """
-    if slot is Slot.ACTIVE:
-        return replace(account, active=pair)
-    if account.active is None and switches.passive_without_active is PassiveWithoutActive.REFUSE:
-        raise NoKeyPair(Slot.ACTIVE, account.guid, "The passive certificate was not generated.")
-    return replace(account, passive=pair)
-
-
-def with_slots_swapped(account: Account, switches: Switches) -> Account:
-    """The account with the slots swapped.
-
-    Raises:
-        NoKeyPair: there is no passive certificate; or no active one, and the switch asks for it.
-    """
-    what = "The certificates were not rotated."
-    if account.passive is None:
-        raise NoKeyPair(Slot.PASSIVE, account.guid, what)
-    if account.active is None and switches.rotate_without_active is RotateWithoutActive.REFUSE:
-        raise NoKeyPair(Slot.ACTIVE, account.guid, what)
-    return replace(account, active=account.passive, passive=account.active)
-
-
-def without_passive(account: Account) -> Account:
-    """The account with the passive slot emptied.
-
-    Raises:
-        NoKeyPair: it is empty already.
-    """
-    if account.passive is None:
-        raise NoKeyPair(Slot.PASSIVE, account.guid, "The passive certificate was not deleted.")
-    return replace(account, passive=None)

@@ -76,7 +76,7 @@ class Destination:
         return {name.removeprefix(prefix): value for name, value in self.properties.items() if name.startswith(prefix)}
 
 
-def destination(level: Level, properties: Mapping[str, str]) -> Destination:
+def parse_destination(level: Level, properties: Mapping[str, str]) -> Destination:
     """A destination with these properties.
 
     Raises:

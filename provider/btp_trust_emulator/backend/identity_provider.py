@@ -19,8 +19,8 @@ DEFAULT_ORIGIN = "sap.default"
 
 
 SAML = "saml"
-parse_metadata = functools.lru_cache(maxsize=64)(idp_metadata.parse)
-"""What metadata says, read once. Raises: see `idp_metadata.parse`."""
+parse_metadata = functools.lru_cache(maxsize=64)(idp_metadata.parse_idp_metadata)
+"""What metadata says, read once. Raises: see `idp_metadata.parse_idp_metadata`."""
 
 _ABSTRACT: dict[str, Any] = {"emailDomain": None, "additionalConfiguration": None, "providerDescription": None}
 _SAML_CONFIG: dict[str, Any] = {

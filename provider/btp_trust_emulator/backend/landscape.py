@@ -9,17 +9,13 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from btp_trust_emulator.backend import account as names
-from btp_trust_emulator.backend import account as state
-from btp_trust_emulator.backend import service_keys
-from btp_trust_emulator.backend.account import Account, KeyPair, State
+from btp_trust_emulator.backend import service_keys, slot_rules
+from btp_trust_emulator.backend.account import Account, KeyPair, State, parse_guid, parse_subdomain
 from btp_trust_emulator.backend.clock import Clock
 from btp_trust_emulator.backend.history import History
 from btp_trust_emulator.backend.identity_provider import built_in
 from btp_trust_emulator.backend.service_keys import Credential
 from btp_trust_emulator.errors import Conflict, Invalid, Unknown
-from btp_trust_emulator.faults.queue import FaultQueue
-from btp_trust_emulator.journal import Journal
 from btp_trust_emulator.pki import client_ca, keys, trust_certificate
 from btp_trust_emulator.slots import Action, Slot
 
@@ -27,10 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from btp_trust_emulator.backend.account import Account, KeyPair
     from btp_trust_emulator.backend.service_keys import Addresses
     from btp_trust_emulator.backend.storage import Storage
-    from btp_trust_emulator.faults.fault import Fault
     from btp_trust_emulator.pki.keys import KeyPool
     from btp_trust_emulator.switches import Switches
 
@@ -63,14 +57,12 @@ class Landscape:
     def __init__(self, addresses: Addresses, pool: KeyPool, storage: Storage, switches: Switches) -> None:
         self.addresses = addresses
         self.switches = switches
-        self.journal = Journal()
         self.lock = threading.RLock()
         self._pool = pool
         self._storage = storage
         self._state = storage.load() or State(client_ca.create(), keys.new_key())
         self.clock = Clock(timedelta(seconds=self._state.clock_offset_seconds))
         self.history = History()
-        self.faults = FaultQueue(self.clock, self.history)
         storage.save(self._state)
 
     @property
@@ -127,14 +119,14 @@ class Landscape:
             Conflict: the GUID or the subdomain is taken.
         """
         with self.lock:
-            identity = names.guid(guid)
+            identity = parse_guid(guid)
             account = Account(
                 guid=identity,
-                subdomain=names.subdomain(subdomain or f"s-{identity}"),
+                subdomain=parse_subdomain(subdomain or f"s-{identity}"),
                 instance_id=str(uuid.uuid4()),
                 client_secret=f"{uuid.uuid4()}${secrets.token_urlsafe(32)}=",
-                active=state.certificate_only(active),
-                passive=state.certificate_only(passive),
+                active=slot_rules.certificate_only(active),
+                passive=slot_rules.certificate_only(passive),
                 identity_providers=built_in(self.clock.now()),
             )
             self._refuse_duplicate(account)
@@ -145,15 +137,15 @@ class Landscape:
     def generate(self, guid: str, slot: Slot) -> Account:
         """Generate or renew the certificate in a slot. Raises: see `state.generated`, `account`."""
         pair = self._generate_pair(self.account(guid).guid)
-        return self.change(guid, lambda account: state.with_generated(account, slot, pair, self.switches))
+        return self.change(guid, lambda account: slot_rules.with_generated(account, slot, pair, self.switches))
 
     def rotate(self, guid: str) -> Account:
         """Swap the slots. Raises: see `state.rotated`, `account`."""
-        return self.change(guid, lambda account: state.with_slots_swapped(account, self.switches))
+        return self.change(guid, lambda account: slot_rules.with_slots_swapped(account, self.switches))
 
     def delete_passive(self, guid: str) -> Account:
         """Empty the passive slot. Raises: see `state.without_passive`, `account`."""
-        return self.change(guid, state.without_passive)
+        return self.change(guid, slot_rules.without_passive)
 
     def change(self, guid: str, rule: Callable[[Account], Account]) -> Account:
         """Make of a subaccount what a rule makes of it. Raises: what the rule raises; see `account`."""
@@ -190,16 +182,6 @@ class Landscape:
         """A service key by which the subaccount's identity providers are managed. Raises: see `account`."""
         verification_key = keys.public_pem(keys.from_pem(self.token_key))
         return service_keys.with_api_access(self.account(guid), self.addresses, verification_key)
-
-    def queue(self, *faults: Fault) -> None:
-        """Queue faults, all or none.
-
-        Raises:
-            Unknown: a fault speaks of a subaccount that does not exist.
-        """
-        for guid in {fault.subaccount for fault in faults} - {None}:
-            self.account(str(guid))
-        self.faults.add(*faults)
 
     def now(self) -> datetime:
         """The clock's time, cut to the second."""

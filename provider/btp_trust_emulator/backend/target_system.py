@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from btp_trust_emulator.errors import Conflict, Invalid, Unknown
-from btp_trust_emulator.pki import trust_certificate as certificates
+from btp_trust_emulator.pki import trust_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,7 +64,7 @@ class Upload:
     @property
     def fingerprint(self) -> str:
         """The SHA-256 of the certificate."""
-        return certificates.fingerprint(self.certificate)
+        return trust_certificate.fingerprint(self.certificate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class System:
         return found
 
 
-def system(name: str, entity_id: str | None = None, holds: int = MAX_CERTIFICATES) -> System:
+def create_system(name: str, entity_id: str | None = None, holds: int = MAX_CERTIFICATES) -> System:
     """A new system that trusts nobody.
 
     Raises:
@@ -117,9 +117,9 @@ def with_upload(old: System, certificate: str, issuer: str | None = None) -> Sys
         Invalid: it is no certificate with an RSA key.
         Conflict: the system holds two already.
     """
-    pem = certificates.normalized(certificate)
-    certificates.public_key(pem)
-    new = Upload(issuer or certificates.subject_name(pem), pem)
+    pem = trust_certificate.normalized(certificate)
+    trust_certificate.public_key(pem)
+    new = Upload(issuer or trust_certificate.subject_name(pem), pem)
     kept = [each for each in old.uploads if each.fingerprint != new.fingerprint]
     if old.holds == 1:
         kept = []

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from btp_trust_emulator.backend.account import entity_id
-from btp_trust_emulator.backend.destination import destination
+from btp_trust_emulator.backend.destination import parse_destination
 from btp_trust_emulator.backend.identity_provider import DEFAULT_ORIGIN
 from btp_trust_emulator.backend.service_keys import token_service_url
 from btp_trust_emulator.backend.target_system import TOKEN_PATH, Target
@@ -72,7 +72,7 @@ def create_destination(landscape: Landscape, guid: str, level: Level, properties
         Invalid: it has no name or no type.
         Conflict: there is one with its name at its level.
     """
-    new = destination(level, properties)
+    new = parse_destination(level, properties)
 
     def with_destination(old: Account) -> Account:
         if old.destination(level, new.name):
@@ -107,7 +107,7 @@ def delete_destination(landscape: Landscape, guid: str, level: Level, name: str)
     landscape.change(guid, without_destination)
 
 
-def create_system(landscape: Landscape, new: System) -> Target:
+def add_system(landscape: Landscape, new: System) -> Target:
     """A new system.
 
     Raises:
@@ -117,18 +117,18 @@ def create_system(landscape: Landscape, new: System) -> Target:
         if new.name in landscape.state.systems:
             raise Conflict("The target was not created.", f"{new.name} is one already.", "Choose another name.")
         landscape.commit(lambda old: old.with_system(new))
-    return shown(landscape, new)
+    return target_of_system(landscape, new)
 
 
 def change_system(landscape: Landscape, name: str, rule: Callable[[System], System]) -> Target:
     """Make of a system what a rule makes of it. Raises: what the rule raises; see `system`."""
     with landscape.lock:
-        new = rule(system(landscape, name))
+        new = rule(get_system(landscape, name))
         landscape.commit(lambda old: old.with_system(new))
-    return shown(landscape, new)
+    return target_of_system(landscape, new)
 
 
-def system(landscape: Landscape, name: str) -> System:
+def get_system(landscape: Landscape, name: str) -> System:
     """The system with this name.
 
     Raises:
@@ -140,20 +140,24 @@ def system(landscape: Landscape, name: str) -> System:
     return found
 
 
-def target(landscape: Landscape, name: str) -> Target:
+def get_target(landscape: Landscape, name: str) -> Target:
     """The system with this name, or the subaccount with this GUID. Raises: see `system`."""
     account = landscape.state.accounts.get(name)
-    return subaccount(landscape, account) if account else shown(landscape, system(landscape, name))
+    return (
+        target_of_subaccount(landscape, account)
+        if account
+        else target_of_system(landscape, get_system(landscape, name))
+    )
 
 
-def shown(landscape: Landscape, of: System) -> Target:
+def target_of_system(landscape: Landscape, system: System) -> Target:
     """What a system shows."""
-    url = landscape.addresses.system(of.name)
-    held = {each.fingerprint: each.issuer for each in of.uploads}
-    return Target(of.name, url, url + TOKEN_PATH, of.entity_id, of.client_id, of.client_secret, held)
+    url = landscape.addresses.system(system.name)
+    held = {each.fingerprint: each.issuer for each in system.uploads}
+    return Target(system.name, url, url + TOKEN_PATH, system.entity_id, system.client_id, system.client_secret, held)
 
 
-def subaccount(landscape: Landscape, account: Account) -> Target:
+def target_of_subaccount(landscape: Landscape, account: Account) -> Target:
     """A subaccount as a target; it shows the certificates of the active identity providers."""
     held = {
         fingerprint: provider.metadata.entity_id

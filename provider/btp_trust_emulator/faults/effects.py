@@ -33,7 +33,7 @@ _PAGE = """<html>
 """
 
 
-def outcome(fault: Fault | None, response: Response, host: str) -> Outcome:
+def outcome_of(fault: Fault | None, response: Response, host: str) -> Outcome:
     """What becomes of the answer by a fault that bears on it; without one, it is sent as it is.
 
     `host` is the one that was asked, which the router repeats.
@@ -47,7 +47,7 @@ def outcome(fault: Fault | None, response: Response, host: str) -> Outcome:
 
 def outcome_without_action(fault: Fault, host: str) -> Outcome:
     """The outcome of a request that does not act."""
-    return outcome(fault, Response(_UNAVAILABLE), host)
+    return outcome_of(fault, Response(_UNAVAILABLE), host)
 
 
 def _fail(fault: Fault, default: int) -> Outcome:

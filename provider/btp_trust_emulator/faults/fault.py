@@ -1,44 +1,15 @@
 """Faults: what goes wrong at a request, or what a rival does around it, when a test has asked for it.
 
-    kind                acted?  what the client sees                                       fields of its own
-    FAIL                no      `status` (503), with Retry-After if `seconds` are given    status, seconds
-    HTML                no      a proxy's HTML page with `status` (502)                    status
-    ROUTER              no      the router of Cloud Foundry: 404 for a route that it does  status
-                                not know, 503 for one without instances, 502 for an app
-                                that did not answer it; with X-Cf-Routererror
-    SILENCE             no      nothing until its time-out: httpx.ReadTimeout
-    CLOSE               no      the connection closed: httpx.RemoteProtocolError
-    RESET               no      the connection reset: httpx.ReadError
-    DO_THEN_FAIL        yes     as FAIL, `status` is 500 unless given                      status, seconds
-    DO_THEN_HTML        yes     as HTML                                                    status
-    DO_THEN_ROUTER      yes     as ROUTER with 502
-    DO_THEN_SILENCE     yes     as SILENCE
-    DO_THEN_CLOSE       yes     as CLOSE
-    DO_THEN_RESET       yes     as RESET
-    SLOW                yes     the first byte after `seconds` (1) of real time            seconds
-    TRUNCATED_JSON      yes     the first half of the body, as if it were all
-    EMPTY_CERTIFICATE   yes     "" for each certificate in the JSON
-    LITERAL_NEWLINES    yes     backslash and n for each line break in the certificates
-    STALE               yes     slots as before their last write, `count` times or         slot, seconds
-                                for `seconds` (by the clock) from now
-    STALE_AFTER_WRITE   yes     the same of a write yet to come, `count` times or          slot, seconds
-                                for `seconds` (by the clock) from each such write
-    SHORT_TOKEN         yes     a token that expires after `seconds` (0)                   seconds
-    FOREIGN_TOKEN       yes     a token for another subaccount (of nobody if there is none)
-    RIVAL_BEFORE        yes     the truth; a rival did `action` just before the write      action
-    RIVAL_AFTER         yes     the truth; a rival did `action` just after the write       action
+`FAULT_SPECS` is the one table of the kinds. A kind with a `request_type` disturbs requests of that type only, and all
+but those for tokens need a good token in them; other requests are not counted. For a rival, `method` GET means a read.
 
-The last eight need a request of their sort: the certificate kinds an operation that answers with PEM, the stale ones a
-read of a slot that has been written since the start, the token kinds a request for a token, a rival a write (or, if
-`method` is GET, a read); all but the token kinds also a token that is good. Other requests do not count.
+Faults are matched in the order in which they were queued. A request gets the first that matches, and further ones
+that go with it: a rival before, a stale slot or a wrong token, a rival after, and one thing that happens to the
+response. If the service does not act, the fault is the only one. A fault that is passed over for another stays as it
+was, `skip` included.
 
-A reset comes when the request was read to its end. Python's TLS may take it for an end: httpx.RemoteProtocolError.
-Before a request, connections are refused by `Emulator.refuse_connections`, which is no kind: no request meets it.
-
-Faults are looked at in the order in which they were queued. A request meets the first that matches, and further ones
-that go with it: a rival before, a stale slot or a strange token, a rival after, and one thing that happens to the
-answer. Where the request does not act (acted: no), nothing goes with it. A fault that is passed over for another
-stays as it was, `skip` included.
+A reset comes when the request was read to its end. Python's TLS may report it as httpx.RemoteProtocolError.
+To refuse connections before a request, use `Emulator.refuse_connections`.
 """
 
 from __future__ import annotations
@@ -58,52 +29,30 @@ if TYPE_CHECKING:
 
 
 class FaultKind(Enum):
-    """What goes wrong, or who interferes."""
+    """What goes wrong, or who interferes; `FAULT_SPECS` says what each kind does."""
 
     FAIL = "fail"
-    """Does nothing and answers `status` (503 unless given), with `Retry-After` if `seconds` are given."""
     HTML = "html"
-    """Does nothing and answers with a proxy's HTML page and `status` (502 unless given)."""
     ROUTER = "router"
-    """Does nothing and answers as the router of Cloud Foundry, `status` 404 (unless given), 502 or 503."""
     SILENCE = "silence"
-    """Does nothing and does not answer before the client gives up."""
     CLOSE = "close"
-    """Does nothing and closes the connection."""
     RESET = "reset"
-    """Does nothing and resets the connection."""
     DO_THEN_FAIL = "do_then_fail"
-    """Acts, then answers `status` (500 unless given), with `Retry-After` if `seconds` are given."""
     DO_THEN_HTML = "do_then_html"
-    """Acts, then answers with a proxy's HTML page and `status` (502 unless given)."""
     DO_THEN_ROUTER = "do_then_router"
-    """Acts, then answers as the router of Cloud Foundry that lost the app's answer, 502."""
     DO_THEN_SILENCE = "do_then_silence"
-    """Acts, then does not answer before the client gives up."""
     DO_THEN_CLOSE = "do_then_close"
-    """Acts, then closes the connection."""
     DO_THEN_RESET = "do_then_reset"
-    """Acts, then resets the connection."""
     SLOW = "slow"
-    """Acts, then waits `seconds` (1 unless given) of real time before the first byte of the answer."""
     TRUNCATED_JSON = "truncated_json"
-    """Acts, then sends the first half of the body as if it were all."""
     EMPTY_CERTIFICATE = "empty_certificate"
-    """Acts, then answers with "" for each certificate."""
     LITERAL_NEWLINES = "literal_newlines"
-    """Acts, then answers with a backslash and an n for each line break in the certificates."""
     STALE = "stale"
-    """Shows slots as they were before their last write, `count` times or for `seconds` from when it was queued."""
     STALE_AFTER_WRITE = "stale_after_write"
-    """Hides writes that come after it was queued, `count` times or for `seconds` from each such write."""
-    SHORT_TOKEN = "short_token"  # noqa: S105 - the word, no token
-    """Hands out a token that expires after `seconds` (0 unless given)."""
+    SHORT_TOKEN = "short_token"  # noqa: S105 - the name of a kind
     FOREIGN_TOKEN = "foreign_token"  # noqa: S105 - same
-    """Hands out a token for the oldest other subaccount, or for one that does not exist if there is no other."""
     RIVAL_BEFORE = "rival_before"
-    """Lets a rival do `action` after all that was read and just before the write."""
     RIVAL_AFTER = "rival_after"
-    """Lets a rival do `action` just after the write and before its answer."""
 
 
 class Phase(Enum):
@@ -118,47 +67,92 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FaultSpec:
-    """What a kind needs, which fields it has of its own, and which statuses it may answer."""
+    """What a kind does and needs: `client_sees` is its text in the reference, `fields` those that only some kinds have.
+
+    `statuses` are those that it may answer; `request_type` is the type of requests that it disturbs, None for all.
+    """
 
     phase: Phase
-    fields: frozenset[str] = frozenset()
+    client_sees: str
+    fields: tuple[str, ...] = ()
     request_type: RequestType | None = None
     statuses: frozenset[int] = frozenset()
+
+    @property
+    def acts(self) -> bool:
+        """Return True if the service acts on the request."""
+        return self.phase is not Phase.INSTEAD
 
 
 _ERRORS = frozenset(range(400, 600))
 _PAGES = _ERRORS | {OK}
-_FAIL = frozenset({"status", "seconds"})
-_HTML = frozenset({"status"})
 _ROUTER = frozenset({404, 502, 503})
-_STALE = frozenset({"slot", "seconds"})
-_SECONDS = frozenset({"seconds"})
-_ACTION = frozenset({"action"})
 FAULT_SPECS = {
-    FaultKind.FAIL: FaultSpec(Phase.INSTEAD, _FAIL, statuses=_ERRORS),
-    FaultKind.HTML: FaultSpec(Phase.INSTEAD, _HTML, statuses=_PAGES),
-    FaultKind.ROUTER: FaultSpec(Phase.INSTEAD, _HTML, statuses=_ROUTER),
-    FaultKind.SILENCE: FaultSpec(Phase.INSTEAD),
-    FaultKind.CLOSE: FaultSpec(Phase.INSTEAD),
-    FaultKind.RESET: FaultSpec(Phase.INSTEAD),
-    FaultKind.DO_THEN_FAIL: FaultSpec(Phase.RESPONSE, _FAIL, statuses=_ERRORS),
-    FaultKind.DO_THEN_HTML: FaultSpec(Phase.RESPONSE, _HTML, statuses=_PAGES),
-    FaultKind.DO_THEN_ROUTER: FaultSpec(Phase.RESPONSE),
-    FaultKind.DO_THEN_SILENCE: FaultSpec(Phase.RESPONSE),
-    FaultKind.DO_THEN_CLOSE: FaultSpec(Phase.RESPONSE),
-    FaultKind.DO_THEN_RESET: FaultSpec(Phase.RESPONSE),
-    FaultKind.SLOW: FaultSpec(Phase.RESPONSE, _SECONDS),
-    FaultKind.TRUNCATED_JSON: FaultSpec(Phase.RESPONSE),
-    FaultKind.EMPTY_CERTIFICATE: FaultSpec(Phase.RESPONSE, request_type=RequestType.CERTIFICATE),
-    FaultKind.LITERAL_NEWLINES: FaultSpec(Phase.RESPONSE, request_type=RequestType.CERTIFICATE),
-    FaultKind.STALE: FaultSpec(Phase.WITHIN, _STALE, RequestType.READ),
-    FaultKind.STALE_AFTER_WRITE: FaultSpec(Phase.WITHIN, _STALE, RequestType.READ),
-    FaultKind.SHORT_TOKEN: FaultSpec(Phase.WITHIN, _SECONDS, RequestType.TOKEN_ENDPOINT),
-    FaultKind.FOREIGN_TOKEN: FaultSpec(Phase.WITHIN, request_type=RequestType.TOKEN_ENDPOINT),
-    FaultKind.RIVAL_BEFORE: FaultSpec(Phase.BEFORE, _ACTION, RequestType.WRITE),
-    FaultKind.RIVAL_AFTER: FaultSpec(Phase.AFTER, _ACTION, RequestType.WRITE),
+    FaultKind.FAIL: FaultSpec(
+        Phase.INSTEAD, "`status` (503), `Retry-After` with `seconds`", ("status", "seconds"), statuses=_ERRORS
+    ),
+    FaultKind.HTML: FaultSpec(Phase.INSTEAD, "a proxy's page, `status` (502)", ("status",), statuses=_PAGES),
+    FaultKind.ROUTER: FaultSpec(
+        Phase.INSTEAD,
+        "the router of Cloud Foundry, with `X-Cf-Routererror`: `status` (404) for an unknown route, 503 "
+        "for a route without instances, 502 for an app that did not answer the router",
+        ("status",),
+        statuses=_ROUTER,
+    ),
+    FaultKind.SILENCE: FaultSpec(Phase.INSTEAD, "silence, until the client gives up: `httpx.ReadTimeout`"),
+    FaultKind.CLOSE: FaultSpec(Phase.INSTEAD, "the connection closed: `httpx.RemoteProtocolError`"),
+    FaultKind.RESET: FaultSpec(Phase.INSTEAD, "the connection reset: `httpx.ReadError`"),
+    FaultKind.DO_THEN_FAIL: FaultSpec(
+        Phase.RESPONSE, "`status` (500), `Retry-After` with `seconds`", ("status", "seconds"), statuses=_ERRORS
+    ),
+    FaultKind.DO_THEN_HTML: FaultSpec(Phase.RESPONSE, "a proxy's page, `status` (502)", ("status",), statuses=_PAGES),
+    FaultKind.DO_THEN_ROUTER: FaultSpec(Phase.RESPONSE, "the router of Cloud Foundry, 502"),
+    FaultKind.DO_THEN_SILENCE: FaultSpec(Phase.RESPONSE, "silence, until the client gives up"),
+    FaultKind.DO_THEN_CLOSE: FaultSpec(Phase.RESPONSE, "the connection closed"),
+    FaultKind.DO_THEN_RESET: FaultSpec(Phase.RESPONSE, "the connection reset"),
+    FaultKind.SLOW: FaultSpec(Phase.RESPONSE, "the answer after `seconds` (1) of real time", ("seconds",)),
+    FaultKind.TRUNCATED_JSON: FaultSpec(Phase.RESPONSE, "half of the answer"),
+    FaultKind.EMPTY_CERTIFICATE: FaultSpec(
+        Phase.RESPONSE, "an answer with empty certificates", request_type=RequestType.CERTIFICATE
+    ),
+    FaultKind.LITERAL_NEWLINES: FaultSpec(
+        Phase.RESPONSE,
+        "a backslash and an n for each line break in certificates",
+        request_type=RequestType.CERTIFICATE,
+    ),
+    FaultKind.STALE: FaultSpec(
+        Phase.WITHIN,
+        "the slots as before their last write, `count` times, or for `seconds` of the clock from now",
+        ("slot", "seconds"),
+        request_type=RequestType.READ,
+    ),
+    FaultKind.STALE_AFTER_WRITE: FaultSpec(
+        Phase.WITHIN,
+        "the slots as before a write that comes after the fault was queued, `count` times, or for "
+        "`seconds` of the clock from each such write",
+        ("slot", "seconds"),
+        request_type=RequestType.READ,
+    ),
+    FaultKind.SHORT_TOKEN: FaultSpec(
+        Phase.WITHIN, "a token that expires after `seconds` (0)", ("seconds",), request_type=RequestType.TOKEN_ENDPOINT
+    ),
+    FaultKind.FOREIGN_TOKEN: FaultSpec(
+        Phase.WITHIN, "a token for another subaccount", request_type=RequestType.TOKEN_ENDPOINT
+    ),
+    FaultKind.RIVAL_BEFORE: FaultSpec(
+        Phase.BEFORE,
+        "the correct answer; a rival performed `action` just before the write",
+        ("action",),
+        request_type=RequestType.WRITE,
+    ),
+    FaultKind.RIVAL_AFTER: FaultSpec(
+        Phase.AFTER,
+        "the correct answer; a rival performed `action` just after the write",
+        ("action",),
+        request_type=RequestType.WRITE,
+    ),
 }
-
+"""The kinds of faults, each with its defaults in brackets; the reference page has the same table."""
 
 TOKEN_ENDPOINT = "token"  # noqa: S105 - the name of a path
 """The `path` of a fault that means every subaccount's token endpoint."""

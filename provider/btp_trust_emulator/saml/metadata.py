@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from btp_trust_emulator.errors import Invalid
-from btp_trust_emulator.pki import trust_certificate as certificates
+from btp_trust_emulator.pki import trust_certificate
 from btp_trust_emulator.saml import xml
 from btp_trust_emulator.saml.xml import METADATA, NAMESPACES
 from btp_trust_emulator.switches import MetadataLayout
@@ -56,7 +56,7 @@ def _descriptor(data: str) -> str:
 
 
 def _data(pem: str) -> str:
-    body = certificates.body(pem)
+    body = trust_certificate.body(pem)
     return f"\n        <X509Data><X509Certificate>\n{body}\n        </X509Certificate></X509Data>"
 
 
@@ -88,17 +88,17 @@ class IdpMetadata:
     @property
     def fingerprints(self) -> tuple[str, ...]:
         """The SHA-256 of each certificate."""
-        return tuple(certificates.fingerprint(each) for each in self.certificates)
+        return tuple(trust_certificate.fingerprint(each) for each in self.certificates)
 
 
-def parse(text: str) -> IdpMetadata:
+def parse_idp_metadata(text: str) -> IdpMetadata:
     """What metadata says, of one entity or of the first in an `EntitiesDescriptor` that is an identity provider.
 
     Raises:
         NotMetadata: it is no metadata of an entity with an entity ID.
     """
     try:
-        root = xml.read(text.encode())
+        root = xml.parse_xml(text.encode())
     except (xml.UnreadableXml, UnicodeEncodeError) as exc:
         raise InvalidMetadata(f"it was not read: {exc}") from exc
     found = list(_entities(root))
@@ -138,8 +138,8 @@ def _groups(entity: etree._Element) -> list[list[etree._Element]]:
 def _certificate(element: etree._Element) -> str | None:
     """The PEM; None for what is none, or has no RSA key."""
     try:
-        pem = certificates.normalized(f"-----BEGIN CERTIFICATE-----{element.text or ''}-----END CERTIFICATE-----")
-        certificates.public_key(pem)
+        pem = trust_certificate.normalized(f"-----BEGIN CERTIFICATE-----{element.text or ''}-----END CERTIFICATE-----")
+        trust_certificate.public_key(pem)
     except Invalid:
         return None
     return pem

@@ -114,7 +114,7 @@ def _validate(root: etree._Element, relying_party: RelyingParty, now: datetime) 
 
 def _assertion(octets: bytes) -> etree._Element:
     try:
-        root = xml.read(octets)
+        root = xml.parse_xml(octets)
     except xml.UnreadableXml as exc:
         raise AssertionRejected(str(exc), RejectionReason.DOCUMENT) from exc
     if root.tag != saml("Assertion") or root.get("Version") != "2.0":

@@ -46,7 +46,7 @@ class UnreadableXml(ValueError):
     """The octets are no XML that is read here; the text says why."""
 
 
-def read(octets: bytes) -> etree._Element:
+def parse_xml(octets: bytes) -> etree._Element:
     """The root of a document.
 
     Raises:

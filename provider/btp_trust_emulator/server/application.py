@@ -12,15 +12,13 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Mount
 
 from btp_trust_emulator.control import api
+from btp_trust_emulator.control.requests import OPERATIONS_HINT
 from btp_trust_emulator.messages import Request, Response, UpstreamRequest, json
 from btp_trust_emulator.server.in_process import UpstreamClient
 from btp_trust_emulator.server.pipeline import Pipeline, Service
-from btp_trust_emulator.services.destinations.service import DestinationService
-from btp_trust_emulator.services.destinations.service import is_destination_path as is_destination
-from btp_trust_emulator.services.target_systems import SystemTokenService
-from btp_trust_emulator.services.trust_certificates import TrustService
-from btp_trust_emulator.services.xsuaa.identity_providers import IdentityProviderService
-from btp_trust_emulator.services.xsuaa.token_endpoint import TokenService
+from btp_trust_emulator.services import target_systems, trust_certificates
+from btp_trust_emulator.services.destinations import service as destinations
+from btp_trust_emulator.services.xsuaa import identity_providers, token_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,25 +28,36 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from btp_trust_emulator.backend.clock import Clock
-    from btp_trust_emulator.backend.landscape import Landscape
+    from btp_trust_emulator.control.emulation import Emulation
     from btp_trust_emulator.faults.request import Override, RequestEffect
 
 
-def application(landscape: Landscape) -> ASGIApp:
+SERVICE_OPERATIONS = (
+    *trust_certificates.OPERATIONS,
+    *token_endpoint.OPERATIONS,
+    *destinations.OPERATIONS,
+    *identity_providers.OPERATIONS,
+    *target_systems.OPERATIONS,
+)
+"""Every operation of the emulated services: method, path, handler and effect."""
+
+
+def application(emulation: Emulation) -> ASGIApp:
     """All that the emulator answers, over both of its hosts."""
+    landscape = emulation.landscape
     services = ServiceRouter(
         {
-            "uaa": TokenService(landscape),
-            "uaa-api": IdentityProviderService(landscape),
-            "systems": SystemTokenService(landscape),
+            "uaa": token_endpoint.TokenService(landscape),
+            "uaa-api": identity_providers.IdentityProviderService(landscape),
+            "systems": target_systems.SystemTokenService(landscape),
         },
-        DestinationService(landscape),
-        TrustService(landscape),
+        destinations.DestinationService(landscape),
+        trust_certificates.TrustService(landscape),
     )
-    routes = [Mount("/_emulator", routes=api.routes(landscape))]
+    routes = [Mount("/_emulator", routes=api.routes(emulation))]
     router = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_path})
     app = DateHeaderMiddleware(router, landscape.clock)
-    router.mount("/", Pipeline(landscape, services, UpstreamClient(app, landscape.addresses)))
+    router.mount("/", Pipeline(emulation, services, UpstreamClient(app, landscape.addresses)))
     return app
 
 
@@ -73,7 +82,7 @@ class ServiceRouter:
         return self._service_for(request).handle(request, override)
 
     def _service_for(self, request: Request) -> Service:
-        otherwise = self.destinations if is_destination(request.path) else self.default
+        otherwise = self.destinations if destinations.is_destination_path(request.path) else self.default
         return self.by_prefix.get(request.path.removeprefix("/").partition("/")[0], otherwise)
 
 
@@ -100,6 +109,6 @@ async def _no_such_path(request: StarletteRequest, exc: Exception) -> StarletteR
     content = {
         "what": f"{request.method} {request.url.path} was not done.",
         "why": "The control plane has no such path, or not with this method.",
-        "remedy": "See the list of questions in btp_trust_emulator.control.api.",
+        "remedy": OPERATIONS_HINT,
     }
     return json(status, {"error": content}).to_starlette()

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
-    from btp_trust_emulator.backend.landscape import Landscape
+    from btp_trust_emulator.control.emulation import Emulation
     from btp_trust_emulator.faults.fault import Fault
     from btp_trust_emulator.faults.queue import MatchedFaults
     from btp_trust_emulator.faults.request import Override, RequestEffect
@@ -81,7 +81,7 @@ class PendingRequest:
 class Pipeline:
     """The ASGI application of the emulated services; the messenger runs their errands."""
 
-    landscape: Landscape
+    emulation: Emulation
     service: Service
     upstream_client: UpstreamClient
 
@@ -101,7 +101,7 @@ class Pipeline:
 
     def perform(self, request: Request) -> Outcome | PendingRequest:
         """Let the call act in its turn, with the faults that it meets, and record it in the journal."""
-        with self.landscape.lock:
+        with self.emulation.landscape.lock:
             context = self._begin(request)
             if fault := context.matched.in_phase(Phase.INSTEAD):
                 return self._record(context, effects.outcome_without_action(fault, _host(request)), context.before)
@@ -115,23 +115,23 @@ class Pipeline:
 
     def finish(self, pending: PendingRequest, upstream_response: UpstreamResponse) -> Outcome:
         """Let the call act on the reply to its errand, and record it in the journal."""
-        with self.landscape.lock:
+        with self.emulation.landscape.lock:
             response = self._catch_errors(
                 pending.context.request, lambda: pending.upstream_request.on_response(upstream_response)
             )
             return self._complete(pending.context, response, pending.after)
 
     def _begin(self, request: Request) -> RequestContext:
-        time = self.landscape.clock.now()
+        time = self.emulation.landscape.clock.now()
         guid = self.service.subaccount(request)
-        matched = self.landscape.faults.match_faults(
+        matched = self.emulation.faults.match_faults(
             RequestFacts(request.method, request.path, guid, self.service.effect(request))
         )
         self._let_rival_act(matched.in_phase(Phase.BEFORE), guid)
         return RequestContext(request, time, guid, matched, self._slots(guid))
 
     def _complete(self, context: RequestContext, response: Response, after: Slots | None) -> Outcome:
-        outcome = effects.outcome(context.matched.in_phase(Phase.RESPONSE), response, _host(context.request))
+        outcome = effects.outcome_of(context.matched.in_phase(Phase.RESPONSE), response, _host(context.request))
         return self._record(context, outcome, after, response.note)
 
     def _record(
@@ -140,7 +140,7 @@ class Pipeline:
         self._let_rival_act(context.matched.in_phase(Phase.AFTER), context.guid)
         status = outcome.response.status if outcome.connection_failure is None else None
         request, kinds = context.request, context.matched.kinds
-        self.landscape.journal.add(
+        self.emulation.journal.add(
             JournalEntry(
                 context.time, request.method, request.path, status, context.guid, context.before, after, kinds, note
             )
@@ -152,7 +152,7 @@ class Pipeline:
         if fault is None or fault.action is None or guid is None:
             return
         try:
-            perform_action(self.landscape, guid, fault.action)
+            perform_action(self.emulation.landscape, guid, fault.action)
         except NoKeyPair as refusal:
             _LOGGER.warning("The rival of fault %s did nothing: %s", fault.kind.value, refusal)
 
@@ -165,7 +165,7 @@ class Pipeline:
             return messages.plain(500, "Internal Server Error")
 
     def _slots(self, guid: str | None) -> Slots | None:
-        return None if guid is None else self.landscape.account(guid).slots
+        return None if guid is None else self.emulation.landscape.account(guid).slots
 
 
 def _host(request: Request) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _AUTHORIZATION = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+) +([0-9A-Za-z._~+/-]+=*) *")
 
 
-def claims(landscape: Landscape, request: Request) -> Claims | None:
+def destination_claims(landscape: Landscape, request: Request) -> Claims | None:
     """What a genuine token for an instance of the Destination service says, be it expired."""
     known = {(each.guid, each.instance_id) for each in landscape.accounts()}
     return _claims(landscape, request, known)
@@ -33,14 +33,14 @@ def claims_for_any_instance(landscape: Landscape, request: Request) -> Claims | 
     return _claims(landscape, request, known)
 
 
-def account(landscape: Landscape, claims: Claims | None) -> Account | None:
+def authorized_account(landscape: Landscape, claims: Claims | None) -> Account | None:
     """The subaccount that a token speaks for, if it is still valid."""
     if claims is None or claims.expires <= landscape.clock.now():
         return None
     return landscape.account(claims.subaccount)
 
 
-def refusal(request: Request, *, documented: bool = True) -> Response:
+def unauthorized_response(request: Request, *, documented: bool = True) -> Response:
     """The answer to a call without a good token; `documented` says whether a 400 is."""
     header = request.headers.get("authorization")
     malformed = header is not None and not _AUTHORIZATION.fullmatch(header)

@@ -37,6 +37,6 @@ def accept_assertion(
     return valid
 
 
-def note(valid: ValidAssertion) -> str:
+def acceptance_note(valid: ValidAssertion) -> str:
     """What the journal says of an assertion that was accepted."""
     return f"accepted an assertion signed with {valid.fingerprint}"

@@ -23,7 +23,7 @@ _NO_STORE = {"cache-control": "no-store"}
 _CHALLENGE = 'Basic realm="UAA/client", error="{error}"'
 
 
-def form(request: Request) -> dict[str, str]:
+def form_fields(request: Request) -> dict[str, str]:
     """The fields of the form in the body; none if it is no form."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != _FORM:
@@ -31,7 +31,7 @@ def form(request: Request) -> dict[str, str]:
     return dict(parse_qsl(request.body.decode(errors="replace"), keep_blank_values=True))
 
 
-def credentials(request: Request, fields: Mapping[str, str]) -> tuple[str, str]:
+def client_credentials(request: Request, fields: Mapping[str, str]) -> tuple[str, str]:
     """Client ID and secret by the Basic scheme or by form fields; empty ones if there are none."""
     return _basic(request) or (fields.get("client_id", ""), fields.get("client_secret", ""))
 
@@ -53,18 +53,18 @@ def _basic(request: Request) -> tuple[str, str] | None:
     return client_id, client_secret
 
 
-def token(content: Mapping[str, object], note: str | None = None) -> Response:
+def token_response(content: Mapping[str, object], note: str | None = None) -> Response:
     """The answer with a token."""
     return json(200, content, _NO_STORE, note)
 
 
-def unauthorized(error: str, description: str, *, note: str | None = None) -> Response:
+def unauthorized_response(error: str, description: str, *, note: str | None = None) -> Response:
     """The refusal of a client, or of a user, with a challenge; the description may repeat what was sent."""
     challenge = _CHALLENGE.format(error=error)
-    return refusal(401, error, description, headers={"www-authenticate": challenge}, note=note)
+    return error_response(401, error, description, headers={"www-authenticate": challenge}, note=note)
 
 
-def refusal(
+def error_response(
     status: int, error: str, description: str, *, headers: Mapping[str, str] | None = None, note: str | None = None
 ) -> Response:
     """A refusal with an error code of OAuth 2.0."""

@@ -47,7 +47,7 @@ class SamlSubject:
     attributes: dict[str, list[str]]
 
 
-def named(claims: Mapping[str, Any], destination: Destination) -> SamlSubject:
+def saml_subject(claims: Mapping[str, Any], destination: Destination) -> SamlSubject:
     """The user in a token, named as the destination wants it.
 
     Raises:
@@ -143,18 +143,18 @@ def sign_assertion(
     if pair is None or pair.private_key is None:
         raise CannotSign("the subaccount has no active key pair")
     try:
-        user = named(claims, destination)
+        subject = saml_subject(claims, destination)
     except UserNotDetermined as exc:
         raise CannotSign(str(exc)) from exc
     statement = assertion.Statement(
         issuer=properties.get("assertionIssuer") or trust_certificate.common_name(account.guid),
-        name_id=user.name_id,
+        name_id=subject.name_id,
         audience=properties.get("audience", ""),
         recipient=properties.get("assertionRecipient") or properties.get("tokenServiceURL"),
-        name_id_format=user.name_id_format,
+        name_id_format=subject.name_id_format,
         name_qualifier=properties.get("nameQualifier"),
         authn_context=properties.get("authnContextClassRef") or UNSPECIFIED_CONTEXT,
-        attributes=user.attributes,
+        attributes=subject.attributes,
     )
     shown = pair.certificate if destination.is_true("includeSigningCertificateInSAMLAssertion") else None
     octets = assertion.sign_assertion(statement, now, keys.from_pem(pair.private_key), shown)

@@ -18,10 +18,13 @@ from btp_trust_emulator.messages import Request, Response, json, not_allowed, pl
 from btp_trust_emulator.services import authorization
 from btp_trust_emulator.services.destinations import listing
 from btp_trust_emulator.services.destinations.finding import Cache, FoundDestination
+from btp_trust_emulator.services.operations import Operation, operations_at, parameters_at
 from btp_trust_emulator.services.xsuaa import tokens
 from btp_trust_emulator.slots import Slot
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from btp_trust_emulator.backend.account import Account
     from btp_trust_emulator.backend.destination import Destination
     from btp_trust_emulator.backend.landscape import Landscape
@@ -29,20 +32,20 @@ if TYPE_CHECKING:
     from btp_trust_emulator.messages import UpstreamRequest
     from btp_trust_emulator.services.xsuaa.tokens import Claims
 
+    Handler = Callable[["DestinationService", Request, Account, Claims], Response | UpstreamRequest]
+
 _BASE = "/destination-configuration/v1"
 _FIND_PATH = f"{_BASE}/destinations/"
-_LIST_LEVELS = {
-    f"{_BASE}/subaccountDestinations": Level.SUBACCOUNT,
-    f"{_BASE}/instanceDestinations": Level.INSTANCE,
-}
+_LIST_SUBACCOUNT, _LIST_INSTANCE = f"{_BASE}/subaccountDestinations", f"{_BASE}/instanceDestinations"
+_LIST_LEVELS = {_LIST_SUBACCOUNT: Level.SUBACCOUNT, _LIST_INSTANCE: Level.INSTANCE}
 _SIGNING_READ = RequestEffect(frozenset({RequestType.READ}), frozenset({Slot.ACTIVE}))
 _BOOLEAN = {"true": True, "false": False}
 _NOT_FOUND_TEXT = "Configuration with the specified name was not found"
 
 
 def is_destination_path(path: str) -> bool:
-    """Whether a path is one of destinations."""
-    return path in _LIST_LEVELS or path.startswith(_FIND_PATH)
+    """Return True if a path is one of destinations."""
+    return parameters_at(OPERATIONS, path) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +61,14 @@ class DestinationService:
 
     def subaccount(self, request: Request) -> str | None:
         """The GUID in a genuine token, be it expired."""
-        claims = authorization.claims(self.landscape, request)
+        claims = authorization.destination_claims(self.landscape, request)
         return claims.subaccount if claims else None
 
     def effect(self, request: Request) -> RequestEffect:
         """A read of the active slot, if an assertion may be signed."""
-        account = authorization.account(self.landscape, authorization.claims(self.landscape, request))
+        account = authorization.authorized_account(
+            self.landscape, authorization.destination_claims(self.landscape, request)
+        )
         found = _destination(account, request) if account and request.method == "GET" else None
         signs_assertion = (
             found is not None and found.signs_assertion and _query_flags(request).get("$skipTokenRetrieval") is not True
@@ -72,19 +77,23 @@ class DestinationService:
 
     def handle(self, request: Request, override: Override) -> Response | UpstreamRequest:
         """Authenticate, then list or find."""
-        if request.method != "GET":
+        operation = operations_at(OPERATIONS, request.path).get(request.method)
+        if operation is None:
             return not_allowed("GET")
-        claims = authorization.claims(self.landscape, request)
-        account = authorization.account(self.landscape, claims)
+        claims = authorization.destination_claims(self.landscape, request)
+        account = authorization.authorized_account(self.landscape, claims)
         if account is None or claims is None:
-            return authorization.refusal(request)
-        level = _LIST_LEVELS.get(request.path)
-        if level is None:
-            return self._find(request, self.landscape.history.before(account, override.stale), claims)
-        destinations = [each for each in account.destinations if each.level is level]
+            return authorization.unauthorized_response(request)
+        return operation.handler(self, request, self.landscape.history.before(account, override.stale), claims)
+
+    def list_destinations(self, request: Request, account: Account, _: Claims) -> Response:
+        """Return the destinations at one level."""
+        level = _LIST_LEVELS[request.path]
+        destinations = [destination for destination in account.destinations if destination.level is level]
         return listing.list_response(destinations, request.path.removeprefix(_BASE), request.query)
 
-    def _find(self, request: Request, account: Account, caller: Claims) -> Response | UpstreamRequest:
+    def find(self, request: Request, account: Account, caller: Claims) -> Response | UpstreamRequest:
+        """Return one destination, with its token if there is one to get."""
         if refusal := _request_error(request):
             return plain(400, refusal)
         user = self._user(request, caller)
@@ -144,3 +153,11 @@ def _precondition_failure(request: Request, destination: Destination) -> Respons
     if request.headers.get("if-none-match") == destination.etag:
         return Response(304, headers=tag)
     return None
+
+
+OPERATIONS: tuple[Operation[Handler], ...] = (
+    Operation("GET", f"{_FIND_PATH}{{name:path}}", DestinationService.find, _SIGNING_READ),
+    Operation("GET", _LIST_SUBACCOUNT, DestinationService.list_destinations),
+    Operation("GET", _LIST_INSTANCE, DestinationService.list_destinations),
+)
+"""The operations on destinations; finding one has its effect only if it may sign an assertion."""

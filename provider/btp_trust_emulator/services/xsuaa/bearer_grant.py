@@ -88,13 +88,13 @@ def inactive_provider_text(origin_key: str, version: Bearer) -> str:
 
 def rejection_response(refused: AssertionRejected, version: Bearer) -> Response:
     """The answer to an assertion that is not accepted."""
-    why = f"refused: {refused}"
+    why = f"rejected: {refused}"
     if version is Bearer.OLD and refused.reason is RejectionReason.SUBJECT:
         return replace(json(500, {}), note=why)
     if version is Bearer.OLD:
         text = _OLD_TEXTS.get(refused.reason, _VALIDATION_ERROR)
         is_of_client = refused.reason is RejectionReason.USER
-        return oauth.unauthorized("invalid_client" if is_of_client else "unauthorized", text, note=why)
+        return oauth.unauthorized_response("invalid_client" if is_of_client else "unauthorized", text, note=why)
     text = _CURRENT_TEXTS.get(refused.reason, _VALIDATION_ERROR)
     description = text.format(identity=refused.identity, issuer=refused.issuer, time=refused.time)
-    return oauth.unauthorized("unauthorized", description, note=why)
+    return oauth.unauthorized_response("unauthorized", description, note=why)

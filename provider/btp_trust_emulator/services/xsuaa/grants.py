@@ -41,7 +41,7 @@ class AuthenticatedUser:
 def _password(_: Landscape, account: Account, form: Mapping[str, str], __: str | None) -> AuthenticatedUser | Response:
     user = account.user(form.get("username", ""))
     if user is None or not oauth.is_same_secret(form.get("password", ""), user.password or ""):
-        return oauth.unauthorized("unauthorized", "Bad credentials")
+        return oauth.unauthorized_response("unauthorized", "Bad credentials")
     return AuthenticatedUser(user)
 
 
@@ -51,9 +51,13 @@ def _jwt_bearer(
     """A token of this subaccount's server for one of its users, by whichever client."""
     claims = tokens.parse_token(landscape.token_key, form.get("assertion", ""))
     if claims is None or claims.expires <= landscape.clock.now() or claims.subaccount != account.guid:
-        return oauth.unauthorized("invalid_token", "The assertion is no valid token of this server")
+        return oauth.unauthorized_response("invalid_token", "The assertion is no valid token of this server")
     user = account.user(claims.all.get("user_name", ""), claims.all.get("origin", ""))
-    return AuthenticatedUser(user) if user else oauth.unauthorized("invalid_token", "The assertion speaks of no user")
+    return (
+        AuthenticatedUser(user)
+        if user
+        else oauth.unauthorized_response("invalid_token", "The assertion speaks of no user")
+    )
 
 
 def _saml2_bearer(
@@ -61,9 +65,11 @@ def _saml2_bearer(
 ) -> AuthenticatedUser | Response:
     version = landscape.switches.bearer
     if not form.get("assertion"):
-        return oauth.unauthorized("unauthorized", bearer_grant.MISSING_ASSERTION)
+        return oauth.unauthorized_response("unauthorized", bearer_grant.MISSING_ASSERTION)
     if version is not Bearer.CURRENT and alias != entity_id(account):
-        return oauth.unauthorized("unauthorized", bearer_grant.WRONG_ENDPOINT, note="refused: it was sent elsewhere")
+        return oauth.unauthorized_response(
+            "unauthorized", bearer_grant.WRONG_ENDPOINT, note="rejected: it was sent elsewhere"
+        )
     providers = {each.metadata.entity_id: each for each in account.saml_providers}
     once = landscape.switches.replay is Replay.REFUSED
     try:
@@ -74,9 +80,11 @@ def _saml2_bearer(
     except AssertionRejected as exc:
         if (off := providers.get(exc.issuer)) and not off.active:
             description = bearer_grant.inactive_provider_text(off.origin_key, version)
-            return oauth.unauthorized("unauthorized", description, note=f"refused: {off.origin_key} is inactive")
+            return oauth.unauthorized_response(
+                "unauthorized", description, note=f"rejected: {off.origin_key} is inactive"
+            )
         return bearer_grant.rejection_response(exc, version)
-    return AuthenticatedUser(user, bearer_assertion.note(valid))
+    return AuthenticatedUser(user, bearer_assertion.acceptance_note(valid))
 
 
 def _relying_party(landscape: Landscape, account: Account, providers: Mapping[str, IdentityProvider]) -> RelyingParty:

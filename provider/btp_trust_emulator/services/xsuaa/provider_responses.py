@@ -24,17 +24,17 @@ class ErrorResponse(Exception):
         self.response = response
 
 
-def text(status: int, content: str) -> ErrorResponse:
+def text_error(status: int, content: str) -> ErrorResponse:
     """A refusal whose body is a text, and no JSON."""
     return ErrorResponse(Response(status, content.encode(errors="replace"), "application/json"))
 
 
-def json_text(status: int, content: str) -> ErrorResponse:
+def json_text_error(status: int, content: str) -> ErrorResponse:
     """A refusal whose body is a text in JSON."""
     return ErrorResponse(json(status, content))
 
 
-def empty(status: int) -> ErrorResponse:
+def empty_error(status: int) -> ErrorResponse:
     """A refusal that says nothing: an empty object."""
     return ErrorResponse(json(status, {}))
 
@@ -46,12 +46,12 @@ def oauth_error(error: str, description: str) -> ErrorResponse:
     return ErrorResponse(json(401, content, {"www-authenticate": challenge}))
 
 
-NOT_FOUND = text(404, "Provider not found.")
+NOT_FOUND = text_error(404, "Provider not found.")
 
 
 def duplicate_entity_id(entity_id: str) -> ErrorResponse:
     """The refusal of an entity ID that another one has."""
-    return text(409, f"Duplicate entity ID:{entity_id}")
+    return text_error(409, f"Duplicate entity ID:{entity_id}")
 
 
 def provider_json(provider: IdentityProvider, zone: str, *, raw: bool, is_active: IsActive) -> dict[str, object]:
@@ -73,7 +73,7 @@ def provider_json(provider: IdentityProvider, zone: str, *, raw: bool, is_active
     return content | ({"isActive": provider.active} if is_active is IsActive.HONORED else {})
 
 
-def note(provider: IdentityProvider) -> str:
+def trust_note(provider: IdentityProvider) -> str:
     """What the journal says of a SAML identity provider."""
     trusted = ", ".join(provider.metadata.fingerprints) or "no certificate"
     return f"{provider.origin_key} is trusted with {trusted}"

@@ -13,7 +13,7 @@ from lxml import etree
 
 from btp_trust_emulator.backend.account import entity_id
 from btp_trust_emulator.backend.service_keys import token_service_url
-from btp_trust_emulator.messages import Response, not_allowed
+from btp_trust_emulator.messages import Response
 from btp_trust_emulator.pki import client_ca, keys, trust_certificate
 from btp_trust_emulator.saml import signature, xml
 from btp_trust_emulator.saml.xml import METADATA, PROTOCOL, ds
@@ -23,15 +23,12 @@ if TYPE_CHECKING:
 
     from btp_trust_emulator.backend.account import Account
     from btp_trust_emulator.backend.landscape import Landscape
-    from btp_trust_emulator.messages import Request
 
 _MEDIA_TYPE = "application/samlmetadata+xml"
 
 
-def metadata_response(request: Request, account: Account, landscape: Landscape) -> Response:
+def metadata_response(account: Account, landscape: Landscape) -> Response:
     """The metadata of a subaccount, signed with the key of its token server."""
-    if request.method != "GET":
-        return not_allowed("GET")
     certificate = client_ca.token_server_certificate(landscape.token_key)
     root = sp_metadata_element(account, landscape.addresses.url(account), certificate)
     signed = signature.sign(root, keys.from_pem(landscape.token_key), certificate)

@@ -8,7 +8,6 @@ at `GET /uaa/{subdomain}/saml/metadata`.
 
 from __future__ import annotations
 
-import re
 import uuid
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -17,17 +16,19 @@ from btp_trust_emulator.faults.request import RequestEffect, RequestType
 from btp_trust_emulator.messages import NOT_FOUND, Request, Response, not_allowed
 from btp_trust_emulator.pki import client_ca
 from btp_trust_emulator.services import oauth
+from btp_trust_emulator.services.operations import Operation, operations_at, parameters_at
 from btp_trust_emulator.services.xsuaa import grants, sp_metadata, tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from btp_trust_emulator.backend.account import Account, Client
     from btp_trust_emulator.backend.landscape import Landscape
     from btp_trust_emulator.faults.request import Override
     from btp_trust_emulator.services.xsuaa.grants import AuthenticatedUser
 
-_PATH = re.compile("/uaa/([^/]+)/(oauth/token|saml/metadata)(?:(?<=token)/alias/([^/]+))?")
+    Handler = Callable[["TokenService", Account, Request, Override], Response]
+
 _TOKEN_REQUEST = RequestEffect(frozenset({RequestType.TOKEN_ENDPOINT}))
 
 
@@ -44,22 +45,28 @@ class TokenService:
 
     def effect(self, request: Request) -> RequestEffect:
         """A token, by whatever method and with whatever credentials."""
-        match = _PATH.fullmatch(request.path)
-        return _TOKEN_REQUEST if match and match[2] == "oauth/token" else RequestEffect()
+        operations = operations_at(OPERATIONS, request.path).values()
+        return next((operation.effect for operation in operations), RequestEffect())
 
     def handle(self, request: Request, override: Override) -> Response:
-        """Check the client, then the grant, then hand out a token."""
+        """Find the subaccount, then the operation."""
         account = self._account(request)
         if account is None:
             return NOT_FOUND
-        if request.path.endswith("/saml/metadata"):
-            return sp_metadata.metadata_response(request, account, self.landscape)
-        if request.method != "POST":
-            return not_allowed("POST")
-        form = oauth.form(request)
+        operations = operations_at(OPERATIONS, request.path)
+        operation = operations.get(request.method)
+        return operation.handler(self, account, request, override) if operation else not_allowed(*operations)
+
+    def get_metadata(self, account: Account, _: Request, __: Override) -> Response:
+        """Return the metadata of the subaccount as a service provider."""
+        return sp_metadata.metadata_response(account, self.landscape)
+
+    def grant_token(self, account: Account, request: Request, override: Override) -> Response:
+        """Check the client, then the grant, then issue a token."""
+        form = oauth.form_fields(request)
         client = self._client(account, request, form)
         if client is None:
-            return oauth.unauthorized("invalid_client", "Bad credentials")
+            return oauth.unauthorized_response("invalid_client", "Bad credentials")
         authenticated = self._authenticate_user(account, client, request, form)
         return (
             authenticated
@@ -68,15 +75,15 @@ class TokenService:
         )
 
     def _account(self, request: Request) -> Account | None:
-        match = _PATH.fullmatch(request.path)
-        return self.landscape.account_at(match[1]) if match else None
+        parameters = parameters_at(OPERATIONS, request.path)
+        return self.landscape.account_at(parameters["subdomain"]) if parameters else None
 
     def _client(self, account: Account, request: Request, form: Mapping[str, str]) -> Client | None:
         """The client that the request comes from, if it proves that."""
         if request.tls:
             client_id = client_ca.client_id_of(request.peer, self.landscape.clock.now()) if request.peer else None
             return account.client if client_id == form.get("client_id") == account.client_id else None
-        client_id, client_secret = oauth.credentials(request, form)
+        client_id, client_secret = oauth.client_credentials(request, form)
         clients = {each.client_id: each for each in (account.client, account.api_client)}
         client = clients.get(client_id)
         return client if client and oauth.is_same_secret(client_secret, client.client_secret) else None
@@ -87,16 +94,16 @@ class TokenService:
         """The user that the grant proves; None if it is for the client alone."""
         grant_type = form.get("grant_type")
         if not grant_type:
-            return oauth.refusal(400, "invalid_request", "Missing grant type")
+            return oauth.error_response(400, "invalid_request", "Missing grant type")
         if grant_type == oauth.CLIENT_CREDENTIALS:
             return None
         grant = grants.GRANTS.get(grant_type)
         if grant is None:
-            return oauth.refusal(400, "unsupported_grant_type", "Unsupported grant type")
+            return oauth.error_response(400, "unsupported_grant_type", "Unsupported grant type")
         if client != account.client:
-            return oauth.unauthorized("invalid_client", f"Unauthorized grant type: {grant_type}")
-        match = _PATH.fullmatch(request.path)
-        return grant(self.landscape, account, form, match[3] if match else None)
+            return oauth.unauthorized_response("invalid_client", f"Unauthorized grant type: {grant_type}")
+        parameters = parameters_at(OPERATIONS, request.path) or {}
+        return grant(self.landscape, account, form, parameters.get("alias"))
 
     def _other_account(self, account: Account) -> Account:
         """The oldest other subaccount, or one that the emulator does not know."""
@@ -117,7 +124,7 @@ class TokenService:
         try:
             return self._issue_token(account, client, authenticated, form, override)
         except tokens.InvalidScope as exc:
-            return oauth.refusal(400, "invalid_scope", str(exc))
+            return oauth.error_response(400, "invalid_scope", str(exc))
 
     def _issue_token(
         self,
@@ -146,4 +153,12 @@ class TokenService:
             "scope": token.scope,
             "jti": token.jti,
         }
-        return oauth.token(content, authenticated.note if authenticated else None)
+        return oauth.token_response(content, authenticated.note if authenticated else None)
+
+
+OPERATIONS: tuple[Operation[Handler], ...] = (
+    Operation("POST", "/uaa/{subdomain}/oauth/token", TokenService.grant_token, _TOKEN_REQUEST),
+    Operation("POST", "/uaa/{subdomain}/oauth/token/alias/{alias}", TokenService.grant_token, _TOKEN_REQUEST),
+    Operation("GET", "/uaa/{subdomain}/saml/metadata", TokenService.get_metadata),
+)
+"""The operations of a token server."""

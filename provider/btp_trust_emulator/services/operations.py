@@ -1,0 +1,47 @@
+"""One operation of an emulated service, and the choice among those of a table."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from starlette.routing import compile_path
+
+from btp_trust_emulator.faults.request import RequestEffect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_Handler = TypeVar("_Handler")
+_compile = functools.lru_cache(maxsize=64)(compile_path)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[_Handler]):
+    """An operation: method, path with `{parameters}`, handler, and what a good request does.
+
+    With `documents_400`, SAP's description has a 400 for it.
+    """
+
+    method: str
+    path: str
+    handler: _Handler
+    effect: RequestEffect = field(default_factory=RequestEffect)
+    documents_400: bool = True
+
+    def parameters(self, path: str) -> Mapping[str, str] | None:
+        """Return the parameters in a path, or None if the path belongs to other operations."""
+        pattern, _, _ = _compile(self.path)
+        match = pattern.fullmatch(path)
+        return match.groupdict() if match else None
+
+
+def operations_at(operations: Iterable[Operation[_Handler]], path: str) -> dict[str, Operation[_Handler]]:
+    """Return the operations at a path, by method."""
+    return {operation.method: operation for operation in operations if operation.parameters(path) is not None}
+
+
+def parameters_at(operations: Iterable[Operation[_Handler]], path: str) -> Mapping[str, str] | None:
+    """Return the parameters in a path of one of the operations, or None."""
+    return next((found for operation in operations if (found := operation.parameters(path)) is not None), None)
