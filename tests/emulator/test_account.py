@@ -38,7 +38,7 @@ class Model:
 
 
 def follow(account: Account, step: str, name: str) -> Account:
-    """The same step by the emulator's rules."""
+    """Return the same step by the emulator's rules."""
     try:
         match step:
             case "generate active":

@@ -65,33 +65,33 @@ def version(request: pytest.FixtureRequest) -> Bearer:
 
 @pytest.fixture(scope="module")
 def of_version(version: Bearer) -> Iterator[tuple[Emulator, httpx.Client]]:
-    """An emulator of it, and a client."""
+    """Provide an emulator of it, and a client."""
     with emulator_with(bearer=version) as running:
         yield running
 
 
 @pytest.fixture
 def emulator(of_version: tuple[Emulator, httpx.Client]) -> Emulator:
-    """The emulator at the tests' noon."""
+    """Provide the emulator at the tests' noon."""
     of_version[0].set_clock(NOW)
     return of_version[0]
 
 
 @pytest.fixture
 def http(of_version: tuple[Emulator, httpx.Client]) -> httpx.Client:
-    """The client."""
+    """Provide the client."""
     return of_version[1]
 
 
 @pytest.fixture
 def target(emulator: Emulator, http: httpx.Client) -> Target:
-    """A subaccount that trusts one signer."""
+    """Provide a subaccount that trusts one signer."""
     return create_trusting_subaccount(emulator, http, OLD)
 
 
 @contextmanager
 def emulator_with(**switches: Any) -> Iterator[tuple[Emulator, httpx.Client]]:
-    """An emulator with these switches, at the tests' noon, and a client of it."""
+    """Return an emulator with these switches, at the tests' noon, and a client of it."""
     with Emulator(key_size=1024, switches=Switches(**switches)) as emulator:
         emulator.set_clock(NOW)
         with httpx.Client(transport=emulator.transport) as http:
@@ -121,7 +121,7 @@ def test_the_emulator_s_own_destinations_are_let_in(emulator: Emulator, http: ht
 
 
 def at(path: str, name: str, **ago: float) -> Callable[[etree._Element], None]:
-    """An instant so long before the tests' noon."""
+    """Return an instant so long before the tests' noon."""
     return set_attribute(path, name, assertion.format_instant(NOW - timedelta(**ago)))
 
 
@@ -250,7 +250,7 @@ def test_every_usual_algorithm_of_rsa_is_taken(
 
 
 def unsigned(target: Target) -> bytes:
-    """An assertion that nobody signed."""
+    """Return an assertion that nobody signed."""
     return OLD.assertion(after=remove_element("ds:Signature"), changes=meant(target))
 
 
@@ -316,7 +316,7 @@ CONTRACTS, VALIDATING = "Error determining metadata contracts", "Error validatin
 
 
 def transformed(root: etree._Element) -> None:
-    """A transform that may change anything."""
+    """Return a transform that may change anything."""
     transforms = element(root, "ds:Signature/ds:SignedInfo/ds:Reference/ds:Transforms")
     forbidden = {"Algorithm": "http://www.w3.org/TR/1999/REC-xslt-19991116"}
     etree.SubElement(transforms, "{http://www.w3.org/2000/09/xmldsig#}Transform", forbidden)

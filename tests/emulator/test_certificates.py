@@ -44,12 +44,12 @@ pytestmark = [
 
 
 def generate_certificate(size: int = 1024, serial: int = -(2**79) + 1) -> str:
-    """A certificate with a negative serial number of ten bytes."""
+    """Return a certificate with a negative serial number of ten bytes."""
     return trust_certificate.generate_certificate(keys.generate(size), GUID, serial, NOT_BEFORE, NOT_AFTER)
 
 
 def load(pem: str) -> x509.Certificate:
-    """The certificate as a library reads it."""
+    """Return the certificate as a library reads it."""
     return x509.load_pem_x509_certificate(pem.encode())
 
 

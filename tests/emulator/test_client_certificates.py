@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def listening() -> Iterator[Emulator]:
-    """The emulator over sockets; in process there is no TLS."""
+    """Provide the emulator over sockets; in process there is no TLS."""
     with Emulator(socket=True, key_size=1024) as running:
         yield running
 

@@ -29,7 +29,7 @@ TIMEOUT = 30
 
 @contextlib.contextmanager
 def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The command in a process of its own, once it listens; it is gone afterwards."""
+    """Return the command in a process of its own, once it listens; it is gone afterwards."""
     command = [sys.executable, "-m", "btp_trust_emulator", "serve", "--key-size", "1024", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:

@@ -20,7 +20,7 @@ PEM = trust_certificate.to_pem(b"\x30\x82\x01\x00" + bytes(256))
 
 @pytest.fixture
 def control(emulator: Emulator) -> Iterator[httpx.Client]:
-    """A client of the control plane."""
+    """Provide a client of the control plane."""
     with httpx.Client(transport=emulator.transport, base_url=f"{emulator.url}/_emulator/") as client:
         yield client
 

@@ -20,13 +20,13 @@ FINGERPRINT = trust_certificate.fingerprint(SIGNER.certificate)
 
 @pytest.fixture
 def guid(module_emulator: Emulator) -> str:
-    """A subaccount."""
+    """Provide a subaccount."""
     return module_emulator.create_subaccount().guid
 
 
 @pytest.fixture
 def control(module_emulator: Emulator) -> Iterator[httpx.Client]:
-    """A client of the control plane."""
+    """Provide a client of the control plane."""
     with httpx.Client(transport=module_emulator.transport, base_url=f"{module_emulator.url}/_emulator/") as client:
         yield client
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def assertion_in(token: dict[str, Any]) -> Any:
-    """The assertion that a client gets itself."""
+    """Return the assertion that a client gets itself."""
     assert token["type"] == "SAML2.0"
     assert token["http_header"] == {"key": "Authorization", "value": f"SAML2.0 {token['value']}"}
     octets = base64.b64decode(token["value"])
@@ -27,7 +27,7 @@ def assertion_in(token: dict[str, Any]) -> Any:
 
 
 def texts(root: Any, name: str) -> list[str]:
-    """The values of an attribute of the user."""
+    """Return the values of an attribute of the user."""
     path = f"saml:AttributeStatement/saml:Attribute[@Name='{name}']/saml:AttributeValue"
     return [each.text for each in root.iterfind(path, NAMESPACES)]
 

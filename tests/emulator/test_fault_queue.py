@@ -20,7 +20,7 @@ ACTIVE, PASSIVE = "/certificate", "/certificate/passive"
 
 @pytest.fixture
 def control(clean_emulator: Emulator) -> Iterator[httpx.Client]:
-    """A client of the control plane."""
+    """Provide a client of the control plane."""
     with httpx.Client(transport=clean_emulator.transport, base_url=f"{clean_emulator.url}/_emulator/") as client:
         yield client
 

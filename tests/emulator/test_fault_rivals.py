@@ -13,7 +13,7 @@ ACTIVE, PASSIVE, ROTATE = "/certificate", "/certificate/passive", "/rotateCertif
 
 
 def changed(before: Slots, after: Slots) -> set[str]:
-    """The names of the slots that differ."""
+    """Return the names of the slots that differ."""
     return {name for name in ("active", "passive") if getattr(before, name) != getattr(after, name)}
 
 

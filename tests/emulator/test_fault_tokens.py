@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def claims_of(response: httpx.Response) -> dict[str, Any]:
-    """The claims of the token in an answer."""
+    """Return the claims of the token in an answer."""
     return dict(jwt.decode(response.json()["access_token"], options={"verify_signature": False}))
 
 

@@ -63,7 +63,7 @@ def api_with() -> Iterator[Callable[..., IdentityProviderApi]]:
 
 
 def own(api: IdentityProviderApi) -> dict[str, Any]:
-    """The providers that are there because they were registered, by origin key."""
+    """Return the providers that are there because they were registered, by origin key."""
     return {key: each for key, each in api.by_origin_key().items() if key not in BUILT_IN}
 
 
@@ -252,7 +252,7 @@ def service(binding: str | None, location: str | None) -> str:
 
 
 def nested(text: str) -> str:
-    """The place to log on within the descriptor of the key."""
+    """Return the place to log on within the descriptor of the key."""
     without = text.replace(POST, "")
     return without[::-1].replace("</ns3:KeyDescriptor>"[::-1], f"{POST}</ns3:KeyDescriptor>"[::-1], 1)[::-1]
 

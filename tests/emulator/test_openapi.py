@@ -32,7 +32,7 @@ EXAMPLES = settings(
 
 
 def emulated_operations() -> dict[str, Any]:
-    """The description, with the operations that are emulated alone: all on trust, and the reads of destinations."""
+    """Return the description, with the operations that are emulated alone: all on trust, and the reads of destinations."""
     document = yaml.safe_load(SPECIFICATION.read_text())
     described = document["paths"]
     document["paths"] = {path: each for path, each in described.items() if path.startswith(TRUST)}
@@ -50,7 +50,7 @@ def either_or(operation: dict[str, Any]) -> None:
 
 
 def sendable(operation: dict[str, Any]) -> dict[str, Any]:
-    """An operation without the header whose name is a template, which HTTP does not know."""
+    """Return an operation without the header whose name is a template, which HTTP does not know."""
     parameters = [each for each in operation["parameters"] if "<" not in each.get("name", "")]
     return {**operation, "parameters": parameters}
 
@@ -67,7 +67,7 @@ def listening() -> Iterator[Emulator]:
 
 @pytest.fixture(scope="module")
 def authorization(listening: Emulator) -> str:
-    """The token of a subaccount that starts empty."""
+    """Provide the token of a subaccount that starts empty."""
     key = listening.service_key(listening.create_subaccount().guid)
     form = {
         "grant_type": "client_credentials",
@@ -84,7 +84,7 @@ def base_url(listening: Emulator) -> str:
 
 
 def in_words(case: schemathesis.Case[Any]) -> list[Any]:
-    """The checks that know nothing of what the description says of destinations in words: what cannot be combined."""
+    """Return the checks that know nothing of what the description says of destinations in words: what cannot be combined."""
     return [positive_data_acceptance] if case.path in DESTINATIONS else []
 
 
@@ -117,7 +117,7 @@ FOUND = {
 
 @pytest.fixture(scope="module")
 def user_authorization(listening: Emulator) -> str:
-    """The token of a user in a subaccount with destinations at both levels, one of them to a target that trusts it."""
+    """Provide the token of a user in a subaccount with destinations at both levels, one of them to a target that trusts it."""
     guid = listening.create_subaccount(generate=True).guid
     active, _ = listening.certificates(guid)
     listening.create_target("s4")

@@ -44,7 +44,7 @@ EXAMPLES = settings(
 
 
 def description() -> dict[str, Any]:
-    """The description, with what it gets wrong put right."""
+    """Return the description, with what it gets wrong put right."""
     document = yaml.safe_load(SPECIFICATION.read_text())
     operations = [operation for path in document["paths"].values() for operation in path.values()]
     assert len(operations) == 6
@@ -77,13 +77,13 @@ def listening() -> Iterator[Emulator]:
 
 @pytest.fixture(scope="module")
 def trusting(listening: Emulator) -> Iterator[IdentityProviderApi]:
-    """The API of a subaccount."""
+    """Provide the API of a subaccount."""
     with httpx.Client(transport=listening.transport) as http:
         yield IdentityProviderApi(listening, http, listening.create_subaccount().guid)
 
 
 def unsaid(case: schemathesis.Case[Any]) -> list[Any]:
-    """The checks that know nothing of what the UAA refuses, how, and that it reads a text for a number, say."""
+    """Return the checks that know nothing of what the UAA refuses, how, and that it reads a text for a number, say."""
     writes = case.method in {"POST", "PUT"}
     return [negative_data_rejection, positive_data_acceptance, *([not_a_server_error] if writes else [])]
 

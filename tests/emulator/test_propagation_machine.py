@@ -24,7 +24,7 @@ class Propagation(RuleBasedStateMachine):
 
     @initialize(holds=st.sampled_from([1, 2]))
     def begin(self, holds: int) -> None:
-        """A source with a certificate that the target trusts."""
+        """Return a source with a certificate that the target trusts."""
         self.guid = self.emulator.create_subaccount(generate=True).guid
         self.emulator.create_user(self.guid, "joe", "secret")
         self.target = self.emulator.create_target(f"t-{self.guid}", holds=holds)
@@ -35,7 +35,7 @@ class Propagation(RuleBasedStateMachine):
 
     @rule(slot=st.integers(0, 1))
     def upload(self, slot: int) -> None:
-        """A person uploads the certificate in a slot."""
+        """Return a person uploads the certificate in a slot."""
         pem = self.emulator.certificates(self.guid)[slot]
         if pem is None:
             return
@@ -51,31 +51,31 @@ class Propagation(RuleBasedStateMachine):
     @precondition(lambda self: self.held)
     @rule()
     def remove(self) -> None:
-        """A person removes the oldest certificate."""
+        """Return a person removes the oldest certificate."""
         self.emulator.remove_certificate(self.target.name, self.held.pop(0))
 
     @rule()
     def prepare(self) -> None:
-        """The passive certificate is generated or renewed."""
+        """Return the passive certificate is generated or renewed."""
         self.emulator.generate_passive(self.guid)
 
     @precondition(lambda self: self.emulator.slots(self.guid).passive)
     @rule()
     def rotate(self) -> None:
-        """The certificates are swapped."""
+        """Return the certificates are swapped."""
         self.emulator.rotate(self.guid)
 
     @precondition(lambda self: self.held)
     @rule(lies=st.booleans())
     def misreport(self, lies: bool) -> None:  # noqa: FBT001 - from hypothesis
-        """The target lies about the newest certificate, or about none."""
+        """Return the target lies about the newest certificate, or about none."""
         self.lies = {self.held[-1]} if lies else set()
         shown = self.emulator.misreport(self.target.name, *self.lies).certificates
         assert list(shown) == self.held
 
     @rule()
     def find(self) -> None:
-        """The user is let in, or told that the assertion is refused."""
+        """Return the user is let in, or told that the assertion is refused."""
         active = self.emulator.slots(self.guid).active
         (token,) = self._found()["authTokens"]
         assert ("error" not in token) == (active in set(self.held) - self.lies)

@@ -22,7 +22,7 @@ IN_ONE_KEY = metadata.metadata_document(PEMS, MetadataLayout.SECOND_X509_DATA)
 
 
 def named(text: str) -> str:
-    """The document with an entity ID."""
+    """Return the document with an entity ID."""
     return text.replace("<ns3:EntityDescriptor", f'<ns3:EntityDescriptor entityID="{ISSUER}"', 1)
 
 

@@ -111,7 +111,7 @@ def endless(root: etree._Element) -> None:
 
 
 def second_restriction(root: etree._Element) -> None:
-    """A second audience restriction, for somebody else."""
+    """Return a second audience restriction, for somebody else."""
     restriction = etree.SubElement(element(root, "saml:Conditions"), saml("AudienceRestriction"))
     etree.SubElement(restriction, saml("Audience")).text = "somebody"
 
@@ -174,22 +174,22 @@ def wrapped(root: etree._Element, *, same_id: bool) -> bytes:
 
 
 def moved(root: etree._Element) -> None:
-    """The signature, not as a child of the assertion."""
+    """Return the signature, not as a child of the assertion."""
     element(root, "saml:Subject").append(element(root, "ds:Signature"))
 
 
 def doubled(root: etree._Element) -> None:
-    """A second signature."""
+    """Return a second signature."""
     root.append(deepcopy(element(root, "ds:Signature")))
 
 
 def emptied(root: etree._Element) -> None:
-    """A reference to the whole document, by no ID."""
+    """Return a reference to the whole document, by no ID."""
     element(root, "ds:Signature/ds:SignedInfo/ds:Reference").set("URI", "")
 
 
 def transformed(root: etree._Element) -> None:
-    """A transform that may change anything."""
+    """Return a transform that may change anything."""
     transforms = element(root, "ds:Signature/ds:SignedInfo/ds:Reference/ds:Transforms")
     etree.SubElement(transforms, ds("Transform"), {"Algorithm": "http://www.w3.org/TR/1999/REC-xslt-19991116"})
 
@@ -275,7 +275,7 @@ def test_text_that_is_not_base64_is_refused(text: str) -> None:
 
 @pytest.fixture(scope="session")
 def xmlsec1() -> str:
-    """The command of the XML Security Library."""
+    """Provide the command of the XML Security Library."""
     command = shutil.which("xmlsec1")
     if command is None:
         pytest.skip("the command xmlsec1 is not installed on this machine")
@@ -283,7 +283,7 @@ def xmlsec1() -> str:
 
 
 def judged_good(command: str, folder: Path, octets: bytes, signer: Signer = SIGNER) -> bool:
-    """Whether xmlsec1 finds that the signer signed these octets."""
+    """Return True if xmlsec1 finds that the signer signed these octets."""
     key, document = folder / "key.pem", folder / "assertion.xml"
     key.write_bytes(signer.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     document.write_bytes(octets)
@@ -292,7 +292,7 @@ def judged_good(command: str, folder: Path, octets: bytes, signer: Signer = SIGN
 
 
 def saml_name() -> str:
-    """The name of the element that the attribute ID is of, as xmlsec1 wants it."""
+    """Return the name of the element that the attribute ID is of, as xmlsec1 wants it."""
     return saml("Assertion").removeprefix("{").replace("}", ":")
 
 

@@ -22,7 +22,7 @@ ROLE = "md:SPSSODescriptor"
 
 @pytest.fixture
 def target(module_emulator: Emulator) -> Target:
-    """A subaccount."""
+    """Provide a subaccount."""
     return module_emulator.target(module_emulator.create_subaccount().guid)
 
 

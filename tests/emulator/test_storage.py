@@ -70,7 +70,7 @@ def test_users_destinations_and_targets_survive_a_restart(file: Path) -> None:
 
 
 def presented(emulator: Emulator, target: Target, octets: bytes) -> int:
-    """The status with which a target answers an assertion."""
+    """Return the status with which a target answers an assertion."""
     form = {
         "grant_type": "urn:ietf:params:oauth:grant-type:saml2-bearer",
         "assertion": base64.b64encode(octets).decode(),

@@ -23,7 +23,7 @@ CACHING = Switches(token_cache=TokenCache.UNTIL_EXPIRY)
 
 @pytest.fixture
 def caching() -> Iterator[DestinationScenario]:
-    """A landscape whose service gives tokens again."""
+    """Provide a landscape whose service gives tokens again."""
     with Emulator(key_size=1024, switches=CACHING) as emulator, httpx.Client(transport=emulator.transport) as http:
         yield DestinationScenario(emulator, http)
 

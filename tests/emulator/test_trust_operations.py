@@ -40,12 +40,12 @@ NAMESPACES = {"ds": "http://www.w3.org/2000/09/xmldsig#", "md": "urn:oasis:names
 
 
 def metadata_of(response: Any) -> ET.Element:
-    """The XML inside the answer."""
+    """Return the XML inside the answer."""
     return ET.fromstring(base64.b64decode(response.json()["idpMetadata"], validate=True))  # noqa: S314 - our own
 
 
 def bodies(element: ET.Element, path: str) -> list[str]:
-    """The certificates at a path, without line breaks."""
+    """Return the certificates at a path, without line breaks."""
     return ["".join((each.text or "").split()) for each in element.findall(path, NAMESPACES)]
 
 
@@ -259,7 +259,7 @@ def test_metadata_without_an_active_certificate_is_a_404(empty_caller: Any) -> N
 
 
 def passive_alone(make_caller: Callable[..., Any], emulator: Emulator) -> Any:
-    """A caller of a subaccount with nothing but a passive certificate."""
+    """Return a caller of a subaccount with nothing but a passive certificate."""
     caller = make_caller(emulator)
     emulator.generate_passive(caller.subaccount.guid)
     return caller

@@ -1,4 +1,4 @@
-"""The one state of the emulator, under one lock; every change is on the disk before the method returns. No HTTP."""
+"""The one state of the emulator, under one lock; every change is on the disk before the method returns."""
 
 from __future__ import annotations
 
@@ -30,28 +30,28 @@ if TYPE_CHECKING:
 
 
 def perform_action(landscape: Landscape, guid: str, action: Action) -> Account:
-    """Do what a colleague does in the cockpit; the journal does not see it.
+    """Do what a colleague does in the cockpit; the journal leaves it out.
 
     Raises:
-        Unknown: there is no such subaccount.
-        NoKeyPair: a slot is empty that has to be full.
+        Unknown: see `Landscape.account`.
+        NoKeyPair: a slot is empty that must be full.
     """
-    deeds: dict[Action, Callable[[], Account]] = {
+    actions: dict[Action, Callable[[], Account]] = {
         Action.GENERATE_ACTIVE: lambda: landscape.generate(guid, Slot.ACTIVE),
         Action.GENERATE_PASSIVE: lambda: landscape.generate(guid, Slot.PASSIVE),
         Action.ROTATE: lambda: landscape.rotate(guid),
         Action.DELETE_PASSIVE: lambda: landscape.delete_passive(guid),
     }
-    return deeds[action]()
+    return actions[action]()
 
 
 WEEK_SECONDS = 7 * 24 * 60 * 60
 
 
 class Landscape:
-    """Subaccounts, clock, journal and faults, and what may be done with them.
+    """Subaccounts, target systems and the clock, and the operations on them.
 
-    Hold `turn` to do several things as one: nothing else happens in between.
+    Hold `lock` to do several things as one.
     """
 
     def __init__(self, addresses: Addresses, pool: KeyPool, storage: Storage, switches: Switches) -> None:
@@ -67,7 +67,7 @@ class Landscape:
 
     @property
     def authority(self) -> client_ca.Authority:
-        """The authority of the host that takes client certificates."""
+        """The authority of the host that accepts client certificates."""
         return self._state.authority
 
     @property
@@ -81,14 +81,14 @@ class Landscape:
         return self._state
 
     def accounts(self) -> list[Account]:
-        """All subaccounts, oldest first."""
+        """Return all subaccounts, oldest first."""
         return list(self._state.accounts.values())
 
     def account(self, guid: str) -> Account:
-        """The subaccount with this GUID.
+        """Return the subaccount with this GUID.
 
         Raises:
-            Unknown: there is none.
+            Unknown: the GUID is free.
         """
         try:
             return self._state.accounts[guid]
@@ -100,7 +100,7 @@ class Landscape:
             ) from None
 
     def account_at(self, subdomain: str) -> Account | None:
-        """The subaccount with this subdomain."""
+        """Return the subaccount with this subdomain."""
         return next((account for account in self.accounts() if account.subdomain == subdomain), None)
 
     def create(
@@ -112,7 +112,9 @@ class Landscape:
         *,
         generate: bool = False,
     ) -> Account:
-        """A new subaccount; a certificate given (PEM) is served as it is, `generate` mints an active one if none is.
+        """Create a subaccount; a certificate given (PEM) is served as it is.
+
+        With `generate`, an active certificate is generated if the argument is missing.
 
         Raises:
             Invalid: the GUID, the subdomain or a certificate is malformed.
@@ -135,20 +137,20 @@ class Landscape:
             return self._store(account)
 
     def generate(self, guid: str, slot: Slot) -> Account:
-        """Generate or renew the certificate in a slot. Raises: see `state.generated`, `account`."""
+        """Generate or renew the certificate in a slot. Raises: see `slot_rules.with_generated`, `account`."""
         pair = self._generate_pair(self.account(guid).guid)
         return self.change(guid, lambda account: slot_rules.with_generated(account, slot, pair, self.switches))
 
     def rotate(self, guid: str) -> Account:
-        """Swap the slots. Raises: see `state.rotated`, `account`."""
+        """Swap the slots. Raises: see `slot_rules.with_slots_swapped`, `account`."""
         return self.change(guid, lambda account: slot_rules.with_slots_swapped(account, self.switches))
 
     def delete_passive(self, guid: str) -> Account:
-        """Empty the passive slot. Raises: see `state.without_passive`, `account`."""
+        """Empty the passive slot. Raises: see `slot_rules.without_passive`, `account`."""
         return self.change(guid, slot_rules.without_passive)
 
     def change(self, guid: str, rule: Callable[[Account], Account]) -> Account:
-        """Make of a subaccount what a rule makes of it. Raises: what the rule raises; see `account`."""
+        """Replace a subaccount by what a rule makes of it. Raises: what the rule raises; see `account`."""
         with self.lock:
             old = self.account(guid)
             new = self._store(rule(old))
@@ -156,18 +158,18 @@ class Landscape:
             return new
 
     def commit(self, rule: Callable[[State], State]) -> None:
-        """Make of the whole state what a rule makes of it. Raises: what the rule raises."""
+        """Replace the whole state by what a rule makes of it. Raises: what the rule raises."""
         with self.lock:
             self._commit(rule(self._state))
 
     def service_key(
         self, guid: str, credential: Credential = Credential.SECRET, valid_seconds: int = WEEK_SECONDS
     ) -> dict[str, str]:
-        """A service key; a certificate in it is new, and valid from now for `valid_seconds`.
+        """Return a service key; a certificate in it is new, and valid from now for `valid_seconds`.
 
         Raises:
-            Unknown: there is no such subaccount.
-            Invalid: `valid_seconds` is not positive, or reaches past the year 2200.
+            Unknown: see `account`.
+            Invalid: `valid_seconds` is less than 1, or more than 100 years.
         """
         account = self.account(guid)
         verification_key = keys.public_pem(keys.from_pem(self.token_key))
@@ -179,12 +181,12 @@ class Landscape:
         return service_keys.with_certificate(account, self.addresses, verification_key, chain, key)
 
     def api_access_key(self, guid: str) -> dict[str, str]:
-        """A service key by which the subaccount's identity providers are managed. Raises: see `account`."""
+        """Return a service key for managing the subaccount's identity providers. Raises: see `account`."""
         verification_key = keys.public_pem(keys.from_pem(self.token_key))
         return service_keys.with_api_access(self.account(guid), self.addresses, verification_key)
 
     def now(self) -> datetime:
-        """The clock's time, cut to the second."""
+        """Return the clock's time, cut to the second."""
         return self.clock.now().replace(microsecond=0)
 
     def set_clock(self, now: datetime) -> None:
@@ -193,7 +195,7 @@ class Landscape:
             self._move_clock(self.clock.offset_for(now))
 
     def advance(self, seconds: float) -> None:
-        """Move the clock forward (negative: back). Raises: see `Clock.offset_after`."""
+        """Move the clock forward (negative: backward). Raises: see `Clock.offset_after`."""
         with self.lock:
             self._move_clock(self.clock.offset_after(seconds))
 
@@ -215,6 +217,7 @@ class Landscape:
         return account
 
     def _commit(self, new: State) -> None:
+        # Saved first: if the disk is full, the state in memory and the file stay the same.
         self._storage.save(new)
         self._state = new
 

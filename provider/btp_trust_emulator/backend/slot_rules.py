@@ -1,7 +1,7 @@
 """The rules of a subaccount's two slots (SAP's API description, "Trust Certificate on Subaccount Level").
 
 There are at most two certificates. Generating into a full slot renews it: new key, new certificate, the old ones are
-gone. Rotating swaps. The active certificate cannot be deleted.
+gone. Rotating swaps. Only the passive certificate can be deleted.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 
 def certificate_only(pem: str | None) -> KeyPair | None:
-    """A certificate from outside, without its key.
+    """Return a key pair of a certificate from outside, whose key is unknown.
 
     Raises:
-        Invalid: the text is not one PEM certificate.
+        Invalid: see `trust_certificate.normalized`.
     """
     return None if pem is None else KeyPair(trust_certificate.normalized(pem))
 
 
 def with_generated(account: Account, slot: Slot, pair: KeyPair, switches: Switches) -> Account:
-    """The account after generating or renewing into `slot`.
+    """Return the account after a certificate was generated or renewed in `slot`.
 
     Raises:
         NoKeyPair: the switch asks for an active certificate before a passive one.
@@ -42,10 +42,10 @@ def with_generated(account: Account, slot: Slot, pair: KeyPair, switches: Switch
 
 
 def with_slots_swapped(account: Account, switches: Switches) -> Account:
-    """The account with the slots swapped.
+    """Return the account with the slots swapped, which needs a passive certificate.
 
     Raises:
-        NoKeyPair: there is no passive certificate; or no active one, and the switch asks for it.
+        NoKeyPair: the passive slot is empty; or the active one is, and the switch asks for it.
     """
     what = "The certificates were not rotated."
     if account.passive is None:
@@ -56,11 +56,7 @@ def with_slots_swapped(account: Account, switches: Switches) -> Account:
 
 
 def without_passive(account: Account) -> Account:
-    """The account with the passive slot emptied.
-
-    Raises:
-        NoKeyPair: it is empty already.
-    """
+    """Return the account with an empty passive slot. Raises `NoKeyPair` if the slot is empty already."""
     if account.passive is None:
         raise NoKeyPair(Slot.PASSIVE, account.guid, "The passive certificate was not deleted.")
     return replace(account, passive=None)

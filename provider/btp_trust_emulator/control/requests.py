@@ -66,6 +66,7 @@ class Operation(Generic[_T]):
             if self.shape is NoneType:
                 return msgspec.convert(None, self.shape)
             if self.method == "GET":
+                # A query is text, so numbers in it need conversion.
                 return msgspec.convert(dict(query), self.shape, strict=False)
             return msgspec.json.decode(body or (b"{}" if self.optional else b""), type=self.shape)
         except msgspec.DecodeError as exc:

@@ -56,13 +56,13 @@ class FaultKind(Enum):
 
 
 class Phase(Enum):
-    """Where in the course of a request a fault has its effect."""
+    """When in the course of a request a fault takes effect."""
 
-    INSTEAD = "instead of the act"
-    BEFORE = "before the act"
-    WITHIN = "within the act"
-    AFTER = "after the act"
-    RESPONSE = "on the way back"
+    INSTEAD = "instead of the action"
+    BEFORE = "before the action"
+    WITHIN = "within the action"
+    AFTER = "after the action"
+    RESPONSE = "on the response"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ TOKEN_ENDPOINT = "token"  # noqa: S105 - the name of a path
 METHODS = ("GET", "POST", "PUT", "DELETE")
 _SPECIFIC_FIELDS = ("slot", "seconds", "status", "action")
 _UNLISTED_FROM = 10
-"""How many statuses are more than can be listed."""
+"""From how many statuses on a range is shown instead of a list."""
 _STALE_KINDS = {FaultKind.STALE, FaultKind.STALE_AFTER_WRITE}
 
 
@@ -180,13 +180,13 @@ class FaultFields(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that goes wrong `count` times, after the first `skip` requests that it would have met.
+    """A fault that happens `count` times, after the first `skip` matching requests.
 
-    `method`, `path` (exact, or `TOKEN`) and `subaccount` (its GUID) say which requests it may meet, None being any;
-    what the other fields mean depends on the kind.
+    `method`, `path` (exact, or `TOKEN_ENDPOINT`) and `subaccount` (its GUID) select the requests, None being any; the
+    meaning of the other fields depends on the kind.
 
     Raises:
-        Invalid: a field says nothing to the kind, or is out of its range.
+        Invalid: a field has no meaning for the kind, or is out of its range.
     """
 
     kind: FaultKind
@@ -201,30 +201,30 @@ class Fault:
     action: Action | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what could never have an effect."""
+        """Refuse a fault that could never take effect."""
         for why, remedy in (*_spec_errors(self), *_range_errors(self)):
             raise Invalid(f"The fault {self.kind.value} was not queued.", why, remedy)
 
     @property
     def phase(self) -> Phase:
-        """Where in the course of a request it has its effect."""
+        """When in the course of a request the fault takes effect."""
         return FAULT_SPECS[self.kind].phase
 
     @property
     def is_stale(self) -> bool:
-        """Whether it shows what was instead of what is."""
+        """True if it shows earlier contents of the slots."""
         return self.kind in _STALE_KINDS
 
     @property
     def is_timed(self) -> bool:
-        """Whether it lasts for some time instead of some requests."""
+        """True if it lasts for some time instead of some requests."""
         return self.is_stale and self.seconds is not None
 
     def matches(self, facts: RequestFacts) -> bool:
-        """Whether it may meet this request."""
-        is_there = self.path in {None, facts.path} or (self.path == TOKEN_ENDPOINT and facts.is_token)
-        is_his = self.subaccount in {None, facts.subaccount}
-        return is_there and is_his and self.method in {None, facts.method} and self._matches_type(facts)
+        """Return True if it may disturb this request."""
+        path_matches = self.path in {None, facts.path} or (self.path == TOKEN_ENDPOINT and facts.is_token)
+        subaccount_matches = self.subaccount in {None, facts.subaccount}
+        return path_matches and subaccount_matches and self.method in {None, facts.method} and self._matches_type(facts)
 
     def _matches_type(self, facts: RequestFacts) -> bool:
         request_type = FAULT_SPECS[self.kind].request_type
@@ -233,24 +233,24 @@ class Fault:
         return request_type is None or request_type in facts.effect.request_types
 
     def is_compatible_with(self, other: Fault) -> bool:
-        """Whether one request may meet both."""
+        """Return True if both may disturb one request."""
         if Phase.INSTEAD in {self.phase, other.phase}:
             return False
         return (self.phase, self.slot) != (other.phase, other.slot)
 
 
 def _spec_errors(fault: Fault) -> Iterator[tuple[str, str]]:
-    """What does not go with the kind, and what to do about it."""
+    """Yield what does not go with the kind, and what to do about it."""
     fault_spec = FAULT_SPECS[fault.kind]
     for name in _SPECIFIC_FIELDS:
         if name not in fault_spec.fields and getattr(fault, name) is not None:
             known = ", ".join(sorted(fault_spec.fields)) or "none"
-            yield f"`{name}` means nothing to it.", f"Leave `{name}` out (this kind's own fields: {known})."
+            yield f"`{name}` has no meaning for this kind.", f"Leave `{name}` out (this kind's own fields: {known})."
     if "action" in fault_spec.fields and fault.action is None:
-        yield "It does not say what the rival does.", "Give `action`: " + ", ".join(each.value for each in Action) + "."
+        yield "The rival needs an `action`.", "Give `action`: " + ", ".join(action.value for action in Action) + "."
     if fault_spec.statuses and fault.status is not None and fault.status not in fault_spec.statuses:
         yield (
-            f"{fault.status} is no status that it can answer.",
+            f"{fault.status} is outside the statuses that this kind can answer.",
             f"Give a `status` of {_statuses_text(fault_spec.statuses)}.",
         )
     if fault.is_timed and fault.count != 1:
@@ -258,22 +258,22 @@ def _spec_errors(fault: Fault) -> Iterator[tuple[str, str]]:
 
 
 def _statuses_text(statuses: frozenset[int]) -> str:
-    """What a kind may answer, as a part of a sentence."""
+    """Return the statuses that a kind may answer, as a part of a sentence."""
     if len(statuses) < _UNLISTED_FROM:
         return " or ".join(map(str, sorted(statuses)))
     return f"{'200, or ' if OK in statuses else ''}400 to 599"
 
 
 def _range_errors(fault: Fault) -> Iterator[tuple[str, str]]:
-    """What no fault can have, and what to do about it."""
+    """Yield what is impossible in any fault, and what to do about it."""
     if fault.method not in {None, *METHODS}:
-        yield f"{fault.method!r} is no method of the service.", f"Give one of {', '.join(METHODS)}, or none."
+        yield f"The service has no method {fault.method!r}.", f"Give one of {', '.join(METHODS)}, or leave it out."
     if fault.path is not None and fault.path != TOKEN_ENDPOINT and not fault.path.startswith("/"):
         yield (
-            f"{fault.path!r} is no path.",
-            f"Give the whole path from its first slash, or {TOKEN_ENDPOINT!r}, or none.",
+            f"{fault.path!r} is not a path.",
+            f"Give the whole path from its first slash, or {TOKEN_ENDPOINT!r}, or leave it out.",
         )
     if fault.count < 1 or fault.skip < 0:
-        yield "It would never happen.", "Give a `count` of 1 or more, and a `skip` of 0 or more."
+        yield "The fault would never happen.", "Give a `count` of 1 or more, and a `skip` of 0 or more."
     if fault.seconds is not None and not 0 <= fault.seconds < math.inf:
-        yield f"{fault.seconds} seconds are no duration.", "Give a number from 0 on."
+        yield f"{fault.seconds} seconds are not a duration.", "Give a number from 0 on."

@@ -1,10 +1,10 @@
-"""The ASGI application: the control plane, and before everything else the door to the emulated services."""
+"""The ASGI application: the control plane, and the pipeline of the emulated services."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from email.utils import format_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from btp_trust_emulator.backend.clock import Clock
     from btp_trust_emulator.control.emulation import Emulation
     from btp_trust_emulator.faults.request import Override, RequestEffect
+    from btp_trust_emulator.services.operations import Operation
 
 
-SERVICE_OPERATIONS = (
+SERVICE_OPERATIONS: tuple[Operation[Any], ...] = (
     *trust_certificates.OPERATIONS,
     *token_endpoint.OPERATIONS,
     *destinations.OPERATIONS,
@@ -43,7 +44,7 @@ SERVICE_OPERATIONS = (
 
 
 def application(emulation: Emulation) -> ASGIApp:
-    """All that the emulator answers, over both of its hosts."""
+    """Return the application behind both hosts."""
     landscape = emulation.landscape
     services = ServiceRouter(
         {
@@ -63,22 +64,22 @@ def application(emulation: Emulation) -> ASGIApp:
 
 @dataclass(frozen=True, slots=True)
 class ServiceRouter:
-    """The emulated services side by side, told apart by the path: its first segment, or what comes later in it."""
+    """The emulated services side by side, chosen by the path: by its first segment, or as destinations."""
 
     by_prefix: Mapping[str, Service]
     destinations: Service
     default: Service
 
     def subaccount(self, request: Request) -> str | None:
-        """As the service in charge tells it."""
+        """Ask the service in charge."""
         return self._service_for(request).subaccount(request)
 
     def effect(self, request: Request) -> RequestEffect:
-        """As the service in charge tells it."""
+        """Ask the service in charge."""
         return self._service_for(request).effect(request)
 
     def handle(self, request: Request, override: Override) -> Response | UpstreamRequest:
-        """As the service in charge answers."""
+        """Let the service in charge answer."""
         return self._service_for(request).handle(request, override)
 
     def _service_for(self, request: Request) -> Service:
@@ -88,13 +89,13 @@ class ServiceRouter:
 
 @dataclass(frozen=True, slots=True)
 class DateHeaderMiddleware:
-    """Gives every response a `Date` header by the emulator's clock (RFC 9110, section 6.6.1)."""
+    """Adds a `Date` header by the emulator's clock to every response (RFC 9110, section 6.6.1)."""
 
     app: ASGIApp
     clock: Clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on, and date what is sent."""
+        """Pass the request on, and date the response."""
 
         async def send_with_date(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -107,8 +108,8 @@ class DateHeaderMiddleware:
 async def _no_such_path(request: StarletteRequest, exc: Exception) -> StarletteResponse:
     status = exc.status_code if isinstance(exc, HTTPException) else 500
     content = {
-        "what": f"{request.method} {request.url.path} was not done.",
-        "why": "The control plane has no such path, or not with this method.",
+        "what": f"{request.method} {request.url.path} was not carried out.",
+        "why": "The control plane has no operation with this path and method.",
         "remedy": OPERATIONS_HINT,
     }
     return json(status, {"error": content}).to_starlette()

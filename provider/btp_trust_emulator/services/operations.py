@@ -1,4 +1,4 @@
-"""One operation of an emulated service, and the choice among those of a table."""
+"""Operations of the emulated services: one record for each, and the choice among them by path."""
 
 from __future__ import annotations
 
@@ -44,4 +44,4 @@ def operations_at(operations: Iterable[Operation[_Handler]], path: str) -> dict[
 
 def parameters_at(operations: Iterable[Operation[_Handler]], path: str) -> Mapping[str, str] | None:
     """Return the parameters in a path of one of the operations, or None."""
-    return next((found for operation in operations if (found := operation.parameters(path)) is not None), None)
+    return next((operation.parameters(path) for operation in operations_at(operations, path).values()), None)

@@ -1,7 +1,7 @@
-"""The token services of systems that are given certificates by hand: `POST /systems/{name}/sap/bc/sec/oauth2/token`.
+"""The token services of systems to which certificates are uploaded: `POST /systems/{name}/sap/bc/sec/oauth2/token`.
 
-The path is that of S/4HANA and other ABAP systems; the one grant is a SAML bearer assertion. What such a system answers
-to a wrong one is not documented; here it is what RFC 7522 has.
+The path is that of S/4HANA and other ABAP systems; the one grant is a SAML bearer assertion. The responses of such a
+system to a wrong one are undocumented; here they follow RFC 7522.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class SystemTokenService:
     landscape: Landscape
 
     def subaccount(self, _: Request) -> str | None:
-        """None: a system belongs to no subaccount."""
+        """Return None: a system belongs to no subaccount."""
         return None
 
     def effect(self, _: Request) -> RequestEffect:
-        """Nothing to do with subaccounts."""
+        """Return an empty effect: the slots stay as they are."""
         return RequestEffect()
 
     def handle(self, request: Request, _: Override) -> Response:
@@ -60,7 +60,7 @@ class SystemTokenService:
         if client_id != system.client_id or not oauth.is_same_secret(client_secret, system.client_secret):
             return oauth.unauthorized_response("invalid_client", "Bad credentials")
         if form.get("grant_type") != oauth.SAML2_BEARER:
-            return oauth.error_response(400, "unsupported_grant_type", "Only SAML bearer assertions are taken")
+            return oauth.error_response(400, "unsupported_grant_type", "Only SAML bearer assertions are accepted")
         if not form.get("assertion"):
             return oauth.error_response(400, "invalid_request", "Missing assertion")
         return self._issue_token(system, form, request)

@@ -1,6 +1,6 @@
 """The seven trust operations over HTTP: paths, status codes and bodies of SAP's API description.
 
-One point is not in it: a method that a path does not have is 405.
+One point is missing there: a method that a path lacks is 405.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ _ROTATE = f"{_METADATA}/rotateCertificate"
 
 @dataclass(frozen=True, slots=True)
 class TrustService:
-    """The trust operations on the subaccount that the token speaks for."""
+    """The trust operations on the subaccount in the token."""
 
     landscape: Landscape
 
     def subaccount(self, request: Request) -> str | None:
-        """The GUID in a genuine token, be it expired."""
+        """Return the GUID in a genuine token, expired or not."""
         claims = authorization.destination_claims(self.landscape, request)
         return claims.subaccount if claims else None
 
     def effect(self, request: Request) -> RequestEffect:
-        """Return the effect of the operation; none if the token or the body will be refused."""
+        """Return the effect of the operation; empty if the token or the body will be refused."""
         if (request.method == "POST" and request.body) or self._account(request) is None:
             return RequestEffect()
         operation = operations_at(OPERATIONS, request.path).get(request.method)
@@ -72,7 +72,7 @@ class TrustService:
 
 
 def _get_metadata(landscape: Landscape, account: Account) -> Response:
-    """Both certificates; without an active one, 404 (nothing is documented for a passive one alone)."""
+    """Return both certificates; if the active slot is empty, 404 (a passive one alone is undocumented)."""
     if account.active is None:
         return NOT_FOUND
     pems = [pem for slot in Slot if (pem := account.certificate(slot))]

@@ -1,9 +1,9 @@
 """Finding and listing destinations over HTTP: paths, status codes and bodies of SAP's API description.
 
 Finding gets the token: for `OAuth2SAMLBearerAssertion` and `SAMLAssertion` an assertion is signed, and for the former
-sent to the token service; when that fails the answer is still 200, and its `authTokens` say why. All other types of
-authentication are answered with their properties, `BasicAuthentication` with its token besides. There are no fragments
-and no chains; what a user token that is no good is answered with is not documented, here it is 401.
+sent to the token service; if that fails, the status is still 200, and `authTokens` say why. `BasicAuthentication` is
+answered with its token, all other types of authentication with their properties. Fragments and chains are left out.
+The response to an invalid user token is undocumented; here it is 401.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def is_destination_path(path: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class DestinationService:
-    """The destinations of the subaccount, and of the service instance, that the token speaks for."""
+    """The destinations of the subaccount, and of the service instance, in the token."""
 
     landscape: Landscape
     cache: Cache = field(init=False)
@@ -60,18 +60,20 @@ class DestinationService:
         object.__setattr__(self, "cache", Cache(self.landscape.switches.token_cache))
 
     def subaccount(self, request: Request) -> str | None:
-        """The GUID in a genuine token, be it expired."""
+        """Return the GUID in a genuine token, expired or not."""
         claims = authorization.destination_claims(self.landscape, request)
         return claims.subaccount if claims else None
 
     def effect(self, request: Request) -> RequestEffect:
-        """A read of the active slot, if an assertion may be signed."""
+        """Return a read of the active slot, if an assertion may be signed."""
         account = authorization.authorized_account(
             self.landscape, authorization.destination_claims(self.landscape, request)
         )
-        found = _destination(account, request) if account and request.method == "GET" else None
+        destination = _destination(account, request) if account and request.method == "GET" else None
         signs_assertion = (
-            found is not None and found.signs_assertion and _query_flags(request).get("$skipTokenRetrieval") is not True
+            destination is not None
+            and destination.signs_assertion
+            and _query_flags(request).get("$skipTokenRetrieval") is not True
         )
         return _SIGNING_READ if signs_assertion else RequestEffect()
 
@@ -111,7 +113,7 @@ class DestinationService:
         return finding.response_without_token() if asked.get("$skipTokenRetrieval") else finding.response_with_token()
 
     def _user(self, request: Request, caller: Claims) -> Claims | None:
-        """The claims of the token for the user; those of the caller's own if there is no other."""
+        """Return the claims of the token for the user; those of the caller if it is missing."""
         text = request.headers.get("x-user-token")
         if text is None:
             return caller
@@ -120,33 +122,33 @@ class DestinationService:
 
 
 def _destination(account: Account, request: Request) -> Destination | None:
-    """The first with this name: at the level of the instance, then of the subaccount."""
+    """Return the first destination with this name: at the level of the instance, then of the subaccount."""
     name = request.path.removeprefix(_FIND_PATH)
     return account.destination(Level.INSTANCE, name) or account.destination(Level.SUBACCOUNT, name)
 
 
 def _query_flags(request: Request) -> dict[str, bool | None]:
-    """What the query switches; None where it says neither true nor false."""
+    """Return the flags in the query; None for a malformed one."""
     given = dict(parse_qsl(request.query, keep_blank_values=True))
     return {name: _BOOLEAN.get(given[name]) for name in ("$skipCredentials", "$skipTokenRetrieval") if name in given}
 
 
 def _request_error(request: Request) -> str | None:
-    """What is wrong with the request, apart from its tokens and its destination."""
+    """Return what is wrong with the request, apart from its tokens and its destination."""
     headers = request.headers
     if None in _query_flags(request).values():
-        return "A switch is neither true nor false."
+        return "A flag must be true or false."
     if "x-user-token" in headers and "x-tenant" in headers:
-        return "X-user-token and X-tenant cannot be combined."
+        return "X-user-token and X-tenant exclude each other."
     if "x-chain-name" in headers:
-        return "Destination chains are not emulated."
+        return "Destination chains are outside of the emulation."
     if "x-fragment-name" in headers and headers.get("x-fragment-optional") != "true":
-        return "There is no such fragment: fragments are not emulated."
+        return "The fragment is missing: fragments are outside of the emulation."
     return None
 
 
 def _precondition_failure(request: Request, destination: Destination) -> Response | None:
-    """The answer if the client's conditions (ETags) do not hold."""
+    """Return the response if the client's conditions (ETags) fail, or else None."""
     tag = {"etag": destination.etag}
     if request.headers.get("if-match", destination.etag) != destination.etag:
         return Response(412, headers=tag)

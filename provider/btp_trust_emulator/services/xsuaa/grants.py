@@ -1,8 +1,8 @@
 """The grants by which a subaccount's token server learns for which user a token is (RFC 6749, 7522 and 7523).
 
-Users prove themselves by their password, by a token that they have already, or by an assertion of an identity provider
-that the subaccount trusts. The bodies of refusals are those of the Cloud Foundry UAA. A grant is given the alias in the
-path of the request, if there is one.
+Users authenticate by their password, by a token that they have already, or by an assertion of an identity provider
+that the subaccount trusts. The bodies of rejections are those of the Cloud Foundry UAA. A grant gets the alias in the
+path of the request, or None.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AuthenticatedUser:
-    """The user whom a grant proves, and what the journal says of it."""
+    """The user whom a grant authenticates, and the note in the journal."""
 
     user: User
     note: str | None = None
@@ -48,15 +48,13 @@ def _password(_: Landscape, account: Account, form: Mapping[str, str], __: str |
 def _jwt_bearer(
     landscape: Landscape, account: Account, form: Mapping[str, str], _: str | None
 ) -> AuthenticatedUser | Response:
-    """A token of this subaccount's server for one of its users, by whichever client."""
+    """Accept a token of this subaccount's server for one of its users, issued to any client."""
     claims = tokens.parse_token(landscape.token_key, form.get("assertion", ""))
     if claims is None or claims.expires <= landscape.clock.now() or claims.subaccount != account.guid:
-        return oauth.unauthorized_response("invalid_token", "The assertion is no valid token of this server")
+        return oauth.unauthorized_response("invalid_token", "The assertion is not a valid token of this server")
     user = account.user(claims.all.get("user_name", ""), claims.all.get("origin", ""))
     return (
-        AuthenticatedUser(user)
-        if user
-        else oauth.unauthorized_response("invalid_token", "The assertion speaks of no user")
+        AuthenticatedUser(user) if user else oauth.unauthorized_response("invalid_token", "The assertion names no user")
     )
 
 
@@ -70,7 +68,7 @@ def _saml2_bearer(
         return oauth.unauthorized_response(
             "unauthorized", bearer_grant.WRONG_ENDPOINT, note="rejected: it was sent elsewhere"
         )
-    providers = {each.metadata.entity_id: each for each in account.saml_providers}
+    providers = {provider.metadata.entity_id: provider for provider in account.saml_providers}
     once = landscape.switches.replay is Replay.REFUSED
     try:
         valid = bearer_assertion.accept_assertion(
@@ -90,26 +88,28 @@ def _saml2_bearer(
 def _relying_party(landscape: Landscape, account: Account, providers: Mapping[str, IdentityProvider]) -> RelyingParty:
     choice = landscape.switches.metadata_certificates
     trusted = {
-        issuer: _trusted_certificates(each.metadata, choice) for issuer, each in providers.items() if each.active
+        issuer: _trusted_certificates(provider.metadata, choice)
+        for issuer, provider in providers.items()
+        if provider.active
     }
     recipient = token_service_url(account, landscape.addresses.url(account))
     return RelyingParty(entity_id(account), {recipient}, trusted, bearer_grant.RULES[landscape.switches.bearer])
 
 
 def _trusted_certificates(metadata: IdpMetadata, choice: MetadataCertificates) -> tuple[str, ...]:
-    """The certificates that count."""
+    """Return the certificates that count."""
     if choice is MetadataCertificates.FIRST_OF_X509_DATA:
         return metadata.first_certificates
     return metadata.certificates[: None if choice is MetadataCertificates.ALL else 1]
 
 
 def _get_or_create_user(landscape: Landscape, account: Account, name: str, provider: IdentityProvider) -> User:
-    """The user for whom the identity provider vouches: known already, or new."""
+    """Return the user of the identity provider, known already or new."""
     known = account.user(name, provider.origin_key)
     if known:
         return known
     if not provider.adds_shadow_users:
-        raise AssertionRejected("its user is not known, and the identity provider adds none", RejectionReason.USER)
+        raise AssertionRejected("its user is unknown, and the identity provider adds no users", RejectionReason.USER)
     user = User(name, name, origin=provider.origin_key)
     landscape.change(account.guid, lambda old: old.with_user(user))
     return user
@@ -120,4 +120,4 @@ GRANTS: dict[str, Grant] = {
     oauth.JWT_BEARER: _jwt_bearer,
     oauth.SAML2_BEARER: _saml2_bearer,
 }
-"""What each grant type needs besides the client."""
+"""The grant types that authenticate a user."""

@@ -1,7 +1,7 @@
 """XSUAA's API for the identity providers that a subaccount trusts: `/sap/rest/identity-providers` (plan `apiaccess`).
 
-Paths and parameters are those of SAP's API description; what it leaves open, above all what is refused and how, is as
-in the open-source UAA, on which XSUAA is built. Where the two differ, or two versions of the latter, a switch decides.
+Paths and parameters are those of SAP's API description. Where it is silent, above all on errors, the API follows the
+open-source UAA, on which XSUAA is built. Where the two differ, or two versions of the latter, a switch decides.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ if TYPE_CHECKING:
     Handler = Callable[["IdentityProviderService", "Call"], Response]
 
 _SCOPES = {"GET": "xs_idp.read", "POST": "xs_idp.write", "PUT": "xs_idp.write", "DELETE": "xs_idp.write"}
-_FILTERS = [each.value for each in (ActiveFilter.UAA, ActiveFilter.SAP)]
+_FILTERS = [parameter.value for parameter in (ActiveFilter.UAA, ActiveFilter.SAP)]
 _BOOLEANS = {"true": True, "on": True, "yes": True, "1": True, "false": False, "off": False, "no": False, "0": False}
 
 
 @dataclass(frozen=True, slots=True)
 class IdentityProviderService:
-    """The identity providers of the subaccount that the token speaks for."""
+    """The identity providers of the subaccount in the token."""
 
     landscape: Landscape
 
     def subaccount(self, request: Request) -> str | None:
-        """The GUID in a genuine token, be it expired."""
+        """Return the GUID in a genuine token, expired or not."""
         claims = authorization.claims_for_any_instance(self.landscape, request)
         return claims.subaccount if claims else None
 
     def effect(self, _: Request) -> RequestEffect:
-        """Nothing to do with the slots."""
+        """Return an empty effect: the slots stay as they are."""
         return RequestEffect()
 
     def handle(self, request: Request, _: Override) -> Response:
@@ -64,7 +64,7 @@ class IdentityProviderService:
             return refusal.response
 
     def _authorize(self, request: Request, methods: Iterable[str]) -> Account:
-        """The subaccount whose token allows the call."""
+        """Return the subaccount whose token allows the request."""
         if "authorization" not in request.headers:
             raise provider_responses.oauth_error(
                 "unauthorized", "Full authentication is required to access this resource"
@@ -72,7 +72,7 @@ class IdentityProviderService:
         claims = authorization.claims_for_any_instance(self.landscape, request)
         account = authorization.authorized_account(self.landscape, claims)
         if claims is None or account is None:
-            raise provider_responses.oauth_error("invalid_token", "The token is no valid token of this server")
+            raise provider_responses.oauth_error("invalid_token", "The token is not a valid token of this server")
         if request.method == "HEAD" or (
             request.method in methods and _SCOPES[request.method] not in claims.all["scope"]
         ):
@@ -119,17 +119,17 @@ class IdentityProviderService:
         return json(200, self._provider_json(old, call), note=note)
 
     def _select_providers(self, account: Account, query: Query) -> list[IdentityProvider]:
-        """What a list shows; an unknown or inactive one that is asked for by its origin key is not found."""
+        """Return what a list shows; an unknown or inactive provider that is asked for by its origin key is 404."""
         if origin_key := query.text("originKey"):
-            found = account.identity_provider(origin_key)
-            if found is None or not found.active:
+            provider = account.identity_provider(origin_key)
+            if provider is None or not provider.active:
                 raise provider_responses.NOT_FOUND
-            return [found]
-        heeded = self.landscape.switches.active_filter
-        names = _FILTERS if heeded is ActiveFilter.EITHER else [heeded.value]
+            return [provider]
+        choice = self.landscape.switches.active_filter
+        names = _FILTERS if choice is ActiveFilter.EITHER else [choice.value]
         asked = [query.flag(name, default=False) for name in names if query.text(name)]
         hidden = any(asked) if asked else self.landscape.switches.inactive_providers is InactiveProviders.HIDDEN
-        return [each for each in account.identity_providers if each.active or not hidden]
+        return [provider for provider in account.identity_providers if provider.active or not hidden]
 
     def _parse_provider(self, call: Call, old: IdentityProvider | None = None) -> IdentityProvider:
         now = self.landscape.clock.now()
@@ -144,7 +144,7 @@ class IdentityProviderService:
 
     @staticmethod
     def _refuse_duplicate_entity_id(account: Account, new: IdentityProvider) -> None:
-        others = {each.metadata.entity_id for each in account.saml_providers if each.id != new.id}
+        others = {other.metadata.entity_id for other in account.saml_providers if other.id != new.id}
         if new.type == SAML and new.metadata.entity_id in others:
             raise provider_responses.duplicate_entity_id(new.metadata.entity_id)
 
@@ -182,20 +182,20 @@ class Call:
 
 
 class Query:
-    """The query of a call; of a parameter that is there twice, the first counts."""
+    """The query of a request; of a repeated parameter, the first counts."""
 
     def __init__(self, text: str) -> None:
         self._parameters: Mapping[str, list[str]] = parse_qs(text, keep_blank_values=True)
 
     def text(self, name: str) -> str:
-        """A parameter; empty if it is not there."""
+        """Return a parameter; empty if it is missing."""
         return self._parameters.get(name, [""])[0]
 
     def flag(self, name: str, *, default: bool) -> bool:
-        """A parameter that is true or false.
+        """Return a parameter that is true or false.
 
         Raises:
-            Refusal: it is neither.
+            ErrorResponse: the parameter is neither.
         """
         given = self.text(name).lower()
         if not given:

@@ -1,6 +1,6 @@
 """What a trusting subaccount makes of the body that registers an identity provider.
 
-As the open-source UAA does; where two versions of it differ, a switch decides. Nothing at a URL is fetched.
+It follows the open-source UAA; where two versions of it differ, a switch decides. URLs are left alone.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class _Body(msgspec.Struct, frozen=True):
 
 
 class _Config(msgspec.Struct, frozen=True):
-    """What the settings of every type have in common."""
+    """The common settings of every type."""
 
     emailDomain: list[str] | None = None  # noqa: N815 - XSUAA's names
     additionalConfiguration: dict[str, Any] | None = None  # noqa: N815 - same
@@ -49,23 +49,23 @@ class _Config(msgspec.Struct, frozen=True):
 
 
 def is_storable(provider: IdentityProvider) -> bool:
-    """Whether it has a name and an origin key that can be kept."""
+    """Return True if name and origin key fit."""
     name, origin_key = provider.name, provider.origin_key
     return name is not None and len(name) <= _MAX_NAME_LENGTH and len(origin_key) <= _MAX_ORIGIN_KEY_LENGTH
 
 
 def replacement(old: IdentityProvider, new: IdentityProvider) -> IdentityProvider:
-    """The provider that is there instead of an old one; its version is the one that was sent, and one more."""
+    """Return the provider that replaces an old one; its version is the one that was sent, plus one."""
     return replace(new, id=old.id, created=old.created, version=new.version + 1)
 
 
 def parse_provider(
     content: bytes, zone: str, now: datetime, switches: Switches, old: IdentityProvider | None
 ) -> IdentityProvider:
-    """The provider, without an ID, that a body asks for; an `old` one keeps its origin key, whatever the body says.
+    """Return the provider, without an ID, that a body asks for; an `old` one keeps its origin key.
 
     Raises:
-        Refusal: it cannot be had.
+        ErrorResponse: the body is malformed, or the switches forbid its metadata.
     """
     body = _decode_body(content)
     origin_key = body.originKey if old is None else old.origin_key
@@ -89,7 +89,7 @@ def _decode_body(content: bytes) -> _Body:
 
 
 def _config(sent: Any) -> dict[str, Any] | None:
-    """The settings, which may be sent as an object or as a text with one in it; None if there are none."""
+    """Return the settings, which may be sent as an object or as a text with one in it; None if they are missing."""
     try:
         content = msgspec.json.decode(sent) if isinstance(sent, str) else sent
         msgspec.convert(content, _Config | None)

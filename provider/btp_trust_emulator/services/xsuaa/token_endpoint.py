@@ -1,9 +1,9 @@
 """The token endpoint over HTTP, one per subaccount: `POST /uaa/{subdomain}/oauth/token` (RFC 6749, section 4).
 
-The client proves itself by HTTP Basic or form fields; or, on the host for client certificates, by a certificate that
-was issued to exactly the `client_id` of the form. The bodies of refusals are those of the Cloud Foundry UAA.
-`/oauth/token/alias/{entity ID}` is the same endpoint under the name that the subaccount's metadata gives it, which is
-at `GET /uaa/{subdomain}/saml/metadata`.
+The client authenticates by HTTP Basic or form fields; or, on the host for client certificates, by a certificate that
+was issued to exactly the `client_id` of the form. The bodies of rejections are those of the Cloud Foundry UAA.
+`/oauth/token/alias/{entity ID}` is the same endpoint under the name in the subaccount's metadata, which is at
+`GET /uaa/{subdomain}/saml/metadata`.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ class TokenService:
     landscape: Landscape
 
     def subaccount(self, request: Request) -> str | None:
-        """The GUID of the subaccount whose token server this is."""
+        """Return the GUID of the subaccount whose token server this is."""
         account = self._account(request)
         return account.guid if account else None
 
     def effect(self, request: Request) -> RequestEffect:
-        """A token, by whatever method and with whatever credentials."""
+        """Return a token, for any method and any credentials."""
         operations = operations_at(OPERATIONS, request.path).values()
         return next((operation.effect for operation in operations), RequestEffect())
 
@@ -79,19 +79,20 @@ class TokenService:
         return self.landscape.account_at(parameters["subdomain"]) if parameters else None
 
     def _client(self, account: Account, request: Request, form: Mapping[str, str]) -> Client | None:
-        """The client that the request comes from, if it proves that."""
+        """Return the client of the request, if it authenticates."""
         if request.tls:
+            # On this host a secret is ignored: the handshake has verified the certificate, and the form has to agree.
             client_id = client_ca.client_id_of(request.peer, self.landscape.clock.now()) if request.peer else None
             return account.client if client_id == form.get("client_id") == account.client_id else None
         client_id, client_secret = oauth.client_credentials(request, form)
-        clients = {each.client_id: each for each in (account.client, account.api_client)}
+        clients = {known.client_id: known for known in (account.client, account.api_client)}
         client = clients.get(client_id)
         return client if client and oauth.is_same_secret(client_secret, client.client_secret) else None
 
     def _authenticate_user(
         self, account: Account, client: Client, request: Request, form: Mapping[str, str]
     ) -> AuthenticatedUser | Response | None:
-        """The user that the grant proves; None if it is for the client alone."""
+        """Return the user that the grant authenticates; None if it is for the client alone."""
         grant_type = form.get("grant_type")
         if not grant_type:
             return oauth.error_response(400, "invalid_request", "Missing grant type")
@@ -106,9 +107,9 @@ class TokenService:
         return grant(self.landscape, account, form, parameters.get("alias"))
 
     def _other_account(self, account: Account) -> Account:
-        """The oldest other subaccount, or one that the emulator does not know."""
+        """Return the oldest other subaccount, or one that is unknown to the emulator."""
         unknown = replace(account, guid=str(uuid.uuid4()), subdomain="nobody", instance_id=str(uuid.uuid4()))
-        return next((each for each in self.landscape.accounts() if each.guid != account.guid), unknown)
+        return next((other for other in self.landscape.accounts() if other.guid != account.guid), unknown)
 
     def _grant_token(
         self,
