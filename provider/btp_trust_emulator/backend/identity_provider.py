@@ -20,7 +20,7 @@ DEFAULT_ORIGIN = "sap.default"
 
 SAML = "saml"
 parse_metadata = functools.lru_cache(maxsize=64)(parse_idp_metadata)
-"""What metadata says, read once. Raises: see `idp_metadata.parse_idp_metadata`."""
+"""Parse metadata, once for each text. Raises: see `parse_idp_metadata`."""
 
 _ABSTRACT: dict[str, Any] = {"emailDomain": None, "additionalConfiguration": None, "providerDescription": None}
 _SAML_CONFIG: dict[str, Any] = {

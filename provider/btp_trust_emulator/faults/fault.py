@@ -270,10 +270,10 @@ def _range_errors(fault: Fault) -> Iterator[tuple[str, str]]:
         yield f"The service has no method {fault.method!r}.", f"Give one of {', '.join(METHODS)}, or leave it out."
     if fault.path is not None and fault.path != TOKEN_ENDPOINT and not fault.path.startswith("/"):
         yield (
-            f"{fault.path!r} is not a path.",
+            f"{fault.path!r} is malformed.",
             f"Give the whole path from its first slash, or {TOKEN_ENDPOINT!r}, or leave it out.",
         )
     if fault.count < 1 or fault.skip < 0:
         yield "The fault would never happen.", "Give a `count` of 1 or more, and a `skip` of 0 or more."
     if fault.seconds is not None and not 0 <= fault.seconds < math.inf:
-        yield f"{fault.seconds} seconds are not a duration.", "Give a number from 0 on."
+        yield f"{fault.seconds} seconds are a malformed duration.", "Give a number from 0 on."

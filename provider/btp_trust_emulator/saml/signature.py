@@ -85,7 +85,7 @@ def verify_signature(root: etree._Element, key: RSAPublicKey) -> etree._Element:
         result: Any = XMLVerifier().verify(etree.tostring(root), expect_config=_EXPECTED, id_attribute="ID")
         signed = result.signed_xml if _covers_root(result, root, key) else None
     if signed is None:
-        raise InvalidSignatureError("the signature is not by a key that is trusted, or what was signed was changed")
+        raise InvalidSignatureError("the signature is by another key, or what was signed was changed")
     return signed
 
 
@@ -98,7 +98,7 @@ def _covers_root(result: Any, root: etree._Element, key: RSAPublicKey) -> bool:
 def _only_signature(root: etree._Element) -> etree._Element:
     signatures = root.findall(".//ds:Signature", NAMESPACES)
     if len(signatures) != 1 or signatures[0].getparent() is not root:
-        raise InvalidSignatureError("it does not carry one signature, as its own child")
+        raise InvalidSignatureError("it needs exactly one signature, as its own child")
     (signature,) = signatures
     references = signature.findall("ds:SignedInfo/ds:Reference", NAMESPACES)
     if [reference.get("URI") for reference in references] != [f"#{root.get('ID')}"]:

@@ -50,8 +50,8 @@ class AssertionRejected(Exception):
 class RelyingParty:
     """The service that relies on assertions.
 
-    `entity_id` is the audience, `recipients` the URLs of the token service, `trusted` the certificates (PEM) by the name
-    of the issuer, `rules` what else is required.
+    `entity_id` is the audience, `recipients` the URLs of the token service, `trusted` the certificates (PEM) by issuer,
+    `rules` what else is required.
     """
 
     entity_id: str
@@ -103,7 +103,7 @@ def validate(octets: bytes, relying_party: RelyingParty, now: datetime) -> Valid
 def _validate(root: etree._Element, relying_party: RelyingParty, now: datetime) -> ValidAssertion:
     issuer = _text(root, "saml:Issuer", RejectionReason.ISSUER)
     if issuer not in relying_party.trusted:
-        raise AssertionRejected("its issuer is not trusted", RejectionReason.ISSUER)
+        raise AssertionRejected("its issuer is unknown", RejectionReason.ISSUER)
     signed, fingerprint = _signed(root, relying_party.trusted[issuer])
     rules = relying_party.rules
     _check_audience(signed, relying_party.entity_id, rules)
@@ -190,7 +190,7 @@ def _check_times(
     limited = [*signed.iterfind("saml:Conditions", NAMESPACES), *here]
     ends = [end for end in (_parse_end(element, rules.skew, now) for element in limited) if end is not None]
     if rules.needs_end and not ends:
-        raise AssertionRejected("it does not say how long it is valid", RejectionReason.CONFIRMATION)
+        raise AssertionRejected("it needs an end", RejectionReason.CONFIRMATION)
     return min(ends, default=_NO_END)
 
 

@@ -58,7 +58,9 @@ def application(emulation: Emulation) -> ASGIApp:
     routes = [Mount("/_emulator", routes=api.routes(emulation))]
     router = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_path})
     app = DateHeaderMiddleware(router, landscape.clock)
-    router.mount("/", Pipeline(emulation, services, UpstreamClient(app, landscape.addresses)))
+    # The default instead of a mount at "/": a mount misses paths with a line break.
+    router.router.default = Pipeline(emulation, services, UpstreamClient(app, landscape.addresses))
+    router.router.redirect_slashes = False
     return app
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import functools
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
-
-from starlette.routing import compile_path
 
 from btp_trust_emulator.faults.request import RequestEffect
 
@@ -14,12 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _Handler = TypeVar("_Handler")
-_compile = functools.lru_cache(maxsize=64)(compile_path)
 
 
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[_Handler]):
-    """An operation: method, path with `{parameters}`, handler, and what a good request does.
+    """An operation: method, path, handler, and what a good request does.
+
+    A `{parameter}` in the path is one segment, a `{parameter:path}` all that is left.
 
     With `documents_400`, SAP's description has a 400 for it.
     """
@@ -32,9 +32,16 @@ class Operation(Generic[_Handler]):
 
     def parameters(self, path: str) -> Mapping[str, str] | None:
         """Return the parameters in a path, or None if the path belongs to other operations."""
-        pattern, _, _ = _compile(self.path)
-        match = pattern.fullmatch(path)
+        match = _pattern(self.path).fullmatch(path)
         return match.groupdict() if match else None
+
+
+@functools.lru_cache(maxsize=64)
+def _pattern(template: str) -> re.Pattern[str]:
+    # DOTALL, because a decoded path may contain line breaks.
+    parameter = re.compile(r"\\\{(\w+)(:path)?\\\}")
+    pattern = parameter.sub(lambda match: f"(?P<{match[1]}>{'.*' if match[2] else '[^/]+'})", re.escape(template))
+    return re.compile(pattern, re.DOTALL)
 
 
 def operations_at(operations: Iterable[Operation[_Handler]], path: str) -> dict[str, Operation[_Handler]]:

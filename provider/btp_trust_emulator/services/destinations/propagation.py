@@ -57,7 +57,7 @@ def saml_subject(claims: Mapping[str, Any], destination: Destination) -> SamlSub
     name_id_format = properties.get("nameIdFormat") or UNSPECIFIED
     source = properties.get("userIdSource")
     if source is None and name_id_format not in _CLAIM:
-        raise UserNotDetermined(f"the nameIdFormat {name_id_format} is not supported")
+        raise UserNotDetermined(f"the nameIdFormat {name_id_format} is unsupported")
     name_id = _claim_at(claims, source or _CLAIM[name_id_format])
     if not isinstance(name_id, str) or not name_id:
         raise UserNotDetermined("the user ID could not be determined")
@@ -138,10 +138,10 @@ def sign_assertion(
     """
     properties = destination.properties
     if "KeyStoreLocation" in properties:
-        raise CannotSign("key stores of destinations are not emulated")
+        raise CannotSign("key stores of destinations are outside of the emulation")
     pair = account.active
     if pair is None or pair.private_key is None:
-        raise CannotSign("the subaccount has no active key pair")
+        raise CannotSign("the subaccount lacks an active key pair")
     try:
         subject = saml_subject(claims, destination)
     except UserNotDetermined as exc:
@@ -206,15 +206,15 @@ def _url(destination: Destination) -> httpx.URL:
     unsupported = {"ProxyType": "OnPremise", "tokenServiceURL.ProxyType": "OnPremise", "tokenServiceURLType": "Common"}
     for name, value in unsupported.items():
         if properties.get(name) == value:
-            raise CannotSign(f"{name} {value} is not emulated")
+            raise CannotSign(f"{name} {value} is outside of the emulation")
     if "tokenService.KeyStoreLocation" in properties:
-        raise CannotSign("key stores of destinations are not emulated")
+        raise CannotSign("key stores of destinations are outside of the emulation")
     try:
         url = httpx.URL(properties.get("tokenServiceURL", ""))
     except httpx.InvalidURL:
         url = httpx.URL("")
     if url.scheme not in {"http", "https"} or not url.host:
-        raise CannotSign("the tokenServiceURL is not a URL")
+        raise CannotSign("the tokenServiceURL is malformed")
     return url
 
 

@@ -66,16 +66,14 @@ class DestinationService:
 
     def effect(self, request: Request) -> RequestEffect:
         """Return a read of the active slot, if an assertion may be signed."""
+        operation = operations_at(OPERATIONS, request.path).get(request.method)
         account = authorization.authorized_account(
             self.landscape, authorization.destination_claims(self.landscape, request)
         )
-        destination = _destination(account, request) if account and request.method == "GET" else None
-        signs_assertion = (
-            destination is not None
-            and destination.signs_assertion
-            and _query_flags(request).get("$skipTokenRetrieval") is not True
-        )
-        return _SIGNING_READ if signs_assertion else RequestEffect()
+        destination = _destination(account, request) if account and operation else None
+        if operation is None or destination is None or not destination.signs_assertion:
+            return RequestEffect()
+        return RequestEffect() if _query_flags(request).get("$skipTokenRetrieval") else operation.effect
 
     def handle(self, request: Request, override: Override) -> Response | UpstreamRequest:
         """Authenticate, then list or find."""
