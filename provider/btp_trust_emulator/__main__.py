@@ -23,7 +23,7 @@ _SMALLEST_KEY = 1024
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until SIGTERM or SIGINT; 0 after a clean stop, 2 if it could not start (the reason is on stderr)."""
+    """Serve until SIGTERM or SIGINT; return 0 after a clean stop, 2 if the start failed (the reason is on stderr)."""
     options = _parser().parse_args(arguments)
     try:
         with _emulator(options) as emulator, _stop_signal() as stop:
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _emulator(options: argparse.Namespace) -> Emulator:
-    switches = Switches(**{each.name: getattr(options, each.name) for each in fields(Switches)})
+    switches = Switches(**{field.name: getattr(options, field.name) for field in fields(Switches)})
     return Emulator(
         socket=True,
         key_size=options.key_size,
@@ -55,28 +55,28 @@ def _parser() -> argparse.ArgumentParser:
     serve = parser.add_subparsers(dest="command", required=True).add_parser(
         "serve", help="serve until SIGTERM or SIGINT"
     )
-    serve.add_argument("--host", default="127.0.0.1", help="loopback address to listen on (%(default)s unless told)")
-    serve.add_argument("--port", type=int, default=0, help="port for http; 0 picks one, and stdout tells it")
+    serve.add_argument("--host", default="127.0.0.1", help="loopback address to listen on (default: %(default)s)")
+    serve.add_argument("--port", type=int, default=0, help="port for http; 0 picks one, which stdout shows")
     serve.add_argument(
-        "--tls-port", type=int, default=0, help="port for https, where client certificates are taken; 0 picks one"
+        "--tls-port", type=int, default=0, help="port for https, which accepts client certificates; 0 picks one"
     )
     serve.add_argument(
         "--state",
         type=Path,
-        help="file that keeps the state over a restart, private keys and all; in memory unless told",
+        help="file that keeps the state over a restart, private keys included; default: in memory",
     )
     serve.add_argument(
         "--key-size",
         type=_key_size,
         default=DEFAULT_KEY_SIZE,
-        help="bits of the RSA keys of trust certificates (%(default)s unless told)",
+        help="bits of the RSA keys of trust certificates (default: %(default)s)",
     )
     _add_switches(serve)
     return parser
 
 
 def _add_switches(parser: argparse.ArgumentParser) -> None:
-    """One option per switch, its choices the members of the enum."""
+    """Add one option per switch, its choices the members of the enum."""
     for name, kind in get_type_hints(Switches).items():
         default = getattr(Switches(), name)
         parser.add_argument(
@@ -84,27 +84,27 @@ def _add_switches(parser: argparse.ArgumentParser) -> None:
             type=kind,
             default=default,
             metavar="{" + ",".join(member.value for member in kind) + "}",
-            help=f"unknown of the real service ({default.value} unless told)",
+            help=f"unknown of the real service (default: {default.value})",
         )
 
 
 def _key_size(text: str) -> int:
     size = int(text)
     if size < _SMALLEST_KEY:
-        raise argparse.ArgumentTypeError(f"{size} bits are too few, {_SMALLEST_KEY} at least")
+        raise argparse.ArgumentTypeError(f"{size} bits are too few; give at least {_SMALLEST_KEY}")
     return size
 
 
 @contextlib.contextmanager
 def _stop_signal() -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGINT set."""
+    """Provide an event that SIGTERM and SIGINT set."""
     stop = threading.Event()
-    previous = {each: signal.signal(each, lambda *_: stop.set()) for each in (signal.SIGTERM, signal.SIGINT)}
+    previous = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield stop
     finally:
-        for each, handler in previous.items():
-            signal.signal(each, handler)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from btp_trust_emulator.backend.account import Subaccount
     from btp_trust_emulator.backend.service_keys import Addresses
+    from btp_trust_emulator.control.emulation import Emulation
     from btp_trust_emulator.faults.fault import FaultFields, FaultKind
     from btp_trust_emulator.faults.queue import QueuedFault
     from btp_trust_emulator.journal import JournalEntry
@@ -36,19 +37,19 @@ DEFAULT_KEY_SIZE = 4096
 
 
 class Emulator(Propagation):
-    """The emulator while its `with` block runs; use each object once.
+    """Run the emulator while the `with` block runs; use each object once.
 
     Args:
         socket: listen on two free ports (http and https) instead of answering in process.
         key_size: bits of the RSA keys of trust certificates; real ones have 4096, tests are quicker with 1024.
-        state: the file that holds the state over a restart; None keeps it in memory.
-        switches: what the emulator does where the real service is not known.
+        state: the file that keeps the state across restarts; None keeps the state in memory.
+        switches: what the emulator does where the real service is unknown.
         host: the loopback address to listen on.
         port: the port for http; 0 picks one.
         tls_port: the port for https; 0 picks one.
 
     All methods may be called from any thread. They raise subclasses of `Refused` for what cannot be done, and
-    `RuntimeError` outside the `with` block. What they do is not in the journal.
+    `RuntimeError` outside the `with` block. The journal leaves them out.
     """
 
     def __init__(
@@ -97,21 +98,25 @@ class Emulator(Propagation):
     @property
     def _running_mount(self) -> Mount:
         if self._running is None:
-            raise RuntimeError("The emulator is not running. It runs inside its with block only.")
+            raise RuntimeError("The emulator is stopped. It runs inside its with block only.")
         return self._running
 
     @property
+    def _emulation(self) -> Emulation:
+        return self._running_mount.emulation
+
+    @property
     def _landscape(self) -> Landscape:
-        return self._running_mount.landscape
+        return self._emulation.landscape
 
     @property
     def url(self) -> str:
-        """The base URL, which is also `uri` in service keys; in process there is no port behind it."""
+        """The base URL, which is also `uri` in service keys; in process it is a name only."""
         return self._landscape.addresses.base
 
     @property
     def transport(self) -> httpx.BaseTransport:
-        """What a synchronous httpx client reaches the emulator by; over sockets it trusts the TLS host."""
+        """The transport for a synchronous httpx client; over sockets it trusts the TLS host."""
         return self._running_mount.transport
 
     @property
@@ -119,10 +124,10 @@ class Emulator(Propagation):
         """The PEM file of the CA certificate behind the TLS host.
 
         Raises:
-            RuntimeError: the emulator is in process: there is no TLS.
+            RuntimeError: the emulator runs in process, where TLS is missing.
         """
         if self._running_mount.ca_file is None:
-            raise RuntimeError("There is no TLS host in process. Use Emulator(socket=True).")
+            raise RuntimeError("In process, there is no TLS host. Use Emulator(socket=True).")
         return self._running_mount.ca_file
 
     def create_subaccount(
@@ -134,7 +139,9 @@ class Emulator(Propagation):
         *,
         generate: bool = False,
     ) -> Subaccount:
-        """A new subaccount; `active`, `passive` (PEM) are served as given, `generate` mints an active one if none is.
+        """Create a subaccount; `active` and `passive` (PEM) are served as given.
+
+        With `generate`, an active certificate is generated if the argument is missing.
 
         Raises:
             Invalid: the GUID, the subdomain or a certificate is malformed.
@@ -143,7 +150,7 @@ class Emulator(Propagation):
         return self._landscape.create(guid, subdomain, active, passive, generate=generate).public
 
     def subaccounts(self) -> list[Subaccount]:
-        """All subaccounts, oldest first."""
+        """Return all subaccounts, oldest first."""
         return [account.public for account in self._landscape.accounts()]
 
     def service_key(
@@ -152,74 +159,74 @@ class Emulator(Propagation):
         credential: Credential | Literal["secret", "x509"] = Credential.SECRET,
         valid_seconds: int = WEEK_SECONDS,
     ) -> dict[str, str]:
-        """A service key; with `x509`, a new client certificate valid from now (by the clock) for `valid_seconds`."""
+        """Return a service key; with `x509`, a new client certificate is valid from now (by the clock)."""
         return self._landscape.service_key(guid, Credential(credential), valid_seconds)
 
     def slots(self, guid: str) -> Slots:
-        """The fingerprints of what the slots hold."""
+        """Return the fingerprints in the two slots."""
         return self._landscape.account(guid).slots
 
     def certificates(self, guid: str) -> tuple[str | None, str | None]:
-        """The PEM of what the active and the passive slot hold."""
+        """Return the PEM in the active and in the passive slot."""
         account = self._landscape.account(guid)
         return account.certificate(Slot.ACTIVE), account.certificate(Slot.PASSIVE)
 
     def generate_active(self, guid: str) -> None:
-        """A colleague generates or renews the active certificate in the cockpit."""
+        """Generate or renew the active certificate, as a colleague in the cockpit."""
         perform_action(self._landscape, guid, Action.GENERATE_ACTIVE)
 
     def generate_passive(self, guid: str) -> None:
-        """A colleague generates or renews the passive certificate in the cockpit."""
+        """Generate or renew the passive certificate, as a colleague in the cockpit."""
         perform_action(self._landscape, guid, Action.GENERATE_PASSIVE)
 
     def rotate(self, guid: str) -> None:
-        """A colleague swaps the two certificates in the cockpit."""
+        """Swap the two certificates, as a colleague in the cockpit."""
         perform_action(self._landscape, guid, Action.ROTATE)
 
     def delete_passive(self, guid: str) -> None:
-        """A colleague deletes the passive certificate in the cockpit."""
+        """Delete the passive certificate, as a colleague in the cockpit."""
         perform_action(self._landscape, guid, Action.DELETE_PASSIVE)
 
     def journal(self) -> list[JournalEntry]:
-        """Every request to the emulated services since the start or `clear_journal`."""
-        return self._landscape.journal.entries()
+        """Return every request to the emulated services since the start or `clear_journal`."""
+        return self._emulation.journal.entries()
 
     def clear_journal(self) -> None:
-        """Forget the requests so far."""
-        self._landscape.journal.clear()
+        """Clear the journal."""
+        self._emulation.journal.clear()
 
     def fault(self, kind: FaultKind, **fields: Unpack[FaultFields]) -> Fault:
-        """Queue a fault; the module `faults` has a table of the kinds and their fields.
+        """Queue a fault; `FAULT_SPECS` is the table of the kinds and their fields.
 
         Raises:
-            Invalid: a field says nothing to the kind, or is out of its range.
-            Unknown: it speaks of a subaccount that does not exist.
+            Invalid: a field has no meaning for the kind, or is out of its range.
+            Unknown: the subaccount does not exist.
         """
         fault = Fault(kind, **fields)
-        self._landscape.queue(fault)
+        self._emulation.queue(fault)
         return fault
 
     def faults(self) -> list[QueuedFault]:
-        """The faults that still wait for requests, and how many each has met."""
-        return self._landscape.faults.queued()
+        """Return the faults that still wait for requests, and how many requests each has disturbed."""
+        return self._emulation.faults.queued()
 
     def clear_faults(self) -> None:
-        """Forget the faults that still wait."""
-        self._landscape.faults.clear()
+        """Clear the faults that still wait."""
+        self._emulation.faults.clear()
 
     def refuse_connections(self) -> AbstractContextManager[None]:
-        """Let nobody connect, and no connection live, while the returned context is entered; not to be nested."""
+        """Refuse new connections and close open ones while the returned context is entered; use one at a time."""
         return self._running_mount.refuse_connections()
 
     @property
     def now(self) -> datetime:
-        """What the emulator's clock shows (UTC); it runs."""
+        """The time of the emulator's clock (UTC), which runs."""
         return self._landscape.clock.now()
 
     def set_clock(self, now: datetime) -> None:
-        """Set the clock; it runs on from there. The moment must have a time zone, in the years 1970 to 2199."""
+        """Set the clock; it runs on from there. The time needs a time zone, and a year from 1970 to 2199."""
         self._landscape.set_clock(now)
 
     def advance(self, seconds: float) -> None:
-        """Move the clock forward (negative: back)."""
+        """Move the clock forward (negative: backward)."""
         self._landscape.advance(seconds)

@@ -1,4 +1,4 @@
-"""The half of `Emulator` that is about user propagation: users, destinations and targets."""
+"""The half of `Emulator` for user propagation: users, destinations and targets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Propagation(ABC):
-    """What `Emulator` does with users, destinations and targets."""
+    """The methods of `Emulator` on users, destinations and targets."""
 
     @property
     @abstractmethod
@@ -37,23 +37,23 @@ class Propagation(ABC):
         *,
         origin: str = DEFAULT_ORIGIN,
     ) -> User:
-        """A new user of a subaccount; the e-mail address is the name unless given.
+        """Create a user of a subaccount; the default of the e-mail address is the name.
 
-        A shadow user has the `origin` of the identity provider that vouches for it, and no password.
+        A shadow user has the `origin` of its identity provider instead of a password.
 
         Raises:
             Conflict: the name is taken, for this origin.
-            Invalid: a user of the subaccount's own has no password, or a shadow user has one.
+            Invalid: a user of the subaccount's own lacks a password, or a shadow user has one.
         """
         user = User(user_name, email or user_name, password, groups=tuple(groups), origin=origin)
         return people.create_user(self._landscape, guid, user)
 
     def users(self, guid: str) -> list[User]:
-        """The users of a subaccount, shadow users too, oldest first."""
+        """Return the users of a subaccount, shadow users included, oldest first."""
         return list(self._landscape.account(guid).users)
 
     def user_token(self, guid: str, user_name: str) -> str:
-        """The token that a user gets by the password grant; it is good for `X-user-token`."""
+        """Return the token that a user gets by the password grant; it serves as `X-user-token`."""
         return people.user_token(self._landscape, guid, user_name)
 
     def create_destination(
@@ -62,11 +62,11 @@ class Propagation(ABC):
         properties: Mapping[str, str],
         level: Level | Literal["subaccount", "instance"] = Level.SUBACCOUNT,
     ) -> Destination:
-        """A new destination; `Target.properties` makes those of one to a target.
+        """Create a destination; `Target.properties` are those of a destination to a target.
 
         Raises:
-            Invalid: it has no `Name` or no `Type`.
-            Conflict: there is one with its name at its level.
+            Invalid: `Name` or `Type` is missing or malformed.
+            Conflict: the name is taken at this level.
         """
         return people.create_destination(self._landscape, guid, Level(level), properties)
 
@@ -77,48 +77,48 @@ class Propagation(ABC):
         people.delete_destination(self._landscape, guid, Level(level), name)
 
     def destinations(self, guid: str) -> list[Destination]:
-        """The destinations of a subaccount at both levels, oldest first."""
+        """Return the destinations of a subaccount at both levels, oldest first."""
         return list(self._landscape.account(guid).destinations)
 
     def api_access_key(self, guid: str) -> dict[str, str]:
-        """A service key of XSUAA, plan `apiaccess`: who holds it manages whom the subaccount trusts."""
+        """Return a service key of XSUAA, plan `apiaccess`: its holder manages the subaccount's identity providers."""
         return self._landscape.api_access_key(guid)
 
     def create_target(
         self, name: str, entity_id: str | None = None, holds: int = target_system.MAX_CERTIFICATES
     ) -> Target:
-        """A new system that is given certificates by hand, and holds one or two of them.
+        """Create a system to which certificates are uploaded by hand; it holds one or two of them.
 
         Raises:
-            Invalid: the name cannot stand in a URL, or the number is another.
+            Invalid: the name cannot stand in a URL, or the number is neither 1 nor 2.
             Conflict: the name is taken.
         """
-        return people.create_system(self._landscape, target_system.system(name, entity_id, holds))
+        return people.add_system(self._landscape, target_system.create_system(name, entity_id, holds))
 
     def target(self, name: str) -> Target:
-        """A target as it is now: a system by its name, or a subaccount by its GUID."""
-        return people.target(self._landscape, name)
+        """Return a target as it is now: a system by its name, or a subaccount by its GUID."""
+        return people.get_target(self._landscape, name)
 
     def upload_certificate(self, target: str, certificate: str, issuer: str | None = None) -> Target:
-        """A person uploads a PEM file; the issuer is the common name of the certificate unless given.
+        """Upload a PEM file, as a person does; the default of the issuer is the common name of the certificate.
 
-        A system that holds one certificate has it instead of the one before, one that holds two takes a second.
+        A system that holds one certificate replaces it; a system that holds two adds a second.
 
         Raises:
-            Invalid: it is no certificate with an RSA key.
+            Invalid: the text is not a certificate with an RSA key.
             Conflict: the system holds two already.
         """
         rule = target_system.with_upload
         return people.change_system(self._landscape, target, lambda old: rule(old, certificate, issuer))
 
     def remove_certificate(self, target: str, fingerprint: str) -> Target:
-        """A person removes a certificate."""
+        """Remove a certificate, as a person does."""
         return people.change_system(self._landscape, target, lambda old: target_system.without_upload(old, fingerprint))
 
     def misreport(self, target: str, *fingerprints: str) -> Target:
-        """Let a system lie about these certificates, held or yet to come, and about no others.
+        """Make a system misreport exactly these certificates, whether uploaded already or later.
 
-        It shows them, and refuses what they sign.
+        The system shows them as trusted, and rejects assertions that they signed.
         """
         return people.change_system(
             self._landscape, target, lambda old: target_system.with_misreported(old, fingerprints)

@@ -1,10 +1,10 @@
-"""Why the emulator refuses something that a test or a person asked of it.
+"""Why the emulator refuses what a test or a person asks for.
 
     Refused
-    ├── Invalid      the question itself is wrong         400 in the control plane
-    ├── Unknown      there is no such subaccount          404
-    └── Conflict     the state does not allow it          409
-        └── NoKeyPair    a slot that has to be full is empty
+    ├── Invalid      the request is malformed, in any state    400 in the control plane
+    ├── Unknown      a subaccount or target does not exist     404
+    └── Conflict     the state forbids the request             409
+        └── NoKeyPair    a slot is empty, and its certificate is needed
 
 Each has three parts: what was refused, why, and what to do.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Refused(Exception):
-    """Something asked of the emulator was not done: `what`, `why`, and `remedy` (what to do)."""
+    """The emulator refused a request: `what`, `why`, and `remedy` (what to do)."""
 
     def __init__(self, what: str, why: str, remedy: str) -> None:
         super().__init__(f"{what}\n{why}\n{remedy}")
@@ -28,19 +28,19 @@ class Refused(Exception):
 
 
 class Invalid(Refused):
-    """The question is wrong in itself, whatever the state."""
+    """The request is malformed, in any state."""
 
 
 class Unknown(Refused):
-    """What the question speaks of does not exist."""
+    """The request names something that does not exist."""
 
 
 class Conflict(Refused):
-    """The state does not allow it now."""
+    """The state forbids the request at present."""
 
 
 class NoKeyPair(Conflict):
-    """A slot is empty that has to be full; `slot` says which."""
+    """A slot is empty, and the operation needs its certificate; `slot` is its name."""
 
     def __init__(self, slot: Slot, guid: str, what: str) -> None:
         super().__init__(

@@ -1,6 +1,6 @@
-"""The record of every request that the emulated services got; the control plane is not in it.
+"""The record of every request to the emulated services; requests to the control plane are left out.
 
-It lives in memory only: a restart begins a new one.
+The journal lives in memory only: a restart begins a new one.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """One request: when it came (by the emulator's clock), what it was, how it was answered.
+    """One request: its time (by the emulator's clock), what it was, and its response.
 
-    `subaccount` is the GUID that the token (expired or not) or the token endpoint's address speaks of, None if
-    neither tells; `before` and `after` are what its slots held around the act, after a rival before it and before a
-    rival after it. `status` is None if no answer was sent; `faults` are the kinds that it met. `note` is what a
-    destination or a target has to say besides: who signed, or why it refused; never a token, an assertion or a user.
+    `subaccount` is the GUID in the token (expired or not) or in the token endpoint's address, or None. `before` and
+    `after` are the contents of its slots around the action: after a rival that acts before it, and before a rival that
+    acts after it. `status` is None if the response was withheld. `faults` are the kinds that disturbed the request.
+    `note` is what a destination or a target adds: the signer, or the reason of a rejection, free of tokens, assertions
+    and users.
     """
 
     time: datetime
@@ -50,11 +51,11 @@ class Journal:
             self._entries.append(entry)
 
     def entries(self) -> list[JournalEntry]:
-        """All since the last `clear`."""
+        """Return all entries since the last `clear`."""
         with self._lock:
             return list(self._entries)
 
     def clear(self) -> None:
-        """Forget all of them."""
+        """Clear the entries."""
         with self._lock:
             self._entries.clear()

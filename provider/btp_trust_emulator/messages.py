@@ -1,4 +1,4 @@
-"""A request and an answer as plain values: what passes between the door and the emulated services."""
+"""Requests and responses as plain values, between the server and the emulated services."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamResponse:
-    """What came of an errand: status and body, or why there is neither."""
+    """The response to an upstream request: status and body, or the reason of the failure."""
 
     status: int | None = None
     body: bytes = field(default=b"", repr=False)
@@ -27,7 +27,7 @@ class UpstreamResponse:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamRequest:
-    """A request, its time-outs in seconds, and what its service makes of the reply."""
+    """A request to another server, its timeouts in seconds, and what the service makes of the response."""
 
     request: httpx.Request
     connect_seconds: float
@@ -35,12 +35,12 @@ class UpstreamRequest:
     on_response: Callable[[UpstreamResponse], Response]
 
 
-EXTENSION = "btp_trust_emulator.messages"
-"""The ASGI extension under which the mount gives the `Wire` of a request."""
+EXTENSION = "btp_trust_emulator.connection"
+"""The ASGI extension under which the mount provides the `Connection` of a request."""
 
 
 class ConnectionFailure(Enum):
-    """How a request ends without an answer."""
+    """How a request ends if its response is withheld."""
 
     SILENCE = "the client gives up"
     CLOSE = "the connection is closed"
@@ -49,7 +49,7 @@ class ConnectionFailure(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What comes of a request: the answer after a `pause` (seconds of real time), or an ending without it."""
+    """The end of a request: the response after a `delay` (seconds of real time), or a failure of the connection."""
 
     response: Response
     delay: float = 0.0
@@ -57,21 +57,21 @@ class Outcome:
 
 
 class Connection(Protocol):
-    """The connection of one request that was read to its end."""
+    """The connection of one request, whose body was read to its end."""
 
     async def delay(self, seconds: float) -> None:
         """Send nothing for so long."""
 
     async def fail(self, connection_failure: ConnectionFailure) -> None:
-        """Come to an end without an answer; returns, if at all, when there is no client any more."""
+        """End the request and withhold the response; return, if at all, when the client has gone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """A request, read to its end; header names are lower-case.
 
-    `tls` tells the host that takes client certificates; `peer` is the one presented (PEM), if any; `query` is as it
-    came.
+    `tls` is True on the host that accepts client certificates; `peer` is the client certificate (PEM), if any; `query`
+    is as it came.
     """
 
     method: str
@@ -85,9 +85,9 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A response: the media type and the headers besides it are text as they go over the wire.
+    """A response: status, body, media type, and further headers as they are sent.
 
-    `note` goes into the journal instead: what there is to say of it, without tokens and assertions.
+    `note` goes into the journal instead; it is free of tokens and assertions.
     """
 
     status: int
@@ -97,17 +97,17 @@ class Response:
     note: str | None = None
 
     def to_starlette(self) -> StarletteResponse:
-        """The answer as ASGI sends it."""
+        """Return the response as ASGI sends it."""
         return StarletteResponse(self.body, self.status, {"content-type": self.media_type, **self.headers})
 
 
 def json(status: int, content: Any, headers: Mapping[str, str] | None = None, note: str | None = None) -> Response:
-    """An answer with a JSON body."""
+    """Return a response with a JSON body."""
     return Response(status, msgspec.json.encode(content), "application/json", headers or {}, note)
 
 
 def plain(status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
-    """An answer with a plain text body, as the services give for most errors."""
+    """Return a response with a plain text body, the form of most errors of the services."""
     return Response(status, text.encode(), headers=headers or {})
 
 
@@ -115,12 +115,12 @@ NOT_FOUND = plain(404, "Not Found")
 
 
 def not_allowed(*methods: str) -> Response:
-    """The answer to another method than the `methods` that the path has."""
+    """Return the response to a method other than the `methods` of the path."""
     return plain(405, "Method Not Allowed", {"allow": ", ".join(methods)})
 
 
 async def read_request(request: StarletteRequest) -> Request:
-    """The whole request; the peer certificate by the TLS extension of ASGI."""
+    """Read the whole request; the client certificate is in the TLS extension of ASGI."""
     tls = request.scope.get("extensions", {}).get("tls", {})
     return Request(
         request.method,

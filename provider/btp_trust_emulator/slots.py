@@ -1,4 +1,4 @@
-"""The names: the two slots, what a look at both shows, what a colleague can do to them."""
+"""The names of the two slots, their contents, and the actions of a colleague on them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class Slot(Enum):
-    """The active certificate signs; the passive one waits."""
+    """The two slots: the active certificate signs, the passive one waits."""
 
     ACTIVE = "active"
     PASSIVE = "passive"
@@ -15,14 +15,14 @@ class Slot(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """What the slots hold: the SHA-256 of each DER as lower-case hex digits, None for an empty slot."""
+    """The contents of the slots: the SHA-256 of each DER as lower-case hex digits, None for an empty slot."""
 
     active: str | None
     passive: str | None
 
 
 class Action(Enum):
-    """What a colleague does in the cockpit."""
+    """The actions of a colleague in the cockpit."""
 
     GENERATE_ACTIVE = "generate_active"
     GENERATE_PASSIVE = "generate_passive"

@@ -18,27 +18,27 @@ class SerialSign(Enum):
 
 
 class Lifetime(Enum):
-    """How long two years are; it makes a difference only when they contain a 29 February."""
+    """How long two years are, if they contain a 29 February."""
 
     CALENDAR_YEARS = "calendar-years"
     DAYS_730 = "730-days"
 
 
 class RotateWithoutActive(Enum):
-    """What rotating does when there is a passive certificate but no active one."""
+    """What a swap does if the active slot alone is empty."""
 
     REFUSE = "refuse"
     """404, with the text that names the active key pair."""
     SWAP = "swap"
-    """The passive certificate becomes active; the answer has no `passiveCertificate`."""
+    """The passive certificate becomes active; the response has only `activeCertificate`."""
 
 
 class PassiveWithoutActive(Enum):
-    """What generating a passive certificate does when there is no active one."""
+    """What generating a passive certificate does if the active slot is empty."""
 
     GENERATE = "generate"
     REFUSE = "refuse"
-    """400 with a JSON error: no 404 is documented for this operation."""
+    """400 with a JSON error: a 404 is undocumented for this operation."""
 
 
 class MetadataLayout(Enum):
@@ -50,16 +50,16 @@ class MetadataLayout(Enum):
 
 
 class NotFoundText(Enum):
-    """The text of the JSON error for a missing key pair: clients must not depend on it."""
+    """The text of the JSON error for a missing key pair; clients must not depend on it."""
 
     SPECIFIED = "specified"
     """As in SAP's API description."""
     RECORDED = "recorded"
-    """As recorded from a real landscape, by another way in."""
+    """As recorded from a real landscape, through another API."""
 
 
 class MetadataCertificates(Enum):
-    """Which certificates in the metadata of one identity provider a subaccount goes by, if there are several."""
+    """Which certificates count if the metadata of an identity provider contains several."""
 
     ALL = "all"
     FIRST = "first"
@@ -68,25 +68,25 @@ class MetadataCertificates(Enum):
 
 
 class ProviderMetadata(Enum):
-    """What the metadata of an identity provider must have to be registered."""
+    """What metadata needs to be registered."""
 
     COMPLETE = "complete"
     """A certificate to sign with, and a `SingleSignOnService` for browsers, as of version 77.2x of the UAA."""
     ANY = "any"
-    """Nothing but an entity ID, as up to 77.18; without a certificate that can be read, each assertion is refused."""
+    """Only an entity ID, as up to 77.18; if no certificate can be read, each assertion is rejected."""
 
 
 class IsActive(Enum):
-    """What the field `isActive` of an identity provider is, which SAP's examples send, beside `active`."""
+    """What the field `isActive` of an identity provider means; SAP's examples send it beside `active`."""
 
     IGNORED = "ignored"
-    """Nothing, as in the UAA: it does not switch a provider off, and no answer has it."""
+    """Nothing, as in the UAA: only `active` switches a provider off, and responses leave `isActive` out."""
     HONORED = "taken"
-    """The same as `active`, in requests and in answers."""
+    """The same as `active`, in requests and in responses."""
 
 
 class ActiveFilter(Enum):
-    """Which parameter of a list of identity providers decides whether inactive ones are in it."""
+    """Which parameter of a list of identity providers leaves inactive ones out."""
 
     EITHER = "either"
     UAA = "active_only"
@@ -94,54 +94,53 @@ class ActiveFilter(Enum):
 
 
 class InactiveProviders(Enum):
-    """Whether a list of identity providers has inactive ones if no parameter says so."""
+    """Whether a list of identity providers has inactive ones if both parameters are missing."""
 
     LISTED = "listed"
     HIDDEN = "hidden"
 
 
 class Bearer(Enum):
-    """Which assertions a subaccount's token service takes, and what it says of the others."""
+    """Which assertions a subaccount's token service accepts, and the texts of its rejections."""
 
     STRICT = "strict"
-    """What both of the others take, with the texts of the newer one."""
+    """What both of the others accept, with the texts of the newer one."""
     OLD = "old"
     """As version 77.18 of the UAA."""
     CURRENT = "current"
-    """As version 77.2x, without the fault of some that unsigned assertions are taken."""
+    """As version 77.2x; unlike in some of these, unsigned assertions are rejected."""
 
 
 class Replay(Enum):
-    """Whether a subaccount's token service takes an assertion a second time."""
+    """Whether a subaccount's token service accepts an assertion a second time."""
 
     ACCEPTED = "accepted"
     REFUSED = "refused"
 
 
 class TokenCache(Enum):
-    """Whether finding a destination gives the user the token, or assertion, of an earlier time."""
+    """Whether finding a destination returns an earlier token or assertion of the user."""
 
     OFF = "off"
     UNTIL_EXPIRY = "until-expiry"
-    """Yes, as long as it is valid, whatever was rotated since: a success from the cache hides a target's refusal."""
+    """Yes, while it is valid, even after a swap: a success from the cache hides a target's rejection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Switches:
-    """One decision for each thing that no public source tells of the real service.
+    """One decision for each point that public sources leave open.
 
     The defaults: serials of either sign, as real certificates show; calendar years, as an (edited) screenshot suggests;
-    rotating needs both certificates; a passive certificate needs no active one, because that operation documents no
-    404; metadata gives the passive certificate a key descriptor of its own, as SAML does for a key change; error texts
-    as SAP's API description has them; a trusting subaccount goes by all certificates of the metadata, as SAML means
-    it; and tokens are not cached, though SAP says that they are, but not for how long, so that a test sees what a
-    target says now.
+    a swap needs both certificates; a passive certificate can be generated first, because a 404 is undocumented for that
+    operation; metadata has a key descriptor for each certificate, as SAML does for a key change; error texts are those
+    of SAP's API description; a trusting subaccount uses all certificates of the metadata, as SAML means it. Tokens are
+    not cached, although SAP says that they are, but not for how long: so a test sees what a target says now.
 
-    What identity providers and assertions meet at a trusting subaccount is as in the open-source UAA, on which XSUAA is
-    built, and where its versions differ, as in the newest that was asked, unless a more careful client is the result:
-    metadata has to be complete; and `isActive`, which SAP's examples have, is nothing. Inactive providers are listed,
-    and either parameter leaves them out. Assertions have to satisfy both versions of the token service that were asked,
-    and may be presented again: neither refuses that.
+    A trusting subaccount treats identity providers and assertions as the open-source UAA does, on which XSUAA is built.
+    Where versions of the UAA differ, the newest one counts, unless another choice makes clients more careful: metadata
+    has to be complete, and `isActive`, which SAP's examples have, is ignored. Inactive providers are listed, and either
+    parameter leaves them out. Assertions have to satisfy both versions of the token service, and may be presented
+    again, as in both versions.
     """
 
     serial_sign: SerialSign = SerialSign.RANDOM

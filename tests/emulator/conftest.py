@@ -27,21 +27,21 @@ METADATA = "/destination-configuration/v1/saml2Metadata"
 
 @pytest.fixture(params=[pytest.param(False, id="in process"), pytest.param(True, id="over a socket")])
 def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
-    """The emulator, with small keys, in each of its mounts."""
+    """Provide the emulator, with small keys, in each of its mounts."""
     with Emulator(socket=request.param, key_size=1024) as module_emulator:
         yield module_emulator
 
 
 @pytest.fixture(scope="session", params=[pytest.param(False, id="in process"), pytest.param(True, id="over a socket")])
 def shared_emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
-    """One emulator for all tests that leave no more behind than subaccounts, in each of its mounts."""
+    """Provide one emulator, in each of its mounts, for all tests that leave only subaccounts behind."""
     with Emulator(socket=request.param, key_size=1024) as module_emulator:
         yield module_emulator
 
 
 @pytest.fixture
 def clean_emulator(shared_emulator: Emulator) -> Iterator[Emulator]:
-    """The same, with an empty journal and no fault, and by the real time."""
+    """Provide the same, with an empty journal, an empty queue of faults, and the real time."""
     shared_emulator.clear_journal()
     yield shared_emulator
     shared_emulator.clear_faults()
@@ -50,7 +50,7 @@ def clean_emulator(shared_emulator: Emulator) -> Iterator[Emulator]:
 
 @pytest.fixture
 def in_process_emulator() -> Iterator[Emulator]:
-    """The emulator in process alone, where a second mount would prove nothing more."""
+    """Provide the emulator in process alone, where a second mount would show the same."""
     with Emulator(key_size=1024) as module_emulator:
         yield module_emulator
 
@@ -75,11 +75,11 @@ class Caller:
         return self.http.post(f"{self.key['url']}/oauth/token", data=data)
 
     def token(self) -> str:
-        """A fresh token."""
+        """Return a fresh token."""
         return str(self.ask_token().json()["access_token"])
 
     def call(self, method: str, path: str = "", content: bytes | None = None, **headers: str) -> httpx.Response:
-        """One trust operation, with a fresh token unless a header `authorization` is given."""
+        """Request one trust operation, with a fresh token unless a header `authorization` is given."""
         if "authorization" not in headers:
             headers["authorization"] = f"Bearer {self.token()}"
         return self.http.request(method, self.key["uri"] + METADATA + path, content=content, headers=headers)
@@ -87,11 +87,11 @@ class Caller:
 
 @pytest.fixture
 def make_caller() -> Iterator[Callable[..., Caller]]:
-    """Make a caller of a new subaccount of an emulator; the arguments are those of `create_subaccount`."""
+    """Provide a maker of callers of new subaccounts; the arguments are those of `create_subaccount`."""
     clients: list[httpx.Client] = []
 
-    def make(emulator: Emulator, **wanted: Any) -> Caller:
-        subaccount = emulator.create_subaccount(**wanted)
+    def make(emulator: Emulator, **fields: Any) -> Caller:
+        subaccount = emulator.create_subaccount(**fields)
         http = httpx.Client(transport=emulator.transport)
         clients.append(http)
         return Caller(emulator, subaccount, http, emulator.service_key(subaccount.guid))
@@ -103,13 +103,13 @@ def make_caller() -> Iterator[Callable[..., Caller]]:
 
 @pytest.fixture
 def caller(clean_emulator: Emulator, make_caller: Callable[..., Caller]) -> Caller:
-    """A caller of a subaccount with an active certificate."""
+    """Provide a caller of a subaccount with an active certificate."""
     return make_caller(clean_emulator, generate=True)
 
 
 @pytest.fixture
 def empty_caller(clean_emulator: Emulator, make_caller: Callable[..., Caller]) -> Caller:
-    """A caller of a subaccount without any certificate."""
+    """Provide a caller of a subaccount with empty slots."""
     return make_caller(clean_emulator)
 
 
@@ -127,21 +127,21 @@ class AuthorizedCaller:
 
     @property
     def slots(self) -> Slots:
-        """What the slots hold, whatever a read shows."""
+        """The true contents of the slots, also where a read is stale."""
         return self.caller.emulator.slots(self.guid)
 
     def call(self, method: str, path: str, timeout: float | None = 10) -> httpx.Response:
-        """One trust operation."""
+        """Request one trust operation."""
         self.caller.http.timeout = timeout
         return self.caller.call(method, path, authorization=self.authorization)
 
     def read(self, path: str) -> str | None:
-        """The fingerprint of the certificate that a read shows, None if it shows that there is none."""
+        """Return the fingerprint of the certificate that a read shows, None for an empty slot."""
         response = self.call("GET", path)
         return trust_certificate.fingerprint(response.json()["certificate"]) if response.status_code == 200 else None
 
     def entry(self) -> JournalEntry:
-        """The last journal entry; waits for it if the client has given up before the service was done."""
+        """Return the last journal entry; wait for it if the client has given up before the service was done."""
         while not (entries := self.caller.emulator.journal()):
             time.sleep(0.01)
         return entries[-1]
@@ -149,7 +149,7 @@ class AuthorizedCaller:
 
 @pytest.fixture
 def authorized_caller(clean_emulator: Emulator, caller: Caller) -> AuthorizedCaller:
-    """A caller with a token of a subaccount with both certificates; the journal is empty."""
+    """Provide a caller with a token of a subaccount with both certificates; the journal is empty."""
     clean_emulator.generate_passive(caller.subaccount.guid)
     authorized_caller = AuthorizedCaller(caller, f"Bearer {caller.token()}")
     clean_emulator.clear_journal()
@@ -158,22 +158,22 @@ def authorized_caller(clean_emulator: Emulator, caller: Caller) -> AuthorizedCal
 
 @pytest.fixture
 def reference() -> Path:
-    """The folder of reference material, where there is one."""
+    """Provide the folder of reference material, where there is one."""
     if not REFERENCE.is_dir():
-        pytest.skip("the reference material is not here")
+        pytest.skip("the reference material is missing")
     return REFERENCE
 
 
 @pytest.fixture(scope="module")
 def module_emulator() -> Iterator[Emulator]:
-    """One emulator, in process, for all tests of a module: each makes subaccounts and targets of its own."""
+    """Provide one emulator, in process, for all tests of a module: each makes subaccounts and targets of its own."""
     with Emulator(key_size=1024) as emulator:
         yield emulator
 
 
 @pytest.fixture
 def scenario(module_emulator: Emulator) -> Iterator[DestinationScenario]:
-    """A landscape of its own."""
+    """Provide a landscape of its own."""
     with httpx.Client(transport=module_emulator.transport) as http:
         yield DestinationScenario(module_emulator, http)
     module_emulator.clear_faults()
@@ -181,7 +181,7 @@ def scenario(module_emulator: Emulator) -> Iterator[DestinationScenario]:
 
 @pytest.fixture
 def any_mount_scenario(shared_emulator: Emulator) -> Iterator[DestinationScenario]:
-    """A landscape in each of the mounts, where it may matter how a request goes on from there."""
+    """Provide a landscape in each of the mounts, where the mount may matter."""
     shared_emulator.clear_journal()
     with httpx.Client(transport=shared_emulator.transport) as http:
         yield DestinationScenario(shared_emulator, http)
@@ -190,7 +190,7 @@ def any_mount_scenario(shared_emulator: Emulator) -> Iterator[DestinationScenari
 
 @pytest.fixture
 def emulator_at_assertion_time(module_emulator: Emulator) -> Emulator:
-    """The same at the time at which the tests' assertions are made, with an empty journal."""
+    """Provide the same at the time at which the tests' assertions are made, with an empty journal."""
     module_emulator.set_clock(NOW)
     module_emulator.clear_journal()
     return module_emulator
@@ -198,12 +198,12 @@ def emulator_at_assertion_time(module_emulator: Emulator) -> Emulator:
 
 @pytest.fixture
 def http(module_emulator: Emulator) -> Iterator[httpx.Client]:
-    """A client of the emulator."""
+    """Provide a client of the emulator."""
     with httpx.Client(transport=module_emulator.transport) as client:
         yield client
 
 
 @pytest.fixture
 def api(emulator_at_assertion_time: Emulator, http: httpx.Client) -> IdentityProviderApi:
-    """The API of a subaccount that trusts nobody."""
+    """Provide the API of a subaccount that trusts only its built-in providers."""
     return IdentityProviderApi(emulator_at_assertion_time, http, emulator_at_assertion_time.create_subaccount().guid)

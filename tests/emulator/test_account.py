@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btp_trust_emulator import NoKeyPair, PassiveWithoutActive, RotateWithoutActive, Slot, Switches
-from btp_trust_emulator.backend import account as state
+from btp_trust_emulator.backend import slot_rules
 from btp_trust_emulator.backend.account import Account, KeyPair
 
 ACCOUNT = Account("00000000-1111-4222-8333-000000005cdd", "sub", "00000000-1111-4222-8333-00000000aaaa", "secret")
@@ -20,13 +20,13 @@ STRICT = Switches(passive_without_active=PassiveWithoutActive.REFUSE)
 
 @dataclass
 class Model:
-    """Two variables: all that a subaccount's slots are."""
+    """The model: two variables, which are all that the slots of a subaccount are."""
 
     active: str | None = None
     passive: str | None = None
 
     def follow(self, step: str, name: str) -> None:
-        """Do the step if it can be done."""
+        """Do the step if the slots allow it."""
         if step == "generate active":
             self.active = name
         elif step == "generate passive":
@@ -38,17 +38,17 @@ class Model:
 
 
 def follow(account: Account, step: str, name: str) -> Account:
-    """The same step by the emulator's rules."""
+    """Return the same step by the emulator's rules."""
     try:
         match step:
             case "generate active":
-                return state.with_generated(account, Slot.ACTIVE, KeyPair(name), Switches())
+                return slot_rules.with_generated(account, Slot.ACTIVE, KeyPair(name), Switches())
             case "generate passive":
-                return state.with_generated(account, Slot.PASSIVE, KeyPair(name), Switches())
+                return slot_rules.with_generated(account, Slot.PASSIVE, KeyPair(name), Switches())
             case "delete passive":
-                return state.without_passive(account)
+                return slot_rules.without_passive(account)
             case _:
-                return state.with_slots_swapped(account, Switches())
+                return slot_rules.with_slots_swapped(account, Switches())
     except NoKeyPair:
         return account
 
@@ -57,8 +57,8 @@ STEPS = st.sampled_from(["generate active", "generate passive", "delete passive"
 
 
 @given(st.lists(STEPS, max_size=30))
-def test_any_sequence_of_steps_ends_where_two_variables_end(steps: list[str]) -> None:
-    """Generate, delete and rotate in any order: the slots are those of a model with two variables."""
+def test_steps_follow_two_variable_model(steps: list[str]) -> None:
+    """After any sequence of generate, delete and rotate, the slots are those of a model with two variables."""
     model, account = Model(), ACCOUNT
     for number, step in enumerate(steps):
         model.follow(step, f"certificate {number}")
@@ -67,29 +67,29 @@ def test_any_sequence_of_steps_ends_where_two_variables_end(steps: list[str]) ->
 
 
 def test_rotating_twice_changes_nothing() -> None:
-    """Rotating is its own way back."""
+    """A second rotation undoes the first."""
     account = replace(ACCOUNT, active=ACTIVE, passive=PASSIVE)
-    assert state.with_slots_swapped(state.with_slots_swapped(account, Switches()), Switches()) == account
+    assert slot_rules.with_slots_swapped(slot_rules.with_slots_swapped(account, Switches()), Switches()) == account
 
 
-def test_rotating_without_an_active_certificate_is_refused_unless_told_otherwise() -> None:
-    """The default names the empty slot; the switch lets the passive one become active."""
+def test_rotating_needs_active_certificate() -> None:
+    """By default the error names the empty slot; with the switch, the passive certificate becomes active."""
     account = replace(ACCOUNT, passive=PASSIVE)
     with pytest.raises(NoKeyPair) as refusal:
-        state.with_slots_swapped(account, Switches())
+        slot_rules.with_slots_swapped(account, Switches())
     assert refusal.value.slot is Slot.ACTIVE
-    assert state.with_slots_swapped(account, LENIENT) == replace(ACCOUNT, active=PASSIVE)
+    assert slot_rules.with_slots_swapped(account, LENIENT) == replace(ACCOUNT, active=PASSIVE)
 
 
-def test_a_passive_certificate_needs_no_active_one_unless_told_otherwise() -> None:
-    """The default generates; the switch refuses, and names the empty slot."""
-    assert state.with_generated(ACCOUNT, Slot.PASSIVE, PASSIVE, Switches()).passive == PASSIVE
+def test_passive_needs_no_active_certificate() -> None:
+    """By default a passive certificate is generated; with the switch, the error names the empty slot."""
+    assert slot_rules.with_generated(ACCOUNT, Slot.PASSIVE, PASSIVE, Switches()).passive == PASSIVE
     with pytest.raises(NoKeyPair) as refusal:
-        state.with_generated(ACCOUNT, Slot.PASSIVE, PASSIVE, STRICT)
+        slot_rules.with_generated(ACCOUNT, Slot.PASSIVE, PASSIVE, STRICT)
     assert refusal.value.slot is Slot.ACTIVE
 
 
-def test_no_secret_is_in_a_representation() -> None:
-    """Neither private keys nor client secrets show when a value is printed."""
+def test_representation_shows_no_secret() -> None:
+    """A printed value shows neither private keys nor client secrets."""
     account = replace(ACCOUNT, client_secret="hush-secret", active=KeyPair("pem", "hush-key"))
     assert "hush" not in repr(account)

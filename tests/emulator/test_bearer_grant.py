@@ -1,4 +1,4 @@
-"""A subaccount takes assertions as the open-source UAA does, and refuses the others in its words."""
+"""A subaccount accepts assertions as the open-source UAA does, and rejects the others in its words."""
 
 from __future__ import annotations
 
@@ -57,41 +57,41 @@ LONG = Signer(keys.generate(2048))
 """With a key that is long enough for each algorithm."""
 
 
-@pytest.fixture(scope="module", params=list(Bearer), ids=lambda each: each.value)
+@pytest.fixture(scope="module", params=list(Bearer), ids=lambda version: version.value)
 def version(request: pytest.FixtureRequest) -> Bearer:
-    """Each version of the token service."""
+    """Provide each version of the token service."""
     return Bearer(request.param)
 
 
 @pytest.fixture(scope="module")
 def of_version(version: Bearer) -> Iterator[tuple[Emulator, httpx.Client]]:
-    """An emulator of it, and a client."""
+    """Provide an emulator of that version, and a client."""
     with emulator_with(bearer=version) as running:
         yield running
 
 
 @pytest.fixture
 def emulator(of_version: tuple[Emulator, httpx.Client]) -> Emulator:
-    """The emulator at the tests' noon."""
+    """Provide the emulator at the tests' noon."""
     of_version[0].set_clock(NOW)
     return of_version[0]
 
 
 @pytest.fixture
 def http(of_version: tuple[Emulator, httpx.Client]) -> httpx.Client:
-    """The client."""
+    """Provide the client."""
     return of_version[1]
 
 
 @pytest.fixture
 def target(emulator: Emulator, http: httpx.Client) -> Target:
-    """A subaccount that trusts one signer."""
+    """Provide a subaccount that trusts one signer."""
     return create_trusting_subaccount(emulator, http, OLD)
 
 
 @contextmanager
 def emulator_with(**switches: Any) -> Iterator[tuple[Emulator, httpx.Client]]:
-    """An emulator with these switches, at the tests' noon, and a client of it."""
+    """Return an emulator with these switches, at the tests' noon, and a client of it."""
     with Emulator(key_size=1024, switches=Switches(**switches)) as emulator:
         emulator.set_clock(NOW)
         with httpx.Client(transport=emulator.transport) as http:
@@ -99,12 +99,12 @@ def emulator_with(**switches: Any) -> Iterator[tuple[Emulator, httpx.Client]]:
 
 
 def meant(target: Target, **changes: str | None) -> dict[str, str | None]:
-    """What an assertion for a target states."""
+    """Return the changes that address an assertion to a target."""
     return {"audience": target.entity_id, "recipient": target.token_service_url, **changes}
 
 
-def test_the_emulator_s_own_destinations_are_let_in(emulator: Emulator, http: httpx.Client) -> None:
-    """Assertions as the Destination service makes them satisfy each version."""
+def test_own_destinations_are_accepted(emulator: Emulator, http: httpx.Client) -> None:
+    """Assertions that the Destination service signs satisfy each version."""
     source = emulator.create_subaccount(generate=True).guid
     active, _ = emulator.certificates(source)
     guid = emulator.create_subaccount().guid
@@ -121,7 +121,7 @@ def test_the_emulator_s_own_destinations_are_let_in(emulator: Emulator, http: ht
 
 
 def at(path: str, name: str, **ago: float) -> Callable[[etree._Element], None]:
-    """An instant so long before the tests' noon."""
+    """Return an instant so long before the tests' noon."""
     return set_attribute(path, name, assertion.format_instant(NOW - timedelta(**ago)))
 
 
@@ -129,19 +129,23 @@ def at(path: str, name: str, **ago: float) -> Callable[[etree._Element], None]:
     ("before", "takers"),
     [
         pytest.param(lambda _: None, ALL, id="as it is"),
-        pytest.param(remove_element("saml:Conditions/saml:AudienceRestriction"), {Bearer.CURRENT}, id="no audience"),
-        pytest.param(remove_element("saml:Conditions"), {Bearer.CURRENT}, id="no conditions"),
-        pytest.param(set_attribute(DATA, "Recipient", None), {Bearer.CURRENT}, id="no recipient"),
-        pytest.param(remove_element("saml:Subject/saml:SubjectConfirmation"), {Bearer.CURRENT}, id="no confirmation"),
+        pytest.param(
+            remove_element("saml:Conditions/saml:AudienceRestriction"), {Bearer.CURRENT}, id="audience missing"
+        ),
+        pytest.param(remove_element("saml:Conditions"), {Bearer.CURRENT}, id="conditions missing"),
+        pytest.param(set_attribute(DATA, "Recipient", None), {Bearer.CURRENT}, id="recipient missing"),
+        pytest.param(
+            remove_element("saml:Subject/saml:SubjectConfirmation"), {Bearer.CURRENT}, id="confirmation missing"
+        ),
         pytest.param(set_attribute(DATA, "Recipient", "https://elsewhere"), NONE, id="another recipient"),
-        pytest.param(set_attribute(DATA, "NotOnOrAfter", None), {Bearer.CURRENT}, id="a confirmation without end"),
+        pytest.param(set_attribute(DATA, "NotOnOrAfter", None), {Bearer.CURRENT}, id="an endless confirmation"),
         pytest.param(at(DATA, "NotBefore", minutes=1), {Bearer.CURRENT}, id="a confirmation with a beginning"),
         pytest.param(set_attribute(DATA, "InResponseTo", "_1"), {Bearer.OLD}, id="a response"),
-        pytest.param(remove_element("saml:AuthnStatement"), {Bearer.CURRENT}, id="no AuthnStatement"),
+        pytest.param(remove_element("saml:AuthnStatement"), {Bearer.CURRENT}, id="AuthnStatement missing"),
         pytest.param(at("saml:AuthnStatement", "AuthnInstant", hours=3), ALL, id="a logon three hours ago"),
         pytest.param(at("saml:AuthnStatement", "AuthnInstant", days=40), {Bearer.CURRENT}, id="a logon 40 days ago"),
         pytest.param(
-            set_attribute("saml:AuthnStatement", "AuthnInstant", None), {Bearer.CURRENT}, id="a logon at no time"
+            set_attribute("saml:AuthnStatement", "AuthnInstant", None), {Bearer.CURRENT}, id="a logon time missing"
         ),
         pytest.param(at(".", "IssueInstant", minutes=40), ALL, id="issued 40 minutes ago"),
         pytest.param(at(".", "IssueInstant", days=2), {Bearer.CURRENT}, id="issued two days ago"),
@@ -154,28 +158,26 @@ def at(path: str, name: str, **ago: float) -> Callable[[etree._Element], None]:
         pytest.param(at("saml:Conditions", "NotBefore", seconds=-310), NONE, id="valid in 310 s"),
     ],
 )
-def test_each_version_needs_what_it_needs(
+def test_each_version_has_its_requirements(
     version: Bearer,
     http: httpx.Client,
     target: Target,
     before: Callable[[etree._Element], None],
     takers: frozenset[Bearer],
 ) -> None:
-    """And the strict one what the others need together."""
+    """Each version accepts what its rules allow; the strict one requires what both of the others require."""
     octets = OLD.assertion(before, changes=meant(target))
     assert send_assertion(http, target, octets).status_code == (200 if version in takers else 401)
 
 
 def address(target: Target, alias: str | None) -> str:
-    """Where an assertion may be sent to."""
+    """Return an address to which an assertion may be sent."""
     return f"{target.url}/oauth/token" + (f"/alias/{alias}" if alias else "")
 
 
 @pytest.mark.parametrize("alias", [None, "another"])
-def test_an_assertion_is_sent_to_the_alias(
-    version: Bearer, http: httpx.Client, target: Target, alias: str | None
-) -> None:
-    """The newer version takes it at any address; a client's own token is to be had at each."""
+def test_alias_receives_assertions(version: Bearer, http: httpx.Client, target: Target, alias: str | None) -> None:
+    """An assertion is sent to the alias, or to any address in the newer version; a client's token comes from each."""
     octets = OLD.assertion(changes=meant(target))
     form = {"grant_type": SAML2_BEARER, "assertion": base64.urlsafe_b64encode(octets).decode()}
     client = (target.client_id, target.client_secret)
@@ -188,21 +190,21 @@ def test_an_assertion_is_sent_to_the_alias(
 
 
 @pytest.mark.parametrize("alias", [None, "another"])
-def test_the_recipient_is_the_alias_alone(http: httpx.Client, target: Target, alias: str | None) -> None:
-    """No version takes the token service of other grants for it."""
+def test_recipient_is_the_alias(http: httpx.Client, target: Target, alias: str | None) -> None:
+    """Each version rejects the token endpoint of other grants as recipient."""
     octets = OLD.assertion(changes=meant(target, recipient=address(target, alias)))
     assert send_assertion(http, target, octets).status_code == 401
 
 
-def test_the_first_address_in_the_metadata_is_no_token_service(http: httpx.Client, target: Target) -> None:
-    """Who takes it for one gets nothing: it is where browsers log on."""
+def test_first_metadata_address_is_no_endpoint(http: httpx.Client, target: Target) -> None:
+    """The first address in the metadata, where browsers log on, issues no token."""
     root = etree.fromstring(http.get(f"{target.url}/saml/metadata").content)
     consumers = root.findall("md:SPSSODescriptor/md:AssertionConsumerService", NAMESPACES)
-    first, second = [str(each.get("Location")) for each in consumers]
+    first, second = [str(consumer.get("Location")) for consumer in consumers]
     octets = OLD.assertion(changes=meant(target))
     form = {"grant_type": SAML2_BEARER, "assertion": base64.urlsafe_b64encode(octets).decode()}
-    answers = [http.post(each, data=form, auth=(target.client_id, target.client_secret)) for each in (first, second)]
-    assert [each.status_code for each in answers] == [404, 200]
+    answers = [http.post(url, data=form, auth=(target.client_id, target.client_secret)) for url in (first, second)]
+    assert [response.status_code for response in answers] == [404, 200]
 
 
 ENCODINGS: dict[str, Callable[[bytes], bytes]] = {
@@ -213,12 +215,10 @@ ENCODINGS: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("name", ENCODINGS)
-def test_the_newer_version_takes_base64url_alone(
-    version: Bearer, http: httpx.Client, target: Target, name: str
-) -> None:
-    """Where the two differ."""
+def test_newer_version_requires_base64url(version: Bearer, http: httpx.Client, target: Target, name: str) -> None:
+    """The older version accepts base64 and base64url, the newer one base64url."""
     octets = next(
-        each for each in iter(lambda: OLD.assertion(changes=meant(target)), b"") if b"+" in base64.b64encode(each)
+        octets for octets in iter(lambda: OLD.assertion(changes=meant(target)), b"") if b"+" in base64.b64encode(octets)
     )
     response = present_assertion(http, target, assertion=ENCODINGS[name](octets).decode())
     refused = name == "base64" and version is not Bearer.OLD
@@ -229,10 +229,8 @@ def test_the_newer_version_takes_base64url_alone(
 
 @pytest.mark.parametrize("hashed", ["SHA1", "SHA256", "SHA384", "SHA512"])
 @pytest.mark.parametrize("method", ["RSA_{}", "{}_RSA_MGF1"])
-def test_every_usual_algorithm_of_rsa_is_taken(
-    emulator: Emulator, http: httpx.Client, hashed: str, method: str
-) -> None:
-    """SHA-1 too: no version refuses it."""
+def test_rsa_algorithms_are_accepted(emulator: Emulator, http: httpx.Client, hashed: str, method: str) -> None:
+    """Each version accepts every usual RSA algorithm, SHA-1 included."""
     target = create_trusting_subaccount(emulator, http, LONG)
 
     class Signer(XMLSigner):
@@ -250,34 +248,34 @@ def test_every_usual_algorithm_of_rsa_is_taken(
 
 
 def unsigned(target: Target) -> bytes:
-    """An assertion that nobody signed."""
+    """Return an assertion without a signature."""
     return OLD.assertion(after=remove_element("ds:Signature"), changes=meant(target))
 
 
-def test_an_unsigned_assertion_is_never_taken(http: httpx.Client, target: Target) -> None:
-    """Some versions do, which is a published fault of theirs."""
+def test_unsigned_assertion_is_rejected(http: httpx.Client, target: Target) -> None:
+    """Each version rejects an unsigned assertion, although some real ones accept it (CVE-2026-22734)."""
     assert send_assertion(http, target, unsigned(target)).status_code == 401
 
 
-def test_an_assertion_is_taken_as_often_as_it_is_valid(http: httpx.Client, target: Target) -> None:
-    """No version looks for replays."""
+def test_assertion_is_accepted_repeatedly(http: httpx.Client, target: Target) -> None:
+    """Each version accepts an assertion again while it is valid."""
     octets = OLD.assertion(changes=meant(target))
     assert [send_assertion(http, target, octets).status_code for _ in range(3)] == [200] * 3
 
 
 @pytest.mark.parametrize("bearer", [Bearer.STRICT, Bearer.CURRENT])
-def test_the_switch_refuses_a_replay(bearer: Bearer) -> None:
-    """Until it would be refused for its age; one without any end for good."""
+def test_switch_rejects_replay(bearer: Bearer) -> None:
+    """With the switch, a replay is rejected until the assertion's age rejects it; without an end, for good."""
     with emulator_with(replay=Replay.REFUSED, bearer=bearer) as (emulator, http):
         target = create_trusting_subaccount(emulator, http, OLD)
         endless = OLD.assertion(remove_element("saml:Conditions"), changes=meant(target))
         for octets in [OLD.assertion(changes=meant(target))] + [endless] * (bearer is Bearer.CURRENT):
             assert [send_assertion(http, target, octets).status_code for _ in range(2)] == [200, 401]
-            assert note(emulator) == "refused: it was used before"
+            assert note(emulator) == "rejected: it was used before"
 
 
 def joined(text: str) -> str:
-    """Metadata with all certificates of a role in one X509Data."""
+    """Return metadata with all certificates of a role in one `X509Data`."""
     between = r"</X509Data>\s*</KeyInfo>\s*</ns3:KeyDescriptor>\s*<ns3:KeyDescriptor[^>]*>\s*<KeyInfo>\s*<X509Data>"
     return re.sub(between, "", text)
 
@@ -290,10 +288,8 @@ def joined(text: str) -> str:
         (MetadataCertificates.FIRST_OF_X509_DATA, [True, False]),
     ],
 )
-def test_of_two_certificates_in_one_x509_data_both_count_or_the_first(
-    choice: MetadataCertificates, taken: list[bool]
-) -> None:
-    """The older version has the first alone; with an X509Data for each, both count there, too."""
+def test_two_certificates_in_one_x509_data(choice: MetadataCertificates, taken: list[bool]) -> None:
+    """The older version trusts the first of two in one `X509Data`, and both with an `X509Data` for each."""
     with emulator_with(metadata_certificates=choice) as (emulator, http):
         body = registration_body(OLD, NEW)
         apart = create_trusting_subaccount(emulator, http, OLD, NEW)
@@ -303,7 +299,7 @@ def test_of_two_certificates_in_one_x509_data_both_count_or_the_first(
             (together, taken),
             (apart, [True, choice is not MetadataCertificates.FIRST]),
         ):
-            assert [present_assertion(http, target, each).is_success for each in (OLD, NEW)] == expected
+            assert [present_assertion(http, target, signer).is_success for signer in (OLD, NEW)] == expected
 
 
 BEGIN = "Invalid assertion [{id}] for SAML response [{id}]: "
@@ -316,7 +312,7 @@ CONTRACTS, VALIDATING = "Error determining metadata contracts", "Error validatin
 
 
 def transformed(root: etree._Element) -> None:
-    """A transform that may change anything."""
+    """Return a transform that may change anything."""
     transforms = element(root, "ds:Signature/ds:SignedInfo/ds:Reference/ds:Transforms")
     forbidden = {"Algorithm": "http://www.w3.org/TR/1999/REC-xslt-19991116"}
     etree.SubElement(transforms, "{http://www.w3.org/2000/09/xmldsig#}Transform", forbidden)
@@ -328,7 +324,7 @@ CONFIRMATION = BEGIN + "No subject confirmation methods were met for assertion w
 TRANSFORM = BEGIN + "Assertion Signature failed pre-validation: Signature contained an invalid transform"
 DECODING, PARSING = "Error decoding incoming SAML message", "Unable to parse bearer assertion"
 SPOILT: dict[str, tuple[Callable[[dict[str, Any]], bytes], str, str]] = {
-    "issuer": (lambda it: OLD.assertion(changes=it | {"issuer": "nobody"}), CONTRACTS, SIGNATURE),
+    "issuer": (lambda it: OLD.assertion(changes=it | {"issuer": "unknown-user"}), CONTRACTS, SIGNATURE),
     "key": (lambda it: UNTRUSTED.assertion(changes=it), VALIDATING, SIGNATURE),
     "content": (lambda it: OLD.assertion(changes=it).replace(b"joe", b"jim"), VALIDATING, SIGNATURE),
     "expired": (lambda it: OLD.assertion(at("saml:Conditions", "NotOnOrAfter", hours=1), None, it), VALIDATING, LATE),
@@ -342,8 +338,8 @@ SPOILT: dict[str, tuple[Callable[[dict[str, Any]], bytes], str, str]] = {
 
 
 @pytest.mark.parametrize("name", SPOILT)
-def test_a_refusal_has_the_words_of_the_version(version: Bearer, http: httpx.Client, target: Target, name: str) -> None:
-    """401 and unauthorized; the older one has one sentence for most, the newer one repeats ID and issuer."""
+def test_rejection_has_words_of_version(version: Bearer, http: httpx.Client, target: Target, name: str) -> None:
+    """A rejection is 401; the older version has one sentence for most causes, the newer one repeats ID and issuer."""
     spoilt, old, current = SPOILT[name]
     octets = spoilt(meant(target))
     response = send_assertion(http, target, octets)
@@ -353,24 +349,22 @@ def test_a_refusal_has_the_words_of_the_version(version: Bearer, http: httpx.Cli
     assert response.json()["error_description"] == said
 
 
-def test_no_encoding_and_no_assertion_have_words_of_their_own(
-    version: Bearer, http: httpx.Client, target: Target
-) -> None:
-    """Both 401."""
+def test_undecodable_assertion_has_own_words(version: Bearer, http: httpx.Client, target: Target) -> None:
+    """An assertion with a wrong encoding, or none at all, is 401 with words of its own."""
     decoding = DECODING if version is Bearer.OLD else "Unable to urlBase64Decode bearer assertion"
     for given, text in (("!", decoding), (None, "SAML Assertion is missing")):
         response = present_assertion(http, target, assertion=given)
         assert (response.status_code, response.json()) == (401, {"error": "unauthorized", "error_description": text})
 
 
-def test_what_repeats_any_issuer_is_an_answer_all_the_same(http: httpx.Client, target: Target) -> None:
-    """Be it of signs that no header knows."""
+def test_any_issuer_can_be_repeated(http: httpx.Client, target: Target) -> None:
+    """A response that repeats an issuer is valid, even with characters that headers lack."""
     octets = OLD.assertion(changes=meant(target, issuer="Ωmega\u2028"))
     assert send_assertion(http, target, octets).status_code == 401
 
 
-def test_a_name_is_needed(version: Bearer, http: httpx.Client, target: Target) -> None:
-    """The older version fails over it."""
+def test_name_is_required(version: Bearer, http: httpx.Client, target: Target) -> None:
+    """An assertion without a name is rejected; the older version answers 500."""
     octets = OLD.assertion(changes=meant(target, name_id=""))
     response = send_assertion(http, target, octets)
     if version is Bearer.OLD:
@@ -380,17 +374,17 @@ def test_a_name_is_needed(version: Bearer, http: httpx.Client, target: Target) -
         assert (response.status_code, response.json()["error_description"]) == (401, said)
 
 
-def test_an_inactive_issuer_is_named_by_its_origin_key(version: Bearer, emulator: Emulator, http: httpx.Client) -> None:
-    """Or not at all."""
+def test_inactive_issuer_is_named(version: Bearer, emulator: Emulator, http: httpx.Client) -> None:
+    """The rejection of an inactive issuer names its origin key in the newer version only."""
     target = create_trusting_subaccount(emulator, http, OLD, active=False, origin_key="backend")
     said = present_assertion(http, target).json()
     text = CONTRACTS if version is Bearer.OLD else "No SAML identity provider found in zone for alias:backend"
     assert said == {"error": "unauthorized", "error_description": text}
-    assert note(emulator) == "refused: backend is inactive"
+    assert note(emulator) == "rejected: backend is inactive"
 
 
-def test_an_unknown_user_is_told_with_what_to_do(version: Bearer, emulator: Emulator, http: httpx.Client) -> None:
-    """The older version blames the client."""
+def test_unknown_user_gets_remedy(version: Bearer, emulator: Emulator, http: httpx.Client) -> None:
+    """The rejection of an unknown user says what to do; the older version blames the client."""
     config = registration_body(OLD)["config"] | {"addShadowUserOnLogin": False}
     response = present_assertion(http, create_trusting_subaccount(emulator, http, OLD, config=config))
     said = "SAML user does not exist. You can correct this by creating a shadow user for the SAML user."
@@ -398,10 +392,10 @@ def test_an_unknown_user_is_told_with_what_to_do(version: Bearer, emulator: Emul
     assert (response.status_code, response.json()) == (401, {"error": error, "error_description": said})
 
 
-def test_clients_and_scopes_are_refused_as_ever(http: httpx.Client, target: Target) -> None:
-    """Which has nothing to do with the assertion."""
+def test_clients_and_scopes_are_checked(http: httpx.Client, target: Target) -> None:
+    """Clients and scopes are rejected as for other grants, for any assertion."""
     form = {"grant_type": SAML2_BEARER, "assertion": "!"}
-    for client in ((target.client_id, "wrong"), ("nobody", target.client_secret)):
+    for client in ((target.client_id, "wrong"), ("unknown-user", target.client_secret)):
         response = http.post(target.token_service_url, data=form, auth=client)
         assert (response.status_code, response.json()["error"]) == (401, "invalid_client")
         assert response.json()["error_description"] == "Bad credentials"
@@ -418,11 +412,11 @@ def test_clients_and_scopes_are_refused_as_ever(http: httpx.Client, target: Targ
     assert present_assertion(http, target, scope="openid").json()["scope"] == "openid"
 
 
-def test_metadata_without_a_certificate_lets_nobody_in() -> None:
-    """Where it can be registered at all."""
+def test_metadata_without_certificate_trusts_nobody() -> None:
+    """Where metadata without a certificate can be registered, every assertion is rejected."""
     with emulator_with(provider_metadata=ProviderMetadata.ANY) as (emulator, http):
         location = idp_metadata(OLD).replace('use="signing"', 'use="encryption"')
         target = create_trusting_subaccount(emulator, http, config={"metaDataLocation": location})
         assert target.certificates == {}
         assert present_assertion(http, target).status_code == 401
-        assert note(emulator) == "refused: its issuer has no certificate"
+        assert note(emulator) == "rejected: its issuer has no certificate"

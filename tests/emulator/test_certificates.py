@@ -44,17 +44,17 @@ pytestmark = [
 
 
 def generate_certificate(size: int = 1024, serial: int = -(2**79) + 1) -> str:
-    """A certificate with a negative serial number of ten bytes."""
+    """Return a certificate with a negative serial number of ten bytes."""
     return trust_certificate.generate_certificate(keys.generate(size), GUID, serial, NOT_BEFORE, NOT_AFTER)
 
 
 def load(pem: str) -> x509.Certificate:
-    """The certificate as a library reads it."""
+    """Return the certificate as a library reads it."""
     return x509.load_pem_x509_certificate(pem.encode())
 
 
 def skeleton(octets: bytes) -> Iterator[tuple[int, int]]:
-    """Tags and lengths of all values, outermost first."""
+    """Return tags and lengths of all values, outermost first."""
     while octets:
         tag, length, start = octets[0], octets[1], 2
         if length >= 0x80:
@@ -66,32 +66,32 @@ def skeleton(octets: bytes) -> Iterator[tuple[int, int]]:
         octets = octets[start + length :]
 
 
-def test_a_certificate_has_the_skeleton_of_a_real_one() -> None:
-    """Every tag and every length, with a key of 4096 bits and a GUID of the usual length, is that of a real one."""
+def test_skeleton_is_that_of_real_certificate() -> None:
+    """With 4096 bits and a GUID of the usual length, every tag and every length is that of a real one."""
     assert list(skeleton(trust_certificate.to_der(generate_certificate(4096)))) == REAL_SKELETON
 
 
 @pytest.mark.parametrize("name", ["real-active.pem", "real-passive.pem"])
-def test_both_real_certificates_have_that_skeleton(name: str, reference: Path) -> None:
-    """The numbers above were not made up."""
+def test_real_certificates_have_that_skeleton(name: str, reference: Path) -> None:
+    """Both real certificates have the skeleton that these tests state."""
     real = (reference / "certificates" / name).read_text()
     assert list(skeleton(trust_certificate.to_der(real))) == REAL_SKELETON
 
 
-def test_text_around_the_certificate_is_that_of_a_real_one(reference: Path) -> None:
-    """A real PEM is what the emulator itself would write around the same bytes."""
+def test_pem_layout_is_real(reference: Path) -> None:
+    """A real PEM is what the emulator itself writes around the same bytes."""
     real = (reference / "certificates" / "real-active.pem").read_text()
     assert trust_certificate.normalized(real) == real
 
 
-def test_a_real_certificate_has_its_known_fingerprint(reference: Path) -> None:
+def test_real_certificate_has_known_fingerprint(reference: Path) -> None:
     """The fingerprint is the SHA-256 of the DER."""
     real = (reference / "certificates" / "real-active.pem").read_text()
     assert trust_certificate.fingerprint(real) == "10ccefad252fc31e1a7361acbff9eb1ab77104a824103f56d9e8fca2647d3d3e"
 
 
-def test_a_library_reads_what_was_put_in() -> None:
-    """Version, serial number, dates, algorithm and key come out of a parser that we did not write."""
+def test_independent_parser_reads_fields() -> None:
+    """Version, serial number, dates, algorithm and key come out of an independent parser."""
     certificate = load(generate_certificate())
     public_key = certificate.public_key()
     assert certificate.version is x509.Version.v3
@@ -104,11 +104,11 @@ def test_a_library_reads_what_was_put_in() -> None:
     certificate.verify_directly_issued_by(certificate)
 
 
-def test_the_subject_is_the_issuer_and_its_common_name_is_too_long() -> None:
-    """Both names are the same, and the common name has more than the 64 characters that RFC 5280 allows."""
+def test_subject_is_issuer_and_too_long() -> None:
+    """Both names are the same, and the common name exceeds the 64 characters of RFC 5280."""
     certificate = load(generate_certificate())
     assert certificate.subject == certificate.issuer
-    assert [(each.oid.dotted_string, each.value) for each in certificate.subject] == [
+    assert [(attribute.oid.dotted_string, attribute.value) for attribute in certificate.subject] == [
         ("2.5.4.3", f"cfapps.eu12.hana.ondemand.com/{GUID}"),
         ("2.5.4.10", "SAP"),
         ("2.5.4.11", "CP Destination Configuration"),
@@ -117,21 +117,21 @@ def test_the_subject_is_the_issuer_and_its_common_name_is_too_long() -> None:
 
 
 @given(st.sampled_from(SerialSign))
-def test_a_serial_number_takes_ten_bytes_and_has_the_sign_asked_for(sign: SerialSign) -> None:
-    """Always ten bytes in two's complement; negative or positive as asked."""
+def test_serial_number_has_sign_asked_for(sign: SerialSign) -> None:
+    """A serial number has ten bytes in two's complement, and the sign that was asked for."""
     serial = trust_certificate.serial_number(sign)
     magnitude = serial if serial >= 0 else ~serial
     assert magnitude.bit_length() // 8 + 1 == 10
     assert sign is SerialSign.RANDOM or (serial < 0) == (sign is SerialSign.NEGATIVE)
 
 
-def test_serial_numbers_come_with_both_signs() -> None:
-    """Unless told otherwise, about half of them are negative (none of 64 in a row: one in 2**63)."""
+def test_serial_numbers_have_both_signs() -> None:
+    """By default about half of the serial numbers are negative (none of 64 in a row: one in 2**63)."""
     assert {trust_certificate.serial_number(SerialSign.RANDOM) < 0 for _ in range(64)} == {True, False}
 
 
 @pytest.mark.parametrize("sign", [SerialSign.NEGATIVE, SerialSign.POSITIVE])
-def test_the_switch_decides_the_sign_of_what_is_served(sign: SerialSign) -> None:
+def test_switch_decides_served_sign(sign: SerialSign) -> None:
     """A certificate of an emulator with the switch has a serial number of that sign."""
     with Emulator(key_size=1024, switches=Switches(serial_sign=sign)) as emulator:
         guid = emulator.create_subaccount(generate=True).guid
@@ -148,14 +148,14 @@ def test_the_switch_decides_the_sign_of_what_is_served(sign: SerialSign) -> None
         pytest.param(Lifetime.DAYS_730, "2026-11-24", "2028-11-23", id="730 days over a leap day"),
     ],
 )
-def test_two_years_are_what_the_switch_says(lifetime: Lifetime, start: str, end: str) -> None:
-    """Calendar years keep the date, 730 days do not."""
+def test_switch_decides_lifetime(lifetime: Lifetime, start: str, end: str) -> None:
+    """Calendar years keep the date; 730 days may end on another."""
     not_before = datetime.fromisoformat(f"{start}T01:02:03+00:00")
     assert trust_certificate.expiry(not_before, lifetime) == datetime.fromisoformat(f"{end}T01:02:03+00:00")
 
 
-def test_validity_begins_in_the_second_in_which_it_was_made(in_process_emulator: Emulator) -> None:
-    """The beginning is the clock's time, cut to the second."""
+def test_validity_begins_at_clock_time(in_process_emulator: Emulator) -> None:
+    """The validity begins at the clock's time, cut to the second."""
     moment = datetime(2031, 5, 6, 7, 8, 9, 900000, UTC)
     in_process_emulator.set_clock(moment)
     active, _ = in_process_emulator.certificates(in_process_emulator.create_subaccount(generate=True).guid)
@@ -164,8 +164,8 @@ def test_validity_begins_in_the_second_in_which_it_was_made(in_process_emulator:
 
 
 @given(st.binary(min_size=256, max_size=2000))
-def test_a_certificate_given_in_any_layout_is_served_in_the_usual_one(content: bytes) -> None:
-    """Line breaks and spaces around and in the base64 do not matter."""
+def test_given_certificate_is_normalized(content: bytes) -> None:
+    """Line breaks and spaces around and in the base64 make no difference to what is served."""
     pem = trust_certificate.to_pem(b"\x30\x82" + len(content).to_bytes(2, "big") + content)
     unusual = "\r\n" + pem.replace("\n", " \r\n ").replace("BEGIN ", "BEGIN ", 1)
     assert trust_certificate.normalized(unusual.replace(" -----END", "-----END")) == pem
@@ -181,25 +181,25 @@ def test_a_certificate_given_in_any_layout_is_served_in_the_usual_one(content: b
         pytest.param(generate_certificate() * 2, id="two certificates"),
     ],
 )
-def test_what_is_no_certificate_is_not_taken(text: str) -> None:
-    """The refusal says so."""
+def test_malformed_certificate_is_refused(text: str) -> None:
+    """The error says that the text is not a certificate."""
     with pytest.raises(Invalid, match="not one PEM certificate"):
         trust_certificate.normalized(text)
 
 
-def test_subject_and_key_are_read_from_the_octets() -> None:
-    """Of a certificate with the usual odd serial number, and of an ordinary one of the first version."""
+def test_subject_and_key_are_read() -> None:
+    """Subject and key are read from a certificate with an odd serial number, and from one of version 1."""
     key = keys.generate(1024)
     pem = trust_certificate.generate_certificate(key, GUID, -(2**78), NOT_BEFORE, NOT_AFTER)
     fields = der.members(der.members(trust_certificate.to_der(pem))[0])
     first_version = trust_certificate.to_pem(der.sequence(der.sequence(*fields[1:])))
-    for each in (pem, first_version):
-        assert trust_certificate.subject_name(each) == trust_certificate.common_name(GUID)
-        assert trust_certificate.public_key(each) == key.public_key()
+    for text in (pem, first_version):
+        assert trust_certificate.subject_name(text) == trust_certificate.common_name(GUID)
+        assert trust_certificate.public_key(text) == key.public_key()
 
 
 @pytest.mark.parametrize("read", [trust_certificate.subject_name, trust_certificate.public_key])
-def test_what_cannot_be_read_is_refused(read: Callable[[str], object]) -> None:
-    """A DER sequence that is no certificate."""
-    with pytest.raises(Invalid, match="was not taken"):
+def test_unreadable_certificate_is_refused(read: Callable[[str], object]) -> None:
+    """A DER sequence that is not a certificate is refused."""
+    with pytest.raises(Invalid, match="was not accepted"):
         read(trust_certificate.to_pem(b"\x30\x82\x01\x00" + bytes(256)))

@@ -29,7 +29,7 @@ TIMEOUT = 30
 
 @contextlib.contextmanager
 def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The command in a process of its own, once it listens; it is gone afterwards."""
+    """Provide the command in a process of its own, once it listens; end the process afterwards."""
     command = [sys.executable, "-m", "btp_trust_emulator", "serve", "--key-size", "1024", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -42,16 +42,16 @@ def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_prints_its_address_serves_and_stops_on_a_signal(number: signal.Signals) -> None:
-    """One line on stdout, an answer over http, exit status 0."""
+def test_command_serves_until_signal(number: signal.Signals) -> None:
+    """The command prints its address, answers over http, and exits with 0."""
     with running() as (process, url):
         assert httpx.get(f"{url}/_emulator/clock").status_code == 200
         process.send_signal(number)
         assert process.wait(TIMEOUT) == 0
 
 
-def test_a_kill_loses_nothing_that_was_answered(tmp_path: Path) -> None:
-    """After SIGKILL, the next one has the subaccount."""
+def test_kill_loses_no_answered_write(tmp_path: Path) -> None:
+    """After SIGKILL, the next process has the subaccount."""
     state = ("--state", str(tmp_path / "state.json"))
     with running(*state) as (process, url):
         created = httpx.post(f"{url}/_emulator/subaccounts", json={"generate": True}).json()
@@ -70,7 +70,7 @@ def stop_when_ready(before: Any) -> None:
     return None
 
 
-def test_it_is_a_function_too(capsys: pytest.CaptureFixture[str]) -> None:
+def test_main_can_be_called(capsys: pytest.CaptureFixture[str]) -> None:
     """`main` serves until the signal, returns 0, and leaves the handlers of its caller as they were."""
     before = signal.getsignal(signal.SIGTERM)
     thread = threading.Thread(target=stop_when_ready, args=(before,))
@@ -81,8 +81,8 @@ def test_it_is_a_function_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_a_port_that_is_taken_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    """Exit status 2, and the remedy in the last line."""
+def test_taken_port_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    """A taken port exits with 2, and the last line has the remedy."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -90,15 +90,15 @@ def test_a_port_that_is_taken_is_said(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().err.endswith("Use port 0 to get a free one.\n")
 
 
-def test_a_state_file_in_no_folder_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Exit status 2, no traceback."""
+def test_state_file_needs_its_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A missing folder exits with 2, and without a traceback."""
     assert __main__.main(["serve", "--state", str(tmp_path / "missing" / "state.json")]) == 2
     assert "missing" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::1", "example.com"])  # noqa: S104 - refused
-def test_it_listens_on_loopback_addresses_only(host: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Whoever reaches it gets service keys."""
+def test_address_must_be_loopback(host: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Other addresses are refused, because a client gets service keys."""
     assert __main__.main(["serve", "--host", host]) == 2
     assert "loopback" in capsys.readouterr().err
 
@@ -112,15 +112,15 @@ def test_it_listens_on_loopback_addresses_only(host: str, capsys: pytest.Capture
     ],
 )
 def test_wrong_use_is_explained(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """Exit status 2 and the usage."""
+    """Wrong arguments exit with 2 and show the usage."""
     with pytest.raises(SystemExit) as stop:
         __main__.main(arguments)
     assert stop.value.code == 2
     assert "usage:" in capsys.readouterr().err
 
 
-def test_its_help_names_every_switch(capsys: pytest.CaptureFixture[str]) -> None:
-    """With its choices."""
+def test_help_names_every_switch(capsys: pytest.CaptureFixture[str]) -> None:
+    """The help shows every switch with its values."""
     with pytest.raises(SystemExit):
         __main__.main(["serve", "--help"])
     text = capsys.readouterr().out
@@ -128,8 +128,8 @@ def test_its_help_names_every_switch(capsys: pytest.CaptureFixture[str]) -> None
     assert "--rotate-without-active {refuse,swap}" in text
 
 
-def test_a_listener_is_free_of_its_port_afterwards() -> None:
-    """The same port can be had twice in a row."""
+def test_stopped_listener_frees_its_port() -> None:
+    """The same port can be used twice in a row."""
     with sockets.listen("127.0.0.1", 0) as first:
         port = first.getsockname()[1]
     with sockets.listen("127.0.0.1", port) as second:

@@ -1,4 +1,4 @@
-"""The control plane does over HTTP what `Emulator` does in Python, and refuses in three parts."""
+"""The control plane does over HTTP what `Emulator` does in Python, and its errors have three parts."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ PEM = trust_certificate.to_pem(b"\x30\x82\x01\x00" + bytes(256))
 
 @pytest.fixture
 def control(emulator: Emulator) -> Iterator[httpx.Client]:
-    """A client of the control plane."""
+    """Provide a client of the control plane."""
     with httpx.Client(transport=emulator.transport, base_url=f"{emulator.url}/_emulator/") as client:
         yield client
 
 
-def test_a_subaccount_is_created_with_what_was_given(emulator: Emulator, control: httpx.Client) -> None:
-    """GUID, subdomain and certificates may be given; the answer shows them."""
-    wanted = {"guid": GUID, "subdomain": "mine", "active": PEM, "passive": PEM}
-    response = control.post("subaccounts", json=wanted)
+def test_subaccount_is_created_as_given(emulator: Emulator, control: httpx.Client) -> None:
+    """GUID, subdomain and certificates may be given, and the response shows them."""
+    fields = {"guid": GUID, "subdomain": "mine", "active": PEM, "passive": PEM}
+    response = control.post("subaccounts", json=fields)
     fingerprint = trust_certificate.fingerprint(PEM)
     assert response.status_code == 201
     content = response.json()
     assert (content["guid"], content["subdomain"]) == (GUID, "mine")
     assert content["slots"] == {"active": fingerprint, "passive": fingerprint}
     assert content["certificates"] == {"active": PEM, "passive": PEM}
-    assert [each.guid for each in emulator.subaccounts()] == [GUID]
+    assert [subaccount.guid for subaccount in emulator.subaccounts()] == [GUID]
 
 
-def test_a_subaccount_needs_nothing_given(emulator: Emulator, control: httpx.Client) -> None:
-    """Without a body all is made up, and the slots are empty; `generate` mints an active certificate."""
+def test_subaccount_has_defaults(emulator: Emulator, control: httpx.Client) -> None:
+    """An empty body gives a subaccount with empty slots; `generate` generates an active certificate."""
     bare = control.post("subaccounts").json()
     assert bare["slots"] == {"active": None, "passive": None}
     generated = control.post("subaccounts", json={"generate": True}).json()
@@ -47,7 +47,7 @@ def test_a_subaccount_needs_nothing_given(emulator: Emulator, control: httpx.Cli
     assert control.get("subaccounts").json() == {"subaccounts": [bare, generated]}
 
 
-def test_no_secret_is_in_the_list(emulator: Emulator, control: httpx.Client) -> None:
+def test_list_shows_no_secret(emulator: Emulator, control: httpx.Client) -> None:
     """Secrets and private keys are in service keys and in the state file only."""
     guid = emulator.create_subaccount(generate=True).guid
     text = control.get("subaccounts").text
@@ -55,8 +55,8 @@ def test_no_secret_is_in_the_list(emulator: Emulator, control: httpx.Client) -> 
     assert "PRIVATE" not in text
 
 
-def test_a_service_key_has_the_fields_of_a_real_one(emulator: Emulator, control: httpx.Client) -> None:
-    """With a secret; and it is the same whichever way it is asked for."""
+def test_service_key_has_real_fields(emulator: Emulator, control: httpx.Client) -> None:
+    """A service key with a secret has the fields of a real one, over HTTP as in Python."""
     guid = emulator.create_subaccount(subdomain="mine").guid
     key = control.get(f"subaccounts/{guid}/service-key").json()
     assert key == emulator.service_key(guid)
@@ -70,8 +70,8 @@ def test_a_service_key_has_the_fields_of_a_real_one(emulator: Emulator, control:
     assert key["uri"] == emulator.url
 
 
-def test_a_service_key_with_a_certificate_has_no_secret(emulator: Emulator, control: httpx.Client) -> None:
-    """But certificate, key and the address of the host that takes them; every one is new."""
+def test_certificate_key_has_no_secret(emulator: Emulator, control: httpx.Client) -> None:
+    """A service key with a certificate has certificate, key and address of the TLS host; every one is new."""
     guid = emulator.create_subaccount().guid
     keys = [control.get(f"subaccounts/{guid}/service-key?credential=x509").json() for _ in range(2)]
     assert set(keys[0]) - set(emulator.service_key(guid)) == {"certificate", "certurl", "key"}
@@ -82,8 +82,8 @@ def test_a_service_key_with_a_certificate_has_no_secret(emulator: Emulator, cont
     assert keys[0]["certificate"] != keys[1]["certificate"]
 
 
-def test_a_colleague_does_in_the_cockpit_what_the_service_can_do(emulator: Emulator, control: httpx.Client) -> None:
-    """Generate both, rotate, delete; the journal sees none of it."""
+def test_cockpit_changes_slots(emulator: Emulator, control: httpx.Client) -> None:
+    """A colleague generates both, rotates and deletes over HTTP; the journal stays empty."""
     guid = emulator.create_subaccount().guid
     shown = []
     for action in ("generate_active", "generate_passive", "rotate", "delete_passive"):
@@ -97,8 +97,8 @@ def test_a_colleague_does_in_the_cockpit_what_the_service_can_do(emulator: Emula
     assert emulator.journal() == []
 
 
-def test_a_colleague_in_python_does_the_same(emulator: Emulator) -> None:
-    """Each of the four methods acts on the slots."""
+def test_cockpit_methods_change_slots(emulator: Emulator) -> None:
+    """Each of the four methods in Python acts on the slots."""
     guid = emulator.create_subaccount().guid
     emulator.generate_active(guid)
     emulator.generate_passive(guid)
@@ -109,8 +109,8 @@ def test_a_colleague_in_python_does_the_same(emulator: Emulator) -> None:
     assert emulator.slots(guid).passive is None
 
 
-def test_the_clock_is_read_and_set(emulator: Emulator, control: httpx.Client) -> None:
-    """To a moment, or by seconds; it runs on from there."""
+def test_clock_is_read_and_set(emulator: Emulator, control: httpx.Client) -> None:
+    """The clock is set to a time, or moved by seconds, and runs on from there."""
     control.put("clock", json={"now": "2027-11-24T08:34:27Z"})
     answer = control.put("clock", json={"advance_seconds": 3600.5})
     read = datetime.fromisoformat(control.get("clock").json()["now"])
@@ -119,8 +119,8 @@ def test_the_clock_is_read_and_set(emulator: Emulator, control: httpx.Client) ->
         assert timedelta(0) <= moment - expected < timedelta(seconds=20)
 
 
-def test_the_authority_of_the_tls_host_is_told(control: httpx.Client) -> None:
-    """As PEM."""
+def test_tls_authority_is_served(control: httpx.Client) -> None:
+    """The certificate of the TLS host's authority is served as PEM."""
     response = control.get("ca")
     assert response.headers["content-type"] == "application/x-pem-file"
     assert response.text.startswith("-----BEGIN CERTIFICATE-----\n")
@@ -136,23 +136,29 @@ def test_the_authority_of_the_tls_host_is_told(control: httpx.Client) -> None:
         pytest.param("POST", "subaccounts", b'{"active": "PEM"}', 400, id="a malformed certificate"),
         pytest.param("POST", "subaccounts", f'{{"guid": "{GUID}"}}'.encode(), 409, id="a GUID that is taken"),
         pytest.param("POST", "subaccounts", b'{"subdomain": "taken"}', 409, id="a subdomain that is taken"),
-        pytest.param("GET", "subaccounts/nobody/service-key", b"", 404, id="the key of nobody"),
+        pytest.param("GET", "subaccounts/nobody/service-key", b"", 404, id="the key of an unknown subaccount"),
         pytest.param("GET", f"subaccounts/{GUID}/service-key?credential=x", b"", 400, id="an unknown credential"),
         pytest.param(
             "GET",
             f"subaccounts/{GUID}/service-key?credential=x509&valid_seconds=0",
             b"",
             400,
-            id="a certificate of no duration",
+            id="a certificate of zero seconds",
         ),
-        pytest.param("POST", "subaccounts/nobody/cockpit", b'{"action": "rotate"}', 404, id="the cockpit of nobody"),
-        pytest.param("POST", f"subaccounts/{GUID}/cockpit", b'{"action": "rotate"}', 409, id="rotating nothing"),
+        pytest.param(
+            "POST",
+            "subaccounts/nobody/cockpit",
+            b'{"action": "rotate"}',
+            404,
+            id="the cockpit of an unknown subaccount",
+        ),
+        pytest.param("POST", f"subaccounts/{GUID}/cockpit", b'{"action": "rotate"}', 409, id="rotating empty slots"),
         pytest.param("POST", f"subaccounts/{GUID}/cockpit", b'{"action": "x"}', 400, id="an unknown action"),
-        pytest.param("PUT", "clock", b'{"now": "2027-11-24T08:34:27"}', 400, id="a moment without time zone"),
+        pytest.param("PUT", "clock", b'{"now": "2027-11-24T08:34:27"}', 400, id="a time zone missing"),
         pytest.param("PUT", "clock", b'{"now": "2200-01-01T00:00:00Z"}', 400, id="a moment too late"),
         pytest.param("PUT", "clock", b'{"advance_seconds": 1e300}', 400, id="a step too large"),
         pytest.param("PUT", "clock", b'{"advance_seconds": 1e10}', 400, id="a step too far"),
-        pytest.param("PUT", "clock", b"{}", 400, id="neither moment nor step"),
+        pytest.param("PUT", "clock", b"{}", 400, id="both fields missing"),
         pytest.param(
             "PUT", "clock", b'{"now": "2027-11-24T08:34:27Z", "advance_seconds": 1}', 400, id="both moment and step"
         ),
@@ -160,10 +166,8 @@ def test_the_authority_of_the_tls_host_is_told(control: httpx.Client) -> None:
         pytest.param("PATCH", "clock", b"", 405, id="an unknown method"),
     ],
 )
-def test_a_refusal_says_what_and_why_and_what_to_do(
-    in_process_emulator: Emulator, method: str, path: str, body: bytes, status: int
-) -> None:
-    """Three texts in JSON, with the status for its kind."""
+def test_error_has_three_parts(in_process_emulator: Emulator, method: str, path: str, body: bytes, status: int) -> None:
+    """An error has three texts in JSON, and the status of its class."""
     in_process_emulator.create_subaccount(guid=GUID, subdomain="taken")
     with httpx.Client(
         transport=in_process_emulator.transport, base_url=f"{in_process_emulator.url}/_emulator/"
@@ -180,14 +184,14 @@ def test_a_refusal_says_what_and_why_and_what_to_do(
     [
         pytest.param(Invalid, lambda emulator: emulator.create_subaccount(guid="X"), id="a malformed GUID"),
         pytest.param(Conflict, lambda emulator: emulator.create_subaccount(guid=GUID), id="a GUID that is taken"),
-        pytest.param(Unknown, lambda emulator: emulator.slots("nobody"), id="the slots of nobody"),
-        pytest.param(NoKeyPair, lambda emulator: emulator.delete_passive(GUID), id="deleting nothing"),
-        pytest.param(Invalid, lambda emulator: emulator.set_clock(datetime(2027, 1, 1)), id="no time zone"),  # noqa: DTZ001
-        pytest.param(Invalid, lambda emulator: emulator.advance(float("nan")), id="a step that is no number"),
+        pytest.param(Unknown, lambda emulator: emulator.slots("nobody"), id="the slots of an unknown subaccount"),
+        pytest.param(NoKeyPair, lambda emulator: emulator.delete_passive(GUID), id="deleting an empty slot"),
+        pytest.param(Invalid, lambda emulator: emulator.set_clock(datetime(2027, 1, 1)), id="a time zone missing"),  # noqa: DTZ001
+        pytest.param(Invalid, lambda emulator: emulator.advance(float("nan")), id="an infinite step"),
     ],
 )
-def test_python_refuses_by_exception(in_process_emulator: Emulator, kind: type[Exception], deed: Any) -> None:
-    """One class per remedy."""
+def test_python_raises_one_class_per_remedy(in_process_emulator: Emulator, kind: type[Exception], deed: Any) -> None:
+    """In Python, each error is an exception of the class for its remedy."""
     in_process_emulator.create_subaccount(guid=GUID)
     with pytest.raises(kind):
         deed(in_process_emulator)

@@ -20,21 +20,19 @@ FINGERPRINT = trust_certificate.fingerprint(SIGNER.certificate)
 
 @pytest.fixture
 def guid(module_emulator: Emulator) -> str:
-    """A subaccount."""
+    """Provide a subaccount."""
     return module_emulator.create_subaccount().guid
 
 
 @pytest.fixture
 def control(module_emulator: Emulator) -> Iterator[httpx.Client]:
-    """A client of the control plane."""
+    """Provide a client of the control plane."""
     with httpx.Client(transport=module_emulator.transport, base_url=f"{module_emulator.url}/_emulator/") as client:
         yield client
 
 
-def test_a_user_is_created_and_shown_without_a_password(
-    module_emulator: Emulator, control: httpx.Client, guid: str
-) -> None:
-    """The e-mail address is the name unless given."""
+def test_user_is_shown_without_password(module_emulator: Emulator, control: httpx.Client, guid: str) -> None:
+    """A user is created and shown without the password; the default of the e-mail address is the name."""
     body = {"user_name": "joe", "password": "hidden", "groups": ["g"]}
     response = control.post(f"subaccounts/{guid}/users", json=body)
     assert response.status_code == 201
@@ -45,33 +43,31 @@ def test_a_user_is_created_and_shown_without_a_password(
     assert module_emulator.user_token(guid, "joe")
 
 
-def test_a_shadow_user_has_an_origin_instead_of_a_password(control: httpx.Client, guid: str) -> None:
-    """One of the two it is, and the name is taken once for each origin."""
+def test_shadow_user_has_origin(control: httpx.Client, guid: str) -> None:
+    """A user has either an origin or a password, and a name is taken once for each origin."""
     body = {"user_name": "joe", "origin": "source", "groups": ["g"]}
     created = control.post(f"subaccounts/{guid}/users", json=body)
     (user,) = created.json()["users"]
     assert (user["origin"], user["groups"], len(user["user_id"])) == ("source", ["g"], 36)
     own = {"user_name": "joe", "password": "hidden"}
-    statuses = [control.post(f"subaccounts/{guid}/users", json=each).status_code for each in (own, body, body | own)]
+    statuses = [control.post(f"subaccounts/{guid}/users", json=user).status_code for user in (own, body, body | own)]
     assert statuses == [201, 409, 400]
 
 
-def test_a_destination_is_created_listed_and_deleted(
-    module_emulator: Emulator, control: httpx.Client, guid: str
-) -> None:
-    """At the level of the subaccount unless told."""
+def test_destination_is_created_and_deleted(module_emulator: Emulator, control: httpx.Client, guid: str) -> None:
+    """A destination is created, listed and deleted; the default level is the subaccount."""
     for level in ({}, {"level": "instance"}):
         body = {"properties": {"Name": "a b", "Type": "HTTP"}, **level}
         assert control.post(f"subaccounts/{guid}/destinations", json=body).json()["properties"]["Name"] == "a b"
     listed = control.get(f"subaccounts/{guid}/destinations").json()["destinations"]
-    assert [each["level"] for each in listed] == ["subaccount", "instance"]
+    assert [destination["level"] for destination in listed] == ["subaccount", "instance"]
     left = control.delete(f"subaccounts/{guid}/destinations/subaccount/a%20b").json()
     assert left == {"destinations": [listed[1]]}
-    assert [each.level.value for each in module_emulator.destinations(guid)] == ["instance"]
+    assert [destination.level.value for destination in module_emulator.destinations(guid)] == ["instance"]
 
 
-def test_a_target_is_created_and_given_certificates(module_emulator: Emulator, control: httpx.Client) -> None:
-    """Upload, lie, remove: the answer is the target each time, as `Emulator` has it."""
+def test_target_gets_certificates(module_emulator: Emulator, control: httpx.Client) -> None:
+    """Upload, misreport and remove answer with the target, as `Emulator` has it."""
     created = control.post("targets", json={"name": "s4", "entity_id": "me", "holds": 1})
     assert (created.status_code, created.json()["entity_id"]) == (201, "me")
     uploaded = control.post("targets/s4/certificates", json={"certificate": SIGNER.certificate})
@@ -84,10 +80,8 @@ def test_a_target_is_created_and_given_certificates(module_emulator: Emulator, c
     assert control.delete(f"targets/s4/certificates/{FINGERPRINT}").json()["certificates"] == {}
 
 
-def test_a_subaccount_is_shown_as_a_target_with_its_key(
-    module_emulator: Emulator, control: httpx.Client, guid: str
-) -> None:
-    """By its GUID."""
+def test_subaccount_is_shown_as_target(module_emulator: Emulator, control: httpx.Client, guid: str) -> None:
+    """A subaccount is a target by its GUID, and shows its certificate."""
     target = control.get(f"targets/{guid}").json()
     assert target["token_service_url"] == module_emulator.target(guid).token_service_url
     key = control.get(f"subaccounts/{guid}/api-access-key").json()
@@ -112,10 +106,8 @@ def test_a_subaccount_is_shown_as_a_target_with_its_key(
         (("DELETE", "targets/nobody/certificates/a", None), 404),
     ],
 )
-def test_a_refusal_has_three_parts(
-    control: httpx.Client, guid: str, asked: tuple[str, str, object], status: int
-) -> None:
-    """What, why, and what to do."""
+def test_error_has_three_parts(control: httpx.Client, guid: str, asked: tuple[str, str, object], status: int) -> None:
+    """An error says what, why, and what to do."""
     method, path, body = asked
     response = control.request(method, path.format(guid=guid), json=body)
     assert response.status_code == status

@@ -1,4 +1,4 @@
-"""The DER encoder, read by other hands."""
+"""The DER encoder, read by independent parsers."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from btp_trust_emulator.pki import der
 
 
 @given(st.integers(min_value=-(2**200), max_value=2**200))
-def test_an_integer_comes_back_and_takes_no_byte_too_many(value: int) -> None:
-    """Any integer is read back from its bytes, whose first nine bits are never all the same."""
+def test_integer_round_trips_in_fewest_bytes(value: int) -> None:
+    """An integer is read back from its bytes, whose first nine bits are never all the same."""
     tag, length, *content = der.integer(value)
     assert (tag, length) == (0x02, len(content))
     assert int.from_bytes(bytes(content), "big", signed=True) == value
@@ -30,7 +30,7 @@ def test_an_integer_comes_back_and_takes_no_byte_too_many(value: int) -> None:
         pytest.param(65536, "0483010000", id="65536 takes three"),
     ],
 )
-def test_a_length_takes_as_few_bytes_as_it_can(size: int, head: str) -> None:
+def test_length_has_fewest_bytes(size: int, head: str) -> None:
     """The length octets are the shortest that X.690 allows."""
     encoded = der.encode(0x04, bytes(size))
     assert encoded[:-size].hex() == head
@@ -43,8 +43,8 @@ def test_a_length_takes_as_few_bytes_as_it_can(size: int, head: str) -> None:
         pytest.param("1.2.840.113549.1.1.13", "06092a864886f70d01010d", id="SHA-512 with RSA"),
     ],
 )
-def test_an_object_identifier_has_its_known_bytes(dotted: str, encoded: str) -> None:
-    """Two identifiers, by the bytes that RFC 5280 and RFC 8017 lead to."""
+def test_object_identifier_has_known_bytes(dotted: str, encoded: str) -> None:
+    """Two identifiers have the bytes of RFC 5280 and RFC 8017."""
     assert der.object_identifier(dotted).hex() == encoded
 
 
@@ -55,21 +55,21 @@ def test_an_object_identifier_has_its_known_bytes(dotted: str, encoded: str) -> 
         pytest.param(datetime(2050, 1, 1, tzinfo=UTC), b"\x18\x0f20500101000000Z", id="from 2050"),
     ],
 )
-def test_a_time_has_two_digits_of_the_year_until_2049(moment: datetime, text: bytes) -> None:
-    """UTCTime to the end of 2049, GeneralizedTime after it, both cut to the second."""
+def test_time_has_two_forms(moment: datetime, text: bytes) -> None:
+    """A time is UTCTime to the end of 2049, GeneralizedTime after it, both cut to the second."""
     assert der.time(moment) == text
 
 
 @given(st.lists(st.binary(max_size=300), max_size=4), st.binary())
-def test_members_are_those_that_a_sequence_was_made_of(contents: list[bytes], after: bytes) -> None:
-    """Whatever stands after it."""
-    members = [der.encode(0x04, each) for each in contents]
+def test_members_ignore_what_follows(contents: list[bytes], after: bytes) -> None:
+    """The members are those of the sequence, for any octets after it."""
+    members = [der.encode(0x04, content) for content in contents]
     assert der.members(der.sequence(*members) + after) == members
-    assert [der.content(each) for each in members] == contents
+    assert [der.content(member) for member in members] == contents
 
 
 @pytest.mark.parametrize("octets", ["", "30", "3003", "308203", "30020403"])
-def test_octets_that_end_too_early_hold_nothing(octets: str) -> None:
-    """Not even what is there of them."""
+def test_truncated_octets_are_refused(octets: str) -> None:
+    """Octets that end too early are refused as a whole."""
     with pytest.raises(ValueError, match="longer than the octets"):
         der.members(bytes.fromhex(octets))

@@ -1,4 +1,4 @@
-"""Finding a destination signs an assertion that says what the destination and the user are."""
+"""Finding a destination signs an assertion that follows the destination and the user."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 
 
 def assertion_in(token: dict[str, Any]) -> Any:
-    """The assertion that a client gets itself."""
+    """Return the assertion that a client gets itself."""
     assert token["type"] == "SAML2.0"
     assert token["http_header"] == {"key": "Authorization", "value": f"SAML2.0 {token['value']}"}
     octets = base64.b64decode(token["value"])
     assert octets.startswith(b"<?xml version")
-    return xml.read(octets)
+    return xml.parse_xml(octets)
 
 
 def texts(root: Any, name: str) -> list[str]:
-    """The values of an attribute of the user."""
+    """Return the values of an attribute of the user."""
     path = f"saml:AttributeStatement/saml:Attribute[@Name='{name}']/saml:AttributeValue"
-    return [each.text for each in root.iterfind(path, NAMESPACES)]
+    return [element.text for element in root.iterfind(path, NAMESPACES)]
 
 
-def test_a_saml_assertion_says_what_the_destination_and_the_user_are(scenario: DestinationScenario) -> None:
-    """Signed with the active key; issuer, recipient, audience, name and attributes as SAP documents them."""
+def test_assertion_states_destination_and_user(scenario: DestinationScenario) -> None:
+    """The assertion has the active key's signature, and the content that SAP documents."""
     scenario.create(SAML)
     root = assertion_in(scenario.auth_token("saml"))
     active, _ = scenario.emulator.certificates(scenario.guid)
@@ -69,18 +69,18 @@ def test_a_saml_assertion_says_what_the_destination_and_the_user_are(scenario: D
         ),
     ],
 )
-def test_properties_say_what_an_assertion_says(
+def test_properties_decide_assertion_content(
     scenario: DestinationScenario, changes: dict[str, str], path: str, text: str
 ) -> None:
-    """Those that SAP documents."""
+    """The documented properties decide what the assertion states."""
     scenario.create({**SAML, **changes})
     assert element(assertion_in(scenario.auth_token("saml")), path).text == text
 
 
-def test_the_certificate_and_the_uuid_are_in_an_assertion_if_wanted(scenario: DestinationScenario) -> None:
-    """The one is left out unless told, the other unless told not to; the name may have a qualifier."""
-    wanted = {"includeSigningCertificateInSAMLAssertion": "true", "skipUserUuidInSAMLAttributes": "true"}
-    scenario.create({**SAML, **wanted, "nameQualifier": "domain"})
+def test_certificate_and_uuid_are_optional(scenario: DestinationScenario) -> None:
+    """The certificate is left out and the UUID is in by default; the name may have a qualifier."""
+    options = {"includeSigningCertificateInSAMLAssertion": "true", "skipUserUuidInSAMLAttributes": "true"}
+    scenario.create({**SAML, **options, "nameQualifier": "domain"})
     root = assertion_in(scenario.auth_token("saml"))
     shown = element(root, "ds:Signature/ds:KeyInfo/ds:X509Data/ds:X509Certificate").text
     active, _ = scenario.emulator.certificates(scenario.guid)

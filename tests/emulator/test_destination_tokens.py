@@ -1,4 +1,4 @@
-"""Finding a destination gets the token of its target, as long as the target believes who signed."""
+"""Finding a destination gets the token of its target, while the target trusts the signer."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ if TYPE_CHECKING:
     pass
 
 
-def test_a_destination_gets_a_token_of_its_target(any_mount_scenario: DestinationScenario) -> None:
-    """Everything is text; both requests are in the journal, the target's first, and neither with a secret."""
+def test_destination_gets_target_token(any_mount_scenario: DestinationScenario) -> None:
+    """A find returns the target's token; both requests are in the journal, free of secrets."""
     token = any_mount_scenario.auth_token()
     assert set(token) == {"type", "value", "http_header", "expires_in"}
     assert (token["type"], token["expires_in"]) == ("Bearer", "3600")
     assert token["http_header"] == {"key": "Authorization", "value": f"Bearer {token['value']}"}
-    asked, found = any_mount_scenario.emulator.journal()
+    asked, find = any_mount_scenario.emulator.journal()
     assert (asked.path, asked.note) == (
         f"/systems/{any_mount_scenario.system.name}/sap/bc/sec/oauth2/token",
         f"accepted an assertion signed with {any_mount_scenario.fingerprint()}",
     )
-    assert found.note == f"signed with {any_mount_scenario.fingerprint()}; the token service answered 200"
+    assert find.note == f"signed with {any_mount_scenario.fingerprint()}; the token service answered 200"
     slots = any_mount_scenario.emulator.slots(any_mount_scenario.guid)
-    assert (found.subaccount, found.before, found.after) == (any_mount_scenario.guid, slots, slots)
+    assert (find.subaccount, find.before, find.after) == (any_mount_scenario.guid, slots, slots)
 
 
-def test_a_rotation_that_the_target_does_not_know_of_is_a_200_with_an_error(
+def test_unknown_signer_is_200_with_error(
     any_mount_scenario: DestinationScenario,
 ) -> None:
-    """`authTokens` says why; after the upload there is a token again, and after a swap back there is one too."""
+    """After a rotation, `authTokens` has the error; an upload, or a rollback, gives a token again."""
     any_mount_scenario.emulator.generate_passive(any_mount_scenario.guid)
     any_mount_scenario.emulator.rotate(any_mount_scenario.guid)
     token = any_mount_scenario.auth_token()
@@ -48,8 +48,8 @@ def test_a_rotation_that_the_target_does_not_know_of_is_a_200_with_an_error(
     assert "error" not in any_mount_scenario.auth_token()
 
 
-def test_a_target_that_lies_refuses_what_it_shows(scenario: DestinationScenario) -> None:
-    """Prepared and shown as trusted, refused after the swap; the old certificate goes on."""
+def test_misreporting_target_rejects_certificate(scenario: DestinationScenario) -> None:
+    """A target rejects the certificate that it misreports, and accepts the old one."""
     scenario.emulator.generate_passive(scenario.guid)
     _, passive = scenario.emulator.certificates(scenario.guid)
     scenario.emulator.upload_certificate(scenario.system.name, str(passive))
@@ -62,8 +62,8 @@ def test_a_target_that_lies_refuses_what_it_shows(scenario: DestinationScenario)
     assert "error" not in scenario.auth_token()
 
 
-def test_a_read_that_lags_behind_signs_with_the_key_before(scenario: DestinationScenario) -> None:
-    """A stale fault bears on finding too: as a node that has not heard of the rotation."""
+def test_stale_find_signs_with_old_key(scenario: DestinationScenario) -> None:
+    """A find with a stale slot signs with the key before the rotation."""
     old = scenario.fingerprint()
     scenario.emulator.generate_passive(scenario.guid)
     scenario.emulator.rotate(scenario.guid)
@@ -73,16 +73,16 @@ def test_a_read_that_lags_behind_signs_with_the_key_before(scenario: Destination
     assert "error" in scenario.auth_token()
 
 
-def test_no_token_is_got_if_none_is_wanted(scenario: DestinationScenario) -> None:
-    """Nothing is signed and nobody is asked; and no fault that needs a signature fits."""
+def test_token_retrieval_can_be_skipped(scenario: DestinationScenario) -> None:
+    """If no token is asked for, nothing is signed, the target is left alone, and signing faults wait."""
     scenario.emulator.fault(FaultKind.RIVAL_BEFORE, method="GET", subaccount=scenario.guid, action=Action.ROTATE)
     assert "authTokens" not in scenario.find(query="$skipTokenRetrieval=true")
     assert len(scenario.emulator.journal()) == 1
     assert scenario.emulator.journal()[-1].faults == ()
 
 
-def test_several_users_may_find_at_once(any_mount_scenario: DestinationScenario) -> None:
-    """Each find asks the target while others do; nobody waits for another for ever."""
+def test_users_find_concurrently(any_mount_scenario: DestinationScenario) -> None:
+    """Several finds ask the target at once, and all of them end."""
     with ThreadPoolExecutor(12) as pool:
         tokens = list(pool.map(lambda _: any_mount_scenario.auth_token(), range(24)))
     assert [token for token in tokens if "error" in token] == []
@@ -90,8 +90,8 @@ def test_several_users_may_find_at_once(any_mount_scenario: DestinationScenario)
     assert len(any_mount_scenario.emulator.journal()) == 48
 
 
-def test_a_client_may_bring_the_assertion_itself(scenario: DestinationScenario) -> None:
-    """It is passed on as it is, whoever signed it; nothing is signed."""
+def test_client_may_bring_assertion(scenario: DestinationScenario) -> None:
+    """An assertion of the client is passed on as it is, for any signer; the service signs nothing."""
     scenario.create(
         {**SAML, "audience": scenario.system.entity_id, "assertionRecipient": scenario.system.token_service_url}
     )
@@ -101,8 +101,8 @@ def test_a_client_may_bring_the_assertion_itself(scenario: DestinationScenario) 
     assert str(scenario.emulator.journal()[-1].note).startswith("the client brought the assertion")
 
 
-def test_an_assertion_that_a_client_gets_itself_is_taken_by_the_target(scenario: DestinationScenario) -> None:
-    """Once."""
+def test_client_assertion_is_accepted_once(scenario: DestinationScenario) -> None:
+    """A target accepts once the assertion that a client got itself."""
     system = scenario.system
     scenario.create({**SAML, "audience": system.entity_id, "assertionRecipient": system.token_service_url})
     form = {
@@ -114,8 +114,8 @@ def test_an_assertion_that_a_client_gets_itself_is_taken_by_the_target(scenario:
     assert answers == [200, 400]
 
 
-def test_another_subaccount_is_a_target_too(scenario: DestinationScenario) -> None:
-    """It trusts the metadata of the source, with what that lacks added, and gives a token for a user of its own."""
+def test_subaccount_can_be_target(scenario: DestinationScenario) -> None:
+    """Another subaccount trusts the source's completed metadata, and issues a token for its own user."""
     emulator, http = scenario.emulator, scenario.http
     other = emulator.create_subaccount().guid
     key = emulator.api_access_key(other)

@@ -24,7 +24,7 @@ NOT_FOUND = {"ErrorMessage": "Configuration with the specified name was not foun
 
 
 def test_each_level_lists_its_destinations(scenario: DestinationScenario) -> None:
-    """With all their properties, other people's passwords among them; an empty level is an empty list."""
+    """A list has all properties, passwords included; an empty level is an empty list."""
     assert scenario.get("instanceDestinations").json() == []
     basic = {"Name": "plain", "Type": "HTTP", "Authentication": "BasicAuthentication", "Password": "other people's"}
     scenario.create(PLAIN)
@@ -49,17 +49,17 @@ def test_each_level_lists_its_destinations(scenario: DestinationScenario) -> Non
         ),
     ],
 )
-def test_a_list_comes_by_names_or_by_pages(
+def test_list_has_names_or_pages(
     scenario: DestinationScenario, query: str, names: list[str], headers: dict[str, str]
 ) -> None:
-    """As SAP's description has it."""
+    """A list comes whole, by names, or by pages."""
     for name in ("a", "b"):
         scenario.create({**PLAIN, "Name": name})
     response = scenario.get("subaccountDestinations", query)
-    assert [each["Name"] for each in response.json()] == names
+    assert [destination["Name"] for destination in response.json()] == names
     assert all(value in response.headers[name] for name, value in headers.items())
     if query.startswith("$select"):
-        assert all(set(each) == {"Name"} for each in response.json())
+        assert all(set(destination) == {"Name"} for destination in response.json())
 
 
 @pytest.mark.parametrize(
@@ -78,27 +78,27 @@ def test_a_list_comes_by_names_or_by_pages(
         "$page=1&$pageCount=1",
     ],
 )
-def test_a_list_that_cannot_be_had_is_a_400(scenario: DestinationScenario, query: str) -> None:
-    """What is not emulated is not ignored."""
+def test_unsupported_list_is_400(scenario: DestinationScenario, query: str) -> None:
+    """A parameter that is not emulated is refused."""
     assert scenario.get("subaccountDestinations", query).status_code == 400
 
 
-def test_a_destination_is_found_with_its_owner(scenario: DestinationScenario) -> None:
-    """First at the level of the instance, then of the subaccount; its ETag is that of its properties."""
+def test_destination_is_found_with_owner(scenario: DestinationScenario) -> None:
+    """The level of the instance comes before the subaccount; the ETag is that of the properties."""
     scenario.create(PLAIN)
-    found = scenario.get("destinations/plain")
-    assert found.json() == {
+    response = scenario.get("destinations/plain")
+    assert response.json() == {
         "owner": {"SubaccountId": scenario.guid, "InstanceId": None},
         "destinationConfiguration": PLAIN,
     }
     scenario.create({**PLAIN, "URL": "https://other.example.com"}, "instance")
     again = scenario.get("destinations/plain")
     assert again.json()["owner"] == {"SubaccountId": scenario.guid, "InstanceId": scenario.key["instanceid"]}
-    assert again.headers["etag"] != found.headers["etag"]
+    assert again.headers["etag"] != response.headers["etag"]
 
 
-def test_a_destination_is_found_if_its_state_is_as_expected(scenario: DestinationScenario) -> None:
-    """The conditions of HTTP, by its ETag."""
+def test_etag_conditions_are_checked(scenario: DestinationScenario) -> None:
+    """A find obeys the conditions of HTTP on the ETag."""
     scenario.create(PLAIN)
     tag = scenario.get("destinations/plain").headers["etag"]
     expected = {"if_match": {tag: 200, "other": 412}, "if_none_match": {tag: 304, "other": 200}}
@@ -107,46 +107,47 @@ def test_a_destination_is_found_if_its_state_is_as_expected(scenario: Destinatio
             assert scenario.get("destinations/plain", **{name: value}).status_code == status
 
 
-def test_what_is_not_there_is_a_404(scenario: DestinationScenario) -> None:
-    """In JSON, as recorded from a real landscape."""
-    response = scenario.get("destinations/nowhere")
+@pytest.mark.parametrize("name", ["missing", "a/b", "a%0Ab"])
+def test_missing_destination_is_404(scenario: DestinationScenario, name: str) -> None:
+    """A missing destination is a 404 in JSON, as recorded from a real landscape, for any characters in its name."""
+    response = scenario.get(f"destinations/{name}")
     assert (response.status_code, response.json()) == (404, NOT_FOUND)
 
 
-def test_a_user_and_password_come_to_a_token_of_their_own(scenario: DestinationScenario) -> None:
-    """And without credentials there are none in the properties."""
+def test_basic_credentials_become_token(scenario: DestinationScenario) -> None:
+    """User and password become a token of type Basic; the properties can leave credentials out."""
     scenario.create({**PLAIN, "Name": "basic", "Authentication": "BasicAuthentication", "User": "u", "Password": "p"})
     encoded = base64.b64encode(b"u:p").decode()
     header = {"key": "Authorization", "value": f"Basic {encoded}"}
     assert scenario.auth_token("basic") == {"type": "Basic", "value": encoded, "http_header": header}
-    found = scenario.find("basic", "$skipCredentials=true")["destinationConfiguration"]
-    assert (found["User"], "Password" in found) == ("u", False)
+    properties = scenario.find("basic", "$skipCredentials=true")["destinationConfiguration"]
+    assert (properties["User"], "Password" in properties) == ("u", False)
 
 
 @pytest.mark.parametrize(
     ("query", "headers", "status"),
     [
-        pytest.param("$skipTokenRetrieval=maybe", {}, 400, id="a switch that is none"),
+        pytest.param("$skipTokenRetrieval=maybe", {}, 400, id="a malformed flag"),
         pytest.param("", {"x_tenant": "mine"}, 400, id="a tenant and a user"),
         pytest.param("", {"x_chain_name": "chain"}, 400, id="a chain"),
         pytest.param("", {"x_fragment_name": "f"}, 400, id="a fragment"),
         pytest.param("", {"x_fragment_name": "f", "x_fragment_optional": "true"}, 200, id="an optional fragment"),
-        pytest.param("", {"x_user_token": "nonsense"}, 401, id="no user token"),
-        pytest.param("", {"authorization": "Bearer nonsense"}, 401, id="no token"),
-        pytest.param("", {"authorization": "nonsense"}, 400, id="no header"),
+        pytest.param("", {"x_user_token": "nonsense"}, 401, id="a malformed user token"),
+        pytest.param("", {"authorization": "Bearer nonsense"}, 401, id="token missing"),
+        pytest.param("", {"authorization": "nonsense"}, 400, id="header missing"),
     ],
 )
-def test_a_request_is_answered_as_described(
+def test_request_options_are_checked(
     scenario: DestinationScenario, query: str, headers: dict[str, str], status: int
 ) -> None:
-    """Or refused, before anything is signed."""
+    """A find with wrong options is refused before anything is signed."""
     response = scenario.get("destinations/s4", query, **{"x_user_token": scenario.user_token, **headers})
     assert response.status_code == status
     assert status == 200 or scenario.emulator.journal()[-1].note is None
 
 
-def test_tokens_expire_by_the_clock() -> None:
-    """The user's, and the client's."""
+def test_clock_expires_tokens() -> None:
+    """The user's and the client's token expire by the clock."""
     with Emulator(key_size=1024) as emulator, httpx.Client(transport=emulator.transport) as http:
         scenario = DestinationScenario(emulator, http)
         emulator.advance(40000)
@@ -158,27 +159,27 @@ def test_tokens_expire_by_the_clock() -> None:
 
 
 @pytest.mark.parametrize("path", ["destinations/s4", "subaccountDestinations"])
-def test_destinations_are_not_changed_here(scenario: DestinationScenario, path: str) -> None:
-    """They are managed in the control plane."""
+def test_destinations_are_read_only(scenario: DestinationScenario, path: str) -> None:
+    """Other methods than GET are refused: destinations are managed in the control plane."""
     response = scenario.http.put(f"{scenario.key['uri']}{BASE_PATH}/{path}", json={})
     assert (response.status_code, response.headers["allow"]) == (405, "GET")
 
 
-def test_a_destination_is_named_once_at_its_level(scenario: DestinationScenario) -> None:
-    """It may be at the other level too; and it is deleted where it is."""
-    with pytest.raises(Conflict, match="s4 at the level subaccount"):
+def test_name_is_unique_at_level(scenario: DestinationScenario) -> None:
+    """A name is taken once at each level, and deleted where it is."""
+    with pytest.raises(Conflict, match="The level subaccount has a destination s4 already"):
         scenario.create({**PLAIN, "Name": "s4"})
     scenario.create({**PLAIN, "Name": "s4"}, "instance")
     scenario.emulator.delete_destination(scenario.guid, "s4")
-    with pytest.raises(Unknown, match="none named s4 at the level subaccount"):
+    with pytest.raises(Unknown, match="The level subaccount lacks a destination s4"):
         scenario.emulator.delete_destination(scenario.guid, "s4")
-    assert [each.name for each in scenario.emulator.destinations(scenario.guid)] == ["s4"]
+    assert [destination.name for destination in scenario.emulator.destinations(scenario.guid)] == ["s4"]
 
 
 @pytest.mark.parametrize(
     "properties", [{}, {"Name": "a/b", "Type": "HTTP"}, {"Name": "x" * 201, "Type": "HTTP"}, {"Name": "x"}]
 )
-def test_a_destination_needs_a_name_and_a_type(scenario: DestinationScenario, properties: dict[str, str]) -> None:
-    """All else is up to whoever creates it."""
+def test_destination_needs_name_and_type(scenario: DestinationScenario, properties: dict[str, str]) -> None:
+    """A destination needs a name and a known type; other properties are free."""
     with pytest.raises(Invalid, match="was not created"):
         scenario.create(properties)

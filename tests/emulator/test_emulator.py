@@ -1,4 +1,4 @@
-"""The emulator as a context manager, and the clock in its answers."""
+"""The emulator as a context manager, and the clock in its responses."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from btp_trust_emulator import Emulator, Switches
         pytest.param("/elsewhere", id="an unknown path"),
     ],
 )
-def test_every_answer_has_the_date_of_the_clock(emulator: Emulator, path: str) -> None:
-    """One Date header, by the clock that can be moved."""
+def test_responses_have_clock_date(emulator: Emulator, path: str) -> None:
+    """Every response has one Date header, by the clock that can be moved."""
     moment = datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC)
     emulator.set_clock(moment)
     with httpx.Client(transport=emulator.transport) as client:
@@ -31,26 +31,26 @@ def test_every_answer_has_the_date_of_the_clock(emulator: Emulator, path: str) -
     assert timedelta(0) <= parsedate_to_datetime(dates[0]) - moment < timedelta(seconds=20)
 
 
-def test_the_clock_shows_the_real_time_until_it_is_moved() -> None:
-    """And runs."""
+def test_clock_starts_at_real_time() -> None:
+    """The clock shows the real time until it is moved, and runs."""
     with Emulator(key_size=1024) as emulator:
         assert abs(emulator.now - datetime.now(UTC)) < timedelta(seconds=5)
         assert emulator.now <= emulator.now
 
 
-def test_the_url_is_a_loopback_address(emulator: Emulator) -> None:
-    """A client may send credentials over plain http there."""
+def test_url_is_loopback(emulator: Emulator) -> None:
+    """The URL is a loopback address, to which a client may send credentials over http."""
     assert httpx.URL(emulator.url).host == "127.0.0.1"
 
 
-def test_several_threads_may_use_it_at_once(caller: Any) -> None:
-    """Eight threads renew; each got a certificate of its own, the journal has them one after the other."""
+def test_threads_share_the_emulator(caller: Any) -> None:
+    """Eight threads get a certificate each, and the journal has them one after the other."""
     authorization = f"Bearer {caller.token()}"
     caller.emulator.clear_journal()
-    minted: list[str] = []
+    certificates: list[str] = []
 
     def renew() -> None:
-        minted.append(caller.call("POST", "/certificate", authorization=authorization).json()["certificate"])
+        certificates.append(caller.call("POST", "/certificate", authorization=authorization).json()["certificate"])
 
     threads = [threading.Thread(target=renew) for _ in range(8)]
     for thread in threads:
@@ -58,31 +58,31 @@ def test_several_threads_may_use_it_at_once(caller: Any) -> None:
     for thread in threads:
         thread.join()
     entries = caller.emulator.journal()
-    assert len(set(minted)) == len(entries) == 8
+    assert len(set(certificates)) == len(entries) == 8
     assert [entry.after for entry in entries[:-1]] == [entry.before for entry in entries[1:]]
 
 
 @pytest.mark.parametrize("socket", [pytest.param(False, id="in process"), pytest.param(True, id="over a socket")])
-def test_no_thread_is_left_behind(*, socket: bool) -> None:
-    """Neither the one that makes keys in advance nor the one of the event loop."""
+def test_threads_end_with_block(*, socket: bool) -> None:
+    """The thread that generates keys and that of the event loop end with the block."""
     before = set(threading.enumerate())
     with Emulator(socket=socket, key_size=2056):
         assert set(threading.enumerate()) > before
     assert set(threading.enumerate()) <= before
 
 
-def test_nothing_works_outside_its_block() -> None:
-    """Before it and after it: an error that says so."""
+def test_methods_need_running_block() -> None:
+    """Before the block and after it, an error says so."""
     emulator = Emulator(key_size=1024, switches=Switches())
-    with pytest.raises(RuntimeError, match="not running"):
+    with pytest.raises(RuntimeError, match="is stopped"):
         _ = emulator.url
     with emulator:
         assert emulator.url
-    with pytest.raises(RuntimeError, match="not running"):
+    with pytest.raises(RuntimeError, match="is stopped"):
         emulator.journal()
 
 
-def test_there_is_no_tls_host_in_process(in_process_emulator: Emulator) -> None:
-    """Whoever asks for its authority's file is told what to do."""
+def test_in_process_has_no_ca_file(in_process_emulator: Emulator) -> None:
+    """The error about the missing TLS host says what to do."""
     with pytest.raises(RuntimeError, match="socket=True"):
         _ = in_process_emulator.ca_file

@@ -1,4 +1,4 @@
-"""Reads that lag behind show a slot as it was before its last write; the slots and the journal have the truth."""
+"""Stale reads show a slot as it was before its last write; the slots and the journal have the truth."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from btp_trust_emulator.pki import trust_certificate
 ACTIVE, PASSIVE, ROTATE = "/certificate", "/certificate/passive", "/rotateCertificate"
 
 
-def test_the_next_reads_are_stale(authorized_caller: Any) -> None:
-    """As many as told, then the truth; the journal says which."""
+def test_next_reads_are_stale(authorized_caller: Any) -> None:
+    """As many reads as `count` are stale, and the journal says which."""
     old = authorized_caller.slots
     authorized_caller.call("POST", ACTIVE)
     authorized_caller.caller.emulator.fault(FaultKind.STALE, count=2)
@@ -28,8 +28,8 @@ def test_the_next_reads_are_stale(authorized_caller: Any) -> None:
     assert {entry.after for entry in entries} == {authorized_caller.slots}
 
 
-def test_reads_are_stale_for_a_while(authorized_caller: Any) -> None:
-    """By the clock, that can be moved; such a fault waits no longer when its time is over."""
+def test_stale_reads_end_by_clock(authorized_caller: Any) -> None:
+    """Reads are stale for `seconds` of the clock; after that the fault waits no longer."""
     old = authorized_caller.slots
     authorized_caller.caller.emulator.rotate(authorized_caller.guid)
     authorized_caller.caller.emulator.fault(FaultKind.STALE, seconds=60)
@@ -44,7 +44,7 @@ def test_reads_are_stale_for_a_while(authorized_caller: Any) -> None:
     assert authorized_caller.caller.emulator.faults() == []
 
 
-def test_slots_are_stale_at_different_times(authorized_caller: Any) -> None:
+def test_slots_are_stale_separately(authorized_caller: Any) -> None:
     """Half of a swap can be seen: the same certificate in both slots."""
     old = authorized_caller.slots
     authorized_caller.call("POST", ROTATE)
@@ -54,8 +54,8 @@ def test_slots_are_stale_at_different_times(authorized_caller: Any) -> None:
     assert authorized_caller.read(PASSIVE) == old.active
 
 
-def test_a_slot_that_was_empty_is_empty_to_a_stale_read(authorized_caller: Any) -> None:
-    """And one that was emptied is full."""
+def test_empty_slot_can_be_stale(authorized_caller: Any) -> None:
+    """A slot that was empty is empty to a stale read, and one that was emptied is full."""
     old = authorized_caller.slots
     authorized_caller.call("DELETE", PASSIVE)
     authorized_caller.caller.emulator.fault(FaultKind.STALE)
@@ -66,8 +66,8 @@ def test_a_slot_that_was_empty_is_empty_to_a_stale_read(authorized_caller: Any) 
     assert authorized_caller.read(PASSIVE) == authorized_caller.slots.passive
 
 
-def test_metadata_are_stale_too(authorized_caller: Any) -> None:
-    """Each slot by its own faults: one request may meet one for each."""
+def test_metadata_is_stale(authorized_caller: Any) -> None:
+    """Metadata shows each slot by its own fault; one request may have one for each."""
     old = authorized_caller.caller.emulator.certificates(authorized_caller.guid)
     authorized_caller.call("POST", ACTIVE)
     authorized_caller.call("POST", PASSIVE)
@@ -78,8 +78,8 @@ def test_metadata_are_stale_too(authorized_caller: Any) -> None:
     assert authorized_caller.entry().faults == (FaultKind.STALE, FaultKind.STALE)
 
 
-def test_a_slot_that_was_never_written_is_not_stale(authorized_caller: Any) -> None:
-    """The fault waits for a read of one that was, by somebody whose token is good."""
+def test_unwritten_slot_is_never_stale(authorized_caller: Any) -> None:
+    """The fault waits for a read of a written slot with a valid token."""
     fault = authorized_caller.caller.emulator.fault(
         FaultKind.STALE, slot=Slot.ACTIVE, subaccount=authorized_caller.guid
     )
@@ -89,8 +89,8 @@ def test_a_slot_that_was_never_written_is_not_stale(authorized_caller: Any) -> N
     assert [(queued.fault, queued.fired) for queued in authorized_caller.caller.emulator.faults()] == [(fault, 0)]
 
 
-def test_writes_see_the_truth(authorized_caller: Any) -> None:
-    """A swap swaps what is there, not what a read would show."""
+def test_writes_ignore_staleness(authorized_caller: Any) -> None:
+    """A swap exchanges the true contents."""
     authorized_caller.call("POST", ACTIVE)
     before = authorized_caller.slots
     authorized_caller.caller.emulator.fault(FaultKind.STALE)
@@ -99,8 +99,8 @@ def test_writes_see_the_truth(authorized_caller: Any) -> None:
     assert authorized_caller.entry().faults == ()
 
 
-def test_a_write_yet_to_come_can_be_hidden(authorized_caller: Any) -> None:
-    """Reads before it are right, though the slot had been written before."""
+def test_future_write_is_hidden(authorized_caller: Any) -> None:
+    """Reads before the write are right, although the slot had been written before."""
     old = authorized_caller.slots
     authorized_caller.caller.emulator.fault(FaultKind.STALE_AFTER_WRITE)
     assert authorized_caller.read(PASSIVE) == old.passive
@@ -111,8 +111,8 @@ def test_a_write_yet_to_come_can_be_hidden(authorized_caller: Any) -> None:
     ]
 
 
-def test_a_write_yet_to_come_can_be_hidden_for_a_while(authorized_caller: Any) -> None:
-    """From the write on; and the next write as well."""
+def test_future_writes_are_hidden_for_seconds(authorized_caller: Any) -> None:
+    """Each next write is hidden from its own time on."""
     authorized_caller.caller.emulator.fault(FaultKind.STALE_AFTER_WRITE, seconds=60)
     authorized_caller.caller.emulator.advance(600)
     for _ in range(2):
@@ -124,8 +124,8 @@ def test_a_write_yet_to_come_can_be_hidden_for_a_while(authorized_caller: Any) -
 
 
 @pytest.mark.parametrize("kind", [FaultKind.STALE, FaultKind.STALE_AFTER_WRITE])
-def test_another_subaccount_is_not_stale(authorized_caller: Any, kind: FaultKind) -> None:
-    """A write of one is no write of another."""
+def test_other_subaccount_is_fresh(authorized_caller: Any, kind: FaultKind) -> None:
+    """A write of one subaccount leaves reads of another fresh."""
     other = authorized_caller.caller.emulator.create_subaccount(generate=True).guid
     authorized_caller.caller.emulator.fault(kind, slot=Slot.ACTIVE)
     authorized_caller.caller.emulator.generate_active(other)

@@ -13,7 +13,7 @@ ACTIVE, PASSIVE, ROTATE = "/certificate", "/certificate/passive", "/rotateCertif
 
 
 def changed(before: Slots, after: Slots) -> set[str]:
-    """The names of the slots that differ."""
+    """Return the names of the slots that differ."""
     return {name for name in ("active", "passive") if getattr(before, name) != getattr(after, name)}
 
 
@@ -26,8 +26,8 @@ def changed(before: Slots, after: Slots) -> set[str]:
         pytest.param(Action.DELETE_PASSIVE, {"passive"}, id="deletes passive"),
     ],
 )
-def test_a_rival_acts_between_our_read_and_our_write(authorized_caller: Any, action: Action, slots: set[str]) -> None:
-    """The read shows what was; the journal's entry of the write begins with what the rival left."""
+def test_rival_acts_between_read_and_write(authorized_caller: Any, action: Action, slots: set[str]) -> None:
+    """The read shows the old slots; the journal's entry of the write begins with the rival's."""
     authorized_caller.caller.emulator.fault(FaultKind.RIVAL_BEFORE, action=action)
     read = authorized_caller.slots
     assert authorized_caller.read(ACTIVE) == read.active
@@ -38,8 +38,8 @@ def test_a_rival_acts_between_our_read_and_our_write(authorized_caller: Any, act
     assert (entry.after, entry.faults) == (authorized_caller.slots, (FaultKind.RIVAL_BEFORE,))
 
 
-def test_a_write_may_fail_by_what_a_rival_did(authorized_caller: Any) -> None:
-    """Rotating needs the passive certificate that the rival has deleted."""
+def test_rival_can_break_write(authorized_caller: Any) -> None:
+    """Rotating needs the passive certificate, which the rival has deleted."""
     authorized_caller.caller.emulator.fault(
         FaultKind.RIVAL_BEFORE, action=Action.DELETE_PASSIVE, path=None, method="POST"
     )
@@ -53,8 +53,8 @@ def test_a_write_may_fail_by_what_a_rival_did(authorized_caller: Any) -> None:
     )
 
 
-def test_a_rival_acts_after_our_write_and_before_its_answer(authorized_caller: Any) -> None:
-    """The answer shows what we did; the slots do not hold it any more."""
+def test_rival_acts_before_response(authorized_caller: Any) -> None:
+    """The response shows our write; the slots have the rival's."""
     before = authorized_caller.slots
     authorized_caller.caller.emulator.fault(FaultKind.RIVAL_AFTER, action=Action.ROTATE)
     assert authorized_caller.call("POST", ROTATE).status_code == 200
@@ -63,8 +63,8 @@ def test_a_rival_acts_after_our_write_and_before_its_answer(authorized_caller: A
     assert (authorized_caller.slots, entry.faults) == (before, (FaultKind.RIVAL_AFTER,))
 
 
-def test_a_rival_and_a_lost_answer_go_together(authorized_caller: Any) -> None:
-    """One request may meet both rivals and what happens to its answer."""
+def test_rivals_combine_with_lost_response(authorized_caller: Any) -> None:
+    """One request may have both rivals and a fault of its response."""
     emulator, before = authorized_caller.caller.emulator, authorized_caller.slots
     emulator.fault(FaultKind.RIVAL_AFTER, action=Action.ROTATE)
     emulator.fault(FaultKind.DO_THEN_FAIL)
@@ -74,8 +74,8 @@ def test_a_rival_and_a_lost_answer_go_together(authorized_caller: Any) -> None:
     assert authorized_caller.slots == Slots(before.passive, before.active)
 
 
-def test_a_rival_waits_for_a_write_that_acts(authorized_caller: Any) -> None:
-    """Neither a read, nor a token, nor a write that will be refused, nor one that meets a failure."""
+def test_rival_waits_for_acting_write(authorized_caller: Any) -> None:
+    """The rival ignores reads, tokens, refused writes, and writes with a failure."""
     emulator, before = authorized_caller.caller.emulator, authorized_caller.slots
     emulator.fault(FaultKind.FAIL, method="POST", path="/destination-configuration/v1/saml2Metadata/rotateCertificate")
     emulator.fault(FaultKind.RIVAL_BEFORE, action=Action.ROTATE)
@@ -87,17 +87,15 @@ def test_a_rival_waits_for_a_write_that_acts(authorized_caller: Any) -> None:
     assert [(queued.fault.kind, queued.fired) for queued in emulator.faults()] == [(FaultKind.RIVAL_BEFORE, 0)]
 
 
-def test_a_rival_may_come_before_a_read(authorized_caller: Any) -> None:
-    """If the fault asks for the method GET."""
+def test_rival_may_precede_read(authorized_caller: Any) -> None:
+    """With the method GET, the rival acts before a read."""
     authorized_caller.caller.emulator.fault(FaultKind.RIVAL_BEFORE, action=Action.ROTATE, method="GET")
     before = authorized_caller.slots
     assert authorized_caller.read(ACTIVE) == before.passive
 
 
-def test_a_rival_is_refused_what_a_colleague_is_refused(
-    authorized_caller: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    """There is nothing to delete twice: the log says so, and the request goes on."""
+def test_refused_rival_is_logged(authorized_caller: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """If the cockpit would refuse the rival's action, the log says so, and the request goes on."""
     authorized_caller.caller.emulator.delete_passive(authorized_caller.guid)
     authorized_caller.caller.emulator.fault(FaultKind.RIVAL_BEFORE, action=Action.DELETE_PASSIVE)
     assert authorized_caller.call("POST", PASSIVE).status_code == 200

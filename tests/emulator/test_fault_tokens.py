@@ -1,4 +1,4 @@
-"""Tokens that are no good, and faults of the token endpoint alone."""
+"""Short and foreign tokens, and faults of the token endpoint alone."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 def claims_of(response: httpx.Response) -> dict[str, Any]:
-    """The claims of the token in an answer."""
+    """Return the claims of the token in an answer."""
     return dict(jwt.decode(response.json()["access_token"], options={"verify_signature": False}))
 
 
-def test_a_token_may_expire_at_once(authorized_caller: Any) -> None:
-    """It says so itself, and the service refuses it; the next one is good."""
+def test_token_can_expire_at_once(authorized_caller: Any) -> None:
+    """The token says that it has expired, and the service refuses it; the next one is valid."""
     authorized_caller.caller.emulator.fault(FaultKind.SHORT_TOKEN)
     response = authorized_caller.caller.ask_token()
     content, claims = response.json(), claims_of(response)
@@ -33,8 +33,8 @@ def test_a_token_may_expire_at_once(authorized_caller: Any) -> None:
     ]
 
 
-def test_a_token_may_expire_soon(authorized_caller: Any) -> None:
-    """By the clock."""
+def test_token_can_expire_soon(authorized_caller: Any) -> None:
+    """A short token expires by the clock."""
     authorized_caller.caller.emulator.fault(FaultKind.SHORT_TOKEN, seconds=60)
     authorization = f"Bearer {authorized_caller.caller.token()}"
     assert authorized_caller.caller.call("GET", authorization=authorization).status_code == 200
@@ -42,10 +42,10 @@ def test_a_token_may_expire_soon(authorized_caller: Any) -> None:
     assert authorized_caller.caller.call("GET", authorization=authorization).status_code == 401
 
 
-def test_a_token_may_speak_for_another_subaccount(in_process_emulator: Emulator, make_caller: Any) -> None:
-    """Whoever writes with it changes the other one's slots: the oldest of the others."""
+def test_token_can_be_foreign(in_process_emulator: Emulator, make_caller: Any) -> None:
+    """A write with the token changes the oldest other subaccount."""
     other, caller = (make_caller(in_process_emulator, generate=True) for _ in range(2))
-    before = [in_process_emulator.slots(each.subaccount.guid) for each in (caller, other)]
+    before = [in_process_emulator.slots(client.subaccount.guid) for client in (caller, other)]
     in_process_emulator.fault(FaultKind.FOREIGN_TOKEN)
     response = caller.ask_token()
     assert claims_of(response)["zid"] == other.subaccount.guid
@@ -58,8 +58,8 @@ def test_a_token_may_speak_for_another_subaccount(in_process_emulator: Emulator,
     ]
 
 
-def test_a_token_of_nobody_opens_nothing(in_process_emulator: Emulator, make_caller: Any) -> None:
-    """Where there is no other subaccount, it speaks for one that does not exist."""
+def test_foreign_token_of_nobody_is_refused(in_process_emulator: Emulator, make_caller: Any) -> None:
+    """If there is only one subaccount, the token is for one that does not exist."""
     caller = make_caller(in_process_emulator, generate=True)
     in_process_emulator.fault(FaultKind.FOREIGN_TOKEN)
     response = caller.ask_token()
@@ -68,15 +68,15 @@ def test_a_token_of_nobody_opens_nothing(in_process_emulator: Emulator, make_cal
     assert caller.call("GET", authorization=authorization).status_code == 401
 
 
-def test_the_token_endpoint_has_a_name(authorized_caller: Any) -> None:
-    """A fault may be for it alone, whatever the subdomain."""
+def test_token_endpoint_has_a_name(authorized_caller: Any) -> None:
+    """A fault can be for the token endpoints of all subdomains."""
     authorized_caller.caller.emulator.fault(FaultKind.FAIL, path=TOKEN_ENDPOINT, status=429, seconds=1)
     assert authorized_caller.call("GET", "/certificate").status_code == 200
     assert authorized_caller.caller.ask_token().status_code == 429
 
 
-def test_token_faults_wait_for_a_request_for_a_token(authorized_caller: Any) -> None:
-    """A trust operation does not meet them."""
+def test_token_faults_need_token_requests(authorized_caller: Any) -> None:
+    """A trust operation leaves a token fault waiting."""
     authorized_caller.caller.emulator.fault(FaultKind.SHORT_TOKEN)
     authorized_caller.call("GET", "/certificate")
     assert authorized_caller.entry().faults == ()

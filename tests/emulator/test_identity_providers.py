@@ -58,17 +58,17 @@ def api_with() -> Iterator[Callable[..., IdentityProviderApi]]:
         return IdentityProviderApi(emulator, http, emulator.create_subaccount().guid)
 
     yield make
-    for each in module_emulator:
-        each.__exit__(None, None, None)
+    for running in module_emulator:
+        running.__exit__(None, None, None)
 
 
 def own(api: IdentityProviderApi) -> dict[str, Any]:
-    """The providers that are there because they were registered, by origin key."""
-    return {key: each for key, each in api.by_origin_key().items() if key not in BUILT_IN}
+    """Return the providers that were registered, by origin key."""
+    return {key: provider for key, provider in api.by_origin_key().items() if key not in BUILT_IN}
 
 
-def test_identity_providers_are_registered_read_changed_and_deleted(api: IdentityProviderApi) -> None:
-    """The answers are what is kept; its version is the one that was sent, and one more after each change."""
+def test_provider_has_its_life_cycle(api: IdentityProviderApi) -> None:
+    """Register, read, update and delete answer with what is stored; each update adds one to the version."""
     created = api.call("POST", json=registration_body(OLD))
     shown = created.json()
     assert created.status_code == 201
@@ -90,10 +90,8 @@ def test_identity_providers_are_registered_read_changed_and_deleted(api: Identit
 
 @pytest.mark.parametrize("query", [{}, {"rawConfig": "false"}, {"rawConfig": "true"}], ids=str)
 @pytest.mark.parametrize("is_text", [False, True], ids=["sent as an object", "sent as a text"])
-def test_a_config_is_a_text_unless_it_is_asked_for_raw(
-    api: IdentityProviderApi, query: dict[str, str], *, is_text: bool
-) -> None:
-    """In every answer, whichever was sent; it holds the twenty settings of a SAML provider."""
+def test_config_is_text_by_default(api: IdentityProviderApi, query: dict[str, str], *, is_text: bool) -> None:
+    """`config` is a text, or an object with `rawConfig`, and holds the twenty settings of a SAML provider."""
     body = registration_body(OLD)
     sent = body["config"] | {"linkText": "Log on", "unknown": 1}
     body["config"] = json.dumps(sent) if is_text else sent
@@ -107,8 +105,10 @@ def test_a_config_is_a_text_unless_it_is_asked_for_raw(
         api.call("DELETE", path, params=query),
     ]
     api.call("POST", json=body)
-    (by_origin_key,) = [each for each in api.call("GET", params=query).json() if each["originKey"] == "source"]
-    for shown in [each.json() for each in answers] + [by_origin_key]:
+    (by_origin_key,) = [
+        provider for provider in api.call("GET", params=query).json() if provider["originKey"] == "source"
+    ]
+    for shown in [response.json() for response in answers] + [by_origin_key]:
         assert isinstance(shown["config"], dict if query.get("rawConfig") == "true" else str)
         config = shown["config"] if isinstance(shown["config"], dict) else json.loads(shown["config"])
         assert len(config) == 20
@@ -116,15 +116,15 @@ def test_a_config_is_a_text_unless_it_is_asked_for_raw(
         assert (config["idpEntityAlias"], config["zoneId"]) == ("source", api.key["subaccountid"])
 
 
-def test_a_subaccount_has_other_identity_providers_too(api: IdentityProviderApi) -> None:
-    """SAP's own one, others without any settings, and one that is inactive."""
+def test_subaccount_has_built_in_providers(api: IdentityProviderApi) -> None:
+    """A subaccount has SAP's provider, others without settings, and one that is inactive."""
     by_origin_key = api.by_origin_key()
-    assert {key: each["type"] for key, each in by_origin_key.items()} == BUILT_IN
-    assert [key for key, each in by_origin_key.items() if not each["active"]] == ["ldap"]
-    assert [key for key, each in by_origin_key.items() if each["config"] is None] == ["keystone", "ldap"]
-    texts = {each["originKey"]: each["config"] for each in api.call("GET", params={}).json()}
+    assert {key: provider["type"] for key, provider in by_origin_key.items()} == BUILT_IN
+    assert [key for key, provider in by_origin_key.items() if not provider["active"]] == ["ldap"]
+    assert [key for key, provider in by_origin_key.items() if provider["config"] is None] == ["keystone", "ldap"]
+    texts = {provider["originKey"]: provider["config"] for provider in api.call("GET", params={}).json()}
     assert texts["keystone"] == "null"
-    assert all(isinstance(each, str) for each in texts.values())
+    assert all(isinstance(text, str) for text in texts.values())
 
 
 HIDING, SHOWING = {"active_only": "true"}, {"active_only": "false"}
@@ -141,14 +141,14 @@ SAP_HIDING, SAP_SHOWING = {"activeOnly": "true"}, {"activeOnly": "false"}
         (ActiveFilter.SAP, InactiveProviders.HIDDEN, [{}, SHOWING], [SAP_SHOWING, {**HIDING, **SAP_SHOWING}]),
     ],
 )
-def test_inactive_providers_are_left_out_as_the_switches_say(
+def test_switch_hides_inactive_providers(
     api_with: Callable[..., IdentityProviderApi],
     heeded: ActiveFilter,
     unasked: InactiveProviders,
     hides: list[dict[str, str]],
     shows: list[dict[str, str]],
 ) -> None:
-    """By one spelling of the parameter, by the other, or by either; and by none of them."""
+    """Inactive providers are left out by either spelling of the parameter, or by one, as the switch says."""
     api = api_with(active_filter=heeded, inactive_providers=unasked)
     api.call("POST", json=registration_body(OLD, active=False))
     for queries, expected in ((hides, False), (shows, True)):
@@ -159,8 +159,8 @@ def test_inactive_providers_are_left_out_as_the_switches_say(
             ), query
 
 
-def test_a_list_is_narrowed_to_one_origin_key(api: IdentityProviderApi) -> None:
-    """An unknown one, and one that is inactive, are not found."""
+def test_list_is_narrowed_by_origin_key(api: IdentityProviderApi) -> None:
+    """An unknown origin key, and an inactive one, are 404."""
     identity = api.call("POST", json=registration_body(OLD)).json()["id"]
     assert list(api.by_origin_key(originKey="source")) == ["source"]
     api.call("PUT", identity, json=registration_body(OLD, active=False))
@@ -169,10 +169,8 @@ def test_a_list_is_narrowed_to_one_origin_key(api: IdentityProviderApi) -> None:
         assert (response.status_code, response.text) == (404, "Provider not found.")
 
 
-def test_the_journal_says_whom_a_subaccount_trusts_with_what(
-    api: IdentityProviderApi, emulator_at_assertion_time: Emulator
-) -> None:
-    """After each change, with the fingerprints."""
+def test_journal_names_trusted_certificates(api: IdentityProviderApi, emulator_at_assertion_time: Emulator) -> None:
+    """After each change, the journal has the fingerprints that a provider is trusted with."""
     identity = api.call("POST", json=registration_body(OLD)).json()["id"]
     assert note(emulator_at_assertion_time) == f"source is trusted with {fingerprint(OLD)}"
     api.call("PUT", identity, json=registration_body(OLD, NEW))
@@ -183,8 +181,8 @@ def test_the_journal_says_whom_a_subaccount_trusts_with_what(
 
 
 @pytest.mark.parametrize("active", [True, False])
-def test_an_entity_is_registered_once(api: IdentityProviderApi, *, active: bool) -> None:
-    """409 for a second one, be the first inactive or the second its namesake; also by an update."""
+def test_entity_id_is_unique(api: IdentityProviderApi, *, active: bool) -> None:
+    """A second provider with an entity ID is 409, for an inactive first one and for an update too."""
     entity = api.call("POST", json=registration_body(OLD, active=active)).json()
     body = registration_body(OLD, origin_key="another")
     other = api.call("POST", json=registration_body(OLD, issuer="somebody", origin_key="another")).json()["id"]
@@ -200,8 +198,8 @@ def test_an_entity_is_registered_once(api: IdentityProviderApi, *, active: bool)
 
 
 @pytest.mark.parametrize("raw", ["true", "false"])
-def test_an_origin_key_is_registered_once(api: IdentityProviderApi, raw: str) -> None:
-    """409 with what was sent as the body."""
+def test_origin_key_is_unique(api: IdentityProviderApi, raw: str) -> None:
+    """A second provider with an origin key is 409, with the sent provider as the body."""
     api.call("POST", json=registration_body(OLD))
     sent = registration_body(NEW, issuer="somebody", name="Somebody")
     response = api.call("POST", json=sent, params={"rawConfig": raw})
@@ -212,8 +210,8 @@ def test_an_origin_key_is_registered_once(api: IdentityProviderApi, raw: str) ->
     assert config["metaDataLocation"] == sent["config"]["metaDataLocation"]
 
 
-def test_an_update_never_changes_the_origin_key(api: IdentityProviderApi) -> None:
-    """Nor the alias; the name and another entity ID are taken."""
+def test_update_keeps_origin_key(api: IdentityProviderApi) -> None:
+    """An update keeps origin key and alias; name and entity ID change."""
     identity = api.call("POST", json=registration_body(OLD)).json()["id"]
     body = registration_body(OLD, issuer="somebody", origin_key="another", name="Another")
     changed = api.call("PUT", identity, json=body).json()
@@ -221,8 +219,8 @@ def test_an_update_never_changes_the_origin_key(api: IdentityProviderApi) -> Non
     assert 'entityID="somebody"' in changed["config"]["metaDataLocation"]
 
 
-def test_settings_that_an_update_does_not_send_have_their_defaults_again(api: IdentityProviderApi) -> None:
-    """It is a whole replacement; so is a provider that says nothing of being active."""
+def test_update_resets_omitted_settings(api: IdentityProviderApi) -> None:
+    """An update replaces everything: omitted settings, and `active`, have their defaults."""
     body = registration_body(OLD)
     body["config"] |= {"addShadowUserOnLogin": False, "linkText": "Log on"}
     identity = api.call("POST", json=body | {"active": False}).json()["id"]
@@ -234,8 +232,8 @@ def test_settings_that_an_update_does_not_send_have_their_defaults_again(api: Id
     assert changed["active"] is True
 
 
-def test_another_type_is_kept_with_its_settings(api: IdentityProviderApi) -> None:
-    """Its metadata is of no interest, nor is it trusted for assertions."""
+def test_other_types_keep_their_settings(api: IdentityProviderApi) -> None:
+    """The metadata of another type is stored unread, and its assertions are rejected."""
     body = registration_body(OLD, type="oidc1.0", config={"issuer": "https://oidc.example.com"})
     shown = api.call("POST", json=body).json()
     assert (shown["type"], shown["config"]) == ("oidc1.0", {"issuer": "https://oidc.example.com"})
@@ -246,13 +244,13 @@ PEM_BODY = METADATA[METADATA.index("<X509Certificate>") : METADATA.index("</X509
 
 
 def service(binding: str | None, location: str | None) -> str:
-    """Metadata with one place to log on; None leaves the attribute out."""
+    """Return metadata with one place to log on; None leaves the attribute out."""
     text = SERVICE.format(binding=binding, location=location)
     return idp_metadata(OLD, service=text.replace(' Location="None"', "").replace(' Binding="None"', ""))
 
 
 def nested(text: str) -> str:
-    """The place to log on within the descriptor of the key."""
+    """Return the place to log on within the descriptor of the key."""
     without = text.replace(POST, "")
     return without[::-1].replace("</ns3:KeyDescriptor>"[::-1], f"{POST}</ns3:KeyDescriptor>"[::-1], 1)[::-1]
 
@@ -260,7 +258,7 @@ def nested(text: str) -> str:
 @pytest.mark.parametrize(
     ("location", "now", "before"),
     [
-        pytest.param(idp_metadata(OLD, service=""), (400, NO_SERVICE), 201, id="no SingleSignOnService"),
+        pytest.param(idp_metadata(OLD, service=""), (400, NO_SERVICE), 201, id="SingleSignOnService missing"),
         pytest.param(nested(METADATA), (400, NO_SERVICE), 201, id="one within a KeyDescriptor"),
         pytest.param(
             METADATA.replace(POST, "").replace("</ns3:SPSSO", f"{POST}</ns3:SPSSO"),
@@ -268,34 +266,34 @@ def nested(text: str) -> str:
             201,
             id="one of a service provider",
         ),
-        pytest.param(service(URI_BINDING, "https://idp.example.com"), (500, {}), 201, id="no binding of browsers"),
+        pytest.param(service(URI_BINDING, "https://idp.example.com"), (500, {}), 201, id="a binding for other clients"),
         pytest.param(service(POST_BINDING, ""), (500, {}), 201, id="an empty location"),
-        pytest.param(service(REDIRECT_BINDING, None), (500, {}), 201, id="no location"),
+        pytest.param(service(REDIRECT_BINDING, None), (500, {}), 201, id="location missing"),
         pytest.param(service(REDIRECT_BINDING, "/sso"), 201, 201, id="a relative location"),
-        pytest.param(service(POST_BINDING, "urn:none"), 201, 201, id="a location that is none"),
+        pytest.param(service(POST_BINDING, "urn:none"), 201, 201, id="an odd location"),
         pytest.param(
             METADATA.replace('use="signing"', 'use="encryption"'),
             (400, "Metadata response is missing verification certificates, necessary for verifying SAML assertions"),
             201,
-            id="no certificate to sign with",
+            id="signing certificate missing",
         ),
-        pytest.param(METADATA.replace(PEM_BODY, "<X509Certificate>!"), (500, {}), 201, id="a certificate that is none"),
+        pytest.param(METADATA.replace(PEM_BODY, "<X509Certificate>!"), (500, {}), 201, id="a malformed certificate"),
         pytest.param(
             METADATA.replace("IDPSSOD", "AttributeAuthorityD"),
             (400, "Metadata response is missing the necessary IDPSSODescriptor element"),
             201,
-            id="no role",
+            id="role missing",
         ),
         pytest.param('\n<?xml version="1.0"?>' + METADATA, (400, {}), (400, {}), id="a line before the declaration"),
         pytest.param("https://idp.example.com", (500, {}), "Invalid metadata type", id="a URL"),
         pytest.param("bm9uZQ==", (500, {}), "Invalid metadata type", id="base64"),
-        pytest.param(None, (500, {}), "Invalid metadata type", id="none"),
+        pytest.param(None, (500, {}), "Invalid metadata type", id="metadata missing"),
     ],
 )
-def test_metadata_has_to_be_complete(
+def test_metadata_must_be_complete(
     api_with: Callable[..., IdentityProviderApi], location: object, now: object, before: object
 ) -> None:
-    """Refused with a text in JSON, or with nothing; before, nearly everything was taken."""
+    """Incomplete metadata is refused with a JSON text or an empty object; older versions accept nearly all."""
     for strictness, expected in ((ProviderMetadata.COMPLETE, now), (ProviderMetadata.ANY, before)):
         api = api_with(provider_metadata=strictness)
         response = api.call("POST", json=registration_body(OLD, config={"metaDataLocation": location}))
@@ -313,22 +311,20 @@ def test_metadata_has_to_be_complete(
     ("changes", "status"),
     [
         pytest.param({"originKey": ""}, 500, id="an empty origin key"),
-        pytest.param({"originKey": None}, 500, id="no origin key"),
-        pytest.param({"type": None}, 500, id="no type"),
-        pytest.param({"config": None}, 500, id="no config"),
-        pytest.param({"config": "null"}, 500, id="no config in a text"),
-        pytest.param({"config": "{"}, 400, id="a config that is no JSON"),
+        pytest.param({"originKey": None}, 500, id="origin key missing"),
+        pytest.param({"type": None}, 500, id="type missing"),
+        pytest.param({"config": None}, 500, id="config missing"),
+        pytest.param({"config": "null"}, 500, id="null in a text"),
+        pytest.param({"config": "{"}, 400, id="a malformed config"),
         pytest.param({"config": []}, 400, id="a config that is a list"),
         pytest.param({"config": {"emailDomain": "example.com"}}, 400, id="a setting of another kind"),
         pytest.param({"config": '{"\\ud800": 1'}, 400, id="a config that is half a text"),
         pytest.param({"version": 2**31}, 400, id="a version of more than 32 bits"),
-        pytest.param({"active": "perhaps"}, 400, id="neither active nor not"),
+        pytest.param({"active": "perhaps"}, 400, id="a malformed flag"),
     ],
 )
-def test_what_cannot_be_registered_is_refused_with_an_empty_object(
-    api: IdentityProviderApi, changes: dict[str, Any], status: int
-) -> None:
-    """Without a word."""
+def test_malformed_body_is_empty_error(api: IdentityProviderApi, changes: dict[str, Any], status: int) -> None:
+    """A body that cannot be registered is refused with an empty object."""
     response = api.call("POST", json=registration_body(OLD, **changes))
     assert (response.status_code, response.json()) == (status, {})
     assert own(api) == {}
@@ -338,10 +334,8 @@ def test_what_cannot_be_registered_is_refused_with_an_empty_object(
 @pytest.mark.parametrize(
     "changes", [{"name": None}, {"name": "n" * 256}, {"originKey": "k" * 37}], ids=["no name", "a long one", "a key"]
 )
-def test_what_cannot_be_stored_comes_back_with_500(
-    api: IdentityProviderApi, method: str, changes: dict[str, Any]
-) -> None:
-    """With the provider as the body; an empty name is one."""
+def test_unstorable_provider_is_500(api: IdentityProviderApi, method: str, changes: dict[str, Any]) -> None:
+    """A provider that cannot be stored comes back with 500; an empty name can be stored."""
     identity = api.call("POST", json=registration_body(OLD, name="")).json()["id"] if method == "PUT" else ""
     response = api.call(method, identity, json=registration_body(OLD, **changes))
     if method == "PUT" and "originKey" in changes:
@@ -349,11 +343,11 @@ def test_what_cannot_be_stored_comes_back_with_500(
         return
     assert response.status_code == 500
     assert {key: response.json()[key] for key in changes} == changes
-    assert [each["name"] for each in own(api).values()] == ([""] if method == "PUT" else [])
+    assert [provider["name"] for provider in own(api).values()] == ([""] if method == "PUT" else [])
 
 
-def test_an_unknown_provider_is_told_as_a_text(api: IdentityProviderApi) -> None:
-    """For each method, by its ID and by its origin key."""
+def test_unknown_provider_is_text(api: IdentityProviderApi) -> None:
+    """Each method answers an unknown ID or origin key with the text of the UAA."""
     paths = [("GET", "x"), ("PUT", "x"), ("DELETE", "x"), ("DELETE", "originKey/x")]
     for method, path in paths:
         response = api.call(method, path, json=registration_body(OLD) if method == "PUT" else None)
@@ -361,8 +355,8 @@ def test_an_unknown_provider_is_told_as_a_text(api: IdentityProviderApi) -> None
         assert response.headers["content-type"] == "application/json"
 
 
-def test_a_provider_is_deleted_by_its_origin_key(api: IdentityProviderApi) -> None:
-    """As SAP's API description has it."""
+def test_origin_key_deletes_provider(api: IdentityProviderApi) -> None:
+    """A provider is deleted by its origin key, as SAP's description has it."""
     api.call("POST", json=registration_body(OLD))
     response = api.call("DELETE", "originKey/source")
     assert (response.status_code, response.json()["originKey"]) == (200, "source")
@@ -370,28 +364,26 @@ def test_a_provider_is_deleted_by_its_origin_key(api: IdentityProviderApi) -> No
     assert api.call("GET", "originKey/sap.default").status_code == 405
 
 
-def test_identity_providers_are_managed_by_their_own_client_alone(
-    api: IdentityProviderApi, emulator_at_assertion_time: Emulator
-) -> None:
-    """Nobody, somebody with nonsense or an expired token; the client of the Destination service; other methods."""
+def test_only_own_client_manages_providers(api: IdentityProviderApi, emulator_at_assertion_time: Emulator) -> None:
+    """Missing, malformed, expired and other clients' tokens, and other methods, are refused."""
     key = emulator_at_assertion_time.service_key(api.key["subaccountid"])
     form = {"grant_type": "client_credentials"}
     token = api.http.post(f"{key['url']}/oauth/token", data=form, auth=(key["clientid"], key["clientsecret"]))
     without = [api.call("GET", headers={}), api.call("GET", headers={"authorization": "Bearer x"})]
-    assert [(each.status_code, each.json()["error"]) for each in without] == [
+    assert [(response.status_code, response.json()["error"]) for response in without] == [
         (401, "unauthorized"),
         (401, "invalid_token"),
     ]
     others = api.call("GET", headers={"authorization": f"Bearer {token.json()['access_token']}"})
     assert (others.status_code, others.json()) == (403, {})
     refused = [api.call("PATCH"), api.call("POST", "some-id"), api.call("HEAD")]
-    assert [(each.status_code, each.text) for each in refused] == [(405, "{}"), (405, "{}"), (403, "")]
+    assert [(response.status_code, response.text) for response in refused] == [(405, "{}"), (405, "{}"), (403, "")]
     emulator_at_assertion_time.advance(50000)
     assert api.call("GET").status_code == 401
 
 
-def test_a_token_for_reading_writes_nothing(api: IdentityProviderApi) -> None:
-    """403 and an empty object; a scope that the client has not is refused before."""
+def test_reading_token_cannot_write(api: IdentityProviderApi) -> None:
+    """A token for reading gets 403 and an empty object; unknown scopes are refused earlier."""
     client = (api.key["clientid"], api.key["clientsecret"])
     form = {"grant_type": "client_credentials", "scope": "xs_idp.read"}
     granted = api.http.post(f"{api.key['url']}/oauth/token", data=form, auth=client).json()
@@ -413,13 +405,13 @@ def test_a_token_for_reading_writes_nothing(api: IdentityProviderApi) -> None:
     )
 
 
-def test_a_parameter_that_is_neither_true_nor_false_is_refused(api: IdentityProviderApi) -> None:
-    """400."""
+def test_malformed_flag_is_400(api: IdentityProviderApi) -> None:
+    """A flag other than true or false is refused."""
     assert api.call("GET", params={"rawConfig": "perhaps"}).status_code == 400
 
 
-def test_is_active_is_nothing_unless_the_switch_has_it(api_with: Callable[..., IdentityProviderApi]) -> None:
-    """As in the UAA, which knows `active` alone; SAP's examples have the other."""
+def test_is_active_follows_switch(api_with: Callable[..., IdentityProviderApi]) -> None:
+    """`isActive` is ignored as in the UAA, or honored as in SAP's examples."""
     body = registration_body(OLD, isActive=False)
     del body["active"]
     ignored = api_with().call("POST", json=body).json()
@@ -429,10 +421,8 @@ def test_is_active_is_nothing_unless_the_switch_has_it(api_with: Callable[..., I
     assert (taken["active"], taken["isActive"]) == (False, False)
 
 
-def test_an_identity_provider_that_is_switched_off_is_not_trusted(
-    emulator_at_assertion_time: Emulator, http: httpx.Client
-) -> None:
-    """Until it is active again; its users stay who they are."""
+def test_inactive_provider_is_untrusted(emulator_at_assertion_time: Emulator, http: httpx.Client) -> None:
+    """Its users are rejected until it is active again, and keep their IDs."""
     guid = emulator_at_assertion_time.create_subaccount().guid
     api = IdentityProviderApi(emulator_at_assertion_time, http, guid)
     identity = api.call("POST", json=registration_body(OLD)).json()["id"]
@@ -447,23 +437,21 @@ def test_an_identity_provider_that_is_switched_off_is_not_trusted(
 
 
 @pytest.mark.parametrize("path", ["{id}", "originKey/source"])
-def test_the_users_of_a_deleted_provider_are_gone(
-    emulator_at_assertion_time: Emulator, http: httpx.Client, path: str
-) -> None:
-    """With what they were assigned; whoever comes again is another. Users of other origins stay."""
+def test_deleted_provider_loses_users(emulator_at_assertion_time: Emulator, http: httpx.Client, path: str) -> None:
+    """Users of the deleted provider are gone; one who returns is new. Users of other origins stay."""
     guid = emulator_at_assertion_time.create_subaccount().guid
     api = IdentityProviderApi(emulator_at_assertion_time, http, guid)
     emulator_at_assertion_time.create_user(guid, "joe", "secret")
     before = emulator_at_assertion_time.create_user(guid, "joe", groups=["approvers"], origin="source")
     identity = api.call("POST", json=registration_body(OLD)).json()["id"]
     assert present_assertion(http, emulator_at_assertion_time.target(guid)).status_code == 200
-    assert [(each.origin, each.groups) for each in emulator_at_assertion_time.users(guid)] == [
+    assert [(user.origin, user.groups) for user in emulator_at_assertion_time.users(guid)] == [
         ("sap.default", ()),
         ("source", ("approvers",)),
     ]
     api.call("DELETE", path.format(id=identity))
     assert note(emulator_at_assertion_time) == "source is deleted, and its 1 users"
-    assert [each.origin for each in emulator_at_assertion_time.users(guid)] == ["sap.default"]
+    assert [user.origin for user in emulator_at_assertion_time.users(guid)] == ["sap.default"]
     api.call("POST", json=registration_body(OLD))
     present_assertion(http, emulator_at_assertion_time.target(guid))
     after = emulator_at_assertion_time.users(guid)[-1]
@@ -471,18 +459,16 @@ def test_the_users_of_a_deleted_provider_are_gone(
     assert after.user_id != before.user_id
 
 
-def test_a_shadow_user_is_made_if_the_identity_provider_adds_them(
-    emulator_at_assertion_time: Emulator, http: httpx.Client
-) -> None:
-    """Once, with the origin of the provider; else the user has to be there."""
+def test_shadow_user_is_added(emulator_at_assertion_time: Emulator, http: httpx.Client) -> None:
+    """A shadow user is added once, with the provider's origin, if the provider adds users."""
     target = create_trusting_subaccount(emulator_at_assertion_time, http, OLD)
     assert [present_assertion(http, target).status_code for _ in range(2)] == [200, 200]
     (user,) = emulator_at_assertion_time.users(target.name)
     assert (user.user_name, user.origin, user.password) == ("joe", "source", None)
 
 
-def test_a_shadow_user_has_no_password(emulator_at_assertion_time: Emulator, http: httpx.Client) -> None:
-    """Not even an empty one."""
+def test_shadow_user_has_no_password(emulator_at_assertion_time: Emulator, http: httpx.Client) -> None:
+    """A shadow user cannot log on with a password, even an empty one."""
     target = create_trusting_subaccount(emulator_at_assertion_time, http, OLD)
     present_assertion(http, target)
     form = {"grant_type": "password", "username": "joe", "password": ""}
@@ -490,21 +476,19 @@ def test_a_shadow_user_has_no_password(emulator_at_assertion_time: Emulator, htt
     assert response.status_code == 401
 
 
-def test_a_user_who_is_not_known_is_refused_if_none_are_added(
-    emulator_at_assertion_time: Emulator, http: httpx.Client
-) -> None:
-    """Though the signature is good; a shadow user that is there already is let in."""
+def test_unknown_user_is_rejected(emulator_at_assertion_time: Emulator, http: httpx.Client) -> None:
+    """If the provider adds no users, only shadow users that exist are accepted."""
     body = registration_body(OLD)
     body["config"]["addShadowUserOnLogin"] = False
     target = create_trusting_subaccount(emulator_at_assertion_time, http, OLD, config=body["config"])
     assert present_assertion(http, target).is_client_error
-    assert "its user is not known" in str(note(emulator_at_assertion_time))
+    assert "its user is unknown" in str(note(emulator_at_assertion_time))
     emulator_at_assertion_time.create_user(target.name, "joe", origin="source")
     assert present_assertion(http, target).status_code == 200
 
 
-def test_the_switch_decides_which_certificates_of_metadata_count() -> None:
-    """All of them, or the first alone; shown are all."""
+def test_switch_selects_metadata_certificates() -> None:
+    """The switch decides which certificates are trusted; all of them are shown."""
     switches = Switches(metadata_certificates=MetadataCertificates.FIRST)
     with Emulator(key_size=1024, switches=switches) as emulator, httpx.Client(transport=emulator.transport) as http:
         emulator.set_clock(NOW)

@@ -1,4 +1,4 @@
-"""The journal has every request, and what it did to the slots."""
+"""The journal has every request, and the request's effect on the slots."""
 
 from __future__ import annotations
 
@@ -14,24 +14,29 @@ if TYPE_CHECKING:
 TRUST = "/destination-configuration/v1/saml2Metadata"
 
 
-def test_each_request_is_there_with_what_the_slots_held_around_it(caller: Any) -> None:
-    """A token, a mint, a swap: method, path, status, subaccount, before and after."""
+def test_entry_has_slots_around_request(caller: Any) -> None:
+    """Token, generation and swap have method, path, status, subaccount, before and after."""
     guid = caller.subaccount.guid
     start = caller.emulator.slots(guid)
     caller.call("POST", "/certificate/passive")
-    minted = caller.emulator.slots(guid)
+    generated = caller.emulator.slots(guid)
     caller.call("POST", "/rotateCertificate")
     swapped = caller.emulator.slots(guid)
-    token, mint, _, swap = caller.emulator.journal()
+    token, generation, _, swap = caller.emulator.journal()
     assert (token.method, token.path) == ("POST", f"/uaa/{caller.subaccount.subdomain}/oauth/token")
     assert (token.status, token.subaccount, token.before, token.after) == (200, guid, start, start)
-    assert (mint.method, mint.path) == ("POST", f"{TRUST}/certificate/passive")
-    assert (mint.status, mint.subaccount, mint.before, mint.after) == (200, guid, start, minted)
-    assert (swap.path, swap.before, swap.after) == (f"{TRUST}/rotateCertificate", minted, swapped)
+    assert (generation.method, generation.path) == ("POST", f"{TRUST}/certificate/passive")
+    assert (generation.status, generation.subaccount, generation.before, generation.after) == (
+        200,
+        guid,
+        start,
+        generated,
+    )
+    assert (swap.path, swap.before, swap.after) == (f"{TRUST}/rotateCertificate", generated, swapped)
 
 
-def test_a_refused_request_is_there_too(caller: Any) -> None:
-    """Without a subaccount if nothing tells it, and with one if a token does, though it has expired."""
+def test_refused_request_is_recorded(caller: Any) -> None:
+    """A refused request has a subaccount if a token names one, expired or not."""
     authorization = f"Bearer {caller.token()}"
     caller.emulator.advance(50000)
     caller.emulator.clear_journal()
@@ -42,16 +47,16 @@ def test_a_refused_request_is_there_too(caller: Any) -> None:
     assert (expired.status, expired.subaccount) == (401, caller.subaccount.guid)
 
 
-def test_it_tells_the_time_by_the_clock(caller: Any) -> None:
-    """The moment at which the request acted, in the emulator's time."""
+def test_entry_has_clock_time(caller: Any) -> None:
+    """The time is that of the emulator's clock at the action."""
     moment = datetime(2031, 5, 6, tzinfo=UTC)
     caller.emulator.set_clock(moment)
     caller.ask_token()
     assert timedelta(0) <= caller.emulator.journal()[-1].time - moment < timedelta(seconds=20)
 
 
-def test_the_control_plane_shows_and_clears_it(caller: Any) -> None:
-    """And is not in it itself."""
+def test_control_plane_shows_journal(caller: Any) -> None:
+    """The control plane shows and clears the journal, and is left out of it."""
     url = f"{caller.emulator.url}/_emulator/journal"
     caller.ask_token()
     (entry,) = caller.http.get(url).json()["entries"]
@@ -61,10 +66,10 @@ def test_the_control_plane_shows_and_clears_it(caller: Any) -> None:
     assert caller.emulator.journal() == []
 
 
-def test_an_accident_inside_is_a_500_and_in_it(
+def test_internal_error_is_recorded(
     in_process_emulator: Emulator, make_caller: Any, caplog: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A request that fails in the emulator itself is answered as the service would, recorded, and logged."""
+    """A request that fails in the emulator is a 500 in the journal and in the log."""
     caller = make_caller(in_process_emulator, generate=True)
     authorization = f"Bearer {caller.token()}"
     before = in_process_emulator.slots(caller.subaccount.guid)

@@ -1,8 +1,7 @@
-"""The answers about identity providers conform to SAP's API description, where it is at hand.
+"""The responses about identity providers conform to SAP's API description, where that is at hand.
 
-It was generated, and says of most refusals nothing, of some that they are providers, of times that they are texts, and
-of a `config` that it is never one, whatever `rawConfig` is: there, the description is read as servers of the UAA
-answer.
+The description was generated. It leaves most errors out, describes some as providers, describes times as texts, and
+`config` as an object for every value of `rawConfig`: there, it is read as servers of the UAA answer.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 SPECIFICATION = REFERENCE / "xsuaa-identity-providers-openapi.yaml"
 if not SPECIFICATION.exists():
-    pytest.skip("SAP's API description is not here", allow_module_level=True)
+    pytest.skip("SAP's API description is missing", allow_module_level=True)
 
 COLLECTION = "/sap/rest/identity-providers"
 ONE, BY_ORIGIN_KEY = f"{COLLECTION}/{{id}}", f"{COLLECTION}/originKey/{{originKey}}"
@@ -44,23 +43,23 @@ EXAMPLES = settings(
 
 
 def description() -> dict[str, Any]:
-    """The description, with what it gets wrong put right."""
+    """Provide the description, with its errors corrected."""
     document = yaml.safe_load(SPECIFICATION.read_text())
     operations = [operation for path in document["paths"].values() for operation in path.values()]
     assert len(operations) == 6
     for operation in operations:
         operation["responses"] |= {status: {"description": "As the UAA refuses."} for status in REFUSALS}
     schemas = document["components"]["schemas"]
-    for each in schemas.values():
-        del each["example"]  # with times that are none in JSON
+    for schema in schemas.values():
+        del schema["example"]  # with malformed times
     settings_of_all = schemas["AbstractIdentityProviderDefinition"]["properties"]
-    settings_of_all["additionalConfiguration"] = {"type": "object"}  # the UAA keeps whatever its values are
-    for each in settings_of_all.values():
-        each["nullable"] = True
+    settings_of_all["additionalConfiguration"] = {"type": "object"}  # the UAA keeps values of any type
+    for setting in settings_of_all.values():
+        setting["nullable"] = True
     for name in ANSWERED:
         properties = schemas[name]["properties"]
         properties["config"] = {"anyOf": [properties["config"], {"type": "string", "nullable": True}]}
-        properties |= {each: {"type": "integer", "format": "int64"} for each in ("created", "last_modified")}
+        properties |= {name: {"type": "integer", "format": "int64"} for name in ("created", "last_modified")}
         schemas[name]["required"] = sorted(properties)
     return dict(document)
 
@@ -70,28 +69,28 @@ schema = schemathesis.openapi.from_dict(description())
 
 @pytest.fixture(scope="module")
 def listening() -> Iterator[Emulator]:
-    """One emulator for all examples: what they leave behind is one more state to answer in."""
+    """Provide one emulator for all examples: what they leave behind is one more state to answer in."""
     with Emulator(socket=True, key_size=1024) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def trusting(listening: Emulator) -> Iterator[IdentityProviderApi]:
-    """The API of a subaccount."""
+    """Provide the API of a subaccount."""
     with httpx.Client(transport=listening.transport) as http:
         yield IdentityProviderApi(listening, http, listening.create_subaccount().guid)
 
 
 def unsaid(case: schemathesis.Case[Any]) -> list[Any]:
-    """The checks that know nothing of what the UAA refuses, how, and that it reads a text for a number, say."""
+    """Return the checks to leave out: the description is silent on the UAA's rejections and conversions."""
     writes = case.method in {"POST", "PUT"}
     return [negative_data_rejection, positive_data_acceptance, *([not_a_server_error] if writes else [])]
 
 
 @schema.parametrize()
 @EXAMPLES
-def test_an_operation_answers_as_described(case: schemathesis.Case[Any], trusting: IdentityProviderApi) -> None:
-    """Status, media type and body of every answer to a known client are in the description."""
+def test_operation_conforms_for_client(case: schemathesis.Case[Any], trusting: IdentityProviderApi) -> None:
+    """Status, media type and body of every response to a known client are in the description."""
     response = case.call(base_url=trusting.key["apiurl"], headers=trusting.headers)
     case.validate_response(response, excluded_checks=unsaid(case))
     assert response.status_code != 500 or response.json() == {} or "originKey" in response.json()
@@ -99,10 +98,8 @@ def test_an_operation_answers_as_described(case: schemathesis.Case[Any], trustin
 
 @schema.parametrize()
 @EXAMPLES
-def test_an_operation_answers_a_stranger_as_described(
-    case: schemathesis.Case[Any], trusting: IdentityProviderApi
-) -> None:
-    """So it does to somebody without a token: 401, whatever the method, unless the path is none of the API's."""
+def test_operation_conforms_without_token(case: schemathesis.Case[Any], trusting: IdentityProviderApi) -> None:
+    """A caller without a token gets 401 for any method, at every path of the API."""
     response = case.call(base_url=trusting.key["apiurl"])
     case.validate_response(response, excluded_checks=[*unsaid(case), unsupported_method])
     assert response.status_code in {401, 404}
@@ -110,8 +107,8 @@ def test_an_operation_answers_a_stranger_as_described(
 
 
 @pytest.mark.parametrize("query", [{}, {"rawConfig": True}, {"rawConfig": False}], ids=str)
-def test_what_is_registered_is_answered_as_described(trusting: IdentityProviderApi, query: dict[str, object]) -> None:
-    """By each operation that knows it."""
+def test_registered_provider_conforms(trusting: IdentityProviderApi, query: dict[str, object]) -> None:
+    """Each operation that returns a provider conforms."""
     identity = ""
     steps: list[tuple[str, str, dict[str, Any] | None, int]] = [
         ("POST", COLLECTION, registration_body(OLD), 201),

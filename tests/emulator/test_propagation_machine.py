@@ -1,4 +1,4 @@
-"""A user is let in exactly while the target believes the certificate that signs, whatever was done before."""
+"""A user is accepted exactly while the target trusts the signer, after any history."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 class Propagation(RuleBasedStateMachine):
-    """A source, a target that holds one certificate or two, and three facts of both that say all."""
+    """A source, a target that holds one certificate or two, and the three facts of both that matter."""
 
     emulator: ClassVar[Emulator]
 
     @initialize(holds=st.sampled_from([1, 2]))
     def begin(self, holds: int) -> None:
-        """A source with a certificate that the target trusts."""
+        """Create a source, and a target with a certificate that it trusts."""
         self.guid = self.emulator.create_subaccount(generate=True).guid
         self.emulator.create_user(self.guid, "joe", "secret")
         self.target = self.emulator.create_target(f"t-{self.guid}", holds=holds)
@@ -35,12 +35,12 @@ class Propagation(RuleBasedStateMachine):
 
     @rule(slot=st.integers(0, 1))
     def upload(self, slot: int) -> None:
-        """A person uploads the certificate in a slot."""
+        """Upload the certificate in a slot, as a person does."""
         pem = self.emulator.certificates(self.guid)[slot]
         if pem is None:
             return
         new = trust_certificate.fingerprint(pem)
-        kept = [] if self.holds == 1 else [each for each in self.held if each != new]
+        kept = [] if self.holds == 1 else [kept for kept in self.held if kept != new]
         if len(kept) >= self.holds:
             with pytest.raises(Conflict):
                 self.emulator.upload_certificate(self.target.name, pem)
@@ -51,31 +51,31 @@ class Propagation(RuleBasedStateMachine):
     @precondition(lambda self: self.held)
     @rule()
     def remove(self) -> None:
-        """A person removes the oldest certificate."""
+        """Remove the oldest certificate, as a person does."""
         self.emulator.remove_certificate(self.target.name, self.held.pop(0))
 
     @rule()
     def prepare(self) -> None:
-        """The passive certificate is generated or renewed."""
+        """Generate or renew the passive certificate."""
         self.emulator.generate_passive(self.guid)
 
     @precondition(lambda self: self.emulator.slots(self.guid).passive)
     @rule()
     def rotate(self) -> None:
-        """The certificates are swapped."""
+        """Swap the certificates."""
         self.emulator.rotate(self.guid)
 
     @precondition(lambda self: self.held)
     @rule(lies=st.booleans())
     def misreport(self, lies: bool) -> None:  # noqa: FBT001 - from hypothesis
-        """The target lies about the newest certificate, or about none."""
+        """Let the target misreport the newest certificate, or stop it."""
         self.lies = {self.held[-1]} if lies else set()
         shown = self.emulator.misreport(self.target.name, *self.lies).certificates
         assert list(shown) == self.held
 
     @rule()
     def find(self) -> None:
-        """The user is let in, or told that the assertion is refused."""
+        """Check that the user is accepted, or that the error says that the assertion is rejected."""
         active = self.emulator.slots(self.guid).active
         (token,) = self._found()["authTokens"]
         assert ("error" not in token) == (active in set(self.held) - self.lies)
@@ -87,8 +87,8 @@ class Propagation(RuleBasedStateMachine):
             return dict(http.get(url, headers={"authorization": f"Bearer {self.token}"}).json())
 
 
-def test_a_user_is_let_in_exactly_while_the_target_believes_who_signs(module_emulator: Emulator) -> None:
-    """Uploads, removals, lies, rotations in any order."""
+def test_user_is_accepted_while_signer_trusted(module_emulator: Emulator) -> None:
+    """After any uploads, removals, misreports and rotations, the signer's trust decides about the user."""
     Propagation.emulator = module_emulator
     run_state_machine_as_test(
         Propagation,

@@ -1,4 +1,4 @@
-"""The metadata of an identity provider is read as far as its signatures are to be trusted, and no further."""
+"""The metadata of an identity provider is read as far as its signatures are to be trusted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ IN_ONE_KEY = metadata.metadata_document(PEMS, MetadataLayout.SECOND_X509_DATA)
 
 
 def named(text: str) -> str:
-    """The document with an entity ID."""
+    """Return the document with an entity ID."""
     return text.replace("<ns3:EntityDescriptor", f'<ns3:EntityDescriptor entityID="{ISSUER}"', 1)
 
 
@@ -30,58 +30,60 @@ NAMED = named(GENERIC)
 
 
 @pytest.mark.parametrize("layout", MetadataLayout)
-def test_what_the_emulator_exports_can_be_read_with_an_entity_id_added(layout: MetadataLayout) -> None:
-    """Both certificates in their order, each once, wherever the layout puts the second one."""
-    parsed = idp_metadata.parse(named(metadata.metadata_document((*PEMS, PEMS[0]), layout)))
+def test_exported_metadata_is_readable(layout: MetadataLayout) -> None:
+    """Both certificates are read in their order, each once, from either layout."""
+    parsed = idp_metadata.parse_idp_metadata(named(metadata.metadata_document((*PEMS, PEMS[0]), layout)))
     assert parsed == idp_metadata.IdpMetadata(ISSUER, PEMS, PEMS)
 
 
-def test_the_first_certificate_of_each_x509_data_is_told_apart() -> None:
-    """Two in one are both read, and one of them is the first."""
+def test_first_certificates_are_distinguished() -> None:
+    """Two certificates in one `X509Data` are both read, and one of them is the first."""
     joined = re.sub(r"</X509Data>\s*<X509Data>", "", IN_ONE_KEY)
-    parsed = idp_metadata.parse(named(joined))
+    parsed = idp_metadata.parse_idp_metadata(named(joined))
     assert (parsed.certificates, parsed.first_certificates) == (PEMS, PEMS[:1])
 
 
-def test_a_key_for_encryption_signs_nothing() -> None:
-    """Without a `use` it may sign."""
-    assert idp_metadata.parse(NAMED.replace('use="signing"', 'use="encryption"')).certificates == ()
-    assert idp_metadata.parse(NAMED.replace(' use="signing"', "")).certificates == PEMS
+def test_encryption_key_is_ignored() -> None:
+    """A key for encryption is left out; one that lacks `use` may sign."""
+    assert idp_metadata.parse_idp_metadata(NAMED.replace('use="signing"', 'use="encryption"')).certificates == ()
+    assert idp_metadata.parse_idp_metadata(NAMED.replace(' use="signing"', "")).certificates == PEMS
 
 
 @pytest.mark.parametrize("body", ["!", ""])
-def test_a_certificate_that_is_none_is_told(body: str) -> None:
-    """The others are read."""
-    parsed = idp_metadata.parse(NAMED.replace(trust_certificate.body(PEMS[0]), body))
+def test_broken_certificate_is_reported(body: str) -> None:
+    """A malformed certificate is reported, and the others are read."""
+    parsed = idp_metadata.parse_idp_metadata(NAMED.replace(trust_certificate.body(PEMS[0]), body))
     assert (parsed.certificates, parsed.has_broken_certificate) == (PEMS[1:], True)
 
 
-def test_of_several_entities_the_first_identity_provider_is_read() -> None:
-    """However deep it is; the others are of no interest."""
+def test_first_identity_provider_is_read() -> None:
+    """Of several entities, the first identity provider is read, at any depth."""
     other = NAMED.replace(ISSUER, "a service").replace("IDPSSOD", "AttributeAuthorityD")
     md = 'xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata"'
     group = "<md:EntitiesDescriptor {0}>{1}<md:EntitiesDescriptor>{2}</md:EntitiesDescriptor></md:EntitiesDescriptor>"
-    assert idp_metadata.parse(group.format(md, other, NAMED)) == idp_metadata.parse(NAMED)
-    assert idp_metadata.parse(group.format(md, other, "")).has_role is False
+    assert idp_metadata.parse_idp_metadata(group.format(md, other, NAMED)) == idp_metadata.parse_idp_metadata(NAMED)
+    assert idp_metadata.parse_idp_metadata(group.format(md, other, "")).has_role is False
 
 
-def test_where_users_log_on_is_read() -> None:
-    """Binding and location, as they are."""
+def test_logon_services_are_read() -> None:
+    """Binding and location of each service are read as they are."""
     service = '<ns3:SingleSignOnService Binding="a binding"/></ns3:IDPSSODescriptor>'
-    assert idp_metadata.parse(NAMED.replace("</ns3:IDPSSODescriptor>", service)).services == (("a binding", None),)
+    assert idp_metadata.parse_idp_metadata(NAMED.replace("</ns3:IDPSSODescriptor>", service)).services == (
+        ("a binding", None),
+    )
 
 
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        pytest.param(lambda _: GENERIC, "no EntityDescriptor with an `entityID`", id="no entity ID"),
-        pytest.param(lambda text: text.replace("ns3:EntityD", "ns3:EntitiesD"), "no EntityDescriptor", id="none"),
-        pytest.param(lambda text: text.replace("ns3:EntityD", "ns3:Affiliation"), "no EntityDescriptor", id="other"),
-        pytest.param(lambda text: text[:-3], "no well-formed XML", id="cut short"),
-        pytest.param(lambda text: text + chr(0xD800), "not read", id="no text that could be encoded"),
+        pytest.param(lambda _: GENERIC, "an EntityDescriptor with an `entityID`", id="entity ID missing"),
+        pytest.param(lambda text: text.replace("ns3:EntityD", "ns3:EntitiesD"), "an EntityDescriptor", id="empty"),
+        pytest.param(lambda text: text.replace("ns3:EntityD", "ns3:Affiliation"), "an EntityDescriptor", id="other"),
+        pytest.param(lambda text: text[:-3], "well-formed XML", id="cut short"),
+        pytest.param(lambda text: text + chr(0xD800), "it is unreadable", id="an unencodable text"),
     ],
 )
-def test_what_is_no_metadata_is_refused(change: Callable[[str], str], why: str) -> None:
-    """With the reason."""
+def test_malformed_metadata_is_refused(change: Callable[[str], str], why: str) -> None:
+    """Other text than metadata is refused with the reason."""
     with pytest.raises(idp_metadata.InvalidMetadata, match=why):
-        idp_metadata.parse(change(NAMED))
+        idp_metadata.parse_idp_metadata(change(NAMED))

@@ -1,4 +1,4 @@
-"""The state survives a restart; what was answered is on the disk."""
+"""The state survives a restart; an answered write is on the disk."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Where the state goes."""
+    """Provide the path of the state file."""
     return tmp_path / "state.json"
 
 
 @pytest.mark.parametrize("socket", [pytest.param(False, id="in process"), pytest.param(True, id="over a socket")])
-def test_all_survives_a_restart(file: Path, make_caller: Any, *, socket: bool) -> None:
-    """Subaccounts, certificates, service keys, tokens and the clock; the journal does not."""
+def test_state_survives_restart(file: Path, make_caller: Any, *, socket: bool) -> None:
+    """Subaccounts, certificates, service keys, tokens and the clock survive; the journal does not."""
     with Emulator(socket=socket, key_size=1024, state=file) as first:
         caller = make_caller(first, generate=True)
         caller.call("POST", "/certificate/passive")
@@ -42,8 +42,8 @@ def test_all_survives_a_restart(file: Path, make_caller: Any, *, socket: bool) -
         assert again.call("GET", "/certificate", authorization=f"Bearer {token}").json() == {"certificate": before[0]}
 
 
-def test_users_destinations_and_targets_survive_a_restart(file: Path) -> None:
-    """What is trusted, what is lied about, and which assertions were used: a replay is one after a restart, too."""
+def test_propagation_state_survives_restart(file: Path) -> None:
+    """Users, destinations, targets and used assertions survive, so a replay stays one."""
     signer = Signer()
     with Emulator(key_size=1024, state=file) as first:
         first.set_clock(NOW)
@@ -61,16 +61,16 @@ def test_users_destinations_and_targets_survive_a_restart(file: Path) -> None:
     with Emulator(key_size=1024, state=file) as second:
         assert second._landscape.account(guid).users == users
         assert second._landscape.state.systems == state
-        assert [each.name for each in second.destinations(guid)] == ["a"]
+        assert [destination.name for destination in second.destinations(guid)] == ["a"]
         assert (second.target("s4"), second.api_access_key(guid)) == (target, key)
         assert tokens.parse_token(second._landscape.token_key, token) is not None
         second.set_clock(NOW)
         assert presented(second, target, octets) == 400
-        assert second.journal()[-1].note == "refused: it was used before"
+        assert second.journal()[-1].note == "rejected: it was used before"
 
 
 def presented(emulator: Emulator, target: Target, octets: bytes) -> int:
-    """The status with which a target answers an assertion."""
+    """Return the status with which a target answers an assertion."""
     form = {
         "grant_type": "urn:ietf:params:oauth:grant-type:saml2-bearer",
         "assertion": base64.b64encode(octets).decode(),
@@ -80,8 +80,8 @@ def presented(emulator: Emulator, target: Target, octets: bytes) -> int:
         return http.post(target.token_service_url, data=form, auth=client).status_code
 
 
-def test_a_file_of_the_first_version_is_read(file: Path) -> None:
-    """It knows nothing of users, destinations and targets: there are none, and one API client for good."""
+def test_first_version_file_is_read(file: Path) -> None:
+    """A file without users, destinations and targets is read, and gets one lasting API client."""
     with Emulator(key_size=1024, state=file) as emulator:
         guid = emulator.create_subaccount().guid
     content = json.loads(file.read_text())
@@ -98,8 +98,8 @@ def test_a_file_of_the_first_version_is_read(file: Path) -> None:
     assert keys[0] == keys[1]
 
 
-def test_a_write_is_on_the_disk_when_it_is_answered(file: Path, make_caller: Any) -> None:
-    """A second emulator that reads the file right after the answer sees it."""
+def test_answered_write_is_on_disk(file: Path, make_caller: Any) -> None:
+    """A second emulator that reads the file right after the response sees the write."""
     with Emulator(key_size=1024, state=file) as emulator:
         caller = make_caller(emulator)
         pem = caller.call("POST", "/certificate").json()["certificate"]
@@ -107,18 +107,18 @@ def test_a_write_is_on_the_disk_when_it_is_answered(file: Path, make_caller: Any
             assert other.certificates(caller.subaccount.guid) == (pem, None)
 
 
-def test_the_file_is_its_owners_alone_and_says_why(file: Path) -> None:
-    """Mode 0600; the first thing in it is the warning."""
+def test_file_is_private_and_warns(file: Path) -> None:
+    """The file has mode 0600, and begins with the warning."""
     with Emulator(key_size=1024, state=file) as emulator:
         emulator.create_subaccount(generate=True)
     first, *_ = json.loads(file.read_text()).values()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert "PRIVATE KEYS" in first
-    assert [each.name for each in file.parent.iterdir()] == [file.name]
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
-def test_a_write_that_fails_changes_nothing(file: Path) -> None:
-    """Neither in memory nor on the disk, where no half-written file stays."""
+def test_failed_write_changes_nothing(file: Path) -> None:
+    """Memory and disk stay as they were, free of half-written files."""
     with Emulator(key_size=1024, state=file) as emulator:
         guid = emulator.create_subaccount().guid
         file.unlink()
@@ -126,7 +126,7 @@ def test_a_write_that_fails_changes_nothing(file: Path) -> None:
         with pytest.raises(OSError, match=r"state\.json"):
             emulator.generate_active(guid)
         assert emulator.slots(guid) == Slots(None, None)
-        assert [each.name for each in file.parent.iterdir()] == [file.name]
+        assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
 @pytest.mark.parametrize(
@@ -137,8 +137,8 @@ def test_a_write_that_fails_changes_nothing(file: Path) -> None:
         pytest.param(lambda _: "[]", id="of something else"),
     ],
 )
-def test_a_file_that_is_no_state_is_refused_and_left_alone(file: Path, change: Any) -> None:
-    """The refusal names the file and what to do."""
+def test_foreign_file_is_refused(file: Path, change: Any) -> None:
+    """The error names the file and what to do, and the file stays as it was."""
     with Emulator(key_size=1024, state=file):
         text = file.read_text()
     file.write_text(change(text))

@@ -1,4 +1,4 @@
-"""Targets take assertions that somebody whom they trust signed for them, and refuse all others."""
+"""Targets accept assertions of signers that they trust, and reject all others."""
 
 from __future__ import annotations
 
@@ -36,10 +36,8 @@ REFUSED = {"system": (400, "invalid_grant"), "subaccount": (401, "unauthorized")
 
 
 @TARGET_KINDS
-def test_what_somebody_trusted_signed_is_taken(
-    kind: str, emulator_at_assertion_time: Emulator, http: httpx.Client
-) -> None:
-    """By each of two certificates; the journal has which, and nothing of the assertion."""
+def test_trusted_signer_is_accepted(kind: str, emulator_at_assertion_time: Emulator, http: httpx.Client) -> None:
+    """Each of two certificates is accepted; the journal names the signer, and nothing of the assertion."""
     target = create_trusting(kind, emulator_at_assertion_time, http, OLD, NEW)
     for signer in (OLD, NEW):
         response = present_assertion(http, target, signer)
@@ -53,51 +51,47 @@ def test_what_somebody_trusted_signed_is_taken(
 @pytest.mark.parametrize(
     ("spoil", "why"),
     [
-        pytest.param(lambda signed: signed.replace(b"joe", b"jim"), "the signature is not by", id="tampered"),
-        pytest.param(lambda _: UNTRUSTED.assertion(), "the signature is not by", id="a stranger's"),
-        pytest.param(lambda _: OLD.assertion(changes={"issuer": "somebody"}), "its issuer is not", id="issuer"),
+        pytest.param(lambda signed: signed.replace(b"joe", b"jim"), "the signature is by another key", id="tampered"),
+        pytest.param(lambda _: UNTRUSTED.assertion(), "the signature is by another key", id="an untrusted signer"),
+        pytest.param(lambda _: OLD.assertion(changes={"issuer": "somebody"}), "its issuer is unknown", id="issuer"),
         pytest.param(lambda _: OLD.assertion(changes={"audience": "somebody"}), "its audience", id="audience"),
-        pytest.param(lambda _: b"nonsense", "it is no well-formed XML", id="nonsense"),
+        pytest.param(lambda _: b"nonsense", "it is not well-formed XML", id="nonsense"),
     ],
 )
-def test_anything_else_is_refused_with_an_error_of_oauth(
+def test_rejection_is_oauth_error(
     kind: str, emulator_at_assertion_time: Emulator, http: httpx.Client, spoil: Callable[[bytes], bytes], why: str
 ) -> None:
-    """A system has the reason in the description, too; the journal always has it."""
+    """Any other assertion is an OAuth error; the journal has the reason, a system's response too."""
     target = create_trusting(kind, emulator_at_assertion_time, http, OLD)
     response = send_assertion(http, target, spoil(OLD.assertion()))
     assert (response.status_code, response.json()["error"]) == REFUSED[kind]
     assert (why in response.json()["error_description"]) == (kind == "system")
-    assert str(note(emulator_at_assertion_time)).startswith(f"refused: {why}")
+    assert str(note(emulator_at_assertion_time)).startswith(f"rejected: {why}")
 
 
 @TARGET_KINDS
-def test_an_assertion_is_refused_outside_its_time_by_the_clock(
-    kind: str, emulator_at_assertion_time: Emulator, http: httpx.Client
-) -> None:
-    """Before its beginning and after its end, by more than clocks may differ."""
+def test_clock_limits_assertion(kind: str, emulator_at_assertion_time: Emulator, http: httpx.Client) -> None:
+    """An assertion is rejected before its beginning and after its end, beyond the allowed skew."""
     target = create_trusting(kind, emulator_at_assertion_time, http, OLD)
     for seconds in (-120, 661):
         emulator_at_assertion_time.set_clock(NOW + timedelta(seconds=seconds))
         assert present_assertion(http, target).status_code == REFUSED[kind][0]
     assert [str(entry.note) for entry in emulator_at_assertion_time.journal()[-2:]] == [
-        "refused: it is not valid yet",
-        "refused: it has expired",
+        "rejected: it is not valid yet",
+        "rejected: it has expired",
     ]
 
 
-def test_a_system_takes_an_assertion_once(emulator_at_assertion_time: Emulator, http: httpx.Client) -> None:
-    """A second time it is a replay, at this target; a refused one may still be presented rightly."""
+def test_system_accepts_assertion_once(emulator_at_assertion_time: Emulator, http: httpx.Client) -> None:
+    """A second time is a replay at this target; a rejected assertion may be presented again."""
     target = create_trusting_system(emulator_at_assertion_time, OLD)
     octets = OLD.assertion(changes={"audience": target.entity_id, "recipient": target.token_service_url})
     assert [send_assertion(http, target, octets).status_code for _ in range(2)] == [200, 400]
-    assert note(emulator_at_assertion_time) == "refused: it was used before"
+    assert note(emulator_at_assertion_time) == "rejected: it was used before"
 
 
-def test_used_assertions_are_forgotten_when_they_have_expired(
-    emulator_at_assertion_time: Emulator, http: httpx.Client
-) -> None:
-    """The state does not grow with every call."""
+def test_expired_assertions_are_forgotten(emulator_at_assertion_time: Emulator, http: httpx.Client) -> None:
+    """The state drops used assertions when they expire."""
     target = create_trusting_system(emulator_at_assertion_time, OLD)
     stated = assertion.Statement(ISSUER, "joe", target.entity_id, target.token_service_url)
     for hours in (1, 2):
@@ -112,14 +106,14 @@ def test_used_assertions_are_forgotten_when_they_have_expired(
     ("changes", "of_system", "of_subaccount"),
     [
         pytest.param({"grant_type": "refresh_token"}, *[(400, "unsupported_grant_type")] * 2, id="another grant"),
-        pytest.param({"assertion": None}, (400, "invalid_request"), REFUSED["subaccount"], id="no assertion"),
-        pytest.param({"assertion": "!"}, *REFUSED.values(), id="no base64"),
+        pytest.param({"assertion": None}, (400, "invalid_request"), REFUSED["subaccount"], id="assertion missing"),
+        pytest.param({"assertion": "!"}, *REFUSED.values(), id="malformed base64"),
     ],
 )
-def test_a_malformed_request_is_refused(
+def test_malformed_request_is_refused(
     kind: str, module_emulator: Emulator, changes: dict[str, Any], of_system: object, of_subaccount: object
 ) -> None:
-    """With the error that OAuth has for it, or the UAA."""
+    """A malformed request gets the error of OAuth, or of the UAA."""
     module_emulator.set_clock(NOW)
     with httpx.Client(transport=module_emulator.transport) as http:
         response = present_assertion(http, create_trusting(kind, module_emulator, http, OLD), **changes)
@@ -128,18 +122,16 @@ def test_a_malformed_request_is_refused(
 
 
 @TARGET_KINDS
-def test_only_its_client_presents_assertions_to_a_target(
-    kind: str, emulator_at_assertion_time: Emulator, http: httpx.Client
-) -> None:
-    """And only by POST."""
+def test_only_client_presents_assertions(kind: str, emulator_at_assertion_time: Emulator, http: httpx.Client) -> None:
+    """A target accepts assertions from its client, by POST."""
     target = create_trusting(kind, emulator_at_assertion_time, http, OLD)
     response = http.post(target.token_service_url, data={"grant_type": SAML2_BEARER}, auth=(target.client_id, "wrong"))
     assert (response.status_code, response.json()["error"]) == (401, "invalid_client")
     assert http.get(target.token_service_url).status_code == 405
 
 
-def test_there_is_nothing_at_other_paths(emulator_at_assertion_time: Emulator, http: httpx.Client) -> None:
-    """404 in plain text."""
+def test_other_paths_are_404(emulator_at_assertion_time: Emulator, http: httpx.Client) -> None:
+    """Other paths are 404 in plain text."""
     subdomain, system = (
         emulator_at_assertion_time.create_subaccount().subdomain,
         create_trusting_system(emulator_at_assertion_time),

@@ -1,4 +1,4 @@
-"""With the switch, finding gives an earlier token again, and hides what a target says now."""
+"""With the switch, finding returns an earlier token again, and hides what a target says now."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ CACHING = Switches(token_cache=TokenCache.UNTIL_EXPIRY)
 
 @pytest.fixture
 def caching() -> Iterator[DestinationScenario]:
-    """A landscape whose service gives tokens again."""
+    """Provide a landscape whose service caches tokens."""
     with Emulator(key_size=1024, switches=CACHING) as emulator, httpx.Client(transport=emulator.transport) as http:
         yield DestinationScenario(emulator, http)
 
 
-def test_a_cached_token_hides_that_the_target_refuses(caching: DestinationScenario) -> None:
-    """After a rotation, until it expires; what is left of its time shows that it is not fresh."""
+def test_cached_token_hides_rejection(caching: DestinationScenario) -> None:
+    """After a rotation, the cached token hides the rejection until it expires; its `expires_in` shows its age."""
     first = caching.auth_token()
     caching.emulator.generate_passive(caching.guid)
     caching.emulator.rotate(caching.guid)
@@ -42,8 +42,8 @@ def test_a_cached_token_hides_that_the_target_refuses(caching: DestinationScenar
     assert "error" in caching.auth_token()
 
 
-def test_a_cached_assertion_is_of_the_old_key(caching: DestinationScenario) -> None:
-    """For the ten minutes that it is valid."""
+def test_cached_assertion_has_old_key(caching: DestinationScenario) -> None:
+    """For its ten minutes, the cached assertion is one of the old key."""
     caching.create(SAML)
     first = caching.auth_token("saml")
     caching.emulator.generate_passive(caching.guid)
@@ -53,15 +53,15 @@ def test_a_cached_assertion_is_of_the_old_key(caching: DestinationScenario) -> N
     assert caching.auth_token("saml") != first
 
 
-def test_another_destination_has_another_token(caching: DestinationScenario) -> None:
-    """Though it has the name of the old one."""
+def test_new_destination_has_new_token(caching: DestinationScenario) -> None:
+    """A new destination with the name of an old one gets a token of its own."""
     first = caching.auth_token()
     caching.change(scope="A")
     assert caching.auth_token()["value"] != first["value"]
 
 
-def test_a_failure_is_not_cached(caching: DestinationScenario) -> None:
-    """The next find asks again."""
+def test_failure_is_not_cached(caching: DestinationScenario) -> None:
+    """After a failure, the next find asks again."""
     caching.emulator.misreport(caching.system.name, caching.fingerprint())
     assert "error" in caching.auth_token()
     caching.emulator.misreport(caching.system.name)

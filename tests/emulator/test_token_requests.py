@@ -1,4 +1,4 @@
-"""The token service is asked as the destination says."""
+"""The request to the token service follows the destination."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from btp_trust_emulator import (
     Level,
 )
-from btp_trust_emulator.backend.destination import destination
+from btp_trust_emulator.backend.destination import parse_destination
 from btp_trust_emulator.services.destinations import propagation
 from support.destinations import PLAIN
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     pass
 
 
-def test_the_token_request_is_made_as_the_destination_says() -> None:
-    """Headers, queries, further fields; the client by Basic credentials if there are any."""
+def test_request_follows_destination() -> None:
+    """Headers, queries and further fields are the destination's; the client authenticates by Basic if named."""
     properties = {
         **PLAIN,
         "tokenServiceURL": "https://token.example.com/token",
@@ -30,7 +30,7 @@ def test_the_token_request_is_made_as_the_destination_says() -> None:
         "companyId": "ACME",
         "scope": "A B",
     }
-    request = propagation.token_request(destination(Level.SUBACCOUNT, properties), "assertion")
+    request = propagation.token_request(parse_destination(Level.SUBACCOUNT, properties), "assertion")
     assert request.url == "https://token.example.com/token?sap-client=100"
     assert dict(parse_qsl(request.content.decode())) == {
         "grant_type": "urn:ietf:params:oauth:grant-type:saml2-bearer",
@@ -44,16 +44,16 @@ def test_the_token_request_is_made_as_the_destination_says() -> None:
 
 
 @pytest.mark.parametrize(("encoding", "text"), [(None, "-_-_"), ("base64url", "-_-_"), ("base64", "+/+/")])
-def test_the_assertion_is_sent_in_the_encoding_that_the_destination_says(encoding: str | None, text: str) -> None:
-    """In base64url unless told."""
+def test_encoding_follows_destination(encoding: str | None, text: str) -> None:
+    """The assertion is sent in the destination's encoding, by default base64url."""
     properties = {**PLAIN, **({"samlAssertionEncoding": encoding} if encoding else {})}
-    assert propagation.encode_assertion(b"\xfb\xff\xbf", destination(Level.SUBACCOUNT, properties)) == text
+    assert propagation.encode_assertion(b"\xfb\xff\xbf", parse_destination(Level.SUBACCOUNT, properties)) == text
 
 
 @pytest.mark.parametrize(
     ("text", "expected"), [("", 10), ("0", 10), ("1", 1), ("60", 60), ("61", 10), ("-1", 10), ("1.5", 10), ("x", 10)]
 )
-def test_a_time_out_is_that_of_the_destination_if_it_is_allowed(text: str, expected: float) -> None:
-    """Ten seconds otherwise."""
-    wanted = destination(Level.SUBACCOUNT, {**PLAIN, "tokenServiceURL.ConnectionTimeoutInSeconds": text})
-    assert propagation.timeout_seconds(wanted, "Connection", 60) == expected
+def test_timeout_follows_destination(text: str, expected: float) -> None:
+    """A timeout in range is the destination's; otherwise it is ten seconds."""
+    destination = parse_destination(Level.SUBACCOUNT, {**PLAIN, "tokenServiceURL.ConnectionTimeoutInSeconds": text})
+    assert propagation.timeout_seconds(destination, "Connection", 60) == expected

@@ -1,4 +1,4 @@
-"""Only what the emulator itself signed is a token."""
+"""A token is valid only with the emulator's own signature."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ KEY = keys.new_key()
 TOKEN = tokens.issue(KEY, ACCOUNT, ACCOUNT.client, "http://127.0.0.1/uaa/sub/oauth/token", NOW).access_token
 
 
-def test_a_token_tells_whose_it_is_and_how_long() -> None:
-    """Subaccount, instance, and the end of its 43199 seconds, counted from the whole second."""
+def test_token_has_owner_and_expiry() -> None:
+    """A token has subaccount, instance, and an end 43199 whole seconds after it was issued."""
     claims = tokens.parse_token(KEY, TOKEN)
     assert claims is not None
     assert (claims.subaccount, claims.instance_id) == (ACCOUNT.guid, ACCOUNT.instance_id)
@@ -27,21 +27,21 @@ def test_a_token_tells_whose_it_is_and_how_long() -> None:
 
 
 @given(st.text(alphabet="abcXYZ019._~+/-=", max_size=40) | st.text(max_size=20))
-def test_any_other_text_is_none(text: str) -> None:
-    """Whatever it looks like."""
+def test_other_text_is_no_token(text: str) -> None:
+    """Any other text is refused as a token."""
     assert tokens.parse_token(KEY, text) is None
 
 
 @pytest.mark.parametrize("part", [pytest.param(0, id="the header"), pytest.param(1, id="the claims")])
-def test_a_token_that_was_touched_is_none(part: int) -> None:
+def test_changed_token_is_refused(part: int) -> None:
     """The signature covers header and claims."""
     parts = TOKEN.split(".")
     parts[part] = parts[part][:-4] + ("AAAA" if parts[part][-4:] != "AAAA" else "BBBB")
     assert tokens.parse_token(KEY, ".".join(parts)) is None
 
 
-def test_two_tokens_are_never_the_same() -> None:
-    """Each has an identifier of its own, though they were issued in the same second."""
+def test_tokens_are_unique() -> None:
+    """Two tokens of the same second have different identifiers."""
     first, second = (tokens.issue(KEY, ACCOUNT, ACCOUNT.client, "http://127.0.0.1", NOW) for _ in range(2))
     assert first.jti != second.jti
     assert first.access_token != second.access_token

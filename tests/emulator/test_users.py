@@ -27,14 +27,14 @@ def joe(caller: Any) -> Callable[..., Any]:
 
 
 def claims(caller: Any, response: Any) -> dict[str, Any]:
-    """What the token in an answer says, checked with the service key."""
+    """Return the claims of the token in a response, verified with the service key."""
     key = caller.key
     token = response.json()["access_token"]
     return dict(jwt.decode(token, key["verificationkey"], ["RS256"], audience=key["clientid"]))
 
 
-def test_a_password_gets_a_token_that_speaks_of_the_user(caller: Any, joe: Callable[..., Any]) -> None:
-    """With the claims that XSUAA documents, of this subaccount and its client."""
+def test_password_gets_user_token(caller: Any, joe: Callable[..., Any]) -> None:
+    """The token has the claims that XSUAA documents, of this subaccount and its client."""
     response = joe()
     said = claims(caller, response)
     assert response.status_code == 200
@@ -45,16 +45,16 @@ def test_a_password_gets_a_token_that_speaks_of_the_user(caller: Any, joe: Calla
     assert "user_attributes" in response.json()["scope"].split()
 
 
-def test_a_token_is_exchanged_for_another_of_the_same_user(caller: Any, joe: Callable[..., Any]) -> None:
-    """The jwt-bearer grant; so is the one that `Emulator` gives."""
+def test_token_is_exchanged(caller: Any, joe: Callable[..., Any]) -> None:
+    """The jwt-bearer grant exchanges a user's token, also one from `Emulator`."""
     for token in (joe().json()["access_token"], caller.emulator.user_token(caller.subaccount.guid, "joe")):
         exchanged = caller.ask_token(grant_type=JWT_BEARER, assertion=token)
         assert exchanged.json()["access_token"] != token
         assert claims(caller, exchanged)["user_name"] == "joe"
 
 
-def test_a_user_s_token_is_good_for_the_trust_operations(caller: Any, joe: Callable[..., Any]) -> None:
-    """It is a token of the service's client all the same."""
+def test_user_token_serves_trust_operations(caller: Any, joe: Callable[..., Any]) -> None:
+    """A user's token is one of the service's client, so the trust operations accept it."""
     assert caller.call("GET", authorization=f"Bearer {joe().json()['access_token']}").status_code == 200
 
 
@@ -62,21 +62,19 @@ def test_a_user_s_token_is_good_for_the_trust_operations(caller: Any, joe: Calla
     "changes",
     [
         pytest.param({"password": "wrong"}, id="a wrong password"),
-        pytest.param({"password": None}, id="no password"),
-        pytest.param({"username": "jim"}, id="nobody"),
-        pytest.param({"username": None}, id="no name"),
+        pytest.param({"password": None}, id="password missing"),
+        pytest.param({"username": "jim"}, id="an unknown user"),
+        pytest.param({"username": None}, id="name missing"),
     ],
 )
-def test_a_user_who_proves_nothing_gets_none(joe: Callable[..., Any], changes: dict[str, str | None]) -> None:
-    """401, as the UAA answers."""
+def test_wrong_password_is_401(joe: Callable[..., Any], changes: dict[str, str | None]) -> None:
+    """A user who does not authenticate is 401, as the UAA answers."""
     response = joe(**changes)
     assert (response.status_code, response.json()["error"]) == (401, "unauthorized")
 
 
-def test_a_token_that_is_not_a_user_s_of_this_server_is_not_exchanged(
-    caller: Any, empty_caller: Any, joe: Callable[..., Any]
-) -> None:
-    """Nonsense, none, a client's, another subaccount's, and one that has expired."""
+def test_other_tokens_are_not_exchanged(caller: Any, empty_caller: Any, joe: Callable[..., Any]) -> None:
+    """Malformed, missing, client, foreign and expired tokens are refused."""
     empty_caller.emulator.create_user(empty_caller.subaccount.guid, "joe", "secret")
     own = joe().json()["access_token"]
     for token in (
@@ -91,8 +89,8 @@ def test_a_token_that_is_not_a_user_s_of_this_server_is_not_exchanged(
     assert caller.ask_token(grant_type=JWT_BEARER, assertion=own).status_code == 401
 
 
-def test_the_client_that_manages_identity_providers_gets_tokens_of_its_own_alone(caller: Any) -> None:
-    """No user's; and its own are none for the trust operations."""
+def test_api_client_gets_own_tokens(caller: Any) -> None:
+    """The client that manages identity providers gets no user's token, and none for trust operations."""
     key = caller.emulator.api_access_key(caller.subaccount.guid)
     client = {"client_id": key["clientid"], "client_secret": key["clientsecret"]}
     refused = caller.ask_token(**client, grant_type="password", username="joe", password="secret")
@@ -102,10 +100,10 @@ def test_the_client_that_manages_identity_providers_gets_tokens_of_its_own_alone
     assert caller.call("GET", authorization=f"Bearer {granted.json()['access_token']}").status_code == 401
 
 
-def test_a_name_is_taken_once_and_nobody_else_has_a_token(caller: Any, joe: Callable[..., Any]) -> None:
-    """The refusals of `Emulator`."""
+def test_user_name_is_unique(caller: Any, joe: Callable[..., Any]) -> None:
+    """`Emulator` refuses a taken name, and a token for an unknown user."""
     assert joe().status_code == 200
-    with pytest.raises(Conflict, match="joe is one already"):
+    with pytest.raises(Conflict, match="joe exists already"):
         caller.emulator.create_user(caller.subaccount.guid, "joe", "other")
-    with pytest.raises(Unknown, match="jim is no user"):
+    with pytest.raises(Unknown, match="jim is missing"):
         caller.emulator.user_token(caller.subaccount.guid, "jim")

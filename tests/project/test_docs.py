@@ -25,8 +25,10 @@ from btp_trust.passive.schema import PassiveInputs
 from btp_trust.resources import base
 from btp_trust.resources.settings import KEYS, Privilege
 from btp_trust.rotation.schema import RotationInputs
-from btp_trust_emulator import Switches
+from btp_trust_emulator import FaultKind, Switches
+from btp_trust_emulator.control.api import OPERATIONS
 from btp_trust_emulator.faults.fault import FAULT_SPECS
+from btp_trust_emulator.server.application import SERVICE_OPERATIONS
 from support.doc_blocks import Block, PageProjects, Section, pages, sections
 
 UNRUN = {
@@ -219,24 +221,35 @@ def test_reference_has_every_switch_of_the_emulator() -> None:
         assert row in page, row
 
 
-def test_reference_has_every_request_of_the_control_plane() -> None:
-    """Every question that the control plane answers has a row."""
+def test_reference_has_every_control_operation() -> None:
+    """The table has a row for each operation of the control plane, which names every field of its request."""
+    page = section_of((ROOT / "docs/reference/emulator.md").read_text(), "The control plane")
+    rows = dict(re.findall(r"^\| `([A-Z]+ /_emulator/\S+)` \| (.*) \|$", page, re.MULTILINE))
+
+    assert set(rows) == {f"{operation.method} /_emulator{operation.path}" for operation in OPERATIONS}
+    for operation in OPERATIONS:
+        fields = getattr(operation.shape, "__struct_fields__", ())
+        row = rows[f"{operation.method} /_emulator{operation.path}"]
+        assert all(re.search(rf"[`=]?{field}[`=]", row) for field in fields), row
+
+
+def test_reference_has_every_service_operation() -> None:
+    """The tables of the emulated services have a row for each operation, and for no other."""
     page = (ROOT / "docs/reference/emulator.md").read_text()
-    modules = sorted((ROOT / "provider/btp_trust_emulator").glob("control*.py"))
-    tables = "".join(module.read_text() for module in modules)
+    text = section_of(page, "Trust certificates") + section_of(page, "User propagation")
+    rows = re.findall(r"^\| `([A-Z]+ [^`]+)` \|", text, re.MULTILINE)
 
-    for method, path in re.findall(r"\(\"([A-Z]+)\", \"(/[^\"]+)\", _\w+\)", tables):
-        assert f"`{method} /_emulator{path}`" in page, path
+    assert sorted(rows) == sorted(
+        f"{operation.method} {operation.path.replace(':path', '')}" for operation in SERVICE_OPERATIONS
+    )
 
 
-def test_reference_has_every_fault_of_the_emulator() -> None:
-    """Every kind of fault has a row, with the fields that mean something to it."""
-    page = (ROOT / "docs/reference/emulator.md").read_text()
-    rows = dict(re.findall(r"^\| `(\w+)` \| (?:yes|no) \| .* \|([^|]*)\|$", page, re.MULTILINE))
+def test_reference_has_every_fault() -> None:
+    """The table of faults is the table of kinds in the code, in its order."""
+    page = section_of((ROOT / "docs/reference/emulator.md").read_text(), "Faults")
+    rows = re.findall(r"^\| `\w+` \| (?:yes|no) \| .* \|[^|]*\|$", page, re.MULTILINE)
 
-    assert {kind.value: fault_spec.fields for kind, fault_spec in FAULT_SPECS.items()} == {
-        kind: set(re.findall(r"`(\w+)`", fields)) for kind, fields in rows.items()
-    }
+    assert rows == [fault_row(kind) for kind in FAULT_SPECS]
 
 
 def test_reference_has_every_type_of_target() -> None:
@@ -288,6 +301,13 @@ def test_modules_import_what_the_architecture_allows() -> None:
 def test_a_page_names_no_machine(page: Path) -> None:
     """No page has a path or a host of the machine on which it was written."""
     assert not re.search(r"(/home/|/root/|/work/|/tmp/)", page.read_text())
+
+
+def fault_row(kind: FaultKind) -> str:
+    """Return the row of a kind of faults."""
+    spec = FAULT_SPECS[kind]
+    fields = "".join(f"{names} " for names in [", ".join(f"`{name}`" for name in spec.fields)] if names)
+    return f"| `{kind.value}` | {'yes' if spec.acts else 'no'} | {spec.client_sees} | {fields}|"
 
 
 def anchors(file: Path) -> set[str]:

@@ -1,1 +1,1 @@
-"""What exists: subaccounts, destinations, users, target systems. Imports neither faults nor the journal."""
+"""What exists: subaccounts, destinations, users, target systems. Imports `saml` and `pki` alone."""

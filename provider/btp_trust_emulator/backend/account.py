@@ -1,9 +1,4 @@
-"""What a subaccount is, and the rules of its two slots. No HTTP, no clock, no lock, no file.
-
-Rules of the two slots: SAP's API description, section "Trust Certificate on Subaccount Level". There are at most two
-certificates; generating into a full slot renews it (new key, new certificate, the old ones are gone); rotating swaps;
-there is no way to delete the active one.
-"""
+"""What a subaccount is, and the state of all of them: plain values, free of HTTP, clock, lock and file."""
 
 from __future__ import annotations
 
@@ -16,26 +11,25 @@ from datetime import datetime
 from btp_trust_emulator.backend.destination import Destination, Level
 from btp_trust_emulator.backend.identity_provider import DEFAULT_ORIGIN, SAML, IdentityProvider
 from btp_trust_emulator.backend.target_system import System
-from btp_trust_emulator.errors import Invalid, NoKeyPair
+from btp_trust_emulator.errors import Invalid
 from btp_trust_emulator.pki import trust_certificate
 from btp_trust_emulator.pki.client_ca import Authority
 from btp_trust_emulator.slots import Slot, Slots
-from btp_trust_emulator.switches import PassiveWithoutActive, RotateWithoutActive, Switches
 
 
 def entity_id(account: Account) -> str:
-    """The name of a subaccount as a SAML service provider; also the alias of its token service."""
+    """Return the name of a subaccount as a SAML service provider; also the alias of its token service."""
     return f"{account.subdomain}.aws-live-eu12"
 
 
 _SUBDOMAIN = re.compile("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
-def guid(given: str | None) -> str:
-    """A GUID, the one given or a new one.
+def parse_guid(given: str | None) -> str:
+    """Return the GUID given, or a new one.
 
     Raises:
-        Invalid: it is none.
+        Invalid: `given` is malformed.
     """
     if given is None:
         return str(uuid.uuid4())
@@ -48,24 +42,24 @@ def guid(given: str | None) -> str:
     )
 
 
-def subdomain(given: str) -> str:
-    """The subdomain itself.
+def parse_subdomain(given: str) -> str:
+    """Return the subdomain itself.
 
     Raises:
-        Invalid: it is none.
+        Invalid: `given` is malformed.
     """
     if _SUBDOMAIN.fullmatch(given):
         return given
     raise Invalid(
         "The subaccount was not created.",
-        f"{given!r} is no subdomain: 1 to 63 lower-case letters, digits and inner hyphens.",
+        f"{given!r} is not a subdomain of 1 to 63 lower-case letters, digits and inner hyphens.",
         "Leave it out to get one, or choose another.",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who can log on; `password` is None for a shadow user, whom another identity provider vouches for."""
+    """A person who can log on; `password` is None for a shadow user, who comes from another identity provider."""
 
     user_name: str
     email: str
@@ -87,7 +81,7 @@ class KeyPair:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """An OAuth client, the service instance that it belongs to, and the scopes of its own tokens."""
+    """An OAuth client, its service instance, and the scopes of its own tokens."""
 
     client_id: str
     client_secret: str = field(repr=False)
@@ -97,7 +91,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Subaccount:
-    """What the emulator tells of a subaccount; no secret in it."""
+    """The public part of a subaccount, free of secrets."""
 
     guid: str
     subdomain: str
@@ -156,51 +150,51 @@ class Account:
         )
 
     def user(self, user_name: str, origin: str = DEFAULT_ORIGIN) -> User | None:
-        """The user with this name, of those whom one identity provider vouches for."""
-        return next((each for each in self.users if (each.user_name, each.origin) == (user_name, origin)), None)
+        """Return the user with this name, of those from one identity provider."""
+        return next((user for user in self.users if (user.user_name, user.origin) == (user_name, origin)), None)
 
     def with_user(self, user: User) -> Account:
-        """The account with one more user."""
+        """Return the account with one more user."""
         return replace(self, users=(*self.users, user))
 
     def users_of(self, origin: str) -> list[User]:
-        """The users whom one identity provider vouches for."""
-        return [each for each in self.users if each.origin == origin]
+        """Return the users from one identity provider."""
+        return [user for user in self.users if user.origin == origin]
 
     @property
     def saml_providers(self) -> list[IdentityProvider]:
-        """The SAML identity providers among those that are registered."""
-        return [each for each in self.identity_providers if each.type == SAML]
+        """The registered SAML identity providers."""
+        return [provider for provider in self.identity_providers if provider.type == SAML]
 
     def identity_provider(self, origin_key: str) -> IdentityProvider | None:
-        """The identity provider with this origin key."""
-        return next((each for each in self.identity_providers if each.origin_key == origin_key), None)
+        """Return the identity provider with this origin key."""
+        return next((provider for provider in self.identity_providers if provider.origin_key == origin_key), None)
 
     def with_identity_provider(self, provider: IdentityProvider) -> Account:
-        """The account with this identity provider instead of the one with its ID, if any."""
-        kept = {each.id: each for each in self.identity_providers}
-        return replace(self, identity_providers=tuple({**kept, provider.id: provider}.values()))
+        """Return the account with this identity provider in the place of the one with its ID, if any."""
+        providers = {other.id: other for other in self.identity_providers} | {provider.id: provider}
+        return replace(self, identity_providers=tuple(providers.values()))
 
     def without_identity_provider(self, provider: IdentityProvider) -> Account:
-        """The account without this identity provider, and without its users and what they were assigned."""
-        others = tuple(each for each in self.identity_providers if each.id != provider.id)
-        users = tuple(each for each in self.users if each.origin != provider.origin_key)
+        """Return the account without this identity provider, its users, and what they were assigned."""
+        others = tuple(other for other in self.identity_providers if other.id != provider.id)
+        users = tuple(user for user in self.users if user.origin != provider.origin_key)
         return replace(self, identity_providers=others, users=users)
 
     def destination(self, level: Level, name: str) -> Destination | None:
-        """The destination with this name at a level."""
-        return next((each for each in self.destinations if (each.level, each.name) == (level, name)), None)
+        """Return the destination with this name at a level."""
+        return next((kept for kept in self.destinations if (kept.level, kept.name) == (level, name)), None)
 
     def pair(self, slot: Slot) -> KeyPair | None:
-        """What a slot holds."""
+        """Return the key pair in a slot."""
         return self.active if slot is Slot.ACTIVE else self.passive
 
     def with_pair(self, slot: Slot, pair: KeyPair | None) -> Account:
-        """The account with something else in a slot."""
+        """Return the account with another key pair in a slot."""
         return replace(self, active=pair) if slot is Slot.ACTIVE else replace(self, passive=pair)
 
     def certificate(self, slot: Slot) -> str | None:
-        """The PEM in a slot."""
+        """Return the PEM in a slot."""
         pair = self.pair(slot)
         return None if pair is None else pair.certificate
 
@@ -217,61 +211,14 @@ class State:
     used_assertions: dict[str, datetime] = field(default_factory=dict)
 
     def with_account(self, account: Account) -> State:
-        """The state with this account instead of the one with its GUID, if any."""
+        """Return the state with this account in the place of the one with its GUID, if any."""
         return replace(self, accounts={**self.accounts, account.guid: account})
 
     def with_system(self, system: System) -> State:
-        """The state with this system instead of the one with its name, if any."""
+        """Return the state with this system in the place of the one with its name, if any."""
         return replace(self, systems={**self.systems, system.name: system})
 
     def with_used_assertion(self, assertion: str, until: datetime, now: datetime) -> State:
-        """The state that remembers one more assertion, which ends then, and forgets those that have ended."""
-        lasting = {each: end for each, end in self.used_assertions.items() if end > now}
+        """Return the state with one more used assertion, which ends at `until`, and without those that have ended."""
+        lasting = {used: end for used, end in self.used_assertions.items() if end > now}
         return replace(self, used_assertions={**lasting, assertion: until})
-
-
-def certificate_only(pem: str | None) -> KeyPair | None:
-    """A certificate from outside, without its key.
-
-    Raises:
-        Invalid: the text is not one PEM certificate.
-    """
-    return None if pem is None else KeyPair(trust_certificate.normalized(pem))
-
-
-def with_generated(account: Account, slot: Slot, pair: KeyPair, switches: Switches) -> Account:
-    """The account after generating or renewing into `slot`.
-
-    Raises:
-        NoKeyPair: the switch asks for an active certificate before a passive one.
-    """
-    if slot is Slot.ACTIVE:
-        return replace(account, active=pair)
-    if account.active is None and switches.passive_without_active is PassiveWithoutActive.REFUSE:
-        raise NoKeyPair(Slot.ACTIVE, account.guid, "The passive certificate was not generated.")
-    return replace(account, passive=pair)
-
-
-def with_slots_swapped(account: Account, switches: Switches) -> Account:
-    """The account with the slots swapped.
-
-    Raises:
-        NoKeyPair: there is no passive certificate; or no active one, and the switch asks for it.
-    """
-    what = "The certificates were not rotated."
-    if account.passive is None:
-        raise NoKeyPair(Slot.PASSIVE, account.guid, what)
-    if account.active is None and switches.rotate_without_active is RotateWithoutActive.REFUSE:
-        raise NoKeyPair(Slot.ACTIVE, account.guid, what)
-    return replace(account, active=account.passive, passive=account.active)
-
-
-def without_passive(account: Account) -> Account:
-    """The account with the passive slot emptied.
-
-    Raises:
-        NoKeyPair: it is empty already.
-    """
-    if account.passive is None:
-        raise NoKeyPair(Slot.PASSIVE, account.guid, "The passive certificate was not deleted.")
-    return replace(account, passive=None)

@@ -1,4 +1,4 @@
-"""The one place that reads the time: a clock that runs like the real one, but can be set."""
+"""The only module that reads the time: a clock that runs like the real one, and can be set."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ class Clock:
         self.offset = offset
 
     def now(self) -> datetime:
-        """What the clock shows."""
+        """Return the time of the clock."""
         return datetime.now(UTC) + self.offset
 
     def offset_for(self, now: datetime) -> timedelta:
-        """The offset with which the clock would show `now`.
+        """Return the offset with which the clock shows `now`.
 
         Raises:
-            Invalid: `now` has no time zone, or lies outside the years 1970 to 2199.
+            Invalid: `now` lacks a time zone, or lies outside the years 1970 to 2199.
         """
         if now.tzinfo is None or not EARLIEST <= now < LATEST:
             raise Invalid(
                 "The clock was not set.",
-                f"{now.isoformat()} has no time zone, or is not in the years 1970 to 2199.",
+                f"{now.isoformat()} lacks a time zone, or is outside the years 1970 to 2199.",
                 "Give a moment such as 2027-11-24T08:34:27Z.",
             )
         return now.astimezone(UTC) - datetime.now(UTC)
 
     def offset_after(self, seconds: float) -> timedelta:
-        """The offset with which the clock would show `seconds` (negative: back) from what it shows.
+        """Return the offset with which the clock shows `seconds` (negative: earlier) from its time.
 
         Raises:
             Invalid: the clock would leave the years 1970 to 2199.

@@ -1,4 +1,4 @@
-"""What a destination is: properties, all of them text, at one of two levels. No HTTP, no clock."""
+"""What a destination is: properties, all of them text, at one of two levels. Free of HTTP and clock."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _MAX_NAME_LENGTH = 200
 
 
 class Level(Enum):
-    """Where a destination is kept."""
+    """The level at which a destination is kept."""
 
     SUBACCOUNT = "subaccount"
     INSTANCE = "instance"
 
 
 class Authentication(Enum):
-    """The authentication types that are more than properties here."""
+    """The authentication types that the emulator acts on."""
 
     BASIC = "BasicAuthentication"
     SAML_ASSERTION = "SAMLAssertion"
@@ -47,9 +47,9 @@ class Destination:
 
     @property
     def authentication(self) -> Authentication | None:
-        """Its authentication type, None for those that are nothing but a property here."""
+        """Its authentication type, None for those that are only a property here."""
         value = self.properties.get("Authentication")
-        return next((each for each in Authentication if each.value == value), None)
+        return next((member for member in Authentication if member.value == value), None)
 
     @property
     def etag(self) -> str:
@@ -58,33 +58,33 @@ class Destination:
 
     @property
     def client_provides_assertion(self) -> bool:
-        """Whether the client brings the assertion, so that the service signs none."""
+        """True if the client brings the assertion, so that the service signs none."""
         return self.properties.get("SAMLAssertionProvider") == "ClientProvided"
 
     @property
     def signs_assertion(self) -> bool:
-        """Whether finding it may sign an assertion with the subaccount's key."""
+        """True if finding it may sign an assertion with the subaccount's key."""
         signing = self.authentication in {Authentication.SAML_ASSERTION, Authentication.SAML_BEARER}
         return signing and not self.client_provides_assertion and "KeyStoreLocation" not in self.properties
 
     def is_true(self, name: str) -> bool:
-        """Whether a property says `true`."""
+        """Return True if a property says `true`."""
         return self.properties.get(name, "").lower() == "true"
 
     def without_prefix(self, prefix: str) -> dict[str, str]:
-        """The properties whose name begins so, without the beginning."""
+        """Return the properties whose names have a prefix, without it."""
         return {name.removeprefix(prefix): value for name, value in self.properties.items() if name.startswith(prefix)}
 
 
-def destination(level: Level, properties: Mapping[str, str]) -> Destination:
-    """A destination with these properties.
+def parse_destination(level: Level, properties: Mapping[str, str]) -> Destination:
+    """Return a destination with these properties.
 
     Raises:
-        Invalid: it has no name, or a type that there is not.
+        Invalid: `Name` is missing or malformed, or `Type` is unknown.
     """
     name, kind = properties.get("Name", ""), properties.get("Type")
     if not 0 < len(name) <= _MAX_NAME_LENGTH or "/" in name:
-        raise _invalid(f"Its `Name` has to be 1 to {_MAX_NAME_LENGTH} characters, none of them a slash.")
+        raise _invalid(f"Its `Name` must be 1 to {_MAX_NAME_LENGTH} characters other than a slash.")
     if kind not in _TYPES:
         raise _invalid(f"Its `Type` is {kind!r}.")
     return Destination(level, dict(properties))

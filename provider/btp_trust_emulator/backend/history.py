@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A change of a slot: the how-manieth change of all, when (by the clock), and what was there before."""
+    """A change of a slot: sequence number, time by the emulator's clock, previous content."""
 
     number: int
     time: datetime
@@ -24,25 +24,25 @@ class Write:
 
 
 class History:
-    """The last write of each slot; the one who writes holds the world's turn."""
+    """The last write of each slot; a writer holds the landscape's lock."""
 
     def __init__(self) -> None:
         self.number = 0
         self._last: dict[tuple[str, Slot], Write] = {}
 
     def record(self, old: Account, new: Account, time: datetime) -> None:
-        """Remember a change that was made; a swap is a write of both slots."""
+        """Record a change that was made; a swap is a write of both slots."""
         self.number += 1
         for slot in Slot:
             if old.pair(slot) is not new.pair(slot):
                 self._last[old.guid, slot] = Write(self.number, time, old.pair(slot))
 
     def last(self, guid: str, slot: Slot) -> Write | None:
-        """The last write of a slot."""
+        """Return the last write of a slot."""
         return self._last.get((guid, slot))
 
     def before(self, account: Account, slots: Iterable[Slot]) -> Account:
-        """The account as it was before the last writes of these slots, each of which has been written."""
+        """Return the account as it was before the last writes of these slots; each of them has a last write."""
         for slot in slots:
             account = account.with_pair(slot, self._last[account.guid, slot].before)
         return account

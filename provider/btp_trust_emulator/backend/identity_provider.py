@@ -1,4 +1,4 @@
-"""An identity provider that a subaccount trusts: what XSUAA keeps of it."""
+"""An identity provider that a subaccount trusts, as XSUAA stores it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from btp_trust_emulator.saml import metadata as idp_metadata
+from btp_trust_emulator.saml.metadata import parse_idp_metadata
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,8 +19,8 @@ DEFAULT_ORIGIN = "sap.default"
 
 
 SAML = "saml"
-parse_metadata = functools.lru_cache(maxsize=64)(idp_metadata.parse)
-"""What metadata says, read once. Raises: see `idp_metadata.parse`."""
+parse_metadata = functools.lru_cache(maxsize=64)(parse_idp_metadata)
+"""Parse metadata, once for each text. Raises: see `parse_idp_metadata`."""
 
 _ABSTRACT: dict[str, Any] = {"emailDomain": None, "additionalConfiguration": None, "providerDescription": None}
 _SAML_CONFIG: dict[str, Any] = {
@@ -43,7 +43,7 @@ _SAML_CONFIG: dict[str, Any] = {
     "authnContext": None,
     "socketFactoryClassName": None,
 }
-"""The twenty settings that the UAA shows of every SAML identity provider, and what they are unless given."""
+"""The twenty settings that the UAA shows of every SAML identity provider, with their defaults."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,26 +62,25 @@ class IdentityProvider:
 
     @property
     def metadata(self) -> IdpMetadata:
-        """What the metadata of a SAML one says."""
+        """The parsed metadata of a SAML identity provider."""
         return parse_metadata((self.config or {})["metaDataLocation"])
 
     @property
     def adds_shadow_users(self) -> bool:
-        """Whether a user of it who is not known yet becomes one."""
+        """True if an unknown user of this identity provider becomes a shadow user."""
         return (self.config or {}).get("addShadowUserOnLogin", True) is not False
 
 
 def saml_config(given: dict[str, Any], origin_key: str, zone: str) -> dict[str, Any]:
-    """The settings as the UAA keeps them: those not given have their defaults, unknown ones are dropped."""
+    """Return the settings as the UAA stores them: missing ones have their defaults, unknown ones are dropped."""
     known = {name: given.get(name, default) for name, default in _SAML_CONFIG.items()}
     return {**known, "idpEntityAlias": origin_key, "zoneId": zone}
 
 
 def built_in(now: datetime) -> tuple[IdentityProvider, ...]:
-    """What a new subaccount has: SAP's own identity provider, the UAA's own users, and one that is inactive.
+    """Return what a new subaccount has: SAP's own identity provider, the UAA's own users, and one that is inactive.
 
-    That a subaccount has the first two is documented; the others are those of the zone that a UAA makes for itself,
-    where a `config` may be none.
+    The first two are documented; the others are those of the zone that a UAA makes for itself, some without `config`.
     """
     moment = now.timestamp()
 

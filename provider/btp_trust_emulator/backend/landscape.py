@@ -1,4 +1,4 @@
-"""The one state of the emulator, under one lock; every change is on the disk before the method returns. No HTTP."""
+"""The one state of the emulator, under one lock; every change is on the disk before the method returns."""
 
 from __future__ import annotations
 
@@ -9,17 +9,13 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from btp_trust_emulator.backend import account as names
-from btp_trust_emulator.backend import account as state
-from btp_trust_emulator.backend import service_keys
-from btp_trust_emulator.backend.account import Account, KeyPair, State
+from btp_trust_emulator.backend import service_keys, slot_rules
+from btp_trust_emulator.backend.account import Account, KeyPair, State, parse_guid, parse_subdomain
 from btp_trust_emulator.backend.clock import Clock
 from btp_trust_emulator.backend.history import History
 from btp_trust_emulator.backend.identity_provider import built_in
 from btp_trust_emulator.backend.service_keys import Credential
 from btp_trust_emulator.errors import Conflict, Invalid, Unknown
-from btp_trust_emulator.faults.queue import FaultQueue
-from btp_trust_emulator.journal import Journal
 from btp_trust_emulator.pki import client_ca, keys, trust_certificate
 from btp_trust_emulator.slots import Action, Slot
 
@@ -27,55 +23,51 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from btp_trust_emulator.backend.account import Account, KeyPair
     from btp_trust_emulator.backend.service_keys import Addresses
     from btp_trust_emulator.backend.storage import Storage
-    from btp_trust_emulator.faults.fault import Fault
     from btp_trust_emulator.pki.keys import KeyPool
     from btp_trust_emulator.switches import Switches
 
 
 def perform_action(landscape: Landscape, guid: str, action: Action) -> Account:
-    """Do what a colleague does in the cockpit; the journal does not see it.
+    """Do what a colleague does in the cockpit; the journal leaves it out.
 
     Raises:
-        Unknown: there is no such subaccount.
-        NoKeyPair: a slot is empty that has to be full.
+        Unknown: see `Landscape.account`.
+        NoKeyPair: a slot is empty that must be full.
     """
-    deeds: dict[Action, Callable[[], Account]] = {
+    actions: dict[Action, Callable[[], Account]] = {
         Action.GENERATE_ACTIVE: lambda: landscape.generate(guid, Slot.ACTIVE),
         Action.GENERATE_PASSIVE: lambda: landscape.generate(guid, Slot.PASSIVE),
         Action.ROTATE: lambda: landscape.rotate(guid),
         Action.DELETE_PASSIVE: lambda: landscape.delete_passive(guid),
     }
-    return deeds[action]()
+    return actions[action]()
 
 
 WEEK_SECONDS = 7 * 24 * 60 * 60
 
 
 class Landscape:
-    """Subaccounts, clock, journal and faults, and what may be done with them.
+    """Subaccounts, target systems and the clock, and the operations on them.
 
-    Hold `turn` to do several things as one: nothing else happens in between.
+    Hold `lock` to do several things as one.
     """
 
     def __init__(self, addresses: Addresses, pool: KeyPool, storage: Storage, switches: Switches) -> None:
         self.addresses = addresses
         self.switches = switches
-        self.journal = Journal()
         self.lock = threading.RLock()
         self._pool = pool
         self._storage = storage
         self._state = storage.load() or State(client_ca.create(), keys.new_key())
         self.clock = Clock(timedelta(seconds=self._state.clock_offset_seconds))
         self.history = History()
-        self.faults = FaultQueue(self.clock, self.history)
         storage.save(self._state)
 
     @property
     def authority(self) -> client_ca.Authority:
-        """The authority of the host that takes client certificates."""
+        """The authority of the host that accepts client certificates."""
         return self._state.authority
 
     @property
@@ -89,14 +81,14 @@ class Landscape:
         return self._state
 
     def accounts(self) -> list[Account]:
-        """All subaccounts, oldest first."""
+        """Return all subaccounts, oldest first."""
         return list(self._state.accounts.values())
 
     def account(self, guid: str) -> Account:
-        """The subaccount with this GUID.
+        """Return the subaccount with this GUID.
 
         Raises:
-            Unknown: there is none.
+            Unknown: the GUID is free.
         """
         try:
             return self._state.accounts[guid]
@@ -108,7 +100,7 @@ class Landscape:
             ) from None
 
     def account_at(self, subdomain: str) -> Account | None:
-        """The subaccount with this subdomain."""
+        """Return the subaccount with this subdomain."""
         return next((account for account in self.accounts() if account.subdomain == subdomain), None)
 
     def create(
@@ -120,21 +112,23 @@ class Landscape:
         *,
         generate: bool = False,
     ) -> Account:
-        """A new subaccount; a certificate given (PEM) is served as it is, `generate` mints an active one if none is.
+        """Create a subaccount; a certificate given (PEM) is served as it is.
+
+        With `generate`, an active certificate is generated if the argument is missing.
 
         Raises:
             Invalid: the GUID, the subdomain or a certificate is malformed.
             Conflict: the GUID or the subdomain is taken.
         """
         with self.lock:
-            identity = names.guid(guid)
+            identity = parse_guid(guid)
             account = Account(
                 guid=identity,
-                subdomain=names.subdomain(subdomain or f"s-{identity}"),
+                subdomain=parse_subdomain(subdomain or f"s-{identity}"),
                 instance_id=str(uuid.uuid4()),
                 client_secret=f"{uuid.uuid4()}${secrets.token_urlsafe(32)}=",
-                active=state.certificate_only(active),
-                passive=state.certificate_only(passive),
+                active=slot_rules.certificate_only(active),
+                passive=slot_rules.certificate_only(passive),
                 identity_providers=built_in(self.clock.now()),
             )
             self._refuse_duplicate(account)
@@ -143,20 +137,20 @@ class Landscape:
             return self._store(account)
 
     def generate(self, guid: str, slot: Slot) -> Account:
-        """Generate or renew the certificate in a slot. Raises: see `state.generated`, `account`."""
+        """Generate or renew the certificate in a slot. Raises: see `slot_rules.with_generated`, `account`."""
         pair = self._generate_pair(self.account(guid).guid)
-        return self.change(guid, lambda account: state.with_generated(account, slot, pair, self.switches))
+        return self.change(guid, lambda account: slot_rules.with_generated(account, slot, pair, self.switches))
 
     def rotate(self, guid: str) -> Account:
-        """Swap the slots. Raises: see `state.rotated`, `account`."""
-        return self.change(guid, lambda account: state.with_slots_swapped(account, self.switches))
+        """Swap the slots. Raises: see `slot_rules.with_slots_swapped`, `account`."""
+        return self.change(guid, lambda account: slot_rules.with_slots_swapped(account, self.switches))
 
     def delete_passive(self, guid: str) -> Account:
-        """Empty the passive slot. Raises: see `state.without_passive`, `account`."""
-        return self.change(guid, state.without_passive)
+        """Empty the passive slot. Raises: see `slot_rules.without_passive`, `account`."""
+        return self.change(guid, slot_rules.without_passive)
 
     def change(self, guid: str, rule: Callable[[Account], Account]) -> Account:
-        """Make of a subaccount what a rule makes of it. Raises: what the rule raises; see `account`."""
+        """Replace a subaccount by what a rule makes of it. Raises: what the rule raises; see `account`."""
         with self.lock:
             old = self.account(guid)
             new = self._store(rule(old))
@@ -164,18 +158,18 @@ class Landscape:
             return new
 
     def commit(self, rule: Callable[[State], State]) -> None:
-        """Make of the whole state what a rule makes of it. Raises: what the rule raises."""
+        """Replace the whole state by what a rule makes of it. Raises: what the rule raises."""
         with self.lock:
             self._commit(rule(self._state))
 
     def service_key(
         self, guid: str, credential: Credential = Credential.SECRET, valid_seconds: int = WEEK_SECONDS
     ) -> dict[str, str]:
-        """A service key; a certificate in it is new, and valid from now for `valid_seconds`.
+        """Return a service key; a certificate in it is new, and valid from now for `valid_seconds`.
 
         Raises:
-            Unknown: there is no such subaccount.
-            Invalid: `valid_seconds` is not positive, or reaches past the year 2200.
+            Unknown: see `account`.
+            Invalid: `valid_seconds` is less than 1, or more than 100 years.
         """
         account = self.account(guid)
         verification_key = keys.public_pem(keys.from_pem(self.token_key))
@@ -187,22 +181,12 @@ class Landscape:
         return service_keys.with_certificate(account, self.addresses, verification_key, chain, key)
 
     def api_access_key(self, guid: str) -> dict[str, str]:
-        """A service key by which the subaccount's identity providers are managed. Raises: see `account`."""
+        """Return a service key for managing the subaccount's identity providers. Raises: see `account`."""
         verification_key = keys.public_pem(keys.from_pem(self.token_key))
         return service_keys.with_api_access(self.account(guid), self.addresses, verification_key)
 
-    def queue(self, *faults: Fault) -> None:
-        """Queue faults, all or none.
-
-        Raises:
-            Unknown: a fault speaks of a subaccount that does not exist.
-        """
-        for guid in {fault.subaccount for fault in faults} - {None}:
-            self.account(str(guid))
-        self.faults.add(*faults)
-
     def now(self) -> datetime:
-        """The clock's time, cut to the second."""
+        """Return the clock's time, cut to the second."""
         return self.clock.now().replace(microsecond=0)
 
     def set_clock(self, now: datetime) -> None:
@@ -211,7 +195,7 @@ class Landscape:
             self._move_clock(self.clock.offset_for(now))
 
     def advance(self, seconds: float) -> None:
-        """Move the clock forward (negative: back). Raises: see `Clock.offset_after`."""
+        """Move the clock forward (negative: backward). Raises: see `Clock.offset_after`."""
         with self.lock:
             self._move_clock(self.clock.offset_after(seconds))
 
@@ -233,6 +217,7 @@ class Landscape:
         return account
 
     def _commit(self, new: State) -> None:
+        # Saved first: if the disk is full, the state in memory and the file stay the same.
         self._storage.save(new)
         self._state = new
 

@@ -1,4 +1,4 @@
-"""Service keys: the field sets of real ones, for the Destination service and for XSUAA, with our addresses."""
+"""Service keys: the fields of real ones, for the Destination service and for XSUAA, with the emulator's addresses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from btp_trust_emulator.backend.account import entity_id
 
 
 def token_service_url(account: Account, url: str) -> str:
-    """Where the subaccount whose token server is at `url` takes assertions."""
+    """Return where the subaccount whose token server is at `url` accepts assertions."""
     return f"{url}/oauth/token/alias/{entity_id(account)}"
 
 
@@ -21,43 +21,43 @@ _UAA_PATH = "/uaa/"
 
 
 class Credential(Enum):
-    """How the holder of a service key proves who it is: a client secret, or a client certificate (mTLS)."""
+    """How the holder of a service key authenticates: by a client secret, or a client certificate (mTLS)."""
 
-    SECRET = "secret"  # noqa: S105 - the word, not one
+    SECRET = "secret"  # noqa: S105 - only the word
     X509 = "x509"
 
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where the emulator listens: `base` (http), and `cert` (https), the host that takes client certificates."""
+    """Where the emulator listens: `base` (http), and `cert` (https), the host that accepts client certificates."""
 
     base: str
     cert: str
 
     @property
     def api(self) -> str:
-        """The base URL of the API by which identity providers are managed, the same for all subaccounts."""
+        """The base URL of the API for identity providers, the same for all subaccounts."""
         return f"{self.base}/uaa-api"
 
     def system(self, name: str) -> str:
-        """The base URL of a system that is a target."""
+        """Return the base URL of a system that is a target."""
         return f"{self.base}/systems/{name}"
 
     def url(self, account: Account) -> str:
-        """The base URL of the subaccount's token server."""
+        """Return the base URL of the subaccount's token server."""
         return f"{self.base}{_UAA_PATH}{account.subdomain}"
 
     def cert_url(self, account: Account) -> str:
-        """The same on the host that takes client certificates."""
+        """Return the same on the host that accepts client certificates."""
         return f"{self.cert}{_UAA_PATH}{account.subdomain}"
 
     def issuer(self, account: Account) -> str:
-        """The `iss` claim of the subaccount's tokens."""
+        """Return the `iss` claim of the subaccount's tokens."""
         return f"{self.url(account)}/oauth/token"
 
 
 def with_secret(account: Account, addresses: Addresses, verification_key: str) -> dict[str, str]:
-    """A service key with a client secret."""
+    """Return a service key with a client secret."""
     own = {"credential-type": "binding-secret", "clientsecret": account.client_secret}
     return _common(account, addresses, verification_key) | own
 
@@ -65,7 +65,7 @@ def with_secret(account: Account, addresses: Addresses, verification_key: str) -
 def with_certificate(
     account: Account, addresses: Addresses, verification_key: str, chain: str, key: str
 ) -> dict[str, str]:
-    """A service key with a client certificate (PEM chain) and its key, and without a secret."""
+    """Return a service key with a client certificate (PEM chain) and its key in the place of a secret."""
     own = {
         "credential-type": "x509",
         "certificate": chain,
@@ -76,7 +76,7 @@ def with_certificate(
 
 
 def with_api_access(account: Account, addresses: Addresses, verification_key: str) -> dict[str, str]:
-    """A service key of XSUAA, plan `apiaccess`, with a client secret."""
+    """Return a service key of XSUAA, plan `apiaccess`, with a client secret."""
     client = account.api_client
     return {
         "apiurl": addresses.api,

@@ -1,6 +1,6 @@
 """The state file: all of the emulator's state as JSON, replaced as a whole by every write.
 
-One emulator writes one file: nothing keeps a second one from overwriting what the first has saved.
+Use one file for one emulator: a second emulator would overwrite what the first has saved.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ import msgspec
 from btp_trust_emulator.backend.account import State
 from btp_trust_emulator.errors import Invalid
 
-_WARNING = "This file holds PRIVATE KEYS and client secrets of an emulator. Keep it to yourself; do not commit it."
+_WARNING = (
+    "This file holds PRIVATE KEYS and client secrets of an emulator. Keep it to yourself, and out of version control."
+)
 _VERSION = 1
 
 
@@ -29,15 +31,15 @@ class _File:
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """Where the state is kept: in the file at `path`, or nowhere (None)."""
+    """Where the state is kept: in the file at `path`, or in memory alone (None)."""
 
     path: Path | None = None
 
     def load(self) -> State | None:
-        """The state that was saved last; None if there is none.
+        """Return the state that was saved last, if any.
 
         Raises:
-            Invalid: there is a file, but not one that this version wrote.
+            Invalid: the file was written by something else, or by another version.
         """
         if self.path is None or not self.path.exists():
             return None
@@ -46,14 +48,14 @@ class Storage:
         except msgspec.DecodeError as exc:
             raise self._invalid(str(exc)) from exc
         if content.version != _VERSION:
-            raise self._invalid(f"its version is {content.version}, not {_VERSION}")
+            raise self._invalid(f"its version is {content.version} instead of {_VERSION}")
         return content.state
 
     def save(self, state: State) -> None:
-        """Put the state on the disk; a reader sees the whole old file or the whole new one (mode 0600).
+        """Write the state to the disk; a reader sees the whole old file or the whole new one (mode 0600).
 
         Raises:
-            OSError: it could not be written; the old file is still there.
+            OSError: writing failed; the old file is still there.
         """
         if self.path is None:
             return
@@ -63,7 +65,7 @@ class Storage:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(octets)
                 file.flush()
-                os.fsync(file.fileno())
+                os.fsync(file.fileno())  # so that the replacement is complete even if the machine stops now
             Path(name).replace(self.path)
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
@@ -73,6 +75,6 @@ class Storage:
     def _invalid(self, why: str) -> Invalid:
         return Invalid(
             f"The state file {self.path} was not read.",
-            f"It is not a state file of this emulator: {why}.",
+            f"This emulator cannot read it: {why}.",
             "Name another file, or move this one away to start with an empty state.",
         )

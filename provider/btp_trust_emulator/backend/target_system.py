@@ -1,4 +1,4 @@
-"""A system that a person gives certificates to, in its user interface: PEM, one or two at a time. No HTTP, no clock."""
+"""A system to which a person uploads certificates in its user interface: PEM, one or two at a time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from btp_trust_emulator.errors import Conflict, Invalid, Unknown
-from btp_trust_emulator.pki import trust_certificate as certificates
+from btp_trust_emulator.pki import trust_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,7 +18,7 @@ TOKEN_PATH = "/sap/bc/sec/oauth2/token"  # noqa: S105 - a path
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A target: its base URL, its token service, the audience that it is, the OAuth client for the destination.
+    """A target: its base URL, its token service, its audience, and the OAuth client for the destination.
 
     `certificates` are those that it shows as trusted: the issuer by the SHA-256 of each.
     """
@@ -32,7 +32,7 @@ class Target:
     certificates: dict[str, str]
 
     def properties(self, name: str) -> dict[str, str]:
-        """The properties of a destination with this name to the target, for `OAuth2SAMLBearerAssertion`."""
+        """Return the properties of a destination with this name to the target, for `OAuth2SAMLBearerAssertion`."""
         return {
             "Name": name,
             "Type": "HTTP",
@@ -64,15 +64,15 @@ class Upload:
     @property
     def fingerprint(self) -> str:
         """The SHA-256 of the certificate."""
-        return certificates.fingerprint(self.certificate)
+        return trust_certificate.fingerprint(self.certificate)
 
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """The system, and the OAuth client that the caller's destination uses.
+    """The system, and the OAuth client for the caller's destination.
 
-    It holds as many certificates as `holds` says. Those whose fingerprints are in `lies_about` it shows like the
-    others, and refuses what they sign.
+    `holds` is its number of places for certificates. The system shows certificates whose fingerprints are in
+    `misreported` like the others, and rejects assertions that they signed.
     """
 
     name: str
@@ -85,67 +85,67 @@ class System:
 
     @property
     def trusted(self) -> dict[str, list[str]]:
-        """The certificates that it really goes by, by issuer."""
-        found: dict[str, list[str]] = {}
-        for each in self.uploads:
-            if each.fingerprint not in self.misreported:
-                found.setdefault(each.issuer, []).append(each.certificate)
-        return found
+        """The certificates whose assertions it accepts, by issuer."""
+        trusted: dict[str, list[str]] = {}
+        for upload in self.uploads:
+            if upload.fingerprint not in self.misreported:
+                trusted.setdefault(upload.issuer, []).append(upload.certificate)
+        return trusted
 
 
-def system(name: str, entity_id: str | None = None, holds: int = MAX_CERTIFICATES) -> System:
-    """A new system that trusts nobody.
+def create_system(name: str, entity_id: str | None = None, holds: int = MAX_CERTIFICATES) -> System:
+    """Create a system that trusts nobody.
 
     Raises:
-        Invalid: the name cannot stand in a URL, or the number of certificates is not 1 or 2.
+        Invalid: the name cannot stand in a URL, or the number of certificates is other than 1 or 2.
     """
     if not _NAME.fullmatch(name) or holds not in range(1, MAX_CERTIFICATES + 1):
         raise Invalid(
             "The target was not created.",
-            f"{name!r} is no name, or {holds} no number of certificates.",
+            f"The name {name!r} or the number of certificates {holds} is invalid.",
             "Give a name of 1 to 63 lower-case letters, digits and inner hyphens, and a number of 1 or 2.",
         )
     return System(name, entity_id or f"https://{name}.example.com", f"{name}_OAUTH", secrets.token_urlsafe(24), holds)
 
 
 def with_upload(old: System, certificate: str, issuer: str | None = None) -> System:
-    """The system after an upload; without an issuer, it is the common name of the certificate.
+    """Return the system after an upload; the default of the issuer is the common name of the certificate.
 
-    A system that holds one certificate has the new one instead of the old one; one that holds two takes a second.
+    A system that holds one certificate replaces it; a system that holds two adds a second.
 
     Raises:
-        Invalid: it is no certificate with an RSA key.
+        Invalid: `certificate` is not a certificate with an RSA key.
         Conflict: the system holds two already.
     """
-    pem = certificates.normalized(certificate)
-    certificates.public_key(pem)
-    new = Upload(issuer or certificates.subject_name(pem), pem)
-    kept = [each for each in old.uploads if each.fingerprint != new.fingerprint]
+    pem = trust_certificate.normalized(certificate)
+    trust_certificate.public_key(pem)
+    new = Upload(issuer or trust_certificate.subject_name(pem), pem)
+    kept = [upload for upload in old.uploads if upload.fingerprint != new.fingerprint]
     if old.holds == 1:
         kept = []
     if len(kept) >= old.holds:
         raise Conflict(
             "The certificate was not uploaded.",
-            f"{old.name} holds {', '.join(each.fingerprint for each in kept)} already, and no more than {old.holds}.",
+            f"{old.name} holds {', '.join(upload.fingerprint for upload in kept)} already, at most {old.holds}.",
             "Remove one of them first.",
         )
     return replace(old, uploads=(*kept, new))
 
 
 def without_upload(old: System, fingerprint: str) -> System:
-    """The system after a certificate was removed.
+    """Return the system after a certificate was removed.
 
     Raises:
-        Unknown: it does not hold it.
+        Unknown: the system holds other certificates only.
     """
-    kept = tuple(each for each in old.uploads if each.fingerprint != fingerprint)
+    kept = tuple(upload for upload in old.uploads if upload.fingerprint != fingerprint)
     if len(kept) == len(old.uploads):
         raise Unknown(
-            "The certificate was not removed.", f"{old.name} does not hold {fingerprint}.", "List what it holds."
+            "The certificate was not removed.", f"{fingerprint} is missing in {old.name}.", "List what it holds."
         )
     return replace(old, uploads=kept)
 
 
 def with_misreported(old: System, fingerprints: Iterable[str]) -> System:
-    """The system when it lies about these certificates, held or yet to come, and about no others."""
+    """Return the system when it misreports exactly these certificates, whether uploaded already or later."""
     return replace(old, misreported=frozenset(fingerprints))

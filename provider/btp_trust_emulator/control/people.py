@@ -1,4 +1,4 @@
-"""What people do to destinations, users and targets: each in its own user interface, none of it in the journal."""
+"""What people do to destinations, users and targets, each in its own user interface; the journal leaves it out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from btp_trust_emulator.backend.account import entity_id
-from btp_trust_emulator.backend.destination import destination
+from btp_trust_emulator.backend.destination import parse_destination
 from btp_trust_emulator.backend.identity_provider import DEFAULT_ORIGIN
 from btp_trust_emulator.backend.service_keys import token_service_url
 from btp_trust_emulator.backend.target_system import TOKEN_PATH, Target
@@ -22,25 +22,29 @@ if TYPE_CHECKING:
     from btp_trust_emulator.backend.landscape import Landscape
     from btp_trust_emulator.backend.target_system import System
 
+_USER_REFUSED = "The user was not created."
+
 
 def create_user(landscape: Landscape, guid: str, user: User) -> User:
-    """A new user of a subaccount.
+    """Create a user of a subaccount.
 
     Raises:
-        Unknown: there is no such subaccount.
+        Unknown: see `Landscape.account`.
         Conflict: its identity provider knows the name already.
-        Invalid: a user of the subaccount's own has no password, or a shadow user has one.
+        Invalid: a user of the subaccount's own lacks a password, or a shadow user has one.
     """
     if (user.password is None) == (user.origin == DEFAULT_ORIGIN):
         raise Invalid(
-            "The user was not created.",
-            f"Users of {DEFAULT_ORIGIN} have a password, and shadow users, of another origin, have none.",
-            "Give the password or the origin.",
+            _USER_REFUSED,
+            f"Users of {DEFAULT_ORIGIN} need a password; shadow users, of another origin, must leave it out.",
+            "Give either the password or the origin.",
         )
 
     def with_user(old: Account) -> Account:
         if old.user(user.user_name, user.origin):
-            raise Conflict("The user was not created.", f"{user.user_name} is one already.", "Choose another name.")
+            raise Conflict(
+                "The user was not created.", f"The user {user.user_name} exists already.", "Choose another name."
+            )
         return old.with_user(user)
 
     landscape.change(guid, with_user)
@@ -48,15 +52,17 @@ def create_user(landscape: Landscape, guid: str, user: User) -> User:
 
 
 def user_token(landscape: Landscape, guid: str, user_name: str) -> str:
-    """The token that a user gets by the password grant.
+    """Return the token that a user gets by the password grant.
 
     Raises:
-        Unknown: there is no such subaccount, or no such user.
+        Unknown: the subaccount or the user is missing.
     """
     account = landscape.account(guid)
     user = account.user(user_name)
     if user is None:
-        raise Unknown("The token was not issued.", f"{user_name} is no user of {guid}.", "Create the user first.")
+        raise Unknown(
+            "The token was not issued.", f"{user_name} is missing in subaccount {guid}.", "Create the user first."
+        )
     issuer, now = landscape.addresses.issuer(account), landscape.clock.now()
     token = tokens.issue(
         landscape.token_key, account, account.client, issuer, now, grant_type=oauth.PASSWORD, user=user
@@ -65,20 +71,20 @@ def user_token(landscape: Landscape, guid: str, user_name: str) -> str:
 
 
 def create_destination(landscape: Landscape, guid: str, level: Level, properties: Mapping[str, str]) -> Destination:
-    """A new destination.
+    """Create a destination.
 
     Raises:
-        Unknown: there is no such subaccount.
-        Invalid: it has no name or no type.
-        Conflict: there is one with its name at its level.
+        Unknown: see `Landscape.account`.
+        Invalid: `Name` or `Type` is missing or malformed.
+        Conflict: the name is taken at this level.
     """
-    new = destination(level, properties)
+    new = parse_destination(level, properties)
 
     def with_destination(old: Account) -> Account:
         if old.destination(level, new.name):
             raise Conflict(
                 "The destination was not created.",
-                f"There is one named {new.name} at the level {level.value}.",
+                f"The level {level.value} has a destination {new.name} already.",
                 "Delete that one first, or choose another name.",
             )
         return replace(old, destinations=(*old.destinations, new))
@@ -91,76 +97,91 @@ def delete_destination(landscape: Landscape, guid: str, level: Level, name: str)
     """Delete a destination.
 
     Raises:
-        Unknown: there is no such subaccount, or no such destination.
+        Unknown: the subaccount or the destination is missing.
     """
 
     def without_destination(old: Account) -> Account:
-        found = old.destination(level, name)
-        if found is None:
+        destination = old.destination(level, name)
+        if destination is None:
             raise Unknown(
                 "The destination was not deleted.",
-                f"There is none named {name} at the level {level.value}.",
+                f"The level {level.value} lacks a destination {name}.",
                 "List those that exist.",
             )
-        return replace(old, destinations=tuple(each for each in old.destinations if each is not found))
+        return replace(old, destinations=tuple(kept for kept in old.destinations if kept is not destination))
 
     landscape.change(guid, without_destination)
 
 
-def create_system(landscape: Landscape, new: System) -> Target:
-    """A new system.
+def add_system(landscape: Landscape, new: System) -> Target:
+    """Add a system.
 
     Raises:
         Conflict: the name is taken.
     """
     with landscape.lock:
         if new.name in landscape.state.systems:
-            raise Conflict("The target was not created.", f"{new.name} is one already.", "Choose another name.")
+            raise Conflict(
+                "The target was not created.", f"The target {new.name} exists already.", "Choose another name."
+            )
         landscape.commit(lambda old: old.with_system(new))
-    return shown(landscape, new)
+    return target_of_system(landscape, new)
 
 
 def change_system(landscape: Landscape, name: str, rule: Callable[[System], System]) -> Target:
-    """Make of a system what a rule makes of it. Raises: what the rule raises; see `system`."""
+    """Replace a system by what a rule makes of it. Raises: what the rule raises; see `get_system`."""
     with landscape.lock:
-        new = rule(system(landscape, name))
+        new = rule(get_system(landscape, name))
         landscape.commit(lambda old: old.with_system(new))
-    return shown(landscape, new)
+    return target_of_system(landscape, new)
 
 
-def system(landscape: Landscape, name: str) -> System:
-    """The system with this name.
+def get_system(landscape: Landscape, name: str) -> System:
+    """Return the system with this name.
 
     Raises:
-        Unknown: there is none.
+        Unknown: see the message.
     """
-    found = landscape.state.systems.get(name)
-    if found is None:
-        raise Unknown("The target was not found.", f"No system is named {name}.", "Create it first.")
-    return found
+    system = landscape.state.systems.get(name)
+    if system is None:
+        raise Unknown("The target was not found.", f"The emulator lacks a system {name}.", "Create it first.")
+    return system
 
 
-def target(landscape: Landscape, name: str) -> Target:
-    """The system with this name, or the subaccount with this GUID. Raises: see `system`."""
+def get_target(landscape: Landscape, name: str) -> Target:
+    """Return the system with this name, or the subaccount with this GUID. Raises: see `get_system`."""
     account = landscape.state.accounts.get(name)
-    return subaccount(landscape, account) if account else shown(landscape, system(landscape, name))
+    return (
+        target_of_subaccount(landscape, account)
+        if account
+        else target_of_system(landscape, get_system(landscape, name))
+    )
 
 
-def shown(landscape: Landscape, of: System) -> Target:
-    """What a system shows."""
-    url = landscape.addresses.system(of.name)
-    held = {each.fingerprint: each.issuer for each in of.uploads}
-    return Target(of.name, url, url + TOKEN_PATH, of.entity_id, of.client_id, of.client_secret, held)
+def target_of_system(landscape: Landscape, system: System) -> Target:
+    """Return a system as a target, with the certificates that it shows as trusted."""
+    url = landscape.addresses.system(system.name)
+    certificates = {upload.fingerprint: upload.issuer for upload in system.uploads}
+    return Target(
+        system.name, url, url + TOKEN_PATH, system.entity_id, system.client_id, system.client_secret, certificates
+    )
 
 
-def subaccount(landscape: Landscape, account: Account) -> Target:
-    """A subaccount as a target; it shows the certificates of the active identity providers."""
-    held = {
+def target_of_subaccount(landscape: Landscape, account: Account) -> Target:
+    """Return a subaccount as a target; it shows the certificates of the active identity providers."""
+    certificates = {
         fingerprint: provider.metadata.entity_id
         for provider in account.saml_providers
         if provider.active
         for fingerprint in provider.metadata.fingerprints
     }
     url = landscape.addresses.url(account)
-    name, where = entity_id(account), token_service_url(account, url)
-    return Target(account.guid, url, where, name, account.client_id, account.client_secret, held)
+    return Target(
+        account.guid,
+        url,
+        token_service_url(account, url),
+        entity_id(account),
+        account.client_id,
+        account.client_secret,
+        certificates,
+    )

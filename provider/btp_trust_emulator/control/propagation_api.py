@@ -1,9 +1,10 @@
-"""The control plane of user propagation: users, destinations and targets; `control` has the list of the questions."""
+"""The operations of the control plane on users, destinations and targets."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from types import NoneType
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -12,16 +13,16 @@ from btp_trust_emulator.backend.account import User
 from btp_trust_emulator.backend.destination import Level
 from btp_trust_emulator.backend.identity_provider import DEFAULT_ORIGIN
 from btp_trust_emulator.control import people
-from btp_trust_emulator.control.requests import ControlRequest, decode_body, malformed_request
+from btp_trust_emulator.control.requests import Operation, malformed_request
 from btp_trust_emulator.messages import Response, json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from btp_trust_emulator.backend.destination import Destination
-    from btp_trust_emulator.backend.landscape import Landscape
     from btp_trust_emulator.backend.target_system import System
-    from btp_trust_emulator.control.requests import Handler
+    from btp_trust_emulator.control.emulation import Emulation
+    from btp_trust_emulator.control.requests import ControlRequest
 
 
 class _NewUser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,98 +53,98 @@ class _Misreported(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fingerprints: list[str]
 
 
-def _create_user(landscape: Landscape, control_request: ControlRequest) -> Response:
-    wanted = decode_body(control_request.body, _NewUser)
-    email = wanted.email or wanted.user_name
-    user = User(wanted.user_name, email, wanted.password, groups=wanted.groups, origin=wanted.origin)
-    people.create_user(landscape, control_request.guid, user)
-    return _users(landscape, control_request, 201)
+def _create_user(emulation: Emulation, request: ControlRequest[_NewUser]) -> Response:
+    new = request.content
+    user = User(new.user_name, new.email or new.user_name, new.password, groups=new.groups, origin=new.origin)
+    people.create_user(emulation.landscape, request.guid, user)
+    return _users(emulation, request, 201)
 
 
-def _users(landscape: Landscape, control_request: ControlRequest, status: int = 200) -> Response:
-    users = [asdict(each) for each in landscape.account(control_request.guid).users]
-    shown = [{name: value for name, value in each.items() if name != "password"} for each in users]
-    return json(status, {"users": shown})
+def _users(emulation: Emulation, request: ControlRequest[Any], status: int = 200) -> Response:
+    users = [asdict(user) for user in emulation.landscape.account(request.guid).users]
+    public = [{name: value for name, value in user.items() if name != "password"} for user in users]
+    return json(status, {"users": public})
 
 
-def _api_access_key(landscape: Landscape, control_request: ControlRequest) -> Response:
-    return json(200, landscape.api_access_key(control_request.guid))
+def _api_access_key(emulation: Emulation, request: ControlRequest[None]) -> Response:
+    return json(200, emulation.landscape.api_access_key(request.guid))
 
 
-def _create_destination(landscape: Landscape, control_request: ControlRequest) -> Response:
-    wanted = decode_body(control_request.body, _NewDestination)
-    return json(
-        201,
-        _destination_json(people.create_destination(landscape, control_request.guid, wanted.level, wanted.properties)),
-    )
+def _create_destination(emulation: Emulation, request: ControlRequest[_NewDestination]) -> Response:
+    new = request.content
+    destination = people.create_destination(emulation.landscape, request.guid, new.level, new.properties)
+    return json(201, _destination_json(destination))
 
 
-def _destinations(landscape: Landscape, control_request: ControlRequest) -> Response:
-    account = landscape.account(control_request.guid)
-    return json(200, {"destinations": [_destination_json(each) for each in account.destinations]})
+def _destinations(emulation: Emulation, request: ControlRequest[None]) -> Response:
+    account = emulation.landscape.account(request.guid)
+    return json(200, {"destinations": [_destination_json(destination) for destination in account.destinations]})
 
 
 def _destination_json(destination: Destination) -> dict[str, object]:
     return {"level": destination.level, "properties": destination.properties}
 
 
-def _delete_destination(landscape: Landscape, control_request: ControlRequest) -> Response:
+def _delete_destination(emulation: Emulation, request: ControlRequest[None]) -> Response:
     try:
-        level = Level(control_request.path_params["level"])
+        level = Level(request.path_params["level"])
     except ValueError as exc:
         raise malformed_request(str(exc)) from exc
-    people.delete_destination(landscape, control_request.guid, level, control_request.path_params["name"])
-    return _destinations(landscape, control_request)
+    people.delete_destination(emulation.landscape, request.guid, level, request.path_params["name"])
+    return _destinations(emulation, request)
 
 
-def _create_target(landscape: Landscape, control_request: ControlRequest) -> Response:
-    wanted = decode_body(control_request.body, _NewTarget)
-    new = target_system.system(wanted.name, wanted.entity_id, wanted.holds)
-    return json(201, people.create_system(landscape, new))
+def _create_target(emulation: Emulation, request: ControlRequest[_NewTarget]) -> Response:
+    new = request.content
+    system = target_system.create_system(new.name, new.entity_id, new.holds)
+    return json(201, people.add_system(emulation.landscape, system))
 
 
-def _targets(landscape: Landscape, _: ControlRequest) -> Response:
-    return json(200, {"targets": [people.shown(landscape, each) for each in landscape.state.systems.values()]})
+def _targets(emulation: Emulation, _: ControlRequest[None]) -> Response:
+    landscape = emulation.landscape
+    targets = [people.target_of_system(landscape, system) for system in landscape.state.systems.values()]
+    return json(200, {"targets": targets})
 
 
-def _one_target(landscape: Landscape, control_request: ControlRequest) -> Response:
-    return json(200, people.target(landscape, control_request.path_params["name"]))
+def _one_target(emulation: Emulation, request: ControlRequest[None]) -> Response:
+    return json(200, people.get_target(emulation.landscape, request.path_params["name"]))
 
 
-def _upload(landscape: Landscape, control_request: ControlRequest) -> Response:
-    wanted = decode_body(control_request.body, _Upload)
-    return _changed(
-        landscape, control_request, lambda old: target_system.with_upload(old, wanted.certificate, wanted.issuer), 201
+def _upload(emulation: Emulation, request: ControlRequest[_Upload]) -> Response:
+    upload = request.content
+    return _change_system(
+        emulation, request, lambda old: target_system.with_upload(old, upload.certificate, upload.issuer), 201
     )
 
 
-def _remove(landscape: Landscape, control_request: ControlRequest) -> Response:
-    fingerprint = control_request.path_params["fingerprint"]
-    return _changed(landscape, control_request, lambda old: target_system.without_upload(old, fingerprint))
+def _remove(emulation: Emulation, request: ControlRequest[None]) -> Response:
+    fingerprint = request.path_params["fingerprint"]
+    return _change_system(emulation, request, lambda old: target_system.without_upload(old, fingerprint))
 
 
-def _misreport(landscape: Landscape, control_request: ControlRequest) -> Response:
-    wanted = decode_body(control_request.body, _Misreported)
-    return _changed(landscape, control_request, lambda old: target_system.with_misreported(old, wanted.fingerprints))
+def _misreport(emulation: Emulation, request: ControlRequest[_Misreported]) -> Response:
+    fingerprints = request.content.fingerprints
+    return _change_system(emulation, request, lambda old: target_system.with_misreported(old, fingerprints))
 
 
-def _changed(
-    landscape: Landscape, control_request: ControlRequest, rule: Callable[[System], System], status: int = 200
+def _change_system(
+    emulation: Emulation, request: ControlRequest[Any], rule: Callable[[System], System], status: int = 200
 ) -> Response:
-    return json(status, people.change_system(landscape, control_request.path_params["name"], rule))
+    return json(status, people.change_system(emulation.landscape, request.path_params["name"], rule))
 
 
-PROPAGATION_ROUTES: list[tuple[str, str, Handler]] = [
-    ("POST", "/subaccounts/{guid}/users", _create_user),
-    ("GET", "/subaccounts/{guid}/users", _users),
-    ("GET", "/subaccounts/{guid}/api-access-key", _api_access_key),
-    ("POST", "/subaccounts/{guid}/destinations", _create_destination),
-    ("GET", "/subaccounts/{guid}/destinations", _destinations),
-    ("DELETE", "/subaccounts/{guid}/destinations/{level}/{name}", _delete_destination),
-    ("POST", "/targets", _create_target),
-    ("GET", "/targets", _targets),
-    ("GET", "/targets/{name}", _one_target),
-    ("POST", "/targets/{name}/certificates", _upload),
-    ("DELETE", "/targets/{name}/certificates/{fingerprint}", _remove),
-    ("PUT", "/targets/{name}/lies", _misreport),
-]
+PROPAGATION_OPERATIONS: tuple[Operation[Any], ...] = (
+    Operation("POST", "/subaccounts/{guid}/users", _create_user, _NewUser),
+    Operation("GET", "/subaccounts/{guid}/users", _users, NoneType),
+    Operation("GET", "/subaccounts/{guid}/api-access-key", _api_access_key, NoneType),
+    Operation("POST", "/subaccounts/{guid}/destinations", _create_destination, _NewDestination),
+    Operation("GET", "/subaccounts/{guid}/destinations", _destinations, NoneType),
+    Operation("DELETE", "/subaccounts/{guid}/destinations/{level}/{name}", _delete_destination, NoneType),
+    Operation("POST", "/targets", _create_target, _NewTarget),
+    Operation("GET", "/targets", _targets, NoneType),
+    Operation("GET", "/targets/{name}", _one_target, NoneType),
+    Operation("POST", "/targets/{name}/certificates", _upload, _Upload),
+    Operation("DELETE", "/targets/{name}/certificates/{fingerprint}", _remove, NoneType),
+    Operation("PUT", "/targets/{name}/lies", _misreport, _Misreported),
+)
+"""The part of `btp_trust_emulator.control.api.OPERATIONS` for users, destinations and targets."""

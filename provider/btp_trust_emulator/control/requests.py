@@ -1,9 +1,10 @@
-"""Questions to the control plane: what all of them have in common."""
+"""Requests to the control plane: an operation, what it gets, and how an error is answered."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import anyio.to_thread
 import msgspec
@@ -18,65 +19,82 @@ if TYPE_CHECKING:
     from starlette.requests import Request as StarletteRequest
     from starlette.responses import Response as StarletteResponse
 
-    from btp_trust_emulator.backend.landscape import Landscape
+    from btp_trust_emulator.control.emulation import Emulation
 
-    Handler = Callable[[Landscape, "ControlRequest"], Response]
-
+OPERATIONS_HINT = "See OPERATIONS in btp_trust_emulator.control.api."
+"""Where each message about a request that does not fit sends its reader."""
 _STATUS: dict[type[Refused], int] = {Invalid: 400, Unknown: 404, Conflict: 409}
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class ControlRequest:
-    """A question: the names in its path, its query and its body."""
+class ControlRequest(Generic[_T]):
+    """A request: the parameters in its path, and its content in the shape of the operation."""
 
     path_params: Mapping[str, str]
-    query: Mapping[str, str]
-    body: bytes
+    content: _T
 
     @property
     def guid(self) -> str:
-        """The subaccount that it is about."""
+        """The subaccount in the path."""
         return self.path_params["guid"]
 
 
-def decode_body(body: bytes, kind: type[_T]) -> _T:
-    """The body as JSON of a kind.
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[_T]):
+    """One operation of the control plane; `path` is relative to `/_emulator`.
 
-    Raises:
-        Invalid: it is none.
+    `shape` is what the body is decoded to, or the query of a GET. With `optional`, an empty body means defaults.
     """
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.DecodeError as exc:
-        raise malformed_request(str(exc)) from exc
+
+    method: str
+    path: str
+    handler: Callable[[Emulation, ControlRequest[_T]], Response]
+    shape: type[_T]
+    optional: bool = False
+
+    def perform(self, emulation: Emulation, request: StarletteRequest, body: bytes) -> Response:
+        """Decode the content, let the handler act, and turn what it refuses into a response."""
+        try:
+            content = self._decode(request.query_params, body)
+            return self.handler(emulation, ControlRequest(request.path_params, content))
+        except Refused as refused:
+            return _error_response(refused)
+
+    def _decode(self, query: Mapping[str, str], body: bytes) -> _T:
+        try:
+            if self.shape is NoneType:
+                return msgspec.convert(None, self.shape)
+            if self.method == "GET":
+                # A query is text, so numbers in it need conversion.
+                return msgspec.convert(dict(query), self.shape, strict=False)
+            return msgspec.json.decode(body or (b"{}" if self.optional else b""), type=self.shape)
+        except msgspec.DecodeError as exc:
+            raise malformed_request(str(exc)) from exc
 
 
 def malformed_request(why: str) -> Invalid:
-    """The refusal of a question that is wrong in itself."""
-    return Invalid(
-        "The question was not understood.", f"{why}.", "See the list of questions in btp_trust_emulator.control.api."
-    )
+    """Return the error of a request that fits no operation."""
+    return Invalid("The request was not understood.", f"{why}.", OPERATIONS_HINT)
 
 
-def routes(landscape: Landscape, table: Iterable[tuple[str, str, Handler]]) -> list[Route]:
-    """The routes of a table of methods, paths and handlers."""
-    return [Route(path, _endpoint(landscape, handler), methods=[method]) for method, path, handler in table]
+def routes(emulation: Emulation, operations: Iterable[Operation[Any]]) -> list[Route]:
+    """Return the routes of a table of operations."""
+    return [
+        Route(operation.path, _endpoint(emulation, operation), methods=[operation.method]) for operation in operations
+    ]
 
 
-def _endpoint(landscape: Landscape, handler: Handler) -> Callable[[StarletteRequest], object]:
+def _endpoint(emulation: Emulation, operation: Operation[Any]) -> Callable[[StarletteRequest], object]:
     async def endpoint(request: StarletteRequest) -> StarletteResponse:
-        control_request = ControlRequest(request.path_params, request.query_params, await request.body())
-        try:
-            response = await anyio.to_thread.run_sync(handler, landscape, control_request)
-        except Refused as refusal:
-            response = _error_response(refusal)
+        body = await request.body()
+        response = await anyio.to_thread.run_sync(operation.perform, emulation, request, body)
         return response.to_starlette()
 
     return endpoint
 
 
-def _error_response(refusal: Refused) -> Response:
-    status = next(status for kind, status in _STATUS.items() if isinstance(refusal, kind))
-    content = {"what": refusal.what, "why": refusal.why, "remedy": refusal.remedy}
+def _error_response(refused: Refused) -> Response:
+    status = next(status for kind, status in _STATUS.items() if isinstance(refused, kind))
+    content = {"what": refused.what, "why": refused.why, "remedy": refused.remedy}
     return json(status, {"error": content})

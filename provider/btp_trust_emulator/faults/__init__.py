@@ -1,1 +1,1 @@
-"""Faults: what they are, which requests they meet, and what they do to one. Imports nothing of `services`."""
+"""Faults: what they are, which requests they disturb, and how. Imports nothing of `services`."""

@@ -1,4 +1,4 @@
-"""What the faults make of an answer."""
+"""What the faults make of a response."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 _UNAVAILABLE, _BAD_GATEWAY, _SERVER_ERROR = 503, 502, 500
 _NOT_FOUND = 404
 _ROUTER_STATUSES = {FaultKind.ROUTER: _NOT_FOUND, FaultKind.DO_THEN_ROUTER: _BAD_GATEWAY}
-"""The router's status unless told otherwise."""
+"""The router's default status."""
 _ROUTER_ERRORS = {
     _NOT_FOUND: ("unknown_route", "Requested route ('{host}') does not exist."),
     _BAD_GATEWAY: ("endpoint_failure", "Registered endpoint failed to handle the request."),
     _UNAVAILABLE: ("no_endpoints", "Requested route ('{host}') has no available endpoints."),
 }
-"""By status: the router's name for what happened, and its text."""
+"""By status: the router's name of the error, and its text."""
 _PAGE = """<html>
 <head><title>{status} {phrase}</title></head>
 <body><center><h1>{status} {phrase}</h1></center><hr><center>proxy</center></body>
@@ -33,8 +33,8 @@ _PAGE = """<html>
 """
 
 
-def outcome(fault: Fault | None, response: Response, host: str) -> Outcome:
-    """What becomes of the answer by a fault that bears on it; without one, it is sent as it is.
+def outcome_of(fault: Fault | None, response: Response, host: str) -> Outcome:
+    """Return what a fault makes of the response; without a fault, the response is sent as it is.
 
     `host` is the one that was asked, which the router repeats.
     """
@@ -46,8 +46,8 @@ def outcome(fault: Fault | None, response: Response, host: str) -> Outcome:
 
 
 def outcome_without_action(fault: Fault, host: str) -> Outcome:
-    """The outcome of a request that does not act."""
-    return outcome(fault, Response(_UNAVAILABLE), host)
+    """Return the outcome of a request on which the service does not act."""
+    return outcome_of(fault, Response(_UNAVAILABLE), host)
 
 
 def _fail(fault: Fault, default: int) -> Outcome:
@@ -63,7 +63,7 @@ def _html(fault: Fault, _: Response) -> Outcome:
 
 
 def _router(status: int, host: str) -> Outcome:
-    """The router's own answer; what it says and its headers are those of its code (cloudfoundry/gorouter)."""
+    """Return the router's own response; its text and headers are those of its code (cloudfoundry/gorouter)."""
     error, text = _ROUTER_ERRORS[status]
     body = f"{status} {responses[status]}: {text.format(host=host)}\n"
     headers = {"x-cf-routererror": error, "x-content-type-options": "nosniff", "cache-control": "public,max-age=2"}

@@ -1,4 +1,4 @@
-"""The faults that are queued, and which of them a request meets."""
+"""The faults that are queued, and which of them disturb a request."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class QueuedFault:
-    """A fault that still waits for requests, and how many it has met."""
+    """A fault that still waits for requests, and how many it has disturbed."""
 
     fault: Fault
     fired: int
@@ -29,17 +29,17 @@ class QueuedFault:
 
 @dataclass(frozen=True, slots=True)
 class MatchedFaults:
-    """The faults that a request meets, and the slots that are stale to it."""
+    """The faults that disturb a request, and the slots that are stale to it."""
 
     faults: tuple[Fault, ...] = ()
     stale: frozenset[Slot] = frozenset()
 
     def in_phase(self, phase: Phase) -> Fault | None:
-        """The one that has its effect there."""
+        """Return the fault that takes effect in a phase, if any."""
         return next((fault for fault in self.faults if fault.phase is phase), None)
 
     def accepts(self, fault: Fault) -> bool:
-        """Whether a further one goes with all of these."""
+        """Return True if a further fault goes with all of these."""
         return all(fault.is_compatible_with(other) for other in self.faults)
 
     @property
@@ -49,7 +49,7 @@ class MatchedFaults:
 
     @property
     def override(self) -> Override:
-        """What they tell the service to do otherwise than right."""
+        """The deviations that these faults ask of the service."""
         within = self.in_phase(Phase.WITHIN)
         if within and within.kind is FaultKind.SHORT_TOKEN:
             return Override(token_seconds=int(within.seconds or 0))
@@ -58,7 +58,7 @@ class MatchedFaults:
 
 @dataclass(slots=True)
 class _CountedFault:
-    """A queued fault with its counts; queued `since`, when the last write was number `written`."""
+    """A queued fault with its counts; queued `since`, when `last_write_number` was the number of the last write."""
 
     fault: Fault
     since: datetime
@@ -67,7 +67,7 @@ class _CountedFault:
     skipped: int = 0
 
     def try_to_fire(self) -> bool:
-        """Whether it meets this request, or lets it pass as one of those to skip."""
+        """Count a matching request; return False if it is one of those to skip."""
         if self.skipped < self.fault.skip:
             self.skipped += 1
             return False
@@ -91,23 +91,24 @@ class FaultQueue:
             self._queue += [_CountedFault(fault, now, last_write_number) for fault in faults]
 
     def clear(self) -> None:
-        """Forget all of them."""
+        """Clear the queue."""
         with self._lock:
             self._queue.clear()
 
     def queued(self) -> list[QueuedFault]:
-        """Those that may still meet a request."""
+        """Return the faults that may still disturb a request."""
         with self._lock:
-            return [QueuedFault(each.fault, each.fired) for each in self._queue if not self._is_spent(each)]
+            return [QueuedFault(counted.fault, counted.fired) for counted in self._queue if not self._is_spent(counted)]
 
     def match_faults(self, facts: RequestFacts) -> MatchedFaults:
-        """The faults that this request meets; counts them."""
+        """Return the faults that disturb this request, and count them."""
         matched = MatchedFaults()
         with self._lock:
-            for each in self._queue:
-                stale = self._stale_slots(each, facts)
-                if self._can_match(each, facts, matched) and (stale or not each.fault.is_stale) and each.try_to_fire():
-                    matched = replace(matched, faults=(*matched.faults, each.fault), stale=matched.stale | stale)
+            for counted in self._queue:
+                fault, stale = counted.fault, self._stale_slots(counted, facts)
+                has_effect = bool(stale) or not fault.is_stale
+                if self._can_match(counted, facts, matched) and has_effect and counted.try_to_fire():
+                    matched = replace(matched, faults=(*matched.faults, fault), stale=matched.stale | stale)
         return matched
 
     def _can_match(self, counted: _CountedFault, facts: RequestFacts, matched: MatchedFaults) -> bool:
@@ -123,7 +124,7 @@ class FaultQueue:
         return fault.seconds is None or (self._clock.now() - since).total_seconds() < fault.seconds
 
     def _stale_slots(self, counted: _CountedFault, facts: RequestFacts) -> frozenset[Slot]:
-        """The slots that the request reads and a stale fault has something to show of."""
+        """Return the slots that the request reads and of which a stale fault has an earlier content."""
         fault = counted.fault
         if not fault.is_stale or facts.subaccount is None:
             return frozenset()

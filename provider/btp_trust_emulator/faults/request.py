@@ -1,4 +1,4 @@
-"""What a fault can look at and twist: a request before it acts, and how the service may be told to act otherwise."""
+"""What a fault knows of a request before it acts, and the deviations that it can ask of the service."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 class RequestType(Enum):
-    """What some kinds of faults need a request to be."""
+    """The types of requests that some kinds of faults disturb."""
 
-    TOKEN_ENDPOINT = "a request for a token"  # noqa: S105 - the words, no token
+    TOKEN_ENDPOINT = "a request for a token"  # noqa: S105 - only the words
     READ = "a read of a slot"
     WRITE = "a write"
     CERTIFICATE = "a request that is answered with a certificate"
@@ -21,7 +21,7 @@ class RequestType(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RequestEffect:
-    """What a request does if it is let: nothing of these if it will be refused for its token or its body."""
+    """What a request does if no fault prevents it; empty if its token or its body will be refused."""
 
     request_types: frozenset[RequestType] = frozenset()
     slots_read: frozenset[Slot] = frozenset()
@@ -29,7 +29,7 @@ class RequestEffect:
 
 @dataclass(frozen=True, slots=True)
 class RequestFacts:
-    """A request as a fault sees it; `subaccount` is the GUID that it speaks of, as far as it can be told."""
+    """A request as a fault sees it; `subaccount` is the GUID that it names, if any."""
 
     method: str
     path: str
@@ -38,16 +38,16 @@ class RequestFacts:
 
     @property
     def is_token(self) -> bool:
-        """Whether it is for a token endpoint."""
+        """True if it is for a token endpoint."""
         return RequestType.TOKEN_ENDPOINT in self.effect.request_types
 
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """How a service is to act otherwise than right; by default it is not.
+    """Deviations a fault asks the service for. Default: none.
 
-    `stale` slots are shown as they were before their last write; a token lives `token_seconds` (None: as long as it
-    should) and, if `foreign_token`, speaks for another subaccount.
+    `stale` slots are shown as they were before their last write. A token lives `token_seconds` (None: the normal time)
+    and, if `foreign_token`, is one for another subaccount.
     """
 
     stale: frozenset[Slot] = frozenset()

@@ -1,4 +1,4 @@
-"""The certificate authority of the host that takes client certificates: ordinary certificates, unlike trust ones."""
+"""The certificate authority of the host that accepts client certificates: ordinary certificates, unlike trust ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """The certificate authority of the host for client certificates (PEM both)."""
+    """The certificate authority of the host that accepts client certificates (PEM both)."""
 
     certificate: str
     private_key: str = field(repr=False)
@@ -31,12 +31,12 @@ class Authority:
 
 _CLIENT = "urn:btp-trust-emulator:client:"
 _CLIENT_KEY_SIZE = 2048
-# Those who check these two use their own clock, not the emulator's: they are valid at any time that either may show.
+# Clients check these by their own clock instead of the emulator's, so these are valid at any time of either clock.
 _ALWAYS = (datetime(1970, 1, 1, tzinfo=UTC), datetime(2201, 1, 1, tzinfo=UTC))
 
 
 def create() -> Authority:
-    """A new authority."""
+    """Create an authority."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = _name("btp-trust-emulator CA")
     certificate = (
@@ -50,7 +50,7 @@ def create() -> Authority:
 
 
 def issue_client(authority: Authority, client_id: str, not_before: datetime, not_after: datetime) -> tuple[str, str]:
-    """A client certificate with its chain, and its RSA key, both PEM, for exactly this OAuth client."""
+    """Issue a client certificate to exactly this OAuth client; return its chain and its RSA key, both PEM."""
     key = keys.generate(_CLIENT_KEY_SIZE)
     name = x509.UniformResourceIdentifier(_CLIENT + quote(client_id, safe=""))
     leaf = _issue(
@@ -64,7 +64,7 @@ def issue_client(authority: Authority, client_id: str, not_before: datetime, not
 
 
 def issue_server(authority: Authority, host: str) -> tuple[str, str]:
-    """A server certificate and its key, both PEM, for an IP address and `localhost`."""
+    """Issue a server certificate for an IP address and `localhost`; return it and its key, both PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host)), x509.DNSName("localhost")])
     return _issue(authority, key.public_key(), _ALWAYS, names, ExtendedKeyUsageOID.SERVER_AUTH), _key_pem(key)
@@ -72,16 +72,16 @@ def issue_server(authority: Authority, host: str) -> tuple[str, str]:
 
 @functools.lru_cache(maxsize=8)
 def token_server_certificate(token_key: str) -> str:
-    """The certificate (PEM) that the key (PEM) of the token servers signs for itself; of one key always the same."""
+    """Return the self-signed certificate (PEM) of the token servers' key (PEM); the same for the same key."""
     key = keys.from_pem(token_key)
     name = _name("btp-trust-emulator token servers")
     return _pem(_builder(name, name, key.public_key(), _ALWAYS).sign(key, hashes.SHA256()))
 
 
 def client_id_of(pem: str, now: datetime) -> str | None:
-    """The OAuth client that a certificate of this authority was issued to; None if to none, or not valid `now`.
+    """Return the OAuth client of a certificate; None if it names no client, or is invalid `now`.
 
-    That the authority signed it was checked by the TLS handshake, all but the dates.
+    The TLS handshake has checked that the authority signed it; only the dates are left.
     """
     certificate = x509.load_pem_x509_certificate(pem.encode())
     if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:

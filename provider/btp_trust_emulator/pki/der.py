@@ -1,7 +1,7 @@
-"""A tiny DER encoder and reader (ITU-T X.690): as much of it as one certificate needs.
+"""A small DER encoder and reader (ITU-T X.690): as much of it as one certificate needs.
 
-It exists because no certificate builder makes what the real service makes: negative serial numbers and common names
-of more than 64 characters.
+It exists because certificate builders refuse what the real service makes: negative serial numbers and common names of
+more than 64 characters.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _LAST_YEAR_OF_UTC_TIME = 2049
 
 
 def encode(tag: int, *contents: bytes) -> bytes:
-    """One value: its tag, its length, and `contents` one after the other."""
+    """Return one value: its tag, its length, and `contents` one after the other."""
     joined = b"".join(contents)
     return bytes([tag]) + _length(len(joined)) + joined
 
@@ -29,38 +29,38 @@ def _length(count: int) -> bytes:
 
 
 def sequence(*contents: bytes) -> bytes:
-    """A SEQUENCE of encoded values."""
+    """Return a SEQUENCE of encoded values."""
     return encode(0x30, *contents)
 
 
 def set_of(member: bytes) -> bytes:
-    """A SET with one encoded member (with more, DER would have to sort them)."""
+    """Return a SET with one encoded member (with more, DER would have to sort them)."""
     return encode(0x31, member)
 
 
 def explicit(number: int, content: bytes) -> bytes:
-    """A value under the context-specific tag `number`."""
+    """Return a value under the context-specific tag `number`."""
     return encode(0xA0 | number, content)
 
 
 def integer(value: int) -> bytes:
-    """An INTEGER, negative ones too, in the fewest bytes of two's complement."""
+    """Return an INTEGER, negative ones too, in the fewest bytes of two's complement."""
     bits = (value if value >= 0 else ~value).bit_length()
     return encode(0x02, value.to_bytes(bits // 8 + 1, "big", signed=True))
 
 
 def bit_string(octets: bytes) -> bytes:
-    """A BIT STRING of whole octets."""
+    """Return a BIT STRING of whole octets."""
     return encode(0x03, b"\x00", octets)
 
 
 def null() -> bytes:
-    """The NULL value."""
+    """Return the NULL value."""
     return encode(0x05)
 
 
 def object_identifier(dotted: str) -> bytes:
-    """An OBJECT IDENTIFIER such as `2.5.4.3`."""
+    """Return an OBJECT IDENTIFIER such as `2.5.4.3`."""
     first, second, *rest = (int(arc) for arc in dotted.split("."))
     return encode(0x06, *(_arc(arc) for arc in (40 * first + second, *rest)))
 
@@ -73,43 +73,43 @@ def _arc(value: int) -> bytes:
 
 
 def utf8_string(text: str) -> bytes:
-    """A UTF8String."""
+    """Return a UTF8String."""
     return encode(0x0C, text.encode())
 
 
 def time(moment: datetime) -> bytes:
-    """A Time of RFC 5280, cut to the second: UTCTime to the end of 2049, GeneralizedTime after it."""
+    """Return a Time of RFC 5280, cut to the second: UTCTime to the end of 2049, GeneralizedTime after it."""
     if moment.year <= _LAST_YEAR_OF_UTC_TIME:
         return encode(0x17, moment.strftime("%y%m%d%H%M%SZ").encode())
     return encode(0x18, moment.strftime("%Y%m%d%H%M%SZ").encode())
 
 
 def members(octets: bytes) -> list[bytes]:
-    """The encoded values in a constructed one; octets after it are left out.
+    """Return the encoded values in a constructed one; octets after it are ignored.
 
     Raises:
-        ValueError: the lengths do not fit.
+        ValueError: a length exceeds the octets.
     """
     left = content(octets)
-    found = []
+    values = []
     while left:
         _, rest = _split(left)
-        found.append(left[: len(left) - len(rest)])
+        values.append(left[: len(left) - len(rest)])
         left = rest
-    return found
+    return values
 
 
 def content(octets: bytes) -> bytes:
-    """The content of an encoded value; octets after it are left out.
+    """Return the content of an encoded value; octets after it are ignored.
 
     Raises:
-        ValueError: the length does not fit.
+        ValueError: the length exceeds the octets.
     """
     return _split(octets)[0]
 
 
 def _split(octets: bytes) -> tuple[bytes, bytes]:
-    """The content of the first value, and what comes after it."""
+    """Return the content of the first value, and the octets after it."""
     start = 2
     length = octets[1] if len(octets) > 1 else len(octets)
     if length > _SHORT_LENGTH:

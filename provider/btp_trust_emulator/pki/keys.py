@@ -1,4 +1,4 @@
-"""RSA keys, some of them made in advance, because a large one takes up to seconds."""
+"""RSA keys, some of them generated in advance, because a large one needs up to seconds."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ _KEY_SIZE = 2048
 
 
 def new_key() -> str:
-    """A new signing key, as PEM."""
+    """Return a new signing key, as PEM."""
     return to_pem(generate(_KEY_SIZE))
 
 
 _PUBLIC_EXPONENT = 65537
+# Up to this size, generating a key is quick enough to wait for it.
 _QUICK_KEY_SIZE = 2048
 _JOIN_TIMEOUT_SECONDS = 0.01
 
 
 def generate(size: int) -> rsa.RSAPrivateKey:
-    """A new RSA key of `size` bits (1024 at least)."""
+    """Return a new RSA key of `size` bits (1024 at least)."""
     return rsa.generate_private_key(_PUBLIC_EXPONENT, size)
 
 
 def to_pem(key: rsa.RSAPrivateKey) -> str:
-    """The private key as PEM (PKCS #1, unencrypted), the form that service keys have."""
+    """Return the private key as PEM (PKCS #1, unencrypted), the form that service keys have."""
     return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.TraditionalOpenSSL,
@@ -40,10 +41,10 @@ def to_pem(key: rsa.RSAPrivateKey) -> str:
 
 @functools.lru_cache(maxsize=16)
 def from_pem(pem: str) -> rsa.RSAPrivateKey:
-    """The private key in a PEM from `to_pem`; remembered, and not checked: it is one of our own making.
+    """Return the private key in a PEM from `to_pem`; cached, and unchecked, because this module wrote it.
 
     Raises:
-        TypeError: it is a key, but not an RSA key.
+        TypeError: `pem` holds a key of another type.
     """
     key = load_pem_private_key(pem.encode(), None, unsafe_skip_rsa_key_validation=True)
     if not isinstance(key, rsa.RSAPrivateKey):
@@ -52,7 +53,7 @@ def from_pem(pem: str) -> rsa.RSAPrivateKey:
 
 
 def public_pem(key: rsa.RSAPrivateKey) -> str:
-    """The public half as PEM."""
+    """Return the public half as PEM."""
     return (
         key.public_key()
         .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
@@ -61,9 +62,9 @@ def public_pem(key: rsa.RSAPrivateKey) -> str:
 
 
 class KeyPool:
-    """Hands out new keys of one size; one thread keeps `ahead` of them ready (0: none, no thread).
+    """Hands out new keys of one size; one thread keeps `ahead` of them ready (0: no thread).
 
-    `take` never waits for the thread: with none ready it makes one itself.
+    `take` never waits for the thread: if the pool is empty, it generates a key itself.
     """
 
     def __init__(self, size: int, ahead: int | None = None) -> None:
@@ -76,14 +77,14 @@ class KeyPool:
             self._worker.start()
 
     def take(self) -> rsa.RSAPrivateKey:
-        """A key that nobody else gets."""
+        """Return a key for the caller alone."""
         try:
             return self._ready.get_nowait()
         except queue.Empty:
             return generate(self._size)
 
     def close(self) -> None:
-        """Stop the thread; returns when it has ended (after the key it is working on)."""
+        """Stop the thread; return when it has ended (after the key it is working on)."""
         self._closed.set()
         while self._worker.is_alive():
             with contextlib.suppress(queue.Empty):

@@ -2,8 +2,8 @@
 
 Version 3 without extensions; self-issued by `CN=cfapps.<host>/<subaccount GUID>, O=SAP, OU=CP Destination
 Configuration`, all UTF8String, the common name longer than RFC 5280 allows; a serial number of ten random bytes that
-is read with a sign; two years from the second of its making; RSA with e = 65537, signed with SHA-512.
-Source: two certificates of a real landscape. Nothing here loads a certificate with a library: strict parsers warn
+is read with a sign; two years from the second of its generation; RSA with e = 65537, signed with SHA-512.
+Source: two certificates of a real landscape. This module avoids libraries that load certificates: strict parsers warn
 about such ones, and one day will refuse them.
 """
 
@@ -37,16 +37,17 @@ _SERIAL_BYTES = 10
 _SUBJECT, _PUBLIC_KEY = 4, 5
 _VERSION_TAG = 0xA0
 _FEBRUARY_29 = (2, 29)
+_REFUSED = "The certificate was not accepted."
 _PEM = re.compile(r"\s*-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----\s*", flags=re.ASCII)
 
 
 def common_name(guid: str) -> str:
-    """The common name of every certificate of a subaccount; also its SAML issuer name."""
+    """Return the common name of every certificate of a subaccount; also its SAML issuer name."""
     return f"{HOST}/{guid}"
 
 
 def serial_number(sign: SerialSign) -> int:
-    """A random number that takes exactly ten bytes in two's complement, with the sign asked for."""
+    """Return a random number that takes exactly ten bytes in two's complement, with the sign asked for."""
     magnitude = secrets.randbelow(0x7F) + 1
     negative = sign is SerialSign.NEGATIVE or (sign is SerialSign.RANDOM and secrets.randbits(1) == 1)
     first = magnitude ^ 0xFF if negative else magnitude
@@ -54,7 +55,7 @@ def serial_number(sign: SerialSign) -> int:
 
 
 def expiry(not_before: datetime, lifetime: Lifetime) -> datetime:
-    """Two years after `not_before`; in calendar years a 29 February becomes a 28 February."""
+    """Return two years after `not_before`; in calendar years a 29 February becomes a 28 February."""
     if lifetime is Lifetime.DAYS_730:
         return not_before + timedelta(days=730)
     day = 28 if (not_before.month, not_before.day) == _FEBRUARY_29 else not_before.day
@@ -62,7 +63,7 @@ def expiry(not_before: datetime, lifetime: Lifetime) -> datetime:
 
 
 def generate_certificate(key: RSAPrivateKey, guid: str, serial: int, not_before: datetime, not_after: datetime) -> str:
-    """A new certificate of the subaccount `guid` for `key`, as PEM."""
+    """Generate a certificate of the subaccount `guid` for `key`; return its PEM."""
     algorithm = der.sequence(der.object_identifier("1.2.840.113549.1.1.13"), der.null())
     name = _name(guid)
     to_be_signed = der.sequence(
@@ -90,74 +91,72 @@ def _name(guid: str) -> bytes:
 
 
 def to_pem(octets: bytes) -> str:
-    """DER as PEM: lines of 64 columns, LF, one LF at the end."""
+    """Return DER as PEM: lines of 64 columns, LF, one LF at the end."""
     lines = "\n".join(re.findall(".{1,64}", base64.b64encode(octets).decode()))
     return f"-----BEGIN CERTIFICATE-----\n{lines}\n-----END CERTIFICATE-----\n"
 
 
 def body(pem: str) -> str:
-    """The base64 lines of a PEM from `to_pem`, without header, footer and the last line break."""
+    """Return the base64 lines of a PEM from `to_pem`, without header, footer and the last line break."""
     return "\n".join(pem.splitlines()[1:-1])
 
 
 def to_der(pem: str) -> bytes:
-    """The DER in a PEM from `to_pem`."""
+    """Return the DER in a PEM from `to_pem`."""
     return base64.b64decode(body(pem))
 
 
 def fingerprint(pem: str) -> str:
-    """The SHA-256 of the DER, as 64 lower-case hex digits."""
+    """Return the SHA-256 of the DER, as 64 lower-case hex digits."""
     return hashlib.sha256(to_der(pem)).hexdigest()
 
 
 def public_key(pem: str) -> RSAPublicKey:
-    """The RSA key in a PEM from `to_pem`.
+    """Return the RSA key in a PEM from `to_pem`.
 
     Raises:
-        Invalid: there is none.
+        Invalid: the key is missing, or of another type.
     """
     try:
         key = load_der_public_key(_fields(pem)[_PUBLIC_KEY])
     except (ValueError, IndexError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, RSAPublicKey):
-        raise Invalid("The certificate was not taken.", "It has no RSA key.", "Give a subaccount's trust certificate.")
+        raise Invalid(_REFUSED, "It has no RSA key.", "Give a subaccount's trust certificate.")
     return key
 
 
 def subject_name(pem: str) -> str:
-    """The first attribute of the subject (the common name of a trust certificate) in a PEM from `to_pem`.
+    """Return the first attribute of the subject (the common name of a trust certificate) in a PEM from `to_pem`.
 
     Raises:
-        Invalid: there is no such text.
+        Invalid: the subject is unreadable.
     """
     try:
         attribute = der.members(der.members(_fields(pem)[_SUBJECT])[0])[0]
         _, value = der.members(attribute)
         return der.content(value).decode()
     except (ValueError, IndexError) as exc:
-        raise Invalid(
-            "The certificate was not taken.", "It has no subject that could be read.", "Say who issues with it."
-        ) from exc
+        raise Invalid(_REFUSED, "Its subject cannot be read.", "Give the `issuer`.") from exc
 
 
 def _fields(pem: str) -> list[bytes]:
-    """What is signed of a certificate, from the serial number on."""
+    """Return the signed fields of a certificate, from the serial number on."""
     fields = der.members(der.members(to_der(pem))[0])
     return fields[1:] if fields[0][0] == _VERSION_TAG else fields
 
 
 def normalized(pem: str) -> str:
-    """The same certificate as `to_pem` would write it.
+    """Return the same certificate as `to_pem` would write it.
 
     Raises:
-        Invalid: the text is not one PEM certificate around one DER value.
+        Invalid: `pem` is not one PEM certificate around one DER value.
     """
     match = _PEM.fullmatch(pem)
     octets = _decode_base64(match.group(1)) if match else b""
     if not _is_one_sequence(octets):
         raise Invalid(
-            "The certificate was not taken.",
+            _REFUSED,
             "The text is not one PEM certificate: BEGIN line, base64 of one DER sequence, END line.",
             "Give the PEM text of exactly one certificate.",
         )
@@ -172,5 +171,5 @@ def _decode_base64(text: str) -> bytes:
 
 
 def _is_one_sequence(octets: bytes) -> bool:
-    """Whether the outermost DER value is a SEQUENCE of 256 to 65535 bytes that fills `octets`."""
+    """Return True if the outermost DER value is a SEQUENCE of 256 to 65535 bytes that fills `octets`."""
     return octets[:2] == b"\x30\x82" and len(octets) == int.from_bytes(octets[2:4], "big") + 4

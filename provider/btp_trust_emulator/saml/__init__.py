@@ -1,1 +1,1 @@
-"""SAML 2.0: XML, signatures, assertions and metadata. Imports nothing of the folders above but `pki`."""
+"""Assertions, signatures and metadata of SAML 2.0. Imports `pki` alone."""

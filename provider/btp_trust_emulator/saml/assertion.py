@@ -1,7 +1,7 @@
-"""Making assertions: SAML 2.0 core, section 2, with what RFC 7522 asks of a bearer assertion.
+"""Making assertions: SAML 2.0 core, section 2, with what RFC 7522 requires of a bearer assertion.
 
-The issuer, the recipient, the audience, the name and the attributes are as SAP documents them. How long an assertion
-of the real service is valid is not known; here it is ten minutes from the second of its making.
+Issuer, recipient, audience, name and attributes are as SAP documents them. How long an assertion of the real service
+is valid is unknown; here it is ten minutes from the second in which it is made.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LIFETIME = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What an assertion says: who says it, to whom, about whom; `attributes` are names with their values."""
+    """The content of an assertion: issuer, audience, user; `attributes` are names with their values."""
 
     issuer: str
     name_id: str
@@ -40,13 +40,16 @@ class Statement:
 
 
 def sign_assertion(statement: Statement, now: datetime, key: RSAPrivateKey, certificate: str | None = None) -> bytes:
-    """An assertion valid from `now` (cut to the second), signed with `key`; the certificate (PEM) in it if given."""
+    """Return an assertion valid from `now` (cut to the second), signed with `key`.
+
+    A `certificate` (PEM) is put into the signature.
+    """
     element = signature.sign(assertion_element(statement, now.replace(microsecond=0)), key, certificate)
     return etree.tostring(element, xml_declaration=True, encoding="UTF-8")
 
 
 def assertion_element(statement: Statement, now: datetime) -> etree._Element:
-    """The assertion, with a place for its signature."""
+    """Return the assertion, with a placeholder for its signature."""
     until = format_instant(now + LIFETIME)
     root = etree.Element(
         saml("Assertion"),
@@ -68,7 +71,7 @@ def assertion_element(statement: Statement, now: datetime) -> etree._Element:
 
 
 def format_instant(moment: datetime) -> str:
-    """A moment (UTC, whole seconds) as SAML writes it."""
+    """Return a time (UTC, whole seconds) as SAML writes it."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

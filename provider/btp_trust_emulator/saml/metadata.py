@@ -1,6 +1,6 @@
-"""Reading the metadata of an identity provider: its entity ID, its certificates to sign with, where it logs users on.
+"""SAML metadata: writing that of a subaccount, and reading that of an identity provider.
 
-Nothing is judged here: what a trusting subaccount makes of metadata is in `targets.registration`.
+Reading only parses: `services.xsuaa.registration` decides what a trusting subaccount accepts.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from btp_trust_emulator.errors import Invalid
-from btp_trust_emulator.pki import trust_certificate as certificates
+from btp_trust_emulator.pki import trust_certificate
 from btp_trust_emulator.saml import xml
 from btp_trust_emulator.saml.xml import METADATA, NAMESPACES
 from btp_trust_emulator.switches import MetadataLayout
@@ -27,7 +27,10 @@ _ROLES = (
 
 
 def metadata_document(pems: Sequence[str], layout: MetadataLayout) -> str:
-    """The XML for one or two certificates, the active one first. No entity ID, no prolog, as in the example."""
+    """Return the XML for one or two certificates, the active one first.
+
+    Entity ID and prolog are left out, as in SAP's example.
+    """
     keys = _keys(pems, layout)
     roles = "".join(_role(element, signed, keys) for element, signed in _ROLES)
     return (
@@ -48,7 +51,7 @@ def _keys(pems: Sequence[str], layout: MetadataLayout) -> str:
     data = [_data(pem) for pem in pems]
     if layout is MetadataLayout.SECOND_X509_DATA:
         data = ["".join(data)]
-    return "".join(_descriptor(each) for each in data)
+    return "".join(_descriptor(part) for part in data)
 
 
 def _descriptor(data: str) -> str:
@@ -56,7 +59,7 @@ def _descriptor(data: str) -> str:
 
 
 def _data(pem: str) -> str:
-    body = certificates.body(pem)
+    body = trust_certificate.body(pem)
     return f"\n        <X509Data><X509Certificate>\n{body}\n        </X509Certificate></X509Data>"
 
 
@@ -66,16 +69,16 @@ _ROLE = "md:IDPSSODescriptor"
 
 
 class InvalidMetadata(ValueError):
-    """The text is no metadata of an entity; the message says why, and repeats nothing of it."""
+    """The text has no entity with an entity ID; the message says why, and repeats nothing of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class IdpMetadata:
     """What metadata says of an identity provider.
 
-    `certificates` (PEM) are those to sign with, in the order of the document, each once; `first_certificates` are
-    those of them that come first in their `X509Data`. `services` are binding and location of each
-    `SingleSignOnService`, None for an attribute that is not there.
+    `certificates` (PEM) are those to sign with, in the order of the document, each once; `first_certificates` are those
+    that come first in their `X509Data`. `services` are binding and location of each `SingleSignOnService`; missing
+    attributes are None.
     """
 
     entity_id: str
@@ -88,32 +91,33 @@ class IdpMetadata:
     @property
     def fingerprints(self) -> tuple[str, ...]:
         """The SHA-256 of each certificate."""
-        return tuple(certificates.fingerprint(each) for each in self.certificates)
+        return tuple(trust_certificate.fingerprint(certificate) for certificate in self.certificates)
 
 
-def parse(text: str) -> IdpMetadata:
-    """What metadata says, of one entity or of the first in an `EntitiesDescriptor` that is an identity provider.
+def parse_idp_metadata(text: str) -> IdpMetadata:
+    """Parse the metadata of one entity, or of the first in an `EntitiesDescriptor` that is an identity provider.
 
     Raises:
-        NotMetadata: it is no metadata of an entity with an entity ID.
+        InvalidMetadata: `text` has no entity with an entity ID.
     """
     try:
-        root = xml.read(text.encode())
+        root = xml.parse_xml(text.encode())
     except (xml.UnreadableXml, UnicodeEncodeError) as exc:
-        raise InvalidMetadata(f"it was not read: {exc}") from exc
-    found = list(_entities(root))
-    entity = next((each for each in found if each.find(_ROLE, NAMESPACES) is not None), next(iter(found), None))
+        raise InvalidMetadata(f"it is unreadable: {exc}") from exc
+    entities = list(_entities(root))
+    with_role = (entity for entity in entities if entity.find(_ROLE, NAMESPACES) is not None)
+    entity = next(with_role, next(iter(entities), None))
     entity_id = None if entity is None else entity.get("entityID")
     if entity is None or not entity_id:
-        raise InvalidMetadata("it is no EntityDescriptor with an `entityID`")
-    read = [[_certificate(each) for each in group] for group in _groups(entity)]
+        raise InvalidMetadata("it is not an EntityDescriptor with an `entityID`")
+    groups = [[_certificate(element) for element in group] for group in _groups(entity)]
     return IdpMetadata(
         entity_id,
-        _unique(each for group in read for each in group),
-        _unique(group[0] for group in read if group),
-        tuple((each.get("Binding"), each.get("Location")) for each in _services(entity)),
+        _unique(certificate for group in groups for certificate in group),
+        _unique(group[0] for group in groups if group),
+        tuple((service.get("Binding"), service.get("Location")) for service in _services(entity)),
         entity.find(_ROLE, NAMESPACES) is not None,
-        any(each is None for group in read for each in group),
+        any(certificate is None for group in groups for certificate in group),
     )
 
 
@@ -126,7 +130,7 @@ def _services(entity: etree._Element) -> list[etree._Element]:
 
 
 def _groups(entity: etree._Element) -> list[list[etree._Element]]:
-    """The certificates of each `X509Data` to sign with."""
+    """Return the certificates of each `X509Data` to sign with."""
     return [
         data.findall("ds:X509Certificate", NAMESPACES)
         for descriptor in entity.iterfind(f"{_ROLE}/md:KeyDescriptor", NAMESPACES)
@@ -136,14 +140,14 @@ def _groups(entity: etree._Element) -> list[list[etree._Element]]:
 
 
 def _certificate(element: etree._Element) -> str | None:
-    """The PEM; None for what is none, or has no RSA key."""
+    """Return the PEM if the text is a certificate with an RSA key, or else None."""
     try:
-        pem = certificates.normalized(f"-----BEGIN CERTIFICATE-----{element.text or ''}-----END CERTIFICATE-----")
-        certificates.public_key(pem)
+        pem = trust_certificate.normalized(f"-----BEGIN CERTIFICATE-----{element.text or ''}-----END CERTIFICATE-----")
+        trust_certificate.public_key(pem)
     except Invalid:
         return None
     return pem
 
 
-def _unique(found: Iterator[str | None]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(each for each in found if each is not None))
+def _unique(certificates: Iterator[str | None]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(certificate for certificate in certificates if certificate is not None))

@@ -1,4 +1,4 @@
-"""What a service wants of an assertion beyond a trusted signature: servers differ in it. No HTTP."""
+"""What a service requires of an assertion beyond a trusted signature: servers differ in it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import Enum
 
 
 class RejectionReason(Enum):
-    """Why an assertion is refused, as far as servers tell it apart."""
+    """Why an assertion is rejected, as far as servers distinguish the reasons."""
 
     ENCODING = "encoding"
     DOCUMENT = "document"
@@ -21,31 +21,31 @@ class RejectionReason(Enum):
     LATE = "late"
     SUBJECT = "subject"
     STATEMENT = "statement"
-    """It has no AuthnStatement, or an old one, or was issued long ago."""
+    """The AuthnStatement is missing or old, or the assertion was issued long ago."""
     REPLAY = "replay"
     USER = "user"
 
 
 @dataclass(frozen=True, slots=True)
 class ValidationRules:
-    """What is needed of an assertion, and what it must not have; the defaults are those of RFC 7522.
+    """What is required of an assertion, and what it must leave out; the defaults are those of RFC 7522.
 
-    `skew` is how far clocks may differ; `oldest` and `oldest_logon` how long ago it may be issued, and its user logged
-    on, None for any time.
+    `skew` is how far clocks may differ; `max_age` and `max_logon_age` how long ago the assertion may be issued, and its
+    user logged on, None for any time.
     """
 
     skew: timedelta = timedelta()
     needs_audience: bool = True
     needs_recipient: bool = True
     needs_end: bool = True
-    """Some element says when it ends."""
+    """Some element has a `NotOnOrAfter`."""
     needs_confirmation_end: bool = False
-    """The confirmation itself says when it ends."""
+    """The confirmation itself has a `NotOnOrAfter`."""
     allows_confirmation_start: bool = True
     allows_in_response_to: bool = True
     """A confirmation may have an `InResponseTo`."""
     needs_authn_statement: bool = False
-    """It has an AuthnStatement."""
+    """The assertion has an AuthnStatement."""
     allows_plain_base64: bool = True
     max_age: timedelta | None = None
     max_logon_age: timedelta | None = None

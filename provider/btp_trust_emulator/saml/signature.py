@@ -1,9 +1,9 @@
 """XML signatures of assertions, by the library signxml, with bare RSA keys.
 
-No certificate is loaded: strict parsers refuse those with negative serial numbers, and what is trusted is the key.
-Which algorithms the real service signs with is not known; here it is RSA with SHA-256 over exclusive canonical XML.
-Signing puts no key into the signature, or the certificate as it is; verifying uses the trusted key, whatever the
-signature says of its own.
+The library gets keys only: strict parsers refuse certificates with negative serial numbers, and the key is what is
+trusted. Which algorithms the real service signs with is unknown; here it is RSA with SHA-256 over exclusive canonical
+XML. Signing puts the certificate into the signature as it is, or leaves the key out; verifying uses the trusted key,
+and ignores the key in the signature.
 """
 
 from __future__ import annotations
@@ -29,33 +29,36 @@ if TYPE_CHECKING:
 _EXCLUSIVE = CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0
 _TRANSFORMS = {"http://www.w3.org/2000/09/xmldsig#enveloped-signature", _EXCLUSIVE.value}
 _HASHES = {"SHA1", "SHA256", "SHA384", "SHA512"}
-_METHODS = {name for each in _HASHES for name in (f"RSA_{each}", f"{each}_RSA_MGF1")}
-"""RSA, and RSASSA-PSS; SHA-1 too, as the UAA takes it. Nothing here depends on what a forger could do with that."""
+_METHODS = {name for digest in _HASHES for name in (f"RSA_{digest}", f"{digest}_RSA_MGF1")}
+"""RSA, and RSASSA-PSS; SHA-1 too, as the UAA accepts it: forged signatures are out of scope here."""
 _EXPECTED = SignatureConfiguration(
-    require_x509=False,  # no certificate of the signature's own choice: the key is compared below
+    require_x509=False,  # the key is compared below instead
     location="./",
-    signature_methods=frozenset(each for each in SignatureMethod if each.name in _METHODS),
-    digest_algorithms=frozenset(each for each in DigestAlgorithm if each.name in _HASHES),
+    signature_methods=frozenset(method for method in SignatureMethod if method.name in _METHODS),
+    digest_algorithms=frozenset(digest for digest in DigestAlgorithm if digest.name in _HASHES),
 )
-# What the library raises for documents of strangers; besides its own errors, those that it trips over.
+# What the library raises for malformed documents: its own errors, and those that it trips over.
 _FAILURES = (SignXMLException, InvalidSignature, etree.LxmlError, ValueError, LookupError, TypeError, AttributeError)
 
 
 class InvalidSignatureError(ValueError):
-    """An element does not carry the one signature that it needs; the text says in what it fails."""
+    """An element lacks the one signature that it needs; the text says why."""
 
 
 class ForbiddenTransform(InvalidSignatureError):
-    """The signature is of something that a forbidden transform makes of the element."""
+    """The signature has a forbidden transform."""
 
 
 def placeholder() -> etree._Element:
-    """The element whose place the signature takes when its parent is signed."""
+    """Return the element whose place the signature gets when its parent is signed."""
     return etree.Element(ds("Signature"), {"Id": "placeholder"}, {"ds": SIGNATURE})
 
 
 def sign(element: etree._Element, key: RSAPrivateKey, certificate: str | None = None) -> etree._Element:
-    """The element, with a `placeholder` and an attribute `ID`, signed; with the certificate (PEM) inside if given."""
+    """Return the element, which has a `placeholder` and an attribute `ID`, signed.
+
+    A `certificate` (PEM) is put into the signature.
+    """
     signer = XMLSigner(c14n_algorithm=_EXCLUSIVE)
     if certificate is None:
         signer.signature_annotators.clear()
@@ -70,10 +73,10 @@ def _key_info(certificate: str) -> etree._Element:
 
 
 def verify_signature(root: etree._Element, key: RSAPublicKey) -> etree._Element:
-    """What `key` signed, read again from the octets that were signed: the whole element `root`, without the signature.
+    """Return the whole element `root` as `key` signed it, read again from the signed octets, without the signature.
 
     Raises:
-        NotSigned: the root is not the one element that its one signature is of, or the key did not sign it.
+        InvalidSignatureError: the one signature of `root` covers something else, or is by another key.
     """
     signature = _only_signature(root)
     _replace_key_info(signature, key)
@@ -82,32 +85,32 @@ def verify_signature(root: etree._Element, key: RSAPublicKey) -> etree._Element:
         result: Any = XMLVerifier().verify(etree.tostring(root), expect_config=_EXPECTED, id_attribute="ID")
         signed = result.signed_xml if _covers_root(result, root, key) else None
     if signed is None:
-        raise InvalidSignatureError("the signature is not by a key that is trusted, or what was signed was changed")
+        raise InvalidSignatureError("the signature is by another key, or what was signed was changed")
     return signed
 
 
 def _covers_root(result: Any, root: etree._Element, key: RSAPublicKey) -> bool:
-    """Whether it is by this key and of the root, and no other element of the document."""
+    """Return True if the signature is by this key, and of the root instead of another element."""
     by_key = result.signature_key == key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     return by_key and (result.signed_xml.tag, result.signed_xml.get("ID")) == (root.tag, root.get("ID"))
 
 
 def _only_signature(root: etree._Element) -> etree._Element:
-    found = root.findall(".//ds:Signature", NAMESPACES)
-    if len(found) != 1 or found[0].getparent() is not root:
-        raise InvalidSignatureError("it does not carry one signature, as its own child")
-    (signature,) = found
+    signatures = root.findall(".//ds:Signature", NAMESPACES)
+    if len(signatures) != 1 or signatures[0].getparent() is not root:
+        raise InvalidSignatureError("it needs exactly one signature, as its own child")
+    (signature,) = signatures
     references = signature.findall("ds:SignedInfo/ds:Reference", NAMESPACES)
-    if [each.get("URI") for each in references] != [f"#{root.get('ID')}"]:
-        raise InvalidSignatureError("what is signed is not the assertion")
-    transforms = [each.get("Algorithm") for each in signature.iterfind(".//ds:Transform", NAMESPACES)]
+    if [reference.get("URI") for reference in references] != [f"#{root.get('ID')}"]:
+        raise InvalidSignatureError("something other than the assertion is signed")
+    transforms = [transform.get("Algorithm") for transform in signature.iterfind(".//ds:Transform", NAMESPACES)]
     if set(transforms) != _TRANSFORMS or len(transforms) != len(_TRANSFORMS):
         raise ForbiddenTransform("its signature transforms what is signed as assertions must not")
     return signature
 
 
 def _replace_key_info(signature: etree._Element, key: RSAPublicKey) -> None:
-    """Let the signature name the trusted key, and none of its own; the signature does not cover that place."""
+    """Let the signature name the trusted key instead of its own; this place is outside of what it covers."""
     for info in signature.findall("ds:KeyInfo", NAMESPACES):
         signature.remove(info)
     octets = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

@@ -1,9 +1,9 @@
-"""Judging an assertion as a token service does that takes it for an authorization grant (RFC 7522, section 3).
+"""Validation of an assertion by a token service that accepts it as an authorization grant (RFC 7522, section 3).
 
-It is good if the one signature is of the whole of it, by a key that is trusted for its issuer; if it names this
-service as audience and as recipient; and if it is valid now. Only what was signed is read. What may be missing, and how
-far clocks may differ, is said by the rules of the service; a signature never is.
-The dates of certificates are not looked at: no version of the UAA does, and some targets go on accepting expired ones.
+An assertion is valid if its one signature covers the whole of it, by a key that is trusted for its issuer; if it names
+this service as audience and as recipient; and if the time is right. Only signed content is read. The rules of the
+service say what is optional, and how far clocks may differ; a signature is always required.
+The dates of certificates are ignored, as in all versions of the UAA; some targets continue with expired ones.
 """
 
 from __future__ import annotations
@@ -32,9 +32,10 @@ _NO_END = datetime.max.replace(tzinfo=UTC)
 
 
 class AssertionRejected(Exception):
-    """An assertion is refused; the text says why, and repeats nothing of it.
+    """An assertion is rejected; the text says why, in words of its own.
 
-    What servers repeat in their own texts is beside it: `identity` (its ID), `issuer`, and a `time` in it.
+    Beside the text stand what servers repeat in their own texts: `identity` (the assertion's ID), `issuer`, and a
+    `time`.
     """
 
     def __init__(self, why: str, reason: RejectionReason, time: str = "") -> None:
@@ -47,10 +48,10 @@ class AssertionRejected(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RelyingParty:
-    """Who is to rely on assertions.
+    """The service that relies on assertions.
 
-    `entity_id` is the audience, `recipients` the URLs of the token service, `trusted` the certificates (PEM) by the
-    name of the issuer, `rules` what else is needed.
+    `entity_id` is the audience, `recipients` the URLs of the token service, `trusted` the certificates (PEM) by issuer,
+    `rules` what else is required.
     """
 
     entity_id: str
@@ -61,7 +62,7 @@ class RelyingParty:
 
 @dataclass(frozen=True, slots=True)
 class ValidAssertion:
-    """An assertion that is good: who spoke of whom, the SHA-256 of the certificate that proves it, its ID and end."""
+    """A valid assertion: issuer, user, ID, end, and the SHA-256 of the certificate that verifies it."""
 
     issuer: str
     name_id: str
@@ -71,10 +72,10 @@ class ValidAssertion:
 
 
 def decode_assertion(text: str, rules: ValidationRules) -> bytes:
-    """The octets of an assertion as it is sent: base64url or, if the rules take it, base64; padded or not.
+    """Return the octets of an assertion as it is sent: base64url or, by the rules, base64; padding is optional.
 
     Raises:
-        AssertionRejected: it is neither.
+        AssertionRejected: `text` has another encoding.
     """
     if not rules.allows_plain_base64 and re.search("[+/]", text):
         raise AssertionRejected("it is not base64url", RejectionReason.ENCODING)
@@ -85,10 +86,10 @@ def decode_assertion(text: str, rules: ValidationRules) -> bytes:
 
 
 def validate(octets: bytes, relying_party: RelyingParty, now: datetime) -> ValidAssertion:
-    """What a good assertion says.
+    """Return the content of a valid assertion.
 
     Raises:
-        AssertionRejected: it is not good.
+        AssertionRejected: the assertion is invalid.
     """
     root = _assertion(octets)
     try:
@@ -102,7 +103,7 @@ def validate(octets: bytes, relying_party: RelyingParty, now: datetime) -> Valid
 def _validate(root: etree._Element, relying_party: RelyingParty, now: datetime) -> ValidAssertion:
     issuer = _text(root, "saml:Issuer", RejectionReason.ISSUER)
     if issuer not in relying_party.trusted:
-        raise AssertionRejected("its issuer is not trusted", RejectionReason.ISSUER)
+        raise AssertionRejected("its issuer is unknown", RejectionReason.ISSUER)
     signed, fingerprint = _signed(root, relying_party.trusted[issuer])
     rules = relying_party.rules
     _check_audience(signed, relying_party.entity_id, rules)
@@ -114,18 +115,18 @@ def _validate(root: etree._Element, relying_party: RelyingParty, now: datetime) 
 
 def _assertion(octets: bytes) -> etree._Element:
     try:
-        root = xml.read(octets)
+        root = xml.parse_xml(octets)
     except xml.UnreadableXml as exc:
         raise AssertionRejected(str(exc), RejectionReason.DOCUMENT) from exc
     if root.tag != saml("Assertion") or root.get("Version") != "2.0":
-        raise AssertionRejected("it is no SAML 2.0 assertion", RejectionReason.DOCUMENT)
+        raise AssertionRejected("it is not a SAML 2.0 assertion", RejectionReason.DOCUMENT)
     if root.find(".//saml:Assertion", NAMESPACES) is not None:
         raise AssertionRejected("there is an assertion within it", RejectionReason.DOCUMENT)
     return root
 
 
 def _signed(root: etree._Element, trusted: Sequence[str]) -> tuple[etree._Element, str]:
-    """What a trusted certificate signed, and its fingerprint."""
+    """Return the element that a trusted certificate signed, and its fingerprint."""
     why, reason = "its issuer has no certificate", RejectionReason.SIGNATURE
     for certificate in trusted:
         try:
@@ -143,12 +144,12 @@ def _signed(root: etree._Element, trusted: Sequence[str]) -> tuple[etree._Elemen
 
 
 def _check_age(signed: etree._Element, rules: ValidationRules, now: datetime) -> None:
-    """Neither it nor the logon that it tells of may be too old; if it has to tell of one, it does."""
+    """Check the age of the assertion and of its logon; if the rules ask for a logon, check that there is one."""
     logons = signed.findall("saml:AuthnStatement", NAMESPACES)
     if rules.needs_authn_statement and not logons:
         raise AssertionRejected("it has no AuthnStatement", RejectionReason.STATEMENT)
     dated = [(signed.get("IssueInstant"), rules.max_age)]
-    dated += [(each.get("AuthnInstant"), rules.max_logon_age) for each in logons]
+    dated += [(logon.get("AuthnInstant"), rules.max_logon_age) for logon in logons]
     for text, max_age in dated:
         if max_age is not None and not _is_within(_parse_instant(text), max_age, rules.skew, now):
             raise AssertionRejected(
@@ -161,32 +162,35 @@ def _is_within(moment: datetime | None, max_age: timedelta, skew: timedelta, now
 
 
 def _check_audience(signed: etree._Element, entity_id: str, rules: ValidationRules) -> None:
-    """Each restriction has to name this service; there has to be one, unless the rules do without."""
+    """Check that each restriction names this service; by the rules, there must be one."""
     restrictions = signed.findall("saml:Conditions/saml:AudienceRestriction", NAMESPACES)
-    audiences = [{each.text for each in one.iterfind("saml:Audience", NAMESPACES)} for one in restrictions]
-    if (rules.needs_audience and not audiences) or any(entity_id not in each for each in audiences):
+    groups = [
+        {audience.text for audience in restriction.iterfind("saml:Audience", NAMESPACES)}
+        for restriction in restrictions
+    ]
+    if (rules.needs_audience and not groups) or any(entity_id not in audiences for audiences in groups):
         raise AssertionRejected("its audience is somebody else", RejectionReason.AUDIENCE)
 
 
 def _check_times(
     signed: etree._Element, recipients: Collection[str], rules: ValidationRules, now: datetime
 ) -> datetime:
-    """The end of an assertion that is valid now and confirmed for one of the recipients."""
+    """Return the end of an assertion that is valid now and confirmed for one of the recipients."""
     confirmations = signed.findall("saml:Subject/saml:SubjectConfirmation", NAMESPACES)
     confirmed = [
         data
-        for each in confirmations
-        if each.get("Method") == BEARER
-        for data in each.iterfind("saml:SubjectConfirmationData", NAMESPACES)
+        for confirmation in confirmations
+        if confirmation.get("Method") == BEARER
+        for data in confirmation.iterfind("saml:SubjectConfirmationData", NAMESPACES)
     ]
     here = [data for data in confirmed if _is_for_recipient(data, recipients, rules)]
     if not here and (confirmations or rules.needs_recipient):
         raise AssertionRejected("its recipient is somebody else", RejectionReason.CONFIRMATION)
     _check_confirmations(here, rules)
     limited = [*signed.iterfind("saml:Conditions", NAMESPACES), *here]
-    ends = [end for end in (_parse_end(each, rules.skew, now) for each in limited) if end is not None]
+    ends = [end for end in (_parse_end(element, rules.skew, now) for element in limited) if end is not None]
     if rules.needs_end and not ends:
-        raise AssertionRejected("it does not say how long it is valid", RejectionReason.CONFIRMATION)
+        raise AssertionRejected("it needs an end", RejectionReason.CONFIRMATION)
     return min(ends, default=_NO_END)
 
 
@@ -206,7 +210,7 @@ def _check_confirmations(here: Sequence[etree._Element], rules: ValidationRules)
 
 
 def _parse_end(element: etree._Element, skew: timedelta, now: datetime) -> datetime | None:
-    """The end that an element sets, and with the difference that clocks may have, which is still to come."""
+    """Return the end that an element sets, if any, later by the skew."""
     start, end = (_parse_instant(element.get(name)) for name in ("NotBefore", "NotOnOrAfter"))
     if start is not None and now < start - skew:
         raise AssertionRejected("it is not valid yet", RejectionReason.EARLY, element.get("NotBefore", ""))
@@ -221,15 +225,15 @@ def _parse_instant(text: str | None) -> datetime | None:
     if text is None:
         return None
     if not _INSTANT.fullmatch(text):
-        raise AssertionRejected("it has a time that is none", RejectionReason.DOCUMENT)
+        raise AssertionRejected("it has a malformed time", RejectionReason.DOCUMENT)
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
     except ValueError as exc:
-        raise AssertionRejected("it has a time that is none", RejectionReason.DOCUMENT) from exc
+        raise AssertionRejected("it has a malformed time", RejectionReason.DOCUMENT) from exc
 
 
 def _text(parent: etree._Element, path: str, reason: RejectionReason) -> str:
-    found = parent.findall(path, NAMESPACES)
-    if len(found) != 1 or not found[0].text:
+    elements = parent.findall(path, NAMESPACES)
+    if len(elements) != 1 or not elements[0].text:
         raise AssertionRejected(f"it needs one {path.rpartition(':')[2]}", reason)
-    return found[0].text
+    return elements[0].text

@@ -1,4 +1,4 @@
-"""Reading XML of strangers: no document type, no entities, no network, no document of unusual size."""
+"""Reading untrusted XML: document types, entities, network access and unusually large documents are refused."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ NAMESPACES = {"saml": ASSERTION, "md": METADATA, "ds": SIGNATURE}
 
 
 def saml(tag: str) -> str:
-    """The qualified name of an element of assertions."""
+    """Return the qualified name of an element of assertions."""
     return f"{{{ASSERTION}}}{tag}"
 
 
 def ds(tag: str) -> str:
-    """The qualified name of an element of signatures."""
+    """Return the qualified name of an element of signatures."""
     return f"{{{SIGNATURE}}}{tag}"
 
 
@@ -43,14 +43,14 @@ _MAX_DOCUMENT_BYTES = 512 * 1024
 
 
 class UnreadableXml(ValueError):
-    """The octets are no XML that is read here; the text says why."""
+    """The octets are not XML that is read here; the text says why."""
 
 
-def read(octets: bytes) -> etree._Element:
-    """The root of a document.
+def parse_xml(octets: bytes) -> etree._Element:
+    """Return the root of a document.
 
     Raises:
-        NotReadable: it is not well-formed, larger than half a megabyte, or has a document type.
+        UnreadableXml: `octets` is malformed, larger than half a megabyte, or has a document type.
     """
     if len(octets) > _MAX_DOCUMENT_BYTES:
         raise UnreadableXml("it is larger than half a megabyte")
@@ -58,7 +58,7 @@ def read(octets: bytes) -> etree._Element:
     try:
         root = etree.fromstring(octets, parser)
     except (etree.XMLSyntaxError, ValueError) as exc:
-        raise UnreadableXml("it is no well-formed XML") from exc
+        raise UnreadableXml("it is not well-formed XML") from exc
     tree: Any = root.getroottree()
     if tree.docinfo.doctype:
         raise UnreadableXml("it has a document type")

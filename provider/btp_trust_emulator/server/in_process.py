@@ -1,7 +1,7 @@
-"""An httpx transport that calls the application in process: no socket, and yet synchronous.
+"""An httpx transport that calls the application in process: synchronous, and free of sockets.
 
-Where a fault would break a connection, it raises at once what an httpx client over a socket would see; only a pause
-that is shorter than the client's time-out is really waited for.
+If a fault breaks a connection, the transport raises at once what an httpx client over a socket would see. It waits
+only for delays that are shorter than the client's timeout.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import anyio
 import httpx
 
-from btp_trust_emulator.messages import EXTENSION, ConnectionFailure
+from btp_trust_emulator.messages import EXTENSION, ConnectionFailure, UpstreamRequest, UpstreamResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,18 +23,16 @@ if TYPE_CHECKING:
 
     from btp_trust_emulator.backend.service_keys import Addresses
 
-from btp_trust_emulator.messages import UpstreamRequest, UpstreamResponse
-
 
 @dataclass(frozen=True, slots=True)
 class UpstreamClient:
-    """Runs errands; `app` is the application that answers at the emulator's own addresses."""
+    """Sends upstream requests; `app` is the application that answers at the emulator's own addresses."""
 
     app: ASGIApp
     addresses: Addresses
 
     async def send(self, upstream_request: UpstreamRequest) -> UpstreamResponse:
-        """The reply, or the failure to get one."""
+        """Return the response, or the reason of the failure."""
         timeout = httpx.Timeout(upstream_request.read_seconds, connect=upstream_request.connect_seconds)
         upstream_request.request.extensions["timeout"] = timeout.as_dict()
         try:
@@ -66,9 +64,10 @@ class PortalTransport(httpx.BaseTransport):
         self._refuses = False
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request, wait for the whole answer."""
+        """Send a request, wait for the whole response."""
         if self._refuses:
             raise httpx.ConnectError("[Errno 111] Connection refused", request=request)
+        # The body may be an iterator, which must be read in the caller's thread.
         request.read()
         return self._portal.call(self._handle, request)
 
@@ -87,13 +86,13 @@ class PortalTransport(httpx.BaseTransport):
 
 
 class ApplicationTransport(httpx.AsyncBaseTransport):
-    """Calls an ASGI application in the event loop that it is used in."""
+    """Calls an ASGI application in the current event loop."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Let the application answer, or raise what the client would see of a connection that was broken."""
+        """Let the application answer, or raise what the client would see of a broken connection."""
         return await httpx.ASGITransport(
             _with_connection(self._app, InProcessConnection(request))
         ).handle_async_request(request)
@@ -101,26 +100,26 @@ class ApplicationTransport(httpx.AsyncBaseTransport):
 
 @dataclass(frozen=True, slots=True)
 class InProcessConnection:
-    """What stands for a connection in process: errors of the client."""
+    """The connection in process: its failures are errors of the client."""
 
     request: httpx.Request
 
     async def delay(self, seconds: float) -> None:
-        """Wait, unless the client's time-out comes first."""
+        """Wait, unless the client's timeout comes first."""
         limit = self.request.extensions.get("timeout", {}).get("read")
         if limit is not None and limit <= seconds:
             await self.fail(ConnectionFailure.SILENCE)
         await anyio.sleep(seconds)
 
     async def fail(self, connection_failure: ConnectionFailure) -> None:
-        """Raise what the client sees; also a client without time-out gives up on silence."""
+        """Raise what the client sees; on silence, even a client with an infinite timeout gives up."""
         kind, message = _ENDINGS[connection_failure]
         raise kind(message, request=self.request)
 
 
 def _with_connection(app: ASGIApp, connection: InProcessConnection) -> ASGIApp:
-    async def wired(scope: Scope, receive: Receive, send: Send) -> None:
+    async def app_with_connection(scope: Scope, receive: Receive, send: Send) -> None:
         scope["extensions"] = {EXTENSION: connection}
         await app(scope, receive, send)
 
-    return wired
+    return app_with_connection

@@ -1,11 +1,10 @@
-"""The door: every request to the emulated services passes here, before it acts and after it.
+"""The pipeline: every request to the emulated services passes here, before it acts and after it.
 
-`Passage.__call__` is around the wire (nothing was sent yet before `perform`, all is decided after it); `perform` is
-around the act (it holds the world's turn, so that what the slots held before and after is true of this request alone).
-A service that has to ask another one first gives back an errand: it is run without the turn, and `finish` is around
-what the service makes of the reply. Such a request is in the journal after those that its errand made.
-Faults have their effect here: what they are is in `faults`, which of them a request meets in `fault_queue`, what they
-make of the answer in `effects`, and how they end a connection in `wire`.
+`__call__` reads the request and sends the response. `perform` runs under the lock, so the journal's before and after
+belong to this request. A service that needs another server first returns an upstream request, which is sent without
+the lock; `finish` is what the service makes of the response. The journal has such a request after its upstream ones.
+Faults take effect here: `faults.queue` matches them, `faults.effects` changes the response, and the mount's
+`Connection` breaks the connection.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
-    from btp_trust_emulator.backend.landscape import Landscape
+    from btp_trust_emulator.control.emulation import Emulation
     from btp_trust_emulator.faults.fault import Fault
     from btp_trust_emulator.faults.queue import MatchedFaults
     from btp_trust_emulator.faults.request import Override, RequestEffect
@@ -45,21 +44,21 @@ _LOGGER = logging.getLogger("btp_trust_emulator")
 
 
 class Service(Protocol):
-    """An emulated service: tells whose a call is, and answers it."""
+    """An emulated service."""
 
     def subaccount(self, request: Request) -> str | None:
-        """The GUID of the subaccount that the call speaks of, as far as it can be told."""
+        """Return the GUID of the subaccount that the request names, if any."""
 
     def effect(self, request: Request) -> RequestEffect:
-        """What the call will do if it is let."""
+        """Return what the request will do if no fault prevents it."""
 
     def handle(self, request: Request, override: Override) -> Response | UpstreamRequest:
-        """Act (otherwise than right, if the twist says so), and say what came of it, or what has to be asked first."""
+        """Act, with the deviations in `override`; return the response, or the upstream request that it needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """A request that acts: whose it is, when it came, what it met, what the slots held before."""
+    """A request that acts: its time, its subaccount, the faults that disturb it, the slots before."""
 
     request: Request
     time: datetime
@@ -70,7 +69,7 @@ class RequestContext:
 
 @dataclass(frozen=True, slots=True)
 class PendingRequest:
-    """An act that is not at its end before the reply to its errand is there; all it did to the slots is done."""
+    """A request that waits for its upstream response; its changes of the slots are complete."""
 
     context: RequestContext
     upstream_request: UpstreamRequest
@@ -79,19 +78,20 @@ class PendingRequest:
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """The ASGI application of the emulated services; the messenger runs their errands."""
+    """The ASGI application of the emulated services; `upstream_client` sends their upstream requests."""
 
-    landscape: Landscape
+    emulation: Emulation
     service: Service
     upstream_client: UpstreamClient
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Read the request, let it act, record it, send the answer."""
+        """Read the request, let it act, record it, send the response."""
         request = await messages.read_request(StarletteRequest(scope, receive))
         outcome = await anyio.to_thread.run_sync(self.perform, request)
         if isinstance(outcome, PendingRequest):
             upstream_response = await self.upstream_client.send(outcome.upstream_request)
             outcome = await anyio.to_thread.run_sync(self.finish, outcome, upstream_response)
+        # The journal has the request by now; a failure of the connection changes only what the client sees.
         connection: Connection = scope["extensions"][EXTENSION]
         if outcome.connection_failure is not None:
             await connection.fail(outcome.connection_failure)
@@ -100,8 +100,8 @@ class Pipeline:
             await outcome.response.to_starlette()(scope, receive, send)
 
     def perform(self, request: Request) -> Outcome | PendingRequest:
-        """Let the call act in its turn, with the faults that it meets, and record it in the journal."""
-        with self.landscape.lock:
+        """Let the request act under the lock, with the faults that match, and record it in the journal."""
+        with self.emulation.landscape.lock:
             context = self._begin(request)
             if fault := context.matched.in_phase(Phase.INSTEAD):
                 return self._record(context, effects.outcome_without_action(fault, _host(request)), context.before)
@@ -114,33 +114,34 @@ class Pipeline:
             )
 
     def finish(self, pending: PendingRequest, upstream_response: UpstreamResponse) -> Outcome:
-        """Let the call act on the reply to its errand, and record it in the journal."""
-        with self.landscape.lock:
+        """Let the request act on its upstream response, and record it in the journal."""
+        with self.emulation.landscape.lock:
             response = self._catch_errors(
                 pending.context.request, lambda: pending.upstream_request.on_response(upstream_response)
             )
             return self._complete(pending.context, response, pending.after)
 
     def _begin(self, request: Request) -> RequestContext:
-        time = self.landscape.clock.now()
+        time = self.emulation.landscape.clock.now()
         guid = self.service.subaccount(request)
-        matched = self.landscape.faults.match_faults(
+        matched = self.emulation.faults.match_faults(
             RequestFacts(request.method, request.path, guid, self.service.effect(request))
         )
         self._let_rival_act(matched.in_phase(Phase.BEFORE), guid)
         return RequestContext(request, time, guid, matched, self._slots(guid))
 
     def _complete(self, context: RequestContext, response: Response, after: Slots | None) -> Outcome:
-        outcome = effects.outcome(context.matched.in_phase(Phase.RESPONSE), response, _host(context.request))
+        outcome = effects.outcome_of(context.matched.in_phase(Phase.RESPONSE), response, _host(context.request))
         return self._record(context, outcome, after, response.note)
 
     def _record(
         self, context: RequestContext, outcome: Outcome, after: Slots | None, note: str | None = None
     ) -> Outcome:
+        # The rival acts before the response leaves, so that a client's next read is sure to see its change.
         self._let_rival_act(context.matched.in_phase(Phase.AFTER), context.guid)
         status = outcome.response.status if outcome.connection_failure is None else None
         request, kinds = context.request, context.matched.kinds
-        self.landscape.journal.add(
+        self.emulation.journal.add(
             JournalEntry(
                 context.time, request.method, request.path, status, context.guid, context.before, after, kinds, note
             )
@@ -148,11 +149,11 @@ class Pipeline:
         return outcome
 
     def _let_rival_act(self, fault: Fault | None, guid: str | None) -> None:
-        """The rival is refused what a colleague in the cockpit would be refused; the request goes on then."""
+        """Let the rival act; where the cockpit would refuse that, only log it, so that the request goes on."""
         if fault is None or fault.action is None or guid is None:
             return
         try:
-            perform_action(self.landscape, guid, fault.action)
+            perform_action(self.emulation.landscape, guid, fault.action)
         except NoKeyPair as refusal:
             _LOGGER.warning("The rival of fault %s did nothing: %s", fault.kind.value, refusal)
 
@@ -165,7 +166,7 @@ class Pipeline:
             return messages.plain(500, "Internal Server Error")
 
     def _slots(self, guid: str | None) -> Slots | None:
-        return None if guid is None else self.landscape.account(guid).slots
+        return None if guid is None else self.emulation.landscape.account(guid).slots
 
 
 def _host(request: Request) -> str:

@@ -35,7 +35,7 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class PeerProtocol(H11Protocol):
-    """HTTP/1.1 that gives the application its `Wire` and, by the TLS extension of ASGI, the client certificate."""
+    """HTTP/1.1 that provides the `Connection` and, in the TLS extension of ASGI, the client certificate."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wrap the application for the life of this connection."""
@@ -61,7 +61,7 @@ def _chain(connection: ssl.SSLObject) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class SocketConnection:
-    """The connection of one request that was read to its end."""
+    """The connection of one request, whose body was read to its end."""
 
     transport: asyncio.Transport
     receive: Receive
@@ -72,7 +72,7 @@ class SocketConnection:
             await self._until_gone()
 
     async def fail(self, connection_failure: ConnectionFailure) -> None:
-        """Close or reset the connection if told, wait until the client has gone."""
+        """Close or reset the connection unless the failure is silence; wait until the client has gone."""
         if connection_failure is ConnectionFailure.CLOSE:
             self.transport.close()
         elif connection_failure is ConnectionFailure.RESET:
@@ -86,21 +86,21 @@ class SocketConnection:
             message = await self.receive()
 
 
-# X509_V_FLAG_NO_CHECK_TIME of OpenSSL: the dates of a client certificate are judged by the emulator's clock.
+# X509_V_FLAG_NO_CHECK_TIME of OpenSSL: the emulator's own clock decides on the dates of a client certificate.
 _NO_CHECK_TIME = 0x200000
 _GRACE_SECONDS = 2
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens on `port` of a loopback address; 0 picks a free one.
+    """Return a socket that listens on `port` of a loopback address; 0 picks a free one.
 
     Raises:
-        Invalid: the host is no loopback IPv4 address, or the port is taken.
+        Invalid: the host is outside the IPv4 loopback addresses, or the port is taken.
     """
     if not _is_loopback(host):
         raise Invalid(
             f"The emulator does not listen on {host}.",
-            "Its control plane gives service keys to everybody who can reach it, so it serves this machine alone.",
+            "Its control plane gives service keys to anyone who can reach it, so it serves this machine alone.",
             "Use an IPv4 loopback address such as 127.0.0.1.",
         )
     listener = _bound(host, port)
@@ -168,7 +168,7 @@ class Servers:
 
     @contextlib.contextmanager
     def refuse_connections(self) -> Iterator[None]:
-        """Refuse connections while the block runs: the ports are held, but nobody listens there."""
+        """Refuse connections while the block runs: the ports stay bound, but nobody listens there."""
         places = [listener.getsockname() for listener in self._listeners]
         self.stop()
         held = [_bound(*place) for place in places]
@@ -192,7 +192,7 @@ def _config(app: ASGIApp, tls: ssl.SSLContext | None) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        date_header=False,  # the application dates its answers, by its own clock
+        date_header=False,  # the application dates its responses, by its own clock
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     config.load()
@@ -201,7 +201,7 @@ def _config(app: ASGIApp, tls: ssl.SSLContext | None) -> uvicorn.Config:
 
 
 def tls_context(own: Authority, host: str) -> ssl.SSLContext:
-    """TLS with a server certificate of the authority; clients may present a certificate of it, and no other."""
+    """Return TLS with a server certificate of the authority; client certificates of that authority are accepted."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.verify_mode = ssl.CERT_OPTIONAL
     context.load_verify_locations(cadata=own.certificate)

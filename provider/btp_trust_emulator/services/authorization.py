@@ -1,6 +1,6 @@
-"""Who calls: the token in the Authorization header of the services' own APIs.
+"""The caller of the services' own APIs: the token in the Authorization header.
 
-One point is not in SAP's description: a malformed header is 400 only where 400 is documented (else 401).
+One point is missing in SAP's description: a malformed header is 400 where 400 is documented, and 401 elsewhere.
 """
 
 from __future__ import annotations
@@ -19,29 +19,31 @@ if TYPE_CHECKING:
 _AUTHORIZATION = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+) +([0-9A-Za-z._~+/-]+=*) *")
 
 
-def claims(landscape: Landscape, request: Request) -> Claims | None:
-    """What a genuine token for an instance of the Destination service says, be it expired."""
-    known = {(each.guid, each.instance_id) for each in landscape.accounts()}
+def destination_claims(landscape: Landscape, request: Request) -> Claims | None:
+    """Return the claims of a genuine token for an instance of the Destination service, expired or not."""
+    known = {(account.guid, account.instance_id) for account in landscape.accounts()}
     return _claims(landscape, request, known)
 
 
 def claims_for_any_instance(landscape: Landscape, request: Request) -> Claims | None:
-    """The same of a token for any instance, be it of XSUAA: what it allows is in its scopes."""
+    """Return the same of a token for any instance, XSUAA included: its scopes say what it allows."""
     known = {
-        (each.guid, instance) for each in landscape.accounts() for instance in (each.instance_id, each.api_instance_id)
+        (account.guid, instance)
+        for account in landscape.accounts()
+        for instance in (account.instance_id, account.api_instance_id)
     }
     return _claims(landscape, request, known)
 
 
-def account(landscape: Landscape, claims: Claims | None) -> Account | None:
-    """The subaccount that a token speaks for, if it is still valid."""
+def authorized_account(landscape: Landscape, claims: Claims | None) -> Account | None:
+    """Return the subaccount of a token that is still valid."""
     if claims is None or claims.expires <= landscape.clock.now():
         return None
     return landscape.account(claims.subaccount)
 
 
-def refusal(request: Request, *, documented: bool = True) -> Response:
-    """The answer to a call without a good token; `documented` says whether a 400 is."""
+def unauthorized_response(request: Request, *, documented: bool = True) -> Response:
+    """Return the response to a request without a valid token; `documented` says if a 400 is."""
     header = request.headers.get("authorization")
     malformed = header is not None and not _AUTHORIZATION.fullmatch(header)
     return plain(400, "Bad Request") if malformed and documented else plain(401, "Unauthorized")

@@ -1,4 +1,4 @@
-"""The SAML bearer grant at a target: an assertion is judged, and taken once where a second time is refused.
+"""The SAML bearer grant at a target: an assertion is validated, and accepted once where replays are rejected.
 
 See RFC 7522, section 3, items 1 to 9.
 """
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 def accept_assertion(
     landscape: Landscape, relying_party: RelyingParty, form: Mapping[str, str], *, once: bool
 ) -> ValidAssertion:
-    """The assertion of a token request, if it is good and, if it is taken `once`, was not used before; now it was.
+    """Return the assertion of a token request, if it is valid; with `once`, record that it was used.
 
     Raises:
-        AssertionRejected: it is not good, or was used.
+        AssertionRejected: the assertion is invalid or, with `once`, was used before.
     """
     octets = validation.decode_assertion(form["assertion"], relying_party.rules)
     valid = validation.validate(octets, relying_party, landscape.clock.now())
@@ -37,6 +37,6 @@ def accept_assertion(
     return valid
 
 
-def note(valid: ValidAssertion) -> str:
-    """What the journal says of an assertion that was accepted."""
+def acceptance_note(valid: ValidAssertion) -> str:
+    """Return what the journal says of an accepted assertion."""
     return f"accepted an assertion signed with {valid.fingerprint}"

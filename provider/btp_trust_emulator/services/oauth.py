@@ -1,4 +1,4 @@
-"""What all token endpoints share: forms, client credentials, answers and refusals (RFC 6749, sections 2.3 and 5)."""
+"""Common parts of all token endpoints: forms, client credentials, responses (RFC 6749, sections 2.3 and 5)."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ _NO_STORE = {"cache-control": "no-store"}
 _CHALLENGE = 'Basic realm="UAA/client", error="{error}"'
 
 
-def form(request: Request) -> dict[str, str]:
-    """The fields of the form in the body; none if it is no form."""
+def form_fields(request: Request) -> dict[str, str]:
+    """Return the fields of the form in the body; empty for another media type."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != _FORM:
         return {}
     return dict(parse_qsl(request.body.decode(errors="replace"), keep_blank_values=True))
 
 
-def credentials(request: Request, fields: Mapping[str, str]) -> tuple[str, str]:
-    """Client ID and secret by the Basic scheme or by form fields; empty ones if there are none."""
+def client_credentials(request: Request, fields: Mapping[str, str]) -> tuple[str, str]:
+    """Return client ID and secret of the Basic scheme or of form fields; empty ones if they are missing."""
     return _basic(request) or (fields.get("client_id", ""), fields.get("client_secret", ""))
 
 
 def is_same_secret(given: str, secret: str) -> bool:
-    """Whether a secret is the one that it should be."""
+    """Return True if both secrets are the same, in constant time."""
     return secrets.compare_digest(given.encode(), secret.encode())
 
 
 def _basic(request: Request) -> tuple[str, str] | None:
-    """Client ID and secret of the Basic scheme; empty ones if they are malformed, None if there are none."""
+    """Return client ID and secret of the Basic scheme; empty ones if malformed, None for another scheme."""
     scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "basic":
         return None
@@ -53,20 +53,20 @@ def _basic(request: Request) -> tuple[str, str] | None:
     return client_id, client_secret
 
 
-def token(content: Mapping[str, object], note: str | None = None) -> Response:
-    """The answer with a token."""
+def token_response(content: Mapping[str, object], note: str | None = None) -> Response:
+    """Return the response with a token."""
     return json(200, content, _NO_STORE, note)
 
 
-def unauthorized(error: str, description: str, *, note: str | None = None) -> Response:
-    """The refusal of a client, or of a user, with a challenge; the description may repeat what was sent."""
+def unauthorized_response(error: str, description: str, *, note: str | None = None) -> Response:
+    """Return the rejection of a client, or of a user, with a challenge; the description may repeat what was sent."""
     challenge = _CHALLENGE.format(error=error)
-    return refusal(401, error, description, headers={"www-authenticate": challenge}, note=note)
+    return error_response(401, error, description, headers={"www-authenticate": challenge}, note=note)
 
 
-def refusal(
+def error_response(
     status: int, error: str, description: str, *, headers: Mapping[str, str] | None = None, note: str | None = None
 ) -> Response:
-    """A refusal with an error code of OAuth 2.0."""
+    """Return a rejection with an error code of OAuth 2.0."""
     content = {"error": error, "error_description": description}
     return json(status, content, {**_NO_STORE, **(headers or {})}, note)

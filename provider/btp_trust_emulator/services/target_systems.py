@@ -1,12 +1,11 @@
-"""The token services of systems that are given certificates by hand: `POST /systems/{name}/sap/bc/sec/oauth2/token`.
+"""The token services of systems to which certificates are uploaded: `POST /systems/{name}/sap/bc/sec/oauth2/token`.
 
-The path is that of S/4HANA and other ABAP systems; the one grant is a SAML bearer assertion. What such a system answers
-to a wrong one is not documented; here it is what RFC 7522 has.
+The path is that of S/4HANA and other ABAP systems; the one grant is a SAML bearer assertion. The responses of such a
+system to a wrong one are undocumented; here they follow RFC 7522.
 """
 
 from __future__ import annotations
 
-import re
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,14 +15,18 @@ from btp_trust_emulator.faults.request import RequestEffect
 from btp_trust_emulator.messages import NOT_FOUND, Request, Response, not_allowed
 from btp_trust_emulator.saml.validation import AssertionRejected, RelyingParty
 from btp_trust_emulator.services import bearer_assertion, oauth
+from btp_trust_emulator.services.operations import Operation, operations_at, parameters_at
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from btp_trust_emulator.backend.landscape import Landscape
     from btp_trust_emulator.backend.target_system import System
     from btp_trust_emulator.faults.request import Override
 
+    Handler = Callable[["SystemTokenService", System, Request], Response]
+
 LIFETIME_SECONDS = 3600
-_PATH = re.compile(f"/systems/([^/]+){TOKEN_PATH}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,29 +36,33 @@ class SystemTokenService:
     landscape: Landscape
 
     def subaccount(self, _: Request) -> str | None:
-        """None: a system belongs to no subaccount."""
+        """Return None: a system belongs to no subaccount."""
         return None
 
     def effect(self, _: Request) -> RequestEffect:
-        """Nothing to do with subaccounts."""
+        """Return an empty effect: the slots stay as they are."""
         return RequestEffect()
 
     def handle(self, request: Request, _: Override) -> Response:
-        """Check the client, then the grant, then the assertion, then hand out a token."""
-        match = _PATH.fullmatch(request.path)
-        system = self.landscape.state.systems.get(match[1]) if match else None
+        """Find the system, then the operation."""
+        parameters = parameters_at(OPERATIONS, request.path)
+        system = self.landscape.state.systems.get(parameters["name"]) if parameters else None
         if system is None:
             return NOT_FOUND
-        if request.method != "POST":
-            return not_allowed("POST")
-        form = oauth.form(request)
-        client_id, client_secret = oauth.credentials(request, form)
+        operations = operations_at(OPERATIONS, request.path)
+        operation = operations.get(request.method)
+        return operation.handler(self, system, request) if operation else not_allowed(*operations)
+
+    def grant_token(self, system: System, request: Request) -> Response:
+        """Check the client, then the grant, then the assertion, then issue a token."""
+        form = oauth.form_fields(request)
+        client_id, client_secret = oauth.client_credentials(request, form)
         if client_id != system.client_id or not oauth.is_same_secret(client_secret, system.client_secret):
-            return oauth.unauthorized("invalid_client", "Bad credentials")
+            return oauth.unauthorized_response("invalid_client", "Bad credentials")
         if form.get("grant_type") != oauth.SAML2_BEARER:
-            return oauth.refusal(400, "unsupported_grant_type", "Only SAML bearer assertions are taken")
+            return oauth.error_response(400, "unsupported_grant_type", "Only SAML bearer assertions are accepted")
         if not form.get("assertion"):
-            return oauth.refusal(400, "invalid_request", "Missing assertion")
+            return oauth.error_response(400, "invalid_request", "Missing assertion")
         return self._issue_token(system, form, request)
 
     def _issue_token(self, system: System, form: dict[str, str], request: Request) -> Response:
@@ -67,11 +74,17 @@ class SystemTokenService:
             )
         except AssertionRejected as exc:
             description = f"Provided authorization grant is invalid: {exc}"
-            return oauth.refusal(400, "invalid_grant", description, note=f"refused: {exc}")
+            return oauth.error_response(400, "invalid_grant", description, note=f"rejected: {exc}")
         content = {
             "access_token": secrets.token_urlsafe(32),
             "token_type": "Bearer",
             "expires_in": LIFETIME_SECONDS,
             "scope": form.get("scope", ""),
         }
-        return oauth.token(content, bearer_assertion.note(valid))
+        return oauth.token_response(content, bearer_assertion.acceptance_note(valid))
+
+
+OPERATIONS: tuple[Operation[Handler], ...] = (
+    Operation("POST", f"/systems/{{name}}{TOKEN_PATH}", SystemTokenService.grant_token),
+)
+"""The one operation of a system."""

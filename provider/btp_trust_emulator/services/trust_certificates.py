@@ -1,6 +1,6 @@
 """The seven trust operations over HTTP: paths, status codes and bodies of SAP's API description.
 
-One point is not in it: a method that a path does not have is 405.
+One point is missing there: a method that a path lacks is 405.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from btp_trust_emulator.faults.request import RequestEffect, RequestType
 from btp_trust_emulator.messages import NOT_FOUND, Request, Response, json, not_allowed
 from btp_trust_emulator.saml import metadata
 from btp_trust_emulator.services import authorization
+from btp_trust_emulator.services.operations import Operation, operations_at
 from btp_trust_emulator.slots import Slot
 from btp_trust_emulator.switches import NotFoundText
 
@@ -24,53 +25,54 @@ if TYPE_CHECKING:
     from btp_trust_emulator.backend.landscape import Landscape
     from btp_trust_emulator.faults.request import Override
 
-    Operation = Callable[[Landscape, Account], Response]
+    Handler = Callable[[Landscape, Account], Response]
 
 _METADATA = "/destination-configuration/v1/saml2Metadata"
 _ACTIVE = f"{_METADATA}/certificate"
 _PASSIVE = f"{_ACTIVE}/passive"
 _ROTATE = f"{_METADATA}/rotateCertificate"
-_WITHOUT_400 = {("GET", _METADATA), ("DELETE", _PASSIVE)}
 
 
 @dataclass(frozen=True, slots=True)
 class TrustService:
-    """The trust operations on the subaccount that the token speaks for."""
+    """The trust operations on the subaccount in the token."""
 
     landscape: Landscape
 
     def subaccount(self, request: Request) -> str | None:
-        """The GUID in a genuine token, be it expired."""
-        claims = authorization.claims(self.landscape, request)
+        """Return the GUID in a genuine token, expired or not."""
+        claims = authorization.destination_claims(self.landscape, request)
         return claims.subaccount if claims else None
 
     def effect(self, request: Request) -> RequestEffect:
-        """What the operation does, if the token is good and there is no body too many."""
+        """Return the effect of the operation; empty if the token or the body will be refused."""
         if (request.method == "POST" and request.body) or self._account(request) is None:
             return RequestEffect()
-        return _PURPOSES.get((request.method, request.path), RequestEffect())
+        operation = operations_at(OPERATIONS, request.path).get(request.method)
+        return operation.effect if operation else RequestEffect()
 
     def handle(self, request: Request, override: Override) -> Response:
         """Authenticate, then act."""
-        operations = _OPERATIONS.get(request.path)
-        if operations is None:
+        operations = operations_at(OPERATIONS, request.path)
+        if not operations:
             return NOT_FOUND
         operation = operations.get(request.method)
         if operation is None:
             return not_allowed(*operations)
         account = self._account(request)
         if account is None:
-            return authorization.refusal(request, documented=(request.method, request.path) not in _WITHOUT_400)
+            return authorization.unauthorized_response(request, documented=operation.documents_400)
         if request.method == "POST" and request.body:
             return _error(400, "Request body should be empty!")
-        return operation(self.landscape, self.landscape.history.before(account, override.stale))
+        return operation.handler(self.landscape, self.landscape.history.before(account, override.stale))
 
     def _account(self, request: Request) -> Account | None:
-        return authorization.account(self.landscape, authorization.claims(self.landscape, request))
+        claims = authorization.destination_claims(self.landscape, request)
+        return authorization.authorized_account(self.landscape, claims)
 
 
 def _get_metadata(landscape: Landscape, account: Account) -> Response:
-    """Both certificates; without an active one, 404 (nothing is documented for a passive one alone)."""
+    """Return both certificates; if the active slot is empty, 404 (a passive one alone is undocumented)."""
     if account.active is None:
         return NOT_FOUND
     pems = [pem for slot in Slot if (pem := account.certificate(slot))]
@@ -78,7 +80,7 @@ def _get_metadata(landscape: Landscape, account: Account) -> Response:
     return json(200, {"idpMetadata": base64.b64encode(xml.encode()).decode()})
 
 
-def _get(slot: Slot) -> Operation:
+def _get(slot: Slot) -> Handler:
     def get(landscape: Landscape, account: Account) -> Response:
         certificate = account.certificate(slot)
         return json(200, {"certificate": certificate}) if certificate else _missing(landscape, account, "Keypair")
@@ -86,7 +88,7 @@ def _get(slot: Slot) -> Operation:
     return get
 
 
-def _generate(slot: Slot) -> Operation:
+def _generate(slot: Slot) -> Handler:
     def generate(landscape: Landscape, account: Account) -> Response:
         try:
             renewed = landscape.generate(account.guid, slot)
@@ -124,21 +126,19 @@ def _error(status: int, message: str) -> Response:
     return json(status, {"ErrorMessage": message})
 
 
-_OPERATIONS: dict[str, dict[str, Operation]] = {
-    _METADATA: {"GET": _get_metadata},
-    _ACTIVE: {"GET": _get(Slot.ACTIVE), "POST": _generate(Slot.ACTIVE)},
-    _PASSIVE: {"GET": _get(Slot.PASSIVE), "POST": _generate(Slot.PASSIVE), "DELETE": _delete_passive},
-    _ROTATE: {"POST": _rotate},
-}
-
 _PEM_READ = frozenset({RequestType.READ, RequestType.CERTIFICATE})
+_READ_BOTH = RequestEffect(frozenset({RequestType.READ}), frozenset(Slot))
+_READ_ACTIVE = RequestEffect(_PEM_READ, frozenset({Slot.ACTIVE}))
+_READ_PASSIVE = RequestEffect(_PEM_READ, frozenset({Slot.PASSIVE}))
 _PEM_WRITE = RequestEffect(frozenset({RequestType.WRITE, RequestType.CERTIFICATE}))
-_PURPOSES = {
-    ("GET", _METADATA): RequestEffect(frozenset({RequestType.READ}), frozenset(Slot)),
-    ("GET", _ACTIVE): RequestEffect(_PEM_READ, frozenset({Slot.ACTIVE})),
-    ("GET", _PASSIVE): RequestEffect(_PEM_READ, frozenset({Slot.PASSIVE})),
-    ("POST", _ACTIVE): _PEM_WRITE,
-    ("POST", _PASSIVE): _PEM_WRITE,
-    ("POST", _ROTATE): _PEM_WRITE,
-    ("DELETE", _PASSIVE): RequestEffect(frozenset({RequestType.WRITE})),
-}
+_WRITE = RequestEffect(frozenset({RequestType.WRITE}))
+OPERATIONS: tuple[Operation[Handler], ...] = (
+    Operation("GET", _METADATA, _get_metadata, _READ_BOTH, documents_400=False),
+    Operation("GET", _ACTIVE, _get(Slot.ACTIVE), _READ_ACTIVE),
+    Operation("POST", _ACTIVE, _generate(Slot.ACTIVE), _PEM_WRITE),
+    Operation("GET", _PASSIVE, _get(Slot.PASSIVE), _READ_PASSIVE),
+    Operation("POST", _PASSIVE, _generate(Slot.PASSIVE), _PEM_WRITE),
+    Operation("DELETE", _PASSIVE, _delete_passive, _WRITE, documents_400=False),
+    Operation("POST", _ROTATE, _rotate, _PEM_WRITE),
+)
+"""The seven trust operations."""

@@ -1,4 +1,4 @@
-"""Finding one destination for one user: the answer, with the token if there is one to get."""
+"""Finding one destination for one user: the response, with the token if there is one to get."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ class Cache:
         self._entries: dict[Key, _CacheEntry] = {}
 
     def token(self, key: Key, now: datetime) -> AuthToken | None:
-        """The token, with what is left of its time, if it has not expired."""
-        kept = self._entries.get(key)
-        if kept is None or kept.until <= now:
+        """Return the token, with the rest of its lifetime, if it is still valid."""
+        entry = self._entries.get(key)
+        if entry is None or entry.until <= now:
             return None
-        if kept.token.expires_in is None:
-            return kept.token
-        return replace(kept.token, expires_in=int((kept.until - now).total_seconds()))
+        if entry.token.expires_in is None:
+            return entry.token
+        return replace(entry.token, expires_in=int((entry.until - now).total_seconds()))
 
     def store(self, key: Key, token: AuthToken, now: datetime, seconds: float | None) -> None:
-        """Remember a token that is good for so long; one that failed, or that has no end, is not remembered."""
+        """Store a token that is valid for so long; errors, and tokens without an end, are left out."""
         if self._is_on and token.error is None and seconds is not None:
             self._entries[key] = _CacheEntry(token, now + timedelta(seconds=seconds))
 
@@ -63,7 +63,7 @@ _MAX_CONNECT_SECONDS, _MAX_READ_SECONDS = 60, 600
 class FoundDestination:
     """A destination that was found, for the user in a token (`claims`).
 
-    `given` is the assertion that the client brought along, None if it brought none.
+    `given` is the assertion that the client brought.
     """
 
     landscape: Landscape
@@ -75,11 +75,11 @@ class FoundDestination:
     skip_credentials: bool
 
     def response_without_token(self) -> Response:
-        """The answer to whoever asked for no token."""
+        """Return the properties alone, as asked for."""
         return self._response(None)
 
     def response_with_token(self) -> Response | UpstreamRequest:
-        """The answer with the token, or the errand to get it."""
+        """Return the response with the token, or the upstream request that gets the token."""
         try:
             match self.destination.authentication:
                 case Authentication.BASIC:
@@ -101,14 +101,16 @@ class FoundDestination:
         return self._response(token, f"signed with {signed.fingerprint}")
 
     def _token_service_request(self) -> UpstreamRequest:
-        text, done = self._assertion_text()
+        text, note = self._assertion_text()
         request = propagation.token_request(self.destination, text)
 
         def on_response(upstream_response: UpstreamResponse) -> Response:
             token = propagation.parse_token_response(upstream_response)
+            # The key of the cache lacks the client's own assertion, so a token for one must stay out of it.
             if not self.destination.client_provides_assertion:
                 self.cache.store(self._key, token, self.landscape.clock.now(), token.expires_in)
-            return self._response(token, f"{done}; the token service answered {upstream_response.status or 'nothing'}")
+            answer = upstream_response.status or "nothing"
+            return self._response(token, f"{note}; the token service answered {answer}")
 
         connect = propagation.timeout_seconds(self.destination, "Connection", _MAX_CONNECT_SECONDS)
         return UpstreamRequest(
@@ -119,7 +121,7 @@ class FoundDestination:
         )
 
     def _assertion_text(self) -> tuple[str, str]:
-        """The assertion for the token service, and what the journal says of it."""
+        """Return the assertion for the token service, and its note in the journal."""
         if not self.destination.client_provides_assertion:
             signed = propagation.sign_assertion(self.account, self.destination, self.claims, self.landscape.clock.now())
             return propagation.encode_assertion(signed.octets, self.destination), f"signed with {signed.fingerprint}"

@@ -1,6 +1,6 @@
 """The lists of destinations: all of them, their names, or a page (parameters of SAP's API description).
 
-`$filter` and `$includeMetadata` are refused, for an emulator that ignored them would show what a real one does not.
+`$filter` and `$includeMetadata` are refused: an emulator that ignored them would return more than the real service.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ class _Page:
 
     @property
     def count(self) -> int:
-        """How many pages there are."""
+        """The number of pages."""
         return -(-self.entities // self.size)
 
     def links(self, path: str) -> dict[str, str]:
-        """The header that tells the neighbours."""
+        """Return the header with the previous and the next page."""
         neighbours = {"previous": self.number - 1, "next": self.number + 1}
         links = [
             f"<{path}?$page={number}&$pageSize={self.size}>; rel='{name}'"
@@ -57,28 +57,30 @@ class _Page:
 
 
 def list_response(destinations: Sequence[Destination], path: str, query: str) -> Response:
-    """The destinations that the query asks for, at the path below the service's own."""
+    """Return the destinations that the query asks for, at the path below the service's own."""
     given = parse_qsl(query, keep_blank_values=True)
     try:
-        wanted = msgspec.convert(dict(given), _Query, strict=False)
+        parameters = msgspec.convert(dict(given), _Query, strict=False)
     except msgspec.ValidationError as exc:
         return plain(400, str(exc))
     if refusal := _query_error([name for name, _ in given]):
         return plain(400, refusal)
-    if wanted.select is not UNSET:
-        return json(200, [{"Name": each.name} for each in destinations])
-    if wanted.page is UNSET:
-        return json(200, [each.properties for each in destinations])
-    page = _Page(wanted.page, _PAGE_SIZE if wanted.pageSize is UNSET else wanted.pageSize, len(destinations))
+    if parameters.select is not UNSET:
+        return json(200, [{"Name": destination.name} for destination in destinations])
+    if parameters.page is UNSET:
+        return json(200, [destination.properties for destination in destinations])
+    page = _Page(
+        parameters.page, _PAGE_SIZE if parameters.pageSize is UNSET else parameters.pageSize, len(destinations)
+    )
     start = (page.number - 1) * page.size
-    shown = [each.properties for each in destinations[start : start + page.size]]
-    counts = {"page-count": (wanted.pageCount, page.count), "entity-count": (wanted.entityCount, page.entities)}
-    told = {name: str(number) for name, (asked, number) in counts.items() if asked == "true"}
-    return json(200, shown, {**told, **page.links(path)})
+    entries = [destination.properties for destination in destinations[start : start + page.size]]
+    counts = {"page-count": (parameters.pageCount, page.count), "entity-count": (parameters.entityCount, page.entities)}
+    headers = {name: str(number) for name, (asked, number) in counts.items() if asked == "true"}
+    return json(200, entries, {**headers, **page.links(path)})
 
 
 def _query_error(names: Sequence[str]) -> str | None:
-    """Why parameters with these names cannot be followed."""
+    """Return why parameters with these names are refused."""
     if not_emulated := _NOT_EMULATED & set(names):
         return f"{min(not_emulated)} is not emulated."
     if len(set(names)) < len(names):

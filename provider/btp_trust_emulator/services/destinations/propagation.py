@@ -1,7 +1,7 @@
 """User propagation: from a destination and a user to an assertion, and from there to a token (SAP's documentation).
 
-The texts of errors begin as those that were seen of the real service; the rest of them is not documented, but for what
-the target answered, which they end with.
+The texts of errors begin as those that were seen of the real service; the rest is undocumented, except for the
+target's response, with which they end.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _USER_INFO = ("user_id", "user_name", "given_name", "family_name", "email", "sub
 
 
 class UserNotDetermined(Exception):
-    """The token does not tell the user; the text says why."""
+    """The token names no user; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +47,17 @@ class SamlSubject:
     attributes: dict[str, list[str]]
 
 
-def named(claims: Mapping[str, Any], destination: Destination) -> SamlSubject:
-    """The user in a token, named as the destination wants it.
+def saml_subject(claims: Mapping[str, Any], destination: Destination) -> SamlSubject:
+    """Return the user in a token, named as the destination asks for it.
 
     Raises:
-        NoUser: the claim that is wanted is not there.
+        UserNotDetermined: the claim with the name is missing.
     """
     properties = destination.properties
     name_id_format = properties.get("nameIdFormat") or UNSPECIFIED
     source = properties.get("userIdSource")
     if source is None and name_id_format not in _CLAIM:
-        raise UserNotDetermined(f"the nameIdFormat {name_id_format} is not supported")
+        raise UserNotDetermined(f"the nameIdFormat {name_id_format} is unsupported")
     name_id = _claim_at(claims, source or _CLAIM[name_id_format])
     if not isinstance(name_id, str) or not name_id:
         raise UserNotDetermined("the user ID could not be determined")
@@ -65,21 +65,21 @@ def named(claims: Mapping[str, Any], destination: Destination) -> SamlSubject:
 
 
 def _claim_at(claims: Mapping[str, Any], source: str) -> Any:
-    """A claim by its key, or by a JsonPath of keys alone."""
+    """Return a claim by its key, or by a JsonPath of keys alone."""
     if not source.startswith("$"):
         return claims.get(source)
-    found: Any = claims
+    value: Any = claims
     for bracketed, dotted in _STEP.findall(source):
-        found = found.get(bracketed or dotted) if isinstance(found, dict) else None
-    return found
+        value = value.get(bracketed or dotted) if isinstance(value, dict) else None
+    return value
 
 
 def _attributes(claims: Mapping[str, Any], destination: Destination) -> dict[str, list[str]]:
-    """What the user information endpoint would tell, the user's UUID and groups."""
+    """Return what the user information endpoint would return, the user's UUID and groups."""
     names = _USER_INFO if destination.is_true("skipUserUuidInSAMLAttributes") else (*_USER_INFO, "user_uuid")
     attributes = {name: [str(claims[name])] for name in names if claims.get(name)}
     groups = _claim_at(claims, "$['xs.system.attributes']['xs.saml.groups']")
-    return attributes | ({"Groups": [str(each) for each in groups]} if groups else {})
+    return attributes | ({"Groups": [str(group) for group in groups]} if groups else {})
 
 
 _OK = 200
@@ -89,12 +89,12 @@ _NO_TOKEN = "The response of the token service has no access token."  # noqa: S1
 
 
 class CannotSign(Exception):
-    """There is no assertion for this destination and user; the text says why."""
+    """An assertion for this destination and user is impossible; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuthToken:
-    """One entry of `authTokens`; without a value it is a failure, and `error` says why."""
+    """One entry of `authTokens`; if it failed, `error` says why, and the value is empty."""
 
     type: str = ""
     value: str = field(default="", repr=False)
@@ -103,14 +103,14 @@ class AuthToken:
     error: str | None = None
 
     def to_json(self) -> dict[str, object]:
-        """The entry as the service shows it: everything is text."""
+        """Return the entry as the service shows it: everything is text."""
         expires_in = "" if self.expires_in is None else str(self.expires_in)
         if self.error is not None:
             return {"type": "", "value": "", "error": self.error, "expires_in": ""}
         header = {"key": "Authorization", "value": f"{self.type} {self.value}"}
         optional = {"expires_in": expires_in, "scope": self.scope}
-        shown = {name: value for name, value in optional.items() if value}
-        return {"type": self.type, "value": self.value, "http_header": header, **shown}
+        present = {name: value for name, value in optional.items() if value}
+        return {"type": self.type, "value": self.value, "http_header": header, **present}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class SignedAssertion:
 
 
 def basic_token(destination: Destination) -> AuthToken:
-    """What a destination with a user and a password comes to."""
+    """Return the token of a destination with a user and a password."""
     properties = destination.properties
     pair = f"{properties.get('User', '')}:{properties.get('Password', '')}"
     return AuthToken("Basic", base64.b64encode(pair.encode()).decode())
@@ -131,50 +131,50 @@ def basic_token(destination: Destination) -> AuthToken:
 def sign_assertion(
     account: Account, destination: Destination, claims: Mapping[str, Any], now: datetime
 ) -> SignedAssertion:
-    """An assertion about the user in the token, signed with the subaccount's active key.
+    """Return an assertion about the user in the token, signed with the subaccount's active key.
 
     Raises:
         CannotSign: the user or the key is missing, or the destination names a key store.
     """
     properties = destination.properties
     if "KeyStoreLocation" in properties:
-        raise CannotSign("key stores of destinations are not emulated")
+        raise CannotSign("key stores of destinations are outside of the emulation")
     pair = account.active
     if pair is None or pair.private_key is None:
-        raise CannotSign("the subaccount has no active key pair")
+        raise CannotSign("the subaccount lacks an active key pair")
     try:
-        user = named(claims, destination)
+        subject = saml_subject(claims, destination)
     except UserNotDetermined as exc:
         raise CannotSign(str(exc)) from exc
     statement = assertion.Statement(
         issuer=properties.get("assertionIssuer") or trust_certificate.common_name(account.guid),
-        name_id=user.name_id,
+        name_id=subject.name_id,
         audience=properties.get("audience", ""),
         recipient=properties.get("assertionRecipient") or properties.get("tokenServiceURL"),
-        name_id_format=user.name_id_format,
+        name_id_format=subject.name_id_format,
         name_qualifier=properties.get("nameQualifier"),
         authn_context=properties.get("authnContextClassRef") or UNSPECIFIED_CONTEXT,
-        attributes=user.attributes,
+        attributes=subject.attributes,
     )
-    shown = pair.certificate if destination.is_true("includeSigningCertificateInSAMLAssertion") else None
-    octets = assertion.sign_assertion(statement, now, keys.from_pem(pair.private_key), shown)
+    certificate = pair.certificate if destination.is_true("includeSigningCertificateInSAMLAssertion") else None
+    octets = assertion.sign_assertion(statement, now, keys.from_pem(pair.private_key), certificate)
     return SignedAssertion(octets, trust_certificate.fingerprint(pair.certificate))
 
 
 def saml2_token(octets: bytes) -> AuthToken:
-    """An assertion that the client gets itself."""
+    """Return an assertion as a token for the client itself."""
     return AuthToken("SAML2.0", base64.b64encode(octets).decode())
 
 
 def encode_assertion(octets: bytes, destination: Destination) -> str:
-    """An assertion as the destination's token service is sent it; by default in base64url, since June 2026."""
+    """Return an assertion as the destination's token service gets it; by default in base64url, since June 2026."""
     if destination.properties.get("samlAssertionEncoding") == "base64":
         return base64.b64encode(octets).decode()
     return base64.urlsafe_b64encode(octets).decode()
 
 
 def token_request(destination: Destination, text: str) -> httpx.Request:
-    """The request for a token, with an encoded assertion.
+    """Return the request for a token, with an encoded assertion.
 
     Raises:
         CannotSign: the destination names no token service that could be reached.
@@ -206,27 +206,27 @@ def _url(destination: Destination) -> httpx.URL:
     unsupported = {"ProxyType": "OnPremise", "tokenServiceURL.ProxyType": "OnPremise", "tokenServiceURLType": "Common"}
     for name, value in unsupported.items():
         if properties.get(name) == value:
-            raise CannotSign(f"{name} {value} is not emulated")
+            raise CannotSign(f"{name} {value} is outside of the emulation")
     if "tokenService.KeyStoreLocation" in properties:
-        raise CannotSign("key stores of destinations are not emulated")
+        raise CannotSign("key stores of destinations are outside of the emulation")
     try:
         url = httpx.URL(properties.get("tokenServiceURL", ""))
     except httpx.InvalidURL:
         url = httpx.URL("")
     if url.scheme not in {"http", "https"} or not url.host:
-        raise CannotSign("the tokenServiceURL is no URL")
+        raise CannotSign("the tokenServiceURL is malformed")
     return url
 
 
 def timeout_seconds(destination: Destination, name: str, maximum: float) -> float:
-    """A time-out of the destination; ten seconds if there is none, one that is not allowed, or 0."""
+    """Return a timeout of the destination; ten seconds if it is missing, out of range, or 0."""
     text = destination.properties.get(f"tokenServiceURL.{name}TimeoutInSeconds", "")
     given = float(text) if text.isascii() and text.isdigit() else _DEFAULT_TIMEOUT_SECONDS
     return given if 0 < given <= maximum else _DEFAULT_TIMEOUT_SECONDS
 
 
 def parse_token_response(upstream_response: UpstreamResponse) -> AuthToken:
-    """What the token service's reply comes to."""
+    """Return the token in the token service's response, or the error."""
     if upstream_response.status is None:
         return failed_token(
             f"Unable to fetch access token from the specified token service URL. {upstream_response.failure}"
@@ -249,5 +249,5 @@ class _TokenResponse(msgspec.Struct, frozen=True):
 
 
 def failed_token(why: str) -> AuthToken:
-    """A failure."""
+    """Return a failure."""
     return AuthToken(error=_ERROR_PREFIX + why)

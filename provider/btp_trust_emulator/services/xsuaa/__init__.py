@@ -1,1 +1,1 @@
-"""XSUAA of a subaccount: tokens, its SAML metadata and the identity providers that it trusts."""
+"""XSUAA: token servers of subaccounts, and the API for the identity providers that they trust."""

@@ -1,8 +1,8 @@
-"""Which assertions the open-source UAA takes, and what it says of the others: two versions of it, and both at once.
+"""Which assertions the open-source UAA accepts, and the texts of its rejections: two versions, and both at once.
 
-The sources of the rules are answers of real servers. Where only bounds are known of how old an assertion may be (it
-was taken after 40 minutes, and refused after two days), or the logon that it tells of (three hours, 40 days), it is
-what the server's library has by default, or ten days.
+The sources of the rules are responses of real servers. For the age of an assertion (accepted after 40 minutes, rejected
+after two days) and of the logon in it (three hours, 40 days) only bounds are known: here it is the default of the
+server's library, or ten days.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from btp_trust_emulator.messages import Response
     from btp_trust_emulator.saml.validation import AssertionRejected
 
+# Version 77.18: its SAML library checks the logon and both ages, and accepts clocks that differ by a minute.
 _OLD = ValidationRules(
     skew=timedelta(seconds=60),
     needs_confirmation_end=True,
@@ -28,6 +29,8 @@ _OLD = ValidationRules(
     max_age=timedelta(seconds=3000),
     max_logon_age=timedelta(days=10),
 )
+# Later versions: a bearer path of their own, which checks audience and recipient only if
+# the assertion names them.
 _CURRENT = ValidationRules(
     skew=timedelta(seconds=300),
     needs_audience=False,
@@ -41,15 +44,16 @@ RULES = {
     Bearer.CURRENT: _CURRENT,
     Bearer.STRICT: replace(_OLD, allows_in_response_to=False, allows_plain_base64=False),
 }
-"""What each of them needs of an assertion."""
+"""What each version requires of an assertion."""
 
 MISSING_ASSERTION = "SAML Assertion is missing"
 WRONG_ENDPOINT = "Incoming SAML message is invalid"
-"""Of an assertion that is sent to another address than that of its alias, where it matters."""
+"""The text for an assertion that is sent to another address than that of its alias, where it matters."""
 _NO_USER = "SAML user does not exist. You can correct this by creating a shadow user for the SAML user."
 _VALIDATION_ERROR = "Error validating SAML message"
 _DECODING_ERROR = "Error decoding incoming SAML message"
 _METADATA_ERROR = "Error determining metadata contracts"
+# Old versions answer with one sentence for many causes, and only these causes have a sentence of their own.
 _OLD_TEXTS = {
     RejectionReason.ENCODING: _DECODING_ERROR,
     RejectionReason.DOCUMENT: _DECODING_ERROR,
@@ -59,6 +63,7 @@ _OLD_TEXTS = {
 
 _PREFIX = "Invalid assertion [{identity}] for SAML response [{identity}]: "
 _NOT_VALID = _PREFIX + "Signature of Assertion '{identity}' from Issuer '{issuer}' was not valid"
+# Recorded as they were sent, the spelling of "audiances" included: clients that match texts must match these.
 _CURRENT_TEXTS = {
     RejectionReason.ENCODING: "Unable to urlBase64Decode bearer assertion",
     RejectionReason.DOCUMENT: "Unable to parse bearer assertion",
@@ -80,21 +85,21 @@ _CURRENT_TEXTS = {
 
 
 def inactive_provider_text(origin_key: str, version: Bearer) -> str:
-    """What is said of an assertion whose issuer is registered, and inactive."""
+    """Return the text for an assertion whose issuer is registered, and inactive."""
     return (
         _METADATA_ERROR if version is Bearer.OLD else f"No SAML identity provider found in zone for alias:{origin_key}"
     )
 
 
-def rejection_response(refused: AssertionRejected, version: Bearer) -> Response:
-    """The answer to an assertion that is not accepted."""
-    why = f"refused: {refused}"
-    if version is Bearer.OLD and refused.reason is RejectionReason.SUBJECT:
-        return replace(json(500, {}), note=why)
+def rejection_response(rejected: AssertionRejected, version: Bearer) -> Response:
+    """Return the response to an assertion that is rejected."""
+    note = f"rejected: {rejected}"
+    if version is Bearer.OLD and rejected.reason is RejectionReason.SUBJECT:
+        return replace(json(500, {}), note=note)
     if version is Bearer.OLD:
-        text = _OLD_TEXTS.get(refused.reason, _VALIDATION_ERROR)
-        is_of_client = refused.reason is RejectionReason.USER
-        return oauth.unauthorized("invalid_client" if is_of_client else "unauthorized", text, note=why)
-    text = _CURRENT_TEXTS.get(refused.reason, _VALIDATION_ERROR)
-    description = text.format(identity=refused.identity, issuer=refused.issuer, time=refused.time)
-    return oauth.unauthorized("unauthorized", description, note=why)
+        text = _OLD_TEXTS.get(rejected.reason, _VALIDATION_ERROR)
+        is_of_client = rejected.reason is RejectionReason.USER
+        return oauth.unauthorized_response("invalid_client" if is_of_client else "unauthorized", text, note=note)
+    text = _CURRENT_TEXTS.get(rejected.reason, _VALIDATION_ERROR)
+    description = text.format(identity=rejected.identity, issuer=rejected.issuer, time=rejected.time)
+    return oauth.unauthorized_response("unauthorized", description, note=note)

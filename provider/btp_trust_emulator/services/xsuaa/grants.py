@@ -1,8 +1,8 @@
 """The grants by which a subaccount's token server learns for which user a token is (RFC 6749, 7522 and 7523).
 
-Users prove themselves by their password, by a token that they have already, or by an assertion of an identity provider
-that the subaccount trusts. The bodies of refusals are those of the Cloud Foundry UAA. A grant is given the alias in the
-path of the request, if there is one.
+Users authenticate by their password, by a token that they have already, or by an assertion of an identity provider
+that the subaccount trusts. The bodies of rejections are those of the Cloud Foundry UAA. A grant gets the alias in the
+path of the request, or None.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AuthenticatedUser:
-    """The user whom a grant proves, and what the journal says of it."""
+    """The user whom a grant authenticates, and the note in the journal."""
 
     user: User
     note: str | None = None
@@ -41,19 +41,21 @@ class AuthenticatedUser:
 def _password(_: Landscape, account: Account, form: Mapping[str, str], __: str | None) -> AuthenticatedUser | Response:
     user = account.user(form.get("username", ""))
     if user is None or not oauth.is_same_secret(form.get("password", ""), user.password or ""):
-        return oauth.unauthorized("unauthorized", "Bad credentials")
+        return oauth.unauthorized_response("unauthorized", "Bad credentials")
     return AuthenticatedUser(user)
 
 
 def _jwt_bearer(
     landscape: Landscape, account: Account, form: Mapping[str, str], _: str | None
 ) -> AuthenticatedUser | Response:
-    """A token of this subaccount's server for one of its users, by whichever client."""
+    """Accept a token of this subaccount's server for one of its users, issued to any client."""
     claims = tokens.parse_token(landscape.token_key, form.get("assertion", ""))
     if claims is None or claims.expires <= landscape.clock.now() or claims.subaccount != account.guid:
-        return oauth.unauthorized("invalid_token", "The assertion is no valid token of this server")
+        return oauth.unauthorized_response("invalid_token", "The assertion is not a valid token of this server")
     user = account.user(claims.all.get("user_name", ""), claims.all.get("origin", ""))
-    return AuthenticatedUser(user) if user else oauth.unauthorized("invalid_token", "The assertion speaks of no user")
+    return (
+        AuthenticatedUser(user) if user else oauth.unauthorized_response("invalid_token", "The assertion names no user")
+    )
 
 
 def _saml2_bearer(
@@ -61,10 +63,12 @@ def _saml2_bearer(
 ) -> AuthenticatedUser | Response:
     version = landscape.switches.bearer
     if not form.get("assertion"):
-        return oauth.unauthorized("unauthorized", bearer_grant.MISSING_ASSERTION)
+        return oauth.unauthorized_response("unauthorized", bearer_grant.MISSING_ASSERTION)
     if version is not Bearer.CURRENT and alias != entity_id(account):
-        return oauth.unauthorized("unauthorized", bearer_grant.WRONG_ENDPOINT, note="refused: it was sent elsewhere")
-    providers = {each.metadata.entity_id: each for each in account.saml_providers}
+        return oauth.unauthorized_response(
+            "unauthorized", bearer_grant.WRONG_ENDPOINT, note="rejected: it was sent elsewhere"
+        )
+    providers = {provider.metadata.entity_id: provider for provider in account.saml_providers}
     once = landscape.switches.replay is Replay.REFUSED
     try:
         valid = bearer_assertion.accept_assertion(
@@ -74,34 +78,38 @@ def _saml2_bearer(
     except AssertionRejected as exc:
         if (off := providers.get(exc.issuer)) and not off.active:
             description = bearer_grant.inactive_provider_text(off.origin_key, version)
-            return oauth.unauthorized("unauthorized", description, note=f"refused: {off.origin_key} is inactive")
+            return oauth.unauthorized_response(
+                "unauthorized", description, note=f"rejected: {off.origin_key} is inactive"
+            )
         return bearer_grant.rejection_response(exc, version)
-    return AuthenticatedUser(user, bearer_assertion.note(valid))
+    return AuthenticatedUser(user, bearer_assertion.acceptance_note(valid))
 
 
 def _relying_party(landscape: Landscape, account: Account, providers: Mapping[str, IdentityProvider]) -> RelyingParty:
     choice = landscape.switches.metadata_certificates
     trusted = {
-        issuer: _trusted_certificates(each.metadata, choice) for issuer, each in providers.items() if each.active
+        issuer: _trusted_certificates(provider.metadata, choice)
+        for issuer, provider in providers.items()
+        if provider.active
     }
     recipient = token_service_url(account, landscape.addresses.url(account))
     return RelyingParty(entity_id(account), {recipient}, trusted, bearer_grant.RULES[landscape.switches.bearer])
 
 
 def _trusted_certificates(metadata: IdpMetadata, choice: MetadataCertificates) -> tuple[str, ...]:
-    """The certificates that count."""
+    """Return the certificates that count."""
     if choice is MetadataCertificates.FIRST_OF_X509_DATA:
         return metadata.first_certificates
     return metadata.certificates[: None if choice is MetadataCertificates.ALL else 1]
 
 
 def _get_or_create_user(landscape: Landscape, account: Account, name: str, provider: IdentityProvider) -> User:
-    """The user for whom the identity provider vouches: known already, or new."""
+    """Return the user of the identity provider, known already or new."""
     known = account.user(name, provider.origin_key)
     if known:
         return known
     if not provider.adds_shadow_users:
-        raise AssertionRejected("its user is not known, and the identity provider adds none", RejectionReason.USER)
+        raise AssertionRejected("its user is unknown, and the identity provider adds no users", RejectionReason.USER)
     user = User(name, name, origin=provider.origin_key)
     landscape.change(account.guid, lambda old: old.with_user(user))
     return user
@@ -112,4 +120,4 @@ GRANTS: dict[str, Grant] = {
     oauth.JWT_BEARER: _jwt_bearer,
     oauth.SAML2_BEARER: _saml2_bearer,
 }
-"""What each grant type needs besides the client."""
+"""The grant types that authenticate a user."""

@@ -1,6 +1,6 @@
-"""Answers of the API for identity providers, as the open-source UAA gives them.
+"""Responses of the API for identity providers, as the open-source UAA gives them.
 
-Their media type is that of JSON, even where the body is a text and no JSON.
+Their media type is that of JSON, even where the body is plain text.
 """
 
 from __future__ import annotations
@@ -17,45 +17,45 @@ if TYPE_CHECKING:
 
 
 class ErrorResponse(Exception):
-    """Something asked of the API was not done; `answer` says so."""
+    """The API rejects a request; `response` says so."""
 
     def __init__(self, response: Response) -> None:
         super().__init__(response)
         self.response = response
 
 
-def text(status: int, content: str) -> ErrorResponse:
-    """A refusal whose body is a text, and no JSON."""
+def text_error(status: int, content: str) -> ErrorResponse:
+    """Return a rejection whose body is plain text."""
     return ErrorResponse(Response(status, content.encode(errors="replace"), "application/json"))
 
 
-def json_text(status: int, content: str) -> ErrorResponse:
-    """A refusal whose body is a text in JSON."""
+def json_text_error(status: int, content: str) -> ErrorResponse:
+    """Return a rejection whose body is a text in JSON."""
     return ErrorResponse(json(status, content))
 
 
-def empty(status: int) -> ErrorResponse:
-    """A refusal that says nothing: an empty object."""
+def empty_error(status: int) -> ErrorResponse:
+    """Return a rejection whose body is an empty object."""
     return ErrorResponse(json(status, {}))
 
 
 def oauth_error(error: str, description: str) -> ErrorResponse:
-    """The refusal of a token, or of a call without one."""
+    """Return the rejection of a token, or of a request without one."""
     challenge = f'Bearer realm="UAA/oauth", error="{error}", error_description="{description}"'
     content = {"error": error, "error_description": description}
     return ErrorResponse(json(401, content, {"www-authenticate": challenge}))
 
 
-NOT_FOUND = text(404, "Provider not found.")
+NOT_FOUND = text_error(404, "Provider not found.")
 
 
 def duplicate_entity_id(entity_id: str) -> ErrorResponse:
-    """The refusal of an entity ID that another one has."""
-    return text(409, f"Duplicate entity ID:{entity_id}")
+    """Return the rejection of an entity ID that another identity provider has."""
+    return text_error(409, f"Duplicate entity ID:{entity_id}")
 
 
 def provider_json(provider: IdentityProvider, zone: str, *, raw: bool, is_active: IsActive) -> dict[str, object]:
-    """A provider as it is shown; its `config` is a text with JSON in it, unless it is asked for `raw`."""
+    """Return a provider as it is shown; its `config` is a text that contains JSON, unless `raw`."""
     content: dict[str, object] = {
         "type": provider.type,
         "config": provider.config if raw else msgspec.json.encode(provider.config).decode(),
@@ -73,7 +73,7 @@ def provider_json(provider: IdentityProvider, zone: str, *, raw: bool, is_active
     return content | ({"isActive": provider.active} if is_active is IsActive.HONORED else {})
 
 
-def note(provider: IdentityProvider) -> str:
-    """What the journal says of a SAML identity provider."""
+def trust_note(provider: IdentityProvider) -> str:
+    """Return what the journal says of a SAML identity provider."""
     trusted = ", ".join(provider.metadata.fingerprints) or "no certificate"
     return f"{provider.origin_key} is trusted with {trusted}"

@@ -1,8 +1,8 @@
 """The SAML metadata of a subaccount as a service provider: what a destination to it needs (SAP's documentation).
 
-That is the entity ID, which is the audience, and the address of the token service for assertions. It is not the first
-address there: that one is where browsers log on, and knows no tokens. The parts and their order are as in the
-open-source UAA, the NameID formats are those that it takes.
+That is the entity ID, which is the audience, and the address of the token service for assertions. The first address in
+the metadata is for browsers that log on; the second one is the token service. The parts and their order are as in the
+open-source UAA, and the NameID formats are those that it accepts.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from lxml import etree
 
 from btp_trust_emulator.backend.account import entity_id
 from btp_trust_emulator.backend.service_keys import token_service_url
-from btp_trust_emulator.messages import Response, not_allowed
+from btp_trust_emulator.messages import Response
 from btp_trust_emulator.pki import client_ca, keys, trust_certificate
 from btp_trust_emulator.saml import signature, xml
 from btp_trust_emulator.saml.xml import METADATA, PROTOCOL, ds
@@ -23,15 +23,12 @@ if TYPE_CHECKING:
 
     from btp_trust_emulator.backend.account import Account
     from btp_trust_emulator.backend.landscape import Landscape
-    from btp_trust_emulator.messages import Request
 
 _MEDIA_TYPE = "application/samlmetadata+xml"
 
 
-def metadata_response(request: Request, account: Account, landscape: Landscape) -> Response:
-    """The metadata of a subaccount, signed with the key of its token server."""
-    if request.method != "GET":
-        return not_allowed("GET")
+def metadata_response(account: Account, landscape: Landscape) -> Response:
+    """Return the metadata of a subaccount, signed with the key of its token server."""
     certificate = client_ca.token_server_certificate(landscape.token_key)
     root = sp_metadata_element(account, landscape.addresses.url(account), certificate)
     signed = signature.sign(root, keys.from_pem(landscape.token_key), certificate)
@@ -39,7 +36,7 @@ def metadata_response(request: Request, account: Account, landscape: Landscape) 
 
 
 def sp_metadata_element(account: Account, url: str, certificate: str) -> etree._Element:
-    """The metadata of the subaccount whose token server, with this certificate (PEM), is at `url`."""
+    """Return the metadata of the subaccount whose token server, with this certificate (PEM), is at `url`."""
     name = entity_id(account)
     root = etree.Element(f"{{{METADATA}}}EntityDescriptor", {"entityID": name, "ID": f"_{name}"}, {"md": METADATA})
     root.append(signature.placeholder())
@@ -49,8 +46,8 @@ def sp_metadata_element(account: Account, url: str, certificate: str) -> etree._
         _add_key(role, use, certificate)
     for binding in (xml.POST_BINDING, xml.REDIRECT_BINDING):
         _add(role, "SingleLogoutService", {"Binding": binding, "Location": f"{url}/saml/SingleLogout/alias/{name}"})
-    for each in xml.NAME_ID_FORMATS:
-        _add(role, "NameIDFormat").text = each
+    for name_id_format in xml.NAME_ID_FORMATS:
+        _add(role, "NameIDFormat").text = name_id_format
     consumers = (
         (f"{url}/saml/SSO/alias/{name}", xml.POST_BINDING),
         (token_service_url(account, url), xml.URI_BINDING),

@@ -1,14 +1,13 @@
 """The token endpoint over HTTP, one per subaccount: `POST /uaa/{subdomain}/oauth/token` (RFC 6749, section 4).
 
-The client proves itself by HTTP Basic or form fields; or, on the host for client certificates, by a certificate that
-was issued to exactly the `client_id` of the form. The bodies of refusals are those of the Cloud Foundry UAA.
-`/oauth/token/alias/{entity ID}` is the same endpoint under the name that the subaccount's metadata gives it, which is
-at `GET /uaa/{subdomain}/saml/metadata`.
+The client authenticates by HTTP Basic or form fields; or, on the host for client certificates, by a certificate that
+was issued to exactly the `client_id` of the form. The bodies of rejections are those of the Cloud Foundry UAA.
+`/oauth/token/alias/{entity ID}` is the same endpoint under the name in the subaccount's metadata, which is at
+`GET /uaa/{subdomain}/saml/metadata`.
 """
 
 from __future__ import annotations
 
-import re
 import uuid
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -17,17 +16,19 @@ from btp_trust_emulator.faults.request import RequestEffect, RequestType
 from btp_trust_emulator.messages import NOT_FOUND, Request, Response, not_allowed
 from btp_trust_emulator.pki import client_ca
 from btp_trust_emulator.services import oauth
+from btp_trust_emulator.services.operations import Operation, operations_at, parameters_at
 from btp_trust_emulator.services.xsuaa import grants, sp_metadata, tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from btp_trust_emulator.backend.account import Account, Client
     from btp_trust_emulator.backend.landscape import Landscape
     from btp_trust_emulator.faults.request import Override
     from btp_trust_emulator.services.xsuaa.grants import AuthenticatedUser
 
-_PATH = re.compile("/uaa/([^/]+)/(oauth/token|saml/metadata)(?:(?<=token)/alias/([^/]+))?")
+    Handler = Callable[["TokenService", Account, Request, Override], Response]
+
 _TOKEN_REQUEST = RequestEffect(frozenset({RequestType.TOKEN_ENDPOINT}))
 
 
@@ -38,28 +39,34 @@ class TokenService:
     landscape: Landscape
 
     def subaccount(self, request: Request) -> str | None:
-        """The GUID of the subaccount whose token server this is."""
+        """Return the GUID of the subaccount whose token server this is."""
         account = self._account(request)
         return account.guid if account else None
 
     def effect(self, request: Request) -> RequestEffect:
-        """A token, by whatever method and with whatever credentials."""
-        match = _PATH.fullmatch(request.path)
-        return _TOKEN_REQUEST if match and match[2] == "oauth/token" else RequestEffect()
+        """Return a token, for any method and any credentials."""
+        operations = operations_at(OPERATIONS, request.path).values()
+        return next((operation.effect for operation in operations), RequestEffect())
 
     def handle(self, request: Request, override: Override) -> Response:
-        """Check the client, then the grant, then hand out a token."""
+        """Find the subaccount, then the operation."""
         account = self._account(request)
         if account is None:
             return NOT_FOUND
-        if request.path.endswith("/saml/metadata"):
-            return sp_metadata.metadata_response(request, account, self.landscape)
-        if request.method != "POST":
-            return not_allowed("POST")
-        form = oauth.form(request)
+        operations = operations_at(OPERATIONS, request.path)
+        operation = operations.get(request.method)
+        return operation.handler(self, account, request, override) if operation else not_allowed(*operations)
+
+    def get_metadata(self, account: Account, _: Request, __: Override) -> Response:
+        """Return the metadata of the subaccount as a service provider."""
+        return sp_metadata.metadata_response(account, self.landscape)
+
+    def grant_token(self, account: Account, request: Request, override: Override) -> Response:
+        """Check the client, then the grant, then issue a token."""
+        form = oauth.form_fields(request)
         client = self._client(account, request, form)
         if client is None:
-            return oauth.unauthorized("invalid_client", "Bad credentials")
+            return oauth.unauthorized_response("invalid_client", "Bad credentials")
         authenticated = self._authenticate_user(account, client, request, form)
         return (
             authenticated
@@ -68,40 +75,41 @@ class TokenService:
         )
 
     def _account(self, request: Request) -> Account | None:
-        match = _PATH.fullmatch(request.path)
-        return self.landscape.account_at(match[1]) if match else None
+        parameters = parameters_at(OPERATIONS, request.path)
+        return self.landscape.account_at(parameters["subdomain"]) if parameters else None
 
     def _client(self, account: Account, request: Request, form: Mapping[str, str]) -> Client | None:
-        """The client that the request comes from, if it proves that."""
+        """Return the client of the request, if it authenticates."""
         if request.tls:
+            # On this host a secret is ignored: the handshake has verified the certificate, and the form has to agree.
             client_id = client_ca.client_id_of(request.peer, self.landscape.clock.now()) if request.peer else None
             return account.client if client_id == form.get("client_id") == account.client_id else None
-        client_id, client_secret = oauth.credentials(request, form)
-        clients = {each.client_id: each for each in (account.client, account.api_client)}
+        client_id, client_secret = oauth.client_credentials(request, form)
+        clients = {known.client_id: known for known in (account.client, account.api_client)}
         client = clients.get(client_id)
         return client if client and oauth.is_same_secret(client_secret, client.client_secret) else None
 
     def _authenticate_user(
         self, account: Account, client: Client, request: Request, form: Mapping[str, str]
     ) -> AuthenticatedUser | Response | None:
-        """The user that the grant proves; None if it is for the client alone."""
+        """Return the user that the grant authenticates; None if it is for the client alone."""
         grant_type = form.get("grant_type")
         if not grant_type:
-            return oauth.refusal(400, "invalid_request", "Missing grant type")
+            return oauth.error_response(400, "invalid_request", "Missing grant type")
         if grant_type == oauth.CLIENT_CREDENTIALS:
             return None
         grant = grants.GRANTS.get(grant_type)
         if grant is None:
-            return oauth.refusal(400, "unsupported_grant_type", "Unsupported grant type")
+            return oauth.error_response(400, "unsupported_grant_type", "Unsupported grant type")
         if client != account.client:
-            return oauth.unauthorized("invalid_client", f"Unauthorized grant type: {grant_type}")
-        match = _PATH.fullmatch(request.path)
-        return grant(self.landscape, account, form, match[3] if match else None)
+            return oauth.unauthorized_response("invalid_client", f"Unauthorized grant type: {grant_type}")
+        parameters = parameters_at(OPERATIONS, request.path) or {}
+        return grant(self.landscape, account, form, parameters.get("alias"))
 
     def _other_account(self, account: Account) -> Account:
-        """The oldest other subaccount, or one that the emulator does not know."""
+        """Return the oldest other subaccount, or one that is unknown to the emulator."""
         unknown = replace(account, guid=str(uuid.uuid4()), subdomain="nobody", instance_id=str(uuid.uuid4()))
-        return next((each for each in self.landscape.accounts() if each.guid != account.guid), unknown)
+        return next((other for other in self.landscape.accounts() if other.guid != account.guid), unknown)
 
     def _grant_token(
         self,
@@ -117,7 +125,7 @@ class TokenService:
         try:
             return self._issue_token(account, client, authenticated, form, override)
         except tokens.InvalidScope as exc:
-            return oauth.refusal(400, "invalid_scope", str(exc))
+            return oauth.error_response(400, "invalid_scope", str(exc))
 
     def _issue_token(
         self,
@@ -146,4 +154,12 @@ class TokenService:
             "scope": token.scope,
             "jti": token.jti,
         }
-        return oauth.token(content, authenticated.note if authenticated else None)
+        return oauth.token_response(content, authenticated.note if authenticated else None)
+
+
+OPERATIONS: tuple[Operation[Handler], ...] = (
+    Operation("POST", "/uaa/{subdomain}/oauth/token", TokenService.grant_token, _TOKEN_REQUEST),
+    Operation("POST", "/uaa/{subdomain}/oauth/token/alias/{alias}", TokenService.grant_token, _TOKEN_REQUEST),
+    Operation("GET", "/uaa/{subdomain}/saml/metadata", TokenService.get_metadata),
+)
+"""The operations of a token server."""

@@ -1,4 +1,4 @@
-"""Access tokens: JWTs as XSUAA makes them, for a client itself or for a user (claims: SAP's XSUAA documentation)."""
+"""Access tokens: JWTs as XSUAA issues them, for a client itself or for a user (claims: SAP's XSUAA documentation)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _USER_SCOPES = ("openid", "user_attributes", "uaa.user")
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What the token endpoint hands out; `scope` is what the token is good for."""
+    """A token that the token endpoint hands out, and its scope."""
 
     access_token: str = field(repr=False)
     jti: str
@@ -30,7 +30,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a genuine token says; whether it is still valid depends on the moment. `all` is everything that it says."""
+    """The claims of a genuine token, valid or expired; `all` is everything in it."""
 
     subaccount: str
     instance_id: str
@@ -39,23 +39,23 @@ class Claims:
 
 
 class InvalidScope(ValueError):
-    """A token was asked for with scopes that it cannot have; the text says so as the UAA does."""
+    """A token was asked for with scopes that it is denied; the text is that of the UAA."""
 
 
 def scopes(client: Client, user: User | None, requested_scope: str) -> tuple[str, ...]:
-    """The scopes of a token for a client, or for a user by way of it: all that it may have, or those asked for.
+    """Return the scopes of a token for a client, or for a user: all that it may have, or those asked for.
 
     Raises:
-        InvalidScope: the client has not heard of one of them, or the user may have none.
+        InvalidScope: a scope is unknown to the client, or the user is denied all of them.
     """
     allowed = client.scopes if user is None else _USER_SCOPES
-    for each in requested_scope.split():
-        if each not in (*client.scopes, *_USER_SCOPES):
-            raise InvalidScope(f"{each} is invalid. Please use a valid scope name in the request")
-    given = tuple(each for each in allowed if not requested_scope.split() or each in requested_scope.split())
-    if not given:
+    for scope in requested_scope.split():
+        if scope not in (*client.scopes, *_USER_SCOPES):
+            raise InvalidScope(f"{scope} is invalid. Please use a valid scope name in the request")
+    granted = tuple(scope for scope in allowed if not requested_scope.split() or scope in requested_scope.split())
+    if not granted:
         raise InvalidScope("[uaa.none] is invalid. This user is not allowed any of the requested scopes")
-    return given
+    return granted
 
 
 def issue(
@@ -70,10 +70,10 @@ def issue(
     user: User | None = None,
     requested_scope: str = "",
 ) -> Token:
-    """A token for a client of the account, or for a user by way of it, valid from `now` for so many seconds.
+    """Issue a token for a client of the account, or for a user, valid from `now` for so many seconds.
 
     Raises:
-        InvalidScope: it cannot have the scopes that are asked for.
+        InvalidScope: see `scopes`.
     """
     jti = uuid.uuid4().hex
     issued = int(now.timestamp())
@@ -119,7 +119,7 @@ def _user_claims(user: User) -> dict[str, Any]:
 
 
 def parse_token(key: str, token: str) -> Claims | None:
-    """The claims of a token that `key` signed, expired or not; None for any other text."""
+    """Return the claims of a token that `key` signed, expired or not; None for any other text."""
     try:
         claims = jwt.decode(
             token,

@@ -1,6 +1,6 @@
 """What a trusting subaccount makes of the body that registers an identity provider.
 
-As the open-source UAA does; where two versions of it differ, a switch decides. Nothing at a URL is fetched.
+It follows the open-source UAA; where two versions of it differ, a switch decides. URLs are left alone.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import msgspec
 from btp_trust_emulator.backend.identity_provider import SAML, IdentityProvider, parse_metadata, saml_config
 from btp_trust_emulator.saml.metadata import InvalidMetadata
 from btp_trust_emulator.saml.xml import POST_BINDING, REDIRECT_BINDING
-from btp_trust_emulator.services.xsuaa.provider_responses import empty, json_text, text
+from btp_trust_emulator.services.xsuaa.provider_responses import empty_error, json_text_error, text_error
 from btp_trust_emulator.switches import IsActive, ProviderMetadata, Switches
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class _Body(msgspec.Struct, frozen=True):
 
 
 class _Config(msgspec.Struct, frozen=True):
-    """What the settings of every type have in common."""
+    """The common settings of every type."""
 
     emailDomain: list[str] | None = None  # noqa: N815 - XSUAA's names
     additionalConfiguration: dict[str, Any] | None = None  # noqa: N815 - same
@@ -49,29 +49,29 @@ class _Config(msgspec.Struct, frozen=True):
 
 
 def is_storable(provider: IdentityProvider) -> bool:
-    """Whether it has a name and an origin key that can be kept."""
+    """Return True if name and origin key fit."""
     name, origin_key = provider.name, provider.origin_key
     return name is not None and len(name) <= _MAX_NAME_LENGTH and len(origin_key) <= _MAX_ORIGIN_KEY_LENGTH
 
 
 def replacement(old: IdentityProvider, new: IdentityProvider) -> IdentityProvider:
-    """The provider that is there instead of an old one; its version is the one that was sent, and one more."""
+    """Return the provider that replaces an old one; its version is the one that was sent, plus one."""
     return replace(new, id=old.id, created=old.created, version=new.version + 1)
 
 
-def read(
+def parse_provider(
     content: bytes, zone: str, now: datetime, switches: Switches, old: IdentityProvider | None
 ) -> IdentityProvider:
-    """The provider, without an ID, that a body asks for; an `old` one keeps its origin key, whatever the body says.
+    """Return the provider, without an ID, that a body asks for; an `old` one keeps its origin key.
 
     Raises:
-        Refusal: it cannot be had.
+        ErrorResponse: the body is malformed, or the switches forbid its metadata.
     """
     body = _decode_body(content)
     origin_key = body.originKey if old is None else old.origin_key
     config = _config(body.config)
     if not body.type or not origin_key or config is None:
-        raise empty(500)
+        raise empty_error(500)
     if body.type == SAML:
         config = saml_config(config, origin_key, zone)
         _check_metadata(config, origin_key, switches.provider_metadata)
@@ -85,42 +85,42 @@ def _decode_body(content: bytes) -> _Body:
     try:
         return msgspec.json.decode(content, type=_Body)
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-        raise empty(400) from exc
+        raise empty_error(400) from exc
 
 
 def _config(sent: Any) -> dict[str, Any] | None:
-    """The settings, which may be sent as an object or as a text with one in it; None if there are none."""
+    """Return the settings, which may be sent as an object or as a text with one in it; None if they are missing."""
     try:
         content = msgspec.json.decode(sent) if isinstance(sent, str) else sent
         msgspec.convert(content, _Config | None)
     except (msgspec.MsgspecError, UnicodeError) as exc:
-        raise empty(400) from exc
+        raise empty_error(400) from exc
     return cast("dict[str, Any] | None", content)
 
 
 def _check_metadata(config: dict[str, Any], origin_key: str, strictness: ProviderMetadata) -> None:
     location = str(config["metaDataLocation"])
     if re.match(r"\s+<\?xml", location):
-        raise empty(400)
+        raise empty_error(400)
     try:
         metadata = parse_metadata(location)
     except InvalidMetadata as exc:
         if strictness is ProviderMetadata.ANY:
-            raise text(400, f"Invalid metadata type for alias[{origin_key}]:{location}") from exc
-        raise empty(500) from exc
+            raise text_error(400, f"Invalid metadata type for alias[{origin_key}]:{location}") from exc
+        raise empty_error(500) from exc
     if strictness is ProviderMetadata.COMPLETE:
         _check_completeness(metadata)
 
 
 def _check_completeness(metadata: IdpMetadata) -> None:
     if not metadata.has_role:
-        raise json_text(400, _NO_ROLE)
+        raise json_text_error(400, _NO_ROLE)
     if metadata.has_broken_certificate:
-        raise empty(500)
+        raise empty_error(500)
     if not metadata.certificates:
-        raise json_text(400, _NO_CERTIFICATE)
+        raise json_text_error(400, _NO_CERTIFICATE)
     if not metadata.services:
-        raise json_text(400, _NO_SERVICE)
+        raise json_text_error(400, _NO_SERVICE)
     location = next((location for binding, location in metadata.services if binding in _BROWSER_BINDINGS), None)
     if not location:
-        raise empty(500)
+        raise empty_error(500)
