@@ -45,6 +45,7 @@ from btp_trust.property_bag import (
 from btp_trust.rotation import lifecycle as trigger
 from btp_trust.rotation.schema import RotationArgs, RotationInputs, RotationState, candidate_from_program
 from btp_trust.runtime import session
+from btp_trust.runtime.comparison import Comparison
 from btp_trust.runtime.session import Session
 from btp_trust.secret_guard.guard import refuse_secrets
 from btp_trust.trusted_by.parsing import trusted_by_from_program
@@ -85,7 +86,7 @@ def _check(
         with session.operation() as shared:
             inputs = to_bag(plan(shared, arguments, old))
             if is_unknown(inputs):
-                shared.declare_unknown_plan(normalize_bag(inputs))
+                shared.plans.declare_unknown(normalize_bag(inputs))
         return CheckResult(inputs, [])
     except Refused as refusal:
         return CheckResult(unplanned_inputs(news), [CheckFailure(refusal.prop, str(refusal))])
@@ -95,7 +96,7 @@ def _diff(
     olds: PropertyBag,
     news: PropertyBag,
     shapes: tuple[type[_State], type[_Inputs]],
-    diff: Callable[[Session, _State, _Inputs], bool],
+    diff: Callable[[Session, _State, _Inputs], bool | Comparison],
 ) -> DiffResult:
     """Tell whether an update is due; an unknown value may change, and so may what depends on it.
 
@@ -103,10 +104,14 @@ def _diff(
     might lead to, and asks again once that is known: there is nothing to say yet.
     """
     with session.operation() as shared:
-        if is_unknown(olds) or (is_unknown(news) and not shared.has_unknown_plan(normalize_bag(news))):
+        if is_unknown(olds) or (is_unknown(news) and not shared.plans.has_unknown(normalize_bag(news))):
             return DiffResult(changes=True)
         state, new = from_bag(olds, shapes[0]), from_bag(news, shapes[1])
-        return DiffResult(changes=diff(shared, state, new))
+        comparison = diff(shared, state, new)
+        if isinstance(comparison, bool):
+            return DiffResult(changes=comparison)
+        shared.show(comparison.notices)
+        return DiffResult(changes=comparison.is_update_due)
 
 
 class ActiveTrustCertificateProvider(_TrustProvider):

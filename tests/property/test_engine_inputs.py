@@ -66,7 +66,7 @@ class InputScenario:
         stderr = io.StringIO()
         session.set_current(session.Session(self.engine.config.get, self.engine.host(stderr)))
         if kind == "trigger":  # it depends on its candidate, which is checked before it
-            session.current().declare_passive(self.engine.guid)
+            session.current().plans.of(self.engine.guid).has_passive = True
         try:
             result = getattr(PROVIDERS[kind](), method)(*args)
         except TrustError as error:
@@ -238,7 +238,7 @@ def test_what_check_leaves_open_goes_through_diff(scenario: InputScenario, kind:
 
     shows = property_bag.is_unknown(checked.inputs)
     assert changes is shows
-    assert shared.has_unknown_plan(checked.inputs) is shows
+    assert shared.plans.has_unknown(checked.inputs) is shows
 
 
 def _left_open(kind: str) -> tuple[str, ...]:

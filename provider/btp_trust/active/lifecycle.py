@@ -16,6 +16,7 @@ from btp_trust.property_bag import (
     to_bag,
     with_changes,
 )
+from btp_trust.runtime.comparison import Comparison
 from btp_trust.runtime.reading import (
     ReadingUnavailable,
     diff_without_reading,
@@ -51,7 +52,7 @@ def check(session: Session, args: ActiveArgs, old: ActiveInputs | None) -> Activ
     )
 
 
-def diff(session: Session, state: ActiveState, new: ActiveInputs) -> bool:
+def diff(session: Session, state: ActiveState, new: ActiveInputs) -> bool | Comparison:
     """Whether an update is due: a step, a changed argument, or another signer than recorded."""
     seen = read_slots(session, new)
     arguments_changed = not same_arguments(new, state, ActiveArgs)

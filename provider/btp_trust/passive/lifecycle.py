@@ -27,6 +27,7 @@ from btp_trust.property_bag import (
     to_bag,
     with_changes,
 )
+from btp_trust.runtime.comparison import Comparison
 from btp_trust.runtime.duplicate_connections import refuse_second
 from btp_trust.runtime.reading import (
     ReadingUnavailable,
@@ -38,7 +39,7 @@ from btp_trust.runtime.reading import (
 from btp_trust.runtime.session import Session
 from btp_trust.runtime.slot_writes import delete_passive, generate_passive
 from btp_trust.runtime.slots import Subaccount
-from btp_trust.runtime.staleness import _stale_read
+from btp_trust.runtime.staleness import stale_read_error
 from btp_trust.snapshot import Snapshot
 
 
@@ -50,7 +51,7 @@ def stale_read_after_generation(snapshot: Snapshot, state: PassiveState) -> Stal
         f"The certificate of generation {state.generation!r} ({state.fingerprint}), of {state.observed_at}, "
         "seems to be in no slot."
     )
-    return _stale_read(what, "somebody removed it at once", state.observed_at, snapshot)
+    return stale_read_error(what, "somebody removed it at once", state.observed_at, snapshot)
 
 
 _KIND = "PassiveTrustCertificate"
@@ -59,14 +60,14 @@ _KIND = "PassiveTrustCertificate"
 def check(session: Session, args: PassiveArgs, old: PassiveInputs | None) -> PassiveInputs:
     """Plan: the step if a generation is new, and what the slot holds."""
     recorded = old.subaccount_id if old else None
-    session.declare_passive(args.subaccount_id or recorded or "")
+    session.plans.of(args.subaccount_id or recorded or "").has_passive = True
     seen = read_slots(session, args, recorded)
     if isinstance(seen, ReadingUnavailable):
         refuse_second(session, _KIND, args.subaccount_id or recorded, args.connection)
         return _plan_without_reading(args, old, seen)
     snapshot = seen.snapshot
     refuse_second(session, _KIND, snapshot.subaccount_id, args.connection)
-    session.declare_passive(snapshot.subaccount_id)
+    seen.account.command_plan.has_passive = True
     if old is not None:
         seen.account.command_plan.names.extend((*old.earlier_generations, old.generation))
     is_due = old is None or old.generation != args.generation
@@ -83,7 +84,7 @@ def check(session: Session, args: PassiveArgs, old: PassiveInputs | None) -> Pas
     return _plan_step(session, plan, old, seen.account, snapshot)
 
 
-def diff(session: Session, state: PassiveState, new: PassiveInputs) -> bool:
+def diff(session: Session, state: PassiveState, new: PassiveInputs) -> bool | Comparison:
     """Whether an update is due; refuses what only the recorded certificate shows to be wrong."""
     seen = read_slots(session, new)
     arguments_changed = not same_arguments(new, state, PassiveArgs)
@@ -142,7 +143,7 @@ def delete(session: Session, state: PassiveState) -> None:
     Raises:
         Refused: The resource that has taken over gives this certificate another name, unasked.
     """
-    if session.has_passive(state.subaccount_id or ""):
+    if session.plans.of(state.subaccount_id or "").has_passive:
         _refuse_second_name(session, state)
         session.print_once(
             f"PassiveTrustCertificate: the slots of subaccount {state.subaccount_id} stay as they are; "
@@ -272,12 +273,12 @@ def _outputs(
 
 def _record_name(session: Session, new: PassiveInputs, subaccount_id: str, fingerprint: str) -> None:
     if new.adopt != fingerprint:
-        session.declare_name(subaccount_id, fingerprint, new.generation)
+        session.plans.of(subaccount_id).declared_names[fingerprint] = new.generation
 
 
 def _refuse_second_name(session: Session, state: PassiveState) -> None:
     """What was renamed or replaced knew the name of its certificate: only here it is told beside the new one."""
-    name = session.declared_name(state.subaccount_id or "", state.fingerprint)
+    name = session.plans.of(state.subaccount_id or "").declared_names.get(state.fingerprint)
     if name is not None and name != state.generation:
         free = propose_free_name(name, [name, *state.generations])
         raise second_name(name, state.fingerprint, state.generation, f'generation="{free}"')

@@ -307,7 +307,7 @@ def test_what_somebody_else_made_is_taken_over_only_on_request(engine: FakeEngin
     assert f'origin_key="{ORIGIN}", adopt="{identity}"' in engine.assert_refused(program(origin_key="other"), ORIGIN)
     adopting = program("b", None, adopt=identity)
     engine.deploy(adopting)
-    assert "take over" in engine.last_preview.messages or engine.last_preview.inputs["billing"]["certificates"]
+    assert "adopt " in engine.last_preview.messages or engine.last_preview.inputs["billing"]["certificates"]
     assert api.all()[ORIGIN]["id"] == identity == engine.outputs("billing")["identity_provider_id"]
     assert api.all()[ORIGIN]["config"]["nameID"] == "kept"
     assert api.all()[ORIGIN]["name"] == "by hand"
@@ -358,7 +358,7 @@ def test_what_somebody_made_in_the_place_of_ours_is_not_overwritten(engine: Fake
     assert "trust" not in engine.last.messages
     assert api.all() == before
     engine.deploy(program(adopt=identity))
-    assert "take over" in engine.last_preview.messages
+    assert f"adopt {identity}" in engine.last_preview.messages
     assert engine.outputs("billing")["identity_provider_id"] == identity
     assert trusted(engine) == {engine.slots[0]}
 
@@ -396,9 +396,10 @@ def test_what_a_killed_run_registered_anew_is_taken_up(engine: FakeEngine) -> No
     engine.state = stored
     report = engine.up(program())
     assert report.operations["billing"] == "update"
-    assert "take over" in engine.last_preview.messages
+    identity = Api(engine).all()[ORIGIN]["id"]
+    assert f"adopt {identity}" in engine.last_preview.messages
     assert report.writes == []
-    assert engine.outputs("billing")["identity_provider_id"] == Api(engine).all()[ORIGIN]["id"]
+    assert engine.outputs("billing")["identity_provider_id"] == identity
     engine.assert_stable(program())
 
 

@@ -31,6 +31,7 @@ from btp_trust.errors import (
     WrongSubaccount,
 )
 from btp_trust.runtime import session
+from btp_trust.runtime.command_plan import CommandPlan
 from btp_trust.runtime.host import Host, has_engine_exited, system_clock
 from btp_trust.runtime.session import Session
 from btp_trust.runtime.slots import Subaccount
@@ -202,9 +203,9 @@ def test_a_reading_tells_time_by_the_services_clock(emulator: Emulator) -> None:
     client = httpx.Client(transport=httpx.MockTransport(undated), base_url="https://service.example")
     host = Host(clock=lambda: datetime(2032, 1, 1, tzinfo=UTC))
     retry_policy = FakeClock().retry_policy()
-    assert Subaccount(GUID, TrustCertificatesClient(client, retry_policy), host, retry_policy).read().now == datetime(
-        2032, 1, 1, tzinfo=UTC
-    )
+    trust_api = TrustCertificatesClient(client, retry_policy)
+    account = Subaccount(GUID, trust_api, retry_policy, host.clock, host.engine_exited, command_plan=CommandPlan())
+    assert account.read().now == datetime(2032, 1, 1, tzinfo=UTC)
 
 
 def test_a_service_that_is_down_is_asked_by_one_for_all(emulator: Emulator) -> None:
@@ -336,10 +337,10 @@ def test_strict_makes_a_failure_of_a_warning() -> None:
 def test_a_passive_certificate_is_remembered_for_its_subaccount(emulator: Emulator) -> None:
     """So that a delete knows whether the same command declares another."""
     shared = open_session(emulator)
-    assert not shared.has_passive(GUID)
-    shared.declare_passive(GUID)
-    assert shared.has_passive(GUID)
-    assert not shared.has_passive(OTHER)
+    assert not shared.plans.of(GUID).has_passive
+    shared.plans.of(GUID).has_passive = True
+    assert shared.plans.of(GUID).has_passive
+    assert not shared.plans.of(OTHER).has_passive
 
 
 @pytest.mark.parametrize("name", ["offline", "strict"])
