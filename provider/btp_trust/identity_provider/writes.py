@@ -26,7 +26,7 @@ class _RegistrationWrite(AtMostOnceWrite[IdentityProvider | None]):
     next_command: ClassVar[str] = "it reads first"
     suspects: ClassVar[str] = (
         "the proxies on the way, the service's status, and what it says: "
-        "a 500 may mean that it cannot take the name or the metadata"
+        "a 500 may mean that the name or the metadata is unacceptable"
     )
 
     target: TrustConfiguration

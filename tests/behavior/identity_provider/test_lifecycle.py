@@ -65,7 +65,7 @@ def engine(emulator: Emulator) -> FakeEngine:
 
 
 def program(prepared: str | None = None, signs: str | None = None, *, gated: bool = True, **args: Any) -> Program:
-    """Write the program: what is prepared, what signs, and the registration, whose answer opens the gate."""
+    """Write the program: the prepared and the declared generation, and the registration, which opens the gate."""
 
     def run(deployment: Deployment) -> None:
         upcoming = deployment.passive(generation=prepared) if prepared else None
@@ -130,8 +130,8 @@ def trusted(engine: FakeEngine) -> set[str]:
     return set(engine.emulator.target(engine.target).certificates)
 
 
-def test_a_year_with_a_target_that_has_an_api(engine: FakeEngine) -> None:
-    """Two during the rotation, so that both ways are open; one before and after; quiet after each."""
+def test_rotation_through_a_year(engine: FakeEngine) -> None:
+    """The target trusts both certificates during the rotation and one before and after it."""
     engine.deploy(ALONE)
     first = engine.slots[0]
     assert trusted(engine) == {first}
@@ -156,8 +156,8 @@ def test_a_year_with_a_target_that_has_an_api(engine: FakeEngine) -> None:
     assert trusted(engine) == set()
 
 
-def test_a_swap_in_the_command_that_registers_is_refused(engine: FakeEngine) -> None:
-    """The gate sees what is registered already, and an unknown answer otherwise."""
+def test_swap_waits_for_registration(engine: FakeEngine) -> None:
+    """A swap in the command that registers the next signer is refused by the target gate."""
     engine.deploy(ALONE)
     engine.deploy(program("b", "a", passive=None))
     message = engine.assert_refused(program("b", "b"), "billing")
@@ -167,8 +167,8 @@ def test_a_swap_in_the_command_that_registers_is_refused(engine: FakeEngine) -> 
     engine.deploy(PREPARED, ROTATED)
 
 
-def test_a_swap_in_the_command_that_registers_is_refused_without_a_gate_too(engine: FakeEngine) -> None:
-    """The engine may swap first, and then the registration may fail: only what is held already counts."""
+def test_ungated_swap_waits_for_registration(engine: FakeEngine) -> None:
+    """A swap in the command that registers the next signer is refused without a gate as well."""
     ungated = functools.partial(program, gated=False)
     engine.deploy(ungated(None, "a"), ungated("b", "a", passive=None))
     for wanted in (ungated("b", "b"), ungated("b", "b", name="renamed as well")):
@@ -180,8 +180,8 @@ def test_a_swap_in_the_command_that_registers_is_refused_without_a_gate_too(engi
 
 
 @pytest.mark.parametrize("change", ["inactive", "another entity", "gone"])
-def test_a_swap_waits_for_a_registration_that_nobody_can_log_on_by(engine: FakeEngine, change: str) -> None:
-    """It names the certificate, and does not serve; the command would repair it, perhaps too late."""
+def test_swap_waits_for_usable_registration(engine: FakeEngine, change: str) -> None:
+    """A swap is refused while the registration is inactive, gone or of another entity."""
     engine.deploy(program(None, "a", gated=False), program("b", "a", gated=False))
     api = Api(engine)
     if change == "inactive":
@@ -195,8 +195,8 @@ def test_a_swap_waits_for_a_registration_that_nobody_can_log_on_by(engine: FakeE
     engine.deploy(program("b", "a", gated=False), program("b", "b", gated=False))
 
 
-def test_a_swap_waits_for_a_target_that_cannot_be_checked(engine: FakeEngine) -> None:
-    """What the state says of it is not observed, and somebody may have changed it."""
+def test_swap_waits_for_unreadable_target(engine: FakeEngine) -> None:
+    """A swap is refused while the target is unreadable."""
     engine.deploy(ALONE, PREPARED)
     engine.transport.inject_always(answer_with(503), GET)
     assert "could not be checked" in engine.assert_refused(ROTATED, ORIGIN)
@@ -205,8 +205,8 @@ def test_a_swap_waits_for_a_target_that_cannot_be_checked(engine: FakeEngine) ->
 
 
 @pytest.mark.parametrize("trigger_first", [False, True])
-def test_a_swap_to_what_the_registration_drops_is_refused(engine: FakeEngine, *, trigger_first: bool) -> None:
-    """Also where the trigger asks no target, whichever the engine meets first; the way back is open."""
+def test_swap_to_dropped_certificate_is_refused(engine: FakeEngine, *, trigger_first: bool) -> None:
+    """A swap to a certificate that the registration drops is refused in either order; a rollback passes."""
 
     def written(signs: str, *, registers: bool) -> Program:
         def run(deployment: Deployment) -> None:
@@ -241,10 +241,8 @@ def test_a_swap_to_what_the_registration_drops_is_refused(engine: FakeEngine, *,
     ],
 )
 @pytest.mark.parametrize("refreshed", [False, True])
-def test_what_a_person_changed_is_shown_and_repaired(
-    engine: FakeEngine, drift: Callable[[Api, str], None], *, refreshed: bool
-) -> None:
-    """Refreshed or not; what the person added under another key, or set beside, stays."""
+def test_drift_is_shown_and_repaired(engine: FakeEngine, drift: Callable[[Api, str], None], *, refreshed: bool) -> None:
+    """A drift of the registration is shown and repaired, refreshed or not; other settings stay."""
     wanted = program("b", "a", name="Shop")
     engine.deploy(wanted)
     api = Api(engine)
@@ -272,8 +270,8 @@ def test_what_a_person_changed_is_shown_and_repaired(
         assert after[ORIGIN]["config"]["addShadowUserOnLogin"] is False
 
 
-def test_a_refresh_shows_what_is_gone(engine: FakeEngine) -> None:
-    """The resource stays, trusts nothing, and says so; strict makes a failure of it."""
+def test_refresh_reports_missing_registration(engine: FakeEngine) -> None:
+    """A refresh reports a missing registration and keeps the resource; with strict it fails."""
     engine.deploy(ALONE)
     Api(engine).delete()
     report = engine.refresh()
@@ -284,8 +282,8 @@ def test_a_refresh_shows_what_is_gone(engine: FakeEngine) -> None:
         engine.refresh()
 
 
-def test_a_cockpit_swap_is_followed(engine: FakeEngine) -> None:
-    """What signs is always among what is trusted, even without `passive`."""
+def test_manual_swap_is_followed(engine: FakeEngine) -> None:
+    """The signer is always among the trusted certificates, even without `passive`."""
     engine.deploy(program())
     engine.emulator.generate_passive(engine.guid)
     engine.emulator.rotate(engine.guid)
@@ -294,8 +292,8 @@ def test_a_cockpit_swap_is_followed(engine: FakeEngine) -> None:
     assert trusted(engine) == {engine.slots[0]}
 
 
-def test_what_somebody_else_made_is_taken_over_only_on_request(engine: FakeEngine) -> None:
-    """Refused with its certificates; adopt replaces its content and keeps its ID and settings."""
+def test_foreign_provider_needs_adopt(engine: FakeEngine) -> None:
+    """A foreign identity provider is refused; `adopt` replaces its content and keeps its ID and settings."""
     engine.deploy(adopted)
     api = Api(engine)
     metadata = engine.outputs("signing")["metadata"]
@@ -314,8 +312,8 @@ def test_what_somebody_else_made_is_taken_over_only_on_request(engine: FakeEngin
     engine.deploy(program("b"))
 
 
-def test_a_waiver_is_for_the_one_that_it_names(engine: FakeEngine) -> None:
-    """Another ID is refused like none, and what allows anything is no value."""
+def test_adopt_matches_one_id(engine: FakeEngine) -> None:
+    """`adopt` allows the one identity provider that it names."""
     engine.deploy(adopted)
     api = Api(engine)
     metadata = engine.outputs("signing")["metadata"]
@@ -331,8 +329,8 @@ def test_a_waiver_is_for_the_one_that_it_names(engine: FakeEngine) -> None:
 
 
 @pytest.mark.parametrize("refreshed", ["not at all", "while it was gone", "afterwards"])
-def test_what_somebody_made_in_the_place_of_ours_is_not_overwritten(engine: FakeEngine, refreshed: str) -> None:
-    """Neither at once nor after a refresh; only the line that names it takes it over, and it holds for that one."""
+def test_replaced_provider_is_not_overwritten(engine: FakeEngine, refreshed: str) -> None:
+    """An identity provider in the place of the recorded one stays until `adopt` names it."""
     engine.deploy(program())
     api = Api(engine)
     other = FakeEngine(engine.emulator, engine.emulator.create_subaccount(generate=True).guid)
@@ -368,8 +366,8 @@ def test_what_somebody_made_in_the_place_of_ours_is_not_overwritten(engine: Fake
     engine.deploy(program(adopt=identity), program())
 
 
-def test_what_somebody_makes_between_plan_and_deed_is_not_overwritten(engine: FakeEngine) -> None:
-    """With the content that the plan was made over, but with another ID."""
+def test_replaced_provider_stops_update(engine: FakeEngine) -> None:
+    """An identity provider that was replaced after the plan stays as it is."""
     wanted = due(engine, PUT)
     api = Api(engine)
     before = api.all()[ORIGIN]
@@ -387,8 +385,8 @@ def test_what_somebody_makes_between_plan_and_deed_is_not_overwritten(engine: Fa
     assert after["config"]["metaDataLocation"] == before["config"]["metaDataLocation"]
 
 
-def test_what_a_killed_run_registered_anew_is_taken_up(engine: FakeEngine) -> None:
-    """To the letter what is wanted, under an ID that nobody recorded: nothing is written but the state."""
+def test_own_replacement_is_adopted(engine: FakeEngine) -> None:
+    """A registration that a killed run made anew is adopted by recording it."""
     engine.deploy(program())
     stored = dict(engine.state)
     Api(engine).delete()
@@ -403,23 +401,23 @@ def test_what_a_killed_run_registered_anew_is_taken_up(engine: FakeEngine) -> No
     engine.assert_stable(program())
 
 
-def test_one_of_another_type_is_never_taken_over(engine: FakeEngine) -> None:
-    """Not even on request."""
+def test_other_type_is_never_adopted(engine: FakeEngine) -> None:
+    """An identity provider of another type is refused, even with `adopt`."""
     answer = [{"id": "1", "originKey": ORIGIN, "type": "oidc1.0", "isActive": True}]
     engine.transport.inject_always(answer_with(200, json=answer), GET)
     assert "oidc1.0" in engine.assert_refused(program(adopt="1"), ORIGIN)
 
 
-def test_what_a_killed_run_registered_is_taken_up(engine: FakeEngine) -> None:
-    """It is to the letter what would be registered, so nothing is written."""
+def test_unrecorded_registration_is_adopted(engine: FakeEngine) -> None:
+    """A registration that a killed run left unrecorded is adopted without a write."""
     engine.up(program())
     del engine.state["billing"]
     assert engine.up(program()).writes == []
     engine.assert_stable(program())
 
 
-def test_arguments_that_change(engine: FakeEngine) -> None:
-    """Name, entity ID and layout are updates; an origin key, a target and a source are not."""
+def test_argument_changes(engine: FakeEngine) -> None:
+    """Name, entity ID and layout are updates; another origin key, target or source is refused."""
     engine.deploy(program("b"))
     mine = {"source_connection": "mine", "subaccount_id": engine.target.upper(), "source_subaccount_id": engine.guid}
     changed: list[dict[str, Any]] = [
@@ -448,14 +446,14 @@ def test_arguments_that_change(engine: FakeEngine) -> None:
     assert caught.value.prop == "source_subaccount_id"
 
 
-def test_a_subaccount_without_an_active_certificate_has_nothing_to_trust(emulator: Emulator) -> None:
-    """The way out is in the message."""
+def test_missing_active_certificate_is_refused(emulator: Emulator) -> None:
+    """A source without an active certificate is refused with the remedy."""
     guid, target = (emulator.create_subaccount().guid for _ in range(2))
     assert "generate=True" in FakeEngine(emulator, guid, target=target).assert_refused(program(), guid)
 
 
-def test_the_connection_has_to_be_one_to_xsuaa(engine: FakeEngine) -> None:
-    """A key of the Destination service has no apiurl; a binding needs the subaccount in the program."""
+def test_connection_must_be_xsuaa(engine: FakeEngine) -> None:
+    """The connection must be one to XSUAA, and a binding needs `subaccount_id`."""
     engine.config["btp-trust:connections"] = json.dumps({"billing": engine.emulator.service_key(engine.target)})
     with pytest.raises(TrustError, match="apiurl is missing"):
         engine.preview(program())
@@ -492,10 +490,8 @@ def due(engine: FakeEngine, request: str) -> Program:
 
 @lost
 @pytest.mark.parametrize("request_", [POST, PUT, DELETE])
-def test_a_lost_answer_is_settled_by_reading(
-    engine: FakeEngine, request_: str, fault: TransportFault, *, acted: bool
-) -> None:
-    """Never by a second write: done if the target shows it, else not done, and the next `up` converges."""
+def test_lost_response_is_resolved(engine: FakeEngine, request_: str, fault: TransportFault, *, acted: bool) -> None:
+    """A lost response is resolved by reading, and the next `up` converges."""
     wanted = due(engine, request_)
     engine.transport.inject_once(request_, fault)
     try:
@@ -512,10 +508,8 @@ def test_a_lost_answer_is_settled_by_reading(
 
 @pytest.mark.parametrize("acted", [True, False])
 @pytest.mark.parametrize("request_", [POST, PUT, DELETE])
-def test_a_hook_that_retries_sends_no_second_write_after_an_unknown_outcome(
-    engine: FakeEngine, request_: str, *, acted: bool
-) -> None:
-    """The providers are shown as before the write while it is settled; each retry ends with the same error."""
+def test_retry_hook_sends_one_write(engine: FakeEngine, request_: str, *, acted: bool) -> None:
+    """After an unknown outcome, each retry of an error hook ends with the same error."""
     wanted = due(engine, request_)
     before = Api(engine).all()
     error = httpx.ReadTimeout("slow")
@@ -538,8 +532,8 @@ def test_a_hook_that_retries_sends_no_second_write_after_an_unknown_outcome(
     assert engine.preview(wanted).has_no_changes
 
 
-def test_nothing_is_registered_of_a_subaccount_whose_slots_are_uncertain(engine: FakeEngine) -> None:
-    """What is registered is read from the slots, and after a write with an unknown outcome no reading counts."""
+def test_uncertain_slots_stop_registration(engine: FakeEngine) -> None:
+    """After a slot write with an unknown outcome, no registration of these slots is written."""
     engine.deploy(program())
 
     def both(deployment: Deployment) -> None:
@@ -554,8 +548,8 @@ def test_nothing_is_registered_of_a_subaccount_whose_slots_are_uncertain(engine:
 
 
 @pytest.mark.parametrize("request_", [POST, PUT, DELETE])
-def test_what_cannot_be_read_afterwards_is_said(engine: FakeEngine, request_: str) -> None:
-    """It was done or not."""
+def test_unreadable_target_leaves_outcome_unknown(engine: FakeEngine, request_: str) -> None:
+    """A lost response with an unreadable target is an OutcomeUnknown."""
     wanted = due(engine, request_)
 
     def fault(request: httpx.Request, send: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
@@ -571,8 +565,8 @@ def test_what_cannot_be_read_afterwards_is_said(engine: FakeEngine, request_: st
 
 
 @pytest.mark.parametrize("request_", [POST, PUT, DELETE])
-def test_what_never_arrived_is_sent_again_over_the_same(engine: FakeEngine, request_: str) -> None:
-    """429 and a connection that was not made; not if somebody else acted in between."""
+def test_unsent_write_is_resent(engine: FakeEngine, request_: str) -> None:
+    """A write that never arrived is sent again if the target is as before."""
     wanted = due(engine, request_)
     engine.transport.inject_once(request_, answer_with(429, headers={"Retry-After": "3"}))
     engine.transport.inject_once(request_, raise_before_sending(httpx.ConnectError("down")))
@@ -581,8 +575,8 @@ def test_what_never_arrived_is_sent_again_over_the_same(engine: FakeEngine, requ
 
 
 @pytest.mark.parametrize("request_", [PUT, DELETE])
-def test_a_rival_between_two_tries_stops_the_second(engine: FakeEngine, request_: str) -> None:
-    """What was planned was planned over something else."""
+def test_rival_between_attempts_stops_write(engine: FakeEngine, request_: str) -> None:
+    """A write is given up if somebody changed the identity provider between two attempts."""
     wanted = due(engine, request_)
     api = Api(engine)
 
@@ -597,8 +591,8 @@ def test_a_rival_between_two_tries_stops_the_second(engine: FakeEngine, request_
     assert engine.last.writes == [PUT]  # the rival's
 
 
-def test_a_rival_beside_a_lost_answer_is_told_apart(engine: FakeEngine) -> None:
-    """Neither the state before nor the one wanted."""
+def test_rival_after_lost_response_is_reported(engine: FakeEngine) -> None:
+    """A content that is neither the former nor the desired one is reported."""
     wanted = due(engine, PUT)
     api = Api(engine)
 
@@ -611,8 +605,8 @@ def test_a_rival_beside_a_lost_answer_is_told_apart(engine: FakeEngine) -> None:
         engine.up(wanted)
 
 
-def test_a_rival_between_plan_and_deed_stops_it(engine: FakeEngine) -> None:
-    """In the target, and in the slots."""
+def test_rival_after_plan_stops_write(engine: FakeEngine) -> None:
+    """A change of the target or of the slots after the plan stops the write."""
     engine.deploy(program())
     api = Api(engine)
     engine.emulator.generate_passive(engine.guid)
@@ -630,8 +624,8 @@ def test_a_rival_between_plan_and_deed_stops_it(engine: FakeEngine) -> None:
 
 
 @pytest.mark.parametrize("request_", [GET, POST, PUT])
-def test_a_slow_target_does_not_hold_the_source(engine: FakeEngine, request_: str) -> None:
-    """Its slots stay free for a RotationTrigger, whose own time runs meanwhile."""
+def test_slow_target_leaves_source_unlocked(engine: FakeEngine, request_: str) -> None:
+    """A slow target leaves the lock of the source free for a RotationTrigger."""
     wanted = due(engine, PUT if request_ == PUT else POST)
     held: list[bool] = []
 
@@ -650,8 +644,8 @@ def test_a_slow_target_does_not_hold_the_source(engine: FakeEngine, request_: st
     assert held == [False]
 
 
-def test_one_that_somebody_made_anew_is_not_deleted(engine: FakeEngine) -> None:
-    """It has another ID; one that is gone is a success, also if it goes in the same moment."""
+def test_replaced_provider_is_not_deleted(engine: FakeEngine) -> None:
+    """A replaced identity provider stays on deletion; a missing one is a success."""
     engine.deploy(program())
     api = Api(engine)
     metadata = api.all()[ORIGIN]["config"]["metaDataLocation"]
@@ -669,8 +663,8 @@ def test_one_that_somebody_made_anew_is_not_deleted(engine: FakeEngine) -> None:
 
 
 @pytest.mark.parametrize("given", [False, True])
-def test_a_rename_keeps_the_registration(engine: FakeEngine, *, given: bool) -> None:
-    """The new one takes it up, the old one leaves it: nobody is refused in between."""
+def test_rename_keeps_registration(engine: FakeEngine, *, given: bool) -> None:
+    """The renamed resource adopts the registration, and the old one leaves it."""
     where: dict[str, Any] = {"subaccount_id": engine.target.upper()} if given else {}
     engine.deploy(program("b", "a", **where))
     before = Api(engine).all()
@@ -684,8 +678,8 @@ def test_a_rename_keeps_the_registration(engine: FakeEngine, *, given: bool) -> 
     assert engine.up(lambda _: None).writes[0] == DELETE
 
 
-def test_a_replacement_keeps_the_registration(engine: FakeEngine) -> None:
-    """It is checked again, so what is replaced leaves it to what replaces it."""
+def test_replacement_keeps_registration(engine: FakeEngine) -> None:
+    """The replaced resource leaves the registration to the new one."""
     engine.deploy(PREPARED)
     before = Api(engine).all()
     report = engine.up(PREPARED, replace=["billing"])
@@ -696,8 +690,8 @@ def test_a_replacement_keeps_the_registration(engine: FakeEngine) -> None:
     engine.assert_stable(PREPARED)
 
 
-def test_a_second_one_of_the_same_origin_key_is_refused(engine: FakeEngine) -> None:
-    """Also over another connection to the subaccount; for a check they are apart by their arguments."""
+def test_second_origin_key_is_refused(engine: FakeEngine) -> None:
+    """A second resource of the same origin key is refused, over another connection as well."""
     engine.config["btp-trust:connections"] = json.dumps(dict.fromkeys(("billing", "again"), Api(engine).key))
     for own in ({"connection": "again"}, {"name": "Shop"}, {"entity_id": "https://second.example"}):
 
@@ -708,8 +702,8 @@ def test_a_second_one_of_the_same_origin_key_is_refused(engine: FakeEngine) -> N
         assert "A second TrustedIdentityProvider" in engine.assert_refused(both, ORIGIN, engine.target)
 
 
-def test_another_registration_does_not_keep_a_removed_one(engine: FakeEngine) -> None:
-    """Of another origin key, there."""
+def test_other_origin_key_is_deleted(engine: FakeEngine) -> None:
+    """A removed resource is deleted beside one of another origin key."""
 
     def both(deployment: Deployment) -> None:
         program()(deployment)
@@ -722,8 +716,8 @@ def test_another_registration_does_not_keep_a_removed_one(engine: FakeEngine) ->
 
 
 @pytest.mark.parametrize("path", [GET, "GET certificate"])
-def test_what_cannot_be_reached_blocks_only_what_is_due(engine: FakeEngine, path: str) -> None:
-    """Of the target or of the source; strict makes a failure of it, and a refresh keeps the state."""
+def test_outage_blocks_only_due_changes(engine: FakeEngine, path: str) -> None:
+    """An unreadable source or target blocks only what is due; with strict it fails."""
     engine.deploy(PREPARED)
     outputs = engine.outputs("billing")
     engine.transport.inject_always(answer_with(403), path)
@@ -741,8 +735,8 @@ def test_what_cannot_be_reached_blocks_only_what_is_due(engine: FakeEngine, path
         engine.preview(PREPARED)
 
 
-def test_a_first_registration_needs_both(engine: FakeEngine) -> None:
-    """Nothing is registered without looking."""
+def test_first_registration_needs_both_readings(engine: FakeEngine) -> None:
+    """A first registration needs the readings of source and target."""
     for path in (GET, "GET certificate"):
         engine.transport.inject_always(answer_with(403), path)
         with pytest.raises(NotAuthorized):
@@ -750,8 +744,8 @@ def test_a_first_registration_needs_both(engine: FakeEngine) -> None:
         engine.transport.repair()
 
 
-def test_offline_plans_from_the_state_and_writes_nothing(engine: FakeEngine) -> None:
-    """A first registration too, which the deed then refuses; so is a deletion."""
+def test_offline_plans_and_refuses_writes(engine: FakeEngine) -> None:
+    """Offline, the plan comes from the state, and writes and deletions are refused."""
     online = dict(engine.config)
     engine.config["btp-trust:offline"] = "true"
     assert "planned without looking" in str(engine.preview(program()).inputs["billing"]["step"])
@@ -765,8 +759,8 @@ def test_offline_plans_from_the_state_and_writes_nothing(engine: FakeEngine) -> 
         engine.destroy()
 
 
-def test_a_deletion_that_cannot_be_done_says_the_ways_out(engine: FakeEngine) -> None:
-    """Unreachable, or refused by the service in a way that needs a person."""
+def test_blocked_deletion_names_remedies(engine: FakeEngine) -> None:
+    """A deletion that is impossible now names the remedies."""
     engine.deploy(program())
     engine.transport.inject_always(answer_with(503), GET)
     with pytest.raises(ServiceUnavailable, match="retain_on_delete"):
@@ -778,29 +772,29 @@ def test_a_deletion_that_cannot_be_done_says_the_ways_out(engine: FakeEngine) ->
     assert_three_part_message(str(caught.value), ORIGIN)
 
 
-def test_an_answer_with_another_content_than_was_sent_is_not_believed(engine: FakeEngine) -> None:
-    """As when XSUAA kept the first certificate only."""
+def test_differing_response_is_refused(engine: FakeEngine) -> None:
+    """A response with another content than was sent is an error."""
     answer = {"id": "1", "originKey": ORIGIN, "type": "saml", "config": {"metaDataLocation": "<a/>"}}
     engine.transport.inject_once(POST, answer_with(201, json=answer))
     with pytest.raises(TargetChanged, match="metadata_layout"):
         engine.up(program())
 
 
-def test_a_refusal_says_what_the_service_says(engine: FakeEngine) -> None:
-    """Printable, and short."""
-    told = {"error": "invalid_idp", "error_description": "no\nway " + "so " * 1000}
-    engine.transport.inject_once(POST, answer_with(400, json=told))
+def test_client_error_quotes_service(engine: FakeEngine) -> None:
+    """A client error quotes the service, printable and short."""
+    body = {"error": "invalid_idp", "error_description": "no\nway " + "so " * 1000}
+    engine.transport.inject_once(POST, answer_with(400, json=body))
     with pytest.raises(WriteNotApplied) as caught:
         engine.up(program())
     assert "invalid_idp no way so so" in str(caught.value)
     assert "so " * 100 not in str(caught.value)
 
 
-def test_a_refusal_keeps_to_itself_what_the_service_repeats(engine: FakeEngine) -> None:
-    """No metadata, no token, no name of a user: the message goes into logs that others read."""
+def test_client_error_is_redacted(engine: FakeEngine) -> None:
+    """A client error leaves out metadata, tokens and names of users that the service repeats."""
     repeated = f"eyJhbGciOiJub25lIn0.{'Q' * 60}. by joe@example.com: <EntityDescriptor><X509Certificate>MIIC"
-    told = {"error": "invalid_idp", "error_description": f"cannot take it: {repeated}"}
-    engine.transport.inject_once(POST, answer_with(400, json=told))
+    body = {"error": "invalid_idp", "error_description": f"cannot take it: {repeated}"}
+    engine.transport.inject_once(POST, answer_with(400, json=body))
     with pytest.raises(WriteNotApplied) as caught:
         engine.up(program())
     message = str(caught.value)
@@ -809,8 +803,8 @@ def test_a_refusal_keeps_to_itself_what_the_service_repeats(engine: FakeEngine) 
         assert private not in message
 
 
-def test_a_token_that_is_not_had_is_no_lost_write(engine: FakeEngine) -> None:
-    """The write was not sent, so nothing has to be settled."""
+def test_missing_token_leaves_write_unsent(engine: FakeEngine) -> None:
+    """A write without a token counts as unsent."""
     engine.up(program())
     engine.emulator.generate_passive(engine.guid)
     engine.emulator.rotate(engine.guid)
@@ -820,6 +814,6 @@ def test_a_token_that_is_not_had_is_no_lost_write(engine: FakeEngine) -> None:
         engine.up(program(), skip_preview=True)
 
 
-def test_an_unknown_subaccount_plans_nothing(engine: FakeEngine) -> None:
-    """It is made by the same command."""
+def test_unknown_subaccount_plans_create(engine: FakeEngine) -> None:
+    """A subaccount that the same command creates is planned without a reading."""
     assert engine.preview(program(subaccount_id=UNKNOWN)).operations["billing"] == "create"

@@ -209,8 +209,8 @@ def stale(scenario: WriteScenario, readings: int, lost: Exception | None = None)
 
 @every_write
 @pytest.mark.parametrize("fault", LOST_AFTER)
-def test_a_write_whose_answer_was_lost_is_found_in_the_slots(scenario: WriteScenario, fault: TransportFault) -> None:
-    """Done: one request, one reading suffices, the outputs are true."""
+def test_lost_response_is_resolved(scenario: WriteScenario, fault: TransportFault) -> None:
+    """A write whose response was lost is found in the slots by one reading, and its outputs are true."""
     scenario.engine.transport.inject_once(scenario.request, fault)
     assert scenario.run() == [scenario.request]
     assert scenario.engine.slots != scenario.before
@@ -220,10 +220,8 @@ def test_a_write_whose_answer_was_lost_is_found_in_the_slots(scenario: WriteScen
 
 @every_write
 @pytest.mark.parametrize("fault", LOST_BEFORE)
-def test_a_write_that_may_have_arrived_and_did_not_is_not_done_and_never_repeated(
-    scenario: WriteScenario, fault: TransportFault
-) -> None:
-    """Not done: the slots are read for a bounded time; the error says what is known; the next `up` does it."""
+def test_unapplied_write_is_never_repeated(scenario: WriteScenario, fault: TransportFault) -> None:
+    """A write that may have arrived is sent once; the slots are read for 30 s, and the next `up` does it."""
     tries = Counted(scenario, fault)
     scenario.engine.transport.inject_always(tries, scenario.request)
     with pytest.raises(WriteNotApplied) as stopped:
@@ -238,8 +236,8 @@ def test_a_write_that_may_have_arrived_and_did_not_is_not_done_and_never_repeate
 
 @every_write
 @pytest.mark.parametrize("status", [400, 405, 409, 422])
-def test_a_write_that_is_refused_is_looked_after_once(scenario: WriteScenario, status: int) -> None:
-    """Not done, and nobody waits half a minute for it: the error has the status; the next `up` does it."""
+def test_client_error_is_read_once(scenario: WriteScenario, status: int) -> None:
+    """A write with a client error is followed by one reading, and the error has the status."""
     tries = Counted(scenario, answer_with(status, text="refused"))
     scenario.engine.transport.inject_once(scenario.request, tries)
     with pytest.raises(WriteNotApplied, match=f"was refused: .*/saml2Metadata.* Status {status}") as stopped:
@@ -253,10 +251,8 @@ def test_a_write_that_is_refused_is_looked_after_once(scenario: WriteScenario, s
 
 @every_write
 @pytest.mark.parametrize("fault", NEVER_ARRIVED)
-def test_a_write_that_never_arrived_is_sent_again_after_a_fresh_comparison(
-    scenario: WriteScenario, fault: TransportFault
-) -> None:
-    """Both slots are read again directly before, and the service sees one write only."""
+def test_unsent_write_is_compared_and_resent(scenario: WriteScenario, fault: TransportFault) -> None:
+    """A write that never arrived is sent again right after both slots were read."""
     tries = Counted(scenario, fault)
     scenario.engine.transport.inject_once(scenario.request, tries)
     assert scenario.run() == [scenario.request]
@@ -269,8 +265,8 @@ def test_a_write_that_never_arrived_is_sent_again_after_a_fresh_comparison(
 
 @every_write
 @pytest.mark.parametrize("fault", NEVER_ARRIVED)
-def test_a_write_that_never_arrives_is_given_up_and_not_done(scenario: WriteScenario, fault: TransportFault) -> None:
-    """After some tries, with nothing to settle; the next `up` does it."""
+def test_unsent_write_is_given_up(scenario: WriteScenario, fault: TransportFault) -> None:
+    """A write that never arrives is given up after some attempts, and the next `up` does it."""
     tries = Counted(scenario, fault)
     scenario.engine.transport.inject_always(tries, scenario.request)
     with pytest.raises(ServiceUnavailable) as stopped:
@@ -284,8 +280,8 @@ def test_a_write_that_never_arrives_is_given_up_and_not_done(scenario: WriteScen
 
 
 @every_write
-def test_an_orphan_sends_no_write(scenario: WriteScenario) -> None:
-    """Whoever would note it down is gone, and a new run may be under way: the next `up` does it."""
+def test_engine_exit_stops_write(scenario: WriteScenario) -> None:
+    """A write is refused once the engine has exited, and the next `up` does it."""
     scenario.engine.engine_exited = True
     with pytest.raises(EngineExited) as stopped:
         scenario.run()
@@ -296,8 +292,8 @@ def test_an_orphan_sends_no_write(scenario: WriteScenario) -> None:
 
 
 @every_write
-def test_an_orphan_does_not_send_a_write_again(scenario: WriteScenario) -> None:
-    """The engine dies in the pause between two tries of a write that had not left."""
+def test_engine_exit_stops_resending(scenario: WriteScenario) -> None:
+    """A write that never arrived stays unsent if the engine exits in the pause before the next attempt."""
 
     def fault(request: httpx.Request, _: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
         scenario.engine.engine_exited = True
@@ -312,8 +308,8 @@ def test_an_orphan_does_not_send_a_write_again(scenario: WriteScenario) -> None:
 
 
 @every_write
-def test_a_write_that_is_not_authorized_was_not_done(scenario: WriteScenario) -> None:
-    """Said at once: neither repeating nor waiting helps; the next `up` does it."""
+def test_forbidden_write_ends_at_once(scenario: WriteScenario) -> None:
+    """A 403 ends a write at once: neither repeating nor waiting helps."""
     tries = Counted(scenario, answer_with(403))
     scenario.engine.transport.inject_always(tries, scenario.request)
     with pytest.raises(NotAuthorized) as stopped:
@@ -327,8 +323,8 @@ def test_a_write_that_is_not_authorized_was_not_done(scenario: WriteScenario) ->
 
 @every_write
 @pytest.mark.parametrize("fault", NEVER_ARRIVED)
-def test_a_rival_between_the_tries_stops_a_write(scenario: WriteScenario, fault: TransportFault) -> None:
-    """The slots are not those of the plan any more, so the write is not sent again."""
+def test_rival_between_attempts_stops_write(scenario: WriteScenario, fault: TransportFault) -> None:
+    """A write is given up if somebody changed the slots between two attempts."""
 
     def refused_and_rival(request: httpx.Request, send: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
         getattr(scenario.engine.emulator, RIVALS[scenario.request])(scenario.engine.guid)
@@ -345,8 +341,8 @@ def test_a_rival_between_the_tries_stops_a_write(scenario: WriteScenario, fault:
 
 
 @every_write
-def test_a_write_is_not_sent_again_on_slots_that_cannot_be_read(scenario: WriteScenario) -> None:
-    """Who cannot compare does not write; the tries of the reading are not multiplied either."""
+def test_unreadable_slots_stop_resending(scenario: WriteScenario) -> None:
+    """A write is given up if the slots are unreadable between two attempts; attempts to read add up."""
     reads = Counted(scenario, raise_before_sending(httpx.ConnectError("down")))
 
     def down(request: httpx.Request, _: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
@@ -373,10 +369,10 @@ def test_a_write_is_not_sent_again_on_slots_that_cannot_be_read(scenario: WriteS
     ],
 )
 @every_write
-def test_a_write_that_gets_no_fresh_token_was_not_done(
+def test_missing_token_leaves_write_unsent(
     scenario: WriteScenario, fault: TransportFault, kind: type[TrustError], asked: int
 ) -> None:
-    """The 401 has done nothing; the token service is asked a few times in all, and the write is not called lost."""
+    """A write that gets no fresh token after a 401 counts as unsent."""
     tokens = Counted(scenario, fault)
 
     def refused(request: httpx.Request, _: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
@@ -394,8 +390,8 @@ def test_a_write_that_gets_no_fresh_token_was_not_done(
 
 
 @every_write
-def test_a_write_is_sent_once_more_with_a_fresh_token_only(scenario: WriteScenario) -> None:
-    """A 401 has done nothing, so the write may follow; a second 401 is the end."""
+def test_unauthorized_write_gets_fresh_token(scenario: WriteScenario) -> None:
+    """After a 401 the write follows once more, with a fresh token."""
     scenario.engine.transport.inject_once(scenario.request, answer_with(401))
     assert scenario.run() == [scenario.request]
     assert scenario.engine.last.requests.count("POST token") == 2
@@ -403,8 +399,8 @@ def test_a_write_is_sent_once_more_with_a_fresh_token_only(scenario: WriteScenar
 
 
 @every_write
-def test_a_write_that_is_refused_with_two_tokens_was_not_done(scenario: WriteScenario) -> None:
-    """The service accepts no token of this key."""
+def test_second_unauthorized_response_ends_write(scenario: WriteScenario) -> None:
+    """A second 401 ends the write, which counts as unapplied."""
     scenario.engine.transport.inject_always(answer_with(401), scenario.request)
     with pytest.raises(CredentialsRejected):
         scenario.run()
@@ -413,8 +409,8 @@ def test_a_write_that_is_refused_with_two_tokens_was_not_done(scenario: WriteSce
 
 
 @every_write
-def test_a_lost_answer_with_slots_that_cannot_be_read_is_unknown(scenario: WriteScenario) -> None:
-    """Neither tells: the error says so, and the next `up` meets the truth and writes nothing more."""
+def test_unreadable_slots_leave_outcome_unknown(scenario: WriteScenario) -> None:
+    """A lost response with unreadable slots is an OutcomeUnknown; the next `up` finds the write done."""
 
     def commit_and_cut(request: httpx.Request, send: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
         send(request)
@@ -434,8 +430,8 @@ def test_a_lost_answer_with_slots_that_cannot_be_read_is_unknown(scenario: Write
 
 
 @every_write
-def test_slots_that_answer_late_are_read_again(scenario: WriteScenario) -> None:
-    """A reading that fails is not the truth; it has tries of its own, and the next one comes later."""
+def test_failed_reading_is_repeated_later(scenario: WriteScenario) -> None:
+    """A reading that fails after a lost response is repeated after the next pause."""
 
     def slow_after(request: httpx.Request, send: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
         send(request)
@@ -451,8 +447,8 @@ def test_slots_that_answer_late_are_read_again(scenario: WriteScenario) -> None:
 
 
 @every_write
-def test_slots_that_look_as_before_after_a_lost_answer_are_read_again(scenario: WriteScenario) -> None:
-    """A stale reading is not the truth yet."""
+def test_stale_reading_is_repeated_later(scenario: WriteScenario) -> None:
+    """A stale reading after a lost response is repeated until the slots show the write."""
     scenario.engine.transport.inject_once(scenario.request, stale(scenario, 2, httpx.ReadTimeout("lost")))
     assert scenario.run() == [scenario.request]
     assert scenario.engine.pauses == SETTLING[:3]
@@ -473,8 +469,8 @@ def test_slots_that_look_as_before_after_a_lost_answer_are_read_again(scenario: 
         pytest.param({"settleTimeout": "600", "operationTimeout": "10"}, SETTLING[:4], id="ten seconds in all"),
     ],
 )
-def test_how_long_is_watched_can_be_set(scenario: WriteScenario, limits: dict[str, str], pauses: list[float]) -> None:
-    """And never beyond the end of the operation."""
+def test_resolve_timeout_can_be_set(scenario: WriteScenario, limits: dict[str, str], pauses: list[float]) -> None:
+    """`settleTimeout` bounds the readings, and so does the end of the operation."""
     scenario.engine.config |= {f"btp-trust:{name}": value for name, value in limits.items()}
     scenario.engine.transport.inject_once(scenario.request, raise_before_sending(httpx.ReadTimeout("lost")))
     with pytest.raises(WriteNotApplied, match=rf"after {sum(pauses):g} s"):
@@ -496,8 +492,8 @@ def count_requests(scenario: WriteScenario, fault: TransportFault) -> list[int]:
 
 
 @every_write
-def test_an_undisturbed_operation_sends_few_requests(scenario: WriteScenario) -> None:
-    """Fewer by far than the bound, of which its error says so."""
+def test_undisturbed_operation_sends_few_requests(scenario: WriteScenario) -> None:
+    """Without a disturbance, an operation sends far fewer requests than its bound."""
     counts = count_requests(scenario, pass_through)
     scenario.run()
     assert max(counts) <= 20
@@ -518,8 +514,8 @@ class Flaky:
 
 
 @every_write
-def test_an_operation_ends_by_the_requests_that_it_sent(scenario: WriteScenario) -> None:
-    """However the service disturbs it, and however long it may take: the number of requests has a bound."""
+def test_requests_of_operation_are_bounded(scenario: WriteScenario) -> None:
+    """An operation ends after a bounded number of requests, in spite of long timeouts."""
     scenario.engine.config |= {"btp-trust:settleTimeout": "600", "btp-trust:operationTimeout": "1800"}
     counts = count_requests(scenario, Flaky())
     with pytest.raises(TrustError):
@@ -530,8 +526,8 @@ def test_an_operation_ends_by_the_requests_that_it_sent(scenario: WriteScenario)
 
 
 @every_write
-def test_a_write_that_takes_all_the_time_is_unknown(scenario: WriteScenario) -> None:
-    """Nothing is left to read the slots in: the error says so, and the next `up` meets the truth."""
+def test_slow_write_leaves_outcome_unknown(scenario: WriteScenario) -> None:
+    """A write that takes all the time of its operation is an OutcomeUnknown, and the next `up` finds it done."""
 
     def slow(request: httpx.Request, send: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
         send(request)
@@ -548,8 +544,8 @@ def test_a_write_that_takes_all_the_time_is_unknown(scenario: WriteScenario) -> 
 
 
 @every_write_of_one_slot
-def test_a_stale_reading_after_a_write_takes_nothing_from_its_answer(scenario: WriteScenario) -> None:
-    """The slots look as before; the answer is newer, and it is believed."""
+def test_response_prevails_over_stale_reading(scenario: WriteScenario) -> None:
+    """A response is newer than a reading that shows the slots as before, and is believed."""
     scenario.engine.transport.inject_once(scenario.request, stale(scenario, 1))
     assert scenario.run() == [scenario.request]
     assert scenario.engine.pauses == []
@@ -557,8 +553,8 @@ def test_a_stale_reading_after_a_write_takes_nothing_from_its_answer(scenario: W
 
 
 @every_write_of_one_slot
-def test_a_failed_reading_after_a_write_takes_nothing_from_its_answer(scenario: WriteScenario) -> None:
-    """The write is done, whether the slots can be read or not."""
+def test_response_prevails_over_failed_reading(scenario: WriteScenario) -> None:
+    """A write is done according to its response, even if the reading after it fails."""
 
     def down_after(request: httpx.Request, send: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
         for _ in range(MAX_ATTEMPTS):
@@ -572,8 +568,8 @@ def test_a_failed_reading_after_a_write_takes_nothing_from_its_answer(scenario: 
 
 @every_write_of_one_slot
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_rival_beside_a_write_is_noticed(scenario: WriteScenario, when: str) -> None:
-    """The answer tells one slot only; the reading after it shows what somebody did to the other one."""
+def test_rival_beside_write_is_reported(scenario: WriteScenario, when: str) -> None:
+    """The reading after a write shows what somebody did to the other slot."""
     act = getattr(scenario.engine.emulator, RIVALS[scenario.request])
     guid = scenario.engine.guid
     if scenario.request == "DELETE certificate/passive" and when == "before":
@@ -594,8 +590,8 @@ RIVALS = {
 
 
 @every_write
-def test_somebody_elses_act_after_a_lost_answer_is_told_apart(scenario: WriteScenario) -> None:
-    """Slots that this write does not explain: an error that names them; the next `up` converges or says how."""
+def test_rival_after_lost_response_is_reported(scenario: WriteScenario) -> None:
+    """Slots that the write does not explain are reported; the next `up` converges or says why not."""
     act = getattr(scenario.engine.emulator, RIVALS[scenario.request])
     guid = scenario.engine.guid
 
@@ -618,8 +614,8 @@ def test_somebody_elses_act_after_a_lost_answer_is_told_apart(scenario: WriteSce
         scenario.engine.assert_stable(scenario.wanted)
 
 
-def test_a_swap_whose_answer_was_lost_and_that_somebody_swapped_back_is_not_done(emulator: Emulator) -> None:
-    """The slots look as before; the next `up` swaps, once, from what it reads."""
+def test_undone_swap_after_lost_response(emulator: Emulator) -> None:
+    """A swap that somebody undid behind a lost response counts as unapplied, and the next `up` swaps once."""
     scenario = a_swap(emulator)
 
     def swapped_back(request: httpx.Request, send: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
@@ -636,10 +632,8 @@ def test_a_swap_whose_answer_was_lost_and_that_somebody_swapped_back_is_not_done
 
 
 @pytest.mark.parametrize("make", [a_swap, a_mint, a_renewal], ids=lambda make: make.__name__.replace("_", " "))
-def test_an_answer_without_a_certificate_is_settled_by_reading(
-    emulator: Emulator, make: Callable[..., WriteScenario]
-) -> None:
-    """JSON of the right form around something else is believed no more than a page."""
+def test_malformed_response_is_resolved(emulator: Emulator, make: Callable[..., WriteScenario]) -> None:
+    """A response with something else than a certificate is resolved by reading."""
     scenario: WriteScenario = make(emulator)
     body = dict.fromkeys(("certificate", "activeCertificate", "passiveCertificate"), "garbage")
     scenario.engine.transport.inject_once(scenario.request, commit_then_answer(200, json=body))
@@ -648,8 +642,8 @@ def test_an_answer_without_a_certificate_is_settled_by_reading(
     scenario.engine.assert_stable(scenario.wanted)
 
 
-def test_a_swap_finds_the_passive_certificate_deleted_in_the_same_moment(emulator: Emulator) -> None:
-    """The service's documented 404 is settled by reading, and said as somebody else's act."""
+def test_deleted_passive_stops_swap(emulator: Emulator) -> None:
+    """A swap whose passive certificate somebody deleted is reported as somebody else's change."""
     scenario = a_swap(emulator)
     scenario.engine.transport.inject_once(
         scenario.request, interleave(before=lambda: emulator.delete_passive(scenario.engine.guid))
@@ -696,10 +690,10 @@ UNKNOWN_AFTER = [
 
 @every_write
 @pytest.mark.parametrize(("fault", "error"), UNKNOWN_AFTER)
-def test_a_write_whose_outcome_is_unknown_is_not_sent_again_by_a_hook_that_retries(
+def test_retry_hook_keeps_unknown_outcome(
     scenario: WriteScenario, fault: Callable[[WriteScenario], TransportFault], error: type[TrustError]
 ) -> None:
-    """In the same process each retry ends with the same error, whatever is read by then; the next `up` converges."""
+    """After an unknown outcome, each retry of an error hook ends with the same error; the next `up` converges."""
     scenario.engine.retries = 2
     tries = Counted(scenario, fault(scenario))
     scenario.engine.transport.inject_once(scenario.request, tries)
@@ -718,8 +712,8 @@ def _sent_before(scenario: WriteScenario) -> int:
     return sum(call.sent.count(scenario.request) for call in earlier)
 
 
-def test_a_swap_that_a_rival_undid_is_not_sent_again_by_a_hook_that_retries(emulator: Emulator) -> None:
-    """The slots are as before, and somebody wanted them so: that is no leave to swap once more."""
+def test_retry_hook_keeps_undone_swap(emulator: Emulator) -> None:
+    """A retry of an error hook leaves a swap undone that somebody undid at once."""
     scenario = a_swap(emulator)
     scenario.engine.retries = 1
     scenario.engine.transport.inject_once(
@@ -735,10 +729,8 @@ def test_a_swap_that_a_rival_undid_is_not_sent_again_by_a_hook_that_retries(emul
 @pytest.mark.parametrize(
     ("fault", "times"), [(answer_with(403), 1), (raise_before_sending(httpx.ConnectError("no")), MAX_ATTEMPTS)]
 )
-def test_a_write_that_was_certainly_not_done_may_be_tried_again_by_a_hook(
-    scenario: WriteScenario, fault: TransportFault, times: int
-) -> None:
-    """A refusal that the service documents, or no connection: a retry compares and sends it."""
+def test_retry_hook_resends_unapplied_write(scenario: WriteScenario, fault: TransportFault, times: int) -> None:
+    """A retry of an error hook compares and sends a write that was certainly unapplied."""
     scenario.engine.retries = 1
     for _ in range(times):
         scenario.engine.transport.inject_once(scenario.request, fault)
@@ -748,8 +740,8 @@ def test_a_write_that_was_certainly_not_done_may_be_tried_again_by_a_hook(
 
 
 @pytest.mark.parametrize("name", ["default", "second"])
-def test_no_other_resource_writes_after_an_unknown_outcome(emulator: Emulator, name: str) -> None:
-    """The engine goes on with what does not depend on the failed one, under another connection's name too."""
+def test_unknown_outcome_stops_other_resources(emulator: Emulator, name: str) -> None:
+    """After an unknown outcome, other resources of the command stop too, under every connection of the subaccount."""
     engine = stack(emulator, ALONE, program("b"))
     engine.config["btp-trust:connections"] = json.dumps({"second": emulator.service_key(engine.guid)})
     slots = engine.slots
@@ -767,8 +759,8 @@ def test_no_other_resource_writes_after_an_unknown_outcome(emulator: Emulator, n
     assert engine.slots == slots
 
 
-def test_a_resource_that_waited_for_its_turn_does_not_write_after_an_unknown_outcome(emulator: Emulator) -> None:
-    """It was called before the outcome was unknown, and gets its turn after."""
+def test_unknown_outcome_stops_waiting_resource(emulator: Emulator) -> None:
+    """A resource that waits for the write lock stops if the outcome before it is unknown."""
     account = _account(stack(emulator, ALONE, PREPARED))
     waiting = threading.Thread(target=lambda: results.append(_tried(account)))
     results: list[BaseException | None] = []

@@ -22,8 +22,8 @@ def in_a_plugin(stdin: int, *, meanwhile: str = "pass", close: bool = False) -> 
         return [first.strip(), plugin.stdout.read().strip()]
 
 
-def test_the_pipe_hangs_up_when_pulumi_ends() -> None:
-    """As long as somebody holds its other end, Pulumi is there."""
+def test_engine_exit_closes_stdin() -> None:
+    """The engine has exited once nobody holds the other end of standard input."""
     wait = "import sys; sys.stdin.read()"
 
     assert in_a_plugin(subprocess.PIPE) == ["False", "False"]
@@ -31,13 +31,13 @@ def test_the_pipe_hangs_up_when_pulumi_ends() -> None:
 
 
 @pytest.mark.parametrize("meanwhile", ["pass", "import os; os.close(0)"], ids=["an empty file", "a closed one"])
-def test_a_plugin_that_was_started_by_hand_misses_nobody(meanwhile: str) -> None:
-    """Without a pipe nothing is known, and nothing is refused."""
+def test_plugin_started_by_hand(meanwhile: str) -> None:
+    """With a file or a closed descriptor as standard input, the engine counts as there."""
     assert in_a_plugin(subprocess.DEVNULL, meanwhile=meanwhile) == ["False", "False"]
 
 
-def test_without_a_way_to_ask_nobody_is_missed() -> None:
-    """Windows has pipes and no poll: nothing is known there, and nothing is refused."""
+def test_platform_without_poll() -> None:
+    """Where poll is missing (Windows), the engine counts as there."""
     wait = "import sys, select; del select.poll; sys.stdin.read()"
 
     assert in_a_plugin(subprocess.PIPE, meanwhile=wait, close=True) == ["False", "False"]
