@@ -1,4 +1,4 @@
-"""TrustedIdentityProvider: what becomes of the registration when the resource goes, and of one that it did not make."""
+"""TrustedIdentityProvider: what becomes of the registration when the resource goes, and of a preexisting one."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import httpx
 import pytest
 
 from btp_trust.errors import EntityIDTaken, OfflineRefused, Refused, ServiceUnavailable, TargetChanged, WriteNotApplied
-from btp_trust.service.identity_providers import PATH
-from btp_trust_emulator import Emulator
 from support.certificates import certificate
 from support.fake_engine import (
     CommandReport,
@@ -22,16 +20,7 @@ from support.fake_engine import (
     commit_then_raise,
     interleave,
 )
-
-ORIGIN = "shop"
-POST, PUT, DELETE, GET = (f"{method} identity-providers" for method in ("POST", "PUT", "DELETE", "GET"))
-
-
-@pytest.fixture
-def engine(emulator: Emulator) -> FakeEngine:
-    """A stack with nothing in it, and another subaccount."""
-    guid, target = (emulator.create_subaccount(generate=True).guid for _ in range(2))
-    return FakeEngine(emulator, guid, target=target)
+from support.registrations import DELETE, GET, ORIGIN, POST, PUT, Api
 
 
 def program(**args: Any) -> Program:
@@ -47,30 +36,7 @@ KEEPING = program(on_delete="deactivate")
 
 
 def nothing(_: Deployment) -> None:
-    """Declare nothing."""
-
-
-class Api:
-    """What a person, or another stack, does in the target."""
-
-    def __init__(self, engine: FakeEngine) -> None:
-        key = engine.emulator.api_access_key(engine.target)
-        self.http = httpx.Client(transport=engine.emulator.transport, params={"rawConfig": "true"})
-        form = {"grant_type": "client_credentials"}
-        client = (key["clientid"], key["clientsecret"])
-        token = self.http.post(f"{key['url']}/oauth/token", data=form, auth=client).json()["access_token"]
-        self.http.headers["Authorization"] = f"Bearer {token}"
-        self.url = f"{key['apiurl']}{PATH}"
-
-    def all(self) -> dict[str, dict[str, Any]]:
-        """All identity providers by origin key."""
-        return {each["originKey"]: each for each in self.http.get(self.url).json()}
-
-    def register(self, origin_key: str, metadata: str, *, active: bool = True) -> None:
-        """Make one by hand."""
-        config = {"metaDataLocation": metadata}
-        body = {"type": "saml", "originKey": origin_key, "name": origin_key, "active": active, "config": config}
-        self.http.post(self.url, json=body).raise_for_status()
+    """Declare an empty program."""
 
 
 def metadata_of(engine: FakeEngine) -> str:
@@ -137,7 +103,7 @@ def test_reactivation_updates_certificates(engine: FakeEngine) -> None:
 
 
 def test_inactive_provider_needs_no_write(engine: FakeEngine) -> None:
-    """An identity provider that is inactive already is removed without a request."""
+    """An identity provider that is inactive already is left as it is."""
     engine.deploy(KEEPING)
     api = Api(engine)
     found = api.all()[ORIGIN]
@@ -206,7 +172,7 @@ def test_identical_provider_is_adopted(engine: FakeEngine) -> None:
 
 
 def test_own_provider_is_not_preexisting(engine: FakeEngine) -> None:
-    """A registration of the resource itself, or one that `adopt` names, is not called preexisting."""
+    """A registration of the resource itself, or one that `adopt` names, is the resource's own."""
     engine.deploy(program())
     assert "another stack" not in engine.state["billing"].inputs["removal"]
     second = FakeEngine(engine.emulator, engine.guid, target=engine.target)
@@ -226,7 +192,7 @@ def test_own_provider_is_not_preexisting(engine: FakeEngine) -> None:
 
 
 def test_missing_provider_stops_adoption(engine: FakeEngine) -> None:
-    """An identity provider that goes after the plan to adopt it is not registered instead."""
+    """An identity provider that goes after the plan to adopt it stops the command."""
     engine.deploy(program())
     second = FakeEngine(engine.emulator, engine.guid, target=engine.target)
 

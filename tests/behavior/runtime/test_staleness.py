@@ -35,7 +35,7 @@ def falls_behind(engine: FakeEngine) -> None:
 
 
 def assert_waits(engine: FakeEngine, wanted: Program, *named: str | None) -> None:
-    """Assert that a program is refused while the reading is stale, after a skipped preview too, and is done afterwards."""
+    """Assert that a program is refused while the reading is stale, previewed or not, and is done afterwards."""
     slots = engine.slots
     falls_behind(engine)
     assert "Run the same command again after" in engine.assert_refused(wanted, *named)
