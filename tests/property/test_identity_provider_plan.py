@@ -68,7 +68,7 @@ names = st.sampled_from(["Shop", "shop", "by hand"])
 
 def written(wanted: DesiredRegistration, step: Step) -> IdentityProvider:
     """What the service holds after the one write."""
-    body: dict[str, Any] = wanted.body(step.found)
+    body: dict[str, Any] = wanted.body(step.provider)
     return IdentityProvider("new", body["originKey"], body["type"], body["name"], body["isActive"], body["config"])
 
 
@@ -98,7 +98,7 @@ def test_one_write_reaches_desired_state(
         assert found is not None
         assert list(found.trusted) == wanted.fingerprints
         return
-    assert step.found == found
+    assert step.provider == found
     now = written(wanted, step)
     assert list(now.trusted) == wanted.fingerprints
     assert found is None or kept(now) == kept(found)

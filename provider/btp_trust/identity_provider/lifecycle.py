@@ -10,8 +10,10 @@ from btp_trust.identity_provider import removal
 from btp_trust.identity_provider.plan import decide, find_by_origin_key
 from btp_trust.identity_provider.planning import (
     desired_registration,
+    notice,
     plan_without_reading,
     planned_inputs,
+    planned_notices,
     presumed_id,
     trusted_fingerprints,
 )
@@ -23,10 +25,11 @@ from btp_trust.identity_provider.schema import (
 )
 from btp_trust.identity_provider.writes import write_registration
 from btp_trust.property_bag import UNKNOWN, PropertyBag, from_bag, same_arguments, to_bag
-from btp_trust.runtime.comparison import Comparison, Notice
+from btp_trust.runtime.comparison import Comparison
 from btp_trust.runtime.reading import (
     ProvidersRead,
     ReadingUnavailable,
+    SlotsRead,
     diff_without_reading,
     open_for_write,
     open_target_for_write,
@@ -63,23 +66,34 @@ def check(session: Session, args: IdentityProviderArgs, old: IdentityProviderInp
         _declare(session, target.account.subaccount_id, args)
     if isinstance(source, ReadingUnavailable):
         return plan_without_reading(args, old, source, None)
-    # From here on a RotationTrigger of the source has to know what the target trusts, even if that is unknown.
-    command_plan = source.account.command_plan
     if isinstance(target, ReadingUnavailable):
-        command_plan.plan_registration(f"identity provider {args.origin_key!r}, which could not be checked,", [], [])
+        # A RotationTrigger of the source must wait until a reading shows that the target trusts its next signer.
+        unchecked = f"identity provider {args.origin_key!r}, which could not be checked,"
+        source.account.command_plan.plan_registration(unchecked, [], [])
         return plan_without_reading(args, old, target, source.snapshot)
+    return _plan(session, args, old, source, target)
+
+
+def _plan(
+    session: Session,
+    args: IdentityProviderArgs,
+    old: IdentityProviderInputs | None,
+    source: SlotsRead,
+    target: ProvidersRead,
+) -> IdentityProviderInputs:
     desired = desired_registration(args, source.snapshot)
     step = decide(desired, target.providers, recorded=presumed_id(args, old, target), adopt=args.adopt)
     subaccounts = (target.account.subaccount_id, source.snapshot.subaccount_id)
     plan = planned_inputs(args, old, desired, step, subaccounts)
     if args.passive != UNKNOWN:
-        command_plan.plan_registration(
+        source.account.command_plan.plan_registration(
             f"identity provider {args.origin_key!r} in {plan.subaccount_id}",
             desired.fingerprints,
-            desired.trusted_already(step.found),
+            desired.trusted_already(step.provider),
         )
+    # An update is announced by diff, which gets the recorded ID and may still refuse it.
     if old is None and plan.step is not None:
-        session.show([_notice(plan, plan.step)])
+        session.show([notice(plan, plan.step)])
     return plan
 
 
@@ -101,7 +115,7 @@ def diff(session: Session, state: IdentityProviderState, new: IdentityProviderIn
     is_recorded = provider is not None and provider.id == state.identity_provider_id
     # A refresh compares as well, with the inputs of the last deployment, and plans nothing.
     is_planned = new.origin_key in session.plans.of(target.account.subaccount_id).registrations
-    notices = _planned_notices(state, new, source.snapshot, target) if is_planned else ()
+    notices = planned_notices(state, new, source.snapshot, target) if is_planned else ()
     return Comparison(arguments_changed or new.step is not None or not is_recorded, notices)
 
 
@@ -162,7 +176,7 @@ def _write_if_due(
     """Write the registration, if the target still holds what it was planned over; return what is there."""
     desired = desired_registration(new, snapshot)
     step = decide(desired, target.read(), recorded=recorded, adopt=new.adopt)
-    provider = step.found
+    provider = step.provider
     if provider is not None and (step.sentence is None or not step.writes):
         return provider
     is_planned_over = trusted_fingerprints(provider) == new.certificates_before
@@ -184,24 +198,6 @@ def _declare(session: Session, subaccount_id: str | None, args: IdentityProvider
             "Remove one, or give it another origin_key.",
             prop="origin_key",
         )
-
-
-def _planned_notices(
-    state: IdentityProviderState, new: IdentityProviderInputs, source: Snapshot, target: ProvidersRead
-) -> tuple[Notice, ...]:
-    """Return the steps of an update: only diff gets the recorded ID, by which the provider may be refused."""
-    desired = desired_registration(new, source)
-    step = decide(desired, target.providers, recorded=state.identity_provider_id, adopt=new.adopt)
-    steps = []
-    if step.found is not None and step.found.id != state.identity_provider_id:
-        steps.append(f"adopt {step.found.id}, which somebody made in the place of the recorded one")
-    if new.step is not None:
-        steps.append(new.step)
-    return tuple(_notice(new, sentence) for sentence in steps)
-
-
-def _notice(plan: IdentityProviderInputs, step: str) -> Notice:
-    return Notice(f"TrustedIdentityProvider {plan.origin_key!r} in {plan.subaccount_id}: {step}")
 
 
 def _warn_gone(session: Session, state: IdentityProviderState) -> None:

@@ -56,29 +56,29 @@ class DesiredRegistration:
         """The SAML metadata."""
         return write_metadata(self.certificates, entity_id=self.entity_id, layout=self.layout)
 
-    def body(self, found: IdentityProvider | None) -> dict[str, Any]:
-        """Return the body of a write, which keeps the settings of what was found."""
-        config = {"showSamlLink": False} if found is None else found.config or {}
+    def body(self, provider: IdentityProvider | None) -> dict[str, Any]:
+        """Return the body of a write, which keeps the settings of the one that is there."""
+        config = {"showSamlLink": False} if provider is None else provider.config or {}
         return {
             "type": "saml",
             "originKey": self.origin_key,
-            "name": self.name or (self.origin_key if found is None else found.name),
+            "name": self.name or (self.origin_key if provider is None else provider.name),
             **_activity_fields(active=True),
             "config": {**config, "metaDataLocation": self.document, "idpEntityAlias": self.origin_key},
         }
 
-    def differences(self, found: IdentityProvider) -> list[str]:
-        """List what is to change in what was found."""
-        metadata = found.metadata
+    def differences(self, provider: IdentityProvider) -> list[str]:
+        """List what is to change in an identity provider."""
+        metadata = provider.metadata
         changes = self._certificate_changes(set(() if metadata is None else metadata.fingerprints))
         if metadata is not None and metadata.entity_id != self.entity_id:
             changes.append(f"entity ID {self.entity_id}")
         # Any other change writes the metadata anew, in the desired layout.
         if metadata is not None and metadata.layout not in (None, self.layout) and not changes:
             changes.append(f"layout {self.layout}")
-        if self.name not in (None, found.name):
+        if self.name not in (None, provider.name):
             changes.append(f"name {self.name!r}")
-        if not found.active:
+        if not provider.active:
             changes.append("active again")
         return changes
 
@@ -95,27 +95,27 @@ class DesiredRegistration:
 class Step:
     """What is to be done, if anything."""
 
-    found: IdentityProvider | None
+    provider: IdentityProvider | None
     sentence: str | None = None
     """None: all is as desired."""
     writes: bool = True
     """Whether a request is sent; adopting what has the desired content takes none."""
 
 
-def deactivation_body(found: IdentityProvider) -> dict[str, Any]:
+def deactivation_body(provider: IdentityProvider) -> dict[str, Any]:
     """Return the body of a write that makes it inactive, and keeps the rest.
 
     Raises:
         Refused: Its settings cannot be read, so that they would be lost.
     """
-    if found.config is None:
-        raise _unreadable(found)
+    if provider.config is None:
+        raise _unreadable(provider)
     return {
-        "type": found.type,
-        "originKey": found.origin_key,
-        "name": found.name or found.origin_key,
+        "type": provider.type,
+        "originKey": provider.origin_key,
+        "name": provider.name or provider.origin_key,
         **_activity_fields(active=False),
-        "config": found.config,
+        "config": provider.config,
     }
 
 
@@ -160,48 +160,51 @@ def decide(
         Refused: Somebody else made one with this origin key, or one with this entity ID.
     """
     providers = tuple(providers)
-    found = find_by_origin_key(desired.origin_key, providers)
+    provider = find_by_origin_key(desired.origin_key, providers)
     _refuse_same_entity(desired, providers)
-    if found is None:
+    if provider is None:
         return Step(None, f"register {desired.origin_key!r}: trust {_short_list(desired.fingerprints)}")
-    if found.type != "saml":
-        raise _origin_key_taken(desired, f"It is of type {found.type!r}, which is none that this resource makes.", "")
-    if found.config is None or not found.id:
-        raise _unreadable(found)
-    differences = desired.differences(found)
-    is_known = found.id in (recorded, adopt)
-    is_left = recorded is None and _is_left_deactivated(desired, found)
-    if not (is_known or is_left or _is_as_written(desired, found, differences)):
-        raise _foreign_provider(desired, found, recorded)
-    if found.id == recorded:
-        return Step(found, ", ".join(differences) or None)
-    name = f"{desired.origin_key!r}, which this resource did not make ({found.id})"
+    if provider.type != "saml":
+        raise _origin_key_taken(
+            desired, f"It is of type {provider.type!r}, which is none that this resource makes.", ""
+        )
+    if provider.config is None or not provider.id:
+        raise _unreadable(provider)
+    differences = desired.differences(provider)
+    # An unnamed one is touched only where its owner keeps everything.
+    is_known = provider.id in (recorded, adopt)
+    is_left = recorded is None and _is_left_deactivated(desired, provider)
+    if not (is_known or is_left or _is_as_written(desired, provider, differences)):
+        raise _foreign_provider(desired, provider, recorded)
+    if provider.id == recorded:
+        return Step(provider, ", ".join(differences) or None)
+    name = f"{desired.origin_key!r}, which this resource did not make ({provider.id})"
     if not differences:
-        return Step(found, f"adopt {name}: it has this content already, and nothing is written", writes=False)
-    return Step(found, f"adopt {name}: {', '.join(differences)}")
+        return Step(provider, f"adopt {name}: it has this content already, and nothing is written", writes=False)
+    return Step(provider, f"adopt {name}: {', '.join(differences)}")
 
 
-def _is_left_deactivated(desired: DesiredRegistration, found: IdentityProvider) -> bool:
+def _is_left_deactivated(desired: DesiredRegistration, provider: IdentityProvider) -> bool:
     """Whether it is what a removal with on_delete="deactivate" leaves, by which users cannot log on."""
-    metadata = found.metadata
-    return not found.active and metadata is not None and metadata.entity_id == desired.entity_id
+    metadata = provider.metadata
+    return not provider.active and metadata is not None and metadata.entity_id == desired.entity_id
 
 
-def _is_as_written(desired: DesiredRegistration, found: IdentityProvider, differences: list[str]) -> bool:
+def _is_as_written(desired: DesiredRegistration, provider: IdentityProvider, differences: list[str]) -> bool:
     """Whether it is to the letter what would be written: as an interrupted run, or another stack, left it."""
-    return not differences and (found.config or {}).get("metaDataLocation") == desired.document
+    return not differences and (provider.config or {}).get("metaDataLocation") == desired.document
 
 
-def _foreign_provider(desired: DesiredRegistration, found: IdentityProvider, recorded: str | None) -> Refused:
-    trusted = ", ".join(found.trusted) or "no certificate that can be read"
+def _foreign_provider(desired: DesiredRegistration, provider: IdentityProvider, recorded: str | None) -> Refused:
+    trusted = ", ".join(provider.trusted) or "no certificate that can be read"
     made = "was not made by this resource" if recorded is None else "is not the one that this resource registered"
-    return _origin_key_taken(desired, f"It {made}. It trusts {trusted}.", f'To adopt it: adopt="{found.id}". ')
+    return _origin_key_taken(desired, f"It {made}. It trusts {trusted}.", f'To adopt it: adopt="{provider.id}". ')
 
 
-def _unreadable(found: IdentityProvider) -> Refused:
-    what = "settings" if found.id else "an ID"
+def _unreadable(provider: IdentityProvider) -> Refused:
+    what = "settings" if provider.id else "an ID"
     return Refused(
-        f"Identity provider {found.origin_key!r} has {what} that cannot be read.",
+        f"Identity provider {provider.origin_key!r} has {what} that cannot be read.",
         "It is replaced as a whole, so that what a person set in it would be lost.",
         "Look at it in the cockpit: save it there anew, or delete it, and run again.",
         prop="origin_key",

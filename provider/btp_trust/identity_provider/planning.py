@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import Refused
-from btp_trust.identity_provider.plan import DesiredRegistration, Step, find_by_origin_key, removal_text
-from btp_trust.identity_provider.schema import IdentityProviderArgs, IdentityProviderInputs
+from btp_trust.identity_provider.plan import DesiredRegistration, Step, decide, find_by_origin_key, removal_text
+from btp_trust.identity_provider.schema import IdentityProviderArgs, IdentityProviderInputs, IdentityProviderState
 from btp_trust.property_bag import UNKNOWN, same_arguments, with_changes
+from btp_trust.runtime.comparison import Notice
 from btp_trust.runtime.reading import ProvidersRead, ReadingUnavailable
 from btp_trust.saml.metadata import IdentityProvider
 from btp_trust.snapshot import Snapshot
@@ -66,7 +67,7 @@ def planned_inputs(
     if step.sentence is None:
         return plan
     return with_changes(
-        IdentityProviderInputs, plan, step=step.sentence, certificates_before=trusted_fingerprints(step.found)
+        IdentityProviderInputs, plan, step=step.sentence, certificates_before=trusted_fingerprints(step.provider)
     )
 
 
@@ -108,6 +109,25 @@ def presumed_id(args: IdentityProviderArgs, old: IdentityProviderInputs | None, 
     return None if provider is None else provider.id
 
 
+def planned_notices(
+    state: IdentityProviderState, new: IdentityProviderInputs, source: Snapshot, target: ProvidersRead
+) -> tuple[Notice, ...]:
+    """Return the steps of an update: only diff gets the recorded ID, by which the provider may be refused."""
+    desired = desired_registration(new, source)
+    step = decide(desired, target.providers, recorded=state.identity_provider_id, adopt=new.adopt)
+    steps = []
+    if step.provider is not None and step.provider.id != state.identity_provider_id:
+        steps.append(f"adopt {step.provider.id}, which somebody made in the place of the recorded one")
+    if new.step is not None:
+        steps.append(new.step)
+    return tuple(notice(new, sentence) for sentence in steps)
+
+
+def notice(plan: IdentityProviderInputs, step: str) -> Notice:
+    """Return the line that announces a step."""
+    return Notice(f"TrustedIdentityProvider {plan.origin_key!r} in {plan.subaccount_id}: {step}")
+
+
 def trusted_fingerprints(provider: IdentityProvider | None) -> list[str] | None:
     """Return what an identity provider trusts; None for a missing one."""
     return None if provider is None else list(provider.trusted)
@@ -115,9 +135,9 @@ def trusted_fingerprints(provider: IdentityProvider | None) -> list[str] | None:
 
 def _preexisting_id(args: IdentityProviderArgs, old: IdentityProviderInputs | None, step: Step) -> str | None:
     """Return the ID of one that was there before the resource, unless `adopt` names it."""
-    if step.found is None or step.found.id == args.adopt:
+    if step.provider is None or step.provider.id == args.adopt:
         return None
-    return step.found.id if old is None or old.preexisting == step.found.id else None
+    return step.provider.id if old is None or old.preexisting == step.provider.id else None
 
 
 def _removal_inputs(

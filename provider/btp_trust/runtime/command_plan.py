@@ -75,6 +75,7 @@ class CommandPlan:
                 "Deploy the change of the RotationTrigger first, then this one; and pass this resource to it as "
                 "candidate=.",
             )
+        # The RotationTrigger learns from this that its candidate's fingerprint is still unknown.
         self.pending_generation = generation
 
     def plan_swap(self, to: Certificate, *, is_rollback: bool) -> list[str]:
@@ -83,6 +84,7 @@ class CommandPlan:
         Raises:
             Refused: Another subaccount, whose trust this program manages, would reject the next signer.
         """
+        # A rollback passes: the certificate that signed before is the safer one, and the registration follows.
         self.next_signer = to
         self.rotation_target = None if is_rollback else to
         self._refuse_unregistered_rotation()

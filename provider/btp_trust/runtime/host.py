@@ -34,6 +34,7 @@ def has_engine_exited() -> bool:
         return False
     if not is_pipe or not hasattr(select, "poll"):
         return False
+    # POLLHUP is reported without being asked for, and the timeout of 0 ms keeps this from waiting.
     poll = select.poll()
     poll.register(_STANDARD_INPUT, 0)
     return any(event & select.POLLHUP for _, event in poll.poll(0))

@@ -54,7 +54,7 @@ class ReadingUnavailable:
     offline: bool = False
 
     def refuse_due_changes(self) -> None:
-        """Refuse a change that is due; offline, it may still be planned from the state.
+        """Refuse a due change; offline, it may still be planned from the state.
 
         Raises:
             TrustError: The reading failed.
@@ -109,6 +109,7 @@ def _read_or_unavailable(
     try:
         return read(args.subaccount_id or recorded)
     except TrustError as error:
+        # A malformed key or a wrong subaccount is for a person to mend, also at rest.
         if not error.is_tolerated_without_changes:
             raise
         return ReadingUnavailable(error)

@@ -108,6 +108,7 @@ class Session:
 
     def print_once(self, line: str, about: str | None = None) -> None:
         """Show the user a line under the diagnostics of the command, unless one about the same matter was shown."""
+        # Check runs twice in an update, and several resources may have the same to say.
         with self._lock:
             if (about or line) in self._printed:
                 return

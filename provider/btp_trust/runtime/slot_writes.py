@@ -81,6 +81,7 @@ class _SlotWrite(AtMostOnceWrite[Snapshot]):
 
         The response prevails over a reading that fails, or that still shows the slots before the write.
         """
+        # Without this reading, the outputs could show a certificate that somebody has just removed.
         now = _read_or_none(self.target)
         if now is None or self.is_unchanged(now):
             return self.target.record_reading(after.active, after.passive)
@@ -108,6 +109,7 @@ def swap(account: Subaccount, expected: Slots, wanted: str, *, reading_may_be_st
     """
     with account.write_lock.hold():
         before = _read_past_staleness(account, wanted) if reading_may_be_stale else account.read()
+        # Another swap would undo one that somebody, or an interrupted run, has made.
         if has_fingerprint(before.active, wanted):
             return before
         if account.write_lock.signer == wanted:
@@ -131,6 +133,7 @@ def _swap_once(account: Subaccount, before: Snapshot, wanted: str, min_poll_seco
         min_poll_seconds=min_poll_seconds,
     )
     after = write.perform()
+    # The service swaps blindly: only its response shows a passive certificate that was replaced after the reading.
     with account.write_lock.record_unknown_outcome():
         if not has_fingerprint(after.active, wanted):
             is_unseen = after.slots.active not in (before.slots.active, None)
@@ -191,6 +194,7 @@ def _read_past_staleness(account: Subaccount, wanted: str) -> Snapshot:
         StaleRead: It seems to be active, and the operation has too little time left to see whether that stays.
         TrustError: The last reading failed.
     """
+    # The clock of the policy counts, so that slow readings shorten the wait.
     now, began = _read_or_none(account), account.retry_policy.remaining
 
     def is_over() -> bool:
@@ -235,10 +239,7 @@ def _slots_changed(name: str, slots: Slots, expected: Slots) -> SlotsChanged:
 
 
 def _unplanned_signer(write: _SlotWrite, slots: Slots) -> SlotsChanged:
-    """Return the error of a passive certificate that was replaced between the reading and the swap.
-
-    The service has no conditional swap, so every client has this gap.
-    """
+    """Return the error of a passive certificate that was replaced between the reading and the swap."""
     return SlotsChanged(
         f"The swap made a certificate sign that was in no plan: {slots.active}.",
         f"Somebody replaced the passive one in the same moment. Before: {write.before.slots}. Wanted: {write.wanted}. "

@@ -53,6 +53,7 @@ class Subaccount(CachedReading[TrustCertificatesClient, Snapshot]):
 
     def _read_slots(self) -> tuple[Certificate | None, Certificate | None]:
         """Read one slot after the other; the same certificate in both is a stale reading of one of them."""
+        # The API has no call for both slots, so another write may fall between the two.
         active, passive = self.client.active(), self.client.passive()
         if active is not None and active == passive:
             raise StaleRead(

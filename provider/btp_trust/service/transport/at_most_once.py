@@ -133,6 +133,7 @@ class AtMostOnceWrite(ABC, Generic[_State]):
     def _send_once(self) -> _State:
         if self.target.engine_exited():
             raise self._engine_exited_error()
+        # From here on the request may have been applied.
         with self.target.write_lock.record_unknown_outcome():
             try:
                 return self.send()

@@ -146,6 +146,7 @@ class RetryPolicy:
     @property
     def timeout(self) -> httpx.Timeout:
         """Timeouts of the next request: the configured ones, or the time that remains."""
+        # httpx takes 0 for no timeout at all.
         left = max(self.remaining, 0.001)
         return httpx.Timeout(min(self.timeouts.read_timeout, left), connect=min(self.timeouts.connect_timeout, left))
 
@@ -159,6 +160,7 @@ class RetryPolicy:
 
     def poll(self, seconds: float) -> Iterator[float]:
         """Pause repeatedly until that much time has passed or the operation ends, at least once; yield the sum."""
+        # Long watches get longer pauses: every reading counts towards MAX_REQUESTS.
         longest = max(_LONGEST_PAUSE, seconds / _MAX_LONG_PAUSES)
         watched, pause = 0.0, _FIRST_PAUSE
         while pause > 0 and self.pause(pause):
@@ -178,6 +180,7 @@ class RetryPolicy:
             sleep=self._sleep,
             reraise=True,
         )
+        # Final for callers that retry as well, or four attempts would become sixteen.
         try:
             return retrying(attempt)
         except ServiceUnavailable as error:

@@ -34,8 +34,9 @@ each_limit = pytest.mark.parametrize("name", BOUNDS)
 
 def limit(name: str, text: str) -> float:
     """The limit that a text in the configuration gives."""
-    found: float = getattr(parse_timeouts({f"btp-trust:{name}": text}.get), re.sub("T", "_t", name))
-    return found
+    field = "resolve_timeout" if name == "settleTimeout" else re.sub("T", "_t", name)
+    seconds: float = getattr(parse_timeouts({f"btp-trust:{name}": text}.get), field)
+    return seconds
 
 
 def unavailable(*, not_sent: bool = False, retry_after: float | None = None) -> ServiceUnavailable:
