@@ -46,8 +46,8 @@ class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentit
             made. The refusal prints it.
         on_delete: What becomes of it when the resource is removed: "delete" (default) deletes it, and with it the users
             there who came from it and all that they were assigned; "deactivate" sets it inactive and keeps them.
-        subaccount_id: GUID of the subaccount that is to trust this one; refuse any other. Required with a binding found in the
-            environment.
+        subaccount_id: GUID of the subaccount that is to trust this one; refuse any other. Required with a binding found
+            in the environment.
         source_subaccount_id: The same of the subaccount whose certificates are to be trusted.
         opts: Pulumi's resource options.
 

@@ -1,4 +1,4 @@
-"""Whether Pulumi is still there: it holds the other end of the plugin's standard input, and nobody else does."""
+"""Whether Pulumi's engine has exited: it alone holds the other end of the plugin's standard input."""
 
 from __future__ import annotations
 
