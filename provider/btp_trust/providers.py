@@ -92,7 +92,7 @@ class _TrustProvider(ResourceProvider):
             old = from_bag(known(olds), lifecycle.inputs) if olds else None
             inputs = to_bag(lifecycle.check(session, lifecycle.args(arguments, old), old))
             if is_unknown(inputs):
-                session.declare_unknown_plan(normalize_bag(inputs))
+                session.plans.declare_unknown(normalize_bag(inputs))
         return inputs
 
     def diff(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> DiffResult:
@@ -103,10 +103,14 @@ class _TrustProvider(ResourceProvider):
         """
         lifecycle = _load_lifecycle(self._resource)
         with _operation() as session:
-            if is_unknown(_olds) or (is_unknown(_news) and not session.has_unknown_plan(normalize_bag(_news))):
+            if is_unknown(_olds) or (is_unknown(_news) and not session.plans.has_unknown(normalize_bag(_news))):
                 return DiffResult(changes=True)
             state, new = from_bag(_olds, lifecycle.state), from_bag(_news, lifecycle.inputs)
-            return DiffResult(changes=lifecycle.diff(session, state, new))
+            comparison = lifecycle.diff(session, state, new)
+            if isinstance(comparison, bool):
+                return DiffResult(changes=comparison)
+            session.show(comparison.notices)
+            return DiffResult(changes=comparison.is_update_due)
 
     def create(self, props: PropertyBag) -> CreateResult:
         """Do the planned step of a resource that is new to the state."""

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from btp_trust.runtime import session
+from btp_trust.runtime import open_connections
 from btp_trust.service.transport import http_client
 from support import hypothesis_profiles
 
@@ -26,7 +26,7 @@ def closed_clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         def opened(*arguments: Any) -> httpx.Client:
             return stack.enter_context(contextlib.closing(http_client.open_client(*arguments)))
 
-        monkeypatch.setattr(session, "open_client", opened)
+        monkeypatch.setattr(open_connections, "open_client", opened)
         yield
 
 

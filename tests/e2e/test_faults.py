@@ -47,9 +47,9 @@ class Case:
     remedy: str = ""
 
 
-def case(name: str, kind: FaultKind, where: FaultFields, *told: str, **fields: object) -> Case:
+def case(name: str, kind: FaultKind, where: FaultFields, *expected: str, **fields: object) -> Case:
     """Make a case of one fault."""
-    return Case(name, ((kind, FaultFields(**{**where, **fields})),), *told)  # type: ignore[typeddict-item]
+    return Case(name, ((kind, FaultFields(**{**where, **fields})),), *expected)  # type: ignore[typeddict-item]
 
 
 UNREAD = [
@@ -80,7 +80,7 @@ UNREAD = [
     case("empty", FaultKind.EMPTY_CERTIFICATE, ACTIVE, "UnexpectedResponse", "is not the Destination service's.", LOOK),
     case("foreign", FaultKind.FOREIGN_TOKEN, TOKENS, "property", "is for another subaccount.", "Give the connection"),
 ]
-"""A reading fails: the preview of a swap says so, and nothing is sent."""
+"""A reading fails: the preview of a swap says so, before any write."""
 UNDONE = [
     case("down", FaultKind.FAIL, SWAP, "WriteNotApplied", "was sent once and its answer was lost", COMPARES),
     case("gateway", FaultKind.HTML, SWAP, "WriteNotApplied", "was sent once and its answer was lost", COMPARES),
@@ -90,7 +90,7 @@ UNDONE = [
     case("forbidden", FaultKind.FAIL, SWAP, "NotAuthorized", "was refused: 403.", "Use a service key of", status=403),
     case("undone", FaultKind.RIVAL_BEFORE, SWAP, "SlotsChanged", "somebody else acted", ASK, action=Action.ROTATE),
 ]
-"""A swap fails: sent once, not done."""
+"""A swap fails: sent once, unapplied."""
 FOUND = [
     case("failed", FaultKind.DO_THEN_FAIL, SWAP),
     case("gateway", FaultKind.DO_THEN_HTML, SWAP),
@@ -116,7 +116,7 @@ class Stack:
     project: PulumiProject
     signs: int = 0
     is_whole: bool = True
-    """Whether nothing is due; a test that failed leaves it False."""
+    """Whether the stack is at rest; a test that failed leaves it False."""
 
     def turn(self) -> tuple[str | None, str | None]:
         """Declare the other generation; return what the slots are to hold then."""
@@ -139,8 +139,8 @@ class Stack:
             assert_readable(said, faults.error, faults.what, faults.remedy)
         return said
 
-    def settles(self, wanted: tuple[str | None, str | None], *writes: str) -> None:
-        """`up` does what is missing and no more, and then there is nothing to do."""
+    def converges(self, wanted: tuple[str | None, str | None], *writes: str) -> None:
+        """Assert that `up` does exactly what is missing, and that the stack is then at rest."""
         self.project.emulator.clear_journal()
         self.project.up()
         assert self.project.writes() == list(writes)
@@ -153,7 +153,7 @@ UP = ("up", "--yes", "--skip-preview")
 
 
 def assert_readable(said: CommandOutput, error: str, what: str, remedy: str) -> None:
-    """Three lines: one class and what happened, the evidence, what to do. Nothing else is an error of ours."""
+    """Three lines: one class and what happened, the evidence, what to do. All else is an error of somebody else."""
     first, evidence, last = said.message
     assert what in first
     assert evidence.endswith(".")
@@ -173,7 +173,7 @@ class Stacks:
         self.made: list[Stack] = []
 
     def next(self) -> Stack:
-        """Return a stack in which nothing is due, and an hour has gone by since."""
+        """Return a stack at rest, an hour after its last change."""
         if not self.made or not self.made[-1].is_whole:
             self.made.append(self._deployed())
         self.emulator.clear_faults()
@@ -201,19 +201,19 @@ def stacks() -> Iterator[Stacks]:
 
 @pytest.fixture
 def stack(stacks: Stacks) -> Stack:
-    """A stack in which nothing is due."""
+    """A stack at rest."""
     return stacks.next()
 
 
-def test_every_kind_of_fault_is_played() -> None:
-    """A new kind of the emulator needs a place here."""
+def test_every_fault_kind_is_used() -> None:
+    """Each fault kind of the emulator has a case here."""
     tables = {kind for each in (*UNREAD, *UNDONE, *FOUND) for kind, _ in each.faults}
 
     assert tables | {FaultKind.STALE, FaultKind.RIVAL_AFTER} == set(FaultKind)
 
 
-def test_the_page_tells_what_each_error_means() -> None:
-    """How to recover: a row for each class that a run can end with here or in a check, and for no other."""
+def test_recovery_page_lists_errors() -> None:
+    """The recovery page has a row for exactly the error classes that a run can end with."""
     page = (ROOT / "docs/how-to/recover-after-a-crash.md").read_text()
     rows = {
         name for row in re.findall(r"^\| (`[A-Z].*?) \|", page, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)
@@ -235,58 +235,58 @@ def of(cases: list[Case], *names: str) -> list[Case]:
     return [each for each in cases if each.name in names]
 
 
-def test_what_cannot_be_read_stops_what_is_due(stack: Stack) -> None:
-    """The preview of a swap fails with its reason, one after another; then it is done."""
+def test_unreadable_slots_stop_due_swap(stack: Stack) -> None:
+    """The preview of a swap fails with the reason of each failed reading; then the swap is done."""
     wanted = stack.turn()
     for each in of(UNREAD, "down", "forbidden", "portal", "empty", "foreign"):
         stack.meets(each, "preview")
         assert stack.project.writes() == []
-    stack.settles(wanted, POST)
+    stack.converges(wanted, POST)
 
 
-def test_a_service_that_cannot_be_reached_stops_what_is_due(stack: Stack) -> None:
-    """Nothing was sent, and the host is named that has to be reached."""
+def test_unreachable_service_stops_due_swap(stack: Stack) -> None:
+    """An unreachable service stops a due swap before any request, and the message names its host."""
     wanted = stack.turn()
     with stack.project.emulator.refuse_connections():
         said = stack.project.preview(status=1)
     assert_readable(said, "ServiceUnavailable", "got no answer.", "Check that this machine reaches 127.0.0.1 (")
-    stack.settles(wanted, POST)
+    stack.converges(wanted, POST)
 
 
-def test_a_swap_that_was_not_done_is_not_repeated(stack: Stack) -> None:
-    """Each `up` sends it once and fails; the next one that meets no fault does it."""
+def test_failed_swap_is_sent_once(stack: Stack) -> None:
+    """Each `up` sends a failing swap once; the first one that is undisturbed does it."""
     wanted = stack.turn()
     for each in of(UNDONE, "silent", "reset", "undone"):
         stack.meets(each, *UP)
         assert stack.project.writes() == [POST]
         assert stack.project.slots() != wanted
-    stack.settles(wanted, POST)
+    stack.converges(wanted, POST)
 
 
-def test_a_lost_answer_is_found_in_the_slots(stack: Stack) -> None:
-    """Each `up` sends one swap, whatever becomes of its answer, and reports what the slots hold."""
+def test_lost_response_is_resolved(stack: Stack) -> None:
+    """Each `up` sends one swap, and finds the outcome of a lost response in the slots."""
     for each in FOUND:
         wanted = stack.turn()
         stack.meets(each, *UP)
         assert stack.project.writes() == [POST], each.name
         assert stack.project.slots() == wanted, each.name
         assert stack.project.state()["rotation"]["outputs"]["fingerprint"] == wanted[0]
-    stack.settles(wanted)
+    stack.converges(wanted)
 
 
-def test_an_outcome_that_cannot_be_read_is_found_by_the_next_up(stack: Stack) -> None:
-    """Done, its answer lost, and nothing could be read: the next `up` sees that, and sends nothing."""
+def test_unknown_outcome_is_found_later(stack: Stack) -> None:
+    """After an unknown outcome, the next `up` finds the swap done."""
     wanted = stack.turn()
     blind = FaultFields(method="GET", skip=4, count=99, status=403)
     lost = ((FaultKind.DO_THEN_CLOSE, SWAP), (FaultKind.FAIL, blind))
     said = stack.meets(Case("lost", lost, "OutcomeUnknown", "its answer was lost", COMPARES), *UP)
     assert "it was done or not" in said
     assert stack.project.writes() == [POST]
-    stack.settles(wanted)
+    stack.converges(wanted)
 
 
-def test_stale_slots_after_a_swap_stop_what_is_due(stack: Stack) -> None:
-    """Just after its swap, a stack that reads the old slots says that it cannot tell, and does not swap again."""
+def test_stale_slots_stop_due_swap(stack: Stack) -> None:
+    """Just after its swap, a stack that reads the old slots refuses another swap."""
     stack.turn()
     stack.project.up()
     stack.project.emulator.advance(-HALF_AN_HOUR)  # however long this machine takes, it is just after the swap
@@ -299,11 +299,11 @@ def test_stale_slots_after_a_swap_stop_what_is_due(stack: Stack) -> None:
     stack.meets(Case("due", stale, "StaleRead", "look as they did before the swap", "Run the same"), "preview")
     assert stack.project.writes() == []
     stack.project.emulator.advance(2 * HALF_AN_HOUR)
-    stack.settles(back, POST)
+    stack.converges(back, POST)
 
 
-def test_a_swap_that_a_rival_undid_at_once_is_told_by_the_next_command(stack: Stack) -> None:
-    """The answer was true when it was given; what signs is asked again by the next command, and said."""
+def test_undone_swap_is_reported(stack: Stack) -> None:
+    """A swap that somebody undid at once is reported by the next command."""
     stack.turn()
     undone = stack.project.slots()
     rival = FaultFields(**{**SWAP, "action": Action.ROTATE})
@@ -314,7 +314,7 @@ def test_a_swap_that_a_rival_undid_at_once_is_told_by_the_next_command(stack: St
     said = stack.project.preview()
     assert "should sign" in said.diagnostics
     stack.turn()
-    stack.settles(undone)
+    stack.converges(undone)
 
 
 @pytest.mark.scheduled
@@ -326,9 +326,9 @@ def test_a_swap_that_a_rival_undid_at_once_is_told_by_the_next_command(stack: St
         *(pytest.param(each, [POST], [], id=f"lost answer: {each.name}") for each in FOUND),
     ],
 )
-def test_each_case_alone(stack: Stack, each: Case, sent: list[str], left: list[str]) -> None:
-    """As above, with `up`; then what is left is done, and all is quiet after each."""
+def test_each_fault_alone(stack: Stack, each: Case, sent: list[str], left: list[str]) -> None:
+    """After each fault alone, the rest is done by the next `up`, and then the stack is at rest."""
     wanted = stack.turn()
     stack.meets(each, *UP)
     assert stack.project.writes() == sent
-    stack.settles(wanted, *left)
+    stack.converges(wanted, *left)

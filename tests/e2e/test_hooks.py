@@ -25,7 +25,7 @@ opts = pulumi.ResourceOptions(hooks=pulumi.ResourceHookBinding(on_error=[hook]))
 
 
 def retrying(prepared: str, signs: str) -> str:
-    """Write a program in which whatever fails is tried again."""
+    """Write a program in which each failure is retried."""
     return program(
         RETRYING,
         f'upcoming = trust.PassiveTrustCertificate("next", generation="{prepared}", opts=opts)',
@@ -37,10 +37,10 @@ def retrying(prepared: str, signs: str) -> str:
     ("prepared", "signs", "path"),
     [("2028-11", "2028-11", "rotateCertificate"), ("2030-11", "2026-11", "certificate/passive")],
 )
-def test_a_hook_that_retries_sends_no_second_write(
+def test_retry_hook_sends_one_write(
     project: PulumiProject, emulator: Emulator, prepared: str, signs: str, path: str
 ) -> None:
-    """Done, its answer lost, and the slots are shown as before it: each retry ends with the same error."""
+    """An error hook that retries after a lost response ends with the same error each time, after one write."""
     project.deploy(retrying("2028-11", "2026-11"))
     emulator.advance(3600)
     project.pulumi("config", "set", "btp-trust:settleTimeout", "1")

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and `kill -9` of Pulumi alone: what is under way ends well, or is not begun."""
+"""Ctrl-C, SIGTERM and `kill -9` of Pulumi alone: a write under way ends well, others are left."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from support.pulumi_project import PulumiProject, rotation_program
 CANCELLING, TERMINATING = "received; cancelling", "received; terminating"
 
 
-def test_pulumi_waits_for_what_is_under_way_when_it_is_interrupted_once(project: PulumiProject) -> None:
-    """The swap that Ctrl-C meets, and the deletion that SIGTERM meets, are finished and noted down."""
+def test_first_signal_finishes_write(project: PulumiProject) -> None:
+    """A write that Ctrl-C or SIGTERM meets is finished and recorded."""
     project.deploy(rotation_program("2028-11", "2026-11"))
     old, new = project.slots()
     project.write(rotation_program("2028-11", "2028-11"))
@@ -37,8 +37,8 @@ def test_pulumi_waits_for_what_is_under_way_when_it_is_interrupted_once(project:
     assert project.has_no_changes_after_refresh()
 
 
-def test_interrupted_twice_pulumi_notes_nothing_down_and_the_next_up_finds_it(project: PulumiProject) -> None:
-    """The certificate that was generated meanwhile is taken up; no lock is left."""
+def test_second_signal_leaves_write_unrecorded(project: PulumiProject) -> None:
+    """A certificate that was generated during a second Ctrl-C is adopted by the next `up`; no lock is left."""
     project.up()
     project.emulator.advance(3600)
     project.write(rotation_program("2028-11", "2026-11"))
@@ -47,19 +47,19 @@ def test_interrupted_twice_pulumi_notes_nothing_down_and_the_next_up_finds_it(pr
         up.send(signal.SIGINT, TERMINATING)
         proxy.released.set()
         up.end(status=8)
-    minted = project.slots()[1]
-    assert minted is not None
+    generated = project.slots()[1]
+    assert generated is not None
     assert "next" not in project.state()
 
     project.up()
 
     assert project.writes() == ["POST passive"]
-    assert project.state()["next"]["outputs"]["fingerprint"] == minted
+    assert project.state()["next"]["outputs"]["fingerprint"] == generated
     assert project.has_no_changes_after_refresh()
 
 
-def test_a_plugin_whose_pulumi_was_killed_sends_no_write(project: PulumiProject) -> None:
-    """It lives on, and its last reading is answered after that; nobody could note down a swap."""
+def test_killed_engine_stops_write(project: PulumiProject) -> None:
+    """A plugin whose engine was killed before its last reading leaves out the swap."""
     project.deploy(rotation_program("2028-11", "2026-11"))
     before = project.slots()
     project.write(rotation_program("2028-11", "2028-11"))

@@ -24,7 +24,7 @@ def target(emulator: Emulator, project: PulumiProject) -> str:
 
 
 def year(prepared: str | None, signs: str) -> str:
-    """Write the program: what is prepared, what signs."""
+    """Write the program: the prepared and the declared generation."""
     passive, candidate = (", passive=upcoming", ", candidate=upcoming") if prepared else ("", "")
     return program(
         *([f'upcoming = trust.PassiveTrustCertificate("next", generation="{prepared}")'] if prepared else []),
@@ -36,7 +36,7 @@ def year(prepared: str | None, signs: str) -> str:
 
 
 def accepted(project: PulumiProject) -> bool:
-    """Whether the target accepts what signs now: the destination's token is fetched by an assertion."""
+    """Whether the target accepts the signer: the destination's token is fetched by an assertion."""
     emulator = project.emulator
     key = emulator.service_key(project.guid)
     form = {"grant_type": "client_credentials"}
@@ -49,8 +49,8 @@ def accepted(project: PulumiProject) -> bool:
     return "error" not in httpx.get(url, headers=headers).json()["authTokens"][0]
 
 
-def test_a_year_with_a_subaccount_that_trusts(project: PulumiProject, target: str) -> None:
-    """Two certificates during the rotation, a gate that opens, no assertion refused, and quiet in between."""
+def test_rotation_with_trusting_subaccount(project: PulumiProject, target: str) -> None:
+    """Through a rotation the target trusts both certificates, accepts each assertion, and is quiet in between."""
     emulator = project.emulator
     assert not accepted(project)
     project.deploy(year(None, "2026-11"))
@@ -83,8 +83,8 @@ def test_a_year_with_a_subaccount_that_trusts(project: PulumiProject, target: st
     assert emulator.target(target).certificates == {}
 
 
-def test_a_rename_a_replacement_and_a_component_keep_the_registration(project: PulumiProject, target: str) -> None:
-    """Each is a create and a delete for Pulumi, and nobody is refused after either."""
+def test_rename_keeps_registration(project: PulumiProject, target: str) -> None:
+    """A rename, a replacement and a move into a component keep the registration."""
     emulator = project.emulator
     text = year("2028-11", "2026-11")
     project.deploy(text)

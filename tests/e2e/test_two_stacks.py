@@ -25,8 +25,8 @@ def pair(emulator: Emulator, tmp_path: Path) -> tuple[PulumiProject, PulumiProje
     return one, other
 
 
-def test_two_stacks_swap_at_once(pair: tuple[PulumiProject, PulumiProject]) -> None:
-    """In the window, one undoes the other: it says so, nothing is lost, and both agree in the end."""
+def test_simultaneous_swaps(pair: tuple[PulumiProject, PulumiProject]) -> None:
+    """Of two swaps at once, one undoes the other and reports it; both stacks agree in the end."""
     one, other = pair
     other.deploy(rotation_program("2028-11", "2026-11"))
     old, new = other.slots()
@@ -61,8 +61,8 @@ def test_two_stacks_swap_at_once(pair: tuple[PulumiProject, PulumiProject]) -> N
     assert other.has_no_changes_after_refresh()
 
 
-def test_two_stacks_generate_at_once(pair: tuple[PulumiProject, PulumiProject]) -> None:
-    """In the window, one overwrites unseen what the other made; the other's next command says so."""
+def test_simultaneous_generations(pair: tuple[PulumiProject, PulumiProject]) -> None:
+    """A certificate that another stack overwrites at once is reported by the next command of its own stack."""
     one, other = pair
     for each in pair:
         each.up()

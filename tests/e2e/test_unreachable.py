@@ -1,4 +1,4 @@
-"""A service that cannot be reached blocks nothing that is not due, and everything that is."""
+"""An unreachable service blocks exactly the changes that are due."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from btp_trust_emulator import Emulator
 from support.pulumi_project import PulumiProject, rotation_program
 
 
-def test_without_credentials_what_is_due_is_refused_and_all_else_is_one_warning(
+def test_missing_credentials_block_due_changes(
     project_with_key_in_environment: PulumiProject,
 ) -> None:
-    """One warning for all three resources; strict makes it a failure, offline plans, and refuses to write."""
+    """Lacking credentials, one warning covers all resources; strict fails, offline plans and refuses to write."""
     del project_with_key_in_environment.variables["BTP_TRUST_SERVICE_KEY"]
     project_with_key_in_environment.emulator.clear_journal()
 
@@ -34,8 +34,8 @@ def test_without_credentials_what_is_due_is_refused_and_all_else_is_one_warning(
     assert project_with_key_in_environment.requests() == []
 
 
-def test_a_removal_that_needs_the_service_names_the_ways_out(project_with_key_in_environment: PulumiProject) -> None:
-    """The message ends with the command to paste, URN and all; and that command works."""
+def test_blocked_removal_names_remedies(project_with_key_in_environment: PulumiProject) -> None:
+    """A removal that needs the service ends with the command to paste, URN included, and that command works."""
     before = project_with_key_in_environment.slots()
     del project_with_key_in_environment.variables["BTP_TRUST_SERVICE_KEY"]
 
@@ -49,10 +49,10 @@ def test_a_removal_that_needs_the_service_names_the_ways_out(project_with_key_in
     assert before == project_with_key_in_environment.slots()
 
 
-def test_a_service_that_is_down_is_one_warning_and_stops_what_is_due(
+def test_outage_blocks_due_rotation(
     tmp_path: Path, make_project: Callable[[Emulator, str, Path], PulumiProject]
 ) -> None:
-    """Nothing listens any more: the preview of nothing passes, that of a rotation does not."""
+    """While the service is down, an unchanged preview passes with one warning and a rotation fails."""
     with Emulator(socket=True, key_size=1024) as emulator:
         guid = emulator.create_subaccount(generate=True).guid
         project = make_project(emulator, guid, tmp_path).set_service_key()

@@ -47,7 +47,9 @@ class Edit:
 def edits() -> list[Edit]:
     """Return the edits of the page, in order."""
     text = PAGE.read_text()
-    insertions = [Edit(match["file"], match["new"], match["anchor"], match["place"]) for match in INSERTION.finditer(text)]
+    insertions = [
+        Edit(match["file"], match["new"], match["anchor"], match["place"]) for match in INSERTION.finditer(text)
+    ]
     return insertions + [Edit(match["file"], match["new"]) for match in NEW_FILE.finditer(text)]
 
 

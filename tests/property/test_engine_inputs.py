@@ -66,7 +66,7 @@ class InputScenario:
         stderr = io.StringIO()
         session.set_current(session.Session(self.engine.config.get, self.engine.host(stderr)))
         if kind == "trigger":  # its candidate is checked before it
-            session.current().declare_passive(self.engine.guid)
+            session.current().plans.of(self.engine.guid).has_passive = True
         try:
             result = getattr(PROVIDERS[kind](), method)(*args)
         except TrustError as error:
@@ -234,7 +234,7 @@ def test_diff_accepts_unknown_inputs_of_check(scenario: InputScenario, kind: str
 
     is_open = property_bag.is_unknown(checked.inputs)
     assert changes is is_open
-    assert shared.has_unknown_plan(checked.inputs) is is_open
+    assert shared.plans.has_unknown(checked.inputs) is is_open
 
 
 def _left_open(kind: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What another subaccount is told to trust: for all that it may hold, one write leads to what is wanted, and rests."""
+"""The plan of a registration: from every content of the target, one write leads to the desired one, and rests."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ names = st.sampled_from(["Shop", "shop", "by hand"])
 
 def written(wanted: DesiredRegistration, step: Step) -> IdentityProvider:
     """What the service holds after the one write."""
-    body: dict[str, Any] = wanted.body(step.found)
+    body: dict[str, Any] = wanted.body(step.provider)
     return IdentityProvider("new", body["originKey"], body["type"], body["name"], body["isActive"], body["config"])
 
 
 def kept(provider: IdentityProvider) -> dict[str, Any]:
-    """The settings that are nobody's business here."""
+    """The other settings, which a write keeps."""
     return {
         name: value
         for name, value in (provider.config or {}).items()
@@ -82,10 +82,10 @@ def kept(provider: IdentityProvider) -> dict[str, Any]:
 
 
 @given(wanted=wanted, providers=landscapes(), recorded=identities, adopt=identities)
-def test_one_write_leads_to_what_is_wanted_and_keeps_the_rest(
+def test_one_write_reaches_desired_state(
     wanted: DesiredRegistration, providers: tuple[IdentityProvider, ...], *, recorded: str | None, adopt: str | None
 ) -> None:
-    """Or somebody else's is in the way, and the refusal says so; nothing of another origin key is ever written."""
+    """One write leads to the desired registration and keeps other settings, unless a foreign one is in the way."""
     found = find_by_origin_key("shop", providers)
     try:
         step = decide(wanted, providers, recorded=recorded, adopt=adopt)
@@ -98,7 +98,7 @@ def test_one_write_leads_to_what_is_wanted_and_keeps_the_rest(
         assert found is not None
         assert list(found.trusted) == wanted.fingerprints
         return
-    assert step.found == found
+    assert step.provider == found
     now = written(wanted, step)
     assert list(now.trusted) == wanted.fingerprints
     assert found is None or kept(now) == kept(found)
@@ -107,10 +107,10 @@ def test_one_write_leads_to_what_is_wanted_and_keeps_the_rest(
 
 
 @given(wanted=wanted, providers=landscapes(), signs_first=st.permutations(POOL[:2]))
-def test_a_swap_of_the_slots_is_no_step(
+def test_swap_needs_no_write(
     wanted: DesiredRegistration, providers: tuple[IdentityProvider, ...], signs_first: list[Any]
 ) -> None:
-    """With both certificates registered, whichever signs: nothing is written at a rotation or on the way back."""
+    """With both certificates registered, a rotation or a rollback needs no write."""
     both = replace(wanted, certificates=POOL[:2])
     others = tuple(each for each in providers if each.origin_key != "shop" and each.metadata is None)
     held = written(both, decide(both, others, recorded=None, adopt=None))
@@ -119,14 +119,10 @@ def test_a_swap_of_the_slots_is_no_step(
 
 
 @given(wanted=wanted, providers=landscapes(), recorded=foreign, adopt=foreign)
-def test_what_somebody_else_made_is_never_taken_unasked(
+def test_foreign_provider_is_never_adopted(
     wanted: DesiredRegistration, providers: tuple[IdentityProvider, ...], recorded: str | None, adopt: str | None
 ) -> None:
-    """Neither recorded nor named by a waiver: a different one with this origin key stops the command.
-
-    But for one that is inactive and has this entity ID, by which nobody can log on: the removal that keeps users
-    leaves it, and a new resource activates it.
-    """
+    """A different identity provider of somebody else stops the command, unless it is inactive with this entity ID."""
     found = find_by_origin_key("shop", providers)
     if found is None or not wanted.differences(found):
         return

@@ -18,6 +18,7 @@ from btp_trust.property_bag import (
     to_bag,
     with_changes,
 )
+from btp_trust.runtime.comparison import Comparison
 from btp_trust.runtime.lifecycle import Lifecycle, args_as
 from btp_trust.runtime.reading import (
     ReadingUnavailable,
@@ -54,7 +55,7 @@ def check(session: Session, args: ActiveArgs, old: ActiveInputs | None) -> Activ
     )
 
 
-def diff(session: Session, state: ActiveState, new: ActiveInputs) -> bool:
+def diff(session: Session, state: ActiveState, new: ActiveInputs) -> bool | Comparison:
     """Return True if an update is due: a step, a changed argument, or another signer than recorded."""
     reading = read_slots(session, new)
     arguments_changed = not same_arguments(new, state, ActiveArgs)

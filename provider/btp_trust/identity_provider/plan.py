@@ -1,8 +1,8 @@
-"""What becomes of the registration of a subaccount in another one: nothing, a new one, or another content.
+"""What becomes of the registration of a subaccount in another one: it stays, is made, or gets another content.
 
 Only the provider with the declared origin key is ever touched. What a person set in it beside name, metadata and
-whether it is active is kept. Metadata is compared by what it means: whom it trusts, as whom, in which layout. So one
-that was written without a SingleSignOnService, and that the service took, is no difference; the next write adds it.
+activity is kept. Metadata is compared by its meaning: whom it trusts, as whom, in which layout. So a document that was
+written before this one had a SingleSignOnService counts as the same; the next write adds it.
 """
 
 from __future__ import annotations
@@ -29,88 +29,93 @@ class OnDelete(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DesiredRegistration:
-    """What shall be registered."""
+    """What is to be registered."""
 
     origin_key: str
     name: str | None
-    """None: the origin key at first, then whatever it is."""
+    """None: the origin key at first, then the name that it has."""
     entity_id: str
     layout: MetadataLayout
     certificates: tuple[Certificate, ...]
-    """One or two, what signs first."""
+    """One or two, the signer first."""
 
     @property
     def fingerprints(self) -> list[str]:
-        """What shall be trusted, sorted."""
-        return sorted({each.fingerprint for each in self.certificates})
+        """The fingerprints that are to be trusted, sorted."""
+        return sorted({certificate.fingerprint for certificate in self.certificates})
 
-    def certificates_before(self, found: IdentityProvider | None) -> list[str]:
-        """List what of that is trusted already: nothing while users cannot log on by it."""
-        metadata = None if found is None or not found.active else found.metadata
+    def trusted_already(self, provider: IdentityProvider | None) -> list[str]:
+        """List those of them that users can log on by already."""
+        metadata = None if provider is None or not provider.active else provider.metadata
         if metadata is None or metadata.entity_id != self.entity_id:
             return []
-        return [each for each in self.fingerprints if each in metadata.fingerprints]
+        return [fingerprint for fingerprint in self.fingerprints if fingerprint in metadata.fingerprints]
 
-    def body(self, found: IdentityProvider | None) -> dict[str, Any]:
-        """Write what is sent, with the settings that it has kept."""
-        config = {"showSamlLink": False} if found is None else found.config or {}
-        document = write_metadata(self.certificates, entity_id=self.entity_id, layout=self.layout)
+    @property
+    def document(self) -> str:
+        """The SAML metadata."""
+        return write_metadata(self.certificates, entity_id=self.entity_id, layout=self.layout)
+
+    def body(self, provider: IdentityProvider | None) -> dict[str, Any]:
+        """Return the body of a write, which keeps the settings of the one that is there."""
+        config = {"showSamlLink": False} if provider is None else provider.config or {}
         return {
             "type": "saml",
             "originKey": self.origin_key,
-            "name": self.name or (self.origin_key if found is None else found.name),
+            "name": self.name or (self.origin_key if provider is None else provider.name),
             **_activity_fields(active=True),
-            "config": {**config, "metaDataLocation": document, "idpEntityAlias": self.origin_key},
+            "config": {**config, "metaDataLocation": self.document, "idpEntityAlias": self.origin_key},
         }
 
-    def differences(self, found: IdentityProvider) -> list[str]:
-        """Say what is to change in what was found; nothing if all is as wanted."""
-        metadata = found.metadata
-        certificates_before = set(() if metadata is None else metadata.fingerprints)
-        desired = set(self.fingerprints)
-        said = []
-        if desired - certificates_before:
-            said.append(
-                f"trust {_short_list(desired - certificates_before)}{' as well' if desired & certificates_before else ''}"
-            )
-        if certificates_before - desired:
-            said.append(f"no longer trust {_short_list(certificates_before - desired)}")
+    def differences(self, provider: IdentityProvider) -> list[str]:
+        """List what is to change in an identity provider."""
+        metadata = provider.metadata
+        changes = self._certificate_changes(set(() if metadata is None else metadata.fingerprints))
         if metadata is not None and metadata.entity_id != self.entity_id:
-            said.append(f"entity ID {self.entity_id}")
-        if metadata is not None and metadata.layout not in (None, self.layout) and not said:
-            said.append(f"layout {self.layout}")
-        if self.name not in (None, found.name):
-            said.append(f"name {self.name!r}")
-        if not found.active:
-            said.append("active again")
-        return said
+            changes.append(f"entity ID {self.entity_id}")
+        # Any other change writes the metadata anew, in the desired layout.
+        if metadata is not None and metadata.layout not in (None, self.layout) and not changes:
+            changes.append(f"layout {self.layout}")
+        if self.name not in (None, provider.name):
+            changes.append(f"name {self.name!r}")
+        if not provider.active:
+            changes.append("active again")
+        return changes
+
+    def _certificate_changes(self, trusted: set[str]) -> list[str]:
+        desired, changes = set(self.fingerprints), []
+        if added := desired - trusted:
+            changes.append(f"trust {_short_list(added)}{' as well' if desired & trusted else ''}")
+        if removed := trusted - desired:
+            changes.append(f"no longer trust {_short_list(removed)}")
+        return changes
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """What is to be done, if anything."""
 
-    found: IdentityProvider | None
+    provider: IdentityProvider | None
     sentence: str | None = None
-    """None: nothing, and there is nothing to say."""
+    """None: all is as desired."""
     writes: bool = True
-    """Whether something is sent: not if what is there is only adopted."""
+    """Whether a request is sent; adopting what has the desired content takes none."""
 
 
-def deactivation_body(found: IdentityProvider) -> dict[str, Any]:
-    """Write what is sent to make it inactive, and to change nothing else.
+def deactivation_body(provider: IdentityProvider) -> dict[str, Any]:
+    """Return the body of a write that makes it inactive, and keeps the rest.
 
     Raises:
         Refused: Its settings cannot be read, so that they would be lost.
     """
-    if found.config is None:
-        raise _unreadable(found)
+    if provider.config is None:
+        raise _unreadable(provider)
     return {
-        "type": found.type,
-        "originKey": found.origin_key,
-        "name": found.name or found.origin_key,
+        "type": provider.type,
+        "originKey": provider.origin_key,
+        "name": provider.name or provider.origin_key,
         **_activity_fields(active=False),
-        "config": found.config,
+        "config": provider.config,
     }
 
 
@@ -119,117 +124,115 @@ def removal_text(subaccount_id: str, on_delete: OnDelete, preexisting: str | Non
 
     Args:
         subaccount_id: Where it is.
-        on_delete: What was chosen.
-        preexisting: Its ID, if the resource found it and did not make it.
+        on_delete: The program's choice.
+        preexisting: Its ID, if it was there before the resource.
     """
-    said = f"sets it inactive in {subaccount_id}, where its users and what they were assigned stay"
+    text = f"sets it inactive in {subaccount_id}, where its users and what they were assigned stay"
     if on_delete is OnDelete.DELETE:
-        said = f"deletes it in {subaccount_id}, with its users there and all that they were assigned"
+        text = f"deletes it in {subaccount_id}, with its users there and all that they were assigned"
     if preexisting is not None:
-        said += f"; it was there before this resource ({preexisting}): another stack may rely on it"
-    return said
+        text += f"; it was there before this resource ({preexisting}): another stack may rely on it"
+    return text
 
 
 def _activity_fields(*, active: bool) -> dict[str, bool]:
-    """Say it by both names: the UAA reads `active` alone, and SAP's pages have `isActive`."""
+    """Write it by both names: the UAA reads `active` alone, and SAP's pages have `isActive`."""
     return {"active": active, "isActive": active}
 
 
 def find_by_origin_key(origin_key: str, providers: Iterable[IdentityProvider]) -> IdentityProvider | None:
     """Return the provider with this origin key."""
-    return next((each for each in providers if each.origin_key == origin_key), None)
+    return next((provider for provider in providers if provider.origin_key == origin_key), None)
 
 
 def decide(
     desired: DesiredRegistration, providers: Iterable[IdentityProvider], *, recorded: str | None, adopt: str | None
 ) -> Step:
-    """Decide.
+    """Decide on the step to the desired registration.
 
     Args:
-        desired: What shall be registered.
+        desired: What is to be registered.
         providers: All that the subaccount has.
-        recorded: ID of the one that the resource registered or took over, by its state.
-        adopt: ID of one that somebody else made and that may be taken over.
+        recorded: ID of the one that the resource registered or adopted, by its state.
+        adopt: ID of one that somebody else made and that may be adopted.
 
     Raises:
         Refused: Somebody else made one with this origin key, or one with this entity ID.
     """
     providers = tuple(providers)
-    found = find_by_origin_key(desired.origin_key, providers)
+    provider = find_by_origin_key(desired.origin_key, providers)
     _refuse_same_entity(desired, providers)
-    if found is None:
+    if provider is None:
         return Step(None, f"register {desired.origin_key!r}: trust {_short_list(desired.fingerprints)}")
-    if found.type != "saml":
-        raise _origin_key_taken(desired, f"It is of type {found.type!r}, which this resource never makes.", "")
-    if found.config is None or not found.id:
-        raise _unreadable(found)
-    differences = desired.differences(found)
-    is_known = found.id in (recorded, adopt)
-    is_left = recorded is None and _is_left_deactivated(desired, found)
-    if not is_known and not is_left and not _is_as_written(desired, found, differences):
-        raise _foreign_provider(desired, found, recorded)
-    if found.id == recorded:
-        return Step(found, ", ".join(differences) or None)
-    name = f"{desired.origin_key!r}, which this resource did not make ({found.id})"
+    if provider.type != "saml":
+        raise _origin_key_taken(
+            desired, f"It is of type {provider.type!r}, which is none that this resource makes.", ""
+        )
+    if provider.config is None or not provider.id:
+        raise _unreadable(provider)
+    differences = desired.differences(provider)
+    # An unnamed one is touched only where its owner keeps everything.
+    is_known = provider.id in (recorded, adopt)
+    is_left = recorded is None and _is_left_deactivated(desired, provider)
+    if not (is_known or is_left or _is_as_written(desired, provider, differences)):
+        raise _foreign_provider(desired, provider, recorded)
+    if provider.id == recorded:
+        return Step(provider, ", ".join(differences) or None)
+    name = f"{desired.origin_key!r}, which this resource did not make ({provider.id})"
     if not differences:
-        return Step(found, f"adopt {name}: it has this content already, and nothing is written", writes=False)
-    return Step(found, f"take over {name}: {', '.join(differences)}")
+        return Step(provider, f"adopt {name}: it has this content already, and nothing is written", writes=False)
+    return Step(provider, f"adopt {name}: {', '.join(differences)}")
 
 
-def _is_left_deactivated(desired: DesiredRegistration, found: IdentityProvider) -> bool:
-    """Whether it is what a removal with on_delete="deactivate" leaves: nobody can log on by it."""
-    metadata = found.metadata
-    return not found.active and metadata is not None and metadata.entity_id == desired.entity_id
+def _is_left_deactivated(desired: DesiredRegistration, provider: IdentityProvider) -> bool:
+    """Whether it is what a removal with on_delete="deactivate" leaves, by which users cannot log on."""
+    metadata = provider.metadata
+    return not provider.active and metadata is not None and metadata.entity_id == desired.entity_id
 
 
-def _is_as_written(desired: DesiredRegistration, found: IdentityProvider, differences: list[str]) -> bool:
+def _is_as_written(desired: DesiredRegistration, provider: IdentityProvider, differences: list[str]) -> bool:
     """Whether it is to the letter what would be written: as an interrupted run, or another stack, left it."""
-    return not differences and (found.config or {}).get("metaDataLocation") == _metadata_document(desired)
+    return not differences and (provider.config or {}).get("metaDataLocation") == desired.document
 
 
-def _foreign_provider(desired: DesiredRegistration, found: IdentityProvider, recorded: str | None) -> Refused:
-    certificates_before = ", ".join(found.trusted) or "no certificate that can be read"
+def _foreign_provider(desired: DesiredRegistration, provider: IdentityProvider, recorded: str | None) -> Refused:
+    trusted = ", ".join(provider.trusted) or "no certificate that can be read"
     made = "was not made by this resource" if recorded is None else "is not the one that this resource registered"
-    return _origin_key_taken(
-        desired, f"It {made}. It trusts {certificates_before}.", f'To take it over: adopt="{found.id}". '
-    )
+    return _origin_key_taken(desired, f"It {made}. It trusts {trusted}.", f'To adopt it: adopt="{provider.id}". ')
 
 
-def _unreadable(found: IdentityProvider) -> Refused:
-    what = "settings" if found.id else "an ID"
+def _unreadable(provider: IdentityProvider) -> Refused:
+    what = "settings" if provider.id else "an ID"
     return Refused(
-        f"Identity provider {found.origin_key!r} has {what} that cannot be read.",
+        f"Identity provider {provider.origin_key!r} has {what} that cannot be read.",
         "It is replaced as a whole, so that what a person set in it would be lost.",
         "Look at it in the cockpit: save it there anew, or delete it, and run again.",
         prop="origin_key",
     )
 
 
-def _metadata_document(desired: DesiredRegistration) -> str:
-    return write_metadata(desired.certificates, entity_id=desired.entity_id, layout=desired.layout)
-
-
 def _refuse_same_entity(desired: DesiredRegistration, providers: Iterable[IdentityProvider]) -> None:
-    for each in providers:
-        metadata = each.metadata
-        if each.origin_key != desired.origin_key and metadata is not None and metadata.entity_id == desired.entity_id:
+    for provider in providers:
+        metadata = provider.metadata
+        is_other = provider.origin_key != desired.origin_key
+        if is_other and metadata is not None and metadata.entity_id == desired.entity_id:
             raise Refused(
-                f"Identity provider {each.origin_key!r} has the entity ID {desired.entity_id} already.",
+                f"Identity provider {provider.origin_key!r} has the entity ID {desired.entity_id} already.",
                 "A subaccount cannot tell two identity providers with one entity ID apart.",
-                f'To take it over: origin_key="{each.origin_key}", adopt="{each.id}". '
+                f'To adopt it: origin_key="{provider.origin_key}", adopt="{provider.id}". '
                 "Or delete it in the cockpit first.",
                 prop="origin_key",
             )
 
 
-def _origin_key_taken(desired: DesiredRegistration, why: str, way: str) -> Refused:
+def _origin_key_taken(desired: DesiredRegistration, why: str, alternative: str) -> Refused:
     return Refused(
         f"There is an identity provider with origin key {desired.origin_key!r} already.",
         why,
-        f"{way}Or choose another origin key.",
+        f"{alternative}Or choose another origin key.",
         prop="origin_key",
     )
 
 
 def _short_list(fingerprints: Iterable[str]) -> str:
-    return ", ".join(short_fingerprint(each) for each in sorted(fingerprints))
+    return ", ".join(map(short_fingerprint, sorted(fingerprints)))

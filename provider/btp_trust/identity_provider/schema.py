@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from btp_trust.identity_provider.plan import OnDelete
 from btp_trust.property_bag import ResourceArgs
 from btp_trust.saml.metadata import MetadataLayout
 from btp_trust.service.credentials.environment import DEFAULT_CONNECTION
+
+PREVIEW_ONLY: Final = ("certificates", "certificates_before", "step", "preexisting", "removal")
+"""Inputs that are no outputs: check writes them for the preview, and for the create or update after it."""
 
 
 class IdentityProviderArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
@@ -34,12 +39,12 @@ class IdentityProviderInputs(IdentityProviderArgs, frozen=True, omit_defaults=Tr
     """TrustedIdentityProvider after check."""
 
     certificates: list[str] | str = []
-    """Fingerprints that the target shall hold, sorted; UNKNOWN while one of them is to be generated."""
+    """Fingerprints that the target is to trust, sorted; UNKNOWN while one of them is to be generated."""
     certificates_before: list[str] | None = None
-    """What it held, while there is a step."""
+    """Those that it trusts before, while there is a step."""
     step: str | None = None
     preexisting: str | None = None
-    """Its ID, if it was there before the resource, which adopted it without `adopt`."""
+    """ID of an identity provider that was there before the resource, and that it adopted without `adopt`."""
     removal: str | None = None
     """What becomes of it when the resource is removed: the preview of a removal shows the inputs."""
 

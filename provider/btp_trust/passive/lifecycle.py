@@ -13,6 +13,7 @@ from btp_trust.passive.planning import next_step, plan_by_state, plan_inputs, re
 from btp_trust.passive.schema import PREVIEW_ONLY, PassiveArgs, PassiveInputs, PassiveState
 from btp_trust.property_bag import PropertyBag, certificate_outputs, from_bag, same_arguments, to_bag
 from btp_trust.runtime.command_plan import CommandPlan, second_name_refusal
+from btp_trust.runtime.comparison import Comparison
 from btp_trust.runtime.duplicate_connections import refuse_second
 from btp_trust.runtime.lifecycle import Lifecycle, args_as
 from btp_trust.runtime.reading import (
@@ -25,7 +26,7 @@ from btp_trust.runtime.reading import (
 from btp_trust.runtime.session import Session
 from btp_trust.runtime.slot_writes import delete_passive, generate_passive
 from btp_trust.runtime.slots import Subaccount
-from btp_trust.runtime.staleness import _stale_read
+from btp_trust.runtime.staleness import stale_read_error
 from btp_trust.snapshot import Snapshot
 
 _KIND: Final = "PassiveTrustCertificate"
@@ -34,7 +35,7 @@ _KIND: Final = "PassiveTrustCertificate"
 def check(session: Session, args: PassiveArgs, old: PassiveInputs | None) -> PassiveInputs:
     """Plan: the step if a generation is new, and the certificate that the slot holds."""
     recorded = old.subaccount_id if old else None
-    session.declare_passive(args.subaccount_id or recorded or "")
+    session.plans.of(args.subaccount_id or recorded or "").has_passive = True
     reading = read_slots(session, args, recorded)
     if isinstance(reading, ReadingUnavailable):
         refuse_second(session, _KIND, args.subaccount_id or recorded, args.connection)
@@ -43,7 +44,7 @@ def check(session: Session, args: PassiveArgs, old: PassiveInputs | None) -> Pas
         return plan_by_state(args, old)
     snapshot, command_plan = reading.snapshot, reading.account.command_plan
     refuse_second(session, _KIND, snapshot.subaccount_id, args.connection)
-    session.declare_passive(snapshot.subaccount_id)
+    command_plan.has_passive = True
     if old is not None:
         command_plan.names.extend((*old.earlier_generations, old.generation))
     planned = plan_inputs(args, old, snapshot, command_plan.names)
@@ -54,7 +55,7 @@ def check(session: Session, args: PassiveArgs, old: PassiveInputs | None) -> Pas
     return planned.inputs
 
 
-def diff(session: Session, state: PassiveState, new: PassiveInputs) -> bool:
+def diff(session: Session, state: PassiveState, new: PassiveInputs) -> bool | Comparison:
     """Return True if an update is due; refuse a request that only the recorded certificate shows to be wrong."""
     reading = read_slots(session, new)
     arguments_changed = not same_arguments(new, state, PassiveArgs)
@@ -113,7 +114,7 @@ def delete(session: Session, state: PassiveState) -> None:
     Raises:
         Refused: The resource that has taken over gives this certificate another name, unasked.
     """
-    if session.has_passive(state.subaccount_id or ""):
+    if session.plans.of(state.subaccount_id or "").has_passive:
         _refuse_second_name(session, state)
         session.print_once(
             f"{_KIND}: the slots of subaccount {state.subaccount_id} stay as they are; "
@@ -140,7 +141,7 @@ def stale_read_after_generation(snapshot: Snapshot, state: PassiveState) -> Stal
         f"The certificate of generation {state.generation!r} ({state.fingerprint}), of {state.observed_at}, "
         "seems to be in no slot."
     )
-    return _stale_read(what, "somebody removed it at once", state.observed_at, snapshot)
+    return stale_read_error(what, "somebody removed it at once", state.observed_at, snapshot)
 
 
 def _empty_slot(account: Subaccount, state: PassiveState) -> str | None:
@@ -202,12 +203,12 @@ def _record_step(command_plan: CommandPlan, generation: str, step: Step) -> None
 
 def _record_name(session: Session, new: PassiveInputs, subaccount_id: str, fingerprint: str) -> None:
     if new.adopt != fingerprint:
-        session.declare_name(subaccount_id, fingerprint, new.generation)
+        session.plans.of(subaccount_id).declared_names[fingerprint] = new.generation
 
 
 def _refuse_second_name(session: Session, state: PassiveState) -> None:
     """A resource that was renamed or replaced recorded the name: only here it stands beside the new one."""
-    name = session.declared_name(state.subaccount_id or "", state.fingerprint)
+    name = session.plans.of(state.subaccount_id or "").declared_names.get(state.fingerprint)
     if name is not None and name != state.generation:
         free = propose_free_name(name, [name, *state.generations])
         raise second_name_refusal(name, state.fingerprint, state.generation, f'generation="{free}"')

@@ -21,34 +21,34 @@ _OUTPUTS = ("trusted", "identity_provider_id", "preexisting")
 class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentityProvider"):
     """This subaccount, registered as an identity provider that another subaccount trusts.
 
-    Deploying it registers in the other subaccount's XSUAA what signs in this one; with `passive`, the certificate in
-    the other slot too: the one that will sign next and, after the swap, the one that signed before. Without `passive`
-    the other subaccount trusts what signs and nothing else. It reads the slots itself, so that it needs no
-    ActiveTrustCertificate, and a RotationTrigger may wait for it.
+    Deploying it registers the active certificate of this subaccount in the other one's XSUAA; with `passive`, the
+    certificate in the other slot too: the one that will sign next and, after the swap, the one that signed before.
+    Without `passive` the other subaccount trusts the active certificate alone. The resource reads the slots itself, so
+    it works without an ActiveTrustCertificate, and a RotationTrigger may wait for it.
 
     Removing it deletes the identity provider there, with the users who came from it and all that they were assigned;
     `on_delete="deactivate"` keeps them. Either way they are refused from then on.
 
     Args:
         resource_name: Pulumi's name of the resource.
-        connection: Name of the connection to the XSUAA of the subaccount that shall trust: its key is of the plan
-            `apiaccess`.
-        origin_key: Its origin key there; it cannot be changed later.
+        connection: Name of the connection to the XSUAA of the subaccount that is to trust this one; its key is of the
+            plan `apiaccess`.
+        origin_key: Its origin key there, for good: another one takes a new resource.
         passive: The PassiveTrustCertificate of the source connection: trust the certificate in the passive slot too,
             and run after it was generated.
-        source_connection: Name of the connection to the subaccount whose certificates shall be trusted.
-        name: Its name there; without it, the origin key at first, and whatever it is later.
-        entity_id: What the assertions have as issuer; without it, the issuer name of the certificate that signs.
+        source_connection: Name of the connection to the subaccount whose certificates are to be trusted.
+        name: Its name there; without it, the origin key at first, later the name that it has.
+        entity_id: What the assertions have as issuer; without it, the issuer name of the active certificate.
         metadata_layout: Where the metadata has the second certificate: "key-descriptors" (default), a KeyDescriptor
             for each, or "x509-data", one with an X509Data for each. The open-source UAA trusts both certificates in
-            either; which one XSUAA understands is not documented.
-        adopt: ID of an identity provider: take over exactly this one, which has this origin key and which somebody
-            else made. The refusal prints it.
+            either; the documentation leaves open which one XSUAA understands.
+        adopt: ID of an identity provider: adopt exactly this one, which has this origin key and which somebody else
+            made. The refusal prints it.
         on_delete: What becomes of it when the resource is removed: "delete" (default) deletes it, and with it the users
             there who came from it and all that they were assigned; "deactivate" sets it inactive and keeps them.
-        subaccount_id: GUID of the subaccount that shall trust; refuse any other. Required with a binding found in the
-            environment.
-        source_subaccount_id: The same of the subaccount whose certificates shall be trusted.
+        subaccount_id: GUID of the subaccount that is to trust this one; refuse any other. Required with a binding found
+            in the environment.
+        source_subaccount_id: The same of the subaccount whose certificates are to be trusted.
         opts: Pulumi's resource options.
 
     Raises:

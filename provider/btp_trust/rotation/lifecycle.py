@@ -27,6 +27,7 @@ from btp_trust.rotation.rollback import refuse_untrusted, stale_read_after_swap
 from btp_trust.rotation.schema import Candidate, RotationArgs, RotationInputs, RotationState, SlotPair, args_from_bag
 from btp_trust.rotation.verification import preflight
 from btp_trust.rotation.verification.runner import RotationStep, is_verification_requested, verify_rotation
+from btp_trust.runtime.comparison import Comparison
 from btp_trust.runtime.duplicate_connections import refuse_second
 from btp_trust.runtime.lifecycle import Lifecycle
 from btp_trust.runtime.reading import (
@@ -75,7 +76,7 @@ def check(
     _refuse_foreign_candidate(candidate, seen.snapshot)
     seen.account.command_plan.record_declaration(args.generation)
     seen.account.command_plan.valid_until = trusted_by.valid_until
-    leaving = removed_candidate(candidate, old, is_in_program=session.has_passive(seen.snapshot.subaccount_id))
+    leaving = removed_candidate(candidate, old, is_in_program=seen.account.command_plan.has_passive)
     declaration = replace(
         create_declaration(args, candidate, old, seen.account),
         expiry=trusted_by.expiry,
@@ -96,7 +97,7 @@ def check(
     return plan
 
 
-def diff(session: Session, state: RotationState, new: RotationInputs) -> bool:
+def diff(session: Session, state: RotationState, new: RotationInputs) -> bool | Comparison:
     """Whether an update is due: a step, a changed argument, or outputs that are behind what signs."""
     seen = read_slots(session, new)
     arguments_changed = not same_arguments(

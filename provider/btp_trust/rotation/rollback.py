@@ -14,7 +14,7 @@ from btp_trust.formatting import parse_rfc3339
 from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.schema import RotationInputs, RotationState
 from btp_trust.rotation.target_gate import untrusted
-from btp_trust.runtime.staleness import _stale_read
+from btp_trust.runtime.staleness import stale_read_error
 from btp_trust.snapshot import Slots, Snapshot, has_fingerprint
 
 
@@ -23,7 +23,7 @@ def stale_read_after_swap(snapshot: Snapshot, state: RotationState) -> StaleRead
     if (swapped_at := _last_swap_at(snapshot, state)) is None:
         return None
     what = f"The slots look as they did before the swap of {swapped_at}."
-    return _stale_read(what, "somebody swapped back at once", swapped_at, snapshot)
+    return stale_read_error(what, "somebody swapped back at once", swapped_at, snapshot)
 
 
 def _last_swap_at(snapshot: Snapshot, state: RotationState) -> str | None:

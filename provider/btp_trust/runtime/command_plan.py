@@ -1,11 +1,12 @@
-"""What the resources of one command plan for one subaccount, so that two of them never work against each other.
+"""What the resources of one command plan, so that two of them never work against each other.
 
-Each check takes down what it plans and refuses what an earlier one planned; so whichever the engine calls first,
-the second one refuses, in the preview.
+Each check records what it plans and refuses what contradicts an earlier plan. So the second one is refused, in the
+preview, in either order in which the engine may call them.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,18 +17,26 @@ from btp_trust.errors import Refused, StaleRead
 
 @dataclass(slots=True)
 class CommandPlan:
-    """The plans of this command for one subaccount."""
+    """The plans of this command for one subaccount. Each method is one operation of a dict: threads may call it."""
 
+    has_passive: bool = False
+    """Whether a PassiveTrustCertificate of this subaccount is in the program."""
     pending_generation: str | None = None
-    """The generation that a PassiveTrustCertificate may mint."""
+    """The generation that a PassiveTrustCertificate may generate."""
     names: list[str] = field(default_factory=list)
     """Names that a PassiveTrustCertificate had before this command, the last one last."""
     adoptions: dict[str, str] = field(default_factory=dict)
-    """{generation: fingerprint} that a PassiveTrustCertificate takes up and does not mint."""
+    """{generation: fingerprint} that a PassiveTrustCertificate adopts."""
+    declared_names: dict[str, str] = field(default_factory=dict)
+    """{fingerprint: generation} that a PassiveTrustCertificate gives a certificate without naming it in `adopt`."""
+    connections: dict[str, str] = field(default_factory=dict)
+    """{resource type: connection} by which the first resource of the type has reached the subaccount."""
+    registrations: dict[str, object] = field(default_factory=dict)
+    """{origin key: arguments} of the TrustedIdentityProviders that this subaccount is to trust."""
     next_signer: Certificate | None = None
-    """What a RotationTrigger is going to make sign."""
+    """The certificate that a RotationTrigger is going to make sign."""
     rotation_target: Certificate | None = None
-    """The same, unless it is the way back."""
+    """The same, unless it is a rollback."""
     planned_registrations: dict[str, list[str]] = field(default_factory=dict)
     """{identity provider: fingerprints} that a TrustedIdentityProvider will let another subaccount trust."""
     current_registrations: dict[str, list[str]] = field(default_factory=dict)
@@ -35,18 +44,26 @@ class CommandPlan:
     declared_generation: str | None = None
     """The generation that a RotationTrigger declares."""
     announce_rotation: Callable[[], None] | None = None
-    """Says what a RotationTrigger plans. Its check leaves that to diff, which is told the outputs: they may tell that
+    """Prints what a RotationTrigger plans. Its check leaves that to diff, which gets the outputs: they may show that
     the plan is refused, or why the slots are as they are. None before check, as in a refresh."""
     valid_until: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
-    """{target: {fingerprint: moment}}: `validUntil` of the metadata of a RotationTrigger's targets. No input, for it
-    changes with each reading of the same certificates; check leaves it to diff."""
+    """{target: {fingerprint: moment}}: `validUntil` of the metadata of a RotationTrigger's targets. Check passes it to
+    diff here, as an input of its own would change with each reading of the same certificates."""
     planned_renewal: str | None = None
-    """Fingerprint of what an ActiveTrustCertificate renews in place."""
+    """Fingerprint of the certificate that an ActiveTrustCertificate renews in place."""
     stale_read: StaleRead | None = None
-    """Why a RotationTrigger does not believe the reading of this command."""
+    """Why a RotationTrigger doubts the reading of this command."""
+
+    def register(self, origin_key: str, args: object) -> bool:
+        """Record that a TrustedIdentityProvider with this origin key is in the program.
+
+        Returns:
+            Whether it is the only one, by its arguments: check gets no name, and a replacement is checked twice.
+        """
+        return self.registrations.setdefault(origin_key, args) == args
 
     def plan_generation(self, generation: str) -> None:
-        """Plan a mint.
+        """Plan to generate a certificate.
 
         Raises:
             Refused: A swap is planned already: it would meet other slots than were previewed.
@@ -58,40 +75,42 @@ class CommandPlan:
                 "Deploy the change of the RotationTrigger first, then this one; and pass this resource to it as "
                 "candidate=.",
             )
+        # The RotationTrigger learns from this that its candidate's fingerprint is still unknown.
         self.pending_generation = generation
 
     def plan_swap(self, to: Certificate, *, is_rollback: bool) -> list[str]:
-        """Plan a swap; name the identity providers that will lack what is to sign, which only a way back may do.
+        """Plan a swap; name the identity providers that will lack the next signer, which only a rollback may do.
 
         Raises:
-            Refused: Another subaccount, which this program tells what to trust, would not trust what is to sign.
+            Refused: Another subaccount, whose trust this program manages, would reject the next signer.
         """
+        # A rollback passes: the certificate that signed before is the safer one, and the registration follows.
         self.next_signer = to
         self.rotation_target = None if is_rollback else to
         self._refuse_unregistered_rotation()
         return _without_certificate(self.planned_registrations, to)
 
-    def plan_registration(self, identity_provider: str, fingerprints: list[str], held: list[str]) -> None:
-        """Record what another subaccount will trust, and what of that it holds before this command.
+    def plan_registration(self, identity_provider: str, fingerprints: list[str], trusted: list[str]) -> None:
+        """Record what another subaccount will trust, and what of that it trusts before this command.
 
         Raises:
             Refused: A swap to another certificate is planned.
         """
         self.planned_registrations[identity_provider] = fingerprints
-        self.current_registrations[identity_provider] = held
+        self.current_registrations[identity_provider] = trusted
         self._refuse_unregistered_rotation()
 
     def plan_renewal(self, fingerprint: str) -> None:
         """Plan a renewal in place.
 
         Raises:
-            Refused: A RotationTrigger declares what signs.
+            Refused: A RotationTrigger declares the signer.
         """
         self.planned_renewal = fingerprint
         self._refuse_renewal_of_declared()
 
     def record_declaration(self, generation: str) -> None:
-        """Take down what a RotationTrigger declares.
+        """Record what a RotationTrigger declares.
 
         Raises:
             Refused: A renewal in place is planned.
@@ -115,7 +134,8 @@ class CommandPlan:
     def _refuse_renewal_of_declared(self) -> None:
         if self.planned_renewal is not None and self.declared_generation is not None:
             raise Refused(
-                f"{self.planned_renewal} is to be renewed in place, and a RotationTrigger declares {self.declared_generation!r}.",
+                f"{self.planned_renewal} is to be renewed in place, and a RotationTrigger declares "
+                f"{self.declared_generation!r}.",
                 "Renewed, that certificate is in no slot any more, and the declaration would be about nothing.",
                 "Rotate instead: give PassiveTrustCertificate a new generation, deploy, then declare it. Only if the "
                 "outage is wanted: remove RotationTrigger and rotation= for this deployment.",
@@ -123,8 +143,32 @@ class CommandPlan:
             )
 
 
+class CommandPlans:
+    """The plans of this command for all subaccounts."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._plans: dict[str, CommandPlan] = {}
+        self._unknown_inputs: list[object] = []
+
+    def of(self, subaccount_id: str) -> CommandPlan:
+        """Return the plan for a subaccount, which may be unreachable; one for all whose GUID is unknown ("")."""
+        with self._lock:
+            return self._plans.setdefault(subaccount_id, CommandPlan())
+
+    def declare_unknown(self, inputs: object) -> None:
+        """Record that a check of this command has let unknown values into these inputs."""
+        with self._lock:
+            self._unknown_inputs.append(inputs)
+
+    def has_unknown(self, inputs: object) -> bool:
+        """Whether a check of this command has made these inputs, which have unknown values."""
+        with self._lock:
+            return inputs in self._unknown_inputs
+
+
 def _without_certificate(trusted: Mapping[str, list[str]], certificate: Certificate) -> list[str]:
-    return [name for name, held in trusted.items() if certificate.fingerprint not in held]
+    return [name for name, fingerprints in trusted.items() if certificate.fingerprint not in fingerprints]
 
 
 def second_name_refusal(

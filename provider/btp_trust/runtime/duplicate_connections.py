@@ -1,6 +1,6 @@
-"""One subaccount under two connection names: its slots are the same two, so a second resource about them is refused.
+"""One subaccount under two connection names: both reach the same two slots, so a second resource for it is refused.
 
-The program refuses a second one on the same connection; only the token tells that two connections are one subaccount.
+The program refuses a second one on the same connection; that two connections are one subaccount, the token shows.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from btp_trust.runtime.session import Session
 def refuse_second(session: Session, kind: str, subaccount_id: str | None, connection: str) -> None:
     """Record which connection a resource of this kind uses for the subaccount, if that is known.
 
-    A replacement, an alias or another name is checked under the same connection, and is no second one.
+    A replacement, an alias or another name is checked under the same connection, and passes.
 
     Raises:
         Refused: Another one uses another connection for the same subaccount.
     """
     if subaccount_id is None:
         return
-    first = session.connection_of(kind, subaccount_id, connection)
+    first = session.plans.of(subaccount_id).connections.setdefault(kind, connection)
     if first != connection:
         raise Refused(
             f"A second {kind} for subaccount {subaccount_id}: connection {first!r} and connection {connection!r} are "

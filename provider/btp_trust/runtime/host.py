@@ -21,12 +21,12 @@ _STANDARD_INPUT: Final = 0
 
 
 def has_engine_exited() -> bool:
-    """Tell whether the process that started this plugin has ended.
+    """Return True if Pulumi's engine, which started this plugin, has exited.
 
-    Pulumi gives each plugin a pipe as standard input, writes nothing to it and alone holds its other end; so the pipe
-    hangs up when Pulumi ends, however it ends. The parent's process id would not tell: the plugin's parent is a shell,
-    which outlives Pulumi too. Where standard input is no pipe (a plugin that was started by hand), or cannot be polled
-    (Windows), nobody is missed.
+    Pulumi gives each plugin a pipe as standard input, leaves it empty and alone holds its other end; so the pipe hangs
+    up when Pulumi ends, in every way in which it may end. The parent's process ID would mislead: the plugin's parent
+    is a shell, which outlives Pulumi too. Returns False where standard input is something else than a pipe (a plugin
+    that was started by hand), or cannot be polled (Windows).
     """
     try:
         is_pipe = stat.S_ISFIFO(os.fstat(_STANDARD_INPUT).st_mode)
@@ -34,6 +34,7 @@ def has_engine_exited() -> bool:
         return False
     if not is_pipe or not hasattr(select, "poll"):
         return False
+    # POLLHUP is reported without being asked for, and the timeout of 0 ms keeps this from waiting.
     poll = select.poll()
     poll.register(_STANDARD_INPUT, 0)
     return any(event & select.POLLHUP for _, event in poll.poll(0))
@@ -46,7 +47,7 @@ def system_clock() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """Everything outside: tests choose it, a process takes the default."""
+    """The surroundings of the plugin: tests choose them, a process takes the defaults."""
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     transport: httpx.BaseTransport | None = None
@@ -56,4 +57,4 @@ class Host:
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
     secrets_root: Path = SECRETS_ROOT
     engine_exited: Callable[[], bool] = has_engine_exited
-    """Whether Pulumi has ended, so that nobody would note down what is done from here on."""
+    """Whether Pulumi's engine has exited: the state would miss everything that is done from here on."""

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from btp_trust.property_bag import PropertyBag, ResourceArgs, from_program
+from btp_trust.runtime.comparison import Comparison
 from btp_trust.runtime.session import Session
 
 _Shape = TypeVar("_Shape", bound=ResourceArgs)
@@ -42,7 +43,7 @@ class Lifecycle(Generic[_Args, _Inputs, _State]):
     """Shape of the outputs, as far as a command reads them."""
     check: Callable[[Session, _Args, _Inputs | None], _Inputs]
     """Plan."""
-    diff: Callable[[Session, _State, _Inputs], bool]
+    diff: Callable[[Session, _State, _Inputs], bool | Comparison]
     """Return True if an update is due."""
     create: Callable[[Session, _Inputs], tuple[str, PropertyBag]]
     """Return the ID and the outputs."""

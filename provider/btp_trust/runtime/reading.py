@@ -1,4 +1,4 @@
-"""Read the slots for a resource, or say why they could not be read and whether that matters."""
+"""Read the slots or the identity providers for a resource, or return why that failed and whether it matters."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 
 from btp_trust.errors import OfflineRefused, TrustError, WrongSubaccount
 from btp_trust.property_bag import ResourceArgs
+from btp_trust.runtime.comparison import Comparison, Notice
 from btp_trust.runtime.session import Session
 from btp_trust.runtime.slots import Subaccount
 from btp_trust.runtime.trust_configuration import TrustConfiguration
@@ -47,13 +48,17 @@ class RecordedReading(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ReadingUnavailable:
-    """The service was not read, and why."""
+    """Why the service could not be read."""
 
     error: TrustError
     offline: bool = False
 
     def refuse_due_changes(self) -> None:
-        """Stop a command with something to do; offline, it may be planned from the state, but not done."""
+        """Refuse a due change; offline, it may still be planned from the state.
+
+        Raises:
+            TrustError: The reading failed.
+        """
         if not self.offline:
             raise self.error
 
@@ -96,6 +101,7 @@ def read_identity_providers(
 def _read_or_unavailable(
     session: Session, args: ResourceArgs, recorded: str | None, prop: str, read: Callable[[str | None], _Reading]
 ) -> _Reading | ReadingUnavailable:
+    # Before any reading: a program that names another subaccount is refused offline as well.
     if recorded is not None and args.subaccount_id not in (None, recorded):
         raise _subaccount_changed(args, recorded, prop)
     if session.offline:
@@ -103,17 +109,18 @@ def _read_or_unavailable(
     try:
         return read(args.subaccount_id or recorded)
     except TrustError as error:
+        # A malformed key or a wrong subaccount is for a person to mend, also at rest.
         if not error.is_tolerated_without_changes:
             raise
         return ReadingUnavailable(error)
 
 
 def open_for_write(session: Session, args: ResourceArgs) -> Subaccount:
-    """Return the subaccount for what create, update and delete do.
+    """Return the subaccount for create, update or delete.
 
     Raises:
         OfflineRefused: `btp-trust:offline` is set.
-        TrustError: It cannot be reached, is another one, or the outcome of a write on it is unknown.
+        TrustError: It is unreachable or another one, or the outcome of an earlier write is unknown.
     """
     if session.offline:
         raise offline_refusal()
@@ -123,7 +130,7 @@ def open_for_write(session: Session, args: ResourceArgs) -> Subaccount:
 
 
 def open_target_for_write(session: Session, args: ResourceArgs) -> TrustConfiguration:
-    """Return the subaccount whose identity providers are to be written, in the same way."""
+    """Return the trust configuration for create, update or delete, in the same way."""
     if session.offline:
         raise offline_refusal()
     account = session.trust_configuration(args.connection, args.subaccount_id)
@@ -133,27 +140,31 @@ def open_target_for_write(session: Session, args: ResourceArgs) -> TrustConfigur
 
 def diff_without_reading(
     session: Session, unavailable: ReadingUnavailable, state: RecordedReading, *, arguments_changed: bool
-) -> bool:
-    """Tell whether an update is due by the arguments alone; if none is, warn that nothing was compared.
+) -> Comparison:
+    """Compare the arguments alone; if they are the same, the result says that the service was left out.
 
     Raises:
-        TrustError: None is, and `btp-trust:strict` is set.
+        TrustError: They are the same, and `btp-trust:strict` is set.
     """
-    if not arguments_changed:
-        warn_unchecked(session, unavailable, state)
-    return arguments_changed
+    if arguments_changed:
+        return Comparison(is_update_due=True)
+    return Comparison(is_update_due=False, notices=(_unchecked_notice(session, unavailable, state),))
 
 
 def warn_unchecked(session: Session, unavailable: ReadingUnavailable, state: RecordedReading) -> None:
-    """Warn that a resource with nothing to do was not compared with the service.
+    """Warn that a resource with nothing to do was recorded without a look at the service.
 
     Raises:
         TrustError: `btp-trust:strict` is set.
     """
+    session.show([_unchecked_notice(session, unavailable, state)])
+
+
+def _unchecked_notice(session: Session, unavailable: ReadingUnavailable, state: RecordedReading) -> Notice:
     if session.strict:
         raise unavailable.error if not unavailable.offline else _strict_offline_refusal()
     reason = f"{unavailable.error.what} {unavailable.error.why} {unavailable.error.remedy}"
-    session.print_once(
+    return Notice(
         f"warning: subaccount {state.subaccount_id} was not checked; "
         f"its resources are those of the state of {state.observed_at or 'an unknown date'}. {reason}",
         about=f"subaccount {state.subaccount_id} was not checked",
@@ -169,7 +180,7 @@ def _strict_offline_refusal() -> OfflineRefused:
 
 
 def offline_refusal() -> OfflineRefused:
-    """Make the refusal of a write in offline mode."""
+    """Return the error of a write in offline mode."""
     return OfflineRefused(
         "Nothing is written offline.",
         "btp-trust:offline is set, so the slots cannot be compared with the plan.",
@@ -181,6 +192,6 @@ def _subaccount_changed(args: ResourceArgs, recorded: str, prop: str) -> WrongSu
     return WrongSubaccount(
         f"The resource cannot move to subaccount {subaccount_label(args.subaccount_id or '')}.",
         f"It belongs to {recorded}: its certificate and its generations are there.",
-        f'Put {prop}="{recorded}" back; a resource for the other subaccount needs a name of its own.',
+        f'Restore {prop}="{recorded}"; a resource for the other subaccount needs a name of its own.',
         prop=prop,
     )

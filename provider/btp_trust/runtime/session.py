@@ -1,4 +1,4 @@
-"""What one process shares: connections, tokens, HTTP clients, readings of the slots, and a lock per subaccount.
+"""What one process shares: its connections, the readings and plans of its subaccounts, and what it has printed.
 
 Provider instances are empty, because Pulumi pickles them into the state; all of them use the one `Session`.
 The engine runs a process for a preview and another for the changes, and calls it from four threads.
@@ -7,46 +7,30 @@ The engine runs a process for a preview and another for the changes, and calls i
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
-import httpx
-
-from btp_trust.errors import ConfigurationError, Refused, TrustError, WrongSubaccount, to_printable
+from btp_trust.errors import ConfigurationError, Refused, TrustError, to_printable
+from btp_trust.runtime.command_plan import CommandPlans
+from btp_trust.runtime.comparison import Notice
 from btp_trust.runtime.host import Host
+from btp_trust.runtime.open_connections import OpenConnections
 from btp_trust.runtime.slots import Subaccount
 from btp_trust.runtime.trust_configuration import TrustConfiguration
-from btp_trust.service.credentials.client_credentials import ClientCredentials
-from btp_trust.service.credentials.connections import Connection, Connections
-from btp_trust.service.credentials.service_key import DESTINATION, XSUAA, Service
+from btp_trust.service.credentials.service_key import DESTINATION, XSUAA
 from btp_trust.service.credentials.user_tokens import UserTokens
-from btp_trust.service.credentials.users import UserCredentialsLookup
 from btp_trust.service.destinations import DestinationClient
 from btp_trust.service.identity_providers import IdentityProviderClient
-from btp_trust.service.transport.http_client import CA_BUNDLE, no_proxy_note, open_client
 from btp_trust.service.transport.retry import RetryPolicy, parse_timeouts
 from btp_trust.service.trust_certificates import TrustCertificatesClient
-from btp_trust.snapshot import subaccount_label
-
-
-@dataclass(frozen=True, slots=True)
-class _OpenConnection:
-    """A connection that has got a token."""
-
-    connection: Connection
-    subaccount_id: str
-    api_client: httpx.Client
-    """Calls the service of the key with a token on each request."""
-    user_tokens: UserTokens
 
 
 class Session:
-    """The connections and subaccounts of one process.
+    """The connections, readings and printed lines of one process.
 
     Args:
-        config: Reads a key of Pulumi's configuration, with its namespace; None if it is not set.
-        world: What is outside.
+        config: Reads a key of Pulumi's configuration, with its namespace; None for an unset one.
+        host: The surroundings of the plugin.
     """
 
     def __init__(self, config: Callable[[str], str | None], host: Host | None = None) -> None:
@@ -54,25 +38,17 @@ class Session:
         self.retry_policy = RetryPolicy(parse_timeouts(config), self.host.sleep, self.host.monotonic)
         self.offline = _read_switch(config, "btp-trust:offline")
         self.strict = _read_switch(config, "btp-trust:strict")
-        self._ca_bundle = config(CA_BUNDLE)
-        self._connections = Connections(config, self.host.environ, self.host.secrets_root)
-        self._users = UserCredentialsLookup(config, self.host.environ)
+        self.plans = CommandPlans()
         self._lock = threading.Lock()
-        self._connection_locks: dict[tuple[Service, str], threading.Lock] = {}
-        self._open_connections: dict[tuple[Service, str], _OpenConnection | TrustError] = {}
+        self._connections = OpenConnections(config, self.host, self.retry_policy, self.print_once)
         self._subaccounts: dict[str, Subaccount] = {}
         self._trust_configurations: dict[str, TrustConfiguration] = {}
-        self._declared_passives: set[str] = set()
-        self._declared_names: dict[tuple[str, str], str] = {}
-        self._connections_of: dict[tuple[str, str], str] = {}
-        self._declared_registrations: dict[tuple[str, str], object] = {}
-        self._unknown_plans: list[object] = []
         self._printed: set[str] = set()
 
     def subaccount(self, connection: str, expected: str | None, prop: str = "subaccount_id") -> Subaccount:
         """Return the subaccount of a connection, after comparing it with the one that the resource belongs to.
 
-        No slot is read before they are the same.
+        Slots are read only after that: those of another subaccount would plan a wrong write.
 
         Args:
             connection: The connection's name.
@@ -80,99 +56,59 @@ class Session:
             prop: The argument that gives it.
 
         Raises:
-            WrongSubaccount: The token is for another one, or a binding was found and none is expected.
-            TrustError: No token can be had.
+            WrongSubaccount: The token is for another one, or a found binding leaves it open.
+            TrustError: The connection gets no token.
         """
-        connected = self._expect_subaccount(DESTINATION, connection, expected, prop)
+        opened = self._connections.expect_subaccount(DESTINATION, connection, expected, prop)
         with self._lock:
-            known = self._subaccounts.get(connected.subaccount_id)
-            if known is None:
-                client = TrustCertificatesClient(connected.api_client, self.retry_policy)
-                known = Subaccount(connected.subaccount_id, client, self.host, self.retry_policy)
-                self._subaccounts[connected.subaccount_id] = known
+            if (known := self._subaccounts.get(opened.subaccount_id)) is None:
+                known = Subaccount(
+                    opened.subaccount_id,
+                    TrustCertificatesClient(opened.api_client, self.retry_policy),
+                    self.retry_policy,
+                    self.host.clock,
+                    self.host.engine_exited,
+                    command_plan=self.plans.of(opened.subaccount_id),
+                )
+                self._subaccounts[opened.subaccount_id] = known
             return known
 
     def trust_configuration(self, connection: str, expected: str | None) -> TrustConfiguration:
-        """Return the subaccount of a connection to XSUAA, compared in the same way.
+        """Return the trust configuration of a connection to XSUAA, compared in the same way.
 
         Raises:
-            WrongSubaccount: As above.
-            TrustError: No token can be had.
+            WrongSubaccount: The token is for another subaccount, or a found binding leaves it open.
+            TrustError: The connection gets no token.
         """
-        connected = self._expect_subaccount(XSUAA, connection, expected, "subaccount_id")
+        opened = self._connections.expect_subaccount(XSUAA, connection, expected, "subaccount_id")
         with self._lock:
-            known = self._trust_configurations.get(connected.subaccount_id)
-            if known is None:
-                client = IdentityProviderClient(connected.api_client, self.retry_policy)
-                host = self.host
+            if (known := self._trust_configurations.get(opened.subaccount_id)) is None:
                 known = TrustConfiguration(
-                    connected.subaccount_id, client, self.retry_policy, host.clock, host.engine_exited
+                    opened.subaccount_id,
+                    IdentityProviderClient(opened.api_client, self.retry_policy),
+                    self.retry_policy,
+                    self.host.clock,
+                    self.host.engine_exited,
                 )
-                self._trust_configurations[connected.subaccount_id] = known
+                self._trust_configurations[opened.subaccount_id] = known
             return known
 
     def destination_client(self, connection: str) -> DestinationClient:
-        """Return what reads the destinations that a connection's service instance sees."""
-        return DestinationClient(self._open(DESTINATION, connection).api_client, self.retry_policy)
+        """Return a client for the destinations that a connection's service instance sees."""
+        return DestinationClient(self._connections.open(DESTINATION, connection).api_client, self.retry_policy)
 
     def user_tokens(self, connection: str) -> UserTokens:
-        """Return what gets the token of a connection's user."""
-        return self._open(DESTINATION, connection).user_tokens
+        """Return the tokens of a connection's user."""
+        return self._connections.open(DESTINATION, connection).user_tokens
 
-    def has_passive(self, subaccount_id: str) -> bool:
-        """Whether a PassiveTrustCertificate of this subaccount is in the program of this command."""
-        with self._lock:
-            return subaccount_id in self._declared_passives
-
-    def declare_passive(self, subaccount_id: str) -> None:
-        """Take down that a PassiveTrustCertificate of this subaccount is in the program of this command."""
-        with self._lock:
-            self._declared_passives.add(subaccount_id)
-
-    def declare_name(self, subaccount_id: str, fingerprint: str, name: str) -> None:
-        """Record which name the program's PassiveTrustCertificate gives a certificate that it does not name."""
-        with self._lock:
-            self._declared_names[subaccount_id, fingerprint] = name
-
-    def declared_name(self, subaccount_id: str, fingerprint: str) -> str | None:
-        """Return that name, if it gives one."""
-        with self._lock:
-            return self._declared_names.get((subaccount_id, fingerprint))
-
-    def connection_of(self, kind: str, subaccount_id: str, connection: str) -> str:
-        """Return the connection by which the first resource of this kind in this command reached the subaccount.
-
-        If there was none so far, it is this one, and is recorded.
-        """
-        with self._lock:
-            return self._connections_of.setdefault((kind, subaccount_id), connection)
-
-    def has_registration(self, subaccount_id: str, origin_key: str) -> bool:
-        """Whether a TrustedIdentityProvider of this origin key, there, is in the program of this command."""
-        with self._lock:
-            return (subaccount_id, origin_key) in self._declared_registrations
-
-    def declare_registration(self, subaccount_id: str, origin_key: str, args: object) -> bool:
-        """Take down that a TrustedIdentityProvider of this origin key, there, is in the program of this command.
-
-        Returns:
-            Whether it is the only one, by its arguments: a check knows no name, and a replacement is checked twice.
-        """
-        with self._lock:
-            return self._declared_registrations.setdefault((subaccount_id, origin_key), args) == args
-
-    def declare_unknown_plan(self, plan: object) -> None:
-        """Record that a check of this command has let unknown values into this plan."""
-        with self._lock:
-            self._unknown_plans.append(plan)
-
-    def has_unknown_plan(self, plan: object) -> bool:
-        """Whether a check of this command has made this plan, which has unknown values."""
-        with self._lock:
-            return plan in self._unknown_plans
+    def show(self, notices: Iterable[Notice]) -> None:
+        """Show the user the lines that diff has returned."""
+        for notice in notices:
+            self.print_once(notice.line, notice.about)
 
     def print_once(self, line: str, about: str | None = None) -> None:
-        """Show the user a line under the diagnostics of the command: once, and one line about the same matter."""
+        """Show the user a line under the diagnostics of the command, unless one about the same matter was shown."""
+        # Check runs twice in an update, and several resources may have the same to say.
         with self._lock:
             if (about or line) in self._printed:
                 return
@@ -181,48 +117,14 @@ class Session:
         self.host.stderr.flush()
 
     def warn(self, what: str, why: str, remedy: str) -> None:
-        """Warn of something that this command can do nothing about.
+        """Warn of something that only a person can mend.
 
         Raises:
-            Refused: `btp-trust:strict` makes a failure of it.
+            Refused: `btp-trust:strict` is set.
         """
         if self.strict:
             raise Refused(what, why, remedy)
         self.print_once(f"warning: {what} {why} {remedy}")
-
-    def _expect_subaccount(self, service: Service, name: str, expected: str | None, prop: str) -> _OpenConnection:
-        connected = self._open(service, name)
-        if expected is None and connected.connection.found_in_environment:
-            raise _subaccount_id_missing(connected, prop)
-        if expected is not None and connected.subaccount_id != expected:
-            raise _wrong_subaccount(connected, expected, prop)
-        return connected
-
-    def _open(self, service: Service, name: str) -> _OpenConnection:
-        with self._lock:
-            lock = self._connection_locks.setdefault((service, name), threading.Lock())
-        with lock:
-            if (service, name) not in self._open_connections:
-                self._open_connections[service, name] = self._connect(service, name)
-            connected = self._open_connections[service, name]
-        if isinstance(connected, TrustError):
-            raise connected
-        return connected
-
-    def _connect(self, service: Service, name: str) -> _OpenConnection | TrustError:
-        """Find the credentials and get a token; a failure is kept, so that each resource fails alike."""
-        try:
-            connection = self._connections.find(name, service)
-            tls = connection.key.tls(self.host.clock(), self._ca_bundle)
-            if note := no_proxy_note():
-                self.print_once(note)
-            http = open_client(tls, self.host.transport, None, "", self._ca_bundle)
-            auth = ClientCredentials(connection.key, http, self.retry_policy, self.host.monotonic)
-            api_client = open_client(tls, self.host.transport, auth, connection.key.uri, self._ca_bundle)
-            users = UserTokens(self._users, name, connection.key, http, self.retry_policy)
-            return _OpenConnection(connection, auth.subaccount_id, api_client, users)
-        except TrustError as error:
-            return error
 
 
 def _read_switch(config: Callable[[str], str | None], key: str) -> bool:
@@ -230,32 +132,10 @@ def _read_switch(config: Callable[[str], str | None], key: str) -> bool:
     if value not in (None, "true", "false"):
         raise ConfigurationError(
             f"The config {key} is neither true nor false.",
-            "It is a switch, and a slip of the pen must not turn it off.",
+            "It is a switch, and a typo must not disable it silently.",
             f"Set it to true or false: pulumi config set {key} true",
         )
     return value == "true"
-
-
-def _subaccount_id_missing(connected: _OpenConnection, prop: str) -> WrongSubaccount:
-    connection = connected.connection
-    return WrongSubaccount(
-        f"{prop} is missing.",
-        f"Connection {connection.name!r} was found in the environment ({connection.where}), so nothing in the "
-        "program says which subaccount is meant, and another machine may be bound to another one.",
-        f'If {connected.subaccount_id} is meant: {prop}="{connected.subaccount_id}".',
-        prop=prop,
-    )
-
-
-def _wrong_subaccount(connected: _OpenConnection, expected: str, prop: str) -> WrongSubaccount:
-    connection, found, expected = connected.connection, connected.subaccount_id, subaccount_label(expected)
-    return WrongSubaccount(
-        f"Connection {connection.name!r} is for another subaccount.",
-        f"The resource belongs to {expected}, but the credentials in {connection.where} are for {found}. "
-        "No slot was read.",
-        f"Give the connection a service key of {expected}; a resource for {found} needs a name of its own.",
-        prop=prop,
-    )
 
 
 _session: Session | None = None
@@ -263,14 +143,14 @@ _session_lock = threading.Lock()
 
 
 def configure(config: Callable[[str], str | None]) -> None:
-    """Make the session of this process, unless there is one: Pulumi configures each provider class by itself."""
+    """Make the session of this process, if it is the first call: Pulumi configures each provider class by itself."""
     with _session_lock:
         if _session is None:
             _install(Session(config))
 
 
 def set_current(session: Session | None) -> None:
-    """Choose the session of this process: for tests, which bring a world of their own."""
+    """Choose the session of this process: for tests, which bring a host of their own."""
     with _session_lock:
         _install(session)
 
@@ -279,7 +159,7 @@ def current() -> Session:
     """Return the session of this process.
 
     Raises:
-        RuntimeError: Pulumi has not configured a provider.
+        RuntimeError: Pulumi has yet to configure a provider.
     """
     if _session is None:
         raise RuntimeError("configure() was not called")
@@ -290,8 +170,7 @@ def current() -> Session:
 def operation() -> Iterator[Session]:
     """Give the session of this process to one operation, and bound the operation's time.
 
-    What an error was made of stands in its message. Without its context Pulumi shows that message alone: not an
-    earlier error first, whose class and remedy are others.
+    An error is raised without its context: Pulumi would print that first, an earlier error with another remedy.
     """
     session = current()
     try:

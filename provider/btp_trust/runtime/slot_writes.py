@@ -1,190 +1,207 @@
-"""The writes: each reads the slots first, sends one request, and knows afterwards what became of it.
+"""Writes of the slots: swap, generate, delete. Each reads both slots first, and knows afterwards what became of it.
 
-The service has neither ETag nor idempotency key; a repeated POST mints another key, a repeated swap undoes the
-first. So a request is repeated only where it provably never arrived, and only after the slots were compared again.
-When an answer is lost, both slots are read until they tell.
+The protocol is that of `AtMostOnceWrite`; this module knows what the four writes send and leave behind.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 from btp_trust.certificate import Certificate
-from btp_trust.errors import (
-    EngineExited,
-    OutcomeUnknown,
-    SlotsChanged,
-    StaleRead,
-    TrustError,
-    WriteNotApplied,
-)
+from btp_trust.errors import SlotsChanged, StaleRead, TrustError
 from btp_trust.runtime.slots import Subaccount
 from btp_trust.runtime.staleness import STALENESS
-from btp_trust.service.transport.at_most_once import retry_unsent, send_once
+from btp_trust.service.transport.at_most_once import AtMostOnceWrite
 from btp_trust.snapshot import Slots, Snapshot, has_fingerprint
 
 _STALENESS_SECONDS: Final = STALENESS.total_seconds()
-"""Seconds that a reading is doubted for which shows the swap done that is to be sent."""
+"""Seconds for which a reading is doubted that shows a swap applied before it is sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class _SlotWrite:
-    """One write on slots that hold exactly `before`."""
+@dataclass(frozen=True, kw_only=True)
+class _SlotWrite(AtMostOnceWrite[Snapshot]):
+    """One write of the slots."""
 
-    name: str
-    before: Snapshot
-    send: Callable[[], tuple[Certificate | None, Certificate | None]]
+    unchanged: ClassVar[str] = "The slots are as before"
+    unreadable: ClassVar[str] = "The slots could not be read"
+    next_command: ClassVar[str] = "it reads both slots first"
+    suspects: ClassVar[str] = "the proxies on the way and the service's status"
+
+    target: Subaccount
+    request: Callable[[], tuple[Certificate | None, Certificate | None]]
     """Sends the request; returns the active and the passive certificate after it."""
-    is_applied: Callable[[Slots], bool]
-    """Whether these slots are the result of this write, and of it alone."""
     wanted: str
     response_shows_both: bool = False
-    """Whether the answer tells both slots; else the other one is read afterwards."""
-    min_poll_seconds: float = 0.0
-    """Seconds that the slots are watched for at least if the answer is lost, unless the operation ends before."""
+    """Whether the response shows both slots; else the other one is read afterwards."""
+
+    def send(self) -> Snapshot:
+        """Send the request, and read the slot that its response leaves open."""
+        after = self.target.record_reading(*self.request())
+        return after if self.response_shows_both else self._read_other_slot(after)
+
+    def read(self) -> Snapshot:
+        """Read both slots."""
+        return self.target.read()
+
+    def is_unchanged(self, now: Snapshot) -> bool:
+        """Whether both slots hold what they held before, however much later that was read."""
+        return now.slots == self.before.slots
+
+    def describe(self) -> str:
+        """Return the slots before, and those that the write was to leave."""
+        return f"{self.before.slots}. Wanted: {self.wanted}."
+
+    def describe_before(self) -> str:
+        """Return the slots before."""
+        return f"Slots: {self.before.slots}."
+
+    def changed_before_sending(self, now: Snapshot) -> SlotsChanged:
+        """Return the error of slots that changed before the request arrived."""
+        return _slots_changed(self.name, now.slots, self.before.slots)
+
+    def foreign_change(self, now: Snapshot) -> SlotsChanged:
+        """Return the error of slots that this write does not explain."""
+        before, after = self.before.slots, now.slots
+        missing = [fingerprint for fingerprint in (before.active, before.passive) if fingerprint is not None]
+        missing = [fingerprint for fingerprint in missing if fingerprint not in (after.active, after.passive)]
+        lost = f" In no slot any more: {', '.join(missing)}." if missing else ""
+        change = f"The slots changed in a way that this {self.name} does not explain"
+        if after == before:
+            change = f"The {self.name} was done, and yet the slots are as before"
+        return SlotsChanged(
+            f"{change}: somebody else acted in the same moment.",
+            f"Before: {before}. Wanted: {self.wanted}. Now: {after}.{lost} Nothing was recorded.",
+            "Find out who else manages this subaccount, then run `pulumi preview` and read the plan.",
+        )
+
+    def _read_other_slot(self, after: Snapshot) -> Snapshot:
+        """Read once more, as the response shows one slot and somebody may have acted on the other.
+
+        The response prevails over a reading that fails, or that still shows the slots before the write.
+        """
+        # Without this reading, the outputs could show a certificate that somebody has just removed.
+        now = _read_or_none(self.target)
+        if now is None or self.is_unchanged(now):
+            return self.target.record_reading(after.active, after.passive)
+        if now.slots != after.slots:
+            raise self.foreign_change(now)
+        return now
 
 
 def swap(account: Subaccount, expected: Slots, wanted: str, *, reading_may_be_stale: bool = False) -> Snapshot:
-    """Make `wanted` sign by swapping the slots, if they hold exactly `expected`; nothing if it signs already.
+    """Make `wanted` the active certificate by swapping the slots, unless it is that already.
 
     Args:
         account: The subaccount.
         expected: What both slots hold.
-        wanted: Fingerprint of what shall sign.
-        reading_may_be_stale: The slots held `expected` a moment ago, so a reading that shows `wanted` signing may be a stale one
-            of the time before: it is believed only if it stays. In the same way, after a lost answer the slots are
-            watched for as long as a reading may be behind: what is not done then is certainly not done.
+        wanted: Fingerprint of the certificate that is to sign.
+        reading_may_be_stale: The slots held `expected` a moment ago, so that a reading that shows `wanted` active may
+            be one of the time before, and is believed only if it stays. After a lost response the slots are then read
+            for as long as a reading may be stale, which makes a `WriteNotApplied` certain.
 
     Raises:
         SlotsChanged: They hold another pair, or somebody swapped in the same moment.
-        StaleRead: This process has done this swap, and the slots do not show it: another one might undo it.
-        WriteNotApplied: The answer was lost or refuses the swap, and the slots are as before.
-        OutcomeUnknown: The answer was lost, and the slots could not be read.
+        StaleRead: This process has made this swap, and the slots contradict that: another one might undo it.
+        WriteNotApplied: The response was lost or refuses the swap, and the slots are as before.
+        OutcomeUnknown: The response was lost, and the slots could not be read.
     """
     with account.write_lock.hold():
         before = _read_past_staleness(account, wanted) if reading_may_be_stale else account.read()
+        # Another swap would undo one that somebody, or an interrupted run, has made.
         if has_fingerprint(before.active, wanted):
             return before
         if account.write_lock.signer == wanted:
             raise _swapped_already(wanted, before.slots)
-        _refuse_changed_slots("swap", before.slots, expected)
-        write = _SlotWrite(
-            "swap",
-            before,
-            account.client.rotate,
-            lambda now: now == before.slots.swapped,
-            str(expected.swapped),
-            response_shows_both=True,
-            min_poll_seconds=_STALENESS_SECONDS if reading_may_be_stale else 0.0,
-        )
-        after = _perform(account, write)
-        with account.write_lock.record_unknown_outcome():
-            if not has_fingerprint(after.active, wanted):
-                is_unseen = after.slots.active not in (before.slots.active, None)
-                raise _unplanned_signer(write, after.slots) if is_unseen else _foreign_change(write, after.slots)
+        if before.slots != expected:
+            raise _slots_changed("swap", before.slots, expected)
+        after = _swap_once(account, before, wanted, _STALENESS_SECONDS if reading_may_be_stale else 0.0)
         account.write_lock.signer = wanted
         return after
 
 
-def generate_passive(account: Subaccount, before: Snapshot) -> Snapshot:
-    """Generate the passive certificate over what `before` found. Hold the account's turn since that reading."""
+def _swap_once(account: Subaccount, before: Snapshot, wanted: str, min_poll_seconds: float) -> Snapshot:
     write = _SlotWrite(
-        "generation of a passive certificate",
-        before,
-        lambda: (before.active, account.client.generate_passive()),
-        lambda now: now.active == before.slots.active and now.passive not in (None, before.slots.passive),
-        f"active {before.slots.active}, passive a new one",
+        target=account,
+        name="swap",
+        before=before,
+        is_applied=lambda now: now.slots == before.slots.swapped,
+        request=account.client.rotate,
+        wanted=str(before.slots.swapped),
+        response_shows_both=True,
+        min_poll_seconds=min_poll_seconds,
     )
-    return _perform(account, write)
+    after = write.perform()
+    # The service swaps blindly: only its response shows a passive certificate that was replaced after the reading.
+    with account.write_lock.record_unknown_outcome():
+        if not has_fingerprint(after.active, wanted):
+            is_unseen = after.slots.active not in (before.slots.active, None)
+            raise _unplanned_signer(write, after.slots) if is_unseen else write.foreign_change(after)
+    return after
+
+
+def generate_passive(account: Subaccount, before: Snapshot) -> Snapshot:
+    """Generate the passive certificate, overwriting the one of `before`; hold the write lock since that reading."""
+    return _SlotWrite(
+        target=account,
+        name="generation of a passive certificate",
+        before=before,
+        is_applied=lambda now: (
+            now.slots.active == before.slots.active and now.slots.passive not in (None, before.slots.passive)
+        ),
+        request=lambda: (before.active, account.client.generate_passive()),
+        wanted=f"active {before.slots.active}, passive a new one",
+    ).perform()
 
 
 def generate_active(account: Subaccount, before: Snapshot) -> Snapshot:
-    """Generate or renew the active certificate. Hold the account's turn since the reading `before`."""
-    write = _SlotWrite(
-        "generation of the active certificate",
-        before,
-        lambda: (account.client.generate_active(), before.passive),
-        lambda now: now.passive == before.slots.passive and now.active not in (None, before.slots.active),
-        f"active a new one, passive {before.slots.passive or 'empty'}",
-    )
-    return _perform(account, write)
+    """Generate or renew the active certificate; hold the write lock since the reading `before`."""
+    return _SlotWrite(
+        target=account,
+        name="generation of the active certificate",
+        before=before,
+        is_applied=lambda now: (
+            now.slots.passive == before.slots.passive and now.slots.active not in (None, before.slots.active)
+        ),
+        request=lambda: (account.client.generate_active(), before.passive),
+        wanted=f"active a new one, passive {before.slots.passive or 'empty'}",
+    ).perform()
 
 
 def delete_passive(account: Subaccount, before: Snapshot) -> Snapshot:
-    """Empty the passive slot. Hold the account's turn since the reading `before`."""
+    """Empty the passive slot; hold the write lock since the reading `before`."""
 
-    def send() -> tuple[Certificate | None, None]:
+    def request() -> tuple[Certificate | None, None]:
         account.client.delete_passive()
         return before.active, None
 
     wanted = Slots(before.slots.active, None)
-    write = _SlotWrite("deletion of the passive certificate", before, send, lambda now: now == wanted, str(wanted))
-    return _perform(account, write)
-
-
-def _perform(account: Subaccount, write: _SlotWrite) -> Snapshot:
-    """Send the write; again only where it never arrived, and then only on the very same slots."""
-    return retry_unsent(
-        account.retry_policy,
-        lambda: _send(account, write),
-        lambda: _refuse_changed_slots(write.name, account.read().slots, write.before.slots),
-    )
-
-
-def _send(account: Subaccount, write: _SlotWrite) -> Snapshot:
-    if account.host.engine_exited():
-        raise _engine_exited(write)
-
-    def send() -> Snapshot:
-        after = account.record_reading(*write.send())
-        return after if write.response_shows_both else _read_other_slot(account, write, after)
-
-    return send_once(account.write_lock, send, lambda history, watch: _resolve(account, write, history, watch))
-
-
-def _read_other_slot(account: Subaccount, write: _SlotWrite, after: Snapshot) -> Snapshot:
-    """Read once more: the answer of a write tells one slot, and somebody may have acted on the other.
-
-    A reading that fails, or that still shows the slots before the write, takes nothing from the answer.
-    """
-    now = _read_or_none(account)
-    if now is None or now.slots == write.before.slots:
-        return account.record_reading(after.active, after.passive)
-    if now.slots != after.slots:
-        raise _foreign_change(write, now.slots)
-    return now
-
-
-def _resolve(account: Subaccount, write: _SlotWrite, history: str, watch: float | None) -> Snapshot:
-    """Read the slots until they show what became of a write, for a bounded time, and at least once."""
-    now: Snapshot | None = None
-    polled_seconds = 0.0
-    usual = max(account.retry_policy.timeouts.settle_timeout, write.min_poll_seconds)
-    for seconds in account.retry_policy.poll(usual if watch is None else watch):
-        polled_seconds, now = seconds, _read_or_none(account)
-        if now is not None and write.is_applied(now.slots):
-            return now
-        if now is not None and now.slots != write.before.slots:
-            raise _foreign_change(write, now.slots)
-    raise _unresolved_write(write, now, history, polled_seconds)
+    return _SlotWrite(
+        target=account,
+        name="deletion of the passive certificate",
+        before=before,
+        is_applied=lambda now: now.slots == wanted,
+        request=request,
+        wanted=str(wanted),
+    ).perform()
 
 
 def _read_past_staleness(account: Subaccount, wanted: str) -> Snapshot:
-    """Read until `wanted` does not sign, for as long as a reading may be behind; one that fails tells nothing.
+    """Read until another certificate than `wanted` is active, or its being so has outlived every stale reading.
 
     Raises:
-        StaleRead: It seems to sign, and the operation has no time left to see whether that stays.
+        StaleRead: It seems to be active, and the operation has too little time left to see whether that stays.
         TrustError: The last reading failed.
     """
+    # The clock of the policy counts, so that slow readings shorten the wait.
     now, began = _read_or_none(account), account.retry_policy.remaining
 
     def is_over() -> bool:
         return round(began - account.retry_policy.remaining, 3) >= _STALENESS_SECONDS
 
-    watch = account.retry_policy.poll(_STALENESS_SECONDS)
-    while (now is None or has_fingerprint(now.active, wanted)) and not is_over() and next(watch, None):
+    pauses = account.retry_policy.poll(_STALENESS_SECONDS)
+    while (now is None or has_fingerprint(now.active, wanted)) and not is_over() and next(pauses, None):
         now = _read_or_none(account)
     now = now or account.read()
     if has_fingerprint(now.active, wanted) and not is_over():
@@ -196,13 +213,13 @@ def _read_past_staleness(account: Subaccount, wanted: str) -> Snapshot:
     return now
 
 
-def _swapped_already(wanted: str, found: Slots) -> StaleRead:
-    """Pulumi calls an update again if a hook lets it: the state does not have what the first call has done."""
+def _swapped_already(wanted: str, slots: Slots) -> StaleRead:
+    """Return the error of a repeated swap: an error hook lets Pulumi call update again, with the state before."""
     return StaleRead(
         "The swap was done by this command already, and the slots do not show it.",
-        f"Either the reading is stale, or somebody swapped back at once; a second swap might undo the first. Made to "
-        f"sign: {wanted}. Slots: {found}.",
-        "Wait a minute, then run `pulumi up` again: it reads the slots, and tries the destinations.",
+        f"Either the reading is stale, or somebody undid it at once; a second swap might undo the first. Made to "
+        f"sign: {wanted}. Slots: {slots}.",
+        "Wait a minute, then run `pulumi up` again: it reads the slots, and verifies the destinations.",
     )
 
 
@@ -213,58 +230,20 @@ def _read_or_none(account: Subaccount) -> Snapshot | None:
         return None
 
 
-def _refuse_changed_slots(name: str, found: Slots, expected: Slots) -> None:
-    if found != expected:
-        raise SlotsChanged(
-            f"The {name} was not done: the slots changed since it was planned.",
-            f"Planned for: {expected}. Found: {found}.",
-            "Run `pulumi preview` and read the new plan; whoever changed the slots may have had a reason.",
-        )
-
-
-def _engine_exited(write: _SlotWrite) -> EngineExited:
-    return EngineExited(
-        f"The {write.name} was not sent: Pulumi has ended in the meantime.",
-        f"Nobody would note down what came of it, and another run may have begun. Slots: {write.before.slots}.",
-        "Run `pulumi cancel` if the stack is locked, then `pulumi up` again: it reads both slots first.",
+def _slots_changed(name: str, slots: Slots, expected: Slots) -> SlotsChanged:
+    return SlotsChanged(
+        f"The {name} was not done: the slots changed since it was planned.",
+        f"Planned for: {expected}. Found: {slots}.",
+        "Run `pulumi preview` and read the new plan; the change may have had a reason.",
     )
 
 
-def _foreign_change(write: _SlotWrite, now: Slots) -> SlotsChanged:
-    before = write.before.slots
-    missing = [each for each in (before.active, before.passive) if each not in (None, now.active, now.passive)]
-    lost = f" In no slot any more: {', '.join(map(str, missing))}." if missing else ""
-    found = f"The slots changed in a way that this {write.name} does not explain"
-    if now == before:
-        found = f"The {write.name} was done, and yet the slots are as before"
+def _unplanned_signer(write: _SlotWrite, slots: Slots) -> SlotsChanged:
+    """Return the error of a passive certificate that was replaced between the reading and the swap."""
     return SlotsChanged(
-        f"{found}: somebody else acted in the same moment.",
-        f"Before: {before}. Wanted: {write.wanted}. Now: {now}.{lost} Nothing was recorded.",
-        "Find out who else manages this subaccount, then run `pulumi preview` and read the plan.",
-    )
-
-
-def _unplanned_signer(write: _SlotWrite, now: Slots) -> SlotsChanged:
-    """Somebody replaced the passive certificate between the reading and the swap: no client can exclude that."""
-    return SlotsChanged(
-        f"The swap made a certificate sign that was in no plan: {now.active}.",
+        f"The swap made a certificate sign that was in no plan: {slots.active}.",
         f"Somebody replaced the passive one in the same moment. Before: {write.before.slots}. Wanted: {write.wanted}. "
-        f"Now: {now}. Nothing was recorded.",
-        "Targets that do not trust it refuse calls. To go back, declare the generation before again, with "
-        f'on_drift="restore" and known_generations={{"unreviewed": "{now.active}"}}, and run `pulumi up`.',
-    )
-
-
-def _unresolved_write(
-    write: _SlotWrite, now: Snapshot | None, history: str, polled_seconds: float
-) -> WriteNotApplied | OutcomeUnknown:
-    kind = OutcomeUnknown if now is None else WriteNotApplied
-    before, found = write.before.slots, f"The slots are as before after {polled_seconds:g} s"
-    if now is None:
-        found = f"The slots could not be read for {polled_seconds:g} s: it was done or not. Before"
-    return kind(
-        f"The {write.name} {history}",
-        f"{found}: {before}. Wanted: {write.wanted}. Nothing was recorded, and nothing is repeated.",
-        "Wait a minute, then run `pulumi up` again: it reads both slots first. If it fails the same way, look into the "
-        "proxies on the way and the service's status.",
+        f"Now: {slots}. Nothing was recorded.",
+        "Targets that do not trust it refuse calls. To roll back, declare the generation before again, with "
+        f'on_drift="restore" and known_generations={{"unreviewed": "{slots.active}"}}, and run `pulumi up`.',
     )

@@ -1,55 +1,59 @@
-"""The two slots of one subaccount: its connection, one reading for all resources, and its write lock."""
+"""The two slots of one subaccount: one reading for all resources, and what the command plans for them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+
 from btp_trust.certificate import Certificate
-from btp_trust.errors import StaleRead, TrustError
+from btp_trust.errors import StaleRead
+from btp_trust.runtime.cached_reading import CachedReading
 from btp_trust.runtime.command_plan import CommandPlan
-from btp_trust.runtime.host import Host
-from btp_trust.runtime.write_lock import WriteLock
 from btp_trust.service.transport.retry import RetryPolicy
 from btp_trust.service.trust_certificates import TrustCertificatesClient
 from btp_trust.snapshot import Snapshot
 
 
-class Subaccount:
-    """One subaccount in this command: its client, the last reading of its slots, what the command plans for it.
+class Subaccount(CachedReading[TrustCertificatesClient, Snapshot]):
+    """The slots of one subaccount in this command.
 
-    Take a turn of `writes` for as long as a reading must stay true: from the read before a write to its answer.
+    Args:
+        subaccount_id: GUID of the subaccount.
+        client: The trust API.
+        retry_policy: Bounds how long the service is waited for.
+        clock: Reads the machine's clock, for responses without a date.
+        engine_exited: Tells whether Pulumi's engine has exited.
+        command_plan: What the resources of this command plan for the subaccount.
     """
 
     def __init__(
-        self, subaccount_id: str, client: TrustCertificatesClient, host: Host, retry_policy: RetryPolicy
+        self,
+        subaccount_id: str,
+        client: TrustCertificatesClient,
+        retry_policy: RetryPolicy,
+        clock: Callable[[], datetime],
+        engine_exited: Callable[[], bool],
+        *,
+        command_plan: CommandPlan,
     ) -> None:
-        self.subaccount_id = subaccount_id
-        self.client = client
-        self.host = host
-        self.retry_policy = retry_policy
-        self.write_lock = WriteLock()
-        self.lock = self.write_lock.lock
-        self.command_plan = CommandPlan()
-        self._reading: Snapshot | TrustError | None = None
+        super().__init__(subaccount_id, client, retry_policy, clock, engine_exited)
+        self.command_plan = command_plan
 
     def snapshot(self) -> Snapshot:
-        """Return the slots as this command has read them; read them if it has not."""
-        with self.lock:
-            if self._reading is None:
-                return self.read()
-            if isinstance(self._reading, TrustError):
-                raise self._reading
-            return self._reading
+        """Return the slots as this command has read them."""
+        return self.last()
 
-    def read(self) -> Snapshot:
-        """Read both slots now."""
-        with self.lock:
-            try:
-                return self.record_reading(*self.retry_policy.run_with_retries(self._read_slots, _is_stale_read))
-            except TrustError as error:
-                self._reading = error
-                raise
+    def record_reading(self, active: Certificate | None, passive: Certificate | None) -> Snapshot:
+        """Record what the service reported in a response, and return it as a snapshot."""
+        self._last = snapshot = Snapshot(self.subaccount_id, active, passive, self.now)
+        return snapshot
+
+    def _fetch(self) -> Snapshot:
+        return self.record_reading(*self.retry_policy.run_with_retries(self._read_slots, _is_stale_read))
 
     def _read_slots(self) -> tuple[Certificate | None, Certificate | None]:
         """Read one slot after the other; the same certificate in both is a stale reading of one of them."""
+        # The API has no call for both slots, so another write may fall between the two.
         active, passive = self.client.active(), self.client.passive()
         if active is not None and active == passive:
             raise StaleRead(
@@ -58,13 +62,6 @@ class Subaccount:
                 "Wait a minute, then run the same command again.",
             )
         return active, passive
-
-    def record_reading(self, active: Certificate | None, passive: Certificate | None) -> Snapshot:
-        """Take down what the service answered to a read or a write."""
-        now = self.client.server_time or self.host.clock()
-        reading = Snapshot(self.subaccount_id, active, passive, now)
-        self._reading = reading
-        return reading
 
 
 def _is_stale_read(error: BaseException) -> bool:

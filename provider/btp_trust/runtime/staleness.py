@@ -1,7 +1,7 @@
-"""Readings that are behind what this stack wrote: not believed for a minute, where something would follow from them.
+"""Stale reads: for 60 seconds after a write of this stack, a reading that contradicts it is doubted.
 
-The service does not say how old its answers are. What the state remembers of the last write tells: slots that look as
-they did before it are stale, or somebody undid it at once. Either way a minute later they are the truth.
+The service leaves the age of its responses open. The state records the last write: slots that look as they did before
+it are stale, or somebody undid it at once. Either way they can be believed a minute later.
 """
 
 from __future__ import annotations
@@ -14,15 +14,26 @@ from btp_trust.formatting import format_rfc3339, parse_rfc3339
 from btp_trust.snapshot import Snapshot
 
 STALENESS: Final = timedelta(seconds=60)
-"""How long after a write of its own a resource takes slots that do not show it for a stale reading."""
+"""How long after a write of its own a resource doubts slots that contradict it."""
 
 
-def _stale_read(what: str, alternative: str, since: str, snapshot: Snapshot) -> StaleRead | None:
+def stale_read_error(contradiction: str, alternative: str, since: str, snapshot: Snapshot) -> StaleRead | None:
+    """Return the error of a reading that contradicts a recent write.
+
+    Args:
+        contradiction: How it does, one sentence.
+        alternative: What else may have happened.
+        since: When the write was recorded.
+        snapshot: The reading.
+
+    Returns:
+        None if the write is old enough for the reading to be believed.
+    """
     believed = parse_rfc3339(since) + STALENESS
     if snapshot.now >= believed:
         return None
     return StaleRead(
-        what,
-        f"Either the reading is stale, or {alternative}; they cannot be told apart yet. Slots: {snapshot.slots}.",
+        contradiction,
+        f"Either the reading is stale, or {alternative}; it is too early to say which. Slots: {snapshot.slots}.",
         f"Run the same command again after {format_rfc3339(believed)}.",
     )

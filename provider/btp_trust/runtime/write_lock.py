@@ -1,4 +1,4 @@
-"""Whether the outcome of a write is unknown, and whose turn it is to write: for one subaccount, in one process."""
+"""The writes of one subaccount in one process: one at a time, and none after one whose outcome is unknown."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ class WriteLock:
     """
 
     def __init__(self) -> None:
+        # Reentrant: a write reads, and a rollback swaps, while the caller holds the lock.
         self.lock = threading.RLock()
         self.signer: str | None = None
-        """Fingerprint of what the last swap of this process has made sign."""
+        """Fingerprint of the certificate that the last swap of this process has made sign."""
         self._failure: Exception | None = None
 
     @property

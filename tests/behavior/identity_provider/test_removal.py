@@ -1,4 +1,4 @@
-"""TrustedIdentityProvider: what becomes of the registration when the resource goes, and of one that it did not make."""
+"""TrustedIdentityProvider: what becomes of the registration when the resource goes, and of a preexisting one."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import httpx
 import pytest
 
 from btp_trust.errors import EntityIDTaken, OfflineRefused, Refused, ServiceUnavailable, TargetChanged, WriteNotApplied
-from btp_trust.service.identity_providers import PATH
-from btp_trust_emulator import Emulator
 from support.certificates import certificate
 from support.fake_engine import (
     CommandReport,
@@ -22,16 +20,7 @@ from support.fake_engine import (
     commit_then_raise,
     interleave,
 )
-
-ORIGIN = "shop"
-POST, PUT, DELETE, GET = (f"{method} identity-providers" for method in ("POST", "PUT", "DELETE", "GET"))
-
-
-@pytest.fixture
-def engine(emulator: Emulator) -> FakeEngine:
-    """A stack with nothing in it, and another subaccount."""
-    guid, target = (emulator.create_subaccount(generate=True).guid for _ in range(2))
-    return FakeEngine(emulator, guid, target=target)
+from support.registrations import DELETE, GET, ORIGIN, POST, PUT, Api
 
 
 def program(**args: Any) -> Program:
@@ -47,34 +36,11 @@ KEEPING = program(on_delete="deactivate")
 
 
 def nothing(_: Deployment) -> None:
-    """Declare nothing."""
-
-
-class Api:
-    """What a person, or another stack, does in the target."""
-
-    def __init__(self, engine: FakeEngine) -> None:
-        key = engine.emulator.api_access_key(engine.target)
-        self.http = httpx.Client(transport=engine.emulator.transport, params={"rawConfig": "true"})
-        form = {"grant_type": "client_credentials"}
-        client = (key["clientid"], key["clientsecret"])
-        token = self.http.post(f"{key['url']}/oauth/token", data=form, auth=client).json()["access_token"]
-        self.http.headers["Authorization"] = f"Bearer {token}"
-        self.url = f"{key['apiurl']}{PATH}"
-
-    def all(self) -> dict[str, dict[str, Any]]:
-        """All identity providers by origin key."""
-        return {each["originKey"]: each for each in self.http.get(self.url).json()}
-
-    def register(self, origin_key: str, metadata: str, *, active: bool = True) -> None:
-        """Make one by hand."""
-        config = {"metaDataLocation": metadata}
-        body = {"type": "saml", "originKey": origin_key, "name": origin_key, "active": active, "config": config}
-        self.http.post(self.url, json=body).raise_for_status()
+    """Declare an empty program."""
 
 
 def metadata_of(engine: FakeEngine) -> str:
-    """The output `metadata` of what signs."""
+    """The output `metadata` of the active certificate."""
     other = FakeEngine(engine.emulator, engine.guid)
 
     def adopted(deployment: Deployment) -> None:
@@ -91,8 +57,8 @@ def removed(engine: FakeEngine) -> CommandReport:
     return report
 
 
-def test_a_removal_says_that_users_go_with_it(engine: FakeEngine) -> None:
-    """Its preview shows the inputs, also those of an old deployment; the deed says it once more."""
+def test_deletion_mentions_users(engine: FakeEngine) -> None:
+    """The preview of a removal and the removal say that users go with the identity provider."""
     engine.deploy(program())
     report = removed(engine)
     assert "with its users there and all that they were assigned" in report.inputs["billing"]["removal"]
@@ -101,8 +67,8 @@ def test_a_removal_says_that_users_go_with_it(engine: FakeEngine) -> None:
     assert report.writes == [DELETE]
 
 
-def test_one_that_is_deactivated_keeps_its_users_and_is_activated_again(engine: FakeEngine) -> None:
-    """By a destroy too; the new resource finds it, says so, and sends one request."""
+def test_deactivation_can_be_undone(engine: FakeEngine) -> None:
+    """A deactivated identity provider keeps its content, and a new resource activates it by one request."""
     engine.deploy(KEEPING)
     api = Api(engine)
     before = api.all()[ORIGIN]
@@ -124,8 +90,8 @@ def test_one_that_is_deactivated_keeps_its_users_and_is_activated_again(engine: 
     assert api.all()[ORIGIN]["active"] is False
 
 
-def test_the_certificates_may_have_changed_meanwhile(engine: FakeEngine) -> None:
-    """Whom it trusts is said with it."""
+def test_reactivation_updates_certificates(engine: FakeEngine) -> None:
+    """Activating an identity provider again updates its certificates, and the step says so."""
     engine.deploy(KEEPING)
     engine.destroy()
     engine.emulator.generate_passive(engine.guid)
@@ -136,8 +102,8 @@ def test_the_certificates_may_have_changed_meanwhile(engine: FakeEngine) -> None
     engine.deploy(program())
 
 
-def test_one_that_is_inactive_already_is_left_so(engine: FakeEngine) -> None:
-    """Nothing is sent."""
+def test_inactive_provider_needs_no_write(engine: FakeEngine) -> None:
+    """An identity provider that is inactive already is left as it is."""
     engine.deploy(KEEPING)
     api = Api(engine)
     found = api.all()[ORIGIN]
@@ -145,14 +111,14 @@ def test_one_that_is_inactive_already_is_left_so(engine: FakeEngine) -> None:
     assert removed(engine).writes == []
 
 
-def test_an_inactive_one_of_another_entity_is_somebody_elses(engine: FakeEngine) -> None:
-    """It is taken over on request only."""
+def test_inactive_foreign_provider_needs_adopt(engine: FakeEngine) -> None:
+    """An inactive identity provider of another entity is adopted on request only."""
     Api(engine).register(ORIGIN, metadata_of(engine).replace('entityID="', 'entityID="x'), active=False)
     assert "adopt=" in engine.assert_refused(program(), ORIGIN)
 
 
-def test_a_lost_answer_of_a_deactivation_is_settled_by_reading(engine: FakeEngine) -> None:
-    """One request; done if it is inactive now."""
+def test_lost_deactivation_is_resolved(engine: FakeEngine) -> None:
+    """A lost response of a deactivation is resolved by reading."""
     engine.deploy(KEEPING)
     engine.transport.inject_once(PUT, commit_then_raise(httpx.ReadTimeout("slow")))
     assert removed(engine).writes == [PUT]
@@ -162,16 +128,16 @@ def test_a_lost_answer_of_a_deactivation_is_settled_by_reading(engine: FakeEngin
         engine.up(nothing)
 
 
-def test_a_deactivation_that_cannot_be_done_says_the_ways_out(engine: FakeEngine) -> None:
-    """As a deletion does."""
+def test_blocked_deactivation_names_remedies(engine: FakeEngine) -> None:
+    """A deactivation that is impossible now names the remedies."""
     engine.deploy(KEEPING)
     engine.config["btp-trust:offline"] = "true"
     with pytest.raises(OfflineRefused, match="was not set inactive"):
         engine.destroy()
 
 
-def test_settings_that_cannot_be_read_are_never_overwritten(engine: FakeEngine) -> None:
-    """Neither by an update nor by a deactivation; nor is one written that has no ID."""
+def test_unreadable_settings_are_never_overwritten(engine: FakeEngine) -> None:
+    """Unreadable settings, or a missing ID, stop update and deactivation."""
     engine.deploy(KEEPING)
     api = Api(engine)
     found = api.all()[ORIGIN]
@@ -186,8 +152,8 @@ def test_settings_that_cannot_be_read_are_never_overwritten(engine: FakeEngine) 
     assert api.all()[ORIGIN] == found
 
 
-def test_what_is_there_with_the_same_content_is_adopted_and_named(engine: FakeEngine) -> None:
-    """In the preview, in what the preview of its removal shows, and when it is removed."""
+def test_identical_provider_is_adopted(engine: FakeEngine) -> None:
+    """An identity provider with the desired content is adopted and named, in the preview and on removal."""
     engine.deploy(program())
     identity = Api(engine).all()[ORIGIN]["id"]
     second = FakeEngine(engine.emulator, engine.guid, target=engine.target)
@@ -205,8 +171,8 @@ def test_what_is_there_with_the_same_content_is_adopted_and_named(engine: FakeEn
     assert f"({identity}): another stack may have relied on it" in report.messages
 
 
-def test_what_the_resource_made_is_not_named_as_somebody_elses(engine: FakeEngine) -> None:
-    """Nor what it was told to take over, nor what it made anew after somebody deleted what it had adopted."""
+def test_own_provider_is_not_preexisting(engine: FakeEngine) -> None:
+    """A registration of the resource itself, or one that `adopt` names, is the resource's own."""
     engine.deploy(program())
     assert "another stack" not in engine.state["billing"].inputs["removal"]
     second = FakeEngine(engine.emulator, engine.guid, target=engine.target)
@@ -225,8 +191,8 @@ def test_what_the_resource_made_is_not_named_as_somebody_elses(engine: FakeEngin
     assert "preexisting" not in third.outputs("billing")
 
 
-def test_one_that_goes_between_plan_and_deed_is_not_made_in_silence(engine: FakeEngine) -> None:
-    """The plan was to adopt it, not to register."""
+def test_missing_provider_stops_adoption(engine: FakeEngine) -> None:
+    """An identity provider that goes after the plan to adopt it stops the command."""
     engine.deploy(program())
     second = FakeEngine(engine.emulator, engine.guid, target=engine.target)
 
@@ -239,8 +205,8 @@ def test_one_that_goes_between_plan_and_deed_is_not_made_in_silence(engine: Fake
     assert ORIGIN not in Api(engine).all()
 
 
-def test_what_is_adopted_stays_named_while_the_target_is_out_of_reach(engine: FakeEngine) -> None:
-    """The state is enough."""
+def test_preexisting_survives_outage(engine: FakeEngine) -> None:
+    """While the target is unreachable, the state still names what was adopted."""
     engine.deploy(program())
     second = FakeEngine(engine.emulator, engine.guid, target=engine.target)
     second.deploy(program())
@@ -251,8 +217,8 @@ def test_what_is_adopted_stays_named_while_the_target_is_out_of_reach(engine: Fa
 
 
 @pytest.mark.parametrize("method", [POST, PUT])
-def test_an_entity_id_that_another_one_has_names_it(engine: FakeEngine, method: str) -> None:
-    """Somebody was faster; the message has what the service says, and the line that takes it over."""
+def test_taken_entity_id_names_owner(engine: FakeEngine, method: str) -> None:
+    """A conflict names the owner of the entity ID and the line that adopts it."""
     if method == PUT:
         engine.deploy(program(entity_id="https://first.example"))
     metadata = metadata_of(engine)
@@ -264,8 +230,8 @@ def test_an_entity_id_that_another_one_has_names_it(engine: FakeEngine, method: 
     assert_three_part_message(message, "'faster'", f'adopt="{api.all()["faster"]["id"]}"', "Duplicate entity ID")
 
 
-def test_an_entity_id_that_nobody_shows_is_told_as_such(engine: FakeEngine) -> None:
-    """The list may leave out who has it."""
+def test_taken_entity_id_without_owner(engine: FakeEngine) -> None:
+    """A conflict whose owner the list leaves out is reported as such."""
     engine.transport.inject_once(
         POST, answer_with(409, content=b"Duplicate entity ID:x", headers={"Content-Type": "text/plain"})
     )
@@ -273,8 +239,8 @@ def test_an_entity_id_that_nobody_shows_is_told_as_such(engine: FakeEngine) -> N
         engine.up(program())
 
 
-def test_an_entity_id_that_was_taken_is_no_unknown_outcome(engine: FakeEngine) -> None:
-    """Nothing was registered, for certain: a hook that retries once the other one is gone registers it."""
+def test_taken_entity_id_allows_retry(engine: FakeEngine) -> None:
+    """A conflict is certain, so that an error hook may retry once the owner is gone."""
     engine.retries = 1
     engine.transport.inject_once(
         POST, answer_with(409, content=b"Duplicate entity ID:x", headers={"Content-Type": "text/plain"})
@@ -283,8 +249,8 @@ def test_an_entity_id_that_was_taken_is_no_unknown_outcome(engine: FakeEngine) -
     assert ORIGIN in Api(engine).all()
 
 
-def test_providers_of_other_types_are_nobodys_business(engine: FakeEngine) -> None:
-    """Every subaccount has some, and their settings come as they like."""
+def test_other_provider_types_are_ignored(engine: FakeEngine) -> None:
+    """Identity providers of other types are ignored."""
     api = Api(engine)
     others: list[Any] = [
         {"id": "u", "originKey": "uaa", "type": "uaa", "config": "null"},
@@ -304,8 +270,8 @@ def test_providers_of_other_types_are_nobodys_business(engine: FakeEngine) -> No
     assert engine.destroy().writes == [DELETE]
 
 
-def test_a_certificate_without_a_subject_needs_an_entity_id(engine: FakeEngine) -> None:
-    """Nobody could choose it by the issuer of an assertion."""
+def test_empty_subject_needs_entity_id(engine: FakeEngine) -> None:
+    """A certificate with an empty subject needs `entity_id`."""
     engine.transport.inject_always(answer_with(200, json={"certificate": certificate(1, issuer="")}), "GET certificate")
     message = engine.assert_refused(program(), "does not name its issuer")
     assert_three_part_message(message, "entity_id=")

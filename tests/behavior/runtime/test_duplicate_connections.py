@@ -1,4 +1,4 @@
-"""One subaccount under two connection names: its slots are the same two, whoever holds the key."""
+"""One subaccount under two connection names: a second resource for the same two slots is refused."""
 
 from __future__ import annotations
 
@@ -58,10 +58,8 @@ def together(*declared: tuple[str, str, str]) -> Program:
 
 @pytest.mark.parametrize("order", [NAMES, NAMES[::-1]])
 @pytest.mark.parametrize(("kind", "named"), [("passive", "PassiveTrustCertificate"), ("trigger", "RotationTrigger")])
-def test_a_second_one_of_a_subaccount_is_refused(
-    engine: FakeEngine, kind: str, named: str, order: tuple[str, str]
-) -> None:
-    """In the preview, whichever comes first; both connections and the subaccount are named, and nothing is written."""
+def test_second_resource_is_refused(engine: FakeEngine, kind: str, named: str, order: tuple[str, str]) -> None:
+    """A second resource of a subaccount is refused in the preview, in either order, with both connections named."""
     with pytest.raises(CheckFailedError) as caught:
         engine.preview(both(kind, *order))
     assert caught.value.prop == "connection"
@@ -73,8 +71,8 @@ def test_a_second_one_of_a_subaccount_is_refused(
 
 
 @pytest.mark.parametrize("unseen", ["offline", "down"])
-def test_a_second_one_is_refused_by_what_is_recorded(engine: FakeEngine, unseen: str) -> None:
-    """Where the service is not read, the state knows the subaccount; one that nobody knows is no second one."""
+def test_recorded_subaccount_refuses_second_resource(engine: FakeEngine, unseen: str) -> None:
+    """While the service is unreadable, the recorded subaccount is enough to refuse a second resource."""
     declared = [("passive", "one", "default"), ("passive", "two", "second")]
     declared += [("trigger", "three", "default"), ("trigger", "four", "second")]
     for kind, name, connection in declared:
@@ -90,8 +88,8 @@ def test_a_second_one_is_refused_by_what_is_recorded(engine: FakeEngine, unseen:
     engine.assert_refused(together(*declared[2:]), "'default'", "'second'", engine.guid)
 
 
-def test_what_is_checked_twice_or_moves_is_no_second_one(engine: FakeEngine) -> None:
-    """A replacement, another name, one resource alone, and the other connection for all of them."""
+def test_replacement_and_rename_are_allowed(engine: FakeEngine) -> None:
+    """A replacement, a new name, a lone resource and the other connection for all count as the same resource."""
     prepared = program("b", "a")
     engine.deploy(prepared)
     slots = engine.slots
@@ -110,8 +108,8 @@ def test_what_is_checked_twice_or_moves_is_no_second_one(engine: FakeEngine) -> 
     engine.assert_stable(split)
 
 
-def test_two_active_ones_report_the_same_certificate(engine: FakeEngine) -> None:
-    """They follow the slot and undo nothing; what one renews, the other one finds renewed."""
+def test_two_active_resources_share_a_certificate(engine: FakeEngine) -> None:
+    """Two ActiveTrustCertificates follow the same slot; one finds renewed what the other has renewed."""
     old = engine.slots[0]
 
     def run(deployment: Deployment) -> None:

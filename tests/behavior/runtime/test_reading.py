@@ -53,7 +53,7 @@ UNREACHABLE = [
         id="connection refused",
     ),
     pytest.param(
-        lambda engine: engine.transport.inject_always(raise_before_sending(httpx.ReadTimeout("slow"))), id="time-out"
+        lambda engine: engine.transport.inject_always(raise_before_sending(httpx.ReadTimeout("slow"))), id="timeout"
     ),
     pytest.param(lambda engine: engine.transport.inject_always(answer_with(401), "POST token"), id="expired key"),
     pytest.param(
@@ -74,8 +74,8 @@ unreachable = pytest.mark.parametrize("broken", [*UNREACHABLE, OFFLINE])
 
 
 @unreachable
-def test_what_is_not_due_is_not_blocked(engine: FakeEngine, broken: Break) -> None:
-    """Preview, `up` and refresh change nothing, and say in one warning that nothing was checked, and of when it is."""
+def test_unreachable_service_allows_unchanged_resources(engine: FakeEngine, broken: Break) -> None:
+    """With no change due, preview, `up` and refresh keep the state and print one warning with its date."""
     state = dict(engine.state)
     broken(engine)
     for report in (engine.preview(PREPARED), engine.up(PREPARED), engine.refresh()):
@@ -103,8 +103,8 @@ def test_what_is_not_due_is_not_blocked(engine: FakeEngine, broken: Break) -> No
         pytest.param(program("b", "a", active={"accept_outage": True}), id="a changed waiver"),
     ],
 )
-def test_what_is_due_is_refused_in_the_preview(engine: FakeEngine, broken: Break, due: Program) -> None:
-    """Nothing is planned blindly."""
+def test_unreachable_service_blocks_due_changes(engine: FakeEngine, broken: Break, due: Program) -> None:
+    """A change that is due is refused in the preview while the service is unreachable."""
     broken(engine)
     engine.assert_refused(due)
 
@@ -126,10 +126,8 @@ def test_what_is_due_is_refused_in_the_preview(engine: FakeEngine, broken: Break
         ),
     ],
 )
-def test_offline_plans_from_the_state_without_credentials_and_refuses_all_writes(
-    engine: FakeEngine, due: Program, changed: dict[str, str]
-) -> None:
-    """The plan says that it was not checked; nothing is sent, not even for a token."""
+def test_offline_plans_and_refuses_writes(engine: FakeEngine, due: Program, changed: dict[str, str]) -> None:
+    """Offline, the plan comes from the state and every write is refused; no request is sent."""
     without(engine)
     engine.config["btp-trust:offline"] = "true"
     report = engine.preview(due)
@@ -141,14 +139,14 @@ def test_offline_plans_from_the_state_without_credentials_and_refuses_all_writes
     assert engine.last.requests == []
 
 
-def test_offline_refuses_what_the_state_does_not_tell(engine: FakeEngine) -> None:
-    """Only the slots could tell whether an unknown name has a certificate."""
+def test_offline_refuses_unknown_generation(engine: FakeEngine) -> None:
+    """Offline, a generation that only the slots could explain is refused."""
     engine.config["btp-trust:offline"] = "true"
     engine.assert_refused(program("b", "z"), "pulumi config rm btp-trust:offline")
 
 
-def test_offline_the_first_trigger_is_planned_and_not_created(engine: FakeEngine) -> None:
-    """A fork without credentials can preview the pull request that introduces rotation."""
+def test_offline_plans_first_trigger(engine: FakeEngine) -> None:
+    """Offline, a first RotationTrigger is planned, so that a fork can preview it, and its creation is refused."""
     engine.config["btp-trust:offline"] = "true"
     first = program("b", "a", trigger={"name": "second"})
     assert "planned without looking" in engine.preview(first).inputs["second"]["step"]
@@ -156,8 +154,8 @@ def test_offline_the_first_trigger_is_planned_and_not_created(engine: FakeEngine
         engine.up(first)
 
 
-def test_offline_a_rotation_to_a_taught_certificate_is_planned(engine: FakeEngine) -> None:
-    """Its fingerprint stands in the program, its date is not known."""
+def test_offline_plans_known_generation(engine: FakeEngine) -> None:
+    """Offline, a rotation to a fingerprint of `known_generations` is planned, with an unknown expiry date."""
     taught = program("b", "x", trigger={"known_generations": {"x": "f" * 64}})
     engine.config["btp-trust:offline"] = "true"
     plan = engine.preview(taught).inputs["rotation"]
@@ -166,8 +164,8 @@ def test_offline_a_rotation_to_a_taught_certificate_is_planned(engine: FakeEngin
 
 
 @unreachable
-def test_strict_makes_the_warning_a_failure(engine: FakeEngine, broken: Break) -> None:
-    """For runs that nobody watches."""
+def test_strict_fails_instead_of_warning(engine: FakeEngine, broken: Break) -> None:
+    """With `btp-trust:strict`, an unreachable service fails preview and refresh."""
     engine.config["btp-trust:strict"] = "true"
     engine.assert_stable(PREPARED)
     broken(engine)
@@ -176,8 +174,8 @@ def test_strict_makes_the_warning_a_failure(engine: FakeEngine, broken: Break) -
         engine.refresh()
 
 
-def test_an_outage_is_asked_about_once_for_all_resources(engine: FakeEngine) -> None:
-    """The second and third resource do not wait for the same time-out again."""
+def test_outage_is_found_once(engine: FakeEngine) -> None:
+    """All resources of a command share one attempt to reach the service."""
     tried: list[httpx.Request] = []
 
     def down(request: httpx.Request, _: object) -> httpx.Response:
@@ -199,8 +197,8 @@ def point_elsewhere(engine: FakeEngine) -> str:
     return other
 
 
-def test_a_token_for_another_subaccount_reads_no_slot(engine: FakeEngine) -> None:
-    """A failure of the preview that names both; refresh and destroy stop, too."""
+def test_foreign_token_reads_no_slot(engine: FakeEngine) -> None:
+    """A token for another subaccount stops preview, refresh and destroy before any slot is read."""
     other = point_elsewhere(engine)
     engine.emulator.clear_journal()
     with pytest.raises(CheckFailedError) as failed:
@@ -214,8 +212,8 @@ def test_a_token_for_another_subaccount_reads_no_slot(engine: FakeEngine) -> Non
 
 
 @pytest.mark.parametrize("kind", ["active", "passive", "trigger"])
-def test_a_new_resource_with_another_subaccount_is_refused(emulator: Emulator, kind: str) -> None:
-    """`subaccount_id` given, the token is for another one: each resource refuses."""
+def test_foreign_subaccount_id_is_refused(emulator: Emulator, kind: str) -> None:
+    """A new resource is refused if its `subaccount_id` differs from that of the token."""
     engine = FakeEngine(emulator, emulator.create_subaccount(generate=True).guid)
     arguments = {} if kind == "active" else {"generation": "a"}
 
@@ -227,22 +225,22 @@ def test_a_new_resource_with_another_subaccount_is_refused(emulator: Emulator, k
 
 
 @pytest.mark.parametrize("kind", ["active", "passive", "trigger"])
-def test_a_resource_cannot_move(engine: FakeEngine, kind: str) -> None:
-    """Its certificate and its generations are in the subaccount of its first deployment."""
+def test_move_to_other_subaccount_is_refused(engine: FakeEngine, kind: str) -> None:
+    """A deployed resource is refused in another subaccount: its certificate and generations are in the first one."""
     elsewhere = "00000000-0000-4000-8000-000000000000"
     engine.assert_refused(program("b", "a", **{kind: {"subaccount_id": elsewhere}}), engine.guid, elsewhere)
     assert engine.last.requests in ([], READING)
 
 
-def test_giving_the_recorded_subaccount_changes_nothing(engine: FakeEngine) -> None:
-    """Given later, taken away again: the same one."""
+def test_recorded_subaccount_id_changes_nothing(engine: FakeEngine) -> None:
+    """Setting or removing the recorded `subaccount_id` is no change."""
     given = {"subaccount_id": engine.guid}
     engine.assert_stable(program("b", "a", active=given, passive=given, trigger=given))
 
 
 @pytest.mark.parametrize("given", [True, False], ids=["with subaccount_id", "without"])
-def test_a_binding_in_the_environment_needs_the_subaccount(emulator: Emulator, *, given: bool) -> None:
-    """Another machine may be bound to another one; the message has the line to paste."""
+def test_binding_needs_subaccount_id(emulator: Emulator, *, given: bool) -> None:
+    """With a binding from the environment, `subaccount_id` is required, and the message has the line to paste."""
     guid = emulator.create_subaccount(generate=True).guid
     bound = {"destination": [{"name": "d", "label": "destination", "credentials": emulator.service_key(guid)}]}
     engine = FakeEngine(emulator, guid, environ={"VCAP_SERVICES": json.dumps(bound)})
@@ -254,8 +252,8 @@ def test_a_binding_in_the_environment_needs_the_subaccount(emulator: Emulator, *
         assert engine.last.requests == ["POST token"]
 
 
-def test_a_subaccount_that_the_same_command_makes_is_planned_later(emulator: Emulator) -> None:
-    """Its GUID is unknown in the preview: no request, no failure; the `up` knows it."""
+def test_unknown_subaccount_is_planned_later(emulator: Emulator) -> None:
+    """A preview with the unknown GUID of a new subaccount sends no request and passes."""
     engine = FakeEngine(emulator, emulator.create_subaccount(generate=True).guid)
 
     def run(deployment: Deployment) -> None:
@@ -270,8 +268,8 @@ def test_a_subaccount_that_the_same_command_makes_is_planned_later(emulator: Emu
 
 
 @pytest.mark.parametrize("program_", [ALONE, PREPARED], ids=["one resource", "three resources"])
-def test_a_command_costs_one_token_and_one_reading(engine: FakeEngine, program_: Program) -> None:
-    """Preview, quiet `up` and refresh alike."""
+def test_command_costs_one_reading(engine: FakeEngine, program_: Program) -> None:
+    """Preview, unchanged `up` and refresh send one token request and read each slot once."""
     engine.up(program_)
     for report in (engine.preview(program_), engine.up(program_), engine.refresh()):
         assert report.requests == READING

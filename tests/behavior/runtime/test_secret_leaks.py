@@ -1,4 +1,4 @@
-"""Secrets are nowhere but on the wire: with every fault, in every command, with all loggers at their most talkative."""
+"""Secrets stay on the wire: with every fault, in every command, with all loggers at debug level."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ LOUD = (
 
 
 class Listening(FaultyTransport):
-    """A line on which somebody takes down the tokens."""
+    """A transport that records the tokens."""
 
     def __init__(self, transport: httpx.BaseTransport, secrets: set[str]) -> None:
         super().__init__(transport)
@@ -68,7 +68,7 @@ class Listening(FaultyTransport):
 
 
 class Networked(FakeEngine):
-    """A twin that reaches its emulator as a user's process does: by the network."""
+    """A fake engine that reaches its emulator as a user's process does: by the network."""
 
     def host(self, stderr: Any) -> Host:
         """Leave the transport to the session."""
@@ -111,7 +111,7 @@ class Ears:
 
 
 def _within(shared: session.Session) -> Iterator[object]:
-    """Give what a session holds, whatever it is and however deep."""
+    """Yield what a session holds, at every depth."""
     todo: list[object] = [shared]
     seen: set[int] = set()
     while todo:
@@ -135,7 +135,7 @@ HOLDERS = {"_token", "clientsecret", "key", "certificate", "_config", "environ",
 
 @pytest.fixture(scope="module")
 def emulator() -> Iterator[Emulator]:
-    """An emulator in process: time-outs of its faults pass at once."""
+    """An emulator in process: timeouts of its faults pass at once."""
     with Emulator(key_size=1024) as running:
         running.create_subaccount(generate=True)
         yield running
@@ -149,14 +149,14 @@ def network() -> Iterator[Emulator]:
 
 
 def fields_of(kind: FaultKind) -> dict[str, Any]:
-    """What this kind of fault needs to be told."""
+    """The fields that this kind of fault needs."""
     more: dict[str, Any] = {"action": Action.GENERATE_PASSIVE} if "action" in FAULT_SPECS[kind].fields else {}
     if kind is FaultKind.SLOW:
         more["seconds"] = 0
     return more
 
 
-def tell(emulator: Emulator, kind: FaultKind | None, skip: int) -> None:
+def inject_fault(emulator: Emulator, kind: FaultKind | None, skip: int) -> None:
     """Let every request after so many meet a fault."""
     emulator.clear_faults()
     if kind is not None:
@@ -164,10 +164,10 @@ def tell(emulator: Emulator, kind: FaultKind | None, skip: int) -> None:
 
 
 @pytest.mark.parametrize("kind", [None, *FaultKind], ids=lambda kind: kind.value if kind else "no fault")
-def test_no_fault_makes_a_secret_show(
+def test_no_fault_reveals_secrets(
     emulator: Emulator, kind: FaultKind | None, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Neither in errors and their chains, nor in logs, the state, pickles, reprs, the journal, or what is printed."""
+    """With every fault, secrets stay out of errors, logs, state, pickles, reprs, journal and output."""
     caplog.set_level(logging.DEBUG)
     emulator.clear_journal()
     heard = Ears(FakeEngine(emulator, emulator.subaccounts()[0].guid), caplog, capfd)
@@ -179,9 +179,9 @@ def test_no_fault_makes_a_secret_show(
         ears.secrets.update((secret, quote_plus(secret)))
         engine.transport = Listening(emulator.transport, ears.secrets)
         for command in STORY.values():
-            tell(emulator, kind, skip)
+            inject_fault(emulator, kind, skip)
             ears.hear(command)
-            tell(emulator, None, 0)
+            inject_fault(emulator, None, 0)
             emulator.advance(HOUR)
     assert any(secret.startswith("eyJ") for secret in heard.secrets)
     assert heard.loggers == {"httpx"}
@@ -190,14 +190,14 @@ def test_no_fault_makes_a_secret_show(
 
 @pytest.mark.usefixtures("closed_clients")
 @pytest.mark.parametrize("credential", list(Credential), ids=lambda credential: credential.value)
-def test_nothing_shows_on_the_network_either(
+def test_network_logs_reveal_no_secrets(
     network: Emulator,
     credential: Credential,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """With httpx and httpcore telling all that they do, and both kinds of keys."""
+    """Over the network, the debug logs of httpx and httpcore are free of secrets, for both kinds of keys."""
     caplog.set_level(logging.DEBUG)
     guid = network.create_subaccount(generate=True).guid
     network.advance(HOUR)
@@ -215,9 +215,9 @@ def test_nothing_shows_on_the_network_either(
     monkeypatch.setattr(ClientCredentials, "_request_token", overheard)
     for kind in LOUD:
         for command in ("prepare", "rotate", "refresh"):
-            tell(network, kind, 1)
+            inject_fault(network, kind, 1)
             ears.hear(STORY[command])
-            tell(network, None, 0)
+            inject_fault(network, None, 0)
             network.advance(HOUR)
     assert len(ears.secrets) > len(LOUD)
     assert ears.failures > 0

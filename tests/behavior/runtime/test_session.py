@@ -31,6 +31,7 @@ from btp_trust.errors import (
     WrongSubaccount,
 )
 from btp_trust.runtime import session
+from btp_trust.runtime.command_plan import CommandPlan
 from btp_trust.runtime.host import Host, has_engine_exited, system_clock
 from btp_trust.runtime.session import Session
 from btp_trust.runtime.slots import Subaccount
@@ -117,15 +118,15 @@ def in_4_threads(job: Callable[[], Any]) -> list[Any]:
 
 
 @pytest.mark.parametrize("expected", [None, GUID], ids=["that nobody named", "that is the expected one"])
-def test_a_connection_leads_to_its_subaccount(emulator: Emulator, expected: str | None) -> None:
-    """The token says which one."""
+def test_connection_leads_to_its_subaccount(emulator: Emulator, expected: str | None) -> None:
+    """The token of a connection says which subaccount it is for."""
     account = open_session(emulator).subaccount("default", expected)
     assert account.subaccount_id == GUID
     assert account.snapshot().slots.active == emulator.slots(GUID).active
 
 
-def test_another_subaccount_than_expected_is_refused_before_a_slot_is_read(emulator: Emulator) -> None:
-    """Both are named, and where the credentials came from; the service saw a request for a token only."""
+def test_unexpected_subaccount_is_refused(emulator: Emulator) -> None:
+    """A token for another subaccount is refused before a slot is read, with both GUIDs and the place of the key."""
     shared = open_session(emulator, OTHER)
     with pytest.raises(WrongSubaccount, match="config btp-trust:serviceKey") as caught:
         shared.subaccount("default", GUID)
@@ -136,8 +137,8 @@ def test_another_subaccount_than_expected_is_refused_before_a_slot_is_read(emula
     assert slot_reads(emulator) == []
 
 
-def test_a_binding_from_the_environment_needs_a_subaccount(emulator: Emulator) -> None:
-    """The message has the line to paste; with the line the binding is used."""
+def test_binding_needs_expected_subaccount(emulator: Emulator) -> None:
+    """A binding from the environment works only with an expected subaccount; the message has the line to paste."""
     entry = {"instance_name": "dest", "credentials": emulator.service_key(GUID)}
     environ = {"VCAP_SERVICES": json.dumps({"destination": [entry]})}
     with pytest.raises(WrongSubaccount, match=f'subaccount_id="{GUID}"') as caught:
@@ -147,14 +148,14 @@ def test_a_binding_from_the_environment_needs_a_subaccount(emulator: Emulator) -
     assert open_session(emulator, environ=environ).subaccount("default", GUID).subaccount_id == GUID
 
 
-def test_a_key_in_a_variable_needs_none(emulator: Emulator) -> None:
-    """Who sets it for this program means it."""
+def test_key_variable_works_alone(emulator: Emulator) -> None:
+    """A service key in a variable of its own works without an expected subaccount."""
     environ = {"BTP_TRUST_SERVICE_KEY": json.dumps(emulator.service_key(GUID))}
     assert open_session(emulator, environ=environ).subaccount("default", None).subaccount_id == GUID
 
 
-def test_threads_and_resources_share_one_token_and_one_reading_of_each_slot(emulator: Emulator) -> None:
-    """Three requests, whoever asks how often: by one connection or by two of the same subaccount."""
+def test_threads_share_token_and_reading(emulator: Emulator) -> None:
+    """Eight threads of one command send three requests: one for a token and one for each slot."""
     transport = Counting(emulator.transport)
     shared = open_session(emulator, transport=transport)
     found = in_4_threads(lambda: shared.subaccount("default", GUID).snapshot())
@@ -164,23 +165,23 @@ def test_threads_and_resources_share_one_token_and_one_reading_of_each_slot(emul
     assert len(slot_reads(emulator)) == 2
 
 
-def test_two_connections_to_one_subaccount_share_its_readings(emulator: Emulator) -> None:
-    """Slots belong to the subaccount, whatever the way to it is called."""
+def test_connections_share_a_subaccount(emulator: Emulator) -> None:
+    """Two connections to one subaccount share its readings."""
     key = json.dumps(emulator.service_key(GUID))
     shared = open_session(emulator, connections=f'{{"one": {key}, "two": {key}}}')
     assert shared.subaccount("one", GUID) is shared.subaccount("two", GUID)
 
 
-def test_two_subaccounts_are_kept_apart(emulator: Emulator) -> None:
-    """Each connection has a token and slots of its own."""
+def test_subaccounts_are_kept_apart(emulator: Emulator) -> None:
+    """Each subaccount has a token and slots of its own."""
     keys = {guid: emulator.service_key(guid) for guid in (GUID, OTHER)}
     shared = open_session(emulator, connections=json.dumps(keys))
     assert shared.subaccount(GUID, GUID).snapshot().active is not None
     assert shared.subaccount(OTHER, OTHER).snapshot().active is None
 
 
-def test_a_reading_is_taken_anew_when_it_must_be_current(emulator: Emulator) -> None:
-    """Then all see the new one."""
+def test_read_replaces_cached_snapshot(emulator: Emulator) -> None:
+    """After `read`, all see the new snapshot."""
     account = open_session(emulator).subaccount("default", GUID)
     before = account.snapshot()
     emulator.generate_passive(GUID)
@@ -190,8 +191,8 @@ def test_a_reading_is_taken_anew_when_it_must_be_current(emulator: Emulator) -> 
     assert account.snapshot() is after
 
 
-def test_a_reading_tells_time_by_the_services_clock(emulator: Emulator) -> None:
-    """The machine's may be wrong; without an answer's date it is what there is."""
+def test_reading_uses_service_clock(emulator: Emulator) -> None:
+    """A reading has the date of the response, or the machine's if the response has none."""
     emulator.set_clock(datetime(2031, 1, 1, tzinfo=UTC))
     account = open_session(emulator).subaccount("default", GUID)
     assert abs(account.read().now - datetime(2031, 1, 1, tzinfo=UTC)) < timedelta(minutes=1)
@@ -202,13 +203,13 @@ def test_a_reading_tells_time_by_the_services_clock(emulator: Emulator) -> None:
     client = httpx.Client(transport=httpx.MockTransport(undated), base_url="https://service.example")
     host = Host(clock=lambda: datetime(2032, 1, 1, tzinfo=UTC))
     retry_policy = FakeClock().retry_policy()
-    assert Subaccount(GUID, TrustCertificatesClient(client, retry_policy), host, retry_policy).read().now == datetime(
-        2032, 1, 1, tzinfo=UTC
-    )
+    trust_api = TrustCertificatesClient(client, retry_policy)
+    account = Subaccount(GUID, trust_api, retry_policy, host.clock, host.engine_exited, command_plan=CommandPlan())
+    assert account.read().now == datetime(2032, 1, 1, tzinfo=UTC)
 
 
-def test_a_service_that_is_down_is_asked_by_one_for_all(emulator: Emulator) -> None:
-    """All threads and resources of a command share the tries: each would wait for the same time-outs."""
+def test_failed_reading_is_shared(emulator: Emulator) -> None:
+    """All threads and resources of a command share the attempts of one failed reading."""
     transport = Counting(emulator.transport, lambda request: "saml2Metadata" in request.url.path)
     shared = open_session(emulator, transport=transport)
     account = shared.subaccount("default", GUID)
@@ -217,8 +218,8 @@ def test_a_service_that_is_down_is_asked_by_one_for_all(emulator: Emulator) -> N
     assert len(transport.paths) == 1 + MAX_ATTEMPTS
 
 
-def test_a_token_service_that_is_down_is_asked_by_the_first_resource_only(emulator: Emulator) -> None:
-    """The failure is kept for the rest of the command."""
+def test_resources_share_failed_token_request(emulator: Emulator) -> None:
+    """A failed token request is kept for the rest of the command."""
     transport = Counting(emulator.transport, lambda _: True)
     shared = open_session(emulator, transport=transport)
     for _ in range(3):
@@ -227,8 +228,8 @@ def test_a_token_service_that_is_down_is_asked_by_the_first_resource_only(emulat
     assert len(transport.paths) == MAX_ATTEMPTS
 
 
-def test_a_token_service_that_is_down_is_asked_by_one_thread_only(emulator: Emulator) -> None:
-    """Four threads that meet at it wait for one failure, not for four in a row."""
+def test_threads_share_failed_token_request(emulator: Emulator) -> None:
+    """Four threads wait for one failed token request together."""
     transport = Counting(emulator.transport, lambda _: True)
     shared = open_session(emulator, transport=transport)
     found = in_4_threads(lambda: shared.subaccount("default", GUID))
@@ -236,8 +237,8 @@ def test_a_token_service_that_is_down_is_asked_by_one_thread_only(emulator: Emul
     assert len(transport.paths) == MAX_ATTEMPTS
 
 
-def test_a_failed_reading_does_not_stay_when_a_new_one_is_taken(emulator: Emulator) -> None:
-    """After a lost answer the slots are read until they tell."""
+def test_read_replaces_cached_failure(emulator: Emulator) -> None:
+    """A successful `read` replaces the failure of an earlier one."""
     down = [True]
     transport = Counting(emulator.transport, lambda request: down[0] and "saml2Metadata" in request.url.path)
     account = open_session(emulator, transport=transport).subaccount("default", GUID)
@@ -265,8 +266,8 @@ class Stale(httpx.BaseTransport):
         return self.inner.handle_request(request)
 
 
-def test_the_same_certificate_in_both_slots_is_read_again(emulator: Emulator) -> None:
-    """A certificate lies in one slot only: one of the readings is stale, and soon it is not any more."""
+def test_contradictory_slots_are_read_again(emulator: Emulator) -> None:
+    """Slots that seem to hold the same certificate are read again until they differ."""
     emulator.generate_passive(GUID)
     stale = Stale(emulator.transport, MAX_ATTEMPTS - 1)
     reading = open_session(emulator, transport=stale).subaccount("default", GUID).read()
@@ -275,8 +276,8 @@ def test_the_same_certificate_in_both_slots_is_read_again(emulator: Emulator) ->
     assert len(stale.reads) == 2 * MAX_ATTEMPTS
 
 
-def test_the_same_certificate_in_both_slots_for_long_is_an_error(emulator: Emulator) -> None:
-    """It names the subaccount and the certificate, is kept for the command, and does not block what is not due."""
+def test_lasting_contradiction_is_stale_read(emulator: Emulator) -> None:
+    """Slots that keep holding the same certificate raise a StaleRead, which is kept for the command."""
     stale = Stale(emulator.transport, 99)
     account = open_session(emulator, transport=stale).subaccount("default", GUID)
     for _ in range(2):
@@ -286,14 +287,14 @@ def test_the_same_certificate_in_both_slots_for_long_is_an_error(emulator: Emula
     assert len(stale.reads) == 2 * MAX_ATTEMPTS
 
 
-def test_two_empty_slots_do_not_disagree(emulator: Emulator) -> None:
-    """Nothing is in both."""
+def test_empty_slots_are_consistent(emulator: Emulator) -> None:
+    """Two empty slots are a valid reading."""
     account = open_session(emulator, OTHER).subaccount("default", OTHER)
     assert (account.read().active, account.read().passive) == (None, None)
 
 
-def test_missing_and_broken_credentials_are_kept_too(emulator: Emulator) -> None:
-    """They are looked for once, and fail alike for each resource."""
+def test_credential_errors_are_cached(emulator: Emulator) -> None:
+    """Missing or malformed credentials are looked up once and fail alike for each resource."""
     shared = open_session(emulator, environ={}, connections='{"broken": {"uri": 5}}')
     for name, kind in (("default", CredentialsMissing), ("broken", ConfigurationError)):
         found = []
@@ -305,8 +306,8 @@ def test_missing_and_broken_credentials_are_kept_too(emulator: Emulator) -> None
     assert emulator.journal() == []
 
 
-def test_an_expired_binding_certificate_is_named_before_anything_is_sent(emulator: Emulator) -> None:
-    """By the clock of the world."""
+def test_expired_client_certificate_sends_nothing(emulator: Emulator) -> None:
+    """A client certificate that has expired by the host's clock is reported before any request."""
     key = json.dumps(emulator.service_key(GUID, "x509", valid_seconds=60))
     emulator.advance(61)
     with pytest.raises(CredentialsRejected, match="expired"):
@@ -314,8 +315,8 @@ def test_an_expired_binding_certificate_is_named_before_anything_is_sent(emulato
     assert emulator.journal() == []
 
 
-def test_a_line_is_said_once(emulator: Emulator) -> None:
-    """Check runs twice in an update, and several resources may have the same to say."""
+def test_line_is_printed_once(emulator: Emulator) -> None:
+    """A line is printed once, however often and in however many threads it is said."""
     stderr = io.StringIO()
     shared = Session(UNSET.get, Host(environ={}, transport=emulator.transport, stderr=stderr))
     in_4_threads(lambda: shared.print_once("warning: once"))
@@ -323,8 +324,8 @@ def test_a_line_is_said_once(emulator: Emulator) -> None:
     assert stderr.getvalue() == "warning: once\nanother\n"
 
 
-def test_strict_makes_a_failure_of_a_warning() -> None:
-    """And says nothing else; without it the warning is said."""
+def test_strict_raises_instead_of_warning() -> None:
+    """With `btp-trust:strict`, a warning is raised instead of printed."""
     stderr = io.StringIO()
     with pytest.raises(Refused, match="drift"):
         Session({"btp-trust:strict": "true"}.get, Host(environ={}, stderr=stderr)).warn("drift", "why", "remedy")
@@ -333,18 +334,18 @@ def test_strict_makes_a_failure_of_a_warning() -> None:
     assert stderr.getvalue() == "warning: drift why remedy\n"
 
 
-def test_a_passive_certificate_is_remembered_for_its_subaccount(emulator: Emulator) -> None:
-    """So that a delete knows whether the same command declares another."""
+def test_passive_is_recorded_per_subaccount(emulator: Emulator) -> None:
+    """A declared PassiveTrustCertificate is recorded in the plan of its subaccount alone."""
     shared = open_session(emulator)
-    assert not shared.has_passive(GUID)
-    shared.declare_passive(GUID)
-    assert shared.has_passive(GUID)
-    assert not shared.has_passive(OTHER)
+    assert not shared.plans.of(GUID).has_passive
+    shared.plans.of(GUID).has_passive = True
+    assert shared.plans.of(GUID).has_passive
+    assert not shared.plans.of(OTHER).has_passive
 
 
 @pytest.mark.parametrize("name", ["offline", "strict"])
-def test_a_mode_is_on_only_if_it_is_set_to_true(name: str) -> None:
-    """Both are off unless the config says otherwise."""
+def test_switches_default_to_off(name: str) -> None:
+    """`offline` and `strict` are on only if set to true."""
     assert not getattr(Session(UNSET.get, Host(environ={})), name)
     assert not getattr(Session({f"btp-trust:{name}": "false"}.get, Host(environ={})), name)
     assert getattr(Session({f"btp-trust:{name}": "true"}.get, Host(environ={})), name)
@@ -352,22 +353,22 @@ def test_a_mode_is_on_only_if_it_is_set_to_true(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["offline", "strict"])
 @pytest.mark.parametrize("value", ["yes", "True", "1"])
-def test_a_mode_that_is_neither_true_nor_false_is_refused(name: str, value: str) -> None:
-    """Silence about a slip of the pen would let writes through that somebody meant to stop."""
+def test_malformed_switch_is_refused(name: str, value: str) -> None:
+    """A switch with another value than true or false is refused: a typo must not disable it silently."""
     with pytest.raises(ConfigurationError, match=f"btp-trust:{name}"):
         Session({f"btp-trust:{name}": value}.get, Host(environ={}))
 
 
-def test_a_session_never_shows_credentials(emulator: Emulator) -> None:
-    """Nothing that it hands out prints the key or the token."""
+def test_session_repr_hides_credentials(emulator: Emulator) -> None:
+    """The reprs of a session and of what it hands out are free of the key."""
     secret = emulator.service_key(GUID)["clientsecret"]
     shared = open_session(emulator)
     account = shared.subaccount("default", GUID)
     assert secret not in "".join(map(repr, (shared, vars(shared), account, vars(account))))
 
 
-def test_the_world_is_the_real_one_unless_chosen() -> None:
-    """Environment, clock, sleep and diagnostics are those of the process."""
+def test_host_defaults_to_process() -> None:
+    """By default the host is that of the process: environment, clock, sleep, stderr."""
     host = Host()
     assert host.environ is os.environ
     assert host.stderr is sys.stderr
@@ -387,8 +388,8 @@ def no_session() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("no_session")
-def test_a_process_has_one_session() -> None:
-    """Pulumi configures each provider class by itself; the first one makes it, for all."""
+def test_process_has_one_session() -> None:
+    """The first `configure` makes the session of the process, and later ones keep it."""
     with pytest.raises(RuntimeError, match="configure"):
         session.current()
     session.configure({"btp-trust:strict": "true"}.get)
@@ -399,8 +400,8 @@ def test_a_process_has_one_session() -> None:
 
 
 @pytest.mark.usefixtures("no_session")
-def test_an_operation_has_the_session_and_an_end() -> None:
-    """All that it does shares the configured time."""
+def test_operation_has_deadline() -> None:
+    """An operation gets the session of the process and a deadline."""
     clock = FakeClock()
     host = Host(environ={}, sleep=clock.sleep, monotonic=lambda: clock.now)
     chosen = Session({"btp-trust:operationTimeout": "20"}.get, host)
@@ -413,8 +414,8 @@ def test_an_operation_has_the_session_and_an_end() -> None:
 
 
 @pytest.mark.usefixtures("no_session")
-def test_an_operation_shows_one_error_and_not_what_it_was_made_of() -> None:
-    """Pulumi prints a traceback: with an earlier error in it, that one's class and remedy would stand first."""
+def test_operation_shows_last_error_only() -> None:
+    """A traceback has the last error only: its class and remedy stand first."""
     session.set_current(Session(UNSET.get, Host(environ={})))
 
     def fail(*, again: bool) -> None:
@@ -431,15 +432,15 @@ def test_an_operation_shows_one_error_and_not_what_it_was_made_of() -> None:
     assert printed.endswith("btp_trust.errors.WriteNotApplied: It happened.\nEvidence.\nRepair it.\n")
 
 
-def test_a_senseless_limit_is_refused_by_the_session() -> None:
-    """When the command begins, not in the middle of it."""
+def test_malformed_timeout_is_refused() -> None:
+    """A malformed timeout is refused when the session is made."""
     with pytest.raises(ConfigurationError, match="btp-trust:readTimeout"):
         Session({"btp-trust:readTimeout": "soon"}.get, Host(environ={}))
 
 
 @pytest.mark.usefixtures("no_session")
-def test_a_test_chooses_the_session() -> None:
-    """And takes it away again."""
+def test_set_current_replaces_session() -> None:
+    """`set_current` chooses the session of the process, and removes it."""
     chosen = Session(UNSET.get, Host(environ={}))
     session.set_current(chosen)
     assert session.current() is chosen

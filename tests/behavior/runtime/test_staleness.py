@@ -1,4 +1,4 @@
-"""Readings that are behind this stack's own writes: nothing follows from them for a minute."""
+"""Stale reads: for a minute, a reading that contradicts a write of this stack is doubted."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def falls_behind(engine: FakeEngine) -> None:
 
 
 def assert_waits(engine: FakeEngine, wanted: Program, *named: str | None) -> None:
-    """Assert that a program is refused while the reading is behind, without a preview too, and is done afterwards."""
+    """Assert that a program is refused while the reading is stale, previewed or not, and is done afterwards."""
     slots = engine.slots
     falls_behind(engine)
     assert "Run the same command again after" in engine.assert_refused(wanted, *named)
@@ -54,17 +54,15 @@ def assert_waits(engine: FakeEngine, wanted: Program, *named: str | None) -> Non
         pytest.param([PREPARED, program("c", "a")], program("d", "a"), id="the slot seems to hold the one before"),
     ],
 )
-def test_what_was_minted_just_now_is_not_minted_over_unseen(
-    engine: FakeEngine, before: list[Program], wanted: Program
-) -> None:
-    """The preview would name another certificate than the one that goes, or none."""
+def test_fresh_certificate_is_not_overwritten(engine: FakeEngine, before: list[Program], wanted: Program) -> None:
+    """While a reading lacks the certificate generated just now, another generation is refused."""
     engine.deploy(*before[:-1])
     engine.up(before[-1])
     assert_waits(engine, wanted, engine.slots[1])
 
 
-def test_what_was_minted_just_now_and_seems_gone_is_not_missed_at_rest(engine: FakeEngine) -> None:
-    """Said, and nothing is done about it."""
+def test_missing_fresh_certificate_is_only_warned(engine: FakeEngine) -> None:
+    """At rest, a certificate that seems gone is a warning."""
     engine.up(PREPARED)
     falls_behind(engine)
     assert engine.up(PREPARED).has_no_changes
@@ -74,20 +72,20 @@ def test_what_was_minted_just_now_and_seems_gone_is_not_missed_at_rest(engine: F
 @pytest.mark.parametrize(
     "wanted",
     [
-        pytest.param(program("b", "a"), id="a way back that signs already, it seems"),
+        pytest.param(program("b", "a"), id="a rollback that seems done"),
         pytest.param(program("b", "b", trigger={"known_generations": {"x": "e" * 64}}), id="another argument"),
-        pytest.param(RESTORING, id="a swap back that nobody did, it seems"),
+        pytest.param(RESTORING, id="a drift that seems to be there"),
     ],
 )
-def test_slots_as_before_our_swap_lead_to_nothing(engine: FakeEngine, wanted: Program) -> None:
-    """Neither a swap nor a record."""
+def test_stale_slots_block_due_changes(engine: FakeEngine, wanted: Program) -> None:
+    """Slots as before the swap of this stack block a swap and a record."""
     engine.deploy(PREPARED)
     engine.up(ROTATED)
     assert_waits(engine, wanted)
 
 
-def test_nothing_is_minted_over_slots_as_before_our_swap(engine: FakeEngine) -> None:
-    """The preview would name the certificate that signs as the one that goes."""
+def test_stale_slots_block_generation(engine: FakeEngine) -> None:
+    """A generation over slots as before the swap is refused: the preview would name the wrong certificate."""
     engine.deploy(PREPARED)
     engine.up(ROTATED)
     falls_behind(engine)
@@ -98,8 +96,8 @@ def test_nothing_is_minted_over_slots_as_before_our_swap(engine: FakeEngine) -> 
     assert engine.last_preview.inputs["next"]["replaces"] == displaced
 
 
-def test_at_rest_slots_as_before_our_swap_change_no_output(engine: FakeEngine) -> None:
-    """Nothing downstream is fed the certificate that signed before."""
+def test_stale_slots_keep_outputs(engine: FakeEngine) -> None:
+    """At rest, slots as before the swap leave all outputs as they are."""
     engine.deploy(PREPARED)
     engine.up(ROTATED)
     signing = engine.slots[0]
@@ -109,15 +107,15 @@ def test_at_rest_slots_as_before_our_swap_change_no_output(engine: FakeEngine) -
     assert {engine.outputs(name)["fingerprint"] for name in ("rotation", "signing")} == {signing}
 
 
-def test_another_argument_of_what_signs_waits_for_a_reading_that_is_believed(engine: FakeEngine) -> None:
-    """Its update would report what signed before."""
+def test_stale_slots_block_active_update(engine: FakeEngine) -> None:
+    """A changed argument of ActiveTrustCertificate waits for a current reading."""
     engine.deploy(PREPARED)
     engine.up(ROTATED)
     assert_waits(engine, program("b", "b", active={"generate": True}))
 
 
-def test_a_refresh_that_is_behind_does_not_make_the_trigger_forget_its_swap(engine: FakeEngine) -> None:
-    """It would take our own swap for a colleague's, and the next command would put the old certificate back."""
+def test_stale_refresh_keeps_swap(engine: FakeEngine) -> None:
+    """A stale refresh keeps the swap of the RotationTrigger, which would be taken for drift otherwise."""
     engine.deploy(PREPARED)
     engine.up(RESTORING)
     engine.up(RESTORING)
@@ -135,8 +133,8 @@ def test_a_refresh_that_is_behind_does_not_make_the_trigger_forget_its_swap(engi
     assert engine.slots == slots
 
 
-def test_a_strict_run_fails_on_a_reading_that_is_behind(engine: FakeEngine) -> None:
-    """It would be a warning otherwise."""
+def test_strict_fails_on_stale_read(engine: FakeEngine) -> None:
+    """With `btp-trust:strict`, a stale reading fails the run."""
     engine.deploy(PREPARED)
     engine.up(ROTATED)
     engine.config["btp-trust:strict"] = "true"

@@ -1,4 +1,4 @@
-"""No read and no write of another subaccount, whichever of a command's tokens is for one."""
+"""A command stays in its own subaccount, even if one of its tokens is for another one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.fake_engine import HOUR, CheckFailedError, FakeEngine, assert_three
 BEFORE = [program(), program("b", "a")]
 COMMANDS: dict[str, Callable[[FakeEngine], Any]] = {
     "preview": lambda engine: engine.preview(program("b", "b")),
-    "mint": lambda engine: engine.up(program("c", "a"), skip_preview=True),
+    "generate": lambda engine: engine.up(program("c", "a"), skip_preview=True),
     "rotate": lambda engine: engine.up(program("b", "b"), skip_preview=True),
     "renew": lambda engine: engine.up(
         program("b", None, active={"renew_fingerprint": engine.slots[0], "accept_outage": True}), skip_preview=True
@@ -24,14 +24,14 @@ COMMANDS: dict[str, Callable[[FakeEngine], Any]] = {
     "destroy": lambda engine: engine.destroy(),
 }
 SHORT = 30
-"""Seconds: the service takes such a token, and nobody uses it for a second request."""
+"""Seconds: the service takes such a token, which is too short for a second request."""
 MOST_TOKENS = 12
 """More than any of these commands asks for, if every request needs a new one."""
 
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Emulator]:
-    """An emulator whose oldest subaccount is somebody else's: strange tokens are for that one."""
+    """An emulator whose oldest subaccount is somebody else's: foreign tokens are for that one."""
     with Emulator(key_size=1024) as running:
         running.create_subaccount(generate=True)
         yield running
@@ -39,7 +39,7 @@ def shared() -> Iterator[Emulator]:
 
 @pytest.fixture
 def emulator(shared: Emulator) -> Iterator[Emulator]:
-    """The same, without faults of an earlier test."""
+    """The same, cleared of faults afterwards."""
     yield shared
     shared.clear_faults()
 
@@ -54,8 +54,8 @@ def prepared(emulator: Emulator) -> FakeEngine:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_token_of_another_subaccount_is_used_for_nothing(emulator: Emulator, command: str) -> None:
-    """Be it the first one or one that follows a short-lived one: the service sees the stack's own subaccount alone."""
+def test_foreign_token_is_never_used(emulator: Emulator, command: str) -> None:
+    """A token of another subaccount, first or later, stays unused."""
     other = emulator.subaccounts()[0].guid
     stopped = 0
     for good in range(MOST_TOKENS):
@@ -79,8 +79,8 @@ def test_a_token_of_another_subaccount_is_used_for_nothing(emulator: Emulator, c
 
 
 @pytest.mark.parametrize("request_", ["POST rotateCertificate", "GET certificate"])
-def test_a_fresh_token_after_a_refusal_is_held_to_the_subaccount(emulator: Emulator, request_: str) -> None:
-    """A 401 in the middle of a command, and the fresh token is for another one: neither read nor write follows."""
+def test_renewed_token_must_match_subaccount(emulator: Emulator, request_: str) -> None:
+    """After a 401 the fresh token must be for the same subaccount, or the command ends."""
     other = emulator.subaccounts()[0].guid
     engine = prepared(emulator)
     before, others = engine.slots, emulator.slots(other)
@@ -100,8 +100,8 @@ def test_a_fresh_token_after_a_refusal_is_held_to_the_subaccount(emulator: Emula
     engine.deploy(program("b", "b"))
 
 
-def test_an_argument_that_is_no_guid_is_not_repeated(emulator: Emulator) -> None:
-    """Pulumi shows no secret output; a refusal that repeats one would."""
+def test_malformed_guid_is_redacted(emulator: Emulator) -> None:
+    """A malformed `subaccount_id` may be a secret, so the message leaves it out."""
     secret = "correct-horse-battery"
     engine = prepared(emulator)
     anew = FakeEngine(emulator, emulator.create_subaccount(generate=True).guid)

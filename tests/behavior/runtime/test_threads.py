@@ -75,8 +75,8 @@ def arguments(inputs: Bag) -> Bag:
 
 
 @pytest.mark.parametrize("attempt", range(5))
-def test_a_refresh_by_four_threads_costs_one_token_and_one_reading(engine: FakeEngine, attempt: int) -> None:
-    """Whatever thread comes first reads for all."""
+def test_refresh_threads_share_a_reading(engine: FakeEngine, attempt: int) -> None:
+    """Four threads that refresh send one token request and read each slot once."""
     process(engine)
     stored = list(itertools.islice(itertools.cycle(engine.state.values()), THREADS))
     results = at_once([partial(PROVIDERS[each.kind]().read, each.id, round_trip(each.outputs)) for each in stored])
@@ -85,8 +85,8 @@ def test_a_refresh_by_four_threads_costs_one_token_and_one_reading(engine: FakeE
 
 
 @pytest.mark.parametrize("attempt", range(5))
-def test_checks_and_diffs_by_four_threads_share_the_reading(engine: FakeEngine, attempt: int) -> None:
-    """The engine calls them one after the other; nothing depends on that."""
+def test_check_and_diff_share_a_reading(engine: FakeEngine, attempt: int) -> None:
+    """Checks and diffs in four threads share one reading."""
     process(engine)
 
     def check_and_diff(name: str) -> bool:
@@ -100,8 +100,8 @@ def test_checks_and_diffs_by_four_threads_share_the_reading(engine: FakeEngine, 
 
 
 @pytest.mark.parametrize("attempt", range(3))
-def test_updates_by_four_threads_swap_once_and_lose_nothing(engine: FakeEngine, attempt: int) -> None:
-    """The same swap four times at once: the lock lets one through, the others find it done."""
+def test_update_threads_swap_once(engine: FakeEngine, attempt: int) -> None:
+    """Of four equal updates at once, one swaps and the others find it done."""
     process(engine)
     before = engine.slots
     stored = engine.state["rotation"]
@@ -117,8 +117,8 @@ def test_updates_by_four_threads_swap_once_and_lose_nothing(engine: FakeEngine, 
 
 
 @pytest.mark.parametrize("attempt", range(3))
-def test_creations_by_four_threads_agree(emulator: Emulator, attempt: int) -> None:
-    """Different resources, created and read at once: one mint, and nobody reports a certificate that is not there."""
+def test_create_threads_agree(emulator: Emulator, attempt: int) -> None:
+    """Resources created at once report certificates that are there, after one generation."""
     engine = FakeEngine(emulator, emulator.create_subaccount(generate=True).guid)
     emulator.advance(HOUR)
     process(engine)
@@ -135,8 +135,8 @@ def test_creations_by_four_threads_agree(emulator: Emulator, attempt: int) -> No
     assert engine._requests_since(0).count("POST certificate/passive") == 1
 
 
-def test_mints_by_two_threads_do_not_overwrite_each_other(emulator: Emulator) -> None:
-    """Two resources planned into the same empty slot: one gets it, the other stops."""
+def test_create_threads_never_overwrite(emulator: Emulator) -> None:
+    """Of two generations planned into the same empty slot, one is done and the other stops."""
     engine = FakeEngine(emulator, emulator.create_subaccount(generate=True).guid)
     emulator.advance(HOUR)
     process(engine)
@@ -170,10 +170,10 @@ def taken_away(engine: FakeEngine) -> None:
         pytest.param(taken_away, "signing", {"accept_outage": True}, id="active certificate, nothing signs"),
     ],
 )
-def test_what_one_thread_finds_out_stops_the_others(
+def test_changed_slots_stop_all_threads(
     engine: FakeEngine, found: Callable[[FakeEngine], None], name: str, news: Bag
 ) -> None:
-    """A reading before a write is the truth for all resources of the command: no output is made of the older one."""
+    """A reading before a write counts for all resources: an output of the older one is refused."""
     process(engine)
     stored, inputs = engine.state[name], checked(engine, name, **news)
     preparing = checked(engine, "next", generation="c")
@@ -186,8 +186,8 @@ def test_what_one_thread_finds_out_stops_the_others(
     assert all(is_read(request) for request in engine._requests_since(0))
 
 
-def test_a_trigger_is_not_created_on_what_another_thread_knows_to_be_past(engine: FakeEngine) -> None:
-    """A baseline names what signs, not what signed when the command was planned."""
+def test_outdated_baseline_stops_trigger_creation(engine: FakeEngine) -> None:
+    """A RotationTrigger is created only if the active certificate is that of the plan."""
     process(engine)
     plan = round_trip(PROVIDERS["trigger"]().check({}, {"generation": "x"}).inputs)
     preparing = checked(engine, "next", generation="c")
@@ -199,8 +199,8 @@ def test_a_trigger_is_not_created_on_what_another_thread_knows_to_be_past(engine
     assert_three_part_message(str(stopped.value), *engine.slots)
 
 
-def test_a_drift_that_turns_into_no_signer_at_all_is_an_error(engine: FakeEngine) -> None:
-    """A trigger that only reports makes no outputs of an empty slot either."""
+def test_missing_signer_fails_reported_drift(engine: FakeEngine) -> None:
+    """A RotationTrigger that only reports a drift fails if the active slot turns out empty."""
     engine.emulator.rotate(engine.guid)
     process(engine)
     stored, inputs = engine.state["rotation"], checked(engine, "rotation")
@@ -225,8 +225,8 @@ def tracebacks() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("tracebacks")
-def test_four_providers_that_are_configured_at_once_share_one_session() -> None:
-    """Pulumi configures each class by itself; errors then show their message only."""
+def test_configured_providers_share_a_session() -> None:
+    """Providers that are configured at once share one session, and errors show their message only."""
     session.set_current(None)
     request = ConfigureRequest(Config({}, "project"))
     at_once([partial(provider().configure, request) for provider in [*PROVIDERS.values(), PROVIDERS["active"]]])

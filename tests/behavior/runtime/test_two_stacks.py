@@ -1,4 +1,4 @@
-"""Two stacks on one subaccount at the same time: what each reports is what it saw, and whatever is lost is told.
+"""Two stacks on one subaccount at the same time: each reports what it saw, and all that is lost is reported.
 
 The service has no lock. What one stack does is let in at four moments of what the other one does: before it looks,
 between its plan and its last reading, between that reading and its write, and between its write and the answer.
@@ -30,7 +30,7 @@ from support.paths import ROOT
 PREPARED = program("b", "a")
 REQUESTS = {
     "swap": "POST rotateCertificate",
-    "mint": "POST certificate/passive",
+    "generate": "POST certificate/passive",
     "retire": "DELETE certificate/passive",
 }
 GONE = re.compile("(over|deleted) passive|[Ii]n no slot")
@@ -50,19 +50,19 @@ class Stack:
 
     def wants(self, deed: str) -> Program:
         """Write the program that asks for a deed; both stacks have prepared "b"."""
-        if deed == "mint":
+        if deed == "generate":
             return program(f"c{self.name}", "a")
         return program(None if deed == "retire" else "b", "b" if deed == "swap" else "a", passive=self.adopt or None)
 
     def up(self, wanted: Program, *, skip_preview: bool = True) -> None:
-        """Deploy, with one write at most; take down what is said."""
+        """Deploy, with one write at most; record what is said."""
         self.failed = False
         try:
             self.engine.up(wanted, skip_preview=skip_preview)
         except (TrustError, CheckFailedError) as stopped:
-            told = getattr(stopped, "reason", str(stopped))
-            assert_three_part_message(told)
-            self.said += told
+            message = getattr(stopped, "reason", str(stopped))
+            assert_three_part_message(message)
+            self.said += message
             self.failed = True
         self.said += self.engine.last_preview.messages + self.engine.last.messages
         assert len(self.engine.last.writes) <= 2  # the other one's is among them
@@ -110,8 +110,8 @@ def held(emulator: Emulator, guid: str) -> set[str]:
 
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize(("deed", "other_deed"), list(itertools.product(REQUESTS, repeat=2)))
-def test_what_two_stacks_do_at_once_is_told(emulator: Emulator, deed: str, other_deed: str, moment: str) -> None:
-    """Each writes once at most, and no certificate goes without a word of one of them, now or in its next command."""
+def test_concurrent_writes_are_reported(emulator: Emulator, deed: str, other_deed: str, moment: str) -> None:
+    """Each stack writes once at most; one of them reports each lost certificate, now or in its next command."""
     one, other = two(emulator)
     let_in(one, deed, moment, lambda: other.up(other.wants(other_deed)))
     one.up(one.wants(deed))
@@ -122,8 +122,8 @@ def test_what_two_stacks_do_at_once_is_told(emulator: Emulator, deed: str, other
         stack.up(stack.wants(wanted), skip_preview=False)
 
     gone = held(emulator, one.engine.guid) - set(one.engine.slots)
-    told = [line for line in (one.said + other.said).splitlines() if re.search(GONE, line)]
-    assert [each for each in gone if not any(each[:8] in line for line in told)] == []
+    reports = [line for line in (one.said + other.said).splitlines() if re.search(GONE, line)]
+    assert [each for each in gone if not any(each[:8] in line for line in reports)] == []
 
 
 NOTHING, ERROR, WARNING = "nothing", "`SlotsChanged`", "a warning"
@@ -141,9 +141,9 @@ WINDOW = {
     ("deletes passive", "generates active"): (ERROR, "somebody else acted", "new empty"),
     ("deletes passive", "deletes passive"): (NOTHING, "", "old empty"),
 }
-"""What a deed, and somebody else's between its last reading and its write: how it is told, in which words, and what
+"""What a deed, and somebody else's between its last reading and its write: how it is reported, in which words, and what
 the active and the passive slot hold then."""
-DEEDS = {"swaps": "swap", "generates passive": "mint", "deletes passive": "retire"}
+DEEDS = {"swaps": "swap", "generates passive": "generate", "deletes passive": "retire"}
 ACTS = {
     "swaps": Emulator.rotate,
     "generates passive": Emulator.generate_passive,
@@ -166,8 +166,8 @@ def disturbed(emulator: Emulator, deed: str, act: str) -> tuple[Stack, dict[str 
 
 
 @pytest.mark.parametrize(("deed", "act"), WINDOW)
-def test_what_happens_in_the_window_is_told(emulator: Emulator, deed: str, act: str) -> None:
-    """No client can exclude it; what this run can see of it, it says."""
+def test_change_before_write_is_reported(emulator: Emulator, deed: str, act: str) -> None:
+    """A change between the last reading and the write is reported as far as this run can see it."""
     one, names = disturbed(emulator, deed, act)
     how, words, slots = WINDOW[deed, act]
 
@@ -180,8 +180,8 @@ def test_what_happens_in_the_window_is_told(emulator: Emulator, deed: str, act: 
     assert words in said
 
 
-def test_the_page_tells_the_same() -> None:
-    """Each row of the page is one of these, and the other way round."""
+def test_concurrency_page_matches_table() -> None:
+    """The page about concurrency has exactly these rows."""
     page = (ROOT / "docs/explanation/concurrency.md").read_text()
     rows = re.findall(
         r"^\| ([a-z ]+) \| ([a-z ]+) \| .* \| (nothing|`SlotsChanged`|a warning)[^|]*\|$", page, re.MULTILINE
@@ -190,8 +190,8 @@ def test_the_page_tells_the_same() -> None:
     assert {(deed, act): how for deed, act, how in rows} == {key: how for key, (how, *_) in WINDOW.items()}
 
 
-def test_the_worst_case_has_a_way_back_that_works(emulator: Emulator) -> None:
-    """Somebody replaced the passive certificate in the window of a swap; the message has the arguments to paste."""
+def test_unplanned_signer_can_be_rolled_back(emulator: Emulator) -> None:
+    """After a swap to a certificate that was in no plan, the arguments of the message roll back."""
     one, names = disturbed(emulator, "swaps", "generates passive")
     (unseen, old), (old_before, *_) = one.engine.slots, names
     assert old == old_before

@@ -337,10 +337,10 @@ def test_a_refusal_names_whole_fingerprints_and_what_to_paste(
 @pytest.mark.parametrize(
     ("declaration", "prop"),
     [
+        pytest.param(declare("2026-02", known_generations={"2026-02": C.fingerprint}), "known_generations", id="known"),
         pytest.param(
-            declare("2026-02", known_generations={"2026-02": C.fingerprint}), "known_generations", id="known"
+            declare("2026-01", candidate_generations={"2026-02": C.fingerprint}), "candidate", id="from the candidate"
         ),
-        pytest.param(declare("2026-01", candidate_generations={"2026-02": C.fingerprint}), "candidate", id="from the candidate"),
     ],
 )
 def test_a_refusal_of_a_name_blames_the_argument_that_rebinds_it(declaration: Declaration, prop: str) -> None:

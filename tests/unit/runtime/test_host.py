@@ -1,4 +1,4 @@
-"""Whether the engine is still there: it alone holds the other end of the plugin's standard input."""
+"""Whether Pulumi's engine has exited: it alone holds the other end of the plugin's standard input."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def in_a_plugin(stdin: int, *, meanwhile: str = "pass", close: bool = False) -> 
         return [first.strip(), plugin.stdout.read().strip()]
 
 
-def test_sees_the_pipe_hang_up() -> None:
-    """As long as somebody holds its other end, Pulumi is there."""
+def test_engine_exit_closes_stdin() -> None:
+    """The engine has exited once nobody holds the other end of standard input."""
     wait = "import sys; sys.stdin.read()"
 
     assert in_a_plugin(subprocess.PIPE) == ["False", "False"]
@@ -31,13 +31,13 @@ def test_sees_the_pipe_hang_up() -> None:
 
 
 @pytest.mark.parametrize("meanwhile", ["pass", "import os; os.close(0)"], ids=["an empty file", "a closed one"])
-def test_a_plugin_started_by_hand_runs(meanwhile: str) -> None:
-    """Standard input is another file than a pipe: the engine counts as alive."""
+def test_plugin_started_by_hand(meanwhile: str) -> None:
+    """With a file or a closed descriptor as standard input, the engine counts as there."""
     assert in_a_plugin(subprocess.DEVNULL, meanwhile=meanwhile) == ["False", "False"]
 
 
-def test_runs_where_poll_is_missing() -> None:
-    """Windows has pipes and lacks poll: the engine counts as alive."""
+def test_platform_without_poll() -> None:
+    """Where poll is missing (Windows), the engine counts as there."""
     wait = "import sys, select; del select.poll; sys.stdin.read()"
 
     assert in_a_plugin(subprocess.PIPE, meanwhile=wait, close=True) == ["False", "False"]

@@ -239,7 +239,7 @@ def _rollback_unconfirmed(
     An error would keep nothing: if it was done, the next deployment would swap, try and go back once more.
     """
     account.command_plan.next_signer = None
-    tried, now = step.slots, account.client.server_time or account.host.clock()
+    tried, now = step.slots, account.now
     told = unconfirmed_rollback_error(step.new.generation, evidence, tried, error.what, until=now + STALENESS)
     evidence = {name: replace(found, after_rollback="not tried") for name, found in evidence.items()}
     outcome = _rollback_outcome(step, earlier, evidence, Snapshot(tried.subaccount_id, earlier, tried.active, now))

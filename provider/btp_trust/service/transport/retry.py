@@ -1,7 +1,7 @@
-"""How long is waited and how often is asked: time-outs, pauses and the bound on a whole operation.
+"""Retry policy: timeouts, backoff, and the deadline of a whole operation.
 
-Reads and token requests change nothing, so they are repeated. A write is repeated only where it provably never
-reached the service; `btp_trust.runtime.slot_writes` compares the slots again before that.
+Reads and token requests are safe to repeat. A write is repeated only if it provably never reached the service, and
+only after `AtMostOnceWrite` has compared what it is about once more.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from btp_trust.errors import ConfigurationError, ServiceUnavailable
 
 _T = TypeVar("_T")
 MAX_ATTEMPTS: Final = 4
-"""How often one request may be sent, if repeating it changes nothing."""
+"""How often one request may be sent that is safe to repeat."""
 MAX_REQUESTS: Final = 100
-"""How many requests one operation may send in all: tokens, repetitions and readings after a lost answer included."""
+"""How many requests one operation may send in all: with tokens, repetitions and readings after a lost response."""
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 8.0
-"""Seconds between the readings after a write whose answer was lost; each pause is twice the one before."""
+"""Seconds between the readings after a write whose response was lost; each pause is twice the one before."""
 _MAX_LONG_PAUSES: Final = 16
-"""How many pauses of the longest kind there are at most, however long is watched: readings are counted too."""
+"""How many of the longest pauses there are at most, as each reading counts as requests too."""
 _BACKOFF: Final = wait_exponential(multiplier=0.5, max=8.0) + wait_random(0.0, 0.5)
 """Seconds: SAP's advice for both services is to begin below a second and to grow."""
 
@@ -37,25 +37,25 @@ class Timeouts:
 
     connect_timeout: float = 5.0
     read_timeout: float = 30.0
-    settle_timeout: float = 30.0
-    """How long the slots are read again after a write whose answer was lost."""
+    resolve_timeout: float = 30.0
+    """How long the slots are read again after a write whose response was lost."""
     operation_timeout: float = 180.0
-    """The bound on a whole operation, waiting included."""
+    """The deadline of a whole operation, pauses included."""
 
 
 _CONFIG_KEYS: Final = {
     "connect_timeout": ("btp-trust:connectTimeout", 1, 60),
     "read_timeout": ("btp-trust:readTimeout", 1, 300),
-    "settle_timeout": ("btp-trust:settleTimeout", 1, 600),
+    "resolve_timeout": ("btp-trust:settleTimeout", 1, 600),
     "operation_timeout": ("btp-trust:operationTimeout", 10, 1800),
 }
 
 
 def parse_timeouts(config: Callable[[str], str | None]) -> Timeouts:
-    """Read the limits from Pulumi's configuration.
+    """Read the timeouts from Pulumi's configuration.
 
     Raises:
-        ConfigurationError: One is no number, or out of its bounds.
+        ConfigurationError: One is malformed, or out of its bounds.
     """
     given = {}
     for field in fields(Timeouts):
@@ -80,12 +80,12 @@ def _number(text: str, key: str, low: float, high: float) -> float:
 
 
 class RetryPolicy:
-    """Waits and repeats within the limits; each thread has one operation at a time.
+    """Waits and repeats within the timeouts; each thread has one operation at a time.
 
     Args:
-        limits: The limits.
+        timeouts: The timeouts.
         sleep: Waits for seconds.
-        monotonic: Seconds of a clock that never jumps.
+        monotonic: Seconds of a clock that only goes forward.
     """
 
     def __init__(self, timeouts: Timeouts, sleep: Callable[[float], None], monotonic: Callable[[], float]) -> None:
@@ -96,7 +96,7 @@ class RetryPolicy:
 
     @contextmanager
     def deadline(self) -> Iterator[None]:
-        """Bound everything inside by the operation's time-out; inside another operation, by that one's."""
+        """Bound the block by the operation's timeout; inside another operation, by that one's."""
         outer = getattr(self._thread, "ends", None)
         if outer is None:
             self._thread.ends, self._thread.sent = self._monotonic() + self.timeouts.operation_timeout, 0
@@ -107,7 +107,7 @@ class RetryPolicy:
 
     @contextmanager
     def fresh_deadline(self) -> Iterator[None]:
-        """Give what is inside time and requests of its own: what went before must not leave it without any."""
+        """Give the block time and requests of its own, so that it has enough after an operation that used up both."""
         before = getattr(self._thread, "ends", None), self.requests_sent
         self._thread.ends, self._thread.sent = self._monotonic() + self.timeouts.operation_timeout, 0
         try:
@@ -117,7 +117,7 @@ class RetryPolicy:
 
     @contextmanager
     def shortened_deadline(self, seconds: float) -> Iterator[None]:
-        """Bound what is inside by a share of the time that remains; its requests count as the operation's."""
+        """Bound the block by a share of the time that remains; its requests count as the operation's."""
         outer = getattr(self._thread, "ends", None)
         self._thread.ends, self._thread.sent = self._monotonic() + min(seconds, self.remaining), self.requests_sent
         try:
@@ -137,7 +137,7 @@ class RetryPolicy:
         return getattr(self._thread, "sent", 0)
 
     def count_request(self) -> bool:
-        """Count one more request of this operation; False if it may send no more."""
+        """Count one more request of this operation; return False if it has sent all that it may."""
         if getattr(self._thread, "ends", None) is None:
             return True
         self._thread.sent += 1
@@ -145,12 +145,13 @@ class RetryPolicy:
 
     @property
     def timeout(self) -> httpx.Timeout:
-        """Time-outs of the next request: the configured ones, or what remains."""
+        """Timeouts of the next request: the configured ones, or the time that remains."""
+        # httpx takes 0 for no timeout at all.
         left = max(self.remaining, 0.001)
         return httpx.Timeout(min(self.timeouts.read_timeout, left), connect=min(self.timeouts.connect_timeout, left))
 
     def pause(self, seconds: float) -> bool:
-        """Wait, if that much time remains; False if it does not."""
+        """Wait, and return True, if that much time remains."""
         if seconds > self.remaining:
             return False
         if seconds > 0:
@@ -158,7 +159,8 @@ class RetryPolicy:
         return True
 
     def poll(self, seconds: float) -> Iterator[float]:
-        """Pause again and again until that much time has passed or none remains, at least once; yield the sum."""
+        """Pause repeatedly until that much time has passed or the operation ends, at least once; yield the sum."""
+        # Long watches get longer pauses: every reading counts towards MAX_REQUESTS.
         longest = max(_LONGEST_PAUSE, seconds / _MAX_LONG_PAUSES)
         watched, pause = 0.0, _FIRST_PAUSE
         while pause > 0 and self.pause(pause):
@@ -167,9 +169,9 @@ class RetryPolicy:
             pause = min(2 * pause, longest, seconds - watched)
 
     def run_with_retries(self, attempt: Callable[[], _T], when: Callable[[BaseException], bool]) -> _T:
-        """Run an attempt, again after each failure of the given kind, within the tries and the time that remain.
+        """Run an attempt, again after each failure of the given kind, within the attempts and the time that remain.
 
-        What another call has given up inside is not tried again: tries add up, they do not multiply.
+        A failure is final once a call inside has given up: attempts add up instead of multiplying.
         """
         retrying = Retrying(
             stop=self._must_stop,
@@ -178,6 +180,7 @@ class RetryPolicy:
             sleep=self._sleep,
             reraise=True,
         )
+        # Final for callers that retry as well, or four attempts would become sixteen.
         try:
             return retrying(attempt)
         except ServiceUnavailable as error:
@@ -188,7 +191,7 @@ class RetryPolicy:
         return stop_after_attempt(MAX_ATTEMPTS)(state) or state.upcoming_sleep > self.remaining
 
     def _pause_before_retry(self, state: RetryCallState) -> float:
-        """Wait as long as the service asks, else longer after each try."""
+        """Return the pause that the service asks for, else a longer one after each attempt."""
         error = state.outcome.exception() if state.outcome else None
         asked = error.retry_after if isinstance(error, ServiceUnavailable) else None
         return max(asked or 0.0, _BACKOFF(state))
@@ -199,10 +202,10 @@ def _is_final(error: BaseException) -> bool:
 
 
 def is_unavailable(error: BaseException) -> bool:
-    """Whether repeating a request that changes nothing may help."""
+    """Whether repeating a read may help."""
     return isinstance(error, ServiceUnavailable)
 
 
 def was_not_sent(error: BaseException) -> bool:
-    """Whether a write provably never reached the service, or was refused before it did anything."""
+    """Whether a write provably never reached the service, or was refused before it took effect."""
     return isinstance(error, ServiceUnavailable) and error.not_sent

@@ -34,8 +34,9 @@ each_limit = pytest.mark.parametrize("name", BOUNDS)
 
 def limit(name: str, text: str) -> float:
     """The limit that a text in the configuration gives."""
-    found: float = getattr(parse_timeouts({f"btp-trust:{name}": text}.get), re.sub("T", "_t", name))
-    return found
+    field = "resolve_timeout" if name == "settleTimeout" else re.sub("T", "_t", name)
+    seconds: float = getattr(parse_timeouts({f"btp-trust:{name}": text}.get), field)
+    return seconds
 
 
 def unavailable(*, not_sent: bool = False, retry_after: float | None = None) -> ServiceUnavailable:
@@ -59,8 +60,8 @@ class Failing:
         raise self.error
 
 
-def test_what_begins_afresh_has_time_and_requests_of_its_own() -> None:
-    """And what is around it goes on with what it had."""
+def test_fresh_deadline_restores_outer_one() -> None:
+    """A fresh deadline has time and requests of its own; the outer one continues with what it had."""
     clock = FakeClock()
     retry_policy = clock.retry_policy(operation_timeout=100.0)
     with retry_policy.deadline():
@@ -80,23 +81,23 @@ def test_what_begins_afresh_has_time_and_requests_of_its_own() -> None:
 # --- limits ------------------------------------------------------------------------------------------------------
 
 
-def test_the_limits_are_the_documented_ones_unless_set() -> None:
-    """Some seconds to connect, half a minute to answer and to settle, three minutes for all of an operation."""
+def test_default_timeouts() -> None:
+    """Without configuration, the timeouts are the documented ones."""
     assert parse_timeouts(lambda _: None) == Timeouts(5.0, 30.0, 30.0, 180.0)
     assert len(fields(Timeouts)) == len(BOUNDS)
 
 
 @each_limit
-def test_a_limit_may_be_set_between_its_bounds(name: str) -> None:
-    """Both bounds included, and fractions too."""
+def test_timeout_within_bounds(name: str) -> None:
+    """A timeout may be set to either bound, and to a fraction between them."""
     low, high = BOUNDS[name]
     assert [limit(name, text) for text in (f"{low}", f"{high}", "10.5")] == [low, high, 10.5]
 
 
 @each_limit
 @pytest.mark.parametrize("text", ["", "soon", "nan", "inf", "-inf", "-5", "0", "0.9", "1e9", "30s"])
-def test_a_limit_that_makes_no_sense_is_refused(name: str, text: str) -> None:
-    """The error names the key, the bounds, and how to be rid of it; the value may be a slip of any kind."""
+def test_malformed_timeout_is_refused(name: str, text: str) -> None:
+    """The error of a malformed timeout names the key, the bounds, and how to remove it."""
     low, high = BOUNDS[name]
     with pytest.raises(ConfigurationError) as caught:
         limit(name, text)
@@ -105,8 +106,8 @@ def test_a_limit_that_makes_no_sense_is_refused(name: str, text: str) -> None:
 
 
 @each_limit
-def test_a_limit_just_outside_is_refused(name: str) -> None:
-    """The bounds are exact."""
+def test_timeout_outside_bounds_is_refused(name: str) -> None:
+    """A timeout just outside its bounds is refused."""
     low, high = BOUNDS[name]
     for text in (f"{low - 0.001}", f"{high + 0.001}"):
         with pytest.raises(ConfigurationError):
@@ -116,13 +117,13 @@ def test_a_limit_just_outside_is_refused(name: str) -> None:
 # --- one request -------------------------------------------------------------------------------------------------
 
 
-def test_a_request_has_the_configured_time() -> None:
-    """To connect and to answer."""
+def test_request_timeout() -> None:
+    """A request has the configured timeouts to connect and to read."""
     assert FakeClock().retry_policy().timeout == httpx.Timeout(30.0, connect=5.0)
 
 
-def test_a_request_has_no_more_time_than_its_operation() -> None:
-    """What remains bounds both; and a time-out is never zero, which httpx would take for none."""
+def test_request_timeout_ends_with_operation() -> None:
+    """The rest of the operation bounds a request, down to a millisecond: httpx would take zero for no timeout."""
     clock = FakeClock()
     retry_policy = clock.retry_policy()
     with retry_policy.deadline():
@@ -136,8 +137,8 @@ def test_a_request_has_no_more_time_than_its_operation() -> None:
 # --- the operation -----------------------------------------------------------------------------------------------
 
 
-def test_an_operation_inside_another_ends_with_it() -> None:
-    """An inner one gets no time of its own, and its end does not end the outer one."""
+def test_nested_deadline_keeps_outer_one() -> None:
+    """An operation inside another one keeps its deadline."""
     clock = FakeClock()
     retry_policy = clock.retry_policy()
     with retry_policy.deadline():
@@ -148,8 +149,8 @@ def test_an_operation_inside_another_ends_with_it() -> None:
     assert retry_policy.remaining == 180.0
 
 
-def test_an_operation_that_fails_has_ended_too() -> None:
-    """The next one has all its time."""
+def test_failed_operation_ends() -> None:
+    """A failed operation ends, so that the next one has all its time."""
     clock = FakeClock()
     retry_policy = clock.retry_policy()
 
@@ -164,8 +165,8 @@ def test_an_operation_that_fails_has_ended_too() -> None:
         assert retry_policy.remaining == 180.0
 
 
-def test_each_thread_has_its_own_operation() -> None:
-    """The engine calls from four threads."""
+def test_thread_has_own_deadline() -> None:
+    """Each thread has a deadline of its own."""
     clock = FakeClock()
     retry_policy = clock.retry_policy()
     found: list[float] = []
@@ -182,8 +183,8 @@ def test_each_thread_has_its_own_operation() -> None:
     assert found == [180.0]
 
 
-def test_a_pause_longer_than_what_remains_is_not_made() -> None:
-    """Waiting for nothing helps nobody."""
+def test_pause_beyond_deadline_is_skipped() -> None:
+    """A pause beyond the deadline is skipped."""
     clock = FakeClock()
     retry_policy = clock.retry_policy()
     with retry_policy.deadline():
@@ -196,8 +197,8 @@ def test_a_pause_longer_than_what_remains_is_not_made() -> None:
 # --- repeating ---------------------------------------------------------------------------------------------------
 
 
-def test_an_attempt_that_succeeds_is_the_last() -> None:
-    """Its result is returned."""
+def test_success_ends_retries() -> None:
+    """The first success ends the retries, and its result is returned."""
     clock = FakeClock()
     faults = iter([unavailable(), unavailable()])
 
@@ -210,8 +211,8 @@ def test_an_attempt_that_succeeds_is_the_last() -> None:
     assert len(clock.pauses) == 2
 
 
-def test_the_pauses_grow() -> None:
-    """From half a second to a second, twice that, twice that again, each with up to half a second of chance."""
+def test_backoff_grows() -> None:
+    """Pauses double from half a second, each with up to half a second of jitter."""
     clock = FakeClock()
     with pytest.raises(ServiceUnavailable):
         clock.retry_policy().run_with_retries(Failing(clock, unavailable()), is_unavailable)
@@ -220,8 +221,8 @@ def test_the_pauses_grow() -> None:
 
 
 @pytest.mark.parametrize("error", [NotAuthorized("a", "b", "c"), ValueError("a bug")], ids=repr)
-def test_another_error_is_not_repeated(error: Exception) -> None:
-    """It comes through as it is."""
+def test_other_errors_are_raised_at_once(error: Exception) -> None:
+    """An error of another kind is raised after one attempt."""
     clock = FakeClock()
     failing = Failing(clock, error)
     with pytest.raises(type(error)) as caught:
@@ -232,16 +233,16 @@ def test_another_error_is_not_repeated(error: Exception) -> None:
 
 
 @given(asked=st.floats(9.0, 50.0))
-def test_the_service_is_left_alone_for_as_long_as_it_asks(asked: float) -> None:
-    """Retry-After is a minimum."""
+def test_retry_after_is_minimum(asked: float) -> None:
+    """Retry-After is the minimum of each pause."""
     clock = FakeClock()
     with pytest.raises(ServiceUnavailable):
         clock.retry_policy().run_with_retries(Failing(clock, unavailable(retry_after=asked)), is_unavailable)
     assert clock.pauses == [asked] * (MAX_ATTEMPTS - 1)
 
 
-def test_a_service_that_asks_for_more_time_than_remains_is_given_up() -> None:
-    """At once; its error is told."""
+def test_retry_after_beyond_deadline_ends_retries() -> None:
+    """A Retry-After beyond the deadline ends the retries at once."""
     clock = FakeClock()
     failing = Failing(clock, unavailable(retry_after=181.0))
     retry_policy = clock.retry_policy()
@@ -252,8 +253,8 @@ def test_a_service_that_asks_for_more_time_than_remains_is_given_up() -> None:
     assert clock.pauses == []
 
 
-def test_tries_inside_tries_add_up() -> None:
-    """What was given up inside is not begun again outside, so the service meets no avalanche."""
+def test_nested_retries_add_up() -> None:
+    """An attempt that was given up inside is final outside: attempts add up instead of multiplying."""
     clock = FakeClock()
     retry_policy = clock.retry_policy()
     failing = Failing(clock, unavailable(not_sent=True))
@@ -276,8 +277,10 @@ def nested(retry_policy: RetryPolicy, attempt: Failing, depth: int) -> None:
     depth=st.integers(1, 4),
     begun=st.floats(0.0, 2000.0),
 )
-def test_tries_and_time_are_bounded(takes: float, asked: float | None, ends: float, depth: int, begun: float) -> None:
-    """Whatever the service does: no more than the tries, and no pause beyond the operation's end."""
+def test_attempts_and_time_are_bounded(
+    takes: float, asked: float | None, ends: float, depth: int, begun: float
+) -> None:
+    """In every case the attempts are bounded, and pauses end with the operation."""
     clock = FakeClock()
     retry_policy = clock.retry_policy(operation_timeout=ends)
     failing = Failing(clock, unavailable(retry_after=asked), takes)
@@ -290,7 +293,7 @@ def test_tries_and_time_are_bounded(takes: float, asked: float | None, ends: flo
     assert sum(clock.pauses) <= ends + 0.001
 
 
-def test_what_may_be_repeated_is_told_apart() -> None:
-    """A read may after any failure of the moment, a write only if it never arrived."""
+def test_retryable_errors() -> None:
+    """A read may be repeated after a ServiceUnavailable, a write only if it was not sent."""
     table = {unavailable(): (True, False), unavailable(not_sent=True): (True, True), KeyError(): (False, False)}
     assert {error: (is_unavailable(error), was_not_sent(error)) for error in table} == table

@@ -1,0 +1,157 @@
+"""What check of TrustedIdentityProvider writes as inputs: the registration that is desired, and the step to it."""
+
+from __future__ import annotations
+
+from btp_trust.certificate import Certificate
+from btp_trust.errors import Refused
+from btp_trust.identity_provider.plan import DesiredRegistration, Step, decide, find_by_origin_key, removal_text
+from btp_trust.identity_provider.schema import IdentityProviderArgs, IdentityProviderInputs, IdentityProviderState
+from btp_trust.property_bag import UNKNOWN, same_arguments, with_changes
+from btp_trust.runtime.comparison import Notice
+from btp_trust.runtime.reading import ProvidersRead, ReadingUnavailable
+from btp_trust.saml.metadata import IdentityProvider
+from btp_trust.snapshot import Snapshot
+
+
+def desired_registration(args: IdentityProviderArgs, snapshot: Snapshot) -> DesiredRegistration:
+    """Return what is to be registered: the signer and, with `passive`, the next or the last one in the other slot.
+
+    Raises:
+        Refused: The source lacks an active certificate, or that one lacks the name of its issuer.
+    """
+    if snapshot.active is None:
+        raise Refused(
+            f"Subaccount {snapshot.subaccount_id} has no active certificate that another one could trust.",
+            f"Its slots: {snapshot.slots}.",
+            "Deploy ActiveTrustCertificate(…, generate=True) alone first, then this resource.",
+            prop="source_connection",
+        )
+    others: tuple[Certificate, ...] = ()
+    if args.passive is not None and snapshot.passive is not None:
+        others = (snapshot.passive,)
+    entity_id = args.entity_id or snapshot.active.issuer_name
+    if not entity_id:
+        raise _issuer_missing(snapshot.active)
+    return DesiredRegistration(args.origin_key, args.name, entity_id, args.metadata_layout, (snapshot.active, *others))
+
+
+def planned_inputs(
+    args: IdentityProviderArgs,
+    old: IdentityProviderInputs | None,
+    desired: DesiredRegistration,
+    step: Step,
+    subaccounts: tuple[str, str],
+) -> IdentityProviderInputs:
+    """Write the step down as inputs.
+
+    Args:
+        args: The program's arguments.
+        old: The inputs of the last deployment.
+        desired: What is to be registered.
+        step: How it comes to be.
+        subaccounts: GUIDs of the target and of the source.
+    """
+    target, source = subaccounts
+    plan = with_changes(
+        IdentityProviderInputs,
+        args,
+        subaccount_id=target,
+        source_subaccount_id=source,
+        entity_id=desired.entity_id,
+        certificates=desired.fingerprints,
+        **_removal_inputs(target, args, _preexisting_id(args, old, step)),
+    )
+    if args.passive == UNKNOWN:
+        sentence = f"trust what is generated for {desired.entity_id} as soon as it is there"
+        return with_changes(IdentityProviderInputs, plan, certificates=UNKNOWN, step=sentence)
+    if step.sentence is None:
+        return plan
+    return with_changes(
+        IdentityProviderInputs, plan, step=step.sentence, certificates_before=trusted_fingerprints(step.provider)
+    )
+
+
+def plan_without_reading(
+    args: IdentityProviderArgs,
+    old: IdentityProviderInputs | None,
+    unavailable: ReadingUnavailable,
+    source: Snapshot | None,
+) -> IdentityProviderInputs:
+    """Plan by the state, and by the source if at least that was read, as far as nothing is due.
+
+    Raises:
+        TrustError: Something is due.
+    """
+    if old is None:
+        unavailable.refuse_due_changes()
+        step = f"register {args.origin_key!r}; planned without looking"
+        return with_changes(IdentityProviderInputs, args, step=step, **_removal_inputs(args.subaccount_id, args, None))
+    certificates = old.certificates if source is None else desired_registration(args, source).fingerprints
+    if not same_arguments(args, old, IdentityProviderArgs) or certificates != old.certificates:
+        unavailable.refuse_due_changes()
+    return with_changes(
+        IdentityProviderInputs,
+        args,
+        subaccount_id=old.subaccount_id,
+        source_subaccount_id=old.source_subaccount_id,
+        entity_id=args.entity_id or old.entity_id,
+        certificates=UNKNOWN if args.passive == UNKNOWN else certificates,
+        **_removal_inputs(old.subaccount_id, args, old.preexisting if args.adopt is None else None),
+    )
+
+
+def presumed_id(args: IdentityProviderArgs, old: IdentityProviderInputs | None, target: ProvidersRead) -> str | None:
+    """Return the ID of what is there, if the resource exists.
+
+    Outputs arrive only in diff, so check takes this one for the recorded one; diff and the write compare the IDs.
+    """
+    provider = None if old is None else find_by_origin_key(args.origin_key, target.providers)
+    return None if provider is None else provider.id
+
+
+def planned_notices(
+    state: IdentityProviderState, new: IdentityProviderInputs, source: Snapshot, target: ProvidersRead
+) -> tuple[Notice, ...]:
+    """Return the steps of an update: only diff gets the recorded ID, by which the provider may be refused."""
+    desired = desired_registration(new, source)
+    step = decide(desired, target.providers, recorded=state.identity_provider_id, adopt=new.adopt)
+    steps = []
+    if step.provider is not None and step.provider.id != state.identity_provider_id:
+        steps.append(f"adopt {step.provider.id}, which somebody made in the place of the recorded one")
+    if new.step is not None:
+        steps.append(new.step)
+    return tuple(notice(new, sentence) for sentence in steps)
+
+
+def notice(plan: IdentityProviderInputs, step: str) -> Notice:
+    """Return the line that announces a step."""
+    return Notice(f"TrustedIdentityProvider {plan.origin_key!r} in {plan.subaccount_id}: {step}")
+
+
+def trusted_fingerprints(provider: IdentityProvider | None) -> list[str] | None:
+    """Return what an identity provider trusts; None for a missing one."""
+    return None if provider is None else list(provider.trusted)
+
+
+def _preexisting_id(args: IdentityProviderArgs, old: IdentityProviderInputs | None, step: Step) -> str | None:
+    """Return the ID of one that was there before the resource, unless `adopt` names it."""
+    if step.provider is None or step.provider.id == args.adopt:
+        return None
+    return step.provider.id if old is None or old.preexisting == step.provider.id else None
+
+
+def _removal_inputs(
+    subaccount_id: str | None, args: IdentityProviderArgs, preexisting: str | None
+) -> dict[str, str | None]:
+    """Return the inputs that say what a removal will do."""
+    where = "the other subaccount" if subaccount_id is None else f"subaccount {subaccount_id}"
+    return {"preexisting": preexisting, "removal": removal_text(where, args.on_delete, preexisting)}
+
+
+def _issuer_missing(certificate: Certificate) -> Refused:
+    return Refused(
+        f"The active certificate {certificate.fingerprint} does not name its issuer: its subject is empty.",
+        "The other subaccount chooses whom to trust by the issuer of an assertion, so it must be known.",
+        'Give what your assertions have as Issuer: entity_id="…".',
+        prop="entity_id",
+    )

@@ -1,0 +1,63 @@
+"""What becomes of the registration when a TrustedIdentityProvider leaves the program."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from btp_trust.errors import TrustError
+from btp_trust.identity_provider.plan import OnDelete, find_by_origin_key
+from btp_trust.identity_provider.schema import IdentityProviderState
+from btp_trust.identity_provider.writes import deactivate_registration, delete_registration
+from btp_trust.runtime.reading import open_target_for_write
+from btp_trust.runtime.session import Session
+from btp_trust.runtime.trust_configuration import TrustConfiguration
+
+_REMOVED: Final = {OnDelete.DELETE: "deleted", OnDelete.DEACTIVATE: "set inactive"}
+
+
+def delete(session: Session, state: IdentityProviderState) -> None:
+    """Delete the identity provider or set it inactive, if it is the recorded one; one that is gone is a success."""
+    # Pulumi deletes the old resource last after a replacement, a move or a new name: its identity provider is in use.
+    if state.origin_key in session.plans.of(state.subaccount_id or "").registrations:
+        _report(session, state, "stays as it is; another TrustedIdentityProvider of this program has taken over")
+        return
+    try:
+        target = open_target_for_write(session, state)
+        with target.write_lock.hold():
+            _remove(session, state, target)
+    except TrustError as error:
+        if not error.is_tolerated_without_changes and not session.offline:
+            raise
+        raise _cannot_delete(state, error) from None
+
+
+def _remove(session: Session, state: IdentityProviderState, target: TrustConfiguration) -> None:
+    provider = find_by_origin_key(state.origin_key, target.read())
+    if provider is None:
+        return
+    if provider.id != state.identity_provider_id:
+        _report(session, state, "stays; somebody else made it anew")
+        return
+    if state.preexisting == provider.id:
+        _report(session, state, f"was there before this resource ({provider.id}): another stack may have relied on it")
+    if state.on_delete is OnDelete.DELETE:
+        delete_registration(target, provider)
+        _report(session, state, "is deleted, with its users there and all that they were assigned")
+        return
+    if provider.active:
+        deactivate_registration(target, provider)
+    _report(session, state, "is inactive; its users there, and what they were assigned, stay")
+
+
+def _report(session: Session, state: IdentityProviderState, outcome: str) -> None:
+    session.print_once(f"TrustedIdentityProvider: {state.origin_key!r} in subaccount {state.subaccount_id} {outcome}")
+
+
+def _cannot_delete(state: IdentityProviderState, error: TrustError) -> TrustError:
+    return type(error)(
+        f"Identity provider {state.origin_key!r} was not {_REMOVED[state.on_delete]}. {error.what}",
+        f"{error.why} The removal of the resource changes it in subaccount {state.subaccount_id}, and needs its XSUAA.",
+        f"{error.remedy} If it is to stay, restore the resource with retain_on_delete=True in its options, deploy, "
+        "then remove it. If the subaccount is gone, take the resource out of the state: "
+        "pulumi state delete '<the URN that `pulumi stack --show-urns` prints>'",
+    )

@@ -1,0 +1,89 @@
+"""One reading of the service for all resources of a command, and the write lock that keeps it true."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+from btp_trust.errors import TrustError
+from btp_trust.runtime.write_lock import WriteLock
+from btp_trust.service.transport.retry import RetryPolicy
+
+
+class DatedClient(Protocol):
+    """A client of a service that dates its responses."""
+
+    server_time: datetime | None
+    """The service's clock at its last response, UTC."""
+
+
+_Client = TypeVar("_Client", bound=DatedClient)
+_Reading = TypeVar("_Reading")
+
+
+class CachedReading(ABC, Generic[_Client, _Reading]):
+    """What one service says about one subaccount: read once in a command, and again before and after each write.
+
+    Hold `write_lock` for as long as a reading must stay true: from the read before a write to its response.
+
+    Args:
+        subaccount_id: GUID of the subaccount.
+        client: The service's API.
+        retry_policy: Bounds how long the service is waited for.
+        clock: Reads the machine's clock, for responses without a date.
+        engine_exited: Tells whether Pulumi's engine has exited.
+    """
+
+    def __init__(
+        self,
+        subaccount_id: str,
+        client: _Client,
+        retry_policy: RetryPolicy,
+        clock: Callable[[], datetime],
+        engine_exited: Callable[[], bool],
+    ) -> None:
+        self.subaccount_id = subaccount_id
+        self.client = client
+        self.retry_policy = retry_policy
+        self.engine_exited = engine_exited
+        self.write_lock = WriteLock()
+        self.lock = self.write_lock.lock
+        self._clock = clock
+        self._last: _Reading | TrustError | None = None
+
+    @property
+    def now(self) -> datetime:
+        """When the service last responded, by its own clock."""
+        return self.client.server_time or self._clock()
+
+    def last(self) -> _Reading:
+        """Return the last reading, or raise its error; read if there is neither."""
+        with self.lock:
+            if self._last is None:
+                return self.read()
+            if isinstance(self._last, TrustError):
+                raise self._last
+            return self._last
+
+    def read(self) -> _Reading:
+        """Read now."""
+        with self.lock:
+            try:
+                reading = self._fetch()
+            except TrustError as error:
+                # Kept as well, so that each resource of the command fails alike, after one request.
+                self._last = error
+                raise
+            self._last = reading
+            return reading
+
+    def forget(self) -> None:
+        """Read again next time."""
+        with self.lock:
+            self._last = None
+
+    @abstractmethod
+    def _fetch(self) -> _Reading:
+        """Ask the service."""

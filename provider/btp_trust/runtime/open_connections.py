@@ -1,0 +1,133 @@
+"""The connections of one process that have got a token: the credentials, HTTP client and subaccount of each."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import httpx
+
+from btp_trust.errors import TrustError, WrongSubaccount
+from btp_trust.runtime.host import Host
+from btp_trust.service.credentials.client_credentials import ClientCredentials
+from btp_trust.service.credentials.connections import Connection, Connections
+from btp_trust.service.credentials.service_key import Service
+from btp_trust.service.credentials.user_tokens import UserTokens
+from btp_trust.service.credentials.users import UserCredentialsLookup
+from btp_trust.service.transport.http_client import CA_BUNDLE, no_proxy_note, open_client
+from btp_trust.service.transport.retry import RetryPolicy
+from btp_trust.snapshot import subaccount_label
+
+
+@dataclass(frozen=True, slots=True)
+class OpenConnection:
+    """A connection that has got a token."""
+
+    connection: Connection
+    subaccount_id: str
+    api_client: httpx.Client
+    """Calls the service of the key with a token on each request."""
+    user_tokens: UserTokens
+
+
+class OpenConnections:
+    """Opens each connection once, and remembers a failure just as well.
+
+    Args:
+        config: Reads a key of Pulumi's configuration, with its namespace; None if it is unset.
+        host: The environment, the clock and the transport.
+        retry_policy: Bounds how long a token is waited for.
+        print_note: Shows the user a line.
+    """
+
+    def __init__(
+        self,
+        config: Callable[[str], str | None],
+        host: Host,
+        retry_policy: RetryPolicy,
+        print_note: Callable[[str], None],
+    ) -> None:
+        self._host = host
+        self._retry_policy = retry_policy
+        self._print_note = print_note
+        self._ca_bundle = config(CA_BUNDLE)
+        self._connections = Connections(config, host.environ, host.secrets_root)
+        self._users = UserCredentialsLookup(config, host.environ)
+        self._lock = threading.Lock()
+        self._locks: dict[tuple[Service, str], threading.Lock] = {}
+        self._open: dict[tuple[Service, str], OpenConnection | TrustError] = {}
+
+    def expect_subaccount(self, service: Service, name: str, expected: str | None, prop: str) -> OpenConnection:
+        """Open a connection, and compare its subaccount with the one that the resource belongs to.
+
+        Args:
+            service: The service of the key.
+            name: The connection's name.
+            expected: GUID of the subaccount that was given or recorded, if any.
+            prop: The argument that gives it.
+
+        Raises:
+            WrongSubaccount: The token is for another one, or a found binding leaves it open.
+            TrustError: The connection gets no token.
+        """
+        opened = self.open(service, name)
+        if expected is None and opened.connection.found_in_environment:
+            raise _subaccount_id_missing(opened, prop)
+        if expected is not None and opened.subaccount_id != expected:
+            raise _wrong_subaccount(opened, expected, prop)
+        return opened
+
+    def open(self, service: Service, name: str) -> OpenConnection:
+        """Return a connection with a token.
+
+        Raises:
+            TrustError: The connection gets no token.
+        """
+        with self._lock:
+            lock = self._locks.setdefault((service, name), threading.Lock())
+        # A lock of its own for each connection: the token of one is awaited while another one is used.
+        with lock:
+            if (service, name) not in self._open:
+                self._open[service, name] = self._connect(service, name)
+            opened = self._open[service, name]
+        if isinstance(opened, TrustError):
+            raise opened
+        return opened
+
+    def _connect(self, service: Service, name: str) -> OpenConnection | TrustError:
+        """Find the credentials and get a token; a failure is kept, so that each resource fails alike."""
+        try:
+            connection = self._connections.find(name, service)
+            tls = connection.key.tls(self._host.clock(), self._ca_bundle)
+            if note := no_proxy_note():
+                self._print_note(note)
+            http = open_client(tls, self._host.transport, None, "", self._ca_bundle)
+            auth = ClientCredentials(connection.key, http, self._retry_policy, self._host.monotonic)
+            api_client = open_client(tls, self._host.transport, auth, connection.key.uri, self._ca_bundle)
+            users = UserTokens(self._users, name, connection.key, http, self._retry_policy)
+            return OpenConnection(connection, auth.subaccount_id, api_client, users)
+        except TrustError as error:
+            return error
+
+
+def _subaccount_id_missing(opened: OpenConnection, prop: str) -> WrongSubaccount:
+    connection = opened.connection
+    return WrongSubaccount(
+        f"{prop} is missing.",
+        f"Connection {connection.name!r} was found in the environment ({connection.where}), so the "
+        "program leaves open which subaccount is meant, and another machine may be bound to another one.",
+        f'If {opened.subaccount_id} is meant: {prop}="{opened.subaccount_id}".',
+        prop=prop,
+    )
+
+
+def _wrong_subaccount(opened: OpenConnection, expected: str, prop: str) -> WrongSubaccount:
+    connection, found, expected = opened.connection, opened.subaccount_id, subaccount_label(expected)
+    return WrongSubaccount(
+        f"Connection {connection.name!r} is for another subaccount.",
+        f"The resource belongs to {expected}, but the credentials in {connection.where} are for {found}. "
+        "No slot was read.",
+        f"Give the connection a service key of {expected}; a resource for {found} needs a name of its own.",
+        prop=prop,
+    )
