@@ -38,12 +38,12 @@ def assert_refused_for_good(project: PulumiProject, slots: tuple[str | None, str
     """The failure is kept, and an unrelated deployment neither swaps nor asks the target."""
     kept = project.state()["rotation"]["outputs"]
     assert (kept["failed_generation"], kept["fingerprint"]) == ("2028-11", slots[0])
-    assert kept["verified"]["s4"]["verdict"] == "refused"
+    assert kept["verified"]["s4"]["verdict"] == "rejected"
     assert project.slots() == slots
 
     project.write(WANTED + 'pulumi.export("something", "unrelated")\n')
     said = resume(project, status=1)
-    assert "Generation '2028-11' was refused by the target of s4, and was swapped back." in said.message[0]
+    assert "Generation '2028-11' was rejected by the target of s4, and was rolled back." in said.message[0]
     assert (project.writes(), tries(project), project.slots()) == ([], 0, slots)
 
     project.deploy(verifying_program("2026-11"))
@@ -80,7 +80,7 @@ def test_a_swap_whose_check_was_killed_is_undone_by_the_next_up_if_the_target_re
 
     said = resume(verifying_project, status=1)
 
-    assert "Generation '2028-11' was refused by the target of s4, and was swapped back." in said
+    assert "Generation '2028-11' was rejected by the target of s4, and was rolled back." in said
     assert verifying_project.writes() == [SWAP]
     assert_refused_for_good(verifying_project, before)
 
@@ -95,6 +95,6 @@ def test_a_swap_back_that_nobody_noted_down_is_come_to_once_more(verifying_proje
 
     said = resume(verifying_project, status=1)
 
-    assert "Generation '2028-11' was refused by the target of s4, and was swapped back." in said
+    assert "Generation '2028-11' was rejected by the target of s4, and was rolled back." in said
     assert verifying_project.writes() == [SWAP, SWAP]
     assert_refused_for_good(verifying_project, before)

@@ -19,12 +19,12 @@ def test_a_target_that_lies_leads_back_and_is_not_tried_again(verifying_project:
     failed = project.up(status=1)
     assert project.writes() == ["POST rotateCertificate"] * 2
     assert project.slots() == before
-    assert "Generation '2028-11' was refused by the target of s4, and was swapped back." in failed
+    assert "Generation '2028-11' was rejected by the target of s4, and was rolled back." in failed
     assert 'Revert the change of `generation` (generation="2026-11")' in failed
     state = project.state()
     kept = state["rotation"]["outputs"]
     assert (kept["failed_generation"], kept["fingerprint"]) == ("2028-11", before[0])
-    assert kept["verified"]["s4"]["verdict"] == "refused"
+    assert kept["verified"]["s4"]["verdict"] == "rejected"
     assert kept["verified"]["s4"]["after_rollback"].startswith("weak: ")
     assert_no_secret(json.dumps(state), PRIVATE_TEXTS)
 
@@ -32,8 +32,8 @@ def test_a_target_that_lies_leads_back_and_is_not_tried_again(verifying_project:
     emulator.clear_journal()
     for command in (project.preview, project.up):
         refused = command(status=1)
-        assert "Generation '2028-11' was refused by the target of s4, and was swapped back." in refused.message[0]
-    assert "was refused by the target of s4" in project.up("--exclude", "**::rotation", status=1)
+        assert "Generation '2028-11' was rejected by the target of s4, and was rolled back." in refused.message[0]
+    assert "was rejected by the target of s4" in project.up("--exclude", "**::rotation", status=1)
     assert project.requests().count("GET s4") == 0
     assert project.writes() == []
 
@@ -42,7 +42,7 @@ def test_a_target_that_lies_leads_back_and_is_not_tried_again(verifying_project:
     emulator.misreport("s4")
     project.deploy(wanted)
     assert project.slots() == before[::-1]
-    assert project.state()["rotation"]["outputs"]["verified"]["s4"]["verdict"] == "proved"
+    assert project.state()["rotation"]["outputs"]["verified"]["s4"]["verdict"] == "verified"
     assert project.has_no_changes()
 
 
@@ -60,9 +60,9 @@ def test_what_is_asked_for_without_a_user_stays_asked_for(verifying_project: Pul
     verifying_project.write(verifying_program("2026-11").replace(", list_affected=True", ', verify_now="1"'))
     assert "RotationTrigger: s4: inconclusive: No user's token was found" in verifying_project.up()
     assert "verify_now" not in verifying_project.state()["rotation"]["outputs"]
-    assert "Without one the check stays open." in verifying_project.preview()
+    assert "Without one the verification stays inconclusive." in verifying_project.preview()
     verifying_project.pulumi("config", "set", "--secret", "btp-trust:user", stdin=USER_CONFIG)
-    assert "RotationTrigger: assertion: proved: " in verifying_project.up()
+    assert "RotationTrigger: assertion: verified: " in verifying_project.up()
     assert verifying_project.state()["rotation"]["outputs"]["verify_now"] == "1"
     assert verifying_project.has_no_changes_after_refresh()
 

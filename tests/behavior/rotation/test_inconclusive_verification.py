@@ -77,16 +77,16 @@ def test_what_is_asked_for_stays_asked_for_until_somebody_can_be_asked_as(
         assert report.writes == []
         assert (report.operations["rotation"], engine.last_preview.operations["rotation"]) == ("update", "update")
         assert "warning: RotationTrigger: s4: inconclusive: " in report.messages
-        assert report.messages.count("The next deployment tries again.") == 2
-        assert "Without one the check stays open." in engine.last_preview.messages or config
+        assert report.messages.count("The next deployment verifies again.") == 2
+        assert "Without one the verification stays inconclusive." in engine.last_preview.messages or config
         assert engine.outputs("rotation")["verify_now"] == "first"
         assert "unverified" not in engine.outputs("rotation")
     for key in config:
         del engine.config[key]
     engine.config["btp-trust:user"] = good
-    assert "s4, assertion will be tried as the user; nothing is swapped back" in engine.preview(wanted).messages
+    assert "s4, assertion will be verified as the user; nothing is rolled back" in engine.preview(wanted).messages
     engine.deploy(wanted)
-    assert {found["verdict"] for found in scenario.evidence().values()} == {"proved"}
+    assert {found["verdict"] for found in scenario.evidence().values()} == {"verified"}
     assert engine.outputs("rotation")["verify_now"] == "2"
 
 
@@ -110,7 +110,7 @@ def test_what_the_first_deployment_asks_for_stays_asked_for_too(emulator: Emulat
         engine.outputs("rotation")["verified"]["assertion"]["verdict"],
     ) == (
         "1",
-        "proved",
+        "verified",
     )
 
 
@@ -132,14 +132,14 @@ def test_one_destination_without_an_answer_keeps_the_request_open(scenario: Veri
     assert engine.outputs("rotation")["verify_now"] == "first"
     engine.transport.repair()
     engine.deploy(wanted)
-    assert scenario.evidence()["s4"]["verdict"] == "proved"
+    assert scenario.evidence()["s4"]["verdict"] == "verified"
 
 
 def test_a_refusal_answers_what_is_asked_for(scenario: VerificationScenario) -> None:
     """Said once."""
     engine, wanted = scenario.engine, scenario.program("a", "s4", "assertion", verify_now="2")
     scenario.misreport("s4", engine.slots[0])
-    assert "s4: refused: " in engine.up(wanted).messages
+    assert "s4: rejected: " in engine.up(wanted).messages
     engine.assert_stable(wanted)
 
 
@@ -254,7 +254,7 @@ def test_a_refusal_is_repeated_before_the_slow_ones_are_waited_for(scenario: Ver
     assert report.writes == [ROTATE, ROTATE]
     first, second = (place for place, each in enumerate(report.requests) if each == ROTATE)
     assert report.requests[first:second].count("GET destinations/d1") == 1
-    assert scenario.evidence()["d1"]["detail"] == "not tried: another target refused first"
+    assert scenario.evidence()["d1"]["detail"] == "skipped: another target rejected first"
 
 
 def test_a_destination_that_is_slow_at_first_gets_its_time_later(scenario: VerificationScenario) -> None:
@@ -267,7 +267,7 @@ def test_a_destination_that_is_slow_at_first_gets_its_time_later(scenario: Verif
 
     engine.transport.inject_always(fault_probes(slow), TARGET)
     engine.up(scenario.program("b", "s4", "sf", "assertion"))
-    assert {found["verdict"] for found in scenario.evidence().values()} == {"proved"}
+    assert {found["verdict"] for found in scenario.evidence().values()} == {"verified"}
     assert elapsed == [5.0, 30.0]
 
 
@@ -282,7 +282,7 @@ def test_where_no_time_is_left_that_is_said(scenario: VerificationScenario) -> N
     engine.transport.inject_always(fault_probes(endless), ASSERTION)
     report = engine.up(wanted)
     assert report.writes == [ROTATE]
-    assert scenario.evidence()["s4"]["detail"].startswith(("GET ", "not tried: no time was left"))
+    assert scenario.evidence()["s4"]["detail"].startswith(("GET ", "skipped: no time was left"))
     assert engine.outputs("rotation")["unverified"] == ["assertion", "s4"]
 
 
@@ -302,8 +302,8 @@ def test_a_destination_that_could_not_be_looked_at_is_tried_all_the_same(scenari
     engine.transport.inject_once(ROTATE, interleave(after=rotated))
     engine.up(scenario.program("b", "assertion", "s4", "plain"))
     evidence = scenario.evidence()
-    assert {evidence[name]["verdict"] for name in ("assertion", "s4")} == {"proved"}
-    assert "tells nothing about the trust certificate" in evidence["plain"]["detail"]
+    assert {evidence[name]["verdict"] for name in ("assertion", "s4")} == {"verified"}
+    assert "is unsuitable for a verification" in evidence["plain"]["detail"]
 
 
 # --- names that are mistyped --------------------------------------------------------------------------------------
@@ -423,7 +423,7 @@ def test_targets_alone_do_not_show_who_signed(scenario: VerificationScenario, se
     assert engine.outputs("rotation")["unverified"] == ["s4", "sf"]
     engine.emulator.advance(60)
     report = engine.up(wanted)
-    assert "The next deployment tries again." not in report.messages
+    assert "The next deployment verifies again." not in report.messages
     assert {found["verdict"] for found in scenario.evidence().values()} == {"inconclusive"}
     engine.assert_stable(wanted)
 
@@ -438,7 +438,7 @@ def test_a_target_that_refuses_once_the_swap_is_passed_on_leads_back(scenario: V
     assert engine.slots == before[::-1]
     engine.emulator.advance(61)
     report = engine.up(wanted)
-    assert "a target's refusal swaps back" in engine.last_preview.messages
+    assert "a target's rejection rolls back" in engine.last_preview.messages
     assert report.writes == [ROTATE]
     assert (engine.slots, engine.outputs("rotation")["failed_generation"]) == (before, "b")
 
@@ -449,8 +449,8 @@ def test_a_destination_that_shows_who_signs_closes_what_the_targets_left_open(sc
     engine.up(scenario.program("b", "s4"))
     engine.up(scenario.program("b", "s4", "sf", "assertion"))
     assert {name: each["verdict"] for name, each in scenario.evidence().items()} == {
-        "s4": "proved",
-        "assertion": "proved",
+        "s4": "verified",
+        "assertion": "verified",
     }
     engine.assert_stable(scenario.program("b", "s4", "sf", "assertion"))
 
@@ -460,7 +460,7 @@ def test_a_target_is_asked_again_once_it_is_shown_who_signs(scenario: Verificati
     engine = scenario.engine
     engine.transport.inject_once(ASSERTION, answer_with(503), after=2)
     report = engine.up(scenario.program("b", "s4", "assertion"))
-    assert {found["verdict"] for found in scenario.evidence().values()} == {"proved"}
+    assert {found["verdict"] for found in scenario.evidence().values()} == {"verified"}
     assert tries(report)[-4:] == [ASSERTION, TARGET, ASSERTION, TARGET]
 
 

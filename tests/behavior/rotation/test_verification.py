@@ -84,11 +84,11 @@ def test_a_rotation_is_proved_to_each_destination(scenario: VerificationScenario
     evidence = scenario.evidence()
     assert list(evidence) == ["s4", "assertion"]
     for found in evidence.values():
-        assert (found["verdict"], found["fingerprint"]) == ("proved", before[1])
+        assert (found["verdict"], found["fingerprint"]) == ("verified", before[1])
         assert found["at"].endswith("Z")
     assert {"unverified", "failed_generation", "failure"} & engine.outputs("rotation").keys() == set()
-    assert "s4: proved: the target accepted the assertion" in report.messages
-    assert "after the swap s4, assertion will be tried as the user; a target's refusal swaps back" in (
+    assert "s4: verified: the target accepted the assertion" in report.messages
+    assert "after the swap s4, assertion will be verified as the user; a target's rejection rolls back" in (
         engine.last_preview.messages
     )
     engine.assert_stable(wanted)
@@ -131,9 +131,9 @@ def test_asking_now_tries_the_list_on_an_unchanged_generation(scenario: Verifica
     assert finds(engine.preview(asking)) == LISTS
     report = engine.up(asking)
     assert report.writes == []
-    assert "warning: RotationTrigger: s4: refused: " in report.messages
-    assert "It is not swapped back." in report.messages
-    assert scenario.evidence()["s4"]["verdict"] == "refused"
+    assert "warning: RotationTrigger: s4: rejected: " in report.messages
+    assert "It is not rolled back." in report.messages
+    assert scenario.evidence()["s4"]["verdict"] == "rejected"
     assert engine.slots == slots
     engine.assert_stable(asking)
     assert finds(engine.up(scenario.program("b", "s4", "assertion"))) == []
@@ -150,9 +150,9 @@ def test_asking_at_the_first_deployment_tries_the_list_too(emulator: Emulator) -
     scenario.misreport("s4", engine.slots[0])
     report = engine.up(scenario.program("a", "s4", "assertion", passive_generation="b", verify_now="1"))
     assert report.writes == []
-    assert "s4: refused: " in report.messages
+    assert "s4: rejected: " in report.messages
     found = engine.outputs("rotation")["verified"]
-    assert {name: each["verdict"] for name, each in found.items()} == {"s4": "refused", "assertion": "proved"}
+    assert {name: each["verdict"] for name, each in found.items()} == {"s4": "rejected", "assertion": "verified"}
     assert passive_generation == {}
     engine.assert_stable(scenario.program("a", "s4", "assertion", passive_generation="b", verify_now="1"))
 
@@ -160,7 +160,7 @@ def test_asking_at_the_first_deployment_tries_the_list_too(emulator: Emulator) -
 def test_a_roll_back_is_proved_too(scenario: VerificationScenario) -> None:
     """With the same list."""
     scenario.engine.deploy(scenario.program("b", "s4", "assertion"), scenario.program("a", "s4", "assertion"))
-    assert {found["verdict"] for found in scenario.evidence().values()} == {"proved"}
+    assert {found["verdict"] for found in scenario.evidence().values()} == {"verified"}
     assert {found["fingerprint"] for found in scenario.evidence().values()} == {scenario.engine.slots[0]}
 
 
@@ -184,11 +184,11 @@ def test_a_refusal_swaps_back_and_is_remembered(scenario: VerificationScenario) 
     assert outputs["fingerprint"] == before[0]
     assert outputs["failed_generation"] == "b"
     assert "previous_fingerprint" not in outputs
-    assert evidence["s4"]["verdict"] == "refused"
+    assert evidence["s4"]["verdict"] == "rejected"
     assert "Response was" in evidence["s4"]["detail"]
     assert {name: found["fingerprint"] for name, found in evidence.items()} == dict.fromkeys(evidence, before[1])
     assert {name: found["after_rollback"].partition(":")[0] for name, found in evidence.items()} == dict.fromkeys(
-        ("s4", "sf", "assertion"), "proved"
+        ("s4", "sf", "assertion"), "verified"
     )
     assert_three_part_message(outputs["failure"], *before, "s4", 'generation="a"', "'b'")
     assert engine.outputs("signing")["fingerprint"] == before[0]
@@ -201,7 +201,7 @@ def test_a_refused_generation_is_refused_until_another_is_declared(scenario: Ver
     engine.emulator.advance(HOUR)
     for more in ({}, {"on_drift": "restore"}, {"verify_now": "1"}, {"verify_destinations": ["sf"]}):
         wanted = scenario.program("b", "s4", **more)
-        message = engine.assert_refused(wanted, "s4: refused: ", *engine.slots)
+        message = engine.assert_refused(wanted, "s4: rejected: ", *engine.slots)
         assert "somebody else" not in engine.last.messages
         assert engine.outputs("rotation")["rolled_back_at"] in message
         with pytest.raises(Refused):
@@ -253,9 +253,9 @@ def test_a_refusal_is_only_reported_where_the_program_says_so(scenario: Verifica
     report = refused(scenario, on_verification_failure="report")
     assert report.writes == [ROTATE]
     assert scenario.engine.slots == before[::-1]
-    assert "warning: RotationTrigger: s4: refused: " in report.messages
-    assert "nothing is swapped back" in scenario.engine.last_preview.messages
-    assert scenario.evidence()["s4"]["verdict"] == "refused"
+    assert "warning: RotationTrigger: s4: rejected: " in report.messages
+    assert "nothing is rolled back" in scenario.engine.last_preview.messages
+    assert scenario.evidence()["s4"]["verdict"] == "rejected"
     assert "failed_generation" not in scenario.engine.outputs("rotation")
     scenario.engine.assert_stable(scenario.program("b", "s4", "sf", "assertion", on_verification_failure="report"))
 
@@ -267,8 +267,8 @@ def test_a_roll_back_that_is_refused_is_not_undone(scenario: VerificationScenari
     scenario.misreport("s4", engine.slots[1])
     report = engine.up(scenario.program("a", "s4"))
     assert report.writes == [ROTATE]
-    assert "s4: refused: " in report.messages
-    assert "nothing is swapped back" in engine.last_preview.messages
+    assert "s4: rejected: " in report.messages
+    assert "nothing is rolled back" in engine.last_preview.messages
 
 
 def test_a_target_that_refuses_the_earlier_one_as_well_is_told(scenario: VerificationScenario) -> None:
@@ -276,7 +276,7 @@ def test_a_target_that_refuses_the_earlier_one_as_well_is_told(scenario: Verific
     scenario.misreport("s4", *scenario.engine.slots)
     report = scenario.engine.up(scenario.program("b", "s4"))
     assert report.writes == [ROTATE, ROTATE]
-    assert "s4 refused the earlier certificate as well" in scenario.engine.outputs("rotation")["failure"]
+    assert "s4 rejected the earlier certificate as well" in scenario.engine.outputs("rotation")["failure"]
 
 
 @pytest.mark.parametrize("refreshed", [False, True])
@@ -291,8 +291,8 @@ def test_a_revert_after_a_way_back_is_quiet_though_the_earlier_one_is_refused_to
     if refreshed:
         engine.refresh()
     report = engine.up(wanted)
-    assert "nothing is swapped back" in engine.last_preview.messages
-    assert "warning: RotationTrigger: s4: refused: " in report.messages
+    assert "nothing is rolled back" in engine.last_preview.messages
+    assert "warning: RotationTrigger: s4: rejected: " in report.messages
     assert (report.writes, engine.slots) == ([], before)
     engine.assert_stable(wanted)
 
@@ -303,7 +303,7 @@ def test_a_refusal_counts_when_it_is_repeated(scenario: VerificationScenario) ->
     scenario.engine.transport.inject_once(TARGET, answer_probes_with_error("status code 401"))
     report = scenario.engine.up(scenario.program("b", "s4", "assertion"))
     assert report.writes == [ROTATE]
-    assert scenario.evidence()["s4"]["verdict"] == "proved"
+    assert scenario.evidence()["s4"]["verdict"] == "verified"
     assert scenario.engine.pauses == [1.0, 2.0]
 
 
@@ -331,7 +331,7 @@ def test_a_failed_way_back_is_loud_and_the_next_run_goes_back(scenario: Verifica
     engine.transport.inject_once(ROTATE, raise_before_sending(httpx.ReadTimeout("lost")), after=1)
     with pytest.raises(RollbackFailed) as stuck:
         engine.up(scenario.program("b", "s4"))
-    assert_three_part_message(str(stuck.value), "s4: refused: ", *before, "pulumi up")
+    assert_three_part_message(str(stuck.value), "s4: rejected: ", *before, "pulumi up")
     assert engine.slots == before[::-1]
     assert engine.state["rotation"].inputs["generation"] == "a"
     engine.up(scenario.program("b", "s4"))
@@ -362,14 +362,14 @@ def test_a_way_back_that_was_done_unseen_is_remembered(scenario: VerificationSce
     """The next command reads that it was done, and tries nothing: no user is refused a second time."""
     engine, before = scenario.engine, scenario.engine.slots
     told = lost_way_back(scenario, done=True)
-    assert_three_part_message(told, "'b'", "s4: refused: ", *before, "pulumi up")
+    assert_three_part_message(told, "'b'", "s4: rejected: ", *before, "pulumi up")
     assert engine.slots == before
     engine.emulator.advance(61)
     if refreshed:
         engine.refresh()
     for _ in range(2):
-        message = engine.assert_refused(scenario.program("b", "s4"), "was swapped back", before[0])
-        assert "nobody knows" not in message
+        message = engine.assert_refused(scenario.program("b", "s4"), "was rolled back", before[0])
+        assert "outcome is unknown" not in message
     assert engine.last.writes == []
     engine.deploy(scenario.program("a", "s4"))
     assert engine.slots == before
@@ -388,12 +388,12 @@ def test_a_way_back_that_was_not_done_is_gone_by_the_next_command(
     if refreshed:
         engine.refresh()
     report = engine.up(scenario.program("b", "s4"))
-    assert "a target's refusal swaps back" in engine.last_preview.messages
+    assert "a target's rejection rolls back" in engine.last_preview.messages
     assert report.writes == [ROTATE]
     assert engine.slots == before
     outputs = engine.outputs("rotation")
     assert (outputs["failed_generation"], outputs.get("rollback_unconfirmed")) == ("b", None)
-    engine.assert_refused(scenario.program("b", "s4"), "was swapped back")
+    engine.assert_refused(scenario.program("b", "s4"), "was rolled back")
 
 
 @pytest.mark.parametrize("trusted_by", [None, {"s4": "e" * 64}])
@@ -549,7 +549,7 @@ def test_a_swap_has_time_for_its_lost_answer_however_long_looking_took(scenario:
     engine.transport.inject_once(ROTATE, commit_then_raise(httpx.ReadTimeout("lost")))
     report = engine.up(scenario.program("b", "s4", "assertion"))
     assert report.writes == [ROTATE]
-    assert scenario.evidence()["s4"]["verdict"] == "proved"
+    assert scenario.evidence()["s4"]["verdict"] == "verified"
 
 
 def test_a_redirect_that_leads_nowhere_is_settled_like_any_other_answer(scenario: VerificationScenario) -> None:
@@ -558,7 +558,7 @@ def test_a_redirect_that_leads_nowhere_is_settled_like_any_other_answer(scenario
     engine.transport.inject_once(ROTATE, commit_then_answer(302, headers={"Location": "mailto:a"}))
     report = engine.up(scenario.program("b", "s4", "assertion"))
     assert report.writes == [ROTATE]
-    assert scenario.evidence()["s4"]["verdict"] == "proved"
+    assert scenario.evidence()["s4"]["verdict"] == "verified"
 
 
 def test_a_fault_of_the_check_after_the_way_back_loses_no_memory(scenario: VerificationScenario) -> None:
@@ -573,7 +573,7 @@ def test_a_fault_of_the_check_after_the_way_back_loses_no_memory(scenario: Verif
     engine.transport.inject_once(TARGET, broken, after=5)
     assert engine.up(scenario.program("b", "s4")).writes == [ROTATE, ROTATE]
     assert engine.outputs("rotation")["failed_generation"] == "b"
-    assert scenario.evidence()["s4"]["after_rollback"].startswith("inconclusive: the check itself failed")
+    assert scenario.evidence()["s4"]["after_rollback"].startswith("inconclusive: the probe itself failed")
 
 
 def test_what_was_refused_is_no_way_back_though_it_signed_once(scenario: VerificationScenario) -> None:
@@ -620,7 +620,7 @@ def test_who_was_no_part_of_the_step_cannot_lead_back(scenario: VerificationScen
     scenario.misreport("sf", before[1])
     report = engine.up(scenario.program("b", "s4", "sf", verify_now="now"))
     assert report.writes == []
-    assert "sf: refused: " in report.messages
+    assert "sf: rejected: " in report.messages
     assert engine.outputs("rotation")["unverified"] == ["s4"]
 
 
@@ -696,7 +696,7 @@ def test_the_passive_slot_must_still_hold_what_signed_before(scenario: Verificat
     assert engine.last.writes == [ROTATE]
     assert_three_part_message(str(stuck.value), *engine.slots)
     for _ in range(2):
-        with pytest.raises(RollbackFailed, match="there is no way back") as lost:
+        with pytest.raises(RollbackFailed, match="a rollback is impossible") as lost:
             engine.up(scenario.program("b", "s4"))
         assert engine.last.writes == []
         assert_three_part_message(str(lost.value), engine.slots[0])
@@ -714,7 +714,7 @@ def test_slots_as_before_the_way_back_are_not_believed_at_once(scenario: Verific
     engine.emulator.advance(61)
     report = engine.up(scenario.program("b", "s4"))
     assert report.writes == []
-    assert "It is not swapped back." in report.messages
+    assert "It is not rolled back." in report.messages
     assert "failed_generation" not in engine.outputs("rotation")
 
 
@@ -748,16 +748,16 @@ def test_what_tells_nothing_is_said_and_tried_again(scenario: VerificationScenar
     report = engine.up(wanted)
     assert engine.slots == before[::-1]
     assert "warning: RotationTrigger: s4: inconclusive: " in report.messages
-    assert scenario.evidence()["sf"]["verdict"] == "proved"
+    assert scenario.evidence()["sf"]["verdict"] == "verified"
     assert engine.outputs("rotation")["unverified"] == ["s4"]
     again = engine.preview(wanted)
     assert (again.operations["rotation"], finds(again)) == ("update", [])
-    assert ") was left open (s4: inconclusive: " in again.messages
+    assert ") was inconclusive (s4: inconclusive: " in again.messages
     engine.transport.repair()
     assertion = "GET destinations/assertion"
     report = engine.up(wanted)
     assert finds(report) == [TARGET, "GET destinations/sf", assertion, assertion, TARGET]
-    assert scenario.evidence()["s4"]["verdict"] == "proved"
+    assert scenario.evidence()["s4"]["verdict"] == "verified"
     engine.assert_stable(wanted)
 
 
@@ -765,7 +765,7 @@ def test_what_tells_nothing_is_said_and_tried_again(scenario: VerificationScenar
     ("token", "why"),
     [
         pytest.param({"error": "status code 401"}, "status code 401", id="an error"),
-        pytest.param({"value": "PGE+"}, "the assertion proves nothing: it is no", id="no assertion"),
+        pytest.param({"value": "PGE+"}, "the assertion is no evidence: it is no", id="no assertion"),
     ],
 )
 def test_an_assertion_that_cannot_be_had_is_no_refusal(
@@ -787,11 +787,11 @@ def test_a_fault_of_the_check_itself_is_inconclusive_and_the_swap_is_recorded(
     with monkeypatch.context() as broken:
         broken.setattr(prober, "find_signer", lambda *_: 1 / 0)
         report = scenario.engine.up(scenario.program("b", "assertion"))
-    assert "the check itself failed (ZeroDivisionError)" in report.messages
+    assert "the probe itself failed (ZeroDivisionError)" in report.messages
     assert scenario.evidence()["assertion"]["verdict"] == "inconclusive"
     assert scenario.engine.outputs("rotation")["fingerprint"] == scenario.engine.slots[0]
     scenario.engine.deploy(scenario.program("b", "assertion"))
-    assert scenario.evidence()["assertion"]["verdict"] == "proved"
+    assert scenario.evidence()["assertion"]["verdict"] == "verified"
 
 
 def test_a_refusal_that_comes_and_goes_ends_as_it_was_last(scenario: VerificationScenario) -> None:
@@ -800,7 +800,7 @@ def test_a_refusal_that_comes_and_goes_ends_as_it_was_last(scenario: Verificatio
         fault_probes(answer_probes_with_error("connect timed out"), answer_probes_with_error("HTTP 401")), TARGET
     )
     scenario.engine.up(scenario.program("b", "s4", on_verification_failure="report"))
-    assert scenario.evidence()["s4"]["verdict"] == "refused"
+    assert scenario.evidence()["s4"]["verdict"] == "rejected"
     assert scenario.engine.pauses == [1.0, 2.0, 4.0, 8.0, 15.0]
 
 
@@ -816,7 +816,7 @@ def test_a_check_left_open_may_still_lead_back(scenario: VerificationScenario) -
     engine.transport.repair()
     engine.emulator.advance(HOUR)
     assert engine.up(wanted).writes == [ROTATE]
-    assert "the deployment tries again, a target's refusal swaps back" in engine.last_preview.messages
+    assert "the deployment verifies again; a target's rejection rolls back" in engine.last_preview.messages
     assert engine.slots == before
     outputs = engine.outputs("rotation")
     assert outputs["failed_generation"] == "b"
@@ -834,12 +834,12 @@ def test_a_check_left_open_promises_no_way_back_that_the_command_generates_over(
     engine.transport.repair()
     engine.emulator.advance(HOUR)
     scenario.misreport("s4", engine.slots[0])
-    with pytest.raises(RollbackFailed, match="there is no way back"):
+    with pytest.raises(RollbackFailed, match="a rollback is impossible"):
         engine.up(scenario.program("b", "s4", passive_generation="c"))
-    assert f"a target's refusal cannot swap back: 'c' is generated over {str(before)[:8]} (a) before" in (
+    assert f"a target's rejection cannot roll back: 'c' is generated over {str(before)[:8]} (a) first" in (
         engine.last_preview.messages
     )
-    assert "refusal swaps back" not in engine.last_preview.messages
+    assert "rejection rolls back" not in engine.last_preview.messages
     scenario.misreport("s4")
     engine.deploy(scenario.program("b", "s4", "assertion", passive_generation="c"))
 
@@ -872,7 +872,7 @@ def test_a_check_left_open_waits_while_another_certificate_signs(scenario: Verif
     engine.emulator.rotate(engine.guid)
     engine.emulator.advance(HOUR)
     report = engine.up(wanted)
-    assert "a target's refusal swaps back" in engine.last_preview.messages
+    assert "a target's rejection rolls back" in engine.last_preview.messages
     assert report.writes == [ROTATE]
     assert (engine.slots, engine.outputs("rotation")["failed_generation"]) == (before, "b")
 
@@ -891,14 +891,14 @@ def test_a_service_that_still_signs_with_the_old_key_is_waited_for(scenario: Ver
     for _ in range(2):
         engine.transport.inject_once("GET destinations/assertion", late, after=2)
     report = engine.up(scenario.program("b", "assertion", "s4"))
-    assert {found["verdict"] for found in scenario.evidence().values()} == {"proved"}
+    assert {found["verdict"] for found in scenario.evidence().values()} == {"verified"}
     assert finds(report)[-1] == TARGET
     engine.deploy(scenario.program("a", "s4", "assertion"))
     engine.transport.inject_always(late, "GET destinations/assertion")
     report = engine.up(scenario.program("b", "assertion", "s4"))
     evidence = scenario.evidence()
     assert "still signs with" in evidence["assertion"]["detail"]
-    assert evidence["s4"]["detail"] == f"not tried: {str(engine.slots[0])[:8]} does not sign yet"
+    assert evidence["s4"]["detail"] == f"skipped: {str(engine.slots[0])[:8]} does not sign yet"
     assert engine.outputs("rotation")["unverified"] == ["assertion", "s4"]
     assert TARGET not in report.requests[report.requests.index(ROTATE) :][3:]
 
@@ -912,7 +912,7 @@ def test_a_cached_token_proves_nothing_and_is_no_reason_to_ask_for_ever() -> Non
         wanted = scenario.program("b", "s4", "sf")
         report = scenario.engine.up(wanted)
         assert {found["verdict"] for found in scenario.evidence().values()} == {"inconclusive"}
-        assert "nothing shows which certificate signed; a cached token proves nothing" in report.messages
+        assert "nothing shows which certificate signed; the token may be cached" in report.messages
         caching.advance(61)
         scenario.engine.deploy(wanted)
 
@@ -925,7 +925,7 @@ def test_the_first_token_of_a_target_is_weak(emulator: Emulator) -> None:
     scenario.engine.deploy(scenario.program("b", "s4", "assertion"))
     assert scenario.evidence()["s4"]["verdict"] == "weak"
     scenario.engine.deploy(scenario.program("a", "s4", "assertion"))
-    assert scenario.evidence()["s4"]["verdict"] == "proved"
+    assert scenario.evidence()["s4"]["verdict"] == "verified"
 
 
 # --- before the swap ---------------------------------------------------------------------------------------------
@@ -935,8 +935,8 @@ def test_the_first_token_of_a_target_is_weak(emulator: Emulator) -> None:
     ("change", "named"),
     [
         pytest.param({"Authentication": "NoAuthentication"}, "NoAuthentication", id="another authentication"),
-        pytest.param({"KeyStoreLocation": "own.jks"}, "key store of its own", id="a key of its own"),
-        pytest.param({"SAMLAssertionProvider": "ClientProvided"}, "by the client", id="the client's"),
+        pytest.param({"KeyStoreLocation": "own.jks"}, "own key store", id="a key of its own"),
+        pytest.param({"SAMLAssertionProvider": "ClientProvided"}, "The client brings", id="the client's"),
         pytest.param({"Type": "LDAP"}, "Its Type is LDAP", id="another type"),
         pytest.param(None, "not found", id="no such destination"),
     ],
@@ -1054,7 +1054,7 @@ def test_a_refresh_after_a_kill_does_not_take_the_place_of_the_check(scenario: V
         engine.up(wanted)
     engine.refresh()
     report = engine.up(wanted)
-    assert "s4 will be tried as the user; a target's refusal swaps back" in engine.last_preview.messages
+    assert "s4 will be verified as the user; a target's rejection rolls back" in engine.last_preview.messages
     assert report.writes == [ROTATE]
     assert (engine.slots, engine.outputs("rotation")["failed_generation"]) == (before, "b")
 
@@ -1072,7 +1072,7 @@ def test_a_colleagues_swap_that_is_accepted_may_be_swapped_back_and_the_preview_
         if refresh:
             engine.refresh()
         report = engine.up(scenario.program("b", "s4"))
-        assert "(b) signs, s4 will be tried as the user; a target's refusal swaps back" in engine.last_preview.messages
+        assert "(b) signs, s4 will be verified as the user; a target's rejection rolls back" in engine.last_preview.messages
         assert report.writes == [ROTATE]
         assert engine.slots == before
         engine.emulator.advance(HOUR)
@@ -1121,7 +1121,7 @@ def test_a_drift_that_somebody_undid_is_tried_and_only_reported(scenario: Verifi
     engine.emulator.rotate(engine.guid)
     scenario.misreport("s4", engine.slots[0])
     report = engine.up(scenario.program("b", "s4", "assertion"))
-    assert (report.writes, scenario.evidence()["s4"]["verdict"]) == ([], "refused")
+    assert (report.writes, scenario.evidence()["s4"]["verdict"]) == ([], "rejected")
 
 
 def test_putting_back_is_proved_and_may_lead_back(scenario: VerificationScenario) -> None:
@@ -1220,10 +1220,10 @@ def test_targets_alone_are_asked_again_after_what_was_put_back(scenario: Verific
     for writes in ([ROTATE], []):
         report = engine.up(wanted)
         assert report.writes == writes
-        assert "The next deployment tries again." in report.messages
+        assert "The next deployment verifies again." in report.messages
         engine.emulator.advance(5)
     engine.emulator.advance(60)
-    assert "The next deployment tries again." not in engine.up(wanted).messages
+    assert "The next deployment verifies again." not in engine.up(wanted).messages
     engine.assert_stable(wanted)
 
 

@@ -87,7 +87,7 @@ def test_another_token_is_proof_only_with_exactly_the_longest_lifetime_seen(
     assert verdict(judged) == (Verdict.VERIFIED if proved else Verdict.WEAK, RetryCause.NO)
     assert judged.evidence.lifetime == max(lifetime, longest_lifetime or 0)
     if not proved:
-        assert "a cached token proves nothing" in judged.evidence.detail
+        assert "the token may be cached" in judged.evidence.detail
 
 
 @pytest.mark.parametrize("expires_in", ["", "soon", None, "-5", 0, "inf", "nan", 3600.0])
@@ -131,7 +131,7 @@ def test_evidence_says_when_and_about_which_certificate() -> None:
     assert evidence == Evidence(
         verdict=Verdict.REJECTED, detail="HTTP 401", at=format_rfc3339(NOW), fingerprint=NEW.fingerprint, lifetime=60
     )
-    assert str(evidence) == "refused: HTTP 401"
+    assert str(evidence) == "rejected: HTTP 401"
     assert msgspec.convert(msgspec.to_builtins(evidence), Evidence) == evidence
 
 
