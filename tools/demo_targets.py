@@ -80,9 +80,9 @@ def hand_over(demo: DemoEnvironment) -> None:
 
 
 def rotate(demo: DemoEnvironment) -> None:
-    """Swap, and prove it."""
+    """Swap, and verify the swap."""
     demo.set_date("2028-11-01")
-    demo.step("Rotate", "Both targets trust both certificates. The swap is tried as Jane, target by target:")
+    demo.step("Rotate", "Both targets trust both certificates. The swap is verified as Jane, target by target:")
     demo.pulumi(
         "preview",
         "s4: yes, attested by Ada",
@@ -124,9 +124,9 @@ def next_cycle(demo: DemoEnvironment) -> None:
 
 
 def roll_back_after_rejection(demo: DemoEnvironment) -> None:
-    """Swap back by itself, keep what was found out, and try nothing again."""
+    """Roll back, record the evidence, and leave the targets alone afterwards."""
     demo.set_date("2030-10-08")
-    demo.step("Notice a target that lies", "s4 trusts the new certificate, says the attestation. The swap is tried:")
+    demo.step("Notice a target that lies", "s4 trusts the new certificate, says the attestation. The swap is verified:")
     demo.pull_request("Rotate to 2030-11", ('    generation="2028-11"', '    generation="2030-11"'))
     demo.pulumi("preview", "s4: yes, attested by Ada", "billing: yes, observed")
     demo.pulumi(

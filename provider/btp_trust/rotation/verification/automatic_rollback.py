@@ -19,6 +19,7 @@ from btp_trust.rotation.verification.messages import rollback_error, rollback_fa
 from btp_trust.rotation.verification.prober import probe_destinations
 from btp_trust.rotation.verification.probes import ProbeRequest
 from btp_trust.rotation.verification.step import RotationStep
+from btp_trust.rotation.verification.verdict import ProbeResult
 from btp_trust.runtime.session import Session
 from btp_trust.runtime.slot_writes import swap
 from btp_trust.runtime.slots import Subaccount
@@ -59,11 +60,15 @@ def roll_back(
     # The result serves the message alone, so one probe of each destination is enough.
     request = ProbeRequest(earlier, step.slots.active, slots.now, evidence, without_retries=True)
     results = probe_destinations(session, step.new, tuple(evidence), request)
-    evidence = {
+    return _rolled_back(step, earlier, _with_results(evidence, results), slots)
+
+
+def _with_results(evidence: Mapping[str, Evidence], results: Mapping[str, ProbeResult]) -> dict[str, Evidence]:
+    """Add the results after the rollback to the evidence."""
+    return {
         name: replace(found, after_rollback=str(results[name].evidence), lifetime=results[name].evidence.lifetime)
         for name, found in evidence.items()
     }
-    return _rolled_back(step, earlier, evidence, slots)
 
 
 def _unconfirmed(

@@ -36,6 +36,7 @@ def find_in_list(destinations: Sequence[Destination], name: str) -> Destination:
     Raises:
         Refused: The destination is missing (the error suggests similar names) or unsuitable.
     """
+    # The service instance's destinations are last in the list, and win as they do when the service finds one.
     by_name = {destination.name: destination for destination in destinations}
     if name not in by_name:
         names = {known.casefold(): known for known in by_name}

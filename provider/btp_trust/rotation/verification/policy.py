@@ -70,11 +70,13 @@ def rolls_back(step: Snapshot, previous: str | None, policy: OnVerificationFailu
     """
     if step.active is None or step.passive is None or policy is not OnVerificationFailure.ROLLBACK:
         return False
+    # By fingerprint: somebody may have generated over the previous signer since.
     return step.passive.fingerprint == previous and not is_rollback(step)
 
 
 def is_rollback(step: Snapshot) -> bool:
     """Return True if the signer since a step is older than the certificate that it displaced."""
+    # By age: generation names are free texts, and somebody may have swapped between two commands.
     return step.active is not None and step.passive is not None and step.active.not_before < step.passive.not_before
 
 

@@ -137,6 +137,7 @@ def preflight(session: Session, account: Subaccount, new: RotationInputs) -> Non
         for name in new.verify_destinations:
             prober.find_destination(name)
     except TrustError as error:
+        # Users may be rejected right now, so a rollback goes ahead unverified.
         if is_rollback(_after_swap(account.snapshot())):
             session.print_once(f"warning: RotationTrigger: {error.what} {error.why} It is rolled back all the same.")
             return

@@ -104,6 +104,7 @@ class DestinationProber:
         for number, pause in enumerate(_PAUSES):
             pending = [state for state in states if may_change(state, states)]
             if number == 0:
+                # A failed inspection is the first attempt of its destination: it is repeated after a pause.
                 pending = [state for state in pending if state.result is None]
             elif not pending or has_final_rejection(states, request.decisive):
                 return

@@ -75,6 +75,7 @@ class RotationStep:
         state, new = self.state, self.new
         was_rolled_back = state.failed_generation == new.generation
         declares_again = new.generation != state.generation or new.on_drift is OnDrift.RESTORE
+        # Both fingerprints: a refresh records a new signer too, and leaves it unverified.
         is_recorded = {state.fingerprint, state.declared_fingerprint} == {new.declared_fingerprint}
         return VerificationCause(
             swapped=self.swapped,
@@ -95,6 +96,7 @@ class RotationStep:
 
 def is_verification_requested(new: RotationArgs, old: RotationArgs | None) -> bool:
     """Return True if `verify_now` has a text that is known, and other than before."""
+    # UNKNOWN: the text is an output of the same command, and the deployment knows it.
     return new.verify_now not in (None, UNKNOWN, None if old is None else old.verify_now)
 
 

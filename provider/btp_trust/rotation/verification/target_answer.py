@@ -125,6 +125,7 @@ def _parse_objects(text: str) -> TargetAnswer | None:
 
 def _find_objects(text: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
     """Find the outermost JSON objects in a text."""
+    # Not strict: servers put line breaks into strings.
     decoder, position = json.JSONDecoder(strict=False), 0
     for _ in range(_MAX_OBJECTS):
         if (start := text.find("{", position)) < 0:

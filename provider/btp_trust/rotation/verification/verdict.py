@@ -151,7 +151,7 @@ def with_unknown_signer(probe: Probe, accepted: ProbeResult) -> ProbeResult:
 
 def _seconds(expires_in: str | float | None) -> int | None:
     try:
-        seconds = int(float(expires_in or 0))
+        seconds = int(float(expires_in or 0))  # the service passes on strings, numbers and fractions
     except (ValueError, OverflowError):
         return None
     return seconds if seconds > 0 else None
