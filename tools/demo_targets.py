@@ -55,7 +55,7 @@ def prepare(demo: DemoEnvironment) -> None:
     demo.pulumi("config set --secret btp-trust:connections", stdin=demo.secret("connections.json", json.dumps(keys)))
     demo.pulumi("config set --secret btp-trust:user", stdin=demo.secret("jane.json", json.dumps(JANE)))
     demo.pulumi("preview", "generate '2028-11' in the empty passive slot", "to create")
-    demo.pulumi(DEPLOY, "5 created", "RotationTrigger: billing: proved: ")
+    demo.pulumi(DEPLOY, "5 created", "RotationTrigger: billing: verified: ")
     demo.pulumi("preview --expect-no-changes", "5 unchanged")
     demo.expect_slots("2026-11", "2028-11")
     _call_as_jane(demo)
@@ -80,16 +80,16 @@ def hand_over(demo: DemoEnvironment) -> None:
 
 
 def rotate(demo: DemoEnvironment) -> None:
-    """Swap, and prove it."""
+    """Swap, and verify the swap."""
     demo.set_date("2028-11-01")
-    demo.step("Rotate", "Both targets trust both certificates. The swap is tried as Jane, target by target:")
+    demo.step("Rotate", "Both targets trust both certificates. The swap is verified as Jane, target by target:")
     demo.pulumi(
         "preview",
         "s4: yes, attested by Ada",
         "billing: yes, observed",
-        "assertion, billing, s4 will be tried as the user; a target's refusal swaps back",
+        "assertion, billing, s4 will be verified as the user; a target's rejection rolls back",
     )
-    demo.pulumi(DEPLOY, "RotationTrigger: billing: proved: ", "RotationTrigger: s4: proved: ")
+    demo.pulumi(DEPLOY, "RotationTrigger: billing: verified: ", "RotationTrigger: s4: verified: ")
     demo.pulumi("preview --expect-no-changes", "5 unchanged")
     demo.expect_slots("2028-11", "2026-11")
     _call_as_jane(demo)
@@ -124,14 +124,14 @@ def next_cycle(demo: DemoEnvironment) -> None:
 
 
 def roll_back_after_rejection(demo: DemoEnvironment) -> None:
-    """Swap back by itself, keep what was found out, and try nothing again."""
+    """Roll back, record the evidence, and leave the targets alone afterwards."""
     demo.set_date("2030-10-08")
-    demo.step("Notice a target that lies", "s4 trusts the new certificate, says the attestation. The swap is tried:")
+    demo.step("Notice a target that lies", "s4 trusts the new certificate, says the attestation. The swap is verified:")
     demo.pull_request("Rotate to 2030-11", ('    generation="2028-11"', '    generation="2030-11"'))
     demo.pulumi("preview", "s4: yes, attested by Ada", "billing: yes, observed")
     demo.pulumi(
         DEPLOY,
-        "Generation '2030-11' was refused by the target of s4, and was swapped back.",
+        "Generation '2030-11' was rejected by the target of s4, and was rolled back.",
         'Revert the change of `generation` (generation="2028-11")',
         status=1,
     )
@@ -140,7 +140,7 @@ def roll_back_after_rejection(demo: DemoEnvironment) -> None:
     demo.step("Try nothing again", "The state remembers. Somebody merges something else, and the pipeline deploys:")
     demo.pull_request("Add an output", ('"signs", rotation', '"signing", rotation'))
     before = len(demo.call_control_plane("GET", "journal")["entries"])
-    demo.pulumi(DEPLOY, "was refused by the target of s4, and was swapped back.", status=1)
+    demo.pulumi(DEPLOY, "was rejected by the target of s4, and was rolled back.", status=1)
     since = demo.call_control_plane("GET", "journal")["entries"][before:]
     tried = [each for each in since if "/destinations/" in each["path"] or "rotateCertificate" in each["path"]]
     expect(since and not tried, "nothing is swapped, and no target is asked")
@@ -158,7 +158,7 @@ def repair(demo: DemoEnvironment) -> None:
     demo.step("Rotate in the next cycle", "Ada has uploaded the certificate into the right system.")
     demo.call_control_plane("PUT", "targets/s4/lies", {"fingerprints": []})
     demo.revert('Revert "Rotate to 2030-11"')
-    demo.pulumi(DEPLOY, "RotationTrigger: billing: proved: ", "RotationTrigger: s4: proved: ")
+    demo.pulumi(DEPLOY, "RotationTrigger: billing: verified: ", "RotationTrigger: s4: verified: ")
     demo.pulumi("preview --expect-no-changes", "5 unchanged")
     demo.expect_slots("2030-11", "2028-11")
     _call_as_jane(demo)

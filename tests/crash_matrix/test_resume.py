@@ -23,7 +23,7 @@ Resources:
     1 unchanged
 """
 AGAIN = "Nothing was recorded and nothing is repeated. Wait a minute, then run `pulumi up` again: it compares first."
-AT_ONCE = "Run `pulumi up` again at once: it reads the slots, and swaps back if they are still refused."
+AT_ONCE = "Run `pulumi up` again at once: it reads the slots, and rolls back if they still reject."
 DONE = Counts(1, 0, 0, repeated=False, lost=frozenset())
 
 
@@ -68,10 +68,10 @@ def test_the_last_line_of_an_error_is_what_is_done(project: PulumiProject, text:
 
 def test_only_a_refusal_that_is_kept_leads_to_a_revert() -> None:
     """A swap back that failed names the revert as well, and yet something else comes first."""
-    told = "Generation 'b' was refused by the target of s4, and {}.\n    Evidence.\n    {}the change of `generation`{}"
+    told = "Generation 'b' was rejected by the target of s4, and {}.\n    Evidence.\n    {}the change of `generation`{}"
 
-    kept = ERROR.format(told.format("was swapped back", "Revert ", ' (generation="a"), let its owner …'))
-    stuck = ERROR.format(told.format("swapping back failed", f"{AT_ONCE} By hand: …, then revert ", "."))
+    kept = ERROR.format(told.format("was rolled back", "Revert ", ' (generation="a"), let its owner …'))
+    stuck = ERROR.format(told.format("the rollback failed", f"{AT_ONCE} By hand: …, then revert ", "."))
 
     assert (REVERT.search(kept) is not None, REVERT.search(stuck)) == (True, None)
 

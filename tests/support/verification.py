@@ -1,7 +1,8 @@
-"""A subaccount with users and targets behind destinations, as a stack of the twin sees it."""
+"""A subaccount with users and targets behind destinations, as a stack of the fake engine or of Pulumi sees it."""
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 from dataclasses import dataclass
@@ -9,8 +10,21 @@ from typing import Any
 
 import httpx
 
+from btp_trust.errors import TrustError
 from btp_trust_emulator import Emulator
-from support.fake_engine import HOUR, FakeEngine, Program, SendRequest, TransportFault, answer_with, program
+from btp_trust_emulator.faults.fault import FaultKind
+from support.fake_engine import (
+    HOUR,
+    CommandReport,
+    FakeEngine,
+    Program,
+    SendRequest,
+    TransportFault,
+    answer_with,
+    commit_then_raise,
+    program,
+    raise_before_sending,
+)
 from support.pulumi_project import PulumiProject, rotation_program
 
 USER, PASSWORD = "jane.roe@corp.example", "S3CRET-of-jane"
@@ -23,18 +37,28 @@ SAML = {
     "authnContextClassRef": "urn:oasis:names:tc:SAML:2.0:ac:classes:X509",
 }
 
+ROTATE = "POST rotateCertificate"
+FIND_S4, FIND_ASSERTION = "GET destinations/s4", "GET destinations/assertion"
+LISTS = ["GET subaccountDestinations", "GET instanceDestinations"]
+"""Requests of a preview about destinations."""
+ACTIVE_PATH = "/destination-configuration/v1/saml2Metadata/certificate"
+PASSIVE_PATH = f"{ACTIVE_PATH}/passive"
+FIND_PATH = "/destination-configuration/v1/destinations/"
+OPERATION_SECONDS = 180.0
+"""Time of an operation."""
+
 
 @dataclass
 class VerificationScenario:
-    """A prepared stack: generation a signs, b is about to; a user, and targets that trust both."""
+    """A prepared stack: generation a signs, b is prepared; a user, and targets that trust both."""
 
     engine: FakeEngine
     targets: tuple[str, ...] = ("s4", "sf")
     is_known: bool = True
-    """Whether the destinations were tried before: only then is it known how long a new token is valid."""
+    """The destinations were probed before, so the lifetime of a new token is known."""
 
     def __post_init__(self) -> None:
-        """Create the user and the targets, prepare, and let every target trust what signs and what will."""
+        """Create the user and the targets, prepare, and let every target trust both certificates."""
         self.emulator.create_user(self.guid, USER, PASSWORD)
         self.engine.config["btp-trust:user"] = json.dumps({"name": USER, "password": PASSWORD})
         self.emulator.advance(HOUR)
@@ -59,32 +83,36 @@ class VerificationScenario:
         return self.engine.guid
 
     def name(self, target: str) -> str:
-        """The target's name in the emulator, which has those of other tests too."""
+        """Return the target's name in the emulator, which other tests use too."""
         return f"{target}-{self.guid}"
 
     def misreport(self, target: str, *fingerprints: str | None) -> None:
-        """Let a target refuse what these certificates sign, though it shows them as trusted."""
-        self.emulator.misreport(self.name(target), *[each for each in fingerprints if each])
+        """Let a target reject assertions of these certificates, although it shows them as trusted."""
+        self.emulator.misreport(self.name(target), *[fingerprint for fingerprint in fingerprints if fingerprint])
 
     def program(
         self, active_generation: str, *destinations: str, passive_generation: str = "b", **trigger: Any
     ) -> Program:
-        """Write the program of the story, with a check of these destinations."""
+        """Write the program with a verification of these destinations."""
         return program(
             passive_generation, active_generation, trigger={"verify_destinations": list(destinations), **trigger}
         )
 
     def evidence(self) -> dict[str, Any]:
-        """What the state holds about the last check."""
+        """Return the recorded evidence of the last verification."""
         return dict(self.engine.outputs("rotation").get("verified", {}))
 
+    def verdicts(self) -> dict[str, str]:
+        """Return the recorded verdict of each destination."""
+        return {name: evidence["verdict"] for name, evidence in self.evidence().items()}
+
     def private_texts(self) -> list[str]:
-        """What must not be in any state, message or log."""
+        """List the texts that states, messages and logs must be free of."""
         return [PASSWORD, USER, USER.partition("@")[0], self.emulator.user_token(self.guid, USER)[-40:], "PD94bWwg"]
 
 
 def fault_probes(*faults: TransportFault) -> TransportFault:
-    """Let tries of a destination meet these faults in turn, for ever; it is found all the same without a token."""
+    """Let probes of a destination meet these faults in turn; requests that skip the token still succeed."""
     turns = itertools.cycle(faults)
 
     def fault(request: httpx.Request, send: SendRequest) -> httpx.Response:
@@ -94,37 +122,97 @@ def fault_probes(*faults: TransportFault) -> TransportFault:
 
 
 def answer_probes_with_token(**token: Any) -> TransportFault:
-    """Let tries of a destination be given this token; no target is asked."""
+    """Answer probes of a destination with this token, in place of the target."""
     properties = {"Name": "x", "Authentication": "OAuth2SAMLBearerAssertion"}
     return fault_probes(answer_with(200, json={"destinationConfiguration": properties, "authTokens": [token]}))
 
 
 def answer_probes_with_error(error: str) -> TransportFault:
-    """Let the service say that it got no token, and why; no target is asked."""
+    """Answer probes of a destination with this error, in place of the target."""
     return answer_probes_with_token(type="", value="", error=error, expires_in="")
+
+
+def time_out(request: httpx.Request, engine: FakeEngine) -> httpx.Response:
+    """Let as much time go by as the client waits."""
+    engine.elapsed += request.extensions["timeout"]["read"]
+    raise httpx.ReadTimeout("slow", request=request)
+
+
+def create_destinations_like_s4(scenario: VerificationScenario, names: list[str], **changes: str) -> None:
+    """Create destinations with the properties of s4, and some others."""
+    destinations = {destination.name: destination for destination in scenario.emulator.destinations(scenario.guid)}
+    for name in names:
+        properties = {**destinations["s4"].properties, **changes, "Name": name}
+        scenario.emulator.create_destination(scenario.guid, properties)
+
+
+def destination_requests(report: CommandReport) -> list[str]:
+    """List the requests about destinations."""
+    return [request for request in report.requests if "estinations" in request]
+
+
+def find_requests(report: CommandReport) -> list[str]:
+    """List the requests that find a destination, with and without a token."""
+    return [request for request in report.requests if request.startswith("GET destinations/")]
+
+
+def rotate_to_rejected(scenario: VerificationScenario, **trigger: Any) -> CommandReport:
+    """Rotate to a certificate that s4 shows as trusted, and rejects."""
+    scenario.misreport("s4", scenario.engine.slots[1])
+    return scenario.engine.up(scenario.program("b", "s4", "sf", "assertion", **trigger))
+
+
+def leave_rollback_unconfirmed(scenario: VerificationScenario, *, done: bool, **trigger: Any) -> str:
+    """Rotate to a certificate that s4 rejects, lose the answer of the rollback, and let every reading fail then.
+
+    Returns:
+        The output `rollback_unconfirmed`.
+    """
+    engine = scenario.engine
+    scenario.misreport("s4", engine.slots[1])
+
+    def fault(request: httpx.Request, send: SendRequest) -> httpx.Response:
+        engine.transport.inject_always(answer_with(403), "GET certificate", "GET certificate/passive")
+        return (commit_then_raise if done else raise_before_sending)(httpx.ReadTimeout("lost"))(request, send)
+
+    engine.transport.inject_once(ROTATE, fault, after=1)
+    with contextlib.suppress(TrustError):  # dependent resources fail to read the slots
+        engine.up(scenario.program("b", "s4", **trigger))
+    engine.transport.repair()
+    outputs = engine.outputs("rotation")
+    assert outputs["failed_generation"] == outputs["generation"] == "b"
+    return str(outputs["rollback_unconfirmed"])
+
+
+def show_stale_slots(scenario: VerificationScenario, seconds: float = 50.0) -> None:
+    """Show the slots as before each further write for a while."""
+    for path in (ACTIVE_PATH, PASSIVE_PATH):
+        scenario.emulator.fault(
+            FaultKind.STALE_AFTER_WRITE, subaccount=scenario.guid, method="GET", path=path, seconds=seconds
+        )
 
 
 S4 = "s4"
 ASSERTION = SAML["Name"]
 VERIFIED_DESTINATIONS = [S4, ASSERTION]
-"""The target, and what shows who signs."""
+"""The target, and a destination that shows the signer."""
 PRIVATE_TEXTS = {PASSWORD, USER.partition("@")[0]}
-"""What may never be printed or stored."""
+"""Texts that must stay out of output and state."""
 USER_CONFIG = json.dumps({"name": USER, "password": PASSWORD})
 
 
 def verification_arguments(*destinations: str) -> str:
-    """Write the arguments of a trigger that tries these destinations."""
+    """Write the arguments of a trigger that verifies these destinations."""
     return f", verify_destinations={json.dumps(destinations)}, list_affected=True"
 
 
 def verifying_program(active_generation: str) -> str:
-    """Write the program that has prepared 2028-11 and proves what signs to the target."""
+    """Write the program that has prepared 2028-11 and verifies the signer."""
     return rotation_program("2028-11", active_generation, trigger=verification_arguments(*VERIFIED_DESTINATIONS))
 
 
 def create_trusting_target(emulator: Emulator, guid: str, name: str = S4) -> None:
-    """Create a target that trusts both certificates, a destination that leads to it, and one that shows who signs."""
+    """Create a target that trusts both certificates, its destination, and one that shows the signer."""
     emulator.create_destination(guid, emulator.create_target(name).properties(S4))
     emulator.create_destination(guid, SAML)
     for certificate in emulator.certificates(guid):
@@ -132,7 +220,7 @@ def create_trusting_target(emulator: Emulator, guid: str, name: str = S4) -> Non
 
 
 def prepare_verification(project: PulumiProject) -> None:
-    """Deploy what is to be rotated, with a user and the target."""
+    """Deploy the certificates to rotate, with a user and the target."""
     project.emulator.create_user(project.guid, USER, PASSWORD)
     project.known_secrets |= PRIVATE_TEXTS
     project.pulumi("config", "set", "--secret", "btp-trust:user", stdin=USER_CONFIG)

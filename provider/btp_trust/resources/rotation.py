@@ -154,4 +154,4 @@ def _raise_if_refused(outputs: Sequence[Any]) -> None:
     """Fail the program, not the update: so the deployment ends with an error, and what was found out is kept."""
     generation, failed_generation, failure, unconfirmed = outputs
     if failed_generation is not None and failed_generation == generation:
-        raise pulumi.RunError(unconfirmed or failure or f"Generation {generation!r} was refused by a target.")
+        raise pulumi.RunError(unconfirmed or failure or f"Generation {generation!r} was rejected by a target.")

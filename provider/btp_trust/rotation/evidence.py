@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 import msgspec
 
 
 class OnVerificationFailure(StrEnum):
-    """What to do if a target refuses what signs since a swap."""
+    """What to do if a target rejects the signer since a swap."""
 
     ROLLBACK = "rollback"
     REPORT = "report"
 
 
 class Verdict(StrEnum):
-    """What was found out about one destination."""
+    """Result of the verification of one destination."""
 
     VERIFIED = "verified"
-    """The new certificate signed, and, where a target was asked, it accepted that."""
+    """The new certificate signed, and a target, if one was called, accepted the assertion."""
     WEAK = "weak"
-    """It works, but perhaps with a token from before the swap."""
+    """The destination works, but the token may be older than the swap."""
     REJECTED = "rejected"
-    """The target answered with a refusal."""
+    """The target rejected the assertion."""
     INCONCLUSIVE = "inconclusive"
-    """Nobody can tell yet."""
+    """The probes found nothing either way."""
 
 
 class Evidence(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """What was found out about one destination, and when: kept in the state, so nothing in it is private."""
+    """What a verification found for one destination, and when. The state keeps it, so its texts are redacted."""
 
     verdict: Verdict
     detail: str
@@ -37,10 +38,27 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     fingerprint: str
     """The certificate that signed, or should have."""
     lifetime: int | None = None
-    """Seconds: the longest that a token of this destination was ever valid for."""
+    """Seconds: the longest lifetime of a token of this destination so far."""
     after_rollback: str | None = None
-    """What the same check said once the earlier certificate signed again."""
+    """Result of the same probe once the earlier certificate signed again."""
 
     def __str__(self) -> str:
-        """Say it in a sentence."""
+        """Return the verdict and its detail."""
         return f"{self.verdict.value}: {self.detail}"
+
+
+def evidence_lines(
+    evidence: Mapping[str, Evidence], names: Iterable[str] | None = None, *, with_rollback: bool = False
+) -> str:
+    """List evidence, an indented line for each destination.
+
+    Args:
+        evidence: Evidence by destination.
+        names: Destinations to list; default all.
+        with_rollback: Add the result after the rollback.
+    """
+    return "\n".join(
+        f"  {name}: {evidence[name]}"
+        + (f"; after the rollback: {evidence[name].after_rollback}" if with_rollback else "")
+        for name in (evidence if names is None else names)
+    )

@@ -26,7 +26,8 @@ from btp_trust.rotation.policies import decide
 from btp_trust.rotation.rollback import refuse_untrusted, stale_read_after_swap
 from btp_trust.rotation.schema import Candidate, RotationArgs, RotationInputs, RotationState, SlotPair, args_from_bag
 from btp_trust.rotation.verification import preflight
-from btp_trust.rotation.verification.runner import RotationStep, is_verification_requested, verify_rotation
+from btp_trust.rotation.verification.runner import verify_rotation
+from btp_trust.rotation.verification.step import RotationStep, is_verification_requested, request_may_be_withdrawn
 from btp_trust.runtime.comparison import Comparison
 from btp_trust.runtime.duplicate_connections import refuse_second
 from btp_trust.runtime.lifecycle import Lifecycle
@@ -100,9 +101,9 @@ def check(
 def diff(session: Session, state: RotationState, new: RotationInputs) -> bool | Comparison:
     """Whether an update is due: a step, a changed argument, or outputs that are behind what signs."""
     seen = read_slots(session, new)
-    arguments_changed = not same_arguments(
-        new, state, RotationArgs, "verify_now"
-    ) or preflight.request_may_be_withdrawn(state, new)
+    arguments_changed = not same_arguments(new, state, RotationArgs, "verify_now") or request_may_be_withdrawn(
+        state, new
+    )
     if isinstance(seen, ReadingUnavailable):
         return diff_without_reading(session, seen, state, arguments_changed=arguments_changed)
     announce = seen.account.command_plan.announce_rotation
@@ -125,11 +126,12 @@ def diff(session: Session, state: RotationState, new: RotationInputs) -> bool | 
     if new.slots_before is not None and new.generation != state.generation:
         _refuse_unrecorded_signer(new.slots_before, state)
         refuse_untrusted(new, state, seen.snapshot, seen.account.command_plan.valid_until)
-    is_open = preflight.is_due(session, state, new, seen.snapshot, seen.account.command_plan.pending_generation)
+    step = RotationStep(state, new, seen.snapshot, swapped=False)
+    preflight.announce_verification_of_signer(session, step, seen.account.command_plan.pending_generation)
     is_over = state.failed_generation is not None and has_fingerprint(seen.snapshot.active, new.declared_fingerprint)
     return (
         is_due
-        or is_open
+        or step.is_verification_due
         or is_over
         or arguments_changed
         or not has_fingerprint(seen.snapshot.active, state.fingerprint)
@@ -198,7 +200,7 @@ def _announce(session: Session, decision: Decision, plan: RotationInputs, snapsh
         session.print_once("\n".join([f"RotationTrigger: {decision.message}", *targets]))
         if decision.trust_warning:
             session.print_once(f"warning: RotationTrigger: {decision.trust_warning}")
-        preflight.announce(session, plan, snapshot)
+        preflight.announce_verification(session, plan, snapshot)
     if decision.action in (Action.REPORT, Action.WARN):
         session.warn(f"RotationTrigger: {decision.message}.", decision.evidence, decision.remedies)
 

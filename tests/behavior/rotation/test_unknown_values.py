@@ -64,7 +64,7 @@ def test_a_preview_says_nothing_of_a_check_that_may_not_come(emulator: Emulator)
     report = scenario.engine.preview(scenario.program("a", *scenario.targets, "assertion", verify_now=UNKNOWN))
 
     assert report.operations["rotation"] == "update"
-    assert "will be tried" not in report.messages
+    assert "will be verified" not in report.messages
 
 
 def test_an_unknown_subaccount_is_the_recorded_one(engine: FakeEngine) -> None:

@@ -13,7 +13,7 @@ WAIT = re.compile(r"Wait a minute, then run `pulumi up` again\b")
 """The way out that an interruption needs; one that is not known here fails the cell, and has to be learned."""
 AT_ONCE = re.compile(r"Run `pulumi up` again at once\b")
 """The way out of a swap back that failed."""
-REVERT = re.compile(r"was refused by the target of .*\n(.*\n)*.*Revert the change of `generation` \(generation=")
+REVERT = re.compile(r"was rejected by the target of .*\n(.*\n)*.*Revert the change of `generation` \(generation=")
 """A target has refused, all is undone, and the program is to be reverted."""
 MINUTE = 60
 

@@ -14,7 +14,7 @@ from support.stateful.observed_command import ObservedCommand
 from support.stateful.statistics import Statistics
 from support.stateful.targets import SYSTEMS, Targets, is_target_rejection, is_target_request
 
-_ROLLBACK_ANNOUNCEMENT: Final = "a target's refusal swaps back"
+_ROLLBACK_ANNOUNCEMENT: Final = "a target's rejection rolls back"
 Swap = tuple[int, JournalEntry, Slots, Slots]
 _Key = tuple[int, str]
 
@@ -188,9 +188,9 @@ class SwapInvariants:
         self.statistics.verdicts[f"{name} {verdict}"] += 1
         if name not in SYSTEMS or command.lags:
             return
-        if verdict == "proved":
+        if verdict == "verified":
             assert evidence["fingerprint"] in self.targets.accepted_certificates(name), f"{name} does not accept it"
-        if verdict == "refused":
+        if verdict == "rejected":
             assert any(map(is_target_rejection, command.entries)), f"{name} has refused nothing"
 
 

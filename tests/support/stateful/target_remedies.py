@@ -82,7 +82,7 @@ TARGET_REMEDIES: Final[list[tuple[str, Callable[[Refusal], Remedies]]]] = [
     (r"^Give them that certificate first", _untrusted),
     (r"^Deploy the target first", _target_pending),
     (r"^Revert the change of `generation`", _failed_generation),
-    (r"^Correct the name in verify_destinations|^Take '.*' out of verify_destinations", _unknown_destination),
+    (r"^Correct the name in verify_destinations|^Remove '.*' from verify_destinations", _unknown_destination),
     (r"^Let the owner of .* at once", _rejected_now),
     (r"btp-trust:user|user's token", _missing_user),
 ]

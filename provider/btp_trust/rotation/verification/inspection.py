@@ -1,6 +1,6 @@
-"""Whether a destination is there and tells something about the trust certificate: seen without a token, and so early.
+"""Suitability of destinations: each exists, and the service signs its assertions with the trust certificate.
 
-Nothing is asked of a target here, and the service fetches no token that it could keep for later.
+An inspection leaves targets alone and skips the token, which the service might cache before the swap.
 """
 
 from __future__ import annotations
@@ -14,69 +14,72 @@ from btp_trust.service.destinations import Destination, DestinationClient
 from btp_trust.service.transport.redaction import redact
 
 _MAX_SUGGESTIONS: Final = 3
-"""How many existing names are listed for a name that does not exist."""
+"""How many existing names are listed for an unknown one."""
 
 
 def inspect(destinations: DestinationClient, name: str, user_token: str) -> Destination:
-    """Find a destination as the user, without fetching a token.
+    """Find a destination as the user, and skip its token.
 
     Raises:
-        Refused: There is none, or it tells nothing about the certificate.
-        TrustError: The service does not tell.
+        Refused: The destination is missing or unsuitable.
+        TrustError: The service is unable to answer.
     """
-    found = destinations.find(name, user_token, skip_token_retrieval=True)
-    if found is None:
+    result = destinations.find(name, user_token, skip_token_retrieval=True)
+    if result is None:
         raise _not_found(name, [])
-    return require_trust_certificate(found.destination)
+    return require_trust_certificate(result.destination)
 
 
-def find_in_list(listed: Sequence[Destination], name: str) -> Destination:
-    """Choose a destination from all that there are, the last one of its name.
+def find_in_list(destinations: Sequence[Destination], name: str) -> Destination:
+    """Find the last destination of a name in a list.
 
     Raises:
-        Refused: There is none, and which names are near; or it tells nothing about the certificate.
+        Refused: The destination is missing (the error suggests similar names) or unsuitable.
     """
-    named = {each.name: each for each in listed}
-    if name not in named:
-        folded = {each.casefold(): each for each in named}
-        raise _not_found(
-            name, [folded[each] for each in difflib.get_close_matches(name.casefold(), folded, _MAX_SUGGESTIONS)]
-        )
-    return require_trust_certificate(named[name])
+    # The service instance's destinations are last in the list, and win as they do when the service finds one.
+    by_name = {destination.name: destination for destination in destinations}
+    if name not in by_name:
+        names = {known.casefold(): known for known in by_name}
+        similar = difflib.get_close_matches(name.casefold(), names, _MAX_SUGGESTIONS)
+        raise _not_found(name, [names[match] for match in similar])
+    return require_trust_certificate(by_name[name])
 
 
 def require_trust_certificate(destination: Destination) -> Destination:
     """Return a destination for which the service signs with the trust certificate.
 
     Raises:
-        Refused: It does not.
+        Refused: The destination is unsuitable.
     """
     if not destination.uses_subaccount_key:
         raise Refused(
-            f"Destination {destination.name!r} tells nothing about the trust certificate.",
+            f"Destination {destination.name!r} is unsuitable for a verification.",
             _unsuitable_reason(destination),
-            f"Take {destination.name!r} out of verify_destinations.",
+            f"Remove {destination.name!r} from verify_destinations.",
             prop="verify_destinations",
         )
     return destination
 
 
-def _not_found(name: str, nearest: list[str]) -> Refused:
-    meant = f" (did you mean {' or '.join(map(repr, nearest))}?)" if nearest else ""
+def _not_found(name: str, similar: list[str]) -> Refused:
+    suggestion = f" (did you mean {' or '.join(map(repr, similar))}?)" if similar else ""
     return Refused(
         f"Destination {name!r} is not found.",
         "Neither the service instance of the connection nor its subaccount has one of that name.",
-        f"Correct the name in verify_destinations{meant}, or create the destination.",
+        f"Correct the name in verify_destinations{suggestion}, or create the destination.",
         prop="verify_destinations",
     )
 
 
 def _unsuitable_reason(destination: Destination) -> str:
     if destination.key_store:
-        return "It has a key store of its own, and signs with that."
+        return "The service signs its assertions with the destination's own key store."
     if destination.assertion_provider == "ClientProvided":
-        return "Its assertions are brought by the client, and the service signs none for it."
+        return "The client brings its assertions, instead of the service signing them."
     if destination.type not in {"", "HTTP"}:
         return f"Its Type is {redact(destination.type)}; only destinations of Type HTTP carry assertions."
-    kind = redact(destination.authentication) or "none"
-    return f"Its Authentication is {kind}; only SAMLAssertion and OAuth2SAMLBearerAssertion are signed with it."
+    authentication = redact(destination.authentication) or "missing"
+    return (
+        f"Its Authentication is {authentication}; only assertions of SAMLAssertion and OAuth2SAMLBearerAssertion are "
+        "signed with the trust certificate."
+    )

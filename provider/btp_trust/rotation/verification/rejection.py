@@ -1,17 +1,29 @@
-"""Whether an error that the service reports is a target's refusal: only that is a reason to swap back.
+"""Cause of an error that the service reports: only a rejection of the assertion by the target rolls back.
 
-The service answers 200 when it got no token, with one sentence of its own and sometimes the target's answer in it. The
-sentences are not documented, so what is not recognised is no refusal. Structure decides first: an OAuth error (RFC
-6749), then a status. Words count only where neither tells, and never those of a name: an issuer, an alias or a URL may
-be called anything. A refusal says that a target refused, not why: one sentence of a real server has many causes.
+Instead of a token the service answers 200, with one sentence of its own and sometimes the target's answer in it. The
+sentences are undocumented, so an unknown one has an unknown cause. Structure decides first: an OAuth error (RFC 6749),
+then a status. Words count only where both are missing, and outside of names: an issuer, an alias or a URL may be called
+anything. A rejection leaves its reason open: one sentence of a real server has many.
 """
 
 from __future__ import annotations
 
-import re
+from enum import Enum
 from http import HTTPStatus
 from typing import Final
 
+from btp_trust.rotation.verification.rejection_words import (
+    BAD_CLIENT,
+    BAD_SCOPE,
+    HOST_NAME,
+    NO_USER,
+    PAGE,
+    SERVER_DOWN,
+    TARGET_RESPONSE,
+    TRANSPORT,
+    UNKNOWN_SIGNER,
+    USERINFO,
+)
 from btp_trust.rotation.verification.target_answer import FIREWALL, TargetAnswer, parse_target_answer
 
 _CLIENT_CODES: Final = frozenset({"invalid_client", "unauthorized_client", "unsupported_grant_type"})
@@ -35,168 +47,79 @@ _TRANSIENT_STATUSES: Final = frozenset(
         HTTPStatus.TOO_MANY_REQUESTS,
     }
 )
-"""Statuses of a target that is busy, and says nothing about the assertion."""
-_USERINFO: Final = re.compile(r"(?:/|\bthe )userinfo\b", re.IGNORECASE)
-"""The service asks the user's own token service about the user, before it asks the target."""
-_PAGE: Final = re.compile(
-    r"<\s*(?:!doctype\s+html|html|head|body|title|h[1-6]|center|script|style|meta)\b", re.IGNORECASE
-)
-_SERVER_DOWN: Final = re.compile(
-    r"\bserver[ _]?error\b|\bbad[ _]gateway\b|\bgateway[ _]time|\bservice[ _]unavailable\b"
-    r"|\bno healthy upstream\b|\bupstream (?:connect|request|server|service|error|time|unavail|is |was )"
-    r"|\bbackend (?:connect|request|server|service|error|fetch|fail|time|unavail|down|is |was )"
-    r"|\bcannot be reached\b|\b(?:application|service|server|system|host) (?:\w+ ){0,2}not (?:available|reachable)\b"
-    r"|\bplain http request\b|\bSSL certificate\b|\bcookie too large\b"
-    r"|\brate[ _]limit|\bquota (?:exceed|violat|limit|reach|exhaust)|\bapplication error\b|\btime[d ]?[ -]?out\b",
-    re.IGNORECASE,
-)
-"""Words of a server, or of one in front of it, that does not work."""
-_TRUST_WORDS: Final = r"issuers?|assertions?|signatures?|certificates?|identity[ -]?providers?|idps?|trust|signer|alias"
-_TRANSPORT: Final = re.compile(
-    r"time[d ]?[ -]?out|\b(?:SSL|TLS)|handshake|PKIX|connect(?:ion|\b)|unreachable|unknown ?host|resol(?:ve|ution)"
-    r"|\bDNS\b|\bsocket|\breset\b|\bproxy|\bno route\b|unavailable|overload|maintenance|too many|temporar|\bbusy\b"
-    r"|\bcertification path\b|\bfatal alert\b|\b\w*certificate_\w+|\b\w+_certificate\b|\bcertificate verif"
-    r"|(?:Validator|Certificate\w*|CertPath\w*)Exception|\bsubject alternative\b|\btrust ?anchors?\b|\bhost ?name\b"
-    r"|\bunable to get\b",
-    re.IGNORECASE,
-)
-_ADDRESSES: Final = r"(?:'s)? (?:certificates?|host(?:[ -]?name)?|address|URL|server|DNS)\b"
-_SIGNERS: Final = rf"(?:issuers?(?!{_ADDRESSES})|identity[ -]?providers?|idps?|assertions?|signatures?|alias)"
-_FILLERS: Final = r"(?:(?:the|an?|any|its|your|saml2?|trusted|signing|token|assertion)\s+)*"
-_UNKNOWN_SIGNER: Final = re.compile(
-    r"\b(?:(?:unable|failed|not able) to|cannot|can't|could not|couldn't) "
-    rf"(?:resolve|verify|validate|find|determine|identify|trust|map)\s+{_FILLERS}"
-    rf"(?:(?:entity[ -]?id|name|key)s? (?:of|for) {_FILLERS})?{_SIGNERS}\b"
-    rf"|\b{_SIGNERS}\b(?: NAME)? (?:cannot|could not|is unable to|failed to) be "
-    r"(?:resolved|verified|validated|trusted|determined)\b"
-    r"|\bno (?:\w+ ){0,2}(?:issuer|identity[ -]?provider|idp)\b(?: NAME)? (?:was |is )?(?:found|known|trusted)\b",
-    re.IGNORECASE,
-)
-"""A target that knows nobody by whom the assertion could be signed: in words that TLS has not for its certificates."""
-_TARGET_RESPONSE: Final = re.compile(
-    r"\bResponse was:.*(?:assertion|signature|\bsigned|issuer|audience|\bgrant\b|trust|certificate|subject|\buser\b"
-    r"|denied|\brefus|\breject|forbidden|not allowed|unauthori[sz]ed|invalid)",
-    re.IGNORECASE | re.DOTALL,
-)
-"""A target's own words, if they are about what it was given."""
+"""Statuses of a target that is busy; the assertion was left unread."""
 
-_SENTENCE_START: Final = (
-    r"(?:^|[.,;:!?\[({<>=\"]\s*|\s[-–]\s|\b(?:was|because|as|since|that|reason|exception|error|failed|failure)\b:?\s+)"  # noqa: RUF001
-)
-"""Where a sentence begins, or one within a sentence."""
-_ARTICLES: Final = (
-    r"(?:(?:the|an?|any|this|that|your|saml2?|oauth|shadow|business|dialog|technical|requested|corresponding|given|"
-    r"propagated|der|die|ein|das)\s+)*"
-)
-_USER_STATES: Final = (
-    r"found|known|mapped|active|assigned|authori[sz]ed|allowed|permitted|registered|valid|unique|verified|resolved|"
-    r"determined|identified|provisioned|enabled|in"
-)
-_USER_ABSENT: Final = (
-    rf"(?:(?:does|did|do) not|doesn't|didn't) (?:exist|have)"
-    rf"|(?:is|was|are|has|have|could|can|must)?\s*not (?:been |be )?(?:{_USER_STATES})"
-    rf"|(?:cannot|must) be (?:{_USER_STATES})"
-    r"|(?:(?:is|was|are|has been|have been|has|have) )?(?:currently |already )?(?:unknown|locked|inactive|disabled|"
-    r"deactivated|deleted|blocked|expired|missing|suspended|invalid|ambiguous)"
-    r"|existiert nicht|(?:ist )?(?:unbekannt|gesperrt|inaktiv|nicht (?:gefunden|bekannt|vorhanden|aktiv))"
-)
-_ACCOUNT: Final = r"(?:(?:user|benutzer)(?:'s)?(?:[ _-]?(?:name|id|account|validity|mapping))?|account)"
-_NO_USER: Final = re.compile(
-    rf"{_SENTENCE_START}{_ARTICLES}{_ACCOUNT}\b"
-    r"(?:\s+(?:with|for|from|of|mit|in)\b[^.;:]*?|\s+(?!(?:"
-    rf"{_TRUST_WORDS}|tokens?|subject|and|or|of)\b)[^\s.;]+)?\s+(?:{_USER_ABSENT}|failed)\b"
-    rf"|{_SENTENCE_START}(?:unknown|inactive|locked|invalid|disabled|expired) {_ACCOUNT}\b"
-    rf"|{_SENTENCE_START}no (?:\w+ ){{0,2}}(?:user|account)\b[^.;]*\b(?:found|exists?|mapped|assigned)\b"
-    rf"|{_SENTENCE_START}no (?:user )?mapping\b[^.;]*\b(?:user|name ?id|e-?mail|subject)\b"
-    rf"|{_SENTENCE_START}(?:multiple|several|more than one) users?\b"
-    r"|\b(?:cannot|could not|unable to|failed to) (?:find|map|resolve|determine|identify|locate|load) "
-    rf"{_ARTICLES}(?:user|account|name ?id)\b",
-    re.IGNORECASE,
-)
-_NO_CLIENT: Final = (
-    r"(?:(?:is|was|are|has been|has|does|do|could) )?(?:not (?:been |be )?(?:found|exist|known|registered|valid|"
-    r"allowed|authori[sz]ed|permitted|active|enabled|authenticated)|unknown|invalid|locked|inactive|disabled|expired|revoked|"
-    r"wrong|incorrect|missing|failed)"
-)
-_BAD_CLIENT: Final = re.compile(
-    r"\b(?:bad|missing|wrong|invalid) (?:client[ _-]?)?(?:credentials|secret)\b"
-    r"|\b(?:unknown|invalid|no|missing|bad) client\b|\b(?:unable|failed) to authenticate (?:the )?client\b"
-    rf"|{_SENTENCE_START}{_ARTICLES}client(?:[ _-]?(?:id|identifier|secret|credentials|authentication|certificate))?"
-    r"(?: with\b[^.;:]*?)?"
-    rf"(?: (?!(?:assertion|is|was|not)\b)[^\s.;]+)?\s+{_NO_CLIENT}\b"
-    r"|\b(?:unauthori[sz]ed|unsupported|unknown|invalid) (?:grant[ _]type|API key)\b"
-    rf"|\b(?:grant[ _]type|API key)(?: [^\s.;]+)?\s+{_NO_CLIENT}\b",
-    re.IGNORECASE,
-)
-_BAD_SCOPE: Final = re.compile(
-    r"\binvalid scopes?\b|\bvalid scope name\b|\brequested scopes\b|\bscopes? (?:NAME )?(?:is|are) (?:not |in)",
-    re.IGNORECASE,
-)
-_USER_CAUSE: Final = "the target does not know the user, or does not let the user in"
-_CLIENT_CAUSE: Final = "the target does not accept the client, or the secret, of the destination"
-_SCOPE_CAUSE: Final = "the target does not give the scope that the destination asks for"
 
-_HOST_NAME: Final = re.compile(
-    r"(?<![\w./-])[A-Za-z][\w-]*(?:\.[a-z0-9_][\w-]*)+(?:/[\w./-]*)?(?!\w)(?<!Exception)(?<!Error)", re.ASCII
-)
-"""A host, or an issuer that is called like one; classes of Java have a capital."""
+class ErrorCause(Enum):
+    """What an error that the service reports is about."""
+
+    ASSERTION = "the target rejected the assertion"
+    USER = "the target does not know the user, or denies the user access"
+    CLIENT = "the target does not accept the client, or the secret, of the destination"
+    SCOPE = "the target does not grant the scope that the destination asks for"
+    UNKNOWN = "an outage, or an unknown text"
+    """A timeout, a 5xx, a failure of TLS or of the connection, a firewall's page, or an unrecognized text."""
+
+
+_OTHER_CAUSES: Final = {BAD_SCOPE: ErrorCause.SCOPE, NO_USER: ErrorCause.USER, BAD_CLIENT: ErrorCause.CLIENT}
+"""{words of a rejection of something else than the assertion: its cause}, the first that matches counts"""
 
 
 def is_target_rejection(error: str) -> bool:
-    """Whether a target has answered, and with a refusal of the assertion.
-
-    A time-out, a 5xx, a failure of TLS or of the connection, a firewall's page, a refusal of the client, the scope or
-    the user, and every text that is not known, are none.
-    """
-    return _classify(error) is True
+    """Return True if a target rejected the assertion."""
+    return classify_error(error) is ErrorCause.ASSERTION
 
 
 def other_cause(error: str) -> str | None:
-    """Tell what a target has refused that is not about the certificate; None if it has not, or nobody can tell."""
-    cause = _classify(error)
-    return cause if isinstance(cause, str) else None
+    """Return what the target rejected instead of the assertion; None if it rejected the assertion, or for an outage."""
+    cause = classify_error(error)
+    return None if cause in (ErrorCause.ASSERTION, ErrorCause.UNKNOWN) else cause.value
 
 
-def _classify(error: str) -> bool | str:
-    """Tell whether it is a refusal, or of what else it is one."""
+def classify_error(error: str) -> ErrorCause:
+    """Find the cause of an error."""
     answer = parse_target_answer(error)
-    if _USERINFO.search(answer.rest) or any(map(_is_transient, answer.statuses)):
-        return False
+    if USERINFO.search(answer.rest) or any(map(_is_transient, answer.statuses)):
+        return ErrorCause.UNKNOWN
     if answer.code:
-        return _classify_code(answer)
-    if _is_firewall_page(answer) or _SERVER_DOWN.search(answer.rest):
-        return False
-    if answer.statuses:
-        return bool(answer.statuses & _REJECTING_STATUSES) and (_other_cause(answer.rest) or True)
-    about = _NO_USER.search(answer.rest) or _UNKNOWN_SIGNER.search(answer.rest)
-    around = answer.rest if about is None else f"{answer.rest[: about.start()]} {answer.rest[about.end() :]}"
-    if _TRANSPORT.search(_HOST_NAME.sub("NAME", around)) or (
-        about is None and _TARGET_RESPONSE.search(answer.rest) is None
-    ):
-        return False
-    return _other_cause(answer.rest) or True
+        return _cause_of_code(answer)
+    if _is_firewall_page(answer) or SERVER_DOWN.search(answer.rest):
+        return ErrorCause.UNKNOWN
+    is_rejection = answer.statuses & _REJECTING_STATUSES if answer.statuses else _is_rejecting_text(answer.rest)
+    return _cause_of_rejection(answer.rest) if is_rejection else ErrorCause.UNKNOWN
 
 
-def _classify_code(answer: TargetAnswer) -> bool | str:
+def _cause_of_code(answer: TargetAnswer) -> ErrorCause:
     if answer.code in _TRANSIENT_CODES:
-        return False
+        return ErrorCause.UNKNOWN
     if answer.code in _CLIENT_CODES:
-        return _USER_CAUSE if _NO_USER.search(answer.description) else _CLIENT_CAUSE
+        # Some targets answer `invalid_client` for a user too, and say so in the description.
+        return ErrorCause.USER if NO_USER.search(answer.description) else ErrorCause.CLIENT
     if answer.code == _SCOPE_CODE:
-        return _SCOPE_CAUSE
-    return _other_cause(answer.description) or True
+        return ErrorCause.SCOPE
+    return _cause_of_rejection(answer.description)
 
 
-def _other_cause(text: str) -> str | None:
-    causes = ((_BAD_SCOPE, _SCOPE_CAUSE), (_NO_USER, _USER_CAUSE), (_BAD_CLIENT, _CLIENT_CAUSE))
-    return next((cause for pattern, cause in causes if pattern.search(text)), None)
+def _cause_of_rejection(text: str) -> ErrorCause:
+    causes = (cause for pattern, cause in _OTHER_CAUSES.items() if pattern.search(text))
+    return next(causes, ErrorCause.ASSERTION)
+
+
+def _is_rejecting_text(text: str) -> bool:
+    """Return True if a text is about what the target was given; words about transport are stronger."""
+    about = NO_USER.search(text) or UNKNOWN_SIGNER.search(text)
+    # "Unable to resolve the issuer" is about trust, although "resolve" alone is a word of DNS.
+    around = text if about is None else f"{text[: about.start()]} {text[about.end() :]}"
+    is_answer = about is not None or TARGET_RESPONSE.search(text) is not None
+    return is_answer and TRANSPORT.search(HOST_NAME.sub("NAME", around)) is None
 
 
 def _is_firewall_page(answer: TargetAnswer) -> bool:
-    """A page is no answer of a token service; one that asks to log on may be the target's own."""
-    is_page = _PAGE.search(answer.rest) is not None and HTTPStatus.UNAUTHORIZED not in answer.statuses
+    """Return True for a firewall's page. A page with status 401 asks to log on, so the target may have sent it."""
+    is_page = PAGE.search(answer.rest) is not None and HTTPStatus.UNAUTHORIZED not in answer.statuses
     return is_page or FIREWALL.search(answer.rest) is not None
 
 
 def _is_transient(status: int) -> bool:
+    """Return True for a status that may be another one a little later."""
     return status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _TRANSIENT_STATUSES

@@ -1,7 +1,7 @@
 """A target's answer in what the service reports: the OAuth error, its sentence, statuses, and all else without names.
 
 The service's sentence may hold the answer as JSON, escaped and wrapped more than once, as a form, or as a text. Names
-are put aside, for an issuer, an alias or a URL may be called anything. Pure.
+are replaced, because an issuer, an alias or a URL may be called anything. Pure.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ OAUTH_ERRORS: Final = frozenset(
 )
 """OAuth errors (RFC 6749, 4.1.2.1 and 5.2), and XSUAA's `unauthorized`."""
 _MAX_CHARACTERS: Final = 10_000
-"""Characters that are looked at."""
+"""Characters that are parsed; the rest is cut off."""
 _MAX_OBJECTS: Final = 20
 """Braces that are tried as the beginning of an object."""
 _MAX_NESTING: Final = 4
-"""How deep an answer within an answer is looked for: services pass on what they got as a text, or in a field."""
+"""How deep answers may nest: services pass on what they got as a text, or in a field."""
 _CODE_NAMES: Final = ("error", "errorcode", "code", "errortype", "type")
 _SENTENCE_NAMES: Final = ("errordescription", "errormessage", "description", "message", "detail")
-"""Names of the two fields of an OAuth error, and what gateways call them, in small letters alone."""
+"""Names of the two fields of an OAuth error, and those that gateways use, reduced to small letters."""
 _FIELD: Final = re.compile(r"\berror\\*[\"']?\s*[:=>]\s*\\*[\"']?([a-z_]+)", re.IGNORECASE)
 _SENTENCE: Final = re.compile(
     r"\berror_description\\*[\"']?\s*[:=>]\s*(?:\\*\"([^\"]*)\"?|'(.*?)(?:'\s*[,}\])]|'?\s*$)|([^&<]*))",
@@ -69,7 +69,7 @@ FIREWALL: Final = re.compile(
     r"(?![\w-])",
     re.IGNORECASE | re.DOTALL,
 )
-"""What a web firewall says in a target's place."""
+"""Words of a web firewall in front of the target."""
 _URL: Final = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s\"'<>]+", re.IGNORECASE)
 _QUOTED: Final = re.compile(
     r"(?<!\w)(?:'(?!\d{3}')[^']*'|\"(?!\d{3}\")[^\"]*\"|‘[^’]*’|“[^”]*”|`[^`]*`)(?!\w)(?!\s*[:=])",  # noqa: RUF001
@@ -89,63 +89,66 @@ _LABELLED: Final = re.compile(
     rf"(?!(?:{_NOT_NAMES})\b(?![-.])))(?!NAME\b)[^\s,;)\]}}]+",
     re.IGNORECASE,
 )
-"""A name, after what says that it is one."""
+"""A name after its label."""
 _QUOTED_RESPONSE: Final = re.compile(r"(\bResponse was:\s*)\\?\"(.*?)\\?\"\s*$", re.IGNORECASE | re.DOTALL)
-"""An answer that is one text in JSON."""
+"""An answer that is one JSON string."""
 
 
 @dataclass(frozen=True, slots=True)
 class TargetAnswer:
-    """An error, taken apart."""
+    """Parts of an error."""
 
     code: str
-    """The OAuth error; empty if none was read."""
+    """The OAuth error; empty without one."""
     description: str
-    """The sentence that belongs to it, without names."""
+    """The description of the OAuth error, without names."""
     rest: str
-    """All else, without names."""
+    """The other texts, without names."""
     statuses: frozenset[int]
-    """4xx and 5xx, outside of names and of the sentence."""
+    """4xx and 5xx in `rest`."""
 
 
 def parse_target_answer(error: str) -> TargetAnswer:
-    """Read the answer wherever it stands in an error: an OAuth error wins over what is around it."""
+    """Parse the answer in an error. An OAuth error wins over the text around it."""
     text = html.unescape(error[:_MAX_CHARACTERS])
     return _parse_objects(text) or _parse_text(text)
 
 
 def _parse_objects(text: str) -> TargetAnswer | None:
-    """Read the first object in a text, its quotation marks escaped or not; None if there is none."""
+    """Parse the first object in a text, its quotation marks escaped or plain; None for a text without objects."""
     for _ in range(_MAX_NESTING):
-        for start, end, found in _find_objects(text):
-            return _parse_object(found, f"{text[:start]} {text[end:]}")
+        for start, end, fields in _find_objects(text):
+            return _parse_object(fields, f"{text[:start]} {text[end:]}")
         text = re.sub(r'\\+(["\\])', r"\1", text)
     return None
 
 
 def _find_objects(text: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
     """Find the outermost JSON objects in a text."""
+    # Not strict: servers put line breaks into strings.
     decoder, position = json.JSONDecoder(strict=False), 0
     for _ in range(_MAX_OBJECTS):
         if (start := text.find("{", position)) < 0:
             return
         try:
-            found, position = decoder.raw_decode(text, start)
+            fields, position = decoder.raw_decode(text, start)
         except (ValueError, RecursionError):
             position = start + 1
             continue
-        yield start, position, found
+        yield start, position, fields
 
 
-def _parse_object(found: dict[str, Any], surrounding_text: str) -> TargetAnswer:
-    """Read the OAuth error in an object, or in what it holds; without one, all of its texts."""
-    for each in _nested_objects(found, _MAX_NESTING):
-        if code := _code_of(each):
-            numbers = (
-                text for inner in _nested_objects(found, _MAX_NESTING) for text in _texts(inner, numbers_only=True)
+def _parse_object(outermost: dict[str, Any], surrounding_text: str) -> TargetAnswer:
+    """Parse the OAuth error in an object or in a nested one; without an OAuth error, join all texts."""
+    for fields in _nested_objects(outermost, _MAX_NESTING):
+        if code := _code_of(fields):
+            statuses = (
+                text
+                for nested in _nested_objects(outermost, _MAX_NESTING)
+                for text in _texts(nested, numbers_only=True)
             )
-            return _create_answer(code, _description_of(each), f"{surrounding_text} {'; '.join(numbers)}")
-    inner = "; ".join(text for each in _nested_objects(found, _MAX_NESTING) for text in _texts(each))
+            return _create_answer(code, _description_of(fields), f"{surrounding_text} {'; '.join(statuses)}")
+    inner = "; ".join(text for fields in _nested_objects(outermost, _MAX_NESTING) for text in _texts(fields))
     code, bare = "", _BARE_CODE.search(_without_names(inner))
     if bare is not None:
         code = bare[1].lower()
@@ -153,57 +156,60 @@ def _parse_object(found: dict[str, Any], surrounding_text: str) -> TargetAnswer:
 
 
 def _nested_objects(value: Any, depth: int) -> Iterator[dict[str, Any]]:
-    """List an object and those in it, also where one is a text."""
+    """List an object and the nested ones, which may be JSON within a string."""
     if not depth:
         return
     if isinstance(value, str) and "{" in value:
-        for _, _, found in _find_objects(value):
-            yield from _nested_objects(found, depth - 1)
+        for _, _, fields in _find_objects(value):
+            yield from _nested_objects(fields, depth - 1)
     elif isinstance(value, dict):
         yield value
-        for each in value.values():
-            yield from _nested_objects(each, depth - 1)
+        for nested in value.values():
+            yield from _nested_objects(nested, depth - 1)
     elif isinstance(value, list):
-        for each in value:
-            yield from _nested_objects(each, depth - 1)
+        for nested in value:
+            yield from _nested_objects(nested, depth - 1)
 
 
-def _code_of(found: dict[str, Any]) -> str:
-    """Take the OAuth error. One whose field is a phrase of HTTP ("Unauthorized") is told by its status."""
-    fields = {_letters_only(name): value for name, value in found.items()}
+def _code_of(fields: dict[str, Any]) -> str:
+    """Return the OAuth error, or an empty string.
+
+    An error of Spring has the phrase of its HTTP status, "Unauthorized", in the field `error`: there the status counts.
+    """
+    by_letters = {_letters_only(name): value for name, value in fields.items()}
     for name in _CODE_NAMES:
-        value = fields.get(name)
+        value = by_letters.get(name)
         if isinstance(value, str) and value.lower() in OAUTH_ERRORS:
-            is_phrase = value == "Unauthorized" and "errordescription" not in fields
+            is_phrase = value == "Unauthorized" and "errordescription" not in by_letters
             if not is_phrase:
                 return value.lower()
     return ""
 
 
-def _description_of(found: dict[str, Any]) -> str:
-    fields = {_letters_only(name): value for name, value in found.items()}
-    return next((fields[name] for name in _SENTENCE_NAMES if isinstance(fields.get(name), str)), "")
+def _description_of(fields: dict[str, Any]) -> str:
+    by_letters = {_letters_only(name): value for name, value in fields.items()}
+    return next((by_letters[name] for name in _SENTENCE_NAMES if isinstance(by_letters.get(name), str)), "")
 
 
 def _letters_only(name: str) -> str:
     return re.sub(r"[^a-z]", "", name.lower())
 
 
-def _texts(found: dict[str, Any], *, numbers_only: bool = False) -> Iterator[str]:
-    """List the texts of an object, each number that is a status by its name, and names that only a firewall gives."""
-    for name, each in found.items():
-        if re.search("(?:code|status)$", name, re.IGNORECASE) and re.match(r"[1-5]\d\d\b", str(each)):
-            yield f"status {str(each)[:3]}"
-        elif isinstance(each, str) and not numbers_only:
-            yield each
-        elif isinstance(each, list):
-            yield from (text for text in each if isinstance(text, str) and not numbers_only)
+def _texts(fields: dict[str, Any], *, numbers_only: bool = False) -> Iterator[str]:
+    """List the texts of an object, the numbers in fields of a status, and names of fields that only firewalls use."""
+    for name, value in fields.items():
+        if re.search("(?:code|status)$", name, re.IGNORECASE) and re.match(r"[1-5]\d\d\b", str(value)):
+            yield f"status {str(value)[:3]}"
+        elif isinstance(value, str) and not numbers_only:
+            yield value
+        elif isinstance(value, list):
+            yield from (text for text in value if isinstance(text, str) and not numbers_only)
         if FIREWALL.search(name):
             yield name
 
 
 def _parse_text(text: str) -> TargetAnswer:
-    """Read a text that holds no whole object: a form, the beginning of an object, a word."""
+    """Parse a text without a whole object: a form, the beginning of an object, a word."""
     field, sentence = _FIELD.search(text), _SENTENCE.search(text)
     if field is not None and field[1].lower() in OAUTH_ERRORS:
         described = "" if sentence is None else next(filter(None, sentence.groups()), "")
@@ -222,8 +228,8 @@ def _create_answer(code: str, description: str, rest: str) -> TargetAnswer:
 
 
 def _without_names(text: str) -> str:
-    """Put a word in the place of what may be a name: in quotes, a URL, or after the name of a name."""
+    """Replace what may be a name: a text in quotes, a URL, or the word after a label."""
     text = _QUOTED_RESPONSE.sub(r"\1\2", text)
-    text = _URL.sub(lambda found: "/userinfo" if found[0].endswith("/userinfo") else "NAME", text)
+    text = _URL.sub(lambda url: "/userinfo" if url[0].endswith("/userinfo") else "NAME", text)
     text = _QUOTED.sub("NAME", text)
     return _LABELLED.sub(r"\1NAME", text)

@@ -1,6 +1,7 @@
-"""What an answer of the service proves about the certificate that shall sign. Pure.
+"""Verdict of one probe: what an answer of the service says about the declared certificate. Pure.
 
-Only a target's refusal leads back. What proves nothing says so: a token may be a cached one, a target may be down.
+Only a target's rejection rolls back. Other answers may be weak, as a token may be cached, or inconclusive, as a target
+may be down.
 """
 
 from __future__ import annotations
@@ -16,27 +17,27 @@ import msgspec
 from btp_trust.certificate import Certificate
 from btp_trust.formatting import format_rfc3339, short_fingerprint
 from btp_trust.rotation.evidence import Evidence, Verdict
-from btp_trust.rotation.verification.rejection import is_target_rejection, other_cause
+from btp_trust.rotation.verification.rejection import ErrorCause, classify_error
 from btp_trust.service.transport.bearer import jwt_payload
 from btp_trust.service.transport.redaction import redact
 
 OTHER_CAUSE: Final = "not about the certificate"
 _CLOCK_SKEW: Final = timedelta(seconds=60)
-"""How far a target's clock may be ahead; a token from further ahead says nothing about when it was issued."""
+"""How far a target's clock may be ahead; the issue time of a token from further ahead is unknown."""
 
 
 class RetryCause(Enum):
-    """Why the same check may say something else a little later."""
+    """Why the same probe may have another result a little later."""
 
     NO = "no"
     PROPAGATION = "propagation"
     """The service still signs with the old key."""
-    REJECTION = "refusal"
-    """A refusal is believed when it is repeated."""
+    REJECTION = "rejection"
+    """A rejection counts when it is repeated."""
     OUTAGE = "outage"
-    """Something on the way was down."""
+    """The service, the network or the target was down."""
     UNKNOWN_SIGNER = "signer"
-    """It works, and nothing has shown which certificate signed."""
+    """The target accepted an assertion with an unknown signer."""
 
 
 ATTEMPTS: Final = {
@@ -46,14 +47,14 @@ ATTEMPTS: Final = {
     RetryCause.OUTAGE: 3,
     RetryCause.UNKNOWN_SIGNER: 1,
 }
-"""How often a destination is tried that gives the same cause each time."""
+"""Probes of a destination that gives the same cause each time."""
 PROPAGATION_TIME: Final = timedelta(seconds=60)
 """How long after a swap the service may still sign with the certificate from before: as long as its readings lag."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """Evidence, and whether to try again."""
+    """Evidence, and whether a repeated probe may change it."""
 
     evidence: Evidence
     retry_cause: RetryCause = RetryCause.NO
@@ -61,23 +62,23 @@ class ProbeResult:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One try of one destination: what is known before its answer is judged."""
+    """One probe of one destination: what is known before its answer is evaluated."""
 
     signer: Certificate
-    """Who shall sign."""
+    """The certificate that must sign."""
     since: datetime
-    """Since when: what is older proves nothing. UTC, by the service's clock."""
+    """Older tokens and assertions are no evidence. UTC, by the service's clock."""
     at: datetime
     """When the answer came, UTC, by the service's clock."""
     user_identifiers: Collection[str] = ()
-    """What must not show."""
+    """Texts to redact."""
     longest_lifetime: int | None = None
-    """Seconds: the longest lifetime known of this destination's tokens."""
+    """Seconds: the longest known lifetime of this destination's tokens."""
 
     def result(
         self, verdict: Verdict, detail: str, retry_cause: RetryCause = RetryCause.NO, *, lifetime: int | None = None
     ) -> ProbeResult:
-        """Make a judgement; its detail is scrubbed and cut."""
+        """Create a result with a redacted and truncated detail."""
         evidence = Evidence(
             verdict=verdict,
             detail=redact(detail, self.user_identifiers),
@@ -87,46 +88,40 @@ class Probe:
         )
         return ProbeResult(evidence, retry_cause)
 
-    def inconclusive(self, what: str) -> ProbeResult:
-        """Judge a try that got no answer of the service, or none about this destination."""
-        return self.result(Verdict.INCONCLUSIVE, what, RetryCause.OUTAGE)
+    def inconclusive(self, detail: str) -> ProbeResult:
+        """Create the result of a probe that got no answer about this destination."""
+        return self.result(Verdict.INCONCLUSIVE, detail, RetryCause.OUTAGE)
 
 
 def evaluate_error(probe: Probe, error: str) -> ProbeResult:
-    """Judge what the service says when it got no token for the user."""
-    if is_target_rejection(error):
+    """Evaluate the error that the service reports instead of a token for the user."""
+    cause = classify_error(error)
+    if cause is ErrorCause.ASSERTION:
         return probe.result(Verdict.REJECTED, error, RetryCause.REJECTION)
-    if (cause := other_cause(error)) is not None:
-        return probe.result(Verdict.INCONCLUSIVE, f"{OTHER_CAUSE}, {cause}: {error}")
-    return probe.result(Verdict.INCONCLUSIVE, error, RetryCause.OUTAGE)
+    if cause is ErrorCause.UNKNOWN:
+        return probe.result(Verdict.INCONCLUSIVE, error, RetryCause.OUTAGE)
+    return probe.result(Verdict.INCONCLUSIVE, f"{OTHER_CAUSE}, {cause.value}: {error}")
 
 
-def evaluate_assertion(probe: Probe, by: Certificate, issued_at: datetime) -> ProbeResult:
-    """Judge an assertion whose signature was verified: it tells which key signed, whatever any target says."""
-    if by.fingerprint != probe.signer.fingerprint:
-        return probe.result(
-            Verdict.INCONCLUSIVE,
-            f"the service still signs with {short_fingerprint(by.fingerprint)} (assertion of {format_rfc3339(issued_at)})",
-            RetryCause.PROPAGATION,
-        )
+def evaluate_assertion(probe: Probe, signer: Certificate, issued_at: datetime) -> ProbeResult:
+    """Evaluate an assertion whose signature was verified: it shows which key signed, independently of the targets."""
+    fingerprint, moment = short_fingerprint(signer.fingerprint), format_rfc3339(issued_at)
+    if signer.fingerprint != probe.signer.fingerprint:
+        detail = f"the service still signs with {fingerprint} (assertion of {moment})"
+        return probe.result(Verdict.INCONCLUSIVE, detail, RetryCause.PROPAGATION)
     if issued_at < probe.since:
-        return probe.result(
-            Verdict.WEAK,
-            f"{short_fingerprint(by.fingerprint)} signed, but at {format_rfc3339(issued_at)}, before {format_rfc3339(probe.since)}: a cached "
-            "assertion",
-        )
-    return probe.result(
-        Verdict.VERIFIED,
-        f"{short_fingerprint(by.fingerprint)} signed the assertion of {format_rfc3339(issued_at)}; no target was asked",
-    )
+        detail = f"{fingerprint} signed, but at {moment}, before {format_rfc3339(probe.since)}: a cached assertion"
+        return probe.result(Verdict.WEAK, detail)
+    detail = f"{fingerprint} signed the assertion of {moment}; this destination calls no target"
+    return probe.result(Verdict.VERIFIED, detail)
 
 
 def evaluate_token(probe: Probe, token: str, expires_in: str | float | None) -> ProbeResult:
-    """Judge a token that the target gave for an assertion: proof only if it is no older than the swap.
+    """Evaluate a token that the target gave for an assertion: it is evidence if it was issued since the swap.
 
-    A JWT says when it was issued. Of any other token the lifetime may tell: if it is exactly as long as the longest
-    ever seen of this destination, the token is new. A longer one shows only that those before were cached. A service
-    that repeats a full lifetime for a cached token would deceive that, so the first one seen is no proof.
+    A JWT states when it was issued. Another token is new if its lifetime is exactly the longest of this destination so
+    far. A longer one shows only that the earlier ones were cached. The first lifetime is no evidence: a service might
+    repeat a full lifetime for a cached token.
     """
     lifetime = _seconds(expires_in)
     known = probe.longest_lifetime
@@ -136,19 +131,19 @@ def evaluate_token(probe: Probe, token: str, expires_in: str | float | None) -> 
         if probe.since <= issued_at <= probe.at + _CLOCK_SKEW:
             detail = f"the target accepted the assertion and gave a token at {format_rfc3339(issued_at)}"
             return probe.result(Verdict.VERIFIED, detail, lifetime=longest_lifetime)
-        detail = f"a cached token proves nothing: this one is of {format_rfc3339(issued_at)}, by the target's clock"
+        detail = f"the token may be cached: it was issued at {format_rfc3339(issued_at)} by the target's clock"
         return probe.result(Verdict.WEAK, detail, lifetime=longest_lifetime)
     if lifetime is not None and lifetime == known:
         detail = f"the target accepted the assertion and gave a token for {lifetime} s, the longest that it ever gave"
         return probe.result(Verdict.VERIFIED, detail, lifetime=longest_lifetime)
-    detail = "a cached token proves nothing, and nothing shows that this one is new"
+    detail = "the token may be cached: its age is unknown"
     return probe.result(Verdict.WEAK, detail, lifetime=longest_lifetime)
 
 
 def with_unknown_signer(probe: Probe, accepted: ProbeResult) -> ProbeResult:
-    """Judge a token again, where nothing shows which certificate signed the assertion that it was given for.
+    """Evaluate a token again, because the signer of the assertion is unknown.
 
-    Right after a swap that may still be the one from before, and a target that accepts it says nothing of the new one.
+    Right after a swap the previous certificate may still sign; a target that accepts it says nothing about the new one.
     """
     detail = f"nothing shows which certificate signed; {accepted.evidence.detail}"
     return probe.result(Verdict.INCONCLUSIVE, detail, RetryCause.UNKNOWN_SIGNER, lifetime=accepted.evidence.lifetime)
@@ -156,7 +151,7 @@ def with_unknown_signer(probe: Probe, accepted: ProbeResult) -> ProbeResult:
 
 def _seconds(expires_in: str | float | None) -> int | None:
     try:
-        seconds = int(float(expires_in or 0))
+        seconds = int(float(expires_in or 0))  # the service passes on strings, numbers and fractions
     except (ValueError, OverflowError):
         return None
     return seconds if seconds > 0 else None
@@ -167,7 +162,7 @@ class _IssuedClaim(msgspec.Struct):
 
 
 def _issued_at(token: str) -> datetime | None:
-    """Read when a JWT was issued, without verifying it: it came from the service, over TLS."""
+    """Return when a JWT was issued. Its signature is left unverified: it came from the service, over TLS."""
     try:
         return datetime.fromtimestamp(msgspec.json.decode(jwt_payload(token), type=_IssuedClaim).iat, UTC)
     except (ValueError, OverflowError, OSError, msgspec.DecodeError, RecursionError):

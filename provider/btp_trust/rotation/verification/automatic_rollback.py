@@ -1,0 +1,109 @@
+"""Rollback after a target's rejection, in the command that swapped.
+
+It is the one exception to one write per operation, and compares the slots as the first write does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from btp_trust.certificate import Certificate
+from btp_trust.errors import OutcomeUnknown, TrustError
+from btp_trust.formatting import format_rfc3339
+from btp_trust.property_bag import PropertyBag
+from btp_trust.rotation.evidence import Evidence
+from btp_trust.rotation.verification.messages import rollback_error, rollback_failed_error, unconfirmed_rollback_error
+from btp_trust.rotation.verification.prober import probe_destinations
+from btp_trust.rotation.verification.probes import ProbeRequest
+from btp_trust.rotation.verification.step import RotationStep
+from btp_trust.rotation.verification.verdict import ProbeResult
+from btp_trust.runtime.session import Session
+from btp_trust.runtime.slot_writes import swap
+from btp_trust.runtime.slots import Subaccount
+from btp_trust.runtime.staleness import STALENESS
+from btp_trust.snapshot import Snapshot, has_fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class RolledBackStep:
+    """What a rollback leaves."""
+
+    slots: Snapshot
+    """The slots since the rollback."""
+    evidence: Mapping[str, Evidence]
+    outputs: PropertyBag
+    """Outputs beside the evidence; None for one that is removed."""
+
+
+def roll_back(
+    session: Session, account: Subaccount, step: RotationStep, earlier: Certificate, evidence: Mapping[str, Evidence]
+) -> RolledBackStep:
+    """Roll back a step, and probe the earlier certificate.
+
+    Raises:
+        RollbackFailed: The slots are as the step left them.
+    """
+    try:
+        with account.lock:
+            unknown = account.write_lock.unknown_outcome
+            slots = swap(account, step.slots.slots, earlier.fingerprint, reading_may_be_stale=True)
+    except TrustError as error:
+        if isinstance(error, OutcomeUnknown) and error is not unknown:
+            return _unconfirmed(account, step, earlier, evidence, error)
+        failure = rollback_failed_error(step.new.generation, step.slots, evidence, error)
+        account.write_lock.replace_failure(failure)
+        raise failure from None
+    account.command_plan.next_signer = None
+    # The result serves the message alone, so one probe of each destination is enough.
+    request = ProbeRequest(earlier, step.slots.active, slots.now, evidence, without_retries=True)
+    results = probe_destinations(session, step.new, tuple(evidence), request)
+    return _rolled_back(step, earlier, _with_results(evidence, results), slots)
+
+
+def _with_results(evidence: Mapping[str, Evidence], results: Mapping[str, ProbeResult]) -> dict[str, Evidence]:
+    """Add the results after the rollback to the evidence."""
+    return {
+        name: replace(found, after_rollback=str(results[name].evidence), lifetime=results[name].evidence.lifetime)
+        for name, found in evidence.items()
+    }
+
+
+def _unconfirmed(
+    account: Subaccount,
+    step: RotationStep,
+    earlier: Certificate,
+    evidence: Mapping[str, Evidence],
+    error: OutcomeUnknown,
+) -> RolledBackStep:
+    """Record the rejection as after a rollback, and that its outcome is unknown: the next command reads it.
+
+    An error would lose both: if the rollback was done, the next deployment would swap, verify and roll back again.
+    """
+    account.command_plan.next_signer = None
+    now = account.client.server_time or account.now
+    unconfirmed = unconfirmed_rollback_error(
+        step.new.generation, evidence, step.slots, error.what, until=now + STALENESS
+    )
+    evidence = {name: replace(found, after_rollback="skipped") for name, found in evidence.items()}
+    slots = Snapshot(step.slots.subaccount_id, earlier, step.slots.active, now)
+    left = _rolled_back(step, earlier, evidence, slots)
+    return RolledBackStep(slots, evidence, {**left.outputs, "rollback_unconfirmed": str(unconfirmed)})
+
+
+def _rolled_back(
+    step: RotationStep, earlier: Certificate, evidence: Mapping[str, Evidence], slots: Snapshot
+) -> RolledBackStep:
+    failure = rollback_error(step.new.generation, step.generation_of(earlier), evidence, slots)
+    outputs: PropertyBag = {
+        "failed_generation": step.new.generation,
+        "failure": str(failure),
+        "rolled_back_at": format_rfc3339(slots.now),
+    }
+    was_recorded = step.state.fingerprint == earlier.fingerprint
+    # Drop a rejected certificate as the recorded previous signer: the gate must hold for a swap to it.
+    if not was_recorded or has_fingerprint(step.slots.active, step.state.previous_fingerprint or ""):
+        outputs |= {"previous_fingerprint": None, "rotated_at": format_rfc3339(slots.now)}
+    return RolledBackStep(slots, evidence, outputs)
