@@ -25,7 +25,7 @@ def test_a_colleagues_swap_is_reported_followed_and_restored_only_where_the_prog
     assert project.has_no_changes_after_refresh()
 
     project.write(rotation_program("2028-11", "2026-11", trigger=', on_drift="restore"'))
-    assert f"put back: passive {str(declared)[:8]} (2026-11) becomes active" in project.preview()
+    assert f"restore: passive {str(declared)[:8]} (2026-11) becomes active" in project.preview()
     project.up()
     assert (declared, other) == project.slots()
     assert project.writes() == ["POST rotateCertificate"]

@@ -59,7 +59,7 @@ def test_a_rotation_is_refused_until_the_targets_have_the_certificate(project: P
     file.write_text(f'fingerprint: "{new}"\nby: Ada\non: {project.state()["next"]["outputs"]["not_before"][:10]}\n')
     project.write(program("2028-11", given))
     pending = project.preview(status=1)
-    assert "s4: not known in this preview; what it comes from will change" in pending.message
+    assert "s4: not known in this preview; its source will change" in pending.message
     assert pending.message[-1].startswith("Deploy the target first")
 
     project.emulator.clear_journal()

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import replace as replace_slots
 from datetime import date, datetime
 from typing import Any
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import Refused
 from btp_trust.passive import plan
 from btp_trust.rotation.decision import Action, Decision
-from btp_trust.rotation.declaration import Declaration, OnDrift
+from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.policies import CREATE_POLICIES, UPDATE_POLICIES, Policy, decide
+from btp_trust.rotation.schema import OnDrift
 from btp_trust.snapshot import Snapshot
 from btp_trust.trusted_by.statements import Attestation, DeferredUpload, TrustStatement
 from support.fake_engine import assert_three_part_message, certificate, snapshot
@@ -65,12 +67,13 @@ def swappable(
     generation = draw(names)
     known[generation] = passive_.fingerprint
     recorded_generations, known_generations = draw(st.sampled_from([(known, {}), ({}, known), (known, known)]))
-    trusting = draw(st.dictionaries(st.sampled_from(["sf", "ias"]), st.just([passive_.fingerprint])))
+    trusts_passive: TrustStatement = [passive_.fingerprint]
+    trusting = draw(st.dictionaries(st.sampled_from(["sf", "ias"]), st.just(trusts_passive)))
     declaration = Declaration(
-        generation,
-        draw(deployed_generation),
-        recorded_generations,
-        known_generations,
+        generation=generation,
+        deployed_generation=draw(deployed_generation),
+        recorded_generations=recorded_generations,
+        known_generations=known_generations,
         on_drift=draw(drifting),
         trusted_by=trusting,
     )
@@ -112,19 +115,19 @@ def situations(
     declaration, seen = draw(swappable(deployed_generation))
     wrong = draw(one_wrong | one_wrong | some_wrong)
     if "edge" in wrong and seen.passive is not None:
-        seen = replace(seen, now=seen.passive.not_after if wrong["edge"] else seen.passive.not_before)
+        seen = replace_slots(seen, now=seen.passive.not_after if wrong["edge"] else seen.passive.not_before)
     if "gate" in wrong:
         trusted_by, rollback_to = wrong["gate"]
         declaration = replace(declaration, trusted_by=trusted_by, rollback_to=rollback_to)
     if "twice" in wrong:
-        seen = replace(seen, active=seen.passive)
+        seen = replace_slots(seen, active=seen.passive)
     if "learned only" in wrong:
         declaration = replace(
             declaration, candidate_generations=declaration.generations, recorded_generations={}, known_generations={}
         )
     return (
         replace(declaration, **{name: value for name, value in wrong.items() if name in DECLARED and name != "gate"}),
-        replace(seen, **{name: value for name, value in wrong.items() if name in SEEN}),
+        replace_slots(seen, **{name: value for name, value in wrong.items() if name in SEEN}),
     )
 
 
@@ -222,7 +225,7 @@ def test_a_satisfied_trigger_plans_nothing(situation: tuple[Declaration, Snapsho
     declaration, seen = situation
     recorded_generations = {**declaration.recorded_generations, declaration.generation: signer.fingerprint}
     satisfied = replace(declaration, recorded_generations=recorded_generations)
-    decision = decide(satisfied, replace(seen, active=signer))
+    decision = decide(satisfied, replace_slots(seen, active=signer))
     twice = contradictory(satisfied) or satisfied.pending_generation in satisfied.eligible_generations
     assert decision.action is (Action.REFUSE if twice else Action.RECORD)
     assert decision.slots_before is None
@@ -242,7 +245,7 @@ def after(declaration: Declaration) -> Declaration:
 def done(decision: Decision, seen: Snapshot) -> Snapshot:
     """What the slots hold when the decision was carried out."""
     swapped = decision.action is Action.SWAP
-    return replace(seen, active=seen.passive, passive=seen.active) if swapped else seen
+    return replace_slots(seen, active=seen.passive, passive=seen.active) if swapped else seen
 
 
 @given(situations(names | st.none()))
@@ -270,7 +273,10 @@ def test_the_way_out_of_a_certificate_that_is_gone_is_always_accepted(
 ) -> None:
     """Declaring what signs, by a name that is free or its own, ends in a record."""
     recorded_generations = {**known, name: "f" * 64}
-    gone, seen = Declaration(name, name, recorded_generations, on_drift=on_drift), snapshot(signer)
+    gone = Declaration(
+        generation=name, deployed_generation=name, recorded_generations=recorded_generations, on_drift=on_drift
+    )
+    seen = snapshot(signer)
     decision = decide(gone, seen)
     assert decision.action is Action.WARN
     proposed = decision.remedies.split('generation="')[1].split('"')[0]
@@ -338,6 +344,6 @@ def test_a_killed_mint_is_taken_up_and_nothing_more_is_minted(
         return
     assume(isinstance(step, plan.Generate))
     minted = certificate("e", made=1000)
-    again = plan.decide(request, own, replace(seen, passive=minted))
+    again = plan.decide(request, own, replace_slots(seen, passive=minted))
     assert isinstance(again, plan.Adopt)
     assert again.certificate == minted

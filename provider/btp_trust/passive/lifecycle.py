@@ -15,7 +15,6 @@ from btp_trust.passive.plan import (
     displaced_certificate,
     plan_without_outputs,
     refuse_during_replacement,
-    second_name,
 )
 from btp_trust.passive.schema import PassiveArgs, PassiveInputs, PassiveState
 from btp_trust.property_bag import (
@@ -27,6 +26,7 @@ from btp_trust.property_bag import (
     to_bag,
     with_changes,
 )
+from btp_trust.runtime.command_plan import second_name_refusal
 from btp_trust.runtime.duplicate_connections import refuse_second
 from btp_trust.runtime.reading import (
     ReadingUnavailable,
@@ -280,7 +280,7 @@ def _refuse_second_name(session: Session, state: PassiveState) -> None:
     name = session.declared_name(state.subaccount_id or "", state.fingerprint)
     if name is not None and name != state.generation:
         free = propose_free_name(name, [name, *state.generations])
-        raise second_name(name, state.fingerprint, state.generation, f'generation="{free}"')
+        raise second_name_refusal(name, state.fingerprint, state.generation, f'generation="{free}"')
 
 
 def _refuse_replaced(request: Request, step: Step, account: Subaccount) -> None:

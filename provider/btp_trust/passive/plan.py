@@ -9,6 +9,7 @@ from types import MappingProxyType
 from btp_trust.certificate import Certificate
 from btp_trust.errors import Refused
 from btp_trust.formatting import describe_certificate, propose_free_name
+from btp_trust.runtime.command_plan import second_name_refusal
 from btp_trust.snapshot import Snapshot, has_fingerprint
 
 
@@ -80,7 +81,7 @@ def decide(request: Request, own: RecordedCertificates, snapshot: Snapshot) -> S
     known_as = next((name for name, each in own.generations.items() if each == snapshot.passive.fingerprint), None)
     if known_as is not None:
         fingerprint = snapshot.passive.fingerprint
-        raise second_name(request.generation, fingerprint, known_as, f'replace="{fingerprint}"')
+        raise second_name_refusal(request.generation, fingerprint, known_as, f'replace="{fingerprint}"')
     if snapshot.passive.not_before > snapshot.active.not_before:
         return Adopt(snapshot.passive, "unknown to this resource, younger than the active one")
     raise _unknown_certificate(request, snapshot.passive, snapshot)
@@ -178,26 +179,6 @@ def _unknown_certificate(request: Request, passive: Certificate, snapshot: Snaps
         f"If {request.generation!r} is what signs, and this resource was renamed or its state was lost: "
         f'adopt="{snapshot.slots.active}", or give the resource its earlier name in aliases=. To overwrite the passive '
         f'one: replace="{passive.fingerprint}". To take up the passive one: adopt="{passive.fingerprint}".',
-    )
-
-
-def second_name(name: str, fingerprint: str, known_as: str, alternative: str, *, prop: str = "generation") -> Refused:
-    """Refuse to take up a certificate under another name than it has.
-
-    Args:
-        name: The name that it would get.
-        fingerprint: What would be taken up.
-        known_as: Its name.
-        alternative: The argument with which another one is generated for the new name.
-        prop: The property that is to blame.
-    """
-    return Refused(
-        f"Certificate {fingerprint} does not become {name!r}: it is {known_as!r} already.",
-        f"A certificate keeps its one name, and nobody asked to take this one up as {name!r}. A resource that is "
-        "renamed or replaced does not know what it was before.",
-        f"To generate another one for {name!r}: {alternative} on PassiveTrustCertificate. To keep that certificate: "
-        f'generation="{known_as}", adopt="{fingerprint}". To give it both names: adopt="{fingerprint}".',
-        prop=prop,
     )
 
 

@@ -125,3 +125,25 @@ class CommandPlan:
 
 def _without_certificate(trusted: Mapping[str, list[str]], certificate: Certificate) -> list[str]:
     return [name for name, held in trusted.items() if certificate.fingerprint not in held]
+
+
+def second_name_refusal(
+    name: str, fingerprint: str, known_as: str, alternative: str, *, prop: str = "generation"
+) -> Refused:
+    """Return the refusal to adopt a certificate under another name than it has.
+
+    Args:
+        name: The name that it would get.
+        fingerprint: The certificate.
+        known_as: Its name.
+        alternative: The argument with which another certificate is generated for the new name.
+        prop: The property to blame.
+    """
+    return Refused(
+        f"Certificate {fingerprint} does not become {name!r}: it is {known_as!r} already.",
+        f"A certificate keeps its one name, and the program does not adopt this one as {name!r}. A resource that is "
+        "renamed or replaced does not know what it was before.",
+        f"To generate another one for {name!r}: {alternative} on PassiveTrustCertificate. To keep that certificate: "
+        f'generation="{known_as}", adopt="{fingerprint}". To give it both names: adopt="{fingerprint}".',
+        prop=prop,
+    )

@@ -370,7 +370,7 @@ def test_a_service_that_does_not_tell_is_no_reason_to_refuse_a_preview(scenario:
     engine = scenario.engine
     engine.transport.inject_always(answer_with(403), "GET instanceDestinations", TARGET)
     engine.preview(scenario.program("b", "sf", "s4", "assertion"))
-    assert "warning: RotationTrigger: the destinations to be tried could not be looked for. " in engine.last.messages
+    assert "warning: RotationTrigger: the destinations to be verified could not be listed. " in engine.last.messages
     with pytest.raises(Exception, match="403"):
         engine.up(scenario.program("b", "sf", "s4", "assertion"))
     assert engine.last.writes == []

@@ -298,7 +298,7 @@ def test_a_drift_is_undone_by_restore(rotated: FakeEngine, *, noticed: bool) -> 
         rotated.deploy(ROTATED)
     report = rotated.up(RESTORING)
     plan = rotated.last_preview.inputs["rotation"]
-    assert plan["step"].startswith("put back: ")
+    assert plan["step"].startswith("restore: ")
     assert plan["slots_before"] == {"active": before[1], "passive": before[0]}
     assert report.writes == ["POST rotateCertificate"]
     assert rotated.slots == before

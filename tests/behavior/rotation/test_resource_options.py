@@ -62,7 +62,7 @@ def test_a_certificate_that_leaves_beside_an_ignored_candidate_is_noticed(engine
 
         return run
 
-    assert "is deleted and there is no way back to it" in engine.preview(without("a")).messages
+    assert "is deleted and you cannot roll back to it afterwards" in engine.preview(without("a")).messages
     engine.assert_refused(without("b"), "two deployments")
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from btp_trust.rotation import policies
 from btp_trust.rotation.decision import Action, Decision, Reason
-from btp_trust.rotation.declaration import Declaration, OnDrift
+from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.policies import CREATE_POLICIES, UPDATE_POLICIES, decide
+from btp_trust.rotation.schema import OnDrift
 from btp_trust.snapshot import Snapshot
 from support.fake_engine import assert_three_part_message, certificate, snapshot
 
@@ -26,12 +27,14 @@ SHOWN = 150
 
 def declare(generation: str, deployed_generation: str | None = "2026-01", **more: Any) -> Declaration:
     """Declare a generation, with both names recorded unless told otherwise."""
-    return Declaration(generation, deployed_generation, **{"recorded_generations": KNOWN, **more})
+    return Declaration(
+        generation=generation, deployed_generation=deployed_generation, **{"recorded_generations": KNOWN, **more}
+    )
 
 
 def new(generation: str, **more: Any) -> Declaration:
     """Declare a generation on a trigger that is to be created."""
-    return Declaration(generation, None, **more)
+    return Declaration(generation=generation, **more)
 
 
 B_LEARNED: dict[str, Any] = {
@@ -269,7 +272,7 @@ def assert_said(decision: Decision, seen: Snapshot) -> None:
     [
         pytest.param(declare("2026-02"), AB, "rotate: passive bbbbbbbb (2026-02)", id="rotate"),
         pytest.param(declare("2026-01", "2026-02"), BA, "roll back: passive aaaaaaaa (2026-01)", id="roll back"),
-        pytest.param(RESTORING, AB, "put back: passive bbbbbbbb (2026-02)", id="put back"),
+        pytest.param(RESTORING, AB, "restore: passive bbbbbbbb (2026-02)", id="put back"),
     ],
 )
 def test_a_step_says_its_kind_and_both_certificates_with_their_names(
@@ -337,10 +340,10 @@ def test_a_refusal_names_whole_fingerprints_and_what_to_paste(
 @pytest.mark.parametrize(
     ("declaration", "prop"),
     [
+        pytest.param(declare("2026-02", known_generations={"2026-02": C.fingerprint}), "known_generations", id="known"),
         pytest.param(
-            declare("2026-02", known_generations={"2026-02": C.fingerprint}), "known_generations", id="known"
+            declare("2026-01", candidate_generations={"2026-02": C.fingerprint}), "candidate", id="from the candidate"
         ),
-        pytest.param(declare("2026-01", candidate_generations={"2026-02": C.fingerprint}), "candidate", id="from the candidate"),
     ],
 )
 def test_a_refusal_of_a_name_blames_the_argument_that_rebinds_it(declaration: Declaration, prop: str) -> None:
@@ -385,7 +388,13 @@ def test_a_gone_certificate_whose_successor_is_known_is_accepted_by_its_known_na
 
 def test_a_recorded_name_wins_over_a_candidate_in_what_a_name_means() -> None:
     """Taught and recorded names come first, then what the candidate says; rebinding is refused elsewhere."""
-    declaration = Declaration("n", "n", {"n": "1"}, {"m": "2"}, {"n": "3", "k": "4"})
+    declaration = Declaration(
+        generation="n",
+        deployed_generation="n",
+        recorded_generations={"n": "1"},
+        known_generations={"m": "2"},
+        candidate_generations={"n": "3", "k": "4"},
+    )
     assert declaration.generations == {"n": "1", "m": "2", "k": "4"}
     assert declaration.eligible_generations == {"n": "1", "m": "2"}
 
@@ -418,13 +427,16 @@ def test_a_refused_creation_says_that_nothing_signs_where_nothing_does() -> None
 
 def test_no_policy_swaps_for_a_trigger_that_is_created() -> None:
     """Not the list of policies alone keeps creation from swapping: each policy does."""
-    declaration = Declaration("two", None, known_generations={"one": A.fingerprint, "two": B.fingerprint})
+    declaration = Declaration(generation="two", known_generations={"one": A.fingerprint, "two": B.fingerprint})
     assert policies.swap(declaration, AB) is None
 
 
 def test_the_swap_itself_objects_to_what_other_policies_refuse() -> None:
     """It is safe without the policies before it."""
     declaration = Declaration(
-        "two", "one", recorded_generations={"one": A.fingerprint, "two": B.fingerprint}, pending_generation="three"
+        generation="two",
+        deployed_generation="one",
+        recorded_generations={"one": A.fingerprint, "two": B.fingerprint},
+        pending_generation="three",
     )
     assert policies.swap(declaration, AB) is None

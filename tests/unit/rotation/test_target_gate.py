@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from btp_trust.rotation.decision import Action, Decision, Reason
-from btp_trust.rotation.declaration import Declaration, OnDrift
+from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.policies import decide
+from btp_trust.rotation.schema import OnDrift
 from btp_trust.rotation.target_gate import PREVIEW_WIDTH
 from btp_trust.trusted_by.statements import Attestation, DeferredUpload, TrustStatement
 from support.fake_engine import assert_three_part_message, certificate, snapshot
@@ -24,12 +25,16 @@ UNKNOWN = "a text that stands for what is not known"
 
 def rotate(**targets: TrustStatement) -> Declaration:
     """Declare the younger generation, with these targets."""
-    return Declaration("2026-02", "2026-01", recorded_generations=KNOWN, trusted_by=targets)
+    return Declaration(
+        generation="2026-02", deployed_generation="2026-01", recorded_generations=KNOWN, trusted_by=targets
+    )
 
 
 def roll_back(**targets: TrustStatement) -> Declaration:
     """Declare the older generation again."""
-    return Declaration("2026-01", "2026-02", recorded_generations=KNOWN, trusted_by=targets)
+    return Declaration(
+        generation="2026-01", deployed_generation="2026-02", recorded_generations=KNOWN, trusted_by=targets
+    )
 
 
 def attested(fingerprint: str = B.fingerprint, **more: Any) -> Attestation:
@@ -66,7 +71,7 @@ def said(decision: Decision) -> str:
         pytest.param(
             UNKNOWN,
             Reason.TARGET_PENDING,
-            "not known in this preview; what it comes from will change",
+            "not known in this preview; its source will change",
             id="not known in this preview",
         ),
         pytest.param(

@@ -16,9 +16,8 @@ from btp_trust.certificate import Certificate
 from btp_trust.errors import OutcomeUnknown, RollbackFailed, TrustError
 from btp_trust.formatting import format_rfc3339, parse_rfc3339
 from btp_trust.property_bag import UNKNOWN, PropertyBag, to_bag
-from btp_trust.rotation.declaration import OnDrift
 from btp_trust.rotation.evidence import Evidence, OnVerificationFailure, Verdict
-from btp_trust.rotation.schema import RotationArgs, RotationInputs, RotationState
+from btp_trust.rotation.schema import OnDrift, RotationArgs, RotationInputs, RotationState
 from btp_trust.rotation.verification.policy import (
     VerificationCause,
     VerificationRun,
