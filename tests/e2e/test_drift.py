@@ -1,14 +1,14 @@
-"""Somebody else acts in the cockpit: it is reported, undone only where the program says so, and never overwritten."""
+"""Somebody else acts in the cockpit: it is reported, and undone only where the program says so."""
 
 from __future__ import annotations
 
 from support.pulumi_project import TRIGGER, PulumiProject, rotation_program
 
 
-def test_a_colleagues_swap_is_reported_followed_and_restored_only_where_the_program_says_so(
+def test_colleagues_swap_is_reported(
     project: PulumiProject,
 ) -> None:
-    """An unrelated `up` does not undo what the colleague on call did at night."""
+    """An unrelated `up` leaves the swap of a colleague on call alone; `on_drift` restores it."""
     project.deploy(rotation_program("2028-11", "2026-11"))
     declared, other = project.slots()
     project.emulator.clear_journal()
@@ -32,8 +32,8 @@ def test_a_colleagues_swap_is_reported_followed_and_restored_only_where_the_prog
     assert project.has_no_changes_after_refresh()
 
 
-def test_a_vanished_certificate_is_a_warning_in_every_command_and_nothing_is_minted(project: PulumiProject) -> None:
-    """The state keeps the resource; the next name mints again."""
+def test_vanished_certificate_is_a_warning(project: PulumiProject) -> None:
+    """The state keeps the resource, and only a new name generates a certificate."""
     project.deploy(rotation_program("2028-11", "2026-11"))
     project.emulator.delete_passive(project.guid)
     project.emulator.advance(3600)

@@ -9,8 +9,8 @@ from support.pulumi_project import ACTIVE, PASSIVE, TRIGGER, PulumiProject, adop
 YEAR = timedelta(days=365).total_seconds()
 
 
-def test_a_certificate_is_adopted_without_a_write_and_stays_when_the_stack_goes(project: PulumiProject) -> None:
-    """Adopting asks and writes nothing, one request per slot; removing the resource leaves the certificate."""
+def test_adoption_writes_nothing(project: PulumiProject) -> None:
+    """An adoption costs a request per slot; the removal of the resource leaves the certificate."""
     active, _ = project.slots()
 
     said = project.preview("--diff")
@@ -26,8 +26,8 @@ def test_a_certificate_is_adopted_without_a_write_and_stays_when_the_stack_goes(
     assert project.writes() == []
 
 
-def test_the_first_certificate_is_made_where_it_is_asked_for(project: PulumiProject) -> None:
-    """A subaccount without a certificate gets one with generate=True, and not without."""
+def test_first_certificate_needs_generate(project: PulumiProject) -> None:
+    """A subaccount without a certificate gets one with generate=True only."""
     guid = project.emulator.create_subaccount().guid
     project.set_service_key(project.emulator.service_key(guid))
 
@@ -40,8 +40,8 @@ def test_the_first_certificate_is_made_where_it_is_asked_for(project: PulumiProj
     assert project.emulator.slots(guid).active is not None
 
 
-def test_a_rotation_is_previewed_whole_then_done_then_quiet(project: PulumiProject) -> None:
-    """The preview names both fingerprints, both dates and the step; one swap follows, and then nothing."""
+def test_rotation_is_previewed_done_and_stable(project: PulumiProject) -> None:
+    """The preview has both fingerprints, both dates and the step; one swap follows, and then nothing."""
     project.write(rotation_program("2028-11", "2026-11"))
     prepared = project.preview("--diff")
     assert "+ 4 to create" in prepared
@@ -79,8 +79,8 @@ def test_a_rotation_is_previewed_whole_then_done_then_quiet(project: PulumiProje
     assert project.has_no_changes()
 
 
-def test_the_way_back_and_the_next_cycle(project: PulumiProject) -> None:
-    """A reverted pull request swaps back; the next name says what it replaces, and the trigger stays as it is."""
+def test_rollback_and_next_cycle(project: PulumiProject) -> None:
+    """A reverted pull request rolls back; the next name shows what it replaces, and the trigger stays as it is."""
     project.deploy(rotation_program("2028-11", "2026-11"))
     old, new = project.slots()
     project.deploy(rotation_program("2028-11", "2028-11"))
@@ -108,8 +108,8 @@ def test_the_way_back_and_the_next_cycle(project: PulumiProject) -> None:
     assert project.has_no_changes()
 
 
-def test_what_a_refresh_changes_right_after_an_update_is_the_role_alone(project: PulumiProject) -> None:
-    """After a swap, the certificates in the state are what they were; who signs is another one."""
+def test_refresh_after_update_changes_the_role(project: PulumiProject) -> None:
+    """After a swap, a refresh changes the role of a certificate and no other output."""
     project.deploy(rotation_program("2028-11", "2026-11"))
     project.deploy(rotation_program("2028-11", "2028-11"))
     before = project.state()

@@ -40,14 +40,14 @@ fingerprints = certificates.map(lambda each: each.fingerprint)
 bindings = st.dictionaries(names, fingerprints, max_size=3)
 drifting = st.sampled_from(OnDrift)
 days = st.integers(0, 900).map(lambda day: snapshot(None, day=day).now.date())
-told: st.SearchStrategy[TrustStatement] = st.one_of(
+statements: st.SearchStrategy[TrustStatement] = st.one_of(
     st.lists(fingerprints, max_size=3),
     st.builds(Attestation, fingerprints, st.just("Ada"), days),
     st.builds(Attestation, fingerprints),
     st.builds(DeferredUpload, st.just("HR IT")),
     st.just("a text that stands for what is not known"),
 )
-targets = st.dictionaries(st.sampled_from(["s4", "c4c"]), told, max_size=2)
+targets = st.dictionaries(st.sampled_from(["s4", "c4c"]), statements, max_size=2)
 last_signer = st.none() | st.just("") | fingerprints
 
 
@@ -191,8 +191,8 @@ def may_restore(declaration: Declaration, active: Certificate) -> bool:
 
 
 @given(st.permutations(UPDATE_POLICIES), situations())
-def test_no_order_of_the_policies_swaps_unsafely(order: list[Policy], situation: tuple[Declaration, Snapshot]) -> None:
-    """Whoever speaks first: a swap is only to the declared, prepared, valid, passive certificate, with no mint."""
+def test_policies_are_safe_in_any_order(order: list[Policy], situation: tuple[Declaration, Snapshot]) -> None:
+    """In any order, a swap leads only to the declared, prepared, valid, passive certificate."""
     declaration, seen = situation
     answers = [answer for policy in order if (answer := policy(declaration, seen)) is not None]
     assert answers, "somebody must answer"
@@ -202,10 +202,8 @@ def test_no_order_of_the_policies_swaps_unsafely(order: list[Policy], situation:
 
 
 @given(st.permutations(CREATE_POLICIES), situations(st.none()))
-def test_no_order_of_the_policies_swaps_on_creation(
-    order: list[Policy], situation: tuple[Declaration, Snapshot]
-) -> None:
-    """Creating a trigger never swaps, and always gets an answer."""
+def test_create_never_swaps_in_any_order(order: list[Policy], situation: tuple[Declaration, Snapshot]) -> None:
+    """In any order of the policies, a create has a decision that leaves the slots alone."""
     declaration, seen = situation
     answers = [answer for policy in order if (answer := policy(declaration, seen)) is not None]
     assert answers
@@ -213,15 +211,15 @@ def test_no_order_of_the_policies_swaps_on_creation(
 
 
 @given(situations())
-def test_what_may_be_swapped_is_swapped_and_nothing_else(situation: tuple[Declaration, Snapshot]) -> None:
-    """The plan is as bold as the contract allows, and no bolder."""
+def test_plan_swaps_exactly_what_may(situation: tuple[Declaration, Snapshot]) -> None:
+    """The plan swaps in exactly the situations of the contract."""
     declaration, seen = situation
     assert (decide(declaration, seen).action is Action.SWAP) == may_swap(declaration, seen)
 
 
 @given(situations(), certificates)
-def test_a_satisfied_trigger_plans_nothing(situation: tuple[Declaration, Snapshot], signer: Certificate) -> None:
-    """The declared certificate signs: record, whatever else is the case; only names bound twice are refused."""
+def test_satisfied_trigger_plans_nothing(situation: tuple[Declaration, Snapshot], signer: Certificate) -> None:
+    """With the declared certificate active, the decision is to record, unless a name is bound twice."""
     declaration, seen = situation
     recorded_generations = {**declaration.recorded_generations, declaration.generation: signer.fingerprint}
     satisfied = replace(declaration, recorded_generations=recorded_generations)
@@ -249,10 +247,10 @@ def done(decision: Decision, seen: Snapshot) -> Snapshot:
 
 
 @given(situations(names | st.none()))
-def test_every_declaration_converges_after_one_swap_or_is_refused_with_a_way_out(
+def test_every_declaration_converges(
     situation: tuple[Declaration, Snapshot],
 ) -> None:
-    """The same program again and again: at most one swap, then rest; or a refusal that says what to do."""
+    """The same program again and again: at most one swap and then rest, or a refusal with its remedy."""
     declaration, seen = situation
     first = decide(declaration, seen)
     if first.refusal is not None:
@@ -268,10 +266,10 @@ def test_every_declaration_converges_after_one_swap_or_is_refused_with_a_way_out
 
 
 @given(names, bindings, certificates, drifting)
-def test_the_way_out_of_a_certificate_that_is_gone_is_always_accepted(
+def test_remedy_of_lost_certificate_is_accepted(
     name: str, known: dict[str, str], signer: Certificate, on_drift: OnDrift
 ) -> None:
-    """Declaring what signs, by a name that is free or its own, ends in a record."""
+    """Declaring the active certificate, by a free name or its own, ends in a record."""
     recorded_generations = {**known, name: "f" * 64}
     gone = Declaration(
         generation=name, deployed_generation=name, recorded_generations=recorded_generations, on_drift=on_drift
@@ -290,10 +288,10 @@ requests = st.builds(plan.Request, names, st.none() | fingerprints, st.none() | 
 
 
 @given(requests, owners, anything)
-def test_a_mint_overwrites_only_what_is_its_own_displaced_or_named(
+def test_generation_overwrites_only_allowed_certificates(
     request: plan.Request, own: plan.RecordedCertificates, seen: Snapshot
 ) -> None:
-    """And never under a name that was used; an adoption takes what a slot holds; a refusal has three parts."""
+    """It overwrites only its own, a displaced or a named certificate, and under a new name."""
     try:
         step = plan.decide(request, own, seen)
     except Refused as refusal:
@@ -319,10 +317,10 @@ def overwritable(request: plan.Request, own: plan.RecordedCertificates, seen: Sn
 
 
 @given(requests, owners, anything)
-def test_foresight_names_whatever_can_be_overwritten(
+def test_plan_without_outputs_names_overwritten_certificate(
     request: plan.Request, own: plan.RecordedCertificates, seen: Snapshot
 ) -> None:
-    """Check knows no outputs, and yet a mint overwrites what it named; nor does it refuse what can be done."""
+    """Check, which gets no outputs, names each certificate that can be overwritten."""
     assume(request.generation not in own.generations)
     try:
         step = plan.decide(request, own, seen)
@@ -334,16 +332,14 @@ def test_foresight_names_whatever_can_be_overwritten(
 
 
 @given(requests, owners, anything)
-def test_a_killed_mint_is_taken_up_and_nothing_more_is_minted(
-    request: plan.Request, own: plan.RecordedCertificates, seen: Snapshot
-) -> None:
-    """The same request meets its own unrecorded certificate: adopted, unless a waiver names that one."""
+def test_killed_generation_is_adopted(request: plan.Request, own: plan.RecordedCertificates, seen: Snapshot) -> None:
+    """The same request adopts its unrecorded certificate, unless `replace` names that one."""
     try:
         step = plan.decide(request, own, seen)
     except Refused:
         return
     assume(isinstance(step, plan.Generate))
-    minted = certificate("e", made=1000)
-    again = plan.decide(request, own, replace_slots(seen, passive=minted))
+    generated = certificate("e", made=1000)
+    again = plan.decide(request, own, replace_slots(seen, passive=generated))
     assert isinstance(again, plan.Adopt)
-    assert again.certificate == minted
+    assert again.certificate == generated

@@ -1,4 +1,4 @@
-"""Announcements of RotationTrigger: what its plan and its swap print. Nothing is decided here."""
+"""Announcements of RotationTrigger: what its plan and its swap print. Decisions are made elsewhere."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def announce_late_registrations(session: Session, names: Sequence[str], certific
     """Warn of the identity providers that get the next signer of a rollback only afterwards."""
     for name in names:
         session.print_once(
-            f"warning: RotationTrigger: {name} will not have {short_fingerprint(certificate.fingerprint)} at once; the "
+            f"warning: RotationTrigger: {name} gets {short_fingerprint(certificate.fingerprint)} late: the "
             "`pulumi up` after this one registers it"
         )
 
@@ -50,9 +50,9 @@ def announce_removal(session: Session, candidate: str, declaration: Declaration,
 
 
 def warn_signer_lost(session: Session, slots_before: SlotPair, snapshot: Snapshot) -> None:
-    """Warn that somebody replaced the previous signer: the swap is done, and cannot be rolled back."""
+    """Warn that somebody replaced the previous signer: the swap is done, and its rollback target is gone."""
     session.print_once(
         f"warning: RotationTrigger: {slots_before.active}, which signed until now, is in no slot any more; somebody "
-        "else replaced it meanwhile, and you cannot roll back to it. The slots of subaccount "
+        "else replaced it meanwhile, so that a rollback to it is impossible. The slots of subaccount "
         f"{snapshot.subaccount_id}: {snapshot.slots}."
     )

@@ -25,7 +25,7 @@ def list_destinations(session: Session, connection: str, problem: str) -> list[D
     Args:
         session: What the process shares.
         connection: The connection's name.
-        problem: What cannot be done without the list.
+        problem: What the list is needed for, as the beginning of a warning.
 
     Returns:
         None if the list is unavailable, which is a warning.
@@ -106,7 +106,7 @@ def _candidate_generations(
 
 
 def _is_candidate_name(name: str, fingerprint: str, candidate: Candidate, bound: Mapping[str, str]) -> bool:
-    """Return True for the candidate's present name, and for earlier names of certificates without a name here."""
+    """Return True for the candidate's present name, and for earlier names that are new here with their certificates."""
     return name == candidate.generation or (name not in bound and fingerprint not in bound.values())
 
 
@@ -174,11 +174,11 @@ def _recorded_signer(fingerprint: str, old: RotationInputs | None) -> SignerSumm
 def plan_without_reading(
     args: RotationArgs, candidate: Candidate | None, old: RotationInputs | None, unavailable: ReadingUnavailable
 ) -> RotationInputs:
-    """Plan from the state: without a change it stays; offline, a change is shown and left for a later deployment.
+    """Plan from the state: it stays as it is; offline, a change is shown and left for a later deployment.
 
     Raises:
         TrustError: A change is due, and the service was unavailable.
-        Refused: The state knows no certificate of the declared generation.
+        Refused: The state lacks the certificate of the declared generation.
     """
     if old is None or not same_arguments(args, old, RotationArgs):
         unavailable.refuse_due_changes()
@@ -208,6 +208,6 @@ def plan_without_reading(
 def _unknown_offline(args: RotationArgs, generations: Mapping[str, str]) -> Refused:
     return Refused(
         f"Generation {args.generation!r} cannot be planned offline.",
-        f"The state knows: {', '.join(sorted(generations)) or 'no generation'}; the slots were not read.",
+        f"The state knows: {', '.join(sorted(generations)) or 'no generation'}. Offline, the slots stay unread.",
         "Unset the offline mode: pulumi config rm btp-trust:offline",
     )

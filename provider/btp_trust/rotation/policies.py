@@ -61,7 +61,7 @@ def no_active_certificate(declaration: Declaration, snapshot: Snapshot) -> Decis
 
 
 def baseline(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
-    """On creation, record the active certificate under the declared name, if that names no other one."""
+    """On creation, record the active certificate under the declared name, unless that names another one."""
     if snapshot.active is None or is_pending_name(declaration):
         return None
     if declaration.declared_fingerprint is None:
@@ -91,7 +91,7 @@ def already_signs(declaration: Declaration, snapshot: Snapshot) -> Decision | No
 
 
 def certificate_gone(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
-    """Warn that the declared certificate is in neither slot; refuse that of a new declaration."""
+    """Warn that the declared certificate is in neither slot; refuse a new declaration of it."""
     fingerprint = declaration.declared_fingerprint
     if fingerprint is None or snapshot.active is None or snapshot.find(fingerprint) is not None:
         return None
@@ -114,7 +114,7 @@ def certificate_gone(declaration: Declaration, snapshot: Snapshot) -> Decision |
 def drift(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     """Report a swap by somebody else, unless the program says to restore.
 
-    A signer without a name was in no preview, so restoring leaves it active as well.
+    A signer that has a name was in a preview. Any other one is reported in both cases.
     """
     certificate = swappable_certificate(declaration, snapshot)
     if certificate is None or snapshot.active is None or declaration.is_new_declaration:
@@ -200,7 +200,7 @@ def validity(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
 
 
 def swap(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
-    """Make the declared certificate sign, if no other policy is concerned, whatever their order."""
+    """Make the declared certificate sign, unless another policy is concerned, in any order of them."""
     certificate, active = swappable_certificate(declaration, snapshot), snapshot.active
     if declaration.deployed_generation is None or certificate is None or active is None:
         return None
@@ -241,18 +241,18 @@ CREATE_POLICIES: Final[tuple[Policy, ...]] = (
 )
 UPDATE_POLICIES: Final[tuple[Policy, ...]] = (
     no_active_certificate,  # first: all others compare with the active certificate
-    rebound,  # before a name is looked up: a name with two certificates means neither
+    rebound,  # before a name is looked up: a name with two certificates is ambiguous
     second_name,  # after rebound, which leaves one certificate for each name
-    generated_name_taken,  # before already_signs: a second certificate would be generated even with no swap due
+    generated_name_taken,  # before already_signs: a second certificate would be generated while the first one signs
     candidate_not_generated_yet,  # before unknown_generation: both are about a name whose certificate is unknown
     unknown_generation,  # after it, the declared fingerprint is known
-    already_signs,  # before the refusals of a swap: with no swap due, they concern nobody
-    certificate_gone,  # before drift: a certificate in neither slot cannot be restored
-    drift,  # before the refusals of a swap: a drift that is only reported fails no command
+    already_signs,  # before the refusals of a swap: they concern a command only when a swap is due
+    certificate_gone,  # before drift: only a certificate in the passive slot can be restored
+    drift,  # before the refusals of a swap: a drift that is only reported lets every command pass
     not_prepared,  # before generation_pending: it sends to an earlier deployment, also if both are due
     generation_pending,  # before candidate_removed: its remedy comes first, while the certificate is still there
     candidate_removed,  # before validity: one argument less is mended at once, a certificate in two deployments
-    validity,  # before untrusted: no target has to be given a certificate that cannot sign
-    untrusted,  # last of the refusals: other people act only once the program has nothing left to mend
-    swap,  # last: it asks all the others again, so that no order of them makes it unsafe
+    validity,  # before untrusted: targets are given only a certificate that can sign
+    untrusted,  # last of the refusals: other people act once all that the program can mend is mended
+    swap,  # last: it asks all the others again, so that it is safe in any order of them
 )

@@ -15,7 +15,7 @@ from btp_trust.snapshot import Snapshot
 from btp_trust.trusted_by.statements import Attestation, DeferredUpload, TargetStatus, TrustStatus
 
 PREVIEW_WIDTH: Final = 150
-"""Characters of a string that `pulumi preview --diff` shows."""
+"""Characters of a string that `pulumi preview --diff` shows: the step has to fit, with its targets."""
 
 
 def untrusted(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
@@ -41,7 +41,7 @@ def untrusted(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
 def _refuse_unknown_trust(declaration: Declaration, certificate: Certificate, lacking: list[TargetStatus]) -> Decision:
     return refuse(
         Reason.TARGET_PENDING,
-        f"It is not known yet whether {_names(lacking)} will trust the certificate of generation "
+        f"It is unknown yet whether {_names(lacking)} will trust the certificate of generation "
         f"{declaration.generation!r} ({certificate.fingerprint}).",
         "A target that this command changes reports its trust afterwards, too late for a review of the swap:\n"
         f"{target_lines(lacking)}",
@@ -86,7 +86,11 @@ def trust_warning(statuses: Sequence[TargetStatus], certificate: Certificate) ->
 
 
 def _is_rollback(declaration: Declaration, certificate: Certificate, active: Certificate) -> bool:
-    """Return True if the certificate signed before, by the inputs of earlier commands; diff knows the outputs."""
+    """Return True if the certificate signed before, by the inputs of earlier commands.
+
+    Those of a trigger whose targets are new lack that: then an older certificate counts as one that signed, until
+    diff reads the outputs.
+    """
     if declaration.rollback_to is None:
         return not declaration.is_new_declaration or certificate.not_before < active.not_before
     return not declaration.is_new_declaration or certificate.fingerprint == declaration.rollback_to
@@ -121,7 +125,7 @@ def _attested_status(
 ) -> TargetStatus:
     """Believe an attestation between the certificate's first day and today."""
     if attestation.by is None or attestation.on is None:
-        return TargetStatus(target, TrustStatus.NO, "", "no, nobody has attested it yet")
+        return TargetStatus(target, TrustStatus.NO, "", "no, still to be attested")
     clause = f"attested by {attestation.by} on {attestation.on}{_ticket_suffix(attestation.ticket)}, not observed"
     if attestation.fingerprint != certificate.fingerprint:
         problem = f"{_describe(declaration, attestation.fingerprint, snapshot)} was {clause}"
