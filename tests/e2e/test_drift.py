@@ -14,10 +14,10 @@ def test_colleagues_swap_is_reported(
     project.emulator.clear_journal()
     project.emulator.rotate(project.guid)
 
-    said = project.preview("--diff")
+    preview = project.preview("--diff")
     sentence = f"{str(declared)[:8]} (2026-11) should sign, but {str(other)[:8]} (2028-11) does"
-    assert any(line.startswith(f'+ drift : "{sentence}') for line in said.diff_lines(TRIGGER))
-    assert said.text.count('To accept it: generation="2028-11". To undo it: on_drift="restore".') == 1
+    assert any(line.startswith(f'+ drift : "{sentence}') for line in preview.diff_lines(TRIGGER))
+    assert preview.text.count('To accept it: generation="2028-11". To undo it: on_drift="restore".') == 1
     project.up()
     assert project.writes() == []
     assert (other, declared) == project.slots()
@@ -39,8 +39,8 @@ def test_vanished_certificate_is_a_warning(project: PulumiProject) -> None:
     project.emulator.advance(3600)
     project.emulator.clear_journal()
 
-    said = project.preview("--expect-no-changes")
-    assert "is in no slot" in said.diagnostics
+    preview = project.preview("--expect-no-changes")
+    assert "is in no slot" in preview.diagnostics
     project.pulumi("refresh", "--yes", "--skip-preview")
     assert project.state()["next"]["outputs"]["role"] == "gone"
     assert project.writes() == []

@@ -66,8 +66,8 @@ def test_rotation_waits_for_the_targets(project: PulumiProject) -> None:
     project.deploy(program("2026-11", given))
     assert project.writes() == []
     project.write(program("2028-11", given))
-    said = project.preview("--diff")
-    shown = said.diff_lines(TRIGGER)
+    preview = project.preview("--diff")
+    shown = preview.diff_lines(TRIGGER)
     assert any(line.endswith('becomes passive; sf gap, c4c yes (attested), s4 yes (observed)"') for line in shown)
     assert '+ s4 : "yes, observed"' in shown
     assert '+ sf : "gap expected until HR IT uploads (HR-1)"' in shown

@@ -13,10 +13,10 @@ def test_adoption_writes_nothing(project: PulumiProject) -> None:
     """An adoption costs a request per slot; the removal of the resource leaves the certificate."""
     active, _ = project.slots()
 
-    said = project.preview("--diff")
-    assert "+ 2 to create" in said
-    assert said.text.count("[unknown]") == 1
-    assert f'fingerprint: "{active}"' in said.diff_lines(ACTIVE)
+    preview = project.preview("--diff")
+    assert "+ 2 to create" in preview
+    assert preview.text.count("[unknown]") == 1
+    assert f'fingerprint: "{active}"' in preview.diff_lines(ACTIVE)
     project.up()
     assert project.state()["signing"]["outputs"]["fingerprint"] == active
     assert project.has_no_changes()
@@ -52,9 +52,9 @@ def test_rotation_is_previewed_done_and_stable(project: PulumiProject) -> None:
 
     project.write(rotation_program("2028-11", "2028-11"))
     project.emulator.clear_journal()
-    said = project.preview("--diff")
+    preview = project.preview("--diff")
     assert project.requests() == ["POST token", "GET certificate", "GET passive"]
-    shown = said.diff_lines(TRIGGER)
+    shown = preview.diff_lines(TRIGGER)
     dates = [project.state()[name]["outputs"]["not_after"] for name in ("signing", "next")]
     assert '~ generation : "2026-11" => "2028-11"' in shown
     assert f'~ fingerprint: "{old}" => "{new}"' in shown
@@ -63,10 +63,10 @@ def test_rotation_is_previewed_done_and_stable(project: PulumiProject) -> None:
         f"rotate: passive {str(new)[:8]} (2028-11) becomes active, active {str(old)[:8]} (2026-11) becomes passive"
     )
     assert any(line.startswith(f'+ step : "{sentence}') and line.endswith('"') for line in shown)
-    assert f'~ fingerprint: "{old}" => "{new}"' in said.diff_lines(ACTIVE)
-    assert "~ 2 to update" in said
-    assert said.diff_lines(PASSIVE) == []
-    assert "[unknown]" not in said
+    assert f'~ fingerprint: "{old}" => "{new}"' in preview.diff_lines(ACTIVE)
+    assert "~ 2 to update" in preview
+    assert preview.diff_lines(PASSIVE) == []
+    assert "[unknown]" not in preview
     assert project.preview().diagnostics.count(sentence) == 1
 
     project.emulator.clear_journal()
@@ -94,10 +94,10 @@ def test_rollback_and_next_cycle(project: PulumiProject) -> None:
     assert (new, old) == project.slots()
 
     project.write(rotation_program("2030-11", "2028-11"))
-    said = project.preview("--diff")
-    assert f'+ replaces : "{old}"' in said.diff_lines(PASSIVE)
-    assert said.diff_lines(TRIGGER) == []
-    assert "~ 1 to update" in said
+    preview = project.preview("--diff")
+    assert f'+ replaces : "{old}"' in preview.diff_lines(PASSIVE)
+    assert preview.diff_lines(TRIGGER) == []
+    assert "~ 1 to update" in preview
     project.up()
     assert project.slots()[0] == new
     assert project.slots()[1] not in (None, old)

@@ -54,7 +54,7 @@ def swaps(engine: FakeEngine) -> int:
 
 
 @pytest.mark.parametrize(
-    ("texts", "made"),
+    ("texts", "swap_count"),
     [
         pytest.param([ALONE, PREPARED, ROTATED], 1, id="the story"),
         pytest.param([ALONE, PREPARED, ALONE], 0, id="prepare, reverted"),
@@ -70,10 +70,10 @@ def swaps(engine: FakeEngine) -> int:
         pytest.param([ALONE, PREPARED, ROTATED, ALONE], 1, id="everything removed but the active certificate"),
     ],
 )
-def test_each_pull_request_swaps_as_declared(engine: FakeEngine, texts: list[Program], made: int) -> None:
+def test_each_pull_request_swaps_as_declared(engine: FakeEngine, texts: list[Program], swap_count: int) -> None:
     """There are as many swaps as changed declarations, and all is stable after each."""
     engine.deploy(*texts)
-    assert swaps(engine) == made
+    assert swaps(engine) == swap_count
 
 
 def test_reverted_retirement_is_refused(engine: FakeEngine) -> None:
@@ -177,10 +177,10 @@ def test_killed_and_reverted_rotation_is_explained(engine: FakeEngine, noticed: 
     assert "killed after its swap to 'b'" in report.messages
     assert 'To accept it: generation="b". To undo it: on_drift="restore".' in report.messages
     assert len(report.inputs["rotation"]["drift"]) <= 150
-    wanted = ROTATED if way == "keep" else program("b", "a", trigger={"on_drift": "restore"})
-    report = engine.up(wanted)
+    declared = ROTATED if way == "keep" else program("b", "a", trigger={"on_drift": "restore"})
+    report = engine.up(declared)
     assert report.writes == ([] if way == "keep" else ["POST rotateCertificate"])
-    engine.assert_stable(wanted)
+    engine.assert_stable(declared)
     assert engine.slots == (before[::-1] if way == "keep" else before)
 
 

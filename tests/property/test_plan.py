@@ -36,7 +36,7 @@ slot = st.none() | certificates
 filled = st.builds(snapshot, certificates, slot, day=st.integers(0, 800))
 anything = st.builds(snapshot, slot, slot, day=st.integers(0, 800))
 names = st.sampled_from(NAMES)
-fingerprints = certificates.map(lambda each: each.fingerprint)
+fingerprints = certificates.map(lambda certificate: certificate.fingerprint)
 bindings = st.dictionaries(names, fingerprints, max_size=3)
 drifting = st.sampled_from(OnDrift)
 days = st.integers(0, 900).map(lambda day: snapshot(None, day=day).now.date())
@@ -112,75 +112,75 @@ def situations(
     draw: st.DrawFn, deployed_generation: st.SearchStrategy[str | None] = names
 ) -> tuple[Declaration, Snapshot]:
     """Draw a swap in which often exactly one thing is changed, sometimes none or many: each guard has to count."""
-    declaration, seen = draw(swappable(deployed_generation))
+    declaration, reading = draw(swappable(deployed_generation))
     wrong = draw(one_wrong | one_wrong | some_wrong)
-    if "edge" in wrong and seen.passive is not None:
-        seen = replace_slots(seen, now=seen.passive.not_after if wrong["edge"] else seen.passive.not_before)
+    if "edge" in wrong and reading.passive is not None:
+        reading = replace_slots(reading, now=reading.passive.not_after if wrong["edge"] else reading.passive.not_before)
     if "gate" in wrong:
         trusted_by, rollback_to = wrong["gate"]
         declaration = replace(declaration, trusted_by=trusted_by, rollback_to=rollback_to)
     if "twice" in wrong:
-        seen = replace_slots(seen, active=seen.passive)
+        reading = replace_slots(reading, active=reading.passive)
     if "learned only" in wrong:
         declaration = replace(
             declaration, candidate_generations=declaration.generations, recorded_generations={}, known_generations={}
         )
     return (
         replace(declaration, **{name: value for name, value in wrong.items() if name in DECLARED and name != "gate"}),
-        replace_slots(seen, **{name: value for name, value in wrong.items() if name in SEEN}),
+        replace_slots(reading, **{name: value for name, value in wrong.items() if name in SEEN}),
     )
 
 
 def contradictory(declaration: Declaration) -> bool:
     """Whether some name is bound to two certificates."""
-    said = [
+    bound = [
         *declaration.recorded_generations.items(),
         *declaration.known_generations.items(),
         *declaration.candidate_generations.items(),
     ]
-    return any(name == other and one != two for (name, one), (other, two) in itertools.product(said, said))
+    return any(name == other and one != two for (name, one), (other, two) in itertools.product(bound, bound))
 
 
-def may_swap(declaration: Declaration, seen: Snapshot) -> bool:
+def may_swap(declaration: Declaration, reading: Snapshot) -> bool:
     """The contract of a swap, written down once more: all of it, in other words than the policies."""
     eligible_generations: Mapping[str, str] = {**declaration.known_generations, **declaration.recorded_generations}
-    wanted, lies = eligible_generations.get(declaration.generation), seen.passive
+    fingerprint, passive = eligible_generations.get(declaration.generation), reading.passive
     return (
         declaration.deployed_generation is not None
         and not contradictory(declaration)
         and declaration.pending_generation is None
         and not declaration.candidate_removed
-        and seen.active is not None
-        and lies is not None
-        and lies.fingerprint == wanted != seen.active.fingerprint
-        and lies.not_before <= seen.now < lies.not_after
-        and (declaration.generation != declaration.deployed_generation or may_restore(declaration, seen.active))
+        and reading.active is not None
+        and passive is not None
+        and passive.fingerprint == fingerprint != reading.active.fingerprint
+        and passive.not_before <= reading.now < passive.not_after
+        and (declaration.generation != declaration.deployed_generation or may_restore(declaration, reading.active))
         and (
-            signed_already(declaration, seen.active, lies)
-            or all(trusts(each, lies, seen.now.date()) for each in declaration.trusted_by.values())
+            signed_already(declaration, reading.active, passive)
+            or all(trusts(statement, passive, reading.now.date()) for statement in declaration.trusted_by.values())
         )
     )
 
 
-def signed_already(declaration: Declaration, active: Certificate, lies: Certificate) -> bool:
+def signed_already(declaration: Declaration, active: Certificate, passive: Certificate) -> bool:
     """Whether targets are only warned of: a declaration that stays, or the certificate that signed before."""
-    is_older = declaration.rollback_to is None and lies.not_before < active.not_before
+    is_older = declaration.rollback_to is None and passive.not_before < active.not_before
     return (
         declaration.generation == declaration.deployed_generation
-        or declaration.rollback_to == lies.fingerprint
+        or declaration.rollback_to == passive.fingerprint
         or is_older
     )
 
 
-def trusts(said: TrustStatement, lies: Certificate, today: date) -> bool:
-    """Whether a target has the certificate, by its own word or a person's that can be true; or will be late."""
-    match said:
+def trusts(statement: TrustStatement, passive: Certificate, today: date) -> bool:
+    """Whether a target has the certificate, by its own statement or by a possible attestation; or will be late."""
+    match statement:
         case DeferredUpload():
             return True
         case Attestation(fingerprint=attested, by=str(), on=date() as day):
-            return attested == lies.fingerprint and lies.not_before.date() <= day <= today
+            return attested == passive.fingerprint and passive.not_before.date() <= day <= today
         case list():
-            return lies.fingerprint in said
+            return passive.fingerprint in statement
         case _:
             return False
 
@@ -193,37 +193,37 @@ def may_restore(declaration: Declaration, active: Certificate) -> bool:
 @given(st.permutations(UPDATE_POLICIES), situations())
 def test_policies_are_safe_in_any_order(order: list[Policy], situation: tuple[Declaration, Snapshot]) -> None:
     """In any order, a swap leads only to the declared, prepared, valid, passive certificate."""
-    declaration, seen = situation
-    answers = [answer for policy in order if (answer := policy(declaration, seen)) is not None]
-    assert answers, "somebody must answer"
-    for answer in answers:
-        assert answer.action is not Action.SWAP or may_swap(declaration, seen)
-        assert answer.slots_before == (seen.slots if answer.action is Action.SWAP else None)
+    declaration, reading = situation
+    decisions = [decision for policy in order if (decision := policy(declaration, reading)) is not None]
+    assert decisions, "some policy must decide"
+    for decision in decisions:
+        assert decision.action is not Action.SWAP or may_swap(declaration, reading)
+        assert decision.slots_before == (reading.slots if decision.action is Action.SWAP else None)
 
 
 @given(st.permutations(CREATE_POLICIES), situations(st.none()))
 def test_create_never_swaps_in_any_order(order: list[Policy], situation: tuple[Declaration, Snapshot]) -> None:
     """In any order of the policies, a create has a decision that leaves the slots alone."""
-    declaration, seen = situation
-    answers = [answer for policy in order if (answer := policy(declaration, seen)) is not None]
-    assert answers
-    assert all(answer.action in (Action.RECORD, Action.REFUSE) for answer in answers)
+    declaration, reading = situation
+    decisions = [decision for policy in order if (decision := policy(declaration, reading)) is not None]
+    assert decisions
+    assert all(decision.action in (Action.RECORD, Action.REFUSE) for decision in decisions)
 
 
 @given(situations())
 def test_plan_swaps_exactly_what_may(situation: tuple[Declaration, Snapshot]) -> None:
     """The plan swaps in exactly the situations of the contract."""
-    declaration, seen = situation
-    assert (decide(declaration, seen).action is Action.SWAP) == may_swap(declaration, seen)
+    declaration, reading = situation
+    assert (decide(declaration, reading).action is Action.SWAP) == may_swap(declaration, reading)
 
 
 @given(situations(), certificates)
 def test_satisfied_trigger_plans_nothing(situation: tuple[Declaration, Snapshot], signer: Certificate) -> None:
     """With the declared certificate active, the decision is to record, unless a name is bound twice."""
-    declaration, seen = situation
+    declaration, reading = situation
     recorded_generations = {**declaration.recorded_generations, declaration.generation: signer.fingerprint}
     satisfied = replace(declaration, recorded_generations=recorded_generations)
-    decision = decide(satisfied, replace_slots(seen, active=signer))
+    decision = decide(satisfied, replace_slots(reading, active=signer))
     twice = contradictory(satisfied) or satisfied.pending_generation in satisfied.eligible_generations
     assert decision.action is (Action.REFUSE if twice else Action.RECORD)
     assert decision.slots_before is None
@@ -240,10 +240,10 @@ def after(declaration: Declaration) -> Declaration:
     )
 
 
-def done(decision: Decision, seen: Snapshot) -> Snapshot:
+def done(decision: Decision, reading: Snapshot) -> Snapshot:
     """What the slots hold when the decision was carried out."""
     swapped = decision.action is Action.SWAP
-    return replace_slots(seen, active=seen.passive, passive=seen.active) if swapped else seen
+    return replace_slots(reading, active=reading.passive, passive=reading.active) if swapped else reading
 
 
 @given(situations(names | st.none()))
@@ -251,13 +251,13 @@ def test_every_declaration_converges(
     situation: tuple[Declaration, Snapshot],
 ) -> None:
     """The same program again and again: at most one swap and then rest, or a refusal with its remedy."""
-    declaration, seen = situation
-    first = decide(declaration, seen)
+    declaration, reading = situation
+    first = decide(declaration, reading)
     if first.refusal is not None:
         assert all((first.refusal.what, first.refusal.why, first.refusal.remedy))
         return
-    bound = {declaration.generation: seen.slots.active or "", **declaration.generations}
-    later, slots = after(replace(declaration, candidate_generations=bound)), done(first, seen)
+    bound = {declaration.generation: reading.slots.active or "", **declaration.generations}
+    later, slots = after(replace(declaration, candidate_generations=bound)), done(first, reading)
     for _ in range(3):
         decision = decide(later, slots)
         assert decision.action in (Action.RECORD, Action.REPORT, Action.WARN)
@@ -274,13 +274,13 @@ def test_remedy_of_lost_certificate_is_accepted(
     gone = Declaration(
         generation=name, deployed_generation=name, recorded_generations=recorded_generations, on_drift=on_drift
     )
-    seen = snapshot(signer)
-    decision = decide(gone, seen)
+    reading = snapshot(signer)
+    decision = decide(gone, reading)
     assert decision.action is Action.WARN
     proposed = decision.remedies.split('generation="')[1].split('"')[0]
     assert recorded_generations.get(proposed, signer.fingerprint) == signer.fingerprint
     accepted = replace(gone, generation=proposed, known_generations={proposed: signer.fingerprint})
-    assert decide(accepted, seen).action is Action.RECORD
+    assert decide(accepted, reading).action is Action.RECORD
 
 
 owners = st.builds(plan.RecordedCertificates, st.none() | fingerprints, bindings)
@@ -289,57 +289,59 @@ requests = st.builds(plan.Request, names, st.none() | fingerprints, st.none() | 
 
 @given(requests, owners, anything)
 def test_generation_overwrites_only_allowed_certificates(
-    request: plan.Request, own: plan.RecordedCertificates, seen: Snapshot
+    request: plan.Request, own: plan.RecordedCertificates, reading: Snapshot
 ) -> None:
     """It overwrites only its own, a displaced or a named certificate, and under a new name."""
     try:
-        step = plan.decide(request, own, seen)
+        step = plan.decide(request, own, reading)
     except Refused as refusal:
         assert_three_part_message(str(refusal))
         return
     if isinstance(step, plan.Adopt):
-        assert step.certificate in (seen.active, seen.passive)
+        assert step.certificate in (reading.active, reading.passive)
         assert own.generations.get(request.generation, step.certificate.fingerprint) == step.certificate.fingerprint
         return
     assert request.generation not in own.generations
     assert request.adopt is None
-    assert step.replaces == seen.passive
-    assert step.replaces is None or overwritable(request, own, seen, step.replaces)
+    assert step.replaces == reading.passive
+    assert step.replaces is None or overwritable(request, own, reading, step.replaces)
 
 
-def overwritable(request: plan.Request, own: plan.RecordedCertificates, seen: Snapshot, held: Certificate) -> bool:
+def overwritable(
+    request: plan.Request, own: plan.RecordedCertificates, reading: Snapshot, passive: Certificate
+) -> bool:
     """Its own, named by the program, or older than its own one that signs."""
-    assert seen.active is not None
-    signs = seen.active.fingerprint == own.fingerprint
-    return held.fingerprint in (own.fingerprint, request.replace) or (
-        signs and held.not_before <= seen.active.not_before
+    assert reading.active is not None
+    signs = reading.active.fingerprint == own.fingerprint
+    return passive.fingerprint in (own.fingerprint, request.replace) or (
+        signs and passive.not_before <= reading.active.not_before
     )
 
 
 @given(requests, owners, anything)
 def test_plan_without_outputs_names_overwritten_certificate(
-    request: plan.Request, own: plan.RecordedCertificates, seen: Snapshot
+    request: plan.Request, own: plan.RecordedCertificates, reading: Snapshot
 ) -> None:
     """Check, which gets no outputs, names each certificate that can be overwritten."""
     assume(request.generation not in own.generations)
     try:
-        step = plan.decide(request, own, seen)
+        step = plan.decide(request, own, reading)
     except Refused:
         return
-    foreseen, _ = plan.plan_without_outputs(request, seen)
+    planned, _ = plan.plan_without_outputs(request, reading)
     if isinstance(step, plan.Generate):
-        assert foreseen == step
+        assert planned == step
 
 
 @given(requests, owners, anything)
-def test_killed_generation_is_adopted(request: plan.Request, own: plan.RecordedCertificates, seen: Snapshot) -> None:
+def test_killed_generation_is_adopted(request: plan.Request, own: plan.RecordedCertificates, reading: Snapshot) -> None:
     """The same request adopts its unrecorded certificate, unless `replace` names that one."""
     try:
-        step = plan.decide(request, own, seen)
+        step = plan.decide(request, own, reading)
     except Refused:
         return
     assume(isinstance(step, plan.Generate))
     generated = certificate("e", made=1000)
-    again = plan.decide(request, own, replace_slots(seen, passive=generated))
+    again = plan.decide(request, own, replace_slots(reading, passive=generated))
     assert isinstance(again, plan.Adopt)
     assert again.certificate == generated

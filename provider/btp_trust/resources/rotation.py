@@ -138,7 +138,7 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
         }
         super().__init__(RotationTriggerProvider(), resource_name, props, opts)
         pulumi.Output.all(self.generation, self.failed_generation, self.failure, self.rollback_unconfirmed).apply(
-            _raise_if_refused
+            _raise_if_rejected
         )
 
 
@@ -152,7 +152,7 @@ def _candidate(candidate: PassiveTrustCertificate) -> Mapping[str, pulumi.Input[
     }
 
 
-def _raise_if_refused(outputs: Sequence[Any]) -> None:
+def _raise_if_rejected(outputs: Sequence[Any]) -> None:
     """Fail the program instead of the update: the deployment ends with an error, and the evidence is kept."""
     generation, failed_generation, failure, unconfirmed = outputs
     if failed_generation is not None and failed_generation == generation:

@@ -43,10 +43,10 @@ def test_drift_is_reported(rotated: FakeEngine) -> None:
     report = rotated.up(ROTATED)
     assert report.writes == []
     assert "drift" in rotated.last_preview.changed["rotation"]
-    for said in (rotated.last_preview.messages, report.messages, rotated.preview(ROTATED).messages):
-        assert all(str(found)[:8] in said for found in slots)
-        assert 'generation="a"' in said
-        assert 'on_drift="restore"' in said
+    for messages in (rotated.last_preview.messages, report.messages, rotated.preview(ROTATED).messages):
+        assert all(str(fingerprint)[:8] in messages for fingerprint in slots)
+        assert 'generation="a"' in messages
+        assert 'on_drift="restore"' in messages
     outputs = rotated.outputs("rotation")
     assert (outputs["fingerprint"], outputs["generation"]) == (slots[0], "b")
     assert rotated.outputs("signing")["fingerprint"] == slots[0]

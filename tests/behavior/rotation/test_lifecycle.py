@@ -173,7 +173,9 @@ def test_changed_slots_stop_the_swap(engine: FakeEngine, rival: str) -> None:
     engine.transport.inject_once("GET certificate", interleave(before=lambda: act(engine.guid)), after=2)
     with pytest.raises(SlotsChanged) as stopped:
         engine.up(ROTATED)
-    assert_three_part_message(str(stopped.value), *before, *[found for found in engine.slots if found])
+    assert_three_part_message(
+        str(stopped.value), *before, *[fingerprint for fingerprint in engine.slots if fingerprint]
+    )
     assert engine.last.writes == []
     assert engine.state["rotation"].inputs["generation"] == "a"
 
@@ -221,10 +223,10 @@ def test_unrecorded_signer_is_recorded_first(engine: FakeEngine) -> None:
 def test_changed_argument_calls_nothing(rotated: FakeEngine) -> None:
     """Arguments other than `generation` are an update without a call."""
     slots = rotated.slots
-    wanted = with_arguments("b", "b", on_drift="restore", known_generations={"x": slots[1]})
-    report = rotated.up(wanted)
+    declared = with_arguments("b", "b", on_drift="restore", known_generations={"x": slots[1]})
+    report = rotated.up(declared)
     assert (report.operations["rotation"], report.writes) == ("update", [])
-    rotated.assert_stable(wanted)
+    rotated.assert_stable(declared)
 
 
 # --- delete and the removal of the candidate ------------------------------------------------------------------------
@@ -267,28 +269,28 @@ def test_empty_passive_slot_is_unannounced(rotated: FakeEngine) -> None:
 
 
 @pytest.mark.parametrize(
-    "wanted",
+    "declared",
     [
         pytest.param(RESTORING, id="a swap that is due again"),
         pytest.param(program("b", "a"), id="another generation that is declared"),
     ],
 )
-def test_stale_read_stops_a_second_swap(engine: FakeEngine, wanted: Program) -> None:
+def test_stale_read_stops_a_second_swap(engine: FakeEngine, declared: Program) -> None:
     """A reading that may be stale stops a swap that would undo the first one; a minute later it counts."""
     engine.deploy(PREPARED)
     engine.up(ROTATED)
     engine.emulator.rotate(engine.guid)
     slots = engine.slots
     for _ in range(2):
-        message = engine.assert_refused(wanted, *slots)
+        message = engine.assert_refused(declared, *slots)
         assert engine.outputs("rotation")["rotated_at"] in message
         with pytest.raises(StaleRead):
-            engine.up(wanted, skip_preview=True)
+            engine.up(declared, skip_preview=True)
         assert engine.last.writes == []
         engine.emulator.advance(20)
     engine.emulator.advance(40)
-    engine.deploy(wanted)
-    assert engine.slots == (slots[::-1] if wanted is RESTORING else slots)
+    engine.deploy(declared)
+    assert engine.slots == (slots[::-1] if declared is RESTORING else slots)
 
 
 def test_stale_read_without_changes_warns(engine: FakeEngine) -> None:

@@ -50,10 +50,10 @@ def program_trusted_by(signs: str, prepared: str = "b", **targets: Any) -> Progr
     return program(prepared, signs, trigger={"trusted_by": targets})
 
 
-def assert_refused_at_trusted_by(engine: FakeEngine, wanted: Program, *named: str | None) -> str:
+def assert_refused_at_trusted_by(engine: FakeEngine, declared: Program, *named: str | None) -> str:
     """Assert that the preview refuses a program, at the argument `trusted_by`."""
     with pytest.raises(CheckFailedError) as failed:
-        engine.preview(wanted)
+        engine.preview(declared)
     assert failed.value.prop == "trusted_by"
     assert_three_part_message(failed.value.reason, *named)
     return failed.value.reason
@@ -90,8 +90,8 @@ def test_rotation_waits_for_its_targets(engine: FakeEngine) -> None:
     assert plan["step"].endswith("; ias yes (observed), s4 yes (observed)")
     assert plan["targets"] == {"ias": "yes, observed", "s4": "yes, observed"}
     assert plan["trusted_by"] == {"ias": sorted(engine.slots), "s4": sorted(engine.slots)}  # type: ignore[type-var]
-    for said in (engine.last_preview.messages, report.messages):
-        assert f"RotationTrigger: {plan['step']}\n  ias: yes, observed\n  s4: yes, observed\n" in said
+    for messages in (engine.last_preview.messages, report.messages):
+        assert f"RotationTrigger: {plan['step']}\n  ias: yes, observed\n  s4: yes, observed\n" in messages
     assert report.writes == ["POST rotateCertificate"]
     assert engine.slots == (passive, active)
     engine.assert_stable(ready)
@@ -127,19 +127,19 @@ def test_empty_targets_count_as_absent(engine: FakeEngine) -> None:
 def test_people_attest_for_targets(engine: FakeEngine) -> None:
     """An attestation is shown as one, an announced gap passes, and an impossible day is refused."""
     passive = str(engine.slots[1])
-    made = date.fromisoformat(engine.outputs("next")["not_before"][:10])
+    first_day = date.fromisoformat(engine.outputs("next")["not_before"][:10])
     late = SwitchesAtRotation("HR IT", "HR-1")
-    for day in (engine.emulator.now.date() + timedelta(2), made - timedelta(1)):
+    for day in (engine.emulator.now.date() + timedelta(2), first_day - timedelta(1)):
         assert_refused_at_trusted_by(
             engine,
             program_trusted_by("b", c4c=Attested(passive, "Ada", day), sf=late),
             "c4c: no, attested by Ada on",
             passive,
         )
-    attested = program_trusted_by("b", c4c=Attested(passive, "Ada", made, "T-1"), sf=late)
-    said = engine.up(attested).messages
-    assert f"\n  c4c: yes, attested by Ada on {made} (T-1), not observed\n" in said
-    assert "\n  sf: gap expected until HR IT uploads (HR-1)\n" in said
+    attested = program_trusted_by("b", c4c=Attested(passive, "Ada", first_day, "T-1"), sf=late)
+    messages = engine.up(attested).messages
+    assert f"\n  c4c: yes, attested by Ada on {first_day} (T-1), not observed\n" in messages
+    assert "\n  sf: gap expected until HR IT uploads (HR-1)\n" in messages
     assert engine.slots[0] == passive
     engine.assert_stable(attested)
 
@@ -174,10 +174,10 @@ def test_changed_targets_call_nothing(engine: FakeEngine) -> None:
     old, new = pems(engine)
     changed: list[dict[str, Any]] = [{"s4": old}, {"s4": [old, new]}, {"s4": []}, {"sf": SwitchesAtRotation("HR IT")}]
     for targets in changed:
-        wanted = program_trusted_by("a", **targets)
-        report = engine.up(wanted)
+        declared = program_trusted_by("a", **targets)
+        report = engine.up(declared)
         assert (report.operations["rotation"], report.writes) == ("update", [])
-        engine.assert_stable(wanted)
+        engine.assert_stable(declared)
     engine.deploy(program_trusted_by("a", s4=[old, new]))
     assert engine.preview(program_trusted_by("a", s4=new + old)).has_no_changes
 
@@ -223,11 +223,12 @@ def test_rollback_is_never_refused_for_targets(engine: FakeEngine, *, later: boo
     engine.config["btp-trust:strict"] = "true"
     back = program_trusted_by("a", s4=before[0])
     report = engine.up(back)
-    for said in (engine.last_preview.messages, report.messages):
+    for messages in (engine.last_preview.messages, report.messages):
         assert (
-            f"warning: RotationTrigger: {str(before[1])[:8]}, which is about to sign again, is not trusted by" in said
+            f"warning: RotationTrigger: {str(before[1])[:8]}, which is about to sign again, is not trusted by"
+            in messages
         )
-        assert "  s4: no, it trusts" in said
+        assert "  s4: no, it trusts" in messages
     assert report.writes == ["POST rotateCertificate"]
     assert engine.slots == before[::-1]
     engine.assert_stable(back)
@@ -332,12 +333,12 @@ def test_older_unused_certificate_is_gated(engine: FakeEngine) -> None:
     engine.deploy(ROTATED)
     del engine.state["rotation"]
     engine.deploy(program("b", "b", trigger={"known_generations": {"a": engine.slots[1]}}))
-    slots, wanted = engine.slots, program_trusted_by("a", s4=[])
+    slots, declared = engine.slots, program_trusted_by("a", s4=[])
     with pytest.raises(Refused) as refused:
-        engine.preview(wanted)
+        engine.preview(declared)
     assert_three_part_message(str(refused.value), slots[1], "s4: no, it trusts no certificate")
     with pytest.raises(TrustError):
-        engine.up(wanted, skip_preview=True)
+        engine.up(declared, skip_preview=True)
     assert engine.last.writes == []
     metadata = until(parse_pem(pems(engine)[1]).metadata, engine.emulator.now)
     with pytest.raises(Refused, match="the metadata that names it was valid until"):
@@ -374,11 +375,11 @@ def test_state_without_argument_goes_on(engine: FakeEngine, *, trusted: bool) ->
     before = json.dumps(engine.state["rotation"].inputs)
     assert not {"trusted_by", "targets", "rollback_to"} & json.loads(before).keys()
     engine.state["rotation"] = without(engine.state["rotation"], "trusted_by", "targets", "rollback_to")
-    wanted = program_trusted_by("b", s4=engine.slots[1] if trusted else [])
+    declared = program_trusted_by("b", s4=engine.slots[1] if trusted else [])
     if not trusted:
-        assert_refused_at_trusted_by(engine, wanted, engine.slots[1])
+        assert_refused_at_trusted_by(engine, declared, engine.slots[1])
         return
-    engine.deploy(wanted)
+    engine.deploy(declared)
     assert "rollback_to" in engine.state["rotation"].inputs
 
 

@@ -52,7 +52,7 @@ PENDING: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    ("declaration", "seen", "action", "reason"),
+    ("declaration", "reading", "action", "reason"),
     [
         pytest.param(
             new("2026-01"), A_, Action.RECORD, Reason.BASELINE, id="a new name on creation names the active certificate"
@@ -250,38 +250,38 @@ PENDING: dict[str, Any] = {
     ],
 )
 def test_situation_leads_to_one_decision(
-    declaration: Declaration, seen: Snapshot, action: Action, reason: Reason
+    declaration: Declaration, reading: Snapshot, action: Action, reason: Reason
 ) -> None:
     """Each situation has one action with a stable reason; SWAP alone carries slots, exactly those in the snapshot."""
-    decision = decide(declaration, seen)
+    decision = decide(declaration, reading)
     assert (decision.action, decision.reason) == (action, reason)
-    assert decision.slots_before == (seen.slots if action is Action.SWAP else None)
-    assert_said(decision, seen)
+    assert decision.slots_before == (reading.slots if action is Action.SWAP else None)
+    assert_message(decision, reading)
 
 
-def assert_said(decision: Decision, seen: Snapshot) -> None:
-    """A refusal has three parts; a sentence fits into a preview, names both certificates, and ways out follow."""
+def assert_message(decision: Decision, reading: Snapshot) -> None:
+    """A refusal has three parts; a sentence fits into a preview, names the active certificate, and remedies follow it."""
     if decision.refusal is not None:
         assert_three_part_message(str(decision.refusal))
     elif decision.action is not Action.RECORD:
         assert len(decision.message) <= SHOWN
         assert "\n" not in decision.message
-        assert seen.active is not None
-        assert seen.active.fingerprint[:8] in decision.message
+        assert reading.active is not None
+        assert reading.active.fingerprint[:8] in decision.message
     assert bool(decision.remedies) == (decision.action in (Action.REPORT, Action.WARN))
 
 
 @pytest.mark.parametrize(
-    ("declaration", "seen", "verb"),
+    ("declaration", "reading", "verb"),
     [
         pytest.param(declare("2026-02"), AB, "rotate: passive bbbbbbbb (2026-02)", id="rotate"),
         pytest.param(declare("2026-01", "2026-02"), BA, "roll back: passive aaaaaaaa (2026-01)", id="roll back"),
         pytest.param(RESTORING, AB, "restore: passive bbbbbbbb (2026-02)", id="restore"),
     ],
 )
-def test_step_names_verb_and_certificates(declaration: Declaration, seen: Snapshot, verb: str) -> None:
+def test_step_names_verb_and_certificates(declaration: Declaration, reading: Snapshot, verb: str) -> None:
     """The sentence of a step tells rotate, roll back and restore apart, and names both certificates."""
-    message = decide(declaration, seen).message
+    message = decide(declaration, reading).message
     assert message.startswith(verb)
     assert all(name in message for name in KNOWN)
     assert "no target was asked" in message
@@ -294,7 +294,7 @@ def test_step_shows_unnamed_certificate_by_fingerprint() -> None:
 
 
 @pytest.mark.parametrize(
-    ("declaration", "seen", "named"),
+    ("declaration", "reading", "named"),
     [
         pytest.param(
             new("2026-02", candidate_generations=KNOWN),
@@ -332,9 +332,9 @@ def test_step_shows_unnamed_certificate_by_fingerprint() -> None:
         pytest.param(declare("2026-01"), __, ["subaccount", "generate=True"], id="an empty active slot"),
     ],
 )
-def test_refusal_names_whole_fingerprints(declaration: Declaration, seen: Snapshot, named: list[str]) -> None:
+def test_refusal_names_whole_fingerprints(declaration: Declaration, reading: Snapshot, named: list[str]) -> None:
     """A refusal has whole fingerprints, which its reader has to find elsewhere, and the arguments to paste."""
-    assert_three_part_message(str(decide(declaration, seen).refusal), *named)
+    assert_three_part_message(str(decide(declaration, reading).refusal), *named)
 
 
 @pytest.mark.parametrize(
@@ -373,12 +373,12 @@ def test_unknown_signer_gets_a_free_name() -> None:
 def test_pasted_line_ends_the_warning(name: str) -> None:
     """The arguments that the warning proposes lead to a recorded signer."""
     gone = declare(name, name, recorded_generations={**KNOWN, "x": C.fingerprint})
-    seen = snapshot(D, A)
-    decision = decide(gone, seen)
+    reading = snapshot(D, A)
+    decision = decide(gone, reading)
     assert decision.action is Action.WARN
     assert 'generation="2026-04", known_generations={"2026-04": "' + D.fingerprint + '"}' in decision.remedies
     accepted = replace(gone, generation="2026-04", known_generations={"2026-04": D.fingerprint})
-    assert decide(accepted, seen).reason is Reason.ALREADY_SIGNS
+    assert decide(accepted, reading).reason is Reason.ALREADY_SIGNS
 
 
 def test_known_successor_keeps_its_name() -> None:
@@ -408,9 +408,9 @@ def test_unconcerned_policy_returns_none(policy: policies.Policy) -> None:
         policies.already_signs: declare("2026-02"),
         policies.swap: declare("2026-01"),
     }
-    seen = __ if policy in (policies.baseline, policies.swap) else AB
+    reading = __ if policy in (policies.baseline, policies.swap) else AB
     others = concerned.get(policy, declare("2026-01"))
-    assert policy(others, seen) is None
+    assert policy(others, reading) is None
 
 
 def test_create_policies_lack_swap() -> None:

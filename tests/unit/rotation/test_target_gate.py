@@ -45,8 +45,8 @@ def attested(fingerprint: str = B.fingerprint, **more: Any) -> Attestation:
     return Attestation(fingerprint, **{"by": "Ada", "on": TODAY, **more})
 
 
-def said(decision: Decision) -> str:
-    """What is said of the target `s4`, in a step or in a refusal."""
+def sentence_of(decision: Decision) -> str:
+    """Return the sentence about the target `s4`, in a step or in a refusal."""
     if decision.refusal is None:
         return decision.targets["s4"]
     (line,) = [line for line in decision.refusal.why.splitlines() if line.startswith("  s4: ")]
@@ -121,7 +121,7 @@ def test_statement_decides_a_rotation(statement: TrustStatement, reason: Reason,
     """A target's statement lets a rotation pass or refuses it, and the target is listed with its source."""
     decision = decide(rotate(s4=statement), AB)
     assert decision.reason is reason
-    assert said(decision) == sentence
+    assert sentence_of(decision) == sentence
 
 
 def test_refusal_names_all_lacking_targets() -> None:
@@ -160,7 +160,7 @@ def test_unknown_targets_are_deployed_first() -> None:
 def test_foreign_certificate_shows_its_expiry() -> None:
     """A certificate outside the slots is described by the target's own copy, and by its generation if it has one."""
     declaration = replace(rotate(s4=["c" * 64]), expiry={"c" * 64: D.not_after}, known_generations={"old": "c" * 64})
-    assert said(decide(declaration, AB)) == LACKS + "it trusts cccccccc (old, expires 2028-03-31), observed"
+    assert sentence_of(decide(declaration, AB)) == LACKS + "it trusts cccccccc (old, expires 2028-03-31), observed"
 
 
 @pytest.mark.parametrize("late", [timedelta(0), timedelta(days=1)], ids=["in that second", "a day ago"])
@@ -171,7 +171,7 @@ def test_expired_metadata_counts_as_untrusted(late: timedelta) -> None:
     decision = decide(declaration, AB)
     assert decision.reason is Reason.UNTRUSTED
     was = f"was valid until {until:%Y-%m-%dT%H:%M:%SZ} (validUntil): read it anew"
-    assert said(decision) == LACKS + f"the metadata that names it {was}, observed"
+    assert sentence_of(decision) == LACKS + f"the metadata that names it {was}, observed"
     back = replace(roll_back(s4=[A.fingerprint]), valid_until={"s4": {A.fingerprint: until}})
     assert "not trusted by s4." in decide(back, BA).trust_warning
 
@@ -186,7 +186,7 @@ def test_expired_metadata_counts_as_untrusted(late: timedelta) -> None:
 )
 def test_valid_metadata_counts_as_trusted(limits: dict[str, dict[str, datetime]]) -> None:
     """Only the end of the metadata that names this certificate for this target matters."""
-    assert said(decide(replace(rotate(s4=[B.fingerprint]), valid_until=limits), AB)) == TRUSTS + "observed"
+    assert sentence_of(decide(replace(rotate(s4=[B.fingerprint]), valid_until=limits), AB)) == TRUSTS + "observed"
 
 
 def test_step_lists_statuses_refusals_first() -> None:
@@ -208,7 +208,7 @@ def test_step_counts_many_targets() -> None:
 
 
 @pytest.mark.parametrize(
-    ("declaration", "seen", "action"),
+    ("declaration", "reading", "action"),
     [
         pytest.param(
             replace(roll_back(s4=[]), rollback_to=A.fingerprint), BA, Action.SWAP, id="to the previous signer"
@@ -236,10 +236,10 @@ def test_step_counts_many_targets() -> None:
 )
 @pytest.mark.parametrize("statement", [[], UNKNOWN], ids=["untrusted", "unknown"])
 def test_rollback_passes_the_gate(
-    declaration: Declaration, seen: Any, action: Action, statement: TrustStatement
+    declaration: Declaration, reading: Any, action: Action, statement: TrustStatement
 ) -> None:
     """A certificate that signed before may sign again, with a warning about the targets that lack it."""
-    decision = decide(replace(declaration, trusted_by={"s4": statement, "z": DeferredUpload("HR IT")}), seen)
+    decision = decide(replace(declaration, trusted_by={"s4": statement, "z": DeferredUpload("HR IT")}), reading)
     assert decision.action is action
     if action is Action.SWAP:
         assert "not trusted by s4." in decision.trust_warning
@@ -253,15 +253,15 @@ def test_trusting_targets_cause_no_warning() -> None:
 
 
 @pytest.mark.parametrize(
-    ("declaration", "seen"),
+    ("declaration", "reading"),
     [
         pytest.param(replace(rotate(s4=[]), generation="2026-01"), AB, id="the declared one signs"),
         pytest.param(replace(rotate(s4=[]), deployed_generation="2026-02"), AB, id="a drift that is reported"),
         pytest.param(rotate(s4=[]), BA, id="the new one signs already"),
     ],
 )
-def test_gate_waits_for_a_swap(declaration: Declaration, seen: Any) -> None:
+def test_gate_waits_for_a_swap(declaration: Declaration, reading: Any) -> None:
     """Targets that lack the certificate refuse only a swap."""
-    decision = decide(declaration, seen)
+    decision = decide(declaration, reading)
     assert decision.action in (Action.RECORD, Action.REPORT)
     assert decision.targets == {}
