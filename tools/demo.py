@@ -112,7 +112,7 @@ def drift(demo: DemoEnvironment) -> None:
     demo.expect_slots("2026-11", "2028-11")
     demo.step("Restore", "The team decides that the program is right.")
     demo.pull_request("Restore", ("candidate=upcoming)", 'candidate=upcoming, on_drift="restore")'))
-    demo.pulumi("preview", "put back: passive")
+    demo.pulumi("preview", "restore: passive")
     demo.pulumi(DEPLOY, "updated")
     demo.revert("Restore")
     demo.pulumi(DEPLOY, "1 updated")
@@ -145,7 +145,7 @@ def retire(demo: DemoEnvironment) -> None:
         (", candidate=upcoming", ""),
         (EXPORT, ""),
     )
-    demo.pulumi("preview --diff", "there is no way back to it", "1 to delete")
+    demo.pulumi("preview --diff", "you cannot roll back to it afterwards", "1 to delete")
     demo.pulumi(DEPLOY, "deleted passive", "1 deleted")
     demo.expect_slots("2028-11", None)
 

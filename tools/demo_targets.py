@@ -65,7 +65,7 @@ def refuse_early_rotation(demo: DemoEnvironment) -> None:
     """Refuse a swap while a target has not got the certificate."""
     demo.step("Refuse to rotate too early", "Somebody proposes the rotation before the team of s4 has done its part:")
     demo.pull_request("Rotate to 2028-11", ('    generation="2026-11"', '    generation="2028-11"'))
-    demo.pulumi("preview", "is not trusted by s4", "From the swap on they would refuse every user", status=1)
+    demo.pulumi("preview", "is not trusted by s4", "From the swap on they would reject every user", status=1)
     demo.expect_slots("2026-11", "2028-11")
 
 

@@ -1,23 +1,23 @@
-"""Somebody else acts in the cockpit: it is reported, undone only where the program says so, and never overwritten."""
+"""Somebody else acts in the cockpit: it is reported, and undone only where the program says so."""
 
 from __future__ import annotations
 
 from support.pulumi_project import TRIGGER, PulumiProject, rotation_program
 
 
-def test_a_colleagues_swap_is_reported_followed_and_restored_only_where_the_program_says_so(
+def test_colleagues_swap_is_reported(
     project: PulumiProject,
 ) -> None:
-    """An unrelated `up` does not undo what the colleague on call did at night."""
+    """An unrelated `up` leaves the swap of a colleague on call alone; `on_drift` restores it."""
     project.deploy(rotation_program("2028-11", "2026-11"))
     declared, other = project.slots()
     project.emulator.clear_journal()
     project.emulator.rotate(project.guid)
 
-    said = project.preview("--diff")
+    preview = project.preview("--diff")
     sentence = f"{str(declared)[:8]} (2026-11) should sign, but {str(other)[:8]} (2028-11) does"
-    assert any(line.startswith(f'+ drift : "{sentence}') for line in said.diff_lines(TRIGGER))
-    assert said.text.count('To accept it: generation="2028-11". To undo it: on_drift="restore".') == 1
+    assert any(line.startswith(f'+ drift : "{sentence}') for line in preview.diff_lines(TRIGGER))
+    assert preview.text.count('To accept it: generation="2028-11". To undo it: on_drift="restore".') == 1
     project.up()
     assert project.writes() == []
     assert (other, declared) == project.slots()
@@ -25,22 +25,22 @@ def test_a_colleagues_swap_is_reported_followed_and_restored_only_where_the_prog
     assert project.has_no_changes_after_refresh()
 
     project.write(rotation_program("2028-11", "2026-11", trigger=', on_drift="restore"'))
-    assert f"put back: passive {str(declared)[:8]} (2026-11) becomes active" in project.preview()
+    assert f"restore: passive {str(declared)[:8]} (2026-11) becomes active" in project.preview()
     project.up()
     assert (declared, other) == project.slots()
     assert project.writes() == ["POST rotateCertificate"]
     assert project.has_no_changes_after_refresh()
 
 
-def test_a_vanished_certificate_is_a_warning_in_every_command_and_nothing_is_minted(project: PulumiProject) -> None:
-    """The state keeps the resource; the next name mints again."""
+def test_vanished_certificate_is_a_warning(project: PulumiProject) -> None:
+    """The state keeps the resource, and only a new name generates a certificate."""
     project.deploy(rotation_program("2028-11", "2026-11"))
     project.emulator.delete_passive(project.guid)
     project.emulator.advance(3600)
     project.emulator.clear_journal()
 
-    said = project.preview("--expect-no-changes")
-    assert "is in no slot" in said.diagnostics
+    preview = project.preview("--expect-no-changes")
+    assert "is in no slot" in preview.diagnostics
     project.pulumi("refresh", "--yes", "--skip-preview")
     assert project.state()["next"]["outputs"]["role"] == "gone"
     assert project.writes() == []

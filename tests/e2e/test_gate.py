@@ -1,4 +1,4 @@
-"""The gate on the real command line: it refuses, it opens, and it cannot be fooled by the certificate itself."""
+"""The target gate on the real command line: it refuses, it opens, and it notices a certificate compared with itself."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ class Target(pulumi.dynamic.Resource):
 '''
 
 
-def asking(signs: str, trusted_by: str, target: str = "[]") -> str:
+def trusted_by_program(signs: str, trusted_by: str, target: str = "[]") -> str:
     """Write the program with a target that trusts these certificates, and a trigger that asks."""
     text = rotation_program("2028-11", signs, trigger=f", trusted_by={{{trusted_by}}}")
     first, _, rest = text.partition("rotation = ")
     return f'{first}{TARGET}\ns4 = Target("s4", {target})\nrotation = {rest}'
 
 
-def test_a_rotation_is_refused_until_the_targets_have_the_certificate(project: PulumiProject) -> None:
-    """One is given it by the program, a team attests for another, a third announces its gap; then the way back."""
+def test_rotation_waits_for_the_targets(project: PulumiProject) -> None:
+    """The program gives one target the certificate, a team attests for another, a third announces its gap."""
     given, file = "[signing_pem, upcoming.certificate]", project.program / "trust/c4c.yaml"
     all_of_them = (
         '"s4": s4.trusts, "c4c": trust.Attested.from_file("trust/c4c.yaml"), '
@@ -44,7 +44,7 @@ def test_a_rotation_is_refused_until_the_targets_have_the_certificate(project: P
     file.write_text(f'fingerprint: "{old}"\nby: Ada\non: 2026-11-30\n')
 
     def program(signs: str, trusts: str) -> str:
-        return f"signing_pem = {signing_pem!r}\n" + asking(signs, all_of_them, trusts)
+        return f"signing_pem = {signing_pem!r}\n" + trusted_by_program(signs, all_of_them, trusts)
 
     project.deploy(program("2026-11", "[signing_pem]"))
     project.write(program("2028-11", "[signing_pem]"))
@@ -59,15 +59,15 @@ def test_a_rotation_is_refused_until_the_targets_have_the_certificate(project: P
     file.write_text(f'fingerprint: "{new}"\nby: Ada\non: {project.state()["next"]["outputs"]["not_before"][:10]}\n')
     project.write(program("2028-11", given))
     pending = project.preview(status=1)
-    assert "s4: not known in this preview; what it comes from will change" in pending.message
+    assert "s4: not known in this preview; its source will change" in pending.message
     assert pending.message[-1].startswith("Deploy the target first")
 
     project.emulator.clear_journal()
     project.deploy(program("2026-11", given))
     assert project.writes() == []
     project.write(program("2028-11", given))
-    said = project.preview("--diff")
-    shown = said.diff_lines(TRIGGER)
+    preview = project.preview("--diff")
+    shown = preview.diff_lines(TRIGGER)
     assert any(line.endswith('becomes passive; sf gap, c4c yes (attested), s4 yes (observed)"') for line in shown)
     assert '+ s4 : "yes, observed"' in shown
     assert '+ sf : "gap expected until HR IT uploads (HR-1)"' in shown
@@ -80,8 +80,8 @@ def test_a_rotation_is_refused_until_the_targets_have_the_certificate(project: P
     assert project.slots() == (old, new)
 
 
-def test_what_stems_from_the_candidate_alone_stops_the_program(project: PulumiProject) -> None:
-    """Also in a list and through apply; what a target answers is fine, whatever it was given."""
+def test_candidate_output_stops_the_program(project: PulumiProject) -> None:
+    """A value that stems from the candidate alone is refused, also in a list and through apply."""
     project.deploy(rotation_program("2028-11", "2026-11"))
     project.emulator.clear_journal()
     for proof in (
@@ -89,20 +89,20 @@ def test_what_stems_from_the_candidate_alone_stops_the_program(project: PulumiPr
         '["ab" * 32, upcoming.metadata.apply(lambda text: text)]',
         'trust.Attested(upcoming.fingerprint, "Ada", "2028-11-20")',
     ):
-        project.write(asking("2028-11", f'"s4": {proof}'))
+        project.write(trusted_by_program("2028-11", f'"s4": {proof}'))
         stopped = project.preview(status=1)
         assert "error: trusted_by: what target 's4' trusts stems from the candidate alone." in stopped
         assert "Pass an output of the resource that gives the target its certificates" in stopped
         assert "Traceback" not in stopped
     assert project.writes() == []
-    project.deploy(asking("2026-11", '"s4": s4.trusts', "[upcoming.certificate]"))
-    project.deploy(asking("2028-11", '"s4": s4.trusts', "[upcoming.certificate]"))
+    project.deploy(trusted_by_program("2026-11", '"s4": s4.trusts', "[upcoming.certificate]"))
+    project.deploy(trusted_by_program("2028-11", '"s4": s4.trusts', "[upcoming.certificate]"))
     assert project.writes() == ["POST rotateCertificate"]
 
 
-def test_an_attestation_that_cannot_be_read_stops_the_program(project: PulumiProject) -> None:
-    """With the file's name and what it has to hold."""
-    project.write(asking("2026-11", '"s4": trust.Attested.from_file("trust/s4.yaml")'))
+def test_unreadable_attestation_stops_the_program(project: PulumiProject) -> None:
+    """The error has the file's name and its expected content."""
+    project.write(trusted_by_program("2026-11", '"s4": trust.Attested.from_file("trust/s4.yaml")'))
     stopped = project.preview(status=1)
     assert "error: The attestation 'trust/s4.yaml' cannot be used: it cannot be read (No such file" in stopped
     assert "Write a YAML map: fingerprint:" in stopped

@@ -7,8 +7,8 @@ import json
 from support.pulumi_project import PulumiProject, rotation_program
 
 
-def test_a_mistake_fails_in_the_preview_and_its_last_line_is_the_remedy(project: PulumiProject) -> None:
-    """A careless pull request, an unknown generation, a second trigger: nothing is planned and nothing written."""
+def test_mistake_fails_in_the_preview(project: PulumiProject) -> None:
+    """The remedy is the last line of each error, and the slots are unchanged."""
     project.deploy(rotation_program("2028-11", "2026-11"))
     project.emulator.clear_journal()
 
@@ -30,8 +30,8 @@ def test_a_mistake_fails_in_the_preview_and_its_last_line_is_the_remedy(project:
     assert project.writes() == []
 
 
-def test_a_service_key_in_plain_text_is_refused(project: PulumiProject) -> None:
-    """Whoever reads the stack's settings would control the subaccount: a decoy shows that it is noticed."""
+def test_plain_service_key_is_refused(project: PulumiProject) -> None:
+    """Every reader of the stack's settings would control the subaccount: a decoy shows that the key is noticed."""
     project.pulumi("config", "set", "btp-trust:serviceKey", stdin=json.dumps({"clientid": "decoy"}))
 
     refused = project.preview(status=1)
@@ -40,8 +40,8 @@ def test_a_service_key_in_plain_text_is_refused(project: PulumiProject) -> None:
     assert "pulumi config set --secret btp-trust:serviceKey" in refused
 
 
-def test_what_another_deployment_has_to_know_first_cannot_be_created_as_a_swap(project: PulumiProject) -> None:
-    """A new trigger records what signs; it does not make another one sign."""
+def test_new_trigger_never_swaps(project: PulumiProject) -> None:
+    """A new trigger records the active certificate."""
     project.write(rotation_program("2028-11", "2028-11"))
 
     refused = project.preview(status=1)

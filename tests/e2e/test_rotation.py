@@ -9,14 +9,14 @@ from support.pulumi_project import ACTIVE, PASSIVE, TRIGGER, PulumiProject, adop
 YEAR = timedelta(days=365).total_seconds()
 
 
-def test_a_certificate_is_adopted_without_a_write_and_stays_when_the_stack_goes(project: PulumiProject) -> None:
-    """Adopting asks and writes nothing, one request per slot; removing the resource leaves the certificate."""
+def test_adoption_writes_nothing(project: PulumiProject) -> None:
+    """An adoption costs a request per slot; the removal of the resource leaves the certificate."""
     active, _ = project.slots()
 
-    said = project.preview("--diff")
-    assert "+ 2 to create" in said
-    assert said.text.count("[unknown]") == 1
-    assert f'fingerprint: "{active}"' in said.diff_lines(ACTIVE)
+    preview = project.preview("--diff")
+    assert "+ 2 to create" in preview
+    assert preview.text.count("[unknown]") == 1
+    assert f'fingerprint: "{active}"' in preview.diff_lines(ACTIVE)
     project.up()
     assert project.state()["signing"]["outputs"]["fingerprint"] == active
     assert project.has_no_changes()
@@ -26,8 +26,8 @@ def test_a_certificate_is_adopted_without_a_write_and_stays_when_the_stack_goes(
     assert project.writes() == []
 
 
-def test_the_first_certificate_is_made_where_it_is_asked_for(project: PulumiProject) -> None:
-    """A subaccount without a certificate gets one with generate=True, and not without."""
+def test_first_certificate_needs_generate(project: PulumiProject) -> None:
+    """A subaccount without a certificate gets one with generate=True only."""
     guid = project.emulator.create_subaccount().guid
     project.set_service_key(project.emulator.service_key(guid))
 
@@ -40,8 +40,8 @@ def test_the_first_certificate_is_made_where_it_is_asked_for(project: PulumiProj
     assert project.emulator.slots(guid).active is not None
 
 
-def test_a_rotation_is_previewed_whole_then_done_then_quiet(project: PulumiProject) -> None:
-    """The preview names both fingerprints, both dates and the step; one swap follows, and then nothing."""
+def test_rotation_is_previewed_done_and_stable(project: PulumiProject) -> None:
+    """The preview has both fingerprints, both dates and the step; one swap follows, and then nothing."""
     project.write(rotation_program("2028-11", "2026-11"))
     prepared = project.preview("--diff")
     assert "+ 4 to create" in prepared
@@ -52,9 +52,9 @@ def test_a_rotation_is_previewed_whole_then_done_then_quiet(project: PulumiProje
 
     project.write(rotation_program("2028-11", "2028-11"))
     project.emulator.clear_journal()
-    said = project.preview("--diff")
+    preview = project.preview("--diff")
     assert project.requests() == ["POST token", "GET certificate", "GET passive"]
-    shown = said.diff_lines(TRIGGER)
+    shown = preview.diff_lines(TRIGGER)
     dates = [project.state()[name]["outputs"]["not_after"] for name in ("signing", "next")]
     assert '~ generation : "2026-11" => "2028-11"' in shown
     assert f'~ fingerprint: "{old}" => "{new}"' in shown
@@ -63,10 +63,10 @@ def test_a_rotation_is_previewed_whole_then_done_then_quiet(project: PulumiProje
         f"rotate: passive {str(new)[:8]} (2028-11) becomes active, active {str(old)[:8]} (2026-11) becomes passive"
     )
     assert any(line.startswith(f'+ step : "{sentence}') and line.endswith('"') for line in shown)
-    assert f'~ fingerprint: "{old}" => "{new}"' in said.diff_lines(ACTIVE)
-    assert "~ 2 to update" in said
-    assert said.diff_lines(PASSIVE) == []
-    assert "[unknown]" not in said
+    assert f'~ fingerprint: "{old}" => "{new}"' in preview.diff_lines(ACTIVE)
+    assert "~ 2 to update" in preview
+    assert preview.diff_lines(PASSIVE) == []
+    assert "[unknown]" not in preview
     assert project.preview().diagnostics.count(sentence) == 1
 
     project.emulator.clear_journal()
@@ -79,8 +79,8 @@ def test_a_rotation_is_previewed_whole_then_done_then_quiet(project: PulumiProje
     assert project.has_no_changes()
 
 
-def test_the_way_back_and_the_next_cycle(project: PulumiProject) -> None:
-    """A reverted pull request swaps back; the next name says what it replaces, and the trigger stays as it is."""
+def test_rollback_and_next_cycle(project: PulumiProject) -> None:
+    """A reverted pull request rolls back; the next name shows what it replaces, and the trigger stays as it is."""
     project.deploy(rotation_program("2028-11", "2026-11"))
     old, new = project.slots()
     project.deploy(rotation_program("2028-11", "2028-11"))
@@ -94,10 +94,10 @@ def test_the_way_back_and_the_next_cycle(project: PulumiProject) -> None:
     assert (new, old) == project.slots()
 
     project.write(rotation_program("2030-11", "2028-11"))
-    said = project.preview("--diff")
-    assert f'+ replaces : "{old}"' in said.diff_lines(PASSIVE)
-    assert said.diff_lines(TRIGGER) == []
-    assert "~ 1 to update" in said
+    preview = project.preview("--diff")
+    assert f'+ replaces : "{old}"' in preview.diff_lines(PASSIVE)
+    assert preview.diff_lines(TRIGGER) == []
+    assert "~ 1 to update" in preview
     project.up()
     assert project.slots()[0] == new
     assert project.slots()[1] not in (None, old)
@@ -108,8 +108,8 @@ def test_the_way_back_and_the_next_cycle(project: PulumiProject) -> None:
     assert project.has_no_changes()
 
 
-def test_what_a_refresh_changes_right_after_an_update_is_the_role_alone(project: PulumiProject) -> None:
-    """After a swap, the certificates in the state are what they were; who signs is another one."""
+def test_refresh_after_update_changes_the_role(project: PulumiProject) -> None:
+    """After a swap, a refresh changes the role of a certificate and no other output."""
     project.deploy(rotation_program("2028-11", "2026-11"))
     project.deploy(rotation_program("2028-11", "2028-11"))
     before = project.state()

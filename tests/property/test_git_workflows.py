@@ -29,7 +29,7 @@ NEXT_ROTATED = program("c", "c")
 
 @pytest.fixture
 def engine(emulator: Emulator) -> FakeEngine:
-    """A stack on a subaccount that signs."""
+    """A stack on a subaccount with an active certificate."""
     engine = FakeEngine(emulator, emulator.create_subaccount(generate=True).guid)
     emulator.advance(HOUR)
     return engine
@@ -54,7 +54,7 @@ def swaps(engine: FakeEngine) -> int:
 
 
 @pytest.mark.parametrize(
-    ("texts", "made"),
+    ("texts", "swap_count"),
     [
         pytest.param([ALONE, PREPARED, ROTATED], 1, id="the story"),
         pytest.param([ALONE, PREPARED, ALONE], 0, id="prepare, reverted"),
@@ -67,19 +67,17 @@ def swaps(engine: FakeEngine) -> int:
             [ALONE, PREPARED, ROTATED, NEXT, ROTATED, NEXT, NEXT_ROTATED], 2, id="the next one, reverted once"
         ),
         pytest.param([ALONE, PREPARED, ROTATED, NEXT, NEXT_ROTATED, ROTATED], 3, id="both names reverted at once"),
-        pytest.param([ALONE, PREPARED, ROTATED, ALONE], 1, id="everything removed but what signs"),
+        pytest.param([ALONE, PREPARED, ROTATED, ALONE], 1, id="everything removed but the active certificate"),
     ],
 )
-def test_each_pull_request_does_what_it_says_and_then_all_is_quiet(
-    engine: FakeEngine, texts: list[Program], made: int
-) -> None:
-    """As many swaps as declarations changed, and never another one."""
+def test_each_pull_request_swaps_as_declared(engine: FakeEngine, texts: list[Program], swap_count: int) -> None:
+    """There are as many swaps as changed declarations, and all is stable after each."""
     engine.deploy(*texts)
-    assert swaps(engine) == made
+    assert swaps(engine) == swap_count
 
 
-def test_the_revert_of_a_retirement_is_refused_with_a_way_out_that_works(engine: FakeEngine) -> None:
-    """Its name is the one of what signs: a new certificate needs a new name, or the old one is adopted."""
+def test_reverted_retirement_is_refused(engine: FakeEngine) -> None:
+    """The name is that of the active certificate: a new one needs a new name, or the old one is adopted."""
     engine.deploy(ALONE, PREPARED, ROTATED, RETIRED)
     signing = engine.slots[0]
     assert f'adopt="{signing}"' in engine.assert_refused(ROTATED, signing)
@@ -95,8 +93,8 @@ def test_the_revert_of_a_retirement_is_refused_with_a_way_out_that_works(engine:
         pytest.param({"passive": "moved", "trigger": "moved-too", "active": "moved-three"}, id="all three"),
     ],
 )
-def test_a_rename_before_the_rotation_changes_no_slot(engine: FakeEngine, names: dict[str, str]) -> None:
-    """What the old resource held is adopted by the new one; the rotation then goes its way."""
+def test_rename_before_rotation_keeps_slots(engine: FakeEngine, names: dict[str, str]) -> None:
+    """The new resource adopts the certificate of the old one, and the rotation follows as usual."""
     engine.deploy(ALONE, PREPARED)
     slots = engine.slots
     engine.deploy(moved(PREPARED, **names))
@@ -106,16 +104,16 @@ def test_a_rename_before_the_rotation_changes_no_slot(engine: FakeEngine, names:
 
 
 @pytest.mark.parametrize("kind", ["active", "trigger"])
-def test_a_rename_after_the_rotation_changes_no_slot(engine: FakeEngine, kind: str) -> None:
-    """The new resource records what signs."""
+def test_rename_after_rotation_keeps_slots(engine: FakeEngine, kind: str) -> None:
+    """The new resource records the active certificate."""
     engine.deploy(ALONE, PREPARED, ROTATED)
     slots = engine.slots
     engine.deploy(moved(ROTATED, **{kind: "moved"}))
     assert engine.slots == slots
 
 
-def test_a_renamed_trigger_is_taught_the_way_back(engine: FakeEngine) -> None:
-    """Its earlier names are gone with the old resource; `known_generations` brings one back."""
+def test_renamed_trigger_needs_known_generations(engine: FakeEngine) -> None:
+    """Its earlier names are gone with the old resource; `known_generations` makes a rollback possible."""
     engine.deploy(ALONE, PREPARED, ROTATED, moved(ROTATED, trigger="moved"))
     back = engine.slots[1]
     engine.assert_refused(moved(PREPARED, trigger="moved"), "known_generations")
@@ -123,8 +121,8 @@ def test_a_renamed_trigger_is_taught_the_way_back(engine: FakeEngine) -> None:
     assert engine.slots[0] == back
 
 
-def test_a_rename_in_the_pull_request_that_rotates_is_refused(engine: FakeEngine) -> None:
-    """Creating a trigger never swaps."""
+def test_rename_with_rotation_is_refused(engine: FakeEngine) -> None:
+    """The create of a trigger never swaps."""
     engine.deploy(ALONE, PREPARED)
     engine.assert_refused(moved(ROTATED, trigger="moved"), *engine.slots)
     engine.deploy(moved(PREPARED, trigger="moved"), moved(ROTATED, trigger="moved"))
@@ -137,8 +135,8 @@ def test_a_rename_in_the_pull_request_that_rotates_is_refused(engine: FakeEngine
         pytest.param([ALONE, PREPARED], PREPARED, id="after preparing"),
     ],
 )
-def test_a_lost_state_is_taken_up_again(engine: FakeEngine, before: list[Program], after: Program) -> None:
-    """The slots hold all that is needed."""
+def test_lost_state_is_adopted(engine: FakeEngine, before: list[Program], after: Program) -> None:
+    """The slots have all that a new state needs."""
     engine.deploy(*before)
     slots = engine.slots
     engine.state.clear()
@@ -146,23 +144,23 @@ def test_a_lost_state_is_taken_up_again(engine: FakeEngine, before: list[Program
     assert engine.slots == slots
 
 
-def test_a_state_lost_after_the_rotation_is_taken_up_again_by_adopting_what_signs(engine: FakeEngine) -> None:
-    """The refusal says so; one command does it; the way back is taught."""
+def test_state_lost_after_rotation_is_adopted(engine: FakeEngine) -> None:
+    """The refusal has the arguments; one command adopts the signer, and a known name makes a rollback possible."""
     engine.deploy(ALONE, PREPARED, ROTATED)
     slots = engine.slots
     engine.state.clear()
     engine.assert_refused(ROTATED, *slots)
-    taken_up: dict[str, Any] = {"passive": {"adopt": slots[0]}, "trigger": {"known_generations": {"a": slots[1]}}}
-    engine.deploy(program("b", "b", **taken_up))
+    adopted: dict[str, Any] = {"passive": {"adopt": slots[0]}, "trigger": {"known_generations": {"a": slots[1]}}}
+    engine.deploy(program("b", "b", **adopted))
     assert engine.slots == slots
-    engine.deploy(program("b", "a", **taken_up))
+    engine.deploy(program("b", "a", **adopted))
     assert engine.slots == slots[::-1]
 
 
 @pytest.mark.parametrize("noticed", ["not", "refreshed", "deployed"])
 @pytest.mark.parametrize("way", ["keep", "roll back"])
-def test_a_rotation_that_was_killed_and_reverted_is_told_as_our_own(engine: FakeEngine, noticed: str, way: str) -> None:
-    """What signs is the younger generation that this stack knows, what signed by the state lies passive."""
+def test_killed_and_reverted_rotation_is_explained(engine: FakeEngine, noticed: str, way: str) -> None:
+    """The active certificate is the younger generation that this stack knows, so a killed run is named as the cause."""
     engine.deploy(ALONE, PREPARED)
     before = engine.slots
     engine.transport.inject_once("POST rotateCertificate", commit_then_raise(ProcessKilledError()))
@@ -174,34 +172,34 @@ def test_a_rotation_that_was_killed_and_reverted_is_told_as_our_own(engine: Fake
         engine.refresh()
     if noticed == "deployed":
         engine.up(PREPARED)
-    told = engine.preview(PREPARED)
-    assert "a killed run of this stack did that, or somebody else swapped; nothing is done about it" in told.messages
-    assert "killed after its swap to 'b'" in told.messages
-    assert 'To accept it: generation="b". To undo it: on_drift="restore".' in told.messages
-    assert len(told.inputs["rotation"]["drift"]) <= 150
-    wanted = ROTATED if way == "keep" else program("b", "a", trigger={"on_drift": "restore"})
-    report = engine.up(wanted)
+    report = engine.preview(PREPARED)
+    assert "a killed run of this stack did that, or somebody else swapped; nothing is done about it" in report.messages
+    assert "killed after its swap to 'b'" in report.messages
+    assert 'To accept it: generation="b". To undo it: on_drift="restore".' in report.messages
+    assert len(report.inputs["rotation"]["drift"]) <= 150
+    declared = ROTATED if way == "keep" else program("b", "a", trigger={"on_drift": "restore"})
+    report = engine.up(declared)
     assert report.writes == ([] if way == "keep" else ["POST rotateCertificate"])
-    engine.assert_stable(wanted)
+    engine.assert_stable(declared)
     assert engine.slots == (before[::-1] if way == "keep" else before)
 
 
-def test_a_roll_back_that_was_killed_and_reverted_is_told_beside_a_colleagues(engine: FakeEngine) -> None:
-    """The older one signs: a colleague is as probable, and both ways out are those of any drift."""
+def test_killed_and_reverted_rollback_is_explained(engine: FakeEngine) -> None:
+    """The older certificate is active: a colleague is as probable, and both remedies are those of any drift."""
     engine.deploy(ALONE, PREPARED, ROTATED)
     before = engine.slots
     engine.transport.inject_once("POST rotateCertificate", commit_then_raise(ProcessKilledError()))
     with pytest.raises(ProcessKilledError):
         engine.up(PREPARED)
-    told = engine.preview(ROTATED)
-    assert "(a) does: somebody else swapped" in told.messages
-    assert "killed after its swap to 'a'" in told.messages
+    report = engine.preview(ROTATED)
+    assert "(a) does: somebody else swapped" in report.messages
+    assert "killed after its swap to 'a'" in report.messages
     engine.deploy(program("b", "b", trigger={"on_drift": "restore"}), ROTATED)
     assert engine.slots == before
 
 
-def test_a_second_stack_sees_the_first_ones_rotation_as_drift(engine: FakeEngine) -> None:
-    """It reports, and swaps nothing back; each stack's own certificate is safe from the other."""
+def test_second_stack_reports_a_drift(engine: FakeEngine) -> None:
+    """It only reports, and each stack's own certificate is safe from the other."""
     other = FakeEngine(engine.emulator, engine.guid)
     engine.deploy(ALONE, PREPARED)
     other.deploy(program(None, "theirs"))
@@ -216,8 +214,8 @@ def test_a_second_stack_sees_the_first_ones_rotation_as_drift(engine: FakeEngine
     engine.assert_stable(ROTATED)
 
 
-def test_targets_do_one_thing_at_a_time(engine: FakeEngine) -> None:
-    """Preparing alone, rotating alone; what was not targeted follows later without a call."""
+def test_targeted_update_does_one_step(engine: FakeEngine) -> None:
+    """Preparing alone, rotating alone; the resources that were left out follow later without a call."""
     engine.deploy(ALONE, PREPARED, ROTATED)
     slots = engine.slots
     assert engine.up(NEXT, targets={"next"}).writes == ["POST certificate/passive"]
@@ -230,8 +228,8 @@ def test_targets_do_one_thing_at_a_time(engine: FakeEngine) -> None:
     engine.assert_stable(NEXT_ROTATED)
 
 
-def test_both_names_at_once_wait_for_a_second_deployment(engine: FakeEngine) -> None:
-    """One pull request cannot do both; keeping one name is the way on."""
+def test_prepare_and_rotate_need_two_deployments(engine: FakeEngine) -> None:
+    """One pull request cannot do both; the remedy keeps one name."""
     engine.deploy(ALONE, PREPARED, ROTATED)
     slots = engine.slots
     engine.assert_refused(NEXT_ROTATED, *slots)
@@ -239,8 +237,8 @@ def test_both_names_at_once_wait_for_a_second_deployment(engine: FakeEngine) -> 
     engine.deploy(NEXT, NEXT_ROTATED)
 
 
-def test_rotating_and_retiring_at_once_wait_for_a_second_deployment(engine: FakeEngine) -> None:
-    """The retirement would delete the way back that the swap has just made."""
+def test_rotate_and_retire_need_two_deployments(engine: FakeEngine) -> None:
+    """The retirement would delete the rollback target of the swap."""
     engine.deploy(ALONE, PREPARED)
     slots = engine.slots
     engine.assert_refused(RETIRED, *slots)
@@ -248,8 +246,8 @@ def test_rotating_and_retiring_at_once_wait_for_a_second_deployment(engine: Fake
     assert engine.slots == (slots[1], None)
 
 
-def test_ten_years_of_cycles_stay_quiet_and_short(engine: FakeEngine) -> None:
-    """Two pull requests every other year; no name is forgotten, nothing piles up but names."""
+def test_ten_years_stay_stable(engine: FakeEngine) -> None:
+    """Two pull requests every other year keep all names and pile up nothing else."""
     engine.deploy(ALONE, program("g1", "g0"), program("g1", "g1"))
     for cycle in range(2, 6):
         engine.emulator.advance(1.8 * YEAR)

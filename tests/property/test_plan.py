@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import replace as replace_slots
 from datetime import date, datetime
 from typing import Any
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import Refused
 from btp_trust.passive import plan
 from btp_trust.rotation.decision import Action, Decision
-from btp_trust.rotation.declaration import Declaration, OnDrift
+from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.policies import CREATE_POLICIES, UPDATE_POLICIES, Policy, decide
+from btp_trust.rotation.schema import OnDrift
 from btp_trust.snapshot import Snapshot
 from btp_trust.trusted_by.statements import Attestation, DeferredUpload, TrustStatement
 from support.fake_engine import assert_three_part_message, certificate, snapshot
@@ -34,18 +36,18 @@ slot = st.none() | certificates
 filled = st.builds(snapshot, certificates, slot, day=st.integers(0, 800))
 anything = st.builds(snapshot, slot, slot, day=st.integers(0, 800))
 names = st.sampled_from(NAMES)
-fingerprints = certificates.map(lambda each: each.fingerprint)
+fingerprints = certificates.map(lambda certificate: certificate.fingerprint)
 bindings = st.dictionaries(names, fingerprints, max_size=3)
 drifting = st.sampled_from(OnDrift)
 days = st.integers(0, 900).map(lambda day: snapshot(None, day=day).now.date())
-told: st.SearchStrategy[TrustStatement] = st.one_of(
+statements: st.SearchStrategy[TrustStatement] = st.one_of(
     st.lists(fingerprints, max_size=3),
     st.builds(Attestation, fingerprints, st.just("Ada"), days),
     st.builds(Attestation, fingerprints),
     st.builds(DeferredUpload, st.just("HR IT")),
     st.just("a text that stands for what is not known"),
 )
-targets = st.dictionaries(st.sampled_from(["s4", "c4c"]), told, max_size=2)
+targets = st.dictionaries(st.sampled_from(["s4", "c4c"]), statements, max_size=2)
 last_signer = st.none() | st.just("") | fingerprints
 
 
@@ -65,12 +67,13 @@ def swappable(
     generation = draw(names)
     known[generation] = passive_.fingerprint
     recorded_generations, known_generations = draw(st.sampled_from([(known, {}), ({}, known), (known, known)]))
-    trusting = draw(st.dictionaries(st.sampled_from(["sf", "ias"]), st.just([passive_.fingerprint])))
+    trusts_passive: TrustStatement = [passive_.fingerprint]
+    trusting = draw(st.dictionaries(st.sampled_from(["sf", "ias"]), st.just(trusts_passive)))
     declaration = Declaration(
-        generation,
-        draw(deployed_generation),
-        recorded_generations,
-        known_generations,
+        generation=generation,
+        deployed_generation=draw(deployed_generation),
+        recorded_generations=recorded_generations,
+        known_generations=known_generations,
         on_drift=draw(drifting),
         trusted_by=trusting,
     )
@@ -109,75 +112,75 @@ def situations(
     draw: st.DrawFn, deployed_generation: st.SearchStrategy[str | None] = names
 ) -> tuple[Declaration, Snapshot]:
     """Draw a swap in which often exactly one thing is changed, sometimes none or many: each guard has to count."""
-    declaration, seen = draw(swappable(deployed_generation))
+    declaration, reading = draw(swappable(deployed_generation))
     wrong = draw(one_wrong | one_wrong | some_wrong)
-    if "edge" in wrong and seen.passive is not None:
-        seen = replace(seen, now=seen.passive.not_after if wrong["edge"] else seen.passive.not_before)
+    if "edge" in wrong and reading.passive is not None:
+        reading = replace_slots(reading, now=reading.passive.not_after if wrong["edge"] else reading.passive.not_before)
     if "gate" in wrong:
         trusted_by, rollback_to = wrong["gate"]
         declaration = replace(declaration, trusted_by=trusted_by, rollback_to=rollback_to)
     if "twice" in wrong:
-        seen = replace(seen, active=seen.passive)
+        reading = replace_slots(reading, active=reading.passive)
     if "learned only" in wrong:
         declaration = replace(
             declaration, candidate_generations=declaration.generations, recorded_generations={}, known_generations={}
         )
     return (
         replace(declaration, **{name: value for name, value in wrong.items() if name in DECLARED and name != "gate"}),
-        replace(seen, **{name: value for name, value in wrong.items() if name in SEEN}),
+        replace_slots(reading, **{name: value for name, value in wrong.items() if name in SEEN}),
     )
 
 
 def contradictory(declaration: Declaration) -> bool:
     """Whether some name is bound to two certificates."""
-    said = [
+    bound = [
         *declaration.recorded_generations.items(),
         *declaration.known_generations.items(),
         *declaration.candidate_generations.items(),
     ]
-    return any(name == other and one != two for (name, one), (other, two) in itertools.product(said, said))
+    return any(name == other and one != two for (name, one), (other, two) in itertools.product(bound, bound))
 
 
-def may_swap(declaration: Declaration, seen: Snapshot) -> bool:
+def may_swap(declaration: Declaration, reading: Snapshot) -> bool:
     """The contract of a swap, written down once more: all of it, in other words than the policies."""
     eligible_generations: Mapping[str, str] = {**declaration.known_generations, **declaration.recorded_generations}
-    wanted, lies = eligible_generations.get(declaration.generation), seen.passive
+    fingerprint, passive = eligible_generations.get(declaration.generation), reading.passive
     return (
         declaration.deployed_generation is not None
         and not contradictory(declaration)
         and declaration.pending_generation is None
         and not declaration.candidate_removed
-        and seen.active is not None
-        and lies is not None
-        and lies.fingerprint == wanted != seen.active.fingerprint
-        and lies.not_before <= seen.now < lies.not_after
-        and (declaration.generation != declaration.deployed_generation or may_restore(declaration, seen.active))
+        and reading.active is not None
+        and passive is not None
+        and passive.fingerprint == fingerprint != reading.active.fingerprint
+        and passive.not_before <= reading.now < passive.not_after
+        and (declaration.generation != declaration.deployed_generation or may_restore(declaration, reading.active))
         and (
-            signed_already(declaration, seen.active, lies)
-            or all(trusts(each, lies, seen.now.date()) for each in declaration.trusted_by.values())
+            signed_already(declaration, reading.active, passive)
+            or all(trusts(statement, passive, reading.now.date()) for statement in declaration.trusted_by.values())
         )
     )
 
 
-def signed_already(declaration: Declaration, active: Certificate, lies: Certificate) -> bool:
+def signed_already(declaration: Declaration, active: Certificate, passive: Certificate) -> bool:
     """Whether targets are only warned of: a declaration that stays, or the certificate that signed before."""
-    is_older = declaration.rollback_to is None and lies.not_before < active.not_before
+    is_older = declaration.rollback_to is None and passive.not_before < active.not_before
     return (
         declaration.generation == declaration.deployed_generation
-        or declaration.rollback_to == lies.fingerprint
+        or declaration.rollback_to == passive.fingerprint
         or is_older
     )
 
 
-def trusts(said: TrustStatement, lies: Certificate, today: date) -> bool:
-    """Whether a target has the certificate, by its own word or a person's that can be true; or will be late."""
-    match said:
+def trusts(statement: TrustStatement, passive: Certificate, today: date) -> bool:
+    """Whether a target has the certificate, by its own statement or by a possible attestation; or will be late."""
+    match statement:
         case DeferredUpload():
             return True
         case Attestation(fingerprint=attested, by=str(), on=date() as day):
-            return attested == lies.fingerprint and lies.not_before.date() <= day <= today
+            return attested == passive.fingerprint and passive.not_before.date() <= day <= today
         case list():
-            return lies.fingerprint in said
+            return passive.fingerprint in statement
         case _:
             return False
 
@@ -188,41 +191,39 @@ def may_restore(declaration: Declaration, active: Certificate) -> bool:
 
 
 @given(st.permutations(UPDATE_POLICIES), situations())
-def test_no_order_of_the_policies_swaps_unsafely(order: list[Policy], situation: tuple[Declaration, Snapshot]) -> None:
-    """Whoever speaks first: a swap is only to the declared, prepared, valid, passive certificate, with no mint."""
-    declaration, seen = situation
-    answers = [answer for policy in order if (answer := policy(declaration, seen)) is not None]
-    assert answers, "somebody must answer"
-    for answer in answers:
-        assert answer.action is not Action.SWAP or may_swap(declaration, seen)
-        assert answer.slots_before == (seen.slots if answer.action is Action.SWAP else None)
+def test_policies_are_safe_in_any_order(order: list[Policy], situation: tuple[Declaration, Snapshot]) -> None:
+    """In any order, a swap leads only to the declared, prepared, valid, passive certificate."""
+    declaration, reading = situation
+    decisions = [decision for policy in order if (decision := policy(declaration, reading)) is not None]
+    assert decisions, "some policy must decide"
+    for decision in decisions:
+        assert decision.action is not Action.SWAP or may_swap(declaration, reading)
+        assert decision.slots_before == (reading.slots if decision.action is Action.SWAP else None)
 
 
 @given(st.permutations(CREATE_POLICIES), situations(st.none()))
-def test_no_order_of_the_policies_swaps_on_creation(
-    order: list[Policy], situation: tuple[Declaration, Snapshot]
-) -> None:
-    """Creating a trigger never swaps, and always gets an answer."""
-    declaration, seen = situation
-    answers = [answer for policy in order if (answer := policy(declaration, seen)) is not None]
-    assert answers
-    assert all(answer.action in (Action.RECORD, Action.REFUSE) for answer in answers)
+def test_create_never_swaps_in_any_order(order: list[Policy], situation: tuple[Declaration, Snapshot]) -> None:
+    """In any order of the policies, a create has a decision that leaves the slots alone."""
+    declaration, reading = situation
+    decisions = [decision for policy in order if (decision := policy(declaration, reading)) is not None]
+    assert decisions
+    assert all(decision.action in (Action.RECORD, Action.REFUSE) for decision in decisions)
 
 
 @given(situations())
-def test_what_may_be_swapped_is_swapped_and_nothing_else(situation: tuple[Declaration, Snapshot]) -> None:
-    """The plan is as bold as the contract allows, and no bolder."""
-    declaration, seen = situation
-    assert (decide(declaration, seen).action is Action.SWAP) == may_swap(declaration, seen)
+def test_plan_swaps_exactly_what_may(situation: tuple[Declaration, Snapshot]) -> None:
+    """The plan swaps in exactly the situations of the contract."""
+    declaration, reading = situation
+    assert (decide(declaration, reading).action is Action.SWAP) == may_swap(declaration, reading)
 
 
 @given(situations(), certificates)
-def test_a_satisfied_trigger_plans_nothing(situation: tuple[Declaration, Snapshot], signer: Certificate) -> None:
-    """The declared certificate signs: record, whatever else is the case; only names bound twice are refused."""
-    declaration, seen = situation
+def test_satisfied_trigger_plans_nothing(situation: tuple[Declaration, Snapshot], signer: Certificate) -> None:
+    """With the declared certificate active, the decision is to record, unless a name is bound twice."""
+    declaration, reading = situation
     recorded_generations = {**declaration.recorded_generations, declaration.generation: signer.fingerprint}
     satisfied = replace(declaration, recorded_generations=recorded_generations)
-    decision = decide(satisfied, replace(seen, active=signer))
+    decision = decide(satisfied, replace_slots(reading, active=signer))
     twice = contradictory(satisfied) or satisfied.pending_generation in satisfied.eligible_generations
     assert decision.action is (Action.REFUSE if twice else Action.RECORD)
     assert decision.slots_before is None
@@ -239,24 +240,24 @@ def after(declaration: Declaration) -> Declaration:
     )
 
 
-def done(decision: Decision, seen: Snapshot) -> Snapshot:
+def done(decision: Decision, reading: Snapshot) -> Snapshot:
     """What the slots hold when the decision was carried out."""
     swapped = decision.action is Action.SWAP
-    return replace(seen, active=seen.passive, passive=seen.active) if swapped else seen
+    return replace_slots(reading, active=reading.passive, passive=reading.active) if swapped else reading
 
 
 @given(situations(names | st.none()))
-def test_every_declaration_converges_after_one_swap_or_is_refused_with_a_way_out(
+def test_every_declaration_converges(
     situation: tuple[Declaration, Snapshot],
 ) -> None:
-    """The same program again and again: at most one swap, then rest; or a refusal that says what to do."""
-    declaration, seen = situation
-    first = decide(declaration, seen)
+    """The same program again and again: at most one swap and then rest, or a refusal with its remedy."""
+    declaration, reading = situation
+    first = decide(declaration, reading)
     if first.refusal is not None:
         assert all((first.refusal.what, first.refusal.why, first.refusal.remedy))
         return
-    bound = {declaration.generation: seen.slots.active or "", **declaration.generations}
-    later, slots = after(replace(declaration, candidate_generations=bound)), done(first, seen)
+    bound = {declaration.generation: reading.slots.active or "", **declaration.generations}
+    later, slots = after(replace(declaration, candidate_generations=bound)), done(first, reading)
     for _ in range(3):
         decision = decide(later, slots)
         assert decision.action in (Action.RECORD, Action.REPORT, Action.WARN)
@@ -265,18 +266,21 @@ def test_every_declaration_converges_after_one_swap_or_is_refused_with_a_way_out
 
 
 @given(names, bindings, certificates, drifting)
-def test_the_way_out_of_a_certificate_that_is_gone_is_always_accepted(
+def test_remedy_of_lost_certificate_is_accepted(
     name: str, known: dict[str, str], signer: Certificate, on_drift: OnDrift
 ) -> None:
-    """Declaring what signs, by a name that is free or its own, ends in a record."""
+    """Declaring the active certificate, by a free name or its own, ends in a record."""
     recorded_generations = {**known, name: "f" * 64}
-    gone, seen = Declaration(name, name, recorded_generations, on_drift=on_drift), snapshot(signer)
-    decision = decide(gone, seen)
+    gone = Declaration(
+        generation=name, deployed_generation=name, recorded_generations=recorded_generations, on_drift=on_drift
+    )
+    reading = snapshot(signer)
+    decision = decide(gone, reading)
     assert decision.action is Action.WARN
     proposed = decision.remedies.split('generation="')[1].split('"')[0]
     assert recorded_generations.get(proposed, signer.fingerprint) == signer.fingerprint
     accepted = replace(gone, generation=proposed, known_generations={proposed: signer.fingerprint})
-    assert decide(accepted, seen).action is Action.RECORD
+    assert decide(accepted, reading).action is Action.RECORD
 
 
 owners = st.builds(plan.RecordedCertificates, st.none() | fingerprints, bindings)
@@ -284,60 +288,60 @@ requests = st.builds(plan.Request, names, st.none() | fingerprints, st.none() | 
 
 
 @given(requests, owners, anything)
-def test_a_mint_overwrites_only_what_is_its_own_displaced_or_named(
-    request: plan.Request, own: plan.RecordedCertificates, seen: Snapshot
+def test_generation_overwrites_only_allowed_certificates(
+    request: plan.Request, own: plan.RecordedCertificates, reading: Snapshot
 ) -> None:
-    """And never under a name that was used; an adoption takes what a slot holds; a refusal has three parts."""
+    """It overwrites only its own, a displaced or a named certificate, and under a new name."""
     try:
-        step = plan.decide(request, own, seen)
+        step = plan.decide(request, own, reading)
     except Refused as refusal:
         assert_three_part_message(str(refusal))
         return
     if isinstance(step, plan.Adopt):
-        assert step.certificate in (seen.active, seen.passive)
+        assert step.certificate in (reading.active, reading.passive)
         assert own.generations.get(request.generation, step.certificate.fingerprint) == step.certificate.fingerprint
         return
     assert request.generation not in own.generations
     assert request.adopt is None
-    assert step.replaces == seen.passive
-    assert step.replaces is None or overwritable(request, own, seen, step.replaces)
+    assert step.replaces == reading.passive
+    assert step.replaces is None or overwritable(request, own, reading, step.replaces)
 
 
-def overwritable(request: plan.Request, own: plan.RecordedCertificates, seen: Snapshot, held: Certificate) -> bool:
+def overwritable(
+    request: plan.Request, own: plan.RecordedCertificates, reading: Snapshot, passive: Certificate
+) -> bool:
     """Its own, named by the program, or older than its own one that signs."""
-    assert seen.active is not None
-    signs = seen.active.fingerprint == own.fingerprint
-    return held.fingerprint in (own.fingerprint, request.replace) or (
-        signs and held.not_before <= seen.active.not_before
+    assert reading.active is not None
+    signs = reading.active.fingerprint == own.fingerprint
+    return passive.fingerprint in (own.fingerprint, request.replace) or (
+        signs and passive.not_before <= reading.active.not_before
     )
 
 
 @given(requests, owners, anything)
-def test_foresight_names_whatever_can_be_overwritten(
-    request: plan.Request, own: plan.RecordedCertificates, seen: Snapshot
+def test_plan_without_outputs_names_overwritten_certificate(
+    request: plan.Request, own: plan.RecordedCertificates, reading: Snapshot
 ) -> None:
-    """Check knows no outputs, and yet a mint overwrites what it named; nor does it refuse what can be done."""
+    """Check, which gets no outputs, names each certificate that can be overwritten."""
     assume(request.generation not in own.generations)
     try:
-        step = plan.decide(request, own, seen)
+        step = plan.decide(request, own, reading)
     except Refused:
         return
-    foreseen, _ = plan.plan_without_outputs(request, seen)
+    planned, _ = plan.plan_without_outputs(request, reading)
     if isinstance(step, plan.Generate):
-        assert foreseen == step
+        assert planned == step
 
 
 @given(requests, owners, anything)
-def test_a_killed_mint_is_taken_up_and_nothing_more_is_minted(
-    request: plan.Request, own: plan.RecordedCertificates, seen: Snapshot
-) -> None:
-    """The same request meets its own unrecorded certificate: adopted, unless a waiver names that one."""
+def test_killed_generation_is_adopted(request: plan.Request, own: plan.RecordedCertificates, reading: Snapshot) -> None:
+    """The same request adopts its unrecorded certificate, unless `replace` names that one."""
     try:
-        step = plan.decide(request, own, seen)
+        step = plan.decide(request, own, reading)
     except Refused:
         return
     assume(isinstance(step, plan.Generate))
-    minted = certificate("e", made=1000)
-    again = plan.decide(request, own, replace(seen, passive=minted))
+    generated = certificate("e", made=1000)
+    again = plan.decide(request, own, replace_slots(reading, passive=generated))
     assert isinstance(again, plan.Adopt)
-    assert again.certificate == minted
+    assert again.certificate == generated

@@ -31,10 +31,10 @@ from btp_trust.property_bag import (
     unplanned_inputs,
     with_changes,
 )
-from btp_trust.rotation.declaration import OnDrift
 from btp_trust.rotation.evidence import Evidence
 from btp_trust.rotation.schema import (
     Candidate,
+    OnDrift,
     RotationArgs,
     RotationInputs,
     RotationState,

@@ -33,32 +33,33 @@ _OUTPUTS: Final = (
 class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger"):
     """Declares which generation signs.
 
-    Changing `generation` swaps the active and the passive certificate, once, and only if both slots hold exactly
-    the certificates that were previewed. Changing it back is the way back. Creating it never swaps: it records
-    what signs under the given name. Deleting it calls nothing. One per connection.
+    Changing `generation` swaps the active and the passive certificate, once, and only if both slots hold exactly the
+    certificates that were previewed. Changing it back rolls back. Creating the resource never swaps: it records the
+    active certificate under the given name. Deleting it leaves the slots alone. One per connection.
 
-    The certificate outputs report what signs now.
+    The certificate outputs report the active certificate.
 
     Args:
         resource_name: Pulumi's name of the resource.
-        generation: Name of the generation that shall sign.
+        generation: Name of the generation that is declared to sign.
         candidate: The PassiveTrustCertificate whose generations may be declared here.
-        known_generations: {name: SHA-256 fingerprint}: names taught by hand, after a rename, a lost state, or a
+        known_generations: {name: SHA-256 fingerprint}: names added by hand, after a rename, a lost state, or a
             colleague's work.
-        on_drift: What to do if somebody else swapped: `report` (default) says so and changes nothing; `restore`
-            plans the swap back.
-        trusted_by: {name of a target: what it trusts}: SHA-256 fingerprints, PEM, base64 bodies, SAML metadata, or a
-            list of these, usually another resource's output; Attested or SwitchesAtRotation for a target that cannot
-            be asked. While a swap is due, each has to contain the certificate that shall sign, or the preview is
-            refused; a swap back to what signed before is only warned of.
-        verify_destinations: Names of destinations (SAMLAssertion, OAuth2SAMLBearerAssertion) to try as the user, right
-            after a swap. One with SAMLAssertion shows which certificate signs; without it an accepted assertion proves
-            nothing. What cannot be tried refuses the swap. The user's token comes from the connection.
-        on_verification_failure: What to do if a target refuses: `rollback` (default) swaps back, keeps the evidence,
-            refuses that generation until `generation` changes, and ends the deployment with an error; `report` only
-            says so. Whatever proves nothing (a time-out, an error of a server) is tried again by the next deployment.
-        verify_now: Any text; another one than before tries the destinations in the next deployment, and only reports.
-            It is open until each destination has told something: without a user's token the next one tries again.
+        on_drift: What to do if somebody else swapped: `report` (default) prints a warning; `restore` plans a swap that
+            restores the declared certificate.
+        trusted_by: {name of a target: certificates that it trusts}: SHA-256 fingerprints, PEM, base64 bodies, SAML
+            metadata, or a list of these, usually another resource's output; Attested or SwitchesAtRotation for a
+            target without an API. While a rotation is due, each has to contain the next signer, or the preview is
+            refused; a rollback only prints a warning.
+        verify_destinations: Names of destinations (SAMLAssertion, OAuth2SAMLBearerAssertion) to verify as the user,
+            right after a swap. One with SAMLAssertion shows which certificate signs; without it an accepted assertion
+            is inconclusive. If a destination cannot be verified, the swap is refused. The user's token comes from the
+            connection.
+        on_verification_failure: What a target's rejection causes: `rollback` (default) rolls back, keeps the evidence,
+            refuses that generation until `generation` changes, and ends the deployment with an error; `report` prints
+            a warning. An inconclusive result (a timeout, a server error) is verified again by the next deployment.
+        verify_now: Any text; a new one verifies the destinations in the next deployment, and only reports. The request
+            stays open until each destination gave a result: without a user's token the next deployment verifies again.
         list_affected: While a swap is planned, list the destinations whose assertions are signed with the certificate:
             the preview shows them as `affects`.
         connection: Name of the connection (see the reference of connections).
@@ -67,8 +68,8 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
 
     Raises:
         pulumi.RunError: The program declares a second one on this connection, or keeps a service key in plain text; or
-            a value of `trusted_by` stems from the candidate alone, which proves nothing. (The last is raised as soon
-            as it is known where an output stems from.)
+            a value of `trusted_by` stems from the candidate alone, so that it would be compared with itself. (The last
+            is raised as soon as the source of an output is known.)
     """
 
     generation: pulumi.Output[str]
@@ -76,25 +77,26 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
     signer: pulumi.Output[Mapping[str, str]]
     """{fingerprint, not_after} of the declared certificate; known in a preview."""
     swap_number: pulumi.Output[int]
-    """How many steps it has planned and done: rotate, roll back, put back; not the swap back after a refused check."""
+    """How many steps it has planned and completed: rotate, roll back, restore. A rollback after a rejection belongs to
+    its step."""
     previous_fingerprint: pulumi.Output[str | None]
-    """What signed before the last change that this trigger made or saw."""
+    """The signer before the last change that this trigger made or observed."""
     rotated_at: pulumi.Output[str | None]
-    """When that was, RFC 3339, UTC."""
+    """Time of that change, RFC 3339, UTC."""
     verified: pulumi.Output[Mapping[str, Mapping[str, Any]] | None]
-    """{destination: {verdict, detail, at, fingerprint, …}}: what its last try told, and about which certificate."""
+    """{destination: {verdict, detail, at, fingerprint, …}}: evidence of the last verification, and its certificate."""
     unverified: pulumi.Output[Sequence[str] | None]
-    """Destinations of which the check of the last swap could not tell; the next deployment tries them again."""
+    """Destinations that were inconclusive after the last swap; the next deployment verifies them again."""
     failed_generation: pulumi.Output[str | None]
-    """The generation that a target refused and that was swapped back."""
+    """The generation that a target rejected and that was rolled back."""
     failure: pulumi.Output[str | None]
-    """What was found out then, and what to do."""
+    """The evidence of that, and what to do."""
     rolled_back_at: pulumi.Output[str | None]
-    """When that was, RFC 3339, UTC."""
+    """Time of that rollback, RFC 3339, UTC."""
     restored_at: pulumi.Output[str | None]
-    """When a drift, or a generation that was refused, was undone last, RFC 3339, UTC; none once another one signs."""
+    """When a drift or a rejected generation was last undone, RFC 3339, UTC; None once another certificate signs."""
     rollback_unconfirmed: pulumi.Output[str | None]
-    """Why nobody knows whether it was done, and what to do; the next deployment finds out."""
+    """Why the outcome of a rollback is unknown, and what to do; the next deployment resolves it."""
 
     @refuses_secret_arguments
     def __init__(
@@ -136,7 +138,7 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
         }
         super().__init__(RotationTriggerProvider(), resource_name, props, opts)
         pulumi.Output.all(self.generation, self.failed_generation, self.failure, self.rollback_unconfirmed).apply(
-            _raise_if_refused
+            _raise_if_rejected
         )
 
 
@@ -150,8 +152,8 @@ def _candidate(candidate: PassiveTrustCertificate) -> Mapping[str, pulumi.Input[
     }
 
 
-def _raise_if_refused(outputs: Sequence[Any]) -> None:
-    """Fail the program, not the update: so the deployment ends with an error, and what was found out is kept."""
+def _raise_if_rejected(outputs: Sequence[Any]) -> None:
+    """Fail the program instead of the update: the deployment ends with an error, and the evidence is kept."""
     generation, failed_generation, failure, unconfirmed = outputs
     if failed_generation is not None and failed_generation == generation:
         raise pulumi.RunError(unconfirmed or failure or f"Generation {generation!r} was rejected by a target.")

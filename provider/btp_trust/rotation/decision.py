@@ -1,4 +1,4 @@
-"""The form of a decision on the signing slot: an action, its reason, one sentence for people."""
+"""Decisions about the signing slot: an action, its reason, and one sentence for people."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from btp_trust.snapshot import Slots
 
 
 class Action(Enum):
-    """What a policy wants."""
+    """What a policy asks for."""
 
     RECORD = "record"
-    """Take down what is; call nothing."""
+    """Record the signer; call nothing."""
     SWAP = "swap"
-    """Swap the slots, if they still hold exactly `Decision.swaps`."""
+    """Swap the slots, if they still hold exactly `Decision.slots_before`."""
     REPORT = "report"
-    """Another certificate signs than declared: say so, do nothing."""
+    """Report that another certificate than the declared one is active; leave the slots alone."""
     WARN = "warn"
-    """Nothing can be done about it in this command: say what would."""
+    """Warn of a state that this command cannot mend, with the remedy."""
     REFUSE = "refuse"
     """Stop the command."""
 
 
 class Reason(StrEnum):
-    """Why: stable words, for tests and logs."""
+    """Why a policy decides so: stable words, for tests and logs."""
 
     BASELINE = "Baseline"
     ALREADY_SIGNS = "AlreadySigns"
     ROTATE = "Rotate"
     ROLL_BACK = "RollBack"
-    RESTORE = "PutBack"
+    RESTORE = "Restore"
     DRIFT = "Drift"
     CERTIFICATE_GONE = "CertificateGone"
     NO_ACTIVE = "NoActiveCertificate"
@@ -58,20 +58,20 @@ class Decision:
     message: str = ""
     """One sentence, within the 150 characters that `pulumi preview --diff` shows of a string."""
     evidence: str = ""
-    """With REPORT and WARN: what the slots hold."""
+    """With REPORT and WARN: the contents of the slots."""
     remedies: str = ""
     """With REPORT and WARN: what the user may do, down to the line to paste."""
     slots_before: Slots | None = None
     """With SWAP: exactly what both slots must hold."""
     targets: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """With SWAP: {target: whether it trusts what will sign, and where that comes from}."""
+    """With SWAP: {target: whether it trusts the next signer, and where that comes from}."""
     trust_warning: str = ""
-    """With SWAP: which targets do not, although it is the way back."""
+    """With SWAP: the targets that lack the next signer although the swap is a rollback."""
     refusal: Refused | None = None
     """With REFUSE: the message in three parts."""
 
 
 def refuse(reason: Reason, what: str, why: str, remedy: str, *, prop: str = "generation") -> Decision:
-    """Make a refusal."""
+    """Decide to stop the command, with a message in three parts and the argument to blame."""
     refusal = Refused(what, why, remedy, prop=prop)
     return Decision(Action.REFUSE, reason, refusal.what, refusal=refusal)

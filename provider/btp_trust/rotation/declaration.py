@@ -1,66 +1,52 @@
-"""What a program declares about the signing slot, and what the state before the command held."""
+"""What a program declares about the signing slot, and what the state held before the command."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
-from types import MappingProxyType
+
+from msgspec import field
 
 from btp_trust.certificate import Certificate
+from btp_trust.rotation.schema import RotationArgs
 from btp_trust.snapshot import Snapshot, has_fingerprint
-from btp_trust.trusted_by.statements import TrustStatement
 
 
-class OnDrift(StrEnum):
-    """What to do when somebody else swapped the slots."""
+class Declaration(RotationArgs, frozen=True, kw_only=True):
+    """The arguments of a RotationTrigger, and what its policies know besides.
 
-    REPORT = "report"
-    RESTORE = "restore"
+    The arguments are inherited, so that a policy reads each of them under its name, also one that is added later.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class Declaration:
-    """What the program declares, and what the state before this command held."""
-
-    generation: str
-    """The generation that shall sign."""
     deployed_generation: str | None = None
     """The generation that the state declares; None when the trigger is created."""
-    recorded_generations: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    recorded_generations: dict[str, str] = field(default_factory=dict)
     """Names bound before this command: {name: fingerprint}."""
-    known_generations: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """Names that the program teaches with `known_generations`."""
-    candidate_generations: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    candidate_generations: dict[str, str] = field(default_factory=dict)
     """Names that the candidate's outputs bind."""
     candidate: str | None = None
     """The candidate's generation."""
     adopted_fingerprint: str | None = None
     """The certificate that the program names for the candidate, with `adopt`."""
     candidate_awaits_adoption: bool = False
-    """It is to take that up in this command: a preview does not know its outputs."""
+    """The candidate adopts it in this command, so that a preview lacks its outputs."""
     candidate_pending: str | None = None
     """The candidate's generation, while its fingerprint is unknown in a preview."""
     pending_generation: str | None = None
-    """The generation that a PassiveTrustCertificate of this subaccount may mint in this command."""
+    """The generation that a PassiveTrustCertificate of this subaccount may generate in this command."""
     candidate_removed: bool = False
-    """The program passed a candidate in the command before, and passes none in this one."""
+    """The program passed a candidate in the command before, and has removed it since."""
     candidate_ignored: bool = False
-    """`ignore_changes` keeps what the program passes as candidate from being read."""
-    on_drift: OnDrift = OnDrift.REPORT
-    trusted_by: Mapping[str, TrustStatement] = field(default_factory=lambda: MappingProxyType({}))
-    """{target: what it said that it trusts}."""
-    expiry: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}))
-    """{fingerprint: when it expires}: what the targets' certificates told besides."""
-    valid_until: Mapping[str, Mapping[str, datetime]] = field(default_factory=lambda: MappingProxyType({}))
-    """{target: {fingerprint: how long the metadata that names it may be believed}}, where that is limited."""
+    """`ignore_changes` hides what the program passes as candidate."""
+    expiry: dict[str, datetime] = field(default_factory=dict)
+    """{fingerprint: when it expires}, as far as the certificates of the targets show it."""
+    valid_until: dict[str, dict[str, datetime]] = field(default_factory=dict)
+    """{target: {fingerprint: end of validity of the metadata that names it}}, where that is limited."""
     rollback_to: str | None = None
-    """What signed before and does not now, an empty text for nothing; None where the inputs do not tell."""
+    """Fingerprint of the signer before the present one, empty if there was none; None where the inputs lack it."""
 
     @property
     def eligible_generations(self) -> dict[str, str]:
-        """Names that were bound before this command, or are taught: what may be made to sign."""
+        """Names bound before this command, or by `known_generations`: a swap may lead to these only."""
         return {**self.known_generations, **self.recorded_generations}
 
     @property
@@ -75,22 +61,21 @@ class Declaration:
 
     @property
     def is_new_declaration(self) -> bool:
-        """Whether the program declares another generation than the state."""
+        """Return True if the program declares another generation than the state."""
         return self.generation != self.deployed_generation
 
     def generation_of(self, certificate: Certificate) -> str | None:
         """Return a generation's name of this certificate."""
-        names = (name for name, known in self.generations.items() if known == certificate.fingerprint)
-        return next(names, None)
+        return self.name_of(certificate.fingerprint)
+
+    def name_of(self, fingerprint: str) -> str | None:
+        """Return a generation's name of the certificate with this fingerprint."""
+        return next((name for name, bound in self.generations.items() if bound == fingerprint), None)
 
 
 def swappable_certificate(declaration: Declaration, snapshot: Snapshot) -> Certificate | None:
-    """Return the declared certificate if it lies in the passive slot and does not sign."""
-    declared_fingerprint = declaration.declared_fingerprint
-    if (
-        declared_fingerprint is None
-        or not has_fingerprint(snapshot.passive, declared_fingerprint)
-        or has_fingerprint(snapshot.active, declared_fingerprint)
-    ):
+    """Return the declared certificate if it is in the passive slot and not in the active one."""
+    fingerprint = declaration.declared_fingerprint
+    if fingerprint is None or has_fingerprint(snapshot.active, fingerprint):
         return None
-    return snapshot.passive
+    return snapshot.passive if has_fingerprint(snapshot.passive, fingerprint) else None

@@ -1,4 +1,4 @@
-"""RotationTrigger: what check hands to the plan, and what it makes of the decision."""
+"""Planning of RotationTrigger: from the arguments to a declaration, and from the decision to the inputs."""
 
 from __future__ import annotations
 
@@ -6,75 +6,81 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from btp_trust.errors import Refused, TrustError
-from btp_trust.property_bag import SignerSummary, same_arguments, with_changes
+from btp_trust.property_bag import SignerSummary, same_arguments
 from btp_trust.rotation.decision import Action, Decision
 from btp_trust.rotation.declaration import Declaration
-from btp_trust.rotation.rollback import last_signer, rollback_to
+from btp_trust.rotation.rollback import last_signer, previous_signer
 from btp_trust.rotation.schema import Candidate, RotationArgs, RotationInputs, SlotPair
-from btp_trust.runtime.reading import ReadingUnavailable, SlotsRead
+from btp_trust.runtime.command_plan import CommandPlan
+from btp_trust.runtime.reading import ReadingUnavailable
 from btp_trust.runtime.session import Session
-from btp_trust.runtime.slots import Subaccount
 from btp_trust.service.destinations import Destination, Level
 from btp_trust.snapshot import Snapshot
+from btp_trust.trusted_by.parsing import TrustedBy
 
 
-def listed(session: Session, connection: str, purpose: str) -> list[Destination] | None:
+def list_destinations(session: Session, connection: str, problem: str) -> list[Destination] | None:
     """List the destinations of the subaccount, then those of the service instance; a request a level.
 
     Args:
         session: What the process shares.
         connection: The connection's name.
-        purpose: What cannot be done without the list.
+        problem: What the list is needed for, as the beginning of a warning.
 
     Returns:
-        None if they could not be listed, which is warned of and stops nothing.
+        None if the list is unavailable, which is a warning.
     """
     try:
-        destinations = session.destination_client(connection)
-        return [each for level in Level for each in destinations.list_level(level)]
+        client = session.destination_client(connection)
+        return [destination for level in Level for destination in client.list_level(level)]
     except TrustError as error:
-        session.warn(f"RotationTrigger: {purpose}. {error.what}", error.why, error.remedy)
+        session.warn(f"RotationTrigger: {problem}. {error.what}", error.why, error.remedy)
         return None
 
 
 def affected_destinations(destinations: Sequence[Destination]) -> list[str]:
     """Name the destinations whose assertions will be signed with another certificate."""
-    return sorted({each.name for each in destinations if each.uses_subaccount_key})
+    return sorted({destination.name for destination in destinations if destination.uses_subaccount_key})
 
 
 def create_declaration(
-    args: RotationArgs, candidate: Candidate | None, old: RotationInputs | None, account: Subaccount
+    args: RotationArgs,
+    candidate: Candidate | None,
+    trusted_by: TrustedBy,
+    old: RotationInputs | None,
+    command_plan: CommandPlan,
+    *,
+    candidate_removed: bool = False,
 ) -> Declaration:
-    """Gather what the plan has to know: the program's words, the names known, what the command does besides."""
-    candidate_generations = _candidate_generations(candidate, old, account)
-    unknown = (
-        candidate is not None and candidate.generations is None and candidate.generation not in candidate_generations
-    )
+    """Gather what the policies compare: the arguments, the known names, the other plans of the command."""
+    generations = _candidate_generations(candidate, old, command_plan)
+    awaits_outputs = candidate is not None and candidate.generations is None
+    is_pending = candidate is not None and awaits_outputs and candidate.generation not in generations
     return Declaration(
-        generation=args.generation,
+        **args.arguments,
         deployed_generation=old.generation if old else None,
         recorded_generations=old.generations if old else {},
-        known_generations=args.known_generations,
-        candidate_generations=candidate_generations,
+        candidate_generations=generations,
         candidate=candidate.generation if candidate else None,
         adopted_fingerprint=candidate.adopt if candidate else None,
-        candidate_awaits_adoption=candidate is not None and candidate.generations is None,
-        candidate_pending=candidate.generation if candidate and unknown else None,
-        pending_generation=account.command_plan.pending_generation,
+        candidate_awaits_adoption=awaits_outputs,
+        candidate_pending=candidate.generation if candidate and is_pending else None,
+        pending_generation=command_plan.pending_generation,
+        candidate_removed=candidate_removed,
         candidate_ignored=candidate is not None and candidate.is_ignored,
-        on_drift=args.on_drift,
-        trusted_by=args.trusted_by,
-        rollback_to=rollback_to(old),
+        expiry=trusted_by.expiry,
+        valid_until=trusted_by.valid_until,
+        rollback_to=previous_signer(old),
     )
 
 
 def removed_candidate(candidate: Candidate | None, old: RotationInputs | None, *, is_in_program: bool) -> str | None:
-    """Name the candidate whose certificate goes with its resource, if the program has that no more.
+    """Return the candidate whose certificate is deleted with its resource, if the program has removed that.
 
     Args:
         candidate: What the program passes, or what `ignore_changes` has put in its place.
         old: What the last deployment recorded, `retain_on_delete` too.
-        is_in_program: Whether this command has a PassiveTrustCertificate of the subaccount.
+        is_in_program: This command has a PassiveTrustCertificate of the subaccount.
     """
     if old is None or old.candidate_retained:
         return None
@@ -82,116 +88,126 @@ def removed_candidate(candidate: Candidate | None, old: RotationInputs | None, *
     return None if is_kept else old.candidate
 
 
-def candidate_inputs(candidate: Candidate | None, old: RotationInputs | None) -> dict[str, Any]:
-    """Write down of the candidate what the next check has to know."""
+def _candidate_generations(
+    candidate: Candidate | None, old: RotationInputs | None, command_plan: CommandPlan
+) -> dict[str, str]:
+    """Return the names that the candidate binds: by its outputs or, in a preview, by what it is about to adopt."""
     if candidate is None:
         return {}
-    kept = old is not None and old.candidate_retained
+    if candidate.generations is None:
+        adoptions = command_plan.adoptions.items()
+        return {name: fingerprint for name, fingerprint in adoptions if name == candidate.generation}
+    bound = {} if old is None else old.generations
     return {
-        "candidate": candidate.generation,
-        "candidate_retained": kept if candidate.is_ignored else candidate.retain_on_delete,
+        name: fingerprint
+        for name, fingerprint in candidate.generations.items()
+        if _is_candidate_name(name, fingerprint, candidate, bound)
     }
 
 
-def _is_candidate_name(name: str, taken: str, candidate: Candidate, bound: Mapping[str, str]) -> bool:
-    """Whether a name of the candidate is learned: its present one, or an earlier one of what has no name here."""
-    return name == candidate.generation or (name not in bound and taken not in bound.values())
+def _is_candidate_name(name: str, fingerprint: str, candidate: Candidate, bound: Mapping[str, str]) -> bool:
+    """Return True for the candidate's present name, and for earlier names that are new here with their certificates."""
+    return name == candidate.generation or (name not in bound and fingerprint not in bound.values())
 
 
-def _candidate_generations(
-    candidate: Candidate | None, old: RotationInputs | None, account: Subaccount
-) -> dict[str, str]:
-    """Names that the candidate binds: by its outputs, or, in a preview, by what it is about to take up."""
-    if candidate is None:
-        return {}
-    if candidate.generations is not None:
-        bound = {} if old is None else old.generations
-        return {
-            name: taken
-            for name, taken in candidate.generations.items()
-            if _is_candidate_name(name, taken, candidate, bound)
-        }
-    return {name: taken for name, taken in account.command_plan.adoptions.items() if name == candidate.generation}
-
-
-def planned_inputs(
-    args: RotationArgs, declaration: Declaration, decision: Decision, seen: SlotsRead, old: RotationInputs | None
+def plan_inputs(
+    declaration: Declaration,
+    decision: Decision,
+    candidate: Candidate | None,
+    old: RotationInputs | None,
+    snapshot: Snapshot,
+    *,
+    affects: list[str] | None,
 ) -> RotationInputs:
-    """Write the decision down as inputs: who shall sign, and the step or the drift."""
-    snapshot, number = seen.snapshot, (old.swap_number or 0) if old else 0
+    """Write the decision as inputs: the declared signer, and the step or the drift."""
     signer = _declared_signer(declaration, snapshot, old)
-    plan = with_changes(
-        RotationInputs,
-        args,
+    return _inputs(
+        declaration,
+        candidate,
+        old,
         subaccount_id=snapshot.subaccount_id,
-        generations={args.generation: signer.fingerprint, **declaration.generations},
+        generations={declaration.generation: signer.fingerprint, **declaration.generations},
         signer=signer,
-        swap_number=number,
-        rollback_to=last_signer(signer.fingerprint, snapshot, old) if args.trusted_by else None,
+        rollback_to=last_signer(signer.fingerprint, snapshot, old) if declaration.trusted_by else None,
+        affects=affects,
+        **_step_inputs(decision, (old.swap_number or 0) if old else 0),
     )
+
+
+def _step_inputs(decision: Decision, swap_number: int) -> dict[str, Any]:
     if decision.action is Action.SWAP and decision.slots_before is not None:
-        slots_before = SlotPair.of(decision.slots_before)
-        return with_changes(
-            RotationInputs,
-            plan,
-            step=decision.message,
-            slots_before=slots_before,
-            swap_number=number + 1,
-            targets=dict(decision.targets),
-        )
-    if decision.action in (Action.REPORT, Action.WARN):
-        return with_changes(RotationInputs, plan, drift=decision.message)
-    return plan
+        return {
+            "step": decision.message,
+            "slots_before": SlotPair.of(decision.slots_before),
+            "targets": dict(decision.targets),
+            "swap_number": swap_number + 1,
+        }
+    is_drift = decision.action in (Action.REPORT, Action.WARN)
+    return {"drift": decision.message if is_drift else None, "swap_number": swap_number}
+
+
+def _inputs(
+    args: RotationArgs, candidate: Candidate | None, old: RotationInputs | None, **planned: Any
+) -> RotationInputs:
+    """Construct the inputs, for every plan: the arguments, what the next check needs of the candidate, and the plan."""
+    if candidate is not None:
+        was_retained = old is not None and old.candidate_retained
+        planned["candidate"] = candidate.generation
+        planned["candidate_retained"] = was_retained if candidate.is_ignored else candidate.retain_on_delete
+    return RotationInputs(**{**args.arguments, **planned})
 
 
 def _declared_signer(declaration: Declaration, snapshot: Snapshot, old: RotationInputs | None) -> SignerSummary:
-    """Who shall sign; a certificate that left the slots keeps the date that was recorded of it."""
-    declared_fingerprint = declaration.declared_fingerprint or snapshot.slots.active or ""
-    certificate = snapshot.find(declared_fingerprint)
+    """Return the declared signer; a certificate that left the slots keeps its recorded date."""
+    fingerprint = declaration.declared_fingerprint or snapshot.slots.active or ""
+    certificate = snapshot.find(fingerprint)
     if certificate is not None:
         return SignerSummary.of(certificate)
-    recorded_generations = old.signer if old is not None else None
-    return (
-        recorded_generations
-        if recorded_generations is not None and recorded_generations.fingerprint == declared_fingerprint
-        else SignerSummary(declared_fingerprint)
-    )
+    return _recorded_signer(fingerprint, old)
+
+
+def _recorded_signer(fingerprint: str, old: RotationInputs | None) -> SignerSummary:
+    recorded = None if old is None else old.signer
+    return recorded if recorded is not None and recorded.fingerprint == fingerprint else SignerSummary(fingerprint)
 
 
 def plan_without_reading(
     args: RotationArgs, candidate: Candidate | None, old: RotationInputs | None, unavailable: ReadingUnavailable
 ) -> RotationInputs:
-    """Plan from the state: with nothing due it stays; offline, a change is shown but will not be done."""
+    """Plan from the state: it stays as it is; offline, a change is shown and left for a later deployment.
+
+    Raises:
+        TrustError: A change is due, and the service was unavailable.
+        Refused: The state lacks the certificate of the declared generation.
+    """
     if old is None or not same_arguments(args, old, RotationArgs):
         unavailable.refuse_due_changes()
-    named = candidate_inputs(candidate, old)
     if old is None:
-        step = f"record what signs as {args.generation!r}; planned without looking at the slots"
-        return with_changes(RotationInputs, args, **named, step=step)
-    recorded_generations = {**args.known_generations, **old.generations}
-    declared_fingerprint = recorded_generations.get(args.generation)
-    if declared_fingerprint is None:
-        raise _unknown_offline(args, recorded_generations)
-    plan = with_changes(
-        RotationInputs,
-        args,
-        subaccount_id=old.subaccount_id,
-        generations={**((candidate.generations or {}) if candidate else {}), **recorded_generations},
-        signer=old.signer if old.declared_fingerprint == declared_fingerprint else SignerSummary(declared_fingerprint),
-        **named,
-        swap_number=old.swap_number,
-        rollback_to=rollback_to(old) if args.trusted_by else None,
-        drift=old.drift,
-    )
-    if args.generation == old.generation:
-        return plan
+        step = f"record the active certificate as {args.generation!r}; planned without looking at the slots"
+        return _inputs(args, candidate, old, step=step)
+    generations = {**args.known_generations, **old.generations}
+    fingerprint = generations.get(args.generation)
+    if fingerprint is None:
+        raise _unknown_offline(args, generations)
+    is_new_declaration = args.generation != old.generation
     step = f"make {args.generation!r} sign instead of {old.generation!r}; planned from the state, not checked"
-    return with_changes(RotationInputs, plan, step=step, drift=None)
+    return _inputs(
+        args,
+        candidate,
+        old,
+        subaccount_id=old.subaccount_id,
+        generations={**((candidate.generations or {}) if candidate else {}), **generations},
+        signer=_recorded_signer(fingerprint, old),
+        swap_number=old.swap_number,
+        rollback_to=previous_signer(old) if args.trusted_by else None,
+        step=step if is_new_declaration else None,
+        drift=None if is_new_declaration else old.drift,
+    )
 
 
-def _unknown_offline(args: RotationArgs, recorded_generations: dict[str, str]) -> Refused:
+def _unknown_offline(args: RotationArgs, generations: Mapping[str, str]) -> Refused:
     return Refused(
         f"Generation {args.generation!r} cannot be planned offline.",
-        f"The state knows: {', '.join(sorted(recorded_generations)) or 'no generation'}; what signs was not read.",
+        f"The state knows: {', '.join(sorted(generations)) or 'no generation'}. Offline, the slots stay unread.",
         "Unset the offline mode: pulumi config rm btp-trust:offline",
     )

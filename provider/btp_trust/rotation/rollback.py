@@ -1,7 +1,7 @@
-"""The way back of a RotationTrigger: the certificate to which no target may stand in the way.
+"""Rollback targets of a RotationTrigger: the previous signer, to which no target is a barrier.
 
-It is the output `previous_fingerprint`, and check is told the old inputs only. So check keeps what it saw signing as
-an input, and diff, which is told the outputs, has the last word on a new declaration.
+The output `previous_fingerprint` has it, and check gets the old inputs alone. So check keeps the signer that it saw as
+an input, and diff, which gets the outputs, has the last word on a new declaration.
 """
 
 from __future__ import annotations
@@ -19,42 +19,42 @@ from btp_trust.snapshot import Slots, Snapshot, has_fingerprint
 
 
 def stale_read_after_swap(snapshot: Snapshot, state: RotationState) -> StaleRead | None:
-    """Return the error of slots that look as before the trigger's last swap: another one would undo it."""
+    """Return the error of slots that look as before the trigger's last swap: another swap would undo it."""
     if (swapped_at := _last_swap_at(snapshot, state)) is None:
         return None
     what = f"The slots look as they did before the swap of {swapped_at}."
-    return stale_read_error(what, "somebody swapped back at once", swapped_at, snapshot)
+    return stale_read_error(what, "somebody undid the swap at once", swapped_at, snapshot)
 
 
 def _last_swap_at(snapshot: Snapshot, state: RotationState) -> str | None:
-    """Tell when the last swap was before which the slots looked like this, if there was one."""
+    """Return when the last swap was before which the slots looked like this, if there was one."""
     before = Slots(state.previous_fingerprint, state.fingerprint)
-    slots_before = [state.rotated_at] if snapshot.slots == before else []
+    moments = [state.rotated_at] if snapshot.slots == before else []
     if has_fingerprint(snapshot.passive, state.fingerprint):
-        slots_before += [state.rolled_back_at, state.restored_at]
-    return max(filter(None, slots_before), key=parse_rfc3339, default=None)
+        moments += [state.rolled_back_at, state.restored_at]
+    return max(filter(None, moments), key=parse_rfc3339, default=None)
 
 
-def rollback_to(old: RotationInputs | None) -> str | None:
-    """Tell what signed before the state that the last command left, as far as its inputs tell."""
+def previous_signer(old: RotationInputs | None) -> str | None:
+    """Return the signer before the one that the last command left, as far as its inputs show it."""
     if old is None:
         return None
     return old.slots_before.active if old.slots_before is not None else old.rollback_to
 
 
 def last_signer(declared_fingerprint: str, snapshot: Snapshot, old: RotationInputs | None) -> str | None:
-    """Tell what was last known to sign, other than what shall: a swap to it will be a way back."""
+    """Return the last signer other than the declared one: a swap to it will be a rollback."""
     if snapshot.active is not None and not has_fingerprint(snapshot.active, declared_fingerprint):
         return snapshot.active.fingerprint
     if old is not None and old.declared_fingerprint not in ("", declared_fingerprint):
         return old.declared_fingerprint
-    return rollback_to(old)
+    return previous_signer(old)
 
 
 def _recorded_rollback_target(state: RotationState) -> str | None:
-    """What signed before, by the outputs: after a roll back that is not confirmed, what it was to lead to."""
-    leads_there = state.rollback_unconfirmed is not None and state.fingerprint != state.declared_fingerprint
-    return state.fingerprint if leads_there else state.previous_fingerprint
+    """Return the previous signer by the outputs: after an unconfirmed rollback, the certificate it was to lead to."""
+    is_unconfirmed = state.rollback_unconfirmed is not None and state.fingerprint != state.declared_fingerprint
+    return state.fingerprint if is_unconfirmed else state.previous_fingerprint
 
 
 def refuse_untrusted(
@@ -63,13 +63,16 @@ def refuse_untrusted(
     snapshot: Snapshot,
     valid_until: Mapping[str, Mapping[str, datetime]],
 ) -> None:
-    """Ask the targets once more: what the inputs took for a way back is one only if the outputs say so."""
+    """Compare with the targets again: a rollback by the inputs is one only if the outputs say the same.
+
+    Raises:
+        Refused: A target lacks a certificate that did not sign before.
+    """
     declaration = Declaration(
-        generation=new.generation,
+        **new.arguments,
         deployed_generation=state.generation,
         recorded_generations=new.generations,
-        trusted_by=new.trusted_by,
-        valid_until=valid_until,
+        valid_until={target: dict(limits) for target, limits in valid_until.items()},
         rollback_to=_recorded_rollback_target(state) or "",
     )
     decision = untrusted(declaration, snapshot)

@@ -1,8 +1,9 @@
-"""What RotationTrigger takes, plans and records, and its candidate."""
+"""Schema of RotationTrigger: its arguments, its inputs after check, its state, and its candidate."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import Any, Final, Self
 
 import msgspec
@@ -19,30 +20,53 @@ from btp_trust.property_bag import (
     is_unknown,
     known,
 )
-from btp_trust.rotation.declaration import OnDrift
 from btp_trust.rotation.evidence import Evidence, OnVerificationFailure
 from btp_trust.snapshot import Slots
 from btp_trust.trusted_by.parsing import TrustedBy, trusted_by_from_program
 from btp_trust.trusted_by.statements import TrustStatement
 
+MAX_DESTINATIONS: Final = 12
+"""Destinations that one trigger verifies: each may take seven requests, and an operation is limited to a hundred."""
+_MAX_NAME_LENGTH: Final = 200
+"""Characters of a destination's name, as the service takes them."""
+PREVIEW_ONLY: Final = (
+    "step",
+    "slots_before",
+    "targets",
+    "rollback_to",
+    "drift",
+    "affects",
+    "candidate",
+    "candidate_retained",
+    "generations",
+)
+"""Inputs that are no outputs: check writes them for the preview, and for the check of the next command."""
+
+
+class OnDrift(StrEnum):
+    """What to do when somebody else swapped the slots."""
+
+    REPORT = "report"
+    RESTORE = "restore"
+
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
-    """What a RotationTrigger is told of its candidate."""
+    """What a RotationTrigger knows of its candidate."""
 
     generation: str
     generations: dict[str, str] | None = None
-    """Name and fingerprint count as a pair from its outputs; None while a preview does not know them."""
+    """The names that its outputs bind; None while a preview lacks the outputs."""
     subaccount_id: str | None = None
     adopt: str | None = None
     """The certificate that the program names for it."""
     retain_on_delete: bool = False
-    """Whether Pulumi leaves its certificate alone when the resource is removed."""
+    """Pulumi leaves its certificate alone when the resource is removed."""
     is_ignored: bool = False
-    """Whether `ignore_changes` has put what the last deployment recorded in its place: nothing new is learned."""
+    """`ignore_changes` has put the recorded generation in its place, so that it binds no new name."""
 
 
 class RotationArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
-    """Arguments of RotationTrigger that are kept."""
+    """Arguments of RotationTrigger that are recorded. A new argument is one more field here."""
 
     generation: str
     known_generations: dict[str, str] = {}
@@ -51,29 +75,35 @@ class RotationArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
     verify_destinations: list[str] = []
     on_verification_failure: OnVerificationFailure = OnVerificationFailure.ROLLBACK
     verify_now: str | None = None
-    """UNKNOWN while a preview does not know it: it changes nothing that anybody has to review."""
+    """UNKNOWN while a preview lacks it: a reviewer needs none of it."""
     list_affected: bool = False
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments alone, by name, for the shapes that hold them besides other fields."""
+        return {name: getattr(self, name) for name in RotationArgs.__struct_fields__}
 
     def normalized(self) -> Self:
         """Write the fingerprints as certificates have them, and each destination once."""
-        known = self.known_generations
-        written = {name: fingerprint_argument(text, "known_generations") for name, text in known.items()}
+        generations = {
+            name: fingerprint_argument(text, "known_generations") for name, text in self.known_generations.items()
+        }
         check_generation_name(self.generation, "generation")
-        for name in known:
+        for name in generations:
             check_generation_name(name, "known_generations")
         destinations = distinct_destinations(self.verify_destinations)
-        return replace(super().normalized(), known_generations=written, verify_destinations=destinations)
+        return replace(super().normalized(), known_generations=generations, verify_destinations=destinations)
 
 
 class SlotPair(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Both slots as found."""
+    """The fingerprints in both slots, as an input."""
 
     active: str | None = None
     passive: str | None = None
 
     @classmethod
     def of(cls, slots: Slots) -> SlotPair:
-        """Take both fingerprints."""
+        """Copy both fingerprints."""
         return cls(slots.active, slots.passive)
 
     @property
@@ -87,25 +117,25 @@ class RotationInputs(RotationArgs, frozen=True, omit_defaults=True, kw_only=True
 
     generations: dict[str, str] = {}
     signer: SignerSummary | None = None
-    """Who shall sign; None only for a trigger that is planned offline before anything signs by it."""
+    """The declared signer; None only for a trigger that is created offline."""
     candidate: str | None = None
-    """Generation of the candidate, so that the next command notices when it is taken away."""
+    """Generation of the candidate, so that the next command notices its removal."""
     candidate_retained: bool = False
-    """Its `retain_on_delete`: to take it away then deletes nothing."""
+    """Its `retain_on_delete`: its removal then deletes no certificate."""
     swap_number: int | None = None
     step: str | None = None
     slots_before: SlotPair | None = None
     targets: dict[str, str] = {}
-    """{target: whether it trusts what is about to sign}, with `swaps`."""
+    """{target: whether it trusts the next signer}, with `slots_before`."""
     rollback_to: str | None = None
-    """What signed before and does not now: check is not told the outputs. Kept with `trusted_by` only."""
+    """Fingerprint of the signer before the present one, for check, which gets no outputs. With `trusted_by` only."""
     drift: str | None = None
     affects: list[str] | None = None
     """Destinations whose assertions are signed with another certificate after the step."""
 
     @property
     def declared_fingerprint(self) -> str:
-        """Fingerprint of who shall sign."""
+        """Fingerprint of the declared signer."""
         return "" if self.signer is None else self.signer.fingerprint
 
 
@@ -114,22 +144,22 @@ class RotationState(RotationArgs, frozen=True, omit_defaults=True, kw_only=True)
 
     fingerprint: str
     signer: SignerSummary | None = None
-    """Who should sign by the last deployment: a refresh follows the slots, and leaves this."""
+    """The signer that the last deployment declared: a refresh follows the slots, and leaves this."""
     observed_at: str | None = None
     previous_fingerprint: str | None = None
     rotated_at: str | None = None
     verified: dict[str, Evidence] = {}
     unverified: list[str] = []
-    """Destinations of which the last step's check could not tell."""
+    """Destinations for which the verification of the last step was inconclusive."""
     failed_generation: str | None = None
-    """A generation that was swapped in, refused by a target, and swapped back."""
+    """A generation that was rotated to, rejected by a target, and rolled back."""
     failure: str = ""
-    """What was found out then: three parts, a line for the first and for the last."""
+    """What the verification found then: three parts, a line for the first and for the last."""
     rolled_back_at: str | None = None
     restored_at: str | None = None
-    """When the last swap was, if it led to what the state said already: a drift, or a refused generation, undone."""
+    """When the last swap was, if it restored the recorded signer: after a drift, or after a rollback."""
     rollback_unconfirmed: str | None = None
-    """Why nobody knows whether that was done: three parts, a line for the first and for the last."""
+    """Why the outcome of the rollback is unknown: three parts, a line for the first and for the last."""
 
     def __post_init__(self) -> None:
         """Refuse a moment that cannot be compared with the service's time."""
@@ -139,7 +169,7 @@ class RotationState(RotationArgs, frozen=True, omit_defaults=True, kw_only=True)
 
     @property
     def declared_fingerprint(self) -> str:
-        """Fingerprint of who should sign by the last deployment."""
+        """Fingerprint of the signer that the last deployment declared."""
         return self.fingerprint if self.signer is None else self.signer.fingerprint
 
 
@@ -152,14 +182,14 @@ def args_from_bag(bag: PropertyBag, old: RotationInputs | None) -> tuple[Rotatio
 
 
 def candidate_from_program(value: Any, recorded: str | None = None) -> Candidate | None:
-    """Read the candidate of a RotationTrigger; its outputs are unknown while it is to be minted.
+    """Read the candidate of a RotationTrigger; its outputs are unknown until its certificate exists.
 
     Args:
-        value: What the program gave; or, by `ignore_changes`, what check wrote of it in the last deployment.
-        recorded: What check wrote: the generation.
+        value: The program's value; or, by `ignore_changes`, the generation that check wrote in the last deployment.
+        recorded: The generation that check wrote.
 
     Raises:
-        Refused: It is no PassiveTrustCertificate.
+        Refused: `value` is something else than a PassiveTrustCertificate.
     """
     if value is None:
         return None
@@ -168,44 +198,40 @@ def candidate_from_program(value: Any, recorded: str | None = None) -> Candidate
     if isinstance(value, str) and value == recorded:
         return Candidate(generation=value, generations={}, is_ignored=True)
     if not isinstance(value, Mapping):
-        raise _no_candidate()
+        raise _malformed_candidate()
     try:
-        found = msgspec.convert(known(value), Candidate)
-        return found if found.adopt is None else replace(found, adopt=fingerprint_argument(found.adopt, "adopt"))
+        candidate = msgspec.convert(known(value), Candidate)
     except msgspec.ValidationError:
-        raise _no_candidate() from None
+        raise _malformed_candidate() from None
+    if candidate.adopt is None:
+        return candidate
+    return replace(candidate, adopt=fingerprint_argument(candidate.adopt, "adopt"))
 
 
-def _no_candidate() -> Refused:
+def _malformed_candidate() -> Refused:
     return malformed_argument("Expected a PassiveTrustCertificate - at `$.candidate`")
 
 
-MAX_DESTINATIONS: Final = 12
-"""Destinations that one trigger tries: each may take seven requests, and an operation has a bound of a hundred."""
-_MAX_NAME_LENGTH: Final = 200
-"""Characters of a destination's name, as the service takes them."""
-
-
 def distinct_destinations(names: Sequence[str]) -> list[str]:
-    """Take each destination once, in the order in which they are given.
+    """Return each destination once, in the order of the argument.
 
     Raises:
-        Refused: One has no possible name, or they are too many.
+        Refused: A name is impossible, or there are too many of them.
     """
     for name in names:
         if not 0 < len(name) <= _MAX_NAME_LENGTH or not name.isprintable() or "/" in name or name.strip(". ") == "":
             raise Refused(
-                f"{name[:_MAX_NAME_LENGTH]!r} is no name of a destination.",
-                "It becomes a part of the address that is asked.",
+                f"{name[:_MAX_NAME_LENGTH]!r} cannot be the name of a destination.",
+                "The name becomes a part of the address of the request.",
                 "Give the names as the cockpit shows them (Connectivity > Destinations).",
                 prop="verify_destinations",
             )
-    found = list(dict.fromkeys(names))
-    if len(found) > MAX_DESTINATIONS:
+    destinations = list(dict.fromkeys(names))
+    if len(destinations) > MAX_DESTINATIONS:
         raise Refused(
-            f"{len(found)} destinations are to be tried; at most {MAX_DESTINATIONS} are.",
-            "Each of them is tried several times if need be, while users may be refused.",
+            f"verify_destinations has {len(destinations)} destinations; the maximum is {MAX_DESTINATIONS}.",
+            "Each of them takes several probes, while targets may be rejecting users.",
             "Name those that stand for one target system each.",
             prop="verify_destinations",
         )
-    return found
+    return destinations

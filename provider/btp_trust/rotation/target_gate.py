@@ -1,7 +1,8 @@
-"""The gate: another certificate signs only when every target trusts it, or has said what will happen instead."""
+"""The target gate: a rotation waits until every target trusts the next signer, or its gap is announced."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -9,104 +10,110 @@ from btp_trust.certificate import Certificate
 from btp_trust.formatting import format_day, format_rfc3339, short_fingerprint
 from btp_trust.rotation.decision import Decision, Reason, refuse
 from btp_trust.rotation.declaration import Declaration, swappable_certificate
+from btp_trust.rotation.messages import keep_generation, list_lines
 from btp_trust.snapshot import Snapshot
 from btp_trust.trusted_by.statements import Attestation, DeferredUpload, TargetStatus, TrustStatus
 
 PREVIEW_WIDTH: Final = 150
-"""Characters of a string that `pulumi preview --diff` shows."""
+"""Characters of a string that `pulumi preview --diff` shows: the step has to fit, with its targets."""
 
 
 def untrusted(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
-    """A target would refuse every user from the swap on, and nobody said that this is expected.
-
-    It never stands in the way back to what signed before.
-    """
-    wanted = swappable_certificate(declaration, snapshot)
-    if wanted is None or snapshot.active is None or _is_rollback(declaration, wanted, snapshot.active):
+    """Refuse a rotation while a target lacks the next signer. Rollbacks pass."""
+    certificate = swappable_certificate(declaration, snapshot)
+    if certificate is None or snapshot.active is None or _is_rollback(declaration, certificate, snapshot.active):
         return None
-    untrusting = [answer for answer in target_statuses(declaration, wanted, snapshot) if answer.lacks_trust]
-    if not untrusting:
+    lacking = [status for status in target_statuses(declaration, certificate, snapshot) if status.lacks_trust]
+    if not lacking:
         return None
-    told = "\n".join(f"  {answer.target}: {answer.sentence}" for answer in untrusting)
-    if all(answer.status is TrustStatus.UNKNOWN for answer in untrusting):
-        return refuse(
-            Reason.TARGET_PENDING,
-            f"It is not known yet whether {_target_names(untrusting)} will trust the certificate of generation "
-            f"{declaration.generation!r} ({wanted.fingerprint}).",
-            "A target that this command changes has its answer only afterwards, and the swap could not be reviewed "
-            f"with it:\n{told}",
-            f'Deploy the target first: keep generation="{declaration.deployed_generation}" on the RotationTrigger, deploy, then '
-            f'change it to "{declaration.generation}" in a second deployment.',
-            prop="trusted_by",
-        )
+    if all(status.status is TrustStatus.UNKNOWN for status in lacking):
+        return _refuse_unknown_trust(declaration, certificate, lacking)
     return refuse(
         Reason.UNTRUSTED,
-        f"Generation {declaration.generation!r} ({wanted.fingerprint}) is not trusted by {_target_names(untrusting)}.",
-        f"From the swap on they would refuse every user:\n{told}",
+        f"Generation {declaration.generation!r} ({certificate.fingerprint}) is not trusted by {_names(lacking)}.",
+        f"From the swap on they would reject every user:\n{target_lines(lacking)}",
         "Give them that certificate first (outputs of the PassiveTrustCertificate); until then keep "
-        f'generation="{declaration.deployed_generation}" on the RotationTrigger.',
+        f"{keep_generation(declaration)}.",
         prop="trusted_by",
     )
 
 
-def target_statuses(declaration: Declaration, wanted: Certificate, snapshot: Snapshot) -> tuple[TargetStatus, ...]:
-    """Ask each target whether it trusts this certificate: refusals first, attested before observed, then by name."""
-    asked = (_status_of(declaration, target, wanted, snapshot) for target in declaration.trusted_by)
-    return tuple(
-        sorted(asked, key=lambda answer: (list(TrustStatus).index(answer.status), answer.source, answer.target))
+def _refuse_unknown_trust(declaration: Declaration, certificate: Certificate, lacking: list[TargetStatus]) -> Decision:
+    return refuse(
+        Reason.TARGET_PENDING,
+        f"It is unknown yet whether {_names(lacking)} will trust the certificate of generation "
+        f"{declaration.generation!r} ({certificate.fingerprint}).",
+        "A target that this command changes reports its trust afterwards, too late for a review of the swap:\n"
+        f"{target_lines(lacking)}",
+        f"Deploy the target first: keep {keep_generation(declaration)}, deploy, then change it to "
+        f'"{declaration.generation}" in a second deployment.',
+        prop="trusted_by",
     )
 
 
-def summarize(told: tuple[TargetStatus, ...], max_length: int) -> str:
-    """Say in one clause what all targets answered: one by one, or counted where that takes too much room."""
-    if not told:
+def target_statuses(declaration: Declaration, certificate: Certificate, snapshot: Snapshot) -> tuple[TargetStatus, ...]:
+    """Return the status of each target for this certificate: refusals first, attested before observed, then by name."""
+    statuses = (_status_of(declaration, target, certificate, snapshot) for target in declaration.trusted_by)
+    order = list(TrustStatus)
+    return tuple(sorted(statuses, key=lambda status: (order.index(status.status), status.source, status.target)))
+
+
+def target_lines(statuses: Sequence[TargetStatus]) -> str:
+    """Format a line for each target."""
+    return list_lines({status.target: status.sentence for status in statuses})
+
+
+def summarize(statuses: Sequence[TargetStatus], max_length: int) -> str:
+    """Format all targets as one clause: one by one, or counted where that is too long."""
+    if not statuses:
         return "no target was asked"
-    each = ", ".join(str(answer) for answer in told)
-    if len(each) <= max_length:
-        return each
-    kinds = [answer.label for answer in told]
-    return "targets: " + ", ".join(f"{kinds.count(label)} {label}" for label in dict.fromkeys(kinds))
+    clause = ", ".join(str(status) for status in statuses)
+    if len(clause) <= max_length:
+        return clause
+    labels = [status.label for status in statuses]
+    return "targets: " + ", ".join(f"{labels.count(label)} {label}" for label in dict.fromkeys(labels))
 
 
-def trust_warning(told: tuple[TargetStatus, ...], wanted: Certificate) -> str:
-    """Say which targets will refuse what is about to sign again; empty if none will."""
-    untrusting = [answer for answer in told if answer.lacks_trust]
-    if not untrusting:
+def trust_warning(statuses: Sequence[TargetStatus], certificate: Certificate) -> str:
+    """Return which targets will reject the next signer of a rollback; empty if all trust it."""
+    lacking = [status for status in statuses if status.lacks_trust]
+    if not lacking:
         return ""
     return (
-        f"{short_fingerprint(wanted.fingerprint)}, which is about to sign again, is not trusted by {_target_names(untrusting)}. They refuse "
-        "every user until they have it. Give it to them at once."
+        f"{short_fingerprint(certificate.fingerprint)}, which is about to sign again, is not trusted by "
+        f"{_names(lacking)}. They reject every user until they have it. Give it to them at once."
     )
 
 
-def _is_rollback(declaration: Declaration, wanted: Certificate, active: Certificate) -> bool:
-    """Whether the certificate signed before, as far as the inputs of earlier commands tell; diff knows the outputs."""
+def _is_rollback(declaration: Declaration, certificate: Certificate, active: Certificate) -> bool:
+    """Return True if the certificate signed before, by the inputs of earlier commands.
+
+    Those of a trigger whose targets are new lack that: then an older certificate counts as one that signed, until
+    diff reads the outputs.
+    """
     if declaration.rollback_to is None:
-        return not declaration.is_new_declaration or wanted.not_before < active.not_before
-    return not declaration.is_new_declaration or wanted.fingerprint == declaration.rollback_to
+        return not declaration.is_new_declaration or certificate.not_before < active.not_before
+    return not declaration.is_new_declaration or certificate.fingerprint == declaration.rollback_to
 
 
-def _status_of(declaration: Declaration, target: str, wanted: Certificate, snapshot: Snapshot) -> TargetStatus:
-    told = declaration.trusted_by[target]
-    if isinstance(told, DeferredUpload):
-        return TargetStatus(
-            target, TrustStatus.GAP, "", f"gap expected until {told.owner} uploads{_ticket_suffix(told.ticket)}"
-        )
-    if isinstance(told, Attestation):
-        return _attested_status(declaration, target, told, wanted, snapshot)
-    if isinstance(told, str):
-        return TargetStatus(
-            target, TrustStatus.UNKNOWN, "", "not known in this preview; what it comes from will change"
-        )
-    if wanted.fingerprint in told:
-        return _observed_status(target, declaration.valid_until.get(target, {}).get(wanted.fingerprint), snapshot)
-    return TargetStatus(
-        target, TrustStatus.NO, "observed", f"no, it trusts {_trusted_text(declaration, told, snapshot)}, observed"
-    )
+def _status_of(declaration: Declaration, target: str, certificate: Certificate, snapshot: Snapshot) -> TargetStatus:
+    statement = declaration.trusted_by[target]
+    if isinstance(statement, DeferredUpload):
+        sentence = f"gap expected until {statement.owner} uploads{_ticket_suffix(statement.ticket)}"
+        return TargetStatus(target, TrustStatus.GAP, "", sentence)
+    if isinstance(statement, Attestation):
+        return _attested_status(declaration, target, statement, certificate, snapshot)
+    if isinstance(statement, str):
+        return TargetStatus(target, TrustStatus.UNKNOWN, "", "not known in this preview; its source will change")
+    if certificate.fingerprint in statement:
+        until = declaration.valid_until.get(target, {}).get(certificate.fingerprint)
+        return _observed_status(target, until, snapshot)
+    trusted = " and ".join(_describe(declaration, fingerprint, snapshot) for fingerprint in statement)
+    return TargetStatus(target, TrustStatus.NO, "observed", f"no, it trusts {trusted or 'no certificate'}, observed")
 
 
 def _observed_status(target: str, valid_until: datetime | None, snapshot: Snapshot) -> TargetStatus:
-    """Believe what names the certificate, unless it is metadata that says of itself that its time is over."""
+    """Believe a source that names the certificate, unless it is metadata that has expired by its own statement."""
     if valid_until is None or snapshot.now < valid_until:
         return TargetStatus(target, TrustStatus.YES, "observed", "yes, observed")
     problem = f"the metadata that names it was valid until {format_rfc3339(valid_until)} (validUntil): read it anew"
@@ -114,38 +121,34 @@ def _observed_status(target: str, valid_until: datetime | None, snapshot: Snapsh
 
 
 def _attested_status(
-    declaration: Declaration, target: str, told: Attestation, wanted: Certificate, snapshot: Snapshot
+    declaration: Declaration, target: str, attestation: Attestation, certificate: Certificate, snapshot: Snapshot
 ) -> TargetStatus:
-    """Nobody can attest a certificate before it is made, nor in the future."""
-    if told.by is None or told.on is None:
-        return TargetStatus(target, TrustStatus.NO, "", "no, nobody has attested it yet")
-    said = f"attested by {told.by} on {told.on}{_ticket_suffix(told.ticket)}, not observed"
-    if told.fingerprint != wanted.fingerprint:
-        problem = f"{_describe(declaration, told.fingerprint, snapshot)} was {said}"
-    elif told.on > snapshot.now.date():
-        problem = f"{said}; that day is still to come, the service's clock says {format_rfc3339(snapshot.now)}"
-    elif told.on < wanted.not_before.date():
-        problem = f"{said}; the certificate was made later, at {format_rfc3339(wanted.not_before)}"
+    """Believe an attestation between the certificate's first day and today."""
+    if attestation.by is None or attestation.on is None:
+        return TargetStatus(target, TrustStatus.NO, "", "no, still to be attested")
+    clause = f"attested by {attestation.by} on {attestation.on}{_ticket_suffix(attestation.ticket)}, not observed"
+    if attestation.fingerprint != certificate.fingerprint:
+        problem = f"{_describe(declaration, attestation.fingerprint, snapshot)} was {clause}"
+    elif attestation.on > snapshot.now.date():
+        problem = f"{clause}; that day is still to come, the service's clock says {format_rfc3339(snapshot.now)}"
+    elif attestation.on < certificate.not_before.date():
+        problem = f"{clause}; the certificate was made later, at {format_rfc3339(certificate.not_before)}"
     else:
-        return TargetStatus(target, TrustStatus.YES, "attested", f"yes, {said}")
+        return TargetStatus(target, TrustStatus.YES, "attested", f"yes, {clause}")
     return TargetStatus(target, TrustStatus.NO, "attested", f"no, {problem}")
-
-
-def _trusted_text(declaration: Declaration, told: list[str], snapshot: Snapshot) -> str:
-    return " and ".join(_describe(declaration, each, snapshot) for each in told) or "no certificate"
 
 
 def _describe(declaration: Declaration, fingerprint: str, snapshot: Snapshot) -> str:
     """Name a certificate: short fingerprint, and its generation and last day where they are known."""
-    held = snapshot.find(fingerprint)
-    until = declaration.expiry.get(fingerprint) if held is None else held.not_after
-    name = next((name for name, known in declaration.generations.items() if known == fingerprint), None)
+    certificate = snapshot.find(fingerprint)
+    until = declaration.expiry.get(fingerprint) if certificate is None else certificate.not_after
+    name = declaration.name_of(fingerprint)
     details = [*([name] if name else []), *([f"expires {format_day(until)}"] if until else [])]
     return f"{short_fingerprint(fingerprint)} ({', '.join(details)})" if details else short_fingerprint(fingerprint)
 
 
-def _target_names(untrusting: list[TargetStatus]) -> str:
-    return ", ".join(answer.target for answer in untrusting)
+def _names(statuses: Sequence[TargetStatus]) -> str:
+    return ", ".join(status.target for status in statuses)
 
 
 def _ticket_suffix(ticket: str | None) -> str:

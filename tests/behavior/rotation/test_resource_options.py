@@ -32,8 +32,8 @@ def ignoring(*names: str, passive_generation: str = "b", active_generation: str 
 
 
 @pytest.mark.parametrize("names", [["candidate"], EVERYTHING, ["candidate", "trusted_by"]], ids=str)
-def test_a_trigger_that_ignores_its_candidate_stays_as_it_is(engine: FakeEngine, names: list[str]) -> None:
-    """Nothing to do, now and after a refresh; with it, the name that is known already may be made to sign."""
+def test_ignored_candidate_changes_nothing(engine: FakeEngine, names: list[str]) -> None:
+    """It is stable, also after a refresh; a name that is known already may be made to sign."""
     engine.deploy(ignoring(*names))
     assert engine.state["rotation"].inputs["candidate"] == "b"
     if names == EVERYTHING:
@@ -43,8 +43,8 @@ def test_a_trigger_that_ignores_its_candidate_stays_as_it_is(engine: FakeEngine,
     assert engine.state["rotation"].inputs["candidate"] == "b"
 
 
-def test_a_new_generation_is_not_learned_from_an_ignored_candidate(engine: FakeEngine) -> None:
-    """The refusal says what keeps it from being read; the way out works."""
+def test_ignored_candidate_binds_no_name(engine: FakeEngine) -> None:
+    """The refusal names the option that hides the candidate, and its remedy works."""
     engine.deploy(ignoring("candidate", passive_generation="c"))
     text = engine.assert_refused(
         ignoring("candidate", passive_generation="c", active_generation="c"), 'Take "candidate" out of ignore_changes'
@@ -53,8 +53,8 @@ def test_a_new_generation_is_not_learned_from_an_ignored_candidate(engine: FakeE
     engine.deploy(program("c", "a"), program("c", "c"))
 
 
-def test_a_certificate_that_leaves_beside_an_ignored_candidate_is_noticed(engine: FakeEngine) -> None:
-    """Its deletion is announced, and no swap is planned in the command that would delete the way back."""
+def test_removal_beside_ignored_candidate_is_noticed(engine: FakeEngine) -> None:
+    """The deletion is announced, and a swap that needs its certificate for a rollback is refused."""
 
     def without(active_generation: str) -> Program:
         def run(deployment: Deployment) -> None:
@@ -62,12 +62,12 @@ def test_a_certificate_that_leaves_beside_an_ignored_candidate_is_noticed(engine
 
         return run
 
-    assert "is deleted and there is no way back to it" in engine.preview(without("a")).messages
+    assert "is deleted and you cannot roll back to it afterwards" in engine.preview(without("a")).messages
     engine.assert_refused(without("b"), "two deployments")
 
 
-def test_a_text_that_no_deployment_recorded_is_no_candidate(engine: FakeEngine) -> None:
-    """Only what check wrote itself is taken for one."""
+def test_unrecorded_text_is_no_candidate(engine: FakeEngine) -> None:
+    """Only the text that check wrote itself counts as a candidate."""
     session.set_current(session.Session(engine.config.get, engine.host(io.StringIO())))
     for olds in ({}, round_trip(engine.state["rotation"].inputs)):
         result = RotationTriggerProvider().check(olds, {"generation": "a", "candidate": "next"})
@@ -75,8 +75,8 @@ def test_a_text_that_no_deployment_recorded_is_no_candidate(engine: FakeEngine) 
 
 
 @pytest.mark.parametrize("ignored", [(), ("candidate",)], ids=["read", "ignored"])
-def test_a_retained_certificate_is_not_announced_as_deleted(engine: FakeEngine, ignored: tuple[str, ...]) -> None:
-    """Nothing is deleted when it leaves the program, so nothing is said, and the swap may come in the same command."""
+def test_retained_certificate_is_unannounced(engine: FakeEngine, ignored: tuple[str, ...]) -> None:
+    """Its removal deletes nothing, so it is silent, and the swap may come in the same command."""
     retained: dict[str, Any] = {"passive": {"retained": True}}
     engine.deploy(program("b", "a", **retained))
     engine.deploy(program("b", "a", **retained, trigger={"ignore_changes": list(ignored)}))
@@ -90,8 +90,8 @@ def test_a_retained_certificate_is_not_announced_as_deleted(engine: FakeEngine, 
     assert engine.slots == (new, old)
 
 
-def test_the_option_counts_as_the_last_deployment_had_it(engine: FakeEngine) -> None:
-    """Given, taken away again: then the deletion is announced once more."""
+def test_recorded_option_decides(engine: FakeEngine) -> None:
+    """Once `retain_on_delete` is removed and deployed, the deletion is announced again."""
     given, taken = program("b", "a", passive={"retained": True}), program("b", "a")
     engine.deploy(given)
     assert engine.preview(taken).has_no_changes

@@ -1,4 +1,4 @@
-"""The gate through the eyes of an engine: asked while a swap is due, never in the way back, kept as fingerprints."""
+"""The target gate through the eyes of an engine: it holds rotations, lets rollbacks pass, and keeps fingerprints."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ def engine(emulator: Emulator) -> FakeEngine:
     return engine
 
 
-def asking(signs: str, prepared: str = "b", **targets: Any) -> Program:
+def program_trusted_by(signs: str, prepared: str = "b", **targets: Any) -> Program:
     """Write the program whose trigger asks these targets."""
     return program(prepared, signs, trigger={"trusted_by": targets})
 
 
-def refuses(engine: FakeEngine, wanted: Program, *named: str | None) -> str:
+def assert_refused_at_trusted_by(engine: FakeEngine, declared: Program, *named: str | None) -> str:
     """Assert that the preview refuses a program, at the argument `trusted_by`."""
     with pytest.raises(CheckFailedError) as failed:
-        engine.preview(wanted)
+        engine.preview(declared)
     assert failed.value.prop == "trusted_by"
     assert_three_part_message(failed.value.reason, *named)
     return failed.value.reason
@@ -67,24 +67,31 @@ def pems(engine: FakeEngine) -> list[str]:
 # --- a swap ------------------------------------------------------------------------------------------------------
 
 
-def test_a_rotation_waits_for_its_targets_and_comes_once_they_are_ready(engine: FakeEngine) -> None:
-    """Refused with the target's name and what it trusts instead; then the previewed step, for it is declared."""
+def test_rotation_waits_for_its_targets(engine: FakeEngine) -> None:
+    """It is refused with the target and what that trusts; once the targets are ready, the previewed step follows."""
     active, passive = engine.slots
     old, new = pems(engine)
-    refuses(engine, asking("b", s4=old, ias=[old, new]), passive, "s4: no, it trusts", str(active)[:8], "(a, expires")
+    assert_refused_at_trusted_by(
+        engine,
+        program_trusted_by("b", s4=old, ias=[old, new]),
+        passive,
+        "s4: no, it trusts",
+        str(active)[:8],
+        "(a, expires",
+    )
     with pytest.raises(CheckFailedError):
-        engine.up(asking("b", s4=old), skip_preview=True)
+        engine.up(program_trusted_by("b", s4=old), skip_preview=True)
     assert engine.last.writes == []
 
-    ready = asking("b", s4=old + new, ias=[new, old])
+    ready = program_trusted_by("b", s4=old + new, ias=[new, old])
     report = engine.up(ready)
 
     plan = engine.last_preview.inputs["rotation"]
     assert plan["step"].endswith("; ias yes (observed), s4 yes (observed)")
     assert plan["targets"] == {"ias": "yes, observed", "s4": "yes, observed"}
     assert plan["trusted_by"] == {"ias": sorted(engine.slots), "s4": sorted(engine.slots)}  # type: ignore[type-var]
-    for said in (engine.last_preview.messages, report.messages):
-        assert f"RotationTrigger: {plan['step']}\n  ias: yes, observed\n  s4: yes, observed\n" in said
+    for messages in (engine.last_preview.messages, report.messages):
+        assert f"RotationTrigger: {plan['step']}\n  ias: yes, observed\n  s4: yes, observed\n" in messages
     assert report.writes == ["POST rotateCertificate"]
     assert engine.slots == (passive, active)
     engine.assert_stable(ready)
@@ -96,148 +103,158 @@ def until(metadata: str, moment: datetime) -> str:
     return metadata.replace("<md:EntityDescriptor", f'<md:EntityDescriptor validUntil="{moment.isoformat()}"', 1)
 
 
-def test_metadata_whose_time_is_over_does_not_let_a_swap_pass(engine: FakeEngine) -> None:
-    """By the service's clock, whatever the machine's says; a later reading of the same certificates is no change."""
+def test_expired_metadata_stops_a_swap(engine: FakeEngine) -> None:
+    """The service's clock decides; a later reading of the same certificates is the same value."""
     metadata = parse_pem(pems(engine)[1]).metadata
     over = until(metadata, engine.emulator.now - timedelta(seconds=1))
-    refuses(engine, asking("b", s4=over), "s4: no, the metadata that names it was valid until", "(validUntil)")
+    assert_refused_at_trusted_by(
+        engine, program_trusted_by("b", s4=over), "s4: no, the metadata that names it was valid until", "(validUntil)"
+    )
     soon = until(metadata, engine.emulator.now + timedelta(days=1))
-    engine.deploy(asking("a", s4=soon))
-    assert engine.preview(asking("a", s4=over)).has_no_changes
-    assert engine.up(asking("b", s4=soon)).writes == ["POST rotateCertificate"]
+    engine.deploy(program_trusted_by("a", s4=soon))
+    assert engine.preview(program_trusted_by("a", s4=over)).has_no_changes
+    assert engine.up(program_trusted_by("b", s4=soon)).writes == ["POST rotateCertificate"]
 
 
-def test_without_targets_nothing_is_said_of_them(engine: FakeEngine) -> None:
-    """An empty map counts as none, and nothing is added to a preview."""
-    report = engine.up(asking("b"))
+def test_empty_targets_count_as_absent(engine: FakeEngine) -> None:
+    """An empty map leaves a preview as it is."""
+    report = engine.up(program_trusted_by("b"))
     assert engine.last_preview.changed["rotation"] == {"generation", "signer", "step", "swap_number", "slots_before"}
     assert "no target was asked" in report.messages
     assert "trusted_by" not in engine.outputs("rotation")
 
 
-def test_people_answer_for_targets_that_cannot_be_asked(engine: FakeEngine) -> None:
-    """Attested is shown as that; a gap is announced and not waited for; a late one is a refusal."""
+def test_people_attest_for_targets(engine: FakeEngine) -> None:
+    """An attestation is shown as one, an announced gap passes, and an impossible day is refused."""
     passive = str(engine.slots[1])
-    made = date.fromisoformat(engine.outputs("next")["not_before"][:10])
+    first_day = date.fromisoformat(engine.outputs("next")["not_before"][:10])
     late = SwitchesAtRotation("HR IT", "HR-1")
-    for day in (engine.emulator.now.date() + timedelta(2), made - timedelta(1)):
-        refuses(engine, asking("b", c4c=Attested(passive, "Ada", day), sf=late), "c4c: no, attested by Ada on", passive)
-    attested = asking("b", c4c=Attested(passive, "Ada", made, "T-1"), sf=late)
-    said = engine.up(attested).messages
-    assert f"\n  c4c: yes, attested by Ada on {made} (T-1), not observed\n" in said
-    assert "\n  sf: gap expected until HR IT uploads (HR-1)\n" in said
+    for day in (engine.emulator.now.date() + timedelta(2), first_day - timedelta(1)):
+        assert_refused_at_trusted_by(
+            engine,
+            program_trusted_by("b", c4c=Attested(passive, "Ada", day), sf=late),
+            "c4c: no, attested by Ada on",
+            passive,
+        )
+    attested = program_trusted_by("b", c4c=Attested(passive, "Ada", first_day, "T-1"), sf=late)
+    messages = engine.up(attested).messages
+    assert f"\n  c4c: yes, attested by Ada on {first_day} (T-1), not observed\n" in messages
+    assert "\n  sf: gap expected until HR IT uploads (HR-1)\n" in messages
     assert engine.slots[0] == passive
     engine.assert_stable(attested)
 
 
-def test_what_a_preview_does_not_know_refuses_a_swap_and_nothing_else(engine: FakeEngine) -> None:
-    """The target is to be deployed first; without a swap it shows as unknown, and is an update."""
+def test_unknown_target_stops_only_swaps(engine: FakeEngine) -> None:
+    """The target is deployed before the swap; alone, an unknown value is an update."""
     new = engine.slots[1]
 
-    def changing(signs: str) -> Program:
+    def program_with_changing_target(signs: str) -> Program:
         def run(deployment: Deployment) -> None:
             trusts = UNKNOWN if deployment.dry_run else new
-            asking(signs, s4=trusts, ias=new)(deployment)
+            program_trusted_by(signs, s4=trusts, ias=new)(deployment)
 
         return run
 
-    assert "Deploy the target first" in refuses(engine, changing("b"), "s4: not known in this preview", new)
-    engine.up(changing("a"))
+    assert "Deploy the target first" in assert_refused_at_trusted_by(
+        engine, program_with_changing_target("b"), "s4: not known in this preview", new
+    )
+    engine.up(program_with_changing_target("a"))
     assert engine.last_preview.inputs["rotation"]["trusted_by"] == {"s4": rpc.UNKNOWN, "ias": [new]}
     assert engine.last_preview.operations["rotation"] == "update"
     assert engine.outputs("rotation")["trusted_by"] == {"s4": [new], "ias": [new]}
-    engine.assert_stable(asking("a", s4=new, ias=new))
-    engine.deploy(asking("b", s4=new, ias=new))
+    engine.assert_stable(program_trusted_by("a", s4=new, ias=new))
+    engine.deploy(program_trusted_by("b", s4=new, ias=new))
 
 
-# --- no swap -----------------------------------------------------------------------------------------------------
+# --- changes of targets ---------------------------------------------------------------------------------------------
 
 
-def test_changed_targets_are_an_update_that_calls_nothing(engine: FakeEngine) -> None:
-    """Whether they trust what signs, what is to come, or nothing; also a value that says the same otherwise."""
+def test_changed_targets_call_nothing(engine: FakeEngine) -> None:
+    """Other certificates are an update that only records; another format of the same ones is the same value."""
     old, new = pems(engine)
     changed: list[dict[str, Any]] = [{"s4": old}, {"s4": [old, new]}, {"s4": []}, {"sf": SwitchesAtRotation("HR IT")}]
     for targets in changed:
-        wanted = asking("a", **targets)
-        report = engine.up(wanted)
+        declared = program_trusted_by("a", **targets)
+        report = engine.up(declared)
         assert (report.operations["rotation"], report.writes) == ("update", [])
-        engine.assert_stable(wanted)
-    engine.deploy(asking("a", s4=[old, new]))
-    assert engine.preview(asking("a", s4=new + old)).has_no_changes
+        engine.assert_stable(declared)
+    engine.deploy(program_trusted_by("a", s4=[old, new]))
+    assert engine.preview(program_trusted_by("a", s4=new + old)).has_no_changes
 
 
-def test_no_certificate_of_a_target_ends_in_the_state(engine: FakeEngine) -> None:
-    """Fingerprints do."""
+def test_state_has_fingerprints_of_targets(engine: FakeEngine) -> None:
+    """The state has fingerprints in place of the targets' certificates."""
     active, passive = engine.slots
-    engine.deploy(asking("a", s4=pems(engine)))
+    engine.deploy(program_trusted_by("a", s4=pems(engine)))
     stored = engine.state["rotation"]
     assert stored.inputs["trusted_by"] == {"s4": sorted([str(active), str(passive)])}
     assert stored.outputs["trusted_by"] == stored.inputs["trusted_by"]
 
 
-def test_garbage_is_refused_while_nothing_is_due(engine: FakeEngine) -> None:
-    """Not on the day of the rotation."""
-    assert "'s4'" in refuses(engine, asking("a", s4="S3CRET"))
+def test_garbage_is_refused_early(engine: FakeEngine) -> None:
+    """An unreadable value is refused at once, long before the rotation."""
+    assert "'s4'" in assert_refused_at_trusted_by(engine, program_trusted_by("a", s4="S3CRET"))
 
 
-def test_a_drift_is_reported_whatever_the_targets_trust(engine: FakeEngine) -> None:
-    """Nothing is swapped, so nobody is asked."""
-    nobody = asking("a", s4=[])
+def test_drift_ignores_the_targets(engine: FakeEngine) -> None:
+    """A drift is reported, with any certificates of the targets."""
+    nobody = program_trusted_by("a", s4=[])
     engine.deploy(nobody)
     engine.emulator.rotate(engine.guid)
     assert engine.up(nobody).writes == []
     engine.assert_stable(nobody)
 
 
-# --- the way back ------------------------------------------------------------------------------------------------
+# --- rollbacks ---------------------------------------------------------------------------------------------------
 
 
 def rotated(engine: FakeEngine, **targets: Any) -> None:
     """Rotate to b with targets that trust it."""
-    engine.deploy(asking("b", s4=engine.slots[1], **targets))
+    engine.deploy(program_trusted_by("b", s4=engine.slots[1], **targets))
 
 
 @pytest.mark.parametrize("later", [False, True], ids=["at once", "after an unrelated deployment"])
-def test_the_way_back_is_never_refused_for_targets(engine: FakeEngine, *, later: bool) -> None:
-    """They are named in a warning; also where strictness makes failures of warnings, for it is an emergency."""
+def test_rollback_is_never_refused_for_targets(engine: FakeEngine, *, later: bool) -> None:
+    """The targets are named in a warning, also where strictness makes failures of warnings."""
     rotated(engine)
     before = engine.slots
     if later:
-        engine.deploy(asking("b", s4=[before[0]], ias=[before[0]]))
+        engine.deploy(program_trusted_by("b", s4=[before[0]], ias=[before[0]]))
     engine.config["btp-trust:strict"] = "true"
-    back = asking("a", s4=before[0])
+    back = program_trusted_by("a", s4=before[0])
     report = engine.up(back)
-    for said in (engine.last_preview.messages, report.messages):
+    for messages in (engine.last_preview.messages, report.messages):
         assert (
-            f"warning: RotationTrigger: {str(before[1])[:8]}, which is about to sign again, is not trusted by" in said
+            f"warning: RotationTrigger: {str(before[1])[:8]}, which is about to sign again, is not trusted by"
+            in messages
         )
-        assert "  s4: no, it trusts" in said
+        assert "  s4: no, it trusts" in messages
     assert report.writes == ["POST rotateCertificate"]
     assert engine.slots == before[::-1]
     engine.assert_stable(back)
 
 
-def test_the_way_back_of_the_way_back_is_open_as_well(engine: FakeEngine) -> None:
-    """What signed before is the younger one then."""
+def test_second_rollback_passes(engine: FakeEngine) -> None:
+    """After a rollback, the younger certificate is the one that signed before."""
     rotated(engine)
-    engine.deploy(asking("a", s4=[]), asking("a", s4=[], ias=[]))
+    engine.deploy(program_trusted_by("a", s4=[]), program_trusted_by("a", s4=[], ias=[]))
     assert engine.outputs("rotation")["previous_fingerprint"] == engine.slots[1]
-    assert engine.up(asking("b", s4=[])).writes == ["POST rotateCertificate"]
+    assert engine.up(program_trusted_by("b", s4=[])).writes == ["POST rotateCertificate"]
 
 
-def test_a_target_that_changes_meanwhile_does_not_stand_in_the_way_back(engine: FakeEngine) -> None:
-    """What it will trust is not known in the preview."""
+def test_changing_target_allows_rollback(engine: FakeEngine) -> None:
+    """A rollback passes although the preview lacks what the target will trust."""
     rotated(engine)
 
     def back(deployment: Deployment) -> None:
-        asking("a", s4=UNKNOWN if deployment.dry_run else [])(deployment)
+        program_trusted_by("a", s4=UNKNOWN if deployment.dry_run else [])(deployment)
 
     assert engine.up(back).writes == ["POST rotateCertificate"]
     assert "s4: not known" in engine.last_preview.messages
 
 
-def test_putting_back_is_never_refused_for_targets(engine: FakeEngine) -> None:
-    """It was approved when it was declared."""
+def test_restore_is_never_refused_for_targets(engine: FakeEngine) -> None:
+    """A restore was approved with its declaration."""
     rotated(engine)
     engine.emulator.rotate(engine.guid)
     restoring = program("b", "b", trigger={"on_drift": "restore", "trusted_by": {"s4": []}})
@@ -249,44 +266,44 @@ def test_putting_back_is_never_refused_for_targets(engine: FakeEngine) -> None:
 def accepted_drift(engine: FakeEngine) -> None:
     """A colleague swapped to b, and b was declared: a signed before."""
     nobody: dict[str, Any] = {"s4": []}
-    engine.deploy(asking("a", **nobody))
+    engine.deploy(program_trusted_by("a", **nobody))
     engine.emulator.rotate(engine.guid)
-    engine.deploy(asking("b", **nobody))
+    engine.deploy(program_trusted_by("b", **nobody))
 
 
 def reported_drift(engine: FakeEngine) -> None:
-    """A colleague swapped to b, which was reported; another one swapped back, which was noticed."""
+    """A colleague swapped to b, which was reported; another one undid that, which was noticed."""
     nobody: dict[str, Any] = {"s4": []}
     for _ in range(2):
-        engine.deploy(asking("a", **nobody))
+        engine.deploy(program_trusted_by("a", **nobody))
         engine.emulator.rotate(engine.guid)
-    engine.deploy(asking("a", **nobody))
+    engine.deploy(program_trusted_by("a", **nobody))
 
 
 def refreshed_drift(engine: FakeEngine) -> None:
     """A colleague swapped to b, which a refresh saw, and b was declared."""
     nobody: dict[str, Any] = {"s4": []}
-    engine.deploy(asking("a", **nobody))
+    engine.deploy(program_trusted_by("a", **nobody))
     engine.emulator.rotate(engine.guid)
     engine.refresh()
-    engine.deploy(asking("b", **nobody))
+    engine.deploy(program_trusted_by("b", **nobody))
 
 
 def not_asked_before(engine: FakeEngine) -> None:
-    """The rotation asked no target; the argument came later."""
-    engine.deploy(ROTATED, program("b", "b", trigger={"on_drift": "restore"}), asking("b", s4=[]))
+    """The argument came after the rotation."""
+    engine.deploy(ROTATED, program("b", "b", trigger={"on_drift": "restore"}), program_trusted_by("b", s4=[]))
 
 
 def not_asked_at_the_swap(engine: FakeEngine) -> None:
-    """Rotated and rolled back without targets; the argument comes with the next step."""
+    """Rotated and rolled back; the argument comes with the next step."""
     engine.deploy(ROTATED, PREPARED)
 
 
-def accepted_way_back(engine: FakeEngine) -> None:
-    """A colleague swapped back to a, and a was declared: b, which is younger, signed before."""
+def accepted_rollback(engine: FakeEngine) -> None:
+    """A colleague rolled back to a, and a was declared: b, which is younger, signed before."""
     rotated(engine)
     engine.emulator.rotate(engine.guid)
-    engine.deploy(asking("a", s4=[]))
+    engine.deploy(program_trusted_by("a", s4=[]))
 
 
 HISTORIES = [
@@ -295,57 +312,57 @@ HISTORIES = [
     refreshed_drift,
     not_asked_before,
     not_asked_at_the_swap,
-    accepted_way_back,
+    accepted_rollback,
 ]
 
 
 @pytest.mark.parametrize("history", HISTORIES)
-def test_what_signed_before_may_sign_again_however_that_came(
-    engine: FakeEngine, history: Callable[[FakeEngine], None]
-) -> None:
-    """The output `previous_fingerprint` tells what it is."""
+def test_previous_signer_may_sign_again(engine: FakeEngine, history: Callable[[FakeEngine], None]) -> None:
+    """The output `previous_fingerprint` decides, after each of these histories."""
     history(engine)
     previous = engine.outputs("rotation")["previous_fingerprint"]
     assert previous == engine.slots[1]
     name = {known: name for name, known in engine.state["rotation"].inputs["generations"].items()}[previous]
-    report = engine.up(asking(name, s4=[]))
+    report = engine.up(program_trusted_by(name, s4=[]))
     assert report.writes == ["POST rotateCertificate"]
     assert engine.slots[0] == previous
 
 
-def test_an_older_certificate_that_never_signed_is_not_taken_for_a_way_back(engine: FakeEngine) -> None:
-    """The inputs of a trigger that was never asked do not tell; the outputs do, and they have the last word."""
+def test_older_unused_certificate_is_gated(engine: FakeEngine) -> None:
+    """The inputs lack the history before the argument; the outputs have the last word."""
     engine.deploy(ROTATED)
     del engine.state["rotation"]
     engine.deploy(program("b", "b", trigger={"known_generations": {"a": engine.slots[1]}}))
-    slots, wanted = engine.slots, asking("a", s4=[])
+    slots, declared = engine.slots, program_trusted_by("a", s4=[])
     with pytest.raises(Refused) as refused:
-        engine.preview(wanted)
+        engine.preview(declared)
     assert_three_part_message(str(refused.value), slots[1], "s4: no, it trusts no certificate")
     with pytest.raises(TrustError):
-        engine.up(wanted, skip_preview=True)
+        engine.up(declared, skip_preview=True)
     assert engine.last.writes == []
     metadata = until(parse_pem(pems(engine)[1]).metadata, engine.emulator.now)
     with pytest.raises(Refused, match="the metadata that names it was valid until"):
-        engine.preview(asking("a", s4=metadata))
-    engine.deploy(asking("a", s4=slots[1]))
+        engine.preview(program_trusted_by("a", s4=metadata))
+    engine.deploy(program_trusted_by("a", s4=slots[1]))
     assert engine.slots == slots[::-1]
 
 
-def test_the_next_cycle_is_gated_again(engine: FakeEngine) -> None:
-    """A new certificate never signed before."""
+def test_next_cycle_is_gated(engine: FakeEngine) -> None:
+    """A new certificate has to be trusted before it signs."""
     rotated(engine)
-    nobody = asking("b", "c", s4=engine.slots[0])
+    nobody = program_trusted_by("b", "c", s4=engine.slots[0])
     engine.deploy(nobody)
-    refuses(engine, asking("c", "c", s4=engine.slots[0]), engine.slots[1], "s4: no, it trusts")
-    engine.deploy(asking("c", "c", s4=engine.slots[1]))
+    assert_refused_at_trusted_by(
+        engine, program_trusted_by("c", "c", s4=engine.slots[0]), engine.slots[1], "s4: no, it trusts"
+    )
+    engine.deploy(program_trusted_by("c", "c", s4=engine.slots[1]))
 
 
 # --- earlier versions, offline -----------------------------------------------------------------------------------
 
 
 def without(stored: StoredResource, *names: str) -> StoredResource:
-    """The resource as a version that knew nothing of these properties left it."""
+    """The resource as an earlier version left it, before these properties."""
     bags = [
         {name: value for name, value in bag.items() if name not in names} for bag in (stored.inputs, stored.outputs)
     ]
@@ -353,21 +370,21 @@ def without(stored: StoredResource, *names: str) -> StoredResource:
 
 
 @pytest.mark.parametrize("trusted", [False, True], ids=["untrusted", "trusted"])
-def test_a_state_without_the_argument_goes_on(engine: FakeEngine, *, trusted: bool) -> None:
-    """What an earlier version left: the argument may come with the rotation itself."""
+def test_state_without_argument_goes_on(engine: FakeEngine, *, trusted: bool) -> None:
+    """The argument may come with the rotation itself, after a version that lacked it."""
     before = json.dumps(engine.state["rotation"].inputs)
     assert not {"trusted_by", "targets", "rollback_to"} & json.loads(before).keys()
     engine.state["rotation"] = without(engine.state["rotation"], "trusted_by", "targets", "rollback_to")
-    wanted = asking("b", s4=engine.slots[1] if trusted else [])
+    declared = program_trusted_by("b", s4=engine.slots[1] if trusted else [])
     if not trusted:
-        refuses(engine, wanted, engine.slots[1])
+        assert_refused_at_trusted_by(engine, declared, engine.slots[1])
         return
-    engine.deploy(wanted)
+    engine.deploy(declared)
     assert "rollback_to" in engine.state["rotation"].inputs
 
 
-def test_taking_the_argument_away_takes_away_what_it_added(engine: FakeEngine) -> None:
-    """An update that calls nothing."""
+def test_removed_argument_removes_its_inputs(engine: FakeEngine) -> None:
+    """It is an update that only records."""
     rotated(engine)
     report = engine.up(ROTATED)
     assert (report.operations["rotation"], report.writes) == ("update", [])
@@ -375,13 +392,13 @@ def test_taking_the_argument_away_takes_away_what_it_added(engine: FakeEngine) -
     engine.assert_stable(ROTATED)
 
 
-def test_offline_the_memory_of_the_way_back_is_kept(engine: FakeEngine) -> None:
-    """A plan from the state is stored by a deployment that changes nothing."""
+def test_offline_plan_keeps_rollback_target(engine: FakeEngine) -> None:
+    """An offline deployment of the same program keeps the rollback target in the inputs."""
     rotated(engine)
-    back = asking("a", s4=[])
+    back = program_trusted_by("a", s4=[])
     engine.deploy(back)
     for _ in range(2):
         engine.config["btp-trust:offline"] = "true"
         engine.up(back)
         del engine.config["btp-trust:offline"]
-    assert engine.up(asking("b", s4=[])).writes == ["POST rotateCertificate"]
+    assert engine.up(program_trusted_by("b", s4=[])).writes == ["POST rotateCertificate"]

@@ -36,10 +36,10 @@ def engine(emulator: Emulator) -> FakeEngine:
         ("signing", ["subaccount_id"]),
     ],
 )
-def test_what_may_change_before_a_replacement_is_not_guessed(
+def test_unknown_before_replacement_is_a_change(
     engine: FakeEngine, name: str, arguments: list[str], mark: object
 ) -> None:
-    """The engine asks diff in a real update, before check: nothing is read, nothing is said, nothing is refused."""
+    """In a real update the engine calls diff before check: it reads, prints and refuses nothing."""
     changes, report = engine.diff_with_unknowns(name, arguments, mark)
 
     assert changes
@@ -48,8 +48,8 @@ def test_what_may_change_before_a_replacement_is_not_guessed(
     engine.assert_stable(PREPARED)
 
 
-def test_a_preview_shows_a_rotation_beside_what_it_does_not_know(emulator: Emulator) -> None:
-    """A word that asks for a check changes nothing that has to be reviewed, so all the rest is shown as always."""
+def test_unknown_request_shows_the_rotation(emulator: Emulator) -> None:
+    """An unknown `verify_now` changes nothing to review, so the rest is shown as always."""
     scenario = VerificationScenario(FakeEngine(emulator, emulator.create_subaccount(generate=True).guid))
     report = scenario.engine.preview(scenario.program("b", "s4", "assertion", verify_now=UNKNOWN))
 
@@ -58,8 +58,8 @@ def test_a_preview_shows_a_rotation_beside_what_it_does_not_know(emulator: Emula
     assert report.operations["rotation"] == "update"
 
 
-def test_a_preview_says_nothing_of_a_check_that_may_not_come(emulator: Emulator) -> None:
-    """The word may be the same as before."""
+def test_unknown_request_announces_no_verification(emulator: Emulator) -> None:
+    """The text may be the same as before, so that a verification is uncertain."""
     scenario = VerificationScenario(FakeEngine(emulator, emulator.create_subaccount(generate=True).guid))
     report = scenario.engine.preview(scenario.program("a", *scenario.targets, "assertion", verify_now=UNKNOWN))
 
@@ -67,8 +67,8 @@ def test_a_preview_says_nothing_of_a_check_that_may_not_come(emulator: Emulator)
     assert "will be verified" not in report.messages
 
 
-def test_an_unknown_subaccount_is_the_recorded_one(engine: FakeEngine) -> None:
-    """A resource never moves: another one is refused once it is known."""
+def test_unknown_subaccount_is_the_recorded_one(engine: FakeEngine) -> None:
+    """A resource stays in its subaccount: another one is refused once it is known."""
     unknown_ = {"subaccount_id": UNKNOWN}
     assert engine.preview(program("b", "a", passive=unknown_, trigger=unknown_, active=unknown_)).has_no_changes
     other = {"subaccount_id": "00000000-1111-4222-8333-000000005cdd"}

@@ -234,14 +234,14 @@ _REMEDIES: Final[list[tuple[str, Callable[[Refusal], Remedies]]]] = [
     (r"^Deploy the change of the RotationTrigger first", _swap_first),
     (r"^Put candidate= and the PassiveTrustCertificate back", _restore_candidate),
     (r"^Declare one of these", _declare_another),
-    (r"^To declare what signs now", _declare_active),
+    (r"^To declare the active certificate", _declare_active),
     (r"^To accept it", _drift),
     (r"^Prepare a new certificate", _prepare_successor),
     (r"until `generation` gets a new name", _new_name_for_passive),
     (r"accept_outage=True", _accept_outage),
     (r"^Rotate instead", _renew_alone),
     (r"^Remove renew_fingerprint= for this deployment", _renew_later),
-    (r"^Take note of what signs first", _record_active),
+    (r"^Record the active certificate first", _record_active),
     (r"([Rr]un|[Ww]ait|Create a new service key|Use a service key|Check the service key|Find out who)", _wait),
 ]
 """The words of a remedy, and what a reader does who takes them literally."""

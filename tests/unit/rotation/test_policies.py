@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from btp_trust.rotation import policies
 from btp_trust.rotation.decision import Action, Decision, Reason
-from btp_trust.rotation.declaration import Declaration, OnDrift
+from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.policies import CREATE_POLICIES, UPDATE_POLICIES, decide
+from btp_trust.rotation.schema import OnDrift
 from btp_trust.snapshot import Snapshot
 from support.fake_engine import assert_three_part_message, certificate, snapshot
 
@@ -25,13 +26,15 @@ SHOWN = 150
 
 
 def declare(generation: str, deployed_generation: str | None = "2026-01", **more: Any) -> Declaration:
-    """Declare a generation, with both names recorded unless told otherwise."""
-    return Declaration(generation, deployed_generation, **{"recorded_generations": KNOWN, **more})
+    """Declare a generation, with both names recorded by default."""
+    return Declaration(
+        generation=generation, deployed_generation=deployed_generation, **{"recorded_generations": KNOWN, **more}
+    )
 
 
 def new(generation: str, **more: Any) -> Declaration:
     """Declare a generation on a trigger that is to be created."""
-    return Declaration(generation, None, **more)
+    return Declaration(generation=generation, **more)
 
 
 B_LEARNED: dict[str, Any] = {
@@ -40,7 +43,7 @@ B_LEARNED: dict[str, Any] = {
 }
 ROTATED = declare("2026-02", "2026-02")
 RESTORING = replace(ROTATED, on_drift=OnDrift.RESTORE)
-MINTING: dict[str, Any] = {"pending_generation": "2026-03"}
+GENERATING: dict[str, Any] = {"pending_generation": "2026-03"}
 PENDING: dict[str, Any] = {
     "pending_generation": "2026-02",
     "candidate_pending": "2026-02",
@@ -49,15 +52,17 @@ PENDING: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    ("declaration", "seen", "action", "reason"),
+    ("declaration", "reading", "action", "reason"),
     [
-        pytest.param(new("2026-01"), A_, Action.RECORD, Reason.BASELINE, id="a new name on creation names what signs"),
+        pytest.param(
+            new("2026-01"), A_, Action.RECORD, Reason.BASELINE, id="a new name on creation names the active certificate"
+        ),
         pytest.param(
             new("2026-01", candidate_pending="2026-02", pending_generation="2026-02"),
             A_,
             Action.RECORD,
             Reason.BASELINE,
-            id="creating beside a candidate that is minted meanwhile names what signs",
+            id="creating beside a pending candidate names the active certificate",
         ),
         pytest.param(
             new("2026-02", candidate_generations=KNOWN),
@@ -99,10 +104,10 @@ PENDING: dict[str, Any] = {
             A_,
             Action.REFUSE,
             Reason.CANDIDATE_PENDING,
-            id="creating with the name of a candidate that is not minted yet is refused",
+            id="creating with the name of a pending candidate is refused",
         ),
-        pytest.param(new("2026-01"), __, Action.REFUSE, Reason.NO_ACTIVE, id="nothing signs on creation"),
-        pytest.param(declare("2026-01"), snapshot(None, B), Action.REFUSE, Reason.NO_ACTIVE, id="nothing signs"),
+        pytest.param(new("2026-01"), __, Action.REFUSE, Reason.NO_ACTIVE, id="an empty active slot on creation"),
+        pytest.param(declare("2026-01"), snapshot(None, B), Action.REFUSE, Reason.NO_ACTIVE, id="an empty active slot"),
         pytest.param(
             new("x", known_generations={"2026-02": C.fingerprint}, candidate_generations=KNOWN),
             AB,
@@ -122,7 +127,7 @@ PENDING: dict[str, Any] = {
             id="preparing alone plans nothing",
         ),
         pytest.param(declare("2026-02"), AB, Action.SWAP, Reason.ROTATE, id="a younger one that was prepared"),
-        pytest.param(declare("2026-01", "2026-02"), BA, Action.SWAP, Reason.ROLL_BACK, id="an older one: the way back"),
+        pytest.param(declare("2026-01", "2026-02"), BA, Action.SWAP, Reason.ROLL_BACK, id="an older one is a rollback"),
         pytest.param(
             declare(
                 "2026-02", known_generations={"2026-02": B.fingerprint}, recorded_generations={"2026-01": A.fingerprint}
@@ -139,7 +144,7 @@ PENDING: dict[str, Any] = {
             snapshot(D, B),
             Action.REPORT,
             Reason.DRIFT,
-            id="drift to a certificate that nobody was shown is not restored",
+            id="drift to a certificate that was in no preview is reported",
         ),
         pytest.param(
             declare("2026-02", candidate_removed=True),
@@ -153,7 +158,7 @@ PENDING: dict[str, Any] = {
             AB,
             Action.REFUSE,
             Reason.CANDIDATE_REMOVED,
-            id="putting back beside a retirement",
+            id="restoring beside a retirement",
         ),
         pytest.param(
             declare("2026-01", candidate_removed=True),
@@ -174,12 +179,10 @@ PENDING: dict[str, Any] = {
             AB,
             Action.REPORT,
             Reason.DRIFT,
-            id="drift beside a mint is reported",
+            id="drift beside a generation is reported",
         ),
         pytest.param(ROTATED, snapshot(A, D), Action.WARN, Reason.CERTIFICATE_GONE, id="the declared one is gone"),
-        pytest.param(
-            RESTORING, snapshot(D), Action.WARN, Reason.CERTIFICATE_GONE, id="the gone one cannot be restored"
-        ),
+        pytest.param(RESTORING, snapshot(D), Action.WARN, Reason.CERTIFICATE_GONE, id="restoring the one that is gone"),
         pytest.param(
             declare("2026-02"),
             snapshot(A, D),
@@ -192,31 +195,35 @@ PENDING: dict[str, Any] = {
             declare("2026-02", **B_LEARNED), AB, Action.REFUSE, Reason.NOT_PREPARED, id="a name learned just now"
         ),
         pytest.param(
-            declare("2026-02", **B_LEARNED, **MINTING),
+            declare("2026-02", **B_LEARNED, **GENERATING),
             AB,
             Action.REFUSE,
             Reason.CANDIDATE_PENDING,
-            id="a name learned just now while another one is minted",
+            id="a name learned just now while another one is generated",
         ),
         pytest.param(
             declare("2026-02", **PENDING), A_, Action.REFUSE, Reason.CANDIDATE_PENDING, id="both names in one command"
         ),
         pytest.param(
-            declare("2026-02", **MINTING), AB, Action.REFUSE, Reason.CANDIDATE_PENDING, id="a swap beside a mint"
+            declare("2026-02", **GENERATING),
+            AB,
+            Action.REFUSE,
+            Reason.CANDIDATE_PENDING,
+            id="a swap beside a generation",
         ),
         pytest.param(
-            declare("2026-01", "2026-02", **MINTING),
+            declare("2026-01", "2026-02", **GENERATING),
             BA,
             Action.REFUSE,
             Reason.CANDIDATE_PENDING,
-            id="the way back beside a mint",
+            id="a rollback beside a generation",
         ),
         pytest.param(
             replace(RESTORING, pending_generation="2026-03"),
             AB,
             Action.REFUSE,
             Reason.CANDIDATE_PENDING,
-            id="putting back beside a mint",
+            id="restoring beside a generation",
         ),
         pytest.param(
             declare("2026-02"), snapshot(A, B, day=30 + 730), Action.REFUSE, Reason.EXPIRED, id="expired in this second"
@@ -242,66 +249,64 @@ PENDING: dict[str, Any] = {
         ),
     ],
 )
-def test_a_situation_leads_to_one_decision(
-    declaration: Declaration, seen: Snapshot, action: Action, reason: Reason
+def test_situation_leads_to_one_decision(
+    declaration: Declaration, reading: Snapshot, action: Action, reason: Reason
 ) -> None:
-    """The action and its stable reason; SWAP carries exactly the slots found, and nothing else does."""
-    decision = decide(declaration, seen)
+    """Each situation has one action with a stable reason; SWAP alone carries slots, exactly those in the snapshot."""
+    decision = decide(declaration, reading)
     assert (decision.action, decision.reason) == (action, reason)
-    assert decision.slots_before == (seen.slots if action is Action.SWAP else None)
-    assert_said(decision, seen)
+    assert decision.slots_before == (reading.slots if action is Action.SWAP else None)
+    assert_message(decision, reading)
 
 
-def assert_said(decision: Decision, seen: Snapshot) -> None:
-    """A refusal has three parts; a sentence fits into a preview, names both certificates, and ways out follow."""
+def assert_message(decision: Decision, reading: Snapshot) -> None:
+    """A refusal has three parts; a sentence fits into a preview, names the signer, and remedies follow it."""
     if decision.refusal is not None:
         assert_three_part_message(str(decision.refusal))
     elif decision.action is not Action.RECORD:
         assert len(decision.message) <= SHOWN
         assert "\n" not in decision.message
-        assert seen.active is not None
-        assert seen.active.fingerprint[:8] in decision.message
+        assert reading.active is not None
+        assert reading.active.fingerprint[:8] in decision.message
     assert bool(decision.remedies) == (decision.action in (Action.REPORT, Action.WARN))
 
 
 @pytest.mark.parametrize(
-    ("declaration", "seen", "verb"),
+    ("declaration", "reading", "verb"),
     [
         pytest.param(declare("2026-02"), AB, "rotate: passive bbbbbbbb (2026-02)", id="rotate"),
         pytest.param(declare("2026-01", "2026-02"), BA, "roll back: passive aaaaaaaa (2026-01)", id="roll back"),
-        pytest.param(RESTORING, AB, "put back: passive bbbbbbbb (2026-02)", id="put back"),
+        pytest.param(RESTORING, AB, "restore: passive bbbbbbbb (2026-02)", id="restore"),
     ],
 )
-def test_a_step_says_its_kind_and_both_certificates_with_their_names(
-    declaration: Declaration, seen: Snapshot, verb: str
-) -> None:
-    """Rotate, roll back and put back can be told apart, and from and to are in the sentence."""
-    message = decide(declaration, seen).message
+def test_step_names_verb_and_certificates(declaration: Declaration, reading: Snapshot, verb: str) -> None:
+    """The sentence of a step tells rotate, roll back and restore apart, and names both certificates."""
+    message = decide(declaration, reading).message
     assert message.startswith(verb)
     assert all(name in message for name in KNOWN)
     assert "no target was asked" in message
 
 
-def test_a_step_names_a_certificate_without_a_name_by_its_fingerprint_alone() -> None:
-    """A stranger that signs has no generation."""
+def test_step_shows_unnamed_certificate_by_fingerprint() -> None:
+    """A certificate that this stack did not create has a fingerprint and no generation."""
     message = decide(declare("2026-02"), snapshot(D, B)).message
     assert "active dddddddd becomes passive" in message
 
 
 @pytest.mark.parametrize(
-    ("declaration", "seen", "named"),
+    ("declaration", "reading", "named"),
     [
         pytest.param(
             new("2026-02", candidate_generations=KNOWN),
             AB,
             [A.fingerprint, B.fingerprint],
-            id="creating names what signs and what not",
+            id="creating names both certificates",
         ),
         pytest.param(
             declare("2026-02", **B_LEARNED), AB, [B.fingerprint, "known_generations", "2026-01"], id="not prepared"
         ),
         pytest.param(
-            declare("2026-02", **MINTING), AB, [A.fingerprint, B.fingerprint, "2026-01", "2026-03"], id="pending"
+            declare("2026-02", **GENERATING), AB, [A.fingerprint, B.fingerprint, "2026-01", "2026-03"], id="pending"
         ),
         pytest.param(
             declare("2026-02"),
@@ -324,14 +329,12 @@ def test_a_step_names_a_certificate_without_a_name_by_its_fingerprint_alone() ->
         pytest.param(
             declare("2026-02"), snapshot(A, B, day=29), [B.fingerprint, "2026-01-31T00:00:00Z"], id="too early"
         ),
-        pytest.param(declare("2026-01"), __, ["subaccount", "generate=True"], id="nothing signs"),
+        pytest.param(declare("2026-01"), __, ["subaccount", "generate=True"], id="an empty active slot"),
     ],
 )
-def test_a_refusal_names_whole_fingerprints_and_what_to_paste(
-    declaration: Declaration, seen: Snapshot, named: list[str]
-) -> None:
-    """Its reader has to find the certificates elsewhere."""
-    assert_three_part_message(str(decide(declaration, seen).refusal), *named)
+def test_refusal_names_whole_fingerprints(declaration: Declaration, reading: Snapshot, named: list[str]) -> None:
+    """A refusal has whole fingerprints, which its reader has to find elsewhere, and the arguments to paste."""
+    assert_three_part_message(str(decide(declaration, reading).refusal), *named)
 
 
 @pytest.mark.parametrize(
@@ -343,88 +346,97 @@ def test_a_refusal_names_whole_fingerprints_and_what_to_paste(
         ),
     ],
 )
-def test_a_refusal_of_a_name_blames_the_argument_that_rebinds_it(declaration: Declaration, prop: str) -> None:
-    """The failure in the preview stands at the argument to correct."""
+def test_rebinding_argument_is_blamed(declaration: Declaration, prop: str) -> None:
+    """The failure in the preview is that of the argument to correct."""
     refusal = decide(declaration, AB).refusal
     assert refusal is not None
     assert refusal.prop == prop
 
 
-def test_a_drift_to_a_known_certificate_is_accepted_by_its_name() -> None:
-    """The ways out: declare the other generation, or restore."""
+def test_known_signer_is_accepted_by_name() -> None:
+    """The remedies of a drift: declare the other generation, or restore."""
     remedies = decide(ROTATED, AB).remedies
     assert 'generation="2026-01"' in remedies
     assert 'on_drift="restore"' in remedies
     assert "known_generations" not in remedies
 
 
-def test_a_drift_to_an_unknown_certificate_is_accepted_by_teaching_it_a_free_name() -> None:
-    """The name proposed is the month in which the certificate was made, numbered where that is taken."""
-    stranger = certificate("d", made=31)
+def test_unknown_signer_gets_a_free_name() -> None:
+    """The proposed name is the month of the certificate's first day, numbered where that is taken."""
+    unnamed = certificate("d", made=31)
     taken = {"2026-02": B.fingerprint, "2026-02-2": A.fingerprint}
-    remedies = decide(declare("2026-02", "2026-02", recorded_generations=taken), snapshot(stranger, B)).remedies
-    assert f'generation="2026-02-3", known_generations={{"2026-02-3": "{stranger.fingerprint}"}}' in remedies
+    remedies = decide(declare("2026-02", "2026-02", recorded_generations=taken), snapshot(unnamed, B)).remedies
+    assert f'generation="2026-02-3", known_generations={{"2026-02-3": "{unnamed.fingerprint}"}}' in remedies
 
 
 @pytest.mark.parametrize("name", ["2026-02", "x"], ids=["under its own name", "under another name"])
-def test_the_line_to_paste_for_a_certificate_that_is_gone_leads_to_a_recorded_baseline(name: str) -> None:
-    """What the warning proposes ends the warning."""
+def test_pasted_line_ends_the_warning(name: str) -> None:
+    """The arguments that the warning proposes lead to a recorded signer."""
     gone = declare(name, name, recorded_generations={**KNOWN, "x": C.fingerprint})
-    seen = snapshot(D, A)
-    decision = decide(gone, seen)
+    reading = snapshot(D, A)
+    decision = decide(gone, reading)
     assert decision.action is Action.WARN
     assert 'generation="2026-04", known_generations={"2026-04": "' + D.fingerprint + '"}' in decision.remedies
     accepted = replace(gone, generation="2026-04", known_generations={"2026-04": D.fingerprint})
-    assert decide(accepted, seen).reason is Reason.ALREADY_SIGNS
+    assert decide(accepted, reading).reason is Reason.ALREADY_SIGNS
 
 
-def test_a_gone_certificate_whose_successor_is_known_is_accepted_by_its_known_name() -> None:
-    """A name that is taken for what signs is proposed again instead of a new one."""
+def test_known_successor_keeps_its_name() -> None:
+    """A name that the active certificate has already is proposed instead of a new one."""
     assert 'generation="2026-01"' in decide(ROTATED, snapshot(A, D)).remedies
 
 
-def test_a_recorded_name_wins_over_a_candidate_in_what_a_name_means() -> None:
-    """Taught and recorded names come first, then what the candidate says; rebinding is refused elsewhere."""
-    declaration = Declaration("n", "n", {"n": "1"}, {"m": "2"}, {"n": "3", "k": "4"})
+def test_recorded_name_wins_over_candidate() -> None:
+    """Recorded and known names come before those of the candidate; a rebinding is refused elsewhere."""
+    declaration = Declaration(
+        generation="n",
+        deployed_generation="n",
+        recorded_generations={"n": "1"},
+        known_generations={"m": "2"},
+        candidate_generations={"n": "3", "k": "4"},
+    )
     assert declaration.generations == {"n": "1", "m": "2", "k": "4"}
     assert declaration.eligible_generations == {"n": "1", "m": "2"}
 
 
 @pytest.mark.parametrize(
-    "policy", [*UPDATE_POLICIES, policies.baseline], ids=lambda policy: f"{policy.__name__} has nothing to say"
+    "policy", [*UPDATE_POLICIES, policies.baseline], ids=lambda policy: f"{policy.__name__} is unconcerned"
 )
-def test_a_policy_that_is_not_concerned_says_nothing(policy: policies.Policy) -> None:
-    """Each policy leaves the word to the next one in a situation that is not its own."""
+def test_unconcerned_policy_returns_none(policy: policies.Policy) -> None:
+    """Each policy leaves the decision to the next one in a situation that is another policy's."""
     concerned: dict[policies.Policy, Declaration] = {
         policies.already_signs: declare("2026-02"),
         policies.swap: declare("2026-01"),
     }
-    seen = __ if policy in (policies.baseline, policies.swap) else AB
+    reading = __ if policy in (policies.baseline, policies.swap) else AB
     others = concerned.get(policy, declare("2026-01"))
-    assert policy(others, seen) is None
+    assert policy(others, reading) is None
 
 
-def test_the_policies_of_creation_do_not_contain_the_swap() -> None:
-    """Creating a trigger has no way to swap, whatever the order."""
+def test_create_policies_lack_swap() -> None:
+    """The policies of a creation lack the swap, so that it is impossible in any order."""
     assert policies.swap not in CREATE_POLICIES
 
 
-def test_a_refused_creation_says_that_nothing_signs_where_nothing_does() -> None:
-    """The policy is true on its own, also where another one speaks first."""
+def test_create_refusal_names_empty_slot() -> None:
+    """The policy states the empty active slot also where another policy decides first."""
     decision = policies.create_never_swaps(new("x", known_generations={"x": C.fingerprint}), __)
     assert decision is not None
     assert_three_part_message(str(decision.refusal), "that is none", C.fingerprint)
 
 
-def test_no_policy_swaps_for_a_trigger_that_is_created() -> None:
-    """Not the list of policies alone keeps creation from swapping: each policy does."""
-    declaration = Declaration("two", None, known_generations={"one": A.fingerprint, "two": B.fingerprint})
+def test_swap_refuses_a_created_trigger() -> None:
+    """The policy itself keeps a creation from swapping, besides the tuple of policies."""
+    declaration = Declaration(generation="two", known_generations={"one": A.fingerprint, "two": B.fingerprint})
     assert policies.swap(declaration, AB) is None
 
 
-def test_the_swap_itself_objects_to_what_other_policies_refuse() -> None:
-    """It is safe without the policies before it."""
+def test_swap_asks_the_other_policies() -> None:
+    """The swap is safe by itself: it asks all policies that come before it."""
     declaration = Declaration(
-        "two", "one", recorded_generations={"one": A.fingerprint, "two": B.fingerprint}, pending_generation="three"
+        generation="two",
+        deployed_generation="one",
+        recorded_generations={"one": A.fingerprint, "two": B.fingerprint},
+        pending_generation="three",
     )
     assert policies.swap(declaration, AB) is None

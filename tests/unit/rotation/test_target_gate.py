@@ -1,16 +1,17 @@
-"""The gate: which answers let a swap pass, what is said of each target, and that it never stands in a way back."""
+"""The target gate: which statements let a swap pass, how each target is described, and that rollbacks pass."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from btp_trust.rotation.decision import Action, Decision, Reason
-from btp_trust.rotation.declaration import Declaration, OnDrift
+from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.policies import decide
+from btp_trust.rotation.schema import OnDrift
 from btp_trust.rotation.target_gate import PREVIEW_WIDTH
 from btp_trust.trusted_by.statements import Attestation, DeferredUpload, TrustStatement
 from support.fake_engine import assert_three_part_message, certificate, snapshot
@@ -19,17 +20,24 @@ A, B, D = certificate("a"), certificate("b", made=30), certificate("d", made=90)
 KNOWN = {"2026-01": A.fingerprint, "2026-02": B.fingerprint}
 AB, BA = snapshot(A, B), snapshot(B, A)
 MADE, TODAY, TOMORROW = date(2026, 1, 31), date(2026, 4, 11), date(2026, 4, 12)
-UNKNOWN = "a text that stands for what is not known"
+UNKNOWN = "a text that stands for an unknown value"
+TRUSTS, LACKS = "yes, ", "no, "
+"""How the sentence about a target begins."""
+ATTESTED = "attested by Ada on {}, not observed"
 
 
 def rotate(**targets: TrustStatement) -> Declaration:
     """Declare the younger generation, with these targets."""
-    return Declaration("2026-02", "2026-01", recorded_generations=KNOWN, trusted_by=targets)
+    return Declaration(
+        generation="2026-02", deployed_generation="2026-01", recorded_generations=KNOWN, trusted_by=targets
+    )
 
 
 def roll_back(**targets: TrustStatement) -> Declaration:
     """Declare the older generation again."""
-    return Declaration("2026-01", "2026-02", recorded_generations=KNOWN, trusted_by=targets)
+    return Declaration(
+        generation="2026-01", deployed_generation="2026-02", recorded_generations=KNOWN, trusted_by=targets
+    )
 
 
 def attested(fingerprint: str = B.fingerprint, **more: Any) -> Attestation:
@@ -37,8 +45,8 @@ def attested(fingerprint: str = B.fingerprint, **more: Any) -> Attestation:
     return Attestation(fingerprint, **{"by": "Ada", "on": TODAY, **more})
 
 
-def said(decision: Decision) -> str:
-    """What is said of the target `s4`, in a step or in a refusal."""
+def sentence_of(decision: Decision) -> str:
+    """Return the sentence about the target `s4`, in a step or in a refusal."""
     if decision.refusal is None:
         return decision.targets["s4"]
     (line,) = [line for line in decision.refusal.why.splitlines() if line.startswith("  s4: ")]
@@ -46,59 +54,57 @@ def said(decision: Decision) -> str:
 
 
 @pytest.mark.parametrize(
-    ("told", "reason", "sentence"),
+    ("statement", "reason", "sentence"),
     [
-        pytest.param([B.fingerprint], Reason.ROTATE, "yes, observed", id="trusted"),
-        pytest.param(sorted(KNOWN.values()), Reason.ROTATE, "yes, observed", id="trusted among others"),
+        pytest.param([B.fingerprint], Reason.ROTATE, TRUSTS + "observed", id="trusted"),
+        pytest.param(sorted(KNOWN.values()), Reason.ROTATE, TRUSTS + "observed", id="trusted among others"),
         pytest.param(
             [A.fingerprint],
             Reason.UNTRUSTED,
-            "no, it trusts aaaaaaaa (2026-01, expires 2028-01-01), observed",
-            id="what signs now is trusted",
+            LACKS + "it trusts aaaaaaaa (2026-01, expires 2028-01-01), observed",
+            id="the active certificate is trusted",
         ),
         pytest.param(
             [A.fingerprint, "e" * 64],
             Reason.UNTRUSTED,
-            "no, it trusts aaaaaaaa (2026-01, expires 2028-01-01) and eeeeeeee, observed",
+            LACKS + "it trusts aaaaaaaa (2026-01, expires 2028-01-01) and eeeeeeee, observed",
             id="others are trusted",
         ),
-        pytest.param([], Reason.UNTRUSTED, "no, it trusts no certificate, observed", id="nothing is trusted"),
+        pytest.param([], Reason.UNTRUSTED, LACKS + "it trusts no certificate, observed", id="an empty list"),
         pytest.param(
             UNKNOWN,
             Reason.TARGET_PENDING,
-            "not known in this preview; what it comes from will change",
-            id="not known in this preview",
+            "not known in this preview; its source will change",
+            id="unknown in this preview",
         ),
-        pytest.param(
-            attested(), Reason.ROTATE, "yes, attested by Ada on 2026-04-11, not observed", id="attested on this day"
-        ),
+        pytest.param(attested(), Reason.ROTATE, TRUSTS + ATTESTED.format("2026-04-11"), id="attested on this day"),
         pytest.param(
             attested(on=MADE, ticket="T-1"),
             Reason.ROTATE,
-            "yes, attested by Ada on 2026-01-31 (T-1), not observed",
+            TRUSTS + ATTESTED.format("2026-01-31 (T-1)"),
             id="attested on the day on which it was made",
         ),
         pytest.param(
             attested(A.fingerprint),
             Reason.UNTRUSTED,
-            "no, aaaaaaaa (2026-01, expires 2028-01-01) was attested by Ada on 2026-04-11, not observed",
+            LACKS + f"aaaaaaaa (2026-01, expires 2028-01-01) was {ATTESTED.format('2026-04-11')}",
             id="another one is attested",
         ),
         pytest.param(
             attested(on=TOMORROW),
             Reason.UNTRUSTED,
-            "no, attested by Ada on 2026-04-12, not observed; that day is still to come, the service's clock says "
+            LACKS + ATTESTED.format("2026-04-12") + "; that day is still to come, the service's clock says "
             "2026-04-11T00:00:00Z",
             id="attested tomorrow",
         ),
         pytest.param(
             attested(on=date(2026, 1, 30)),
             Reason.UNTRUSTED,
-            "no, attested by Ada on 2026-01-30, not observed; the certificate was made later, at 2026-01-31T00:00:00Z",
+            LACKS + ATTESTED.format("2026-01-30") + "; the certificate was made later, at 2026-01-31T00:00:00Z",
             id="attested the day before it was made",
         ),
         pytest.param(
-            Attestation(B.fingerprint), Reason.UNTRUSTED, "no, nobody has attested it yet", id="not attested yet"
+            Attestation(B.fingerprint), Reason.UNTRUSTED, LACKS + "still to be attested", id="still to be attested"
         ),
         pytest.param(
             DeferredUpload("HR IT"), Reason.ROTATE, "gap expected until HR IT uploads", id="a gap is announced"
@@ -111,56 +117,61 @@ def said(decision: Decision) -> str:
         ),
     ],
 )
-def test_an_answer_lets_a_rotation_pass_or_refuses_it(told: TrustStatement, reason: Reason, sentence: str) -> None:
-    """And the target is listed with yes or no, where that comes from, and what it trusts instead."""
-    decision = decide(rotate(s4=told), AB)
+def test_statement_decides_a_rotation(statement: TrustStatement, reason: Reason, sentence: str) -> None:
+    """A target's statement lets a rotation pass or refuses it, and the target is listed with its source."""
+    decision = decide(rotate(s4=statement), AB)
     assert decision.reason is reason
-    assert said(decision) == sentence
+    assert sentence_of(decision) == sentence
 
 
-def test_a_refusal_names_every_missing_target_and_no_other() -> None:
-    """With the whole fingerprint, at the argument to blame, and what to declare until then."""
+def test_refusal_names_all_lacking_targets() -> None:
+    """The refusal names exactly the targets that lack the certificate, and what to declare until then."""
     declaration = rotate(
-        yes=[B.fingerprint], no=[A.fingerprint], late=DeferredUpload("HR IT"), old=attested(A.fingerprint)
+        trusting=[B.fingerprint], lacking=[A.fingerprint], late=DeferredUpload("HR IT"), old=attested(A.fingerprint)
     )
     refusal = decide(declaration, AB).refusal
     assert refusal is not None
     assert refusal.prop == "trusted_by"
     assert_three_part_message(
-        str(refusal), B.fingerprint, "by old, no.", "  no: no,", "  old: no,", 'generation="2026-01"'
+        str(refusal),
+        B.fingerprint,
+        "by old, lacking.",
+        f"  lacking: {LACKS}",
+        f"  old: {LACKS}",
+        'generation="2026-01"',
     )
-    assert "yes:" not in str(refusal)
+    assert "trusting:" not in str(refusal)
     assert "late" not in str(refusal)
 
 
-def test_targets_that_are_not_known_are_to_be_deployed_first() -> None:
-    """Another remedy than for a target that lacks the certificate; where both are the case, the latter comes first."""
+def test_unknown_targets_are_deployed_first() -> None:
+    """An unknown statement has its own remedy; a target that lacks the certificate comes before it."""
     refusal = decide(rotate(s4=UNKNOWN, yes=[B.fingerprint]), AB).refusal
     assert refusal is not None
     assert refusal.prop == "trusted_by"
     assert refusal.remedy.startswith('Deploy the target first: keep generation="2026-01"')
     assert_three_part_message(str(refusal), B.fingerprint, "s4")
-    both = decide(rotate(s4=UNKNOWN, no=[]), AB)
+    both = decide(rotate(s4=UNKNOWN, lacking=[]), AB)
     assert both.reason is Reason.UNTRUSTED
     assert both.refusal is not None
-    assert_three_part_message(str(both.refusal), "  s4: not known", "  no: no,")
+    assert_three_part_message(str(both.refusal), "  s4: not known", f"  lacking: {LACKS}")
 
 
-def test_a_certificate_that_no_slot_holds_is_told_with_the_expiry_that_the_target_gave() -> None:
-    """Its generation, too, if it has a name."""
+def test_foreign_certificate_shows_its_expiry() -> None:
+    """A certificate outside the slots is described by the target's own copy, and by its generation if it has one."""
     declaration = replace(rotate(s4=["c" * 64]), expiry={"c" * 64: D.not_after}, known_generations={"old": "c" * 64})
-    assert said(decide(declaration, AB)) == "no, it trusts cccccccc (old, expires 2028-03-31), observed"
+    assert sentence_of(decide(declaration, AB)) == LACKS + "it trusts cccccccc (old, expires 2028-03-31), observed"
 
 
 @pytest.mark.parametrize("late", [timedelta(0), timedelta(days=1)], ids=["in that second", "a day ago"])
-def test_metadata_whose_time_is_over_is_believed_by_nobody(late: timedelta) -> None:
-    """The service's clock tells; the reason and the moment are said, and what to do."""
+def test_expired_metadata_counts_as_untrusted(late: timedelta) -> None:
+    """By the service's clock, expired metadata counts as absent; the sentence has the moment and the remedy."""
     until = AB.now - late
-    told = replace(rotate(s4=[B.fingerprint]), valid_until={"s4": {B.fingerprint: until}})
-    decision = decide(told, AB)
+    declaration = replace(rotate(s4=[B.fingerprint]), valid_until={"s4": {B.fingerprint: until}})
+    decision = decide(declaration, AB)
     assert decision.reason is Reason.UNTRUSTED
     was = f"was valid until {until:%Y-%m-%dT%H:%M:%SZ} (validUntil): read it anew"
-    assert said(decision) == f"no, the metadata that names it {was}, observed"
+    assert sentence_of(decision) == LACKS + f"the metadata that names it {was}, observed"
     back = replace(roll_back(s4=[A.fingerprint]), valid_until={"s4": {A.fingerprint: until}})
     assert "not trusted by s4." in decide(back, BA).trust_warning
 
@@ -168,18 +179,18 @@ def test_metadata_whose_time_is_over_is_believed_by_nobody(late: timedelta) -> N
 @pytest.mark.parametrize(
     "limits",
     [
-        pytest.param({"s4": {B.fingerprint: AB.now + timedelta(seconds=1)}}, id="it is not over yet"),
+        pytest.param({"s4": {B.fingerprint: AB.now + timedelta(seconds=1)}}, id="its end is to come"),
         pytest.param({"s4": {A.fingerprint: AB.now}}, id="that of another certificate"),
         pytest.param({"ias": {B.fingerprint: AB.now}}, id="that of another target"),
     ],
 )
-def test_metadata_is_believed_until_its_end(limits: dict[str, dict[str, datetime]]) -> None:
-    """And nothing else is held to it."""
-    assert said(decide(replace(rotate(s4=[B.fingerprint]), valid_until=limits), AB)) == "yes, observed"
+def test_valid_metadata_counts_as_trusted(limits: dict[str, dict[str, datetime]]) -> None:
+    """Only the end of the metadata that names this certificate for this target matters."""
+    assert sentence_of(decide(replace(rotate(s4=[B.fingerprint]), valid_until=limits), AB)) == TRUSTS + "observed"
 
 
-def test_a_step_says_all_answers_in_its_sentence_refusals_first() -> None:
-    """Each target with its word and where that comes from; without targets, that none was asked."""
+def test_step_lists_statuses_refusals_first() -> None:
+    """A step lists each target with its status and source; an empty list of targets is stated."""
     message = decide(rotate(z=[B.fingerprint], b=attested(), a=DeferredUpload("HR IT")), AB).message
     assert message.endswith("becomes passive; a gap, b yes (attested), z yes (observed)")
     assert decide(rotate(), AB).message.endswith("becomes passive; no target was asked")
@@ -187,8 +198,8 @@ def test_a_step_says_all_answers_in_its_sentence_refusals_first() -> None:
     assert back.endswith("; x no (observed), y not known, z yes (observed)")
 
 
-def test_a_step_with_many_targets_counts_them() -> None:
-    """So that a preview shows the sentence to its end; every target has a line besides."""
+def test_step_counts_many_targets() -> None:
+    """Many targets are counted, so that a preview shows the whole sentence; each has a line besides."""
     targets: dict[str, TrustStatement] = {f"target-{number}": [B.fingerprint] for number in range(20)}
     decision = decide(rotate(**targets, late=DeferredUpload("HR IT"), c4c=attested()), AB)
     assert decision.message.endswith("; targets: 1 gap, 1 yes (attested), 20 yes (observed)")
@@ -197,13 +208,13 @@ def test_a_step_with_many_targets_counts_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("declaration", "seen", "action"),
+    ("declaration", "reading", "action"),
     [
-        pytest.param(replace(roll_back(s4=[]), rollback_to=A.fingerprint), BA, Action.SWAP, id="to what signed before"),
-        pytest.param(replace(roll_back(s4=[]), rollback_to=None), BA, Action.SWAP, id="perhaps: to an older one"),
         pytest.param(
-            replace(roll_back(s4=[]), rollback_to=""), BA, Action.REFUSE, id="to an older one that never signed"
+            replace(roll_back(s4=[]), rollback_to=A.fingerprint), BA, Action.SWAP, id="to the previous signer"
         ),
+        pytest.param(replace(roll_back(s4=[]), rollback_to=None), BA, Action.SWAP, id="perhaps: to an older one"),
+        pytest.param(replace(roll_back(s4=[]), rollback_to=""), BA, Action.REFUSE, id="to an older, unused one"),
         pytest.param(
             replace(roll_back(s4=[]), rollback_to=D.fingerprint), BA, Action.REFUSE, id="when another one signed before"
         ),
@@ -213,44 +224,44 @@ def test_a_step_with_many_targets_counts_them() -> None:
             replace(rotate(s4=[]), deployed_generation="2026-02", on_drift=OnDrift.RESTORE),
             AB,
             Action.SWAP,
-            id="putting back",
+            id="restoring",
         ),
         pytest.param(
             replace(rotate(s4=[]), deployed_generation="2026-02", on_drift=OnDrift.RESTORE, rollback_to=D.fingerprint),
             AB,
             Action.SWAP,
-            id="putting back, whatever signed before",
+            id="restoring, with another previous signer",
         ),
     ],
 )
-@pytest.mark.parametrize("told", [[], UNKNOWN], ids=["untrusted", "not known"])
-def test_the_gate_is_open_on_the_way_back(
-    declaration: Declaration, seen: Any, action: Action, told: TrustStatement
+@pytest.mark.parametrize("statement", [[], UNKNOWN], ids=["untrusted", "unknown"])
+def test_rollback_passes_the_gate(
+    declaration: Declaration, reading: Any, action: Action, statement: TrustStatement
 ) -> None:
-    """What signed before may sign again, with a word about who refuses it."""
-    decision = decide(replace(declaration, trusted_by={"s4": told, "z": DeferredUpload("HR IT")}), seen)
+    """A certificate that signed before may sign again, with a warning about the targets that lack it."""
+    decision = decide(replace(declaration, trusted_by={"s4": statement, "z": DeferredUpload("HR IT")}), reading)
     assert decision.action is action
     if action is Action.SWAP:
         assert "not trusted by s4." in decision.trust_warning
         assert str(declaration.declared_fingerprint)[:8] in decision.trust_warning
 
 
-def test_nobody_is_doubted_where_all_have_answered() -> None:
-    """A gap that was announced is no doubt."""
+def test_trusting_targets_cause_no_warning() -> None:
+    """Targets that trust the certificate, or whose gap is announced, cause no warning."""
     assert decide(rotate(s4=[B.fingerprint], z=DeferredUpload("HR IT")), AB).trust_warning == ""
     assert decide(rotate(), AB).trust_warning == ""
 
 
 @pytest.mark.parametrize(
-    ("declaration", "seen"),
+    ("declaration", "reading"),
     [
         pytest.param(replace(rotate(s4=[]), generation="2026-01"), AB, id="the declared one signs"),
         pytest.param(replace(rotate(s4=[]), deployed_generation="2026-02"), AB, id="a drift that is reported"),
         pytest.param(rotate(s4=[]), BA, id="the new one signs already"),
     ],
 )
-def test_the_gate_is_nobody_s_business_while_no_swap_is_due(declaration: Declaration, seen: Any) -> None:
-    """Targets that trust nothing refuse nothing then."""
-    decision = decide(declaration, seen)
+def test_gate_waits_for_a_swap(declaration: Declaration, reading: Any) -> None:
+    """Targets that lack the certificate refuse only a swap."""
+    decision = decide(declaration, reading)
     assert decision.action in (Action.RECORD, Action.REPORT)
     assert decision.targets == {}

@@ -9,7 +9,7 @@ from btp_trust.formatting import short_fingerprint
 from btp_trust.rotation.evidence import OnVerificationFailure
 from btp_trust.rotation.messages import label
 from btp_trust.rotation.rollback import stale_read_after_swap
-from btp_trust.rotation.schema import RotationInputs, RotationState
+from btp_trust.rotation.schema import RotationArgs, RotationInputs, RotationState
 from btp_trust.rotation.verification.inspection import find_in_list
 from btp_trust.rotation.verification.policy import VerificationRun, is_rollback
 from btp_trust.rotation.verification.prober import prober_for
@@ -20,16 +20,16 @@ from btp_trust.service.destinations import SAML_ASSERTION, Destination
 from btp_trust.snapshot import Snapshot, has_fingerprint
 
 
-def should_inspect(new: RotationInputs, old: RotationInputs | None, snapshot: Snapshot) -> bool:
+def should_inspect(args: RotationArgs, old: RotationInputs | None, snapshot: Snapshot, *, has_step: bool) -> bool:
     """Return True if check compares `verify_destinations` with the existing ones: after a change, or before a step.
 
     A rollback goes ahead in any case, so its inspection would be useless.
     """
-    if not new.verify_destinations or (new.slots_before is not None and is_rollback(_after_swap(snapshot))):
+    if not args.verify_destinations or (has_step and is_rollback(_after_swap(snapshot))):
         return False
-    if old is None or new.verify_destinations != old.verify_destinations:
+    if old is None or args.verify_destinations != old.verify_destinations:
         return True
-    return is_verification_requested(new, old) or (new.slots_before is not None and new.generation != old.generation)
+    return is_verification_requested(args, old) or (has_step and args.generation != old.generation)
 
 
 def inspect_destinations(

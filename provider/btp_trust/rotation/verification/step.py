@@ -8,9 +8,8 @@ from datetime import datetime
 from btp_trust.certificate import Certificate
 from btp_trust.formatting import parse_rfc3339
 from btp_trust.property_bag import UNKNOWN
-from btp_trust.rotation.declaration import OnDrift
 from btp_trust.rotation.evidence import OnVerificationFailure
-from btp_trust.rotation.schema import RotationArgs, RotationInputs, RotationState
+from btp_trust.rotation.schema import OnDrift, RotationArgs, RotationInputs, RotationState
 from btp_trust.rotation.verification.policy import VerificationCause, VerificationRun, rolls_back, select_destinations
 from btp_trust.snapshot import Snapshot, has_fingerprint
 

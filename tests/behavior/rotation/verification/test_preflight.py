@@ -173,7 +173,7 @@ def test_failed_listing_permits_the_preview(scenario: VerificationScenario) -> N
     engine = scenario.engine
     engine.transport.inject_always(answer_with(403), "GET instanceDestinations", FIND_S4)
     engine.preview(scenario.program("b", "sf", "s4", "assertion"))
-    assert "warning: RotationTrigger: the destinations to be tried could not be looked for. " in engine.last.messages
+    assert "warning: RotationTrigger: the destinations to be verified could not be listed. " in engine.last.messages
     with pytest.raises(Exception, match="403"):
         engine.up(scenario.program("b", "sf", "s4", "assertion"))
     assert engine.last.writes == []

@@ -1,0 +1,94 @@
+"""Differences between the state of a RotationTrigger, its inputs and the slots. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from btp_trust.errors import SlotsChanged, StaleRead
+from btp_trust.property_bag import same_arguments
+from btp_trust.rotation.messages import READ_NEW_PLAN
+from btp_trust.rotation.rollback import stale_read_after_swap
+from btp_trust.rotation.schema import RotationArgs, RotationInputs, RotationState, SlotPair
+from btp_trust.rotation.verification.step import request_may_be_withdrawn
+from btp_trust.snapshot import Snapshot, has_fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What diff found in one reading of the slots."""
+
+    is_swap_due: bool
+    arguments_changed: bool
+    outputs_are_behind: bool
+    """Another certificate is active than the recorded one, or a generation that had failed is active."""
+    stale_read: StaleRead | None
+    """The slots look as before the last swap, and it is too early to believe that."""
+
+    @property
+    def is_update_due(self) -> bool:
+        """Return True if an update has something to do, apart from verifications."""
+        return self.is_swap_due or self.arguments_changed or self.outputs_are_behind
+
+
+def find_difference(state: RotationState, new: RotationInputs, snapshot: Snapshot, *, is_planned: bool) -> Difference:
+    """Compare the state, the inputs and the slots.
+
+    Args:
+        state: What the last deployment recorded.
+        new: The inputs.
+        snapshot: The slots.
+        is_planned: A check of this command made the inputs: in a refresh they are those of the last deployment, and
+            no swap is due.
+    """
+    signs = has_fingerprint(snapshot.active, new.declared_fingerprint)
+    return Difference(
+        is_swap_due=is_planned and new.slots_before is not None and not signs,
+        arguments_changed=arguments_changed(state, new),
+        outputs_are_behind=not has_fingerprint(snapshot.active, state.fingerprint)
+        or (state.failed_generation is not None and signs),
+        stale_read=stale_read_after_swap(snapshot, state),
+    )
+
+
+def arguments_changed(state: RotationState, new: RotationInputs) -> bool:
+    """Return True if the program declares something else than the state; a new `verify_now` is a verification."""
+    return not same_arguments(new, state, RotationArgs, "verify_now") or request_may_be_withdrawn(state, new)
+
+
+def refuse_unrecorded_signer(slots_before: SlotPair, state: RotationState) -> None:
+    """Refuse a new declaration while another certificate is active than the one it was approved against.
+
+    This holds between the preview and the changes of one `pulumi up` too, which are planned separately.
+
+    Raises:
+        SlotsChanged: The active certificate is not the recorded one.
+    """
+    if slots_before.active not in _known_signers(state):
+        raise SlotsChanged(
+            f"{slots_before.active} signs, not {state.fingerprint}, which signed at the last deployment.",
+            "Somebody else changed the signer since, so the swap would be another one than this change was reviewed "
+            "as.",
+            f'Record the active certificate first: `pulumi refresh`, or deploy with generation="{state.generation}"; '
+            "then run `pulumi preview` and read the new plan.",
+        )
+
+
+def _known_signers(state: RotationState) -> tuple[str, ...]:
+    """Return the possible signers by the state: both ends of a rollback that is unconfirmed."""
+    if state.rollback_unconfirmed is None:
+        return (state.fingerprint,)
+    return (state.fingerprint, state.declared_fingerprint)
+
+
+def refuse_unless_signing(new: RotationInputs, snapshot: Snapshot) -> None:
+    """Refuse to record another certificate than the declared one.
+
+    Raises:
+        SlotsChanged: The active certificate has changed since the plan.
+    """
+    if not has_fingerprint(snapshot.active, new.declared_fingerprint):
+        raise SlotsChanged(
+            f"Generation {new.generation!r} signed when this command was planned; now another certificate does.",
+            f"Planned for: {new.declared_fingerprint}. Found: {snapshot.slots}.",
+            READ_NEW_PLAN,
+        )

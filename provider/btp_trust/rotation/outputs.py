@@ -1,0 +1,58 @@
+"""Outputs of RotationTrigger: the signer, and the history of its changes. Pure."""
+
+from __future__ import annotations
+
+from btp_trust.errors import SlotsChanged
+from btp_trust.formatting import format_rfc3339
+from btp_trust.property_bag import PropertyBag, certificate_outputs, to_bag
+from btp_trust.rotation.messages import READ_NEW_PLAN
+from btp_trust.rotation.schema import PREVIEW_ONLY, RotationInputs, RotationState
+from btp_trust.snapshot import Snapshot, has_fingerprint
+
+
+def signer_outputs(new: RotationInputs, snapshot: Snapshot) -> PropertyBag:
+    """Return the arguments, and the outputs about the active certificate.
+
+    Raises:
+        SlotsChanged: The active slot is empty.
+    """
+    if snapshot.active is None:
+        raise SlotsChanged(
+            f"Subaccount {snapshot.subaccount_id} has no active certificate any more.",
+            "It had one when this command was planned.",
+            READ_NEW_PLAN,
+        )
+    return {
+        **to_bag(new, *PREVIEW_ONLY),
+        **certificate_outputs(snapshot.active, snapshot),
+        "subaccount_id": snapshot.subaccount_id,
+        "observed_at": format_rfc3339(snapshot.now),
+    }
+
+
+def history_outputs(snapshot: Snapshot, state: RotationState) -> PropertyBag:
+    """Return the previous signer, when it was replaced, and when the present one was restored."""
+    if not has_fingerprint(snapshot.active, state.fingerprint):
+        return {"previous_fingerprint": state.fingerprint, "rotated_at": format_rfc3339(snapshot.now)}
+    return without_none(
+        {
+            "previous_fingerprint": state.previous_fingerprint,
+            "rotated_at": state.rotated_at,
+            "restored_at": state.rolled_back_at or state.restored_at,
+        }
+    )
+
+
+def restored_at(new: RotationInputs, snapshot: Snapshot, state: RotationState) -> PropertyBag:
+    """Return when a swap restored the recorded signer: the drift that it has undone left no trace in the state."""
+    is_restored = (
+        new.slots_before is not None
+        and has_fingerprint(snapshot.active, new.declared_fingerprint)
+        and has_fingerprint(snapshot.active, state.fingerprint)
+    )
+    return {"restored_at": format_rfc3339(snapshot.now)} if is_restored else {}
+
+
+def without_none(outputs: PropertyBag) -> PropertyBag:
+    """Leave out what has no value."""
+    return {name: value for name, value in outputs.items() if value is not None}
