@@ -27,7 +27,8 @@ from btp_trust.resources.settings import KEYS, Privilege
 from btp_trust.rotation.schema import RotationInputs
 from btp_trust_emulator import Switches
 from btp_trust_emulator.faults.fault import FAULT_SPECS
-from support.doc_blocks import Block, PageProjects, Section, pages, sections
+from support.doc_pages.blocks import Block, Section, pages, sections
+from support.doc_pages.stages import PageProjects
 
 UNRUN = {
     "make demo": "each of its acts has a test of its own",
