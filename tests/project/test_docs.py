@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import inspect
 import json
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -276,13 +276,20 @@ def test_frozen_names_come_first() -> None:
     assert first == "Pulumi state names are frozen"
 
 
-def test_modules_import_what_the_architecture_allows() -> None:
-    """The table of imports is that of the code."""
+def test_folders_import_what_the_architecture_allows() -> None:
+    """Each part of the package imports only parts that its row in the table of the architecture names."""
     page = (ROOT / "docs/design/architecture.md").read_text()
-    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", page, re.MULTILINE)
-    allowed = {module: set(re.findall(r"`(\w+)`", names)) for module, names in rows}
+    rows = re.findall(r"^\| `(\w+)` \| (nothing|(?:`\w+`(?:, )?)+) \|$", page, re.MULTILINE)
+    allowed = {part: set(re.findall(r"`(\w+)`", names)) for part, names in rows}
+    imports = imports_between_parts()
 
-    assert allowed == dict(imports())
+    assert set(allowed) == set(imports)
+    assert {part: names - allowed[part] for part, names in imports.items() if names - allowed[part]} == {}
+
+
+def test_modules_import_without_circles() -> None:
+    """No module imports itself through others, in annotations or functions either."""
+    graphlib.TopologicalSorter(imported_modules()).prepare()
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -327,17 +334,32 @@ def checked_fields(name: str) -> set[str]:
     return set(shapes[name].__struct_fields__) - set(property_bag.ResourceArgs.__struct_fields__)
 
 
-def imports() -> Iterator[tuple[str, set[str]]]:
-    """Give what each part of the package imports of the others."""
-    root = ROOT / "provider/btp_trust"
-    found: dict[str, set[str]] = {}
-    for file in root.rglob("*.py"):
-        part = file.relative_to(root).parts[0].removesuffix(".py")
-        nodes = ast.walk(ast.parse(file.read_text()))
-        names = [
-            f"{node.module}.{name.name}" for node in nodes if isinstance(node, ast.ImportFrom) for name in node.names
-        ]
-        ours = {name.split(".")[1] for name in names if name.startswith("btp_trust.")}
-        found.setdefault(part, set()).update(ours - {part})
-    del found["__init__"]
-    yield from found.items()
+def imports_between_parts() -> dict[str, set[str]]:
+    """Return {part: the other parts that its modules import}; a part is a folder or a module at the top."""
+    parts: dict[str, set[str]] = {}
+    for module, names in imported_modules().items():
+        part = part_of(module)
+        parts.setdefault(part, set()).update(part_of(name) for name in names if part_of(name) != part)
+    del parts[""]  # the public names, btp_trust itself
+    return parts
+
+
+def part_of(module: str) -> str:
+    """Return the part of a module: `rotation` for btp_trust.rotation.schema."""
+    return module.partition(".")[2].partition(".")[0]
+
+
+def imported_modules() -> dict[str, set[str]]:
+    """Return {module of the package: the modules of the package that it imports anywhere}."""
+    root = ROOT / "provider"
+    files = {
+        ".".join(file.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): file
+        for file in (root / "btp_trust").rglob("*.py")
+    }
+    imported: dict[str, set[str]] = {}
+    for module, file in files.items():
+        nodes = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ImportFrom)]
+        names = {f"{node.module}.{name.name}" for node in nodes for name in node.names}
+        targets = {name if name in files else name.rpartition(".")[0] for name in names}
+        imported[module] = (targets & set(files)) - {module}
+    return imported
