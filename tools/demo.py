@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from demo_stage import DEPLOY, EXAMPLES, DemoEnvironment, run_demo
+from demo_environment import DEPLOY, EXAMPLES, DemoEnvironment, run_demo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

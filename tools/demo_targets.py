@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import httpx
 
-from demo_stage import DEPLOY, EXAMPLES, DemoEnvironment, expect, run_demo, say
+from demo_environment import DEPLOY, EXAMPLES, DemoEnvironment, expect, run_demo, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
