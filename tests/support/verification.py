@@ -1,4 +1,4 @@
-"""A subaccount with users and targets behind destinations, as a stack of the twin sees it."""
+"""A subaccount with a user, and with targets behind destinations, for the fake engine and the real one."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ SAML = {
 
 @dataclass
 class VerificationScenario:
-    """A prepared stack: generation a signs, b is about to; a user, and targets that trust both."""
+    """A prepared stack: generation a is active, b passive; a user, and targets that trust both."""
 
     engine: FakeEngine
     targets: tuple[str, ...] = ("s4", "sf")
     is_known: bool = True
-    """Whether the destinations were tried before: only then is it known how long a new token is valid."""
+    """True if the destinations were verified before, which records how long a new token is valid."""
 
     def __post_init__(self) -> None:
-        """Create the user and the targets, prepare, and let every target trust what signs and what will."""
+        """Create the user and the targets, prepare, and make every target trust both certificates."""
         self.emulator.create_user(self.guid, USER, PASSWORD)
         self.engine.config["btp-trust:user"] = json.dumps({"name": USER, "password": PASSWORD})
         self.emulator.advance(HOUR)
@@ -50,41 +50,41 @@ class VerificationScenario:
 
     @property
     def emulator(self) -> Emulator:
-        """The emulator."""
+        """The emulator of the engine."""
         return self.engine.emulator
 
     @property
     def guid(self) -> str:
-        """The subaccount."""
+        """GUID of the subaccount."""
         return self.engine.guid
 
     def name(self, target: str) -> str:
-        """The target's name in the emulator, which has those of other tests too."""
+        """Return the name of a target in the emulator, which other tests share."""
         return f"{target}-{self.guid}"
 
     def misreport(self, target: str, *fingerprints: str | None) -> None:
-        """Let a target refuse what these certificates sign, though it shows them as trusted."""
-        self.emulator.misreport(self.name(target), *[each for each in fingerprints if each])
+        """Make a target reject assertions of these certificates, although it reports them as trusted."""
+        self.emulator.misreport(self.name(target), *filter(None, fingerprints))
 
     def program(
         self, active_generation: str, *destinations: str, passive_generation: str = "b", **trigger: Any
     ) -> Program:
-        """Write the program of the story, with a check of these destinations."""
+        """Return the program of the story, which verifies these destinations."""
         return program(
             passive_generation, active_generation, trigger={"verify_destinations": list(destinations), **trigger}
         )
 
     def evidence(self) -> dict[str, Any]:
-        """What the state holds about the last check."""
+        """Return the evidence of the last verification in the state."""
         return dict(self.engine.outputs("rotation").get("verified", {}))
 
     def private_texts(self) -> list[str]:
-        """What must not be in any state, message or log."""
+        """Return the texts that must stay out of states, messages and logs."""
         return [PASSWORD, USER, USER.partition("@")[0], self.emulator.user_token(self.guid, USER)[-40:], "PD94bWwg"]
 
 
 def fault_probes(*faults: TransportFault) -> TransportFault:
-    """Let tries of a destination meet these faults in turn, for ever; it is found all the same without a token."""
+    """Return a fault for probes of a destination: these faults in turn. Requests without token retrieval pass."""
     turns = itertools.cycle(faults)
 
     def fault(request: httpx.Request, send: SendRequest) -> httpx.Response:
@@ -94,37 +94,37 @@ def fault_probes(*faults: TransportFault) -> TransportFault:
 
 
 def answer_probes_with_token(**token: Any) -> TransportFault:
-    """Let tries of a destination be given this token; no target is asked."""
+    """Return a fault that answers probes with this token, in place of the target."""
     properties = {"Name": "x", "Authentication": "OAuth2SAMLBearerAssertion"}
     return fault_probes(answer_with(200, json={"destinationConfiguration": properties, "authTokens": [token]}))
 
 
 def answer_probes_with_error(error: str) -> TransportFault:
-    """Let the service say that it got no token, and why; no target is asked."""
+    """Return a fault that answers probes with an error of the token retrieval, in place of the target."""
     return answer_probes_with_token(type="", value="", error=error, expires_in="")
 
 
 S4 = "s4"
 ASSERTION = SAML["Name"]
 VERIFIED_DESTINATIONS = [S4, ASSERTION]
-"""The target, and what shows who signs."""
+"""The target, and the destination that returns the assertion."""
 PRIVATE_TEXTS = {PASSWORD, USER.partition("@")[0]}
-"""What may never be printed or stored."""
+"""Texts that must stay out of output and state."""
 USER_CONFIG = json.dumps({"name": USER, "password": PASSWORD})
 
 
 def verification_arguments(*destinations: str) -> str:
-    """Write the arguments of a trigger that tries these destinations."""
+    """Return the arguments of a trigger that verifies these destinations."""
     return f", verify_destinations={json.dumps(destinations)}, list_affected=True"
 
 
 def verifying_program(active_generation: str) -> str:
-    """Write the program that has prepared 2028-11 and proves what signs to the target."""
+    """Return the program that has prepared 2028-11 and verifies the signer."""
     return rotation_program("2028-11", active_generation, trigger=verification_arguments(*VERIFIED_DESTINATIONS))
 
 
 def create_trusting_target(emulator: Emulator, guid: str, name: str = S4) -> None:
-    """Create a target that trusts both certificates, a destination that leads to it, and one that shows who signs."""
+    """Create a target that trusts both certificates, its destination, and one that returns the assertion."""
     emulator.create_destination(guid, emulator.create_target(name).properties(S4))
     emulator.create_destination(guid, SAML)
     for certificate in emulator.certificates(guid):
@@ -132,7 +132,7 @@ def create_trusting_target(emulator: Emulator, guid: str, name: str = S4) -> Non
 
 
 def prepare_verification(project: PulumiProject) -> None:
-    """Deploy what is to be rotated, with a user and the target."""
+    """Deploy the stack before the rotation, with a user and the target."""
     project.emulator.create_user(project.guid, USER, PASSWORD)
     project.known_secrets |= PRIVATE_TEXTS
     project.pulumi("config", "set", "--secret", "btp-trust:user", stdin=USER_CONFIG)
