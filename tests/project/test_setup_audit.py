@@ -1,4 +1,4 @@
-"""The audit fails for what was found, says what nobody could be asked, and does not wait for ever."""
+"""The audit fails for vulnerabilities, reports packages that it could not check, and ends after a minute."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ FLAWED = {
 
 
 def report(*packages: dict[str, Any]) -> str:
-    """What pip-audit prints."""
+    """Return the output of pip-audit."""
     return json.dumps({"dependencies": list(packages), "fixes": []})
 
 
 @pytest.fixture
 def lay(fake_machine: FakeMachine, tmp_path: Path) -> Any:
-    """Lay a uv whose check of the lock file ends so, and a Python whose pip-audit does."""
+    """Install a fake uv and a fake Python with these results of the lock check and of pip-audit."""
 
     def laid(printed: str = report(SOUND), *, code: int = 0, lock: int = 0, script: str = "") -> None:
         fake_machine.command("uv", f'[ "$1" = --version ] && echo "uv {UV_VERSION}" && exit; exit {lock}')
@@ -54,8 +54,8 @@ def run(fake_machine: FakeMachine) -> None:
     COMMANDS["audit"](fake_machine.machine, ())
 
 
-def test_packages_without_a_flaw_pass(fake_machine: FakeMachine, lay: Any, capfd: pytest.CaptureFixture[str]) -> None:
-    """And it is said how many were looked at."""
+def test_good_packages_pass(fake_machine: FakeMachine, lay: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    """The number of audited packages is printed."""
     lay(report(SOUND, {**SOUND, "name": "h11"}))
     run(fake_machine)
     said = capfd.readouterr().err
@@ -64,7 +64,7 @@ def test_packages_without_a_flaw_pass(fake_machine: FakeMachine, lay: Any, capfd
 
 
 def test_a_known_vulnerability_fails(fake_machine: FakeMachine, lay: Any) -> None:
-    """With the package, the advisory, and what to upgrade to."""
+    """The message has the package, the advisory, and the version to upgrade to."""
     lay(report(SOUND, FLAWED, SKIPPED), code=1)
     with pytest.raises(SetupError) as caught:
         run(fake_machine)
@@ -79,10 +79,10 @@ def test_a_known_vulnerability_fails(fake_machine: FakeMachine, lay: Any) -> Non
         pytest.param([SOUND, SKIPPED], "1 of 2 packages; nothing is known about: msgspec", id="of some"),
     ],
 )
-def test_an_index_that_knows_nothing_is_no_failure(
+def test_an_index_without_advisories_passes(
     fake_machine: FakeMachine, lay: Any, capfd: pytest.CaptureFixture[str], packages: list[dict[str, Any]], words: str
 ) -> None:
-    """It is said, and nobody takes it for a clean bill."""
+    """A message says that the audit is incomplete."""
     lay(report(*packages))
     run(fake_machine)
     said = capfd.readouterr().err
@@ -91,10 +91,10 @@ def test_an_index_that_knows_nothing_is_no_failure(
 
 
 @pytest.mark.parametrize("printed", ["", "Traceback", "{}", "[]", '{"dependencies": [{"name": "x"}]}'])
-def test_an_audit_that_breaks_off_is_no_failure(
+def test_an_aborted_audit_passes(
     fake_machine: FakeMachine, lay: Any, capfd: pytest.CaptureFixture[str], printed: str
 ) -> None:
-    """Its last word is the reason, without the host that it asked."""
+    """The message has the last line of the error, except the host."""
     lay(printed, code=1)
     run(fake_machine)
     said = capfd.readouterr().err
@@ -102,10 +102,10 @@ def test_an_audit_that_breaks_off_is_no_failure(
     assert "secret.example" not in said
 
 
-def test_an_audit_without_an_end_is_ended(
+def test_an_endless_audit_is_stopped(
     fake_machine: FakeMachine, lay: Any, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A minute is enough for a check that may fail to happen."""
+    """The audit is stopped after a minute, and passes."""
     assert audit.AUDIT_SECONDS <= 60
     monkeypatch.setattr(audit, "AUDIT_SECONDS", 0.2)
     lay(script="exec sleep 60")
@@ -113,17 +113,15 @@ def test_an_audit_without_an_end_is_ended(
     assert "could not be done: no answer within" in capfd.readouterr().err
 
 
-def test_a_lock_file_that_does_not_fit_fails(fake_machine: FakeMachine, lay: Any) -> None:
-    """Whatever is known about vulnerabilities."""
+def test_an_outdated_lock_file_fails(fake_machine: FakeMachine, lay: Any) -> None:
+    """The lock file is checked independently of vulnerabilities."""
     lay(lock=2)
     with pytest.raises(SetupError, match="does not fit"):
         run(fake_machine)
 
 
-def test_a_check_of_the_lock_file_without_an_end_fails(
-    fake_machine: FakeMachine, lay: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One that fits is compared without asking anybody."""
+def test_an_endless_lock_check_fails(fake_machine: FakeMachine, lay: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A matching lock file is compared offline, so a check without an end is a failure."""
     monkeypatch.setattr(audit, "LOCK_SECONDS", 0.2)
     lay()
     fake_machine.command("uv", f'[ "$1" = --version ] && echo "uv {UV_VERSION}" && exit; exec sleep 60')
@@ -131,7 +129,7 @@ def test_a_check_of_the_lock_file_without_an_end_fails(
         run(fake_machine)
 
 
-def test_without_an_environment_there_is_nothing_to_audit(fake_machine: FakeMachine, lay: Any) -> None:
+def test_an_audit_needs_the_environment(fake_machine: FakeMachine, lay: Any) -> None:
     """The remedy is the setup."""
     lay()
     (fake_machine.folder / "checkout/.venv/bin/python").unlink()

@@ -121,7 +121,7 @@ class Targets:
             emulator.upload_certificate(name, certificate)
 
     def misreport(self, system: str, what: str) -> None:
-        """Make a system reject certificates that it reports: `both`, the `active` or the `passive` one, or `nothing`."""
+        """Make a system reject certificates that it reports: `both`, `active`, `passive` or `nothing`."""
         active, passive = self.engine.slots
         chosen = {"both": [active, passive], "active": [active], "passive": [passive], "nothing": []}[what]
         self.engine.emulator.misreport(self.name(system), *filter(None, chosen))
