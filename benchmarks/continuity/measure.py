@@ -1,4 +1,4 @@
-"""What comes of the calls: how many, how many refused, and for how long nobody got through. Pure."""
+"""Measurements of calls: their number, the refused ones, and the longest gap. Pure."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 PROVIDER_SCENARIO = "rotation"
-"""The scenario in which no call may be refused; in all others some must be, or the benchmark does not measure."""
+"""The scenario in which all calls must be accepted. Each other one must have refused calls."""
 
 
 @dataclass(frozen=True)
 class UserCall:
-    """A user's call: to which target, when its answer was there (seconds since the beginning), why it was refused."""
+    """A user's call: its target, the time of its answer (seconds since the start), the reason of a refusal."""
 
     target: str
     at: float
@@ -30,7 +30,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class ScenarioResult:
-    """What happened in a scenario: the calls in their order, what was done when, whether another key signs now."""
+    """The course of a scenario: calls, events, and whether the signer has changed."""
 
     calls: tuple[UserCall, ...]
     events: tuple[tuple[float, str], ...]
@@ -68,7 +68,7 @@ def find_longest_gap(calls: Iterable[UserCall]) -> float:
 
 
 def find_problems(found: Mapping[str, ScenarioResult]) -> list[str]:
-    """Say what must not be: a refusal in ours, none in another, or a scenario that did not come to its end."""
+    """Return the problems: a refusal in ours, another one without a refusal, or an incomplete scenario."""
     said = []
     for name, result in found.items():
         measured = measure(result.calls)
@@ -84,5 +84,5 @@ def find_problems(found: Mapping[str, ScenarioResult]) -> list[str]:
 
 
 def to_json(found: Mapping[str, ScenarioResult]) -> dict[str, dict[str, Any]]:
-    """Return the numbers by scenario, as they are kept."""
+    """Return the numbers by scenario, as in the results file."""
     return {name: asdict(measure(result.calls)) for name, result in found.items()}
