@@ -72,7 +72,7 @@ def limit_seconds(seconds: int) -> Iterator[None]:
     """
 
     def end(_signal: int, _frame: FrameType | None) -> None:
-        raise TimeoutError(f"It was not done after {seconds} s.")
+        raise TimeoutError(f"The benchmark exceeded {seconds} s.")
 
     signal.signal(signal.SIGALRM, end)
     signal.alarm(seconds)

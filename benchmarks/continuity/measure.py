@@ -49,7 +49,7 @@ def measure(calls: Iterable[UserCall]) -> Measurement:
 
 
 def find_longest_gap(calls: Iterable[UserCall]) -> float:
-    """Return the longest time without a successful call to a target while calls were refused, in seconds.
+    """Return the longest time between two accepted calls to a target with refused ones between them, in seconds.
 
     A gap lasts from the last success before a refusal (or the beginning) to the first one after it (or the last call).
     Without a refusal there is none, however seldom users call.
@@ -73,11 +73,11 @@ def find_problems(found: Mapping[str, ScenarioResult]) -> list[str]:
     for name, result in found.items():
         measured = measure(result.calls)
         if name == PROVIDER_SCENARIO and measured.refused:
-            said.append(f"{name}: {measured.refused} of {measured.made} calls were refused, and none may be.")
+            said.append(f"{name}: {measured.refused} of {measured.made} calls were refused; all must be accepted.")
         if name != PROVIDER_SCENARIO and not measured.refused:
-            said.append(f"{name}: no call was refused, so this does not measure anything.")
+            said.append(f"{name}: all calls were accepted, so the benchmark lacks sensitivity.")
         if not result.signer_changed:
-            said.append(f"{name}: the same certificate signs as before, so nothing was exchanged.")
+            said.append(f"{name}: the active certificate is the same as before.")
         last = {call.target: call.rejection for call in result.calls}
         said += [f"{name}: {target} still refuses in the end: {why}" for target, why in last.items() if why is not None]
     return said

@@ -135,11 +135,11 @@ def test_each_pair_of_sdk_and_command_line(
 
 def test_readme_names_what_is_tested() -> None:
     """README, metadata and tests name the same versions."""
-    told = (ROOT / "README.md").read_text()
+    readme = (ROOT / "README.md").read_text()
     sdk = next(found[1] for each in METADATA["dependencies"] if (found := SDK.match(each)))
     command = pulumi_build.OLDEST.version.removesuffix(".0")
 
-    assert f"Python {PYTHONS[0]} to {PYTHONS[-1]}" in told
-    assert f"Pulumi's command line {command} or newer and its Python SDK {sdk} or newer" in told
+    assert f"Python {PYTHONS[0]} to {PYTHONS[-1]}" in readme
+    assert f"Pulumi's command line {command} or newer and its Python SDK {sdk} or newer" in readme
     named = [each.rpartition(" ")[2] for each in METADATA["classifiers"] if each.startswith("Programming Language")]
     assert [each for each in named if "." in each] == PYTHONS

@@ -43,8 +43,10 @@ def test_the_version_is_the_distributions() -> None:
 def test_arguments_are_documented_and_typed(callable_: Callable[..., object]) -> None:
     """The docstring has a line for each argument, in the order of the signature."""
     parameters = list(inspect.signature(callable_).parameters.values())
-    told = inspect.getdoc(callable_) or ""
-    described = [line.strip().partition(":")[0] for line in told.partition("Args:")[2].splitlines() if ": " in line]
+    docstring = inspect.getdoc(callable_) or ""
+    described = [
+        line.strip().partition(":")[0] for line in docstring.partition("Args:")[2].splitlines() if ": " in line
+    ]
 
     assert [parameter.name for parameter in parameters] == [
         name for name in described if name in {parameter.name for parameter in parameters}

@@ -1,4 +1,4 @@
-"""The audit fails for vulnerabilities, reports packages that it could not check, and ends after a minute."""
+"""The audit fails for vulnerabilities, reports unchecked packages, and ends after a minute."""
 
 from __future__ import annotations
 

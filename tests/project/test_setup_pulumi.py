@@ -18,7 +18,7 @@ SCRIPTS = ("pulumi-language-python-exec", "pulumi-resource-pulumi-python")
 
 
 def test_pulumi_from_path_is_used(fake_machine: FakeMachine) -> None:
-    """A complete and new enough Pulumi on PATH needs no build."""
+    """A complete and new enough Pulumi on PATH is used as it is."""
     fake_machine.pulumi(pulumi_cli.MINIMUM)
     assert pulumi_cli.find_or_build(fake_machine.machine) == fake_machine.folder / "bin"
 
@@ -34,22 +34,22 @@ def test_companions_beside_a_links_target(fake_machine: FakeMachine) -> None:
 
 @pytest.mark.parametrize("missing", pulumi_cli.COMPANIONS)
 def test_an_incomplete_pulumi_is_skipped(fake_machine: FakeMachine, missing: str) -> None:
-    """Without a companion it could not run Python programs or dynamic providers."""
+    """A pulumi needs its companions for Python programs and dynamic providers."""
     fake_machine.pulumi("3.300.1")
     (fake_machine.folder / "bin" / missing).unlink()
     found = pulumi_cli.find_on_path(fake_machine.machine)
     assert found.folder is None
-    assert f"has no {missing}" in found.why
+    assert f"lacks {missing}" in found.why
 
 
-@pytest.mark.parametrize("script", ['echo "v3.213.9"', "exit 1", "echo no version"])
+@pytest.mark.parametrize("script", ['echo "v3.213.9"', "exit 1", "echo unknown"])
 def test_an_old_pulumi_is_skipped(fake_machine: FakeMachine, script: str) -> None:
     """The reason has the found and the required version."""
     fake_machine.pulumi("3.300.1")
     fake_machine.command("pulumi", script)
     found = pulumi_cli.find_on_path(fake_machine.machine)
     assert found.folder is None
-    assert f"not {pulumi_cli.MINIMUM} or newer" in found.why
+    assert f"{pulumi_cli.MINIMUM} or newer is required" in found.why
 
 
 def test_a_build_is_complete_and_cached(fake_machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:
@@ -98,7 +98,7 @@ def test_the_refusal_lists_all_failures(fake_machine: FakeMachine) -> None:
     fake_machine.command("go", 'case "$*" in "env GOVERSION") echo go1.26 ;; *) echo no route >&2; exit 1 ;; esac')
     with pytest.raises(SetupError) as refusal:
         pulumi_cli.find_or_build(fake_machine.machine)
-    for words in ("there is no pulumi on PATH", "is not there", "no route", "What to do: install Pulumi"):
+    for words in ("PATH lacks pulumi", "is missing or incomplete", "no route", "What to do: install Pulumi"):
         assert words in str(refusal.value)
 
 

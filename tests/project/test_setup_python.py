@@ -33,12 +33,12 @@ SETUP = Path(setup.__file__)
     ],
 )
 def test_versions_are_compared_as_numbers(text: str, minimum: str, enough: bool) -> None:  # noqa: FBT001 - a table
-    """Each command prints its version in its own way; a text without a version is never enough."""
+    """Each command prints its version in its own way; a text that lacks a version is too old."""
     assert versions.is_at_least(text, minimum) is enough
 
 
 def test_an_old_python_hands_over(fake_machine: FakeMachine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name on PATH that does not start, such as a shim, is skipped."""
+    """A name on PATH that fails to start, such as a shim, is skipped."""
     fake_machine.command("python3.13", "exit 127")
     newer = fake_machine.command("python3.12", "exit 0")
     monkeypatch.setenv("PATH", fake_machine.machine.env["PATH"])
@@ -60,7 +60,7 @@ def test_a_too_old_python_is_refused(
 
 
 def test_uv_from_path_is_used(fake_machine: FakeMachine) -> None:
-    """A new enough uv on PATH needs no download."""
+    """A new enough uv on PATH is used as it is."""
     found = fake_machine.command("uv", f"echo uv {virtualenv.UV_MINIMUM}")
     assert virtualenv.uv(fake_machine.machine) == found
 
@@ -84,18 +84,18 @@ def test_a_missing_uv_is_refused(fake_machine: FakeMachine, monkeypatch: pytest.
     monkeypatch.setattr(sys, "executable", str(lame))
     with pytest.raises(SetupError) as refusal:
         virtualenv.uv(fake_machine.machine)
-    for words in ("there is no uv on PATH", "No module named venv", "What to do"):
+    for words in ("PATH lacks uv", "No module named venv", "What to do"):
         assert words in str(refusal.value)
 
 
 def test_uv_uses_the_projects_environment(fake_machine: FakeMachine) -> None:
     """An active virtual environment stays unchanged, downloads of Python are off, other settings hold."""
     env = {**fake_machine.machine.env, "VIRTUAL_ENV": "/other", "UV_PYTHON": "3.9", "UV_DEFAULT_INDEX": "mirror"}
-    told = virtualenv.uv_environment(Machine(fake_machine.machine.root, env))
-    assert told["UV_PROJECT_ENVIRONMENT"] == str(fake_machine.machine.root / ".venv")
-    assert told["UV_PYTHON_DOWNLOADS"] == "never"
-    assert told["UV_DEFAULT_INDEX"] == "mirror"
-    assert not told.keys() & {"VIRTUAL_ENV", "UV_PYTHON"}
+    env_of_uv = virtualenv.uv_environment(Machine(fake_machine.machine.root, env))
+    assert env_of_uv["UV_PROJECT_ENVIRONMENT"] == str(fake_machine.machine.root / ".venv")
+    assert env_of_uv["UV_PYTHON_DOWNLOADS"] == "never"
+    assert env_of_uv["UV_DEFAULT_INDEX"] == "mirror"
+    assert not env_of_uv.keys() & {"VIRTUAL_ENV", "UV_PYTHON"}
 
 
 def test_a_working_venv_keeps_its_python(fake_machine: FakeMachine) -> None:
@@ -123,7 +123,7 @@ def test_a_long_command_shows_progress(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A line now and then shows the elapsed time."""
-    monkeypatch.setattr(terminal, "BEAT_SECONDS", 0.05)
+    monkeypatch.setattr(terminal, "PROGRESS_SECONDS", 0.05)
     terminal.run_with_progress("Waiting", ["sleep", "0.3"], log=tmp_path / "log", cwd=tmp_path, env={})
     assert "Waiting: 0 s, 0 steps so far" in capsys.readouterr().err
     assert terminal.format_duration(185) == "3 min 05 s"

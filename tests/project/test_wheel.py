@@ -14,7 +14,7 @@ from btp_trust_emulator import Emulator
 from support.paths import ROOT
 from support.pulumi_project import PulumiProject, rotation_program
 
-pytest.importorskip("hatchling", reason="hatchling builds the wheel, and is not installed")
+pytest.importorskip("hatchling", reason="building the wheel needs hatchling")
 
 
 @pytest.fixture(scope="module")
