@@ -1,11 +1,11 @@
 # The one entry point: each recipe prints the command it runs. The logic is in tools/.
 PYTHON ?= python3
 WORKERS ?= 4
-# A regular expression: the operations of the crash matrix that are played, all unless given.
+# A regular expression for the operations of the crash matrix to run (default: all).
 ONLY ?=
 SOAK_SECONDS ?= 600
 SOAK_SEED ?=
-# After so long, a benchmark ends without a result:
+# Time limit of a benchmark:
 BENCH_SECONDS ?= 90
 
 SETUP := $(PYTHON) tools/setup.py
@@ -21,16 +21,16 @@ help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/make \1|\2/p' Makefile | while IFS='|' read -r target does; do \
 		printf '%-22s %s\n' "$$target" "$$does"; done
 
-setup: ## install the locked dependencies into .venv, find or get the Pulumi command line
+setup: ## install the locked dependencies into .venv, find or build the Pulumi command line
 	$(SETUP) setup
 
-pulumi-path: ## print the folder of the Pulumi command line that the project uses
+pulumi-path: ## print the folder of the Pulumi command line
 	@$(SETUP) pulumi-path
 
-demo: setup ## show a rotation from beginning to end
+demo: setup ## show a rotation from start to end
 	$(RUN) python tools/demo.py
 
-demo-targets: setup ## its second act: two targets, one of which lies; refused, proved, swapped back
+demo-targets: setup ## show the second act: two targets, one with a wrong attestation; refuse, verify, roll back
 	$(RUN) python tools/demo_targets.py
 
 test: setup ## run the tests, with every branch of provider/ covered
@@ -39,7 +39,7 @@ test: setup ## run the tests, with every branch of provider/ covered
 	$(RUN) coverage combine --quiet
 	$(RUN) coverage report
 
-matrix: setup ## interrupt every operation at every request, write what came of it into docs/explanation/reliability.md
+matrix: setup ## interrupt every operation at every request, write the results into docs/explanation/reliability.md
 	$(RUN) env PYTHONPATH=tests:tools ONLY="$(ONLY)" python -m support.crash_matrix
 
 soak: setup ## search for faults for SOAK_SECONDS with other examples each time (SOAK_SEED repeats a search)
@@ -72,10 +72,10 @@ figures: setup ## print the figures by which the code is kept readable
 audit: setup ## check the lock file, and the locked packages for known vulnerabilities
 	$(SETUP) audit
 
-format: setup ## set the code in shape, with the fixes that need no thought
+format: setup ## format the code and apply safe fixes
 	$(RUN) ruff check --fix .
 	$(RUN) ruff format .
 
-clean: ## remove what checks and tests have left in this folder; .venv and the user's cache stay
+clean: ## remove files of checks and tests from this folder; .venv and the user's cache stay
 	rm -rf .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
 	find $(CHECKED) -name __pycache__ -type d -prune -exec rm -rf {} +

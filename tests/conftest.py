@@ -1,4 +1,4 @@
-"""What tests of several folders need."""
+"""Fixtures for tests of several folders."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from btp_trust_emulator import Emulator
 
 @pytest.fixture(scope="module")
 def emulator() -> Iterator[Emulator]:
-    """One emulator in process for all tests of a file, which make subaccounts of their own."""
-    with Emulator(key_size=1024) as running:
-        yield running
+    """One emulator in process for all tests of a module, which create subaccounts of their own."""
+    with Emulator(key_size=1024) as emulator:
+        yield emulator
 
 
 @pytest.fixture
 def program_loop() -> Iterator[None]:
-    """An event loop for a Pulumi program that runs with mocks, which leave one open in each of their threads."""
+    """An event loop for a Pulumi program with mocks, which leave a loop open in each of their threads."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     yield

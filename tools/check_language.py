@@ -1,7 +1,7 @@
 """Check the language of strings, comments and pages: few negations, and one word for one idea.
 
-A negation says what is not the case, and leaves the reader to find out what is. docs/design/20261129.language.md says why, and
-lists the words that this project uses instead of each refused one.
+A negation says what is not the case, and leaves the reader to find out what is. The design note on language says why,
+and lists the words that this project uses.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ WORDS_PER_NEGATION = 50
 NEGATION = re.compile(
     r"\b(?:not|no|never|none|nothing|nobody|nowhere|neither|nor|without|cannot)\b|n't\b", re.IGNORECASE
 )
-WORD = re.compile(r"[A-Za-z][A-Za-z'’-]*")
+WORD = re.compile(r"[A-Za-z][A-Za-z'-]*")
 REPLACED = {
     r"swap(?:s|ped|ping)? back": "roll back",
     r"ways? back": "rollback",

@@ -1,7 +1,7 @@
-"""Show a trust certificate's whole life, with the real Pulumi command line and the emulator: `make demo`.
+"""Show the whole life of a trust certificate, with the real Pulumi command line and the emulator: `make demo`.
 
-Each step shows a pull request, the commands that a pipeline runs, what they print, and checks that they do what the
-step says. Nothing outside a temporary folder is read or written, and nothing is left behind.
+Each step shows a pull request, the commands of a pipeline and their output, and checks their results. All files are in
+a temporary folder, which is removed in the end.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from demo_stage import DEPLOY, EXAMPLES, DemoEnvironment, run_demo
+from demo_environment import DEPLOY, EXAMPLES, DemoEnvironment, run_demo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,11 +23,11 @@ EXPORT = 'pulumi.export("next_certificate", upcoming.certificate)\n'
 
 
 def first_certificate(demo: DemoEnvironment) -> None:
-    """Generate, in a subaccount that has none."""
+    """Generate a certificate in an empty subaccount."""
     demo.set_date("2026-11-25")
     demo.step(
         "Generate the first certificate",
-        "A new subaccount has no certificate yet. A signing key is generated only on request:",
+        "A new subaccount starts without a certificate. A signing key is only generated on request:",
     )
     demo.pulumi("stack init dev")
     demo.pulumi("config set --secret btp-trust:serviceKey", stdin=demo.service_key)
@@ -41,7 +41,7 @@ def adopt(demo: DemoEnvironment) -> None:
     """Adopt with another stack."""
     demo.step(
         "Adopt it",
-        "Most subaccounts have a certificate. A stack that meets one adopts it: here a second stack, which then goes.",
+        "Most subaccounts have a certificate already. A new stack adopts it: here a second one, destroyed at the end.",
     )
     demo.pulumi("stack init second")
     demo.pulumi("config set --secret btp-trust:serviceKey", stdin=demo.service_key)
@@ -53,12 +53,12 @@ def adopt(demo: DemoEnvironment) -> None:
 
 
 def prepare(demo: DemoEnvironment) -> None:
-    """Mint the successor."""
+    """Generate the successor."""
     demo.set_date("2028-11-01")
     demo.step(
         "Prepare",
-        "Two years later the certificate has four weeks left. From the first rotation on, the program has three lines.",
-        "The new certificate signs nothing yet; `next_certificate` is what goes into the target systems.",
+        "Two years later the certificate expires in four weeks. From now on, the program declares three resources.",
+        "The new certificate is passive; its text, the output `next_certificate`, goes into the target systems.",
     )
     demo.pull_request(
         "Prepare 2028-11",
@@ -75,10 +75,10 @@ def prepare(demo: DemoEnvironment) -> None:
 
 
 def rotate(demo: DemoEnvironment) -> None:
-    """Swap, after a preview that names everything."""
+    """Swap, after a preview of all changes."""
     demo.step(
         "Rotate",
-        "The targets trust both certificates now. One word says which one signs, and the preview what happens.",
+        "The targets trust both certificates now. One word declares the signer, and the preview shows the swap.",
     )
     demo.pull_request("Rotate to 2028-11", ('"rotation", generation="2026-11"', '"rotation", generation="2028-11"'))
     demo.pulumi("preview --diff", '+ step : "rotate: passive', "~ fingerprint:", "~ not_after :", "2 to update")
@@ -89,8 +89,11 @@ def rotate(demo: DemoEnvironment) -> None:
 
 
 def refuse_unprepared_rotation(demo: DemoEnvironment) -> None:
-    """Refuse a pull request that bumps both names."""
-    demo.step("Refuse a careless pull request", "Somebody prepares the next certificate and makes it sign in one go.")
+    """Refuse a pull request that changes both names."""
+    demo.step(
+        "Refuse a careless pull request",
+        "A pull request prepares the next certificate and declares it the signer at once.",
+    )
     demo.pull_request(
         "Renew",
         ('"next", generation="2028-11"', '"next", generation="2030-11"'),
@@ -102,15 +105,16 @@ def refuse_unprepared_rotation(demo: DemoEnvironment) -> None:
 
 
 def drift(demo: DemoEnvironment) -> None:
-    """Report what a colleague did, then undo it."""
+    """Report a swap by a colleague, then undo it."""
     demo.set_date("2028-11-08")
     demo.step(
-        "Notice drift", "A colleague swaps the certificates in the cockpit. That is reported, and not undone unasked:"
+        "Notice drift",
+        "A colleague swaps the certificates in the cockpit. The drift is reported, and only undone on request:",
     )
     demo.act_in_cockpit("rotate")
     demo.pulumi("preview", "should sign, but", "somebody else swapped", 'To undo it: on_drift="restore"')
     demo.expect_slots("2026-11", "2028-11")
-    demo.step("Restore", "The team decides that the program is right.")
+    demo.step("Restore", "The team decides to restore the signer that the program declares.")
     demo.pull_request("Restore", ("candidate=upcoming)", 'candidate=upcoming, on_drift="restore")'))
     demo.pulumi("preview", "restore: passive")
     demo.pulumi(DEPLOY, "updated")
@@ -120,13 +124,13 @@ def drift(demo: DemoEnvironment) -> None:
 
 
 def roll_back(demo: DemoEnvironment) -> None:
-    """Go back, and forth again."""
-    demo.step("Roll back", "A target was forgotten: its users are refused. The way back is to revert the pull request.")
+    """Roll back, and rotate again."""
+    demo.step("Roll back", "A target was forgotten and rejects its users. To roll back, revert the pull request.")
     demo.revert("Rotate to 2028-11")
     demo.pulumi("preview", "roll back: passive", "2 to update")
     demo.pulumi(DEPLOY, "2 updated")
     demo.expect_slots("2026-11", "2028-11")
-    demo.step("Rotate again", "The target has the certificate now: revert the revert.")
+    demo.step("Rotate again", "The target trusts the certificate now: revert the revert.")
     demo.revert('Revert "Rotate to 2028-11"')
     demo.pulumi(DEPLOY, "rotate: passive", "2 updated")
     demo.expect_slots("2028-11", "2026-11")
@@ -137,7 +141,7 @@ def retire(demo: DemoEnvironment) -> None:
     demo.set_date("2028-12-01")
     demo.step(
         "Retire",
-        "The old certificate has expired. It may stay until the next cycle; or it goes, and rolling back ends.",
+        "The old certificate has expired. It may stay until the next cycle. Once deleted, it is gone for rollbacks.",
     )
     demo.pull_request(
         "Retire 2026-11",
@@ -151,9 +155,12 @@ def retire(demo: DemoEnvironment) -> None:
 
 
 def next_cycle(demo: DemoEnvironment) -> None:
-    """Do it again, two years later."""
+    """Prepare and rotate again, two years later."""
     demo.set_date("2030-10-01")
-    demo.step("Prepare the next cycle", "Nothing happens for almost two years. Then a month is left.")
+    demo.step(
+        "Prepare the next cycle",
+        "For almost two years the program stays as it is. Then the certificate expires in a month.",
+    )
     demo.pulumi("preview --expect-no-changes", "3 unchanged")
     demo.pull_request(
         "Prepare 2030-11",
@@ -174,7 +181,7 @@ STEPS = (first_certificate, adopt, prepare, rotate, refuse_unprepared_rotation, 
 
 
 def main(words: Sequence[str]) -> int:
-    """Play the story; 0 if each step did what it says."""
+    """Run the steps; return 0 if all succeed."""
     return run_demo(
         words,
         EXAMPLES / "quickstart",

@@ -1,7 +1,7 @@
 """Show a rotation with two targets, with the real Pulumi command line and the emulator: `make demo-targets`.
 
 The second act of the demo. One target has an API, the other an administrator. After each step Jane calls both, as
-applications do for her: through destinations, with assertions that the subaccount's certificate signs.
+applications do: through destinations, with assertions signed by the subaccount's active certificate.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import httpx
 
-from demo_stage import DEPLOY, EXAMPLES, DemoEnvironment, expect, run_demo, say
+from demo_environment import DEPLOY, EXAMPLES, DemoEnvironment, expect, run_demo, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ ASSERTION: Final = {
     "audience": "https://s4.example.com",
     "authnContextClassRef": "urn:oasis:names:tc:SAML:2.0:ac:classes:PreviousSession",
 }
-"""A destination that returns the assertion itself, and so shows which certificate signs."""
+"""A destination that returns the assertion itself, which shows the signer."""
 ATTESTATION: Final = "trust/s4.yaml"
 RETIRED: Final = (
     ('upcoming = trust.PassiveTrustCertificate("next", generation="2028-11")\n\n', ""),
@@ -41,13 +41,13 @@ RETIRED: Final = (
 
 
 def prepare(demo: DemoEnvironment) -> None:
-    """Mint the successor; the target with an API gets it at once."""
+    """Generate the successor; the target with an API gets it at once."""
     _set_up(demo)
     demo.set_date("2028-10-25")
     demo.step(
         "Prepare",
-        "The subaccount's certificate has a month left. Two targets trust it: billing, another subaccount, which the",
-        "program tells what to trust; and s4, which only its administrator can.",
+        "The active certificate expires in a month. Two targets trust it: billing, another subaccount, whose trust",
+        "the program manages; and s4, whose trust only its administrator can change.",
     )
     keys = {"billing": demo.call_control_plane("GET", f"subaccounts/{_billing(demo)}/api-access-key")}
     demo.pulumi("stack init dev")
@@ -62,27 +62,33 @@ def prepare(demo: DemoEnvironment) -> None:
 
 
 def refuse_early_rotation(demo: DemoEnvironment) -> None:
-    """Refuse a swap while a target has not got the certificate."""
-    demo.step("Refuse to rotate too early", "Somebody proposes the rotation before the team of s4 has done its part:")
+    """Refuse a swap while a target lacks the certificate."""
+    demo.step("Refuse to rotate too early", "A pull request declares the new signer before s4 trusts it:")
     demo.pull_request("Rotate to 2028-11", ('    generation="2026-11"', '    generation="2028-11"'))
     demo.pulumi("preview", "is not trusted by s4", "From the swap on they would reject every user", status=1)
     demo.expect_slots("2026-11", "2028-11")
 
 
 def hand_over(demo: DemoEnvironment) -> None:
-    """Give the certificate to the administrator of the other target, who attests that the target has it."""
-    demo.step("Hand over", "The deployment has written a page and a file for the administrator of s4; its steps are:")
+    """Hand the certificate over to the administrator of s4, who attests that s4 trusts it."""
+    demo.step(
+        "Hand over",
+        "The deployment has written a page and a file for the administrator of s4. The page has these steps:",
+    )
     _show_steps(demo)
     _upload(demo, demo.certificates()["passive"])
-    say("", "Ada, who administers s4, has done that, and says so. The pull request above can now be deployed.")
+    say("", "Ada, the administrator of s4, has done this and attests it. The pull request above can now be deployed.")
     _attest(demo, "2028-11")
     demo.expect_slots("2026-11", "2028-11")
 
 
 def rotate(demo: DemoEnvironment) -> None:
-    """Swap, and verify the swap."""
+    """Swap, and verify."""
     demo.set_date("2028-11-01")
-    demo.step("Rotate", "Both targets trust both certificates. The swap is verified as Jane, target by target:")
+    demo.step(
+        "Rotate",
+        "Both targets trust both certificates. The deployment swaps, and verifies each target as the user Jane:",
+    )
     demo.pulumi(
         "preview",
         "s4: yes, attested by Ada",
@@ -98,7 +104,7 @@ def rotate(demo: DemoEnvironment) -> None:
 def retire(demo: DemoEnvironment) -> None:
     """Remove the old certificate, in the subaccount and in both targets."""
     demo.set_date("2028-12-01")
-    demo.step("Retire", "The old certificate has expired. The deployment takes it out of billing, then deletes it.")
+    demo.step("Retire", "The old certificate has expired. The deployment removes it from billing, then deletes it.")
     old = str(demo.slots()["passive"])
     demo.pull_request("Retire 2026-11", *RETIRED)
     demo.pulumi(DEPLOY, "deleted passive", "1 deleted")
@@ -111,9 +117,12 @@ def retire(demo: DemoEnvironment) -> None:
 
 
 def next_cycle(demo: DemoEnvironment) -> None:
-    """Prepare again, two years later; this time an attestation is wrong."""
+    """Prepare again, two years later, with a wrong attestation."""
     demo.set_date("2030-10-01")
-    demo.step("Prepare the next cycle", "Two years later Ada is busy, uploads into the wrong system, and attests.")
+    demo.step(
+        "Prepare the next cycle",
+        "Two years later Ada uploads the certificate to the wrong system, and attests that s4 trusts it.",
+    )
     demo.revert("Retire 2026-11")
     demo.pull_request("Prepare 2030-11", ('"next", generation="2028-11"', '"next", generation="2030-11"'))
     demo.pulumi(DEPLOY, "generate '2030-11' in the empty passive slot", "1 created")
@@ -124,9 +133,11 @@ def next_cycle(demo: DemoEnvironment) -> None:
 
 
 def roll_back_after_rejection(demo: DemoEnvironment) -> None:
-    """Roll back, record the evidence, and leave the targets alone afterwards."""
+    """Roll back automatically, keep the evidence, and leave the targets alone afterwards."""
     demo.set_date("2030-10-08")
-    demo.step("Notice a target that lies", "s4 trusts the new certificate, says the attestation. The swap is verified:")
+    demo.step(
+        "Notice a wrong attestation", "By the attestation, s4 trusts the new certificate. The deployment verifies it:"
+    )
     demo.pull_request("Rotate to 2030-11", ('    generation="2028-11"', '    generation="2030-11"'))
     demo.pulumi("preview", "s4: yes, attested by Ada", "billing: yes, observed")
     demo.pulumi(
@@ -137,25 +148,25 @@ def roll_back_after_rejection(demo: DemoEnvironment) -> None:
     )
     demo.expect_slots("2028-11", "2030-11")
     _call_as_jane(demo)
-    demo.step("Try nothing again", "The state remembers. Somebody merges something else, and the pipeline deploys:")
+    demo.step("Keep the failure", "The failure is in the state. The pipeline deploys another change:")
     demo.pull_request("Add an output", ('"signs", rotation', '"signing", rotation'))
     before = len(demo.call_control_plane("GET", "journal")["entries"])
     demo.pulumi(DEPLOY, "was rejected by the target of s4, and was rolled back.", status=1)
     since = demo.call_control_plane("GET", "journal")["entries"][before:]
-    tried = [each for each in since if "/destinations/" in each["path"] or "rotateCertificate" in each["path"]]
-    expect(since and not tried, "nothing is swapped, and no target is asked")
+    writes = [entry for entry in since if "/destinations/" in entry["path"] or "rotateCertificate" in entry["path"]]
+    expect(since and not writes, "the deployment neither swaps nor probes a destination")
     demo.expect_slots("2028-11", "2030-11")
 
 
 def repair(demo: DemoEnvironment) -> None:
-    """Revert, repair the target, rotate."""
-    demo.step("Revert", "The program says again what is so, and other changes can be deployed.")
+    """Revert, repair the target, rotate again."""
+    demo.step("Revert", "The program matches the service again, and other changes can be deployed.")
     demo.revert("Rotate to 2030-11")
     demo.pulumi(DEPLOY, "updated")
     demo.pulumi("preview --expect-no-changes", "5 unchanged")
     demo.expect_slots("2028-11", "2030-11")
     demo.set_date("2030-10-15")
-    demo.step("Rotate in the next cycle", "Ada has uploaded the certificate into the right system.")
+    demo.step("Rotate in the next cycle", "Ada has uploaded the certificate to the right system.")
     demo.call_control_plane("PUT", "targets/s4/lies", {"fingerprints": []})
     demo.revert('Revert "Rotate to 2030-11"')
     demo.pulumi(DEPLOY, "RotationTrigger: billing: verified: ", "RotationTrigger: s4: verified: ")
@@ -168,7 +179,7 @@ STEPS = (prepare, refuse_early_rotation, hand_over, rotate, retire, next_cycle, 
 
 
 def _set_up(demo: DemoEnvironment) -> None:
-    """Make what was there before: a certificate, Jane, two targets, a destination to each, one that shows who signs."""
+    """Create the starting point: a certificate, Jane, two targets with destinations, one that returns the assertion."""
     demo.set_date("2026-11-25")
     demo.act_in_cockpit("generate_active")
     jane = {"user_name": JANE["name"], "password": JANE["password"]}
@@ -186,13 +197,13 @@ def _create_destination(demo: DemoEnvironment, properties: dict[str, str]) -> No
 
 
 def _billing(demo: DemoEnvironment) -> str:
-    """The GUID of the other subaccount."""
-    guids = [str(each["guid"]) for each in demo.call_control_plane("GET", "subaccounts")["subaccounts"]]
+    """Return the GUID of the other subaccount."""
+    guids = [str(account["guid"]) for account in demo.call_control_plane("GET", "subaccounts")["subaccounts"]]
     return next(guid for guid in guids if guid != demo.subaccount)
 
 
 def _properties(name: str, target: dict[str, str]) -> dict[str, str]:
-    """What a destination to a target consists of."""
+    """Return the properties of a destination to a target."""
     return {
         "Name": name,
         "Type": "HTTP",
@@ -224,7 +235,7 @@ def _show_steps(demo: DemoEnvironment) -> None:
 
 
 def _attest(demo: DemoEnvironment, generation: str) -> None:
-    """Fill in the attestation that the hand-over has prepared, and commit it as its owner."""
+    """Complete the attestation that the hand-over has prepared, and commit it."""
     prefix = str(demo.slots()["passive"])[:8]
     text = (demo.program / "hand-over" / f"s4.{prefix}" / ATTESTATION).read_text()
     filled = text.replace("by:", "by: Ada", 1).replace('"on":', f'"on": {demo.today()}', 1)
@@ -237,8 +248,8 @@ def _call_as_jane(demo: DemoEnvironment) -> None:
     with httpx.Client(trust_env=False) as client:
 
         def token(**form: str) -> str:
-            answer = client.post(f"{key['url']}/oauth/token", data=form, auth=(key["clientid"], key["clientsecret"]))
-            return str(answer.json()["access_token"])
+            response = client.post(f"{key['url']}/oauth/token", data=form, auth=(key["clientid"], key["clientsecret"]))
+            return str(response.json()["access_token"])
 
         headers = {
             "Authorization": f"Bearer {token(grant_type='client_credentials')}",
@@ -246,13 +257,13 @@ def _call_as_jane(demo: DemoEnvironment) -> None:
         }
         for name in ("billing", "s4"):
             url = f"{key['uri']}/destination-configuration/v1/destinations/{name}"
-            found = client.get(url, headers=headers).json()["authTokens"][0]
-            expect(not found.get("error"), f"{name} accepts Jane: {found}")
+            issued = client.get(url, headers=headers).json()["authTokens"][0]
+            expect(not issued.get("error"), f"{name} accepts Jane: {issued}")
     say("", "Jane calls billing and s4: both accept her.")
 
 
 def main(words: Sequence[str]) -> int:
-    """Play the story; 0 if each step did what it says."""
+    """Run the steps; return 0 if all succeed."""
     return run_demo(
         words,
         EXAMPLES / "targets",

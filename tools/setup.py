@@ -14,7 +14,7 @@ OTHER_NAMES = ("python3.14", "python3.13", "python3.12", "python3.11")
 PROBE = "import sys; sys.exit(sys.version_info[:2] < ({}, {}))".format(*MINIMUM)
 REFUSAL = """\
 Python {wanted} or newer is needed, and `{name}` is Python {found}.
-Neither {others} on PATH helps: each is missing or does not start.
+{others} on PATH are missing or fail to start.
 What to do: install one of them, or say where one is: make setup PYTHON=/path/to/python3
 """
 
@@ -35,7 +35,7 @@ def find_newer_python() -> str:
 
 def refusal() -> str:
     """Say which Python is there, which is needed and what to do."""
-    others = " nor ".join(OTHER_NAMES)
+    others = ", ".join(OTHER_NAMES)
     found, wanted = (".".join(str(part) for part in pair) for pair in (sys.version_info[:3], MINIMUM))
     return REFUSAL.format(wanted=wanted, name=sys.executable, found=found, others=others)
 

@@ -1,1 +1,1 @@
-"""How many calls fail while a trust certificate is exchanged: by this project, and by the two ways that others take."""
+"""Benchmark: calls that fail while a trust certificate is replaced, by this project and by two common scripts."""

@@ -1,4 +1,4 @@
-"""Play the three scenarios, write the numbers, the table and the picture: `make bench-continuity`."""
+"""Run the three scenarios, and write the numbers, the table and the picture: `make bench-continuity`."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from continuity.users import Clock, TooManyCalls, calling
 
 KEY_SIZE = 2048
 PAUSE_SECONDS = 1.5
-"""What people take before they do something; in truth, it is hours."""
+"""Seconds before each act of a person; in practice, hours."""
 MORE_TIME_HINT = "Let the machine do less beside it, or give it more time: make bench-continuity BENCH_SECONDS=300"
 
 
 def run_scenario(scenario: Callable[[ScenarioContext], None], subaccount: BenchmarkSubaccount) -> ScenarioResult:
-    """Play a scenario while users call."""
+    """Run a scenario while users call."""
     before, clock, events = subaccount.signer(), Clock(), list[tuple[float, str]]()
     with calling(list(subaccount.owners), subaccount.rejection, clock) as calls:
         scenario(
@@ -42,7 +42,7 @@ def run_scenario(scenario: Callable[[ScenarioContext], None], subaccount: Benchm
 
 
 def run(folder: Path) -> dict[str, ScenarioResult]:
-    """Play all scenarios, each on a landscape of its own."""
+    """Run all scenarios, each on a landscape of its own."""
     found = {}
     with Emulator(socket=True, key_size=KEY_SIZE) as emulator, httpx.Client(trust_env=False) as http:
         ours = BenchmarkSubaccount(emulator, http)
@@ -54,7 +54,7 @@ def run(folder: Path) -> dict[str, ScenarioResult]:
 
 
 def refusals(found: dict[str, ScenarioResult]) -> set[str]:
-    """Return what refused calls were answered, each answer once, cut."""
+    """Return the distinct answers of refused calls, shortened."""
     return {
         f"{name}: {call.rejection[:200]}"
         for name, each in found.items()
@@ -65,14 +65,14 @@ def refusals(found: dict[str, ScenarioResult]) -> set[str]:
 
 @contextmanager
 def limit_seconds(seconds: int) -> Iterator[None]:
-    """End what takes longer, from within.
+    """Stop the block after this time.
 
     Raises:
         TimeoutError: It took longer.
     """
 
     def end(_signal: int, _frame: FrameType | None) -> None:
-        raise TimeoutError(f"It was not done after {seconds} s.")
+        raise TimeoutError(f"The benchmark exceeded {seconds} s.")
 
     signal.signal(signal.SIGALRM, end)
     signal.alarm(seconds)
@@ -83,7 +83,7 @@ def limit_seconds(seconds: int) -> Iterator[None]:
 
 
 def main(words: Sequence[str]) -> int:
-    """Run, write, tell. Returns the exit status: 0 if ours refused nothing and the others something."""
+    """Run, write and print; return 0 if calls are only refused in the scenarios of others, else 1."""
     parser = argparse.ArgumentParser("continuity", description=__doc__)
     parser.add_argument("--seconds", type=int, default=90, help="end without a result after so long (%(default)s)")
     options = parser.parse_args(words)

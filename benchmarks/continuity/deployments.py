@@ -1,4 +1,4 @@
-"""The deployments of a rotation on the real Pulumi command line, as a pipeline makes them."""
+"""The deployments of a rotation on the real Pulumi command line, as in a pipeline."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _OLD, _NEW = "2026-11", "2028-11"
 
 
 class PulumiDeployments:
-    """A stack that has adopted the certificate that signs."""
+    """A stack that has adopted the active certificate."""
 
     def __init__(self, folder: Path, subaccount: BenchmarkSubaccount) -> None:
         self._landscape = subaccount
@@ -23,14 +23,14 @@ class PulumiDeployments:
         self._project.up()
 
     def prepare(self) -> str:
-        """Mint the successor. Returns its PEM, from the outputs of the stack."""
+        """Generate the successor; return its PEM, from the outputs of the stack."""
         self._project.deploy(rotation_program(_NEW, _OLD))
         return str(self._project.state()["next"]["outputs"]["certificate"])
 
     def rotate(self) -> None:
-        """Let it sign, if every target shows it as trusted."""
+        """Rotate to it, if every target reports it as trusted."""
         self._project.deploy(rotation_program(_NEW, _NEW, trigger=f", trusted_by={self._landscape.trusted()}"))
 
     def retire(self) -> None:
-        """Remove the old one."""
+        """Delete the old certificate."""
         self._project.deploy(rotation_program(None, _NEW))

@@ -1,4 +1,4 @@
-"""What comes of the calls: how many, how many refused, and for how long nobody got through. Pure."""
+"""Measurements of calls: their number, the refused ones, and the longest gap. Pure."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 PROVIDER_SCENARIO = "rotation"
-"""The scenario in which no call may be refused; in all others some must be, or the benchmark does not measure."""
+"""The scenario in which all calls must be accepted. Each other one must have refused calls."""
 
 
 @dataclass(frozen=True)
 class UserCall:
-    """A user's call: to which target, when its answer was there (seconds since the beginning), why it was refused."""
+    """A user's call: its target, the time of its answer (seconds since the start), the reason of a refusal."""
 
     target: str
     at: float
@@ -30,7 +30,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class ScenarioResult:
-    """What happened in a scenario: the calls in their order, what was done when, whether another key signs now."""
+    """The course of a scenario: calls, events, and whether the signer has changed."""
 
     calls: tuple[UserCall, ...]
     events: tuple[tuple[float, str], ...]
@@ -49,7 +49,7 @@ def measure(calls: Iterable[UserCall]) -> Measurement:
 
 
 def find_longest_gap(calls: Iterable[UserCall]) -> float:
-    """Return the longest time without a successful call to a target while calls were refused, in seconds.
+    """Return the longest time between two accepted calls to a target with refused ones between them, in seconds.
 
     A gap lasts from the last success before a refusal (or the beginning) to the first one after it (or the last call).
     Without a refusal there is none, however seldom users call.
@@ -68,21 +68,21 @@ def find_longest_gap(calls: Iterable[UserCall]) -> float:
 
 
 def find_problems(found: Mapping[str, ScenarioResult]) -> list[str]:
-    """Say what must not be: a refusal in ours, none in another, or a scenario that did not come to its end."""
+    """Return the problems: a refusal in ours, another one without a refusal, or an incomplete scenario."""
     said = []
     for name, result in found.items():
         measured = measure(result.calls)
         if name == PROVIDER_SCENARIO and measured.refused:
-            said.append(f"{name}: {measured.refused} of {measured.made} calls were refused, and none may be.")
+            said.append(f"{name}: {measured.refused} of {measured.made} calls were refused; all must be accepted.")
         if name != PROVIDER_SCENARIO and not measured.refused:
-            said.append(f"{name}: no call was refused, so this does not measure anything.")
+            said.append(f"{name}: all calls were accepted, so the benchmark lacks sensitivity.")
         if not result.signer_changed:
-            said.append(f"{name}: the same certificate signs as before, so nothing was exchanged.")
+            said.append(f"{name}: the active certificate is the same as before.")
         last = {call.target: call.rejection for call in result.calls}
         said += [f"{name}: {target} still refuses in the end: {why}" for target, why in last.items() if why is not None]
     return said
 
 
 def to_json(found: Mapping[str, ScenarioResult]) -> dict[str, dict[str, Any]]:
-    """Return the numbers by scenario, as they are kept."""
+    """Return the numbers by scenario, as in the results file."""
     return {name: asdict(measure(result.calls)) for name, result in found.items()}

@@ -1,4 +1,4 @@
-"""The table of the page: written by a run, compared with the numbers by the tests."""
+"""The table of the page, which the tests compare with the numbers."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ MARK = "continuity"
 TITLES = {
     "rotation": "btp-trust: prepare, publish, rotate, retire",
     "renew-in-place": "renewed in place, then the targets follow",
-    "swap-without-publishing": "minted and swapped by a script, then the targets follow",
+    "swap-without-publishing": "generated and swapped by a script, then the targets follow",
 }
 
 
 def table(numbers: Mapping[str, Mapping[str, Any]]) -> str:
-    """Write the numbers of all scenarios as a table."""
+    """Return the numbers of all scenarios as a table."""
     rows = (
         f"| {title} | {numbers[name]['made']} | {numbers[name]['refused']} | {seconds(numbers[name])} |"
         for name, title in TITLES.items()
@@ -30,10 +30,10 @@ def table(numbers: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def seconds(measured: Mapping[str, Any]) -> str:
-    """Write the longest gap."""
+    """Return the longest gap as text."""
     return f"{measured['longest_gap_seconds']:.1f} s" if measured["refused"] else "none"
 
 
 def write_table(page: Path, numbers: Mapping[str, Mapping[str, Any]]) -> None:
-    """Put the table into the page."""
+    """Replace the table in the page."""
     page.write_text(replace_section(page.read_text(), MARK, table(numbers)))

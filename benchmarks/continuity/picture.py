@@ -1,4 +1,4 @@
-"""The picture: every call of every scenario as a stroke on a line of time, one line for each target."""
+"""The picture: every call as a stroke on a time line, one line for each target."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from continuity.page import TITLES
 WIDTH, LEFT, RIGHT = 880, 110, 20
 TOP, BAND, LANE, STROKE = 46, 118, 17, 11
 TICKS = 12
-"""How many times the axis names at most, after 0."""
+"""Maximum number of labels on the axis, after 0."""
 HEAD = """\
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-labelledby="title desc">
   <title id="title">Calls accepted and refused while a certificate is exchanged in three ways</title>
@@ -39,7 +39,7 @@ HEAD = """\
 
 
 def draw(found: Mapping[str, ScenarioResult]) -> str:
-    """Draw all scenarios on one scale of time, which ends with the last call of the longest."""
+    """Draw all scenarios on one scale, which ends with the last call of the longest scenario."""
     last = max(call.at for result in found.values() for call in result.calls)
     scale = (WIDTH - LEFT - RIGHT) / last
     height = TOP + BAND * len(found) + 10
@@ -54,7 +54,7 @@ def draw(found: Mapping[str, ScenarioResult]) -> str:
 
 
 def draw_legend() -> Iterator[str]:
-    """Say what a stroke is."""
+    """Draw the legend."""
     yield f'  <path class="accepted" d="M{LEFT} 14v{STROKE}m3 -{STROKE}v{STROKE}m3 -{STROKE}v{STROKE}"/>'
     yield f'  <text class="small" x="{LEFT + 14}" y="24">a call that is accepted</text>'
     yield f'  <path class="refused" d="M{LEFT + 180} 14v{STROKE}m3 -{STROKE}v{STROKE}m3 -{STROKE}v{STROKE}"/>'
@@ -62,7 +62,7 @@ def draw_legend() -> Iterator[str]:
 
 
 def draw_scenario(title: str, result: ScenarioResult, top: float, scale: float) -> Iterator[str]:
-    """Draw a scenario: its title and numbers, what was done when, and a line for each target."""
+    """Draw a scenario: its title, numbers and events, and a line for each target."""
     yield f'  <text class="title" x="20" y="{top + 12}">{title}</text>'
     yield f'  <text class="end" x="{WIDTH - RIGHT}" y="{top + 12}">{summary(result)}</text>'
     lanes = top + 48
@@ -85,13 +85,13 @@ def draw_call(call: UserCall, y: float, scale: float) -> str:
 
 
 def draw_axis(last: float, scale: float, y: float) -> Iterator[str]:
-    """Write the seconds, in steps of five or a multiple of it."""
+    """Draw the labels of the axis, in steps of five seconds or a multiple."""
     for second in range(0, int(last) + 1, 5 * math.ceil(last / (5 * TICKS))):
         yield f'  <text class="small middle" x="{LEFT + second * scale:.1f}" y="{y}">{second} s</text>'
 
 
 def summary(result: ScenarioResult) -> str:
-    """Say how many calls were refused."""
+    """Return the number of refused calls as text."""
     measured = measure(result.calls)
     gap = f", longest gap {measured.longest_gap_seconds:.1f} s" if measured.refused else ""
     return f"{measured.refused} of {measured.made} calls refused{gap}"

@@ -1,4 +1,4 @@
-"""Three ways to exchange a certificate. People are slow: a pause comes before everything that they do."""
+"""Three ways to replace a certificate. A pause before each act stands for the slowness of people."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from continuity.subaccount import BenchmarkSubaccount
 
 @dataclass(frozen=True)
 class ScenarioContext:
-    """Where a scenario plays: what it works on, how time passes in it, and who takes down what is done."""
+    """The context of a scenario: its subaccount, its pauses, and the record of its events."""
 
     subaccount: BenchmarkSubaccount
     pause: Callable[[], None]
@@ -22,17 +22,17 @@ class Deployments(Protocol):
     """The deployments of a rotation."""
 
     def prepare(self) -> str:
-        """Mint the successor, which signs nothing yet. Returns its PEM."""
+        """Generate the successor as passive certificate; return its PEM."""
 
     def rotate(self) -> None:
-        """Let it sign."""
+        """Rotate to it."""
 
     def retire(self) -> None:
-        """Remove the old one."""
+        """Delete the old certificate."""
 
 
 def rotation(context: ScenarioContext, deployments: Deployments) -> None:
-    """Prepare, publish, rotate, retire: a target trusts both certificates while one takes the other's place."""
+    """Prepare, publish, rotate, retire: targets trust both certificates during the swap."""
     owners = context.subaccount.owners.values()
     old = context.subaccount.service.certificate()
     context.pause()
@@ -56,7 +56,7 @@ def rotation(context: ScenarioContext, deployments: Deployments) -> None:
 
 
 def renew_in_place(context: ScenarioContext) -> None:
-    """Make a new active certificate where the old one was, then tell the targets."""
+    """Generate over the active certificate, then update the targets."""
     context.pause()
     context.record_event("renew")
     context.subaccount.service.post("certificate")
@@ -64,16 +64,16 @@ def renew_in_place(context: ScenarioContext) -> None:
 
 
 def swap_without_publishing(context: ScenarioContext) -> None:
-    """Mint and swap in one script, then tell the targets."""
+    """Generate and swap in one script, then update the targets."""
     context.pause()
-    context.record_event("mint and swap")
+    context.record_event("generate and swap")
     context.subaccount.service.post("certificate/passive")
     context.subaccount.service.post("rotateCertificate")
     update_targets(context)
 
 
 def update_targets(context: ScenarioContext) -> None:
-    """Let the owners learn that another certificate signs, one after the other."""
+    """Update the trust of the targets, one after the other."""
     new = context.subaccount.service.certificate()
     for number, owner in enumerate(context.subaccount.owners.values()):
         context.pause()

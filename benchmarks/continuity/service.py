@@ -20,7 +20,7 @@ class _DestinationResponse(msgspec.Struct, rename="camel"):
 
 
 def authorization_header(http: httpx.Client, key: Mapping[str, str]) -> dict[str, str]:
-    """Get a token for the holder of a service key. Returns the header that carries it."""
+    """Get a token with a service key; return the header that contains it."""
     form = {"grant_type": "client_credentials"}
     answer = http.post(f"{key['url']}/oauth/token", data=form, auth=(key["clientid"], key["clientsecret"]))
     return {"Authorization": f"Bearer {answer.raise_for_status().json()['access_token']}"}
@@ -48,13 +48,13 @@ class Service:
             (token,) = msgspec.json.decode(answer.content, type=_DestinationResponse).auth_tokens
         except (httpx.HTTPError, msgspec.DecodeError, ValueError) as error:
             return f"{type(error).__name__}: {error}"
-        return token.error or (None if token.value else "there is no token in the answer")
+        return token.error or (None if token.value else "the response has no token")
 
     def post(self, path: str) -> None:
         """Change the subaccount's trust: `certificate`, `certificate/passive` or `rotateCertificate`."""
         self._http.post(f"{self._url}/saml2Metadata/{path}", headers=self._headers).raise_for_status()
 
     def certificate(self) -> str:
-        """Read the certificate that signs (PEM)."""
+        """Return the active certificate (PEM)."""
         answer = self._http.get(f"{self._url}/saml2Metadata/certificate", headers=self._headers)
         return str(answer.raise_for_status().json()["certificate"])

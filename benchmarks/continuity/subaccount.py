@@ -1,4 +1,4 @@
-"""A subaccount whose user calls three targets, all of which trust what signs."""
+"""A subaccount whose user calls three targets that trust its active certificate."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class BenchmarkSubaccount:
         return self.emulator.create_target(f"{name}-{self.guid}").name
 
     def rejection(self, target: str) -> str | None:
-        """Let the user call a target. Returns why the call was refused, None if it was not."""
+        """Call a target as the user; return the reason of a refusal, or None."""
         return self.service.rejection(target, self._user_token)
 
     def trusted(self) -> dict[str, list[str]]:
-        """Return what each target shows as trusted: fingerprints."""
+        """Return the fingerprints that each target reports as trusted."""
         return {name: list(owner.target().certificates) for name, owner in self.owners.items()}
 
     def signer(self) -> str | None:
-        """Return the fingerprint of what signs."""
+        """Return the fingerprint of the active certificate."""
         return self.emulator.slots(self.guid).active

@@ -1,4 +1,4 @@
-"""The targets, and what their owners do: two systems with a user interface, and a subaccount with an API."""
+"""The targets and their owners: two systems with a user interface, and a subaccount with an API."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ _SERVICE = (
     '<ns3:SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"'
     ' Location="https://source.example.com"/>'
 )
-"""Where browsers would log on, which no assertion of a destination needs: XSUAA takes no metadata without it."""
+"""Single sign-on URL, which XSUAA requires in metadata. Assertions of destinations leave it unused."""
 
 
 class Owner(Protocol):
-    """Whoever says what a target trusts."""
+    """The owner of a target, who manages its trust."""
 
     def trust(self, *pems: str) -> None:
-        """Let the target trust exactly these certificates (PEM) from now on."""
+        """Make the target trust exactly these certificates (PEM)."""
 
     def target(self) -> Target:
-        """Return the target as it is now."""
+        """Return the current target."""
 
 
 @dataclass(frozen=True)
 class SystemOwner:
-    """A person in front of a system such as S/4HANA: uploads what is new, then removes what is old."""
+    """The administrator of a system such as S/4HANA, who uploads new certificates and removes old ones."""
 
     emulator: Emulator
     name: str
 
     def trust(self, *pems: str) -> None:
-        """Let the system trust exactly these certificates; there must be room for them beside the old ones."""
+        """Make the system trust exactly these certificates; it must have room for them beside the old ones."""
         held = set(self.target().certificates)
         wanted = {trust_certificate.fingerprint(pem): pem for pem in pems}
         for fingerprint in wanted.keys() - held:
@@ -47,12 +47,12 @@ class SystemOwner:
             self.emulator.remove_certificate(self.name, fingerprint)
 
     def target(self) -> Target:
-        """Return the system as it is now."""
+        """Return the current system."""
         return self.emulator.target(self.name)
 
 
 class SubaccountOwner:
-    """Whoever manages another subaccount's trust by XSUAA's API: one metadata document with all certificates."""
+    """The owner of another subaccount, who registers one metadata document with all certificates by XSUAA's API."""
 
     def __init__(self, emulator: Emulator, http: httpx.Client) -> None:
         self._emulator = emulator
@@ -64,7 +64,7 @@ class SubaccountOwner:
         self._identity: str | None = None
 
     def trust(self, *pems: str) -> None:
-        """Register the source with these certificates, or change what is registered, in one request."""
+        """Create or update the identity provider with these certificates, in one request."""
         document = metadata.metadata_document(pems, MetadataLayout.SECOND_KEY_DESCRIPTOR)
         named = f'<ns3:EntityDescriptor entityID="{trust_certificate.subject_name(pems[0])}"'
         document = document.replace("<ns3:EntityDescriptor", named, 1)
@@ -76,5 +76,5 @@ class SubaccountOwner:
         self._identity = str(answer.json()["id"])
 
     def target(self) -> Target:
-        """Return the subaccount as it is now."""
+        """Return the current subaccount."""
         return self._emulator.target(self._guid)

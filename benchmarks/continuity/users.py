@@ -1,4 +1,4 @@
-"""Users who call the targets in turn, at a steady rate, while something else goes on."""
+"""Users who call the targets in turn, at a steady rate, while a scenario runs."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from contextlib import contextmanager
 from continuity.measure import UserCall
 
 INTERVAL_SECONDS = 0.08
-"""Seconds from one call to the next."""
+"""Seconds between two calls."""
 MAX_CALLS = 3000
-"""Calls after which users go home, whatever goes on."""
+"""Maximum number of calls."""
 
 
 class TooManyCalls(Exception):
-    """Users went home before all was done."""
+    """The maximum number of calls was reached before the end of the scenario."""
 
 
 class Clock:
-    """The seconds since it was made."""
+    """A clock of the seconds since its creation."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
 
     def __call__(self) -> float:
-        """Read it."""
+        """Return the seconds."""
         return time.monotonic() - self._began
 
 
 @contextmanager
 def calling(targets: Sequence[str], rejection: Callable[[str], str | None], clock: Clock) -> Iterator[list[UserCall]]:
-    """Let users call while the block runs.
+    """Call the targets while the block runs.
 
     Args:
         targets: Whom they call, one after the other.

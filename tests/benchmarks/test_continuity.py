@@ -1,4 +1,4 @@
-"""What `make bench-continuity` measures is so: the numbers, the scenarios without Pulumi, the page."""
+"""`make bench-continuity`: the measurements, the scenarios in process, the page."""
 
 from __future__ import annotations
 
@@ -35,27 +35,27 @@ from continuity.users import Clock, calling
 from support.page_sections import section
 
 outcomes = st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(1, 8), st.sampled_from([None, None, "no"]))
-"""Whom a call is for, the quarters of a second since the one before, why it was refused."""
+"""(target, quarters of a second since the call before, reason of a refusal)"""
 
 
 @st.composite
 def calls(draw: st.DrawFn) -> list[UserCall]:
-    """Calls in the order of their answers."""
+    """Draw calls in the order of their answers."""
     drawn = draw(st.lists(outcomes, max_size=30))
     moments = accumulate(quarters / 4 for _, quarters, _ in drawn)
     return [UserCall(target, at, rejection) for (target, _, rejection), at in zip(drawn, moments, strict=True)]
 
 
 def gap_around(refused: UserCall, every: list[UserCall]) -> float:
-    """From the last success before a refusal to the first one after it, by looking at all calls."""
+    """Return the time from the last success before a refusal to the first one after it, by all calls."""
     accepted = [call.at for call in every if call.rejection is None]
     before = max((at for at in accepted if at < refused.at), default=0.0)
     return min((at for at in accepted if at > refused.at), default=every[-1].at) - before
 
 
 @given(calls())
-def test_the_longest_gap_is_the_widest_around_a_refusal(every: list[UserCall]) -> None:
-    """Of any target, for itself: others do not fill its gap. Where nothing is refused, there is none."""
+def test_the_longest_gap(every: list[UserCall]) -> None:
+    """The longest gap is around a refusal of one target, independently of the others; 0 if all calls are accepted."""
     by_target = [[call for call in every if call.target == target] for target in "abc"]
     gaps = [gap_around(call, own) for own in by_target for call in own if call.rejection is not None]
 
@@ -65,8 +65,8 @@ def test_the_longest_gap_is_the_widest_around_a_refusal(every: list[UserCall]) -
 
 
 @given(st.fixed_dictionaries({name: st.builds(ScenarioResult, calls(), st.just(()), st.booleans()) for name in TITLES}))
-def test_a_run_is_good_only_if_it_has_measured_what_it_is_for(found: dict[str, ScenarioResult]) -> None:
-    """Nothing refused in ours, something in each other, all exchanged what signs and came to their end."""
+def test_problems_of_a_run(found: dict[str, ScenarioResult]) -> None:
+    """A good run has refusals in the scenarios of others only, replaced signers, and accepted last calls."""
     ends_well = all(
         result.signer_changed
         and all(rejection is None for rejection in {c.target: c.rejection for c in result.calls}.values())
@@ -79,7 +79,7 @@ def test_a_run_is_good_only_if_it_has_measured_what_it_is_for(found: dict[str, S
 
 
 class Cockpit:
-    """The deployments of a rotation, as a colleague makes them by hand."""
+    """The deployments of a rotation, by hand in the cockpit."""
 
     def __init__(self, subaccount: BenchmarkSubaccount) -> None:
         self._emulator, self._guid = subaccount.emulator, subaccount.guid
@@ -100,31 +100,31 @@ class Cockpit:
 
 @pytest.fixture
 def subaccount() -> Iterator[BenchmarkSubaccount]:
-    """Three targets that trust what signs, in process."""
+    """Three targets that trust the active certificate, in process."""
     with Emulator(key_size=1024) as emulator, httpx.Client(transport=emulator.transport) as http:
         yield BenchmarkSubaccount(emulator, http)
 
 
-def play(scenario: Callable[[ScenarioContext], None], subaccount: BenchmarkSubaccount) -> ScenarioResult:
-    """Play a scenario in which a pause is one call to each target, and a second passes with each call."""
-    before, made = subaccount.signer(), list[UserCall]()
+def run_scenario(scenario: Callable[[ScenarioContext], None], subaccount: BenchmarkSubaccount) -> ScenarioResult:
+    """Run a scenario in which a pause is one call to each target, one second apart."""
+    before, completed = subaccount.signer(), list[UserCall]()
 
     def pause() -> None:
-        made.extend(
-            UserCall(target, len(made) + number, subaccount.rejection(target))
+        completed.extend(
+            UserCall(target, len(completed) + number, subaccount.rejection(target))
             for number, target in enumerate(subaccount.owners, 1)
         )
 
     scenario(ScenarioContext(subaccount, pause, lambda _: None))
-    return ScenarioResult(tuple(made), (), subaccount.signer() != before)
+    return ScenarioResult(tuple(completed), (), subaccount.signer() != before)
 
 
 @pytest.mark.parametrize("scenario", [swap_without_publishing, renew_in_place])
 def test_a_target_refuses_until_it_follows(
     scenario: Callable[[ScenarioContext], None], subaccount: BenchmarkSubaccount
 ) -> None:
-    """In the order in which they follow: one, two and three of a target's calls; the last one waits longest."""
-    result = play(scenario, subaccount)
+    """Targets refuse one, two and three calls, in the order of their updates; the last one waits longest."""
+    result = run_scenario(scenario, subaccount)
 
     refused = [call.target for call in result.calls if call.rejection is not None]
     assert refused == [*subaccount.owners, *list(subaccount.owners)[1:], *list(subaccount.owners)[2:]]
@@ -137,25 +137,25 @@ def test_a_target_refuses_until_it_follows(
     assert find_problems({scenario.__name__: result}) == []
 
 
-def test_nothing_is_refused_where_targets_are_told_before_the_swap(subaccount: BenchmarkSubaccount) -> None:
-    """With the same targets and the same calls, the order alone makes the difference."""
-    result = play(partial(rotation, deployments=Cockpit(subaccount)), subaccount)
+def test_publishing_first_avoids_refusals(subaccount: BenchmarkSubaccount) -> None:
+    """With the same targets and calls, updating the targets before the swap avoids all refusals."""
+    result = run_scenario(partial(rotation, deployments=Cockpit(subaccount)), subaccount)
 
     assert measure(result.calls) == Measurement(30, 0, 0.0)
     assert find_problems({PROVIDER_SCENARIO: result}) == []
     assert {name: len(trusted) for name, trusted in subaccount.trusted().items()} == dict.fromkeys(subaccount.owners, 1)
 
 
-def test_what_is_no_token_is_a_refusal(subaccount: BenchmarkSubaccount) -> None:
-    """A destination that is not there, and a service that nobody can connect to: nothing is taken for granted."""
+def test_a_missing_token_is_a_refusal(subaccount: BenchmarkSubaccount) -> None:
+    """A missing destination and a failed connection count as refusals."""
     assert subaccount.rejection("finance") is None
     assert "404" in str(subaccount.rejection("nowhere"))
     with subaccount.emulator.refuse_connections():
         assert "Error" in str(subaccount.rejection("finance"))
 
 
-def test_users_call_in_turn_until_it_is_over() -> None:
-    """Each target as often as the others, and never again once the block is left."""
+def test_users_call_in_turn() -> None:
+    """Each target is called equally often, until the end of the block."""
     with calling(["a", "b"], lambda target: "no" if target == "b" else None, Clock()) as made:
         while len(made) < 4:
             time.sleep(0.01)
@@ -167,8 +167,8 @@ def test_users_call_in_turn_until_it_is_over() -> None:
     assert "users" not in alive
 
 
-def test_the_page_has_the_numbers_that_are_kept() -> None:
-    """Table and picture say what the results say; nothing of ours is refused in them."""
+def test_the_page_has_the_results() -> None:
+    """Table and picture have the numbers of the results file, with 0 refusals in our scenario."""
     numbers = json.loads(RESULTS.read_text())
     picture = PICTURE.read_text()
 
@@ -182,7 +182,7 @@ def test_the_page_has_the_numbers_that_are_kept() -> None:
 
 @given(st.fixed_dictionaries({name: calls() for name in TITLES}))
 def test_every_call_is_a_stroke(found: dict[str, list[UserCall]]) -> None:
-    """The picture has one for each call, red ones for those refused, and says the numbers in words."""
+    """The picture has a stroke for each call, red if it was refused, and the numbers in words."""
     result = {
         name: ScenarioResult((UserCall("a", 1.0), *every), ((0.5, "renew"),), signer_changed=True)
         for name, every in found.items()
@@ -193,8 +193,10 @@ def test_every_call_is_a_stroke(found: dict[str, list[UserCall]]) -> None:
     bands = picture.partition("a call that is refused")[2]
     for kind, refused in (("accepted", False), ("refused", True)):
         paths = re.findall(rf'class="{kind}" d="([^"]+)"', bands)
-        made = [call for each in result.values() for call in each.calls if (call.rejection is not None) is refused]
+        made = [
+            call for scenario in result.values() for call in scenario.calls if (call.rejection is not None) is refused
+        ]
         assert sum(path.count("M") for path in paths) == len(made)
-    assert all(summary(each) in picture.partition("</desc>")[0] for each in result.values())
+    assert all(summary(scenario) in picture.partition("</desc>")[0] for scenario in result.values())
     assert all(words in picture for words in ("<title ", "prefers-color-scheme: dark", "</svg>"))
     assert to_json(result).keys() == TITLES.keys()

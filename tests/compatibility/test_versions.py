@@ -28,7 +28,7 @@ SDK = re.compile(r"pulumi>=([\d.]+)")
 
 @dataclass(frozen=True)
 class Installation:
-    """A virtual environment with what the metadata allows, and a command line."""
+    """A virtual environment with versions that the metadata allows, and a command line."""
 
     python: Path
     """Folder with `python3`."""
@@ -37,7 +37,7 @@ class Installation:
 
     @property
     def path(self) -> str:
-        """What a program of this installation has as PATH."""
+        """PATH of a program of this installation."""
         return os.pathsep.join([str(self.python), str(self.pulumi), os.environ["PATH"]])
 
 
@@ -63,7 +63,7 @@ def rotate(emulator: Emulator, folder: Path, installation: Installation) -> None
 
 
 def install(folder: Path, python: str, resolution: str) -> Path:
-    """Install the package and what its metadata allows, without a compiler; return the folder with `python3`."""
+    """Install the package and its dependencies from wheels; return the folder with `python3`."""
     machine = Machine(ROOT, dict(os.environ))
     uv, env = str(virtualenv.uv(machine)), virtualenv.uv_environment(machine)
     venv = folder / "venv"
@@ -76,7 +76,7 @@ def install(folder: Path, python: str, resolution: str) -> Path:
 
 @cache
 def interpreter(version: str) -> str | None:
-    """Find a Python of this version that starts; pyenv's shims need to be told which one is meant."""
+    """Find a Python of this version that starts; pyenv's shims need its name in a variable."""
     name = f"python{version}"
     if shutil.which(name) is None:
         return None
@@ -92,7 +92,7 @@ def pulumi_of_this_machine() -> Path:
 
 
 def test_lowest_versions(emulator: Emulator, tmp_path: Path) -> None:
-    """Whoever has each dependency at the lowest version that the metadata allows can rotate."""
+    """The lowest versions of all dependencies that the metadata allows can rotate."""
     oldest_python = METADATA["requires-python"].removeprefix(">=")
     installed = install(tmp_path, interpreter(oldest_python) or "3", LOWEST)
     assert subprocess.check_output([installed / "python", "-c", "import btp_trust.handover; print('imported')"])
@@ -113,7 +113,7 @@ def test_each_python(version: str, emulator: Emulator, tmp_path: Path) -> None:
 @pytest.mark.compatibility
 @pytest.mark.parametrize("version", PYTHONS)
 def test_each_python_has_wheels(version: str) -> None:
-    """No user of a Python that the metadata names needs a compiler."""
+    """Users of each Python that the metadata names can install without a compiler."""
     machine = Machine(ROOT, dict(os.environ))
     options = ["--quiet", "--python-version", version, "--only-binary", ":all:", "--all-extras", "--no-header"]
     command = [str(virtualenv.uv(machine)), "pip", "compile", *options, "pyproject.toml"]
@@ -135,11 +135,11 @@ def test_each_pair_of_sdk_and_command_line(
 
 def test_readme_names_what_is_tested() -> None:
     """README, metadata and tests name the same versions."""
-    told = (ROOT / "README.md").read_text()
+    readme = (ROOT / "README.md").read_text()
     sdk = next(found[1] for each in METADATA["dependencies"] if (found := SDK.match(each)))
     command = pulumi_build.OLDEST.version.removesuffix(".0")
 
-    assert f"Python {PYTHONS[0]} to {PYTHONS[-1]}" in told
-    assert f"Pulumi's command line {command} or newer and its Python SDK {sdk} or newer" in told
+    assert f"Python {PYTHONS[0]} to {PYTHONS[-1]}" in readme
+    assert f"Pulumi's command line {command} or newer and its Python SDK {sdk} or newer" in readme
     named = [each.rpartition(" ")[2] for each in METADATA["classifiers"] if each.startswith("Programming Language")]
     assert [each for each in named if "." in each] == PYTHONS

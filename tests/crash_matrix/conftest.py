@@ -1,4 +1,4 @@
-"""An emulator for operations that the twin of the engine plays; properties that judge no machine by its speed."""
+"""An emulator for operations that the fake engine runs, and a hypothesis profile without deadlines."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ hypothesis_profiles.load("crash-matrix")
 @pytest.fixture(scope="module")
 def emulator() -> Iterator[Emulator]:
     """The emulator, in process, with small keys."""
-    with Emulator(key_size=1024) as running:
-        yield running
+    with Emulator(key_size=1024) as emulator:
+        yield emulator
     session.set_current(None)

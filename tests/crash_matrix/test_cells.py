@@ -19,27 +19,27 @@ REQUESTS = st.lists(
 
 @given(REQUESTS)
 def test_every_boundary_is_played_once(requests: list[str]) -> None:
-    """Before, after and answered, of each request: nothing is left out, and nothing is played twice."""
+    """The boundaries before, after and answered of each request are covered, each by one cell."""
     played = list(all_boundaries(requests))
 
     boundaries = [Boundary(number, side) for number in range(1, len(requests) + 1) for side in BoundarySide]
-    assert {played_boundary(each, requests) for each in boundaries} == set(played)
+    assert {played_boundary(boundary, requests) for boundary in boundaries} == set(played)
     assert max(Counter(played).values()) == 1
-    assert [each for each in played if each.number > len(requests)] == []
+    assert [boundary for boundary in played if boundary.number > len(requests)] == []
 
 
 @given(REQUESTS)
-def test_every_interruption_meets_every_moment_that_it_can(requests: list[str]) -> None:
-    """The kills at every moment; a connection that closes at both sides of each write; a plugin that goes on."""
-    found = {(cell.boundary, cell.interruption) for cell in cells(GENERATE, requests)}
+def test_every_interruption_has_its_boundaries(requests: list[str]) -> None:
+    """Kills happen at every boundary, closed connections around writes, a surviving plugin after any write."""
+    keys = {(cell.boundary, cell.interruption) for cell in cells(GENERATE, requests)}
 
     writes = [number for number, request in enumerate(requests, 1) if not fake_engine.is_read(request)]
     killed = {
-        (each, how)
-        for each in all_boundaries(requests)
-        for how in (Interruption.ALL_KILLED, Interruption.PLUGIN_KILLED)
+        (boundary, interruption)
+        for boundary in all_boundaries(requests)
+        for interruption in (Interruption.ALL_KILLED, Interruption.PLUGIN_KILLED)
     }
-    goes_on = {
+    survives = {
         (Boundary(number, BoundarySide.DONE), Interruption.PULUMI_KILLED)
         for number in range(1, len(requests) + 1)
         if writes
@@ -49,4 +49,4 @@ def test_every_interruption_meets_every_moment_that_it_can(requests: list[str]) 
         for number in writes
         for side in (BoundarySide.BEFORE, BoundarySide.DONE)
     }
-    assert found == killed | goes_on | closed
+    assert keys == killed | survives | closed

@@ -1,4 +1,4 @@
-"""The way to the service stops a request where it is told to, and nothing else."""
+"""The intercepting proxy stops one request at its boundary, and passes all others."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ PATH = "/destination-configuration/v1/saml2Metadata/certificate"
 @pytest.fixture
 def served() -> Iterator[Emulator]:
     """An emulator over a socket."""
-    with Emulator(socket=True, key_size=1024) as running:
-        yield running
+    with Emulator(socket=True, key_size=1024) as emulator:
+        yield emulator
 
 
 @pytest.mark.parametrize(
@@ -30,10 +30,10 @@ def served() -> Iterator[Emulator]:
         (BoundarySide.DONE, False, 1, True),
     ],
 )
-def test_a_request_is_interrupted_at_its_side(
+def test_a_request_stops_at_its_side(
     served: Emulator, side: BoundarySide, *, closes_connection: bool, reached: int, is_answered: bool
 ) -> None:
-    """Before, the service never hears of it; after, its sender never does. The requests around it pass."""
+    """Before: the service is spared the request. After: the client loses the answer. Other requests pass."""
     with intercept(served.url, Boundary(2, side)) as proxy, httpx.Client(base_url=proxy.url) as client:
         proxy.closes_connection = closes_connection
         proxy.released.set()

@@ -1,4 +1,4 @@
-"""Each operation of the matrix does what it says there, undisturbed."""
+"""Each operation of the matrix, undisturbed, has its declared effects."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from support.crash_matrix.operations import OPERATIONS, Operation, ProviderKind
 
 @pytest.mark.parametrize("operation", OPERATIONS[ProviderKind.OURS], ids=str)
 def test_an_operation_ends_as_declared(operation: Operation, emulator: Emulator) -> None:
-    """It swaps and generates as often as declared, and loses nothing but what it is meant to replace or delete."""
-    played = dry_run(operation, emulator)
+    """An operation swaps and generates as often as declared, and ends without unannounced losses."""
+    result = dry_run(operation, emulator)
 
-    assert (played.counts.swaps, played.counts.generated) == (operation.swaps, operation.generated)
-    assert (played.end, played.trusted) == (operation.end, operation.trusted)
-    assert not played.counts.lost
+    assert (result.counts.swaps, result.counts.generated) == (operation.swaps, operation.generated)
+    assert (result.end, result.trusted) == (operation.end, operation.trusted)
+    assert not result.counts.lost
 
 
-def test_every_write_of_the_service_is_interrupted(emulator: Emulator) -> None:
-    """Both generations, the deletion and the swap, by an operation of both providers; ours registers, too."""
+def test_operations_cover_every_write(emulator: Emulator) -> None:
+    """Both providers generate, delete and swap; ours also writes registrations."""
     sent = {
         provider: {
             request
@@ -33,5 +33,5 @@ def test_every_write_of_the_service_is_interrupted(emulator: Emulator) -> None:
     }
 
     naive = {"POST certificate/passive", "DELETE certificate/passive", "POST rotateCertificate"}
-    registers = {f"{method} identity-providers" for method in ("POST", "PUT", "DELETE")}
-    assert sent == {ProviderKind.NAIVE: naive, ProviderKind.OURS: naive | registers | {"POST certificate"}}
+    registrations = {f"{method} identity-providers" for method in ("POST", "PUT", "DELETE")}
+    assert sent == {ProviderKind.NAIVE: naive, ProviderKind.OURS: naive | registrations | {"POST certificate"}}

@@ -1,4 +1,4 @@
-"""The page says what the matrix has, no more and no less."""
+"""The tables of the page match the operations of the matrix."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ ALL = [
     for provider, group in OPERATIONS.items()
     for operation in group
 ]
-VERDICTS = {Verdict.CONVERGES.value, Verdict.WAY_OUT.value, Verdict.REPEATS.value, NOTHING}
+VERDICTS = {Verdict.CONVERGES.value, Verdict.REMEDY_APPLIED.value, Verdict.REPEATS.value, NOTHING}
 EMPTY = "before\n<!-- matrix: begins -->\n\nearlier\n\n<!-- matrix: ends -->\nafter\n"
 
 
 @pytest.fixture(scope="module")
 def page() -> str:
-    """The page as it is committed."""
+    """The committed page."""
     return PAGE.read_text()
 
 
 def outcome(cell: Cell) -> Outcome:
-    """Make up what came of a cell, another one for each kind of cell."""
+    """Return an invented outcome, which depends on the kind of the cell."""
     right = Counts(1, 0, 0, repeated=False, lost=frozenset())
     ends = (
         (Verdict.CONVERGES, right),
-        (Verdict.WAY_OUT, right),
+        (Verdict.REMEDY_APPLIED, right),
         (Verdict.REPEATS, replace(right, swaps=4, repeated=True)),
         (Verdict.FAILS, replace(right, swaps=2, double_swaps=1)),
         (Verdict.FAILS, replace(right, generated=2, lost=frozenset({"lost"}))),
@@ -62,24 +62,24 @@ def outcome(cell: Cell) -> Outcome:
     return Outcome(cell, *ends[sum(map(ord, "".join(map(str, kinds)))) % len(ends)])
 
 
-def made_up(provider: ProviderKind, operation: Operation, requests: tuple[str, ...]) -> OperationResult:
-    """Make up what came of an operation."""
-    found = {(cell.boundary, cell.interruption): outcome(cell) for cell in cells(operation, requests)}
-    return OperationResult(provider, operation, requests, found)
+def invented_result(provider: ProviderKind, operation: Operation, requests: tuple[str, ...]) -> OperationResult:
+    """Return an invented result of an operation."""
+    outcomes = {(cell.boundary, cell.interruption): outcome(cell) for cell in cells(operation, requests)}
+    return OperationResult(provider, operation, requests, outcomes)
 
 
-def test_tables_say_what_came_of_the_cells() -> None:
-    """What is written can be read back, cell by cell; the page around it stays."""
+def test_tables_can_be_read_back() -> None:
+    """Written verdicts can be read back, cell by cell, and the page around the tables stays."""
     requests = ("POST token", "GET certificate", "POST rotateCertificate", "GET certificate")
     played = [
-        made_up(ProviderKind.OURS, ROTATE, requests),
-        made_up(ProviderKind.OURS, GENERATE, ("POST token", "POST certificate/passive")),
-        made_up(
+        invented_result(ProviderKind.OURS, ROTATE, requests),
+        invented_result(ProviderKind.OURS, GENERATE, ("POST token", "POST certificate/passive")),
+        invented_result(
             ProviderKind.OURS,
             ROTATE_AND_ROLL_BACK,
             ("POST rotateCertificate", "GET destinations/s4", "POST rotateCertificate"),
         ),
-        made_up(ProviderKind.NAIVE, ROTATE, ("POST token", "POST rotateCertificate")),
+        invented_result(ProviderKind.NAIVE, ROTATE, ("POST token", "POST rotateCertificate")),
     ]
 
     page = update(EMPTY, played)
@@ -87,57 +87,55 @@ def test_tables_say_what_came_of_the_cells() -> None:
     assert page.startswith("before\n")
     assert page.endswith("\nafter\n")
     assert "earlier" not in page
-    for each in played:
-        shown = [key for row in write_rows(each.operation, each.requests) for key in row.cells if key is not None]
+    for result in played:
+        shown = [key for row in write_rows(result.operation, result.requests) for key in row.cells if key is not None]
         for key in shown:
-            words = documented_verdict(page, each.provider, each.operation, each.requests, key)
-            assert words == verdict(each.outcomes[key])
-        assert {*shown, *other_cells(each.operation, each.requests)} == set(each.outcomes)
+            documented = documented_verdict(page, result.provider, result.operation, result.requests, key)
+            assert documented == verdict(result.outcomes[key])
+        assert {*shown, *other_cells(result.operation, result.requests)} == set(result.outcomes)
     with pytest.raises(KeyError):
         documented_verdict(page, ProviderKind.OURS, ROTATE, requests, other_cells(ROTATE, requests)[0])
 
 
-def test_a_part_of_the_matrix_leaves_the_rows_of_others() -> None:
-    """Rows of an operation that was not played stay as they are, where they are; the totals count them."""
+def test_a_part_leaves_other_rows() -> None:
+    """A run of some operations keeps the rows of the others in place, and the totals count both."""
     requests = ("POST token", "POST rotateCertificate")
-    mint, rotate = (made_up(ProviderKind.OURS, operation, requests) for operation in (GENERATE, ROTATE))
-    naive = made_up(ProviderKind.NAIVE, ROTATE, requests)
+    generate, rotate = (invented_result(ProviderKind.OURS, operation, requests) for operation in (GENERATE, ROTATE))
+    naive = invented_result(ProviderKind.NAIVE, ROTATE, requests)
     failing = OperationResult(
         rotate.provider, rotate.operation, requests, dict.fromkeys(rotate.outcomes, _failed(rotate))
     )
 
-    whole = update(EMPTY, [naive, rotate, mint])
+    whole = update(EMPTY, [naive, rotate, generate])
 
-    assert update(update(EMPTY, [failing, naive]), [mint, rotate]) == whole
+    assert update(update(EMPTY, [failing, naive]), [generate, rotate]) == whole
     assert update(whole, []) == whole
     assert update(whole, [failing]) != whole
     assert [row[0] for row in documented_rows(whole, ProviderKind.OURS, SUM_HEADING)] == [str(GENERATE), str(ROTATE)]
 
 
 def _failed(played: OperationResult) -> Outcome:
-    """Return one of an operation's outcomes, made the worst."""
+    """Return one of an operation's outcomes, changed to the worst one."""
     worst = Counts(9, 9, 9, repeated=False, lost=frozenset({"lost"}))
     return replace(next(iter(played.outcomes.values())), verdict=Verdict.FAILS, counts=worst)
 
 
 def test_totals_count_every_cell_once() -> None:
-    """Verdicts add up to the cells; what was done wrong is added up over them."""
-    played = [made_up(ProviderKind.OURS, ROTATE, ("POST token", "POST rotateCertificate"))]
+    """Verdicts add up to the number of cells, faults to their sums."""
+    played = [invented_result(ProviderKind.OURS, ROTATE, ("POST token", "POST rotateCertificate"))]
     outcomes = list(played[0].outcomes.values())
 
-    told = "\n".join(totals(update(EMPTY, played)))
-    rows = dict(re.findall(r"^\| (\w[^|]*) \| (\d+) \|", told, re.MULTILINE))
+    table = "\n".join(totals(update(EMPTY, played)))
+    rows = dict(re.findall(r"^\| (\w[^|]*) \| (\d+) \|", table, re.MULTILINE))
 
-    assert int(rows["cells"]) == len(outcomes) == sum(int(rows[each.value]) for each in Verdict)
-    assert int(rows[DOUBLE]) == sum(each.counts.double_swaps for each in outcomes)
-    assert int(rows[LOST]) == sum(len(each.counts.lost) for each in outcomes)
+    assert int(rows["cells"]) == len(outcomes) == sum(int(rows[verdict.value]) for verdict in Verdict)
+    assert int(rows[DOUBLE]) == sum(outcome.counts.double_swaps for outcome in outcomes)
+    assert int(rows[LOST]) == sum(len(outcome.counts.lost) for outcome in outcomes)
 
 
 @pytest.mark.parametrize(("provider", "operation"), ALL)
-def test_the_page_has_the_rows_of_an_operation(
-    provider: ProviderKind, operation: Operation, emulator: Emulator, page: str
-) -> None:
-    """Each of its writes with each interruption, and the number of all other cells: those that are played."""
+def test_the_page_has_the_rows(provider: ProviderKind, operation: Operation, emulator: Emulator, page: str) -> None:
+    """The page has a row for each write and interruption of an operation, and the number of its other cells."""
     requests = expected_requests(provider, operation, emulator)
 
     rows = [row for row in documented_rows(page, provider, WRITES) if row[0] == str(operation)]
@@ -154,7 +152,7 @@ def test_the_page_has_the_rows_of_an_operation(
 
 @pytest.mark.parametrize("provider", ProviderKind)
 def test_the_page_has_no_other_rows(provider: ProviderKind, page: str) -> None:
-    """Nothing is left of an operation that the matrix has no more."""
+    """Every row of the page belongs to an operation of the matrix."""
     names = [str(operation) for operation in OPERATIONS[provider]]
 
     assert list(dict.fromkeys(row[0] for row in documented_rows(page, provider, WRITES))) == [
@@ -164,16 +162,16 @@ def test_the_page_has_no_other_rows(provider: ProviderKind, page: str) -> None:
     assert [row[0] for row in documented_rows(page, provider, SUM_HEADING)] == names
 
 
-def test_the_page_claims_that_nothing_of_ours_fails(page: str) -> None:
-    """Every cell converges or has a way out that works; nothing is swapped twice or lost, but by the naive provider.
+def test_our_cells_succeed_on_the_page(page: str) -> None:
+    """Every cell of ours converges or has a remedy that works; only the naive provider swaps twice and loses.
 
-    What a target refuses is tried once more where nobody noted that down, and nothing else is.
+    The verification of a rejected rotation may repeat once; all other operations converge at the first attempt.
     """
     for row in documented_rows(page, ProviderKind.OURS, WRITES):
         assert set(row[3:]) <= VERDICTS
     for operation, number, *verdicts in documented_rows(page, ProviderKind.OURS, SUM_HEADING):
-        converges, ways_out, repeats, *wrong = map(int, verdicts)
-        assert (converges + ways_out + repeats, set(wrong)) == (int(number), {0})
+        converges, remedied, repeats, *faults = map(int, verdicts)
+        assert (converges + remedied + repeats, set(faults)) == (int(number), {0})
         assert repeats == 0 or operation == str(ROTATE_AND_ROLL_BACK)
     counted = {name: (int(ours), int(naive)) for name, ours, naive in _totals(page)}
     assert (counted[DOUBLE][0], counted[LOST][0]) == (0, 0)
@@ -182,7 +180,7 @@ def test_the_page_claims_that_nothing_of_ours_fails(page: str) -> None:
 
 
 def test_the_page_adds_up(page: str, emulator: Emulator) -> None:
-    """The number of cells is that of the operations."""
+    """The number of cells on the page is that of the operations."""
     counted = {name: (int(ours), int(naive)) for name, ours, naive in _totals(page)}
 
     for provider, number in zip(ProviderKind, counted["cells"], strict=True):

@@ -1,4 +1,4 @@
-"""Cells are resumed as a user would, and only those that left the same behind are resumed together."""
+"""Cells are resumed as a user would, and only cells with equal residues are resumed together."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ DONE = Counts(1, 0, 0, repeated=False, lost=frozenset())
 
 @pytest.fixture
 def project(emulator: Emulator, tmp_path: Path) -> PulumiProject:
-    """A stack that nothing was deployed to."""
+    """A stack before its first deployment."""
     project = PulumiProject(tmp_path, emulator, emulator.create_subaccount(generate=True).guid)
     store(project, {})
     return project
 
 
 def store(project: PulumiProject, deployment: dict[str, Any]) -> None:
-    """Write Pulumi's state down as its backend does."""
+    """Write Pulumi's state as its backend does."""
     file = project.folder / "backend/.pulumi/stacks/project/dev.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps({"checkpoint": {"latest": deployment}}))
 
 
-def ahead(project: PulumiProject) -> float:
-    """Return by how many seconds the emulator's clock is ahead of the machine's."""
+def seconds_ahead(project: PulumiProject) -> float:
+    """Return the seconds by which the emulator's clock is ahead of the machine's."""
     return (project.emulator.now - datetime.now(UTC)).total_seconds()
 
 
 @pytest.mark.parametrize(
-    ("text", "waits"),
+    ("text", "wait_seconds"),
     [
         (ERROR.format(f"btp_trust.errors.WriteNotApplied: Lost.\n    Before: a. Now: a.\n    {AGAIN}"), MINUTE),
         (ERROR.format(f"btp_trust.errors.RollbackFailed: Stuck.\n    After: b.\n    {AT_ONCE}"), 0),
@@ -57,46 +57,48 @@ def ahead(project: PulumiProject) -> float:
         (f"error: the stack is currently locked\n{AGAIN}\n", None),
     ],
 )
-def test_the_last_line_of_an_error_is_what_is_done(project: PulumiProject, text: str, waits: int | None) -> None:
-    """A minute goes by if it says so; what nobody has learned yet fails the cell, and so do errors of others."""
-    before = ahead(project)
+def test_the_last_line_is_the_remedy(project: PulumiProject, text: str, wait_seconds: int | None) -> None:
+    """A minute passes if the last line says so; unknown remedies and errors of others fail the cell."""
+    before = seconds_ahead(project)
 
-    assert apply_remedy(project, CommandOutput(1, text)) == (waits is not None)
+    assert apply_remedy(project, CommandOutput(1, text)) == (wait_seconds is not None)
 
-    assert ahead(project) - before == pytest.approx(waits or 0, abs=MINUTE / 2)
+    assert seconds_ahead(project) - before == pytest.approx(wait_seconds or 0, abs=MINUTE / 2)
 
 
-def test_only_a_refusal_that_is_kept_leads_to_a_revert() -> None:
-    """A swap back that failed names the revert as well, and yet something else comes first."""
-    told = "Generation 'b' was rejected by the target of s4, and {}.\n    Evidence.\n    {}the change of `generation`{}"
+def test_only_a_kept_rejection_is_reverted() -> None:
+    """The error of a failed rollback mentions the revert as well, after another remedy."""
+    message = (
+        "Generation 'b' was rejected by the target of s4, and {}.\n    Evidence.\n    {}the change of `generation`{}"
+    )
 
-    kept = ERROR.format(told.format("was rolled back", "Revert ", ' (generation="a"), let its owner …'))
-    stuck = ERROR.format(told.format("the rollback failed", f"{AT_ONCE} By hand: …, then revert ", "."))
+    kept = ERROR.format(message.format("was rolled back", "Revert ", ' (generation="a"), let its owner …'))
+    stuck = ERROR.format(message.format("the rollback failed", f"{AT_ONCE} By hand: …, then revert ", "."))
 
     assert (REVERT.search(kept) is not None, REVERT.search(stuck)) == (True, None)
 
 
-def test_what_pulumi_notes_of_itself_is_nothing_that_is_left_behind(project: PulumiProject) -> None:
-    """Times and random names of its own differ from run to run, and mean nothing."""
-    left = []
+def test_the_residue_ignores_volatile_keys(project: PulumiProject) -> None:
+    """Times and random IDs in the state differ from run to run, and are left out."""
+    residues = []
     for name in ("3f", "a7"):
         provider = {"type": "pulumi:providers:pulumi-python", "id": name, "created": name}
         resource = {"type": "ours", "provider": f"urn::{name}", "inputs": {"a": 1}, "modified": name}
         store(project, {"manifest": {"time": name}, "resources": [provider, resource]})
-        left.append(residue(project, project.emulator.slots(project.guid), DONE))
+        residues.append(residue(project, project.emulator.slots(project.guid), DONE))
 
-    assert left[0] == left[1]
+    assert residues[0] == residues[1]
 
 
-def test_whatever_else_differs_is_left_behind(project: PulumiProject) -> None:
-    """Inputs, pending operations, the slots, whoever trusts them, what was done so far."""
+def test_the_residue_has_everything_else(project: PulumiProject) -> None:
+    """Inputs, pending operations, slots, trusted certificates and counts are part of the residue."""
     slots = project.emulator.slots(project.guid)
-    left = [residue(project, slots, DONE)]
-    left.append(residue(project, slots, Counts(2, 0, 1, repeated=False, lost=frozenset())))
-    left.append(residue(project, Slots("another", None), DONE))
-    left.append(residue(project, slots, DONE, ("what was active",)))
+    residues = [residue(project, slots, DONE)]
+    residues.append(residue(project, slots, Counts(2, 0, 1, repeated=False, lost=frozenset())))
+    residues.append(residue(project, Slots("another", None), DONE))
+    residues.append(residue(project, slots, DONE, ("what was active",)))
     for deployment in ({"pending_operations": [{"type": "updating"}]}, {"resources": [{"type": "ours", "inputs": {}}]}):
         store(project, deployment)
-        left.append(residue(project, slots, DONE))
+        residues.append(residue(project, slots, DONE))
 
-    assert len(set(left)) == len(left)
+    assert len(set(residues)) == len(residues)

@@ -1,4 +1,4 @@
-"""A slice of the crash matrix, around the writes; `make matrix` plays all of it."""
+"""A slice of the crash matrix, around the writes; `make matrix` runs all of it."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ SLICE = {
 @pytest.mark.parametrize(
     ("provider", "operation"), [pytest.param(*key, id=f"{key[0].value}, {key[1]}") for key in SLICE]
 )
-def test_an_interrupted_write_is_neither_repeated_nor_lost(
+def test_an_interrupted_write_converges(
     provider: ProviderKind, operation: Operation, emulator: Emulator, tmp_path: Path
 ) -> None:
-    """Ours converges or has a way out that works; the naive one does twice what it should do once. The page says so.
+    """Our provider converges or has a remedy that works; the naive one repeats its write. The page agrees.
 
-    Of two writes it is the last one.
+    Of two writes, the last one is interrupted.
     """
     requests = expected_requests(provider, operation, emulator)
-    base = replace(create_stack(provider, operation, tmp_path / "base"), requests=requests)
-    player = CellRunner(base, tmp_path / "cells")
+    prepared = replace(create_stack(provider, operation, tmp_path / "base"), requests=requests)
+    runner = CellRunner(prepared, tmp_path / "cells")
     number = max(number for number, request in enumerate(requests, 1) if not is_read(request))
     for side, interruption in SLICE[provider, operation]:
         boundary = Boundary(number, side)
 
-        outcome = player.run_cell(Cell(operation, requests[number - 1], boundary, interruption))
+        outcome = runner.run_cell(Cell(operation, requests[number - 1], boundary, interruption))
 
         assert (outcome.verdict is Verdict.FAILS) == (provider is ProviderKind.NAIVE), outcome.problems
         assert verdict(outcome) == documented_verdict(

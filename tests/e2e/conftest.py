@@ -15,13 +15,13 @@ from support.verification import prepare_verification
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
     """The emulator, with small keys."""
-    with Emulator(socket=True, key_size=1024) as running:
-        yield running
+    with Emulator(socket=True, key_size=1024) as emulator:
+        yield emulator
 
 
 @pytest.fixture
 def project(emulator: Emulator, tmp_path: Path) -> PulumiProject:
-    """A stack whose subaccount has an active certificate; its program adopts it, nothing is deployed yet."""
+    """A stack before its first deployment, which adopts the active certificate of its subaccount."""
     guid = emulator.create_subaccount(generate=True).guid
     return PulumiProject(tmp_path, emulator, guid).create_stack(adopting_program()).set_service_key()
 
@@ -35,7 +35,7 @@ def verifying_project(project: PulumiProject) -> PulumiProject:
 
 @pytest.fixture
 def project_with_key_in_environment(emulator: Emulator, tmp_path: Path) -> PulumiProject:
-    """A stack of three resources, deployed with a service key that the environment lends it."""
+    """A stack of three resources, deployed with a service key in the environment."""
     guid = emulator.create_subaccount(generate=True).guid
     project = (
         PulumiProject(tmp_path, emulator, guid)
@@ -48,7 +48,7 @@ def project_with_key_in_environment(emulator: Emulator, tmp_path: Path) -> Pulum
 
 @pytest.fixture
 def make_project() -> Callable[[Emulator, str, Path], PulumiProject]:
-    """Make a stack on a subaccount, without a service key."""
+    """A function that creates a stack on a subaccount, without a service key."""
 
     def make(emulator: Emulator, guid: str, folder: Path) -> PulumiProject:
         return PulumiProject(folder, emulator, guid).create_stack(adopting_program())

@@ -46,7 +46,7 @@ class FakeMachine:
         return Machine(self.folder / "checkout", {"PATH": path, "HOME": str(self.folder / "home")})
 
     def command(self, name: str, script: str, *, where: str = "bin") -> Path:
-        """Lay a shell script as a command, on PATH unless told otherwise."""
+        """Lay a shell script as a command, by default on PATH."""
         file = self.folder / where / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(f"#!/bin/sh\n{script}\n")

@@ -1,13 +1,13 @@
-"""What the README and the pages in docs say is so: commands run, programs work, lists are complete."""
+"""The README and the pages in docs: commands run, programs work, lists are complete."""
 
 from __future__ import annotations
 
 import ast
+import graphlib
 import inspect
 import json
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -29,9 +29,10 @@ from btp_trust_emulator import FaultKind, Switches
 from btp_trust_emulator.control.api import OPERATIONS
 from btp_trust_emulator.faults.fault import FAULT_SPECS
 from btp_trust_emulator.server.application import SERVICE_OPERATIONS
-from support.doc_blocks import Block, PageProjects, Section, pages, sections
+from support.doc_pages.blocks import Block, Section, pages, sections
+from support.doc_pages.stages import PageProjects
 
-UNRUN = {
+SKIPPED_COMMANDS = {
     "make demo": "each of its acts has a test of its own",
     "make test": "these tests are part of it",
     "make matrix": "it takes three quarters of an hour; a slice of it is a test of its own",
@@ -41,14 +42,14 @@ UNRUN = {
     "python -m pip install": "it would change the environment that runs the tests",
     "cf ": "it needs an account with SAP",
 }
-"""Commands that no test runs, by their beginning, each with the reason."""
+"""{beginning of a command that no test runs: the reason}"""
 RUN_BY_THE_WORKBENCH = {"console", "diff"}
 HEADINGS = ["Context", "Decision", "Consequences", "Non-goals", "Alternatives"]
 RESOURCES = ("ActiveTrustCertificate", "PassiveTrustCertificate", "RotationTrigger", "TrustedIdentityProvider")
 
 
 def runs_in_order(section: Section) -> bool:
-    """Whether a section has something to run on the workbench."""
+    """Return True if a section has blocks for the workbench."""
     return any(block.language in RUN_BY_THE_WORKBENCH for block in section.blocks)
 
 
@@ -58,35 +59,35 @@ PAGES = [pytest.param(page, id=page.relative_to(ROOT).as_posix()) for page in pa
 
 
 class Mocks(pulumi.runtime.Mocks):
-    """An engine that takes whatever is registered."""
+    """An engine that accepts all resources."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
+        """Start without resources."""
         self.registered: list[str] = []
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        """Take down the resource's type."""
+        """Record the type of the resource."""
         self.registered.append(args.typ)
         return f"{args.name}-id", dict(args.inputs)
 
     def call(self, _args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], None]:
-        """Answer nothing."""
+        """Return an empty answer."""
         return {}, None
 
 
 @pytest.fixture(scope="session")
 def stages(tmp_path_factory: pytest.TempPathFactory) -> PageProjects:
-    """Projects that have come some way, made when they are first asked for."""
+    """Projects at the stages of the story, made at their first use."""
     return PageProjects(tmp_path_factory.mktemp("stages"))
 
 
 @pytest.mark.parametrize("section", [section for section in SECTIONS if runs_in_order(section)], ids=str)
-def test_commands_of_a_page_do_what_it_shows(section: Section, stages: PageProjects, tmp_path: Path) -> None:
+def test_commands_print_what_pages_show(section: Section, stages: PageProjects, tmp_path: Path) -> None:
     """Every command runs in the order of the page and prints what the page shows."""
     bench = stages.workbench(section.stage, tmp_path)
     try:
         for block in section.blocks:
-            bench.run(block, UNRUN)
+            bench.run(block, SKIPPED_COMMANDS)
     finally:
         bench.close()
 
@@ -94,8 +95,8 @@ def test_commands_of_a_page_do_what_it_shows(section: Section, stages: PageProje
 @pytest.mark.usefixtures("program_loop")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the mocks' own event loops
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block.language == "python" and not block.file], ids=str)
-def test_a_program_that_no_command_runs_constructs_its_resources(block: Block) -> None:
-    """A Python block without a file's name is a program that Pulumi takes."""
+def test_other_programs_construct_their_resources(block: Block) -> None:
+    """A Python block without a file name is a program that Pulumi accepts."""
     mocks = Mocks()
     pulumi.runtime.set_mocks(mocks)
     names: dict[str, Any] = {"pulumi": pulumi, "trust": btp_trust}
@@ -110,8 +111,8 @@ def test_a_program_that_no_command_runs_constructs_its_resources(block: Block) -
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=str)
-def test_a_block_is_of_a_kind_that_a_test_runs(block: Block) -> None:
-    """There is no block that nothing looks at: pictures in letters hold no commands, JSON and YAML can be read."""
+def test_every_block_is_tested(block: Block) -> None:
+    """Every block has a language that a test runs: drawings contain no commands, JSON and YAML can be parsed."""
     assert block.language in {*RUN_BY_THE_WORKBENCH, "python", "yaml", "json", "text"}
     if block.language == "text":
         assert not re.search(r"^\$ |\b(pulumi|make|curl) \w", block.text, re.MULTILINE)
@@ -121,9 +122,9 @@ def test_a_block_is_of_a_kind_that_a_test_runs(block: Block) -> None:
         yaml.safe_load(block.text)
 
 
-@pytest.mark.parametrize("start", UNRUN)
-def test_a_command_that_is_not_run_is_on_some_page(start: str) -> None:
-    """The list of commands that no test runs has no entry to spare."""
+@pytest.mark.parametrize("start", SKIPPED_COMMANDS)
+def test_skipped_commands_are_on_a_page(start: str) -> None:
+    """Every entry of the list of skipped commands is used on a page."""
     commands = [command for block in BLOCKS if block.language == "console" for command, _ in block.commands]
 
     assert any(command.startswith(start) for command in commands)
@@ -131,7 +132,7 @@ def test_a_command_that_is_not_run_is_on_some_page(start: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_links_of_a_page_resolve(page: Path) -> None:
-    """Every relative link leads to a file or folder, and to a heading if it names one."""
+    """Every relative link leads to a file or folder, and to an existing heading."""
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
         path, _, anchor = target.partition("#")
         if "://" in target:
@@ -142,8 +143,8 @@ def test_links_of_a_page_resolve(page: Path) -> None:
             assert anchor in anchors(file), f"{page}: {target}"
 
 
-def test_every_page_can_be_reached_from_the_readme() -> None:
-    """No page of docs is left over."""
+def test_the_readme_leads_to_every_page() -> None:
+    """Every page can be reached from the README by links."""
     reached, todo = set[Path](), [ROOT / "README.md"]
     while todo:
         page = todo.pop()
@@ -154,8 +155,8 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
     assert set(pages()) <= reached
 
 
-def test_the_readme_has_its_commands_within_forty_lines() -> None:
-    """A reader who decides in half a minute sees the promise, the picture and both commands."""
+def test_the_readme_starts_with_its_commands() -> None:
+    """The picture and both commands are within the first 40 lines."""
     screen = (ROOT / "README.md").read_text().splitlines()[:40]
 
     commands = [line.partition("#")[0].strip() for line in screen if line.startswith("$ ")]
@@ -164,8 +165,8 @@ def test_the_readme_has_its_commands_within_forty_lines() -> None:
     assert any("docs/rotation.svg" in line for line in screen)
 
 
-def test_the_picture_and_its_table_name_the_same_steps() -> None:
-    """Who cannot see the picture finds each of its steps in the table, and the picture describes itself."""
+def test_the_picture_matches_its_table() -> None:
+    """The picture has the steps of the table, and describes itself for readers who cannot see it."""
     picture = (ROOT / "docs/rotation.svg").read_text()
     steps = re.findall(r">(\d)\. ([\w ]+)</text>", picture)
     rows = re.findall(r"^\| (\d)\. ([\w ]+)", (ROOT / "README.md").read_text(), re.MULTILINE)
@@ -175,8 +176,8 @@ def test_the_picture_and_its_table_name_the_same_steps() -> None:
 
 
 @pytest.mark.parametrize("name", RESOURCES)
-def test_reference_has_every_argument_and_output(name: str) -> None:
-    """The reference of a resource names all its arguments, outputs and checked inputs, and no others."""
+def test_reference_has_arguments_and_outputs(name: str) -> None:
+    """The reference of a resource has exactly its arguments, outputs and checked inputs."""
     documented = table_names("docs/reference/resources.md", name)
     common = table_names("docs/reference/resources.md", "What all of them have")
     kind: type = getattr(btp_trust, name)
@@ -190,7 +191,7 @@ def test_reference_has_every_argument_and_output(name: str) -> None:
 
 
 def test_reference_has_every_error() -> None:
-    """Every class of errors has its heading, with when it is raised and what to do."""
+    """Every class of errors has a heading, with when it is raised and its remedy."""
     text = (ROOT / "docs/reference/errors.md").read_text()
     classes = [name for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, Exception)]
 
@@ -199,8 +200,8 @@ def test_reference_has_every_error() -> None:
         assert name == "TrustError" or ("When: " in part and "Remedy: " in part), name
 
 
-def test_reference_has_every_key_of_the_configuration() -> None:
-    """The table of configuration keys is the list of those that the provider reads; secrets are called so."""
+def test_reference_has_configuration_keys() -> None:
+    """The table of configuration keys is that of the code, and marks secret keys."""
     page = (ROOT / "docs/reference/configuration.md").read_text()
     rows = dict(re.findall(r"^\| `btp-trust:(\w+)` \| (\S+)", page, re.MULTILINE))
 
@@ -210,7 +211,7 @@ def test_reference_has_every_key_of_the_configuration() -> None:
     }
 
 
-def test_reference_has_every_switch_of_the_emulator() -> None:
+def test_reference_has_emulator_switches() -> None:
     """Every switch has a row with its option and its values, the default first."""
     page = (ROOT / "docs/reference/emulator.md").read_text()
 
@@ -252,16 +253,16 @@ def test_reference_has_every_fault() -> None:
     assert rows == [fault_row(kind) for kind in FAULT_SPECS]
 
 
-def test_reference_has_every_type_of_target() -> None:
-    """Every type has a row, which says as the code does how many certificates fit."""
+def test_reference_has_target_types() -> None:
+    """Every type has a row, with the number of certificates that it holds."""
     page = section_of((ROOT / "docs/reference/hand-over.md").read_text(), "Types of targets")
     rows = re.findall(r"^\| `([\w-]+)` \|.*\| (two|one|unknown)\b[^|]*\|$", page, re.MULTILINE)
 
     assert dict(rows) == {name: kind.holds.value for name, kind in TARGET_TYPES.items()}
 
 
-def test_reference_has_everything_of_a_hand_over() -> None:
-    """Every argument and every field, and no others."""
+def test_reference_has_the_hand_over() -> None:
+    """The reference has exactly the arguments and fields of a hand-over."""
     arguments = set(inspect.signature(btp_trust.hand_over).parameters) - {"target"}
 
     assert table_names("docs/reference/hand-over.md", "Target") == set(Target.__struct_fields__)
@@ -280,7 +281,7 @@ def test_a_decision_has_its_parts(file: Path) -> None:
 
 
 def test_frozen_names_come_first() -> None:
-    """The list of decisions begins with the one that no later one may touch."""
+    """The list of decisions starts with the one about frozen names."""
     text = (ROOT / "docs/design/README.md").read_text()
 
     first, *_ = re.findall(r"^- \[(.*?)\]", text, re.MULTILINE)
@@ -288,18 +289,25 @@ def test_frozen_names_come_first() -> None:
     assert first == "Pulumi state names are frozen"
 
 
-def test_modules_import_what_the_architecture_allows() -> None:
-    """The table of imports is that of the code."""
+def test_folders_import_what_is_allowed() -> None:
+    """Each part of the package imports only parts that its row in the table of the architecture names."""
     page = (ROOT / "docs/design/architecture.md").read_text()
-    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", page, re.MULTILINE)
-    allowed = {module: set(re.findall(r"`(\w+)`", names)) for module, names in rows}
+    rows = re.findall(r"^\| `(\w+)` \| (nothing|(?:`\w+`(?:, )?)+) \|$", page, re.MULTILINE)
+    allowed = {part: set(re.findall(r"`(\w+)`", names)) for part, names in rows}
+    imports = imports_between_parts()
 
-    assert allowed == dict(imports())
+    assert set(allowed) == set(imports)
+    assert {part: names - allowed[part] for part, names in imports.items() if names - allowed[part]} == {}
+
+
+def test_modules_import_without_circles() -> None:
+    """No module imports itself through others, in annotations or functions either."""
+    graphlib.TopologicalSorter(imported_modules()).prepare()
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_names_no_machine(page: Path) -> None:
-    """No page has a path or a host of the machine on which it was written."""
+    """Pages are free of paths and hosts of the machine on which they were written."""
     assert not re.search(r"(/home/|/root/|/work/|/tmp/)", page.read_text())
 
 
@@ -317,21 +325,21 @@ def anchors(file: Path) -> set[str]:
 
 
 def section_of(text: str, heading: str) -> str:
-    """Return what stands below a heading of the second level."""
-    found = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
-    assert found, heading
-    return found[1]
+    """Return the text below a heading of the second level."""
+    match = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    assert match, heading
+    return match[1]
 
 
 def table_names(page: str, heading: str) -> set[str]:
-    """Return the names in the first columns of a section's tables, those of refusals left out."""
+    """Return the names in the first columns of a section's tables, except tables of refusals."""
     text = section_of((ROOT / page).read_text(), heading)
     cells = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", text, re.MULTILINE)
     return {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
 
 
 def inherited() -> set[str]:
-    """Return the outputs that all resources have."""
+    """Return the outputs of all resources."""
     return set(vars(base.TrustResource)["__annotations__"])
 
 
@@ -346,17 +354,32 @@ def checked_fields(name: str) -> set[str]:
     return set(shapes[name].__struct_fields__) - set(property_bag.ResourceArgs.__struct_fields__)
 
 
-def imports() -> Iterator[tuple[str, set[str]]]:
-    """Give what each part of the package imports of the others."""
-    root = ROOT / "provider/btp_trust"
-    found: dict[str, set[str]] = {}
-    for file in root.rglob("*.py"):
-        part = file.relative_to(root).parts[0].removesuffix(".py")
-        nodes = ast.walk(ast.parse(file.read_text()))
-        names = [
-            f"{node.module}.{name.name}" for node in nodes if isinstance(node, ast.ImportFrom) for name in node.names
-        ]
-        ours = {name.split(".")[1] for name in names if name.startswith("btp_trust.")}
-        found.setdefault(part, set()).update(ours - {part})
-    del found["__init__"]
-    yield from found.items()
+def imports_between_parts() -> dict[str, set[str]]:
+    """Return {part: the other parts that its modules import}; a part is a folder or a module at the top."""
+    parts: dict[str, set[str]] = {}
+    for module, names in imported_modules().items():
+        part = part_of(module)
+        parts.setdefault(part, set()).update(part_of(name) for name in names if part_of(name) != part)
+    del parts[""]  # the public names, btp_trust itself
+    return parts
+
+
+def part_of(module: str) -> str:
+    """Return the part of a module: `rotation` for btp_trust.rotation.schema."""
+    return module.partition(".")[2].partition(".")[0]
+
+
+def imported_modules() -> dict[str, set[str]]:
+    """Return {module of the package: the modules of the package that it imports anywhere}."""
+    root = ROOT / "provider"
+    files = {
+        ".".join(file.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): file
+        for file in (root / "btp_trust").rglob("*.py")
+    }
+    imported: dict[str, set[str]] = {}
+    for module, file in files.items():
+        nodes = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ImportFrom)]
+        names = {f"{node.module}.{name.name}" for node in nodes for name in node.names}
+        targets = {name if name in files else name.rpartition(".")[0] for name in names}
+        imported[module] = (targets & set(files)) - {module}
+    return imported

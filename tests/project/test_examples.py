@@ -28,21 +28,21 @@ def emulator() -> Iterator[Emulator]:
 
 
 def test_the_table_lists_every_example() -> None:
-    """A folder without a row, or a row without a folder, would mislead."""
+    """The table has a row for each folder, and a folder for each row."""
     linked = re.findall(r"^\| \[(.+?)\]\(\1/__main__\.py\)", (EXAMPLES / "README.md").read_text(), re.MULTILINE)
 
     assert sorted(linked) == [folder.name for folder in FOLDERS]
 
 
 def test_the_repository_is_the_quickstart() -> None:
-    """`pulumi up` at the top runs the same project as in its folder."""
+    """`pulumi up` at the top of the repository runs the same project as in its folder."""
     top, own = (yaml.safe_load((folder / "Pulumi.yaml").read_text()) for folder in (ROOT, EXAMPLES / "quickstart"))
 
     assert top == {**own, "main": "examples/quickstart"}
 
 
-def test_the_quickstart_adopts_from_the_top_of_the_repository(emulator: Emulator, tmp_path: Path) -> None:
-    """It hands out what a target needs, and writes nothing."""
+def test_the_quickstart_adopts(emulator: Emulator, tmp_path: Path) -> None:
+    """The quickstart, run from the top of the repository, exports the certificate and only reads."""
     guid = emulator.create_subaccount(generate=True).guid
     shutil.copytree(EXAMPLES / "quickstart", tmp_path / "program/examples/quickstart")
     shutil.copy(ROOT / "Pulumi.yaml", tmp_path / "program")
@@ -57,8 +57,8 @@ def test_the_quickstart_adopts_from_the_top_of_the_repository(emulator: Emulator
     assert project.has_no_changes_after_refresh()
 
 
-def test_an_existing_landscape_is_adopted_through_two_connections(emulator: Emulator, tmp_path: Path) -> None:
-    """Each subaccount keeps its certificate."""
+def test_two_connections_adopt(emulator: Emulator, tmp_path: Path) -> None:
+    """Each subaccount of an existing landscape keeps its certificate."""
     guids = {name: emulator.create_subaccount(generate=True).guid for name in ("development", "production")}
     keys = {name: emulator.service_key(guid) for name, guid in guids.items()}
     shutil.copytree(EXAMPLES / "existing-landscape", tmp_path / "program")
@@ -76,8 +76,8 @@ def test_an_existing_landscape_is_adopted_through_two_connections(emulator: Emul
     assert project.has_no_changes_after_refresh()
 
 
-def test_two_targets_are_told_what_is_to_come(emulator: Emulator, tmp_path: Path) -> None:
-    """One by its API, the other by a page and a file; an attestation that is still empty stops only a rotation."""
+def test_two_targets_get_the_certificate(emulator: Emulator, tmp_path: Path) -> None:
+    """One target gets it by its API, the other by a page and a file; an empty attestation stops only a rotation."""
     guid, billing = (emulator.create_subaccount(generate=True).guid for _ in range(2))
     emulator.create_user(guid, "jane", "of-jane")
     s4 = emulator.create_target("s4")

@@ -1,4 +1,4 @@
-"""What users import: exactly this, documented to the last argument."""
+"""The public names, and the documentation of their arguments and outputs."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ HAND_OVER = [btp_trust.Target, btp_trust.hand_over, btp_trust.write_hand_over, b
 
 
 @pytest.mark.parametrize("package", [btp_trust, btp_trust_emulator], ids=lambda package: package.__name__)
-def test_the_public_names_are_those_that_the_package_lists(package: object) -> None:
-    """Nothing is exported by accident: what is listed is there, and classes that are there are listed."""
+def test_public_names_are_those_listed(package: object) -> None:
+    """Each listed name exists, and each public class is listed."""
     listed = set(package.__all__)  # type: ignore[attr-defined]
     classes = {name for name, value in vars(package).items() if inspect.isclass(value)}
 
@@ -32,19 +32,21 @@ def test_the_public_names_are_those_that_the_package_lists(package: object) -> N
     assert classes <= listed
 
 
-def test_the_version_is_that_of_the_distribution() -> None:
-    """The package and its metadata agree."""
+def test_the_version_is_the_distributions() -> None:
+    """The version of the package is that of its metadata."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
     assert btp_trust.__version__ == project["version"]
 
 
 @pytest.mark.parametrize("callable_", [*RESOURCES, *VALUES, *HAND_OVER], ids=lambda callable_: callable_.__name__)
-def test_every_argument_is_documented_and_typed(callable_: Callable[..., object]) -> None:
-    """The docstring has a line for each, in the order of the signature."""
+def test_arguments_are_documented_and_typed(callable_: Callable[..., object]) -> None:
+    """The docstring has a line for each argument, in the order of the signature."""
     parameters = list(inspect.signature(callable_).parameters.values())
-    told = inspect.getdoc(callable_) or ""
-    described = [line.strip().partition(":")[0] for line in told.partition("Args:")[2].splitlines() if ": " in line]
+    docstring = inspect.getdoc(callable_) or ""
+    described = [
+        line.strip().partition(":")[0] for line in docstring.partition("Args:")[2].splitlines() if ": " in line
+    ]
 
     assert [parameter.name for parameter in parameters] == [
         name for name in described if name in {parameter.name for parameter in parameters}
@@ -64,8 +66,8 @@ def test_every_output_is_described(resource: type) -> None:
             assert source[line + 1 :].splitlines()[1].strip().startswith('"""'), f"{owner.__name__}.{name}"
 
 
-def test_the_type_names_are_those_in_every_urn() -> None:
-    """They are a wire format: a change would replace every resource of every stack."""
+def test_type_names_are_frozen() -> None:
+    """Type names are part of every URN: a change would replace every resource of every stack."""
     tokens = [getattr(each, "_resource_type_name", "") for each in RESOURCES]
 
     assert tokens == [f"dynamic/btp-trust:{each.__name__}" for each in RESOURCES]

@@ -1,4 +1,4 @@
-"""The audit fails for what was found, says what nobody could be asked, and does not wait for ever."""
+"""The audit fails for vulnerabilities, reports unchecked packages, and ends after a minute."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ FLAWED = {
 
 
 def report(*packages: dict[str, Any]) -> str:
-    """What pip-audit prints."""
+    """Return the output of pip-audit."""
     return json.dumps({"dependencies": list(packages), "fixes": []})
 
 
 @pytest.fixture
-def lay(fake_machine: FakeMachine, tmp_path: Path) -> Any:
-    """Lay a uv whose check of the lock file ends so, and a Python whose pip-audit does."""
+def install_tools(fake_machine: FakeMachine, tmp_path: Path) -> Any:
+    """Install a fake uv and a fake Python with these results of the lock check and of pip-audit."""
 
-    def laid(printed: str = report(SOUND), *, code: int = 0, lock: int = 0, script: str = "") -> None:
+    def install(printed: str = report(SOUND), *, code: int = 0, lock: int = 0, script: str = "") -> None:
         fake_machine.command("uv", f'[ "$1" = --version ] && echo "uv {UV_VERSION}" && exit; exit {lock}')
         answer = tmp_path / "answer.json"
         answer.write_text(printed)
@@ -46,7 +46,7 @@ def lay(fake_machine: FakeMachine, tmp_path: Path) -> Any:
         python = f'[ "$1" = --version ] && echo "Python 3.12.1" && exit\n{command}; exit {code}'
         fake_machine.command("python", python, where="checkout/.venv/bin")
 
-    return laid
+    return install
 
 
 def run(fake_machine: FakeMachine) -> None:
@@ -54,86 +54,90 @@ def run(fake_machine: FakeMachine) -> None:
     COMMANDS["audit"](fake_machine.machine, ())
 
 
-def test_packages_without_a_flaw_pass(fake_machine: FakeMachine, lay: Any, capfd: pytest.CaptureFixture[str]) -> None:
-    """And it is said how many were looked at."""
-    lay(report(SOUND, {**SOUND, "name": "h11"}))
+def test_good_packages_pass(fake_machine: FakeMachine, install_tools: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    """The number of audited packages is printed."""
+    install_tools(report(SOUND, {**SOUND, "name": "h11"}))
     run(fake_machine)
-    said = capfd.readouterr().err
-    assert "The lock file fits" in said
-    assert "No known vulnerability in 2 packages." in said
+    output = capfd.readouterr().err
+    assert "The lock file matches" in output
+    assert "2 packages are free of known vulnerabilities." in output
 
 
-def test_a_known_vulnerability_fails(fake_machine: FakeMachine, lay: Any) -> None:
-    """With the package, the advisory, and what to upgrade to."""
-    lay(report(SOUND, FLAWED, SKIPPED), code=1)
+def test_a_known_vulnerability_fails(fake_machine: FakeMachine, install_tools: Any) -> None:
+    """The message has the package, the advisory, and the version to upgrade to."""
+    install_tools(report(SOUND, FLAWED, SKIPPED), code=1)
     with pytest.raises(SetupError) as caught:
         run(fake_machine)
-    for words in ("starlette 0.1: PYSEC-1, mended in 0.2, 1.0", "PYSEC-2, mended in no version yet", "uv lock"):
+    for words in ("starlette 0.1: PYSEC-1, fixed in 0.2, 1.0", "PYSEC-2, without a fix so far", "uv lock"):
         assert words in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("packages", "words"),
     [
-        pytest.param([SKIPPED, SKIPPED], "could not be done: the package index says nothing", id="of nothing"),
-        pytest.param([SOUND, SKIPPED], "1 of 2 packages; nothing is known about: msgspec", id="of some"),
+        pytest.param([SKIPPED, SKIPPED], "The audit failed: the package index has no data", id="all unknown"),
+        pytest.param([SOUND, SKIPPED], "1 of 2 packages; it lacks data about: msgspec", id="one unknown"),
     ],
 )
-def test_an_index_that_knows_nothing_is_no_failure(
-    fake_machine: FakeMachine, lay: Any, capfd: pytest.CaptureFixture[str], packages: list[dict[str, Any]], words: str
+def test_an_index_without_advisories_passes(
+    fake_machine: FakeMachine,
+    install_tools: Any,
+    capfd: pytest.CaptureFixture[str],
+    packages: list[dict[str, Any]],
+    words: str,
 ) -> None:
-    """It is said, and nobody takes it for a clean bill."""
-    lay(report(*packages))
+    """A message says that the audit is incomplete."""
+    install_tools(report(*packages))
     run(fake_machine)
-    said = capfd.readouterr().err
-    assert words in said
-    assert "No known vulnerability" not in said
+    output = capfd.readouterr().err
+    assert words in output
+    assert "are free of" not in output
 
 
 @pytest.mark.parametrize("printed", ["", "Traceback", "{}", "[]", '{"dependencies": [{"name": "x"}]}'])
-def test_an_audit_that_breaks_off_is_no_failure(
-    fake_machine: FakeMachine, lay: Any, capfd: pytest.CaptureFixture[str], printed: str
+def test_an_aborted_audit_passes(
+    fake_machine: FakeMachine, install_tools: Any, capfd: pytest.CaptureFixture[str], printed: str
 ) -> None:
-    """Its last word is the reason, without the host that it asked."""
-    lay(printed, code=1)
+    """The message has the last line of the error, except the host."""
+    install_tools(printed, code=1)
     run(fake_machine)
-    said = capfd.readouterr().err
-    assert "could not be done: pip-audit ended with 1: requests.ConnectionError: no route." in said
-    assert "secret.example" not in said
+    output = capfd.readouterr().err
+    assert "The audit failed: pip-audit ended with 1: requests.ConnectionError: no route." in output
+    assert "secret.example" not in output
 
 
-def test_an_audit_without_an_end_is_ended(
-    fake_machine: FakeMachine, lay: Any, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_an_endless_audit_is_stopped(
+    fake_machine: FakeMachine, install_tools: Any, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A minute is enough for a check that may fail to happen."""
+    """The audit is stopped after a minute, and passes."""
     assert audit.AUDIT_SECONDS <= 60
     monkeypatch.setattr(audit, "AUDIT_SECONDS", 0.2)
-    lay(script="exec sleep 60")
+    install_tools(script="exec sleep 60")
     run(fake_machine)
-    assert "could not be done: no answer within" in capfd.readouterr().err
+    assert "The audit failed: timeout after" in capfd.readouterr().err
 
 
-def test_a_lock_file_that_does_not_fit_fails(fake_machine: FakeMachine, lay: Any) -> None:
-    """Whatever is known about vulnerabilities."""
-    lay(lock=2)
-    with pytest.raises(SetupError, match="does not fit"):
+def test_an_outdated_lock_file_fails(fake_machine: FakeMachine, install_tools: Any) -> None:
+    """The lock file is checked independently of vulnerabilities."""
+    install_tools(lock=2)
+    with pytest.raises(SetupError, match="differs from"):
         run(fake_machine)
 
 
-def test_a_check_of_the_lock_file_without_an_end_fails(
-    fake_machine: FakeMachine, lay: Any, monkeypatch: pytest.MonkeyPatch
+def test_an_endless_lock_check_fails(
+    fake_machine: FakeMachine, install_tools: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that fits is compared without asking anybody."""
+    """A matching lock file is compared offline, so a check without an end is a failure."""
     monkeypatch.setattr(audit, "LOCK_SECONDS", 0.2)
-    lay()
+    install_tools()
     fake_machine.command("uv", f'[ "$1" = --version ] && echo "uv {UV_VERSION}" && exit; exec sleep 60')
-    with pytest.raises(SetupError, match="could not be compared"):
+    with pytest.raises(SetupError, match="the comparison failed"):
         run(fake_machine)
 
 
-def test_without_an_environment_there_is_nothing_to_audit(fake_machine: FakeMachine, lay: Any) -> None:
+def test_an_audit_needs_the_environment(fake_machine: FakeMachine, install_tools: Any) -> None:
     """The remedy is the setup."""
-    lay()
+    install_tools()
     (fake_machine.folder / "checkout/.venv/bin/python").unlink()
     with pytest.raises(SetupError, match="make setup"):
         run(fake_machine)

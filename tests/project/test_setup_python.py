@@ -1,4 +1,4 @@
-"""Which Python and which uv set the project up, and what they are told."""
+"""The Python and the uv that set the project up, and their settings."""
 
 from __future__ import annotations
 
@@ -33,24 +33,22 @@ SETUP = Path(setup.__file__)
     ],
 )
 def test_versions_are_compared_as_numbers(text: str, minimum: str, enough: bool) -> None:  # noqa: FBT001 - a table
-    """Each command writes its version in its own way; text without one is never enough."""
+    """Each command prints its version in its own way; a text that lacks a version is too old."""
     assert versions.is_at_least(text, minimum) is enough
 
 
-def test_an_old_python_hands_over_to_a_newer_one_that_starts(
-    fake_machine: FakeMachine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A name on PATH that does not start, as a shim may, is passed over."""
+def test_an_old_python_hands_over(fake_machine: FakeMachine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name on PATH that fails to start, such as a shim, is skipped."""
     fake_machine.command("python3.13", "exit 127")
     newer = fake_machine.command("python3.12", "exit 0")
     monkeypatch.setenv("PATH", fake_machine.machine.env["PATH"])
     assert setup.find_newer_python() == str(newer)
 
 
-def test_without_a_newer_python_the_refusal_tells_found_wanted_and_what_to_do(
+def test_a_too_old_python_is_refused(
     fake_machine: FakeMachine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nothing is installed, and the exit code says so."""
+    """The message has the found and the required version and the remedy; the exit code is 1."""
     for name in setup.OTHER_NAMES:
         fake_machine.command(name, "exit 1")
     monkeypatch.setenv("PATH", str(fake_machine.folder / "bin"))
@@ -61,17 +59,15 @@ def test_without_a_newer_python_the_refusal_tells_found_wanted_and_what_to_do(
         assert words in said
 
 
-def test_uv_on_path_is_used_when_it_is_new_enough(fake_machine: FakeMachine) -> None:
-    """Nothing is fetched then."""
+def test_uv_from_path_is_used(fake_machine: FakeMachine) -> None:
+    """A new enough uv on PATH is used as it is."""
     found = fake_machine.command("uv", f"echo uv {virtualenv.UV_MINIMUM}")
     assert virtualenv.uv(fake_machine.machine) == found
 
 
 @pytest.mark.parametrize("on_path", ["", "echo uv 0.4.1"])
-def test_without_a_fitting_uv_a_pinned_one_comes_from_pypi_once(
-    fake_machine: FakeMachine, monkeypatch: pytest.MonkeyPatch, on_path: str
-) -> None:
-    """It lives in the cache and leaves no venv behind; the second time the cache has it."""
+def test_a_pinned_uv_is_fetched_once(fake_machine: FakeMachine, monkeypatch: pytest.MonkeyPatch, on_path: str) -> None:
+    """The pinned uv goes to the cache, its venv is removed, and the second run finds it there."""
     if on_path:
         fake_machine.command("uv", on_path)
     monkeypatch.setattr(sys, "executable", str(fake_machine.pypi("bin/uv", "")))
@@ -82,30 +78,28 @@ def test_without_a_fitting_uv_a_pinned_one_comes_from_pypi_once(
     assert virtualenv.uv(fake_machine.machine) == fetched
 
 
-def test_without_any_uv_the_refusal_tells_both_ways_and_what_to_do(
-    fake_machine: FakeMachine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A Python without the module venv is one of the reasons; its words are kept."""
+def test_a_missing_uv_is_refused(fake_machine: FakeMachine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message has both attempts and the remedy, with the output of a Python that lacks the module venv."""
     lame = fake_machine.command("python", "echo No module named venv; exit 1", where="python")
     monkeypatch.setattr(sys, "executable", str(lame))
     with pytest.raises(SetupError) as refusal:
         virtualenv.uv(fake_machine.machine)
-    for words in ("there is no uv on PATH", "No module named venv", "What to do"):
+    for words in ("PATH lacks uv", "No module named venv", "What to do"):
         assert words in str(refusal.value)
 
 
-def test_uv_is_told_the_environment_and_never_to_download_a_python(fake_machine: FakeMachine) -> None:
-    """An active virtual environment is not touched; a setting such as the user's index holds."""
+def test_uv_uses_the_projects_environment(fake_machine: FakeMachine) -> None:
+    """An active virtual environment stays unchanged, downloads of Python are off, other settings hold."""
     env = {**fake_machine.machine.env, "VIRTUAL_ENV": "/other", "UV_PYTHON": "3.9", "UV_DEFAULT_INDEX": "mirror"}
-    told = virtualenv.uv_environment(Machine(fake_machine.machine.root, env))
-    assert told["UV_PROJECT_ENVIRONMENT"] == str(fake_machine.machine.root / ".venv")
-    assert told["UV_PYTHON_DOWNLOADS"] == "never"
-    assert told["UV_DEFAULT_INDEX"] == "mirror"
-    assert not told.keys() & {"VIRTUAL_ENV", "UV_PYTHON"}
+    env_of_uv = virtualenv.uv_environment(Machine(fake_machine.machine.root, env))
+    assert env_of_uv["UV_PROJECT_ENVIRONMENT"] == str(fake_machine.machine.root / ".venv")
+    assert env_of_uv["UV_PYTHON_DOWNLOADS"] == "never"
+    assert env_of_uv["UV_DEFAULT_INDEX"] == "mirror"
+    assert not env_of_uv.keys() & {"VIRTUAL_ENV", "UV_PYTHON"}
 
 
-def test_a_venv_that_works_keeps_its_python_and_a_broken_one_gets_another(fake_machine: FakeMachine) -> None:
-    """So an upgrade of `python3` does not make the environment anew."""
+def test_a_working_venv_keeps_its_python(fake_machine: FakeMachine) -> None:
+    """An upgrade of `python3` keeps the environment; a broken one gets another Python."""
     fake_machine.command(
         "uv", f'case "$1" in sync) echo "$@" >> "{fake_machine.folder}/calls" ;; *) echo uv 9.0.0 ;; esac'
     )
@@ -118,24 +112,24 @@ def test_a_venv_that_works_keeps_its_python_and_a_broken_one_gets_another(fake_m
     assert all("--frozen --all-extras --group dev" in call for call in calls)
 
 
-def test_a_failed_sync_says_what_to_do(fake_machine: FakeMachine) -> None:
-    """The words of uv stand above; the message tells the next step."""
+def test_a_failed_sync_has_a_remedy(fake_machine: FakeMachine) -> None:
+    """The output of uv is printed before, and the message has the next step."""
     fake_machine.command("uv", 'case "$1" in sync) exit 2 ;; *) echo uv 9.0.0 ;; esac')
     with pytest.raises(SetupError, match=r"(?s)ended with 2.*What to do"):
         virtualenv.sync(fake_machine.machine)
 
 
-def test_a_long_command_shows_that_it_is_alive(
+def test_a_long_command_shows_progress(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A line now and then tells the time that has passed."""
-    monkeypatch.setattr(terminal, "BEAT_SECONDS", 0.05)
+    """A line now and then shows the elapsed time."""
+    monkeypatch.setattr(terminal, "PROGRESS_SECONDS", 0.05)
     terminal.run_with_progress("Waiting", ["sleep", "0.3"], log=tmp_path / "log", cwd=tmp_path, env={})
     assert "Waiting: 0 s, 0 steps so far" in capsys.readouterr().err
     assert terminal.format_duration(185) == "3 min 05 s"
 
 
-def test_the_entry_can_be_read_by_an_older_python() -> None:
-    """It is compiled as Python 3.7 would, so that the refusal can be reached there."""
+def test_an_older_python_reads_the_entry() -> None:
+    """tools/setup.py compiles with Python 3.7, so that its refusal can be printed there."""
     check = "import ast, sys; ast.parse(open(sys.argv[1]).read(), feature_version=(3, 7))"
     subprocess.run([sys.executable, "-c", check, SETUP], check=True)

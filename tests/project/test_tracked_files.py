@@ -1,4 +1,4 @@
-"""What is in the repository holds no secret, no private key and nothing of the machine that it was written on."""
+"""The repository is free of secrets, private keys and paths of the machine on which it was written."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def texts() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("pattern", [PRIVATE_KEY, TOKEN], ids=["private key", "token"])
-def test_no_tracked_file_holds_a_secret(texts: dict[str, str], pattern: re.Pattern[str]) -> None:
-    """Keys and tokens are made while tests run."""
+def test_tracked_files_have_no_secrets(texts: dict[str, str], pattern: re.Pattern[str]) -> None:
+    """Keys and tokens are generated while tests run."""
     assert [name for name, text in texts.items() if pattern.search(text)] == []
 
 
-def test_no_tracked_file_names_a_place_on_somebody_s_machine(texts: dict[str, str]) -> None:
+def test_tracked_files_have_no_local_paths(texts: dict[str, str]) -> None:
     """Paths are relative, or made while a command runs."""
     own = Path(__file__).relative_to(ROOT).as_posix()
     found = {name: match[0] for name, text in texts.items() if name != own and (match := MACHINE.search(text))}
@@ -40,11 +40,11 @@ def test_no_tracked_file_names_a_place_on_somebody_s_machine(texts: dict[str, st
     assert found == {}
 
 
-def test_the_lock_file_names_the_public_index_alone(texts: dict[str, str]) -> None:
-    """Whoever clones the project can install it."""
+def test_the_lock_file_names_one_index(texts: dict[str, str]) -> None:
+    """The lock file names the public index only, so that every clone can install it."""
     assert set(re.findall(r"https?://([^/\"]+)", texts["uv.lock"])) <= HOSTS
 
 
-def test_no_other_file_names_a_host_of_the_index(texts: dict[str, str]) -> None:
-    """Which index a machine uses is its own matter."""
+def test_other_files_name_no_index(texts: dict[str, str]) -> None:
+    """The index is a setting of each machine."""
     assert [name for name, text in texts.items() if name != "uv.lock" and any(host in text for host in HOSTS)] == []

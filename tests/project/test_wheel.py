@@ -1,4 +1,4 @@
-"""The wheel: all of both packages and nothing else, and enough to rotate from outside the repository."""
+"""The wheel: exactly both packages, and enough to rotate outside the repository."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from btp_trust_emulator import Emulator
 from support.paths import ROOT
 from support.pulumi_project import PulumiProject, rotation_program
 
-pytest.importorskip("hatchling", reason="hatchling builds the wheel, and is not installed")
+pytest.importorskip("hatchling", reason="building the wheel needs hatchling")
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of this checkout, built without a network."""
+    """The wheel of this checkout, built offline."""
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "--quiet"]
     subprocess.run([*command, "--wheel-dir", str(folder), str(ROOT)], check=True, capture_output=True)
@@ -33,8 +33,8 @@ def emulator() -> Iterator[Emulator]:
         yield running
 
 
-def test_the_wheel_holds_both_packages_and_nothing_else(wheel: Path) -> None:
-    """Every tracked file under provider/, types marker included, and the metadata."""
+def test_the_wheel_has_both_packages(wheel: Path) -> None:
+    """The wheel has exactly the tracked files under provider/, including the types marker, and the metadata."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "provider"]
     tracked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     names = zipfile.ZipFile(wheel).namelist()
@@ -46,10 +46,8 @@ def test_the_wheel_holds_both_packages_and_nothing_else(wheel: Path) -> None:
     assert metadata == {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"}
 
 
-def test_a_program_elsewhere_rotates_with_what_the_wheel_installs(
-    wheel: Path, emulator: Emulator, tmp_path: Path
-) -> None:
-    """Ten lines, a folder of their own, and the package from the wheel rather than from this checkout."""
+def test_the_installed_wheel_rotates(wheel: Path, emulator: Emulator, tmp_path: Path) -> None:
+    """A program outside the checkout rotates with the package from the wheel."""
     installed = tmp_path / "installed"
     command = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--quiet"]
     subprocess.run([*command, "--target", str(installed), str(wheel)], check=True, capture_output=True)

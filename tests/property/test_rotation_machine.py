@@ -1,4 +1,4 @@
-"""Whatever a team does, in whatever order: the signer changes only as previewed, and nothing unnamed disappears."""
+"""For all acts of a team in any order: the signer changes only as previewed, and deleted certificates were named."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from support.stateful.targets import Targets
 EXAMPLES = 32
 
 
-def test_a_team_loses_nothing_that_no_preview_named() -> None:
-    """Run the machine: the same examples each time. `make soak` searches on."""
+def test_the_invariants_hold() -> None:
+    """The invariants hold for the same examples each time; `make soak` searches further."""
     statistics = Statistics()
     with Emulator(key_size=1024) as emulator:
         run_state_machine_as_test(
@@ -43,10 +43,8 @@ def test_a_team_loses_nothing_that_no_preview_named() -> None:
     assert statistics.examples >= EXAMPLES
 
 
-def test_the_search_ends_in_time_and_prints_what_it_met(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Rounds follow each other until the time is over; here, each takes ten seconds of a clock."""
+def test_the_search_ends_in_time(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Rounds follow each other until the time is over, here ten seconds each, and the statistics are printed."""
     seeds = []
 
     def run_round(number: int, statistics: Statistics) -> None:
@@ -63,45 +61,43 @@ def test_the_search_ends_in_time_and_prints_what_it_met(
     assert "commands: up 6" in printed
 
 
-def test_the_search_finds_a_swap_that_is_sent_twice(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The falsifying example is printed with the seed that finds it again, and the exit status tells."""
+def test_the_search_finds_repeated_swaps(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The falsifying example is printed with the seed that reproduces it, and the exit status is 1."""
 
-    def careless(account: Subaccount, *_: object) -> Snapshot:
+    def swap_three_times(account: Subaccount, *_: object) -> Snapshot:
         account.client.rotate()
         account.client.rotate()
         return account.record_reading(*account.client.rotate())
 
-    monkeypatch.setattr("btp_trust.rotation.lifecycle.swap", careless)
+    monkeypatch.setattr("btp_trust.rotation.lifecycle.swap", swap_three_times)
     monkeypatch.setattr(engine, "MAX_SHRINKING_SECONDS", 0)
     monkeypatch.setattr(soak, "EXAMPLES_PER_ROUND", 10)
     assert soak.search(60, 1) == 1
-    found = capsys.readouterr()
-    assert "SOAK_SEED=" in found.out
-    assert "Failing test case" in found.err
+    printed = capsys.readouterr()
+    assert "SOAK_SEED=" in printed.out
+    assert "Failing test case" in printed.err
 
 
 @pytest.mark.parametrize("arguments", [[], ["soon"], ["1", "one"]])
-def test_a_search_that_is_called_wrongly_says_how(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """As a command does."""
+def test_wrong_arguments_print_the_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Wrong arguments print the usage and exit with 2."""
     assert soak.main(arguments) == 2
     assert "usage" in capsys.readouterr().err
 
 
-def test_each_remedy_that_a_page_knows_is_known_to_the_reader_of_refusals() -> None:
-    """Two words are enough to see: what is pasted is read from the message, not made up."""
+def test_remedies_are_read_from_messages() -> None:
+    """Values to paste are read from the message; an unknown last line has no remedies."""
     with Emulator(key_size=1024) as emulator:
         fake_engine = FakeEngine(emulator, emulator.create_subaccount(generate=True).guid)
         emulator.advance(HOUR)
         fake_engine.deploy(program(), program("b", "a"), program("b", "b"))
-        text = ProgramSpec(passive_generation="b", active_generation="b")
+        spec = ProgramSpec(passive_generation="b", active_generation="b")
         fake_engine.state.clear()
         targets = Targets(fake_engine)
-        refusal = Refusal(fake_engine.assert_refused(text), text, fake_engine, targets, lambda: random.choice("xyz"))  # noqa: S311 - a name
-        assert {(way.specs[0].adopt, way.specs[0].replace) for way in remedies(refusal)} == {
+        refusal = Refusal(fake_engine.assert_refused(spec), spec, fake_engine, targets, lambda: random.choice("xyz"))  # noqa: S311 - a name
+        assert {(remedy.specs[0].adopt, remedy.specs[0].replace) for remedy in remedies(refusal)} == {
             (fake_engine.slots[0], None),
             (fake_engine.slots[1], None),
             (None, fake_engine.slots[1]),
         }
-        assert remedies(Refusal("a\nb\nSing a song.", text, fake_engine, targets, str)) == []
+        assert remedies(Refusal("a\nb\nSing a song.", spec, fake_engine, targets, str)) == []

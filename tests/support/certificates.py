@@ -1,4 +1,4 @@
-"""Certificates of any serial number, name and validity, cheaply: their keys and signatures are of no use."""
+"""Certificates with any serial number, name and validity, built cheaply with invalid keys and signatures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ moments = st.datetimes(datetime(1960, 1, 1), datetime(2040, 12, 31), timezones=s
     lambda moment: moment.replace(microsecond=0)
 )
 serials = st.integers(-(2**79), 2**79 - 1)
-"""What ten bytes hold, read with a sign."""
+"""Signed integers of up to ten bytes."""
 names = st.text(st.characters(exclude_categories=("C", "Z"), include_characters=" "), min_size=1).filter(str.strip)
 """Printable, in one line, not blank."""
 
@@ -28,7 +28,7 @@ def certificate(
     until: datetime = NOT_AFTER,
     key: bytes = b"key",
 ) -> str:
-    """The PEM of a certificate with the layout of the real ones."""
+    """Return the PEM of a certificate with the layout of the real ones."""
     algorithm = der.sequence(der.object_identifier("1.2.840.113549.1.1.13"), der.null())
     name = der.sequence(der.set_of(der.sequence(der.object_identifier("2.5.4.3"), der.utf8_string(issuer))))
     validity = der.sequence(der.time(since), der.time(until))

@@ -1,4 +1,4 @@
-"""A subaccount with a user, and a system that trusts it: what finding destinations needs."""
+"""A subaccount with a user, and a system that trusts it, for tests of finding destinations."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class DestinationScenario:
     http: httpx.Client
 
     def __post_init__(self) -> None:
-        """Create them, with a destination to the system."""
+        """Create user, system and a destination to the system."""
         emulator = self.emulator
         self.guid = emulator.create_subaccount(generate=True).guid
         emulator.create_user(self.guid, "joe", "secret", "joe@example.com", ["admins", "users"])
@@ -55,25 +55,25 @@ class DestinationScenario:
         self.emulator.create_destination(self.guid, properties, level)
 
     def trust_active(self) -> None:
-        """Let the system trust the active certificate."""
+        """Upload the active certificate to the system."""
         active, _ = self.emulator.certificates(self.guid)
         assert active is not None
         self.emulator.upload_certificate(self.system.name, active)
 
     def get(self, path: str, query: str = "", **headers: str) -> httpx.Response:
-        """A request to the Destination service."""
+        """Send a request to the Destination service."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         headers = {"authorization": f"Bearer {self.token}", **named}
         return self.http.get(f"{self.key['uri']}{BASE_PATH}/{path}?{query}", headers=headers)
 
     def find(self, name: str = "s4", query: str = "", **headers: str) -> dict[str, Any]:
-        """What is found for joe."""
+        """Find a destination as joe."""
         response = self.get(f"destinations/{name}", query, **{"x_user_token": self.user_token, **headers})
         assert response.status_code == 200, response.text
         return dict(response.json())
 
     def auth_token(self, name: str = "s4", **headers: str) -> dict[str, Any]:
-        """The token that is found for joe."""
+        """Return the token of a destination, found as joe."""
         (token,) = self.find(name, **headers)["authTokens"]
         return dict(token)
 
@@ -84,5 +84,5 @@ class DestinationScenario:
         self.create({key: value for key, value in {**old, **changes}.items() if value is not None})
 
     def fingerprint(self) -> str:
-        """The SHA-256 of the active certificate."""
+        """Fingerprint of the active certificate."""
         return str(self.emulator.slots(self.guid).active)

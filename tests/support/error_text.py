@@ -1,4 +1,4 @@
-"""Everything that an error could show to whoever prints, logs or inspects it."""
+"""All texts that an error can show when it is printed, logged or inspected."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 
 def error_text(error: BaseException) -> str:
-    """Collect the traceback's text, and what each exception of the whole chain says of itself, suppressed or not."""
+    """Return the text of the traceback and of each exception in the chain, suppressed ones included."""
     return "\n".join(
         ["".join(traceback.format_exception(error, limit=0)), *(f"{each}\n{each!r}" for each in exception_chain(error))]
     )
 
 
 def exception_chain(error: BaseException) -> Iterator[BaseException]:
-    """Give an exception and all those that it came from or happened in."""
+    """Yield an exception, its causes and its contexts."""
     seen: list[BaseException] = []
     todo: list[BaseException | None] = [error]
     while todo:

@@ -1,4 +1,4 @@
-"""A clock that only the pauses move: nobody really waits, and a test says how long a request takes."""
+"""A clock that only pauses advance, without real waiting; a test sets the duration of requests."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from btp_trust.service.transport.retry import RetryPolicy, Timeouts
 
 @dataclass
 class FakeClock:
-    """What a process waits by."""
+    """The clock of a process."""
 
     now: float = 0.0
     pauses: list[float] = field(default_factory=list)
 
     def sleep(self, seconds: float) -> None:
-        """Let that time go by."""
+        """Advance the clock."""
         self.pauses.append(seconds)
         self.now += seconds
 
     def retry_policy(self, **limits: float) -> RetryPolicy:
-        """RetryPolicy by this clock, with the usual limits unless others are given."""
+        """Return a retry policy with this clock, by default with the usual limits."""
         return RetryPolicy(Timeouts(**limits), self.sleep, lambda: self.now)

@@ -1,6 +1,6 @@
-"""Profiles of hypothesis: how many examples are tried, and which are the same each time.
+"""Profiles of hypothesis: the number of examples, and whether they are the same each time.
 
-No profile has a deadline: machines are busy with other tests, and how long one example takes says nothing.
+All profiles are without a deadline: the duration of an example depends on the load of the machine.
 """
 
 from __future__ import annotations
@@ -16,5 +16,5 @@ settings.register_profile("thorough", max_examples=20_000, deadline=None, suppre
 
 
 def load(profile: str) -> None:
-    """Load a profile for the tests that are collected from here on."""
+    """Load a profile for the tests that are collected afterwards."""
     settings.load_profile(profile)

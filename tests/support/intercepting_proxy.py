@@ -1,4 +1,4 @@
-"""A way to the service that counts the requests and stops one of them at a boundary, for as long as a test likes."""
+"""A proxy to the service that counts requests and holds one of them at a boundary until a test releases it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HEADERS = ("Accept", "Authorization", "Content-Type", "Date", "X-user-token")
 
 
 class BoundarySide(Enum):
-    """On which side of the service a request is stopped."""
+    """The side of the service at which a request is held."""
 
     BEFORE = "not yet with the service"
     DONE = "carried out, not yet answered"
@@ -36,23 +36,23 @@ class Boundary:
 
 @dataclass
 class InterceptingProxy:
-    """What has passed, and the one moment at which the way is interrupted."""
+    """The requests so far, and the boundary at which one is held."""
 
     url: str
     stop: Boundary | None = None
     requests_seen: list[str] = field(default_factory=list)
     """The requests as they arrived, such as `GET certificate/passive`."""
     reached: threading.Event = field(default_factory=threading.Event)
-    """The request has come to the moment, and waits."""
+    """Set when the request is held at the boundary."""
     closes_connection: bool = True
-    """Whether the connection closes at the moment, unless the request is answered already."""
+    """True if the connection closes at the boundary, unless the request is answered already."""
     released: threading.Event = field(default_factory=threading.Event)
-    """It need not wait any longer."""
+    """Set by the test to release the request."""
     response_delivered: threading.Event = field(default_factory=threading.Event)
     _request_arrived: threading.Condition = field(default_factory=threading.Condition)
 
     def register_request(self, request: str) -> BoundarySide | None:
-        """Count a request in; tell where it has to stop, if it has to."""
+        """Record a request; return the side at which it must be held, if any."""
         with self._request_arrived:
             self.requests_seen.append(request)
             self._request_arrived.notify_all()
@@ -62,24 +62,24 @@ class InterceptingProxy:
         return self.stop.side if self.stop.number == number else None
 
     def stays_silent(self, seconds: float) -> bool:
-        """Wait so long for another request; tell whether none came."""
+        """Wait this many seconds; return True if they pass without another request."""
         number = len(self.requests_seen)
         with self._request_arrived:
             return not self._request_arrived.wait_for(lambda: len(self.requests_seen) > number, seconds)
 
     def wait(self) -> None:
-        """Stop the request."""
+        """Hold the request."""
         self.reached.set()
         self.released.wait()
 
     def wait_and_tell_if_closed(self) -> bool:
-        """Stop the request; tell whether the connection closes then."""
+        """Hold the request; return True if the connection is to be closed then."""
         self.wait()
         return self.closes_connection
 
 
 class _Server(ThreadingHTTPServer):
-    """Passes requests on by a client."""
+    """Forwards requests with an HTTP client."""
 
     def __init__(self, client: httpx.Client, stop: Boundary | None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -119,12 +119,12 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_DELETE = forward  # noqa: N815 - the names that http.server looks for
 
     def log_message(self, *_: object) -> None:
-        """Keep quiet."""
+        """Log nothing."""
 
 
 @contextlib.contextmanager
 def intercept(upstream: str, stop: Boundary | None = None) -> Iterator[InterceptingProxy]:
-    """Pass requests on to the service behind; interrupt the way once, at the given moment."""
+    """Run a proxy to the service, which holds one request at the given boundary."""
     with httpx.Client(base_url=upstream) as client, _Server(client, stop) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()

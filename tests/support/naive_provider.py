@@ -1,6 +1,6 @@
-"""A provider as anybody would write it in an afternoon: create posts, update posts, and whatever fails is tried again.
+"""A provider as anybody would write it in an afternoon: create posts, update posts, and every error is retried.
 
-It shows what the crash matrix catches. Nobody should use it.
+It shows the faults that the crash matrix catches. Only tests use it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tenacity import retry, stop_after_attempt, wait_fixed
 
 @retry(stop=stop_after_attempt(3), wait=wait_fixed(0.1), reraise=True)
 def send_request(method: str, path: str) -> Any:
-    """Send a request; again after any error."""
+    """Send a request; retry after any error."""
     key = json.loads(os.environ["BTP_TRUST_SERVICE_KEY"])
     form = {"grant_type": "client_credentials", "client_id": key["clientid"], "client_secret": key["clientsecret"]}
     token = httpx.post(f"{key['url']}/oauth/token", data=form).raise_for_status().json()["access_token"]
@@ -26,7 +26,7 @@ def send_request(method: str, path: str) -> Any:
 
 
 class NaiveProvider(ResourceProvider):
-    """What both have in common: an update is due when the generation changes."""
+    """Base of both providers: a change of the generation is an update."""
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Compare the generations."""
@@ -34,7 +34,7 @@ class NaiveProvider(ResourceProvider):
 
 
 class PassiveProvider(NaiveProvider):
-    """A generation is a certificate."""
+    """Generates a certificate for each generation."""
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Generate."""
@@ -50,10 +50,10 @@ class PassiveProvider(NaiveProvider):
 
 
 class RotationProvider(NaiveProvider):
-    """A change of the generation is a swap."""
+    """Swaps on each change of the generation."""
 
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """Take down the generation."""
+        """Record the generation."""
         return CreateResult("rotation", props)
 
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
@@ -69,7 +69,7 @@ class PassiveCertificate(Resource):
 
 
 class Rotation(Resource):
-    """Which generation signs."""
+    """The declared signer."""
 
     def __init__(self, name: str, generation: str, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(RotationProvider(), name, {"generation": generation}, opts)

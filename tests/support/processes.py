@@ -1,4 +1,4 @@
-"""A command that runs while a test does something else: it interrupts it, kills it, or runs another one."""
+"""Commands in the background, which tests interrupt and kill."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def plugin_pids(leader: int) -> list[int]:
 
 
 def plugin_pid(leader: int) -> int:
-    """Return the one that there is."""
+    """Return the process of the only plugin."""
     (pid,) = plugin_pids(leader)
     return pid
 
@@ -47,23 +47,23 @@ def kill(*pids: int) -> None:
 
 
 def kill_session(leader: int) -> None:
-    """Kill Pulumi first, so that it notes nothing of the end of the others, then them."""
+    """Kill Pulumi first, so that it cannot record the end of the others, then the others."""
     others = [pid for pid in session_processes(leader) if pid != leader]
     kill(leader, *others)
     kill(*session_processes(leader))
 
 
 def suspend(pid: int) -> None:
-    """Let a process do nothing any more, until it is killed."""
+    """Suspend a process until it is killed."""
     os.kill(pid, signal.SIGSTOP)
 
 
 TIMEOUT_SECONDS = 120.0
-"""Seconds after which something that must happen has not."""
+"""Seconds after which an expected event counts as missing."""
 
 
 def wait_until(happens: Callable[[], bool]) -> None:
-    """Wait for something that must happen."""
+    """Wait for an expected event."""
     ends = time.monotonic() + TIMEOUT_SECONDS
     while not happens():
         assert time.monotonic() < ends
@@ -72,29 +72,29 @@ def wait_until(happens: Callable[[], bool]) -> None:
 
 @dataclass
 class RunningCommand:
-    """A command of Pulumi under way, and the processes that it has started."""
+    """A running command of Pulumi, and its processes."""
 
     process: subprocess.Popen[bytes]
     printed: Path
     project: PulumiProject
 
     def send(self, number: signal.Signals, answer: str) -> None:
-        """Send a signal as a terminal does, to the process group; wait until Pulumi says that it has got it."""
+        """Send a signal to the process group, as a terminal does; wait until Pulumi reports it."""
         os.killpg(self.process.pid, number)
         wait_until(lambda: answer in self.printed.read_text())
 
     def kill(self) -> None:
-        """Kill Pulumi, and Pulumi alone."""
+        """Kill Pulumi only."""
         self.process.kill()
         self.process.wait(TIMEOUT_SECONDS)
 
     def end_plugin(self) -> None:
-        """Ask the plugin to end, and wait: it ends when its operations have."""
+        """Terminate the plugin, and wait for its end, which comes after its operations."""
         os.kill(plugin_pid(self.process.pid), signal.SIGINT)
         wait_until(lambda: not plugin_pids(self.process.pid))
 
     def end(self, status: int = 0) -> CommandOutput:
-        """Wait for the end. It must have this status, and have printed no secret."""
+        """Wait for the end. Assert the exit status, and that the output is free of secrets."""
         self.process.wait(TIMEOUT_SECONDS)
         text = self.printed.read_text()
         assert_no_secret(text, self.project.known_secrets)
@@ -104,7 +104,7 @@ class RunningCommand:
 
 @contextlib.contextmanager
 def run_in_background(project: PulumiProject, *words: str) -> Iterator[RunningCommand]:
-    """Start a command in a session of its own; in the end nothing of it is left."""
+    """Run a command in a session of its own, whose processes all end with the block."""
     printed = project.folder / "printed.txt"
     with (
         printed.open("w") as output,
@@ -129,7 +129,7 @@ def run_in_background(project: PulumiProject, *words: str) -> Iterator[RunningCo
 def up_with_held_response(
     project: PulumiProject, request: str, number: int = 1
 ) -> Iterator[tuple[RunningCommand, InterceptingProxy]]:
-    """Run `up` until the service has carried out the n-th such request, whose answer is held back."""
+    """Run `up` until the service has carried out the n-th such request, whose answer is delayed."""
     key = project.emulator.service_key(project.guid)
     with intercept(key["uri"], Boundary(number, BoundarySide.ANSWERED, request)) as proxy:
         project.set_service_key({**key, "uri": proxy.url})

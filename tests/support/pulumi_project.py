@@ -22,12 +22,12 @@ PROGRAM = "import pulumi\nimport btp_trust as trust\n"
 
 
 def program(*lines: str) -> str:
-    """Write a program of these lines."""
+    """Return a program of these lines."""
     return PROGRAM + "\n".join(lines) + "\n"
 
 
 def adopting_program(more: str = "") -> str:
-    """Write the program of the first years."""
+    """Return a program that only has ActiveTrustCertificate, with these arguments."""
     return program(
         f'signing = trust.ActiveTrustCertificate("signing"{more})', 'pulumi.export("fingerprint", signing.fingerprint)'
     )
@@ -36,7 +36,7 @@ def adopting_program(more: str = "") -> str:
 def rotation_program(
     passive_generation: str | None, active_generation: str, *, passive: str = "", trigger: str = ""
 ) -> str:
-    """Write the program of three lines: which generation is prepared, which one signs, further arguments."""
+    """Return the program of three resources: the prepared generation, the declared signer, further arguments."""
     candidate = ", candidate=upcoming" if passive_generation else ""
     upcoming = f'upcoming = trust.PassiveTrustCertificate("next", generation="{passive_generation}"{passive})'
     return program(
@@ -48,36 +48,36 @@ def rotation_program(
 
 
 def clean_environment() -> dict[str, str]:
-    """Return an environment in which the project's commands run, without settings of this machine's user."""
+    """Return an environment for the project's commands that ignores settings of this machine's user."""
     machine = environment(Machine(ROOT, dict(os.environ)))
     return {name: value for name, value in machine.items() if not UNSET_VARIABLES.match(name)}
 
 
 @dataclass(frozen=True)
 class CommandOutput:
-    """What a command printed, and its exit status."""
+    """The output of a command, and its exit status."""
 
     status: int
     text: str
 
     def __contains__(self, words: str) -> bool:
-        """Whether it printed these words, however it aligned them."""
+        """Return True if the output contains these words, with any alignment."""
         return " ".join(words.split()) in " ".join(self.text.split())
 
     @property
     def diagnostics(self) -> str:
-        """The part under Diagnostics."""
+        """Return the part under Diagnostics."""
         return self.text.partition("Diagnostics:")[2].partition("\nResources:")[0].partition("\nOutputs:")[0]
 
     @property
     def message(self) -> list[str]:
-        """The lines of the error of one of our resources."""
-        told = re.search(r"^  pulumi-python:.*\n    error: ((?:.+\n)+)", self.text, re.MULTILINE)
-        assert told, self.text
-        return [line.strip() for line in told[1].splitlines()]
+        """Return the lines of the error of one of our resources."""
+        match = re.search(r"^  pulumi-python:.*\n    error: ((?:.+\n)+)", self.text, re.MULTILINE)
+        assert match, self.text
+        return [line.strip() for line in match[1].splitlines()]
 
     def diff_lines(self, kind: str) -> list[str]:
-        """The lines in which `--diff` shows a resource of this kind, without URN and id."""
+        """Return the lines of `--diff` about a resource of this kind, except URN and ID."""
         lines = iter(self.text.splitlines())
         for line in lines:
             if re.search(rf"dynamic/btp-trust:{kind}: \((?!same)", line):
@@ -103,10 +103,10 @@ class PulumiProject:
     variables: dict[str, str] = field(default_factory=dict)
     """Further environment variables of every command."""
     known_secrets: set[str] = field(default_factory=set)
-    """What may never be printed or stored."""
+    """Texts that must stay out of output and state."""
 
     def create_stack(self, text: str = "") -> PulumiProject:
-        """Make the folders and the stack."""
+        """Create the folders and the stack."""
         for name in ("program", "backend", "home"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         if text:
@@ -116,7 +116,7 @@ class PulumiProject:
         return self
 
     def set_service_key(self, key: dict[str, str] | None = None) -> PulumiProject:
-        """Give the stack a service key, as a secret."""
+        """Configure a service key, as a secret."""
         key = key or self.emulator.service_key(self.guid)
         self.known_secrets.add(key.get("clientsecret") or key["key"])
         content = json.dumps(key)
@@ -124,14 +124,14 @@ class PulumiProject:
         return self
 
     def set_service_key_in_environment(self) -> PulumiProject:
-        """Give the stack a service key in the environment: it gets nowhere else, and can be taken away."""
+        """Provide a service key in the environment only, so that it can be removed."""
         key = self.emulator.service_key(self.guid)
         self.known_secrets.add(key["clientsecret"])
         self.variables["BTP_TRUST_SERVICE_KEY"] = json.dumps(key)
         return self
 
     def write(self, text: str) -> None:
-        """Change the program."""
+        """Replace the program."""
         (self.program / "__main__.py").write_text(text)
 
     def preview(self, *options: str, status: int | None = 0) -> CommandOutput:
@@ -139,26 +139,26 @@ class PulumiProject:
         return self.pulumi("preview", *options, status=status)
 
     def up(self, *options: str, status: int | None = 0) -> CommandOutput:
-        """Run the update alone, as a pipeline does after a merge."""
+        """Run the update only, as a pipeline does after a merge."""
         return self.pulumi("up", "--yes", "--skip-preview", *options, status=status)
 
     def deploy(self, text: str, *options: str) -> CommandOutput:
-        """Change the program and deploy it."""
+        """Replace the program and deploy it."""
         self.write(text)
         return self.up(*options)
 
     def has_no_changes(self) -> bool:
-        """Whether there is nothing to do, with and without `--refresh`."""
+        """Return True if previews show no changes, with `--refresh` and without."""
         plain = self.preview("--expect-no-changes")
         refreshed = self.preview("--expect-no-changes", "--refresh")
         return "unchanged" in plain and "unchanged" in refreshed
 
     def has_no_changes_after_refresh(self) -> bool:
-        """Whether there is nothing to do after reading everything anew: half as long as `is_quiet`."""
+        """Return True if a preview with `--refresh` shows no changes; takes half the time of the other check."""
         return "unchanged" in self.preview("--expect-no-changes", "--refresh")
 
     def pulumi(self, *words: str, status: int | None = 0, stdin: str = "") -> CommandOutput:
-        """Run a command to its end. It must end with this status, and print no secret."""
+        """Run a command. Assert its exit status (None: any), and that its output is free of secrets."""
         done = subprocess.run(
             self.command(*words),
             cwd=self.program,
@@ -175,17 +175,17 @@ class PulumiProject:
         return CommandOutput(done.returncode, done.stdout)
 
     def command(self, *words: str) -> list[str]:
-        """Spell a command out."""
+        """Return the whole command line."""
         return ["pulumi", *words, "--non-interactive", "--color", "never"]
 
     @property
     def program(self) -> Path:
-        """The folder of the program."""
+        """Folder of the program."""
         return self.folder / "program"
 
     @property
     def environment(self) -> dict[str, str]:
-        """An environment in which Pulumi and the provider see nothing of this machine's user."""
+        """Environment that hides this machine's user from Pulumi and the provider."""
         return {
             **clean_environment(),
             "PULUMI_HOME": str(self.folder / "home"),
@@ -196,31 +196,31 @@ class PulumiProject:
         }
 
     def state(self) -> dict[str, Any]:
-        """The resources of the stack, by name."""
+        """Return {name: resource} of the stack's state."""
         exported = json.loads(self.pulumi("stack", "export").text)
         return {each["urn"].rpartition("::")[2]: each for each in exported["deployment"].get("resources", [])}
 
     def slots(self) -> tuple[str | None, str | None]:
-        """What signs and what waits."""
+        """Return the fingerprints in the active and the passive slot."""
         slots = self.emulator.slots(self.guid)
         return slots.active, slots.passive
 
     def requests(self) -> list[str]:
-        """Every request since the journal was cleared."""
+        """Return every request since the journal was cleared."""
         return [request_label(entry) for entry in self.emulator.journal()]
 
     def writes(self) -> list[str]:
-        """Every request that changes the subaccount since the journal was cleared."""
+        """Return every write since the journal was cleared."""
         return [line for line in self.requests() if not line.startswith("GET") and "token" not in line]
 
 
 def request_label(entry: JournalEntry) -> str:
-    """Name a request in two words."""
+    """Return a request in two words."""
     return f"{entry.method} {entry.path.rpartition('/')[2]}"
 
 
 def assert_no_secret(text: str, secrets: set[str]) -> None:
-    """No client secret, no token, no private key stands in the text."""
+    """Assert that a text is free of client secrets, tokens and private keys."""
     for secret in secrets:
         assert secret not in text
         assert secret.rpartition("$")[2] not in text

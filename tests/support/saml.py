@@ -1,4 +1,4 @@
-"""Assertions for the tests: a signer with a trust certificate, and what may be wrong with what it signs."""
+"""Assertions and metadata for tests: a signer with a trust certificate, and faults in signed documents."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ AUDIENCE, RECIPIENT = "https://target.example.com", "https://target.example.com/
 
 @dataclass(frozen=True)
 class Signer:
-    """Who signs: a key and its certificate, of the usual odd profile with a negative serial number."""
+    """A key and its certificate, with the profile of SAP, which has negative serial numbers."""
 
     key: RSAPrivateKey = field(default_factory=lambda: keys.generate(1024))
 
     @property
     def certificate(self) -> str:
-        """The certificate, PEM."""
+        """The certificate as PEM."""
         return trust_certificate.generate_certificate(self.key, GUID, -(2**78), NOW, NOW + timedelta(days=730))
 
     def assertion(
@@ -46,7 +46,7 @@ class Signer:
         after: Callable[[etree._Element], None] | None = None,
         changes: Mapping[str, str | None] | None = None,
     ) -> bytes:
-        """A signed assertion, with `changes` of what it states; `before` and `after` change it around the signing."""
+        """Return a signed assertion with `changes` of its statement. `before` and `after` change it around signing."""
         root = assertion.assertion_element(replace(STATEMENT, **(changes or {})), NOW)  # type: ignore[arg-type]
         if before:
             before(root)
@@ -61,19 +61,19 @@ STATEMENT = Statement(ISSUER, "joe", AUDIENCE, RECIPIENT)
 
 
 def relying_party(*signers: Signer) -> RelyingParty:
-    """The token service that trusts these signers."""
+    """Return the token service that trusts these signers."""
     return RelyingParty(AUDIENCE, {RECIPIENT}, {ISSUER: [each.certificate for each in signers]})
 
 
 def element(root: etree._Element, path: str) -> etree._Element:
-    """The one element at a path."""
+    """Return the only element at a path."""
     found = root.find(path, NAMESPACES)
     assert found is not None
     return found
 
 
 def set_attribute(path: str, name: str, value: str | None) -> Callable[[etree._Element], None]:
-    """A change of an attribute, or its removal."""
+    """Return a function that changes or removes an attribute."""
 
     def change(root: etree._Element) -> None:
         attributes = element(root, path).attrib
@@ -86,7 +86,7 @@ def set_attribute(path: str, name: str, value: str | None) -> Callable[[etree._E
 
 
 def remove_element(path: str) -> Callable[[etree._Element], None]:
-    """The removal of an element."""
+    """Return a function that removes an element."""
 
     def change(root: etree._Element) -> None:
         found = element(root, path)
@@ -118,17 +118,17 @@ def send_assertion(http: httpx.Client, target: Target, octets: bytes, **changes:
 
 
 def note(emulator: Emulator) -> str | None:
-    """What the journal notes last."""
+    """Return the note of the last journal entry."""
     return emulator.journal()[-1].note
 
 
 def fingerprint(signer: Signer) -> str:
-    """The SHA-256 of a signer's certificate."""
+    """Return the fingerprint of a signer's certificate."""
     return trust_certificate.fingerprint(signer.certificate)
 
 
 def create_trusting_system(emulator: Emulator, *signers: Signer, holds: int = 2) -> Target:
-    """A system to which the certificates of the signers were uploaded."""
+    """Create a target system that trusts the signers."""
     target = emulator.create_target(f"s4-{uuid.uuid4()}", holds=holds)
     for signer in signers:
         target = emulator.upload_certificate(target.name, signer.certificate)
@@ -140,13 +140,13 @@ POST = SERVICE.format(binding=POST_BINDING, location="https://idp.example.com")
 
 
 def idp_metadata(*signers: Signer, issuer: str = ISSUER, service: str = POST) -> str:
-    """Metadata of an identity provider with the certificates of the signers, and where it logs users on."""
+    """Return metadata of an identity provider with the signers' certificates and a single sign-on service."""
     xml = metadata.metadata_document([signer.certificate for signer in signers], MetadataLayout.SECOND_KEY_DESCRIPTOR)
     return with_entity_id(xml, issuer, service)
 
 
 def with_entity_id(xml: str, issuer: str, service: str = POST) -> str:
-    """Metadata as the Destination service gives it, with what it lacks to be registered."""
+    """Return metadata of the Destination service, completed for a registration."""
     xml = xml.replace("<ns3:EntityDescriptor", f'<ns3:EntityDescriptor entityID="{issuer}"', 1)
     return xml.replace("</ns3:IDPSSODescriptor>", f"{service}</ns3:IDPSSODescriptor>", 1)
 
@@ -154,7 +154,7 @@ def with_entity_id(xml: str, issuer: str, service: str = POST) -> str:
 def registration_body(
     *signers: Signer, issuer: str = ISSUER, origin_key: str = "source", **changes: Any
 ) -> dict[str, Any]:
-    """The body that registers an identity provider with the certificates of the signers."""
+    """Return the body that registers an identity provider with the signers' certificates."""
     config = {"metaDataLocation": idp_metadata(*signers, issuer=issuer), "addShadowUserOnLogin": True}
     return {
         "type": "saml",
@@ -178,19 +178,19 @@ class IdentityProviderApi:
         self.headers = {"authorization": f"Bearer {token}"}
 
     def call(self, method: str, identity: str = "", **options: Any) -> httpx.Response:
-        """One operation, on the collection or on one."""
+        """Send one operation, on the collection or on one provider."""
         path = "/sap/rest/identity-providers" + (f"/{identity}" if identity else "")
         defaults = {"headers": self.headers, "params": {"rawConfig": "true"}}
         return self.http.request(method, self.key["apiurl"] + path, **{**defaults, **options})
 
     def by_origin_key(self, **query: str) -> dict[str, dict[str, Any]]:
-        """What a list shows, by origin key."""
+        """Return {origin key: identity provider} of the list."""
         shown = self.call("GET", params={"rawConfig": "true", **query}).json()
         return {each["originKey"]: each for each in shown}
 
 
 def create_trusting_subaccount(emulator: Emulator, http: httpx.Client, *signers: Signer, **changes: Any) -> Target:
-    """A subaccount that trusts the signers."""
+    """Create a subaccount that trusts the signers."""
     guid = emulator.create_subaccount().guid
     assert (
         IdentityProviderApi(emulator, http, guid).call("POST", json=registration_body(*signers, **changes)).status_code
@@ -200,7 +200,7 @@ def create_trusting_subaccount(emulator: Emulator, http: httpx.Client, *signers:
 
 
 def create_trusting(kind: str, emulator: Emulator, http: httpx.Client, *signers: Signer) -> Target:
-    """A target of a kind that trusts the signers."""
+    """Create a target of a kind that trusts the signers."""
     if kind == "system":
         return create_trusting_system(emulator, *signers)
     return create_trusting_subaccount(emulator, http, *signers)

@@ -1,4 +1,4 @@
-"""OASIS' and W3C's XML schemas of SAML metadata, as a library of the development dependencies brings them."""
+"""XML schemas of SAML metadata by OASIS and W3C, from a library among the development dependencies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FOLDER = files("saml2") / "data" / "schemas"
 
 
 class _BundledSchemas(etree.Resolver):
-    """Finds what a schema imports beside it, whatever address it gives: nothing is fetched."""
+    """Resolves imports of a schema to the files beside it, independently of their addresses."""
 
     def resolve(self, url: str, _: str, context: Any) -> Any:  # type: ignore[override] # the stubs lack `context`
         content = (_FOLDER / PurePosixPath(url).name).read_bytes()
@@ -29,7 +29,7 @@ def _metadata_schema() -> etree.XMLSchema:
 
 
 def schema_errors(metadata: str) -> list[str]:
-    """What OASIS' schema has against this metadata, and what the UAA has against it besides."""
+    """Return the errors of metadata by the schema of OASIS, and by the additional rules of the UAA."""
     root = etree.fromstring(metadata.encode())
     schema = _metadata_schema()
     found = [] if schema.validate(root) else [str(schema.error_log)]

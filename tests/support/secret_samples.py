@@ -1,4 +1,4 @@
-"""Secrets as people paste them: made when the tests run, in every form and every wrapping."""
+"""Secrets as people paste them: generated at run time, in every form and every wrapping."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ CREDENTIALS: Final = {
 }
 X509: Final = {"X.509 key": json.dumps(X509_KEY), "X.509 key, cut off": json.dumps(X509_KEY)[:-200]}
 SECRETS: Final = {**KEYS, **TOKENS, **CREDENTIALS, **X509}
-"""{what it is: how it is pasted}."""
+"""{name: the pasted text}"""
 
 WRAPPINGS: Final[dict[str, Callable[[str], str]]] = {
     "as it is": lambda text: text,
@@ -123,10 +123,10 @@ WRAPPINGS: Final[dict[str, Callable[[str], str]]] = {
     "with marks that nobody sees": lambda text: text.replace("e", "e\u200b").replace("E", "E\u00ad"),
     "in a sentence": lambda text: f"take this one: {text}",
 }
-"""What people and tools do to a text."""
+"""Changes of a text by people and tools."""
 
 _OPAQUE: Final = {"client secret, old", "client secret, its half"}
-"""What is told by its look alone, so not when it is coded."""
+"""Secrets that are recognized by their form only, and so only without an encoding."""
 
 secrets = st.sampled_from(sorted(SECRETS)).flatmap(
     lambda name: st.sampled_from(
@@ -143,9 +143,9 @@ CONTAINERS: Final[dict[str, Callable[[str], Any]]] = {
     "deep": lambda text: {"harmless": [{"harmless": ["harmless", {"by": text}]}]},
     "attestation": lambda text: {"s4": {"kind": "attested", "fingerprint": text, "by": "jane", "on": "2028-11-20"}},
 }
-"""Where it may stand in an argument."""
+"""Places of a secret in an argument."""
 
 
 def contains_secret(text: str, secret: str) -> bool:
-    """Whether a text has any part of a secret that is longer than a word."""
+    """Return True if a text contains a part of a secret that is longer than a word."""
     return any(secret[start : start + 16] in text for start in range(max(1, len(secret) - 15)))

@@ -1,4 +1,4 @@
-"""What nobody should ever be sent: odd JSON, broken certificates, strange answers, edited property bags."""
+"""Strategies for bad input: odd JSON, broken certificates, strange responses, edited property bags."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pulumi.output import UNKNOWN
 
 SECRET_MARK: Final = "S3CRET"
-"""Stands in everything that is a secret, or may be one."""
+"""Marks everything that is or may be a secret."""
 KEY_FIELDS: Final = ("uri", "url", "certurl", "clientid", "clientsecret", "certificate", "key")
 
 marked_texts = st.text(max_size=8).map(lambda text: f"{SECRET_MARK}{text}")
@@ -56,12 +56,12 @@ urls = st.builds(
         ]
     ),
 )
-"""URLs, most of them bad; a secret is only where no accepted URL has a place for it."""
+"""URLs, most of them bad. A secret stands only in parts that accepted URLs lack."""
 
 
 @st.composite
 def broken_pems(draw: st.DrawFn, good: str, other: str, private_key: str) -> str:
-    """A certificate that was cut, flipped, wrapped, glued or encoded in one way or several; or is still good."""
+    """A certificate that was cut, flipped, wrapped, joined or encoded, once or several times; or is still valid."""
     text = good
     for _ in range(draw(st.integers(1, 3))):
         text = draw(st.sampled_from(_MUTATIONS))(draw, text, other, private_key)
@@ -120,7 +120,7 @@ _MUTATIONS: Final = (_cut, _flip, _insert, _escape, _append_other, _swap_headers
 
 @st.composite
 def service_keys(draw: st.DrawFn, good: list[dict[str, str]], pems: st.SearchStrategy[str]) -> str:
-    """The JSON of a service key, some of whose fields are gone, odd or broken; whole, wrapped, cut or no key at all."""
+    """The JSON of a service key with missing, odd or broken fields; whole, wrapped, cut or something else."""
     key: Any = dict(draw(st.sampled_from(good)))
     for name in draw(st.sets(st.sampled_from(KEY_FIELDS), max_size=3)):
         odd = {"uri": urls, "url": urls, "certurl": urls, "certificate": pems, "key": pems}.get(name, st.text())
@@ -135,21 +135,21 @@ def service_keys(draw: st.DrawFn, good: list[dict[str, str]], pems: st.SearchStr
 
 @dataclass(frozen=True)
 class OddResponse:
-    """An answer as it stands on the wire."""
+    """A response as raw bytes and headers."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
     content: bytes = field(repr=False)
 
     def response(self, request: httpx.Request) -> httpx.Response:
-        """Make what a transport gives."""
+        """Return the response as a transport does."""
         stream = httpx.ByteStream(self.content)
         return httpx.Response(self.status, headers=self.headers, stream=stream, request=request)
 
 
 @st.composite
 def odd_responses(draw: st.DrawFn, good: list[Any], pems: st.SearchStrategy[str]) -> OddResponse:
-    """An answer of another status, with other headers, or with a body that is none of the service's."""
+    """A response with another status, other headers, or a foreign body."""
     headers = draw(st.dictionaries(st.sampled_from(_HEADERS), _header_values, max_size=4))
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]  # in any encoding
     content = draw(st.binary(max_size=30) | json_documents.map(_json) | _bodies(good, pems))
@@ -185,7 +185,7 @@ def _json(document: Any) -> bytes:
 
 @st.composite
 def _bodies(draw: st.DrawFn, good: list[Any], pems: st.SearchStrategy[str]) -> bytes:
-    """A body with a field that is gone, odd or broken, alone or in a list; whole, cut or far too long."""
+    """A body with a missing, odd or broken field, alone or in a list; whole, cut or far too long."""
     chosen = draw(st.sampled_from(good))
     body = dict((chosen or [{}])[0] if isinstance(chosen, list) else chosen)
     for name in draw(st.sets(st.sampled_from(sorted(body) or ["any"]), max_size=2)):
@@ -198,7 +198,7 @@ def _bodies(draw: st.DrawFn, good: list[Any], pems: st.SearchStrategy[str]) -> b
 
 @st.composite
 def edited_bags(draw: st.DrawFn, bag: dict[str, Any], *, unknown: bool = False) -> dict[str, Any]:
-    """A property bag in which something is gone, odd or new, in any depth."""
+    """A property bag with a missing, odd or new entry, at any depth."""
     odd: st.SearchStrategy[Any] = (
         json_documents | st.just(1.0) | st.just(1e308) | st.text() | st.just("9999-12-31T23:59:59Z")
     )

@@ -1,4 +1,4 @@
-"""Certificates that are made at run time, and servers and proxies on this machine that speak TLS with them."""
+"""Certificates generated at run time, and local servers and proxies that use them for TLS."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ def _pem(certificate: x509.Certificate) -> str:
 
 @dataclass(frozen=True)
 class CertificateAndKey:
-    """A certificate with its key, PEM."""
+    """A certificate with its key, as PEM."""
 
     certificate: str
     key: str
 
     def file(self, folder: Path) -> Path:
-        """Write both into one file."""
+        """Write certificate and key into one file."""
         path = folder / "pair.pem"
         path.write_text(self.certificate + self.key)
         return path
 
 
 class Authority:
-    """An authority of ones own."""
+    """A certificate authority."""
 
     def __init__(self, name: str = "Test authority") -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -117,7 +117,7 @@ def _host(text: str) -> x509.GeneralName:
 
 
 def server_context(pair: CertificateAndKey, folder: Path, clients: Authority | None = None) -> ssl.SSLContext:
-    """TLS settings of a server; with `clients`, it wants a certificate of that authority."""
+    """Return TLS settings of a server; with `clients`, it requires client certificates of that authority."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pair.file(folder))
     if clients is not None:
@@ -128,7 +128,7 @@ def server_context(pair: CertificateAndKey, folder: Path, clients: Authority | N
 
 @dataclass
 class RunningServer:
-    """A server, how often it was connected to, and what it was asked."""
+    """A running server, with its number of connections and its requests."""
 
     port: int = 0
     connections: int = 0
@@ -153,7 +153,7 @@ class _Server(ThreadingHTTPServer):
         return connection, address
 
     def handle_error(self, *_: object) -> None:
-        """Keep quiet: clients go away in these tests."""
+        """Ignore errors: clients close connections in these tests."""
 
 
 @contextlib.contextmanager
@@ -176,7 +176,7 @@ def run_server(
         do_POST = do_GET  # noqa: N815 - the name that http.server looks for
 
         def log_message(self, *_: object) -> None:
-            """Keep quiet."""
+            """Log nothing."""
 
     with _Server(("127.0.0.1", 0), handler or Handler) as server:
         server.tls, server.seen = tls, seen
@@ -195,7 +195,7 @@ def run_proxy(
     to: int = 9,
     tls: ssl.SSLContext | None = None,
 ) -> Iterator[RunningServer]:
-    """Run a proxy: it answers as told, or leads every tunnel to a port of this machine."""
+    """Run a proxy that answers with a fixed response, or leads every tunnel to a local port."""
     requests: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -211,7 +211,7 @@ def run_proxy(
             self.close_connection = True
 
         def log_message(self, *_: object) -> None:
-            """Keep quiet."""
+            """Log nothing."""
 
     with run_server(tls, Handler) as running:
         running.requests = requests
@@ -219,7 +219,7 @@ def run_proxy(
 
 
 def _join(one: socket.socket, other: socket.socket) -> None:
-    """Carry what each says to the other, until one has gone."""
+    """Forward bytes in both directions until one side closes."""
     while True:
         pending = isinstance(one, ssl.SSLSocket) and one.pending() > 0
         ready = [one] if pending else select.select([one, other], [], [], 5)[0]

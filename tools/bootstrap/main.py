@@ -1,4 +1,4 @@
-"""The commands of `tools/setup.py`: set up, tell where Pulumi is, run a command with both, audit."""
+"""The commands of `tools/setup.py`: set up, print the folder of Pulumi, run a command with both, audit."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parents[2]
-NOT_SET_UP = "This checkout is not set up: {lack}.\nWhat to do: run `make setup`."
+NOT_SET_UP = "This checkout needs its setup: {lack}.\nWhat to do: run `make setup`."
 
 
 def setup(machine: Machine, _: Sequence[str]) -> None:
-    """Install the dependencies and find or get the Pulumi command line."""
+    """Install the dependencies, and find or build the Pulumi command line."""
     virtualenv.sync(machine)
     pulumi_cli.find_or_build(machine)
 
 
 def pulumi_path(machine: Machine, _: Sequence[str]) -> None:
-    """Print the folder of the Pulumi command line, and nothing else, on stdout."""
+    """Print the folder of the Pulumi command line on stdout, alone."""
     print(pulumi_cli.find_or_build(machine))
 
 
 def run(machine: Machine, command: Sequence[str]) -> NoReturn:
-    """Become the command, with `.venv` and then the Pulumi command line first on PATH."""
+    """Execute the command, with `.venv` and then the Pulumi command line first on PATH."""
     env = environment(machine)
     try:
-        os.execvpe(command[0], list(command), env)  # noqa: S606 - the caller's own words, and no shell in between
+        os.execvpe(command[0], list(command), env)  # noqa: S606 - the caller's own command, without a shell
     except OSError as error:
-        raise SetupError(f"`{command[0]}` does not start: {error}") from error
+        raise SetupError(f"`{command[0]}` fails to start: {error}") from error
 
 
 def audit_packages(machine: Machine, _: Sequence[str]) -> None:
@@ -52,7 +52,7 @@ def environment(machine: Machine) -> dict[str, str]:
     if not pulumi.folder:
         raise SetupError(NOT_SET_UP.format(lack=pulumi.why))
     if not virtualenv.working_python(machine):
-        raise SetupError(NOT_SET_UP.format(lack=f"{machine.venv} has no Python that runs"))
+        raise SetupError(NOT_SET_UP.format(lack=f"{machine.venv} lacks a working Python"))
     first = [str(machine.venv / "bin"), str(pulumi.folder), machine.env.get("PATH", os.defpath)]
     kept = {key: value for key, value in machine.env.items() if key != "PYTHONHOME"}
     return {**kept, "PATH": os.pathsep.join(first), "VIRTUAL_ENV": str(machine.venv)}
@@ -67,19 +67,19 @@ COMMANDS: dict[str, Callable[[Machine, Sequence[str]], None]] = {
 
 
 def main(words: Sequence[str]) -> int:
-    """Carry out one command and return the exit code."""
+    """Run one command and return its exit code."""
     parser = argparse.ArgumentParser(prog="tools/setup.py", description=__doc__)
     parser.add_argument("command", choices=COMMANDS)
     parser.add_argument("words", nargs=argparse.REMAINDER, help="for `run`: the command to run")
     chosen = parser.parse_args(words)
     if chosen.command == "run" and not chosen.words:
         parser.error("`run` needs a command to run")
-    # Being asked to end is an interruption like Ctrl-C: nothing half may be left behind.
+    # Treat SIGTERM as an interruption, so that unfinished folders are removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("Ended while setting up; run `make setup` again."))
     try:
         COMMANDS[chosen.command](Machine(ROOT, dict(os.environ)), chosen.words)
     except KeyboardInterrupt:
-        print_message("Interrupted; `make setup` begins again where it must.")
+        print_message("Interrupted. `make setup` continues where necessary.")
         return 130
     except SetupError as error:
         print_message(str(error))

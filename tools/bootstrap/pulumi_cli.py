@@ -20,51 +20,51 @@ MINIMUM = pulumi_build.OLDEST.version
 COMPANIONS = ("pulumi-language-python", "pulumi-resource-pulumi-python")
 INSTALLER = "https://www.pulumi.com/docs/install/"
 BUILD_NEEDED = f"""\
-Pulumi's command line is built once from its source, since this machine has none that fits: {{why}}.
+Pulumi's command line is built once from its source, because {{why}}.
 Pulumi's own installer ({INSTALLER}) makes this step unnecessary."""
 NOTHING_FOUND = f"""\
-There is no Pulumi command line, and the project's tests and its demo run it.
+The Pulumi command line is missing, which tests and demos need.
   PATH:  {{path}}
   cache: {{cache}}
   build: {{build}}
 What to do: install Pulumi {MINIMUM} or newer as {INSTALLER} says, so that `pulumi version` works in this
-shell, and run `make setup` again. If a download failed, mending the network and `make setup` will do."""
+shell, and run `make setup` again. If a download failed, repair the network and run `make setup` again."""
 
 
 @dataclass(frozen=True)
 class PulumiLocation:
-    """A folder with a command line that fits, or why there is none."""
+    """A folder with a suitable command line, or the reason why it is missing."""
 
     folder: Path | None
     why: str
 
 
 def find_on_path(machine: Machine) -> PulumiLocation:
-    """Look at the `pulumi` that the user's shell would run."""
+    """Check the `pulumi` on the user's PATH."""
     pulumi = machine.which("pulumi")
     if pulumi is None:
-        return PulumiLocation(None, "there is no pulumi on PATH")
+        return PulumiLocation(None, "PATH lacks pulumi")
     version = machine.output_of([pulumi, "version"], PULUMI_SKIP_UPDATE_CHECK="1")
     if not is_at_least(version, MINIMUM):
-        return PulumiLocation(None, f"{pulumi} is {version or 'not able to tell its version'}, not {MINIMUM} or newer")
+        return PulumiLocation(None, f"{pulumi} is {version or 'of an unknown version'}; {MINIMUM} or newer is required")
     for name in COMPANIONS:
         if not machine.which(name) and not (pulumi.resolve().parent / name).is_file():
-            return PulumiLocation(None, f"{pulumi} has no {name}, neither beside it nor on PATH")
+            return PulumiLocation(None, f"{pulumi} lacks {name}, beside it and on PATH")
     return PulumiLocation(pulumi.parent, f"Pulumi: {pulumi} ({version}), from PATH")
 
 
 def find_in_cache(machine: Machine, release: Release = NEWEST) -> PulumiLocation:
-    """Look for a build of the same version from the same pinned modules."""
+    """Check the cache for a build of this version from the pinned modules."""
     folder = pulumi_build.place(machine, release)
     if not pulumi_build.is_whole(folder):
-        return PulumiLocation(None, f"{folder} is not there or not whole")
+        return PulumiLocation(None, f"{folder} is missing or incomplete")
     if not pulumi_build.is_runnable(machine, folder, release):
-        return PulumiLocation(None, f"the pulumi in {folder} does not run")
+        return PulumiLocation(None, f"the pulumi in {folder} fails to start")
     return PulumiLocation(folder, f"Pulumi: {folder} ({release.version}), from the cache")
 
 
 def find(machine: Machine) -> PulumiLocation:
-    """Return the command line that the project uses; without one, why neither PATH nor the cache has it."""
+    """Return the command line that the project uses, or the reasons why it is missing."""
     path = find_on_path(machine)
     if path.folder:
         return path
@@ -73,10 +73,10 @@ def find(machine: Machine) -> PulumiLocation:
 
 
 def find_or_build(machine: Machine) -> Path:
-    """Return the folder of a command line, building it if there is none.
+    """Return the folder of a command line; build it if necessary.
 
     Raises:
-        CannotGoOnError: All ways failed; the message tells each and what to do.
+        SetupError: The build failed; the message has all reasons and the remedy.
     """
     found = find(machine)
     if found.folder:
@@ -93,9 +93,9 @@ def find_or_build(machine: Machine) -> Path:
 
 
 def find_or_build_release(machine: Machine, release: Release) -> Path:
-    """Return the folder of exactly this release from the cache, building it if it is not there.
+    """Return the folder of exactly this release from the cache; build it if necessary.
 
     Raises:
-        CannotGoOnError: It cannot be built.
+        SetupError: The build failed.
     """
     return find_in_cache(machine, release).folder or pulumi_build.build(machine, release)

@@ -55,7 +55,7 @@ def run_with_progress(  # the keyword arguments are those of subprocess
         ):
             _wait(child, what, log, started)
     except OSError as error:
-        raise SetupError(f"{what}: `{command[0]}` does not start: {error}") from error
+        raise SetupError(f"{what}: `{command[0]}` fails to start: {error}") from error
     if child.returncode != 0:
         raise SetupError(f"{what} ended with {child.returncode}:\n{last_lines(log)}")
     print_message(f"  {what}: done after {format_duration(time.monotonic() - started)}")

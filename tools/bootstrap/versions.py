@@ -10,12 +10,12 @@ NUMBERS = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?")
 
 
 def parse_version(text: str) -> Version | None:
-    """Read the first version in a text, such as `v3.250.0` or `go1.26`; None where there is none."""
+    """Return the first version in a text, such as `v3.250.0` or `go1.26`, or None."""
     found = NUMBERS.search(text)
     return tuple(int(part or 0) for part in found.groups()) if found else None
 
 
 def is_at_least(text: str, minimum: str) -> bool:
-    """Tell whether the first version in a text is the minimum or newer; False where there is none."""
+    """Return True if a text has a version, and its first one is the minimum or newer."""
     version, wanted = parse_version(text), parse_version(minimum)
     return version is not None and wanted is not None and version >= wanted

@@ -32,7 +32,7 @@ There is no uv to install the locked dependencies with.
 What to do: if a download failed, mend the network and run `make setup` again. If `python3 -m venv` failed, install
 what it asks for. Or install uv {UV_MINIMUM} or newer yourself, as https://docs.astral.sh/uv/ says."""
 REFUSAL = """\
-The locked dependencies were not installed: `uv sync` ended with {code}; its own words stand above.
+The locked dependencies were not installed: `uv sync` ended with {code}; its output is above.
 What to do: if the network or the package index failed, run `make setup` again. If the lock file does not fit
 pyproject.toml, run `uv lock`. If .venv is damaged, remove that folder and run `make setup` again."""
 
@@ -49,7 +49,7 @@ def uv(machine: Machine) -> Path:
     if found and is_at_least(machine.output_of([found, "--version"]), UV_MINIMUM):
         print_message(f"uv: {found}, from PATH")
         return found
-    lack = f"{found} is not {UV_MINIMUM} or newer" if found else "there is no uv on PATH"
+    lack = f"{found} is older than {UV_MINIMUM}" if found else "PATH lacks uv"
     print_message(f"uv: {lack}, taking uv {UV_VERSION}")
     try:
         return cache.from_pypi(machine, "uv", UV_VERSION, "bin/uv")
@@ -58,21 +58,21 @@ def uv(machine: Machine) -> Path:
 
 
 def uv_environment(machine: Machine) -> dict[str, str]:
-    """Point uv at `.venv` and at a Python that is here; the user's other settings, such as an index, hold."""
+    """Return the environment of uv: `.venv`, and installed Pythons only. Other settings, such as an index, stay."""
     kept = {key: value for key, value in machine.env.items() if key not in CLEARED_VARIABLES}
     return {**kept, "UV_PROJECT_ENVIRONMENT": str(machine.venv), "UV_PYTHON_DOWNLOADS": "never"}
 
 
 def sync(machine: Machine) -> None:
-    """Bring `.venv` to what the lock file says; one that works keeps its Python.
+    """Synchronize `.venv` with the lock file; a working one keeps its Python.
 
     Raises:
-        CannotGoOnError: uv was not to be had or did not succeed.
+        SetupError: uv is missing or failed.
     """
     python = working_python(machine) or sys.executable
     command = [uv(machine), *SYNC, "--python", python]
     print_message(f"  $ {shlex.join(str(part) for part in command)}")
-    # What uv says belongs to the person who waits: stdout is kept for answers.
+    # The output of uv goes to stderr, because stdout is reserved for results.
     done = subprocess.run(command, cwd=machine.root, env=uv_environment(machine), stdout=sys.stderr, check=False)
     if done.returncode != 0:
         raise SetupError(REFUSAL.format(code=done.returncode))

@@ -1,4 +1,4 @@
-"""The cells of the matrix: every moment of an operation, times every way to be interrupted there."""
+"""The cells of the matrix: every boundary of an operation, times every interruption."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from support.intercepting_proxy import Boundary, BoundarySide
 
 
 class Interruption(Enum):
-    """What happens at a moment."""
+    """What happens at a boundary."""
 
-    ALL_KILLED = "Pulumi and all that it started is killed"
+    ALL_KILLED = "Pulumi and all its processes are killed"
     PLUGIN_KILLED = "the plugin is killed"
-    PULUMI_KILLED = "Pulumi alone is killed, and the plugin goes on afterwards"
+    PULUMI_KILLED = "Pulumi alone is killed, and the plugin continues afterwards"
     CLOSED = "the connection closes"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One interruption, at one moment of one operation."""
+    """One interruption, at one boundary of one operation."""
 
     operation: Operation
     request: str
@@ -30,15 +30,15 @@ class Cell:
     interruption: Interruption
 
     def __str__(self) -> str:
-        """Name it in one line."""
+        """Return operation, boundary and interruption in one line."""
         where = f"{self.boundary.number}. {self.request}, {self.boundary.side.value}"
         return f"{self.operation}; {where}; {self.interruption.value}"
 
 
 def all_boundaries(requests: Sequence[str]) -> Iterator[Boundary]:
-    """Give every moment at which a run of these requests can be interrupted.
+    """Yield every boundary at which a run of these requests can be interrupted.
 
-    Directly after an answer is directly before the next request: that moment exists once, and belongs to the latter.
+    The boundary after an answer equals the one before the next request; it is listed once, as the latter.
     """
     for number in range(1, len(requests) + 1):
         yield Boundary(number, BoundarySide.BEFORE)
@@ -47,7 +47,7 @@ def all_boundaries(requests: Sequence[str]) -> Iterator[Boundary]:
 
 
 def played_boundary(boundary: Boundary, requests: Sequence[str]) -> Boundary:
-    """Return the moment that is played for a boundary."""
+    """Return the boundary that is played in place of an equal one."""
     if boundary.side is BoundarySide.ANSWERED and boundary.number < len(requests):
         return Boundary(boundary.number + 1, BoundarySide.BEFORE)
     return boundary
@@ -56,11 +56,11 @@ def played_boundary(boundary: Boundary, requests: Sequence[str]) -> Boundary:
 def cells(operation: Operation, requests: Sequence[str]) -> list[Cell]:
     """Enumerate the cells of an operation whose undisturbed run sends these requests.
 
-    A read that is not answered is repeated, and leaves nothing behind: connections close at writes only. A plugin that
-    goes on gets an answer that is out of date by then; without a write among the requests it has nothing to do.
+    Connections close at writes only, for a read is simply repeated. A plugin continues after Pulumi only in operations
+    with a write, for only a write can meet slots that have changed since.
     """
     writes = not all(map(fake_engine.is_read, requests))
-    found = []
+    result = []
     for boundary in all_boundaries(requests):
         request = requests[boundary.number - 1]
         for interruption in Interruption:
@@ -69,5 +69,5 @@ def cells(operation: Operation, requests: Sequence[str]) -> list[Cell]:
                 Interruption.PULUMI_KILLED: writes and boundary.side is BoundarySide.DONE,
             }
             if is_played.get(interruption, True):
-                found.append(Cell(operation, request, boundary, interruption))
-    return found
+                result.append(Cell(operation, request, boundary, interruption))
+    return result

@@ -1,4 +1,4 @@
-"""An operation played undisturbed with the twin of the engine: what the real one will send, in no time."""
+"""Run an operation undisturbed with the fake engine, to get the requests of the real one quickly."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from dataclasses import dataclass
 
 from btp_trust_emulator import Action, Emulator
 from support import fake_engine
-from support.crash_matrix.counts import Counts, count, in_words, slots_in_words
+from support.crash_matrix.counts import Counts, count_changes, in_words, slots_in_words
 from support.crash_matrix.operations import Operation, ProviderKind
-from support.crash_matrix.surroundings import create_other_subaccount, create_surroundings, trusted
+from support.crash_matrix.surroundings import create_other_subaccount, create_surroundings, trusted_certificates
 from support.verification import USER_CONFIG
 
 
 @dataclass(frozen=True)
 class DryRun:
-    """What an operation sends and does."""
+    """The requests and effects of an operation."""
 
     requests: tuple[str, ...]
     counts: Counts
     end: tuple[str, str]
-    """What the slots hold afterwards, in words of what they held before."""
+    """Contents of the slots afterwards, in words of their contents before."""
     trusted: tuple[str, ...]
-    """What another subaccount trusts."""
+    """Certificates that another subaccount trusts, in the same words."""
 
 
 def dry_run(operation: Operation, emulator: Emulator) -> DryRun:
-    """Play an operation on a new subaccount."""
+    """Run an operation on a new subaccount."""
     guid = emulator.create_subaccount(generate=not operation.starts_empty).guid
     stack = fake_engine.FakeEngine(
         emulator,
@@ -47,13 +47,16 @@ def dry_run(operation: Operation, emulator: Emulator) -> DryRun:
     else:
         report = stack.up(operation.change.for_fake_engine(before.active), skip_preview=True)
     own = [entry for entry in emulator.journal()[journal:] if entry.subaccount == guid]
-    counts = count(operation, before, own)
-    end, trusts = slots_in_words(before, emulator.slots(guid)), in_words(before, trusted(emulator, stack.target))
+    counts = count_changes(operation, before, own)
+    end, trusts = (
+        slots_in_words(before, emulator.slots(guid)),
+        in_words(before, trusted_certificates(emulator, stack.target)),
+    )
     return DryRun(tuple(report.requests), counts, end, trusts)
 
 
 def expected_requests(provider: ProviderKind, operation: Operation, emulator: Emulator) -> tuple[str, ...]:
-    """Return the requests of an operation's undisturbed run: the naive provider writes the same and reads nothing."""
+    """Return the requests of an undisturbed run. The naive provider sends a token request and the same writes."""
     requests = dry_run(operation, emulator).requests
     if provider is ProviderKind.OURS:
         return requests
@@ -61,5 +64,5 @@ def expected_requests(provider: ProviderKind, operation: Operation, emulator: Em
 
 
 def perform_cockpit_action(emulator: Emulator, guid: str, action: Action) -> None:
-    """Let a colleague act in the cockpit."""
+    """Act in the cockpit, as a colleague."""
     {Action.ROTATE: emulator.rotate, Action.GENERATE_PASSIVE: emulator.generate_passive}[action](guid)

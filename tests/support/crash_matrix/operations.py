@@ -1,11 +1,11 @@
-"""The operations of the matrix: how a stack comes to the point, the change that is interrupted, what it may do."""
+"""The operations of the matrix: the steps before, the interrupted change, its permitted effects."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
 
-from btp_trust_emulator import Action
+from btp_trust_emulator import Action, Slot
 from support import fake_engine
 from support.crash_matrix.surroundings import CONNECTION, Surroundings
 from support.pulumi_project import adopting_program, program, rotation_program
@@ -15,119 +15,113 @@ REGISTRATION = {"connection": CONNECTION, "origin_key": "shop"}
 
 
 class Trusted(Enum):
-    """What another subaccount trusts."""
+    """The certificates that another subaccount trusts."""
 
-    ACTIVE = "what signs"
+    ACTIVE = "the active certificate"
     BOTH = "both certificates"
 
 
 @dataclass(frozen=True)
 class DeclaredProgram:
-    """What a program declares: which generation is prepared, which one signs, and what else."""
+    """The declarations of a program: the prepared generation, the declared signer, and further arguments."""
 
     passive_generation: str | None = None
     active_generation: str | None = None
     generate: bool = False
     renew: bool = False
-    verifies: str = ""
-    """The destination by which a rotation is proved: the target's, which may refuse, or what shows who signs."""
+    destination: str = ""
+    """The destination that verifies a rotation: that of the target, or one that returns the assertion."""
     trusted: Trusted | None = None
-    """What the other subaccount is told to trust."""
+    """The certificates that the other subaccount is to trust."""
 
     def arguments(self, active: str | None) -> dict[str, str | bool]:
-        """Return what ActiveTrustCertificate is told, while this certificate signs."""
+        """Return the arguments of ActiveTrustCertificate while this certificate is active."""
         arguments: dict[str, str | bool] = {"generate": True} if self.generate else {}
         return arguments | ({"renew_fingerprint": active or "", "accept_outage": True} if self.renew else {})
 
     def for_fake_engine(self, active: str | None) -> fake_engine.Program:
-        """Return the program for the twin of the engine."""
+        """Return the program for the fake engine."""
         return fake_engine.program(
             self.passive_generation,
             self.active_generation,
-            trigger={"verify_destinations": [self.verifies], "list_affected": True} if self.verifies else None,
+            trigger={"verify_destinations": [self.destination], "list_affected": True} if self.destination else None,
             active=self.arguments(active),
             trusted=self.registration,
         )
 
     @property
     def registration(self) -> dict[str, str] | None:
-        """What the registration in the other subaccount is told, if there is one; `passive` is what is prepared."""
+        """The arguments of the TrustedIdentityProvider, if there is one; `passive` links it to the candidate."""
         if self.trusted is None:
             return None
         return {**REGISTRATION, "passive": "upcoming"} if self.trusted is Trusted.BOTH else REGISTRATION
 
     @property
     def registration_line(self) -> str:
-        """The line that registers this subaccount in the other one, if the program does."""
+        """The line of the program that declares the TrustedIdentityProvider, if there is one."""
         if self.registration is None:
             return ""
-        told = (f"{name}={value if name == 'passive' else repr(value)}" for name, value in self.registration.items())
-        return f'billing = trust.TrustedIdentityProvider("billing", {", ".join(told)})\n'
+        texts = {name: value if name == "passive" else repr(value) for name, value in self.registration.items()}
+        arguments = ", ".join(f"{name}={text}" for name, text in texts.items())
+        return f'billing = trust.TrustedIdentityProvider("billing", {arguments})\n'
 
 
 class ProviderKind(Enum):
-    """Whose program it is."""
+    """The provider of a program."""
 
     OURS = "btp-trust"
     NAIVE = "naive"
 
-    def text(self, wanted: DeclaredProgram, active: str | None) -> str:
-        """Write the program for Pulumi."""
+    def text(self, declared: DeclaredProgram, active: str | None) -> str:
+        """Return the program for Pulumi."""
         if self is ProviderKind.NAIVE:
-            return _naive(wanted)
-        if wanted.active_generation is not None:
+            return _naive(declared)
+        if declared.active_generation is not None:
             return (
                 rotation_program(
-                    wanted.passive_generation,
-                    wanted.active_generation,
-                    trigger=verification_arguments(wanted.verifies) if wanted.verifies else "",
+                    declared.passive_generation,
+                    declared.active_generation,
+                    trigger=verification_arguments(declared.destination) if declared.destination else "",
                 )
-                + wanted.registration_line
+                + declared.registration_line
             )
-        return adopting_program("".join(f", {name}={value!r}" for name, value in wanted.arguments(active).items()))
-
-
-class Slot(Enum):
-    """A slot whose certificate is meant to go."""
-
-    ACTIVE = "active"
-    PASSIVE = "passive"
+        return adopting_program("".join(f", {name}={value!r}" for name, value in declared.arguments(active).items()))
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation of one resource, as it meets the service."""
+    """One operation of one resource."""
 
     resource: str
     name: str
     before: tuple[DeclaredProgram | Action, ...]
-    """What happens first, an hour apart."""
+    """The steps before it, an hour apart."""
     change: DeclaredProgram
     end: tuple[str, str]
-    """What the slots hold afterwards, in words of what they held before."""
+    """Contents of the slots afterwards, in words of their contents before."""
     swaps: int = 0
     generated: int = 0
     removed_slot: Slot | None = None
-    """Whose certificate is gone afterwards, as the preview says."""
+    """The slot whose certificate the preview announces as deleted or replaced."""
     starts_empty: bool = False
-    """The subaccount has no certificate at all."""
+    """True if the subaccount starts without a certificate."""
     command: str = "up"
     surroundings: Surroundings = Surroundings.NOBODY
     trusted: tuple[str, ...] = ()
-    """What another subaccount trusts afterwards, in the same words."""
+    """Certificates that another subaccount trusts afterwards, in the same words."""
 
     @property
-    def is_refused(self) -> bool:
-        """Whether it ends with an error that is kept: the target refuses, and all was undone."""
+    def is_rejected(self) -> bool:
+        """True if the target rejects it: it rolls back, and its state keeps the failure."""
         return self.surroundings is Surroundings.MISREPORTING
 
     @property
     def repeated_swap_count(self) -> int:
-        """Swaps that are done once more if nobody noted down what came of them: there and back."""
-        return self.swaps if self.is_refused else 0
+        """Number of swaps in a second attempt, after a rejection that was lost before it was recorded."""
+        return self.swaps if self.is_rejected else 0
 
     def __str__(self) -> str:
-        """Resource and operation."""
+        """Return resource and operation."""
         return f"{self.resource}: {self.name}"
 
 
@@ -155,13 +149,16 @@ ROTATE = Operation(TRIGGER, "update, rotates", (PREPARED,), ROTATED, SWAPPED, sw
 ROLL_BACK = Operation(TRIGGER, "update, rolls back", (PREPARED, ROTATED), PREPARED, SWAPPED, swaps=1)
 
 VERIFICATION_PREPARED, VERIFICATION_ROTATED = (
-    DeclaredProgram(NEW, OLD, verifies=ASSERTION),
-    DeclaredProgram(NEW, NEW, verifies=ASSERTION),
+    DeclaredProgram(NEW, OLD, destination=ASSERTION),
+    DeclaredProgram(NEW, NEW, destination=ASSERTION),
 )
-TARGET_PREPARED, TARGET_ROTATED = DeclaredProgram(NEW, OLD, verifies=S4), DeclaredProgram(NEW, NEW, verifies=S4)
+TARGET_PREPARED, TARGET_ROTATED = (
+    DeclaredProgram(NEW, OLD, destination=S4),
+    DeclaredProgram(NEW, NEW, destination=S4),
+)
 ROTATE_AND_VERIFY = Operation(
     TRIGGER,
-    "update, rotates and proves",
+    "update, rotates and verifies",
     (VERIFICATION_PREPARED,),
     VERIFICATION_ROTATED,
     SWAPPED,
@@ -170,7 +167,7 @@ ROTATE_AND_VERIFY = Operation(
 )
 ROTATE_AND_ROLL_BACK = Operation(
     TRIGGER,
-    "update, rotates and is refused",
+    "update, rotates and is rejected",
     (TARGET_PREPARED,),
     TARGET_ROTATED,
     UNTOUCHED,
@@ -201,7 +198,7 @@ TRUST_BOTH = Operation(
 )
 RETIRE = Operation(
     TRUSTED,
-    "update, trusts what signs alone, and the other one is deleted",
+    "update, trusts the active certificate alone, and the other one is deleted",
     (TRUSTED_BOTH, LEFT_BOTH),
     RETIRED,
     ACTIVE_ONLY,
@@ -241,7 +238,7 @@ OPERATIONS = {
             command="refresh",
         ),
         GENERATE,
-        Operation(PASSIVE, "create, takes up", (RECORDED, Action.GENERATE_PASSIVE), PREPARED, UNTOUCHED),
+        Operation(PASSIVE, "create, adopts", (RECORDED, Action.GENERATE_PASSIVE), PREPARED, UNTOUCHED),
         GENERATE_NEXT,
         DELETE,
         Operation(TRIGGER, "create, records", (ADOPTED,), RECORDED, ACTIVE_ONLY),
@@ -258,7 +255,7 @@ OPERATIONS = {
 }
 
 
-def _naive(wanted: DeclaredProgram) -> str:
-    upcoming = f'naive_provider.PassiveCertificate("next", generation="{wanted.passive_generation}")'
-    rotation = f'naive_provider.Rotation("rotation", generation="{wanted.active_generation}")'
-    return program("import naive_provider", *([upcoming] if wanted.passive_generation else []), rotation)
+def _naive(declared: DeclaredProgram) -> str:
+    upcoming = f'naive_provider.PassiveCertificate("next", generation="{declared.passive_generation}")'
+    rotation = f'naive_provider.Rotation("rotation", generation="{declared.active_generation}")'
+    return program("import naive_provider", *([upcoming] if declared.passive_generation else []), rotation)

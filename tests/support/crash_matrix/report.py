@@ -1,4 +1,4 @@
-"""The tables of the page: written by a run, and read back by the tests."""
+"""The tables of the page: a run writes them, the tests read them back."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from support.paths import ROOT
 PAGE = ROOT / "docs/explanation/reliability.md"
 MARK = "matrix"
 NOTHING = "no cell"
-DOUBLE, LOST = "swaps that nobody declared", "certificates lost unannounced"
+DOUBLE, LOST = "undeclared swaps", "certificates lost unannounced"
 TITLES = {ProviderKind.OURS: "btp-trust", ProviderKind.NAIVE: "the naive provider"}
-WRITES = "| Operation | Request | Interruption | Not yet with the service | Carried out, not yet answered | Answered |"
+WRITES = "| Operation | Request | Interruption | Before the service has it | Carried out, unanswered | Answered |"
 READS = "| Operation | Reads and tokens | Cells | Verdicts |"
-SUM_COLUMNS = ["cells", *(each.value for each in Verdict), DOUBLE, LOST]
+SUM_COLUMNS = ["cells", *(verdict.value for verdict in Verdict), DOUBLE, LOST]
 SUM_HEADING = f"| All cells of | {' | '.join(SUM_COLUMNS)} |"
 WORDS = {
-    Interruption.ALL_KILLED: "all is killed",
+    Interruption.ALL_KILLED: "everything is killed",
     Interruption.PLUGIN_KILLED: "the plugin is killed",
     Interruption.PULUMI_KILLED: "Pulumi alone is killed",
     Interruption.CLOSED: "the connection closes",
@@ -33,7 +33,7 @@ Key = tuple[Boundary, Interruption]
 
 @dataclass(frozen=True)
 class OperationResult:
-    """An operation, the requests of its undisturbed run, and what came of its cells."""
+    """An operation, the requests of its undisturbed run, and the outcomes of its cells."""
 
     provider: ProviderKind
     operation: Operation
@@ -43,7 +43,7 @@ class OperationResult:
 
 @dataclass(frozen=True)
 class Row:
-    """One write and one interruption: the cells of the three boundaries; None where there is none."""
+    """One write and one interruption, with the cells of the three boundaries. None: there is no such cell."""
 
     operation: str
     request: str
@@ -52,7 +52,7 @@ class Row:
 
 
 def verdict(outcome: Outcome) -> str:
-    """Say in a word how a cell ended."""
+    """Return the verdict on a cell, as the tables show it."""
     if outcome.verdict is not Verdict.FAILS:
         return str(outcome.verdict.value)
     if outcome.counts.double_swaps:
@@ -61,43 +61,43 @@ def verdict(outcome: Outcome) -> str:
 
 
 def write_rows(operation: Operation, requests: Sequence[str]) -> Iterator[Row]:
-    """Give the rows of an operation's writes."""
+    """Yield the rows of an operation's writes."""
     known = {(cell.boundary, cell.interruption) for cell in cells(operation, requests)}
     for number, request in enumerate(requests, 1):
         if fake_engine.is_read(request):
             continue
         for interruption, words in WORDS.items():
             sides = (played_boundary(Boundary(number, side), requests) for side in BoundarySide)
-            found = tuple((boundary, interruption) for boundary in sides)
-            yield Row(str(operation), request, words, tuple(key if key in known else None for key in found))
+            keys = tuple((boundary, interruption) for boundary in sides)
+            yield Row(str(operation), request, words, tuple(key if key in known else None for key in keys))
 
 
 def other_cells(operation: Operation, requests: Sequence[str]) -> list[Key]:
-    """Return the cells that no row of a write shows."""
+    """Return the cells outside the rows of writes."""
     shown = {key for row in write_rows(operation, requests) for key in row.cells}
     return [key for cell in cells(operation, requests) if (key := (cell.boundary, cell.interruption)) not in shown]
 
 
 def update(page: str, played: Sequence[OperationResult]) -> str:
-    """Write the rows of these operations into the page; what it says of others stays."""
+    """Replace the rows of these operations in the page; other rows stay."""
     parts = [_part(page, provider, played) for provider in TITLES]
     body = "\n\n".join(parts)
     return page_sections.replace_section(page, MARK, "\n\n".join([body, "\n".join(["### Totals", "", *_totals(body)])]))
 
 
 def totals(page: str) -> list[str]:
-    """Return the table that adds up over all operations of each provider."""
+    """Return the table of the sums over all operations of each provider."""
     return _totals(page_sections.section(page, MARK))
 
 
 def _part(page: str, provider: ProviderKind, played: Sequence[OperationResult]) -> str:
-    ours = {str(each.operation): each for each in played if each.provider is provider}
+    results = {str(result.operation): result for result in played if result.provider is provider}
     lines = [f"### {TITLES[provider]}"]
     for heading, rows in ((WRITES, _writes), (READS, _reads), (SUM_HEADING, _sums)):
         kept = documented_rows(page, provider, heading)
         lines += ["", heading, "|---" * (heading.count("|") - 1) + "|"]
         for name in map(str, OPERATIONS[provider]):
-            lines += rows(ours[name]) if name in ours else [_line(*row) for row in kept if row[0] == name]
+            lines += rows(results[name]) if name in results else [_line(*row) for row in kept if row[0] == name]
     return "\n".join(lines)
 
 
@@ -115,10 +115,11 @@ def _totals(body: str) -> list[str]:
 
 
 def _sums(played: OperationResult) -> Iterator[str]:
-    found = list(played.outcomes.values())
-    verdicts = [sum(outcome.verdict is each for outcome in found) for each in Verdict]
-    wrong = sum(each.counts.double_swaps for each in found), sum(len(each.counts.lost) for each in found)
-    yield _line(played.operation, len(found), *verdicts, *wrong)
+    outcomes = list(played.outcomes.values())
+    verdicts = [sum(outcome.verdict is verdict for outcome in outcomes) for verdict in Verdict]
+    counts = [outcome.counts for outcome in outcomes]
+    faults = sum(each.double_swaps for each in counts), sum(len(each.lost) for each in counts)
+    yield _line(played.operation, len(outcomes), *verdicts, *faults)
 
 
 def _writes(played: OperationResult) -> Iterator[str]:
@@ -129,13 +130,13 @@ def _writes(played: OperationResult) -> Iterator[str]:
 
 def _reads(played: OperationResult) -> Iterator[str]:
     keys = other_cells(played.operation, played.requests)
-    found = [verdict(played.outcomes[key]) for key in keys]
-    summed = ", ".join(f"{word}: {found.count(word)}" for word in sorted(set(found)))
+    verdicts = [verdict(played.outcomes[key]) for key in keys]
+    summed = ", ".join(f"{word}: {verdicts.count(word)}" for word in sorted(set(verdicts)))
     yield _line(played.operation, sum(map(fake_engine.is_read, played.requests)), len(keys), summed)
 
 
 def documented_rows(page: str, provider: ProviderKind, heading: str) -> list[list[str]]:
-    """Read the rows of a provider's table back from the page."""
+    """Return the rows of a provider's table in the page."""
     return _rows(page_sections.section(page, MARK), provider, heading)
 
 
@@ -148,10 +149,10 @@ def _rows(body: str, provider: ProviderKind, heading: str) -> list[list[str]]:
 def documented_verdict(
     page: str, provider: ProviderKind, operation: Operation, requests: Sequence[str], key: Key
 ) -> str:
-    """Return the verdict that the page has for a cell of a write; a request that is sent twice has rows in that order.
+    """Return the verdict in the page for a cell of a write. Repeated requests have their rows in the order of sending.
 
     Raises:
-        KeyError: The cell is not in the row of a write.
+        KeyError: The rows of the writes lack the cell.
     """
     lines = [row for row in documented_rows(page, provider, WRITES) if row[0] == str(operation)]
     for row, line in zip(write_rows(operation, requests), lines, strict=True):

@@ -1,4 +1,4 @@
-"""What an interruption leaves behind: all that a resumed command can meet."""
+"""The residue of an interruption: everything that a resumed command can observe."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from support.crash_matrix.counts import Counts, slots_in_words
 from support.pulumi_project import PulumiProject
 
 VOLATILE_KEYS = {"created", "modified", "sourcePosition", "stackTrace", "time"}
-"""What Pulumi writes down of itself, anew in each run."""
+"""Keys that Pulumi writes with a new value in each run."""
 PROVIDER = "pulumi:providers:"
 
 
 def residue(project: PulumiProject, before: Slots, counts: Counts, trusted: Sequence[str] = ()) -> str:
-    """Return what slots, target and Pulumi's state hold, and what was done so far: equal texts, equal matters.
+    """Return slots, trusted certificates, Pulumi's state and the counts so far, as a text.
 
-    Two cells that leave the same behind go on alike, for nothing else is left of either.
+    Two cells with equal residues continue alike, so one of them is resumed for both.
     """
     file = project.folder / f"backend/.pulumi/stacks/project/{project.stack}.json"
     deployment = json.loads(file.read_text())["checkpoint"]["latest"]
@@ -35,5 +35,5 @@ def residue(project: PulumiProject, before: Slots, counts: Counts, trusted: Sequ
 
 def _without_volatile_keys(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _without_volatile_keys(each) for name, each in value.items() if name not in VOLATILE_KEYS}
-    return [_without_volatile_keys(each) for each in value] if isinstance(value, list) else value
+        return {name: _without_volatile_keys(content) for name, content in value.items() if name not in VOLATILE_KEYS}
+    return [_without_volatile_keys(content) for content in value] if isinstance(value, list) else value

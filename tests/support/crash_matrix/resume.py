@@ -1,4 +1,4 @@
-"""Resume after an interruption, as a user would who reads the last line of what Pulumi said and does just that."""
+"""Resume after an interruption, as a user who follows the last line of the error literally."""
 
 from __future__ import annotations
 
@@ -8,61 +8,62 @@ from dataclasses import dataclass
 from support.pulumi_project import CommandOutput, PulumiProject
 
 MAX_UPS = 2
-"""How often `pulumi up` may be needed."""
+"""Permitted number of `pulumi up`."""
 WAIT = re.compile(r"Wait a minute, then run `pulumi up` again\b")
-"""The way out that an interruption needs; one that is not known here fails the cell, and has to be learned."""
+"""The remedy after an interruption. An unknown remedy fails the cell."""
 AT_ONCE = re.compile(r"Run `pulumi up` again at once\b")
-"""The way out of a swap back that failed."""
+"""The remedy after a failed rollback."""
 REVERT = re.compile(r"was rejected by the target of .*\n(.*\n)*.*Revert the change of `generation` \(generation=")
-"""A target has refused, all is undone, and the program is to be reverted."""
+"""The message after a rejection and a completed rollback: the program is to be reverted."""
 MINUTE = 60
 
 
 @dataclass(frozen=True)
 class ResumeResult:
-    """How resuming ended."""
+    """The end of resuming."""
 
-    refused: bool = False
-    """Our provider refused, and its way out was taken."""
+    remedy_applied: bool = False
+    """True if our provider stopped with an error, and its remedy was applied."""
     problems: tuple[str, ...] = ()
 
 
 def resume(project: PulumiProject, output: CommandOutput | None, reverted: str | None = None) -> ResumeResult:
-    """Go on until nothing is left to do.
+    """Run `pulumi up` and the remedies of errors until a preview shows no changes.
 
     Args:
         project: The stack.
-        output: What the interrupted command said to its end; None if it was killed.
-        reverted: If a target's refusal has to be the end of it, the program before.
+        output: The output of the interrupted command; None if it was killed.
+        reverted: The program before, if a target's rejection is the expected end.
     """
-    refused = False
+    remedy_applied = False
     for _ in range(MAX_UPS + 1):
         if output is not None and reverted is not None and REVERT.search(output.text):
-            return ResumeResult(refused, _revert(project, reverted))
+            return ResumeResult(remedy_applied, _revert(project, reverted))
         if output is not None and output.status != 0:
-            if refused:
-                return ResumeResult(refused=True, problems=("refuses again", output.text))
-            refused = True
+            if remedy_applied:
+                return ResumeResult(remedy_applied=True, problems=("refuses again", output.text))
+            remedy_applied = True
             if not apply_remedy(project, output):
-                return ResumeResult(problems=("no way out", output.text))
+                return ResumeResult(problems=("unknown remedy", output.text))
         elif output is not None and reverted is None and _has_no_changes(project):
-            return ResumeResult(refused)
+            return ResumeResult(remedy_applied)
         output = project.up(status=None)
-    return ResumeResult(refused, problems=("is never settled", "" if output is None else output.text))
+    return ResumeResult(remedy_applied, problems=("does not converge", "" if output is None else output.text))
 
 
 def resume_naively(project: PulumiProject, output: CommandOutput | None) -> ResumeResult:
-    """Go on until a deployment succeeds; the state of that provider has nothing to compare."""
+    """Run `pulumi up` until it succeeds; a preview of the naive provider would compare nothing."""
     for _ in range(MAX_UPS):
         if output is not None and output.status == 0:
             return ResumeResult()
         output = project.up(status=None)
-    return ResumeResult() if output is not None and output.status == 0 else ResumeResult(problems=("never succeeds",))
+    succeeded = output is not None and output.status == 0
+    return ResumeResult() if succeeded else ResumeResult(problems=("all attempts fail",))
 
 
 def unlock(project: PulumiProject) -> None:
-    """Take the lock of a command away that is dead."""
-    if any(each.is_file() for each in (project.folder / "backend/.pulumi/locks").rglob("*")):
+    """Remove the lock of a killed command."""
+    if any(path.is_file() for path in (project.folder / "backend/.pulumi/locks").rglob("*")):
         project.pulumi("cancel", "--yes")
 
 
@@ -71,7 +72,7 @@ def _has_no_changes(project: PulumiProject) -> bool:
 
 
 def apply_remedy(project: PulumiProject, output: CommandOutput) -> bool:
-    """Do what the last line of an error says, `pulumi up` excepted, which follows; False if that is something else."""
+    """Apply the remedy in the last line of an error, up to its `pulumi up`; return False if the remedy is unknown."""
     remedy = _remedy(output)
     if AT_ONCE.search(remedy):
         return True
@@ -82,15 +83,16 @@ def apply_remedy(project: PulumiProject, output: CommandOutput) -> bool:
 
 
 def _revert(project: PulumiProject, program: str) -> tuple[str, ...]:
-    """Deploy once more, which must be refused without a swap, then revert; return what is wrong with that."""
+    """Deploy once more, which must fail with the same slots, then revert; return the problems."""
     slots, again = project.slots(), project.up(status=None)
     if again.status == 0 or not REVERT.search(again.text) or project.slots() != slots:
-        return ("the refusal is forgotten", again.text)
+        return ("the rejection is forgotten", again.text)
     project.write(program)
-    back = project.up(status=None)
-    return () if back.status == 0 and _has_no_changes(project) else ("cannot be reverted", back.text)
+    after_revert = project.up(status=None)
+    is_reverted = after_revert.status == 0 and _has_no_changes(project)
+    return () if is_reverted else ("the revert fails", after_revert.text)
 
 
 def _remedy(output: CommandOutput) -> str:
-    """Return the last line of the error of one of our resources; nothing if something else stopped the command."""
+    """Return the last line of the error of a resource of ours, "" for errors of others."""
     return output.message[-1] if re.search(r"^  pulumi-python:.*\n    error: ", output.text, re.MULTILINE) else ""

@@ -1,4 +1,4 @@
-"""Play a cell: interrupt the operation at its moment, resume as a user would, and judge what came of it."""
+"""Run a cell: interrupt the operation at its boundary, resume as a user would, and evaluate the result."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.crash_matrix.counts import Counts, slots_in_words
 from support.crash_matrix.operations import ProviderKind
 from support.crash_matrix.residue import residue
 from support.crash_matrix.resume import resume, resume_naively, unlock
-from support.crash_matrix.surroundings import trusted
+from support.crash_matrix.surroundings import trusted_certificates
 from support.crash_matrix.workspace import PreparedStack, Workspace, copy_stack
 from support.intercepting_proxy import BoundarySide
 from support.processes import kill, kill_session, plugin_pid, run_in_background, suspend
@@ -23,57 +23,57 @@ from support.pulumi_project import CommandOutput, PulumiProject
 
 TIMEOUT_SECONDS = 90
 SILENCE_SECONDS = {False: 3, True: 17}
-"""After so long without a request, a plugin that lives on has done what it does; longer if it tries a target."""
+"""{is there a target: seconds without a request after which a surviving plugin is done}"""
 
 
 class Verdict(Enum):
-    """How a cell ends."""
+    """The end of a cell."""
 
     CONVERGES = "converges"
-    WAY_OUT = "refuses, way out taken"
-    REPEATS = "converges after a second try"
+    REMEDY_APPLIED = "refuses, remedy applied"
+    REPEATS = "converges after a second attempt"
     FAILS = "fails"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a cell."""
+    """The verdict on a cell, with its counts."""
 
     cell: Cell
     verdict: Verdict
     counts: Counts
     problems: tuple[str, ...] = ()
-    """Why it fails."""
+    """Reasons of a failure."""
     was_resumed: bool = True
-    """If not, another cell had left behind exactly the same, and was resumed from there."""
+    """False if another cell with an equal residue was resumed in its place."""
 
 
 @dataclass
 class CellRunner:
-    """Plays the cells of one operation; any number of them at a time."""
+    """Runs the cells of one operation, in any number of threads."""
 
-    base: PreparedStack
+    prepared: PreparedStack
     folder: Path
-    """Where the copies go."""
+    """Folder of the copies."""
     _known: dict[str, Future[Outcome]] = field(default_factory=dict)
-    """What becomes of that which a killed process left behind."""
+    """{residue of killed processes: the outcome after it}"""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run_cell(self, cell: Cell) -> Outcome:
-        """Play a cell."""
+        """Run a cell."""
         folder = self.folder / f"{cell.boundary.number}-{cell.boundary.side.name}-{cell.interruption.name}"
-        with copy_stack(self.base, folder, cell.boundary) as workspace, interrupt(workspace, cell) as output:
+        with copy_stack(self.prepared, folder, cell.boundary) as workspace, interrupt(workspace, cell) as output:
             assert (
                 tuple(workspace.proxy.requests_seen[: cell.boundary.number])
-                == self.base.requests[: cell.boundary.number]
+                == self.prepared.requests[: cell.boundary.number]
             ), cell
             unlock(workspace.project)
             if output is not None or cell.interruption is Interruption.PULUMI_KILLED:
                 return self._resume_and_evaluate(workspace, cell, output)
-            left = residue(workspace.project, self.base.before, workspace.counts, workspace.trusted)
+            text = residue(workspace.project, self.prepared.before, workspace.counts, workspace.trusted)
             with self._lock:
-                is_known = left in self._known
-                known = self._known.setdefault(left, Future())
+                is_known = text in self._known
+                known = self._known.setdefault(text, Future())
             if not is_known:
                 try:
                     known.set_result(self._resume_and_evaluate(workspace, cell, None))
@@ -83,42 +83,42 @@ class CellRunner:
             return replace(known.result(), cell=cell, was_resumed=not is_known)
 
     def _resume_and_evaluate(self, workspace: Workspace, cell: Cell, output: CommandOutput | None) -> Outcome:
-        is_ours = self.base.provider is ProviderKind.OURS
+        is_ours = self.prepared.provider is ProviderKind.OURS
         end = (
-            resume(workspace.project, output, self.base.reverted)
+            resume(workspace.project, output, self.prepared.reverted)
             if is_ours
             else resume_naively(workspace.project, output)
         )
         if cell.interruption is Interruption.PULUMI_KILLED:
             workspace.proxy.released.set()
-            while not workspace.proxy.stays_silent(SILENCE_SECONDS[self.base.operation.surroundings.is_target]):
+            while not workspace.proxy.stays_silent(SILENCE_SECONDS[self.prepared.operation.surroundings.is_target]):
                 pass
         counts = workspace.counts
-        if problems := [*end.problems, *self._complaints(workspace, counts)]:
+        if problems := [*end.problems, *self._problems(workspace, counts)]:
             return Outcome(cell, Verdict.FAILS, counts, tuple(problems))
         if counts.repeated:
             return Outcome(cell, Verdict.REPEATS, counts)
-        return Outcome(cell, Verdict.WAY_OUT if end.refused else Verdict.CONVERGES, counts)
+        return Outcome(cell, Verdict.REMEDY_APPLIED if end.remedy_applied else Verdict.CONVERGES, counts)
 
-    def _complaints(self, workspace: Workspace, counts: Counts) -> list[str]:
-        """Compare the slots with what the operation is for, and what the state says with the slots."""
-        found = []
+    def _problems(self, workspace: Workspace, counts: Counts) -> list[str]:
+        """Compare the slots with the purpose of the operation, and the state with the slots."""
+        problems = []
         if counts.double_swaps:
-            found.append(f"{counts.swaps} swaps")
+            problems.append(f"{counts.swaps} swaps")
         if counts.lost:
-            found.append(f"lost: {', '.join(sorted(counts.lost))}")
-        if (now := slots_in_words(self.base.before, workspace.slots)) != self.base.operation.end:
-            found.append(f"the slots hold {now}, not {self.base.operation.end}")
-        if workspace.trusted != self.base.operation.trusted:
-            found.append(f"trusted are {workspace.trusted}, not {self.base.operation.trusted}")
-        return found + (state_mismatches(workspace.project) if self.base.provider is ProviderKind.OURS else [])
+            problems.append(f"lost: {', '.join(sorted(counts.lost))}")
+        if (now := slots_in_words(self.prepared.before, workspace.slots)) != self.prepared.operation.end:
+            problems.append(f"the slots hold {now}, not {self.prepared.operation.end}")
+        if workspace.trusted != self.prepared.operation.trusted:
+            problems.append(f"trusted are {workspace.trusted}, not {self.prepared.operation.trusted}")
+        return problems + (state_mismatches(workspace.project) if self.prepared.provider is ProviderKind.OURS else [])
 
 
 @contextlib.contextmanager
 def interrupt(workspace: Workspace, cell: Cell) -> Iterator[CommandOutput | None]:
-    """Run the operation until it is interrupted; what lives on does so inside the block.
+    """Run the operation until it is interrupted; surviving processes live until the end of the block.
 
-    Gives what Pulumi said to its end, if nothing was killed.
+    Yields the output of Pulumi if all processes survived.
     """
     workspace.proxy.closes_connection = cell.interruption is not Interruption.PULUMI_KILLED
     with run_in_background(workspace.project, cell.operation.command, "--yes", "--skip-preview") as command:
@@ -128,13 +128,13 @@ def interrupt(workspace: Workspace, cell: Cell) -> Iterator[CommandOutput | None
             _kill_at_boundary(workspace, cell, command.process.pid)
         status = command.process.wait(TIMEOUT_SECONDS)
         output = command.printed.read_text()
-        assert workspace.proxy.reached.is_set(), f"{cell}: never came to that moment\n{output}"
+        assert workspace.proxy.reached.is_set(), f"{cell}: the boundary was never reached\n{output}"
         yield CommandOutput(status, output) if cell.interruption is Interruption.CLOSED else None
 
 
 def _kill_at_boundary(workspace: Workspace, cell: Cell, leader: int) -> None:
-    """Kill while the request waits; after the last answer, while who got it cannot do anything with it yet."""
-    assert workspace.proxy.reached.wait(TIMEOUT_SECONDS), f"{cell}: never came to that moment"
+    """Kill while the request waits at its boundary; after the last answer, while the plugin is suspended."""
+    assert workspace.proxy.reached.wait(TIMEOUT_SECONDS), f"{cell}: the boundary was never reached"
     provider = plugin_pid(leader)
     if cell.boundary.side is BoundarySide.ANSWERED:
         suspend(provider)
@@ -151,17 +151,19 @@ def _kill_at_boundary(workspace: Workspace, cell: Cell, leader: int) -> None:
 
 
 def state_mismatches(project: PulumiProject) -> list[str]:
-    """Return what the state says of certificates and the service does not.
+    """Return the differences between the state and the service.
 
-    The role of a passive resource may be that of its last reading: the pages say so.
+    The role of a passive resource may be that of its last reading, as the pages explain.
     """
     slots = project.slots()
-    found = []
+    problems = []
     for name, resource in project.state().items():
         outputs = resource.get("outputs", {})
         is_passive = "PassiveTrustCertificate" in resource["type"]
         if "role" in outputs and outputs["fingerprint"] not in (slots if is_passive else slots[:1]):
-            found.append(f"{name} says {outputs['fingerprint']}, and the slots hold {slots}")
-        if "trusted" in outputs and outputs["trusted"] != trusted(project.emulator, outputs["subaccount_id"]):
-            found.append(f"{name} says that {outputs['trusted']} is trusted")
-    return found
+            problems.append(f"{name} has {outputs['fingerprint']}, and the slots hold {slots}")
+        if "trusted" in outputs and outputs["trusted"] != trusted_certificates(
+            project.emulator, outputs["subaccount_id"]
+        ):
+            problems.append(f"{name} has {outputs['trusted']} as trusted")
+    return problems

@@ -1,4 +1,4 @@
-"""Who else is there: a target that a rotation is proved to, or another subaccount that trusts this one."""
+"""The surroundings of an operation: a target that verifies a rotation, or another subaccount that trusts this one."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from btp_trust_emulator import Emulator
 from support.verification import PASSWORD, S4, USER, create_trusting_target
 
 CONNECTION = "billing"
-"""Of the other subaccount."""
+"""Name of the connection to the other subaccount."""
 
 
 class Surroundings(Enum):
-    """What an operation meets besides the slots."""
+    """Other systems besides the slots."""
 
     NOBODY = "nobody"
-    ACCEPTING = "a target that accepts what both certificates sign"
-    MISREPORTING = "a target that says so, and refuses what the passive one signs"
-    TRUSTING = "another subaccount, which can trust this one"
+    ACCEPTING = "a target that accepts assertions of both certificates"
+    MISREPORTING = "a target that reports both certificates and rejects assertions of the passive one"
+    TRUSTING = "another subaccount that can trust this one"
 
     @property
     def is_target(self) -> bool:
-        """Whether there is a target, and a user as whom it is tried."""
+        """True if there is a target, and a user for its verification."""
         return self in (Surroundings.ACCEPTING, Surroundings.MISREPORTING)
 
 
 def create_other_subaccount(surroundings: Surroundings, emulator: Emulator) -> str:
-    """Create the other subaccount; return its GUID, "" if there is none."""
+    """Create the other subaccount if it belongs to the surroundings; return its GUID or ""."""
     return emulator.create_subaccount(generate=True).guid if surroundings is Surroundings.TRUSTING else ""
 
 
 def create_surroundings(surroundings: Surroundings, emulator: Emulator, guid: str) -> None:
-    """Create the target for what the slots hold now, and the user."""
+    """Create the target, which trusts the certificates in the slots, and the user."""
     if not surroundings.is_target:
         return
     emulator.create_user(guid, USER, PASSWORD)
@@ -41,14 +41,14 @@ def create_surroundings(surroundings: Surroundings, emulator: Emulator, guid: st
 
 
 def relocate_target(surroundings: Surroundings, emulator: Emulator, guid: str) -> None:
-    """Lead the destination to where the target is in another emulator."""
+    """Change the destination to the address of the target in another emulator."""
     if surroundings.is_target:
         emulator.delete_destination(guid, S4)
         emulator.create_destination(guid, emulator.target(_name(guid)).properties(S4))
 
 
-def trusted(emulator: Emulator, other: str) -> list[str]:
-    """List the certificates that the other subaccount trusts."""
+def trusted_certificates(emulator: Emulator, other: str) -> list[str]:
+    """Return the certificates that the other subaccount trusts."""
     return list(emulator.target(other).certificates) if other else []
 
 

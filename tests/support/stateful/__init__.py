@@ -1,1 +1,1 @@
-"""A machine of a team, its colleagues and the weather, for hypothesis: rules, what holds after each step, counts."""
+"""A stateful test for hypothesis: the rules of a team and its colleagues, disturbances, invariants, statistics."""

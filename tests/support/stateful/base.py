@@ -1,4 +1,4 @@
-"""Where the team plays: one subaccount, two stacks on it, and commands that are run in some weather and watched."""
+"""Base of the stateful test: one subaccount, two stacks, and commands that run under disturbances and are checked."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NO_DISTURBANCE: Final = Disturbance()
 
 
 class RotationMachineBase(RuleBasedStateMachine):
-    """Runs commands; the rules are in `Team`."""
+    """Runs and checks commands; the rules are in `RotationMachine`."""
 
     def __init__(self, emulator: Emulator, statistics: Statistics) -> None:
         super().__init__()
@@ -40,15 +40,15 @@ class RotationMachineBase(RuleBasedStateMachine):
         emulator.clear_journal()
         emulator.set_clock(START_TIME)
         self.lag: float | None = None
-        """For how many seconds the service shows slots as before a write."""
-        self.lagging = list(Slot)
+        """Seconds for which readings are stale after a write; None: they are current."""
+        self.lagging_slots = list(Slot)
         self.only_slot_reads_lag = False
-        """Whether assertions are signed by the truth all the same."""
+        """True if assertions are signed by the current certificate while readings lag."""
         self.unknown_until = START_TIME
-        """Until when a reading may hide something that this stack does not know of."""
+        """Until then, a stale reading could hide a foreign change."""
 
     def create_stacks(self, *, empty: bool) -> None:
-        """Make the subaccount and the stacks."""
+        """Create the subaccount and the stacks."""
         self.guid = self.emulator.create_subaccount(generate=not empty).guid
         self.emulator.advance(HOUR)
         self.stack, self.other = FakeEngine(self.emulator, self.guid), FakeEngine(self.emulator, self.guid)
@@ -60,46 +60,51 @@ class RotationMachineBase(RuleBasedStateMachine):
         self.invariant_checks.record_certificates(self.stack.slots, self.emulator.now)
 
     def act_as_colleague(self, action: str) -> None:
-        """Let a colleague act in the cockpit, as far as it can be done."""
+        """Act in the cockpit as a colleague, if the action is possible."""
         active, passive = self.stack.slots
         if (active and passive) or action.startswith("generate"):
             getattr(self.emulator, action)(self.guid)
             self.record_foreign_change()
 
     def up(self, engine: FakeEngine, spec: ProgramSpec, disturbance: Disturbance, **parts: Any) -> BaseException | None:
-        """Preview and deploy; what a colleague does between the two is part of the weather."""
+        """Preview and deploy; a disturbance may include a colleague's act between the two."""
         remembers = not parts.get("replace") and spec.names <= {*engine.state}
         names_subaccount = remembers or spec.subaccount_id is not None
-        if not remembers:  # a resource that is made anew knows of no write
+        if not remembers:  # a new resource has recorded no write of this stack
             self._postpone_stale_reads()
         with ExitStack() as stack:
-            begins_late = not disturbance.starts_in_preview
-            lags = stack.enter_context(self.with_stale_reads(disturbance))
-            if not begins_late:
-                lags |= stack.enter_context(
+            starts_after_preview = not disturbance.starts_in_preview
+            has_stale_reads = stack.enter_context(self.with_stale_reads(disturbance))
+            if not starts_after_preview:
+                has_stale_reads |= stack.enter_context(
                     self.with_disturbance(engine, disturbance, names_subaccount=names_subaccount)
                 )
-            preview = ObservedCommand(
-                "preview", engine, spec, NO_DISTURBANCE if begins_late else disturbance, lags, is_partial=bool(parts)
-            )
+            during_preview = NO_DISTURBANCE if starts_after_preview else disturbance
+            preview = ObservedCommand("preview", engine, spec, during_preview, has_stale_reads, is_partial=bool(parts))
             self.run(preview, lambda: engine.preview(spec, **parts))
             if preview.error is not None:
                 return preview.error
             if disturbance.between_preview_and_update is not None:
                 self.act_as_colleague(disturbance.between_preview_and_update)
-            if begins_late:
-                lags |= stack.enter_context(
+            if starts_after_preview:
+                has_stale_reads |= stack.enter_context(
                     self.with_disturbance(engine, disturbance, names_subaccount=names_subaccount)
                 )
             command = ObservedCommand(
-                "up", engine, spec, disturbance, lags, is_partial=bool(parts), preview_report=engine.last
+                "up",
+                engine,
+                spec,
+                disturbance,
+                has_stale_reads,
+                is_partial=bool(parts),
+                preview_report=engine.last,
             )
             self.run(command, lambda: engine.up(spec, skip_preview=True, **parts))
         self.emulator.advance(5.0)
         return command.error or _error_of_failed_generation(engine, spec)
 
     def run(self, command: ObservedCommand, run: Callable[[], object]) -> None:
-        """Run a command, and let the witness check it."""
+        """Run a command, and check the invariants."""
         engine = command.engine
         calls, journal = len(engine.calls), len(self.emulator.journal())
         try:
@@ -115,9 +120,9 @@ class RotationMachineBase(RuleBasedStateMachine):
     def with_disturbance(
         self, engine: FakeEngine, disturbance: Disturbance, *, names_subaccount: bool = True
     ) -> Iterator[bool]:
-        """Let a weather last; tell whether readings may be behind in it.
+        """Inject a disturbance until the end of the block; yield True if readings may be stale in it.
 
-        `is_named` tells whether the text or the state names the subaccount, for all resources.
+        `names_subaccount`: True if the program or the state names the subaccount of every resource.
         """
         if disturbance.is_stale:
             self._wait_until_reads_are_current()
@@ -131,7 +136,7 @@ class RotationMachineBase(RuleBasedStateMachine):
 
     @contextmanager
     def with_stale_reads(self, disturbance: Disturbance) -> Iterator[bool]:
-        """Let the service fall behind for a whole command, unless rivals act in it; tell whether it does."""
+        """Delay readings for a whole command, unless rivals act in it; yield True if they are delayed."""
         if self.lag is None or disturbance.has_rivals:
             yield False
             return
@@ -143,13 +148,13 @@ class RotationMachineBase(RuleBasedStateMachine):
             self.emulator.clear_faults()
 
     def _wait_until_reads_are_current(self) -> None:
-        """Wait until no reading can hide what this stack does not know of."""
+        """Wait until readings can only hide writes that this stack has recorded."""
         self.emulator.advance(max(0.0, (self.unknown_until - self.emulator.now).total_seconds()))
 
     def _delay_reads(self, seconds: float) -> None:
-        """Hide what was written less than so many seconds ago, and what will be written, for as long."""
+        """Hide earlier and later writes from readings, each for this many seconds after it."""
         history = self.emulator._landscape.history
-        for slot in self.lagging:
+        for slot in self.lagging_slots:
             write = history.last(self.guid, slot)
             left = seconds if write is None else seconds - (self.emulator.now - write.time).total_seconds()
             hide = functools.partial(self.emulator.fault, subaccount=self.guid, slot=slot)
@@ -160,21 +165,21 @@ class RotationMachineBase(RuleBasedStateMachine):
             hide(FaultKind.STALE_AFTER_WRITE, seconds=seconds)
 
     def record_foreign_change(self) -> None:
-        """Take down that the slots hold what this stack does not know of."""
+        """Record that the slots have changed without this stack."""
         self.invariant_checks.record_certificates(self.stack.slots, self.emulator.now)
         self.invariant_checks.record_foreign_change()
         self._postpone_stale_reads()
 
     def _postpone_stale_reads(self) -> None:
-        """Let a minute go by before readings may be behind again."""
+        """Rule out stale reads for the next minute."""
         self.unknown_until = self.emulator.now + timedelta(seconds=ONE_MINUTE)
 
 
 def _error_of_failed_generation(engine: FakeEngine, spec: ProgramSpec) -> Refused | None:
-    """Tell what the resource class raises of a refused generation: the deployment failed, and its state is kept."""
+    """Return the error that the resource class raises for a rejected generation, whose failure is in the state."""
     stored = engine.state.get(spec.trigger_name) if spec.active_generation is not None else None
     if stored is None or stored.outputs.get("failed_generation") != stored.outputs["generation"]:
         return None
-    told = stored.outputs.get("rollback_unconfirmed") or stored.outputs["failure"]
-    what, *why, remedy = told.split("\n")
+    message = stored.outputs.get("rollback_unconfirmed") or stored.outputs["failure"]
+    what, *why, remedy = message.split("\n")
     return Refused(what, "\n".join(why), remedy)

@@ -1,4 +1,4 @@
-"""With the faults gone: two `up` converge and all is quiet, or a refusal names a way out, and that one works."""
+"""Convergence after faults: two `up` complete the work, or a refusal names a remedy, and the remedy works."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from support.stateful.targets import PLAIN, Targets
 
 Up = Callable[[ProgramSpec], BaseException | None]
 MAX_REMEDIES: Final = 8
-"""A text may ask for several things that cannot be; each is refused for itself."""
+"""A program may have several impossible arguments; each is refused separately."""
 ONE_MINUTE: Final = 61.0
 
 
 class InconclusiveVerificationError(Exception):
-    """Two deployments were said to be good, and the check of a swap is still open."""
+    """Two deployments succeeded, and the verification is still inconclusive."""
 
 
 def is_of_unknown_signer(detail: str) -> bool:
-    """Whether a target has accepted an assertion, and nothing has shown yet who signed it."""
+    """Return True if a target accepted an assertion whose signer is unknown yet."""
     return detail.startswith("nothing shows which certificate signed")
 
 
 @dataclass
 class Convergence:
-    """One stack on its way to rest.
+    """Converges one stack.
 
     Args:
-        twin: The stack.
-        targets: What trusts it.
-        up: Runs `pulumi up`, and returns the error that it ended with.
-        fresh: Thinks up a name.
-        chance: Chooses among the ways out of one refusal.
-        tally: Counts the ways taken.
+        engine: The stack.
+        targets: The targets of its subaccount.
+        up: Runs `pulumi up`, and returns the error that ended it.
+        new_name: Returns an unused name.
+        rng: Chooses among the remedies of one refusal.
+        statistics: Counts the applied remedies.
     """
 
     engine: FakeEngine
@@ -51,11 +51,11 @@ class Convergence:
     statistics: Statistics
 
     def __post_init__(self) -> None:
-        """Begin with no way taken."""
-        self.taken_remedies: list[str] = []
+        """Start without remedies."""
+        self.applied_remedies: list[str] = []
 
     def converge(self, spec: ProgramSpec) -> ProgramSpec:
-        """Deploy a text, taking the ways out of its refusals; return the text that is quiet in the end."""
+        """Deploy a program, applying the remedies of its refusals; return the program that converged."""
         while (error := self._deploy_twice(spec)) is not None:
             message = error.reason if isinstance(error, CheckFailedError) else str(error)
             if isinstance(error, InconclusiveVerificationError):
@@ -78,35 +78,35 @@ class Convergence:
                 return None
             if any(map(is_of_unknown_signer, self._inconclusive_destinations(spec).values())):
                 self.engine.emulator.advance(ONE_MINUTE)
-        if told := self._inconclusive_destinations(spec):
-            return InconclusiveVerificationError("; ".join(f"{name}: {detail}" for name, detail in told.items()))
-        raise AssertionError("two ups, and something is still to do")
+        if details := self._inconclusive_destinations(spec):
+            return InconclusiveVerificationError("; ".join(f"{name}: {detail}" for name, detail in details.items()))
+        raise AssertionError("two ups, and a preview still shows changes")
 
     def _inconclusive_destinations(self, spec: ProgramSpec) -> dict[str, str]:
-        """Say of each destination that a deployment left open why it did."""
+        """Return {destination: the reason} for each inconclusive verification."""
         stored = self.engine.state.get(spec.trigger_name)
         if stored is None:
             return {}
-        found = stored.outputs.get("verified", {})
-        asked = stored.outputs.get("verify_now") != spec.verify_now
-        names = [name for name, each in found.items() if asked and each["verdict"] == "inconclusive"]
-        return {name: found[name]["detail"] for name in [*stored.outputs.get("unverified", []), *names]}
+        evidence = stored.outputs.get("verified", {})
+        is_requested = stored.outputs.get("verify_now") != spec.verify_now
+        names = [name for name, entry in evidence.items() if is_requested and entry["verdict"] == "inconclusive"]
+        return {name: evidence[name]["detail"] for name in [*stored.outputs.get("unverified", []), *names]}
 
-    def _resolve_inconclusive(self, spec: ProgramSpec, told: str) -> ProgramSpec:
-        """Do something about what nobody could tell: only what is missing, down, or tells nothing may be the reason."""
+    def _resolve_inconclusive(self, spec: ProgramSpec, details: str) -> ProgramSpec:
+        """Remove the reason: only a missing or broken prerequisite, or a destination without a signature, is valid."""
         verify_destinations = tuple(name for name in spec.verify_destinations if name != PLAIN)
         assert self.targets.restore_prerequisites() or verify_destinations != spec.verify_destinations, (
-            f"a check is open for no reason: {told}"
+            f"a verification is inconclusive without a reason: {details}"
         )
-        self._record_remedy(f"a check is open: {told}", "close the check")
+        self._record_remedy(f"inconclusive: {details}", "restore prerequisites")
         return replace(spec, verify_destinations=verify_destinations)
 
     def _apply_remedy(self, refusal: Refusal) -> ProgramSpec:
-        ways = remedies(refusal)
-        assert ways, f"no way out is known here: {refusal.message}"
-        remedy = self.rng.choice(ways)
+        choices = remedies(refusal)
+        assert choices, f"unknown remedy: {refusal.message}"
+        remedy = self.rng.choice(choices)
         self._record_remedy(f"{refusal.message}\n-> {remedy}", remedy.name)
-        self._prepare(remedy)
+        self._meet_preconditions(remedy)
         *first, last = remedy.specs
         for spec in first:
             last = carry_over(spec, self.converge(spec), last)
@@ -114,23 +114,23 @@ class Convergence:
 
     def _record_remedy(self, story: str, name: str) -> None:
         self.statistics.remedies[name] += 1
-        self.taken_remedies.append(story)
-        assert len(self.taken_remedies) <= MAX_REMEDIES, "no end of refusals:\n" + "\n".join(self.taken_remedies)
+        self.applied_remedies.append(story)
+        assert len(self.applied_remedies) <= MAX_REMEDIES, "too many refusals:\n" + "\n".join(self.applied_remedies)
 
-    def _prepare(self, remedy: Remedy) -> None:
-        for key in remedy.settings:
+    def _meet_preconditions(self, remedy: Remedy) -> None:
+        for key in remedy.removed_settings:
             self.engine.config.pop(key, None)
         if remedy.refresh:
             self.engine.refresh()
-        for act in remedy.acts:
-            act()
+        for precondition in remedy.preconditions:
+            precondition()
         left = (remedy.wait_until - self.engine.emulator.now).total_seconds() if remedy.wait_until else 0.0
         self.engine.emulator.advance(max(ONE_MINUTE, left + 1))
 
 
-def carry_over(was: ProgramSpec, became: ProgramSpec, onto: ProgramSpec) -> ProgramSpec:
-    """Carry what a step's own refusals changed over to the step after it."""
-    changed = {each.name for each in fields(ProgramSpec) if getattr(was, each.name) != getattr(became, each.name)}
+def carry_over(before: ProgramSpec, after: ProgramSpec, onto: ProgramSpec) -> ProgramSpec:
+    """Apply to `onto` the changes that the remedies of the step before it made."""
+    changed = {item.name for item in fields(ProgramSpec) if getattr(before, item.name) != getattr(after, item.name)}
     return replace(
-        onto, **{name: getattr(became, name) for name in changed if getattr(onto, name) == getattr(was, name)}
+        onto, **{name: getattr(after, name) for name in changed if getattr(onto, name) == getattr(before, name)}
     )

@@ -1,12 +1,12 @@
-"""What goes wrong during a command, drawn by hypothesis: every fault of the emulator, kills, a line that is down.
+"""Disturbances of a command, drawn by hypothesis: every fault of the emulator, kills, a broken connection.
 
-What no provider can be right about is left out, and nothing else:
+Left out is only what any provider must get wrong:
 
-- A reading is stale for less than `LAG` seconds after a write, by the service's clock, and hides only what this stack
-  wrote and recorded. Of what somebody else wrote, or a run that was killed or got no answer, nothing on this side
-  knows; after them a minute is waited, as the errors and the page on crashes say. So rivals act in a service that
-  does not lag. Nor does a resource remember that is made anew: the first time, by another name, by --target-replace.
-- A token is for another subaccount only where the text or the state names the right one.
+- A reading is stale for less than `LAG` seconds after a write, by the service's clock, and hides only writes that this
+  stack has recorded. It cannot know foreign writes, or writes of a run that was killed or lost its answer; after them
+  a minute passes, as the errors and the page on crashes instruct. So rivals act while readings are current. A new
+  resource has recorded no write either: the first one, a renamed one, one after --target-replace.
+- A token is for another subaccount only where the program or the state names the right one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from support.fake_engine import FakeEngine, ProcessKilledError, TransportFault, 
 from support.stateful.targets import ASSERTION, SYSTEMS, token_path
 
 LAG: Final = 60.0
-"""Seconds: what the provider takes for the longest time that a reading is behind a write."""
+"""Seconds: the longest time, by the provider's assumption, that a reading is stale after a write."""
 METADATA: Final = "/destination-configuration/v1/saml2Metadata"
 ACTIVE: Final = f"{METADATA}/certificate"
 PASSIVE: Final = f"{ACTIVE}/passive"
@@ -76,33 +76,33 @@ _SECONDS: Final[dict[FaultKind, list[float | None]]] = {
 
 @dataclass(frozen=True)
 class Disturbance:
-    """What goes wrong in one command."""
+    """The disturbance of one command."""
 
     faults: tuple[tuple[FaultKind, dict[str, Any]], ...] = ()
     transport_fault: tuple[str, str, int, int] | None = None
-    """`killed before`, `killed after` or `refused`: which requests, from the how-manieth on, and how many."""
+    """(`killed before`, `killed after` or `refused`; request; how many of them pass before; how many are hit)."""
     between_preview_and_update: str | None = None
-    """What a colleague does between the preview and the changes."""
+    """A colleague's act between preview and update."""
     starts_in_preview: bool = False
-    """Whether it begins with the preview."""
+    """True if the disturbance starts with the preview."""
 
     @property
     def has_rivals(self) -> bool:
-        """Whether somebody else acts in the course of the command."""
+        """True if somebody else acts during the command."""
         return self.between_preview_and_update is not None or any(kind in RIVALS for kind, _ in self.faults)
 
     @property
     def is_stale(self) -> bool:
-        """Whether readings may be behind."""
+        """True if readings may be stale."""
         return any(kind in STALE for kind, _ in self.faults)
 
     @property
     def is_misleading(self) -> bool:
-        """Whether something on the way says of what is there that it is not: no provider can look behind it."""
+        """True if a fault reports existing data as missing, which any provider must believe."""
         return any(kind is FaultKind.FAIL and fields.get("status") == NOT_FOUND for kind, fields in self.faults)
 
     def inject_faults(self, emulator: Emulator, engine: FakeEngine, *, names_subaccount: bool) -> None:
-        """Let it break; `is_named` tells whether text or state name the subaccount."""
+        """Inject the faults; `names_subaccount`: True if the program or the state names the subaccount."""
         for kind, fields in self.faults:
             if kind is FaultKind.FOREIGN_TOKEN and not names_subaccount:
                 continue
@@ -131,7 +131,7 @@ TRANSPORT_DISTURBANCES: Final = st.tuples(
     st.integers(0, 8),
     st.integers(1, 6),
 )
-"""Any request, or one of a check: of the two swaps it is one of the first eight that it meets."""
+"""The first eight requests of a kind: any, those of a verification, or swaps."""
 
 
 @st.composite
@@ -160,15 +160,15 @@ _KILL_POINTS: Final = [
     *[("GET certificate", after) for after in (2, 3)],
 ]
 KILLED_ROTATIONS: Final = st.builds(
-    lambda what, moment: Disturbance(transport_fault=(what, *moment, 1)),
+    lambda kind, point: Disturbance(transport_fault=(kind, *point, 1)),
     st.sampled_from(["killed before", "killed after"]),
     st.sampled_from(_KILL_POINTS),
 )
-"""A rotation is killed: at its swap, before its check, in it, before the way back, or after that."""
+"""Kills of a rotation: at the swap, before, during or after the verification, before or after the rollback."""
 
 
 def disturbances(*, rivals: bool) -> st.SearchStrategy[Disturbance]:
-    """Draw the weather of a command: up to four faults at once; stale readings, or rivals."""
+    """Draw the disturbance of a command: up to four faults at once, with stale readings or with rivals."""
     others = _faults([kind for kind in FaultKind if kind not in [FaultKind.STALE, *(STALE if rivals else RIVALS)]])
     at_first = _faults(RIVALS) if rivals else others
     return st.builds(

@@ -1,4 +1,4 @@
-"""One command of a stack, as the witness looks at it."""
+"""One command of a stack, as the invariants see it."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ ROTATE: Final = "POST rotateCertificate"
 
 @dataclass
 class ObservedCommand:
-    """One command of a stack, from before it began to how it ended."""
+    """One command of a stack, from its start to its end."""
 
     name: str
     engine: FakeEngine
     spec: ProgramSpec
     disturbance: Disturbance
-    lags: bool
-    """Whether readings may have been stale."""
+    has_stale_reads: bool
+    """True if readings may have been stale."""
     is_partial: bool = False
-    """Whether only some resources were targeted."""
+    """True if only some resources were targeted."""
     preview_report: CommandReport | None = None
-    """What the preview showed, if one was run."""
+    """The report of the preview before it, if there was one."""
     calls: list[ProviderCall] = field(default_factory=list)
     entries: list[JournalEntry] = field(default_factory=list)
     error: BaseException | None = None
@@ -42,25 +42,25 @@ class ObservedCommand:
         return [entry for entry in self.entries if entry.subaccount == self.engine.guid]
 
     def changes(self) -> list[tuple[int, JournalEntry, Slots, Slots]]:
-        """List the writes that changed a slot: their place among the requests, and the slots around them."""
-        found = []
+        """Return the writes that changed a slot: their index among the requests, and the slots before and after."""
+        result = []
         for number, entry in enumerate(self.own_requests):
             if entry.before and entry.after and entry.before != entry.after:
-                found.append((number, entry, entry.before, entry.after))
-        return found
+                result.append((number, entry, entry.before, entry.after))
+        return result
 
     @property
     def swaps(self) -> list[tuple[int, JournalEntry, Slots, Slots]]:
-        """List the swaps."""
-        return [each for each in self.changes() if request_name(each[1]) == ROTATE]
+        """Return the swaps among the changes."""
+        return [change for change in self.changes() if request_name(change[1]) == ROTATE]
 
     def has_race(self, number: int) -> bool:
-        """Whether somebody else acted between the reading that a write was compared with and the write."""
+        """Return True if somebody else acted between a write and the reading directly before it."""
         entries = self.own_requests[: number + 1]
-        read = [index for index, each in enumerate(entries) if request_name(each) == "GET certificate"]
-        return any({*RIVALS} & {*each.faults} for each in entries[read[-1] if read else 0 :])
+        readings = [index for index, entry in enumerate(entries) if request_name(entry) == "GET certificate"]
+        return any({*RIVALS} & {*entry.faults} for entry in entries[readings[-1] if readings else 0 :])
 
 
 def request_name(entry: JournalEntry) -> str:
-    """Name a request briefly, such as `POST rotateCertificate`."""
+    """Return a short name of a request, such as `POST rotateCertificate`."""
     return request_label(entry.method, entry.path)

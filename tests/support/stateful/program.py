@@ -1,4 +1,4 @@
-"""What a program's text says, and the pull requests that change it."""
+"""The program of a stack, and the pull requests that change it."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ Change = dict[str, Any]
 
 @dataclass(frozen=True)
 class ProgramSpec:
-    """The arguments of the three resources; `prepares` and `signs` are the two names, None: no such resource."""
+    """The arguments of the three resources. A generation of None leaves its resource out."""
 
     subaccount_id: str | None = None
-    """Where it is given, on all resources."""
+    """Argument of all resources."""
     passive_generation: str | None = None
     adopt: str | None = None
     replace: str | None = None
     passive_name: str = "next"
     active_generation: str | None = None
-    known: dict[str, str] = field(default_factory=dict)
+    known_generations: dict[str, str] = field(default_factory=dict)
     on_drift: str | None = None
     trusted_by: dict[str, TargetStatement] = field(default_factory=dict)
     verify_destinations: tuple[str, ...] = ()
@@ -32,10 +32,10 @@ class ProgramSpec:
     has_candidate: bool = True
     trigger_name: str = "rotation"
     trigger_first: bool = False
-    """Without a candidate, the engine may meet the trigger first."""
+    """Without a candidate, the engine may register the trigger first."""
     has_active: bool = True
     has_rotation: bool = True
-    """Whether the active one has `rotation=`."""
+    """True if ActiveTrustCertificate has `rotation=`."""
     active_name: str = "signing"
     generate: bool = False
     renew: str | None = None
@@ -43,7 +43,7 @@ class ProgramSpec:
 
     @property
     def names(self) -> set[str]:
-        """The resources that it declares."""
+        """Names of the declared resources."""
         declared = {
             self.passive_name: self.passive_generation is not None,
             self.trigger_name: self.active_generation is not None,
@@ -80,7 +80,7 @@ class ProgramSpec:
             subaccount_id=self.subaccount_id,
             generation=self.active_generation,
             candidate=candidate,
-            known_generations=self.known or None,
+            known_generations=self.known_generations or None,
             on_drift=self.on_drift,
             trusted_by=self._trusted_by(deployment) or None,
             verify_destinations=[*self.verify_destinations] or None,
@@ -127,9 +127,9 @@ EDITS: Final[list[Change]] = [
     {"on_drift": None},
     {"generate": True},
     {"accept_outage": True},
-    {"adopt": None, "replace": None, "renew": None, "known": {}, "generate": False, "accept_outage": False},
+    {"adopt": None, "replace": None, "renew": None, "known_generations": {}, "generate": False, "accept_outage": False},
 ]
-"""What else pull requests change: remove, rename, waive, and clean up."""
+"""Other changes of pull requests: remove, rename, waive, and clean up."""
 VERIFICATION_EDITS: Final[list[Change]] = [
     {"verify_destinations": ("s4",)},
     {"verify_destinations": ("sf", ASSERTION, "s4")},
@@ -147,4 +147,4 @@ VERIFICATION_EDITS: Final[list[Change]] = [
     {"trusted_by": {}},
     {"trusted_by": {"s4": ObservedTrust()}, "verify_destinations": ("s4",)},
 ]
-"""What they change of who is asked before a swap, and who is tried after it."""
+"""Changes of the target gate and of the verification."""

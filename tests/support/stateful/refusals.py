@@ -1,4 +1,4 @@
-"""A refusal as a reader has it before them, and a way out of it."""
+"""A refusal as its reader sees it, and a remedy of it."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ FINGERPRINT: Final = re.compile(r"\b[0-9a-f]{64}\b")
 
 @dataclass(frozen=True)
 class Remedy:
-    """One way out: its name, what is done first, and the texts that are deployed."""
+    """One remedy: its name, its preconditions, and the programs to deploy."""
 
     name: str
     specs: tuple[ProgramSpec, ...] = ()
     refresh: bool = False
     wait_until: datetime | None = None
-    settings: tuple[str, ...] = ()
-    """Configuration that is taken away."""
-    acts: tuple[Callable[[], object], ...] = ()
-    """What others do first: owners of targets, administrators."""
+    removed_settings: tuple[str, ...] = ()
+    """Keys to remove from the configuration."""
+    preconditions: tuple[Callable[[], object], ...] = ()
+    """Acts of others before it, such as owners of targets and administrators."""
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """A message in its three parts, the text that met it, and the stack that it was about."""
+    """A message in three parts, with the refused program and its stack."""
 
     message: str
     spec: ProgramSpec
     engine: FakeEngine
     targets: Targets
     new_name: Callable[[], str]
-    """Thinks up a name that was not used before."""
+    """Returns an unused name."""
 
     @property
-    def what(self) -> str:
+    def problem(self) -> str:
         """The first line."""
         return self.message.splitlines()[0]
 
@@ -52,35 +52,35 @@ class Refusal:
         return self.message.splitlines()[-1]
 
     def pasteable_values(self, argument: str) -> list[str]:
-        """Read the values of an argument from the lines to paste."""
+        """Return the values of an argument in the lines to paste."""
         return re.findall(rf'\b{argument}="([^"]*)"', self.remedy)
 
     @property
-    def known(self) -> dict[str, str]:
-        """Read the names to paste into known_generations; an open fingerprint is that of what signs."""
-        found = re.findall(r"known_generations=(\{[^}]*\})", self.remedy)
-        names: dict[str, str] = json.loads(found[0]) if found else {}
+    def known_generations(self) -> dict[str, str]:
+        """The argument known_generations to paste; a placeholder stands for the active certificate."""
+        matches = re.findall(r"known_generations=(\{[^}]*\})", self.remedy)
+        names: dict[str, str] = json.loads(matches[0]) if matches else {}
         return {
-            name: told if FINGERPRINT.fullmatch(told) else str(self.engine.slots[0]) for name, told in names.items()
+            name: value if FINGERPRINT.fullmatch(value) else str(self.engine.slots[0]) for name, value in names.items()
         }
 
     @property
     def trigger(self) -> StoredResource | None:
-        """What the state has of the trigger."""
+        """The trigger in the state."""
         return self.engine.state.get(self.spec.trigger_name)
 
     @property
     def passive(self) -> StoredResource | None:
-        """What the state has of the passive certificate."""
+        """The PassiveTrustCertificate in the state."""
         return self.engine.state.get(self.spec.passive_name)
 
-    def before(self) -> ProgramSpec:
-        """Give the passive certificate of the state instead of the one in the text, waivers included."""
+    def with_recorded_passive(self) -> ProgramSpec:
+        """Return the program with the PassiveTrustCertificate of the state, waivers included."""
         if self.passive is None:
             return replace(self.spec, passive_generation=None, adopt=None, replace=None)
-        told = self.passive.inputs
+        inputs = self.passive.inputs
         return replace(
-            self.spec, passive_generation=told["generation"], adopt=told.get("adopt"), replace=told.get("replace")
+            self.spec, passive_generation=inputs["generation"], adopt=inputs.get("adopt"), replace=inputs.get("replace")
         )
 
 
@@ -88,5 +88,6 @@ Remedies = Iterator[Remedy]
 
 
 def declare_known_generations(refusal: Refusal, spec: ProgramSpec) -> Remedy:
-    """Teach the names to paste."""
-    return Remedy("declare, teach", (replace(spec, known={**spec.known, **refusal.known}),))
+    """Return the remedy that pastes known_generations."""
+    known = {**spec.known_generations, **refusal.known_generations}
+    return Remedy("declare, with known generations", (replace(spec, known_generations=known),))

@@ -1,7 +1,7 @@
-"""Refusals taken at their word: what the last line says is done to the text, literally, and nothing else.
+"""Remedies of refusals: the last line of a message, followed literally.
 
-Each way is a sequence of texts to deploy in this order; the last one stays. Where a remedy leaves a name or a
-fingerprint open (`<…>`), one is thought up. Lines to paste, such as adopt="…", are read from the message.
+Each remedy is a sequence of programs to deploy in this order; the last one stays. A placeholder for a name or a
+fingerprint (`<…>`) gets a new value. Lines to paste, such as adopt="…", are read from the message.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from support.stateful.target_remedies import TARGET_REMEDIES
 
 
 def remedies(refusal: Refusal) -> list[Remedy]:
-    """List the ways out that a refusal names; none if its words are unknown here."""
-    for pattern, follow in _REMEDIES:
+    """Return the remedies that a refusal names; [] if its words are unknown here."""
+    for pattern, find_remedies in _REMEDIES:
         if re.search(pattern, refusal.remedy):
-            return list(follow(refusal))
+            return list(find_remedies(refusal))
     return []
 
 
@@ -33,11 +33,12 @@ def _foreign_certificate(refusal: Refusal) -> Remedies:
 
 
 def _name_taken(refusal: Refusal) -> Remedies:
-    """A name is taken: that certificate gets the proposed one."""
-    if "known_generations" in refusal.what:
-        taken_remedies = re.findall(r"generation '([^']*)'", refusal.what)[0]
-        known = {name: told for name, told in refusal.spec.known.items() if name != taken_remedies}
-        yield Remedy("new name taught", (replace(refusal.spec, known={**known, **refusal.known}),))
+    """A name is used: the certificate gets the proposed one."""
+    if "known_generations" in refusal.problem:
+        used = re.findall(r"generation '([^']*)'", refusal.problem)[0]
+        kept = {name: value for name, value in refusal.spec.known_generations.items() if name != used}
+        known = {**kept, **refusal.known_generations}
+        yield Remedy("new name in known_generations", (replace(refusal.spec, known_generations=known),))
     else:
         adopted = [*refusal.pasteable_values("adopt"), refusal.spec.adopt][0]
         yield Remedy(
@@ -47,18 +48,18 @@ def _name_taken(refusal: Refusal) -> Remedies:
 
 
 def _second_generation_name(refusal: Refusal) -> Remedies:
-    """Another one is generated, over what is named or under a name that is free; or that certificate is kept."""
+    """Another certificate is generated, over the named one or under an unused name; or the certificate is kept."""
     another, kept = refusal.remedy.split(" To keep that certificate: ")
-    pasteable_values = replace(refusal, message=f"{refusal.what}\n{another}")
-    for name in pasteable_values.pasteable_values("generation"):
+    part = replace(refusal, message=f"{refusal.problem}\n{another}")
+    for name in part.pasteable_values("generation"):
         yield Remedy("another one", (replace(refusal.spec, passive_generation=name, adopt=None),))
-    for named in pasteable_values.pasteable_values("replace"):
-        yield Remedy("another one", (replace(refusal.spec, replace=named, adopt=None),))
-    pasteable_values = replace(refusal, message=f"{refusal.what}\n{kept}")
-    adopted = pasteable_values.pasteable_values("adopt")[0]
+    for replaced in part.pasteable_values("replace"):
+        yield Remedy("another one", (replace(refusal.spec, replace=replaced, adopt=None),))
+    part = replace(refusal, message=f"{refusal.problem}\n{kept}")
+    adopted = part.pasteable_values("adopt")[0]
     yield Remedy(
         "keep its name",
-        (replace(refusal.spec, passive_generation=pasteable_values.pasteable_values("generation")[0], adopt=adopted),),
+        (replace(refusal.spec, passive_generation=part.pasteable_values("generation")[0], adopt=adopted),),
     )
     if "To give it both names" in kept:
         yield Remedy("both names", (replace(refusal.spec, adopt=adopted),))
@@ -78,8 +79,8 @@ def _name_of_generated(refusal: Refusal) -> Remedies:
 
 def _adopt_another(refusal: Refusal) -> Remedies:
     why = "\n".join(refusal.message.splitlines()[1:-1])
-    for held in FINGERPRINT.findall(why):
-        yield Remedy("adopt another", (replace(refusal.spec, adopt=held),))
+    for fingerprint in FINGERPRINT.findall(why):
+        yield Remedy("adopt another", (replace(refusal.spec, adopt=fingerprint),))
     yield Remedy("remove adopt", (replace(refusal.spec, adopt=None),))
 
 
@@ -96,7 +97,7 @@ def _generate(refusal: Refusal) -> Remedies:
 
 
 def _start_anew(_: Refusal) -> Remedies:
-    yield Remedy("begin anew", (ProgramSpec(has_active=False), ProgramSpec(generate=True)))
+    yield Remedy("start anew", (ProgramSpec(has_active=False), ProgramSpec(generate=True)))
 
 
 def _rotate_in_two_deployments(refusal: Refusal) -> Remedies:
@@ -104,18 +105,18 @@ def _rotate_in_two_deployments(refusal: Refusal) -> Remedies:
     kept = refusal.pasteable_values("generation")[0]
     name = refusal.new_name() if kept.startswith("<") else kept
     yield Remedy("two deployments", (replace(refusal.spec, active_generation=name), refusal.spec))
-    if refusal.known:
+    if refusal.known_generations:
         yield declare_known_generations(refusal, refusal.spec)
 
 
 def _restore_first(refusal: Refusal) -> Remedies:
-    yield Remedy("restore first", (refusal.before(), refusal.spec))
+    yield Remedy("restore first", (refusal.with_recorded_passive(), refusal.spec))
     yield Remedy("report", (replace(refusal.spec, on_drift="report"),))
 
 
 def _record_first(refusal: Refusal) -> Remedies:
     active = refusal.engine.slots[0]
-    known = [name for name, told in refusal.spec.known.items() if told == active]
+    known = [name for name, fingerprint in refusal.spec.known_generations.items() if fingerprint == active]
     yield Remedy(
         "record first", (replace(refusal.spec, active_generation=[*known, refusal.new_name()][0]), refusal.spec)
     )
@@ -123,17 +124,17 @@ def _record_first(refusal: Refusal) -> Remedies:
 
 def _swap_first(refusal: Refusal) -> Remedies:
     with_candidate = replace(refusal.spec, has_candidate=True)
-    first = replace(refusal.before(), has_candidate=refusal.spec.has_candidate)
+    first = replace(refusal.with_recorded_passive(), has_candidate=refusal.spec.has_candidate)
     yield Remedy("swap first", (first, with_candidate))
 
 
 def _restore_candidate(refusal: Refusal) -> Remedies:
-    passive = [each for each in refusal.engine.state.values() if each.kind == "passive"]
-    if not passive:  # it is gone already: only the argument was taken away in this command
+    passive = [resource for resource in refusal.engine.state.values() if resource.kind == "passive"]
+    if not passive:  # the resource is gone: only the argument was removed in this command
         yield Remedy("swap first", (refusal.spec,))
         return
-    name = next(name for name, each in refusal.engine.state.items() if each is passive[0])
-    back = replace(
+    name = next(name for name, resource in refusal.engine.state.items() if resource is passive[0])
+    restored = replace(
         refusal.spec,
         passive_name=name,
         passive_generation=passive[0].inputs["generation"],
@@ -141,11 +142,11 @@ def _restore_candidate(refusal: Refusal) -> Remedies:
         replace=passive[0].inputs.get("replace"),
         has_candidate=True,
     )
-    yield Remedy("swap, then retire", (back, refusal.spec))
+    yield Remedy("swap, then retire", (restored, refusal.spec))
 
 
 def _declare_another(refusal: Refusal) -> Remedies:
-    """One of the known names; or prepare the new one; or teach it."""
+    """A known generation is declared; or the new one is prepared, or added to known_generations."""
     for name in re.findall(r"^  (.+): [0-9a-f]{64}$", refusal.message, re.MULTILINE):
         yield Remedy("declare a known name", (replace(refusal.spec, active_generation=name),))
     declared = refusal.trigger.inputs["generation"] if refusal.trigger else None
@@ -200,13 +201,14 @@ def _renew_alone(refusal: Refusal) -> Remedies:
 
 
 def _unset_config(refusal: Refusal) -> Remedies:
-    yield Remedy("unset", (refusal.spec,), settings=tuple(re.findall(r"config rm (\S+)", refusal.remedy)))
+    yield Remedy("unset", (refusal.spec,), removed_settings=tuple(re.findall(r"config rm (\S+)", refusal.remedy)))
 
 
 def _record_active(refusal: Refusal) -> Remedies:
     yield Remedy("refresh", (refusal.spec,), refresh=True)
     yield Remedy(
-        "take note", (replace(refusal.spec, active_generation=refusal.pasteable_values("generation")[0]), refusal.spec)
+        "record the active one",
+        (replace(refusal.spec, active_generation=refusal.pasteable_values("generation")[0]), refusal.spec),
     )
 
 
@@ -244,4 +246,4 @@ _REMEDIES: Final[list[tuple[str, Callable[[Refusal], Remedies]]]] = [
     (r"^Record the active certificate first", _record_active),
     (r"([Rr]un|[Ww]ait|Create a new service key|Use a service key|Check the service key|Find out who)", _wait),
 ]
-"""The words of a remedy, and what a reader does who takes them literally."""
+"""(words of a remedy, the remedies that follow from them literally)."""

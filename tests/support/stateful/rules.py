@@ -1,8 +1,8 @@
-"""One subaccount, two stacks, colleagues, and the weather: what hypothesis may do, in any order.
+"""The rules of the stateful test: acts of a team, its colleagues and their surroundings, in any order.
 
 A stack runs programs that were edited, reverted, renamed and emptied at random, while colleagues act in the cockpit,
 requests meet every fault of the emulator, processes are killed, states get lost, and clocks move.
-`witness` says what holds after each command, `converge` what comes of it in the end, `weather` what is left out.
+`invariants` checks each command, `convergence` the end, and `disturbances` lists what is left out.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ MAYBE_DISTURBED: Final = st.just(NO_DISTURBANCE) | DISTURBED
 
 
 def rotation_machine(emulator: Emulator, statistics: Statistics) -> type[RuleBasedStateMachine]:
-    """Make the machine that hypothesis runs: on this emulator, counting here."""
+    """Return the machine for hypothesis, bound to this emulator and these statistics."""
 
     class BoundRotationMachine(RotationMachine):
         def __init__(self) -> None:
@@ -68,9 +68,9 @@ class RotationMachine(RotationMachineBase):
     def initialize_scenario(
         self, *, rotations: int, deploys_on_merge: bool, empty: bool, named: bool, checks: Change, seed: int
     ) -> None:
-        """Adopt, prepare, and rotate so often: the stories that most others are told about; or find nothing there."""
+        """Adopt, prepare and rotate this many times, the start of most scenarios; or start with an empty subaccount."""
         self.create_stacks(empty=empty)
-        self.rng = random.Random(seed)  # noqa: S311 - no secret hangs on it
+        self.rng = random.Random(seed)  # noqa: S311 - used for no secret
         subaccount = self.guid if named else None
         if empty:
             self.write(ProgramSpec(subaccount, generate=True))
@@ -88,25 +88,25 @@ class RotationMachine(RotationMachineBase):
     # --- pull requests -----------------------------------------------------------------------------------------
 
     def write(self, spec: ProgramSpec, disturbance: Disturbance = NO_DISTURBANCE) -> None:
-        """Change the program; many a team deploys what is merged, and bad weather comes when somebody deploys."""
+        """Change the program. Deploy it if the team deploys on merge, or if there is a disturbance."""
         self.spec = spec
         self.history.append(spec)
         if self.deploys_on_merge or disturbance is not NO_DISTURBANCE:
             self.up(self.stack, self.spec, disturbance)
 
     def new_name(self) -> str:
-        """Think up a name that was not used before."""
+        """Return an unused name."""
         self.count += 1
         return f"g{self.count}"
 
     @rule(disturbance=MAYBE_DISTURBED)
     def prepare(self, disturbance: Disturbance = NO_DISTURBANCE) -> None:
-        """Give the passive certificate a new name."""
+        """Declare a new passive generation."""
         self.write(replace(self.spec, passive_generation=self.new_name()), disturbance)
 
     @rule(disturbance=MAYBE_DISTURBED)
     def rotate(self, disturbance: Disturbance = NO_DISTURBANCE) -> None:
-        """Declare what was prepared."""
+        """Declare the prepared generation."""
         self.write(
             replace(self.spec, active_generation=self.spec.passive_generation or self.spec.active_generation),
             disturbance,
@@ -123,10 +123,10 @@ class RotationMachine(RotationMachineBase):
         """Remove the passive certificate."""
         self.write(replace(self.spec, passive_generation=None), disturbance)
 
-    @rule(back=st.integers(1, 6), disturbance=MAYBE_DISTURBED)
-    def revert(self, back: int, disturbance: Disturbance) -> None:
-        """Go back to an earlier text."""
-        self.write(self.history[-min(back, len(self.history))], disturbance)
+    @rule(steps=st.integers(1, 6), disturbance=MAYBE_DISTURBED)
+    def revert(self, steps: int, disturbance: Disturbance) -> None:
+        """Deploy an earlier program."""
+        self.write(self.history[-min(steps, len(self.history))], disturbance)
 
     @rule(change=st.sampled_from(EDITS), disturbance=MAYBE_DISTURBED)
     def edit(self, change: Change, disturbance: Disturbance) -> None:
@@ -135,39 +135,38 @@ class RotationMachine(RotationMachineBase):
 
     @rule(argument=st.sampled_from(["adopt", "replace", "renew"]), which=st.integers(0, 3))
     def set_waiver(self, argument: str, which: int) -> None:
-        """Write a waiver."""
+        """Set an argument that names a certificate."""
         change: Change = {argument: self._certificate(which)}
         self.write(replace(self.spec, **change))
 
-    @rule(name=st.sampled_from([None, "g0", "first", "taught"]), which=st.integers(0, 3), declare=st.booleans())
+    @rule(name=st.sampled_from([None, "g0", "first", "known"]), which=st.integers(0, 3), declare=st.booleans())
     def declare_known_generation(self, name: str | None, which: int, *, declare: bool) -> None:
-        """Teach a name, and perhaps declare it."""
-        called, told = name or self.new_name(), self._certificate(which)
-        if told is not None:
-            known = {**self.spec.known, called: told}
-            self.write(
-                replace(self.spec, known=known, active_generation=called if declare else self.spec.active_generation)
-            )
+        """Add a name to known_generations, and perhaps declare it."""
+        generation, certificate = name or self.new_name(), self._certificate(which)
+        if certificate is not None:
+            known = {**self.spec.known_generations, generation: certificate}
+            active = generation if declare else self.spec.active_generation
+            self.write(replace(self.spec, known_generations=known, active_generation=active))
 
     @rule(change=st.sampled_from(VERIFICATION_EDITS), disturbance=MAYBE_DISTURBED)
     def edit_verification(self, change: Change, disturbance: Disturbance) -> None:
-        """Change whom to ask before a swap, and what to try after it."""
+        """Change the target gate or the verification."""
         self.write(replace(self.spec, **change), disturbance)
 
     @rule(system=st.sampled_from(SYSTEMS), which=st.integers(0, 3), days=st.sampled_from([None, 0, 0, 1]))
     def declare_trusted_by(self, system: str, which: int, days: int | None) -> None:
-        """Write down which certificate a target has, or attest it, on this day or early."""
-        if (told := self._certificate(which)) is None:
+        """State or attest the certificate of a target, today or with a date in the future."""
+        if (certificate := self._certificate(which)) is None:
             return
         on = self.emulator.now.date() + timedelta(days=days or 0)
-        statement = LiteralFingerprints((told,)) if days is None else AttestedTrust(told, on)
+        statement = LiteralFingerprints((certificate,)) if days is None else AttestedTrust(certificate, on)
         self.write(replace(self.spec, trusted_by={**self.spec.trusted_by, system: statement}))
 
-    # --- the world ---------------------------------------------------------------------------------------------
+    # --- surroundings ------------------------------------------------------------------------------------------
 
     @rule(action=st.sampled_from(COCKPIT_ACTIONS))
     def act_in_the_cockpit(self, action: str) -> None:
-        """A colleague does something by hand, as far as it can be done."""
+        """Act in the cockpit as a colleague, if the action is possible."""
         self.act_as_colleague(action)
 
     @rule(
@@ -176,19 +175,19 @@ class RotationMachine(RotationMachineBase):
         what=st.sampled_from(TRUST_CHOICES),
     )
     def change_a_target(self, system: str, act: str, what: str) -> None:
-        """Its owner gives it certificates, or it refuses what it shows as trusted."""
+        """Upload certificates to a target, or make it reject certificates that it reports."""
         getattr(self.targets, act)(system, what)
 
     @rule(system=st.sampled_from(SYSTEMS), outage=st.sampled_from([None, *OUTAGES]))
     def break_a_target(self, system: str, outage: str | None) -> None:
-        """It is down, until it is up again."""
+        """Start or end the outage of a target."""
         self.targets.outages.pop(system, None)
         if outage is not None:
             self.targets.outages[system] = outage
 
     @rule(what=st.sampled_from([*DESTINATIONS, *USERS]))
     def remove_a_prerequisite(self, what: str) -> None:
-        """Somebody deletes a destination, or creates it again; or the user is another one, or none."""
+        """Delete a destination or create it again, or change the user."""
         if what in DESTINATIONS:
             self.targets.toggle_destination(what)
         else:
@@ -196,40 +195,40 @@ class RotationMachine(RotationMachineBase):
 
     @rule(seconds=st.sampled_from([*PAUSES, -5.0]))
     def wait(self, seconds: float) -> None:
-        """Time goes by, or a clock is set."""
+        """Advance the clock, or set it back."""
         self.emulator.advance(seconds)
 
     @rule(
         seconds=st.sampled_from([None, 10.0, 30.0, LAG - 1]),
-        slots=st.sampled_from([[*Slot], *[[each] for each in Slot]]),
+        slots=st.sampled_from([[*Slot], *[[slot] for slot in Slot]]),
         only_readings=st.booleans(),
     )
     def set_read_lag(self, seconds: float | None, slots: list[Slot], *, only_readings: bool) -> None:
-        """From now on, the service shows for some seconds what was before a write, in both slots or in one."""
+        """Make readings stale for some seconds after each write from now on, in both slots or in one."""
         self.lag = seconds
         self.only_slot_reads_lag = only_readings
-        self.lagging = slots
+        self.lagging_slots = slots
 
     @rule(switch=st.sampled_from(SWITCHES))
     def switch(self, switch: str) -> None:
-        """Turn a switch on, or off again."""
+        """Toggle a key of the configuration."""
         on = self.stack.config.get(switch) == "true"
         self.stack.config[switch] = "false" if on else "true"
 
     @rule(retries=st.sampled_from([0, 1, 2]))
     def set_error_hook(self, retries: int) -> None:
-        """From now on an `ErrorHook` of every resource lets the engine try so often again what failed."""
+        """Set the number of retries by an `ErrorHook` of every resource."""
         self.stack.retries = retries
 
     @rule()
     def lose_the_state(self) -> None:
-        """Somebody deletes the stack's state file."""
+        """Delete the state of the stack."""
         self.stack.state.clear()
         self.record_foreign_change()
 
     @rule(passive_generation=st.sampled_from([None, "theirs"]), on_drift=st.sampled_from([None, "restore"]))
     def deploy_the_other_stack(self, passive_generation: str | None, on_drift: str | None) -> None:
-        """Another team uses the same subaccount."""
+        """Deploy the stack of another team to the same subaccount."""
         self.up(
             self.other,
             ProgramSpec(passive_generation=passive_generation, active_generation="theirs too", on_drift=on_drift),
@@ -247,18 +246,21 @@ class RotationMachine(RotationMachineBase):
     @rule(disturbance=MAYBE_DISTURBED)
     def refresh(self, disturbance: Disturbance = NO_DISTURBANCE) -> None:
         """Run `pulumi refresh`."""
-        with self.with_stale_reads(disturbance) as lags, self.with_disturbance(self.stack, disturbance) as is_stale:
-            command = ObservedCommand("refresh", self.stack, self.spec, disturbance, lags or is_stale)
+        with (
+            self.with_stale_reads(disturbance) as has_stale_reads,
+            self.with_disturbance(self.stack, disturbance) as is_stale,
+        ):
+            command = ObservedCommand("refresh", self.stack, self.spec, disturbance, has_stale_reads or is_stale)
             self.run(command, self.stack.refresh)
 
     @precondition(lambda self: self.stack.state)
     @rule(argument=st.sampled_from(["generation", "rotation", "subaccount_id", "trusted_by", "verify_now"]))
     def diff_with_unknown_argument(self, argument: str) -> None:
-        """Before it deletes something to replace it, the engine asks what would be if a value from it were unknown."""
+        """Call diff with an unknown argument, as the engine does before it replaces a resource."""
         for name in self.stack.state:
             changes, report = self.stack.diff_with_unknowns(name, [argument])
-            assert changes, "what is unknown may change"
-            assert (report.messages, report.requests) == ("", []), "nothing is known of it that could be said"
+            assert changes, "an unknown value may change"
+            assert (report.messages, report.requests) == ("", []), "diff printed or sent"
 
     @rule(disturbance=MAYBE_DISTURBED)
     def deploy_refreshed(self, disturbance: Disturbance = NO_DISTURBANCE) -> None:
@@ -268,7 +270,7 @@ class RotationMachine(RotationMachineBase):
 
     @rule(part=st.sampled_from(RESOURCE_NAMES), replaces=st.booleans(), disturbance=MAYBE_DISTURBED)
     def deploy_a_part(self, part: str, disturbance: Disturbance, *, replaces: bool) -> None:
-        """Run `pulumi up --target`, or `--target-replace`, of one resource whose dependencies exist."""
+        """Run `pulumi up` with `--target` or `--target-replace` of one resource whose dependencies exist."""
         target = getattr(self.spec, part)
         if {*self.spec.names, target} - (set() if replaces else {target}) <= {*self.stack.state}:
             self.up(self.stack, self.spec, disturbance, targets={target}, replace={target} if replaces else set())
@@ -277,20 +279,23 @@ class RotationMachine(RotationMachineBase):
     @rule(disturbance=MAYBE_DISTURBED)
     def destroy(self, disturbance: Disturbance) -> None:
         """Run `pulumi destroy`."""
-        with self.with_stale_reads(disturbance) as lags, self.with_disturbance(self.stack, disturbance) as is_stale:
+        with (
+            self.with_stale_reads(disturbance) as has_stale_reads,
+            self.with_disturbance(self.stack, disturbance) as is_stale,
+        ):
             command = ObservedCommand(
-                "destroy", self.stack, ProgramSpec(has_active=False), disturbance, lags or is_stale
+                "destroy", self.stack, ProgramSpec(has_active=False), disturbance, has_stale_reads or is_stale
             )
             self.run(command, self.stack.destroy)
 
     def check_invariants(self, *arguments: Any) -> None:
-        """Count the steps; what holds after each is checked after each command."""
+        """Count the steps; the invariants are checked after each command."""
         self.statistics.steps += 1
         super().check_invariants(*arguments)
 
     @rule(disturbance=DISTURBED)
     def prepare_and_rotate(self, disturbance: Disturbance) -> None:
-        """Take the two steps of a cycle, both in bad weather."""
+        """Prepare and rotate, both under a disturbance."""
         name = self.new_name()
         self.write(replace(self.spec, passive_generation=name, adopt=None), disturbance)
         self.write(replace(self.spec, active_generation=name), disturbance)
@@ -298,60 +303,62 @@ class RotationMachine(RotationMachineBase):
     @rule(
         verify_destinations=st.sampled_from([("s4",), ("s4",), (ASSERTION, "s4"), ("sf", "s4")]),
         trusted_by=st.sampled_from([{}, {"s4": ObservedTrust()}]),
-        lies=st.sampled_from(["nothing", "passive", "passive", "both"]),
+        misreported=st.sampled_from(["nothing", "passive", "passive", "both"]),
         missing=st.sampled_from([*[None] * 8, "s4", "nobody", *OUTAGES]),
         disturbance=st.booleans().flatmap(lambda is_killed: KILLED_ROTATIONS if is_killed else MAYBE_DISTURBED),
-        resumes=st.sampled_from([None, "up", "up --refresh"]),
+        resumed_by=st.sampled_from([None, "up", "up --refresh"]),
     )
     def rotate_with_verification(
         self,
         *,
         verify_destinations: tuple[str, ...],
         trusted_by: dict[str, TargetStatement],
-        lies: str,
+        misreported: str,
         missing: str | None,
         disturbance: Disturbance,
-        resumes: str | None,
+        resumed_by: str | None,
     ) -> None:
-        """Take both steps, with all that a check needs; but a target may refuse what it shows as trusted.
+        """Prepare and rotate with all prerequisites of a verification, except that a target may reject and misreport.
 
-        Whoever was killed may be resumed at once.
+        A killed command may be resumed at once.
         """
         name = self.new_name()
-        asked: Change = {
+        arguments: Change = {
             "verify_destinations": verify_destinations,
             "trusted_by": trusted_by,
             "on_verification_failure": None,
         }
-        self.write(replace(self.spec, passive_generation=name, adopt=None, replace=None, has_candidate=True, **asked))
+        self.write(
+            replace(self.spec, passive_generation=name, adopt=None, replace=None, has_candidate=True, **arguments)
+        )
         self.up(self.stack, self.spec, NO_DISTURBANCE)
         self.targets.restore_prerequisites()
         self.targets.repair(*SYSTEMS)
-        self.targets.misreport("s4", lies)
+        self.targets.misreport("s4", misreported)
         if missing in OUTAGES:
             self.targets.outages["s4"] = missing
         elif missing is not None:
             self.remove_a_prerequisite(missing)
         self.write(replace(self.spec, active_generation=name), disturbance)
-        if resumes == "up --refresh":
+        if resumed_by == "up --refresh":
             self.deploy_refreshed()
-        elif resumes is not None:
+        elif resumed_by is not None:
             self.deploy()
 
     @rule()
     def converge(self) -> None:
-        """The faults are gone, and somebody sees to it that all is quiet."""
+        """Deploy without disturbances until a preview shows no changes."""
         self.spec = self._converge()
         self.history.append(self.spec)
 
     def teardown(self) -> None:
-        """In the end nobody's work blocks."""
+        """Converge at the end of every example."""
         if hasattr(self, "stack"):
             self.stack.config.pop("btp-trust:offline", None)
             self._converge()
 
     def _converge(self) -> ProgramSpec:
-        """With the faults gone and the minute over: rest, or ways out that lead to it."""
+        """Converge after a minute without faults, applying remedies where needed."""
         self.lag = None
         self.emulator.advance(ONE_MINUTE)
         up = functools.partial(self.up, self.stack, disturbance=NO_DISTURBANCE)
@@ -359,5 +366,5 @@ class RotationMachine(RotationMachineBase):
         return Convergence(self.stack, self.targets, up, self.new_name, self.rng, self.statistics).converge(self.spec)
 
     def _certificate(self, which: int) -> str | None:
-        """Choose a certificate: what signs, what waits, the oldest, or one that never was."""
+        """Return a certificate: the active, the passive, the oldest, or one that does not exist."""
         return [*self.stack.slots, next(iter(self.invariant_checks.first_seen), None), "e" * 64][which]

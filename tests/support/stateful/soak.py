@@ -1,7 +1,7 @@
-"""A long search of the machine, with other examples each time: `make soak`.
+"""A long search with the stateful test, with other examples each time: `make soak`.
 
-It runs rounds of examples until the time is over, and prints what they met; or the falsifying example, shrunk, with
-the seed that finds it again. Exit status: 0 nothing found, 1 a fault found, 2 called wrongly.
+It runs rounds of examples until the time is over, and prints their statistics; or the falsifying example, shrunk,
+with the seed that reproduces it. Exit status: 0 no fault found, 1 a fault found, 2 wrong arguments.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from support.stateful.rules import rotation_machine
 from support.stateful.statistics import Statistics
 
 EXAMPLES_PER_ROUND = 40
-"""Examples between two looks at the clock, on one emulator."""
+"""Examples on one emulator, between two checks of the time."""
 STEPS = 25
 SHRINKING_SECONDS = 60
-"""Seconds: how long a falsifying example is made smaller."""
+"""Limit for shrinking a falsifying example."""
 
 
 def run_round(number: int, statistics: Statistics) -> None:
-    """Run examples that follow from the seed `number`.
+    """Run the examples of the seed `number`.
 
     Raises:
-        Exception: whatever a falsifying example ends with.
+        Exception: The error of a falsifying example.
     """
     with Emulator(key_size=1024) as emulator:
         run_state_machine_as_test(
@@ -49,12 +49,12 @@ def run_round(number: int, statistics: Statistics) -> None:
 
 
 def search(seconds: float, first: int, clock: Callable[[], float] = time.monotonic) -> int:
-    """Search for so many seconds from a seed on; print the counts, or the falsifying example; return the status."""
+    """Search for this many seconds; print the statistics or the falsifying example; return the exit status."""
     statistics, ends, number = Statistics(), clock() + seconds, first
     while clock() < ends:
         try:
             run_round(number, statistics)
-        except Exception:  # noqa: BLE001 - whatever it is, it is a finding
+        except Exception:  # noqa: BLE001 - any error is a finding
             traceback.print_exc()
             sys.stdout.write(f"\nFound with seed {number}: make soak SOAK_SEED={number} searches from there.\n")
             return 1
@@ -64,12 +64,12 @@ def search(seconds: float, first: int, clock: Callable[[], float] = time.monoton
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run `python -m machine.soak SECONDS [SEED]`."""
+    """Run `python -m support.stateful.soak SECONDS [SEED]`."""
     try:
         seconds = float(arguments[0])
         first = int(arguments[1]) if arguments[1:] else random.SystemRandom().randrange(10**9)
     except (IndexError, ValueError):
-        sys.stderr.write("usage: python -m machine.soak SECONDS [SEED]\n")
+        sys.stderr.write("usage: python -m support.stateful.soak SECONDS [SEED]\n")
         return 2
     engine.MAX_SHRINKING_SECONDS = SHRINKING_SECONDS
     return search(seconds, first)

@@ -1,4 +1,4 @@
-"""What the examples met: counts, so that a search that found nothing can show where it looked."""
+"""Statistics of the examples, so that a search without a finding shows its coverage."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Statistics:
-    """Counts by what was counted, all examples together."""
+    """Counts over all examples."""
 
     examples: int = 0
     steps: int = 0
@@ -16,27 +16,27 @@ class Statistics:
     """By command: `preview`, `up`, `refresh`, `destroy`."""
     requests: int = 0
     faults: Counter[str] = field(default_factory=Counter)
-    """Requests that met a fault, by kind; kills and a line that was down, by name."""
+    """Requests with a fault, by kind of fault."""
     refusals: Counter[str] = field(default_factory=Counter)
     """Commands that ended with an error, by class."""
     writes: Counter[str] = field(default_factory=Counter)
     """Writes that changed a slot."""
     verdicts: Counter[str] = field(default_factory=Counter)
-    """What checks of swaps found out, by destination; swaps that were undone, and those that waited for a check."""
+    """Verdicts of verifications, by destination; rollbacks."""
     remedies: Counter[str] = field(default_factory=Counter)
-    """Remedies taken, by name."""
-    most: Counter[str] = field(default_factory=Counter)
-    """The most requests that one operation sent, by operation."""
+    """Applied remedies, by name."""
+    max_requests: Counter[str] = field(default_factory=Counter)
+    """The maximum of requests, by operation."""
 
     def record_maximum(self, operation: str, requests: int) -> None:
-        """Take down how many requests an operation sent."""
-        self.most[operation] = max(self.most[operation], requests)
+        """Record how many requests an operation sent."""
+        self.max_requests[operation] = max(self.max_requests[operation], requests)
 
     def lines(self) -> list[str]:
-        """Write the counts for people."""
-        found = [f"{self.examples} examples, {self.steps} steps, {self.requests} requests"]
-        for name in ("commands", "faults", "refusals", "writes", "verdicts", "remedies", "most"):
+        """Return the counts as text."""
+        result = [f"{self.examples} examples, {self.steps} steps, {self.requests} requests"]
+        for name in ("commands", "faults", "refusals", "writes", "verdicts", "remedies", "max_requests"):
             counts: Counter[str] = getattr(self, name)
-            title = {"remedies": "remedies applied", "most": "most requests of one operation"}.get(name, name)
-            found += [f"{title}: {', '.join(f'{key} {count}' for key, count in counts.most_common()) or 'none'}"]
-        return found
+            title = {"remedies": "remedies applied", "max_requests": "most requests of one operation"}.get(name, name)
+            result += [f"{title}: {', '.join(f'{key} {count}' for key, count in counts.most_common()) or 'none'}"]
+        return result

@@ -1,4 +1,4 @@
-"""What holds of swaps: each is the one that was shown, or the way back of one that a target has refused."""
+"""Invariants of swaps: each was previewed, or rolls back one that a target has rejected."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ _Key = tuple[int, str]
 
 @dataclass
 class SwapInvariants:
-    """Watches the swaps of one subaccount."""
+    """Checks the swaps of one subaccount."""
 
     targets: Targets
     statistics: Statistics
     completed_changes: set[tuple[object, ...]] = field(default_factory=set)
-    """Which generation changes were carried out, since somebody else last acted."""
+    """Completed changes of a generation since the last foreign change."""
     rejected_generations: dict[_Key, str] = field(default_factory=dict)
-    """The generation that a target has refused, by trigger, until the text declares another one."""
+    """{trigger: the generation that a target has rejected}, until the program declares another one."""
     awaiting_verification: dict[_Key, str] = field(default_factory=dict)
-    """What was swapped in and has to be tried, by trigger, until a deployment has seen to that."""
+    """{trigger: the new signer that is to be verified}, until a deployment has verified it."""
 
     def record_foreign_change(self) -> None:
-        """Take down that the slots are not only our work any more."""
+        """Record that somebody else has changed the slots."""
         self.completed_changes.clear()
 
     def check(self, command: ObservedCommand, first_seen: Mapping[str, datetime]) -> None:
-        """Assert what holds of the swaps of a command, and remember what must follow."""
-        assert len(command.swaps) <= 2, "one swap, and its way back"
+        """Assert the invariants of a command's swaps, and record what must follow."""
+        assert len(command.swaps) <= 2, "more than one swap and its rollback"
         forward: Swap | None = None
         for swap in command.swaps:
             number, _, before, after = swap
-            wanted = _plan(command)["signer"]["fingerprint"]
+            declared = _plan(command)["signer"]["fingerprint"]
             if command.has_race(number):
-                told = command.engine.state[command.spec.trigger_name].outputs["fingerprint"]
-                is_known = command.error is not None or after.active in (wanted, told)
-                assert is_known, "a swap of others was taken for ours"
-            elif before.active == wanted:
+                recorded = command.engine.state[command.spec.trigger_name].outputs["fingerprint"]
+                is_known = command.error is not None or after.active in (declared, recorded)
+                assert is_known, "a foreign swap was taken for ours"
+            elif before.active == declared:
                 self._assert_rollback(command, swap, forward, first_seen)
             else:
                 assert forward is None, "swapped forward twice"
@@ -55,87 +55,91 @@ class SwapInvariants:
                 forward = swap
         self._update_expectations(command, forward)
 
-    # --- a swap that was planned -------------------------------------------------------------------------------
+    # --- a planned swap ----------------------------------------------------------------------------------------
 
     def _assert_as_previewed(self, command: ObservedCommand, swap: Swap) -> None:
-        """It is exactly the planned one, to what the preview said, once, and nobody was asked before."""
+        """The swap is exactly the planned and previewed one, happens once, and before any request to a target."""
         _, entry, before, after = swap
         plan, preview_report = _plan(command), _shown(command)
         assert plan["slots_before"] == {"active": before.active, "passive": before.passive}, "another pair was swapped"
         assert after.active == plan["signer"]["fingerprint"] == preview_report["signer"]["fingerprint"]
-        if command.disturbance.between_preview_and_update is None and not command.lags:
-            assert preview_report["slots_before"] == plan["slots_before"], "the preview did not show this swap"
-        assert not any(map(is_target_request, _requests_before(command, entry))), "a target was asked before the swap"
+        if command.disturbance.between_preview_and_update is None and not command.has_stale_reads:
+            assert preview_report["slots_before"] == plan["slots_before"], "the preview lacks this swap"
+        assert not any(map(is_target_request, _requests_before(command, entry))), (
+            "a request to a target preceded the swap"
+        )
         assert self.rejected_generations.get(_key(command)) != plan["generation"], (
-            "swapped to what a target had refused"
+            "swapped to a generation that a target had rejected"
         )
         self._assert_trusted(command, str(after.active))
         change = _change(command)
         assert change not in self.completed_changes, "swapped twice for one change"
         self.completed_changes.add(change)
 
-    def _assert_trusted(self, command: ObservedCommand, wanted: str) -> None:
-        """Each target of `trusted_by` has it, unless it is what signed before, or is put back."""
+    def _assert_trusted(self, command: ObservedCommand, fingerprint: str) -> None:
+        """Each target of `trusted_by` trusts the new signer, unless the swap rolls back or restores."""
         old = command.before[command.spec.trigger_name]
-        if wanted == old.outputs.get("previous_fingerprint") or not _declares_new_generation(command):
+        if fingerprint == old.outputs.get("previous_fingerprint") or not _declares_new_generation(command):
             return
         for target, statement in command.spec.trusted_by.items():
-            assert statement.allows_swap_to(command.engine, target, wanted), (
-                f"{target} does not trust what was swapped in"
+            assert statement.allows_swap_to(command.engine, target, fingerprint), (
+                f"{target} does not trust the new signer"
             )
 
-    # --- the way back ------------------------------------------------------------------------------------------
+    # --- a rollback --------------------------------------------------------------------------------------------
 
     def _assert_rollback(
         self, command: ObservedCommand, swap: Swap, forward: Swap | None, first_seen: Mapping[str, datetime]
     ) -> None:
-        """A target has refused what signs; exactly what signed before does again, and that was announced."""
+        """A target has rejected the signer, the previous signer is active again, and the rollback was announced."""
         _, entry, before, after = swap
         plan = _plan(command)
-        asked = _requests_before(command, entry)
+        earlier = _requests_before(command, entry)
         if forward is not None:
-            asked = asked[asked.index(forward[1]) :]
-            assert (before, after) == (forward[3], forward[2]), "the way back is not the way there"
-        assert any(map(is_target_rejection, asked)), "swapped back, and no target has refused"
+            earlier = earlier[earlier.index(forward[1]) :]
+            assert (before, after) == (forward[3], forward[2]), "the rollback differs from the reversed swap"
+        assert any(map(is_target_rejection, earlier)), "rolled back without a rejection"
         assert plan.get("on_verification_failure", "rollback") == "rollback"
-        assert after.active == self._previous_signer(command, before), "swapped back to what did not sign before"
+        assert after.active == self._previous_signer(command, before), (
+            "rolled back to another certificate than the previous signer"
+        )
         assert first_seen[str(after.active)] <= first_seen[str(before.active)], (
-            "swapped away from what was rolled back to"
+            "swapped away from the target of a rollback"
         )
         if command.preview_report is not None and command.disturbance.between_preview_and_update is None:
             assert _ROLLBACK_ANNOUNCEMENT in command.preview_report.messages, (
-                "the preview did not say that it may be swapped back"
+                "the preview lacks the announcement of a rollback"
             )
         self.completed_changes.discard(_change(command))
-        self.statistics.verdicts["swapped back" if forward else "swapped back later"] += 1
+        self.statistics.verdicts["rolled back" if forward else "rolled back later"] += 1
         if command.error is None:
             outputs = command.engine.state[command.spec.trigger_name].outputs
             assert outputs["failed_generation"] == plan["generation"]
-            self.statistics.verdicts["swapped back unseen"] += "rollback_unconfirmed" in outputs
+            self.statistics.verdicts["rolled back unconfirmed"] += "rollback_unconfirmed" in outputs
             assert outputs["fingerprint"] == after.active
-            assert outputs.get("previous_fingerprint") != before.active, "what was refused is no way back"
+            assert outputs.get("previous_fingerprint") != before.active, "a rejected certificate is a rollback target"
 
     def _previous_signer(self, command: ObservedCommand, before: Slots) -> str | None:
-        """Tell what signed before, by the plan of this command or by the state."""
-        if (swaps := _plan(command).get("slots_before")) is not None:
-            return str(swaps["active"])
+        """Return the previous signer, by the plan of this command or by the state."""
+        if (slots := _plan(command).get("slots_before")) is not None:
+            return str(slots["active"])
         old = command.before[command.spec.trigger_name].outputs
         return old["fingerprint"] if old["fingerprint"] != before.active else old.get("previous_fingerprint")
 
-    # --- what must follow --------------------------------------------------------------------------------------
+    # --- expectations ------------------------------------------------------------------------------------------
 
     def _update_expectations(self, command: ObservedCommand, forward: Swap | None) -> None:
-        """Take down what must not be swapped in again, and what must be tried; assert that nothing is forgotten."""
-        mine = id(command.engine)
+        """Record rejected generations and pending verifications; assert that all recorded ones are respected."""
+        stack = id(command.engine)
         for name, stored in command.engine.state.items():
             if stored.kind == "trigger":
-                self._assert_rejection_recorded((mine, name), stored)
-        gone = [
+                self._assert_rejection_recorded((stack, name), stored)
+        removed = [
             key
             for key in [*self.rejected_generations, *self.awaiting_verification]
-            if key[0] == mine and key[1] not in command.engine.state
+            if key[0] == stack and key[1] not in command.engine.state
         ]
-        for key in gone:
+        for key in removed:
             self.rejected_generations.pop(key, None)
             self.awaiting_verification.pop(key, None)
         if forward is not None and _declares_new_generation(command) and _plan(command).get("verify_destinations"):
@@ -146,52 +150,52 @@ class SwapInvariants:
             self._assert_verified(command)
 
     def _assert_rejection_recorded(self, key: _Key, stored: StoredResource) -> None:
-        """A refusal is remembered until another generation is declared, or that one signs by somebody else's hand."""
+        """A rejection stays in the state until the program declares another generation, or somebody else swaps."""
         outputs, generation = stored.outputs, stored.inputs["generation"]
         if self.rejected_generations.get(key) == generation and outputs.get("failed_generation") != generation:
-            assert outputs["fingerprint"] == outputs["signer"]["fingerprint"], "a refusal was forgotten"
+            assert outputs["fingerprint"] == outputs["signer"]["fingerprint"], "a rejection was forgotten"
         self.rejected_generations.pop(key, None)
         if outputs.get("failed_generation") == generation:
             self.rejected_generations[key] = generation
 
     def _assert_rolled_back(self, command: ObservedCommand) -> None:
-        """What the state says was swapped back does not sign, unless somebody else acts in this moment."""
+        """A generation that the state reports as rolled back is passive, unless somebody else acts at this moment."""
         outputs = command.engine.state[command.spec.trigger_name].outputs
         if outputs.get("failed_generation") != outputs["generation"] or command.disturbance.has_rivals:
             return
         if "rollback_unconfirmed" in outputs:  # the next deployment finds out
             return
-        assert outputs["fingerprint"] != outputs["signer"]["fingerprint"], "what failed signs"
+        assert outputs["fingerprint"] != outputs["signer"]["fingerprint"], "the failed generation is active"
         if command.swaps:
-            assert command.engine.slots[0] == outputs["fingerprint"], "it was not swapped back"
+            assert command.engine.slots[0] == outputs["fingerprint"], "the rollback is missing"
 
     def _assert_verified(self, command: ObservedCommand) -> None:
-        """What was swapped in is tried before a deployment is content, whoever was killed in between."""
+        """A new signer is verified before a deployment succeeds, also after kills in between."""
         key = _key(command)
-        wanted, swapped_in = _plan(command)["signer"]["fingerprint"], self.awaiting_verification.get(key)
+        declared, new_signer = _plan(command)["signer"]["fingerprint"], self.awaiting_verification.get(key)
         outputs = command.engine.state[command.spec.trigger_name].outputs
-        if swapped_in != wanted or "create" in [call.method for call in command.calls if call.kind == "trigger"]:
+        if new_signer != declared or "create" in [call.method for call in command.calls if call.kind == "trigger"]:
             self.awaiting_verification.pop(key, None)
             return
-        if outputs["fingerprint"] != wanted and outputs.get("failed_generation") != outputs["generation"]:
+        if outputs["fingerprint"] != declared and outputs.get("failed_generation") != outputs["generation"]:
             return
         del self.awaiting_verification[key]
         for name in _plan(command).get("verify_destinations", []):
             evidence = outputs.get("verified", {}).get(name)
-            assert evidence is not None, f"{name} was not tried"
-            assert evidence["fingerprint"] == wanted, f"{name} was not tried"
+            assert evidence is not None, f"{name} was not verified"
+            assert evidence["fingerprint"] == declared, f"{name} was not verified"
             self._assert_evidence_true(command, name, evidence)
 
     def _assert_evidence_true(self, command: ObservedCommand, name: str, evidence: dict[str, Any]) -> None:
-        """A target that is said to accept a certificate does, and one that is said to refuse it has."""
+        """A recorded verdict of a target matches the target."""
         verdict = evidence["verdict"]
         self.statistics.verdicts[f"{name} {verdict}"] += 1
-        if name not in SYSTEMS or command.lags:
+        if name not in SYSTEMS or command.has_stale_reads:
             return
         if verdict == "verified":
             assert evidence["fingerprint"] in self.targets.accepted_certificates(name), f"{name} does not accept it"
         if verdict == "rejected":
-            assert any(map(is_target_rejection, command.entries)), f"{name} has refused nothing"
+            assert any(map(is_target_rejection, command.entries)), f"{name} has rejected nothing"
 
 
 def _plan(command: ObservedCommand) -> dict[str, Any]:
@@ -212,11 +216,11 @@ def _change(command: ObservedCommand) -> tuple[object, ...]:
 
 
 def _declares_new_generation(command: ObservedCommand) -> bool:
-    """Whether the text declares another generation than the state: a put back that is killed leaves no trace."""
+    """Return True if program and state differ in the generation; a killed restoration leaves no trace in the state."""
     return bool(_plan(command)["generation"] != command.before[command.spec.trigger_name].inputs["generation"])
 
 
 def _requests_before(command: ObservedCommand, entry: JournalEntry) -> list[JournalEntry]:
-    """List what arrived anywhere before a request."""
-    place = next(place for place, each in enumerate(command.entries) if each is entry)
-    return command.entries[:place]
+    """Return all requests of the command that arrived before this one."""
+    index = next(index for index, other in enumerate(command.entries) if other is entry)
+    return command.entries[:index]

@@ -1,4 +1,4 @@
-"""The ways out of refusals that are about targets: who must trust a certificate, what is missing to prove it."""
+"""Remedies of refusals about targets: missing trust, and missing prerequisites of a verification."""
 
 from __future__ import annotations
 
@@ -15,30 +15,34 @@ from support.stateful.targets import SYSTEMS
 
 
 def _untrusted(refusal: Refusal) -> Remedies:
-    """The targets get the certificate; or the signer stays, or nobody asks those targets."""
+    """The targets get the certificate; or the signer stays; or trusted_by omits these targets."""
     why = refusal.message.splitlines()[1:-1]
     doubtful = [line.strip().partition(":")[0] for line in why if line.startswith("  ")]
-    yield Remedy("give it to the targets", (_with_statements(refusal, doubtful),), acts=_repairs(refusal, doubtful))
     yield Remedy(
-        "keep who signs", (replace(refusal.spec, active_generation=refusal.pasteable_values("generation")[0]),)
+        "give it to the targets", (_with_statements(refusal, doubtful),), preconditions=_repairs(refusal, doubtful)
+    )
+    yield Remedy(
+        "keep the signer", (replace(refusal.spec, active_generation=refusal.pasteable_values("generation")[0]),)
     )
     others = {target: statement for target, statement in refusal.spec.trusted_by.items() if target not in doubtful}
     yield Remedy("ask the others", (replace(refusal.spec, trusted_by=others),))
 
 
 def _with_statements(refusal: Refusal, targets: list[str]) -> ProgramSpec:
-    """Say of targets that have the certificate now that they do."""
+    """Return the program with statements that these targets trust the passive certificate."""
     spec, today = refusal.spec, refusal.engine.emulator.now.date()
-    wanted = str(refusal.engine.slots[1])
+    passive = str(refusal.engine.slots[1])
 
-    def now(statement: TargetStatement) -> TargetStatement:
-        return AttestedTrust(wanted, today) if isinstance(statement, AttestedTrust) else ObservedTrust()
+    def updated(statement: TargetStatement) -> TargetStatement:
+        return AttestedTrust(passive, today) if isinstance(statement, AttestedTrust) else ObservedTrust()
 
-    return replace(spec, trusted_by={**spec.trusted_by, **{target: now(spec.trusted_by[target]) for target in targets}})
+    return replace(
+        spec, trusted_by={**spec.trusted_by, **{target: updated(spec.trusted_by[target]) for target in targets}}
+    )
 
 
 def _repairs(refusal: Refusal, targets: list[str]) -> tuple[Callable[[], object], ...]:
-    return (functools.partial(refusal.targets.repair, *(each for each in targets if each in SYSTEMS)),)
+    return (functools.partial(refusal.targets.repair, *(target for target in targets if target in SYSTEMS)),)
 
 
 def _target_pending(refusal: Refusal) -> Remedies:
@@ -49,33 +53,36 @@ def _target_pending(refusal: Refusal) -> Remedies:
 
 
 def _failed_generation(refusal: Refusal) -> Remedies:
-    """Revert, and leave it so; or revert, let the targets trust it, and declare it again."""
+    """Revert; or revert, repair the targets, and declare the generation again."""
     if names := refusal.pasteable_values("generation"):
         reverted = replace(refusal.spec, active_generation=names[0])
     else:
         name = refusal.new_name()
-        told = re.findall(r"([0-9a-f]{64}) signs again", refusal.message)[0]
-        reverted = replace(refusal.spec, active_generation=name, known={**refusal.spec.known, name: told})
+        fingerprint = re.findall(r"([0-9a-f]{64}) signs again", refusal.message)[0]
+        known = {**refusal.spec.known_generations, name: fingerprint}
+        reverted = replace(refusal.spec, active_generation=name, known_generations=known)
     yield Remedy("revert", (reverted,))
-    yield Remedy("revert, repair, declare again", (reverted, refusal.spec), acts=_repairs(refusal, [*SYSTEMS]))
+    yield Remedy("revert, repair, declare again", (reverted, refusal.spec), preconditions=_repairs(refusal, [*SYSTEMS]))
 
 
 def _unknown_destination(refusal: Refusal) -> Remedies:
-    name = re.findall(r"Destination '([^']*)'", refusal.what)[0]
+    name = re.findall(r"Destination '([^']*)'", refusal.problem)[0]
     if "create the destination" in refusal.remedy:
-        yield Remedy("create the destination", (refusal.spec,), acts=(functools.partial(refusal.targets.create, name),))
-    verify_destinations = tuple(each for each in refusal.spec.verify_destinations if each != name)
-    yield Remedy("try the others", (replace(refusal.spec, verify_destinations=verify_destinations),))
+        yield Remedy(
+            "create the destination", (refusal.spec,), preconditions=(functools.partial(refusal.targets.create, name),)
+        )
+    verify_destinations = tuple(other for other in refusal.spec.verify_destinations if other != name)
+    yield Remedy("verify the others", (replace(refusal.spec, verify_destinations=verify_destinations),))
 
 
 def _rejected_now(refusal: Refusal) -> Remedies:
-    """What signs is refused, and nothing leads away from it: its owner repairs it, or it is only reported."""
-    yield Remedy("repair it at once", (refusal.spec,), acts=_repairs(refusal, [*SYSTEMS]))
+    """The signer is rejected without a rollback: the owner repairs the target, or rejections are only reported."""
+    yield Remedy("repair it at once", (refusal.spec,), preconditions=_repairs(refusal, [*SYSTEMS]))
     yield Remedy("only report", (replace(refusal.spec, on_verification_failure="report"),))
 
 
 def _missing_user(refusal: Refusal) -> Remedies:
-    yield Remedy("name a user", (refusal.spec,), acts=(functools.partial(refusal.targets.set_user, "jane"),))
+    yield Remedy("name a user", (refusal.spec,), preconditions=(functools.partial(refusal.targets.set_user, "jane"),))
 
 
 TARGET_REMEDIES: Final[list[tuple[str, Callable[[Refusal], Remedies]]]] = [

@@ -1,4 +1,4 @@
-"""What a program says of its targets, for `trusted_by`: observed, written down, attested, or announced."""
+"""Statements about targets, for `trusted_by`: observed, literal, attested, or announced."""
 
 from __future__ import annotations
 
@@ -13,73 +13,73 @@ from support.fake_engine import Deployment, FakeEngine
 
 
 class TargetStatement(Protocol):
-    """What a text says of one target."""
+    """The statement of a program about one target."""
 
     def to_argument(self, deployment: Deployment, target: str, recorded: Any) -> Any:
-        """Tell the provider; `recorded` is what the state has of it."""
+        """Return the argument of the program; `recorded` is the statement in the state."""
 
     def allows_swap_to(self, engine: FakeEngine, target: str, fingerprint: str) -> bool:
-        """Whether a swap to this certificate may pass."""
+        """Return True if the gate is to let a swap to this certificate pass."""
 
 
 @dataclass(frozen=True)
 class ObservedTrust:
-    """What the target shows now: the output of a resource that reads it, or gives it its certificates."""
+    """The certificates that the target reports now: an output of a resource that reads or manages the target."""
 
     is_changed: bool = False
-    """Whether the same program changes it, so that a preview does not know it until it is deployed."""
+    """True if the same program changes the target, so that its output is unknown in a preview."""
 
     def to_argument(self, deployment: Deployment, target: str, recorded: Any) -> Any:
-        """Tell what it shows."""
+        """Return the reported certificates, or unknown."""
         shown = _shown_certificates(deployment.engine, target)
         return UNKNOWN if self.is_changed and deployment.dry_run and recorded != shown else shown
 
     def allows_swap_to(self, engine: FakeEngine, target: str, fingerprint: str) -> bool:
-        """Whether it is among them."""
+        """Return True if the target reports the certificate."""
         return fingerprint in _shown_certificates(engine, target)
 
 
 @dataclass(frozen=True)
 class LiteralFingerprints:
-    """Fingerprints that somebody wrote into the text."""
+    """Fingerprints in the program."""
 
     fingerprints: tuple[str, ...] = ()
 
     def to_argument(self, _deployment: Deployment, _target: str, _recorded: Any) -> Any:
-        """Tell them."""
+        """Return the fingerprints."""
         return [*self.fingerprints]
 
-    def allows_swap_to(self, _twin: FakeEngine, _target: str, fingerprint: str) -> bool:
-        """Whether it is among them."""
+    def allows_swap_to(self, _engine: FakeEngine, _target: str, fingerprint: str) -> bool:
+        """Return True if the fingerprint is in the program."""
         return fingerprint in self.fingerprints
 
 
 @dataclass(frozen=True)
 class AttestedTrust:
-    """Somebody answers for the target."""
+    """The attestation of a person."""
 
     fingerprint: str
     on: date
 
     def to_argument(self, _deployment: Deployment, _target: str, _recorded: Any) -> Any:
-        """Tell who, for which certificate, and since when."""
+        """Return the attestation."""
         return Attested(self.fingerprint, "Ada", self.on)
 
     def allows_swap_to(self, engine: FakeEngine, _target: str, fingerprint: str) -> bool:
-        """Whether it is that one, and the day has come."""
+        """Return True for the attested certificate, from the date of the attestation on."""
         return fingerprint == self.fingerprint and self.on <= engine.emulator.now.date()
 
 
 @dataclass(frozen=True)
 class AnnouncedUpload:
-    """The target gets the certificate after the swap, and its owner knows."""
+    """The announcement that the owner uploads the certificate after the swap."""
 
     def to_argument(self, _deployment: Deployment, _target: str, _recorded: Any) -> Any:
-        """Tell who."""
+        """Return the announcement."""
         return SwitchesAtRotation("HR IT")
 
-    def allows_swap_to(self, _twin: FakeEngine, _target: str, _fingerprint: str) -> bool:
-        """Nobody waits for it."""
+    def allows_swap_to(self, _engine: FakeEngine, _target: str, _fingerprint: str) -> bool:
+        """Return True for every certificate."""
         return True
 
 

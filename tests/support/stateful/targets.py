@@ -1,4 +1,4 @@
-"""What trusts the subaccount: systems behind destinations, what their owners do, the user as whom they are tried."""
+"""Targets of the subaccount: systems behind destinations, acts of their owners, the user of the verification."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from support.verification import PASSWORD, SAML, USER
 
 SYSTEMS: Final = ("s4", "sf")
 ASSERTION: Final = SAML["Name"]
-"""The destination that returns the assertion itself: no target is behind it."""
+"""The destination that returns the assertion itself."""
 PLAIN: Final = "plain"
-"""A destination that is not signed for, so that it tells nothing."""
+"""A destination of another authentication type, whose verification is always inconclusive."""
 DESTINATIONS: Final = (*SYSTEMS, ASSERTION, PLAIN)
 USERS: Final[dict[str, dict[str, str] | None]] = {
     "nobody": None,
@@ -32,28 +32,28 @@ OUTAGES: Final[dict[str, dict[str, Any]]] = {
 }
 _CONFIG: Final = "btp-trust:user"
 _UNRELATED_STATUSES: Final = {408, 425, 429}
-"""Statuses of a target that say nothing about the assertion."""
+"""Client errors of a target for other reasons than the assertion."""
 _UNLIMITED: Final = 10_000
-"""Requests: more than any command sends."""
+"""More requests than any command sends."""
 
 
 def token_path(system: str, guid: str) -> str:
-    """Where a system takes the assertions of a subaccount's users."""
+    """Return the path of the token service of a system."""
     return f"/systems/{system}-{guid}{TOKEN_PATH}"
 
 
 def is_target_request(entry: JournalEntry) -> bool:
-    """Whether a request was the service's, to a target, and not the provider's."""
+    """Return True for a request of the Destination service to a target."""
     return entry.path.startswith("/systems/")
 
 
 def has_signed_assertion(entry: JournalEntry) -> bool:
-    """Whether the service has signed an assertion for this request."""
+    """Return True if the service signed an assertion for this request."""
     return (entry.note or "").startswith("signed with")
 
 
 def is_target_rejection(entry: JournalEntry) -> bool:
-    """Whether a target has refused an assertion."""
+    """Return True if a target rejected an assertion."""
     status = entry.status or 0
     return is_target_request(entry) and 400 <= status < 500 and status not in _UNRELATED_STATUSES
 
@@ -64,10 +64,10 @@ class Targets:
 
     engine: FakeEngine
     outages: dict[str, str] = field(default_factory=dict)
-    """{system: outage}, until it is up again."""
+    """{system: its current outage}"""
 
     def __post_init__(self) -> None:
-        """Create the user, the systems that trust what signs, and the destinations."""
+        """Create the user, the systems that trust the active certificate, and the destinations."""
         emulator, guid = self.engine.emulator, self.engine.guid
         emulator.create_user(guid, USER, PASSWORD)
         self.set_user("jane")
@@ -79,60 +79,60 @@ class Targets:
 
     @property
     def private_texts(self) -> list[str]:
-        """What must not be in any state or message."""
+        """Texts that must stay out of states and messages."""
         emulator, guid = self.engine.emulator, self.engine.guid
         secrets = [emulator.target(self.name(system)).client_secret for system in SYSTEMS]
         return [PASSWORD, USER, USER.partition("@")[0], emulator.user_token(guid, USER)[-40:], "PD94bWwg", *secrets]
 
     @property
     def user(self) -> str:
-        """As whom destinations are tried."""
-        told = json.loads(self.engine.config.get(_CONFIG, "null"))
-        return next(name for name, user in USERS.items() if user == told)
+        """Name of the configured user."""
+        configured = json.loads(self.engine.config.get(_CONFIG, "null"))
+        return next(name for name, user in USERS.items() if user == configured)
 
     def name(self, system: str) -> str:
-        """Name a system as the emulator knows it."""
+        """Return the name of a system in the emulator."""
         return f"{system}-{self.engine.guid}"
 
     def shown_certificates(self, system: str) -> list[str]:
-        """List the certificates that a system shows as trusted."""
+        """Return the certificates that a system reports as trusted."""
         return sorted(self.engine.emulator.target(self.name(system)).certificates)
 
     def accepted_certificates(self, system: str) -> set[str]:
-        """List those that it really goes by."""
+        """Return the certificates that a system really accepts."""
         return {*self.shown_certificates(system)} - self.engine.emulator._landscape.state.systems[
             self.name(system)
         ].misreported
 
     def has_destination(self, destination: str) -> bool:
-        """Whether a destination is there."""
-        return destination in {each.name for each in self.engine.emulator.destinations(self.engine.guid)}
+        """Return True if a destination exists."""
+        return destination in {existing.name for existing in self.engine.emulator.destinations(self.engine.guid)}
 
-    # --- what owners do ----------------------------------------------------------------------------------------
+    # --- acts of owners ----------------------------------------------------------------------------------------
 
     def trust(self, system: str, what: str) -> None:
-        """Let a system trust `both` certificates of the slots, only the `active` or the `passive` one, or `nothing`."""
+        """Make a system trust `both` certificates, the `active` or the `passive` one, or `nothing`."""
         emulator, name = self.engine.emulator, self.name(system)
-        for held in self.shown_certificates(system):
-            emulator.remove_certificate(name, held)
+        for fingerprint in self.shown_certificates(system):
+            emulator.remove_certificate(name, fingerprint)
         active, passive = emulator.certificates(self.engine.guid)
         chosen = {"both": [active, passive], "active": [active], "passive": [passive], "nothing": []}[what]
         for certificate in filter(None, chosen):
             emulator.upload_certificate(name, certificate)
 
     def misreport(self, system: str, what: str) -> None:
-        """Let a system refuse what it shows as trusted: `both`, the `active` or the `passive` one; or `nothing`."""
+        """Make a system reject certificates that it reports: `both`, `active`, `passive` or `nothing`."""
         active, passive = self.engine.slots
         chosen = {"both": [active, passive], "active": [active], "passive": [passive], "nothing": []}[what]
         self.engine.emulator.misreport(self.name(system), *filter(None, chosen))
 
     def repair(self, *systems: str) -> None:
-        """Let systems trust both certificates, and mean it."""
+        """Make systems trust both certificates, and report the truth."""
         for system in systems:
             self.misreport(system, "nothing")
             self.trust(system, "both")
 
-    # --- what is missing ---------------------------------------------------------------------------------------
+    # --- prerequisites -----------------------------------------------------------------------------------------
 
     def create(self, destination: str) -> None:
         """Create a destination."""
@@ -151,23 +151,23 @@ class Targets:
             self.create(destination)
 
     def set_user(self, user: str) -> None:
-        """Choose as whom destinations are tried."""
+        """Configure the user of the verification."""
         self.engine.config.pop(_CONFIG, None)
         if USERS[user] is not None:
             self.engine.config[_CONFIG] = json.dumps(USERS[user])
 
     def inject_faults(self) -> None:
-        """Let the requests of a command meet the outages."""
+        """Inject the outages into the requests of a command."""
         for system, outage in self.outages.items():
             path = token_path(system, self.engine.guid)
             self.engine.emulator.fault(**{**OUTAGES[outage], "path": path, "count": _UNLIMITED})
 
     def restore_prerequisites(self) -> bool:
-        """Bring back the user, the destinations and the systems; tell whether anything was missing."""
-        missing = [each for each in DESTINATIONS if not self.has_destination(each)]
+        """Restore the user, the destinations and the systems; return True if any was missing."""
+        missing = [destination for destination in DESTINATIONS if not self.has_destination(destination)]
         is_broken = bool(self.outages or missing or self.user != "jane")
         self.outages.clear()
         self.set_user("jane")
-        for each in missing:
-            self.create(each)
+        for destination in missing:
+            self.create(destination)
         return is_broken

@@ -1,6 +1,6 @@
-"""The stage of a demo: an emulator, a git repository with an example, a Pulumi stack; all in one temporary folder.
+"""The environment of a demo: an emulator, a git repository with an example, a Pulumi stack, in one temporary folder.
 
-Everything that is started here is ended here, by its process id, whatever happens.
+Every process that is started here is also ended here, by its process ID, also after errors.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ WIDTH: Final = 100
 _TIMEOUT_SECONDS: Final = 15
 _NOISE: Final = re.compile(
     r"^\s*$"
-    r"|^@ "  # dots that tell that something goes on
+    r"|^@ "  # dots that show progress
     r"|^\s*\[urn="
-    r"|\(0s\)|refreshing|^(Previewing|Updating|Destroying) "  # begun; the line that follows tells of the end
-    r"|^\s*(~  |\+  |-  )?pulumi:pulumi:Stack |^  pulumi:pulumi:Stack"  # the stack itself, which is no resource of ours
+    r"|\(0s\)|refreshing|^(Previewing|Updating|Destroying) "  # a start; a later line has the end
+    r"|^\s*(~  |\+  |-  )?pulumi:pulumi:Stack |^  pulumi:pulumi:Stack"  # the stack itself
     r"|^\s*(~  )?pulumi-python:\S+ \w+ *(refresh *)?$"
-    r"|^\s*pulumi-python:\S+ \w+ .*(\berror: |\d errors?)"  # told again, whole, under Diagnostics
+    r"|^\s*pulumi-python:\S+ \w+ .*(\berror: |\d errors?)"  # repeated in full under Diagnostics
     r"|^Duration|^The resources in the stack have been deleted|^If you want to remove the stack"
 )
 _INTERRUPTED: Final = re.compile(
@@ -47,41 +47,41 @@ _PEM: Final = re.compile(r"-----BEGIN CERTIFICATE-----.*?(-----END CERTIFICATE--
 
 
 class DemoFailedError(Exception):
-    """Something did not happen as the demo says."""
+    """A step of the demo had another result than it describes."""
 
 
 @dataclass
 class DemoEnvironment:
-    """What the demo plays on."""
+    """The folder, the emulator and the repository of a demo."""
 
     folder: Path
     program: Path
-    """The folder of the Pulumi program."""
+    """Folder of the Pulumi program."""
     emulator: httpx.Client
     subaccount: str
     names: dict[str, str] = field(default_factory=dict)
-    """Each certificate's generation by its fingerprint."""
+    """{fingerprint: generation} of every certificate."""
     history: list[tuple[str, str, str, str]] = field(default_factory=list)
-    """After each step: its title, the date, what the active and the passive slot held."""
+    """After each step: its title, the date, the contents of the active and the passive slot."""
 
     def step(self, title: str, *explanation: str) -> None:
-        """Begin a step of the story."""
+        """Start a step of the story."""
         self.history.append((title, "", "", ""))
         heading = f"{len(self.history)}. {title} "
         say("", f"{heading}{'─' * (WIDTH - 12 - len(heading))} {self.today()}", *explanation)
 
     def expect_slots(self, active: str | None, passive: str | None) -> None:
-        """Look into the slots at the end of a step: they must hold these generations."""
+        """Check at the end of a step that the slots hold these generations."""
         slots = self.slots()
         title = self.history[-1][0]
-        signs, waits = (
+        active_label, passive_label = (
             self._label_certificate(slots["active"], active),
             self._label_certificate(slots["passive"], passive),
         )
-        self.history[-1] = (title, self.today(), signs, waits)
+        self.history[-1] = (title, self.today(), active_label, passive_label)
 
     def pull_request(self, title: str, *changes: tuple[str, str]) -> None:
-        """Change the program as a pull request would: commit it and show the difference."""
+        """Change the program as a pull request does: commit it and show the difference."""
         text = (self.program / PROGRAM).read_text()
         for old, new in changes:
             expect(text.count(old) == 1, f"{old!r} stands once in the program")
@@ -89,7 +89,7 @@ class DemoEnvironment:
         self.commit(title, PROGRAM, text)
 
     def commit(self, title: str, file: str, text: str) -> None:
-        """Give a file of the repository another text, in a pull request of its own."""
+        """Replace a file of the repository, in a pull request of its own."""
         (self.program / file).write_text(text)
         self._git("commit", "--quiet", "--all", f"--message={title}")
         say("", f"Pull request: {title}")
@@ -103,19 +103,19 @@ class DemoEnvironment:
         self._show_change()
 
     def pulumi(self, command: str, *expected_texts: str, status: int = 0, stdin: Path | None = None) -> None:
-        """Run a command, show what it prints, and hold it to its exit status and the texts that it must say."""
+        """Run a command, show its output, and check its exit status and the expected texts."""
         say("", f"$ pulumi {command}{f' < {stdin.name}' if stdin else ''}")
         with (stdin or Path(os.devnull)).open("rb") as source:
             code, printed = run_to_end(["pulumi", *command.split()], self.program, self.environment, source)
         for line in filter_output(printed):
             say(f"  {line}")
         say(*([f"  (exit status {code})"] if code else []))
-        expect(code == status, f"`pulumi {command}` ends with {status}, not {code}:\n{printed}")
+        expect(code == status, f"`pulumi {command}` ends with {status}; found: {code}:\n{printed}")
         for text in expected_texts:
-            expect(text in " ".join(printed.split()), f"`pulumi {command}` says {text!r}:\n{printed}")
+            expect(text in " ".join(printed.split()), f"`pulumi {command}` prints {text!r}:\n{printed}")
 
     def act_in_cockpit(self, action: str) -> None:
-        """Let somebody press a button in the cockpit."""
+        """Act in the cockpit, as a colleague."""
         self.call_control_plane("POST", f"subaccounts/{self.subaccount}/cockpit", {"action": action})
 
     def set_date(self, day: str) -> None:
@@ -123,20 +123,20 @@ class DemoEnvironment:
         self.call_control_plane("PUT", "clock", {"now": f"{day}T09:00:00Z"})
 
     def today(self) -> str:
-        """The date that the emulator's clock shows."""
+        """Return the date of the emulator's clock."""
         return str(self.call_control_plane("GET", "clock")["now"])[:10]
 
     def slots(self) -> dict[str, str | None]:
-        """The fingerprints in both slots."""
+        """Return the fingerprints in both slots."""
         return self._subaccount_field("slots")
 
     def certificates(self) -> dict[str, str | None]:
-        """The PEMs in both slots."""
+        """Return the PEMs in both slots."""
         return self._subaccount_field("certificates")
 
     @property
     def environment(self) -> dict[str, str]:
-        """An environment in which neither git nor Pulumi sees anything of this machine's user."""
+        """Environment that hides this machine's user from git and Pulumi."""
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
@@ -149,15 +149,15 @@ class DemoEnvironment:
         }
 
     def prepare(self, example: Path) -> None:
-        """Copy the example into a repository of its own, make the backend."""
+        """Copy the example into a repository of its own, and create the backend."""
         shutil.copytree(example, self.program, ignore=shutil.ignore_patterns("__pycache__"))
         (self.folder / "backend").mkdir()
         self._git("init", "--quiet")
         self._git("add", ".")
-        self._git("commit", "--quiet", "--message=Begin")
+        self._git("commit", "--quiet", "--message=Start")
 
     def secret(self, name: str, content: str) -> Path:
-        """Write a secret into a file that only its owner can read."""
+        """Write a secret to a file that only its owner can read."""
         file = self.folder / name
         file.touch(mode=0o600)
         file.write_text(content)
@@ -169,9 +169,9 @@ class DemoEnvironment:
         key = self.call_control_plane("GET", f"subaccounts/{self.subaccount}/service-key")
         return self.secret("service-key.json", json.dumps(key))
 
-    def _subaccount_field(self, what: str) -> dict[str, str | None]:
+    def _subaccount_field(self, name: str) -> dict[str, str | None]:
         listed = self.call_control_plane("GET", "subaccounts")["subaccounts"]
-        return next(each[what] for each in listed if each["guid"] == self.subaccount)
+        return next(account[name] for account in listed if account["guid"] == self.subaccount)
 
     def _show_change(self) -> None:
         for line in self._git("show", "--format=", "--unified=0").splitlines():
@@ -179,31 +179,31 @@ class DemoEnvironment:
                 say(f"  {line[0]} {line[1:]}")
 
     def _label_certificate(self, fingerprint: str | None, name: str | None) -> str:
-        """Name what a slot holds; a name that is new is that of a certificate that is new."""
+        """Return a label for the contents of a slot; a new name belongs to a new certificate."""
         if fingerprint is None or name is None:
-            expect(fingerprint is name, f"a slot holds {name}, not {fingerprint}")
+            expect(fingerprint is name, f"a slot holds {name}; found: {fingerprint}")
             return "empty"
         if name not in self.names.values():
             self.names.setdefault(fingerprint, name)
-        expect(self.names.get(fingerprint) == name, f"a slot holds {name}, not {fingerprint}")
+        expect(self.names.get(fingerprint) == name, f"a slot holds {name}; found: {fingerprint}")
         return f"{fingerprint[:8]} ({name})"
 
     def call_control_plane(self, method: str, path: str, body: object = None) -> dict[str, Any]:
-        """Ask the emulator's control plane."""
-        answer = self.emulator.request(method, path, json=body)
-        expect(answer.is_success, f"the emulator does {method} {path}: {answer.text}")
-        content: dict[str, Any] = answer.json()
+        """Send a request to the emulator's control plane."""
+        response = self.emulator.request(method, path, json=body)
+        expect(response.is_success, f"the emulator accepts {method} {path}: {response.text}")
+        content: dict[str, Any] = response.json()
         return content
 
     def _git(self, *words: str) -> str:
         code, printed = run_to_end(["git", *words], self.program, self.environment)
-        expect(code == 0, f"git {words[0]} works: {printed}")
+        expect(code == 0, f"git {words[0]} succeeds: {printed}")
         return printed
 
 
 @contextlib.contextmanager
 def demo_environment(example: Path, key_size: int) -> Iterator[DemoEnvironment]:
-    """Set the stage, and clear it away whatever happens."""
+    """Set up the environment of a demo, and remove it in the end, also after errors."""
     with tempfile.TemporaryDirectory(prefix="btp-trust-demo-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         url = stack.enter_context(run_emulator(["--state", str(folder / "emulator.json"), "--key-size", str(key_size)]))
@@ -211,52 +211,54 @@ def demo_environment(example: Path, key_size: int) -> Iterator[DemoEnvironment]:
             httpx.Client(base_url=f"{url}/_emulator/", timeout=_TIMEOUT_SECONDS, trust_env=False)
         )
         guid = client.post("subaccounts", json={}).json()["guid"]
-        built = DemoEnvironment(folder, folder / example.name, client, guid)
-        built.prepare(example)
-        yield built
+        environment = DemoEnvironment(folder, folder / example.name, client, guid)
+        environment.prepare(example)
+        yield environment
 
 
 def run_demo(
-    words: Sequence[str], example: Path, story: Sequence[Callable[[DemoEnvironment], None]], *prologue: str
+    words: Sequence[str], example: Path, steps: Sequence[Callable[[DemoEnvironment], None]], *prologue: str
 ) -> int:
-    """Play a story on an example; 0 if each step did what it says."""
+    """Run the steps of a demo on an example; return 0 if all succeed."""
     parser = argparse.ArgumentParser(description=prologue[0])
-    parser.add_argument("--key-size", type=int, default=4096, help="bits of the RSA keys (%(default)s, as real ones)")
+    parser.add_argument(
+        "--key-size", type=int, default=4096, help="bits of the RSA keys (%(default)s, as in the service)"
+    )
     options = parser.parse_args(words)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # being asked to end is an interruption like Ctrl-C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # treat SIGTERM as an interruption
     began = time.monotonic()
     say(
         *prologue,
-        "Shown is what they print, without blank lines, progress, URNs, the stack's own rows, the inside of PEMs, and",
-        "the trace of a program that the engine interrupts when it refuses.",
+        "The output is shortened: it omits blank lines, progress, URNs, rows of the stack, contents of PEMs, and",
+        "the traceback of a program that the engine interrupts after a refusal.",
     )
     try:
         with demo_environment(example, options.key_size) as demo:
-            for chapter in story:
-                chapter(demo)
+            for step in steps:
+                step(demo)
             _print_table(demo)
     except DemoFailedError as error:
-        print(f"\nThe demo stops: it is not so that {error}", file=sys.stderr)
+        print(f"\nThe demo stops. Expected: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nInterrupted; nothing is left behind.", file=sys.stderr)
+        print("\nInterrupted. All processes have ended, and all files are removed.", file=sys.stderr)
         return 130
-    say("", f"Each step did what it says, in {time.monotonic() - began:.0f} s. Nothing is left behind.")
+    say("", f"All steps succeeded, in {time.monotonic() - began:.0f} s. All files are removed.")
     return 0
 
 
 def _print_table(demo: DemoEnvironment) -> None:
-    """Print what was in which slot after each step."""
-    rows = [("after", "on", "active: signs", "passive: waits"), *demo.history]
+    """Print the contents of the slots after each step."""
+    rows = [("after", "on", "active", "passive"), *demo.history]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    say("", "Which certificate was where (fingerprints from the emulator):")
+    say("", "Slots after each step (fingerprints from the emulator):")
     for row in rows:
         say("  " + "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
 
 
 @contextlib.contextmanager
 def run_emulator(options: Sequence[str]) -> Iterator[str]:
-    """Serve the emulator on a free port and return its URL."""
+    """Run the emulator on a free port; yield its URL."""
     command = ["btp-trust-emulator", "serve", "--port", "0", *options]
     with terminating(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)) as process:
         first = process.stdout.readline() if process.stdout else ""
@@ -267,7 +269,7 @@ def run_emulator(options: Sequence[str]) -> Iterator[str]:
 def run_to_end(
     command: Sequence[str], folder: Path, environment: dict[str, str], stdin: IO[bytes] | int = subprocess.DEVNULL
 ) -> tuple[int, str]:
-    """Run a command to its end; return its exit status and all that it printed."""
+    """Run a command; return its exit status and its whole output."""
     process = subprocess.Popen(
         command, cwd=folder, env=environment, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -278,7 +280,7 @@ def run_to_end(
 
 @contextlib.contextmanager
 def terminating(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
-    """Make sure that a process has ended: ask it, and if it does not listen, make it."""
+    """Terminate a process at the end of the block, and kill it if it is still alive then."""
     try:
         yield process
     finally:
@@ -294,19 +296,23 @@ def terminating(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str
 
 
 def filter_output(printed: str) -> list[str]:
-    """Drop the engine's noise (also the trace of a program that it interrupts), and of a PEM all but its frame."""
-    told = _INTERRUPTED.sub("", _PEM.sub("-----BEGIN CERTIFICATE----- …", printed))
-    kept = [line.rstrip() for line in told.splitlines()]
+    """Remove progress lines, tracebacks of interrupted programs, and the contents of PEMs."""
+    text = _INTERRUPTED.sub("", _PEM.sub("-----BEGIN CERTIFICATE----- …", printed))
+    kept = [line.rstrip() for line in text.splitlines()]
     return [line for line in kept if not _NOISE.search(line)]
 
 
 def say(*lines: str) -> None:
-    """Print at once, so that the reader sees what goes on."""
+    """Print lines at once."""
     for line in lines:
         print(line, flush=True)
 
 
 def expect(fact: object, claim: str) -> None:
-    """Stop the demo unless what it claims is a fact."""
+    """Stop the demo unless a claim is true.
+
+    Raises:
+        DemoFailedError: `fact` is false.
+    """
     if not fact:
         raise DemoFailedError(claim)

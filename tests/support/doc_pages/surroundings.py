@@ -1,0 +1,106 @@
+"""The surroundings of a page's project in the emulator: other subaccounts, users, targets, keys."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import httpx
+
+from support.doc_pages.workbench import PageWorkbench
+
+GUID = "00000000-1111-4222-8333-000000005cdd"
+_OTHER_GUID = "00000000-2222-4333-8444-00000000b111"
+CREATED, TODAY = "2026-11-29T08:00:00Z", "2028-11-20T08:00:00Z"
+"""When the first certificate of every stage was created, and the date of the stages."""
+_USER = {"user_name": "jane@example.com", "password": "of-jane"}
+_ASSERTION = {
+    "Name": "Assertion",
+    "Type": "HTTP",
+    "URL": "https://s4.example.com",
+    "Authentication": "SAMLAssertion",
+    "authnContextClassRef": "urn:oasis:names:tc:SAML:2.0:ac:classes:PreviousSession",
+}
+
+
+def control_plane(bench: PageWorkbench) -> httpx.Client:
+    """Open a client of the emulator's control plane."""
+    return httpx.Client(base_url=f"http://127.0.0.1:{bench.values.port}/_emulator/")
+
+
+def create_subaccount(bench: PageWorkbench) -> None:
+    """Create the subaccount with its first certificate, and set the date of the stages."""
+    with control_plane(bench) as control:
+        control.put("clock", json={"now": CREATED}).raise_for_status()
+        control.post("subaccounts", json={"guid": GUID, "generate": True}).raise_for_status()
+        control.put("clock", json={"now": TODAY}).raise_for_status()
+
+
+def save_service_key(bench: PageWorkbench) -> None:
+    """Save the service key of the subaccount, which contains the address of this emulator."""
+    with control_plane(bench) as control:
+        key = control.get(f"subaccounts/{GUID}/service-key").raise_for_status().text
+    (bench.folder / "service-key.json").write_text(key)
+
+
+def create_targets(bench: PageWorkbench, slots: Sequence[str]) -> None:
+    """Create a user and two destinations, one of them to a target that trusts the certificates in these slots."""
+    account = f"subaccounts/{GUID}"
+    with control_plane(bench) as control:
+        control.post(f"{account}/users", json=_USER).raise_for_status()
+        target = control.post("targets", json={"name": "s4"}).raise_for_status().json()
+        for certificate in _certificates(bench, slots):
+            control.post("targets/s4/certificates", json={"certificate": certificate}).raise_for_status()
+        for properties in (_to_target(target), _ASSERTION):
+            with_audience = {**properties, "audience": target["entity_id"]}
+            control.post(f"{account}/destinations", json={"properties": with_audience}).raise_for_status()
+
+
+def add_subaccount(bench: PageWorkbench) -> None:
+    """Create another subaccount, and save the key of its XSUAA."""
+    with control_plane(bench) as control:
+        control.post("subaccounts", json={"guid": _OTHER_GUID}).raise_for_status()
+        key = control.get(f"subaccounts/{_OTHER_GUID}/api-access-key").raise_for_status()
+    (bench.folder / "billing-key.json").write_text(key.text)
+
+
+def copy_service_key_for_examples(folder: Path) -> None:
+    """Save the service key under the names that the page of the examples uses."""
+    key = json.loads((folder / "service-key.json").read_text())
+    quickstart = folder / "examples/quickstart"
+    (quickstart / "service-key.json").write_text(json.dumps(key))
+    (quickstart / "connections.json").write_text(json.dumps({"development": key, "production": key}))
+
+
+def leave_lock(backend: Path) -> None:
+    """Create the lock file of a `pulumi up` that was killed."""
+    lock = backend / ".pulumi/locks/organization/trust/dev/6a8f3c1e-0b1d-4c55-9d67-1f0c8a7e2b11.json"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    lock.write_text(json.dumps({"pid": 1, "username": "reader", "hostname": "elsewhere", "timestamp": TODAY}))
+
+
+def _to_target(target: Mapping[str, str]) -> dict[str, str]:
+    """Return the properties of a destination to a target."""
+    return {
+        **_ASSERTION,
+        "Name": "S4",
+        "Authentication": "OAuth2SAMLBearerAssertion",
+        "clientKey": target["client_id"],
+        "tokenServiceURL": target["token_service_url"],
+        "tokenServiceUser": target["client_id"],
+        "tokenServicePassword": target["client_secret"],
+    }
+
+
+def _certificates(bench: PageWorkbench, slots: Sequence[str]) -> Iterator[str]:
+    """Read the certificates in these slots from the service's own API."""
+    key = json.loads((bench.folder / "service-key.json").read_text())
+    origin = f"http://127.0.0.1:{bench.values.port}"
+    with httpx.Client(base_url=f"{origin}/destination-configuration/v1/saml2Metadata") as http:
+        client = {"client_id": key["clientid"], "client_secret": key["clientsecret"]}
+        url = f"{origin}{httpx.URL(key['url']).path}/oauth/token"
+        token = http.post(url, data={"grant_type": "client_credentials", **client}).raise_for_status().json()
+        for slot in slots:
+            header = {"Authorization": f"Bearer {token['access_token']}"}
+            yield http.get(slot, headers=header).raise_for_status().json()["certificate"]

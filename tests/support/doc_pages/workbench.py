@@ -1,0 +1,107 @@
+"""A workbench that runs the blocks of a section in order, in one folder.
+
+- `python`, `yaml` and `json` blocks whose first line is a comment with a file's name are written to that file;
+- `diff` blocks change `__main__.py`, which must contain each removed line;
+- `console` blocks: lines after `$ ` are commands, the others are their output. A command must fail if the page shows
+  an `error:`, and succeed otherwise. `pulumi up` is answered with yes.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from support.doc_pages.blocks import Block
+from support.doc_pages.comparison import RunValues
+
+_TIMEOUT_SECONDS = 180.0
+
+
+@dataclass
+class PageWorkbench:
+    """A folder in which blocks run, one after the other."""
+
+    folder: Path
+    env: dict[str, str]
+    values: RunValues
+    servers: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def run(self, block: Block, skipped: Mapping[str, str]) -> None:
+        """Run a block, except commands that begin with a key of `skipped`."""
+        if block.language == "console":
+            for command, shown in block.commands:
+                if not any(command.startswith(start) for start in skipped):
+                    self._command(block, command, shown)
+        elif block.language == "diff":
+            self._change(block)
+        elif block.file:
+            (self._current_folder / block.file).write_text(self.values.substitute(block.text))
+
+    def close(self) -> None:
+        """Stop the servers, and remove the files of the shell."""
+        self._shell_variables_file.unlink(missing_ok=True)
+        self._shell_folder_file.unlink(missing_ok=True)
+        for server in self.servers:
+            server.send_signal(signal.SIGTERM)
+            server.communicate(timeout=_TIMEOUT_SECONDS)
+
+    def serve(self, *arguments: str) -> str:
+        """Start an emulator and return its first line."""
+        command = [sys.executable, "-m", "btp_trust_emulator", "serve", *arguments]
+        server = subprocess.Popen(command, cwd=self.folder, env=self.env, stdout=subprocess.PIPE, text=True)
+        self.servers.append(server)
+        assert server.stdout is not None
+        return server.stdout.readline()
+
+    @property
+    def _shell_variables_file(self) -> Path:
+        return self.folder.parent / "shell"
+
+    @property
+    def _shell_folder_file(self) -> Path:
+        return self.folder.parent / "place"
+
+    @property
+    def _current_folder(self) -> Path:
+        """The working folder of the shell."""
+        return Path(self._shell_folder_file.read_text()) if self._shell_folder_file.exists() else self.folder
+
+    def _command(self, block: Block, command: str, shown: Sequence[str]) -> None:
+        """Run a command in a shell that leaves its folder and its variables to the next one."""
+        if command.startswith("btp-trust-emulator serve"):
+            stdout, stderr, failed = [self.serve(*self.values.substitute(command).split()[2:])], [], False
+        else:
+            done = self._shell(self.values.substitute("pulumi up --yes" if command == "pulumi up" else command))
+            stdout, stderr = done.stdout.splitlines(), done.stderr.splitlines()
+            failed = done.returncode != 0
+        must_fail = any(line.lstrip().startswith("error:") for line in shown)
+        problem = "its exit status is wrong" if failed != must_fail else self.values.difference(shown, stdout, stderr)
+        everything = "\n".join([*stdout, *stderr])
+        assert problem is None, f"{block}: $ {command}\n{problem}\n--- printed:\n{everything}"
+
+    def _shell(self, command: str) -> subprocess.CompletedProcess[str]:
+        variables, folder = self._shell_variables_file, self._shell_folder_file
+        before = f". '{variables}'\n" if variables.exists() else ""
+        after = f"status=$?\nexport -p > '{variables}'\nprintf %s \"$PWD\" > '{folder}'\nexit $status\n"
+        return subprocess.run(
+            ["bash", "-c", f"{before}{command}\n{after}"],
+            cwd=self._current_folder,
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_SECONDS,
+            check=False,
+        )
+
+    def _change(self, block: Block) -> None:
+        """Apply a diff: the program must contain its kept and removed lines, together."""
+        program = self._current_folder / "__main__.py"
+        text, lines = program.read_text(), self.values.substitute(block.text).splitlines(keepends=True)
+        old, new = ("".join(line[1:] for line in lines if line[0] in marks) for marks in (" -", " +"))
+        assert old in text, f"{block}: not in the program:\n{old}\n{text}"
+        program.write_text(text.replace(old, new))

@@ -1,0 +1,35 @@
+"""The program of the story, as a function of the generations in it."""
+
+from __future__ import annotations
+
+from support.fake_engine.deployment import Deployment, Program
+from support.fake_engine.report import Bag
+
+
+def program(
+    passive_generation: str | None = None,
+    active_generation: str | None = None,
+    *,
+    passive: Bag | None = None,
+    trigger: Bag | None = None,
+    active: Bag | None = None,
+    trusted: Bag | None = None,
+) -> Program:
+    """Return the program of the story: the generation to prepare, the declared signer, and further arguments.
+
+    A resource whose generation is None is left out, as is the TrustedIdentityProvider (`trusted`) without arguments.
+    In these, the key `passive` links it to the PassiveTrustCertificate.
+    """
+
+    def run(deployment: Deployment) -> None:
+        candidate = deployment.passive(generation=passive_generation, **(passive or {})) if passive_generation else None
+        rotation = (
+            deployment.trigger(generation=active_generation, **{"candidate": candidate, **(trigger or {})})
+            if active_generation
+            else None
+        )
+        deployment.active(rotation=rotation, **(active or {}))
+        if trusted is not None:
+            deployment.trusted(**{**trusted, "passive": candidate if "passive" in trusted else None})
+
+    return run
