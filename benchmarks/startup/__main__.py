@@ -1,4 +1,4 @@
-"""Time commands without changes in pairs, write the numbers and the table: `make bench-startup`."""
+"""Time commands that find everything unchanged in pairs, write numbers and table: `make bench-startup`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {"preview": ("preview",), "up": ("up", "-
 
 
 def seconds_of(project: PulumiProject, words: Sequence[str]) -> float:
-    """Run a command that has nothing to change, and return how long it took."""
+    """Run a command on an unchanged program, and return how long it took."""
     began = time.perf_counter()
     output = project.pulumi(*words)
     took = time.perf_counter() - began
@@ -59,14 +59,14 @@ def measure(ours: PulumiProject, empty: PulumiProject, pairs: int) -> dict[str, 
 
 
 def deploy(folder: Path, emulator: Emulator, text: str) -> PulumiProject:
-    """Deploy a program once, so that all later commands find nothing to change."""
+    """Deploy a program once, so that all later commands find it unchanged."""
     project = PulumiProject(folder, emulator, emulator.create_subaccount(generate=True).guid).create_stack(text)
     project.set_service_key_in_environment().up()
     return project
 
 
 def main(words: Sequence[str]) -> int:
-    """Run, write, tell. Returns the exit status: 0 if no ratio is above the limit."""
+    """Run, write, tell. Returns the exit status: 0 if all ratios are within the limit."""
     parser = argparse.ArgumentParser("startup", description=__doc__)
     parser.add_argument("--pairs", type=int, default=10, help="how often each command runs (%(default)s)")
     pairs = parser.parse_args(words).pairs

@@ -124,7 +124,7 @@ def test_each_python_has_wheels(version: str) -> None:
 @pytest.mark.compatibility
 @pytest.mark.parametrize("resolution", [LOWEST, HIGHEST])
 @pytest.mark.parametrize("release", [pulumi_build.OLDEST, pulumi_build.NEWEST], ids=lambda release: release.version)
-def test_each_pair_of_sdk_and_command_line(
+def test_each_pair_of_sdk_and_cli(
     release: pulumi_build.Release, resolution: str, emulator: Emulator, tmp_path: Path
 ) -> None:
     """The oldest and the newest SDK work with the oldest and the newest command line."""

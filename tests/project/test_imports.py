@@ -124,7 +124,7 @@ def test_importing_the_providers_is_light() -> None:
 
 
 def test_program_loads_nothing_of_plugin() -> None:
-    """`import btp_trust` costs a program no HTTP client, no cryptography, no XML library and no lifecycle."""
+    """`import btp_trust` spares a program the HTTP client, cryptography, the XML libraries and the lifecycles."""
     probe = "import json, sys, btp_trust; print(json.dumps(sorted(sys.modules)))"
     loaded = json.loads(
         subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout

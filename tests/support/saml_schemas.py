@@ -38,9 +38,9 @@ def schema_errors(metadata: str) -> list[str]:
     for descriptor in descriptors:
         last = descriptor[-1]
         if last.tag != f"{{{names['md']}}}SingleSignOnService" or not last.get("Location"):
-            found.append("no SingleSignOnService with a Location at the end")
+            found.append("a SingleSignOnService with a Location is missing at the end")
         elif last.get("Binding") != "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST":
-            found.append("its binding is not HTTP-POST")
+            found.append("its binding is another one than HTTP-POST")
     if len(descriptors) != 1:
         found.append("not one IDPSSODescriptor")
     if any(len(data) != 1 for data in root.iter(f"{{{names['ds']}}}X509Data")):

@@ -78,7 +78,7 @@ def test_rejecting_destinations_are_listed() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "is_repeated"), [(59, True), (60, False)])
-def test_unknown_signer_is_repeated_for_a_minute(seconds: int, *, is_repeated: bool) -> None:
+def test_unknown_signer_repeats_for_minute(seconds: int, *, is_repeated: bool) -> None:
     """A target that accepted an unknown signer is verified again until the swap is a minute old."""
     accepted = ProbeResult(evidence(Verdict.INCONCLUSIVE, seconds), RetryCause.UNKNOWN_SIGNER)
     down = ProbeResult(evidence(Verdict.INCONCLUSIVE, seconds), RetryCause.OUTAGE)
