@@ -40,6 +40,7 @@ def find_difference(state: RotationState, new: RotationInputs, snapshot: Snapsho
         is_planned: A check of this command made the inputs: in a refresh they are those of the last deployment, and
             no swap is due.
     """
+    # somebody may have swapped since check: then the update has only to record it
     signs = has_fingerprint(snapshot.active, new.declared_fingerprint)
     return Difference(
         is_swap_due=is_planned and new.slots_before is not None and not signs,

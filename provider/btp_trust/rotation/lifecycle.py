@@ -10,6 +10,7 @@ from btp_trust.errors import StaleRead, WrongSubaccount
 from btp_trust.property_bag import PropertyBag, certificate_outputs, from_bag
 from btp_trust.rotation import announcements
 from btp_trust.rotation.decision import Action, Decision, Reason
+from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.difference import (
     Difference,
     arguments_changed,
@@ -71,6 +72,7 @@ def check(
     snapshot, command_plan = reading.snapshot, reading.account.command_plan
     refuse_second(session, _KIND, snapshot.subaccount_id, args.connection)
     _refuse_foreign_candidate(candidate, snapshot)
+    # before the decision: the engine checks the resources of a command in any order, and each compares with the others
     command_plan.record_declaration(args.generation)
     command_plan.valid_until = trusted_by.valid_until
     removed = removed_candidate(candidate, old, is_in_program=command_plan.has_passive)
@@ -83,14 +85,8 @@ def check(
     if removed is not None:
         announcements.announce_removal(session, removed, declaration, snapshot)
     _plan_swap(session, decision, reading)
-    has_step = decision.action is Action.SWAP
-    lists = has_step and args.list_affected
-    inspects = preflight.should_inspect(args, old, snapshot, has_step=has_step)
-    destinations = _destinations_to_compare(session, args, lists=lists, inspects=inspects)
-    affects = affected_destinations(destinations) if lists and destinations is not None else None
-    plan = plan_inputs(declaration, decision, candidate, old, snapshot, affects=affects)
-    if inspects and destinations is not None:
-        preflight.inspect_destinations(session, plan, destinations, requested=is_verification_requested(plan, old))
+    plan = _plan(session, declaration, decision, candidate, old, snapshot=snapshot)
+    # left to diff: the outputs may refuse the step, or explain why the slots are as they are
     command_plan.announce_rotation = lambda: _announce(session, decision, plan, snapshot)
     return plan
 
@@ -104,7 +100,7 @@ def diff(session: Session, state: RotationState, new: RotationInputs) -> bool | 
     if isinstance(reading, ReadingUnavailable):
         return diff_without_reading(session, reading, state, arguments_changed=arguments_changed(state, new))
     snapshot, command_plan = reading.snapshot, reading.account.command_plan
-    announce = command_plan.announce_rotation
+    announce = command_plan.announce_rotation  # None in a refresh, whose inputs are those of the last deployment
     if announce is not None:
         preflight.refuse_failed_generation(state, new, snapshot)
     difference = find_difference(state, new, snapshot, is_planned=announce is not None)
@@ -127,6 +123,7 @@ def create(session: Session, new: RotationInputs) -> tuple[str, PropertyBag]:
     snapshot = account.snapshot()
     refuse_unless_signing(new, snapshot)
     outputs = signer_outputs(new, snapshot)
+    # a text that the state has already would be an old request
     before = replace(from_bag(outputs, RotationState), verify_now=None)
     outcome = verify_rotation(session, account, RotationStep(before, new, snapshot, swapped=False))
     return f"{snapshot.subaccount_id}/rotation", without_none({**outputs, **outcome.outputs})
@@ -168,6 +165,27 @@ def read(session: Session, bag: PropertyBag) -> PropertyBag:
     if active is None:
         return {**bag, "role": "gone"}
     return {**bag, **certificate_outputs(active, reading.snapshot), **history_outputs(reading.snapshot, state)}
+
+
+def _plan(
+    session: Session,
+    declaration: Declaration,
+    decision: Decision,
+    candidate: Candidate | None,
+    old: RotationInputs | None,
+    *,
+    snapshot: Snapshot,
+) -> RotationInputs:
+    """Write the decision as inputs, compared with the destinations of the subaccount where that is of use."""
+    has_step = decision.action is Action.SWAP
+    lists = has_step and declaration.list_affected
+    inspects = preflight.should_inspect(declaration, old, snapshot, has_step=has_step)
+    destinations = _destinations_to_compare(session, declaration, lists=lists, inspects=inspects)
+    affects = affected_destinations(destinations) if lists and destinations is not None else None
+    plan = plan_inputs(declaration, decision, candidate, old, snapshot, affects=affects)
+    if inspects and destinations is not None:
+        preflight.inspect_destinations(session, plan, destinations, requested=is_verification_requested(plan, old))
+    return plan
 
 
 def _refuse_foreign_candidate(candidate: Candidate | None, snapshot: Snapshot) -> None:

@@ -45,6 +45,7 @@ def history_outputs(snapshot: Snapshot, state: RotationState) -> PropertyBag:
 
 def restored_at(new: RotationInputs, snapshot: Snapshot, state: RotationState) -> PropertyBag:
     """Return when a swap restored the recorded signer: the drift that it has undone left no trace in the state."""
+    # both fingerprints are the same only if the swap led to the recorded signer
     is_restored = (
         new.slots_before is not None
         and has_fingerprint(snapshot.active, new.declared_fingerprint)

@@ -153,6 +153,7 @@ def _inputs(
     if candidate is not None:
         was_retained = old is not None and old.candidate_retained
         planned["candidate"] = candidate.generation
+        # an ignored candidate hides its options: those of the last deployment count
         planned["candidate_retained"] = was_retained if candidate.is_ignored else candidate.retain_on_delete
     return RotationInputs(**{**args.arguments, **planned})
 

@@ -31,6 +31,7 @@ def _last_swap_at(snapshot: Snapshot, state: RotationState) -> str | None:
     before = Slots(state.previous_fingerprint, state.fingerprint)
     moments = [state.rotated_at] if snapshot.slots == before else []
     if has_fingerprint(snapshot.passive, state.fingerprint):
+        # a rollback and a restore keep `previous_fingerprint`: the passive slot alone shows that they are missing
         moments += [state.rolled_back_at, state.restored_at]
     return max(filter(None, moments), key=parse_rfc3339, default=None)
 
