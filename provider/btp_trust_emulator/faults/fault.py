@@ -234,9 +234,8 @@ class Fault:
 
     def is_compatible_with(self, other: Fault) -> bool:
         """Return True if both may disturb one request."""
-        if Phase.INSTEAD in {self.phase, other.phase}:
-            return False
-        return (self.phase, self.slot) != (other.phase, other.slot)
+        both_act = FAULT_SPECS[self.kind].acts and FAULT_SPECS[other.kind].acts
+        return both_act and (self.phase, self.slot) != (other.phase, other.slot)
 
 
 def _spec_errors(fault: Fault) -> Iterator[tuple[str, str]]:

@@ -65,7 +65,7 @@ class DestinationService:
         return claims.subaccount if claims else None
 
     def effect(self, request: Request) -> RequestEffect:
-        """Return a read of the active slot, if an assertion may be signed."""
+        """Return the effect of reading the active slot, if an assertion may be signed."""
         operation = operations_at(OPERATIONS, request.path).get(request.method)
         account = authorization.authorized_account(
             self.landscape, authorization.destination_claims(self.landscape, request)

@@ -44,7 +44,7 @@ class TokenService:
         return account.guid if account else None
 
     def effect(self, request: Request) -> RequestEffect:
-        """Return a token, for any method and any credentials."""
+        """Return the effect of a token request, for any method and any credentials."""
         operations = operations_at(OPERATIONS, request.path).values()
         return next((operation.effect for operation in operations), RequestEffect())
 
