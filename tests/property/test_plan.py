@@ -19,25 +19,25 @@ from btp_trust.rotation.declaration import Declaration, OnDrift
 from btp_trust.rotation.policies import CREATE_POLICIES, UPDATE_POLICIES, Policy, decide
 from btp_trust.snapshot import Snapshot
 from btp_trust.trusted_by.statements import Attestation, DeferredUpload, TrustStatement
-from support.fake_engine import assert_three_part_message, certificate, snapshot
+from support.fake_engine import assert_three_part_message, make_certificate, make_snapshot
 
 POOL = (
-    certificate("a"),
-    certificate("b", made=30),
-    certificate("c", made=60, days=60),
-    certificate("d", made=60),
+    make_certificate("a"),
+    make_certificate("b", created_on_day=30),
+    make_certificate("c", created_on_day=60, valid_days=60),
+    make_certificate("d", created_on_day=60),
 )
 NAMES = ("one", "two", "three")
 
 certificates = st.sampled_from(POOL)
 slot = st.none() | certificates
-filled = st.builds(snapshot, certificates, slot, day=st.integers(0, 800))
-anything = st.builds(snapshot, slot, slot, day=st.integers(0, 800))
+filled = st.builds(make_snapshot, certificates, slot, day=st.integers(0, 800))
+anything = st.builds(make_snapshot, slot, slot, day=st.integers(0, 800))
 names = st.sampled_from(NAMES)
 fingerprints = certificates.map(lambda each: each.fingerprint)
 bindings = st.dictionaries(names, fingerprints, max_size=3)
 drifting = st.sampled_from(OnDrift)
-days = st.integers(0, 900).map(lambda day: snapshot(None, day=day).now.date())
+days = st.integers(0, 900).map(lambda day: make_snapshot(None, day=day).now.date())
 told: st.SearchStrategy[TrustStatement] = st.one_of(
     st.lists(fingerprints, max_size=3),
     st.builds(Attestation, fingerprints, st.just("Ada"), days),
@@ -74,7 +74,7 @@ def swappable(
         on_drift=draw(drifting),
         trusted_by=trusting,
     )
-    return declaration, snapshot(active, passive_, day=day)
+    return declaration, make_snapshot(active, passive_, day=day)
 
 
 DECLARED: dict[str, st.SearchStrategy[Any]] = {
@@ -91,7 +91,7 @@ DECLARED: dict[str, st.SearchStrategy[Any]] = {
 SEEN: dict[str, st.SearchStrategy[Any]] = {
     "active": slot,
     "passive": slot,
-    "now": st.integers(0, 800).map(lambda day: snapshot(None, day=day).now),
+    "now": st.integers(0, 800).map(lambda day: make_snapshot(None, day=day).now),
 }
 WRONG: dict[str, st.SearchStrategy[Any]] = {
     **DECLARED,
@@ -270,7 +270,7 @@ def test_the_way_out_of_a_certificate_that_is_gone_is_always_accepted(
 ) -> None:
     """Declaring what signs, by a name that is free or its own, ends in a record."""
     recorded_generations = {**known, name: "f" * 64}
-    gone, seen = Declaration(name, name, recorded_generations, on_drift=on_drift), snapshot(signer)
+    gone, seen = Declaration(name, name, recorded_generations, on_drift=on_drift), make_snapshot(signer)
     decision = decide(gone, seen)
     assert decision.action is Action.WARN
     proposed = decision.remedies.split('generation="')[1].split('"')[0]
@@ -337,7 +337,7 @@ def test_a_killed_mint_is_taken_up_and_nothing_more_is_minted(
     except Refused:
         return
     assume(isinstance(step, plan.Generate))
-    minted = certificate("e", made=1000)
+    minted = make_certificate("e", created_on_day=1000)
     again = plan.decide(request, own, replace(seen, passive=minted))
     assert isinstance(again, plan.Adopt)
     assert again.certificate == minted

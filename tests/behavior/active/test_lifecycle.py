@@ -101,7 +101,7 @@ def test_metadata_without_a_certificate_stops_the_first_generation(empty: FakeEn
     with pytest.raises(SlotsChanged) as stopped:
         empty.up(FIRST)
     assert_three_part_message(str(stopped.value), empty.guid)
-    assert empty.last.writes == []
+    assert empty.last_report.writes == []
     empty.deploy(FIRST)
 
 
@@ -217,7 +217,7 @@ def test_a_certificate_that_vanishes_between_plan_and_update_is_an_error(engine:
     with pytest.raises(TrustError, match="no active") as stopped:
         engine.up(renew)
     assert_three_part_message(str(stopped.value))
-    assert engine.last.writes == []
+    assert engine.last_report.writes == []
 
 
 def test_a_renewal_in_place_needs_an_accepted_outage(engine: FakeEngine) -> None:

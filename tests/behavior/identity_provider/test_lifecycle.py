@@ -61,7 +61,7 @@ def emulator() -> Iterator[Emulator]:
 def engine(emulator: Emulator) -> FakeEngine:
     """A stack with nothing in it, and another subaccount."""
     guid, target = (emulator.create_subaccount(generate=True).guid for _ in range(2))
-    return FakeEngine(emulator, guid, target=target)
+    return FakeEngine(emulator, guid, target_guid=target)
 
 
 def program(prepared: str | None = None, signs: str | None = None, *, gated: bool = True, **args: Any) -> Program:
@@ -93,7 +93,7 @@ class Api:
     """What a person does in the target's trust configuration."""
 
     def __init__(self, engine: FakeEngine) -> None:
-        self.key = engine.emulator.api_access_key(engine.target)
+        self.key = engine.emulator.api_access_key(engine.target_guid)
         self.http = httpx.Client(transport=engine.emulator.transport, params={"rawConfig": "true"})
         form = {"grant_type": "client_credentials"}
         client = (self.key["clientid"], self.key["clientsecret"])
@@ -127,7 +127,7 @@ class Api:
 
 def trusted(engine: FakeEngine) -> set[str]:
     """What the target shows as trusted."""
-    return set(engine.emulator.target(engine.target).certificates)
+    return set(engine.emulator.target(engine.target_guid).certificates)
 
 
 def test_a_year_with_a_target_that_has_an_api(engine: FakeEngine) -> None:
@@ -172,10 +172,12 @@ def test_a_swap_in_the_command_that_registers_is_refused_without_a_gate_too(engi
     ungated = functools.partial(program, gated=False)
     engine.deploy(ungated(None, "a"), ungated("b", "a", passive=None))
     for wanted in (ungated("b", "b"), ungated("b", "b", name="renamed as well")):
-        assert "rotate in a second deployment" in engine.assert_refused(wanted, ORIGIN, engine.target, engine.slots[1])
+        assert "rotate in a second deployment" in engine.assert_refused(
+            wanted, ORIGIN, engine.target_guid, engine.slots[1]
+        )
     with pytest.raises(CheckFailedError):
         engine.up(ungated("b", "b"), skip_preview=True)
-    assert "POST rotateCertificate" not in engine.last.requests
+    assert "POST rotateCertificate" not in engine.last_report.requests
     engine.deploy(ungated("b", "a"), ungated("b", "b"))
 
 
@@ -200,7 +202,7 @@ def test_a_swap_waits_for_a_target_that_cannot_be_checked(engine: FakeEngine) ->
     engine.deploy(ALONE, PREPARED)
     engine.transport.inject_always(answer_with(503), GET)
     assert "could not be checked" in engine.assert_refused(ROTATED, ORIGIN)
-    engine.transport.repair()
+    engine.transport.clear_faults()
     engine.deploy(ROTATED)
 
 
@@ -355,7 +357,7 @@ def test_what_somebody_made_in_the_place_of_ours_is_not_overwritten(engine: Fake
     assert f'adopt="{identity}"' in engine.assert_refused(program(), ORIGIN, other.slots[0])
     with pytest.raises(Refused):
         engine.up(program(name="Shop"), skip_preview=True)
-    assert "trust" not in engine.last.messages
+    assert "trust" not in engine.last_report.messages
     assert api.all() == before
     engine.deploy(program(adopt=identity))
     assert "take over" in engine.last_preview.messages
@@ -381,7 +383,7 @@ def test_what_somebody_makes_between_plan_and_deed_is_not_overwritten(engine: Fa
     engine.transport.inject_once(GET, interleave(before=anew), after=1)
     with pytest.raises(Refused, match="adopt="):
         engine.up(wanted, skip_preview=True)
-    assert engine.last.writes == [DELETE, POST]  # the other one's
+    assert engine.last_report.writes == [DELETE, POST]  # the other one's
     after = api.all()[ORIGIN]
     assert after["id"] != before["id"]
     assert after["config"]["metaDataLocation"] == before["config"]["metaDataLocation"]
@@ -420,7 +422,11 @@ def test_what_a_killed_run_registered_is_taken_up(engine: FakeEngine) -> None:
 def test_arguments_that_change(engine: FakeEngine) -> None:
     """Name, entity ID and layout are updates; an origin key, a target and a source are not."""
     engine.deploy(program("b"))
-    mine = {"source_connection": "mine", "subaccount_id": engine.target.upper(), "source_subaccount_id": engine.guid}
+    mine = {
+        "source_connection": "mine",
+        "subaccount_id": engine.target_guid.upper(),
+        "source_subaccount_id": engine.guid,
+    }
     changed: list[dict[str, Any]] = [
         {"name": "Shop"},
         {"entity_id": "shop.example.com"},
@@ -450,19 +456,19 @@ def test_arguments_that_change(engine: FakeEngine) -> None:
 def test_a_subaccount_without_an_active_certificate_has_nothing_to_trust(emulator: Emulator) -> None:
     """The way out is in the message."""
     guid, target = (emulator.create_subaccount().guid for _ in range(2))
-    assert "generate=True" in FakeEngine(emulator, guid, target=target).assert_refused(program(), guid)
+    assert "generate=True" in FakeEngine(emulator, guid, target_guid=target).assert_refused(program(), guid)
 
 
 def test_the_connection_has_to_be_one_to_xsuaa(engine: FakeEngine) -> None:
     """A key of the Destination service has no apiurl; a binding needs the subaccount in the program."""
-    engine.config["btp-trust:connections"] = json.dumps({"billing": engine.emulator.service_key(engine.target)})
+    engine.config["btp-trust:connections"] = json.dumps({"billing": engine.emulator.service_key(engine.target_guid)})
     with pytest.raises(TrustError, match="apiurl is missing"):
         engine.preview(program())
     del engine.config["btp-trust:connections"]
-    entry = {"name": "billing", "credentials": engine.emulator.api_access_key(engine.target)}
+    entry = {"name": "billing", "credentials": engine.emulator.api_access_key(engine.target_guid)}
     engine.environ["VCAP_SERVICES"] = json.dumps({"xsuaa": [entry]})
-    assert f'subaccount_id="{engine.target}"' in engine.assert_refused(program(), "billing")
-    engine.deploy(program(subaccount_id=engine.target))
+    assert f'subaccount_id="{engine.target_guid}"' in engine.assert_refused(program(), "billing")
+    engine.deploy(program(subaccount_id=engine.target_guid))
 
 
 LOST: list[tuple[TransportFault, bool]] = [
@@ -500,11 +506,11 @@ def test_a_lost_answer_is_settled_by_reading(
     try:
         engine.up(wanted)
     except WriteNotApplied as error:
-        assert_three_part_message(str(error), ORIGIN, engine.target)
+        assert_three_part_message(str(error), ORIGIN, engine.target_guid)
         assert not acted
     else:
         assert acted
-    assert engine.last.writes == ([request_] if acted else [])
+    assert engine.last_report.writes == ([request_] if acted else [])
     engine.deploy(wanted)
     assert trusted(engine) == (set() if request_ == DELETE else {engine.slots[0]})
 
@@ -532,7 +538,7 @@ def test_a_hook_that_retries_sends_no_second_write_after_an_unknown_outcome(
         engine.up(wanted, skip_preview=True)
     assert engine.transport.sent[sent:].count(request_) == 1
     assert [call.error for call in engine.calls[-3:]] == [stopped.value] * 3
-    engine.transport.repair()
+    engine.transport.clear_faults()
     engine.up(wanted)
     assert engine.preview(wanted).has_no_changes
 
@@ -549,7 +555,7 @@ def test_nothing_is_registered_of_a_subaccount_whose_slots_are_uncertain(engine:
     engine.transport.inject_once("POST certificate/passive", raise_before_sending(httpx.ReadTimeout("slow")))
     with pytest.raises(WriteNotApplied, match="generation of a passive certificate"):
         engine.up(both)
-    assert PUT not in engine.last.writes
+    assert PUT not in engine.last_report.writes
 
 
 @pytest.mark.parametrize("request_", [POST, PUT, DELETE])
@@ -565,7 +571,7 @@ def test_what_cannot_be_read_afterwards_is_said(engine: FakeEngine, request_: st
     with pytest.raises(OutcomeUnknown) as caught:
         engine.up(wanted)
     assert_three_part_message(str(caught.value), ORIGIN)
-    engine.transport.repair()
+    engine.transport.clear_faults()
     engine.deploy(wanted)
 
 
@@ -593,7 +599,7 @@ def test_a_rival_between_two_tries_stops_the_second(engine: FakeEngine, request_
     with pytest.raises(TargetChanged) as caught:
         engine.up(wanted)
     assert_three_part_message(str(caught.value), ORIGIN)
-    assert engine.last.writes == [PUT]  # the rival's
+    assert engine.last_report.writes == [PUT]  # the rival's
 
 
 def test_a_rival_beside_a_lost_answer_is_told_apart(engine: FakeEngine) -> None:
@@ -670,7 +676,7 @@ def test_one_that_somebody_made_anew_is_not_deleted(engine: FakeEngine) -> None:
 @pytest.mark.parametrize("given", [False, True])
 def test_a_rename_keeps_the_registration(engine: FakeEngine, *, given: bool) -> None:
     """The new one takes it up, the old one leaves it: nobody is refused in between."""
-    where: dict[str, Any] = {"subaccount_id": engine.target.upper()} if given else {}
+    where: dict[str, Any] = {"subaccount_id": engine.target_guid.upper()} if given else {}
     engine.deploy(program("b", "a", **where))
     before = Api(engine).all()
     renamed = program("b", "a", resource_name="renamed", **where)
@@ -704,7 +710,7 @@ def test_a_second_one_of_the_same_origin_key_is_refused(engine: FakeEngine) -> N
             program()(deployment)
             deployment.trusted("second", **{"connection": "billing", "origin_key": ORIGIN, **own})
 
-        assert "A second TrustedIdentityProvider" in engine.assert_refused(both, ORIGIN, engine.target)
+        assert "A second TrustedIdentityProvider" in engine.assert_refused(both, ORIGIN, engine.target_guid)
 
 
 def test_another_registration_does_not_keep_a_removed_one(engine: FakeEngine) -> None:
@@ -746,7 +752,7 @@ def test_a_first_registration_needs_both(engine: FakeEngine) -> None:
         engine.transport.inject_always(answer_with(403), path)
         with pytest.raises(NotAuthorized):
             engine.preview(program())
-        engine.transport.repair()
+        engine.transport.clear_faults()
 
 
 def test_offline_plans_from_the_state_and_writes_nothing(engine: FakeEngine) -> None:
@@ -770,7 +776,7 @@ def test_a_deletion_that_cannot_be_done_says_the_ways_out(engine: FakeEngine) ->
     engine.transport.inject_always(answer_with(503), GET)
     with pytest.raises(ServiceUnavailable, match="retain_on_delete"):
         engine.destroy()
-    engine.transport.repair()
+    engine.transport.clear_faults()
     engine.engine_exited = True
     with pytest.raises(EngineExited) as caught:
         engine.destroy()

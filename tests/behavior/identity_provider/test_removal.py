@@ -31,7 +31,7 @@ POST, PUT, DELETE, GET = (f"{method} identity-providers" for method in ("POST", 
 def engine(emulator: Emulator) -> FakeEngine:
     """A stack with nothing in it, and another subaccount."""
     guid, target = (emulator.create_subaccount(generate=True).guid for _ in range(2))
-    return FakeEngine(emulator, guid, target=target)
+    return FakeEngine(emulator, guid, target_guid=target)
 
 
 def program(**args: Any) -> Program:
@@ -54,7 +54,7 @@ class Api:
     """What a person, or another stack, does in the target."""
 
     def __init__(self, engine: FakeEngine) -> None:
-        key = engine.emulator.api_access_key(engine.target)
+        key = engine.emulator.api_access_key(engine.target_guid)
         self.http = httpx.Client(transport=engine.emulator.transport, params={"rawConfig": "true"})
         form = {"grant_type": "client_credentials"}
         client = (key["clientid"], key["clientsecret"])
@@ -96,7 +96,7 @@ def test_a_removal_says_that_users_go_with_it(engine: FakeEngine) -> None:
     engine.deploy(program())
     report = removed(engine)
     assert "with its users there and all that they were assigned" in report.inputs["billing"]["removal"]
-    assert engine.target in report.inputs["billing"]["removal"]
+    assert engine.target_guid in report.inputs["billing"]["removal"]
     assert "is deleted, with its users" in report.messages
     assert report.writes == [DELETE]
 
@@ -190,7 +190,7 @@ def test_what_is_there_with_the_same_content_is_adopted_and_named(engine: FakeEn
     """In the preview, in what the preview of its removal shows, and when it is removed."""
     engine.deploy(program())
     identity = Api(engine).all()[ORIGIN]["id"]
-    second = FakeEngine(engine.emulator, engine.guid, target=engine.target)
+    second = FakeEngine(engine.emulator, engine.guid, target_guid=engine.target_guid)
     preview = second.preview(program())
     assert f"adopt 'shop', which this resource did not make ({identity})" in preview.inputs["billing"]["step"]
     assert "adopt" in preview.messages
@@ -209,7 +209,7 @@ def test_what_the_resource_made_is_not_named_as_somebody_elses(engine: FakeEngin
     """Nor what it was told to take over, nor what it made anew after somebody deleted what it had adopted."""
     engine.deploy(program())
     assert "another stack" not in engine.state["billing"].inputs["removal"]
-    second = FakeEngine(engine.emulator, engine.guid, target=engine.target)
+    second = FakeEngine(engine.emulator, engine.guid, target_guid=engine.target_guid)
     second.deploy(program())
     assert "another stack" in second.state["billing"].inputs["removal"]
     identity = Api(engine).all()[ORIGIN]["id"]
@@ -218,7 +218,7 @@ def test_what_the_resource_made_is_not_named_as_somebody_elses(engine: FakeEngin
     assert "another stack" not in second.state["billing"].inputs["removal"]
     second.deploy(program())
 
-    third = FakeEngine(engine.emulator, engine.guid, target=engine.target)
+    third = FakeEngine(engine.emulator, engine.guid, target_guid=engine.target_guid)
     third.deploy(program())
     engine.destroy()
     third.deploy(program())
@@ -228,7 +228,7 @@ def test_what_the_resource_made_is_not_named_as_somebody_elses(engine: FakeEngin
 def test_one_that_goes_between_plan_and_deed_is_not_made_in_silence(engine: FakeEngine) -> None:
     """The plan was to adopt it, not to register."""
     engine.deploy(program())
-    second = FakeEngine(engine.emulator, engine.guid, target=engine.target)
+    second = FakeEngine(engine.emulator, engine.guid, target_guid=engine.target_guid)
 
     def gone() -> None:
         engine.destroy()
@@ -242,7 +242,7 @@ def test_one_that_goes_between_plan_and_deed_is_not_made_in_silence(engine: Fake
 def test_what_is_adopted_stays_named_while_the_target_is_out_of_reach(engine: FakeEngine) -> None:
     """The state is enough."""
     engine.deploy(program())
-    second = FakeEngine(engine.emulator, engine.guid, target=engine.target)
+    second = FakeEngine(engine.emulator, engine.guid, target_guid=engine.target_guid)
     second.deploy(program())
     second.transport.inject_always(answer_with(503), GET)
     assert "another stack" in second.preview(program()).inputs["billing"]["removal"]

@@ -240,7 +240,7 @@ def test_a_mint_overwrites_only_what_replaces_named(engine: FakeEngine) -> None:
     with pytest.raises(SlotsChanged) as stopped:
         engine.up(only("c"))
     assert_three_part_message(str(stopped.value), *engine.slots)
-    assert engine.last.writes == []
+    assert engine.last_report.writes == []
     stranger = engine.slots[1]
     assert engine.up(only("c")).writes == []
     assert engine.outputs("next")["fingerprint"] == stranger
@@ -254,7 +254,7 @@ def test_a_mint_into_a_slot_that_was_emptied_meanwhile_is_not_done(engine: FakeE
     engine.transport.inject_once("GET certificate/passive", rival, after=2)
     with pytest.raises(SlotsChanged, match="passive empty"):
         engine.up(only("c"))
-    assert engine.last.writes == []
+    assert engine.last_report.writes == []
     engine.deploy(only("c"))
 
 
@@ -266,7 +266,7 @@ def test_an_update_whose_step_changes_with_the_active_slot_overwrites_nothing_un
     with pytest.raises(Refused) as stopped:
         engine.up(only("b"))
     assert_three_part_message(str(stopped.value), *engine.slots)
-    assert engine.last.writes == []
+    assert engine.last_report.writes == []
 
 
 def test_a_planned_adoption_is_never_turned_into_a_mint(engine: FakeEngine) -> None:
@@ -278,7 +278,7 @@ def test_a_planned_adoption_is_never_turned_into_a_mint(engine: FakeEngine) -> N
     with pytest.raises(TrustError) as stopped:
         engine.up(program("b", "b"))
     assert_three_part_message(str(stopped.value))
-    assert engine.last.writes == []
+    assert engine.last_report.writes == []
 
 
 def test_a_mint_that_no_replaces_named_is_not_sent(engine: FakeEngine) -> None:
@@ -621,8 +621,8 @@ def test_a_foreign_answer_to_a_delete_is_no_lie_about_credentials(engine: FakeEn
     engine.transport.inject_always(answer_with(429), "DELETE certificate/passive")
     with pytest.raises(ServiceUnavailable, match="429"):
         engine.up(nothing)
-    assert engine.last.writes == []
-    engine.transport.repair()
+    assert engine.last_report.writes == []
+    engine.transport.clear_faults()
     assert engine.up(nothing).writes == ["DELETE certificate/passive"]
 
 

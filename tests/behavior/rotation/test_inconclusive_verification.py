@@ -130,7 +130,7 @@ def test_one_destination_without_an_answer_keeps_the_request_open(scenario: Veri
     engine.transport.inject_always(fault, TARGET)
     engine.up(wanted, skip_preview=True)
     assert engine.outputs("rotation")["verify_now"] == "first"
-    engine.transport.repair()
+    engine.transport.clear_faults()
     engine.deploy(wanted)
     assert scenario.evidence()["s4"]["verdict"] == "proved"
 
@@ -186,7 +186,7 @@ def test_a_request_beside_a_swap_is_answered_by_its_check(scenario: Verification
     )
     engine.up(wanted)
     assert (engine.outputs("rotation")["verify_now"], engine.outputs("rotation")["unverified"]) == ("2", ["s4"])
-    engine.transport.repair()
+    engine.transport.clear_faults()
     engine.deploy(wanted)
 
 
@@ -324,7 +324,7 @@ def test_a_name_that_is_mistyped_is_refused_in_the_preview(
         assert "verify_destinations" in message.splitlines()[-1]
     with pytest.raises(CheckFailedError):
         engine.up(scenario.program("b", name), skip_preview=True)
-    assert engine.last.writes == []
+    assert engine.last_report.writes == []
 
 
 def test_a_name_like_no_other_is_refused_without_a_guess(scenario: VerificationScenario) -> None:
@@ -370,17 +370,20 @@ def test_a_service_that_does_not_tell_is_no_reason_to_refuse_a_preview(scenario:
     engine = scenario.engine
     engine.transport.inject_always(answer_with(403), "GET instanceDestinations", TARGET)
     engine.preview(scenario.program("b", "sf", "s4", "assertion"))
-    assert "warning: RotationTrigger: the destinations to be tried could not be looked for. " in engine.last.messages
+    assert (
+        "warning: RotationTrigger: the destinations to be tried could not be looked for. "
+        in engine.last_report.messages
+    )
     with pytest.raises(Exception, match="403"):
         engine.up(scenario.program("b", "sf", "s4", "assertion"))
-    assert engine.last.writes == []
+    assert engine.last_report.writes == []
 
 
 def test_offline_nothing_is_looked_at(scenario: VerificationScenario) -> None:
     """Nor refused."""
     scenario.engine.config["btp-trust:offline"] = "true"
     scenario.engine.preview(scenario.program("a", "s44"))
-    assert scenario.engine.last.requests == []
+    assert scenario.engine.last_report.requests == []
 
 
 def test_a_destination_that_goes_before_the_swap_refuses_it(scenario: VerificationScenario) -> None:
@@ -391,7 +394,7 @@ def test_a_destination_that_goes_before_the_swap_refuses_it(scenario: Verificati
     with pytest.raises(Refused) as refusal:
         engine.up(scenario.program("b", "sf", "s4"))
     assert_three_part_message(str(refusal.value), "'b' was not made to sign", "'s4' is not found")
-    assert engine.last.writes == []
+    assert engine.last_report.writes == []
 
 
 # --- who signed ---------------------------------------------------------------------------------------------------

@@ -103,7 +103,7 @@ def test_creating_with_the_name_of_a_candidate_that_is_not_minted_yet_is_refused
     engine.assert_refused(ROTATED, engine.slots[0])
     with pytest.raises(CheckFailedError):
         engine.up(ROTATED, skip_preview=True)
-    assert engine.last.writes == ["POST certificate/passive"]
+    assert engine.last_report.writes == ["POST certificate/passive"]
     engine.deploy(PREPARED, ROTATED)
 
 
@@ -205,7 +205,7 @@ def test_any_other_pair_stops_the_swap(engine: FakeEngine, rival: str) -> None:
     with pytest.raises(SlotsChanged) as stopped:
         engine.up(ROTATED)
     assert_three_part_message(str(stopped.value), *before, *[found for found in engine.slots if found])
-    assert engine.last.writes == []
+    assert engine.last_report.writes == []
     assert engine.state["rotation"].inputs["generation"] == "a"
 
 
@@ -386,7 +386,7 @@ def test_both_names_at_once_without_a_preview_mint_and_do_not_swap(rotated: Fake
     with pytest.raises(CheckFailedError) as refused:
         rotated.up(NEXT_ROTATED, skip_preview=True)
     assert_three_part_message(refused.value.reason, *rotated.slots)
-    assert rotated.last.writes == ["POST certificate/passive"]
+    assert rotated.last_report.writes == ["POST certificate/passive"]
     rotated.assert_refused(NEXT_ROTATED, rotated.slots[1], "known_generations")
     assert rotated.slots[0] == signing
     rotated.deploy(NEXT, NEXT_ROTATED)
@@ -645,7 +645,7 @@ def test_slots_as_before_a_swap_just_made_are_not_believed_at_once(engine: FakeE
         assert engine.outputs("rotation")["rotated_at"] in message
         with pytest.raises(StaleRead):
             engine.up(wanted, skip_preview=True)
-        assert engine.last.writes == []
+        assert engine.last_report.writes == []
         engine.emulator.advance(20)
     engine.emulator.advance(40)
     engine.deploy(wanted)

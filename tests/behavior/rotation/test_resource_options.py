@@ -19,7 +19,9 @@ EVERYTHING = ["*"]
 def engine(emulator: Emulator) -> FakeEngine:
     """A stack that has prepared b, while a signs."""
     engine = FakeEngine(
-        emulator, emulator.create_subaccount(generate=True).guid, target=emulator.create_subaccount(generate=True).guid
+        emulator,
+        emulator.create_subaccount(generate=True).guid,
+        target_guid=emulator.create_subaccount(generate=True).guid,
     )
     emulator.advance(HOUR)
     engine.deploy(program("b", "a"))
@@ -77,7 +79,7 @@ def test_a_text_that_no_deployment_recorded_is_no_candidate(engine: FakeEngine) 
 @pytest.mark.parametrize("ignored", [(), ("candidate",)], ids=["read", "ignored"])
 def test_a_retained_certificate_is_not_announced_as_deleted(engine: FakeEngine, ignored: tuple[str, ...]) -> None:
     """Nothing is deleted when it leaves the program, so nothing is said, and the swap may come in the same command."""
-    retained: dict[str, Any] = {"passive": {"retained": True}}
+    retained: dict[str, Any] = {"passive": {"retain_on_delete": True}}
     engine.deploy(program("b", "a", **retained))
     engine.deploy(program("b", "a", **retained, trigger={"ignore_changes": list(ignored)}))
     assert "candidate_retained" not in engine.outputs("rotation")
@@ -92,7 +94,7 @@ def test_a_retained_certificate_is_not_announced_as_deleted(engine: FakeEngine, 
 
 def test_the_option_counts_as_the_last_deployment_had_it(engine: FakeEngine) -> None:
     """Given, taken away again: then the deletion is announced once more."""
-    given, taken = program("b", "a", passive={"retained": True}), program("b", "a")
+    given, taken = program("b", "a", passive={"retain_on_delete": True}), program("b", "a")
     engine.deploy(given)
     assert engine.preview(taken).has_no_changes
     engine.deploy(taken)

@@ -74,7 +74,7 @@ def test_a_rotation_waits_for_its_targets_and_comes_once_they_are_ready(engine: 
     refuses(engine, asking("b", s4=old, ias=[old, new]), passive, "s4: no, it trusts", str(active)[:8], "(a, expires")
     with pytest.raises(CheckFailedError):
         engine.up(asking("b", s4=old), skip_preview=True)
-    assert engine.last.writes == []
+    assert engine.last_report.writes == []
 
     ready = asking("b", s4=old + new, ias=[new, old])
     report = engine.up(ready)
@@ -324,7 +324,7 @@ def test_an_older_certificate_that_never_signed_is_not_taken_for_a_way_back(engi
     assert_three_part_message(str(refused.value), slots[1], "s4: no, it trusts no certificate")
     with pytest.raises(TrustError):
         engine.up(wanted, skip_preview=True)
-    assert engine.last.writes == []
+    assert engine.last_report.writes == []
     metadata = until(parse_pem(pems(engine)[1]).metadata, engine.emulator.now)
     with pytest.raises(Refused, match="the metadata that names it was valid until"):
         engine.preview(asking("a", s4=metadata))

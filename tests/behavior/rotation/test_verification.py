@@ -101,7 +101,7 @@ def test_a_preview_tries_nothing_and_a_rotation_looks_before_and_tries_after(sce
     assert finds(scenario.engine.last_preview) == LISTS
     after = report.requests[report.requests.index(ROTATE) :]
     assert finds(report) == [*LISTS, s4, assertion, s4, assertion, assertion, s4]
-    assert finds(scenario.engine.last) == finds(report)
+    assert finds(scenario.engine.last_report) == finds(report)
     assert after == [ROTATE, s4, assertion, assertion, s4]
 
 
@@ -202,11 +202,11 @@ def test_a_refused_generation_is_refused_until_another_is_declared(scenario: Ver
     for more in ({}, {"on_drift": "restore"}, {"verify_now": "1"}, {"verify_destinations": ["sf"]}):
         wanted = scenario.program("b", "s4", **more)
         message = engine.assert_refused(wanted, "s4: refused: ", *engine.slots)
-        assert "somebody else" not in engine.last.messages
+        assert "somebody else" not in engine.last_report.messages
         assert engine.outputs("rotation")["rolled_back_at"] in message
         with pytest.raises(Refused):
             engine.up(wanted, skip_preview=True)
-        assert engine.last.writes == []
+        assert engine.last_report.writes == []
     assert engine.refresh().writes == []
     engine.deploy(scenario.program("a", "s4"))
     assert {"failed_generation", "failure", "verified"} & engine.outputs("rotation").keys() == {"verified"}
@@ -351,7 +351,7 @@ def lost_way_back(scenario: VerificationScenario, *, done: bool, **trigger: Any)
     engine.transport.inject_once(ROTATE, fault, after=1)
     with contextlib.suppress(TrustError):  # what depends on it cannot read the slots either
         engine.up(scenario.program("b", "s4", **trigger))
-    engine.transport.repair()
+    engine.transport.clear_faults()
     outputs = engine.outputs("rotation")
     assert outputs["failed_generation"] == outputs["generation"] == "b"
     return str(outputs["rollback_unconfirmed"])
@@ -370,7 +370,7 @@ def test_a_way_back_that_was_done_unseen_is_remembered(scenario: VerificationSce
     for _ in range(2):
         message = engine.assert_refused(scenario.program("b", "s4"), "was swapped back", before[0])
         assert "nobody knows" not in message
-    assert engine.last.writes == []
+    assert engine.last_report.writes == []
     engine.deploy(scenario.program("a", "s4"))
     assert engine.slots == before
     assert {"failed_generation", "rollback_unconfirmed"} & engine.outputs("rotation").keys() == set()
@@ -493,7 +493,7 @@ def test_a_hook_that_retries_swaps_no_second_time_on_readings_that_are_behind(
         scenario.emulator.clear_faults()
     assert engine.transport.sent[sent:].count(ROTATE) == 1
     assert_three_part_message(str(behind.value), before[1], "was done by this command already")
-    engine.transport.repair()
+    engine.transport.clear_faults()
     engine.emulator.advance(61)
     engine.up(scenario.program("b", "s4"))
     assert (engine.slots, engine.outputs("rotation")["failed_generation"]) == (before, "b")
@@ -513,9 +513,9 @@ def test_a_way_back_that_another_unknown_write_forbids_is_not_taken_for_sent(sce
     )
     with pytest.raises(RollbackFailed, match="The deletion of the passive certificate was sent once"):
         engine.up(scenario.program("b", "s4"))
-    assert engine.last.writes == [ROTATE]
+    assert engine.last_report.writes == [ROTATE]
     assert "rollback_unconfirmed" not in engine.outputs("rotation")
-    engine.transport.repair()
+    engine.transport.clear_faults()
     engine.up(scenario.program("b", "s4"))
     assert engine.slots == before
 
@@ -602,7 +602,7 @@ def test_an_open_check_goes_with_the_certificate_under_any_name(scenario: Verifi
         ROTATE, interleave(after=lambda: engine.transport.inject_always(answer_with(503), TARGET))
     )
     engine.up(scenario.program("b", "s4"))
-    engine.transport.repair()
+    engine.transport.clear_faults()
     scenario.misreport("s4", before[1])
     report = engine.up(scenario.program("b2", "s4", known_generations={"b2": before[1]}))
     assert report.writes == [ROTATE]
@@ -693,12 +693,12 @@ def test_the_passive_slot_must_still_hold_what_signed_before(scenario: Verificat
     )
     with pytest.raises(RollbackFailed) as stuck:
         engine.up(scenario.program("b", "s4"))
-    assert engine.last.writes == [ROTATE]
+    assert engine.last_report.writes == [ROTATE]
     assert_three_part_message(str(stuck.value), *engine.slots)
     for _ in range(2):
         with pytest.raises(RollbackFailed, match="there is no way back") as lost:
             engine.up(scenario.program("b", "s4"))
-        assert engine.last.writes == []
+        assert engine.last_report.writes == []
         assert_three_part_message(str(lost.value), engine.slots[0])
     scenario.misreport("s4")
     engine.deploy(scenario.program("b", "s4", "assertion"))
@@ -753,7 +753,7 @@ def test_what_tells_nothing_is_said_and_tried_again(scenario: VerificationScenar
     again = engine.preview(wanted)
     assert (again.operations["rotation"], finds(again)) == ("update", [])
     assert ") was left open (s4: inconclusive: " in again.messages
-    engine.transport.repair()
+    engine.transport.clear_faults()
     assertion = "GET destinations/assertion"
     report = engine.up(wanted)
     assert finds(report) == [TARGET, "GET destinations/sf", assertion, assertion, TARGET]
@@ -813,7 +813,7 @@ def test_a_check_left_open_may_still_lead_back(scenario: VerificationScenario) -
         ROTATE, interleave(after=lambda: engine.transport.inject_always(answer_with(503), TARGET))
     )
     engine.up(wanted)
-    engine.transport.repair()
+    engine.transport.clear_faults()
     engine.emulator.advance(HOUR)
     assert engine.up(wanted).writes == [ROTATE]
     assert "the deployment tries again, a target's refusal swaps back" in engine.last_preview.messages
@@ -831,7 +831,7 @@ def test_a_check_left_open_promises_no_way_back_that_the_command_generates_over(
         ROTATE, interleave(after=lambda: engine.transport.inject_always(answer_with(503), TARGET))
     )
     engine.up(scenario.program("b", "s4"))
-    engine.transport.repair()
+    engine.transport.clear_faults()
     engine.emulator.advance(HOUR)
     scenario.misreport("s4", engine.slots[0])
     with pytest.raises(RollbackFailed, match="there is no way back"):
@@ -867,7 +867,7 @@ def test_a_check_left_open_waits_while_another_certificate_signs(scenario: Verif
     engine.emulator.advance(HOUR)
     assert finds(engine.up(wanted)) == []
     assert engine.outputs("rotation")["unverified"] == ["s4"]
-    engine.transport.repair()
+    engine.transport.clear_faults()
     scenario.misreport("s4", before[1])
     engine.emulator.rotate(engine.guid)
     engine.emulator.advance(HOUR)
@@ -953,7 +953,7 @@ def test_a_destination_that_cannot_be_tried_refuses_the_swap(
     engine.assert_refused(scenario.program("b", "sf", "s4"), "s4", named)
     with pytest.raises(CheckFailedError, match="s4"):
         engine.up(scenario.program("b", "sf", "s4"), skip_preview=True)
-    assert engine.last.writes == []
+    assert engine.last_report.writes == []
     engine.deploy(scenario.program("b", "sf", "assertion"))
 
 
@@ -979,9 +979,9 @@ def test_without_a_user_nothing_is_swapped(
     with pytest.raises(kind) as refusal:
         engine.up(scenario.program("b", "s4"))
     assert_three_part_message(str(refusal.value), "'b' was not made to sign")
-    assert engine.last.writes == []
+    assert engine.last_report.writes == []
     assert ("Without one the deployment refuses the swap" in engine.last_preview.messages) == (user is None)
-    engine.transport.repair()
+    engine.transport.clear_faults()
     engine.config["btp-trust:user"], bad = good, engine.config.pop("btp-trust:user", None)
     engine.deploy(scenario.program("b", "s4", "assertion"))
     engine.config = {**engine.config, "btp-trust:user": bad or "", "btp-trust:users": ""}
@@ -1158,7 +1158,7 @@ def assert_put_back_once(scenario: VerificationScenario, wanted: Program) -> Non
             engine.refresh()
         with pytest.raises(StaleRead, match="look as they did before the swap of"):
             engine.up(wanted, skip_preview=True)
-        assert (engine.last.writes, engine.slots) == ([], slots)
+        assert (engine.last_report.writes, engine.slots) == ([], slots)
     scenario.emulator.clear_faults()
     engine.emulator.advance(61)
     assert engine.up(wanted).writes == []
@@ -1208,7 +1208,7 @@ def test_an_update_within_the_minute_does_not_forget_a_way_back(scenario: Verifi
     engine.transport.inject_always(answer_with(200, json={"certificate": old}), "GET certificate/passive")
     with pytest.raises(StaleRead, match="look as they did before the swap of"):
         engine.up(wanted, skip_preview=True)
-    assert (engine.last.writes, engine.slots) == ([], before)
+    assert (engine.last_report.writes, engine.slots) == ([], before)
 
 
 def test_targets_alone_are_asked_again_after_what_was_put_back(scenario: VerificationScenario) -> None:

@@ -69,7 +69,7 @@ def test_a_second_one_of_a_subaccount_is_refused(
     engine.assert_refused(both(kind, *order), "'default'", "'second'", engine.guid)
     with pytest.raises(CheckFailedError):
         engine.up(both(kind, *order), skip_preview=True)
-    assert len([request for request in engine.last.writes if request.startswith("POST")]) <= 1
+    assert len([request for request in engine.last_report.writes if request.startswith("POST")]) <= 1
 
 
 @pytest.mark.parametrize("unseen", ["offline", "down"])

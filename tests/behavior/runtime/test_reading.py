@@ -138,7 +138,7 @@ def test_offline_plans_from_the_state_without_credentials_and_refuses_all_writes
     with pytest.raises(OfflineRefused) as refused:
         engine.up(due)
     assert_three_part_message(str(refused.value), "pulumi config rm btp-trust:offline")
-    assert engine.last.requests == []
+    assert engine.last_report.requests == []
 
 
 def test_offline_refuses_what_the_state_does_not_tell(engine: FakeEngine) -> None:
@@ -223,7 +223,7 @@ def test_a_new_resource_with_another_subaccount_is_refused(emulator: Emulator, k
         getattr(deployment, kind)(subaccount_id="00000000-0000-4000-8000-000000000000", **arguments)
 
     engine.assert_refused(run, engine.guid)
-    assert engine.last.requests == ["POST token"]
+    assert engine.last_report.requests == ["POST token"]
 
 
 @pytest.mark.parametrize("kind", ["active", "passive", "trigger"])
@@ -231,7 +231,7 @@ def test_a_resource_cannot_move(engine: FakeEngine, kind: str) -> None:
     """Its certificate and its generations are in the subaccount of its first deployment."""
     elsewhere = "00000000-0000-4000-8000-000000000000"
     engine.assert_refused(program("b", "a", **{kind: {"subaccount_id": elsewhere}}), engine.guid, elsewhere)
-    assert engine.last.requests in ([], READING)
+    assert engine.last_report.requests in ([], READING)
 
 
 def test_giving_the_recorded_subaccount_changes_nothing(engine: FakeEngine) -> None:
@@ -251,7 +251,7 @@ def test_a_binding_in_the_environment_needs_the_subaccount(emulator: Emulator, *
         engine.deploy(program(active={"subaccount_id": guid}))
     else:
         assert f'subaccount_id="{guid}"' in engine.assert_refused(ALONE)
-        assert engine.last.requests == ["POST token"]
+        assert engine.last_report.requests == ["POST token"]
 
 
 def test_a_subaccount_that_the_same_command_makes_is_planned_later(emulator: Emulator) -> None:

@@ -72,7 +72,7 @@ class WriteScenario:
 
     def settle(self) -> None:
         """Assert that the next `up` converges, with a new POST only where the first never acted."""
-        self.engine.transport.repair()
+        self.engine.transport.clear_faults()
         self.engine.emulator.advance(HOUR)
         self.engine.deploy(self.wanted)
 
@@ -230,7 +230,7 @@ def test_a_write_that_may_have_arrived_and_did_not_is_not_done_and_never_repeate
         scenario.run()
     assert_three_part_message(str(stopped.value), *[each for each in scenario.before if each])
     assert len(tries.journal) == 1
-    assert scenario.engine.last.writes == []
+    assert scenario.engine.last_report.writes == []
     assert scenario.engine.pauses == SETTLING
     assert sum(SETTLING) == 30
     scenario.settle()
@@ -246,7 +246,7 @@ def test_a_write_that_is_refused_is_looked_after_once(scenario: WriteScenario, s
         scenario.run()
     assert_three_part_message(str(stopped.value), *[each for each in scenario.before if each])
     assert scenario.engine.pauses == SETTLING[:1]
-    assert scenario.engine.last.requests[-2:] == ["GET certificate", "GET certificate/passive"]
+    assert scenario.engine.last_report.requests[-2:] == ["GET certificate", "GET certificate/passive"]
     assert scenario.engine.slots == scenario.before
     scenario.settle()
 
@@ -278,7 +278,7 @@ def test_a_write_that_never_arrives_is_given_up_and_not_done(scenario: WriteScen
     assert_three_part_message(str(stopped.value))
     assert len(tries.journal) == MAX_ATTEMPTS
     assert len(scenario.engine.pauses) == MAX_ATTEMPTS - 1
-    assert scenario.engine.last.writes == []
+    assert scenario.engine.last_report.writes == []
     assert scenario.engine.slots == scenario.before
     scenario.settle()
 
@@ -290,7 +290,7 @@ def test_an_orphan_sends_no_write(scenario: WriteScenario) -> None:
     with pytest.raises(EngineExited) as stopped:
         scenario.run()
     assert_three_part_message(str(stopped.value), *[each for each in scenario.before if each])
-    assert scenario.engine.last.writes == []
+    assert scenario.engine.last_report.writes == []
     scenario.engine.engine_exited = False
     scenario.settle()
 
@@ -306,7 +306,7 @@ def test_an_orphan_does_not_send_a_write_again(scenario: WriteScenario) -> None:
     scenario.engine.transport.inject_once(scenario.request, fault)
     with pytest.raises(EngineExited):
         scenario.run()
-    assert scenario.engine.last.writes == []
+    assert scenario.engine.last_report.writes == []
     scenario.engine.engine_exited = False
     scenario.settle()
 
@@ -398,7 +398,7 @@ def test_a_write_is_sent_once_more_with_a_fresh_token_only(scenario: WriteScenar
     """A 401 has done nothing, so the write may follow; a second 401 is the end."""
     scenario.engine.transport.inject_once(scenario.request, answer_with(401))
     assert scenario.run() == [scenario.request]
-    assert scenario.engine.last.requests.count("POST token") == 2
+    assert scenario.engine.last_report.requests.count("POST token") == 2
     scenario.engine.assert_stable(scenario.wanted)
 
 
@@ -427,7 +427,7 @@ def test_a_lost_answer_with_slots_that_cannot_be_read_is_unknown(scenario: Write
     with pytest.raises(OutcomeUnknown) as stopped:
         scenario.run()
     assert_three_part_message(str(stopped.value), "could not be read")
-    scenario.engine.transport.repair()
+    scenario.engine.transport.clear_faults()
     scenario.engine.emulator.advance(HOUR)
     assert scenario.engine.up(scenario.wanted).writes == []
     scenario.engine.assert_stable(scenario.wanted)
@@ -582,7 +582,7 @@ def test_a_rival_beside_a_write_is_noticed(scenario: WriteScenario, when: str) -
     with pytest.raises(SlotsChanged, match="somebody else acted") as stopped:
         scenario.run()
     assert_three_part_message(str(stopped.value), *[each for each in scenario.engine.slots if each])
-    assert scenario.engine.last.writes.count(scenario.request) == 1
+    assert scenario.engine.last_report.writes.count(scenario.request) == 1
 
 
 RIVALS = {
@@ -727,7 +727,7 @@ def test_a_swap_that_a_rival_undid_is_not_sent_again_by_a_hook_that_retries(emul
     )
     with pytest.raises(SlotsChanged, match="was done, and yet the slots are as before"):
         scenario.run()
-    assert scenario.engine.last.writes == [scenario.request]
+    assert scenario.engine.last_report.writes == [scenario.request]
     assert scenario.engine.slots == scenario.before
 
 
@@ -763,7 +763,7 @@ def test_no_other_resource_writes_after_an_unknown_outcome(emulator: Emulator, n
     engine.transport.inject_once("POST certificate/passive", raise_before_sending(httpx.ReadTimeout("lost")))
     with pytest.raises(WriteNotApplied, match="generation of a passive certificate was sent once"):
         engine.up(both)
-    assert engine.last.writes == []
+    assert engine.last_report.writes == []
     assert engine.slots == slots
 
 

@@ -41,7 +41,7 @@ def assert_waits(engine: FakeEngine, wanted: Program, *named: str | None) -> Non
     assert "Run the same command again after" in engine.assert_refused(wanted, *named)
     with pytest.raises(StaleRead):
         engine.up(wanted, skip_preview=True)
-    assert engine.last.writes == []
+    assert engine.last_report.writes == []
     assert engine.slots == slots
     engine.emulator.advance(MINUTE)
     engine.deploy(wanted)
@@ -68,7 +68,7 @@ def test_what_was_minted_just_now_and_seems_gone_is_not_missed_at_rest(engine: F
     engine.up(PREPARED)
     falls_behind(engine)
     assert engine.up(PREPARED).has_no_changes
-    assert "in no slot" in engine.last.messages
+    assert "in no slot" in engine.last_report.messages
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_at_rest_slots_as_before_our_swap_change_no_output(engine: FakeEngine) -
     signing = engine.slots[0]
     falls_behind(engine)
     assert engine.up(ROTATED).has_no_changes
-    assert "was not checked" in engine.last.messages
+    assert "was not checked" in engine.last_report.messages
     assert {engine.outputs(name)["fingerprint"] for name in ("rotation", "signing")} == {signing}
 
 
@@ -125,7 +125,7 @@ def test_a_refresh_that_is_behind_does_not_make_the_trigger_forget_its_swap(engi
     falls_behind(engine)
     engine.refresh()
     assert engine.outputs("rotation")["fingerprint"] == slots[0]
-    assert "was not checked" in engine.last.messages
+    assert "was not checked" in engine.last_report.messages
     engine.assert_refused(RESTORING)
     with pytest.raises(StaleRead):
         engine.up(RESTORING, skip_preview=True)

@@ -7,11 +7,11 @@ import pytest
 from btp_trust.active.plan import Action, Request, decide
 from btp_trust.errors import Refused
 from btp_trust.snapshot import Snapshot
-from support.fake_engine import assert_three_part_message, certificate, snapshot
+from support.fake_engine import assert_three_part_message, make_certificate, make_snapshot
 
-A = certificate("a")
-B = certificate("b", made=30)
-AB, NOTHING = snapshot(A, B), snapshot(None)
+A = make_certificate("a")
+B = make_certificate("b", created_on_day=30)
+AB, NOTHING = make_snapshot(A, B), make_snapshot(None)
 RENEW = Request(renew_fingerprint=A.fingerprint, accept_outage=True)
 RENEW_OTHER = Request(renew_fingerprint=B.fingerprint, accept_outage=True)
 
@@ -27,7 +27,7 @@ RENEW_OTHER = Request(renew_fingerprint=B.fingerprint, accept_outage=True)
         pytest.param(RENEW, AB, True, Action.RENEW, id="exactly the certificate that signs is renewed"),
         pytest.param(RENEW_OTHER, AB, True, Action.FOLLOW, id="the passive one is not renewed"),
         pytest.param(
-            RENEW, snapshot(B, A), True, Action.FOLLOW, id="a certificate that stopped signing is not renewed"
+            RENEW, make_snapshot(B, A), True, Action.FOLLOW, id="a certificate that stopped signing is not renewed"
         ),
     ],
 )

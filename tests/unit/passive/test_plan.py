@@ -16,13 +16,13 @@ from btp_trust.passive.plan import (
     plan_without_outputs,
 )
 from btp_trust.snapshot import Snapshot
-from support.fake_engine import assert_three_part_message, certificate, snapshot
+from support.fake_engine import assert_three_part_message, make_certificate, make_snapshot
 
-A = certificate("a")
-B = certificate("b", made=30)
-C = certificate("c", made=60)
-TWIN_OF_A = certificate("d")
-A_, AB, BA, AC = snapshot(A), snapshot(A, B), snapshot(B, A), snapshot(A, C)
+A = make_certificate("a")
+B = make_certificate("b", created_on_day=30)
+C = make_certificate("c", created_on_day=60)
+TWIN_OF_A = make_certificate("d")
+A_, AB, BA, AC = make_snapshot(A), make_snapshot(A, B), make_snapshot(B, A), make_snapshot(A, C)
 NEW = Request("new")
 NOBODY = RecordedCertificates()
 OWN_B = RecordedCertificates(B.fingerprint, {"b": B.fingerprint})
@@ -38,7 +38,7 @@ OWN_C = RecordedCertificates(C.fingerprint, {"b": B.fingerprint, "c": C.fingerpr
         pytest.param(
             NEW,
             RecordedCertificates(TWIN_OF_A.fingerprint),
-            snapshot(TWIN_OF_A, A),
+            make_snapshot(TWIN_OF_A, A),
             Generate(A),
             id="a displaced one made in the same second is displaced all the same",
         ),
@@ -69,7 +69,7 @@ OWN_C = RecordedCertificates(C.fingerprint, {"b": B.fingerprint, "c": C.fingerpr
         pytest.param(
             NEW,
             OWN_B,
-            snapshot(B, C),
+            make_snapshot(B, C),
             Adopt(C, "unknown to this resource, younger than the active one"),
             id="adopts the younger stranger beside its own signing one",
         ),
@@ -87,7 +87,7 @@ OWN_C = RecordedCertificates(C.fingerprint, {"b": B.fingerprint, "c": C.fingerpr
             Request("new", adopt=B.fingerprint), OWN_B, AB, Adopt(B, "adopt= says so"), id="adopts what is passive"
         ),
         pytest.param(
-            Request("b"), OWN_C, snapshot(C, B), Adopt(B, "it was that before"), id="takes an earlier name up"
+            Request("b"), OWN_C, make_snapshot(C, B), Adopt(B, "it was that before"), id="takes an earlier name up"
         ),
         pytest.param(Request("b"), OWN_C, BA, Adopt(B, "it was that before"), id="takes up the one that signs"),
         pytest.param(
@@ -114,7 +114,9 @@ def test_a_situation_leads_to_one_step(
 @pytest.mark.parametrize(
     ("request_", "own", "seen", "prop", "named"),
     [
-        pytest.param(NEW, NOBODY, snapshot(None), "generation", ["generate=True"], id="there is no active certificate"),
+        pytest.param(
+            NEW, NOBODY, make_snapshot(None), "generation", ["generate=True"], id="there is no active certificate"
+        ),
         pytest.param(
             NEW,
             NOBODY,
@@ -126,7 +128,7 @@ def test_a_situation_leads_to_one_step(
         pytest.param(
             NEW,
             NOBODY,
-            snapshot(A, TWIN_OF_A),
+            make_snapshot(A, TWIN_OF_A),
             "generation",
             [f'replace="{TWIN_OF_A.fingerprint}"'],
             id="a stranger of the same second is not younger",
@@ -151,7 +153,7 @@ def test_a_situation_leads_to_one_step(
             id="adopt names what no slot holds",
         ),
         pytest.param(
-            Request("b"), OWN_C, snapshot(A, C), "generation", [B.fingerprint, "b-2"], id="an earlier name is gone"
+            Request("b"), OWN_C, make_snapshot(A, C), "generation", [B.fingerprint, "b-2"], id="an earlier name is gone"
         ),
         pytest.param(
             Request("b", adopt=A.fingerprint),
@@ -198,7 +200,7 @@ def test_foresight_plans_the_step_that_overwrites_most(
 @pytest.mark.parametrize(
     ("request_", "seen"),
     [
-        pytest.param(NEW, snapshot(None), id="there is no active certificate"),
+        pytest.param(NEW, make_snapshot(None), id="there is no active certificate"),
         pytest.param(Request("n", adopt=C.fingerprint), AB, id="adopt names what no slot holds"),
     ],
 )
@@ -213,9 +215,9 @@ def test_what_nobody_could_do_is_refused_by_foresight(request_: Request, seen: S
     [
         pytest.param(BA, A, id="the older one beside its own"),
         pytest.param(AB, None, id="not while its own does not sign"),
-        pytest.param(snapshot(B, C), None, id="not a younger one"),
-        pytest.param(snapshot(B), None, id="not where the slot is empty"),
-        pytest.param(snapshot(None, A), None, id="not where nothing signs"),
+        pytest.param(make_snapshot(B, C), None, id="not a younger one"),
+        pytest.param(make_snapshot(B), None, id="not where the slot is empty"),
+        pytest.param(make_snapshot(None, A), None, id="not where nothing signs"),
     ],
 )
 def test_the_displaced_certificate_lies_passive_and_older(seen: Snapshot, found: object) -> None:

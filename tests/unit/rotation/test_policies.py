@@ -12,14 +12,14 @@ from btp_trust.rotation.decision import Action, Decision, Reason
 from btp_trust.rotation.declaration import Declaration, OnDrift
 from btp_trust.rotation.policies import CREATE_POLICIES, UPDATE_POLICIES, decide
 from btp_trust.snapshot import Snapshot
-from support.fake_engine import assert_three_part_message, certificate, snapshot
+from support.fake_engine import assert_three_part_message, make_certificate, make_snapshot
 
-A = certificate("a")
-B = certificate("b", made=30)
-C = certificate("c", made=60)
-D = certificate("d", made=90)
+A = make_certificate("a")
+B = make_certificate("b", created_on_day=30)
+C = make_certificate("c", created_on_day=60)
+D = make_certificate("d", created_on_day=90)
 KNOWN = {"2026-01": A.fingerprint, "2026-02": B.fingerprint}
-AB, BA, A_, __ = snapshot(A, B), snapshot(B, A), snapshot(A), snapshot(None)
+AB, BA, A_, __ = make_snapshot(A, B), make_snapshot(B, A), make_snapshot(A), make_snapshot(None)
 SHOWN = 150
 """Characters of a string that `pulumi preview --diff` shows."""
 
@@ -102,7 +102,7 @@ PENDING: dict[str, Any] = {
             id="creating with the name of a candidate that is not minted yet is refused",
         ),
         pytest.param(new("2026-01"), __, Action.REFUSE, Reason.NO_ACTIVE, id="nothing signs on creation"),
-        pytest.param(declare("2026-01"), snapshot(None, B), Action.REFUSE, Reason.NO_ACTIVE, id="nothing signs"),
+        pytest.param(declare("2026-01"), make_snapshot(None, B), Action.REFUSE, Reason.NO_ACTIVE, id="nothing signs"),
         pytest.param(
             new("x", known_generations={"2026-02": C.fingerprint}, candidate_generations=KNOWN),
             AB,
@@ -136,7 +136,7 @@ PENDING: dict[str, Any] = {
         pytest.param(ROTATED, AB, Action.REPORT, Reason.DRIFT, id="drift"),
         pytest.param(
             RESTORING,
-            snapshot(D, B),
+            make_snapshot(D, B),
             Action.REPORT,
             Reason.DRIFT,
             id="drift to a certificate that nobody was shown is not restored",
@@ -164,7 +164,7 @@ PENDING: dict[str, Any] = {
         ),
         pytest.param(
             declare("2026-01", "2026-01"),
-            snapshot(D, A),
+            make_snapshot(D, A),
             Action.REPORT,
             Reason.DRIFT,
             id="drift to a certificate that has no name",
@@ -176,13 +176,13 @@ PENDING: dict[str, Any] = {
             Reason.DRIFT,
             id="drift beside a mint is reported",
         ),
-        pytest.param(ROTATED, snapshot(A, D), Action.WARN, Reason.CERTIFICATE_GONE, id="the declared one is gone"),
+        pytest.param(ROTATED, make_snapshot(A, D), Action.WARN, Reason.CERTIFICATE_GONE, id="the declared one is gone"),
         pytest.param(
-            RESTORING, snapshot(D), Action.WARN, Reason.CERTIFICATE_GONE, id="the gone one cannot be restored"
+            RESTORING, make_snapshot(D), Action.WARN, Reason.CERTIFICATE_GONE, id="the gone one cannot be restored"
         ),
         pytest.param(
             declare("2026-02"),
-            snapshot(A, D),
+            make_snapshot(A, D),
             Action.REFUSE,
             Reason.CERTIFICATE_GONE,
             id="the newly declared one is gone",
@@ -219,13 +219,19 @@ PENDING: dict[str, Any] = {
             id="putting back beside a mint",
         ),
         pytest.param(
-            declare("2026-02"), snapshot(A, B, day=30 + 730), Action.REFUSE, Reason.EXPIRED, id="expired in this second"
+            declare("2026-02"),
+            make_snapshot(A, B, day=30 + 730),
+            Action.REFUSE,
+            Reason.EXPIRED,
+            id="expired in this second",
         ),
-        pytest.param(RESTORING, snapshot(A, B, day=2000), Action.REFUSE, Reason.EXPIRED, id="expired long ago"),
+        pytest.param(RESTORING, make_snapshot(A, B, day=2000), Action.REFUSE, Reason.EXPIRED, id="expired long ago"),
         pytest.param(
-            declare("2026-02"), snapshot(A, B, day=30), Action.SWAP, Reason.ROTATE, id="valid from this second on"
+            declare("2026-02"), make_snapshot(A, B, day=30), Action.SWAP, Reason.ROTATE, id="valid from this second on"
         ),
-        pytest.param(declare("2026-02"), snapshot(A, B, day=29), Action.REFUSE, Reason.NOT_YET_VALID, id="too early"),
+        pytest.param(
+            declare("2026-02"), make_snapshot(A, B, day=29), Action.REFUSE, Reason.NOT_YET_VALID, id="too early"
+        ),
         pytest.param(
             declare("2026-02", known_generations={"2026-02": C.fingerprint}),
             AB,
@@ -284,7 +290,7 @@ def test_a_step_says_its_kind_and_both_certificates_with_their_names(
 
 def test_a_step_names_a_certificate_without_a_name_by_its_fingerprint_alone() -> None:
     """A stranger that signs has no generation."""
-    message = decide(declare("2026-02"), snapshot(D, B)).message
+    message = decide(declare("2026-02"), make_snapshot(D, B)).message
     assert "active dddddddd becomes passive" in message
 
 
@@ -305,7 +311,7 @@ def test_a_step_names_a_certificate_without_a_name_by_its_fingerprint_alone() ->
         ),
         pytest.param(
             declare("2026-02"),
-            snapshot(A, D),
+            make_snapshot(A, D),
             [A.fingerprint, B.fingerprint, D.fingerprint, "known_generations"],
             id="in no slot",
         ),
@@ -319,10 +325,10 @@ def test_a_step_names_a_certificate_without_a_name_by_its_fingerprint_alone() ->
             declare("2031-01"), AB, [A.fingerprint, B.fingerprint, *KNOWN, "known_generations"], id="unknown name"
         ),
         pytest.param(
-            declare("2026-02"), snapshot(A, B, day=2000), [B.fingerprint, "2028-01-31T00:00:00Z"], id="expired"
+            declare("2026-02"), make_snapshot(A, B, day=2000), [B.fingerprint, "2028-01-31T00:00:00Z"], id="expired"
         ),
         pytest.param(
-            declare("2026-02"), snapshot(A, B, day=29), [B.fingerprint, "2026-01-31T00:00:00Z"], id="too early"
+            declare("2026-02"), make_snapshot(A, B, day=29), [B.fingerprint, "2026-01-31T00:00:00Z"], id="too early"
         ),
         pytest.param(declare("2026-01"), __, ["subaccount", "generate=True"], id="nothing signs"),
     ],
@@ -337,10 +343,10 @@ def test_a_refusal_names_whole_fingerprints_and_what_to_paste(
 @pytest.mark.parametrize(
     ("declaration", "prop"),
     [
+        pytest.param(declare("2026-02", known_generations={"2026-02": C.fingerprint}), "known_generations", id="known"),
         pytest.param(
-            declare("2026-02", known_generations={"2026-02": C.fingerprint}), "known_generations", id="known"
+            declare("2026-01", candidate_generations={"2026-02": C.fingerprint}), "candidate", id="from the candidate"
         ),
-        pytest.param(declare("2026-01", candidate_generations={"2026-02": C.fingerprint}), "candidate", id="from the candidate"),
     ],
 )
 def test_a_refusal_of_a_name_blames_the_argument_that_rebinds_it(declaration: Declaration, prop: str) -> None:
@@ -360,9 +366,9 @@ def test_a_drift_to_a_known_certificate_is_accepted_by_its_name() -> None:
 
 def test_a_drift_to_an_unknown_certificate_is_accepted_by_teaching_it_a_free_name() -> None:
     """The name proposed is the month in which the certificate was made, numbered where that is taken."""
-    stranger = certificate("d", made=31)
+    stranger = make_certificate("d", created_on_day=31)
     taken = {"2026-02": B.fingerprint, "2026-02-2": A.fingerprint}
-    remedies = decide(declare("2026-02", "2026-02", recorded_generations=taken), snapshot(stranger, B)).remedies
+    remedies = decide(declare("2026-02", "2026-02", recorded_generations=taken), make_snapshot(stranger, B)).remedies
     assert f'generation="2026-02-3", known_generations={{"2026-02-3": "{stranger.fingerprint}"}}' in remedies
 
 
@@ -370,7 +376,7 @@ def test_a_drift_to_an_unknown_certificate_is_accepted_by_teaching_it_a_free_nam
 def test_the_line_to_paste_for_a_certificate_that_is_gone_leads_to_a_recorded_baseline(name: str) -> None:
     """What the warning proposes ends the warning."""
     gone = declare(name, name, recorded_generations={**KNOWN, "x": C.fingerprint})
-    seen = snapshot(D, A)
+    seen = make_snapshot(D, A)
     decision = decide(gone, seen)
     assert decision.action is Action.WARN
     assert 'generation="2026-04", known_generations={"2026-04": "' + D.fingerprint + '"}' in decision.remedies
@@ -380,7 +386,7 @@ def test_the_line_to_paste_for_a_certificate_that_is_gone_leads_to_a_recorded_ba
 
 def test_a_gone_certificate_whose_successor_is_known_is_accepted_by_its_known_name() -> None:
     """A name that is taken for what signs is proposed again instead of a new one."""
-    assert 'generation="2026-01"' in decide(ROTATED, snapshot(A, D)).remedies
+    assert 'generation="2026-01"' in decide(ROTATED, make_snapshot(A, D)).remedies
 
 
 def test_a_recorded_name_wins_over_a_candidate_in_what_a_name_means() -> None:
