@@ -83,7 +83,7 @@ def scenario() -> Iterator[InputScenario]:
         guid, target = emulator.create_subaccount(generate=True).guid, emulator.create_subaccount().guid
         emulator.advance(HOUR)
         emulator.generate_passive(guid)
-        engine = FakeEngine(emulator, guid, target=target)
+        engine = FakeEngine(emulator, guid, target_guid=target)
         emulator.create_user(guid, USER, PASSWORD)
         engine.config["btp-trust:user"] = json.dumps({"name": USER, "password": PASSWORD})
         for name in ("one", "two"):

@@ -21,25 +21,25 @@ from btp_trust.rotation.policies import CREATE_POLICIES, UPDATE_POLICIES, Policy
 from btp_trust.rotation.schema import OnDrift
 from btp_trust.snapshot import Snapshot
 from btp_trust.trusted_by.statements import Attestation, DeferredUpload, TrustStatement
-from support.fake_engine import assert_three_part_message, certificate, snapshot
+from support.fake_engine import assert_three_part_message, make_certificate, make_snapshot
 
 POOL = (
-    certificate("a"),
-    certificate("b", made=30),
-    certificate("c", made=60, days=60),
-    certificate("d", made=60),
+    make_certificate("a"),
+    make_certificate("b", created_on_day=30),
+    make_certificate("c", created_on_day=60, valid_days=60),
+    make_certificate("d", created_on_day=60),
 )
 NAMES = ("one", "two", "three")
 
 certificates = st.sampled_from(POOL)
 slot = st.none() | certificates
-filled = st.builds(snapshot, certificates, slot, day=st.integers(0, 800))
-anything = st.builds(snapshot, slot, slot, day=st.integers(0, 800))
+filled = st.builds(make_snapshot, certificates, slot, day=st.integers(0, 800))
+anything = st.builds(make_snapshot, slot, slot, day=st.integers(0, 800))
 names = st.sampled_from(NAMES)
 fingerprints = certificates.map(lambda certificate: certificate.fingerprint)
 bindings = st.dictionaries(names, fingerprints, max_size=3)
 drifting = st.sampled_from(OnDrift)
-days = st.integers(0, 900).map(lambda day: snapshot(None, day=day).now.date())
+days = st.integers(0, 900).map(lambda day: make_snapshot(None, day=day).now.date())
 statements: st.SearchStrategy[TrustStatement] = st.one_of(
     st.lists(fingerprints, max_size=3),
     st.builds(Attestation, fingerprints, st.just("Ada"), days),
@@ -77,7 +77,7 @@ def swappable(
         on_drift=draw(drifting),
         trusted_by=trusting,
     )
-    return declaration, snapshot(active, passive_, day=day)
+    return declaration, make_snapshot(active, passive_, day=day)
 
 
 DECLARED: dict[str, st.SearchStrategy[Any]] = {
@@ -94,7 +94,7 @@ DECLARED: dict[str, st.SearchStrategy[Any]] = {
 SEEN: dict[str, st.SearchStrategy[Any]] = {
     "active": slot,
     "passive": slot,
-    "now": st.integers(0, 800).map(lambda day: snapshot(None, day=day).now),
+    "now": st.integers(0, 800).map(lambda day: make_snapshot(None, day=day).now),
 }
 WRONG: dict[str, st.SearchStrategy[Any]] = {
     **DECLARED,
@@ -274,7 +274,7 @@ def test_remedy_of_lost_certificate_is_accepted(
     gone = Declaration(
         generation=name, deployed_generation=name, recorded_generations=recorded_generations, on_drift=on_drift
     )
-    reading = snapshot(signer)
+    reading = make_snapshot(signer)
     decision = decide(gone, reading)
     assert decision.action is Action.WARN
     proposed = decision.remedies.split('generation="')[1].split('"')[0]
@@ -341,7 +341,7 @@ def test_killed_generation_is_adopted(request: plan.Request, own: plan.RecordedC
     except Refused:
         return
     assume(isinstance(step, plan.Generate))
-    generated = certificate("e", made=1000)
+    generated = make_certificate("e", created_on_day=1000)
     again = plan.decide(request, own, replace_slots(reading, passive=generated))
     assert isinstance(again, plan.Adopt)
     assert again.certificate == generated

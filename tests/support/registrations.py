@@ -42,7 +42,7 @@ class Api:
     """What a person does in the target's trust configuration."""
 
     def __init__(self, engine: FakeEngine) -> None:
-        self.key = engine.emulator.api_access_key(engine.target)
+        self.key = engine.emulator.api_access_key(engine.target_guid)
         self.http = httpx.Client(transport=engine.emulator.transport, params={"rawConfig": "true"})
         form = {"grant_type": "client_credentials"}
         client = (self.key["clientid"], self.key["clientsecret"])
@@ -76,7 +76,7 @@ class Api:
 
 def trusted(engine: FakeEngine) -> set[str]:
     """What the target shows as trusted."""
-    return set(engine.emulator.target(engine.target).certificates)
+    return set(engine.emulator.target(engine.target_guid).certificates)
 
 
 def due(engine: FakeEngine, request: str) -> Program:

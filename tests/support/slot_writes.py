@@ -33,7 +33,7 @@ class WriteScenario:
 
     def assert_converges(self) -> None:
         """Assert that the next `up` converges, with a new POST only where the first never acted."""
-        self.engine.transport.repair()
+        self.engine.transport.clear_faults()
         self.engine.emulator.advance(HOUR)
         self.engine.deploy(self.wanted)
 

@@ -178,7 +178,7 @@ def leave_rollback_unconfirmed(scenario: VerificationScenario, *, done: bool, **
     engine.transport.inject_once(ROTATE, fault, after=1)
     with contextlib.suppress(TrustError):  # dependent resources fail to read the slots
         engine.up(scenario.program("b", "s4", **trigger))
-    engine.transport.repair()
+    engine.transport.clear_faults()
     outputs = engine.outputs("rotation")
     assert outputs["failed_generation"] == outputs["generation"] == "b"
     return str(outputs["rollback_unconfirmed"])

@@ -101,7 +101,7 @@ def test_stops_for_contradicting_metadata(empty: FakeEngine, reading: int) -> No
     with pytest.raises(SlotsChanged) as stopped:
         empty.up(FIRST)
     assert_three_part_message(str(stopped.value), empty.guid)
-    assert empty.last.writes == []
+    assert empty.last_report.writes == []
     empty.deploy(FIRST)
 
 
@@ -217,7 +217,7 @@ def test_fails_if_the_certificate_vanishes(engine: FakeEngine) -> None:
     with pytest.raises(TrustError, match="no active") as stopped:
         engine.up(renew)
     assert_three_part_message(str(stopped.value))
-    assert engine.last.writes == []
+    assert engine.last_report.writes == []
 
 
 def test_refuses_an_unaccepted_renewal(engine: FakeEngine) -> None:

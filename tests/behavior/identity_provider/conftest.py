@@ -21,4 +21,4 @@ def emulator() -> Iterator[Emulator]:
 def engine(emulator: Emulator) -> FakeEngine:
     """A stack with nothing in it, and another subaccount."""
     guid, target = (emulator.create_subaccount(generate=True).guid for _ in range(2))
-    return FakeEngine(emulator, guid, target=target)
+    return FakeEngine(emulator, guid, target_guid=target)

@@ -70,7 +70,7 @@ def test_replaced_provider_is_not_overwritten(engine: FakeEngine, refreshed: str
     assert f'adopt="{identity}"' in engine.assert_refused(program(), ORIGIN, other.slots[0])
     with pytest.raises(Refused):
         engine.up(program(name="Shop"), skip_preview=True)
-    assert "trust" not in engine.last.messages
+    assert "trust" not in engine.last_report.messages
     assert api.all() == before
     engine.deploy(program(adopt=identity))
     assert f"adopt {identity}" in engine.last_preview.messages
@@ -96,7 +96,7 @@ def test_replaced_provider_stops_update(engine: FakeEngine) -> None:
     engine.transport.inject_once(GET, interleave(before=anew), after=1)
     with pytest.raises(Refused, match="adopt="):
         engine.up(wanted, skip_preview=True)
-    assert engine.last.writes == [DELETE, POST]  # the other one's
+    assert engine.last_report.writes == [DELETE, POST]  # the other one's
     after = api.all()[ORIGIN]
     assert after["id"] != before["id"]
     assert after["config"]["metaDataLocation"] == before["config"]["metaDataLocation"]

@@ -105,7 +105,11 @@ def test_manual_swap_is_followed(engine: FakeEngine) -> None:
 def test_argument_changes(engine: FakeEngine) -> None:
     """Name, entity ID and layout are updates; another origin key, target or source is refused."""
     engine.deploy(program("b"))
-    mine = {"source_connection": "mine", "subaccount_id": engine.target.upper(), "source_subaccount_id": engine.guid}
+    mine = {
+        "source_connection": "mine",
+        "subaccount_id": engine.target_guid.upper(),
+        "source_subaccount_id": engine.guid,
+    }
     changed: list[dict[str, Any]] = [
         {"name": "Shop"},
         {"entity_id": "shop.example.com"},
@@ -135,25 +139,25 @@ def test_argument_changes(engine: FakeEngine) -> None:
 def test_missing_active_certificate_is_refused(emulator: Emulator) -> None:
     """A source without an active certificate is refused with the remedy."""
     guid, target = (emulator.create_subaccount().guid for _ in range(2))
-    assert "generate=True" in FakeEngine(emulator, guid, target=target).assert_refused(program(), guid)
+    assert "generate=True" in FakeEngine(emulator, guid, target_guid=target).assert_refused(program(), guid)
 
 
 def test_connection_must_be_xsuaa(engine: FakeEngine) -> None:
     """The connection must be one to XSUAA, and a binding needs `subaccount_id`."""
-    engine.config["btp-trust:connections"] = json.dumps({"billing": engine.emulator.service_key(engine.target)})
+    engine.config["btp-trust:connections"] = json.dumps({"billing": engine.emulator.service_key(engine.target_guid)})
     with pytest.raises(TrustError, match="apiurl is missing"):
         engine.preview(program())
     del engine.config["btp-trust:connections"]
-    entry = {"name": "billing", "credentials": engine.emulator.api_access_key(engine.target)}
+    entry = {"name": "billing", "credentials": engine.emulator.api_access_key(engine.target_guid)}
     engine.environ["VCAP_SERVICES"] = json.dumps({"xsuaa": [entry]})
-    assert f'subaccount_id="{engine.target}"' in engine.assert_refused(program(), "billing")
-    engine.deploy(program(subaccount_id=engine.target))
+    assert f'subaccount_id="{engine.target_guid}"' in engine.assert_refused(program(), "billing")
+    engine.deploy(program(subaccount_id=engine.target_guid))
 
 
 @pytest.mark.parametrize("given", [False, True])
 def test_rename_keeps_registration(engine: FakeEngine, *, given: bool) -> None:
     """The renamed resource adopts the registration, and the old one leaves it."""
-    where: dict[str, Any] = {"subaccount_id": engine.target.upper()} if given else {}
+    where: dict[str, Any] = {"subaccount_id": engine.target_guid.upper()} if given else {}
     engine.deploy(program("b", "a", **where))
     before = Api(engine).all()
     renamed = program("b", "a", resource_name="renamed", **where)
@@ -187,7 +191,7 @@ def test_second_origin_key_is_refused(engine: FakeEngine) -> None:
             program()(deployment)
             deployment.trusted("second", **{"connection": "billing", "origin_key": ORIGIN, **own})
 
-        assert "A second TrustedIdentityProvider" in engine.assert_refused(both, ORIGIN, engine.target)
+        assert "A second TrustedIdentityProvider" in engine.assert_refused(both, ORIGIN, engine.target_guid)
 
 
 def test_other_origin_key_is_deleted(engine: FakeEngine) -> None:

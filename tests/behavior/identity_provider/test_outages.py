@@ -37,7 +37,7 @@ def test_first_registration_needs_both_readings(engine: FakeEngine) -> None:
         engine.transport.inject_always(answer_with(403), path)
         with pytest.raises(NotAuthorized):
             engine.preview(program())
-        engine.transport.repair()
+        engine.transport.clear_faults()
 
 
 def test_offline_plans_and_refuses_writes(engine: FakeEngine) -> None:
@@ -61,7 +61,7 @@ def test_blocked_deletion_names_remedies(engine: FakeEngine) -> None:
     engine.transport.inject_always(answer_with(503), GET)
     with pytest.raises(ServiceUnavailable, match="retain_on_delete"):
         engine.destroy()
-    engine.transport.repair()
+    engine.transport.clear_faults()
     engine.engine_exited = True
     with pytest.raises(EngineExited) as caught:
         engine.destroy()

@@ -62,7 +62,7 @@ def test_deletion_mentions_users(engine: FakeEngine) -> None:
     engine.deploy(program())
     report = removed(engine)
     assert "with its users there and all that they were assigned" in report.inputs["billing"]["removal"]
-    assert engine.target in report.inputs["billing"]["removal"]
+    assert engine.target_guid in report.inputs["billing"]["removal"]
     assert "is deleted, with its users" in report.messages
     assert report.writes == [DELETE]
 
@@ -156,7 +156,7 @@ def test_identical_provider_is_adopted(engine: FakeEngine) -> None:
     """An identity provider with the desired content is adopted and named, in the preview and on removal."""
     engine.deploy(program())
     identity = Api(engine).all()[ORIGIN]["id"]
-    second = FakeEngine(engine.emulator, engine.guid, target=engine.target)
+    second = FakeEngine(engine.emulator, engine.guid, target_guid=engine.target_guid)
     preview = second.preview(program())
     assert f"adopt 'shop', which this resource did not make ({identity})" in preview.inputs["billing"]["step"]
     assert "adopt" in preview.messages
@@ -175,7 +175,7 @@ def test_own_provider_is_not_preexisting(engine: FakeEngine) -> None:
     """A registration of the resource itself, or one that `adopt` names, is the resource's own."""
     engine.deploy(program())
     assert "another stack" not in engine.state["billing"].inputs["removal"]
-    second = FakeEngine(engine.emulator, engine.guid, target=engine.target)
+    second = FakeEngine(engine.emulator, engine.guid, target_guid=engine.target_guid)
     second.deploy(program())
     assert "another stack" in second.state["billing"].inputs["removal"]
     identity = Api(engine).all()[ORIGIN]["id"]
@@ -184,7 +184,7 @@ def test_own_provider_is_not_preexisting(engine: FakeEngine) -> None:
     assert "another stack" not in second.state["billing"].inputs["removal"]
     second.deploy(program())
 
-    third = FakeEngine(engine.emulator, engine.guid, target=engine.target)
+    third = FakeEngine(engine.emulator, engine.guid, target_guid=engine.target_guid)
     third.deploy(program())
     engine.destroy()
     third.deploy(program())
@@ -194,7 +194,7 @@ def test_own_provider_is_not_preexisting(engine: FakeEngine) -> None:
 def test_missing_provider_stops_adoption(engine: FakeEngine) -> None:
     """An identity provider that goes after the plan to adopt it stops the command."""
     engine.deploy(program())
-    second = FakeEngine(engine.emulator, engine.guid, target=engine.target)
+    second = FakeEngine(engine.emulator, engine.guid, target_guid=engine.target_guid)
 
     def gone() -> None:
         engine.destroy()
@@ -208,7 +208,7 @@ def test_missing_provider_stops_adoption(engine: FakeEngine) -> None:
 def test_preexisting_survives_outage(engine: FakeEngine) -> None:
     """While the target is unreachable, the state still names what was adopted."""
     engine.deploy(program())
-    second = FakeEngine(engine.emulator, engine.guid, target=engine.target)
+    second = FakeEngine(engine.emulator, engine.guid, target_guid=engine.target_guid)
     second.deploy(program())
     second.transport.inject_always(answer_with(503), GET)
     assert "another stack" in second.preview(program()).inputs["billing"]["removal"]

@@ -27,10 +27,12 @@ def test_ungated_swap_waits_for_registration(engine: FakeEngine) -> None:
     ungated = functools.partial(program, gated=False)
     engine.deploy(ungated(None, "a"), ungated("b", "a", passive=None))
     for wanted in (ungated("b", "b"), ungated("b", "b", name="renamed as well")):
-        assert "rotate in a second deployment" in engine.assert_refused(wanted, ORIGIN, engine.target, engine.slots[1])
+        assert "rotate in a second deployment" in engine.assert_refused(
+            wanted, ORIGIN, engine.target_guid, engine.slots[1]
+        )
     with pytest.raises(CheckFailedError):
         engine.up(ungated("b", "b"), skip_preview=True)
-    assert "POST rotateCertificate" not in engine.last.requests
+    assert "POST rotateCertificate" not in engine.last_report.requests
     engine.deploy(ungated("b", "a"), ungated("b", "b"))
 
 
@@ -55,7 +57,7 @@ def test_swap_waits_for_unreadable_target(engine: FakeEngine) -> None:
     engine.deploy(ALONE, PREPARED)
     engine.transport.inject_always(answer_with(503), GET)
     assert "could not be checked" in engine.assert_refused(ROTATED, ORIGIN)
-    engine.transport.repair()
+    engine.transport.clear_faults()
     engine.deploy(ROTATED)
 
 

@@ -45,11 +45,11 @@ def test_lost_response_is_resolved(engine: FakeEngine, request_: str, fault: Tra
     try:
         engine.up(wanted)
     except WriteNotApplied as error:
-        assert_three_part_message(str(error), ORIGIN, engine.target)
+        assert_three_part_message(str(error), ORIGIN, engine.target_guid)
         assert not acted
     else:
         assert acted
-    assert engine.last.writes == ([request_] if acted else [])
+    assert engine.last_report.writes == ([request_] if acted else [])
     engine.deploy(wanted)
     assert trusted(engine) == (set() if request_ == DELETE else {engine.slots[0]})
 
@@ -75,7 +75,7 @@ def test_retry_hook_sends_one_write(engine: FakeEngine, request_: str, *, acted:
         engine.up(wanted, skip_preview=True)
     assert engine.transport.sent[sent:].count(request_) == 1
     assert [call.error for call in engine.calls[-3:]] == [stopped.value] * 3
-    engine.transport.repair()
+    engine.transport.clear_faults()
     engine.up(wanted)
     assert engine.preview(wanted).has_no_changes
 
@@ -92,7 +92,7 @@ def test_uncertain_slots_stop_registration(engine: FakeEngine) -> None:
     engine.transport.inject_once("POST certificate/passive", raise_before_sending(httpx.ReadTimeout("slow")))
     with pytest.raises(WriteNotApplied, match="generation of a passive certificate"):
         engine.up(both)
-    assert PUT not in engine.last.writes
+    assert PUT not in engine.last_report.writes
 
 
 @pytest.mark.parametrize("request_", [POST, PUT, DELETE])
@@ -108,7 +108,7 @@ def test_unreadable_target_leaves_outcome_unknown(engine: FakeEngine, request_: 
     with pytest.raises(OutcomeUnknown) as caught:
         engine.up(wanted)
     assert_three_part_message(str(caught.value), ORIGIN)
-    engine.transport.repair()
+    engine.transport.clear_faults()
     engine.deploy(wanted)
 
 
@@ -136,7 +136,7 @@ def test_rival_between_attempts_stops_write(engine: FakeEngine, request_: str) -
     with pytest.raises(TargetChanged) as caught:
         engine.up(wanted)
     assert_three_part_message(str(caught.value), ORIGIN)
-    assert engine.last.writes == [PUT]  # the rival's
+    assert engine.last_report.writes == [PUT]  # the rival's
 
 
 def test_rival_after_lost_response_is_reported(engine: FakeEngine) -> None:

@@ -195,7 +195,7 @@ def test_stops_for_a_rivals_certificate(engine: FakeEngine) -> None:
     with pytest.raises(SlotsChanged) as stopped:
         engine.up(only("c"))
     assert_three_part_message(str(stopped.value), *engine.slots)
-    assert engine.last.writes == []
+    assert engine.last_report.writes == []
     foreign = engine.slots[1]
     assert engine.up(only("c")).writes == []
     assert engine.outputs("next")["fingerprint"] == foreign
@@ -209,7 +209,7 @@ def test_stops_for_a_slot_emptied_meanwhile(engine: FakeEngine) -> None:
     engine.transport.inject_once("GET certificate/passive", rival, after=2)
     with pytest.raises(SlotsChanged, match="passive empty"):
         engine.up(only("c"))
-    assert engine.last.writes == []
+    assert engine.last_report.writes == []
     engine.deploy(only("c"))
 
 
@@ -221,7 +221,7 @@ def test_stops_for_a_rivals_renewal(engine: FakeEngine) -> None:
     with pytest.raises(Refused) as stopped:
         engine.up(only("b"))
     assert_three_part_message(str(stopped.value), *engine.slots)
-    assert engine.last.writes == []
+    assert engine.last_report.writes == []
 
 
 def test_a_planned_adoption_never_generates(engine: FakeEngine) -> None:
@@ -233,7 +233,7 @@ def test_a_planned_adoption_never_generates(engine: FakeEngine) -> None:
     with pytest.raises(TrustError) as stopped:
         engine.up(program("b", "b"))
     assert_three_part_message(str(stopped.value))
-    assert engine.last.writes == []
+    assert engine.last_report.writes == []
 
 
 def test_overwrites_only_what_replaces_names(engine: FakeEngine) -> None:

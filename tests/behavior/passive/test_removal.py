@@ -284,8 +284,8 @@ def test_deletion_reports_a_busy_service(engine: FakeEngine) -> None:
     engine.transport.inject_always(answer_with(429), "DELETE certificate/passive")
     with pytest.raises(ServiceUnavailable, match="429"):
         engine.up(nothing)
-    assert engine.last.writes == []
-    engine.transport.repair()
+    assert engine.last_report.writes == []
+    engine.transport.clear_faults()
     assert engine.up(nothing).writes == ["DELETE certificate/passive"]
 
 

@@ -72,7 +72,7 @@ def test_create_refuses_a_pending_candidate(engine: FakeEngine) -> None:
     engine.assert_refused(ROTATED, engine.slots[0])
     with pytest.raises(CheckFailedError):
         engine.up(ROTATED, skip_preview=True)
-    assert engine.last.writes == ["POST certificate/passive"]
+    assert engine.last_report.writes == ["POST certificate/passive"]
     engine.deploy(PREPARED, ROTATED)
 
 
@@ -176,7 +176,7 @@ def test_changed_slots_stop_the_swap(engine: FakeEngine, rival: str) -> None:
     assert_three_part_message(
         str(stopped.value), *before, *[fingerprint for fingerprint in engine.slots if fingerprint]
     )
-    assert engine.last.writes == []
+    assert engine.last_report.writes == []
     assert engine.state["rotation"].inputs["generation"] == "a"
 
 
@@ -286,7 +286,7 @@ def test_stale_read_stops_a_second_swap(engine: FakeEngine, declared: Program) -
         assert engine.outputs("rotation")["rotated_at"] in message
         with pytest.raises(StaleRead):
             engine.up(declared, skip_preview=True)
-        assert engine.last.writes == []
+        assert engine.last_report.writes == []
         engine.emulator.advance(20)
     engine.emulator.advance(40)
     engine.deploy(declared)

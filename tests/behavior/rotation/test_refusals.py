@@ -47,7 +47,7 @@ def test_skipped_preview_generates_without_swap(rotated: FakeEngine) -> None:
     with pytest.raises(CheckFailedError) as refused:
         rotated.up(NEXT_ROTATED, skip_preview=True)
     assert_three_part_message(refused.value.reason, *rotated.slots)
-    assert rotated.last.writes == ["POST certificate/passive"]
+    assert rotated.last_report.writes == ["POST certificate/passive"]
     rotated.assert_refused(NEXT_ROTATED, rotated.slots[1], "known_generations")
     assert rotated.slots[0] == signing
     rotated.deploy(NEXT, NEXT_ROTATED)

@@ -81,7 +81,7 @@ def test_rotation_waits_for_its_targets(engine: FakeEngine) -> None:
     )
     with pytest.raises(CheckFailedError):
         engine.up(program_trusted_by("b", s4=old), skip_preview=True)
-    assert engine.last.writes == []
+    assert engine.last_report.writes == []
 
     ready = program_trusted_by("b", s4=old + new, ias=[new, old])
     report = engine.up(ready)
@@ -339,7 +339,7 @@ def test_older_unused_certificate_is_gated(engine: FakeEngine) -> None:
     assert_three_part_message(str(refused.value), slots[1], "s4: no, it trusts no certificate")
     with pytest.raises(TrustError):
         engine.up(declared, skip_preview=True)
-    assert engine.last.writes == []
+    assert engine.last_report.writes == []
     metadata = until(parse_pem(pems(engine)[1]).metadata, engine.emulator.now)
     with pytest.raises(Refused, match="the metadata that names it was valid until"):
         engine.preview(program_trusted_by("a", s4=metadata))

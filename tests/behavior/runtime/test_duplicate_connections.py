@@ -67,7 +67,7 @@ def test_second_resource_is_refused(engine: FakeEngine, kind: str, named: str, o
     engine.assert_refused(both(kind, *order), "'default'", "'second'", engine.guid)
     with pytest.raises(CheckFailedError):
         engine.up(both(kind, *order), skip_preview=True)
-    assert len([request for request in engine.last.writes if request.startswith("POST")]) <= 1
+    assert len([request for request in engine.last_report.writes if request.startswith("POST")]) <= 1
 
 
 @pytest.mark.parametrize("unseen", ["offline", "down"])

@@ -136,7 +136,7 @@ def test_offline_plans_and_refuses_writes(engine: FakeEngine, due: Program, chan
     with pytest.raises(OfflineRefused) as refused:
         engine.up(due)
     assert_three_part_message(str(refused.value), "pulumi config rm btp-trust:offline")
-    assert engine.last.requests == []
+    assert engine.last_report.requests == []
 
 
 def test_offline_refuses_unknown_generation(engine: FakeEngine) -> None:
@@ -221,7 +221,7 @@ def test_foreign_subaccount_id_is_refused(emulator: Emulator, kind: str) -> None
         getattr(deployment, kind)(subaccount_id="00000000-0000-4000-8000-000000000000", **arguments)
 
     engine.assert_refused(run, engine.guid)
-    assert engine.last.requests == ["POST token"]
+    assert engine.last_report.requests == ["POST token"]
 
 
 @pytest.mark.parametrize("kind", ["active", "passive", "trigger"])
@@ -229,7 +229,7 @@ def test_move_to_other_subaccount_is_refused(engine: FakeEngine, kind: str) -> N
     """A deployed resource is refused in another subaccount: its certificate and generations are in the first one."""
     elsewhere = "00000000-0000-4000-8000-000000000000"
     engine.assert_refused(program("b", "a", **{kind: {"subaccount_id": elsewhere}}), engine.guid, elsewhere)
-    assert engine.last.requests in ([], READING)
+    assert engine.last_report.requests in ([], READING)
 
 
 def test_recorded_subaccount_id_changes_nothing(engine: FakeEngine) -> None:
@@ -249,7 +249,7 @@ def test_binding_needs_subaccount_id(emulator: Emulator, *, given: bool) -> None
         engine.deploy(program(active={"subaccount_id": guid}))
     else:
         assert f'subaccount_id="{guid}"' in engine.assert_refused(ALONE)
-        assert engine.last.requests == ["POST token"]
+        assert engine.last_report.requests == ["POST token"]
 
 
 def test_unknown_subaccount_is_planned_later(emulator: Emulator) -> None:

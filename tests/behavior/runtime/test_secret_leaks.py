@@ -95,14 +95,14 @@ class Ears:
             self.failures += 1
             shown.append(error_text(error))
         shown += [
-            self.engine.last.messages,
+            self.engine.last_report.messages,
             self.engine.last_preview.messages,
             self.logged.text,
             *self.printed.readouterr(),
         ]
         shown += [json.dumps([vars(stored) for stored in self.engine.state.values()], default=str)]
         shown += [repr(each) for each in _within(session.current())]
-        shown += [str(self.engine.emulator.journal()), str(self.engine.last)]
+        shown += [str(self.engine.emulator.journal()), str(self.engine.last_report)]
         shown += [str(pickle.dumps(kind())) + dynamic.serialize_provider(kind()) for kind in PROVIDERS.values()]
         everything = "\n".join(shown)
         assert [secret for secret in self.secrets if secret in everything] == []

@@ -54,7 +54,7 @@ def test_unsent_write_is_given_up(scenario: WriteScenario, fault: TransportFault
     assert_three_part_message(str(stopped.value))
     assert len(tries.journal) == MAX_ATTEMPTS
     assert len(scenario.engine.pauses) == MAX_ATTEMPTS - 1
-    assert scenario.engine.last.writes == []
+    assert scenario.engine.last_report.writes == []
     assert scenario.engine.slots == scenario.before
     scenario.assert_converges()
 
@@ -66,7 +66,7 @@ def test_engine_exit_stops_write(scenario: WriteScenario) -> None:
     with pytest.raises(EngineExited) as stopped:
         scenario.run()
     assert_three_part_message(str(stopped.value), *[each for each in scenario.before if each])
-    assert scenario.engine.last.writes == []
+    assert scenario.engine.last_report.writes == []
     scenario.engine.engine_exited = False
     scenario.assert_converges()
 
@@ -82,7 +82,7 @@ def test_engine_exit_stops_resending(scenario: WriteScenario) -> None:
     scenario.engine.transport.inject_once(scenario.request, fault)
     with pytest.raises(EngineExited):
         scenario.run()
-    assert scenario.engine.last.writes == []
+    assert scenario.engine.last_report.writes == []
     scenario.engine.engine_exited = False
     scenario.assert_converges()
 
@@ -155,7 +155,7 @@ def test_unauthorized_write_gets_fresh_token(scenario: WriteScenario) -> None:
     """After a 401 the write follows once more, with a fresh token."""
     scenario.engine.transport.inject_once(scenario.request, answer_with(401))
     assert scenario.run() == [scenario.request]
-    assert scenario.engine.last.requests.count("POST token") == 2
+    assert scenario.engine.last_report.requests.count("POST token") == 2
     scenario.engine.assert_stable(scenario.wanted)
 
 

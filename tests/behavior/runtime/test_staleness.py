@@ -41,7 +41,7 @@ def assert_waits(engine: FakeEngine, wanted: Program, *named: str | None) -> Non
     assert "Run the same command again after" in engine.assert_refused(wanted, *named)
     with pytest.raises(StaleRead):
         engine.up(wanted, skip_preview=True)
-    assert engine.last.writes == []
+    assert engine.last_report.writes == []
     assert engine.slots == slots
     engine.emulator.advance(MINUTE)
     engine.deploy(wanted)
@@ -66,7 +66,7 @@ def test_missing_fresh_certificate_is_only_warned(engine: FakeEngine) -> None:
     engine.up(PREPARED)
     falls_behind(engine)
     assert engine.up(PREPARED).has_no_changes
-    assert "in no slot" in engine.last.messages
+    assert "in no slot" in engine.last_report.messages
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_stale_slots_keep_outputs(engine: FakeEngine) -> None:
     signing = engine.slots[0]
     falls_behind(engine)
     assert engine.up(ROTATED).has_no_changes
-    assert "was not checked" in engine.last.messages
+    assert "was not checked" in engine.last_report.messages
     assert {engine.outputs(name)["fingerprint"] for name in ("rotation", "signing")} == {signing}
 
 
@@ -123,7 +123,7 @@ def test_stale_refresh_keeps_swap(engine: FakeEngine) -> None:
     falls_behind(engine)
     engine.refresh()
     assert engine.outputs("rotation")["fingerprint"] == slots[0]
-    assert "was not checked" in engine.last.messages
+    assert "was not checked" in engine.last_report.messages
     engine.assert_refused(RESTORING)
     with pytest.raises(StaleRead):
         engine.up(RESTORING, skip_preview=True)

@@ -64,8 +64,8 @@ class Stack:
             assert_three_part_message(message)
             self.said += message
             self.failed = True
-        self.said += self.engine.last_preview.messages + self.engine.last.messages
-        assert len(self.engine.last.writes) <= 2  # the other one's is among them
+        self.said += self.engine.last_preview.messages + self.engine.last_report.messages
+        assert len(self.engine.last_report.writes) <= 2  # the other one's is among them
 
 
 def two(emulator: Emulator) -> tuple[Stack, Stack]:
@@ -115,7 +115,7 @@ def test_concurrent_writes_are_reported(emulator: Emulator, deed: str, other_dee
     one, other = two(emulator)
     let_in(one, deed, moment, lambda: other.up(other.wants(other_deed)))
     one.up(one.wants(deed))
-    one.engine.transport.repair()
+    one.engine.transport.clear_faults()
 
     for stack, wanted in ((one, deed), (other, other_deed)):
         emulator.advance(HOUR)
@@ -201,6 +201,6 @@ def test_unplanned_signer_can_be_rolled_back(emulator: Emulator) -> None:
         "b", "a", passive=one.adopt, trigger={"on_drift": "restore", "known_generations": {"unreviewed": unseen}}
     )
     one.up(back)
-    assert one.engine.last.writes == [REQUESTS["swap"]]
+    assert one.engine.last_report.writes == [REQUESTS["swap"]]
     assert one.engine.slots == (old, unseen)
     one.engine.assert_stable(back)

@@ -93,7 +93,7 @@ def test_retry_hook_keeps_undone_swap(emulator: Emulator) -> None:
     )
     with pytest.raises(SlotsChanged, match="was done, and yet the slots are as before"):
         scenario.run()
-    assert scenario.engine.last.writes == [scenario.request]
+    assert scenario.engine.last_report.writes == [scenario.request]
     assert scenario.engine.slots == scenario.before
 
 
@@ -127,7 +127,7 @@ def test_unknown_outcome_stops_other_resources(emulator: Emulator, name: str) ->
     engine.transport.inject_once("POST certificate/passive", raise_before_sending(httpx.ReadTimeout("lost")))
     with pytest.raises(WriteNotApplied, match="generation of a passive certificate was sent once"):
         engine.up(both)
-    assert engine.last.writes == []
+    assert engine.last_report.writes == []
     assert engine.slots == slots
 
 

@@ -77,7 +77,7 @@ def test_unapplied_write_is_never_repeated(scenario: WriteScenario, fault: Trans
         scenario.run()
     assert_three_part_message(str(stopped.value), *[each for each in scenario.before if each])
     assert len(tries.journal) == 1
-    assert scenario.engine.last.writes == []
+    assert scenario.engine.last_report.writes == []
     assert scenario.engine.pauses == PAUSES
     assert sum(PAUSES) == 30
     scenario.assert_converges()
@@ -93,7 +93,7 @@ def test_client_error_is_read_once(scenario: WriteScenario, status: int) -> None
         scenario.run()
     assert_three_part_message(str(stopped.value), *[each for each in scenario.before if each])
     assert scenario.engine.pauses == PAUSES[:1]
-    assert scenario.engine.last.requests[-2:] == ["GET certificate", "GET certificate/passive"]
+    assert scenario.engine.last_report.requests[-2:] == ["GET certificate", "GET certificate/passive"]
     assert scenario.engine.slots == scenario.before
     scenario.assert_converges()
 
@@ -113,7 +113,7 @@ def test_unreadable_slots_leave_outcome_unknown(scenario: WriteScenario) -> None
     with pytest.raises(OutcomeUnknown) as stopped:
         scenario.run()
     assert_three_part_message(str(stopped.value), "could not be read")
-    scenario.engine.transport.repair()
+    scenario.engine.transport.clear_faults()
     scenario.engine.emulator.advance(HOUR)
     assert scenario.engine.up(scenario.wanted).writes == []
     scenario.engine.assert_stable(scenario.wanted)

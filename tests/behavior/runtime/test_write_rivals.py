@@ -52,7 +52,7 @@ def test_rival_beside_write_is_reported(scenario: WriteScenario, when: str) -> N
     with pytest.raises(SlotsChanged, match="somebody else acted") as stopped:
         scenario.run()
     assert_three_part_message(str(stopped.value), *[each for each in scenario.engine.slots if each])
-    assert scenario.engine.last.writes.count(scenario.request) == 1
+    assert scenario.engine.last_report.writes.count(scenario.request) == 1
 
 
 @every_write

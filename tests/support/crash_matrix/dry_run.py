@@ -31,7 +31,7 @@ def dry_run(operation: Operation, emulator: Emulator) -> DryRun:
         emulator,
         guid,
         {"btp-trust:user": USER_CONFIG},
-        target=create_other_subaccount(operation.surroundings, emulator),
+        target_guid=create_other_subaccount(operation.surroundings, emulator),
     )
     for step in operation.before:
         emulator.advance(fake_engine.HOUR)
@@ -50,7 +50,7 @@ def dry_run(operation: Operation, emulator: Emulator) -> DryRun:
     counts = count_changes(operation, before, own)
     end, trusts = (
         slots_in_words(before, emulator.slots(guid)),
-        in_words(before, trusted_certificates(emulator, stack.target)),
+        in_words(before, trusted_certificates(emulator, stack.target_guid)),
     )
     return DryRun(tuple(report.requests), counts, end, trusts)
 

@@ -17,7 +17,7 @@ from support.fake_engine.transport import (
     raise_before_sending,
 )
 from support.fake_engine.trust_program import program
-from support.fake_engine.values import certificate, snapshot
+from support.fake_engine.values import make_certificate, make_snapshot
 from support.fake_engine.wire import apply_ignore_changes, round_trip
 
 __all__ = [
@@ -40,15 +40,15 @@ __all__ = [
     "answer_with",
     "apply_ignore_changes",
     "assert_three_part_message",
-    "certificate",
     "commit_then_answer",
     "commit_then_raise",
     "interleave",
     "is_read",
+    "make_certificate",
+    "make_snapshot",
     "pass_through",
     "program",
     "raise_before_sending",
     "request_label",
     "round_trip",
-    "snapshot",
 ]

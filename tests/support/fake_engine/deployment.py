@@ -74,9 +74,9 @@ class Deployment:
         """Declare ActiveTrustCertificate."""
         return self._register("active", name, {**args, "rotation": rotation and rotation["generation"]})
 
-    def passive(self, name: str = "next", *, retained: bool = False, **args: Any) -> ResourceHandle:
+    def passive(self, name: str = "next", *, retain_on_delete: bool = False, **args: Any) -> ResourceHandle:
         """Declare PassiveTrustCertificate."""
-        (self.engine.retained.add if retained else self.engine.retained.discard)(name)
+        (self.engine.retained.add if retain_on_delete else self.engine.retained.discard)(name)
         return self._register("passive", name, args)
 
     def trigger(

@@ -58,9 +58,9 @@ class FakeEngine:
     """The monotonic clock of the process, in seconds: pauses and timeouts advance it."""
     last_preview: CommandReport = field(default_factory=CommandReport)
     """The report of the preview of the last `up`."""
-    last: CommandReport = field(default_factory=CommandReport)
+    last_report: CommandReport = field(default_factory=CommandReport)
     """The report of the last command, also of one that failed."""
-    target: str = ""
+    target_guid: str = ""
     """GUID of another subaccount: the connection `billing` leads to its XSUAA."""
     engine_exited: bool = False
     """True if the engine was killed while its plugins live on."""
@@ -74,8 +74,8 @@ class FakeEngine:
     def __post_init__(self) -> None:
         """Configure the service key of the subaccount, and a transport without faults."""
         self.config.setdefault("btp-trust:serviceKey", json.dumps(self.emulator.service_key(self.guid)))
-        if self.target:
-            keys = {"billing": self.emulator.api_access_key(self.target)}
+        if self.target_guid:
+            keys = {"billing": self.emulator.api_access_key(self.target_guid)}
             self.config.setdefault("btp-trust:connections", json.dumps(keys))
         self.transport = FaultyTransport(self.emulator.transport, self._advance)
 
@@ -110,7 +110,7 @@ class FakeEngine:
 
     def refresh(self) -> CommandReport:
         """Run `pulumi refresh --yes`."""
-        report = self.last = CommandReport()
+        report = self.last_report = CommandReport()
         stderr, journal = self._start_plugin_process(), len(self.emulator.journal())
         try:
             for name, stored in self.state.items():
@@ -191,7 +191,7 @@ class FakeEngine:
         deployment = Deployment(
             self, dry_run=dry_run, targets=None if targets is None else frozenset(targets), replace=frozenset(replace)
         )
-        self.last = deployment.report
+        self.last_report = deployment.report
         try:
             program(deployment)
             deployment.delete_removed()
@@ -204,7 +204,9 @@ class FakeEngine:
     def _requests_since(self, journal: int) -> list[str]:
         entries = self.emulator.journal()[journal:]
         return [
-            request_label(entry.method, entry.path) for entry in entries if entry.subaccount in (self.guid, self.target)
+            request_label(entry.method, entry.path)
+            for entry in entries
+            if entry.subaccount in (self.guid, self.target_guid)
         ]
 
     def _start_plugin_process(self) -> io.StringIO:

@@ -32,7 +32,7 @@ class FaultyTransport(httpx.BaseTransport):
         """Inject a fault into every request with one of these labels from now on (default: into every request)."""
         self._always.update(dict.fromkeys(requests or ("",), fault))
 
-    def repair(self) -> None:
+    def clear_faults(self) -> None:
         """Remove all injected faults."""
         self._once.clear()
         self._always.clear()

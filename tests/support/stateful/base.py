@@ -97,7 +97,7 @@ class RotationMachineBase(RuleBasedStateMachine):
                 disturbance,
                 has_stale_reads,
                 is_partial=bool(parts),
-                preview_report=engine.last,
+                preview_report=engine.last_report,
             )
             self.run(command, lambda: engine.up(spec, skip_preview=True, **parts))
         self.emulator.advance(5.0)
@@ -131,7 +131,7 @@ class RotationMachineBase(RuleBasedStateMachine):
         try:
             yield disturbance.is_stale
         finally:
-            engine.transport.repair()
+            engine.transport.clear_faults()
             self.emulator.clear_faults()
 
     @contextmanager

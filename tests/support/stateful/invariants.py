@@ -105,14 +105,16 @@ class Invariants:
     def _assert_no_secrets(self, command: ObservedCommand) -> None:
         """Output and state are free of tokens and secrets."""
         stored = [[resource.inputs, resource.outputs] for resource in command.engine.state.values()]
-        text = f"{command.engine.last.messages}{command.error!r}{json.dumps(stored)}"
+        text = f"{command.engine.last_report.messages}{command.error!r}{json.dumps(stored)}"
         assert not TOKEN.search(text), "a token was printed or stored"
         assert not any(secret in text for secret in self.secrets), "a secret was printed or stored"
 
     def _assert_strict(self, command: ObservedCommand) -> None:
         """With `btp-trust:strict`, warnings are failures, except informational ones."""
         if command.error is None and command.engine.config.get("btp-trust:strict") == "true":
-            warnings = [line for line in command.engine.last.messages.splitlines() if line.startswith("warning:")]
+            warnings = [
+                line for line in command.engine.last_report.messages.splitlines() if line.startswith("warning:")
+            ]
             assert [line for line in warnings if not INFORMATIONAL_WARNING.match(line)] == []
 
     def _assert_request_limits(self, command: ObservedCommand) -> None:
@@ -158,7 +160,7 @@ class Invariants:
             if request_name(entry) != "POST certificate":
                 continue
             spec, name = command.spec, command.spec.active_name
-            preview_report = (command.preview_report or command.engine.last).inputs[name]
+            preview_report = (command.preview_report or command.engine.last_report).inputs[name]
             assert "step" in preview_report or command.disturbance.between_preview_and_update is not None, (
                 "the preview lacks the generation"
             )
@@ -181,7 +183,7 @@ class Invariants:
 
     def _named(self, command: ObservedCommand, slots: Slots) -> set[str | None]:
         """Certificates that the plan may remove: replaced by a new one, created by a removed resource, or displaced."""
-        plan = command.engine.last
+        plan = command.engine.last_report
         named: set[str | None] = {inputs.get("replaces") for inputs in plan.inputs.values()}
         for name, stored in command.before.items():
             if stored.kind != "passive" or plan.operations.get(name) != "delete":

@@ -199,11 +199,11 @@ class SwapInvariants:
 
 
 def _plan(command: ObservedCommand) -> dict[str, Any]:
-    return command.engine.last.inputs[command.spec.trigger_name]
+    return command.engine.last_report.inputs[command.spec.trigger_name]
 
 
 def _shown(command: ObservedCommand) -> dict[str, Any]:
-    return (command.preview_report or command.engine.last).inputs[command.spec.trigger_name]
+    return (command.preview_report or command.engine.last_report).inputs[command.spec.trigger_name]
 
 
 def _key(command: ObservedCommand) -> _Key:

@@ -7,11 +7,11 @@ import pytest
 from btp_trust.active.plan import Action, Request, decide
 from btp_trust.errors import Refused
 from btp_trust.snapshot import Snapshot
-from support.fake_engine import assert_three_part_message, certificate, snapshot
+from support.fake_engine import assert_three_part_message, make_certificate, make_snapshot
 
-A = certificate("a")
-B = certificate("b", made=30)
-AB, EMPTY = snapshot(A, B), snapshot(None)
+A = make_certificate("a")
+B = make_certificate("b", created_on_day=30)
+AB, EMPTY = make_snapshot(A, B), make_snapshot(None)
 RENEW = Request(renew_fingerprint=A.fingerprint, accept_outage=True)
 RENEW_OTHER = Request(renew_fingerprint=B.fingerprint, accept_outage=True)
 
@@ -26,7 +26,7 @@ RENEW_OTHER = Request(renew_fingerprint=B.fingerprint, accept_outage=True)
         pytest.param(Request(), AB, True, Action.FOLLOW, id="an update follows the slot"),
         pytest.param(RENEW, AB, True, Action.RENEW, id="exactly the active certificate is renewed"),
         pytest.param(RENEW_OTHER, AB, True, Action.FOLLOW, id="the passive one stays"),
-        pytest.param(RENEW, snapshot(B, A), True, Action.FOLLOW, id="a certificate that stopped signing stays"),
+        pytest.param(RENEW, make_snapshot(B, A), True, Action.FOLLOW, id="a certificate that stopped signing stays"),
     ],
 )
 def test_decides_one_action(request_: Request, seen: Snapshot, *, exists: bool, action: Action) -> None:

@@ -16,13 +16,13 @@ from btp_trust.passive.plan import (
     plan_without_outputs,
 )
 from btp_trust.snapshot import Snapshot
-from support.fake_engine import assert_three_part_message, certificate, snapshot
+from support.fake_engine import assert_three_part_message, make_certificate, make_snapshot
 
-A = certificate("a")
-B = certificate("b", made=30)
-C = certificate("c", made=60)
-SAME_SECOND_AS_A = certificate("d")
-A_, AB, BA, AC = snapshot(A), snapshot(A, B), snapshot(B, A), snapshot(A, C)
+A = make_certificate("a")
+B = make_certificate("b", created_on_day=30)
+C = make_certificate("c", created_on_day=60)
+SAME_SECOND_AS_A = make_certificate("d")
+A_, AB, BA, AC = make_snapshot(A), make_snapshot(A, B), make_snapshot(B, A), make_snapshot(A, C)
 NEW = Request("new")
 NONE_RECORDED = RecordedCertificates()
 OWN_B = RecordedCertificates(B.fingerprint, {"b": B.fingerprint})
@@ -38,7 +38,7 @@ OWN_C = RecordedCertificates(C.fingerprint, {"b": B.fingerprint, "c": C.fingerpr
         pytest.param(
             NEW,
             RecordedCertificates(SAME_SECOND_AS_A.fingerprint),
-            snapshot(SAME_SECOND_AS_A, A),
+            make_snapshot(SAME_SECOND_AS_A, A),
             Generate(A),
             id="a displaced one made in the same second is displaced all the same",
         ),
@@ -73,7 +73,7 @@ OWN_C = RecordedCertificates(C.fingerprint, {"b": B.fingerprint, "c": C.fingerpr
         pytest.param(
             NEW,
             OWN_B,
-            snapshot(B, C),
+            make_snapshot(B, C),
             Adopt(C, "unknown to this resource, younger than the active one"),
             id="adopts the younger foreign one beside its own active one",
         ),
@@ -95,7 +95,7 @@ OWN_C = RecordedCertificates(C.fingerprint, {"b": B.fingerprint, "c": C.fingerpr
             Request("new", adopt=B.fingerprint), OWN_B, AB, Adopt(B, "adopt= says so"), id="adopts the passive one"
         ),
         pytest.param(
-            Request("b"), OWN_C, snapshot(C, B), Adopt(B, "it was that before"), id="adopts an earlier name again"
+            Request("b"), OWN_C, make_snapshot(C, B), Adopt(B, "it was that before"), id="adopts an earlier name again"
         ),
         pytest.param(
             Request("b"), OWN_C, BA, Adopt(B, "it was that before"), id="adopts an earlier name that is active"
@@ -123,7 +123,12 @@ def test_decides_one_step(request_: Request, own: RecordedCertificates, seen: Sn
     ("request_", "own", "seen", "prop", "named"),
     [
         pytest.param(
-            NEW, NONE_RECORDED, snapshot(None), "generation", ["generate=True"], id="there is no active certificate"
+            NEW,
+            NONE_RECORDED,
+            make_snapshot(None),
+            "generation",
+            ["generate=True"],
+            id="there is no active certificate",
         ),
         pytest.param(
             NEW,
@@ -136,7 +141,7 @@ def test_decides_one_step(request_: Request, own: RecordedCertificates, seen: Sn
         pytest.param(
             NEW,
             NONE_RECORDED,
-            snapshot(A, SAME_SECOND_AS_A),
+            make_snapshot(A, SAME_SECOND_AS_A),
             "generation",
             [f'replace="{SAME_SECOND_AS_A.fingerprint}"'],
             id="a foreign one of the same second counts as older",
@@ -166,7 +171,7 @@ def test_decides_one_step(request_: Request, own: RecordedCertificates, seen: Sn
             id="adopt names a certificate in neither slot",
         ),
         pytest.param(
-            Request("b"), OWN_C, snapshot(A, C), "generation", [B.fingerprint, "b-2"], id="an earlier name is gone"
+            Request("b"), OWN_C, make_snapshot(A, C), "generation", [B.fingerprint, "b-2"], id="an earlier name is gone"
         ),
         pytest.param(
             Request("b", adopt=A.fingerprint),
@@ -211,7 +216,7 @@ def test_plans_the_step_overwriting_most(request_: Request, seen: Snapshot, step
 @pytest.mark.parametrize(
     ("request_", "seen"),
     [
-        pytest.param(NEW, snapshot(None), id="there is no active certificate"),
+        pytest.param(NEW, make_snapshot(None), id="there is no active certificate"),
         pytest.param(Request("n", adopt=C.fingerprint), AB, id="adopt names a certificate in neither slot"),
     ],
 )
@@ -226,9 +231,9 @@ def test_refuses_an_impossible_request_early(request_: Request, seen: Snapshot) 
     [
         pytest.param(BA, A, id="the older one beside its own"),
         pytest.param(AB, None, id="its own is passive"),
-        pytest.param(snapshot(B, C), None, id="a younger one beside its own"),
-        pytest.param(snapshot(B), None, id="an empty slot"),
-        pytest.param(snapshot(None, A), None, id="no active certificate"),
+        pytest.param(make_snapshot(B, C), None, id="a younger one beside its own"),
+        pytest.param(make_snapshot(B), None, id="an empty slot"),
+        pytest.param(make_snapshot(None, A), None, id="no active certificate"),
     ],
 )
 def test_displaced_certificate_is_older_and_passive(seen: Snapshot, found: object) -> None:

@@ -13,14 +13,14 @@ from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.policies import CREATE_POLICIES, UPDATE_POLICIES, decide
 from btp_trust.rotation.schema import OnDrift
 from btp_trust.snapshot import Snapshot
-from support.fake_engine import assert_three_part_message, certificate, snapshot
+from support.fake_engine import assert_three_part_message, make_certificate, make_snapshot
 
-A = certificate("a")
-B = certificate("b", made=30)
-C = certificate("c", made=60)
-D = certificate("d", made=90)
+A = make_certificate("a")
+B = make_certificate("b", created_on_day=30)
+C = make_certificate("c", created_on_day=60)
+D = make_certificate("d", created_on_day=90)
 KNOWN = {"2026-01": A.fingerprint, "2026-02": B.fingerprint}
-AB, BA, A_, __ = snapshot(A, B), snapshot(B, A), snapshot(A), snapshot(None)
+AB, BA, A_, __ = make_snapshot(A, B), make_snapshot(B, A), make_snapshot(A), make_snapshot(None)
 SHOWN = 150
 """Characters of a string that `pulumi preview --diff` shows."""
 
@@ -107,7 +107,9 @@ PENDING: dict[str, Any] = {
             id="creating with the name of a pending candidate is refused",
         ),
         pytest.param(new("2026-01"), __, Action.REFUSE, Reason.NO_ACTIVE, id="an empty active slot on creation"),
-        pytest.param(declare("2026-01"), snapshot(None, B), Action.REFUSE, Reason.NO_ACTIVE, id="an empty active slot"),
+        pytest.param(
+            declare("2026-01"), make_snapshot(None, B), Action.REFUSE, Reason.NO_ACTIVE, id="an empty active slot"
+        ),
         pytest.param(
             new("x", known_generations={"2026-02": C.fingerprint}, candidate_generations=KNOWN),
             AB,
@@ -141,7 +143,7 @@ PENDING: dict[str, Any] = {
         pytest.param(ROTATED, AB, Action.REPORT, Reason.DRIFT, id="drift"),
         pytest.param(
             RESTORING,
-            snapshot(D, B),
+            make_snapshot(D, B),
             Action.REPORT,
             Reason.DRIFT,
             id="drift to a certificate that was in no preview is reported",
@@ -169,7 +171,7 @@ PENDING: dict[str, Any] = {
         ),
         pytest.param(
             declare("2026-01", "2026-01"),
-            snapshot(D, A),
+            make_snapshot(D, A),
             Action.REPORT,
             Reason.DRIFT,
             id="drift to a certificate that has no name",
@@ -181,11 +183,13 @@ PENDING: dict[str, Any] = {
             Reason.DRIFT,
             id="drift beside a generation is reported",
         ),
-        pytest.param(ROTATED, snapshot(A, D), Action.WARN, Reason.CERTIFICATE_GONE, id="the declared one is gone"),
-        pytest.param(RESTORING, snapshot(D), Action.WARN, Reason.CERTIFICATE_GONE, id="restoring the one that is gone"),
+        pytest.param(ROTATED, make_snapshot(A, D), Action.WARN, Reason.CERTIFICATE_GONE, id="the declared one is gone"),
+        pytest.param(
+            RESTORING, make_snapshot(D), Action.WARN, Reason.CERTIFICATE_GONE, id="restoring the one that is gone"
+        ),
         pytest.param(
             declare("2026-02"),
-            snapshot(A, D),
+            make_snapshot(A, D),
             Action.REFUSE,
             Reason.CERTIFICATE_GONE,
             id="the newly declared one is gone",
@@ -226,13 +230,19 @@ PENDING: dict[str, Any] = {
             id="restoring beside a generation",
         ),
         pytest.param(
-            declare("2026-02"), snapshot(A, B, day=30 + 730), Action.REFUSE, Reason.EXPIRED, id="expired in this second"
+            declare("2026-02"),
+            make_snapshot(A, B, day=30 + 730),
+            Action.REFUSE,
+            Reason.EXPIRED,
+            id="expired in this second",
         ),
-        pytest.param(RESTORING, snapshot(A, B, day=2000), Action.REFUSE, Reason.EXPIRED, id="expired long ago"),
+        pytest.param(RESTORING, make_snapshot(A, B, day=2000), Action.REFUSE, Reason.EXPIRED, id="expired long ago"),
         pytest.param(
-            declare("2026-02"), snapshot(A, B, day=30), Action.SWAP, Reason.ROTATE, id="valid from this second on"
+            declare("2026-02"), make_snapshot(A, B, day=30), Action.SWAP, Reason.ROTATE, id="valid from this second on"
         ),
-        pytest.param(declare("2026-02"), snapshot(A, B, day=29), Action.REFUSE, Reason.NOT_YET_VALID, id="too early"),
+        pytest.param(
+            declare("2026-02"), make_snapshot(A, B, day=29), Action.REFUSE, Reason.NOT_YET_VALID, id="too early"
+        ),
         pytest.param(
             declare("2026-02", known_generations={"2026-02": C.fingerprint}),
             AB,
@@ -289,7 +299,7 @@ def test_step_names_verb_and_certificates(declaration: Declaration, reading: Sna
 
 def test_step_shows_unnamed_certificate_by_fingerprint() -> None:
     """A certificate that this stack did not create has a fingerprint and no generation."""
-    message = decide(declare("2026-02"), snapshot(D, B)).message
+    message = decide(declare("2026-02"), make_snapshot(D, B)).message
     assert "active dddddddd becomes passive" in message
 
 
@@ -310,7 +320,7 @@ def test_step_shows_unnamed_certificate_by_fingerprint() -> None:
         ),
         pytest.param(
             declare("2026-02"),
-            snapshot(A, D),
+            make_snapshot(A, D),
             [A.fingerprint, B.fingerprint, D.fingerprint, "known_generations"],
             id="in no slot",
         ),
@@ -324,10 +334,10 @@ def test_step_shows_unnamed_certificate_by_fingerprint() -> None:
             declare("2031-01"), AB, [A.fingerprint, B.fingerprint, *KNOWN, "known_generations"], id="unknown name"
         ),
         pytest.param(
-            declare("2026-02"), snapshot(A, B, day=2000), [B.fingerprint, "2028-01-31T00:00:00Z"], id="expired"
+            declare("2026-02"), make_snapshot(A, B, day=2000), [B.fingerprint, "2028-01-31T00:00:00Z"], id="expired"
         ),
         pytest.param(
-            declare("2026-02"), snapshot(A, B, day=29), [B.fingerprint, "2026-01-31T00:00:00Z"], id="too early"
+            declare("2026-02"), make_snapshot(A, B, day=29), [B.fingerprint, "2026-01-31T00:00:00Z"], id="too early"
         ),
         pytest.param(declare("2026-01"), __, ["subaccount", "generate=True"], id="an empty active slot"),
     ],
@@ -363,9 +373,9 @@ def test_known_signer_is_accepted_by_name() -> None:
 
 def test_unknown_signer_gets_a_free_name() -> None:
     """The proposed name is the month of the certificate's first day, numbered where that is taken."""
-    unnamed = certificate("d", made=31)
+    unnamed = make_certificate("d", created_on_day=31)
     taken = {"2026-02": B.fingerprint, "2026-02-2": A.fingerprint}
-    remedies = decide(declare("2026-02", "2026-02", recorded_generations=taken), snapshot(unnamed, B)).remedies
+    remedies = decide(declare("2026-02", "2026-02", recorded_generations=taken), make_snapshot(unnamed, B)).remedies
     assert f'generation="2026-02-3", known_generations={{"2026-02-3": "{unnamed.fingerprint}"}}' in remedies
 
 
@@ -373,7 +383,7 @@ def test_unknown_signer_gets_a_free_name() -> None:
 def test_pasted_line_ends_the_warning(name: str) -> None:
     """The arguments that the warning proposes lead to a recorded signer."""
     gone = declare(name, name, recorded_generations={**KNOWN, "x": C.fingerprint})
-    reading = snapshot(D, A)
+    reading = make_snapshot(D, A)
     decision = decide(gone, reading)
     assert decision.action is Action.WARN
     assert 'generation="2026-04", known_generations={"2026-04": "' + D.fingerprint + '"}' in decision.remedies
@@ -383,7 +393,7 @@ def test_pasted_line_ends_the_warning(name: str) -> None:
 
 def test_known_successor_keeps_its_name() -> None:
     """A name that the active certificate has already is proposed instead of a new one."""
-    assert 'generation="2026-01"' in decide(ROTATED, snapshot(A, D)).remedies
+    assert 'generation="2026-01"' in decide(ROTATED, make_snapshot(A, D)).remedies
 
 
 def test_recorded_name_wins_over_candidate() -> None:

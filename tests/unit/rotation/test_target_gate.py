@@ -14,11 +14,11 @@ from btp_trust.rotation.policies import decide
 from btp_trust.rotation.schema import OnDrift
 from btp_trust.rotation.target_gate import PREVIEW_WIDTH
 from btp_trust.trusted_by.statements import Attestation, DeferredUpload, TrustStatement
-from support.fake_engine import assert_three_part_message, certificate, snapshot
+from support.fake_engine import assert_three_part_message, make_certificate, make_snapshot
 
-A, B, D = certificate("a"), certificate("b", made=30), certificate("d", made=90)
+A, B, D = make_certificate("a"), make_certificate("b", created_on_day=30), make_certificate("d", created_on_day=90)
 KNOWN = {"2026-01": A.fingerprint, "2026-02": B.fingerprint}
-AB, BA = snapshot(A, B), snapshot(B, A)
+AB, BA = make_snapshot(A, B), make_snapshot(B, A)
 MADE, TODAY, TOMORROW = date(2026, 1, 31), date(2026, 4, 11), date(2026, 4, 12)
 UNKNOWN = "a text that stands for an unknown value"
 TRUSTS, LACKS = "yes, ", "no, "

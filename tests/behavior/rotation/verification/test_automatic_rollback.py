@@ -61,11 +61,11 @@ def test_rejected_generation_is_refused(scenario: VerificationScenario) -> None:
     for more in ({}, {"on_drift": "restore"}, {"verify_now": "1"}, {"verify_destinations": ["sf"]}):
         declared = scenario.program("b", "s4", **more)
         message = engine.assert_refused(declared, "s4: rejected: ", *engine.slots)
-        assert "somebody else" not in engine.last.messages
+        assert "somebody else" not in engine.last_report.messages
         assert engine.outputs("rotation")["rolled_back_at"] in message
         with pytest.raises(Refused):
             engine.up(declared, skip_preview=True)
-        assert engine.last.writes == []
+        assert engine.last_report.writes == []
     assert engine.refresh().writes == []
     engine.deploy(scenario.program("a", "s4"))
     assert {"failed_generation", "failure", "verified"} & engine.outputs("rotation").keys() == {"verified"}

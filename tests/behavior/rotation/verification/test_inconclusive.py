@@ -60,7 +60,7 @@ def test_inconclusive_destination_is_verified_again(scenario: VerificationScenar
     preview = engine.preview(declared)
     assert (preview.operations["rotation"], destination_requests(preview)) == ("update", [])
     assert ") was inconclusive (s4: inconclusive: " in preview.messages
-    engine.transport.repair()
+    engine.transport.clear_faults()
     assertion = "GET destinations/assertion"
     report = engine.up(declared)
     assert destination_requests(report) == [FIND_S4, "GET destinations/sf", assertion, assertion, FIND_S4]
@@ -106,7 +106,7 @@ def test_inconclusive_step_may_roll_back(scenario: VerificationScenario) -> None
         ROTATE, interleave(after=lambda: engine.transport.inject_always(answer_with(503), FIND_S4))
     )
     engine.up(declared)
-    engine.transport.repair()
+    engine.transport.clear_faults()
     engine.emulator.advance(HOUR)
     assert engine.up(declared).writes == [ROTATE]
     assert "the deployment verifies again; a target's rejection rolls back" in engine.last_preview.messages
@@ -124,7 +124,7 @@ def test_pending_generation_excludes_rollback(scenario: VerificationScenario) ->
         ROTATE, interleave(after=lambda: engine.transport.inject_always(answer_with(503), FIND_S4))
     )
     engine.up(scenario.program("b", "s4"))
-    engine.transport.repair()
+    engine.transport.clear_faults()
     engine.emulator.advance(HOUR)
     scenario.misreport("s4", engine.slots[0])
     with pytest.raises(RollbackFailed, match="a rollback is impossible"):
@@ -160,7 +160,7 @@ def test_inconclusive_step_waits_during_drift(scenario: VerificationScenario) ->
     engine.emulator.advance(HOUR)
     assert destination_requests(engine.up(declared)) == []
     assert engine.outputs("rotation")["unverified"] == ["s4"]
-    engine.transport.repair()
+    engine.transport.clear_faults()
     scenario.misreport("s4", before[1])
     engine.emulator.rotate(engine.guid)
     engine.emulator.advance(HOUR)
@@ -178,7 +178,7 @@ def test_renamed_generation_stays_open(scenario: VerificationScenario) -> None:
         ROTATE, interleave(after=lambda: engine.transport.inject_always(answer_with(503), FIND_S4))
     )
     engine.up(scenario.program("b", "s4"))
-    engine.transport.repair()
+    engine.transport.clear_faults()
     scenario.misreport("s4", before[1])
     report = engine.up(scenario.program("b2", "s4", known_generations={"b2": before[1]}))
     assert report.writes == [ROTATE]

@@ -58,7 +58,7 @@ def test_unsuitable_destination_refuses_the_swap(
     engine.assert_refused(scenario.program("b", "sf", "s4"), "s4", reason)
     with pytest.raises(CheckFailedError, match="s4"):
         engine.up(scenario.program("b", "sf", "s4"), skip_preview=True)
-    assert engine.last.writes == []
+    assert engine.last_report.writes == []
     engine.deploy(scenario.program("b", "sf", "assertion"))
 
 
@@ -84,9 +84,9 @@ def test_missing_user_refuses_the_swap(
     with pytest.raises(kind) as refusal:
         engine.up(scenario.program("b", "s4"))
     assert_three_part_message(str(refusal.value), "'b' was not made to sign")
-    assert engine.last.writes == []
+    assert engine.last_report.writes == []
     assert ("Without one the deployment refuses the swap" in engine.last_preview.messages) == (user is None)
-    engine.transport.repair()
+    engine.transport.clear_faults()
     engine.config["btp-trust:user"], unusable = configured, engine.config.pop("btp-trust:user", None)
     engine.deploy(scenario.program("b", "s4", "assertion"))
     engine.config = {**engine.config, "btp-trust:user": unusable or "", "btp-trust:users": ""}
@@ -127,7 +127,7 @@ def test_mistyped_name_is_refused(scenario: VerificationScenario, name: str, sug
         assert "verify_destinations" in message.splitlines()[-1]
     with pytest.raises(CheckFailedError):
         engine.up(scenario.program("b", name), skip_preview=True)
-    assert engine.last.writes == []
+    assert engine.last_report.writes == []
 
 
 def test_unlike_name_has_no_suggestion(scenario: VerificationScenario) -> None:
@@ -173,17 +173,19 @@ def test_failed_listing_permits_the_preview(scenario: VerificationScenario) -> N
     engine = scenario.engine
     engine.transport.inject_always(answer_with(403), "GET instanceDestinations", FIND_S4)
     engine.preview(scenario.program("b", "sf", "s4", "assertion"))
-    assert "warning: RotationTrigger: the destinations to be verified could not be listed. " in engine.last.messages
+    assert (
+        "warning: RotationTrigger: the destinations to be verified could not be listed. " in engine.last_report.messages
+    )
     with pytest.raises(Exception, match="403"):
         engine.up(scenario.program("b", "sf", "s4", "assertion"))
-    assert engine.last.writes == []
+    assert engine.last_report.writes == []
 
 
 def test_offline_preview_inspects_nothing(scenario: VerificationScenario) -> None:
     """An offline preview accepts any name and leaves the service alone."""
     scenario.engine.config["btp-trust:offline"] = "true"
     scenario.engine.preview(scenario.program("a", "s44"))
-    assert scenario.engine.last.requests == []
+    assert scenario.engine.last_report.requests == []
 
 
 def test_deleted_destination_refuses_the_swap(scenario: VerificationScenario) -> None:
@@ -194,4 +196,4 @@ def test_deleted_destination_refuses_the_swap(scenario: VerificationScenario) ->
     with pytest.raises(Refused) as refusal:
         engine.up(scenario.program("b", "sf", "s4"))
     assert_three_part_message(str(refusal.value), "'b' was not made to sign", "'s4' is not found")
-    assert engine.last.writes == []
+    assert engine.last_report.writes == []

@@ -63,7 +63,7 @@ def test_unconfirmed_rollback_that_was_done(scenario: VerificationScenario, *, r
     for _ in range(2):
         message = engine.assert_refused(scenario.program("b", "s4"), "was rolled back", before[0])
         assert "outcome is unknown" not in message
-    assert engine.last.writes == []
+    assert engine.last_report.writes == []
     engine.deploy(scenario.program("a", "s4"))
     assert engine.slots == before
     assert {"failed_generation", "rollback_unconfirmed"} & engine.outputs("rotation").keys() == set()
@@ -182,7 +182,7 @@ def test_retrying_hook_swaps_once_while_stale(scenario: VerificationScenario, fa
         scenario.emulator.clear_faults()
     assert engine.transport.sent[sent:].count(ROTATE) == 1
     assert_three_part_message(str(behind.value), before[1], "was done by this command already")
-    engine.transport.repair()
+    engine.transport.clear_faults()
     engine.emulator.advance(61)
     engine.up(scenario.program("b", "s4"))
     assert (engine.slots, engine.outputs("rotation")["failed_generation"]) == (before, "b")
@@ -202,9 +202,9 @@ def test_foreign_unknown_write_forbids_rollback(scenario: VerificationScenario) 
     )
     with pytest.raises(RollbackFailed, match="The deletion of the passive certificate was sent once"):
         engine.up(scenario.program("b", "s4"))
-    assert engine.last.writes == [ROTATE]
+    assert engine.last_report.writes == [ROTATE]
     assert "rollback_unconfirmed" not in engine.outputs("rotation")
-    engine.transport.repair()
+    engine.transport.clear_faults()
     engine.up(scenario.program("b", "s4"))
     assert engine.slots == before
 
@@ -280,12 +280,12 @@ def test_rollback_needs_the_previous_signer(scenario: VerificationScenario) -> N
     )
     with pytest.raises(RollbackFailed) as failure:
         engine.up(scenario.program("b", "s4"))
-    assert engine.last.writes == [ROTATE]
+    assert engine.last_report.writes == [ROTATE]
     assert_three_part_message(str(failure.value), *engine.slots)
     for _ in range(2):
         with pytest.raises(RollbackFailed, match="a rollback is impossible") as impossible:
             engine.up(scenario.program("b", "s4"))
-        assert engine.last.writes == []
+        assert engine.last_report.writes == []
         assert_three_part_message(str(impossible.value), engine.slots[0])
     scenario.misreport("s4")
     engine.deploy(scenario.program("b", "s4", "assertion"))

@@ -28,7 +28,7 @@ def assert_restored_once(scenario: VerificationScenario, declared: Program) -> N
             engine.refresh()
         with pytest.raises(StaleRead, match="look as they did before the swap of"):
             engine.up(declared, skip_preview=True)
-        assert (engine.last.writes, engine.slots) == ([], slots)
+        assert (engine.last_report.writes, engine.slots) == ([], slots)
     scenario.emulator.clear_faults()
     engine.emulator.advance(61)
     assert engine.up(declared).writes == []
@@ -76,7 +76,7 @@ def test_update_remembers_the_rollback(scenario: VerificationScenario) -> None:
     engine.transport.inject_always(answer_with(200, json={"certificate": old}), "GET certificate/passive")
     with pytest.raises(StaleRead, match="look as they did before the swap of"):
         engine.up(declared, skip_preview=True)
-    assert (engine.last.writes, engine.slots) == ([], before)
+    assert (engine.last_report.writes, engine.slots) == ([], before)
 
 
 def test_targets_are_probed_after_restore(scenario: VerificationScenario) -> None:

@@ -47,7 +47,7 @@ def test_probes_follow_the_swap(scenario: VerificationScenario) -> None:
     assert destination_requests(scenario.engine.last_preview) == LISTS
     after = report.requests[report.requests.index(ROTATE) :]
     assert destination_requests(report) == [*LISTS, s4, assertion, s4, assertion, assertion, s4]
-    assert destination_requests(scenario.engine.last) == destination_requests(report)
+    assert destination_requests(scenario.engine.last_report) == destination_requests(report)
     assert after == [ROTATE, s4, assertion, assertion, s4]
 
 

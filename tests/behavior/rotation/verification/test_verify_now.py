@@ -135,7 +135,7 @@ def test_one_outage_keeps_request_open(scenario: VerificationScenario, fault: An
     engine.transport.inject_always(fault, FIND_S4)
     engine.up(declared, skip_preview=True)
     assert engine.outputs("rotation")["verify_now"] == "first"
-    engine.transport.repair()
+    engine.transport.clear_faults()
     engine.deploy(declared)
     assert scenario.verdicts()["s4"] == "verified"
 
@@ -191,5 +191,5 @@ def test_swap_answers_the_request(scenario: VerificationScenario) -> None:
     )
     engine.up(declared)
     assert (engine.outputs("rotation")["verify_now"], engine.outputs("rotation")["unverified"]) == ("2", ["s4"])
-    engine.transport.repair()
+    engine.transport.clear_faults()
     engine.deploy(declared)

@@ -14,10 +14,10 @@ from btp_trust.rotation.verification.messages import (
     rollback_impossible_error,
     unconfirmed_rollback_error,
 )
-from support.fake_engine import assert_three_part_message, certificate, snapshot
+from support.fake_engine import assert_three_part_message, make_certificate, make_snapshot
 
-OLD, NEW = certificate("a"), certificate("b", made=10)
-STEP, BACK = snapshot(NEW, OLD), snapshot(OLD, NEW)
+OLD, NEW = make_certificate("a"), make_certificate("b", created_on_day=10)
+STEP, BACK = make_snapshot(NEW, OLD), make_snapshot(OLD, NEW)
 
 
 def evidence(verdict: Verdict, after_rollback: str | None = None) -> Evidence:

@@ -18,10 +18,10 @@ from btp_trust.rotation.verification.policy import (
     select_destinations,
 )
 from btp_trust.rotation.verification.verdict import ProbeResult, RetryCause
-from support.fake_engine import certificate, snapshot
+from support.fake_engine import make_certificate, make_snapshot
 
-OLD, NEW = certificate("a"), certificate("b", made=10)
-STEP = snapshot(NEW, OLD)
+OLD, NEW = make_certificate("a"), make_certificate("b", created_on_day=10)
+STEP = make_snapshot(NEW, OLD)
 ALL = ("s4", "sf")
 
 
@@ -67,9 +67,9 @@ def test_rollback_needs_the_previous_signer() -> None:
     assert rolls_back(STEP, OLD.fingerprint, rollback)
     assert not rolls_back(STEP, OLD.fingerprint, report)
     assert not rolls_back(STEP, "c" * 64, rollback)
-    assert not rolls_back(snapshot(NEW), OLD.fingerprint, rollback)
-    assert not rolls_back(snapshot(OLD, NEW), NEW.fingerprint, rollback)
-    assert [is_rollback(slots) for slots in (STEP, snapshot(OLD, NEW), snapshot(OLD))] == [False, True, False]
+    assert not rolls_back(make_snapshot(NEW), OLD.fingerprint, rollback)
+    assert not rolls_back(make_snapshot(OLD, NEW), NEW.fingerprint, rollback)
+    assert [is_rollback(slots) for slots in (STEP, make_snapshot(OLD, NEW), make_snapshot(OLD))] == [False, True, False]
 
 
 def test_rejecting_destinations_are_listed() -> None:

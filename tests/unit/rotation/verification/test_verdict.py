@@ -23,9 +23,9 @@ from btp_trust.rotation.verification.verdict import (
     evaluate_token,
 )
 from btp_trust.service.transport.redaction import MAX_LENGTH
-from support.fake_engine import certificate
+from support.fake_engine import make_certificate
 
-NEW, OLD = certificate("b"), certificate("a")
+NEW, OLD = make_certificate("b"), make_certificate("a")
 SWAPPED = datetime(2026, 11, 24, 8, 0, 0, tzinfo=UTC)
 NOW = SWAPPED + timedelta(seconds=5)
 seconds = st.integers(-10_000, 10_000)
