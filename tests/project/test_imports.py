@@ -25,10 +25,9 @@ PURE = (
     "snapshot.py",
     "parsing/*",
     "saml/*",
-    "secret_guard/detection.py",
+    *(f"secret_guard/{name}.py" for name in ("decoding", "der", "detection")),
     "resources/settings.py",
-    "trusted_by/formats.py",
-    "trusted_by/statements.py",
+    "trusted_by/*",
     "active/plan.py",
     "passive/messages.py",
     "passive/plan.py",
@@ -44,12 +43,21 @@ PURE = (
     "service/transport/redaction.py",
     *(
         f"handover/{name}.py"
-        for name in ("hand_over", "files", "certificate_view", "target_types", "markdown", "tasks", "target")
+        for name in (
+            "attestation",
+            "certificate_view",
+            "files",
+            "hand_over",
+            "markdown",
+            "target",
+            "target_types",
+            "tasks",
+        )
     ),
 )
 MAY_IMPORT = {
     "pulumi": ("resources/*", "providers.py", "property_bag.py", "handover/program.py", "secret_guard/guard.py"),
-    "httpx": ("service/*", "runtime/session.py", "runtime/host.py"),
+    "httpx": ("service/*", "runtime/host.py", "runtime/open_connections.py"),
     "cryptography": ("saml/assertion.py", "parsing/x509.py"),
     "lxml": ("saml/assertion.py",),
     "signxml": ("saml/assertion.py",),
