@@ -19,7 +19,9 @@ EVERYTHING = ["*"]
 def engine(emulator: Emulator) -> FakeEngine:
     """A stack that has prepared b, while a signs."""
     engine = FakeEngine(
-        emulator, emulator.create_subaccount(generate=True).guid, target=emulator.create_subaccount(generate=True).guid
+        emulator,
+        emulator.create_subaccount(generate=True).guid,
+        target_guid=emulator.create_subaccount(generate=True).guid,
     )
     emulator.advance(HOUR)
     engine.deploy(program("b", "a"))
