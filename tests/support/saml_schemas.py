@@ -32,17 +32,17 @@ def schema_errors(metadata: str) -> list[str]:
     """Return the errors of metadata by the schema of OASIS, and by the additional rules of the UAA."""
     root = etree.fromstring(metadata.encode())
     schema = _metadata_schema()
-    found = [] if schema.validate(root) else [str(schema.error_log)]
+    errors = [] if schema.validate(root) else [str(schema.error_log)]
     names = {"md": "urn:oasis:names:tc:SAML:2.0:metadata", "ds": "http://www.w3.org/2000/09/xmldsig#"}
     descriptors = root.findall("md:IDPSSODescriptor", names)
     for descriptor in descriptors:
         last = descriptor[-1]
         if last.tag != f"{{{names['md']}}}SingleSignOnService" or not last.get("Location"):
-            found.append("a SingleSignOnService with a Location is missing at the end")
+            errors.append("the last element must be a SingleSignOnService with a Location")
         elif last.get("Binding") != "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST":
-            found.append("its binding is another one than HTTP-POST")
+            errors.append("its binding must be HTTP-POST")
     if len(descriptors) != 1:
-        found.append("not one IDPSSODescriptor")
+        errors.append("exactly one IDPSSODescriptor is required")
     if any(len(data) != 1 for data in root.iter(f"{{{names['ds']}}}X509Data")):
-        found.append("an X509Data that holds not one certificate")
-    return found
+        errors.append("each X509Data must have exactly one certificate")
+    return errors
