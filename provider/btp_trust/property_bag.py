@@ -8,6 +8,7 @@ Numbers arrive as floats, None vanishes, and in a preview a value may be unknown
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final, Self, TypeVar
 
 import msgspec
@@ -140,8 +141,13 @@ def same_arguments(args: ResourceArgs, other: ResourceArgs, shape: type[Resource
 def to_bag(value: msgspec.Struct, *without: str) -> PropertyBag:
     """Write a value as a property bag; fields that have their default are left out."""
     bag: PropertyBag = msgspec.to_builtins(value)
-    defaults = {field.name: field.default for field in msgspec.structs.fields(value)}
+    defaults = _defaults(type(value))
     return {name: content for name, content in bag.items() if name not in without and content != defaults[name]}
+
+
+@cache
+def _defaults(shape: type[msgspec.Struct]) -> dict[str, Any]:
+    return {field.name: field.default for field in msgspec.structs.fields(shape)}
 
 
 def from_bag(bag: Mapping[str, Any], shape: type[_Shape]) -> _Shape:

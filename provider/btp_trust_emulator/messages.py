@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import httpx
 import msgspec
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from starlette.requests import Request as StarletteRequest
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,9 @@ class Outcome:
 
 class Connection(Protocol):
     """The connection of one request, whose body was read to its end."""
+
+    async def call(self, function: Callable[..., _T], *arguments: Any) -> _T:
+        """Call a function that may wait for the lock, where that holds up no other request."""
 
     async def delay(self, seconds: float) -> None:
         """Send nothing for so long."""

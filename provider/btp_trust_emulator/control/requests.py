@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-import anyio.to_thread
 import msgspec
 from starlette.routing import Route
 
 from btp_trust_emulator.errors import Conflict, Invalid, Refused, Unknown
-from btp_trust_emulator.messages import Response, json
+from btp_trust_emulator.messages import EXTENSION, Connection, Response, json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -88,7 +87,8 @@ def routes(emulation: Emulation, operations: Iterable[Operation[Any]]) -> list[R
 def _endpoint(emulation: Emulation, operation: Operation[Any]) -> Callable[[StarletteRequest], object]:
     async def endpoint(request: StarletteRequest) -> StarletteResponse:
         body = await request.body()
-        response = await anyio.to_thread.run_sync(operation.perform, emulation, request, body)
+        connection: Connection = request.scope["extensions"][EXTENSION]
+        response = await connection.call(operation.perform, emulation, request, body)
         return response.to_starlette()
 
     return endpoint

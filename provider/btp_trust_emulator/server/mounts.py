@@ -15,7 +15,7 @@ from btp_trust_emulator.backend.service_keys import Addresses
 from btp_trust_emulator.control.emulation import Emulation
 from btp_trust_emulator.server import sockets
 from btp_trust_emulator.server.application import application
-from btp_trust_emulator.server.in_process import PortalTransport
+from btp_trust_emulator.server.in_process import InProcessTransport
 
 if TYPE_CHECKING:
     import socket
@@ -39,11 +39,10 @@ class Mount:
     refuse_connections: Callable[[], AbstractContextManager[None]]
 
 
-def in_process(stack: ExitStack, create_landscape: LandscapeFactory) -> Mount:
-    """Mount the emulator behind a transport that calls it; the stack ends it."""
+def in_process(create_landscape: LandscapeFactory) -> Mount:
+    """Mount the emulator behind a transport that calls it."""
     emulation = Emulation.of(create_landscape(_IN_PROCESS))
-    portal = stack.enter_context(start_blocking_portal())
-    transport = PortalTransport(application(emulation), portal)
+    transport = InProcessTransport(application(emulation))
     return Mount(emulation, transport, None, transport.refuse_connections)
 
 

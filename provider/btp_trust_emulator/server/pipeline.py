@@ -13,7 +13,6 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-import anyio.to_thread
 from starlette.requests import Request as StarletteRequest
 
 from btp_trust_emulator import messages
@@ -87,12 +86,12 @@ class Pipeline:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read the request, let it act, record it, send the response."""
         request = await messages.read_request(StarletteRequest(scope, receive))
-        outcome = await anyio.to_thread.run_sync(self.perform, request)
+        connection: Connection = scope["extensions"][EXTENSION]
+        outcome = await connection.call(self.perform, request)
         if isinstance(outcome, PendingRequest):
             upstream_response = await self.upstream_client.send(outcome.upstream_request)
-            outcome = await anyio.to_thread.run_sync(self.finish, outcome, upstream_response)
+            outcome = await connection.call(self.finish, outcome, upstream_response)
         # The journal has the request by now; a failure of the connection changes only what the client sees.
-        connection: Connection = scope["extensions"][EXTENSION]
         if outcome.connection_failure is not None:
             await connection.fail(outcome.connection_failure)
         else:

@@ -10,9 +10,10 @@ import struct
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
+import anyio.to_thread
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -22,7 +23,7 @@ from btp_trust_emulator.pki import client_ca
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import Future
 
     from anyio.from_thread import BlockingPortal
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from btp_trust_emulator.pki.client_ca import Authority
 
 
+_T = TypeVar("_T")
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -65,6 +67,10 @@ class SocketConnection:
 
     transport: asyncio.Transport
     receive: Receive
+
+    async def call(self, function: Callable[..., _T], *arguments: Any) -> _T:
+        """Call a function in another thread: the event loop serves all connections meanwhile."""
+        return await anyio.to_thread.run_sync(function, *arguments)
 
     async def delay(self, seconds: float) -> None:
         """Wait, at most until the client has gone."""

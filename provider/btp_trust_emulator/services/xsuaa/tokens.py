@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -118,8 +119,12 @@ def _user_claims(user: User) -> dict[str, Any]:
     }
 
 
+@functools.lru_cache(maxsize=256)
 def parse_token(key: str, token: str) -> Claims | None:
-    """Return the claims of a token that `key` signed, expired or not; None for any other text."""
+    """Return the claims of a token that `key` signed, expired or not; None for any other text.
+
+    Cached: a client sends the same token with each of its requests, and each is asked for its claims more than once.
+    """
     try:
         claims = jwt.decode(
             token,
