@@ -73,10 +73,18 @@ def test_worked_examples_run(copied_tree: Path) -> None:
     probe = "import btp_trust; print(btp_trust.__file__)"
     commands = [
         [sys.executable, "-c", probe],
-        ["ruff", "check", "provider/btp_trust", "tests/behavior/rotation"],
-        ["ruff", "format", "--check", "provider/btp_trust", "tests/behavior/rotation"],
-        ["pytest", "-q", "-p", "no:cacheprovider", "tests/behavior/rotation/test_minimum_days.py"],
-        ["pytest", "-q", "-p", "no:cacheprovider", "tests/unit/rotation/test_policies.py"],
+        [sys.executable, "-m", "ruff", "check", "provider/btp_trust", "tests/behavior/rotation"],
+        [sys.executable, "-m", "ruff", "format", "--check", "provider/btp_trust", "tests/behavior/rotation"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "tests/behavior/rotation/test_minimum_days.py",
+        ],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/unit/rotation/test_policies.py"],
     ]
     for command in commands:
         done = subprocess.run(command, cwd=copied_tree, env=environment, capture_output=True, text=True, check=False)
