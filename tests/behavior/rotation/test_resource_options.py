@@ -79,7 +79,7 @@ def test_unrecorded_text_is_no_candidate(engine: FakeEngine) -> None:
 @pytest.mark.parametrize("ignored", [(), ("candidate",)], ids=["read", "ignored"])
 def test_retained_certificate_is_unannounced(engine: FakeEngine, ignored: tuple[str, ...]) -> None:
     """Its removal deletes nothing, so it is silent, and the swap may come in the same command."""
-    retained: dict[str, Any] = {"passive": {"retained": True}}
+    retained: dict[str, Any] = {"passive": {"retain_on_delete": True}}
     engine.deploy(program("b", "a", **retained))
     engine.deploy(program("b", "a", **retained, trigger={"ignore_changes": list(ignored)}))
     assert "candidate_retained" not in engine.outputs("rotation")
@@ -94,7 +94,7 @@ def test_retained_certificate_is_unannounced(engine: FakeEngine, ignored: tuple[
 
 def test_recorded_option_decides(engine: FakeEngine) -> None:
     """Once `retain_on_delete` is removed and deployed, the deletion is announced again."""
-    given, taken = program("b", "a", passive={"retained": True}), program("b", "a")
+    given, taken = program("b", "a", passive={"retain_on_delete": True}), program("b", "a")
     engine.deploy(given)
     assert engine.preview(taken).has_no_changes
     engine.deploy(taken)

@@ -72,7 +72,7 @@ def test_inconclusive_destination_is_verified_again(scenario: VerificationScenar
     ("token", "why"),
     [
         pytest.param({"error": "status code 401"}, "status code 401", id="an error"),
-        pytest.param({"value": "PGE+"}, "the assertion is no evidence: it is no", id="no assertion"),
+        pytest.param({"value": "PGE+"}, "the assertion is no evidence: it is malformed XML", id="no assertion"),
     ],
 )
 def test_missing_assertion_is_inconclusive(scenario: VerificationScenario, token: dict[str, str], why: str) -> None:
