@@ -39,12 +39,15 @@ def check(session: Session, args: ActiveArgs, old: ActiveInputs | None) -> Activ
     if isinstance(reading, ReadingUnavailable):
         return _plan_without_reading(args, old, reading)
     snapshot = reading.snapshot
+    # Only rotation= orders this resource after the swap.
     next_signer = reading.account.command_plan.next_signer if args.rotation is not None else None
     step = _decide(args, snapshot, exists=old is not None)
     if step.action is Action.RENEW and snapshot.active is not None:
+        # Refused beside a RotationTrigger, whose check may come before or after this one.
         reading.account.command_plan.plan_renewal(snapshot.active.fingerprint)
     for line in filter(None, (step.sentence, step.note)):
         session.print_once(f"ActiveTrustCertificate: {line}")
+    # A renewed certificate has its fingerprint once it is generated.
     reported = None if step.action is Action.RENEW else next_signer or snapshot.active
     return with_changes(
         ActiveInputs,
@@ -65,6 +68,7 @@ def diff(session: Session, state: ActiveState, new: ActiveInputs) -> bool | Comp
             reading.refuse_due_changes()
     if isinstance(reading, ReadingUnavailable):
         return diff_without_reading(session, reading, state, arguments_changed=arguments_changed)
+    # Decided anew: a refresh gets the inputs of the last deployment, whose step is done.
     if new.step is not None and _decide(new, reading.snapshot, exists=True).action is Action.RENEW:
         return True
     return arguments_changed or (new.signer is not None and new.signer.fingerprint != state.fingerprint)
@@ -83,9 +87,11 @@ def create(session: Session, new: ActiveInputs) -> tuple[str, PropertyBag]:
 def update(session: Session, _bag: PropertyBag, new: ActiveInputs) -> PropertyBag:
     """Bring the outputs up to date; renew in place if that was planned."""
     account = open_for_write(session, new)
+    # Also for a mere record: after a write with an unknown outcome, it would record a stale reading.
     with account.write_lock.hold():
         snapshot = account.snapshot()
         if new.step is not None:
+            # Minutes may have passed since the plan: somebody else may have renewed or swapped.
             snapshot = account.read()
             if _decide(new, snapshot, exists=True).action is Action.RENEW:
                 snapshot = generate_active(account, snapshot)
@@ -105,12 +111,14 @@ def read(session: Session, bag: PropertyBag) -> PropertyBag:
             f"{state.fingerprint} signed at the last deployment; now every call that needs a signature fails.",
             "Look into the cockpit (Connectivity > Destination Trust) and find out who removed it.",
         )
+        # The resource stays: Pulumi would create a removed one again, and `generate` would then act.
         return {**bag, "role": "gone"}
     return {**bag, **_signer_outputs(reading.snapshot.active, reading.snapshot)}
 
 
 def delete(session: Session, state: ActiveState) -> None:
     """Leave the certificate in place: the API can delete only a passive one."""
+    # Printed: `warn` would stop the removal in a strict run.
     session.print_once(
         f"ActiveTrustCertificate: {state.fingerprint} stays the active certificate of subaccount "
         f"{state.subaccount_id}; the service cannot delete it"

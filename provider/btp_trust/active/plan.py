@@ -55,6 +55,7 @@ def decide(request: Request, snapshot: Snapshot, *, exists: bool) -> Step:
         return _first_certificate(request, snapshot, exists=exists)
     if request.renew_fingerprint is None:
         return Step(Action.FOLLOW)
+    # By fingerprint, so that a killed run, or an argument that stays in the program, renews once.
     if not has_fingerprint(snapshot.active, request.renew_fingerprint):
         return Step(Action.FOLLOW, note=_ineffective_renewal_note(request.renew_fingerprint))
     if not request.accept_outage:

@@ -61,6 +61,7 @@ def check(session: Session, args: IdentityProviderArgs, old: IdentityProviderInp
     if old is not None and old.origin_key != args.origin_key:
         raise _origin_key_changed(args, old)
     recorded = old.subaccount_id if old else None
+    # Before the readings, which may fail: the deletion of a renamed resource asks for it.
     _declare(session, args.subaccount_id or recorded, args)
     source = read_slots(session, args.source, old.source_subaccount_id if old else None, prop=_SOURCE)
     target = read_identity_providers(session, args, recorded)
@@ -87,6 +88,7 @@ def _plan(
     step = decide(desired, target.providers, recorded=presumed_id(args, old, target), adopt=args.adopt)
     subaccounts = (target.account.subaccount_id, source.snapshot.subaccount_id)
     plan = planned_inputs(args, old, desired, step, subaccounts)
+    # The RotationTrigger of the source swaps only to a certificate that is registered already.
     if args.passive != UNKNOWN:
         source.account.command_plan.plan_registration(
             f"identity provider {args.origin_key!r} in {plan.subaccount_id}",
@@ -146,6 +148,7 @@ def read(session: Session, bag: PropertyBag) -> PropertyBag:
         return {**lasting, "trusted": []}
     if provider.id != state.identity_provider_id:
         _warn_replaced(session, state, provider)
+    # The recorded ID stays: a refresh that followed would adopt what somebody else made.
     return {**bag, "trusted": list(provider.trusted)}
 
 
@@ -177,11 +180,13 @@ def _write_if_due(
 ) -> IdentityProvider:
     """Write the registration, if the target still holds what it was planned over; return what is there."""
     desired = desired_registration(new, snapshot)
+    # Decided again: since the plan, somebody may have made another one with this origin key.
     step = decide(desired, target.read(), recorded=recorded, adopt=new.adopt)
     provider = step.provider
     if provider is not None and (step.sentence is None or not step.writes):
         return provider
     is_planned_over = trusted_fingerprints(provider) == new.certificates_before
+    # At rest `certificates_before` is empty as for a missing one; `preexisting` shows that there was one.
     if not is_planned_over or (provider is None and new.preexisting is not None):
         raise _provider_changed(new, provider)
     return write_registration(target, desired, provider)

@@ -58,10 +58,13 @@ class DesiredRegistration:
 
     def body(self, provider: IdentityProvider | None) -> dict[str, Any]:
         """Return the body of a write, which keeps the settings of the one that is there."""
+        # A PUT sets back what is left out, so the settings are sent as they were read. A new one hides its link:
+        # the Destination service has no logon page.
         config = {"showSamlLink": False} if provider is None else provider.config or {}
         return {
             "type": "saml",
             "originKey": self.origin_key,
+            # A write needs one: the UAA answers 500 if it is missing.
             "name": self.name or (self.origin_key if provider is None else provider.name),
             **_activity_fields(active=True),
             "config": {**config, "metaDataLocation": self.document, "idpEntityAlias": self.origin_key},
@@ -161,6 +164,7 @@ def decide(
     """
     providers = tuple(providers)
     provider = find_by_origin_key(desired.origin_key, providers)
+    # Inactive ones count as well: the UAA answers 409.
     _refuse_same_entity(desired, providers)
     if provider is None:
         return Step(None, f"register {desired.origin_key!r}: trust {_short_list(desired.fingerprints)}")
@@ -173,6 +177,7 @@ def decide(
     differences = desired.differences(provider)
     # An unnamed one is touched only where its owner keeps everything.
     is_known = provider.id in (recorded, adopt)
+    # An inactive one in the place of the recorded one was made by somebody since.
     is_left = recorded is None and _is_left_deactivated(desired, provider)
     if not (is_known or is_left or _is_as_written(desired, provider, differences)):
         raise _foreign_provider(desired, provider, recorded)

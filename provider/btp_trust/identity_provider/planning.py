@@ -26,12 +26,14 @@ def desired_registration(args: IdentityProviderArgs, snapshot: Snapshot) -> Desi
             "Deploy ActiveTrustCertificate(…, generate=True) alone first, then this resource.",
             prop="source_connection",
         )
+    # `passive` says whether; the slot says which, so that a swap leaves the set as it is.
     others: tuple[Certificate, ...] = ()
     if args.passive is not None and snapshot.passive is not None:
         others = (snapshot.passive,)
     entity_id = args.entity_id or snapshot.active.issuer_name
     if not entity_id:
         raise _issuer_missing(snapshot.active)
+    # The signer first: a target that read only one certificate would still accept it.
     return DesiredRegistration(args.origin_key, args.name, entity_id, args.metadata_layout, (snapshot.active, *others))
 
 
@@ -86,6 +88,7 @@ def plan_without_reading(
         unavailable.refuse_due_changes()
         step = f"register {args.origin_key!r}; planned without looking"
         return with_changes(IdentityProviderInputs, args, step=step, **_removal_inputs(args.subaccount_id, args, None))
+    # A source that was read may show a due change while the target is unreachable.
     certificates = old.certificates if source is None else desired_registration(args, source).fingerprints
     if not same_arguments(args, old, IdentityProviderArgs) or certificates != old.certificates:
         unavailable.refuse_due_changes()

@@ -26,6 +26,7 @@ def delete(session: Session, state: IdentityProviderState) -> None:
         with target.write_lock.hold():
             _remove(session, state, target)
     except TrustError as error:
+        # Only a service that is out of reach may belong to a subaccount that is gone.
         if not error.is_tolerated_without_changes and not session.offline:
             raise
         raise _cannot_delete(state, error) from None
@@ -39,6 +40,7 @@ def _remove(session: Session, state: IdentityProviderState, target: TrustConfigu
         _report(session, state, "stays; somebody else made it anew")
         return
     if state.preexisting == provider.id:
+        # Removed all the same: kept, each renamed resource would leave an unmanaged trust behind.
         _report(session, state, f"was there before this resource ({provider.id}): another stack may have relied on it")
     if state.on_delete is OnDelete.DELETE:
         delete_registration(target, provider)

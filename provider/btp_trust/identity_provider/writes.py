@@ -42,6 +42,7 @@ class _RegistrationWrite(AtMostOnceWrite[IdentityProvider | None]):
         Raises:
             TargetChanged: The response shows another content.
         """
+        # Before the request: a response that is lost outdates the reading, too.
         self.target.forget()
         after = self.request()
         if not self.is_applied(after):
@@ -74,6 +75,7 @@ class _RegistrationWrite(AtMostOnceWrite[IdentityProvider | None]):
         return self._entity_id_taken(error) if is_taken else error
 
     def _entity_id_taken(self, error: TrustError) -> EntityIDTaken:
+        # `perform` has read the list since the refusal.
         owner = next(filter(self._has_entity_id, self.target.providers()), None)
         which, remedy = "The list does not show which one", "Look for it in the cockpit, and delete it"
         if owner is not None:

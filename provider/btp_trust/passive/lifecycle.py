@@ -35,16 +35,18 @@ _KIND: Final = "PassiveTrustCertificate"
 def check(session: Session, args: PassiveArgs, old: PassiveInputs | None) -> PassiveInputs:
     """Plan: the step if a generation is new, and the certificate that the slot holds."""
     recorded = old.subaccount_id if old else None
+    # Before the reading, which may fail: the deletion of a renamed resource asks for it.
     session.plans.of(args.subaccount_id or recorded or "").has_passive = True
     reading = read_slots(session, args, recorded)
     if isinstance(reading, ReadingUnavailable):
         refuse_second(session, _KIND, args.subaccount_id or recorded, args.connection)
+        # A rename changes the URN, which only messages use.
         if old is None or not same_arguments(args, old, PassiveArgs, "resource_urn"):
             reading.refuse_due_changes()
         return plan_by_state(args, old)
     snapshot, command_plan = reading.snapshot, reading.account.command_plan
     refuse_second(session, _KIND, snapshot.subaccount_id, args.connection)
-    command_plan.has_passive = True
+    command_plan.has_passive = True  # again: the reading may have shown the GUID
     if old is not None:
         command_plan.names.extend((*old.earlier_generations, old.generation))
     planned = plan_inputs(args, old, snapshot, command_plan.names)
@@ -70,6 +72,7 @@ def diff(session: Session, state: PassiveState, new: PassiveInputs) -> bool | Co
             _record_step(reading.account.command_plan, new.generation, step)
         session.print_once(f"{_KIND}: {step.sentence(new.generation)}")
         return True
+    # For the deletion of an old resource, which compares its name with this one.
     _record_name(session, new, snapshot.subaccount_id, state.fingerprint)
     if snapshot.find(state.fingerprint) is None:
         _warn_certificate_gone(session, state, snapshot)
@@ -87,6 +90,7 @@ def update(session: Session, bag: PropertyBag, new: PassiveInputs) -> PropertyBa
     state = from_bag(bag, PassiveState)
     if new.generation != state.generation:
         return _obtain_certificate(session, new, recorded_certificates(state))
+    # `role` alone needs the slots, so that an unreachable service leaves it as recorded.
     reading = read_slots(session, new)
     kept = {name: value for name, value in bag.items() if name not in PassiveArgs.__struct_fields__}
     outputs = {**kept, **to_bag(new, *PREVIEW_ONLY), "subaccount_id": state.subaccount_id}
@@ -105,6 +109,7 @@ def read(session: Session, bag: PropertyBag) -> PropertyBag:
     role = reading.snapshot.role(state.fingerprint)
     if role == "gone":
         _warn_certificate_gone(session, state, reading.snapshot)
+    # The certificate is the resource's own through every swap: only its role follows the slots.
     return {**bag, "role": role}
 
 
@@ -114,6 +119,7 @@ def delete(session: Session, state: PassiveState) -> None:
     Raises:
         Refused: The resource that has taken over gives this certificate another name, unasked.
     """
+    # After a rename or a replacement Pulumi deletes the old resource last: its certificate is in use.
     if session.plans.of(state.subaccount_id or "").has_passive:
         _refuse_second_name(session, state)
         session.print_once(
@@ -126,6 +132,7 @@ def delete(session: Session, state: PassiveState) -> None:
         with account.write_lock.hold():
             line = _empty_slot(account, state)
     except TrustError as error:
+        # Only a service that is out of reach may belong to a subaccount that is gone.
         if not error.is_tolerated_without_changes and not session.offline:
             raise
         raise messages.deletion_failed(state.generation, state.subaccount_id, state.resource_urn, error) from None
@@ -151,6 +158,7 @@ def _empty_slot(account: Subaccount, state: PassiveState) -> str | None:
         return None
     name = describe_certificate(snapshot.passive)
     is_own = snapshot.passive.fingerprint == state.fingerprint
+    # After a swap its own certificate signs, and the one that it displaced is to be retired.
     if not is_own and displaced_certificate(state.fingerprint, snapshot) is None:
         return f"passive {name} stays; this resource neither generated nor displaced it"
     delete_passive(account, snapshot)
@@ -161,6 +169,7 @@ def _obtain_certificate(session: Session, new: PassiveInputs, own: RecordedCerti
     """Do the planned step, if the passive slot is still the one of the plan."""
     account = open_for_write(session, new)
     with account.write_lock.hold():
+        # Read again: minutes may have passed since the plan.
         snapshot = account.read()
         planned = None if new.passive_slot is None else new.passive_slot.fingerprint
         if snapshot.slots.passive != planned:
@@ -169,6 +178,7 @@ def _obtain_certificate(session: Session, new: PassiveInputs, own: RecordedCerti
         if isinstance(step, Adopt):
             _record_name(session, new, snapshot.subaccount_id, step.certificate.fingerprint)
             return _outputs(new, own, step.certificate, snapshot)
+        # The plan must have named the certificate that is overwritten.
         if snapshot.slots.passive != new.replaces:
             raise messages.slot_changed(new.replaces, snapshot)
         after = generate_passive(account, snapshot)

@@ -73,6 +73,7 @@ def decide(request: Request, own: RecordedCertificates, snapshot: Snapshot) -> S
     """
     if snapshot.active is None:
         raise messages.no_active_certificate(snapshot)
+    # Before adopt=: a name that is bound leads to its own certificate.
     if request.generation in own.generations:
         return _adopt_earlier(request, own, snapshot)
     if request.adopt is not None:
@@ -83,6 +84,7 @@ def decide(request: Request, own: RecordedCertificates, snapshot: Snapshot) -> S
     known_as = next((name for name, bound in own.generations.items() if bound == fingerprint), None)
     if known_as is not None:
         raise second_name_refusal(request.generation, fingerprint, known_as, f'replace="{fingerprint}"')
+    # A run that was killed after generating leaves exactly that, and targets may have it already.
     if snapshot.passive.not_before > snapshot.active.not_before:
         return Adopt(snapshot.passive, "unknown to this resource, younger than the active one")
     raise messages.unknown_certificate(request.generation, snapshot.passive, snapshot)

@@ -49,6 +49,7 @@ def plan_inputs(
         Refused: The generation cannot get a certificate in this way.
     """
     is_due = old is None or old.generation != args.generation
+    # At rest, a swap of the same `up` would make a younger one wrong: it becomes the signer.
     passive = snapshot.passive if is_due else snapshot.older_passive
     inputs = with_changes(
         PassiveInputs,
@@ -91,6 +92,7 @@ def next_step(state: PassiveState, new: PassiveInputs, snapshot: Snapshot) -> St
     """
     if new.generation != state.generation:
         return decide(request_of(new), recorded_certificates(state), snapshot)
+    # An adopt= that was carried out may stay in the program.
     if new.adopt not in (None, state.adopt, state.fingerprint):
         free = propose_free_name(state.generation, state.generations)
         raise messages.name_already_bound(state.generation, state.fingerprint, new.adopt, free)
@@ -101,6 +103,7 @@ def _plan_step(
     inputs: PassiveInputs, old: PassiveInputs | None, snapshot: Snapshot, names: Sequence[str]
 ) -> PlannedInputs:
     if inputs.generation in inputs.earlier_generations:
+        # Its fingerprint is in the outputs: diff finds the certificate, or refuses.
         sentence = f"adopt the certificate of {inputs.generation!r} again; nothing is generated"
         return PlannedInputs(with_changes(PassiveInputs, inputs, step=sentence))
     if old is None:

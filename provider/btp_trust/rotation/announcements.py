@@ -21,9 +21,11 @@ def announce_decision(session: Session, decision: Decision) -> None:
         Refused: `btp-trust:strict` makes a failure of the drift.
     """
     if decision.action is Action.SWAP:
+        # Without --diff a preview shows only the names of changed inputs, so the step is printed as well.
         step = f"RotationTrigger: {decision.message}"
         session.print_once(f"{step}\n{list_lines(decision.targets)}" if decision.targets else step)
         if decision.trust_warning:
+            # Printed: `warn` would fail a strict run, and a rollback goes ahead.
             session.print_once(f"warning: RotationTrigger: {decision.trust_warning}")
     if decision.action in (Action.REPORT, Action.WARN):
         session.warn(f"RotationTrigger: {decision.message}.", decision.evidence, decision.remedies)
@@ -51,6 +53,7 @@ def announce_removal(session: Session, candidate: str, declaration: Declaration,
 
 def warn_signer_lost(session: Session, slots_before: SlotPair, snapshot: Snapshot) -> None:
     """Warn that somebody replaced the previous signer: the swap is done, and its rollback target is gone."""
+    # Printed: `warn` would fail a strict run, and the swap that was done would be missing from the state.
     session.print_once(
         f"warning: RotationTrigger: {slots_before.active}, which signed until now, is in no slot any more; somebody "
         "else replaced it meanwhile, so that a rollback to it is impossible. The slots of subaccount "

@@ -47,7 +47,7 @@ class Declaration(RotationArgs, frozen=True, kw_only=True):
     @property
     def eligible_generations(self) -> dict[str, str]:
         """Names bound before this command, or by `known_generations`: a swap may lead to these only."""
-        return {**self.known_generations, **self.recorded_generations}
+        return {**self.known_generations, **self.recorded_generations}  # in any order: `rebound` refuses contradictions
 
     @property
     def generations(self) -> dict[str, str]:

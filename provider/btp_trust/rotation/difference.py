@@ -40,13 +40,13 @@ def find_difference(state: RotationState, new: RotationInputs, snapshot: Snapsho
         is_planned: A check of this command made the inputs: in a refresh they are those of the last deployment, and
             no swap is due.
     """
-    # somebody may have swapped since check: then the update has only to record it
+    # Somebody may have swapped since check: then the update has only to record it.
     signs = has_fingerprint(snapshot.active, new.declared_fingerprint)
     return Difference(
         is_swap_due=is_planned and new.slots_before is not None and not signs,
         arguments_changed=arguments_changed(state, new),
         outputs_are_behind=not has_fingerprint(snapshot.active, state.fingerprint)
-        or (state.failed_generation is not None and signs),
+        or (state.failed_generation is not None and signs),  # somebody made it sign: its failure is over
         stale_read=stale_read_after_swap(snapshot, state),
     )
 

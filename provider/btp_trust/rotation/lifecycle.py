@@ -72,9 +72,9 @@ def check(
     snapshot, command_plan = reading.snapshot, reading.account.command_plan
     refuse_second(session, _KIND, snapshot.subaccount_id, args.connection)
     _refuse_foreign_candidate(candidate, snapshot)
-    # before the decision: the engine checks the resources of a command in any order, and each compares with the others
+    # Before the decision: the engine checks the resources of a command in any order, and each compares with the others.
     command_plan.record_declaration(args.generation)
-    command_plan.valid_until = trusted_by.valid_until
+    command_plan.valid_until = trusted_by.valid_until  # for diff: as an input it would change with each reading
     removed = removed_candidate(candidate, old, is_in_program=command_plan.has_passive)
     declaration = create_declaration(
         args, candidate, trusted_by, old, command_plan, candidate_removed=removed is not None
@@ -84,9 +84,10 @@ def check(
         raise decision.refusal
     if removed is not None:
         announcements.announce_removal(session, removed, declaration, snapshot)
+    # Before any destination is listed: the plan of another resource may refuse the swap.
     _plan_swap(session, decision, reading)
     plan = _plan(session, declaration, decision, candidate, old, snapshot=snapshot)
-    # left to diff: the outputs may refuse the step, or explain why the slots are as they are
+    # Left to diff: the outputs may refuse the step, or explain why the slots are as they are.
     command_plan.announce_rotation = lambda: _announce(session, decision, plan, snapshot)
     return plan
 
@@ -102,13 +103,16 @@ def diff(session: Session, state: RotationState, new: RotationInputs) -> bool | 
     snapshot, command_plan = reading.snapshot, reading.account.command_plan
     announce = command_plan.announce_rotation  # None in a refresh, whose inputs are those of the last deployment
     if announce is not None:
+        # First: check lacks the outputs, and takes a rollback for somebody else's swap.
         preflight.refuse_failed_generation(state, new, snapshot)
     difference = find_difference(state, new, snapshot, is_planned=announce is not None)
     if difference.stale_read is not None:
+        # Before the announcement: a drift in a stale reading may be over.
         _accept_stale_read(session, command_plan, state, difference, difference.stale_read)
         return False
     if announce is not None:
         announce()
+    # A restore is exempt: it undoes a change of the signer since the last deployment.
     if new.slots_before is not None and new.generation != state.generation:
         refuse_unrecorded_signer(new.slots_before, state)
         refuse_untrusted(new, state, snapshot, command_plan.valid_until)
@@ -123,7 +127,7 @@ def create(session: Session, new: RotationInputs) -> tuple[str, PropertyBag]:
     snapshot = account.snapshot()
     refuse_unless_signing(new, snapshot)
     outputs = signer_outputs(new, snapshot)
-    # a text that the state has already would be an old request
+    # A text that the state has already would be an old request.
     before = replace(from_bag(outputs, RotationState), verify_now=None)
     outcome = verify_rotation(session, account, RotationStep(before, new, snapshot, swapped=False))
     return f"{snapshot.subaccount_id}/rotation", without_none({**outputs, **outcome.outputs})
@@ -136,8 +140,9 @@ def update(session: Session, bag: PropertyBag, new: RotationInputs) -> PropertyB
     if new.slots_before is not None:
         snapshot = _swap(session, account, new, new.slots_before)
     else:
+        # A mere record: the reading of this command is enough.
         snapshot = account.snapshot()
-        if new.drift is None:
+        if new.drift is None:  # with a drift, the plan is to leave another signer
             refuse_unless_signing(new, snapshot)
     step = RotationStep(state, new, snapshot, swapped=new.slots_before is not None)
     outcome = verify_rotation(session, account, step)
@@ -146,7 +151,7 @@ def update(session: Session, bag: PropertyBag, new: RotationInputs) -> PropertyB
             **signer_outputs(new, outcome.snapshot),
             **history_outputs(outcome.snapshot, state),
             **restored_at(new, outcome.snapshot, state),
-            **outcome.outputs,
+            **outcome.outputs,  # last: a rollback overwrites or removes what the swap left
         }
     )
 
@@ -163,6 +168,7 @@ def read(session: Session, bag: PropertyBag) -> PropertyBag:
         return bag
     active = reading.snapshot.active
     if active is None:
+        # The resource stays: removed by a refresh, it would be created anew, and forget its generations.
         return {**bag, "role": "gone"}
     return {**bag, **certificate_outputs(active, reading.snapshot), **history_outputs(reading.snapshot, state)}
 
@@ -202,6 +208,7 @@ def _plan_swap(session: Session, decision: Decision, reading: SlotsRead) -> None
     certificate = reading.snapshot.passive
     if decision.action is not Action.SWAP or certificate is None:
         return
+    # A restore counts as one: its certificate passed the gate when it was declared.
     is_rollback = decision.reason is not Reason.ROTATE
     names = reading.account.command_plan.plan_swap(certificate, is_rollback=is_rollback)
     announcements.announce_late_registrations(session, names, certificate)

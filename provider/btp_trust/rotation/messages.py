@@ -28,7 +28,7 @@ def generation_arguments(declaration: Declaration, active: Certificate) -> tuple
 
 def known_generations_argument(name: str, fingerprint: str | None) -> str:
     """Format the argument that names a certificate, as a line to paste."""
-    return f"known_generations={json.dumps({name: fingerprint})}"
+    return f"known_generations={json.dumps({name: fingerprint})}"  # JSON, which Python reads as a dict
 
 
 def label(certificate: Certificate, name: str | None) -> str:

@@ -45,12 +45,14 @@ def second_name(declaration: Declaration, _: Snapshot) -> Decision | None:
     """Refuse a candidate that adopts a certificate of another name, unless the program names that certificate."""
     name = declaration.candidate
     fingerprint = None if name is None else declaration.candidate_generations.get(name)
+    # With adopt=, a certificate gets a second name on purpose.
     if name is None or fingerprint in (None, declaration.adopted_fingerprint):
         return None
     names = (known for known, bound in declaration.eligible_generations.items() if bound == fingerprint)
     if name in declaration.eligible_generations or (known_as := next(names, None)) is None:
         return None
     free = propose_free_name(name, declaration.generations)
+    # Once adopted, the certificate is the resource's own, which any further name overwrites.
     alternative = f'replace="{fingerprint}"' if declaration.candidate_awaits_adoption else f'generation="{free}"'
     refusal = second_name_refusal(name, str(fingerprint), known_as, alternative, prop="candidate")
     return Decision(Action.REFUSE, Reason.REBOUND, refusal.what, refusal=refusal)

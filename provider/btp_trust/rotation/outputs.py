@@ -33,11 +33,13 @@ def signer_outputs(new: RotationInputs, snapshot: Snapshot) -> PropertyBag:
 def history_outputs(snapshot: Snapshot, state: RotationState) -> PropertyBag:
     """Return the previous signer, when it was replaced, and when the present one was restored."""
     if not has_fingerprint(snapshot.active, state.fingerprint):
+        # `restored_at` is about the recorded signer, and ends with it.
         return {"previous_fingerprint": state.fingerprint, "rotated_at": format_rfc3339(snapshot.now)}
     return without_none(
         {
             "previous_fingerprint": state.previous_fingerprint,
             "rotated_at": state.rotated_at,
+            # `rolled_back_at` goes with its failure; readings are doubted for the whole minute.
             "restored_at": state.rolled_back_at or state.restored_at,
         }
     )
@@ -45,7 +47,7 @@ def history_outputs(snapshot: Snapshot, state: RotationState) -> PropertyBag:
 
 def restored_at(new: RotationInputs, snapshot: Snapshot, state: RotationState) -> PropertyBag:
     """Return when a swap restored the recorded signer: the drift that it has undone left no trace in the state."""
-    # both fingerprints are the same only if the swap led to the recorded signer
+    # Both fingerprints are the same only if the swap led to the recorded signer.
     is_restored = (
         new.slots_before is not None
         and has_fingerprint(snapshot.active, new.declared_fingerprint)

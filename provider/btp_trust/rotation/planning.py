@@ -34,6 +34,7 @@ def list_destinations(session: Session, connection: str, problem: str) -> list[D
         client = session.destination_client(connection)
         return [destination for level in Level for destination in client.list_level(level)]
     except TrustError as error:
+        # A warning is enough: before a swap, the deployment finds each destination to verify as the user.
         session.warn(f"RotationTrigger: {problem}. {error.what}", error.why, error.remedy)
         return None
 
@@ -84,6 +85,7 @@ def removed_candidate(candidate: Candidate | None, old: RotationInputs | None, *
     """
     if old is None or old.candidate_retained:
         return None
+    # `ignore_changes` passes the recorded candidate even if its resource has left the program.
     is_kept = candidate is not None and (is_in_program or not candidate.is_ignored)
     return None if is_kept else old.candidate
 
@@ -126,8 +128,10 @@ def plan_inputs(
         candidate,
         old,
         subaccount_id=snapshot.subaccount_id,
+        # On creation this binds the declared name to the active certificate.
         generations={declaration.generation: signer.fingerprint, **declaration.generations},
         signer=signer,
+        # Only the target gate reads it: without targets it would be one more line in each preview.
         rollback_to=last_signer(signer.fingerprint, snapshot, old) if declaration.trusted_by else None,
         affects=affects,
         **_step_inputs(decision, (old.swap_number or 0) if old else 0),
@@ -153,7 +157,7 @@ def _inputs(
     if candidate is not None:
         was_retained = old is not None and old.candidate_retained
         planned["candidate"] = candidate.generation
-        # an ignored candidate hides its options: those of the last deployment count
+        # An ignored candidate hides its options: those of the last deployment count.
         planned["candidate_retained"] = was_retained if candidate.is_ignored else candidate.retain_on_delete
     return RotationInputs(**{**args.arguments, **planned})
 
@@ -181,6 +185,7 @@ def plan_without_reading(
         TrustError: A change is due, and the service was unavailable.
         Refused: The state lacks the certificate of the declared generation.
     """
+    # At rest, an outage of the service leaves the other resources of the program deployable.
     if old is None or not same_arguments(args, old, RotationArgs):
         unavailable.refuse_due_changes()
     if old is None:
@@ -202,7 +207,7 @@ def plan_without_reading(
         swap_number=old.swap_number,
         rollback_to=previous_signer(old) if args.trusted_by else None,
         step=step if is_new_declaration else None,
-        drift=None if is_new_declaration else old.drift,
+        drift=None if is_new_declaration else old.drift,  # kept, so that an outage changes no preview
     )
 
 

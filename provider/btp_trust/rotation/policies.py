@@ -225,6 +225,7 @@ def swap(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
 def _reason_and_verb(declaration: Declaration, certificate: Certificate, active: Certificate) -> tuple[Reason, str]:
     if not declaration.is_new_declaration:
         return Reason.RESTORE, "restore"
+    # By age: generation names are free texts.
     if certificate.not_before < active.not_before:
         return Reason.ROLL_BACK, "roll back"
     return Reason.ROTATE, "rotate"
@@ -236,8 +237,8 @@ CREATE_POLICIES: Final[tuple[Policy, ...]] = (
     second_name,
     generated_name_taken,
     candidate_not_generated_yet,
-    baseline,
-    create_never_swaps,
+    baseline,  # after the names: it records the signer under one of them
+    create_never_swaps,  # last: what remains is a declaration of another certificate than the signer
 )
 UPDATE_POLICIES: Final[tuple[Policy, ...]] = (
     no_active_certificate,  # first: all others compare with the active certificate

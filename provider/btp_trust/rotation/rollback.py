@@ -31,8 +31,9 @@ def _last_swap_at(snapshot: Snapshot, state: RotationState) -> str | None:
     before = Slots(state.previous_fingerprint, state.fingerprint)
     moments = [state.rotated_at] if snapshot.slots == before else []
     if has_fingerprint(snapshot.passive, state.fingerprint):
-        # a rollback and a restore keep `previous_fingerprint`: the passive slot alone shows that they are missing
+        # A rollback and a restore keep `previous_fingerprint`: the passive slot alone shows that they are missing.
         moments += [state.rolled_back_at, state.restored_at]
+    # The latest swap is doubted longest.
     return max(filter(None, moments), key=parse_rfc3339, default=None)
 
 
@@ -74,7 +75,7 @@ def refuse_untrusted(
         deployed_generation=state.generation,
         recorded_generations=new.generations,
         valid_until={target: dict(limits) for target, limits in valid_until.items()},
-        rollback_to=_recorded_rollback_target(state) or "",
+        rollback_to=_recorded_rollback_target(state) or "",  # empty: None would let the ages of the certificates decide
     )
     decision = untrusted(declaration, snapshot)
     if decision is not None and decision.refusal is not None:

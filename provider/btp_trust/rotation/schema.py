@@ -193,6 +193,7 @@ def candidate_from_program(value: Any, recorded: str | None = None) -> Candidate
     """
     if value is None:
         return None
+    # The name must be in a preview, as it decides which certificate signs; the certificate may follow.
     if is_unknown(value if not isinstance(value, Mapping) else value.get("generation")):
         raise unknown_argument("candidate")
     if isinstance(value, str) and value == recorded:
@@ -219,6 +220,7 @@ def distinct_destinations(names: Sequence[str]) -> list[str]:
         Refused: A name is impossible, or there are too many of them.
     """
     for name in names:
+        # A slash, or ".." alone, would lead to another path of the API.
         if not 0 < len(name) <= _MAX_NAME_LENGTH or not name.isprintable() or "/" in name or name.strip(". ") == "":
             raise Refused(
                 f"{name[:_MAX_NAME_LENGTH]!r} cannot be the name of a destination.",

@@ -91,6 +91,7 @@ def _is_rollback(declaration: Declaration, certificate: Certificate, active: Cer
     Those of a trigger whose targets are new lack that: then an older certificate counts as one that signed, until
     diff reads the outputs.
     """
+    # A restore passes too: its certificate passed the gate when it was declared.
     if declaration.rollback_to is None:
         return not declaration.is_new_declaration or certificate.not_before < active.not_before
     return not declaration.is_new_declaration or certificate.fingerprint == declaration.rollback_to
@@ -131,6 +132,7 @@ def _attested_status(
         problem = f"{_describe(declaration, attestation.fingerprint, snapshot)} was {clause}"
     elif attestation.on > snapshot.now.date():
         problem = f"{clause}; that day is still to come, the service's clock says {format_rfc3339(snapshot.now)}"
+    # Else the file of the last cycle would count as soon as its fingerprint is edited.
     elif attestation.on < certificate.not_before.date():
         problem = f"{clause}; the certificate was made later, at {format_rfc3339(certificate.not_before)}"
     else:

@@ -48,14 +48,17 @@ def roll_back(
     """
     try:
         with account.lock:
+            # `swap` also raises the error of an earlier write; then the rollback was left unsent.
             unknown = account.write_lock.unknown_outcome
+            # The step is seconds old, so that a reading may still show the slots before it.
             slots = swap(account, step.slots.slots, earlier.fingerprint, reading_may_be_stale=True)
     except TrustError as error:
         if isinstance(error, OutcomeUnknown) and error is not unknown:
             return _unconfirmed(account, step, earlier, evidence, error)
         failure = rollback_failed_error(step.new.generation, step.slots, evidence, error)
-        account.write_lock.replace_failure(failure)
+        account.write_lock.replace_failure(failure)  # a retry by an `ErrorHook` ends with it, too
         raise failure from None
+    # ActiveTrustCertificate is checked later in this command, and must report the earlier signer.
     account.command_plan.next_signer = None
     # The result serves the message alone, so one probe of each destination is enough.
     request = ProbeRequest(earlier, step.slots.active, slots.now, evidence, without_retries=True)
@@ -89,6 +92,7 @@ def _unconfirmed(
     )
     evidence = {name: replace(found, after_rollback="skipped") for name, found in evidence.items()}
     slots = Snapshot(step.slots.subaccount_id, earlier, step.slots.active, now)
+    # As after a completed rollback: the next command reads which of both certificates signs.
     left = _rolled_back(step, earlier, evidence, slots)
     return RolledBackStep(slots, evidence, {**left.outputs, "rollback_unconfirmed": str(unconfirmed)})
 

@@ -24,6 +24,7 @@ def inspect(destinations: DestinationClient, name: str, user_token: str) -> Dest
         Refused: The destination is missing or unsuitable.
         TrustError: The service is unable to answer.
     """
+    # The service caches tokens: one fetched before the swap would hide a rejection after it.
     result = destinations.find(name, user_token, skip_token_retrieval=True)
     if result is None:
         raise _not_found(name, [])

@@ -54,6 +54,7 @@ class VerificationRun:
 
 def select_destinations(declared: Sequence[str], cause: VerificationCause) -> VerificationRun | None:
     """Select the destinations to verify. Editing the list alone triggers nothing."""
+    # A rollback needs a signer that the program asked for; else a rejection is only reported.
     is_step = cause.swapped or (cause.signer_was_found and cause.is_approved)
     everything = cause.swapped or cause.signer_was_found or cause.requested
     names = tuple(name for name in declared if everything or name in cause.open_destinations)

@@ -29,6 +29,7 @@ def should_inspect(args: RotationArgs, old: RotationInputs | None, snapshot: Sna
         return False
     if old is None or args.verify_destinations != old.verify_destinations:
         return True
+    # Any other preview saves the two requests: these names were compared when they were declared.
     return is_verification_requested(args, old) or (has_step and args.generation != old.generation)
 
 
@@ -54,7 +55,7 @@ def inspect_destinations(
         try:
             authentications.add(find_in_list(destinations, name).authentication)
         except Refused as error:
-            if requested or new.slots_before is not None:
+            if requested or new.slots_before is not None:  # else this deployment may create it
                 raise
             session.warn(f"RotationTrigger: {error.what}", error.why, error.remedy)
     if new.slots_before is not None and authentications and SAML_ASSERTION not in authentications:
@@ -141,6 +142,7 @@ def preflight(session: Session, account: Subaccount, new: RotationInputs) -> Non
         if is_rollback(_after_swap(account.snapshot())):
             session.print_once(f"warning: RotationTrigger: {error.what} {error.why} It is rolled back all the same.")
             return
+        # Changed in place, so that users see the error's own class.
         error.what = f"Generation {new.generation!r} was not made to sign: its verification is impossible. {error.what}"
         raise
 

@@ -38,6 +38,7 @@ from btp_trust.service.destinations import AuthToken, Destination, DestinationCl
 from btp_trust.service.transport.redaction import user_identifiers
 from btp_trust.service.transport.retry import RetryPolicy
 
+# Half a minute in all, in as many rounds as the largest of ATTEMPTS.
 _PAUSES: Final = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0)
 """Seconds before each round of probes; a swap may take a while to reach all of the service."""
 _FIRST_PROBE_SECONDS: Final = 5.0
@@ -79,6 +80,7 @@ class DestinationProber:
         """
         states = self._inspect_destinations(names, request)
         if not any(state.shows_signer for state in states):
+            # Targets that are still open leave the signer unknown: a destination that is done may show it.
             fallbacks = self._inspect_destinations(request.fallback_destinations, request)
             states += [state for state in fallbacks if state.shows_signer]
         self._probe_in_rounds(states, request)
@@ -124,6 +126,7 @@ class DestinationProber:
             with self._retry_policy.shortened_deadline(share):
                 result = self._probe_safely(state, request, is_signer_verified=is_signer_verified(states))
             state.record_result(result)
+            # Users may be rejected, and slow destinations behind this one would delay the rollback.
             if state.has_retry_cause(RetryCause.REJECTION) and state.name in request.decisive:
                 return
 
@@ -197,6 +200,7 @@ def _evaluate_assertion(probe: Probe, token: AuthToken, request: ProbeRequest) -
     """Evaluate the answer of a destination that returns the assertion: it comes from the service itself."""
     if token.error:
         return probe.inconclusive(token.error)
+    # With the other certificate: if that one still signs, a repeated probe is worth its time.
     candidates = [certificate for certificate in (request.signer, request.other) if certificate is not None]
     try:
         signed = find_signer(token.value or "", candidates)
@@ -208,4 +212,5 @@ def _evaluate_assertion(probe: Probe, token: AuthToken, request: ProbeRequest) -
 def _error_text(error: Exception) -> str:
     if isinstance(error, TrustError):
         return f"{error.what} {error.why}"
+    # The class alone: the text of a library's error may quote a token.
     return f"the probe itself failed ({type(error).__name__})"

@@ -26,6 +26,7 @@ from btp_trust.rotation.verification.rejection_words import (
 )
 from btp_trust.rotation.verification.target_answer import FIREWALL, TargetAnswer, parse_target_answer
 
+# Another certificate would have the same result.
 _CLIENT_CODES: Final = frozenset({"invalid_client", "unauthorized_client", "unsupported_grant_type"})
 _TRANSIENT_CODES: Final = frozenset({"server_error", "temporarily_unavailable"})
 _SCOPE_CODE: Final = "invalid_scope"
@@ -61,6 +62,8 @@ class ErrorCause(Enum):
     """A timeout, a 5xx, a failure of TLS or of the connection, a firewall's page, or an unrecognized text."""
 
 
+# Scopes first: "This user is not allowed any of the requested scopes". Users before clients: "User 'JOE'
+# does not exist in client 100", which is SAP's word for a tenant.
 _OTHER_CAUSES: Final = {BAD_SCOPE: ErrorCause.SCOPE, NO_USER: ErrorCause.USER, BAD_CLIENT: ErrorCause.CLIENT}
 """{words of a rejection of something else than the assertion: its cause}, the first that matches counts"""
 
@@ -79,12 +82,15 @@ def other_cause(error: str) -> str | None:
 def classify_error(error: str) -> ErrorCause:
     """Find the cause of an error."""
     answer = parse_target_answer(error)
+    # Before the code: an OAuth error with a 5xx around it contradicts itself.
     if USERINFO.search(answer.rest) or any(map(_is_transient, answer.statuses)):
         return ErrorCause.UNKNOWN
+    # Before words of an outage: around an OAuth error, they are quotations.
     if answer.code:
         return _cause_of_code(answer)
     if _is_firewall_page(answer) or SERVER_DOWN.search(answer.rest):
         return ErrorCause.UNKNOWN
+    # A status is stronger than words: a router says "404 … does not exist" as well.
     is_rejection = answer.statuses & _REJECTING_STATUSES if answer.statuses else _is_rejecting_text(answer.rest)
     return _cause_of_rejection(answer.rest) if is_rejection else ErrorCause.UNKNOWN
 
@@ -97,6 +103,7 @@ def _cause_of_code(answer: TargetAnswer) -> ErrorCause:
         return ErrorCause.USER if NO_USER.search(answer.description) else ErrorCause.CLIENT
     if answer.code == _SCOPE_CODE:
         return ErrorCause.SCOPE
+    # A current UAA answers `unauthorized` for a wrong signature and for an unknown user alike.
     return _cause_of_rejection(answer.description)
 
 
@@ -111,6 +118,7 @@ def _is_rejecting_text(text: str) -> bool:
     # "Unable to resolve the issuer" is about trust, although "resolve" alone is a word of DNS.
     around = text if about is None else f"{text[: about.start()]} {text[about.end() :]}"
     is_answer = about is not None or TARGET_RESPONSE.search(text) is not None
+    # A host, or an issuer named like one, may have a word of transport in its name.
     return is_answer and TRANSPORT.search(HOST_NAME.sub("NAME", around)) is None
 
 

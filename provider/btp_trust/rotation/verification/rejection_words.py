@@ -32,6 +32,7 @@ TRANSPORT: Final = re.compile(
     r"|\bunable to get\b",
     re.IGNORECASE,
 )
+# "Unable to resolve the issuer's host" is about DNS.
 _ADDRESSES: Final = r"(?:'s)? (?:certificates?|host(?:[ -]?name)?|address|URL|server|DNS)\b"
 _SIGNERS: Final = rf"(?:issuers?(?!{_ADDRESSES})|identity[ -]?providers?|idps?|assertions?|signatures?|alias)"
 _FILLERS: Final = r"(?:(?:the|an?|any|its|your|saml2?|trusted|signing|token|assertion)\s+)*"

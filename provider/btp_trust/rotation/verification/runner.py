@@ -49,8 +49,10 @@ def verify_rotation(session: Session, account: Subaccount, step: RotationStep) -
     evidence = {**kept, **{name: result.evidence for name, result in results.items()}}
     if _is_rejected(results, run):
         if step.cannot_roll_back:
+            # An error leaves the state as it is, so that each further command verifies again and says so.
             raise rollback_impossible_error(step.new.generation, step.new.declared_fingerprint, step.slots, evidence)
         if step.rolls_back and step.slots.passive is not None:
+            # The probes may have used up their time, while users are rejected.
             with session.retry_policy.fresh_deadline():
                 left = roll_back(session, account, step, step.slots.passive, evidence)
             return VerificationOutcome(left.slots, {**_evidence_outputs(left.evidence), **left.outputs})
@@ -84,6 +86,7 @@ def _report_and_record(
     evidence: Mapping[str, Evidence],
 ) -> VerificationOutcome:
     """Print the results and return the outputs, with what the next deployment has to verify again."""
+    # Fallback destinations were probed for the signer alone.
     inconclusive = [name for name in inconclusive_destinations(results, step.since) if name in run.names]
     of_the_step = [name for name in inconclusive if name in run.decisive]
     is_unanswered = step.is_requested and inconclusive != of_the_step

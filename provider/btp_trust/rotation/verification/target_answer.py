@@ -43,6 +43,7 @@ _SENTENCE: Final = re.compile(
     r"\berror_description\\*[\"']?\s*[:=>]\s*(?:\\*\"([^\"]*)\"?|'(.*?)(?:'\s*[,}\])]|'?\s*$)|([^&<]*))",
     re.IGNORECASE | re.DOTALL,
 )
+# `unauthorized` is left out, as it is the phrase of HTTP's 401, too.
 _BARE_CODE: Final = re.compile(rf"\b({'|'.join(sorted(OAUTH_ERRORS - {'unauthorized'}))})\b", re.IGNORECASE)
 _STATUS: Final = re.compile(
     r"\b(?:status(?:[ _-]?code)?|response[ _-]?code|HTTP(?:/\d(?:\.\d)?)?|code)\\?[\"']?\s*(?:was|is|of|with|:|=)?\s*"
@@ -71,6 +72,7 @@ FIREWALL: Final = re.compile(
 )
 """Words of a web firewall in front of the target."""
 _URL: Final = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s\"'<>]+", re.IGNORECASE)
+# A number of three digits in quotes may be a status.
 _QUOTED: Final = re.compile(
     r"(?<!\w)(?:'(?!\d{3}')[^']*'|\"(?!\d{3}\")[^\"]*\"|‘[^’]*’|“[^”]*”|`[^`]*`)(?!\w)(?!\s*[:=])",  # noqa: RUF001
 )
@@ -110,6 +112,7 @@ class TargetAnswer:
 
 def parse_target_answer(error: str) -> TargetAnswer:
     """Parse the answer in an error. An OAuth error wins over the text around it."""
+    # XML and pages escape the quotation marks of an object.
     text = html.unescape(error[:_MAX_CHARACTERS])
     return _parse_objects(text) or _parse_text(text)
 
@@ -119,6 +122,7 @@ def _parse_objects(text: str) -> TargetAnswer | None:
     for _ in range(_MAX_NESTING):
         for start, end, fields in _find_objects(text):
             return _parse_object(fields, f"{text[:start]} {text[end:]}")
+        # An object in a text has its quotation marks escaped; one in a text in a text, twice.
         text = re.sub(r'\\+(["\\])', r"\1", text)
     return None
 
@@ -132,7 +136,7 @@ def _find_objects(text: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
             return
         try:
             fields, position = decoder.raw_decode(text, start)
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError):  # the latter for very deep nesting
             position = start + 1
             continue
         yield start, position, fields
@@ -142,6 +146,7 @@ def _parse_object(outermost: dict[str, Any], surrounding_text: str) -> TargetAns
     """Parse the OAuth error in an object or in a nested one; without an OAuth error, join all texts."""
     for fields in _nested_objects(outermost, _MAX_NESTING):
         if code := _code_of(fields):
+            # Fields alone: a status in the words of a description may be a quotation.
             statuses = (
                 text
                 for nested in _nested_objects(outermost, _MAX_NESTING)
@@ -213,6 +218,7 @@ def _parse_text(text: str) -> TargetAnswer:
     field, sentence = _FIELD.search(text), _SENTENCE.search(text)
     if field is not None and field[1].lower() in OAUTH_ERRORS:
         described = "" if sentence is None else next(filter(None, sentence.groups()), "")
+        # A status in the description may be a quotation.
         rest = text.replace(described, " ") if described else text
         return _create_answer(field[1].lower(), described, rest)
     unnamed = _without_names(text)
@@ -221,15 +227,19 @@ def _parse_text(text: str) -> TargetAnswer:
 
 
 def _create_answer(code: str, description: str, rest: str) -> TargetAnswer:
+    # An issuer called "upstream-shop" must read like any other.
     unnamed = _without_names(rest)
     statuses = {int(number) for pattern in (_STATUS, _STATUS_PHRASE) for number in pattern.findall(unnamed)}
+    # Other numbers may be ports, such as 443.
     failed = frozenset(number for number in statuses if number >= HTTPStatus.BAD_REQUEST and number in _KNOWN_STATUSES)
     return TargetAnswer(code, _without_names(description), unnamed, failed)
 
 
 def _without_names(text: str) -> str:
     """Replace what may be a name: a text in quotes, a URL, or the word after a label."""
+    # First: in quotes, the whole answer would count as a name.
     text = _QUOTED_RESPONSE.sub(r"\1\2", text)
+    # `/userinfo` is what shows the user's own token service.
     text = _URL.sub(lambda url: "/userinfo" if url[0].endswith("/userinfo") else "NAME", text)
     text = _QUOTED.sub("NAME", text)
     return _LABELLED.sub(r"\1NAME", text)

@@ -42,10 +42,10 @@ class RetryCause(Enum):
 
 ATTEMPTS: Final = {
     RetryCause.NO: 1,
-    RetryCause.PROPAGATION: 6,
-    RetryCause.REJECTION: 3,
+    RetryCause.PROPAGATION: 6,  # in each round of the prober
+    RetryCause.REJECTION: 3,  # a target may have to load its new certificate first
     RetryCause.OUTAGE: 3,
-    RetryCause.UNKNOWN_SIGNER: 1,
+    RetryCause.UNKNOWN_SIGNER: 1,  # a command a minute later probes once more
 }
 """Probes of a destination that gives the same cause each time."""
 PROPAGATION_TIME: Final = timedelta(seconds=60)
