@@ -61,6 +61,7 @@ def malformed_argument(error: str, shape: type[msgspec.Struct] = msgspec.Struct)
         shape: The arguments of the resource, for the values of an enum.
     """
     text, _, path = error.partition(" - at `$.")
+    # msgspec names a missing field within its sentence, other fields by the path at the end.
     prop = path.rstrip("`").split("[")[0] or error.partition("`")[2].partition("`")[0]
     if text.startswith("Invalid enum value"):  # the message repeats the value, which may be a secret
         text = f"It is {' or '.join(member.value for member in _members(shape, prop))}"

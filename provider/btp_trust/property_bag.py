@@ -45,6 +45,7 @@ def is_unknown(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return any(is_unknown(content) for content in value)
     if isinstance(value, str):
+        # Also inside of a longer text: a program may build a name of an unknown value.
         return any(mark in value for mark in _SENTINELS)
     return isinstance(value, Unknown)
 
@@ -100,10 +101,12 @@ class ResourceArgs(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
         Raises:
             Refused: An argument is an empty text.
         """
+        # An empty text often comes from an unset variable; an empty `subaccount_id` would skip its comparison.
         for name in _NEVER_EMPTY:
             if getattr(self, name, None) == "":
                 raise malformed_argument(f"Expected a text or nothing, got an empty one - at `$.{name}`")
         given = {name: getattr(self, name, None) for name in _SUBACCOUNTS}
+        # A GUID in capitals is the same subaccount.
         return replace(self, **{name: text.lower() for name, text in given.items() if text is not None})
 
 
@@ -142,6 +145,7 @@ def to_bag(value: msgspec.Struct, *without: str) -> PropertyBag:
     """Write a value as a property bag; fields that have their default are left out."""
     bag: PropertyBag = msgspec.to_builtins(value)
     defaults = _defaults(type(value))
+    # So an upgrade that adds a field leaves the recorded inputs of a stack equal.
     return {name: content for name, content in bag.items() if name not in without and content != defaults[name]}
 
 
@@ -254,6 +258,7 @@ def _normalize_value(value: Any) -> Any:
         return {name: _normalize_value(content) for name, content in value.items()}
     if isinstance(value, list):
         return [_normalize_value(content) for content in value]
+    # The engine has a placeholder for each type; one stands for all of them in comparisons.
     if is_unknown(value):
         return UNKNOWN
     return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -72,6 +72,7 @@ class _TrustProvider(ResourceProvider):
         sys.tracebacklimit = 0
         session.configure(req.config.get)
 
+    # The parameters have the names of Pulumi's base class, also where they are used.
     def check(self, _olds: PropertyBag, news: PropertyBag) -> CheckResult:
         """Plan; a refusal becomes the failure of a property. Arguments that hold a secret are given back to nobody."""
         try:
@@ -79,10 +80,12 @@ class _TrustProvider(ResourceProvider):
         except SecretGiven as refusal:
             return CheckResult({}, [CheckFailure(refusal.prop, str(refusal))])
         arguments = with_recorded_subaccount(news, known(_olds))
+        # This command creates the subaccount, so its slots are read and planned in the deployment.
         if subaccount_is_unknown(arguments) and not _olds:
             return CheckResult(unplanned_inputs(news), [])
         try:
             return CheckResult(self._plan(_olds, arguments), [])
+        # Other errors are raised: they belong to the service or the configuration instead of a property.
         except Refused as refusal:
             return CheckResult(unplanned_inputs(news), [CheckFailure(refusal.prop, str(refusal))])
 

@@ -36,6 +36,7 @@ class Snapshot:
     @property
     def older_passive(self) -> Certificate | None:
         """The passive certificate, if the active one is younger or as old: a swap has displaced it."""
+        # By their creation: the API leaves out which of the two signed before.
         if self.active is None or self.passive is None or self.passive.not_before > self.active.not_before:
             return None
         return self.passive

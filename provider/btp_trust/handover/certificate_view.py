@@ -45,6 +45,7 @@ class CertificateView(msgspec.Struct, frozen=True):
         return cls(
             fingerprint=certificate.fingerprint,
             sha256=_with_colons(certificate.fingerprint),
+            # SHA-1 only finds the certificate on a screen; Python in FIPS mode refuses it for security.
             sha1=_with_colons(hashlib.sha1(der, usedforsecurity=False).hexdigest()),
             serial_hexadecimal=_hexadecimal(signed),
             serial_decimal=str(signed),

@@ -37,6 +37,7 @@ def write_hand_over(hand_over: HandOver | Mapping[str, Any], folder: str | PathL
     content = hand_over if isinstance(hand_over, HandOver) else HandOver.from_dict(hand_over)
     place = Path(folder) / f"{content.target.name}.{short_fingerprint(content.new.fingerprint)}"
     texts = _texts(content)
+    # All names are checked before the first file is written.
     for name in texts:
         _refuse_path_outside(folder, place)
         _refuse_path_outside(place, place / name)

@@ -74,6 +74,7 @@ class HandOver(msgspec.Struct, frozen=True, kw_only=True):
         """
         new = _parse_certificate(certificate, "certificate")
         replaced = None if replaces is None else _parse_certificate(replaces, "replaces")
+        # The issuer name holds the subaccount's GUID, so two names are two subaccounts.
         if replaced is not None and replaced.issuer_name != new.issuer_name:
             raise _different_issuers(new, replaced)
         old = None if replaced is None or replaced.fingerprint == new.fingerprint else replaced

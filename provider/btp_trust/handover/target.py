@@ -59,6 +59,7 @@ class Target(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def __post_init__(self) -> None:
         """Refuse secrets, invalid file names, and values that make the page misleading."""
+        # First, as the refusals below repeat the value.
         refuse_secrets({name: getattr(self, name) for name in self.__struct_fields__})
         if not _matches(_NAME, self.name):
             raise _invalid_value(

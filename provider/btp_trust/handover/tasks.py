@@ -92,6 +92,7 @@ def upload_task(
     if old is not None:
         steps.append(f"See that it has the old certificate: {_describe(old)}.")
     steps += _change_steps(target_type, holds, phase, placeholders)
+    # A target with room for two has the old certificate until its retirement.
     if old is not None and holds is not Capacity.TWO:
         steps.append(_ROLLBACK.format_map(placeholders))
     steps.append("Open the entry again, and compare what it shows with the table of both certificates.")
@@ -111,6 +112,7 @@ def _change_steps(
     signs = phase is Phase.SIGNS
     if holds is Capacity.TWO:
         yield target_type.add.format_map(placeholders)
+    # An earlier upload would end the target's trust in the certificate that still signs.
     elif holds is Capacity.ONE:
         yield ("" if signs else "Wait for the swap. ") + target_type.replace.format_map(placeholders)
     else:

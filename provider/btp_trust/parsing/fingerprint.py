@@ -26,6 +26,7 @@ _LABEL_WITHOUT_DIGEST: Final = re.compile(
     rf"(?:certificate\s+)?{_FINGERPRINT_WORD}\s*[:=]?\s*", re.IGNORECASE | re.ASCII
 )
 _SURROUNDING_CHARACTERS: Final = " \t\r\n\"'`,;.<>[]"
+# `SHA-256` and `SHA2-256`, reduced to letters and digits.
 _SHA256_LABELS: Final = ("sha256", "sha2256")
 
 

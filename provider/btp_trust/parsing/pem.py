@@ -10,6 +10,7 @@ from typing import Final
 
 from btp_trust.parsing.text_decoding import strip_invisible, unescape_line_breaks
 
+# The body ends before five hyphens: a block that is cut off must not swallow the next one.
 _BLOCK: Final = re.compile(
     r"-----BEGIN (?P<label>[A-Z0-9 ]+)-----(?P<body>(?:[^-]|-(?!----))*)-----END (?P=label)-----"
 )

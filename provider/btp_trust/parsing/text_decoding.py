@@ -21,6 +21,7 @@ _BYTE_ORDER_MARKS: Final = (
 """Byte order marks: that of UTF-32 begins like that of UTF-16."""
 _BINARY_CONTENT: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 """Control characters that texts lack: content with one is a key store or a picture."""
+# The look-behind keeps a long run of backslashes linear.
 _LINE_BREAK: Final = re.compile(r"(?<!\\)(?:(?:\\+r|\\+u000[dD])(?:\\+n|\\+u000[aA])|\\+(?:[nr]|u000[aAdD]))")
 _LEADING_MARKS: Final = re.compile("\\A(?:\ufeff|\ufffe|\ufffd|\u00ef\u00bb\u00bf|[\udc80-\udcff])+")
 """Byte order marks as they are, of UTF-8 in Latin-1, as what replaces bytes, or as an environment has bytes."""
@@ -50,6 +51,7 @@ def _candidate_encodings(octets: bytes) -> tuple[str, ...]:
         return ("utf-16-le",)
     if octets[:1] == b"\0":
         return ("utf-16-be",)
+    # Latin-1 decodes any octets, so it is last, and for texts alone.
     return ("utf-8",) if _BINARY_CONTENT.search(octets) else ("utf-8", "latin-1")
 
 

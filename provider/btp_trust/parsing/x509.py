@@ -28,6 +28,7 @@ _SHORT_NAMES: Final = {
     "0.9.2342.19200300.100.1.1": "UID",
 }
 """RFC 4514, 3: attributes that every reader of distinguished names knows by these names."""
+# The tags of UTF8String, PrintableString, IA5String, TeletexString and BMPString.
 _STRING_TYPES: Final = {0x0C: "utf-8", 0x13: "ascii", 0x16: "ascii", 0x14: "latin-1", 0x1E: "utf-16-be"}
 
 
@@ -52,6 +53,7 @@ class _Validity:
 
 @asn1.sequence
 class _TbsCertificate:
+    # All fields of X.509 are declared, also those that are skipped: the decoder refuses a field beyond them.
     version: Annotated[int | None, asn1.Explicit(0)]
     serial_number: int
     signature: asn1.TLV
@@ -85,6 +87,7 @@ class CertificateFields:
     def serial_number(self) -> str:
         """The content of the DER INTEGER, in hexadecimal digits."""
         number = self._tbs.serial_number
+        # The shortest two's complement, as DER has it: -128 still fits one byte.
         length = (number + (number < 0)).bit_length() // 8 + 1
         return number.to_bytes(length, "big", signed=True).hex()
 
@@ -101,6 +104,7 @@ class CertificateFields:
             if attribute.type == _COMMON_NAME:
                 encoding = _STRING_TYPES.get(attribute.value.tag_bytes[0], "latin-1")
                 return _require_printable(bytes(attribute.value.data).decode(encoding))
+        # RFC 4514, 2.1: in reverse order.
         whole = ",".join("+".join(map(_format_rfc4514, relative.as_list())) for relative in reversed(subject))
         return whole if attributes else ""
 

@@ -55,6 +55,7 @@ class ActiveTrustCertificate(TrustResource, module="btp-trust", name="ActiveTrus
         if rotation is not None and not belongs_to(connection, "RotationTrigger", rotation):
             raise _foreign_rotation(connection)
         props = {
+            # An output of the trigger orders the two: the slots are read once the swap is done.
             "rotation": None if rotation is None else rotation.generation,
             "generate": generate,
             "renew_fingerprint": renew_fingerprint,

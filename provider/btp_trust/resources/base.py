@@ -64,6 +64,7 @@ class TrustResource(Resource):
     ) -> None:
         refuse_invalid_settings()
         refuse_imports(type(self).__name__, resource_name, opts)
+        # Pulumi gives a dynamic resource only the attributes that are in its props, so outputs are there as None.
         outputs = dict.fromkeys(_CERTIFICATE_OUTPUTS)
         # `observed_at` is an output, which has no value as an input: as one, it carries the wait for the checks.
         checked = refuse_when_known(self, opts)

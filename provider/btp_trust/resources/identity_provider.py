@@ -103,6 +103,7 @@ class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentit
         props = {
             "connection": connection,
             "origin_key": origin_key,
+            # The value only orders the two resources: the slot itself says which certificate is in it.
             "passive": None if passive is None else passive.fingerprint,
             "source_connection": unless_default(source_connection),
             "name": name,

@@ -62,6 +62,7 @@ class PassiveTrustCertificate(TrustResource, module="btp-trust", name="PassiveTr
         declare_once("PassiveTrustCertificate", connection, resource_name, self)
         if opts is not None and opts.retain_on_delete:
             _retained.add(self)
+        # A trigger that was declared before this line has another candidate, or none.
         if find_declared("RotationTrigger", connection) is not None:
             raise unlinked_candidate_error(connection)
         props = {
@@ -70,6 +71,7 @@ class PassiveTrustCertificate(TrustResource, module="btp-trust", name="PassiveTr
             "replace": replace,
             "connection": unless_default(connection),
             "subaccount_id": subaccount_id,
+            # Check and delete get no URN, and the remedy of a failed deletion names it.
             "resource_urn": _urn(resource_name, opts.parent if opts else None),
             "generations": None,
         }

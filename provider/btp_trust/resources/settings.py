@@ -85,6 +85,7 @@ class Setting:
         """What the setting gives to its readers; NONE if it is encrypted or harmless."""
         if self.is_secret:
             return Privilege.NONE
+        # By the closest key: a secret under a misspelt key is as readable.
         privilege = KEYS.get(self.closest_key or "", Privilege.NONE)
         return Privilege.UNKNOWN if privilege is Privilege.NONE and find_secret(self.value) else privilege
 
@@ -117,6 +118,7 @@ def invalid_settings(
     for setting in settings:
         if not setting.is_ours(project):
             continue
+        # A readable secret is reported first: it must be renewed, a misspelt key only corrected.
         if setting.exposed_privilege is not Privilege.NONE:
             yield _plain_text_message(setting, is_provider=is_provider)
         elif not setting.is_known:

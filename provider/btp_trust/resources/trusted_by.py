@@ -57,6 +57,7 @@ class Attested:
         """
         try:
             text = Path(path).read_text(encoding="utf-8")
+            # Before the file is evaluated: messages about it repeat its keys.
             refuse_secrets({str(path): text})
             root = yaml.compose(text, Loader=yaml.SafeLoader)
         except OSError as error:
@@ -188,6 +189,7 @@ def _texts(path: str | PathLike[str], root: yaml.Node | None) -> dict[str, str]:
     if missing:
         verb = "are" if missing[1:] else "is"
         raise _unusable_file(path, f"{' and '.join(missing)} {verb} missing")
+    # An empty ticket counts as omitted; empty `by` and `on` mean that the attestation is still to come.
     return {name: text for name, text in texts.items() if text or name != "ticket"}
 
 

@@ -49,6 +49,7 @@ class CachedReading(ABC, Generic[_Client, _Reading]):
         self.retry_policy = retry_policy
         self.engine_exited = engine_exited
         self.write_lock = WriteLock()
+        # One lock for reading and writing: other threads read only once the outcome of a write is known.
         self.lock = self.write_lock.lock
         self._clock = clock
         self._last: _Reading | TrustError | None = None
@@ -61,6 +62,7 @@ class CachedReading(ABC, Generic[_Client, _Reading]):
     def last(self) -> _Reading:
         """Return the last reading, or raise its error; read if there is neither."""
         with self.lock:
+            # Read under the lock: the other threads of the command wait for this reading, and share it.
             if self._last is None:
                 return self.read()
             if isinstance(self._last, TrustError):

@@ -96,6 +96,7 @@ class CommandPlan:
         Raises:
             Refused: A swap to another certificate is planned.
         """
+        # Recorded first: the check of the trigger may come before or after this one.
         self.planned_registrations[identity_provider] = fingerprints
         self.current_registrations[identity_provider] = trusted
         self._refuse_unregistered_rotation()
@@ -149,6 +150,7 @@ class CommandPlans:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._plans: dict[str, CommandPlan] = {}
+        # A list, as property bags cannot be hashed.
         self._unknown_inputs: list[object] = []
 
     def of(self, subaccount_id: str) -> CommandPlan:

@@ -55,6 +55,7 @@ class OpenConnections:
         self._connections = Connections(config, host.environ, host.secrets_root)
         self._users = UserCredentialsLookup(config, host.environ)
         self._lock = threading.Lock()
+        # By service too: one name may have a key of the Destination service and one of XSUAA.
         self._locks: dict[tuple[Service, str], threading.Lock] = {}
         self._open: dict[tuple[Service, str], OpenConnection | TrustError] = {}
 
@@ -99,9 +100,11 @@ class OpenConnections:
         """Find the credentials and get a token; a failure is kept, so that each resource fails alike."""
         try:
             connection = self._connections.find(name, service)
+            # By the machine's clock: the certificate is needed before any response has brought the service's time.
             tls = connection.key.tls(self._host.clock(), self._ca_bundle)
             if note := no_proxy_note():
                 self._print_note(note)
+            # The token service has a client of its own: the other one's auth would wait for its own token.
             http = open_client(tls, self._host.transport, None, "", self._ca_bundle)
             auth = ClientCredentials(connection.key, http, self._retry_policy, self._host.monotonic)
             api_client = open_client(tls, self._host.transport, auth, connection.key.uri, self._ca_bundle)

@@ -107,6 +107,7 @@ def _read_or_unavailable(
     if session.offline:
         return ReadingUnavailable(offline_refusal(), offline=True)
     try:
+        # The recorded subaccount guards programs that omit the argument.
         return read(args.subaccount_id or recorded)
     except TrustError as error:
         # A malformed key or a wrong subaccount is for a person to mend, also at rest.
@@ -125,6 +126,7 @@ def open_for_write(session: Session, args: ResourceArgs) -> Subaccount:
     if session.offline:
         raise offline_refusal()
     account = session.subaccount(args.connection, args.subaccount_id)
+    # Before any reading: it could be as stale as the one that left an earlier outcome open.
     account.write_lock.raise_unknown_outcome()
     return account
 
@@ -167,6 +169,7 @@ def _unchecked_notice(session: Session, unavailable: ReadingUnavailable, state: 
     return Notice(
         f"warning: subaccount {state.subaccount_id} was not checked; "
         f"its resources are those of the state of {state.observed_at or 'an unknown date'}. {reason}",
+        # One line for all resources of a subaccount, though they may have been recorded at different times.
         about=f"subaccount {state.subaccount_id} was not checked",
     )
 

@@ -61,6 +61,7 @@ class Session:
         """
         opened = self._connections.expect_subaccount(DESTINATION, connection, expected, prop)
         with self._lock:
+            # By subaccount: two connections that reach the same one share its reading and its write lock.
             if (known := self._subaccounts.get(opened.subaccount_id)) is None:
                 known = Subaccount(
                     opened.subaccount_id,
@@ -113,6 +114,7 @@ class Session:
             if (about or line) in self._printed:
                 return
             self._printed.add(about or line)
+        # Pulumi shows what a plugin writes to standard error, once for each run.
         self.host.stderr.write(f"{to_printable(line)}\n")
         self.host.stderr.flush()
 

@@ -114,6 +114,7 @@ def swap(account: Subaccount, expected: Slots, wanted: str, *, reading_may_be_st
             return before
         if account.write_lock.signer == wanted:
             raise _swapped_already(wanted, before.slots)
+        # The service swaps unconditionally: this comparison is the guard against other writers.
         if before.slots != expected:
             raise _slots_changed("swap", before.slots, expected)
         after = _swap_once(account, before, wanted, _STALENESS_SECONDS if reading_may_be_stale else 0.0)
@@ -136,6 +137,7 @@ def _swap_once(account: Subaccount, before: Snapshot, wanted: str, min_poll_seco
     # The service swaps blindly: only its response shows a passive certificate that was replaced after the reading.
     with account.write_lock.record_unknown_outcome():
         if not has_fingerprint(after.active, wanted):
+            # A third certificate was generated after the reading, in the slot that then began to sign.
             is_unseen = after.slots.active not in (before.slots.active, None)
             raise _unplanned_signer(write, after.slots) if is_unseen else write.foreign_change(after)
     return after
@@ -148,6 +150,7 @@ def generate_passive(account: Subaccount, before: Snapshot) -> Snapshot:
         name="generation of a passive certificate",
         before=before,
         is_applied=lambda now: (
+            # A certificate that a colleague generates in this moment looks the same: the API leaves its author out.
             now.slots.active == before.slots.active and now.slots.passive not in (None, before.slots.passive)
         ),
         request=lambda: (before.active, account.client.generate_passive()),
@@ -198,11 +201,13 @@ def _read_past_staleness(account: Subaccount, wanted: str) -> Snapshot:
     now, began = _read_or_none(account), account.retry_policy.remaining
 
     def is_over() -> bool:
+        # Rounded, as a sum of floats may fall short of the minute by a rounding error.
         return round(began - account.retry_policy.remaining, 3) >= _STALENESS_SECONDS
 
     pauses = account.retry_policy.poll(_STALENESS_SECONDS)
     while (now is None or has_fingerprint(now.active, wanted)) and not is_over() and next(pauses, None):
         now = _read_or_none(account)
+    # If the last reading failed, one more raises its error.
     now = now or account.read()
     if has_fingerprint(now.active, wanted) and not is_over():
         raise StaleRead(

@@ -30,6 +30,7 @@ def stale_read_error(contradiction: str, alternative: str, since: str, snapshot:
         None if the write is old enough for the reading to be believed.
     """
     believed = parse_rfc3339(since) + STALENESS
+    # Both moments are by the service's clock, so this machine's may be wrong.
     if snapshot.now >= believed:
         return None
     return StaleRead(

@@ -68,6 +68,7 @@ class WriteLock:
         """Send a write and find out what became of it: any error but one that says that nothing was done is kept."""
         try:
             yield
+        # Unforeseen errors count too: the request may have been applied before them.
         except Exception as error:
             if not was_not_applied(error):
                 self.record_failure(error)

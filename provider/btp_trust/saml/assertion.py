@@ -35,6 +35,7 @@ _CANONICALIZATIONS: Final = frozenset(
     }
 )
 """All of them drop comments, which could otherwise split a signed value."""
+# SHA-1 is left out: a signature with a broken digest is no evidence.
 _SIGNATURE_METHODS: Final = (
     "RSA_SHA256",
     "RSA_SHA384",
@@ -97,6 +98,7 @@ def _parse_assertion(document: bytes) -> etree._Element:
     except (etree.XMLSyntaxError, ValueError):
         raise SignerUnknown("it is malformed XML") from None
     tree: Any = root.getroottree()
+    # lxml shows the document type only after parsing; until then, its entities stay unresolved.
     if tree.docinfo.doctype:
         raise SignerUnknown("it has a document type")
     if root.tag != f"{{{_ASSERTION}}}Assertion" or not root.get("ID"):
@@ -111,6 +113,7 @@ def _find_signature(root: etree._Element) -> etree._Element:
     """
     identifier = root.get("ID")
     signatures = root.findall(".//ds:Signature", _NAMESPACES)
+    # All spellings: a reader that resolves the reference by another attribute must find the same element.
     namesakes = [element for element in root.iter() if identifier in (element.get(name) for name in ("ID", "Id", "id"))]
     if len(signatures) != 1 or signatures[0].getparent() is not root or namesakes != [root]:
         raise SignerUnknown("it must carry exactly one signature, which is of itself")
@@ -175,4 +178,5 @@ def _issue_instant(signed: etree._Element) -> datetime:
         moment = datetime.fromisoformat(signed.get("IssueInstant", ""))
     except ValueError:
         raise SignerUnknown("it lacks the time at which it was issued") from None
+    # SAML 2.0 core, 1.3.3: times are in UTC, also where the zone is missing.
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -80,6 +80,7 @@ class IdentityProvider:
     @property
     def trusted(self) -> tuple[str, ...]:
         """SHA-256 fingerprints, sorted, of the signing certificates that are trusted today; empty while inactive."""
+        # `validUntil` is ignored here: the UAA trusts metadata beyond it.
         metadata = self.metadata
         return metadata.fingerprints if metadata is not None and self.active else ()
 
@@ -187,8 +188,10 @@ class _MetadataParser(XmlParser):
         super().__init__(text)
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
+        # A KeyDescriptor that lacks `use` serves both purposes (SAML 2.0 metadata, 2.4.1.1).
         is_for_encryption = attributes.get("use", "signing") != "signing"
         if self._path or name != _ENTITIES:  # EntitiesDescriptors may be nested: an entity's path begins below them
+            # An empty name keeps the descriptor, and all below it, out of the exact paths.
             self._path.append("" if is_for_encryption else name)
         self._validity_stack.append(self._valid_until(name, attributes))
         # Only the exact path counts: an Extensions element may hold anything, other entities included.
@@ -204,6 +207,7 @@ class _MetadataParser(XmlParser):
 
     def end(self, _: str) -> None:
         self._validity_stack.pop()
+        # An EntitiesDescriptor around the entity is in the validity stack alone.
         if self._path:
             self._path.pop()
 

@@ -41,6 +41,7 @@ def _decode_once(text: str) -> Iterator[str]:
     yield _unescape(text)
     yield text.strip().strip("\"'`")
     for octets in decode_encoded(text):
+        # The octets of a certificate may resemble a secret; those that begin in ASCII may be text.
         if octets[:3].isascii() or not is_certificate(octets):
             yield octets.decode("utf-8", "ignore")
 
@@ -71,6 +72,7 @@ def decode_encoded(text: str) -> Iterator[bytes]:
 def decode_base64(text: str) -> bytes:
     """Decode base64 in either alphabet as far as possible: the end may be cut off."""
     digits = re.sub(r"[^A-Za-z0-9+/]", "", text.replace("-", "+").replace("_", "/"))
+    # One digit behind the groups of four has six bits, which is less than an octet.
     whole = digits[: len(digits) - (len(digits) % 4 == 1)]
     return base64.b64decode(whole + "=" * (-len(whole) % 4))
 
@@ -78,6 +80,7 @@ def decode_base64(text: str) -> bytes:
 def is_text(octets: bytes) -> bool:
     """Return True for the beginning of a text in UTF-8, or of one with a byte order mark."""
     try:
+        # Incremental, as octet 64 may be in the middle of a character.
         codecs.getincrementaldecoder("utf-8")().decode(octets[:64])
     except UnicodeDecodeError:
         return octets.startswith(_TEXT_MARKS)

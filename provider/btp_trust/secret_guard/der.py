@@ -20,6 +20,7 @@ def is_private_key(octets: bytes) -> bool:
     content = _content(octets, _SEQUENCE)
     version = _content(content, _INTEGER)
     if content[:2] == b"\x02\x01" and version[:1] in _PRIVATE_KEY_VERSIONS:
+        # Next come: an INTEGER in PKCS#1, an OCTET STRING in SEC1, a SEQUENCE in PKCS#8 and PKCS#12.
         return content[3:4] in (b"\x02", b"\x04", b"\x30")
     algorithm = _content(_content(content, _SEQUENCE), _OBJECT_IDENTIFIER)
     return algorithm.startswith(_PASSWORD_BASED_OIDS)
@@ -27,6 +28,7 @@ def is_private_key(octets: bytes) -> bool:
 
 def is_certificate(octets: bytes) -> bool:
     """Return True for the beginning of a certificate, of a list of them, or of a certificate request."""
+    # A SEQUENCE begins a certificate or a request, an object identifier PKCS#7, a list of certificates.
     return _content(octets, _SEQUENCE)[:1] in (b"\x30", b"\x06") and not is_private_key(octets)
 
 

@@ -129,6 +129,7 @@ def _find_in_text(text: str) -> str | None:
     if any(pattern.search(text) for pattern in (_FIELD, _CLIENT_SECRET, _URL_WITH_PASSWORD)):
         return CREDENTIALS
     opaque = next(filter(_is_opaque, _encoded_words(text)), None)
+    # A line of a key in PEM has 64 digits; a shorter word is more likely a client secret.
     return None if opaque is None else CREDENTIALS if len(opaque) < _SHORTEST_KEY else PRIVATE_KEY
 
 
@@ -152,6 +153,7 @@ def _encoded_words(text: str) -> Iterator[str]:
         joined = "".join(lines)
         octets = decode_base64(joined)
         if not is_certificate(octets) and not is_text(octets):
+            # Lines of one length are one text; words of different lengths are judged singly.
             are_lines = len({len(line) for line in lines[:-1]}) == 1 and not _HEX_WORD.fullmatch(lines[0])
             yield from [joined] if are_lines else lines
 

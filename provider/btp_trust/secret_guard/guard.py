@@ -46,6 +46,7 @@ def refuse_secrets(arguments: Mapping[str, Any]) -> None:
         SecretGiven: An argument holds a secret. The message names the argument only. Also a pulumi.RunError.
     """
     for name, value in arguments.items():
+        # Names first, as the message about a value shows its name.
         if kind := find_secret(name):
             raise _secret_given("The name of an argument", kind)
         if kind := find_secret(_to_plain_data(value)):

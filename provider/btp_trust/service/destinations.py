@@ -57,6 +57,7 @@ class Destination(
     @property
     def uses_subaccount_key(self) -> bool:
         """Return True if the service signs an assertion for the destination, with the active certificate."""
+        # A key store of its own, or an assertion of the client, leaves the subaccount's key unused.
         signs = self.type in {"", "HTTP"} and self.authentication in {SAML_ASSERTION, SAML_BEARER}
         return signs and not self.key_store and self.assertion_provider != "ClientProvided"
 

@@ -28,6 +28,7 @@ PATH: Final = "/sap/rest/identity-providers"
 _RAW_CONFIG_PARAMS: Final = {"rawConfig": "true"}
 _LIST_PARAMS: Final = {**_RAW_CONFIG_PARAMS, "activeOnly": "false", "active_only": "false"}
 """SAP's description has the one name, the UAA the other. Inactive ones are listed, as they count in a conflict."""
+# The sentences of the open-source UAA; those of XSUAA are undocumented.
 _DUPLICATE: Final = re.compile(r"(?:^|[\s\"'])duplicate entity id\b", re.IGNORECASE)
 _NOT_FOUND: Final = re.compile(
     r"(?:identity )?provider (?:was )?not found\b|no (?:such )?identity provider\b", re.IGNORECASE
@@ -146,6 +147,7 @@ def _parse_config(value: Any) -> Mapping[str, Any] | None:
     """Read the settings: an object, a text with one in it, or empty (also as a text); None for all other values."""
     if isinstance(value, str):
         try:
+            # The UAA gives providers of some types the text `null` as settings.
             value = decode(value, object) if value.strip() else None
         except DecodingError:
             return None
@@ -161,6 +163,7 @@ def _error_text(response: httpx.Response) -> str:
         if "originKey" in content:  # the UAA repeats the provider of the request
             is_conflict = response.status_code == httpx.codes.CONFLICT
             return "there is an identity provider with this origin key" if is_conflict else ""
+        # The first two are OAuth's fields, which the UAA uses; XSUAA's are undocumented.
         content = " ".join(_to_text(content.get(name)) for name in ("error", "error_description", "message"))
     # A page comes from something on the way, such as a proxy.
     if not isinstance(content, str) or _MARKUP.match(content):

@@ -79,6 +79,7 @@ def require_documented_not_found(response: httpx.Response) -> None:
         UnexpectedResponse: The 404 comes from somewhere else, such as a proxy.
     """
     try:
+        # The form alone counts: the sentence in it varies with the route to the service.
         decode(response.content, _Error)
     except DecodingError:
         raise unexpected_response(response) from None

@@ -30,6 +30,7 @@ _PASSIVE: Final = "/saml2Metadata/certificate/passive"
 _ROTATE: Final = "/saml2Metadata/rotateCertificate"
 
 
+# SAP's schema makes the certificates optional. Required here: a response that lacks one leaves the outcome open.
 class _CertificateResponse(msgspec.Struct):
     certificate: str
 
@@ -103,6 +104,7 @@ class TrustCertificatesClient:
         if response.status_code == httpx.codes.NOT_FOUND:
             _require_not_found(response)
         else:
+            # Any count is a success: 0 would be an empty slot as well.
             decode_body(response, _DeletionResponse)
 
     def _get_certificate(self, path: str) -> Certificate | None:
@@ -120,6 +122,7 @@ class TrustCertificatesClient:
         return self._retry_policy.run_with_retries(lambda: self._send("GET", path), is_unavailable)
 
     def _send(self, method: str, path: str) -> httpx.Response:
+        # The service answers 400 to a body of any kind, so there is none.
         request = self._http.build_request(method, f"{BASE_PATH}{path}", headers={"Accept": "application/json"})
         response = send(self._http, request, self._retry_policy)
         # Ages of certificates are compared with the service's clock, as this machine's may be wrong.

@@ -72,6 +72,7 @@ def _parse(text: str, depth: int) -> tuple[CertificateIdentity, ...]:
         return _parse(_metadata_in_json(text), depth - 1)
     if "-----BEGIN" in text:
         return _parse_pem(text)
+    # Before plain fingerprints: a text of `to_text` begins with one, and adds moments.
     if (identity := _parse_own_text(text)) is not None:
         return (identity,)
     try:

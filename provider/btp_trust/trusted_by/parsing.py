@@ -93,6 +93,7 @@ def parse_statement(value: Any) -> tuple[TrustStatement, list[CertificateIdentit
     Raises:
         ValueError: `value` is unreadable. The message continues a sentence, and keeps the value to itself.
     """
+    # Accepted here: an unknown statement stops a swap alone, which is for the target gate.
     if is_unknown(value):
         return UNKNOWN, []
     if isinstance(value, Mapping) and formats.METADATA_FIELD not in value:

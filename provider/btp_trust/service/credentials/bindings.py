@@ -75,6 +75,7 @@ class _VcapEntry(msgspec.Struct):
         """Return the binding, with all its names in Cloud Foundry."""
         names = frozenset(filter(None, (self.name, self.instance_name, self.binding_name)))
         where = f"VCAP_SERVICES, instance {self.instance_name or self.name}"
+        # Text again: one parser then reads the keys of all places.
         return Binding(names, json.dumps(self.credentials), where, is_user_provided)
 
 

@@ -85,6 +85,7 @@ class ClientCredentials(httpx.Auth):
         token = self._current_token()
         response = yield self._authorize(token, request)
         if response.status_code == httpx.codes.UNAUTHORIZED:
+            # SAP's advice for a 401: drop the cached token, and try once more.
             _discard_body(response)
             yield self._authorize(self._current_token(instead_of=token), request)
 
@@ -98,6 +99,7 @@ class ClientCredentials(httpx.Auth):
         """Return a token with enough lifetime left; threads that ask at once share one request."""
         # The lock is held during the request, so that other threads wait for its token instead of requesting their own.
         with self._lock:
+            # A rejected token is replaced once: another thread may have fetched its successor meanwhile.
             if self._token == instead_of or self._monotonic() >= self._expires_at:
                 token, lifetime = self._fetch_token()
                 self._require_same_subaccount(_subaccount_of(token))

@@ -55,6 +55,7 @@ class Connections:
             CredentialsMissing: All places are empty.
             ConfigurationError: The first key is malformed, or two connections share an environment variable.
         """
+        # The first key ends the search, also a malformed one: the next place may have a key of another subaccount.
         source = next(self._sources(name, service), None)
         if source is None:
             raise CredentialsMissing(
@@ -73,6 +74,7 @@ class Connections:
             yield key, f"config btp-trust:connections, {name!r}", False
         if text := self._variables.get(_VARIABLE, name):
             yield text, self._variables.name(_VARIABLE, name), False
+        # Last and lazily: a malformed VCAP_SERVICES is an error only where a binding is needed.
         if binding := self._binding(name, service):
             yield binding.credentials, binding.where, True
 
@@ -81,6 +83,7 @@ class Connections:
         try:
             keys = find_json_object(text) if text else {}
         except DecodingError:
+            # Fails the check below, whose message is for both mistakes.
             keys = {"": None}
         # Objects only: `pulumi config set --path` stores texts, and whether those are secret is invisible here.
         if not all(isinstance(key, dict) for key in keys.values()):

@@ -33,6 +33,7 @@ class ConnectionVariables:
         """
         suffix = re.sub(r"[^A-Z0-9]", "_", connection.upper())
         variable = prefix if connection == DEFAULT_CONNECTION else f"{prefix}_{suffix}"
+        # The prefix belongs to it: connection `token` makes BTP_TRUST_USER the same variable as BTP_TRUST_USER_TOKEN.
         owner = self._owners.setdefault(variable, (prefix, connection))
         if owner != (prefix, connection):
             raise ConfigurationError(

@@ -90,8 +90,10 @@ def _unwrap_kubernetes_secret(document: Mapping[str, Any]) -> Mapping[str, Any] 
     """Return the decoded fields of a Kubernetes Secret, or of its `data` alone; None for all other objects."""
     if document.get("kind") == "Secret":
         encoded, plain = (as_object(document.get(name)) or {} for name in ("data", "stringData"))
+        # `stringData` wins, as in Kubernetes.
         return {**{name: _decode_base64_text(value) for name, value in encoded.items()}, **plain}
     addresses = [value for name, value in _known_fields(document).items() if name.endswith(("uri", "url"))]
+    # `data` alone lacks a label, so its addresses tell: decoded, each begins with http.
     if addresses and all(_decode_base64_text(value).lstrip().startswith("http") for value in addresses):
         return {name: _decode_base64_text(value) for name, value in document.items()}
     return None

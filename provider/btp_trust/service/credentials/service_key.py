@@ -93,6 +93,7 @@ class ServiceKey(msgspec.Struct, frozen=True, kw_only=True):
             return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context = create_tls_context(ca_bundle)
         if self.is_x509:
+            # Checked here, so that the error has the date; the token service would only refuse.
             self._require_unexpired(now)
             self._load_client_certificate(context)
         return context

@@ -106,6 +106,7 @@ class UserTokens:
             raise _command_failed(resolved, f"It printed more than {_MAX_OUTPUT_BYTES} bytes.")
         if status != 0:
             raise _command_failed(resolved, f"It ended with status {status}.")
+        # A replacement character fails `validate_token`, whose message leaves the output out.
         return output.decode("utf-8", errors="replace")
 
     def _request_token(self, resolved: ResolvedUser) -> UserToken:
@@ -147,6 +148,7 @@ def run_command(argv: list[str], environ: dict[str, str], seconds: float) -> tup
         env=environ,
         start_new_session=True,  # a process group of its own, which can be stopped whole
     )
+    # A daemon, so that a pipe that stays open keeps neither this call nor the plugin waiting.
     reader = threading.Thread(target=_read_output, args=(process.stdout, output), daemon=True)
     reader.start()
     try:
@@ -163,6 +165,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     """Stop a running command with the processes that it has started: together they are a process group."""
     if process.returncode is None:  # so its ID is still its own, and that of its group
         with contextlib.suppress(OSError):  # it has just ended
+            # Windows lacks `killpg`: there the command alone is stopped.
             os.killpg(process.pid, signal.SIGKILL) if hasattr(os, "killpg") else process.kill()
         process.wait()
 

@@ -176,6 +176,7 @@ def _parse_command(text: str, where: str) -> str | list[str]:
     try:
         if text.lstrip().startswith("["):
             return decode(text, list[str])
+        # Split for its error alone: `argv` splits the text once more.
         shlex.split(text)
     except ValueError:
         raise ConfigurationError(

@@ -124,6 +124,7 @@ class AtMostOnceWrite(ABC, Generic[_State]):
 
         def attempt() -> _State:
             is_repeated = next(attempts) > 0
+            # The caller's reading is older than the pause before this attempt: somebody may have written since.
             if is_repeated and not self.is_unchanged(now := self.read()):
                 raise self.changed_before_sending(now)
             return self._send_once()
@@ -131,12 +132,14 @@ class AtMostOnceWrite(ABC, Generic[_State]):
         return self.target.retry_policy.run_with_retries(attempt, was_not_sent)
 
     def _send_once(self) -> _State:
+        # Asked before each attempt: the pauses between attempts may outlast the engine.
         if self.target.engine_exited():
             raise self._engine_exited_error()
         # From here on the request may have been applied.
         with self.target.write_lock.record_unknown_outcome():
             try:
                 return self.send()
+            # 401 and 403 pass through: the service documents that it ignored the write.
             except (UnexpectedResponse, ServiceUnavailable) as error:
                 if error.not_sent:
                     raise
@@ -148,12 +151,14 @@ class AtMostOnceWrite(ABC, Generic[_State]):
         for polled_seconds in self.target.retry_policy.poll(self._poll_seconds(cause)):  # noqa: B007 - the last one counts
             try:
                 now = self.read()
+            # The last reading decides: after a failed one, the state of earlier ones may be out of date.
             except TrustError:
                 is_read = False
                 continue
             is_read = True
             if self.is_applied(now):
                 return now
+            # An unchanged state is read again: the write may still be on its way, or the reading stale.
             if not self.is_unchanged(now):
                 raise self.foreign_change(now)
         raise self.refine(self._unresolved_error(cause, polled_seconds, is_read=is_read), cause)
@@ -162,6 +167,7 @@ class AtMostOnceWrite(ABC, Generic[_State]):
         # A client error is the service's own answer, and it has applied nothing: one reading confirms that.
         if isinstance(cause, UnexpectedResponse) and cause.client_error:
             return 0.0
+        # A short setting must leave a rollback its minute: after that, a stale reading is excluded.
         return max(self.target.retry_policy.timeouts.resolve_timeout, self.min_poll_seconds)
 
     def _unresolved_error(

@@ -29,9 +29,12 @@ def router_error(response: httpx.Response) -> str | None:
     """Name the router's error, if it is temporary; None if the response is the service's, or the request is wrong."""
     if not response.is_error:
         return None
+    # Two routers on the way give the header twice, joined by a comma.
     header = re.split(r"[,;]", response.headers.get(HEADER, ""), maxsplit=1)[0].strip(" \t\"'")
+    # The router's code writes one of these errors with capitals, and `endpoint_failure` with a reason behind it.
     if header.lower() in _NOT_DELIVERED or header.lower().startswith(_ENDPOINT_FAILURE):
         return _error_name(header)
+    # The whole body must match: a page that quotes the sentence comes from another server.
     is_unknown_route = response.status_code == httpx.codes.NOT_FOUND and _UNKNOWN_ROUTE_TEXT.fullmatch(response.content)
     return _NOT_DELIVERED[0] if is_unknown_route else None
 

@@ -101,6 +101,7 @@ def _find_objects(text: str) -> list[dict[str, Any]]:
     position = 0
     while (begin := _OBJECT_START.search(text, position)) is not None:
         value, length = _first_value(text[begin.start() :])
+        # The search ends here: an object inside of a damaged one would pass for the whole key.
         if not isinstance(value, dict):
             break
         objects.append(value)
@@ -135,6 +136,7 @@ def split_json_array(document: bytes) -> list[str]:
         DecodingError: `document` is not a JSON array.
     """
     try:
+        # Replaced octets damage one entry only, and the others stay readable.
         array = json.loads(document.decode(errors="replace"))
     except (ValueError, RecursionError):
         array = None

@@ -67,7 +67,9 @@ def open_client(
         auth=auth,
         base_url=base_url,
         headers={"Accept-Encoding": "identity"},
+        # A malformed cookie of one response would make the headers of the next request invalid.
         cookies=no_cookies,
+        # A redirect would carry the credentials to a host that the service key leaves out.
         follow_redirects=False,
         event_hooks={"response": [_drop_location]},
     )
@@ -114,6 +116,7 @@ class ProxyRoutingTransport(httpx.BaseTransport):
 
     def _transport(self, proxy: Proxy | None) -> httpx.HTTPTransport:
         with self._lock:
+            # One transport for each proxy, kept open: later requests reuse its tunnel.
             if proxy not in self._transports:
                 self._transports[proxy] = httpx.HTTPTransport(
                     verify=self._tls, trust_env=False, proxy=self._to_httpx_proxy(proxy) if proxy else None
@@ -122,14 +125,17 @@ class ProxyRoutingTransport(httpx.BaseTransport):
 
     def _to_httpx_proxy(self, proxy: Proxy) -> httpx.Proxy:
         url = httpx.URL(scheme=proxy.scheme, host=proxy.host, port=proxy.port)
+        # The service key's client certificate is for the token service: a proxy must not be able to ask for it.
         tls = self._proxy_tls() if proxy.scheme == "https" else None
         return httpx.Proxy(url, ssl_context=tls, auth=proxy.auth)
 
 
 def _default_tls_context() -> ssl.SSLContext:
     """Trust certifi's authorities and the system's, or those that the environment names in their place."""
+    # In the order of httpx, which reads the file if both are set.
     variable = next((name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)), None)
     folders = os.environ.get("SSL_CERT_DIR", "").split(os.pathsep)
+    # OpenSSL loads a missing folder silently, and would then reject every server.
     if variable == "SSL_CERT_DIR" and not any(map(os.path.isdir, folders)):
         raise _unusable_variable(variable, "it is no folder")
     try:
@@ -167,6 +173,7 @@ def _read_bundle_file(path: str) -> str:
     content, reason = None, ""
     try:
         content = Path(path).read_bytes()
+    # ValueError is for a null character in the path.
     except (OSError, ValueError) as error:
         reason = type(error).__name__
     # Raised after the handler: the system's error has the path, which may be a key by mistake.

@@ -62,6 +62,7 @@ def _secrets_sent(request: httpx.Request) -> Iterator[str]:
     form = _form_fields(request)
     for name, value in form.items():
         if name in _SECRET_FIELDS and value:
+            # The third form is the one that a header `Authorization: Basic` has.
             yield from (value, _base64(value), _base64(f"{form.get('client_id', '')}:{value}"))
 
 

@@ -115,6 +115,7 @@ def parse_proxies(environ: Mapping[str, str]) -> Proxies:
         for scheme, variables in _VARIABLES.items()
         if (variable := _first_set(environ, *variables)) is not None
     }
+    # Small letters win over capitals, as for curl.
     no_proxy = _first_set(environ, "no_proxy", "NO_PROXY")
     if no_proxy is None:
         return Proxies(variable_by_scheme)
@@ -168,6 +169,7 @@ def _to_ascii(name: str) -> str:
 
 
 def _normalize_host(host: str) -> str:
+    # A dot at the end names the same host, from the root of the name service.
     return host.lower().removesuffix(".")
 
 

@@ -44,6 +44,7 @@ _LONG_WORD: Final = re.compile(
 """A long word, or several lines of it: base64, or a key."""
 _ACCOUNT: Final = r"user(?:[ _-]?(?:name|id|account))?|benutzer(?:name|konto|kennung)?|account|konto"
 _USER: Final = rf"{_ACCOUNT}|name[ _-]?id(?:entifier)?|subject|principal|sub|e?mail|log[io]n"
+# Three digits may stay: `code: 401` is a status.
 _LABELLED_VALUE: Final = re.compile(
     rf"\b((?:[a-z]+[_-])?(?:assertion|samlresponse|token|secret|password|code|{_USER}))\b(\\?[\"']?\s*[:=]\s*\\?[\"']?)"
     r"(?!\d{3}\b)[^\s\"'\\,;&}\]]+",
@@ -83,11 +84,13 @@ def redact(text: str, user_identifiers: Collection[str] = (), secrets: Collectio
         user_identifiers: Texts to replace where they stand as words: the user's token and its claims about the user.
         secrets: Texts to replace also inside of longer words: parts of credentials.
     """
+    # Truncated first, which bounds the work; then unescaped, as an escaped < begins markup too.
     text = _drop_markup(_unescape(_truncate(text)))
     # The text is unescaped by now, so a secret with escapes in it must be found in both notations.
     text = _hide_secrets(text, {notation for secret in secrets for notation in (secret, _unescape(secret))})
     # Known texts go first, as a pattern could replace a part of them and leave the rest.
     text = _hide_identifiers(text, user_identifiers)
+    # URLs before words with @: host and path of `https://user@host/path` are to stay.
     text = _URL.sub(_host_and_path, text)
     text = _WORD.sub(lambda word: REDACTED if "@" in word[0] else word[0], text)
     for pattern in (_JWT, _LONG_WORD):

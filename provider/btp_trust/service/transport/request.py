@@ -52,6 +52,7 @@ def send(
 
 
 def _require_available(response: httpx.Response) -> httpx.Response:
+    # Before the status: a 404 of the router could pass for an empty slot, and only its error shows who saw the request.
     if (error := cf_router.router_error(response)) is not None:
         raise _router_unavailable(response, error)
     is_throttled = response.status_code == httpx.codes.TOO_MANY_REQUESTS
@@ -112,6 +113,7 @@ def request_label(request: httpx.Request) -> str:
 
 def content_type(response: httpx.Response) -> str:
     """Return the media type as evidence; leave out all else in its header."""
+    # Parameters may hold any text, and the result is shown in messages.
     media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     return media_type if _MEDIA_TYPE.fullmatch(media_type) else "no content type"
 
@@ -160,8 +162,10 @@ def _request_not_sent(request: httpx.Request, why: str, hint: str) -> ServiceUna
 def _retry_after(response: httpx.Response) -> float | None:
     """Return the seconds of Retry-After: a number, or a date (RFC 9110, 10.2.3) by the service's own clock."""
     value = response.headers.get("Retry-After", "")
+    # `isdigit` alone accepts characters such as ², which `float` refuses.
     if value.isascii() and value.isdigit():
         return float(value)
+    # Both dates are the service's, as this machine's clock may be wrong.
     now = server_time(response)
     try:
         return max(0.0, (parsedate_to_datetime(value).astimezone(UTC) - now).total_seconds()) if now else None

@@ -37,6 +37,7 @@ class RequestProgress:
 
     def __call__(self, event: str, info: Mapping[str, Any]) -> None:
         """Record the stage that begins; `SENT` is final."""
+        # The part before the dot names httpcore's layer (`connection`, `http11`), which varies.
         name = event.partition(".")[2]
         # The service may have acted on a sent request, so a later event must not make it look unsent.
         if self.stage is RequestStage.SENT:
@@ -46,6 +47,7 @@ class RequestProgress:
         elif name == "start_tls.started":
             self.stage, self.tls_host = RequestStage.TLS, str(info["server_hostname"])
         elif name == "send_request_headers.started":
+            # CONNECT is for the proxy; the service sees the request after it.
             self.stage = RequestStage.TUNNEL if info["request"].method == b"CONNECT" else RequestStage.SENT
 
     @property
@@ -58,6 +60,7 @@ class RequestProgress:
         """Return True if the request failed at the proxy or before it."""
         if self.proxy is None:
             return False
+        # TLS with another host than the service's is TLS with the proxy itself.
         return self.stage in {RequestStage.CONNECT, RequestStage.TUNNEL} or (
             self.stage is RequestStage.TLS and self.tls_host != self.host
         )

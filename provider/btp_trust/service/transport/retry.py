@@ -70,6 +70,7 @@ def _number(text: str, key: str, low: float, high: float) -> float:
         number = float(text)
     except ValueError:
         number = float("nan")
+    # In this form NaN is refused as well: each comparison with it is false.
     if not low <= number <= high:
         raise ConfigurationError(
             f"The config {key} cannot be used.",
@@ -92,6 +93,7 @@ class RetryPolicy:
         self.timeouts = timeouts
         self._sleep = sleep
         self._monotonic = monotonic
+        # Pulumi calls the provider from four threads, each with an operation of its own.
         self._thread = threading.local()
 
     @contextmanager
@@ -166,6 +168,7 @@ class RetryPolicy:
         while pause > 0 and self.pause(pause):
             watched += pause
             yield watched
+            # The last pause is cut, so that the last reading comes exactly at the end.
             pause = min(2 * pause, longest, seconds - watched)
 
     def run_with_retries(self, attempt: Callable[[], _T], when: Callable[[BaseException], bool]) -> _T:
@@ -188,12 +191,14 @@ class RetryPolicy:
             raise
 
     def _must_stop(self, state: RetryCallState) -> bool:
+        # Waiting beyond the deadline would replace the error at hand by a timeout, which says less.
         return stop_after_attempt(MAX_ATTEMPTS)(state) or state.upcoming_sleep > self.remaining
 
     def _pause_before_retry(self, state: RetryCallState) -> float:
         """Return the pause that the service asks for, else a longer one after each attempt."""
         error = state.outcome.exception() if state.outcome else None
         asked = error.retry_after if isinstance(error, ServiceUnavailable) else None
+        # Retry-After is a minimum: a service that asks for 0 s gets the backoff all the same.
         return max(asked or 0.0, _BACKOFF(state))
 
 

@@ -90,6 +90,7 @@ def _find_tls_error(error: BaseException | None) -> ssl.SSLError | None:
     # httpcore and httpx wrap the error, each once or more often.
     while error is not None:
         if isinstance(error, ssl.SSLError):
+            # A handshake that broke off is repeated; other TLS failures are final until somebody corrects a setting.
             return None if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) else error
         error = error.__cause__ or error.__context__
     return None
@@ -159,6 +160,7 @@ def _tunnel_refused(
     A 407 is final: some proxies lock a user after too many attempts.
     """
     target = f"{progress.host}:{request.url.port or 443}"
+    # httpx writes the status first; the proxy's own text behind it stays out of messages.
     digits = _STATUS.match(str(error))
     status = int(digits[0]) if digits else 0
     return ServiceUnavailable(
