@@ -14,7 +14,7 @@ RUN := $(SETUP) run
 CHECKED := $(wildcard provider tests examples tools benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pulumi-path demo demo-targets test check matrix soak bench-continuity bench-startup figures scheduled compatibility \
+.PHONY: help setup programs pulumi-path demo demo-targets test check matrix soak bench-continuity bench-startup figures scheduled compatibility \
 	lint audit format clean
 
 help: ## print this list
@@ -33,28 +33,31 @@ demo: setup ## show a rotation from start to end
 demo-targets: setup ## show the second act: two targets, one with a wrong attestation; refuse, verify, roll back
 	$(RUN) python tools/demo_targets.py
 
-test: setup ## run the tests, with every branch of provider/ covered
+programs: setup ## install what a Pulumi program needs into .venv-programs, in which tests run programs
+	$(SETUP) setup-programs
+
+test: programs ## run the tests, with every branch of provider/ covered
 	$(RUN) coverage erase
 	$(RUN) coverage run -m pytest --numprocesses $(WORKERS) --dist worksteal
 	$(RUN) coverage combine --quiet
 	$(RUN) coverage report
 
-matrix: setup ## interrupt every operation at every request, write the results into docs/explanation/reliability.md
+matrix: programs ## interrupt every operation at every request, write the results into docs/explanation/reliability.md
 	$(RUN) env PYTHONPATH=tests:tools ONLY="$(ONLY)" python -m support.crash_matrix
 
 soak: setup ## search for faults for SOAK_SECONDS with other examples each time (SOAK_SEED repeats a search)
 	PYTHONPATH=tests:tools $(RUN) python -m support.stateful.soak $(SOAK_SECONDS) $(SOAK_SEED)
 
-bench-continuity: setup ## count the calls that fail while a certificate is exchanged, write docs/explanation/continuity.md
+bench-continuity: programs ## count the calls that fail while a certificate is exchanged, write docs/explanation/continuity.md
 	$(RUN) env PYTHONPATH=benchmarks:tests:tools python -m continuity --seconds $(BENCH_SECONDS)
 
-bench-startup: setup ## compare commands without changes with those of empty resources, write docs/explanation/performance.md
+bench-startup: programs ## compare commands without changes with those of empty resources, write docs/explanation/performance.md
 	$(RUN) env PYTHONPATH=benchmarks:tests:tools python -m startup
 
 compatibility: setup ## rotate with the oldest and newest Pulumi, dependencies and Python; builds what is missing
 	$(RUN) pytest -m compatibility
 
-scheduled: setup ## run the tests that take too long for each change
+scheduled: programs ## run the tests that take too long for each change
 	$(RUN) pytest -m scheduled --numprocesses $(WORKERS) --dist worksteal
 
 lint: setup ## check style, format, types and language

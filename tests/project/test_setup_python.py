@@ -91,7 +91,7 @@ def test_a_missing_uv_is_refused(fake_machine: FakeMachine, monkeypatch: pytest.
 def test_uv_uses_the_projects_environment(fake_machine: FakeMachine) -> None:
     """An active virtual environment stays unchanged, downloads of Python are off, other settings hold."""
     env = {**fake_machine.machine.env, "VIRTUAL_ENV": "/other", "UV_PYTHON": "3.9", "UV_DEFAULT_INDEX": "mirror"}
-    env_of_uv = virtualenv.uv_environment(Machine(fake_machine.machine.root, env))
+    env_of_uv = virtualenv.uv_environment(Machine(fake_machine.machine.root, env), fake_machine.machine.venv)
     assert env_of_uv["UV_PROJECT_ENVIRONMENT"] == str(fake_machine.machine.root / ".venv")
     assert env_of_uv["UV_PYTHON_DOWNLOADS"] == "never"
     assert env_of_uv["UV_DEFAULT_INDEX"] == "mirror"
@@ -133,3 +133,14 @@ def test_an_older_python_reads_the_entry() -> None:
     """tools/setup.py compiles with Python 3.7, so that its refusal can be printed there."""
     check = "import ast, sys; ast.parse(open(sys.argv[1]).read(), feature_version=(3, 7))"
     subprocess.run([sys.executable, "-c", check, SETUP], check=True)
+
+
+def test_programs_have_an_environment_of_their_own(fake_machine: FakeMachine) -> None:
+    """The environment of programs takes the group `programs` of the lock file, and `.venv` is left alone."""
+    fake_machine.command(
+        "uv", 'echo "uv 1.0.0"; if [ "$1" = sync ]; then echo "$UV_PROJECT_ENVIRONMENT $*" > synced; fi'
+    )
+    virtualenv.sync_programs(fake_machine.machine)
+    venv, _, words = (fake_machine.machine.root / "synced").read_text().partition(" ")
+    assert venv == str(fake_machine.machine.root / ".venv-programs")
+    assert "--no-default-groups --group programs" in words

@@ -75,7 +75,7 @@ def audit(machine: Machine) -> None:
 def _check_lock(machine: Machine) -> None:
     python = str(virtualenv.working_python(machine) or sys.executable)
     command: list[str | Path] = [virtualenv.uv(machine), *LOCK_CHECK, "--python", python]
-    env = virtualenv.uv_environment(machine)
+    env = virtualenv.uv_environment(machine, machine.venv)
     try:
         done = subprocess.run(command, cwd=machine.root, env=env, stdout=sys.stderr, timeout=LOCK_SECONDS, check=False)
     except subprocess.TimeoutExpired:

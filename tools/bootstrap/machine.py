@@ -41,6 +41,11 @@ class Machine:
         """The virtual environment of the project."""
         return self.root / ".venv"
 
+    @property
+    def programs_venv(self) -> Path:
+        """The virtual environment in which tests run Pulumi programs."""
+        return self.root / ".venv-programs"
+
     def which(self, name: str) -> Path | None:
         """Find a command as the user's shell would."""
         found = shutil.which(name, path=self.env.get("PATH", os.defpath))

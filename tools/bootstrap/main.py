@@ -27,6 +27,11 @@ def setup(machine: Machine, _: Sequence[str]) -> None:
     pulumi_cli.find_or_build(machine)
 
 
+def setup_programs(machine: Machine, _: Sequence[str]) -> None:
+    """Install what a Pulumi program needs into an environment of its own, for tests."""
+    virtualenv.sync_programs(machine)
+
+
 def pulumi_path(machine: Machine, _: Sequence[str]) -> None:
     """Print the folder of the Pulumi command line on stdout, alone."""
     print(pulumi_cli.find_or_build(machine))
@@ -60,6 +65,7 @@ def environment(machine: Machine) -> dict[str, str]:
 
 COMMANDS: dict[str, Callable[[Machine, Sequence[str]], None]] = {
     "setup": setup,
+    "setup-programs": setup_programs,
     "pulumi-path": pulumi_path,
     "run": run,
     "audit": audit_packages,

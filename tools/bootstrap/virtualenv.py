@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bootstrap import cache
@@ -16,7 +17,7 @@ from bootstrap.terminal import print_message
 from bootstrap.versions import is_at_least
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
     from bootstrap.machine import Machine
 
@@ -24,6 +25,8 @@ UV_VERSION = "0.13.9"
 UV_MINIMUM = "0.8.0"  # reads the format of the lock file and knows dependency groups
 PYTHON_MINIMUM = "3.11"
 SYNC = ("sync", "--frozen", "--all-extras", "--group", "dev", "--no-python-downloads")
+SYNC_PROGRAMS = ("sync", "--frozen", "--no-default-groups", "--group", "programs", "--no-python-downloads")
+"""Into the environment of programs: the dependencies that a user installs, and pip."""
 CLEARED_VARIABLES = ("VIRTUAL_ENV", "UV_PYTHON", "UV_PROJECT", "UV_NO_DEV", "UV_NO_SYNC")
 NO_UV = f"""\
 There is no uv to install the locked dependencies with.
@@ -57,10 +60,10 @@ def uv(machine: Machine) -> Path:
         raise SetupError(NO_UV.format(path=lack, pypi=error)) from error
 
 
-def uv_environment(machine: Machine) -> dict[str, str]:
-    """Return the environment of uv: `.venv`, and installed Pythons only. Other settings, such as an index, stay."""
+def uv_environment(machine: Machine, venv: Path) -> dict[str, str]:
+    """Return the environment of uv: `venv`, and installed Pythons only. Other settings, such as an index, stay."""
     kept = {key: value for key, value in machine.env.items() if key not in CLEARED_VARIABLES}
-    return {**kept, "UV_PROJECT_ENVIRONMENT": str(machine.venv), "UV_PYTHON_DOWNLOADS": "never"}
+    return {**kept, "UV_PROJECT_ENVIRONMENT": str(venv), "UV_PYTHON_DOWNLOADS": "never"}
 
 
 def sync(machine: Machine) -> None:
@@ -69,10 +72,22 @@ def sync(machine: Machine) -> None:
     Raises:
         SetupError: uv is missing or failed.
     """
-    python = working_python(machine) or sys.executable
-    command = [uv(machine), *SYNC, "--python", python]
-    print_message(f"  $ {shlex.join(str(part) for part in command)}")
+    _sync(machine, SYNC, machine.venv, working_python(machine) or Path(sys.executable))
+
+
+def sync_programs(machine: Machine) -> None:
+    """Synchronize the environment of programs, by the Python of `.venv`: a plugin there starts as fast as a user's.
+
+    Raises:
+        SetupError: uv is missing or failed.
+    """
+    _sync(machine, SYNC_PROGRAMS, machine.programs_venv, working_python(machine) or Path(sys.executable))
+
+
+def _sync(machine: Machine, words: Sequence[str], venv: Path, python: Path) -> None:
+    command = [str(uv(machine)), *words, "--python", str(python)]
+    print_message(f"  $ {shlex.join(command)}")
     # The output of uv goes to stderr, because stdout is reserved for results.
-    done = subprocess.run(command, cwd=machine.root, env=uv_environment(machine), stdout=sys.stderr, check=False)
+    done = subprocess.run(command, cwd=machine.root, env=uv_environment(machine, venv), stdout=sys.stderr, check=False)
     if done.returncode != 0:
         raise SetupError(REFUSAL.format(code=done.returncode))
