@@ -68,7 +68,7 @@ _MAY_BE_UNKNOWN: Final = ("rotation", "verify_now", "passive")
 _URN: Final = "resource_urn"
 """The resource adds it, so that a program could not give its value instead."""
 _SUBACCOUNTS: Final = ("subaccount_id", "source_subaccount_id")
-_DEVELOPMENT_KEYS: Final = ("signing", "swaps", "way_back", "swapped_back_at", "held")
+_DEVELOPMENT_KEYS: Final = ("signing", "swaps", "way_back", "swapped_back_at", "held", "rollback_unconfirmed")
 """Properties that only versions before the first release wrote; each was renamed, so it would be ignored unseen."""
 _DEVELOPMENT_VERDICTS: Final = ("proved", "refused")
 """The same for the verdicts of `verified`."""

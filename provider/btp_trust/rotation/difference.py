@@ -75,8 +75,8 @@ def refuse_unrecorded_signer(slots_before: SlotPair, state: RotationState) -> No
 
 
 def _known_signers(state: RotationState) -> tuple[str, ...]:
-    """Return the possible signers by the state: both ends of a rollback that is unconfirmed."""
-    if state.rollback_unconfirmed is None:
+    """Return the possible signers by the state: both ends of a rollback with an unknown outcome."""
+    if state.rollback_outcome_unknown is None:
         return (state.fingerprint,)
     return (state.fingerprint, state.declared_fingerprint)
 

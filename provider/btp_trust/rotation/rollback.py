@@ -53,9 +53,9 @@ def last_signer(declared_fingerprint: str, snapshot: Snapshot, old: RotationInpu
 
 
 def _recorded_rollback_target(state: RotationState) -> str | None:
-    """Return the previous signer by the outputs: after an unconfirmed rollback, the certificate it was to lead to."""
-    is_unconfirmed = state.rollback_unconfirmed is not None and state.fingerprint != state.declared_fingerprint
-    return state.fingerprint if is_unconfirmed else state.previous_fingerprint
+    """Return the previous signer by the outputs: that of the rollback where its outcome is unknown."""
+    is_outcome_unknown = state.rollback_outcome_unknown is not None and state.fingerprint != state.declared_fingerprint
+    return state.fingerprint if is_outcome_unknown else state.previous_fingerprint
 
 
 def refuse_untrusted(

@@ -36,7 +36,7 @@ from support.verification import PRIVATE_TEXTS, USER_CONFIG
 
 KEY_SIZE = 1024
 POLL_SECONDS = "2"
-"""Seconds of polling after a lost answer (btp-trust:settleTimeout); the emulator shows changes at once."""
+"""Seconds of polling after a lost answer (btp-trust:resolveTimeout); the emulator shows changes at once."""
 ADDRESSES = {"uri", "url", "apiurl"}
 NAIVE = ROOT / "tests/support/naive_provider.py"
 
@@ -137,7 +137,7 @@ def create_stack(provider: ProviderKind, operation: Operation, folder: Path) -> 
         )
         project = _project(prepared, folder, emulator, emulator.url)
         project.create_stack(provider.text(operation.change, None))
-        project.pulumi("config", "set", "btp-trust:settleTimeout", POLL_SECONDS)
+        project.pulumi("config", "set", "btp-trust:resolveTimeout", POLL_SECONDS)
         for step in operation.before:
             emulator.advance(fake_engine.HOUR)
             if isinstance(step, Action):

@@ -9,7 +9,7 @@
 | an earlier step was inconclusive                   | its inconclusive destinations | rolls back the step   |
 | the list of destinations was edited                | nothing                       | -                     |
 
-Approved: the program declares another generation than before, or restores, or a rollback is unconfirmed. A rollback
+Approved: the program declares another generation, or restores, or a rollback has an unknown outcome. A rollback
 needs three more things: `on_verification_failure="rollback"`, a step forward, to a newer certificate, and the previous
 signer in the passive slot, or else the command fails. Where two rows apply, the longer list is verified, and only
 destinations of a step roll back.

@@ -79,7 +79,7 @@ class RotationStep:
         return VerificationCause(
             swapped=self.swapped,
             signer_was_found=not self.swapped and (was_rolled_back or not is_recorded),
-            is_approved=(declares_again and not was_rolled_back) or state.rollback_unconfirmed is not None,
+            is_approved=(declares_again and not was_rolled_back) or state.rollback_outcome_unknown is not None,
             open_destinations=unverified_destinations(state, new),
             requested=self.is_requested,
         )

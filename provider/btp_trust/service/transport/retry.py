@@ -46,7 +46,7 @@ class Timeouts:
 _CONFIG_KEYS: Final = {
     "connect_timeout": ("btp-trust:connectTimeout", 1, 60),
     "read_timeout": ("btp-trust:readTimeout", 1, 300),
-    "resolve_timeout": ("btp-trust:settleTimeout", 1, 600),
+    "resolve_timeout": ("btp-trust:resolveTimeout", 1, 600),
     "operation_timeout": ("btp-trust:operationTimeout", 10, 1800),
 }
 
