@@ -51,7 +51,7 @@ def is_unknown(value: Any) -> bool:
 
 PropertyBag = dict[str, Any]
 _PROVIDER = "__provider"
-_FOUND_BY_CHECK: Final = ("subaccount_id", "source_subaccount_id", "entity_id")
+_ADDED_BY_CHECK: Final = ("subaccount_id", "source_subaccount_id", "entity_id")
 """Arguments that check adds where a program omits them."""
 _NEVER_EMPTY: Final = (
     "connection",
@@ -134,7 +134,7 @@ def same_arguments(args: ResourceArgs, other: ResourceArgs, shape: type[Resource
         getattr(args, name) == getattr(other, name)
         for name in shape.__struct_fields__
         if name not in without
-        if name not in _FOUND_BY_CHECK or None not in (getattr(args, name), getattr(other, name))
+        if name not in _ADDED_BY_CHECK or None not in (getattr(args, name), getattr(other, name))
     )
 
 

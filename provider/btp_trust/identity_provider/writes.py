@@ -29,7 +29,7 @@ class _RegistrationWrite(AtMostOnceWrite[IdentityProvider | None]):
         "a 500 may mean that the name or the metadata is unacceptable"
     )
 
-    target: TrustConfiguration
+    context: TrustConfiguration
     origin_key: str
     request: Callable[[], IdentityProvider | None]
     """Sends the request; returns the identity provider after it."""
@@ -42,7 +42,7 @@ class _RegistrationWrite(AtMostOnceWrite[IdentityProvider | None]):
         Raises:
             TargetChanged: The response shows another content.
         """
-        self.target.forget()
+        self.context.forget()
         after = self.request()
         if not self.is_applied(after):
             raise self._stored_otherwise(after)
@@ -50,7 +50,7 @@ class _RegistrationWrite(AtMostOnceWrite[IdentityProvider | None]):
 
     def read(self) -> IdentityProvider | None:
         """Read the identity provider."""
-        return find_by_origin_key(self.origin_key, self.target.read())
+        return find_by_origin_key(self.origin_key, self.context.read())
 
     def describe(self) -> str:
         """Return the identity provider before."""
@@ -74,7 +74,7 @@ class _RegistrationWrite(AtMostOnceWrite[IdentityProvider | None]):
         return self._entity_id_taken(error) if is_taken else error
 
     def _entity_id_taken(self, error: TrustError) -> EntityIDTaken:
-        owner = next(filter(self._has_entity_id, self.target.providers()), None)
+        owner = next(filter(self._has_entity_id, self.context.providers()), None)
         which, remedy = "The list does not show which one", "Look for it in the cockpit, and delete it"
         if owner is not None:
             which = f"It is {owner.origin_key!r} ({owner.id}), {_describe(owner)}"
@@ -113,7 +113,7 @@ def write_registration(
         return target.client.register(body) if before is None else target.client.replace(before.id, body)
 
     after = _RegistrationWrite(
-        target=target,
+        context=target,
         name=_name(target, "registration" if before is None else "update", desired.origin_key),
         before=before,
         is_applied=lambda now: now is not None and not desired.differences(now),
@@ -134,7 +134,7 @@ def deactivate_registration(target: TrustConfiguration, before: IdentityProvider
     """
     body = deactivation_body(before)
     _RegistrationWrite(
-        target=target,
+        context=target,
         name=_name(target, "deactivation", before.origin_key),
         before=before,
         is_applied=lambda now: now is not None and not now.active,
@@ -146,7 +146,7 @@ def deactivate_registration(target: TrustConfiguration, before: IdentityProvider
 def delete_registration(target: TrustConfiguration, before: IdentityProvider) -> None:
     """Delete an identity provider; hold the write lock since the reading `before`."""
     _RegistrationWrite(
-        target=target,
+        context=target,
         name=_name(target, "deletion", before.origin_key),
         before=before,
         is_applied=lambda now: now is None,

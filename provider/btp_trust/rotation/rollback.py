@@ -13,7 +13,7 @@ from btp_trust.errors import StaleRead
 from btp_trust.formatting import parse_rfc3339
 from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.schema import RotationInputs, RotationState
-from btp_trust.rotation.target_gate import untrusted
+from btp_trust.rotation.target_gate import target_lacks_certificate
 from btp_trust.runtime.staleness import stale_read_error
 from btp_trust.snapshot import Slots, Snapshot, has_fingerprint
 
@@ -76,6 +76,6 @@ def refuse_untrusted(
         valid_until={target: dict(limits) for target, limits in valid_until.items()},
         rollback_to=_recorded_rollback_target(state) or "",
     )
-    decision = untrusted(declaration, snapshot)
+    decision = target_lacks_certificate(declaration, snapshot)
     if decision is not None and decision.refusal is not None:
         raise decision.refusal

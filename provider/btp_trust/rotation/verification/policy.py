@@ -23,7 +23,7 @@ from datetime import datetime
 
 from btp_trust.formatting import parse_rfc3339
 from btp_trust.rotation.evidence import Evidence, OnVerificationFailure, Verdict
-from btp_trust.rotation.verification.verdict import PROPAGATION_TIME, ProbeResult, RetryCause
+from btp_trust.rotation.verification.verdict import SIGNER_DELAY_TIME, ProbeResult, RetryCause
 from btp_trust.snapshot import Snapshot
 
 
@@ -104,4 +104,4 @@ def inconclusive_destinations(results: Mapping[str, ProbeResult], since: datetim
 
 
 def _is_soon_after(evidence: Evidence, since: datetime | None) -> bool:
-    return since is not None and parse_rfc3339(evidence.at) - since < PROPAGATION_TIME
+    return since is not None and parse_rfc3339(evidence.at) - since < SIGNER_DELAY_TIME
