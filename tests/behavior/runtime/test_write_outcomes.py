@@ -23,12 +23,12 @@ from support.slot_writes import (
     PAUSES,
     Counted,
     WriteScenario,
-    a_preparation,
-    a_renewal,
-    a_swap,
     every_write,
     every_write_of_one_slot,
+    preparation_scenario,
+    renewal_scenario,
     stale,
+    swap_scenario,
 )
 
 LOST_AFTER = [
@@ -210,7 +210,11 @@ def test_response_prevails_over_failed_reading(scenario: WriteScenario) -> None:
     scenario.engine.assert_stable(scenario.wanted)
 
 
-@pytest.mark.parametrize("make", [a_swap, a_preparation, a_renewal], ids=lambda make: make.__name__.replace("_", " "))
+@pytest.mark.parametrize(
+    "make",
+    [swap_scenario, preparation_scenario, renewal_scenario],
+    ids=lambda make: make.__name__.removesuffix("_scenario").replace("_", " "),
+)
 def test_malformed_response_is_resolved(emulator: Emulator, make: Callable[..., WriteScenario]) -> None:
     """A response with something else than a certificate is resolved by reading."""
     scenario: WriteScenario = make(emulator)

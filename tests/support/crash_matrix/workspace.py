@@ -19,7 +19,6 @@ from support.crash_matrix.counts import (
     in_words,
     slots_in_words,
 )
-from support.crash_matrix.dry_run import perform_cockpit_action
 from support.crash_matrix.operations import DeclaredProgram, Operation, ProviderKind
 from support.crash_matrix.resume import ResumeResult, resume
 from support.crash_matrix.surroundings import (
@@ -29,6 +28,7 @@ from support.crash_matrix.surroundings import (
     relocate_target,
     trusted_certificates,
 )
+from support.crash_matrix.uninterrupted_run import perform_cockpit_action
 from support.intercepting_proxy import Boundary, InterceptingProxy, intercept
 from support.paths import ROOT
 from support.pulumi_project import PulumiProject
