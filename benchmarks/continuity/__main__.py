@@ -53,8 +53,8 @@ def run(folder: Path) -> dict[str, ScenarioResult]:
     return found
 
 
-def refusals(found: dict[str, ScenarioResult]) -> set[str]:
-    """Return the distinct answers of refused calls, shortened."""
+def rejections(found: dict[str, ScenarioResult]) -> set[str]:
+    """Return the distinct answers of rejected calls, shortened."""
     return {
         f"{name}: {call.rejection[:200]}"
         for name, each in found.items()
@@ -83,7 +83,7 @@ def limit_seconds(seconds: int) -> Iterator[None]:
 
 
 def main(words: Sequence[str]) -> int:
-    """Run, write and print; return 0 if calls are only refused in the scenarios of others, else 1."""
+    """Run, write and print; return 0 if calls are only rejected in the scenarios of others, else 1."""
     parser = argparse.ArgumentParser("continuity", description=__doc__)
     parser.add_argument("--seconds", type=int, default=90, help="end without a result after so long (%(default)s)")
     options = parser.parse_args(words)
@@ -95,7 +95,7 @@ def main(words: Sequence[str]) -> int:
         print("Nothing was measured.", error, MORE_TIME_HINT, sep="\n")
         return 1
     numbers, wrong = to_json(found), find_problems(found)
-    print(table(numbers), *sorted(refusals(found)), *wrong, f"{time.monotonic() - began:.0f} s.", sep="\n")
+    print(table(numbers), *sorted(rejections(found)), *wrong, f"{time.monotonic() - began:.0f} s.", sep="\n")
     if not wrong:
         RESULTS.parent.mkdir(parents=True, exist_ok=True)
         RESULTS.write_text(f"{json.dumps(numbers, indent=2)}\n")

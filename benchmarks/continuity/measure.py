@@ -1,4 +1,4 @@
-"""Measurements of calls: their number, the refused ones, and the longest gap. Pure."""
+"""Measurements of calls: their number, the rejected ones, and the longest gap. Pure."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 PROVIDER_SCENARIO = "rotation"
-"""The scenario in which all calls must be accepted. Each other one must have refused calls."""
+"""The scenario in which all calls must be accepted. Each other one must have rejected calls."""
 
 
 @dataclass(frozen=True)
 class UserCall:
-    """A user's call: its target, the time of its answer (seconds since the start), the reason of a refusal."""
+    """A user's call: its target, the time of its answer (seconds since the start), the reason of a rejection."""
 
     target: str
     at: float
@@ -23,8 +23,8 @@ class UserCall:
 class Measurement:
     """The numbers of a scenario."""
 
-    made: int
-    refused: int
+    calls: int
+    rejected: int
     longest_gap_seconds: float
 
 
@@ -40,46 +40,46 @@ class ScenarioResult:
 def measure(calls: Iterable[UserCall]) -> Measurement:
     """Count the calls, and find the longest gap of any target."""
     every = list(calls)
-    refused = sum(call.rejection is not None for call in every)
+    rejected = sum(call.rejection is not None for call in every)
     gaps = [
         find_longest_gap([call for call in every if call.target == target])
         for target in {call.target for call in every}
     ]
-    return Measurement(len(every), refused, round(max(gaps, default=0.0), 2))
+    return Measurement(len(every), rejected, round(max(gaps, default=0.0), 2))
 
 
 def find_longest_gap(calls: Iterable[UserCall]) -> float:
-    """Return the longest time between two accepted calls to a target with refused ones between them, in seconds.
+    """Return the longest time between two accepted calls to a target with rejected ones between them, in seconds.
 
-    A gap lasts from the last success before a refusal (or the beginning) to the first one after it (or the last call).
-    Without a refusal there is none, however seldom users call.
+    A gap lasts from the last success before a rejection (or the start) to the first one after it (or the last call).
+    Without a rejection there is none, however seldom users call.
 
     Args:
         calls: All calls to one target, in the order of their answers.
     """
     longest = success = 0.0
-    refused = False
+    rejected = False
     for call in calls:
-        if call.rejection is not None or refused:
+        if call.rejection is not None or rejected:
             longest = max(longest, call.at - success)
-        refused = call.rejection is not None
-        success = success if refused else call.at
+        rejected = call.rejection is not None
+        success = success if rejected else call.at
     return longest
 
 
 def find_problems(found: Mapping[str, ScenarioResult]) -> list[str]:
-    """Return the problems: a refusal in ours, another one without a refusal, or an incomplete scenario."""
+    """Return the problems: a rejection in ours, another one without a rejection, or an incomplete scenario."""
     said = []
     for name, result in found.items():
         measured = measure(result.calls)
-        if name == PROVIDER_SCENARIO and measured.refused:
-            said.append(f"{name}: {measured.refused} of {measured.made} calls were refused; all must be accepted.")
-        if name != PROVIDER_SCENARIO and not measured.refused:
+        if name == PROVIDER_SCENARIO and measured.rejected:
+            said.append(f"{name}: {measured.rejected} of {measured.calls} calls were rejected; all must be accepted.")
+        if name != PROVIDER_SCENARIO and not measured.rejected:
             said.append(f"{name}: all calls were accepted, so the benchmark lacks sensitivity.")
         if not result.signer_changed:
             said.append(f"{name}: the active certificate is the same as before.")
         last = {call.target: call.rejection for call in result.calls}
-        said += [f"{name}: {target} still refuses in the end: {why}" for target, why in last.items() if why is not None]
+        said += [f"{name}: {target} still rejects in the end: {why}" for target, why in last.items() if why is not None]
     return said
 
 

@@ -23,15 +23,15 @@ TITLES = {
 def table(numbers: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the numbers of all scenarios as a table."""
     rows = (
-        f"| {title} | {numbers[name]['made']} | {numbers[name]['refused']} | {seconds(numbers[name])} |"
+        f"| {title} | {numbers[name]['calls']} | {numbers[name]['rejected']} | {seconds(numbers[name])} |"
         for name, title in TITLES.items()
     )
-    return "\n".join(["| | Calls made | Calls refused | Longest gap |", "|---|---|---|---|", *rows])
+    return "\n".join(["| | Calls made | Calls rejected | Longest gap |", "|---|---|---|---|", *rows])
 
 
 def seconds(measured: Mapping[str, Any]) -> str:
     """Return the longest gap as text."""
-    return f"{measured['longest_gap_seconds']:.1f} s" if measured["refused"] else "none"
+    return f"{measured['longest_gap_seconds']:.1f} s" if measured["rejected"] else "none"
 
 
 def write_table(page: Path, numbers: Mapping[str, Mapping[str, Any]]) -> None:

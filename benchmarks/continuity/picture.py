@@ -14,7 +14,7 @@ TICKS = 12
 """Maximum number of labels on the axis, after 0."""
 HEAD = """\
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-labelledby="title desc">
-  <title id="title">Calls accepted and refused while a certificate is exchanged in three ways</title>
+  <title id="title">Calls accepted and rejected while a certificate is exchanged in three ways</title>
   <desc id="desc">{described}</desc>
   <style>
     text {{ font: 14px system-ui, "Segoe UI", Helvetica, Arial, sans-serif; fill: #1f2328; }}
@@ -25,13 +25,13 @@ HEAD = """\
     .paper {{ fill: #ffffff; }}
     .line {{ stroke: #8c959f; fill: none; }}
     .accepted {{ stroke: #1a7f37; fill: none; }}
-    .refused {{ stroke: #cf222e; fill: none; stroke-width: 2; }}
+    .rejected {{ stroke: #cf222e; fill: none; stroke-width: 2; }}
     @media (prefers-color-scheme: dark) {{
       text {{ fill: #e6edf3; }}
       .small {{ fill: #9ea7b3; }}
       .paper {{ fill: #0d1117; }}
       .accepted {{ stroke: #3fb950; }}
-      .refused {{ stroke: #ff7b72; }}
+      .rejected {{ stroke: #ff7b72; }}
     }}
   </style>
   <rect class="paper" width="100%" height="100%" rx="8"/>
@@ -57,8 +57,8 @@ def draw_legend() -> Iterator[str]:
     """Draw the legend."""
     yield f'  <path class="accepted" d="M{LEFT} 14v{STROKE}m3 -{STROKE}v{STROKE}m3 -{STROKE}v{STROKE}"/>'
     yield f'  <text class="small" x="{LEFT + 14}" y="24">a call that is accepted</text>'
-    yield f'  <path class="refused" d="M{LEFT + 180} 14v{STROKE}m3 -{STROKE}v{STROKE}m3 -{STROKE}v{STROKE}"/>'
-    yield f'  <text class="small" x="{LEFT + 194}" y="24">a call that is refused</text>'
+    yield f'  <path class="rejected" d="M{LEFT + 180} 14v{STROKE}m3 -{STROKE}v{STROKE}m3 -{STROKE}v{STROKE}"/>'
+    yield f'  <text class="small" x="{LEFT + 194}" y="24">a call that is rejected</text>'
 
 
 def draw_scenario(title: str, result: ScenarioResult, top: float, scale: float) -> Iterator[str]:
@@ -73,8 +73,8 @@ def draw_scenario(title: str, result: ScenarioResult, top: float, scale: float) 
     for number, target in enumerate(sorted({call.target for call in result.calls})):
         y = lanes + LANE * number
         yield f'  <text class="small end" x="{LEFT - 8}" y="{y + STROKE - 1}">{target}</text>'
-        for kind, refused in (("accepted", False), ("refused", True)):
-            calls = [call for call in result.calls if call.target == target and (call.rejection is not None) is refused]
+        for kind, failed in (("accepted", False), ("rejected", True)):
+            calls = [call for call in result.calls if call.target == target and (call.rejection is not None) is failed]
             if calls:
                 yield f'  <path class="{kind}" d="{"".join(draw_call(call, y, scale) for call in calls)}"/>'
 
@@ -91,7 +91,7 @@ def draw_axis(last: float, scale: float, y: float) -> Iterator[str]:
 
 
 def summary(result: ScenarioResult) -> str:
-    """Return the number of refused calls as text."""
+    """Return the number of rejected calls as text."""
     measured = measure(result.calls)
-    gap = f", longest gap {measured.longest_gap_seconds:.1f} s" if measured.refused else ""
-    return f"{measured.refused} of {measured.made} calls refused{gap}"
+    gap = f", longest gap {measured.longest_gap_seconds:.1f} s" if measured.rejected else ""
+    return f"{measured.rejected} of {measured.calls} calls rejected{gap}"

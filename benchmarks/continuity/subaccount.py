@@ -32,7 +32,7 @@ class BenchmarkSubaccount:
         return self.emulator.create_target(f"{name}-{self.guid}").name
 
     def rejection(self, target: str) -> str | None:
-        """Call a target as the user; return the reason of a refusal, or None."""
+        """Call a target as the user; return the reason of a rejection, or None."""
         return self.service.rejection(target, self._user_token)
 
     def trusted(self) -> dict[str, list[str]]:

@@ -37,7 +37,7 @@ def calling(targets: Sequence[str], rejection: Callable[[str], str | None], cloc
 
     Args:
         targets: Whom they call, one after the other.
-        rejection: Calls a target; gives why the call was refused, None if it was not.
+        rejection: Calls a target; gives why the call was rejected, None if it was not.
         clock: Tells when an answer was there.
 
     Yields:

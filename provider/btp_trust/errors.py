@@ -129,7 +129,7 @@ class ServiceUnavailable(TrustError):
     Args:
         not_sent: The request certainly stayed here, or was refused with 429: it may be repeated.
         retry_after: Seconds to wait before that, as the service asked.
-        is_final: All attempts were made; a setting that blocks the connection (TLS, a proxy) gets only one.
+        is_permanent: All attempts were made; a setting that blocks the connection (TLS, a proxy) gets only one.
     """
 
     is_tolerated_without_changes = True
@@ -142,12 +142,12 @@ class ServiceUnavailable(TrustError):
         *,
         not_sent: bool = False,
         retry_after: float | None = None,
-        is_final: bool = False,
+        is_permanent: bool = False,
     ) -> None:
         super().__init__(what, why, remedy)
         self.not_sent = not_sent
         self.retry_after = retry_after
-        self.is_final = is_final
+        self.is_permanent = is_permanent
 
 
 class UnexpectedResponse(TrustError):

@@ -52,7 +52,7 @@ def is_unknown(value: Any) -> bool:
 
 PropertyBag = dict[str, Any]
 _PROVIDER = "__provider"
-_FOUND_BY_CHECK: Final = ("subaccount_id", "source_subaccount_id", "entity_id")
+_ADDED_BY_CHECK: Final = ("subaccount_id", "source_subaccount_id", "entity_id")
 """Arguments that check adds where a program omits them."""
 _NEVER_EMPTY: Final = (
     "connection",
@@ -69,7 +69,7 @@ _MAY_BE_UNKNOWN: Final = ("rotation", "verify_now", "passive")
 _URN: Final = "resource_urn"
 """The resource adds it, so that a program could not give its value instead."""
 _SUBACCOUNTS: Final = ("subaccount_id", "source_subaccount_id")
-_DEVELOPMENT_KEYS: Final = ("signing", "swaps", "way_back", "swapped_back_at", "held")
+_DEVELOPMENT_KEYS: Final = ("signing", "swaps", "way_back", "swapped_back_at", "held", "rollback_unconfirmed")
 """Properties that only versions before the first release wrote; each was renamed, so it would be ignored unseen."""
 _DEVELOPMENT_VERDICTS: Final = ("proved", "refused")
 """The same for the verdicts of `verified`."""
@@ -137,7 +137,7 @@ def same_arguments(args: ResourceArgs, other: ResourceArgs, shape: type[Resource
         getattr(args, name) == getattr(other, name)
         for name in shape.__struct_fields__
         if name not in without
-        if name not in _FOUND_BY_CHECK or None not in (getattr(args, name), getattr(other, name))
+        if name not in _ADDED_BY_CHECK or None not in (getattr(args, name), getattr(other, name))
     )
 
 

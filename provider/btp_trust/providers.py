@@ -95,7 +95,7 @@ class _TrustProvider(ResourceProvider):
             old = from_bag(known(olds), lifecycle.inputs) if olds else None
             inputs = to_bag(lifecycle.check(session, lifecycle.args(arguments, old), old))
             if is_unknown(inputs):
-                session.plans.declare_unknown(normalize_bag(inputs))
+                session.plans.mark_unknown(normalize_bag(inputs))
         return inputs
 
     def diff(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> DiffResult:
@@ -112,7 +112,7 @@ class _TrustProvider(ResourceProvider):
             comparison = lifecycle.diff(session, state, new)
             if isinstance(comparison, bool):
                 return DiffResult(changes=comparison)
-            session.show(comparison.notices)
+            session.print_notices(comparison.notices)
             return DiffResult(changes=comparison.is_update_due)
 
     def create(self, props: PropertyBag) -> CreateResult:

@@ -49,6 +49,11 @@ class Snapshot:
             None if self.passive is None else self.passive.fingerprint,
         )
 
+    @property
+    def slots_sentence(self) -> str:
+        """The contents of both slots as a sentence, with whole fingerprints."""
+        return f"The slots of subaccount {self.subaccount_id}: {self.slots}."
+
 
 @dataclass(frozen=True, slots=True)
 class Slots:

@@ -35,7 +35,7 @@ from continuity.users import Clock, calling
 from support.page_sections import section
 
 outcomes = st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(1, 8), st.sampled_from([None, None, "no"]))
-"""(target, quarters of a second since the call before, reason of a refusal)"""
+"""(target, quarters of a second since the call before, reason of a rejection)"""
 
 
 @st.composite
@@ -46,16 +46,16 @@ def calls(draw: st.DrawFn) -> list[UserCall]:
     return [UserCall(target, at, rejection) for (target, _, rejection), at in zip(drawn, moments, strict=True)]
 
 
-def gap_around(refused: UserCall, every: list[UserCall]) -> float:
-    """Return the time from the last success before a refusal to the first one after it, by all calls."""
+def gap_around(rejected: UserCall, every: list[UserCall]) -> float:
+    """Return the time from the last success before a rejection to the first one after it, by all calls."""
     accepted = [call.at for call in every if call.rejection is None]
-    before = max((at for at in accepted if at < refused.at), default=0.0)
-    return min((at for at in accepted if at > refused.at), default=every[-1].at) - before
+    before = max((at for at in accepted if at < rejected.at), default=0.0)
+    return min((at for at in accepted if at > rejected.at), default=every[-1].at) - before
 
 
 @given(calls())
 def test_the_longest_gap(every: list[UserCall]) -> None:
-    """The longest gap is around a refusal of one target, independently of the others; 0 if all calls are accepted."""
+    """The longest gap is around a rejection of one target, independently of the others; 0 if all calls are accepted."""
     by_target = [[call for call in every if call.target == target] for target in "abc"]
     gaps = [gap_around(call, own) for own in by_target for call in own if call.rejection is not None]
 
@@ -66,16 +66,16 @@ def test_the_longest_gap(every: list[UserCall]) -> None:
 
 @given(st.fixed_dictionaries({name: st.builds(ScenarioResult, calls(), st.just(()), st.booleans()) for name in TITLES}))
 def test_problems_of_a_run(found: dict[str, ScenarioResult]) -> None:
-    """A good run has refusals in the scenarios of others only, replaced signers, and accepted last calls."""
+    """A good run has rejections in the scenarios of others only, replaced signers, and accepted last calls."""
     ends_well = all(
         result.signer_changed
         and all(rejection is None for rejection in {c.target: c.rejection for c in result.calls}.values())
         for result in found.values()
     )
-    refused = {name: measure(result.calls).refused for name, result in found.items()}
-    others = [number for name, number in refused.items() if name != PROVIDER_SCENARIO]
+    rejected = {name: measure(result.calls).rejected for name, result in found.items()}
+    others = [number for name, number in rejected.items() if name != PROVIDER_SCENARIO]
 
-    assert (find_problems(found) == []) is (ends_well and refused[PROVIDER_SCENARIO] == 0 and all(others))
+    assert (find_problems(found) == []) is (ends_well and rejected[PROVIDER_SCENARIO] == 0 and all(others))
 
 
 class Cockpit:
@@ -120,14 +120,14 @@ def run_scenario(scenario: Callable[[ScenarioContext], None], subaccount: Benchm
 
 
 @pytest.mark.parametrize("scenario", [swap_without_publishing, renew_in_place])
-def test_a_target_refuses_until_it_follows(
+def test_a_target_rejects_until_it_follows(
     scenario: Callable[[ScenarioContext], None], subaccount: BenchmarkSubaccount
 ) -> None:
-    """Targets refuse one, two and three calls, in the order of their updates; the last one waits longest."""
+    """Targets reject one, two and three calls, in the order of their updates; the last one waits longest."""
     result = run_scenario(scenario, subaccount)
 
-    refused = [call.target for call in result.calls if call.rejection is not None]
-    assert refused == [*subaccount.owners, *list(subaccount.owners)[1:], *list(subaccount.owners)[2:]]
+    rejected = [call.target for call in result.calls if call.rejection is not None]
+    assert rejected == [*subaccount.owners, *list(subaccount.owners)[1:], *list(subaccount.owners)[2:]]
     errors = {
         name: "invalid_grant" if isinstance(owner, SystemOwner) else "unauthorized"
         for name, owner in subaccount.owners.items()
@@ -137,8 +137,8 @@ def test_a_target_refuses_until_it_follows(
     assert find_problems({scenario.__name__: result}) == []
 
 
-def test_publishing_first_avoids_refusals(subaccount: BenchmarkSubaccount) -> None:
-    """With the same targets and calls, updating the targets before the swap avoids all refusals."""
+def test_publishing_first_avoids_rejections(subaccount: BenchmarkSubaccount) -> None:
+    """With the same targets and calls, updating the targets before the swap avoids all rejections."""
     result = run_scenario(partial(rotation, deployments=Cockpit(subaccount)), subaccount)
 
     assert measure(result.calls) == Measurement(30, 0, 0.0)
@@ -146,8 +146,8 @@ def test_publishing_first_avoids_refusals(subaccount: BenchmarkSubaccount) -> No
     assert {name: len(trusted) for name, trusted in subaccount.trusted().items()} == dict.fromkeys(subaccount.owners, 1)
 
 
-def test_a_missing_token_is_a_refusal(subaccount: BenchmarkSubaccount) -> None:
-    """A missing destination and a failed connection count as refusals."""
+def test_a_missing_token_is_a_rejection(subaccount: BenchmarkSubaccount) -> None:
+    """A missing destination and a failed connection count as rejections."""
     assert subaccount.rejection("finance") is None
     assert "404" in str(subaccount.rejection("nowhere"))
     with subaccount.emulator.refuse_connections():
@@ -168,21 +168,21 @@ def test_users_call_in_turn() -> None:
 
 
 def test_the_page_has_the_results() -> None:
-    """Table and picture have the numbers of the results file, with 0 refusals in our scenario."""
+    """Table and picture have the numbers of the results file, with 0 rejections in our scenario."""
     numbers = json.loads(RESULTS.read_text())
     picture = PICTURE.read_text()
 
     assert section(PAGE.read_text(), MARK) == table(numbers)
     assert list(numbers) == list(TITLES)
-    assert (numbers[PROVIDER_SCENARIO]["refused"], numbers[PROVIDER_SCENARIO]["longest_gap_seconds"]) == (0, 0.0)
-    assert all(number["refused"] > 0 for name, number in numbers.items() if name != PROVIDER_SCENARIO)
+    assert (numbers[PROVIDER_SCENARIO]["rejected"], numbers[PROVIDER_SCENARIO]["longest_gap_seconds"]) == (0, 0.0)
+    assert all(number["rejected"] > 0 for name, number in numbers.items() if name != PROVIDER_SCENARIO)
     for number in numbers.values():
-        assert f"{number['refused']} of {number['made']} calls refused" in picture
+        assert f"{number['rejected']} of {number['calls']} calls rejected" in picture
 
 
 @given(st.fixed_dictionaries({name: calls() for name in TITLES}))
 def test_every_call_is_a_stroke(found: dict[str, list[UserCall]]) -> None:
-    """The picture has a stroke for each call, red if it was refused, and the numbers in words."""
+    """The picture has a stroke for each call, red if it was rejected, and the numbers in words."""
     result = {
         name: ScenarioResult((UserCall("a", 1.0), *every), ((0.5, "renew"),), signer_changed=True)
         for name, every in found.items()
@@ -190,11 +190,11 @@ def test_every_call_is_a_stroke(found: dict[str, list[UserCall]]) -> None:
 
     picture = draw(result)
 
-    bands = picture.partition("a call that is refused")[2]
-    for kind, refused in (("accepted", False), ("refused", True)):
+    bands = picture.partition("a call that is rejected")[2]
+    for kind, rejected in (("accepted", False), ("rejected", True)):
         paths = re.findall(rf'class="{kind}" d="([^"]+)"', bands)
         made = [
-            call for scenario in result.values() for call in scenario.calls if (call.rejection is not None) is refused
+            call for scenario in result.values() for call in scenario.calls if (call.rejection is not None) is rejected
         ]
         assert sum(path.count("M") for path in paths) == len(made)
     assert all(summary(scenario) in picture.partition("</desc>")[0] for scenario in result.values())

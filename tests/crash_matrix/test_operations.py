@@ -6,14 +6,14 @@ import pytest
 
 from btp_trust_emulator import Emulator
 from support import fake_engine
-from support.crash_matrix.dry_run import dry_run, expected_requests
 from support.crash_matrix.operations import OPERATIONS, Operation, ProviderKind
+from support.crash_matrix.uninterrupted_run import expected_requests, uninterrupted_run
 
 
 @pytest.mark.parametrize("operation", OPERATIONS[ProviderKind.OURS], ids=str)
 def test_an_operation_ends_as_declared(operation: Operation, emulator: Emulator) -> None:
     """An operation swaps and generates as often as declared, and ends without unannounced losses."""
-    result = dry_run(operation, emulator)
+    result = uninterrupted_run(operation, emulator)
 
     assert (result.counts.swaps, result.counts.generated) == (operation.swaps, operation.generated)
     assert (result.end, result.trusted) == (operation.end, operation.trusted)

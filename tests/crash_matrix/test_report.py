@@ -10,7 +10,6 @@ import pytest
 from btp_trust_emulator import Emulator
 from support.crash_matrix.cells import Cell, cells
 from support.crash_matrix.counts import Counts
-from support.crash_matrix.dry_run import expected_requests
 from support.crash_matrix.operations import GENERATE, OPERATIONS, ROTATE, ROTATE_AND_ROLL_BACK, Operation, ProviderKind
 from support.crash_matrix.report import (
     DOUBLE,
@@ -30,6 +29,7 @@ from support.crash_matrix.report import (
     write_rows,
 )
 from support.crash_matrix.runner import Outcome, Verdict
+from support.crash_matrix.uninterrupted_run import expected_requests
 from support.fake_engine import is_read
 
 ALL = [

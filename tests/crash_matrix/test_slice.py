@@ -9,10 +9,10 @@ import pytest
 
 from btp_trust_emulator import Emulator
 from support.crash_matrix.cells import Cell, Interruption
-from support.crash_matrix.dry_run import expected_requests
 from support.crash_matrix.operations import GENERATE, REGISTER, ROTATE, ROTATE_AND_ROLL_BACK, Operation, ProviderKind
 from support.crash_matrix.report import PAGE, documented_verdict, verdict
 from support.crash_matrix.runner import CellRunner, Verdict
+from support.crash_matrix.uninterrupted_run import expected_requests
 from support.crash_matrix.workspace import create_stack
 from support.fake_engine import is_read
 from support.intercepting_proxy import Boundary, BoundarySide

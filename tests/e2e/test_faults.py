@@ -23,7 +23,7 @@ SWAP = FaultFields(method="POST", path=f"{BASE}/rotateCertificate")
 READS = FaultFields(method="GET", count=99)
 ACTIVE = FaultFields(method="GET", path=f"{BASE}/certificate", count=99)
 TOKENS = FaultFields(path=TOKEN_ENDPOINT, count=99)
-QUICK = {"readTimeout": "3", "settleTimeout": "1"}
+QUICK = {"readTimeout": "3", "resolveTimeout": "1"}
 """Settings that make silence short, and yet leave a busy machine the time to answer."""
 NAMES = ("2026-11", "2028-11")
 POST = "POST rotateCertificate"

@@ -72,7 +72,7 @@ def test_target_gets_certificates(module_emulator: Emulator, control: httpx.Clie
     assert (created.status_code, created.json()["entity_id"]) == (201, "me")
     uploaded = control.post("targets/s4/certificates", json={"certificate": SIGNER.certificate})
     assert (uploaded.status_code, uploaded.json()["certificates"]) == (201, {FINGERPRINT: ISSUER})
-    assert control.put("targets/s4/lies", json={"fingerprints": [FINGERPRINT]}).json() == uploaded.json()
+    assert control.put("targets/s4/misreported", json={"fingerprints": [FINGERPRINT]}).json() == uploaded.json()
     assert module_emulator._landscape.state.systems["s4"].trusted == {}
     assert control.get("targets/s4").json() == uploaded.json()
     assert control.get("targets").json() == {"targets": [uploaded.json()]}
@@ -102,7 +102,7 @@ def test_subaccount_is_shown_as_target(module_emulator: Emulator, control: httpx
         (("POST", "targets", {"name": "S4"}), 400),
         (("GET", "targets/nobody", None), 404),
         (("POST", "targets/nobody/certificates", {"certificate": SIGNER.certificate}), 404),
-        (("PUT", "targets/nobody/lies", {"fingerprints": []}), 404),
+        (("PUT", "targets/nobody/misreported", {"fingerprints": []}), 404),
         (("DELETE", "targets/nobody/certificates/a", None), 404),
     ],
 )

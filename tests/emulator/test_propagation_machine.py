@@ -30,7 +30,7 @@ class Propagation(RuleBasedStateMachine):
         self.target = self.emulator.create_target(f"t-{self.guid}", holds=holds)
         self.emulator.create_destination(self.guid, self.target.properties("to-target"))
         self.token = self.emulator.user_token(self.guid, "joe")
-        self.holds, self.held, self.lies = holds, list[str](), set[str]()
+        self.holds, self.held, self.misreported = holds, list[str](), set[str]()
         self.upload(0)
 
     @rule(slot=st.integers(0, 1))
@@ -66,11 +66,11 @@ class Propagation(RuleBasedStateMachine):
         self.emulator.rotate(self.guid)
 
     @precondition(lambda self: self.held)
-    @rule(lies=st.booleans())
-    def misreport(self, lies: bool) -> None:  # noqa: FBT001 - from hypothesis
+    @rule(misreports=st.booleans())
+    def misreport(self, misreports: bool) -> None:  # noqa: FBT001 - from hypothesis
         """Let the target misreport the newest certificate, or stop it."""
-        self.lies = {self.held[-1]} if lies else set()
-        shown = self.emulator.misreport(self.target.name, *self.lies).certificates
+        self.misreported = {self.held[-1]} if misreports else set()
+        shown = self.emulator.misreport(self.target.name, *self.misreported).certificates
         assert list(shown) == self.held
 
     @rule()
@@ -78,7 +78,7 @@ class Propagation(RuleBasedStateMachine):
         """Check that the user is accepted, or that the error says that the assertion is rejected."""
         active = self.emulator.slots(self.guid).active
         (token,) = self._found()["authTokens"]
-        assert ("error" not in token) == (active in set(self.held) - self.lies)
+        assert ("error" not in token) == (active in set(self.held) - self.misreported)
         assert token.get("error", "invalid_grant").count("invalid_grant") == 1
 
     def _found(self) -> dict[str, Any]:

@@ -54,7 +54,7 @@ CONFIG: Final = (
     "strict",
     "connectTimeout",
     "readTimeout",
-    "settleTimeout",
+    "resolveTimeout",
     "operationTimeout",
     "userToken",
     "user",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from btp_trust.certificate import Certificate, parse_pem
 from btp_trust.errors import Refused
-from btp_trust.identity_provider.plan import DesiredRegistration, Step, decide, find_by_origin_key
+from btp_trust.identity_provider.plan import DesiredRegistration, RegistrationStep, decide, find_by_origin_key
 from btp_trust.saml.metadata import IdentityProvider, MetadataLayout, write_metadata
 from btp_trust_emulator import Emulator
 from support.fake_engine import assert_three_part_message
@@ -66,7 +66,7 @@ foreign = st.sampled_from([None, "a deleted one", "of somebody else"])
 names = st.sampled_from(["Shop", "shop", "by hand"])
 
 
-def written(wanted: DesiredRegistration, step: Step) -> IdentityProvider:
+def written(wanted: DesiredRegistration, step: RegistrationStep) -> IdentityProvider:
     """What the service holds after the one write."""
     body: dict[str, Any] = wanted.body(step.provider)
     return IdentityProvider("new", body["originKey"], body["type"], body["name"], body["isActive"], body["config"])

@@ -284,12 +284,12 @@ def test_remedy_of_lost_certificate_is_accepted(
 
 
 owners = st.builds(plan.RecordedCertificates, st.none() | fingerprints, bindings)
-requests = st.builds(plan.Request, names, st.none() | fingerprints, st.none() | fingerprints)
+requests = st.builds(plan.DeclaredPassive, names, st.none() | fingerprints, st.none() | fingerprints)
 
 
 @given(requests, owners, anything)
 def test_generation_overwrites_only_allowed_certificates(
-    request: plan.Request, own: plan.RecordedCertificates, reading: Snapshot
+    request: plan.DeclaredPassive, own: plan.RecordedCertificates, reading: Snapshot
 ) -> None:
     """It overwrites only its own, a displaced or a named certificate, and under a new name."""
     try:
@@ -308,7 +308,7 @@ def test_generation_overwrites_only_allowed_certificates(
 
 
 def overwritable(
-    request: plan.Request, own: plan.RecordedCertificates, reading: Snapshot, passive: Certificate
+    request: plan.DeclaredPassive, own: plan.RecordedCertificates, reading: Snapshot, passive: Certificate
 ) -> bool:
     """Its own, named by the program, or older than its own one that signs."""
     assert reading.active is not None
@@ -320,7 +320,7 @@ def overwritable(
 
 @given(requests, owners, anything)
 def test_plan_without_outputs_names_overwritten_certificate(
-    request: plan.Request, own: plan.RecordedCertificates, reading: Snapshot
+    request: plan.DeclaredPassive, own: plan.RecordedCertificates, reading: Snapshot
 ) -> None:
     """Check, which gets no outputs, names each certificate that can be overwritten."""
     assume(request.generation not in own.generations)
@@ -334,7 +334,9 @@ def test_plan_without_outputs_names_overwritten_certificate(
 
 
 @given(requests, owners, anything)
-def test_killed_generation_is_adopted(request: plan.Request, own: plan.RecordedCertificates, reading: Snapshot) -> None:
+def test_killed_generation_is_adopted(
+    request: plan.DeclaredPassive, own: plan.RecordedCertificates, reading: Snapshot
+) -> None:
     """The same request adopts its unrecorded certificate, unless `replace` names that one."""
     try:
         step = plan.decide(request, own, reading)

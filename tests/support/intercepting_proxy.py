@@ -72,7 +72,7 @@ class InterceptingProxy:
         self.reached.set()
         self.released.wait()
 
-    def wait_and_tell_if_closed(self) -> bool:
+    def wait_until_closed(self) -> bool:
         """Hold the request; return True if the connection is to be closed then."""
         self.wait()
         return self.closes_connection
@@ -94,11 +94,11 @@ class _Handler(BaseHTTPRequestHandler):
         proxy = self.server.proxy
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         side = proxy.register_request(request_label(self.command, urlsplit(self.path).path))
-        if side is BoundarySide.BEFORE and proxy.wait_and_tell_if_closed():
+        if side is BoundarySide.BEFORE and proxy.wait_until_closed():
             return
         headers = {name: self.headers[name] for name in HEADERS if name in self.headers}
         answer = self.server.client.request(self.command, self.path, content=body, headers=headers)
-        if side is BoundarySide.DONE and proxy.wait_and_tell_if_closed():
+        if side is BoundarySide.DONE and proxy.wait_until_closed():
             return
         if side is BoundarySide.ANSWERED:
             proxy.wait()

@@ -48,44 +48,51 @@ def stack(emulator: Emulator, *programs: Program, generate: bool = True) -> Fake
     return engine
 
 
-def a_swap(emulator: Emulator) -> WriteScenario:
+def swap_scenario(emulator: Emulator) -> WriteScenario:
     """The rotation."""
     return WriteScenario(stack(emulator, ALONE, PREPARED), program("b", "b"), "POST rotateCertificate")
 
 
-def a_preparation(emulator: Emulator) -> WriteScenario:
+def preparation_scenario(emulator: Emulator) -> WriteScenario:
     """A preparation over an earlier one."""
     return WriteScenario(stack(emulator, ALONE, PREPARED), program("c", "a"), "POST certificate/passive")
 
 
-def a_first_preparation(emulator: Emulator) -> WriteScenario:
+def first_preparation_scenario(emulator: Emulator) -> WriteScenario:
     """A preparation in the empty slot, on creation."""
     return WriteScenario(stack(emulator, ALONE), PREPARED, "POST certificate/passive")
 
 
-def a_renewal(emulator: Emulator) -> WriteScenario:
+def renewal_scenario(emulator: Emulator) -> WriteScenario:
     """A renewal in place."""
     engine = stack(emulator, ALONE)
     renew = program(active={"renew_fingerprint": engine.slots[0], "accept_outage": True})
     return WriteScenario(engine, renew, "POST certificate")
 
 
-def a_first_generation(emulator: Emulator) -> WriteScenario:
+def first_generation_scenario(emulator: Emulator) -> WriteScenario:
     """The first active certificate."""
     return WriteScenario(stack(emulator, generate=False), FIRST, "POST certificate")
 
 
-def a_deletion(emulator: Emulator) -> WriteScenario:
+def deletion_scenario(emulator: Emulator) -> WriteScenario:
     """A removal that empties the passive slot."""
     return WriteScenario(stack(emulator, ALONE, PREPARED), program(None, "a"), "DELETE certificate/passive")
 
 
-KINDS = [a_swap, a_preparation, a_first_preparation, a_renewal, a_first_generation, a_deletion]
+KINDS = [
+    swap_scenario,
+    preparation_scenario,
+    first_preparation_scenario,
+    renewal_scenario,
+    first_generation_scenario,
+    deletion_scenario,
+]
 every_write = pytest.mark.parametrize(
-    "scenario", KINDS, indirect=True, ids=lambda kind: kind.__name__.replace("_", " ")
+    "scenario", KINDS, indirect=True, ids=lambda kind: kind.__name__.removesuffix("_scenario").replace("_", " ")
 )
 every_write_of_one_slot = pytest.mark.parametrize(
-    "scenario", KINDS[1:], indirect=True, ids=lambda kind: kind.__name__.replace("_", " ")
+    "scenario", KINDS[1:], indirect=True, ids=lambda kind: kind.__name__.removesuffix("_scenario").replace("_", " ")
 )
 """All but the swap, whose answer tells both slots."""
 NEVER_ARRIVED = [

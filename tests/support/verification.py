@@ -162,11 +162,11 @@ def rotate_to_rejected(scenario: VerificationScenario, **trigger: Any) -> Comman
     return scenario.engine.up(scenario.program("b", "s4", "sf", "assertion", **trigger))
 
 
-def leave_rollback_unconfirmed(scenario: VerificationScenario, *, done: bool, **trigger: Any) -> str:
+def leave_rollback_outcome_unknown(scenario: VerificationScenario, *, done: bool, **trigger: Any) -> str:
     """Rotate to a certificate that s4 rejects, lose the answer of the rollback, and let every reading fail then.
 
     Returns:
-        The output `rollback_unconfirmed`.
+        The output `rollback_outcome_unknown`.
     """
     engine = scenario.engine
     scenario.misreport("s4", engine.slots[1])
@@ -181,7 +181,7 @@ def leave_rollback_unconfirmed(scenario: VerificationScenario, *, done: bool, **
     engine.transport.clear_faults()
     outputs = engine.outputs("rotation")
     assert outputs["failed_generation"] == outputs["generation"] == "b"
-    return str(outputs["rollback_unconfirmed"])
+    return str(outputs["rollback_outcome_unknown"])
 
 
 def show_stale_slots(scenario: VerificationScenario, seconds: float = 50.0) -> None:

@@ -104,7 +104,7 @@ def test_a_failure_is_final_by_default() -> None:
     """A request of unknown fate may have arrived."""
     assert not ServiceUnavailable("a", "b", "c").not_sent
     assert ServiceUnavailable("a", "b", "c").retry_after is None
-    assert not ServiceUnavailable("a", "b", "c").is_final
+    assert not ServiceUnavailable("a", "b", "c").is_permanent
     failure = ServiceUnavailable("a", "b", "c", not_sent=True, retry_after=3.0)
     assert failure.not_sent
     assert failure.retry_after == 3.0

@@ -415,7 +415,7 @@ def test_refuses_an_incomparable_moment(name: str, moment: str) -> None:
 
 
 @pytest.mark.parametrize("shape", KEPT, ids=lambda shape: shape.__name__)
-@pytest.mark.parametrize("key", ["signing", "swaps", "way_back", "swapped_back_at", "held"])
+@pytest.mark.parametrize("key", ["signing", "swaps", "way_back", "swapped_back_at", "held", "rollback_unconfirmed"])
 def test_refuses_a_development_key(shape: type[ResourceArgs], key: str) -> None:
     """Each key that was renamed before the first release: it would be ignored unseen. The message says how to start."""
     with pytest.raises(UnreadableState, match=f"`{key}`") as caught:

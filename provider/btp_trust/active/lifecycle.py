@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from btp_trust.active.plan import Action, Request, Step, decide
+from btp_trust.active.plan import Action, ActiveStep, DeclaredActive, decide
 from btp_trust.active.schema import PREVIEW_ONLY, ActiveArgs, ActiveInputs, ActiveState
 from btp_trust.certificate import Certificate
 from btp_trust.errors import SlotsChanged
@@ -133,8 +133,8 @@ def _plan_without_reading(args: ActiveArgs, old: ActiveInputs | None, unavailabl
     return with_changes(ActiveInputs, args, subaccount_id=old.subaccount_id, signer=old.signer)
 
 
-def _decide(args: ActiveArgs, snapshot: Snapshot, *, exists: bool) -> Step:
-    request = Request(args.generate, args.renew_fingerprint, args.accept_outage)
+def _decide(args: ActiveArgs, snapshot: Snapshot, *, exists: bool) -> ActiveStep:
+    request = DeclaredActive(args.generate, args.renew_fingerprint, args.accept_outage)
     return decide(request, snapshot, exists=exists)
 
 

@@ -22,7 +22,7 @@ class Action(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class DeclaredActive:
     """The program's request for the active slot."""
 
     generate: bool = False
@@ -31,7 +31,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ActiveStep:
     """The step, with a sentence for a preview if it calls the service."""
 
     action: Action
@@ -40,7 +40,7 @@ class Step:
     """A remark about a request that has no effect."""
 
 
-def decide(request: Request, snapshot: Snapshot, *, exists: bool) -> Step:
+def decide(request: DeclaredActive, snapshot: Snapshot, *, exists: bool) -> ActiveStep:
     """Decide the step.
 
     Args:
@@ -54,10 +54,10 @@ def decide(request: Request, snapshot: Snapshot, *, exists: bool) -> Step:
     if snapshot.active is None:
         return _first_certificate(request, snapshot, exists=exists)
     if request.renew_fingerprint is None:
-        return Step(Action.FOLLOW)
+        return ActiveStep(Action.FOLLOW)
     # By fingerprint, so that a killed run, or an argument that stays in the program, renews once.
     if not has_fingerprint(snapshot.active, request.renew_fingerprint):
-        return Step(Action.FOLLOW, note=_ineffective_renewal_note(request.renew_fingerprint))
+        return ActiveStep(Action.FOLLOW, note=_ineffective_renewal_note(request.renew_fingerprint))
     if not request.accept_outage:
         raise _outage_refusal(snapshot)
     if not exists:
@@ -66,12 +66,12 @@ def decide(request: Request, snapshot: Snapshot, *, exists: bool) -> Step:
         f"renew in place: a new certificate replaces active {describe_certificate(snapshot.active)} at once; every "
         "target refuses until it has the new one"
     )
-    return Step(Action.RENEW, sentence)
+    return ActiveStep(Action.RENEW, sentence)
 
 
-def _first_certificate(request: Request, snapshot: Snapshot, *, exists: bool) -> Step:
+def _first_certificate(request: DeclaredActive, snapshot: Snapshot, *, exists: bool) -> ActiveStep:
     if request.generate and not exists:
-        return Step(Action.GENERATE, "generate the first active certificate of the subaccount")
+        return ActiveStep(Action.GENERATE, "generate the first active certificate of the subaccount")
     raise Refused(
         f"Subaccount {snapshot.subaccount_id} has no active trust certificate.",
         "The certificate that this resource reported has vanished, and every target would reject a new one."

@@ -10,7 +10,7 @@ from btp_trust.certificate import Certificate
 from btp_trust.handover.target import Target
 
 
-class Attestation(msgspec.Struct, frozen=True):
+class AttestationForm(msgspec.Struct, frozen=True):
     """A file with which the target's team says that it trusts the certificate."""
 
     path: str
@@ -19,7 +19,7 @@ class Attestation(msgspec.Struct, frozen=True):
     """YAML: `fingerprint` and, if known, `ticket`; `by` and `on` are there to be filled in."""
 
 
-def build_attestation(target: Target, certificate: Certificate) -> Attestation:
+def build_attestation(target: Target, certificate: Certificate) -> AttestationForm:
     """Write the file, with the lines for name and date left empty."""
     # A JSON string is a quoted YAML string too, so no ticket number changes its type.
     ticket = "" if target.ticket is None else f"ticket: {json.dumps(target.ticket)}\n"
@@ -30,4 +30,4 @@ def build_attestation(target: Target, certificate: Certificate) -> Attestation:
         '"on":  # the day, YYYY-MM-DD; without quotes, YAML 1.1 reads the key as true\n'
         f"{ticket}"
     )
-    return Attestation(f"trust/{target.name}.yaml", content)
+    return AttestationForm(f"trust/{target.name}.yaml", content)

@@ -11,7 +11,7 @@ import msgspec
 from btp_trust.certificate import Certificate, parse_pem
 from btp_trust.errors import Refused
 from btp_trust.formatting import format_day
-from btp_trust.handover.attestation import Attestation, build_attestation
+from btp_trust.handover.attestation import AttestationForm, build_attestation
 from btp_trust.handover.certificate_view import CertificateView
 from btp_trust.handover.files import File, build_files
 from btp_trust.handover.markdown import render_markdown
@@ -43,7 +43,7 @@ class HandOver(msgspec.Struct, frozen=True, kw_only=True):
     upload: Task
     after_retirement: Task
     """The second task: remove the old certificate."""
-    attestation: Attestation | None = None
+    attestation: AttestationForm | None = None
     """None for a target that holds one certificate: before the swap, an attestation would be untrue."""
     notices: tuple[str, ...] = ()
     """Warnings about the pair of certificates."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
-from btp_trust.handover.attestation import Attestation
+from btp_trust.handover.attestation import AttestationForm
 from btp_trust.handover.certificate_view import CertificateView
 from btp_trust.handover.files import File
 from btp_trust.handover.target import Target
@@ -66,7 +66,7 @@ class PageContent(Protocol):
     @property
     def after_retirement(self) -> Task: ...  # noqa: D102
     @property
-    def attestation(self) -> Attestation | None: ...  # noqa: D102
+    def attestation(self) -> AttestationForm | None: ...  # noqa: D102
     @property
     def notices(self) -> Sequence[str]: ...  # noqa: D102
 

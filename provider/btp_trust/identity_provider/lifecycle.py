@@ -12,8 +12,8 @@ from btp_trust.identity_provider.plan import decide, find_by_origin_key
 from btp_trust.identity_provider.planning import (
     desired_registration,
     notice,
+    plan_inputs,
     plan_without_reading,
-    planned_inputs,
     planned_notices,
     presumed_id,
     trusted_fingerprints,
@@ -34,7 +34,7 @@ from btp_trust.runtime.reading import (
     SlotsRead,
     diff_without_reading,
     open_for_write,
-    open_target_for_write,
+    open_trust_configuration_for_write,
     read_identity_providers,
     read_slots,
     warn_unchecked,
@@ -66,7 +66,7 @@ def check(session: Session, args: IdentityProviderArgs, old: IdentityProviderInp
     source = read_slots(session, args.source, old.source_subaccount_id if old else None, prop=_SOURCE)
     target = read_identity_providers(session, args, recorded)
     if isinstance(target, ProvidersRead):
-        _declare(session, target.account.subaccount_id, args)
+        _declare(session, target.trust_configuration.subaccount_id, args)
     if isinstance(source, ReadingUnavailable):
         return plan_without_reading(args, old, source, None)
     if isinstance(target, ReadingUnavailable):
@@ -86,8 +86,8 @@ def _plan(
 ) -> IdentityProviderInputs:
     desired = desired_registration(args, source.snapshot)
     step = decide(desired, target.providers, recorded=presumed_id(args, old, target), adopt=args.adopt)
-    subaccounts = (target.account.subaccount_id, source.snapshot.subaccount_id)
-    plan = planned_inputs(args, old, desired, step, subaccounts)
+    subaccounts = (target.trust_configuration.subaccount_id, source.snapshot.subaccount_id)
+    plan = plan_inputs(args, old, desired, step, subaccounts)
     # The RotationTrigger of the source swaps only to a certificate that is registered already.
     if args.passive != UNKNOWN:
         source.account.command_plan.plan_registration(
@@ -97,7 +97,7 @@ def _plan(
         )
     # An update is announced by diff, which gets the recorded ID and may still refuse it.
     if old is None and plan.step is not None:
-        session.show([notice(plan, plan.step)])
+        session.print_notices([notice(plan, plan.step)])
     return plan
 
 
@@ -118,7 +118,7 @@ def diff(session: Session, state: IdentityProviderState, new: IdentityProviderIn
     provider = find_by_origin_key(new.origin_key, target.providers)
     is_recorded = provider is not None and provider.id == state.identity_provider_id
     # A refresh compares as well, with the inputs of the last deployment, and plans nothing.
-    is_planned = new.origin_key in session.plans.of(target.account.subaccount_id).registrations
+    is_planned = new.origin_key in session.plans.of(target.trust_configuration.subaccount_id).registrations
     notices = planned_notices(state, new, source.snapshot, target) if is_planned else ()
     return Comparison(arguments_changed or new.step is not None or not is_recorded, notices)
 
@@ -154,7 +154,7 @@ def read(session: Session, bag: PropertyBag) -> PropertyBag:
 
 def _apply(session: Session, new: IdentityProviderInputs, *, recorded: str | None) -> PropertyBag:
     """Take the planned step, if the slots hold what was planned for."""
-    source, target = open_for_write(session, new.source), open_target_for_write(session, new)
+    source, target = open_for_write(session, new.source), open_trust_configuration_for_write(session, new)
     # The source's lock is released before the target's is taken: a swap of the source may wait for this registration.
     snapshot = source.read()
     if desired_registration(new, snapshot).fingerprints != new.certificates:
@@ -198,7 +198,7 @@ def _declare(session: Session, subaccount_id: str | None, args: IdentityProvider
     Raises:
         Refused: Another resource of the program is about the same identity provider.
     """
-    if subaccount_id is not None and not session.plans.of(subaccount_id).register(args.origin_key, args):
+    if subaccount_id is not None and not session.plans.of(subaccount_id).declare_registration(args.origin_key, args):
         raise Refused(
             f"A second TrustedIdentityProvider with origin key {args.origin_key!r} for subaccount {subaccount_id}.",
             "They are one identity provider there; two resources would undo each other.",

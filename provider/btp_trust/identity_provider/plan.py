@@ -95,7 +95,7 @@ class DesiredRegistration:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class RegistrationStep:
     """What is to be done, if anything."""
 
     provider: IdentityProvider | None
@@ -150,7 +150,7 @@ def find_by_origin_key(origin_key: str, providers: Iterable[IdentityProvider]) -
 
 def decide(
     desired: DesiredRegistration, providers: Iterable[IdentityProvider], *, recorded: str | None, adopt: str | None
-) -> Step:
+) -> RegistrationStep:
     """Decide on the step to the desired registration.
 
     Args:
@@ -167,7 +167,7 @@ def decide(
     # Inactive ones count as well: the UAA answers 409.
     _refuse_same_entity(desired, providers)
     if provider is None:
-        return Step(None, f"register {desired.origin_key!r}: trust {_short_list(desired.fingerprints)}")
+        return RegistrationStep(None, f"register {desired.origin_key!r}: trust {_short_list(desired.fingerprints)}")
     if provider.type != "saml":
         raise _origin_key_taken(
             desired, f"It is of type {provider.type!r}, which is none that this resource makes.", ""
@@ -178,24 +178,26 @@ def decide(
     # An unnamed one is touched only where its owner keeps everything.
     is_known = provider.id in (recorded, adopt)
     # An inactive one in the place of the recorded one was made by somebody since.
-    is_left = recorded is None and _is_left_deactivated(desired, provider)
-    if not (is_known or is_left or _is_as_written(desired, provider, differences)):
+    is_deactivated_by_us = recorded is None and _is_deactivated_by_us(desired, provider)
+    if not (is_known or is_deactivated_by_us or _matches_written_document(desired, provider, differences)):
         raise _foreign_provider(desired, provider, recorded)
     if provider.id == recorded:
-        return Step(provider, ", ".join(differences) or None)
+        return RegistrationStep(provider, ", ".join(differences) or None)
     name = f"{desired.origin_key!r}, which this resource did not make ({provider.id})"
     if not differences:
-        return Step(provider, f"adopt {name}: it has this content already, and nothing is written", writes=False)
-    return Step(provider, f"adopt {name}: {', '.join(differences)}")
+        return RegistrationStep(
+            provider, f"adopt {name}: it has this content already, and nothing is written", writes=False
+        )
+    return RegistrationStep(provider, f"adopt {name}: {', '.join(differences)}")
 
 
-def _is_left_deactivated(desired: DesiredRegistration, provider: IdentityProvider) -> bool:
+def _is_deactivated_by_us(desired: DesiredRegistration, provider: IdentityProvider) -> bool:
     """Whether it is what a removal with on_delete="deactivate" leaves, by which users cannot log on."""
     metadata = provider.metadata
     return not provider.active and metadata is not None and metadata.entity_id == desired.entity_id
 
 
-def _is_as_written(desired: DesiredRegistration, provider: IdentityProvider, differences: list[str]) -> bool:
+def _matches_written_document(desired: DesiredRegistration, provider: IdentityProvider, differences: list[str]) -> bool:
     """Whether it is to the letter what would be written: as an interrupted run, or another stack, left it."""
     return not differences and (provider.config or {}).get("metaDataLocation") == desired.document
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import Refused
-from btp_trust.identity_provider.plan import DesiredRegistration, Step, decide, find_by_origin_key, removal_text
+from btp_trust.identity_provider.plan import (
+    DesiredRegistration,
+    RegistrationStep,
+    decide,
+    find_by_origin_key,
+    removal_text,
+)
 from btp_trust.identity_provider.schema import IdentityProviderArgs, IdentityProviderInputs, IdentityProviderState
 from btp_trust.property_bag import UNKNOWN, same_arguments, with_changes
 from btp_trust.runtime.comparison import Notice
@@ -37,11 +43,11 @@ def desired_registration(args: IdentityProviderArgs, snapshot: Snapshot) -> Desi
     return DesiredRegistration(args.origin_key, args.name, entity_id, args.metadata_layout, (snapshot.active, *others))
 
 
-def planned_inputs(
+def plan_inputs(
     args: IdentityProviderArgs,
     old: IdentityProviderInputs | None,
     desired: DesiredRegistration,
-    step: Step,
+    step: RegistrationStep,
     subaccounts: tuple[str, str],
 ) -> IdentityProviderInputs:
     """Write the step down as inputs.
@@ -136,7 +142,9 @@ def trusted_fingerprints(provider: IdentityProvider | None) -> list[str] | None:
     return None if provider is None else list(provider.trusted)
 
 
-def _preexisting_id(args: IdentityProviderArgs, old: IdentityProviderInputs | None, step: Step) -> str | None:
+def _preexisting_id(
+    args: IdentityProviderArgs, old: IdentityProviderInputs | None, step: RegistrationStep
+) -> str | None:
     """Return the ID of one that was there before the resource, unless `adopt` names it."""
     if step.provider is None or step.provider.id == args.adopt:
         return None

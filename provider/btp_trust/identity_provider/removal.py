@@ -8,7 +8,7 @@ from btp_trust.errors import TrustError
 from btp_trust.identity_provider.plan import OnDelete, find_by_origin_key
 from btp_trust.identity_provider.schema import IdentityProviderState
 from btp_trust.identity_provider.writes import deactivate_registration, delete_registration
-from btp_trust.runtime.reading import open_target_for_write
+from btp_trust.runtime.reading import open_trust_configuration_for_write
 from btp_trust.runtime.session import Session
 from btp_trust.runtime.trust_configuration import TrustConfiguration
 
@@ -22,7 +22,7 @@ def delete(session: Session, state: IdentityProviderState) -> None:
         _report(session, state, "stays as it is; another TrustedIdentityProvider of this program has taken over")
         return
     try:
-        target = open_target_for_write(session, state)
+        target = open_trust_configuration_for_write(session, state)
         with target.write_lock.hold():
             _remove(session, state, target)
     except TrustError as error:

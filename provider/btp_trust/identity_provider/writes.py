@@ -29,7 +29,7 @@ class _RegistrationWrite(AtMostOnceWrite[IdentityProvider | None]):
         "a 500 may mean that the name or the metadata is unacceptable"
     )
 
-    target: TrustConfiguration
+    context: TrustConfiguration
     origin_key: str
     request: Callable[[], IdentityProvider | None]
     """Sends the request; returns the identity provider after it."""
@@ -43,7 +43,7 @@ class _RegistrationWrite(AtMostOnceWrite[IdentityProvider | None]):
             TargetChanged: The response shows another content.
         """
         # Before the request: a response that is lost outdates the reading, too.
-        self.target.forget()
+        self.context.forget()
         after = self.request()
         if not self.is_applied(after):
             raise self._stored_otherwise(after)
@@ -51,7 +51,7 @@ class _RegistrationWrite(AtMostOnceWrite[IdentityProvider | None]):
 
     def read(self) -> IdentityProvider | None:
         """Read the identity provider."""
-        return find_by_origin_key(self.origin_key, self.target.read())
+        return find_by_origin_key(self.origin_key, self.context.read())
 
     def describe(self) -> str:
         """Return the identity provider before."""
@@ -76,7 +76,7 @@ class _RegistrationWrite(AtMostOnceWrite[IdentityProvider | None]):
 
     def _entity_id_taken(self, error: TrustError) -> EntityIDTaken:
         # `perform` has read the list since the refusal.
-        owner = next(filter(self._has_entity_id, self.target.providers()), None)
+        owner = next(filter(self._has_entity_id, self.context.providers()), None)
         which, remedy = "The list does not show which one", "Look for it in the cockpit, and delete it"
         if owner is not None:
             which = f"It is {owner.origin_key!r} ({owner.id}), {_describe(owner)}"
@@ -115,7 +115,7 @@ def write_registration(
         return target.client.register(body) if before is None else target.client.replace(before.id, body)
 
     after = _RegistrationWrite(
-        target=target,
+        context=target,
         name=_name(target, "registration" if before is None else "update", desired.origin_key),
         before=before,
         is_applied=lambda now: now is not None and not desired.differences(now),
@@ -136,7 +136,7 @@ def deactivate_registration(target: TrustConfiguration, before: IdentityProvider
     """
     body = deactivation_body(before)
     _RegistrationWrite(
-        target=target,
+        context=target,
         name=_name(target, "deactivation", before.origin_key),
         before=before,
         is_applied=lambda now: now is not None and not now.active,
@@ -148,7 +148,7 @@ def deactivate_registration(target: TrustConfiguration, before: IdentityProvider
 def delete_registration(target: TrustConfiguration, before: IdentityProvider) -> None:
     """Delete an identity provider; hold the write lock since the reading `before`."""
     _RegistrationWrite(
-        target=target,
+        context=target,
         name=_name(target, "deletion", before.origin_key),
         before=before,
         is_applied=lambda now: now is None,

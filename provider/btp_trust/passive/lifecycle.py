@@ -8,7 +8,7 @@ from btp_trust.certificate import Certificate
 from btp_trust.errors import StaleRead, TrustError
 from btp_trust.formatting import describe_certificate, format_rfc3339, propose_free_name
 from btp_trust.passive import messages
-from btp_trust.passive.plan import Adopt, Generate, RecordedCertificates, Step, decide, displaced_certificate
+from btp_trust.passive.plan import Adopt, Generate, PassiveStep, RecordedCertificates, decide, displaced_certificate
 from btp_trust.passive.planning import next_step, plan_by_state, plan_inputs, recorded_certificates, request_of
 from btp_trust.passive.schema import PREVIEW_ONLY, PassiveArgs, PassiveInputs, PassiveState
 from btp_trust.property_bag import PropertyBag, certificate_outputs, from_bag, same_arguments, to_bag
@@ -52,7 +52,7 @@ def check(session: Session, args: PassiveArgs, old: PassiveInputs | None) -> Pas
     planned = plan_inputs(args, old, snapshot, command_plan.names)
     if planned.step is not None:
         _record_step(command_plan, planned.inputs.generation, planned.step)
-    if planned.is_final:
+    if planned.is_complete:
         session.print_once(f"{_KIND}: {planned.inputs.step}")
     return planned.inputs
 
@@ -203,7 +203,7 @@ def _outputs(
     }
 
 
-def _record_step(command_plan: CommandPlan, generation: str, step: Step) -> None:
+def _record_step(command_plan: CommandPlan, generation: str, step: PassiveStep) -> None:
     """Let the other resources of the command know."""
     if isinstance(step, Generate):
         command_plan.plan_generation(generation)
@@ -227,7 +227,7 @@ def _refuse_second_name(session: Session, state: PassiveState) -> None:
 def _warn_certificate_gone(session: Session, state: PassiveState, snapshot: Snapshot) -> None:
     session.warn(
         f"The certificate of generation {state.generation!r} ({state.fingerprint}) is in no slot any more.",
-        messages.slots_text(snapshot),
+        snapshot.slots_sentence,
         "Nothing is generated until `generation` gets a new name.",
     )
 

@@ -16,19 +16,19 @@ def no_active_certificate(snapshot: Snapshot) -> Refused:
     )
 
 
-def unknown_certificate(generation: str, passive: Certificate, snapshot: Snapshot) -> Refused:
+def older_foreign_certificate(generation: str, passive: Certificate, snapshot: Snapshot) -> Refused:
     """The passive slot holds a certificate that somebody may need."""
     return Refused(
         f"The passive slot holds {passive.fingerprint}, which this resource neither generated nor displaced.",
         "It is older than the active certificate: somebody's swap left it there, and it may be needed for a rollback. "
-        f"{slots_text(snapshot)}",
+        f"{snapshot.slots_sentence}",
         f"If {generation!r} is the active certificate, and this resource was renamed or its state was lost: "
         f'adopt="{snapshot.slots.active}", or give the resource its earlier name in aliases=. To overwrite the passive '
         f'one: replace="{passive.fingerprint}". To adopt the passive one: adopt="{passive.fingerprint}".',
     )
 
 
-def name_of_another(generation: str, fingerprint: str, adopt: str | None, free: str) -> Refused:
+def adopted_has_name(generation: str, fingerprint: str, adopt: str | None, free: str) -> Refused:
     """`adopt` contradicts the name that is bound already."""
     return Refused(
         f"Generation {generation!r} is certificate {fingerprint}, not {adopt}.",
@@ -37,7 +37,7 @@ def name_of_another(generation: str, fingerprint: str, adopt: str | None, free: 
     )
 
 
-def name_already_bound(generation: str, fingerprint: str, adopt: str | None, free: str) -> Refused:
+def name_has_certificate(generation: str, fingerprint: str, adopt: str | None, free: str) -> Refused:
     """`adopt` was changed while the generation stayed."""
     return Refused(
         f"Generation {generation!r} is certificate {fingerprint}; it cannot become {adopt}.",
@@ -51,16 +51,16 @@ def earlier_certificate_gone(generation: str, fingerprint: str, free: str, snaps
     """An earlier generation is declared again, and its certificate has left both slots."""
     return Refused(
         f"The certificate of the earlier generation {generation!r} ({fingerprint}) is in no slot.",
-        f"A name is bound to one certificate for ever, and generating would bind it again. {slots_text(snapshot)}",
+        f"A name is bound to one certificate for ever, and generating would bind it again. {snapshot.slots_sentence}",
         f'Give `generation` a name that was not used before, such as generation="{free}".',
     )
 
 
 def nothing_to_adopt(generation: str, fingerprint: str, snapshot: Snapshot) -> Refused:
-    """`adopt` names a certificate that is in neither slot."""
+    """`adopt` names a certificate outside of both slots."""
     return Refused(
         f"There is no certificate {fingerprint} to adopt for {generation!r}.",
-        slots_text(snapshot),
+        snapshot.slots_sentence,
         "Name one of these in adopt=, or remove adopt= to generate a new certificate.",
         prop="adopt",
     )
@@ -108,8 +108,3 @@ def deletion_failed(generation: str, subaccount_id: str | None, urn: str | None,
         "its options, deploy, then remove it. If the subaccount is gone, remove the resource from the state: "
         f"pulumi state delete '{urn}'",
     )
-
-
-def slots_text(snapshot: Snapshot) -> str:
-    """Format both slots as a sentence."""
-    return f"The slots of subaccount {snapshot.subaccount_id}: {snapshot.slots}."

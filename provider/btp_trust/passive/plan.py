@@ -25,7 +25,7 @@ class RecordedCertificates:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class DeclaredPassive:
     """The program's request for the passive slot."""
 
     generation: str
@@ -62,10 +62,10 @@ class Adopt:
         return f"adopt {describe_certificate(self.certificate)} as {generation!r}: {self.why}; nothing is generated"
 
 
-Step = Generate | Adopt
+PassiveStep = Generate | Adopt
 
 
-def decide(request: Request, own: RecordedCertificates, snapshot: Snapshot) -> Step:
+def decide(request: DeclaredPassive, own: RecordedCertificates, snapshot: Snapshot) -> PassiveStep:
     """Decide how a generation that is new to the resource gets its certificate.
 
     Raises:
@@ -87,10 +87,10 @@ def decide(request: Request, own: RecordedCertificates, snapshot: Snapshot) -> S
     # A run that was killed after generating leaves exactly that, and targets may have it already.
     if snapshot.passive.not_before > snapshot.active.not_before:
         return Adopt(snapshot.passive, "unknown to this resource, younger than the active one")
-    raise messages.unknown_certificate(request.generation, snapshot.passive, snapshot)
+    raise messages.older_foreign_certificate(request.generation, snapshot.passive, snapshot)
 
 
-def plan_without_outputs(request: Request, snapshot: Snapshot) -> tuple[Step, str]:
+def plan_without_outputs(request: DeclaredPassive, snapshot: Snapshot) -> tuple[PassiveStep, str]:
     """Plan for a resource whose own certificate is unknown: check sees no outputs.
 
     Returns:
@@ -114,9 +114,9 @@ def displaced_certificate(own: str, snapshot: Snapshot) -> Certificate | None:
     return snapshot.older_passive if has_fingerprint(snapshot.active, own) else None
 
 
-def _possible_steps(request: Request, snapshot: Snapshot) -> list[Step]:
+def _possible_steps(request: DeclaredPassive, snapshot: Snapshot) -> list[PassiveStep]:
     """Decide for each certificate that the resource may have recorded."""
-    steps: list[Step] = []
+    steps: list[PassiveStep] = []
     refusals: list[Refused] = []
     for own in (
         RecordedCertificates(fingerprint) for fingerprint in (snapshot.slots.passive, snapshot.slots.active, None)
@@ -130,24 +130,26 @@ def _possible_steps(request: Request, snapshot: Snapshot) -> list[Step]:
     return steps
 
 
-def _may_overwrite(request: Request, own: RecordedCertificates, active: Certificate, passive: Certificate) -> bool:
+def _may_overwrite(
+    request: DeclaredPassive, own: RecordedCertificates, active: Certificate, passive: Certificate
+) -> bool:
     """Return True for the resource's own certificate, the one that it displaced, and the one that the program named."""
     if passive.fingerprint in (own.fingerprint, request.replace):
         return True
     return has_fingerprint(active, own.fingerprint or "") and passive.not_before <= active.not_before
 
 
-def _adopt_earlier(request: Request, own: RecordedCertificates, snapshot: Snapshot) -> Adopt:
+def _adopt_earlier(request: DeclaredPassive, own: RecordedCertificates, snapshot: Snapshot) -> Adopt:
     fingerprint, free = own.generations[request.generation], propose_free_name(request.generation, own.generations)
     if request.adopt not in (None, fingerprint):
-        raise messages.name_of_another(request.generation, fingerprint, request.adopt, free)
+        raise messages.adopted_has_name(request.generation, fingerprint, request.adopt, free)
     certificate = snapshot.find(fingerprint)
     if certificate is None:
         raise messages.earlier_certificate_gone(request.generation, fingerprint, free, snapshot)
     return Adopt(certificate, "it was that before")
 
 
-def _adopt_named(request: Request, fingerprint: str, snapshot: Snapshot) -> Adopt:
+def _adopt_named(request: DeclaredPassive, fingerprint: str, snapshot: Snapshot) -> Adopt:
     certificate = snapshot.find(fingerprint)
     if certificate is None:
         raise messages.nothing_to_adopt(request.generation, fingerprint, snapshot)

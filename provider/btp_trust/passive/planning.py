@@ -7,7 +7,15 @@ from dataclasses import dataclass
 
 from btp_trust.formatting import propose_free_name
 from btp_trust.passive import messages
-from btp_trust.passive.plan import Adopt, Generate, RecordedCertificates, Request, Step, decide, plan_without_outputs
+from btp_trust.passive.plan import (
+    Adopt,
+    DeclaredPassive,
+    Generate,
+    PassiveStep,
+    RecordedCertificates,
+    decide,
+    plan_without_outputs,
+)
 from btp_trust.passive.schema import PassiveArgs, PassiveInputs, PassiveState
 from btp_trust.property_bag import SignerSummary, with_changes
 from btp_trust.snapshot import Snapshot
@@ -18,15 +26,15 @@ class PlannedInputs:
     """The result of check."""
 
     inputs: PassiveInputs
-    step: Step | None = None
+    step: PassiveStep | None = None
     """The step that the other resources of the command have to know of."""
-    is_final: bool = False
+    is_complete: bool = False
     """True if the step can be printed now: diff decides that of an update."""
 
 
-def request_of(args: PassiveArgs) -> Request:
+def request_of(args: PassiveArgs) -> DeclaredPassive:
     """Return the request that these arguments make."""
-    return Request(args.generation, args.adopt, args.replace)
+    return DeclaredPassive(args.generation, args.adopt, args.replace)
 
 
 def recorded_certificates(state: PassiveState) -> RecordedCertificates:
@@ -84,7 +92,7 @@ def earlier_generations(args: PassiveArgs, old: PassiveInputs | None) -> list[st
     return used if old.generation != args.generation else old.earlier_generations
 
 
-def next_step(state: PassiveState, new: PassiveInputs, snapshot: Snapshot) -> Step | None:
+def next_step(state: PassiveState, new: PassiveInputs, snapshot: Snapshot) -> PassiveStep | None:
     """Decide the step of an update with the recorded certificates; None while the generation stays.
 
     Raises:
@@ -95,7 +103,7 @@ def next_step(state: PassiveState, new: PassiveInputs, snapshot: Snapshot) -> St
     # An adopt= that was carried out may stay in the program.
     if new.adopt not in (None, state.adopt, state.fingerprint):
         free = propose_free_name(state.generation, state.generations)
-        raise messages.name_already_bound(state.generation, state.fingerprint, new.adopt, free)
+        raise messages.name_has_certificate(state.generation, state.fingerprint, new.adopt, free)
     return None
 
 
@@ -118,10 +126,10 @@ def _plan_step(
     planned = with_changes(
         PassiveInputs, inputs, step=sentence, replaces=None if replaced is None else replaced.fingerprint
     )
-    return PlannedInputs(planned, step, is_final=old is None)
+    return PlannedInputs(planned, step, is_complete=old is None)
 
 
-def _refuse_replaced(inputs: PassiveInputs, step: Step, names: Sequence[str]) -> None:
+def _refuse_replaced(inputs: PassiveInputs, step: PassiveStep, names: Sequence[str]) -> None:
     """Refuse an unasked adoption by a replacement: its check lacks the state, and the check with it came first."""
     if names and inputs.generation not in names and isinstance(step, Adopt) and inputs.adopt is None:
         raise messages.adoption_during_replacement(inputs.generation, step.certificate.fingerprint, names[-1])

@@ -26,7 +26,7 @@ _OUTPUTS: Final = (
     "failure",
     "rolled_back_at",
     "restored_at",
-    "rollback_unconfirmed",
+    "rollback_outcome_unknown",
 )
 
 
@@ -95,7 +95,7 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
     """Time of that rollback, RFC 3339, UTC."""
     restored_at: pulumi.Output[str | None]
     """When a drift or a rejected generation was last undone, RFC 3339, UTC; None once another certificate signs."""
-    rollback_unconfirmed: pulumi.Output[str | None]
+    rollback_outcome_unknown: pulumi.Output[str | None]
     """Why the outcome of a rollback is unknown, and what to do; the next deployment resolves it."""
 
     @refuses_secret_arguments
@@ -137,7 +137,7 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
             **dict.fromkeys(_OUTPUTS),
         }
         super().__init__(RotationTriggerProvider(), resource_name, props, opts)
-        pulumi.Output.all(self.generation, self.failed_generation, self.failure, self.rollback_unconfirmed).apply(
+        pulumi.Output.all(self.generation, self.failed_generation, self.failure, self.rollback_outcome_unknown).apply(
             _raise_if_rejected
         )
 
@@ -154,6 +154,6 @@ def _candidate(candidate: PassiveTrustCertificate) -> Mapping[str, pulumi.Input[
 
 def _raise_if_rejected(outputs: Sequence[Any]) -> None:
     """Fail the program instead of the update: the deployment ends with an error, and the evidence is kept."""
-    generation, failed_generation, failure, unconfirmed = outputs
+    generation, failed_generation, failure, outcome_unknown = outputs
     if failed_generation is not None and failed_generation == generation:
-        raise pulumi.RunError(unconfirmed or failure or f"Generation {generation!r} was rejected by a target.")
+        raise pulumi.RunError(outcome_unknown or failure or f"Generation {generation!r} was rejected by a target.")

@@ -35,7 +35,7 @@ KEYS: Final = {
     "caBundle": Privilege.NONE,
     "connectTimeout": Privilege.NONE,
     "readTimeout": Privilege.NONE,
-    "settleTimeout": Privilege.NONE,
+    "resolveTimeout": Privilege.NONE,
     "operationTimeout": Privilege.NONE,
 }
 """{key: privilege}: those with a privilege must be secrets."""

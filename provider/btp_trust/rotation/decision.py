@@ -44,7 +44,7 @@ class Reason(StrEnum):
     CANDIDATE_PENDING = "CandidatePending"
     EXPIRED = "Expired"
     NOT_YET_VALID = "NotYetValid"
-    REBOUND = "Rebound"
+    NAME_BOUND_OTHERWISE = "NameBoundOtherwise"
     UNTRUSTED = "Untrusted"
     TARGET_PENDING = "TargetPending"
 

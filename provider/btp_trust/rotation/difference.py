@@ -14,7 +14,7 @@ from btp_trust.snapshot import Snapshot, has_fingerprint
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class RotationDifference:
     """What diff found in one reading of the slots."""
 
     is_swap_due: bool
@@ -30,7 +30,9 @@ class Difference:
         return self.is_swap_due or self.arguments_changed or self.outputs_are_behind
 
 
-def find_difference(state: RotationState, new: RotationInputs, snapshot: Snapshot, *, is_planned: bool) -> Difference:
+def find_difference(
+    state: RotationState, new: RotationInputs, snapshot: Snapshot, *, is_planned: bool
+) -> RotationDifference:
     """Compare the state, the inputs and the slots.
 
     Args:
@@ -42,7 +44,7 @@ def find_difference(state: RotationState, new: RotationInputs, snapshot: Snapsho
     """
     # Somebody may have swapped since check: then the update has only to record it.
     signs = has_fingerprint(snapshot.active, new.declared_fingerprint)
-    return Difference(
+    return RotationDifference(
         is_swap_due=is_planned and new.slots_before is not None and not signs,
         arguments_changed=arguments_changed(state, new),
         outputs_are_behind=not has_fingerprint(snapshot.active, state.fingerprint)
@@ -75,8 +77,8 @@ def refuse_unrecorded_signer(slots_before: SlotPair, state: RotationState) -> No
 
 
 def _known_signers(state: RotationState) -> tuple[str, ...]:
-    """Return the possible signers by the state: both ends of a rollback that is unconfirmed."""
-    if state.rollback_unconfirmed is None:
+    """Return the possible signers by the state: both ends of a rollback with an unknown outcome."""
+    if state.rollback_outcome_unknown is None:
         return (state.fingerprint,)
     return (state.fingerprint, state.declared_fingerprint)
 

@@ -12,7 +12,7 @@ from btp_trust.rotation import announcements
 from btp_trust.rotation.decision import Action, Decision, Reason
 from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.difference import (
-    Difference,
+    RotationDifference,
     arguments_changed,
     find_difference,
     refuse_unless_signing,
@@ -231,7 +231,11 @@ def _announce(session: Session, decision: Decision, plan: RotationInputs, snapsh
 
 
 def _accept_stale_read(
-    session: Session, command_plan: CommandPlan, state: RotationState, difference: Difference, stale_read: StaleRead
+    session: Session,
+    command_plan: CommandPlan,
+    state: RotationState,
+    difference: RotationDifference,
+    stale_read: StaleRead,
 ) -> None:
     """Warn of slots that look as before the last swap, and record that.
 

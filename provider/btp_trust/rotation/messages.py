@@ -42,11 +42,6 @@ def list_lines(lines: Mapping[str, object]) -> str:
     return "\n".join(f"  {name}: {text}" for name, text in lines.items())
 
 
-def slots_sentence(snapshot: Snapshot) -> str:
-    """Format the contents of both slots as a sentence, with whole fingerprints."""
-    return f"The slots of subaccount {snapshot.subaccount_id}: {snapshot.slots}."
-
-
 def keep_generation(declaration: Declaration) -> str:
     """Format the argument that a RotationTrigger keeps until a second deployment."""
     name = declaration.deployed_generation or "<a name for the active certificate>"
@@ -62,7 +57,7 @@ def refuse_same_command(declaration: Declaration, snapshot: Snapshot) -> Decisio
         Reason.CANDIDATE_PENDING,
         f"Generation {declaration.generation!r} cannot be made to sign in the command that also prepares {pending!r}.",
         "To prepare and to rotate are two deployments: the next signer must be seen in a preview and given to the "
-        f"targets first. {slots_sentence(snapshot)}",
+        f"targets first. {snapshot.slots_sentence}",
         f'Keep {keep_generation(declaration)}, deploy, then change it to "{declaration.generation}" in a second '
         "deployment.",
     )
@@ -87,7 +82,7 @@ def refuse_restore_and_generate(declaration: Declaration, snapshot: Snapshot) ->
         f"Generation {declaration.generation!r} cannot be restored in the command that also prepares "
         f"{declaration.pending_generation!r}.",
         "Somebody else swapped, and on_drift says to restore; a certificate that is generated in the same command "
-        f"would meet other slots than were previewed. {slots_sentence(snapshot)}",
+        f"would meet other slots than were previewed. {snapshot.slots_sentence}",
         "Let the signer be restored first: take the change of PassiveTrustCertificate back, deploy, then make it "
         'again; or leave the signer as it is: on_drift="report".',
     )

@@ -12,15 +12,15 @@ from btp_trust.runtime.command_plan import second_name_refusal
 from btp_trust.snapshot import Snapshot
 
 
-def rebound(declaration: Declaration, _: Snapshot) -> Decision | None:
+def name_bound_otherwise(declaration: Declaration, _: Snapshot) -> Decision | None:
     """Refuse to bind a known name to another certificate."""
     recorded, candidate = declaration.recorded_generations, declaration.candidate_generations
-    return _rebound(
+    return _name_bound_otherwise(
         declaration, "known_generations", declaration.known_generations, {**candidate, **recorded}
-    ) or _rebound(declaration, "candidate", candidate, recorded)
+    ) or _name_bound_otherwise(declaration, "candidate", candidate, recorded)
 
 
-def _rebound(
+def _name_bound_otherwise(
     declaration: Declaration, prop: str, names: Mapping[str, str], bound: Mapping[str, str]
 ) -> Decision | None:
     conflicts = (name for name, fingerprint in names.items() if bound.get(name, fingerprint) != fingerprint)
@@ -33,7 +33,7 @@ def _rebound(
         else known_generations_argument(free, fingerprint)
     )
     return refuse(
-        Reason.REBOUND,
+        Reason.NAME_BOUND_OTHERWISE,
         f"`{prop}` says that generation {name!r} is certificate {fingerprint}.",
         f"It is recorded as {bound[name]}, and a name is bound to one certificate for ever.",
         f"Give that certificate a name that was not used before: {arguments}.",
@@ -41,7 +41,7 @@ def _rebound(
     )
 
 
-def second_name(declaration: Declaration, _: Snapshot) -> Decision | None:
+def certificate_has_name(declaration: Declaration, _: Snapshot) -> Decision | None:
     """Refuse a candidate that adopts a certificate of another name, unless the program names that certificate."""
     name = declaration.candidate
     fingerprint = None if name is None else declaration.candidate_generations.get(name)
@@ -55,7 +55,7 @@ def second_name(declaration: Declaration, _: Snapshot) -> Decision | None:
     # Once adopted, the certificate is the resource's own, which any further name overwrites.
     alternative = f'replace="{fingerprint}"' if declaration.candidate_awaits_adoption else f'generation="{free}"'
     refusal = second_name_refusal(name, str(fingerprint), known_as, alternative, prop="candidate")
-    return Decision(Action.REFUSE, Reason.REBOUND, refusal.what, refusal=refusal)
+    return Decision(Action.REFUSE, Reason.NAME_BOUND_OTHERWISE, refusal.what, refusal=refusal)
 
 
 def generated_name_taken(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
@@ -69,7 +69,7 @@ def generated_name_taken(declaration: Declaration, snapshot: Snapshot) -> Decisi
     if snapshot.find(fingerprint) is not None:
         remedy += f'; or adopt the certificate that has the name: adopt="{fingerprint}"'
     return refuse(
-        Reason.REBOUND,
+        Reason.NAME_BOUND_OTHERWISE,
         f"Generation {name!r} is certificate {fingerprint}; no other can be generated under that name.",
         "A name is bound to one certificate for ever, and this command would generate a new one.",
         f"{remedy}.",

@@ -18,19 +18,24 @@ from btp_trust.rotation.messages import (
     label,
     refuse_restore_and_generate,
     refuse_same_command,
-    slots_sentence,
 )
 from btp_trust.rotation.name_policies import (
     candidate_not_generated_yet,
+    certificate_has_name,
     generated_name_taken,
     is_pending_name,
+    name_bound_otherwise,
     not_prepared,
-    rebound,
-    second_name,
     unknown_generation,
 )
 from btp_trust.rotation.schema import OnDrift
-from btp_trust.rotation.target_gate import PREVIEW_WIDTH, summarize, target_statuses, trust_warning, untrusted
+from btp_trust.rotation.target_gate import (
+    PREVIEW_WIDTH,
+    summarize,
+    target_lacks_certificate,
+    target_statuses,
+    trust_warning,
+)
 from btp_trust.snapshot import Snapshot, has_fingerprint
 
 _GENERATE: Final = "ActiveTrustCertificate(…, generate=True)"
@@ -60,7 +65,7 @@ def no_active_certificate(declaration: Declaration, snapshot: Snapshot) -> Decis
     )
 
 
-def baseline(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
+def record_first_signer(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     """On creation, record the active certificate under the declared name, unless that names another one."""
     if snapshot.active is None or is_pending_name(declaration):
         return None
@@ -95,7 +100,7 @@ def certificate_gone(declaration: Declaration, snapshot: Snapshot) -> Decision |
     fingerprint = declaration.declared_fingerprint
     if fingerprint is None or snapshot.active is None or snapshot.find(fingerprint) is not None:
         return None
-    why = slots_sentence(snapshot)
+    why = snapshot.slots_sentence
     remedy = f"To declare the active certificate: {accept_hint(declaration, snapshot.active)}."
     if declaration.is_new_declaration:
         what = f"The certificate of generation {declaration.generation!r} ({fingerprint}) is in no slot any more."
@@ -111,7 +116,7 @@ def certificate_gone(declaration: Declaration, snapshot: Snapshot) -> Decision |
     )
 
 
-def drift(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
+def report_drift(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     """Report a swap by somebody else, unless the program says to restore.
 
     A signer that has a name was in a preview. Any other one is reported in both cases.
@@ -130,7 +135,7 @@ def drift(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
         Reason.DRIFT,
         f"{label(certificate, declaration.generation)} should sign, but {label(snapshot.active, name)} does: "
         f"{cause}; nothing is done about it",
-        evidence=f"{slots_sentence(snapshot)}{evidence}",
+        evidence=f"{snapshot.slots_sentence}{evidence}",
         remedies=f'To accept it: {accept}. To undo it: {undo}on_drift="restore".',
     )
 
@@ -168,7 +173,7 @@ def candidate_removed(declaration: Declaration, snapshot: Snapshot) -> Decision 
         Reason.CANDIDATE_REMOVED,
         f"Generation {declaration.generation!r} cannot be made to sign in the command that takes candidate= away.",
         "To rotate and to retire are two deployments: the removal of its PassiveTrustCertificate deletes the "
-        f"certificate that the swap makes passive, and so the rollback target. {slots_sentence(snapshot)}",
+        f"certificate that the swap makes passive, and so the rollback target. {snapshot.slots_sentence}",
         "Put candidate= and the PassiveTrustCertificate back, deploy the swap, then remove them in a second "
         "deployment.",
         prop="candidate",
@@ -233,27 +238,27 @@ def _reason_and_verb(declaration: Declaration, certificate: Certificate, active:
 
 CREATE_POLICIES: Final[tuple[Policy, ...]] = (
     no_active_certificate,
-    rebound,
-    second_name,
+    name_bound_otherwise,
+    certificate_has_name,
     generated_name_taken,
     candidate_not_generated_yet,
-    baseline,  # after the names: it records the signer under one of them
+    record_first_signer,  # after the names: it records the signer under one of them
     create_never_swaps,  # last: what remains is a declaration of another certificate than the signer
 )
 UPDATE_POLICIES: Final[tuple[Policy, ...]] = (
     no_active_certificate,  # first: all others compare with the active certificate
-    rebound,  # before a name is looked up: a name with two certificates is ambiguous
-    second_name,  # after rebound, which leaves one certificate for each name
+    name_bound_otherwise,  # before a name is looked up: a name with two certificates is ambiguous
+    certificate_has_name,  # after name_bound_otherwise, which leaves one certificate for each name
     generated_name_taken,  # before already_signs: a second certificate would be generated while the first one signs
     candidate_not_generated_yet,  # before unknown_generation: both are about a name whose certificate is unknown
     unknown_generation,  # after it, the declared fingerprint is known
     already_signs,  # before the refusals of a swap: they concern a command only when a swap is due
-    certificate_gone,  # before drift: only a certificate in the passive slot can be restored
-    drift,  # before the refusals of a swap: a drift that is only reported lets every command pass
+    certificate_gone,  # before report_drift: only a certificate in the passive slot can be restored
+    report_drift,  # before the refusals of a swap: a drift that is only reported lets every command pass
     not_prepared,  # before generation_pending: it sends to an earlier deployment, also if both are due
     generation_pending,  # before candidate_removed: its remedy comes first, while the certificate is still there
     candidate_removed,  # before validity: one argument less is mended at once, a certificate in two deployments
-    validity,  # before untrusted: targets are given only a certificate that can sign
-    untrusted,  # last of the refusals: other people act once all that the program can mend is mended
+    validity,  # before target_lacks_certificate: targets are given only a certificate that can sign
+    target_lacks_certificate,  # last of the refusals: other people act once all that the program can mend is mended
     swap,  # last: it asks all the others again, so that it is safe in any order of them
 )

@@ -13,7 +13,7 @@ from btp_trust.errors import StaleRead
 from btp_trust.formatting import parse_rfc3339
 from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.schema import RotationInputs, RotationState
-from btp_trust.rotation.target_gate import untrusted
+from btp_trust.rotation.target_gate import target_lacks_certificate
 from btp_trust.runtime.staleness import stale_read_error
 from btp_trust.snapshot import Slots, Snapshot, has_fingerprint
 
@@ -54,9 +54,9 @@ def last_signer(declared_fingerprint: str, snapshot: Snapshot, old: RotationInpu
 
 
 def _recorded_rollback_target(state: RotationState) -> str | None:
-    """Return the previous signer by the outputs: after an unconfirmed rollback, the certificate it was to lead to."""
-    is_unconfirmed = state.rollback_unconfirmed is not None and state.fingerprint != state.declared_fingerprint
-    return state.fingerprint if is_unconfirmed else state.previous_fingerprint
+    """Return the previous signer by the outputs: that of the rollback where its outcome is unknown."""
+    is_outcome_unknown = state.rollback_outcome_unknown is not None and state.fingerprint != state.declared_fingerprint
+    return state.fingerprint if is_outcome_unknown else state.previous_fingerprint
 
 
 def refuse_untrusted(
@@ -77,6 +77,6 @@ def refuse_untrusted(
         valid_until={target: dict(limits) for target, limits in valid_until.items()},
         rollback_to=_recorded_rollback_target(state) or "",  # empty: None would let the ages of the certificates decide
     )
-    decision = untrusted(declaration, snapshot)
+    decision = target_lacks_certificate(declaration, snapshot)
     if decision is not None and decision.refusal is not None:
         raise decision.refusal

@@ -158,7 +158,7 @@ class RotationState(RotationArgs, frozen=True, omit_defaults=True, kw_only=True)
     rolled_back_at: str | None = None
     restored_at: str | None = None
     """When the last swap was, if it restored the recorded signer: after a drift, or after a rollback."""
-    rollback_unconfirmed: str | None = None
+    rollback_outcome_unknown: str | None = None
     """Why the outcome of the rollback is unknown: three parts, a line for the first and for the last."""
 
     def __post_init__(self) -> None:

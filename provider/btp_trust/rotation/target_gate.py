@@ -18,7 +18,7 @@ PREVIEW_WIDTH: Final = 150
 """Characters of a string that `pulumi preview --diff` shows: the step has to fit, with its targets."""
 
 
-def untrusted(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
+def target_lacks_certificate(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     """Refuse a rotation while a target lacks the next signer. Rollbacks pass."""
     certificate = swappable_certificate(declaration, snapshot)
     if certificate is None or snapshot.active is None or _is_rollback(declaration, certificate, snapshot.active):

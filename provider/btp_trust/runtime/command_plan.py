@@ -37,9 +37,9 @@ class CommandPlan:
     """The certificate that a RotationTrigger is going to make sign."""
     rotation_target: Certificate | None = None
     """The same, unless it is a rollback."""
-    planned_registrations: dict[str, list[str]] = field(default_factory=dict)
+    planned_trust: dict[str, list[str]] = field(default_factory=dict)
     """{identity provider: fingerprints} that a TrustedIdentityProvider will let another subaccount trust."""
-    current_registrations: dict[str, list[str]] = field(default_factory=dict)
+    current_trust: dict[str, list[str]] = field(default_factory=dict)
     """The same, as far as the other subaccount trusts them already: the engine may swap before it registers."""
     declared_generation: str | None = None
     """The generation that a RotationTrigger declares."""
@@ -54,7 +54,7 @@ class CommandPlan:
     stale_read: StaleRead | None = None
     """Why a RotationTrigger doubts the reading of this command."""
 
-    def register(self, origin_key: str, args: object) -> bool:
+    def declare_registration(self, origin_key: str, args: object) -> bool:
         """Record that a TrustedIdentityProvider with this origin key is in the program.
 
         Returns:
@@ -88,7 +88,7 @@ class CommandPlan:
         self.next_signer = to
         self.rotation_target = None if is_rollback else to
         self._refuse_unregistered_rotation()
-        return _without_certificate(self.planned_registrations, to)
+        return _without_certificate(self.planned_trust, to)
 
     def plan_registration(self, identity_provider: str, fingerprints: list[str], trusted: list[str]) -> None:
         """Record what another subaccount will trust, and what of that it trusts before this command.
@@ -97,8 +97,8 @@ class CommandPlan:
             Refused: A swap to another certificate is planned.
         """
         # Recorded first: the check of the trigger may come before or after this one.
-        self.planned_registrations[identity_provider] = fingerprints
-        self.current_registrations[identity_provider] = trusted
+        self.planned_trust[identity_provider] = fingerprints
+        self.current_trust[identity_provider] = trusted
         self._refuse_unregistered_rotation()
 
     def plan_renewal(self, fingerprint: str) -> None:
@@ -121,7 +121,7 @@ class CommandPlan:
 
     def _refuse_unregistered_rotation(self) -> None:
         if self.rotation_target is not None and (
-            lacking := _without_certificate(self.current_registrations, self.rotation_target)
+            lacking := _without_certificate(self.current_trust, self.rotation_target)
         ):
             raise Refused(
                 f"{self.rotation_target.fingerprint} is to sign; nothing shows that {', '.join(lacking)} has it.",
@@ -158,7 +158,7 @@ class CommandPlans:
         with self._lock:
             return self._plans.setdefault(subaccount_id, CommandPlan())
 
-    def declare_unknown(self, inputs: object) -> None:
+    def mark_unknown(self, inputs: object) -> None:
         """Record that a check of this command has let unknown values into these inputs."""
         with self._lock:
             self._unknown_inputs.append(inputs)

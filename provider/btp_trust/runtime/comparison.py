@@ -1,4 +1,4 @@
-"""What diff finds: it returns that, and `Session.show` prints the lines of it."""
+"""What diff finds: it returns that, and `Session.print_notices` prints the lines of it."""
 
 from __future__ import annotations
 

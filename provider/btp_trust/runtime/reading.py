@@ -30,7 +30,7 @@ class SlotsRead:
 class ProvidersRead:
     """A subaccount that trusts others, and its identity providers as this command has read them."""
 
-    account: TrustConfiguration
+    trust_configuration: TrustConfiguration
     providers: tuple[IdentityProvider, ...]
 
 
@@ -92,8 +92,8 @@ def read_identity_providers(
     """Read the identity providers of the resource's subaccount, in the same way."""
 
     def read(expected: str | None) -> ProvidersRead:
-        account = session.trust_configuration(args.connection, expected)
-        return ProvidersRead(account, account.providers())
+        trust_configuration = session.trust_configuration(args.connection, expected)
+        return ProvidersRead(trust_configuration, trust_configuration.providers())
 
     return _read_or_unavailable(session, args, recorded, "subaccount_id", read)
 
@@ -131,13 +131,13 @@ def open_for_write(session: Session, args: ResourceArgs) -> Subaccount:
     return account
 
 
-def open_target_for_write(session: Session, args: ResourceArgs) -> TrustConfiguration:
+def open_trust_configuration_for_write(session: Session, args: ResourceArgs) -> TrustConfiguration:
     """Return the trust configuration for create, update or delete, in the same way."""
     if session.offline:
         raise offline_refusal()
-    account = session.trust_configuration(args.connection, args.subaccount_id)
-    account.write_lock.raise_unknown_outcome()
-    return account
+    trust_configuration = session.trust_configuration(args.connection, args.subaccount_id)
+    trust_configuration.write_lock.raise_unknown_outcome()
+    return trust_configuration
 
 
 def diff_without_reading(
@@ -159,7 +159,7 @@ def warn_unchecked(session: Session, unavailable: ReadingUnavailable, state: Rec
     Raises:
         TrustError: `btp-trust:strict` is set.
     """
-    session.show([_unchecked_notice(session, unavailable, state)])
+    session.print_notices([_unchecked_notice(session, unavailable, state)])
 
 
 def _unchecked_notice(session: Session, unavailable: ReadingUnavailable, state: RecordedReading) -> Notice:

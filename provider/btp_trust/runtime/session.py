@@ -102,7 +102,7 @@ class Session:
         """Return the tokens of a connection's user."""
         return self._connections.open(DESTINATION, connection).user_tokens
 
-    def show(self, notices: Iterable[Notice]) -> None:
+    def print_notices(self, notices: Iterable[Notice]) -> None:
         """Show the user the lines that diff has returned."""
         for notice in notices:
             self.print_once(notice.line, notice.about)

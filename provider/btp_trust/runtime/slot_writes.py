@@ -29,7 +29,7 @@ class _SlotWrite(AtMostOnceWrite[Snapshot]):
     next_command: ClassVar[str] = "it reads both slots first"
     suspects: ClassVar[str] = "the proxies on the way and the service's status"
 
-    target: Subaccount
+    context: Subaccount
     request: Callable[[], tuple[Certificate | None, Certificate | None]]
     """Sends the request; returns the active and the passive certificate after it."""
     wanted: str
@@ -38,12 +38,12 @@ class _SlotWrite(AtMostOnceWrite[Snapshot]):
 
     def send(self) -> Snapshot:
         """Send the request, and read the slot that its response leaves open."""
-        after = self.target.record_reading(*self.request())
+        after = self.context.record_reading(*self.request())
         return after if self.response_shows_both else self._read_other_slot(after)
 
     def read(self) -> Snapshot:
         """Read both slots."""
-        return self.target.read()
+        return self.context.read()
 
     def is_unchanged(self, now: Snapshot) -> bool:
         """Whether both slots hold what they held before, however much later that was read."""
@@ -82,9 +82,9 @@ class _SlotWrite(AtMostOnceWrite[Snapshot]):
         The response prevails over a reading that fails, or that still shows the slots before the write.
         """
         # Without this reading, the outputs could show a certificate that somebody has just removed.
-        now = _read_or_none(self.target)
+        now = _read_or_none(self.context)
         if now is None or self.is_unchanged(now):
-            return self.target.record_reading(after.active, after.passive)
+            return self.context.record_reading(after.active, after.passive)
         if now.slots != after.slots:
             raise self.foreign_change(now)
         return now
@@ -124,7 +124,7 @@ def swap(account: Subaccount, expected: Slots, wanted: str, *, reading_may_be_st
 
 def _swap_once(account: Subaccount, before: Snapshot, wanted: str, min_poll_seconds: float) -> Snapshot:
     write = _SlotWrite(
-        target=account,
+        context=account,
         name="swap",
         before=before,
         is_applied=lambda now: now.slots == before.slots.swapped,
@@ -146,7 +146,7 @@ def _swap_once(account: Subaccount, before: Snapshot, wanted: str, min_poll_seco
 def generate_passive(account: Subaccount, before: Snapshot) -> Snapshot:
     """Generate the passive certificate, overwriting the one of `before`; hold the write lock since that reading."""
     return _SlotWrite(
-        target=account,
+        context=account,
         name="generation of a passive certificate",
         before=before,
         is_applied=lambda now: (
@@ -161,7 +161,7 @@ def generate_passive(account: Subaccount, before: Snapshot) -> Snapshot:
 def generate_active(account: Subaccount, before: Snapshot) -> Snapshot:
     """Generate or renew the active certificate; hold the write lock since the reading `before`."""
     return _SlotWrite(
-        target=account,
+        context=account,
         name="generation of the active certificate",
         before=before,
         is_applied=lambda now: (
@@ -181,7 +181,7 @@ def delete_passive(account: Subaccount, before: Snapshot) -> Snapshot:
 
     wanted = Slots(before.slots.active, None)
     return _SlotWrite(
-        target=account,
+        context=account,
         name="deletion of the passive certificate",
         before=before,
         is_applied=lambda now: now.slots == wanted,

@@ -145,6 +145,6 @@ PROPAGATION_OPERATIONS: tuple[Operation[Any], ...] = (
     Operation("GET", "/targets/{name}", _one_target, NoneType),
     Operation("POST", "/targets/{name}/certificates", _upload, _Upload),
     Operation("DELETE", "/targets/{name}/certificates/{fingerprint}", _remove, NoneType),
-    Operation("PUT", "/targets/{name}/lies", _misreport, _Misreported),
+    Operation("PUT", "/targets/{name}/misreported", _misreport, _Misreported),
 )
 """The part of `btp_trust_emulator.control.api.OPERATIONS` for users, destinations and targets."""

@@ -206,7 +206,7 @@ class Flaky:
 @every_write
 def test_requests_of_operation_are_bounded(scenario: WriteScenario) -> None:
     """An operation ends after a bounded number of requests, in spite of long timeouts."""
-    scenario.engine.config |= {"btp-trust:settleTimeout": "600", "btp-trust:operationTimeout": "1800"}
+    scenario.engine.config |= {"btp-trust:resolveTimeout": "600", "btp-trust:operationTimeout": "1800"}
     counts = count_requests(scenario, Flaky())
     with pytest.raises(TrustError):
         scenario.run()

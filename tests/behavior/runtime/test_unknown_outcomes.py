@@ -27,7 +27,7 @@ from support.fake_engine import (
     program,
     raise_before_sending,
 )
-from support.slot_writes import ALONE, PREPARED, Counted, WriteScenario, a_swap, every_write, stack, stale
+from support.slot_writes import ALONE, PREPARED, Counted, WriteScenario, every_write, stack, stale, swap_scenario
 
 
 def blind(request: httpx.Request, send: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
@@ -86,7 +86,7 @@ def _sent_before(scenario: WriteScenario) -> int:
 
 def test_retry_hook_keeps_undone_swap(emulator: Emulator) -> None:
     """A retry of an error hook leaves a swap undone that somebody undid at once."""
-    scenario = a_swap(emulator)
+    scenario = swap_scenario(emulator)
     scenario.engine.retries = 1
     scenario.engine.transport.inject_once(
         scenario.request, interleave(before=lambda: emulator.rotate(scenario.engine.guid))

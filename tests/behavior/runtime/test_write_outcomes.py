@@ -23,12 +23,12 @@ from support.slot_writes import (
     PAUSES,
     Counted,
     WriteScenario,
-    a_preparation,
-    a_renewal,
-    a_swap,
     every_write,
     every_write_of_one_slot,
+    preparation_scenario,
+    renewal_scenario,
     stale,
+    swap_scenario,
 )
 
 LOST_AFTER = [
@@ -149,18 +149,18 @@ def test_stale_reading_is_repeated_later(scenario: WriteScenario) -> None:
 @pytest.mark.parametrize(
     ("limits", "pauses"),
     [
-        pytest.param({"settleTimeout": "1"}, [0.5, 0.5], id="a second to resolve"),
-        pytest.param({"settleTimeout": "60"}, [*PAUSES[:5], *[8.0] * 5, 4.5], id="a minute to resolve"),
+        pytest.param({"resolveTimeout": "1"}, [0.5, 0.5], id="a second to resolve"),
+        pytest.param({"resolveTimeout": "60"}, [*PAUSES[:5], *[8.0] * 5, 4.5], id="a minute to resolve"),
         pytest.param(
-            {"settleTimeout": "600", "operationTimeout": "1800"},
+            {"resolveTimeout": "600", "operationTimeout": "1800"},
             [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, *[37.5] * 14, 11.5],
             id="ten minutes to resolve",
         ),
-        pytest.param({"settleTimeout": "600", "operationTimeout": "10"}, PAUSES[:4], id="ten seconds in all"),
+        pytest.param({"resolveTimeout": "600", "operationTimeout": "10"}, PAUSES[:4], id="ten seconds in all"),
     ],
 )
 def test_resolve_timeout_can_be_set(scenario: WriteScenario, limits: dict[str, str], pauses: list[float]) -> None:
-    """`settleTimeout` bounds the readings, and so does the end of the operation."""
+    """`resolveTimeout` bounds the readings, and so does the end of the operation."""
     scenario.engine.config |= {f"btp-trust:{name}": value for name, value in limits.items()}
     scenario.engine.transport.inject_once(scenario.request, raise_before_sending(httpx.ReadTimeout("lost")))
     with pytest.raises(WriteNotApplied, match=rf"after {sum(pauses):g} s"):
@@ -210,7 +210,11 @@ def test_response_prevails_over_failed_reading(scenario: WriteScenario) -> None:
     scenario.engine.assert_stable(scenario.wanted)
 
 
-@pytest.mark.parametrize("make", [a_swap, a_preparation, a_renewal], ids=lambda make: make.__name__.replace("_", " "))
+@pytest.mark.parametrize(
+    "make",
+    [swap_scenario, preparation_scenario, renewal_scenario],
+    ids=lambda make: make.__name__.removesuffix("_scenario").replace("_", " "),
+)
 def test_malformed_response_is_resolved(emulator: Emulator, make: Callable[..., WriteScenario]) -> None:
     """A response with something else than a certificate is resolved by reading."""
     scenario: WriteScenario = make(emulator)

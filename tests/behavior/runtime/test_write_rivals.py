@@ -15,9 +15,9 @@ from support.slot_writes import (
     RIVALS,
     Counted,
     WriteScenario,
-    a_swap,
     every_write,
     every_write_of_one_slot,
+    swap_scenario,
 )
 
 
@@ -82,7 +82,7 @@ def test_rival_after_lost_response_is_reported(scenario: WriteScenario) -> None:
 
 def test_undone_swap_after_lost_response(emulator: Emulator) -> None:
     """A swap that somebody undid behind a lost response counts as unapplied, and the next `up` swaps once."""
-    scenario = a_swap(emulator)
+    scenario = swap_scenario(emulator)
 
     def undone(request: httpx.Request, send: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
         send(request)
@@ -99,7 +99,7 @@ def test_undone_swap_after_lost_response(emulator: Emulator) -> None:
 
 def test_deleted_passive_stops_swap(emulator: Emulator) -> None:
     """A swap whose passive certificate somebody deleted is reported as somebody else's change."""
-    scenario = a_swap(emulator)
+    scenario = swap_scenario(emulator)
     scenario.engine.transport.inject_once(
         scenario.request, interleave(before=lambda: emulator.delete_passive(scenario.engine.guid))
     )

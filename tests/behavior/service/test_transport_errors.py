@@ -67,7 +67,7 @@ def assert_final_tls_error(error: ServiceUnavailable, host: str, reason: str) ->
     assert_three_part_message(str(error), host, reason, *SETTINGS)
     assert f"TLS with {host}" in error.what
     assert error.not_sent
-    assert error.is_final
+    assert error.is_permanent
 
 
 SERVERS: dict[str, tuple[dict[str, timedelta | bool], list[str], str]] = {
@@ -169,7 +169,7 @@ def test_rejected_client_certificate_is_final(
     with run_server(settings) as server:
         error = failure(tls, f"https://127.0.0.1:{server.port}/", "GET")
     assert_three_part_message(str(error), "TLS with 127.0.0.1", "ALERT", "service key", *SETTINGS)
-    assert error.is_final
+    assert error.is_permanent
     assert error.not_sent == (version is ssl.TLSVersion.TLSv1_2)
     assert server.connections == 1
     assert server.requests == []
@@ -291,7 +291,7 @@ def test_late_tls_failure_may_follow_request(reason: str | None, *, is_tls_error
     with httpx.Client(transport=httpx.MockTransport(answer)) as http, pytest.raises(ServiceUnavailable) as caught:
         send(http, http.build_request("POST", SERVICE), FakeClock().retry_policy())
     assert not caught.value.not_sent
-    assert caught.value.is_final == is_tls_error
+    assert caught.value.is_permanent == is_tls_error
     assert ("TLS" in caught.value.what) == is_tls_error
 
 

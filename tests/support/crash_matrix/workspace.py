@@ -19,7 +19,6 @@ from support.crash_matrix.counts import (
     in_words,
     slots_in_words,
 )
-from support.crash_matrix.dry_run import perform_cockpit_action
 from support.crash_matrix.operations import DeclaredProgram, Operation, ProviderKind
 from support.crash_matrix.resume import ResumeResult, resume
 from support.crash_matrix.surroundings import (
@@ -29,6 +28,7 @@ from support.crash_matrix.surroundings import (
     relocate_target,
     trusted_certificates,
 )
+from support.crash_matrix.uninterrupted_run import perform_cockpit_action
 from support.intercepting_proxy import Boundary, InterceptingProxy, intercept
 from support.paths import ROOT
 from support.pulumi_project import PulumiProject
@@ -36,7 +36,7 @@ from support.verification import PRIVATE_TEXTS, USER_CONFIG
 
 KEY_SIZE = 1024
 POLL_SECONDS = "2"
-"""Seconds of polling after a lost answer (btp-trust:settleTimeout); the emulator shows changes at once."""
+"""Seconds of polling after a lost answer (btp-trust:resolveTimeout); the emulator shows changes at once."""
 ADDRESSES = {"uri", "url", "apiurl"}
 NAIVE = ROOT / "tests/support/naive_provider.py"
 
@@ -137,7 +137,7 @@ def create_stack(provider: ProviderKind, operation: Operation, folder: Path) -> 
         )
         project = _project(prepared, folder, emulator, emulator.url)
         project.create_stack(provider.text(operation.change, None))
-        project.pulumi("config", "set", "btp-trust:settleTimeout", POLL_SECONDS)
+        project.pulumi("config", "set", "btp-trust:resolveTimeout", POLL_SECONDS)
         for step in operation.before:
             emulator.advance(fake_engine.HOUR)
             if isinstance(step, Action):

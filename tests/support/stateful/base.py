@@ -180,6 +180,6 @@ def _error_of_failed_generation(engine: FakeEngine, spec: ProgramSpec) -> Refuse
     stored = engine.state.get(spec.trigger_name) if spec.active_generation is not None else None
     if stored is None or stored.outputs.get("failed_generation") != stored.outputs["generation"]:
         return None
-    message = stored.outputs.get("rollback_unconfirmed") or stored.outputs["failure"]
+    message = stored.outputs.get("rollback_outcome_unknown") or stored.outputs["failure"]
     what, *why, remedy = message.split("\n")
     return Refused(what, "\n".join(why), remedy)

@@ -212,7 +212,7 @@ class Invariants:
     def _assert_outputs(self, call: ProviderCall, command: ObservedCommand) -> None:
         slots = _last_read(command, call)
         outputs = command.engine.state[call.name].outputs
-        if slots is None or "rollback_unconfirmed" in outputs:
+        if slots is None or "rollback_outcome_unknown" in outputs:
             return
         assert outputs["role"] == _role(slots, outputs["fingerprint"]), f"{call.name} has the wrong role"
         if call.kind != "passive":

@@ -134,7 +134,7 @@ class RotationMachine(RotationMachineBase):
         self.write(replace(self.spec, **change), disturbance)
 
     @rule(argument=st.sampled_from(["adopt", "replace", "renew"]), which=st.integers(0, 3))
-    def set_waiver(self, argument: str, which: int) -> None:
+    def set_adopt_or_replace(self, argument: str, which: int) -> None:
         """Set an argument that names a certificate."""
         change: Change = {argument: self._certificate(which)}
         self.write(replace(self.spec, **change))
@@ -269,7 +269,7 @@ class RotationMachine(RotationMachineBase):
         self.deploy(disturbance)
 
     @rule(part=st.sampled_from(RESOURCE_NAMES), replaces=st.booleans(), disturbance=MAYBE_DISTURBED)
-    def deploy_a_part(self, part: str, disturbance: Disturbance, *, replaces: bool) -> None:
+    def deploy_targets(self, part: str, disturbance: Disturbance, *, replaces: bool) -> None:
         """Run `pulumi up` with `--target` or `--target-replace` of one resource whose dependencies exist."""
         target = getattr(self.spec, part)
         if {*self.spec.names, target} - (set() if replaces else {target}) <= {*self.stack.state}:

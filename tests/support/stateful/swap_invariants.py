@@ -115,7 +115,7 @@ class SwapInvariants:
         if command.error is None:
             outputs = command.engine.state[command.spec.trigger_name].outputs
             assert outputs["failed_generation"] == plan["generation"]
-            self.statistics.verdicts["rolled back unconfirmed"] += "rollback_unconfirmed" in outputs
+            self.statistics.verdicts["rolled back, outcome unknown"] += "rollback_outcome_unknown" in outputs
             assert outputs["fingerprint"] == after.active
             assert outputs.get("previous_fingerprint") != before.active, "a rejected certificate is a rollback target"
 
@@ -163,7 +163,7 @@ class SwapInvariants:
         outputs = command.engine.state[command.spec.trigger_name].outputs
         if outputs.get("failed_generation") != outputs["generation"] or command.disturbance.has_rivals:
             return
-        if "rollback_unconfirmed" in outputs:  # the next deployment finds out
+        if "rollback_outcome_unknown" in outputs:  # the next deployment finds out
             return
         assert outputs["fingerprint"] != outputs["signer"]["fingerprint"], "the failed generation is active"
         if command.swaps:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from btp_trust.active.plan import Action, Request, decide
+from btp_trust.active.plan import Action, DeclaredActive, decide
 from btp_trust.errors import Refused
 from btp_trust.snapshot import Snapshot
 from support.fake_engine import assert_three_part_message, make_certificate, make_snapshot
@@ -12,24 +12,28 @@ from support.fake_engine import assert_three_part_message, make_certificate, mak
 A = make_certificate("a")
 B = make_certificate("b", created_on_day=30)
 AB, EMPTY = make_snapshot(A, B), make_snapshot(None)
-RENEW = Request(renew_fingerprint=A.fingerprint, accept_outage=True)
-RENEW_OTHER = Request(renew_fingerprint=B.fingerprint, accept_outage=True)
+RENEW = DeclaredActive(renew_fingerprint=A.fingerprint, accept_outage=True)
+RENEW_OTHER = DeclaredActive(renew_fingerprint=B.fingerprint, accept_outage=True)
 
 
 @pytest.mark.parametrize(
     ("request_", "seen", "exists", "action"),
     [
-        pytest.param(Request(), AB, False, Action.FOLLOW, id="creating adopts the active one"),
-        pytest.param(Request(generate=True), AB, False, Action.FOLLOW, id="generate adopts the active one"),
-        pytest.param(Request(generate=True), AB, True, Action.FOLLOW, id="generate left in the code only follows"),
-        pytest.param(Request(generate=True), EMPTY, False, Action.GENERATE, id="generate generates the first one"),
-        pytest.param(Request(), AB, True, Action.FOLLOW, id="an update follows the slot"),
+        pytest.param(DeclaredActive(), AB, False, Action.FOLLOW, id="creating adopts the active one"),
+        pytest.param(DeclaredActive(generate=True), AB, False, Action.FOLLOW, id="generate adopts the active one"),
+        pytest.param(
+            DeclaredActive(generate=True), AB, True, Action.FOLLOW, id="generate left in the code only follows"
+        ),
+        pytest.param(
+            DeclaredActive(generate=True), EMPTY, False, Action.GENERATE, id="generate generates the first one"
+        ),
+        pytest.param(DeclaredActive(), AB, True, Action.FOLLOW, id="an update follows the slot"),
         pytest.param(RENEW, AB, True, Action.RENEW, id="exactly the active certificate is renewed"),
         pytest.param(RENEW_OTHER, AB, True, Action.FOLLOW, id="the passive one stays"),
         pytest.param(RENEW, make_snapshot(B, A), True, Action.FOLLOW, id="a certificate that stopped signing stays"),
     ],
 )
-def test_decides_one_action(request_: Request, seen: Snapshot, *, exists: bool, action: Action) -> None:
+def test_decides_one_action(request_: DeclaredActive, seen: Snapshot, *, exists: bool, action: Action) -> None:
     """An action that calls the service has a sentence."""
     step = decide(request_, seen, exists=exists)
     assert step.action is action
@@ -39,10 +43,12 @@ def test_decides_one_action(request_: Request, seen: Snapshot, *, exists: bool, 
 @pytest.mark.parametrize(
     ("request_", "seen", "exists", "prop", "named"),
     [
-        pytest.param(Request(), EMPTY, False, "generate", "generate=True", id="an empty slot"),
-        pytest.param(Request(), EMPTY, True, "generate", "remove all resources", id="the recorded signer is gone"),
+        pytest.param(DeclaredActive(), EMPTY, False, "generate", "generate=True", id="an empty slot"),
         pytest.param(
-            Request(generate=True),
+            DeclaredActive(), EMPTY, True, "generate", "remove all resources", id="the recorded signer is gone"
+        ),
+        pytest.param(
+            DeclaredActive(generate=True),
             EMPTY,
             True,
             "generate",
@@ -50,7 +56,7 @@ def test_decides_one_action(request_: Request, seen: Snapshot, *, exists: bool, 
             id="a second first one",
         ),
         pytest.param(
-            Request(renew_fingerprint=A.fingerprint),
+            DeclaredActive(renew_fingerprint=A.fingerprint),
             AB,
             True,
             "renew_fingerprint",
@@ -58,7 +64,7 @@ def test_decides_one_action(request_: Request, seen: Snapshot, *, exists: bool, 
             id="an unaccepted outage",
         ),
         pytest.param(
-            Request(renew_fingerprint=A.fingerprint),
+            DeclaredActive(renew_fingerprint=A.fingerprint),
             AB,
             False,
             "renew_fingerprint",
@@ -68,7 +74,9 @@ def test_decides_one_action(request_: Request, seen: Snapshot, *, exists: bool, 
         pytest.param(RENEW, AB, False, "renew_fingerprint", "in a second one", id="a renewal on creation"),
     ],
 )
-def test_refuses_without_acceptance(request_: Request, seen: Snapshot, *, exists: bool, prop: str, named: str) -> None:
+def test_refuses_without_acceptance(
+    request_: DeclaredActive, seen: Snapshot, *, exists: bool, prop: str, named: str
+) -> None:
     """The refusal has three parts, the argument to blame, and the remedy."""
     with pytest.raises(Refused) as refused:
         decide(request_, seen, exists=exists)
@@ -83,7 +91,7 @@ def test_refuses_without_acceptance(request_: Request, seen: Snapshot, *, exists
         pytest.param(RENEW_OTHER, False, id="of the passive one, on creation"),
     ],
 )
-def test_remarks_on_an_ineffective_renewal(request_: Request, *, exists: bool) -> None:
+def test_remarks_on_an_ineffective_renewal(request_: DeclaredActive, *, exists: bool) -> None:
     """The note names the fingerprint of the request."""
     note = decide(request_, AB, exists=exists).note
     assert str(request_.renew_fingerprint) in str(note)
@@ -92,11 +100,11 @@ def test_remarks_on_an_ineffective_renewal(request_: Request, *, exists: bool) -
 @pytest.mark.parametrize(
     ("request_", "seen", "exists"),
     [
-        pytest.param(Request(generate=True), EMPTY, False, id="generate"),
+        pytest.param(DeclaredActive(generate=True), EMPTY, False, id="generate"),
         pytest.param(RENEW, AB, True, id="renew"),
     ],
 )
-def test_a_step_fits_into_a_preview(request_: Request, seen: Snapshot, *, exists: bool) -> None:
+def test_a_step_fits_into_a_preview(request_: DeclaredActive, seen: Snapshot, *, exists: bool) -> None:
     """One line of 150 characters: `pulumi preview --diff` cuts longer ones."""
     sentence = decide(request_, seen, exists=exists).sentence
     assert len(str(sentence)) <= 150

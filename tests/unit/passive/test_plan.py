@@ -7,10 +7,10 @@ import pytest
 from btp_trust.errors import Refused
 from btp_trust.passive.plan import (
     Adopt,
+    DeclaredPassive,
     Generate,
+    PassiveStep,
     RecordedCertificates,
-    Request,
-    Step,
     decide,
     displaced_certificate,
     plan_without_outputs,
@@ -23,7 +23,7 @@ B = make_certificate("b", created_on_day=30)
 C = make_certificate("c", created_on_day=60)
 SAME_SECOND_AS_A = make_certificate("d")
 A_, AB, BA, AC = make_snapshot(A), make_snapshot(A, B), make_snapshot(B, A), make_snapshot(A, C)
-NEW = Request("new")
+NEW = DeclaredPassive("new")
 NONE_RECORDED = RecordedCertificates()
 OWN_B = RecordedCertificates(B.fingerprint, {"b": B.fingerprint})
 OWN_C = RecordedCertificates(C.fingerprint, {"b": B.fingerprint, "c": C.fingerprint})
@@ -43,14 +43,14 @@ OWN_C = RecordedCertificates(C.fingerprint, {"b": B.fingerprint, "c": C.fingerpr
             id="a displaced one made in the same second is displaced all the same",
         ),
         pytest.param(
-            Request("new", replace=A.fingerprint),
+            DeclaredPassive("new", replace=A.fingerprint),
             NONE_RECORDED,
             BA,
             Generate(A),
             id="generates over the foreign one that replace names",
         ),
         pytest.param(
-            Request("new", replace=B.fingerprint),
+            DeclaredPassive("new", replace=B.fingerprint),
             NONE_RECORDED,
             AB,
             Generate(B),
@@ -78,30 +78,38 @@ OWN_C = RecordedCertificates(C.fingerprint, {"b": B.fingerprint, "c": C.fingerpr
             id="adopts the younger foreign one beside its own active one",
         ),
         pytest.param(
-            Request("new", replace=C.fingerprint),
+            DeclaredPassive("new", replace=C.fingerprint),
             NONE_RECORDED,
             AB,
             Adopt(B, "unknown to this resource, younger than the active one"),
             id="replace of a certificate that is gone has no effect",
         ),
         pytest.param(
-            Request("new", adopt=A.fingerprint),
+            DeclaredPassive("new", adopt=A.fingerprint),
             NONE_RECORDED,
             AB,
             Adopt(A, "adopt= says so"),
             id="adopts the active one",
         ),
         pytest.param(
-            Request("new", adopt=B.fingerprint), OWN_B, AB, Adopt(B, "adopt= says so"), id="adopts the passive one"
+            DeclaredPassive("new", adopt=B.fingerprint),
+            OWN_B,
+            AB,
+            Adopt(B, "adopt= says so"),
+            id="adopts the passive one",
         ),
         pytest.param(
-            Request("b"), OWN_C, make_snapshot(C, B), Adopt(B, "it was that before"), id="adopts an earlier name again"
+            DeclaredPassive("b"),
+            OWN_C,
+            make_snapshot(C, B),
+            Adopt(B, "it was that before"),
+            id="adopts an earlier name again",
         ),
         pytest.param(
-            Request("b"), OWN_C, BA, Adopt(B, "it was that before"), id="adopts an earlier name that is active"
+            DeclaredPassive("b"), OWN_C, BA, Adopt(B, "it was that before"), id="adopts an earlier name that is active"
         ),
         pytest.param(
-            Request("b", adopt=B.fingerprint),
+            DeclaredPassive("b", adopt=B.fingerprint),
             OWN_C,
             AB,
             Adopt(B, "it was that before"),
@@ -109,7 +117,9 @@ OWN_C = RecordedCertificates(C.fingerprint, {"b": B.fingerprint, "c": C.fingerpr
         ),
     ],
 )
-def test_decides_one_step(request_: Request, own: RecordedCertificates, seen: Snapshot, step: Step) -> None:
+def test_decides_one_step(
+    request_: DeclaredPassive, own: RecordedCertificates, seen: Snapshot, step: PassiveStep
+) -> None:
     """Generate, over which one, or adopt, and why; the sentence names the certificate and fits into a preview."""
     assert decide(request_, own, seen) == step
     sentence = step.sentence("2028-11")
@@ -155,7 +165,7 @@ def test_decides_one_step(request_: Request, own: RecordedCertificates, seen: Sn
             id="a foreign one that another certificate displaced",
         ),
         pytest.param(
-            Request("new", replace=C.fingerprint),
+            DeclaredPassive("new", replace=C.fingerprint),
             NONE_RECORDED,
             BA,
             "generation",
@@ -163,7 +173,7 @@ def test_decides_one_step(request_: Request, own: RecordedCertificates, seen: Sn
             id="replace names another",
         ),
         pytest.param(
-            Request("new", adopt=C.fingerprint),
+            DeclaredPassive("new", adopt=C.fingerprint),
             NONE_RECORDED,
             AB,
             "adopt",
@@ -171,10 +181,15 @@ def test_decides_one_step(request_: Request, own: RecordedCertificates, seen: Sn
             id="adopt names a certificate in neither slot",
         ),
         pytest.param(
-            Request("b"), OWN_C, make_snapshot(A, C), "generation", [B.fingerprint, "b-2"], id="an earlier name is gone"
+            DeclaredPassive("b"),
+            OWN_C,
+            make_snapshot(A, C),
+            "generation",
+            [B.fingerprint, "b-2"],
+            id="an earlier name is gone",
         ),
         pytest.param(
-            Request("b", adopt=A.fingerprint),
+            DeclaredPassive("b", adopt=A.fingerprint),
             OWN_C,
             AB,
             "generation",
@@ -184,7 +199,7 @@ def test_decides_one_step(request_: Request, own: RecordedCertificates, seen: Sn
     ],
 )
 def test_refuses_to_overwrite_or_rebind(
-    request_: Request, own: RecordedCertificates, seen: Snapshot, prop: str, named: list[str]
+    request_: DeclaredPassive, own: RecordedCertificates, seen: Snapshot, prop: str, named: list[str]
 ) -> None:
     """The refusal has three parts, the argument to blame, and the lines to paste."""
     with pytest.raises(Refused) as refused:
@@ -199,13 +214,15 @@ def test_refuses_to_overwrite_or_rebind(
         pytest.param(NEW, A_, Generate(None), False, id="an empty slot takes a new one from every resource"),
         pytest.param(NEW, AB, Generate(B), True, id="a younger one is overwritten by its maker and adopted by others"),
         pytest.param(NEW, BA, Generate(A), False, id="an older one is overwritten or refused"),
-        pytest.param(Request("n", replace=B.fingerprint), AB, Generate(B), False, id="replace decides it"),
+        pytest.param(DeclaredPassive("n", replace=B.fingerprint), AB, Generate(B), False, id="replace decides it"),
         pytest.param(
-            Request("n", adopt=B.fingerprint), AB, Adopt(B, "adopt= says so"), False, id="adopt decides it, too"
+            DeclaredPassive("n", adopt=B.fingerprint), AB, Adopt(B, "adopt= says so"), False, id="adopt decides it, too"
         ),
     ],
 )
-def test_plans_the_step_overwriting_most(request_: Request, seen: Snapshot, step: Step, *, hedged: bool) -> None:
+def test_plans_the_step_overwriting_most(
+    request_: DeclaredPassive, seen: Snapshot, step: PassiveStep, *, hedged: bool
+) -> None:
     """Check lacks the outputs: its sentence is true of all possible steps, and fits into a preview."""
     planned, sentence = plan_without_outputs(request_, seen)
     assert planned == step
@@ -217,10 +234,10 @@ def test_plans_the_step_overwriting_most(request_: Request, seen: Snapshot, step
     ("request_", "seen"),
     [
         pytest.param(NEW, make_snapshot(None), id="there is no active certificate"),
-        pytest.param(Request("n", adopt=C.fingerprint), AB, id="adopt names a certificate in neither slot"),
+        pytest.param(DeclaredPassive("n", adopt=C.fingerprint), AB, id="adopt names a certificate in neither slot"),
     ],
 )
-def test_refuses_an_impossible_request_early(request_: Request, seen: Snapshot) -> None:
+def test_refuses_an_impossible_request_early(request_: DeclaredPassive, seen: Snapshot) -> None:
     """A request that is refused for every recorded certificate is refused in check."""
     with pytest.raises(Refused):
         plan_without_outputs(request_, seen)

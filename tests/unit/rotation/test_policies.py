@@ -114,7 +114,7 @@ PENDING: dict[str, Any] = {
             new("x", known_generations={"2026-02": C.fingerprint}, candidate_generations=KNOWN),
             AB,
             Action.REFUSE,
-            Reason.REBOUND,
+            Reason.NAME_BOUND_OTHERWISE,
             id="taught and candidate disagree on creation",
         ),
         pytest.param(declare("2026-01"), AB, Action.RECORD, Reason.ALREADY_SIGNS, id="the declared one signs"),
@@ -247,14 +247,14 @@ PENDING: dict[str, Any] = {
             declare("2026-02", known_generations={"2026-02": C.fingerprint}),
             AB,
             Action.REFUSE,
-            Reason.REBOUND,
+            Reason.NAME_BOUND_OTHERWISE,
             id="a recorded name taught anew",
         ),
         pytest.param(
             declare("2026-01", candidate_generations={"2026-02": C.fingerprint}),
             AB,
             Action.REFUSE,
-            Reason.REBOUND,
+            Reason.NAME_BOUND_OTHERWISE,
             id="a recorded name on another candidate",
         ),
     ],
@@ -410,7 +410,7 @@ def test_recorded_name_wins_over_candidate() -> None:
 
 
 @pytest.mark.parametrize(
-    "policy", [*UPDATE_POLICIES, policies.baseline], ids=lambda policy: f"{policy.__name__} is unconcerned"
+    "policy", [*UPDATE_POLICIES, policies.record_first_signer], ids=lambda policy: f"{policy.__name__} is unconcerned"
 )
 def test_unconcerned_policy_returns_none(policy: policies.Policy) -> None:
     """Each policy leaves the decision to the next one in a situation that is another policy's."""
@@ -418,7 +418,7 @@ def test_unconcerned_policy_returns_none(policy: policies.Policy) -> None:
         policies.already_signs: declare("2026-02"),
         policies.swap: declare("2026-01"),
     }
-    reading = __ if policy in (policies.baseline, policies.swap) else AB
+    reading = __ if policy in (policies.record_first_signer, policies.swap) else AB
     others = concerned.get(policy, declare("2026-01"))
     assert policy(others, reading) is None
 

@@ -15,7 +15,11 @@ from btp_trust.errors import OutcomeUnknown, TrustError
 from btp_trust.formatting import format_rfc3339
 from btp_trust.property_bag import PropertyBag
 from btp_trust.rotation.evidence import Evidence
-from btp_trust.rotation.verification.messages import rollback_error, rollback_failed_error, unconfirmed_rollback_error
+from btp_trust.rotation.verification.messages import (
+    rollback_error,
+    rollback_failed_error,
+    unknown_rollback_outcome_error,
+)
 from btp_trust.rotation.verification.prober import probe_destinations
 from btp_trust.rotation.verification.probes import ProbeRequest
 from btp_trust.rotation.verification.step import RotationStep
@@ -54,7 +58,7 @@ def roll_back(
             slots = swap(account, step.slots.slots, earlier.fingerprint, reading_may_be_stale=True)
     except TrustError as error:
         if isinstance(error, OutcomeUnknown) and error is not unknown:
-            return _unconfirmed(account, step, earlier, evidence, error)
+            return _rollback_outcome_unknown(account, step, earlier, evidence, error)
         failure = rollback_failed_error(step.new.generation, step.slots, evidence, error)
         account.write_lock.replace_failure(failure)  # a retry by an `ErrorHook` ends with it, too
         raise failure from None
@@ -74,7 +78,7 @@ def _with_results(evidence: Mapping[str, Evidence], results: Mapping[str, ProbeR
     }
 
 
-def _unconfirmed(
+def _rollback_outcome_unknown(
     account: Subaccount,
     step: RotationStep,
     earlier: Certificate,
@@ -87,14 +91,14 @@ def _unconfirmed(
     """
     account.command_plan.next_signer = None
     now = account.client.server_time or account.now
-    unconfirmed = unconfirmed_rollback_error(
+    message = unknown_rollback_outcome_error(
         step.new.generation, evidence, step.slots, error.what, until=now + STALENESS
     )
     evidence = {name: replace(found, after_rollback="skipped") for name, found in evidence.items()}
     slots = Snapshot(step.slots.subaccount_id, earlier, step.slots.active, now)
     # As after a completed rollback: the next command reads which of both certificates signs.
     left = _rolled_back(step, earlier, evidence, slots)
-    return RolledBackStep(slots, evidence, {**left.outputs, "rollback_unconfirmed": str(unconfirmed)})
+    return RolledBackStep(slots, evidence, {**left.outputs, "rollback_outcome_unknown": str(message)})
 
 
 def _rolled_back(

@@ -37,7 +37,7 @@ def rollback_error(
     )
 
 
-def unconfirmed_rollback_error(
+def unknown_rollback_outcome_error(
     generation: str, evidence: Mapping[str, Evidence], step: Snapshot, what_failed: str, *, until: datetime
 ) -> Refused:
     """Explain a step that a target rejected and whose rollback has an unknown outcome.

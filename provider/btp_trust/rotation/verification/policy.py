@@ -9,7 +9,7 @@
 | an earlier step was inconclusive                   | its inconclusive destinations | rolls back the step   |
 | the list of destinations was edited                | nothing                       | -                     |
 
-Approved: the program declares another generation than before, or restores, or a rollback is unconfirmed. A rollback
+Approved: the program declares another generation, or restores, or a rollback has an unknown outcome. A rollback
 needs three more things: `on_verification_failure="rollback"`, a step forward, to a newer certificate, and the previous
 signer in the passive slot, or else the command fails. Where two rows apply, the longer list is verified, and only
 destinations of a step roll back.
@@ -23,7 +23,7 @@ from datetime import datetime
 
 from btp_trust.formatting import parse_rfc3339
 from btp_trust.rotation.evidence import Evidence, OnVerificationFailure, Verdict
-from btp_trust.rotation.verification.verdict import PROPAGATION_TIME, ProbeResult, RetryCause
+from btp_trust.rotation.verification.verdict import SIGNER_DELAY_TIME, ProbeResult, RetryCause
 from btp_trust.snapshot import Snapshot
 
 
@@ -105,4 +105,4 @@ def inconclusive_destinations(results: Mapping[str, ProbeResult], since: datetim
 
 
 def _is_soon_after(evidence: Evidence, since: datetime | None) -> bool:
-    return since is not None and parse_rfc3339(evidence.at) - since < PROPAGATION_TIME
+    return since is not None and parse_rfc3339(evidence.at) - since < SIGNER_DELAY_TIME

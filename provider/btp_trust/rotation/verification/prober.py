@@ -18,8 +18,8 @@ from btp_trust.rotation.verification.probes import (
     ProbeRequest,
     ProbeState,
     has_final_rejection,
-    is_propagating,
     is_signer_verified,
+    is_waiting_for_signer,
     may_change,
 )
 from btp_trust.rotation.verification.verdict import (
@@ -120,7 +120,7 @@ class DestinationProber:
     ) -> None:
         """Probe each destination once; a decisive rejection ends the round, so that its repetition comes next."""
         for number, state in enumerate(pending):
-            if is_propagating(states) and not state.shows_signer:
+            if is_waiting_for_signer(states) and not state.shows_signer:
                 continue
             share = self._time_share(len(pending) - number, is_first_round=is_first_round)
             with self._retry_policy.shortened_deadline(share):
@@ -190,7 +190,7 @@ def probe_destinations(
 
 
 def _skip_reason(states: list[ProbeState], request: ProbeRequest) -> str:
-    if is_propagating(states):
+    if is_waiting_for_signer(states):
         return f"skipped: {short_fingerprint(request.signer.fingerprint)} does not sign yet"
     is_rejected = has_final_rejection(states, request.decisive)
     return "skipped: another target rejected first" if is_rejected else "skipped: no time was left"

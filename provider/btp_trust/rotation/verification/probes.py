@@ -54,7 +54,7 @@ class ProbeState:
         return self.authentication == SAML_ASSERTION
 
     @property
-    def is_final(self) -> bool:
+    def is_finished(self) -> bool:
         """True if another probe would give the same result."""
         return self.result is not None and self.repetitions >= ATTEMPTS[self.result.retry_cause]
 
@@ -83,9 +83,9 @@ class ProbeState:
         self.result, self.repetitions = result, self.repetitions + 1 if is_same else 1
 
 
-def is_propagating(states: Iterable[ProbeState]) -> bool:
+def is_waiting_for_signer(states: Iterable[ProbeState]) -> bool:
     """Return True if the service still signs with the other certificate."""
-    return any(state.shows_signer and state.has_retry_cause(RetryCause.PROPAGATION) for state in states)
+    return any(state.shows_signer and state.has_retry_cause(RetryCause.SIGNER_DELAY) for state in states)
 
 
 def is_signer_verified(states: Iterable[ProbeState]) -> bool:
@@ -96,10 +96,10 @@ def is_signer_verified(states: Iterable[ProbeState]) -> bool:
 def has_final_rejection(states: Iterable[ProbeState], decisive: Collection[str]) -> bool:
     """Return True if a decisive destination repeated its rejection often enough."""
     rejected = (state for state in states if state.has_retry_cause(RetryCause.REJECTION))
-    return any(state.is_final for state in rejected if state.name in decisive)
+    return any(state.is_finished for state in rejected if state.name in decisive)
 
 
 def may_change(state: ProbeState, states: Iterable[ProbeState]) -> bool:
     """Return True if another probe may tell more: its result is provisional, or the signer is known by now."""
     was_signer_unknown = state.has_retry_cause(RetryCause.UNKNOWN_SIGNER)
-    return not state.is_final or (was_signer_unknown and is_signer_verified(states))
+    return not state.is_finished or (was_signer_unknown and is_signer_verified(states))

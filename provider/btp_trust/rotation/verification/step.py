@@ -81,7 +81,7 @@ class RotationStep:
             signer_was_found=not self.swapped and (was_rolled_back or not is_recorded),
             # A rejected generation that somebody made sign since is reported on; after an unconfirmed rollback,
             # the rejected signer may still be there, and is rolled back.
-            is_approved=(declares_again and not was_rolled_back) or state.rollback_unconfirmed is not None,
+            is_approved=(declares_again and not was_rolled_back) or state.rollback_outcome_unknown is not None,
             open_destinations=unverified_destinations(state, new),
             requested=self.is_requested,
         )

@@ -30,7 +30,7 @@ class RetryCause(Enum):
     """Why the same probe may have another result a little later."""
 
     NO = "no"
-    PROPAGATION = "propagation"
+    SIGNER_DELAY = "signer delay"
     """The service still signs with the old key."""
     REJECTION = "rejection"
     """A rejection counts when it is repeated."""
@@ -42,13 +42,13 @@ class RetryCause(Enum):
 
 ATTEMPTS: Final = {
     RetryCause.NO: 1,
-    RetryCause.PROPAGATION: 6,  # in each round of the prober
+    RetryCause.SIGNER_DELAY: 6,  # in each round of the prober
     RetryCause.REJECTION: 3,  # a target may have to load its new certificate first
     RetryCause.OUTAGE: 3,
     RetryCause.UNKNOWN_SIGNER: 1,  # a command a minute later probes once more
 }
 """Probes of a destination that gives the same cause each time."""
-PROPAGATION_TIME: Final = timedelta(seconds=60)
+SIGNER_DELAY_TIME: Final = timedelta(seconds=60)
 """How long after a swap the service may still sign with the certificate from before: as long as its readings lag."""
 
 
@@ -108,7 +108,7 @@ def evaluate_assertion(probe: Probe, signer: Certificate, issued_at: datetime) -
     fingerprint, moment = short_fingerprint(signer.fingerprint), format_rfc3339(issued_at)
     if signer.fingerprint != probe.signer.fingerprint:
         detail = f"the service still signs with {fingerprint} (assertion of {moment})"
-        return probe.result(Verdict.INCONCLUSIVE, detail, RetryCause.PROPAGATION)
+        return probe.result(Verdict.INCONCLUSIVE, detail, RetryCause.SIGNER_DELAY)
     if issued_at < probe.since:
         detail = f"{fingerprint} signed, but at {moment}, before {format_rfc3339(probe.since)}: a cached assertion"
         return probe.result(Verdict.WEAK, detail)

@@ -42,7 +42,7 @@ class UnknownOutcomes(Protocol):
         """Keep any error of the block, except one that excludes that the write was applied."""
 
 
-class WriteTarget(Protocol):
+class WriteContext(Protocol):
     """What is written: the slots of a subaccount, or its trust configuration."""
 
     @property
@@ -71,7 +71,7 @@ class AtMostOnceWrite(ABC, Generic[_State]):
     suspects: ClassVar[str]
     """What an error asks to look into if the write fails again."""
 
-    target: WriteTarget
+    context: WriteContext
     name: str
     before: _State
     is_applied: Callable[[_State], bool]
@@ -129,14 +129,14 @@ class AtMostOnceWrite(ABC, Generic[_State]):
                 raise self.changed_before_sending(now)
             return self._send_once()
 
-        return self.target.retry_policy.run_with_retries(attempt, was_not_sent)
+        return self.context.retry_policy.run_with_retries(attempt, was_not_sent)
 
     def _send_once(self) -> _State:
         # Asked before each attempt: the pauses between attempts may outlast the engine.
-        if self.target.engine_exited():
+        if self.context.engine_exited():
             raise self._engine_exited_error()
         # From here on the request may have been applied.
-        with self.target.write_lock.record_unknown_outcome():
+        with self.context.write_lock.record_unknown_outcome():
             try:
                 return self.send()
             # 401 and 403 pass through: the service documents that it ignored the write.
@@ -148,7 +148,7 @@ class AtMostOnceWrite(ABC, Generic[_State]):
     def _resolve(self, cause: UnexpectedResponse | ServiceUnavailable) -> _State:
         """Read until the outcome is known, for a bounded time, and at least once if any time remains."""
         polled_seconds, is_read = 0.0, False
-        for polled_seconds in self.target.retry_policy.poll(self._poll_seconds(cause)):  # noqa: B007 - the last one counts
+        for polled_seconds in self.context.retry_policy.poll(self._poll_seconds(cause)):  # noqa: B007 - the last one counts
             try:
                 now = self.read()
             # The last reading decides: after a failed one, the state of earlier ones may be out of date.
@@ -168,7 +168,7 @@ class AtMostOnceWrite(ABC, Generic[_State]):
         if isinstance(cause, UnexpectedResponse) and cause.client_error:
             return 0.0
         # A short setting must leave a rollback its minute: after that, a stale reading is excluded.
-        return max(self.target.retry_policy.timeouts.resolve_timeout, self.min_poll_seconds)
+        return max(self.context.retry_policy.timeouts.resolve_timeout, self.min_poll_seconds)
 
     def _unresolved_error(
         self, cause: UnexpectedResponse | ServiceUnavailable, polled_seconds: float, *, is_read: bool

@@ -46,7 +46,7 @@ class Timeouts:
 _CONFIG_KEYS: Final = {
     "connect_timeout": ("btp-trust:connectTimeout", 1, 60),
     "read_timeout": ("btp-trust:readTimeout", 1, 300),
-    "resolve_timeout": ("btp-trust:settleTimeout", 1, 600),
+    "resolve_timeout": ("btp-trust:resolveTimeout", 1, 600),
     "operation_timeout": ("btp-trust:operationTimeout", 10, 1800),
 }
 
@@ -179,7 +179,7 @@ class RetryPolicy:
         retrying = Retrying(
             stop=self._must_stop,
             wait=self._pause_before_retry,
-            retry=retry_if_exception(lambda error: when(error) and not _is_final(error)),
+            retry=retry_if_exception(lambda error: when(error) and not _is_permanent(error)),
             sleep=self._sleep,
             reraise=True,
         )
@@ -187,7 +187,7 @@ class RetryPolicy:
         try:
             return retrying(attempt)
         except ServiceUnavailable as error:
-            error.is_final = True
+            error.is_permanent = True
             raise
 
     def _must_stop(self, state: RetryCallState) -> bool:
@@ -202,8 +202,8 @@ class RetryPolicy:
         return max(asked or 0.0, _BACKOFF(state))
 
 
-def _is_final(error: BaseException) -> bool:
-    return isinstance(error, ServiceUnavailable) and error.is_final
+def _is_permanent(error: BaseException) -> bool:
+    return isinstance(error, ServiceUnavailable) and error.is_permanent
 
 
 def is_unavailable(error: BaseException) -> bool:

@@ -110,7 +110,7 @@ def _tls_failed(
         why,
         f"{remedy} {_AUTHORITY_HINT}",
         not_sent=is_certainly_unsent,
-        is_final=True,
+        is_permanent=True,
     )
 
 
@@ -168,7 +168,7 @@ def _tunnel_refused(
         f"ProxyError: it was asked for a tunnel to {target} and answered {_status_text(status)}; nothing was sent.",
         _tunnel_remedy(status, progress.host, target),
         not_sent=True,
-        is_final=status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED,
+        is_permanent=status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED,
     )
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from btp_trust_emulator.backend.landscape import Landscape
     from btp_trust_emulator.faults.request import Override
 
-    Handler = Callable[["IdentityProviderService", "Call"], Response]
+    Handler = Callable[["IdentityProviderService", "ProviderRequest"], Response]
 
 _SCOPES = {"GET": "xs_idp.read", "POST": "xs_idp.write", "PUT": "xs_idp.write", "DELETE": "xs_idp.write"}
 _FILTERS = [parameter.value for parameter in (ActiveFilter.UAA, ActiveFilter.SAP)]
@@ -59,7 +59,7 @@ class IdentityProviderService:
             account = self._authorize(request, operations)
             operation = operations[request.method]
             parameters = operation.parameters(request.path) or {}
-            return operation.handler(self, Call(account, request.body, Query(request.query), parameters))
+            return operation.handler(self, ProviderRequest(account, request.body, Query(request.query), parameters))
         except ErrorResponse as refusal:
             return refusal.response
 
@@ -83,12 +83,12 @@ class IdentityProviderService:
             )
         return account
 
-    def list_providers(self, call: Call) -> Response:
+    def list_providers(self, call: ProviderRequest) -> Response:
         """Return the identity providers that the query selects."""
         providers = self._select_providers(call.account, call.query)
         return json(200, [self._provider_json(provider, call) for provider in providers])
 
-    def register(self, call: Call) -> Response:
+    def register(self, call: ProviderRequest) -> Response:
         """Register an identity provider under a free entity ID and origin key."""
         new = self._parse_provider(call)
         self._refuse_duplicate_entity_id(call.account, new)
@@ -99,11 +99,11 @@ class IdentityProviderService:
         self._store(call.account, stored)
         return json(201, self._provider_json(stored, call), note=_note(stored))
 
-    def read(self, call: Call) -> Response:
+    def read(self, call: ProviderRequest) -> Response:
         """Return one identity provider."""
         return json(200, self._provider_json(call.provider, call))
 
-    def update(self, call: Call) -> Response:
+    def update(self, call: ProviderRequest) -> Response:
         """Replace one identity provider; its ID and its origin key stay."""
         new = registration.replacement(call.provider, self._parse_provider(call, call.provider))
         self._refuse_duplicate_entity_id(call.account, new)
@@ -111,7 +111,7 @@ class IdentityProviderService:
         self._store(call.account, new)
         return json(200, self._provider_json(new, call), note=_note(new))
 
-    def delete(self, call: Call) -> Response:
+    def delete(self, call: ProviderRequest) -> Response:
         """Delete one identity provider and its users."""
         old = call.provider
         note = f"{old.origin_key} is deleted, and its {len(call.account.users_of(old.origin_key))} users"
@@ -131,11 +131,11 @@ class IdentityProviderService:
         hidden = any(asked) if asked else self.landscape.switches.inactive_providers is InactiveProviders.HIDDEN
         return [provider for provider in account.identity_providers if provider.active or not hidden]
 
-    def _parse_provider(self, call: Call, old: IdentityProvider | None = None) -> IdentityProvider:
+    def _parse_provider(self, call: ProviderRequest, old: IdentityProvider | None = None) -> IdentityProvider:
         now = self.landscape.clock.now()
         return registration.parse_provider(call.body, call.account.guid, now, self.landscape.switches, old)
 
-    def _refuse_unstorable(self, call: Call, new: IdentityProvider) -> None:
+    def _refuse_unstorable(self, call: ProviderRequest, new: IdentityProvider) -> None:
         if not registration.is_storable(new):
             raise ErrorResponse(json(500, self._provider_json(new, call)))
 
@@ -148,7 +148,7 @@ class IdentityProviderService:
         if new.type == SAML and new.metadata.entity_id in others:
             raise provider_responses.duplicate_entity_id(new.metadata.entity_id)
 
-    def _provider_json(self, provider: IdentityProvider, call: Call) -> dict[str, object]:
+    def _provider_json(self, provider: IdentityProvider, call: ProviderRequest) -> dict[str, object]:
         raw = call.query.flag("rawConfig", default=False)
         return provider_responses.provider_json(
             provider, call.account.guid, raw=raw, is_active=self.landscape.switches.is_active
@@ -156,7 +156,7 @@ class IdentityProviderService:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ProviderRequest:
     """An authorized request: the subaccount, the body, the query, and the parameters in the path."""
 
     account: Account

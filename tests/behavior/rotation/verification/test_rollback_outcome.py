@@ -29,7 +29,7 @@ from support.verification import (
     PASSIVE_PATH,
     ROTATE,
     VerificationScenario,
-    leave_rollback_unconfirmed,
+    leave_rollback_outcome_unknown,
     rotate_to_rejected,
 )
 
@@ -51,10 +51,10 @@ def test_failed_rollback_is_repeated_next_time(scenario: VerificationScenario) -
 
 
 @pytest.mark.parametrize("refreshed", [False, True])
-def test_unconfirmed_rollback_that_was_done(scenario: VerificationScenario, *, refreshed: bool) -> None:
+def test_unknown_rollback_that_was_done(scenario: VerificationScenario, *, refreshed: bool) -> None:
     """The next command reads that the rollback was done, and sends no probe."""
     engine, before = scenario.engine, scenario.engine.slots
-    message = leave_rollback_unconfirmed(scenario, done=True)
+    message = leave_rollback_outcome_unknown(scenario, done=True)
     assert_three_part_message(message, "'b'", "s4: rejected: ", *before, "pulumi up")
     assert engine.slots == before
     engine.emulator.advance(61)
@@ -66,14 +66,14 @@ def test_unconfirmed_rollback_that_was_done(scenario: VerificationScenario, *, r
     assert engine.last_report.writes == []
     engine.deploy(scenario.program("a", "s4"))
     assert engine.slots == before
-    assert {"failed_generation", "rollback_unconfirmed"} & engine.outputs("rotation").keys() == set()
+    assert {"failed_generation", "rollback_outcome_unknown"} & engine.outputs("rotation").keys() == set()
 
 
 @pytest.mark.parametrize("refreshed", [False, True])
-def test_unconfirmed_rollback_is_repeated(scenario: VerificationScenario, *, refreshed: bool) -> None:
+def test_unknown_rollback_is_repeated(scenario: VerificationScenario, *, refreshed: bool) -> None:
     """The preview announces a rollback that was not done; the deployment does it once and keeps the rejection."""
     engine, before = scenario.engine, scenario.engine.slots
-    leave_rollback_unconfirmed(scenario, done=False)
+    leave_rollback_outcome_unknown(scenario, done=False)
     assert engine.slots == before[::-1]
     engine.emulator.advance(61)
     if refreshed:
@@ -83,21 +83,19 @@ def test_unconfirmed_rollback_is_repeated(scenario: VerificationScenario, *, ref
     assert report.writes == [ROTATE]
     assert engine.slots == before
     outputs = engine.outputs("rotation")
-    assert (outputs["failed_generation"], outputs.get("rollback_unconfirmed")) == ("b", None)
+    assert (outputs["failed_generation"], outputs.get("rollback_outcome_unknown")) == ("b", None)
     engine.assert_refused(scenario.program("b", "s4"), "was rolled back")
 
 
 @pytest.mark.parametrize("trusted_by", [None, {"s4": "e" * 64}])
 @pytest.mark.parametrize("refreshed", [False, True])
-def test_revert_does_an_unconfirmed_rollback(
-    scenario: VerificationScenario, trusted_by: Any, *, refreshed: bool
-) -> None:
+def test_revert_does_an_unknown_rollback(scenario: VerificationScenario, trusted_by: Any, *, refreshed: bool) -> None:
     """A revert rolls back as its reviewed plan says, and the target gate lets it pass."""
     engine, before = scenario.engine, scenario.engine.slots
     if trusted_by is not None:
         trusted_by = {"s4": before[1]}
         engine.deploy(scenario.program("a", "s4", trusted_by=trusted_by))
-    leave_rollback_unconfirmed(scenario, done=False, trusted_by=trusted_by)
+    leave_rollback_outcome_unknown(scenario, done=False, trusted_by=trusted_by)
     engine.emulator.advance(61)
     if refreshed:
         engine.refresh()
@@ -107,22 +105,22 @@ def test_revert_does_an_unconfirmed_rollback(
     engine.assert_stable(declared)
 
 
-def test_repaired_target_ends_unconfirmed_rollback(scenario: VerificationScenario) -> None:
+def test_repaired_target_ends_unknown_rollback(scenario: VerificationScenario) -> None:
     """If the target was repaired meanwhile, the signer is verified and the rejection is over."""
     engine = scenario.engine
-    leave_rollback_unconfirmed(scenario, done=False)
+    leave_rollback_outcome_unknown(scenario, done=False)
     engine.emulator.advance(HOUR)
     scenario.misreport("s4")
     assert engine.up(scenario.program("b", "s4", "assertion")).writes == []
-    assert {"failed_generation", "rollback_unconfirmed"} & engine.outputs("rotation").keys() == set()
+    assert {"failed_generation", "rollback_outcome_unknown"} & engine.outputs("rotation").keys() == set()
     engine.assert_stable(scenario.program("b", "s4", "assertion"))
 
 
-def test_unconfirmed_rollback_is_read_later(scenario: VerificationScenario) -> None:
-    """Within a minute after an unconfirmed rollback, a reading may be stale and is refused."""
+def test_unknown_rollback_is_read_later(scenario: VerificationScenario) -> None:
+    """Within a minute after a rollback with an unknown outcome, a reading may be stale and is refused."""
     engine = scenario.engine
     engine.config["btp-trust:operationTimeout"] = "20"
-    leave_rollback_unconfirmed(scenario, done=False)
+    leave_rollback_outcome_unknown(scenario, done=False)
     assert "look as they did before the swap" in engine.assert_refused(scenario.program("b", "s4"))
     assert "look as they did before the swap" in engine.assert_refused(scenario.program("a", "s4"))
 
@@ -142,7 +140,7 @@ def test_rollback_is_polled_while_stale(scenario: VerificationScenario) -> None:
     assert report.writes == [ROTATE, ROTATE]
     assert engine.slots == before
     assert engine.outputs("rotation")["failed_generation"] == "b"
-    assert "rollback_unconfirmed" not in engine.outputs("rotation")
+    assert "rollback_outcome_unknown" not in engine.outputs("rotation")
 
 
 def test_retrying_hook_repeats_the_error(scenario: VerificationScenario) -> None:
@@ -189,7 +187,7 @@ def test_retrying_hook_swaps_once_while_stale(scenario: VerificationScenario, fa
 
 
 def test_foreign_unknown_write_forbids_rollback(scenario: VerificationScenario) -> None:
-    """If another resource's write has an unknown outcome, the rollback is refused, not unconfirmed."""
+    """If another resource's write has an unknown outcome, the rollback is refused; its own outcome is known."""
     engine, before = scenario.engine, scenario.engine.slots
     scenario.misreport("s4", before[1])
     other = OutcomeUnknown("The deletion of the passive certificate was sent once.", "Why.", "What to do.")
@@ -203,7 +201,7 @@ def test_foreign_unknown_write_forbids_rollback(scenario: VerificationScenario) 
     with pytest.raises(RollbackFailed, match="The deletion of the passive certificate was sent once"):
         engine.up(scenario.program("b", "s4"))
     assert engine.last_report.writes == [ROTATE]
-    assert "rollback_unconfirmed" not in engine.outputs("rotation")
+    assert "rollback_outcome_unknown" not in engine.outputs("rotation")
     engine.transport.clear_faults()
     engine.up(scenario.program("b", "s4"))
     assert engine.slots == before

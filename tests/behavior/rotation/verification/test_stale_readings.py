@@ -15,7 +15,7 @@ from support.fake_engine import (
 from support.verification import (
     ROTATE,
     VerificationScenario,
-    leave_rollback_unconfirmed,
+    leave_rollback_outcome_unknown,
     show_stale_slots,
 )
 
@@ -52,7 +52,7 @@ def test_restore_is_done_once_while_stale(scenario: VerificationScenario, *, ref
 def test_revert_swaps_once_while_stale(scenario: VerificationScenario) -> None:
     """The state names the earlier certificate already, so the time of the swap is recorded in addition."""
     engine, before, declared = scenario.engine, scenario.engine.slots, scenario.program("a", "s4", on_drift="restore")
-    leave_rollback_unconfirmed(scenario, done=False)
+    leave_rollback_outcome_unknown(scenario, done=False)
     engine.emulator.advance(61)
     show_stale_slots(scenario)
     assert engine.up(declared).writes == [ROTATE]

@@ -12,7 +12,7 @@ from btp_trust.rotation.verification.messages import (
     rollback_error,
     rollback_failed_error,
     rollback_impossible_error,
-    unconfirmed_rollback_error,
+    unknown_rollback_outcome_error,
 )
 from support.fake_engine import assert_three_part_message, make_certificate, make_snapshot
 
@@ -44,10 +44,10 @@ def test_second_rejection_raises_doubt() -> None:
 
 
 def test_other_rollback_errors_have_three_parts() -> None:
-    """An unconfirmed, an impossible and a failed rollback name the slots, the target and the remedy."""
+    """A rollback of unknown outcome, an impossible and a failed one name the slots, the target and the remedy."""
     failed: TrustError = Refused("It failed.", "Why.", "Do this.")
     for error in (
-        unconfirmed_rollback_error("b", FOUND, STEP, "It failed.", until=STEP.now + timedelta(minutes=1)),
+        unknown_rollback_outcome_error("b", FOUND, STEP, "It failed.", until=STEP.now + timedelta(minutes=1)),
         rollback_impossible_error("b", NEW.fingerprint, STEP, FOUND),
         rollback_failed_error("b", STEP, FOUND, failed),
     ):

@@ -59,7 +59,7 @@ def test_assertion_since_the_swap_is_verified(age: int) -> None:
 def test_assertion_by_old_key_is_propagation(age: int) -> None:
     """The swap is still on its way through the service, or the assertion is cached: the probe is repeated."""
     result = evaluate_assertion(probe(), OLD, SWAPPED + timedelta(seconds=age))
-    assert verdict(result) == (Verdict.INCONCLUSIVE, RetryCause.PROPAGATION)
+    assert verdict(result) == (Verdict.INCONCLUSIVE, RetryCause.SIGNER_DELAY)
     assert "still signs with aaaaaaaa" in result.evidence.detail
 
 

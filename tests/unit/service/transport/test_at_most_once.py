@@ -105,7 +105,7 @@ def write(responses: list[int | TrustError], readings: list[int | TrustError], *
     """Make a write of a number that is due."""
     target = Target(FakeClock().retry_policy(), exits_after)
     return NumberWrite(
-        target=target,
+        context=target,
         name="write",
         before=BEFORE,
         is_applied=lambda now: now == APPLIED,
@@ -116,8 +116,8 @@ def write(responses: list[int | TrustError], readings: list[int | TrustError], *
 
 def kept(due: NumberWrite) -> list[Exception]:
     """The errors that the target has kept."""
-    assert isinstance(due.target, Target)
-    return due.target.kept
+    assert isinstance(due.context, Target)
+    return due.context.kept
 
 
 def test_response_ends_write() -> None:

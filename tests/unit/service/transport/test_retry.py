@@ -26,7 +26,7 @@ from support.fake_engine import assert_three_part_message
 BOUNDS = {
     "connectTimeout": (1.0, 60.0),
     "readTimeout": (1.0, 300.0),
-    "settleTimeout": (1.0, 600.0),
+    "resolveTimeout": (1.0, 600.0),
     "operationTimeout": (10.0, 1800.0),
 }
 each_limit = pytest.mark.parametrize("name", BOUNDS)
@@ -34,7 +34,7 @@ each_limit = pytest.mark.parametrize("name", BOUNDS)
 
 def limit(name: str, text: str) -> float:
     """The limit that a text in the configuration gives."""
-    field = "resolve_timeout" if name == "settleTimeout" else re.sub("T", "_t", name)
+    field = re.sub("T", "_t", name)
     seconds: float = getattr(parse_timeouts({f"btp-trust:{name}": text}.get), field)
     return seconds
 

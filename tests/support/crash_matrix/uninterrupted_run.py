@@ -13,7 +13,7 @@ from support.verification import USER_CONFIG
 
 
 @dataclass(frozen=True)
-class DryRun:
+class UninterruptedRun:
     """The requests and effects of an operation."""
 
     requests: tuple[str, ...]
@@ -24,7 +24,7 @@ class DryRun:
     """Certificates that another subaccount trusts, in the same words."""
 
 
-def dry_run(operation: Operation, emulator: Emulator) -> DryRun:
+def uninterrupted_run(operation: Operation, emulator: Emulator) -> UninterruptedRun:
     """Run an operation on a new subaccount."""
     guid = emulator.create_subaccount(generate=not operation.starts_empty).guid
     stack = fake_engine.FakeEngine(
@@ -52,12 +52,12 @@ def dry_run(operation: Operation, emulator: Emulator) -> DryRun:
         slots_in_words(before, emulator.slots(guid)),
         in_words(before, trusted_certificates(emulator, stack.target_guid)),
     )
-    return DryRun(tuple(report.requests), counts, end, trusts)
+    return UninterruptedRun(tuple(report.requests), counts, end, trusts)
 
 
 def expected_requests(provider: ProviderKind, operation: Operation, emulator: Emulator) -> tuple[str, ...]:
     """Return the requests of an undisturbed run. The naive provider sends a token request and the same writes."""
-    requests = dry_run(operation, emulator).requests
+    requests = uninterrupted_run(operation, emulator).requests
     if provider is ProviderKind.OURS:
         return requests
     return ("POST token", *(request for request in requests if not fake_engine.is_read(request)))
