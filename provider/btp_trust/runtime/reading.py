@@ -109,7 +109,7 @@ def _read_or_unavailable(
     try:
         return read(args.subaccount_id or recorded)
     except TrustError as error:
-        # A malformed key or a wrong subaccount is for a person to mend, also at rest.
+        # A malformed key or a wrong subaccount needs a person, also in a command with nothing to do.
         if not error.is_tolerated_without_changes:
             raise
         return ReadingUnavailable(error)
@@ -173,8 +173,8 @@ def _unchecked_notice(session: Session, unavailable: ReadingUnavailable, state: 
 
 def _strict_offline_refusal() -> OfflineRefused:
     return OfflineRefused(
-        "Nothing was checked.",
-        "btp-trust:offline is set, and btp-trust:strict makes a failure of that.",
+        "The service was not checked.",
+        "btp-trust:offline is set, and btp-trust:strict turns that into an error.",
         "Unset one of them: pulumi config rm btp-trust:offline",
     )
 
