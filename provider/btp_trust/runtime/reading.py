@@ -152,7 +152,7 @@ def diff_without_reading(
 
 
 def warn_unchecked(session: Session, unavailable: ReadingUnavailable, state: RecordedReading) -> None:
-    """Warn that a resource with nothing to do was recorded without a look at the service.
+    """Warn that a resource was recorded from its state alone.
 
     Raises:
         TrustError: `btp-trust:strict` is set.
