@@ -11,10 +11,10 @@
     ├── NotAuthorized           ask for a role                               403
     ├── ServiceUnavailable      wait, run again                              no connection, timeout, 429, 5xx, router
     ├── UnexpectedResponse      report it, with the evidence of the message  a response that the API does not describe
-    ├── UnreadableState         restore the state of the stack, or start anew
+    ├── UnreadableState         restore the state of the stack, or start over
     ├── OfflineRefused          turn `btp-trust:offline` off
-    ├── SlotsChanged            look again: somebody else acted, the slots differ from those of the plan
-    ├── TargetChanged           look again: the same for the certificates that another subaccount trusts
+    ├── SlotsChanged            read the new plan; another client changed the slots
+    ├── TargetChanged           read the new plan; another client changed what another subaccount trusts
     ├── WriteNotApplied         run again: a write was sent, was refused or got no response; the slots are as before
     │   └── EntityIDTaken       … once the identity provider that has the entity ID is adopted or deleted
     ├── OutcomeUnknown          wait, run again: a write was sent and the slots could not be read afterwards

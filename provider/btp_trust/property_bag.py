@@ -65,7 +65,7 @@ _NEVER_EMPTY: Final = (
     "adopt",
 )
 _MAY_BE_UNKNOWN: Final = ("rotation", "verify_now", "passive")
-"""Arguments that a reviewer can do without: the preview shows each change of the signer all the same."""
+"""Arguments that a reviewer can do without: the preview shows each change of the signer without them."""
 _URN: Final = "resource_urn"
 """The resource adds it, so that a program could not give its value instead."""
 _SUBACCOUNTS: Final = ("subaccount_id", "source_subaccount_id")
@@ -188,7 +188,7 @@ def _development_state(prop: str) -> UnreadableState:
     return UnreadableState(
         "The state of a resource was written by a development version of btp-trust, before its first release.",
         f"It holds `{prop}`, which the releases call by another name. Nothing was read from the service or written.",
-        "Start anew. Remove each btp-trust resource from the state, those that depend on others first: "
+        "Start over. Remove each btp-trust resource from the state, those that depend on others first: "
         "`pulumi stack --show-urns`, then `pulumi state delete '<URN>'`. This changes nothing in the subaccount. Then "
         "adopt the certificates again as docs/how-to/first-adoption.md says.",
     )

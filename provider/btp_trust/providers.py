@@ -1,7 +1,7 @@
 """The dynamic providers that Pulumi calls.
 
 The names of this module and of its classes are written into the state of every stack that uses them: they are a
-wire format and stay for ever. Instances are empty; what a process shares is in `btp_trust.runtime.session`.
+wire format and are permanent. Instances are empty; what a process shares is in `btp_trust.runtime.session`.
 
 A program imports this module too, for its resources, and runs none of it. So each lifecycle, and with it the HTTP
 client, is loaded by the first call that uses it.
@@ -74,7 +74,7 @@ class _TrustProvider(ResourceProvider):
 
     # The parameters have the names of Pulumi's base class, also where they are used.
     def check(self, _olds: PropertyBag, news: PropertyBag) -> CheckResult:
-        """Plan; a refusal becomes the failure of a property. Arguments that hold a secret are given back to nobody."""
+        """Plan; a refusal becomes the failure of a property. Arguments with a secret are not returned to the engine."""
         try:
             refuse_secrets(own_properties(news))
         except SecretGiven as refusal:

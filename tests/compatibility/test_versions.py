@@ -65,7 +65,7 @@ def rotate(emulator: Emulator, folder: Path, installation: Installation) -> None
 def install(folder: Path, python: str, resolution: str) -> Path:
     """Install the package and its dependencies from wheels; return the folder with `python3`."""
     machine = Machine(ROOT, dict(os.environ))
-    uv, env = str(virtualenv.uv(machine)), virtualenv.uv_environment(machine)
+    uv, env = str(virtualenv.uv(machine)), virtualenv.uv_environment(machine, machine.venv)
     venv = folder / "venv"
     subprocess.run([uv, "venv", "--quiet", "--python", python, str(venv)], check=True, env=env)
     # The language host asks `python -m pip list` which plugins a program needs; 24 stands in the dev group too.
@@ -117,7 +117,9 @@ def test_each_python_has_wheels(version: str) -> None:
     machine = Machine(ROOT, dict(os.environ))
     options = ["--quiet", "--python-version", version, "--only-binary", ":all:", "--all-extras", "--no-header"]
     command = [str(virtualenv.uv(machine)), "pip", "compile", *options, "pyproject.toml"]
-    done = subprocess.run(command, cwd=ROOT, env=virtualenv.uv_environment(machine), check=True, capture_output=True)
+    done = subprocess.run(
+        command, cwd=ROOT, env=virtualenv.uv_environment(machine, machine.venv), check=True, capture_output=True
+    )
     assert b"pulumi==" in done.stdout
 
 

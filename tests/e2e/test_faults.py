@@ -280,7 +280,7 @@ def test_unknown_outcome_is_found_later(stack: Stack) -> None:
     blind = FaultFields(method="GET", skip=4, count=99, status=403)
     lost = ((FaultKind.DO_THEN_CLOSE, SWAP), (FaultKind.FAIL, blind))
     said = stack.meets(Case("lost", lost, "OutcomeUnknown", "its answer was lost", COMPARES), *UP)
-    assert "it was done or not" in said
+    assert "so the outcome is unknown" in said
     assert stack.project.writes() == [POST]
     stack.converges(wanted)
 

@@ -81,7 +81,7 @@ def test_rotation_waits_for_the_targets(project: PulumiProject) -> None:
 
 
 def test_candidate_output_stops_the_program(project: PulumiProject) -> None:
-    """A value that stems from the candidate alone is refused, also in a list and through apply."""
+    """A value that is derived only from the candidate is refused, also in a list and through apply."""
     project.deploy(rotation_program("2028-11", "2026-11"))
     project.emulator.clear_journal()
     for proof in (
@@ -91,7 +91,7 @@ def test_candidate_output_stops_the_program(project: PulumiProject) -> None:
     ):
         project.write(trusted_by_program("2028-11", f'"s4": {proof}'))
         stopped = project.preview(status=1)
-        assert "error: trusted_by: what target 's4' trusts stems from the candidate alone." in stopped
+        assert "error: trusted_by['s4'] is derived only from the candidate." in stopped
         assert "Pass an output of the resource that gives the target its certificates" in stopped
         assert "Traceback" not in stopped
     assert project.writes() == []

@@ -41,7 +41,10 @@ def test_simultaneous_swaps(pair: tuple[PulumiProject, PulumiProject]) -> None:
         refused = up.end(status=1)
     assert one.writes() == ["POST rotateCertificate"] * 2
     assert one.slots() == (old, new)
-    assert "btp_trust.errors.SlotsChanged: The swap was done, and yet the slots are as before: somebody else" in refused
+    assert (
+        "btp_trust.errors.SlotsChanged: The swap was applied, and yet the slots are as before: another client"
+        in refused
+    )
     assert refused.message[-1].startswith("Find out who else manages this subaccount")
 
     one.emulator.advance(61)

@@ -28,7 +28,7 @@ from support.destinations import BASE_PATH, SAML, DestinationScenario
         pytest.param({"SAMLAssertionProvider": "ClientProvided"}, "X-samlAssertion is missing", id="assertion missing"),
         pytest.param({"tokenServiceUser": "other"}, "invalid_client", id="another client"),
         pytest.param({"tokenServiceUser": None}, "invalid_client", id="client missing"),
-        pytest.param({"audience": None}, "its audience is somebody else", id="another audience"),
+        pytest.param({"audience": None}, "its audience is another target", id="another audience"),
         pytest.param({"assertionRecipient": "https://elsewhere"}, "its recipient is", id="another recipient"),
     ],
 )

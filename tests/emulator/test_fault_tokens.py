@@ -58,7 +58,7 @@ def test_token_can_be_foreign(in_process_emulator: Emulator, make_caller: Any) -
     ]
 
 
-def test_foreign_token_of_nobody_is_refused(in_process_emulator: Emulator, make_caller: Any) -> None:
+def test_foreign_token_alone_is_refused(in_process_emulator: Emulator, make_caller: Any) -> None:
     """If there is only one subaccount, the token is for one that does not exist."""
     caller = make_caller(in_process_emulator, generate=True)
     in_process_emulator.fault(FaultKind.FOREIGN_TOKEN)

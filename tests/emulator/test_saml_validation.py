@@ -120,14 +120,14 @@ def second_restriction(root: etree._Element) -> None:
     ("before", "why"),
     [
         pytest.param(set_attribute(".", "Version", "1.1"), "it is not a SAML 2.0 assertion", id="another version"),
-        pytest.param(remove_element("saml:Conditions"), "its audience is somebody else", id="conditions missing"),
-        pytest.param(second_restriction, "its audience is somebody else", id="a second restriction"),
-        pytest.param(remove_element("saml:Subject"), "its recipient is somebody else", id="subject missing"),
+        pytest.param(remove_element("saml:Conditions"), "its audience is another target", id="conditions missing"),
+        pytest.param(second_restriction, "its audience is another target", id="a second restriction"),
+        pytest.param(remove_element("saml:Subject"), "its recipient is another target", id="subject missing"),
         pytest.param(remove_element("saml:Subject/saml:NameID"), "it needs one NameID", id="name missing"),
-        pytest.param(set_attribute(DATA, "Recipient", None), "its recipient is somebody else", id="recipient missing"),
+        pytest.param(set_attribute(DATA, "Recipient", None), "its recipient is another target", id="recipient missing"),
         pytest.param(
             set_attribute("saml:Subject/saml:SubjectConfirmation", "Method", BEARER.replace("bearer", "holder-of-key")),
-            "its recipient is somebody else",
+            "its recipient is another target",
             id="a method other than bearer",
         ),
         pytest.param(endless, "it needs an end", id="end missing"),
@@ -154,9 +154,9 @@ def test_incomplete_assertion_is_rejected(before: Callable[[etree._Element], Non
     ("changes", "why"),
     [
         pytest.param({"issuer": "somebody"}, "its issuer is unknown", id="wrong issuer"),
-        pytest.param({"audience": "somebody"}, "its audience is somebody else", id="wrong audience"),
-        pytest.param({"recipient": "https://elsewhere"}, "its recipient is somebody else", id="wrong recipient"),
-        pytest.param({"recipient": None}, "its recipient is somebody else", id="recipient missing"),
+        pytest.param({"audience": "somebody"}, "its audience is another target", id="wrong audience"),
+        pytest.param({"recipient": "https://elsewhere"}, "its recipient is another target", id="wrong recipient"),
+        pytest.param({"recipient": None}, "its recipient is another target", id="recipient missing"),
     ],
 )
 def test_foreign_assertion_is_rejected(changes: dict[str, str | None], why: str) -> None:

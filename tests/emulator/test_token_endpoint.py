@@ -74,7 +74,7 @@ def test_wrong_client_is_401_with_challenge(caller: Any, changes: dict[str, str 
     [
         pytest.param("Basic !", id="malformed base64"),
         pytest.param("Basic /w==", id="malformed UTF-8"),
-        pytest.param("Basic eDp5", id="somebody else"),
+        pytest.param("Basic eDp5", id="unknown client"),
         pytest.param("Bearer eDp5", id="another scheme"),
     ],
 )

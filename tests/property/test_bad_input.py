@@ -164,7 +164,7 @@ assert set(GOOD) == set(REQUESTS)
 
 @dataclass
 class Canned(httpx.BaseTransport):
-    """Both services, with the same responses for ever, some of them strange."""
+    """Both services, with the same responses each time, some of them strange."""
 
     strange: Mapping[str, OddResponse] = field(default_factory=dict)
 

@@ -173,7 +173,10 @@ def test_killed_and_reverted_rotation_is_explained(engine: FakeEngine, noticed: 
     if noticed == "deployed":
         engine.up(PREPARED)
     report = engine.preview(PREPARED)
-    assert "a killed run of this stack did that, or somebody else swapped; nothing is done about it" in report.messages
+    assert (
+        "a killed run of this stack did that, or somebody else swapped; the slots are left as they are"
+        in report.messages
+    )
     assert "killed after its swap to 'b'" in report.messages
     assert 'To accept it: generation="b". To undo it: on_drift="restore".' in report.messages
     assert len(report.inputs["rotation"]["drift"]) <= 150

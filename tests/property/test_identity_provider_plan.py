@@ -133,4 +133,4 @@ def test_foreign_provider_is_never_adopted(
         return
     assert recorded is None
     assert is_left
-    assert "which this resource did not make" in str(step.sentence)
+    assert "which this resource did not register" in str(step.sentence)

@@ -1,4 +1,4 @@
-"""Unit tests mirror the package. Their properties try the same examples each time: a change is judged by itself."""
+"""Unit tests mirror the package. Their properties try the same examples each time: a failure comes from a change."""
 
 from support import hypothesis_profiles
 

@@ -1,7 +1,7 @@
 """The plugin process that Pulumi starts for dynamic resources, called over gRPC as the engine does.
 
 `golden/<version>/` has what each release wrote: a pickle of each provider, and the inputs and outputs of each resource
-after a rotation. The code makes the files of its own version anew, before the release:
+after a rotation. The code generates the files of its own version again, before the release:
 
     PYTHONPATH=tests .venv/bin/python -m support.golden_states
 

@@ -1,4 +1,4 @@
-"""The pickles of every released version load for ever: they are in the state of every stack."""
+"""The pickles of every released version load permanently: they are in the state of every stack."""
 
 from __future__ import annotations
 

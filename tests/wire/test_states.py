@@ -1,4 +1,4 @@
-"""Every state that a release wrote is read for ever; a state of a development version is refused."""
+"""Every state that a release wrote stays readable; a state of a development version is refused."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_a_golden_state_rolls_back(
 def test_a_development_state_is_refused(
     operation: str, configured_plugin: Any, emulator: Emulator, guid: str, slots: tuple[str, str]
 ) -> None:
-    """The message says how to start anew, and the service is left alone.
+    """The message says how to start over, and the service is left alone.
 
     The refusal comes from the state: the classes are frozen, so the pickle of a development version still loads
     (test_pickles.py), and this version's code meets the old keys.

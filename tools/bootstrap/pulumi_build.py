@@ -99,7 +99,7 @@ def build(machine: Machine, release: Release = NEWEST) -> Path:
     """Build into the cache and return the folder.
 
     Raises:
-        CannotGoOnError: A toolchain or a module was not to be had, or the result does not run.
+        CannotGoOnError: A toolchain or a module is unavailable, or the result does not run.
     """
     target, parts = place(machine, release), release.parts
     compiler = go.toolchain(machine, go.directive(_module(machine, parts[0]) / "go.mod"))

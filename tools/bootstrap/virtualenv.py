@@ -1,6 +1,7 @@
 """Install the locked dependencies into `.venv`.
 
-uv compares what is there with the lock file each time, which takes a moment and also mends what a hand undid.
+uv compares what is there with the lock file each time, which takes a moment and also repairs a
+`.venv` that was changed by hand.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ NO_UV = f"""\
 There is no uv to install the locked dependencies with.
   PATH: {{path}}
   PyPI: {{pypi}}
-What to do: if a download failed, mend the network and run `make setup` again. If `python3 -m venv` failed, install
+What to do: if a download failed, repair the network and run `make setup` again. If `python3 -m venv` failed, install
 what it asks for. Or install uv {UV_MINIMUM} or newer yourself, as https://docs.astral.sh/uv/ says."""
 REFUSAL = """\
 The locked dependencies were not installed: `uv sync` ended with {code}; its output is above.

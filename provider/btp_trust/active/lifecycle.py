@@ -109,7 +109,7 @@ def read(session: Session, bag: PropertyBag) -> PropertyBag:
         session.warn(
             f"Subaccount {reading.snapshot.subaccount_id} has no active trust certificate any more.",
             f"{state.fingerprint} signed at the last deployment; now every call that needs a signature fails.",
-            "Look into the cockpit (Connectivity > Destination Trust) and find out who removed it.",
+            "Check the cockpit (Connectivity > Destination Trust) and find out who removed it.",
         )
         # The resource stays: Pulumi would create a removed one again, and `generate` would then act.
         return {**bag, "role": "gone"}

@@ -64,7 +64,7 @@ def decide(request: DeclaredActive, snapshot: Snapshot, *, exists: bool) -> Acti
         raise _renewal_before_adoption(snapshot)
     sentence = (
         f"renew in place: a new certificate replaces active {describe_certificate(snapshot.active)} at once; every "
-        "target refuses until it has the new one"
+        "target rejects every user until it has the new one"
     )
     return ActiveStep(Action.RENEW, sentence)
 
@@ -77,7 +77,7 @@ def _first_certificate(request: DeclaredActive, snapshot: Snapshot, *, exists: b
         "The certificate that this resource reported has vanished, and every target would reject a new one."
         if exists
         else "The slot is empty, and a new signing key is generated only on request.",
-        "Look into the cockpit (Connectivity > Destination Trust). To start anew: remove all resources of this "
+        "Check the cockpit (Connectivity > Destination Trust). To start over: remove all resources of this "
         "subaccount, deploy, then deploy ActiveTrustCertificate(…, generate=True) alone."
         if exists
         else "To generate the first one: ActiveTrustCertificate(…, generate=True).",
@@ -92,8 +92,8 @@ def _ineffective_renewal_note(fingerprint: str) -> str:
 def _outage_refusal(snapshot: Snapshot) -> Refused:
     return Refused(
         f"Renewing the active certificate in place ({snapshot.slots.active}) is an outage.",
-        "The service signs with the new key at once, and every target refuses until somebody has uploaded the new "
-        "certificate there.",
+        "The service signs with the new key at once, and every target rejects every user until somebody has uploaded "
+        "the new certificate there.",
         "Rotate instead: PassiveTrustCertificate, then RotationTrigger. Only if an outage is acceptable: "
         "accept_outage=True.",
         prop="renew_fingerprint",

@@ -1,4 +1,4 @@
-"""The attestation of a hand-over: a file in which the target's team confirms that the target has the certificate."""
+"""The attestation of a hand-over: a file in which the target's team attests that the target has the certificate."""
 
 from __future__ import annotations
 

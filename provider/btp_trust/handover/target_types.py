@@ -81,7 +81,7 @@ TARGET_TYPES: Final[Mapping[str, TargetType]] = MappingProxyType(
             "and that the issuer is still {issuer}, and save.",
             replace='Choose "Upload Signing Certificate", take {upload}, make sure that the issuer is still {issuer}, '
             "and save.",
-            check='The communication system, "Signing Certificate": validity, subject and issuer. Open it anew first.',
+            check='The communication system, "Signing Certificate": validity, subject and issuer. Open it again first.',
             remove='In the app "Communication Systems", open {entry} and take the old signing certificate out.',
             sources=(
                 "Configuration Tasks (user propagation between S/4HANA Cloud and Cloud Foundry)",
@@ -138,7 +138,7 @@ TARGET_TYPES: Final[Mapping[str, TargetType]] = MappingProxyType(
             'Identity Provider", and there {entry}.',
             add="Upload {upload} as a second signing certificate, leave the primary one as it is, and submit.",
             replace='Upload {upload} as "Primary Signing Certificate", and submit.',
-            check='"Configure OAuth 2.0 Identity Provider", opened anew: the certificate of the provider.',
+            check='"Configure OAuth 2.0 Identity Provider", opened again: the certificate of the provider.',
             remove='In "Configure OAuth 2.0 Identity Provider", open {entry} and take the old certificate out.',
             sources=("Configure OAuth Identity Provider in SAP Cloud for Customer",),
         ),
@@ -157,7 +157,7 @@ TARGET_TYPES: Final[Mapping[str, TargetType]] = MappingProxyType(
             "there {entry}.",
             add="Add the content of {upload} as a second signing certificate, leave the first one as it is, and save.",
             replace='Put the content of {upload} into "Signing Certificate" in place of the old one, and save.',
-            check='"Application Identity Provider", opened anew: the content of "Signing Certificate".',
+            check='"Application Identity Provider", opened again: the content of "Signing Certificate".',
             remove='In "Application Identity Provider", open {entry}, and take the old certificate out.',
             sources=(
                 "Principal Propagation from the Multi-Cloud Foundation to the Neo Environment",
@@ -206,7 +206,7 @@ TARGET_TYPES: Final[Mapping[str, TargetType]] = MappingProxyType(
             'certificates, leave "Available for User Logon" unmarked, and save.',
             replace='Put the content of {only} in place of the metadata, choose "Parse", leave "Available for User '
             'Logon" unmarked, and save.',
-            check='"Trust Configuration", opened anew: its metadata; or GET /sap/rest/identity-providers of the '
+            check='"Trust Configuration", opened again: its metadata; or GET /sap/rest/identity-providers of the '
             "subaccount's XSUAA.",
             remove='In "Trust Configuration", open {entry}, put the content of {only} in place of the metadata, '
             'choose "Parse", and save.',

@@ -13,7 +13,7 @@ from btp_trust.handover.target_types import Capacity, TargetType
 
 
 class Phase(StrEnum):
-    """The state of the rotation, judged by the two certificates."""
+    """The state of the rotation, by the two certificates."""
 
     BEFORE_SWAP = "before-swap"
     """The old certificate signs."""
@@ -48,7 +48,7 @@ _WHEN_TO_UPLOAD: Final = {
         Capacity.UNKNOWN,
     ): "Before the swap{by}; if the entry has room for one certificate only, in the minute after the swap.",
     (Phase.BEFORE_SWAP, Capacity.ONE): "In the minute after the swap and not earlier; arrange the swap with the "
-    "person who deploys it{by}. Between the two, calls are refused.",
+    "person who deploys it{by}. Between the two, calls are rejected.",
     (Phase.UNCOMPARED, Capacity.TWO): "Before the certificate signs{by}.",
     (Phase.UNCOMPARED, Capacity.UNKNOWN): "Before the certificate signs{by}; if the entry has room for one certificate "
     "only, in the minute after that.",
@@ -59,7 +59,7 @@ _CALL_TARGET: Final = (
     "old certificate is still trusted; after it, that the new one is, unless the answer came from a cache."
 )
 _ROLLBACK: Final = "If the new certificate has replaced the old one, and the swap is undone: upload {old} again."
-_ALREADY_SIGNING: Final = "The certificate signs already. Where it is missing, calls are refused: if it is, at once."
+_ALREADY_SIGNING: Final = "The certificate signs already. Where it is missing, calls are rejected: if it is, at once."
 
 
 def upload_task(

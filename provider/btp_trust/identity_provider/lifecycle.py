@@ -105,7 +105,7 @@ def diff(session: Session, state: IdentityProviderState, new: IdentityProviderIn
     """Compare the arguments, the source's slots, and what the target trusts.
 
     Raises:
-        Refused: The target has an identity provider that somebody else made in the place of the recorded one.
+        Refused: The target has an identity provider that another client created in the place of the recorded one.
     """
     arguments_changed = not same_arguments(new, state, IdentityProviderArgs) or new.certificates != state.trusted
     source = read_slots(session, new.source, prop=_SOURCE)
@@ -130,7 +130,7 @@ def create(session: Session, new: IdentityProviderInputs) -> tuple[str, Property
 
 
 def update(session: Session, bag: PropertyBag, new: IdentityProviderInputs) -> PropertyBag:
-    """Bring the target to what the slots hold; register anew what is gone."""
+    """Bring the target to what the slots hold; register again what is gone."""
     return _apply(session, new, recorded=from_bag(bag, IdentityProviderState).identity_provider_id)
 
 
@@ -210,7 +210,7 @@ def _declare(session: Session, subaccount_id: str | None, args: IdentityProvider
 def _warn_gone(session: Session, state: IdentityProviderState) -> None:
     session.warn(
         f"Identity provider {state.origin_key!r} is in subaccount {state.subaccount_id} no more.",
-        "Somebody deleted it: the subaccount refuses every user who comes from the other one.",
+        "Somebody deleted it: the subaccount rejects every user who comes from the other one.",
         "The next `pulumi up` registers it again.",
     )
 
@@ -218,8 +218,8 @@ def _warn_gone(session: Session, state: IdentityProviderState) -> None:
 def _warn_replaced(session: Session, state: IdentityProviderState, provider: IdentityProvider) -> None:
     session.warn(
         f"Identity provider {state.origin_key!r} in subaccount {state.subaccount_id} is another one than recorded.",
-        f"Somebody made it: {provider.id}. It trusts {', '.join(provider.trusted) or 'nothing'}.",
-        "`pulumi preview` says what becomes of it.",
+        f"It was re-created, with the ID {provider.id}. It trusts {', '.join(provider.trusted) or 'nothing'}.",
+        "`pulumi preview` shows the next step.",
     )
 
 

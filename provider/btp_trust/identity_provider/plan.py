@@ -1,4 +1,4 @@
-"""What becomes of the registration of a subaccount in another one: it stays, is made, or gets another content.
+"""What a deployment does to the registration of a subaccount in another one: keep it, create it, or change its content.
 
 Only the provider with the declared origin key is ever touched. What a person set in it beside name, metadata and
 activity is kept. Metadata is compared by its meaning: whom it trusts, as whom, in which layout. So a document that was
@@ -19,10 +19,10 @@ from btp_trust.saml.metadata import IdentityProvider, MetadataLayout, write_meta
 
 
 class OnDelete(StrEnum):
-    """What becomes of the registration when the resource is removed."""
+    """What a removal of the resource does to the registration."""
 
     DELETE = "delete"
-    """It is deleted, and with it the users who came from it and what they were assigned."""
+    """It is deleted, with the users who came from it and their role collection assignments."""
     DEACTIVATE = "deactivate"
     """It stays, inactive, and keeps its users."""
 
@@ -76,7 +76,7 @@ class DesiredRegistration:
         changes = self._certificate_changes(set(() if metadata is None else metadata.fingerprints))
         if metadata is not None and metadata.entity_id != self.entity_id:
             changes.append(f"entity ID {self.entity_id}")
-        # Any other change writes the metadata anew, in the desired layout.
+        # Any other change writes the metadata again, in the desired layout.
         if metadata is not None and metadata.layout not in (None, self.layout) and not changes:
             changes.append(f"layout {self.layout}")
         if self.name not in (None, provider.name):
@@ -123,16 +123,16 @@ def deactivation_body(provider: IdentityProvider) -> dict[str, Any]:
 
 
 def removal_text(subaccount_id: str, on_delete: OnDelete, preexisting: str | None) -> str:
-    """Say what becomes of the registration when the resource is removed: the preview of a removal shows it.
+    """Describe what a removal of the resource does to the registration: the preview of a removal shows it.
 
     Args:
         subaccount_id: Where it is.
         on_delete: The program's choice.
         preexisting: Its ID, if it was there before the resource.
     """
-    text = f"sets it inactive in {subaccount_id}, where its users and what they were assigned stay"
+    text = f"sets it inactive in {subaccount_id}, where it keeps its users and their role collections"
     if on_delete is OnDelete.DELETE:
-        text = f"deletes it in {subaccount_id}, with its users there and all that they were assigned"
+        text = f"deletes it in {subaccount_id}, with its users there and their role collection assignments"
     if preexisting is not None:
         text += f"; it was there before this resource ({preexisting}): another stack may rely on it"
     return text
@@ -157,10 +157,10 @@ def decide(
         desired: What is to be registered.
         providers: All that the subaccount has.
         recorded: ID of the one that the resource registered or adopted, by its state.
-        adopt: ID of one that somebody else made and that may be adopted.
+        adopt: ID of one that another client created and that may be adopted.
 
     Raises:
-        Refused: Somebody else made one with this origin key, or one with this entity ID.
+        Refused: Another client created one with this origin key, or one with this entity ID.
     """
     providers = tuple(providers)
     provider = find_by_origin_key(desired.origin_key, providers)
@@ -169,9 +169,8 @@ def decide(
     if provider is None:
         return RegistrationStep(None, f"register {desired.origin_key!r}: trust {_short_list(desired.fingerprints)}")
     if provider.type != "saml":
-        raise _origin_key_taken(
-            desired, f"It is of type {provider.type!r}, which is none that this resource makes.", ""
-        )
+        why = f"Its type is {provider.type!r}; this resource manages only SAML identity providers."
+        raise _origin_key_taken(desired, why, "")
     if provider.config is None or not provider.id:
         raise _unreadable(provider)
     differences = desired.differences(provider)
@@ -183,7 +182,7 @@ def decide(
         raise _foreign_provider(desired, provider, recorded)
     if provider.id == recorded:
         return RegistrationStep(provider, ", ".join(differences) or None)
-    name = f"{desired.origin_key!r}, which this resource did not make ({provider.id})"
+    name = f"{desired.origin_key!r}, which this resource did not register ({provider.id})"
     if not differences:
         return RegistrationStep(
             provider, f"adopt {name}: it has this content already, and nothing is written", writes=False
@@ -204,7 +203,7 @@ def _matches_written_document(desired: DesiredRegistration, provider: IdentityPr
 
 def _foreign_provider(desired: DesiredRegistration, provider: IdentityProvider, recorded: str | None) -> Refused:
     trusted = ", ".join(provider.trusted) or "no certificate that can be read"
-    made = "was not made by this resource" if recorded is None else "is not the one that this resource registered"
+    made = "was not registered by this resource" if recorded is None else "is not the one that this resource registered"
     return _origin_key_taken(desired, f"It {made}. It trusts {trusted}.", f'To adopt it: adopt="{provider.id}". ')
 
 
@@ -213,7 +212,7 @@ def _unreadable(provider: IdentityProvider) -> Refused:
     return Refused(
         f"Identity provider {provider.origin_key!r} has {what} that cannot be read.",
         "It is replaced as a whole, so that what a person set in it would be lost.",
-        "Look at it in the cockpit: save it there anew, or delete it, and run again.",
+        "Look at it in the cockpit: save it there again, or delete it, and run again.",
         prop="origin_key",
     )
 

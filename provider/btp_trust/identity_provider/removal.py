@@ -1,4 +1,4 @@
-"""What becomes of the registration when a TrustedIdentityProvider leaves the program."""
+"""What a removal of TrustedIdentityProvider does to the registration."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ def _remove(session: Session, state: IdentityProviderState, target: TrustConfigu
     if provider is None:
         return
     if provider.id != state.identity_provider_id:
-        _report(session, state, "stays; somebody else made it anew")
+        _report(session, state, "stays; it was re-created under another ID")
         return
     if state.preexisting == provider.id:
         # Removed all the same: kept, each renamed resource would leave an unmanaged trust behind.
         _report(session, state, f"was there before this resource ({provider.id}): another stack may have relied on it")
     if state.on_delete is OnDelete.DELETE:
         delete_registration(target, provider)
-        _report(session, state, "is deleted, with its users there and all that they were assigned")
+        _report(session, state, "is deleted, with its users there and their role collection assignments")
         return
     if provider.active:
         deactivate_registration(target, provider)
-    _report(session, state, "is inactive; its users there, and what they were assigned, stay")
+    _report(session, state, "is inactive; it keeps its users there and their role collections")
 
 
 def _report(session: Session, state: IdentityProviderState, outcome: str) -> None:

@@ -26,7 +26,7 @@ class IdentityProviderArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_onl
     entity_id: str | None = None
     metadata_layout: MetadataLayout = MetadataLayout.KEY_DESCRIPTORS
     adopt: str | None = None
-    """ID of an identity provider that somebody else made."""
+    """ID of an identity provider that another client created."""
     on_delete: OnDelete = OnDelete.DELETE
 
     @property
@@ -46,7 +46,7 @@ class IdentityProviderInputs(IdentityProviderArgs, frozen=True, omit_defaults=Tr
     preexisting: str | None = None
     """ID of an identity provider that was there before the resource, and that it adopted without `adopt`."""
     removal: str | None = None
-    """What becomes of it when the resource is removed: the preview of a removal shows the inputs."""
+    """What a removal of the resource does to it: the preview of a removal shows the inputs."""
 
 
 class IdentityProviderState(IdentityProviderArgs, frozen=True, omit_defaults=True, kw_only=True):

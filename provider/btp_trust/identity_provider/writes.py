@@ -21,11 +21,11 @@ from btp_trust.service.transport.at_most_once import AtMostOnceWrite
 class _RegistrationWrite(AtMostOnceWrite[IdentityProvider | None]):
     """One write of the identity provider with an origin key; None stands for a missing one."""
 
-    unchanged: ClassVar[str] = "It is as before"
-    unreadable: ClassVar[str] = "It could not be read"
-    next_command: ClassVar[str] = "it reads first"
+    unchanged: ClassVar[str] = "The registration is as before"
+    unreadable: ClassVar[str] = "The registration could not be read"
+    next_command: ClassVar[str] = "it reads the registration first"
     suspects: ClassVar[str] = (
-        "the proxies on the way, the service's status, and what it says: "
+        "the proxies on the way, the service's status, and its answer: "
         "a 500 may mean that the name or the metadata is unacceptable"
     )
 
@@ -59,12 +59,12 @@ class _RegistrationWrite(AtMostOnceWrite[IdentityProvider | None]):
 
     def describe_before(self) -> str:
         """Return the identity provider before, as a sentence."""
-        return f"It is {_describe(self.before)}."
+        return f"Registration: {_describe(self.before)}."
 
     def foreign_change(self, now: IdentityProvider | None) -> TargetChanged:
         """Return the error of a content that has another cause than this write."""
         return TargetChanged(
-            f"The {self.name} does not explain what is there now: somebody else acted in the same moment.",
+            f"The content differs from what the {self.name} wrote: another client wrote at the same time.",
             f"Before: {_describe(self.before)}. Now: {_describe(now)}. Nothing was recorded.",
             "Find out who else manages this trust configuration, then run `pulumi preview` and read the plan.",
         )
@@ -94,7 +94,7 @@ class _RegistrationWrite(AtMostOnceWrite[IdentityProvider | None]):
     def _stored_otherwise(self, after: IdentityProvider | None) -> TargetChanged:
         return TargetChanged(
             f"The {self.name} was answered with another content than was sent.",
-            f"It says: {_describe(after)}. The service may read the metadata in another way. The state is unchanged.",
+            f"The answer: {_describe(after)}. The service may read metadata in another way. The state is unchanged.",
             "Look at the trust configuration in the cockpit; try another metadata_layout, or leave `passive` away.",
         )
 
@@ -105,7 +105,7 @@ def write_registration(
     """Register what is desired, or replace what was found; hold the write lock since the reading `before`.
 
     Raises:
-        TargetChanged: Somebody else changed it in the same moment.
+        TargetChanged: Another client changed it at the same time.
         WriteNotApplied: The response was lost or refuses it, and all is as before.
         OutcomeUnknown: The response was lost, and the identity provider could not be read.
     """

@@ -32,7 +32,7 @@ def adopted_has_name(generation: str, fingerprint: str, adopt: str | None, free:
     """`adopt` contradicts the name that is bound already."""
     return Refused(
         f"Generation {generation!r} is certificate {fingerprint}, not {adopt}.",
-        "A name is bound to one certificate for ever.",
+        "A name is bound permanently to one certificate.",
         f'Give the certificate of adopt= a new name, such as generation="{free}".',
     )
 
@@ -41,7 +41,7 @@ def name_has_certificate(generation: str, fingerprint: str, adopt: str | None, f
     """`adopt` was changed while the generation stayed."""
     return Refused(
         f"Generation {generation!r} is certificate {fingerprint}; it cannot become {adopt}.",
-        "A name is bound to one certificate for ever.",
+        "A name is bound permanently to one certificate.",
         f'Give the adopted certificate a new name, such as generation="{free}".',
         prop="adopt",
     )
@@ -51,7 +51,7 @@ def earlier_certificate_gone(generation: str, fingerprint: str, free: str, snaps
     """An earlier generation is declared again, and its certificate has left both slots."""
     return Refused(
         f"The certificate of the earlier generation {generation!r} ({fingerprint}) is in no slot.",
-        f"A name is bound to one certificate for ever, and generating would bind it again. {snapshot.slots_sentence}",
+        f"A name is bound permanently to one certificate, and generating binds it again. {snapshot.slots_sentence}",
         f'Give `generation` a name that was not used before, such as generation="{free}".',
     )
 

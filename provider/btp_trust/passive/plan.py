@@ -146,11 +146,11 @@ def _adopt_earlier(request: DeclaredPassive, own: RecordedCertificates, snapshot
     certificate = snapshot.find(fingerprint)
     if certificate is None:
         raise messages.earlier_certificate_gone(request.generation, fingerprint, free, snapshot)
-    return Adopt(certificate, "it was that before")
+    return Adopt(certificate, "the earlier certificate of this name")
 
 
 def _adopt_named(request: DeclaredPassive, fingerprint: str, snapshot: Snapshot) -> Adopt:
     certificate = snapshot.find(fingerprint)
     if certificate is None:
         raise messages.nothing_to_adopt(request.generation, fingerprint, snapshot)
-    return Adopt(certificate, "adopt= says so")
+    return Adopt(certificate, "named in adopt=")

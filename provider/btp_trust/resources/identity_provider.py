@@ -26,7 +26,7 @@ class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentit
     Without `passive` the other subaccount trusts the active certificate alone. The resource reads the slots itself, so
     it works without an ActiveTrustCertificate, and a RotationTrigger may wait for it.
 
-    Removing it deletes the identity provider there, with the users who came from it and all that they were assigned;
+    Removing it deletes the identity provider there, with its users there and their role collection assignments;
     `on_delete="deactivate"` keeps them. Either way they are refused from then on.
 
     Args:
@@ -42,10 +42,10 @@ class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentit
         metadata_layout: Where the metadata has the second certificate: "key-descriptors" (default), a KeyDescriptor
             for each, or "x509-data", one with an X509Data for each. The open-source UAA trusts both certificates in
             either; the documentation leaves open which one XSUAA understands.
-        adopt: ID of an identity provider: adopt exactly this one, which has this origin key and which somebody else
-            made. The refusal prints it.
-        on_delete: What becomes of it when the resource is removed: "delete" (default) deletes it, and with it the users
-            there who came from it and all that they were assigned; "deactivate" sets it inactive and keeps them.
+        adopt: ID of an identity provider: adopt exactly this one, which has this origin key and was created by
+            another client. The refusal prints it.
+        on_delete: What a removal of the resource does to it: "delete" (default) deletes it, and with it the users
+            there who came from it and their role collection assignments; "deactivate" sets it inactive and keeps them.
         subaccount_id: GUID of the subaccount that is to trust this one; refuse any other. Required with a binding found
             in the environment.
         source_subaccount_id: The same of the subaccount whose certificates are to be trusted.

@@ -68,8 +68,8 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
 
     Raises:
         pulumi.RunError: The program declares a second one on this connection, or keeps a service key in plain text; or
-            a value of `trusted_by` stems from the candidate alone, so that it would be compared with itself. (The last
-            is raised as soon as the source of an output is known.)
+            a value of `trusted_by` is derived only from the candidate, so that it would be compared with itself. (The
+            last is raised as soon as the source of an output is known.)
     """
 
     generation: pulumi.Output[str]

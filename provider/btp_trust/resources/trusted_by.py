@@ -161,7 +161,7 @@ def _refuse_candidate_alone(
     async def check_origin() -> bool:
         if candidate is not None and await value.resources() == {candidate}:
             raise pulumi.RunError(
-                f"trusted_by: what target {target!r} trusts stems from the candidate alone.\n"
+                f"trusted_by[{target!r}] is derived only from the candidate.\n"
                 "That compares the certificate with itself, independently of the target.\n"
                 "Pass an output of the resource that gives the target its certificates, or a response of the target "
                 "itself; Attested(…) for a target without an API."

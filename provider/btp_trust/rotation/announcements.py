@@ -18,7 +18,7 @@ def announce_decision(session: Session, decision: Decision) -> None:
     """Print the step with its targets, or warn of the drift.
 
     Raises:
-        Refused: `btp-trust:strict` makes a failure of the drift.
+        Refused: `btp-trust:strict` turns the drift into an error.
     """
     if decision.action is Action.SWAP:
         # Without --diff a preview shows only the names of changed inputs, so the step is printed as well.
@@ -46,8 +46,8 @@ def announce_removal(session: Session, candidate: str, declaration: Declaration,
         return
     certificate = describe_certificate(snapshot.passive, declaration.generation_of(snapshot.passive))
     session.print_once(
-        f"RotationTrigger: candidate {candidate!r} was taken away; if its PassiveTrustCertificate is removed without "
-        f"retain_on_delete, passive {certificate} is deleted and you cannot roll back to it afterwards"
+        f"RotationTrigger: candidate= was removed. If the program also removes PassiveTrustCertificate {candidate!r} "
+        f"without retain_on_delete, passive {certificate} is deleted, and a rollback to it becomes impossible"
     )
 
 

@@ -21,7 +21,7 @@ class Action(Enum):
     REPORT = "report"
     """Report that another certificate than the declared one is active; leave the slots alone."""
     WARN = "warn"
-    """Warn of a state that this command cannot mend, with the remedy."""
+    """Warn of a state that only another command resolves, with the remedy."""
     REFUSE = "refuse"
     """Stop the command."""
 

@@ -22,7 +22,7 @@ class RotationDifference:
     outputs_are_behind: bool
     """Another certificate is active than the recorded one, or a generation that had failed is active."""
     stale_read: StaleRead | None
-    """The slots look as before the last swap, and it is too early to believe that."""
+    """The slots look as before the last swap, and the last swap is too recent to accept that."""
 
     @property
     def is_update_due(self) -> bool:

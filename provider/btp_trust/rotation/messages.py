@@ -83,8 +83,8 @@ def refuse_restore_and_generate(declaration: Declaration, snapshot: Snapshot) ->
         f"{declaration.pending_generation!r}.",
         "Somebody else swapped, and on_drift says to restore; a certificate that is generated in the same command "
         f"would meet other slots than were previewed. {snapshot.slots_sentence}",
-        "Let the signer be restored first: take the change of PassiveTrustCertificate back, deploy, then make it "
-        'again; or leave the signer as it is: on_drift="report".',
+        "Let the signer be restored first: revert the change of PassiveTrustCertificate, deploy, then make the "
+        'change again; or leave the signer as it is: on_drift="report".',
     )
 
 

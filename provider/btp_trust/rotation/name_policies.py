@@ -1,4 +1,4 @@
-"""Policies about the names of generations: a name is bound to one certificate for ever."""
+"""Policies about the names of generations: a name is bound permanently to one certificate."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _name_bound_otherwise(
     return refuse(
         Reason.NAME_BOUND_OTHERWISE,
         f"`{prop}` says that generation {name!r} is certificate {fingerprint}.",
-        f"It is recorded as {bound[name]}, and a name is bound to one certificate for ever.",
+        f"It is recorded as {bound[name]}, and a name is bound permanently to one certificate.",
         f"Give that certificate a name that was not used before: {arguments}.",
         prop=prop,
     )
@@ -71,7 +71,7 @@ def generated_name_taken(declaration: Declaration, snapshot: Snapshot) -> Decisi
     return refuse(
         Reason.NAME_BOUND_OTHERWISE,
         f"Generation {name!r} is certificate {fingerprint}; no other can be generated under that name.",
-        "A name is bound to one certificate for ever, and this command would generate a new one.",
+        "A name is bound permanently to one certificate, and this command would generate a new one.",
         f"{remedy}.",
         prop="candidate",
     )

@@ -60,7 +60,7 @@ def no_active_certificate(declaration: Declaration, snapshot: Snapshot) -> Decis
         "A RotationTrigger swaps the active certificate with the passive one; the active slot is empty.",
         f"Deploy {_GENERATE} alone first, then add the RotationTrigger."
         if is_created
-        else "Look into the cockpit (Connectivity > Destination Trust). To begin anew: remove all three resources, "
+        else "Check the cockpit (Connectivity > Destination Trust). To start over: remove all three resources, "
         f"deploy, then deploy {_GENERATE} alone.",
     )
 
@@ -134,7 +134,7 @@ def report_drift(declaration: Declaration, snapshot: Snapshot) -> Decision | Non
         Action.REPORT,
         Reason.DRIFT,
         f"{label(certificate, declaration.generation)} should sign, but {label(snapshot.active, name)} does: "
-        f"{cause}; nothing is done about it",
+        f"{cause}; the slots are left as they are",
         evidence=f"{snapshot.slots_sentence}{evidence}",
         remedies=f'To accept it: {accept}. To undo it: {undo}on_drift="restore".',
     )
@@ -149,11 +149,11 @@ def _explain_drift(name: str | None, certificate: Certificate, active: Certifica
     if name is None:
         return "somebody else swapped", ""
     evidence = (
-        f" A run of this stack leaves exactly that if it was killed after its swap to {name!r}, before that was "
-        "recorded, and the change of `generation` was reverted since."
+        f" A killed run of this stack would leave the same slots, if it was killed between its swap to {name!r} and "
+        "the record of that, and the change of `generation` was reverted since."
     )
     if active.not_before > certificate.not_before:
-        return "a killed run of this stack did that, or somebody else swapped", f"{evidence} That is probable."
+        return "a killed run of this stack did that, or somebody else swapped", f"{evidence} This is the likely cause."
     return "somebody else swapped", evidence
 
 
@@ -171,11 +171,10 @@ def candidate_removed(declaration: Declaration, snapshot: Snapshot) -> Decision 
         return None
     return refuse(
         Reason.CANDIDATE_REMOVED,
-        f"Generation {declaration.generation!r} cannot be made to sign in the command that takes candidate= away.",
+        f"Generation {declaration.generation!r} cannot be made to sign in the command that removes candidate=.",
         "To rotate and to retire are two deployments: the removal of its PassiveTrustCertificate deletes the "
         f"certificate that the swap makes passive, and so the rollback target. {snapshot.slots_sentence}",
-        "Put candidate= and the PassiveTrustCertificate back, deploy the swap, then remove them in a second "
-        "deployment.",
+        "Restore candidate= and the PassiveTrustCertificate, deploy the swap, then remove them in a second deployment.",
         prop="candidate",
     )
 
@@ -257,8 +256,8 @@ UPDATE_POLICIES: Final[tuple[Policy, ...]] = (
     report_drift,  # before the refusals of a swap: a drift that is only reported lets every command pass
     not_prepared,  # before generation_pending: it sends to an earlier deployment, also if both are due
     generation_pending,  # before candidate_removed: its remedy comes first, while the certificate is still there
-    candidate_removed,  # before validity: one argument less is mended at once, a certificate in two deployments
+    candidate_removed,  # before validity: an argument is restored in one line, a certificate takes two deployments
     validity,  # before target_lacks_certificate: targets are given only a certificate that can sign
-    target_lacks_certificate,  # last of the refusals: other people act once all that the program can mend is mended
+    target_lacks_certificate,  # last of the refusals: other people are asked after all that the program can resolve
     swap,  # last: it asks all the others again, so that it is safe in any order of them
 )

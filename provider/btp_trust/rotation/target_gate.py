@@ -79,9 +79,11 @@ def trust_warning(statuses: Sequence[TargetStatus], certificate: Certificate) ->
     lacking = [status for status in statuses if status.lacks_trust]
     if not lacking:
         return ""
+    fingerprint = short_fingerprint(certificate.fingerprint)
     return (
-        f"{short_fingerprint(certificate.fingerprint)}, which is about to sign again, is not trusted by "
-        f"{_names(lacking)}. They reject every user until they have it. Give it to them at once."
+        f"{fingerprint}, which is about to sign again, is not trusted by "
+        f"{_names(lacking)}. These targets reject every user until they have the certificate. Give {fingerprint} to "
+        f"{_names(lacking)} at once."
     )
 
 
@@ -117,7 +119,7 @@ def _observed_status(target: str, valid_until: datetime | None, snapshot: Snapsh
     """Believe a source that names the certificate, unless it is metadata that has expired by its own statement."""
     if valid_until is None or snapshot.now < valid_until:
         return TargetStatus(target, TrustStatus.YES, "observed", "yes, observed")
-    problem = f"the metadata that names it was valid until {format_rfc3339(valid_until)} (validUntil): read it anew"
+    problem = f"the metadata that names it was valid until {format_rfc3339(valid_until)} (validUntil): read it again"
     return TargetStatus(target, TrustStatus.NO, "observed", f"no, {problem}, observed")
 
 

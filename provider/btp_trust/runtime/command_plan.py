@@ -71,7 +71,8 @@ class CommandPlan:
         if self.next_signer is not None:
             raise Refused(
                 f"Generation {generation!r} cannot be generated in the command that also swaps the slots.",
-                f"{self.next_signer.fingerprint} is about to sign, and what becomes passive would be overwritten.",
+                f"{self.next_signer.fingerprint} is about to sign, and the new certificate would overwrite the "
+                "rollback target.",
                 "Deploy the change of the RotationTrigger first, then this one; and pass this resource to it as "
                 "candidate=.",
             )
@@ -124,8 +125,9 @@ class CommandPlan:
             lacking := _without_certificate(self.current_trust, self.rotation_target)
         ):
             raise Refused(
-                f"{self.rotation_target.fingerprint} is to sign; nothing shows that {', '.join(lacking)} has it.",
-                "From the swap on, the subaccount that trusts it would refuse every user.",
+                f"{', '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} not known to trust "
+                f"{self.rotation_target.fingerprint}, the next signer.",
+                "From the swap on, the subaccount that trusts it would reject every user.",
                 "If it could not be checked, run the command again once it can. Else put passive= on "
                 "TrustedIdentityProvider (the PassiveTrustCertificate) and deploy; rotate in a second deployment; take "
                 "passive= away in a third one.",
@@ -137,7 +139,8 @@ class CommandPlan:
             raise Refused(
                 f"{self.planned_renewal} is to be renewed in place, and a RotationTrigger declares "
                 f"{self.declared_generation!r}.",
-                "Renewed, that certificate is in no slot any more, and the declaration would be about nothing.",
+                "Renewed, that certificate is in no slot any more, and the declared generation would have no "
+                "certificate.",
                 "Rotate instead: give PassiveTrustCertificate a new generation, deploy, then declare it. Only if the "
                 "outage is wanted: remove RotationTrigger and rotation= for this deployment.",
                 prop="renew_fingerprint",
@@ -186,7 +189,7 @@ def second_name_refusal(
         prop: The property to blame.
     """
     return Refused(
-        f"Certificate {fingerprint} does not become {name!r}: it is {known_as!r} already.",
+        f"Certificate {fingerprint} already has the name {known_as!r}, so it cannot be named {name!r}.",
         f"A certificate keeps its one name, and the program does not adopt this one as {name!r}. A resource that is "
         "renamed or replaced does not know what it was before.",
         f"To generate another one for {name!r}: {alternative} on PassiveTrustCertificate. To keep that certificate: "

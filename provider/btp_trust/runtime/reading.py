@@ -110,7 +110,7 @@ def _read_or_unavailable(
         # The recorded subaccount guards programs that omit the argument.
         return read(args.subaccount_id or recorded)
     except TrustError as error:
-        # A malformed key or a wrong subaccount is for a person to mend, also at rest.
+        # A malformed key or a wrong subaccount needs a person, also in a command with nothing to do.
         if not error.is_tolerated_without_changes:
             raise
         return ReadingUnavailable(error)
@@ -154,7 +154,7 @@ def diff_without_reading(
 
 
 def warn_unchecked(session: Session, unavailable: ReadingUnavailable, state: RecordedReading) -> None:
-    """Warn that a resource with nothing to do was recorded without a look at the service.
+    """Warn that a resource was recorded from its state alone.
 
     Raises:
         TrustError: `btp-trust:strict` is set.
@@ -176,8 +176,8 @@ def _unchecked_notice(session: Session, unavailable: ReadingUnavailable, state: 
 
 def _strict_offline_refusal() -> OfflineRefused:
     return OfflineRefused(
-        "Nothing was checked.",
-        "btp-trust:offline is set, and btp-trust:strict makes a failure of that.",
+        "The service was not checked.",
+        "btp-trust:offline is set, and btp-trust:strict turns that into an error.",
         "Unset one of them: pulumi config rm btp-trust:offline",
     )
 

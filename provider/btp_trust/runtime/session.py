@@ -119,7 +119,7 @@ class Session:
         self.host.stderr.flush()
 
     def warn(self, what: str, why: str, remedy: str) -> None:
-        """Warn of something that only a person can mend.
+        """Warn of something that only a person can resolve.
 
         Raises:
             Refused: `btp-trust:strict` is set.

@@ -62,16 +62,16 @@ class _SlotWrite(AtMostOnceWrite[Snapshot]):
         return _slots_changed(self.name, now.slots, self.before.slots)
 
     def foreign_change(self, now: Snapshot) -> SlotsChanged:
-        """Return the error of slots that this write does not explain."""
+        """Return the error of slots that differ from what this write leaves."""
         before, after = self.before.slots, now.slots
         missing = [fingerprint for fingerprint in (before.active, before.passive) if fingerprint is not None]
         missing = [fingerprint for fingerprint in missing if fingerprint not in (after.active, after.passive)]
         lost = f" In no slot any more: {', '.join(missing)}." if missing else ""
-        change = f"The slots changed in a way that this {self.name} does not explain"
+        change = f"The slots differ from what the {self.name} leaves"
         if after == before:
-            change = f"The {self.name} was done, and yet the slots are as before"
+            change = f"The {self.name} was applied, and yet the slots are as before"
         return SlotsChanged(
-            f"{change}: somebody else acted in the same moment.",
+            f"{change}: another client wrote at the same time.",
             f"Before: {before}. Wanted: {self.wanted}. Now: {after}.{lost} Nothing was recorded.",
             "Find out who else manages this subaccount, then run `pulumi preview` and read the plan.",
         )
@@ -98,11 +98,11 @@ def swap(account: Subaccount, expected: Slots, wanted: str, *, reading_may_be_st
         expected: What both slots hold.
         wanted: Fingerprint of the certificate that is to sign.
         reading_may_be_stale: The slots held `expected` a moment ago, so that a reading that shows `wanted` active may
-            be one of the time before, and is believed only if it stays. After a lost response the slots are then read
+            be one of the time before, and is accepted only if it stays. After a lost response the slots are then read
             for as long as a reading may be stale, which makes a `WriteNotApplied` certain.
 
     Raises:
-        SlotsChanged: They hold another pair, or somebody swapped in the same moment.
+        SlotsChanged: They hold another pair, or another client swapped at the same time.
         StaleRead: This process has made this swap, and the slots contradict that: another one might undo it.
         WriteNotApplied: The response was lost or refuses the swap, and the slots are as before.
         OutcomeUnknown: The response was lost, and the slots could not be read.
@@ -237,7 +237,7 @@ def _read_or_none(account: Subaccount) -> Snapshot | None:
 
 def _slots_changed(name: str, slots: Slots, expected: Slots) -> SlotsChanged:
     return SlotsChanged(
-        f"The {name} was not done: the slots changed since it was planned.",
+        f"The {name} was not applied: the slots changed since it was planned.",
         f"Planned for: {expected}. Found: {slots}.",
         "Run `pulumi preview` and read the new plan; the change may have had a reason.",
     )
@@ -247,8 +247,8 @@ def _unplanned_signer(write: _SlotWrite, slots: Slots) -> SlotsChanged:
     """Return the error of a passive certificate that was replaced between the reading and the swap."""
     return SlotsChanged(
         f"The swap made a certificate sign that was in no plan: {slots.active}.",
-        f"Somebody replaced the passive one in the same moment. Before: {write.before.slots}. Wanted: {write.wanted}. "
-        f"Now: {slots}. Nothing was recorded.",
-        "Targets that do not trust it refuse calls. To roll back, declare the generation before again, with "
+        f"Another client replaced the passive one at the same time. Before: {write.before.slots}. "
+        f"Wanted: {write.wanted}. Now: {slots}. Nothing was recorded.",
+        "Targets that do not trust it reject calls. To roll back, declare the generation before again, with "
         f'on_drift="restore" and known_generations={{"unreviewed": "{slots.active}"}}, and run `pulumi up`.',
     )

@@ -1,7 +1,7 @@
 """Stale reads: for 60 seconds after a write of this stack, a reading that contradicts it is doubted.
 
 The service leaves the age of its responses open. The state records the last write: slots that look as they did before
-it are stale, or somebody undid it at once. Either way they can be believed a minute later.
+it are stale, or somebody undid it at once. Either way the readings are accepted a minute later.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ def stale_read_error(contradiction: str, alternative: str, since: str, snapshot:
         snapshot: The reading.
 
     Returns:
-        None if the write is old enough for the reading to be believed.
+        None if the write is old enough for the reading to be accepted.
     """
-    believed = parse_rfc3339(since) + STALENESS
+    accepted_from = parse_rfc3339(since) + STALENESS
     # Both moments are by the service's clock, so this machine's may be wrong.
-    if snapshot.now >= believed:
+    if snapshot.now >= accepted_from:
         return None
     return StaleRead(
         contradiction,
         f"Either the reading is stale, or {alternative}; it is too early to say which. Slots: {snapshot.slots}.",
-        f"Run the same command again after {format_rfc3339(believed)}.",
+        f"Run the same command again after {format_rfc3339(accepted_from)}.",
     )

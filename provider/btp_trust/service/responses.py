@@ -52,7 +52,7 @@ def _token_rejected(request: httpx.Request, statement: str) -> CredentialsReject
     remedy = "Create a new service key and give it to the connection."
     if USER_TOKEN_HEADER in request.headers:
         why = f"{why}, or it rejects the user's token"
-        remedy = "Try another user's token; if it is refused as well, create a new service key."
+        remedy = "Try another user's token; if it is rejected as well, create a new service key."
     return CredentialsRejected(
         f"{request_label(request)} was refused: 401.", f"{why}.{statement}", f"{remedy} {RENEWED_KEY_HINT}"
     )
@@ -96,5 +96,5 @@ def unexpected_response(response: httpx.Response, detail: str = "") -> Unexpecte
 
 
 def is_client_error(response: httpx.Response) -> bool:
-    """Return True if the service refused the request; after a 408 it may have acted."""
+    """Return True for a client error, after which nothing was done; after a 408 the service may have acted."""
     return response.is_client_error and response.status_code != httpx.codes.REQUEST_TIMEOUT

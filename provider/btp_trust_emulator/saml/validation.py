@@ -169,7 +169,7 @@ def _check_audience(signed: etree._Element, entity_id: str, rules: ValidationRul
         for restriction in restrictions
     ]
     if (rules.needs_audience and not groups) or any(entity_id not in audiences for audiences in groups):
-        raise AssertionRejected("its audience is somebody else", RejectionReason.AUDIENCE)
+        raise AssertionRejected("its audience is another target", RejectionReason.AUDIENCE)
 
 
 def _check_times(
@@ -185,7 +185,7 @@ def _check_times(
     ]
     here = [data for data in confirmed if _is_for_recipient(data, recipients, rules)]
     if not here and (confirmations or rules.needs_recipient):
-        raise AssertionRejected("its recipient is somebody else", RejectionReason.CONFIRMATION)
+        raise AssertionRejected("its recipient is another target", RejectionReason.CONFIRMATION)
     _check_confirmations(here, rules)
     limited = [*signed.iterfind("saml:Conditions", NAMESPACES), *here]
     ends = [end for end in (_parse_end(element, rules.skew, now) for element in limited) if end is not None]

@@ -89,11 +89,11 @@ def test_replaced_provider_stops_update(engine: FakeEngine) -> None:
     api = Api(engine)
     before = api.all()[ORIGIN]
 
-    def anew() -> None:
+    def recreate() -> None:
         api.delete()
         api.register(ORIGIN, before["config"]["metaDataLocation"])
 
-    engine.transport.inject_once(GET, interleave(before=anew), after=1)
+    engine.transport.inject_once(GET, interleave(before=recreate), after=1)
     with pytest.raises(Refused, match="adopt="):
         engine.up(wanted, skip_preview=True)
     assert engine.last_report.writes == [DELETE, POST]  # the other one's
@@ -103,7 +103,7 @@ def test_replaced_provider_stops_update(engine: FakeEngine) -> None:
 
 
 def test_own_replacement_is_adopted(engine: FakeEngine) -> None:
-    """A registration that a killed run made anew is adopted by recording it."""
+    """A registration that a killed run re-created is adopted by recording it."""
     engine.deploy(program())
     stored = dict(engine.state)
     Api(engine).delete()
@@ -141,7 +141,7 @@ def test_replaced_provider_is_not_deleted(engine: FakeEngine) -> None:
     api.delete()
     api.register(ORIGIN, metadata)
     kept = dict(engine.state)
-    assert "made it anew" in engine.destroy().messages
+    assert "re-created under another ID" in engine.destroy().messages
     assert ORIGIN in api.all()
     api.delete()
     engine.state = kept

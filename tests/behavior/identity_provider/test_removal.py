@@ -1,4 +1,4 @@
-"""TrustedIdentityProvider: what becomes of the registration when the resource goes, and of a preexisting one."""
+"""TrustedIdentityProvider: what a removal does to the registration, and to a preexisting one."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_deletion_mentions_users(engine: FakeEngine) -> None:
     """The preview of a removal and the removal say that users go with the identity provider."""
     engine.deploy(program())
     report = removed(engine)
-    assert "with its users there and all that they were assigned" in report.inputs["billing"]["removal"]
+    assert "with its users there and their role collection assignments" in report.inputs["billing"]["removal"]
     assert engine.target_guid in report.inputs["billing"]["removal"]
     assert "is deleted, with its users" in report.messages
     assert report.writes == [DELETE]
@@ -82,7 +82,7 @@ def test_deactivation_can_be_undone(engine: FakeEngine) -> None:
     }
 
     preview = engine.preview(KEEPING)
-    assert f"which this resource did not make ({before['id']}): active again" in preview.inputs["billing"]["step"]
+    assert f"which this resource did not register ({before['id']}): active again" in preview.inputs["billing"]["step"]
     assert engine.up(KEEPING).writes == [PUT]
     assert api.all()[ORIGIN]["active"] is True
     engine.assert_stable(KEEPING)
@@ -158,7 +158,7 @@ def test_identical_provider_is_adopted(engine: FakeEngine) -> None:
     identity = Api(engine).all()[ORIGIN]["id"]
     second = FakeEngine(engine.emulator, engine.guid, target_guid=engine.target_guid)
     preview = second.preview(program())
-    assert f"adopt 'shop', which this resource did not make ({identity})" in preview.inputs["billing"]["step"]
+    assert f"adopt 'shop', which this resource did not register ({identity})" in preview.inputs["billing"]["step"]
     assert "adopt" in preview.messages
     assert second.up(program()).writes == []
     second.assert_stable(program())

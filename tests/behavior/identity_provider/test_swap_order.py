@@ -48,7 +48,7 @@ def test_swap_waits_for_usable_registration(engine: FakeEngine, change: str) -> 
     else:
         config = api.all()[ORIGIN]["config"]
         api.configure(metaDataLocation=re.sub('entityID="[^"]*"', 'entityID="another"', config["metaDataLocation"]))
-    engine.assert_refused(program("b", "b", gated=False), ORIGIN, "nothing shows that")
+    engine.assert_refused(program("b", "b", gated=False), ORIGIN, "is not known to trust")
     engine.deploy(program("b", "a", gated=False), program("b", "b", gated=False))
 
 
@@ -80,7 +80,7 @@ def test_swap_to_dropped_certificate_is_refused(engine: FakeEngine, *, trigger_f
     engine.emulator.advance(HOUR)
     engine.deploy(written("a", registers=True))
     message = engine.assert_refused(written("b", registers=False), ORIGIN)
-    assert "would refuse every user" in message
+    assert "would reject every user" in message
     engine.deploy(written("b", registers=True))
     report = engine.up(written("a", registers=False))
     assert ("the `pulumi up` after this one registers it" in report.messages) is not trigger_first

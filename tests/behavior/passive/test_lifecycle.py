@@ -270,7 +270,7 @@ def test_a_reverted_preparation_adopts_again(engine: FakeEngine) -> None:
 
 
 def test_refuses_a_name_without_certificate(engine: FakeEngine) -> None:
-    """A name is bound to one fingerprint for ever; the proposed one works."""
+    """A name is bound permanently to one fingerprint; the proposed one works."""
     engine.deploy(only("b"), only("c"))
     gone = engine.outputs("next")["generations"]["b"]
     message = engine.assert_refused(only("b"), gone, engine.slots[1])

@@ -181,7 +181,7 @@ def test_changed_slots_stop_the_swap(engine: FakeEngine, rival: str) -> None:
 
 
 def test_simultaneous_swap_is_an_error(engine: FakeEngine) -> None:
-    """Two swaps undo each other: nothing is recorded, and the next `up` reads the slots anew."""
+    """Two swaps undo each other: nothing is recorded, and the next `up` reads the slots again."""
     engine.deploy(PREPARED)
     before = engine.slots
     engine.transport.inject_once(

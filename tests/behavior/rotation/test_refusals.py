@@ -66,7 +66,7 @@ def test_restore_beside_generation_is_refused(rotated: FakeEngine) -> None:
     rotated.deploy(ROTATED)
     slots, both = rotated.slots, program("c", "b", trigger={"on_drift": "restore"})
     message = rotated.assert_refused(both, *slots, "'c'")
-    assert "take the change of PassiveTrustCertificate back, deploy, then make it again" in message
+    assert "revert the change of PassiveTrustCertificate, deploy, then make the change again" in message
     rotated.deploy(RESTORING)
     assert rotated.slots == slots[::-1]
     rotated.deploy(both)

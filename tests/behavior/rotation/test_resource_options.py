@@ -64,7 +64,7 @@ def test_removal_beside_ignored_candidate_is_noticed(engine: FakeEngine) -> None
 
         return run
 
-    assert "is deleted and you cannot roll back to it afterwards" in engine.preview(without("a")).messages
+    assert "is deleted, and a rollback to it becomes impossible" in engine.preview(without("a")).messages
     engine.assert_refused(without("b"), "two deployments")
 
 

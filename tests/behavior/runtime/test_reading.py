@@ -63,7 +63,7 @@ UNREACHABLE = [
         lambda engine: engine.transport.inject_always(answer_with(503), "GET certificate"), id="503 of the service"
     ),
     pytest.param(
-        lambda engine: engine.transport.inject_always(answer_with(403), "GET certificate/passive"), id="role taken away"
+        lambda engine: engine.transport.inject_always(answer_with(403), "GET certificate/passive"), id="role removed"
     ),
     pytest.param(
         lambda engine: engine.transport.inject_always(answer_with(404, html="x"), "GET certificate"), id="a proxy's 404"

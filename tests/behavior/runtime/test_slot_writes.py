@@ -1,4 +1,4 @@
-"""Slot writes that are sent: once, or again if the request was provably lost on the way."""
+"""Slot writes that are sent: once, or again if the request was certainly lost on the way."""
 
 from __future__ import annotations
 

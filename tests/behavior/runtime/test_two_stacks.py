@@ -128,7 +128,7 @@ def test_concurrent_writes_are_reported(emulator: Emulator, deed: str, other_dee
 
 NOTHING, ERROR, WARNING = "nothing", "`SlotsChanged`", "a warning"
 WINDOW = {
-    ("swaps", "swaps"): (ERROR, "was done, and yet the slots are as before: somebody else acted", "old prepared"),
+    ("swaps", "swaps"): (ERROR, "was applied, and yet the slots are as before: another client wrote", "old prepared"),
     ("swaps", "generates passive"): (ERROR, "was in no plan: <new>", "new old"),
     ("swaps", "generates active"): (WARNING, "<old>, which signed until now, is in no slot", "prepared new"),
     ("swaps", "deletes passive"): (ERROR, "somebody else acted", "old empty"),

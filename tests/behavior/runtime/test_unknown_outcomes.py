@@ -91,7 +91,7 @@ def test_retry_hook_keeps_undone_swap(emulator: Emulator) -> None:
     scenario.engine.transport.inject_once(
         scenario.request, interleave(before=lambda: emulator.rotate(scenario.engine.guid))
     )
-    with pytest.raises(SlotsChanged, match="was done, and yet the slots are as before"):
+    with pytest.raises(SlotsChanged, match="was applied, and yet the slots are as before"):
         scenario.run()
     assert scenario.engine.last_report.writes == [scenario.request]
     assert scenario.engine.slots == scenario.before

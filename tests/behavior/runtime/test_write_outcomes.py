@@ -38,7 +38,7 @@ LOST_AFTER = [
     pytest.param(commit_then_answer(500), id="a 500"),
     pytest.param(commit_then_answer(503), id="a 503"),
     pytest.param(commit_then_answer(200, html="<html>"), id="a page of a proxy"),
-    pytest.param(commit_then_answer(418, json={}), id="a status that nobody documents"),
+    pytest.param(commit_then_answer(418, json={}), id="an undocumented status"),
     pytest.param(
         commit_then_answer(502, headers={"X-Cf-Routererror": "endpoint_failure"}),
         id="a router that lost it",
@@ -189,7 +189,7 @@ def test_slow_write_leaves_outcome_unknown(scenario: WriteScenario) -> None:
 
 @every_write_of_one_slot
 def test_response_prevails_over_stale_reading(scenario: WriteScenario) -> None:
-    """A response is newer than a reading that shows the slots as before, and is believed."""
+    """A response is newer than a reading that shows the slots as before, and is accepted."""
     scenario.engine.transport.inject_once(scenario.request, stale(scenario, 1))
     assert scenario.run() == [scenario.request]
     assert scenario.engine.pauses == []

@@ -32,7 +32,7 @@ def test_rival_between_attempts_stops_write(scenario: WriteScenario, fault: Tran
 
     tries = Counted(scenario, refused_and_rival)
     scenario.engine.transport.inject_always(tries, scenario.request)
-    with pytest.raises(SlotsChanged, match="was not done") as stopped:
+    with pytest.raises(SlotsChanged, match="was not applied") as stopped:
         scenario.run()
     assert_three_part_message(
         str(stopped.value), *[each for each in (*scenario.before, *scenario.engine.slots) if each]
@@ -57,7 +57,7 @@ def test_rival_beside_write_is_reported(scenario: WriteScenario, when: str) -> N
 
 @every_write
 def test_rival_after_lost_response_is_reported(scenario: WriteScenario) -> None:
-    """Slots that the write does not explain are reported; the next `up` converges or says why not."""
+    """Slots that differ from what the write leaves are reported; the next `up` converges or says why not."""
     act = getattr(scenario.engine.emulator, RIVALS[scenario.request])
     guid = scenario.engine.guid
 

@@ -281,7 +281,7 @@ def test_openssls_reason_is_quoted(reason: str | None) -> None:
     ("reason", "is_tls_error"), [("TLSV13_ALERT_CERTIFICATE_REQUIRED", True), ("BAD_RECORD_MAC", False), (None, False)]
 )
 def test_late_tls_failure_may_follow_request(reason: str | None, *, is_tls_error: bool) -> None:
-    """A transport without progress reports is treated alike: only a provably unsent request may be repeated."""
+    """A transport without progress reports is treated alike: only a certainly unsent request may be repeated."""
     error = ssl.SSLError(1, "S3CRET")
     error.reason = reason  # type: ignore[assignment]
 

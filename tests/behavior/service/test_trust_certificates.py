@@ -222,7 +222,7 @@ def test_foreign_404_is_an_error(name: str, answer: str) -> None:
     "response",
     [
         pytest.param(httpx.Response(404, text="Not Found"), id="plain text"),
-        pytest.param(httpx.Response(404, json={"error": "S3CRET"}), id="JSON of somebody else"),
+        pytest.param(httpx.Response(404, json={"error": "S3CRET"}), id="JSON of another server"),
         pytest.param(httpx.Response(404, json="Not Found"), id="a JSON string"),
         pytest.param(httpx.Response(404), id="an empty body"),
     ],

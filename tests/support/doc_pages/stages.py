@@ -83,7 +83,7 @@ class PageProjects:
         bench = self._bench(folder)
         _serve(bench)
         save_service_key(bench)
-        # Made anew in each copy, for the destinations contain the address of this emulator.
+        # Created again in each copy, for the destinations contain the address of this emulator.
         if stage in _TRUSTED_SLOTS:
             create_targets(bench, _TRUSTED_SLOTS[stage])
         elif stage == _WITH_OTHER_SUBACCOUNT:

@@ -96,8 +96,8 @@ def _generate(refusal: Refusal) -> Remedies:
     yield Remedy("generate", (replace(refusal.spec, generate=True),))
 
 
-def _start_anew(_: Refusal) -> Remedies:
-    yield Remedy("start anew", (ProgramSpec(has_active=False), ProgramSpec(generate=True)))
+def _start_over(_: Refusal) -> Remedies:
+    yield Remedy("start over", (ProgramSpec(has_active=False), ProgramSpec(generate=True)))
 
 
 def _rotate_in_two_deployments(refusal: Refusal) -> Remedies:
@@ -229,12 +229,12 @@ _REMEDIES: Final[list[tuple[str, Callable[[Refusal], Remedies]]]] = [
     (r"^Remove adopt=", _remove_adopt),
     (r"^Deploy ActiveTrustCertificate\(…, generate=True\) alone", _generate_alone),
     (r"^To generate the first one", _generate),
-    (r"To start anew", _start_anew),
+    (r"To start over", _start_over),
     (r"^Let the signer be restored first", _restore_first),
     (r"^(Keep|Deploy once with) generation=", _rotate_in_two_deployments),
     (r"^Create it with a name for the certificate that signs now", _record_first),
     (r"^Deploy the change of the RotationTrigger first", _swap_first),
-    (r"^Put candidate= and the PassiveTrustCertificate back", _restore_candidate),
+    (r"^Restore candidate= and the PassiveTrustCertificate", _restore_candidate),
     (r"^Declare one of these", _declare_another),
     (r"^To declare the active certificate", _declare_active),
     (r"^To accept it", _drift),

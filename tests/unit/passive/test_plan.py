@@ -88,31 +88,35 @@ OWN_C = RecordedCertificates(C.fingerprint, {"b": B.fingerprint, "c": C.fingerpr
             DeclaredPassive("new", adopt=A.fingerprint),
             NONE_RECORDED,
             AB,
-            Adopt(A, "adopt= says so"),
+            Adopt(A, "named in adopt="),
             id="adopts the active one",
         ),
         pytest.param(
             DeclaredPassive("new", adopt=B.fingerprint),
             OWN_B,
             AB,
-            Adopt(B, "adopt= says so"),
+            Adopt(B, "named in adopt="),
             id="adopts the passive one",
         ),
         pytest.param(
             DeclaredPassive("b"),
             OWN_C,
             make_snapshot(C, B),
-            Adopt(B, "it was that before"),
+            Adopt(B, "the earlier certificate of this name"),
             id="adopts an earlier name again",
         ),
         pytest.param(
-            DeclaredPassive("b"), OWN_C, BA, Adopt(B, "it was that before"), id="adopts an earlier name that is active"
+            DeclaredPassive("b"),
+            OWN_C,
+            BA,
+            Adopt(B, "the earlier certificate of this name"),
+            id="adopts an earlier name that is active",
         ),
         pytest.param(
             DeclaredPassive("b", adopt=B.fingerprint),
             OWN_C,
             AB,
-            Adopt(B, "it was that before"),
+            Adopt(B, "the earlier certificate of this name"),
             id="adopts an earlier name that adopt names too",
         ),
     ],
@@ -146,7 +150,7 @@ def test_decides_one_step(
             BA,
             "generation",
             [f'replace="{A.fingerprint}"', f'adopt="{A.fingerprint}"', f'adopt="{B.fingerprint}"'],
-            id="an older foreign one is somebody's rollback target",
+            id="an older foreign one may be a rollback target",
         ),
         pytest.param(
             NEW,
@@ -216,7 +220,11 @@ def test_refuses_to_overwrite_or_rebind(
         pytest.param(NEW, BA, Generate(A), False, id="an older one is overwritten or refused"),
         pytest.param(DeclaredPassive("n", replace=B.fingerprint), AB, Generate(B), False, id="replace decides it"),
         pytest.param(
-            DeclaredPassive("n", adopt=B.fingerprint), AB, Adopt(B, "adopt= says so"), False, id="adopt decides it, too"
+            DeclaredPassive("n", adopt=B.fingerprint),
+            AB,
+            Adopt(B, "named in adopt="),
+            False,
+            id="adopt decides it, too",
         ),
     ],
 )

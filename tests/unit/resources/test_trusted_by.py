@@ -173,7 +173,7 @@ def test_empty_map_counts_as_absent(deploy: Deploy) -> None:
 def test_value_of_candidate_is_refused(deploy: Deploy, value: Callable[[PassiveTrustCertificate], Any]) -> None:
     """A value that derives from the candidate alone stops the program, which names the target."""
     message = refusal(deploy, lambda candidate: {"fine": SIGNING.fingerprint, "s4": value(candidate)})
-    assert "'s4' trusts stems from the candidate alone" in message
+    assert "trusted_by['s4'] is derived only from the candidate" in message
 
 
 def test_value_of_target_is_accepted(deploy: Deploy) -> None:

@@ -248,7 +248,7 @@ PENDING: dict[str, Any] = {
             AB,
             Action.REFUSE,
             Reason.NAME_BOUND_OTHERWISE,
-            id="a recorded name taught anew",
+            id="a recorded name for another certificate",
         ),
         pytest.param(
             declare("2026-01", candidate_generations={"2026-02": C.fingerprint}),
@@ -328,7 +328,7 @@ def test_step_shows_unnamed_certificate_by_fingerprint() -> None:
             declare("2026-02", known_generations={"2026-02": C.fingerprint}),
             AB,
             [B.fingerprint, C.fingerprint, "known_generations", "2026-02-2"],
-            id="taught anew",
+            id="taught again",
         ),
         pytest.param(
             declare("2031-01"), AB, [A.fingerprint, B.fingerprint, *KNOWN, "known_generations"], id="unknown name"

@@ -170,7 +170,7 @@ def test_expired_metadata_counts_as_untrusted(late: timedelta) -> None:
     declaration = replace(rotate(s4=[B.fingerprint]), valid_until={"s4": {B.fingerprint: until}})
     decision = decide(declaration, AB)
     assert decision.reason is Reason.UNTRUSTED
-    was = f"was valid until {until:%Y-%m-%dT%H:%M:%SZ} (validUntil): read it anew"
+    was = f"was valid until {until:%Y-%m-%dT%H:%M:%SZ} (validUntil): read it again"
     assert sentence_of(decision) == LACKS + f"the metadata that names it {was}, observed"
     back = replace(roll_back(s4=[A.fingerprint]), valid_until={"s4": {A.fingerprint: until}})
     assert "not trusted by s4." in decide(back, BA).trust_warning

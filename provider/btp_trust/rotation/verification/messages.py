@@ -106,7 +106,7 @@ def rollback_failed_error(
 
 
 def _doubt(evidence: Mapping[str, Evidence], rejecting: list[str]) -> str:
-    """Name the targets that rejected the earlier certificate too: the new one may be innocent."""
+    """Name the targets that rejected the earlier certificate too: the new one may not be the cause."""
     # `after_rollback` is the text of an Evidence, which begins with its verdict.
     rejected = f"{Verdict.REJECTED.value}:"
     both = [name for name in rejecting if (evidence[name].after_rollback or "").startswith(rejected)]

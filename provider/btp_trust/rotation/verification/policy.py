@@ -49,7 +49,7 @@ class VerificationRun:
 
     names: tuple[str, ...]
     decisive: tuple[str, ...]
-    """Destinations that confirm a step: a rejection rolls back, and the next command repeats inconclusive ones."""
+    """Destinations that verify a step: a rejection rolls back, and the next command repeats inconclusive ones."""
 
 
 def select_destinations(declared: Sequence[str], cause: VerificationCause) -> VerificationRun | None:

@@ -140,7 +140,7 @@ def preflight(session: Session, account: Subaccount, new: RotationInputs) -> Non
     except TrustError as error:
         # Users may be rejected right now, so a rollback goes ahead unverified.
         if is_rollback(_after_swap(account.snapshot())):
-            session.print_once(f"warning: RotationTrigger: {error.what} {error.why} It is rolled back all the same.")
+            session.print_once(f"warning: RotationTrigger: {error.what} {error.why} The rollback goes on.")
             return
         # Changed in place, so that users see the error's own class.
         error.what = f"Generation {new.generation!r} was not made to sign: its verification is impossible. {error.what}"

@@ -78,7 +78,7 @@ class ProbeState:
         return self.result is not None and self.result.retry_cause is retry_cause
 
     def record_result(self, result: ProbeResult) -> None:
-        """Record a result; another cause than before starts the count anew."""
+        """Record a result; another cause than before restarts the count."""
         is_same = self.result is not None and self.result.retry_cause is result.retry_cause
         self.result, self.repetitions = result, self.repetitions + 1 if is_same else 1
 

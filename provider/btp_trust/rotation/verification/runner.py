@@ -36,7 +36,7 @@ def verify_rotation(session: Session, account: Subaccount, step: RotationStep) -
     """Verify the destinations that are due, and roll back if the policy says so.
 
     Raises:
-        RollbackFailed: A rollback was due, and was not done.
+        RollbackFailed: A rollback was due, and the swap was not applied.
     """
     kept = {name: found for name, found in step.state.verified.items() if name in step.new.verify_destinations}
     run = step.run

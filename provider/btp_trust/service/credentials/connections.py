@@ -90,7 +90,7 @@ class Connections:
             raise ConfigurationError(
                 "The config btp-trust:connections cannot be read.",
                 "It must be one JSON object that maps connection names to service keys, as objects and not as text.",
-                "Set it anew: pulumi config set --secret btp-trust:connections '{\"<name>\": <service key>, …}'",
+                "Set it again: pulumi config set --secret btp-trust:connections '{\"<name>\": <service key>, …}'",
             )
         return {name: json.dumps(key) for name, key in keys.items()}
 

@@ -32,7 +32,7 @@ class TokenResponse(msgspec.Struct):
             seconds = float("nan" if self.expires_in is None else self.expires_in)
         except ValueError:
             return _DEFAULT_LIFETIME
-        # `nan` and `inf` are numbers for Python, and comparisons with them would keep a token for ever.
+        # `nan` and `inf` are numbers for Python, and comparisons with them would keep a token permanently.
         return seconds if math.isfinite(seconds) else _DEFAULT_LIFETIME
 
     def __repr__(self) -> str:

@@ -157,7 +157,7 @@ def run_command(argv: list[str], environ: dict[str, str], seconds: float) -> tup
         raise TimeoutError from None
     finally:
         _stop(process)
-    reader.join(_OUTPUT_GRACE)  # a process that it left behind may hold the pipe for ever
+    reader.join(_OUTPUT_GRACE)  # a process that it left behind may hold the pipe open indefinitely
     return status, bytes(output)
 
 

@@ -154,7 +154,7 @@ def _resolve(user: UserCredentials, where: str) -> ResolvedUser:
         raise ConfigurationError(
             f"The user in {where} cannot be used.",
             "It is one of: `token`; `command`; `name` and `password`; `assertion`.",
-            'Set it anew, for example: {"name": "<user>", "password": "<password>"}',
+            'Set it again, for example: {"name": "<user>", "password": "<password>"}',
         )
     return ResolvedUser(user, where)
 
@@ -182,7 +182,7 @@ def _parse_command(text: str, where: str) -> str | list[str]:
         raise ConfigurationError(
             f"The command in {where} cannot be read.",
             "It must be words with matching quotation marks, or a JSON list of words; no shell is involved.",
-            'Set it anew, for example: ["security-tool", "print-token"]',
+            'Set it again, for example: ["security-tool", "print-token"]',
         ) from None
     return text
 

@@ -4,9 +4,9 @@ The services know neither ETags nor idempotency keys: a repeated POST generates 
 the first one. So each write follows these rules:
 
 1. It is made for exactly the state `before`; its caller holds the write lock since that was read.
-2. It is sent only while Pulumi's engine is there to record what comes of it.
-3. It is sent again only if the request provably never arrived (or was refused with 429), and only after another reading
-   has shown the state `before`.
+2. It is sent only while Pulumi's engine is there to record its outcome.
+3. It is sent again only if the request certainly did not arrive (or got a 429), and only after another reading has
+   shown the state `before`.
 4. A response that shows the state afterwards ends the write.
 5. After any other response, and after a lost one, the state is read until it shows the outcome: applied, or changed by
    somebody else. A client error (4xx) is followed by one reading, all else by readings for `resolve_timeout`.
@@ -69,7 +69,7 @@ class AtMostOnceWrite(ABC, Generic[_State]):
     next_command: ClassVar[str]
     """How an error says what the next `pulumi up` begins with."""
     suspects: ClassVar[str]
-    """What an error asks to look into if the write fails again."""
+    """What an error asks to check if the write fails again."""
 
     context: WriteContext
     name: str
@@ -97,7 +97,7 @@ class AtMostOnceWrite(ABC, Generic[_State]):
 
     @abstractmethod
     def foreign_change(self, now: _State) -> TrustError:
-        """Return the error of a state that this write does not explain."""
+        """Return the error of a state that differs from what this write leaves."""
 
     def changed_before_sending(self, now: _State) -> TrustError:
         """Return the error of a state that changed before the request arrived."""
@@ -176,11 +176,11 @@ class AtMostOnceWrite(ABC, Generic[_State]):
         kind: type[WriteNotApplied | OutcomeUnknown] = WriteNotApplied if is_read else OutcomeUnknown
         state = f"{self.unchanged} after {polled_seconds:g} s"
         if not is_read:
-            state = f"{self.unreadable} for {polled_seconds:g} s: it was done or not. Before"
+            state = f"{self.unreadable} for {polled_seconds:g} s, so the outcome is unknown. Before"
         return kind(
             f"The {self.name} {_history(cause)}",
-            f"{state}: {self.describe()} Nothing was recorded, and nothing is repeated.",
-            f"Wait a minute, then run `pulumi up` again: {self.next_command}. If it fails the same way, look into "
+            f"{state}: {self.describe()} The state is unchanged; the write is not retried.",
+            f"Wait a minute, then run `pulumi up` again: {self.next_command}. If it fails the same way, check "
             f"{self.suspects}.",
         )
 

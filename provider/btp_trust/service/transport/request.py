@@ -144,7 +144,7 @@ def _read_body(response: httpx.Response, request: httpx.Request, retry_policy: R
                     "The Destination service's responses have some kilobytes.",
                     "Check the service key's uri and proxies on the way.",
                 )
-            # The timeouts of httpx bound each piece alone, so a slow body could go on for ever.
+            # The timeouts of httpx bound each piece alone, so a slow body could go on indefinitely.
             if retry_policy.remaining <= 0:
                 raise httpx.ReadTimeout("the operation's time is over", request=request)
     return bytes(content)

@@ -1,6 +1,6 @@
 """Retry policy: timeouts, backoff, and the deadline of a whole operation.
 
-Reads and token requests are safe to repeat. A write is repeated only if it provably never reached the service, and
+Reads and token requests are safe to repeat. A write is repeated only if it certainly did not reach the service, and
 only after `AtMostOnceWrite` has compared what it is about once more.
 """
 
@@ -75,7 +75,7 @@ def _number(text: str, key: str, low: float, high: float) -> float:
         raise ConfigurationError(
             f"The config {key} cannot be used.",
             f"It takes a number of seconds from {low:g} to {high:g}.",
-            f"Set it anew, or remove it: pulumi config rm {key}",
+            f"Set it again, or remove it: pulumi config rm {key}",
         )
     return number
 
@@ -212,5 +212,5 @@ def is_unavailable(error: BaseException) -> bool:
 
 
 def was_not_sent(error: BaseException) -> bool:
-    """Whether a write provably never reached the service, or was refused before it took effect."""
+    """Whether a write certainly did not reach the service, or was refused before it took effect."""
     return isinstance(error, ServiceUnavailable) and error.not_sent

@@ -94,7 +94,7 @@ def test_missing_user_refuses_the_swap(
         engine.transport.inject_always(fault, FIND_S4)
     report = engine.up(scenario.program("a", "s4"))
     assert report.writes == [ROTATE]
-    assert "It is rolled back all the same." in report.messages
+    assert "The rollback goes on." in report.messages
     assert scenario.verdicts()["s4"] == "inconclusive"
 
 
@@ -165,7 +165,7 @@ def test_rollback_ignores_mistyped_name(scenario: VerificationScenario) -> None:
     report = engine.up(scenario.program("a", "s44"))
     assert report.writes == [ROTATE]
     assert missing_warning("s44") in report.messages
-    assert "It is rolled back all the same." in report.messages
+    assert "The rollback goes on." in report.messages
 
 
 def test_failed_listing_permits_the_preview(scenario: VerificationScenario) -> None:

@@ -178,7 +178,7 @@ def test_malformed_key_ends_the_search(place: str) -> None:
     ],
 )
 def test_malformed_map_is_refused(text: str) -> None:
-    """The remedy has the command that sets the map anew."""
+    """The remedy has the command that sets the map again."""
     message = refusal(ConfigurationError, "eu", {"connections": text}, {"BTP_TRUST_SERVICE_KEY_EU": key("next")})
     assert "btp-trust:connections" in message.splitlines()[-1]
 

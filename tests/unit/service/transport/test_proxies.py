@@ -103,7 +103,7 @@ def curl_uses(refusing_proxy: RefusingProxy, environ: dict[str, str], url: str) 
     return bool(refusing_proxy.requests)
 
 
-@pytest.mark.skipif(curl() is None, reason="curl 7.86 or later, the judge, is not installed")
+@pytest.mark.skipif(curl() is None, reason="curl 7.86 or later, the reference, is not installed")
 @pytest.mark.parametrize("row", [row for row in ROWS if row.curl != "not compared"], ids=lambda row: row.entry)
 def test_curl_agrees_with_the_table(refusing_proxy: RefusingProxy, row: Row) -> None:
     """For a notation that curl lacks, it uses the proxy; all others it treats as the row says."""
@@ -114,14 +114,16 @@ def test_curl_agrees_with_the_table(refusing_proxy: RefusingProxy, row: Row) -> 
 
 
 VARIABLES = [
-    pytest.param({"https_proxy": "A", "HTTPS_PROXY": "B"}, "A", id="small letters win"),
-    pytest.param({"https_proxy": "", "HTTPS_PROXY": "B"}, "B", id="an empty one is none"),
-    pytest.param({"HTTPS_PROXY": "A", "all_proxy": "B"}, "A", id="the scheme's before all"),
-    pytest.param({"all_proxy": "A", "ALL_PROXY": "B"}, "A", id="small letters of all"),
+    pytest.param({"https_proxy": "A", "HTTPS_PROXY": "B"}, "A", id="lower case wins"),
+    pytest.param({"https_proxy": "", "HTTPS_PROXY": "B"}, "B", id="an empty variable is ignored"),
+    pytest.param({"HTTPS_PROXY": "A", "all_proxy": "B"}, "A", id="the scheme's before all_proxy"),
+    pytest.param({"all_proxy": "A", "ALL_PROXY": "B"}, "A", id="lower case of all_proxy"),
     pytest.param({"ALL_PROXY": "A"}, "A", id="all"),
     pytest.param({"http_proxy": "A", "HTTP_PROXY": "B"}, None, id="of another scheme"),
     pytest.param({"HTTPS_PROXY": "A", "no_proxy": "service.example"}, None, id="an exception"),
-    pytest.param({"HTTPS_PROXY": "A", "no_proxy": "other", "NO_PROXY": "service.example"}, "A", id="small exceptions"),
+    pytest.param(
+        {"HTTPS_PROXY": "A", "no_proxy": "other", "NO_PROXY": "service.example"}, "A", id="lower-case exceptions win"
+    ),
     pytest.param({"HTTPS_PROXY": "A", "no_proxy": "", "NO_PROXY": "service.example"}, None, id="empty exceptions"),
 ]
 
@@ -133,7 +135,7 @@ def test_first_variable_with_a_value_counts(environ: dict[str, str], expected: s
     assert chosen(named) == (f"http://@{expected.lower()}:1" if expected else None)
 
 
-@pytest.mark.skipif(curl() is None, reason="curl 7.86 or later, the judge, is not installed")
+@pytest.mark.skipif(curl() is None, reason="curl 7.86 or later, the reference, is not installed")
 @pytest.mark.parametrize(("environ", "expected"), VARIABLES)
 def test_curl_takes_the_same_variable(
     refusing_proxy: RefusingProxy, environ: dict[str, str], expected: str | None

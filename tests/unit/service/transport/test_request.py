@@ -54,7 +54,7 @@ class Service:
 @pytest.mark.parametrize("kind", concrete(httpx.TransportError), ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 def test_transport_failure_is_unavailability(method: str, kind: type[httpx.TransportError]) -> None:
-    """Each failure is ServiceUnavailable after one request; `not_sent` only where the request provably stayed here."""
+    """Each failure is ServiceUnavailable after one request; `not_sent` only if the request certainly was not sent."""
     service = Service(kind("S3CRET"))
     with pytest.raises(ServiceUnavailable, match=kind.__name__) as caught:
         service.send(method)
@@ -244,7 +244,7 @@ def test_request_after_the_deadline_stays_unsent() -> None:
 
 
 def test_request_beyond_the_limit_stays_unsent() -> None:
-    """An operation sends a bounded number of requests; the next operation counts anew."""
+    """An operation sends a bounded number of requests; the next operation starts a new count."""
     service = Service(httpx.Response(200))
     retry_policy = service.clock.retry_policy()
     for operation in (1, 2):
