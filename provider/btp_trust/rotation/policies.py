@@ -231,13 +231,13 @@ def _reason_and_verb(declaration: Declaration, certificate: Certificate, active:
 
 
 CREATE_POLICIES: Final[tuple[Policy, ...]] = (
-    no_active_certificate,
-    rebound,
-    second_name,
-    generated_name_taken,
-    candidate_not_generated_yet,
-    baseline,
-    create_never_swaps,
+    no_active_certificate,  # first: the others compare with the active certificate
+    rebound,  # before a name is looked up: a name with two certificates is ambiguous
+    second_name,  # after rebound, which leaves one certificate for each name
+    generated_name_taken,  # before baseline: a second certificate would be generated while the first one is recorded
+    candidate_not_generated_yet,  # before baseline: a pending name gets its certificate only by this command
+    baseline,  # before create_never_swaps: a name that is new, or the signer's, can be recorded
+    create_never_swaps,  # last: it refuses all that is left, a declaration of another certificate than the signer
 )
 UPDATE_POLICIES: Final[tuple[Policy, ...]] = (
     no_active_certificate,  # first: all others compare with the active certificate
