@@ -16,12 +16,11 @@ from msgspec.structs import replace
 from pulumi.output import Unknown
 from pulumi.runtime import rpc
 
-from btp_trust.arguments import malformed_argument, unknown_argument
+from btp_trust.arguments import DEFAULT_CONNECTION, malformed_argument, unknown_argument
 from btp_trust.certificate import Certificate
 from btp_trust.errors import UnreadableState
 from btp_trust.formatting import format_rfc3339
 from btp_trust.secret_guard.detection import find_secret
-from btp_trust.service.credentials.environment import DEFAULT_CONNECTION
 from btp_trust.snapshot import Snapshot
 
 UNKNOWN: Final[str] = rpc.UNKNOWN

@@ -14,6 +14,7 @@ from pulumi.output import UNKNOWN
 from pulumi.runtime import rpc
 
 from btp_trust.active.schema import ActiveArgs, ActiveInputs, ActiveState
+from btp_trust.arguments import DEFAULT_CONNECTION
 from btp_trust.certificate import parse_pem
 from btp_trust.errors import Refused, UnreadableState
 from btp_trust.formatting import format_rfc3339
@@ -41,7 +42,6 @@ from btp_trust.rotation.schema import (
     SlotPair,
     candidate_from_program,
 )
-from btp_trust.service.credentials.environment import DEFAULT_CONNECTION
 from btp_trust.snapshot import Slots, Snapshot
 from btp_trust_emulator import Emulator
 from support.error_text import error_text

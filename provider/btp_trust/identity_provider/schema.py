@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from btp_trust.arguments import DEFAULT_CONNECTION
 from btp_trust.identity_provider.plan import OnDelete
 from btp_trust.property_bag import ResourceArgs
 from btp_trust.saml.metadata import MetadataLayout
-from btp_trust.service.credentials.environment import DEFAULT_CONNECTION
 
 PREVIEW_ONLY: Final = ("certificates", "certificates_before", "step", "preexisting", "removal")
 """Inputs that are no outputs: check writes them for the preview, and for the create or update after it."""
