@@ -11,7 +11,7 @@ from btp_trust.errors import Refused
 from btp_trust.parsing.fingerprint import normalize_fingerprint
 
 DEFAULT_CONNECTION: Final = "default"
-"""The connection of a resource that omits `connection`: its environment variables are those without a suffix."""
+"""The connection where a resource omits it; the environment variables of all others end with their names."""
 
 
 def fingerprint_argument(text: str, prop: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import ClassVar, Final
 
 from btp_trust.arguments import DEFAULT_CONNECTION
 from btp_trust.identity_provider.plan import OnDelete
@@ -15,6 +15,18 @@ PREVIEW_ONLY: Final = ("certificates", "certificates_before", "step", "preexisti
 
 class IdentityProviderArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
     """Arguments of TrustedIdentityProvider; connection and subaccount are the target's."""
+
+    never_empty: ClassVar = (
+        *ResourceArgs.never_empty,
+        "source_connection",
+        "source_subaccount_id",
+        "origin_key",
+        "entity_id",
+        "adopt",
+    )
+    may_be_unknown: ClassVar = ("passive",)
+    subaccounts: ClassVar = (*ResourceArgs.subaccounts, "source_subaccount_id")
+    found_by_check: ClassVar = ("entity_id",)
 
     connection: str
     origin_key: str
