@@ -97,8 +97,6 @@ class _TrustProvider(ResourceProvider):
                 return DiffResult(changes=True)
             state, new = from_bag(_olds, lifecycle.state), from_bag(_news, lifecycle.inputs)
             comparison = lifecycle.diff(session, state, new)
-            if isinstance(comparison, bool):
-                return DiffResult(changes=comparison)
             session.show(comparison.notices)
             return DiffResult(changes=comparison.is_update_due)
 
