@@ -1,14 +1,17 @@
-"""Checks of single arguments, and the refusals of those that cannot be used."""
+"""Single arguments: a default, checks, and the refusals of those that cannot be used."""
 
 from __future__ import annotations
 
 from enum import Enum
-from typing import get_type_hints
+from typing import Final, get_type_hints
 
 import msgspec
 
 from btp_trust.errors import Refused
 from btp_trust.parsing.fingerprint import normalize_fingerprint
+
+DEFAULT_CONNECTION: Final = "default"
+"""The connection where a resource omits it; the environment variables of all others end with their names."""
 
 
 def fingerprint_argument(text: str, prop: str) -> str:

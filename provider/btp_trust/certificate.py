@@ -1,7 +1,8 @@
 """One trust certificate: parse its PEM, and derive the values that targets and people ask for.
 
 Pure: the text is an argument, and the time is the caller's. `btp_trust.parsing.x509` decodes the DER and is imported
-where that happens: a program imports this module for its types, and would load `cryptography` in vain.
+where that happens, and so is the XML library: a program imports this module for its types, and would load
+`cryptography` and `xml.sax` in vain.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import textwrap
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
-from xml.sax.saxutils import escape, quoteattr
 
 from btp_trust.parsing.pem import decode_base64, find_blocks
 
@@ -64,6 +64,8 @@ class Certificate:
     @property
     def metadata(self) -> str:
         """SAML 2.0 metadata of the subaccount as identity provider, for exactly this certificate."""
+        from xml.sax.saxutils import escape, quoteattr  # noqa: PLC0415 - see the module
+
         return _METADATA.format(
             entity_id=quoteattr(self.entity_id), body=escape(self.body), login=PLACEHOLDER_SSO_SERVICE
         )

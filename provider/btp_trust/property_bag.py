@@ -9,19 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Final, Self, TypeVar
+from typing import Any, ClassVar, Final, Self, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 from pulumi.output import Unknown
 from pulumi.runtime import rpc
 
-from btp_trust.arguments import malformed_argument, unknown_argument
+from btp_trust.arguments import DEFAULT_CONNECTION, malformed_argument, unknown_argument
 from btp_trust.certificate import Certificate
 from btp_trust.errors import UnreadableState
 from btp_trust.formatting import format_rfc3339
 from btp_trust.secret_guard.detection import find_secret
-from btp_trust.service.credentials.environment import DEFAULT_CONNECTION
 from btp_trust.snapshot import Snapshot
 
 UNKNOWN: Final[str] = rpc.UNKNOWN
@@ -52,23 +51,6 @@ def is_unknown(value: Any) -> bool:
 
 PropertyBag = dict[str, Any]
 _PROVIDER = "__provider"
-_ADDED_BY_CHECK: Final = ("subaccount_id", "source_subaccount_id", "entity_id")
-"""Arguments that check adds where a program omits them."""
-_NEVER_EMPTY: Final = (
-    "connection",
-    "subaccount_id",
-    "source_connection",
-    "source_subaccount_id",
-    "origin_key",
-    "entity_id",
-    "verify_now",
-    "adopt",
-)
-_MAY_BE_UNKNOWN: Final = ("rotation", "verify_now", "passive")
-"""Arguments that a reviewer can do without: the preview shows each change of the signer without them."""
-_URN: Final = "resource_urn"
-"""The resource adds it, so that a program could not give its value instead."""
-_SUBACCOUNTS: Final = ("subaccount_id", "source_subaccount_id")
 _DEVELOPMENT_KEYS: Final = ("signing", "swaps", "way_back", "swapped_back_at", "held", "rollback_unconfirmed")
 """Properties that only versions before the first release wrote; each was renamed, so it would be ignored unseen."""
 _DEVELOPMENT_VERDICTS: Final = ("proved", "refused")
@@ -90,7 +72,20 @@ class SignerSummary(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ResourceArgs(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """Arguments of every resource."""
+    """Arguments of every resource; a class variable names those of one kind."""
+
+    never_empty: ClassVar[tuple[str, ...]] = ("connection", "subaccount_id")
+    """Texts that a program gives whole or omits."""
+    may_be_unknown: ClassVar[tuple[str, ...]] = ()
+    """Arguments that a reviewer can do without: the preview shows each change of the signer all the same."""
+    subaccounts: ClassVar[tuple[str, ...]] = ("subaccount_id",)
+    """GUIDs of subaccounts: check adds one that a program omits, and the resource keeps it."""
+    found_by_check: ClassVar[tuple[str, ...]] = ()
+    """Other arguments that check adds where a program omits them."""
+    set_by_resource: ClassVar[tuple[str, ...]] = ()
+    """Arguments that the resource sets, so that a program could not give a value in place of an unknown one."""
+    other_resources: ClassVar[tuple[str, ...]] = ()
+    """Other resources that the program passes: the inputs have what a plan needs of them."""
 
     connection: str = DEFAULT_CONNECTION
     subaccount_id: str | None = None
@@ -102,10 +97,10 @@ class ResourceArgs(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
             Refused: An argument is an empty text.
         """
         # An empty text often comes from an unset variable; an empty `subaccount_id` would skip its comparison.
-        for name in _NEVER_EMPTY:
-            if getattr(self, name, None) == "":
+        for name in self.never_empty:
+            if getattr(self, name) == "":
                 raise malformed_argument(f"Expected a text or nothing, got an empty one - at `$.{name}`")
-        given = {name: getattr(self, name, None) for name in _SUBACCOUNTS}
+        given = {name: getattr(self, name) for name in self.subaccounts}
         # A GUID in capitals is the same subaccount.
         return replace(self, **{name: text.lower() for name, text in given.items() if text is not None})
 
@@ -137,7 +132,8 @@ def same_arguments(args: ResourceArgs, other: ResourceArgs, shape: type[Resource
         getattr(args, name) == getattr(other, name)
         for name in shape.__struct_fields__
         if name not in without
-        if name not in _ADDED_BY_CHECK or None not in (getattr(args, name), getattr(other, name))
+        if name not in (*shape.subaccounts, *shape.found_by_check)
+        or None not in (getattr(args, name), getattr(other, name))
     )
 
 
@@ -200,9 +196,13 @@ def from_program(bag: Mapping[str, Any], shape: type[_Args]) -> _Args:
     Raises:
         Refused: An argument is unknown in the preview and has to be known, is of the wrong type, or empty.
     """
-    own = {name: value for name, value in own_properties(bag).items() if name != _URN or not is_unknown(value)}
+    own = {
+        name: value
+        for name, value in own_properties(bag).items()
+        if name not in shape.set_by_resource or not is_unknown(value)
+    }
     for name in shape.__struct_fields__:
-        if is_unknown(own.get(name)) and name not in _MAY_BE_UNKNOWN:
+        if is_unknown(own.get(name)) and name not in shape.may_be_unknown:
             raise unknown_argument(name)
     try:
         value = msgspec.convert({name: _normalize_value(value) for name, value in own.items()}, shape)
@@ -211,24 +211,24 @@ def from_program(bag: Mapping[str, Any], shape: type[_Args]) -> _Args:
     return value.normalized()
 
 
-def with_recorded_subaccount(bag: PropertyBag, recorded: Mapping[str, Any]) -> PropertyBag:
+def with_recorded_subaccount(bag: PropertyBag, recorded: Mapping[str, Any], shape: type[ResourceArgs]) -> PropertyBag:
     """Replace an unknown subaccount by the recorded one: a resource stays in its own, or is refused later."""
-    lasting = (*_SUBACCOUNTS, _URN)
+    lasting = (*shape.subaccounts, *shape.set_by_resource)
     again = {name: recorded[name] for name in lasting if name in recorded and is_unknown(bag.get(name))}
     return {**bag, **again}
 
 
-def subaccount_is_unknown(bag: Mapping[str, Any]) -> bool:
+def subaccount_is_unknown(bag: Mapping[str, Any], shape: type[ResourceArgs]) -> bool:
     """Return True if the same command creates the subaccount of the resource, or that of its certificates."""
-    return any(is_unknown(bag.get(name)) for name in _SUBACCOUNTS)
+    return any(is_unknown(bag.get(name)) for name in shape.subaccounts)
 
 
-def unplanned_inputs(bag: Mapping[str, Any]) -> PropertyBag:
+def unplanned_inputs(bag: Mapping[str, Any], shape: type[ResourceArgs]) -> PropertyBag:
     """Return the arguments of a resource that cannot be planned yet, unknown ones as unknown."""
     return {
         name: UNKNOWN if is_unknown(value) else value
         for name, value in own_properties(bag).items()
-        if name != "candidate"
+        if name not in shape.other_resources
     }
 
 

@@ -10,10 +10,10 @@ client, is loaded by the first call that uses it.
 from __future__ import annotations
 
 import sys
-from contextlib import AbstractContextManager
-from functools import cache
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pulumi.dynamic import (
     CheckFailure,
@@ -46,17 +46,6 @@ if TYPE_CHECKING:
     from btp_trust.runtime.session import Session
 
 
-@cache
-def _load_lifecycle(resource: str) -> Lifecycle[Any, Any, Any]:
-    return cast("Lifecycle[Any, Any, Any]", import_module(f"btp_trust.{resource}.lifecycle").LIFECYCLE)
-
-
-def _operation() -> AbstractContextManager[Session]:
-    from btp_trust.runtime import session  # noqa: PLC0415 - see the module
-
-    return session.operation()
-
-
 class _TrustProvider(ResourceProvider):
     """Runs the lifecycle of one resource; values that a preview does not know are left out of what is recorded."""
 
@@ -64,6 +53,15 @@ class _TrustProvider(ResourceProvider):
     """The pickle is a reference to an empty class: nothing in it is secret."""
     _resource: ClassVar[str]
     """Folder of the resource."""
+
+    @contextmanager
+    def _operation(self) -> Iterator[tuple[Session, Lifecycle[Any, Any, Any]]]:
+        """Load the lifecycle, and give it the session of this process for one call."""
+        from btp_trust.runtime import session  # noqa: PLC0415 - see the module
+
+        lifecycle: Lifecycle[Any, Any, Any] = import_module(f"btp_trust.{self._resource}.lifecycle").LIFECYCLE
+        with session.operation() as shared:
+            yield shared, lifecycle
 
     def configure(self, req: ConfigureRequest) -> None:
         """Take Pulumi's configuration; errors of this process show their message alone, without a traceback."""
@@ -79,24 +77,17 @@ class _TrustProvider(ResourceProvider):
             refuse_secrets(own_properties(news))
         except SecretGiven as refusal:
             return CheckResult({}, [CheckFailure(refusal.prop, str(refusal))])
-        arguments = with_recorded_subaccount(news, known(_olds))
-        # This command creates the subaccount, so its slots are read and planned in the deployment.
-        if subaccount_is_unknown(arguments) and not _olds:
-            return CheckResult(unplanned_inputs(news), [])
-        try:
-            return CheckResult(self._plan(_olds, arguments), [])
-        # Other errors are raised: they belong to the service or the configuration instead of a property.
-        except Refused as refusal:
-            return CheckResult(unplanned_inputs(news), [CheckFailure(refusal.prop, str(refusal))])
-
-    def _plan(self, olds: PropertyBag, arguments: PropertyBag) -> PropertyBag:
-        lifecycle = _load_lifecycle(self._resource)
-        with _operation() as session:
-            old = from_bag(known(olds), lifecycle.inputs) if olds else None
-            inputs = to_bag(lifecycle.check(session, lifecycle.args(arguments, old), old))
-            if is_unknown(inputs):
-                session.plans.mark_unknown(normalize_bag(inputs))
-        return inputs
+        with self._operation() as (session, lifecycle):
+            arguments = with_recorded_subaccount(news, known(_olds), lifecycle.inputs)
+            unplanned = unplanned_inputs(news, lifecycle.inputs)
+            # This command creates the subaccount, so its slots are read and planned in the deployment.
+            if subaccount_is_unknown(arguments, lifecycle.inputs) and not _olds:
+                return CheckResult(unplanned, [])
+            try:
+                return CheckResult(_plan(session, lifecycle, _olds, arguments), [])
+            # Other errors are raised: they belong to the service or the configuration instead of a property.
+            except Refused as refusal:
+                return CheckResult(unplanned, [CheckFailure(refusal.prop, str(refusal))])
 
     def diff(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> DiffResult:
         """Tell whether an update is due; an unknown value may change, and so may what depends on it.
@@ -104,40 +95,43 @@ class _TrustProvider(ResourceProvider):
         Where no check of this command has let it through, the engine only asks what a replacement of another resource
         might lead to, and asks again once that is known: until then, a change is assumed.
         """
-        lifecycle = _load_lifecycle(self._resource)
-        with _operation() as session:
+        with self._operation() as (session, lifecycle):
             if is_unknown(_olds) or (is_unknown(_news) and not session.plans.has_unknown(normalize_bag(_news))):
                 return DiffResult(changes=True)
             state, new = from_bag(_olds, lifecycle.state), from_bag(_news, lifecycle.inputs)
             comparison = lifecycle.diff(session, state, new)
-            if isinstance(comparison, bool):
-                return DiffResult(changes=comparison)
             session.print_notices(comparison.notices)
             return DiffResult(changes=comparison.is_update_due)
 
     def create(self, props: PropertyBag) -> CreateResult:
         """Do the planned step of a resource that is new to the state."""
-        lifecycle = _load_lifecycle(self._resource)
-        with _operation() as session:
+        with self._operation() as (session, lifecycle):
             return CreateResult(*lifecycle.create(session, from_bag(known(props), lifecycle.inputs)))
 
     def update(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> UpdateResult:
         """Do the planned step, or bring the outputs up to date."""
-        lifecycle = _load_lifecycle(self._resource)
-        with _operation() as session:
+        with self._operation() as (session, lifecycle):
             return UpdateResult(lifecycle.update(session, known(_olds), from_bag(known(_news), lifecycle.inputs)))
 
     def read(self, id_: str, props: PropertyBag) -> ReadResult:
         """Follow the subaccount in a refresh."""
-        lifecycle = _load_lifecycle(self._resource)
-        with _operation() as session:
+        with self._operation() as (session, lifecycle):
             return ReadResult(id_, lifecycle.read(session, known(props)))
 
     def delete(self, _id: str, _props: PropertyBag) -> None:
         """Remove what is the resource's own, if its lifecycle removes anything."""
-        lifecycle = _load_lifecycle(self._resource)
-        with _operation() as session:
+        with self._operation() as (session, lifecycle):
             lifecycle.delete(session, from_bag(known(_props), lifecycle.state))
+
+
+def _plan(
+    session: Session, lifecycle: Lifecycle[Any, Any, Any], olds: PropertyBag, arguments: PropertyBag
+) -> PropertyBag:
+    old = from_bag(known(olds), lifecycle.inputs) if olds else None
+    inputs = to_bag(lifecycle.check(session, lifecycle.args(arguments, old), old))
+    if is_unknown(inputs):
+        session.plans.mark_unknown(normalize_bag(inputs))
+    return inputs
 
 
 class ActiveTrustCertificateProvider(_TrustProvider):

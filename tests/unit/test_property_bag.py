@@ -14,6 +14,7 @@ from pulumi.output import UNKNOWN
 from pulumi.runtime import rpc
 
 from btp_trust.active.schema import ActiveArgs, ActiveInputs, ActiveState
+from btp_trust.arguments import DEFAULT_CONNECTION
 from btp_trust.certificate import parse_pem
 from btp_trust.errors import Refused, UnreadableState
 from btp_trust.formatting import format_rfc3339
@@ -41,7 +42,6 @@ from btp_trust.rotation.schema import (
     SlotPair,
     candidate_from_program,
 )
-from btp_trust.service.credentials.environment import DEFAULT_CONNECTION
 from btp_trust.snapshot import Slots, Snapshot
 from btp_trust_emulator import Emulator
 from support.error_text import error_text
@@ -66,7 +66,9 @@ REQUIRED = {"PassiveArgs": {"generation": "2028-11"}, "RotationArgs": {"generati
 
 def values_of(shape: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
     """Draw any value of a struct, every field included: Hypothesis ignores msgspec's default factories."""
-    fields = {name: st.from_type(hint) for name, hint in get_type_hints(shape).items()}
+    fields = {
+        name: st.from_type(hint) for name, hint in get_type_hints(shape).items() if name in shape.__struct_fields__
+    }
     fields |= dict.fromkeys(("rotated_at", "rolled_back_at", "restored_at"), st.none() | moments)
     return st.builds(shape, **{name: fields[name] for name in shape.__struct_fields__})
 
@@ -313,9 +315,9 @@ def test_reads_an_ignored_candidate() -> None:
 
 def test_a_new_subaccount_is_unknown() -> None:
     """If the same command creates it; one that is given or missing counts as known."""
-    assert subaccount_is_unknown({"subaccount_id": UNKNOWN})
-    assert not subaccount_is_unknown({"subaccount_id": GUID})
-    assert not subaccount_is_unknown({})
+    assert subaccount_is_unknown({"subaccount_id": UNKNOWN}, ActiveArgs)
+    assert not subaccount_is_unknown({"subaccount_id": GUID}, ActiveArgs)
+    assert not subaccount_is_unknown({}, ActiveArgs)
 
 
 def test_returns_unplanned_inputs() -> None:
@@ -328,8 +330,12 @@ def test_returns_unplanned_inputs() -> None:
         "adopt": None,
         "__provider": "pickle",
     }
-    assert unplanned_inputs(bag) == {"generation": "a", "subaccount_id": rpc.UNKNOWN, "known_generations": rpc.UNKNOWN}
-    assert unplanned_inputs({"trusted_by": {"s4": [FINGERPRINT, UNKNOWN]}}) == {"trusted_by": rpc.UNKNOWN}
+    assert unplanned_inputs(bag, RotationArgs) == {
+        "generation": "a",
+        "subaccount_id": rpc.UNKNOWN,
+        "known_generations": rpc.UNKNOWN,
+    }
+    assert unplanned_inputs({"trusted_by": {"s4": [FINGERPRINT, UNKNOWN]}}, RotationArgs) == {"trusted_by": rpc.UNKNOWN}
 
 
 def test_check_adds_to_the_arguments() -> None:

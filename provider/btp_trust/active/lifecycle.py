@@ -58,8 +58,8 @@ def check(session: Session, args: ActiveArgs, old: ActiveInputs | None) -> Activ
     )
 
 
-def diff(session: Session, state: ActiveState, new: ActiveInputs) -> bool | Comparison:
-    """Return True if an update is due: a step, a changed argument, or another signer than recorded."""
+def diff(session: Session, state: ActiveState, new: ActiveInputs) -> Comparison:
+    """Find out whether an update is due: a step, a changed argument, or another signer than recorded."""
     reading = read_slots(session, new)
     arguments_changed = not same_arguments(new, state, ActiveArgs)
     if not isinstance(reading, ReadingUnavailable) and (stale := reading.account.command_plan.stale_read) is not None:
@@ -70,8 +70,9 @@ def diff(session: Session, state: ActiveState, new: ActiveInputs) -> bool | Comp
         return diff_without_reading(session, reading, state, arguments_changed=arguments_changed)
     # Decided anew: a refresh gets the inputs of the last deployment, whose step is done.
     if new.step is not None and _decide(new, reading.snapshot, exists=True).action is Action.RENEW:
-        return True
-    return arguments_changed or (new.signer is not None and new.signer.fingerprint != state.fingerprint)
+        return Comparison(is_update_due=True)
+    signer_changed = new.signer is not None and new.signer.fingerprint != state.fingerprint
+    return Comparison(arguments_changed or signer_changed)
 
 
 def create(session: Session, new: ActiveInputs) -> tuple[str, PropertyBag]:

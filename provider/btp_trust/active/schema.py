@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 from msgspec.structs import replace
 
@@ -15,6 +15,8 @@ PREVIEW_ONLY: Final = ("step",)
 
 class ActiveArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
     """Arguments of ActiveTrustCertificate."""
+
+    may_be_unknown: ClassVar = ("rotation",)
 
     rotation: str | None = None
     """The generation that the RotationTrigger of `rotation=` declares; UNKNOWN while a preview lacks it."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import ClassVar, Final
 
+from btp_trust.arguments import DEFAULT_CONNECTION
 from btp_trust.identity_provider.plan import OnDelete
 from btp_trust.property_bag import ResourceArgs
 from btp_trust.saml.metadata import MetadataLayout
-from btp_trust.service.credentials.environment import DEFAULT_CONNECTION
 
 PREVIEW_ONLY: Final = ("certificates", "certificates_before", "step", "preexisting", "removal")
 """Inputs that are no outputs: check writes them for the preview, and for the create or update after it."""
@@ -15,6 +15,18 @@ PREVIEW_ONLY: Final = ("certificates", "certificates_before", "step", "preexisti
 
 class IdentityProviderArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
     """Arguments of TrustedIdentityProvider; connection and subaccount are the target's."""
+
+    never_empty: ClassVar = (
+        *ResourceArgs.never_empty,
+        "source_connection",
+        "source_subaccount_id",
+        "origin_key",
+        "entity_id",
+        "adopt",
+    )
+    may_be_unknown: ClassVar = ("passive",)
+    subaccounts: ClassVar = (*ResourceArgs.subaccounts, "source_subaccount_id")
+    found_by_check: ClassVar = ("entity_id",)
 
     connection: str
     origin_key: str

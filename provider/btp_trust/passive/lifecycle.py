@@ -13,7 +13,7 @@ from btp_trust.passive.planning import next_step, plan_by_state, plan_inputs, re
 from btp_trust.passive.schema import PREVIEW_ONLY, PassiveArgs, PassiveInputs, PassiveState
 from btp_trust.property_bag import PropertyBag, certificate_outputs, from_bag, same_arguments, to_bag
 from btp_trust.runtime.command_plan import CommandPlan, second_name_refusal
-from btp_trust.runtime.comparison import Comparison
+from btp_trust.runtime.comparison import Comparison, Notice
 from btp_trust.runtime.duplicate_connections import refuse_second
 from btp_trust.runtime.lifecycle import Lifecycle, args_as
 from btp_trust.runtime.reading import (
@@ -57,8 +57,8 @@ def check(session: Session, args: PassiveArgs, old: PassiveInputs | None) -> Pas
     return planned.inputs
 
 
-def diff(session: Session, state: PassiveState, new: PassiveInputs) -> bool | Comparison:
-    """Return True if an update is due; refuse a request that only the recorded certificate shows to be wrong."""
+def diff(session: Session, state: PassiveState, new: PassiveInputs) -> Comparison:
+    """Find out whether an update is due; refuse a request that only the recorded certificate shows to be wrong."""
     reading = read_slots(session, new)
     arguments_changed = not same_arguments(new, state, PassiveArgs)
     if isinstance(reading, ReadingUnavailable):
@@ -70,13 +70,12 @@ def diff(session: Session, state: PassiveState, new: PassiveInputs) -> bool | Co
     if step is not None:
         if isinstance(step, Adopt):  # check has planned the generation already, in case that this is none
             _record_step(reading.account.command_plan, new.generation, step)
-        session.print_once(f"{_KIND}: {step.sentence(new.generation)}")
-        return True
+        return Comparison(is_update_due=True, notices=(Notice(f"{_KIND}: {step.sentence(new.generation)}"),))
     # For the deletion of an old resource, which compares its name with this one.
     _record_name(session, new, snapshot.subaccount_id, state.fingerprint)
-    if snapshot.find(state.fingerprint) is None:
-        _warn_certificate_gone(session, state, snapshot)
-    return arguments_changed
+    is_gone = snapshot.find(state.fingerprint) is None
+    notices = (_certificate_gone_notice(session, state, snapshot),) if is_gone else ()
+    return Comparison(arguments_changed, notices)
 
 
 def create(session: Session, new: PassiveInputs) -> tuple[str, PropertyBag]:
@@ -108,7 +107,7 @@ def read(session: Session, bag: PropertyBag) -> PropertyBag:
         return bag
     role = reading.snapshot.role(state.fingerprint)
     if role == "gone":
-        _warn_certificate_gone(session, state, reading.snapshot)
+        session.print_notices([_certificate_gone_notice(session, state, reading.snapshot)])
     # The certificate is the resource's own through every swap: only its role follows the slots.
     return {**bag, "role": role}
 
@@ -224,8 +223,8 @@ def _refuse_second_name(session: Session, state: PassiveState) -> None:
         raise second_name_refusal(name, state.fingerprint, state.generation, f'generation="{free}"')
 
 
-def _warn_certificate_gone(session: Session, state: PassiveState, snapshot: Snapshot) -> None:
-    session.warn(
+def _certificate_gone_notice(session: Session, state: PassiveState, snapshot: Snapshot) -> Notice:
+    return session.warning(
         f"The certificate of generation {state.generation!r} ({state.fingerprint}) is in no slot any more.",
         snapshot.slots_sentence,
         "Nothing is generated until `generation` gets a new name.",

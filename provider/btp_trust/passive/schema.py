@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 from msgspec.structs import replace
 
@@ -15,6 +15,8 @@ PREVIEW_ONLY: Final = ("step", "replaces", "passive_slot", "earlier_generations"
 
 class PassiveArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
     """Arguments of PassiveTrustCertificate."""
+
+    set_by_resource: ClassVar = ("resource_urn",)
 
     generation: str
     adopt: str | None = None

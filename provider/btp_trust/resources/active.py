@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import pulumi
 
+from btp_trust.arguments import DEFAULT_CONNECTION
 from btp_trust.providers import ActiveTrustCertificateProvider
 from btp_trust.resources.base import TrustResource, unless_default
 from btp_trust.resources.registry import belongs_to
 from btp_trust.resources.rotation import RotationTrigger
 from btp_trust.secret_guard.guard import refuses_secret_arguments
-from btp_trust.service.credentials.environment import DEFAULT_CONNECTION
 
 
 class ActiveTrustCertificate(TrustResource, module="btp-trust", name="ActiveTrustCertificate"):

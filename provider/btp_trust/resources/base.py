@@ -9,10 +9,10 @@ import pulumi
 from pulumi.dynamic import Resource
 from pulumi.runtime.config import CONFIG
 
+from btp_trust.arguments import DEFAULT_CONNECTION
 from btp_trust.resources.settings import NAMESPACE, Setting, invalid_settings
 from btp_trust.secret_guard.detection import find_secret
 from btp_trust.secret_guard.guard import refuse_secrets
-from btp_trust.service.credentials.environment import DEFAULT_CONNECTION
 
 _CERTIFICATE_OUTPUTS = (
     "fingerprint",

@@ -8,12 +8,12 @@ from typing import Literal
 import pulumi
 from pulumi.dynamic import Resource
 
+from btp_trust.arguments import DEFAULT_CONNECTION
 from btp_trust.providers import TrustedIdentityProviderProvider
 from btp_trust.resources.base import refuse_imports, refuse_invalid_settings, refuse_when_known, unless_default
 from btp_trust.resources.passive import PassiveTrustCertificate
 from btp_trust.resources.registry import belongs_to, register_once
 from btp_trust.secret_guard.guard import refuses_secret_arguments
-from btp_trust.service.credentials.environment import DEFAULT_CONNECTION
 
 _OUTPUTS = ("trusted", "identity_provider_id", "preexisting")
 

@@ -8,11 +8,11 @@ from weakref import WeakSet
 
 import pulumi
 
+from btp_trust.arguments import DEFAULT_CONNECTION
 from btp_trust.providers import PassiveTrustCertificateProvider
 from btp_trust.resources.base import TrustResource, unless_default
 from btp_trust.resources.registry import declare_once, find_declared, unlinked_candidate_error
 from btp_trust.secret_guard.guard import refuses_secret_arguments
-from btp_trust.service.credentials.environment import DEFAULT_CONNECTION
 
 _retained: Final[WeakSet[pulumi.Resource]] = WeakSet()
 _PASSIVE_TYPE = "pulumi-python:dynamic/btp-trust:PassiveTrustCertificate"

@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from btp_trust.errors import StaleRead, WrongSubaccount
+from btp_trust.errors import StaleRead, TrustError
 from btp_trust.property_bag import PropertyBag, certificate_outputs, from_bag
 from btp_trust.rotation import announcements
 from btp_trust.rotation.decision import Action, Decision, Reason
@@ -22,9 +22,10 @@ from btp_trust.rotation.outputs import history_outputs, restored_at, signer_outp
 from btp_trust.rotation.planning import (
     affected_destinations,
     create_declaration,
-    list_destinations,
+    destinations_to_compare,
     plan_inputs,
     plan_without_reading,
+    refuse_foreign_candidate,
     removed_candidate,
 )
 from btp_trust.rotation.policies import decide
@@ -34,7 +35,7 @@ from btp_trust.rotation.verification import preflight
 from btp_trust.rotation.verification.runner import verify_rotation
 from btp_trust.rotation.verification.step import RotationStep, is_verification_requested
 from btp_trust.runtime.command_plan import CommandPlan
-from btp_trust.runtime.comparison import Comparison
+from btp_trust.runtime.comparison import Comparison, Notice
 from btp_trust.runtime.duplicate_connections import refuse_second
 from btp_trust.runtime.lifecycle import Lifecycle
 from btp_trust.runtime.reading import (
@@ -48,7 +49,6 @@ from btp_trust.runtime.reading import (
 from btp_trust.runtime.session import Session
 from btp_trust.runtime.slot_writes import swap
 from btp_trust.runtime.slots import Subaccount
-from btp_trust.service.destinations import Destination
 from btp_trust.snapshot import Snapshot
 from btp_trust.trusted_by.parsing import TrustedBy
 
@@ -71,7 +71,7 @@ def check(
         return plan_without_reading(args, candidate, old, reading)
     snapshot, command_plan = reading.snapshot, reading.account.command_plan
     refuse_second(session, _KIND, snapshot.subaccount_id, args.connection)
-    _refuse_foreign_candidate(candidate, snapshot)
+    refuse_foreign_candidate(candidate, snapshot)
     # Before the decision: the engine checks the resources of a command in any order, and each compares with the others.
     command_plan.record_declaration(args.generation)
     command_plan.valid_until = trusted_by.valid_until  # for diff: as an input it would change with each reading
@@ -82,43 +82,40 @@ def check(
     decision = decide(declaration, snapshot)
     if decision.refusal is not None:
         raise decision.refusal
-    if removed is not None:
-        announcements.announce_removal(session, removed, declaration, snapshot)
-    # Before any destination is listed: the plan of another resource may refuse the swap.
-    _plan_swap(session, decision, reading)
-    plan = _plan(session, declaration, decision, candidate, old, snapshot=snapshot)
+    notices = [*announcements.removal_notices(removed, declaration, snapshot), *_plan_swap(decision, reading)]
+    # Destinations are listed after that: the plan of another resource may refuse the swap.
+    plan, problems = _plan(session, declaration, decision, candidate, old, snapshot=snapshot)
+    # The one place where check prints: it returns inputs alone, and a creation has no diff that could show these lines.
+    session.print_notices([*notices, *problems])
     # Left to diff: the outputs may refuse the step, or explain why the slots are as they are.
-    command_plan.announce_rotation = lambda: _announce(session, decision, plan, snapshot)
+    command_plan.rotation_notices = _step_notices(session, decision, plan, snapshot)
     return plan
 
 
-def diff(session: Session, state: RotationState, new: RotationInputs) -> bool | Comparison:
-    """Return True if an update is due: a step, a changed argument, or outputs that are behind the slots.
+def diff(session: Session, state: RotationState, new: RotationInputs) -> Comparison:
+    """Find out whether an update is due: a step, a changed argument, or outputs that are behind the slots.
 
-    `find_difference` compares; this function alone prints, and records what the other resources have to know.
+    `find_difference` compares; this function alone records what the other resources have to know.
     """
     reading = read_slots(session, new)
     if isinstance(reading, ReadingUnavailable):
         return diff_without_reading(session, reading, state, arguments_changed=arguments_changed(state, new))
     snapshot, command_plan = reading.snapshot, reading.account.command_plan
-    announce = command_plan.announce_rotation  # None in a refresh, whose inputs are those of the last deployment
-    if announce is not None:
+    planned = command_plan.rotation_notices  # None in a refresh, whose inputs are those of the last deployment
+    if planned is not None:
         # First: check lacks the outputs, and takes a rollback for somebody else's swap.
         preflight.refuse_failed_generation(state, new, snapshot)
-    difference = find_difference(state, new, snapshot, is_planned=announce is not None)
+    difference = find_difference(state, new, snapshot, is_planned=planned is not None)
     if difference.stale_read is not None:
-        # Before the announcement: a drift in a stale reading may be over.
-        _accept_stale_read(session, command_plan, state, difference, difference.stale_read)
-        return False
-    if announce is not None:
-        announce()
-    # A restore is exempt: it undoes a change of the signer since the last deployment.
-    if new.slots_before is not None and new.generation != state.generation:
-        refuse_unrecorded_signer(new.slots_before, state)
-        refuse_untrusted(new, state, snapshot, command_plan.valid_until)
+        # Before the notices: a drift in a stale reading may be over.
+        return _accept_stale_read(session, command_plan, state, difference, difference.stale_read)
     step = RotationStep(state, new, snapshot, swapped=False)
-    preflight.announce_verification_of_signer(session, step, command_plan.pending_generation)
-    return step.is_verification_due or difference.is_update_due
+    notices = [
+        *(planned or ()),
+        *_swap_refusals(state, new, snapshot, command_plan),
+        *preflight.signer_verification_notices(session, step, command_plan.pending_generation),
+    ]
+    return Comparison(step.is_verification_due or difference.is_update_due, tuple(notices))
 
 
 def create(session: Session, new: RotationInputs) -> tuple[str, PropertyBag]:
@@ -181,53 +178,50 @@ def _plan(
     old: RotationInputs | None,
     *,
     snapshot: Snapshot,
-) -> RotationInputs:
+) -> tuple[RotationInputs, list[Notice]]:
     """Write the decision as inputs, compared with the destinations of the subaccount where that is of use."""
     has_step = decision.action is Action.SWAP
     lists = has_step and declaration.list_affected
     inspects = preflight.should_inspect(declaration, old, snapshot, has_step=has_step)
-    destinations = _destinations_to_compare(session, declaration, lists=lists, inspects=inspects)
+    destinations, notices = destinations_to_compare(session, declaration, lists=lists, inspects=inspects)
     affects = affected_destinations(destinations) if lists and destinations is not None else None
     plan = plan_inputs(declaration, decision, candidate, old, snapshot, affects=affects)
     if inspects and destinations is not None:
-        preflight.inspect_destinations(session, plan, destinations, requested=is_verification_requested(plan, old))
-    return plan
+        requested = is_verification_requested(plan, old)
+        notices = [*notices, *preflight.inspect_destinations(session, plan, destinations, requested=requested)]
+    return plan, notices
 
 
-def _refuse_foreign_candidate(candidate: Candidate | None, snapshot: Snapshot) -> None:
-    if candidate is not None and candidate.subaccount_id not in (None, snapshot.subaccount_id):
-        raise WrongSubaccount(
-            f"The candidate belongs to subaccount {candidate.subaccount_id}.",
-            f"The RotationTrigger belongs to {snapshot.subaccount_id}, and a certificate signs for its own one only.",
-            "Give both the same connection=.",
-        )
-
-
-def _plan_swap(session: Session, decision: Decision, reading: SlotsRead) -> None:
-    """Let the other resources of the command know of the swap; warn of registrations that come after it."""
+def _plan_swap(decision: Decision, reading: SlotsRead) -> list[Notice]:
+    """Let the other resources of the command know of the swap; return the registrations that come after it."""
     certificate = reading.snapshot.passive
     if decision.action is not Action.SWAP or certificate is None:
-        return
+        return []
     # A restore counts as one: its certificate passed the gate when it was declared.
     is_rollback = decision.reason is not Reason.ROTATE
     names = reading.account.command_plan.plan_swap(certificate, is_rollback=is_rollback)
-    announcements.announce_late_registrations(session, names, certificate)
+    return announcements.late_registration_notices(names, certificate)
 
 
-def _destinations_to_compare(
-    session: Session, args: RotationArgs, *, lists: bool, inspects: bool
-) -> list[Destination] | None:
-    """Return the destinations of the subaccount, if the step lists those that it affects, or some must be there."""
-    if not (lists or inspects):
-        return None
-    problem = "that the step affects could not be listed" if lists else "to be verified could not be listed"
-    return list_destinations(session, args.connection, f"the destinations {problem}")
+def _step_notices(session: Session, decision: Decision, plan: RotationInputs, snapshot: Snapshot) -> tuple[Notice, ...]:
+    has_step = decision.action is Action.SWAP
+    verification = preflight.verification_notices(session, plan, snapshot) if has_step else []
+    return (*announcements.decision_notices(session, decision), *verification)
 
 
-def _announce(session: Session, decision: Decision, plan: RotationInputs, snapshot: Snapshot) -> None:
-    announcements.announce_decision(session, decision)
-    if decision.action is Action.SWAP:
-        preflight.announce_verification(session, plan, snapshot)
+def _swap_refusals(
+    state: RotationState, new: RotationInputs, snapshot: Snapshot, command_plan: CommandPlan
+) -> list[Notice]:
+    """Return the refusal of a swap that the outputs show to be another one than the inputs say."""
+    # A restore is exempt: it undoes a change of the signer since the last deployment.
+    if new.slots_before is None or new.generation == state.generation:
+        return []
+    try:
+        refuse_unrecorded_signer(new.slots_before, state)
+        refuse_untrusted(new, state, snapshot, command_plan.valid_until)
+    except TrustError as error:  # a notice, so that the planned step is shown before it
+        return [Notice.of_error(error)]
+    return []
 
 
 def _accept_stale_read(
@@ -236,7 +230,7 @@ def _accept_stale_read(
     state: RotationState,
     difference: RotationDifference,
     stale_read: StaleRead,
-) -> None:
+) -> Comparison:
     """Warn of slots that look as before the last swap, and record that.
 
     Raises:
@@ -245,7 +239,7 @@ def _accept_stale_read(
     if difference.is_swap_due or difference.arguments_changed or command_plan.pending_generation is not None:
         raise stale_read
     command_plan.stale_read = stale_read
-    warn_unchecked(session, ReadingUnavailable(stale_read), state)
+    return diff_without_reading(session, ReadingUnavailable(stale_read), state, arguments_changed=False)
 
 
 def _swap(session: Session, account: Subaccount, new: RotationInputs, slots_before: SlotPair) -> Snapshot:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from btp_trust.errors import Refused, TrustError
+from btp_trust.errors import Refused, TrustError, WrongSubaccount
 from btp_trust.property_bag import SignerSummary, same_arguments
 from btp_trust.rotation.decision import Action, Decision
 from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.rollback import last_signer, previous_signer
 from btp_trust.rotation.schema import Candidate, RotationArgs, RotationInputs, SlotPair
 from btp_trust.runtime.command_plan import CommandPlan
+from btp_trust.runtime.comparison import Notice
 from btp_trust.runtime.reading import ReadingUnavailable
 from btp_trust.runtime.session import Session
 from btp_trust.service.destinations import Destination, Level
@@ -19,7 +20,9 @@ from btp_trust.snapshot import Snapshot
 from btp_trust.trusted_by.parsing import TrustedBy
 
 
-def list_destinations(session: Session, connection: str, problem: str) -> list[Destination] | None:
+def _list_destinations(
+    session: Session, connection: str, problem: str
+) -> tuple[list[Destination] | None, list[Notice]]:
     """List the destinations of the subaccount, then those of the service instance; a request a level.
 
     Args:
@@ -28,20 +31,43 @@ def list_destinations(session: Session, connection: str, problem: str) -> list[D
         problem: What the list is needed for, as the beginning of a warning.
 
     Returns:
-        None if the list is unavailable, which is a warning.
+        The list; or None and a warning if it is unavailable.
     """
     try:
         client = session.destination_client(connection)
-        return [destination for level in Level for destination in client.list_level(level)]
+        return [destination for level in Level for destination in client.list_level(level)], []
     except TrustError as error:
         # A warning is enough: before a swap, the deployment finds each destination to verify as the user.
-        session.warn(f"RotationTrigger: {problem}. {error.what}", error.why, error.remedy)
-        return None
+        return None, [session.warning(f"RotationTrigger: {problem}. {error.what}", error.why, error.remedy)]
+
+
+def destinations_to_compare(
+    session: Session, args: RotationArgs, *, lists: bool, inspects: bool
+) -> tuple[list[Destination] | None, list[Notice]]:
+    """Return the destinations of the subaccount, if the step lists those that it affects, or some must be there."""
+    if not (lists or inspects):
+        return None, []
+    problem = "that the step affects could not be listed" if lists else "to be verified could not be listed"
+    return _list_destinations(session, args.connection, f"the destinations {problem}")
 
 
 def affected_destinations(destinations: Sequence[Destination]) -> list[str]:
     """Name the destinations whose assertions will be signed with another certificate."""
     return sorted({destination.name for destination in destinations if destination.uses_subaccount_key})
+
+
+def refuse_foreign_candidate(candidate: Candidate | None, snapshot: Snapshot) -> None:
+    """Refuse a candidate of another subaccount.
+
+    Raises:
+        WrongSubaccount: It belongs to another one than the RotationTrigger.
+    """
+    if candidate is not None and candidate.subaccount_id not in (None, snapshot.subaccount_id):
+        raise WrongSubaccount(
+            f"The candidate belongs to subaccount {candidate.subaccount_id}.",
+            f"The RotationTrigger belongs to {snapshot.subaccount_id}, and a certificate signs for its own one only.",
+            "Give both the same connection=.",
+        )
 
 
 def create_declaration(

@@ -236,13 +236,13 @@ def _reason_and_verb(declaration: Declaration, certificate: Certificate, active:
 
 
 CREATE_POLICIES: Final[tuple[Policy, ...]] = (
-    no_active_certificate,
-    name_bound_otherwise,
-    certificate_has_name,
-    generated_name_taken,
-    candidate_not_generated_yet,
-    record_first_signer,  # after the names: it records the signer under one of them
-    create_never_swaps,  # last: what remains is a declaration of another certificate than the signer
+    no_active_certificate,  # first: the others compare with the active certificate
+    name_bound_otherwise,  # before a name is looked up: a name with two certificates is ambiguous
+    certificate_has_name,  # after name_bound_otherwise, which leaves one certificate for each name
+    generated_name_taken,  # before record_first_signer: else a second certificate would be generated for the name
+    candidate_not_generated_yet,  # before record_first_signer: a pending name gets its certificate by this command
+    record_first_signer,  # before create_never_swaps: a name that is new, or the signer's, can be recorded
+    create_never_swaps,  # last: it refuses all that is left, a declaration of another certificate than the signer
 )
 UPDATE_POLICIES: Final[tuple[Policy, ...]] = (
     no_active_certificate,  # first: all others compare with the active certificate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 import msgspec
 from msgspec.structs import replace
@@ -67,6 +67,10 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
 
 class RotationArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
     """Arguments of RotationTrigger that are recorded. A new argument is one more field here."""
+
+    never_empty: ClassVar = (*ResourceArgs.never_empty, "verify_now")
+    may_be_unknown: ClassVar = ("verify_now",)
+    other_resources: ClassVar = ("candidate",)
 
     generation: str
     known_generations: dict[str, str] = {}

@@ -7,12 +7,13 @@ preview, in either order in which the engine may call them.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import Refused, StaleRead
+from btp_trust.runtime.comparison import Notice
 
 
 @dataclass(slots=True)
@@ -43,9 +44,9 @@ class CommandPlan:
     """The same, as far as the other subaccount trusts them already: the engine may swap before it registers."""
     declared_generation: str | None = None
     """The generation that a RotationTrigger declares."""
-    announce_rotation: Callable[[], None] | None = None
-    """Prints what a RotationTrigger plans. Its check leaves that to diff, which gets the outputs: they may show that
-    the plan is refused, or why the slots are as they are. None before check, as in a refresh."""
+    rotation_notices: tuple[Notice, ...] | None = None
+    """What a RotationTrigger has to say of its plan. Its check leaves that to diff, which gets the outputs: they may
+    show that the plan is refused, or why the slots are as they are. None before check, as in a refresh."""
     valid_until: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
     """{target: {fingerprint: moment}}: `validUntil` of the metadata of a RotationTrigger's targets. Check passes it to
     diff here, as an input of its own would change with each reading of the same certificates."""

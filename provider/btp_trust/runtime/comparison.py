@@ -1,8 +1,10 @@
-"""What diff finds: it returns that, and `Session.print_notices` prints the lines of it."""
+"""What diff finds, and the lines about it: a lifecycle returns both, `Session.print_notices` prints the lines."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from btp_trust.errors import TrustError
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +14,13 @@ class Notice:
     line: str
     about: str | None = None
     """The matter, of which one line is enough; the line itself by default."""
+    error: TrustError | None = None
+    """Raised in place of the line: the lines before it explain it, so the user sees them first."""
+
+    @classmethod
+    def of_error(cls, error: TrustError) -> Notice:
+        """Return the notice that ends the command with an error."""
+        return cls(str(error), error=error)
 
 
 @dataclass(frozen=True, slots=True)

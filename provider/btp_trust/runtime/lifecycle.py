@@ -43,8 +43,8 @@ class Lifecycle(Generic[_Args, _Inputs, _State]):
     """Shape of the outputs, as far as a command reads them."""
     check: Callable[[Session, _Args, _Inputs | None], _Inputs]
     """Plan."""
-    diff: Callable[[Session, _State, _Inputs], bool | Comparison]
-    """Return True if an update is due."""
+    diff: Callable[[Session, _State, _Inputs], Comparison]
+    """Compare; print nothing."""
     create: Callable[[Session, _Inputs], tuple[str, PropertyBag]]
     """Return the ID and the outputs."""
     update: Callable[[Session, PropertyBag, _Inputs], PropertyBag]

@@ -103,8 +103,14 @@ class Session:
         return self._connections.open(DESTINATION, connection).user_tokens
 
     def print_notices(self, notices: Iterable[Notice]) -> None:
-        """Show the user the lines that diff has returned."""
+        """Show the user the lines that a lifecycle has gathered, up to an error among them.
+
+        Raises:
+            TrustError: The notice of an error.
+        """
         for notice in notices:
+            if notice.error is not None:
+                raise notice.error
             self.print_once(notice.line, notice.about)
 
     def print_once(self, line: str, about: str | None = None) -> None:
@@ -124,9 +130,13 @@ class Session:
         Raises:
             Refused: `btp-trust:strict` is set.
         """
+        self.print_notices([self.warning(what, why, remedy)])
+
+    def warning(self, what: str, why: str, remedy: str) -> Notice:
+        """Return the same warning as a notice; with `btp-trust:strict`, that of an error."""
         if self.strict:
-            raise Refused(what, why, remedy)
-        self.print_once(f"warning: {what} {why} {remedy}")
+            return Notice.of_error(Refused(what, why, remedy))
+        return Notice(f"warning: {what} {why} {remedy}")
 
 
 def _read_switch(config: Callable[[str], str | None], key: str) -> bool:

@@ -14,6 +14,7 @@ from btp_trust.rotation.verification.inspection import find_in_list
 from btp_trust.rotation.verification.policy import VerificationRun, is_rollback
 from btp_trust.rotation.verification.prober import prober_for
 from btp_trust.rotation.verification.step import RotationStep, is_verification_requested, unverified_destinations
+from btp_trust.runtime.comparison import Notice
 from btp_trust.runtime.session import Session
 from btp_trust.runtime.slots import Subaccount
 from btp_trust.service.destinations import SAML_ASSERTION, Destination
@@ -35,7 +36,7 @@ def should_inspect(args: RotationArgs, old: RotationInputs | None, snapshot: Sna
 
 def inspect_destinations(
     session: Session, new: RotationInputs, destinations: Sequence[Destination], *, requested: bool
-) -> None:
+) -> list[Notice]:
     """Check that the destinations to verify exist and are suitable.
 
     Destinations that this deployment verifies must exist now. A new list may name one that the same deployment
@@ -47,44 +48,44 @@ def inspect_destinations(
         destinations: The existing ones, those of the service instance last: they hide the subaccount's.
         requested: Whether the program asks to verify them.
 
-    Raises:
-        Refused: A destination is missing or unsuitable.
+    Returns:
+        Warnings; the last notice is an error if a destination that must exist is missing or unsuitable.
     """
-    authentications = set()
+    authentications, notices = set(), list[Notice]()
     for name in new.verify_destinations:
         try:
             authentications.add(find_in_list(destinations, name).authentication)
         except Refused as error:
             if requested or new.slots_before is not None:  # else this deployment may create it
-                raise
-            session.warn(f"RotationTrigger: {error.what}", error.why, error.remedy)
+                return [*notices, Notice.of_error(error)]
+            notices.append(session.warning(f"RotationTrigger: {error.what}", error.why, error.remedy))
     if new.slots_before is not None and authentications and SAML_ASSERTION not in authentications:
-        session.print_once(
-            "RotationTrigger: none of verify_destinations shows which certificate signs, so right after the swap an "
-            "accepted assertion is inconclusive; name one with SAMLAssertion as well"
+        notices.append(
+            Notice(
+                "RotationTrigger: none of verify_destinations shows which certificate signs, so right after the swap "
+                "an accepted assertion is inconclusive; name one with SAMLAssertion as well"
+            )
         )
+    return notices
 
 
-def announce_verification(session: Session, new: RotationInputs, snapshot: Snapshot) -> None:
-    """Print in the plan of a swap how it will be verified, and warn if the user is missing.
-
-    Raises:
-        ConfigurationError: The configuration of the user is malformed.
-    """
+def verification_notices(session: Session, new: RotationInputs, snapshot: Snapshot) -> list[Notice]:
+    """Return how a planned swap will be verified, and the warning if the user is missing."""
     if not new.verify_destinations:
-        return
+        return []
     is_back = is_rollback(_after_swap(snapshot))
     rolls_back = not is_back and new.on_verification_failure is OnVerificationFailure.ROLLBACK
     consequence = "a target's rejection rolls back" if rolls_back else "nothing is rolled back"
     names = ", ".join(new.verify_destinations)
-    session.print_once(f"RotationTrigger: after the swap {names} will be verified as the user; {consequence}")
-    _warn_without_user(
-        session, new, f"the deployment {'rolls back without verification' if is_back else 'refuses the swap'}"
-    )
+    missing_user = f"the deployment {'rolls back without verification' if is_back else 'refuses the swap'}"
+    return [
+        Notice(f"RotationTrigger: after the swap {names} will be verified as the user; {consequence}"),
+        *_user_notices(session, new, missing_user),
+    ]
 
 
-def announce_verification_of_signer(session: Session, step: RotationStep, pending_generation: str | None) -> None:
-    """Print which destinations an update verifies for the present signer, why, and which certificate may sign then.
+def signer_verification_notices(session: Session, step: RotationStep, pending_generation: str | None) -> list[Notice]:
+    """Return which destinations an update verifies for the present signer, why, and which certificate may sign then.
 
     The message alone shows that: the input `step` is empty.
 
@@ -96,22 +97,23 @@ def announce_verification_of_signer(session: Session, step: RotationStep, pendin
     new = step.new
     if (run := step.run) is None or step.slots.active is None:
         if step.is_requested and new.verify_destinations and new.slots_before is None:
-            session.print_once(
-                f"RotationTrigger: verify_now waits until {short_fingerprint(new.declared_fingerprint)} signs"
-            )
-        return
-    _warn_without_user(session, new, "the verification stays inconclusive")
+            fingerprint = short_fingerprint(new.declared_fingerprint)
+            return [Notice(f"RotationTrigger: verify_now waits until {fingerprint} signs")]
+        return []
+    missing_user = _user_notices(session, new, "the verification stays inconclusive")
     signer, consequence = label(step.slots.active, new.generation), _consequence(step, run, pending_generation)
     names = unverified_destinations(step.state, new)
     if not names:
         verified = f"{signer} signs, {', '.join(run.names)} will be verified as the user"
-        session.print_once(f"RotationTrigger: {verified}; {consequence}")
-        return
+        return [*missing_user, Notice(f"RotationTrigger: {verified}; {consequence}")]
     evidence = "; ".join(f"{name}: {step.state.verified[name]}" for name in names if name in step.state.verified)
-    session.print_once(
-        f"RotationTrigger: the last verification of {signer} was inconclusive ({evidence}); the deployment verifies "
-        f"again; {consequence}"
-    )
+    return [
+        *missing_user,
+        Notice(
+            f"RotationTrigger: the last verification of {signer} was inconclusive ({evidence}); the deployment "
+            f"verifies again; {consequence}"
+        ),
+    ]
 
 
 def _consequence(step: RotationStep, run: VerificationRun, pending_generation: str | None) -> str:
@@ -167,12 +169,16 @@ def refuse_failed_generation(state: RotationState, new: RotationInputs, snapshot
     raise Refused(lines[0], why, lines[-1])
 
 
-def _warn_without_user(session: Session, new: RotationInputs, consequence: str) -> None:
-    """Warn if the configuration lacks a user, before any request is sent or command is run."""
+def _user_notices(session: Session, new: RotationInputs, consequence: str) -> list[Notice]:
+    """Return the warning if the configuration lacks a user, before any request is sent or command is run."""
     try:
         session.user_tokens(new.connection).source()
     except NoUserToken as error:
-        session.warn(f"RotationTrigger: {error.what}", f"{error.why} Without one {consequence}.", error.remedy)
+        why = f"{error.why} Without one {consequence}."
+        return [session.warning(f"RotationTrigger: {error.what}", why, error.remedy)]
+    except TrustError as error:  # a malformed configuration: the plan that needs it is shown first
+        return [Notice.of_error(error)]
+    return []
 
 
 def _after_swap(before: Snapshot) -> Snapshot:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from btp_trust.arguments import DEFAULT_CONNECTION
 from btp_trust.errors import ConfigurationError, CredentialsMissing
 from btp_trust.service.credentials.bindings import SECRETS_ROOT, Binding, find_bindings
-from btp_trust.service.credentials.environment import DEFAULT_CONNECTION, ConnectionVariables
+from btp_trust.service.credentials.environment import ConnectionVariables
 from btp_trust.service.credentials.service_key import DESTINATION, Service, ServiceKey, parse_service_key
 from btp_trust.service.transport.decoding import DecodingError, find_json_object
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
+from btp_trust.arguments import DEFAULT_CONNECTION
 from btp_trust.errors import ConfigurationError
 from btp_trust.parsing.text_decoding import decode
-
-DEFAULT_CONNECTION: Final = "default"
-"""Connection whose variables are without this suffix."""
 
 
 class ConnectionVariables:

@@ -14,8 +14,9 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from btp_trust.arguments import DEFAULT_CONNECTION
 from btp_trust.errors import ConfigurationError, NoUserToken
-from btp_trust.service.credentials.environment import DEFAULT_CONNECTION, ConnectionVariables
+from btp_trust.service.credentials.environment import ConnectionVariables
 from btp_trust.service.transport.bearer import BEARER_TOKEN
 from btp_trust.service.transport.decoding import DecodingError, decode
 

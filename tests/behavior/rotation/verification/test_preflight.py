@@ -103,6 +103,15 @@ def test_strict_preview_needs_a_user(scenario: VerificationScenario) -> None:
     scenario.engine.config.pop("btp-trust:user")
     scenario.engine.config["btp-trust:strict"] = "true"
     scenario.engine.assert_refused(scenario.program("b", "s4"), "BTP_TRUST_USER_TOKEN")
+    assert "after the swap s4 will be verified as the user" in scenario.engine.last_report.messages
+
+
+def test_malformed_user_follows_the_plan(scenario: VerificationScenario) -> None:
+    """A malformed user is refused in the preview, below the step that needs it."""
+    scenario.engine.config["btp-trust:user"] = "{"
+    scenario.engine.assert_refused(scenario.program("b", "s4"), "config btp-trust:user")
+    messages = scenario.engine.last_report.messages
+    assert messages.index("RotationTrigger: rotate") < messages.index("after the swap s4 will be verified as the user")
 
 
 def test_malformed_list_is_refused(scenario: VerificationScenario) -> None:
