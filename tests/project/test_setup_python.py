@@ -135,7 +135,7 @@ def test_an_older_python_reads_the_entry() -> None:
     subprocess.run([sys.executable, "-c", check, SETUP], check=True)
 
 
-def test_programs_have_an_environment_of_their_own(fake_machine: FakeMachine) -> None:
+def test_programs_have_their_own_environment(fake_machine: FakeMachine) -> None:
     """The environment of programs takes the group `programs` of the lock file, and `.venv` is left alone."""
     fake_machine.command(
         "uv", 'echo "uv 1.0.0"; if [ "$1" = sync ]; then echo "$UV_PROJECT_ENVIRONMENT $*" > synced; fi'

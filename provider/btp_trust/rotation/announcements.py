@@ -47,7 +47,8 @@ def removal_notices(candidate: str | None, declaration: Declaration, snapshot: S
     return [
         Notice(
             "RotationTrigger: candidate= was removed. If the program also removes PassiveTrustCertificate "
-            f"{candidate!r} without retain_on_delete, passive {certificate} is deleted, and a rollback to it becomes impossible"
+            f"{candidate!r} without retain_on_delete, passive {certificate} is deleted, and a rollback to it becomes "
+            "impossible"
         )
     ]
 
