@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -86,3 +87,14 @@ def test_in_process_has_no_ca_file(in_process_emulator: Emulator) -> None:
     """The error about the missing TLS host says what to do."""
     with pytest.raises(RuntimeError, match="socket=True"):
         _ = in_process_emulator.ca_file
+
+
+def test_program_with_event_loop_calls() -> None:
+    """A client in a running event loop, as a Pulumi program has one, gets its response too."""
+
+    async def status(emulator: Emulator) -> int:
+        with httpx.Client(transport=emulator.transport) as client:
+            return client.get(f"{emulator.url}/_emulator/clock").status_code
+
+    with Emulator(key_size=1024) as emulator:
+        assert asyncio.run(status(emulator)) == 200

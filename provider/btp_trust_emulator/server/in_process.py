@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -70,6 +71,9 @@ class InProcessTransport(httpx.BaseTransport):
             raise httpx.ConnectError("[Errno 111] Connection refused", request=request)
         request.read()
         # A loop behind a portal would cost each request four changes of the thread, several milliseconds each.
+        if _has_running_loop():  # as in a Pulumi program, which waits here
+            with ThreadPoolExecutor(max_workers=1) as executor:
+                return executor.submit(asyncio.run, self._handle(request)).result()
         return asyncio.run(self._handle(request))
 
     @contextlib.contextmanager
@@ -84,6 +88,14 @@ class InProcessTransport(httpx.BaseTransport):
     async def _handle(self, request: httpx.Request) -> httpx.Response:
         response = await ApplicationTransport(self._app).handle_async_request(request)
         return httpx.Response(response.status_code, headers=response.headers, content=await response.aread())
+
+
+def _has_running_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 class ApplicationTransport(httpx.AsyncBaseTransport):
