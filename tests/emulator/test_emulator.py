@@ -94,7 +94,7 @@ def test_program_with_event_loop_calls() -> None:
 
     async def status(emulator: Emulator) -> int:
         with httpx.Client(transport=emulator.transport) as client:
-            return client.get(f"{emulator.url}/_emulator/clock").status_code
+            return client.get(f"{emulator.url}/_emulator/clock").status_code  # noqa: ASYNC212 - it is the case
 
     with Emulator(key_size=1024) as emulator:
         assert asyncio.run(status(emulator)) == 200
