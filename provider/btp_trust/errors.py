@@ -175,11 +175,11 @@ class OfflineRefused(TrustError):
 
 
 class SlotsChanged(TrustError):
-    """The slots hold other certificates than those of the plan: somebody else acted."""
+    """The slots hold other certificates than those of the plan: another client wrote meanwhile."""
 
 
 class TargetChanged(TrustError):
-    """The identity provider in the target differs from that of the plan or of the write: somebody else acted."""
+    """The identity provider in the target differs from that of the plan or of the write: another client wrote meanwhile."""
 
 
 class WriteNotApplied(TrustError):

@@ -88,7 +88,7 @@ UNDONE = [
     case("closed", FaultKind.CLOSE, SWAP, "WriteNotApplied", "was sent once and its answer was lost", COMPARES),
     case("reset", FaultKind.RESET, SWAP, "WriteNotApplied", "was sent once and its answer was lost", COMPARES),
     case("forbidden", FaultKind.FAIL, SWAP, "NotAuthorized", "was refused: 403.", "Use a service key of", status=403),
-    case("undone", FaultKind.RIVAL_BEFORE, SWAP, "SlotsChanged", "somebody else acted", ASK, action=Action.ROTATE),
+    case("undone", FaultKind.RIVAL_BEFORE, SWAP, "SlotsChanged", "another client wrote", ASK, action=Action.ROTATE),
 ]
 """A swap fails: sent once, unapplied."""
 FOUND = [

@@ -131,14 +131,14 @@ WINDOW = {
     ("swaps", "swaps"): (ERROR, "was applied, and yet the slots are as before: another client wrote", "old prepared"),
     ("swaps", "generates passive"): (ERROR, "was in no plan: <new>", "new old"),
     ("swaps", "generates active"): (WARNING, "<old>, which signed until now, is in no slot", "prepared new"),
-    ("swaps", "deletes passive"): (ERROR, "somebody else acted", "old empty"),
+    ("swaps", "deletes passive"): (ERROR, "another client wrote", "old empty"),
     ("generates passive", "swaps"): (ERROR, "In no slot any more: <old>", "prepared new"),
     ("generates passive", "generates passive"): (NOTHING, "", "old new"),
-    ("generates passive", "generates active"): (ERROR, "somebody else acted", "new new"),
+    ("generates passive", "generates active"): (ERROR, "another client wrote", "new new"),
     ("generates passive", "deletes passive"): (NOTHING, "", "old new"),
     ("deletes passive", "swaps"): (ERROR, "In no slot any more: <old>", "prepared empty"),
     ("deletes passive", "generates passive"): (NOTHING, "", "old empty"),
-    ("deletes passive", "generates active"): (ERROR, "somebody else acted", "new empty"),
+    ("deletes passive", "generates active"): (ERROR, "another client wrote", "new empty"),
     ("deletes passive", "deletes passive"): (NOTHING, "", "old empty"),
 }
 """What a deed, and somebody else's between its last reading and its write: how it is reported, in which words, and what

@@ -49,7 +49,7 @@ def test_rival_beside_write_is_reported(scenario: WriteScenario, when: str) -> N
     if scenario.request == "DELETE certificate/passive" and when == "before":
         act = scenario.engine.emulator.generate_active
     scenario.engine.transport.inject_once(scenario.request, interleave(**{when: lambda: act(guid)}))
-    with pytest.raises(SlotsChanged, match="somebody else acted") as stopped:
+    with pytest.raises(SlotsChanged, match="another client wrote") as stopped:
         scenario.run()
     assert_three_part_message(str(stopped.value), *[each for each in scenario.engine.slots if each])
     assert scenario.engine.last_report.writes.count(scenario.request) == 1
@@ -66,7 +66,7 @@ def test_rival_after_lost_response_is_reported(scenario: WriteScenario) -> None:
         raise httpx.ReadTimeout("lost")
 
     scenario.engine.transport.inject_once(scenario.request, lost_and_rival)
-    with pytest.raises(SlotsChanged, match="somebody else acted") as stopped:
+    with pytest.raises(SlotsChanged, match="another client wrote") as stopped:
         scenario.run()
     assert_three_part_message(str(stopped.value), *[each for each in scenario.engine.slots if each])
     scenario.engine.emulator.advance(HOUR)
@@ -103,6 +103,6 @@ def test_deleted_passive_stops_swap(emulator: Emulator) -> None:
     scenario.engine.transport.inject_once(
         scenario.request, interleave(before=lambda: emulator.delete_passive(scenario.engine.guid))
     )
-    with pytest.raises(SlotsChanged, match="somebody else acted"):
+    with pytest.raises(SlotsChanged, match="another client wrote"):
         scenario.run()
     assert scenario.engine.slots == (scenario.before[0], None)
