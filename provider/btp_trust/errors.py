@@ -179,7 +179,7 @@ class SlotsChanged(TrustError):
 
 
 class TargetChanged(TrustError):
-    """The identity provider in the target differs from that of the plan or of the write: another client wrote meanwhile."""
+    """The identity provider in the target differs from that of the plan or of the write: another client wrote."""
 
 
 class WriteNotApplied(TrustError):
