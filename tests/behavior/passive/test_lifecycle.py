@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
 from btp_trust.errors import Refused, SlotsChanged, TrustError
+from btp_trust.providers import PassiveTrustCertificateProvider
+from btp_trust.runtime import session
 from btp_trust_emulator import Emulator
 from support.fake_engine import (
     PROVIDERS,
     FakeEngine,
     ProcessKilledError,
     Program,
+    answer_with,
     assert_three_part_message,
     commit_then_raise,
     interleave,
@@ -321,3 +326,16 @@ def test_warns_of_a_certificate_gone(engine: FakeEngine) -> None:
     assert engine.slots[1] is None
     engine.deploy(only("c"))
     assert engine.slots[1] is not None
+
+
+def test_update_keeps_role_without_reading(engine: FakeEngine) -> None:
+    """While the service is unreachable, an update records the arguments and keeps the role as recorded."""
+    engine.deploy(only("b"))
+    stored = engine.state["next"]
+    engine.transport.inject_always(answer_with(503), "GET certificate", "GET certificate/passive")
+    session.set_current(session.Session(engine.config.get, engine.host(io.StringIO())))
+    renamed = {**stored.inputs, "resource_urn": "urn:renamed"}
+
+    outputs = PassiveTrustCertificateProvider().update(stored.id, stored.outputs, renamed).outs
+
+    assert outputs == {**stored.outputs, "resource_urn": "urn:renamed"}
