@@ -31,6 +31,9 @@ _SHORT_NAMES: Final = {
 # The tags of UTF8String, PrintableString, IA5String, TeletexString and BMPString.
 _STRING_TYPES: Final = {0x0C: "utf-8", 0x13: "ascii", 0x16: "ascii", 0x14: "latin-1", 0x1E: "utf-16-be"}
 
+_LONG_FORM: Final = 0x80
+"""X.690, 8.1.3.5: from this length on, the first octet counts the octets of the length."""
+
 
 @asn1.sequence
 class _Attribute:
@@ -118,7 +121,7 @@ def decode_certificate(der: bytes) -> CertificateFields:
     tbs = asn1.decode_der(_Certificate, der).tbs
     validity = tbs.validity
     return CertificateFields(
-        validity.not_before.as_datetime(), validity.not_after.as_datetime(), asn1.encode_der(tbs.public_key), tbs
+        validity.not_before.as_datetime(), validity.not_after.as_datetime(), _encode_der(tbs.public_key), tbs
     )
 
 
@@ -128,8 +131,17 @@ def _format_rfc4514(attribute: _Attribute) -> str:
     try:
         text = bytes(attribute.value.data).decode(_STRING_TYPES[attribute.value.tag_bytes[0]])
     except (KeyError, UnicodeDecodeError):
-        return f"{_SHORT_NAMES.get(oid, oid)}=#{asn1.encode_der(attribute.value).hex()}"
+        return f"{_SHORT_NAMES.get(oid, oid)}=#{_encode_der(attribute.value).hex()}"
     return f"{_SHORT_NAMES.get(oid, oid)}={_escape(text)}"
+
+
+def _encode_der(value: asn1.TLV) -> bytes:
+    """Encode a value as it was decoded; the oldest `cryptography` that is supported decodes TLV, and encodes none."""
+    content = bytes(value.data)
+    size = len(content)
+    octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    length = bytes([size]) if size < _LONG_FORM else bytes([_LONG_FORM | len(octets)]) + octets
+    return bytes(value.tag_bytes) + length + content
 
 
 def _escape(text: str) -> str:
