@@ -149,7 +149,7 @@ def retire(demo: DemoEnvironment) -> None:
         (", candidate=upcoming", ""),
         (EXPORT, ""),
     )
-    demo.pulumi("preview --diff", "you cannot roll back to it afterwards", "1 to delete")
+    demo.pulumi("preview --diff", "a rollback to it becomes impossible", "1 to delete")
     demo.pulumi(DEPLOY, "deleted passive", "1 deleted")
     demo.expect_slots("2028-11", None)
 

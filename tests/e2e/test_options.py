@@ -49,7 +49,7 @@ def test_retained_certificate_announces_no_deletion(project: PulumiProject) -> N
     project.write(optional(passive_generation=None))
     for output in (project.preview("--diff"), project.preview(), project.up()):
         assert "is deleted" not in output
-        assert "roll back to it" not in output
+        assert "rollback to it" not in output
     assert project.slots() == slots
     assert None not in slots
     assert project.has_no_changes_after_refresh()
