@@ -177,7 +177,7 @@ def test_killed_and_reverted_rotation_is_explained(engine: FakeEngine, noticed: 
         "a killed run of this stack did that, or somebody else swapped; the slots are left as they are"
         in report.messages
     )
-    assert "killed after its swap to 'b'" in report.messages
+    assert "killed between its swap to 'b'" in report.messages
     assert 'To accept it: generation="b". To undo it: on_drift="restore".' in report.messages
     assert len(report.inputs["rotation"]["drift"]) <= 150
     declared = ROTATED if way == "keep" else program("b", "a", trigger={"on_drift": "restore"})
@@ -196,7 +196,7 @@ def test_killed_and_reverted_rollback_is_explained(engine: FakeEngine) -> None:
         engine.up(PREPARED)
     report = engine.preview(ROTATED)
     assert "(a) does: somebody else swapped" in report.messages
-    assert "killed after its swap to 'a'" in report.messages
+    assert "killed between its swap to 'a'" in report.messages
     engine.deploy(program("b", "b", trigger={"on_drift": "restore"}), ROTATED)
     assert engine.slots == before
 
