@@ -104,6 +104,6 @@ def test_unreadable_attestation_stops_the_program(project: PulumiProject) -> Non
     """The error has the file's name and its expected content."""
     project.write(trusted_by_program("2026-11", '"s4": trust.Attested.from_file("trust/s4.yaml")'))
     stopped = project.preview(status=1)
-    assert "error: The attestation 'trust/s4.yaml' cannot be used: it cannot be read (No such file" in stopped
+    assert "error: The attestation 'trust/s4.yaml' cannot be used: it is unreadable (No such file" in stopped
     assert "Write a YAML map: fingerprint:" in stopped
     assert "Traceback" not in stopped
