@@ -119,6 +119,13 @@ def test_a_failed_sync_has_a_remedy(fake_machine: FakeMachine) -> None:
         virtualenv.sync(fake_machine.machine)
 
 
+def test_a_background_job_can_be_interrupted() -> None:
+    """A command has the default action of SIGINT where the shell ignores it: Pulumi waits for plugins that do."""
+    probe = "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
+    command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", sys.executable, SETUP, "run", "python", "-c", probe]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "True\n"
+
+
 def test_a_long_command_shows_progress(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -40,6 +40,9 @@ def pulumi_path(machine: Machine, _: Sequence[str]) -> None:
 def run(machine: Machine, command: Sequence[str]) -> NoReturn:
     """Execute the command, with `.venv` and then the Pulumi command line first on PATH."""
     env = environment(machine)
+    # A background job of a shell ignores SIGINT, and so do its children. Pulumi interrupts its plugins when
+    # a command ends, and waits five seconds for each that ignores it.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         os.execvpe(command[0], list(command), env)  # noqa: S606 - the caller's own command, without a shell
     except OSError as error:
