@@ -109,7 +109,7 @@ def test_a_working_venv_keeps_its_python(fake_machine: FakeMachine) -> None:
     virtualenv.sync(fake_machine.machine)
     calls = (fake_machine.folder / "calls").read_text().splitlines()
     assert [call.rpartition(" ")[2] for call in calls] == [str(python), sys.executable]
-    assert all("--frozen --all-extras --group dev" in call for call in calls)
+    assert all("--compile-bytecode --all-extras --group dev" in call for call in calls)
 
 
 def test_a_failed_sync_has_a_remedy(fake_machine: FakeMachine) -> None:
@@ -117,6 +117,13 @@ def test_a_failed_sync_has_a_remedy(fake_machine: FakeMachine) -> None:
     fake_machine.command("uv", 'case "$1" in sync) exit 2 ;; *) echo uv 9.0.0 ;; esac')
     with pytest.raises(SetupError, match=r"(?s)ended with 2.*What to do"):
         virtualenv.sync(fake_machine.machine)
+
+
+def test_bytecode_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command writes bytecode also where the caller does without: each Pulumi command starts Python three times."""
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    command = [sys.executable, SETUP, "run", "python", "-c", "import sys; print(sys.dont_write_bytecode)"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False\n"
 
 
 def test_a_background_job_can_be_interrupted() -> None:

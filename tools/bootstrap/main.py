@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parents[2]
+# Without bytecode, each Python of each Pulumi command would compile the whole SDK anew, which takes a second.
+DROPPED_VARIABLES = ("PYTHONHOME", "PYTHONDONTWRITEBYTECODE")
 NOT_SET_UP = "This checkout needs its setup: {lack}.\nWhat to do: run `make setup`."
 
 
@@ -62,7 +64,7 @@ def environment(machine: Machine) -> dict[str, str]:
     if not virtualenv.working_python(machine):
         raise SetupError(NOT_SET_UP.format(lack=f"{machine.venv} lacks a working Python"))
     first = [str(machine.venv / "bin"), str(pulumi.folder), machine.env.get("PATH", os.defpath)]
-    kept = {key: value for key, value in machine.env.items() if key != "PYTHONHOME"}
+    kept = {key: value for key, value in machine.env.items() if key not in DROPPED_VARIABLES}
     return {**kept, "PATH": os.pathsep.join(first), "VIRTUAL_ENV": str(machine.venv)}
 
 

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 UV_VERSION = "0.13.9"
 UV_MINIMUM = "0.8.0"  # reads the format of the lock file and knows dependency groups
 PYTHON_MINIMUM = "3.11"
-SYNC = ("sync", "--frozen", "--all-extras", "--group", "dev", "--no-python-downloads")
-SYNC_PROGRAMS = ("sync", "--frozen", "--no-default-groups", "--group", "programs", "--no-python-downloads")
+_OPTIONS = ("--frozen", "--no-python-downloads", "--compile-bytecode")
+SYNC = ("sync", *_OPTIONS, "--all-extras", "--group", "dev")
+SYNC_PROGRAMS = ("sync", *_OPTIONS, "--no-default-groups", "--group", "programs")
 """Into the environment of programs: the dependencies that a user installs, and pip."""
 CLEARED_VARIABLES = ("VIRTUAL_ENV", "UV_PYTHON", "UV_PROJECT", "UV_NO_DEV", "UV_NO_SYNC")
 NO_UV = f"""\
