@@ -17,7 +17,6 @@ import msgspec
 from btp_trust.certificate import Certificate
 from btp_trust.formatting import format_rfc3339, short_fingerprint
 from btp_trust.rotation.evidence import Evidence, Verdict
-from btp_trust.rotation.verification.rejection import ErrorCause, classify_error
 from btp_trust.service.transport.bearer import jwt_payload
 from btp_trust.service.transport.redaction import redact
 
@@ -95,6 +94,9 @@ class Probe:
 
 def evaluate_error(probe: Probe, error: str) -> ProbeResult:
     """Evaluate the error that the service reports instead of a token for the user."""
+    # Compiling its expressions takes as long as a request: only an error needs them.
+    from btp_trust.rotation.verification.rejection import ErrorCause, classify_error  # noqa: PLC0415
+
     cause = classify_error(error)
     if cause is ErrorCause.ASSERTION:
         return probe.result(Verdict.REJECTED, error, RetryCause.REJECTION)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Collection, Iterable, Iterator
+from functools import cache
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -44,12 +45,6 @@ _LONG_WORD: Final = re.compile(
 """A long word, or several lines of it: base64, or a key."""
 _ACCOUNT: Final = r"user(?:[ _-]?(?:name|id|account))?|benutzer(?:name|konto|kennung)?|account|konto"
 _USER: Final = rf"{_ACCOUNT}|name[ _-]?id(?:entifier)?|subject|principal|sub|e?mail|log[io]n"
-# Three digits may stay: `code: 401` is a status.
-_LABELLED_VALUE: Final = re.compile(
-    rf"\b((?:[a-z]+[_-])?(?:assertion|samlresponse|token|secret|password|code|{_USER}))\b(\\?[\"']?\s*[:=]\s*\\?[\"']?)"
-    r"(?!\d{3}\b)[^\s\"'\\,;&}\]]+",
-    re.IGNORECASE,
-)
 _NOT_NAMES: Final = (
     "name|id|account|attributes?|authentication|authorization|claims?|context|credentials?|data|details?|exchange|"
     "groups?|info(?:rmation)?|logon|mappings?|passwords?|profiles?|propagation|roles?|sessions?|stores?|tokens?|type|"
@@ -61,19 +56,32 @@ _VERB: Final = (
     "is|was|has|had|does|did|can|cannot|could|locked|unknown|missing|expired|not (?:found|known|authori[sz]ed|active)|"
     "ist|war|wird|wurde|hat|kann|konnte|darf|existiert|unbekannt|gesperrt|nicht (?:gefunden|bekannt|vorhanden)"
 )
-_SUBJECT: Final = re.compile(
-    rf"\b({_ACCOUNT})(\s+)(?!(?:{_NOT_NAMES})\s)[^\s\"'<>(),:;*]+(?=\s+(?:{_VERB})\b)", re.IGNORECASE
-)
-_AUTHORIZATION_FOR: Final = re.compile(
-    r"\b(authori[sz]ations?|permissions?|berechtigung(?:en)?)(\s+(?:for|f[üu]e?r)\s+)"
-    r"(?!(?:RFC|ICF|OData|HTTPS?|API|(?-i:S_[A-Z_]+))\b)(?-i:(?=\S*[A-Z0-9_\\]))[^\s\"'<>(),:;]+",
-    re.IGNORECASE,
-)
-"""The user in "no authorization for …"; authorization objects (S_RFC) and protocols may stay."""
-_QUOTED_NAME: Final = re.compile(
-    rf"\b({_USER})(\s+)(?!(?:name|id|account)\s)(?:\\?[\"'“‘][^\"'”’]*[\"'”’]|(?-i:(?=\S*[A-Z0-9_\\]))\S+)",  # noqa: RUF001
-    re.IGNORECASE,
-)
+
+
+@cache
+def _value_patterns() -> tuple[re.Pattern[str], ...]:
+    """Compile the patterns of (label, separator, value); it takes as long as a request, and only errors need them."""
+    labelled_value = re.compile(
+        # Three digits may stay: `code: 401` is a status.
+        rf"\b((?:[a-z]+[_-])?(?:assertion|samlresponse|token|secret|password|code|{_USER}))\b"
+        r"(\\?[\"']?\s*[:=]\s*\\?[\"']?)(?!\d{3}\b)[^\s\"'\\,;&}\]]+",
+        re.IGNORECASE,
+    )
+    subject = re.compile(
+        rf"\b({_ACCOUNT})(\s+)(?!(?:{_NOT_NAMES})\s)[^\s\"'<>(),:;*]+(?=\s+(?:{_VERB})\b)", re.IGNORECASE
+    )
+    # The user in "no authorization for …"; authorization objects (S_RFC) and protocols may stay.
+    authorization_for = re.compile(
+        r"\b(authori[sz]ations?|permissions?|berechtigung(?:en)?)(\s+(?:for|f[üu]e?r)\s+)"
+        r"(?!(?:RFC|ICF|OData|HTTPS?|API|(?-i:S_[A-Z_]+))\b)(?-i:(?=\S*[A-Z0-9_\\]))[^\s\"'<>(),:;]+",
+        re.IGNORECASE,
+    )
+    quoted_name = re.compile(
+        rf"\b({_USER})(\s+)(?!(?:name|id|account)\s)"
+        r"(?:\\?[\"'“‘][^\"'”’]*[\"'”’]|(?-i:(?=\S*[A-Z0-9_\\]))\S+)",  # noqa: RUF001
+        re.IGNORECASE,
+    )
+    return labelled_value, subject, authorization_for, quoted_name
 
 
 def redact(text: str, user_identifiers: Collection[str] = (), secrets: Collection[str] = ()) -> str:
@@ -95,7 +103,7 @@ def redact(text: str, user_identifiers: Collection[str] = (), secrets: Collectio
     text = _WORD.sub(lambda word: REDACTED if "@" in word[0] else word[0], text)
     for pattern in (_JWT, _LONG_WORD):
         text = pattern.sub(REDACTED, text)
-    for pattern in (_LABELLED_VALUE, _SUBJECT, _AUTHORIZATION_FOR, _QUOTED_NAME):
+    for pattern in _value_patterns():
         text = pattern.sub(rf"\1\2{REDACTED}", text)
     return _one_line(text)
 
