@@ -122,14 +122,14 @@ def test_a_failed_sync_has_a_remedy(fake_machine: FakeMachine) -> None:
 def test_bytecode_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """A command writes bytecode also where the caller does without: each Pulumi command starts Python three times."""
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
-    command = [sys.executable, SETUP, "run", "python", "-c", "import sys; print(sys.dont_write_bytecode)"]
+    command = [sys.executable, str(SETUP), "run", "python", "-c", "import sys; print(sys.dont_write_bytecode)"]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False\n"
 
 
 def test_a_background_job_can_be_interrupted() -> None:
     """A command has the default action of SIGINT where the shell ignores it: Pulumi waits for plugins that do."""
     probe = "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
-    command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", sys.executable, SETUP, "run", "python", "-c", probe]
+    command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", sys.executable, str(SETUP), "run", "python", "-c", probe]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "True\n"
 
 
