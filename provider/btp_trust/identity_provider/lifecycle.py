@@ -154,7 +154,7 @@ def read(session: Session, bag: PropertyBag) -> PropertyBag:
 
 def _apply(session: Session, new: IdentityProviderInputs, *, recorded: str | None) -> PropertyBag:
     """Take the planned step, if the slots hold what was planned for."""
-    source, target = open_for_write(session, new.source), open_trust_configuration_for_write(session, new)
+    source, target = open_for_write(session, new.source, is_own=False), open_trust_configuration_for_write(session, new)
     # The source's lock is released before the target's is taken: a swap of the source may wait for this registration.
     snapshot = source.read()
     if desired_registration(new, snapshot).fingerprints != new.certificates:

@@ -64,6 +64,7 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
             the preview shows them as `affects`.
         connection: Name of the connection (see the reference of connections).
         subaccount_id: GUID of the subaccount; refuse any other. Required with a binding found in the environment.
+        display_name: Name of the subaccount for people, in all lines and errors; without it, its subdomain.
         opts: Pulumi's resource options.
 
     Raises:
@@ -117,6 +118,7 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
         list_affected: pulumi.Input[bool] | None = None,
         connection: str = DEFAULT_CONNECTION,
         subaccount_id: pulumi.Input[str] | None = None,
+        display_name: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         declare_once("RotationTrigger", connection, resource_name, self)
@@ -130,6 +132,7 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
             "trusted_by": None if trusted_by is None else serialize_statements(trusted_by, candidate),
             "connection": unless_default(connection),
             "subaccount_id": subaccount_id,
+            "display_name": display_name,
             "verify_destinations": verify_destinations,
             "on_verification_failure": on_verification_failure,
             "verify_now": verify_now,
