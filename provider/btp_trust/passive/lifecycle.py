@@ -53,7 +53,7 @@ def check(session: Session, args: PassiveArgs, old: PassiveInputs | None) -> Pas
     if planned.step is not None:
         _record_step(command_plan, planned.inputs.generation, planned.step)
     if planned.is_complete:
-        session.print_once(str(planned.inputs.step))
+        session.print_once(planned.inputs.step or "")
     return planned.inputs
 
 

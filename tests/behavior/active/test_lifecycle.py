@@ -316,6 +316,6 @@ def test_deletion_leaves_the_certificate(engine: FakeEngine, after: Program) -> 
     slots = engine.slots
     report = engine.up(after)
     assert report.writes == []
-    assert f"{slots[0]} stays the active certificate" in report.messages
+    assert f"{str(slots[0])[:8]} stays the active certificate" in report.messages
     assert engine.slots == slots
     engine.assert_stable(after)

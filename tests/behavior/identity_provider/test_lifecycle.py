@@ -86,7 +86,7 @@ def test_refresh_reports_missing_registration(engine: FakeEngine) -> None:
     Api(engine).delete()
     report = engine.refresh()
     assert report.changed["billing"] == {"trusted", "identity_provider_id"}
-    assert "is in subaccount" in report.messages
+    assert "Identity provider 'shop' is gone." in report.messages
     engine.config["btp-trust:strict"] = "true"
     with pytest.raises(Refused):
         engine.refresh()

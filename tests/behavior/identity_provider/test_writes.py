@@ -74,7 +74,7 @@ def test_retry_hook_sends_one_write(engine: FakeEngine, request_: str, *, acted:
     with pytest.raises(WriteNotApplied) as stopped:
         engine.up(wanted, skip_preview=True)
     assert engine.transport.sent[sent:].count(request_) == 1
-    assert [call.error for call in engine.calls[-3:]] == [stopped.value] * 3
+    assert [str(call.error) for call in engine.calls[-3:]] == [str(stopped.value)] * 3
     engine.transport.clear_faults()
     engine.up(wanted)
     assert engine.preview(wanted).has_no_changes

@@ -87,6 +87,17 @@ class FakeEngine:
         slots = self.emulator.slots(self.guid)
         return slots.active, slots.passive
 
+    @property
+    def label(self) -> str:
+        """The subaccount, as lines and errors name it."""
+        (account,) = (each for each in self.emulator.subaccounts() if each.guid == self.guid)
+        return f"{account.subdomain} ({account.guid[:8]})"
+
+    @property
+    def subject(self) -> str:
+        """How the lines of the RotationTrigger begin."""
+        return f"RotationTrigger rotation, {self.label}: "
+
     def outputs(self, name: str) -> Bag:
         """Return the outputs of a resource in the state."""
         return self.state[name].outputs
