@@ -100,7 +100,7 @@ def test_stops_for_contradicting_metadata(empty: FakeEngine, reading: int) -> No
     empty.transport.inject_once("GET metadata", answer_with(200, json=body), after=reading - 1)
     with pytest.raises(SlotsChanged) as stopped:
         empty.up(FIRST)
-    assert_three_part_message(str(stopped.value), empty.guid)
+    assert_three_part_message(str(stopped.value), empty.label)
     assert empty.last_report.writes == []
     empty.deploy(FIRST)
 

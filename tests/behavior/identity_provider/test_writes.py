@@ -45,7 +45,7 @@ def test_lost_response_is_resolved(engine: FakeEngine, request_: str, fault: Tra
     try:
         engine.up(wanted)
     except WriteNotApplied as error:
-        assert_three_part_message(str(error), ORIGIN, engine.target_guid)
+        assert_three_part_message(str(error), ORIGIN, f"({engine.target_guid[:8]}): ")
         assert not acted
     else:
         assert acted
