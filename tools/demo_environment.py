@@ -42,7 +42,7 @@ _NOISE: Final = re.compile(
     r"|^Duration|^The resources in the stack have been deleted|^If you want to remove the stack"
 )
 _STEP_WITH_MESSAGE: Final = re.compile(
-    r"^( [ +~-]+ pulumi-python:\S+ \S+ \w+(?: \([\d.]+s\))?(?: \[diff: \S+\])?)[; ].*", re.MULTILINE
+    r"^( [ +~-]+ pulumi-python:\S+ \S+ \w+(?: \([\d.]+s\))?+(?: \[diff: \S+\])?+)[; ].*", re.MULTILINE
 )
 """A step, and the last message about its resource, which is under Diagnostics too."""
 _INTERRUPTED: Final = re.compile(

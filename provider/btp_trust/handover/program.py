@@ -75,5 +75,5 @@ def _pem_of(certificate: Any, prop: str) -> Any:
 
 
 def _subaccount_of(certificate: Any) -> Any:
-    """Return the label of a resource's subaccount; None for other values."""
+    """Return the label of the subaccount that a resource belongs to."""
     return getattr(certificate, "subaccount", None) if isinstance(certificate, pulumi.Resource) else None

@@ -140,8 +140,9 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
             **dict.fromkeys(_OUTPUTS),
         }
         super().__init__(RotationTriggerProvider(), resource_name, props, opts)
-        failure = self.rollback_outcome_unknown.apply(lambda unknown: unknown or self.failure)
-        pulumi.Output.all(self.generation, self.failed_generation, failure, self.subaccount).apply(_raise_if_rejected)
+        pulumi.Output.all(
+            self.generation, self.failed_generation, self.failure, self.rollback_outcome_unknown, self.subaccount
+        ).apply(_raise_if_rejected)
 
 
 def _candidate(candidate: PassiveTrustCertificate) -> Mapping[str, pulumi.Input[Any]]:
@@ -156,7 +157,7 @@ def _candidate(candidate: PassiveTrustCertificate) -> Mapping[str, pulumi.Input[
 
 def _raise_if_rejected(outputs: Sequence[Any]) -> None:
     """Fail the program instead of the update: the deployment ends with an error, and the evidence is kept."""
-    generation, failed_generation, failure, subaccount = outputs
+    generation, failed_generation, failure, outcome_unknown, subaccount = outputs
     if failed_generation is not None and failed_generation == generation:
-        text = failure or f"Generation {generation!r} was rejected by a target."
+        text = outcome_unknown or failure or f"Generation {generation!r} was rejected by a target."
         raise pulumi.RunError(f"{subaccount}: {text}" if subaccount else text)

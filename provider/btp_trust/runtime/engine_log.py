@@ -21,7 +21,7 @@ _TIMEOUT: Final = 10.0
 def engine_address() -> str | None:
     """Return the address of Pulumi's engine: `python -m pulumi.dynamic HOST:PORT` is how the engine starts the plugin.
 
-    Returns None in every other process.
+    The result is None in other processes.
     """
     program, *arguments = sys.argv
     is_plugin = Path(program).parts[-len(_PLUGIN_MODULE) :] == _PLUGIN_MODULE
@@ -32,7 +32,7 @@ class EngineLog:
     """Sends lines to Pulumi's engine.
 
     Args:
-        address: HOST:PORT of the engine; None where there is none.
+        address: HOST:PORT of the engine.
     """
 
     def __init__(self, address: str | None) -> None:
@@ -40,7 +40,7 @@ class EngineLog:
         self._engine = None if address is None else engine_pb2_grpc.EngineStub(grpc.insecure_channel(address))
 
     def log(self, message: str, urn: str, *, is_warning: bool) -> bool:
-        """Send a line about a resource, or about the stack if the URN is empty; return False if it did not arrive."""
+        """Send a line about a resource, or about the stack if the URN is empty; return whether it arrived."""
         if self._engine is None:
             return False
         severity = engine_pb2.WARNING if is_warning else engine_pb2.INFO

@@ -1,4 +1,4 @@
-"""The subaccount's name for people: in lines, errors, inputs and outputs, with and without the service."""
+"""The subaccount's name for people: in lines, errors, inputs and outputs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_equal_lines_of_two_subaccounts(emulator: Emulator) -> None:
 
 
 def test_lines_name_resource_and_subaccount(emulator: Emulator) -> None:
-    """Without an engine that takes lines, each begins with the resource and the subaccount."""
+    """On standard error, each line begins with the resource and the subaccount."""
     engine, label = stack_of(emulator, "acme-lines")
     engine.deploy(program(), program("b", "a"))
     (line,) = engine.preview(program("b", "b")).messages.splitlines()
@@ -62,7 +62,7 @@ def test_refusals_name_the_subaccount(emulator: Emulator) -> None:
 
 
 def test_label_is_input_and_output(emulator: Emulator) -> None:
-    """Each resource shows the subaccount in a preview and records it; the service is needed for neither later on."""
+    """Each resource shows the subaccount in a preview and records it; later the state has it."""
     engine, label = stack_of(emulator, "acme-label")
     previewed = engine.preview(program("b", "a")).inputs
     assert {inputs["subaccount"] for inputs in previewed.values()} == {label}
@@ -91,7 +91,7 @@ def test_state_without_label(emulator: Emulator) -> None:
 
 
 def test_display_name_replaces_subdomain(emulator: Emulator) -> None:
-    """`display_name` is the name of its own resource; giving it is an update without a write."""
+    """`display_name` is the name of its own resource; giving it only updates the state."""
     engine, label = stack_of(emulator, "acme-named")
     engine.deploy(program("b", "a"))
     named = program("b", "a", trigger={"display_name": "Müller & Söhne"})
@@ -106,7 +106,7 @@ def test_display_name_replaces_subdomain(emulator: Emulator) -> None:
 
 @pytest.mark.parametrize("name", ["", " acme", "acme ", "ac\nme", "ac\x1b[31mme", "a" * 101])
 def test_unprintable_name_is_refused(emulator: Emulator, name: str) -> None:
-    """A name that could not begin each line is refused, with the argument."""
+    """An empty, long or unprintable name is refused, with the argument."""
     engine, _ = stack_of(emulator, f"acme-{len(emulator.subaccounts())}")
     message = engine.assert_refused(program(active={"display_name": name}))
     assert "display_name" in message

@@ -1,4 +1,4 @@
-"""Lines to Pulumi's engine: they arrive with severity and resource, or the caller learns that they did not."""
+"""Lines to Pulumi's engine: they arrive with severity and resource."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ def test_lines_reach_the_engine(listening: tuple[Engine, str]) -> None:
 
 
 def test_missing_engine_is_reported() -> None:
-    """Without an address, and where nobody listens, the caller learns that the line did not arrive."""
+    """The caller learns that a line was lost: the address is missing, or closed."""
     with socket.socket() as reserved:
-        reserved.bind(("127.0.0.1", 0))  # nobody listens there
+        reserved.bind(("127.0.0.1", 0))
         for address in (None, f"127.0.0.1:{reserved.getsockname()[1]}"):
             assert not EngineLog(address).log("a line", URN, is_warning=False)
 
@@ -69,6 +69,6 @@ def test_missing_engine_is_reported() -> None:
     ],
 )
 def test_only_plugins_have_address(monkeypatch: pytest.MonkeyPatch, words: list[str], address: str | None) -> None:
-    """The first argument is the engine's address in Pulumi's plugin, and anything in another process."""
+    """The first argument is the engine's address in Pulumi's plugin alone."""
     monkeypatch.setattr("sys.argv", words)
     assert engine_address() == address
