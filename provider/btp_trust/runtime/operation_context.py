@@ -35,7 +35,7 @@ class OperationContext:
     def subject(self, line: str, *, with_resource: bool) -> str:
         """Return what to put in front of a line: the resource and the subaccount, unless the line begins with them."""
         names = [self._resource] if with_resource else []
-        if self.label not in line.partition("\n")[0]:
+        if not line.startswith(self.label):
             names.append(self.label)
         return f"{', '.join(filter(None, names))}: " if any(names) else ""
 

@@ -60,7 +60,7 @@ class Subaccount(CachedReading[TrustCertificatesClient, Snapshot]):
         active, passive = self.client.active(), self.client.passive()
         if active is not None and active == passive:
             raise StaleRead(
-                f"Both slots of {self.label} seem to hold {active.fingerprint}.",
+                f"Both slots seem to hold {active.fingerprint}.",
                 "A certificate lies in one slot only, so one of the two readings is stale.",
                 "Wait a minute, then run the same command again.",
             )

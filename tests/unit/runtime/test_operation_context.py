@@ -41,10 +41,10 @@ def test_subject_names_what_is_known(urn: str, label: str, subject: str) -> None
 
 
 def test_subaccount_is_named_once() -> None:
-    """A line that names its subaccount by itself gets no second name; one that does so later gets it."""
+    """A line that begins with its subaccount is left as it is; one that names it later is not."""
     context = OperationContext(URN, GUID, LABEL)
     assert context.subject(f"{LABEL} was not checked", with_resource=False) == ""
-    assert context.subject(f"rotate\n{LABEL}", with_resource=False) == f"{LABEL}: "
+    assert context.subject(f"rotate. The slots of {LABEL}: …", with_resource=False) == f"{LABEL}: "
 
 
 def test_error_keeps_class_and_fields() -> None:
