@@ -37,9 +37,14 @@ _NOISE: Final = re.compile(
     r"|\(0s\)|refreshing|^(Previewing|Updating|Destroying) "  # a start; a later line has the end
     r"|^\s*(~  |\+  |-  )?pulumi:pulumi:Stack |^  pulumi:pulumi:Stack"  # the stack itself
     r"|^\s*(~  )?pulumi-python:\S+ \w+ *(refresh *)?$"
-    r"|^\s*pulumi-python:\S+ \w+ .*(\berror: |\d errors?)"  # repeated in full under Diagnostics
+    r"|^\s*pulumi-python:\S+ \S+ .*(\berror: |\d errors?)"  # repeated in full under Diagnostics
+    r"|^ {4}pulumi-python:\S+ \S+  \S"  # same
     r"|^Duration|^The resources in the stack have been deleted|^If you want to remove the stack"
 )
+_STEP_WITH_MESSAGE: Final = re.compile(
+    r"^( [ +~-]+ pulumi-python:\S+ \S+ \w+(?: \([\d.]+s\))?+(?: \[diff: \S+\])?+)[; ].*", re.MULTILINE
+)
+"""A step, and the last message about its resource, which is under Diagnostics too."""
 _INTERRUPTED: Final = re.compile(
     r"^ *Traceback \(most recent call last\):\n(?: +.*\n)*? *KeyboardInterrupt$", re.MULTILINE
 )
@@ -210,7 +215,7 @@ def demo_environment(example: Path, key_size: int) -> Iterator[DemoEnvironment]:
         client = stack.enter_context(
             httpx.Client(base_url=f"{url}/_emulator/", timeout=_TIMEOUT_SECONDS, trust_env=False)
         )
-        guid = client.post("subaccounts", json={}).json()["guid"]
+        guid = client.post("subaccounts", json={"subdomain": "acme-prod"}).json()["guid"]
         environment = DemoEnvironment(folder, folder / example.name, client, guid)
         environment.prepare(example)
         yield environment
@@ -298,7 +303,7 @@ def terminating(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str
 def filter_output(printed: str) -> list[str]:
     """Remove progress lines, tracebacks of interrupted programs, and the contents of PEMs."""
     text = _INTERRUPTED.sub("", _PEM.sub("-----BEGIN CERTIFICATE----- …", printed))
-    kept = [line.rstrip() for line in text.splitlines()]
+    kept = [line.rstrip() for line in _STEP_WITH_MESSAGE.sub(r"\1", text).splitlines()]
     return [line for line in kept if not _NOISE.search(line)]
 
 

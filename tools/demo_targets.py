@@ -55,7 +55,7 @@ def prepare(demo: DemoEnvironment) -> None:
     demo.pulumi("config set --secret btp-trust:connections", stdin=demo.secret("connections.json", json.dumps(keys)))
     demo.pulumi("config set --secret btp-trust:user", stdin=demo.secret("jane.json", json.dumps(JANE)))
     demo.pulumi("preview", "generate '2028-11' in the empty passive slot", "to create")
-    demo.pulumi(DEPLOY, "5 created", "RotationTrigger: billing: verified: ")
+    demo.pulumi(DEPLOY, "5 created", ": billing: verified: ")
     demo.pulumi("preview --expect-no-changes", "5 unchanged")
     demo.expect_slots("2026-11", "2028-11")
     _call_as_jane(demo)
@@ -95,7 +95,7 @@ def rotate(demo: DemoEnvironment) -> None:
         "billing: yes, observed",
         "assertion, billing, s4 will be verified as the user; a target's rejection rolls back",
     )
-    demo.pulumi(DEPLOY, "RotationTrigger: billing: verified: ", "RotationTrigger: s4: verified: ")
+    demo.pulumi(DEPLOY, ": billing: verified: ", ": s4: verified: ")
     demo.pulumi("preview --expect-no-changes", "5 unchanged")
     demo.expect_slots("2028-11", "2026-11")
     _call_as_jane(demo)
@@ -169,7 +169,7 @@ def repair(demo: DemoEnvironment) -> None:
     demo.step("Rotate in the next cycle", "Ada has uploaded the certificate to the right system.")
     demo.call_control_plane("PUT", "targets/s4/misreported", {"fingerprints": []})
     demo.revert('Revert "Rotate to 2030-11"')
-    demo.pulumi(DEPLOY, "RotationTrigger: billing: verified: ", "RotationTrigger: s4: verified: ")
+    demo.pulumi(DEPLOY, ": billing: verified: ", ": s4: verified: ")
     demo.pulumi("preview --expect-no-changes", "5 unchanged")
     demo.expect_slots("2030-11", "2028-11")
     _call_as_jane(demo)
@@ -184,7 +184,7 @@ def _set_up(demo: DemoEnvironment) -> None:
     demo.act_in_cockpit("generate_active")
     jane = {"user_name": JANE["name"], "password": JANE["password"]}
     demo.call_control_plane("POST", f"subaccounts/{demo.subaccount}/users", jane)
-    billing = demo.call_control_plane("POST", "subaccounts", {})["guid"]
+    billing = demo.call_control_plane("POST", "subaccounts", {"subdomain": "acme-billing"})["guid"]
     demo.call_control_plane("POST", "targets", {"name": "s4"})
     _upload(demo, demo.certificates()["active"])
     for name, target in {"s4": "s4", "billing": billing}.items():

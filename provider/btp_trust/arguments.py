@@ -13,6 +13,9 @@ from btp_trust.parsing.fingerprint import normalize_fingerprint
 DEFAULT_CONNECTION: Final = "default"
 """The connection where a resource omits it; the environment variables of all others end with their names."""
 
+_MAX_DISPLAY_NAME: Final = 100
+"""Characters of a subaccount's name for people."""
+
 
 def fingerprint_argument(text: str, prop: str) -> str:
     """Normalize an argument that names a certificate.
@@ -43,6 +46,22 @@ def check_generation_name(name: str, prop: str) -> None:
             "A generation's name is read in previews and typed again in later years.",
             'Give it a short printable name that begins and ends with a visible character, such as "2028-11".',
             prop=prop,
+        )
+
+
+def check_display_name(name: str) -> None:
+    """Refuse a name for people that could not be printed in each line about a subaccount.
+
+    Raises:
+        Refused: `name` is too long, has blanks at its ends, or holds an unprintable character.
+    """
+    if len(name) > _MAX_DISPLAY_NAME or name != name.strip() or not name.isprintable():
+        raise Refused(
+            f"{name[:_MAX_DISPLAY_NAME]!r} cannot be the name of a subaccount.",
+            f"Each line and error about the subaccount begins with it, so it has {_MAX_DISPLAY_NAME} printable "
+            "characters at most.",
+            'Give it a short name, such as display_name="acme-prod"; or omit it: lines then name the subdomain.',
+            prop="display_name",
         )
 
 

@@ -28,7 +28,8 @@ The remedy is the last line, because Pulumi prints it last.
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from copy import copy
+from typing import ClassVar, Final, Self
 
 
 def to_printable(text: str) -> str:
@@ -62,6 +63,13 @@ class TrustError(Exception):
     def __init__(self, what: str, why: str, remedy: str) -> None:
         self.what, self.why, self.remedy = to_printable(what), to_printable(why), to_printable(remedy)
         super().__init__(self.what, self.why, self.remedy)
+
+    def prefixed(self, subject: str) -> Self:
+        """Return the same error with a subject in front; a copy, as resources of several subjects may share one."""
+        error = copy(self)
+        error.what = f"{to_printable(subject)}{self.what}"
+        error.args = (error.what, self.why, self.remedy)
+        return error
 
     def __str__(self) -> str:
         """The three parts, a line each, the remedy last."""

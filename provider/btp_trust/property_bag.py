@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from pulumi.output import Unknown
 from pulumi.runtime import rpc
 
-from btp_trust.arguments import DEFAULT_CONNECTION, malformed_argument, unknown_argument
+from btp_trust.arguments import DEFAULT_CONNECTION, check_display_name, malformed_argument, unknown_argument
 from btp_trust.certificate import Certificate
 from btp_trust.errors import UnreadableState
 from btp_trust.formatting import format_rfc3339
@@ -74,7 +74,7 @@ class SignerSummary(msgspec.Struct, frozen=True, omit_defaults=True):
 class ResourceArgs(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Arguments of every resource; a class variable names those of one kind."""
 
-    never_empty: ClassVar[tuple[str, ...]] = ("connection", "subaccount_id")
+    never_empty: ClassVar[tuple[str, ...]] = ("connection", "subaccount_id", "display_name")
     """Texts that a program gives whole or omits."""
     may_be_unknown: ClassVar[tuple[str, ...]] = ()
     """Arguments that a reviewer can do without: the preview shows each change of the signer all the same."""
@@ -89,17 +89,20 @@ class ResourceArgs(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
 
     connection: str = DEFAULT_CONNECTION
     subaccount_id: str | None = None
+    display_name: str | None = None
 
     def normalized(self) -> Self:
         """Return the arguments in the one form that is compared and recorded.
 
         Raises:
-            Refused: An argument is an empty text.
+            Refused: An argument is an empty text, or the name for people cannot be printed.
         """
         # An empty text often comes from an unset variable; an empty `subaccount_id` would skip its comparison.
         for name in self.never_empty:
             if getattr(self, name) == "":
                 raise malformed_argument(f"Expected a text or nothing, got an empty one - at `$.{name}`")
+        if self.display_name is not None:
+            check_display_name(self.display_name)
         given = {name: getattr(self, name) for name in self.subaccounts}
         # A GUID in capitals is the same subaccount.
         return replace(self, **{name: text.lower() for name, text in given.items() if text is not None})

@@ -56,12 +56,12 @@ class _TrustProvider(ResourceProvider):
     """Folder of the resource."""
 
     @contextmanager
-    def _operation(self) -> Iterator[tuple[Session, Lifecycle[Any, Any, Any]]]:
-        """Load the lifecycle, and give it the session of this process for one call."""
+    def _operation(self, props: PropertyBag) -> Iterator[tuple[Session, Lifecycle[Any, Any, Any]]]:
+        """Load the lifecycle, and give it the session of this process for one call about these properties."""
         from btp_trust.runtime import session  # noqa: PLC0415 - see the module
 
         lifecycle: Lifecycle[Any, Any, Any] = import_module(f"btp_trust.{self._resource}.lifecycle").LIFECYCLE
-        with session.operation() as shared:
+        with session.operation(known(props)) as shared:
             yield shared, lifecycle
 
     def configure(self, req: ConfigureRequest) -> None:
@@ -81,7 +81,7 @@ class _TrustProvider(ResourceProvider):
             refuse_secrets(own_properties(news))
         except SecretGiven as refusal:
             return CheckResult({}, [CheckFailure(refusal.prop, str(refusal))])
-        with self._operation() as (session, lifecycle):
+        with self._operation(_olds or news) as (session, lifecycle):
             arguments = with_recorded_subaccount(news, known(_olds), lifecycle.inputs)
             unplanned = unplanned_inputs(news, lifecycle.inputs)
             # This command creates the subaccount, so its slots are read and planned in the deployment.
@@ -91,7 +91,7 @@ class _TrustProvider(ResourceProvider):
                 return CheckResult(_plan(session, lifecycle, _olds, arguments), [])
             # Other errors are raised: they belong to the service or the configuration instead of a property.
             except Refused as refusal:
-                return CheckResult(unplanned, [CheckFailure(refusal.prop, str(refusal))])
+                return CheckResult(unplanned, [CheckFailure(refusal.prop, _named(refusal))])
 
     def diff(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> DiffResult:
         """Tell whether an update is due; an unknown value may change, and so may what depends on it.
@@ -99,7 +99,7 @@ class _TrustProvider(ResourceProvider):
         Where no check of this command has let it through, the engine only asks what a replacement of another resource
         might lead to, and asks again once that is known: until then, a change is assumed.
         """
-        with self._operation() as (session, lifecycle):
+        with self._operation(_news) as (session, lifecycle):
             if is_unknown(_olds) or (is_unknown(_news) and not session.plans.has_unknown(normalize_bag(_news))):
                 return DiffResult(changes=True)
             state, new = from_bag(_olds, lifecycle.state), from_bag(_news, lifecycle.inputs)
@@ -109,22 +109,24 @@ class _TrustProvider(ResourceProvider):
 
     def create(self, props: PropertyBag) -> CreateResult:
         """Do the planned step of a resource that is new to the state."""
-        with self._operation() as (session, lifecycle):
-            return CreateResult(*lifecycle.create(session, from_bag(known(props), lifecycle.inputs)))
+        with self._operation(props) as (session, lifecycle):
+            id_, outputs = lifecycle.create(session, from_bag(known(props), lifecycle.inputs))
+            return CreateResult(id_, _with_label(outputs))
 
     def update(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> UpdateResult:
         """Do the planned step, or bring the outputs up to date."""
-        with self._operation() as (session, lifecycle):
-            return UpdateResult(lifecycle.update(session, known(_olds), from_bag(known(_news), lifecycle.inputs)))
+        with self._operation(_news) as (session, lifecycle):
+            outputs = lifecycle.update(session, known(_olds), from_bag(known(_news), lifecycle.inputs))
+            return UpdateResult(_with_label(outputs))
 
     def read(self, id_: str, props: PropertyBag) -> ReadResult:
         """Follow the subaccount in a refresh."""
-        with self._operation() as (session, lifecycle):
+        with self._operation(props) as (session, lifecycle):
             return ReadResult(id_, lifecycle.read(session, known(props)))
 
     def delete(self, _id: str, _props: PropertyBag) -> None:
         """Remove what is the resource's own, if its lifecycle removes anything."""
-        with self._operation() as (session, lifecycle):
+        with self._operation(_props) as (session, lifecycle):
             lifecycle.delete(session, from_bag(known(_props), lifecycle.state))
 
 
@@ -132,10 +134,24 @@ def _plan(
     session: Session, lifecycle: Lifecycle[Any, Any, Any], olds: PropertyBag, arguments: PropertyBag
 ) -> PropertyBag:
     old = from_bag(known(olds), lifecycle.inputs) if olds else None
-    inputs = to_bag(lifecycle.check(session, lifecycle.args(arguments, old), old))
+    inputs = _with_label(to_bag(lifecycle.check(session, lifecycle.args(arguments, old), old)))
     if is_unknown(inputs):
         session.plans.mark_unknown(normalize_bag(inputs))
     return inputs
+
+
+def _with_label(bag: PropertyBag) -> PropertyBag:
+    """Add the subaccount in words, if it is known: a preview shows it, and a command without the service has it."""
+    from btp_trust.runtime import operation_context  # noqa: PLC0415 - see the module
+
+    label = operation_context.current().label
+    return {**bag, "subaccount": label} if label else bag
+
+
+def _named(refusal: Refused) -> str:
+    from btp_trust.runtime import operation_context  # noqa: PLC0415 - see the module
+
+    return str(operation_context.current().named(refusal))
 
 
 class ActiveTrustCertificateProvider(_TrustProvider):

@@ -22,6 +22,8 @@ class Snapshot:
     passive: Certificate | None
     now: datetime
     """When it was read, by the service's clock (its `Date` header), UTC."""
+    subaccount_name: str | None = None
+    """The subaccount's name for people."""
 
     def find(self, fingerprint: str) -> Certificate | None:
         """Return the certificate with this fingerprint from the slot that holds it, or None."""
@@ -52,7 +54,12 @@ class Snapshot:
     @property
     def slots_sentence(self) -> str:
         """The contents of both slots as a sentence, with whole fingerprints."""
-        return f"The slots of subaccount {self.subaccount_id}: {self.slots}."
+        return f"The slots of {self.subaccount}: {self.slots}."
+
+    @property
+    def subaccount(self) -> str:
+        """The subaccount in words."""
+        return subaccount_label(self.subaccount_id, self.subaccount_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,16 @@ def has_fingerprint(certificate: Certificate | None, fingerprint: str) -> bool:
     return certificate is not None and certificate.fingerprint == fingerprint
 
 
-def subaccount_label(subaccount_id: str) -> str:
-    """Name a subaccount in a message by its GUID; any other text may be a secret, and is left out."""
-    return subaccount_id if _GUID.fullmatch(subaccount_id) else "one whose ID is no GUID"
+def subaccount_label(subaccount_id: str, name: str | None = None) -> str:
+    """Name a subaccount for people: by its name and eight digits of its GUID, which tell namesakes apart."""
+    return f"{name} ({subaccount_id[:8]})" if name else f"subaccount {subaccount_id[:8]}"
+
+
+def is_guid(text: str) -> bool:
+    """Return True if a text has the form of a subaccount's GUID."""
+    return _GUID.fullmatch(text) is not None
+
+
+def whole_guid(subaccount_id: str) -> str:
+    """Name a subaccount in a comparison by its GUID; any other text may be a secret, and is left out."""
+    return subaccount_id if is_guid(subaccount_id) else "one whose ID is no GUID"

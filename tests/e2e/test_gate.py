@@ -76,7 +76,7 @@ def test_rotation_waits_for_the_targets(project: PulumiProject) -> None:
     assert project.has_no_changes_after_refresh()
 
     back = project.deploy(program("2026-11", "[upcoming.certificate]"))
-    assert f"warning: RotationTrigger: {str(old)[:8]}, which is about to sign again, is not trusted by c4c, s4." in back
+    assert f"warning: {project.label}: {str(old)[:8]}, which is about to sign again, is not trusted by c4c, s4." in back
     assert project.slots() == (old, new)
 
 

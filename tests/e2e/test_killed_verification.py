@@ -57,7 +57,7 @@ def test_killed_verification_is_repeated(verifying_project: PulumiProject) -> No
     assert verifying_project.writes() == [SWAP]
     assert verifying_project.slots() == before[::-1]
 
-    assert "RotationTrigger: s4: " in resume(verifying_project)
+    assert f"{verifying_project.label}: s4: " in resume(verifying_project)
 
     assert verifying_project.writes() == []
     assert target_requests(verifying_project) > 0

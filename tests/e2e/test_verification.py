@@ -58,11 +58,11 @@ def test_request_without_user_stays_open(verifying_project: PulumiProject) -> No
     """The deployment reports the missing user and succeeds, and the next one verifies again."""
     verifying_project.pulumi("config", "rm", "btp-trust:user")
     verifying_project.write(verifying_program("2026-11").replace(", list_affected=True", ', verify_now="1"'))
-    assert "RotationTrigger: s4: inconclusive: No user's token was found" in verifying_project.up()
+    assert f"{verifying_project.label}: s4: inconclusive: No user's token was found" in verifying_project.up()
     assert "verify_now" not in verifying_project.state()["rotation"]["outputs"]
     assert "Without one the verification stays inconclusive." in verifying_project.preview()
     verifying_project.pulumi("config", "set", "--secret", "btp-trust:user", stdin=USER_CONFIG)
-    assert "RotationTrigger: assertion: verified: " in verifying_project.up()
+    assert f"{verifying_project.label}: assertion: verified: " in verifying_project.up()
     assert verifying_project.state()["rotation"]["outputs"]["verify_now"] == "1"
     assert verifying_project.has_no_changes_after_refresh()
 

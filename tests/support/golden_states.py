@@ -34,7 +34,7 @@ _DERIVED: Final = ("certificate", "certificate_body", "metadata")
 def record_states() -> dict[str, Bag]:
     """Deploy a rotation; return {class: inputs and outputs}, the values of this run replaced by marks."""
     with Emulator(key_size=1024) as emulator:
-        guid = emulator.create_subaccount(generate=True).guid
+        guid = emulator.create_subaccount(subdomain="acme", generate=True).guid
         connections = {"target": emulator.api_access_key(guid)}
         engine = FakeEngine(emulator, guid, {"btp-trust:connections": json.dumps(connections)})
         trusted = {"connection": "target", "origin_key": ORIGIN_KEY, "passive": "candidate"}
@@ -43,6 +43,7 @@ def record_states() -> dict[str, Bag]:
         active, passive = engine.slots
         marks = {
             guid: "<subaccount>",
+            guid[:8]: "<short>",
             str(active): "<active>",
             str(passive): "<passive>",
             engine.outputs("billing")["identity_provider_id"]: "<identity provider>",

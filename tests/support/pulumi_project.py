@@ -84,7 +84,7 @@ class CommandOutput:
     @property
     def message(self) -> list[str]:
         """Return the lines of the error of one of our resources."""
-        match = re.search(r"^  pulumi-python:.*\n    error: ((?:.+\n)+)", self.text, re.MULTILINE)
+        match = re.search(r"^  pulumi-python:.*\n(?:    .*\n)*?    error: ((?:.+\n)+)", self.text, re.MULTILINE)
         assert match, self.text
         return [line.strip() for line in match[1].splitlines()]
 
@@ -116,6 +116,12 @@ class PulumiProject:
     """Further environment variables of every command."""
     known_secrets: set[str] = field(default_factory=set)
     """Texts that must stay out of output and state."""
+
+    @property
+    def label(self) -> str:
+        """The subaccount, as lines and errors name it."""
+        (account,) = (each for each in self.emulator.subaccounts() if each.guid == self.guid)
+        return f"{account.subdomain} ({account.guid[:8]})"
 
     def create_stack(self, text: str = "") -> PulumiProject:
         """Create the folders and the stack."""

@@ -36,8 +36,8 @@ def slots(emulator: Emulator, guid: str) -> tuple[str, str]:
 def state_in(file: Path, guid: str, slots: tuple[str, str], identity_provider: str = "") -> tuple[Bag, Bag]:
     """Return inputs and outputs of a golden state, with the values of this run."""
     text = file.read_text()
-    marks = ("<subaccount>", "<active>", "<passive>", "<identity provider>")
-    for mark, value in zip(marks, (guid, *slots, identity_provider), strict=True):
+    marks = ("<subaccount>", "<short>", "<active>", "<passive>", "<identity provider>")
+    for mark, value in zip(marks, (guid, guid[:8], *slots, identity_provider), strict=True):
         text = text.replace(mark, value)
     state = json.loads(text)
     for fingerprints in (state["inputs"].get("certificates"), state["outputs"].get("trusted")):

@@ -8,7 +8,7 @@ from btp_trust.active.plan import Action, ActiveStep, DeclaredActive, decide
 from btp_trust.active.schema import PREVIEW_ONLY, ActiveArgs, ActiveInputs, ActiveState
 from btp_trust.certificate import Certificate
 from btp_trust.errors import SlotsChanged
-from btp_trust.formatting import format_rfc3339
+from btp_trust.formatting import format_rfc3339, short_fingerprint
 from btp_trust.property_bag import (
     PropertyBag,
     SignerSummary,
@@ -46,7 +46,7 @@ def check(session: Session, args: ActiveArgs, old: ActiveInputs | None) -> Activ
         # Refused beside a RotationTrigger, whose check may come before or after this one.
         reading.account.command_plan.plan_renewal(snapshot.active.fingerprint)
     for line in filter(None, (step.sentence, step.note)):
-        session.print_once(f"ActiveTrustCertificate: {line}")
+        session.print_once(line)
     # A renewed certificate has its fingerprint once it is generated.
     reported = None if step.action is Action.RENEW else next_signer or snapshot.active
     return with_changes(
@@ -108,7 +108,7 @@ def read(session: Session, bag: PropertyBag) -> PropertyBag:
         return bag
     if reading.snapshot.active is None:
         session.warn(
-            f"Subaccount {reading.snapshot.subaccount_id} has no active trust certificate any more.",
+            "The subaccount has no active trust certificate any more.",
             f"{state.fingerprint} signed at the last deployment; now every call that needs a signature fails.",
             "Check the cockpit (Connectivity > Destination Trust) and find out who removed it.",
         )
@@ -121,8 +121,7 @@ def delete(session: Session, state: ActiveState) -> None:
     """Leave the certificate in place: the API can delete only a passive one."""
     # Printed: `warn` would stop the removal in a strict run.
     session.print_once(
-        f"ActiveTrustCertificate: {state.fingerprint} stays the active certificate of subaccount "
-        f"{state.subaccount_id}; the service cannot delete it"
+        f"{short_fingerprint(state.fingerprint)} stays the active certificate; the service cannot delete it"
     )
 
 
@@ -147,7 +146,7 @@ def _generate_first(account: Subaccount) -> Snapshot:
             return snapshot
         if account.client.has_metadata():
             raise SlotsChanged(
-                f"Subaccount {snapshot.subaccount_id} has SAML metadata but no active certificate.",
+                "The subaccount has SAML metadata but no active certificate.",
                 "The service contradicts itself, and generating over a certificate that exists would be an outage.",
                 "Wait a minute, then run the same command again.",
             )
@@ -162,7 +161,7 @@ def _signer_outputs(active: Certificate, snapshot: Snapshot) -> PropertyBag:
 def _outputs(new: ActiveInputs, snapshot: Snapshot) -> PropertyBag:
     if snapshot.active is None:
         raise SlotsChanged(
-            f"Subaccount {snapshot.subaccount_id} has no active certificate any more.",
+            "The subaccount has no active certificate any more.",
             "It had one when this command was planned.",
             "Run `pulumi preview` and read the new plan.",
         )

@@ -52,7 +52,7 @@ def decide(request: DeclaredActive, snapshot: Snapshot, *, exists: bool) -> Acti
         Refused: The slot is empty, or a renewal is unaccepted or early.
     """
     if snapshot.active is None:
-        return _first_certificate(request, snapshot, exists=exists)
+        return _first_certificate(request, exists=exists)
     if request.renew_fingerprint is None:
         return ActiveStep(Action.FOLLOW)
     # By fingerprint, so that a killed run, or an argument that stays in the program, renews once.
@@ -69,11 +69,11 @@ def decide(request: DeclaredActive, snapshot: Snapshot, *, exists: bool) -> Acti
     return ActiveStep(Action.RENEW, sentence)
 
 
-def _first_certificate(request: DeclaredActive, snapshot: Snapshot, *, exists: bool) -> ActiveStep:
+def _first_certificate(request: DeclaredActive, *, exists: bool) -> ActiveStep:
     if request.generate and not exists:
         return ActiveStep(Action.GENERATE, "generate the first active certificate of the subaccount")
     raise Refused(
-        f"Subaccount {snapshot.subaccount_id} has no active trust certificate.",
+        "The subaccount has no active trust certificate.",
         "The certificate that this resource reported has vanished, and every target would reject a new one."
         if exists
         else "The slot is empty, and a new signing key is generated only on request.",

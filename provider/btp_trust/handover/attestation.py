@@ -19,12 +19,13 @@ class AttestationForm(msgspec.Struct, frozen=True):
     """YAML: `fingerprint` and, if known, `ticket`; `by` and `on` are there to be filled in."""
 
 
-def build_attestation(target: Target, certificate: Certificate) -> AttestationForm:
+def build_attestation(target: Target, certificate: Certificate, subaccount: str | None) -> AttestationForm:
     """Write the file, with the lines for name and date left empty."""
     # A JSON string is a quoted YAML string too, so no ticket number changes its type.
     ticket = "" if target.ticket is None else f"ticket: {json.dumps(target.ticket)}\n"
+    whose = "" if subaccount is None else f" of {subaccount}"
     content = (
-        "# Fill in both lines once the target shows this certificate; commit the file under this name.\n"
+        f"# Fill in both lines once the target shows this certificate{whose}; commit the file under this name.\n"
         f'fingerprint: "{certificate.fingerprint}"\n'
         "by:  # who has seen it there\n"
         '"on":  # the day, YYYY-MM-DD; without quotes, YAML 1.1 reads the key as true\n'

@@ -30,6 +30,8 @@ class HandOver(msgspec.Struct, frozen=True, kw_only=True):
     phase: Phase
     holds: Capacity
     """How many certificates the target can hold: as documented, or as given by `Target.holds`."""
+    subaccount: str | None = None
+    """The subaccount whose certificate it is, in words."""
     issuer_name: str
     """Common name of the certificate: provider name, issuer and entity ID."""
     new: CertificateView
@@ -56,6 +58,7 @@ class HandOver(msgspec.Struct, frozen=True, kw_only=True):
         *,
         certificate: str,
         replaces: str | None = None,
+        subaccount: str | None = None,
         upload_by: date | str | None = None,
         margin_days: int = MARGIN_DAYS,
     ) -> HandOver:
@@ -65,13 +68,17 @@ class HandOver(msgspec.Struct, frozen=True, kw_only=True):
             target: The system.
             certificate: PEM of the certificate to hand over.
             replaces: PEM of the active certificate; the same as `certificate` once that signs.
+            subaccount: The subaccount whose certificates they are, in words: an output `subaccount`.
             upload_by: The last day, a date or YYYY-MM-DD. Default: `margin_days` before the active certificate
                 expires, but at most half of the time between the creation of the new one and that expiry.
             margin_days: Days, 0 or more.
 
         Raises:
-            Refused: A certificate, the day or the margin is invalid, or the two certificates have different issuers.
+            Refused: A certificate, the subaccount, the day or the margin is invalid, or the two certificates have
+                different issuers.
         """
+        if subaccount is not None:
+            _check_subaccount(subaccount)
         new = _parse_certificate(certificate, "certificate")
         replaced = None if replaces is None else _parse_certificate(replaces, "replaces")
         # The issuer name holds the subaccount's GUID, so two names are two subaccounts.
@@ -80,7 +87,7 @@ class HandOver(msgspec.Struct, frozen=True, kw_only=True):
         old = None if replaced is None or replaced.fingerprint == new.fingerprint else replaced
         phase = Phase.UNCOMPARED if replaced is None else Phase.SIGNS if old is None else Phase.BEFORE_SWAP
         deadline = None if phase is Phase.SIGNS else _upload_deadline(new, old, upload_by, margin_days)
-        return _build(target, phase, new, old, deadline)
+        return _build(target, phase, new, old, deadline, subaccount=subaccount)
 
     @classmethod
     @refuses_secret_arguments
@@ -112,7 +119,15 @@ class HandOver(msgspec.Struct, frozen=True, kw_only=True):
         return render_markdown(self)
 
 
-def _build(target: Target, phase: Phase, new: Certificate, old: Certificate | None, deadline: str | None) -> HandOver:
+def _build(
+    target: Target,
+    phase: Phase,
+    new: Certificate,
+    old: Certificate | None,
+    deadline: str | None,
+    *,
+    subaccount: str | None,
+) -> HandOver:
     target_type, holds = TARGET_TYPES[target.kind], target.capacity
     files = tuple(build_files(target.name, target_type.forms, new, old, target.key_name))
     placeholders = _placeholders(target, new, files, holds)
@@ -121,6 +136,7 @@ def _build(target: Target, phase: Phase, new: Certificate, old: Certificate | No
         target=target,
         phase=phase,
         holds=holds,
+        subaccount=subaccount,
         issuer_name=new.issuer_name,
         new=new_view,
         old=old_view,
@@ -131,7 +147,7 @@ def _build(target: Target, phase: Phase, new: Certificate, old: Certificate | No
             target_type, placeholders, holds=holds, phase=phase, deadline=deadline, new=new_view, old=old_view
         ),
         after_retirement=removal_task(target_type, placeholders, holds=holds, new=new_view, old=old_view),
-        attestation=None if holds is Capacity.ONE else build_attestation(target, new),
+        attestation=None if holds is Capacity.ONE else build_attestation(target, new, subaccount),
         notices=() if old is None or old.not_after < new.not_after else (_expiry_notice(new, old),),
     )
 
@@ -183,6 +199,16 @@ def _format_day(day: date | str) -> str:
             'Give a datetime.date, or a text such as "2028-10-31"; or leave it out, and it follows from the expiry.',
             prop="upload_by",
         ) from None
+
+
+def _check_subaccount(subaccount: object) -> None:
+    if not isinstance(subaccount, str) or not subaccount.strip() or not subaccount.isprintable():
+        raise Refused(
+            f"`subaccount` cannot be {subaccount!r}.",
+            "The page tells people by it whose certificate they upload.",
+            "Give the output `subaccount` of a resource, or one line of printable text.",
+            prop="subaccount",
+        )
 
 
 def _invalid_margin(margin_days: int) -> Refused:

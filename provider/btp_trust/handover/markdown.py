@@ -52,6 +52,8 @@ class PageContent(Protocol):
     @property
     def holds(self) -> Capacity: ...  # noqa: D102
     @property
+    def subaccount(self) -> str | None: ...  # noqa: D102
+    @property
     def issuer_name(self) -> str: ...  # noqa: D102
     @property
     def new(self) -> CertificateView: ...  # noqa: D102
@@ -95,9 +97,10 @@ def _introduction_lines(hand_over: PageContent) -> Iterator[str]:
     title = escape_markdown(TARGET_TYPES[hand_over.target.kind].title)
     yield f"# Give {escape_markdown(hand_over.target.name)} the new trust certificate"
     yield ""
+    name = "" if hand_over.subaccount is None else f"{escape_markdown(hand_over.subaccount)}, "
     yield (
-        f"The subaccount {code_span(hand_over.issuer_name)} signs what its applications send to {title} in a user's "
-        "name. Its certificate changes, and the target must trust the new one."
+        f"The subaccount {name}{code_span(hand_over.issuer_name)} signs what its applications send to {title} in a "
+        "user's name. Its certificate changes, and the target must trust the new one."
     )
     for notice in hand_over.notices:
         yield from ("", f"**Look twice:** {escape_markdown(notice)}")

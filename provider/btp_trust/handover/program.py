@@ -27,6 +27,7 @@ def hand_over(
     *,
     certificate: HasCertificate | pulumi.Input[str],
     replaces: HasCertificate | pulumi.Input[str] | None = None,
+    subaccount: pulumi.Input[str] | None = None,
     upload_by: date | str | None = None,
     margin_days: int = MARGIN_DAYS,
 ) -> pulumi.Output[Mapping[str, Any]]:
@@ -40,6 +41,7 @@ def hand_over(
         certificate: The PassiveTrustCertificate to hand over, or its PEM.
         replaces: The ActiveTrustCertificate, or its PEM. After the swap both are the same certificate, and the page
             says that it signs already.
+        subaccount: The subaccount whose certificate it is, in words. Default: the output `subaccount` of the resource.
         upload_by: The last day, a date or YYYY-MM-DD. Default: `margin_days` before the active certificate expires,
             but at most half of the time between the creation of the new one and that expiry.
         margin_days: Days, 0 or more.
@@ -52,13 +54,14 @@ def hand_over(
             day is invalid.
     """
 
-    def make(pems: list[Any]) -> Mapping[str, Any]:
-        new, old = pems
+    def make(known: list[Any]) -> Mapping[str, Any]:
+        new, old, name = known
         return HandOver.of(
-            target, certificate=new, replaces=old, upload_by=upload_by, margin_days=margin_days
+            target, certificate=new, replaces=old, subaccount=name, upload_by=upload_by, margin_days=margin_days
         ).to_dict()
 
-    return pulumi.Output.all(_pem_of(certificate, "certificate"), _pem_of(replaces, "replaces")).apply(make)
+    name = _subaccount_of(certificate) if subaccount is None else subaccount
+    return pulumi.Output.all(_pem_of(certificate, "certificate"), _pem_of(replaces, "replaces"), name).apply(make)
 
 
 def _pem_of(certificate: Any, prop: str) -> Any:
@@ -69,3 +72,8 @@ def _pem_of(certificate: Any, prop: str) -> Any:
     if not hasattr(certificate, "certificate"):
         raise not_a_certificate_error(prop, f"a {type(certificate).__name__} has no `certificate`")
     return certificate.certificate
+
+
+def _subaccount_of(certificate: Any) -> Any:
+    """Return the label of the subaccount that a resource belongs to."""
+    return getattr(certificate, "subaccount", None) if isinstance(certificate, pulumi.Resource) else None

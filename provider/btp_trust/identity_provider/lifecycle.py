@@ -91,7 +91,7 @@ def _plan(
     # The RotationTrigger of the source swaps only to a certificate that is registered already.
     if args.passive != UNKNOWN:
         source.account.command_plan.plan_registration(
-            f"identity provider {args.origin_key!r} in {plan.subaccount_id}",
+            f"identity provider {args.origin_key!r} in {target.trust_configuration.label}",
             desired.fingerprints,
             desired.trusted_already(step.provider),
         )
@@ -154,7 +154,7 @@ def read(session: Session, bag: PropertyBag) -> PropertyBag:
 
 def _apply(session: Session, new: IdentityProviderInputs, *, recorded: str | None) -> PropertyBag:
     """Take the planned step, if the slots hold what was planned for."""
-    source, target = open_for_write(session, new.source), open_trust_configuration_for_write(session, new)
+    source, target = open_for_write(session, new.source, is_own=False), open_trust_configuration_for_write(session, new)
     # The source's lock is released before the target's is taken: a swap of the source may wait for this registration.
     snapshot = source.read()
     if desired_registration(new, snapshot).fingerprints != new.certificates:
@@ -200,7 +200,7 @@ def _declare(session: Session, subaccount_id: str | None, args: IdentityProvider
     """
     if subaccount_id is not None and not session.plans.of(subaccount_id).declare_registration(args.origin_key, args):
         raise Refused(
-            f"A second TrustedIdentityProvider with origin key {args.origin_key!r} for subaccount {subaccount_id}.",
+            f"A second TrustedIdentityProvider with origin key {args.origin_key!r} in this subaccount.",
             "They are one identity provider there; two resources would undo each other.",
             "Remove one, or give it another origin_key.",
             prop="origin_key",
@@ -209,7 +209,7 @@ def _declare(session: Session, subaccount_id: str | None, args: IdentityProvider
 
 def _warn_gone(session: Session, state: IdentityProviderState) -> None:
     session.warn(
-        f"Identity provider {state.origin_key!r} is in subaccount {state.subaccount_id} no more.",
+        f"Identity provider {state.origin_key!r} is gone.",
         "Somebody deleted it: the subaccount rejects every user who comes from the other one.",
         "The next `pulumi up` registers it again.",
     )
@@ -217,7 +217,7 @@ def _warn_gone(session: Session, state: IdentityProviderState) -> None:
 
 def _warn_replaced(session: Session, state: IdentityProviderState, provider: IdentityProvider) -> None:
     session.warn(
-        f"Identity provider {state.origin_key!r} in subaccount {state.subaccount_id} is another one than recorded.",
+        f"Identity provider {state.origin_key!r} is another one than recorded.",
         f"It was re-created, with the ID {provider.id}. It trusts {', '.join(provider.trusted) or 'nothing'}.",
         "`pulumi preview` shows the next step.",
     )

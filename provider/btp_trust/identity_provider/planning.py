@@ -16,7 +16,7 @@ from btp_trust.property_bag import UNKNOWN, same_arguments, with_changes
 from btp_trust.runtime.comparison import Notice
 from btp_trust.runtime.reading import ProvidersRead, ReadingUnavailable
 from btp_trust.saml.metadata import IdentityProvider
-from btp_trust.snapshot import Snapshot
+from btp_trust.snapshot import Snapshot, subaccount_label
 
 
 def desired_registration(args: IdentityProviderArgs, snapshot: Snapshot) -> DesiredRegistration:
@@ -27,7 +27,7 @@ def desired_registration(args: IdentityProviderArgs, snapshot: Snapshot) -> Desi
     """
     if snapshot.active is None:
         raise Refused(
-            f"Subaccount {snapshot.subaccount_id} has no active certificate that another one could trust.",
+            f"The source, {snapshot.subaccount}, has no active certificate that another subaccount could trust.",
             f"Its slots: {snapshot.slots}.",
             "Deploy ActiveTrustCertificate(…, generate=True) alone first, then this resource.",
             prop="source_connection",
@@ -134,7 +134,7 @@ def planned_notices(
 
 def notice(plan: IdentityProviderInputs, step: str) -> Notice:
     """Return the line that announces a step."""
-    return Notice(f"TrustedIdentityProvider {plan.origin_key!r} in {plan.subaccount_id}: {step}")
+    return Notice(f"identity provider {plan.origin_key!r}: {step}")
 
 
 def trusted_fingerprints(provider: IdentityProvider | None) -> list[str] | None:
@@ -155,7 +155,7 @@ def _removal_inputs(
     subaccount_id: str | None, args: IdentityProviderArgs, preexisting: str | None
 ) -> dict[str, str | None]:
     """Return the inputs that say what a removal will do."""
-    where = "the other subaccount" if subaccount_id is None else f"subaccount {subaccount_id}"
+    where = "the other subaccount" if subaccount_id is None else subaccount_label(subaccount_id)
     return {"preexisting": preexisting, "removal": removal_text(where, args.on_delete, preexisting)}
 
 

@@ -52,13 +52,13 @@ def _remove(session: Session, state: IdentityProviderState, target: TrustConfigu
 
 
 def _report(session: Session, state: IdentityProviderState, outcome: str) -> None:
-    session.print_once(f"TrustedIdentityProvider: {state.origin_key!r} in subaccount {state.subaccount_id} {outcome}")
+    session.print_once(f"identity provider {state.origin_key!r} {outcome}")
 
 
 def _cannot_delete(state: IdentityProviderState, error: TrustError) -> TrustError:
     return type(error)(
         f"Identity provider {state.origin_key!r} was not {_REMOVED[state.on_delete]}. {error.what}",
-        f"{error.why} The removal of the resource changes it in subaccount {state.subaccount_id}, and needs its XSUAA.",
+        f"{error.why} The removal of the resource changes it in the subaccount, and needs the XSUAA there.",
         f"{error.remedy} If it is to stay, restore the resource with retain_on_delete=True in its options, deploy, "
         "then remove it. If the subaccount is gone, take the resource out of the state: "
         "pulumi state delete '<the URN that `pulumi stack --show-urns` prints>'",

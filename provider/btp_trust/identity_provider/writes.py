@@ -116,7 +116,7 @@ def write_registration(
 
     after = _RegistrationWrite(
         context=target,
-        name=_name(target, "registration" if before is None else "update", desired.origin_key),
+        name=_name("registration" if before is None else "update", desired.origin_key),
         before=before,
         is_applied=lambda now: now is not None and not desired.differences(now),
         origin_key=desired.origin_key,
@@ -137,7 +137,7 @@ def deactivate_registration(target: TrustConfiguration, before: IdentityProvider
     body = deactivation_body(before)
     _RegistrationWrite(
         context=target,
-        name=_name(target, "deactivation", before.origin_key),
+        name=_name("deactivation", before.origin_key),
         before=before,
         is_applied=lambda now: now is not None and not now.active,
         origin_key=before.origin_key,
@@ -149,7 +149,7 @@ def delete_registration(target: TrustConfiguration, before: IdentityProvider) ->
     """Delete an identity provider; hold the write lock since the reading `before`."""
     _RegistrationWrite(
         context=target,
-        name=_name(target, "deletion", before.origin_key),
+        name=_name("deletion", before.origin_key),
         before=before,
         is_applied=lambda now: now is None,
         origin_key=before.origin_key,
@@ -157,8 +157,8 @@ def delete_registration(target: TrustConfiguration, before: IdentityProvider) ->
     ).perform()
 
 
-def _name(target: TrustConfiguration, operation: str, origin_key: str) -> str:
-    return f"{operation} of identity provider {origin_key!r} in subaccount {target.subaccount_id}"
+def _name(operation: str, origin_key: str) -> str:
+    return f"{operation} of identity provider {origin_key!r}"
 
 
 def _describe(provider: IdentityProvider | None) -> str:

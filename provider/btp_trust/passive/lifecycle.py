@@ -53,7 +53,7 @@ def check(session: Session, args: PassiveArgs, old: PassiveInputs | None) -> Pas
     if planned.step is not None:
         _record_step(command_plan, planned.inputs.generation, planned.step)
     if planned.is_complete:
-        session.print_once(f"{_KIND}: {planned.inputs.step}")
+        session.print_once(planned.inputs.step or "")
     return planned.inputs
 
 
@@ -70,7 +70,7 @@ def diff(session: Session, state: PassiveState, new: PassiveInputs) -> Compariso
     if step is not None:
         if isinstance(step, Adopt):  # check has planned the generation already, in case that this is none
             _record_step(reading.account.command_plan, new.generation, step)
-        return Comparison(is_update_due=True, notices=(Notice(f"{_KIND}: {step.sentence(new.generation)}"),))
+        return Comparison(is_update_due=True, notices=(Notice(step.sentence(new.generation)),))
     # For the deletion of an old resource, which compares its name with this one.
     _record_name(session, new, snapshot.subaccount_id, state.fingerprint)
     is_gone = snapshot.find(state.fingerprint) is None
@@ -121,10 +121,7 @@ def delete(session: Session, state: PassiveState) -> None:
     # After a rename or a replacement Pulumi deletes the old resource last: its certificate is in use.
     if session.plans.of(state.subaccount_id or "").has_passive:
         _refuse_second_name(session, state)
-        session.print_once(
-            f"{_KIND}: the slots of subaccount {state.subaccount_id} stay as they are; "
-            "another PassiveTrustCertificate of this program has taken over"
-        )
+        session.print_once("the slots stay as they are; another PassiveTrustCertificate of this program has taken over")
         return
     try:
         account = open_for_write(session, state)
@@ -134,9 +131,9 @@ def delete(session: Session, state: PassiveState) -> None:
         # Only a service that is out of reach may belong to a subaccount that is gone.
         if not error.is_tolerated_without_changes and not session.offline:
             raise
-        raise messages.deletion_failed(state.generation, state.subaccount_id, state.resource_urn, error) from None
+        raise messages.deletion_failed(state.generation, state.resource_urn, error) from None
     if line is not None:
-        session.print_once(f"{_KIND}: {line}")
+        session.print_once(line)
 
 
 def stale_read_after_generation(snapshot: Snapshot, state: PassiveState) -> StaleRead | None:

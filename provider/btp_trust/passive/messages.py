@@ -7,10 +7,10 @@ from btp_trust.errors import Refused, SlotsChanged, TrustError
 from btp_trust.snapshot import Snapshot
 
 
-def no_active_certificate(snapshot: Snapshot) -> Refused:
+def no_active_certificate() -> Refused:
     """A successor needs a certificate before it."""
     return Refused(
-        f"Subaccount {snapshot.subaccount_id} has no active trust certificate yet.",
+        "The subaccount has no active trust certificate yet.",
         "A passive certificate is the successor of an active one.",
         "Deploy ActiveTrustCertificate(…, generate=True) alone first.",
     )
@@ -97,13 +97,12 @@ def slot_changed(planned: str | None, snapshot: Snapshot) -> SlotsChanged:
     )
 
 
-def deletion_failed(generation: str, subaccount_id: str | None, urn: str | None, error: TrustError) -> TrustError:
+def deletion_failed(generation: str, urn: str | None, error: TrustError) -> TrustError:
     """Return the error of a deletion, in its own class, with the ways out."""
     urn = urn or "<the URN that `pulumi stack --show-urns` prints>"
     return type(error)(
         f"The passive certificate of generation {generation!r} was not deleted. {error.what}",
-        f"{error.why} Removing the resource empties the passive slot of subaccount {subaccount_id}, and that needs the "
-        "service.",
+        f"{error.why} Removing the resource empties the passive slot of the subaccount, and that needs the service.",
         f"{error.remedy} To keep the certificate, restore the resource in the program with retain_on_delete=True in "
         "its options, deploy, then remove it. If the subaccount is gone, remove the resource from the state: "
         f"pulumi state delete '{urn}'",

@@ -72,7 +72,7 @@ def decide(request: DeclaredPassive, own: RecordedCertificates, snapshot: Snapsh
         Refused: There is no way, or only over a certificate that the program has to name first.
     """
     if snapshot.active is None:
-        raise messages.no_active_certificate(snapshot)
+        raise messages.no_active_certificate()
     # Before adopt=: a name that is bound leads to its own certificate.
     if request.generation in own.generations:
         return _adopt_earlier(request, own, snapshot)

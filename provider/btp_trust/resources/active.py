@@ -30,6 +30,7 @@ class ActiveTrustCertificate(TrustResource, module="btp-trust", name="ActiveTrus
         accept_outage: Accept that outage.
         connection: Name of the connection (see the reference of connections).
         subaccount_id: GUID of the subaccount; refuse any other. Required with a binding found in the environment.
+        display_name: Name of the subaccount for people, in all lines and errors; without it, its subdomain.
         opts: Pulumi's resource options.
 
     Raises:
@@ -50,6 +51,7 @@ class ActiveTrustCertificate(TrustResource, module="btp-trust", name="ActiveTrus
         accept_outage: pulumi.Input[bool] | None = None,
         connection: str = DEFAULT_CONNECTION,
         subaccount_id: pulumi.Input[str] | None = None,
+        display_name: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         if rotation is not None and not belongs_to(connection, "RotationTrigger", rotation):
@@ -62,6 +64,7 @@ class ActiveTrustCertificate(TrustResource, module="btp-trust", name="ActiveTrus
             "accept_outage": accept_outage,
             "connection": unless_default(connection),
             "subaccount_id": subaccount_id,
+            "display_name": display_name,
             "signer": None,
         }
         super().__init__(ActiveTrustCertificateProvider(), resource_name, props, opts)

@@ -14,7 +14,8 @@ from btp_trust.resources.settings import NAMESPACE, Setting, invalid_settings
 from btp_trust.secret_guard.detection import find_secret
 from btp_trust.secret_guard.guard import refuse_secrets
 
-_CERTIFICATE_OUTPUTS = (
+_OUTPUTS = (
+    "subaccount",
     "fingerprint",
     "certificate",
     "certificate_body",
@@ -34,6 +35,8 @@ class TrustResource(Resource):
 
     subaccount_id: pulumi.Output[str]
     """GUID of the subaccount that the resource belongs to: given, or recorded by its first deployment."""
+    subaccount: pulumi.Output[str]
+    """The subaccount in words: its name and eight digits of its GUID, as lines and errors have it."""
     fingerprint: pulumi.Output[str]
     """SHA-256 of the DER, 64 lower-case hexadecimal digits."""
     certificate: pulumi.Output[str]
@@ -65,7 +68,7 @@ class TrustResource(Resource):
         refuse_invalid_settings()
         refuse_imports(type(self).__name__, resource_name, opts)
         # Pulumi gives a dynamic resource only the attributes that are in its props, so outputs are there as None.
-        outputs = dict.fromkeys(_CERTIFICATE_OUTPUTS)
+        outputs = dict.fromkeys(_OUTPUTS)
         # `observed_at` is an output, which has no value as an input: as one, it carries the wait for the checks.
         checked = refuse_when_known(self, opts)
         super().__init__(provider, resource_name, {**outputs, **props, "observed_at": checked}, opts)

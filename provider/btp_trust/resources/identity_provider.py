@@ -15,7 +15,7 @@ from btp_trust.resources.passive import PassiveTrustCertificate
 from btp_trust.resources.registry import belongs_to, register_once
 from btp_trust.secret_guard.guard import refuses_secret_arguments
 
-_OUTPUTS = ("trusted", "identity_provider_id", "preexisting")
+_OUTPUTS = ("trusted", "identity_provider_id", "preexisting", "subaccount")
 
 
 class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentityProvider"):
@@ -49,6 +49,7 @@ class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentit
         subaccount_id: GUID of the subaccount that is to trust this one; refuse any other. Required with a binding found
             in the environment.
         source_subaccount_id: The same of the subaccount whose certificates are to be trusted.
+        display_name: Name for people of the subaccount that is to trust this one; without it, its subdomain.
         opts: Pulumi's resource options.
 
     Raises:
@@ -68,6 +69,8 @@ class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentit
     """XSUAA's ID of it; None after somebody deleted it."""
     subaccount_id: pulumi.Output[str]
     """GUID of the subaccount that trusts: given, or recorded by the first deployment."""
+    subaccount: pulumi.Output[str]
+    """That subaccount in words: its name and eight digits of its GUID."""
     source_subaccount_id: pulumi.Output[str]
     """GUID of the subaccount whose certificates are trusted: given, or recorded."""
     observed_at: pulumi.Output[str]
@@ -89,6 +92,7 @@ class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentit
         on_delete: pulumi.Input[Literal["delete", "deactivate"]] | None = None,
         subaccount_id: pulumi.Input[str] | None = None,
         source_subaccount_id: pulumi.Input[str] | None = None,
+        display_name: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         refuse_invalid_settings()
@@ -113,6 +117,7 @@ class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentit
             "on_delete": on_delete,
             "subaccount_id": subaccount_id,
             "source_subaccount_id": source_subaccount_id,
+            "display_name": display_name,
             **dict.fromkeys(_OUTPUTS),
             "observed_at": refuse_when_known(self, opts),
         }

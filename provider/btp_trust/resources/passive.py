@@ -34,6 +34,7 @@ class PassiveTrustCertificate(TrustResource, module="btp-trust", name="PassiveTr
         replace: SHA-256 fingerprint: allow to overwrite this certificate, which this stack did not create.
         connection: Name of the connection (see the reference of connections).
         subaccount_id: GUID of the subaccount; refuse any other. Required with a binding found in the environment.
+        display_name: Name of the subaccount for people, in all lines and errors; without it, its subdomain.
         opts: Pulumi's resource options.
 
     Raises:
@@ -57,6 +58,7 @@ class PassiveTrustCertificate(TrustResource, module="btp-trust", name="PassiveTr
         replace: pulumi.Input[str] | None = None,
         connection: str = DEFAULT_CONNECTION,
         subaccount_id: pulumi.Input[str] | None = None,
+        display_name: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         declare_once("PassiveTrustCertificate", connection, resource_name, self)
@@ -71,6 +73,7 @@ class PassiveTrustCertificate(TrustResource, module="btp-trust", name="PassiveTr
             "replace": replace,
             "connection": unless_default(connection),
             "subaccount_id": subaccount_id,
+            "display_name": display_name,
             # Check and delete get no URN, and the remedy of a failed deletion names it.
             "resource_urn": _urn(resource_name, opts.parent if opts else None),
             "generations": None,

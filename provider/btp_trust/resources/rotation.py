@@ -64,6 +64,7 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
             the preview shows them as `affects`.
         connection: Name of the connection (see the reference of connections).
         subaccount_id: GUID of the subaccount; refuse any other. Required with a binding found in the environment.
+        display_name: Name of the subaccount for people, in all lines and errors; without it, its subdomain.
         opts: Pulumi's resource options.
 
     Raises:
@@ -117,6 +118,7 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
         list_affected: pulumi.Input[bool] | None = None,
         connection: str = DEFAULT_CONNECTION,
         subaccount_id: pulumi.Input[str] | None = None,
+        display_name: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         declare_once("RotationTrigger", connection, resource_name, self)
@@ -130,6 +132,7 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
             "trusted_by": None if trusted_by is None else serialize_statements(trusted_by, candidate),
             "connection": unless_default(connection),
             "subaccount_id": subaccount_id,
+            "display_name": display_name,
             "verify_destinations": verify_destinations,
             "on_verification_failure": on_verification_failure,
             "verify_now": verify_now,
@@ -137,9 +140,9 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
             **dict.fromkeys(_OUTPUTS),
         }
         super().__init__(RotationTriggerProvider(), resource_name, props, opts)
-        pulumi.Output.all(self.generation, self.failed_generation, self.failure, self.rollback_outcome_unknown).apply(
-            _raise_if_rejected
-        )
+        pulumi.Output.all(
+            self.generation, self.failed_generation, self.failure, self.rollback_outcome_unknown, self.subaccount
+        ).apply(_raise_if_rejected)
 
 
 def _candidate(candidate: PassiveTrustCertificate) -> Mapping[str, pulumi.Input[Any]]:
@@ -154,6 +157,7 @@ def _candidate(candidate: PassiveTrustCertificate) -> Mapping[str, pulumi.Input[
 
 def _raise_if_rejected(outputs: Sequence[Any]) -> None:
     """Fail the program instead of the update: the deployment ends with an error, and the evidence is kept."""
-    generation, failed_generation, failure, outcome_unknown = outputs
+    generation, failed_generation, failure, outcome_unknown, subaccount = outputs
     if failed_generation is not None and failed_generation == generation:
-        raise pulumi.RunError(outcome_unknown or failure or f"Generation {generation!r} was rejected by a target.")
+        text = outcome_unknown or failure or f"Generation {generation!r} was rejected by a target."
+        raise pulumi.RunError(f"{subaccount}: {text}" if subaccount else text)

@@ -18,15 +18,15 @@ from btp_trust.snapshot import Snapshot
 def decision_notices(session: Session, decision: Decision) -> list[Notice]:
     """Return the step with its targets, or the warning of the drift."""
     if decision.action in (Action.REPORT, Action.WARN):
-        return [session.warning(f"RotationTrigger: {decision.message}.", decision.evidence, decision.remedies)]
+        return [session.warning(f"{decision.message}.", decision.evidence, decision.remedies)]
     if decision.action is not Action.SWAP:
         return []
     # Without --diff a preview shows only the names of changed inputs, so the step is printed as well.
-    step = f"RotationTrigger: {decision.message}"
+    step = decision.message
     notices = [Notice(f"{step}\n{list_lines(decision.targets)}" if decision.targets else step)]
     if decision.trust_warning:
         # A plain line: a warning would fail a strict run, and a rollback goes ahead.
-        notices.append(Notice(f"warning: RotationTrigger: {decision.trust_warning}"))
+        notices.append(Notice(f"warning: {decision.trust_warning}"))
     return notices
 
 
@@ -34,7 +34,7 @@ def late_registration_notices(names: Sequence[str], certificate: Certificate) ->
     """Return warnings of the identity providers that get the next signer of a rollback only afterwards."""
     fingerprint = short_fingerprint(certificate.fingerprint)
     return [
-        Notice(f"warning: RotationTrigger: {name} gets {fingerprint} late: the `pulumi up` after this one registers it")
+        Notice(f"warning: {name} gets {fingerprint} late: the `pulumi up` after this one registers it")
         for name in names
     ]
 
@@ -46,7 +46,7 @@ def removal_notices(candidate: str | None, declaration: Declaration, snapshot: S
     certificate = describe_certificate(snapshot.passive, declaration.generation_of(snapshot.passive))
     return [
         Notice(
-            "RotationTrigger: candidate= was removed. If the program also removes PassiveTrustCertificate "
+            "candidate= was removed. If the program also removes PassiveTrustCertificate "
             f"{candidate!r} without retain_on_delete, passive {certificate} is deleted, and a rollback to it becomes "
             "impossible"
         )
@@ -57,7 +57,6 @@ def warn_signer_lost(session: Session, slots_before: SlotPair, snapshot: Snapsho
     """Warn that somebody replaced the previous signer: the swap is done, and its rollback target is gone."""
     # Printed: `warn` would fail a strict run, and the swap that was done would be missing from the state.
     session.print_once(
-        f"warning: RotationTrigger: {slots_before.active}, which signed until now, is in no slot any more; somebody "
-        "else replaced it meanwhile, so that a rollback to it is impossible. The slots of subaccount "
-        f"{snapshot.subaccount_id}: {snapshot.slots}."
+        f"warning: {slots_before.active}, which signed until now, is in no slot any more; somebody "
+        f"else replaced it meanwhile, so that a rollback to it is impossible. {snapshot.slots_sentence}"
     )

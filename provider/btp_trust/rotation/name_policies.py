@@ -92,7 +92,7 @@ def unknown_generation(declaration: Declaration, snapshot: Snapshot) -> Decision
     return refuse(
         Reason.UNKNOWN_GENERATION,
         f"Generation {name!r} is not known.",
-        f"The RotationTrigger of subaccount {snapshot.subaccount_id} knows:\n{known}",
+        f"The RotationTrigger of {snapshot.subaccount} knows:\n{known}",
         f"{declare} one of these; or prepare the new one first (PassiveTrustCertificate with "
         f'generation="{name}", passed as candidate=, deployed); or name its certificate: '
         f"{known_generations_argument(name, '<fingerprint>')}.",

@@ -18,7 +18,7 @@ def signer_outputs(new: RotationInputs, snapshot: Snapshot) -> PropertyBag:
     """
     if snapshot.active is None:
         raise SlotsChanged(
-            f"Subaccount {snapshot.subaccount_id} has no active certificate any more.",
+            "The subaccount has no active certificate any more.",
             "It had one when this command was planned.",
             READ_NEW_PLAN,
         )

@@ -38,7 +38,7 @@ def _list_destinations(
         return [destination for level in Level for destination in client.list_level(level)], []
     except TrustError as error:
         # A warning is enough: before a swap, the deployment finds each destination to verify as the user.
-        return None, [session.warning(f"RotationTrigger: {problem}. {error.what}", error.why, error.remedy)]
+        return None, [session.warning(f"{problem}. {error.what}", error.why, error.remedy)]
 
 
 def destinations_to_compare(
@@ -48,7 +48,7 @@ def destinations_to_compare(
     if not (lists or inspects):
         return None, []
     problem = "that the step affects could not be listed" if lists else "to be verified could not be listed"
-    return _list_destinations(session, args.connection, f"the destinations {problem}")
+    return _list_destinations(session, args.connection, f"The destinations {problem}")
 
 
 def affected_destinations(destinations: Sequence[Destination]) -> list[str]:

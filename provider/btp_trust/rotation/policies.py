@@ -56,7 +56,7 @@ def no_active_certificate(declaration: Declaration, snapshot: Snapshot) -> Decis
     is_created = declaration.deployed_generation is None
     return refuse(
         Reason.NO_ACTIVE,
-        f"Subaccount {snapshot.subaccount_id} has no active trust certificate {'yet' if is_created else 'any more'}.",
+        f"The subaccount has no active trust certificate {'yet' if is_created else 'any more'}.",
         "A RotationTrigger swaps the active certificate with the passive one; the active slot is empty.",
         f"Deploy {_GENERATE} alone first, then add the RotationTrigger."
         if is_created

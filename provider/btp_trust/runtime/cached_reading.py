@@ -10,6 +10,7 @@ from typing import Generic, Protocol, TypeVar
 from btp_trust.errors import TrustError
 from btp_trust.runtime.write_lock import WriteLock
 from btp_trust.service.transport.retry import RetryPolicy
+from btp_trust.snapshot import subaccount_label
 
 
 class DatedClient(Protocol):
@@ -30,6 +31,7 @@ class CachedReading(ABC, Generic[_Client, _Reading]):
 
     Args:
         subaccount_id: GUID of the subaccount.
+        name: What the token calls it; None if it has no name there.
         client: The service's API.
         retry_policy: Bounds how long the service is waited for.
         clock: Reads the machine's clock, for responses without a date.
@@ -43,8 +45,12 @@ class CachedReading(ABC, Generic[_Client, _Reading]):
         retry_policy: RetryPolicy,
         clock: Callable[[], datetime],
         engine_exited: Callable[[], bool],
+        *,
+        name: str | None = None,
     ) -> None:
         self.subaccount_id = subaccount_id
+        self.name = name
+        self.display_name: str | None = None
         self.client = client
         self.retry_policy = retry_policy
         self.engine_exited = engine_exited
@@ -53,6 +59,11 @@ class CachedReading(ABC, Generic[_Client, _Reading]):
         self.lock = self.write_lock.lock
         self._clock = clock
         self._last: _Reading | TrustError | None = None
+
+    @property
+    def label(self) -> str:
+        """The subaccount in words: by the name that a resource gives it, else by that of the token."""
+        return subaccount_label(self.subaccount_id, self.display_name or self.name)
 
     @property
     def now(self) -> datetime:

@@ -22,8 +22,7 @@ def refuse_second(session: Session, kind: str, subaccount_id: str | None, connec
     first = session.plans.of(subaccount_id).connections.setdefault(kind, connection)
     if first != connection:
         raise Refused(
-            f"A second {kind} for subaccount {subaccount_id}: connection {first!r} and connection {connection!r} are "
-            "both for it.",
+            f"A second {kind} for this subaccount: connection {first!r} and connection {connection!r} are both for it.",
             "A subaccount has one active and one passive certificate; two of them would undo each other.",
             f"Remove one of the two, or give one of the connections ({first!r}, {connection!r}) a service key of "
             "another subaccount.",

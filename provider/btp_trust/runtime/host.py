@@ -15,6 +15,7 @@ from typing import Final, TextIO
 
 import httpx
 
+from btp_trust.runtime.engine_log import engine_address
 from btp_trust.service.credentials.bindings import SECRETS_ROOT
 
 _STANDARD_INPUT: Final = 0
@@ -55,6 +56,8 @@ class Host:
     sleep: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
+    engine_address: str | None = field(default_factory=engine_address)
+    """Where Pulumi's engine takes lines; without it they go to `stderr`."""
     secrets_root: Path = SECRETS_ROOT
     engine_exited: Callable[[], bool] = has_engine_exited
     """Whether Pulumi's engine has exited: the state would miss everything that is done from here on."""

@@ -17,7 +17,7 @@ from btp_trust.service.credentials.user_tokens import UserTokens
 from btp_trust.service.credentials.users import UserCredentialsLookup
 from btp_trust.service.transport.http_client import CA_BUNDLE, no_proxy_note, open_client
 from btp_trust.service.transport.retry import RetryPolicy
-from btp_trust.snapshot import subaccount_label
+from btp_trust.snapshot import whole_guid
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class OpenConnection:
 
     connection: Connection
     subaccount_id: str
+    subaccount_name: str | None
+    """What the token calls it."""
     api_client: httpx.Client
     """Calls the service of the key with a token on each request."""
     user_tokens: UserTokens
@@ -109,7 +111,7 @@ class OpenConnections:
             auth = ClientCredentials(connection.key, http, self._retry_policy, self._host.monotonic)
             api_client = open_client(tls, self._host.transport, auth, connection.key.uri, self._ca_bundle)
             users = UserTokens(self._users, name, connection.key, http, self._retry_policy)
-            return OpenConnection(connection, auth.subaccount_id, api_client, users)
+            return OpenConnection(connection, auth.subaccount_id, auth.subaccount_name, api_client, users)
         except TrustError as error:
             return error
 
@@ -126,7 +128,9 @@ def _subaccount_id_missing(opened: OpenConnection, prop: str) -> WrongSubaccount
 
 
 def _wrong_subaccount(opened: OpenConnection, expected: str, prop: str) -> WrongSubaccount:
-    connection, found, expected = opened.connection, opened.subaccount_id, subaccount_label(expected)
+    connection, expected = opened.connection, whole_guid(expected)
+    # Whole: two GUIDs are compared here, and the service key of one of them is to be found.
+    found = f"{opened.subaccount_name} ({opened.subaccount_id})" if opened.subaccount_name else opened.subaccount_id
     return WrongSubaccount(
         f"Connection {connection.name!r} is for another subaccount.",
         f"The resource belongs to {expected}, but the credentials in {connection.where} are for {found}. "

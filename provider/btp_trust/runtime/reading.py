@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from btp_trust.errors import OfflineRefused, TrustError, WrongSubaccount
 from btp_trust.property_bag import ResourceArgs
+from btp_trust.runtime import operation_context
 from btp_trust.runtime.comparison import Comparison, Notice
 from btp_trust.runtime.session import Session
 from btp_trust.runtime.slots import Subaccount
 from btp_trust.runtime.trust_configuration import TrustConfiguration
 from btp_trust.saml.metadata import IdentityProvider
-from btp_trust.snapshot import Snapshot, subaccount_label
+from btp_trust.snapshot import Snapshot, subaccount_label, whole_guid
 
+_OWN: Final = "subaccount_id"
+"""The argument that gives the subaccount to which a resource belongs."""
 _Reading = TypeVar("_Reading")
 
 
@@ -64,7 +67,7 @@ class ReadingUnavailable:
 
 
 def read_slots(
-    session: Session, args: ResourceArgs, recorded: str | None = None, *, prop: str = "subaccount_id"
+    session: Session, args: ResourceArgs, recorded: str | None = None, *, prop: str = _OWN
 ) -> SlotsRead | ReadingUnavailable:
     """Read the slots of the resource's subaccount, at most once in a command.
 
@@ -81,6 +84,7 @@ def read_slots(
 
     def read(expected: str | None) -> SlotsRead:
         account = session.subaccount(args.connection, expected, prop)
+        _name_subaccount(account, args, is_own=prop == _OWN)
         return SlotsRead(account, account.snapshot())
 
     return _read_or_unavailable(session, args, recorded, prop, read)
@@ -93,9 +97,10 @@ def read_identity_providers(
 
     def read(expected: str | None) -> ProvidersRead:
         trust_configuration = session.trust_configuration(args.connection, expected)
+        _name_subaccount(trust_configuration, args)
         return ProvidersRead(trust_configuration, trust_configuration.providers())
 
-    return _read_or_unavailable(session, args, recorded, "subaccount_id", read)
+    return _read_or_unavailable(session, args, recorded, _OWN, read)
 
 
 def _read_or_unavailable(
@@ -116,8 +121,13 @@ def _read_or_unavailable(
         return ReadingUnavailable(error)
 
 
-def open_for_write(session: Session, args: ResourceArgs) -> Subaccount:
+def open_for_write(session: Session, args: ResourceArgs, *, is_own: bool = True) -> Subaccount:
     """Return the subaccount for create, update or delete.
+
+    Args:
+        session: What the process shares.
+        args: Names the connection and, if given, the subaccount.
+        is_own: The resource belongs to it; False for the source of an identity provider.
 
     Raises:
         OfflineRefused: `btp-trust:offline` is set.
@@ -126,6 +136,7 @@ def open_for_write(session: Session, args: ResourceArgs) -> Subaccount:
     if session.offline:
         raise offline_refusal()
     account = session.subaccount(args.connection, args.subaccount_id)
+    _name_subaccount(account, args, is_own=is_own)
     # Before any reading: it could be as stale as the one that left an earlier outcome open.
     account.write_lock.raise_unknown_outcome()
     return account
@@ -136,8 +147,18 @@ def open_trust_configuration_for_write(session: Session, args: ResourceArgs) -> 
     if session.offline:
         raise offline_refusal()
     trust_configuration = session.trust_configuration(args.connection, args.subaccount_id)
+    _name_subaccount(trust_configuration, args)
     trust_configuration.write_lock.raise_unknown_outcome()
     return trust_configuration
+
+
+def _name_subaccount(account: Subaccount | TrustConfiguration, args: ResourceArgs, *, is_own: bool = True) -> None:
+    """Name the subaccount in what the operation says from here on, failures of its readings included."""
+    account.display_name = args.display_name or account.display_name
+    if is_own:
+        # By the resource's own argument: its input must not depend on which resource was checked before it.
+        label = subaccount_label(account.subaccount_id, args.display_name or account.name)
+        operation_context.current().enter_subaccount(account.subaccount_id, label)
 
 
 def diff_without_reading(
@@ -166,12 +187,20 @@ def _unchecked_notice(session: Session, unavailable: ReadingUnavailable, state: 
     if session.strict:
         raise unavailable.error if not unavailable.offline else _strict_offline_refusal()
     reason = f"{unavailable.error.what} {unavailable.error.why} {unavailable.error.remedy}"
+    label = _recorded_label(state)
     return Notice(
-        f"warning: subaccount {state.subaccount_id} was not checked; "
+        f"warning: {label} was not checked; "
         f"its resources are those of the state of {state.observed_at or 'an unknown date'}. {reason}",
         # One line for all resources of a subaccount, though they may have been recorded at different times.
         about=f"subaccount {state.subaccount_id} was not checked",
     )
+
+
+def _recorded_label(state: RecordedReading) -> str:
+    context = operation_context.current()
+    if context.label and state.subaccount_id in (None, context.subaccount_id):
+        return context.label
+    return subaccount_label(state.subaccount_id or "")
 
 
 def _strict_offline_refusal() -> OfflineRefused:
@@ -193,7 +222,7 @@ def offline_refusal() -> OfflineRefused:
 
 def _subaccount_changed(args: ResourceArgs, recorded: str, prop: str) -> WrongSubaccount:
     return WrongSubaccount(
-        f"The resource cannot move to subaccount {subaccount_label(args.subaccount_id or '')}.",
+        f"The resource cannot move to subaccount {whole_guid(args.subaccount_id or '')}.",
         f"It belongs to {recorded}: its certificate and its generations are there.",
         f'Restore {prop}="{recorded}"; a resource for the other subaccount needs a name of its own.',
         prop=prop,

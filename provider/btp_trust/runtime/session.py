@@ -7,14 +7,19 @@ The engine runs a process for a preview and another for the changes, and calls i
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
+from typing import Any, Final
 
 from btp_trust.errors import ConfigurationError, Refused, TrustError, to_printable
+from btp_trust.runtime import operation_context
 from btp_trust.runtime.command_plan import CommandPlans
 from btp_trust.runtime.comparison import Notice
+from btp_trust.runtime.engine_log import EngineLog
 from btp_trust.runtime.host import Host
 from btp_trust.runtime.open_connections import OpenConnections
+from btp_trust.runtime.operation_context import OperationContext
 from btp_trust.runtime.slots import Subaccount
 from btp_trust.runtime.trust_configuration import TrustConfiguration
 from btp_trust.service.credentials.service_key import DESTINATION, XSUAA
@@ -23,6 +28,9 @@ from btp_trust.service.destinations import DestinationClient
 from btp_trust.service.identity_providers import IdentityProviderClient
 from btp_trust.service.transport.retry import RetryPolicy, parse_timeouts
 from btp_trust.service.trust_certificates import TrustCertificatesClient
+
+_WARNING: Final = "warning: "
+"""Begins the lines that Pulumi shows as warnings."""
 
 
 class Session:
@@ -40,10 +48,11 @@ class Session:
         self.strict = _read_switch(config, "btp-trust:strict")
         self.plans = CommandPlans()
         self._lock = threading.Lock()
-        self._connections = OpenConnections(config, self.host, self.retry_policy, self.print_once)
+        self._engine_log = EngineLog(self.host.engine_address)
+        self._connections = OpenConnections(config, self.host, self.retry_policy, self.print_note)
         self._subaccounts: dict[str, Subaccount] = {}
         self._trust_configurations: dict[str, TrustConfiguration] = {}
-        self._printed: set[str] = set()
+        self._printed: set[tuple[str, str]] = set()
 
     def subaccount(self, connection: str, expected: str | None, prop: str = "subaccount_id") -> Subaccount:
         """Return the subaccount of a connection, after comparing it with the one that the resource belongs to.
@@ -69,6 +78,7 @@ class Session:
                     self.retry_policy,
                     self.host.clock,
                     self.host.engine_exited,
+                    name=opened.subaccount_name,
                     command_plan=self.plans.of(opened.subaccount_id),
                 )
                 self._subaccounts[opened.subaccount_id] = known
@@ -90,6 +100,7 @@ class Session:
                     self.retry_policy,
                     self.host.clock,
                     self.host.engine_exited,
+                    name=opened.subaccount_name,
                 )
                 self._trust_configurations[opened.subaccount_id] = known
             return known
@@ -114,14 +125,29 @@ class Session:
             self.print_once(notice.line, notice.about)
 
     def print_once(self, line: str, about: str | None = None) -> None:
-        """Show the user a line under the diagnostics of the command, unless one about the same matter was shown."""
-        # Check runs twice in an update, and several resources may have the same to say.
+        """Show the user a line under its resource, unless one about the same matter of the subaccount was shown."""
+        context = operation_context.current()
+        # Check runs twice in an update, and several resources of a subaccount may have the same to say.
         with self._lock:
-            if (about or line) in self._printed:
+            if (matter := (context.subaccount_id, about or line)) in self._printed:
                 return
-            self._printed.add(about or line)
-        # Pulumi shows what a plugin writes to standard error, once for each run.
-        self.host.stderr.write(f"{to_printable(line)}\n")
+            self._printed.add(matter)
+        self._print(line, context)
+
+    def print_note(self, line: str) -> None:
+        """Show the user a line about the machine, once: it belongs to no subaccount."""
+        with operation_context.outside():
+            self.print_once(line)
+
+    def _print(self, line: str, context: OperationContext) -> None:
+        """Send a line to Pulumi's engine; without one, write it where the engine looks for lines of the whole stack."""
+        is_warning = line.startswith(_WARNING)
+        text = line.removeprefix(_WARNING)
+        shown = to_printable(f"{context.subject(text, with_resource=False)}{text}")
+        if self._engine_log.log(shown, context.urn, is_warning=is_warning):
+            return
+        shown = to_printable(f"{context.subject(text, with_resource=True)}{text}")
+        self.host.stderr.write(f"{_WARNING if is_warning else ''}{shown}\n")
         self.host.stderr.flush()
 
     def warn(self, what: str, why: str, remedy: str) -> None:
@@ -136,7 +162,7 @@ class Session:
         """Return the same warning as a notice; with `btp-trust:strict`, that of an error."""
         if self.strict:
             return Notice.of_error(Refused(what, why, remedy))
-        return Notice(f"warning: {what} {why} {remedy}")
+        return Notice(f"{_WARNING}{what} {why} {remedy}")
 
 
 def _read_switch(config: Callable[[str], str | None], key: str) -> bool:
@@ -179,17 +205,21 @@ def current() -> Session:
 
 
 @contextmanager
-def operation() -> Iterator[Session]:
-    """Give the session of this process to one operation, and bound the operation's time.
+def operation(known: Mapping[str, Any] = MappingProxyType({})) -> Iterator[Session]:
+    """Give the session of this process to one operation, bound the operation's time, and name its subaccount in errors.
 
     An error is raised without its context: Pulumi would print that first, an earlier error with another remedy.
+
+    Args:
+        known: What is known of the resource, see `operation_context.begin`.
     """
     session = current()
-    try:
-        with session.retry_policy.deadline():
-            yield session
-    except TrustError as error:
-        raise error from None
+    with operation_context.begin(known) as context:
+        try:
+            with session.retry_policy.deadline():
+                yield session
+        except TrustError as error:
+            raise context.named(error) from None
 
 
 def _install(session: Session | None) -> None:

@@ -23,6 +23,7 @@ class Subaccount(CachedReading[TrustCertificatesClient, Snapshot]):
         retry_policy: Bounds how long the service is waited for.
         clock: Reads the machine's clock, for responses without a date.
         engine_exited: Tells whether Pulumi's engine has exited.
+        name: What the token calls the subaccount.
         command_plan: What the resources of this command plan for the subaccount.
     """
 
@@ -35,8 +36,9 @@ class Subaccount(CachedReading[TrustCertificatesClient, Snapshot]):
         engine_exited: Callable[[], bool],
         *,
         command_plan: CommandPlan,
+        name: str | None = None,
     ) -> None:
-        super().__init__(subaccount_id, client, retry_policy, clock, engine_exited)
+        super().__init__(subaccount_id, client, retry_policy, clock, engine_exited, name=name)
         self.command_plan = command_plan
 
     def snapshot(self) -> Snapshot:
@@ -45,7 +47,8 @@ class Subaccount(CachedReading[TrustCertificatesClient, Snapshot]):
 
     def record_reading(self, active: Certificate | None, passive: Certificate | None) -> Snapshot:
         """Record what the service reported in a response, and return it as a snapshot."""
-        self._last = snapshot = Snapshot(self.subaccount_id, active, passive, self.now)
+        name = self.display_name or self.name
+        self._last = snapshot = Snapshot(self.subaccount_id, active, passive, self.now, name)
         return snapshot
 
     def _fetch(self) -> Snapshot:
@@ -57,7 +60,7 @@ class Subaccount(CachedReading[TrustCertificatesClient, Snapshot]):
         active, passive = self.client.active(), self.client.passive()
         if active is not None and active == passive:
             raise StaleRead(
-                f"Both slots of subaccount {self.subaccount_id} seem to hold {active.fingerprint}.",
+                f"Both slots seem to hold {active.fingerprint}.",
                 "A certificate lies in one slot only, so one of the two readings is stale.",
                 "Wait a minute, then run the same command again.",
             )

@@ -124,7 +124,7 @@ class Landscape:
             identity = parse_guid(guid)
             account = Account(
                 guid=identity,
-                subdomain=parse_subdomain(subdomain or f"s-{identity}"),
+                subdomain=parse_subdomain(subdomain or self._free_subdomain(identity)),
                 instance_id=str(uuid.uuid4()),
                 client_secret=f"{uuid.uuid4()}${secrets.token_urlsafe(32)}=",
                 active=slot_rules.certificate_only(active),
@@ -220,6 +220,11 @@ class Landscape:
         # Saved first: if the disk is full, the state in memory and the file stay the same.
         self._storage.save(new)
         self._state = new
+
+    def _free_subdomain(self, guid: str) -> str:
+        """Return a short subdomain, or a long one beside another subaccount with the same first digits."""
+        short = f"s-{guid[:8]}"
+        return short if self.account_at(short) is None else f"s-{guid}"
 
     def _refuse_duplicate(self, account: Account) -> None:
         if account.guid in self._state.accounts or self.account_at(account.subdomain):

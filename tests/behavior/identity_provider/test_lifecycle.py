@@ -86,7 +86,7 @@ def test_refresh_reports_missing_registration(engine: FakeEngine) -> None:
     Api(engine).delete()
     report = engine.refresh()
     assert report.changed["billing"] == {"trusted", "identity_provider_id"}
-    assert "is in subaccount" in report.messages
+    assert "Identity provider 'shop' is gone." in report.messages
     engine.config["btp-trust:strict"] = "true"
     with pytest.raises(Refused):
         engine.refresh()
@@ -139,7 +139,7 @@ def test_argument_changes(engine: FakeEngine) -> None:
 def test_missing_active_certificate_is_refused(emulator: Emulator) -> None:
     """A source without an active certificate is refused with the remedy."""
     guid, target = (emulator.create_subaccount().guid for _ in range(2))
-    assert "generate=True" in FakeEngine(emulator, guid, target_guid=target).assert_refused(program(), guid)
+    assert "generate=True" in FakeEngine(emulator, guid, target_guid=target).assert_refused(program(), guid[:8])
 
 
 def test_connection_must_be_xsuaa(engine: FakeEngine) -> None:
@@ -191,7 +191,7 @@ def test_second_origin_key_is_refused(engine: FakeEngine) -> None:
             program()(deployment)
             deployment.trusted("second", **{"connection": "billing", "origin_key": ORIGIN, **own})
 
-        assert "A second TrustedIdentityProvider" in engine.assert_refused(both, ORIGIN, engine.target_guid)
+        assert "A second TrustedIdentityProvider" in engine.assert_refused(both, ORIGIN, engine.target_guid[:8])
 
 
 def test_other_origin_key_is_deleted(engine: FakeEngine) -> None:

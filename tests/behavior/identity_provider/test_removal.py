@@ -62,7 +62,7 @@ def test_deletion_mentions_users(engine: FakeEngine) -> None:
     engine.deploy(program())
     report = removed(engine)
     assert "with its users there and their role collection assignments" in report.inputs["billing"]["removal"]
-    assert engine.target_guid in report.inputs["billing"]["removal"]
+    assert f"subaccount {engine.target_guid[:8]}" in report.inputs["billing"]["removal"]
     assert "is deleted, with its users" in report.messages
     assert report.writes == [DELETE]
 

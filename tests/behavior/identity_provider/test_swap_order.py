@@ -28,7 +28,7 @@ def test_ungated_swap_waits_for_registration(engine: FakeEngine) -> None:
     engine.deploy(ungated(None, "a"), ungated("b", "a", passive=None))
     for wanted in (ungated("b", "b"), ungated("b", "b", name="renamed as well")):
         assert "rotate in a second deployment" in engine.assert_refused(
-            wanted, ORIGIN, engine.target_guid, engine.slots[1]
+            wanted, ORIGIN, engine.target_guid[:8], engine.slots[1]
         )
     with pytest.raises(CheckFailedError):
         engine.up(ungated("b", "b"), skip_preview=True)

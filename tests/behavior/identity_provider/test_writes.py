@@ -45,7 +45,7 @@ def test_lost_response_is_resolved(engine: FakeEngine, request_: str, fault: Tra
     try:
         engine.up(wanted)
     except WriteNotApplied as error:
-        assert_three_part_message(str(error), ORIGIN, engine.target_guid)
+        assert_three_part_message(str(error), ORIGIN, f"({engine.target_guid[:8]}): ")
         assert not acted
     else:
         assert acted
@@ -74,7 +74,7 @@ def test_retry_hook_sends_one_write(engine: FakeEngine, request_: str, *, acted:
     with pytest.raises(WriteNotApplied) as stopped:
         engine.up(wanted, skip_preview=True)
     assert engine.transport.sent[sent:].count(request_) == 1
-    assert [call.error for call in engine.calls[-3:]] == [stopped.value] * 3
+    assert [str(call.error) for call in engine.calls[-3:]] == [str(stopped.value)] * 3
     engine.transport.clear_faults()
     engine.up(wanted)
     assert engine.preview(wanted).has_no_changes

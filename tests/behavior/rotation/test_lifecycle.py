@@ -83,7 +83,7 @@ def test_empty_active_slot_is_refused(emulator: Emulator) -> None:
     def only_trigger(deployment: Deployment) -> None:
         deployment.trigger(generation="a")
 
-    engine.assert_refused(only_trigger, "generate=True", engine.guid)
+    engine.assert_refused(only_trigger, "generate=True", engine.label)
 
 
 # --- update ------------------------------------------------------------------------------------------------------

@@ -91,7 +91,7 @@ def test_rotation_waits_for_its_targets(engine: FakeEngine) -> None:
     assert plan["targets"] == {"ias": "yes, observed", "s4": "yes, observed"}
     assert plan["trusted_by"] == {"ias": sorted(engine.slots), "s4": sorted(engine.slots)}  # type: ignore[type-var]
     for messages in (engine.last_preview.messages, report.messages):
-        assert f"RotationTrigger: {plan['step']}\n  ias: yes, observed\n  s4: yes, observed\n" in messages
+        assert f"{engine.subject}{plan['step']}\n  ias: yes, observed\n  s4: yes, observed\n" in messages
     assert report.writes == ["POST rotateCertificate"]
     assert engine.slots == (passive, active)
     engine.assert_stable(ready)
@@ -225,7 +225,7 @@ def test_rollback_is_never_refused_for_targets(engine: FakeEngine, *, later: boo
     report = engine.up(back)
     for messages in (engine.last_preview.messages, report.messages):
         assert (
-            f"warning: RotationTrigger: {str(before[1])[:8]}, which is about to sign again, is not trusted by"
+            f"warning: {engine.subject}{str(before[1])[:8]}, which is about to sign again, is not trusted by"
             in messages
         )
         assert "  s4: no, it trusts" in messages

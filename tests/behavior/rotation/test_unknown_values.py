@@ -53,7 +53,7 @@ def test_unknown_request_shows_the_rotation(emulator: Emulator) -> None:
     scenario = VerificationScenario(FakeEngine(emulator, emulator.create_subaccount(generate=True).guid))
     report = scenario.engine.preview(scenario.program("b", "s4", "assertion", verify_now=UNKNOWN))
 
-    assert "RotationTrigger: rotate" in report.messages
+    assert f"{scenario.engine.subject}rotate" in report.messages
     assert report.inputs["rotation"]["verify_now"] == rpc.UNKNOWN
     assert report.operations["rotation"] == "update"
 

@@ -64,7 +64,7 @@ def test_second_resource_is_refused(engine: FakeEngine, kind: str, named: str, o
         engine.preview(both(kind, *order))
     assert caught.value.prop == "connection"
     assert f"A second {named}" in caught.value.reason
-    engine.assert_refused(both(kind, *order), "'default'", "'second'", engine.guid)
+    engine.assert_refused(both(kind, *order), "'default'", "'second'", engine.label)
     with pytest.raises(CheckFailedError):
         engine.up(both(kind, *order), skip_preview=True)
     assert len([request for request in engine.last_report.writes if request.startswith("POST")]) <= 1
@@ -84,8 +84,8 @@ def test_recorded_subaccount_refuses_second_resource(engine: FakeEngine, unseen:
     else:
         engine.transport.inject_always(raise_before_sending(httpx.ConnectError("no")), "GET certificate", "POST token")
 
-    engine.assert_refused(together(*declared[:2]), "'default'", "'second'", engine.guid)
-    engine.assert_refused(together(*declared[2:]), "'default'", "'second'", engine.guid)
+    engine.assert_refused(together(*declared[:2]), "'default'", "'second'", engine.label)
+    engine.assert_refused(together(*declared[2:]), "'default'", "'second'", engine.label)
 
 
 def test_replacement_and_rename_are_allowed(engine: FakeEngine) -> None:

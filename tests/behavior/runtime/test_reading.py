@@ -83,7 +83,7 @@ def test_unreachable_service_allows_unchanged_resources(engine: FakeEngine, brok
         warnings = [line for line in report.messages.splitlines() if "warning" in line]
         assert len(warnings) == 1
         assert "was not checked" in warnings[0]
-        assert engine.guid in warnings[0]
+        assert engine.label in warnings[0]
         assert "20" in warnings[0].partition("state of ")[2]
     assert {name: stored.outputs for name, stored in engine.state.items()} == {
         name: stored.outputs for name, stored in state.items()

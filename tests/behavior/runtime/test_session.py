@@ -283,7 +283,7 @@ def test_lasting_contradiction_is_stale_read(emulator: Emulator) -> None:
     for _ in range(2):
         with pytest.raises(StaleRead) as caught:
             account.snapshot()
-        assert_three_part_message(str(caught.value), GUID, emulator.slots(GUID).active)
+        assert_three_part_message(str(caught.value), emulator.slots(GUID).active)
     assert len(stale.reads) == 2 * MAX_ATTEMPTS
 
 

@@ -33,7 +33,7 @@ def create_subaccount(bench: PageWorkbench) -> None:
     """Create the subaccount with its first certificate, and set the date of the stages."""
     with control_plane(bench) as control:
         control.put("clock", json={"now": CREATED}).raise_for_status()
-        control.post("subaccounts", json={"guid": GUID, "generate": True}).raise_for_status()
+        control.post("subaccounts", json={"guid": GUID, "subdomain": "acme-dev", "generate": True}).raise_for_status()
         control.put("clock", json={"now": TODAY}).raise_for_status()
 
 
@@ -60,7 +60,7 @@ def create_targets(bench: PageWorkbench, slots: Sequence[str]) -> None:
 def add_subaccount(bench: PageWorkbench) -> None:
     """Create another subaccount, and save the key of its XSUAA."""
     with control_plane(bench) as control:
-        control.post("subaccounts", json={"guid": _OTHER_GUID}).raise_for_status()
+        control.post("subaccounts", json={"guid": _OTHER_GUID, "subdomain": "acme-billing"}).raise_for_status()
         key = control.get(f"subaccounts/{_OTHER_GUID}/api-access-key").raise_for_status()
     (bench.folder / "billing-key.json").write_text(key.text)
 

@@ -13,6 +13,7 @@ import io
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, Final
 
 from pulumi.output import UNKNOWN
@@ -33,6 +34,7 @@ from support.fake_engine.report import Bag, CommandReport, ProviderCall, request
 from support.fake_engine.transport import FaultyTransport
 from support.fake_engine.wire import round_trip
 
+URN: Final = "urn:pulumi:dev::project::pulumi-python:dynamic/btp-trust:{kind}::{name}"
 HOUR: Final = 60 * 60
 YEAR: Final = 365 * 24 * HOUR
 PROVIDERS = {
@@ -84,6 +86,17 @@ class FakeEngine:
         """Fingerprints in the active and the passive slot."""
         slots = self.emulator.slots(self.guid)
         return slots.active, slots.passive
+
+    @property
+    def label(self) -> str:
+        """The subaccount, as lines and errors name it."""
+        (account,) = (each for each in self.emulator.subaccounts() if each.guid == self.guid)
+        return f"{account.subdomain} ({account.guid[:8]})"
+
+    @property
+    def subject(self) -> str:
+        """How the lines of the RotationTrigger begin."""
+        return f"RotationTrigger rotation, {self.label}: "
 
     def outputs(self, name: str) -> Bag:
         """Return the outputs of a resource in the state."""
@@ -219,6 +232,8 @@ class FakeEngine:
         """Call a method of a provider, and record the call."""
         sent, journal = len(self.transport.sent), len(self.emulator.journal())
         ended_with: BaseException | None = None
+        urn = URN.format(kind=PROVIDERS[kind].__name__.removesuffix("Provider"), name=name)
+        request = SimpleNamespace(urn=urn)  # noqa: F841 - as in Pulumi's plugin, where the provider finds it
         try:
             return getattr(PROVIDERS[kind](), method)(*args)
         except BaseException as error:

@@ -24,7 +24,7 @@ from support.stateful.targets import Targets, has_signed_assertion, is_target_re
 
 TOKEN: Final = re.compile(r"eyJ[\w-]{10,}\.eyJ[\w-]{10,}")
 INFORMATIONAL_WARNING: Final = re.compile(
-    r"warning: RotationTrigger: "
+    r"warning: RotationTrigger \S+, \S+ \([0-9a-f]{8}\): "
     r"(\S+: (weak|refused|inconclusive): |.* The rollback goes on|.* is not trusted by "
     r"|.* is in no slot any more)"
 )

@@ -58,11 +58,11 @@ def inspect_destinations(
         except Refused as error:
             if requested or new.slots_before is not None:  # else this deployment may create it
                 return [*notices, Notice.of_error(error)]
-            notices.append(session.warning(f"RotationTrigger: {error.what}", error.why, error.remedy))
+            notices.append(session.warning(error.what, error.why, error.remedy))
     if new.slots_before is not None and authentications and SAML_ASSERTION not in authentications:
         notices.append(
             Notice(
-                "RotationTrigger: none of verify_destinations shows which certificate signs, so right after the swap "
+                "none of verify_destinations shows which certificate signs, so right after the swap "
                 "an accepted assertion is inconclusive; name one with SAMLAssertion as well"
             )
         )
@@ -79,7 +79,7 @@ def verification_notices(session: Session, new: RotationInputs, snapshot: Snapsh
     names = ", ".join(new.verify_destinations)
     missing_user = f"the deployment {'rolls back without verification' if is_back else 'refuses the swap'}"
     return [
-        Notice(f"RotationTrigger: after the swap {names} will be verified as the user; {consequence}"),
+        Notice(f"after the swap {names} will be verified as the user; {consequence}"),
         *_user_notices(session, new, missing_user),
     ]
 
@@ -98,19 +98,19 @@ def signer_verification_notices(session: Session, step: RotationStep, pending_ge
     if (run := step.run) is None or step.slots.active is None:
         if step.is_requested and new.verify_destinations and new.slots_before is None:
             fingerprint = short_fingerprint(new.declared_fingerprint)
-            return [Notice(f"RotationTrigger: verify_now waits until {fingerprint} signs")]
+            return [Notice(f"verify_now waits until {fingerprint} signs")]
         return []
     missing_user = _user_notices(session, new, "the verification stays inconclusive")
     signer, consequence = label(step.slots.active, new.generation), _consequence(step, run, pending_generation)
     names = unverified_destinations(step.state, new)
     if not names:
         verified = f"{signer} signs, {', '.join(run.names)} will be verified as the user"
-        return [*missing_user, Notice(f"RotationTrigger: {verified}; {consequence}")]
+        return [*missing_user, Notice(f"{verified}; {consequence}")]
     evidence = "; ".join(f"{name}: {step.state.verified[name]}" for name in names if name in step.state.verified)
     return [
         *missing_user,
         Notice(
-            f"RotationTrigger: the last verification of {signer} was inconclusive ({evidence}); the deployment "
+            f"the last verification of {signer} was inconclusive ({evidence}); the deployment "
             f"verifies again; {consequence}"
         ),
     ]
@@ -142,7 +142,7 @@ def preflight(session: Session, account: Subaccount, new: RotationInputs) -> Non
     except TrustError as error:
         # Users may be rejected right now, so a rollback goes ahead unverified.
         if is_rollback(_after_swap(account.snapshot())):
-            session.print_once(f"warning: RotationTrigger: {error.what} {error.why} The rollback goes on.")
+            session.print_once(f"warning: {error.what} {error.why} The rollback goes on.")
             return
         # Changed in place, so that users see the error's own class.
         error.what = f"Generation {new.generation!r} was not made to sign: its verification is impossible. {error.what}"
@@ -175,7 +175,7 @@ def _user_notices(session: Session, new: RotationInputs, consequence: str) -> li
         session.user_tokens(new.connection).source()
     except NoUserToken as error:
         why = f"{error.why} Without one {consequence}."
-        return [session.warning(f"RotationTrigger: {error.what}", why, error.remedy)]
+        return [session.warning(error.what, why, error.remedy)]
     except TrustError as error:  # a malformed configuration: the plan that needs it is shown first
         return [Notice.of_error(error)]
     return []

@@ -105,7 +105,7 @@ def _report(session: Session, results: Mapping[str, ProbeResult], repeated: list
         if name in repeated:
             consequence += " The next deployment verifies again."
         warning = "" if evidence.verdict is Verdict.VERIFIED else "warning: "
-        session.print_once(f"{warning}RotationTrigger: {name}: {evidence}.{consequence}")
+        session.print_once(f"{warning}{name}: {evidence}.{consequence}")
 
 
 def _previous_request(state: RotationState) -> PropertyBag:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Generator
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import httpx
 import msgspec
@@ -26,10 +27,14 @@ from btp_trust.service.transport.retry import RetryPolicy
 
 _EXPIRY_MARGIN: Final = 60.0
 """Seconds before its end at which a token is replaced."""
+_SUBDOMAIN: Final = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z.-]{0,61}[0-9A-Za-z])?")
+"""A label of DNS, and dots."""
 
 
 class _Attributes(msgspec.Struct):
     subaccountid: str = ""
+    zdn: Any = None
+    """The subdomain. Of any type: a token is good without a name for people."""
 
 
 class _Claims(msgspec.Struct):
@@ -58,6 +63,7 @@ class ClientCredentials(httpx.Auth):
         self._lock = threading.Lock()
         self._token = ""
         self._subaccount: str | None = None
+        self._subdomain: str | None = None
         self._expires_at = float("-inf")
 
     def __repr__(self) -> str:
@@ -79,6 +85,12 @@ class ClientCredentials(httpx.Auth):
                 "Use the service key of a destination service instance (its tokens come from XSUAA).",
             )
         return self._subaccount
+
+    @property
+    def subaccount_name(self) -> str | None:
+        """The subdomain by which people know the subaccount: claim `ext_attr.zdn`; None if it is missing or no name."""
+        self._current_token()
+        return self._subdomain
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Send with a token; after a 401, which leaves everything as it was, once more with a fresh token."""
@@ -102,7 +114,9 @@ class ClientCredentials(httpx.Auth):
             # A rejected token is replaced once: another thread may have fetched its successor meanwhile.
             if self._token == instead_of or self._monotonic() >= self._expires_at:
                 token, lifetime = self._fetch_token()
-                self._require_same_subaccount(_subaccount_of(token))
+                attributes = _attributes_of(token)
+                self._require_same_subaccount(attributes.subaccountid)
+                self._subdomain = _subdomain_of(attributes)
                 self._token, self._expires_at = token, self._monotonic() + lifetime - _EXPIRY_MARGIN
             return self._token
 
@@ -151,9 +165,15 @@ def _discard_body(response: httpx.Response) -> None:
     response.stream = httpx.ByteStream(b"")
 
 
-def _subaccount_of(token: str) -> str:
-    """Read the claim; the service verifies the token, and the claim only guards against a mix-up here."""
+def _attributes_of(token: str) -> _Attributes:
+    """Read the claims; the service verifies the token, and the claims only guard against a mix-up here."""
     try:
-        return decode(jwt_payload(token), _Claims).ext_attr.subaccountid
+        return decode(jwt_payload(token), _Claims).ext_attr
     except ValueError:
-        return ""
+        return _Attributes()
+
+
+def _subdomain_of(attributes: _Attributes) -> str | None:
+    """Return the subdomain if it has the form of one: messages and inputs repeat it."""
+    is_name = isinstance(attributes.zdn, str) and _SUBDOMAIN.fullmatch(attributes.zdn) is not None
+    return attributes.zdn if is_name else None

@@ -41,7 +41,7 @@ def test_failed_listing_is_a_warning(scenario: VerificationScenario) -> None:
     declared = scenario.program("b", list_affected=True)
     report = engine.preview(declared)
     assert "affects" not in report.inputs["rotation"]
-    assert "warning: RotationTrigger: the destinations that the step affects could not be listed." in report.messages
+    assert f"warning: {engine.subject}The destinations that the step affects could not be listed." in report.messages
     engine.config["btp-trust:strict"] = "true"
     engine.assert_refused(declared, "403")
     del engine.config["btp-trust:strict"]

@@ -112,7 +112,7 @@ def test_policy_report_keeps_the_swap(scenario: VerificationScenario) -> None:
     report = rotate_to_rejected(scenario, on_verification_failure="report")
     assert report.writes == [ROTATE]
     assert scenario.engine.slots == before[::-1]
-    assert "warning: RotationTrigger: s4: rejected: " in report.messages
+    assert f"warning: {scenario.engine.subject}s4: rejected: " in report.messages
     assert "nothing is rolled back" in scenario.engine.last_preview.messages
     assert scenario.verdicts()["s4"] == "rejected"
     assert "failed_generation" not in scenario.engine.outputs("rotation")
@@ -149,7 +149,7 @@ def test_revert_after_rollback_is_reported_once(scenario: VerificationScenario, 
         engine.refresh()
     report = engine.up(declared)
     assert "nothing is rolled back" in engine.last_preview.messages
-    assert "warning: RotationTrigger: s4: rejected: " in report.messages
+    assert f"warning: {engine.subject}s4: rejected: " in report.messages
     assert (report.writes, engine.slots) == ([], before)
     engine.assert_stable(declared)
 

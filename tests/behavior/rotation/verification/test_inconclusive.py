@@ -54,7 +54,7 @@ def test_inconclusive_destination_is_verified_again(scenario: VerificationScenar
     engine.transport.inject_once(ROTATE, interleave(after=lambda: engine.transport.inject_always(fault, FIND_S4)))
     report = engine.up(declared)
     assert engine.slots == before[::-1]
-    assert "warning: RotationTrigger: s4: inconclusive: " in report.messages
+    assert f"warning: {engine.subject}s4: inconclusive: " in report.messages
     assert scenario.verdicts()["sf"] == "verified"
     assert engine.outputs("rotation")["unverified"] == ["s4"]
     preview = engine.preview(declared)

@@ -31,9 +31,9 @@ from support.verification import (
 )
 
 
-def missing_warning(name: str) -> str:
+def missing_warning(engine: FakeEngine, name: str) -> str:
     """Return the warning about a missing destination."""
-    return f"warning: RotationTrigger: Destination {name!r} is not found."
+    return f"warning: {engine.subject}Destination {name!r} is not found."
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,9 @@ def test_malformed_user_follows_the_plan(scenario: VerificationScenario) -> None
     scenario.engine.config["btp-trust:user"] = "{"
     scenario.engine.assert_refused(scenario.program("b", "s4"), "config btp-trust:user")
     messages = scenario.engine.last_report.messages
-    assert messages.index("RotationTrigger: rotate") < messages.index("after the swap s4 will be verified as the user")
+    assert messages.index(f"{scenario.engine.subject}rotate") < messages.index(
+        "after the swap s4 will be verified as the user"
+    )
 
 
 def test_malformed_list_is_refused(scenario: VerificationScenario) -> None:
@@ -151,7 +153,7 @@ def test_new_list_warns_of_missing_destinations(scenario: VerificationScenario) 
     engine, declared = scenario.engine, scenario.program("a", "s4", "assertion", "later", "latest", verify_now="first")
     engine.up(declared)
     for name in ("later", "latest"):
-        assert missing_warning(name) in engine.last_preview.messages
+        assert missing_warning(engine, name) in engine.last_preview.messages
     assert not any("estinations" in request for request in engine.preview(declared).requests)
     engine.assert_stable(declared)
     engine.config["btp-trust:strict"] = "true"
@@ -163,7 +165,7 @@ def test_list_at_creation_is_inspected(emulator: Emulator) -> None:
     """The list of a trigger that is created is inspected."""
     engine = FakeEngine(emulator, emulator.create_subaccount(generate=True).guid)
     report = engine.up(program(active_generation="a", trigger={"verify_destinations": ["s5"]}))
-    assert missing_warning("s5") in report.messages
+    assert missing_warning(engine, "s5") in report.messages
 
 
 def test_rollback_ignores_mistyped_name(scenario: VerificationScenario) -> None:
@@ -173,7 +175,7 @@ def test_rollback_ignores_mistyped_name(scenario: VerificationScenario) -> None:
     engine.config["btp-trust:strict"] = "true"
     report = engine.up(scenario.program("a", "s44"))
     assert report.writes == [ROTATE]
-    assert missing_warning("s44") in report.messages
+    assert missing_warning(engine, "s44") in report.messages
     assert "The rollback goes on." in report.messages
 
 
@@ -183,7 +185,7 @@ def test_failed_listing_permits_the_preview(scenario: VerificationScenario) -> N
     engine.transport.inject_always(answer_with(403), "GET instanceDestinations", FIND_S4)
     engine.preview(scenario.program("b", "sf", "s4", "assertion"))
     assert (
-        "warning: RotationTrigger: the destinations to be verified could not be listed. " in engine.last_report.messages
+        f"warning: {engine.subject}The destinations to be verified could not be listed. " in engine.last_report.messages
     )
     with pytest.raises(Exception, match="403"):
         engine.up(scenario.program("b", "sf", "s4", "assertion"))

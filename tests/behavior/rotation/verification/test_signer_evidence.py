@@ -41,7 +41,7 @@ def test_targets_alone_are_inconclusive(scenario: VerificationScenario, seconds:
     report = engine.up(declared)
     assert "none of verify_destinations shows which certificate signs" in engine.last_preview.messages
     assert set(scenario.verdicts().values()) == {"inconclusive"}
-    assert "warning: RotationTrigger: s4: inconclusive: nothing shows which certificate signed; the target" in (
+    assert f"warning: {engine.subject}s4: inconclusive: nothing shows which certificate signed; the target" in (
         report.messages
     )
     assert "A destination with SAMLAssertion in verify_destinations shows it." in report.messages

@@ -45,7 +45,7 @@ def test_request_verifies_unchanged_generation(scenario: VerificationScenario) -
     assert destination_requests(engine.preview(asking)) == LISTS
     report = engine.up(asking)
     assert report.writes == []
-    assert "warning: RotationTrigger: s4: rejected: " in report.messages
+    assert f"warning: {engine.subject}s4: rejected: " in report.messages
     assert "It is not rolled back." in report.messages
     assert scenario.verdicts()["s4"] == "rejected"
     assert engine.slots == slots
@@ -81,7 +81,7 @@ def test_request_without_user_stays_open(scenario: VerificationScenario, config:
         report = engine.up(declared)
         assert report.writes == []
         assert (report.operations["rotation"], engine.last_preview.operations["rotation"]) == ("update", "update")
-        assert "warning: RotationTrigger: s4: inconclusive: " in report.messages
+        assert f"warning: {engine.subject}s4: inconclusive: " in report.messages
         assert report.messages.count("The next deployment verifies again.") == 2
         assert "Without one the verification stays inconclusive." in engine.last_preview.messages or config
         assert engine.outputs("rotation")["verify_now"] == "first"
