@@ -65,7 +65,7 @@ def refuse_early_rotation(demo: DemoEnvironment) -> None:
     """Refuse a swap while a target lacks the certificate."""
     demo.step("Refuse to rotate too early", "A pull request declares the new signer before s4 trusts it:")
     demo.pull_request("Rotate to 2028-11", ('    generation="2026-11"', '    generation="2028-11"'))
-    demo.pulumi("preview", "is not trusted by s4", "From the swap on they would reject every user", status=1)
+    demo.pulumi("preview", "is not known to be trusted by s4", "would reject every user", status=1)
     demo.expect_slots("2026-11", "2028-11")
 
 
@@ -169,6 +169,10 @@ def repair(demo: DemoEnvironment) -> None:
     demo.step("Rotate in the next cycle", "Ada has uploaded the certificate to the right system.")
     demo.call_control_plane("PUT", "targets/s4/misreported", {"fingerprints": []})
     demo.revert('Revert "Rotate to 2030-11"')
+    demo.pulumi("preview", "s4: rejected at 2030-10-08T", status=1)
+    say("", "The attestation is older than the rejection. Ada looks again, and attests it anew.")
+    _attest(demo, "2030-11")
+    demo.pulumi("preview", "was rejected by s4 at 2030-10-08T", "s4: yes, attested since by Ada on 2030-10-15")
     demo.pulumi(DEPLOY, ": billing: verified: ", ": s4: verified: ")
     demo.pulumi("preview --expect-no-changes", "5 unchanged")
     demo.expect_slots("2030-11", "2028-11")

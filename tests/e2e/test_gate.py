@@ -51,9 +51,11 @@ def test_rotation_waits_for_the_targets(project: PulumiProject) -> None:
     refused = project.preview(status=1)
     assert "property trusted_by" in refused.message[0]
     assert "BEGIN CERTIFICATE" not in refused.text
-    assert refused.message[0].endswith(f"Generation '2028-11' ({new}) is not trusted by c4c, s4.")
+    assert refused.message[0].endswith(
+        f"Generation '2028-11' ({new}) is not trusted by s4, and not known to be trusted by c4c."
+    )
     assert [line for line in refused.message if line.startswith(f"s4: no, it trusts {str(old)[:8]} (2026-11, expires")]
-    assert [line for line in refused.message if line.startswith(f"c4c: no, {str(old)[:8]} (2026-11, expires")]
+    assert [line for line in refused.message if line.startswith(f"c4c: not known, {str(old)[:8]} (2026-11, expires")]
     assert refused.message[-1].startswith("Give them that certificate first")
 
     file.write_text(f'fingerprint: "{new}"\nby: Ada\non: {project.state()["next"]["outputs"]["not_before"][:10]}\n')
@@ -76,7 +78,9 @@ def test_rotation_waits_for_the_targets(project: PulumiProject) -> None:
     assert project.has_no_changes_after_refresh()
 
     back = project.deploy(program("2026-11", "[upcoming.certificate]"))
-    assert f"warning: {project.label}: {str(old)[:8]}, which is about to sign again, is not trusted by c4c, s4." in back
+    assert f"warning: {project.label}: {str(old)[:8]}, which is about to sign again, is not trusted by s4." in back
+    assert f"Whether c4c still trusts {str(old)[:8]}" in back
+    assert "c4c: attested then by Ada on 2026-11-30, " in back
     assert project.slots() == (old, new)
 
 

@@ -104,4 +104,4 @@ def test_two_targets_get_the_certificate(emulator: Emulator, tmp_path: Path) -> 
     assert project.has_no_changes_after_refresh()
     text = (project.program / "__main__.py").read_text()
     project.write(text.replace('    generation="2026-11"', '    generation="2028-11"'))
-    assert "s4: no, still to be attested" in project.preview(status=1).message
+    assert "s4: not known, still to be attested" in project.preview(status=1).message

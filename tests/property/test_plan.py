@@ -39,10 +39,10 @@ names = st.sampled_from(NAMES)
 fingerprints = certificates.map(lambda certificate: certificate.fingerprint)
 bindings = st.dictionaries(names, fingerprints, max_size=3)
 drifting = st.sampled_from(OnDrift)
-days = st.integers(0, 900).map(lambda day: make_snapshot(None, day=day).now.date())
+days = st.integers(0, 900).map(lambda day: make_snapshot(None, day=day).now.date().isoformat())
 statements: st.SearchStrategy[TrustStatement] = st.one_of(
     st.lists(fingerprints, max_size=3),
-    st.builds(Attestation, fingerprints, st.just("Ada"), days),
+    st.builds(Attestation, fingerprints | st.lists(fingerprints, min_size=2), st.just("Ada"), days),
     st.builds(Attestation, fingerprints),
     st.builds(DeferredUpload, st.just("HR IT")),
     st.just("a text that stands for what is not known"),
@@ -177,8 +177,9 @@ def trusts(statement: TrustStatement, passive: Certificate, today: date) -> bool
     match statement:
         case DeferredUpload():
             return True
-        case Attestation(fingerprint=attested, by=str(), on=date() as day):
-            return attested == passive.fingerprint and passive.not_before.date() <= day <= today
+        case Attestation(fingerprints=attested, by=str(), on=str() as day):
+            is_possible = passive.not_before.date() <= date.fromisoformat(day) <= today
+            return passive.fingerprint in attested and is_possible
         case list():
             return passive.fingerprint in statement
         case _:

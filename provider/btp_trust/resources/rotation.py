@@ -22,6 +22,7 @@ _OUTPUTS: Final = (
     "rotated_at",
     "verified",
     "unverified",
+    "rejections",
     "failed_generation",
     "failure",
     "rolled_back_at",
@@ -88,6 +89,9 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
     """{destination: {verdict, detail, at, fingerprint, …}}: evidence of the last verification, and its certificate."""
     unverified: pulumi.Output[Sequence[str] | None]
     """Destinations that were inconclusive after the last swap; the next deployment verifies them again."""
+    rejections: pulumi.Output[Mapping[str, Mapping[str, str]] | None]
+    """{fingerprint: {destination: when its target rejected the certificate, RFC 3339, UTC}}, while the certificate is
+    in a slot, until that destination is verified with it."""
     failed_generation: pulumi.Output[str | None]
     """The generation that a target rejected and that was rolled back."""
     failure: pulumi.Output[str | None]

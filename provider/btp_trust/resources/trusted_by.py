@@ -22,19 +22,21 @@ _TEMPLATE: Final = 'fingerprint: "<64 digits>", by: <who has seen it there>, on:
 
 @dataclass(frozen=True)
 class Attested:
-    """A person's statement that a target without an API trusts this certificate.
+    """A person's statement that a target without an API trusts this certificate, or these certificates.
 
-    Previews show the target as attested instead of observed. The attestation counts for exactly this certificate. Its
-    date must be between the creation of the certificate and today.
+    Previews show the target as attested instead of observed. The attestation counts for exactly these certificates.
+    Its date must be between the creation of the certificate and today. After a verification in which the target
+    rejected the certificate, only a later one counts.
 
     Args:
-        fingerprint: SHA-256 fingerprint of the certificate, as the target shows it.
+        fingerprint: SHA-256 fingerprint of the certificate, as the target shows it; or a list of all that it shows.
         by: The person who has seen the certificate there.
-        on: The date in UTC, YYYY-MM-DD or a date. Empty together with `by`: not attested yet.
+        on: The date in UTC, YYYY-MM-DD or a date; or the moment, with its time zone: YYYY-MM-DDThh:mm:ssZ or a
+            datetime. Empty together with `by`: not attested yet.
         ticket: The change request.
     """
 
-    fingerprint: pulumi.Input[str]
+    fingerprint: pulumi.Input[str] | Sequence[pulumi.Input[str]]
     by: str
     on: str | date
     ticket: str | None = None
@@ -49,8 +51,8 @@ class Attested:
         """Read an attestation from a YAML file, so that a target's team can own it (CODEOWNERS).
 
         Args:
-            path: The file, relative to the program's folder: a map of the texts `fingerprint`, `by`, `on` and,
-                optionally, `ticket`. Both `by` and `on` empty: not attested yet.
+            path: The file, relative to the program's folder: a map of the texts `fingerprint` (or a list of them),
+                `by`, `on` and, optionally, `ticket`. Both `by` and `on` empty: not attested yet.
 
         Raises:
             pulumi.RunError: The file is unreadable, or something else than such a map.
@@ -172,25 +174,36 @@ def _refuse_candidate_alone(
     return origin.apply(lambda _: value)
 
 
-def _texts(path: str | PathLike[str], root: yaml.Node | None) -> dict[str, str]:
+def _texts(path: str | PathLike[str], root: yaml.Node | None) -> dict[str, Any]:
     """Read a map of texts from YAML nodes, before YAML 1.1 gives them types: it reads the key `on` as true."""
     if not isinstance(root, yaml.MappingNode):
         raise _unusable_file(path, "it is not a map")
-    texts: dict[str, str] = {}
+    texts: dict[str, Any] = {}
     for key, value in root.value:
-        if not isinstance(key, yaml.ScalarNode) or not isinstance(value, yaml.ScalarNode):
+        text = _text(value, may_be_list=key.value == "fingerprint")
+        if not isinstance(key, yaml.ScalarNode) or text is None:
             raise _unusable_file(path, "one of its entries is not text")
         if key.value in texts:
             raise _unusable_file(path, f"{key.value!r} is in it twice")
         if key.value not in _KEYS:
             raise _unusable_file(path, f"{key.value!r} is in it, which is an unknown key")
-        texts[key.value] = value.value
+        texts[key.value] = text
     missing = [name for name in _REQUIRED if name not in texts]
     if missing:
         verb = "are" if missing[1:] else "is"
         raise _unusable_file(path, f"{' and '.join(missing)} {verb} missing")
     # An empty ticket counts as omitted; empty `by` and `on` mean that the attestation is still to come.
     return {name: text for name, text in texts.items() if text or name != "ticket"}
+
+
+def _text(node: yaml.Node, *, may_be_list: bool) -> str | list[str] | None:
+    """Return the text of a node, or the texts of a list; None for anything else."""
+    if isinstance(node, yaml.ScalarNode):
+        return str(node.value)
+    if not may_be_list or not isinstance(node, yaml.SequenceNode):
+        return None
+    texts = [_text(part, may_be_list=False) for part in node.value]
+    return None if None in texts else cast("list[str]", texts)
 
 
 def _unusable_file(path: str | PathLike[str], reason: str) -> pulumi.RunError:

@@ -9,6 +9,7 @@ from msgspec import field
 from btp_trust.certificate import Certificate
 from btp_trust.rotation.schema import RotationArgs
 from btp_trust.snapshot import Snapshot, has_fingerprint
+from btp_trust.trusted_by.statements import Sighting
 
 
 class Declaration(RotationArgs, frozen=True, kw_only=True):
@@ -43,6 +44,11 @@ class Declaration(RotationArgs, frozen=True, kw_only=True):
     """{target: {fingerprint: end of validity of the metadata that names it}}, where that is limited."""
     rollback_to: str | None = None
     """Fingerprint of the signer before the present one, empty if there was none; None where the inputs lack it."""
+
+    earlier_attestations: dict[str, dict[str, Sighting]] = field(default_factory=dict)
+    """{target: {fingerprint: who attested that before this command}}, where the target's statement lacks it now."""
+    rejections: dict[str, str] = field(default_factory=dict)
+    """{destination: when its target rejected the declared certificate}; empty in check, which gets no outputs."""
 
     @property
     def eligible_generations(self) -> dict[str, str]:

@@ -29,8 +29,9 @@ from btp_trust.rotation.planning import (
     removed_candidate,
 )
 from btp_trust.rotation.policies import decide
-from btp_trust.rotation.rollback import refuse_untrusted, stale_read_after_swap
+from btp_trust.rotation.rollback import recorded_declaration, refuse_untrusted, stale_read_after_swap
 from btp_trust.rotation.schema import Candidate, RotationArgs, RotationInputs, RotationState, SlotPair, args_from_bag
+from btp_trust.rotation.target_history import rejection_notices, rejection_outputs
 from btp_trust.rotation.verification import preflight
 from btp_trust.rotation.verification.runner import verify_rotation
 from btp_trust.rotation.verification.step import RotationStep, is_verification_requested
@@ -112,7 +113,7 @@ def diff(session: Session, state: RotationState, new: RotationInputs) -> Compari
     step = RotationStep(state, new, snapshot, swapped=False)
     notices = [
         *(planned or ()),
-        *_swap_refusals(state, new, snapshot, command_plan),
+        *(_swap_notices(state, new, snapshot, command_plan) if planned is not None else ()),
         *preflight.signer_verification_notices(session, step, command_plan.pending_generation),
     ]
     return Comparison(step.is_verification_due or difference.is_update_due, tuple(notices))
@@ -127,7 +128,9 @@ def create(session: Session, new: RotationInputs) -> tuple[str, PropertyBag]:
     # A text that the state has already would be an old request.
     before = replace(from_bag(outputs, RotationState), verify_now=None)
     outcome = verify_rotation(session, account, RotationStep(before, new, snapshot, swapped=False))
-    return f"{snapshot.subaccount_id}/rotation", without_none({**outputs, **outcome.outputs})
+    outputs = without_none({**outputs, **outcome.outputs})
+    rejections = rejection_outputs(from_bag(outputs, RotationState), before, outcome.snapshot)
+    return f"{snapshot.subaccount_id}/rotation", {**outputs, **rejections}
 
 
 def update(session: Session, bag: PropertyBag, new: RotationInputs) -> PropertyBag:
@@ -143,7 +146,7 @@ def update(session: Session, bag: PropertyBag, new: RotationInputs) -> PropertyB
             refuse_unless_signing(new, snapshot)
     step = RotationStep(state, new, snapshot, swapped=new.slots_before is not None)
     outcome = verify_rotation(session, account, step)
-    return without_none(
+    outputs = without_none(
         {
             **signer_outputs(new, outcome.snapshot),
             **history_outputs(outcome.snapshot, state),
@@ -151,6 +154,7 @@ def update(session: Session, bag: PropertyBag, new: RotationInputs) -> PropertyB
             **outcome.outputs,  # last: a rollback overwrites or removes what the swap left
         }
     )
+    return {**outputs, **rejection_outputs(from_bag(outputs, RotationState), state, outcome.snapshot)}
 
 
 def read(session: Session, bag: PropertyBag) -> PropertyBag:
@@ -209,19 +213,21 @@ def _step_notices(session: Session, decision: Decision, plan: RotationInputs, sn
     return (*announcements.decision_notices(session, decision), *verification)
 
 
-def _swap_refusals(
+def _swap_notices(
     state: RotationState, new: RotationInputs, snapshot: Snapshot, command_plan: CommandPlan
 ) -> list[Notice]:
-    """Return the refusal of a swap that the outputs show to be another one than the inputs say."""
-    # A restore is exempt: it undoes a change of the signer since the last deployment.
-    if new.slots_before is None or new.generation == state.generation:
+    """Return what the outputs alone know of a planned swap: earlier rejections, or that it is refused."""
+    if new.slots_before is None:
         return []
-    try:
-        refuse_unrecorded_signer(new.slots_before, state)
-        refuse_untrusted(new, state, snapshot, command_plan.valid_until)
-    except TrustError as error:  # a notice, so that the planned step is shown before it
-        return [Notice.of_error(error)]
-    return []
+    declaration = recorded_declaration(new, state, command_plan.valid_until)
+    # A restore is exempt: it undoes a change of the signer since the last deployment.
+    if new.generation != state.generation:
+        try:
+            refuse_unrecorded_signer(new.slots_before, state)
+            refuse_untrusted(declaration, snapshot)
+        except TrustError as error:  # a notice, so that the planned step is shown before it
+            return [Notice.of_error(error)]
+    return rejection_notices(declaration, snapshot)
 
 
 def _accept_stale_read(

@@ -11,6 +11,7 @@ from btp_trust.rotation.decision import Action, Decision
 from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.rollback import last_signer, previous_signer
 from btp_trust.rotation.schema import Candidate, RotationArgs, RotationInputs, SlotPair
+from btp_trust.rotation.target_history import earlier_attestations, of_slots
 from btp_trust.runtime.command_plan import CommandPlan
 from btp_trust.runtime.comparison import Notice
 from btp_trust.runtime.reading import ReadingUnavailable
@@ -97,6 +98,7 @@ def create_declaration(
         candidate_ignored=candidate is not None and candidate.is_ignored,
         expiry=trusted_by.expiry,
         valid_until=trusted_by.valid_until,
+        earlier_attestations=earlier_attestations(args.trusted_by, old),
         rollback_to=previous_signer(old),
     )
 
@@ -159,6 +161,7 @@ def plan_inputs(
         signer=signer,
         # Only the target gate reads it: without targets it would be one more line in each preview.
         rollback_to=last_signer(signer.fingerprint, snapshot, old) if declaration.trusted_by else None,
+        earlier_attestations=of_slots(declaration.earlier_attestations, snapshot),
         affects=affects,
         **_step_inputs(decision, (old.swap_number or 0) if old else 0),
     )
@@ -232,6 +235,7 @@ def plan_without_reading(
         signer=_recorded_signer(fingerprint, old),
         swap_number=old.swap_number,
         rollback_to=previous_signer(old) if args.trusted_by else None,
+        earlier_attestations=earlier_attestations(args.trusted_by, old),
         step=step if is_new_declaration else None,
         drift=None if is_new_declaration else old.drift,  # kept, so that an outage changes no preview
     )

@@ -29,13 +29,8 @@ from btp_trust.rotation.name_policies import (
     unknown_generation,
 )
 from btp_trust.rotation.schema import OnDrift
-from btp_trust.rotation.target_gate import (
-    PREVIEW_WIDTH,
-    summarize,
-    target_lacks_certificate,
-    target_statuses,
-    trust_warning,
-)
+from btp_trust.rotation.target_gate import PREVIEW_WIDTH, target_lacks_certificate, trust_warning
+from btp_trust.rotation.target_status import summarize, target_statuses
 from btp_trust.snapshot import Snapshot, has_fingerprint
 
 _GENERATE: Final = "ActiveTrustCertificate(…, generate=True)"

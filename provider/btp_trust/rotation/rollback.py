@@ -59,24 +59,27 @@ def _recorded_rollback_target(state: RotationState) -> str | None:
     return state.fingerprint if is_outcome_unknown else state.previous_fingerprint
 
 
-def refuse_untrusted(
-    new: RotationInputs,
-    state: RotationState,
-    snapshot: Snapshot,
-    valid_until: Mapping[str, Mapping[str, datetime]],
-) -> None:
-    """Compare with the targets again: a rollback by the inputs is one only if the outputs say the same.
-
-    Raises:
-        Refused: A target lacks a certificate that did not sign before.
-    """
-    declaration = Declaration(
+def recorded_declaration(
+    new: RotationInputs, state: RotationState, valid_until: Mapping[str, Mapping[str, datetime]]
+) -> Declaration:
+    """Return the declaration as the outputs show it: which certificate signed before, and which were rejected."""
+    return Declaration(
         **new.arguments,
         deployed_generation=state.generation,
         recorded_generations=new.generations,
         valid_until={target: dict(limits) for target, limits in valid_until.items()},
+        earlier_attestations=new.earlier_attestations,
+        rejections=state.rejections.get(new.declared_fingerprint, {}),
         rollback_to=_recorded_rollback_target(state) or "",  # empty: None would let the ages of the certificates decide
     )
+
+
+def refuse_untrusted(declaration: Declaration, snapshot: Snapshot) -> None:
+    """Compare with the targets again: a rollback by the inputs is one only if the outputs say the same.
+
+    Raises:
+        Refused: A target lacks a certificate that did not sign before, or rejected it and was not attested since.
+    """
     decision = target_lacks_certificate(declaration, snapshot)
     if decision is not None and decision.refusal is not None:
         raise decision.refusal

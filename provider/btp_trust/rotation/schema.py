@@ -23,7 +23,7 @@ from btp_trust.property_bag import (
 from btp_trust.rotation.evidence import Evidence, OnVerificationFailure
 from btp_trust.snapshot import Slots
 from btp_trust.trusted_by.parsing import TrustedBy, trusted_by_from_program
-from btp_trust.trusted_by.statements import TrustStatement
+from btp_trust.trusted_by.statements import Sighting, TrustStatement
 
 MAX_DESTINATIONS: Final = 12
 """Destinations that one trigger verifies: each may take seven requests, and an operation is limited to a hundred."""
@@ -34,6 +34,7 @@ PREVIEW_ONLY: Final = (
     "slots_before",
     "targets",
     "rollback_to",
+    "earlier_attestations",
     "drift",
     "affects",
     "candidate",
@@ -133,6 +134,9 @@ class RotationInputs(RotationArgs, frozen=True, omit_defaults=True, kw_only=True
     """{target: whether it trusts the next signer}, with `slots_before`."""
     rollback_to: str | None = None
     """Fingerprint of the signer before the present one, for check, which gets no outputs. With `trusted_by` only."""
+    earlier_attestations: dict[str, dict[str, Sighting]] = {}
+    """{target: {fingerprint: the attestation of it that an earlier deployment recorded}}, for certificates in the slots
+    that the target's statement lacks now: check gets no other history."""
     drift: str | None = None
     affects: list[str] | None = None
     """Destinations whose assertions are signed with another certificate after the step."""
@@ -155,6 +159,8 @@ class RotationState(RotationArgs, frozen=True, omit_defaults=True, kw_only=True)
     verified: dict[str, Evidence] = {}
     unverified: list[str] = []
     """Destinations for which the verification of the last step was inconclusive."""
+    rejections: dict[str, dict[str, str]] = {}
+    """{fingerprint: {destination: when its target rejected the certificate}}, while the certificate is in a slot."""
     failed_generation: str | None = None
     """A generation that was rotated to, rejected by a target, and rolled back."""
     failure: str = ""
@@ -167,7 +173,8 @@ class RotationState(RotationArgs, frozen=True, omit_defaults=True, kw_only=True)
 
     def __post_init__(self) -> None:
         """Refuse a moment that cannot be compared with the service's time."""
-        for moment in (self.rotated_at, self.rolled_back_at, self.restored_at):
+        rejected_at = [moment for found in self.rejections.values() for moment in found.values()]
+        for moment in (self.rotated_at, self.rolled_back_at, self.restored_at, *rejected_at):
             if moment is not None:
                 parse_rfc3339(moment)
 

@@ -6,18 +6,21 @@ The inputs keep sorted fingerprints in place of certificates, so that previews s
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from btp_trust.certificate import CertificateIdentity
 from btp_trust.errors import Refused
+from btp_trust.formatting import format_rfc3339, parse_rfc3339
 from btp_trust.parsing.fingerprint import OtherDigest, normalize_fingerprint
 from btp_trust.property_bag import UNKNOWN, is_unknown
 from btp_trust.trusted_by import formats
 from btp_trust.trusted_by.statements import Attestation, DeferredUpload, TrustStatement
 
 PROPERTY: Final = "trusted_by"
+_BAD_TIME: Final = "`on` of its attestation must be a date such as 2028-11-20, or a moment such as 2028-11-20T11:05:00Z"
 _ACCEPTED: Final = (
     "Give the SHA-256 fingerprint (openssl x509 -noout -fingerprint -sha256 -in <file>), PEM, the base64 body, SAML "
     "metadata, or a list of these; Attested(…) or SwitchesAtRotation(…) for a target without an API."
@@ -130,15 +133,36 @@ def _parse_attestation(attestation: Mapping[str, Any]) -> Attestation | Deferred
         return DeferredUpload(_text(attestation, "owner"), _ticket(attestation))
     if attestation.get("kind") != "attested":
         raise ValueError("it is a map other than Attested(…) and SwitchesAtRotation(…)")
-    fingerprint = _attested_fingerprint(attestation.get("fingerprint"))
+    fingerprint = _attested_fingerprints(attestation.get("fingerprint"))
     # Both empty: a prepared file that waits for its person. One of both alone is a slip, which `_text` refuses.
     if not attestation.get("by") and not attestation.get("on"):
         return Attestation(fingerprint, ticket=_ticket(attestation))
-    try:
-        on = date.fromisoformat(_text(attestation, "on"))
-    except ValueError:
-        raise ValueError("the day of its attestation must be a date such as 2028-11-20") from None
+    on = _day_or_moment(attestation.get("on"))
     return Attestation(fingerprint, _text(attestation, "by"), on, _ticket(attestation))
+
+
+def _day_or_moment(value: Any) -> str:
+    """Write a day as such, and a moment in RFC 3339 in UTC.
+
+    Raises:
+        ValueError: `value` is neither, or a moment without a time zone.
+    """
+    text = value.strip() if isinstance(value, str) else ""
+    with suppress(ValueError):
+        return date.fromisoformat(text).isoformat()
+    with suppress(ValueError, OverflowError):
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            # Parsed again, which refuses the years at both ends of the calendar.
+            return format_rfc3339(parse_rfc3339(format_rfc3339(moment.astimezone(UTC))))
+    raise ValueError(_BAD_TIME)
+
+
+def _attested_fingerprints(value: Any) -> str | list[str]:
+    """Read one fingerprint, or several: sorted, each once."""
+    texts = value if isinstance(value, list | tuple) and value else [value]
+    fingerprints = sorted({_attested_fingerprint(text) for text in texts})
+    return fingerprints if fingerprints[1:] else fingerprints[0]
 
 
 def _attested_fingerprint(fingerprint: Any) -> str:

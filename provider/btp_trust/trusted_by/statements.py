@@ -3,21 +3,86 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import Enum
 
 import msgspec
 
+from btp_trust.formatting import parse_rfc3339
+
+
+class Sighting(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who has seen a certificate in a target, and when."""
+
+    by: str
+    on: str
+    """As in the attestation."""
+    ticket: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a time other than a day or a moment."""
+        parse_time_of_attestation(self.on)
+
+    @property
+    def day(self) -> date:
+        """The day, in UTC."""
+        time = parse_time_of_attestation(self.on)
+        return time.date() if isinstance(time, datetime) else time
+
+    def is_before(self, moment: datetime) -> bool:
+        """Return True if all of the stated time is before this moment."""
+        time = parse_time_of_attestation(self.on)
+        return time < moment if isinstance(time, datetime) else time < moment.date()
+
+    def is_after(self, moment: datetime) -> bool:
+        """Return True if all of the stated time is after this moment: of a day, only a later one is."""
+        time = parse_time_of_attestation(self.on)
+        return time > moment if isinstance(time, datetime) else time > moment.date()
+
+    def is_older_than(self, other: Sighting) -> bool:
+        """Return True if the other one is later, as far as both times show it."""
+        time = parse_time_of_attestation(other.on)
+        return self.is_before(time) if isinstance(time, datetime) else self.day < time
+
+    def __str__(self) -> str:
+        """Write both, and the change request, as a part of a sentence."""
+        return f"by {self.by} on {self.on}" + (f" ({self.ticket})" if self.ticket else "")
+
+
+def parse_time_of_attestation(text: str) -> date | datetime:
+    """Parse a day, or a text of `format_rfc3339`.
+
+    Raises:
+        ValueError: `text` is something else.
+    """
+    return parse_rfc3339(text) if "T" in text else date.fromisoformat(text)
+
 
 class Attestation(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="attested"):
-    """A person's statement that a target trusts the certificate; for targets that lack an API."""
+    """A person's statement that a target trusts these certificates; for targets that lack an API."""
 
-    fingerprint: str
+    fingerprint: str | list[str]
+    """One, or several, sorted."""
     by: str | None = None
-    """None: the attestation is still to be filled in."""
-    on: date | None = None
-    """The day, in UTC."""
+    """Absent while the attestation is still to be filled in."""
+    on: str | None = None
+    """The day, or the moment in RFC 3339; both in UTC."""
     ticket: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a time other than a day or a moment."""
+        if self.on is not None:
+            parse_time_of_attestation(self.on)
+
+    @property
+    def fingerprints(self) -> list[str]:
+        """The attested certificates."""
+        return [self.fingerprint] if isinstance(self.fingerprint, str) else self.fingerprint
+
+    @property
+    def sighting(self) -> Sighting | None:
+        """Who attested that, and when; absent while that is still to be filled in."""
+        return None if self.by is None or self.on is None else Sighting(self.by, self.on, self.ticket)
 
 
 class DeferredUpload(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="switches at rotation"):
@@ -34,8 +99,13 @@ TrustStatement = list[str] | Attestation | DeferredUpload | str
 class TrustStatus(Enum):
     """The answer for one target, in the order in which sentences list them."""
 
+    REJECTED = "rejected"
+    """A verification saw the target reject this certificate, and the attestation is older than that."""
     NO = "no"
+    PENDING = "not known yet"
+    """This command changes what the statement is made of."""
     UNKNOWN = "not known"
+    BEFORE = "attested then, not since"
     GAP = "gap"
     YES = "yes"
 
@@ -54,7 +124,12 @@ class TargetStatus:
     @property
     def lacks_trust(self) -> bool:
         """Return True if the target must trust the certificate, and its trust is denied or unknown."""
-        return self.status in (TrustStatus.NO, TrustStatus.UNKNOWN)
+        return self.status not in (TrustStatus.YES, TrustStatus.GAP)
+
+    @property
+    def is_denied(self) -> bool:
+        """Return True if the target is known to lack the certificate, or has rejected it."""
+        return self.status in (TrustStatus.REJECTED, TrustStatus.NO)
 
     def __str__(self) -> str:
         """Write the answer as a part of a sentence about all targets."""
@@ -62,5 +137,5 @@ class TargetStatus:
 
     @property
     def label(self) -> str:
-        """The answer without the target."""
+        """The answer alone."""
         return f"{self.status.value} ({self.source})" if self.source else self.status.value

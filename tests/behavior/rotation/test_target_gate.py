@@ -133,7 +133,7 @@ def test_people_attest_for_targets(engine: FakeEngine) -> None:
         assert_refused_at_trusted_by(
             engine,
             program_trusted_by("b", c4c=Attested(passive, "Ada", day), sf=late),
-            "c4c: no, attested by Ada on",
+            "c4c: not known, attested by Ada on",
             passive,
         )
     attested = program_trusted_by("b", c4c=Attested(passive, "Ada", first_day, "T-1"), sf=late)
@@ -232,6 +232,48 @@ def test_rollback_is_never_refused_for_targets(engine: FakeEngine, *, later: boo
     assert report.writes == ["POST rotateCertificate"]
     assert engine.slots == before[::-1]
     engine.assert_stable(back)
+
+
+def test_rollback_names_earlier_attestation(engine: FakeEngine) -> None:
+    """What was attested before the rotation is stated as such, also after other deployments; an observation is firm."""
+    day = engine.emulator.now.date()
+    active, passive = map(str, engine.slots)
+    engine.deploy(program_trusted_by("a", c4c=Attested(active, "Ada", day, "T-1"), s4=active))
+    later: dict[str, Any] = {"c4c": Attested(passive, "Bob", day), "s4": passive}
+    engine.deploy(program_trusted_by("b", **later), program_trusted_by("b", **later, ias=passive))
+    recorded = engine.state["rotation"]
+    sighting = {"by": "Ada", "on": str(day), "ticket": "T-1"}
+    assert recorded.inputs["earlier_attestations"] == {"c4c": {active: sighting}}
+    assert "earlier_attestations" not in recorded.outputs
+    back = program_trusted_by("a", **later)
+    messages = engine.up(back).messages
+    assert f"c4c: attested then by Ada on {day} (T-1), not since; {passive[:8]} (b, expires" in messages
+    assert f"{active[:8]}, which is about to sign again, is not trusted by s4. These targets reject every" in messages
+    assert f"Whether c4c still trusts {active[:8]}" in messages
+    engine.assert_stable(back)
+
+
+def test_reverted_attestation_is_old(engine: FakeEngine) -> None:
+    """A revert of the program brings back the old attestation: it was seen then."""
+    first, day = date.fromisoformat(engine.outputs("next")["not_before"][:10]), engine.emulator.now.date()
+    active, passive = map(str, engine.slots)
+    engine.emulator.advance(48 * HOUR)
+    before: dict[str, Any] = {"c4c": Attested(active, "Ada", first)}
+    engine.deploy(program_trusted_by("a", **before))
+    engine.deploy(program_trusted_by("b", c4c=Attested(passive, "Bob", day + timedelta(days=1))))
+    messages = engine.up(program_trusted_by("a", **before)).messages
+    assert f"c4c: attested then by Ada on {first}, not since; {passive[:8]} (b, expires" in messages
+    assert "These targets reject" not in messages
+
+
+def test_attestation_lists_certificates(engine: FakeEngine) -> None:
+    """One attestation of both certificates lets the rotation and the rollback pass without a warning."""
+    both: dict[str, Any] = {"c4c": Attested([str(slot) for slot in engine.slots], "Ada", engine.emulator.now)}
+    for signs in ("b", "a"):
+        messages = engine.up(program_trusted_by(signs, **both)).messages
+        assert "c4c: yes, attested by Ada on " in messages
+        assert "warning" not in messages
+    engine.assert_stable(program_trusted_by("a", **both))
 
 
 def test_second_rollback_passes(engine: FakeEngine) -> None:

@@ -25,7 +25,8 @@ from support.stateful.targets import Targets, has_signed_assertion, is_target_re
 TOKEN: Final = re.compile(r"eyJ[\w-]{10,}\.eyJ[\w-]{10,}")
 INFORMATIONAL_WARNING: Final = re.compile(
     r"warning: RotationTrigger \S+, \S+ \([0-9a-f]{8}\): "
-    r"(\S+: (weak|refused|inconclusive): |.* The rollback goes on|.* is not trusted by "
+    r"(\S+: (weak|rejected|inconclusive): |.* The rollback goes on|.* is not trusted by |Whether .* still trusts "
+    r"|.* was rejected by "
     r"|.* is in no slot any more)"
 )
 """Warnings that stay warnings in strict mode: a failure would come too late, or would block a rollback."""

@@ -12,6 +12,7 @@ from btp_trust_emulator.slots import Slots
 from support.fake_engine import StoredResource
 from support.stateful.observed_command import ObservedCommand
 from support.stateful.statistics import Statistics
+from support.stateful.target_statements import AttestedTrust
 from support.stateful.targets import SYSTEMS, Targets, is_target_rejection, is_target_request
 
 _ROLLBACK_ANNOUNCEMENT: Final = "a target's rejection rolls back"
@@ -85,6 +86,9 @@ class SwapInvariants:
             assert statement.allows_swap_to(command.engine, target, fingerprint), (
                 f"{target} does not trust the new signer"
             )
+            rejected_at = old.outputs.get("rejections", {}).get(fingerprint, {}).get(target)
+            if rejected_at is not None and isinstance(statement, AttestedTrust):
+                assert statement.is_after(datetime.fromisoformat(rejected_at)), f"{target} was not attested since"
 
     # --- a rollback --------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import functools
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Final
 
 from support.stateful.program import ProgramSpec
@@ -30,11 +31,12 @@ def _untrusted(refusal: Refusal) -> Remedies:
 
 def _with_statements(refusal: Refusal, targets: list[str]) -> ProgramSpec:
     """Return the program with statements that these targets trust the passive certificate."""
-    spec, today = refusal.spec, refusal.engine.emulator.now.date()
-    passive = str(refusal.engine.slots[1])
+    spec, passive = refusal.spec, str(refusal.engine.slots[1])
+    # A moment, past when the remedy is deployed: on the day of a rejection, the day alone shows too little.
+    now = refusal.engine.emulator.now.replace(microsecond=0) + timedelta(seconds=1)
 
     def updated(statement: TargetStatement) -> TargetStatement:
-        return AttestedTrust(passive, today) if isinstance(statement, AttestedTrust) else ObservedTrust()
+        return AttestedTrust(passive, now) if isinstance(statement, AttestedTrust) else ObservedTrust()
 
     return replace(
         spec, trusted_by={**spec.trusted_by, **{target: updated(spec.trusted_by[target]) for target in targets}}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Protocol
 
 from pulumi.output import UNKNOWN
@@ -59,7 +59,7 @@ class AttestedTrust:
     """The attestation of a person."""
 
     fingerprint: str
-    on: date
+    on: date | datetime
 
     def to_argument(self, _deployment: Deployment, _target: str, _recorded: Any) -> Any:
         """Return the attestation."""
@@ -67,7 +67,11 @@ class AttestedTrust:
 
     def allows_swap_to(self, engine: FakeEngine, _target: str, fingerprint: str) -> bool:
         """Return True for the attested certificate, from the date of the attestation on."""
-        return fingerprint == self.fingerprint and self.on <= engine.emulator.now.date()
+        return fingerprint == self.fingerprint and not self.is_after(engine.emulator.now)
+
+    def is_after(self, moment: datetime) -> bool:
+        """Return True if the whole time of the attestation is after this moment."""
+        return self.on > (moment if isinstance(self.on, datetime) else moment.date())
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ with Emulator(key_size=1024) as emulator:
     emulator.generate_passive(GUID)
     PEMS = [pem or "" for pem in emulator.certificates(GUID)]
 SIGNING, NEXT = (parse_pem(pem) for pem in PEMS)
+MOMENT = datetime(2028, 11, 20, 11, 5, tzinfo=UTC)
 WRITTEN = f"{SIGNING.fingerprint} until {format_rfc3339(SIGNING.not_after)}"
 
 
@@ -131,12 +132,14 @@ def test_attestations_reach_engine(deploy: Deploy) -> None:
         lambda _: {
             "a": Attested(SIGNING.fingerprint, "Ada", "2028-11-20"),
             "b": Attested(pulumi.Output.from_input(SIGNING.fingerprint), "Ada", date(2028, 11, 20), "T-1"),
+            "both": Attested([SIGNING.fingerprint, pulumi.Output.from_input(NEXT.fingerprint)], "Ada", MOMENT),
             "c": SwitchesAtRotation("HR IT"),
             "d": SwitchesAtRotation("HR IT", ticket="HR-1"),
         }
     ) == {
         "a": attested,
         "b": {**attested, "ticket": "T-1"},
+        "both": {**attested, "fingerprint": [SIGNING.fingerprint, NEXT.fingerprint], "on": MOMENT.isoformat()},
         "c": {"kind": "switches at rotation", "owner": "HR IT"},
         "d": {"kind": "switches at rotation", "owner": "HR IT", "ticket": "HR-1"},
     }
@@ -231,6 +234,13 @@ def test_attestation_is_read_from_file(tmp_path: Path, text: str, ticket: str | 
         assert attested == Attested(digits, "Ada", "2028-11-20", ticket)
 
 
+def test_file_may_list_certificates(tmp_path: Path) -> None:
+    """A file may list all certificates that the target shows."""
+    text = f'fingerprint:\n- "{SIGNING.fingerprint}"\n- {NEXT.fingerprint}\nby: Ada\non: 2028-11-20T11:05:00Z\n'
+    attested = Attested.from_file(attestation(tmp_path, text))
+    assert attested == Attested([SIGNING.fingerprint, NEXT.fingerprint], "Ada", "2028-11-20T11:05:00Z")
+
+
 def test_file_may_be_unfilled(tmp_path: Path) -> None:
     """A file with empty `by` and `on` is read as an open attestation."""
     unfilled = attestation(tmp_path, f'fingerprint: "{SIGNING.fingerprint}"\nby:  # who\n"on":  # when\n')
@@ -249,7 +259,9 @@ def test_file_may_be_unfilled(tmp_path: Path) -> None:
         pytest.param(
             "{fingerprint: a, by: Ada, on: b, at: c}", "'at' is in it, which is an unknown key", id="another key"
         ),
-        pytest.param("{fingerprint: [S3CRET], by: Ada, on: b}", "not text", id="a list for a text"),
+        pytest.param("{fingerprint: a, by: [S3CRET], on: b}", "not text", id="a list for a text"),
+        pytest.param("{fingerprint: [a, [S3CRET]], by: Ada, on: b}", "not text", id="a list in a list"),
+        pytest.param("{fingerprint: {S3CRET: a}, by: Ada, on: b}", "not text", id="a map for a text"),
         pytest.param("{[S3CRET]: a}", "not text", id="a list for a key"),
         pytest.param("fingerprint: 'S3CRET", "not YAML", id="malformed YAML"),
         pytest.param("by: !!python/object/apply:os.system [S3CRET]", "not text", id="a tag that would run something"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,9 +19,9 @@ from support.fake_engine import assert_three_part_message, make_certificate, mak
 A, B, D = make_certificate("a"), make_certificate("b", created_on_day=30), make_certificate("d", created_on_day=90)
 KNOWN = {"2026-01": A.fingerprint, "2026-02": B.fingerprint}
 AB, BA = make_snapshot(A, B), make_snapshot(B, A)
-MADE, TODAY, TOMORROW = date(2026, 1, 31), date(2026, 4, 11), date(2026, 4, 12)
+MADE, TODAY, TOMORROW = "2026-01-31", "2026-04-11", "2026-04-12"
 UNKNOWN = "a text that stands for an unknown value"
-TRUSTS, LACKS = "yes, ", "no, "
+TRUSTS, LACKS, DOUBTED = "yes, ", "no, ", "not known, "
 """How the sentence about a target begins."""
 ATTESTED = "attested by Ada on {}, not observed"
 
@@ -87,24 +87,24 @@ def sentence_of(decision: Decision) -> str:
         pytest.param(
             attested(A.fingerprint),
             Reason.UNTRUSTED,
-            LACKS + f"aaaaaaaa (2026-01, expires 2028-01-01) was {ATTESTED.format('2026-04-11')}",
+            DOUBTED + f"aaaaaaaa (2026-01, expires 2028-01-01) was {ATTESTED.format('2026-04-11')}",
             id="another one is attested",
         ),
         pytest.param(
             attested(on=TOMORROW),
             Reason.UNTRUSTED,
-            LACKS + ATTESTED.format("2026-04-12") + "; that day is still to come, the service's clock says "
+            DOUBTED + ATTESTED.format("2026-04-12") + "; that is still to come, the service's clock says "
             "2026-04-11T00:00:00Z",
             id="attested tomorrow",
         ),
         pytest.param(
-            attested(on=date(2026, 1, 30)),
+            attested(on="2026-01-30"),
             Reason.UNTRUSTED,
-            LACKS + ATTESTED.format("2026-01-30") + "; the certificate was made later, at 2026-01-31T00:00:00Z",
+            DOUBTED + ATTESTED.format("2026-01-30") + "; the certificate was made later, at 2026-01-31T00:00:00Z",
             id="attested the day before it was made",
         ),
         pytest.param(
-            Attestation(B.fingerprint), Reason.UNTRUSTED, LACKS + "still to be attested", id="still to be attested"
+            Attestation(B.fingerprint), Reason.UNTRUSTED, DOUBTED + "still to be attested", id="still to be attested"
         ),
         pytest.param(
             DeferredUpload("HR IT"), Reason.ROTATE, "gap expected until HR IT uploads", id="a gap is announced"
@@ -135,9 +135,11 @@ def test_refusal_names_all_lacking_targets() -> None:
     assert_three_part_message(
         str(refusal),
         B.fingerprint,
-        "by old, lacking.",
+        "is not trusted by lacking, and not known to be trusted by old.",
+        "From the swap on those that lack it would reject every user:",
         f"  lacking: {LACKS}",
-        f"  old: {LACKS}",
+        f"  old: {DOUBTED}",
+        "let its owners attest",
         'generation="2026-01"',
     )
     assert "trusting:" not in str(refusal)
@@ -195,7 +197,7 @@ def test_step_lists_statuses_refusals_first() -> None:
     assert message.endswith("becomes passive; a gap, b yes (attested), z yes (observed)")
     assert decide(rotate(), AB).message.endswith("becomes passive; no target was asked")
     back = decide(roll_back(z=[A.fingerprint], y=UNKNOWN, x=[]), BA).message
-    assert back.endswith("; x no (observed), y not known, z yes (observed)")
+    assert back.endswith("; x no (observed), y not known yet, z yes (observed)")
 
 
 def test_step_counts_many_targets() -> None:
@@ -242,12 +244,13 @@ def test_rollback_passes_the_gate(
     decision = decide(replace(declaration, trusted_by={"s4": statement, "z": DeferredUpload("HR IT")}), reading)
     assert decision.action is action
     if action is Action.SWAP:
-        assert "not trusted by s4." in decision.trust_warning
+        words = "is not trusted by s4. These targets reject" if statement == [] else "Whether s4 still trusts"
+        assert words in decision.trust_warning
         assert str(declaration.declared_fingerprint)[:8] in decision.trust_warning
 
 
 def test_trusting_targets_cause_no_warning() -> None:
-    """Targets that trust the certificate, or whose gap is announced, cause no warning."""
+    """Targets that trust the certificate, or whose gap is announced, pass in silence."""
     assert decide(rotate(s4=[B.fingerprint], z=DeferredUpload("HR IT")), AB).trust_warning == ""
     assert decide(rotate(), AB).trust_warning == ""
 

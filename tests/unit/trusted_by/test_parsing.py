@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -48,13 +48,39 @@ def test_order_of_certificates_is_irrelevant(held: list[str], data: st.DataObjec
     assert trusted_by_from_program({"s4": [mixed[:1], [mixed[1:]]]}).statements == statements
 
 
+@pytest.mark.parametrize(
+    ("on", "recorded"),
+    [
+        ("2028-11-20", "2028-11-20"),
+        (" 20281120 ", "2028-11-20"),
+        ("2028-11-20T11:05:00Z", "2028-11-20T11:05:00Z"),
+        ("2028-11-20 23:05:00.5-02:00", "2028-11-21T01:05:00Z"),
+    ],
+)
+def test_attestation_has_day_or_moment(on: str, recorded: str) -> None:
+    """A day stays a day; a moment is recorded in UTC, to the second."""
+    statements = trusted_by_from_program({"s4": {**ATTESTED, "on": on}}).statements
+    assert statements == {"s4": Attestation(FINGERPRINT, "Ada", recorded)}
+
+
+def test_attestation_lists_several_certificates() -> None:
+    """Several fingerprints are recorded sorted, each once; a list of one is the same as that one."""
+    first, last = "0" * 64, "f" * 64
+    several = trusted_by_from_program({"s4": {**ATTESTED, "fingerprint": [last, first.upper(), last]}}).statements
+    assert several == {"s4": Attestation([first, last], "Ada", "2028-11-20")}
+    bag = to_bag(RotationArgs(generation="a", trusted_by=several))
+    assert trusted_by_from_program(bag["trusted_by"]).statements == several
+    one = trusted_by_from_program({"s4": {**ATTESTED, "fingerprint": [last]}}).statements
+    assert one == {"s4": Attestation(last, "Ada", "2028-11-20")}
+
+
 def test_statements_round_trip() -> None:
     """Fingerprints, attestations, announced gaps and unknown values survive the property bag."""
     values = {"a": [FINGERPRINT], "b": ATTESTED, "c": {**SWITCHES, "ticket": "HR-1"}, "d": ["x", UNKNOWN]}
     statements = trusted_by_from_program(values).statements
     assert statements == {
         "a": [FINGERPRINT],
-        "b": Attestation(FINGERPRINT, "Ada", date(2028, 11, 20)),
+        "b": Attestation(FINGERPRINT, "Ada", "2028-11-20"),
         "c": DeferredUpload("HR IT", "HR-1"),
         "d": rpc.UNKNOWN,
     }
@@ -111,7 +137,7 @@ def test_printed_fingerprint_is_attested(label: str, separator: str, mark: str) 
     """The fingerprint of an attestation is read with labels, separators and marks."""
     octets = separator.join(f"{octet:02X}" for octet in bytes.fromhex(FINGERPRINT))
     statements = trusted_by_from_program({"s4": {**ATTESTED, "fingerprint": f"{mark}{label}{octets}{mark}"}}).statements
-    assert statements == {"s4": Attestation(FINGERPRINT, "Ada", date(2028, 11, 20))}
+    assert statements == {"s4": Attestation(FINGERPRINT, "Ada", "2028-11-20")}
 
 
 @pytest.mark.parametrize("fingerprint", ["sha1 Fingerprint=" + "AB" * 20, "AB" * 20, "md5:" + "ab" * 32])
@@ -169,6 +195,12 @@ def test_empty_attestation_is_open(without: str) -> None:
         pytest.param({**ATTESTED, "on": "20.11.2028"}, id="an attestation on a malformed date"),
         pytest.param({**ATTESTED, "on": "2028-11-31"}, id="an attestation on the 31st of November"),
         pytest.param({**ATTESTED, "on": 20281120.0}, id="an attestation on a number"),
+        pytest.param({**ATTESTED, "on": "2028-11-20T11:05:00"}, id="an attestation at a moment without a zone"),
+        pytest.param({**ATTESTED, "on": "0001-01-01T00:00:00+23:00"}, id="an attestation before all years"),
+        pytest.param({**ATTESTED, "on": "9999-12-31T00:00:00Z"}, id="an attestation in the last year"),
+        pytest.param({**ATTESTED, "fingerprint": []}, id="an attestation of an empty list"),
+        pytest.param({**ATTESTED, "fingerprint": [FINGERPRINT, "S3CRET"]}, id="an attestation of a word in a list"),
+        pytest.param({**ATTESTED, "fingerprint": [[FINGERPRINT]]}, id="an attestation of a list in a list"),
         pytest.param({**ATTESTED, "ticket": ""}, id="an attestation with an empty ticket"),
         pytest.param({**SWITCHES, "owner": ""}, id="a gap of an empty owner"),
         pytest.param({**SWITCHES, "ticket": 5.0}, id="a gap with a number for a ticket"),

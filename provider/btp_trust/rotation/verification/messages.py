@@ -32,8 +32,8 @@ def rollback_error(
         f"{after_rollback.slots.active or ''}{known_as} signs again instead of {rejected}:\n"
         f"{evidence_lines(evidence, with_rollback=True)}{_doubt(evidence, rejecting)}",
         f"Revert the change of `generation` ({_declaration_of(earlier)}), let the owner of {names} trust "
-        f"{short_fingerprint(rejected)}, deploy; then declare {generation!r} again. Until then this generation is "
-        "refused.",
+        f"{short_fingerprint(rejected)}, deploy; then declare {generation!r} again; an attestation counts if it is "
+        "later than this rejection. Until then this generation is refused.",
     )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
 
+from btp_trust import Attested
 from btp_trust.errors import (
     Refused,
 )
@@ -104,6 +106,56 @@ def test_rejected_generation_waits_for_targets(scenario: VerificationScenario) -
     engine.emulator.advance(HOUR)
     engine.deploy(scenario.program("a", "s4"))
     engine.assert_refused(scenario.program("b", "s4", trusted_by={"s4": engine.slots[0]}), "s4")
+
+
+@pytest.mark.parametrize(
+    ("target", "on", "passes"),
+    [
+        pytest.param("s4", None, False, id="on the day of the rejection"),
+        pytest.param("S4", None, False, id="in other letters"),
+        pytest.param("s4", timedelta(hours=1), True, id="an hour later"),
+        pytest.param("s4", timedelta(0), False, id="at that moment"),
+        pytest.param("other", None, True, id="of another target"),
+    ],
+)
+def test_rejected_certificate_is_attested_anew(
+    scenario: VerificationScenario, target: str, on: timedelta | None, *, passes: bool
+) -> None:
+    """After a rejection the target's attestation has to be later; the preview says once when it was rejected."""
+    engine = scenario.engine
+    rotate_to_rejected(scenario)
+    before, rejected_at = engine.slots, scenario.evidence()["s4"]["at"]
+    assert engine.outputs("rotation")["rejections"] == {before[1]: {"s4": rejected_at}}
+    moment = datetime.fromisoformat(rejected_at)
+    engine.emulator.advance(2 * HOUR)
+    engine.deploy(scenario.program("a", "s4", "assertion"))
+    scenario.misreport("s4")
+    attested = Attested(str(before[1]), "Ada", moment.date() if on is None else moment + on)
+    declared = scenario.program("b", "s4", "assertion", trusted_by={target: attested})
+    if not passes:
+        message = engine.assert_refused(declared, f"{target}: rejected at {rejected_at}; attested by Ada on ")
+        assert "attest it anew" in message
+        return
+    engine.up(declared)
+    assert engine.slots == before[::-1]
+    line = f"{str(before[1])[:8]} (b) was rejected by s4 at {rejected_at}; "
+    assert engine.last_preview.messages.count(line) == 1
+    assert ("yes, attested since by Ada on " in engine.last_preview.messages) is (target == "s4")
+    assert "rejections" not in engine.outputs("rotation")
+    engine.assert_stable(declared)
+
+
+def test_rejection_of_restored_signer_is_stated(scenario: VerificationScenario) -> None:
+    """A restore leads to the declared certificate, which a target may have rejected: the preview says so."""
+    engine = scenario.engine
+    trigger = {"on_verification_failure": "report", "on_drift": "restore"}
+    rotate_to_rejected(scenario, **trigger)
+    rejected_at = scenario.evidence()["s4"]["at"]
+    engine.emulator.advance(HOUR)
+    engine.emulator.rotate(engine.guid)
+    messages = engine.preview(scenario.program("b", "s4", "sf", "assertion", **trigger)).messages
+    assert f"(b) was rejected by s4 at {rejected_at}; trusted_by has no target" in messages
+    assert "was rejected" not in engine.refresh().messages
 
 
 def test_policy_report_keeps_the_swap(scenario: VerificationScenario) -> None:
