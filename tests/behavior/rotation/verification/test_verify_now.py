@@ -46,7 +46,7 @@ def test_request_verifies_unchanged_generation(scenario: VerificationScenario) -
     report = engine.up(asking)
     assert report.writes == []
     assert "warning: RotationTrigger: s4: rejected: " in report.messages
-    assert "It is not rolled back." in report.messages
+    assert "It is not rolled back. Users of s4 are refused since " in report.messages
     assert scenario.verdicts()["s4"] == "rejected"
     assert engine.slots == slots
     engine.assert_stable(asking)
