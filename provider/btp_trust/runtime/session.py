@@ -69,6 +69,7 @@ class Session:
                     self.retry_policy,
                     self.host.clock,
                     self.host.engine_exited,
+                    show_user=self.print_once,
                     command_plan=self.plans.of(opened.subaccount_id),
                 )
                 self._subaccounts[opened.subaccount_id] = known
@@ -90,6 +91,7 @@ class Session:
                     self.retry_policy,
                     self.host.clock,
                     self.host.engine_exited,
+                    show_user=self.print_once,
                 )
                 self._trust_configurations[opened.subaccount_id] = known
             return known

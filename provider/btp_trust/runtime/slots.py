@@ -23,6 +23,7 @@ class Subaccount(CachedReading[TrustCertificatesClient, Snapshot]):
         retry_policy: Bounds how long the service is waited for.
         clock: Reads the machine's clock, for responses without a date.
         engine_exited: Tells whether Pulumi's engine has exited.
+        show_user: Shows the user a line, at once.
         command_plan: What the resources of this command plan for the subaccount.
     """
 
@@ -34,9 +35,10 @@ class Subaccount(CachedReading[TrustCertificatesClient, Snapshot]):
         clock: Callable[[], datetime],
         engine_exited: Callable[[], bool],
         *,
+        show_user: Callable[[str], None],
         command_plan: CommandPlan,
     ) -> None:
-        super().__init__(subaccount_id, client, retry_policy, clock, engine_exited)
+        super().__init__(subaccount_id, client, retry_policy, clock, engine_exited, show_user=show_user)
         self.command_plan = command_plan
 
     def snapshot(self) -> Snapshot:
