@@ -8,7 +8,7 @@ from btp_trust.active.plan import Action, ActiveStep, DeclaredActive, decide
 from btp_trust.active.schema import PREVIEW_ONLY, ActiveArgs, ActiveInputs, ActiveState
 from btp_trust.certificate import Certificate
 from btp_trust.errors import SlotsChanged
-from btp_trust.formatting import format_rfc3339
+from btp_trust.formatting import describe_signer, format_rfc3339
 from btp_trust.property_bag import (
     PropertyBag,
     SignerSummary,
@@ -45,10 +45,12 @@ def check(session: Session, args: ActiveArgs, old: ActiveInputs | None) -> Activ
     if step.action is Action.RENEW and snapshot.active is not None:
         # Refused beside a RotationTrigger, whose check may come before or after this one.
         reading.account.command_plan.plan_renewal(snapshot.active.fingerprint)
-    for line in filter(None, (step.sentence, step.note)):
-        session.print_once(f"ActiveTrustCertificate: {line}")
     # A renewed certificate has its fingerprint once it is generated.
     reported = None if step.action is Action.RENEW else next_signer or snapshot.active
+    is_adoption = old is None and step.action is Action.FOLLOW and reported is not None
+    adoption = f"adopt active {describe_signer(reported)}; nothing is sent" if is_adoption and reported else None
+    for line in filter(None, (step.sentence, step.note, adoption)):
+        session.print_once(f"ActiveTrustCertificate: {line}")
     return with_changes(
         ActiveInputs,
         args,

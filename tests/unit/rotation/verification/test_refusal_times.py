@@ -21,7 +21,7 @@ MOMENT = "2026-11-29T12:00:00Z"
         (SigningStart(START, is_exact=False), f"{MOMENT} at the latest", ", for at least 42 s"),
         (SigningStart(None), "an unknown moment", ""),
     ],
-    ids=["seconds", "minutes", "a clock that went back", "found", "unseen"],
+    ids=["seconds", "minutes", "a wrong clock", "found", "unseen"],
 )
 def test_refusal_of_users_is_dated(start: SigningStart, text: str, length: str) -> None:
     """Both sentences name the targets and the beginning; the duration is exact, a minimum, or left out."""
