@@ -47,9 +47,8 @@ def check(session: Session, args: ActiveArgs, old: ActiveInputs | None) -> Activ
         reading.account.command_plan.plan_renewal(snapshot.active.fingerprint)
     # A renewed certificate has its fingerprint once it is generated.
     reported = None if step.action is Action.RENEW else next_signer or snapshot.active
-    is_adoption = old is None and step.action is Action.FOLLOW and reported is not None
-    adoption = f"adopt active {describe_signer(reported)}; nothing is sent" if is_adoption and reported else None
-    for line in filter(None, (step.sentence, step.note, adoption)):
+    adopted = reported if old is None and step.action is Action.FOLLOW else None
+    for line in filter(None, (step.sentence, step.note, _adoption_line(adopted))):
         session.print_once(f"ActiveTrustCertificate: {line}")
     return with_changes(
         ActiveInputs,
@@ -134,6 +133,10 @@ def _plan_without_reading(args: ActiveArgs, old: ActiveInputs | None, unavailabl
     if old is None:
         return with_changes(ActiveInputs, args)
     return with_changes(ActiveInputs, args, subaccount_id=old.subaccount_id, signer=old.signer)
+
+
+def _adoption_line(adopted: Certificate | None) -> str | None:
+    return None if adopted is None else f"adopt active {describe_signer(adopted)}; nothing is sent"
 
 
 def _decide(args: ActiveArgs, snapshot: Snapshot, *, exists: bool) -> ActiveStep:

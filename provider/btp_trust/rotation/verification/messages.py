@@ -120,7 +120,8 @@ def rollback_failed_error(
     return RollbackFailed(
         f"Generation {generation!r} was rejected by the target of {', '.join(rejecting)}, and the rollback failed: "
         "users may be rejected now.",
-        f"After the swap: {step.slots}.\n{evidence_lines(evidence, rejecting)}\n{refused_since(rejecting, since)}\n"
+        f"After the swap: {step.slots}.\n{evidence_lines(evidence, rejecting)}\n"
+        f"{refused_since(rejecting, since)[:-1]}, unless another client has swapped since.\n"
         f"The rollback: {error.what} {error.why}",
         "Run `pulumi up` again at once: it reads the slots, verifies the destinations, and rolls back if they still "
         f"reject. By hand: swap in the cockpit (Connectivity > Destination Trust), so that {step.slots.passive} "
