@@ -25,6 +25,14 @@ def describe_certificate(certificate: Certificate, name: str | None = None) -> s
     return f"{short_fingerprint(certificate.fingerprint)} ({label}expires {format_day(certificate.not_after)})"
 
 
+def describe_signer(certificate: Certificate) -> str:
+    """Name a certificate that signs: short fingerprint, its first and its last day."""
+    return (
+        f"{short_fingerprint(certificate.fingerprint)} (valid since {format_day(certificate.not_before)}, signs until "
+        f"{format_day(certificate.not_after)})"
+    )
+
+
 def format_rfc3339(moment: datetime) -> str:
     """Format a moment as RFC 3339 in UTC, to the second."""
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

@@ -8,7 +8,7 @@ from btp_trust.active.plan import Action, ActiveStep, DeclaredActive, decide
 from btp_trust.active.schema import PREVIEW_ONLY, ActiveArgs, ActiveInputs, ActiveState
 from btp_trust.certificate import Certificate
 from btp_trust.errors import SlotsChanged
-from btp_trust.formatting import format_rfc3339, short_fingerprint
+from btp_trust.formatting import describe_signer, format_rfc3339, short_fingerprint
 from btp_trust.property_bag import (
     PropertyBag,
     SignerSummary,
@@ -45,10 +45,11 @@ def check(session: Session, args: ActiveArgs, old: ActiveInputs | None) -> Activ
     if step.action is Action.RENEW and snapshot.active is not None:
         # Refused beside a RotationTrigger, whose check may come before or after this one.
         reading.account.command_plan.plan_renewal(snapshot.active.fingerprint)
-    for line in filter(None, (step.sentence, step.note)):
-        session.print_once(line)
     # A renewed certificate has its fingerprint once it is generated.
     reported = None if step.action is Action.RENEW else next_signer or snapshot.active
+    adopted = reported if old is None and step.action is Action.FOLLOW else None
+    for line in filter(None, (step.sentence, step.note, _adoption_line(adopted))):
+        session.print_once(line)
     return with_changes(
         ActiveInputs,
         args,
@@ -131,6 +132,10 @@ def _plan_without_reading(args: ActiveArgs, old: ActiveInputs | None, unavailabl
     if old is None:
         return with_changes(ActiveInputs, args)
     return with_changes(ActiveInputs, args, subaccount_id=old.subaccount_id, signer=old.signer)
+
+
+def _adoption_line(adopted: Certificate | None) -> str | None:
+    return None if adopted is None else f"adopt active {describe_signer(adopted)}; nothing is sent"
 
 
 def _decide(args: ActiveArgs, snapshot: Snapshot, *, exists: bool) -> ActiveStep:

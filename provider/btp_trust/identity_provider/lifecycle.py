@@ -10,6 +10,7 @@ from btp_trust.formatting import format_rfc3339
 from btp_trust.identity_provider import removal
 from btp_trust.identity_provider.plan import decide, find_by_origin_key
 from btp_trust.identity_provider.planning import (
+    adoption_notices,
     desired_registration,
     notice,
     plan_inputs,
@@ -97,7 +98,7 @@ def _plan(
         )
     # An update is announced by diff, which gets the recorded ID and may still refuse it.
     if old is None and plan.step is not None:
-        session.print_notices([notice(plan, plan.step)])
+        session.print_notices([notice(plan, plan.step), *adoption_notices(plan, desired, step)])
     return plan
 
 

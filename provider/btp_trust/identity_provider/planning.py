@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import Refused
+from btp_trust.formatting import describe_certificate, short_fingerprint
 from btp_trust.identity_provider.plan import (
     DesiredRegistration,
     RegistrationStep,
@@ -129,7 +130,21 @@ def planned_notices(
         steps.append(f"adopt {step.provider.id}, which somebody made in the place of the recorded one")
     if new.step is not None:
         steps.append(new.step)
+    elif not steps and new.certificates != state.trusted:  # as after a run that was killed before it could record
+        trusted = ", ".join(map(describe_certificate, desired.certificates))
+        steps.append(f"trusts {trusted} already: this deployment records it, and nothing is written")
     return tuple(notice(new, sentence) for sentence in steps)
+
+
+def adoption_notices(
+    plan: IdentityProviderInputs, desired: DesiredRegistration, step: RegistrationStep
+) -> list[Notice]:
+    """Return what one that was there before trusts now and then, and until when that signs."""
+    if step.provider is None:
+        return []
+    now = ", ".join(map(short_fingerprint, step.provider.trusted)) or "nothing"
+    then = ", ".join(map(describe_certificate, desired.certificates))
+    return [notice(plan, f"the adopted one trusts {now} now, and {then} after this deployment")]
 
 
 def notice(plan: IdentityProviderInputs, step: str) -> Notice:

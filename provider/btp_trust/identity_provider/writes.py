@@ -61,6 +61,10 @@ class _RegistrationWrite(AtMostOnceWrite[IdentityProvider | None]):
         """Return the identity provider before, as a sentence."""
         return f"Registration: {_describe(self.before)}."
 
+    def describe_watched(self) -> str:
+        """Return the registration."""
+        return "the registration"
+
     def foreign_change(self, now: IdentityProvider | None) -> TargetChanged:
         """Return the error of a content that has another cause than this write."""
         return TargetChanged(

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from btp_trust.certificate import Certificate
-from btp_trust.formatting import describe_certificate, short_fingerprint
+from btp_trust.formatting import describe_certificate, describe_signer, short_fingerprint
 from btp_trust.rotation.decision import Action, Decision
 from btp_trust.rotation.declaration import Declaration
-from btp_trust.rotation.messages import list_lines
-from btp_trust.rotation.schema import SlotPair
+from btp_trust.rotation.messages import label, list_lines
+from btp_trust.rotation.schema import RotationInputs, RotationState, SlotPair
 from btp_trust.runtime.comparison import Notice
 from btp_trust.runtime.session import Session
-from btp_trust.snapshot import Snapshot
+from btp_trust.snapshot import Snapshot, has_fingerprint
 
 
 def decision_notices(session: Session, decision: Decision) -> list[Notice]:
@@ -28,6 +28,26 @@ def decision_notices(session: Session, decision: Decision) -> list[Notice]:
         # A plain line: a warning would fail a strict run, and a rollback goes ahead.
         notices.append(Notice(f"warning: {decision.trust_warning}"))
     return notices
+
+
+def creation_notices(declaration: Declaration, snapshot: Snapshot) -> list[Notice]:
+    """Return which certificate a creation records under which name, and until when that one signs."""
+    if declaration.deployed_generation is not None or snapshot.active is None:
+        return []
+    signer = describe_signer(snapshot.active)
+    return [Notice(f"record active {signer} as {declaration.generation!r}; nothing is sent")]
+
+
+def record_notices(state: RotationState, new: RotationInputs, snapshot: Snapshot, *, verifies: bool) -> list[Notice]:
+    """Return the line of a declared certificate that signs already: after a crash, or a swap by somebody else."""
+    if snapshot.active is None or not has_fingerprint(snapshot.active, new.declared_fingerprint):
+        return []
+    is_recorded = has_fingerprint(snapshot.active, state.fingerprint)
+    if is_recorded and new.generation == state.generation:
+        return []
+    recorded = "" if is_recorded else f", and the state still has {short_fingerprint(state.fingerprint)}"
+    signer, how = label(snapshot.active, new.generation), " without a swap" if verifies else ", and nothing is sent"
+    return [Notice(f"{signer} signs already{recorded}: this deployment records it{how}")]
 
 
 def late_registration_notices(names: Sequence[str], certificate: Certificate) -> list[Notice]:

@@ -87,7 +87,8 @@ def check(
     # Destinations are listed after that: the plan of another resource may refuse the swap.
     plan, problems = _plan(session, declaration, decision, candidate, old, snapshot=snapshot)
     # The one place where check prints: it returns inputs alone, and a creation has no diff that could show these lines.
-    session.print_notices([*notices, *problems])
+    created = _creation_notices(session, declaration, plan, snapshot)
+    session.print_notices([*notices, *created, *problems])
     # Left to diff: the outputs may refuse the step, or explain why the slots are as they are.
     command_plan.rotation_notices = _step_notices(session, decision, plan, snapshot)
     return plan
@@ -113,6 +114,7 @@ def diff(session: Session, state: RotationState, new: RotationInputs) -> Compari
     step = RotationStep(state, new, snapshot, swapped=False)
     notices = [
         *(planned or ()),
+        *(_record_notices(step) if planned is not None else ()),
         *(_swap_notices(state, new, snapshot, command_plan) if planned is not None else ()),
         *preflight.signer_verification_notices(session, step, command_plan.pending_generation),
     ]
@@ -211,6 +213,20 @@ def _step_notices(session: Session, decision: Decision, plan: RotationInputs, sn
     has_step = decision.action is Action.SWAP
     verification = preflight.verification_notices(session, plan, snapshot) if has_step else []
     return (*announcements.decision_notices(session, decision), *verification)
+
+
+def _creation_notices(
+    session: Session, declaration: Declaration, plan: RotationInputs, snapshot: Snapshot
+) -> list[Notice]:
+    """Return what a creation records and which calls it makes."""
+    if not (recorded := announcements.creation_notices(declaration, snapshot)):
+        return []
+    return [*recorded, *preflight.creation_notices(session, plan, snapshot)]
+
+
+def _record_notices(step: RotationStep) -> list[Notice]:
+    verifies = step.run is not None  # its own line says what a rejection would do
+    return announcements.record_notices(step.state, step.new, step.slots, verifies=verifies)
 
 
 def _swap_notices(

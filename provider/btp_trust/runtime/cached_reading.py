@@ -36,6 +36,7 @@ class CachedReading(ABC, Generic[_Client, _Reading]):
         retry_policy: Bounds how long the service is waited for.
         clock: Reads the machine's clock, for responses without a date.
         engine_exited: Tells whether Pulumi's engine has exited.
+        show_user: Shows the user a line, at once.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class CachedReading(ABC, Generic[_Client, _Reading]):
         clock: Callable[[], datetime],
         engine_exited: Callable[[], bool],
         *,
+        show_user: Callable[[str], None],
         name: str | None = None,
     ) -> None:
         self.subaccount_id = subaccount_id
@@ -54,6 +56,7 @@ class CachedReading(ABC, Generic[_Client, _Reading]):
         self.client = client
         self.retry_policy = retry_policy
         self.engine_exited = engine_exited
+        self.show_user = show_user
         self.write_lock = WriteLock()
         # One lock for reading and writing: other threads read only once the outcome of a write is known.
         self.lock = self.write_lock.lock

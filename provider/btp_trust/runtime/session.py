@@ -79,6 +79,7 @@ class Session:
                     self.host.clock,
                     self.host.engine_exited,
                     name=opened.subaccount_name,
+                    show_user=self.print_once,
                     command_plan=self.plans.of(opened.subaccount_id),
                 )
                 self._subaccounts[opened.subaccount_id] = known
@@ -101,6 +102,7 @@ class Session:
                     self.host.clock,
                     self.host.engine_exited,
                     name=opened.subaccount_name,
+                    show_user=self.print_once,
                 )
                 self._trust_configurations[opened.subaccount_id] = known
             return known

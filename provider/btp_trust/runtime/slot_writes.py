@@ -11,6 +11,7 @@ from typing import ClassVar, Final
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import SlotsChanged, StaleRead, TrustError
+from btp_trust.formatting import short_fingerprint
 from btp_trust.runtime.slots import Subaccount
 from btp_trust.runtime.staleness import STALENESS
 from btp_trust.service.transport.at_most_once import AtMostOnceWrite
@@ -56,6 +57,14 @@ class _SlotWrite(AtMostOnceWrite[Snapshot]):
     def describe_before(self) -> str:
         """Return the slots before."""
         return f"Slots: {self.before.slots}."
+
+    def describe_watched(self) -> str:
+        """Return the slots that are read, and what they held before: a rollback's are those of its swap, reversed."""
+        before = ", ".join(
+            f"{slot} {short_fingerprint(found) if found else 'empty'}"
+            for slot, found in (("active", self.before.slots.active), ("passive", self.before.slots.passive))
+        )
+        return f"both slots of subaccount {self.before.subaccount_id} (before: {before})"
 
     def changed_before_sending(self, now: Snapshot) -> SlotsChanged:
         """Return the error of slots that changed before the request arrived."""

@@ -24,6 +24,7 @@ class Subaccount(CachedReading[TrustCertificatesClient, Snapshot]):
         clock: Reads the machine's clock, for responses without a date.
         engine_exited: Tells whether Pulumi's engine has exited.
         name: What the token calls the subaccount.
+        show_user: Shows the user a line, at once.
         command_plan: What the resources of this command plan for the subaccount.
     """
 
@@ -35,10 +36,11 @@ class Subaccount(CachedReading[TrustCertificatesClient, Snapshot]):
         clock: Callable[[], datetime],
         engine_exited: Callable[[], bool],
         *,
+        show_user: Callable[[str], None],
         command_plan: CommandPlan,
         name: str | None = None,
     ) -> None:
-        super().__init__(subaccount_id, client, retry_policy, clock, engine_exited, name=name)
+        super().__init__(subaccount_id, client, retry_policy, clock, engine_exited, show_user=show_user, name=name)
         self.command_plan = command_plan
 
     def snapshot(self) -> Snapshot:

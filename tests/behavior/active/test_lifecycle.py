@@ -60,7 +60,12 @@ def test_creation_adopts_the_active_certificate(engine: FakeEngine) -> None:
     assert (outputs["fingerprint"], outputs["role"]) == (engine.slots[0], "active")
     assert outputs["subaccount_id"] == engine.guid
     assert outputs["certificate"] == engine.emulator.certificates(engine.guid)[0]
+    since, until = outputs["not_before"][:10], outputs["not_after"][:10]
+    adopted = f"adopt active {str(engine.slots[0])[:8]} (valid since {since}, signs until {until}); nothing is sent\n"
+    assert adopted in engine.last_preview.messages
+    assert adopted in report.messages
     engine.assert_stable(ALONE)
+    assert "adopt" not in engine.preview(ALONE).messages
 
 
 def test_preview_names_the_adopted_certificate(engine: FakeEngine) -> None:

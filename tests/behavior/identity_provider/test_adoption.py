@@ -129,8 +129,25 @@ def test_unrecorded_registration_is_adopted(engine: FakeEngine) -> None:
     """A registration that a killed run left unrecorded is adopted without a write."""
     engine.up(program())
     del engine.state["billing"]
-    assert engine.up(program()).writes == []
+    report = engine.up(program())
+    assert report.writes == []
+    signer = str(engine.slots[0])[:8]
+    assert f"the adopted one trusts {signer} now, and {signer} (expires 20" in report.messages
     engine.assert_stable(program())
+
+
+def test_killed_update_is_only_recorded(engine: FakeEngine) -> None:
+    """An update of the registration that a killed run left unrecorded is recorded, and a line says so."""
+    engine.deploy(program())
+    before = engine.state["billing"]
+    engine.up(program("b"))
+    engine.up(program("b"))
+    stored, engine.state["billing"] = engine.state["billing"], before
+    report = engine.up(program("b"))
+    assert report.writes == []
+    assert "already: this deployment records it, and nothing is written" in report.messages
+    assert engine.outputs("billing")["trusted"] == stored.outputs["trusted"]
+    engine.assert_stable(program("b"))
 
 
 def test_replaced_provider_is_not_deleted(engine: FakeEngine) -> None:

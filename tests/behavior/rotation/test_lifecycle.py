@@ -38,6 +38,8 @@ def test_create_records_the_active_certificate(engine: FakeEngine) -> None:
     report = engine.up(program(None, "a"))
     assert report.writes == []
     outputs = engine.outputs("rotation")
+    assert f"record active {outputs['fingerprint'][:8]} (valid since {outputs['not_before'][:10]}" in report.messages
+    assert f"signs until {outputs['not_after'][:10]}) as 'a'; nothing is sent" in report.messages
     assert outputs["fingerprint"] == engine.slots[0]
     assert engine.state["rotation"].inputs["generations"] == {"a": engine.slots[0]}
     assert not {"previous_fingerprint", "rotated_at", "step", "slots_before", "drift"} & outputs.keys()
@@ -204,6 +206,12 @@ def test_killed_run_swaps_once(engine: FakeEngine) -> None:
     with pytest.raises(ProcessKilledError):
         engine.up(ROTATED)
     assert engine.up(ROTATED).writes == []
+    new, old = (str(fingerprint)[:8] for fingerprint in engine.slots)
+    recorded = (
+        f"{new} (b) signs already, and the state still has {old}: this deployment records it, and nothing is sent"
+    )
+    assert recorded in engine.last_preview.messages
+    assert recorded in engine.last_report.messages
     assert engine.slots == before[::-1]
     assert engine.outputs("rotation")["previous_fingerprint"] == before[0]
     engine.assert_stable(ROTATED)

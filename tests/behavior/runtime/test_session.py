@@ -204,7 +204,9 @@ def test_reading_uses_service_clock(emulator: Emulator) -> None:
     host = Host(clock=lambda: datetime(2032, 1, 1, tzinfo=UTC))
     retry_policy = FakeClock().retry_policy()
     trust_api = TrustCertificatesClient(client, retry_policy)
-    account = Subaccount(GUID, trust_api, retry_policy, host.clock, host.engine_exited, command_plan=CommandPlan())
+    account = Subaccount(
+        GUID, trust_api, retry_policy, host.clock, host.engine_exited, show_user=print, command_plan=CommandPlan()
+    )
     assert account.read().now == datetime(2032, 1, 1, tzinfo=UTC)
 
 

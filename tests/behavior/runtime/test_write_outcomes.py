@@ -64,6 +64,9 @@ def test_lost_response_is_resolved(scenario: WriteScenario, fault: TransportFaul
     assert scenario.run() == [scenario.request]
     assert scenario.engine.slots != scenario.before
     assert scenario.engine.pauses == PAUSES[:1]
+    output = scenario.engine.last_report.messages
+    assert "will be read until that is certain, for 30 s at most (btp-trust:resolveTimeout)\n" in output
+    assert f"was done, once: both slots of subaccount {scenario.engine.guid} (before: active " in output
     scenario.engine.assert_stable(scenario.wanted)
 
 

@@ -59,7 +59,7 @@ def roll_back(
     except TrustError as error:
         if isinstance(error, OutcomeUnknown) and error is not unknown:
             return _rollback_outcome_unknown(account, step, earlier, evidence, error)
-        failure = rollback_failed_error(step.new.generation, step.slots, evidence, error)
+        failure = rollback_failed_error(step.new.generation, step.slots, evidence, error, since=step.signing_start)
         account.write_lock.replace_failure(failure)  # a retry by an `ErrorHook` ends with it, too
         raise failure from None
     # ActiveTrustCertificate is checked later in this command, and must report the earlier signer.
@@ -92,7 +92,7 @@ def _rollback_outcome_unknown(
     account.command_plan.next_signer = None
     now = account.client.server_time or account.now
     message = unknown_rollback_outcome_error(
-        step.new.generation, evidence, step.slots, error.what, until=now + STALENESS
+        step.new.generation, evidence, step.slots, error.what, since=step.signing_start, until=now + STALENESS
     )
     evidence = {name: replace(found, after_rollback="skipped") for name, found in evidence.items()}
     slots = Snapshot(step.slots.subaccount_id, earlier, step.slots.active, now)
@@ -104,7 +104,9 @@ def _rollback_outcome_unknown(
 def _rolled_back(
     step: RotationStep, earlier: Certificate, evidence: Mapping[str, Evidence], slots: Snapshot
 ) -> RolledBackStep:
-    failure = rollback_error(step.new.generation, step.generation_of(earlier), evidence, slots)
+    failure = rollback_error(
+        step.new.generation, step.generation_of(earlier), evidence, slots, since=step.signing_start
+    )
     outputs: PropertyBag = {
         "failed_generation": step.new.generation,
         "failure": str(failure),

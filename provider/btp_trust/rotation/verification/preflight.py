@@ -84,6 +84,18 @@ def verification_notices(session: Session, new: RotationInputs, snapshot: Snapsh
     ]
 
 
+def creation_notices(session: Session, new: RotationInputs, snapshot: Snapshot) -> list[Notice]:
+    """Return which destinations a creation verifies, if `verify_now` asks for that or is yet unknown."""
+    if new.verify_now is None or not new.verify_destinations or snapshot.active is None:
+        return []
+    signer, names = label(snapshot.active, new.generation), ", ".join(new.verify_destinations)
+    verified = f"{signer} signs, {names} will be verified as the user of connection {new.connection!r}"
+    return [
+        *_user_notices(session, new, "the verification stays inconclusive"),
+        Notice(f"{verified}; nothing is rolled back"),
+    ]
+
+
 def signer_verification_notices(session: Session, step: RotationStep, pending_generation: str | None) -> list[Notice]:
     """Return which destinations an update verifies for the present signer, why, and which certificate may sign then.
 

@@ -14,6 +14,7 @@ from btp_trust.rotation.verification.messages import rollback_impossible_error
 from btp_trust.rotation.verification.policy import VerificationRun, inconclusive_destinations, rejecting_destinations
 from btp_trust.rotation.verification.prober import probe_destinations
 from btp_trust.rotation.verification.probes import ProbeRequest
+from btp_trust.rotation.verification.refusal_times import refused_since
 from btp_trust.rotation.verification.step import RotationStep, unverified_destinations
 from btp_trust.rotation.verification.verdict import ProbeResult, RetryCause
 from btp_trust.runtime.session import Session
@@ -50,7 +51,9 @@ def verify_rotation(session: Session, account: Subaccount, step: RotationStep) -
     if _is_rejected(results, run):
         if step.cannot_roll_back:
             # An error leaves the state as it is, so that each further command verifies again and says so.
-            raise rollback_impossible_error(step.new.generation, step.new.declared_fingerprint, step.slots, evidence)
+            raise rollback_impossible_error(
+                step.new.generation, step.new.declared_fingerprint, step.slots, evidence, since=step.signing_start
+            )
         if step.rolls_back and step.slots.passive is not None:
             # The probes may have used up their time, while users are rejected.
             with session.retry_policy.fresh_deadline():
@@ -90,16 +93,16 @@ def _report_and_record(
     inconclusive = [name for name in inconclusive_destinations(results, step.since) if name in run.names]
     of_the_step = [name for name in inconclusive if name in run.decisive]
     is_unanswered = step.is_requested and inconclusive != of_the_step
-    _report(session, results, inconclusive if is_unanswered else of_the_step)
+    _report(session, step, results, inconclusive if is_unanswered else of_the_step)
     recorded = _evidence_outputs(evidence, of_the_step)
     return VerificationOutcome(step.slots, recorded | (_previous_request(step.state) if is_unanswered else {}))
 
 
-def _report(session: Session, results: Mapping[str, ProbeResult], repeated: list[str]) -> None:
+def _report(session: Session, step: RotationStep, results: Mapping[str, ProbeResult], repeated: list[str]) -> None:
     for name, result in results.items():
         evidence, consequence = result.evidence, ""
         if evidence.verdict is Verdict.REJECTED:
-            consequence = " It is not rolled back."
+            consequence = f" It is not rolled back. {refused_since([name], step.signing_start)}"
         if result.retry_cause is RetryCause.UNKNOWN_SIGNER:
             consequence = " A destination with SAMLAssertion in verify_destinations shows it."
         if name in repeated:

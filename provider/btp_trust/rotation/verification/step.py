@@ -11,6 +11,7 @@ from btp_trust.property_bag import UNKNOWN
 from btp_trust.rotation.evidence import OnVerificationFailure
 from btp_trust.rotation.schema import OnDrift, RotationArgs, RotationInputs, RotationState
 from btp_trust.rotation.verification.policy import VerificationCause, VerificationRun, rolls_back, select_destinations
+from btp_trust.rotation.verification.refusal_times import SigningStart
 from btp_trust.snapshot import Snapshot, has_fingerprint
 
 
@@ -48,6 +49,11 @@ class RotationStep:
             return self.slots.now
         moments = filter(None, (self.state.rotated_at, self.state.restored_at))
         return max(map(parse_rfc3339, moments), default=None)
+
+    @property
+    def signing_start(self) -> SigningStart:
+        """The same moment for a sentence about users whom a target has refused since."""
+        return SigningStart(self.since, is_exact=self.swapped)
 
     @property
     def rolls_back(self) -> bool:

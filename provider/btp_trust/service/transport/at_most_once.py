@@ -10,7 +10,8 @@ the first one. So each write follows these rules:
 4. A response that shows the state afterwards ends the write.
 5. After any other response, and after a lost one, the state is read until it shows the outcome: applied, or changed by
    somebody else. A client error (4xx) is followed by one reading, all else by readings for `resolve_timeout`.
-6. An error that leaves the outcome open is kept, and ends every later write of this process (`WriteLock`).
+6. A line says that the answer was lost, what is read and for how long at most; another one says that it was done.
+7. An error that leaves the outcome open is kept, and ends every later write of this process (`WriteLock`).
 """
 
 from __future__ import annotations
@@ -57,6 +58,10 @@ class WriteContext(Protocol):
     def write_lock(self) -> UnknownOutcomes:
         """Ends later writes."""
 
+    @property
+    def show_user(self) -> Callable[[str], None]:
+        """Shows the user a line, at once."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class AtMostOnceWrite(ABC, Generic[_State]):
@@ -94,6 +99,10 @@ class AtMostOnceWrite(ABC, Generic[_State]):
     @abstractmethod
     def describe_before(self) -> str:
         """Return a sentence about the state before."""
+
+    @abstractmethod
+    def describe_watched(self) -> str:
+        """Return what is read after a lost response, for a sentence that says so."""
 
     @abstractmethod
     def foreign_change(self, now: _State) -> TrustError:
@@ -148,6 +157,8 @@ class AtMostOnceWrite(ABC, Generic[_State]):
     def _resolve(self, cause: UnexpectedResponse | ServiceUnavailable) -> _State:
         """Read until the outcome is known, for a bounded time, and at least once if any time remains."""
         polled_seconds, is_read = 0.0, False
+        # Before the first reading: a service that has just lost a response may leave that one waiting, too.
+        self._announce_readings(cause)
         for polled_seconds in self.context.retry_policy.poll(self._poll_seconds(cause)):  # noqa: B007 - the last one counts
             try:
                 now = self.read()
@@ -157,6 +168,7 @@ class AtMostOnceWrite(ABC, Generic[_State]):
                 continue
             is_read = True
             if self.is_applied(now):
+                self.context.show_user(f"The {self.name} was done, once: {self.describe_watched()} showed that")
                 return now
             # An unchanged state is read again: the write may still be on its way, or the reading stale.
             if not self.is_unchanged(now):
@@ -169,6 +181,21 @@ class AtMostOnceWrite(ABC, Generic[_State]):
             return 0.0
         # A short setting must leave a rollback its minute: after that, a stale reading is excluded.
         return max(self.context.retry_policy.timeouts.resolve_timeout, self.min_poll_seconds)
+
+    def _announce_readings(self, cause: UnexpectedResponse | ServiceUnavailable) -> None:
+        """Tell the user why the command goes on reading, and for how long; one reading needs no announcement."""
+        if (seconds := self._poll_seconds(cause)) == 0:
+            return
+        how = (
+            "its answer leaves open"
+            if isinstance(cause, UnexpectedResponse)
+            else "its answer was lost, which leaves open"
+        )
+        setting = " (btp-trust:resolveTimeout)" if seconds == self.context.retry_policy.timeouts.resolve_timeout else ""
+        self.context.show_user(
+            f"The {self.name} was sent once, and {how} whether it was done: {self.describe_watched()} will be read "
+            f"until that is certain, for {min(seconds, self.context.retry_policy.remaining):.0f} s at most{setting}"
+        )
 
     def _unresolved_error(
         self, cause: UnexpectedResponse | ServiceUnavailable, polled_seconds: float, *, is_read: bool

@@ -52,6 +52,8 @@ def test_rejection_rolls_back_and_is_recorded(scenario: VerificationScenario) ->
         ("s4", "sf", "assertion"), "verified"
     )
     assert_three_part_message(outputs["failure"], *before, "s4", 'generation="a"', "'b'")
+    assert "Users of s4 were refused from 20" in outputs["failure"]
+    assert f" to {outputs['rolled_back_at']}, when the rollback was confirmed, for " in outputs["failure"]
     assert engine.outputs("signing")["fingerprint"] == before[0]
 
 

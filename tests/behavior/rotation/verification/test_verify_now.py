@@ -46,7 +46,7 @@ def test_request_verifies_unchanged_generation(scenario: VerificationScenario) -
     report = engine.up(asking)
     assert report.writes == []
     assert f"warning: {engine.subject}s4: rejected: " in report.messages
-    assert "It is not rolled back." in report.messages
+    assert "It is not rolled back. Users of s4 are refused since " in report.messages
     assert scenario.verdicts()["s4"] == "rejected"
     assert engine.slots == slots
     engine.assert_stable(asking)
@@ -65,6 +65,8 @@ def test_request_at_creation_is_answered(emulator: Emulator) -> None:
     report = engine.up(scenario.program("a", "s4", "assertion", passive_generation="b", verify_now="1"))
     assert report.writes == []
     assert "s4: rejected: " in report.messages
+    calls = "s4, assertion will be verified as the user of connection 'default'; nothing is rolled"
+    assert calls in engine.last_preview.messages
     evidence = engine.outputs("rotation")["verified"]
     assert {name: probe["verdict"] for name, probe in evidence.items()} == {"s4": "rejected", "assertion": "verified"}
     assert passive_generation == {}

@@ -15,13 +15,23 @@ LAYERS = (
     ("automatic_rollback", "preflight"),
     ("prober",),
     ("probes", "step", "messages", "inspection"),
-    ("policy",),
+    ("policy", "refusal_times"),
     ("verdict",),
     ("rejection",),
     ("rejection_words", "target_answer"),
 )
 ABOVE = {"btp_trust.rotation.lifecycle", "btp_trust.rotation.planning", "btp_trust.rotation.policies"}
-PURE = ("probes", "step", "messages", "policy", "verdict", "rejection", "rejection_words", "target_answer")
+PURE = (
+    "probes",
+    "step",
+    "messages",
+    "policy",
+    "refusal_times",
+    "verdict",
+    "rejection",
+    "rejection_words",
+    "target_answer",
+)
 
 
 def imported(module: str) -> set[str]:

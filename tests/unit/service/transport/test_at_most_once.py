@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -35,6 +35,7 @@ class Target:
     retry_policy: RetryPolicy
     exits_after: int = 99
     kept: list[Exception] = field(default_factory=list)
+    shown: list[str] = field(default_factory=list)
 
     @property
     def write_lock(self) -> Target:
@@ -45,6 +46,11 @@ class Target:
     def engine_exited(self) -> Callable[[], bool]:
         """Whether the engine exited: after so many questions."""
         return self._has_exited
+
+    @property
+    def show_user(self) -> Callable[[str], None]:
+        """Records each line."""
+        return self.shown.append
 
     def _has_exited(self) -> bool:
         self.exits_after -= 1
@@ -95,6 +101,10 @@ class NumberWrite(AtMostOnceWrite[int]):
     def describe_before(self) -> str:
         """Return the number."""
         return f"Number: {self.before}."
+
+    def describe_watched(self) -> str:
+        """Return the number."""
+        return "the number"
 
     def foreign_change(self, now: int) -> TrustError:
         """Return the error of another number."""
@@ -198,3 +208,47 @@ def test_client_error_is_read_once() -> None:
     with pytest.raises(WriteNotApplied, match="The write was refused: Bad"):
         due.perform()
     assert due.log == ["send", "read"]
+
+
+GARBLED = UnexpectedResponse("Garbled.", "No JSON.", "Report it.")
+
+
+@pytest.mark.parametrize(
+    ("response", "shown"),
+    [
+        (LOST, ["its answer was lost, which leaves open", "The write was done"]),
+        (GARBLED, ["its answer leaves open", "The write was done"]),
+        (APPLIED, []),
+    ],
+    ids=["lost", "garbled", "answered"],
+)
+def test_open_outcome_is_announced(response: int | TrustError, shown: list[str]) -> None:
+    """Before the first reading, a line says what is read and for how long at most; afterwards, the outcome."""
+    due = write([response, APPLIED], [BEFORE, APPLIED])
+    assert due.perform() == APPLIED
+    assert isinstance(due.context, Target)
+    assert len(due.context.shown) == len(shown)
+    for line, words in zip(due.context.shown, shown, strict=True):
+        assert words in line
+        assert "the number" in line
+    assert not shown or "for 30 s at most (btp-trust:resolveTimeout)" in due.context.shown[0]
+
+
+@pytest.mark.parametrize(
+    ("response", "reading", "lines"), [(LOST, BEFORE, 1), (CLIENT_ERROR, BEFORE, 0), (LOST, FOREIGN, 1)]
+)
+def test_error_ends_announced_readings(response: TrustError, reading: int, lines: int) -> None:
+    """The error says that the write was not done; a client error takes one reading, which nothing announces."""
+    due = write([response], [reading])
+    with pytest.raises(TrustError):
+        due.perform()
+    assert isinstance(due.context, Target)
+    assert len(due.context.shown) == lines
+
+
+def test_announced_time_is_the_real_bound() -> None:
+    """A watch that is longer than the setting is announced with its own length."""
+    due = replace(write([LOST], [BEFORE, APPLIED]), min_poll_seconds=60.0)
+    due.perform()
+    assert isinstance(due.context, Target)
+    assert due.context.shown[0].endswith("for 60 s at most")
