@@ -187,7 +187,7 @@ def test_reference_has_arguments_and_outputs(name: str) -> None:
     checked = checked_fields(name)
 
     assert arguments | outputs | checked == documented | (arguments & common)
-    assert arguments & common == {"connection", "subaccount_id"}
+    assert arguments & common == {"connection", "subaccount_id", "display_name"}
     assert inherited() <= common
 
 

@@ -88,12 +88,13 @@ def scenario() -> Iterator[InputScenario]:
         for name in ("one", "two"):
             emulator.create_destination(guid, {**SAML, "Name": name})
         active, passive = engine.slots
-        common = {"connection": "default", "subaccount_id": guid}
+        common = {"connection": "default", "subaccount_id": guid, "display_name": "Acme"}
         given: dict[str, Bag] = {
             "passive": {**common, "generation": "b", "adopt": passive, "replace": active, "resource_urn": "urn:one"},
             "trusted": {
                 "connection": "billing",
                 "subaccount_id": target,
+                "display_name": "Acme billing",
                 "origin_key": "shop",
                 "passive": passive,
                 "source_connection": "default",

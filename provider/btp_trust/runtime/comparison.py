@@ -13,7 +13,7 @@ class Notice:
 
     line: str
     about: str | None = None
-    """The matter, of which one line is enough; the line itself by default."""
+    """The matter, of which one line is enough; by default this line about this subaccount."""
     error: TrustError | None = None
     """Raised in place of the line: the lines before it explain it, so the user sees them first."""
 

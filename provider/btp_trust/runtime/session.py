@@ -52,7 +52,7 @@ class Session:
         self._connections = OpenConnections(config, self.host, self.retry_policy, self.print_note)
         self._subaccounts: dict[str, Subaccount] = {}
         self._trust_configurations: dict[str, TrustConfiguration] = {}
-        self._printed: set[tuple[str, str]] = set()
+        self._printed: set[str] = set()
 
     def subaccount(self, connection: str, expected: str | None, prop: str = "subaccount_id") -> Subaccount:
         """Return the subaccount of a connection, after comparing it with the one that the resource belongs to.
@@ -130,8 +130,9 @@ class Session:
         """Show the user a line under its resource, unless one about the same matter of the subaccount was shown."""
         context = operation_context.current()
         # Check runs twice in an update, and several resources of a subaccount may have the same to say.
+        matter = about or f"{context.subaccount_id}: {line}"
         with self._lock:
-            if (matter := (context.subaccount_id, about or line)) in self._printed:
+            if matter in self._printed:
                 return
             self._printed.add(matter)
         self._print(line, context)

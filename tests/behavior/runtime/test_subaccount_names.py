@@ -127,4 +127,7 @@ def test_identity_provider_names_its_subaccount(emulator: Emulator) -> None:
         report.messages
     )
     engine.config["btp-trust:serviceKey"] = ""
-    assert f"{label} was not checked" in engine.preview(trusting).messages
+    (line,) = engine.preview(trusting).messages.splitlines()
+    assert line.startswith(f"warning: ActiveTrustCertificate signing: {label} was not checked")
+    alone = engine.diff_with_unknowns("billing", ())[1].messages
+    assert f"acme-target ({target.guid[:8]}): subaccount {engine.guid[:8]} was not checked" in alone

@@ -6,6 +6,8 @@ import socket
 from collections.abc import Iterator
 from concurrent import futures
 from dataclasses import dataclass, field
+from io import StringIO
+from types import SimpleNamespace
 from typing import Any
 
 import grpc  # type: ignore[import-untyped]
@@ -13,7 +15,10 @@ import pytest
 from google.protobuf import empty_pb2  # type: ignore[import-untyped]
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
+from btp_trust.runtime import operation_context
 from btp_trust.runtime.engine_log import EngineLog, engine_address
+from btp_trust.runtime.host import Host
+from btp_trust.runtime.session import Session
 
 URN = "urn:pulumi:dev::project::pulumi-python:dynamic/btp-trust:RotationTrigger::rotation"
 PLUGIN = "/venv/lib/python3.11/site-packages/pulumi/dynamic/__main__.py"
@@ -49,6 +54,25 @@ def test_lines_reach_the_engine(listening: tuple[Engine, str]) -> None:
     assert log.log("a warning", URN, is_warning=True)
     assert log.log("a line", "", is_warning=False)
     assert engine.lines == [(engine_pb2.WARNING, "a warning", URN), (engine_pb2.INFO, "a line", "")]
+
+
+def test_session_prefers_the_engine(listening: tuple[Engine, str]) -> None:
+    """A session's lines go to the engine, which shows the resource and the severity by itself."""
+    engine, address = listening
+    stderr, unset = StringIO(), dict[str, str]()
+    session = Session(unset.get, Host(engine_address=address, stderr=stderr))
+    request = SimpleNamespace(urn=URN)
+    with operation_context.begin({"subaccount": "acme-prod (1a2b3c4d)"}):
+        assert request.urn == URN
+        session.print_once("warning: it ends")
+        session.print_once("it begins")
+        session.print_note("a note")
+    assert engine.lines == [
+        (engine_pb2.WARNING, "acme-prod (1a2b3c4d): it ends", URN),
+        (engine_pb2.INFO, "acme-prod (1a2b3c4d): it begins", URN),
+        (engine_pb2.INFO, "a note", ""),
+    ]
+    assert stderr.getvalue() == ""
 
 
 def test_missing_engine_is_reported() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -91,3 +92,5 @@ def test_distant_callers_are_ignored() -> None:
     request = SimpleNamespace(urn=URN)
     assert request.urn == URN
     assert deeper(30) == ""
+    with ThreadPoolExecutor() as threads:
+        assert threads.submit(called_about, None, {}).result().urn == ""
