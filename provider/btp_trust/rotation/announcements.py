@@ -9,7 +9,6 @@ from btp_trust.formatting import describe_certificate, short_fingerprint
 from btp_trust.rotation.decision import Action, Decision
 from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.messages import list_lines
-from btp_trust.rotation.schema import SlotPair
 from btp_trust.runtime.comparison import Notice
 from btp_trust.runtime.session import Session
 from btp_trust.snapshot import Snapshot
@@ -53,11 +52,11 @@ def removal_notices(candidate: str | None, declaration: Declaration, snapshot: S
     ]
 
 
-def warn_signer_lost(session: Session, slots_before: SlotPair, snapshot: Snapshot) -> None:
+def warn_signer_lost(session: Session, signer: str, snapshot: Snapshot) -> None:
     """Warn that somebody replaced the previous signer: the swap is done, and its rollback target is gone."""
     # Printed: `warn` would fail a strict run, and the swap that was done would be missing from the state.
     session.print_once(
-        f"warning: RotationTrigger: {slots_before.active}, which signed until now, is in no slot any more; somebody "
+        f"warning: RotationTrigger: {signer}, which signed until now, is in no slot any more; somebody "
         "else replaced it meanwhile, so that a rollback to it is impossible. The slots of subaccount "
         f"{snapshot.subaccount_id}: {snapshot.slots}."
     )

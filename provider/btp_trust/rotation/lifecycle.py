@@ -14,11 +14,13 @@ from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.difference import (
     RotationDifference,
     arguments_changed,
+    due_swap,
     find_difference,
     refuse_unless_signing,
     refuse_unrecorded_signer,
 )
 from btp_trust.rotation.outputs import history_outputs, restored_at, signer_outputs, without_none
+from btp_trust.rotation.planned_swap import PlannedSwap
 from btp_trust.rotation.planning import (
     affected_destinations,
     create_declaration,
@@ -30,7 +32,7 @@ from btp_trust.rotation.planning import (
 )
 from btp_trust.rotation.policies import decide
 from btp_trust.rotation.rollback import refuse_untrusted, stale_read_after_swap
-from btp_trust.rotation.schema import Candidate, RotationArgs, RotationInputs, RotationState, SlotPair, args_from_bag
+from btp_trust.rotation.schema import Candidate, RotationArgs, RotationInputs, RotationState, args_from_bag
 from btp_trust.rotation.verification import preflight
 from btp_trust.rotation.verification.runner import verify_rotation
 from btp_trust.rotation.verification.step import RotationStep, is_verification_requested
@@ -49,7 +51,7 @@ from btp_trust.runtime.reading import (
 from btp_trust.runtime.session import Session
 from btp_trust.runtime.slot_writes import swap
 from btp_trust.runtime.slots import Subaccount
-from btp_trust.snapshot import Snapshot
+from btp_trust.snapshot import Slots, Snapshot
 from btp_trust.trusted_by.parsing import TrustedBy
 
 _KIND = "RotationTrigger"
@@ -85,6 +87,8 @@ def check(
     notices = [*announcements.removal_notices(removed, declaration, snapshot), *_plan_swap(decision, reading)]
     # Destinations are listed after that: the plan of another resource may refuse the swap.
     plan, problems = _plan(session, declaration, decision, candidate, old, snapshot=snapshot)
+    if decision.action is Action.SWAP and plan.swap is not None:
+        command_plan.planned_swap = plan.swap.number
     # The one place where check prints: it returns inputs alone, and a creation has no diff that could show these lines.
     session.print_notices([*notices, *problems])
     # Left to diff: the outputs may refuse the step, or explain why the slots are as they are.
@@ -105,7 +109,8 @@ def diff(session: Session, state: RotationState, new: RotationInputs) -> Compari
     if planned is not None:
         # First: check lacks the outputs, and takes a rollback for somebody else's swap.
         preflight.refuse_failed_generation(state, new, snapshot)
-    difference = find_difference(state, new, snapshot, is_planned=planned is not None)
+    swap = due_swap(new, command_plan)
+    difference = find_difference(state, new, snapshot, is_swap_planned=swap is not None)
     if difference.stale_read is not None:
         # Before the notices: a drift in a stale reading may be over.
         return _accept_stale_read(session, command_plan, state, difference, difference.stale_read)
@@ -113,7 +118,9 @@ def diff(session: Session, state: RotationState, new: RotationInputs) -> Compari
     notices = [
         *(planned or ()),
         *_swap_refusals(state, new, snapshot, command_plan),
-        *preflight.signer_verification_notices(session, step, command_plan.pending_generation),
+        *preflight.signer_verification_notices(
+            session, step, command_plan.pending_generation, is_swap_planned=swap is not None
+        ),
     ]
     return Comparison(step.is_verification_due or difference.is_update_due, tuple(notices))
 
@@ -134,20 +141,21 @@ def update(session: Session, bag: PropertyBag, new: RotationInputs) -> PropertyB
     """Swap if that was planned, else bring the outputs up to date; verify the signer, if that is due."""
     state = from_bag(bag, RotationState)
     account = open_for_write(session, new)
-    if new.slots_before is not None:
-        snapshot = _swap(session, account, new, new.slots_before)
+    due = due_swap(new, account.command_plan)
+    if due is not None:
+        snapshot = _swap(session, account, new, due)
     else:
         # A mere record: the reading of this command is enough.
         snapshot = account.snapshot()
         if new.drift is None:  # with a drift, the plan is to leave another signer
             refuse_unless_signing(new, snapshot)
-    step = RotationStep(state, new, snapshot, swapped=new.slots_before is not None)
+    step = RotationStep(state, new, snapshot, swapped=due is not None)
     outcome = verify_rotation(session, account, step)
     return without_none(
         {
             **signer_outputs(new, outcome.snapshot),
             **history_outputs(outcome.snapshot, state),
-            **restored_at(new, outcome.snapshot, state),
+            **restored_at(new, outcome.snapshot, state, swapped=due is not None),
             **outcome.outputs,  # last: a rollback overwrites or removes what the swap left
         }
     )
@@ -185,10 +193,11 @@ def _plan(
     inspects = preflight.should_inspect(declaration, old, snapshot, has_step=has_step)
     destinations, notices = destinations_to_compare(session, declaration, lists=lists, inspects=inspects)
     affects = affected_destinations(destinations) if lists and destinations is not None else None
-    plan = plan_inputs(declaration, decision, candidate, old, snapshot, affects=affects)
+    verification = preflight.planned_verification(declaration, snapshot)
+    plan = plan_inputs(declaration, decision, candidate, old, snapshot, verification=verification, affects=affects)
     if inspects and destinations is not None:
         requested = is_verification_requested(plan, old)
-        notices = [*notices, *preflight.inspect_destinations(session, plan, destinations, requested=requested)]
+        notices += preflight.inspect_destinations(session, plan, destinations, requested=requested, has_swap=has_step)
     return plan, notices
 
 
@@ -214,10 +223,11 @@ def _swap_refusals(
 ) -> list[Notice]:
     """Return the refusal of a swap that the outputs show to be another one than the inputs say."""
     # A restore is exempt: it undoes a change of the signer since the last deployment.
-    if new.slots_before is None or new.generation == state.generation:
+    swap = due_swap(new, command_plan)
+    if swap is None or new.generation == state.generation:
         return []
     try:
-        refuse_unrecorded_signer(new.slots_before, state)
+        refuse_unrecorded_signer(swap, state)
         refuse_untrusted(new, state, snapshot, command_plan.valid_until)
     except TrustError as error:  # a notice, so that the planned step is shown before it
         return [Notice.of_error(error)]
@@ -242,13 +252,13 @@ def _accept_stale_read(
     return diff_without_reading(session, ReadingUnavailable(stale_read), state, arguments_changed=False)
 
 
-def _swap(session: Session, account: Subaccount, new: RotationInputs, slots_before: SlotPair) -> Snapshot:
-    """Swap, if the slots are as planned and the verification is possible."""
+def _swap(session: Session, account: Subaccount, new: RotationInputs, planned: PlannedSwap) -> Snapshot:
+    """Swap, if both slots are as planned and the verification is possible."""
     preflight.preflight(session, account, new)
     with session.retry_policy.fresh_deadline():  # a lost response needs its time, however long the preflight took
-        snapshot = swap(account, slots_before.slots, new.declared_fingerprint)
-    if slots_before.active not in (snapshot.slots.active, snapshot.slots.passive):
-        announcements.warn_signer_lost(session, slots_before, snapshot)
+        snapshot = swap(account, Slots(planned.only_if_active, new.declared_fingerprint), new.declared_fingerprint)
+    if planned.only_if_active not in (snapshot.slots.active, snapshot.slots.passive):
+        announcements.warn_signer_lost(session, planned.only_if_active, snapshot)
     return snapshot
 
 

@@ -42,6 +42,8 @@ class CommandPlan:
     """{identity provider: fingerprints} that a TrustedIdentityProvider will let another subaccount trust."""
     current_trust: dict[str, list[str]] = field(default_factory=dict)
     """The same, as far as the other subaccount trusts them already: the engine may swap before it registers."""
+    planned_swap: int | None = None
+    """Number of the swap that a RotationTrigger has planned; the inputs hold done ones as well."""
     declared_generation: str | None = None
     """The generation that a RotationTrigger declares."""
     rotation_notices: tuple[Notice, ...] | None = None
