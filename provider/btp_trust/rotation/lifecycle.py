@@ -109,8 +109,8 @@ def diff(session: Session, state: RotationState, new: RotationInputs) -> Compari
     if planned is not None:
         # First: check lacks the outputs, and takes a rollback for somebody else's swap.
         preflight.refuse_failed_generation(state, new, snapshot)
-    swap = due_swap(new, command_plan)
-    difference = find_difference(state, new, snapshot, is_swap_planned=swap is not None)
+    due = due_swap(new, command_plan)
+    difference = find_difference(state, new, snapshot, is_swap_planned=due is not None)
     if difference.stale_read is not None:
         # Before the notices: a drift in a stale reading may be over.
         return _accept_stale_read(session, command_plan, state, difference, difference.stale_read)
@@ -119,7 +119,7 @@ def diff(session: Session, state: RotationState, new: RotationInputs) -> Compari
         *(planned or ()),
         *_swap_refusals(state, new, snapshot, command_plan),
         *preflight.signer_verification_notices(
-            session, step, command_plan.pending_generation, is_swap_planned=swap is not None
+            session, step, command_plan.pending_generation, is_swap_planned=due is not None
         ),
     ]
     return Comparison(step.is_verification_due or difference.is_update_due, tuple(notices))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from btp_trust.certificate import Certificate
 from btp_trust.formatting import format_day, short_fingerprint
@@ -12,6 +13,9 @@ from btp_trust.rotation.messages import label
 from btp_trust.rotation.planned_swap import PlannedSwap
 from btp_trust.rotation.target_gate import PREVIEW_WIDTH
 from btp_trust.snapshot import Snapshot
+
+_ROLLBACK_ENDS: Final = "the next generation replaces it, or PassiveTrustCertificate is removed"
+_MAX_NAME: Final = PREVIEW_WIDTH - len(f"until  expires on 2028-11-30, {_ROLLBACK_ENDS}")
 
 
 def plan_swap(
@@ -55,7 +59,7 @@ def plan_swap(
 def _short_name(certificate: Certificate, declaration: Declaration) -> str:
     """Name a certificate so briefly that the longest line fits into a preview."""
     name = label(certificate, declaration.generation_of(certificate))
-    return name if len(name) <= PREVIEW_WIDTH - _LONGEST_REST else short_fingerprint(certificate.fingerprint)
+    return name if len(name) <= _MAX_NAME else short_fingerprint(certificate.fingerprint)
 
 
 def _expiry(certificate: Certificate, now: datetime) -> str:
@@ -69,12 +73,4 @@ def _rollback_limit(signer: Certificate, name: str, now: datetime) -> str:
     """Say until when the certificate that becomes passive can be made to sign again."""
     if signer.not_after <= now:
         return f"impossible: {name} expired {format_day(signer.not_after)}"
-    return (
-        f"until {name} expires on {format_day(signer.not_after)}, the next generation replaces it, or "
-        "PassiveTrustCertificate is removed"
-    )
-
-
-_LONGEST_REST = len(
-    "until  expires on 2028-11-30, the next generation replaces it, or PassiveTrustCertificate is removed"
-)
+    return f"until {name} expires on {format_day(signer.not_after)}, {_ROLLBACK_ENDS}"
