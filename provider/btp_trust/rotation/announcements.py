@@ -52,6 +52,15 @@ def removal_notices(candidate: str | None, declaration: Declaration, snapshot: S
     ]
 
 
+def overwrite_notices(pending: str | None, declaration: Declaration, snapshot: Snapshot) -> list[Notice]:
+    """Return what the preview of a generation lacks: the name of the earlier signer that it overwrites."""
+    earlier = snapshot.older_passive
+    if pending is None or earlier is None or (name := declaration.generation_of(earlier)) is None:
+        return []
+    certificate = describe_certificate(earlier, name)
+    return [Notice(f"RotationTrigger: {pending!r} is generated over {certificate}: rolling back to {name!r} ends")]
+
+
 def warn_signer_lost(session: Session, signer: str, snapshot: Snapshot) -> None:
     """Warn that somebody replaced the previous signer: the swap is done, and its rollback target is gone."""
     # Printed: `warn` would fail a strict run, and the swap that was done would be missing from the state.

@@ -84,7 +84,11 @@ def check(
     decision = decide(declaration, snapshot)
     if decision.refusal is not None:
         raise decision.refusal
-    notices = [*announcements.removal_notices(removed, declaration, snapshot), *_plan_swap(decision, reading)]
+    notices = [
+        *announcements.removal_notices(removed, declaration, snapshot),
+        *announcements.overwrite_notices(command_plan.pending_generation, declaration, snapshot),
+        *_plan_swap(decision, reading),
+    ]
     # Destinations are listed after that: the plan of another resource may refuse the swap.
     plan, problems = _plan(session, declaration, decision, candidate, old, snapshot=snapshot)
     if decision.action is Action.SWAP and plan.swap is not None:
