@@ -34,6 +34,8 @@ class CommandPlan:
     """{resource type: connection} by which the first resource of the type has reached the subaccount."""
     registrations: dict[str, object] = field(default_factory=dict)
     """{origin key: arguments} of the TrustedIdentityProviders that this subaccount is to trust."""
+    due_registrations: set[str] = field(default_factory=set)
+    """Origin keys of those that are to be written; the inputs hold done steps as well."""
     next_signer: Certificate | None = None
     """The certificate that a RotationTrigger is going to make sign."""
     rotation_target: Certificate | None = None
