@@ -49,7 +49,7 @@ def test_rotation_waits_for_the_targets(project: PulumiProject) -> None:
     project.deploy(program("2026-11", "[signing_pem]"))
     project.write(program("2028-11", "[signing_pem]"))
     refused = project.preview(status=1)
-    assert "property trusted_by" in refused.message[0]
+    assert "resource 'rotation' has a problem: Generation" in refused.message[0]
     assert "BEGIN CERTIFICATE" not in refused.text
     assert refused.message[0].endswith(f"Generation '2028-11' ({new}) is not trusted by c4c, s4.")
     assert [line for line in refused.message if line.startswith(f"s4: no, it trusts {str(old)[:8]} (2026-11, expires")]

@@ -44,7 +44,15 @@ SHAPES: Final[dict[str, type[ResourceArgs]]] = {
     "trigger": RotationArgs,
     "active": ActiveArgs,
 }
-NOT_REVIEWED: Final = {"rotation", "verify_now", "passive", "resource_urn", "subaccount_id", "source_subaccount_id"}
+SET_BY_RESOURCE: Final = {"resource_urn", "retain_on_delete"}
+NOT_REVIEWED: Final = {
+    *SET_BY_RESOURCE,
+    "rotation",
+    "verify_now",
+    "passive",
+    "subaccount_id",
+    "source_subaccount_id",
+}
 """A reviewer can do without these; an unknown subaccount is the recorded one, or refused later."""
 MARKS: Final = (*property_bag._SENTINELS, *(f"a text with {mark} in it" for mark in property_bag._SENTINELS))
 RENEWAL_NOTE: Final = (
@@ -92,7 +100,14 @@ def scenario() -> Iterator[InputScenario]:
         active, passive = engine.slots
         common = {"connection": "default", "subaccount_id": guid}
         given: dict[str, Bag] = {
-            "passive": {**common, "generation": "b", "adopt": passive, "replace": active, "resource_urn": "urn:one"},
+            "passive": {
+                **common,
+                "generation": "b",
+                "adopt": passive,
+                "replace": active,
+                "resource_urn": "urn:one",
+                "retain_on_delete": True,
+            },
             "trusted": {
                 "connection": "billing",
                 "subaccount_id": target,
@@ -240,7 +255,12 @@ def test_diff_accepts_unknown_inputs_of_check(scenario: InputScenario, kind: str
 
 
 def _left_open(kind: str) -> tuple[str, ...]:
-    names = {"passive": ("resource_urn",), "trusted": ("passive",), "trigger": ("verify_now",), "active": ("rotation",)}
+    names = {
+        "passive": (*SET_BY_RESOURCE,),
+        "trusted": ("passive",),
+        "trigger": ("verify_now",),
+        "active": ("rotation",),
+    }
     return (*names[kind], "subaccount_id")
 
 

@@ -151,7 +151,7 @@ def test_reads_the_arguments() -> None:
 @pytest.mark.parametrize("shape", ARGS, ids=lambda shape: shape.__name__)
 def test_refuses_an_unknown_argument(shape: type[ResourceArgs]) -> None:
     """By name; a few may be unknown, because a reviewer can do without them."""
-    may_be_unknown = {"rotation", "verify_now", "passive", "resource_urn"}
+    may_be_unknown = {"rotation", "verify_now", "passive", "resource_urn", "retain_on_delete"}
     for name in set(shape.__struct_fields__) - may_be_unknown:
         found = refusal(shape, **{name: UNKNOWN})
         assert found.prop == name
