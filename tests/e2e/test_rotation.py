@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from btp_trust.rotation.target_gate import PREVIEW_WIDTH
+from btp_trust.formatting import PREVIEW_WIDTH
 from support.pulumi_project import ACTIVE, PASSIVE, TRIGGER, PulumiProject, adopting_program, rotation_program
 
 YEAR = timedelta(days=365).total_seconds()

@@ -9,7 +9,7 @@ from typing import Final
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import Refused
-from btp_trust.formatting import describe_certificate, format_day, propose_free_name, short_fingerprint
+from btp_trust.formatting import PREVIEW_WIDTH, describe_certificate, format_day, propose_free_name, short_fingerprint
 from btp_trust.passive import messages
 from btp_trust.runtime.command_plan import second_name_refusal
 from btp_trust.snapshot import Snapshot, has_fingerprint
@@ -142,17 +142,22 @@ def removal_line(generation: str, step: PassiveStep | None, snapshot: Snapshot) 
         step: What this command does first.
         snapshot: The slots.
     """
+    lines = (_removal(generation, step, snapshot), _removal(None, step, snapshot))
+    return next((line for line in lines if len(line) <= PREVIEW_WIDTH), lines[-1])
+
+
+def _removal(name: str | None, step: PassiveStep | None, snapshot: Snapshot) -> str:
     active, passive = snapshot.active, snapshot.passive
     if isinstance(step, Generate) and active is not None:
-        swapped = describe_certificate(active)
-        return f"deletes the new {generation!r}, or after a swap {swapped} in its place; the signer stays"
-    if active is None or passive is None:
+        first, second = f"the new {name or 'certificate'}", describe_certificate(active)
+    elif active is None or passive is None:
         return "deletes nothing while the passive slot is empty; the signer stays"
-    # A displaced certificate is older than the one of this generation.
-    younger = active if snapshot.older_passive is not None else passive
-    name = {younger.fingerprint: generation}
-    line = f"deletes passive {_named(passive, name)}, or after a swap {_named(active, name)} in its place"
-    return f"{line}; the signer stays"
+    else:
+        # A displaced certificate is older than the one of this generation.
+        younger = active if snapshot.older_passive is not None else passive
+        names = {} if name is None else {younger.fingerprint: name}
+        first, second = f"passive {_named(passive, names)}", _named(active, names)
+    return f"deletes {first}, or after a swap {second} in its place; the signer stays"
 
 
 def _named(certificate: Certificate, names: Mapping[str, str]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from btp_trust.certificate import Certificate
-from btp_trust.formatting import format_rfc3339, short_fingerprint
+from btp_trust.formatting import PREVIEW_WIDTH, format_rfc3339, short_fingerprint
 from btp_trust.rotation.decision import Action, Decision, Reason, refuse
 from btp_trust.rotation.declaration import Declaration, swappable_certificate
 from btp_trust.rotation.messages import (
@@ -30,7 +30,6 @@ from btp_trust.rotation.name_policies import (
 )
 from btp_trust.rotation.schema import OnDrift
 from btp_trust.rotation.target_gate import (
-    PREVIEW_WIDTH,
     summarize,
     target_lacks_certificate,
     target_statuses,

@@ -6,12 +6,11 @@ from datetime import datetime
 from typing import Final
 
 from btp_trust.certificate import Certificate
-from btp_trust.formatting import format_day, short_fingerprint
+from btp_trust.formatting import PREVIEW_WIDTH, format_day, short_fingerprint
 from btp_trust.rotation.decision import Action, Decision
 from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.messages import label
 from btp_trust.rotation.planned_swap import PlannedSwap
-from btp_trust.rotation.target_gate import PREVIEW_WIDTH
 from btp_trust.snapshot import Snapshot
 
 _ROLLBACK_ENDS: Final = "the next generation replaces it, or PassiveTrustCertificate is removed"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
 
 from btp_trust.certificate import Certificate
 from btp_trust.formatting import format_day, format_rfc3339, short_fingerprint
@@ -13,9 +12,6 @@ from btp_trust.rotation.declaration import Declaration, swappable_certificate
 from btp_trust.rotation.messages import keep_generation, list_lines
 from btp_trust.snapshot import Snapshot
 from btp_trust.trusted_by.statements import Attestation, DeferredUpload, TargetStatus, TrustStatus
-
-PREVIEW_WIDTH: Final = 150
-"""Characters of a string that `pulumi preview --diff` shows: the step has to fit, with its targets."""
 
 
 def target_lacks_certificate(declaration: Declaration, snapshot: Snapshot) -> Decision | None:

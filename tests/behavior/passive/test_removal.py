@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from btp_trust.errors import Refused, ServiceUnavailable, SlotsChanged, TrustError
-from btp_trust.rotation.target_gate import PREVIEW_WIDTH
+from btp_trust.formatting import PREVIEW_WIDTH
 from support.fake_engine import (
     CheckFailedError,
     Deployment,

@@ -6,12 +6,11 @@ import hashlib
 
 import pytest
 
-from btp_trust.formatting import format_day
+from btp_trust.formatting import PREVIEW_WIDTH, format_day
 from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.planned_swap import PlannedSwap
 from btp_trust.rotation.policies import decide
 from btp_trust.rotation.swap_lines import plan_swap
-from btp_trust.rotation.target_gate import PREVIEW_WIDTH
 from btp_trust.snapshot import Snapshot
 from support.fake_engine import make_certificate, make_snapshot
 
