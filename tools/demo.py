@@ -81,7 +81,14 @@ def rotate(demo: DemoEnvironment) -> None:
         "The targets trust both certificates now. One word declares the signer, and the preview shows the swap.",
     )
     demo.pull_request("Rotate to 2028-11", ('"rotation", generation="2026-11"', '"rotation", generation="2028-11"'))
-    demo.pulumi("preview --diff", '+ step : "rotate: passive', "~ fingerprint:", "~ not_after :", "2 to update")
+    demo.pulumi(
+        "preview --diff",
+        '+ step : "rotate: passive',
+        "+ only_if_active",
+        "~ fingerprint:",
+        "~ not_after :",
+        "2 to update",
+    )
     demo.pulumi(DEPLOY, "2 updated")
     demo.pulumi("preview --expect-no-changes", "4 unchanged")
     demo.pulumi("preview --expect-no-changes --refresh", "4 unchanged")

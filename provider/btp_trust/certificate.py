@@ -57,6 +57,12 @@ class Certificate:
         return base64.b64encode(decode_certificate(base64.b64decode(self.body)).public_key).decode("ascii")
 
     @property
+    def sha1(self) -> str:
+        """SHA-1 of the DER, in capitals with colons."""
+        # Only to find the certificate on a screen, as it can be forged; Python in FIPS mode refuses it for security.
+        return hashlib.sha1(base64.b64decode(self.body), usedforsecurity=False).digest().hex(":").upper()
+
+    @property
     def entity_id(self) -> str:
         """Entity ID for metadata, which require one: the issuer name, or a URN of the fingerprint."""
         return self.issuer_name or f"urn:btp-trust:sha256:{self.fingerprint}"

@@ -5,8 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable
 from datetime import MAXYEAR, UTC, datetime
+from typing import Final
 
 from btp_trust.certificate import Certificate
+
+PREVIEW_WIDTH: Final = 150
+"""Characters of a string that `pulumi preview --diff` shows: each line of a plan has to fit."""
 
 
 def short_fingerprint(fingerprint: str) -> str:

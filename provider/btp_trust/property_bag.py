@@ -51,7 +51,17 @@ def is_unknown(value: Any) -> bool:
 
 PropertyBag = dict[str, Any]
 _PROVIDER = "__provider"
-_DEVELOPMENT_KEYS: Final = ("signing", "swaps", "way_back", "swapped_back_at", "held", "rollback_unconfirmed")
+_DEVELOPMENT_KEYS: Final = (
+    "signing",
+    "swaps",
+    "way_back",
+    "swapped_back_at",
+    "held",
+    "rollback_unconfirmed",
+    "slots_before",
+    "certificates_before",
+    "passive_slot",
+)
 """Properties that only versions before the first release wrote; each was renamed, so it would be ignored unseen."""
 _DEVELOPMENT_VERDICTS: Final = ("proved", "refused")
 """The same for the verdicts of `verified`."""

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pulumi.dynamic import (
     CheckFailure,
@@ -45,6 +45,9 @@ from btp_trust.secret_guard.guard import refuse_secrets
 if TYPE_CHECKING:
     from btp_trust.runtime.lifecycle import Lifecycle
     from btp_trust.runtime.session import Session
+
+_MAX_PRINTED_VALUE: Final = 80
+"""Characters of the value of a refused property: a fingerprint fits."""
 
 
 class _TrustProvider(ResourceProvider):
@@ -91,7 +94,7 @@ class _TrustProvider(ResourceProvider):
                 return CheckResult(_plan(session, lifecycle, _olds, arguments), [])
             # Other errors are raised: they belong to the service or the configuration instead of a property.
             except Refused as refusal:
-                return CheckResult(unplanned, [CheckFailure(refusal.prop, _named(refusal))])
+                return CheckResult(unplanned, [_failure(refusal, unplanned)])
 
     def diff(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> DiffResult:
         """Tell whether an update is due; an unknown value may change, and so may what depends on it.
@@ -128,6 +131,13 @@ class _TrustProvider(ResourceProvider):
         """Remove what is the resource's own, if its lifecycle removes anything."""
         with self._operation(_props) as (session, lifecycle):
             lifecycle.delete(session, from_bag(known(_props), lifecycle.state))
+
+
+def _failure(refusal: Refused, inputs: PropertyBag) -> CheckFailure:
+    """Blame a property whose value is short: Pulumi prints the value whole, in front of the sentence."""
+    value = inputs.get(refusal.prop)
+    is_short = isinstance(value, str | int | float) and len(str(value)) <= _MAX_PRINTED_VALUE
+    return CheckFailure(refusal.prop if is_short else "", str(refusal))
 
 
 def _plan(

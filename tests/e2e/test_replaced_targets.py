@@ -147,7 +147,7 @@ def test_unreviewed_values_may_be_unknown(project: PulumiProject) -> None:
     project.write(text(2, "2028-11"))
     refused = project.preview(status=1)
     assert_no_sentinel(refused)
-    assert "property trusted_by" in refused.message[0]
+    assert "resource 'rotation' has a problem: " in refused.message[0]
     project.write(text(2))
     shown = project.preview("--diff")
     assert_no_sentinel(shown)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
+from btp_trust.formatting import PREVIEW_WIDTH
 from support.pulumi_project import ACTIVE, PASSIVE, TRIGGER, PulumiProject, adopting_program, rotation_program
 
 YEAR = timedelta(days=365).total_seconds()
@@ -95,7 +97,8 @@ def test_rollback_and_next_cycle(project: PulumiProject) -> None:
 
     project.write(rotation_program("2030-11", "2028-11"))
     preview = project.preview("--diff")
-    assert f'+ replaces : "{old}"' in preview.diff_lines(PASSIVE)
+    assert any(line.endswith('; rolling back to it ends"') for line in preview.diff_lines(PASSIVE))
+    assert f"'2030-11' is generated over {str(old)[:8]} (2026-11, expires " in project.preview()
     assert preview.diff_lines(TRIGGER) == []
     assert "~ 1 to update" in preview
     project.up()
@@ -106,6 +109,35 @@ def test_rollback_and_next_cycle(project: PulumiProject) -> None:
     project.deploy(rotation_program(None, "2028-11"))
     assert (new, None) == project.slots()
     assert project.has_no_changes()
+
+
+def test_walk_loses_only_what_goes(project: PulumiProject) -> None:
+    """A done step leaves no minus in a later preview; the one of a retirement says what goes, and what stays."""
+    adopted = project.deploy(adopting_program())
+    assert adopted.status == 0
+    for prepared, signs in (("b", "a"), ("b", "b"), ("b", "a"), ("b", "b"), ("c", "b"), ("c", "c")):
+        project.write(rotation_program(prepared, signs))
+        preview = project.preview("--diff")
+        assert preview.lost_lines == [], (prepared, signs)
+        fingerprints = re.findall(
+            r'^ +[+~] .*"([0-9a-f]{64})"$', preview.text.partition("ActiveTrust")[0], re.MULTILINE
+        )
+        assert len(fingerprints) == len(set(fingerprints)), "a fingerprint is shown whole twice"
+        assert max(len(text) for text in re.findall(r'"([^"]*)"$', preview.text, re.MULTILINE)) <= PREVIEW_WIDTH
+        project.up()
+    signer, earlier = (str(fingerprint)[:8] for fingerprint in project.slots())
+    project.pulumi("up", "--yes", "--skip-preview")
+
+    project.write(rotation_program(None, "c"))
+    retired = project.preview("--diff")
+    assert [line.partition(":dynamic")[0] for line in retired.lost_lines] == ["- pulumi-python"]
+    (removal,) = [line for line in retired.diff_lines(PASSIVE) if line.startswith("removal")]
+    assert f'"deletes passive {earlier} (expires ' in removal
+    assert f"or after a swap {signer} (c, expires " in removal
+    assert "the signer stays" in removal
+    assert f"passive {earlier} (b, expires " in project.preview()
+    assert f"deleted passive {earlier} (b, expires " in project.up()
+    assert project.slots()[1] is None
 
 
 def test_refresh_after_update_changes_the_role(project: PulumiProject) -> None:

@@ -74,7 +74,11 @@ def test_rotation_with_trusting_subaccount(project: PulumiProject, target: str) 
     assert project.has_no_changes()
     assert accepted(project)
 
-    project.deploy(year(None, "2028-11"))
+    project.write(year(None, "2028-11"))
+    lost = project.preview("--diff").lost_lines
+    assert any(line.startswith(f'- {old}: "expires ') for line in lost)
+    assert [line for line in lost if "step" in line or str(new) in line] == []
+    project.up()
     assert list(emulator.target(target).certificates) == [new]
     assert project.slots() == (new, None)
     assert project.has_no_changes()

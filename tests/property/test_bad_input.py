@@ -260,7 +260,7 @@ def _cases() -> dict[str, dict[str, Bag]]:
     }
     then: dict[str, Bag] = {
         "active": {"renew_fingerprint": ACTIVE, "accept_outage": True},
-        "passive": {"generation": "c", "resource_urn": "urn:one"},
+        "passive": {"generation": "c", "resource_urn": "urn:one", "retain_on_delete": True},
         "trigger": {
             "generation": "b",
             "known_generations": {"b": PASSIVE},

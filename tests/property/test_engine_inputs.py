@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -43,7 +44,15 @@ SHAPES: Final[dict[str, type[ResourceArgs]]] = {
     "trigger": RotationArgs,
     "active": ActiveArgs,
 }
-NOT_REVIEWED: Final = {"rotation", "verify_now", "passive", "resource_urn", "subaccount_id", "source_subaccount_id"}
+SET_BY_RESOURCE: Final = {"resource_urn", "retain_on_delete"}
+NOT_REVIEWED: Final = {
+    *SET_BY_RESOURCE,
+    "rotation",
+    "verify_now",
+    "passive",
+    "subaccount_id",
+    "source_subaccount_id",
+}
 """A reviewer can do without these; an unknown subaccount is the recorded one, or refused later."""
 MARKS: Final = (*property_bag._SENTINELS, *(f"a text with {mark} in it" for mark in property_bag._SENTINELS))
 RENEWAL_NOTE: Final = (
@@ -90,7 +99,14 @@ def scenario() -> Iterator[InputScenario]:
         active, passive = engine.slots
         common = {"connection": "default", "subaccount_id": guid, "display_name": "Acme"}
         given: dict[str, Bag] = {
-            "passive": {**common, "generation": "b", "adopt": passive, "replace": active, "resource_urn": "urn:one"},
+            "passive": {
+                **common,
+                "generation": "b",
+                "adopt": passive,
+                "replace": active,
+                "resource_urn": "urn:one",
+                "retain_on_delete": True,
+            },
             "trusted": {
                 "connection": "billing",
                 "subaccount_id": target,
@@ -203,11 +219,12 @@ def test_check_of_unknown_values(scenario: InputScenario, kind: str, data: st.Da
     assert_unmarked(printed)
     must_be_known = names - NOT_REVIEWED - left_open_inside(news)
     unplanned = not olds and {"subaccount_id", "source_subaccount_id"} & names
-    failed = {failure.property for failure in result.failures}
+    failed = {str(re.search(r"`(\w+)`", failure.reason)[1]) for failure in result.failures}  # type: ignore[index]
+    assert {failure.property for failure in result.failures} <= {*failed, ""}
     assert failed <= must_be_known
     assert bool(failed) == bool(must_be_known and not unplanned)
     for failure in result.failures:
-        assert_three_part_message(failure.reason, f"`{failure.property}`")
+        assert_three_part_message(failure.reason)
 
 
 def left_open_inside(news: Bag) -> set[str]:
@@ -238,7 +255,12 @@ def test_diff_accepts_unknown_inputs_of_check(scenario: InputScenario, kind: str
 
 
 def _left_open(kind: str) -> tuple[str, ...]:
-    names = {"passive": ("resource_urn",), "trusted": ("passive",), "trigger": ("verify_now",), "active": ("rotation",)}
+    names = {
+        "passive": (*SET_BY_RESOURCE,),
+        "trusted": ("passive",),
+        "trigger": ("verify_now",),
+        "active": ("rotation",),
+    }
     return (*names[kind], "subaccount_id")
 
 

@@ -88,6 +88,12 @@ class CommandOutput:
         assert match, self.text
         return [line.strip() for line in match[1].splitlines()]
 
+    @property
+    def lost_lines(self) -> list[str]:
+        """Return the lines of `--diff` with a minus: resources, inputs, and parts of inputs that go."""
+        shown = self.text.partition("\nResources:")[0]
+        return [" ".join(line.split()) for line in shown.splitlines() if re.match(r"\s*- ", line)]
+
     def diff_lines(self, kind: str) -> list[str]:
         """Return the lines of `--diff` about a resource of this kind, except URN and ID."""
         lines = iter(self.text.splitlines())

@@ -33,16 +33,16 @@ from btp_trust.property_bag import (
     with_changes,
 )
 from btp_trust.rotation.evidence import Evidence
+from btp_trust.rotation.planned_swap import PlannedSwap
 from btp_trust.rotation.schema import (
     Candidate,
     OnDrift,
     RotationArgs,
     RotationInputs,
     RotationState,
-    SlotPair,
     candidate_from_program,
 )
-from btp_trust.snapshot import Slots, Snapshot
+from btp_trust.snapshot import Snapshot
 from btp_trust_emulator import Emulator
 from support.error_text import error_text
 from support.fake_engine import assert_three_part_message
@@ -77,10 +77,10 @@ moments = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1)).map(format_rf
 fingerprints = st.binary(min_size=32, max_size=32).map(bytes.hex)
 names = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S"]), min_size=1)
 signers = st.builds(SignerSummary, fingerprints, st.none() | st.text())
-slot_pairs = st.builds(SlotPair, st.none() | fingerprints, st.none() | fingerprints)
+swaps = st.builds(PlannedSwap, number=st.integers(0, 2**53))
 seconds = st.none() | st.integers(0, 2**53)  # numbers are floats on the wire
 evidence = st.builds(Evidence, lifetime=seconds, after_rollback=st.none() | st.text())
-for shape, strategy in ((SignerSummary, signers), (SlotPair, slot_pairs), (Evidence, evidence)):
+for shape, strategy in ((SignerSummary, signers), (PlannedSwap, swaps), (Evidence, evidence)):
     st.register_type_strategy(shape, strategy)
 
 
@@ -151,7 +151,7 @@ def test_reads_the_arguments() -> None:
 @pytest.mark.parametrize("shape", ARGS, ids=lambda shape: shape.__name__)
 def test_refuses_an_unknown_argument(shape: type[ResourceArgs]) -> None:
     """By name; a few may be unknown, because a reviewer can do without them."""
-    may_be_unknown = {"rotation", "verify_now", "passive", "resource_urn"}
+    may_be_unknown = {"rotation", "verify_now", "passive", "resource_urn", "retain_on_delete"}
     for name in set(shape.__struct_fields__) - may_be_unknown:
         found = refusal(shape, **{name: UNKNOWN})
         assert found.prop == name
@@ -370,12 +370,6 @@ def test_every_changed_argument_counts(one: RotationArgs, other: RotationArgs) -
     assert same_arguments(without_guid, state, RotationArgs) is same
 
 
-@given(active=st.none() | fingerprints, passive=st.none() | fingerprints)
-def test_the_slot_pair_survives(active: str | None, passive: str | None) -> None:
-    """The update compares exactly the slots of the preview."""
-    assert SlotPair.of(Slots(active, passive)).slots == Slots(active, passive)
-
-
 def test_certificate_outputs_are_complete() -> None:
     """On every resource that has a certificate, each output as its name says."""
     with Emulator(key_size=1024) as emulator:
@@ -421,7 +415,20 @@ def test_refuses_an_incomparable_moment(name: str, moment: str) -> None:
 
 
 @pytest.mark.parametrize("shape", KEPT, ids=lambda shape: shape.__name__)
-@pytest.mark.parametrize("key", ["signing", "swaps", "way_back", "swapped_back_at", "held", "rollback_unconfirmed"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "signing",
+        "swaps",
+        "way_back",
+        "swapped_back_at",
+        "held",
+        "rollback_unconfirmed",
+        "slots_before",
+        "certificates_before",
+        "passive_slot",
+    ],
+)
 def test_refuses_a_development_key(shape: type[ResourceArgs], key: str) -> None:
     """Each key that was renamed before the first release: it would be ignored unseen. The message says how to start."""
     with pytest.raises(UnreadableState, match=f"`{key}`") as caught:

@@ -47,7 +47,7 @@ def test_rotates_over_the_wire(start_plugin: Any, config: Bag, emulator: Emulato
     configured_plugin = start_plugin(config)
     declared, failures = configured_plugin.check(TRIGGER, {"generation": "2028-11", "candidate": candidate}, recorded)
     assert failures == []
-    assert declared["slots_before"] == {"active": before.active, "passive": before.passive}
+    assert (declared["swap"]["only_if_active"], declared["signer"]["fingerprint"]) == (before.active, before.passive)
     assert configured_plugin.diff(TRIGGER, state, declared)
     swapped = configured_plugin.update(TRIGGER, state, declared)
 

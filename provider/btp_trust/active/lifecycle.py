@@ -18,6 +18,7 @@ from btp_trust.property_bag import (
     to_bag,
     with_changes,
 )
+from btp_trust.runtime.command_plan import CommandPlan
 from btp_trust.runtime.comparison import Comparison
 from btp_trust.runtime.lifecycle import Lifecycle, args_as
 from btp_trust.runtime.reading import (
@@ -55,7 +56,8 @@ def check(session: Session, args: ActiveArgs, old: ActiveInputs | None) -> Activ
         args,
         subaccount_id=snapshot.subaccount_id,
         signer=None if reported is None else SignerSummary.of(reported),
-        step=step.sentence,
+        # Left out, the last step would show with a minus in the next preview.
+        step=step.sentence or (None if old is None else old.step),
     )
 
 
@@ -69,8 +71,7 @@ def diff(session: Session, state: ActiveState, new: ActiveInputs) -> Comparison:
             reading.refuse_due_changes()
     if isinstance(reading, ReadingUnavailable):
         return diff_without_reading(session, reading, state, arguments_changed=arguments_changed)
-    # Decided anew: a refresh gets the inputs of the last deployment, whose step is done.
-    if new.step is not None and _decide(new, reading.snapshot, exists=True).action is Action.RENEW:
+    if _is_renewal_due(new, reading.account.command_plan, reading.snapshot):
         return Comparison(is_update_due=True)
     signer_changed = new.signer is not None and new.signer.fingerprint != state.fingerprint
     return Comparison(arguments_changed or signer_changed)
@@ -92,10 +93,10 @@ def update(session: Session, _bag: PropertyBag, new: ActiveInputs) -> PropertyBa
     # Also for a mere record: after a write with an unknown outcome, it would record a stale reading.
     with account.write_lock.hold():
         snapshot = account.snapshot()
-        if new.step is not None:
+        if _is_renewal_due(new, account.command_plan, snapshot):
             # Minutes may have passed since the plan: somebody else may have renewed or swapped.
             snapshot = account.read()
-            if _decide(new, snapshot, exists=True).action is Action.RENEW:
+            if _is_renewal_due(new, account.command_plan, snapshot):
                 snapshot = generate_active(account, snapshot)
     return _outputs(new, snapshot)
 
@@ -131,7 +132,7 @@ def _plan_without_reading(args: ActiveArgs, old: ActiveInputs | None, unavailabl
         unavailable.refuse_due_changes()
     if old is None:
         return with_changes(ActiveInputs, args)
-    return with_changes(ActiveInputs, args, subaccount_id=old.subaccount_id, signer=old.signer)
+    return with_changes(ActiveInputs, args, subaccount_id=old.subaccount_id, signer=old.signer, step=old.step)
 
 
 def _adoption_line(adopted: Certificate | None) -> str | None:
@@ -141,6 +142,15 @@ def _adoption_line(adopted: Certificate | None) -> str | None:
 def _decide(args: ActiveArgs, snapshot: Snapshot, *, exists: bool) -> ActiveStep:
     request = DeclaredActive(args.generate, args.renew_fingerprint, args.accept_outage)
     return decide(request, snapshot, exists=exists)
+
+
+def _is_renewal_due(new: ActiveInputs, command_plan: CommandPlan, snapshot: Snapshot) -> bool:
+    """Return True if a check of this command has planned the renewal, and the slots still ask for it.
+
+    The inputs keep the step of an earlier command, and a refresh gets those of the last deployment.
+    """
+    is_planned = None not in (new.renew_fingerprint, command_plan.planned_renewal)
+    return is_planned and _decide(new, snapshot, exists=True).action is Action.RENEW
 
 
 def _generate_first(account: Subaccount) -> Snapshot:

@@ -36,6 +36,7 @@ class ActiveInputs(ActiveArgs, frozen=True, omit_defaults=True, kw_only=True):
 
     signer: SignerSummary | None = None
     step: str | None = None
+    """What the last deployment that wrote did, or this one does."""
 
 
 class ActiveState(ActiveArgs, frozen=True, omit_defaults=True, kw_only=True):

@@ -7,9 +7,6 @@ bytes as unsigned. Both readings are given.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-
 import msgspec
 
 from btp_trust.certificate import Certificate
@@ -24,7 +21,7 @@ class CertificateView(msgspec.Struct, frozen=True):
     sha256: str
     """The same in capitals with colons."""
     sha1: str
-    """SHA-1 of the DER, in capitals with colons: only to find the certificate on a screen, for SHA-1 can be forged."""
+    """SHA-1 of the DER, in capitals with colons."""
     serial_hexadecimal: str
     """Read as signed, as `openssl` prints it: capitals, a minus if it is negative."""
     serial_decimal: str
@@ -40,13 +37,12 @@ class CertificateView(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, certificate: Certificate) -> CertificateView:
         """Describe a certificate."""
-        der, serial = base64.b64decode(certificate.body), bytes.fromhex(certificate.serial_number)
+        serial = bytes.fromhex(certificate.serial_number)
         signed, unsigned = (int.from_bytes(serial, "big", signed=is_signed) for is_signed in (True, False))
         return cls(
             fingerprint=certificate.fingerprint,
             sha256=_with_colons(certificate.fingerprint),
-            # SHA-1 only finds the certificate on a screen; Python in FIPS mode refuses it for security.
-            sha1=_with_colons(hashlib.sha1(der, usedforsecurity=False).hexdigest()),
+            sha1=certificate.sha1,
             serial_hexadecimal=_hexadecimal(signed),
             serial_decimal=str(signed),
             serial_hexadecimal_unsigned=_hexadecimal(unsigned),

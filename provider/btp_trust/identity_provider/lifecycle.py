@@ -11,13 +11,14 @@ from btp_trust.identity_provider import removal
 from btp_trust.identity_provider.plan import decide, find_by_origin_key
 from btp_trust.identity_provider.planning import (
     adoption_notices,
+    describe_trust,
     desired_registration,
+    is_step_due,
     notice,
     plan_inputs,
     plan_without_reading,
     planned_notices,
     presumed_id,
-    trusted_fingerprints,
 )
 from btp_trust.identity_provider.schema import (
     PREVIEW_ONLY,
@@ -96,6 +97,9 @@ def _plan(
             desired.fingerprints,
             desired.trusted_already(step.provider),
         )
+    if step.sentence is not None:
+        target_plan = session.plans.of(target.trust_configuration.subaccount_id)
+        target_plan.due_registrations.add(args.origin_key)
     # An update is announced by diff, which gets the recorded ID and may still refuse it.
     if old is None and plan.step is not None:
         session.print_notices([notice(plan, plan.step), *adoption_notices(plan, desired, step)])
@@ -108,7 +112,7 @@ def diff(session: Session, state: IdentityProviderState, new: IdentityProviderIn
     Raises:
         Refused: The target has an identity provider that another client created in the place of the recorded one.
     """
-    arguments_changed = not same_arguments(new, state, IdentityProviderArgs) or new.certificates != state.trusted
+    arguments_changed = not same_arguments(new, state, IdentityProviderArgs) or new.fingerprints != state.trusted
     source = read_slots(session, new.source, prop=_SOURCE)
     target = read_identity_providers(session, new)
     if isinstance(source, ReadingUnavailable):
@@ -121,7 +125,8 @@ def diff(session: Session, state: IdentityProviderState, new: IdentityProviderIn
     # A refresh compares as well, with the inputs of the last deployment, and plans nothing.
     is_planned = new.origin_key in session.plans.of(target.trust_configuration.subaccount_id).registrations
     notices = planned_notices(state, new, source.snapshot, target) if is_planned else ()
-    return Comparison(arguments_changed or new.step is not None or not is_recorded, notices)
+    is_due = is_planned and is_step_due(new, desired_registration(new, source.snapshot), provider)
+    return Comparison(arguments_changed or is_due or not is_recorded, notices)
 
 
 def create(session: Session, new: IdentityProviderInputs) -> tuple[str, PropertyBag]:
@@ -158,14 +163,15 @@ def _apply(session: Session, new: IdentityProviderInputs, *, recorded: str | Non
     source, target = open_for_write(session, new.source, is_own=False), open_trust_configuration_for_write(session, new)
     # The source's lock is released before the target's is taken: a swap of the source may wait for this registration.
     snapshot = source.read()
-    if desired_registration(new, snapshot).fingerprints != new.certificates:
+    if desired_registration(new, snapshot).fingerprints != new.fingerprints:
         raise SlotsChanged(
             f"Identity provider {new.origin_key!r} was not written: the slots changed since it was planned.",
-            f"Planned for: {', '.join(new.certificates)}. Found: {snapshot.slots}.",
+            f"Planned for: {', '.join(new.fingerprints)}. Found: {snapshot.slots}.",
             "Run `pulumi preview` and read the new plan.",
         )
     with target.write_lock.hold():
-        provider = _write_if_due(target, new, snapshot, recorded)
+        is_planned = new.origin_key in session.plans.of(target.subaccount_id).due_registrations
+        provider = _write_if_due(target, new, snapshot, recorded, is_planned=is_planned)
         return {
             **to_bag(new, *PREVIEW_ONLY),
             "source_subaccount_id": snapshot.subaccount_id,
@@ -177,7 +183,12 @@ def _apply(session: Session, new: IdentityProviderInputs, *, recorded: str | Non
 
 
 def _write_if_due(
-    target: TrustConfiguration, new: IdentityProviderInputs, snapshot: Snapshot, recorded: str | None
+    target: TrustConfiguration,
+    new: IdentityProviderInputs,
+    snapshot: Snapshot,
+    recorded: str | None,
+    *,
+    is_planned: bool,
 ) -> IdentityProvider:
     """Write the registration, if the target still holds what it was planned over; return what is there."""
     desired = desired_registration(new, snapshot)
@@ -186,9 +197,7 @@ def _write_if_due(
     provider = step.provider
     if provider is not None and (step.sentence is None or not step.writes):
         return provider
-    is_planned_over = trusted_fingerprints(provider) == new.certificates_before
-    # At rest `certificates_before` is empty as for a missing one; `preexisting` shows that there was one.
-    if not is_planned_over or (provider is None and new.preexisting is not None):
+    if not is_planned or describe_trust(provider) != new.only_if_trusted:
         raise _provider_changed(new, provider)
     return write_registration(target, desired, provider)
 
@@ -234,16 +243,11 @@ def _origin_key_changed(args: IdentityProviderArgs, old: IdentityProviderArgs) -
 
 
 def _provider_changed(new: IdentityProviderInputs, provider: IdentityProvider | None) -> TargetChanged:
-    planned, now = _describe(new.certificates_before), _describe(trusted_fingerprints(provider))
     return TargetChanged(
         f"Identity provider {new.origin_key!r} changed since this command was planned; nothing was done.",
-        f"Planned for: {planned}. Found: {now}.",
+        f"Planned for: {new.only_if_trusted}. Found: {describe_trust(provider)}.",
         "Run `pulumi preview` and read the new plan; the change may have had a reason.",
     )
-
-
-def _describe(fingerprints: list[str] | None) -> str:
-    return "no such identity provider" if fingerprints is None else f"trusting {', '.join(fingerprints) or 'nothing'}"
 
 
 LIFECYCLE: Final = Lifecycle(

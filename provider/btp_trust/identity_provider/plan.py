@@ -14,7 +14,7 @@ from typing import Any
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import Refused
-from btp_trust.formatting import short_fingerprint
+from btp_trust.formatting import format_day, short_fingerprint
 from btp_trust.saml.metadata import IdentityProvider, MetadataLayout, write_metadata
 
 
@@ -43,6 +43,14 @@ class DesiredRegistration:
     def fingerprints(self) -> list[str]:
         """The fingerprints that are to be trusted, sorted."""
         return sorted({certificate.fingerprint for certificate in self.certificates})
+
+    @property
+    def expiries(self) -> dict[str, str]:
+        """{fingerprint: when it expires} of them, as a preview shows them: one that goes is one line."""
+        return {
+            certificate.fingerprint: f"expires {format_day(certificate.not_after)}"
+            for certificate in sorted(self.certificates, key=lambda certificate: certificate.fingerprint)
+        }
 
     def trusted_already(self, provider: IdentityProvider | None) -> list[str]:
         """List those of them that users can log on by already."""

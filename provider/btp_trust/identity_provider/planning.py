@@ -67,7 +67,8 @@ def plan_inputs(
         subaccount_id=target,
         source_subaccount_id=source,
         entity_id=desired.entity_id,
-        certificates=desired.fingerprints,
+        certificates=desired.expiries,
+        **_last_step(old),
         **_removal_inputs(target, args, _preexisting_id(args, old, step)),
     )
     if args.passive == UNKNOWN:
@@ -75,9 +76,12 @@ def plan_inputs(
         return with_changes(IdentityProviderInputs, plan, certificates=UNKNOWN, step=sentence)
     if step.sentence is None:
         return plan
-    return with_changes(
-        IdentityProviderInputs, plan, step=step.sentence, certificates_before=trusted_fingerprints(step.provider)
-    )
+    return with_changes(IdentityProviderInputs, plan, step=step.sentence, only_if_trusted=describe_trust(step.provider))
+
+
+def _last_step(old: IdentityProviderInputs | None) -> dict[str, str | None]:
+    """Return the step that is done: left out, it would show with minuses in the next preview."""
+    return {} if old is None else {"step": old.step, "only_if_trusted": old.only_if_trusted}
 
 
 def plan_without_reading(
@@ -96,7 +100,7 @@ def plan_without_reading(
         step = f"register {args.origin_key!r}; planned without looking"
         return with_changes(IdentityProviderInputs, args, step=step, **_removal_inputs(args.subaccount_id, args, None))
     # A source that was read may show a due change while the target is unreachable.
-    certificates = old.certificates if source is None else desired_registration(args, source).fingerprints
+    certificates = old.certificates if source is None else desired_registration(args, source).expiries
     if not same_arguments(args, old, IdentityProviderArgs) or certificates != old.certificates:
         unavailable.refuse_due_changes()
     return with_changes(
@@ -106,6 +110,7 @@ def plan_without_reading(
         source_subaccount_id=old.source_subaccount_id,
         entity_id=args.entity_id or old.entity_id,
         certificates=UNKNOWN if args.passive == UNKNOWN else certificates,
+        **_last_step(old),
         **_removal_inputs(old.subaccount_id, args, old.preexisting if args.adopt is None else None),
     )
 
@@ -128,9 +133,9 @@ def planned_notices(
     steps = []
     if step.provider is not None and step.provider.id != state.identity_provider_id:
         steps.append(f"adopt {step.provider.id}, which somebody made in the place of the recorded one")
-    if new.step is not None:
+    if is_step_due(new, desired, step.provider) and new.step is not None:
         steps.append(new.step)
-    elif not steps and new.certificates != state.trusted:  # as after a run that was killed before it could record
+    elif not steps and new.fingerprints != state.trusted:  # as after a run that was killed before it could record
         trusted = ", ".join(map(describe_certificate, desired.certificates))
         steps.append(f"trusts {trusted} already: this deployment records it, and nothing is written")
     return tuple(notice(new, sentence) for sentence in steps)
@@ -152,9 +157,16 @@ def notice(plan: IdentityProviderInputs, step: str) -> Notice:
     return Notice(f"identity provider {plan.origin_key!r}: {step}")
 
 
-def trusted_fingerprints(provider: IdentityProvider | None) -> list[str] | None:
-    """Return what an identity provider trusts; None for a missing one."""
-    return None if provider is None else list(provider.trusted)
+def is_step_due(new: IdentityProviderInputs, desired: DesiredRegistration, provider: IdentityProvider | None) -> bool:
+    """Return True if the step of the inputs is one to be done: they keep one that is done."""
+    return new.passive == UNKNOWN or provider is None or bool(desired.differences(provider))
+
+
+def describe_trust(provider: IdentityProvider | None) -> str:
+    """Describe what an identity provider trusts: a write is for exactly that."""
+    if provider is None:
+        return "no such identity provider"
+    return f"trusting {', '.join(map(short_fingerprint, sorted(provider.trusted))) or 'nothing'}"
 
 
 def _preexisting_id(

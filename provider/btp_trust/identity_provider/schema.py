@@ -9,7 +9,7 @@ from btp_trust.identity_provider.plan import OnDelete
 from btp_trust.property_bag import ResourceArgs
 from btp_trust.saml.metadata import MetadataLayout
 
-PREVIEW_ONLY: Final = ("certificates", "certificates_before", "step", "preexisting", "removal")
+PREVIEW_ONLY: Final = ("certificates", "only_if_trusted", "step", "preexisting", "removal")
 """Inputs that are no outputs: check writes them for the preview, and for the create or update after it."""
 
 
@@ -50,15 +50,21 @@ class IdentityProviderArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_onl
 class IdentityProviderInputs(IdentityProviderArgs, frozen=True, omit_defaults=True, kw_only=True):
     """TrustedIdentityProvider after check."""
 
-    certificates: list[str] | str = []
-    """Fingerprints that the target is to trust, sorted; UNKNOWN while one of them is to be generated."""
-    certificates_before: list[str] | None = None
-    """Those that it trusts before, while there is a step."""
+    certificates: dict[str, str] | str = {}
+    """{fingerprint: when it expires} that the target is to trust; UNKNOWN while one of them is to be generated."""
     step: str | None = None
+    """What is registered or changed; it stays, with the next one, until another one is planned."""
+    only_if_trusted: str | None = None
+    """Precondition of the step: what the target trusts before."""
     preexisting: str | None = None
     """ID of an identity provider that was there before the resource, and that it adopted without `adopt`."""
     removal: str | None = None
     """What a removal of the resource does to it: the preview of a removal shows the inputs."""
+
+    @property
+    def fingerprints(self) -> list[str]:
+        """The fingerprints that the target is to trust, sorted."""
+        return sorted(self.certificates) if isinstance(self.certificates, dict) else [self.certificates]
 
 
 class IdentityProviderState(IdentityProviderArgs, frozen=True, omit_defaults=True, kw_only=True):

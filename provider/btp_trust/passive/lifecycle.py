@@ -10,7 +10,7 @@ from btp_trust.formatting import describe_certificate, format_rfc3339, propose_f
 from btp_trust.passive import messages
 from btp_trust.passive.plan import Adopt, Generate, PassiveStep, RecordedCertificates, decide, displaced_certificate
 from btp_trust.passive.planning import next_step, plan_by_state, plan_inputs, recorded_certificates, request_of
-from btp_trust.passive.schema import PREVIEW_ONLY, PassiveArgs, PassiveInputs, PassiveState
+from btp_trust.passive.schema import EMPTY, PREVIEW_ONLY, PassiveArgs, PassiveInputs, PassiveState
 from btp_trust.property_bag import PropertyBag, certificate_outputs, from_bag, same_arguments, to_bag
 from btp_trust.runtime.command_plan import CommandPlan, second_name_refusal
 from btp_trust.runtime.comparison import Comparison, Notice
@@ -41,7 +41,7 @@ def check(session: Session, args: PassiveArgs, old: PassiveInputs | None) -> Pas
     if isinstance(reading, ReadingUnavailable):
         refuse_second(session, _KIND, args.subaccount_id or recorded, args.connection)
         # A rename changes the URN, which only messages use.
-        if old is None or not same_arguments(args, old, PassiveArgs, "resource_urn"):
+        if old is None or not same_arguments(args, old, PassiveArgs, "resource_urn", "retain_on_delete"):
             reading.refuse_due_changes()
         return plan_by_state(args, old)
     snapshot, command_plan = reading.snapshot, reading.account.command_plan
@@ -60,7 +60,7 @@ def check(session: Session, args: PassiveArgs, old: PassiveInputs | None) -> Pas
 def diff(session: Session, state: PassiveState, new: PassiveInputs) -> Comparison:
     """Find out whether an update is due; refuse a request that only the recorded certificate shows to be wrong."""
     reading = read_slots(session, new)
-    arguments_changed = not same_arguments(new, state, PassiveArgs)
+    arguments_changed = not same_arguments(new, state, PassiveArgs, "retain_on_delete")
     if isinstance(reading, ReadingUnavailable):
         return diff_without_reading(session, reading, state, arguments_changed=arguments_changed)
     snapshot = reading.snapshot
@@ -70,7 +70,7 @@ def diff(session: Session, state: PassiveState, new: PassiveInputs) -> Compariso
     if step is not None:
         if isinstance(step, Adopt):  # check has planned the generation already, in case that this is none
             _record_step(reading.account.command_plan, new.generation, step)
-        return Comparison(is_update_due=True, notices=(Notice(step.sentence(new.generation)),))
+        return Comparison(is_update_due=True, notices=(_step_notice(state, new, step),))
     # For the deletion of an old resource, which compares its name with this one.
     _record_name(session, new, snapshot.subaccount_id, state.fingerprint)
     is_gone = snapshot.find(state.fingerprint) is None
@@ -152,13 +152,27 @@ def _empty_slot(account: Subaccount, state: PassiveState) -> str | None:
     snapshot = account.read()
     if snapshot.passive is None:
         return None
-    name = describe_certificate(snapshot.passive)
+    name = _describe(snapshot.passive, state)
     is_own = snapshot.passive.fingerprint == state.fingerprint
     # After a swap its own certificate signs, and the one that it displaced is to be retired.
     if not is_own and displaced_certificate(state.fingerprint, snapshot) is None:
         return f"passive {name} stays; this resource neither generated nor displaced it"
     delete_passive(account, snapshot)
-    return f"deleted passive {name}"
+    signer = "" if snapshot.active is None else f"; {_describe(snapshot.active, state)} stays the signer"
+    return f"deleted passive {name}{signer}"
+
+
+def _describe(certificate: Certificate, state: PassiveState) -> str:
+    """Describe a certificate with the name that this resource gave it, if it is one of its own."""
+    return describe_certificate(certificate, _names(state).get(certificate.fingerprint))
+
+
+def _names(state: PassiveState) -> dict[str, str]:
+    return {fingerprint: name for name, fingerprint in state.generations.items()}
+
+
+def _step_notice(state: PassiveState, new: PassiveInputs, step: PassiveStep) -> Notice:
+    return Notice(f"{_KIND}: {step.sentence(new.generation, _names(state))}")
 
 
 def _obtain_certificate(session: Session, new: PassiveInputs, own: RecordedCertificates) -> PropertyBag:
@@ -167,16 +181,15 @@ def _obtain_certificate(session: Session, new: PassiveInputs, own: RecordedCerti
     with account.write_lock.hold():
         # Read again: minutes may have passed since the plan.
         snapshot = account.read()
-        planned = None if new.passive_slot is None else new.passive_slot.fingerprint
-        if snapshot.slots.passive != planned:
-            raise messages.slot_changed(planned, snapshot)
+        if (snapshot.slots.passive or EMPTY) != new.only_if_passive:
+            raise messages.slot_changed(new.only_if_passive, snapshot)
         step = decide(request_of(new), own, snapshot)
         if isinstance(step, Adopt):
             _record_name(session, new, snapshot.subaccount_id, step.certificate.fingerprint)
             return _outputs(new, own, step.certificate, snapshot)
-        # The plan must have named the certificate that is overwritten.
-        if snapshot.slots.passive != new.replaces:
-            raise messages.slot_changed(new.replaces, snapshot)
+        # This command must have planned that, and named the certificate that is overwritten.
+        if account.command_plan.pending_generation != new.generation:
+            raise messages.slot_changed(new.only_if_passive, snapshot)
         after = generate_passive(account, snapshot)
         return _outputs(new, own, _generated_certificate(after), after)
 

@@ -92,7 +92,7 @@ def slot_changed(planned: str | None, snapshot: Snapshot) -> SlotsChanged:
     """The passive slot holds another certificate than the plan was made for."""
     return SlotsChanged(
         "The passive slot changed since this command was planned; nothing was done.",
-        f"Planned for: passive {planned or 'empty'}. Found: {snapshot.slots}.",
+        f"Planned for: passive {planned or 'unread'}. Found: {snapshot.slots}.",
         "Run `pulumi preview` and read the new plan; somebody may have had a reason to change the slot.",
     )
 

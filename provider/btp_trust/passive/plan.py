@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Final
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import Refused
-from btp_trust.formatting import describe_certificate, propose_free_name
+from btp_trust.formatting import PREVIEW_WIDTH, describe_certificate, format_day, propose_free_name, short_fingerprint
 from btp_trust.passive import messages
 from btp_trust.runtime.command_plan import second_name_refusal
 from btp_trust.snapshot import Snapshot, has_fingerprint
+
+_NO_NAMES: Final[Mapping[str, str]] = MappingProxyType({})
+ADOPTED: Final = "nothing: the certificate is adopted, and none is generated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +43,24 @@ class Generate:
 
     replaces: Certificate | None
     """The certificate that it overwrites."""
+    ends_rollback: bool = field(default=False, compare=False)
+    """That one is older than the signer, so that it may have signed before."""
 
-    def sentence(self, generation: str) -> str:
-        """Describe the step."""
-        where = (
-            "in the empty passive slot"
-            if self.replaces is None
-            else f"over passive {describe_certificate(self.replaces)}"
-        )
-        return f"generate {generation!r} {where}"
+    def sentence(self, generation: str, names: Mapping[str, str] = _NO_NAMES) -> str:
+        """Describe the step; `names` are those of certificates, as far as they are known."""
+        if self.replaces is None:
+            return f"generate {generation!r} in the empty passive slot"
+        loss = ": rolling back to it ends" if self.ends_rollback else ""
+        return f"generate {generation!r} over passive {_named(self.replaces, names)}{loss}"
+
+    @property
+    def loss(self) -> str:
+        """Describe the certificate that is overwritten."""
+        if self.replaces is None:
+            return "nothing: the passive slot is empty"
+        short, made = short_fingerprint(self.replaces.fingerprint), format_day(self.replaces.not_before)
+        end = "; rolling back to it ends" if self.ends_rollback else "; its key is gone"
+        return f"{short}, exists since {made}, expires {format_day(self.replaces.not_after)}{end}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +70,13 @@ class Adopt:
     certificate: Certificate
     why: str
 
-    def sentence(self, generation: str) -> str:
-        """Describe the step."""
+    @property
+    def loss(self) -> str:
+        """Say that both certificates stay."""
+        return ADOPTED
+
+    def sentence(self, generation: str, _names: Mapping[str, str] = _NO_NAMES) -> str:
+        """Describe the step; the certificate gets the name of this generation."""
         return f"adopt {describe_certificate(self.certificate)} as {generation!r}: {self.why}; nothing is generated"
 
 
@@ -79,7 +97,7 @@ def decide(request: DeclaredPassive, own: RecordedCertificates, snapshot: Snapsh
     if request.adopt is not None:
         return _adopt_named(request, request.adopt, snapshot)
     if snapshot.passive is None or _may_overwrite(request, own, snapshot.active, snapshot.passive):
-        return Generate(snapshot.passive)
+        return Generate(snapshot.passive, ends_rollback=snapshot.older_passive is not None)
     fingerprint = snapshot.passive.fingerprint
     known_as = next((name for name, bound in own.generations.items() if bound == fingerprint), None)
     if known_as is not None:
@@ -112,6 +130,39 @@ def plan_without_outputs(request: DeclaredPassive, snapshot: Snapshot) -> tuple[
 def displaced_certificate(own: str, snapshot: Snapshot) -> Certificate | None:
     """Return the certificate that this one displaced: it is passive and older, while this one is active."""
     return snapshot.older_passive if has_fingerprint(snapshot.active, own) else None
+
+
+def removal_line(generation: str, step: PassiveStep | None, snapshot: Snapshot) -> str:
+    """Return what a removal of the resource deletes, in either role that its certificate may have by then.
+
+    The line is stored before a swap of the same command, and the preview of a removal shows it as stored.
+
+    Args:
+        generation: The name of its certificate.
+        step: What this command does first.
+        snapshot: The slots.
+    """
+    lines = (_removal(generation, step, snapshot), _removal(None, step, snapshot))
+    return next((line for line in lines if len(line) <= PREVIEW_WIDTH), lines[-1])
+
+
+def _removal(name: str | None, step: PassiveStep | None, snapshot: Snapshot) -> str:
+    active, passive = snapshot.active, snapshot.passive
+    if isinstance(step, Generate) and active is not None:
+        first, second = f"the new {name or 'certificate'}", describe_certificate(active)
+    elif active is None or passive is None:
+        return "deletes nothing while the passive slot is empty; the signer stays"
+    else:
+        # A displaced certificate is older than the one of this generation.
+        younger = active if snapshot.older_passive is not None else passive
+        names = {} if name is None else {younger.fingerprint: name}
+        first, second = f"passive {_named(passive, names)}", _named(active, names)
+    return f"deletes {first}, or after a swap {second} in its place; the signer stays"
+
+
+def _named(certificate: Certificate, names: Mapping[str, str]) -> str:
+    """Describe a certificate with its name, if that is known: {fingerprint: name}."""
+    return describe_certificate(certificate, names.get(certificate.fingerprint))
 
 
 def _possible_steps(request: DeclaredPassive, snapshot: Snapshot) -> list[PassiveStep]:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from btp_trust.formatting import propose_free_name
 from btp_trust.passive import messages
 from btp_trust.passive.plan import (
+    ADOPTED,
     Adopt,
     DeclaredPassive,
-    Generate,
     PassiveStep,
     RecordedCertificates,
     decide,
     plan_without_outputs,
+    removal_line,
 )
-from btp_trust.passive.schema import PassiveArgs, PassiveInputs, PassiveState
-from btp_trust.property_bag import SignerSummary, with_changes
+from btp_trust.passive.schema import EMPTY, PassiveArgs, PassiveInputs, PassiveState
+from btp_trust.property_bag import with_changes
 from btp_trust.snapshot import Snapshot
+
+_RETAINED: Final = "deletes nothing: retain_on_delete leaves both certificates in their slots"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +60,16 @@ def plan_inputs(
     Raises:
         Refused: The generation cannot get a certificate in this way.
     """
-    is_due = old is None or old.generation != args.generation
-    # At rest, a swap of the same `up` would make a younger one wrong: it becomes the signer.
-    passive = snapshot.passive if is_due else snapshot.older_passive
     inputs = with_changes(
         PassiveInputs,
         args,
         subaccount_id=snapshot.subaccount_id,
-        passive_slot=None if passive is None else SignerSummary.of(passive),
         earlier_generations=earlier_generations(args, old),
+        removal=_removal(args, None, snapshot),
     )
-    return _plan_step(inputs, old, snapshot, names) if is_due else PlannedInputs(inputs)
+    if old is None or old.generation != args.generation:
+        return _plan_step(inputs, old, snapshot, names)
+    return PlannedInputs(with_changes(PassiveInputs, inputs, **last_step(old)))
 
 
 def plan_by_state(args: PassiveArgs, old: PassiveInputs | None) -> PassiveInputs:
@@ -80,8 +83,14 @@ def plan_by_state(args: PassiveArgs, old: PassiveInputs | None) -> PassiveInputs
         args,
         subaccount_id=old.subaccount_id,
         earlier_generations=earlier,
-        passive_slot=old.passive_slot,
+        removal=_RETAINED if args.retain_on_delete else old.removal,
+        **last_step(old),
     )
+
+
+def last_step(old: PassiveInputs) -> dict[str, str | None]:
+    """Return the step that is done: left out, it would show with minuses in the next preview."""
+    return {"step": old.step, "replaces": old.replaces, "only_if_passive": old.only_if_passive}
 
 
 def earlier_generations(args: PassiveArgs, old: PassiveInputs | None) -> list[str]:
@@ -113,7 +122,7 @@ def _plan_step(
     if inputs.generation in inputs.earlier_generations:
         # Its fingerprint is in the outputs: diff finds the certificate, or refuses.
         sentence = f"adopt the certificate of {inputs.generation!r} again; nothing is generated"
-        return PlannedInputs(with_changes(PassiveInputs, inputs, step=sentence))
+        return PlannedInputs(_with_step(inputs, sentence, ADOPTED, snapshot))
     if old is None:
         step = decide(request_of(inputs), RecordedCertificates(), snapshot)
         _refuse_replaced(inputs, step, names)
@@ -122,11 +131,18 @@ def _plan_step(
         if inputs.adopt is not None and inputs.adopt == old.adopt:
             raise messages.reused_adopt(inputs.generation, old.generation, inputs.adopt)
         step, sentence = plan_without_outputs(request_of(inputs), snapshot)
-    replaced = step.replaces if isinstance(step, Generate) else None
-    planned = with_changes(
-        PassiveInputs, inputs, step=sentence, replaces=None if replaced is None else replaced.fingerprint
-    )
+    planned = _with_step(inputs, sentence, step.loss, snapshot)
+    planned = with_changes(PassiveInputs, planned, removal=_removal(inputs, step, snapshot))
     return PlannedInputs(planned, step, is_complete=old is None)
+
+
+def _with_step(inputs: PassiveInputs, sentence: str, loss: str, snapshot: Snapshot) -> PassiveInputs:
+    precondition = snapshot.slots.passive or EMPTY
+    return with_changes(PassiveInputs, inputs, step=sentence, replaces=loss, only_if_passive=precondition)
+
+
+def _removal(args: PassiveArgs, step: PassiveStep | None, snapshot: Snapshot) -> str:
+    return _RETAINED if args.retain_on_delete else removal_line(args.generation, step, snapshot)
 
 
 def _refuse_replaced(inputs: PassiveInputs, step: PassiveStep, names: Sequence[str]) -> None:

@@ -74,6 +74,8 @@ class PassiveTrustCertificate(TrustResource, module="btp-trust", name="PassiveTr
             "connection": unless_default(connection),
             "subaccount_id": subaccount_id,
             "display_name": display_name,
+            # Check gets no options, and the preview of a removal says what it deletes.
+            "retain_on_delete": True if opts is not None and opts.retain_on_delete else None,
             # Check and delete get no URN, and the remedy of a failed deletion names it.
             "resource_urn": _urn(resource_name, opts.parent if opts else None),
             "generations": None,

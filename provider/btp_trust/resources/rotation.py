@@ -79,8 +79,8 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
     signer: pulumi.Output[Mapping[str, str]]
     """{fingerprint, not_after} of the declared certificate; known in a preview."""
     swap_number: pulumi.Output[int]
-    """How many steps it has planned and completed: rotate, roll back, restore. A rollback after a rejection belongs to
-    its step."""
+    """How many swaps it has planned and completed: rotate, roll back, restore. A rollback after a rejection belongs to
+    its swap."""
     previous_fingerprint: pulumi.Output[str | None]
     """The signer before the last change that this trigger made or observed."""
     rotated_at: pulumi.Output[str | None]

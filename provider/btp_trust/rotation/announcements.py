@@ -9,7 +9,7 @@ from btp_trust.formatting import describe_certificate, describe_signer, short_fi
 from btp_trust.rotation.decision import Action, Decision
 from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.messages import label, list_lines
-from btp_trust.rotation.schema import RotationInputs, RotationState, SlotPair
+from btp_trust.rotation.schema import RotationInputs, RotationState
 from btp_trust.runtime.comparison import Notice
 from btp_trust.runtime.session import Session
 from btp_trust.snapshot import Snapshot, has_fingerprint
@@ -73,10 +73,19 @@ def removal_notices(candidate: str | None, declaration: Declaration, snapshot: S
     ]
 
 
-def warn_signer_lost(session: Session, slots_before: SlotPair, snapshot: Snapshot) -> None:
+def overwrite_notices(pending: str | None, declaration: Declaration, snapshot: Snapshot) -> list[Notice]:
+    """Return what the preview of a generation lacks: the name of the earlier signer that it overwrites."""
+    earlier = snapshot.older_passive
+    if pending is None or earlier is None or (name := declaration.generation_of(earlier)) is None:
+        return []
+    certificate = describe_certificate(earlier, name)
+    return [Notice(f"{pending!r} is generated over {certificate}: rolling back to {name!r} ends")]
+
+
+def warn_signer_lost(session: Session, signer: str, snapshot: Snapshot) -> None:
     """Warn that somebody replaced the previous signer: the swap is done, and its rollback target is gone."""
     # Printed: `warn` would fail a strict run, and the swap that was done would be missing from the state.
     session.print_once(
-        f"warning: {slots_before.active}, which signed until now, is in no slot any more; somebody "
+        f"warning: {signer}, which signed until now, is in no slot any more; somebody "
         f"else replaced it meanwhile, so that a rollback to it is impossible. {snapshot.slots_sentence}"
     )

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from btp_trust.errors import SlotsChanged, StaleRead
 from btp_trust.property_bag import same_arguments
 from btp_trust.rotation.messages import READ_NEW_PLAN
+from btp_trust.rotation.planned_swap import PlannedSwap
 from btp_trust.rotation.rollback import stale_read_after_swap
-from btp_trust.rotation.schema import RotationArgs, RotationInputs, RotationState, SlotPair
+from btp_trust.rotation.schema import RotationArgs, RotationInputs, RotationState
 from btp_trust.rotation.verification.step import request_may_be_withdrawn
+from btp_trust.runtime.command_plan import CommandPlan
 from btp_trust.snapshot import Snapshot, has_fingerprint
 
 
@@ -30,8 +32,16 @@ class RotationDifference:
         return self.is_swap_due or self.arguments_changed or self.outputs_are_behind
 
 
+def due_swap(new: RotationInputs, command_plan: CommandPlan) -> PlannedSwap | None:
+    """Return the swap of the inputs, if a check of this command has planned it: the inputs keep one that is done.
+
+    The inputs of a refresh, and those that an interrupted command left, are of another command: there no swap is due.
+    """
+    return new.swap if new.swap is not None and new.swap.number == command_plan.planned_swap else None
+
+
 def find_difference(
-    state: RotationState, new: RotationInputs, snapshot: Snapshot, *, is_planned: bool
+    state: RotationState, new: RotationInputs, snapshot: Snapshot, *, is_swap_planned: bool
 ) -> RotationDifference:
     """Compare the state, the inputs and the slots.
 
@@ -39,13 +49,12 @@ def find_difference(
         state: What the last deployment recorded.
         new: The inputs.
         snapshot: The slots.
-        is_planned: A check of this command made the inputs: in a refresh they are those of the last deployment, and
-            no swap is due.
+        is_swap_planned: This command has planned the swap of the inputs, see `due_swap`.
     """
     # Somebody may have swapped since check: then the update has only to record it.
     signs = has_fingerprint(snapshot.active, new.declared_fingerprint)
     return RotationDifference(
-        is_swap_due=is_planned and new.slots_before is not None and not signs,
+        is_swap_due=is_swap_planned and not signs,
         arguments_changed=arguments_changed(state, new),
         outputs_are_behind=not has_fingerprint(snapshot.active, state.fingerprint)
         or (state.failed_generation is not None and signs),  # somebody made it sign: its failure is over
@@ -58,7 +67,7 @@ def arguments_changed(state: RotationState, new: RotationInputs) -> bool:
     return not same_arguments(new, state, RotationArgs, "verify_now") or request_may_be_withdrawn(state, new)
 
 
-def refuse_unrecorded_signer(slots_before: SlotPair, state: RotationState) -> None:
+def refuse_unrecorded_signer(swap: PlannedSwap, state: RotationState) -> None:
     """Refuse a new declaration while another certificate is active than the one it was approved against.
 
     This holds between the preview and the changes of one `pulumi up` too, which are planned separately.
@@ -66,9 +75,9 @@ def refuse_unrecorded_signer(slots_before: SlotPair, state: RotationState) -> No
     Raises:
         SlotsChanged: The active certificate is not the recorded one.
     """
-    if slots_before.active not in _known_signers(state):
+    if swap.only_if_active not in _known_signers(state):
         raise SlotsChanged(
-            f"{slots_before.active} signs, not {state.fingerprint}, which signed at the last deployment.",
+            f"{swap.only_if_active} signs, not {state.fingerprint}, which signed at the last deployment.",
             "Somebody else changed the signer since, so the swap would be another one than this change was reviewed "
             "as.",
             f'Record the active certificate first: `pulumi refresh`, or deploy with generation="{state.generation}"; '

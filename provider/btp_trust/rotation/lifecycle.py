@@ -14,11 +14,13 @@ from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.difference import (
     RotationDifference,
     arguments_changed,
+    due_swap,
     find_difference,
     refuse_unless_signing,
     refuse_unrecorded_signer,
 )
 from btp_trust.rotation.outputs import history_outputs, restored_at, signer_outputs, without_none
+from btp_trust.rotation.planned_swap import PlannedSwap
 from btp_trust.rotation.planning import (
     affected_destinations,
     create_declaration,
@@ -30,7 +32,7 @@ from btp_trust.rotation.planning import (
 )
 from btp_trust.rotation.policies import decide
 from btp_trust.rotation.rollback import recorded_declaration, refuse_untrusted, stale_read_after_swap
-from btp_trust.rotation.schema import Candidate, RotationArgs, RotationInputs, RotationState, SlotPair, args_from_bag
+from btp_trust.rotation.schema import Candidate, RotationArgs, RotationInputs, RotationState, args_from_bag
 from btp_trust.rotation.target_history import rejection_notices, rejection_outputs
 from btp_trust.rotation.verification import preflight
 from btp_trust.rotation.verification.runner import verify_rotation
@@ -50,7 +52,7 @@ from btp_trust.runtime.reading import (
 from btp_trust.runtime.session import Session
 from btp_trust.runtime.slot_writes import swap
 from btp_trust.runtime.slots import Subaccount
-from btp_trust.snapshot import Snapshot
+from btp_trust.snapshot import Slots, Snapshot
 from btp_trust.trusted_by.parsing import TrustedBy
 
 _KIND = "RotationTrigger"
@@ -83,9 +85,15 @@ def check(
     decision = decide(declaration, snapshot)
     if decision.refusal is not None:
         raise decision.refusal
-    notices = [*announcements.removal_notices(removed, declaration, snapshot), *_plan_swap(decision, reading)]
+    notices = [
+        *announcements.removal_notices(removed, declaration, snapshot),
+        *announcements.overwrite_notices(command_plan.pending_generation, declaration, snapshot),
+        *_plan_swap(decision, reading),
+    ]
     # Destinations are listed after that: the plan of another resource may refuse the swap.
     plan, problems = _plan(session, declaration, decision, candidate, old, snapshot=snapshot)
+    if decision.action is Action.SWAP and plan.swap is not None:
+        command_plan.planned_swap = plan.swap.number
     # The one place where check prints: it returns inputs alone, and a creation has no diff that could show these lines.
     created = _creation_notices(session, declaration, plan, snapshot)
     session.print_notices([*notices, *created, *problems])
@@ -107,7 +115,8 @@ def diff(session: Session, state: RotationState, new: RotationInputs) -> Compari
     if planned is not None:
         # First: check lacks the outputs, and takes a rollback for somebody else's swap.
         preflight.refuse_failed_generation(state, new, snapshot)
-    difference = find_difference(state, new, snapshot, is_planned=planned is not None)
+    due = due_swap(new, command_plan)
+    difference = find_difference(state, new, snapshot, is_swap_planned=due is not None)
     if difference.stale_read is not None:
         # Before the notices: a drift in a stale reading may be over.
         return _accept_stale_read(session, command_plan, state, difference, difference.stale_read)
@@ -116,7 +125,9 @@ def diff(session: Session, state: RotationState, new: RotationInputs) -> Compari
         *(planned or ()),
         *(_record_notices(step) if planned is not None else ()),
         *(_swap_notices(state, new, snapshot, command_plan) if planned is not None else ()),
-        *preflight.signer_verification_notices(session, step, command_plan.pending_generation),
+        *preflight.signer_verification_notices(
+            session, step, command_plan.pending_generation, is_swap_planned=due is not None
+        ),
     ]
     return Comparison(step.is_verification_due or difference.is_update_due, tuple(notices))
 
@@ -139,20 +150,21 @@ def update(session: Session, bag: PropertyBag, new: RotationInputs) -> PropertyB
     """Swap if that was planned, else bring the outputs up to date; verify the signer, if that is due."""
     state = from_bag(bag, RotationState)
     account = open_for_write(session, new)
-    if new.slots_before is not None:
-        snapshot = _swap(session, account, new, new.slots_before)
+    due = due_swap(new, account.command_plan)
+    if due is not None:
+        snapshot = _swap(session, account, new, due)
     else:
         # A mere record: the reading of this command is enough.
         snapshot = account.snapshot()
         if new.drift is None:  # with a drift, the plan is to leave another signer
             refuse_unless_signing(new, snapshot)
-    step = RotationStep(state, new, snapshot, swapped=new.slots_before is not None)
+    step = RotationStep(state, new, snapshot, swapped=due is not None)
     outcome = verify_rotation(session, account, step)
     outputs = without_none(
         {
             **signer_outputs(new, outcome.snapshot),
             **history_outputs(outcome.snapshot, state),
-            **restored_at(new, outcome.snapshot, state),
+            **restored_at(new, outcome.snapshot, state, swapped=due is not None),
             **outcome.outputs,  # last: a rollback overwrites or removes what the swap left
         }
     )
@@ -191,10 +203,11 @@ def _plan(
     inspects = preflight.should_inspect(declaration, old, snapshot, has_step=has_step)
     destinations, notices = destinations_to_compare(session, declaration, lists=lists, inspects=inspects)
     affects = affected_destinations(destinations) if lists and destinations is not None else None
-    plan = plan_inputs(declaration, decision, candidate, old, snapshot, affects=affects)
+    verification = preflight.planned_verification(declaration, snapshot)
+    plan = plan_inputs(declaration, decision, candidate, old, snapshot, verification=verification, affects=affects)
     if inspects and destinations is not None:
         requested = is_verification_requested(plan, old)
-        notices = [*notices, *preflight.inspect_destinations(session, plan, destinations, requested=requested)]
+        notices += preflight.inspect_destinations(session, plan, destinations, requested=requested, has_swap=has_step)
     return plan, notices
 
 
@@ -233,13 +246,13 @@ def _swap_notices(
     state: RotationState, new: RotationInputs, snapshot: Snapshot, command_plan: CommandPlan
 ) -> list[Notice]:
     """Return what the outputs alone know of a planned swap: earlier rejections, or that it is refused."""
-    if new.slots_before is None:
+    if (swap := due_swap(new, command_plan)) is None:
         return []
     declaration = recorded_declaration(new, state, command_plan.valid_until)
     # A restore is exempt: it undoes a change of the signer since the last deployment.
     if new.generation != state.generation:
         try:
-            refuse_unrecorded_signer(new.slots_before, state)
+            refuse_unrecorded_signer(swap, state)
             refuse_untrusted(declaration, snapshot)
         except TrustError as error:  # a notice, so that the planned step is shown before it
             return [Notice.of_error(error)]
@@ -264,13 +277,13 @@ def _accept_stale_read(
     return diff_without_reading(session, ReadingUnavailable(stale_read), state, arguments_changed=False)
 
 
-def _swap(session: Session, account: Subaccount, new: RotationInputs, slots_before: SlotPair) -> Snapshot:
-    """Swap, if the slots are as planned and the verification is possible."""
+def _swap(session: Session, account: Subaccount, new: RotationInputs, planned: PlannedSwap) -> Snapshot:
+    """Swap, if both slots are as planned and the verification is possible."""
     preflight.preflight(session, account, new)
     with session.retry_policy.fresh_deadline():  # a lost response needs its time, however long the preflight took
-        snapshot = swap(account, slots_before.slots, new.declared_fingerprint)
-    if slots_before.active not in (snapshot.slots.active, snapshot.slots.passive):
-        announcements.warn_signer_lost(session, slots_before, snapshot)
+        snapshot = swap(account, Slots(planned.only_if_active, new.declared_fingerprint), new.declared_fingerprint)
+    if planned.only_if_active not in (snapshot.slots.active, snapshot.slots.passive):
+        announcements.warn_signer_lost(session, planned.only_if_active, snapshot)
     return snapshot
 
 

@@ -27,6 +27,7 @@ def signer_outputs(new: RotationInputs, snapshot: Snapshot) -> PropertyBag:
         **certificate_outputs(snapshot.active, snapshot),
         "subaccount_id": snapshot.subaccount_id,
         "observed_at": format_rfc3339(snapshot.now),
+        "swap_number": 0 if new.swap is None else new.swap.number,
     }
 
 
@@ -45,11 +46,11 @@ def history_outputs(snapshot: Snapshot, state: RotationState) -> PropertyBag:
     )
 
 
-def restored_at(new: RotationInputs, snapshot: Snapshot, state: RotationState) -> PropertyBag:
+def restored_at(new: RotationInputs, snapshot: Snapshot, state: RotationState, *, swapped: bool) -> PropertyBag:
     """Return when a swap restored the recorded signer: the drift that it has undone left no trace in the state."""
     # Both fingerprints are the same only if the swap led to the recorded signer.
     is_restored = (
-        new.slots_before is not None
+        swapped
         and has_fingerprint(snapshot.active, new.declared_fingerprint)
         and has_fingerprint(snapshot.active, state.fingerprint)
     )

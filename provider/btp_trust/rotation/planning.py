@@ -9,8 +9,9 @@ from btp_trust.errors import Refused, TrustError, WrongSubaccount
 from btp_trust.property_bag import SignerSummary, same_arguments
 from btp_trust.rotation.decision import Action, Decision
 from btp_trust.rotation.declaration import Declaration
-from btp_trust.rotation.rollback import last_signer, previous_signer
-from btp_trust.rotation.schema import Candidate, RotationArgs, RotationInputs, SlotPair
+from btp_trust.rotation.rollback import previous_signer, rollback_input
+from btp_trust.rotation.schema import Candidate, RotationArgs, RotationInputs
+from btp_trust.rotation.swap_lines import plan_swap
 from btp_trust.rotation.target_history import earlier_attestations, of_slots
 from btp_trust.runtime.command_plan import CommandPlan
 from btp_trust.runtime.comparison import Notice
@@ -147,10 +148,14 @@ def plan_inputs(
     old: RotationInputs | None,
     snapshot: Snapshot,
     *,
+    verification: str,
     affects: list[str] | None,
 ) -> RotationInputs:
-    """Write the decision as inputs: the declared signer, and the step or the drift."""
+    """Write the decision as inputs: the declared signer, and the swap or the drift."""
     signer = _declared_signer(declaration, snapshot, old)
+    last = None if old is None else old.swap
+    swap = plan_swap(declaration, decision, snapshot, last, verification=verification, affects=affects)
+    is_drift = decision.action in (Action.REPORT, Action.WARN)
     return _inputs(
         declaration,
         candidate,
@@ -159,24 +164,13 @@ def plan_inputs(
         # On creation this binds the declared name to the active certificate.
         generations={declaration.generation: signer.fingerprint, **declaration.generations},
         signer=signer,
-        # Only the target gate reads it: without targets it would be one more line in each preview.
-        rollback_to=last_signer(signer.fingerprint, snapshot, old) if declaration.trusted_by else None,
+        swap=swap,
+        rollback_to=rollback_input(
+            declaration, decision, snapshot, old, declared_fingerprint=signer.fingerprint, swap=swap
+        ),
         earlier_attestations=of_slots(declaration.earlier_attestations, snapshot),
-        affects=affects,
-        **_step_inputs(decision, (old.swap_number or 0) if old else 0),
+        drift=decision.message if is_drift else None,
     )
-
-
-def _step_inputs(decision: Decision, swap_number: int) -> dict[str, Any]:
-    if decision.action is Action.SWAP and decision.slots_before is not None:
-        return {
-            "step": decision.message,
-            "slots_before": SlotPair.of(decision.slots_before),
-            "targets": dict(decision.targets),
-            "swap_number": swap_number + 1,
-        }
-    is_drift = decision.action in (Action.REPORT, Action.WARN)
-    return {"drift": decision.message if is_drift else None, "swap_number": swap_number}
 
 
 def _inputs(
@@ -233,8 +227,8 @@ def plan_without_reading(
         subaccount_id=old.subaccount_id,
         generations={**((candidate.generations or {}) if candidate else {}), **generations},
         signer=_recorded_signer(fingerprint, old),
-        swap_number=old.swap_number,
-        rollback_to=previous_signer(old) if args.trusted_by else None,
+        swap=old.swap,
+        rollback_to=old.rollback_to,
         earlier_attestations=earlier_attestations(args.trusted_by, old),
         step=step if is_new_declaration else None,
         drift=None if is_new_declaration else old.drift,  # kept, so that an outage changes no preview

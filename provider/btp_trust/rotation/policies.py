@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from btp_trust.certificate import Certificate
-from btp_trust.formatting import format_rfc3339, short_fingerprint
+from btp_trust.formatting import PREVIEW_WIDTH, format_rfc3339, short_fingerprint
 from btp_trust.rotation.decision import Action, Decision, Reason, refuse
 from btp_trust.rotation.declaration import Declaration, swappable_certificate
 from btp_trust.rotation.messages import (
@@ -29,7 +29,7 @@ from btp_trust.rotation.name_policies import (
     unknown_generation,
 )
 from btp_trust.rotation.schema import OnDrift
-from btp_trust.rotation.target_gate import PREVIEW_WIDTH, target_lacks_certificate, trust_warning
+from btp_trust.rotation.target_gate import target_lacks_certificate, trust_warning
 from btp_trust.rotation.target_status import summarize, target_statuses
 from btp_trust.snapshot import Snapshot, has_fingerprint
 

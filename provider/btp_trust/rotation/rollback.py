@@ -11,7 +11,9 @@ from datetime import datetime
 
 from btp_trust.errors import StaleRead
 from btp_trust.formatting import parse_rfc3339
+from btp_trust.rotation.decision import Action, Decision
 from btp_trust.rotation.declaration import Declaration
+from btp_trust.rotation.planned_swap import PlannedSwap
 from btp_trust.rotation.schema import RotationInputs, RotationState
 from btp_trust.rotation.target_gate import target_lacks_certificate
 from btp_trust.runtime.staleness import stale_read_error
@@ -41,7 +43,9 @@ def previous_signer(old: RotationInputs | None) -> str | None:
     """Return the signer before the one that the last command left, as far as its inputs show it."""
     if old is None:
         return None
-    return old.slots_before.active if old.slots_before is not None else old.rollback_to
+    if old.rollback_to is not None or old.swap is None:
+        return old.rollback_to
+    return old.swap.only_if_active
 
 
 def last_signer(declared_fingerprint: str, snapshot: Snapshot, old: RotationInputs | None) -> str | None:
@@ -51,6 +55,27 @@ def last_signer(declared_fingerprint: str, snapshot: Snapshot, old: RotationInpu
     if old is not None and old.declared_fingerprint not in ("", declared_fingerprint):
         return old.declared_fingerprint
     return previous_signer(old)
+
+
+def rollback_input(
+    declaration: Declaration,
+    decision: Decision,
+    snapshot: Snapshot,
+    old: RotationInputs | None,
+    *,
+    declared_fingerprint: str,
+    swap: PlannedSwap | None,
+) -> str | None:
+    """Return the last signer for the next check, where the last swap lacks it: it would be one more line.
+
+    Only the target gate reads it. An accepted signer is recorded without targets too, as those may be added later.
+    """
+    last = last_signer(declared_fingerprint, snapshot, old)
+    is_in_swap = last == (None if swap is None else swap.only_if_active)
+    is_news = not is_in_swap and (bool(declaration.trusted_by) or decision.action is Action.RECORD)
+    # Once written it stays: a value that goes would show with a minus.
+    is_written = old is not None and old.rollback_to is not None
+    return last if is_news or is_written else None
 
 
 def _recorded_rollback_target(state: RotationState) -> str | None:

@@ -21,7 +21,7 @@ from btp_trust.property_bag import (
     known,
 )
 from btp_trust.rotation.evidence import Evidence, OnVerificationFailure
-from btp_trust.snapshot import Slots
+from btp_trust.rotation.planned_swap import PlannedSwap
 from btp_trust.trusted_by.parsing import TrustedBy, trusted_by_from_program
 from btp_trust.trusted_by.statements import Sighting, TrustStatement
 
@@ -30,13 +30,11 @@ MAX_DESTINATIONS: Final = 12
 _MAX_NAME_LENGTH: Final = 200
 """Characters of a destination's name, as the service takes them."""
 PREVIEW_ONLY: Final = (
+    "swap",
     "step",
-    "slots_before",
-    "targets",
     "rollback_to",
     "earlier_attestations",
     "drift",
-    "affects",
     "candidate",
     "candidate_retained",
     "generations",
@@ -100,23 +98,6 @@ class RotationArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
         return replace(super().normalized(), known_generations=generations, verify_destinations=destinations)
 
 
-class SlotPair(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The fingerprints in both slots, as an input."""
-
-    active: str | None = None
-    passive: str | None = None
-
-    @classmethod
-    def of(cls, slots: Slots) -> SlotPair:
-        """Copy both fingerprints."""
-        return cls(slots.active, slots.passive)
-
-    @property
-    def slots(self) -> Slots:
-        """The pair to compare with."""
-        return Slots(self.active, self.passive)
-
-
 class RotationInputs(RotationArgs, frozen=True, omit_defaults=True, kw_only=True):
     """RotationTrigger after check."""
 
@@ -127,19 +108,16 @@ class RotationInputs(RotationArgs, frozen=True, omit_defaults=True, kw_only=True
     """Generation of the candidate, so that the next command notices its removal."""
     candidate_retained: bool = False
     """Its `retain_on_delete`: its removal then deletes no certificate."""
-    swap_number: int | None = None
+    swap: PlannedSwap | None = None
+    """The last swap that was planned: see there."""
     step: str | None = None
-    slots_before: SlotPair | None = None
-    targets: dict[str, str] = {}
-    """{target: whether it trusts the next signer}, with `slots_before`."""
+    """What a deployment would do, in a plan that is made without a reading of the slots."""
     rollback_to: str | None = None
-    """Fingerprint of the signer before the present one, for check, which gets no outputs. With `trusted_by` only."""
+    """Fingerprint of the signer before the present one, for check, which gets no outputs; where `swap` lacks it."""
     earlier_attestations: dict[str, dict[str, Sighting]] = {}
     """{target: {fingerprint: the attestation of it that an earlier deployment recorded}}, for certificates in the slots
     that the target's statement lacks now: check gets no other history."""
     drift: str | None = None
-    affects: list[str] | None = None
-    """Destinations whose assertions are signed with another certificate after the step."""
 
     @property
     def declared_fingerprint(self) -> str:

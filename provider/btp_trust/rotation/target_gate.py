@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from btp_trust.certificate import Certificate
 from btp_trust.formatting import short_fingerprint
@@ -13,9 +12,6 @@ from btp_trust.rotation.messages import keep_generation
 from btp_trust.rotation.target_status import signs_again, target_lines, target_statuses
 from btp_trust.snapshot import Snapshot
 from btp_trust.trusted_by.statements import TargetStatus, TrustStatus
-
-PREVIEW_WIDTH: Final = 150
-"""Characters of a string that `pulumi preview --diff` shows: the step has to fit, with its targets."""
 
 
 def target_lacks_certificate(declaration: Declaration, snapshot: Snapshot) -> Decision | None:

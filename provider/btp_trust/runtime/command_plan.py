@@ -34,6 +34,8 @@ class CommandPlan:
     """{resource type: connection} by which the first resource of the type has reached the subaccount."""
     registrations: dict[str, object] = field(default_factory=dict)
     """{origin key: arguments} of the TrustedIdentityProviders that this subaccount is to trust."""
+    due_registrations: set[str] = field(default_factory=set)
+    """Origin keys of those that are to be written; the inputs hold done steps as well."""
     next_signer: Certificate | None = None
     """The certificate that a RotationTrigger is going to make sign."""
     rotation_target: Certificate | None = None
@@ -42,6 +44,8 @@ class CommandPlan:
     """{identity provider: fingerprints} that a TrustedIdentityProvider will let another subaccount trust."""
     current_trust: dict[str, list[str]] = field(default_factory=dict)
     """The same, as far as the other subaccount trusts them already: the engine may swap before it registers."""
+    planned_swap: int | None = None
+    """Number of the swap that a RotationTrigger has planned; the inputs hold done ones as well."""
     declared_generation: str | None = None
     """The generation that a RotationTrigger declares."""
     rotation_notices: tuple[Notice, ...] | None = None

@@ -133,7 +133,7 @@ def test_argument_changes(engine: FakeEngine) -> None:
     engine.config["btp-trust:serviceKey"] = json.dumps(engine.emulator.service_key(elsewhere))
     with pytest.raises(CheckFailedError) as caught:
         engine.preview(program(None, None))
-    assert caught.value.prop == "source_subaccount_id"
+    assert "source_subaccount_id" in caught.value.reason
 
 
 def test_missing_active_certificate_is_refused(emulator: Emulator) -> None:

@@ -39,7 +39,7 @@ def test_generates_with_one_post(engine: FakeEngine) -> None:
     signing = engine.slots[0]
     report = engine.up(only("b"))
     assert "generate 'b' in the empty passive slot" in engine.last_preview.messages
-    assert "replaces" not in engine.last_preview.inputs["next"]
+    assert engine.last_preview.inputs["next"]["replaces"] == "nothing: the passive slot is empty"
     assert report.writes == ["POST certificate/passive"]
     outputs = engine.outputs("next")
     assert engine.slots == (signing, outputs["fingerprint"])
@@ -55,19 +55,27 @@ def test_overwrites_its_own_certificate(engine: FakeEngine) -> None:
     engine.deploy(only("b"))
     first = engine.slots[1]
     report = engine.up(only("c"))
-    assert engine.last_preview.inputs["next"]["replaces"] == first
-    assert str(first)[:8] in engine.last_preview.inputs["next"]["step"]
+    plan = engine.last_preview.inputs["next"]
+    assert plan["only_if_passive"] == first
+    assert all(line.count(str(first)[:8]) == 1 for line in (plan["step"], plan["replaces"]))
+    assert plan["replaces"].endswith("; its key is gone")
+    assert f"over passive {str(first)[:8]} (b, expires " in engine.last_preview.messages
     assert report.writes == ["POST certificate/passive"]
     assert engine.outputs("next")["generations"] == {"b": first, "c": engine.slots[1]}
     engine.assert_stable(only("c"))
 
 
 def test_overwrites_the_displaced_certificate(engine: FakeEngine) -> None:
-    """The next cycle replaces the certificate of a rollback."""
+    """The next cycle replaces the certificate of a rollback; the trigger knows its name."""
     engine.deploy(PREPARED, ROTATED)
     signing, displaced = engine.slots
     engine.up(NEXT)
-    assert engine.last_preview.inputs["next"]["replaces"] == displaced
+    plan = engine.last_preview.inputs["next"]
+    assert plan["only_if_passive"] == displaced
+    assert plan["replaces"].startswith(f"{str(displaced)[:8]}, exists since ")
+    assert all(plan[line].endswith("rolling back to it ends") for line in ("step", "replaces"))
+    assert f"is generated over {str(displaced)[:8]} (a, expires " in engine.last_preview.messages
+    assert "rolling back to 'a' ends" in engine.last_preview.messages
     assert engine.slots[0] == signing
     assert engine.slots[1] not in (signing, displaced)
     engine.assert_stable(NEXT)
@@ -241,14 +249,17 @@ def test_a_planned_adoption_never_generates(engine: FakeEngine) -> None:
     assert engine.last_report.writes == []
 
 
-def test_overwrites_only_what_replaces_names(engine: FakeEngine) -> None:
-    """The inputs name the overwritten certificate, or the POST is left out."""
+def test_overwrites_only_what_is_planned(engine: FakeEngine) -> None:
+    """The inputs name the overwritten certificate, and the same command has planned it, or the POST is left out."""
     engine.deploy(only("b"))
     stored, inputs = engine.state["next"], engine.preview(only("c")).inputs["next"]
-    unnamed = {key: value for key, value in inputs.items() if key != "replaces"}
+    unnamed = {key: value for key, value in inputs.items() if key != "only_if_passive"}
     with pytest.raises(SlotsChanged) as stopped:
         PROVIDERS["passive"]().update(stored.id, round_trip(stored.outputs), round_trip(unnamed))
     assert_three_part_message(str(stopped.value), *engine.slots)
+    engine.refresh()  # another process
+    with pytest.raises(SlotsChanged):
+        PROVIDERS["passive"]().update(stored.id, round_trip(stored.outputs), round_trip(inputs))
     assert engine.slots[1] == engine.outputs("next")["fingerprint"]
 
 

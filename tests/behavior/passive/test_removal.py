@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from btp_trust.errors import Refused, ServiceUnavailable, SlotsChanged, TrustError
+from btp_trust.formatting import PREVIEW_WIDTH
 from support.fake_engine import (
     CheckFailedError,
     Deployment,
@@ -53,19 +54,37 @@ def test_deletes_its_own_or_displaced(engine: FakeEngine, before: list[Program],
 
 
 @pytest.mark.parametrize("before", [[PREPARED], [PREPARED, ROTATED], [PREPARED, ROTATED, NEXT]], ids=len)
-def test_removal_preview_never_names_the_signer(engine: FakeEngine, before: list[Program]) -> None:
-    """It shows stored inputs only, and they are older than a swap of the same `up`: rather none than a wrong one."""
+def test_removal_preview_names_both_cases(engine: FakeEngine, before: list[Program]) -> None:
+    """It shows stored inputs only, and they are older than a swap of the same `up`: so they say what either role loses.
+
+    Once an `up` has seen the slots as they are, the certificate that is passive stands first.
+    """
     engine.deploy(*before)
-    for _ in range(2):
-        shown = engine.preview(ALONE).deletes["next"]
-        assert shown.get("passive_slot", {}).get("fingerprint") != engine.slots[0]
-        engine.deploy(before[-1])
+    signing, passive = (str(fingerprint)[:8] for fingerprint in engine.slots)
+    stored = engine.preview(ALONE).deletes["next"]["removal"]
+    assert signing in stored
+    assert stored.endswith("; the signer stays")
+    assert len(stored) <= PREVIEW_WIDTH
+    engine.deploy(before[-1])
+    shown = engine.preview(ALONE).deletes["next"]["removal"]
+    assert shown.startswith(f"deletes passive {passive} (")
+    assert f"or after a swap {signing} (" in shown
+    assert f"({engine.outputs('next')['generation']}, expires " in shown
 
 
-def test_removal_preview_names_the_displaced(engine: FakeEngine) -> None:
-    """Once an `up` has seen it in the passive slot."""
-    engine.deploy(PREPARED, ROTATED, ROTATED)
-    assert engine.preview(ALONE).deletes["next"]["passive_slot"]["fingerprint"] == engine.slots[1]
+def test_retained_removal_deletes_nothing(engine: FakeEngine) -> None:
+    """The option is no update, and the preview of the removal says so."""
+    engine.deploy(PREPARED)
+    retained = program("b", "a", passive={"retain_on_delete": True})
+    engine.transport.inject_always(answer_with(503), "GET certificate")
+    assert engine.up(retained).has_no_changes
+    engine.transport.clear_faults()
+    assert engine.preview(ALONE).deletes["next"]["removal"].startswith("deletes nothing: retain_on_delete")
+    engine.deploy(retained)
+    assert "retain_on_delete" not in engine.outputs("next")
+    slots = engine.slots
+    engine.deploy(ALONE)
+    assert engine.slots == slots
 
 
 def test_destroy_empties_the_passive_slot(engine: FakeEngine) -> None:

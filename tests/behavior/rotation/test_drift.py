@@ -73,8 +73,8 @@ def test_restore_undoes_drift(rotated: FakeEngine, *, noticed: bool) -> None:
         rotated.deploy(ROTATED)
     report = rotated.up(RESTORING)
     plan = rotated.last_preview.inputs["rotation"]
-    assert plan["step"].startswith("restore: ")
-    assert plan["slots_before"] == {"active": before[1], "passive": before[0]}
+    assert plan["swap"]["step"].startswith("restore: ")
+    assert (plan["swap"]["only_if_active"], plan["signer"]["fingerprint"]) == before[::-1]
     assert report.writes == ["POST rotateCertificate"]
     assert rotated.slots == before
     rotated.assert_stable(RESTORING)

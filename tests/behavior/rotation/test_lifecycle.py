@@ -42,7 +42,7 @@ def test_create_records_the_active_certificate(engine: FakeEngine) -> None:
     assert f"signs until {outputs['not_after'][:10]}) as 'a'; nothing is sent" in report.messages
     assert outputs["fingerprint"] == engine.slots[0]
     assert engine.state["rotation"].inputs["generations"] == {"a": engine.slots[0]}
-    assert not {"previous_fingerprint", "rotated_at", "step", "slots_before", "drift"} & outputs.keys()
+    assert not {"previous_fingerprint", "rotated_at", "swap", "step", "drift"} & outputs.keys()
     engine.assert_stable(program(None, "a"))
 
 
@@ -105,11 +105,10 @@ def test_rotation_is_the_previewed_swap(engine: FakeEngine) -> None:
     before = engine.slots
     report = engine.up(ROTATED)
     plan = engine.last_preview.inputs["rotation"]
-    assert plan["slots_before"] == {"active": before[0], "passive": before[1]}
-    assert plan["signer"]["fingerprint"] == before[1]
+    assert (plan["swap"]["only_if_active"], plan["signer"]["fingerprint"]) == before
     assert plan["signer"]["not_after"] > engine.outputs("next")["not_before"]
-    assert plan["step"] in engine.last_preview.messages
-    assert engine.last_preview.changed["rotation"] == {"generation", "signer", "step", "swap_number", "slots_before"}
+    assert plan["swap"]["step"] in engine.last_preview.messages
+    assert engine.last_preview.changed["rotation"] == {"generation", "signer", "swap"}
     assert report.writes == ["POST rotateCertificate"]
     assert engine.slots == before[::-1]
     outputs = engine.outputs("rotation")
@@ -133,7 +132,7 @@ def test_revert_rolls_back(rotated: FakeEngine) -> None:
     """The certificate of the earlier generation is still in the passive slot, and the revert swaps it in."""
     before = rotated.slots
     report = rotated.up(PREPARED)
-    assert rotated.last_preview.inputs["rotation"]["step"].startswith("roll back: ")
+    assert rotated.last_preview.inputs["rotation"]["swap"]["step"].startswith("roll back: ")
     assert report.writes == ["POST rotateCertificate"]
     assert rotated.slots == before[::-1]
     assert rotated.outputs("rotation")["previous_fingerprint"] == before[0]
@@ -143,7 +142,7 @@ def test_revert_rolls_back(rotated: FakeEngine) -> None:
 def test_swap_number_counts_steps(engine: FakeEngine) -> None:
     """`swap_number` tells equal steps apart."""
     engine.deploy(PREPARED, ROTATED, PREPARED, ROTATED)
-    assert engine.state["rotation"].inputs["swap_number"] == 3
+    assert engine.state["rotation"].inputs["swap"]["number"] == engine.outputs("rotation")["swap_number"] == 3
     engine.assert_stable(ROTATED)
 
 

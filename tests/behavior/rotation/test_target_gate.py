@@ -87,15 +87,15 @@ def test_rotation_waits_for_its_targets(engine: FakeEngine) -> None:
     report = engine.up(ready)
 
     plan = engine.last_preview.inputs["rotation"]
-    assert plan["step"].endswith("; ias yes (observed), s4 yes (observed)")
-    assert plan["targets"] == {"ias": "yes, observed", "s4": "yes, observed"}
+    assert plan["swap"]["step"].endswith("; ias yes (observed), s4 yes (observed)")
+    assert plan["swap"]["targets"] == {"ias": "yes, observed", "s4": "yes, observed"}
     assert plan["trusted_by"] == {"ias": sorted(engine.slots), "s4": sorted(engine.slots)}  # type: ignore[type-var]
     for messages in (engine.last_preview.messages, report.messages):
-        assert f"{engine.subject}{plan['step']}\n  ias: yes, observed\n  s4: yes, observed\n" in messages
+        assert f"{plan['swap']['step']}\n  ias: yes, observed\n  s4: yes, observed\n" in messages
     assert report.writes == ["POST rotateCertificate"]
     assert engine.slots == (passive, active)
     engine.assert_stable(ready)
-    assert not {"targets", "rollback_to", "step"} & engine.outputs("rotation").keys()
+    assert not {"swap", "rollback_to", "step"} & engine.outputs("rotation").keys()
 
 
 def until(metadata: str, moment: datetime) -> str:
@@ -119,7 +119,7 @@ def test_expired_metadata_stops_a_swap(engine: FakeEngine) -> None:
 def test_empty_targets_count_as_absent(engine: FakeEngine) -> None:
     """An empty map leaves a preview as it is."""
     report = engine.up(program_trusted_by("b"))
-    assert engine.last_preview.changed["rotation"] == {"generation", "signer", "step", "swap_number", "slots_before"}
+    assert engine.last_preview.changed["rotation"] == {"generation", "signer", "swap"}
     assert "no target was asked" in report.messages
     assert "trusted_by" not in engine.outputs("rotation")
 
@@ -415,14 +415,14 @@ def without(stored: StoredResource, *names: str) -> StoredResource:
 def test_state_without_argument_goes_on(engine: FakeEngine, *, trusted: bool) -> None:
     """The argument may come with the rotation itself, after a version that lacked it."""
     before = json.dumps(engine.state["rotation"].inputs)
-    assert not {"trusted_by", "targets", "rollback_to"} & json.loads(before).keys()
-    engine.state["rotation"] = without(engine.state["rotation"], "trusted_by", "targets", "rollback_to")
+    assert not {"trusted_by", "swap", "rollback_to"} & json.loads(before).keys()
+    engine.state["rotation"] = without(engine.state["rotation"], "trusted_by", "swap", "rollback_to")
     declared = program_trusted_by("b", s4=engine.slots[1] if trusted else [])
     if not trusted:
         assert_refused_at_trusted_by(engine, declared, engine.slots[1])
         return
     engine.deploy(declared)
-    assert "rollback_to" in engine.state["rotation"].inputs
+    assert engine.state["rotation"].inputs["swap"]["only_if_active"] == engine.slots[1]
 
 
 def test_removed_argument_removes_its_inputs(engine: FakeEngine) -> None:
@@ -430,7 +430,7 @@ def test_removed_argument_removes_its_inputs(engine: FakeEngine) -> None:
     rotated(engine)
     report = engine.up(ROTATED)
     assert (report.operations["rotation"], report.writes) == ("update", [])
-    assert not {"trusted_by", "targets", "rollback_to"} & engine.state["rotation"].inputs.keys()
+    assert not {"trusted_by", "rollback_to"} & engine.state["rotation"].inputs.keys()
     engine.assert_stable(ROTATED)
 
 

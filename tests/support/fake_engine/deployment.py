@@ -77,7 +77,7 @@ class Deployment:
     def passive(self, name: str = "next", *, retain_on_delete: bool = False, **args: Any) -> ResourceHandle:
         """Declare PassiveTrustCertificate."""
         (self.engine.retained.add if retain_on_delete else self.engine.retained.discard)(name)
-        return self._register("passive", name, args)
+        return self._register("passive", name, {**args, "retain_on_delete": retain_on_delete or None})
 
     def trigger(
         self,

@@ -162,7 +162,9 @@ class Invariants:
                 continue
             spec, name = command.spec, command.spec.active_name
             preview_report = (command.preview_report or command.engine.last_report).inputs[name]
-            assert "step" in preview_report or command.disturbance.between_preview_and_update is not None, (
+            last = command.before[name].inputs.get("step") if name in command.before else None
+            is_shown = preview_report.get("step") != last
+            assert is_shown or command.disturbance.between_preview_and_update is not None, (
                 "the preview lacks the generation"
             )
             if command.has_race(number):
@@ -182,10 +184,13 @@ class Invariants:
                 continue
             assert lost <= self._named(command, before), f"{request_name(entry)} lost {lost}"
 
-    def _named(self, command: ObservedCommand, slots: Slots) -> set[str | None]:
+    def _named(self, command: ObservedCommand, slots: Slots) -> set[str]:
         """Certificates that the plan may remove: replaced by a new one, created by a removed resource, or displaced."""
         plan = command.engine.last_report
-        named: set[str | None] = {inputs.get("replaces") for inputs in plan.inputs.values()}
+        # An unchanged resource keeps the lines of its last step.
+        due = [inputs for name, inputs in plan.inputs.items() if plan.operations.get(name) != "same"]
+        replaced = {str(inputs.get("replaces"))[:8] for inputs in due}
+        named = {slot for slot in (slots.active, slots.passive) if slot is not None and slot[:8] in replaced}
         for name, stored in command.before.items():
             if stored.kind != "passive" or plan.operations.get(name) != "delete":
                 continue

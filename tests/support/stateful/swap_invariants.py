@@ -62,10 +62,14 @@ class SwapInvariants:
         """The swap is exactly the planned and previewed one, happens once, and before any request to a target."""
         _, entry, before, after = swap
         plan, preview_report = _plan(command), _shown(command)
-        assert plan["slots_before"] == {"active": before.active, "passive": before.passive}, "another pair was swapped"
+        planned = plan["swap"]["only_if_active"], plan["signer"]["fingerprint"]
+        assert planned == (before.active, before.passive), "another pair was swapped"
         assert after.active == plan["signer"]["fingerprint"] == preview_report["signer"]["fingerprint"]
         if command.disturbance.between_preview_and_update is None and not command.has_stale_reads:
-            assert preview_report["slots_before"] == plan["slots_before"], "the preview lacks this swap"
+            swaps = (preview_report["swap"], plan["swap"])  # days may have passed since the preview
+            shown, due = ({key: swap[key] for key in ("number", "only_if_active", "step")} for swap in swaps)
+            assert shown == due, "the preview lacks this swap"
+        assert plan["swap"] != _last_swap(command), "a swap that was done counts as planned"
         assert not any(map(is_target_request, _requests_before(command, entry))), (
             "a request to a target preceded the swap"
         )
@@ -125,8 +129,9 @@ class SwapInvariants:
 
     def _previous_signer(self, command: ObservedCommand, before: Slots) -> str | None:
         """Return the previous signer, by the plan of this command or by the state."""
-        if (slots := _plan(command).get("slots_before")) is not None:
-            return str(slots["active"])
+        swap = _plan(command).get("swap")
+        if swap is not None and swap != _last_swap(command):
+            return str(swap["only_if_active"])
         old = command.before[command.spec.trigger_name].outputs
         return old["fingerprint"] if old["fingerprint"] != before.active else old.get("previous_fingerprint")
 
@@ -216,7 +221,12 @@ def _key(command: ObservedCommand) -> _Key:
 
 def _change(command: ObservedCommand) -> tuple[object, ...]:
     old = command.before[command.spec.trigger_name].inputs
-    return id(command.engine), old["generation"], _plan(command)["generation"], old.get("swap_number")
+    return id(command.engine), old["generation"], _plan(command)["generation"], (old.get("swap") or {}).get("number")
+
+
+def _last_swap(command: ObservedCommand) -> Any:
+    """Return the swap among the inputs of the last deployment: it stays there when it is done."""
+    return command.before[command.spec.trigger_name].inputs.get("swap")
 
 
 def _declares_new_generation(command: ObservedCommand) -> bool:

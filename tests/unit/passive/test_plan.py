@@ -14,6 +14,7 @@ from btp_trust.passive.plan import (
     decide,
     displaced_certificate,
     plan_without_outputs,
+    removal_line,
 )
 from btp_trust.snapshot import Snapshot
 from support.fake_engine import assert_three_part_message, make_certificate, make_snapshot
@@ -264,3 +265,54 @@ def test_refuses_an_impossible_request_early(request_: DeclaredPassive, seen: Sn
 def test_displaced_certificate_is_older_and_passive(seen: Snapshot, found: object) -> None:
     """While the own certificate is active, an older passive one was displaced by it."""
     assert displaced_certificate(B.fingerprint, seen) == found
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        pytest.param(A_, "nothing: the passive slot is empty", id="an empty slot"),
+        pytest.param(AB, "bbbbbbbb, exists since 2026-01-31, expires 2028-01-31; its key is gone", id="a younger one"),
+        pytest.param(BA, "aaaaaaaa, exists since 2026-01-01, expires 2028-01-01; rolling back to it ends", id="older"),
+    ],
+)
+def test_names_what_a_generation_ends(seen: Snapshot, words: str) -> None:
+    """The certificate that is overwritten, its dates, and whether it was one to roll back to."""
+    step = decide(DeclaredPassive("new", replace=seen.slots.passive), NONE_RECORDED, seen)
+    assert isinstance(step, Generate)
+    assert step.loss == words
+    assert ("rolling back to it ends" in step.sentence("new")) == words.endswith("ends")
+    assert ("(old, expires" in step.sentence("new", {A.fingerprint: "old"})) == (seen == BA)
+
+
+@pytest.mark.parametrize(
+    ("step", "seen", "words"),
+    [
+        pytest.param(None, A_, "deletes nothing while the passive slot is empty", id="an empty slot"),
+        pytest.param(None, make_snapshot(None, A), "deletes nothing while the passive slot is empty", id="no signer"),
+        pytest.param(
+            None,
+            AB,
+            "deletes passive bbbbbbbb (new, expires 2028-01-31), or after a swap aaaaaaaa (expires 2028-01-01) "
+            "in its place",
+            id="its own is passive",
+        ),
+        pytest.param(
+            None,
+            BA,
+            "deletes passive aaaaaaaa (expires 2028-01-01), or after a swap bbbbbbbb (new, expires 2028-01-31) "
+            "in its place",
+            id="its own is active",
+        ),
+        pytest.param(
+            Generate(None),
+            A_,
+            "deletes the new new, or after a swap aaaaaaaa (expires 2028-01-01) in its place",
+            id="its own is generated first",
+        ),
+    ],
+)
+def test_removal_names_both_roles(step: PassiveStep | None, seen: Snapshot, words: str) -> None:
+    """What a removal deletes, before and after a swap of the same command."""
+    line = removal_line("new", step, seen)
+    assert line == f"{words}; the signer stays"
+    assert len(removal_line("n" * 100, step, seen)) <= 150

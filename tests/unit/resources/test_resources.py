@@ -377,7 +377,7 @@ def test_rejected_generation_fails_program(deploy: Deploy, monkeypatch: pytest.M
     ("kind", "shape", "apart"),
     [
         (ActiveTrustCertificate, ActiveArgs, set()),
-        (PassiveTrustCertificate, PassiveArgs, {"resource_urn"}),
+        (PassiveTrustCertificate, PassiveArgs, {"resource_urn", "retain_on_delete"}),
         (RotationTrigger, RotationArgs, {"candidate"}),
     ],
 )

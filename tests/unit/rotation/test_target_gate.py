@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from btp_trust.formatting import PREVIEW_WIDTH
 from btp_trust.rotation.decision import Action, Decision, Reason
 from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.policies import decide
 from btp_trust.rotation.schema import OnDrift
-from btp_trust.rotation.target_gate import PREVIEW_WIDTH
 from btp_trust.trusted_by.statements import Attestation, DeferredUpload, TrustStatement
 from support.fake_engine import assert_three_part_message, make_certificate, make_snapshot
 

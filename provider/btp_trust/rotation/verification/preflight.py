@@ -35,7 +35,7 @@ def should_inspect(args: RotationArgs, old: RotationInputs | None, snapshot: Sna
 
 
 def inspect_destinations(
-    session: Session, new: RotationInputs, destinations: Sequence[Destination], *, requested: bool
+    session: Session, new: RotationInputs, destinations: Sequence[Destination], *, requested: bool, has_swap: bool
 ) -> list[Notice]:
     """Check that the destinations to verify exist and are suitable.
 
@@ -47,6 +47,7 @@ def inspect_destinations(
         new: The plan.
         destinations: The existing ones, those of the service instance last: they hide the subaccount's.
         requested: Whether the program asks to verify them.
+        has_swap: Whether the plan is to swap.
 
     Returns:
         Warnings; the last notice is an error if a destination that must exist is missing or unsuitable.
@@ -56,10 +57,10 @@ def inspect_destinations(
         try:
             authentications.add(find_in_list(destinations, name).authentication)
         except Refused as error:
-            if requested or new.slots_before is not None:  # else this deployment may create it
+            if requested or has_swap:  # else this deployment may create it
                 return [*notices, Notice.of_error(error)]
             notices.append(session.warning(error.what, error.why, error.remedy))
-    if new.slots_before is not None and authentications and SAML_ASSERTION not in authentications:
+    if has_swap and authentications and SAML_ASSERTION not in authentications:
         notices.append(
             Notice(
                 "none of verify_destinations shows which certificate signs, so right after the swap "
@@ -74,10 +75,9 @@ def verification_notices(session: Session, new: RotationInputs, snapshot: Snapsh
     if not new.verify_destinations:
         return []
     is_back = is_rollback(_after_swap(snapshot))
-    rolls_back = not is_back and new.on_verification_failure is OnVerificationFailure.ROLLBACK
-    consequence = "a target's rejection rolls back" if rolls_back else "nothing is rolled back"
     names = ", ".join(new.verify_destinations)
     missing_user = f"the deployment {'rolls back without verification' if is_back else 'refuses the swap'}"
+    consequence = _consequence_of_rejection(new, snapshot)
     return [
         Notice(f"after the swap {names} will be verified as the user; {consequence}"),
         *_user_notices(session, new, missing_user),
@@ -96,19 +96,36 @@ def creation_notices(session: Session, new: RotationInputs, snapshot: Snapshot) 
     ]
 
 
-def signer_verification_notices(session: Session, step: RotationStep, pending_generation: str | None) -> list[Notice]:
+def planned_verification(args: RotationArgs, snapshot: Snapshot) -> str:
+    """Return how a planned swap will be verified, as a line of the preview."""
+    if not args.verify_destinations:
+        return "none, for verify_destinations is empty: users find out whether the targets accept the next signer"
+    consequence = _consequence_of_rejection(args, snapshot)
+    return f"each of verify_destinations is called as the user right after the swap; {consequence}"
+
+
+def _consequence_of_rejection(args: RotationArgs, snapshot: Snapshot) -> str:
+    is_back = is_rollback(_after_swap(snapshot))
+    rolls_back = not is_back and args.on_verification_failure is OnVerificationFailure.ROLLBACK
+    return "a target's rejection rolls back" if rolls_back else "nothing is rolled back"
+
+
+def signer_verification_notices(
+    session: Session, step: RotationStep, pending_generation: str | None, *, is_swap_planned: bool
+) -> list[Notice]:
     """Return which destinations an update verifies for the present signer, why, and which certificate may sign then.
 
-    The message alone shows that: the input `step` is empty.
+    The message alone shows that: no input does.
 
     Args:
         session: What the process shares.
         step: The slots before the update.
         pending_generation: A generation that the same command generates over the previous signer.
+        is_swap_planned: This command swaps first.
     """
     new = step.new
     if (run := step.run) is None or step.slots.active is None:
-        if step.is_requested and new.verify_destinations and new.slots_before is None:
+        if step.is_requested and new.verify_destinations and not is_swap_planned:
             fingerprint = short_fingerprint(new.declared_fingerprint)
             return [Notice(f"verify_now waits until {fingerprint} signs")]
         return []

@@ -95,8 +95,8 @@ class RotationStep:
     @property
     def _previous_fingerprint(self) -> str | None:
         """The signer before the step."""
-        if self.swapped and self.new.slots_before is not None:
-            return self.new.slots_before.active
+        if self.swapped and self.new.swap is not None:
+            return self.new.swap.only_if_active
         was_found = self.state.fingerprint != self.new.declared_fingerprint
         return self.state.fingerprint if was_found else self.state.previous_fingerprint
 

@@ -25,10 +25,9 @@ def test_step_lists_affected_destinations(scenario: VerificationScenario) -> Non
     declared = scenario.program("b", list_affected=True)
     report = engine.up(declared)
     plan = engine.last_preview
-    assert plan.inputs["rotation"]["affects"] == ["assertion", "at the instance", "s4", "sf"]
-    assert "affects" in plan.changed["rotation"]
+    assert plan.inputs["rotation"]["swap"]["affects"] == ["assertion", "at the instance", "s4", "sf"]
     assert destination_requests(plan) == destination_requests(report) == LISTS
-    assert "affects" not in engine.outputs("rotation")
+    assert "swap" not in engine.outputs("rotation")
     assert destination_requests(engine.preview(declared)) == []
     engine.assert_stable(declared)
     assert PASSWORD not in json.dumps([stored.inputs for stored in engine.state.values()])
@@ -40,8 +39,8 @@ def test_failed_listing_is_a_warning(scenario: VerificationScenario) -> None:
     engine.transport.inject_always(answer_with(403), "GET subaccountDestinations")
     declared = scenario.program("b", list_affected=True)
     report = engine.preview(declared)
-    assert "affects" not in report.inputs["rotation"]
-    assert f"warning: {engine.subject}The destinations that the step affects could not be listed." in report.messages
+    assert "affects" not in report.inputs["rotation"]["swap"]
+    assert "the destinations that the step affects could not be listed." in report.messages
     engine.config["btp-trust:strict"] = "true"
     engine.assert_refused(declared, "403")
     del engine.config["btp-trust:strict"]

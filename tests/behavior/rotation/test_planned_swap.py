@@ -1,0 +1,86 @@
+"""The swap among the inputs: what is done stays there, and only the command that has planned it swaps."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from btp_trust.errors import SlotsChanged
+from support.fake_engine import PROVIDERS, FakeEngine, Program, StoredResource, program, round_trip
+from support.passive_programs import BASE, NEXT, NEXT_ROTATED, PREPARED, ROTATED
+
+WALK = [BASE, PREPARED, ROTATED, PREPARED, ROTATED, NEXT, NEXT_ROTATED]
+TRUSTED: dict[str, Any] = {"connection": "billing", "origin_key": "shop", "passive": True}
+WALK_WITH_TARGET = [program(*step, trusted=TRUSTED) for step in ("ba", "bb", "ba", "bb", "cb", "cc")]
+
+
+def lost_keys(old: Any, new: Any) -> set[str]:
+    """Name the keys at any depth that a preview shows with a minus."""
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        return set()
+    nested = (lost_keys(old[key], new[key]) for key in old.keys() & new.keys())
+    return (old.keys() - new.keys()).union(*nested)
+
+
+@pytest.mark.parametrize("walk", [WALK, WALK_WITH_TARGET], ids=["alone", "with a target"])
+def test_done_steps_leave_no_minus(engine: FakeEngine, walk: list[Program]) -> None:
+    """Through all steps, inputs are added and changed: only a certificate that is no longer trusted goes."""
+    key = engine.emulator.api_access_key(engine.emulator.create_subaccount().guid)
+    engine.config["btp-trust:connections"] = json.dumps({"billing": key})
+    for each in walk:
+        before = {name: stored.inputs for name, stored in engine.state.items()}
+        engine.deploy(each)
+        fingerprints = {*engine.slots, *before.get("billing", {}).get("certificates", {})}
+        for name, inputs in before.items():
+            assert lost_keys(inputs, engine.last_report.inputs[name]) <= fingerprints
+        assert engine.preview(each).inputs == engine.preview(each).inputs
+
+
+def with_undone_swap(engine: FakeEngine) -> StoredResource:
+    """Store a swap that was planned and never done, as no command of ours does."""
+    stored = engine.state["rotation"]
+    planned = engine.preview(ROTATED).inputs["rotation"]["swap"]
+    return StoredResource(stored.kind, stored.id, {**stored.inputs, "swap": planned}, stored.outputs)
+
+
+def test_stored_swap_is_never_due(engine: FakeEngine) -> None:
+    """Neither at rest, nor in a refresh, nor when its precondition holds under a drift."""
+    engine.deploy(PREPARED)
+    engine.state["rotation"] = with_undone_swap(engine)
+    engine.deploy(PREPARED)
+    engine.refresh()
+    assert engine.up(PREPARED).writes == []
+
+    engine.deploy(ROTATED)
+    assert engine.state["rotation"].inputs["swap"]["number"] == 2
+    engine.emulator.rotate(engine.guid)  # a colleague; the inputs' precondition holds again
+    engine.emulator.advance(3600)
+    engine.refresh()
+    report = engine.up(ROTATED)
+    assert report.writes == []
+    assert "drift" in report.inputs["rotation"]
+
+
+def test_only_the_planning_command_swaps(engine: FakeEngine) -> None:
+    """The inputs of another process are no plan, whatever they say."""
+    engine.deploy(PREPARED)
+    slots = engine.slots
+    stored, inputs = engine.state["rotation"], engine.preview(ROTATED).inputs["rotation"]
+    engine.refresh()  # another process
+    with pytest.raises(SlotsChanged):
+        PROVIDERS["trigger"]().update(stored.id, round_trip(stored.outputs), round_trip(inputs))
+    assert engine.slots == slots
+
+
+def test_accepted_signer_is_a_rollback_target(engine: FakeEngine) -> None:
+    """Accepting a colleague's swap records the signer before it: a later rollback passes without its target's trust."""
+    engine.deploy(PREPARED, ROTATED, PREPARED)
+    engine.emulator.rotate(engine.guid)
+    engine.emulator.advance(3600)
+    engine.deploy(ROTATED)
+    assert engine.state["rotation"].inputs["rollback_to"] == engine.slots[1]
+    back = program("b", "a", trigger={"trusted_by": {"s4": []}})
+    assert engine.up(back).writes == ["POST rotateCertificate"]
+    engine.assert_stable(back)
