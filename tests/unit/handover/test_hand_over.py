@@ -418,3 +418,16 @@ def test_certificate_may_lack_subject() -> None:
     assert "the issuer of your assertions" in made.page
     other = HandOver.of(target(), certificate=certificate(1, issuer=""))
     assert any("the issuer of your assertions" in value.value for value in other.values)
+
+
+def test_page_and_attestation_name_subaccount() -> None:
+    """An administrator reads whose certificate it is; a name that would break the page is refused."""
+    label = "acme-prod (1a2b3c4d)"
+    made = HandOver.of(target(), certificate=NEW, subaccount=label)
+    assert f"The subaccount {label}, `" in made.page
+    assert made.attestation is not None
+    assert made.attestation.content.splitlines()[0].count(label) == 1
+    assert HandOver.from_dict(made.to_dict()).subaccount == label
+    for name in ("", " ", "a\nb", 7):
+        with pytest.raises(Refused, match="`subaccount` cannot be"):
+            HandOver.of(target(), certificate=NEW, subaccount=name)  # type: ignore[arg-type]
