@@ -68,11 +68,12 @@ def rollback_input(
 ) -> str | None:
     """Return the last signer for the next check, where the last swap lacks it: it would be one more line.
 
-    Only the target gate reads it. An accepted signer is recorded without targets too, as those may be added later.
+    Only the target gate reads it. An accepted signer outdates the swap without targets too: those may be added later.
     """
     last = last_signer(declared_fingerprint, snapshot, old)
     is_in_swap = last == (None if swap is None else swap.only_if_active)
-    is_news = not is_in_swap and (bool(declaration.trusted_by) or decision.action is Action.RECORD)
+    is_outdated = swap is not None and decision.action is Action.RECORD
+    is_news = not is_in_swap and (bool(declaration.trusted_by) or is_outdated)
     # Once written it stays: a value that goes would show with a minus.
     is_written = old is not None and old.rollback_to is not None
     return last if is_news or is_written else None

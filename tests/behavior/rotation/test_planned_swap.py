@@ -25,8 +25,8 @@ def lost_keys(old: Any, new: Any) -> set[str]:
 
 
 @pytest.mark.parametrize("walk", [WALK, WALK_WITH_TARGET], ids=["alone", "with a target"])
-def test_done_steps_leave_no_minus(engine: FakeEngine, walk: list[Program]) -> None:
-    """Through all steps, inputs are added and changed: only a certificate that is no longer trusted goes."""
+def test_done_steps_stay_shown(engine: FakeEngine, walk: list[Program]) -> None:
+    """Through all steps, inputs are added and changed; a certificate that a target ceases to trust goes."""
     key = engine.emulator.api_access_key(engine.emulator.create_subaccount().guid)
     engine.config["btp-trust:connections"] = json.dumps({"billing": key})
     for each in walk:
@@ -39,14 +39,14 @@ def test_done_steps_leave_no_minus(engine: FakeEngine, walk: list[Program]) -> N
 
 
 def with_undone_swap(engine: FakeEngine) -> StoredResource:
-    """Store a swap that was planned and never done, as no command of ours does."""
+    """Store a swap that was planned by an interrupted command."""
     stored = engine.state["rotation"]
     planned = engine.preview(ROTATED).inputs["rotation"]["swap"]
     return StoredResource(stored.kind, stored.id, {**stored.inputs, "swap": planned}, stored.outputs)
 
 
-def test_stored_swap_is_never_due(engine: FakeEngine) -> None:
-    """Neither at rest, nor in a refresh, nor when its precondition holds under a drift."""
+def test_stored_swap_stays_undone(engine: FakeEngine) -> None:
+    """At rest, in a refresh, and when its precondition holds under a drift."""
     engine.deploy(PREPARED)
     engine.state["rotation"] = with_undone_swap(engine)
     engine.deploy(PREPARED)
@@ -64,7 +64,7 @@ def test_stored_swap_is_never_due(engine: FakeEngine) -> None:
 
 
 def test_only_the_planning_command_swaps(engine: FakeEngine) -> None:
-    """The inputs of another process are no plan, whatever they say."""
+    """The inputs of another process leave the slots alone."""
     engine.deploy(PREPARED)
     slots = engine.slots
     stored, inputs = engine.state["rotation"], engine.preview(ROTATED).inputs["rotation"]
@@ -75,7 +75,7 @@ def test_only_the_planning_command_swaps(engine: FakeEngine) -> None:
 
 
 def test_accepted_signer_is_a_rollback_target(engine: FakeEngine) -> None:
-    """Accepting a colleague's swap records the signer before it: a later rollback passes without its target's trust."""
+    """Accepting a colleague's swap records the signer before it: a later rollback passes its target."""
     engine.deploy(PREPARED, ROTATED, PREPARED)
     engine.emulator.rotate(engine.guid)
     engine.emulator.advance(3600)

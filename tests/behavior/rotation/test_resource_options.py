@@ -73,7 +73,7 @@ def test_unrecorded_text_is_no_candidate(engine: FakeEngine) -> None:
     session.set_current(session.Session(engine.config.get, engine.host(io.StringIO())))
     for olds in ({}, round_trip(engine.state["rotation"].inputs)):
         result = RotationTriggerProvider().check(olds, {"generation": "a", "candidate": "next"})
-        assert [failure.property for failure in result.failures] == ["candidate"]
+        assert "`candidate`" in result.failures[0].reason
 
 
 @pytest.mark.parametrize("ignored", [(), ("candidate",)], ids=["read", "ignored"])

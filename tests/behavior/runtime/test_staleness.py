@@ -93,7 +93,7 @@ def test_stale_slots_block_generation(engine: FakeEngine) -> None:
     engine.emulator.advance(MINUTE)
     displaced = engine.slots[1]
     engine.deploy(NEXT)
-    assert engine.last_preview.inputs["next"]["replaces"] == displaced
+    assert engine.last_preview.inputs["next"]["only_if_passive"] == displaced
 
 
 def test_stale_slots_keep_outputs(engine: FakeEngine) -> None:

@@ -44,7 +44,7 @@ def test_lines_say_what_a_reviewer_decides_by() -> None:
 
 
 def test_expired_signer_ends_the_rollback() -> None:
-    """A rotation out of an expired certificate says that there is no way back."""
+    """A rotation out of an expired certificate says that a rollback is impossible."""
     swap = plan(make_snapshot(EXPIRED, B), "2026-01")
 
     assert swap.becomes_passive == "aaaaaaaa (2026-01), expired 2026-02-20"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from support.fake_engine import CheckFailedError, FakeEngine, program
+from support.fake_engine import CheckFailedError, Deployment, FakeEngine, program
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,11 @@ from support.fake_engine import CheckFailedError, FakeEngine, program
 def test_only_short_values_are_blamed(engine: FakeEngine, trigger: dict[str, Any], blamed: str) -> None:
     """The sentence stays the same."""
     engine.deploy(program(None, "a"))
+
+    def refused(deployment: Deployment) -> None:
+        deployment.trigger(**{"generation": "a", **trigger})
+
     with pytest.raises(CheckFailedError) as caught:
-        engine.preview(program(None, "a", trigger=trigger))
+        engine.preview(refused)
     assert caught.value.prop == blamed
     assert len(caught.value.reason.splitlines()) >= 3
