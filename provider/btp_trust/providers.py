@@ -137,7 +137,7 @@ def _failure(refusal: Refused, inputs: PropertyBag) -> CheckFailure:
     """Blame a property whose value is short: Pulumi prints the value whole, in front of the sentence."""
     value = inputs.get(refusal.prop)
     is_short = isinstance(value, str | int | float) and len(str(value)) <= _MAX_PRINTED_VALUE
-    return CheckFailure(refusal.prop if is_short else "", str(refusal))
+    return CheckFailure(refusal.prop if is_short else "", _named(refusal))
 
 
 def _plan(
