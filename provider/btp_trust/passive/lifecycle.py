@@ -178,7 +178,7 @@ def _names(state: PassiveState) -> dict[str, str]:
 
 
 def _step_notice(state: PassiveState, new: PassiveInputs, step: PassiveStep) -> Notice:
-    return Notice(f"{_KIND}: {step.sentence(new.generation, _names(state))}")
+    return Notice(step.sentence(new.generation, _names(state)))
 
 
 def _obtain_certificate(session: Session, new: PassiveInputs, own: RecordedCertificates) -> PropertyBag:
