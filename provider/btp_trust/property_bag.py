@@ -21,7 +21,6 @@ from btp_trust.certificate import Certificate
 from btp_trust.errors import UnreadableState
 from btp_trust.formatting import format_rfc3339
 from btp_trust.secret_guard.detection import find_secret
-from btp_trust.snapshot import Snapshot
 
 UNKNOWN: Final[str] = rpc.UNKNOWN
 """Stands for an unknown value, in Pulumi's messages as in our plans."""
@@ -118,7 +117,7 @@ class ResourceArgs(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
         return replace(self, **{name: text.lower() for name, text in given.items() if text is not None})
 
 
-def certificate_outputs(certificate: Certificate, snapshot: Snapshot) -> PropertyBag:
+def certificate_outputs(certificate: Certificate) -> PropertyBag:
     """Write the outputs that every resource with a certificate has."""
     return {
         "fingerprint": certificate.fingerprint,
@@ -129,7 +128,6 @@ def certificate_outputs(certificate: Certificate, snapshot: Snapshot) -> Propert
         "serial_number": certificate.serial_number,
         "not_before": format_rfc3339(certificate.not_before),
         "not_after": format_rfc3339(certificate.not_after),
-        "role": snapshot.role(certificate.fingerprint),
     }
 
 

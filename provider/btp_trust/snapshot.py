@@ -29,12 +29,6 @@ class Snapshot:
         """Return the certificate with this fingerprint from the slot that holds it, or None."""
         return next((slot for slot in (self.active, self.passive) if has_fingerprint(slot, fingerprint)), None)
 
-    def role(self, fingerprint: str) -> str:
-        """Return the place of this certificate: `active`, `passive` or `gone`."""
-        if has_fingerprint(self.active, fingerprint):
-            return "active"
-        return "passive" if has_fingerprint(self.passive, fingerprint) else "gone"
-
     @property
     def older_passive(self) -> Certificate | None:
         """The passive certificate, if the active one is younger or as old: a swap has displaced it."""

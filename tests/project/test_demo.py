@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from support.paths import ROOT
-from support.pulumi_project import clean_environment
+from support.pulumi_project import program_environment
 
 ALONE = ("Generate", "Adopt", "Prepare", "Rotate", "Refuse", "Notice", "Restore", "Roll back", "Retire", "next cycle")
 TARGETS = (
@@ -66,7 +66,7 @@ def test_an_interrupted_demo_cleans_up(tmp_path: Path) -> None:
 @contextmanager
 def _demo(folder: Path, act: str = "demo") -> Iterator[subprocess.Popen[str]]:
     """Run an act of the demo with its own folder for temporary files until the end of the block."""
-    environ = {**clean_environment(), "TMPDIR": str(folder)}
+    environ = {**program_environment(), "TMPDIR": str(folder)}
     with subprocess.Popen(
         [sys.executable, str(ROOT / "tools" / f"{act}.py"), "--key-size", "1024"],
         env=environ,

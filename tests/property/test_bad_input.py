@@ -52,6 +52,8 @@ CONFIG: Final = (
     "caBundle",
     "offline",
     "strict",
+    "expiryWarning",
+    "expiryFailure",
     "connectTimeout",
     "readTimeout",
     "resolveTimeout",

@@ -16,7 +16,9 @@ from btp_trust_emulator import Emulator, JournalEntry
 from support.paths import ROOT
 
 TRIGGER, PASSIVE, ACTIVE = "RotationTrigger", "PassiveTrustCertificate", "ActiveTrustCertificate"
-UNSET_VARIABLES = re.compile("PULUMI_|BTP_TRUST_|VCAP_|SERVICE_BINDING_ROOT|SSL_CERT_|PYTHONWARNINGS|PYTHONPATH")
+UNSET_VARIABLES = re.compile(
+    "PULUMI_|BTP_TRUST_|VCAP_|SERVICE_BINDING_ROOT|SSL_CERT_|PYTHONWARNINGS|PYTHONPATH|COVERAGE_PROCESS_"
+)
 TOKEN = re.compile(r"eyJ[\w-]+\.eyJ[\w-]+\.")
 PROGRAM = "import pulumi\nimport btp_trust as trust\n"
 

@@ -42,7 +42,6 @@ from btp_trust.rotation.schema import (
     RotationState,
     candidate_from_program,
 )
-from btp_trust.snapshot import Snapshot
 from btp_trust_emulator import Emulator
 from support.error_text import error_text
 from support.fake_engine import assert_three_part_message
@@ -151,7 +150,7 @@ def test_reads_the_arguments() -> None:
 @pytest.mark.parametrize("shape", ARGS, ids=lambda shape: shape.__name__)
 def test_refuses_an_unknown_argument(shape: type[ResourceArgs]) -> None:
     """By name; a few may be unknown, because a reviewer can do without them."""
-    may_be_unknown = {"rotation", "verify_now", "passive", "resource_urn", "retain_on_delete"}
+    may_be_unknown = {"rotation", "verify_now", "passive", "resource_urn", "retain_on_delete", "warned_by"}
     for name in set(shape.__struct_fields__) - may_be_unknown:
         found = refusal(shape, **{name: UNKNOWN})
         assert found.prop == name
@@ -376,8 +375,7 @@ def test_certificate_outputs_are_complete() -> None:
         guid = emulator.create_subaccount(generate=True).guid
         emulator.generate_passive(guid)
         active, passive = (parse_pem(pem or "") for pem in emulator.certificates(guid))
-    snapshot = Snapshot(guid, active, passive, active.not_before)
-    assert certificate_outputs(passive, snapshot) == {
+    assert certificate_outputs(passive) == {
         "fingerprint": passive.fingerprint,
         "certificate": passive.pem,
         "certificate_body": passive.body,
@@ -386,9 +384,7 @@ def test_certificate_outputs_are_complete() -> None:
         "serial_number": passive.serial_number,
         "not_before": format_rfc3339(passive.not_before),
         "not_after": format_rfc3339(passive.not_after),
-        "role": "passive",
     }
-    assert certificate_outputs(active, snapshot)["role"] == "active"
     assert SignerSummary.of(active) == SignerSummary(active.fingerprint, format_rfc3339(active.not_after))
 
 

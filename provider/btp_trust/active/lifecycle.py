@@ -6,6 +6,7 @@ from typing import Final
 
 from btp_trust.active.plan import Action, ActiveStep, DeclaredActive, decide
 from btp_trust.active.schema import PREVIEW_ONLY, ActiveArgs, ActiveInputs, ActiveState
+from btp_trust.active.signer_warnings import active_expiry_notices, change_notices
 from btp_trust.certificate import Certificate
 from btp_trust.errors import SlotsChanged
 from btp_trust.formatting import describe_signer, format_rfc3339, short_fingerprint
@@ -19,7 +20,7 @@ from btp_trust.property_bag import (
     with_changes,
 )
 from btp_trust.runtime.command_plan import CommandPlan
-from btp_trust.runtime.comparison import Comparison
+from btp_trust.runtime.comparison import Comparison, Notice
 from btp_trust.runtime.lifecycle import Lifecycle, args_as
 from btp_trust.runtime.reading import (
     ReadingUnavailable,
@@ -29,9 +30,12 @@ from btp_trust.runtime.reading import (
     warn_unchecked,
 )
 from btp_trust.runtime.session import Session
+from btp_trust.runtime.signer_warnings import with_expiry_by_state
 from btp_trust.runtime.slot_writes import generate_active
 from btp_trust.runtime.slots import Subaccount
-from btp_trust.snapshot import Snapshot
+from btp_trust.snapshot import Snapshot, has_fingerprint
+
+_KIND: Final = "ActiveTrustCertificate"
 
 
 def check(session: Session, args: ActiveArgs, old: ActiveInputs | None) -> ActiveInputs:
@@ -40,6 +44,7 @@ def check(session: Session, args: ActiveArgs, old: ActiveInputs | None) -> Activ
     if isinstance(reading, ReadingUnavailable):
         return _plan_without_reading(args, old, reading)
     snapshot = reading.snapshot
+    reading.account.command_plan.checked.add(_KIND)
     # Only rotation= orders this resource after the swap.
     next_signer = reading.account.command_plan.next_signer if args.rotation is not None else None
     step = _decide(args, snapshot, exists=old is not None)
@@ -51,6 +56,8 @@ def check(session: Session, args: ActiveArgs, old: ActiveInputs | None) -> Activ
     adopted = reported if old is None and step.action is Action.FOLLOW else None
     for line in filter(None, (step.sentence, step.note, _adoption_line(adopted))):
         session.print_once(line)
+    if old is None:  # a creation has no diff
+        session.print_notices(active_expiry_notices(session, args, snapshot))
     return with_changes(
         ActiveInputs,
         args,
@@ -70,11 +77,19 @@ def diff(session: Session, state: ActiveState, new: ActiveInputs) -> Comparison:
         if arguments_changed:
             reading.refuse_due_changes()
     if isinstance(reading, ReadingUnavailable):
-        return diff_without_reading(session, reading, state, arguments_changed=arguments_changed)
-    if _is_renewal_due(new, reading.account.command_plan, reading.snapshot):
-        return Comparison(is_update_due=True)
+        comparison = diff_without_reading(session, reading, state, arguments_changed=arguments_changed)
+        return with_expiry_by_state(session, comparison, state) if new.warns_of_expiry else comparison
+    snapshot, command_plan = reading.snapshot, reading.account.command_plan
+    renews = _is_renewal_due(new, command_plan, snapshot)
+    notices: tuple[Notice, ...] = ()
+    if _KIND in command_plan.checked:
+        notices = (
+            *change_notices(session, state, new, snapshot, is_trigger_new=command_plan.creates_trigger),
+            *active_expiry_notices(session, new, snapshot, renews=renews),
+        )
     signer_changed = new.signer is not None and new.signer.fingerprint != state.fingerprint
-    return Comparison(arguments_changed or signer_changed)
+    # What a refresh has found stays to be approved until a deployment records it.
+    return Comparison(renews or arguments_changed or signer_changed or state.recorded_signer is not None, notices)
 
 
 def create(session: Session, new: ActiveInputs) -> tuple[str, PropertyBag]:
@@ -84,7 +99,7 @@ def create(session: Session, new: ActiveInputs) -> tuple[str, PropertyBag]:
         snapshot = account.snapshot()
         if _decide(new, snapshot, exists=False).action is Action.GENERATE:
             snapshot = _generate_first(account)
-    return f"{snapshot.subaccount_id}/active", _outputs(new, snapshot)
+    return f"{snapshot.subaccount_id}/active", _outputs(session, new, snapshot)
 
 
 def update(session: Session, _bag: PropertyBag, new: ActiveInputs) -> PropertyBag:
@@ -98,7 +113,7 @@ def update(session: Session, _bag: PropertyBag, new: ActiveInputs) -> PropertyBa
             snapshot = account.read()
             if _is_renewal_due(new, account.command_plan, snapshot):
                 snapshot = generate_active(account, snapshot)
-    return _outputs(new, snapshot)
+    return _outputs(session, new, snapshot)
 
 
 def read(session: Session, bag: PropertyBag) -> PropertyBag:
@@ -116,7 +131,9 @@ def read(session: Session, bag: PropertyBag) -> PropertyBag:
         )
         # The resource stays: Pulumi would create a removed one again, and `generate` would then act.
         return {**bag, "role": "gone"}
-    return {**bag, **_signer_outputs(reading.snapshot.active, reading.snapshot)}
+    session.print_notices(change_notices(session, state, state, reading.snapshot))
+    session.print_notices(active_expiry_notices(session, state, reading.snapshot, may_fail=False))
+    return _refreshed(session, bag, state, reading.snapshot.active)
 
 
 def delete(session: Session, state: ActiveState) -> None:
@@ -169,11 +186,26 @@ def _generate_first(account: Subaccount) -> Snapshot:
     return snapshot if snapshot.active is not None else generate_active(account, snapshot)
 
 
-def _signer_outputs(active: Certificate, snapshot: Snapshot) -> PropertyBag:
-    return {**certificate_outputs(active, snapshot), "signer": to_bag(SignerSummary.of(active))}
+def _refreshed(session: Session, bag: PropertyBag, state: ActiveState, active: Certificate) -> PropertyBag:
+    """Follow the slot, and keep the signer of the last deployment in mind: a deployment has to record the change."""
+    outputs = {name: value for name, value in bag.items() if name != "recorded_signer"}
+    if not has_fingerprint(active, state.deployed_signer):
+        outputs["recorded_signer"] = state.deployed_signer
+    if has_fingerprint(active, state.fingerprint):
+        return {**outputs, "role": "active"}  # the rest as recorded, also after a change of the settings
+    return {**outputs, **_signer_outputs(session, active)}
 
 
-def _outputs(new: ActiveInputs, snapshot: Snapshot) -> PropertyBag:
+def _signer_outputs(session: Session, active: Certificate) -> PropertyBag:
+    return {
+        **certificate_outputs(active),
+        "role": "active",
+        "renew_after": session.expiry_limits.renew_after(active.not_after),
+        "signer": to_bag(SignerSummary.of(active)),
+    }
+
+
+def _outputs(session: Session, new: ActiveInputs, snapshot: Snapshot) -> PropertyBag:
     if snapshot.active is None:
         raise SlotsChanged(
             "The subaccount has no active certificate any more.",
@@ -182,7 +214,7 @@ def _outputs(new: ActiveInputs, snapshot: Snapshot) -> PropertyBag:
         )
     return {
         **to_bag(new, *PREVIEW_ONLY),
-        **_signer_outputs(snapshot.active, snapshot),
+        **_signer_outputs(session, snapshot.active),
         "subaccount_id": snapshot.subaccount_id,
         "observed_at": format_rfc3339(snapshot.now),
     }

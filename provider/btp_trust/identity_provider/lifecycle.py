@@ -129,7 +129,8 @@ def diff(session: Session, state: IdentityProviderState, new: IdentityProviderIn
     is_planned = new.origin_key in session.plans.of(target.trust_configuration.subaccount_id).registrations
     notices = planned_notices(state, new, source.snapshot, target) if is_planned else ()
     is_due = is_planned and is_step_due(new, desired_registration(new, source.snapshot), provider)
-    return Comparison(arguments_changed or is_due or not is_recorded, notices)
+    is_behind = is_due or state.drift is not None or not is_recorded
+    return Comparison(arguments_changed or is_behind, notices)
 
 
 def create(session: Session, new: IdentityProviderInputs) -> tuple[str, PropertyBag]:
@@ -154,11 +155,25 @@ def read(session: Session, bag: PropertyBag) -> PropertyBag:
     if provider is None:
         _warn_gone(session, state)
         lasting = {name: value for name, value in bag.items() if name != "identity_provider_id"}
-        return {**lasting, "trusted": []}
+        return {**lasting, "trusted": [], **_drift(session, state, target)}
     if provider.id != state.identity_provider_id:
         _warn_replaced(session, state, provider)
     # The recorded ID stays: a refresh that followed would adopt what somebody else made.
-    return {**bag, "trusted": list(provider.trusted)}
+    lasting = {name: value for name, value in bag.items() if name != "drift"}
+    return {**lasting, "trusted": list(provider.trusted), **_drift(session, state, target)}
+
+
+def _drift(session: Session, state: IdentityProviderState, target: ProvidersRead) -> PropertyBag:
+    """Return what the next deployment will do: a preview shows that, so a refresh must not find all unchanged."""
+    source = read_slots(session, state.source, prop=_SOURCE)
+    if isinstance(source, ReadingUnavailable):
+        return {} if state.drift is None else {"drift": state.drift}
+    try:
+        desired = desired_registration(state, source.snapshot)
+        step = decide(desired, target.providers, recorded=state.identity_provider_id, adopt=state.adopt)
+    except Refused as refusal:  # the preview is refused
+        return {"drift": refusal.what}
+    return {} if step.sentence is None else {"drift": step.sentence}
 
 
 def _apply(session: Session, new: IdentityProviderInputs, *, recorded: str | None) -> PropertyBag:

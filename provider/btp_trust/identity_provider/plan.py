@@ -130,17 +130,23 @@ def deactivation_body(provider: IdentityProvider) -> dict[str, Any]:
     }
 
 
-def removal_text(subaccount_id: str, on_delete: OnDelete, preexisting: str | None) -> str:
+def removal_text(origin_key: str, on_delete: OnDelete, preexisting: str | None) -> str:
     """Describe what a removal of the resource does to the registration: the preview of a removal shows it.
 
+    The input `subaccount` of the same preview names the subaccount that trusts.
+
     Args:
-        subaccount_id: Where it is.
+        origin_key: Which identity provider.
         on_delete: The program's choice.
         preexisting: Its ID, if it was there before the resource.
     """
-    text = f"sets it inactive in {subaccount_id}, where it keeps its users and their role collections"
+    provider = f"identity provider {origin_key!r}"
+    text = f"sets {provider} inactive in the subaccount that trusts, which keeps its users and their role collections"
     if on_delete is OnDelete.DELETE:
-        text = f"deletes it in {subaccount_id}, with its users there and their role collection assignments"
+        text = (
+            f"deletes {provider} in the subaccount that trusts, with its users there and their role collection "
+            "assignments"
+        )
     if preexisting is not None:
         text += f"; it was there before this resource ({preexisting}): another stack may rely on it"
     return text

@@ -19,7 +19,7 @@ from btp_trust.property_bag import UNKNOWN, same_arguments, with_changes
 from btp_trust.runtime.comparison import Notice
 from btp_trust.runtime.reading import ProvidersRead, ReadingUnavailable
 from btp_trust.saml.metadata import IdentityProvider
-from btp_trust.snapshot import Snapshot, subaccount_label
+from btp_trust.snapshot import Snapshot
 
 
 def desired_registration(args: IdentityProviderArgs, snapshot: Snapshot) -> DesiredRegistration:
@@ -71,7 +71,7 @@ def plan_inputs(
         entity_id=desired.entity_id,
         certificates=desired.expiries,
         **_last_step(old),
-        **_removal_inputs(target, args, _preexisting_id(args, old, step)),
+        **_removal_inputs(args, _preexisting_id(args, old, step)),
     )
     if step.sentence is None:
         return plan
@@ -125,7 +125,7 @@ def plan_without_reading(
     if old is None:
         unavailable.refuse_due_changes()
         step = f"register {args.origin_key!r}; planned without looking"
-        return with_changes(IdentityProviderInputs, args, step=step, **_removal_inputs(args.subaccount_id, args, None))
+        return with_changes(IdentityProviderInputs, args, step=step, **_removal_inputs(args, None))
     # A source that was read may show a due change while the target is unreachable.
     certificates = old.certificates if source is None else desired_registration(args, source).expiries
     if not same_arguments(args, old, IdentityProviderArgs) or certificates != old.certificates:
@@ -138,7 +138,7 @@ def plan_without_reading(
         entity_id=args.entity_id or old.entity_id,
         certificates=UNKNOWN if args.passive == UNKNOWN else certificates,
         **_last_step(old),
-        **_removal_inputs(old.subaccount_id, args, old.preexisting if args.adopt is None else None),
+        **_removal_inputs(args, old.preexisting if args.adopt is None else None),
     )
 
 
@@ -205,12 +205,9 @@ def _preexisting_id(
     return step.provider.id if old is None or old.preexisting == step.provider.id else None
 
 
-def _removal_inputs(
-    subaccount_id: str | None, args: IdentityProviderArgs, preexisting: str | None
-) -> dict[str, str | None]:
+def _removal_inputs(args: IdentityProviderArgs, preexisting: str | None) -> dict[str, str | None]:
     """Return the inputs that say what a removal will do."""
-    where = "the other subaccount" if subaccount_id is None else subaccount_label(subaccount_id)
-    return {"preexisting": preexisting, "removal": removal_text(where, args.on_delete, preexisting)}
+    return {"preexisting": preexisting, "removal": removal_text(args.origin_key, args.on_delete, preexisting)}
 
 
 def _issuer_missing(certificate: Certificate) -> Refused:

@@ -73,6 +73,8 @@ class IdentityProviderState(IdentityProviderArgs, frozen=True, omit_defaults=Tru
     """Outputs of TrustedIdentityProvider, as far as the next command reads them."""
 
     trusted: list[str] = []
+    drift: str | None = None
+    """What the next deployment will do, as a refresh has found; a deployment removes it."""
     identity_provider_id: str | None = None
     preexisting: str | None = None
     observed_at: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from btp_trust.certificate import Certificate
@@ -15,15 +16,18 @@ from btp_trust.property_bag import PropertyBag, certificate_outputs, from_bag, s
 from btp_trust.runtime.command_plan import CommandPlan, second_name_refusal
 from btp_trust.runtime.comparison import Comparison, Notice
 from btp_trust.runtime.duplicate_connections import refuse_second
+from btp_trust.runtime.expiry import ExpiryContext
 from btp_trust.runtime.lifecycle import Lifecycle, args_as
 from btp_trust.runtime.reading import (
     ReadingUnavailable,
+    SlotsRead,
     diff_without_reading,
     open_for_write,
     read_slots,
     warn_unchecked,
 )
 from btp_trust.runtime.session import Session
+from btp_trust.runtime.signer_warnings import expiry_notices
 from btp_trust.runtime.slot_writes import delete_passive, generate_passive
 from btp_trust.runtime.slots import Subaccount
 from btp_trust.runtime.staleness import stale_read_error
@@ -52,8 +56,10 @@ def check(session: Session, args: PassiveArgs, old: PassiveInputs | None) -> Pas
     planned = plan_inputs(args, old, snapshot, command_plan.names)
     if planned.step is not None:
         _record_step(command_plan, planned.inputs.generation, planned.step)
-    if planned.is_complete:
+    command_plan.checked.add(_KIND)
+    if planned.is_complete:  # a creation, which has no diff
         session.print_once(planned.inputs.step or "")
+        session.print_notices(_expiry_notices(session, args, {}, reading))
     return planned.inputs
 
 
@@ -63,19 +69,20 @@ def diff(session: Session, state: PassiveState, new: PassiveInputs) -> Compariso
     arguments_changed = not same_arguments(new, state, PassiveArgs, "retain_on_delete")
     if isinstance(reading, ReadingUnavailable):
         return diff_without_reading(session, reading, state, arguments_changed=arguments_changed)
-    snapshot = reading.snapshot
+    snapshot, command_plan = reading.snapshot, reading.account.command_plan
     if new.generation != state.generation and (stale := stale_read_after_generation(snapshot, state)) is not None:
         raise stale
     step = next_step(state, new, snapshot)
+    expiry = _expiry_notices(session, new, state.generations, reading) if _KIND in command_plan.checked else ()
     if step is not None:
         if isinstance(step, Adopt):  # check has planned the generation already, in case that this is none
-            _record_step(reading.account.command_plan, new.generation, step)
-        return Comparison(is_update_due=True, notices=(_step_notice(state, new, step),))
+            _record_step(command_plan, new.generation, step)
+        return Comparison(is_update_due=True, notices=(_step_notice(state, new, step), *expiry))
     # For the deletion of an old resource, which compares its name with this one.
     _record_name(session, new, snapshot.subaccount_id, state.fingerprint)
     is_gone = snapshot.find(state.fingerprint) is None
     notices = (_certificate_gone_notice(session, state, snapshot),) if is_gone else ()
-    return Comparison(arguments_changed, notices)
+    return Comparison(arguments_changed, (*notices, *expiry))
 
 
 def create(session: Session, new: PassiveInputs) -> tuple[str, PropertyBag]:
@@ -89,27 +96,26 @@ def update(session: Session, bag: PropertyBag, new: PassiveInputs) -> PropertyBa
     state = from_bag(bag, PassiveState)
     if new.generation != state.generation:
         return _obtain_certificate(session, new, recorded_certificates(state))
-    # `role` alone needs the slots, so that an unreachable service leaves it as recorded.
-    reading = read_slots(session, new)
     kept = {name: value for name, value in bag.items() if name not in PassiveArgs.__struct_fields__}
-    outputs = {**kept, **to_bag(new, *PREVIEW_ONLY), "subaccount_id": state.subaccount_id}
-    if isinstance(reading, ReadingUnavailable):
-        return outputs
-    return {**outputs, "role": reading.snapshot.role(state.fingerprint)}
+    return {**kept, **to_bag(new, *PREVIEW_ONLY), "subaccount_id": state.subaccount_id}
 
 
 def read(session: Session, bag: PropertyBag) -> PropertyBag:
-    """Find the certificate in either slot; if it is gone, the resource stays."""
+    """Find the certificate in either slot; if it is gone, the resource stays, with a warning.
+
+    The outputs are those of the certificate alone, which is the resource's own through every swap: a refresh and a
+    preview agree.
+    """
     state = from_bag(bag, PassiveState)
+    session.plans.of(state.subaccount_id or "").recorded_names.update(state.generations)
     reading = read_slots(session, state)
     if isinstance(reading, ReadingUnavailable):
         warn_unchecked(session, reading, state)
         return bag
-    role = reading.snapshot.role(state.fingerprint)
-    if role == "gone":
+    if reading.snapshot.find(state.fingerprint) is None:
         session.print_notices([_certificate_gone_notice(session, state, reading.snapshot)])
-    # The certificate is the resource's own through every swap: only its role follows the slots.
-    return {**bag, "role": role}
+    session.print_notices(_expiry_notices(session, state, state.generations, reading, may_fail=False))
+    return bag
 
 
 def delete(session: Session, state: PassiveState) -> None:
@@ -205,7 +211,7 @@ def _outputs(
 ) -> PropertyBag:
     return {
         **to_bag(new, *PREVIEW_ONLY),
-        **certificate_outputs(certificate, snapshot),
+        **certificate_outputs(certificate),
         "subaccount_id": snapshot.subaccount_id,
         "generations": {**own.generations, new.generation: certificate.fingerprint},
         "observed_at": format_rfc3339(snapshot.now),
@@ -231,6 +237,17 @@ def _refuse_second_name(session: Session, state: PassiveState) -> None:
     if name is not None and name != state.generation:
         free = propose_free_name(name, [name, *state.generations])
         raise second_name_refusal(name, state.fingerprint, state.generation, f'generation="{free}"')
+
+
+def _expiry_notices(
+    session: Session, args: PassiveArgs, names: Mapping[str, str], reading: SlotsRead, *, may_fail: bool = True
+) -> tuple[Notice, ...]:
+    """Return the warning of a signer that expires, unless the program's RotationTrigger gives it."""
+    if args.warned_by is not None:
+        return ()
+    pending = reading.account.command_plan.pending_generation
+    context = ExpiryContext(names=names, pending_generation=pending, is_prepared_enough=True)
+    return expiry_notices(session, reading.snapshot, context, may_fail=may_fail)
 
 
 def _certificate_gone_notice(session: Session, state: PassiveState, snapshot: Snapshot) -> Notice:

@@ -18,7 +18,7 @@ EMPTY: Final = "empty"
 class PassiveArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
     """Arguments of PassiveTrustCertificate."""
 
-    set_by_resource: ClassVar = ("resource_urn", "retain_on_delete")
+    set_by_resource: ClassVar = ("resource_urn", "retain_on_delete", "warned_by")
 
     generation: str
     adopt: str | None = None
@@ -27,6 +27,8 @@ class PassiveArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
     """Named by a deletion that fails: Pulumi keeps it from a provider."""
     retain_on_delete: bool = False
     """The option of the resource, for `removal` alone: changing it is no update, which would need the service."""
+    warned_by: str | None = None
+    """The resource of the program that warns of the signer in place of this one."""
 
     def normalized(self) -> Self:
         """Write the fingerprints as certificates have them."""

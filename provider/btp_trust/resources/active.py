@@ -9,7 +9,7 @@ import pulumi
 from btp_trust.arguments import DEFAULT_CONNECTION
 from btp_trust.providers import ActiveTrustCertificateProvider
 from btp_trust.resources.base import TrustResource, unless_default
-from btp_trust.resources.registry import belongs_to
+from btp_trust.resources.registry import belongs_to, warned_by
 from btp_trust.resources.rotation import RotationTrigger
 from btp_trust.secret_guard.guard import refuses_secret_arguments
 
@@ -39,6 +39,12 @@ class ActiveTrustCertificate(TrustResource, module="btp-trust", name="ActiveTrus
 
     signer: pulumi.Output[Mapping[str, str]]
     """{fingerprint, not_after} of the certificate that signs after this deployment; known in a preview."""
+    role: pulumi.Output[str]
+    """`active`; or `gone`, if a refresh found an empty slot."""
+    renew_after: pulumi.Output[str]
+    """When the warning of its expiry begins (`btp-trust:expiryWarning`), RFC 3339, UTC."""
+    recorded_signer: pulumi.Output[str | None]
+    """Fingerprint of the signer that the last deployment recorded, while a refresh has found another one."""
 
     @refuses_secret_arguments
     def __init__(
@@ -65,7 +71,13 @@ class ActiveTrustCertificate(TrustResource, module="btp-trust", name="ActiveTrus
             "connection": unless_default(connection),
             "subaccount_id": subaccount_id,
             "display_name": display_name,
+            "warned_by": None
+            if rotation is not None
+            else warned_by(connection, "RotationTrigger", "PassiveTrustCertificate"),
             "signer": None,
+            "role": None,
+            "renew_after": None,
+            "recorded_signer": None,
         }
         super().__init__(ActiveTrustCertificateProvider(), resource_name, props, opts)
 

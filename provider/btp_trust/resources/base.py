@@ -24,7 +24,6 @@ _OUTPUTS = (
     "serial_number",
     "not_before",
     "not_after",
-    "role",
 )
 _PLUGIN: Final = "pulumi-python:dynamic:Resource"
 """Type of a resource of the plugin that runs this provider: an explicit provider is found by it."""
@@ -53,8 +52,6 @@ class TrustResource(Resource):
     """RFC 3339, UTC."""
     not_after: pulumi.Output[str]
     """RFC 3339, UTC."""
-    role: pulumi.Output[str]
-    """`active`, `passive` or `gone`, as last observed."""
     observed_at: pulumi.Output[str]
     """When the last deployment that changed the resource observed the slots, RFC 3339, UTC."""
 

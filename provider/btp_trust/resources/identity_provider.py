@@ -15,7 +15,7 @@ from btp_trust.resources.passive import PassiveTrustCertificate
 from btp_trust.resources.registry import belongs_to, register_once
 from btp_trust.secret_guard.guard import refuses_secret_arguments
 
-_OUTPUTS = ("trusted", "identity_provider_id", "preexisting", "subaccount")
+_OUTPUTS = ("trusted", "identity_provider_id", "preexisting", "drift", "subaccount")
 
 
 class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentityProvider"):
@@ -59,6 +59,8 @@ class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentit
 
     trusted: pulumi.Output[Sequence[str]]
     """SHA-256 fingerprints, sorted, that the other subaccount trusts: a value for `trusted_by`."""
+    drift: pulumi.Output[str | None]
+    """What the next deployment will do, as a refresh has found; None after a deployment."""
     entity_id: pulumi.Output[str]
     """What the assertions have as issuer."""
     origin_key: pulumi.Output[str]

@@ -11,7 +11,7 @@ import pulumi
 from btp_trust.arguments import DEFAULT_CONNECTION
 from btp_trust.providers import PassiveTrustCertificateProvider
 from btp_trust.resources.base import TrustResource, unless_default
-from btp_trust.resources.registry import declare_once, find_declared, unlinked_candidate_error
+from btp_trust.resources.registry import declare_once, find_declared, unlinked_candidate_error, warned_by
 from btp_trust.secret_guard.guard import refuses_secret_arguments
 
 _retained: Final[WeakSet[pulumi.Resource]] = WeakSet()
@@ -22,7 +22,7 @@ class PassiveTrustCertificate(TrustResource, module="btp-trust", name="PassiveTr
     """The certificate generated for one generation.
 
     Deploying the resource generates the passive trust certificate, which waits for a rotation. The resource keeps its
-    certificate when a RotationTrigger makes it sign: `role` changes, `fingerprint` stays. One per connection.
+    certificate when a RotationTrigger makes it sign. One per connection.
 
     Removing the resource empties the passive slot, if that holds this certificate or the older one that it displaced.
 
@@ -78,6 +78,7 @@ class PassiveTrustCertificate(TrustResource, module="btp-trust", name="PassiveTr
             "retain_on_delete": True if opts is not None and opts.retain_on_delete else None,
             # Check and delete get no URN, and the remedy of a failed deletion names it.
             "resource_urn": _urn(resource_name, opts.parent if opts else None),
+            "warned_by": warned_by(connection, "RotationTrigger"),
             "generations": None,
         }
         super().__init__(PassiveTrustCertificateProvider(), resource_name, props, opts)

@@ -34,6 +34,20 @@ def find_declared(kind: str, connection: str) -> Resource | None:
     return None if declared is None else declared.resource
 
 
+def warned_by(connection: str, *kinds: str) -> pulumi.Output[str | None]:
+    """Return the first of these kinds that the program declares on the connection, before or after this line.
+
+    That resource warns of the signer, so that each warning is given once, by the resource that knows most.
+    """
+    program = _current_program()  # here: under mocks, the registration runs in another task
+
+    async def find() -> str | None:
+        # Awaited when the resource is registered: a program that awaits nothing has declared all of its resources.
+        return next((kind for kind in kinds if (kind, connection) in program), None)
+
+    return pulumi.Output.from_input(find())
+
+
 def belongs_to(connection: str, kind: str, resource: pulumi.Resource) -> bool:
     """Return True if a resource is of this kind, and on this connection."""
     return _connections.get(resource) == (kind, connection)

@@ -17,6 +17,9 @@ from btp_trust.secret_guard.guard import refuses_secret_arguments
 
 _OUTPUTS: Final = (
     "signer",
+    "role",
+    "renew_after",
+    "recorded_signer",
     "swap_number",
     "previous_fingerprint",
     "rotated_at",
@@ -78,6 +81,12 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
     """The name as given."""
     signer: pulumi.Output[Mapping[str, str]]
     """{fingerprint, not_after} of the declared certificate; known in a preview."""
+    role: pulumi.Output[str]
+    """`active`; or `gone`, if a refresh found an empty slot."""
+    renew_after: pulumi.Output[str]
+    """When the warning of the expiry begins (`btp-trust:expiryWarning`), RFC 3339, UTC."""
+    recorded_signer: pulumi.Output[str | None]
+    """Fingerprint of the signer that the last deployment recorded, while a refresh has found another one."""
     swap_number: pulumi.Output[int]
     """How many swaps it has planned and completed: rotate, roll back, restore. A rollback after a rejection belongs to
     its swap."""

@@ -32,6 +32,8 @@ KEYS: Final = {
     "users": Privilege.USER,
     "offline": Privilege.NONE,
     "strict": Privilege.NONE,
+    "expiryWarning": Privilege.NONE,
+    "expiryFailure": Privilege.NONE,
     "caBundle": Privilege.NONE,
     "connectTimeout": Privilege.NONE,
     "readTimeout": Privilege.NONE,

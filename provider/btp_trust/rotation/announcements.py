@@ -15,10 +15,8 @@ from btp_trust.runtime.session import Session
 from btp_trust.snapshot import Snapshot, has_fingerprint
 
 
-def decision_notices(session: Session, decision: Decision) -> list[Notice]:
-    """Return the step with its targets, or the warning of the drift."""
-    if decision.action in (Action.REPORT, Action.WARN):
-        return [session.warning(f"{decision.message}.", decision.evidence, decision.remedies)]
+def decision_notices(decision: Decision) -> list[Notice]:
+    """Return the step with its targets."""
     if decision.action is not Action.SWAP:
         return []
     # Without --diff a preview shows only the names of changed inputs, so the step is printed as well.

@@ -57,6 +57,7 @@ def find_difference(
         is_swap_due=is_swap_planned and not signs,
         arguments_changed=arguments_changed(state, new),
         outputs_are_behind=not has_fingerprint(snapshot.active, state.fingerprint)
+        or state.recorded_signer is not None  # what a refresh has found stays to be approved
         or (state.failed_generation is not None and signs),  # somebody made it sign: its failure is over
         stale_read=stale_read_after_swap(snapshot, state),
     )

@@ -7,8 +7,8 @@ from typing import Final
 from msgspec.structs import replace
 
 from btp_trust.errors import StaleRead, TrustError
-from btp_trust.property_bag import PropertyBag, certificate_outputs, from_bag
-from btp_trust.rotation import announcements
+from btp_trust.property_bag import PropertyBag, from_bag
+from btp_trust.rotation import announcements, signer_warnings
 from btp_trust.rotation.decision import Action, Decision, Reason
 from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.difference import (
@@ -19,7 +19,7 @@ from btp_trust.rotation.difference import (
     refuse_unless_signing,
     refuse_unrecorded_signer,
 )
-from btp_trust.rotation.outputs import history_outputs, restored_at, signer_outputs, without_none
+from btp_trust.rotation.outputs import history_outputs, refreshed_outputs, restored_at, signer_outputs, without_none
 from btp_trust.rotation.planned_swap import PlannedSwap
 from btp_trust.rotation.planning import (
     affected_destinations,
@@ -50,6 +50,7 @@ from btp_trust.runtime.reading import (
     warn_unchecked,
 )
 from btp_trust.runtime.session import Session
+from btp_trust.runtime.signer_warnings import with_expiry_by_state
 from btp_trust.runtime.slot_writes import swap
 from btp_trust.runtime.slots import Subaccount
 from btp_trust.snapshot import Slots, Snapshot
@@ -97,7 +98,11 @@ def check(
     # The one place where check prints: it returns inputs alone, and a creation has no diff that could show these lines.
     created = _creation_notices(session, declaration, plan, snapshot)
     session.print_notices([*notices, *created, *problems])
+    command_plan.creates_trigger = old is None
+    if old is None:
+        session.print_notices(signer_warnings.expiry_notices(session, plan, snapshot, command_plan))
     # Left to diff: the outputs may refuse the step, or explain why the slots are as they are.
+    command_plan.signer_warning = signer_warnings.drift_warning(declaration, decision, snapshot)
     command_plan.rotation_notices = _step_notices(session, decision, plan, snapshot)
     return plan
 
@@ -109,7 +114,8 @@ def diff(session: Session, state: RotationState, new: RotationInputs) -> Compari
     """
     reading = read_slots(session, new)
     if isinstance(reading, ReadingUnavailable):
-        return diff_without_reading(session, reading, state, arguments_changed=arguments_changed(state, new))
+        comparison = diff_without_reading(session, reading, state, arguments_changed=arguments_changed(state, new))
+        return with_expiry_by_state(session, comparison, state)
     snapshot, command_plan = reading.snapshot, reading.account.command_plan
     planned = command_plan.rotation_notices  # None in a refresh, whose inputs are those of the last deployment
     if planned is not None:
@@ -129,6 +135,8 @@ def diff(session: Session, state: RotationState, new: RotationInputs) -> Compari
             session, step, command_plan.pending_generation, is_swap_planned=due is not None
         ),
     ]
+    if planned is not None:  # a refresh has read, and warned
+        notices += signer_warnings.signer_notices(session, state, new, snapshot, command_plan)
     return Comparison(step.is_verification_due or difference.is_update_due, tuple(notices))
 
 
@@ -137,7 +145,7 @@ def create(session: Session, new: RotationInputs) -> tuple[str, PropertyBag]:
     account = open_for_write(session, new)
     snapshot = account.snapshot()
     refuse_unless_signing(new, snapshot)
-    outputs = signer_outputs(new, snapshot)
+    outputs = signer_outputs(new, snapshot, session.expiry_limits)
     # A text that the state has already would be an old request.
     before = replace(from_bag(outputs, RotationState), verify_now=None)
     outcome = verify_rotation(session, account, RotationStep(before, new, snapshot, swapped=False))
@@ -162,7 +170,7 @@ def update(session: Session, bag: PropertyBag, new: RotationInputs) -> PropertyB
     outcome = verify_rotation(session, account, step)
     outputs = without_none(
         {
-            **signer_outputs(new, outcome.snapshot),
+            **signer_outputs(new, outcome.snapshot, session.expiry_limits),
             **history_outputs(outcome.snapshot, state),
             **restored_at(new, outcome.snapshot, state, swapped=due is not None),
             **outcome.outputs,  # last: a rollback overwrites or removes what the swap left
@@ -185,7 +193,8 @@ def read(session: Session, bag: PropertyBag) -> PropertyBag:
     if active is None:
         # The resource stays: removed by a refresh, it would be created anew, and forget its generations.
         return {**bag, "role": "gone"}
-    return {**bag, **certificate_outputs(active, reading.snapshot), **history_outputs(reading.snapshot, state)}
+    signer_warnings.warn_in_refresh(session, state, reading.snapshot, reading.account.command_plan)
+    return refreshed_outputs(bag, state, active, reading.snapshot, session.expiry_limits)
 
 
 def _plan(
@@ -225,7 +234,7 @@ def _plan_swap(decision: Decision, reading: SlotsRead) -> list[Notice]:
 def _step_notices(session: Session, decision: Decision, plan: RotationInputs, snapshot: Snapshot) -> tuple[Notice, ...]:
     has_step = decision.action is Action.SWAP
     verification = preflight.verification_notices(session, plan, snapshot) if has_step else []
-    return (*announcements.decision_notices(session, decision), *verification)
+    return (*announcements.decision_notices(decision), *verification)
 
 
 def _creation_notices(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from btp_trust.certificate import Certificate
 from btp_trust.errors import SlotsChanged
 from btp_trust.formatting import format_rfc3339
 from btp_trust.property_bag import PropertyBag, certificate_outputs, to_bag
 from btp_trust.rotation.messages import READ_NEW_PLAN
 from btp_trust.rotation.schema import PREVIEW_ONLY, RotationInputs, RotationState
+from btp_trust.runtime.expiry_limits import ExpiryLimits
 from btp_trust.snapshot import Snapshot, has_fingerprint
 
 
-def signer_outputs(new: RotationInputs, snapshot: Snapshot) -> PropertyBag:
+def signer_outputs(new: RotationInputs, snapshot: Snapshot, limits: ExpiryLimits) -> PropertyBag:
     """Return the arguments, and the outputs about the active certificate.
 
     Raises:
@@ -24,11 +26,32 @@ def signer_outputs(new: RotationInputs, snapshot: Snapshot) -> PropertyBag:
         )
     return {
         **to_bag(new, *PREVIEW_ONLY),
-        **certificate_outputs(snapshot.active, snapshot),
+        **active_outputs(snapshot.active, limits),
         "subaccount_id": snapshot.subaccount_id,
         "observed_at": format_rfc3339(snapshot.now),
         "swap_number": 0 if new.swap is None else new.swap.number,
     }
+
+
+def active_outputs(active: Certificate, limits: ExpiryLimits) -> PropertyBag:
+    """Return the outputs about the active certificate alone."""
+    return {
+        **certificate_outputs(active),
+        "role": "active",
+        "renew_after": limits.renew_after(active.not_after),
+    }
+
+
+def refreshed_outputs(
+    bag: PropertyBag, state: RotationState, active: Certificate, snapshot: Snapshot, limits: ExpiryLimits
+) -> PropertyBag:
+    """Follow the slot, and keep the signer of the last deployment in mind: a deployment has to record the change."""
+    outputs = {name: value for name, value in bag.items() if name != "recorded_signer"}
+    if not has_fingerprint(active, state.deployed_signer):
+        outputs["recorded_signer"] = state.deployed_signer
+    if has_fingerprint(active, state.fingerprint):
+        return {**outputs, "role": "active"}  # the rest as recorded, also after a change of the settings
+    return {**outputs, **active_outputs(active, limits), **history_outputs(snapshot, state)}
 
 
 def history_outputs(snapshot: Snapshot, state: RotationState) -> PropertyBag:

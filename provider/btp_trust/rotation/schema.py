@@ -129,6 +129,9 @@ class RotationState(RotationArgs, frozen=True, omit_defaults=True, kw_only=True)
     """Outputs of RotationTrigger, as far as the next command reads them."""
 
     fingerprint: str
+    not_after: str | None = None
+    recorded_signer: str | None = None
+    """The signer of the last deployment, while a refresh has found another one."""
     signer: SignerSummary | None = None
     """The signer that the last deployment declared: a refresh follows the slots, and leaves this."""
     observed_at: str | None = None
@@ -160,6 +163,11 @@ class RotationState(RotationArgs, frozen=True, omit_defaults=True, kw_only=True)
     def declared_fingerprint(self) -> str:
         """Fingerprint of the signer that the last deployment declared."""
         return self.fingerprint if self.signer is None else self.signer.fingerprint
+
+    @property
+    def deployed_signer(self) -> str:
+        """Fingerprint of the active certificate that the last deployment recorded."""
+        return self.recorded_signer or self.fingerprint
 
 
 def args_from_bag(bag: PropertyBag, old: RotationInputs | None) -> tuple[RotationArgs, Candidate | None, TrustedBy]:

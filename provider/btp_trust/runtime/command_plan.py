@@ -20,12 +20,16 @@ from btp_trust.runtime.comparison import Notice
 class CommandPlan:
     """The plans of this command for one subaccount. Each method is one operation of a dict: threads may call it."""
 
+    checked: set[str] = field(default_factory=set)
+    """Types of the resources whose check has run: diff follows it, or a read in a refresh, which warns by itself."""
     has_passive: bool = False
     """Whether a PassiveTrustCertificate of this subaccount is in the program."""
     pending_generation: str | None = None
     """The generation that a PassiveTrustCertificate may generate."""
     names: list[str] = field(default_factory=list)
     """Names that a PassiveTrustCertificate had before this command, the last one last."""
+    recorded_names: dict[str, str] = field(default_factory=dict)
+    """{generation: fingerprint} that a PassiveTrustCertificate has recorded, for the warnings of a refresh."""
     adoptions: dict[str, str] = field(default_factory=dict)
     """{generation: fingerprint} that a PassiveTrustCertificate adopts."""
     declared_names: dict[str, str] = field(default_factory=dict)
@@ -48,9 +52,13 @@ class CommandPlan:
     """Number of the swap that a RotationTrigger has planned; the inputs hold done ones as well."""
     declared_generation: str | None = None
     """The generation that a RotationTrigger declares."""
+    creates_trigger: bool = False
+    """Whether this command creates a RotationTrigger, which records any signer under the declared name."""
     rotation_notices: tuple[Notice, ...] | None = None
     """What a RotationTrigger has to say of its plan. Its check leaves that to diff, which gets the outputs: they may
     show that the plan is refused, or why the slots are as they are. None before check, as in a refresh."""
+    signer_warning: tuple[str, str, str] | None = None
+    """The drift that a RotationTrigger has found, in three parts: diff adds since when, which the outputs show."""
     valid_until: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
     """{target: {fingerprint: moment}}: `validUntil` of the metadata of a RotationTrigger's targets. Check passes it to
     diff here, as an input of its own would change with each reading of the same certificates."""

@@ -17,6 +17,7 @@ from btp_trust.runtime import operation_context
 from btp_trust.runtime.command_plan import CommandPlans
 from btp_trust.runtime.comparison import Notice
 from btp_trust.runtime.engine_log import EngineLog
+from btp_trust.runtime.expiry_limits import parse_expiry_limits
 from btp_trust.runtime.host import Host
 from btp_trust.runtime.open_connections import OpenConnections
 from btp_trust.runtime.operation_context import OperationContext
@@ -46,6 +47,7 @@ class Session:
         self.retry_policy = RetryPolicy(parse_timeouts(config), self.host.sleep, self.host.monotonic)
         self.offline = _read_switch(config, "btp-trust:offline")
         self.strict = _read_switch(config, "btp-trust:strict")
+        self.expiry_limits = parse_expiry_limits(config)
         self.plans = CommandPlans()
         self._lock = threading.Lock()
         self._engine_log = EngineLog(self.host.engine_address)

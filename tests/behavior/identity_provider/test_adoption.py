@@ -61,7 +61,7 @@ def test_replaced_provider_is_not_overwritten(engine: FakeEngine, refreshed: str
         api.register(ORIGIN, metadata)
         if refreshed == "afterwards":
             report = engine.refresh()
-            assert report.changed["billing"] == {"trusted"}
+            assert report.changed["billing"] == {"trusted", "drift"}
             assert "is another one than recorded" in report.messages
         return str(api.all()[ORIGIN]["id"])
 

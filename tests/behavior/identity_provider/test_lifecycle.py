@@ -11,7 +11,7 @@ from pulumi.output import UNKNOWN
 
 from btp_trust.errors import Refused, TrustError
 from btp_trust_emulator import Emulator
-from support.fake_engine import CheckFailedError, Deployment, FakeEngine
+from support.fake_engine import CheckFailedError, Deployment, FakeEngine, answer_with
 from support.registrations import ALONE, DELETE, ORIGIN, PREPARED, PUT, RETIRED, ROTATED, Api, adopted, program, trusted
 
 
@@ -85,11 +85,31 @@ def test_refresh_reports_missing_registration(engine: FakeEngine) -> None:
     engine.deploy(ALONE)
     Api(engine).delete()
     report = engine.refresh()
-    assert report.changed["billing"] == {"trusted", "identity_provider_id"}
+    assert report.changed["billing"] == {"trusted", "identity_provider_id", "drift"}
     assert "Identity provider 'shop' is gone." in report.messages
     engine.config["btp-trust:strict"] = "true"
     with pytest.raises(Refused):
         engine.refresh()
+
+
+def test_refresh_keeps_what_a_preview_plans(engine: FakeEngine) -> None:
+    """A refresh records what the next deployment will do, or why it is refused; a source out of reach changes that."""
+    engine.deploy(program())
+    engine.emulator.generate_passive(engine.guid)
+    engine.emulator.rotate(engine.guid)
+    assert engine.refresh().changed["billing"] == {"drift"}
+    drift = engine.outputs("billing")["drift"]
+    assert drift.startswith("trust ")
+    service_key = engine.config.pop("btp-trust:serviceKey")
+    engine.refresh()
+    assert engine.outputs("billing")["drift"] == drift
+    engine.config["btp-trust:serviceKey"] = service_key
+    engine.transport.inject_always(answer_with(404, json={"ErrorMessage": "gone"}), "GET certificate")
+    engine.refresh()
+    assert "has no active certificate" in engine.outputs("billing")["drift"]
+    engine.transport.clear_faults()
+    engine.deploy(program())
+    assert "drift" not in engine.outputs("billing")
 
 
 def test_manual_swap_is_followed(engine: FakeEngine) -> None:

@@ -58,11 +58,12 @@ def removed(engine: FakeEngine) -> CommandReport:
 
 
 def test_deletion_mentions_users(engine: FakeEngine) -> None:
-    """The preview of a removal and the removal say that users go with the identity provider."""
+    """The preview of a removal names identity provider and subaccount; it and the removal say that users go too."""
     engine.deploy(program())
     report = removed(engine)
+    assert report.inputs["billing"]["removal"].startswith(f"deletes identity provider {ORIGIN!r}")
     assert "with its users there and their role collection assignments" in report.inputs["billing"]["removal"]
-    assert f"subaccount {engine.target_guid[:8]}" in report.inputs["billing"]["removal"]
+    assert engine.target_guid[:8] in report.inputs["billing"]["subaccount"]
     assert "is deleted, with its users" in report.messages
     assert report.writes == [DELETE]
 
@@ -73,7 +74,7 @@ def test_deactivation_can_be_undone(engine: FakeEngine) -> None:
     api = Api(engine)
     before = api.all()[ORIGIN]
     report = removed(engine)
-    assert "sets it inactive" in report.inputs["billing"]["removal"]
+    assert f"sets identity provider {ORIGIN!r} inactive" in report.inputs["billing"]["removal"]
     assert report.writes == [PUT]
     after = api.all()[ORIGIN]
     assert after["active"] is False

@@ -43,7 +43,7 @@ def test_generates_with_one_post(engine: FakeEngine) -> None:
     assert report.writes == ["POST certificate/passive"]
     outputs = engine.outputs("next")
     assert engine.slots == (signing, outputs["fingerprint"])
-    assert (outputs["role"], outputs["generation"]) == ("passive", "b")
+    assert outputs["generation"] == "b"
     assert outputs["generations"] == {"b": outputs["fingerprint"]}
     assert outputs["certificate"] == engine.emulator.certificates(engine.guid)[1]
     assert outputs["certificate_body"] in outputs["metadata"]
@@ -152,10 +152,7 @@ def test_adopts_from_either_slot(engine: FakeEngine, slot: int) -> None:
     printed = ":".join(fingerprint[at : at + 2] for at in range(0, 64, 2)).upper()
     report = engine.up(only("b", adopt=printed))
     assert report.writes == []
-    assert (engine.outputs("next")["fingerprint"], engine.outputs("next")["role"]) == (
-        fingerprint,
-        ["active", "passive"][slot],
-    )
+    assert engine.outputs("next")["fingerprint"] == fingerprint
     engine.assert_stable(only("b", adopt=printed))
 
 
@@ -278,7 +275,7 @@ def test_a_reverted_preparation_adopts_again(engine: FakeEngine) -> None:
     signing, prepared = engine.slots
     engine.emulator.clear_journal()
     engine.deploy(ROTATED)
-    assert (engine.outputs("next")["fingerprint"], engine.outputs("next")["role"]) == (signing, "active")
+    assert engine.outputs("next")["fingerprint"] == signing
     engine.deploy(NEXT)
     assert engine.outputs("next")["fingerprint"] == prepared
     assert engine.slots == (signing, prepared)
@@ -315,12 +312,13 @@ def test_adopting_its_own_calls_nothing(engine: FakeEngine) -> None:
 # --- read --------------------------------------------------------------------------------------------------------
 
 
-def test_refresh_follows_the_certificate(engine: FakeEngine) -> None:
-    """The role changes, the fingerprint stays."""
-    engine.deploy(PREPARED, ROTATED)
-    assert engine.refresh().changed["next"] == {"role"}
-    assert engine.outputs("next")["role"] == "active"
-    engine.assert_stable(ROTATED)
+def test_swap_leaves_the_outputs_alone(engine: FakeEngine) -> None:
+    """The certificate is the resource's own in either slot, so that a refresh after a rotation finds no change."""
+    engine.deploy(PREPARED)
+    outputs = engine.outputs("next")
+    engine.up(ROTATED)
+    assert engine.refresh().changed["next"] == set()
+    assert engine.outputs("next") == outputs
 
 
 def test_warns_of_a_certificate_gone(engine: FakeEngine) -> None:
@@ -330,8 +328,7 @@ def test_warns_of_a_certificate_gone(engine: FakeEngine) -> None:
     engine.emulator.delete_passive(engine.guid)
     assert str(gone) in engine.preview(only("b")).messages
     report = engine.refresh()
-    assert report.changed["next"] == {"role"}
-    assert engine.outputs("next")["role"] == "gone"
+    assert report.changed["next"] == set()
     assert str(gone) in report.messages
     engine.deploy(only("b"))
     assert engine.slots[1] is None

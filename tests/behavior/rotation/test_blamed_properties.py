@@ -20,7 +20,7 @@ from support.fake_engine import CheckFailedError, Deployment, FakeEngine, progra
     ],
 )
 def test_only_short_values_are_blamed(engine: FakeEngine, trigger: dict[str, Any], blamed: str) -> None:
-    """The sentence stays the same."""
+    """The sentence stays the same, and names the subaccount first."""
     engine.deploy(program(None, "a"))
 
     def refused(deployment: Deployment) -> None:
@@ -29,4 +29,6 @@ def test_only_short_values_are_blamed(engine: FakeEngine, trigger: dict[str, Any
     with pytest.raises(CheckFailedError) as caught:
         engine.preview(refused)
     assert caught.value.prop == blamed
-    assert len(caught.value.reason.splitlines()) >= 3
+    first, *rest = caught.value.reason.splitlines()
+    assert f"({engine.guid[:8]}): " in first
+    assert len(rest) >= 2

@@ -142,6 +142,46 @@ def test_vanished_signer_is_an_error(rotated: FakeEngine) -> None:
     assert_three_part_message(str(stopped.value))
 
 
+def test_warning_names_affected_targets(rotated: FakeEngine) -> None:
+    """Those that lack the certificate that signs now, and after which moment that began, in each command."""
+    declared = program("b", "b", trigger={"trusted_by": {"s4": [str(rotated.slots[0])]}})
+    rotated.deploy(declared)
+    observed_at = rotated.outputs("rotation")["observed_at"]
+    rotated.emulator.rotate(rotated.guid)
+    for report in (rotated.preview(declared), rotated.preview_refresh()):
+        assert "s4: no, it trusts" in report.messages
+        assert f"That was after {observed_at}." in report.messages
+    rotated.up(declared)
+    assert "Recorded at " in rotated.preview(declared).messages
+
+
+@pytest.mark.parametrize("generated", [False, True], ids=["swapped", "generated and swapped"])
+def test_refresh_names_the_ways_out(rotated: FakeEngine, *, generated: bool) -> None:
+    """The arguments where the certificate has a name; else the preview prints them."""
+    if generated:
+        rotated.emulator.generate_passive(rotated.guid)
+    rotated.emulator.rotate(rotated.guid)
+    messages = rotated.refresh().messages
+    assert all(str(fingerprint)[:8] in messages for fingerprint in rotated.slots)
+    assert "Run `pulumi preview`: it prints the arguments" in messages
+
+
+def test_refresh_leaves_a_restoration_to_deployments(rotated: FakeEngine) -> None:
+    """Also a strict one goes on: the next deployment restores the declared signer."""
+    rotated.deploy(RESTORING)
+    rotated.emulator.rotate(rotated.guid)
+    rotated.config["btp-trust:strict"] = "true"
+    assert "The next `pulumi up` restores the declared signer." in rotated.refresh().messages
+    assert rotated.up(RESTORING).writes == ["POST rotateCertificate"]
+
+
+def test_prepared_signer_is_named_in_a_refresh(rotated: FakeEngine) -> None:
+    """A colleague swaps to the certificate that this stack has prepared: the refresh knows its name."""
+    rotated.deploy(program("c", "b"))
+    rotated.emulator.rotate(rotated.guid)
+    assert 'To accept it: generation="c"' in rotated.refresh().messages
+
+
 def test_strict_run_fails_on_drift(rotated: FakeEngine) -> None:
     """A nightly job fails with both remedies."""
     rotated.emulator.rotate(rotated.guid)

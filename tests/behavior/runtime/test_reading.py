@@ -258,7 +258,7 @@ def test_unknown_subaccount_is_planned_later(emulator: Emulator) -> None:
 
     def run(deployment: Deployment) -> None:
         made: dict[str, Any] = {"subaccount_id": UNKNOWN if deployment.dry_run else engine.guid}
-        candidate = deployment.passive(generation="b", **made)
+        candidate = deployment.passive(generation="b", warned_by="RotationTrigger", **made)
         deployment.active(rotation=deployment.trigger(generation="a", candidate=candidate, **made), **made)
 
     emulator.advance(HOUR)

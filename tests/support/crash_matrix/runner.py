@@ -151,16 +151,13 @@ def _kill_at_boundary(workspace: Workspace, cell: Cell, leader: int) -> None:
 
 
 def state_mismatches(project: PulumiProject) -> list[str]:
-    """Return the differences between the state and the service.
-
-    The role of a passive resource may be that of its last reading, as the pages explain.
-    """
+    """Return the differences between the state and the service."""
     slots = project.slots()
     problems = []
     for name, resource in project.state().items():
         outputs = resource.get("outputs", {})
         is_passive = "PassiveTrustCertificate" in resource["type"]
-        if "role" in outputs and outputs["fingerprint"] not in (slots if is_passive else slots[:1]):
+        if "fingerprint" in outputs and outputs["fingerprint"] not in (slots if is_passive else slots[:1]):
             problems.append(f"{name} has {outputs['fingerprint']}, and the slots hold {slots}")
         if "trusted" in outputs and outputs["trusted"] != trusted_certificates(
             project.emulator, outputs["subaccount_id"]

@@ -8,8 +8,7 @@ import shutil
 import socket
 from pathlib import Path
 
-from bootstrap.machine import Machine
-from bootstrap.main import ROOT, environment
+from bootstrap.main import ROOT
 from support.doc_pages.blocks import Block
 from support.doc_pages.comparison import RunValues
 from support.doc_pages.surroundings import (
@@ -22,8 +21,9 @@ from support.doc_pages.surroundings import (
     save_service_key,
 )
 from support.doc_pages.workbench import PageWorkbench
+from support.pulumi_project import program_environment
 
-_UNSET = re.compile("PYTEST_|PULUMI_|BTP_TRUST_|VCAP_|SERVICE_BINDING_ROOT|SSL_CERT_|GIT_")
+_UNSET = re.compile("PYTEST_|GIT_")
 _ADOPTED = """\
 import btp_trust as trust
 
@@ -71,8 +71,7 @@ class PageProjects:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._home = folder / "home"
-        inherited = {name: value for name, value in os.environ.items() if not _UNSET.match(name)}
-        self._env = environment(Machine(ROOT, inherited))
+        self._env = {name: value for name, value in program_environment().items() if not _UNSET.match(name)}
 
     def workbench(self, stage: str, folder: Path) -> PageWorkbench:
         """Copy the project of a stage to a folder, and start its emulator; the caller closes the workbench."""

@@ -22,13 +22,20 @@ def program(
     """
 
     def run(deployment: Deployment) -> None:
-        candidate = deployment.passive(generation=passive_generation, **(passive or {})) if passive_generation else None
+        # As the resource classes find out who warns of the signer.
+        by_trigger: Bag = {"warned_by": "RotationTrigger"} if active_generation else {}
+        by_passive: Bag = {"warned_by": "PassiveTrustCertificate"} if passive_generation else {}
+        candidate = (
+            deployment.passive(generation=passive_generation, **by_trigger, **(passive or {}))
+            if passive_generation
+            else None
+        )
         rotation = (
             deployment.trigger(generation=active_generation, **{"candidate": candidate, **(trigger or {})})
             if active_generation
             else None
         )
-        deployment.active(rotation=rotation, **(active or {}))
+        deployment.active(rotation=rotation, **({} if rotation else by_passive), **(active or {}))
         if trusted is not None:
             deployment.trusted(**{**trusted, "passive": candidate if "passive" in trusted else None})
 

@@ -18,16 +18,19 @@ from btp_trust_emulator.slots import Slots
 from support.fake_engine import CheckFailedError, ProviderCall, assert_three_part_message, is_read
 from support.stateful.disturbances import LAG, RIVALS
 from support.stateful.observed_command import ROTATE, ObservedCommand, request_name
+from support.stateful.signer_invariants import assert_nothing_unsaid
 from support.stateful.statistics import Statistics
 from support.stateful.swap_invariants import SwapInvariants
 from support.stateful.targets import Targets, has_signed_assertion, is_target_rejection, is_target_request
 
 TOKEN: Final = re.compile(r"eyJ[\w-]{10,}\.eyJ[\w-]{10,}")
 INFORMATIONAL_WARNING: Final = re.compile(
-    r"warning: RotationTrigger \S+, \S+ \([0-9a-f]{8}\): "
+    r"warning: \w+ \S+, \S+ \([0-9a-f]{8}\): "
     r"(\S+: (weak|rejected|inconclusive): |.* The rollback goes on|.* is not trusted by |Whether .* still trusts "
     r"|.* was rejected by "
-    r"|.* is in no slot any more)"
+    r"|.* is in no slot any more"
+    r"|The active certificate .* expire|Passive .* expire|This command makes .* expire"
+    r"|.* The next `pulumi up` restores the declared signer)"
 )
 """Warnings that stay warnings in strict mode: a failure would come too late, or would block a rollback."""
 MAX_SECTIONS: Final = 3
@@ -80,6 +83,7 @@ class Invariants:
         self._assert_losses_announced(command)
         if command.error is None:
             self._assert_state_true(command)
+            assert_nothing_unsaid(command)
         if command.disturbance.has_rivals:
             self.record_foreign_change()
 
@@ -220,8 +224,8 @@ class Invariants:
         outputs = command.engine.state[call.name].outputs
         if slots is None or "rollback_outcome_unknown" in outputs:
             return
-        assert outputs["role"] == _role(slots, outputs["fingerprint"]), f"{call.name} has the wrong role"
         if call.kind != "passive":
+            assert outputs["role"] == "active", f"{call.name} has the wrong role"
             assert outputs["fingerprint"] == slots.active, (
                 f"{call.name} has another fingerprint than the active certificate"
             )
@@ -267,9 +271,3 @@ def _after_write(request: str, after: Slots, known: Slots | None) -> Slots | Non
     if known is None:
         return None
     return Slots(after.active, known.passive) if request == "POST certificate" else Slots(known.active, after.passive)
-
-
-def _role(slots: Slots, fingerprint: str) -> str:
-    if slots.active == fingerprint:
-        return "active"
-    return "passive" if slots.passive == fingerprint else "gone"

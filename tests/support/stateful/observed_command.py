@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from btp_trust.certificate import parse_pem
 from btp_trust_emulator.journal import JournalEntry
 from btp_trust_emulator.slots import Slots
 from support.fake_engine import CommandReport, FakeEngine, ProviderCall, StoredResource, request_label
@@ -35,6 +36,9 @@ class ObservedCommand:
     def __post_init__(self) -> None:
         """Keep the state from before the command."""
         self.before: dict[str, StoredResource] = dict(self.engine.state)
+        certificate = self.engine.emulator.certificates(self.engine.guid)[0]
+        self.signer_before = None if certificate is None else parse_pem(certificate)
+        self.began_at = self.engine.emulator.now
 
     @property
     def own_requests(self) -> list[JournalEntry]:

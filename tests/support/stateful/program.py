@@ -70,7 +70,14 @@ class ProgramSpec:
             generation=self.passive_generation,
             adopt=self.adopt,
             replace=self.replace,
+            warned_by=self._warned_by(trigger=True),
         )
+
+    def _warned_by(self, *, trigger: bool = False, passive: bool = False) -> str | None:
+        """Return the resource that warns of the signer, as the resource classes find it out."""
+        if trigger and self.active_generation is not None:
+            return "RotationTrigger"
+        return "PassiveTrustCertificate" if passive and self.passive_generation is not None else None
 
     def _trigger(self, deployment: Deployment, candidate: ResourceHandle | None) -> ResourceHandle | None:
         if self.active_generation is None:
@@ -103,6 +110,7 @@ class ProgramSpec:
             self.active_name,
             subaccount_id=self.subaccount_id,
             rotation=rotation,
+            warned_by=None if rotation else self._warned_by(trigger=True, passive=True),
             generate=self.generate or None,
             renew_fingerprint=self.renew,
             accept_outage=self.accept_outage or None,

@@ -50,7 +50,6 @@ CERTIFICATE_OUTPUTS = {
     "serial_number",
     "not_before",
     "not_after",
-    "role",
 }
 
 
@@ -118,12 +117,36 @@ def declare_rotation() -> None:
 def test_rotation_program_reaches_engine(deploy: Deploy) -> None:
     """Arguments reach the engine under their names, the candidate as a map, and unset arguments are absent."""
     engine = deploy(declare_rotation)
-    assert engine.inputs("next") == {"generation": "2028-11"}
+    assert engine.inputs("next") == {"generation": "2028-11", "warned_by": "RotationTrigger"}
     assert engine.inputs("rotation") == {
         "generation": "2026-11",
         "candidate": {"generation": "2028-11", "generations": {"2028-11": FINGERPRINT}, "subaccount_id": GUID},
     }
     assert engine.inputs("signing") == {"rotation": "2026-11"}
+
+
+def test_one_resource_warns(deploy: Deploy) -> None:
+    """The one that knows most, also if the program declares it later, or without `rotation`."""
+
+    def declare(*kinds: type) -> Engine:
+        def program() -> None:
+            upcoming = None
+            for kind in kinds:
+                if kind is PassiveTrustCertificate:
+                    upcoming = PassiveTrustCertificate("next", "2028-11")
+                elif kind is RotationTrigger:
+                    RotationTrigger("rotation", "2026-11", candidate=upcoming)
+                else:
+                    ActiveTrustCertificate("signing")
+
+        return deploy(program)
+
+    assert "warned_by" not in declare(ActiveTrustCertificate).inputs("signing")
+    assert "warned_by" not in declare(PassiveTrustCertificate).inputs("next")
+    both = declare(ActiveTrustCertificate, PassiveTrustCertificate)
+    assert both.inputs("signing")["warned_by"] == "PassiveTrustCertificate"
+    every = declare(ActiveTrustCertificate, PassiveTrustCertificate, RotationTrigger)
+    assert [every.inputs(name)["warned_by"] for name in ("signing", "next")] == ["RotationTrigger"] * 2
 
 
 def test_all_arguments_reach_engine(deploy: Deploy) -> None:
@@ -148,7 +171,7 @@ def test_all_arguments_reach_engine(deploy: Deploy) -> None:
     engine = deploy(program)
     assert engine.inputs("rotation").pop("candidate")["generation"] == "b"
     for name, arguments in own.items():
-        inputs = {key: value for key, value in engine.inputs(name).items() if key != "candidate"}
+        inputs = {key: value for key, value in engine.inputs(name).items() if key not in ("candidate", "warned_by")}
         assert inputs == {**arguments, **common}
 
 
@@ -376,8 +399,8 @@ def test_rejected_generation_fails_program(deploy: Deploy, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("kind", "shape", "apart"),
     [
-        (ActiveTrustCertificate, ActiveArgs, set()),
-        (PassiveTrustCertificate, PassiveArgs, {"resource_urn", "retain_on_delete"}),
+        (ActiveTrustCertificate, ActiveArgs, {"warned_by"}),
+        (PassiveTrustCertificate, PassiveArgs, {"resource_urn", "retain_on_delete", "warned_by"}),
         (RotationTrigger, RotationArgs, {"candidate"}),
     ],
 )

@@ -1,0 +1,129 @@
+"""Warnings of RotationTrigger about the signer: another one than declared, and its expiry. It knows the targets."""
+
+from __future__ import annotations
+
+from btp_trust.certificate import Certificate
+from btp_trust.formatting import short_fingerprint
+from btp_trust.rotation.decision import Action, Decision
+from btp_trust.rotation.declaration import Declaration
+from btp_trust.rotation.schema import OnDrift, RotationInputs, RotationState
+from btp_trust.rotation.target_status import target_statuses
+from btp_trust.runtime import signer_warnings as runtime_warnings
+from btp_trust.runtime.command_plan import CommandPlan
+from btp_trust.runtime.comparison import Notice
+from btp_trust.runtime.expiry import ExpiryContext, successor_of
+from btp_trust.runtime.session import Session
+from btp_trust.runtime.signer_warnings import SignerChange, since, validity_of
+from btp_trust.snapshot import Snapshot, has_fingerprint
+from btp_trust.trusted_by.statements import TrustStatus
+
+
+def signer_notices(
+    session: Session, state: RotationState, new: RotationInputs, snapshot: Snapshot, command_plan: CommandPlan
+) -> list[Notice]:
+    """Return the warnings of another signer than the declared one, and of its expiry."""
+    drift = command_plan.signer_warning
+    expiry = expiry_notices(session, new, snapshot, command_plan)
+    if drift is None or snapshot.active is None:
+        return [*expiry]
+    what, why, remedy = drift
+    return [session.warning(what, f"{_since(state, snapshot.active)} {why}", remedy), *expiry]
+
+
+def expiry_notices(
+    session: Session, new: RotationInputs, snapshot: Snapshot, command_plan: CommandPlan
+) -> tuple[Notice, ...]:
+    """Return the warning of a signer that expires, with the targets that lack its successor."""
+    declaration = Declaration(
+        **new.arguments,
+        recorded_generations=new.generations,
+        valid_until={target: dict(limits) for target, limits in command_plan.valid_until.items()},
+    )
+    context = ExpiryContext(
+        names=new.generations,
+        pending_generation=command_plan.pending_generation,
+        next_signer=command_plan.next_signer,
+        declared=new.declared_fingerprint,
+        has_trigger=True,
+        waiting=_waiting_targets(declaration, snapshot),
+    )
+    return runtime_warnings.expiry_notices(session, snapshot, context)
+
+
+def warn_in_refresh(session: Session, state: RotationState, snapshot: Snapshot, command_plan: CommandPlan) -> None:
+    """Warn of the signer by the state alone: a refresh does not run the program.
+
+    Raises:
+        Refused: Another one signs than the last deployment declared, and `btp-trust:strict` is set.
+    """
+    declaration = Declaration(
+        **state.arguments,
+        recorded_generations={**command_plan.recorded_names, state.generation: state.declared_fingerprint},
+    )
+    drift = _recorded_drift(session, declaration, state, snapshot)
+    waiting = _waiting_targets(declaration, snapshot)
+    context = ExpiryContext(
+        names=declaration.generations, declared=state.declared_fingerprint, has_trigger=True, waiting=waiting
+    )
+    session.print_notices(drift)
+    session.print_notices(runtime_warnings.expiry_notices(session, snapshot, context, may_fail=False))
+
+
+def drift_warning(declaration: Declaration, decision: Decision, snapshot: Snapshot) -> tuple[str, str, str] | None:
+    """Return the warning of another signer than the declared one, in three parts, or None."""
+    if decision.action not in (Action.REPORT, Action.WARN) or snapshot.active is None:
+        return None
+    affected = _affected_targets(declaration, snapshot.active, snapshot)
+    what = f"{decision.message}."
+    why = f"{affected} The signer is {validity_of(snapshot.active)}. {decision.evidence}"
+    return what, why, decision.remedies
+
+
+def _recorded_drift(
+    session: Session, declaration: Declaration, state: RotationState, snapshot: Snapshot
+) -> list[Notice]:
+    """Return the drift as a refresh sees it, which gets the state alone."""
+    active, declared = snapshot.active, state.declared_fingerprint
+    if active is None or has_fingerprint(active, declared):
+        return []
+    affected = _affected_targets(declaration, active, snapshot)
+    change = SignerChange(declared, active, snapshot, state.observed_at, declaration.generations, affected)
+    if state.on_drift is OnDrift.RESTORE and change.was_swapped:
+        # Never an error: the next deployment undoes it.
+        return [Notice(f"warning: {change.what} {change.why} The next `pulumi up` restores the declared signer.")]
+    name = declaration.generation_of(active)
+    remedy = (
+        "Run `pulumi preview`: it prints the arguments that accept or undo it."
+        if name is None
+        else f'To accept it: generation="{name}". To undo it: on_drift="restore".'
+    )
+    return [session.warning(change.what, change.why, remedy)]
+
+
+def _since(state: RotationState, active: Certificate) -> str:
+    # A deployment records the drift, and leaves it: then it is older than the last reading.
+    if has_fingerprint(active, state.deployed_signer):
+        return f"Recorded at {state.rotated_at}."
+    return since(active, state.observed_at)
+
+
+def _affected_targets(declaration: Declaration, active: Certificate, snapshot: Snapshot) -> str:
+    """Say which targets reject users, as far as the program tells."""
+    lacking = [
+        f"{status.target}: {status.sentence}"
+        for status in target_statuses(declaration, active, snapshot)
+        if status.status is not TrustStatus.YES
+    ]
+    fingerprint = short_fingerprint(active.fingerprint)
+    if not lacking:
+        return f"Targets that lack {fingerprint} reject every user."
+    return f"Targets that lack {fingerprint} reject every user ({'; '.join(lacking)})."
+
+
+def _waiting_targets(declaration: Declaration, snapshot: Snapshot) -> tuple[str, ...]:
+    """Return the targets that have yet to get the successor of the signer, each with its reason."""
+    successor = successor_of(snapshot)
+    if successor is None:
+        return ()
+    statuses = target_statuses(declaration, successor, snapshot)
+    return tuple(f"{status.target}: {status.sentence}" for status in statuses if status.status is not TrustStatus.YES)
