@@ -78,7 +78,7 @@ def test_what_is_due_is_told(walk: ThreeSubaccounts) -> None:
             line = (
                 f"warning: {walk.labels[name]}: The active certificate {walk.signer(name)[:8]} expires in 55 days, "
                 "at 2028-11-25T09:00:00Z. From then on targets reject every user. "
-                'Prepare a successor: generation="2028-11-2" on a PassiveTrustCertificate, then deploy.'
+                'Prepare a successor: generation="2028-11" on a PassiveTrustCertificate, then deploy.'
             )
             assert line in warnings
             assert said[said.index(f"    {line}") - 1].endswith(f"{ACTIVE} ({name}):")
@@ -191,7 +191,7 @@ def test_decommissioning_is_told(walk: ThreeSubaccounts) -> None:
     displaced = f"{signers[ROTATED][:8]} (expires 2028-11-25)"
     for sentence in (
         f'subaccount : "{billing}"',
-        "deletes identity provider 'shop' in the subaccount that trusts, with its users there and their role collection",
+        "deletes identity provider 'shop' in the subaccount that trusts, with its users there and their role",
         f'{signers[ROTATED]}: "expires 2028-11-25"',
         f'removal : "deletes the new 2028-11, or after a swap {displaced} in its place; the signer stays"',
     ):
