@@ -264,7 +264,8 @@ def _print_table(demo: DemoEnvironment) -> None:
 @contextlib.contextmanager
 def run_emulator(options: Sequence[str]) -> Iterator[str]:
     """Run the emulator on a free port; yield its URL."""
-    command = ["btp-trust-emulator", "serve", "--port", "0", *options]
+    # By this interpreter: the environment of the programs, first on PATH in the tests, has no emulator.
+    command = [sys.executable, "-m", "btp_trust_emulator", "serve", "--port", "0", *options]
     with terminating(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)) as process:
         first = process.stdout.readline() if process.stdout else ""
         expect("listens on" in first, "the emulator starts")

@@ -15,7 +15,19 @@ import pytest
 from support.paths import ROOT
 from support.pulumi_project import program_environment
 
-ALONE = ("Generate", "Adopt", "Prepare", "Rotate", "Refuse", "Notice", "Restore", "Roll back", "Retire", "next cycle")
+ALONE = (
+    "Generate",
+    "Adopt",
+    "Prepare",
+    "Rotate",
+    "Refuse",
+    "Notice",
+    "Restore",
+    "Roll back",
+    "by mistake",
+    "Retire",
+    "next cycle",
+)
 TARGETS = (
     "Prepare",
     "too early",
