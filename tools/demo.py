@@ -35,7 +35,7 @@ def first_certificate(demo: DemoEnvironment) -> None:
     demo.pulumi("preview", "a new signing key is generated only on request", status=1)
     demo.pull_request("Generate the first certificate", ('"signing")', '"signing", generate=True)'))
     demo.pulumi("up --yes --skip-preview", "2 created", "fingerprint")
-    demo.expect_slots("2026-11", None)
+    demo.expect_slots("first", None)
 
 
 def adopt(demo: DemoEnvironment) -> None:
@@ -50,15 +50,45 @@ def adopt(demo: DemoEnvironment) -> None:
     demo.pulumi("stack output fingerprint", str(demo.slots()["active"]))
     demo.pulumi("destroy --yes --skip-preview", "stays the active certificate", "2 deleted")
     demo.pulumi("stack select dev")
+    demo.expect_slots("first", None)
+
+
+def change_from_outside(demo: DemoEnvironment) -> None:
+    """Report a renewal by a colleague, then accept it."""
+    demo.set_date("2026-11-27")
+    demo.step(
+        "Notice a change from outside",
+        "A colleague renews the certificate in the cockpit. Every command says so, until a deployment records it:",
+    )
+    demo.act_in_cockpit("generate_active")
+    told = ("which this stack recorded as the signer", "renewed the certificate in place", "Ask who did that")
+    demo.pulumi("preview", *told, "1 to update")
+    demo.pulumi("refresh --preview-only", *told)
+    demo.expect_slots("2026-11", None)
+    demo.step("Accept it", "The team asks the colleague, gives the certificate to the targets, and records it.")
+    demo.pulumi(DEPLOY, "1 updated")
+    demo.pulumi("preview --refresh --expect-no-changes", "2 unchanged")
+    demo.expect_slots("2026-11", None)
+
+
+def expiry(demo: DemoEnvironment) -> None:
+    """Warn of a certificate that expires soon."""
+    demo.set_date("2028-11-01")
+    demo.step(
+        "Be warned of the expiry",
+        "Two years later the certificate expires in four weeks. Every command says so, and what to do next:",
+    )
+    demo.pulumi(
+        "preview --expect-no-changes", "expires in 25 days", 'Prepare a successor: generation="2028-11"', "2 unchanged"
+    )
     demo.expect_slots("2026-11", None)
 
 
 def prepare(demo: DemoEnvironment) -> None:
     """Generate the successor."""
-    demo.set_date("2028-11-01")
     demo.step(
         "Prepare",
-        "Two years later the certificate expires in four weeks. From now on, the program declares three resources.",
+        "From now on, the program declares three resources.",
         "The new certificate is passive; its text, the output `next_certificate`, goes into the target systems.",
     )
     demo.pull_request(
@@ -206,6 +236,8 @@ def next_cycle(demo: DemoEnvironment) -> None:
 STEPS = (
     first_certificate,
     adopt,
+    change_from_outside,
+    expiry,
     prepare,
     rotate,
     refuse_unprepared_rotation,

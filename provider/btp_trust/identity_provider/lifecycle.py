@@ -16,6 +16,7 @@ from btp_trust.identity_provider.planning import (
     is_step_due,
     notice,
     plan_inputs,
+    plan_unknown_passive,
     plan_without_reading,
     planned_notices,
     presumed_id,
@@ -90,8 +91,10 @@ def _plan(
     step = decide(desired, target.providers, recorded=presumed_id(args, old, target), adopt=args.adopt)
     subaccounts = (target.trust_configuration.subaccount_id, source.snapshot.subaccount_id)
     plan = plan_inputs(args, old, desired, step, subaccounts)
-    # The RotationTrigger of the source swaps only to a certificate that is registered already.
-    if args.passive != UNKNOWN:
+    if args.passive == UNKNOWN:
+        plan = plan_unknown_passive(plan, desired, step, source.account.command_plan.certain_generation)
+    else:
+        # The RotationTrigger of the source swaps only to a certificate that is registered already.
         source.account.command_plan.plan_registration(
             f"identity provider {args.origin_key!r} in {target.trust_configuration.label}",
             desired.fingerprints,

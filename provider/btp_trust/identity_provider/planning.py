@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from btp_trust.certificate import Certificate
 from btp_trust.errors import Refused
 from btp_trust.formatting import describe_certificate, short_fingerprint
@@ -71,12 +73,37 @@ def plan_inputs(
         **_last_step(old),
         **_removal_inputs(args, _preexisting_id(args, old, step)),
     )
-    if args.passive == UNKNOWN:
-        sentence = f"trust what is generated for {desired.entity_id} as soon as it is there"
-        return with_changes(IdentityProviderInputs, plan, certificates=UNKNOWN, step=sentence)
     if step.sentence is None:
         return plan
     return with_changes(IdentityProviderInputs, plan, step=step.sentence, only_if_trusted=describe_trust(step.provider))
+
+
+def plan_unknown_passive(
+    plan: IdentityProviderInputs, desired: DesiredRegistration, step: RegistrationStep, generation: str | None
+) -> IdentityProviderInputs:
+    """Write down what stays, what goes and what comes, while the certificate of `passive` is unknown.
+
+    Args:
+        plan: The inputs, but for the step.
+        desired: What is to be registered, by the slots at this command.
+        step: How it would come to be.
+        generation: What this command generates in the passive slot, if that is why.
+    """
+    if generation is None:
+        sentence = f"trust what is generated for {desired.entity_id} as soon as it is there"
+        return with_changes(IdentityProviderInputs, plan, certificates=UNKNOWN, step=sentence)
+    # The signer is known, and the one that is overwritten goes: only that one shows with a minus.
+    remaining, new = replace(desired, certificates=desired.certificates[:1]), f"the new {generation!r}"
+    sentence = f"register {plan.origin_key!r}: trust {', '.join(map(short_fingerprint, remaining.fingerprints))}, {new}"
+    if step.provider is not None:
+        sentence = ", ".join([f"trust {new} as well", *remaining.differences(step.provider)])
+    return with_changes(
+        IdentityProviderInputs,
+        plan,
+        certificates={**remaining.expiries, f"the new {generation}": UNKNOWN},
+        step=sentence,
+        only_if_trusted=describe_trust(step.provider),
+    )
 
 
 def _last_step(old: IdentityProviderInputs | None) -> dict[str, str | None]:

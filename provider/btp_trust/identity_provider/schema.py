@@ -51,7 +51,9 @@ class IdentityProviderInputs(IdentityProviderArgs, frozen=True, omit_defaults=Tr
     """TrustedIdentityProvider after check."""
 
     certificates: dict[str, str] | str = {}
-    """{fingerprint: when it expires} that the target is to trust; UNKNOWN while one of them is to be generated."""
+    """{fingerprint: when it expires} that the target is to trust; one that is to be generated has its name for a key.
+
+    UNKNOWN while `passive` is unknown for another reason."""
     step: str | None = None
     """What is registered or changed; it stays, with the next one, until another one is planned."""
     only_if_trusted: str | None = None

@@ -92,6 +92,11 @@ class CommandPlan:
         # The RotationTrigger learns from this that its candidate's fingerprint is still unknown.
         self.pending_generation = generation
 
+    @property
+    def certain_generation(self) -> str | None:
+        """The pending generation, once diff has found it to be no adoption."""
+        return None if self.pending_generation in self.adoptions else self.pending_generation
+
     def plan_swap(self, to: Certificate, *, is_rollback: bool) -> list[str]:
         """Plan a swap; name the identity providers that will lack the next signer, which only a rollback may do.
 

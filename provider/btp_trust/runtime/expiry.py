@@ -157,7 +157,8 @@ def _can_serve(successor: Certificate, active: Certificate, snapshot: Snapshot, 
 
 
 def _prepare(before: Certificate, context: ExpiryContext) -> str:
-    name = propose_free_name(_name_of(before, context) or format_day(before.not_after)[:7], context.names)
+    month = format_day(before.not_after)[:7]  # the month in which the successor is to sign at the latest
+    name = propose_free_name(month, context.names) if month in context.names else month
     return f'Prepare a successor: generation="{name}" on a PassiveTrustCertificate, then deploy.'
 
 

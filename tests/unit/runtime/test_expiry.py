@@ -78,7 +78,7 @@ OLDER: Final = certificate(B, 5, age=900)
 @pytest.mark.parametrize(
     ("passive", "context", "words", "is_failure"),
     [
-        (None, {}, 'Prepare a successor: generation="2026-11-2" on a PassiveTrustCertificate', True),
+        (None, {}, 'Prepare a successor: generation="2028-10" on a PassiveTrustCertificate', True),
         (OLDER, {}, "Prepare a successor", True),
         (SHORT, {}, 'too short to serve. Prepare a successor: generation="2028-11-2"', True),
         (GOOD, {}, 'then rotate: generation="2028-11" on a RotationTrigger, which is first created', True),
