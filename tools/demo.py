@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 RESOURCES = """\
-upcoming = trust.PassiveTrustCertificate("next", generation="2028-11")
-rotation = trust.RotationTrigger("rotation", generation="2026-11", candidate=upcoming)
+keep = pulumi.ResourceOptions(protect=True)
+upcoming = trust.PassiveTrustCertificate("next", generation="2028-11", opts=keep)
+rotation = trust.RotationTrigger("rotation", generation="2026-11", candidate=upcoming, opts=keep)
 signing = trust.ActiveTrustCertificate("signing", rotation=rotation)
 """
 EXPORT = 'pulumi.export("next_certificate", upcoming.certificate)\n'
@@ -152,7 +153,7 @@ def drift(demo: DemoEnvironment) -> None:
     demo.pulumi("preview", "should sign, but", "somebody else swapped", 'To undo it: on_drift="restore"')
     demo.expect_slots("2026-11", "2028-11")
     demo.step("Restore", "The team decides to restore the signer that the program declares.")
-    demo.pull_request("Restore", ("candidate=upcoming)", 'candidate=upcoming, on_drift="restore")'))
+    demo.pull_request("Restore", ("candidate=upcoming,", 'candidate=upcoming, on_drift="restore",'))
     demo.pulumi("preview", "restore: passive")
     demo.pulumi(DEPLOY, "updated")
     demo.revert("Restore")
@@ -173,6 +174,17 @@ def roll_back(demo: DemoEnvironment) -> None:
     demo.expect_slots("2028-11", "2026-11")
 
 
+def protect(demo: DemoEnvironment) -> None:
+    """Refuse a destruction by mistake."""
+    demo.step(
+        "Destroy by mistake",
+        "Somebody destroys the wrong stack. Pulumi refuses to delete what is protected, so nothing is lost.",
+    )
+    demo.pulumi("destroy --yes", "cannot be deleted because it is protected", status=1)
+    demo.pulumi("preview --expect-no-changes", "4 unchanged")
+    demo.expect_slots("2028-11", "2026-11")
+
+
 def retire(demo: DemoEnvironment) -> None:
     """Remove the old certificate."""
     demo.set_date("2028-12-01")
@@ -180,6 +192,10 @@ def retire(demo: DemoEnvironment) -> None:
         "Retire",
         "The old certificate has expired. It may stay until the next cycle. Once deleted, it is gone for rollbacks.",
     )
+    demo.pull_request(
+        "Allow the retirement", ('"next", generation="2028-11", opts=keep)', '"next", generation="2028-11")')
+    )
+    demo.pulumi(DEPLOY, "4 unchanged")
     demo.pull_request(
         "Retire 2026-11",
         ('upcoming = trust.PassiveTrustCertificate("next", generation="2028-11")\n', ""),
@@ -201,8 +217,11 @@ def next_cycle(demo: DemoEnvironment) -> None:
     demo.pulumi("preview --expect-no-changes", "3 unchanged")
     demo.pull_request(
         "Prepare 2030-11",
-        ("rotation = ", 'upcoming = trust.PassiveTrustCertificate("next", generation="2030-11")\nrotation = '),
-        ('generation="2028-11")', 'generation="2028-11", candidate=upcoming)'),
+        (
+            "rotation = ",
+            'upcoming = trust.PassiveTrustCertificate("next", generation="2030-11", opts=keep)\nrotation = ',
+        ),
+        ('"rotation", generation="2028-11"', '"rotation", generation="2028-11", candidate=upcoming'),
     )
     demo.pulumi(DEPLOY, "generate '2030-11' in the empty passive slot", "1 created")
     demo.expect_slots("2028-11", "2030-11")
@@ -224,6 +243,7 @@ STEPS = (
     refuse_unprepared_rotation,
     drift,
     roll_back,
+    protect,
     retire,
     next_cycle,
 )

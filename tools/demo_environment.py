@@ -264,7 +264,7 @@ def _print_table(demo: DemoEnvironment) -> None:
 @contextlib.contextmanager
 def run_emulator(options: Sequence[str]) -> Iterator[str]:
     """Run the emulator on a free port; yield its URL."""
-    # By this Python: the one that is first on PATH may have the packages of a Pulumi program alone.
+    # By this interpreter: the environment of the programs, first on PATH in the tests, has no emulator.
     command = [sys.executable, "-m", "btp_trust_emulator", "serve", "--port", "0", *options]
     with terminating(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)) as process:
         first = process.stdout.readline() if process.stdout else ""

@@ -30,7 +30,7 @@ ASSERTION: Final = {
 ATTESTATION: Final = "trust/s4.yaml"
 RETIRED: Final = (
     ('upcoming = trust.PassiveTrustCertificate("next", generation="2028-11")\n\n', ""),
-    (", passive=upcoming)", ")"),
+    (", passive=upcoming", ""),
     ("    candidate=upcoming,\n", ""),
     ("hand_over = trust.hand_over(s4, certificate=upcoming, replaces=signing)\n", ""),
     (
@@ -106,6 +106,10 @@ def retire(demo: DemoEnvironment) -> None:
     demo.set_date("2028-12-01")
     demo.step("Retire", "The old certificate has expired. The deployment removes it from billing, then deletes it.")
     old = str(demo.slots()["passive"])
+    demo.pull_request(
+        "Allow the retirement", ('"next", generation="2028-11", opts=keep)', '"next", generation="2028-11")')
+    )
+    demo.pulumi(DEPLOY, "5 unchanged")
     demo.pull_request("Retire 2026-11", *RETIRED)
     demo.pulumi(DEPLOY, "deleted passive", "1 deleted")
     say("", "The page of the hand-over has a second task: Ada removes the old certificate from s4.")
@@ -124,6 +128,7 @@ def next_cycle(demo: DemoEnvironment) -> None:
         "Two years later Ada uploads the certificate to the wrong system, and attests that s4 trusts it.",
     )
     demo.revert("Retire 2026-11")
+    demo.revert("Allow the retirement")
     demo.pull_request("Prepare 2030-11", ('"next", generation="2028-11"', '"next", generation="2030-11"'))
     demo.pulumi(DEPLOY, "generate '2030-11' in the empty passive slot", "1 created")
     demo.call_control_plane("PUT", "targets/s4/misreported", {"fingerprints": [demo.slots()["passive"]]})

@@ -2,10 +2,13 @@ import pulumi
 
 import btp_trust as trust
 
-upcoming = trust.PassiveTrustCertificate("next", generation="2028-11")
+# Pulumi refuses to delete these three: certificates, people's users there and the names of generations would be lost.
+keep = pulumi.ResourceOptions(protect=True)
+
+upcoming = trust.PassiveTrustCertificate("next", generation="2028-11", opts=keep)
 
 # A target with an API: another subaccount, in whose XSUAA the certificates are registered.
-billing = trust.TrustedIdentityProvider("billing", connection="billing", origin_key="shop", passive=upcoming)
+billing = trust.TrustedIdentityProvider("billing", connection="billing", origin_key="shop", passive=upcoming, opts=keep)
 
 rotation = trust.RotationTrigger(
     "rotation",
@@ -15,6 +18,7 @@ rotation = trust.RotationTrigger(
     verify_destinations=["assertion", "billing", "s4"],  # the first one shows which certificate signs
     verify_now="2028-10",  # a new text verifies them in the next deployment
     list_affected=True,
+    opts=keep,
 )
 signing = trust.ActiveTrustCertificate("signing", rotation=rotation)
 

@@ -136,7 +136,8 @@ class _TrustProvider(ResourceProvider):
 def _failure(refusal: Refused, inputs: PropertyBag) -> CheckFailure:
     """Blame a property whose value is short: Pulumi prints the value whole, in front of the sentence."""
     value = inputs.get(refusal.prop)
-    is_short = isinstance(value, str | int | float) and len(str(value)) <= _MAX_PRINTED_VALUE
+    # Of an unknown value, Pulumi prints what the program gave: maybe a map of many certificates.
+    is_short = isinstance(value, str | int | float) and not is_unknown(value) and len(str(value)) <= _MAX_PRINTED_VALUE
     return CheckFailure(refusal.prop if is_short else "", _named(refusal))
 
 

@@ -49,7 +49,7 @@ def test_rotation_waits_for_the_targets(project: PulumiProject) -> None:
     project.deploy(program("2026-11", "[signing_pem]"))
     project.write(program("2028-11", "[signing_pem]"))
     refused = project.preview(status=1)
-    assert "resource 'rotation' has a problem: Generation" in refused.message[0]
+    assert f"resource 'rotation' has a problem: {project.label}: Generation" in refused.message[0]
     assert "BEGIN CERTIFICATE" not in refused.text
     assert refused.message[0].endswith(
         f"Generation '2028-11' ({new}) is not trusted by s4, and not known to be trusted by c4c."

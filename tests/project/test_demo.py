@@ -27,6 +27,7 @@ ALONE = (
     "Notice drift",
     "Restore",
     "Roll back",
+    "by mistake",
     "Retire",
     "next cycle",
 )

@@ -77,7 +77,10 @@ def test_two_connections_adopt(emulator: Emulator, tmp_path: Path) -> None:
 
 
 def test_two_targets_get_the_certificate(emulator: Emulator, tmp_path: Path) -> None:
-    """One target gets it by its API, the other by a page and a file; an empty attestation stops only a rotation."""
+    """One target gets it by its API, the other by a page and a file; an empty attestation stops only a rotation.
+
+    What a deletion would lose is protected.
+    """
     guid, billing = (emulator.create_subaccount(generate=True).guid for _ in range(2))
     emulator.create_user(guid, "jane", "of-jane")
     s4 = emulator.create_target("s4")
@@ -101,6 +104,7 @@ def test_two_targets_get_the_certificate(emulator: Emulator, tmp_path: Path) -> 
     (handed,) = (project.program / "hand-over").glob("s4.*/s4.new.*.pem")
     assert handed.read_text() == emulator.certificates(guid)[1]
     assert project.state()["rotation"]["outputs"]["verified"].keys() == {"assertion", "billing", "s4"}
+    assert {name for name, each in project.state().items() if each.get("protect")} == {"next", "billing", "rotation"}
     assert project.has_no_changes_after_refresh()
     text = (project.program / "__main__.py").read_text()
     project.write(text.replace('    generation="2026-11"', '    generation="2028-11"'))

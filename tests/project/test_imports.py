@@ -56,7 +56,14 @@ PURE = (
     ),
 )
 MAY_IMPORT = {
-    "pulumi": ("resources/*", "providers.py", "property_bag.py", "handover/program.py", "secret_guard/guard.py"),
+    "pulumi": (
+        "resources/*",
+        "providers.py",
+        "property_bag.py",
+        "runtime/engine_log.py",
+        "handover/program.py",
+        "secret_guard/guard.py",
+    ),
     "httpx": ("service/*", "runtime/host.py", "runtime/open_connections.py"),
     "cryptography": ("saml/assertion.py", "parsing/x509.py"),
     "lxml": ("saml/assertion.py",),

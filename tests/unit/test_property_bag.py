@@ -42,6 +42,7 @@ from btp_trust.rotation.schema import (
     RotationState,
     candidate_from_program,
 )
+from btp_trust.trusted_by.statements import Attestation, Sighting
 from btp_trust_emulator import Emulator
 from support.error_text import error_text
 from support.fake_engine import assert_three_part_message
@@ -69,6 +70,7 @@ def values_of(shape: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
         name: st.from_type(hint) for name, hint in get_type_hints(shape).items() if name in shape.__struct_fields__
     }
     fields |= dict.fromkeys(("rotated_at", "rolled_back_at", "restored_at"), st.none() | moments)
+    fields["rejections"] = st.dictionaries(fingerprints, st.dictionaries(st.text(), moments))
     return st.builds(shape, **{name: fields[name] for name in shape.__struct_fields__})
 
 
@@ -77,9 +79,18 @@ fingerprints = st.binary(min_size=32, max_size=32).map(bytes.hex)
 names = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S"]), min_size=1)
 signers = st.builds(SignerSummary, fingerprints, st.none() | st.text())
 swaps = st.builds(PlannedSwap, number=st.integers(0, 2**53))
+days = st.dates().map(str) | moments
+sightings = st.builds(Sighting, st.text(), days)
+attestations = st.builds(Attestation, fingerprints, st.none() | st.text(), st.none() | days)
 seconds = st.none() | st.integers(0, 2**53)  # numbers are floats on the wire
 evidence = st.builds(Evidence, lifetime=seconds, after_rollback=st.none() | st.text())
-for shape, strategy in ((SignerSummary, signers), (PlannedSwap, swaps), (Evidence, evidence)):
+for shape, strategy in (
+    (SignerSummary, signers),
+    (PlannedSwap, swaps),
+    (Evidence, evidence),
+    (Sighting, sightings),
+    (Attestation, attestations),
+):
     st.register_type_strategy(shape, strategy)
 
 

@@ -64,7 +64,7 @@ class _SlotWrite(AtMostOnceWrite[Snapshot]):
             f"{slot} {short_fingerprint(found) if found else 'empty'}"
             for slot, found in (("active", self.before.slots.active), ("passive", self.before.slots.passive))
         )
-        return f"both slots of subaccount {self.before.subaccount_id} (before: {before})"
+        return f"both slots (before: {before})"
 
     def changed_before_sending(self, now: Snapshot) -> SlotsChanged:
         """Return the error of slots that changed before the request arrived."""

@@ -58,15 +58,19 @@ LOST_BEFORE = [
 
 @every_write
 @pytest.mark.parametrize("fault", LOST_AFTER)
-def test_lost_response_is_resolved(scenario: WriteScenario, fault: TransportFault) -> None:
+def test_lost_response_is_resolved(
+    scenario: WriteScenario, fault: TransportFault, request: pytest.FixtureRequest
+) -> None:
     """A write whose response was lost is found in the slots by one reading, and its outputs are true."""
     scenario.engine.transport.inject_once(scenario.request, fault)
     assert scenario.run() == [scenario.request]
     assert scenario.engine.slots != scenario.before
     assert scenario.engine.pauses == PAUSES[:1]
     output = scenario.engine.last_report.messages
-    assert "will be read until that is certain, for 30 s at most (btp-trust:resolveTimeout)\n" in output
-    assert f"was done, once: both slots of subaccount {scenario.engine.guid} (before: active " in output
+    # After a client error one reading decides, which is over before an announcement could be read.
+    is_announced = "will be read until that is certain, for 30 s at most (btp-trust:resolveTimeout)\n" in output
+    assert is_announced is ("undocumented" not in request.node.name)
+    assert "was done, once: both slots (before: active " in output
     scenario.engine.assert_stable(scenario.wanted)
 
 

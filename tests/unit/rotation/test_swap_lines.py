@@ -28,7 +28,7 @@ def plan(snapshot: Snapshot, earlier: str, last: PlannedSwap | None = None) -> P
     return swap
 
 
-def test_lines_say_what_a_reviewer_decides_by() -> None:
+def test_lines_say_what_reviewers_need() -> None:
     """Both certificates with their days, the SHA-1 of the next signer, and the end of the rollback."""
     swap = plan(make_snapshot(A, B), "2026-01")
     digest = hashlib.sha1(b"BODY", usedforsecurity=False).hexdigest().upper()

@@ -40,7 +40,7 @@ def test_failed_listing_is_a_warning(scenario: VerificationScenario) -> None:
     declared = scenario.program("b", list_affected=True)
     report = engine.preview(declared)
     assert "affects" not in report.inputs["rotation"]["swap"]
-    assert "the destinations that the step affects could not be listed." in report.messages
+    assert "The destinations that the step affects could not be listed." in report.messages
     engine.config["btp-trust:strict"] = "true"
     engine.assert_refused(declared, "403")
     del engine.config["btp-trust:strict"]
