@@ -10,6 +10,8 @@ import pytest
 from btp_trust_emulator import Emulator
 from support.pulumi_project import PulumiProject, program
 
+REGISTRATION = "TrustedIdentityProvider"
+
 
 @pytest.fixture
 def target(emulator: Emulator, project: PulumiProject) -> str:
@@ -75,7 +77,8 @@ def test_rotation_with_trusting_subaccount(project: PulumiProject, target: str) 
     assert accepted(project)
 
     project.write(year(None, "2028-11"))
-    lost = project.preview("--diff").lost_lines
+    # Of the registration: the trigger's statement about the target is unknown as a whole until that is written.
+    lost = [line for line in project.preview("--diff").diff_lines(REGISTRATION) if line.startswith("- ")]
     assert any(line.startswith(f'- {old}: "expires ') for line in lost)
     assert [line for line in lost if "step" in line or str(new) in line] == []
     project.up()

@@ -55,7 +55,7 @@ def program_of(kind: str, guid: str, slots: tuple[str, str]) -> Bag:
         "ActiveTrustCertificate": {"rotation": "2028-11"},
         "PassiveTrustCertificate": {"generation": "2028-11", "warned_by": "RotationTrigger"},
         ROTATION: {"generation": "2028-11", "candidate": candidate(guid, slots)},
-        REGISTRATION: {"connection": "target", "origin_key": golden_states.ORIGIN_KEY, "passive": slots[0]},
+        REGISTRATION: {"connection": "target", "origin_key": golden_states.ORIGIN_KEY, "passive": "2028-11"},
     }
     return arguments[kind]
 

@@ -33,7 +33,7 @@ class IdentityProviderArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_onl
     source_connection: str = DEFAULT_CONNECTION
     source_subaccount_id: str | None = None
     passive: str | None = None
-    """Fingerprint of the PassiveTrustCertificate; UNKNOWN while a preview does not know it."""
+    """Generation of the PassiveTrustCertificate; UNKNOWN while a preview does not know its certificate."""
     name: str | None = None
     entity_id: str | None = None
     metadata_layout: MetadataLayout = MetadataLayout.KEY_DESCRIPTORS

@@ -110,7 +110,7 @@ class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentit
             "connection": connection,
             "origin_key": origin_key,
             # The value only orders the two resources: the slot itself says which certificate is in it.
-            "passive": None if passive is None else passive.fingerprint,
+            "passive": None if passive is None else _name_once_known(passive),
             "source_connection": unless_default(source_connection),
             "name": name,
             "entity_id": entity_id,
@@ -124,3 +124,12 @@ class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentit
             "observed_at": refuse_when_known(self, opts),
         }
         super().__init__(TrustedIdentityProviderProvider(), resource_name, props, opts)
+
+
+def _name_once_known(passive: PassiveTrustCertificate) -> pulumi.Output[str]:
+    """Return the generation once its certificate is known: unknown says that the certificate is yet to come.
+
+    A preview shows the name, never the fingerprint: after a swap that is the signer's, and would look lost where
+    `passive` is removed.
+    """
+    return pulumi.Output.all(passive.generation, passive.fingerprint).apply(lambda known: str(known[0]))

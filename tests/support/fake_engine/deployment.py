@@ -100,7 +100,9 @@ class Deployment:
         self, resource_name: str = "billing", *, passive: ResourceHandle | None = None, **args: Any
     ) -> ResourceHandle:
         """Declare TrustedIdentityProvider."""
-        return self._register("trusted", resource_name, {**args, "passive": passive and passive["fingerprint"]})
+        is_known = passive is None or passive["fingerprint"] != UNKNOWN
+        generation = passive and (passive["generation"] if is_known else UNKNOWN)
+        return self._register("trusted", resource_name, {**args, "passive": generation})
 
     def _register(self, kind: str, name: str, args: Bag) -> ResourceHandle:
         ignored: list[str] = args.pop("ignore_changes", [])

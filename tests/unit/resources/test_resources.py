@@ -471,7 +471,7 @@ def test_duplicate_origin_key_is_refused(deploy: Deploy) -> None:
 
 
 def test_registration_requires_passive_of_source(deploy: Deploy) -> None:
-    """`passive=` of another connection is refused; that of the source becomes a fingerprint."""
+    """`passive=` of another connection is refused; that of the source becomes its name."""
 
     def declare_foreign() -> None:
         upcoming = PassiveTrustCertificate("next", generation="2028-11", connection="other")
