@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pulumi.output import UNKNOWN
 
+from btp_trust import property_bag
 from btp_trust.errors import Refused, TrustError
 from btp_trust_emulator import Emulator
 from support.fake_engine import CheckFailedError, Deployment, FakeEngine, answer_with
@@ -230,3 +231,18 @@ def test_other_origin_key_is_deleted(engine: FakeEngine) -> None:
 def test_unknown_subaccount_plans_create(engine: FakeEngine) -> None:
     """A subaccount that the same command creates is planned without a reading."""
     assert engine.preview(program(subaccount_id=UNKNOWN)).operations["billing"] == "create"
+
+
+def test_unknown_passive_without_generation(engine: FakeEngine) -> None:
+    """An update that generates nothing leaves open what will be trusted, and names no certificate as lost."""
+    engine.deploy(ALONE, PREPARED)
+
+    def renamed(deployment: Deployment) -> None:
+        upcoming = deployment.passive(generation="b", display_name="Production")
+        deployment.trusted(connection="billing", origin_key=ORIGIN, passive=upcoming)
+
+    report = engine.preview(renamed)
+    assert report.inputs["billing"]["certificates"] == property_bag.UNKNOWN
+    assert "no longer trust" not in report.messages
+    engine.deploy(renamed)
+    assert trusted(engine) == set(engine.slots)
