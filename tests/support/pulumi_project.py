@@ -20,6 +20,7 @@ UNSET_VARIABLES = re.compile(
     "PULUMI_|BTP_TRUST_|VCAP_|SERVICE_BINDING_ROOT|SSL_CERT_|PYTHONWARNINGS|PYTHONPATH|COVERAGE_PROCESS_"
 )
 TOKEN = re.compile(r"eyJ[\w-]+\.eyJ[\w-]+\.")
+_RESOURCE_ERROR = re.compile(r"^  pulumi-python:.*\n(?:    .*\n)*?    error: ((?:.+\n)+)", re.MULTILINE)
 PROGRAM = "import pulumi\nimport btp_trust as trust\n"
 
 
@@ -86,9 +87,14 @@ class CommandOutput:
     @property
     def message(self) -> list[str]:
         """Return the lines of the error of one of our resources."""
-        match = re.search(r"^  pulumi-python:.*\n(?:    .*\n)*?    error: ((?:.+\n)+)", self.text, re.MULTILINE)
+        match = _RESOURCE_ERROR.search(self.text)
         assert match, self.text
         return [line.strip() for line in match[1].splitlines()]
+
+    @property
+    def has_resource_error(self) -> bool:
+        """Return True if one of our resources has an error, below lines of its own."""
+        return _RESOURCE_ERROR.search(self.text) is not None
 
     @property
     def lost_lines(self) -> list[str]:

@@ -95,4 +95,4 @@ def _revert(project: PulumiProject, program: str) -> tuple[str, ...]:
 
 def _remedy(output: CommandOutput) -> str:
     """Return the last line of the error of a resource of ours, "" for errors of others."""
-    return output.message[-1] if re.search(r"^  pulumi-python:.*\n    error: ", output.text, re.MULTILINE) else ""
+    return output.message[-1] if output.has_resource_error else ""
