@@ -1,7 +1,7 @@
 """The walk of an operator of three subaccounts with the real command line.
 
 The tests read what a command prints as a reviewer does: what happens, in whose subaccount, what is lost, and until when
-there is a way back.
+a rollback is possible.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def run_nightly_job(walk: ThreeSubaccounts) -> CommandOutput:
     return walk.project.pulumi(*job.split(), status=None)
 
 
-def test_what_is_due_is_told(walk: ThreeSubaccounts) -> None:
+def test_what_is_due_is_reported(walk: ThreeSubaccounts) -> None:
     """Each command warns of each certificate that expires soon, once, by name, and says what to do."""
     walk.project.emulator.set_clock(datetime(2028, 10, 1, 8, tzinfo=UTC))
     for command in (("preview",), ("up", "--yes", "--skip-preview"), ("refresh", "--yes", "--skip-preview")):
@@ -92,17 +92,17 @@ def test_what_is_due_is_told(walk: ThreeSubaccounts) -> None:
     assert night.message[0].endswith(" expired 6 days ago, at 2028-11-25T09:00:00Z.")
 
 
-def test_renewal_by_a_colleague_is_told(walk: ThreeSubaccounts) -> None:
-    """All commands say who signs in place of whom, and where, and the nightly job fails until `up` has recorded it."""
+def test_renewal_by_a_colleague_is_reported(walk: ThreeSubaccounts) -> None:
+    """All commands name the signer, the recorded one and the subaccount; the nightly job fails until `up` records it."""
     project, name = walk.project, "test"
     before = walk.signer(name)
     project.emulator.generate_active(walk.guids[name])
     both = f"{walk.signer(name)[:8]} signs, not {before[:8]}, which this stack recorded as the signer."
     sentence = f"{walk.labels[name]}: {both}"
     for question in QUESTIONS:
-        told = project.pulumi(*question, status=None)
-        assert told.status != 0
-        assert told.diagnostics.count(f"warning: {sentence}") == 1
+        output = project.pulumi(*question, status=None)
+        assert output.status != 0
+        assert output.diagnostics.count(f"warning: {sentence}") == 1
     night = run_nightly_job(walk)
     assert night.status != 0
     assert night.message[0] == f"btp_trust.errors.Refused: {sentence}"
@@ -179,7 +179,7 @@ def test_previews_tell_what_is_lost(walk: ThreeSubaccounts) -> None:
     assert project.slots() == (newest, None)
 
 
-def test_decommissioning_is_told(walk: ThreeSubaccounts) -> None:
+def test_decommissioning_is_reported(walk: ThreeSubaccounts) -> None:
     """The preview of a `destroy` says whose users are deleted; the signers of all stay, and each line says so."""
     project, labels = walk.project, walk.labels
     project.deploy(rotating("2028-11", "2026-11"))
