@@ -93,7 +93,7 @@ def test_what_is_due_is_reported(walk: ThreeSubaccounts) -> None:
 
 
 def test_renewal_by_a_colleague_is_reported(walk: ThreeSubaccounts) -> None:
-    """All commands name the signer, the recorded one and the subaccount; the nightly job fails until `up` records it."""
+    """Commands name the signer, the recorded one and the subaccount, and the nightly job fails until `up` has it."""
     project, name = walk.project, "test"
     before = walk.signer(name)
     project.emulator.generate_active(walk.guids[name])
