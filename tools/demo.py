@@ -61,9 +61,9 @@ def change_from_outside(demo: DemoEnvironment) -> None:
         "A colleague renews the certificate in the cockpit. Every command says so, until a deployment records it:",
     )
     demo.act_in_cockpit("generate_active")
-    sentences = ("which this stack recorded as the signer", "renewed the certificate in place", "Ask who did that")
-    demo.pulumi("preview", *sentences, "1 to update")
-    demo.pulumi("refresh --preview-only", *sentences)
+    change = ("which this stack recorded as the signer", "renewed the certificate in place", "Ask who did that")
+    demo.pulumi("preview", *change, "1 to update")
+    demo.pulumi("refresh --preview-only", *change)
     demo.expect_slots("2026-11", None)
     demo.step("Accept it", "The team asks the colleague, gives the certificate to the targets, and records it.")
     demo.pulumi(DEPLOY, "1 updated")
