@@ -175,7 +175,7 @@ def test_previews_tell_what_is_lost(walk: ThreeSubaccounts) -> None:
         f"{billing}: identity provider 'shop': no longer trust {new[:8]}",
     )
     assert f'- {new}: "expires 2030-10-01"' in lost(retired, REGISTRATION)
-    assert not any(line.startswith(f"- {newest}") for line in lost(retired, REGISTRATION)), "the signer has a minus"
+    assert not any(newest in line for line in lost(retired, REGISTRATION)), "the signer has a minus"
     assert project.slots() == (newest, None)
 
 
