@@ -33,7 +33,7 @@ def test_hand_over_follows_rotation(project: PulumiProject) -> None:
     project.up()
     first = HandOver.from_dict(exported(project)["s4"])
     old, new = project.emulator.certificates(project.guid)
-    assert first == HandOver.of(first.target, certificate=str(new), replaces=str(old))
+    assert first == HandOver.of(first.target, certificate=str(new), replaces=str(old), subaccount=project.label)
     assert project.slots() == (first.old and first.old.fingerprint, first.new.fingerprint)
     assert exported(project)["page"] == first.page
     assert project.has_no_changes()

@@ -42,7 +42,7 @@ def test_simultaneous_swaps(pair: tuple[PulumiProject, PulumiProject]) -> None:
     assert one.writes() == ["POST rotateCertificate"] * 2
     assert one.slots() == (old, new)
     assert (
-        "btp_trust.errors.SlotsChanged: The swap was applied, and yet the slots are as before: another client"
+        f"btp_trust.errors.SlotsChanged: {one.label}: The swap was applied, and yet the slots are as before: another"
         in refused
     )
     assert refused.message[-1].startswith("Find out who else manages this subaccount")
@@ -60,7 +60,10 @@ def test_simultaneous_swaps(pair: tuple[PulumiProject, PulumiProject]) -> None:
         refused = up.end(status=1)
     assert one.writes() == ["POST rotateCertificate"]
     assert one.slots() == (old, new)
-    assert "SlotsChanged: The passive slot changed since this command was planned; nothing was done." in refused
+    assert (
+        f"SlotsChanged: {one.label}: The passive slot changed since this command was planned; nothing was done."
+        in refused
+    )
     assert other.has_no_changes_after_refresh()
 
 

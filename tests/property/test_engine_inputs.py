@@ -44,7 +44,7 @@ SHAPES: Final[dict[str, type[ResourceArgs]]] = {
     "trigger": RotationArgs,
     "active": ActiveArgs,
 }
-SET_BY_RESOURCE: Final = {"resource_urn", "retain_on_delete"}
+SET_BY_RESOURCE: Final = {"resource_urn", "retain_on_delete", "warned_by"}
 NOT_REVIEWED: Final = {
     *SET_BY_RESOURCE,
     "rotation",
@@ -106,6 +106,7 @@ def scenario() -> Iterator[InputScenario]:
                 "replace": active,
                 "resource_urn": "urn:one",
                 "retain_on_delete": True,
+                "warned_by": "RotationTrigger",
             },
             "trusted": {
                 "connection": "billing",
@@ -144,6 +145,7 @@ def scenario() -> Iterator[InputScenario]:
                 "generate": True,
                 "renew_fingerprint": "ab" * 32,
                 "accept_outage": True,
+                "warned_by": "RotationTrigger",
             },
         }
 
@@ -259,7 +261,7 @@ def _left_open(kind: str) -> tuple[str, ...]:
         "passive": (*SET_BY_RESOURCE,),
         "trusted": ("passive",),
         "trigger": ("verify_now",),
-        "active": ("rotation",),
+        "active": ("rotation", "warned_by"),
     }
     return (*names[kind], "subaccount_id")
 
