@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import MAXYEAR, UTC, datetime
 from typing import Final
 
@@ -16,6 +16,17 @@ PREVIEW_WIDTH: Final = 150
 def short_fingerprint(fingerprint: str) -> str:
     """Shorten a fingerprint for a sentence; eight digits tell two certificates of one subaccount apart."""
     return fingerprint[:8]
+
+
+def label_fingerprint(fingerprint: str, name: str | None) -> str:
+    """Name a certificate so briefly that two of them fit into the part of a string that a preview shows."""
+    short = short_fingerprint(fingerprint)
+    return f"{short} ({name})" if name else short
+
+
+def find_name(generations: Mapping[str, str], fingerprint: str) -> str | None:
+    """Return a generation's name of the certificate with this fingerprint: `generations` is {name: fingerprint}."""
+    return next((name for name, bound in generations.items() if bound == fingerprint), None)
 
 
 def format_day(moment: datetime) -> str:

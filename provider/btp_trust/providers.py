@@ -94,7 +94,7 @@ class _TrustProvider(ResourceProvider):
                 return CheckResult(_plan(session, lifecycle, _olds, arguments), [])
             # Other errors are raised: they belong to the service or the configuration instead of a property.
             except Refused as refusal:
-                return CheckResult(unplanned, [_failure(refusal, unplanned)])
+                return CheckResult(unplanned, [_failure(session.named(refusal), unplanned)])
 
     def diff(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> DiffResult:
         """Tell whether an update is due; an unknown value may change, and so may what depends on it.
@@ -114,13 +114,13 @@ class _TrustProvider(ResourceProvider):
         """Do the planned step of a resource that is new to the state."""
         with self._operation(props) as (session, lifecycle):
             id_, outputs = lifecycle.create(session, from_bag(known(props), lifecycle.inputs))
-            return CreateResult(id_, _with_label(outputs))
+            return CreateResult(id_, _with_label(session, outputs))
 
     def update(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> UpdateResult:
         """Do the planned step, or bring the outputs up to date."""
         with self._operation(_news) as (session, lifecycle):
             outputs = lifecycle.update(session, known(_olds), from_bag(known(_news), lifecycle.inputs))
-            return UpdateResult(_with_label(outputs))
+            return UpdateResult(_with_label(session, outputs))
 
     def read(self, id_: str, props: PropertyBag) -> ReadResult:
         """Follow the subaccount in a refresh."""
@@ -138,31 +138,22 @@ def _failure(refusal: Refused, inputs: PropertyBag) -> CheckFailure:
     value = inputs.get(refusal.prop)
     # Of an unknown value, Pulumi prints what the program gave: maybe a map of many certificates.
     is_short = isinstance(value, str | int | float) and not is_unknown(value) and len(str(value)) <= _MAX_PRINTED_VALUE
-    return CheckFailure(refusal.prop if is_short else "", _named(refusal))
+    return CheckFailure(refusal.prop if is_short else "", str(refusal))
 
 
 def _plan(
     session: Session, lifecycle: Lifecycle[Any, Any, Any], olds: PropertyBag, arguments: PropertyBag
 ) -> PropertyBag:
     old = from_bag(known(olds), lifecycle.inputs) if olds else None
-    inputs = _with_label(to_bag(lifecycle.check(session, lifecycle.args(arguments, old), old)))
+    inputs = _with_label(session, to_bag(lifecycle.check(session, lifecycle.args(arguments, old), old)))
     if is_unknown(inputs):
         session.plans.mark_unknown(normalize_bag(inputs))
     return inputs
 
 
-def _with_label(bag: PropertyBag) -> PropertyBag:
+def _with_label(session: Session, bag: PropertyBag) -> PropertyBag:
     """Add the subaccount in words, if it is known: a preview shows it, and a command without the service has it."""
-    from btp_trust.runtime import operation_context  # noqa: PLC0415 - see the module
-
-    label = operation_context.current().label
-    return {**bag, "subaccount": label} if label else bag
-
-
-def _named(refusal: Refused) -> str:
-    from btp_trust.runtime import operation_context  # noqa: PLC0415 - see the module
-
-    return str(operation_context.current().named(refusal))
+    return {**bag, "subaccount": session.label} if session.label else bag
 
 
 class ActiveTrustCertificateProvider(_TrustProvider):

@@ -7,6 +7,7 @@ from datetime import datetime
 from msgspec import field
 
 from btp_trust.certificate import Certificate
+from btp_trust.formatting import find_name
 from btp_trust.rotation.schema import RotationArgs
 from btp_trust.snapshot import Snapshot, has_fingerprint
 from btp_trust.trusted_by.statements import Sighting
@@ -76,7 +77,7 @@ class Declaration(RotationArgs, frozen=True, kw_only=True):
 
     def name_of(self, fingerprint: str) -> str | None:
         """Return a generation's name of the certificate with this fingerprint."""
-        return next((name for name, bound in self.generations.items() if bound == fingerprint), None)
+        return find_name(self.generations, fingerprint)
 
 
 def swappable_certificate(declaration: Declaration, snapshot: Snapshot) -> Certificate | None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from btp_trust.errors import StaleRead, TrustError
+from btp_trust.errors import StaleRead
 from btp_trust.property_bag import PropertyBag, from_bag
 from btp_trust.rotation import announcements, signer_warnings
 from btp_trust.rotation.decision import Action, Decision, Reason
@@ -17,8 +17,8 @@ from btp_trust.rotation.difference import (
     due_swap,
     find_difference,
     refuse_unless_signing,
-    refuse_unrecorded_signer,
 )
+from btp_trust.rotation.notices import creation_notices, record_notices, step_notices, swap_notices
 from btp_trust.rotation.outputs import history_outputs, refreshed_outputs, restored_at, signer_outputs, without_none
 from btp_trust.rotation.planned_swap import PlannedSwap
 from btp_trust.rotation.planning import (
@@ -31,9 +31,9 @@ from btp_trust.rotation.planning import (
     removed_candidate,
 )
 from btp_trust.rotation.policies import decide
-from btp_trust.rotation.rollback import recorded_declaration, refuse_untrusted, stale_read_after_swap
+from btp_trust.rotation.rollback import stale_read_after_swap
 from btp_trust.rotation.schema import Candidate, RotationArgs, RotationInputs, RotationState, args_from_bag
-from btp_trust.rotation.target_history import rejection_notices, rejection_outputs
+from btp_trust.rotation.target_history import rejection_outputs
 from btp_trust.rotation.verification import preflight
 from btp_trust.rotation.verification.runner import verify_rotation
 from btp_trust.rotation.verification.step import RotationStep, is_verification_requested
@@ -96,14 +96,13 @@ def check(
     if decision.action is Action.SWAP and plan.swap is not None:
         command_plan.planned_swap = plan.swap.number
     # The one place where check prints: it returns inputs alone, and a creation has no diff that could show these lines.
-    created = _creation_notices(session, declaration, plan, snapshot)
-    session.print_notices([*notices, *created, *problems])
+    created = creation_notices(session, declaration, plan, snapshot)
     command_plan.creates_trigger = old is None
-    if old is None:
-        session.print_notices(signer_warnings.expiry_notices(session, plan, snapshot, command_plan))
+    expiry = signer_warnings.expiry_notices(session, plan, snapshot, command_plan) if old is None else ()
+    session.print_notices([*notices, *created, *problems, *expiry])
     # Left to diff: the outputs may refuse the step, or explain why the slots are as they are.
     command_plan.signer_warning = signer_warnings.drift_warning(declaration, decision, snapshot)
-    command_plan.rotation_notices = _step_notices(session, decision, plan, snapshot)
+    command_plan.rotation_notices = step_notices(session, decision, plan, snapshot)
     return plan
 
 
@@ -127,16 +126,17 @@ def diff(session: Session, state: RotationState, new: RotationInputs) -> Compari
         # Before the notices: a drift in a stale reading may be over.
         return _accept_stale_read(session, command_plan, state, difference, difference.stale_read)
     step = RotationStep(state, new, snapshot, swapped=False)
-    notices = [
-        *(planned or ()),
-        *(_record_notices(step) if planned is not None else ()),
-        *(_swap_notices(state, new, snapshot, command_plan) if planned is not None else ()),
-        *preflight.signer_verification_notices(
-            session, step, command_plan.pending_generation, is_swap_planned=due is not None
-        ),
-    ]
+    notices = preflight.signer_verification_notices(
+        session, step, command_plan.pending_generation, is_swap_planned=due is not None
+    )
     if planned is not None:  # a refresh has read, and warned
-        notices += signer_warnings.signer_notices(session, state, new, snapshot, command_plan)
+        notices = [
+            *planned,
+            *record_notices(step),
+            *swap_notices(step, due, command_plan),
+            *notices,
+            *signer_warnings.signer_notices(session, state, new, snapshot, command_plan),
+        ]
     return Comparison(step.is_verification_due or difference.is_update_due, tuple(notices))
 
 
@@ -229,43 +229,6 @@ def _plan_swap(decision: Decision, reading: SlotsRead) -> list[Notice]:
     is_rollback = decision.reason is not Reason.ROTATE
     names = reading.account.command_plan.plan_swap(certificate, is_rollback=is_rollback)
     return announcements.late_registration_notices(names, certificate)
-
-
-def _step_notices(session: Session, decision: Decision, plan: RotationInputs, snapshot: Snapshot) -> tuple[Notice, ...]:
-    has_step = decision.action is Action.SWAP
-    verification = preflight.verification_notices(session, plan, snapshot) if has_step else []
-    return (*announcements.decision_notices(decision), *verification)
-
-
-def _creation_notices(
-    session: Session, declaration: Declaration, plan: RotationInputs, snapshot: Snapshot
-) -> list[Notice]:
-    """Return what a creation records and which calls it makes."""
-    if not (recorded := announcements.creation_notices(declaration, snapshot)):
-        return []
-    return [*recorded, *preflight.creation_notices(session, plan, snapshot)]
-
-
-def _record_notices(step: RotationStep) -> list[Notice]:
-    verifies = step.run is not None  # its own line says what a rejection would do
-    return announcements.record_notices(step.state, step.new, step.slots, verifies=verifies)
-
-
-def _swap_notices(
-    state: RotationState, new: RotationInputs, snapshot: Snapshot, command_plan: CommandPlan
-) -> list[Notice]:
-    """Return what the outputs alone know of a planned swap: earlier rejections, or that it is refused."""
-    if (swap := due_swap(new, command_plan)) is None:
-        return []
-    declaration = recorded_declaration(new, state, command_plan.valid_until)
-    # A restore is exempt: it undoes a change of the signer since the last deployment.
-    if new.generation != state.generation:
-        try:
-            refuse_unrecorded_signer(swap, state)
-            refuse_untrusted(declaration, snapshot)
-        except TrustError as error:  # a notice, so that the planned step is shown before it
-            return [Notice.of_error(error)]
-    return rejection_notices(declaration, snapshot)
 
 
 def _accept_stale_read(

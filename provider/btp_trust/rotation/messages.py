@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 
 from btp_trust.certificate import Certificate
-from btp_trust.formatting import format_day, propose_free_name, short_fingerprint
+from btp_trust.formatting import format_day, label_fingerprint, propose_free_name
 from btp_trust.rotation.decision import Decision, Reason, refuse
 from btp_trust.rotation.declaration import Declaration
 from btp_trust.snapshot import Snapshot
@@ -32,9 +32,8 @@ def known_generations_argument(name: str, fingerprint: str | None) -> str:
 
 
 def label(certificate: Certificate, name: str | None) -> str:
-    """Name a certificate so briefly that two of them fit into the part of a string that a preview shows."""
-    short = short_fingerprint(certificate.fingerprint)
-    return f"{short} ({name})" if name else short
+    """Name a certificate in a few characters."""
+    return label_fingerprint(certificate.fingerprint, name)
 
 
 def list_lines(lines: Mapping[str, object]) -> str:

@@ -6,7 +6,6 @@ an input, and diff, which gets the outputs, has the last word on a new declarati
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 
 from btp_trust.errors import StaleRead
@@ -86,14 +85,14 @@ def _recorded_rollback_target(state: RotationState) -> str | None:
 
 
 def recorded_declaration(
-    new: RotationInputs, state: RotationState, valid_until: Mapping[str, Mapping[str, datetime]]
+    new: RotationInputs, state: RotationState, valid_until: dict[str, dict[str, datetime]]
 ) -> Declaration:
     """Return the declaration as the outputs show it: which certificate signed before, and which were rejected."""
     return Declaration(
         **new.arguments,
         deployed_generation=state.generation,
         recorded_generations=new.generations,
-        valid_until={target: dict(limits) for target, limits in valid_until.items()},
+        valid_until=valid_until,
         earlier_attestations=new.earlier_attestations,
         rejections=state.rejections.get(new.declared_fingerprint, {}),
         rollback_to=_recorded_rollback_target(state) or "",  # empty: None would let the ages of the certificates decide

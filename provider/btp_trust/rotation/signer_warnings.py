@@ -37,7 +37,7 @@ def expiry_notices(
     declaration = Declaration(
         **new.arguments,
         recorded_generations=new.generations,
-        valid_until={target: dict(limits) for target, limits in command_plan.valid_until.items()},
+        valid_until=command_plan.valid_until,
     )
     context = ExpiryContext(
         names=new.generations,
@@ -109,11 +109,7 @@ def _since(state: RotationState, active: Certificate) -> str:
 
 def _affected_targets(declaration: Declaration, active: Certificate, snapshot: Snapshot) -> str:
     """Say which targets reject users, as far as the program tells."""
-    lacking = [
-        f"{status.target}: {status.sentence}"
-        for status in target_statuses(declaration, active, snapshot)
-        if status.status is not TrustStatus.YES
-    ]
+    lacking = _lacking_targets(declaration, active, snapshot)
     fingerprint = short_fingerprint(active.fingerprint)
     if not lacking:
         return f"Targets that lack {fingerprint} reject every user."
@@ -123,7 +119,10 @@ def _affected_targets(declaration: Declaration, active: Certificate, snapshot: S
 def _waiting_targets(declaration: Declaration, snapshot: Snapshot) -> tuple[str, ...]:
     """Return the targets that have yet to get the successor of the signer, each with its reason."""
     successor = successor_of(snapshot)
-    if successor is None:
-        return ()
-    statuses = target_statuses(declaration, successor, snapshot)
+    return () if successor is None else _lacking_targets(declaration, successor, snapshot)
+
+
+def _lacking_targets(declaration: Declaration, certificate: Certificate, snapshot: Snapshot) -> tuple[str, ...]:
+    """Return the targets that are not known to trust a certificate, each with what is known."""
+    statuses = target_statuses(declaration, certificate, snapshot)
     return tuple(f"{status.target}: {status.sentence}" for status in statuses if status.status is not TrustStatus.YES)

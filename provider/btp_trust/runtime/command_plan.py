@@ -59,7 +59,7 @@ class CommandPlan:
     show that the plan is refused, or why the slots are as they are. None before check, as in a refresh."""
     signer_warning: tuple[str, str, str] | None = None
     """The drift that a RotationTrigger has found, in three parts: diff adds since when, which the outputs show."""
-    valid_until: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
+    valid_until: dict[str, dict[str, datetime]] = field(default_factory=dict)
     """{target: {fingerprint: moment}}: `validUntil` of the metadata of a RotationTrigger's targets. Check passes it to
     diff here, as an input of its own would change with each reading of the same certificates."""
     planned_renewal: str | None = None

@@ -20,7 +20,15 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from btp_trust.certificate import Certificate
-from btp_trust.formatting import describe_certificate, format_day, format_rfc3339, propose_free_name, short_fingerprint
+from btp_trust.formatting import (
+    describe_certificate,
+    find_name,
+    format_day,
+    format_rfc3339,
+    label_fingerprint,
+    propose_free_name,
+    short_fingerprint,
+)
 from btp_trust.runtime.expiry_limits import ExpiryLimits
 from btp_trust.snapshot import Snapshot
 
@@ -167,7 +175,7 @@ def _hand_over_and_rotate(context: ExpiryContext) -> str:
 
 
 def _rotate(successor: Certificate, context: ExpiryContext) -> str:
-    name = _name_of(successor, context)
+    name = find_name(context.names, successor.fingerprint)
     hand_over = "hand it over to the targets that lack it"
     if context.waiting:
         hand_over = f"hand it over first ({'; '.join(context.waiting)})"
@@ -183,12 +191,7 @@ def _rotate(successor: Certificate, context: ExpiryContext) -> str:
 
 
 def _describe(certificate: Certificate, context: ExpiryContext) -> str:
-    name, short = _name_of(certificate, context), short_fingerprint(certificate.fingerprint)
-    return f"{short} ({name})" if name else short
-
-
-def _name_of(certificate: Certificate, context: ExpiryContext) -> str | None:
-    return next((name for name, bound in context.names.items() if bound == certificate.fingerprint), None)
+    return label_fingerprint(certificate.fingerprint, find_name(context.names, certificate.fingerprint))
 
 
 def _when(not_after: datetime, now: datetime) -> str:

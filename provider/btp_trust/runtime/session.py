@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from btp_trust.errors import ConfigurationError, Refused, TrustError, to_printable
 from btp_trust.runtime import operation_context
@@ -29,6 +29,8 @@ from btp_trust.service.destinations import DestinationClient
 from btp_trust.service.identity_providers import IdentityProviderClient
 from btp_trust.service.transport.retry import RetryPolicy, parse_timeouts
 from btp_trust.service.trust_certificates import TrustCertificatesClient
+
+_Error = TypeVar("_Error", bound=TrustError)
 
 _WARNING: Final = "warning: "
 """Begins the lines that Pulumi shows as warnings."""
@@ -116,6 +118,15 @@ class Session:
     def user_tokens(self, connection: str) -> UserTokens:
         """Return the tokens of a connection's user."""
         return self._connections.open(DESTINATION, connection).user_tokens
+
+    @property
+    def label(self) -> str:
+        """The subaccount of the operation under way, in words; empty while it is unknown."""
+        return operation_context.current().label
+
+    def named(self, error: _Error) -> _Error:
+        """Return an error that names the subaccount of the operation under way."""
+        return operation_context.current().named(error)
 
     def print_notices(self, notices: Iterable[Notice]) -> None:
         """Show the user the lines that a lifecycle has gathered, up to an error among them.

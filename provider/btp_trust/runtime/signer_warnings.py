@@ -10,7 +10,14 @@ from typing import Final, Protocol
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import Refused
-from btp_trust.formatting import format_day, format_rfc3339, parse_rfc3339, short_fingerprint
+from btp_trust.formatting import (
+    find_name,
+    format_day,
+    format_rfc3339,
+    label_fingerprint,
+    parse_rfc3339,
+    short_fingerprint,
+)
 from btp_trust.runtime.comparison import Comparison, Notice
 from btp_trust.runtime.expiry import ExpiryContext, expiry_by_state, find_expiry
 from btp_trust.runtime.session import Session
@@ -93,8 +100,7 @@ class SignerChange:
 
     def label(self, fingerprint: str) -> str:
         """Name one of both certificates."""
-        name = next((name for name, bound in self.names.items() if bound == fingerprint), None)
-        return short_fingerprint(fingerprint) + (f" ({name})" if name else "")
+        return label_fingerprint(fingerprint, find_name(self.names, fingerprint))
 
     @property
     def what(self) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from btp_trust.certificate import Certificate
-from btp_trust.formatting import parse_rfc3339
+from btp_trust.formatting import find_name, parse_rfc3339
 from btp_trust.property_bag import UNKNOWN
 from btp_trust.rotation.evidence import OnVerificationFailure
 from btp_trust.rotation.schema import OnDrift, RotationArgs, RotationInputs, RotationState
@@ -72,8 +72,7 @@ class RotationStep:
 
     def generation_of(self, certificate: Certificate) -> str | None:
         """Return the generation of a certificate."""
-        generations = self.new.generations.items()
-        return next((name for name, fingerprint in generations if fingerprint == certificate.fingerprint), None)
+        return find_name(self.new.generations, certificate.fingerprint)
 
     @property
     def _cause(self) -> VerificationCause:

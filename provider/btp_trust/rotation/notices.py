@@ -1,0 +1,56 @@
+"""What a RotationTrigger says about one command: gathered from its step, its verification and its targets."""
+
+from __future__ import annotations
+
+from btp_trust.errors import TrustError
+from btp_trust.rotation import announcements
+from btp_trust.rotation.decision import Action, Decision
+from btp_trust.rotation.declaration import Declaration
+from btp_trust.rotation.difference import refuse_unrecorded_signer
+from btp_trust.rotation.planned_swap import PlannedSwap
+from btp_trust.rotation.rollback import recorded_declaration, refuse_untrusted
+from btp_trust.rotation.schema import RotationInputs
+from btp_trust.rotation.target_history import rejection_notices
+from btp_trust.rotation.verification import preflight
+from btp_trust.rotation.verification.step import RotationStep
+from btp_trust.runtime.command_plan import CommandPlan
+from btp_trust.runtime.comparison import Notice
+from btp_trust.runtime.session import Session
+from btp_trust.snapshot import Snapshot
+
+
+def step_notices(session: Session, decision: Decision, plan: RotationInputs, snapshot: Snapshot) -> tuple[Notice, ...]:
+    """Return the step with its targets, and how it will be verified."""
+    has_step = decision.action is Action.SWAP
+    verification = preflight.verification_notices(session, plan, snapshot) if has_step else []
+    return (*announcements.decision_notices(decision), *verification)
+
+
+def creation_notices(
+    session: Session, declaration: Declaration, plan: RotationInputs, snapshot: Snapshot
+) -> list[Notice]:
+    """Return what a creation records and which calls it makes."""
+    if not (recorded := announcements.creation_notices(declaration, snapshot)):
+        return []
+    return [*recorded, *preflight.creation_notices(session, plan, snapshot)]
+
+
+def record_notices(step: RotationStep) -> list[Notice]:
+    """Return the line of a declared certificate that signs already."""
+    verifies = step.run is not None  # its own line says what a rejection would do
+    return announcements.record_notices(step.state, step.new, step.slots, verifies=verifies)
+
+
+def swap_notices(step: RotationStep, due: PlannedSwap | None, command_plan: CommandPlan) -> list[Notice]:
+    """Return what the outputs alone know of a due swap: earlier rejections, or that it is refused."""
+    if due is None:
+        return []
+    declaration = recorded_declaration(step.new, step.state, command_plan.valid_until)
+    # A restore is exempt: it undoes a change of the signer since the last deployment.
+    if step.new.generation != step.state.generation:
+        try:
+            refuse_unrecorded_signer(due, step.state)
+            refuse_untrusted(declaration, step.slots)
+        except TrustError as error:  # a notice, so that the planned step is shown before it
+            return [Notice.of_error(error)]
+    return rejection_notices(declaration, step.slots)
