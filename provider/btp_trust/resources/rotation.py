@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
@@ -10,6 +11,7 @@ import pulumi
 from btp_trust.arguments import DEFAULT_CONNECTION
 from btp_trust.providers import RotationTriggerProvider
 from btp_trust.resources.base import TrustResource, unless_default
+from btp_trust.resources.communication_system import CommunicationSystemTrust
 from btp_trust.resources.passive import PassiveTrustCertificate, is_retained
 from btp_trust.resources.registry import declare_once, find_declared, unlinked_candidate_error
 from btp_trust.resources.trusted_by import Attested, SwitchesAtRotation, serialize_statements
@@ -24,6 +26,7 @@ _OUTPUTS: Final = (
     "previous_fingerprint",
     "rotated_at",
     "verified",
+    "unswitched",
     "unverified",
     "rejections",
     "failed_generation",
@@ -64,6 +67,12 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
             a warning. An inconclusive result (a timeout, a server error) is verified again by the next deployment.
         verify_now: Any text; a new one verifies the destinations in the next deployment, and only reports. The request
             stays open until each destination gave a result: without a user's token the next deployment verifies again.
+        switches: The CommunicationSystemTrusts that change over with the signer: each gets the certificate that signs
+            right after a swap, in one request, and is set back in a rollback. Nothing is swapped before all of them
+            are ready.
+        on_switch_failure: What a system causes that refuses the certificate or cannot be reached: `rollback` (default)
+            refuses the swap, or rolls it back together with all systems; `continue` lets the signer stay, and says
+            what the system's administrator has to upload. The next deployment tries again.
         list_affected: While a swap is planned, list the destinations whose assertions are signed with the certificate:
             the preview shows them as `affects`.
         connection: Name of the connection (see the reference of connections).
@@ -96,6 +105,8 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
     """Time of that change, RFC 3339, UTC."""
     verified: pulumi.Output[Mapping[str, Mapping[str, Any]] | None]
     """{destination: {verdict, detail, at, fingerprint, …}}: evidence of the last verification, and its certificate."""
+    unswitched: pulumi.Output[Sequence[str] | None]
+    """Systems that the last step has left behind (`on_switch_failure="continue"`); the next deployment tries again."""
     unverified: pulumi.Output[Sequence[str] | None]
     """Destinations that were inconclusive after the last swap; the next deployment verifies them again."""
     rejections: pulumi.Output[Mapping[str, Mapping[str, str]] | None]
@@ -128,6 +139,8 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
         verify_destinations: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None,
         on_verification_failure: pulumi.Input[Literal["rollback", "report"]] | None = None,
         verify_now: pulumi.Input[str] | None = None,
+        switches: Sequence[CommunicationSystemTrust] | None = None,
+        on_switch_failure: pulumi.Input[Literal["rollback", "continue"]] | None = None,
         list_affected: pulumi.Input[bool] | None = None,
         connection: str = DEFAULT_CONNECTION,
         subaccount_id: pulumi.Input[str] | None = None,
@@ -149,10 +162,15 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
             "verify_destinations": verify_destinations,
             "on_verification_failure": on_verification_failure,
             "verify_now": verify_now,
+            "switches": None if switches is None else [_switch(system) for system in switches],
+            "on_switch_failure": on_switch_failure,
             "list_affected": list_affected,
             **dict.fromkeys(_OUTPUTS),
         }
         super().__init__(RotationTriggerProvider(), resource_name, props, opts)
+        if switches:
+            known = pulumi.Output.all(self.unswitched, self.certificate, self.subaccount)
+            known.apply(lambda outputs: _show_pages(self, *outputs))
         pulumi.Output.all(
             self.generation, self.failed_generation, self.failure, self.rollback_outcome_unknown, self.subaccount
         ).apply(_raise_if_rejected)
@@ -166,6 +184,32 @@ def _candidate(candidate: PassiveTrustCertificate) -> Mapping[str, pulumi.Input[
         "adopt": candidate.adopt,
         "retain_on_delete": is_retained(candidate) or None,
     }
+
+
+def _switch(system: CommunicationSystemTrust) -> Mapping[str, pulumi.Input[Any]]:
+    return {
+        "connection": system.connection,
+        "system": system.system,
+        "block": system.block,
+        "certificate_format": system.certificate_format,
+    }
+
+
+def _show_pages(trigger: RotationTrigger, unswitched: Sequence[str] | None, certificate: str, subaccount: str) -> None:
+    """Show for each system that was left behind what its administrator uploads: it refuses calls until then."""
+    # Imported here: nearly every program runs without a system left behind.
+    from btp_trust.handover.hand_over import HandOver  # noqa: PLC0415
+    from btp_trust.handover.target import Target  # noqa: PLC0415
+
+    for name in unswitched or ():
+        target = Target(_file_name(name), "communication-system", system=name, holds=1)
+        # Both the same: the certificate signs already, so that the page has no day to wait for.
+        page = HandOver.of(target, certificate=certificate, replaces=certificate, subaccount=subaccount).page
+        pulumi.log.warn(f"{page}\n{certificate}", trigger)
+
+
+def _file_name(system: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.-]+", "-", system).strip("-.")[:64]
 
 
 def _raise_if_rejected(outputs: Sequence[Any]) -> None:

@@ -20,6 +20,7 @@ class RotationDifference:
     """What diff found in one reading of the slots."""
 
     is_swap_due: bool
+    is_switchover_due: bool
     arguments_changed: bool
     outputs_are_behind: bool
     """Another certificate is active than the recorded one, or a generation that had failed is active."""
@@ -27,9 +28,14 @@ class RotationDifference:
     """The slots look as before the last swap, and the last swap is too recent to accept that."""
 
     @property
+    def is_due(self) -> bool:
+        """Return True if an update has something to do that the program asks for."""
+        return self.is_swap_due or self.is_switchover_due or self.arguments_changed
+
+    @property
     def is_update_due(self) -> bool:
         """Return True if an update has something to do, apart from verifications."""
-        return self.is_swap_due or self.arguments_changed or self.outputs_are_behind
+        return self.is_due or self.outputs_are_behind
 
 
 def due_swap(new: RotationInputs, command_plan: CommandPlan) -> PlannedSwap | None:
@@ -41,7 +47,12 @@ def due_swap(new: RotationInputs, command_plan: CommandPlan) -> PlannedSwap | No
 
 
 def find_difference(
-    state: RotationState, new: RotationInputs, snapshot: Snapshot, *, is_swap_planned: bool
+    state: RotationState,
+    new: RotationInputs,
+    snapshot: Snapshot,
+    *,
+    is_swap_planned: bool,
+    is_switchover_planned: bool = False,
 ) -> RotationDifference:
     """Compare the state, the inputs and the slots.
 
@@ -50,11 +61,13 @@ def find_difference(
         new: The inputs.
         snapshot: The slots.
         is_swap_planned: This command has planned the swap of the inputs, see `due_swap`.
+        is_switchover_planned: This command has planned the switchover of the inputs, see `due_switchover`.
     """
     # Somebody may have swapped since check: then the update has only to record it.
     signs = has_fingerprint(snapshot.active, new.declared_fingerprint)
     return RotationDifference(
         is_swap_due=is_swap_planned and not signs,
+        is_switchover_due=is_switchover_planned,
         arguments_changed=arguments_changed(state, new),
         outputs_are_behind=not has_fingerprint(snapshot.active, state.fingerprint)
         or state.recorded_signer is not None  # what a refresh has found stays to be approved

@@ -26,13 +26,17 @@ from btp_trust.rotation.planning import (
     create_declaration,
     destinations_to_compare,
     plan_inputs,
+    plan_systems,
     plan_without_reading,
     refuse_foreign_candidate,
     removed_candidate,
 )
+from btp_trust.rotation.perform import complete_step, record_signer, swap_slots
 from btp_trust.rotation.policies import decide
 from btp_trust.rotation.rollback import stale_read_after_swap
 from btp_trust.rotation.schema import Candidate, RotationArgs, RotationInputs, RotationState, args_from_bag
+from btp_trust.rotation.switchover.perform import Switchover, due_switchover
+from btp_trust.rotation.switchover.plan import SwitchoverPlan
 from btp_trust.rotation.target_history import rejection_outputs
 from btp_trust.rotation.verification import preflight
 from btp_trust.rotation.verification.runner import verify_rotation
@@ -92,9 +96,12 @@ def check(
         *_plan_swap(decision, reading),
     ]
     # Destinations are listed after that: the plan of another resource may refuse the swap.
-    plan, problems = _plan(session, declaration, decision, candidate, old, snapshot=snapshot)
+    switchover = plan_systems(session, declaration, decision, snapshot, old)
+    plan, problems = _plan(session, declaration, decision, candidate, old, snapshot=snapshot, switchover=switchover)
     if decision.action is Action.SWAP and plan.swap is not None:
         command_plan.planned_swap = plan.swap.number
+    if switchover.is_due and switchover.planned is not None:
+        command_plan.planned_switchover = switchover.planned.number
     # The one place where check prints: it returns inputs alone, and a creation has no diff that could show these lines.
     created = creation_notices(session, declaration, plan, snapshot)
     command_plan.creates_trigger = old is None
@@ -102,7 +109,10 @@ def check(
     session.print_notices([*notices, *created, *problems, *expiry])
     # Left to diff: the outputs may refuse the step, or explain why the slots are as they are.
     command_plan.signer_warning = signer_warnings.drift_warning(declaration, decision, snapshot)
-    command_plan.rotation_notices = step_notices(session, decision, plan, snapshot)
+    command_plan.rotation_notices = (
+        *step_notices(session, decision, plan, snapshot),
+        *(session.warning(*problem) for problem in switchover.warnings),
+    )
     return plan
 
 
@@ -121,7 +131,13 @@ def diff(session: Session, state: RotationState, new: RotationInputs) -> Compari
         # First: check lacks the outputs, and takes a rollback for somebody else's swap.
         preflight.refuse_failed_generation(state, new, snapshot)
     due = due_swap(new, command_plan)
-    difference = find_difference(state, new, snapshot, is_swap_planned=due is not None)
+    difference = find_difference(
+        state,
+        new,
+        snapshot,
+        is_swap_planned=due is not None,
+        is_switchover_planned=due_switchover(new, command_plan) is not None,
+    )
     if difference.stale_read is not None:
         # Before the notices: a drift in a stale reading may be over.
         return _accept_stale_read(session, command_plan, state, difference, difference.stale_read)
@@ -148,26 +164,24 @@ def create(session: Session, new: RotationInputs) -> tuple[str, PropertyBag]:
     outputs = signer_outputs(new, snapshot, session.expiry_limits)
     # A text that the state has already would be an old request.
     before = replace(from_bag(outputs, RotationState), verify_now=None)
-    outcome = verify_rotation(session, account, RotationStep(before, new, snapshot, swapped=False))
+    step = RotationStep(before, new, snapshot, swapped=False)
+    outcome = verify_rotation(session, account, step, Switchover(session.retry_policy))
     outputs = without_none({**outputs, **outcome.outputs})
     rejections = rejection_outputs(from_bag(outputs, RotationState), before, outcome.snapshot)
     return f"{snapshot.subaccount_id}/rotation", {**outputs, **rejections}
 
 
 def update(session: Session, bag: PropertyBag, new: RotationInputs) -> PropertyBag:
-    """Swap if that was planned, else bring the outputs up to date; verify the signer, if that is due."""
+    """Swap if that was planned, else bring the outputs up to date; switch systems over and verify, if that is due."""
     state = from_bag(bag, RotationState)
     account = open_for_write(session, new)
     due = due_swap(new, account.command_plan)
     if due is not None:
-        snapshot = _swap(session, account, new, due)
+        snapshot, switchover = swap_slots(session, account, new, due)
     else:
-        # A mere record: the reading of this command is enough.
-        snapshot = account.snapshot()
-        if new.drift is None:  # with a drift, the plan is to leave another signer
-            refuse_unless_signing(new, snapshot)
+        snapshot, switchover = record_signer(session, account, new)
     step = RotationStep(state, new, snapshot, swapped=due is not None)
-    outcome = verify_rotation(session, account, step)
+    outcome = complete_step(session, account, step, switchover)
     outputs = without_none(
         {
             **signer_outputs(new, outcome.snapshot, session.expiry_limits),
@@ -205,6 +219,7 @@ def _plan(
     old: RotationInputs | None,
     *,
     snapshot: Snapshot,
+    switchover: SwitchoverPlan,
 ) -> tuple[RotationInputs, list[Notice]]:
     """Write the decision as inputs, compared with the destinations of the subaccount where that is of use."""
     has_step = decision.action is Action.SWAP
@@ -213,7 +228,16 @@ def _plan(
     destinations, notices = destinations_to_compare(session, declaration, lists=lists, inspects=inspects)
     affects = affected_destinations(destinations) if lists and destinations is not None else None
     verification = preflight.planned_verification(declaration, snapshot)
-    plan = plan_inputs(declaration, decision, candidate, old, snapshot, verification=verification, affects=affects)
+    plan = plan_inputs(
+        declaration,
+        decision,
+        candidate,
+        old,
+        snapshot,
+        verification=verification,
+        affects=affects,
+        switchover=switchover.planned,
+    )
     if inspects and destinations is not None:
         requested = is_verification_requested(plan, old)
         notices += preflight.inspect_destinations(session, plan, destinations, requested=requested, has_swap=has_step)
@@ -243,20 +267,10 @@ def _accept_stale_read(
     Raises:
         StaleRead: Something is due that would follow from them.
     """
-    if difference.is_swap_due or difference.arguments_changed or command_plan.pending_generation is not None:
+    if difference.is_due or command_plan.pending_generation is not None:
         raise stale_read
     command_plan.stale_read = stale_read
     return diff_without_reading(session, ReadingUnavailable(stale_read), state, arguments_changed=False)
-
-
-def _swap(session: Session, account: Subaccount, new: RotationInputs, planned: PlannedSwap) -> Snapshot:
-    """Swap, if both slots are as planned and the verification is possible."""
-    preflight.preflight(session, account, new)
-    with session.retry_policy.fresh_deadline():  # a lost response needs its time, however long the preflight took
-        snapshot = swap(account, Slots(planned.only_if_active, new.declared_fingerprint), new.declared_fingerprint)
-    if planned.only_if_active not in (snapshot.slots.active, snapshot.slots.passive):
-        announcements.warn_signer_lost(session, planned.only_if_active, snapshot)
-    return snapshot
 
 
 LIFECYCLE: Final = Lifecycle(

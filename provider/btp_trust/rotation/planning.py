@@ -12,6 +12,7 @@ from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.rollback import previous_signer, rollback_input
 from btp_trust.rotation.schema import Candidate, RotationArgs, RotationInputs
 from btp_trust.rotation.swap_lines import plan_swap
+from btp_trust.rotation.switchover.schema import PlannedSwitchover
 from btp_trust.rotation.target_history import earlier_attestations, of_slots
 from btp_trust.runtime.command_plan import CommandPlan
 from btp_trust.runtime.comparison import Notice
@@ -150,8 +151,9 @@ def plan_inputs(
     *,
     verification: str,
     affects: list[str] | None,
+    switchover: PlannedSwitchover | None,
 ) -> RotationInputs:
-    """Write the decision as inputs: the declared signer, and the swap or the drift."""
+    """Write the decision as inputs: the declared signer, the swap with its systems, or the drift."""
     signer = _declared_signer(declaration, snapshot, old)
     last = None if old is None else old.swap
     swap = plan_swap(declaration, decision, snapshot, last, verification=verification, affects=affects)
@@ -165,6 +167,7 @@ def plan_inputs(
         generations={declaration.generation: signer.fingerprint, **declaration.generations},
         signer=signer,
         swap=swap,
+        switchover=switchover,
         rollback_to=rollback_input(
             declaration, decision, snapshot, old, declared_fingerprint=signer.fingerprint, swap=swap
         ),
@@ -228,6 +231,7 @@ def plan_without_reading(
         generations={**((candidate.generations or {}) if candidate else {}), **generations},
         signer=_recorded_signer(fingerprint, old),
         swap=old.swap,
+        switchover=old.switchover,
         rollback_to=old.rollback_to,
         earlier_attestations=earlier_attestations(args.trusted_by, old),
         step=step if is_new_declaration else None,
@@ -241,3 +245,13 @@ def _unknown_offline(args: RotationArgs, generations: Mapping[str, str]) -> Refu
         f"The state knows: {', '.join(sorted(generations)) or 'no generation'}. Offline, the slots stay unread.",
         "Unset the offline mode: pulumi config rm btp-trust:offline",
     )
+
+
+def plan_systems(
+    session: Session, declaration: Declaration, decision: Decision, snapshot: Snapshot, old: RotationInputs | None
+) -> SwitchoverPlan:
+    """Read the systems that change over with the signer, unless another certificate signs than declared."""
+    last = None if old is None else old.switchover
+    if switch_certificates(decision, snapshot) is None:
+        return SwitchoverPlan(last)
+    return plan_switchover(declaration, decision, snapshot, read_systems(session, declaration.switches), last)

@@ -22,6 +22,7 @@ from btp_trust.property_bag import (
 )
 from btp_trust.rotation.evidence import Evidence, OnVerificationFailure
 from btp_trust.rotation.planned_swap import PlannedSwap
+from btp_trust.rotation.switchover.schema import OnSwitchFailure, PlannedSwitchover, Switch, refuse_second_switch
 from btp_trust.trusted_by.parsing import TrustedBy, trusted_by_from_program
 from btp_trust.trusted_by.statements import Sighting, TrustStatement
 
@@ -31,6 +32,7 @@ _MAX_NAME_LENGTH: Final = 200
 """Characters of a destination's name, as the service takes them."""
 PREVIEW_ONLY: Final = (
     "swap",
+    "switchover",
     "step",
     "rollback_to",
     "earlier_attestations",
@@ -80,6 +82,8 @@ class RotationArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
     verify_now: str | None = None
     """UNKNOWN while a preview lacks it: a reviewer needs none of it."""
     list_affected: bool = False
+    switches: list[Switch] = []
+    on_switch_failure: OnSwitchFailure = OnSwitchFailure.ROLLBACK
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -95,6 +99,7 @@ class RotationArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
         for name in generations:
             check_generation_name(name, "known_generations")
         destinations = distinct_destinations(self.verify_destinations)
+        refuse_second_switch(self.switches)
         return replace(super().normalized(), known_generations=generations, verify_destinations=destinations)
 
 
@@ -110,6 +115,8 @@ class RotationInputs(RotationArgs, frozen=True, omit_defaults=True, kw_only=True
     """Its `retain_on_delete`: its removal then deletes no certificate."""
     swap: PlannedSwap | None = None
     """The last swap that was planned: see there."""
+    switchover: PlannedSwitchover | None = None
+    """The last switchover of systems that was planned: see there."""
     step: str | None = None
     """What a deployment would do, in a plan that is made without a reading of the slots."""
     rollback_to: str | None = None
@@ -138,6 +145,8 @@ class RotationState(RotationArgs, frozen=True, omit_defaults=True, kw_only=True)
     previous_fingerprint: str | None = None
     rotated_at: str | None = None
     verified: dict[str, Evidence] = {}
+    unswitched: list[str] = []
+    """Systems that the last step has left behind, with `on_switch_failure="continue"`."""
     unverified: list[str] = []
     """Destinations for which the verification of the last step was inconclusive."""
     rejections: dict[str, dict[str, str]] = {}

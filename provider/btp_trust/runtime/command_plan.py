@@ -50,6 +50,8 @@ class CommandPlan:
     """The same, as far as the other subaccount trusts them already: the engine may swap before it registers."""
     planned_swap: int | None = None
     """Number of the swap that a RotationTrigger has planned; the inputs hold done ones as well."""
+    planned_switchover: int | None = None
+    """Number of the switchover of systems that it has planned, likewise."""
     declared_generation: str | None = None
     """The generation that a RotationTrigger declares."""
     creates_trigger: bool = False

@@ -1,4 +1,4 @@
-"""Rollback after a target's rejection, in the command that swapped.
+"""Rollback in the command that swapped: after a target's rejection, or because a system could not be switched over.
 
 It is the one exception to one write per operation, and compares the slots as the first write does.
 """
@@ -7,19 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
 
 from msgspec.structs import replace
 
 from btp_trust.certificate import Certificate
-from btp_trust.errors import OutcomeUnknown, TrustError
+from btp_trust.errors import OutcomeUnknown, Refused, RollbackFailed, TrustError
 from btp_trust.formatting import format_rfc3339
 from btp_trust.property_bag import PropertyBag
 from btp_trust.rotation.evidence import Evidence
-from btp_trust.rotation.verification.messages import (
-    rollback_error,
-    rollback_failed_error,
-    unknown_rollback_outcome_error,
-)
+from btp_trust.rotation.switchover import messages as switchover_messages
+from btp_trust.rotation.switchover.perform import Switchover
 from btp_trust.rotation.verification.prober import probe_destinations
 from btp_trust.rotation.verification.probes import ProbeRequest
 from btp_trust.rotation.verification.step import RotationStep
@@ -42,10 +41,32 @@ class RolledBackStep:
     """Outputs beside the evidence; None for one that is removed."""
 
 
+class RollbackCause(Protocol):
+    """Why a step is rolled back, in the errors that say so."""
+
+    @property
+    def evidence(self) -> Mapping[str, Evidence]:
+        """What the destinations answered."""
+
+    def done(self, evidence: Mapping[str, Evidence], after: Snapshot) -> Refused:
+        """Explain a rollback that was done."""
+
+    def failed(self, error: TrustError) -> RollbackFailed:
+        """Explain one that was not applied."""
+
+    def unknown(self, error: TrustError, until: datetime) -> Refused:
+        """Explain one with an unknown outcome, which readings show from `until` on."""
+
+
 def roll_back(
-    session: Session, account: Subaccount, step: RotationStep, earlier: Certificate, evidence: Mapping[str, Evidence]
+    session: Session,
+    account: Subaccount,
+    step: RotationStep,
+    earlier: Certificate,
+    cause: RollbackCause,
+    switchover: Switchover,
 ) -> RolledBackStep:
-    """Roll back a step, and probe the earlier certificate.
+    """Roll back a step and its systems, and probe the earlier certificate.
 
     Raises:
         RollbackFailed: The slots are as the step left them.
@@ -58,16 +79,20 @@ def roll_back(
             slots = swap(account, step.slots.slots, earlier.fingerprint, reading_may_be_stale=True)
     except TrustError as error:
         if isinstance(error, OutcomeUnknown) and error is not unknown:
-            return _rollback_outcome_unknown(account, step, earlier, evidence, error)
-        failure = rollback_failed_error(step.new.generation, step.slots, evidence, error, since=step.signing_start)
+            return _rollback_outcome_unknown(account, step, earlier, cause, error)
+        failure = cause.failed(error)
         account.write_lock.replace_failure(failure)  # a retry by an `ErrorHook` ends with it, too
         raise failure from None
+    left = switchover.restore()  # at once: from the swap on, each system refuses calls until it is set back
     # ActiveTrustCertificate is checked later in this command, and must report the earlier signer.
     account.command_plan.next_signer = None
     # The result serves the message alone, so one probe of each destination is enough.
-    request = ProbeRequest(earlier, step.slots.active, slots.now, evidence, without_retries=True)
-    results = probe_destinations(session, step.new, tuple(evidence), request)
-    return _rolled_back(step, earlier, _with_results(evidence, results), slots)
+    request = ProbeRequest(earlier, step.slots.active, slots.now, cause.evidence, without_retries=True)
+    results = probe_destinations(session, step.new, tuple(cause.evidence), request)
+    evidence = _with_results(cause.evidence, results)
+    failure = cause.done(evidence, slots)
+    why = f"{failure.why}{switchover_messages.not_restored(left, earlier)}"
+    return _rolled_back(step, earlier, evidence, slots, str(Refused(failure.what, why, failure.remedy)))
 
 
 def _with_results(evidence: Mapping[str, Evidence], results: Mapping[str, ProbeResult]) -> dict[str, Evidence]:
@@ -82,34 +107,30 @@ def _rollback_outcome_unknown(
     account: Subaccount,
     step: RotationStep,
     earlier: Certificate,
-    evidence: Mapping[str, Evidence],
+    cause: RollbackCause,
     error: OutcomeUnknown,
 ) -> RolledBackStep:
     """Record the rejection as after a rollback, and that its outcome is unknown: the next command reads it.
 
     An error would lose both: if the rollback was done, the next deployment would swap, verify and roll back again.
+    The systems stay with the step: the next command reads them, too.
     """
     account.command_plan.next_signer = None
     now = account.client.server_time or account.now
-    message = unknown_rollback_outcome_error(
-        step.new.generation, evidence, step.slots, error.what, since=step.signing_start, until=now + STALENESS
-    )
-    evidence = {name: replace(found, after_rollback="skipped") for name, found in evidence.items()}
+    message = cause.unknown(error, now + STALENESS)
+    evidence = {name: replace(found, after_rollback="skipped") for name, found in cause.evidence.items()}
     slots = Snapshot(step.slots.subaccount_id, earlier, step.slots.active, now)
     # As after a completed rollback: the next command reads which of both certificates signs.
-    left = _rolled_back(step, earlier, evidence, slots)
+    left = _rolled_back(step, earlier, evidence, slots, str(cause.done(evidence, slots)))
     return RolledBackStep(slots, evidence, {**left.outputs, "rollback_outcome_unknown": str(message)})
 
 
 def _rolled_back(
-    step: RotationStep, earlier: Certificate, evidence: Mapping[str, Evidence], slots: Snapshot
+    step: RotationStep, earlier: Certificate, evidence: Mapping[str, Evidence], slots: Snapshot, failure: str
 ) -> RolledBackStep:
-    failure = rollback_error(
-        step.new.generation, step.generation_of(earlier), evidence, slots, since=step.signing_start
-    )
     outputs: PropertyBag = {
         "failed_generation": step.new.generation,
-        "failure": str(failure),
+        "failure": failure,
         "rolled_back_at": format_rfc3339(slots.now),
     }
     was_recorded = step.state.fingerprint == earlier.fingerprint

@@ -9,8 +9,9 @@ from btp_trust.certificate import Certificate
 from btp_trust.property_bag import PropertyBag, to_bag
 from btp_trust.rotation.evidence import Evidence, Verdict
 from btp_trust.rotation.schema import RotationState
+from btp_trust.rotation.switchover.perform import Switchover
 from btp_trust.rotation.verification.automatic_rollback import roll_back
-from btp_trust.rotation.verification.messages import rollback_impossible_error
+from btp_trust.rotation.verification.messages import TargetRejection, rollback_impossible_error
 from btp_trust.rotation.verification.policy import VerificationRun, inconclusive_destinations, rejecting_destinations
 from btp_trust.rotation.verification.prober import probe_destinations
 from btp_trust.rotation.verification.probes import ProbeRequest
@@ -33,8 +34,10 @@ class VerificationOutcome:
     outputs: PropertyBag
 
 
-def verify_rotation(session: Session, account: Subaccount, step: RotationStep) -> VerificationOutcome:
-    """Verify the destinations that are due, and roll back if the policy says so.
+def verify_rotation(
+    session: Session, account: Subaccount, step: RotationStep, switchover: Switchover
+) -> VerificationOutcome:
+    """Verify the destinations that are due, and roll back the slots and the systems if the policy says so.
 
     Raises:
         RollbackFailed: A rollback was due, and the swap was not applied.
@@ -42,7 +45,7 @@ def verify_rotation(session: Session, account: Subaccount, step: RotationStep) -
     kept = {name: found for name, found in step.state.verified.items() if name in step.new.verify_destinations}
     run = step.run
     if run is None or step.slots.active is None:
-        recorded = _evidence_outputs(kept, list(unverified_destinations(step.state, step.new)))
+        recorded = evidence_outputs(kept, list(unverified_destinations(step.state, step.new)))
         return VerificationOutcome(step.slots, recorded | (_previous_request(step.state) if step.is_requested else {}))
     request = _probe_request(step, run, step.slots.active, kept)
     with session.retry_policy.fresh_deadline():
@@ -57,8 +60,9 @@ def verify_rotation(session: Session, account: Subaccount, step: RotationStep) -
         if step.rolls_back and step.slots.passive is not None:
             # The probes may have used up their time, while users are rejected.
             with session.retry_policy.fresh_deadline():
-                left = roll_back(session, account, step, step.slots.passive, evidence)
-            return VerificationOutcome(left.slots, {**_evidence_outputs(left.evidence), **left.outputs})
+                cause = TargetRejection(step, step.slots.passive, evidence)
+                left = roll_back(session, account, step, step.slots.passive, cause, switchover)
+            return VerificationOutcome(left.slots, {**evidence_outputs(left.evidence), **left.outputs})
     return _report_and_record(session, step, run, results, evidence)
 
 
@@ -94,7 +98,7 @@ def _report_and_record(
     of_the_step = [name for name in inconclusive if name in run.decisive]
     is_unanswered = step.is_requested and inconclusive != of_the_step
     _report(session, step, results, inconclusive if is_unanswered else of_the_step)
-    recorded = _evidence_outputs(evidence, of_the_step)
+    recorded = evidence_outputs(evidence, of_the_step)
     return VerificationOutcome(step.slots, recorded | (_previous_request(step.state) if is_unanswered else {}))
 
 
@@ -116,6 +120,7 @@ def _previous_request(state: RotationState) -> PropertyBag:
     return {"verify_now": state.verify_now}
 
 
-def _evidence_outputs(evidence: Mapping[str, Evidence], unverified: list[str] | None = None) -> PropertyBag:
+def evidence_outputs(evidence: Mapping[str, Evidence], unverified: list[str] | None = None) -> PropertyBag:
+    """Return the outputs of a verification: the evidence, and the destinations that are to be verified again."""
     recorded: PropertyBag = {"verified": {name: to_bag(found) for name, found in evidence.items()}}
     return {**recorded, "unverified": unverified} if unverified else recorded

@@ -1,0 +1,81 @@
+"""Perform what a RotationTrigger has planned: swap or record, switch the systems over, verify the destinations.
+
+Both of the latter may end a step in a rollback, which swaps the slots and sets back the systems.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from btp_trust.certificate import Certificate
+from btp_trust.rotation.switchover import messages
+from btp_trust.rotation.switchover.failure import SwitchFailure
+from btp_trust.rotation.switchover.perform import Switchover
+from btp_trust.rotation.switchover.schema import OnSwitchFailure
+from btp_trust.rotation.verification.automatic_rollback import roll_back
+from btp_trust.rotation.verification.policy import is_rollback
+from btp_trust.rotation.verification.runner import VerificationOutcome, evidence_outputs, verify_rotation
+from btp_trust.rotation.verification.step import RotationStep
+from btp_trust.runtime.session import Session
+from btp_trust.runtime.slots import Subaccount
+
+
+def record_signer(session: Session, account: Subaccount, new: RotationInputs) -> tuple[Snapshot, Switchover]:
+    """Check that the signer is the declared one, and prepare the systems that an interrupted run has left behind."""
+    # The reading of this command is enough for a mere record; what is written follows from a new one.
+    is_record = due_switchover(new, account.command_plan) is None
+    snapshot = account.snapshot() if is_record else account.read()
+    if new.drift is None:  # with a drift, the plan is to leave another signer
+        refuse_unless_signing(new, snapshot)
+    return snapshot, prepare_switchover(session, new, account.command_plan, snapshot, has_swap=False)
+
+
+def swap_slots(
+    session: Session, account: Subaccount, new: RotationInputs, planned: PlannedSwap
+) -> tuple[Snapshot, Switchover]:
+    """Swap, if both slots are as planned, the verification is possible and the systems are ready."""
+    preflight.preflight(session, account, new)
+    # Last before the swap: from then on until its one request has been answered, each system refuses calls.
+    switchover = prepare_switchover(session, new, account.command_plan, account.snapshot(), has_swap=True)
+    with session.retry_policy.fresh_deadline():  # a lost response needs its time, however long the preflight took
+        snapshot = swap(account, Slots(planned.only_if_active, new.declared_fingerprint), new.declared_fingerprint)
+    if planned.only_if_active not in (snapshot.slots.active, snapshot.slots.passive):
+        announcements.warn_signer_lost(session, planned.only_if_active, snapshot)
+    return snapshot, switchover
+
+
+def complete_step(
+    session: Session, account: Subaccount, step: RotationStep, switchover: Switchover
+) -> VerificationOutcome:
+    """Switch the systems over, and verify the destinations that are due.
+
+    Raises:
+        RollbackFailed: A system was left behind without a swap of this command, or a rollback was due and not applied.
+    """
+    switchover.send()
+    if switchover.failures and step.new.on_switch_failure is OnSwitchFailure.ROLLBACK:
+        if not step.swapped:
+            raise messages.incomplete_error(step.new.generation, switchover.failures)
+        # A rollback is final, as it is for the verification: the certificate that it left may be rejected everywhere.
+        if step.slots.passive is not None and not is_rollback(step.slots):
+            return _roll_back(session, account, step, step.slots.passive, switchover)
+    if switchover.failures:
+        # Printed as it is: a strict error here would lose the record of the swap.
+        session.print_once(f"warning: {messages.left_behind(switchover.failures, step.new.generation)}")
+    for name in switchover.switched:
+        session.print_once(messages.switched(name, step.new.declared_fingerprint, step.new.generation))
+    outcome = verify_rotation(session, account, step, switchover)
+    return replace(outcome, outputs={**switchover.outputs(), **outcome.outputs})
+
+
+def _roll_back(
+    session: Session, account: Subaccount, step: RotationStep, earlier: Certificate, switchover: Switchover
+) -> VerificationOutcome:
+    cause = SwitchFailure(
+        step.new.generation, step.generation_of(earlier), step.slots.now, dict(switchover.failures)
+    )
+    with session.retry_policy.fresh_deadline():
+        left = roll_back(session, account, step, earlier, cause, switchover)
+    # What was verified before is as true as it was: no probe has asked for the certificate that is rolled back.
+    kept = {name: found for name, found in step.state.verified.items() if name in step.new.verify_destinations}
+    return VerificationOutcome(left.slots, {**evidence_outputs(kept), **left.outputs})

@@ -1,0 +1,129 @@
+"""Switch systems over: prepare every write before the swap, send all at once after it, set them back in a rollback."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from btp_trust.certificate import Certificate
+from btp_trust.errors import TrustError
+from btp_trust.formatting import short_fingerprint
+from btp_trust.property_bag import PropertyBag
+from btp_trust.rotation.schema import RotationInputs
+from btp_trust.rotation.switchover import messages
+from btp_trust.rotation.switchover.reading import concurrently, trusts
+from btp_trust.rotation.switchover.schema import OnSwitchFailure, PlannedSwitchover, Switch
+from btp_trust.runtime.command_plan import CommandPlan
+from btp_trust.runtime.session import Session
+from btp_trust.runtime.system_writes import PreparedWrite, prepare_write
+from btp_trust.runtime.write_lock import was_not_applied
+from btp_trust.service import certificate_field
+from btp_trust.service.transport.retry import RetryPolicy
+from btp_trust.snapshot import Snapshot
+
+
+@dataclass(slots=True)
+class Switchover:
+    """The systems of one command that change over with the signer."""
+
+    retry_policy: RetryPolicy
+    writes: Mapping[str, PreparedWrite] = field(default_factory=dict)
+    """{system: its write}, prepared before the swap; those that trust the next signer already need none."""
+    failures: dict[str, TrustError] = field(default_factory=dict)
+    """{system: why it was not switched over}."""
+    switched: list[str] = field(default_factory=list)
+
+    def send(self) -> None:
+        """Let every system trust the certificate that signs now, all at the same time."""
+        self.failures |= self._send_all(self.writes)
+        self.switched = [name for name in self.writes if name not in self.failures]
+
+    def restore(self) -> dict[str, TrustError]:
+        """Set back every system that may have been switched over; return why others could not be."""
+        # A lost answer counts as done: setting a system back to what it holds is harmless.
+        sent = {
+            name: write.reversed()
+            for name, write in self.writes.items()
+            if name not in self.failures or not was_not_applied(self.failures[name])
+        }
+        self.switched = []
+        return self._send_all(sent)
+
+    def _send_all(self, writes: Mapping[str, PreparedWrite]) -> dict[str, TrustError]:
+        if not writes:
+            return {}
+        # Users are refused meanwhile: neither the preparation nor a slow verification may have used up the time.
+        with self.retry_policy.fresh_deadline():
+            ended = concurrently(_send, list(writes.values()), self.retry_policy)
+        return {name: error for name, error in zip(writes, ended, strict=True) if error is not None}
+
+    def outputs(self) -> PropertyBag:
+        """Return the systems that were left behind; None where there are none."""
+        return {"unswitched": list(self.failures) or None}
+
+
+def due_switchover(new: RotationInputs, command_plan: CommandPlan) -> PlannedSwitchover | None:
+    """Return the switchover of the inputs, if a check of this command has planned it, see `due_swap`."""
+    planned = new.switchover
+    return planned if planned is not None and planned.number == command_plan.planned_switchover else None
+
+
+def prepare_switchover(
+    session: Session, new: RotationInputs, command_plan: CommandPlan, snapshot: Snapshot, *, has_swap: bool
+) -> Switchover:
+    """Prepare all writes, so that after the swap each system needs one request.
+
+    Args:
+        session: What the process shares.
+        new: The plan.
+        command_plan: What this command plans for the subaccount.
+        snapshot: The slots before the swap.
+        has_swap: Whether a swap is due.
+
+    Raises:
+        TrustError: A system cannot be prepared, or trusts another certificate than planned; nothing was written that
+            changes it.
+    """
+    switchover = Switchover(session.retry_policy)
+    planned = due_switchover(new, command_plan)
+    to, before = (snapshot.passive, snapshot.active) if has_swap else (snapshot.active, snapshot.passive)
+    if planned is None or to is None or before is None:
+        return switchover
+
+    def prepare(switch: Switch) -> PreparedWrite | TrustError | None:
+        try:
+            return _prepare(session, switch, planned.systems[switch.name].trusts, to, before)
+        except TrustError as error:
+            return error
+
+    found = concurrently(prepare, new.switches, session.retry_policy)
+    prepared = {switch.name: each for switch, each in zip(new.switches, found, strict=True) if each is not None}
+    switchover.failures = {name: each for name, each in prepared.items() if isinstance(each, TrustError)}
+    switchover.writes = {name: each for name, each in prepared.items() if isinstance(each, PreparedWrite)}
+    if has_swap and switchover.failures and new.on_switch_failure is OnSwitchFailure.ROLLBACK:
+        name, error = next(iter(switchover.failures.items()))
+        raise error.prefixed(f"Nothing was swapped, as {name} is not ready: ")
+    return switchover
+
+
+def _prepare(
+    session: Session, switch: Switch, planned: str, to: Certificate, before: Certificate
+) -> PreparedWrite | None:
+    """Prepare the write of one system; None if it trusts the next signer already."""
+    system = session.communication_system(switch.connection, switch.system, switch.block)
+    found = system.read()
+    if trusts(found, to):
+        return None
+    if not trusts(found, before) or not planned.startswith(short_fingerprint(before.fingerprint)):
+        raise messages.changed_since_plan(switch.name, planned, certificate_field.describe(found.field))
+    return prepare_write(
+        system, to, certificate_field.identity(found.field), switch.certificate_format, rehearse=True
+    )
+
+
+def _send(write: PreparedWrite) -> TrustError | None:
+    try:
+        write.send()
+    except TrustError as error:
+        return error
+    return None

@@ -1,0 +1,127 @@
+"""Plan the switchover of the systems. Pure.
+
+| the system trusts | a swap is planned | the declared certificate signs |
+|---|---|---|
+| the next signer | nothing is to be done | nothing is to be done |
+| the other certificate in the slots | it switches over right after the swap | it switches over: a run was interrupted |
+| another certificate, or none | the swap is refused | a warning |
+| (it cannot be read) | the swap is refused; `continue` makes that a warning | a warning |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from btp_trust.certificate import Certificate
+from btp_trust.errors import Refused, TrustError
+from btp_trust.rotation.decision import Action, Decision
+from btp_trust.rotation.declaration import Declaration
+from btp_trust.rotation.messages import label
+from btp_trust.rotation.switchover import messages
+from btp_trust.rotation.switchover.reading import Systems
+from btp_trust.rotation.switchover.schema import OnSwitchFailure, PlannedSwitch, PlannedSwitchover
+from btp_trust.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchoverPlan:
+    """What a command does about the systems."""
+
+    planned: PlannedSwitchover | None = None
+    """For the inputs: the switchover of this command, else the last one."""
+    is_due: bool = False
+    warnings: Sequence[tuple[str, str, str]] = ()
+    """What a person has to resolve, in three parts each."""
+
+
+def switch_certificates(decision: Decision, snapshot: Snapshot) -> tuple[Certificate, Certificate | None] | None:
+    """Return the certificate that the systems are to trust and the one that they may trust before.
+
+    None while another certificate signs than declared: the systems stay with the signer, whichever that is.
+    """
+    if decision.action is Action.SWAP and snapshot.passive is not None:
+        return snapshot.passive, snapshot.active
+    if decision.action is Action.RECORD and snapshot.active is not None:
+        return snapshot.active, snapshot.passive
+    return None
+
+
+def plan_switchover(
+    declaration: Declaration,
+    decision: Decision,
+    snapshot: Snapshot,
+    systems: Systems,
+    last: PlannedSwitchover | None,
+) -> SwitchoverPlan:
+    """Plan which systems change over, or refuse the swap that would leave one behind.
+
+    Args:
+        declaration: What the program declares.
+        decision: What is to be done about the slots.
+        snapshot: The slots.
+        systems: What the systems trust.
+        last: The last switchover that was planned.
+
+    Raises:
+        TrustError: A system cannot be read, or trusts neither certificate, and a swap is planned.
+    """
+    certificates = switch_certificates(decision, snapshot)
+    if certificates is None or not systems.readings:
+        return SwitchoverPlan(last)
+    to, before = certificates
+    has_swap = decision.action is Action.SWAP
+    warnings = _problems(declaration, systems, to, before, has_swap=has_swap)
+    is_created = declaration.deployed_generation is None
+    lacking = systems.trusting(before)
+    if is_created and lacking:
+        warnings = [*warnings, messages.left_by_creation(lacking, to)]
+    if is_created or not (has_swap or lacking):
+        return SwitchoverPlan(last, warnings=warnings)
+    planned = PlannedSwitchover(
+        number=1 + (0 if last is None else last.number),
+        step=messages.step(has_swap=has_swap),
+        gap=messages.gap(has_swap=has_swap),
+        failure=messages.consequence(declaration.on_switch_failure, has_swap=has_swap),
+        systems=_lines(declaration, systems, to, before),
+    )
+    return SwitchoverPlan(planned, is_due=True, warnings=warnings)
+
+
+def _problems(
+    declaration: Declaration, systems: Systems, to: Certificate, before: Certificate | None, *, has_swap: bool
+) -> list[tuple[str, str, str]]:
+    """Return the warnings about systems that cannot be read, or that trust a third certificate.
+
+    Raises:
+        TrustError: One of them stops the swap.
+    """
+    foreign = [messages.trusts_neither(name, found, to) for name, found in systems.foreign(to, before).items()]
+    if has_swap and foreign:
+        raise Refused(*foreign[0], prop="switches")
+    may_go_on = not has_swap or declaration.on_switch_failure is OnSwitchFailure.CONTINUE
+    unread = [messages.unread(name, error, has_swap=has_swap) for name, error in systems.unread.items()]
+    if unread and not may_go_on:
+        name, error = next(iter(systems.unread.items()))
+        raise _refused_unread(name, error)
+    return [*foreign, *unread]
+
+
+def _refused_unread(name: str, error: TrustError) -> TrustError:
+    """Return the error with its own class, by which users know what to do."""
+    return error.prefixed(f"Nothing is swapped while {name} cannot be read: ")
+
+
+def _lines(
+    declaration: Declaration, systems: Systems, to: Certificate, before: Certificate | None
+) -> dict[str, PlannedSwitch]:
+    new = label(to, declaration.generation_of(to))
+    old = "" if before is None else label(before, declaration.generation_of(before))
+    unread, lacking = systems.unread, systems.trusting(before)
+    return {
+        name: PlannedSwitch(
+            trusts="not known: it could not be read" if name in unread else old if name in lacking else new,
+            will_trust=messages.left_to_people(new) if name in unread else new,
+        )
+        for name in systems.readings
+    }
