@@ -57,6 +57,14 @@ class Certificate:
         return base64.b64encode(decode_certificate(base64.b64decode(self.body)).public_key).decode("ascii")
 
     @property
+    def names(self) -> tuple[str, str]:
+        """The whole names of its subject and of its issuer, as RFC 4514 writes them."""
+        from btp_trust.parsing.x509 import decode_certificate  # noqa: PLC0415 - see the module
+
+        fields = decode_certificate(base64.b64decode(self.body))
+        return fields.subject, fields.issuer
+
+    @property
     def sha1(self) -> str:
         """SHA-1 of the DER, in capitals with colons."""
         # Only to find the certificate on a screen, as it can be forged; Python in FIPS mode refuses it for security.

@@ -15,6 +15,8 @@
     ├── OfflineRefused          turn `btp-trust:offline` off
     ├── SlotsChanged            read the new plan; another client changed the slots
     ├── TargetChanged           read the new plan; another client changed what another subaccount trusts
+    ├── SystemChanged           read the new plan; another client changed what a communication system trusts
+    ├── SystemRefused           change the communication system, or what it is sent: it says what it refuses
     ├── WriteNotApplied         run again: a write was sent, was refused or got no response; the slots are as before
     │   └── EntityIDTaken       … once the identity provider that has the entity ID is adopted or deleted
     ├── OutcomeUnknown          wait, run again: a write was sent and the slots could not be read afterwards
@@ -138,6 +140,7 @@ class ServiceUnavailable(TrustError):
         not_sent: The request certainly stayed here, or was refused with 429: it may be repeated.
         retry_after: Seconds to wait before that, as the service asked.
         is_permanent: All attempts were made; a setting that blocks the connection (TLS, a proxy) gets only one.
+        status: Status of the response; None without one.
     """
 
     is_tolerated_without_changes = True
@@ -151,9 +154,11 @@ class ServiceUnavailable(TrustError):
         not_sent: bool = False,
         retry_after: float | None = None,
         is_permanent: bool = False,
+        status: int | None = None,
     ) -> None:
         super().__init__(what, why, remedy)
         self.not_sent = not_sent
+        self.status = status
         self.retry_after = retry_after
         self.is_permanent = is_permanent
 
@@ -188,6 +193,22 @@ class SlotsChanged(TrustError):
 
 class TargetChanged(TrustError):
     """The identity provider in the target differs from that of the plan or of the write: another client wrote."""
+
+
+class SystemChanged(TrustError):
+    """A communication system trusts another certificate than that of the plan: another client wrote meanwhile."""
+
+
+class SystemRefused(TrustError):
+    """A communication system refused a write with a 4xx, so that nothing was changed.
+
+    Args:
+        status: The status of its response.
+    """
+
+    def __init__(self, what: str, why: str, remedy: str, *, status: int = 400) -> None:
+        super().__init__(what, why, remedy)
+        self.status = status
 
 
 class WriteNotApplied(TrustError):

@@ -31,6 +31,7 @@ _SHORT_NAMES: Final = {
 # The tags of UTF8String, PrintableString, IA5String, TeletexString and BMPString.
 _STRING_TYPES: Final = {0x0C: "utf-8", 0x13: "ascii", 0x16: "ascii", 0x14: "latin-1", 0x1E: "utf-16-be"}
 
+_SEQUENCE_TAG: Final = b"\x30"
 _LONG_FORM: Final = 0x80
 """X.690, 8.1.3.5: from this length on, the first octet counts the octets of the length."""
 
@@ -67,6 +68,12 @@ class _TbsCertificate:
     issuer_uid: Annotated[asn1.BitString | None, asn1.Implicit(1)]
     subject_uid: Annotated[asn1.BitString | None, asn1.Implicit(2)]
     extensions: Annotated[list[_Extension] | None, asn1.Explicit(3)]
+
+
+@asn1.sequence
+class _PublicKey:
+    algorithm: asn1.TLV
+    key: asn1.BitString
 
 
 @asn1.sequence
@@ -107,9 +114,17 @@ class CertificateFields:
             if attribute.type == _COMMON_NAME:
                 encoding = _STRING_TYPES.get(attribute.value.tag_bytes[0], "latin-1")
                 return _require_printable(bytes(attribute.value.data).decode(encoding))
-        # RFC 4514, 2.1: in reverse order.
-        whole = ",".join("+".join(map(_format_rfc4514, relative.as_list())) for relative in reversed(subject))
-        return whole if attributes else ""
+        return self.subject if attributes else ""
+
+    @property
+    def subject(self) -> str:
+        """The whole subject, as RFC 4514 writes it."""
+        return _format_name(self._tbs.subject)
+
+    @property
+    def issuer(self) -> str:
+        """The whole name of the issuer."""
+        return _format_name(self._tbs.issuer)
 
 
 def decode_certificate(der: bytes) -> CertificateFields:
@@ -123,6 +138,20 @@ def decode_certificate(der: bytes) -> CertificateFields:
     return CertificateFields(
         validity.not_before.as_datetime(), validity.not_after.as_datetime(), _encode_der(tbs.public_key), tbs
     )
+
+
+def is_public_key(der: bytes) -> bool:
+    """Return True if `der` is a SubjectPublicKeyInfo: an algorithm and a key, of any kind."""
+    try:
+        algorithm = asn1.decode_der(_PublicKey, der).algorithm
+    except ValueError:
+        return False
+    return bool(algorithm.tag_bytes == _SEQUENCE_TAG)
+
+
+def _format_name(name: list[asn1.SetOf[_Attribute]]) -> str:
+    # RFC 4514, 2.1: in reverse order.
+    return ",".join("+".join(map(_format_rfc4514, relative.as_list())) for relative in reversed(name))
 
 
 def _format_rfc4514(attribute: _Attribute) -> str:

@@ -25,13 +25,11 @@ _Reading = TypeVar("_Reading")
 
 
 class CachedReading(ABC, Generic[_Client, _Reading]):
-    """What one service says about one subaccount: read once in a command, and again before and after each write.
+    """What one service says about one thing: read once in a command, and again before and after each write.
 
     Hold `write_lock` for as long as a reading must stay true: from the read before a write to its response.
 
     Args:
-        subaccount_id: GUID of the subaccount.
-        name: What the token calls it; None if it has no name there.
         client: The service's API.
         retry_policy: Bounds how long the service is waited for.
         clock: Reads the machine's clock, for responses without a date.
@@ -41,18 +39,13 @@ class CachedReading(ABC, Generic[_Client, _Reading]):
 
     def __init__(
         self,
-        subaccount_id: str,
         client: _Client,
         retry_policy: RetryPolicy,
         clock: Callable[[], datetime],
         engine_exited: Callable[[], bool],
         *,
         show_user: Callable[[str], None],
-        name: str | None = None,
     ) -> None:
-        self.subaccount_id = subaccount_id
-        self.name = name
-        self.display_name: str | None = None
         self.client = client
         self.retry_policy = retry_policy
         self.engine_exited = engine_exited
@@ -62,11 +55,6 @@ class CachedReading(ABC, Generic[_Client, _Reading]):
         self.lock = self.write_lock.lock
         self._clock = clock
         self._last: _Reading | TrustError | None = None
-
-    @property
-    def label(self) -> str:
-        """The subaccount in words: by the name that a resource gives it, else by that of the token."""
-        return subaccount_label(self.subaccount_id, self.display_name or self.name)
 
     @property
     def now(self) -> datetime:
@@ -103,3 +91,38 @@ class CachedReading(ABC, Generic[_Client, _Reading]):
     @abstractmethod
     def _fetch(self) -> _Reading:
         """Ask the service."""
+
+
+class SubaccountReading(CachedReading[_Client, _Reading]):
+    """What one service says about one subaccount.
+
+    Args:
+        subaccount_id: GUID of the subaccount.
+        name: What the token calls it; None if it has no name there.
+        client: The service's API.
+        retry_policy: Bounds how long the service is waited for.
+        clock: Reads the machine's clock, for responses without a date.
+        engine_exited: Tells whether Pulumi's engine has exited.
+        show_user: Shows the user a line, at once.
+    """
+
+    def __init__(
+        self,
+        subaccount_id: str,
+        client: _Client,
+        retry_policy: RetryPolicy,
+        clock: Callable[[], datetime],
+        engine_exited: Callable[[], bool],
+        *,
+        show_user: Callable[[str], None],
+        name: str | None = None,
+    ) -> None:
+        super().__init__(client, retry_policy, clock, engine_exited, show_user=show_user)
+        self.subaccount_id = subaccount_id
+        self.name = name
+        self.display_name: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The subaccount in words: by the name that a resource gives it, else by that of the token."""
+        return subaccount_label(self.subaccount_id, self.display_name or self.name)

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 from btp_trust.errors import ConfigurationError, Refused, TrustError, to_printable
 from btp_trust.runtime import operation_context
 from btp_trust.runtime.command_plan import CommandPlans
+from btp_trust.runtime.communication_systems import CommunicationSystem, CommunicationSystems
 from btp_trust.runtime.comparison import Notice
 from btp_trust.runtime.engine_log import EngineLog
 from btp_trust.runtime.expiry_limits import parse_expiry_limits
@@ -23,6 +24,7 @@ from btp_trust.runtime.open_connections import OpenConnections
 from btp_trust.runtime.operation_context import OperationContext
 from btp_trust.runtime.slots import Subaccount
 from btp_trust.runtime.trust_configuration import TrustConfiguration
+from btp_trust.service.communication_systems import TrustBlock
 from btp_trust.service.credentials.service_key import DESTINATION, XSUAA
 from btp_trust.service.credentials.user_tokens import UserTokens
 from btp_trust.service.destinations import DestinationClient
@@ -54,6 +56,7 @@ class Session:
         self._lock = threading.Lock()
         self._engine_log = EngineLog(self.host.engine_address)
         self._connections = OpenConnections(config, self.host, self.retry_policy, self.print_note)
+        self._systems = CommunicationSystems(config, self.host, self.retry_policy, self.print_note, self.print_once)
         self._subaccounts: dict[str, Subaccount] = {}
         self._trust_configurations: dict[str, TrustConfiguration] = {}
         self._printed: set[str] = set()
@@ -110,6 +113,10 @@ class Session:
                 )
                 self._trust_configurations[opened.subaccount_id] = known
             return known
+
+    def communication_system(self, connection: str, system: str, block: TrustBlock) -> CommunicationSystem:
+        """Return one block of a communication system of the tenant that a connection reaches."""
+        return self._systems.get(connection, system, block)
 
     def destination_client(self, connection: str) -> DestinationClient:
         """Return a client for the destinations that a connection's service instance sees."""

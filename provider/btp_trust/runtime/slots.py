@@ -7,14 +7,14 @@ from datetime import datetime
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import StaleRead
-from btp_trust.runtime.cached_reading import CachedReading
+from btp_trust.runtime.cached_reading import SubaccountReading
 from btp_trust.runtime.command_plan import CommandPlan
 from btp_trust.service.transport.retry import RetryPolicy
 from btp_trust.service.trust_certificates import TrustCertificatesClient
 from btp_trust.snapshot import Snapshot
 
 
-class Subaccount(CachedReading[TrustCertificatesClient, Snapshot]):
+class Subaccount(SubaccountReading[TrustCertificatesClient, Snapshot]):
     """The slots of one subaccount in this command.
 
     Args:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from btp_trust.runtime.cached_reading import CachedReading
+from btp_trust.runtime.cached_reading import SubaccountReading
 from btp_trust.saml.metadata import IdentityProvider
 from btp_trust.service.identity_providers import IdentityProviderClient
 
 
-class TrustConfiguration(CachedReading[IdentityProviderClient, tuple[IdentityProvider, ...]]):
+class TrustConfiguration(SubaccountReading[IdentityProviderClient, tuple[IdentityProvider, ...]]):
     """The identity providers that one subaccount trusts, in this command."""
 
     def providers(self) -> tuple[IdentityProvider, ...]:

@@ -12,10 +12,18 @@ from btp_trust.errors import (
     CredentialsRejected,
     EntityIDTaken,
     NotAuthorized,
+    SystemRefused,
     WrongSubaccount,
 )
 
-_NOT_APPLIED: Final = (ConfigurationError, CredentialsRejected, EntityIDTaken, NotAuthorized, WrongSubaccount)
+_NOT_APPLIED: Final = (
+    ConfigurationError,
+    CredentialsRejected,
+    EntityIDTaken,
+    NotAuthorized,
+    SystemRefused,
+    WrongSubaccount,
+)
 
 
 class WriteLock:
@@ -79,6 +87,7 @@ def was_not_applied(error: Exception) -> bool:
     """Whether an error of a write says for certain that nothing was done.
 
     It never left, for want of a connection, of a token for this subaccount or of a usable proxy; or it was refused with
-    401, 403 or 429, which the service documents, or with XSUAA's 409 of an entity ID that another one has.
+    401, 403 or 429, which the service documents, with XSUAA's 409 of an entity ID that another one has, or by a
+    communication system.
     """
     return bool(getattr(error, "not_sent", False)) or isinstance(error, _NOT_APPLIED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Generator
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import httpx
 import msgspec
@@ -22,7 +22,7 @@ from btp_trust.service.credentials.token_endpoint import parse_token, request_gr
 from btp_trust.service.transport.bearer import BEARER_TOKEN, jwt_payload
 from btp_trust.service.transport.decoding import decode
 from btp_trust.service.transport.oauth_errors import error_text
-from btp_trust.service.transport.request import begin_request, content_type
+from btp_trust.service.transport.request import begin_request, content_type, discard_body
 from btp_trust.service.transport.retry import RetryPolicy
 
 _EXPIRY_MARGIN: Final = 60.0
@@ -98,7 +98,7 @@ class ClientCredentials(httpx.Auth):
         response = yield self._authorize(token, request)
         if response.status_code == httpx.codes.UNAUTHORIZED:
             # SAP's advice for a 401: drop the cached token, and try once more.
-            _discard_body(response)
+            discard_body(response)
             yield self._authorize(self._current_token(instead_of=token), request)
 
     def _authorize(self, token: str, request: httpx.Request) -> httpx.Request:
@@ -157,12 +157,6 @@ class ClientCredentials(httpx.Auth):
                 "Check the service key's url; if it is right, its subaccount or instance may have been deleted.",
             )
         return parsed.access_token, parsed.lifetime
-
-
-def _discard_body(response: httpx.Response) -> None:
-    """Discard the body: httpx would read all of it, of any size, before it sends the next request."""
-    cast("httpx.SyncByteStream", response.stream).close()
-    response.stream = httpx.ByteStream(b"")
 
 
 def _attributes_of(token: str) -> _Attributes:

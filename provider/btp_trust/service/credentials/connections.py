@@ -15,6 +15,7 @@ from btp_trust.service.credentials.environment import ConnectionVariables
 from btp_trust.service.credentials.service_key import DESTINATION, Service, ServiceKey, parse_service_key
 from btp_trust.service.transport.decoding import DecodingError, find_json_object
 
+CONNECTIONS: Final = "btp-trust:connections"
 _VARIABLE: Final = "BTP_TRUST_SERVICE_KEY"
 
 
@@ -71,29 +72,13 @@ class Connections:
         """Give each key with its place, and whether a binding has it."""
         if name == DEFAULT_CONNECTION and (text := self._config("btp-trust:serviceKey")):
             yield text, "config btp-trust:serviceKey", False
-        if (key := self._configured_keys().get(name)) is not None:
+        if (key := configured_credentials(self._config).get(name)) is not None:
             yield key, f"config btp-trust:connections, {name!r}", False
         if text := self._variables.get(_VARIABLE, name):
             yield text, self._variables.name(_VARIABLE, name), False
         # Last and lazily: a malformed VCAP_SERVICES is an error only where a binding is needed.
         if binding := self._binding(name, service):
             yield binding.credentials, binding.where, True
-
-    def _configured_keys(self) -> dict[str, str]:
-        text = self._config("btp-trust:connections")
-        try:
-            keys = find_json_object(text) if text else {}
-        except DecodingError:
-            # Fails the check below, whose message is for both mistakes.
-            keys = {"": None}
-        # Objects only: `pulumi config set --path` stores texts, and whether those are secret is invisible here.
-        if not all(isinstance(key, dict) for key in keys.values()):
-            raise ConfigurationError(
-                "The config btp-trust:connections cannot be read.",
-                "It must be one JSON object that maps connection names to service keys, as objects and not as text.",
-                "Set it again: pulumi config set --secret btp-trust:connections '{\"<name>\": <service key>, …}'",
-            )
-        return {name: json.dumps(key) for name, key in keys.items()}
 
     def _binding(self, name: str, service: Service) -> Binding | None:
         bindings = find_bindings(self._environ, self._secrets_root, service)
@@ -118,6 +103,28 @@ class Connections:
             f"environment variable {self._variables.name(_VARIABLE, name)}",
             f"bindings of {service.instance_label} in VCAP_SERVICES, $SERVICE_BINDING_ROOT, {self._secrets_root}",
         ]
+
+
+def configured_credentials(config: Callable[[str], str | None]) -> dict[str, str]:
+    """Return the credentials of all connections in the configuration, by their names.
+
+    Raises:
+        ConfigurationError: It is malformed.
+    """
+    text = config(CONNECTIONS)
+    try:
+        keys = find_json_object(text) if text else {}
+    except DecodingError:
+        # Fails the check below, whose message is for both mistakes.
+        keys = {"": None}
+    # Objects only: `pulumi config set --path` stores texts, and whether those are secret is invisible here.
+    if not all(isinstance(key, dict) for key in keys.values()):
+        raise ConfigurationError(
+            f"The config {CONNECTIONS} cannot be read.",
+            "It must be one JSON object that maps connection names to service keys, as objects and not as text.",
+            f"Set it again: pulumi config set --secret {CONNECTIONS} '{{\"<name>\": <service key>, …}}'",
+        )
+    return {name: json.dumps(key) for name, key in keys.items()}
 
 
 def _config_command(name: str) -> str:

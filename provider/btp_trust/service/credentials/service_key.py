@@ -6,24 +6,21 @@ Fields after SAP's documentation of bindings with a client secret and with an X.
 from __future__ import annotations
 
 import ssl
-import tempfile
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Final
 
-import httpx
 import msgspec
 
 from btp_trust.certificate import parse_pem
 from btp_trust.errors import RENEWED_KEY_HINT, ConfigurationError, CredentialsRejected
 from btp_trust.formatting import format_rfc3339
-from btp_trust.parsing.pem import find_blocks
 from btp_trust.service.credentials import wrong_key
+from btp_trust.service.credentials.client_certificate import UnusablePair, load_client_certificate
 from btp_trust.service.credentials.key_formats import find_credentials
+from btp_trust.service.credentials.safe_url import UNSAFE_URL, is_safe_url
 from btp_trust.service.transport.decoding import NO_JSON, DecodingError, find_json_object, to_text
 from btp_trust.service.transport.http_client import create_tls_context
-from btp_trust.service.transport.proxies import LAST_PORT, LOOPBACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,21 +105,14 @@ class ServiceKey(msgspec.Struct, frozen=True, kw_only=True):
             )
 
     def _load_client_certificate(self, context: ssl.SSLContext) -> None:
-        """Load the pair from a temporary file: `ssl` reads private keys from files only."""
-        with tempfile.TemporaryDirectory(prefix="btp-trust-") as folder:
-            chain = Path(folder, "chain.pem")
-            # The permissions are set before the key is in the file.
-            chain.touch(mode=0o600)
-            chain.write_text(_pem_lines(self.certificate) + _pem_lines(self.key), encoding="utf-8")
-            try:
-                # With an empty pass phrase OpenSSL raises; with None it would wait at the terminal for one.
-                context.load_cert_chain(chain, password="")
-            except OSError:
-                raise ConfigurationError(
-                    "The service key's `certificate` and `key` cannot be used together.",
-                    "OpenSSL refuses to load the pair.",
-                    "Create a new service key and use its JSON whole.",
-                ) from None
+        try:
+            load_client_certificate(context, self.certificate, self.key)
+        except UnusablePair:
+            raise ConfigurationError(
+                "The service key's `certificate` and `key` cannot be used together.",
+                "OpenSSL refuses to load the pair.",
+                "Create a new service key and use its JSON whole.",
+            ) from None
 
 
 def parse_service_key(text: str | bytes, where: str, service: Service = DESTINATION) -> ServiceKey:
@@ -160,13 +150,8 @@ def _validate(document: dict[str, Any], where: str, service: Service) -> Service
         raise _unusable_key(where, _describe_missing(missing, document, service), service)
     if (other := wrong_key.find_other_service(document, service.url_field)) is not None:
         raise _unusable_key(where, f"It resembles a key of {other}.", service)
-    if not all(_is_safe(url) for url in (key.uri, key.url, key.certurl) if url):
-        raise _unusable_key(
-            where,
-            "Its URLs must begin with https:// (http:// only for this machine itself) and name a host; user, query and "
-            "fragment must be absent.",
-            service,
-        )
+    if not all(is_safe_url(url) for url in (key.uri, key.url, key.certurl) if url):
+        raise _unusable_key(where, UNSAFE_URL, service)
     if key.is_x509:
         try:
             parse_pem(key.certificate)
@@ -184,23 +169,5 @@ def _describe_missing(missing: list[str], document: dict[str, Any], service: Ser
     return f"{needs} {wrong_key.describe_document(document, service.url_field)}".rstrip()
 
 
-def _is_safe(text: str) -> bool:
-    """Return True if credentials may be sent to this URL: by TLS, or to this machine itself."""
-    try:
-        url = httpx.URL(text)
-        host, port = url.host, url.port or 0
-        url.raw_host.decode("ascii").encode("idna")  # as the resolver will do it
-    except (httpx.InvalidURL, UnicodeError):
-        return False
-    # An empty query or fragment has left no trace in the parsed URL.
-    if not host or url.userinfo or port > LAST_PORT or "?" in text or "#" in text:
-        return False
-    return url.scheme == "https" or (url.scheme == "http" and host in LOOPBACK)
-
-
 def _unusable_key(where: str, why: str, service: Service) -> ConfigurationError:
     return ConfigurationError(f"The service key in {where} cannot be used.", why, service.remedy)
-
-
-def _pem_lines(pem: str) -> str:
-    return "".join(block.text for block in find_blocks(pem))

@@ -100,6 +100,8 @@ def describe_document(document: Mapping[str, Any], address: str) -> str:
             "Its `credential-type` is `x509_attested`: its certificate is fetched from the platform at run time and is "
             "no part of the key."
         )
+    if {"url", "user", "password"} <= names and "clientid" not in names:
+        return "It is a communication user, with whom CommunicationSystemTrust reaches a system, and no service key."
     # A stated name is a stronger sign than a field that only this service has.
     if (service := _stated_service(levels, names) or _hinted_service(names)) is not None:
         return f"It resembles a key of {service}."

@@ -6,7 +6,7 @@ import re
 from contextlib import closing
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import Final, cast
 
 import httpx
 
@@ -67,6 +67,7 @@ def _require_available(response: httpx.Response) -> httpx.Response:
             remedy,
             not_sent=is_throttled,
             retry_after=pause,
+            status=response.status_code,
         )
     return response
 
@@ -104,6 +105,12 @@ def begin_request(request: httpx.Request, retry_policy: RetryPolicy) -> None:
             "If that happens again, check the connection to the service for disturbances.",
         )
     request.extensions["timeout"] = retry_policy.timeout.as_dict()
+
+
+def discard_body(response: httpx.Response) -> None:
+    """Discard the body: httpx would read all of it, of any size, before an auth sends the next request."""
+    cast("httpx.SyncByteStream", response.stream).close()
+    response.stream = httpx.ByteStream(b"")
 
 
 def request_label(request: httpx.Request) -> str:

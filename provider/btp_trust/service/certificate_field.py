@@ -1,0 +1,117 @@
+"""The certificate field of a communication system: which certificate or key its text is, and how one is written.
+
+SAP leaves open what `…CertificatePublicKeyBase64` holds. A text that stands there can be told apart, and a new one is
+written in the same format. Pure.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from btp_trust.certificate import Certificate, parse_identity
+from btp_trust.formatting import short_fingerprint
+from btp_trust.parsing.pem import decode_base64, find_blocks
+from btp_trust.parsing.x509 import is_public_key
+
+KEY_PREFIX: Final = "key:"
+"""Begins the identity of a public key: the SHA-256 of its SubjectPublicKeyInfo follows."""
+_UNREADABLE_PREFIX: Final = "other:"
+"""Begins the identity of a text of another kind: its SHA-256 follows, so that a change is noticed."""
+
+
+class FieldFormat(StrEnum):
+    """Formats in which a field may hold a certificate."""
+
+    CERTIFICATE = "certificate"
+    """The DER in base64, on one line."""
+    PEM = "pem"
+    """The PEM, with its BEGIN and END, without line breaks."""
+    KEY = "key"
+    """The key alone: its SubjectPublicKeyInfo in base64."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldContent:
+    """The certificate or the key that a field holds."""
+
+    format: FieldFormat
+    identity: str
+    """SHA-256 fingerprint of the certificate; for a key alone `key:` and the SHA-256 of its SubjectPublicKeyInfo."""
+    not_after: datetime | None = None
+    """UTC; None for a key, which has no end."""
+
+
+def parse_field(field: str) -> FieldContent | None:
+    """Parse the text of a field; None if it holds neither a certificate nor a key."""
+    block = next((block for block in find_blocks(field) if block.label == "CERTIFICATE"), None)
+    try:
+        der = decode_base64(field if block is None else block.body)
+    except ValueError:
+        return None
+    try:
+        certificate = parse_identity(der)
+    except ValueError:
+        return FieldContent(FieldFormat.KEY, _key_identity(der)) if block is None and is_public_key(der) else None
+    format_ = FieldFormat.CERTIFICATE if block is None else FieldFormat.PEM
+    return FieldContent(format_, certificate.fingerprint, certificate.not_after)
+
+
+def tell_format(field: str) -> FieldFormat | None:
+    """Tell the format of a field by its text; None if it is empty, or of another kind."""
+    content = parse_field(field)
+    return None if content is None else content.format
+
+
+def identity(field: str) -> str:
+    """Identify what a field holds, so that two readings can be compared.
+
+    Returns:
+        The fingerprint of its certificate, `key:` and the SHA-256 of its key, or an empty text for an empty field; a
+        text of another kind has an identity that is neither.
+    """
+    if not field.strip():
+        return ""
+    content = parse_field(field)
+    return content.identity if content else f"{_UNREADABLE_PREFIX}{hashlib.sha256(field.encode()).hexdigest()}"
+
+
+def key_identity(certificate: Certificate) -> str:
+    """Return the identity of a certificate's public key, as a field has it that holds keys alone."""
+    return _key_identity(base64.b64decode(certificate.public_key))
+
+
+def trusts(field: str, certificate: Certificate) -> bool:
+    """Return True if a field holds this certificate, or its key where keys alone are stored."""
+    return identity(field) in {certificate.fingerprint, key_identity(certificate)}
+
+
+def encode(certificate: Certificate, format_: FieldFormat) -> str:
+    """Write a certificate as the text of a field."""
+    if format_ is FieldFormat.KEY:
+        return certificate.public_key
+    return certificate.pem.replace("\n", "") if format_ is FieldFormat.PEM else certificate.body
+
+
+def describe(field: str) -> str:
+    """Name what a field holds in a sentence."""
+    return describe_identity(identity(field))
+
+
+def describe_identity(identity: str) -> str:
+    """Name the content of a field by its identity, in a sentence."""
+    if not identity:
+        return "no certificate"
+    if identity.startswith(_UNREADABLE_PREFIX):
+        return "a text that is neither certificate nor key"
+    if identity.startswith(KEY_PREFIX):
+        return f"{KEY_PREFIX}{short_fingerprint(identity.removeprefix(KEY_PREFIX))}"
+    return short_fingerprint(identity)
+
+
+def _key_identity(der: bytes) -> str:
+    return f"{KEY_PREFIX}{hashlib.sha256(der).hexdigest()}"
