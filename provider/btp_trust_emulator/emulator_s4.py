@@ -86,14 +86,18 @@ class S4Tenants(ABC):
         self,
         tenant: str,
         system_id: str,
-        certificate: str | None,
+        certificate: str | None = None,
         block: TrustBlock | Literal["oauth2", "saml-bearer"] = TrustBlock.OAUTH2,
         provider_name: str | None = None,
         *,
         active: bool = True,
+        text: str | None = None,
     ) -> ShownSystem:
-        """Let a block hold a certificate (PEM), as a person does; the default of the name is its common name."""
-        given = s4.GivenTrust(certificate, provider_name, active)
+        """Let a block hold a certificate (PEM), as a person does; the default of the name is its common name.
+
+        A `text` stands in the certificate field as it is, whatever it means; without both, the field is empty.
+        """
+        given = s4.GivenTrust(certificate, provider_name, active, text)
         return s4.set_trust(self._landscape, tenant, system_id, TrustBlock(block), given)
 
     def communication_system(self, tenant: str, system_id: str) -> ShownSystem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import secrets
 from dataclasses import dataclass, field, replace
@@ -87,21 +88,14 @@ class Tenant:
         return trusted
 
     def content(self, trust: Trust) -> certificate_field.FieldContent | None:
-        """Return what the certificate field of a block holds, None if it is empty."""
-        if not trust.certificate:
-            return None
-        return certificate_field.decode(trust.certificate, _format_of(trust.certificate))
+        """Return what the certificate field of a block holds; None if it is empty, or neither certificate nor key.
 
-
-def _format_of(text: str) -> FieldFormat:
-    """Return the format of a field that was accepted: the tenant's switch may be another one by now."""
-    if text.startswith("-----"):
-        return FieldFormat.PEM
-    try:
-        certificate_field.decode(text, FieldFormat.CERTIFICATE)
-    except Invalid:
-        return FieldFormat.KEY
-    return FieldFormat.CERTIFICATE
+        The text may have any format: the tenant's switch may be another one by now.
+        """
+        for field_format in FieldFormat:
+            with contextlib.suppress(Invalid):
+                return certificate_field.decode(trust.certificate, field_format)
+        return None
 
 
 def create_tenant(name: str, password: str | None = None, switches: S4Switches | None = None) -> Tenant:
@@ -121,7 +115,7 @@ def create_tenant(name: str, password: str | None = None, switches: S4Switches |
 
 
 def with_system(tenant: Tenant, new: CommunicationSystem, now: datetime) -> Tenant:
-    """Return the tenant with a new or a changed system.
+    """Return the tenant with a new or a changed system, once its certificates are checked.
 
     Raises:
         Invalid: a certificate field is malformed, or its certificate is refused.
@@ -129,11 +123,20 @@ def with_system(tenant: Tenant, new: CommunicationSystem, now: datetime) -> Tena
     """
     old = tenant.systems.get(new.uuid)
     blocks = {block: _checked(tenant, trust, old.blocks[block] if old else None) for block, trust in new.blocks.items()}
-    checked = replace(new, blocks=blocks)
-    _refuse_shared_names(tenant, checked)
+    return with_verbatim(tenant, replace(new, blocks=blocks), now)
+
+
+def with_verbatim(tenant: Tenant, new: CommunicationSystem, now: datetime) -> Tenant:
+    """Return the tenant with a new or a changed system, whatever its certificate fields hold.
+
+    Raises:
+        Conflict: another system has a provider name.
+    """
+    _refuse_shared_names(tenant, new)
+    old = tenant.systems.get(new.uuid)
     if old is not None:
-        checked = old.changed(checked, now, now + timedelta(seconds=tenant.switches.effect_delay_seconds))
-    return replace(tenant, systems={**tenant.systems, checked.uuid: checked})
+        new = old.changed(new, now, now + timedelta(seconds=tenant.switches.effect_delay_seconds))
+    return replace(tenant, systems={**tenant.systems, new.uuid: new})
 
 
 def _checked(tenant: Tenant, new: Trust, old: Trust | None) -> Trust:
@@ -153,9 +156,7 @@ def _checked(tenant: Tenant, new: Trust, old: Trust | None) -> Trust:
         raise Invalid("The certificate was not accepted.", f"It is unsupported: {violation}.", "Give another one.")
     if not is_computed:
         return new
-    subject, issuer = ("", "")
-    if content.certificate is not None:
-        subject, issuer = certificate_profile.subject_and_issuer(content.certificate)
+    subject, issuer = certificate_profile.subject_and_issuer(content.certificate) if content.certificate else ("", "")
     return replace(new, subject=subject, issuer=issuer)
 
 

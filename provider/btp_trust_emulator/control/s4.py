@@ -31,11 +31,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class GivenTrust:
-    """What a person gives for a block: a certificate (PEM), None for an empty field; the name is its common name."""
+    """What a person gives for a block: a certificate (PEM), None for an empty field; the name is its common name.
 
-    certificate: str | None
+    A `text` stands in the certificate field as it is, whatever it means.
+    """
+
+    certificate: str | None = None
     provider_name: str | None = None
     active: bool = True
+    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,14 +153,15 @@ def set_trust(
         system = old.system(system_id)
         trust = _trust(old, given)
         new = replace(system, blocks={**system.blocks, block: trust})
-        return s4_tenant.with_system(old, new, landscape.clock.now())
+        change = s4_tenant.with_system if given.text is None else s4_tenant.with_verbatim
+        return change(old, new, landscape.clock.now())
 
     return shown_system(landscape, change_tenant(landscape, name, rule), system_id)
 
 
 def _trust(tenant: Tenant, given: GivenTrust) -> Trust:
     if given.certificate is None:
-        return Trust(given.active, given.provider_name or "")
+        return Trust(given.active, given.provider_name or "", certificate=given.text or "")
     text = certificate_field.encode(given.certificate, tenant.switches.field_format)
     subject_name = trust_certificate.subject_name(trust_certificate.normalized(given.certificate))
     return Trust(given.active, given.provider_name or subject_name, certificate=text)

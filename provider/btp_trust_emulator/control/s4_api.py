@@ -43,14 +43,15 @@ class _NewSystem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _NewTrust(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    certificate: str | None
+    certificate: str | None = None
     provider_name: str | None = None
     active: bool = True
+    text: str | None = None
 
     @property
     def given(self) -> s4.GivenTrust:
         """The same for the rules."""
-        return s4.GivenTrust(self.certificate, self.provider_name, self.active)
+        return s4.GivenTrust(self.certificate, self.provider_name, self.active, self.text)
 
 
 def _create_tenant(emulation: Emulation, request: ControlRequest[_NewTenant]) -> Response:
