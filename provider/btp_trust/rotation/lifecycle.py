@@ -20,7 +20,7 @@ from btp_trust.rotation.difference import (
 )
 from btp_trust.rotation.notices import creation_notices, record_notices, step_notices, swap_notices
 from btp_trust.rotation.outputs import history_outputs, refreshed_outputs, restored_at, signer_outputs, without_none
-from btp_trust.rotation.planned_swap import PlannedSwap
+from btp_trust.rotation.perform import complete_step, record_signer, swap_slots
 from btp_trust.rotation.planning import (
     affected_destinations,
     create_declaration,
@@ -31,7 +31,6 @@ from btp_trust.rotation.planning import (
     refuse_foreign_candidate,
     removed_candidate,
 )
-from btp_trust.rotation.perform import complete_step, record_signer, swap_slots
 from btp_trust.rotation.policies import decide
 from btp_trust.rotation.rollback import stale_read_after_swap
 from btp_trust.rotation.schema import Candidate, RotationArgs, RotationInputs, RotationState, args_from_bag
@@ -55,9 +54,7 @@ from btp_trust.runtime.reading import (
 )
 from btp_trust.runtime.session import Session
 from btp_trust.runtime.signer_warnings import with_expiry_by_state
-from btp_trust.runtime.slot_writes import swap
-from btp_trust.runtime.slots import Subaccount
-from btp_trust.snapshot import Slots, Snapshot
+from btp_trust.snapshot import Snapshot
 from btp_trust.trusted_by.parsing import TrustedBy
 
 _KIND = "RotationTrigger"

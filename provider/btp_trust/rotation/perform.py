@@ -8,16 +8,23 @@ from __future__ import annotations
 from dataclasses import replace
 
 from btp_trust.certificate import Certificate
+from btp_trust.rotation import announcements
+from btp_trust.rotation.difference import refuse_unless_signing
+from btp_trust.rotation.planned_swap import PlannedSwap
+from btp_trust.rotation.schema import RotationInputs
 from btp_trust.rotation.switchover import messages
 from btp_trust.rotation.switchover.failure import SwitchFailure
-from btp_trust.rotation.switchover.perform import Switchover
+from btp_trust.rotation.switchover.perform import Switchover, due_switchover, prepare_switchover
 from btp_trust.rotation.switchover.schema import OnSwitchFailure
+from btp_trust.rotation.verification import preflight
 from btp_trust.rotation.verification.automatic_rollback import roll_back
 from btp_trust.rotation.verification.policy import is_rollback
 from btp_trust.rotation.verification.runner import VerificationOutcome, evidence_outputs, verify_rotation
 from btp_trust.rotation.verification.step import RotationStep
 from btp_trust.runtime.session import Session
+from btp_trust.runtime.slot_writes import swap
 from btp_trust.runtime.slots import Subaccount
+from btp_trust.snapshot import Slots, Snapshot
 
 
 def record_signer(session: Session, account: Subaccount, new: RotationInputs) -> tuple[Snapshot, Switchover]:
@@ -71,11 +78,9 @@ def complete_step(
 def _roll_back(
     session: Session, account: Subaccount, step: RotationStep, earlier: Certificate, switchover: Switchover
 ) -> VerificationOutcome:
-    cause = SwitchFailure(
-        step.new.generation, step.generation_of(earlier), step.slots.now, dict(switchover.failures)
-    )
+    cause = SwitchFailure(step.new.generation, step.generation_of(earlier), step.slots.now, dict(switchover.failures))
     with session.retry_policy.fresh_deadline():
-        left = roll_back(session, account, step, earlier, cause, switchover)
+        left = roll_back(session, account, step, earlier, cause, switchover=switchover)
     # What was verified before is as true as it was: no probe has asked for the certificate that is rolled back.
     kept = {name: found for name, found in step.state.verified.items() if name in step.new.verify_destinations}
     return VerificationOutcome(left.slots, {**evidence_outputs(kept), **left.outputs})

@@ -12,6 +12,8 @@ from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.rollback import previous_signer, rollback_input
 from btp_trust.rotation.schema import Candidate, RotationArgs, RotationInputs
 from btp_trust.rotation.swap_lines import plan_swap
+from btp_trust.rotation.switchover.plan import SwitchoverPlan, plan_switchover, switch_certificates
+from btp_trust.rotation.switchover.reading import read_systems
 from btp_trust.rotation.switchover.schema import PlannedSwitchover
 from btp_trust.rotation.target_history import earlier_attestations, of_slots
 from btp_trust.runtime.command_plan import CommandPlan

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from btp_trust.certificate import Certificate
-from btp_trust.errors import Refused, RollbackFailed, SlotsChanged, TrustError
+from btp_trust.errors import Refused, RollbackFailed, SystemChanged, TrustError
 from btp_trust.formatting import format_rfc3339, label_fingerprint, short_fingerprint
 from btp_trust.rotation.switchover.schema import OnSwitchFailure
 from btp_trust.service import certificate_field
 from btp_trust.service.communication_systems import SystemTrust
 from btp_trust.snapshot import Snapshot
+
+
+class Problem(NamedTuple):
+    """What a person has to resolve: what, why, and what to do."""
+
+    what: str
+    why: str
+    remedy: str
 
 
 def step(*, has_swap: bool) -> str:
@@ -42,10 +51,10 @@ def left_to_people(new: str) -> str:
     return f"{new}, once somebody uploads it or the next deployment reaches the system"
 
 
-def trusts_neither(name: str, found: SystemTrust, to: Certificate) -> tuple[str, str, str]:
+def trusts_neither(name: str, found: SystemTrust, to: Certificate) -> Problem:
     """Explain a system that trusts a certificate from outside of the slots, or none."""
     what = certificate_field.describe(found.field)
-    return (
+    return Problem(
         f"{name} trusts {what}, which is neither certificate of this subaccount.",
         f"Its provider name is {found.provider_name!r}. It may belong to another subaccount, which would lose its "
         "trust; so a switchover exchanges only the two certificates in the slots.",
@@ -54,25 +63,25 @@ def trusts_neither(name: str, found: SystemTrust, to: Certificate) -> tuple[str,
     )
 
 
-def unread(name: str, error: TrustError, *, has_swap: bool) -> tuple[str, str, str]:
+def unread(name: str, error: TrustError, *, has_swap: bool) -> Problem:
     """Explain a system that could not be read, where the command goes on."""
     effect = "It refuses calls from the swap on, until it has the certificate." if has_swap else "It was left alone."
-    return f"{name} could not be read: {error.what}", f"{error.why} {effect}", error.remedy
+    return Problem(f"{name} could not be read: {error.what}", f"{error.why} {effect}", error.remedy)
 
 
-def left_by_creation(names: Sequence[str], to: Certificate) -> tuple[str, str, str]:
+def left_by_creation(names: Sequence[str], to: Certificate) -> Problem:
     """Explain systems that trust the passive certificate when the trigger is created, which never writes."""
     verb = "trusts" if len(names) == 1 else "trust"
-    return (
+    return Problem(
         f"{', '.join(names)} {verb} the passive certificate, and {short_fingerprint(to.fingerprint)} signs.",
         "Calls to such a system are refused. Creating a RotationTrigger changes nothing, so nothing is switched over.",
         "Run `pulumi preview` after this deployment: it shows the switchover, and `pulumi up` performs it.",
     )
 
 
-def changed_since_plan(name: str, planned: str, found: str) -> SlotsChanged:
+def changed_since_plan(name: str, planned: str, found: str) -> SystemChanged:
     """Return the error of a system that trusts another certificate than the preview showed."""
-    return SlotsChanged(
+    return SystemChanged(
         f"{name} changed since this was planned: nothing was swapped.",
         f"Planned for: {planned}. Found: {found}.",
         "Run `pulumi preview` and read the new plan; the change may have had a reason.",

@@ -116,9 +116,7 @@ def _prepare(
         return None
     if not trusts(found, before) or not planned.startswith(short_fingerprint(before.fingerprint)):
         raise messages.changed_since_plan(switch.name, planned, certificate_field.describe(found.field))
-    return prepare_write(
-        system, to, certificate_field.identity(found.field), switch.certificate_format, rehearse=True
-    )
+    return prepare_write(system, to, certificate_field.identity(found.field), switch.certificate_format, rehearse=True)
 
 
 def _send(write: PreparedWrite) -> TrustError | None:

@@ -19,6 +19,7 @@ from btp_trust.rotation.decision import Action, Decision
 from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.messages import label
 from btp_trust.rotation.switchover import messages
+from btp_trust.rotation.switchover.messages import Problem
 from btp_trust.rotation.switchover.reading import Systems
 from btp_trust.rotation.switchover.schema import OnSwitchFailure, PlannedSwitch, PlannedSwitchover
 from btp_trust.snapshot import Snapshot
@@ -31,7 +32,7 @@ class SwitchoverPlan:
     planned: PlannedSwitchover | None = None
     """For the inputs: the switchover of this command, else the last one."""
     is_due: bool = False
-    warnings: Sequence[tuple[str, str, str]] = ()
+    warnings: Sequence[Problem] = ()
     """What a person has to resolve, in three parts each."""
 
 
@@ -90,7 +91,7 @@ def plan_switchover(
 
 def _problems(
     declaration: Declaration, systems: Systems, to: Certificate, before: Certificate | None, *, has_swap: bool
-) -> list[tuple[str, str, str]]:
+) -> list[Problem]:
     """Return the warnings about systems that cannot be read, or that trust a third certificate.
 
     Raises:

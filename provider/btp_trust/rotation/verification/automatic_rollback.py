@@ -64,6 +64,7 @@ def roll_back(
     step: RotationStep,
     earlier: Certificate,
     cause: RollbackCause,
+    *,
     switchover: Switchover,
 ) -> RolledBackStep:
     """Roll back a step and its systems, and probe the earlier certificate.
@@ -90,9 +91,9 @@ def roll_back(
     request = ProbeRequest(earlier, step.slots.active, slots.now, cause.evidence, without_retries=True)
     results = probe_destinations(session, step.new, tuple(cause.evidence), request)
     evidence = _with_results(cause.evidence, results)
-    failure = cause.done(evidence, slots)
-    why = f"{failure.why}{switchover_messages.not_restored(left, earlier)}"
-    return _rolled_back(step, earlier, evidence, slots, str(Refused(failure.what, why, failure.remedy)))
+    done = cause.done(evidence, slots)
+    why = f"{done.why}{switchover_messages.not_restored(left, earlier)}"
+    return _rolled_back(step, earlier, evidence, slots, str(Refused(done.what, why, done.remedy)))
 
 
 def _with_results(evidence: Mapping[str, Evidence], results: Mapping[str, ProbeResult]) -> dict[str, Evidence]:

@@ -11,12 +11,13 @@ from btp_trust.rotation.evidence import Evidence, Verdict
 from btp_trust.rotation.schema import RotationState
 from btp_trust.rotation.switchover.perform import Switchover
 from btp_trust.rotation.verification.automatic_rollback import roll_back
-from btp_trust.rotation.verification.messages import TargetRejection, rollback_impossible_error
+from btp_trust.rotation.verification.messages import rollback_impossible_error
 from btp_trust.rotation.verification.policy import VerificationRun, inconclusive_destinations, rejecting_destinations
 from btp_trust.rotation.verification.prober import probe_destinations
 from btp_trust.rotation.verification.probes import ProbeRequest
 from btp_trust.rotation.verification.refusal_times import refused_since
 from btp_trust.rotation.verification.step import RotationStep, unverified_destinations
+from btp_trust.rotation.verification.target_rejection import TargetRejection
 from btp_trust.rotation.verification.verdict import ProbeResult, RetryCause
 from btp_trust.runtime.session import Session
 from btp_trust.runtime.slots import Subaccount
@@ -61,7 +62,7 @@ def verify_rotation(
             # The probes may have used up their time, while users are rejected.
             with session.retry_policy.fresh_deadline():
                 cause = TargetRejection(step, step.slots.passive, evidence)
-                left = roll_back(session, account, step, step.slots.passive, cause, switchover)
+                left = roll_back(session, account, step, step.slots.passive, cause, switchover=switchover)
             return VerificationOutcome(left.slots, {**evidence_outputs(left.evidence), **left.outputs})
     return _report_and_record(session, step, run, results, evidence)
 

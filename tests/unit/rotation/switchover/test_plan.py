@@ -122,7 +122,8 @@ def test_refusal_names_the_system(states: dict[str, str]) -> None:
 def test_switch_is_named_by_its_block() -> None:
     """Two blocks of one system are two switches."""
     names = {
-        Switch(connection="s4", system="TRUST", block=block).name for block in (TrustBlock.OAUTH2, TrustBlock.SAML_BEARER)
+        Switch(connection="s4", system="TRUST", block=block).name
+        for block in (TrustBlock.OAUTH2, TrustBlock.SAML_BEARER)
     }
 
     assert names == {"s4/TRUST (oauth2)", "s4/TRUST (saml-bearer)"}

@@ -12,7 +12,7 @@ from btp_trust.rotation import verification
 FOLDER = Path(verification.__file__).parent
 LAYERS = (
     ("runner",),
-    ("automatic_rollback", "preflight"),
+    ("automatic_rollback", "preflight", "target_rejection"),
     ("prober",),
     ("probes", "step", "messages", "inspection"),
     ("policy", "refusal_times"),
@@ -25,6 +25,7 @@ PURE = (
     "probes",
     "step",
     "messages",
+    "target_rejection",
     "policy",
     "refusal_times",
     "verdict",
