@@ -95,7 +95,7 @@ class S4Tenants(ABC):
     ) -> ShownSystem:
         """Let a block hold a certificate (PEM), as a person does; the default of the name is its common name.
 
-        A `text` stands in the certificate field as it is, whatever it means; without both, the field is empty.
+        A `text` stands in the certificate field as it is; if both are missing, the field is empty.
         """
         given = s4.GivenTrust(certificate, provider_name, active, text)
         return s4.set_trust(self._landscape, tenant, system_id, TrustBlock(block), given)

@@ -233,9 +233,9 @@ class Edition(Enum):
 class S4Switches:
     """One decision for each point of a tenant's communication systems that public sources leave open.
 
-    The defaults make clients careful: they have to send ETags and keep provider names apart. A change takes effect
-    after `effect_delay_seconds` of the clock; the communication user is locked by `lock_after` failed logons one after
-    the other; a session, with its CSRF token, ends after `session_seconds`.
+    The defaults make clients careful: they have to send ETags and keep provider names apart. A patch counts after
+    `effect_delay_seconds` of the clock; `lock_after` failed logons in a row lock the communication user; a session,
+    with its CSRF token, ends after `session_seconds`.
     """
 
     field_format: FieldFormat = FieldFormat.CERTIFICATE

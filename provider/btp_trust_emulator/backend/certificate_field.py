@@ -48,7 +48,7 @@ def encode(pem: str, field_format: FieldFormat) -> str:
     """Return the text of a field that holds a certificate (PEM).
 
     Raises:
-        Invalid: `pem` is not one certificate with an RSA key.
+        Invalid: `pem` is other than one certificate with an RSA key.
     """
     normalized = trust_certificate.normalized(pem)
     key = trust_certificate.public_key(normalized)
@@ -64,7 +64,7 @@ def decode(text: str, field_format: FieldFormat) -> FieldContent:
     """Return what the text of a field holds.
 
     Raises:
-        Invalid: the text has another format, or the key is no RSA key.
+        Invalid: the text has another format, or the key another type.
     """
     if field_format is FieldFormat.KEY:
         return FieldContent(_decode_key(text), None)

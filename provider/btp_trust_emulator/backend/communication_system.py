@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 
 from btp_trust_emulator.errors import Invalid
@@ -72,8 +72,9 @@ class CommunicationSystem:
         """Return the blocks that count at a time."""
         return self.earlier if self.effective_from is not None and now < self.effective_from else self.blocks
 
-    def changed(self, new: CommunicationSystem, now: datetime, effective_from: datetime) -> CommunicationSystem:
-        """Return `new` as the successor of this system, changed `now`."""
+    def changed(self, new: CommunicationSystem, now: datetime, delay_seconds: float) -> CommunicationSystem:
+        """Return `new` as the successor of this system, changed `now`, which counts after a delay."""
+        effective_from = now + timedelta(seconds=delay_seconds)
         return replace(new, earlier=self.blocks_at(now), effective_from=effective_from, version=self.version + 1)
 
 

@@ -6,7 +6,6 @@ import contextlib
 import re
 import secrets
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from btp_trust_emulator.backend import certificate_field
@@ -26,7 +25,7 @@ DEFAULT_USER = "BTP_TRUST"
 
 @dataclass(frozen=True, slots=True)
 class CommunicationUser:
-    """The inbound user of the scenario; `has_scenario` is False if no arrangement allows it the service."""
+    """The inbound user of the scenario; `has_scenario` is False if the arrangement is missing."""
 
     name: str
     password: str = field(repr=False)
@@ -88,7 +87,7 @@ class Tenant:
         return trusted
 
     def content(self, trust: Trust) -> certificate_field.FieldContent | None:
-        """Return what the certificate field of a block holds; None if it is empty, or neither certificate nor key.
+        """Return the certificate or key in the field of a block; None if it is empty or has another text.
 
         The text may have any format: the tenant's switch may be another one by now.
         """
@@ -99,10 +98,10 @@ class Tenant:
 
 
 def create_tenant(name: str, password: str | None = None, switches: S4Switches | None = None) -> Tenant:
-    """Create a tenant without communication systems.
+    """Create a tenant, with an empty list of communication systems.
 
     Raises:
-        Invalid: the name cannot stand in a URL.
+        Invalid: the name is malformed.
     """
     if not _NAME.fullmatch(name):
         raise Invalid(
@@ -114,7 +113,7 @@ def create_tenant(name: str, password: str | None = None, switches: S4Switches |
     return Tenant(name, user, switches=switches or S4Switches())
 
 
-def with_system(tenant: Tenant, new: CommunicationSystem, now: datetime) -> Tenant:
+def with_system(tenant: Tenant, new: CommunicationSystem, now: datetime, delay_seconds: float = 0) -> Tenant:
     """Return the tenant with a new or a changed system, once its certificates are checked.
 
     Raises:
@@ -123,11 +122,11 @@ def with_system(tenant: Tenant, new: CommunicationSystem, now: datetime) -> Tena
     """
     old = tenant.systems.get(new.uuid)
     blocks = {block: _checked(tenant, trust, old.blocks[block] if old else None) for block, trust in new.blocks.items()}
-    return with_verbatim(tenant, replace(new, blocks=blocks), now)
+    return with_verbatim(tenant, replace(new, blocks=blocks), now, delay_seconds)
 
 
-def with_verbatim(tenant: Tenant, new: CommunicationSystem, now: datetime) -> Tenant:
-    """Return the tenant with a new or a changed system, whatever its certificate fields hold.
+def with_verbatim(tenant: Tenant, new: CommunicationSystem, now: datetime, delay_seconds: float = 0) -> Tenant:
+    """Return the tenant with a new or a changed system and its certificate fields as they are.
 
     Raises:
         Conflict: another system has a provider name.
@@ -135,7 +134,7 @@ def with_verbatim(tenant: Tenant, new: CommunicationSystem, now: datetime) -> Te
     _refuse_shared_names(tenant, new)
     old = tenant.systems.get(new.uuid)
     if old is not None:
-        new = old.changed(new, now, now + timedelta(seconds=tenant.switches.effect_delay_seconds))
+        new = old.changed(new, now, delay_seconds)
     return replace(tenant, systems={**tenant.systems, new.uuid: new})
 
 
@@ -168,7 +167,7 @@ def _refuse_shared_names(tenant: Tenant, new: CommunicationSystem) -> None:
             is_same = trust.provider_name and trust.provider_name == other.blocks[block].provider_name
             if other.uuid != new.uuid and is_same:
                 raise Conflict(
-                    "The communication system was not saved.",
+                    "The communication system was refused.",
                     f"The provider name {trust.provider_name} is used in {other.system_id} already.",
                     "Give another name.",
                 )

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 class GivenTrust:
     """What a person gives for a block: a certificate (PEM), None for an empty field; the name is its common name.
 
-    A `text` stands in the certificate field as it is, whatever it means.
+    A `text` stands in the certificate field as it is.
     """
 
     certificate: str | None = None

@@ -179,7 +179,8 @@ class CommunicationSystemService:
 
     def _save(self, call: Call, status: int, new: CommunicationSystem) -> Response:
         with _validation():
-            tenant = s4_tenant.with_system(call.tenant, new, self.landscape.clock.now())
+            delay = call.tenant.switches.effect_delay_seconds
+            tenant = s4_tenant.with_system(call.tenant, new, self.landscape.clock.now(), delay)
         self.landscape.commit(lambda old: old.with_tenant(tenant))
         saved = tenant.systems[new.uuid]
         return self._one(replace(call, tenant=tenant), status, saved, s4_tenant.description(tenant, saved))

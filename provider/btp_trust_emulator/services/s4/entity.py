@@ -73,7 +73,7 @@ def parse_properties(body: bytes) -> dict[str, object]:
     """Return the properties in a body.
 
     Raises:
-        ODataError: the body is no object, or a property is unknown, read-only or of another type.
+        ODataError: the body is malformed, or a property is unknown, read-only or of another type.
     """
     try:
         given = msgspec.json.decode(body, type=dict[str, object])
@@ -94,10 +94,10 @@ def _check_property(name: str, value: object) -> None:
 
 
 def check_patch(properties: Mapping[str, object], switch: PatchProperties) -> None:
-    """Refuse what PATCH does not take.
+    """Refuse what the switch leaves out of PATCH.
 
     Raises:
-        ODataError: PATCH is not allowed, or a property is read-only.
+        ODataError: PATCH is forbidden, or a property is read-only.
     """
     if switch is PatchProperties.NONE:
         raise ODataError(405, "/IWBEP/CM_V4_COS/042", "Update is not allowed for CommunicationSystems")

@@ -57,7 +57,7 @@ def query_options(query: str, properties: frozenset[str], navigations: frozenset
     """
     options = {name: value for name, value in parse_qsl(query) if name.startswith("$")}
     if unknown := sorted(options.keys() - _OPTIONS):
-        raise ODataError(501, "/IWBEP/CM_V4_COS/014", f"System query option {unknown[0]} is not supported")
+        raise ODataError(501, "/IWBEP/CM_V4_COS/014", f"System query option {unknown[0]} is unsupported")
     expand, select = _names(options.get("$expand", "")), _names(options.get("$select", ""))
     for name in (*(name for name in expand if name not in navigations), *(set(select) - properties)):
         raise _unknown_property(name)

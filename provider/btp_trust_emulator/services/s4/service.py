@@ -29,7 +29,7 @@ class S4Service:
     communication_systems: CommunicationSystemService = field(init=False)
 
     def __post_init__(self) -> None:
-        """Begin without sessions."""
+        """Begin with an empty list of sessions."""
         object.__setattr__(self, "communication_systems", CommunicationSystemService(self.landscape))
 
     def subaccount(self, _: Request) -> str | None:
