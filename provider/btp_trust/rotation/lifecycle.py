@@ -103,12 +103,13 @@ def check(
     created = creation_notices(session, declaration, plan, snapshot)
     command_plan.creates_trigger = old is None
     expiry = signer_warnings.expiry_notices(session, plan, snapshot, command_plan) if old is None else ()
-    session.print_notices([*notices, *created, *problems, *expiry])
+    behind = [session.warning(*problem) for problem in switchover.warnings]
+    session.print_notices([*notices, *created, *problems, *expiry, *(behind if old is None else ())])
     # Left to diff: the outputs may refuse the step, or explain why the slots are as they are.
     command_plan.signer_warning = signer_warnings.drift_warning(declaration, decision, snapshot)
     command_plan.rotation_notices = (
         *step_notices(session, decision, plan, snapshot),
-        *(session.warning(*problem) for problem in switchover.warnings),
+        *behind,
     )
     return plan
 

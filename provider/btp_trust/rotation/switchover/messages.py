@@ -94,7 +94,7 @@ def incomplete_error(generation: str, failures: Mapping[str, TrustError]) -> Rol
         f"Generation {generation!r} signs, and {_names(failures)} could not be switched over: calls are refused there.",
         _reasons(failures),
         "Run `pulumi up` again once that is resolved, or let an administrator upload the certificate. To return to the "
-        "previous signer: declare its generation, and deploy.",
+        'previous signer: declare its generation and on_drift="restore", and deploy.',
     )
 
 
