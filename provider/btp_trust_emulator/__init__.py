@@ -31,6 +31,7 @@ Faults are queued by `emulator.fault(FaultKind.DO_THEN_CLOSE, method="POST")`, o
 """
 
 from btp_trust_emulator.backend.account import Subaccount, User
+from btp_trust_emulator.backend.communication_system import TrustBlock
 from btp_trust_emulator.backend.destination import Destination, Level
 from btp_trust_emulator.backend.service_keys import Credential
 from btp_trust_emulator.backend.target_system import Target
@@ -43,6 +44,10 @@ from btp_trust_emulator.slots import Action, Slot, Slots
 from btp_trust_emulator.switches import (
     ActiveFilter,
     Bearer,
+    CertificateProfile,
+    Edition,
+    Etags,
+    FieldFormat,
     InactiveProviders,
     IsActive,
     Lifetime,
@@ -50,10 +55,14 @@ from btp_trust_emulator.switches import (
     MetadataLayout,
     NotFoundText,
     PassiveWithoutActive,
+    PatchProperties,
     ProviderMetadata,
+    ProviderNames,
     Replay,
     RotateWithoutActive,
+    S4Switches,
     SerialSign,
+    SubjectAndIssuer,
     Switches,
     TokenCache,
 )
@@ -63,12 +72,16 @@ __all__ = [
     "Action",
     "ActiveFilter",
     "Bearer",
+    "CertificateProfile",
     "Conflict",
     "Credential",
     "Destination",
+    "Edition",
     "Emulator",
+    "Etags",
     "Fault",
     "FaultKind",
+    "FieldFormat",
     "InactiveProviders",
     "Invalid",
     "IsActive",
@@ -80,18 +93,23 @@ __all__ = [
     "NoKeyPair",
     "NotFoundText",
     "PassiveWithoutActive",
+    "PatchProperties",
     "ProviderMetadata",
+    "ProviderNames",
     "QueuedFault",
     "Refused",
     "Replay",
     "RotateWithoutActive",
+    "S4Switches",
     "SerialSign",
     "Slot",
     "Slots",
     "Subaccount",
+    "SubjectAndIssuer",
     "Switches",
     "Target",
     "TokenCache",
+    "TrustBlock",
     "Unknown",
     "User",
 ]

@@ -9,6 +9,7 @@ from btp_trust_emulator.backend.landscape import WEEK_SECONDS, Landscape, perfor
 from btp_trust_emulator.backend.service_keys import Credential
 from btp_trust_emulator.backend.storage import Storage
 from btp_trust_emulator.emulator_propagation import Propagation
+from btp_trust_emulator.emulator_s4 import S4Tenants
 from btp_trust_emulator.faults.fault import Fault
 from btp_trust_emulator.pki.keys import KeyPool
 from btp_trust_emulator.server import mounts
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 DEFAULT_KEY_SIZE = 4096
 
 
-class Emulator(Propagation):
+class Emulator(Propagation, S4Tenants):
     """Run the emulator while the `with` block runs; use each object once.
 
     Args:

@@ -1,12 +1,16 @@
 """What is unknown of the real service, and what the emulator does about it.
 
-Each choice is an enum whose members are the values of the command line's option of the same name.
+Each choice is an enum. The members of those in `Switches` are the values of the command line's option of the same name;
+the control plane sets `S4Switches`, for one S/4HANA tenant each.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Annotated
+
+import msgspec
 
 
 class SerialSign(Enum):
@@ -157,3 +161,90 @@ class Switches:
     inactive_providers: InactiveProviders = InactiveProviders.LISTED
     bearer: Bearer = Bearer.STRICT
     replay: Replay = Replay.ACCEPTED
+
+
+class FieldFormat(Enum):
+    """What `…CertificatePublicKeyBase64` of a communication system holds; text of another format is refused."""
+
+    CERTIFICATE = "certificate"
+    """Base64 of the certificate's DER, in one line."""
+    PEM = "pem"
+    """The PEM with its BEGIN and END, with line breaks or without; the emulator itself writes one line."""
+    KEY = "key"
+    """Base64 of the key alone (SubjectPublicKeyInfo), in one line."""
+
+
+class PatchProperties(Enum):
+    """Which properties of a certificate PATCH takes."""
+
+    ALL = "all"
+    BASE64_ALONE = "base64-alone"
+    """Subject and issuer are refused with 400."""
+    NONE = "none"
+    """Systems cannot be patched: 405."""
+
+
+class SubjectAndIssuer(Enum):
+    """What the subject and the issuer beside a certificate are."""
+
+    COMPUTED = "computed"
+    """The names in the certificate; empty if only a key is stored."""
+    AS_SENT = "as-sent"
+    """What was sent last."""
+
+
+class Etags(Enum):
+    """Whether communication systems have ETags."""
+
+    REQUIRED = "required"
+    """Yes, and a PATCH without `If-Match` is refused with 428."""
+    OPTIONAL = "optional"
+    OFF = "off"
+    """No, and `If-Match` is ignored."""
+
+
+class ProviderNames(Enum):
+    """Whether two systems of a tenant may have the same provider name in a block."""
+
+    UNIQUE = "unique"
+    SHARED = "shared"
+    """Yes, and the tenant accepts the certificates of both."""
+
+
+class CertificateProfile(Enum):
+    """Which certificates a communication system takes; trust certificates have RSA 4096, SHA-512 and odd serials."""
+
+    ANY = "any"
+    RSA_2048 = "rsa-2048"
+    """RSA keys of up to 2048 bits."""
+    SHA_256 = "sha-256"
+    """Certificates that are signed with RSA and SHA-256."""
+    POSITIVE_SERIAL = "positive-serial"
+
+
+class Edition(Enum):
+    """The edition of S/4HANA: the Private Edition answers every request for communication systems with 500."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+
+
+@dataclass(frozen=True, slots=True)
+class S4Switches:
+    """One decision for each point of a tenant's communication systems that public sources leave open.
+
+    The defaults make clients careful: they have to send ETags and keep provider names apart. A patch counts after
+    `effect_delay_seconds` of the clock; `lock_after` failed logons in a row lock the communication user; a session,
+    with its CSRF token, ends after `session_seconds`.
+    """
+
+    field_format: FieldFormat = FieldFormat.CERTIFICATE
+    patch_properties: PatchProperties = PatchProperties.ALL
+    subject_and_issuer: SubjectAndIssuer = SubjectAndIssuer.COMPUTED
+    etags: Etags = Etags.REQUIRED
+    provider_names: ProviderNames = ProviderNames.UNIQUE
+    certificate_profile: CertificateProfile = CertificateProfile.ANY
+    edition: Edition = Edition.PUBLIC
+    effect_delay_seconds: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    lock_after: Annotated[int, msgspec.Meta(ge=1)] = 5
+    session_seconds: Annotated[float, msgspec.Meta(ge=0)] = 1800.0

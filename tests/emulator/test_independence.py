@@ -16,7 +16,7 @@ LAYERS = ("server", "control", "services", "journal", "faults", "backend", "saml
 """From the top down: a module imports its own layer and those to the right. The journal names kinds of faults."""
 VALUES = {"errors", "slots", "switches"}
 """What every layer may import; these import each other alone."""
-ENTRY_POINTS = {"__init__", "__main__", "emulator", "emulator_propagation"}
+ENTRY_POINTS = {"__init__", "__main__", "emulator", "emulator_propagation", "emulator_s4"}
 """What may import every layer, and is imported by the entry points alone."""
 MAX_TOP_LEVEL_MODULES = 10
 

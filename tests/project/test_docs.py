@@ -239,6 +239,7 @@ def test_reference_has_every_service_operation() -> None:
     """The tables of the emulated services have a row for each operation, and for no other."""
     page = (ROOT / "docs/reference/emulator.md").read_text()
     text = section_of(page, "Trust certificates") + section_of(page, "User propagation")
+    text += section_of(page, "Communication systems")
     rows = re.findall(r"^\| `([A-Z]+ [^`]+)` \|", text, re.MULTILINE)
 
     assert sorted(rows) == sorted(

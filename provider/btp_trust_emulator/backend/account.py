@@ -10,6 +10,7 @@ from datetime import datetime
 
 from btp_trust_emulator.backend.destination import Destination, Level
 from btp_trust_emulator.backend.identity_provider import DEFAULT_ORIGIN, SAML, IdentityProvider
+from btp_trust_emulator.backend.s4_tenant import Tenant
 from btp_trust_emulator.backend.target_system import System
 from btp_trust_emulator.errors import Invalid
 from btp_trust_emulator.pki import trust_certificate
@@ -209,6 +210,7 @@ class State:
     accounts: dict[str, Account] = field(default_factory=dict)
     systems: dict[str, System] = field(default_factory=dict)
     used_assertions: dict[str, datetime] = field(default_factory=dict)
+    tenants: dict[str, Tenant] = field(default_factory=dict)
 
     def with_account(self, account: Account) -> State:
         """Return the state with this account in the place of the one with its GUID, if any."""
@@ -217,6 +219,10 @@ class State:
     def with_system(self, system: System) -> State:
         """Return the state with this system in the place of the one with its name, if any."""
         return replace(self, systems={**self.systems, system.name: system})
+
+    def with_tenant(self, tenant: Tenant) -> State:
+        """Return the state with this S/4HANA tenant in the place of the one with its name, if any."""
+        return replace(self, tenants={**self.tenants, tenant.name: tenant})
 
     def with_used_assertion(self, assertion: str, until: datetime, now: datetime) -> State:
         """Return the state with one more used assertion, which ends at `until`, and without those that have ended."""

@@ -43,6 +43,14 @@ class Addresses:
         """Return the base URL of a system that is a target."""
         return f"{self.base}/systems/{name}"
 
+    def s4(self, tenant: str) -> str:
+        """Return the base URL of an S/4HANA tenant."""
+        return f"{self.base}/s4/{tenant}"
+
+    def s4_cert(self, tenant: str) -> str:
+        """Return the same on the host that accepts client certificates."""
+        return f"{self.cert}/s4/{tenant}"
+
     def url(self, account: Account) -> str:
         """Return the base URL of the subaccount's token server."""
         return f"{self.base}{_UAA_PATH}{account.subdomain}"

@@ -48,6 +48,12 @@ class Target:
             "authnContextClassRef": "urn:oasis:names:tc:SAML:2.0:ac:classes:PreviousSession",
         }
 
+    def assertion_properties(self, name: str) -> dict[str, str]:
+        """Return the properties of a destination with this name to the target, for `SAMLAssertion`."""
+        kept = ("Name", "Type", "URL", "ProxyType", "audience", "authnContextClassRef")
+        properties = self.properties(name)
+        return {**{key: properties[key] for key in kept}, "Authentication": "SAMLAssertion"}
+
 
 _NAME = re.compile("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 MAX_CERTIFICATES = 2

@@ -17,6 +17,7 @@ from btp_trust_emulator.backend.service_keys import Credential
 from btp_trust_emulator.control import requests
 from btp_trust_emulator.control.propagation_api import PROPAGATION_OPERATIONS
 from btp_trust_emulator.control.requests import Operation, malformed_request
+from btp_trust_emulator.control.s4_api import S4_OPERATIONS
 from btp_trust_emulator.faults.fault import FAULT_SPECS, Fault
 from btp_trust_emulator.messages import Response, json
 from btp_trust_emulator.slots import Action, Slot
@@ -149,6 +150,7 @@ OPERATIONS: tuple[Operation[Any], ...] = (
     Operation("GET", "/subaccounts/{guid}/service-key", _service_key, _KeyQuery),
     Operation("POST", "/subaccounts/{guid}/cockpit", _cockpit, _Cockpit),
     *PROPAGATION_OPERATIONS,
+    *S4_OPERATIONS,
     Operation("GET", "/journal", _journal, NoneType),
     Operation("DELETE", "/journal", _clear_journal, NoneType),
     Operation("GET", "/clock", _clock, NoneType),

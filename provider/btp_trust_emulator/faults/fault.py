@@ -157,7 +157,7 @@ FAULT_SPECS = {
 TOKEN_ENDPOINT = "token"  # noqa: S105 - the name of a path
 """The `path` of a fault that means every subaccount's token endpoint."""
 
-METHODS = ("GET", "POST", "PUT", "DELETE")
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _SPECIFIC_FIELDS = ("slot", "seconds", "status", "action")
 _UNLISTED_FROM = 10
 """From how many statuses on a range is shown instead of a list."""

@@ -15,13 +15,13 @@ import hashlib
 import re
 import secrets
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_der_public_key
+from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
 
 from btp_trust_emulator.errors import Invalid
 from btp_trust_emulator.pki import der
@@ -34,10 +34,12 @@ if TYPE_CHECKING:
 
 HOST = "cfapps.eu12.hana.ondemand.com"
 _SERIAL_BYTES = 10
-_SUBJECT, _PUBLIC_KEY = 4, 5
+SERIAL, SIGNATURE_ALGORITHM, ISSUER, SUBJECT, PUBLIC_KEY = 0, 1, 2, 4, 5
+"""The places of these fields in what `fields` returns."""
 _VERSION_TAG = 0xA0
 _FEBRUARY_29 = (2, 29)
 _REFUSED = "The certificate was not accepted."
+_BEGIN_KEY = "-----BEGIN PUBLIC KEY-----"
 _PEM = re.compile(r"\s*-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----\s*", flags=re.ASCII)
 
 
@@ -118,12 +120,30 @@ def public_key(pem: str) -> RSAPublicKey:
         Invalid: the key is missing, or of another type.
     """
     try:
-        key = load_der_public_key(_fields(pem)[_PUBLIC_KEY])
+        key = load_der_public_key(fields(pem)[PUBLIC_KEY])
     except (ValueError, IndexError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, RSAPublicKey):
         raise Invalid(_REFUSED, "It has no RSA key.", "Give a subaccount's trust certificate.")
     return key
+
+
+def key_identity(key: RSAPublicKey) -> str:
+    """Return the name of a key without a certificate: `key:` and the SHA-256 of its SubjectPublicKeyInfo."""
+    return f"key:{hashlib.sha256(key_octets(key)).hexdigest()}"
+
+
+def key_octets(key: RSAPublicKey) -> bytes:
+    """Return a key as SubjectPublicKeyInfo (DER)."""
+    return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def verifier(pem: str) -> tuple[RSAPublicKey, str]:
+    """Return the key of a certificate from `to_pem`, or of a bare RSA key (PEM), and the SHA-256 that names it."""
+    if pem.startswith(_BEGIN_KEY):
+        key = cast("RSAPublicKey", load_pem_public_key(pem.encode()))  # the emulator wrote it
+        return key, key_identity(key)
+    return public_key(pem), fingerprint(pem)
 
 
 def subject_name(pem: str) -> str:
@@ -133,17 +153,17 @@ def subject_name(pem: str) -> str:
         Invalid: the subject is unreadable.
     """
     try:
-        attribute = der.members(der.members(_fields(pem)[_SUBJECT])[0])[0]
+        attribute = der.members(der.members(fields(pem)[SUBJECT])[0])[0]
         _, value = der.members(attribute)
         return der.content(value).decode()
     except (ValueError, IndexError) as exc:
         raise Invalid(_REFUSED, "Its subject cannot be read.", "Give the `issuer`.") from exc
 
 
-def _fields(pem: str) -> list[bytes]:
+def fields(pem: str) -> list[bytes]:
     """Return the signed fields of a certificate, from the serial number on."""
-    fields = der.members(der.members(to_der(pem))[0])
-    return fields[1:] if fields[0][0] == _VERSION_TAG else fields
+    signed = der.members(der.members(to_der(pem))[0])
+    return signed[1:] if signed[0][0] == _VERSION_TAG else signed
 
 
 def normalized(pem: str) -> str:

@@ -50,8 +50,8 @@ class AssertionRejected(Exception):
 class RelyingParty:
     """The service that relies on assertions.
 
-    `entity_id` is the audience, `recipients` the URLs of the token service, `trusted` the certificates (PEM) by issuer,
-    `rules` what else is required.
+    `entity_id` is the audience, `recipients` the URLs of the token service, `trusted` the certificates or keys (PEM) by
+    issuer, `rules` what else is required.
     """
 
     entity_id: str
@@ -62,7 +62,7 @@ class RelyingParty:
 
 @dataclass(frozen=True, slots=True)
 class ValidAssertion:
-    """A valid assertion: issuer, user, ID, end, and the SHA-256 of the certificate that verifies it."""
+    """A valid assertion: issuer, user, ID, end, and the SHA-256 of what verifies it: a certificate, or a `key:`."""
 
     issuer: str
     name_id: str
@@ -130,9 +130,8 @@ def _signed(root: etree._Element, trusted: Sequence[str]) -> tuple[etree._Elemen
     why, reason = "its issuer has no certificate", RejectionReason.SIGNATURE
     for certificate in trusted:
         try:
-            return signature.verify_signature(
-                root, trust_certificate.public_key(certificate)
-            ), trust_certificate.fingerprint(certificate)
+            key, name = trust_certificate.verifier(certificate)
+            return signature.verify_signature(root, key), name
         except signature.InvalidSignatureError as exc:
             why = str(exc)
             reason = (

@@ -18,6 +18,7 @@ from btp_trust_emulator.server.in_process import UpstreamClient
 from btp_trust_emulator.server.pipeline import Pipeline, Service
 from btp_trust_emulator.services import target_systems, trust_certificates
 from btp_trust_emulator.services.destinations import service as destinations
+from btp_trust_emulator.services.s4 import service as s4
 from btp_trust_emulator.services.xsuaa import identity_providers, token_endpoint
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ SERVICE_OPERATIONS: tuple[Operation[Any], ...] = (
     *destinations.OPERATIONS,
     *identity_providers.OPERATIONS,
     *target_systems.OPERATIONS,
+    *s4.OPERATIONS,
 )
 """Every operation of the emulated services: method, path, handler and effect."""
 
@@ -50,6 +52,7 @@ def application(emulation: Emulation) -> ASGIApp:
         {
             "uaa": token_endpoint.TokenService(landscape),
             "uaa-api": identity_providers.IdentityProviderService(landscape),
+            "s4": s4.S4Service(landscape),
             "systems": target_systems.SystemTokenService(landscape),
         },
         destinations.DestinationService(landscape),
