@@ -95,7 +95,7 @@ def test_waiting_faults_are_listed(authorized_caller: Any) -> None:
         (
             FaultKind.FAIL,
             {"method": "get"},
-            "The service has no method 'get'.\nGive one of GET, POST, PUT, DELETE, or leave it out",
+            "The service has no method 'get'.\nGive one of GET, POST, PUT, PATCH, DELETE, or leave it out",
         ),
         (
             FaultKind.FAIL,

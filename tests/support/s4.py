@@ -69,7 +69,7 @@ class S4Scenario:
         response = self.call("GET", headers={"X-CSRF-Token": "Fetch"})
         return str(response.headers["x-csrf-token"])
 
-    def patch(self, properties: object, system: str = "BTP", **headers: str | None) -> httpx.Response:
+    def patch(self, properties: object, /, system: str = "BTP", **headers: str | None) -> httpx.Response:
         """Patch a system with a fresh CSRF token and its ETag, changed by `headers` (None: left out)."""
         entity = self.entity(system)
         given = {"x_csrf_token": self.csrf_token(), "if_match": entity.get("@odata.etag"), **headers}

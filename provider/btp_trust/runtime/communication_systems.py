@@ -43,9 +43,9 @@ class CommunicationSystem(CachedReading[CommunicationSystemClient, SystemTrust])
         system: str,
         block: TrustBlock,
         client: CommunicationSystemClient,
+        *,
         retry_policy: RetryPolicy,
         host: Host,
-        *,
         show_user: Callable[[str], None],
     ) -> None:
         super().__init__(client, retry_policy, host.clock, host.engine_exited, show_user=show_user)
@@ -132,8 +132,8 @@ class CommunicationSystems:
                     system,
                     block,
                     tenant.client,
-                    self._retry_policy,
-                    self._host,
+                    retry_policy=self._retry_policy,
+                    host=self._host,
                     show_user=self._show_user,
                 )
             return known

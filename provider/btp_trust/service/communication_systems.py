@@ -227,9 +227,10 @@ def _system_refused(response: httpx.Response) -> SystemRefused:
 
 
 def _unexpected_response(response: httpx.Response) -> UnexpectedResponse:
+    evidence = f"Status {response.status_code}, {content_type(response)}, {len(response.content)} bytes."
     return UnexpectedResponse(
         f"{request_label(response.request)} gave an answer that is not that of communication systems.",
-        f"Status {response.status_code}, {content_type(response)}, {len(response.content)} bytes.{_statement(response)}",
+        f"{evidence}{_statement(response)}",
         "Check that the connection's url is the address of the tenant's APIs (its host ends with -api before the "
         "first dot), that the tenant has the scenario SAP_COM_0A48, and proxies on the way.",
         client_error=is_client_error(response),

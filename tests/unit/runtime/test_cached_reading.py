@@ -35,7 +35,7 @@ class Number(CachedReading[Client, int]):
 def number(*results: int | TrustError) -> Number:
     """Make a number of a service with these results."""
     client = Client(results=list(results))
-    return Number("guid", client, FakeClock().retry_policy(), lambda: MACHINE, lambda: False, show_user=print)
+    return Number(client, FakeClock().retry_policy(), lambda: MACHINE, lambda: False, show_user=print)
 
 
 def test_last_reads_once() -> None:

@@ -100,8 +100,6 @@ def describe_document(document: Mapping[str, Any], address: str) -> str:
             "Its `credential-type` is `x509_attested`: its certificate is fetched from the platform at run time and is "
             "no part of the key."
         )
-    if {"url", "user", "password"} <= names and "clientid" not in names:
-        return "It is a communication user, with whom CommunicationSystemTrust reaches a system, and no service key."
     # A stated name is a stronger sign than a field that only this service has.
     if (service := _stated_service(levels, names) or _hinted_service(names)) is not None:
         return f"It resembles a key of {service}."
@@ -109,6 +107,13 @@ def describe_document(document: Mapping[str, Any], address: str) -> str:
         return "It resembles a key of XSUAA."
     if address == "apiurl" and "uri" in names:
         return "It resembles a key of the Destination service."
+    return _describe_fields(names)
+
+
+def _describe_fields(names: set[str]) -> str:
+    """Return a hint by the fields of an object that is for no known service."""
+    if {"url", "user", "password"} <= names:
+        return "It is a communication user, as CommunicationSystemTrust takes one, and no service key."
     if "certificate" in names and not names.intersection(("key", "clientsecret")):
         return (
             "It resembles an X.509 key without its private key, as one is that was created for a certificate of your "

@@ -24,7 +24,7 @@ FETCH: Final = "Fetch"
 _REQUIRED: Final = "required"
 _READS: Final = ("GET", "HEAD")
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,500}")
-_COOKIES: Final = re.compile(r"[\x20-\x7e]+")
+_COOKIE: Final = re.compile(r"[\x20-\x7e]+")
 
 
 class CsrfSession(httpx.Auth):
@@ -106,13 +106,15 @@ class CsrfSession(httpx.Auth):
             request = next(self._logon.auth_flow(request))
         request.headers.pop("Cookie", None)
         self._cookies.set_cookie_header(request)
-        # A malformed cookie would make the header invalid.
-        if not _COOKIES.fullmatch(request.headers.get("Cookie", " ")):
-            del request.headers["Cookie"]
         return request
 
     def _keep_session(self, request: httpx.Request, response: httpx.Response) -> None:
         self._cookies.extract_cookies(response)
+        # A malformed cookie would make the header of the next request invalid.
+        for cookie in [
+            cookie for cookie in self._cookies.jar if not _COOKIE.fullmatch(f"{cookie.name}={cookie.value}")
+        ]:
+            self._cookies.delete(cookie.name, cookie.domain, cookie.path)
         token = response.headers.get(HEADER, "")
         if request.headers.get(HEADER) == FETCH and _TOKEN.fullmatch(token) and token.lower() != _REQUIRED:
             self._token = token
