@@ -240,7 +240,8 @@ def test_changed_system_stops_the_swap(scenario: SwitchoverScenario) -> None:
 
     def meddle(request: httpx.Request, send: Any) -> httpx.Response:
         engine.emulator.trust_in_system(scenario.name("hr"), "BTP", foreign)
-        return send(request)
+        response: httpx.Response = send(request)
+        return response
 
     engine.preview(declared)
     engine.transport.inject_once("GET X-CSRF-Token", meddle)
@@ -311,7 +312,8 @@ def _then_one_fails(engine: FakeEngine, response: httpx.Response) -> httpx.Respo
     def fault(request: httpx.Request, send: Any) -> httpx.Response:
         if not passed:
             passed.append(1)
-            return send(request)
+            response: httpx.Response = send(request)
+            return response
         return REFUSAL(request, send)
 
     engine.transport.inject_always(fault, PATCH)
