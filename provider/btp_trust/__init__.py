@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from btp_trust.resources import (
     ActiveTrustCertificate,
     Attested,
+    CommunicationSystemTrust,
     PassiveTrustCertificate,
     RotationTrigger,
     SwitchesAtRotation,
@@ -22,6 +23,7 @@ from btp_trust.resources import (
 __all__ = [
     "ActiveTrustCertificate",
     "Attested",
+    "CommunicationSystemTrust",
     "HandOver",
     "PassiveTrustCertificate",
     "RotationTrigger",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final, get_type_hints
+from typing import Final, get_args, get_type_hints
 
 import msgspec
 
@@ -96,4 +96,6 @@ def malformed_argument(error: str, shape: type[msgspec.Struct] = msgspec.Struct)
 
 
 def _members(shape: type[msgspec.Struct], prop: str) -> list[Enum]:
-    return list(get_type_hints(shape)[prop])
+    hint = get_type_hints(shape)[prop]
+    # An optional enum is a union, with None.
+    return [member for kind in get_args(hint) or (hint,) if issubclass(kind, Enum) for member in kind]

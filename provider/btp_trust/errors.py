@@ -3,11 +3,12 @@
     TrustError
     ├── Refused                 change the program
     │   ├── SecretGiven         … take a secret out of it, and renew that
-    │   └── WrongSubaccount     … or point the resource and the connection to one subaccount
+    │   ├── WrongSubaccount     … or point the resource and the connection to one subaccount
+    │   └── WrongTenant         … or to one S/4HANA tenant
     ├── ConfigurationError      fix the configuration or the service key
     │   ├── CredentialsMissing  … or give one at all
     │   └── NoUserToken         … or a user as whom destinations are verified
-    ├── CredentialsRejected     renew the service key                        401 of either service
+    ├── CredentialsRejected     renew the service key, unlock the user       401
     ├── NotAuthorized           ask for a role                               403
     ├── ServiceUnavailable      wait, run again                              no connection, timeout, 429, 5xx, router
     ├── UnexpectedResponse      report it, with the evidence of the message  a response that the API does not describe
@@ -105,7 +106,7 @@ class ConfigurationError(TrustError):
 
 
 class CredentialsMissing(ConfigurationError):
-    """No service key was found in any of the places."""
+    """No service key, or no communication user, was found in any of the places."""
 
     is_tolerated_without_changes = True
 
@@ -121,14 +122,18 @@ class WrongSubaccount(Refused):
         super().__init__(what, why, remedy, prop=prop)
 
 
+class WrongTenant(Refused):
+    """The connection reaches another S/4HANA tenant than that of the communication system."""
+
+
 class CredentialsRejected(TrustError):
-    """The token service or the Destination service responded with 401, or the binding's certificate has expired."""
+    """A service or a tenant responded with 401, or the certificate of a binding or communication user has expired."""
 
     is_tolerated_without_changes = True
 
 
 class NotAuthorized(TrustError):
-    """The Destination service responded with 403."""
+    """A service or a tenant responded with 403."""
 
     is_tolerated_without_changes = True
 

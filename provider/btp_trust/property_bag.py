@@ -65,7 +65,7 @@ _DEVELOPMENT_KEYS: Final = (
 _DEVELOPMENT_VERDICTS: Final = ("proved", "refused")
 """The same for the verdicts of `verified`."""
 _Shape = TypeVar("_Shape", bound=msgspec.Struct)
-_Args = TypeVar("_Args", bound="ResourceArgs")
+_Args = TypeVar("_Args", bound="CommonArgs")
 
 
 class SignerSummary(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -80,14 +80,14 @@ class SignerSummary(msgspec.Struct, frozen=True, omit_defaults=True):
         return cls(certificate.fingerprint, format_rfc3339(certificate.not_after))
 
 
-class ResourceArgs(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class CommonArgs(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Arguments of every resource; a class variable names those of one kind."""
 
-    never_empty: ClassVar[tuple[str, ...]] = ("connection", "subaccount_id", "display_name")
+    never_empty: ClassVar[tuple[str, ...]] = ("connection",)
     """Texts that a program gives whole or omits."""
     may_be_unknown: ClassVar[tuple[str, ...]] = ()
     """Arguments that a reviewer can do without: the preview shows each change of the signer all the same."""
-    subaccounts: ClassVar[tuple[str, ...]] = ("subaccount_id",)
+    subaccounts: ClassVar[tuple[str, ...]] = ()
     """GUIDs of subaccounts: check adds one that a program omits, and the resource keeps it."""
     found_by_check: ClassVar[tuple[str, ...]] = ()
     """Other arguments that check adds where a program omits them."""
@@ -97,6 +97,26 @@ class ResourceArgs(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     """Other resources that the program passes: the inputs have what a plan needs of them."""
 
     connection: str = DEFAULT_CONNECTION
+
+    def normalized(self) -> Self:
+        """Return the arguments in the one form that is compared and recorded.
+
+        Raises:
+            Refused: An argument is an empty text.
+        """
+        # An empty text often comes from an unset variable; an empty `subaccount_id` would skip its comparison.
+        for name in self.never_empty:
+            if getattr(self, name) == "":
+                raise malformed_argument(f"Expected a text or nothing, got an empty one - at `$.{name}`")
+        return self
+
+
+class ResourceArgs(CommonArgs, frozen=True, omit_defaults=True, kw_only=True):
+    """Arguments of every resource of a subaccount."""
+
+    never_empty: ClassVar[tuple[str, ...]] = ("connection", "subaccount_id", "display_name")
+    subaccounts: ClassVar[tuple[str, ...]] = ("subaccount_id",)
+
     subaccount_id: str | None = None
     display_name: str | None = None
 
@@ -106,15 +126,12 @@ class ResourceArgs(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
         Raises:
             Refused: An argument is an empty text, or the name for people cannot be printed.
         """
-        # An empty text often comes from an unset variable; an empty `subaccount_id` would skip its comparison.
-        for name in self.never_empty:
-            if getattr(self, name) == "":
-                raise malformed_argument(f"Expected a text or nothing, got an empty one - at `$.{name}`")
-        if self.display_name is not None:
-            check_display_name(self.display_name)
-        given = {name: getattr(self, name) for name in self.subaccounts}
+        args = super().normalized()
+        if args.display_name is not None:
+            check_display_name(args.display_name)
+        given = {name: getattr(args, name) for name in args.subaccounts}
         # A GUID in capitals is the same subaccount.
-        return replace(self, **{name: text.lower() for name, text in given.items() if text is not None})
+        return replace(args, **{name: text.lower() for name, text in given.items() if text is not None})
 
 
 def certificate_outputs(certificate: Certificate) -> PropertyBag:
@@ -131,13 +148,13 @@ def certificate_outputs(certificate: Certificate) -> PropertyBag:
     }
 
 
-def with_changes(shape: type[_Shape], args: ResourceArgs, **more: Any) -> _Shape:
+def with_changes(shape: type[_Shape], args: CommonArgs, **more: Any) -> _Shape:
     """Return the arguments in another shape, with more fields set."""
     given = {name: getattr(args, name) for name in args.__struct_fields__}
     return shape(**{**given, **more})
 
 
-def same_arguments(args: ResourceArgs, other: ResourceArgs, shape: type[ResourceArgs], *without: str) -> bool:
+def same_arguments(args: CommonArgs, other: CommonArgs, shape: type[CommonArgs], *without: str) -> bool:
     """Return True if both hold the same arguments of this shape; the program may omit those that check adds."""
     return all(
         getattr(args, name) == getattr(other, name)
@@ -222,19 +239,19 @@ def from_program(bag: Mapping[str, Any], shape: type[_Args]) -> _Args:
     return value.normalized()
 
 
-def with_recorded_subaccount(bag: PropertyBag, recorded: Mapping[str, Any], shape: type[ResourceArgs]) -> PropertyBag:
+def with_recorded_subaccount(bag: PropertyBag, recorded: Mapping[str, Any], shape: type[CommonArgs]) -> PropertyBag:
     """Replace an unknown subaccount by the recorded one: a resource stays in its own, or is refused later."""
     lasting = (*shape.subaccounts, *shape.set_by_resource)
     again = {name: recorded[name] for name in lasting if name in recorded and is_unknown(bag.get(name))}
     return {**bag, **again}
 
 
-def subaccount_is_unknown(bag: Mapping[str, Any], shape: type[ResourceArgs]) -> bool:
+def subaccount_is_unknown(bag: Mapping[str, Any], shape: type[CommonArgs]) -> bool:
     """Return True if the same command creates the subaccount of the resource, or that of its certificates."""
     return any(is_unknown(bag.get(name)) for name in shape.subaccounts)
 
 
-def unplanned_inputs(bag: Mapping[str, Any], shape: type[ResourceArgs]) -> PropertyBag:
+def unplanned_inputs(bag: Mapping[str, Any], shape: type[CommonArgs]) -> PropertyBag:
     """Return the arguments of a resource that cannot be planned yet, unknown ones as unknown."""
     return {
         name: UNKNOWN if is_unknown(value) else value

@@ -178,3 +178,9 @@ class TrustedIdentityProviderProvider(_TrustProvider):
     """Provider of TrustedIdentityProvider."""
 
     _resource = "identity_provider"
+
+
+class CommunicationSystemTrustProvider(_TrustProvider):
+    """Provider of CommunicationSystemTrust."""
+
+    _resource = "communication_system"

@@ -5,16 +5,17 @@ targets that trust them.
 
 Its limits:
 
-- It follows SAP's published API descriptions, two real certificates, and for XSUAA the responses of servers of the
-  open-source UAA. Where these sources are silent or differ, a switch decides (`Switches`, each with its default and
-  the reason for it), and on that point a test that passes here says nothing about the real service.
+- It follows SAP's published API descriptions, two real certificates, for XSUAA the responses of servers of the
+  open-source UAA, and for S/4HANA two public programs. Where these sources are silent or differ, a switch decides
+  (`Switches`, `S4Switches`, each with its default and the reason for it), and on that point a test that passes here
+  says nothing about the real service.
 - It is insecure. Anyone who reaches its port can get service keys, move the clock and act as any user: the control
   plane under `/_emulator/` asks for no credentials. It therefore listens on loopback addresses only. Its state file
   holds private keys and passwords in plain text, readable by its owner (mode 0600). It sends assertions to any address
   that a destination names.
-- It knows the seven operations on trust certificates, finding and listing destinations, XSUAA's identity providers and
-  the token endpoints that they need; every other path is answered with 404. Certificates of destinations, fragments
-  and chains are left out.
+- It knows the seven operations on trust certificates, finding and listing destinations, XSUAA's identity providers,
+  S/4HANA's communication systems and the token endpoints that they need; every other path is answered with 404.
+  Certificates of destinations, fragments and chains are left out.
 - Rate limits and roles are left out. It answers 403 where identity providers are managed and the token lacks the
   scope, or if a fault says so.
 - It shares no code with the provider `btp_trust`: shared code would repeat the provider's mistakes.

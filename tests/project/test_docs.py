@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
+import enum
 import graphlib
 import inspect
 import json
@@ -25,7 +27,7 @@ from btp_trust.passive.schema import PassiveInputs
 from btp_trust.resources import base
 from btp_trust.resources.settings import KEYS, Privilege
 from btp_trust.rotation.schema import RotationInputs
-from btp_trust_emulator import FaultKind, Switches
+from btp_trust_emulator import FaultKind, S4Switches, Switches
 from btp_trust_emulator.control.api import OPERATIONS
 from btp_trust_emulator.faults.fault import FAULT_SPECS
 from btp_trust_emulator.server.application import SERVICE_OPERATIONS
@@ -221,6 +223,22 @@ def test_reference_has_emulator_switches() -> None:
         values = [default, *(value for value in kind if value is not default)]
         row = f"| `--{name.replace('_', '-')}` | {', '.join(f'`{value.value}`' for value in values)} |"
         assert row in page, row
+
+
+def test_reference_has_tenant_switches() -> None:
+    """Every switch of an S/4HANA tenant has a row with its values, the default first."""
+    page = section_of((ROOT / "docs/reference/emulator.md").read_text(), "Communication systems")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (`[^|]+`) \|", page, re.MULTILINE))
+
+    for field in dataclasses.fields(S4Switches):
+        default = getattr(S4Switches(), field.name)
+        values = (
+            [default.value, *(value.value for value in type(default) if value is not default)]
+            if (isinstance(default, enum.Enum))
+            else [default]
+        )
+        assert rows.pop(field.name) == ", ".join(f"`{value}`" for value in values)
+    assert rows == {}
 
 
 def test_reference_has_every_control_operation() -> None:

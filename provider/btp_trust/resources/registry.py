@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 from weakref import WeakKeyDictionary
@@ -24,6 +25,8 @@ _Program = dict[tuple[str, str], DeclaredResource]
 """{(kind, connection): resource}; the kind of a registration includes its origin key."""
 _programs: Final[WeakKeyDictionary[Any, WeakKeyDictionary[Any, _Program]]] = WeakKeyDictionary()
 """The declarations of each program: a process may run several, in sequence (tests) or in parallel (automation)."""
+_switched: Final[WeakKeyDictionary[pulumi.Resource, str]] = WeakKeyDictionary()
+"""The kind of the resource that switches a communication system over, for each such system."""
 _connections: Final[WeakKeyDictionary[pulumi.Resource, tuple[str, str]]] = WeakKeyDictionary()
 """The kind and the connection of each resource."""
 
@@ -73,6 +76,33 @@ def register_once(connection: str, origin_key: Any, resource_name: str, resource
             "They are one identity provider there; two resources would undo each other.\n"
             "Remove one, or give it another origin_key=, or the connection= of another subaccount."
         )
+
+
+def declare_system(connection: str, system: Any, block: Any, resource_name: str, resource: Resource) -> None:
+    """Record a CommunicationSystemTrust; refuse a second one for a block. Outputs are compared in check."""
+    if not isinstance(system, str) or not isinstance(block, str):
+        return
+    if not _record(f"CommunicationSystemTrust {system} {block}", connection, DeclaredResource(resource_name, resource)):
+        raise pulumi.RunError(
+            f"A second CommunicationSystemTrust for {system!r} ({block}) on connection {connection!r}.\n"
+            "The block holds one certificate; two resources would undo each other.\n"
+            "Remove one, or give it another system= or block=."
+        )
+
+
+def declare_switched(kind: str, systems: Iterable[pulumi.Resource]) -> None:
+    """Record that a resource of this kind switches communication systems over."""
+    _switched.update(dict.fromkeys(systems, kind))
+
+
+def switched_by(system: pulumi.Resource) -> pulumi.Output[str | None]:
+    """Return the kind of the resource that switches a communication system over; it is declared after the system."""
+
+    async def find() -> str | None:
+        # Awaited when the system is registered, as in `warned_by`.
+        return _switched.get(system)
+
+    return pulumi.Output.from_input(find())
 
 
 def _record(kind: str, connection: str, entry: DeclaredResource) -> bool:

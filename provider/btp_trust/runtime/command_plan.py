@@ -167,12 +167,35 @@ class CommandPlan:
             )
 
 
+@dataclass(slots=True)
+class SystemPlan:
+    """The plans of this command for one block of a communication system."""
+
+    declared: object = None
+    """The arguments of the CommunicationSystemTrust that is in the program."""
+    is_write_due: bool = False
+    """Whether check has planned to write; the inputs hold done writes as well."""
+    switched_to: str | None = None
+    """Fingerprint of the certificate that a RotationTrigger of this command switches it over to, which then writes."""
+
+    def declare(self, args: object) -> bool:
+        """Record that a CommunicationSystemTrust is in the program.
+
+        Returns:
+            Whether it is the only one, by its arguments: check gets no name, and a replacement is checked twice.
+        """
+        if self.declared is None:
+            self.declared = args
+        return self.declared == args
+
+
 class CommandPlans:
-    """The plans of this command for all subaccounts."""
+    """The plans of this command for all subaccounts and communication systems."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._plans: dict[str, CommandPlan] = {}
+        self._system_plans: dict[str, SystemPlan] = {}
         # A list, as property bags cannot be hashed.
         self._unknown_inputs: list[object] = []
 
@@ -180,6 +203,11 @@ class CommandPlans:
         """Return the plan for a subaccount, which may be unreachable; one for all whose GUID is unknown ("")."""
         with self._lock:
             return self._plans.setdefault(subaccount_id, CommandPlan())
+
+    def of_system(self, address: str) -> SystemPlan:
+        """Return the plan for a block of a communication system, see `CommunicationSystem.address`."""
+        with self._lock:
+            return self._system_plans.setdefault(address, SystemPlan())
 
     def mark_unknown(self, inputs: object) -> None:
         """Record that a check of this command has let unknown values into these inputs."""

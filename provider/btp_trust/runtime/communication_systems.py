@@ -28,7 +28,7 @@ class CommunicationSystem(CachedReading[CommunicationSystemClient, SystemTrust])
     """One block of one communication system, in this command.
 
     Args:
-        host_name: Host of its tenant.
+        tenant: Address of its tenant.
         system: Its ID.
         block: The block.
         client: The API of the tenant.
@@ -39,7 +39,7 @@ class CommunicationSystem(CachedReading[CommunicationSystemClient, SystemTrust])
 
     def __init__(
         self,
-        host_name: str,
+        tenant: str,
         system: str,
         block: TrustBlock,
         client: CommunicationSystemClient,
@@ -49,14 +49,19 @@ class CommunicationSystem(CachedReading[CommunicationSystemClient, SystemTrust])
         show_user: Callable[[str], None],
     ) -> None:
         super().__init__(client, retry_policy, host.clock, host.engine_exited, show_user=show_user)
-        self.host_name = host_name
+        self.tenant = tenant
         self.system = system
         self.block = block
 
     @property
     def label(self) -> str:
         """The block in words."""
-        return system_label(self.host_name, self.system, self.block)
+        return f"{self.system} at {httpx.URL(self.tenant).host} ({self.block})"
+
+    @property
+    def address(self) -> str:
+        """What tells the block from all others, whichever connection reaches it."""
+        return f"{self.tenant}/{self.system}/{self.block}"
 
     def trust(self) -> SystemTrust:
         """Return what the block trusts, as this command has read it."""
@@ -71,17 +76,11 @@ class CommunicationSystem(CachedReading[CommunicationSystemClient, SystemTrust])
         return self.client.read(self.system, self.block)
 
 
-def system_label(host_name: str, system: str, block: TrustBlock) -> str:
-    """Name a block of a communication system for people."""
-    return f"{system} at {host_name} ({block})"
-
-
 @dataclass(frozen=True, slots=True)
 class _Tenant:
     """The tenant of a connection."""
 
     address: str
-    host_name: str
     client: CommunicationSystemClient
 
 
@@ -128,7 +127,7 @@ class CommunicationSystems:
             key = (tenant.address, system, block)
             if (known := self._systems.get(key)) is None:
                 known = self._systems[key] = CommunicationSystem(
-                    tenant.host_name,
+                    tenant.address,
                     system,
                     block,
                     tenant.client,
@@ -160,7 +159,7 @@ class CommunicationSystems:
             lambda request: _logon_rejected(request, found),
         )
         http = open_client(tls, self._host.transport, auth, f"{address}{ROOT}", self._ca_bundle)
-        return _Tenant(address.lower(), user.host, CommunicationSystemClient(http, self._retry_policy))
+        return _Tenant(address.lower(), CommunicationSystemClient(http, self._retry_policy))
 
 
 def _logon_rejected(request: str, found: ResolvedCommunicationUser) -> CredentialsRejected:

@@ -8,11 +8,11 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from btp_trust.property_bag import PropertyBag, ResourceArgs, from_program
+from btp_trust.property_bag import CommonArgs, PropertyBag, from_program
 from btp_trust.runtime.comparison import Comparison
 from btp_trust.runtime.session import Session
 
-_Shape = TypeVar("_Shape", bound=ResourceArgs)
+_Shape = TypeVar("_Shape", bound=CommonArgs)
 _Args = TypeVar("_Args")
 _Inputs = TypeVar("_Inputs", bound=msgspec.Struct)
 _State = TypeVar("_State", bound=msgspec.Struct)

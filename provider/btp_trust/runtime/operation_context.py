@@ -27,10 +27,16 @@ class OperationContext:
     subaccount_id: str = ""
     label: str = ""
     """The subaccount in words; empty until the state or a token names it."""
+    is_system: bool = False
+    """Whether the resource belongs to a communication system in place of a subaccount."""
 
     def enter_subaccount(self, subaccount_id: str, label: str) -> None:
         """Name the subaccount, now that a token has shown which one it is."""
         self.subaccount_id, self.label = subaccount_id, label
+
+    def enter_system(self, label: str) -> None:
+        """Name the communication system that the operation is about, in place of a subaccount."""
+        self.subaccount_id, self.label, self.is_system = label, label, True
 
     def subject(self, line: str, *, with_resource: bool) -> str:
         """Return what to put in front of a line: the resource and the subaccount, unless the line begins with them."""

@@ -192,7 +192,7 @@ def _unchecked_notice(session: Session, unavailable: ReadingUnavailable, state: 
         f"warning: {label} was not checked; "
         f"its resources are those of the state of {state.observed_at or 'an unknown date'}. {reason}",
         # One line for all resources of a subaccount, though they may have been recorded at different times.
-        about=f"subaccount {state.subaccount_id} was not checked",
+        about=f"{state.subaccount_id or label} was not checked",
     )
 
 

@@ -128,8 +128,8 @@ class Session:
 
     @property
     def label(self) -> str:
-        """The subaccount of the operation under way, in words; empty while it is unknown."""
-        return operation_context.current().label
+        """The subaccount of the operation under way, in words; empty while it is unknown, or if there is none."""
+        return "" if (context := operation_context.current()).is_system else context.label
 
     def named(self, error: _Error) -> _Error:
         """Return an error that names the subaccount of the operation under way."""

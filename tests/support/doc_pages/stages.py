@@ -15,6 +15,7 @@ from support.doc_pages.surroundings import (
     add_subaccount,
     control_plane,
     copy_service_key_for_examples,
+    create_s4_tenant,
     create_subaccount,
     create_targets,
     leave_lock,
@@ -52,6 +53,7 @@ _TRUSTED_SLOTS = {
     "users-at-a-target-that-was-forgotten": ("certificate",),
 }
 """{stage: the slots whose certificates the target trusts}"""
+_WITH_S4_TENANT = "s4-tenant"
 _WITH_OTHER_SUBACCOUNT = "beside-another-subaccount"
 
 
@@ -65,6 +67,7 @@ class PageProjects:
     `users-at-a-target`: `prepared`, with a user and a destination `S4` to a target that trusts both certificates; in
     `…-that-was-forgotten` it trusts the old one only.
     `beside-another-subaccount`: `prepared`, with the key of another subaccount's XSUAA as billing-key.json.
+    `s4-tenant`: `subaccount`, with the S/4HANA tenant my300123 and its communication user in s4.netrc.
     `killed-after-…`: `pulumi up` was killed between its change of the service and its record of the change.
     """
 
@@ -78,6 +81,7 @@ class PageProjects:
         if stage == "nothing":
             return self._bench(folder)
         copied = "prepared" if stage in {*_TRUSTED_SLOTS, _WITH_OTHER_SUBACCOUNT} else stage
+        copied = "subaccount" if stage == _WITH_S4_TENANT else copied
         shutil.copytree(self._stage_folder(copied), folder, dirs_exist_ok=True)
         bench = self._bench(folder)
         _serve(bench)
@@ -87,9 +91,11 @@ class PageProjects:
             create_targets(bench, _TRUSTED_SLOTS[stage])
         elif stage == _WITH_OTHER_SUBACCOUNT:
             add_subaccount(bench)
+        elif stage == _WITH_S4_TENANT:
+            create_s4_tenant(bench, {})
         if stage == "examples":
             copy_service_key_for_examples(bench.folder)
-        elif stage != "subaccount":
+        elif copied != "subaccount":
             bench.env["PULUMI_STACK"] = "dev"
             bench.env["BTP_TRUST_SERVICE_KEY"] = f"@{bench.folder}/service-key.json"
         return bench

@@ -65,6 +65,30 @@ def add_subaccount(bench: PageWorkbench) -> None:
     (bench.folder / "billing-key.json").write_text(key.text)
 
 
+def create_s4_tenant(bench: PageWorkbench, switches: Mapping[str, object]) -> None:
+    """Create an S/4HANA tenant with three communication systems, and a user with a destination to the first."""
+    netrc = bench.folder / "s4.netrc"
+    netrc.write_text("machine 127.0.0.1 login BTP_TRUST password of-btp-trust\n")
+    netrc.chmod(0o600)
+    bench.env["PASSWORD"] = _USER["password"]
+    tenant, account = "s4/my300123", f"subaccounts/{GUID}"
+    with control_plane(bench) as control:
+        stored = {name: value for name, value in switches.items() if name == "field_format"}
+        new = {"name": "my300123", "password": "of-btp-trust", "switches": stored}
+        control.post("s4", json=new).raise_for_status()
+        for system in ("BTP_TRUST", "TRUST_TEST", "TRUST_TEST_2"):
+            control.post(f"{tenant}/systems", json={"id": system}).raise_for_status()
+            block = f"{tenant}/systems/{system}/oauth2"
+            control.put(block, json={"provider_name": system}).raise_for_status()
+        (certificate,) = _certificates(bench, ["certificate"])
+        control.put(f"{tenant}/systems/BTP_TRUST/oauth2", json={"certificate": certificate}).raise_for_status()
+        target = control.get(f"{tenant}/systems/BTP_TRUST").raise_for_status().json()["target"]
+        control.put(f"{tenant}/switches", json=switches).raise_for_status()
+        control.post(f"{account}/users", json=_USER).raise_for_status()
+        to_system = {**_to_target(target), "audience": target["entity_id"]}
+        control.post(f"{account}/destinations", json={"properties": to_system}).raise_for_status()
+
+
 def copy_service_key_for_examples(folder: Path) -> None:
     """Save the service key under the names that the page of the examples uses."""
     key = json.loads((folder / "service-key.json").read_text())

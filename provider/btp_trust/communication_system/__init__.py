@@ -1,0 +1,1 @@
+"""CommunicationSystemTrust: one block of a communication system, which holds one certificate."""
