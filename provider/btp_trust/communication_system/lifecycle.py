@@ -38,7 +38,7 @@ def check(session: Session, args: SystemTrustArgs, old: SystemTrustInputs | None
     plan = session.plans.of_system(reading.system.address)
     if not plan.declare(args):
         raise messages.second(args)
-    step = decide(args, reading.trust, old.write if old else None, exists=old is not None)
+    step = decide(args, reading.trust, old.write if old else None, exists=old is not None, switched_to=plan.switched_to)
     plan.is_write_due = step.is_due
     if old is None:  # a creation has no diff
         session.print_notices(_adoption_notices(args, reading.trust, step))

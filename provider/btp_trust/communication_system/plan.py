@@ -26,7 +26,14 @@ class SystemStep:
     """Whether a creation leaves the declared certificate to the next deployment."""
 
 
-def decide(args: SystemTrustArgs, trust: SystemTrust, last: PlannedWrite | None, *, exists: bool) -> SystemStep:
+def decide(
+    args: SystemTrustArgs,
+    trust: SystemTrust,
+    last: PlannedWrite | None,
+    *,
+    exists: bool,
+    switched_to: Certificate | None = None,
+) -> SystemStep:
     """Decide the step.
 
     Args:
@@ -34,8 +41,11 @@ def decide(args: SystemTrustArgs, trust: SystemTrust, last: PlannedWrite | None,
         trust: What the block trusts.
         last: The last write that was planned.
         exists: Whether the resource is in the state already; creating it never writes.
+        switched_to: The certificate to which a RotationTrigger of this command is about to switch the block over.
     """
     identity = certificate_field.identity(trust.field)
+    if switched_to is not None:
+        return SystemStep(_identity_after(args, trust, switched_to), last)
     if is_as_declared(args, trust):
         return SystemStep(identity, last)
     if not exists:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import pulumi
 from pulumi.dynamic import Resource
@@ -11,7 +11,7 @@ from pulumi.dynamic import Resource
 from btp_trust.providers import CommunicationSystemTrustProvider
 from btp_trust.resources.active import ActiveTrustCertificate
 from btp_trust.resources.base import refuse_imports, refuse_invalid_settings, refuse_when_known
-from btp_trust.resources.registry import declare_system, switched_by
+from btp_trust.resources.registry import after_switchover, declare_system, switched_by
 from btp_trust.secret_guard.guard import refuses_secret_arguments
 
 _OUTPUTS = ("tenant", "trusted", "provider_name", "active", "not_after", "drift")
@@ -93,4 +93,10 @@ class CommunicationSystemTrust(Resource, module="btp-trust", name="Communication
             **dict.fromkeys(_OUTPUTS),
             "observed_at": refuse_when_known(self, opts),
         }
-        super().__init__(CommunicationSystemTrustProvider(), resource_name, props, opts)
+        self.switch_arguments: Mapping[str, pulumi.Input[Any]] = {
+            name: props[name] for name in ("connection", "system", "block", "certificate_format")
+        }
+        """How a RotationTrigger finds the block: as arguments, because outputs would make it wait for this resource,
+        which follows the trigger."""
+        ordered = pulumi.ResourceOptions.merge(opts, after_switchover(self))
+        super().__init__(CommunicationSystemTrustProvider(), resource_name, props, ordered)

@@ -25,8 +25,8 @@ _Program = dict[tuple[str, str], DeclaredResource]
 """{(kind, connection): resource}; the kind of a registration includes its origin key."""
 _programs: Final[WeakKeyDictionary[Any, WeakKeyDictionary[Any, _Program]]] = WeakKeyDictionary()
 """The declarations of each program: a process may run several, in sequence (tests) or in parallel (automation)."""
-_switched: Final[WeakKeyDictionary[pulumi.Resource, str]] = WeakKeyDictionary()
-"""The kind of the resource that switches a communication system over, for each such system."""
+_switched: Final[WeakKeyDictionary[pulumi.Resource, tuple[str, Resource]]] = WeakKeyDictionary()
+"""The kind and the resource that switches a communication system over, for each such system."""
 _connections: Final[WeakKeyDictionary[pulumi.Resource, tuple[str, str]]] = WeakKeyDictionary()
 """The kind and the connection of each resource."""
 
@@ -90,9 +90,9 @@ def declare_system(connection: str, system: Any, block: Any, resource_name: str,
         )
 
 
-def declare_switched(kind: str, systems: Iterable[pulumi.Resource]) -> None:
-    """Record that a resource of this kind switches communication systems over."""
-    _switched.update(dict.fromkeys(systems, kind))
+def declare_switched(kind: str, resource: Resource, systems: Iterable[pulumi.Resource]) -> None:
+    """Record that a resource switches communication systems over."""
+    _switched.update(dict.fromkeys(systems, (kind, resource)))
 
 
 def switched_by(system: pulumi.Resource) -> pulumi.Output[str | None]:
@@ -100,9 +100,19 @@ def switched_by(system: pulumi.Resource) -> pulumi.Output[str | None]:
 
     async def find() -> str | None:
         # Awaited when the system is registered, as in `warned_by`.
-        return _switched.get(system)
+        kind, _ = _switched.get(system, (None, None))
+        return kind
 
     return pulumi.Output.from_input(find())
+
+
+def after_switchover(system: pulumi.Resource) -> pulumi.ResourceOptions:
+    """Return the option by which a system is read once the resource that switches it over is done."""
+
+    async def find() -> list[Resource]:
+        return [resource for _, resource in [_switched[system]]] if system in _switched else []
+
+    return pulumi.ResourceOptions(depends_on=pulumi.Output.from_input(find()))
 
 
 def _record(kind: str, connection: str, entry: DeclaredResource) -> bool:

@@ -12,7 +12,7 @@ from btp_trust.arguments import DEFAULT_CONNECTION
 from btp_trust.providers import RotationTriggerProvider
 from btp_trust.resources.base import TrustResource, unless_default
 from btp_trust.resources.passive import PassiveTrustCertificate, is_retained
-from btp_trust.resources.registry import declare_once, find_declared, unlinked_candidate_error
+from btp_trust.resources.registry import declare_once, declare_switched, find_declared, unlinked_candidate_error
 from btp_trust.resources.trusted_by import Attested, SwitchesAtRotation, serialize_statements
 from btp_trust.secret_guard.guard import refuses_secret_arguments
 
@@ -164,13 +164,14 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
             "verify_destinations": verify_destinations,
             "on_verification_failure": on_verification_failure,
             "verify_now": verify_now,
-            "switches": None if switches is None else [_switch(system) for system in switches],
+            "switches": None if switches is None else [system.switch_arguments for system in switches],
             "on_switch_failure": on_switch_failure,
             "list_affected": list_affected,
             **dict.fromkeys(_OUTPUTS),
         }
         super().__init__(RotationTriggerProvider(), resource_name, props, opts)
         if switches:
+            declare_switched("RotationTrigger", self, switches)
             known = pulumi.Output.all(self.unswitched, self.certificate, self.subaccount)
             known.apply(lambda outputs: _show_pages(self, *outputs))
         pulumi.Output.all(
@@ -185,15 +186,6 @@ def _candidate(candidate: PassiveTrustCertificate) -> Mapping[str, pulumi.Input[
         "subaccount_id": candidate.subaccount_id,
         "adopt": candidate.adopt,
         "retain_on_delete": is_retained(candidate) or None,
-    }
-
-
-def _switch(system: CommunicationSystemTrust) -> Mapping[str, pulumi.Input[Any]]:
-    return {
-        "connection": system.connection,
-        "system": system.system,
-        "block": system.block,
-        "certificate_format": system.certificate_format,
     }
 
 

@@ -13,7 +13,7 @@ from btp_trust.rotation.rollback import previous_signer, rollback_input
 from btp_trust.rotation.schema import Candidate, RotationArgs, RotationInputs
 from btp_trust.rotation.swap_lines import plan_swap
 from btp_trust.rotation.switchover.plan import SwitchoverPlan, plan_switchover, switch_certificates
-from btp_trust.rotation.switchover.reading import read_systems
+from btp_trust.rotation.switchover.reading import find_system, read_systems
 from btp_trust.rotation.switchover.schema import PlannedSwitchover
 from btp_trust.rotation.target_history import earlier_attestations, of_slots
 from btp_trust.runtime.command_plan import CommandPlan
@@ -256,4 +256,8 @@ def plan_systems(
     last = None if old is None else old.switchover
     if switch_certificates(decision, snapshot) is None:
         return SwitchoverPlan(last)
-    return plan_switchover(declaration, decision, snapshot, read_systems(session, declaration.switches), last)
+    plan = plan_switchover(declaration, decision, snapshot, read_systems(session, declaration.switches), last)
+    for switch in declaration.switches:
+        if switch.name in plan.lacking:  # CommunicationSystemTrust is checked later, and shows what it will trust
+            session.plans.of_system(find_system(session, switch).address).switched_to = plan.to
+    return plan

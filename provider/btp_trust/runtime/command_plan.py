@@ -175,8 +175,8 @@ class SystemPlan:
     """The arguments of the CommunicationSystemTrust that is in the program."""
     is_write_due: bool = False
     """Whether check has planned to write; the inputs hold done writes as well."""
-    switched_to: str | None = None
-    """Fingerprint of the certificate that a RotationTrigger of this command switches it over to, which then writes."""
+    switched_to: Certificate | None = None
+    """The certificate to which a RotationTrigger of this command is about to switch it over; None once that is done."""
 
     def declare(self, args: object) -> bool:
         """Record that a CommunicationSystemTrust is in the program.

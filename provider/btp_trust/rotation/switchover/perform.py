@@ -11,7 +11,7 @@ from btp_trust.formatting import short_fingerprint
 from btp_trust.property_bag import PropertyBag
 from btp_trust.rotation.schema import RotationInputs
 from btp_trust.rotation.switchover import messages
-from btp_trust.rotation.switchover.reading import concurrently, trusts
+from btp_trust.rotation.switchover.reading import concurrently, find_system, trusts
 from btp_trust.rotation.switchover.schema import OnSwitchFailure, PlannedSwitchover, Switch
 from btp_trust.runtime.command_plan import CommandPlan
 from btp_trust.runtime.session import Session
@@ -110,7 +110,9 @@ def _prepare(
     session: Session, switch: Switch, planned: str, to: Certificate, before: Certificate
 ) -> PreparedWrite | None:
     """Prepare the write of one system; None if it trusts the next signer already."""
-    system = session.communication_system(switch.connection, switch.system, switch.block)
+    system = find_system(session, switch)
+    # From here on, what CommunicationSystemTrust reads is what became of the switchover.
+    session.plans.of_system(system.address).switched_to = None
     found = system.read()
     if trusts(found, to):
         return None

@@ -31,9 +31,17 @@ class SwitchoverPlan:
 
     planned: PlannedSwitchover | None = None
     """For the inputs: the switchover of this command, else the last one."""
-    is_due: bool = False
+    to: Certificate | None = None
+    """What the systems are to trust, if a switchover is due."""
+    lacking: Sequence[str] = ()
+    """The systems that are to change."""
     warnings: Sequence[Problem] = ()
     """What a person has to resolve, in three parts each."""
+
+    @property
+    def is_due(self) -> bool:
+        """Return True if this command has planned the switchover of the inputs."""
+        return self.to is not None
 
 
 def switch_certificates(decision: Decision, snapshot: Snapshot) -> tuple[Certificate, Certificate | None] | None:
@@ -86,7 +94,7 @@ def plan_switchover(
         failure=messages.consequence(declaration.on_switch_failure, has_swap=has_swap),
         systems=_lines(declaration, systems, to, before),
     )
-    return SwitchoverPlan(planned, is_due=True, warnings=warnings)
+    return SwitchoverPlan(planned, to, lacking, warnings)
 
 
 def _problems(

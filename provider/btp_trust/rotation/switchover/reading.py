@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 from btp_trust.certificate import Certificate
 from btp_trust.errors import TrustError
 from btp_trust.rotation.switchover.schema import Switch
+from btp_trust.runtime.communication_systems import CommunicationSystem
 from btp_trust.runtime.session import Session
 from btp_trust.service import certificate_field
 from btp_trust.service.communication_systems import SystemTrust
@@ -78,9 +79,14 @@ def concurrently(call: Callable[[_Item], _Result], items: Sequence[_Item], retry
     return [each.result() for each in calls]
 
 
+def find_system(session: Session, switch: Switch) -> CommunicationSystem:
+    """Return the block of a communication system that a switch names."""
+    return session.communication_system(switch.connection, switch.system, switch.block)
+
+
 def _read(session: Session, switch: Switch) -> SystemReading:
     try:
-        return session.communication_system(switch.connection, switch.system, switch.block).last()
+        return find_system(session, switch).last()
     except TrustError as error:
         return error
 
