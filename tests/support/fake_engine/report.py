@@ -53,6 +53,8 @@ def request_label(method: str, path: str) -> str:
     """Return a short name of a request: `POST token`, `GET certificate/passive`, `POST rotateCertificate`."""
     if path.endswith("/oauth/token"):
         return f"{method} token"
+    if "/aps_com_cs_a4c_odata/" in path:
+        return f"{method} {'CommunicationSystems' if '/CommunicationSystems' in path else 'X-CSRF-Token'}"
     if "/identity-providers" in path:
         return f"{method} identity-providers"
     if "/saml2Metadata" not in path:
