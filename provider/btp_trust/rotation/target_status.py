@@ -57,12 +57,12 @@ def _status_of(declaration: Declaration, target: str, certificate: Certificate, 
         return TargetStatus(target, TrustStatus.GAP, "", f"gap expected until {statement.owner} uploads{ticket}")
     if isinstance(statement, Attestation):
         return _attested_status(declaration, target, statement, certificate, snapshot)
-    if isinstance(statement, str):
+    if isinstance(statement, str) or statement.is_unknown:
         return TargetStatus(target, TrustStatus.PENDING, "", "not known in this preview; its source will change")
-    if certificate.fingerprint in statement:
+    if certificate.fingerprint in statement.certificates:
         until = declaration.valid_until.get(target, {}).get(certificate.fingerprint)
         return _observed_status(target, until, snapshot)
-    trusted = " and ".join(_describe(declaration, fingerprint, snapshot) for fingerprint in statement)
+    trusted = " and ".join(_describe(declaration, fingerprint, snapshot) for fingerprint in statement.certificates)
     return TargetStatus(target, TrustStatus.NO, "observed", f"no, it trusts {trusted or 'no certificate'}, observed")
 
 

@@ -9,7 +9,14 @@ from btp_trust.rotation.decision import Action, Reason
 from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.policies import decide
 from btp_trust.rotation.target_status import target_statuses
-from btp_trust.trusted_by.statements import Attestation, Sighting, TargetStatus, TrustStatement, TrustStatus
+from btp_trust.trusted_by.statements import (
+    Attestation,
+    Observation,
+    Sighting,
+    TargetStatus,
+    TrustStatement,
+    TrustStatus,
+)
 from support.fake_engine import make_certificate, make_snapshot
 
 A, B = make_certificate("a"), make_certificate("b", created_on_day=30)
@@ -127,10 +134,13 @@ def status_of(declaration: Declaration) -> TargetStatus:
             id="rejected, another one is attested",
         ),
         pytest.param(
-            rotate([B.fingerprint], s4=REJECTED_AT), TrustStatus.YES, "yes, observed", id="rejected, and observed"
+            rotate(Observation.of(B.fingerprint), s4=REJECTED_AT),
+            TrustStatus.YES,
+            "yes, observed",
+            id="rejected, and observed",
         ),
         pytest.param(
-            rotate([], s4=REJECTED_AT),
+            rotate(Observation.of(), s4=REJECTED_AT),
             TrustStatus.NO,
             "no, it trusts no certificate, observed",
             id="rejected, and observed to lack it",
