@@ -208,7 +208,7 @@ def test_write_needs_csrf_token(s4: S4Scenario) -> None:
     """A write that lacks the token or the session's cookie, or has another token, is 403 and leaves all as it was."""
     token = s4.csrf_token()
     without = s4.patch({"Name": "new"}, x_csrf_token=None)
-    other = s4.patch({"Name": "new"}, x_csrf_token=token)  # of an earlier session: `patch` has fetched another one
+    other = s4.patch({"Name": "new"}, x_csrf_token="other")
     cookies = dict(s4.http.cookies)
     s4.http.cookies.clear()
     key, headers = s4.entity()["UUID"], {"x-csrf-token": token, "if-match": "*"}
@@ -242,6 +242,14 @@ def test_session_ends(emulator_at_assertion_time: Emulator, http: httpx.Client) 
         s4.emulator.advance(seconds)
         statuses.append(s4.call("PATCH", f"CommunicationSystems({key})", json={}, headers=headers).status_code)
     assert [*statuses, s4.patch({}).status_code] == [200, 403, 200]
+
+
+def test_session_has_one_token(s4: S4Scenario) -> None:
+    """A token that is fetched again in a session is the same, so that parallel writes go together."""
+    first = s4.csrf_token()
+    assert s4.csrf_token() == first
+    s4.http.cookies.clear()
+    assert s4.csrf_token() != first
 
 
 def test_head_fetches_token_too(s4: S4Scenario) -> None:

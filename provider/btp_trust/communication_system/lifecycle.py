@@ -56,7 +56,11 @@ def check(session: Session, args: SystemTrustArgs, old: SystemTrustInputs | None
 def diff(session: Session, state: SystemTrustState, new: SystemTrustInputs) -> Comparison:
     """Find out whether an update is due: a write, a changed argument, or another content than recorded."""
     arguments_changed = not same_arguments(new, state, SystemTrustArgs)
-    reading = _read(session, new, new.tenant)
+    try:
+        reading = _read(session, new, new.tenant)
+    except Refused as error:
+        _require_gone(error)  # a refresh has warned of it; check refuses it in every other command
+        return Comparison(is_update_due=True)
     if isinstance(reading, ReadingUnavailable):
         return diff_without_reading(session, reading, state, arguments_changed=arguments_changed)
     plan = session.plans.of_system(reading.system.address)
@@ -89,8 +93,7 @@ def read(session: Session, bag: PropertyBag) -> PropertyBag:
     try:
         reading = _read(session, state, state.tenant)
     except Refused as error:
-        if error.prop != "system":
-            raise
+        _require_gone(error)
         session.warn(*messages.gone(error))
         return {**bag, "drift": error.what}
     if isinstance(reading, ReadingUnavailable):
@@ -114,6 +117,12 @@ def delete(session: Session, state: SystemTrustState) -> None:
 
 def _read(session: Session, args: SystemTrustArgs, tenant: str | None) -> SystemRead | ReadingUnavailable:
     return read_system(session, args.connection, args.system, args.block, tenant)
+
+
+def _require_gone(error: Refused) -> None:
+    """Raise an error that has another reason than a system that is gone."""
+    if error.prop != "system":
+        raise error
 
 
 def _open(session: Session, new: SystemTrustInputs) -> CommunicationSystem:

@@ -58,11 +58,12 @@ class SystemTrustArgs(CommonArgs, frozen=True, omit_defaults=True, kw_only=True)
         Raises:
             Refused: It is none.
         """
+        args = super().normalized()
         try:
-            declared = self.declared
+            declared = args.declared
         except ValueError as error:
             raise _no_certificate(str(error)) from None
-        return replace(super().normalized(), certificate=declared.pem if declared else self.certificate)
+        return replace(args, certificate=declared.pem if declared else args.certificate)
 
 
 class SystemTrustInputs(SystemTrustArgs, frozen=True, omit_defaults=True, kw_only=True):

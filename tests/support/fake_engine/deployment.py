@@ -104,6 +104,10 @@ class Deployment:
         generation = passive and (passive["generation"] if is_known else UNKNOWN)
         return self._register("trusted", resource_name, {**args, "passive": generation})
 
+    def system(self, resource_name: str = "erp", **args: Any) -> ResourceHandle:
+        """Declare CommunicationSystemTrust."""
+        return self._register("system", resource_name, args)
+
     def _register(self, kind: str, name: str, args: Bag) -> ResourceHandle:
         ignored: list[str] = args.pop("ignore_changes", [])
         self.declared_names.append(name)

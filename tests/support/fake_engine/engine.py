@@ -21,6 +21,7 @@ from pulumi.output import UNKNOWN
 from btp_trust.errors import TrustError
 from btp_trust.providers import (
     ActiveTrustCertificateProvider,
+    CommunicationSystemTrustProvider,
     PassiveTrustCertificateProvider,
     RotationTriggerProvider,
     TrustedIdentityProviderProvider,
@@ -42,6 +43,7 @@ PROVIDERS = {
     "passive": PassiveTrustCertificateProvider,
     "trigger": RotationTriggerProvider,
     "trusted": TrustedIdentityProviderProvider,
+    "system": CommunicationSystemTrustProvider,
 }
 
 

@@ -20,7 +20,7 @@ from btp_trust_emulator.services.operations import Operation, operations_at
 from btp_trust_emulator.services.s4 import entity, logon, odata
 from btp_trust_emulator.services.s4.metadata import SERVICE_DOCUMENT, metadata_document
 from btp_trust_emulator.services.s4.odata import ODataError
-from btp_trust_emulator.services.s4.sessions import CSRF_HEADER, Sessions, cookie_header
+from btp_trust_emulator.services.s4.sessions import CSRF_HEADER, Sessions
 from btp_trust_emulator.switches import Edition, Etags
 
 if TYPE_CHECKING:
@@ -109,9 +109,8 @@ class CommunicationSystemService:
         """Add a CSRF token and a session, where the request fetches one."""
         if call.request.method not in _READS or call.request.headers.get(CSRF_HEADER, "").lower() != "fetch":
             return response
-        identity, token = self.sessions.begin(call.tenant, self.landscape.clock.now())
-        cookie = cookie_header(call.tenant, call.request, identity)
-        return replace(response, headers={**response.headers, CSRF_HEADER: token, "set-cookie": cookie})
+        fetched = self.sessions.fetch_token(call.tenant, call.request, self.landscape.clock.now())
+        return replace(response, headers={**response.headers, **fetched})
 
     def service_document(self, _: Call) -> Response:
         """Return the names of the entity sets."""

@@ -30,29 +30,35 @@ class Sessions:
     def __init__(self) -> None:
         self._sessions: dict[str, _Session] = {}
 
-    def begin(self, tenant: Tenant, now: datetime) -> tuple[str, str]:
-        """Begin a session; return the value of its cookie and its CSRF token."""
+    def fetch_token(self, tenant: Tenant, request: Request, now: datetime) -> dict[str, str]:
+        """Return the headers with the CSRF token of the request's session, or of a new one and its cookie."""
+        session = self._session(tenant, request, now)
+        if session is not None:
+            return {CSRF_HEADER: session.csrf_token}
         identity, token = secrets.token_urlsafe(24), secrets.token_urlsafe(16)
         self._sessions[identity] = _Session(tenant.name, token, now)
-        return identity, token
+        return {CSRF_HEADER: token, "set-cookie": _cookie_header(tenant, request, identity)}
 
     def has_token(self, tenant: Tenant, request: Request, now: datetime) -> bool:
         """Return True if a request has the cookie of a lasting session of the tenant, and the session's CSRF token."""
-        session = self._sessions.get(_cookie(request, cookie_name(tenant)))
+        session = self._session(tenant, request, now)
+        return session is not None and request.headers.get(CSRF_HEADER) == session.csrf_token
+
+    def _session(self, tenant: Tenant, request: Request, now: datetime) -> _Session | None:
+        """Return the session of the tenant whose cookie the request has, while it lasts."""
+        session = self._sessions.get(_cookie(request, _cookie_name(tenant)))
         if session is None or session.tenant != tenant.name:
-            return False
-        is_lasting = now - session.begun < timedelta(seconds=tenant.switches.session_seconds)
-        return is_lasting and request.headers.get(CSRF_HEADER) == session.csrf_token
+            return None
+        return session if now - session.begun < timedelta(seconds=tenant.switches.session_seconds) else None
 
 
-def cookie_name(tenant: Tenant) -> str:
-    """Return the name of a tenant's session cookie."""
+def _cookie_name(tenant: Tenant) -> str:
     return f"SAP_SESSIONID_S4H_{tenant.client}"
 
 
-def cookie_header(tenant: Tenant, request: Request, identity: str) -> str:
-    """Return the header that sets a session's cookie, for the tenant's paths alone; over http it cannot be `Secure`."""
-    return f"{cookie_name(tenant)}={identity}; path=/s4/{tenant.name}; HttpOnly{'; Secure' if request.tls else ''}"
+def _cookie_header(tenant: Tenant, request: Request, identity: str) -> str:
+    """Return the header that sets a session's cookie, for the tenant's paths alone; `Secure` needs https."""
+    return f"{_cookie_name(tenant)}={identity}; path=/s4/{tenant.name}; HttpOnly{'; Secure' if request.tls else ''}"
 
 
 def _cookie(request: Request, name: str) -> str:
