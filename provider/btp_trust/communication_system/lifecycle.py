@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from btp_trust.communication_system import messages
 from btp_trust.communication_system.plan import SystemStep, decide, is_as_declared
 from btp_trust.communication_system.schema import (
@@ -104,7 +106,8 @@ def read(session: Session, bag: PropertyBag) -> PropertyBag:
     # What an earlier refresh has found stays to be approved until a deployment records it.
     if _as_list(identity) == state.trusted:
         return {**lasting, **_observed(reading.trust)}
-    session.print_notices(_unexplained_notices(session, state, state, reading.trust))
+    # A RotationTrigger looks at its systems in check, which a refresh leaves out.
+    session.print_notices(_unexplained_notices(session, state, replace(state, switched_by=None), reading.trust))
     recorded = next(iter(state.trusted), "")
     return {**lasting, **_observed(reading.trust), "drift": messages.changed(identity, recorded, state.observed_at)[0]}
 

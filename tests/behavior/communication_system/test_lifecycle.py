@@ -145,11 +145,19 @@ def test_switched_system_is_not_warned_of(stack: S4Stack) -> None:
     assert stack.engine.outputs("erp")["trusted"] == [stack.passive.fingerprint]
 
 
+def test_refresh_of_a_switched_system_warns(stack: S4Stack) -> None:
+    """A refresh checks no RotationTrigger, so the resource itself says what has changed."""
+    stack.engine.deploy(program(switched_by="RotationTrigger"))
+    stack.let_trust(stack.passive)
+
+    assert "was changed" in stack.engine.preview_refresh().messages
+
+
 def test_switchover_replaces_write(stack: S4Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a command in which a RotationTrigger switches the block over, the resource writes nothing by itself."""
     wanted = program(certificate=stack.passive.pem)
     stack.engine.up(wanted)
-    plan = command_plan.SystemPlan(switched_to=stack.passive.fingerprint)
+    plan = command_plan.SystemPlan(switched_to=stack.passive)
     monkeypatch.setattr(command_plan.CommandPlans, "of_system", lambda *_: plan)
     stack.engine.up(wanted, skip_preview=True)
     assert stack.patches() == 0

@@ -251,6 +251,41 @@ def test_changed_system_stops_the_swap(scenario: SwitchoverScenario) -> None:
     assert engine.slots[0] == scenario.first
 
 
+def test_changed_reading_stops_the_swap(scenario: SwitchoverScenario) -> None:
+    """A system that changed since the plan of the same command stops everything, with both certificates named."""
+    engine = scenario.engine
+    engine.deploy(program("b", "a"))
+    other = engine.emulator.create_subaccount(generate=True).guid
+    foreign, _ = engine.emulator.certificates(other)
+
+    def meddle(request: httpx.Request, send: Any) -> httpx.Response:
+        engine.emulator.trust_in_system(scenario.name("hr"), "BTP", foreign)
+        response: httpx.Response = send(request)
+        return response
+
+    engine.deploy(scenario.program("a"))
+    engine.transport.inject_once(READ, meddle, after=2)  # of the preparation; two are of the plan
+    with pytest.raises(SystemChanged, match="nothing was swapped"):
+        engine.up(scenario.program("b"), skip_preview=True)
+
+    assert engine.slots[0] == scenario.first
+
+
+def test_rollback_is_final(scenario: SwitchoverScenario) -> None:
+    """A system that fails in a rollback is left behind and named: the signer before it may be rejected everywhere."""
+    engine = scenario.engine
+    engine.deploy(scenario.program("b"))
+    engine.transport.inject_once(ROTATE, lambda request, send: _then_fail(engine, send(request)))
+    report = engine.up(scenario.program("a"))
+
+    assert engine.slots[0] == scenario.first
+    assert engine.outputs("rotation")["unswitched"] == list(NAMES)
+    assert "calls are refused there" in report.messages
+    engine.transport.clear_faults()
+    engine.deploy(scenario.program("a"))
+    scenario.assert_all_on(scenario.first)
+
+
 def test_third_certificate_refuses_the_plan(scenario: SwitchoverScenario) -> None:
     """A system that trusts neither certificate may be another subaccount's: the preview is refused."""
     scenario.emulator.trust_in_system(scenario.name("hr"), "BTP", None)
