@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from btp_trust.certificate import Certificate
+from btp_trust.formatting import label_fingerprint
 from btp_trust.rotation import announcements
 from btp_trust.rotation.difference import refuse_unless_signing
 from btp_trust.rotation.planned_swap import PlannedSwap
@@ -44,6 +45,7 @@ def swap_slots(
     preflight.preflight(session, account, new)
     # Last before the swap: from then on until its one request has been answered, each system refuses calls.
     switchover = prepare_switchover(session, new, account.command_plan, account.snapshot(), has_swap=True)
+    switchover.swap_sent_at = session.host.monotonic()
     with session.retry_policy.fresh_deadline():  # a lost response needs its time, however long the preflight took
         snapshot = swap(account, Slots(planned.only_if_active, new.declared_fingerprint), new.declared_fingerprint)
     if planned.only_if_active not in (snapshot.slots.active, snapshot.slots.passive):
@@ -59,7 +61,7 @@ def complete_step(
     Raises:
         RollbackFailed: A system was left behind without a swap of this command, or a rollback was due and not applied.
     """
-    switchover.send()
+    switchover.send(session.host.monotonic)
     if switchover.failures and step.new.on_switch_failure is OnSwitchFailure.ROLLBACK:
         if not step.swapped:
             raise messages.incomplete_error(step.new.generation, switchover.failures)
@@ -70,7 +72,8 @@ def complete_step(
         # Printed as it is: a strict error here would lose the record of the swap.
         session.print_once(f"warning: {messages.left_behind(switchover.failures, step.new.generation)}")
     for name in switchover.switched:
-        session.print_once(messages.switched(name, step.new.declared_fingerprint, step.new.generation))
+        signer = label_fingerprint(step.new.declared_fingerprint, step.new.generation)
+        session.print_once(messages.switched(name, signer, switchover.gap))
     outcome = verify_rotation(session, account, step, switchover)
     return replace(outcome, outputs={**switchover.outputs(), **outcome.outputs})
 

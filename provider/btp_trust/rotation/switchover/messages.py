@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import Refused, RollbackFailed, SystemChanged, TrustError
-from btp_trust.formatting import format_rfc3339, label_fingerprint, short_fingerprint
+from btp_trust.formatting import format_rfc3339, short_fingerprint
 from btp_trust.rotation.switchover.schema import OnSwitchFailure
 from btp_trust.service import certificate_field
 from btp_trust.service.communication_systems import SystemTrust
@@ -171,6 +171,6 @@ def _reasons(failures: Mapping[str, TrustError]) -> str:
     return "\n".join(f"{name}: {error.what} {error.why}" for name, error in failures.items())
 
 
-def switched(name: str, fingerprint: str, generation: str) -> str:
-    """Say that a system was switched over."""
-    return f"{name} trusts {label_fingerprint(fingerprint, generation)} now"
+def switched(name: str, signer: str, gap: float | None) -> str:
+    """Say that a system was switched over, and for how many seconds it refused calls at most."""
+    return f"{name} trusts {signer} now" + ("" if gap is None else f"; it refused calls for {gap:.1f} s at most")

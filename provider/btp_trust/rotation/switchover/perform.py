@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from btp_trust.certificate import Certificate
@@ -32,11 +32,16 @@ class Switchover:
     failures: dict[str, TrustError] = field(default_factory=dict)
     """{system: why it was not switched over}."""
     switched: list[str] = field(default_factory=list)
+    swap_sent_at: float | None = None
+    """Seconds of the monotonic clock; None if no swap goes before."""
+    gap: float | None = None
+    """For how many seconds the systems refused calls at most: from the request of the swap to their last answer."""
 
-    def send(self) -> None:
+    def send(self, monotonic: Callable[[], float]) -> None:
         """Let every system trust the certificate that signs now, all at the same time."""
         self.failures |= self._send_all(self.writes)
         self.switched = [name for name in self.writes if name not in self.failures]
+        self.gap = None if self.swap_sent_at is None else monotonic() - self.swap_sent_at
 
     def restore(self) -> dict[str, TrustError]:
         """Set back every system that may have been switched over; return why others could not be."""
