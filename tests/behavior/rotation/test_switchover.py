@@ -104,7 +104,7 @@ def test_systems_change_over_with_the_signer(scenario: SwitchoverScenario) -> No
     assert writes == [PATCH, PATCH, ROTATE, PATCH, PATCH]  # the first two write what is there
     after = engine.transport.sent[engine.transport.sent.index(ROTATE) + 1 :]
     assert after[:2] == [PATCH, PATCH]
-    assert f"{NAMES[0]} trusts {str(scenario.second)[:8]} (b) now; it refused calls for 0.0 s at most" in report.messages
+    assert f"{NAMES[0]} trusts {str(scenario.second)[:8]} (b) now; it refused calls for" in report.messages
     engine.assert_stable(scenario.program("b"))
 
 
