@@ -168,6 +168,15 @@ def test_bad_property_is_refused(s4: S4Scenario, properties: Any) -> None:
     assert s4.entity() == before
 
 
+def test_bad_option_prevents_the_write(s4: S4Scenario) -> None:
+    """A patch with an unknown option is refused before the write."""
+    key, headers = s4.entity()["UUID"], {"x-csrf-token": s4.csrf_token(), "if-match": "*"}
+    response = s4.call(
+        "PATCH", f"CommunicationSystems({key})", json={"Name": "new"}, headers=headers, params={"$top": "1"}
+    )
+    assert (response.status_code, s4.entity()["Name"]) == (501, "BTP")
+
+
 def test_body_has_to_be_json(s4: S4Scenario) -> None:
     """A patch of another media type is 415."""
     headers = {"x-csrf-token": s4.csrf_token(), "if-match": "*"}

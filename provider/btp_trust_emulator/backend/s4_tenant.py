@@ -140,23 +140,21 @@ def with_verbatim(tenant: Tenant, new: CommunicationSystem, now: datetime, delay
 
 def _checked(tenant: Tenant, new: Trust, old: Trust | None) -> Trust:
     """Return the block with subject and issuer as the switch says; only a new certificate is checked."""
-    is_computed = tenant.switches.subject_and_issuer is SubjectAndIssuer.COMPUTED
-    if is_computed and not new.certificate:
-        return replace(new, subject="", issuer="")
-    if old is not None and new.certificate == old.certificate:
-        return replace(new, subject=old.subject, issuer=old.issuer) if is_computed else new
-    if not new.certificate:
+    if new.certificate and (old is None or new.certificate != old.certificate):
+        _check_certificate(tenant, new.certificate)
+    if tenant.switches.subject_and_issuer is SubjectAndIssuer.AS_SENT:
         return new
-    content = certificate_field.decode(new.certificate, tenant.switches.field_format)
-    violation = certificate_profile.profile_violation(
-        tenant.switches.certificate_profile, content.key, content.certificate
-    )
-    if violation:
-        raise Invalid("The certificate was not accepted.", f"It is unsupported: {violation}.", "Give another one.")
-    if not is_computed:
-        return new
-    subject, issuer = certificate_profile.subject_and_issuer(content.certificate) if content.certificate else ("", "")
+    content = tenant.content(new)
+    pem = content.certificate if content else None
+    subject, issuer = certificate_profile.subject_and_issuer(pem) if pem else ("", "")
     return replace(new, subject=subject, issuer=issuer)
+
+
+def _check_certificate(tenant: Tenant, text: str) -> None:
+    content = certificate_field.decode(text, tenant.switches.field_format)
+    profile = tenant.switches.certificate_profile
+    if violation := certificate_profile.profile_violation(profile, content.key, content.certificate):
+        raise Invalid("The certificate was not accepted.", f"It is unsupported: {violation}.", "Give another one.")
 
 
 def _refuse_shared_names(tenant: Tenant, new: CommunicationSystem) -> None:

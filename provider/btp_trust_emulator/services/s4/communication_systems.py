@@ -145,20 +145,27 @@ class CommunicationSystemService:
 
     def read(self, call: Call) -> Response:
         """Return one system."""
-        return self._one(call, 200, call.system)
+        return self._one(call, call.system, 200, call.options)
 
-    def _one(self, call: Call, status: int, system: CommunicationSystem, note: str | None = None) -> Response:
-        content = self._entity(call, system, replace(call.options, where=None)) or {}
+    def _one(
+        self,
+        call: Call,
+        system: CommunicationSystem,
+        status: int,
+        options: odata.QueryOptions,
+        *,
+        note: str | None = None,
+    ) -> Response:
+        content = self._entity(call, system, replace(options, where=None)) or {}
         headers = {} if call.tenant.switches.etags is Etags.OFF else {"etag": system.etag}
         context = {"@odata.context": "$metadata#CommunicationSystems/$entity"}
         return odata.json(status, {**context, **content}, headers, note)
 
     def create(self, call: Call) -> Response:
-        """Create a system; its ID and its name are required."""
+        """Create a system; its ID is required."""
         given = _properties(call.request)
         system_id = str(given.pop("ID", ""))
-        for name in (name for name in given if name in entity.READ_ONLY):
-            raise ODataError(400, "CM_APS_CS/027", f"Property {name} is read-only")
+        entity.refuse_read_only(given)
         if call.tenant.has_system(system_id):
             raise ODataError(400, "CM_APS_CS/026", f"Communication system {system_id} already exists")
         with _validation():
@@ -177,12 +184,14 @@ class CommunicationSystemService:
         return response
 
     def _save(self, call: Call, status: int, new: CommunicationSystem) -> Response:
+        options = call.options  # bad ones are refused before the write
         with _validation():
             delay = call.tenant.switches.effect_delay_seconds
             tenant = s4_tenant.with_system(call.tenant, new, self.landscape.clock.now(), delay)
         self.landscape.commit(lambda old: old.with_tenant(tenant))
         saved = tenant.systems[new.uuid]
-        return self._one(replace(call, tenant=tenant), status, saved, s4_tenant.description(tenant, saved))
+        note = s4_tenant.description(tenant, saved)
+        return self._one(replace(call, tenant=tenant), saved, status, options, note=note)
 
 
 def _properties(request: Request) -> dict[str, object]:

@@ -38,7 +38,7 @@ OWN_PROPERTIES = {"Name": "name", "HostName": "host_name"}
 READ_ONLY = ("UUID", "ID", "Type", "DestinationServiceName", "OAuth2TokenEndpoint", "OAuth2Audience")
 PROPERTIES = frozenset({*READ_ONLY, *OWN_PROPERTIES, *BLOCK_PROPERTIES})
 NAVIGATIONS = frozenset({"InboundUsers", "OutboundUsers"})
-_COMPUTED = {"subject", "issuer"}
+_NAMES = [name for name, (_, attribute) in BLOCK_PROPERTIES.items() if attribute in {"subject", "issuer"}]
 _LOGON_TYPES = {"user_name", "user_uuid"}
 
 
@@ -101,10 +101,17 @@ def check_patch(properties: Mapping[str, object], switch: PatchProperties) -> No
     """
     if switch is PatchProperties.NONE:
         raise ODataError(405, "/IWBEP/CM_V4_COS/042", "Update is not allowed for CommunicationSystems")
-    for name in properties:
-        is_refused = switch is PatchProperties.BASE64_ALONE and BLOCK_PROPERTIES.get(name, ("", ""))[1] in _COMPUTED
-        if name in READ_ONLY or is_refused:
-            raise ODataError(400, "CM_APS_CS/027", f"Property {name} is read-only")
+    refuse_read_only(properties, *(_NAMES if switch is PatchProperties.BASE64_ALONE else ()))
+
+
+def refuse_read_only(properties: Mapping[str, object], *more: str) -> None:
+    """Refuse properties that are read-only, and some more.
+
+    Raises:
+        ODataError: see above.
+    """
+    for name in sorted(properties.keys() & {*READ_ONLY, *more}):
+        raise ODataError(400, "CM_APS_CS/027", f"Property {name} is read-only")
 
 
 def with_properties(system: CommunicationSystem, properties: Mapping[str, object]) -> CommunicationSystem:
