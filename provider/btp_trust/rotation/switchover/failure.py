@@ -1,4 +1,4 @@
-"""A system that could not be switched over, as the cause of a rollback."""
+"""A system that failed to switch over, as the cause of a rollback."""
 
 from __future__ import annotations
 

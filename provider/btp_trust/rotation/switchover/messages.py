@@ -27,7 +27,7 @@ def step(*, has_swap: bool) -> str:
     """Say what is done to the systems."""
     if has_swap:
         return "right after the swap each system gets the certificate that signs then, all at the same time"
-    return "no swap: each system gets the certificate that signs already, as an interrupted run left it behind"
+    return "the certificate signs already: each system that an interrupted run has left behind gets it, without a swap"
 
 
 def gap(*, has_swap: bool) -> str:
@@ -38,24 +38,24 @@ def gap(*, has_swap: bool) -> str:
 
 
 def consequence(policy: OnSwitchFailure, *, has_swap: bool) -> str:
-    """Say what a system causes that refuses the certificate, or cannot be reached."""
+    """Say what a system causes that refuses the certificate, or is out of reach."""
     if not has_swap:
         return "the command ends with an error, and the next one tries again"
     if policy is OnSwitchFailure.ROLLBACK:
-        return "if one refuses or cannot be reached, the swap and all systems are rolled back"
-    return "if one refuses or cannot be reached, the signer stays, and a page says what its administrator uploads"
+        return "if one refuses or is out of reach, the swap and all systems are rolled back"
+    return "if one refuses or is out of reach, the signer stays, and a page says what its administrator uploads"
 
 
 def left_to_people(new: str) -> str:
-    """Say what becomes of a system that could not be read before the swap."""
+    """Say what becomes of a system whose reading failed before the swap."""
     return f"{new}, once somebody uploads it or the next deployment reaches the system"
 
 
-def trusts_neither(name: str, found: SystemTrust, to: Certificate) -> Problem:
-    """Explain a system that trusts a certificate from outside of the slots, or none."""
+def trusts_other(name: str, found: SystemTrust, to: Certificate) -> Problem:
+    """Explain a system that trusts a certificate from outside of the slots, or has an empty field."""
     what = certificate_field.describe(found.field)
     return Problem(
-        f"{name} trusts {what}, which is neither certificate of this subaccount.",
+        f"{name} trusts {what}, a certificate from outside of the slots.",
         f"Its provider name is {found.provider_name!r}. It may belong to another subaccount, which would lose its "
         "trust; so a switchover exchanges only the two certificates in the slots.",
         f"If this system is meant, let it trust the active certificate first: CommunicationSystemTrust(…, "
@@ -64,17 +64,17 @@ def trusts_neither(name: str, found: SystemTrust, to: Certificate) -> Problem:
 
 
 def unread(name: str, error: TrustError, *, has_swap: bool) -> Problem:
-    """Explain a system that could not be read, where the command goes on."""
+    """Explain a system whose reading failed, where the command goes on."""
     effect = "It refuses calls from the swap on, until it has the certificate." if has_swap else "It was left alone."
-    return Problem(f"{name} could not be read: {error.what}", f"{error.why} {effect}", error.remedy)
+    return Problem(f"Reading {name} failed: {error.what}", f"{error.why} {effect}", error.remedy)
 
 
 def left_by_creation(names: Sequence[str], to: Certificate) -> Problem:
-    """Explain systems that trust the passive certificate when the trigger is created, which never writes."""
+    """Explain systems that trust the passive certificate when the trigger is created, which only records."""
     verb = "trusts" if len(names) == 1 else "trust"
     return Problem(
         f"{', '.join(names)} {verb} the passive certificate, and {short_fingerprint(to.fingerprint)} signs.",
-        "Calls to such a system are refused. Creating a RotationTrigger changes nothing, so nothing is switched over.",
+        "Calls to such a system are refused. Creating a RotationTrigger only records.",
         "Run `pulumi preview` after this deployment: it shows the switchover, and `pulumi up` performs it.",
     )
 
@@ -82,7 +82,7 @@ def left_by_creation(names: Sequence[str], to: Certificate) -> Problem:
 def changed_since_plan(name: str, planned: str, found: str) -> SystemChanged:
     """Return the error of a system that trusts another certificate than the preview showed."""
     return SystemChanged(
-        f"{name} changed since this was planned: nothing was swapped.",
+        f"{name} changed since this was planned, so the slots stay as they are.",
         f"Planned for: {planned}. Found: {found}.",
         "Run `pulumi preview` and read the new plan; the change may have had a reason.",
     )
@@ -91,7 +91,7 @@ def changed_since_plan(name: str, planned: str, found: str) -> SystemChanged:
 def incomplete_error(generation: str, failures: Mapping[str, TrustError]) -> RollbackFailed:
     """Return the error of a switchover without a swap that has left systems behind."""
     return RollbackFailed(
-        f"Generation {generation!r} signs, and {_names(failures)} could not be switched over: calls are refused there.",
+        f"Generation {generation!r} signs, and {_names(failures)} failed to switch over: calls are refused there.",
         _reasons(failures),
         "Run `pulumi up` again once that is resolved, or let an administrator upload the certificate. To return to the "
         'previous signer: declare its generation and on_drift="restore", and deploy.',
@@ -101,19 +101,19 @@ def incomplete_error(generation: str, failures: Mapping[str, TrustError]) -> Rol
 def rolled_back_error(
     generation: str, earlier: str | None, failures: Mapping[str, TrustError], since: datetime, after: Snapshot
 ) -> Refused:
-    """Explain a swap that was rolled back because a system could not be switched over.
+    """Explain a swap that was rolled back because a system failed to switch over.
 
     Args:
         generation: The generation that was to sign.
         earlier: Name of the generation that signs again, if it has one.
-        failures: {system: why it could not be switched over}.
+        failures: {system: why it failed to switch over}.
         since: When the swap was, UTC.
         after: The slots since the rollback.
     """
     name = f" ({earlier})" if earlier else ""
     declared = f'generation="{earlier}"' if earlier else "to a name of the present signer"
     return Refused(
-        f"Generation {generation!r} was rolled back: {_names(failures)} could not be switched over.",
+        f"Generation {generation!r} was rolled back: {_names(failures)} failed to switch over.",
         f"{after.slots.active or ''}{name} signs again.\n{_reasons(failures)}\nThe systems refused calls at most from "
         f"{format_rfc3339(since)} to {format_rfc3339(after.now)}.",
         f"Revert the change of `generation` ({declared}) and deploy; resolve the cause, then declare {generation!r} "
@@ -122,9 +122,9 @@ def rolled_back_error(
 
 
 def rollback_failed_error(generation: str, failures: Mapping[str, TrustError], error: TrustError) -> RollbackFailed:
-    """Explain a swap whose rollback failed after a system could not be switched over."""
+    """Explain a swap whose rollback failed after a system failed to switch over."""
     return RollbackFailed(
-        f"Generation {generation!r} signs, {_names(failures)} could not be switched over, and the rollback failed: "
+        f"Generation {generation!r} signs, {_names(failures)} failed to switch over, and the rollback failed: "
         "calls are refused there now.",
         f"{_reasons(failures)}\nThe rollback: {error.what} {error.why}",
         "Run `pulumi up` again at once: it reads the slots and the systems, and plans what is left to be done.",
@@ -134,22 +134,22 @@ def rollback_failed_error(generation: str, failures: Mapping[str, TrustError], e
 def unknown_rollback_error(
     generation: str, failures: Mapping[str, TrustError], what_failed: str, until: datetime
 ) -> Refused:
-    """Explain a swap whose rollback has an unknown outcome, after a system could not be switched over."""
+    """Explain a swap whose rollback has an unknown outcome, after a system failed to switch over."""
     return Refused(
-        f"Generation {generation!r}: {_names(failures)} could not be switched over. The rollback was sent, and its "
+        f"Generation {generation!r}: {_names(failures)} failed to switch over. The rollback was sent, and its "
         "outcome is unknown: calls may be refused now.",
         f"{_reasons(failures)}\n{what_failed} Then reading the slots failed.",
         f"Wait until {format_rfc3339(until)}, then run `pulumi up` again: it reads the slots and the systems.",
     )
 
 
-def not_restored(failures: Mapping[str, TrustError], certificate: Certificate) -> str:
+def left_by_rollback(failures: Mapping[str, TrustError], certificate: Certificate) -> str:
     """Say which systems a rollback has left behind."""
     if not failures:
         return ""
     return (
-        f"\nThe signer was rolled back, and these systems were not, so that they refuse calls: "
-        f"{_reasons(failures)} Let their administrators upload {certificate.fingerprint}, or deploy once more after "
+        "\nThe signer was rolled back, and these systems still trust the other certificate, so that they refuse "
+        f"calls: {_reasons(failures)} Let their administrators upload {certificate.fingerprint}, or deploy once more after "
         "the change of `generation` is reverted."
     )
 
@@ -157,7 +157,7 @@ def not_restored(failures: Mapping[str, TrustError], certificate: Certificate) -
 def left_behind(failures: Mapping[str, TrustError], generation: str) -> str:
     """Explain systems that were left behind by a swap that goes on."""
     return (
-        f"generation {generation!r} signs, and {_names(failures)} could not be switched over: calls are refused "
+        f"generation {generation!r} signs, and {_names(failures)} failed to switch over: calls are refused "
         f"there.\n{_reasons(failures)}\nLet its administrator upload the certificate as the page says, or run "
         "`pulumi up` again once the system takes it."
     )

@@ -30,10 +30,10 @@ class Switchover:
     writes: Mapping[str, PreparedWrite] = field(default_factory=dict)
     """{system: its write}, prepared before the swap; those that trust the next signer already need none."""
     failures: dict[str, TrustError] = field(default_factory=dict)
-    """{system: why it was not switched over}."""
+    """{system: why it failed}."""
     switched: list[str] = field(default_factory=list)
     swap_sent_at: float | None = None
-    """Seconds of the monotonic clock; None if no swap goes before."""
+    """Seconds of the monotonic clock, if a swap goes before."""
     gap: float | None = None
     """For how many seconds the systems refused calls at most: from the request of the swap to their last answer."""
 
@@ -44,7 +44,7 @@ class Switchover:
         self.gap = None if self.swap_sent_at is None else monotonic() - self.swap_sent_at
 
     def restore(self) -> dict[str, TrustError]:
-        """Set back every system that may have been switched over; return why others could not be."""
+        """Set back every system that may have been switched over; return why others failed."""
         # A lost answer counts as done: setting a system back to what it holds is harmless.
         sent = {
             name: write.reversed()
@@ -57,13 +57,13 @@ class Switchover:
     def _send_all(self, writes: Mapping[str, PreparedWrite]) -> dict[str, TrustError]:
         if not writes:
             return {}
-        # Users are refused meanwhile: neither the preparation nor a slow verification may have used up the time.
+        # Users are refused meanwhile, so a slow preparation or verification leaves this its whole time.
         with self.retry_policy.fresh_deadline():
             ended = concurrently(_send, list(writes.values()), self.retry_policy)
         return {name: error for name, error in zip(writes, ended, strict=True) if error is not None}
 
     def outputs(self) -> PropertyBag:
-        """Return the systems that were left behind; None where there are none."""
+        """Return the systems that were left behind, if there are any."""
         return {"unswitched": list(self.failures) or None}
 
 
@@ -86,8 +86,8 @@ def prepare_switchover(
         has_swap: Whether a swap is due.
 
     Raises:
-        TrustError: A system cannot be prepared, or trusts another certificate than planned; nothing was written that
-            changes it.
+        TrustError: A system failed to prepare, or trusts another certificate than planned. Each still trusts what it
+            trusted.
     """
     switchover = Switchover(session.retry_policy)
     planned = due_switchover(new, command_plan)
@@ -107,14 +107,14 @@ def prepare_switchover(
     switchover.writes = {name: each for name, each in prepared.items() if isinstance(each, PreparedWrite)}
     if has_swap and switchover.failures and new.on_switch_failure is OnSwitchFailure.ROLLBACK:
         name, error = next(iter(switchover.failures.items()))
-        raise error.prefixed(f"Nothing was swapped, as {name} is not ready: ")
+        raise error.prefixed(f"The slots stay as they are, for {name} failed to prepare: ")
     return switchover
 
 
 def _prepare(
     session: Session, switch: Switch, planned: str, to: Certificate, before: Certificate
 ) -> PreparedWrite | None:
-    """Prepare the write of one system; None if it trusts the next signer already."""
+    """Prepare the write of one system, unless it trusts the next signer already."""
     system = find_system(session, switch)
     # From here on, what CommunicationSystemTrust reads is what became of the switchover.
     session.plans.of_system(system.address).switched_to = None

@@ -2,10 +2,10 @@
 
 | the system trusts | a swap is planned | the declared certificate signs |
 |---|---|---|
-| the next signer | nothing is to be done | nothing is to be done |
+| the next signer | it stays | it stays |
 | the other certificate in the slots | it switches over right after the swap | it switches over: a run was interrupted |
-| another certificate, or none | the swap is refused | a warning |
-| (it cannot be read) | the swap is refused; `continue` makes that a warning | a warning |
+| another certificate, or an empty field | the swap is refused | a warning |
+| (its reading failed) | the swap is refused; `continue` makes that a warning | a warning |
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class SwitchoverPlan:
 def switch_certificates(decision: Decision, snapshot: Snapshot) -> tuple[Certificate, Certificate | None] | None:
     """Return the certificate that the systems are to trust and the one that they may trust before.
 
-    None while another certificate signs than declared: the systems stay with the signer, whichever that is.
+    While another certificate signs than declared, there is none to switch to: the systems stay with the signer.
     """
     if decision.action is Action.SWAP and snapshot.passive is not None:
         return snapshot.passive, snapshot.active
@@ -73,7 +73,7 @@ def plan_switchover(
         last: The last switchover that was planned.
 
     Raises:
-        TrustError: A system cannot be read, or trusts neither certificate, and a swap is planned.
+        TrustError: The reading of a system failed, or it trusts a third certificate, and a swap is planned.
     """
     certificates = switch_certificates(decision, snapshot)
     if certificates is None or not systems.readings:
@@ -100,12 +100,12 @@ def plan_switchover(
 def _problems(
     declaration: Declaration, systems: Systems, to: Certificate, before: Certificate | None, *, has_swap: bool
 ) -> list[Problem]:
-    """Return the warnings about systems that cannot be read, or that trust a third certificate.
+    """Return the warnings about systems whose reading failed, or that trust a third certificate.
 
     Raises:
         TrustError: One of them stops the swap.
     """
-    foreign = [messages.trusts_neither(name, found, to) for name, found in systems.foreign(to, before).items()]
+    foreign = [messages.trusts_other(name, found, to) for name, found in systems.foreign(to, before).items()]
     if has_swap and foreign:
         raise Refused(*foreign[0], prop="switches")
     may_go_on = not has_swap or declaration.on_switch_failure is OnSwitchFailure.CONTINUE
@@ -118,7 +118,7 @@ def _problems(
 
 def _refused_unread(name: str, error: TrustError) -> TrustError:
     """Return the error with its own class, by which users know what to do."""
-    return error.prefixed(f"Nothing is swapped while {name} cannot be read: ")
+    return error.prefixed(f"The swap waits until {name} can be read: ")
 
 
 def _lines(
@@ -129,7 +129,7 @@ def _lines(
     unread, lacking = systems.unread, systems.trusting(before)
     return {
         name: PlannedSwitch(
-            trusts="not known: it could not be read" if name in unread else old if name in lacking else new,
+            trusts="unknown: its reading failed" if name in unread else old if name in lacking else new,
             will_trust=messages.left_to_people(new) if name in unread else new,
         )
         for name in systems.readings

@@ -1,4 +1,4 @@
-"""Rollback in the command that swapped: after a target's rejection, or because a system could not be switched over.
+"""Rollback in the command that swapped: after a target's rejection, or because a system failed to switch over.
 
 It is the one exception to one write per operation, and compares the slots as the first write does.
 """
@@ -92,7 +92,7 @@ def roll_back(
     results = probe_destinations(session, step.new, tuple(cause.evidence), request)
     evidence = _with_results(cause.evidence, results)
     done = cause.done(evidence, slots)
-    why = f"{done.why}{switchover_messages.not_restored(left, earlier)}"
+    why = f"{done.why}{switchover_messages.left_by_rollback(left, earlier)}"
     return _rolled_back(step, earlier, evidence, slots, str(Refused(done.what, why, done.remedy)))
 
 

@@ -76,7 +76,7 @@ def test_swap_leaves_no_system_behind(states: dict[str, str], policy: OnSwitchFa
     assert planned.planned is not None
     assert planned.planned.number == 5
     assert len(planned.warnings) == list(states.values()).count("unread")
-    texts = {"new": NEW.fingerprint[:8], "old": OLD.fingerprint[:8], "unread": "not know"}
+    texts = {"new": NEW.fingerprint[:8], "old": OLD.fingerprint[:8], "unread": "unknown:"}
     assert {name: line.trusts[:8] for name, line in planned.planned.systems.items()} == {
         name: texts[state] for name, state in states.items()
     }
