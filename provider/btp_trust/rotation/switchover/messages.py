@@ -149,8 +149,8 @@ def left_by_rollback(failures: Mapping[str, TrustError], certificate: Certificat
         return ""
     return (
         "\nThe signer was rolled back, and these systems still trust the other certificate, so that they refuse "
-        f"calls: {_reasons(failures)} Let their administrators upload {certificate.fingerprint}, or deploy once more after "
-        "the change of `generation` is reverted."
+        f"calls: {_reasons(failures)} Let their administrators upload {certificate.fingerprint}, or deploy once more "
+        "after the change of `generation` is reverted."
     )
 
 
