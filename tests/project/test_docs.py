@@ -21,6 +21,7 @@ import btp_trust
 from bootstrap.main import ROOT
 from btp_trust import HandOver, Target, errors, property_bag
 from btp_trust.active.schema import ActiveInputs
+from btp_trust.communication_system.schema import SystemTrustInputs
 from btp_trust.handover.target_types import TARGET_TYPES
 from btp_trust.identity_provider.schema import IdentityProviderInputs
 from btp_trust.passive.schema import PassiveInputs
@@ -48,7 +49,13 @@ SKIPPED_COMMANDS = {
 """{beginning of a command that no test runs: the reason}"""
 RUN_BY_THE_WORKBENCH = {"console", "diff"}
 HEADINGS = ["Context", "Decision", "Consequences", "Non-goals", "Alternatives"]
-RESOURCES = ("ActiveTrustCertificate", "PassiveTrustCertificate", "RotationTrigger", "TrustedIdentityProvider")
+RESOURCES = (
+    "ActiveTrustCertificate",
+    "PassiveTrustCertificate",
+    "RotationTrigger",
+    "TrustedIdentityProvider",
+    "CommunicationSystemTrust",
+)
 
 
 def runs_in_order(section: Section) -> bool:
@@ -365,11 +372,12 @@ def inherited() -> set[str]:
 
 def checked_fields(name: str) -> set[str]:
     """Return the inputs that check adds to a resource's arguments."""
-    shapes: dict[str, type[property_bag.ResourceArgs]] = {
+    shapes: dict[str, type[property_bag.CommonArgs]] = {
         "ActiveTrustCertificate": ActiveInputs,
         "PassiveTrustCertificate": PassiveInputs,
         "RotationTrigger": RotationInputs,
         "TrustedIdentityProvider": IdentityProviderInputs,
+        "CommunicationSystemTrust": SystemTrustInputs,
     }
     return set(shapes[name].__struct_fields__) - set(property_bag.ResourceArgs.__struct_fields__)
 

@@ -32,6 +32,8 @@ PURE = (
     "passive/messages.py",
     "passive/plan.py",
     "passive/planning.py",
+    "communication_system/messages.py",
+    "communication_system/plan.py",
     "identity_provider/plan.py",
     "rotation/decision.py",
     "rotation/declaration.py",
@@ -40,6 +42,7 @@ PURE = (
     "rotation/policies.py",
     "rotation/target_gate.py",
     *(f"rotation/verification/{name}.py" for name in ("policy", "rejection", "target_answer", "verdict")),
+    "service/certificate_field.py",
     "service/transport/redaction.py",
     *(
         f"handover/{name}.py"
@@ -64,7 +67,7 @@ MAY_IMPORT = {
         "handover/program.py",
         "secret_guard/guard.py",
     ),
-    "httpx": ("service/*", "runtime/host.py", "runtime/open_connections.py"),
+    "httpx": ("service/*", *(f"runtime/{name}.py" for name in ("host", "open_connections", "communication_systems"))),
     "cryptography": ("saml/assertion.py", "parsing/x509.py"),
     "lxml": ("saml/assertion.py",),
     "signxml": ("saml/assertion.py",),

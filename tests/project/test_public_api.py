@@ -17,6 +17,7 @@ RESOURCES = [
     btp_trust.PassiveTrustCertificate,
     btp_trust.RotationTrigger,
     btp_trust.TrustedIdentityProvider,
+    btp_trust.CommunicationSystemTrust,
 ]
 VALUES = [btp_trust.Attested, btp_trust.SwitchesAtRotation]
 HAND_OVER = [btp_trust.Target, btp_trust.hand_over, btp_trust.write_hand_over, btp_trust.HandOver.of]

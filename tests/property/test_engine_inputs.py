@@ -19,10 +19,11 @@ from pulumi.output import UNKNOWN
 
 from btp_trust import property_bag
 from btp_trust.active.schema import ActiveArgs
+from btp_trust.communication_system.schema import SystemTrustArgs
 from btp_trust.errors import TrustError
 from btp_trust.identity_provider.schema import IdentityProviderArgs
 from btp_trust.passive.schema import PassiveArgs
-from btp_trust.property_bag import ResourceArgs
+from btp_trust.property_bag import CommonArgs
 from btp_trust.rotation.schema import RotationArgs
 from btp_trust.runtime import session
 from btp_trust_emulator import Emulator
@@ -38,18 +39,20 @@ from support.fake_engine import (
 )
 from support.verification import PASSWORD, SAML, USER
 
-SHAPES: Final[dict[str, type[ResourceArgs]]] = {
+SHAPES: Final[dict[str, type[CommonArgs]]] = {
     "passive": PassiveArgs,
     "trusted": IdentityProviderArgs,
     "trigger": RotationArgs,
     "active": ActiveArgs,
+    "system": SystemTrustArgs,
 }
-SET_BY_RESOURCE: Final = {"resource_urn", "retain_on_delete", "warned_by"}
+SET_BY_RESOURCE: Final = {"resource_urn", "retain_on_delete", "warned_by", "switched_by"}
 NOT_REVIEWED: Final = {
     *SET_BY_RESOURCE,
     "rotation",
     "verify_now",
     "passive",
+    "certificate",
     "subaccount_id",
     "source_subaccount_id",
 }
@@ -97,6 +100,11 @@ def scenario() -> Iterator[InputScenario]:
         for name in ("one", "two"):
             emulator.create_destination(guid, {**SAML, "Name": name})
         active, passive = engine.slots
+        certificate, _ = emulator.certificates(guid)
+        emulator.create_s4("erp")
+        emulator.create_communication_system("erp", "BTP", certificate, "saml-bearer")
+        connections = json.loads(engine.config["btp-trust:connections"])
+        engine.config["btp-trust:connections"] = json.dumps({**connections, "s4": emulator.communication_user("erp")})
         common = {"connection": "default", "subaccount_id": guid, "display_name": "Acme"}
         given: dict[str, Bag] = {
             "passive": {
@@ -146,6 +154,14 @@ def scenario() -> Iterator[InputScenario]:
                 "renew_fingerprint": "ab" * 32,
                 "accept_outage": True,
                 "warned_by": "RotationTrigger",
+            },
+            "system": {
+                "connection": "s4",
+                "system": "BTP",
+                "block": "saml-bearer",
+                "certificate": certificate,
+                "certificate_format": "pem",
+                "switched_by": "RotationTrigger",
             },
         }
 
@@ -258,12 +274,13 @@ def test_diff_accepts_unknown_inputs_of_check(scenario: InputScenario, kind: str
 
 def _left_open(kind: str) -> tuple[str, ...]:
     names = {
-        "passive": (*SET_BY_RESOURCE,),
+        "passive": ("resource_urn", "retain_on_delete", "warned_by"),
         "trusted": ("passive",),
         "trigger": ("verify_now",),
         "active": ("rotation", "warned_by"),
+        "system": ("certificate", "switched_by"),
     }
-    return (*names[kind], "subaccount_id")
+    return names[kind] if kind == "system" else (*names[kind], "subaccount_id")
 
 
 @given(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import btp_trust
 from btp_trust.active.schema import ActiveArgs
+from btp_trust.communication_system.schema import SystemTrustArgs
 from btp_trust.errors import SecretGiven
 from btp_trust.identity_provider.schema import IdentityProviderArgs
 from btp_trust.passive.schema import PassiveArgs
@@ -26,6 +27,7 @@ ARGUMENTS: Final = {
     "passive": PassiveArgs,
     "trigger": RotationArgs,
     "trusted": IdentityProviderArgs,
+    "system": SystemTrustArgs,
 }
 """The arguments that check reads; `candidate` and an unknown property are checked too."""
 PLACES: Final = [

@@ -14,6 +14,7 @@ import msgspec
 import btp_trust
 from btp_trust import errors, property_bag
 from btp_trust.active.schema import ActiveInputs
+from btp_trust.communication_system.schema import PlannedWrite, SystemTrustInputs
 from btp_trust.identity_provider.schema import IdentityProviderInputs
 from btp_trust.passive.schema import PassiveInputs
 from btp_trust.resources.settings import KEYS
@@ -28,10 +29,12 @@ _INPUTS: Final[dict[str, type[msgspec.Struct]]] = {
     "PassiveTrustCertificate": PassiveInputs,
     "RotationTrigger": RotationInputs,
     "TrustedIdentityProvider": IdentityProviderInputs,
+    "CommunicationSystemTrust": SystemTrustInputs,
 }
 _VALUES: Final[dict[str, type[msgspec.Struct]]] = {
     "Keys of `signer`": property_bag.SignerSummary,
     "Keys of `swap`": PlannedSwap,
+    "Keys of `write`": PlannedWrite,
     "Keys of each entry of `verified`": Evidence,
 }
 _ROW: Final = re.compile(r"^\| ([^|]+?) \| ((?:`[^`]+`(?:, )?)+) \|$", re.MULTILINE)

@@ -141,8 +141,9 @@ def run_plugin(stderr: Path) -> Iterator[Plugin]:
 
 @pytest.fixture
 def config(emulator: Emulator, guid: str) -> Bag:
-    """Return the settings of a stack that has the service key of the subaccount, and one of its XSUAA."""
-    keys = {"target": emulator.api_access_key(guid)}
+    """Return the settings of a stack that has a key of the subaccount, one of its XSUAA, and a user of S/4HANA."""
+    emulator.create_s4("erp")
+    keys = {"target": emulator.api_access_key(guid), "s4": emulator.communication_user("erp")}
     return {
         "btp-trust:serviceKey": json.dumps(emulator.service_key(guid)),
         "btp-trust:connections": json.dumps(keys),

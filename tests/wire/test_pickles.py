@@ -17,6 +17,7 @@ from btp_trust_emulator import Emulator
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("v*/*.b64"))
 PROVIDERS = {
     "ActiveTrustCertificateProvider",
+    "CommunicationSystemTrustProvider",
     "PassiveTrustCertificateProvider",
     "RotationTriggerProvider",
     "TrustedIdentityProviderProvider",
@@ -60,7 +61,10 @@ def test_reads_a_state_with_this_pickle(file: Path, configured_plugin: Any, emul
     certificate = {"generation": "2026-11", "subaccount_id": guid, "fingerprint": fingerprint}
     registration = {"connection": "target", "origin_key": "gone", "subaccount_id": guid, "trusted": [fingerprint]}
 
-    if kind == "TrustedIdentityProvider":
+    if kind == "CommunicationSystemTrust":
+        emulator.create_communication_system("erp", "BTP", emulator.certificates(guid)[0])
+        assert configured_plugin.read(kind, {"connection": "s4", "system": "BTP"})["trusted"] == [fingerprint]
+    elif kind == "TrustedIdentityProvider":
         assert configured_plugin.read(kind, registration)["trusted"] == []
     else:
         assert configured_plugin.read(kind, certificate)["fingerprint"] == fingerprint

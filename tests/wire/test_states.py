@@ -13,7 +13,7 @@ from btp_trust_emulator import Emulator
 from support import golden_states
 
 Bag = dict[str, Any]
-ROTATION, REGISTRATION = "RotationTrigger", "TrustedIdentityProvider"
+ROTATION, REGISTRATION, SYSTEM = "RotationTrigger", "TrustedIdentityProvider", "CommunicationSystemTrust"
 FOLDER = Path(__file__).parent / "golden"
 RELEASED = sorted(FOLDER.glob("v*/*.json"))
 DEVELOPMENT = FOLDER / "before-v0.1.0" / f"{ROTATION}.json"
@@ -33,11 +33,20 @@ def slots(emulator: Emulator, guid: str) -> tuple[str, str]:
     return str(after.active), str(after.passive)
 
 
-def state_in(file: Path, guid: str, slots: tuple[str, str], identity_provider: str = "") -> tuple[Bag, Bag]:
+def state_in(
+    file: Path,
+    guid: str,
+    slots: tuple[str, str],
+    *,
+    identity_provider: str = "",
+    tenant: str = "",
+    certificate: str = "",
+) -> tuple[Bag, Bag]:
     """Return inputs and outputs of a golden state, with the values of this run."""
     text = file.read_text()
-    marks = ("<subaccount>", "<short>", "<active>", "<passive>", "<identity provider>")
-    for mark, value in zip(marks, (guid, guid[:8], *slots, identity_provider), strict=True):
+    marks = ("<subaccount>", "<short>", "<active>", "<passive>", "<identity provider>", "<tenant>", "<certificate>")
+    values = (guid, guid[:8], *slots, identity_provider, tenant, json.dumps(certificate)[1:-1])
+    for mark, value in zip(marks, values, strict=True):
         text = text.replace(mark, value)
     state = json.loads(text)
     state["outputs"].get("trusted", []).sort()
@@ -49,13 +58,14 @@ def candidate(guid: str, slots: tuple[str, str]) -> Bag:
     return {"generation": "2028-11", "generations": {"2028-11": slots[0]}, "subaccount_id": guid}
 
 
-def program_of(kind: str, guid: str, slots: tuple[str, str]) -> Bag:
+def program_of(kind: str, guid: str, slots: tuple[str, str], certificate: str = "") -> Bag:
     """Return the arguments of the program that wrote a golden state."""
     arguments: dict[str, Bag] = {
         "ActiveTrustCertificate": {"rotation": "2028-11"},
         "PassiveTrustCertificate": {"generation": "2028-11", "warned_by": "RotationTrigger"},
         ROTATION: {"generation": "2028-11", "candidate": candidate(guid, slots)},
         REGISTRATION: {"connection": "target", "origin_key": golden_states.ORIGIN_KEY, "passive": "2028-11"},
+        SYSTEM: {"connection": "s4", "system": golden_states.SYSTEM, "certificate": certificate},
     }
     return arguments[kind]
 
@@ -82,18 +92,26 @@ def test_this_version_writes_its_golden_states() -> None:
 
 
 @released
-def test_a_golden_state_is_quiet(file: Path, start_plugin: Any, config: Bag, guid: str, slots: tuple[str, str]) -> None:
+def test_a_golden_state_is_quiet(
+    file: Path, start_plugin: Any, config: Bag, emulator: Emulator, guid: str, *, slots: tuple[str, str]
+) -> None:
     """Under the program that wrote it, no update is due, and check keeps the step that is done."""
-    arguments = program_of(file.stem, guid, slots)
+    certificate = str(emulator.certificates(guid)[0])
+    emulator.create_communication_system("erp", golden_states.SYSTEM, certificate)
+    tenant = json.loads(config["btp-trust:connections"])["s4"]["url"]
+    arguments = program_of(file.stem, guid, slots, certificate)
     identity_provider = register(start_plugin(config), arguments) if file.stem == REGISTRATION else ""
-    inputs, outputs = state_in(file, guid, slots, identity_provider)
+    inputs, outputs = state_in(
+        file, guid, slots, identity_provider=identity_provider, tenant=tenant, certificate=certificate
+    )
     plugin = start_plugin(config)
 
     checked, failures = plugin.check(file.stem, arguments, inputs)
 
     assert failures == []
     assert checked.keys() == inputs.keys()
-    assert [checked.get(key) for key in ("swap", "step")] == [inputs.get(key) for key in ("swap", "step")]
+    steps = ("swap", "step", "write")
+    assert [checked.get(key) for key in steps] == [inputs.get(key) for key in steps]
     assert not plugin.diff(file.stem, outputs, checked)
     assert plugin.read(file.stem, outputs).keys() == outputs.keys()
 

@@ -12,9 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from typing import Final
-
-import httpx
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import (
@@ -133,7 +132,7 @@ class PreparedWrite:
         try:
             self._send_names()
         except SystemRefused as error:
-            if error.status != httpx.codes.BAD_REQUEST or self.names == _NAMES[-1:]:
+            if error.status != HTTPStatus.BAD_REQUEST or self.names == _NAMES[-1:]:
                 raise
             self.names = _NAMES[-1:]
             self._send_names()
@@ -145,7 +144,7 @@ class PreparedWrite:
             client.patch(self.before.uuid, self.before.etag, _properties(block, self.wanted, self.names))
         except SystemRefused as error:
             # An outdated ETag is followed by a reading; any other refusal is the system's answer.
-            self._is_uncertain = was_uncertain or error.status == httpx.codes.PRECONDITION_FAILED
+            self._is_uncertain = was_uncertain or error.status == HTTPStatus.PRECONDITION_FAILED
             raise
         except TrustError as error:
             self._is_uncertain = was_uncertain or not getattr(error, "not_sent", False)
@@ -186,7 +185,7 @@ class PreparedWrite:
 def _is_repeatable(error: BaseException) -> bool:
     """Whether the request may be sent again after a reading."""
     if isinstance(error, SystemRefused):
-        return error.status == httpx.codes.PRECONDITION_FAILED
+        return error.status == HTTPStatus.PRECONDITION_FAILED
     return isinstance(error, ServiceUnavailable)
 
 
