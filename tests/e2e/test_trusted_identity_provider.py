@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from btp_trust_emulator import Emulator
-from support.pulumi_project import PulumiProject, program
+from support.pulumi_project import TRIGGER, PulumiProject, program
 
 REGISTRATION = "TrustedIdentityProvider"
 
@@ -77,11 +77,15 @@ def test_rotation_with_trusting_subaccount(project: PulumiProject, target: str) 
     assert accepted(project)
 
     project.write(year(None, "2028-11"))
-    # Of the registration: the trigger's statement about the target is unknown as a whole until that is written.
-    lost = [line for line in project.preview("--diff").diff_lines(REGISTRATION) if line.startswith("- ")]
-    assert any(line.startswith(f'- {old}: "expires ') for line in lost)
-    assert [line for line in lost if "step" in line or str(new) in line] == []
-    project.up()
+    retirement = project.preview("--diff", "--save-plan", "plan.json")
+    assert any(line.startswith(f'- {old}: "expires ') for line in retirement.diff_lines(REGISTRATION))
+    assert [line for line in retirement.diff_lines(REGISTRATION) if line.startswith("- step")] == []
+    # Nowhere: the trigger's statement about the target is unknown until the registration is written.
+    assert f'~ {new}: "trusted" => [unknown]' in retirement
+    assert [line for line in retirement.lost_lines if str(new) in line] == []
+    retired = project.up("--diff", "--plan", "plan.json")
+    lost = [line for line in retired.diff_lines(TRIGGER) if line.startswith("- ")]
+    assert lost == ['- candidate : "2028-11"', f'- {old}: "trusted"']
     assert list(emulator.target(target).certificates) == [new]
     assert project.slots() == (new, None)
     assert project.has_no_changes()

@@ -15,12 +15,13 @@ from msgspec.structs import replace
 from btp_trust.certificate import Certificate
 from btp_trust.errors import Refused
 from btp_trust.passive import plan
+from btp_trust.property_bag import UNKNOWN
 from btp_trust.rotation.decision import Action, Decision
 from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.policies import CREATE_POLICIES, UPDATE_POLICIES, Policy, decide
 from btp_trust.rotation.schema import OnDrift
 from btp_trust.snapshot import Snapshot
-from btp_trust.trusted_by.statements import Attestation, DeferredUpload, TrustStatement
+from btp_trust.trusted_by.statements import Attestation, DeferredUpload, Observation, TrustStatement
 from support.fake_engine import assert_three_part_message, make_certificate, make_snapshot
 
 POOL = (
@@ -41,7 +42,8 @@ bindings = st.dictionaries(names, fingerprints, max_size=3)
 drifting = st.sampled_from(OnDrift)
 days = st.integers(0, 900).map(lambda day: make_snapshot(None, day=day).now.date().isoformat())
 statements: st.SearchStrategy[TrustStatement] = st.one_of(
-    st.lists(fingerprints, max_size=3),
+    st.lists(fingerprints, max_size=3).map(lambda trusted: Observation.of(*trusted)),
+    st.builds(Observation, st.dictionaries(fingerprints, st.just(UNKNOWN), min_size=1)),
     st.builds(Attestation, fingerprints | st.lists(fingerprints, min_size=2), st.just("Ada"), days),
     st.builds(Attestation, fingerprints),
     st.builds(DeferredUpload, st.just("HR IT")),
@@ -67,7 +69,7 @@ def swappable(
     generation = draw(names)
     known[generation] = passive_.fingerprint
     recorded_generations, known_generations = draw(st.sampled_from([(known, {}), ({}, known), (known, known)]))
-    trusts_passive: TrustStatement = [passive_.fingerprint]
+    trusts_passive: TrustStatement = Observation.of(passive_.fingerprint)
     trusting = draw(st.dictionaries(st.sampled_from(["sf", "ias"]), st.just(trusts_passive)))
     declaration = Declaration(
         generation=generation,
@@ -180,8 +182,8 @@ def trusts(statement: TrustStatement, passive: Certificate, today: date) -> bool
         case Attestation(fingerprints=attested, by=str(), on=str() as day):
             is_possible = passive.not_before.date() <= date.fromisoformat(day) <= today
             return passive.fingerprint in attested and is_possible
-        case list():
-            return passive.fingerprint in statement
+        case Observation(certificates=certificates):
+            return passive.fingerprint in certificates and not statement.is_unknown
         case _:
             return False
 

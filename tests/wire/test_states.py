@@ -131,7 +131,7 @@ def test_a_golden_state_rolls_back(
     assert failures == []
     assert configured_plugin.diff(ROTATION, outputs, checked)
     outputs = configured_plugin.update(ROTATION, outputs, checked)
-    assert outputs["trusted_by"] == {"s4": [slots[0]]}
+    assert outputs["trusted_by"] == {"s4": {"kind": "observed", "certificates": {slots[0]: "trusted"}}}
 
     back, failures = configured_plugin.check(ROTATION, {**program, "generation": "2026-11"}, checked)
     assert failures == []

@@ -173,7 +173,7 @@ class RotationState(RotationArgs, frozen=True, omit_defaults=True, kw_only=True)
 def args_from_bag(bag: PropertyBag, old: RotationInputs | None) -> tuple[RotationArgs, Candidate | None, TrustedBy]:
     """Read the arguments of the program: those that are kept, the candidate, and the targets' statements."""
     candidate = candidate_from_program(bag.get("candidate"), old.candidate if old else None)
-    trusted_by = trusted_by_from_program(bag.get("trusted_by"))
+    trusted_by = trusted_by_from_program(bag.get("trusted_by"), old.trusted_by if old else {})
     own = {name: value for name, value in bag.items() if name not in ("candidate", "trusted_by")}
     return from_program(own, RotationArgs), candidate, trusted_by
 

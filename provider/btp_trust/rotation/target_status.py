@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from btp_trust.certificate import KEY_PREFIX, Certificate
@@ -57,20 +57,20 @@ def _status_of(declaration: Declaration, target: str, certificate: Certificate, 
         return TargetStatus(target, TrustStatus.GAP, "", f"gap expected until {statement.owner} uploads{ticket}")
     if isinstance(statement, Attestation):
         return _attested_status(declaration, target, statement, certificate, snapshot)
-    if isinstance(statement, str):
+    if isinstance(statement, str) or statement.is_unknown:
         return TargetStatus(target, TrustStatus.PENDING, "", "not known in this preview; its source will change")
-    if _has_key(statement, certificate):
+    if _has_key(statement.certificates, certificate):
         return TargetStatus(target, TrustStatus.YES, "observed", "yes, observed: it trusts the key of that certificate")
-    if certificate.fingerprint in statement:
+    if certificate.fingerprint in statement.certificates:
         until = declaration.valid_until.get(target, {}).get(certificate.fingerprint)
         return _observed_status(target, until, snapshot)
-    trusted = " and ".join(_describe(declaration, fingerprint, snapshot) for fingerprint in statement)
+    trusted = " and ".join(_describe(declaration, fingerprint, snapshot) for fingerprint in statement.certificates)
     return TargetStatus(target, TrustStatus.NO, "observed", f"no, it trusts {trusted or 'no certificate'}, observed")
 
 
-def _has_key(statement: Sequence[str], certificate: Certificate) -> bool:
+def _has_key(identities: Iterable[str], certificate: Certificate) -> bool:
     """Return True if the target stores keys alone, and has that of this certificate."""
-    keys = [identity for identity in statement if identity.startswith(KEY_PREFIX)]
+    keys = [identity for identity in identities if identity.startswith(KEY_PREFIX)]
     # Decoded only where a key is compared.
     return bool(keys) and certificate.key_identity in keys
 

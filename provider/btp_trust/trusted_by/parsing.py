@@ -1,6 +1,6 @@
 """The argument `trusted_by` of a RotationTrigger: convert the program's values to trust statements.
 
-The inputs keep sorted fingerprints in place of certificates, so that previews show exactly the real differences.
+The inputs keep fingerprints in place of certificates, so that previews show exactly the real differences.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 from btp_trust.certificate import CertificateIdentity
@@ -17,7 +18,13 @@ from btp_trust.formatting import format_rfc3339, parse_rfc3339
 from btp_trust.parsing.fingerprint import OtherDigest, normalize_fingerprint
 from btp_trust.property_bag import UNKNOWN, is_unknown
 from btp_trust.trusted_by import formats
-from btp_trust.trusted_by.statements import Attestation, DeferredUpload, TrustStatement
+from btp_trust.trusted_by.statements import (
+    Attestation,
+    DeferredUpload,
+    Observation,
+    TrustStatement,
+    with_recorded_certificates,
+)
 
 PROPERTY: Final = "trusted_by"
 _BAD_TIME: Final = "`on` of its attestation must be a date such as 2028-11-20, or a moment such as 2028-11-20T11:05:00Z"
@@ -39,8 +46,12 @@ class TrustedBy:
     """{target: {fingerprint: latest `validUntil` of the metadata that names it}}, where all of it is limited."""
 
 
-def trusted_by_from_program(value: Any) -> TrustedBy:
+def trusted_by_from_program(value: Any, recorded: Mapping[str, TrustStatement] = MappingProxyType({})) -> TrustedBy:
     """Read the argument.
+
+    Args:
+        value: What the program gives.
+        recorded: The statements of the last deployment: their certificates stand for unknown ones in a preview.
 
     Raises:
         Refused: `value` is something else than a map, or the value of a target is empty, a number, or unreadable.
@@ -57,7 +68,10 @@ def trusted_by_from_program(value: Any) -> TrustedBy:
     parsed = {target: _parse_target(target, statement) for target, statement in value.items()}
     limits = {target: _validity_limits(certificates) for target, (_, certificates) in parsed.items()}
     return TrustedBy(
-        {target: statement for target, (statement, _) in parsed.items()},
+        {
+            target: with_recorded_certificates(statement, recorded.get(target))
+            for target, (statement, _) in parsed.items()
+        },
         {
             certificate.fingerprint: certificate.not_after
             for _, certificates in parsed.values()
@@ -100,9 +114,9 @@ def parse_statement(value: Any) -> tuple[TrustStatement, list[CertificateIdentit
     if is_unknown(value):
         return UNKNOWN, []
     if isinstance(value, Mapping) and formats.METADATA_FIELD not in value:
-        return _parse_attestation(value), []
+        return _parse_map(value), []
     certificates = [identity for text in _texts(value) for identity in formats.parse_certificates(text)]
-    return sorted({certificate.fingerprint for certificate in certificates}), certificates
+    return Observation.of(*(certificate.fingerprint for certificate in certificates)), certificates
 
 
 def _validity_limits(certificates: list[CertificateIdentity]) -> dict[str, datetime]:
@@ -128,11 +142,20 @@ def _texts(value: Any) -> Iterator[str]:
         raise ValueError("it must be a text or a list")  # noqa: TRY004 - the program's value is wrong, not the call
 
 
-def _parse_attestation(attestation: Mapping[str, Any]) -> Attestation | DeferredUpload:
-    if attestation.get("kind") == "switches at rotation":
-        return DeferredUpload(_text(attestation, "owner"), _ticket(attestation))
-    if attestation.get("kind") != "attested":
-        raise ValueError("it is a map other than Attested(…) and SwitchesAtRotation(…)")
+def _parse_map(value: Mapping[str, Any]) -> TrustStatement:
+    match value:
+        case {"kind": "attested"}:
+            return _parse_attestation(value)
+        case {"kind": "switches at rotation"}:
+            return DeferredUpload(_text(value, "owner"), _ticket(value))
+        # The recorded form: `ignore_changes` puts it in the place of the program's value.
+        case {"kind": "observed", "certificates": Mapping() as certificates}:
+            named = [identity for text in certificates for identity in formats.parse_certificates(text)]
+            return Observation.of(*(certificate.fingerprint for certificate in named))
+    raise ValueError("it is a map other than Attested(…) and SwitchesAtRotation(…)")
+
+
+def _parse_attestation(attestation: Mapping[str, Any]) -> Attestation:
     fingerprint = _attested_fingerprints(attestation.get("fingerprint"))
     # Both empty: a prepared file that waits for its person. One of both alone is a slip, which `_text` refuses.
     if not attestation.get("by") and not attestation.get("on"):

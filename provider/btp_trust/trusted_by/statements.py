@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
+from typing import Self
 
 import msgspec
 
 from btp_trust.formatting import parse_rfc3339
+from btp_trust.property_bag import UNKNOWN
 
 
 class Sighting(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -58,6 +60,24 @@ def parse_time_of_attestation(text: str) -> date | datetime:
     return parse_rfc3339(text) if "T" in text else date.fromisoformat(text)
 
 
+class Observation(msgspec.Struct, frozen=True, tag_field="kind", tag="observed"):
+    """The certificates that a target trusts, by its own statement."""
+
+    certificates: dict[str, str]
+    """{fingerprint: "trusted"}, or UNKNOWN for each. A preview shows what goes or comes as one line, and the rest
+    unmarked; in a list, the rest would move up, so that the signer at its end would have a minus."""
+
+    @classmethod
+    def of(cls, *fingerprints: str) -> Self:
+        """Write these fingerprints, sorted, each once."""
+        return cls(dict.fromkeys(sorted(set(fingerprints)), "trusted"))
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether the target may trust other certificates by now: these are the recorded ones."""
+        return UNKNOWN in self.certificates.values()
+
+
 class Attestation(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="attested"):
     """A person's statement that a target trusts these certificates; for targets that lack an API."""
 
@@ -92,8 +112,20 @@ class DeferredUpload(msgspec.Struct, frozen=True, omit_defaults=True, tag_field=
     ticket: str | None = None
 
 
-TrustStatement = list[str] | Attestation | DeferredUpload | str
-"""The sorted fingerprints that a target trusts, or one of the above; a text stands for a value unknown in previews."""
+TrustStatement = Observation | Attestation | DeferredUpload | str
+"""The statement of one target; a text stands for a value unknown in previews."""
+
+
+def with_recorded_certificates(statement: TrustStatement, recorded: TrustStatement | None) -> TrustStatement:
+    """Write an unknown statement as the recorded certificates, each unknown, if there are any.
+
+    As one unknown value, it would show the recorded ones with a minus, the signer too. A saved plan lets each of them
+    stay or go.
+    """
+    is_unknown = isinstance(statement, str)
+    if is_unknown and isinstance(recorded, Observation) and recorded.certificates:
+        return Observation(dict.fromkeys(recorded.certificates, UNKNOWN))
+    return statement
 
 
 class TrustStatus(Enum):

@@ -50,6 +50,11 @@ def program_trusted_by(signs: str, prepared: str = "b", **targets: Any) -> Progr
     return program(prepared, signs, trigger={"trusted_by": targets})
 
 
+def observed(*fingerprints: str | None) -> dict[str, Any]:
+    """Return the recorded statement of a target that trusts these certificates."""
+    return {"kind": "observed", "certificates": dict.fromkeys(map(str, fingerprints), "trusted")}
+
+
 def assert_refused_at_trusted_by(engine: FakeEngine, declared: Program, *named: str | None) -> str:
     """Assert that the preview refuses a program, without the long value of `trusted_by` in front of the sentence."""
     with pytest.raises(CheckFailedError) as failed:
@@ -89,7 +94,7 @@ def test_rotation_waits_for_its_targets(engine: FakeEngine) -> None:
     plan = engine.last_preview.inputs["rotation"]
     assert plan["swap"]["step"].endswith("; ias yes (observed), s4 yes (observed)")
     assert plan["swap"]["targets"] == {"ias": "yes, observed", "s4": "yes, observed"}
-    assert plan["trusted_by"] == {"ias": sorted(engine.slots), "s4": sorted(engine.slots)}  # type: ignore[type-var]
+    assert plan["trusted_by"] == {"ias": observed(active, passive), "s4": observed(active, passive)}
     for messages in (engine.last_preview.messages, report.messages):
         assert f"{plan['swap']['step']}\n  ias: yes, observed\n  s4: yes, observed\n" in messages
     assert report.writes == ["POST rotateCertificate"]
@@ -159,11 +164,28 @@ def test_unknown_target_stops_only_swaps(engine: FakeEngine) -> None:
         engine, program_with_changing_target("b"), "s4: not known in this preview", new
     )
     engine.up(program_with_changing_target("a"))
-    assert engine.last_preview.inputs["rotation"]["trusted_by"] == {"s4": rpc.UNKNOWN, "ias": [new]}
+    assert engine.last_preview.inputs["rotation"]["trusted_by"] == {"s4": rpc.UNKNOWN, "ias": observed(new)}
     assert engine.last_preview.operations["rotation"] == "update"
-    assert engine.outputs("rotation")["trusted_by"] == {"s4": [new], "ias": [new]}
+    assert engine.outputs("rotation")["trusted_by"] == {"s4": observed(new), "ias": observed(new)}
     engine.assert_stable(program_trusted_by("a", s4=new, ias=new))
     engine.deploy(program_trusted_by("b", s4=new, ias=new))
+
+
+def test_changing_target_keeps_its_certificates(engine: FakeEngine) -> None:
+    """While a recorded target changes, each of its certificates is unknown, so that none has a minus; a swap waits."""
+    old, new = map(str, engine.slots)
+    engine.deploy(program_trusted_by("a", s4=[old, new]))
+
+    def changing(signs: str) -> Program:
+        return lambda deployment: program_trusted_by(signs, s4=UNKNOWN if deployment.dry_run else [old])(deployment)
+
+    assert_refused_at_trusted_by(engine, changing("b"), "s4: not known in this preview", new)
+    engine.up(changing("a"))
+    unknown = {"kind": "observed", "certificates": dict.fromkeys([old, new], rpc.UNKNOWN)}
+    assert engine.last_preview.inputs["rotation"]["trusted_by"] == {"s4": unknown}
+    assert engine.last_preview.operations["rotation"] == "update"
+    assert engine.outputs("rotation")["trusted_by"] == {"s4": observed(old)}
+    engine.assert_stable(program_trusted_by("a", s4=old))
 
 
 # --- changes of targets ---------------------------------------------------------------------------------------------
@@ -187,7 +209,7 @@ def test_state_has_fingerprints_of_targets(engine: FakeEngine) -> None:
     active, passive = engine.slots
     engine.deploy(program_trusted_by("a", s4=pems(engine)))
     stored = engine.state["rotation"]
-    assert stored.inputs["trusted_by"] == {"s4": sorted([str(active), str(passive)])}
+    assert stored.inputs["trusted_by"] == {"s4": observed(active, passive)}
     assert stored.outputs["trusted_by"] == stored.inputs["trusted_by"]
 
 

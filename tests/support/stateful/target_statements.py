@@ -32,7 +32,7 @@ class ObservedTrust:
     def to_argument(self, deployment: Deployment, target: str, recorded: Any) -> Any:
         """Return the reported certificates, or unknown."""
         shown = _shown_certificates(deployment.engine, target)
-        return UNKNOWN if self.is_changed and deployment.dry_run and recorded != shown else shown
+        return UNKNOWN if self.is_changed and deployment.dry_run and _certificates_in(recorded) != shown else shown
 
     def allows_swap_to(self, engine: FakeEngine, target: str, fingerprint: str) -> bool:
         """Return True if the target reports the certificate."""
@@ -85,6 +85,12 @@ class AnnouncedUpload:
     def allows_swap_to(self, _engine: FakeEngine, _target: str, _fingerprint: str) -> bool:
         """Return True for every certificate."""
         return True
+
+
+def _certificates_in(recorded: Any) -> list[str] | None:
+    """Return the certificates in a recorded statement, if the target itself made it."""
+    is_observed = isinstance(recorded, dict) and recorded.get("kind") == "observed"
+    return sorted(recorded["certificates"]) if is_observed else None
 
 
 def _shown_certificates(engine: FakeEngine, target: str) -> list[str]:

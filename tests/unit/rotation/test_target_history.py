@@ -8,7 +8,7 @@ from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.evidence import Evidence, Verdict
 from btp_trust.rotation.schema import RotationInputs, RotationState
 from btp_trust.rotation.target_history import earlier_attestations, of_slots, rejection_notices, rejection_outputs
-from btp_trust.trusted_by.statements import Attestation, Sighting, TrustStatement
+from btp_trust.trusted_by.statements import Attestation, Observation, Sighting, TrustStatement
 from support.fake_engine import make_certificate, make_snapshot
 
 A, B = make_certificate("a"), make_certificate("b", created_on_day=30)
@@ -34,9 +34,9 @@ def attestation(fingerprint: str | list[str], sighting: Sighting) -> Attestation
         pytest.param(attestation("a", EVE), attestation("b", BOB), {"a": ADA}, {"b": BOB}, id="attested again"),
         pytest.param(Attestation("a"), attestation("a", ADA), {}, {"a": ADA}, id="to be attested anew"),
         pytest.param(attestation("a", ADA), Attestation("b"), {}, {}, id="was to be attested"),
-        pytest.param(attestation("a", ADA), ["b"], {}, {}, id="was observed"),
+        pytest.param(attestation("a", ADA), Observation.of("b"), {}, {}, id="was observed"),
         pytest.param(attestation("a", ADA), None, {}, {}, id="was not asked"),
-        pytest.param(["b"], attestation("a", ADA), {}, {}, id="is observed"),
+        pytest.param(Observation.of("b"), attestation("a", ADA), {}, {}, id="is observed"),
     ],
 )
 def test_earlier_attestations_are_kept(
@@ -99,8 +99,11 @@ def test_rejections_are_recorded(
     ("trusted_by", "expected"),
     [
         ({}, "warning: {}; trusted_by has no target of this name that says more since"),
-        ({"s4": [B.fingerprint]}, "{}; s4: yes, observed"),
-        ({"s4": [A.fingerprint]}, "warning: {}; s4: no, it trusts aaaaaaaa (a, expires 2028-01-01), observed"),
+        ({"s4": Observation.of(B.fingerprint)}, "{}; s4: yes, observed"),
+        (
+            {"s4": Observation.of(A.fingerprint)},
+            "warning: {}; s4: no, it trusts aaaaaaaa (a, expires 2028-01-01), observed",
+        ),
         ({"s4": attestation(B.fingerprint, EVE)}, "{}; s4: yes, attested since by Eve on 2026-04-03, not observed"),
     ],
 )

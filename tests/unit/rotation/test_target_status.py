@@ -11,7 +11,14 @@ from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.policies import decide
 from btp_trust.rotation.target_status import target_statuses
 from btp_trust.snapshot import Snapshot
-from btp_trust.trusted_by.statements import Attestation, Sighting, TargetStatus, TrustStatement, TrustStatus
+from btp_trust.trusted_by.statements import (
+    Attestation,
+    Observation,
+    Sighting,
+    TargetStatus,
+    TrustStatement,
+    TrustStatus,
+)
 from support import certificates
 from support.fake_engine import make_certificate, make_snapshot
 
@@ -130,10 +137,13 @@ def status_of(declaration: Declaration) -> TargetStatus:
             id="rejected, another one is attested",
         ),
         pytest.param(
-            rotate([B.fingerprint], s4=REJECTED_AT), TrustStatus.YES, "yes, observed", id="rejected, and observed"
+            rotate(Observation.of(B.fingerprint), s4=REJECTED_AT),
+            TrustStatus.YES,
+            "yes, observed",
+            id="rejected, and observed",
         ),
         pytest.param(
-            rotate([], s4=REJECTED_AT),
+            rotate(Observation.of(), s4=REJECTED_AT),
             TrustStatus.NO,
             "no, it trusts no certificate, observed",
             id="rejected, and observed to lack it",
@@ -192,11 +202,14 @@ def test_key_stands_for_its_certificate() -> None:
     declared = Declaration(generation="2026-02", deployed_generation="2026-01", recorded_generations=names)
 
     def status(*keys: str) -> TargetStatus:
-        (found,) = target_statuses(replace(declared, trusted_by={"s4": sorted(keys)}), passive, snapshot)
+        (found,) = target_statuses(replace(declared, trusted_by={"s4": Observation.of(*keys)}), passive, snapshot)
         return found
 
     assert status(other.key_identity, passive.key_identity).status is TrustStatus.YES
-    assert decide(replace(declared, trusted_by={"s4": [passive.key_identity]}), snapshot).action is Action.SWAP
+    assert (
+        decide(replace(declared, trusted_by={"s4": Observation.of(passive.key_identity)}), snapshot).action
+        is Action.SWAP
+    )
     lacking = status(active.key_identity, other.key_identity)
     assert lacking.status is TrustStatus.NO
     assert f"the key of {active.fingerprint[:8]} (2026-01, expires" in lacking.sentence

@@ -18,7 +18,7 @@ from btp_trust.property_bag import from_bag, to_bag
 from btp_trust.rotation.schema import RotationArgs
 from btp_trust.trusted_by.formats import to_text
 from btp_trust.trusted_by.parsing import TrustedBy, trusted_by_from_program
-from btp_trust.trusted_by.statements import Attestation, DeferredUpload
+from btp_trust.trusted_by.statements import Attestation, DeferredUpload, Observation, TrustStatement
 from support.fake_engine import assert_three_part_message
 
 FINGERPRINT = "ed0ba13097d1d837ee2e56a62e8f9e08fc8ed94a78054932c2fd76e763caabd8"
@@ -38,12 +38,19 @@ def refusal(value: Any) -> Refused:
     return caught.value
 
 
+def certificates_of(statement: TrustStatement) -> dict[str, str]:
+    """Return the certificates of a target that states them."""
+    assert isinstance(statement, Observation)
+    return statement.certificates
+
+
 @given(held=st.lists(fingerprints, max_size=5), data=st.data())
 def test_order_of_certificates_is_irrelevant(held: list[str], data: st.DataObject) -> None:
     """Fingerprints are recorded sorted and once, from any nesting: previews show only real differences."""
     mixed = data.draw(st.permutations(held + held[:2]))
     statements = trusted_by_from_program({"s4": held}).statements
-    assert statements == {"s4": sorted(set(held))}
+    assert statements == {"s4": Observation.of(*held)}
+    assert [*certificates_of(statements["s4"])] == sorted(set(held))
     assert trusted_by_from_program({"s4": mixed}).statements == statements
     assert trusted_by_from_program({"s4": [mixed[:1], [mixed[1:]]]}).statements == statements
 
@@ -74,18 +81,32 @@ def test_attestation_lists_several_certificates() -> None:
     assert one == {"s4": Attestation(last, "Ada", "2028-11-20")}
 
 
+def test_unknown_keeps_recorded_certificates() -> None:
+    """In the place of an unknown value, each recorded certificate is unknown; without one, the value as a whole is."""
+    first, last = "0" * 64, "f" * 64
+    recorded = trusted_by_from_program({"s4": [first, last], "none": [], "hr": SWITCHES, "ias": [first]}).statements
+    unknown = dict.fromkeys(["s4", "none", "hr", "new"], UNKNOWN)
+    statements = trusted_by_from_program({**unknown, "ias": [last]}, recorded).statements
+    assert statements == {
+        "s4": Observation({first: rpc.UNKNOWN, last: rpc.UNKNOWN}),
+        **dict.fromkeys(["none", "hr", "new"], rpc.UNKNOWN),
+        "ias": Observation.of(last),
+    }
+
+
 def test_statements_round_trip() -> None:
     """Fingerprints, attestations, announced gaps and unknown values survive the property bag."""
     values = {"a": [FINGERPRINT], "b": ATTESTED, "c": {**SWITCHES, "ticket": "HR-1"}, "d": ["x", UNKNOWN]}
     statements = trusted_by_from_program(values).statements
     assert statements == {
-        "a": [FINGERPRINT],
+        "a": Observation.of(FINGERPRINT),
         "b": Attestation(FINGERPRINT, "Ada", "2028-11-20"),
         "c": DeferredUpload("HR IT", "HR-1"),
         "d": rpc.UNKNOWN,
     }
     bag = to_bag(RotationArgs(generation="a", trusted_by=statements))
     assert from_bag(json.loads(json.dumps(bag)), RotationArgs).trusted_by == statements
+    assert trusted_by_from_program(bag["trusted_by"]).statements == statements
     bag["trusted_by"]["d"] = UNKNOWN
     assert from_bag(bag, RotationArgs).trusted_by == statements
 
@@ -93,7 +114,7 @@ def test_statements_round_trip() -> None:
 def test_expiry_is_kept_apart() -> None:
     """The expiry is available for messages, and left out of the compared statements."""
     trusted_by = trusted_by_from_program({"a": f"{FINGERPRINT} until 2028-11-29T08:00:00Z", "b": "ab" * 32})
-    assert trusted_by.statements == {"a": [FINGERPRINT], "b": ["ab" * 32]}
+    assert trusted_by.statements == {"a": Observation.of(FINGERPRINT), "b": Observation.of("ab" * 32)}
     assert trusted_by.expiry == {FINGERPRINT: datetime(2028, 11, 29, 8, tzinfo=UTC)}
 
 
@@ -107,7 +128,7 @@ def test_latest_valid_until_counts(ends: list[tuple[str, datetime | None]]) -> N
     trusted_by = trusted_by_from_program(
         {"s4": [to_text(CertificateIdentity(fingerprint, None, end)) for fingerprint, end in ends], "b": "cc" * 32}
     )
-    assert trusted_by.statements["s4"] == sorted({fingerprint for fingerprint, _ in ends})
+    assert trusted_by.statements["s4"] == Observation.of(*(fingerprint for fingerprint, _ in ends))
     limits: dict[str, datetime] = {}
     for fingerprint in {fingerprint for fingerprint, _ in ends}:
         all_ends = [end for name, end in ends if name == fingerprint]
@@ -121,8 +142,8 @@ def test_metadata_response_is_read_as_map() -> None:
     """A response of the Destination service is read as a map, as an output parsed from JSON has it."""
     answer = {"idpMetadata": f"{FINGERPRINT} until 2028-11-29T08:00:00Z"}
     assert trusted_by_from_program({"s4": [answer], "b": answer}).statements == {
-        "s4": [FINGERPRINT],
-        "b": [FINGERPRINT],
+        "s4": Observation.of(FINGERPRINT),
+        "b": Observation.of(FINGERPRINT),
     }
     refusal({"s4": {"idpMetadata": 5.0}})
     refusal({"s4": {"idpMetadata": "S3CRET"}})
@@ -156,7 +177,7 @@ def test_empty_argument_counts_as_absent(value: Any) -> None:
 
 def test_empty_list_is_a_statement() -> None:
     """An empty list states that the target trusts no certificate."""
-    assert trusted_by_from_program({"s4": []}).statements == {"s4": []}
+    assert trusted_by_from_program({"s4": []}).statements == {"s4": Observation.of()}
 
 
 @pytest.mark.parametrize("unknown", [UNKNOWN, [UNKNOWN], [["x", UNKNOWN]], {**ATTESTED, "fingerprint": UNKNOWN}])
@@ -202,6 +223,8 @@ def test_empty_attestation_is_open(without: str) -> None:
         pytest.param({**ATTESTED, "fingerprint": [FINGERPRINT, "S3CRET"]}, id="an attestation of a word in a list"),
         pytest.param({**ATTESTED, "fingerprint": [[FINGERPRINT]]}, id="an attestation of a list in a list"),
         pytest.param({**ATTESTED, "ticket": ""}, id="an attestation with an empty ticket"),
+        pytest.param({"kind": "observed", "certificates": [FINGERPRINT]}, id="an observation that is a list"),
+        pytest.param({"kind": "observed", "certificates": {"S3CRET": "trusted"}}, id="an observation of a word"),
         pytest.param({**SWITCHES, "owner": ""}, id="a gap of an empty owner"),
         pytest.param({**SWITCHES, "ticket": 5.0}, id="a gap with a number for a ticket"),
     ],
