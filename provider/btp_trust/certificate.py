@@ -17,6 +17,8 @@ from typing import Final
 
 from btp_trust.parsing.pem import decode_base64, find_blocks
 
+KEY_PREFIX: Final = "key:"
+"""Begins the identity of a public key, for targets that store keys alone."""
 PLACEHOLDER_SSO_SERVICE: Final = (
     '<md:SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" '
     'Location="https://no-single-sign-on.invalid/"/>'
@@ -55,6 +57,11 @@ class Certificate:
         from btp_trust.parsing.x509 import decode_certificate  # noqa: PLC0415 - see the module
 
         return base64.b64encode(decode_certificate(base64.b64decode(self.body)).public_key).decode("ascii")
+
+    @property
+    def key_identity(self) -> str:
+        """The identity of its public key: `key:` and the SHA-256 of the SubjectPublicKeyInfo."""
+        return identify_key(base64.b64decode(self.public_key))
 
     @property
     def names(self) -> tuple[str, str]:
@@ -114,6 +121,11 @@ class CertificateIdentity:
     """UTC; None where only the fingerprint is known."""
     valid_until: datetime | None = None
     """UTC: `validUntil` of the metadata that names the certificate; None where that is absent."""
+
+
+def identify_key(der: bytes) -> str:
+    """Return the identity of a SubjectPublicKeyInfo."""
+    return f"{KEY_PREFIX}{hashlib.sha256(der).hexdigest()}"
 
 
 def parse_identity(der: bytes) -> CertificateIdentity:

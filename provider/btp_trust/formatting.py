@@ -7,15 +7,16 @@ from collections.abc import Iterable, Mapping
 from datetime import MAXYEAR, UTC, datetime
 from typing import Final
 
-from btp_trust.certificate import Certificate
+from btp_trust.certificate import KEY_PREFIX, Certificate
 
 PREVIEW_WIDTH: Final = 150
 """Characters of a string that `pulumi preview --diff` shows: each line of a plan has to fit."""
 
 
 def short_fingerprint(fingerprint: str) -> str:
-    """Shorten a fingerprint for a sentence; eight digits tell two certificates of one subaccount apart."""
-    return fingerprint[:8]
+    """Shorten a fingerprint, or the identity of a key, for a sentence; eight digits tell two of a subaccount apart."""
+    prefix = KEY_PREFIX if fingerprint.startswith(KEY_PREFIX) else ""
+    return fingerprint[: len(prefix) + 8]
 
 
 def label_fingerprint(fingerprint: str, name: str | None) -> str:

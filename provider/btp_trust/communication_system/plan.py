@@ -72,4 +72,4 @@ def _identity_after(args: SystemTrustArgs, trust: SystemTrust, declared: Certifi
     if declared is None:
         return UNKNOWN
     format_ = certificate_field.tell_format(trust.field) or args.certificate_format
-    return certificate_field.key_identity(declared) if format_ is FieldFormat.KEY else declared.fingerprint
+    return declared.key_identity if format_ is FieldFormat.KEY else declared.fingerprint

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from btp_trust.certificate import Certificate
+from btp_trust.certificate import KEY_PREFIX, Certificate
 from btp_trust.formatting import format_day, format_rfc3339, parse_rfc3339, short_fingerprint
 from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.messages import list_lines
@@ -59,11 +59,20 @@ def _status_of(declaration: Declaration, target: str, certificate: Certificate, 
         return _attested_status(declaration, target, statement, certificate, snapshot)
     if isinstance(statement, str) or statement.is_unknown:
         return TargetStatus(target, TrustStatus.PENDING, "", "not known in this preview; its source will change")
+    if _has_key(statement.certificates, certificate):
+        return TargetStatus(target, TrustStatus.YES, "observed", "yes, observed: it trusts the key of that certificate")
     if certificate.fingerprint in statement.certificates:
         until = declaration.valid_until.get(target, {}).get(certificate.fingerprint)
         return _observed_status(target, until, snapshot)
     trusted = " and ".join(_describe(declaration, fingerprint, snapshot) for fingerprint in statement.certificates)
     return TargetStatus(target, TrustStatus.NO, "observed", f"no, it trusts {trusted or 'no certificate'}, observed")
+
+
+def _has_key(identities: Iterable[str], certificate: Certificate) -> bool:
+    """Return True if the target stores keys alone, and has that of this certificate."""
+    keys = [identity for identity in identities if identity.startswith(KEY_PREFIX)]
+    # Decoded only where a key is compared.
+    return bool(keys) and certificate.key_identity in keys
 
 
 def _observed_status(target: str, valid_until: datetime | None, snapshot: Snapshot) -> TargetStatus:
@@ -168,8 +177,18 @@ def _describe_all(declaration: Declaration, fingerprints: Sequence[str], snapsho
 
 def _describe(declaration: Declaration, fingerprint: str, snapshot: Snapshot) -> str:
     """Name a certificate: short fingerprint, and its generation and last day where they are known."""
+    if fingerprint.startswith(KEY_PREFIX):
+        return _describe_key(declaration, fingerprint, snapshot)
     certificate = snapshot.find(fingerprint)
     until = declaration.expiry.get(fingerprint) if certificate is None else certificate.not_after
     name = declaration.name_of(fingerprint)
     details = [*([name] if name else []), *([f"expires {format_day(until)}"] if until else [])]
     return f"{short_fingerprint(fingerprint)} ({', '.join(details)})" if details else short_fingerprint(fingerprint)
+
+
+def _describe_key(declaration: Declaration, identity: str, snapshot: Snapshot) -> str:
+    """Name a key; by its certificate, if one of the slots has that."""
+    for slot in (snapshot.active, snapshot.passive):
+        if slot is not None and slot.key_identity == identity:
+            return f"the key of {_describe(declaration, slot.fingerprint, snapshot)}"
+    return short_fingerprint(identity)

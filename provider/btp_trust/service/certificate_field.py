@@ -6,20 +6,17 @@ written in the same format. Pure.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from btp_trust.certificate import Certificate, parse_identity
+from btp_trust.certificate import KEY_PREFIX, Certificate, identify_key, parse_identity
 from btp_trust.formatting import short_fingerprint
 from btp_trust.parsing.pem import decode_base64, find_blocks
 from btp_trust.parsing.x509 import is_public_key
 
-KEY_PREFIX: Final = "key:"
-"""Begins the identity of a public key: the SHA-256 of its SubjectPublicKeyInfo follows."""
 _UNREADABLE_PREFIX: Final = "other:"
 """Begins the identity of a text of another kind: its SHA-256 follows, so that a change is noticed."""
 
@@ -56,7 +53,7 @@ def parse_field(field: str) -> FieldContent | None:
     try:
         certificate = parse_identity(der)
     except ValueError:
-        return FieldContent(FieldFormat.KEY, _key_identity(der)) if block is None and is_public_key(der) else None
+        return FieldContent(FieldFormat.KEY, identify_key(der)) if block is None and is_public_key(der) else None
     format_ = FieldFormat.CERTIFICATE if block is None else FieldFormat.PEM
     return FieldContent(format_, certificate.fingerprint, certificate.not_after)
 
@@ -80,14 +77,9 @@ def identity(field: str) -> str:
     return content.identity if content else f"{_UNREADABLE_PREFIX}{hashlib.sha256(field.encode()).hexdigest()}"
 
 
-def key_identity(certificate: Certificate) -> str:
-    """Return the identity of a certificate's public key, as a field has it that holds keys alone."""
-    return _key_identity(base64.b64decode(certificate.public_key))
-
-
 def trusts(field: str, certificate: Certificate) -> bool:
     """Return True if a field holds this certificate, or its key where keys alone are stored."""
-    return identity(field) in {certificate.fingerprint, key_identity(certificate)}
+    return identity(field) in {certificate.fingerprint, certificate.key_identity}
 
 
 def encode(certificate: Certificate, format_: FieldFormat) -> str:
@@ -108,8 +100,6 @@ def describe_identity(identity: str) -> str:
         return "no certificate"
     if identity.startswith(_UNREADABLE_PREFIX):
         return "a text that is neither certificate nor key"
-    if identity.startswith(KEY_PREFIX):
-        return f"{KEY_PREFIX}{short_fingerprint(identity.removeprefix(KEY_PREFIX))}"
     return short_fingerprint(identity)
 
 

@@ -22,7 +22,7 @@ from btp_trust.saml.metadata import parse_signers
 METADATA_FIELD: Final = "idpMetadata"
 """Field of the Destination service's response to GET /saml2Metadata; by SAP's OpenAPI file, base64 of metadata."""
 _OWN_TEXT: Final = re.compile(
-    r"(?P<fingerprint>[0-9a-f]{64})(?: until (?P<until>\S+))?(?: valid until (?P<valid>\S+))?"
+    r"(?P<fingerprint>(?:key:)?[0-9a-f]{64})(?: until (?P<until>\S+))?(?: valid until (?P<valid>\S+))?"
 )
 _ALPHABET: Final = str.maketrans("-_", "+/")
 _MAX_NESTING: Final = 4
@@ -45,10 +45,10 @@ def parse_certificates(text: str) -> tuple[CertificateIdentity, ...]:
     r"""Read all certificates that a text names.
 
     Args:
-        text: A SHA-256 fingerprint, see `normalize_fingerprint`; PEM with one or several certificates, see
-            `find_blocks`; the base64 body of one certificate; the SAML metadata of one identity provider, of which the
-            signing certificates count; the JSON `{"idpMetadata": …}` of the Destination service; base64 of metadata,
-            PEM or JSON; or a text of `to_text`.
+        text: A SHA-256 fingerprint, see `normalize_fingerprint`; `key:` and the SHA-256 of a public key; PEM with one
+            or several certificates, see `find_blocks`; the base64 body of one certificate; the SAML metadata of one
+            identity provider, of which the signing certificates count; the JSON `{"idpMetadata": …}` of the Destination
+            service; base64 of metadata, PEM or JSON; or a text of `to_text`.
 
     Returns:
         At least one identity, in the order of the text. That of a fingerprint lacks the expiry.

@@ -150,7 +150,8 @@ def _parse_map(value: Mapping[str, Any]) -> TrustStatement:
             return DeferredUpload(_text(value, "owner"), _ticket(value))
         # The recorded form: `ignore_changes` puts it in the place of the program's value.
         case {"kind": "observed", "certificates": Mapping() as certificates}:
-            return Observation.of(*(normalize_fingerprint(fingerprint) for fingerprint in certificates))
+            named = [identity for text in certificates for identity in formats.parse_certificates(text)]
+            return Observation.of(*(certificate.fingerprint for certificate in named))
     raise ValueError("it is a map other than Attested(…) and SwitchesAtRotation(…)")
 
 

@@ -12,7 +12,6 @@ from pulumi.output import UNKNOWN
 from btp_trust import property_bag
 from btp_trust.errors import CredentialsRejected, NotAuthorized, Refused, SystemChanged, SystemRefused, TrustError
 from btp_trust.runtime import command_plan
-from btp_trust.service.certificate_field import key_identity
 from btp_trust_emulator import S4Switches
 from btp_trust_emulator.switches import Etags, FieldFormat, PatchProperties
 from support.fake_engine import (
@@ -84,7 +83,7 @@ def test_every_answer_to_unknowns_works(stack: S4Stack, switches: dict[str, Any]
     is_key = switches.get("field_format") is FieldFormat.KEY
     wanted = program(certificate=other.passive.pem)
     other.engine.deploy(program(), wanted)
-    expected = key_identity(other.passive) if is_key else other.passive.fingerprint
+    expected = other.passive.key_identity if is_key else other.passive.fingerprint
     assert other.engine.outputs("erp")["trusted"] == [expected]
     assert ("not_after" in other.engine.outputs("erp")) is not is_key
     assert other.trusted() == expected

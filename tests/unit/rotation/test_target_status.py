@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from btp_trust.certificate import parse_pem
 from btp_trust.rotation.decision import Action, Reason
 from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.policies import decide
 from btp_trust.rotation.target_status import target_statuses
+from btp_trust.snapshot import Snapshot
 from btp_trust.trusted_by.statements import (
     Attestation,
     Observation,
@@ -17,6 +19,7 @@ from btp_trust.trusted_by.statements import (
     TrustStatement,
     TrustStatus,
 )
+from support import certificates
 from support.fake_engine import make_certificate, make_snapshot
 
 A, B = make_certificate("a"), make_certificate("b", created_on_day=30)
@@ -189,3 +192,25 @@ def test_rejection_lets_rollback_pass() -> None:
     assert decision.action is Action.SWAP
     assert "is not trusted by s4. These targets reject" in decision.trust_warning
     assert "; s4 rejected" in decision.message
+
+
+def test_key_stands_for_its_certificate() -> None:
+    """A target that stores keys alone trusts the certificate whose key it has; others are named by their slot."""
+    active, passive, other = (parse_pem(certificates.certificate(each, key=b"k%d" % each)) for each in (1, 2, 3))
+    snapshot = Snapshot("guid", active, passive, passive.not_before)
+    names = {"2026-01": active.fingerprint, "2026-02": passive.fingerprint}
+    declared = Declaration(generation="2026-02", deployed_generation="2026-01", recorded_generations=names)
+
+    def status(*keys: str) -> TargetStatus:
+        (found,) = target_statuses(replace(declared, trusted_by={"s4": Observation.of(*keys)}), passive, snapshot)
+        return found
+
+    assert status(other.key_identity, passive.key_identity).status is TrustStatus.YES
+    assert (
+        decide(replace(declared, trusted_by={"s4": Observation.of(passive.key_identity)}), snapshot).action
+        is Action.SWAP
+    )
+    lacking = status(active.key_identity, other.key_identity)
+    assert lacking.status is TrustStatus.NO
+    assert f"the key of {active.fingerprint[:8]} (2026-01, expires" in lacking.sentence
+    assert f"{other.key_identity[:12]}" in lacking.sentence

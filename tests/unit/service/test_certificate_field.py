@@ -14,7 +14,6 @@ from btp_trust.service.certificate_field import (
     describe,
     encode,
     identity,
-    key_identity,
     parse_field,
     tell_format,
     trusts,
@@ -37,7 +36,7 @@ def test_format_is_told_from_text(format_: FieldFormat) -> None:
     content = parse_field(field)
     assert content is not None
     assert (content.not_after is None) is (format_ is FieldFormat.KEY)
-    expected = key_identity(OURS) if format_ is FieldFormat.KEY else OURS.fingerprint
+    expected = OURS.key_identity if format_ is FieldFormat.KEY else OURS.fingerprint
     assert identity(field) == content.identity == expected
     assert describe(field) == expected[: 12 if format_ is FieldFormat.KEY else 8]
 
