@@ -1,4 +1,4 @@
-"""A communication system changes over with the signer, on the real command line, as a reviewer and a pipeline see it."""
+"""A communication system changes over with the signer: the real command line, as a reviewer and a pipeline see it."""
 
 from __future__ import annotations
 
