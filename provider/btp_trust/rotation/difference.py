@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from btp_trust.errors import SlotsChanged, StaleRead
@@ -23,7 +24,8 @@ class RotationDifference:
     is_switchover_due: bool
     arguments_changed: bool
     outputs_are_behind: bool
-    """Another certificate is active than the recorded one, or a generation that had failed is active."""
+    """Another certificate is active than the recorded one, a generation that had failed is active, or a system that
+    was left behind has caught up."""
     stale_read: StaleRead | None
     """The slots look as before the last swap, and the last swap is too recent to accept that."""
 
@@ -53,6 +55,7 @@ def find_difference(
     *,
     is_swap_planned: bool,
     is_switchover_planned: bool = False,
+    trusting_systems: Collection[str] = (),
 ) -> RotationDifference:
     """Compare the state, the inputs and the slots.
 
@@ -62,6 +65,7 @@ def find_difference(
         snapshot: The slots.
         is_swap_planned: This command has planned the swap of the inputs, see `due_swap`.
         is_switchover_planned: This command has planned the switchover of the inputs, see `due_switchover`.
+        trusting_systems: The systems that were seen to trust the declared certificate.
     """
     # Somebody may have swapped since check: then the update has only to record it.
     signs = has_fingerprint(snapshot.active, new.declared_fingerprint)
@@ -71,7 +75,8 @@ def find_difference(
         arguments_changed=arguments_changed(state, new),
         outputs_are_behind=not has_fingerprint(snapshot.active, state.fingerprint)
         or state.recorded_signer is not None  # what a refresh has found stays to be approved
-        or (state.failed_generation is not None and signs),  # somebody made it sign: its failure is over
+        or (state.failed_generation is not None and signs)  # somebody made it sign: its failure is over
+        or not set(state.unswitched).isdisjoint(trusting_systems),  # its administrator has uploaded the certificate
         stale_read=stale_read_after_swap(snapshot, state),
     )
 
@@ -79,6 +84,12 @@ def find_difference(
 def arguments_changed(state: RotationState, new: RotationInputs) -> bool:
     """Return True if the program declares something else than the state; a new `verify_now` is a verification."""
     return not same_arguments(new, state, RotationArgs, "verify_now") or request_may_be_withdrawn(state, new)
+
+
+def systems_still_behind(state: RotationState, new: RotationInputs, trusting: Collection[str]) -> list[str]:
+    """Name the systems that an earlier step has left behind, and that nobody has seen to trust the signer since."""
+    declared = {switch.name for switch in new.switches}
+    return [name for name in state.unswitched if name in declared and name not in trusting]
 
 
 def refuse_unrecorded_signer(swap: PlannedSwap, state: RotationState) -> None:

@@ -99,6 +99,7 @@ def check(
         command_plan.planned_swap = plan.swap.number
     if switchover.is_due and switchover.planned is not None:
         command_plan.planned_switchover = switchover.planned.number
+    command_plan.trusting_systems = tuple(switchover.trusting)
     # The one place where check prints: it returns inputs alone, and a creation has no diff that could show these lines.
     created = creation_notices(session, declaration, plan, snapshot)
     command_plan.creates_trigger = old is None
@@ -135,6 +136,7 @@ def diff(session: Session, state: RotationState, new: RotationInputs) -> Compari
         snapshot,
         is_swap_planned=due is not None,
         is_switchover_planned=due_switchover(new, command_plan) is not None,
+        trusting_systems=command_plan.trusting_systems,
     )
     if difference.stale_read is not None:
         # Before the notices: a drift in a stale reading may be over.
@@ -177,7 +179,7 @@ def update(session: Session, bag: PropertyBag, new: RotationInputs) -> PropertyB
     if due is not None:
         snapshot, switchover = swap_slots(session, account, new, due)
     else:
-        snapshot, switchover = record_signer(session, account, new)
+        snapshot, switchover = record_signer(session, account, state, new)
     step = RotationStep(state, new, snapshot, swapped=due is not None)
     outcome = complete_step(session, account, step, switchover)
     outputs = without_none(

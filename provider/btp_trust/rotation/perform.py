@@ -10,9 +10,9 @@ from dataclasses import replace
 from btp_trust.certificate import Certificate
 from btp_trust.formatting import label_fingerprint
 from btp_trust.rotation import announcements
-from btp_trust.rotation.difference import refuse_unless_signing
+from btp_trust.rotation.difference import refuse_unless_signing, systems_still_behind
 from btp_trust.rotation.planned_swap import PlannedSwap
-from btp_trust.rotation.schema import RotationInputs
+from btp_trust.rotation.schema import RotationInputs, RotationState
 from btp_trust.rotation.switchover import messages
 from btp_trust.rotation.switchover.failure import SwitchFailure
 from btp_trust.rotation.switchover.perform import Switchover, due_switchover, prepare_switchover
@@ -28,14 +28,19 @@ from btp_trust.runtime.slots import Subaccount
 from btp_trust.snapshot import Slots, Snapshot
 
 
-def record_signer(session: Session, account: Subaccount, new: RotationInputs) -> tuple[Snapshot, Switchover]:
+def record_signer(
+    session: Session, account: Subaccount, state: RotationState, new: RotationInputs
+) -> tuple[Snapshot, Switchover]:
     """Check that the signer is the declared one, and prepare the systems that an interrupted run has left behind."""
     # The reading of this command is enough for a mere record; what is written follows from a new one.
     is_record = due_switchover(new, account.command_plan) is None
     snapshot = account.snapshot() if is_record else account.read()
     if new.drift is None:  # with a drift, the plan is to leave another signer
         refuse_unless_signing(new, snapshot)
-    return snapshot, prepare_switchover(session, new, account.command_plan, snapshot, has_swap=False)
+    switchover = prepare_switchover(session, new, account.command_plan, snapshot, has_swap=False)
+    if is_record:
+        switchover.still_behind = systems_still_behind(state, new, account.command_plan.trusting_systems)
+    return snapshot, switchover
 
 
 def swap_slots(

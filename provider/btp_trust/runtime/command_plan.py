@@ -52,6 +52,8 @@ class CommandPlan:
     """Number of the swap that a RotationTrigger has planned; the inputs hold done ones as well."""
     planned_switchover: int | None = None
     """Number of the switchover of systems that it has planned, likewise."""
+    trusting_systems: tuple[str, ...] = ()
+    """The systems that were seen to trust the certificate that signs after this command."""
     declared_generation: str | None = None
     """The generation that a RotationTrigger declares."""
     creates_trigger: bool = False

@@ -17,6 +17,7 @@ from support.fake_engine import (
     FakeEngine,
     ProcessKilledError,
     Program,
+    TransportFault,
     answer_with,
     commit_then_raise,
     program,
@@ -406,3 +407,24 @@ def test_refused_certificate_rolls_back(scenario: SwitchoverScenario) -> None:
 
     scenario.assert_all_on(scenario.first)
     assert "signature algorithm" in scenario.engine.outputs("rotation")["failure"]
+
+
+def test_upload_ends_what_was_left_behind(scenario: SwitchoverScenario) -> None:
+    """A deployment records a person's upload, which ends the page; a system that cannot be read stays named."""
+    engine, declared = scenario.engine, scenario.program("b", on_switch_failure="continue")
+    engine.transport.inject_once(ROTATE, lambda request, send: _then_fail(engine, send(request)))
+    engine.up(declared)
+    successor = engine.emulator.certificates(engine.guid)[0]
+    for tenant in TENANTS:
+        scenario.emulator.trust_in_system(scenario.name(tenant), "BTP", successor)
+
+    engine.transport.inject_always(_unless_from(scenario.name("erp")), READ)
+    engine.deploy(declared)
+    assert engine.outputs("rotation")["unswitched"] == [NAMES[1]]
+    engine.transport.clear_faults()
+    engine.deploy(declared)
+    assert "unswitched" not in engine.outputs("rotation")
+
+
+def _unless_from(tenant: str) -> TransportFault:
+    return lambda request, send: send(request) if tenant in request.url.path else answer_with(503)(request, send)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from btp_trust.certificate import Certificate
@@ -32,6 +32,8 @@ class Switchover:
     failures: dict[str, TrustError] = field(default_factory=dict)
     """{system: why it failed}."""
     switched: list[str] = field(default_factory=list)
+    still_behind: Sequence[str] = ()
+    """Systems that an earlier step has left behind, where this command switches none over."""
     swap_sent_at: float | None = None
     """Seconds of the monotonic clock, if a swap goes before."""
     gap: float | None = None
@@ -64,7 +66,7 @@ class Switchover:
 
     def outputs(self) -> PropertyBag:
         """Return the systems that were left behind, if there are any."""
-        return {"unswitched": list(self.failures) or None}
+        return {"unswitched": [*self.failures, *self.still_behind] or None}
 
 
 def due_switchover(new: RotationInputs, command_plan: CommandPlan) -> PlannedSwitchover | None:

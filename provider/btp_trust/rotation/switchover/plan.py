@@ -35,6 +35,8 @@ class SwitchoverPlan:
     """What the systems are to trust, if a switchover is due."""
     lacking: Sequence[str] = ()
     """The systems that are to change."""
+    trusting: Sequence[str] = ()
+    """The systems that trust it already."""
     warnings: Sequence[Problem] = ()
     """What a person has to resolve, in three parts each."""
 
@@ -86,7 +88,7 @@ def plan_switchover(
     if is_created and lacking:
         warnings = [*warnings, messages.left_by_creation(lacking, to)]
     if is_created or not (has_swap or lacking):
-        return SwitchoverPlan(last, warnings=warnings)
+        return SwitchoverPlan(last, trusting=systems.trusting(to), warnings=warnings)
     planned = PlannedSwitchover(
         number=1 + (0 if last is None else last.number),
         step=messages.step(has_swap=has_swap),
@@ -94,7 +96,7 @@ def plan_switchover(
         failure=messages.consequence(declaration.on_switch_failure, has_swap=has_swap),
         systems=_lines(declaration, systems, to, before),
     )
-    return SwitchoverPlan(planned, to, lacking, warnings)
+    return SwitchoverPlan(planned, to, lacking, systems.trusting(to), warnings)
 
 
 def _problems(
