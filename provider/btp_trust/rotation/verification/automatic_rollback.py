@@ -6,8 +6,8 @@ It is the one exception to one write per operation, and compares the slots as th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from btp_trust.certificate import Certificate
@@ -31,8 +31,7 @@ from btp_trust.runtime.staleness import STALENESS
 from btp_trust.snapshot import Snapshot, has_fingerprint
 
 
-@dataclass(frozen=True, slots=True)
-class RolledBackStep:
+class RolledBackStep(Struct, frozen=True):
     """What a rollback leaves."""
 
     slots: Snapshot

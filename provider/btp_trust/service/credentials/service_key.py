@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import ssl
 import tempfile
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
 import msgspec
+from msgspec import Struct
 
 from btp_trust.certificate import parse_pem
 from btp_trust.errors import RENEWED_KEY_HINT, ConfigurationError, CredentialsRejected
@@ -26,8 +26,7 @@ from btp_trust.service.transport.http_client import create_tls_context
 from btp_trust.service.transport.proxies import LAST_PORT, LOOPBACK
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """Service of a connection."""
 
     name: str
