@@ -64,7 +64,7 @@ def test_two_connections_adopt(emulator: Emulator, tmp_path: Path) -> None:
     shutil.copytree(EXAMPLES / "existing-landscape", tmp_path / "program")
     project = PulumiProject(tmp_path, emulator, guids["production"]).create_stack()
     project.known_secrets = {key["clientsecret"] for key in keys.values()}
-    project.pulumi("config", "set", "--secret", "btp-trust:connections", stdin=json.dumps(keys))
+    project.set_config("btp-trust:connections", json.dumps(keys), secret=True)
 
     project.up()
 
@@ -91,9 +91,9 @@ def test_two_targets_get_the_certificate(emulator: Emulator, tmp_path: Path) -> 
     shutil.copytree(EXAMPLES / "targets", tmp_path / "program")
     project = PulumiProject(tmp_path, emulator, guid).create_stack().set_service_key()
     project.known_secrets |= {(key := emulator.api_access_key(billing))["clientsecret"], "of-jane"}
-    project.pulumi("config", "set", "--secret", "btp-trust:connections", stdin=json.dumps({"billing": key}))
+    project.set_config("btp-trust:connections", json.dumps({"billing": key}), secret=True)
     user = {"name": "jane", "password": "of-jane"}
-    project.pulumi("config", "set", "--secret", "btp-trust:user", stdin=json.dumps(user))
+    project.set_config("btp-trust:user", json.dumps(user), secret=True)
     emulator.clear_journal()
 
     project.up()
