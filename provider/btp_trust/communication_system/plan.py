@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from btp_trust.certificate import Certificate
 from btp_trust.communication_system import messages
@@ -13,8 +13,7 @@ from btp_trust.service.certificate_field import FieldFormat
 from btp_trust.service.communication_systems import SystemTrust
 
 
-@dataclass(frozen=True, slots=True)
-class SystemStep:
+class SystemStep(Struct, frozen=True):
     """What is planned for the block."""
 
     trusted: str

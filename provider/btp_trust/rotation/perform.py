@@ -5,7 +5,7 @@ Both of the latter may end a step in a rollback, which swaps the slots and sets 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from btp_trust.certificate import Certificate
 from btp_trust.formatting import label_fingerprint

@@ -169,8 +169,7 @@ class CommandPlan(Struct):
             )
 
 
-@dataclass(slots=True)
-class SystemPlan:
+class SystemPlan(Struct):
     """The plans of this command for one block of a communication system."""
 
     declared: object = None

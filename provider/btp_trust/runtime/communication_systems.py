@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import httpx
+from msgspec import Struct
 
 from btp_trust.errors import CredentialsRejected, TrustError
 from btp_trust.runtime.cached_reading import CachedReading
@@ -76,8 +76,7 @@ class CommunicationSystem(CachedReading[CommunicationSystemClient, SystemTrust])
         return self.client.read(self.system, self.block)
 
 
-@dataclass(frozen=True, slots=True)
-class _Tenant:
+class _Tenant(Struct, frozen=True):
     """The tenant of a connection."""
 
     address: str

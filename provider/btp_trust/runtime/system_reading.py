@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from btp_trust.errors import TrustError, WrongTenant
 from btp_trust.runtime import operation_context
@@ -12,8 +12,7 @@ from btp_trust.runtime.session import Session
 from btp_trust.service.communication_systems import SystemTrust, TrustBlock
 
 
-@dataclass(frozen=True, slots=True)
-class SystemRead:
+class SystemRead(Struct, frozen=True):
     """A block of a communication system, and what it trusts as this command has read it."""
 
     system: CommunicationSystem

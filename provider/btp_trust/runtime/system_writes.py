@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
+
+from msgspec.structs import replace
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import (

@@ -7,10 +7,11 @@ written in the same format. Pure.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
+
+from msgspec import Struct
 
 from btp_trust.certificate import KEY_PREFIX, Certificate, identify_key, parse_identity
 from btp_trust.formatting import short_fingerprint
@@ -32,8 +33,7 @@ class FieldFormat(StrEnum):
     """The key alone: its SubjectPublicKeyInfo in base64."""
 
 
-@dataclass(frozen=True, slots=True)
-class FieldContent:
+class FieldContent(Struct, frozen=True):
     """The certificate or the key that a field holds."""
 
     format: FieldFormat

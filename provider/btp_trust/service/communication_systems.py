@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
 import httpx
 import msgspec
+from msgspec import Struct
 
 from btp_trust.errors import (
     NotAuthorized,
@@ -67,8 +67,7 @@ class TrustBlock(StrEnum):
         return f"{self.prefix}CertificateIssuer"
 
 
-@dataclass(frozen=True, slots=True)
-class SystemTrust:
+class SystemTrust(Struct, frozen=True):
     """What one block of one communication system trusts, as a reading found it."""
 
     system: str

@@ -31,7 +31,6 @@ from btp_trust import (
 from btp_trust.active.schema import ActiveArgs
 from btp_trust.passive.schema import PassiveArgs
 from btp_trust.property_bag import ResourceArgs
-from btp_trust.resources.registry import declare_switched
 from btp_trust.rotation.schema import RotationArgs
 
 KEY = '{"clientsecret": "S3CRET"}'
@@ -495,7 +494,7 @@ def test_system_gets_certificate_and_switch(deploy: Deploy) -> None:
         signing = ActiveTrustCertificate("signing")
         one = CommunicationSystemTrust("one", connection="s4", system="SHOP", certificate=signing)
         CommunicationSystemTrust("two", connection="s4", system="HR", certificate="PEM")
-        declare_switched("RotationTrigger", [one])
+        RotationTrigger("rotation", generation="2026-11", switches=[one])
 
     registered = deploy(program).registered
     assert registered["one"].inputs["switched_by"] == "RotationTrigger"

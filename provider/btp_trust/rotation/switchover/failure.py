@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from btp_trust.errors import Refused, RollbackFailed, TrustError
 from btp_trust.rotation.evidence import Evidence
@@ -13,8 +14,7 @@ from btp_trust.rotation.switchover import messages
 from btp_trust.snapshot import Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class SwitchFailure:
+class SwitchFailure(Struct, frozen=True):
     """Why a step is rolled back before its verification, see `automatic_rollback.RollbackCause`."""
 
     generation: str
@@ -23,7 +23,7 @@ class SwitchFailure:
     """Name of the generation that is to sign again, if it has one."""
     swapped_at: datetime
     failures: Mapping[str, TrustError]
-    evidence: Mapping[str, Evidence] = field(default_factory=lambda: MappingProxyType({}))
+    evidence: Mapping[str, Evidence] = MappingProxyType({})
 
     def done(self, _evidence: Mapping[str, Evidence], after: Snapshot) -> Refused:
         """Explain a rollback that was done."""

@@ -11,7 +11,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import Refused, TrustError
@@ -25,8 +26,7 @@ from btp_trust.rotation.switchover.schema import OnSwitchFailure, PlannedSwitch,
 from btp_trust.snapshot import Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class SwitchoverPlan:
+class SwitchoverPlan(Struct, frozen=True):
     """What a command does about the systems."""
 
     planned: PlannedSwitchover | None = None

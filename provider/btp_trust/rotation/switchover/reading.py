@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeVar
+
+from msgspec import Struct
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import TrustError
@@ -24,8 +25,7 @@ _Result = TypeVar("_Result")
 SystemReading = SystemTrust | TrustError
 
 
-@dataclass(frozen=True, slots=True)
-class Systems:
+class Systems(Struct, frozen=True):
     """The systems of a RotationTrigger as one reading found them, by their names."""
 
     readings: Mapping[str, SystemReading]

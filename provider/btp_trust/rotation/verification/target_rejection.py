@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import Refused, RollbackFailed, TrustError
@@ -18,8 +19,7 @@ from btp_trust.rotation.verification.step import RotationStep
 from btp_trust.snapshot import Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class TargetRejection:
+class TargetRejection(Struct, frozen=True):
     """What the destinations answered, see `automatic_rollback.RollbackCause`."""
 
     step: RotationStep

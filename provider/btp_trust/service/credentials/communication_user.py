@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 import httpx
 import msgspec
+from msgspec import Struct
 
 from btp_trust.certificate import parse_pem
 from btp_trust.errors import ConfigurationError, CredentialsMissing, CredentialsRejected
@@ -95,8 +95,7 @@ class CommunicationUser(msgspec.Struct, frozen=True, kw_only=True):
             ) from None
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedCommunicationUser:
+class ResolvedCommunicationUser(Struct, frozen=True):
     """Communication user of a connection, with the place that has it."""
 
     connection: str
