@@ -231,7 +231,7 @@ def _create_answer(code: str, description: str, rest: str) -> TargetAnswer:
     unnamed = _without_names(rest)
     statuses = {int(number) for pattern in (_STATUS, _STATUS_PHRASE) for number in pattern.findall(unnamed)}
     # Other numbers may be ports, such as 443.
-    failed = frozenset(number for number in statuses if number >= HTTPStatus.BAD_REQUEST and number in _KNOWN_STATUSES)
+    failed = frozenset(number for number in statuses if number >= HTTPStatus.BAD_REQUEST and _is_status(number))
     return TargetAnswer(code, _without_names(description), unnamed, failed)
 
 
@@ -243,3 +243,8 @@ def _without_names(text: str) -> str:
     text = _URL.sub(lambda url: "/userinfo" if url[0].endswith("/userinfo") else "NAME", text)
     text = _QUOTED.sub("NAME", text)
     return _LABELLED.sub(r"\1NAME", text)
+
+
+def _is_status(number: int) -> bool:
+    # Proxies have 5xx of their own: 509 for a used up bandwidth, 520 to 530 of Cloudflare.
+    return number in _KNOWN_STATUSES or number >= HTTPStatus.INTERNAL_SERVER_ERROR

@@ -81,7 +81,7 @@ def test_structure_wins_over_words(code: str, words: str) -> None:
     assert is_target_rejection(oauth(code, words))
 
 
-@given(st.text(max_size=60), st.integers(500, 599), st.text(max_size=60))
+@given(st.text(max_size=60), st.integers(500, 599), st.text(max_size=60) | st.sampled_from(["INVALID_GRANT", "401"]))
 def test_server_error_is_no_rejection(before: str, status: int, after: str) -> None:
     """A 5xx counts as an outage, in any text."""
     assert not is_target_rejection(f"{before} status code {status} {after}")
