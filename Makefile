@@ -30,7 +30,7 @@ pulumi-path: ## print the folder of the Pulumi command line
 demo: setup ## show a rotation from start to end
 	$(RUN) python tools/demo.py
 
-demo-targets: setup ## show the second act: two targets, one with a wrong attestation; refuse, verify, roll back
+demo-targets: setup ## show the second act: three targets, one switched over with the signer; refuse, verify, roll back
 	$(RUN) python tools/demo_targets.py
 
 programs: setup ## install what a Pulumi program needs into .venv-programs, in which tests run programs
