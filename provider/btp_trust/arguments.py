@@ -1,4 +1,4 @@
-"""Single arguments: a default, checks, and the refusals of those that cannot be used."""
+"""Single arguments: a default, checks, and the refusals of unusable ones."""
 
 from __future__ import annotations
 
@@ -97,5 +97,5 @@ def malformed_argument(error: str, shape: type[msgspec.Struct] = msgspec.Struct)
 
 def _members(shape: type[msgspec.Struct], prop: str) -> list[Enum]:
     hint = get_type_hints(shape)[prop]
-    # An optional enum is a union, with None.
+    # An optional enum is a union.
     return [member for kind in get_args(hint) or (hint,) if issubclass(kind, Enum) for member in kind]

@@ -29,7 +29,7 @@ def step(declared: Certificate | None, identity: str) -> str:
     """Say what is written, and what that does."""
     before = describe_identity(identity)
     if declared is None:
-        return f"trust the certificate that this deployment finds, in place of {before}; this preview does not know it"
+        return f"trust the certificate that this deployment finds, in place of {before} (unknown in this preview)"
     return f"trust {describe_certificate(declared)} in place of {before}: what is signed with any other key is refused"
 
 
@@ -51,7 +51,7 @@ def left_by_creation(declared: Certificate | None, identity: str) -> str:
 
 
 def changed(identity: str, recorded: str, since: str | None) -> tuple[str, str, str]:
-    """Warn of a block that trusts something else than was recorded, for a reason that this stack does not know."""
+    """Warn of a block that trusts something else than was recorded, for a reason outside of this stack."""
     record = f"The last deployment recorded {describe_identity(recorded)} ({since or 'at an unknown date'})."
     return (
         f"The certificate was changed: it trusts {describe_identity(identity)} now.",
@@ -66,7 +66,7 @@ def recorded_only(identity: str) -> str:
 
 
 def gone(error: Refused) -> tuple[str, str, str]:
-    """Warn of a system that a refresh has not found."""
+    """Warn of a system that a refresh has missed."""
     return error.what, f"{error.why} The state keeps the resource.", f"{error.remedy} Or remove the resource."
 
 
@@ -80,7 +80,7 @@ def moved(args: SystemTrustArgs, old: SystemTrustArgs) -> Refused:
     prop = "system" if args.system != old.system else "block"
     return Refused(
         f"A CommunicationSystemTrust of {old.system} ({old.block}) cannot move to {args.system} ({args.block}).",
-        "What it recorded is about that block; the other one would be written without a look at it.",
+        "What it recorded is about that block; the other one would be written unseen.",
         f'Restore {prop}="{getattr(old, prop)}"; a resource for the other one needs a name of its own.',
         prop=prop,
     )

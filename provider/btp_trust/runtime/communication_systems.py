@@ -60,7 +60,7 @@ class CommunicationSystem(CachedReading[CommunicationSystemClient, SystemTrust])
 
     @property
     def address(self) -> str:
-        """What tells the block from all others, whichever connection reaches it."""
+        """What tells the block from all others, by any connection."""
         return f"{self.tenant}/{self.system}/{self.block}"
 
     def trust(self) -> SystemTrust:

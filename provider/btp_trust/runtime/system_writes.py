@@ -3,8 +3,8 @@
 A PATCH sets a value, so it may be repeated, after a reading: a lost response, a 5xx or an outdated ETag is followed by
 one. The field is as wanted: done. It is as before: sent again. It is another one: another client wrote meanwhile.
 
-No public program was seen that writes this entity with PATCH. So `prepare_write` rehearses: it sends what the field
-holds already. Authorization, CSRF token, ETag and the accepted properties are then known while nothing has changed.
+Public programs write other entities with PATCH; this one is untried. So `prepare_write` rehearses: it sends what the
+field holds already. Authorization, CSRF token, ETag and the accepted properties are then known while all is as it was.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def prepare_write(
         system: The block.
         certificate: What it is to trust.
         expected: What the field holds, see `certificate_field.identity`.
-        certificate_format: How the certificate is written where the field does not show that.
+        certificate_format: How the certificate is written where the field leaves that open.
         rehearse: Write what the field holds already, to know that it can be written.
 
     Raises:
@@ -76,7 +76,7 @@ class PreparedWrite:
     before: SystemTrust
     wanted: SystemTrust
     names: tuple[str, ...]
-    """The properties that are sent; without those of names if the system refuses them."""
+    """The properties that are sent; the field alone if the system refuses the names."""
     reads_first: bool = False
     """Whether the state before is uncertain, and its ETag unknown."""
     is_rehearsal: bool = False
@@ -214,8 +214,8 @@ def _require_format(system: CommunicationSystem, now: SystemTrust, given: FieldF
     if (found := certificate_field.tell_format(now.field) or given) is None:
         raise Refused(
             f"The format of the certificate field of {system.label} is unknown.",
-            f"It holds {certificate_field.describe(now.field)}, so that no format can be told from it.",
-            'Upload a certificate there once, from which the format is told; or give certificate_format="certificate" '
+            f"It holds {certificate_field.describe(now.field)}, which shows no format.",
+            'Upload a certificate there once, which shows the format; or give certificate_format="certificate" '
             '(DER in base64), "pem" or "key" (the public key alone).',
             prop="certificate_format",
         )

@@ -1,6 +1,6 @@
 """The certificate field of a communication system: which certificate or key its text is, and how one is written.
 
-SAP leaves open what `…CertificatePublicKeyBase64` holds. A text that stands there can be told apart, and a new one is
+SAP leaves open what `…CertificatePublicKeyBase64` holds. A text that stands there shows it, and a new one is
 written in the same format. Pure.
 """
 
@@ -27,7 +27,7 @@ class FieldFormat(StrEnum):
     CERTIFICATE = "certificate"
     """The DER in base64, on one line."""
     PEM = "pem"
-    """The PEM, with its BEGIN and END, without line breaks."""
+    """The PEM, with its BEGIN and END, on one line."""
     KEY = "key"
     """The key alone: its SubjectPublicKeyInfo in base64."""
 
@@ -40,11 +40,11 @@ class FieldContent:
     identity: str
     """SHA-256 fingerprint of the certificate; for a key alone `key:` and the SHA-256 of its SubjectPublicKeyInfo."""
     not_after: datetime | None = None
-    """UTC; None for a key, which has no end."""
+    """UTC; None for a key."""
 
 
 def parse_field(field: str) -> FieldContent | None:
-    """Parse the text of a field; None if it holds neither a certificate nor a key."""
+    """Parse the text of a field; None if it holds something else."""
     block = next((block for block in find_blocks(field) if block.label == "CERTIFICATE"), None)
     try:
         der = decode_base64(field if block is None else block.body)
@@ -69,7 +69,7 @@ def identity(field: str) -> str:
 
     Returns:
         The fingerprint of its certificate, `key:` and the SHA-256 of its key, or an empty text for an empty field; a
-        text of another kind has an identity that is neither.
+        text of another kind has an identity of its own.
     """
     if not field.strip():
         return ""
@@ -99,7 +99,7 @@ def describe_identity(identity: str) -> str:
     if not identity:
         return "no certificate"
     if identity.startswith(_UNREADABLE_PREFIX):
-        return "a text that is neither certificate nor key"
+        return "an unreadable text"
     return short_fingerprint(identity)
 
 

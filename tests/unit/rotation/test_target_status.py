@@ -206,10 +206,8 @@ def test_key_stands_for_its_certificate() -> None:
         return found
 
     assert status(other.key_identity, passive.key_identity).status is TrustStatus.YES
-    assert (
-        decide(replace(declared, trusted_by={"s4": Observation.of(passive.key_identity)}), snapshot).action
-        is Action.SWAP
-    )
+    gated = replace(declared, trusted_by={"s4": Observation.of(passive.key_identity)})
+    assert decide(gated, snapshot).action is Action.SWAP
     lacking = status(active.key_identity, other.key_identity)
     assert lacking.status is TrustStatus.NO
     assert f"the key of {active.fingerprint[:8]} (2026-01, expires" in lacking.sentence

@@ -85,7 +85,7 @@ def test_rehearsal_changes_nothing(has_etags: bool, accepts_names: bool) -> None
     ("fault", "kind"),
     [
         (answer(400, "Read-only"), SystemRefused),
-        (answer(404, "No such operation"), SystemRefused),
+        (answer(404, "Unknown operation"), SystemRefused),
         (answer(405), SystemRefused),
         (answer(403), NotAuthorized),
         (answer(401), CredentialsRejected),
@@ -96,7 +96,7 @@ def test_rehearsal_changes_nothing(has_etags: bool, accepts_names: bool) -> None
     ],
 )
 def test_failed_rehearsal_prepares_nothing(fault: Fault, kind: type[TrustError]) -> None:
-    """Whatever stops a PATCH stops the rehearsal, with its own error, and what the system trusts stays."""
+    """What stops a PATCH stops the rehearsal, with its own error, and what the system trusts stays."""
     tenant = tenant_of()
     before = tenant.text
     tenant.faults["PATCH"] = [fault] * 9
@@ -106,7 +106,7 @@ def test_failed_rehearsal_prepares_nothing(fault: Fault, kind: type[TrustError])
 
 
 def test_rehearsal_ignores_empty_field() -> None:
-    """An empty field has nothing to rehearse with; the write falls back to the field alone if names are refused."""
+    """An empty field is written unrehearsed; the write falls back to the field alone if names are refused."""
     tenant = S4Tenant(accepts_names=False)
     write = prepare(tenant, rehearse=True, format_=FieldFormat.CERTIFICATE)
     assert tenant.writes == 0
@@ -119,7 +119,7 @@ def test_rehearsal_ignores_empty_field() -> None:
 
 @pytest.mark.parametrize("text", ["", "who knows"])
 def test_unknown_format_is_refused(text: str) -> None:
-    """Where neither the field nor the argument tells the format, nothing is sent."""
+    """Where field and argument leave the format open, the write is refused."""
     tenant = S4Tenant(text=text)
     with pytest.raises(Refused, match="certificate_format") as caught:
         prepare(tenant)
@@ -182,7 +182,7 @@ def test_transient_faults_end_well(faults: list[Fault], has_etags: bool) -> None
     ],
 )
 def test_lasting_fault_is_reported(fault: Fault, kind: type[TrustError]) -> None:
-    """A write that never gets through is an error, and the system trusts what it trusted."""
+    """A write that stays undone is an error, and the system trusts what it trusted."""
     tenant = tenant_of()
     write = prepare(tenant)
     tenant.faults["PATCH"] = [fault] * 99
@@ -194,7 +194,7 @@ def test_lasting_fault_is_reported(fault: Fault, kind: type[TrustError]) -> None
 
 @pytest.mark.parametrize("fault", [lose_answer, lose_request])
 def test_unreadable_outcome_is_unknown(fault: Fault) -> None:
-    """A lost answer, after which the system cannot be read, leaves the outcome open; the reversal finds out."""
+    """A lost answer, after which the system is unreadable, leaves the outcome open; the reversal finds out."""
     tenant = tenant_of()
     write = prepare(tenant)
     tenant.faults = {"PATCH": [fault], "GET": [answer(503)] * 99}
@@ -227,7 +227,7 @@ def test_rival_write_is_not_overwritten(text: str) -> None:
 
 
 def test_nothing_is_sent_without_engine() -> None:
-    """A process whose engine has exited sends no write."""
+    """A process whose engine has exited keeps its write."""
     tenant = tenant_of()
     write = prepare(tenant)
     tenant.engine_exited = True
@@ -239,7 +239,7 @@ def test_nothing_is_sent_without_engine() -> None:
 
 
 def test_names_are_written_where_present() -> None:
-    """A field without names beside it gets none."""
+    """The names are for a field that has them."""
     tenant = tenant_of()
     tenant.subject = tenant.issuer = ""
     prepare(tenant).send()

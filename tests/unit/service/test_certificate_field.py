@@ -1,4 +1,4 @@
-"""The certificate field: three formats told apart, compared and written; anything else has an identity of its own."""
+"""The certificate field: three formats, compared and written; anything else has an identity of its own."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RENEWED = parse_pem(certificates.certificate(3, key=b"k1"))
 
 
 @pytest.mark.parametrize("format_", FieldFormat)
-def test_format_is_told_from_text(format_: FieldFormat) -> None:
+def test_text_shows_its_format(format_: FieldFormat) -> None:
     """What is written in a format is read as that format, and as this certificate alone."""
     field = encode(OURS, format_)
     assert "\n" not in field
@@ -49,7 +49,7 @@ def test_key_stands_for_certificates_of_it() -> None:
 
 @pytest.mark.parametrize("text", [OURS.pem, OURS.pem.replace("\n", "\r\n"), f" {OURS.pem.replace(chr(10), '')} "])
 def test_pem_in_lines_is_read(text: str) -> None:
-    """PEM is read with line breaks of any kind, and without."""
+    """PEM is read on one line or several."""
     assert (tell_format(text), identity(text)) == (FieldFormat.PEM, OURS.fingerprint)
 
 
@@ -64,22 +64,22 @@ def test_wrapped_base64_is_certificate() -> None:
     | st.binary(min_size=1, max_size=40).map(lambda octets: base64.b64encode(octets).decode())
 )
 def test_unreadable_text_has_own_identity(field: str) -> None:
-    """A text that is neither certificate nor key equals only itself, and trusts nothing."""
+    """Any other text equals itself alone, and trusts the empty set."""
     assert tell_format(field) is None
     assert identity(field) == identity(field) != identity(f"{field}x")
     assert not trusts(field, OURS)
-    assert describe(field) == "a text that is neither certificate nor key"
+    assert describe(field) == "an unreadable text"
 
 
 @pytest.mark.parametrize("pem", ["-----BEGIN CERTIFICATE-----AAAA-----END CERTIFICATE-----"])
 def test_damaged_pem_is_unreadable(pem: str) -> None:
-    """PEM around something else is no certificate, and no key either."""
+    """PEM around something else is unreadable."""
     assert tell_format(pem) is None
 
 
 @pytest.mark.parametrize("field", ["", " ", "\n"])
 def test_empty_field_trusts_nothing(field: str) -> None:
-    """An empty field has an empty identity and no format."""
+    """An empty field has an empty identity."""
     assert (identity(field), tell_format(field), describe(field)) == ("", None, "no certificate")
 
 

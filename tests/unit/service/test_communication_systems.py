@@ -54,14 +54,14 @@ def test_block_is_read_by_id(block: TrustBlock) -> None:
 
 @pytest.mark.parametrize("entity", [{"ID": "OTHER", "UUID": UUID}, {"ID": SYSTEM}, {"ID": SYSTEM, "UUID": 1}])
 def test_other_system_is_not_taken(entity: dict[str, Any]) -> None:
-    """A service that ignores the filter, or leaves the key out, leads to no write of another system."""
-    with pytest.raises(Refused, match=f"has no communication system '{SYSTEM}'") as caught:
+    """A service that ignores the filter, or leaves the key out, is refused before a write."""
+    with pytest.raises(Refused, match=f"communication system '{SYSTEM}'") as caught:
         client_of(answered(httpx.Response(200, json={"value": [entity]}))).read(SYSTEM, TrustBlock.OAUTH2)
     assert caught.value.prop == "system"
 
 
 def test_missing_properties_are_empty() -> None:
-    """A block that was never filled in is inactive and trusts nothing."""
+    """An empty block is inactive, and its texts are empty."""
     entity = {"ID": SYSTEM, "UUID": UUID, TrustBlock.OAUTH2.field: None}
     tenant = answered(httpx.Response(200, json={"value": [entity]}))
     trust = client_of(tenant).read(SYSTEM, TrustBlock.OAUTH2)
@@ -72,10 +72,10 @@ def test_missing_properties_are_empty() -> None:
     ("response", "kind", "words"),
     [
         (odata_error(401, "locked"), CredentialsRejected, "locked after a few failed logons"),
-        (odata_error(403, "No authorization"), NotAuthorized, "It says: CM_APS_CS/026: No authorization."),
-        (odata_error(404, "Service not found"), UnexpectedResponse, "It says: CM_APS_CS/026: Service not found."),
-        (odata_error(500, "no"), ServiceUnavailable, "S/4HANA Cloud Private Edition answers so"),
-        (odata_error(503, "no"), ServiceUnavailable, "503"),
+        (odata_error(403, "Missing authorization"), NotAuthorized, "It says: CM_APS_CS/026: Missing authorization."),
+        (odata_error(404, "Service unknown"), UnexpectedResponse, "It says: CM_APS_CS/026: Service unknown."),
+        (odata_error(500, "down"), ServiceUnavailable, "S/4HANA Cloud Private Edition answers so"),
+        (odata_error(503, "down"), ServiceUnavailable, "503"),
         (httpx.Response(404, json={"error": {"code": 5, "message": {"value": "Gone"}}}), UnexpectedResponse, "5: Gone"),
         (httpx.Response(404, json={"error": {"code": "", "message": {}}}), UnexpectedResponse, "bytes.\n"),
     ],
@@ -97,7 +97,7 @@ def test_error_quotes_tenant(response: httpx.Response, kind: type[TrustError], w
 
 def test_page_is_unexpected() -> None:
     """A page in place of the service's answer, such as that of a logon, is named with its evidence."""
-    with pytest.raises(UnexpectedResponse, match=r"Status 200, no content type, 6 bytes\."):
+    with pytest.raises(UnexpectedResponse, match=r"Status 200, .* 6 bytes\."):
         client_of(answered(httpx.Response(200, text="<html>"))).read(SYSTEM, TrustBlock.OAUTH2)
 
 
@@ -111,9 +111,9 @@ def test_repeated_credentials_are_hidden() -> None:
 
 @pytest.mark.parametrize(("status", "kind"), [(400, SystemRefused), (412, SystemRefused), (304, UnexpectedResponse)])
 def test_refused_write_has_status(status: int, kind: type[TrustError]) -> None:
-    """A 4xx says that nothing was changed; its status is for the caller."""
-    tenant = S4Tenant(faults={"PATCH": [answer(status, "Not possible")]})
+    """A 4xx leaves the system as it was; its status is for the caller."""
+    tenant = S4Tenant(faults={"PATCH": [answer(status, "Impossible")]})
     with pytest.raises(kind) as caught:
         client_of(tenant).patch(UUID, None, {"a": "b"})
-    assert "It says: CM_APS_CS/026: Not possible." in caught.value.why
+    assert "It says: CM_APS_CS/026: Impossible." in caught.value.why
     assert getattr(caught.value, "status", status) == status

@@ -1,4 +1,4 @@
-"""Communication users: found under a connection, told from service keys, refused without showing a secret."""
+"""Communication users: found under a connection, distinguished from service keys, refused without showing a secret."""
 
 from __future__ import annotations
 

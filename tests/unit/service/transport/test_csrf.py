@@ -89,7 +89,7 @@ def test_malformed_cookie_is_left_out() -> None:
 
 
 def test_rejected_logon_ends_requests() -> None:
-    """After a 401 each later request of the connection ends with its error, unsent, whatever its method."""
+    """After a 401 each later request of the connection ends with its error, unsent."""
     requests: list[httpx.Request] = []
 
     def respond(request: httpx.Request) -> httpx.Response:
