@@ -6,7 +6,7 @@ ONLY ?=
 SOAK_SECONDS ?= 600
 SOAK_SEED ?=
 # Time limit of a benchmark:
-BENCH_SECONDS ?= 90
+BENCH_SECONDS ?= 300
 
 SETUP := $(PYTHON) tools/setup.py
 # With .venv and then the Pulumi command line first on PATH:
