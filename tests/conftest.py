@@ -5,12 +5,26 @@ from __future__ import annotations
 import asyncio
 import gc
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pulumi
 import pytest
 
 from btp_trust_emulator import Emulator
+from support.paths import ROOT
+from support.tracing import Untraced, untraced_children
+
+MEASURED = {"behavior", "emulator", "unit", "wire"}
+"""Folders whose tests reach every branch; the others repeat what these do, as long processes of many commands."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Measure coverage only where this is needed: a traced test takes twice as long."""
+    if item.path.relative_to(ROOT / "tests").parts[0] in MEASURED:
+        return (yield)
+    with untraced_children(), Untraced():
+        return (yield)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from pathlib import Path
 from btp_trust_emulator import Emulator
 from startup.page import PAGE, RESULTS, table, write_table
 from startup.pairs import LIMIT, Pair, ratio, to_json
-from support.pulumi_project import PulumiProject, rotation_program
+from support.pulumi_project import AS_INSTALLED, PulumiProject, rotation_program
 
 PREPARED = rotation_program("2028-11", "2026-11")
 EMPTY = """\
@@ -60,7 +60,8 @@ def measure(ours: PulumiProject, empty: PulumiProject, pairs: int) -> dict[str, 
 
 def deploy(folder: Path, emulator: Emulator, text: str) -> PulumiProject:
     """Deploy a program once, so that all later commands find it unchanged."""
-    project = PulumiProject(folder, emulator, emulator.create_subaccount(generate=True).guid).create_stack(text)
+    guid = emulator.create_subaccount(generate=True).guid
+    project = PulumiProject(folder, emulator, guid, variables=dict(AS_INSTALLED)).create_stack(text)
     project.set_service_key_in_environment().up()
     return project
 

@@ -11,9 +11,10 @@ import base64
 import binascii
 import hashlib
 import textwrap
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+
+from msgspec import Struct
 
 from btp_trust.parsing.pem import decode_base64, find_blocks
 
@@ -27,8 +28,7 @@ PLACEHOLDER_SSO_SERVICE: Final = (
 so this names a host that can never exist (RFC 2606), and every browser that is sent there fails."""
 
 
-@dataclass(frozen=True, slots=True)
-class Certificate:
+class Certificate(Struct, frozen=True):
     """A trust certificate as the service issued it."""
 
     fingerprint: str
@@ -111,8 +111,7 @@ protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">
 """
 
 
-@dataclass(frozen=True, slots=True)
-class CertificateIdentity:
+class CertificateIdentity(Struct, frozen=True):
     """The values that tell a certificate of any issuer from all others."""
 
     fingerprint: str

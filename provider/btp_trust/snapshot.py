@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+
+from msgspec import Struct
 
 from btp_trust.certificate import Certificate
 
 _GUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """Both slots of one subaccount, as one reading found them."""
 
     subaccount_id: str
@@ -56,8 +56,7 @@ class Snapshot:
         return subaccount_label(self.subaccount_id, self.subaccount_name)
 
 
-@dataclass(frozen=True, slots=True)
-class Slots:
+class Slots(Struct, frozen=True):
     """The fingerprints in both slots, None for an empty one: compare and swap compares them."""
 
     active: str | None

@@ -18,7 +18,7 @@ from bootstrap import pulumi_build, pulumi_cli, virtualenv
 from bootstrap.machine import Machine
 from btp_trust_emulator import Emulator
 from support.paths import ROOT
-from support.pulumi_project import PulumiProject, rotation_program
+from support.pulumi_project import AS_INSTALLED, PulumiProject, rotation_program
 
 METADATA = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
@@ -51,7 +51,7 @@ def emulator() -> Iterator[Emulator]:
 def rotate(emulator: Emulator, folder: Path, installation: Installation) -> None:
     """Adopt, generate, rotate and roll back with this installation."""
     guid = emulator.create_subaccount(generate=True).guid
-    project = PulumiProject(folder, emulator, guid, variables={"PATH": installation.path})
+    project = PulumiProject(folder, emulator, guid, variables={**AS_INSTALLED, "PATH": installation.path})
     project.create_stack(rotation_program("2028-11", "2026-11")).set_service_key()
     project.up()
     old, new = project.slots()

@@ -39,7 +39,7 @@ def test_resources_stay_in_their_subaccount(project: PulumiProject) -> None:
     text = text.replace("candidate=upcoming", 'candidate=upcoming, connection="here"')
     text = text.replace("rotation=rotation", 'rotation=rotation, connection="here"')
     theirs = 'trust.ActiveTrustCertificate("theirs", connection="there")\n'
-    project.pulumi("config", "set", "--secret", "btp-trust:connections", stdin=json.dumps(keys))
+    project.set_config("btp-trust:connections", json.dumps(keys), secret=True)
 
     project.deploy(text + theirs)
     state = project.state()
@@ -48,7 +48,7 @@ def test_resources_stay_in_their_subaccount(project: PulumiProject) -> None:
     assert project.emulator.slots(other.guid).passive is None
 
     project.variables = {"BTP_TRUST_SERVICE_KEY": json.dumps(keys["there"])}
-    project.pulumi("config", "rm", "btp-trust:serviceKey")
+    project.remove_config("btp-trust:serviceKey")
     project.write(text.replace('connection="here"', 'connection="default"'))
     project.emulator.clear_journal()
     refused = project.preview(status=1)

@@ -188,7 +188,7 @@ class Stacks:
         project = PulumiProject(self.folder / guid, self.emulator, guid)
         project.create_stack(rotation_program(NAMES[1], NAMES[0])).set_service_key()
         for name, seconds in QUICK.items():
-            project.pulumi("config", "set", f"btp-trust:{name}", seconds)
+            project.set_config(f"btp-trust:{name}", seconds)
         project.up()
         return Stack(project)
 

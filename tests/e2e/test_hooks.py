@@ -43,7 +43,7 @@ def test_retry_hook_sends_one_write(
     """An error hook that retries after a lost response ends with the same error each time, after one write."""
     project.deploy(retrying("2028-11", "2026-11"))
     emulator.advance(3600)
-    project.pulumi("config", "set", "btp-trust:resolveTimeout", "1")
+    project.set_config("btp-trust:resolveTimeout", "1")
     project.write(retrying(prepared, signs))
     emulator.clear_journal()
     emulator.fault(FaultKind.DO_THEN_CLOSE, method="POST", path=f"{BASE}/{path}")

@@ -48,7 +48,7 @@ def test_a_foreign_change_fails_the_job(project: PulumiProject) -> None:
     assert_agreement(project, passes=True)
     project.emulator.advance(3600)
     project.emulator.rotate(project.guid)
-    project.pulumi("config", "set", "btp-trust:strict", "true")
+    project.set_config("btp-trust:strict", "true")
     signer, other = project.slots()
     assert_agreement(project, str(signer)[:8], str(other)[:8], passes=False)
 
@@ -64,11 +64,11 @@ def test_each_command_reports_the_expiry(project: PulumiProject) -> None:
     expiry = "(2026-11) expires in 19 days"
     assert_agreement(project, expiry, "then rotate", passes=True)
     assert project.preview().diagnostics.count("expires in 19 days") == 1
-    project.pulumi("config", "set", "btp-trust:strict", "true")
+    project.set_config("btp-trust:strict", "true")
     assert_agreement(project, expiry, passes=True)
-    project.pulumi("config", "set", "btp-trust:expiryFailure", "30")
+    project.set_config("btp-trust:expiryFailure", "30")
     assert 'generation="2030-11" on the RotationTrigger' in project.preview(status=None)
     project.write(rotation_program("2030-11", "2030-11"))
     assert "This command makes" in project.up()
-    project.pulumi("config", "rm", "btp-trust:strict")
+    project.remove_config("btp-trust:strict")
     assert_agreement(project, passes=True)

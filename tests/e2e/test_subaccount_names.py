@@ -24,7 +24,7 @@ def two_subaccounts(emulator: Emulator, folder: Path) -> tuple[PulumiProject, di
     )
     keys = {name: emulator.service_key(guid) for name, guid in guids.items()}
     project.known_secrets |= {key["clientsecret"] for key in keys.values()}
-    project.pulumi("config", "set", "--secret", "btp-trust:connections", stdin=json.dumps(keys))
+    project.set_config("btp-trust:connections", json.dumps(keys), secret=True)
     project.up()
     return project, {name: f"{SUBDOMAINS[name]} ({guid[:8]})" for name, guid in guids.items()}
 
@@ -32,7 +32,7 @@ def two_subaccounts(emulator: Emulator, folder: Path) -> tuple[PulumiProject, di
 def test_equal_warnings_of_two_subaccounts(emulator: Emulator, tmp_path: Path) -> None:
     """They are two lines, each under its own resource, in every form of a preview."""
     project, labels = two_subaccounts(emulator, tmp_path)
-    project.pulumi("config", "set", "btp-trust:offline", "true")
+    project.set_config("btp-trust:offline", "true")
 
     diagnostics = project.preview("--expect-no-changes").diagnostics
     for name, label in labels.items():
@@ -55,12 +55,13 @@ def test_equal_warnings_of_two_subaccounts(emulator: Emulator, tmp_path: Path) -
 def test_error_names_the_subaccount(emulator: Emulator, tmp_path: Path) -> None:
     """A failed check and a failed call begin with the subaccount's name, and a plain line is no warning."""
     project, labels = two_subaccounts(emulator, tmp_path)
-    project.pulumi("config", "set", "btp-trust:offline", "true")
-    project.pulumi("config", "set", "btp-trust:strict", "true")
-    assert any(label in project.preview(status=1).message[0] for label in labels.values())
+    project.set_config("btp-trust:offline", "true")
+    project.set_config("btp-trust:strict", "true")
+    refused = project.preview(status=1).message[0]  # of the resource that Pulumi checks first
+    assert any(label in refused for label in labels.values())
 
-    project.pulumi("config", "rm", "btp-trust:strict")
-    project.pulumi("config", "rm", "btp-trust:offline")
+    project.remove_config("btp-trust:strict")
+    project.remove_config("btp-trust:offline")
     removed = project.deploy(program())
     for name, label in labels.items():
         assert re.search(rf"\({name}\):\n    {re.escape(label)}: \w{{8}} stays the active certificate", removed.text)

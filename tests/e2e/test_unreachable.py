@@ -19,15 +19,15 @@ def test_missing_credentials_block_due_changes(
 
     said = project_with_key_in_environment.preview("--expect-no-changes", "--refresh")
     assert said.diagnostics.count("was not checked") == 1
-    project_with_key_in_environment.pulumi("config", "set", "btp-trust:strict", "true")
+    project_with_key_in_environment.set_config("btp-trust:strict", "true")
     assert "No service key was found" in project_with_key_in_environment.preview(status=1).message[0]
-    project_with_key_in_environment.pulumi("config", "rm", "btp-trust:strict")
+    project_with_key_in_environment.remove_config("btp-trust:strict")
 
     project_with_key_in_environment.write(rotation_program("2028-11", "2028-11"))
     refused = project_with_key_in_environment.preview(status=1)
     assert "No service key was found for connection 'default'." in refused.message[0]
     assert refused.message[-1].startswith("Set one: pulumi config set --secret btp-trust:serviceKey")
-    project_with_key_in_environment.pulumi("config", "set", "btp-trust:offline", "true")
+    project_with_key_in_environment.set_config("btp-trust:offline", "true")
     planned = project_with_key_in_environment.preview("--diff")
     assert "make '2028-11' sign instead of '2026-11'; planned from the state, not checked" in planned
     assert project_with_key_in_environment.up(status=1).message[-1].endswith("pulumi config rm btp-trust:offline")

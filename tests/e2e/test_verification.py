@@ -56,12 +56,12 @@ def test_mistyped_destination_is_refused(verifying_project: PulumiProject) -> No
 
 def test_request_without_user_stays_open(verifying_project: PulumiProject) -> None:
     """The deployment reports the missing user and succeeds, and the next one verifies again."""
-    verifying_project.pulumi("config", "rm", "btp-trust:user")
+    verifying_project.remove_config("btp-trust:user")
     verifying_project.write(verifying_program("2026-11").replace(", list_affected=True", ', verify_now="1"'))
     assert f"{verifying_project.label}: s4: inconclusive: No user's token was found" in verifying_project.up()
     assert "verify_now" not in verifying_project.state()["rotation"]["outputs"]
     assert "Without one the verification stays inconclusive." in verifying_project.preview()
-    verifying_project.pulumi("config", "set", "--secret", "btp-trust:user", stdin=USER_CONFIG)
+    verifying_project.set_config("btp-trust:user", USER_CONFIG, secret=True)
     assert f"{verifying_project.label}: assertion: verified: " in verifying_project.up()
     assert verifying_project.state()["rotation"]["outputs"]["verify_now"] == "1"
     assert verifying_project.has_no_changes_after_refresh()

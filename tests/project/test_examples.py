@@ -64,7 +64,7 @@ def test_two_connections_adopt(emulator: Emulator, tmp_path: Path) -> None:
     shutil.copytree(EXAMPLES / "existing-landscape", tmp_path / "program")
     project = PulumiProject(tmp_path, emulator, guids["production"]).create_stack()
     project.known_secrets = {key["clientsecret"] for key in keys.values()}
-    project.pulumi("config", "set", "--secret", "btp-trust:connections", stdin=json.dumps(keys))
+    project.set_config("btp-trust:connections", json.dumps(keys), secret=True)
 
     project.up()
 
@@ -98,9 +98,9 @@ def test_three_targets_follow_the_certificate(emulator: Emulator, tmp_path: Path
     key, s4_user = emulator.api_access_key(billing), emulator.communication_user("my300123")
     project.known_secrets |= {key["clientsecret"], s4_user["password"], "of-jane"}
     connections = json.dumps({"billing": key, "s4": s4_user})
-    project.pulumi("config", "set", "--secret", "btp-trust:connections", stdin=connections)
+    project.set_config("btp-trust:connections", connections, secret=True)
     user = {"name": "jane", "password": "of-jane"}
-    project.pulumi("config", "set", "--secret", "btp-trust:user", stdin=json.dumps(user))
+    project.set_config("btp-trust:user", json.dumps(user), secret=True)
     emulator.clear_journal()
 
     project.up()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import replace as replace_slots
 from datetime import date, datetime
 from typing import Any
 
@@ -117,19 +116,19 @@ def situations(
     declaration, reading = draw(swappable(deployed_generation))
     wrong = draw(one_wrong | one_wrong | some_wrong)
     if "edge" in wrong and reading.passive is not None:
-        reading = replace_slots(reading, now=reading.passive.not_after if wrong["edge"] else reading.passive.not_before)
+        reading = replace(reading, now=reading.passive.not_after if wrong["edge"] else reading.passive.not_before)
     if "gate" in wrong:
         trusted_by, rollback_to = wrong["gate"]
         declaration = replace(declaration, trusted_by=trusted_by, rollback_to=rollback_to)
     if "twice" in wrong:
-        reading = replace_slots(reading, active=reading.passive)
+        reading = replace(reading, active=reading.passive)
     if "learned only" in wrong:
         declaration = replace(
             declaration, candidate_generations=declaration.generations, recorded_generations={}, known_generations={}
         )
     return (
         replace(declaration, **{name: value for name, value in wrong.items() if name in DECLARED and name != "gate"}),
-        replace_slots(reading, **{name: value for name, value in wrong.items() if name in SEEN}),
+        replace(reading, **{name: value for name, value in wrong.items() if name in SEEN}),
     )
 
 
@@ -226,7 +225,7 @@ def test_satisfied_trigger_plans_nothing(situation: tuple[Declaration, Snapshot]
     declaration, reading = situation
     recorded_generations = {**declaration.recorded_generations, declaration.generation: signer.fingerprint}
     satisfied = replace(declaration, recorded_generations=recorded_generations)
-    decision = decide(satisfied, replace_slots(reading, active=signer))
+    decision = decide(satisfied, replace(reading, active=signer))
     twice = contradictory(satisfied) or satisfied.pending_generation in satisfied.eligible_generations
     assert decision.action is (Action.REFUSE if twice else Action.RECORD)
     assert decision.slots_before is None
@@ -246,7 +245,7 @@ def after(declaration: Declaration) -> Declaration:
 def done(decision: Decision, reading: Snapshot) -> Snapshot:
     """What the slots hold when the decision was carried out."""
     swapped = decision.action is Action.SWAP
-    return replace_slots(reading, active=reading.passive, passive=reading.active) if swapped else reading
+    return replace(reading, active=reading.passive, passive=reading.active) if swapped else reading
 
 
 @given(situations(names | st.none()))
@@ -347,6 +346,6 @@ def test_killed_generation_is_adopted(
         return
     assume(isinstance(step, plan.Generate))
     generated = make_certificate("e", created_on_day=1000)
-    again = plan.decide(request, own, replace_slots(reading, passive=generated))
+    again = plan.decide(request, own, replace(reading, passive=generated))
     assert isinstance(again, plan.Adopt)
     assert again.certificate == generated

@@ -45,7 +45,7 @@ def create_three_subaccounts(emulator: Emulator, folder: Path) -> ThreeSubaccoun
     keys = {name: emulator.service_key(guids[name]) for name in NAMES}
     keys[TRUSTING] = emulator.api_access_key(guids[TRUSTING])
     project.known_secrets |= {key["clientsecret"] for key in keys.values()}
-    project.pulumi("config", "set", "--secret", "btp-trust:connections", stdin=json.dumps(keys))
+    project.set_config("btp-trust:connections", json.dumps(keys), secret=True)
     return ThreeSubaccounts(project, guids)
 
 

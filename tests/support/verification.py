@@ -223,6 +223,6 @@ def prepare_verification(project: PulumiProject) -> None:
     """Deploy the certificates to rotate, with a user and the target."""
     project.emulator.create_user(project.guid, USER, PASSWORD)
     project.known_secrets |= PRIVATE_TEXTS
-    project.pulumi("config", "set", "--secret", "btp-trust:user", stdin=USER_CONFIG)
+    project.set_config("btp-trust:user", USER_CONFIG, secret=True)
     project.deploy(verifying_program("2026-11"))
     create_trusting_target(project.emulator, project.guid)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 from btp_trust.errors import Refused
 from btp_trust.formatting import describe_certificate
@@ -21,8 +22,7 @@ class Action(Enum):
     """POST over the active certificate: every target rejects users until it has the new one."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeclaredActive:
+class DeclaredActive(Struct, frozen=True):
     """The program's request for the active slot."""
 
     generate: bool = False
@@ -30,8 +30,7 @@ class DeclaredActive:
     accept_outage: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ActiveStep:
+class ActiveStep(Struct, frozen=True):
     """The step, with a sentence for a preview if it calls the service."""
 
     action: Action

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from btp_trust.errors import Refused, SlotsChanged, TargetChanged
 from btp_trust.formatting import format_rfc3339
@@ -51,8 +52,7 @@ _SOURCE = "source_subaccount_id"
 delete = removal.delete
 
 
-@dataclass(frozen=True, slots=True)
-class _SourceRecord:
+class _SourceRecord(Struct, frozen=True):
     """What the state says of the source."""
 
     subaccount_id: str | None

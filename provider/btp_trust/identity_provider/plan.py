@@ -8,9 +8,10 @@ written before this one had a SingleSignOnService counts as the same; the next w
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import Refused
@@ -27,8 +28,7 @@ class OnDelete(StrEnum):
     """It stays, inactive, and keeps its users."""
 
 
-@dataclass(frozen=True, slots=True)
-class DesiredRegistration:
+class DesiredRegistration(Struct, frozen=True):
     """What is to be registered."""
 
     origin_key: str
@@ -102,8 +102,7 @@ class DesiredRegistration:
         return changes
 
 
-@dataclass(frozen=True, slots=True)
-class RegistrationStep:
+class RegistrationStep(Struct, frozen=True):
     """What is to be done, if anything."""
 
     provider: IdentityProvider | None

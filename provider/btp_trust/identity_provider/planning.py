@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import Refused

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import re
 import textwrap
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from btp_trust.parsing.text_decoding import strip_invisible, unescape_line_breaks
 
@@ -17,8 +18,7 @@ _BLOCK: Final = re.compile(
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/=\s]+", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class PemBlock:
+class PemBlock(Struct, frozen=True):
     """One block of PEM."""
 
     label: str

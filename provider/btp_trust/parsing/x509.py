@@ -8,12 +8,12 @@ a tenth of a second, so `btp_trust.certificate` imports this module where it dec
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final
 
 from cryptography import x509
 from cryptography.hazmat import asn1
+from msgspec import Struct
 
 _COMMON_NAME: Final = x509.ObjectIdentifier("2.5.4.3")
 _SHORT_NAMES: Final = {
@@ -83,8 +83,7 @@ class _Certificate:
     signature: asn1.BitString
 
 
-@dataclass(frozen=True, slots=True)
-class CertificateFields:
+class CertificateFields(Struct, frozen=True):
     """The decoded fields of one certificate; a name is decoded on request, because some are malformed."""
 
     not_before: datetime

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from btp_trust.formatting import propose_free_name
 from btp_trust.passive import messages
@@ -25,8 +26,7 @@ from btp_trust.snapshot import Snapshot
 _RETAINED: Final = "deletes nothing: retain_on_delete leaves both certificates in their slots"
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedInputs:
+class PlannedInputs(Struct, frozen=True):
     """The result of check."""
 
     inputs: PassiveInputs

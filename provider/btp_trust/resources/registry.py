@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 import pulumi
+from msgspec import Struct
 from pulumi.dynamic import Resource
 from pulumi.runtime.mocks import MockMonitor
 
 
-@dataclass(frozen=True, slots=True)
-class DeclaredResource:
+class DeclaredResource(Struct, frozen=True):
     """A resource of a program, and its name there."""
 
     resource_name: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from types import MappingProxyType
+
+from msgspec import Struct, field
 
 from btp_trust.errors import Refused
 from btp_trust.snapshot import Slots
@@ -49,8 +50,7 @@ class Reason(StrEnum):
     TARGET_PENDING = "TargetPending"
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """What to do about the signing slot."""
 
     action: Action

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from btp_trust.errors import SlotsChanged, StaleRead
 from btp_trust.property_bag import same_arguments
@@ -16,8 +17,7 @@ from btp_trust.runtime.command_plan import CommandPlan
 from btp_trust.snapshot import Snapshot, has_fingerprint
 
 
-@dataclass(frozen=True, slots=True)
-class RotationDifference:
+class RotationDifference(Struct, frozen=True):
     """What diff found in one reading of the slots."""
 
     is_swap_due: bool

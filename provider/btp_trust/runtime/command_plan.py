@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import Refused, StaleRead
 from btp_trust.runtime.comparison import Notice
 
 
-@dataclass(slots=True)
-class CommandPlan:
+class CommandPlan(Struct):
     """The plans of this command for one subaccount. Each method is one operation of a dict: threads may call it."""
 
     checked: set[str] = field(default_factory=set)

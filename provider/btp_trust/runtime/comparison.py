@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from btp_trust.errors import TrustError
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """A line for the user under the diagnostics of the command."""
 
     line: str
@@ -23,8 +22,7 @@ class Notice:
         return cls(str(error), error=error)
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """Whether a resource is due for an update, and what the user has to know of that."""
 
     is_update_due: bool

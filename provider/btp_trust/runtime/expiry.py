@@ -15,9 +15,10 @@ known before a strict run is stopped, in each order in which the engine asks the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
+
+from msgspec import Struct, field
 
 from btp_trust.certificate import Certificate
 from btp_trust.formatting import (
@@ -35,8 +36,7 @@ from btp_trust.snapshot import Snapshot
 _ONE_DAY: Final = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True)
-class ExpiryContext:
+class ExpiryContext(Struct, frozen=True):
     """What the resource that speaks knows besides the slots."""
 
     names: Mapping[str, str] = field(default_factory=dict)
@@ -57,8 +57,7 @@ class ExpiryContext:
     """The targets that lack the successor, each with its reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExpiryFinding:
+class ExpiryFinding(Struct, frozen=True):
     """What is due in one subaccount: three parts of a message, and whether a strict run ends with it."""
 
     what: str

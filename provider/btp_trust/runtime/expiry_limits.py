@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
+
+from msgspec import Struct
 
 from btp_trust.errors import ConfigurationError
 from btp_trust.formatting import format_rfc3339
@@ -14,8 +15,7 @@ _MAX_DAYS: Final = 3650
 _EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class ExpiryLimits:
+class ExpiryLimits(Struct, frozen=True):
     """How long before its expiry a certificate is warned of, and from when on the warning stops a strict run."""
 
     warning: timedelta = timedelta(days=60)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import httpx
+from msgspec import Struct
 
 from btp_trust.errors import TrustError, WrongSubaccount
 from btp_trust.runtime.host import Host
@@ -20,8 +20,7 @@ from btp_trust.service.transport.retry import RetryPolicy
 from btp_trust.snapshot import whole_guid
 
 
-@dataclass(frozen=True, slots=True)
-class OpenConnection:
+class OpenConnection(Struct, frozen=True):
     """A connection that has got a token."""
 
     connection: Connection

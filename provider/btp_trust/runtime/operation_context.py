@@ -6,9 +6,10 @@ import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
+
+from msgspec import Struct
 
 from btp_trust.errors import TrustError
 from btp_trust.snapshot import is_guid, subaccount_label
@@ -18,8 +19,7 @@ _MAX_FRAMES: Final = 16
 _Error = TypeVar("_Error", bound=TrustError)
 
 
-@dataclass(slots=True)
-class OperationContext:
+class OperationContext(Struct):
     """The resource of one call of the engine, and its subaccount as far as that is known."""
 
     urn: str = ""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
+
+from msgspec import Struct
 
 from btp_trust.errors import OfflineRefused, TrustError, WrongSubaccount
 from btp_trust.property_bag import ResourceArgs
@@ -21,16 +22,14 @@ _OWN: Final = "subaccount_id"
 _Reading = TypeVar("_Reading")
 
 
-@dataclass(frozen=True, slots=True)
-class SlotsRead:
+class SlotsRead(Struct, frozen=True):
     """The subaccount, and its slots as this command has read them."""
 
     account: Subaccount
     snapshot: Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class ProvidersRead:
+class ProvidersRead(Struct, frozen=True):
     """A subaccount that trusts others, and its identity providers as this command has read them."""
 
     trust_configuration: TrustConfiguration
@@ -49,8 +48,7 @@ class RecordedReading(Protocol):
         """When it was last read."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadingUnavailable:
+class ReadingUnavailable(Struct, frozen=True):
     """Why the service could not be read."""
 
     error: TrustError

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Protocol
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import Refused
@@ -78,8 +80,7 @@ def with_expiry_by_state(session: Session, comparison: Comparison, state: Record
     return replace(comparison, notices=(*comparison.notices, notice))
 
 
-@dataclass(frozen=True, slots=True)
-class SignerChange:
+class SignerChange(Struct, frozen=True):
     """Another certificate signs than a stack recorded."""
 
     before: str

@@ -11,9 +11,10 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from btp_trust.certificate import Certificate
 
@@ -51,8 +52,7 @@ class SignerUnknown(ValueError):
     """The signer of an assertion is unknown. The message repeats nothing of the assertion."""
 
 
-@dataclass(frozen=True, slots=True)
-class SignedAssertion:
+class SignedAssertion(Struct, frozen=True):
     """The signer of an assertion, and its IssueInstant."""
 
     certificate: Certificate

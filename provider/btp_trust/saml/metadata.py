@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 from xml.sax.saxutils import escape, quoteattr
+
+from msgspec import Struct, field
 
 from btp_trust.certificate import PLACEHOLDER_SSO_SERVICE, Certificate, CertificateIdentity, parse_identity
 from btp_trust.parsing.pem import decode_base64
@@ -38,8 +39,7 @@ class MetadataLayout(StrEnum):
     """One KeyDescriptor with an X509Data for each."""
 
 
-@dataclass(frozen=True, slots=True)
-class Metadata:
+class Metadata(Struct, frozen=True):
     """An identity provider as its metadata describes it."""
 
     entity_id: str
@@ -54,8 +54,7 @@ class Metadata:
         return tuple(sorted({signer.fingerprint for signer in self.signers}))
 
 
-@dataclass(frozen=True, slots=True)
-class IdentityProvider:
+class IdentityProvider(Struct, frozen=True):
     """An identity provider in the trust configuration of a subaccount, as XSUAA shows it."""
 
     id: str
@@ -140,8 +139,7 @@ def parse_signers(text: str) -> tuple[CertificateIdentity, ...]:
     return _find_entity(text).signers
 
 
-@dataclass(slots=True)
-class _Entity:
+class _Entity(Struct):
     """One EntityDescriptor."""
 
     entity_id: str

@@ -222,3 +222,15 @@ def test_network_logs_reveal_no_secrets(
     assert len(recorder.secrets) > len(LOUD)
     assert recorder.failures > 0
     assert recorder.loggers >= {"httpx", "httpcore.http11", "httpcore.connection"}
+
+
+@pytest.mark.parametrize("kind", PROVIDERS)
+def test_secret_argument_is_refused(kind: str) -> None:
+    """Check refuses a private key as an argument before it needs a session, and gives no input back to the engine."""
+    session.set_current(None)
+    key = "-----BEGIN PRIVATE KEY-----\nMIIBVQIBADANBgkqhkiG9w0BAQEFAASCAT8wggE7\n-----END PRIVATE KEY-----"
+    result = PROVIDERS[kind]().check({}, {"generation": key})
+    (failure,) = result.failures
+    assert result.inputs == {}
+    assert "`generation` holds" in failure.reason
+    assert "MIIB" not in failure.reason

@@ -137,7 +137,7 @@ def create_stack(provider: ProviderKind, operation: Operation, folder: Path) -> 
         )
         project = _project(prepared, folder, emulator, emulator.url)
         project.create_stack(provider.text(operation.change, None))
-        project.pulumi("config", "set", "btp-trust:resolveTimeout", POLL_SECONDS)
+        project.set_config("btp-trust:resolveTimeout", POLL_SECONDS)
         for step in operation.before:
             emulator.advance(fake_engine.HOUR)
             if isinstance(step, Action):

@@ -34,6 +34,7 @@ from support.fake_engine.messages import assert_three_part_message
 from support.fake_engine.report import Bag, CommandReport, ProviderCall, request_label
 from support.fake_engine.transport import FaultyTransport
 from support.fake_engine.wire import round_trip
+from support.tracing import Untraced
 
 URN: Final = "urn:pulumi:dev::project::pulumi-python:dynamic/btp-trust:{kind}::{name}"
 HOUR: Final = 60 * 60
@@ -203,17 +204,19 @@ class FakeEngine:
     def assert_stable(self, program: Program) -> None:
         """Assert that previews after a successful `up` show no changes, at once and a year later, refreshed or stored.
 
-        The clock must leave the checked inputs alone as well: a saved plan compares them.
+        The clock must leave the checked inputs alone as well: a saved plan compares them. A refresh that leaves the
+        state as it was needs no preview of its own: its preview would get the same state at the same time.
         """
         state, previewed_inputs = dict(self.state), []
         for seconds in (0, YEAR):
             self.emulator.advance(seconds)
-            report = self.preview(program)
+            with Untraced():
+                report = self.preview(program)
+                refreshed = self.refresh()
             assert report.has_no_changes
             previewed_inputs.append(report.inputs)
-            refreshed = self.refresh()
             assert set().union(*refreshed.changed.values()) == set()
-            assert self.preview(program).has_no_changes
+            assert self.state == state
         assert previewed_inputs[0] == previewed_inputs[1]
         self.emulator.advance(-YEAR)
         self.state = state

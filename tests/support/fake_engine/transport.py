@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from support.fake_engine.report import request_label
+from support.tracing import Untraced
 
 SendRequest = Callable[[httpx.Request], httpx.Response]
 TransportFault = Callable[[httpx.Request, SendRequest], httpx.Response]
@@ -44,9 +45,13 @@ class FaultyTransport(httpx.BaseTransport):
         return self._next_fault(label)(request, self._send)
 
     def _send(self, request: httpx.Request) -> httpx.Response:
-        """Send to the emulator. A timeout advances the clock by the time that the client waits."""
+        """Send to the emulator, which has tests of its own.
+
+        A timeout advances the clock by the time that the client waits.
+        """
         try:
-            return self._transport.handle_request(request)
+            with Untraced():
+                return self._transport.handle_request(request)
         except httpx.ReadTimeout:
             self._wait(request.extensions["timeout"]["read"])
             raise

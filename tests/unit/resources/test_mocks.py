@@ -15,6 +15,7 @@ from pulumi.runtime.stack import wait_for_rpcs
 from btp_trust import (
     ActiveTrustCertificate,
     Attested,
+    CommunicationSystemTrust,
     PassiveTrustCertificate,
     RotationTrigger,
     TrustedIdentityProvider,
@@ -143,8 +144,9 @@ def test_duplicate_is_found_under_mocks(run: Callable[[Program], None]) -> None:
         lambda opts: PassiveTrustCertificate("one", "b", opts=opts),
         lambda opts: RotationTrigger("one", "a", opts=opts),
         lambda opts: TrustedIdentityProvider("one", connection="billing", origin_key="shop", opts=opts),
+        lambda opts: CommunicationSystemTrust("one", connection="s4", system="SHOP", opts=opts),
     ],
-    ids=["active", "passive", "trigger", "trusted"],
+    ids=["active", "passive", "trigger", "trusted", "system"],
 )
 def test_import_is_refused(
     declare: Callable[[pulumi.ResourceOptions], object], option: str, opts: pulumi.ResourceOptions

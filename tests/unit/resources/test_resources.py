@@ -22,6 +22,7 @@ from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 import btp_trust
 from btp_trust import (
     ActiveTrustCertificate,
+    CommunicationSystemTrust,
     PassiveTrustCertificate,
     RotationTrigger,
     TrustedIdentityProvider,
@@ -30,6 +31,7 @@ from btp_trust import (
 from btp_trust.active.schema import ActiveArgs
 from btp_trust.passive.schema import PassiveArgs
 from btp_trust.property_bag import ResourceArgs
+from btp_trust.resources.registry import declare_switched
 from btp_trust.rotation.schema import RotationArgs
 
 KEY = '{"clientsecret": "S3CRET"}'
@@ -468,6 +470,37 @@ def test_duplicate_origin_key_is_refused(deploy: Deploy) -> None:
     registered = deploy(program).registered
     assert {"one", "other key", "other connection", "output"} <= set(registered)
     assert "two" not in registered
+
+
+def test_duplicate_block_is_refused(deploy: Deploy) -> None:
+    """A second resource for a block of a system is refused when it is constructed; check compares outputs."""
+
+    def program() -> None:
+        CommunicationSystemTrust("one", connection="s4", system="SHOP")
+        with pytest.raises(pulumi.RunError, match="A second CommunicationSystemTrust") as caught:
+            CommunicationSystemTrust("two", connection="s4", system="SHOP", block="oauth2")
+        assert len(str(caught.value).splitlines()) == 3
+        CommunicationSystemTrust("other block", connection="s4", system="SHOP", block="saml-bearer")
+        CommunicationSystemTrust("output", connection="s4", system=pulumi.Output.from_input("SHOP"))
+
+    registered = deploy(program).registered
+    assert {"one", "other block", "output"} <= set(registered)
+    assert "two" not in registered
+
+
+def test_system_gets_certificate_and_switch(deploy: Deploy) -> None:
+    """An ActiveTrustCertificate stands for its PEM; a resource that is declared later switches the system over."""
+
+    def program() -> None:
+        signing = ActiveTrustCertificate("signing")
+        one = CommunicationSystemTrust("one", connection="s4", system="SHOP", certificate=signing)
+        CommunicationSystemTrust("two", connection="s4", system="HR", certificate="PEM")
+        declare_switched("RotationTrigger", [one])
+
+    registered = deploy(program).registered
+    assert registered["one"].inputs["switched_by"] == "RotationTrigger"
+    assert "switched_by" not in registered["two"].inputs
+    assert registered["two"].inputs["certificate"] == "PEM"
 
 
 def test_registration_requires_passive_of_source(deploy: Deploy) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import ConfigurationError
@@ -109,7 +109,7 @@ def test_names_the_next_step(
 ) -> None:
     """Fitted to the slots and to the command; a command that takes the step is never an error."""
     snapshot = Snapshot("guid", certificate(A, 3), passive, NOW)
-    finding = find_expiry(snapshot, LIMITS, replace(ExpiryContext(names=NAMES), **context))  # type: ignore[arg-type]
+    finding = find_expiry(snapshot, LIMITS, replace(ExpiryContext(names=NAMES), **context))
     assert finding is not None
     assert words in finding.remedy
     assert finding.is_failure == is_failure

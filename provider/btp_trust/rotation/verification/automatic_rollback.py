@@ -6,10 +6,10 @@ It is the one exception to one write per operation, and compares the slots as th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from btp_trust.certificate import Certificate
@@ -30,8 +30,7 @@ from btp_trust.runtime.staleness import STALENESS
 from btp_trust.snapshot import Snapshot, has_fingerprint
 
 
-@dataclass(frozen=True, slots=True)
-class RolledBackStep:
+class RolledBackStep(Struct, frozen=True):
     """What a rollback leaves."""
 
     slots: Snapshot

@@ -18,8 +18,9 @@ destinations of a step roll back.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from btp_trust.formatting import parse_rfc3339
 from btp_trust.rotation.evidence import Evidence, OnVerificationFailure, Verdict
@@ -27,8 +28,7 @@ from btp_trust.rotation.verification.verdict import SIGNER_DELAY_TIME, ProbeResu
 from btp_trust.snapshot import Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class VerificationCause:
+class VerificationCause(Struct, frozen=True):
     """Why the declared certificate, which signs, may have to be verified."""
 
     swapped: bool = False
@@ -43,8 +43,7 @@ class VerificationCause:
     """The program asks to verify the whole list once more."""
 
 
-@dataclass(frozen=True, slots=True)
-class VerificationRun:
+class VerificationRun(Struct, frozen=True):
     """Destinations to verify."""
 
     names: tuple[str, ...]

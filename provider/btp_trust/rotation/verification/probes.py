@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from btp_trust.certificate import Certificate
 from btp_trust.rotation.evidence import Evidence, Verdict
@@ -12,8 +13,7 @@ from btp_trust.rotation.verification.verdict import ATTEMPTS, Probe, ProbeResult
 from btp_trust.service.destinations import SAML_ASSERTION
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeRequest:
+class ProbeRequest(Struct, frozen=True):
     """What the probes have to verify."""
 
     signer: Certificate
@@ -38,8 +38,7 @@ class ProbeRequest:
         return Probe(self.signer, self.since, at or self.since, user_identifiers, lifetime)
 
 
-@dataclass(slots=True)
-class ProbeState:
+class ProbeState(Struct):
     """A destination, its last result, and how often it gave the same cause for a retry."""
 
     name: str

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from btp_trust.formatting import format_rfc3339
 
 
-@dataclass(frozen=True, slots=True)
-class SigningStart:
+class SigningStart(Struct, frozen=True):
     """When the refused certificate began to sign."""
 
     moment: datetime | None

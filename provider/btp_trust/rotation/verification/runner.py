@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from btp_trust.certificate import Certificate
 from btp_trust.property_bag import PropertyBag, to_bag
@@ -24,8 +25,7 @@ from btp_trust.runtime.slots import Subaccount
 from btp_trust.snapshot import Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class VerificationOutcome:
+class VerificationOutcome(Struct, frozen=True):
     """The slots after everything, and the outputs of the verification; None for one that is removed.
 
     While a request of `verify_now` is unanswered, its previous text is among the outputs.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from btp_trust.certificate import Certificate
 from btp_trust.formatting import find_name, parse_rfc3339
@@ -15,8 +16,7 @@ from btp_trust.rotation.verification.refusal_times import SigningStart
 from btp_trust.snapshot import Snapshot, has_fingerprint
 
 
-@dataclass(frozen=True, slots=True)
-class RotationStep:
+class RotationStep(Struct, frozen=True):
     """The slots after a step, and the state and the inputs that led to it."""
 
     state: RotationState

@@ -10,9 +10,10 @@ import html
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
+
+from msgspec import Struct
 
 OAUTH_ERRORS: Final = frozenset(
     {
@@ -96,8 +97,7 @@ _QUOTED_RESPONSE: Final = re.compile(r"(\bResponse was:\s*)\\?\"(.*?)\\?\"\s*$",
 """An answer that is one JSON string."""
 
 
-@dataclass(frozen=True, slots=True)
-class TargetAnswer:
+class TargetAnswer(Struct, frozen=True):
     """Parts of an error."""
 
     code: str

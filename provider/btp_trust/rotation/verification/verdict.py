@@ -7,12 +7,12 @@ may be down.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from btp_trust.certificate import Certificate
 from btp_trust.formatting import format_rfc3339, short_fingerprint
@@ -51,16 +51,14 @@ SIGNER_DELAY_TIME: Final = timedelta(seconds=60)
 """How long after a swap the service may still sign with the certificate from before: as long as its readings lag."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeResult:
+class ProbeResult(Struct, frozen=True):
     """Evidence, and whether a repeated probe may change it."""
 
     evidence: Evidence
     retry_cause: RetryCause = RetryCause.NO
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(Struct, frozen=True):
     """One probe of one destination: what is known before its answer is evaluated."""
 
     signer: Certificate

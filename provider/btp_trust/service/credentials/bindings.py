@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from btp_trust.errors import ConfigurationError
 from btp_trust.parsing.text_decoding import decode as decode_text
@@ -30,8 +31,7 @@ _TYPE_FILES: Final = ("type", "label")
 """Files that name the service."""
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(Struct, frozen=True):
     """Binding of an instance of a service."""
 
     names: frozenset[str]

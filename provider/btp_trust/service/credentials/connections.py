@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from btp_trust.arguments import DEFAULT_CONNECTION
 from btp_trust.errors import ConfigurationError, CredentialsMissing
@@ -19,8 +20,7 @@ CONNECTIONS: Final = "btp-trust:connections"
 _VARIABLE: Final = "BTP_TRUST_SERVICE_KEY"
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(Struct, frozen=True):
     """The credentials of one connection."""
 
     name: str

@@ -6,11 +6,11 @@ Fields after SAP's documentation of bindings with a client secret and with an X.
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 
 from btp_trust.certificate import parse_pem
 from btp_trust.errors import RENEWED_KEY_HINT, ConfigurationError, CredentialsRejected
@@ -23,8 +23,7 @@ from btp_trust.service.transport.decoding import NO_JSON, DecodingError, find_js
 from btp_trust.service.transport.http_client import create_tls_context
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """Service of a connection."""
 
     name: str

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from btp_trust.arguments import DEFAULT_CONNECTION
 from btp_trust.errors import ConfigurationError, NoUserToken
@@ -55,8 +55,7 @@ class UserCredentials(msgspec.Struct, frozen=True, omit_defaults=True, forbid_un
         return {"grant_type": "password", "username": self.name, "password": self.password}
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedUser:
+class ResolvedUser(Struct, frozen=True):
     """User of a connection, with the place that has it."""
 
     user: UserCredentials

@@ -6,11 +6,11 @@ httpcore reports each step to the callable `request.extensions["trace"]` (its do
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 import httpx
+from msgspec import Struct
 
 
 class RequestStage(Enum):
@@ -23,8 +23,7 @@ class RequestStage(Enum):
     SENT = "the request itself"
 
 
-@dataclass(slots=True)
-class RequestProgress:
+class RequestProgress(Struct):
     """Progress of one request, as httpcore reports it."""
 
     host: str

@@ -1,0 +1,1 @@
+"""The answer of pip to the only question that Pulumi asks."""
