@@ -6,7 +6,7 @@ ONLY ?=
 SOAK_SECONDS ?= 600
 SOAK_SEED ?=
 # Time limit of a benchmark:
-BENCH_SECONDS ?= 90
+BENCH_SECONDS ?= 300
 
 SETUP := $(PYTHON) tools/setup.py
 # With .venv and then the Pulumi command line first on PATH:
@@ -30,7 +30,7 @@ pulumi-path: ## print the folder of the Pulumi command line
 demo: setup ## show a rotation from start to end
 	$(RUN) python tools/demo.py
 
-demo-targets: setup ## show the second act: two targets, one with a wrong attestation; refuse, verify, roll back
+demo-targets: setup ## show the second act: three targets, one switched over with the signer; refuse, verify, roll back
 	$(RUN) python tools/demo_targets.py
 
 programs: setup ## install what a Pulumi program needs into .venv-programs, in which tests run programs

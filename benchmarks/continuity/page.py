@@ -13,6 +13,10 @@ PAGE = ROOT / "docs/explanation/continuity.md"
 PICTURE = ROOT / "docs/continuity.svg"
 RESULTS = ROOT / "benchmarks/results/continuity.json"
 MARK = "continuity"
+ONE_PICTURE = ROOT / "docs/continuity-one-certificate.svg"
+ONE_RESULTS = ROOT / "benchmarks/results/continuity-one-certificate.json"
+ONE_MARK = "one-certificate"
+"""The same for a target that holds one certificate."""
 TITLES = {
     "rotation": "btp-trust: prepare, publish, rotate, retire",
     "renew-in-place": "renewed in place, then the targets follow",
@@ -34,6 +38,6 @@ def seconds(measured: Mapping[str, Any]) -> str:
     return f"{measured['longest_gap_seconds']:.1f} s" if measured["rejected"] else "none"
 
 
-def write_table(page: Path, numbers: Mapping[str, Mapping[str, Any]]) -> None:
-    """Replace the table in the page."""
-    page.write_text(replace_section(page.read_text(), MARK, table(numbers)))
+def write_table(page: Path, mark: str, rows: str) -> None:
+    """Replace a table in the page."""
+    page.write_text(replace_section(page.read_text(), mark, rows))

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Mapping
 
 from continuity.measure import ScenarioResult, UserCall, measure
-from continuity.page import TITLES
 
 WIDTH, LEFT, RIGHT = 880, 110, 20
 TOP, BAND, LANE, STROKE = 46, 118, 17, 11
@@ -39,15 +38,15 @@ HEAD = """\
 
 
 def draw(found: Mapping[str, ScenarioResult]) -> str:
-    """Draw all scenarios on one scale, which ends with the last call of the longest scenario."""
+    """Draw all scenarios, by their titles, on one scale, which ends with the last call of the longest scenario."""
     last = max(call.at for result in found.values() for call in result.calls)
     scale = (WIDTH - LEFT - RIGHT) / last
     height = TOP + BAND * len(found) + 10
-    described = " ".join(f"{TITLES[name]}: {summary(result)}." for name, result in found.items())
+    described = " ".join(f"{title}: {summary(result)}." for title, result in found.items())
     bands = (
         line
-        for number, (name, result) in enumerate(found.items())
-        for line in draw_scenario(TITLES[name], result, TOP + BAND * number, scale)
+        for number, (title, result) in enumerate(found.items())
+        for line in draw_scenario(title, result, TOP + BAND * number, scale)
     )
     lines = [*draw_legend(), *bands, *draw_axis(last, scale, height - 8)]
     return HEAD.format(width=WIDTH, height=height, described=described) + "\n".join([*lines, "</svg>\n"])
@@ -93,5 +92,6 @@ def draw_axis(last: float, scale: float, y: float) -> Iterator[str]:
 def summary(result: ScenarioResult) -> str:
     """Return the number of rejected calls as text."""
     measured = measure(result.calls)
-    gap = f", longest gap {measured.longest_gap_seconds:.1f} s" if measured.rejected else ""
+    digits = 1 if measured.longest_gap_seconds >= 1 else 2
+    gap = f", longest gap {measured.longest_gap_seconds:.{digits}f} s" if measured.rejected else ""
     return f"{measured.rejected} of {measured.calls} calls rejected{gap}"

@@ -32,13 +32,19 @@ class Clock:
 
 
 @contextmanager
-def calling(targets: Sequence[str], rejection: Callable[[str], str | None], clock: Clock) -> Iterator[list[UserCall]]:
+def calling(
+    targets: Sequence[str],
+    rejection: Callable[[str], str | None],
+    clock: Clock,
+    interval: float = INTERVAL_SECONDS,
+) -> Iterator[list[UserCall]]:
     """Call the targets while the block runs.
 
     Args:
         targets: Whom they call, one after the other.
         rejection: Calls a target; gives why the call was rejected, None if it was not.
         clock: Tells when an answer was there.
+        interval: Seconds between two calls.
 
     Yields:
         The calls so far.
@@ -51,7 +57,7 @@ def calling(targets: Sequence[str], rejection: Callable[[str], str | None], cloc
 
     def call() -> None:
         for target in itertools.islice(itertools.cycle(targets), MAX_CALLS):
-            due = clock() + INTERVAL_SECONDS
+            due = clock() + interval
             why = rejection(target)
             made.append(UserCall(target, clock(), why))
             if over.wait(max(0.0, due - clock())):

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btp_trust_emulator import Emulator
+from continuity import one_certificate
 from continuity.measure import (
     PROVIDER_SCENARIO,
     Measurement,
@@ -26,7 +27,7 @@ from continuity.measure import (
     measure,
     to_json,
 )
-from continuity.page import MARK, PAGE, PICTURE, RESULTS, TITLES, table
+from continuity.page import MARK, ONE_MARK, ONE_PICTURE, ONE_RESULTS, PAGE, PICTURE, RESULTS, TITLES, table
 from continuity.picture import draw, summary
 from continuity.scenarios import ScenarioContext, renew_in_place, rotation, swap_without_publishing
 from continuity.subaccount import BenchmarkSubaccount
@@ -200,3 +201,48 @@ def test_every_call_is_a_stroke(found: dict[str, list[UserCall]]) -> None:
     assert all(summary(scenario) in picture.partition("</desc>")[0] for scenario in result.values())
     assert all(words in picture for words in ("<title ", "prefers-color-scheme: dark", "</svg>"))
     assert to_json(result).keys() == TITLES.keys()
+
+
+@pytest.mark.parametrize("way", one_certificate.WAYS_OF_PEOPLE)
+def test_one_certificate_waits_for_people(way: str) -> None:
+    """A system that holds one certificate rejects every call from the change of the signer to the upload."""
+    with Emulator(key_size=1024) as emulator, httpx.Client(transport=emulator.transport) as http:
+        subaccount = BenchmarkSubaccount(emulator, http, one_certificate.one_system)
+        with one_certificate.delayed(subaccount, 0.001):
+            result = run_scenario(one_certificate.WAYS_OF_PEOPLE[way], subaccount)
+
+    assert [call.rejection is None for call in result.calls] == [True, False, True]
+    assert one_certificate.find_problems({(way, 0.0): result}) == []
+
+
+@pytest.mark.parametrize(
+    ("rejections", "changed", "problem"),
+    [
+        ([None, "no", None], True, "a gap of 2.00 s"),
+        ([None, None], False, "the same as before"),
+        ([None, "no"], True, "still rejects in the end: no"),
+    ],
+)
+def test_problems_of_a_switchover(rejections: list[str | None], changed: bool, problem: str) -> None:  # noqa: FBT001
+    """A switchover has to be short, to change the signer, and to end with accepted calls; a person has to be slow."""
+    calls = tuple(UserCall("s4", float(second), why) for second, why in enumerate(rejections))
+    said = one_certificate.find_problems({(one_certificate.SWITCHES, 0.1): ScenarioResult(calls, (), changed)})
+
+    assert any(problem in line for line in said)
+    accepted = ScenarioResult((UserCall("s4", 0.0),), (), signer_changed=True)
+    assert "lacks sensitivity" in one_certificate.find_problems({("person", 0.0): accepted})[0]
+    assert one_certificate.find_problems({(one_certificate.SWITCHES, 0.0): accepted}) == []
+
+
+def test_the_page_has_one_certificate() -> None:
+    """Table and picture have the numbers of the results file; each switchover is as short as its goal."""
+    gaps = one_certificate.from_text(ONE_RESULTS.read_text())
+    picture = ONE_PICTURE.read_text()
+
+    assert section(PAGE.read_text(), ONE_MARK) == one_certificate.table(gaps)
+    assert one_certificate.to_text(gaps) == ONE_RESULTS.read_text()
+    runs = [(way, seconds) for seconds in one_certificate.ROUND_TRIPS for way in one_certificate.TITLES]
+    assert [(gap.way, gap.round_trip_seconds) for gap in gaps] == runs
+    assert all(gap.longest_gap_seconds <= gap.limit for gap in gaps if gap.way == one_certificate.SWITCHES)
+    for gap in gaps[3:]:
+        assert f"{gap.rejected} of {gap.calls} calls rejected" in picture

@@ -37,7 +37,7 @@ def switching(emulator: Emulator, tmp_path: Path) -> PulumiProject:
     project = PulumiProject(tmp_path, emulator, guid).create_stack(switching_program("2026-11")).set_service_key()
     user = emulator.communication_user("erp")
     project.known_secrets |= {user["password"], emulator.communication_system_target("erp", "BTP").client_secret}
-    project.pulumi("config", "set", "--secret", "btp-trust:connections", stdin=json.dumps({"erp": user}))
+    project.set_config("btp-trust:connections", json.dumps({"erp": user}), secret=True)
     project.up()
     return project
 

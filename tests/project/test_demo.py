@@ -35,18 +35,21 @@ TARGETS = (
     "Prepare",
     "too early",
     "Hand over",
+    "cannot be reached",
     "Rotate",
     "Retire",
     "next cycle",
     "wrong attestation",
     "Keep the failure",
     "Revert",
+    "system that refuses",
+    "Roll back",
 )
 
 
 @pytest.mark.parametrize(
     ("act", "titles"),
-    [pytest.param("demo", ALONE, id="alone"), pytest.param("demo_targets", TARGETS, id="two targets")],
+    [pytest.param("demo", ALONE, id="alone"), pytest.param("demo_targets", TARGETS, id="three targets")],
 )
 def test_the_demo_completes(act: str, titles: Sequence[str], tmp_path: Path) -> None:
     """Every step of a story runs on the real command line, and the demo removes its folder."""

@@ -39,7 +39,7 @@ SKIPPED_COMMANDS = {
     "make demo": "each of its acts has a test of its own",
     "make test": "these tests are part of it",
     "make matrix": "it takes three quarters of an hour; a slice of it is a test of its own",
-    "make bench-continuity": "it takes a minute and rewrites its page; its parts have a test of their own",
+    "make bench-continuity": "it takes two minutes and rewrites its page; its parts have a test of their own",
     "make bench-startup": "it takes minutes and rewrites its page; its parts have a test of their own",
     "make setup": "it has tests of its own, and has been run on the machine that runs this",
     'export PATH="$PWD/.venv': "the workbench puts the same folders on PATH",

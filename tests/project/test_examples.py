@@ -76,22 +76,29 @@ def test_two_connections_adopt(emulator: Emulator, tmp_path: Path) -> None:
     assert project.has_no_changes_after_refresh()
 
 
-def test_two_targets_get_the_certificate(emulator: Emulator, tmp_path: Path) -> None:
-    """One target gets it by its API, the other by a page and a file; an empty attestation stops only a rotation.
+def test_three_targets_follow_the_certificate(emulator: Emulator, tmp_path: Path) -> None:
+    """One target gets it by its API, one changes over with the signer, one has a page and a file.
+
+    An empty attestation stops only a rotation.
 
     What a deletion would lose is protected.
     """
     guid, billing = (emulator.create_subaccount(generate=True).guid for _ in range(2))
     emulator.create_user(guid, "jane", "of-jane")
-    s4 = emulator.create_target("s4")
-    emulator.upload_certificate("s4", str(emulator.certificates(guid)[0]))
-    for name, target in {"billing": emulator.target(billing), "s4": s4}.items():
+    erp, active = emulator.create_target("erp"), str(emulator.certificates(guid)[0])
+    emulator.upload_certificate("erp", active)
+    emulator.create_s4("my300123")
+    emulator.create_communication_system("my300123", "BTP_SHOP", active)
+    s4 = emulator.communication_system_target("my300123", "BTP_SHOP")
+    for name, target in {"billing": emulator.target(billing), "erp": erp, "s4": s4}.items():
         emulator.create_destination(guid, target.properties(name))
     emulator.create_destination(guid, {**SAML, "Name": "assertion"})
     shutil.copytree(EXAMPLES / "targets", tmp_path / "program")
     project = PulumiProject(tmp_path, emulator, guid).create_stack().set_service_key()
-    project.known_secrets |= {(key := emulator.api_access_key(billing))["clientsecret"], "of-jane"}
-    project.set_config("btp-trust:connections", json.dumps({"billing": key}), secret=True)
+    key, s4_user = emulator.api_access_key(billing), emulator.communication_user("my300123")
+    project.known_secrets |= {key["clientsecret"], s4_user["password"], "of-jane"}
+    connections = json.dumps({"billing": key, "s4": s4_user})
+    project.set_config("btp-trust:connections", connections, secret=True)
     user = {"name": "jane", "password": "of-jane"}
     project.set_config("btp-trust:user", json.dumps(user), secret=True)
     emulator.clear_journal()
@@ -100,12 +107,14 @@ def test_two_targets_get_the_certificate(emulator: Emulator, tmp_path: Path) -> 
 
     assert project.writes()[:2] == ["POST passive", "POST identity-providers"]
     assert "POST rotateCertificate" not in project.writes()
+    assert not any(write.startswith("PATCH") for write in project.writes())
     assert set(emulator.target(billing).certificates) == set(project.slots())
-    (handed,) = (project.program / "hand-over").glob("s4.*/s4.new.*.pem")
+    assert project.state()["s4"]["outputs"]["trusted"] == [project.slots()[0]]
+    (handed,) = (project.program / "hand-over").glob("erp.*/erp.new.*.pem")
     assert handed.read_text() == emulator.certificates(guid)[1]
-    assert project.state()["rotation"]["outputs"]["verified"].keys() == {"assertion", "billing", "s4"}
+    assert project.state()["rotation"]["outputs"]["verified"].keys() == {"assertion", "billing", "erp", "s4"}
     assert {name for name, each in project.state().items() if each.get("protect")} == {"next", "billing", "rotation"}
     assert project.has_no_changes_after_refresh()
     text = (project.program / "__main__.py").read_text()
     project.write(text.replace('    generation="2026-11"', '    generation="2028-11"'))
-    assert "s4: not known, still to be attested" in project.preview(status=1).message
+    assert "erp: not known, still to be attested" in project.preview(status=1).message

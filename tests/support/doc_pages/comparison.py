@@ -21,6 +21,7 @@ _MASKS = (
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "<moment>"),
     (re.compile(r"\d{4}-\d\d-\d\d"), "<day>"),
     (re.compile(r"\(\d+(\.\d+)?s\)|Duration: \d+s"), "<duration>"),
+    (re.compile(r"(?<=refused calls for )\d+\.\d s"), "<gap>"),
 )
 _PROGRESS_LINE = re.compile(r"@ \w+ ?\w*\.+$| {4}pulumi:pulumi:Stack \S+ ?( running .*| )$|$")
 
