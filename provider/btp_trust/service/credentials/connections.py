@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -71,7 +72,7 @@ class Connections:
         """Give each key with its place, and whether a binding has it."""
         if name == DEFAULT_CONNECTION and (text := self._config("btp-trust:serviceKey")):
             yield text, "config btp-trust:serviceKey", False
-        if (key := self._configured_keys().get(name)) is not None:
+        if (key := self.configured_keys.get(name)) is not None:
             yield key, f"config btp-trust:connections, {name!r}", False
         if text := self._variables.get(_VARIABLE, name):
             yield text, self._variables.name(_VARIABLE, name), False
@@ -79,7 +80,13 @@ class Connections:
         if binding := self._binding(name, service):
             yield binding.credentials, binding.where, True
 
-    def _configured_keys(self) -> dict[str, str]:
+    @cached_property
+    def configured_keys(self) -> dict[str, str]:
+        """The keys of `btp-trust:connections` by connection; parsed once, as there may be a thousand.
+
+        Raises:
+            ConfigurationError: It is no JSON object of objects.
+        """
         text = self._config("btp-trust:connections")
         try:
             keys = find_json_object(text) if text else {}
