@@ -1,4 +1,4 @@
-"""The command `btp-trust`: reads the trust certificates of many subaccounts, and says what is due. It writes nothing.
+"""The command `btp-trust`: reads the trust certificates of many subaccounts, and says what is due. It only reads.
 
-`btp_trust` never imports this package, so a program and the plugin do without its libraries (extra `cli`).
+`btp_trust` leaves this package alone, so a program and the plugin are spared its libraries (extra `cli`).
 """

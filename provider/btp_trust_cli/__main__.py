@@ -12,13 +12,13 @@ UNKNOWN: Final = 3
 INTERRUPTED: Final = 130
 MISSING: Final = """\
 btp-trust: the libraries of the command line are missing.
-They are an extra, so that programs and pipelines do without them.
+They are an extra, which spares them to programs and pipelines.
 Install them: python -m pip install 'btp-trust[cli]'
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; return its exit code, 3 where it could not find anything out."""
+    """Run a command; return its exit code, 3 where it failed to find out."""
     try:
         from btp_trust_cli.app import Finished, app  # noqa: PLC0415 - for its error
     except ModuleNotFoundError as error:
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as end:
         # 2 would be taken for CRITICAL, and means wrong options here.
         return end.code if end.code in (OK, INTERRUPTED) else UNKNOWN
-    except Exception as error:  # noqa: BLE001 - also an unforeseen one must not end as WARNING, which 1 is
+    except Exception as error:  # noqa: BLE001 - also an unforeseen one ends as UNKNOWN; 1 would be WARNING
         sys.stderr.write(_describe(error))
     return UNKNOWN
 
@@ -43,7 +43,7 @@ def _describe(error: Exception) -> str:
 
     if isinstance(error, TrustError):
         return f"btp-trust: {error}\n"
-    # Without its text, which may repeat a value that is secret.
+    # Its text is left out: it may repeat a secret value.
     frames = "".join(traceback.format_tb(error.__traceback__))
     return f"btp-trust: a bug: {type(error).__name__}\n{frames}Report it with these lines.\n"
 

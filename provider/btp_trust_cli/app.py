@@ -67,11 +67,6 @@ AsOfOption = Annotated[
 ]
 
 
-@app.callback()
-def _root() -> None:
-    """Make `btp-trust` a group of commands, while it has one command as well."""
-
-
 @app.command(
     epilog="Examples: `btp-trust status` in the folder of a project; `btp-trust status --all-stacks --json`; "
     "`btp-trust status --as-of 2028-10-01` for what will be due then."
@@ -95,7 +90,35 @@ def status(
     from btp_trust_cli.commands import StatusRequest, run_status
     from btp_trust_cli.connections import Selection
 
-    if stack is not None and all_stacks:
-        raise typer.BadParameter("Give one of --stack and --all-stacks.")
+    _refuse_both(stack, all_stacks=all_stacks)
     request = StatusRequest(Selection(stack, all_stacks, folder), as_json, fail_within, as_of)
     raise Finished(run_status(request))
+
+
+@app.command(
+    epilog="Examples: `btp-trust doctor` in the folder of a project, or with the service key in "
+    "BTP_TRUST_SERVICE_KEY; `btp-trust doctor --stack prod --json` in a pipeline."
+)
+def doctor(
+    stack: StackOption = None,
+    all_stacks: AllStacksOption = False,
+    folder: FolderOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Examine each connection: credentials, service key, token, subaccount, permissions.
+
+    Each step passes, or says what to do. Nothing is changed, and no secret is printed. It chooses connections as
+    `btp-trust status` does, and examines those of TrustedIdentityProviders as well.
+
+    The exit code is 0 (all steps passed), 2 (a step failed) or 3 (wrong options, or Pulumi cannot be run).
+    """
+    from btp_trust_cli.commands import DoctorRequest, run_doctor
+    from btp_trust_cli.connections import Selection
+
+    _refuse_both(stack, all_stacks=all_stacks)
+    raise Finished(run_doctor(DoctorRequest(Selection(stack, all_stacks, folder), as_json)))
+
+
+def _refuse_both(stack: str | None, *, all_stacks: bool) -> None:
+    if stack is not None and all_stacks:
+        raise typer.BadParameter("Give one of --stack and --all-stacks.")

@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from btp_trust.runtime.expiry_limits import ExpiryLimits
 from btp_trust.runtime.host import Host
 from btp_trust_cli.connections import Selection, find_sources
+from btp_trust_cli.diagnosis import examine
+from btp_trust_cli.doctor import doctor_document, doctor_text
 from btp_trust_cli.exit_codes import Severity, worst
 from btp_trust_cli.landscape import SubaccountStatus, by_urgency
 from btp_trust_cli.reading import read_landscape
@@ -27,6 +29,14 @@ class StatusRequest:
     as_of: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class DoctorRequest:
+    """The options of `btp-trust doctor`."""
+
+    selection: Selection = field(default_factory=Selection)
+    as_json: bool = False
+
+
 def run_status(request: StatusRequest, host: Host | None = None, terminal: Terminal | None = None) -> Severity:
     """Print the status of all subaccounts, and return the most serious one."""
     terminal = terminal or Terminal.of_process()
@@ -37,6 +47,21 @@ def run_status(request: StatusRequest, host: Host | None = None, terminal: Termi
         text = status_text(statuses, width=terminal.width, is_colored=terminal.is_colored)
     terminal.stdout.write(text)
     return worst(status.severity for status in statuses)
+
+
+def run_doctor(request: DoctorRequest, host: Host | None = None, terminal: Terminal | None = None) -> Severity:
+    """Print the steps of all connections, and return the most serious outcome."""
+    terminal = terminal or Terminal.of_process()
+    sources = find_sources(request.selection, host or Host())
+    with terminal.progress(
+        sum(len(source.connections) + len(source.xsuaa_connections) for source in sources)
+    ) as on_done:
+        diagnoses = examine(sources, on_done)
+    if request.as_json:
+        terminal.stdout.write(f"{json.dumps(doctor_document(diagnoses), indent=2, ensure_ascii=False)}\n")
+    else:
+        terminal.stdout.write(doctor_text(diagnoses, width=terminal.width, is_colored=terminal.is_colored))
+    return worst(diagnosis.severity for diagnosis in diagnoses)
 
 
 def gather(selection: Selection, host: Host, terminal: Terminal) -> list[SubaccountStatus]:

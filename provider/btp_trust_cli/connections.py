@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +14,8 @@ from btp_trust.runtime.host import Host
 from btp_trust.runtime.session import Session
 from btp_trust.service.credentials.bindings import find_bindings
 from btp_trust.service.credentials.connections import Connections
-from btp_trust.service.credentials.service_key import XSUAA, parse_service_key
+from btp_trust.service.credentials.service_key import DESTINATION, XSUAA, Service
+from btp_trust.service.credentials.users import UserCredentialsLookup
 from btp_trust_cli.pulumi_stack import PulumiProject, Stack
 from btp_trust_cli.recorded import RecordedSubaccount
 
@@ -37,10 +38,18 @@ class Source:
     """A stack, or the environment, with the connections that it has."""
 
     session: Session
+    lookup: Connections
+    users: UserCredentialsLookup
     connections: tuple[str, ...] = ()
+    """To the Destination service."""
+    xsuaa_connections: tuple[str, ...] = ()
+    """To the XSUAA of targets: those of TrustedIdentityProviders."""
     stack: str | None = None
     recorded: Mapping[str, RecordedSubaccount] = field(default_factory=dict)
+    invalid_settings: tuple[TrustError, ...] = ()
+    """The settings of the stack that the program would refuse."""
     error: TrustError | None = None
+    """Why reading the stack failed."""
 
     def recorded_subaccount(self, connection: str) -> str | None:
         """Return the GUID of the subaccount that the stack reaches by a connection."""
@@ -48,10 +57,10 @@ class Source:
 
 
 def find_sources(selection: Selection, host: Host) -> list[Source]:
-    """Find the stacks that are chosen; without a choice the selected one, and outside of a project the environment.
+    """Find the stacks that are chosen; by default the selected one, and outside of a project the environment.
 
     Raises:
-        TrustError: Pulumi's command line is missing or refuses, or a setting cannot be used.
+        TrustError: Pulumi's command line is missing or refuses, or a setting is unusable.
     """
     project = PulumiProject(selection.folder, host.environ)
     names = _chosen_stacks(project, selection)
@@ -79,34 +88,63 @@ def _refuse_empty_project() -> str:
 
 
 def _from_stack(stack: Stack, host: Host) -> Source:
+    if stack.error is not None:
+        return _unreadable(stack.name, stack.error, host)
     try:
-        session = Session(stack.config.get, host)
-        names = _connections_of(stack, host) or _environment_connections(host)
-        return Source(session, names, stack.name, stack.recorded, stack.error)
-    except TrustError as error:
-        return Source(Session(_no_config, host), (), stack.name, stack.recorded, stack.error or error)
+        source = _with_config(stack.config.get, host)
+        names = _connections_of(stack, source.lookup) or _environment_connections(host)
+    except TrustError as error:  # an unusable setting
+        return _unreadable(stack.name, error, host)
+    own, xsuaa = _by_service(source.lookup, names)
+    return replace(
+        source,
+        connections=own,
+        xsuaa_connections=_distinct([*stack.registration_connections, *xsuaa]),
+        stack=stack.name,
+        recorded=stack.recorded,
+        invalid_settings=stack.invalid_settings,
+    )
+
+
+def _unreadable(stack: str, error: TrustError, host: Host) -> Source:
+    return replace(_with_config(_no_config, host), stack=stack, error=error)
 
 
 def _from_environment(host: Host) -> Source:
-    return Source(Session(_no_config, host), _environment_connections(host) or (DEFAULT_CONNECTION,))
+    source = _with_config(_no_config, host)
+    own, xsuaa = _by_service(source.lookup, _environment_connections(host) or (DEFAULT_CONNECTION,))
+    return replace(source, connections=own, xsuaa_connections=xsuaa)
+
+
+def _with_config(config: Callable[[str], str | None], host: Host) -> Source:
+    lookup = Connections(config, host.environ, host.secrets_root)
+    return Source(Session(config, host), lookup, UserCredentialsLookup(config, host.environ))
 
 
 def _no_config(_key: str) -> None:
-    """Return the settings of an environment without a stack: none."""
+    """Return the (empty) settings of an environment."""
 
 
-def _connections_of(stack: Stack, host: Host) -> tuple[str, ...]:
-    """Return the connections to the Destination service: those of resources first, then those of the configuration."""
-    configured = Connections(stack.config.get, host.environ, host.secrets_root).configured_keys
+def _connections_of(stack: Stack, lookup: Connections) -> tuple[str, ...]:
+    """Return the connections of resources first, then those of the configuration."""
     default = [DEFAULT_CONNECTION] if stack.config.get("btp-trust:serviceKey") else []
-    own = [name for name, key in configured.items() if not _is_for_xsuaa(key)]
-    return _distinct([*(found.connection for found in stack.recorded.values()), *default, *own])
+    return _distinct([*(found.connection for found in stack.recorded.values()), *default, *lookup.configured_keys])
 
 
-def _is_for_xsuaa(key: str) -> bool:
-    """Return True for a connection that TrustedIdentityProviders use: it reaches a target in place of the slots."""
+def _by_service(lookup: Connections, names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the connections to the Destination service, and those to XSUAA."""
+    xsuaa = tuple(name for name in names if _is_for_xsuaa(lookup, name))
+    return tuple(name for name in names if name not in set(xsuaa)), xsuaa
+
+
+def _is_for_xsuaa(lookup: Connections, name: str) -> bool:
+    # Both services may be bound under one name, so a key of XSUAA counts only where it is the only one.
+    return not _has_key(lookup, name, DESTINATION) and _has_key(lookup, name, XSUAA)
+
+
+def _has_key(lookup: Connections, name: str, service: Service) -> bool:
     try:
-        parse_service_key(key, "", XSUAA)
+        lookup.find(name, service)
     except ConfigurationError:
         return False
     return True

@@ -14,14 +14,14 @@ class Severity(IntEnum):
     WARNING = 1
     CRITICAL = 2
     UNKNOWN = 3
-    """It could not be found out; wrong options and interruptions end like that as well."""
+    """Finding out failed; wrong options and interruptions end like that as well."""
 
 
 MOST_SERIOUS_FIRST: Final = (Severity.CRITICAL, Severity.UNKNOWN, Severity.WARNING, Severity.OK)
-"""Unknown before warning: warnings last for weeks, and what cannot be read may be about to fail."""
+"""Unknown before warning: warnings last for weeks, and what is unreadable may be about to fail."""
 
 
 def worst(severities: Iterable[Severity]) -> Severity:
-    """Return the most serious one; without any, nothing was found out."""
+    """Return the most serious one; of an empty list, UNKNOWN."""
     found = set(severities)
     return next((severity for severity in MOST_SERIOUS_FIRST if severity in found), Severity.UNKNOWN)

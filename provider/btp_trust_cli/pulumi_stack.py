@@ -1,12 +1,12 @@
-"""Stacks of a Pulumi project, read by its own command line: names, configuration, state. It writes nothing.
+"""Stacks of a Pulumi project, read by its own command line: names, configuration, state. It only reads.
 
-The configuration holds secrets in clear: they go from the child's output into a `Stack`, and into nothing else.
+The configuration holds secrets in clear: they go from the child's output into a `Stack`, and stay there.
 """
 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -14,8 +14,9 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from btp_trust.errors import ConfigurationError, TrustError, UnreadableState
+from btp_trust.resources.settings import Setting, invalid_settings
 from btp_trust.service.transport.redaction import redact
-from btp_trust_cli.recorded import RecordedSubaccount, parse_stack
+from btp_trust_cli.recorded import RecordedSubaccount, parse_stack, project_of, registration_connections
 
 _PROJECT_FILES: Final = ("Pulumi.yaml", "Pulumi.yml", "Pulumi.json")
 _NAMESPACE: Final = "btp-trust:"
@@ -30,6 +31,7 @@ class _ListedStack(msgspec.Struct):
 
 class _ConfigValue(msgspec.Struct):
     value: str | None = None
+    secret: bool = False
 
 
 class _Deployment(msgspec.Struct):
@@ -49,8 +51,12 @@ class Stack:
     """The settings of this provider, secrets in clear."""
     recorded: Mapping[str, RecordedSubaccount] = field(default_factory=dict)
     """{GUID: what the state records of that subaccount}"""
+    registration_connections: tuple[str, ...] = ()
+    """The connections of its TrustedIdentityProviders: to the XSUAA of targets."""
+    invalid_settings: tuple[TrustError, ...] = ()
+    """Settings that a program would refuse: misspelt, or a secret in plain text."""
     error: TrustError | None = None
-    """Why it could not be read."""
+    """Why reading it failed."""
 
 
 class PulumiProject:
@@ -89,7 +95,14 @@ class PulumiProject:
         try:
             config = self._decoded(dict[str, _ConfigValue], "config", "--show-secrets", "--json", "--stack", name)
             export = self._decoded(_Export, "stack", "export", "--stack", name)
-            return Stack(name, _own_settings(config), parse_stack(export.deployment.resources))
+            resources = export.deployment.resources
+            return Stack(
+                name,
+                _own_settings(config),
+                parse_stack(resources),
+                registration_connections(resources),
+                _invalid_settings(config, resources),
+            )
         except TrustError as error:
             return Stack(name, error=error)
 
@@ -104,14 +117,14 @@ class PulumiProject:
             pass
         # Raised after the handler: the decoder's error quotes the output, which may hold secrets.
         raise UnreadableState(
-            f"The output of `pulumi {' '.join(words[:2])}` cannot be read.",
-            "It is no JSON of the expected form.",
+            f"The output of `pulumi {' '.join(words[:2])}` is unreadable.",
+            "It is other than the JSON of the expected form.",
             "Use Pulumi 3.250 or newer; if that is there, report this as a bug.",
         )
 
     def _run(self, *words: str) -> bytes:
         try:
-            done = subprocess.run(  # noqa: S603 - the user's own command line, without a shell
+            done = subprocess.run(  # noqa: S603 - the user's own command line, run directly
                 ["pulumi", *words, "--non-interactive", "--color", "never"],  # noqa: S607 - from PATH, as users have it
                 cwd=self._folder,
                 env={**self._environ, "PULUMI_SKIP_UPDATE_CHECK": "1"},
@@ -121,12 +134,12 @@ class PulumiProject:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise _pulumi_failed(words, f"It gave no answer within {_TIMEOUT_SECONDS} seconds.") from None
+            raise _pulumi_failed(words, f"Its answer took longer than {_TIMEOUT_SECONDS} seconds.") from None
         except OSError as error:
             raise _pulumi_missing(type(error).__name__) from None
         if done.returncode != 0:
             statement = redact(done.stderr.decode(errors="replace").strip()).rstrip(".")
-            raise _pulumi_failed(words, f"It says: {statement or 'nothing'}.")
+            raise _pulumi_failed(words, f"It says: {statement or '(empty)'}.")
         return done.stdout
 
 
@@ -136,6 +149,13 @@ def _own_settings(config: Mapping[str, _ConfigValue]) -> dict[str, str]:
         for key, setting in config.items()
         if key.startswith(_NAMESPACE) and setting.value is not None
     }
+
+
+def _invalid_settings(
+    config: Mapping[str, _ConfigValue], resources: Sequence[Mapping[str, Any]]
+) -> tuple[TrustError, ...]:
+    settings = [Setting(key, setting.value, setting.secret) for key, setting in config.items()]
+    return tuple(ConfigurationError(*parts) for parts in invalid_settings(settings, project_of(resources)))
 
 
 def _pulumi_failed(words: tuple[str, ...], why: str) -> ConfigurationError:
@@ -148,7 +168,7 @@ def _pulumi_failed(words: tuple[str, ...], why: str) -> ConfigurationError:
 
 def _pulumi_missing(reason: str) -> ConfigurationError:
     return ConfigurationError(
-        "Pulumi's command line cannot be started.",
+        "Pulumi's command line failed to start.",
         f"{reason}: stacks are read by the command `pulumi`.",
         "Put it on PATH; or leave out --stack and --all-stacks, and give the service keys in the environment.",
     )

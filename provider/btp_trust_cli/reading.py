@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from typing import Final
+from typing import Final, TypeVar, TypeVarTuple
 
 from btp_trust.errors import TrustError
 from btp_trust_cli.connections import Source
 from btp_trust_cli.landscape import SubaccountStatus
 
-AT_ONCE: Final = 32
+AT_ONCE: Final = 64
 """Subaccounts that are read at a time: each has services of its own, so this loads only the machine that asks."""
+_Arguments = TypeVarTuple("_Arguments")
+_Result = TypeVar("_Result")
 
 
 def read_landscape(
@@ -26,11 +28,21 @@ def read_landscape(
     """
     unreadable = [SubaccountStatus("", source.stack, error=source.error) for source in sources if source.error]
     places = [(source, name) for source in sources if not source.error for name in source.connections]
+    return [*unreadable, *_distinct(at_once_each(read_connection, places, on_read, at_once))]
+
+
+def at_once_each(
+    function: Callable[[*_Arguments], _Result],
+    arguments: Iterable[tuple[*_Arguments]],
+    on_done: Callable[[], None],
+    at_once: int = AT_ONCE,
+) -> list[_Result]:
+    """Call a function with each of the arguments, so many at a time; return the results in the order of these."""
     with ThreadPoolExecutor(at_once) as pool:
-        pending = [pool.submit(read_connection, source, name) for source, name in places]
+        pending = [pool.submit(function, *each) for each in arguments]
         for _ in as_completed(pending):
-            on_read()
-    return [*unreadable, *_distinct(future.result() for future in pending)]
+            on_done()
+    return [future.result() for future in pending]
 
 
 def read_connection(source: Source, connection: str) -> SubaccountStatus:
@@ -65,7 +77,7 @@ def _read(source: Source, connection: str, expected: str | None) -> SubaccountSt
     )
 
 
-def _distinct(statuses: Iterator[SubaccountStatus]) -> list[SubaccountStatus]:
+def _distinct(statuses: Iterable[SubaccountStatus]) -> list[SubaccountStatus]:
     """Keep one of several connections of a stack to the same subaccount."""
     found: dict[tuple[str | None, str], SubaccountStatus] = {}
     for status in statuses:

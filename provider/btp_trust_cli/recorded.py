@@ -20,6 +20,7 @@ from btp_trust.trusted_by.statements import TargetStatus
 
 _TYPE_PREFIX: Final = "pulumi-python:dynamic/btp-trust:"
 """Begins the types of this provider's resources in a state."""
+_REGISTRATION: Final = f"{_TYPE_PREFIX}TrustedIdentityProvider"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,19 @@ def parse_stack(resources: Iterable[Mapping[str, Any]]) -> dict[str, RecordedSub
             name = inputs.get("display_name", before.display_name)
             found[guid] = _READERS[kind](replace(before, display_name=name), inputs, outputs)
     return found
+
+
+def registration_connections(resources: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return the connections of all TrustedIdentityProviders, each once."""
+    inputs = (resource.get("inputs") or {} for resource in resources if resource.get("type") == _REGISTRATION)
+    return tuple(dict.fromkeys(str(given["connection"]) for given in inputs if given.get("connection")))
+
+
+def project_of(resources: Iterable[Mapping[str, Any]]) -> str:
+    """Return the name of the project, by the URNs; empty for a stack without resources."""
+    return next(
+        (str(resource.get("urn", "")).split("::")[1] for resource in resources if "::" in resource.get("urn", "")), ""
+    )
 
 
 def _with_rotation(

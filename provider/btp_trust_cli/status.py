@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
-import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
-from rich.console import Console
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -15,31 +13,19 @@ from btp_trust.formatting import format_day
 from btp_trust.trusted_by.statements import TrustStatus
 from btp_trust_cli.exit_codes import Severity, worst
 from btp_trust_cli.landscape import SlotStatus, SubaccountStatus
+from btp_trust_cli.rendering import PIPE_WIDTH, STYLES, indented, render
 from btp_trust_cli.status_document import count
 
-PIPE_WIDTH: Final = 10_000
-"""Columns where nothing limits a line: programs read lines whole."""
-STYLES: Final = {
-    Severity.OK: "green",
-    Severity.WARNING: "yellow",
-    Severity.CRITICAL: "bold red",
-    Severity.UNKNOWN: "magenta",
-}
 _Column = tuple[str, Callable[[SubaccountStatus], str]]
 
 
 def status_text(statuses: Sequence[SubaccountStatus], *, width: int = PIPE_WIDTH, is_colored: bool = False) -> str:
     """Return the whole text, without colors unless they are asked for."""
-    stream = io.StringIO()
-    console = Console(
-        file=stream, width=width, force_terminal=is_colored, no_color=not is_colored, highlight=False, markup=False
-    )
-    console.print(_summary(statuses), _table(statuses), sep="\n")
+    parts: list[RenderableType] = [_summary(statuses), Text(""), _table(statuses)]
     for status in statuses:
         if paragraphs := [*_paragraphs(status)]:
-            console.print(f"\n{_heading(status)}")
-            console.print("\n".join(_indented(paragraph, width) for paragraph in paragraphs))
-    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
+            parts += [Text(f"\n{_heading(status)}"), *(Text(indented(each, width)) for each in paragraphs)]
+    return render(parts, width=width, is_colored=is_colored)
 
 
 def summary_line(statuses: Sequence[SubaccountStatus]) -> str:
@@ -52,7 +38,7 @@ def summary_line(statuses: Sequence[SubaccountStatus]) -> str:
 def _summary(statuses: Sequence[SubaccountStatus]) -> Text:
     line = summary_line(statuses)
     name, _, rest = line.partition(":")
-    return Text.assemble((name, STYLES[Severity[name]]), f":{rest}\n")
+    return Text.assemble((name, STYLES[Severity[name]]), f":{rest}")
 
 
 def _table(statuses: Sequence[SubaccountStatus]) -> Table:
@@ -113,9 +99,10 @@ _COLUMNS: Final[tuple[_Column, ...]] = (
 
 
 def _heading(status: SubaccountStatus) -> str:
-    places = [f"stack {status.stack}"] if status.stack else []
+    places = [status.label]
+    places += [f"stack {status.stack}"] if status.stack else []
     places += [f"connection {status.connection}"] if status.connection else []
-    return f"{', '.join([status.label, *(place for place in places if place != status.label)])}:"
+    return f"{', '.join(dict.fromkeys(places))}:"
 
 
 def _paragraphs(status: SubaccountStatus) -> Iterator[str]:
@@ -137,9 +124,3 @@ def _untrusting(status: SubaccountStatus) -> Iterable[str]:
     for target in status.targets:
         if target.status is not TrustStatus.YES:
             yield f"Target {target.target}: {target.sentence}."
-
-
-def _indented(paragraph: str, width: int) -> str:
-    return textwrap.fill(
-        paragraph, width, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-    )

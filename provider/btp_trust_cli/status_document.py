@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from btp_trust.errors import TrustError
 from btp_trust.formatting import format_rfc3339
 from btp_trust_cli.exit_codes import MOST_SERIOUS_FIRST, Severity, worst
 from btp_trust_cli.landscape import Due, SlotStatus, SubaccountStatus
+from btp_trust_cli.rendering import error_document
 
 FORMAT: Final = 1
 """Grows when a field changes its meaning; more fields leave it."""
@@ -52,7 +52,7 @@ def _subaccount(status: SubaccountStatus) -> dict[str, Any]:
             {"target": target.target, "trusts": target.status.value, "source": target.source, "detail": target.sentence}
             for target in status.targets
         ],
-        "error": _error(status.error),
+        "error": error_document(status.error),
     }
 
 
@@ -81,18 +81,5 @@ def _due(due: Due | None, *, is_due: bool) -> dict[str, Any] | None:
             "what": due.what,
             "why": due.why,
             "remedy": due.remedy,
-        }
-    )
-
-
-def _error(error: TrustError | None) -> dict[str, str] | None:
-    return (
-        None
-        if error is None
-        else {
-            "kind": type(error).__name__,
-            "what": error.what,
-            "why": error.why,
-            "remedy": error.remedy,
         }
     )

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TextIO
 
-from btp_trust_cli.status import PIPE_WIDTH
+from btp_trust_cli.rendering import PIPE_WIDTH
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,14 @@ class Connections:
             CredentialsMissing: All places are empty.
             ConfigurationError: The first key is malformed, or two connections share an environment variable.
         """
+        text, where, is_binding = self._first_source(name, service)
+        return Connection(name, parse_service_key(text, where, service), where, is_binding)
+
+    def locate(self, name: str, service: Service = DESTINATION) -> str:
+        """Return the place of a connection's key, which may be malformed. Raises as `find` does."""
+        return self._first_source(name, service)[1]
+
+    def _first_source(self, name: str, service: Service) -> tuple[str | bytes, str, bool]:
         # The first key ends the search, also a malformed one: the next place may have a key of another subaccount.
         source = next(self._sources(name, service), None)
         if source is None:
@@ -65,8 +73,7 @@ class Connections:
                 f"Searched, in this order: {'; '.join(self._searched_places(name, service))}.",
                 f"Set one: pulumi config set --secret {_config_command(name)}",
             )
-        text, where, is_binding = source
-        return Connection(name, parse_service_key(text, where, service), where, is_binding)
+        return source
 
     def _sources(self, name: str, service: Service) -> Iterator[tuple[str | bytes, str, bool]]:
         """Give each key with its place, and whether a binding has it."""
