@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from btp_trust_cli.exit_codes import Finished
 from btp_trust_cli.options import parse_days, parse_moment
 
 app = typer.Typer(
@@ -18,14 +19,6 @@ app = typer.Typer(
     # A traceback with the values of variables would show service keys.
     pretty_exceptions_enable=False,
 )
-
-
-class Finished(Exception):
-    """The end of a command."""
-
-    def __init__(self, exit_code: int) -> None:
-        super().__init__(exit_code)
-        self.exit_code = exit_code
 
 
 def _days(text: str) -> timedelta:
@@ -47,7 +40,10 @@ StackOption = Annotated[
 ]
 AllStacksOption = Annotated[bool, typer.Option("--all-stacks", help="Read all stacks of the project.")]
 FolderOption = Annotated[
-    Path, typer.Option("--cwd", "-C", metavar="FOLDER", help="Run as if started in this folder.", show_default=False)
+    Path,
+    typer.Option(
+        "--cwd", "-C", metavar="FOLDER", exists=True, file_okay=False, help="Run as if started in this folder."
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 FailWithinOption = Annotated[

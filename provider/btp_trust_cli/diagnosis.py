@@ -131,7 +131,8 @@ def examine(sources: Sequence[Source], on_done: Callable[[], None]) -> list[Diag
 def _examine_stack(source: Source) -> Diagnosis:
     if source.error is not None:
         return Diagnosis(f"stack {source.stack}", (Step("stack", error=source.error),))
-    read = Step("stack", f"{len(source.recorded)} subaccounts in its state")
+    number = len(source.recorded)
+    read = Step("stack", "1 subaccount in its state" if number == 1 else f"{number} subaccounts in its state")
     settings = [Step("configuration", error=error) for error in source.invalid_settings]
     return Diagnosis(f"stack {source.stack}", (read, *(settings or [Step("configuration", "every setting is known")])))
 

@@ -25,3 +25,11 @@ def worst(severities: Iterable[Severity]) -> Severity:
     """Return the most serious one; of an empty list, UNKNOWN."""
     found = set(severities)
     return next((severity for severity in MOST_SERIOUS_FIRST if severity in found), Severity.UNKNOWN)
+
+
+class Finished(Exception):
+    """The end of a command, with its exit code."""
+
+    def __init__(self, severity: Severity) -> None:
+        super().__init__(severity)
+        self.severity = severity

@@ -170,5 +170,5 @@ def _pulumi_missing(reason: str) -> ConfigurationError:
     return ConfigurationError(
         "Pulumi's command line failed to start.",
         f"{reason}: stacks are read by the command `pulumi`.",
-        "Put it on PATH; or leave out --stack and --all-stacks, and give the service keys in the environment.",
+        "Put it on PATH; or choose a folder outside of the project (-C): there the keys of the environment are read.",
     )

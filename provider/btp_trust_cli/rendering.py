@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from rich.console import Console, RenderableType
+from rich.text import Text
 
 from btp_trust.errors import TrustError
 from btp_trust_cli.exit_codes import Severity
@@ -35,7 +36,8 @@ def render(parts: Iterable[RenderableType], *, width: int = PIPE_WIDTH, is_color
         emoji=False,
     )
     for part in parts:
-        console.print(part)
+        # A line of text stays as long as it is, so that it can be pasted.
+        console.print(part, soft_wrap=isinstance(part, Text))
     return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().splitlines())
 
 

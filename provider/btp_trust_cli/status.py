@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from rich.console import RenderableType
@@ -114,13 +114,3 @@ def _paragraphs(status: SubaccountStatus) -> Iterator[str]:
         yield f"{drift.what} {drift.why} {remedy}"
     if status.finding is not None:
         yield f"{status.finding.what} {status.finding.why} {status.finding.remedy}"
-    yield from _untrusting(status)
-
-
-def _untrusting(status: SubaccountStatus) -> Iterable[str]:
-    """Give the targets that are not known to trust the next signer, while a step is due."""
-    if status.finding is None:
-        return
-    for target in status.targets:
-        if target.status is not TrustStatus.YES:
-            yield f"Target {target.target}: {target.sentence}."
