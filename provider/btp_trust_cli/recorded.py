@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from btp_trust.active.schema import ActiveState
+from btp_trust.arguments import DEFAULT_CONNECTION
 from btp_trust.passive.schema import PassiveState
 from btp_trust.property_bag import from_bag
 from btp_trust.rotation.declaration import Declaration
@@ -115,8 +116,10 @@ def parse_stack(resources: Iterable[Mapping[str, Any]]) -> dict[str, RecordedSub
     for resource in resources:
         kind = str(resource.get("type", "")).removeprefix(_TYPE_PREFIX)
         outputs, inputs = resource.get("outputs") or {}, resource.get("inputs") or {}
-        if kind in _READERS and resource.get("type") != kind and (guid := outputs.get("subaccount_id")):
-            before = found.get(guid) or RecordedSubaccount(guid, inputs.get("connection", "default"))
+        guid = outputs.get("subaccount_id")
+        # A GUID that the program made a secret is encrypted: its subaccount is read by the configuration alone.
+        if kind in _READERS and resource.get("type") != kind and isinstance(guid, str):
+            before = found.get(guid) or RecordedSubaccount(guid, str(inputs.get("connection", DEFAULT_CONNECTION)))
             name = inputs.get("display_name", before.display_name)
             found[guid] = _READERS[kind](replace(before, display_name=name), inputs, outputs)
     return found
@@ -130,9 +133,8 @@ def registration_connections(resources: Iterable[Mapping[str, Any]]) -> tuple[st
 
 def project_of(resources: Iterable[Mapping[str, Any]]) -> str:
     """Return the name of the project, by the URNs; empty for a stack without resources."""
-    return next(
-        (str(resource.get("urn", "")).split("::")[1] for resource in resources if "::" in resource.get("urn", "")), ""
-    )
+    urns = (str(resource.get("urn")).split("::") for resource in resources)
+    return next((parts[1] for parts in urns if len(parts) > 1), "")
 
 
 def _with_rotation(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -33,9 +34,12 @@ PLACES: Final[dict[str, Callable[[str], dict[str, str]]]] = {
 
 
 @pytest.fixture(scope="module")
-def pulumi(tmp_path_factory: pytest.TempPathFactory) -> FakePulumi:
-    """A project."""
-    return FakePulumi(tmp_path_factory.mktemp("project") / "trust")
+def pulumi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakePulumi]:
+    """A project, whose command line answers in process."""
+    fake = FakePulumi(tmp_path_factory.mktemp("project") / "trust")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subprocess, "run", fake.answer)
+        yield fake
 
 
 @pytest.fixture(scope="module")
@@ -46,17 +50,20 @@ def emulator() -> Iterator[Emulator]:
 
 
 def shown_by(folder: Path, environ: dict[str, str], emulator: Emulator) -> str:
-    """Return all that both commands print, as text and as JSON, errors included."""
-    texts = []
-    commands: list[Callable[..., Any]] = [run_status, run_doctor]
-    for run, kind in zip(commands, (StatusRequest, DoctorRequest), strict=True):
-        for as_json in (False, True):
-            terminal, host = pipes(), Host(environ=environ, transport=emulator.transport, sleep=lambda _: None)
-            try:
-                run(kind(Selection(folder=folder), as_json), host, terminal)
-            except TrustError as error:
-                texts.append(str(error))
-            texts.append(printed(terminal))
+    """Return all that both commands print, one as text and one as JSON, errors included."""
+    texts, host = [], Host(environ=environ, transport=emulator.transport, sleep=lambda _: None)
+    selection = Selection(folder=folder)
+    commands: list[Callable[..., Any]] = [
+        lambda terminal: run_status(StatusRequest(selection), host, terminal),
+        lambda terminal: run_doctor(DoctorRequest(selection, as_json=True), host, terminal),
+    ]
+    for run in commands:
+        terminal = pipes()
+        try:
+            run(terminal)
+        except TrustError as error:
+            texts.append(str(error))
+        texts.append(printed(terminal))
     return "".join(texts)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,6 +85,17 @@ class FakePulumi:
         self._write("stacks", self.stacks)
         self._write(f"config-{name}", {key: {"value": value, "secret": secret} for key, value in config.items()})
         self._write(f"export-{name}", {"version": 3, "deployment": {"resources": list(resources)}})
+
+    def answer(self, command: Sequence[str], **_: object) -> subprocess.CompletedProcess[bytes]:
+        """Answer as the script does, in process: for many calls."""
+        match command[1:]:
+            case ["stack", "ls", *_]:
+                name = "stacks"
+            case ["config", *_, stack, "--non-interactive", "--color", "never"]:
+                name = f"config-{stack}"
+            case [*_, stack, "--non-interactive", "--color", "never"]:
+                name = f"export-{stack}"
+        return subprocess.CompletedProcess(command, 0, (self.folder / name).read_bytes(), b"")
 
     def overwrite(self, name: str, text: str) -> None:
         """Replace what the script prints."""

@@ -131,7 +131,9 @@ def test_environment_has_many_connections(make_host: MakeHost, emulator: Emulato
     """Variables by name, and bindings by instance; a key of XSUAA belongs to a target and is left out."""
     guids = [emulator.create_subaccount(generate=True).guid for _ in range(3)]
     keys = [json.dumps(emulator.service_key(guid)) for guid in guids]
-    binding = {"destination": [{"name": "bound", "instance_name": "bound", "credentials": json.loads(keys[2])}]}
+    bound = {"name": "bound", "instance_name": "bound", "credentials": json.loads(keys[2])}
+    other = {"name": "other", "credentials": {"clientid": "one", "uri": "https://elsewhere.example"}}
+    binding = {"destination": [bound], "user-provided": [other]}
     host = make_host(
         BTP_TRUST_SERVICE_KEY=keys[0],
         BTP_TRUST_SERVICE_KEY_PROD_EU=keys[1],
