@@ -1,4 +1,4 @@
-"""The command line shows no secret: whatever is in the environment, in a stack, or in what Pulumi prints."""
+"""The command line shows no secret of the environment, of a stack, or of what Pulumi prints."""
 
 from __future__ import annotations
 

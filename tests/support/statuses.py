@@ -9,6 +9,7 @@ from btp_trust.certificate import Certificate
 from btp_trust.errors import NotAuthorized
 from btp_trust.rotation.schema import RotationState
 from btp_trust.runtime.expiry_limits import ExpiryLimits
+from btp_trust.trusted_by.statements import Observation
 from btp_trust_cli.landscape import SubaccountStatus, by_urgency
 from btp_trust_cli.recorded import RecordedSubaccount
 from support.fake_engine import make_certificate, make_snapshot
@@ -27,7 +28,10 @@ def status(active: Certificate | None = OLD, passive: Certificate | None = None,
 ROTATION = RotationState(
     fingerprint=OLD.fingerprint,
     generation="2026-01",
-    trusted_by={"s4": [OLD.fingerprint, YOUNG.fingerprint], "hr": [OLD.fingerprint]},
+    trusted_by={
+        "s4": Observation.of(OLD.fingerprint, YOUNG.fingerprint),
+        "hr": Observation.of(OLD.fingerprint),
+    },
 )
 NAMES = {"2026-01": OLD.fingerprint, "2028-01": YOUNG.fingerprint}
 ROTATING = replace(

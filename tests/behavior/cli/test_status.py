@@ -87,7 +87,7 @@ def test_another_date_is_judged(
 
 
 def test_all_stacks_are_read(engine: FakeEngine, pulumi: FakePulumi, make_host: MakeHost, emulator: Emulator) -> None:
-    """Each with its own configuration; one that cannot be read is a row, and the others are there all the same."""
+    """Each with its own configuration; an unreadable one is a row, and the others are there all the same."""
     other = FakeEngine(emulator, emulator.create_subaccount(generate=True).guid)
     other.up(program())
     pulumi.add_stack("dev", engine.config, export_of(engine))
@@ -118,7 +118,7 @@ def test_stack_is_chosen_by_name(engine: FakeEngine, pulumi: FakePulumi, make_ho
 
 
 def test_project_without_stack_reads_environment(pulumi: FakePulumi, make_host: MakeHost, emulator: Emulator) -> None:
-    """A new project has no stack yet; `--all-stacks` is then refused."""
+    """In a new project the environment counts, and `--all-stacks` is refused."""
     guid = emulator.create_subaccount(generate=True).guid
     host = make_host(BTP_TRUST_SERVICE_KEY=json.dumps(emulator.service_key(guid)))
     _, document = read(host, pulumi.folder)
@@ -147,7 +147,7 @@ def test_environment_has_many_connections(make_host: MakeHost, emulator: Emulato
 
 
 def test_stack_uses_the_environment(engine: FakeEngine, pulumi: FakePulumi, make_host: MakeHost) -> None:
-    """The connection of a resource may have its key there; a stack without resources has all of them."""
+    """The connection of a resource may have its key there; a new stack has all of them."""
     key = engine.config["btp-trust:serviceKey"]
     pulumi.add_stack("dev", {}, export_of(engine))
     pulumi.add_stack("new", {})
@@ -159,7 +159,7 @@ def test_stack_uses_the_environment(engine: FakeEngine, pulumi: FakePulumi, make
 def test_key_of_another_subaccount_is_seen(
     engine: FakeEngine, pulumi: FakePulumi, make_host: MakeHost, emulator: Emulator
 ) -> None:
-    """The state knows which subaccount is meant; no slot is read, and the row keeps its name."""
+    """The state knows which subaccount is meant; the slots stay unread, and the row keeps its name."""
     other = emulator.service_key(emulator.create_subaccount(generate=True).guid)
     pulumi.add_stack("dev", {"btp-trust:serviceKey": json.dumps(other)}, export_of(engine), current=True)
     severity, document = read(make_host(), pulumi.folder)

@@ -66,7 +66,7 @@ def test_short_successor_is_due_now() -> None:
 
 
 def test_successor_is_handed_over_next() -> None:
-    """A good successor leaves the hand-over; where the warning is off, nothing becomes due."""
+    """A good successor leaves the hand-over; the warning at 0 days is off."""
     due = status(passive=YOUNG, day=610).next_due
     assert due is not None
     assert due.step is DueStep.HAND_OVER
@@ -75,7 +75,7 @@ def test_successor_is_handed_over_next() -> None:
 
 
 def test_empty_slots_are_fine() -> None:
-    """A subaccount that has no certificate yet has nothing to expire."""
+    """A new subaccount is OK: it has yet to get a certificate."""
     empty = status(None)
     assert (empty.severity, empty.next_due, empty.active, empty.passive) == (Severity.OK, None, None, None)
 
@@ -109,7 +109,7 @@ def test_urgent_ones_come_first(days: list[tuple[int, bool]]) -> None:
 
 
 def test_earlier_expiry_comes_first() -> None:
-    """Among equally serious ones; a subaccount without a signer comes last."""
+    """Among equally serious ones; one whose active slot is empty comes last."""
     later = replace(status(make_certificate("c", created_on_day=50)), name="a")
     assert by_urgency([status(None), later, status()]) == [status(), later, status(None)]
 
@@ -131,7 +131,7 @@ def test_other_signer_is_critical(active: Certificate | None, severity: Severity
 
 
 def test_lost_passive_is_critical() -> None:
-    """A recorded certificate that is in no slot is gone, and its generation with it."""
+    """A recorded certificate that left both slots is gone, and its generation with it."""
     kept = recorded(passive=PassiveState(fingerprint=YOUNG.fingerprint, generation="2028-11"))
     seen = replace(status(), recorded=kept)
     assert seen.severity is Severity.CRITICAL
@@ -139,7 +139,7 @@ def test_lost_passive_is_critical() -> None:
 
 
 def test_prepared_stack_is_warned() -> None:
-    """Without a RotationTrigger a successor is all that the stack could bring about: no failure, as in `pulumi up`."""
+    """A successor is all that a stack of two resources could bring about: a warning, as in `pulumi up`."""
     kept = recorded(passive=PassiveState(fingerprint=YOUNG.fingerprint, generation="2028-11"))
     seen = replace(status(OLD, YOUNG, day=725), recorded=kept)
     assert seen.severity is Severity.WARNING

@@ -32,8 +32,8 @@ def test_narrow_terminal_loses_nothing() -> None:
     """At 60 columns the table stays within, and every word of the paragraphs is there, whole."""
     narrow = status_text(ALL, width=60)
     assert max(map(len, narrow.split("\n\n")[1].splitlines())) <= 60
-    told = narrow.partition("acme-test (11111111), ")[2].split()
-    assert told == TEXT.partition("acme-test (11111111), ")[2].split()
+    stated = narrow.partition("acme-test (11111111), ")[2].split()
+    assert stated == TEXT.partition("acme-test (11111111), ")[2].split()
 
 
 def test_colors_only_on_request() -> None:
