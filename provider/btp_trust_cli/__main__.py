@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from btp_trust_cli.app import app  # noqa: PLC0415 - its library may be missing
 
-        app(arguments)
+        app(arguments, prog_name="btp-trust")
     except Finished as end:
         return end.severity
     except SystemExit as end:

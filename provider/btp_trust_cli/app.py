@@ -64,8 +64,9 @@ AsOfOption = Annotated[
 
 
 @app.command(
+    short_help="Show all subaccounts by urgency.",
     epilog="Examples: `btp-trust status` in the folder of a project; `btp-trust status --all-stacks --json`; "
-    "`btp-trust status --as-of 2028-10-01` for what will be due then."
+    "`btp-trust status --as-of 2028-10-01` for what will be due then.",
 )
 def status(
     stack: StackOption = None,
@@ -92,8 +93,9 @@ def status(
 
 
 @app.command(
+    short_help="Examine each connection step by step.",
     epilog="Examples: `btp-trust doctor` in the folder of a project, or with the service key in "
-    "BTP_TRUST_SERVICE_KEY; `btp-trust doctor --stack prod --json` in a pipeline."
+    "BTP_TRUST_SERVICE_KEY; `btp-trust doctor --stack prod --json` in a pipeline.",
 )
 def doctor(
     stack: StackOption = None,
