@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
 import httpx
@@ -131,14 +132,22 @@ class OpenConnections:
             tls = self._tls(connection.key)
             if note := no_proxy_note():
                 self._print_note(note)
-            # The token service has a client of its own: the other one's auth would wait for its own token.
-            http = open_client(tls, self._host.transport, None, "", self._ca_bundle)
-            auth = ClientCredentials(connection.key, http, self._retry_policy, self._host.monotonic)
-            api_client = open_client(tls, self._host.transport, auth, connection.key.uri, self._ca_bundle)
-            users = UserTokens(self._users, name, connection.key, http, self._retry_policy)
-            return OpenConnection(connection, auth.subaccount_id, auth.subaccount_name, api_client, users, http)
+            return self._open_clients(name, connection, tls)
         except TrustError as error:
             return error
+
+    def _open_clients(self, name: str, connection: Connection, tls: ssl.SSLContext) -> OpenConnection:
+        """Open both clients and get a token; a failure closes them."""
+        key, transport = connection.key, self._host.transport
+        with ExitStack() as stack:
+            # The token service has a client of its own: the other one's auth would wait for its own token.
+            http = stack.enter_context(closing(open_client(tls, transport, None, "", self._ca_bundle)))
+            auth = ClientCredentials(key, http, self._retry_policy, self._host.monotonic)
+            api_client = stack.enter_context(closing(open_client(tls, transport, auth, key.uri, self._ca_bundle)))
+            users = UserTokens(self._users, name, key, http, self._retry_policy)
+            opened = OpenConnection(connection, auth.subaccount_id, auth.subaccount_name, api_client, users, http)
+            stack.pop_all()
+        return opened
 
 
 def _subaccount_id_missing(opened: OpenConnection, prop: str) -> WrongSubaccount:
