@@ -14,7 +14,7 @@ RUN := $(SETUP) run
 CHECKED := $(wildcard provider tests examples tools benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup programs pulumi-path demo demo-targets test check matrix soak bench-continuity bench-startup figures scheduled compatibility \
+.PHONY: help setup programs pulumi-path demo demo-targets test check matrix soak bench-continuity bench-startup bench-status figures scheduled compatibility \
 	lint audit format clean
 
 help: ## print this list
@@ -53,6 +53,9 @@ bench-continuity: programs ## count the calls that fail while a certificate is e
 
 bench-startup: programs ## compare commands without changes with those of empty resources, write docs/explanation/performance.md
 	$(RUN) env PYTHONPATH=benchmarks:tests:tools python -m startup
+
+bench-status: setup ## time the status of a thousand subaccounts, write docs/explanation/performance.md
+	$(RUN) env PYTHONPATH=benchmarks:tests:tools python -m status
 
 compatibility: setup ## rotate with the oldest and newest Pulumi, dependencies and Python; builds what is missing
 	$(RUN) pytest -m compatibility

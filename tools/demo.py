@@ -233,6 +233,17 @@ def next_cycle(demo: DemoEnvironment) -> None:
     demo.expect_slots("2030-11", "2028-11")
 
 
+def watch(demo: DemoEnvironment) -> None:
+    """Show the status now and before the next expiry."""
+    demo.step(
+        "See the next one coming",
+        "The command line reads all subaccounts of a stack. Nothing is due now, and a step will be in two years:",
+    )
+    demo.btp_trust("status", "OK: 1 subaccount, 1 OK", "prepare from 2032-08-02")
+    demo.btp_trust("status --as-of 2032-09-01", "WARNING", 'Prepare a successor: generation="2032-10"', status=1)
+    demo.expect_slots("2030-11", "2028-11")
+
+
 STEPS = (
     first_certificate,
     adopt,
@@ -246,6 +257,7 @@ STEPS = (
     protect,
     retire,
     next_cycle,
+    watch,
 )
 
 

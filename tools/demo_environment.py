@@ -112,12 +112,15 @@ class DemoEnvironment:
         say("", f"$ pulumi {command}{f' < {stdin.name}' if stdin else ''}")
         with (stdin or Path(os.devnull)).open("rb") as source:
             code, printed = run_to_end(["pulumi", *command.split()], self.program, self.environment, source)
-        for line in filter_output(printed):
-            say(f"  {line}")
-        say(*([f"  (exit status {code})"] if code else []))
-        expect(code == status, f"`pulumi {command}` ends with {status}; found: {code}:\n{printed}")
-        for text in expected_texts:
-            expect(text in " ".join(printed.split()), f"`pulumi {command}` prints {text!r}:\n{printed}")
+        show_and_check(f"pulumi {command}", filter_output(printed), (code, printed), status, expected_texts)
+
+    def btp_trust(self, command: str, *expected_texts: str, status: int = 0) -> None:
+        """Run a command of `btp-trust` in the same way."""
+        say("", f"$ btp-trust {command}")
+        # By this interpreter, like the emulator: see `run_emulator`.
+        words = [sys.executable, "-m", "btp_trust_cli", *command.split()]
+        code, printed = run_to_end(words, self.program, self.environment)
+        show_and_check(f"btp-trust {command}", printed.splitlines(), (code, printed), status, expected_texts)
 
     def act_in_cockpit(self, action: str) -> None:
         """Act in the cockpit, as a colleague."""
@@ -299,6 +302,17 @@ def terminating(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str
             process.wait()
         if process.stdout:
             process.stdout.close()
+
+
+def show_and_check(
+    command: str, lines: Sequence[str], outcome: tuple[int, str], status: int, expected_texts: Sequence[str]
+) -> None:
+    """Show the lines of a command, and check its exit status and the expected texts."""
+    code, printed = outcome
+    say(*(f"  {line}".rstrip() for line in lines), *([f"  (exit status {code})"] if code else []))
+    expect(code == status, f"`{command}` ends with {status}; found: {code}:\n{printed}")
+    for text in expected_texts:
+        expect(text in " ".join(printed.split()), f"`{command}` prints {text!r}:\n{printed}")
 
 
 def filter_output(printed: str) -> list[str]:

@@ -30,6 +30,7 @@ ALONE = (
     "by mistake",
     "Retire",
     "next cycle",
+    "See the next one coming",
 )
 TARGETS = (
     "Prepare",

@@ -41,6 +41,7 @@ SKIPPED_COMMANDS = {
     "make matrix": "it takes three quarters of an hour; a slice of it is a test of its own",
     "make bench-continuity": "it takes two minutes and rewrites its page; its parts have a test of their own",
     "make bench-startup": "it takes minutes and rewrites its page; its parts have a test of their own",
+    "make bench-status": "it takes half a minute and rewrites its page; its parts have a test of their own",
     "make setup": "it has tests of its own, and has been run on the machine that runs this",
     'export PATH="$PWD/.venv': "the workbench puts the same folders on PATH",
     "python -m pip install": "it would change the environment that runs the tests",
@@ -320,24 +321,40 @@ def test_frozen_names_come_first() -> None:
 
 def test_folders_import_what_is_allowed() -> None:
     """Each part of the package imports only parts that its row in the table of the architecture names."""
-    page = (ROOT / "docs/design/architecture.md").read_text()
-    rows = re.findall(r"^\| `(\w+)` \| (nothing|(?:`\w+`(?:, )?)+) \|$", page, re.MULTILINE)
-    allowed = {part: set(re.findall(r"`(\w+)`", names)) for part, names in rows}
+    allowed = allowed_imports("Who may import whom")
     imports = imports_between_parts()
 
     assert set(allowed) == set(imports)
     assert {part: names - allowed[part] for part, names in imports.items() if names - allowed[part]} == {}
 
 
+def test_command_line_imports_allowed_parts() -> None:
+    """The command line imports the parts that its row names, all of them, and no lifecycle or write."""
+    imported = {name for names in imported_modules("btp_trust_cli").values() for name in names}
+
+    assert {"btp_trust_cli": {part_of(name) for name in imported if name.startswith("btp_trust.")}} == allowed_imports(
+        "The command line"
+    )
+    assert not [name for name in imported if re.search(r"lifecycle|writes|at_most_once|registry", name)]
+
+
 def test_modules_import_without_circles() -> None:
     """No module imports itself through others, in annotations or functions either."""
     graphlib.TopologicalSorter(imported_modules()).prepare()
+    graphlib.TopologicalSorter(imported_modules("btp_trust_cli")).prepare()
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_names_no_machine(page: Path) -> None:
     """Pages are free of paths and hosts of the machine on which they were written."""
     assert not re.search(r"(/home/|/root/|/work/|/tmp/)", page.read_text())
+
+
+def allowed_imports(heading: str) -> dict[str, set[str]]:
+    """Return {part: what it may import} of a section of the architecture."""
+    page = section_of((ROOT / "docs/design/architecture.md").read_text(), heading)
+    rows = re.findall(r"^\| `(\w+)` \| (nothing|(?:`\w+`(?:, )?)+) \|$", page, re.MULTILINE)
+    return {part: set(re.findall(r"`(\w+)`", names)) for part, names in rows}
 
 
 def fault_row(kind: FaultKind) -> str:
@@ -399,15 +416,20 @@ def part_of(module: str) -> str:
     return module.partition(".")[2].partition(".")[0]
 
 
-def imported_modules() -> dict[str, set[str]]:
-    """Return {module of the package: the modules of the package that it imports anywhere}."""
+def modules_of(package: str) -> dict[str, Path]:
+    """Return {module: its file} of a package."""
     root = ROOT / "provider"
-    files = {
+    return {
         ".".join(file.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): file
-        for file in (root / "btp_trust").rglob("*.py")
+        for file in (root / package).rglob("*.py")
     }
+
+
+def imported_modules(package: str = "btp_trust") -> dict[str, set[str]]:
+    """Return {module of a package: the modules of that package and of btp_trust that it imports anywhere}."""
+    files = {**modules_of("btp_trust"), **modules_of(package)}
     imported: dict[str, set[str]] = {}
-    for module, file in files.items():
+    for module, file in modules_of(package).items():
         nodes = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ImportFrom)]
         names = {f"{node.module}.{name.name}" for node in nodes for name in node.names}
         targets = {name if name in files else name.rpartition(".")[0] for name in names}

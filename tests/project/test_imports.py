@@ -73,6 +73,9 @@ MAY_IMPORT = {
     "signxml": ("saml/assertion.py",),
     "subprocess": ("service/credentials/user_tokens.py",),
     "btp_trust_emulator": (),
+    "btp_trust_cli": (),
+    "typer": (),
+    "rich": (),
 }
 CLOCKS = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time", "time.monotonic"}
 HEAVY = {

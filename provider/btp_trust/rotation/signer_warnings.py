@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from btp_trust.certificate import Certificate
 from btp_trust.formatting import short_fingerprint
 from btp_trust.rotation.decision import Action, Decision
@@ -45,6 +47,7 @@ def expiry_notices(
         next_signer=command_plan.next_signer,
         declared=new.declared_fingerprint,
         has_trigger=True,
+        has_targets=bool(declaration.trusted_by),
         waiting=_waiting_targets(declaration, snapshot),
     )
     return runtime_warnings.expiry_notices(session, snapshot, context)
@@ -56,17 +59,42 @@ def warn_in_refresh(session: Session, state: RotationState, snapshot: Snapshot, 
     Raises:
         Refused: Another one signs than the last deployment declared, and `btp-trust:strict` is set.
     """
-    declaration = Declaration(
-        **state.arguments,
-        recorded_generations={**command_plan.recorded_names, state.generation: state.declared_fingerprint},
-    )
+    declaration = declaration_of_state(state, command_plan.recorded_names)
     drift = _recorded_drift(session, declaration, state, snapshot)
-    waiting = _waiting_targets(declaration, snapshot)
-    context = ExpiryContext(
-        names=declaration.generations, declared=state.declared_fingerprint, has_trigger=True, waiting=waiting
-    )
+    context = recorded_expiry_context(declaration, snapshot)
     session.print_notices(drift)
     session.print_notices(runtime_warnings.expiry_notices(session, snapshot, context, may_fail=False))
+
+
+def declaration_of_state(state: RotationState, names: Mapping[str, str]) -> Declaration:
+    """Return what the last deployment declared, by the state alone.
+
+    Args:
+        state: The outputs.
+        names: {generation: fingerprint} that a PassiveTrustCertificate has recorded.
+    """
+    generations = {**names, state.generation: state.declared_fingerprint}
+    return Declaration(**state.arguments, recorded_generations=generations)
+
+
+def recorded_expiry_context(declaration: Declaration, snapshot: Snapshot) -> ExpiryContext:
+    """Return what the state knows about the replacement of the signer."""
+    return ExpiryContext(
+        names=declaration.generations,
+        declared=declaration.declared_fingerprint,
+        has_trigger=True,
+        has_targets=bool(declaration.trusted_by),
+        waiting=_waiting_targets(declaration, snapshot),
+    )
+
+
+def recorded_change(declaration: Declaration, state: RotationState, snapshot: Snapshot) -> SignerChange | None:
+    """Return the change of the signer since the last deployment, or None while the declared one signs."""
+    active, declared = snapshot.active, state.declared_fingerprint
+    if active is None or has_fingerprint(active, declared):
+        return None
+    affected = _affected_targets(declaration, active, snapshot)
+    return SignerChange(declared, active, snapshot, state.observed_at, declaration.generations, affected)
 
 
 def drift_warning(declaration: Declaration, decision: Decision, snapshot: Snapshot) -> tuple[str, str, str] | None:
@@ -83,15 +111,12 @@ def _recorded_drift(
     session: Session, declaration: Declaration, state: RotationState, snapshot: Snapshot
 ) -> list[Notice]:
     """Return the drift as a refresh sees it, which gets the state alone."""
-    active, declared = snapshot.active, state.declared_fingerprint
-    if active is None or has_fingerprint(active, declared):
+    if (change := recorded_change(declaration, state, snapshot)) is None:
         return []
-    affected = _affected_targets(declaration, active, snapshot)
-    change = SignerChange(declared, active, snapshot, state.observed_at, declaration.generations, affected)
     if state.on_drift is OnDrift.RESTORE and change.was_swapped:
         # Never an error: the next deployment undoes it.
         return [Notice(f"warning: {change.what} {change.why} The next `pulumi up` restores the declared signer.")]
-    name = declaration.generation_of(active)
+    name = declaration.generation_of(change.active)
     remedy = (
         "Run `pulumi preview`: it prints the arguments that accept or undo it."
         if name is None

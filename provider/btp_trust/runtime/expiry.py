@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final
 
 from msgspec import Struct, field
@@ -34,6 +35,19 @@ from btp_trust.runtime.expiry_limits import ExpiryLimits
 from btp_trust.snapshot import Snapshot
 
 _ONE_DAY: Final = timedelta(days=1)
+_WITH_SUCCESSOR: Final = ("hand over", "rotate", "restore")
+"""The steps that a good successor in the passive slot leaves to do."""
+
+
+class DueStep(StrEnum):
+    """The next step of the rotation that replaces an expiring signer."""
+
+    PREPARE = "prepare"
+    HAND_OVER = "hand over"
+    ROTATE = "rotate"
+    RESTORE = "restore"
+    UNDER_WAY = "under way"
+    """The command that warns takes the step itself."""
 
 
 class ExpiryContext(Struct, frozen=True):
@@ -53,6 +67,8 @@ class ExpiryContext(Struct, frozen=True):
     """Fingerprint of the certificate that the program declares as the signer."""
     has_trigger: bool = False
     """The program has a RotationTrigger."""
+    has_targets: bool = False
+    """The program tells what each target trusts."""
     waiting: tuple[str, ...] = ()
     """The targets that lack the successor, each with its reason."""
 
@@ -64,6 +80,7 @@ class ExpiryFinding(Struct, frozen=True):
     why: str
     remedy: str
     is_failure: bool
+    step: DueStep
 
 
 def find_expiry(snapshot: Snapshot, limits: ExpiryLimits, context: ExpiryContext) -> ExpiryFinding | None:
@@ -73,11 +90,11 @@ def find_expiry(snapshot: Snapshot, limits: ExpiryLimits, context: ExpiryContext
         return None
     successor = successor_of(snapshot)
     if limits.is_due(active.not_after, snapshot.now):
-        remedy, is_under_way = _next_step(active, successor, snapshot, limits, context)
+        step, remedy = _next_step(active, successor, snapshot, limits, context)
         what, why = _about_signer(active, snapshot.now, context)
-        return ExpiryFinding(
-            what, why, remedy, is_failure=not is_under_way and limits.fails(active.not_after, snapshot.now)
-        )
+        is_prepared = context.is_prepared_enough and step in _WITH_SUCCESSOR
+        is_failure = step is not DueStep.UNDER_WAY and not is_prepared and limits.fails(active.not_after, snapshot.now)
+        return ExpiryFinding(what, why, remedy, is_failure, step)
     return _find_short_successor(active, successor, snapshot, limits, context)
 
 
@@ -93,14 +110,13 @@ def _find_short_successor(
         if not limits.is_due(context.next_signer.not_after, snapshot.now):
             return None
         what = f"This command makes {_about_next_signer(context.next_signer, snapshot, limits, context)}."
-        return ExpiryFinding(
-            what, "Targets reject every user from then on.", _prepare(active, context), is_failure=False
-        )
+        why = "Targets reject every user from then on."
+        return ExpiryFinding(what, why, _prepare(active, context), is_failure=False, step=DueStep.PREPARE)
     if successor is None or context.pending_generation is not None or _can_serve(successor, active, snapshot, limits):
         return None
     what = f"Passive {_describe(successor, context)} {_when(successor.not_after, snapshot.now)}."
     why = f"It would expire before it could serve as the successor of {describe_certificate(active)}."
-    return ExpiryFinding(what, why, _prepare(successor, context), is_failure=False)
+    return ExpiryFinding(what, why, _prepare(successor, context), is_failure=False, step=DueStep.PREPARE)
 
 
 def _about_next_signer(
@@ -139,23 +155,32 @@ def _next_step(
     snapshot: Snapshot,
     limits: ExpiryLimits,
     context: ExpiryContext,
-) -> tuple[str, bool]:
-    """Return the next step, and whether this command takes it."""
+) -> tuple[DueStep, str]:
+    """Return the next step, and the sentence about it."""
     if context.next_signer is not None:
-        return f"This command makes {_about_next_signer(context.next_signer, snapshot, limits, context)}.", True
+        about = _about_next_signer(context.next_signer, snapshot, limits, context)
+        return DueStep.UNDER_WAY, f"This command makes {about}."
     if context.renews:
-        return "This command renews it in place.", True
+        return DueStep.UNDER_WAY, "This command renews it in place."
     if context.pending_generation is not None:
-        return f"This command generates {context.pending_generation!r}: {_hand_over_and_rotate(context)}", True
+        generates = f"This command generates {context.pending_generation!r}"
+        return DueStep.UNDER_WAY, f"{generates}: {_hand_over_and_rotate(context)}"
     if successor is None:
-        return _prepare(active, context), False
+        return DueStep.PREPARE, _prepare(active, context)
     if not _can_serve(successor, active, snapshot, limits):
         described = f"{_describe(successor, context)}, which {_when(successor.not_after, snapshot.now)}"
-        return f"The passive one is {described}: too short to serve. {_prepare(successor, context)}", False
-    return (
-        f"Its successor is passive {_describe(successor, context)}: {_rotate(successor, context)}",
-        context.is_prepared_enough,
-    )
+        return DueStep.PREPARE, f"The passive one is {described}: too short to serve. {_prepare(successor, context)}"
+    sentence = f"Its successor is passive {_describe(successor, context)}: {_rotate(successor, context)}"
+    return _step_with_successor(successor, context), sentence
+
+
+def _step_with_successor(successor: Certificate, context: ExpiryContext) -> DueStep:
+    if context.waiting:
+        return DueStep.HAND_OVER
+    if successor.fingerprint == context.declared:
+        return DueStep.RESTORE
+    # Where the program tells of no target, nobody knows whether the successor was handed over.
+    return DueStep.ROTATE if context.has_targets else DueStep.HAND_OVER
 
 
 def _can_serve(successor: Certificate, active: Certificate, snapshot: Snapshot, limits: ExpiryLimits) -> bool:

@@ -30,9 +30,13 @@ class ExpiryLimits(Struct, frozen=True):
         """Return True if the warning stops a strict run."""
         return self.is_due(not_after, now) and not_after - now <= self.failure
 
-    def renew_after(self, not_after: datetime) -> str:
+    def warned_from(self, not_after: datetime) -> datetime:
         """Return the moment from which on a certificate is warned of."""
-        return format_rfc3339(_EARLIEST + max(not_after - _EARLIEST - self.warning, timedelta()))
+        return _EARLIEST + max(not_after - _EARLIEST - self.warning, timedelta())
+
+    def renew_after(self, not_after: datetime) -> str:
+        """Return that moment as an output has it."""
+        return format_rfc3339(self.warned_from(not_after))
 
 
 def parse_expiry_limits(config: Callable[[str], str | None]) -> ExpiryLimits:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 
 import httpx
 from msgspec import Struct
@@ -12,7 +14,7 @@ from btp_trust.errors import TrustError, WrongSubaccount
 from btp_trust.runtime.host import Host
 from btp_trust.service.credentials.client_credentials import ClientCredentials
 from btp_trust.service.credentials.connections import Connection, Connections
-from btp_trust.service.credentials.service_key import Service
+from btp_trust.service.credentials.service_key import Service, ServiceKey
 from btp_trust.service.credentials.user_tokens import UserTokens
 from btp_trust.service.credentials.users import UserCredentialsLookup
 from btp_trust.service.transport.http_client import CA_BUNDLE, no_proxy_note, open_client
@@ -30,6 +32,13 @@ class OpenConnection(Struct, frozen=True):
     api_client: httpx.Client
     """Calls the service of the key with a token on each request."""
     user_tokens: UserTokens
+    token_client: httpx.Client
+    """Calls the token service."""
+
+    def close(self) -> None:
+        """Close the sockets of both clients."""
+        self.api_client.close()
+        self.token_client.close()
 
 
 class OpenConnections:
@@ -56,6 +65,7 @@ class OpenConnections:
         self._connections = Connections(config, host.environ, host.secrets_root)
         self._users = UserCredentialsLookup(config, host.environ)
         self._lock = threading.Lock()
+        self._shared_tls: ssl.SSLContext | None = None
         # By service too: one name may have a key of the Destination service and one of XSUAA.
         self._locks: dict[tuple[Service, str], threading.Lock] = {}
         self._open: dict[tuple[Service, str], OpenConnection | TrustError] = {}
@@ -97,22 +107,46 @@ class OpenConnections:
             raise opened
         return opened
 
+    def close(self, service: Service, name: str) -> None:
+        """Close the sockets of a connection, if it is open."""
+        opened = self._open.get((service, name))
+        if isinstance(opened, OpenConnection):
+            opened.close()
+
+    def _tls(self, key: ServiceKey) -> ssl.SSLContext:
+        """Return the TLS settings of a key; those without a client certificate are the same for all connections."""
+        # By the machine's clock: the certificate is needed before any response has brought the service's time.
+        if key.is_x509 or not key.uses_tls:
+            return key.tls(self._host.clock(), self._ca_bundle)
+        with self._lock:
+            # Loading the authorities takes 60 ms, which a thousand connections would take each.
+            if self._shared_tls is None:
+                self._shared_tls = key.tls(self._host.clock(), self._ca_bundle)
+            return self._shared_tls
+
     def _connect(self, service: Service, name: str) -> OpenConnection | TrustError:
         """Find the credentials and get a token; a failure is kept, so that each resource fails alike."""
         try:
             connection = self._connections.find(name, service)
-            # By the machine's clock: the certificate is needed before any response has brought the service's time.
-            tls = connection.key.tls(self._host.clock(), self._ca_bundle)
+            tls = self._tls(connection.key)
             if note := no_proxy_note():
                 self._print_note(note)
-            # The token service has a client of its own: the other one's auth would wait for its own token.
-            http = open_client(tls, self._host.transport, None, "", self._ca_bundle)
-            auth = ClientCredentials(connection.key, http, self._retry_policy, self._host.monotonic)
-            api_client = open_client(tls, self._host.transport, auth, connection.key.uri, self._ca_bundle)
-            users = UserTokens(self._users, name, connection.key, http, self._retry_policy)
-            return OpenConnection(connection, auth.subaccount_id, auth.subaccount_name, api_client, users)
+            return self._open_clients(name, connection, tls)
         except TrustError as error:
             return error
+
+    def _open_clients(self, name: str, connection: Connection, tls: ssl.SSLContext) -> OpenConnection:
+        """Open both clients and get a token; a failure closes them."""
+        key, transport = connection.key, self._host.transport
+        with ExitStack() as stack:
+            # The token service has a client of its own: the other one's auth would wait for its own token.
+            http = stack.enter_context(closing(open_client(tls, transport, None, "", self._ca_bundle)))
+            auth = ClientCredentials(key, http, self._retry_policy, self._host.monotonic)
+            api_client = stack.enter_context(closing(open_client(tls, transport, auth, key.uri, self._ca_bundle)))
+            users = UserTokens(self._users, name, key, http, self._retry_policy)
+            opened = OpenConnection(connection, auth.subaccount_id, auth.subaccount_name, api_client, users, http)
+            stack.pop_all()
+        return opened
 
 
 def _subaccount_id_missing(opened: OpenConnection, prop: str) -> WrongSubaccount:

@@ -20,12 +20,12 @@ from btp_trust.runtime.comparison import Notice
 from btp_trust.runtime.engine_log import EngineLog
 from btp_trust.runtime.expiry_limits import parse_expiry_limits
 from btp_trust.runtime.host import Host
-from btp_trust.runtime.open_connections import OpenConnections
+from btp_trust.runtime.open_connections import OpenConnection, OpenConnections
 from btp_trust.runtime.operation_context import OperationContext
 from btp_trust.runtime.slots import Subaccount
 from btp_trust.runtime.trust_configuration import TrustConfiguration
 from btp_trust.service.communication_systems import TrustBlock
-from btp_trust.service.credentials.service_key import DESTINATION, XSUAA
+from btp_trust.service.credentials.service_key import DESTINATION, XSUAA, Service
 from btp_trust.service.credentials.user_tokens import UserTokens
 from btp_trust.service.destinations import DestinationClient
 from btp_trust.service.identity_providers import IdentityProviderClient
@@ -91,6 +91,18 @@ class Session:
                 )
                 self._subaccounts[opened.subaccount_id] = known
             return known
+
+    def open_connection(self, connection: str, service: Service = DESTINATION) -> OpenConnection:
+        """Return a connection with a token, for any subaccount: readers alone have none to compare.
+
+        Raises:
+            TrustError: The connection gets no token.
+        """
+        return self._connections.open(service, connection)
+
+    def close_connection(self, connection: str, service: Service = DESTINATION) -> None:
+        """Close the sockets of a connection that is not needed any more, if it was opened."""
+        self._connections.close(service, connection)
 
     def trust_configuration(self, connection: str, expected: str | None) -> TrustConfiguration:
         """Return the trust configuration of a connection to XSUAA, compared in the same way.

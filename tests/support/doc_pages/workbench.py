@@ -3,7 +3,7 @@
 - `python`, `yaml` and `json` blocks whose first line is a comment with a file's name are written to that file;
 - `diff` blocks change `__main__.py`, which must contain each removed line;
 - `console` blocks: lines after `$ ` are commands, the others are their output. A command must fail if the page shows
-  an `error:`, and succeed otherwise. `pulumi up` is answered with yes.
+  an `error:` or the state of a monitoring plugin, and succeed otherwise. `pulumi up` is answered with yes.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from support.doc_pages.blocks import Block
 from support.doc_pages.comparison import RunValues
 
 _TIMEOUT_SECONDS = 180.0
+_FAILED = ("WARNING:", "CRITICAL:", "UNKNOWN:")
 
 
 @dataclass
@@ -78,14 +79,16 @@ class PageWorkbench:
             done = self._shell(self.values.substitute("pulumi up --yes" if command == "pulumi up" else command))
             stdout, stderr = done.stdout.splitlines(), done.stderr.splitlines()
             failed = done.returncode != 0
-        must_fail = any(line.lstrip().startswith("error:") for line in shown)
+        must_fail = any(line.lstrip().startswith("error:") for line in shown) or "".join(shown[:1]).startswith(_FAILED)
         problem = "its exit status is wrong" if failed != must_fail else self.values.difference(shown, stdout, stderr)
         everything = "\n".join([*stdout, *stderr])
         assert problem is None, f"{block}: $ {command}\n{problem}\n--- printed:\n{everything}"
 
     def _shell(self, command: str) -> subprocess.CompletedProcess[str]:
         variables, folder = self._shell_variables_file, self._shell_folder_file
-        before = f". '{variables}'\n" if variables.exists() else ""
+        # The environment of programs, first on PATH, lacks the libraries of the command line.
+        before = f"btp-trust() {{ '{sys.executable}' -m btp_trust_cli \"$@\"; }}\n"
+        before += f". '{variables}'\n" if variables.exists() else ""
         after = f"status=$?\nexport -p > '{variables}'\nprintf %s \"$PWD\" > '{folder}'\nexit $status\n"
         return subprocess.run(
             ["bash", "-c", f"{before}{command}\n{after}"],

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from btp_trust.certificate import Certificate
 from btp_trust.errors import ConfigurationError
 from btp_trust.runtime.expiry import (
+    DueStep,
     ExpiryContext,
     ExpiryFinding,
     expiry_by_state,
@@ -116,6 +117,28 @@ def test_names_the_next_step(
 
 
 @pytest.mark.parametrize(
+    ("passive", "context", "step"),
+    [
+        (None, {}, DueStep.PREPARE),
+        (SHORT, {"has_targets": True}, DueStep.PREPARE),
+        (GOOD, {}, DueStep.HAND_OVER),
+        (GOOD, {"has_targets": True, "waiting": ("hr: no",)}, DueStep.HAND_OVER),
+        (GOOD, {"has_targets": True}, DueStep.ROTATE),
+        (GOOD, {"declared": B}, DueStep.RESTORE),
+        (GOOD, {"declared": B, "waiting": ("hr: no",)}, DueStep.HAND_OVER),
+        (None, {"pending_generation": "n"}, DueStep.UNDER_WAY),
+        (GOOD, {"next_signer": GOOD}, DueStep.UNDER_WAY),
+        (None, {"renews": True}, DueStep.UNDER_WAY),
+    ],
+)
+def test_step_follows_the_slots(passive: Certificate | None, context: Mapping[str, Any], step: DueStep) -> None:
+    """The step is that of the sentence; where the program tells of no target, the hand-over comes first."""
+    finding = find(3, passive, **context)
+    assert finding is not None
+    assert finding.step is step
+
+
+@pytest.mark.parametrize(
     ("days", "passive", "context", "words"),
     [
         (90, SHORT, {}, "Passive bbbbbbbb (2028-11) expires in 40 days"),
@@ -134,6 +157,7 @@ def test_warns_of_a_short_successor(
     finding = find(days, passive, **context)
     assert (finding is None) == (words is None)
     assert finding is None or (words is not None and words in finding.what and not finding.is_failure)
+    assert finding is None or finding.step is DueStep.PREPARE
 
 
 def test_empty_slot_expires_never() -> None:

@@ -160,6 +160,15 @@ def parse_communication_user(text: str | bytes, where: str) -> CommunicationUser
     return user
 
 
+def is_communication_user(text: str | bytes) -> bool:
+    """Return True if a text is a communication user: a connection of another kind has its own reader."""
+    try:
+        parse_communication_user(text, "")
+    except ConfigurationError:
+        return False
+    return True
+
+
 def _from_document(document: Mapping[str, Any]) -> CommunicationUser:
     # PEM in all the notations that service keys have.
     pair = find_credentials({name: document[name] for name in ("certificate", "key") if name in document})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -57,6 +58,14 @@ class Connections:
             CredentialsMissing: All places are empty.
             ConfigurationError: The first key is malformed, or two connections share an environment variable.
         """
+        text, where, is_binding = self._first_source(name, service)
+        return Connection(name, parse_service_key(text, where, service), where, is_binding)
+
+    def locate(self, name: str, service: Service = DESTINATION) -> str:
+        """Return the place of a connection's key, which may be malformed. Raises as `find` does."""
+        return self._first_source(name, service)[1]
+
+    def _first_source(self, name: str, service: Service) -> tuple[str | bytes, str, bool]:
         # The first key ends the search, also a malformed one: the next place may have a key of another subaccount.
         source = next(self._sources(name, service), None)
         if source is None:
@@ -65,20 +74,28 @@ class Connections:
                 f"Searched, in this order: {'; '.join(self._searched_places(name, service))}.",
                 f"Set one: pulumi config set --secret {_config_command(name)}",
             )
-        text, where, is_binding = source
-        return Connection(name, parse_service_key(text, where, service), where, is_binding)
+        return source
 
     def _sources(self, name: str, service: Service) -> Iterator[tuple[str | bytes, str, bool]]:
         """Give each key with its place, and whether a binding has it."""
         if name == DEFAULT_CONNECTION and (text := self._config("btp-trust:serviceKey")):
             yield text, "config btp-trust:serviceKey", False
-        if (key := configured_credentials(self._config).get(name)) is not None:
+        if (key := self.configured_keys.get(name)) is not None:
             yield key, f"config btp-trust:connections, {name!r}", False
         if text := self._variables.get(_VARIABLE, name):
             yield text, self._variables.name(_VARIABLE, name), False
         # Last and lazily: a malformed VCAP_SERVICES is an error only where a binding is needed.
         if binding := self._binding(name, service):
             yield binding.credentials, binding.where, True
+
+    @cached_property
+    def configured_keys(self) -> dict[str, str]:
+        """The credentials of `btp-trust:connections` by connection; parsed once, as there may be a thousand.
+
+        Raises:
+            ConfigurationError: It is no JSON object of objects.
+        """
+        return configured_credentials(self._config)
 
     def _binding(self, name: str, service: Service) -> Binding | None:
         bindings = find_bindings(self._environ, self._secrets_root, service)

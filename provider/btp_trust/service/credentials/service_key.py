@@ -69,6 +69,11 @@ class ServiceKey(msgspec.Struct, frozen=True, kw_only=True):
         return not self.clientsecret
 
     @property
+    def uses_tls(self) -> bool:
+        """Return True if one of the services is on another machine; plain HTTP is for this one (the emulator)."""
+        return any(url.lower().startswith("https:") for url in (self.uri, self.token_url))
+
+    @property
     def token_url(self) -> str:
         """URL of the token endpoint."""
         return f"{(self.certurl if self.is_x509 else self.url).rstrip('/')}/oauth/token"
@@ -84,8 +89,7 @@ class ServiceKey(msgspec.Struct, frozen=True, kw_only=True):
             CredentialsRejected: The client certificate has expired.
             ConfigurationError: `certificate` and `key` are of different pairs, or `ca_bundle` is unusable.
         """
-        # Plain HTTP is for this machine itself (the emulator): loading authorities would only cost time.
-        if not any(url.lower().startswith("https:") for url in (self.uri, self.token_url)):
+        if not self.uses_tls:  # loading authorities would only cost time
             return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context = create_tls_context(ca_bundle)
         if self.is_x509:

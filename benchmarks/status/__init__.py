@@ -1,0 +1,1 @@
+"""How long `btp-trust status` takes for a thousand subaccounts."""

@@ -1,0 +1,122 @@
+"""The command line: commands, options and their help. Everything heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from btp_trust_cli.exit_codes import Finished
+from btp_trust_cli.options import parse_days, parse_moment
+
+app = typer.Typer(
+    name="btp-trust",
+    help="Watch over the trust certificates of SAP BTP subaccounts. All commands only read; `pulumi up` alone changes.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    # A traceback with the values of variables would show service keys.
+    pretty_exceptions_enable=False,
+)
+
+
+def _days(text: str) -> timedelta:
+    try:
+        return parse_days(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return parse_moment(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+StackOption = Annotated[
+    str | None, typer.Option("--stack", "-s", metavar="NAME", help="Read this stack: its connections and its state.")
+]
+AllStacksOption = Annotated[bool, typer.Option("--all-stacks", help="Read all stacks of the project.")]
+FolderOption = Annotated[
+    Path,
+    typer.Option(
+        "--cwd", "-C", metavar="FOLDER", exists=True, file_okay=False, help="Run as if started in this folder."
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+FailWithinOption = Annotated[
+    timedelta | None,
+    typer.Option(
+        "--fail-within",
+        metavar="DAYS",
+        parser=_days,
+        help="Be critical from so many days before the expiry, for example 14d. Default: btp-trust:expiryFailure.",
+    ),
+]
+AsOfOption = Annotated[
+    datetime | None,
+    typer.Option(
+        "--as-of", metavar="DATE", parser=_moment, help="Judge at another date, for example 2028-11-20; read today."
+    ),
+]
+
+
+@app.command(
+    short_help="Show all subaccounts by urgency.",
+    epilog="Examples: `btp-trust status` in the folder of a project; `btp-trust status --all-stacks --json`; "
+    "`btp-trust status --as-of 2028-10-01` for what will be due then.",
+)
+def status(
+    stack: StackOption = None,
+    all_stacks: AllStacksOption = False,
+    folder: FolderOption = Path(),
+    as_json: JsonOption = False,
+    fail_within: FailWithinOption = None,
+    as_of: AsOfOption = None,
+) -> None:
+    """Show all subaccounts by urgency: both certificates, drift, targets, and the next step.
+
+    Without --stack and --all-stacks it reads the selected stack of the project in this folder; outside of a project
+    the connections of the environment.
+
+    The exit code is 0 (OK), 1 (WARNING: a step is due), 2 (CRITICAL: the signer expires, or another one signs than
+    the stack declares) or 3 (UNKNOWN: a subaccount cannot be read, or the options are wrong).
+    """
+    from btp_trust_cli.commands import StatusRequest, run_status
+    from btp_trust_cli.connections import Selection
+
+    _refuse_both(stack, all_stacks=all_stacks)
+    request = StatusRequest(Selection(stack, all_stacks, folder), as_json, fail_within, as_of)
+    raise Finished(run_status(request))
+
+
+@app.command(
+    short_help="Examine each connection step by step.",
+    epilog="Examples: `btp-trust doctor` in the folder of a project, or with the service key in "
+    "BTP_TRUST_SERVICE_KEY; `btp-trust doctor --stack prod --json` in a pipeline.",
+)
+def doctor(
+    stack: StackOption = None,
+    all_stacks: AllStacksOption = False,
+    folder: FolderOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Examine each connection: credentials, service key, token, subaccount, permissions.
+
+    Each step passes, or says what to do. Nothing is changed, and no secret is printed. It chooses connections as
+    `btp-trust status` does, and examines those of TrustedIdentityProviders as well.
+
+    The exit code is 0 (all steps passed), 2 (a step failed) or 3 (wrong options, or Pulumi cannot be run).
+    """
+    from btp_trust_cli.commands import DoctorRequest, run_doctor
+    from btp_trust_cli.connections import Selection
+
+    _refuse_both(stack, all_stacks=all_stacks)
+    raise Finished(run_doctor(DoctorRequest(Selection(stack, all_stacks, folder), as_json)))
+
+
+def _refuse_both(stack: str | None, *, all_stacks: bool) -> None:
+    if stack is not None and all_stacks:
+        raise typer.BadParameter("Give one of --stack and --all-stacks.")

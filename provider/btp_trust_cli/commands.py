@@ -1,0 +1,83 @@
+"""The commands: gather, decide, print, and the exit code."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from btp_trust.runtime.expiry_limits import ExpiryLimits
+from btp_trust.runtime.host import Host
+from btp_trust_cli.connections import Selection, find_sources
+from btp_trust_cli.diagnosis import examine
+from btp_trust_cli.doctor import doctor_document, doctor_text
+from btp_trust_cli.exit_codes import Severity, worst
+from btp_trust_cli.landscape import SubaccountStatus, by_urgency
+from btp_trust_cli.reading import read_landscape
+from btp_trust_cli.status import status_text
+from btp_trust_cli.status_document import status_document
+from btp_trust_cli.terminal import Terminal
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRequest:
+    """The options of `btp-trust status`."""
+
+    selection: Selection = field(default_factory=Selection)
+    as_json: bool = False
+    fail_within: timedelta | None = None
+    as_of: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorRequest:
+    """The options of `btp-trust doctor`."""
+
+    selection: Selection = field(default_factory=Selection)
+    as_json: bool = False
+
+
+def run_status(request: StatusRequest, host: Host | None = None, terminal: Terminal | None = None) -> Severity:
+    """Print the status of all subaccounts, and return the most serious one."""
+    terminal = terminal or Terminal.of_process()
+    statuses = by_urgency(judge(status, request) for status in gather(request.selection, host or Host(), terminal))
+    if request.as_json:
+        text = f"{json.dumps(status_document(statuses, request.as_of), indent=2, ensure_ascii=False)}\n"
+    else:
+        text = status_text(statuses, width=terminal.width, is_colored=terminal.is_colored)
+    terminal.stdout.write(text)
+    return worst(status.severity for status in statuses)
+
+
+def run_doctor(request: DoctorRequest, host: Host | None = None, terminal: Terminal | None = None) -> Severity:
+    """Print the steps of all connections, and return the most serious outcome."""
+    terminal = terminal or Terminal.of_process()
+    sources = find_sources(request.selection, host or Host())
+    with terminal.progress(
+        sum(len(source.connections) + len(source.xsuaa_connections) for source in sources)
+    ) as on_done:
+        diagnoses = examine(sources, on_done)
+    if request.as_json:
+        terminal.stdout.write(f"{json.dumps(doctor_document(diagnoses), indent=2, ensure_ascii=False)}\n")
+    else:
+        terminal.stdout.write(doctor_text(diagnoses, width=terminal.width, is_colored=terminal.is_colored))
+    return worst(diagnosis.severity for diagnosis in diagnoses)
+
+
+def gather(selection: Selection, host: Host, terminal: Terminal) -> list[SubaccountStatus]:
+    """Read all subaccounts of a selection, with a bar on a terminal."""
+    sources = find_sources(selection, host)
+    with terminal.progress(sum(len(source.connections) for source in sources)) as on_read:
+        return read_landscape(sources, on_read)
+
+
+def judge(status: SubaccountStatus, request: StatusRequest) -> SubaccountStatus:
+    """Apply the options to what was read."""
+    limits = status.limits if request.fail_within is None else stricter(status.limits, request.fail_within)
+    status = replace(status, limits=limits)
+    return status if request.as_of is None else status.as_of(request.as_of)
+
+
+def stricter(limits: ExpiryLimits, fail_within: timedelta) -> ExpiryLimits:
+    """Return limits that fail from another moment on; what fails is warned of at the latest then."""
+    return ExpiryLimits(max(limits.warning, fail_within), fail_within)

@@ -1,0 +1,117 @@
+"""The command `btp-trust` on real stacks, in a pipe and in a terminal."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from btp_trust_emulator import Emulator
+from support.pulumi_project import CommandOutput, PulumiProject, adopting_program, assert_no_secret
+from support.three_subaccounts import NAMES, ThreeSubaccounts, create_three_subaccounts, rotating
+
+COMMAND = [sys.executable, "-m", "btp_trust_cli"]
+
+
+@pytest.fixture
+def three(emulator: Emulator, tmp_path: Path) -> ThreeSubaccounts:
+    """One stack on three subaccounts; the first has prepared 2028-11, which its target trusts."""
+    landscape = create_three_subaccounts(emulator, tmp_path)
+    landscape.project.deploy(rotating("2028-11", "2026-11"))
+    return landscape
+
+
+def run(project: PulumiProject, *words: str, status: int = 0) -> CommandOutput:
+    """Run the command in the folder of the program; assert its exit code, and that its output is free of secrets."""
+    done = subprocess.run(
+        [*COMMAND, *words], cwd=project.program, env=project.environment, capture_output=True, text=True, check=False
+    )
+    assert_no_secret(done.stdout + done.stderr, project.known_secrets)
+    assert done.returncode == status, done.stdout + done.stderr
+    return CommandOutput(done.returncode, done.stdout)
+
+
+def run_in_terminal(project: PulumiProject, *words: str) -> tuple[int, str]:
+    """Run the command in a terminal of 100 columns; return its exit code, and what it showed, bar included."""
+    code = f"import pty, sys; sys.exit(pty.spawn({[*COMMAND, *words]!r}) >> 8)"
+    variables = {**project.environment, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=project.program,
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    return done.returncode, done.stdout.decode()
+
+
+def rows_of(output: CommandOutput) -> dict[str, Any]:
+    """Return {connection: subaccount} of `--json`."""
+    return {row["connection"]: row for row in json.loads(output.text)["subaccounts"]}
+
+
+def test_operator_watches_three_subaccounts(three: ThreeSubaccounts) -> None:
+    """Fine today, due in two years, drift after a colleague's renewal; nothing is ever written."""
+    project, emulator = three.project, three.project.emulator
+    emulator.clear_journal()
+    today = run(project, "status")
+    assert "OK: 3 subaccounts, 3 OK" in today
+    assert all(three.labels[name] in today for name in NAMES)
+    row = rows_of(run(project, "status", "--json"))["prod"]
+    assert (row["active"]["generation"], row["passive"]["generation"]) == ("2026-11", "2028-11")
+    assert [target["trusts"] for target in row["targets"]] == ["yes"]
+
+    due = run(project, "status", "--as-of", "2028-10-30", status=1)
+    assert 'Prepare a successor: generation="2028-11"' in due
+    run(project, "status", "--as-of", "2028-10-30", "--fail-within", "40d", status=2)
+    assert "steps passed" in run(project, "doctor")
+    assert project.writes() == []
+
+    emulator.generate_active(three.guids["test"])
+    drifted = run(project, "status", status=2)
+    assert drifted.text.splitlines()[3].startswith("CRITICAL  acme-test")
+    assert "Somebody else renewed the certificate in place" in drifted
+
+
+def test_all_stacks_have_their_passphrase(project: PulumiProject) -> None:
+    """A second stack is read as well; with another passphrase both are unknown, and the reason is named."""
+    project.up()
+    project.pulumi("stack", "init", "second")
+    project.set_service_key()
+    found = json.loads(run(project, "status", "--all-stacks", "--json").text)["subaccounts"]
+    assert sorted(row["stack"] for row in found) == ["dev", "second"]
+    assert len({row["subaccount_id"] for row in found}) == 1
+    project.variables["PULUMI_CONFIG_PASSPHRASE"] = "another"
+    assert "incorrect passphrase" in run(project, "status", "--all-stacks", status=3)
+
+
+def test_terminal_has_colors_and_a_bar(project: PulumiProject) -> None:
+    """Lines fit the columns, the bar is gone at the end, and NO_COLOR is kept to."""
+    project.up()
+    day = f"{project.emulator.now + timedelta(days=700):%Y-%m-%d}"
+    code, shown = run_in_terminal(project, "status", "--as-of", day)
+    assert code == 1
+    assert "\x1b[33mWARNING" in shown
+    assert "Reading subaccounts" in shown
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.rpartition("\x1b[2K")[2])
+    assert max(len(line) for line in plain.splitlines()) <= 100
+    project.variables["NO_COLOR"] = "1"
+    _, shown = run_in_terminal(project, "doctor")
+    assert "\x1b[32m" not in shown
+    assert "steps passed" in shown
+
+
+def test_expiry_is_seen_in_time(project: PulumiProject) -> None:
+    """The clock of the service decides, as in `pulumi up`."""
+    project.deploy(adopting_program())
+    (expiry,) = [row["active"]["not_after"] for row in rows_of(run(project, "status", "--json")).values()]
+    project.emulator.advance(timedelta(days=725).total_seconds())
+    found = run(project, "status", status=2)
+    assert f"expires in 5 days, at {expiry}" in found or f"expires in 4 days, at {expiry}" in found

@@ -1,0 +1,100 @@
+"""The command line shows no secret of the environment, of a stack, or of what Pulumi prints."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from btp_trust.errors import TrustError
+from btp_trust.runtime.host import Host
+from btp_trust.service.credentials.service_key import parse_service_key
+from btp_trust_cli.commands import DoctorRequest, StatusRequest, run_doctor, run_status
+from btp_trust_cli.connections import Selection
+from btp_trust_emulator import Emulator
+from support.fake_pulumi import FakePulumi
+from support.secret_samples import contains_secret, secrets
+from support.terminals import pipes, printed
+
+PLACES: Final[dict[str, Callable[[str], dict[str, str]]]] = {
+    "serviceKey": lambda text: {"btp-trust:serviceKey": text},
+    "connections": lambda text: {"btp-trust:connections": text},
+    "a connection": lambda text: {"btp-trust:connections": json.dumps({"prod": {"uri": text}})},
+    "a setting": lambda text: {"btp-trust:expiryWarning": text},
+    "an unknown setting": lambda text: {"btp-trust:caBundel": text},
+    "user": lambda text: {"btp-trust:user": text},
+}
+"""{place of a secret in the configuration: the configuration}"""
+
+
+@pytest.fixture(scope="module")
+def pulumi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakePulumi]:
+    """A project, whose command line answers in process."""
+    fake = FakePulumi(tmp_path_factory.mktemp("project") / "trust")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subprocess, "run", fake.answer)
+        yield fake
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    """A service without a subaccount: each key is refused."""
+    with Emulator(key_size=1024) as running:
+        yield running
+
+
+def shown_by(folder: Path, environ: dict[str, str], emulator: Emulator) -> str:
+    """Return all that both commands print, one as text and one as JSON, errors included."""
+    texts, host = [], Host(environ=environ, transport=emulator.transport, sleep=lambda _: None)
+    selection = Selection(folder=folder)
+    commands: list[Callable[..., Any]] = [
+        lambda terminal: run_status(StatusRequest(selection), host, terminal),
+        lambda terminal: run_doctor(DoctorRequest(selection, as_json=True), host, terminal),
+    ]
+    for run in commands:
+        terminal = pipes()
+        try:
+            run(terminal)
+        except TrustError as error:
+            texts.append(str(error))
+        texts.append(printed(terminal))
+    return "".join(texts)
+
+
+def is_shown(text: str, secret: str) -> bool:
+    """Return True if a text has a part of a secret; of a usable key, whose addresses are shown, its credentials."""
+    try:
+        key = parse_service_key(secret, "here")
+    except TrustError:
+        return contains_secret(text, secret)
+    return any(part in text for part in (key.clientsecret, key.key, key.clientid) if part)
+
+
+@given(secret=secrets, place=st.sampled_from(sorted(PLACES)))
+def test_configuration_stays_hidden(pulumi: FakePulumi, emulator: Emulator, secret: str, place: str) -> None:
+    """A key in each notation, and anything else that somebody stored by mistake."""
+    pulumi.stacks.clear()
+    pulumi.add_stack("dev", PLACES[place](secret), current=True, secret=False)
+    assert not is_shown(shown_by(pulumi.folder, pulumi.environ, emulator), secret)
+
+
+@given(secret=secrets, variable=st.sampled_from(["BTP_TRUST_SERVICE_KEY", "BTP_TRUST_SERVICE_KEY_X", "VCAP_SERVICES"]))
+def test_environment_stays_hidden(emulator: Emulator, secret: str, variable: str) -> None:
+    """Outside of a project the environment is read."""
+    environ = {variable: secret.replace("\0", "")}
+    assert not is_shown(shown_by(Path("/"), environ, emulator), secret)
+
+
+@given(secret=secrets, file=st.sampled_from(["config-dev", "export-dev", "stacks"]))
+def test_output_of_pulumi_stays_hidden(pulumi: FakePulumi, emulator: Emulator, secret: str, file: str) -> None:
+    """What cannot be decoded is described without a word of it."""
+    pulumi.stacks.clear()
+    pulumi.add_stack("dev", {}, current=True)
+    pulumi.overwrite(file, secret)
+    assert not is_shown(shown_by(pulumi.folder, pulumi.environ, emulator), secret)

@@ -1,0 +1,150 @@
+"""Exit codes and messages of the command itself."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from btp_trust.errors import ConfigurationError
+from btp_trust_cli import app as cli
+from btp_trust_cli import commands
+from btp_trust_cli.__main__ import main
+from btp_trust_cli.exit_codes import Severity
+
+HEAVY = {"pulumi", "btp_trust", "httpx", "cryptography", "rich", "msgspec", "lxml"}
+
+
+@pytest.mark.parametrize("words", [["--help"], ["status", "--help"], ["doctor", "--help"]])
+def test_help_is_a_success(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """It teaches by examples."""
+    assert main(words) == Severity.OK
+    shown = capsys.readouterr().out
+    assert "Examples: `btp-trust" in shown or "Commands:" in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["nope"], "No such command"),
+        (["status", "--nope"], "No such option"),
+        (["status", "--as-of", "tomorrow"], "Give a day or a moment in UTC"),
+        (["status", "--fail-within", "soon"], "Give whole days, for example 14d."),
+        (["status", "--stack", "a", "--all-stacks"], "Give one of --stack and --all-stacks."),
+        (["doctor", "--stack", "a", "--all-stacks"], "Give one of --stack and --all-stacks."),
+    ],
+)
+def test_wrong_options_are_unknown(words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A monitoring system would take 2, which other commands use for wrong options, for CRITICAL."""
+    assert main(words) == Severity.UNKNOWN
+    assert sentence in " ".join(capsys.readouterr().err.split())
+
+
+def test_no_argument_shows_help(capsys: pytest.CaptureFixture[str]) -> None:
+    """As a question about how to use it; a monitoring system learns that nothing was found out."""
+    assert main([]) == Severity.UNKNOWN
+    assert "Commands:" in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize("severity", Severity)
+@pytest.mark.parametrize(("command", "function"), [("status", "run_status"), ("doctor", "run_doctor")])
+def test_severity_is_the_exit_code(
+    monkeypatch: pytest.MonkeyPatch, severity: Severity, command: str, function: str
+) -> None:
+    """Each of the four."""
+    monkeypatch.setattr(commands, function, lambda _: severity)
+    assert main([command]) == severity
+
+
+def test_options_reach_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each option has its place in the request."""
+    requests: list[Any] = []
+
+    def run(request: Any) -> Severity:
+        requests.append(request)
+        return Severity.OK
+
+    monkeypatch.setattr(commands, "run_status", run)
+    main(["status", "--stack", "live", "-C", "/tmp", "--json", "--fail-within", "30d", "--as-of", "2028-11-20"])  # noqa: S108
+    (request,) = requests
+    assert (request.selection.stack, request.selection.folder, request.as_json) == ("live", Path("/tmp"), True)  # noqa: S108
+    assert (request.fail_within.days, request.as_of.year) == (30, 2028)
+
+
+def test_known_error_has_three_parts(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """What, why, what to do."""
+
+    def refuse(_: Any) -> None:
+        raise ConfigurationError("What.", "Why.", "Remedy.")
+
+    monkeypatch.setattr(commands, "run_status", refuse)
+    assert main(["status"]) == Severity.UNKNOWN
+    assert capsys.readouterr().err == "btp-trust: What.\nWhy.\nRemedy.\n"
+
+
+def test_bug_hides_its_values(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither WARNING, which is Python's own exit code, nor the text of the error, which may be a secret."""
+
+    def fail(_: Any) -> None:
+        raise ValueError("s3cret")
+
+    monkeypatch.setattr(commands, "run_status", fail)
+    assert main(["status"]) == Severity.UNKNOWN
+    shown = capsys.readouterr().err
+    assert "a bug: ValueError" in shown
+    assert "test_main.py" in shown
+    assert "s3cret" not in shown
+
+
+def test_interruption_keeps_its_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C ends as shells expect."""
+
+    def interrupt(_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "run_status", interrupt)
+    assert main(["status"]) == 130
+
+
+@pytest.mark.parametrize("missing", ["typer", "rich"])
+def test_missing_extra_is_named(missing: str) -> None:
+    """Without the extra, the command says how to install it."""
+    code = (
+        f"import sys; sys.modules[{missing!r}] = None; from btp_trust_cli.__main__ import main; sys.exit(main(WORDS))"
+    )
+    code = code.replace("WORDS", "['status']")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == Severity.UNKNOWN
+    assert done.stderr.startswith(f"btp-trust: the library {missing} is missing.\n")
+    assert done.stderr.endswith("python -m pip install 'btp-trust[cli]'\n")
+
+
+def test_missing_own_module_is_a_bug(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The extra is blamed only for its own libraries."""
+    monkeypatch.setitem(sys.modules, "btp_trust_cli.app", None)
+    assert main([]) == Severity.UNKNOWN
+    assert "a bug: ModuleNotFoundError" in capsys.readouterr().err
+
+
+def test_help_loads_nothing_heavy() -> None:
+    """`--help` answers at once: what a command needs is imported by that command."""
+    code = "import json, sys, btp_trust_cli.app; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {name.partition(".")[0] for name in json.loads(done.stdout)} & HEAVY == set()
+
+
+def test_shell_completion_is_there() -> None:
+    """Typer adds the options for it."""
+    assert isinstance(cli.app, typer.Typer)
+    done = subprocess.run(
+        [sys.executable, "-m", "btp_trust_cli", "--show-completion", "bash"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "_BTP_TRUST_COMPLETE" in done.stdout or "COMPLETE" in done.stdout

@@ -1,0 +1,38 @@
+"""Values of options."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from btp_trust_cli.options import parse_days, parse_moment
+
+
+@given(st.integers(0, 9999))
+def test_days_with_and_without_unit(days: int) -> None:
+    """`14` and `14d` are the same."""
+    assert parse_days(f"{days}d") == parse_days(f" {days} ") == timedelta(days=days)
+
+
+@given(st.dates())
+def test_day_means_its_beginning(day: date) -> None:
+    """In UTC, as a moment of the same second."""
+    midnight = datetime.combine(day, time(), UTC)
+    assert parse_moment(day.isoformat()) == parse_moment(f"{day.isoformat()}T00:00:00Z") == midnight
+
+
+@pytest.mark.parametrize("text", ["", "d", "-1d", "1.5", "2w", "99999", "١٤"])
+def test_other_days_are_refused(text: str) -> None:
+    """The message has an example."""
+    with pytest.raises(ValueError, match="for example 14d"):
+        parse_days(text)
+
+
+@pytest.mark.parametrize("text", ["", "tomorrow", "2028-13-01", "2028-11-20T08:00:00", "20.11.2028"])
+def test_other_moments_are_refused(text: str) -> None:
+    """The message has examples."""
+    with pytest.raises(ValueError, match="for example 2028-11-20 or"):
+        parse_moment(text)
