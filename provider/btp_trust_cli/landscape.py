@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
+from msgspec import structs
+
 from btp_trust.certificate import Certificate
 from btp_trust.errors import TrustError
 from btp_trust.formatting import find_name, label_fingerprint
@@ -107,7 +109,7 @@ class SubaccountStatus:
         """Return what is due at a moment, if the slots and the targets stay as they are."""
         if self.snapshot is None:
             return None
-        snapshot = replace(self.snapshot, now=moment)
+        snapshot = structs.replace(self.snapshot, now=moment)
         context = self.recorded.expiry_context(snapshot) if self.recorded else ExpiryContext()
         return find_expiry(snapshot, self.limits, context)
 
@@ -134,7 +136,7 @@ class SubaccountStatus:
 
     def as_of(self, moment: datetime) -> SubaccountStatus:
         """Return the same slots, judged at another moment."""
-        return self if self.snapshot is None else replace(self, snapshot=replace(self.snapshot, now=moment))
+        return self if self.snapshot is None else replace(self, snapshot=structs.replace(self.snapshot, now=moment))
 
     def _slot(self, certificate: Certificate | None) -> SlotStatus | None:
         if certificate is None or self.snapshot is None:
