@@ -93,7 +93,7 @@ class Session:
             return known
 
     def open_connection(self, connection: str, service: Service = DESTINATION) -> OpenConnection:
-        """Return a connection with a token, for any subaccount: readers alone have none to compare.
+        """Return a connection with a token, for any subaccount: a reader compares it with the recorded one.
 
         Raises:
             TrustError: The connection gets no token.
@@ -101,7 +101,7 @@ class Session:
         return self._connections.open(service, connection)
 
     def close_connection(self, connection: str, service: Service = DESTINATION) -> None:
-        """Close the sockets of a connection that is not needed any more, if it was opened."""
+        """Close the sockets of an opened connection that is done with."""
         self._connections.close(service, connection)
 
     def trust_configuration(self, connection: str, expected: str | None) -> TrustConfiguration:
