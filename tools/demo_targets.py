@@ -95,7 +95,7 @@ def refuse_unreachable_system(demo: DemoEnvironment) -> None:
     demo.set_date("2028-11-01")
     demo.step("Wait for a system that cannot be reached", "s4 is down for maintenance:")
     demo.call_control_plane("POST", "faults", {"kind": "html", "path": SYSTEMS_PATH, "status": 503, "count": 99})
-    demo.pulumi("preview", f"Nothing is swapped while {SWITCH} cannot be read", status=1)
+    demo.pulumi("preview", f"The swap waits until {SWITCH} can be read", status=1)
     demo.call_control_plane("DELETE", "faults")
     demo.expect_slots("2026-11", "2028-11")
 
@@ -205,7 +205,7 @@ def refuse_certificate(demo: DemoEnvironment) -> None:
     demo.pulumi("preview", "was rejected by erp at 2030-10-08T", "erp: yes, attested since by Ada on 2030-10-15")
     demo.call_control_plane("PUT", f"{TENANT}/switches", {"certificate_profile": "sha-256"})
     with calling_all_the_time(demo, "s4"):
-        demo.pulumi(DEPLOY, f"Generation '2030-11' was rolled back: {SWITCH} could not be switched over.", status=1)
+        demo.pulumi(DEPLOY, f"Generation '2030-11' was rolled back: {SWITCH} failed to switch over.", status=1)
     demo.expect_slots("2028-11", "2030-11")
     _expect_system_follows(demo)
     call_all(demo, *TARGETS)

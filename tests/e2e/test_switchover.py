@@ -76,7 +76,7 @@ def test_refusing_system_leaves_a_page(switching: PulumiProject) -> None:
     assert "a page says what its administrator uploads" in switching.preview("--diff")
     output = switching.up()
 
-    assert f"{NAME} could not be switched over: calls are refused there" in output
+    assert f"{NAME} failed to switch over: calls are refused there" in output
     assert output.diagnostics.count("## Steps") == 1
     assert "Upload Signing Certificate" in output
     assert str(successor).split()[2] in output.text
@@ -98,7 +98,7 @@ def test_refused_certificate_is_rolled_back(switching: PulumiProject) -> None:
     switching.write(switching_program("2028-11"))
     output = switching.up(status=1)
 
-    assert f"Generation '2028-11' was rolled back: {NAME} could not be switched over." in output
+    assert f"Generation '2028-11' was rolled back: {NAME} failed to switch over." in output
     assert switching.slots() == (old, new)
     assert trusted(switching.emulator) == old
     switching.deploy(switching_program("2026-11"))
