@@ -202,6 +202,7 @@ def test_interrupted_run_is_completed(scenario: SwitchoverScenario) -> None:
     engine.up(declared)
     planned = engine.last_preview.inputs["rotation"]["switchover"]
     assert "without a swap" in planned["step"]
+    assert "this deployment records it without a swap" in engine.last_preview.messages  # a request is sent
     scenario.assert_all_on(scenario.second)
     engine.assert_stable(declared)
 
@@ -428,3 +429,15 @@ def test_upload_ends_what_was_left_behind(scenario: SwitchoverScenario) -> None:
 
 def _unless_from(tenant: str) -> TransportFault:
     return lambda request, send: send(request) if tenant in request.url.path else answer_with(503)(request, send)
+
+
+def test_rollback_needs_no_user(scenario: SwitchoverScenario) -> None:
+    """Without destinations to verify, nothing is asked for as the user while the systems are set back."""
+    engine = scenario.engine
+    engine.config["btp-trust:user"] = json.dumps({"name": "jane@example.com", "password": "pw"})
+    picky = S4Switches(certificate_profile=CertificateProfile.SHA_256)
+    scenario.emulator.set_s4_switches(scenario.name("erp"), picky)
+    engine.up(scenario.program("b"))
+
+    after_rollback = "".join(engine.transport.sent).rpartition(ROTATE)[2]
+    assert "token" not in after_rollback
