@@ -14,7 +14,7 @@ WAIT = re.compile(r"Wait a minute, then run `pulumi up` again\b")
 AT_ONCE = re.compile(r"Run `pulumi up` again at once\b")
 """The remedy after a failed rollback."""
 REVERT = re.compile(
-    r"(was rejected by the target of|was rolled back: .* could not be switched over).*\n(.*\n)*"
+    r"(was rejected by the target of|was rolled back: .* failed to switch over).*\n(.*\n)*"
     r".*Revert the change of `generation` \(generation="
 )
 """The message after a rejection and a completed rollback: the program is to be reverted."""

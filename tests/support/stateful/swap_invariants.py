@@ -216,7 +216,7 @@ def _was_left_behind(command: ObservedCommand) -> bool:
     """Return True if the call that swapped failed to switch a system over, by what it says."""
     stored = command.engine.state.get(command.spec.trigger_name)
     stated = [str(command.error), str(stored.outputs.get("failure")) if stored else ""]
-    return any("could not be switched over" in text for text in stated)
+    return any("failed to switch over" in text for text in stated)
 
 
 def _plan(command: ObservedCommand) -> dict[str, Any]:
