@@ -105,6 +105,8 @@ def check(
     command_plan.creates_trigger = old is None
     expiry = signer_warnings.expiry_notices(session, plan, snapshot, command_plan) if old is None else ()
     behind = [session.warning(*problem) for problem in switchover.warnings]
+    if switchover.left is not None:
+        behind = [*behind, Notice(switchover.left)]
     session.print_notices([*notices, *created, *problems, *expiry, *(behind if old is None else ())])
     # Left to diff: the outputs may refuse the step, or explain why the slots are as they are.
     command_plan.signer_warning = signer_warnings.drift_warning(declaration, decision, snapshot)

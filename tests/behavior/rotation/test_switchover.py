@@ -181,6 +181,7 @@ def test_continue_leaves_a_system_to_people(scenario: SwitchoverScenario) -> Non
     assert engine.outputs("rotation")["unswitched"] == list(NAMES)
     assert "calls are refused there" in report.messages
     engine.transport.clear_faults()
+    assert "the signer stays" in engine.preview(declared).inputs["rotation"]["switchover"]["failure"]
     engine.deploy(declared)
     scenario.assert_all_on(scenario.second)
     assert "unswitched" not in engine.outputs("rotation")
@@ -376,14 +377,19 @@ def _then_all_fail(engine: FakeEngine, response: httpx.Response) -> httpx.Respon
     return response
 
 
-def test_creation_never_writes(engine: FakeEngine) -> None:
-    """A new trigger warns of systems on the passive certificate; the next deployment switches them over."""
+@pytest.mark.parametrize("strict", ["false", "true"])
+def test_creation_never_writes(engine: FakeEngine, strict: str) -> None:
+    """A new trigger warns of systems on the passive certificate; the next deployment switches them over.
+
+    Also in strict mode: a refused creation would have no next deployment.
+    """
     scenario = prepared(engine)
     engine.deploy(scenario.program("b"))
     passive = engine.emulator.certificates(engine.guid)[1]
     for tenant in TENANTS:
         engine.emulator.trust_in_system(scenario.name(tenant), "BTP", passive)
     del engine.state["rotation"]
+    engine.config["btp-trust:strict"] = strict
     declared = scenario.program("b", known_generations={"a": str(scenario.first)})
     report = engine.up(declared)
 

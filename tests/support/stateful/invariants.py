@@ -28,7 +28,7 @@ TOKEN: Final = re.compile(r"eyJ[\w-]{10,}\.eyJ[\w-]{10,}")
 INFORMATIONAL_WARNING: Final = re.compile(
     r"warning: \w+ \S+, \S+ \([0-9a-f]{8}\): "
     r"(\S+: (weak|rejected|inconclusive): |.* The rollback goes on|.* is not trusted by |Whether .* still trusts "
-    r"|.* was rejected by "
+    r"|.* was rejected by |.* Creating a RotationTrigger only records"
     r"|.* is in no slot any more"
     r"|The active certificate .* expire|Passive .* expire|This command makes .* expire"
     r"|.* The next `pulumi up` restores the declared signer)"
