@@ -15,7 +15,7 @@ from support.stateful.statistics import Statistics
 
 Held = dict[str, str | None]
 _HELD: Final = re.compile(r"(\S+) ((?:key:)?[0-9a-f]{64}|nothing)")
-_UNREAD: Final = re.compile(r"could not be read|was not checked")
+_UNREAD: Final = re.compile(r"Reading \S+ \(\S+\) failed|was not checked")
 
 
 @dataclass
