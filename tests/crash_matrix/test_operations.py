@@ -21,7 +21,7 @@ def test_an_operation_ends_as_declared(operation: Operation, emulator: Emulator)
 
 
 def test_operations_cover_every_write(emulator: Emulator) -> None:
-    """Both providers generate, delete and swap; ours also writes registrations."""
+    """Both providers generate, delete and swap; ours also writes registrations and communication systems."""
     sent = {
         provider: {
             request
@@ -34,4 +34,5 @@ def test_operations_cover_every_write(emulator: Emulator) -> None:
 
     naive = {"POST certificate/passive", "DELETE certificate/passive", "POST rotateCertificate"}
     registrations = {f"{method} identity-providers" for method in ("POST", "PUT", "DELETE")}
-    assert sent == {ProviderKind.NAIVE: naive, ProviderKind.OURS: naive | registrations | {"POST certificate"}}
+    others = registrations | {"POST certificate", "PATCH CommunicationSystems"}
+    assert sent == {ProviderKind.NAIVE: naive, ProviderKind.OURS: naive | others}

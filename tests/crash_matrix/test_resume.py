@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 
+from btp_trust.errors import SystemRefused
+from btp_trust.rotation.switchover.messages import incomplete_error, rolled_back_error
 from btp_trust_emulator import Emulator, Slots
 from support.crash_matrix.counts import Counts
 from support.crash_matrix.residue import residue
-from support.crash_matrix.resume import MINUTE, REVERT, apply_remedy
+from support.crash_matrix.resume import MINUTE, RESTORE, REVERT, apply_remedy
+from support.fake_engine import make_certificate, make_snapshot
 from support.pulumi_project import CommandOutput, PulumiProject
 
 ERROR = """Diagnostics:
@@ -76,6 +79,22 @@ def test_only_a_kept_rejection_is_reverted() -> None:
     stuck = ERROR.format(message.format("the rollback failed", f"{AT_ONCE} By hand: …, then revert ", "."))
 
     assert (REVERT.search(kept) is not None, REVERT.search(stuck)) == (True, None)
+
+
+def test_refusing_system_reverts_or_restores() -> None:
+    """A swap that was rolled back is reverted; one that an interruption has left is undone by a restoration."""
+    error, system = (
+        SystemRefused("PATCH was refused: 400.", "Nothing was changed.", "Look.", status=400),
+        "erp/BTP (oauth2)",
+    )
+    now = make_snapshot(make_certificate("a"))
+    kept = rolled_back_error("b", "a", {system: error}, now.now, now)
+    left = incomplete_error("b", {system: error})
+
+    shown = [ERROR.format("\n    ".join(str(each).split("\n"))) for each in (kept, left)]
+
+    assert [REVERT.search(text) is not None for text in shown] == [True, False]
+    assert [RESTORE.search(text) is not None for text in shown] == [False, True]
 
 
 def test_the_residue_ignores_volatile_keys(project: PulumiProject) -> None:

@@ -9,7 +9,16 @@ import pytest
 
 from btp_trust_emulator import Emulator
 from support.crash_matrix.cells import Cell, Interruption
-from support.crash_matrix.operations import GENERATE, REGISTER, ROTATE, ROTATE_AND_ROLL_BACK, Operation, ProviderKind
+from support.crash_matrix.operations import (
+    GENERATE,
+    REGISTER,
+    ROTATE,
+    ROTATE_AND_ROLL_BACK,
+    ROTATE_AND_SWITCH,
+    SWITCH_REFUSED,
+    Operation,
+    ProviderKind,
+)
 from support.crash_matrix.report import PAGE, documented_verdict, verdict
 from support.crash_matrix.runner import CellRunner, Verdict
 from support.crash_matrix.uninterrupted_run import expected_requests
@@ -22,6 +31,8 @@ SLICE = {
     (ProviderKind.OURS, ROTATE): [(BoundarySide.DONE, KILLED), (BoundarySide.DONE, CLOSED)],
     (ProviderKind.OURS, GENERATE): [(BoundarySide.DONE, PLUGIN), (BoundarySide.BEFORE, CLOSED)],
     (ProviderKind.OURS, ROTATE_AND_ROLL_BACK): [(BoundarySide.BEFORE, CLOSED)],
+    (ProviderKind.OURS, ROTATE_AND_SWITCH): [(BoundarySide.BEFORE, KILLED), (BoundarySide.DONE, CLOSED)],
+    (ProviderKind.OURS, SWITCH_REFUSED): [(BoundarySide.BEFORE, KILLED)],
     (ProviderKind.OURS, REGISTER): [(BoundarySide.DONE, KILLED)],
     (ProviderKind.NAIVE, ROTATE): [(BoundarySide.DONE, CLOSED)],
     (ProviderKind.NAIVE, GENERATE): [(BoundarySide.DONE, KILLED)],
@@ -36,7 +47,7 @@ def test_an_interrupted_write_converges(
 ) -> None:
     """Our provider converges or has a remedy that works; the naive one repeats its write. The page agrees.
 
-    Of two writes, the last one is interrupted.
+    Of several writes, the last one is interrupted.
     """
     requests = expected_requests(provider, operation, emulator)
     prepared = replace(create_stack(provider, operation, tmp_path / "base"), requests=requests)

@@ -69,7 +69,7 @@ def test_the_search_finds_repeated_swaps(monkeypatch: pytest.MonkeyPatch, capsys
         account.client.rotate()
         return account.record_reading(*account.client.rotate())
 
-    monkeypatch.setattr("btp_trust.rotation.lifecycle.swap", swap_three_times)
+    monkeypatch.setattr("btp_trust.rotation.perform.swap", swap_three_times)
     monkeypatch.setattr(engine, "MAX_SHRINKING_SECONDS", 0)
     monkeypatch.setattr(soak, "EXAMPLES_PER_ROUND", 10)
     assert soak.search(60, 1) == 1

@@ -14,7 +14,17 @@ import httpx
 
 from support.fake_engine import request_label
 
-HEADERS = ("Accept", "Authorization", "Content-Type", "Date", "X-user-token")
+HEADERS = (
+    "Accept",
+    "Authorization",
+    "Content-Type",
+    "Cookie",
+    "Date",
+    "If-Match",
+    "Set-Cookie",
+    "X-CSRF-Token",
+    "X-user-token",
+)
 
 
 class BoundarySide(Enum):
@@ -116,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer.content)
 
-    do_GET = do_POST = do_PUT = do_DELETE = forward  # noqa: N815 - the names that http.server looks for
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = forward  # noqa: N815 - the names that http.server looks for
 
     def log_message(self, *_: object) -> None:
         """Log nothing."""

@@ -36,7 +36,7 @@ def creation_notices(declaration: Declaration, snapshot: Snapshot) -> list[Notic
     return [Notice(f"record active {signer} as {declaration.generation!r}; nothing is sent")]
 
 
-def record_notices(state: RotationState, new: RotationInputs, snapshot: Snapshot, *, verifies: bool) -> list[Notice]:
+def record_notices(state: RotationState, new: RotationInputs, snapshot: Snapshot, *, sends: bool) -> list[Notice]:
     """Return the line of a declared certificate that signs already: after a crash, or a swap by somebody else."""
     if snapshot.active is None or not has_fingerprint(snapshot.active, new.declared_fingerprint):
         return []
@@ -44,7 +44,7 @@ def record_notices(state: RotationState, new: RotationInputs, snapshot: Snapshot
     if is_recorded and new.generation == state.generation:
         return []
     recorded = "" if is_recorded else f", and the state still has {short_fingerprint(state.fingerprint)}"
-    signer, how = label(snapshot.active, new.generation), " without a swap" if verifies else ", and nothing is sent"
+    signer, how = label(snapshot.active, new.generation), " without a swap" if sends else ", and nothing is sent"
     return [Notice(f"{signer} signs already{recorded}: this deployment records it{how}")]
 
 

@@ -105,6 +105,8 @@ def check(
     command_plan.creates_trigger = old is None
     expiry = signer_warnings.expiry_notices(session, plan, snapshot, command_plan) if old is None else ()
     behind = [session.warning(*problem) for problem in switchover.warnings]
+    if switchover.left is not None:
+        behind = [*behind, Notice(switchover.left)]
     session.print_notices([*notices, *created, *problems, *expiry, *(behind if old is None else ())])
     # Left to diff: the outputs may refuse the step, or explain why the slots are as they are.
     command_plan.signer_warning = signer_warnings.drift_warning(declaration, decision, snapshot)
@@ -148,7 +150,7 @@ def diff(session: Session, state: RotationState, new: RotationInputs) -> Compari
     if planned is not None:  # a refresh has read, and warned
         notices = [
             *planned,
-            *record_notices(step),
+            *record_notices(step, is_switchover_due=difference.is_switchover_due),
             *swap_notices(step, due, command_plan),
             *notices,
             *signer_warnings.signer_notices(session, state, new, snapshot, command_plan),

@@ -35,10 +35,11 @@ def creation_notices(
     return [*recorded, *preflight.creation_notices(session, plan, snapshot)]
 
 
-def record_notices(step: RotationStep) -> list[Notice]:
+def record_notices(step: RotationStep, *, is_switchover_due: bool) -> list[Notice]:
     """Return the line of a declared certificate that signs already."""
-    verifies = step.run is not None  # its own line says what a rejection would do
-    return announcements.record_notices(step.state, step.new, step.slots, verifies=verifies)
+    # A verification has a line of its own, and the plan of a switchover is shown among the inputs.
+    sends = step.run is not None or is_switchover_due
+    return announcements.record_notices(step.state, step.new, step.slots, sends=sends)
 
 
 def swap_notices(step: RotationStep, due: PlannedSwap | None, command_plan: CommandPlan) -> list[Notice]:

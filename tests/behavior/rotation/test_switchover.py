@@ -181,6 +181,7 @@ def test_continue_leaves_a_system_to_people(scenario: SwitchoverScenario) -> Non
     assert engine.outputs("rotation")["unswitched"] == list(NAMES)
     assert "calls are refused there" in report.messages
     engine.transport.clear_faults()
+    assert "the signer stays" in engine.preview(declared).inputs["rotation"]["switchover"]["failure"]
     engine.deploy(declared)
     scenario.assert_all_on(scenario.second)
     assert "unswitched" not in engine.outputs("rotation")
@@ -202,6 +203,7 @@ def test_interrupted_run_is_completed(scenario: SwitchoverScenario) -> None:
     engine.up(declared)
     planned = engine.last_preview.inputs["rotation"]["switchover"]
     assert "without a swap" in planned["step"]
+    assert "this deployment records it without a swap" in engine.last_preview.messages  # a request is sent
     scenario.assert_all_on(scenario.second)
     engine.assert_stable(declared)
 
@@ -375,14 +377,19 @@ def _then_all_fail(engine: FakeEngine, response: httpx.Response) -> httpx.Respon
     return response
 
 
-def test_creation_never_writes(engine: FakeEngine) -> None:
-    """A new trigger warns of systems on the passive certificate; the next deployment switches them over."""
+@pytest.mark.parametrize("strict", ["false", "true"])
+def test_creation_never_writes(engine: FakeEngine, strict: str) -> None:
+    """A new trigger warns of systems on the passive certificate; the next deployment switches them over.
+
+    Also in strict mode: a refused creation would have no next deployment.
+    """
     scenario = prepared(engine)
     engine.deploy(scenario.program("b"))
     passive = engine.emulator.certificates(engine.guid)[1]
     for tenant in TENANTS:
         engine.emulator.trust_in_system(scenario.name(tenant), "BTP", passive)
     del engine.state["rotation"]
+    engine.config["btp-trust:strict"] = strict
     declared = scenario.program("b", known_generations={"a": str(scenario.first)})
     report = engine.up(declared)
 
@@ -428,3 +435,15 @@ def test_upload_ends_what_was_left_behind(scenario: SwitchoverScenario) -> None:
 
 def _unless_from(tenant: str) -> TransportFault:
     return lambda request, send: send(request) if tenant in request.url.path else answer_with(503)(request, send)
+
+
+def test_rollback_needs_no_user(scenario: SwitchoverScenario) -> None:
+    """Without destinations to verify, nothing is asked for as the user while the systems are set back."""
+    engine = scenario.engine
+    engine.config["btp-trust:user"] = json.dumps({"name": "jane@example.com", "password": "pw"})
+    picky = S4Switches(certificate_profile=CertificateProfile.SHA_256)
+    scenario.emulator.set_s4_switches(scenario.name("erp"), picky)
+    engine.up(scenario.program("b"))
+
+    after_rollback = "".join(engine.transport.sent).rpartition(ROTATE)[2]
+    assert "token" not in after_rollback

@@ -7,11 +7,12 @@ from enum import Enum
 
 from btp_trust_emulator import Action, Slot
 from support import fake_engine
-from support.crash_matrix.surroundings import CONNECTION, Surroundings
+from support.crash_matrix.surroundings import CONNECTION, SYSTEM, TENANT, Surroundings
 from support.pulumi_project import adopting_program, program, rotation_program
 from support.verification import ASSERTION, S4, verification_arguments
 
 REGISTRATION = {"connection": CONNECTION, "origin_key": "shop"}
+SYSTEM_ARGUMENTS = {"connection": TENANT, "system": SYSTEM}
 
 
 class Trusted(Enum):
@@ -33,6 +34,9 @@ class DeclaredProgram:
     """The destination that verifies a rotation: that of the target, or one that returns the assertion."""
     trusted: Trusted | None = None
     """The certificates that the other subaccount is to trust."""
+    switches: bool = False
+    """True if a communication system changes over with the signer."""
+    on_drift: str | None = None
 
     def arguments(self, active: str | None) -> dict[str, str | bool]:
         """Return the arguments of ActiveTrustCertificate while this certificate is active."""
@@ -47,6 +51,7 @@ class DeclaredProgram:
             trigger={"verify_destinations": [self.destination], "list_affected": True} if self.destination else None,
             active=self.arguments(active),
             trusted=self.registration,
+            system=SYSTEM_ARGUMENTS if self.switches else None,
         )
 
     @property
@@ -55,6 +60,13 @@ class DeclaredProgram:
         if self.trusted is None:
             return None
         return {**REGISTRATION, "passive": "upcoming"} if self.trusted is Trusted.BOTH else REGISTRATION
+
+    @property
+    def trigger_arguments(self) -> str:
+        """The further arguments of the RotationTrigger."""
+        verification = verification_arguments(self.destination) if self.destination else ""
+        switches = f", switches=[trust.CommunicationSystemTrust('erp', **{SYSTEM_ARGUMENTS})]" if self.switches else ""
+        return verification + switches + (f", on_drift={self.on_drift!r}" if self.on_drift else "")
 
     @property
     def registration_line(self) -> str:
@@ -79,9 +91,7 @@ class ProviderKind(Enum):
         if declared.active_generation is not None:
             return (
                 rotation_program(
-                    declared.passive_generation,
-                    declared.active_generation,
-                    trigger=verification_arguments(declared.destination) if declared.destination else "",
+                    declared.passive_generation, declared.active_generation, trigger=declared.trigger_arguments
                 )
                 + declared.registration_line
             )
@@ -108,12 +118,12 @@ class Operation:
     command: str = "up"
     surroundings: Surroundings = Surroundings.NOBODY
     trusted: tuple[str, ...] = ()
-    """Certificates that another subaccount trusts afterwards, in the same words."""
+    """Certificates that another subaccount or a communication system trusts afterwards, in the same words."""
 
     @property
     def is_rejected(self) -> bool:
-        """True if the target rejects it: it rolls back, and its state keeps the failure."""
-        return self.surroundings is Surroundings.MISREPORTING
+        """True if the target or the system rejects it: it rolls back, and its state keeps the failure."""
+        return self.surroundings in (Surroundings.MISREPORTING, Surroundings.REFUSING)
 
     @property
     def repeated_swap_count(self) -> int:
@@ -173,6 +183,40 @@ ROTATE_AND_ROLL_BACK = Operation(
     UNTOUCHED,
     swaps=2,
     surroundings=Surroundings.MISREPORTING,
+)
+SWITCHING_PREPARED, SWITCHING_ROTATED = (
+    DeclaredProgram(NEW, OLD, switches=True),
+    DeclaredProgram(NEW, NEW, switches=True),
+)
+ROTATE_AND_SWITCH = Operation(
+    TRIGGER,
+    "update, rotates and switches a system over",
+    (SWITCHING_PREPARED,),
+    SWITCHING_ROTATED,
+    SWAPPED,
+    swaps=1,
+    surroundings=Surroundings.SWITCHING,
+    trusted=(WAS_PASSIVE,),
+)
+SWITCH_BACK = Operation(
+    TRIGGER,
+    "update, rolls back and switches back",
+    (SWITCHING_PREPARED, SWITCHING_ROTATED),
+    SWITCHING_PREPARED,
+    SWAPPED,
+    swaps=1,
+    surroundings=Surroundings.SWITCHING,
+    trusted=(WAS_PASSIVE,),
+)
+SWITCH_REFUSED = Operation(
+    TRIGGER,
+    "update, a system refuses after the swap, and both are rolled back",
+    (SWITCHING_PREPARED,),
+    SWITCHING_ROTATED,
+    UNTOUCHED,
+    swaps=2,
+    surroundings=Surroundings.REFUSING,
+    trusted=(WAS_ACTIVE,),
 )
 TRUSTED = "TrustedIdentityProvider"
 REGISTERED, PREPARED_ONLY = (
@@ -246,6 +290,9 @@ OPERATIONS = {
         ROLL_BACK,
         ROTATE_AND_VERIFY,
         ROTATE_AND_ROLL_BACK,
+        ROTATE_AND_SWITCH,
+        SWITCH_BACK,
+        SWITCH_REFUSED,
         REGISTER,
         TRUST_BOTH,
         RETIRE,

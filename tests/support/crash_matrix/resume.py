@@ -13,8 +13,13 @@ WAIT = re.compile(r"Wait a minute, then run `pulumi up` again\b")
 """The remedy after an interruption. An unknown remedy fails the cell."""
 AT_ONCE = re.compile(r"Run `pulumi up` again at once\b")
 """The remedy after a failed rollback."""
-REVERT = re.compile(r"was rejected by the target of .*\n(.*\n)*.*Revert the change of `generation` \(generation=")
+REVERT = re.compile(
+    r"(was rejected by the target of|was rolled back: .* failed to switch over).*\n(.*\n)*"
+    r".*Revert the change of `generation` \(generation="
+)
 """The message after a rejection and a completed rollback: the program is to be reverted."""
+RESTORE = re.compile(r'To return to the previous signer: declare its generation and on_drift="restore", and deploy\b')
+"""The remedy if a system refuses the signer for good, and its swap was interrupted before it was rolled back."""
 MINUTE = 60
 
 
@@ -27,18 +32,23 @@ class ResumeResult:
     problems: tuple[str, ...] = ()
 
 
-def resume(project: PulumiProject, output: CommandOutput | None, reverted: str | None = None) -> ResumeResult:
+def resume(
+    project: PulumiProject, output: CommandOutput | None, reverted: str | None = None, restored: str | None = None
+) -> ResumeResult:
     """Run `pulumi up` and the remedies of errors until a preview shows no changes.
 
     Args:
         project: The stack.
         output: The output of the interrupted command; None if it was killed.
-        reverted: The program before, if a target's rejection is the expected end.
+        reverted: The program before, if a rejection is the expected end.
+        restored: The same with `on_drift="restore"`.
     """
     remedy_applied = False
     for _ in range(MAX_UPS + 1):
         if output is not None and reverted is not None and REVERT.search(output.text):
             return ResumeResult(remedy_applied, _revert(project, reverted))
+        if output is not None and restored is not None and RESTORE.search(_remedy(output)):
+            return ResumeResult(remedy_applied=True, problems=_deploy(project, restored))
         if output is not None and output.status != 0:
             if remedy_applied:
                 return ResumeResult(remedy_applied=True, problems=("refuses again", output.text))
@@ -87,10 +97,15 @@ def _revert(project: PulumiProject, program: str) -> tuple[str, ...]:
     slots, again = project.slots(), project.up(status=None)
     if again.status == 0 or not REVERT.search(again.text) or project.slots() != slots:
         return ("the rejection is forgotten", again.text)
+    return _deploy(project, program)
+
+
+def _deploy(project: PulumiProject, program: str) -> tuple[str, ...]:
+    """Deploy the program of a remedy, which must leave no changes; return the problems."""
     project.write(program)
-    after_revert = project.up(status=None)
-    is_reverted = after_revert.status == 0 and _has_no_changes(project)
-    return () if is_reverted else ("the revert fails", after_revert.text)
+    output = project.up(status=None)
+    is_done = output.status == 0 and _has_no_changes(project)
+    return () if is_done else ("the remedy fails", output.text)
 
 
 def _remedy(output: CommandOutput) -> str:

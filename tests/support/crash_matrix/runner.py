@@ -13,13 +13,11 @@ from pathlib import Path
 from support.crash_matrix.cells import Cell, Interruption
 from support.crash_matrix.counts import Counts, slots_in_words
 from support.crash_matrix.operations import ProviderKind
-from support.crash_matrix.residue import residue
 from support.crash_matrix.resume import resume, resume_naively, unlock
-from support.crash_matrix.surroundings import trusted_certificates
 from support.crash_matrix.workspace import PreparedStack, Workspace, copy_stack
 from support.intercepting_proxy import BoundarySide
 from support.processes import kill, kill_session, plugin_pid, run_in_background, suspend
-from support.pulumi_project import CommandOutput, PulumiProject
+from support.pulumi_project import CommandOutput
 
 TIMEOUT_SECONDS = 90
 SILENCE_SECONDS = {False: 3, True: 17}
@@ -70,7 +68,7 @@ class CellRunner:
             unlock(workspace.project)
             if output is not None or cell.interruption is Interruption.PULUMI_KILLED:
                 return self._resume_and_evaluate(workspace, cell, output)
-            text = residue(workspace.project, self.prepared.before, workspace.counts, workspace.trusted)
+            text = workspace.residue
             with self._lock:
                 is_known = text in self._known
                 known = self._known.setdefault(text, Future())
@@ -85,7 +83,7 @@ class CellRunner:
     def _resume_and_evaluate(self, workspace: Workspace, cell: Cell, output: CommandOutput | None) -> Outcome:
         is_ours = self.prepared.provider is ProviderKind.OURS
         end = (
-            resume(workspace.project, output, self.prepared.reverted)
+            resume(workspace.project, output, self.prepared.reverted, self.prepared.restored)
             if is_ours
             else resume_naively(workspace.project, output)
         )
@@ -111,7 +109,7 @@ class CellRunner:
             problems.append(f"the slots hold {now}, not {self.prepared.operation.end}")
         if workspace.trusted != self.prepared.operation.trusted:
             problems.append(f"trusted are {workspace.trusted}, not {self.prepared.operation.trusted}")
-        return problems + (state_mismatches(workspace.project) if self.prepared.provider is ProviderKind.OURS else [])
+        return problems + (state_mismatches(workspace) if self.prepared.provider is ProviderKind.OURS else [])
 
 
 @contextlib.contextmanager
@@ -150,17 +148,15 @@ def _kill_at_boundary(workspace: Workspace, cell: Cell, leader: int) -> None:
     workspace.proxy.released.set()
 
 
-def state_mismatches(project: PulumiProject) -> list[str]:
-    """Return the differences between the state and the service."""
-    slots = project.slots()
+def state_mismatches(workspace: Workspace) -> list[str]:
+    """Return the differences between the state and the services."""
+    slots, trusted = workspace.project.slots(), workspace.trusted_certificates
     problems = []
-    for name, resource in project.state().items():
+    for name, resource in workspace.project.state().items():
         outputs = resource.get("outputs", {})
         is_passive = "PassiveTrustCertificate" in resource["type"]
         if "fingerprint" in outputs and outputs["fingerprint"] not in (slots if is_passive else slots[:1]):
             problems.append(f"{name} has {outputs['fingerprint']}, and the slots hold {slots}")
-        if "trusted" in outputs and outputs["trusted"] != trusted_certificates(
-            project.emulator, outputs["subaccount_id"]
-        ):
+        if "trusted" in outputs and outputs["trusted"] != trusted:
             problems.append(f"{name} has {outputs['trusted']} as trusted")
     return problems

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from btp_trust_emulator import Action, Emulator, Slots
 from support import fake_engine
@@ -20,11 +21,12 @@ from support.crash_matrix.counts import (
     slots_in_words,
 )
 from support.crash_matrix.operations import DeclaredProgram, Operation, ProviderKind
+from support.crash_matrix.residue import residue
 from support.crash_matrix.resume import ResumeResult, resume
 from support.crash_matrix.surroundings import (
-    CONNECTION,
-    create_other_subaccount,
+    connections,
     create_surroundings,
+    create_trusting,
     relocate_target,
     trusted_certificates,
 )
@@ -50,16 +52,26 @@ class PreparedStack:
     folder: Path
     guid: str
     other: str
-    """GUID of another subaccount, or ""."""
+    """GUID of another subaccount, name of a tenant, or ""."""
     before: Slots
+    url: str = ""
+    """Address of the emulator in the state, where a communication system belongs to it."""
     requests: tuple[str, ...] = ()
     """Requests of an undisturbed run."""
 
     @property
     def reverted(self) -> str | None:
         """The program before an operation that ends in a rejection."""
+        return self._program_before()
+
+    @property
+    def restored(self) -> str | None:
+        """The same, which restores the declared signer."""
+        return self._program_before(on_drift="restore")
+
+    def _program_before(self, **arguments: Any) -> str | None:
         last = self.operation.before[-1] if self.operation.is_rejected else None
-        return self.provider.text(last, None) if isinstance(last, DeclaredProgram) else None
+        return self.provider.text(replace(last, **arguments), None) if isinstance(last, DeclaredProgram) else None
 
 
 @dataclass(frozen=True)
@@ -76,9 +88,21 @@ class Workspace:
         return self.project.emulator.slots(self.project.guid)
 
     @property
+    def trusted_certificates(self) -> list[str]:
+        """The certificates that the other subaccount or the communication system trusts now."""
+        prepared = self.prepared
+        return trusted_certificates(prepared.operation.surroundings, self.project.emulator, prepared.other)
+
+    @property
     def trusted(self) -> tuple[str, ...]:
-        """The certificates that the other subaccount trusts now, in words of the slots before."""
-        return in_words(self.prepared.before, trusted_certificates(self.project.emulator, self.prepared.other))
+        """The same in words of the slots before."""
+        return in_words(self.prepared.before, self.trusted_certificates)
+
+    @property
+    def residue(self) -> str:
+        """Everything that a resumed command can observe. Only the address differs from copy to copy."""
+        text = residue(self.project, self.prepared.before, self.counts, self.trusted)
+        return text.replace(self.proxy.url, "the service")
 
     @property
     def counts(self) -> Counts:
@@ -117,8 +141,15 @@ def copy_stack(prepared: PreparedStack, folder: Path, stop: Boundary | None = No
         intercept(emulator.url, stop) as proxy,
     ):
         relocate_target(prepared.operation.surroundings, emulator, prepared.guid)
+        _relocate_state(folder, prepared.url, proxy.url)
         yield Workspace(prepared, _project(prepared, folder, emulator, proxy.url), proxy)
     shutil.rmtree(folder)
+
+
+def _relocate_state(folder: Path, old: str, new: str) -> None:
+    """Let the state name another address: a communication system stays in its tenant."""
+    for file in (folder / "backend/.pulumi/stacks").rglob("*.json"):
+        file.write_text(file.read_text().replace(old, new))
 
 
 def create_stack(provider: ProviderKind, operation: Operation, folder: Path) -> PreparedStack:
@@ -132,8 +163,9 @@ def create_stack(provider: ProviderKind, operation: Operation, folder: Path) -> 
             operation,
             folder,
             guid,
-            create_other_subaccount(operation.surroundings, emulator),
+            create_trusting(operation.surroundings, emulator, guid),
             emulator.slots(guid),
+            emulator.url,
         )
         project = _project(prepared, folder, emulator, emulator.url)
         project.create_stack(provider.text(operation.change, None))
@@ -158,14 +190,16 @@ def _project(prepared: PreparedStack, folder: Path, emulator: Emulator, url: str
     all residues would differ.
     """
     keys = {"BTP_TRUST_SERVICE_KEY": emulator.service_key(prepared.guid)}
-    if prepared.other:
-        keys[f"BTP_TRUST_SERVICE_KEY_{CONNECTION.upper()}"] = emulator.api_access_key(prepared.other)
+    surroundings = prepared.operation.surroundings
+    kind = "COMMUNICATION_USER" if surroundings.has_system else "SERVICE_KEY"
+    for name, key in connections(surroundings, emulator, prepared.other).items():
+        keys[f"BTP_TRUST_{kind}_{name.upper()}"] = key
     variables = {name: json.dumps(_with_base_url(key, emulator.url, url)) for name, key in keys.items()}
     variables |= {
         "PULUMI_STACK": "dev",
-        **({"BTP_TRUST_USER": USER_CONFIG} if prepared.operation.surroundings.is_target else {}),
+        **({"BTP_TRUST_USER": USER_CONFIG} if surroundings.is_target else {}),
     }
-    secrets = PRIVATE_TEXTS | {key["clientsecret"] for key in keys.values()}
+    secrets = PRIVATE_TEXTS | {key.get("clientsecret") or key["password"] for key in keys.values()}
     return PulumiProject(folder, emulator, prepared.guid, variables=variables, known_secrets=secrets)
 
 

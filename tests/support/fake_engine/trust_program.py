@@ -14,11 +14,13 @@ def program(
     trigger: Bag | None = None,
     active: Bag | None = None,
     trusted: Bag | None = None,
+    system: Bag | None = None,
 ) -> Program:
     """Return the program of the story: the generation to prepare, the declared signer, and further arguments.
 
-    A resource whose generation is None is left out, as is the TrustedIdentityProvider (`trusted`) without arguments.
-    In these, the key `passive` links it to the PassiveTrustCertificate.
+    A resource whose generation is None is left out, as are the TrustedIdentityProvider (`trusted`) and the
+    CommunicationSystemTrust (`system`) without arguments. In those of the former, the key `passive` links it to the
+    PassiveTrustCertificate. The trigger switches the latter over.
     """
 
     def run(deployment: Deployment) -> None:
@@ -30,13 +32,16 @@ def program(
             if passive_generation
             else None
         )
+        switches: Bag = {"switches": [system]} if system else {}
         rotation = (
-            deployment.trigger(generation=active_generation, **{"candidate": candidate, **(trigger or {})})
+            deployment.trigger(generation=active_generation, **{"candidate": candidate, **switches, **(trigger or {})})
             if active_generation
             else None
         )
         deployment.active(rotation=rotation, **({} if rotation else by_passive), **(active or {}))
         if trusted is not None:
             deployment.trusted(**{**trusted, "passive": candidate if "passive" in trusted else None})
+        if system is not None:
+            deployment.system(**system, switched_by="RotationTrigger")
 
     return run

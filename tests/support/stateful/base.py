@@ -12,7 +12,7 @@ from typing import Any, Final
 from hypothesis.stateful import RuleBasedStateMachine
 
 from btp_trust.errors import Refused, TrustError
-from btp_trust_emulator import Emulator
+from btp_trust_emulator import Emulator, S4Switches
 from btp_trust_emulator.faults.fault import FaultKind
 from btp_trust_emulator.slots import Slot
 from support.fake_engine import HOUR, CheckFailedError, FakeEngine, ProcessKilledError
@@ -22,6 +22,7 @@ from support.stateful.invariants import Invariants
 from support.stateful.observed_command import ObservedCommand
 from support.stateful.program import ProgramSpec
 from support.stateful.statistics import Statistics
+from support.stateful.system_invariants import SystemInvariants
 from support.stateful.targets import Targets
 
 START_TIME: Final = datetime(2030, 1, 1, tzinfo=UTC)
@@ -47,17 +48,18 @@ class RotationMachineBase(RuleBasedStateMachine):
         self.unknown_until = START_TIME
         """Until then, a stale reading could hide a foreign change."""
 
-    def create_stacks(self, *, empty: bool) -> None:
+    def create_stacks(self, *, empty: bool, switches: S4Switches) -> None:
         """Create the subaccount and the stacks."""
         self.guid = self.emulator.create_subaccount(generate=not empty).guid
         self.emulator.advance(HOUR)
         self.stack, self.other = FakeEngine(self.emulator, self.guid), FakeEngine(self.emulator, self.guid)
-        self.targets = Targets(self.stack)
+        self.targets = Targets(self.stack, switches)
         key = json.loads(self.stack.config["btp-trust:serviceKey"])
         self.invariant_checks = Invariants(
             [key["clientsecret"], *self.targets.private_texts], self.targets, self.statistics
         )
         self.invariant_checks.record_certificates(self.stack.slots, self.emulator.now)
+        self.system_invariants = SystemInvariants(self.targets.communication_systems, self.statistics)
 
     def act_as_colleague(self, action: str) -> None:
         """Act in the cockpit as a colleague, if the action is possible."""
@@ -107,12 +109,14 @@ class RotationMachineBase(RuleBasedStateMachine):
         """Run a command, and check the invariants."""
         engine = command.engine
         calls, journal = len(engine.calls), len(self.emulator.journal())
+        held = self.targets.communication_systems.trusted()
         try:
             run()
         except (CheckFailedError, TrustError, ProcessKilledError) as error:
             command.error = error
         command.calls, command.entries = engine.calls[calls:], self.emulator.journal()[journal:]
         self.invariant_checks.check(command)
+        self.system_invariants.check(command, held)
         if command.disturbance.has_rivals or (command.error is not None and command.changes()):
             self._postpone_stale_reads()
 

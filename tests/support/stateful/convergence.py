@@ -13,12 +13,17 @@ from support.stateful.program import ProgramSpec
 from support.stateful.refusals import Refusal, Remedy
 from support.stateful.remedies import remedies
 from support.stateful.statistics import Statistics
+from support.stateful.system_remedies import left_to_people
 from support.stateful.targets import PLAIN, Targets
 
 Up = Callable[[ProgramSpec], BaseException | None]
 MAX_REMEDIES: Final = 8
 """A program may have several impossible arguments; each is refused separately."""
 ONE_MINUTE: Final = 61.0
+
+
+class UnswitchedError(Exception):
+    """Two deployments succeeded, and a communication system is still left to people."""
 
 
 class InconclusiveVerificationError(Exception):
@@ -58,7 +63,10 @@ class Convergence:
         """Deploy a program, applying the remedies of its refusals; return the program that converged."""
         while (error := self._deploy_twice(spec)) is not None:
             message = error.reason if isinstance(error, CheckFailedError) else str(error)
-            if isinstance(error, InconclusiveVerificationError):
+            if isinstance(error, UnswitchedError):
+                refusal = Refusal(message, spec, self.engine, self.targets, self.new_name)
+                spec = self._apply(refusal, left_to_people(refusal))
+            elif isinstance(error, InconclusiveVerificationError):
                 spec = self._resolve_inconclusive(spec, message)
             else:
                 spec = self._apply_remedy(Refusal(message, spec, self.engine, self.targets, self.new_name))
@@ -80,7 +88,14 @@ class Convergence:
                 self.engine.emulator.advance(ONE_MINUTE)
         if details := self._inconclusive_destinations(spec):
             return InconclusiveVerificationError("; ".join(f"{name}: {detail}" for name, detail in details.items()))
+        if unswitched := self._unswitched(spec):
+            return UnswitchedError(f"left to people: {unswitched}")
         raise AssertionError("two ups, and a preview still shows changes")
+
+    def _unswitched(self, spec: ProgramSpec) -> list[str]:
+        """Return the systems that deployments have left to people, if that is the policy."""
+        stored = self.engine.state.get(spec.trigger_name)
+        return [] if stored is None else stored.outputs.get("unswitched", [])
 
     def _inconclusive_destinations(self, spec: ProgramSpec) -> dict[str, str]:
         """Return {destination: the reason} for each inconclusive verification."""
@@ -102,7 +117,9 @@ class Convergence:
         return replace(spec, verify_destinations=verify_destinations)
 
     def _apply_remedy(self, refusal: Refusal) -> ProgramSpec:
-        choices = remedies(refusal)
+        return self._apply(refusal, remedies(refusal))
+
+    def _apply(self, refusal: Refusal, choices: list[Remedy]) -> ProgramSpec:
         assert choices, f"unknown remedy: {refusal.message}"
         remedy = self.rng.choice(choices)
         self._record_remedy(f"{refusal.message}\n-> {remedy}", remedy.name)

@@ -22,6 +22,7 @@ from btp_trust_emulator.faults.fault import FAULT_SPECS, TOKEN_ENDPOINT, FaultKi
 from btp_trust_emulator.faults.request import RequestType
 from btp_trust_emulator.slots import Action, Slot
 from support.fake_engine import FakeEngine, ProcessKilledError, TransportFault, commit_then_raise, raise_before_sending
+from support.stateful.communication_systems import PATCH, READ
 from support.stateful.targets import ASSERTION, SYSTEMS, token_path
 
 LAG: Final = 60.0
@@ -80,7 +81,7 @@ class Disturbance:
 
     faults: tuple[tuple[FaultKind, dict[str, Any]], ...] = ()
     transport_fault: tuple[str, str, int, int] | None = None
-    """(`killed before`, `killed after` or `refused`; request; how many of them pass before; how many are hit)."""
+    """(`killed before`, `killed after`, `lost` or `refused`; request; how many of them pass before, and are hit)."""
     between_preview_and_update: str | None = None
     """A colleague's act between preview and update."""
     starts_in_preview: bool = False
@@ -121,13 +122,14 @@ NOT_FOUND: Final = 404
 TRANSPORT_FAULTS: Final[dict[str, TransportFault]] = {
     "killed before": raise_before_sending(ProcessKilledError()),
     "killed after": commit_then_raise(ProcessKilledError()),
+    "lost": commit_then_raise(httpx.ReadError("reset")),
     "refused": raise_before_sending(httpx.ConnectError("[Errno 111] Connection refused")),
 }
 
 
 TRANSPORT_DISTURBANCES: Final = st.tuples(
     st.sampled_from(sorted(TRANSPORT_FAULTS)),
-    st.sampled_from(["", "", f"GET destinations/{SYSTEMS[0]}", "POST rotateCertificate"]),
+    st.sampled_from(["", "", f"GET destinations/{SYSTEMS[0]}", "POST rotateCertificate", PATCH]),
     st.integers(0, 8),
     st.integers(1, 6),
 )
@@ -165,6 +167,15 @@ KILLED_ROTATIONS: Final = st.builds(
     st.sampled_from(_KILL_POINTS),
 )
 """Kills of a rotation: at the swap, before, during or after the verification, before or after the rollback."""
+
+
+DISTURBED_SWITCHOVERS: Final = st.builds(
+    lambda kind, point, count: Disturbance(transport_fault=(kind, *point, count)),
+    st.sampled_from(["killed before", "killed after", "lost", "refused"]),
+    st.sampled_from([*[(PATCH, after) for after in range(7)], (READ, 2), (READ, 4), *_KILL_POINTS[:3]]),
+    st.sampled_from([1, 1, 2, 8]),
+)
+"""Faults of a switchover: in its rehearsal, at the swap, or after that, at one request or all of them."""
 
 
 def disturbances(*, rivals: bool) -> st.SearchStrategy[Disturbance]:

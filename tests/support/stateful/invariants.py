@@ -16,6 +16,7 @@ from btp_trust_emulator.faults.fault import FaultKind
 from btp_trust_emulator.journal import JournalEntry
 from btp_trust_emulator.slots import Slots
 from support.fake_engine import CheckFailedError, ProviderCall, assert_three_part_message, is_read
+from support.stateful.communication_systems import PATCH, is_system_request
 from support.stateful.disturbances import LAG, RIVALS
 from support.stateful.observed_command import ROTATE, ObservedCommand, request_name
 from support.stateful.signer_invariants import assert_nothing_unsaid
@@ -27,7 +28,7 @@ TOKEN: Final = re.compile(r"eyJ[\w-]{10,}\.eyJ[\w-]{10,}")
 INFORMATIONAL_WARNING: Final = re.compile(
     r"warning: \w+ \S+, \S+ \([0-9a-f]{8}\): "
     r"(\S+: (weak|rejected|inconclusive): |.* The rollback goes on|.* is not trusted by |Whether .* still trusts "
-    r"|.* was rejected by "
+    r"|.* was rejected by |.* Creating a RotationTrigger only records"
     r"|.* is in no slot any more"
     r"|The active certificate .* expire|Passive .* expire|This command makes .* expire"
     r"|.* The next `pulumi up` restores the declared signer)"
@@ -129,9 +130,9 @@ class Invariants:
             assert len(call.sent) <= limit, f"{call.kind}.{call.method} sent {len(call.sent)} requests"
             if command.engine.config.get("btp-trust:offline") == "true":
                 assert call.sent == [], "a request was sent offline"
-            rejection = next((place for place, entry in enumerate(call.entries) if is_target_rejection(entry)), None)
+            rejection = _rejection(call)
             for entries in (call.entries[:rejection], call.entries[rejection:] if rejection is not None else []):
-                own_requests = [entry for entry in entries if not is_target_request(entry)]
+                own_requests = [entry for entry in entries if not _is_of_others(entry)]
                 arrived = [request_name(entry) for entry in own_requests if not _had_no_effect(entry)]
                 for write in {request for request in arrived if not is_read(request)}:
                     assert arrived.count(write) == 1, f"{call.kind}.{call.method} sent {write} twice"
@@ -155,7 +156,7 @@ class Invariants:
 
     def _assert_own_subaccount_only(self, command: ObservedCommand) -> None:
         """Only requests with a token for the own subaccount reach slots."""
-        own_process = [entry for entry in command.entries if not is_target_request(entry)]
+        own_process = [entry for entry in command.entries if not _is_of_others(entry)]
         foreign = [entry for entry in own_process if entry.subaccount != command.engine.guid]
         assert all(request_name(entry) == "POST token" for entry in foreign), "sent with a token for another subaccount"
 
@@ -229,6 +230,22 @@ class Invariants:
             assert outputs["fingerprint"] == slots.active, (
                 f"{call.name} has another fingerprint than the active certificate"
             )
+
+
+def _is_of_others(entry: JournalEntry) -> bool:
+    """Return True for a request to a target or to a communication system."""
+    return is_target_request(entry) or is_system_request(entry)
+
+
+def _rejection(call: ProviderCall) -> int | None:
+    """Return the place after which a call may roll back: at a target's rejection, or at a swap that systems follow."""
+    if PATCH in call.sent and ROTATE in call.sent[: _last(call.sent, PATCH)]:
+        return 1 + next((place for place, entry in enumerate(call.entries) if request_name(entry) == ROTATE), -1)
+    return next((place for place, entry in enumerate(call.entries) if is_target_rejection(entry)), None)
+
+
+def _last(requests: list[str], request: str) -> int:
+    return len(requests) - 1 - requests[::-1].index(request)
 
 
 def _had_no_effect(entry: JournalEntry) -> bool:

@@ -36,7 +36,8 @@ class ObservedCommand:
     def __post_init__(self) -> None:
         """Keep the state from before the command."""
         self.before: dict[str, StoredResource] = dict(self.engine.state)
-        certificate = self.engine.emulator.certificates(self.engine.guid)[0]
+        self.slots_before = self.engine.emulator.certificates(self.engine.guid)
+        certificate = self.slots_before[0]
         self.signer_before = None if certificate is None else parse_pem(certificate)
         self.began_at = self.engine.emulator.now
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from support.fake_engine import Deployment, ResourceHandle
+from support.stateful.communication_systems import BLOCKS, CONNECTION, SYSTEM
 from support.stateful.target_statements import AnnouncedUpload, LiteralFingerprints, ObservedTrust, TargetStatement
 from support.stateful.targets import ASSERTION, PLAIN
 
@@ -29,6 +30,9 @@ class ProgramSpec:
     verify_destinations: tuple[str, ...] = ()
     on_verification_failure: str | None = None
     verify_now: str | None = None
+    switches: tuple[str, ...] = ()
+    """The blocks of the communication system that change over with the signer."""
+    on_switch_failure: str | None = None
     has_candidate: bool = True
     trigger_name: str = "rotation"
     trigger_first: bool = False
@@ -93,6 +97,8 @@ class ProgramSpec:
             verify_destinations=[*self.verify_destinations] or None,
             on_verification_failure=self.on_verification_failure,
             verify_now=self.verify_now,
+            switches=[{"connection": CONNECTION, "system": SYSTEM, "block": block} for block in self.switches] or None,
+            on_switch_failure=self.on_switch_failure,
         )
 
     def _trusted_by(self, deployment: Deployment) -> dict[str, Any]:
@@ -138,6 +144,15 @@ EDITS: Final[list[Change]] = [
     {"adopt": None, "replace": None, "renew": None, "known_generations": {}, "generate": False, "accept_outage": False},
 ]
 """Other changes of pull requests: remove, rename, waive, and clean up."""
+SWITCH_EDITS: Final[list[Change]] = [
+    {"switches": BLOCKS[:1]},
+    {"switches": BLOCKS},
+    {"switches": BLOCKS[1:]},
+    {"switches": ()},
+    {"on_switch_failure": "continue"},
+    {"on_switch_failure": None},
+]
+"""Changes of what changes over with the signer."""
 VERIFICATION_EDITS: Final[list[Change]] = [
     {"verify_destinations": ("s4",)},
     {"verify_destinations": ("sf", ASSERTION, "s4")},

@@ -14,6 +14,7 @@ from typing import Final
 
 from support.stateful.program import ProgramSpec
 from support.stateful.refusals import FINGERPRINT, Refusal, Remedies, Remedy, declare_known_generations
+from support.stateful.system_remedies import SYSTEM_REMEDIES
 from support.stateful.target_remedies import TARGET_REMEDIES
 
 
@@ -219,6 +220,7 @@ def _wait(refusal: Refusal) -> Remedies:
 
 _REMEDIES: Final[list[tuple[str, Callable[[Refusal], Remedies]]]] = [
     *TARGET_REMEDIES,
+    *SYSTEM_REMEDIES,
     (r"config rm btp-trust:", _unset_config),
     (r"^If '.*adopt=", _foreign_certificate),
     (r"^To generate another one for", _second_generation_name),

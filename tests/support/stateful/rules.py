@@ -16,14 +16,17 @@ from typing import Any, Final
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from btp_trust_emulator import Emulator
+from btp_trust_emulator import Emulator, S4Switches
 from btp_trust_emulator.slots import Action, Slot
+from btp_trust_emulator.switches import Etags, FieldFormat, PatchProperties
 from support.fake_engine import HOUR
 from support.stateful.base import NO_DISTURBANCE, RotationMachineBase
+from support.stateful.communication_systems import BLOCKS, TROUBLES
+from support.stateful.communication_systems import TRUST_CHOICES as UPLOADS
 from support.stateful.convergence import ONE_MINUTE, Convergence
-from support.stateful.disturbances import KILLED_ROTATIONS, LAG, Disturbance, disturbances
+from support.stateful.disturbances import DISTURBED_SWITCHOVERS, KILLED_ROTATIONS, LAG, Disturbance, disturbances
 from support.stateful.observed_command import ObservedCommand
-from support.stateful.program import EDITS, VERIFICATION_EDITS, Change, ProgramSpec
+from support.stateful.program import EDITS, SWITCH_EDITS, VERIFICATION_EDITS, Change, ProgramSpec
 from support.stateful.statistics import Statistics
 from support.stateful.target_statements import AttestedTrust, LiteralFingerprints, ObservedTrust, TargetStatement
 from support.stateful.targets import ASSERTION, DESTINATIONS, OUTAGES, SYSTEMS, USERS
@@ -35,6 +38,13 @@ TRUST_CHOICES: Final = ["both", "active", "passive", "nothing"]
 RESOURCE_NAMES: Final = ["passive_name", "trigger_name", "active_name"]
 DISTURBED: Final = disturbances(rivals=False) | disturbances(rivals=True)
 MAYBE_DISTURBED: Final = st.just(NO_DISTURBANCE) | DISTURBED
+UNKNOWNS: Final = st.builds(
+    S4Switches,
+    field_format=st.sampled_from(FieldFormat),
+    etags=st.sampled_from(Etags),
+    patch_properties=st.sampled_from([PatchProperties.ALL, PatchProperties.BASE64_ALONE]),
+)
+"""How the tenant answers the questions that public sources leave open."""
 
 
 def rotation_machine(emulator: Emulator, statistics: Statistics) -> type[RuleBasedStateMachine]:
@@ -62,14 +72,23 @@ class RotationMachine(RotationMachineBase):
         deploys_on_merge=st.sampled_from([True, True, False]),
         empty=st.sampled_from([False, False, False, True]),
         named=st.booleans(),
-        checks=st.sampled_from([{}, *VERIFICATION_EDITS]),
+        checks=st.sampled_from([{}, *VERIFICATION_EDITS, *SWITCH_EDITS]),
+        unknowns=UNKNOWNS,
         seed=st.integers(0, 999),
     )
     def initialize_scenario(
-        self, *, rotations: int, deploys_on_merge: bool, empty: bool, named: bool, checks: Change, seed: int
+        self,
+        *,
+        rotations: int,
+        deploys_on_merge: bool,
+        empty: bool,
+        named: bool,
+        checks: Change,
+        unknowns: S4Switches,
+        seed: int,
     ) -> None:
         """Adopt, prepare and rotate this many times, the start of most scenarios; or start with an empty subaccount."""
-        self.create_stacks(empty=empty)
+        self.create_stacks(empty=empty, switches=unknowns)
         self.rng = random.Random(seed)  # noqa: S311 - used for no secret
         subaccount = self.guid if named else None
         if empty:
@@ -153,6 +172,11 @@ class RotationMachine(RotationMachineBase):
         """Change the target gate or the verification."""
         self.write(replace(self.spec, **change), disturbance)
 
+    @rule(change=st.sampled_from(SWITCH_EDITS), disturbance=MAYBE_DISTURBED)
+    def edit_switches(self, change: Change, disturbance: Disturbance) -> None:
+        """Change what changes over with the signer."""
+        self.write(replace(self.spec, **change), disturbance)
+
     @rule(system=st.sampled_from(SYSTEMS), which=st.integers(0, 3), days=st.sampled_from([None, 0, 0, 1]))
     def declare_trusted_by(self, system: str, which: int, days: int | None) -> None:
         """State or attest the certificate of a target, today or with a date in the future."""
@@ -184,6 +208,19 @@ class RotationMachine(RotationMachineBase):
         self.targets.outages.pop(system, None)
         if outage is not None:
             self.targets.outages[system] = outage
+
+    @rule(block=st.sampled_from(BLOCKS), what=st.sampled_from(UPLOADS))
+    def upload_to_a_system(self, block: str, what: str) -> None:
+        """Upload a certificate into a block, or remove it."""
+        self.targets.communication_systems.trust(block, what)
+
+    @rule(trouble=st.sampled_from([None, *TROUBLES]))
+    def break_the_system(self, trouble: str | None) -> None:
+        """Cause a trouble of the communication system, or end all."""
+        if trouble is None:
+            self.targets.communication_systems.repair()
+        else:
+            self.targets.communication_systems.cause(trouble)
 
     @rule(what=st.sampled_from([*DESTINATIONS, *USERS]))
     def remove_a_prerequisite(self, what: str) -> None:
@@ -345,6 +382,41 @@ class RotationMachine(RotationMachineBase):
         elif resumed_by is not None:
             self.deploy()
 
+    @rule(
+        blocks=st.sampled_from([BLOCKS, BLOCKS[:1]]),
+        on_switch_failure=st.sampled_from([None, None, "continue"]),
+        upload=st.none() | st.none() | st.sampled_from(UPLOADS),
+        trouble=st.sampled_from([*[None] * 4, *TROUBLES]),
+        disturbance=st.just(NO_DISTURBANCE) | DISTURBED_SWITCHOVERS | DISTURBED_SWITCHOVERS | DISTURBED,
+        reverts=st.booleans(),
+    )
+    def rotate_with_switchover(
+        self,
+        *,
+        blocks: tuple[str, ...],
+        on_switch_failure: str | None,
+        upload: str | None,
+        trouble: str | None,
+        disturbance: Disturbance,
+        reverts: bool,
+    ) -> None:
+        """Prepare and rotate with blocks that change over, some of them in trouble; perhaps revert at once."""
+        name, systems = self.new_name(), self.targets.communication_systems
+        arguments: Change = {"switches": blocks, "on_switch_failure": on_switch_failure, "verify_destinations": ()}
+        systems.repair_and_upload()
+        self.write(
+            replace(self.spec, passive_generation=name, adopt=None, replace=None, has_candidate=True, **arguments)
+        )
+        self.up(self.stack, self.spec, NO_DISTURBANCE)
+        before = self.spec
+        if upload is not None:
+            systems.trust(blocks[-1], upload)
+        if trouble is not None:
+            systems.cause(trouble)
+        self.write(replace(self.spec, active_generation=name, trusted_by={}), disturbance)
+        if reverts:
+            self.write(before)
+
     @rule()
     def converge(self) -> None:
         """Deploy without disturbances until a preview shows no changes."""
@@ -363,6 +435,7 @@ class RotationMachine(RotationMachineBase):
         self.emulator.advance(ONE_MINUTE)
         up = functools.partial(self.up, self.stack, disturbance=NO_DISTURBANCE)
         self.targets.outages.clear()
+        self.targets.communication_systems.outage = None
         return Convergence(self.stack, self.targets, up, self.new_name, self.rng, self.statistics).converge(self.spec)
 
     def _certificate(self, which: int) -> str | None:

@@ -23,6 +23,8 @@ class Statistics:
     """Writes that changed a slot."""
     verdicts: Counter[str] = field(default_factory=Counter)
     """Verdicts of verifications, by destination; rollbacks."""
+    switchovers: Counter[str] = field(default_factory=Counter)
+    """Blocks that were written, and deployments that left all up to date."""
     remedies: Counter[str] = field(default_factory=Counter)
     """Applied remedies, by name."""
     max_requests: Counter[str] = field(default_factory=Counter)
@@ -35,7 +37,7 @@ class Statistics:
     def lines(self) -> list[str]:
         """Return the counts as text."""
         result = [f"{self.examples} examples, {self.steps} steps, {self.requests} requests"]
-        for name in ("commands", "faults", "refusals", "writes", "verdicts", "remedies", "max_requests"):
+        for name in ("commands", "faults", "refusals", "writes", "verdicts", "switchovers", "remedies", "max_requests"):
             counts: Counter[str] = getattr(self, name)
             title = {"remedies": "remedies applied", "max_requests": "most requests of one operation"}.get(name, name)
             result += [f"{title}: {', '.join(f'{key} {count}' for key, count in counts.most_common()) or 'none'}"]

@@ -64,7 +64,8 @@ def _failed_generation(refusal: Refusal) -> Remedies:
         known = {**refusal.spec.known_generations, name: fingerprint}
         reverted = replace(refusal.spec, active_generation=name, known_generations=known)
     yield Remedy("revert", (reverted,))
-    yield Remedy("revert, repair, declare again", (reverted, refusal.spec), preconditions=_repairs(refusal, [*SYSTEMS]))
+    repairs = (*_repairs(refusal, [*SYSTEMS]), refusal.targets.communication_systems.repair)
+    yield Remedy("revert, repair, declare again", (reverted, refusal.spec), preconditions=repairs)
 
 
 def _unknown_destination(refusal: Refusal) -> Remedies:

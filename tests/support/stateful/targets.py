@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from btp_trust_emulator import S4Switches
 from btp_trust_emulator.backend.target_system import TOKEN_PATH
 from btp_trust_emulator.faults.fault import FaultKind
 from btp_trust_emulator.journal import JournalEntry
 from support.fake_engine import FakeEngine
+from support.stateful.communication_systems import CommunicationSystems
 from support.verification import PASSWORD, SAML, USER
 
 SYSTEMS: Final = ("s4", "sf")
@@ -63,6 +65,8 @@ class Targets:
     """The targets of one stack's subaccount."""
 
     engine: FakeEngine
+    switches: S4Switches = field(default_factory=S4Switches)
+    """What is unknown of communication systems."""
     outages: dict[str, str] = field(default_factory=dict)
     """{system: its current outage}"""
 
@@ -76,12 +80,14 @@ class Targets:
             self.trust(system, "active")
         for destination in DESTINATIONS:
             self.create(destination)
+        self.communication_systems = CommunicationSystems(self.engine, replace(self.switches, lock_after=1))
 
     @property
     def private_texts(self) -> list[str]:
         """Texts that must stay out of states and messages."""
         emulator, guid = self.engine.emulator, self.engine.guid
         secrets = [emulator.target(self.name(system)).client_secret for system in SYSTEMS]
+        secrets.append(self.communication_systems.user["password"])
         return [PASSWORD, USER, USER.partition("@")[0], emulator.user_token(guid, USER)[-40:], "PD94bWwg", *secrets]
 
     @property
@@ -158,6 +164,7 @@ class Targets:
 
     def inject_faults(self) -> None:
         """Inject the outages into the requests of a command."""
+        self.communication_systems.inject_faults()
         for system, outage in self.outages.items():
             path = token_path(system, self.engine.guid)
             self.engine.emulator.fault(**{**OUTAGES[outage], "path": path, "count": _UNLIMITED})

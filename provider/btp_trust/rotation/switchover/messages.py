@@ -39,11 +39,11 @@ def gap(*, has_swap: bool) -> str:
 
 def consequence(policy: OnSwitchFailure, *, has_swap: bool) -> str:
     """Say what a system causes that refuses the certificate, or is out of reach."""
-    if not has_swap:
-        return "the command ends with an error, and the next one tries again"
-    if policy is OnSwitchFailure.ROLLBACK:
+    if policy is OnSwitchFailure.CONTINUE:
+        return "if one refuses or is out of reach, the signer stays, and a page says what its administrator uploads"
+    if has_swap:
         return "if one refuses or is out of reach, the swap and all systems are rolled back"
-    return "if one refuses or is out of reach, the signer stays, and a page says what its administrator uploads"
+    return "the command ends with an error, and the next one tries again"
 
 
 def left_to_people(new: str) -> str:
@@ -69,13 +69,13 @@ def unread(name: str, error: TrustError, *, has_swap: bool) -> Problem:
     return Problem(f"Reading {name} failed: {error.what}", f"{error.why} {effect}", error.remedy)
 
 
-def left_by_creation(names: Sequence[str], to: Certificate) -> Problem:
-    """Explain systems that trust the passive certificate when the trigger is created, which only records."""
+def left_by_creation(names: Sequence[str], to: Certificate) -> str:
+    """Warn of systems that trust the passive certificate when the trigger is created, which only records."""
     verb = "trusts" if len(names) == 1 else "trust"
-    return Problem(
-        f"{', '.join(names)} {verb} the passive certificate, and {short_fingerprint(to.fingerprint)} signs.",
-        "Calls to such a system are refused. Creating a RotationTrigger only records.",
-        "Run `pulumi preview` after this deployment: it shows the switchover, and `pulumi up` performs it.",
+    return (
+        f"warning: {', '.join(names)} {verb} the passive certificate, and {short_fingerprint(to.fingerprint)} signs. "
+        "Calls to such a system are refused. Creating a RotationTrigger only records. Run `pulumi preview` after this "
+        "deployment: it shows the switchover, and `pulumi up` performs it."
     )
 
 

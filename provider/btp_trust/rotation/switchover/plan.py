@@ -39,6 +39,9 @@ class SwitchoverPlan(Struct, frozen=True):
     """The systems that trust it already."""
     warnings: Sequence[Problem] = ()
     """What a person has to resolve, in three parts each."""
+    left: str | None = None
+    """The line about systems that a creation leaves behind. It stays a warning in strict mode: an error would block the
+    creation, and with it the deployment that switches them over."""
 
     @property
     def is_due(self) -> bool:
@@ -85,10 +88,9 @@ def plan_switchover(
     warnings = _problems(declaration, systems, to, before, has_swap=has_swap)
     is_created = declaration.deployed_generation is None
     lacking = systems.trusting(before)
-    if is_created and lacking:
-        warnings = [*warnings, messages.left_by_creation(lacking, to)]
     if is_created or not (has_swap or lacking):
-        return SwitchoverPlan(last, trusting=systems.trusting(to), warnings=warnings)
+        left = messages.left_by_creation(lacking, to) if lacking else None
+        return SwitchoverPlan(last, trusting=systems.trusting(to), warnings=warnings, left=left)
     planned = PlannedSwitchover(
         number=1 + (0 if last is None else last.number),
         step=messages.step(has_swap=has_swap),

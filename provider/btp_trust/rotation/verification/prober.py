@@ -182,6 +182,8 @@ def probe_destinations(
     session: Session, new: RotationInputs, names: Collection[str], request: ProbeRequest
 ) -> dict[str, ProbeResult]:
     """Probe destinations as the user; if the user's token is missing, all are inconclusive."""
+    if not names:
+        return {}
     try:
         prober = prober_for(session, new)
     except TrustError as error:
