@@ -273,6 +273,7 @@ def _cases() -> dict[str, dict[str, Bag]]:
             "on_verification_failure": "rollback",
             "verify_now": "1",
             "list_affected": True,
+            "revoked": {"a": "leaked"},
         },
         "trusted": {"connection": "billing", "origin_key": "shop", "passive": PASSIVE, "name": "Shop"},
     }

@@ -146,6 +146,7 @@ def scenario() -> Iterator[InputScenario]:
                 "on_verification_failure": "report",
                 "verify_now": "1",
                 "list_affected": True,
+                "revoked": {"z": "leaked"},
             },
             "active": {
                 **common,

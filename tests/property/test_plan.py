@@ -91,6 +91,7 @@ DECLARED: dict[str, st.SearchStrategy[Any]] = {
     "generation": names,
     "trusted_by": targets,
     "gate": st.tuples(targets, last_signer),
+    "revoked": st.dictionaries(names, st.just("leaked")),
 }
 SEEN: dict[str, st.SearchStrategy[Any]] = {
     "active": slot,
@@ -149,6 +150,8 @@ def may_swap(declaration: Declaration, reading: Snapshot) -> bool:
     return (
         declaration.deployed_generation is not None
         and not contradictory(declaration)
+        and knows_revoked(declaration)
+        and fingerprint not in {declaration.generations.get(name) for name in declaration.revoked}
         and declaration.pending_generation is None
         and not declaration.candidate_removed
         and reading.active is not None
@@ -161,6 +164,11 @@ def may_swap(declaration: Declaration, reading: Snapshot) -> bool:
             or all(trusts(statement, passive, reading.now.date()) for statement in declaration.trusted_by.values())
         )
     )
+
+
+def knows_revoked(declaration: Declaration) -> bool:
+    """Whether each revoked name has a certificate, or is about to get one by its declaration."""
+    return declaration.revoked.keys() <= {declaration.generation, *declaration.generations}
 
 
 def signed_already(declaration: Declaration, active: Certificate, passive: Certificate) -> bool:
@@ -227,7 +235,8 @@ def test_satisfied_trigger_plans_nothing(situation: tuple[Declaration, Snapshot]
     satisfied = replace(declaration, recorded_generations=recorded_generations)
     decision = decide(satisfied, replace(reading, active=signer))
     twice = contradictory(satisfied) or satisfied.pending_generation in satisfied.eligible_generations
-    assert decision.action is (Action.REFUSE if twice else Action.RECORD)
+    is_refused = twice or not knows_revoked(satisfied)
+    assert decision.action is (Action.REFUSE if is_refused else Action.RECORD)
     assert decision.slots_before is None
 
 

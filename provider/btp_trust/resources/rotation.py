@@ -77,6 +77,8 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
             what the system's administrator has to upload. The next deployment tries again.
         list_affected: While a swap is planned, list the destinations whose assertions are signed with the certificate:
             the preview shows them as `affects`.
+        revoked: {generation: reason}, such as a key that has leaked: it never signs again, by no rotation, rollback or
+            restoration. While it signs, each preview warns.
         connection: Name of the connection (see the reference of connections).
         subaccount_id: GUID of the subaccount; refuse any other. Required with a binding found in the environment.
         display_name: Name of the subaccount for people, in all lines and errors; without it, its subdomain.
@@ -144,6 +146,7 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
         switches: Sequence[CommunicationSystemTrust] | None = None,
         on_switch_failure: pulumi.Input[Literal["rollback", "continue"]] | None = None,
         list_affected: pulumi.Input[bool] | None = None,
+        revoked: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
         connection: str = DEFAULT_CONNECTION,
         subaccount_id: pulumi.Input[str] | None = None,
         display_name: pulumi.Input[str] | None = None,
@@ -167,6 +170,7 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
             "switches": None if switches is None else [system.switch_arguments for system in switches],
             "on_switch_failure": on_switch_failure,
             "list_affected": list_affected,
+            "revoked": revoked,
             **dict.fromkeys(_OUTPUTS),
         }
         super().__init__(RotationTriggerProvider(), resource_name, props, opts)

@@ -48,6 +48,7 @@ class Reason(StrEnum):
     NAME_BOUND_OTHERWISE = "NameBoundOtherwise"
     UNTRUSTED = "Untrusted"
     TARGET_PENDING = "TargetPending"
+    REVOKED = "Revoked"
 
 
 class Decision(Struct, frozen=True):

@@ -101,7 +101,7 @@ def check(
         command_plan.planned_switchover = switchover.planned.number
     command_plan.trusting_systems = tuple(switchover.trusting)
     # The one place where check prints: it returns inputs alone, and a creation has no diff that could show these lines.
-    created = creation_notices(session, declaration, plan, snapshot)
+    created = creation_notices(session, declaration, decision, plan, snapshot)
     command_plan.creates_trigger = old is None
     expiry = signer_warnings.expiry_notices(session, plan, snapshot, command_plan) if old is None else ()
     behind = [session.warning(*problem) for problem in switchover.warnings]
@@ -109,7 +109,7 @@ def check(
     # Left to diff: the outputs may refuse the step, or explain why the slots are as they are.
     command_plan.signer_warning = signer_warnings.drift_warning(declaration, decision, snapshot)
     command_plan.rotation_notices = (
-        *step_notices(session, decision, plan, snapshot),
+        *step_notices(session, declaration, decision, plan, snapshot),
         *behind,
     )
     return plan

@@ -8,6 +8,7 @@ from btp_trust.rotation.decision import Action, Decision
 from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.difference import refuse_unrecorded_signer
 from btp_trust.rotation.planned_swap import PlannedSwap
+from btp_trust.rotation.revocation import revocation_notices
 from btp_trust.rotation.rollback import recorded_declaration, refuse_untrusted
 from btp_trust.rotation.schema import RotationInputs
 from btp_trust.rotation.target_history import rejection_notices
@@ -19,20 +20,24 @@ from btp_trust.runtime.session import Session
 from btp_trust.snapshot import Snapshot
 
 
-def step_notices(session: Session, decision: Decision, plan: RotationInputs, snapshot: Snapshot) -> tuple[Notice, ...]:
-    """Return the step with its targets, and how it will be verified."""
+def step_notices(
+    session: Session, declaration: Declaration, decision: Decision, plan: RotationInputs, snapshot: Snapshot
+) -> tuple[Notice, ...]:
+    """Return the step with its targets, and how it will be verified; else whether a revoked certificate signs."""
     has_step = decision.action is Action.SWAP
     verification = preflight.verification_notices(session, plan, snapshot) if has_step else []
-    return (*announcements.decision_notices(decision), *verification)
+    revoked = revocation_notices(declaration, decision, snapshot)
+    return (*announcements.decision_notices(decision), *verification, *revoked)
 
 
 def creation_notices(
-    session: Session, declaration: Declaration, plan: RotationInputs, snapshot: Snapshot
+    session: Session, declaration: Declaration, decision: Decision, plan: RotationInputs, snapshot: Snapshot
 ) -> list[Notice]:
-    """Return what a creation records and which calls it makes."""
+    """Return what a creation records and which calls it makes, and whether a revoked certificate signs."""
     if not (recorded := announcements.creation_notices(declaration, snapshot)):
         return []
-    return [*recorded, *preflight.creation_notices(session, plan, snapshot)]
+    revoked = revocation_notices(declaration, decision, snapshot)
+    return [*recorded, *preflight.creation_notices(session, plan, snapshot), *revoked]
 
 
 def record_notices(step: RotationStep) -> list[Notice]:

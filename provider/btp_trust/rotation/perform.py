@@ -71,7 +71,8 @@ def complete_step(
         if not step.swapped:
             raise messages.incomplete_error(step.new.generation, switchover.failures)
         # A rollback is final, as it is for the verification: the certificate that it left may be rejected everywhere.
-        if step.slots.passive is not None and not is_rollback(step.slots):
+        is_final = is_rollback(step.slots) or step.previous_is_revoked
+        if step.slots.passive is not None and not is_final:
             return _roll_back(session, account, step, step.slots.passive, switchover)
     if switchover.failures:
         # Printed as it is: a strict error here would lose the record of the swap.

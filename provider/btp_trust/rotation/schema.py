@@ -9,7 +9,13 @@ from typing import Any, ClassVar, Final, Self
 import msgspec
 from msgspec.structs import replace
 
-from btp_trust.arguments import check_generation_name, fingerprint_argument, malformed_argument, unknown_argument
+from btp_trust.arguments import (
+    check_generation_name,
+    check_reasons,
+    fingerprint_argument,
+    malformed_argument,
+    unknown_argument,
+)
 from btp_trust.errors import Refused
 from btp_trust.formatting import parse_rfc3339
 from btp_trust.property_bag import (
@@ -82,6 +88,8 @@ class RotationArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
     verify_now: str | None = None
     """UNKNOWN while a preview lacks it: a reviewer needs none of it."""
     list_affected: bool = False
+    revoked: dict[str, str] = {}
+    """{generation: why it never signs again}."""
     switches: list[Switch] = []
     on_switch_failure: OnSwitchFailure = OnSwitchFailure.ROLLBACK
 
@@ -100,6 +108,7 @@ class RotationArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
             check_generation_name(name, "known_generations")
         destinations = distinct_destinations(self.verify_destinations)
         refuse_second_switch(self.switches)
+        check_reasons(self.revoked, "revoked")
         return replace(super().normalized(), known_generations=generations, verify_destinations=destinations)
 
 
