@@ -274,6 +274,9 @@ def _cases() -> dict[str, dict[str, Bag]]:
             "verify_now": "1",
             "list_affected": True,
             "revoked": {"a": "leaked"},
+            "soak": 14,
+            "freeze": [{"from": "2020-12-15", "to": "2021-01-05", "why": "closing"}],
+            "break_glass": {"b": "INC-1"},
         },
         "trusted": {"connection": "billing", "origin_key": "shop", "passive": PASSIVE, "name": "Shop"},
     }

@@ -49,6 +49,8 @@ class Reason(StrEnum):
     UNTRUSTED = "Untrusted"
     TARGET_PENDING = "TargetPending"
     REVOKED = "Revoked"
+    FROZEN = "Frozen"
+    SOAKING = "Soaking"
 
 
 class Decision(Struct, frozen=True):

@@ -177,7 +177,7 @@ def update(session: Session, bag: PropertyBag, new: RotationInputs) -> PropertyB
     account = open_for_write(session, new)
     due = due_swap(new, account.command_plan)
     if due is not None:
-        snapshot, switchover = swap_slots(session, account, new, due)
+        snapshot, switchover = swap_slots(session, account, state, new, due)
     else:
         snapshot, switchover = record_signer(session, account, state, new)
     step = RotationStep(state, new, snapshot, swapped=due is not None)

@@ -9,7 +9,7 @@ from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.difference import refuse_unrecorded_signer
 from btp_trust.rotation.planned_swap import PlannedSwap
 from btp_trust.rotation.revocation import revocation_notices
-from btp_trust.rotation.rollback import recorded_declaration, refuse_untrusted
+from btp_trust.rotation.rollback import recorded_declaration, refuse_unless_rollback
 from btp_trust.rotation.schema import RotationInputs
 from btp_trust.rotation.target_history import rejection_notices
 from btp_trust.rotation.verification import preflight
@@ -55,7 +55,7 @@ def swap_notices(step: RotationStep, due: PlannedSwap | None, command_plan: Comm
     if step.new.generation != step.state.generation:
         try:
             refuse_unrecorded_signer(due, step.state)
-            refuse_untrusted(declaration, step.slots)
+            refuse_unless_rollback(declaration, step.slots)
         except TrustError as error:  # a notice, so that the planned step is shown before it
             return [Notice.of_error(error)]
     return rejection_notices(declaration, step.slots)

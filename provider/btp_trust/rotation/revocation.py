@@ -1,4 +1,4 @@
-"""Revoked generations, such as one whose key has leaked: no step and no rollback makes them sign again. Pure."""
+"""Revoked generations, such as one whose key has leaked: every step to one of them is refused. Pure."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from btp_trust.snapshot import Snapshot
 
 
 def revocation(declared: Declaration | RotationInputs, fingerprint: str | None) -> str | None:
-    """Return why the certificate with this fingerprint is revoked, under any of its names; None if it is not."""
+    """Return why the certificate with this fingerprint is revoked, under any of its names; else None."""
     reasons = (reason for name, reason in declared.revoked.items() if declared.generations.get(name) == fingerprint)
     return None if fingerprint is None else next(reasons, None)
 
 
 def revoked_name_unknown(declaration: Declaration, _: Snapshot) -> Decision | None:
-    """Refuse to revoke a name without a certificate: a misspelt one would leave the leaked key in use."""
+    """Refuse to revoke a name without a certificate."""
     # The declared name has policies of its own; on creation, it gets its certificate by this command.
     known = {declaration.generation, *declaration.generations}
     name = next((name for name in declaration.revoked if name not in known), None)
@@ -26,7 +26,7 @@ def revoked_name_unknown(declaration: Declaration, _: Snapshot) -> Decision | No
     return refuse(
         Reason.UNKNOWN_GENERATION,
         f"`revoked` has generation {name!r}, which is not known.",
-        "So it is unknown which certificate never signs again. The RotationTrigger knows:\n"
+        "A misspelt name would leave the leaked key in use. The RotationTrigger knows:\n"
         f"{list_lines(dict(sorted(declaration.generations.items())))}",
         f"Revoke one of these; or name its certificate: {known_generations_argument(name, '<fingerprint>')}; or remove "
         "the entry, if its certificate has left both slots.",

@@ -12,6 +12,7 @@ from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.messages import label
 from btp_trust.rotation.planned_swap import PlannedSwap
 from btp_trust.rotation.revocation import revocation
+from btp_trust.rotation.time_policies import passed_limits
 from btp_trust.snapshot import Snapshot
 
 _ROLLBACK_ENDS: Final = "the next generation replaces it, or PassiveTrustCertificate is removed"
@@ -53,6 +54,7 @@ def plan_swap(
         rollback=f"impossible: {name} is revoked"
         if revocation(declaration, signer.fingerprint)
         else _rollback_limit(signer, name, snapshot.now),
+        break_glass=passed_limits(declaration, snapshot),
         targets=dict(decision.targets),
         affects=affects,
     )

@@ -27,7 +27,7 @@ def test_leaked_key_never_signs_again(engine: FakeEngine) -> None:
 
 
 def test_no_restoration_leads_to_it(rotated: FakeEngine) -> None:
-    """After a colleague's swap away from a revoked signer, `restore` is refused; a swap back to one is undone."""
+    """After a colleague's swap away from a revoked signer, `restore` is refused; a return to one is undone."""
     rotated.emulator.rotate(rotated.guid)
     restoring = {"on_drift": "restore", "revoked": {"b": "leaked"}}
     rotated.assert_refused(program("b", "b", trigger=restoring), "Revoked: generation 'b'")

@@ -38,7 +38,7 @@ def declare(generation: str, deployed: str | None = "one", **more: Any) -> Decla
     ],
 )
 def test_no_step_leads_to_it(declaration: Declaration, reading: Any) -> None:
-    """Whatever the step is called, its certificate is compared by fingerprint, and the message has the reason."""
+    """By each name of the step, its certificate is compared by fingerprint, and the message has the reason."""
     decision = decide(declaration, reading)
     assert (decision.action, decision.reason) == (Action.REFUSE, Reason.REVOKED)
     assert_three_part_message(str(decision.refusal), "Revoked: ", "leaked", reading.passive.fingerprint)

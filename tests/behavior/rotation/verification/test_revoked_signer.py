@@ -1,4 +1,4 @@
-"""A rejection never makes a revoked certificate sign again: it is reported, and the preview says so before."""
+"""A rejection by a target leaves a revoked certificate passive: it is reported, and the preview says so before."""
 
 from __future__ import annotations
 
