@@ -91,7 +91,7 @@ def duration_argument(value: str | int, prop: str) -> str:
 
 
 def check_freezes(freezes: Sequence[Freeze]) -> None:
-    """Refuse freezes that cannot be compared or shown.
+    """Refuse unusable freezes.
 
     Raises:
         Refused: A time is malformed, an end comes before its beginning, or the reason cannot be printed.

@@ -17,11 +17,11 @@ def test_rejection_is_only_reported(scenario: VerificationScenario) -> None:
     assert "nothing is rolled back, for the present signer is revoked" in preview.messages
     assert report.writes == [ROTATE]
     assert scenario.verdicts()["s4"] == "rejected"
-    assert "It is not rolled back." in report.messages
+    assert "is not rolled back." in report.messages
 
 
 def test_later_revocation_counts_too(scenario: VerificationScenario) -> None:
-    """A verification that was left open, and repeated after the revocation, leaves the signer as well."""
+    """A verification that stayed open, and is repeated after the revocation, leaves the signer as well."""
     engine = scenario.engine
     engine.transport.inject_always(answer_probes_with_error("something new"), FIND_S4)
     engine.up(scenario.program("b", "s4"))
