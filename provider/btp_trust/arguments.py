@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import Final, get_args, get_type_hints
 
@@ -15,6 +16,8 @@ DEFAULT_CONNECTION: Final = "default"
 
 _MAX_DISPLAY_NAME: Final = 100
 """Characters of a subaccount's name for people."""
+_MAX_REASON: Final = 100
+"""Characters of a reason that a program gives."""
 
 
 def fingerprint_argument(text: str, prop: str) -> str:
@@ -47,6 +50,23 @@ def check_generation_name(name: str, prop: str) -> None:
             'Give it a short printable name that begins and ends with a visible character, such as "2028-11".',
             prop=prop,
         )
+
+
+def check_reasons(reasons: Mapping[str, str], prop: str) -> None:
+    """Refuse reasons that could not be printed in a line, each under the name of a generation.
+
+    Raises:
+        Refused: A name is impossible; or a reason is empty, too long, or holds an unprintable character.
+    """
+    for name, reason in reasons.items():
+        check_generation_name(name, prop)
+        if not reason.strip() or len(reason) > _MAX_REASON or not reason.isprintable():
+            raise Refused(
+                f"`{prop}` needs a usable reason for generation {name!r}.",
+                f"Previews and errors show it, so it has 1 to {_MAX_REASON} printable characters.",
+                f'Say why in a few words, such as {prop}={{"{name}": "INC-4711"}}.',
+                prop=prop,
+            )
 
 
 def check_display_name(name: str) -> None:

@@ -273,6 +273,10 @@ def _cases() -> dict[str, dict[str, Bag]]:
             "on_verification_failure": "rollback",
             "verify_now": "1",
             "list_affected": True,
+            "revoked": {"a": "leaked"},
+            "soak": 14,
+            "freeze": [{"from": "2020-12-15", "to": "2021-01-05", "why": "closing"}],
+            "break_glass": {"b": "INC-1"},
         },
         "trusted": {"connection": "billing", "origin_key": "shop", "passive": PASSIVE, "name": "Shop"},
     }

@@ -146,6 +146,10 @@ def scenario() -> Iterator[InputScenario]:
                 "on_verification_failure": "report",
                 "verify_now": "1",
                 "list_affected": True,
+                "revoked": {"z": "leaked"},
+                "soak": "14d",
+                "freeze": [{"from": "2028-12-15", "to": "2029-01-05", "why": "closing"}],
+                "break_glass": {"b": "INC-1"},
             },
             "active": {
                 **common,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from hypothesis import assume, given
@@ -19,6 +19,7 @@ from btp_trust.rotation.decision import Action, Decision
 from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.policies import CREATE_POLICIES, UPDATE_POLICIES, Policy, decide
 from btp_trust.rotation.schema import OnDrift
+from btp_trust.rotation.time_limits import Freeze
 from btp_trust.snapshot import Snapshot
 from btp_trust.trusted_by.statements import Attestation, DeferredUpload, Observation, TrustStatement
 from support.fake_engine import assert_three_part_message, make_certificate, make_snapshot
@@ -91,6 +92,10 @@ DECLARED: dict[str, st.SearchStrategy[Any]] = {
     "generation": names,
     "trusted_by": targets,
     "gate": st.tuples(targets, last_signer),
+    "revoked": st.dictionaries(names, st.just("leaked")),
+    "soak": st.integers(1, 400),
+    "freeze": st.just([Freeze(start="2026-02-01", to="2027-02-01", why="closing")]),
+    "break_glass": st.dictionaries(names, st.just("INC-1"), min_size=1),
 }
 SEEN: dict[str, st.SearchStrategy[Any]] = {
     "active": slot,
@@ -149,6 +154,8 @@ def may_swap(declaration: Declaration, reading: Snapshot) -> bool:
     return (
         declaration.deployed_generation is not None
         and not contradictory(declaration)
+        and knows_revoked(declaration)
+        and fingerprint not in {declaration.generations.get(name) for name in declaration.revoked}
         and declaration.pending_generation is None
         and not declaration.candidate_removed
         and reading.active is not None
@@ -158,9 +165,24 @@ def may_swap(declaration: Declaration, reading: Snapshot) -> bool:
         and (declaration.generation != declaration.deployed_generation or may_restore(declaration, reading.active))
         and (
             signed_already(declaration, reading.active, passive)
-            or all(trusts(statement, passive, reading.now.date()) for statement in declaration.trusted_by.values())
+            or (
+                all(trusts(statement, passive, reading.now.date()) for statement in declaration.trusted_by.values())
+                and (declaration.generation in declaration.break_glass or is_time(declaration, passive, reading.now))
+            )
         )
     )
+
+
+def is_time(declaration: Declaration, passive: Certificate, now: datetime) -> bool:
+    """Whether the certificate has soaked, and the signer is not frozen."""
+    soaking = 0 if declaration.soak is None else int(declaration.soak)
+    is_frozen = declaration.freeze and date(2026, 2, 1) <= now.date() <= date(2027, 2, 1)
+    return now - passive.not_before >= timedelta(days=soaking) and not is_frozen
+
+
+def knows_revoked(declaration: Declaration) -> bool:
+    """Whether each revoked name has a certificate, or is about to get one by its declaration."""
+    return declaration.revoked.keys() <= {declaration.generation, *declaration.generations}
 
 
 def signed_already(declaration: Declaration, active: Certificate, passive: Certificate) -> bool:
@@ -227,7 +249,8 @@ def test_satisfied_trigger_plans_nothing(situation: tuple[Declaration, Snapshot]
     satisfied = replace(declaration, recorded_generations=recorded_generations)
     decision = decide(satisfied, replace(reading, active=signer))
     twice = contradictory(satisfied) or satisfied.pending_generation in satisfied.eligible_generations
-    assert decision.action is (Action.REFUSE if twice else Action.RECORD)
+    is_refused = twice or not knows_revoked(satisfied)
+    assert decision.action is (Action.REFUSE if is_refused else Action.RECORD)
     assert decision.slots_before is None
 
 

@@ -77,6 +77,15 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
             what the system's administrator has to upload. The next deployment tries again.
         list_affected: While a swap is planned, list the destinations whose assertions are signed with the certificate:
             the preview shows them as `affects`.
+        revoked: {generation: reason}, such as a key that has leaked: it never signs again, by no rotation, rollback or
+            restoration. While it signs, each preview warns.
+        soak: How long a certificate has to exist before it may sign: days, or a text such as "14d" or "36h". Gives the
+            administrators of targets their time.
+        freeze: Times in which the signer has to stay: a list of {"from": …, "to": …, "why": …}, days (the last one
+            belongs to the freeze) or moments, in UTC. The answer to `soak` and `freeze` is a refusal that says from
+            when on the rotation passes. A rollback to the previous signer and a restoration pass at any time.
+        break_glass: {generation: reason}: a generation that may sign at any time, such as the one that replaces a
+            leaked key. It passes `soak` and `freeze`; `trusted_by` and `revoked` still hold.
         connection: Name of the connection (see the reference of connections).
         subaccount_id: GUID of the subaccount; refuse any other. Required with a binding found in the environment.
         display_name: Name of the subaccount for people, in all lines and errors; without it, its subdomain.
@@ -144,6 +153,10 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
         switches: Sequence[CommunicationSystemTrust] | None = None,
         on_switch_failure: pulumi.Input[Literal["rollback", "continue"]] | None = None,
         list_affected: pulumi.Input[bool] | None = None,
+        revoked: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
+        soak: pulumi.Input[int] | pulumi.Input[str] | None = None,
+        freeze: pulumi.Input[Sequence[pulumi.Input[Mapping[str, pulumi.Input[str]]]]] | None = None,
+        break_glass: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
         connection: str = DEFAULT_CONNECTION,
         subaccount_id: pulumi.Input[str] | None = None,
         display_name: pulumi.Input[str] | None = None,
@@ -167,6 +180,10 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
             "switches": None if switches is None else [system.switch_arguments for system in switches],
             "on_switch_failure": on_switch_failure,
             "list_affected": list_affected,
+            "revoked": revoked,
+            "soak": soak,
+            "freeze": freeze,
+            "break_glass": break_glass,
             **dict.fromkeys(_OUTPUTS),
         }
         super().__init__(RotationTriggerProvider(), resource_name, props, opts)

@@ -48,6 +48,9 @@ class Reason(StrEnum):
     NAME_BOUND_OTHERWISE = "NameBoundOtherwise"
     UNTRUSTED = "Untrusted"
     TARGET_PENDING = "TargetPending"
+    REVOKED = "Revoked"
+    FROZEN = "Frozen"
+    SOAKING = "Soaking"
 
 
 class Decision(Struct, frozen=True):

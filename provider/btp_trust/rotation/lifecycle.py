@@ -101,7 +101,7 @@ def check(
         command_plan.planned_switchover = switchover.planned.number
     command_plan.trusting_systems = tuple(switchover.trusting)
     # The one place where check prints: it returns inputs alone, and a creation has no diff that could show these lines.
-    created = creation_notices(session, declaration, plan, snapshot)
+    created = creation_notices(session, declaration, decision, plan, snapshot)
     command_plan.creates_trigger = old is None
     expiry = signer_warnings.expiry_notices(session, plan, snapshot, command_plan) if old is None else ()
     behind = [session.warning(*problem) for problem in switchover.warnings]
@@ -111,7 +111,7 @@ def check(
     # Left to diff: the outputs may refuse the step, or explain why the slots are as they are.
     command_plan.signer_warning = signer_warnings.drift_warning(declaration, decision, snapshot)
     command_plan.rotation_notices = (
-        *step_notices(session, decision, plan, snapshot),
+        *step_notices(session, declaration, decision, plan, snapshot),
         *behind,
     )
     return plan
@@ -179,7 +179,7 @@ def update(session: Session, bag: PropertyBag, new: RotationInputs) -> PropertyB
     account = open_for_write(session, new)
     due = due_swap(new, account.command_plan)
     if due is not None:
-        snapshot, switchover = swap_slots(session, account, new, due)
+        snapshot, switchover = swap_slots(session, account, state, new, due)
     else:
         snapshot, switchover = record_signer(session, account, state, new)
     step = RotationStep(state, new, snapshot, swapped=due is not None)

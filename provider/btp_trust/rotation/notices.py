@@ -8,7 +8,8 @@ from btp_trust.rotation.decision import Action, Decision
 from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.difference import refuse_unrecorded_signer
 from btp_trust.rotation.planned_swap import PlannedSwap
-from btp_trust.rotation.rollback import recorded_declaration, refuse_untrusted
+from btp_trust.rotation.revocation import revocation_notices
+from btp_trust.rotation.rollback import recorded_declaration, refuse_unless_rollback
 from btp_trust.rotation.schema import RotationInputs
 from btp_trust.rotation.target_history import rejection_notices
 from btp_trust.rotation.verification import preflight
@@ -19,20 +20,24 @@ from btp_trust.runtime.session import Session
 from btp_trust.snapshot import Snapshot
 
 
-def step_notices(session: Session, decision: Decision, plan: RotationInputs, snapshot: Snapshot) -> tuple[Notice, ...]:
-    """Return the step with its targets, and how it will be verified."""
+def step_notices(
+    session: Session, declaration: Declaration, decision: Decision, plan: RotationInputs, snapshot: Snapshot
+) -> tuple[Notice, ...]:
+    """Return the step with its targets, and how it will be verified; else whether a revoked certificate signs."""
     has_step = decision.action is Action.SWAP
     verification = preflight.verification_notices(session, plan, snapshot) if has_step else []
-    return (*announcements.decision_notices(decision), *verification)
+    revoked = revocation_notices(declaration, decision, snapshot)
+    return (*announcements.decision_notices(decision), *verification, *revoked)
 
 
 def creation_notices(
-    session: Session, declaration: Declaration, plan: RotationInputs, snapshot: Snapshot
+    session: Session, declaration: Declaration, decision: Decision, plan: RotationInputs, snapshot: Snapshot
 ) -> list[Notice]:
-    """Return what a creation records and which calls it makes."""
+    """Return what a creation records and which calls it makes, and whether a revoked certificate signs."""
     if not (recorded := announcements.creation_notices(declaration, snapshot)):
         return []
-    return [*recorded, *preflight.creation_notices(session, plan, snapshot)]
+    revoked = revocation_notices(declaration, decision, snapshot)
+    return [*recorded, *preflight.creation_notices(session, plan, snapshot), *revoked]
 
 
 def record_notices(step: RotationStep, *, is_switchover_due: bool) -> list[Notice]:
@@ -51,7 +56,7 @@ def swap_notices(step: RotationStep, due: PlannedSwap | None, command_plan: Comm
     if step.new.generation != step.state.generation:
         try:
             refuse_unrecorded_signer(due, step.state)
-            refuse_untrusted(declaration, step.slots)
+            refuse_unless_rollback(declaration, step.slots)
         except TrustError as error:  # a notice, so that the planned step is shown before it
             return [Notice.of_error(error)]
     return rejection_notices(declaration, step.slots)

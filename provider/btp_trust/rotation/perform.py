@@ -12,11 +12,13 @@ from btp_trust.formatting import label_fingerprint
 from btp_trust.rotation import announcements
 from btp_trust.rotation.difference import refuse_unless_signing, systems_still_behind
 from btp_trust.rotation.planned_swap import PlannedSwap
+from btp_trust.rotation.rollback import recorded_declaration
 from btp_trust.rotation.schema import RotationInputs, RotationState
 from btp_trust.rotation.switchover import messages
 from btp_trust.rotation.switchover.failure import SwitchFailure
 from btp_trust.rotation.switchover.perform import Switchover, due_switchover, prepare_switchover
 from btp_trust.rotation.switchover.schema import OnSwitchFailure
+from btp_trust.rotation.time_policies import refuse_untimely
 from btp_trust.rotation.verification import preflight
 from btp_trust.rotation.verification.automatic_rollback import roll_back
 from btp_trust.rotation.verification.policy import is_rollback
@@ -44,10 +46,13 @@ def record_signer(
 
 
 def swap_slots(
-    session: Session, account: Subaccount, new: RotationInputs, planned: PlannedSwap
+    session: Session, account: Subaccount, state: RotationState, new: RotationInputs, planned: PlannedSwap
 ) -> tuple[Snapshot, Switchover]:
-    """Swap, if both slots are as planned, the verification is possible and the systems are ready."""
+    """Swap, if both slots are as planned, the verification is possible, the systems are ready and the time is right."""
     preflight.preflight(session, account, new)
+    if new.limits_time:
+        # Read again: the resources before this one may have taken hours, and the reading has the service's time.
+        refuse_untimely(recorded_declaration(new, state, account.command_plan.valid_until), account.read())
     # Last before the swap: from then on until its one request has been answered, each system refuses calls.
     switchover = prepare_switchover(session, new, account.command_plan, account.snapshot(), has_swap=True)
     switchover.swap_sent_at = session.host.monotonic()
@@ -71,7 +76,8 @@ def complete_step(
         if not step.swapped:
             raise messages.incomplete_error(step.new.generation, switchover.failures)
         # A rollback is final, as it is for the verification: the certificate that it left may be rejected everywhere.
-        if step.slots.passive is not None and not is_rollback(step.slots):
+        is_final = is_rollback(step.slots) or step.previous_is_revoked
+        if step.slots.passive is not None and not is_final:
             return _roll_back(session, account, step, step.slots.passive, switchover)
     if switchover.failures:
         # Printed as it is: a strict error here would lose the record of the swap.

@@ -25,6 +25,8 @@ class PlannedSwap(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     verification: str
     rollback: str
     """Until when a rollback is possible."""
+    break_glass: str | None = None
+    """Why the swap passes the limits of time, where it does."""
     targets: dict[str, str] = {}
     """{target: whether it trusts the next signer}."""
     affects: list[str] | None = None

@@ -28,9 +28,11 @@ from btp_trust.rotation.name_policies import (
     not_prepared,
     unknown_generation,
 )
+from btp_trust.rotation.revocation import revocation, revoked, revoked_name_unknown
 from btp_trust.rotation.schema import OnDrift
 from btp_trust.rotation.target_gate import target_lacks_certificate, trust_warning
 from btp_trust.rotation.target_status import summarize, target_statuses
+from btp_trust.rotation.time_policies import freeze, soak
 from btp_trust.snapshot import Snapshot, has_fingerprint
 
 _GENERATE: Final = "ActiveTrustCertificate(…, generate=True)"
@@ -124,6 +126,7 @@ def report_drift(declaration: Declaration, snapshot: Snapshot) -> Decision | Non
         return None
     generation, known = generation_arguments(declaration, snapshot.active)
     accept, undo = (generation, "") if name is not None else (f"{generation}, {known}", f"{known}, ")
+    restore = "" if revocation(declaration, certificate.fingerprint) else f' To undo it: {undo}on_drift="restore".'
     cause, evidence = _explain_drift(name, certificate, snapshot.active)
     return Decision(
         Action.REPORT,
@@ -131,7 +134,7 @@ def report_drift(declaration: Declaration, snapshot: Snapshot) -> Decision | Non
         f"{label(certificate, declaration.generation)} should sign, but {label(snapshot.active, name)} does: "
         f"{cause}; the slots are left as they are",
         evidence=f"{snapshot.slots_sentence}{evidence}",
-        remedies=f'To accept it: {accept}. To undo it: {undo}on_drift="restore".',
+        remedies=f"To accept it: {accept}.{restore}",
     )
 
 
@@ -234,6 +237,7 @@ CREATE_POLICIES: Final[tuple[Policy, ...]] = (
     no_active_certificate,  # first: the others compare with the active certificate
     name_bound_otherwise,  # before a name is looked up: a name with two certificates is ambiguous
     certificate_has_name,  # after name_bound_otherwise, which leaves one certificate for each name
+    revoked_name_unknown,  # early: as long as it stays unknown, nothing is planned
     generated_name_taken,  # before record_first_signer: else a second certificate would be generated for the name
     candidate_not_generated_yet,  # before record_first_signer: a pending name gets its certificate by this command
     record_first_signer,  # before create_never_swaps: a name that is new, or the signer's, can be recorded
@@ -243,16 +247,20 @@ UPDATE_POLICIES: Final[tuple[Policy, ...]] = (
     no_active_certificate,  # first: all others compare with the active certificate
     name_bound_otherwise,  # before a name is looked up: a name with two certificates is ambiguous
     certificate_has_name,  # after name_bound_otherwise, which leaves one certificate for each name
+    revoked_name_unknown,  # early: as long as it stays unknown, nothing is planned
     generated_name_taken,  # before already_signs: a second certificate would be generated while the first one signs
     candidate_not_generated_yet,  # before unknown_generation: both are about a name whose certificate is unknown
     unknown_generation,  # after it, the declared fingerprint is known
     already_signs,  # before the refusals of a swap: they concern a command only when a swap is due
     certificate_gone,  # before report_drift: only a certificate in the passive slot can be restored
     report_drift,  # before the refusals of a swap: a drift that is only reported lets every command pass
+    revoked,  # before the other refusals of a swap: their remedies would prepare what never signs again
     not_prepared,  # before generation_pending: it sends to an earlier deployment, also if both are due
     generation_pending,  # before candidate_removed: its remedy comes first, while the certificate is still there
     candidate_removed,  # before validity: an argument is restored in one line, a certificate takes two deployments
     validity,  # before target_lacks_certificate: targets are given only a certificate that can sign
-    target_lacks_certificate,  # last of the refusals: other people are asked after all that the program can resolve
+    target_lacks_certificate,  # after what the program can resolve: then other people are asked
+    freeze,  # last of the refusals, as all of them about time: meanwhile the others can be resolved
+    soak,  # after freeze, whose reason somebody wrote down; both name the moment at which all of them pass
     swap,  # last: it asks all the others again, so that it is safe in any order of them
 )

@@ -15,6 +15,7 @@ from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.planned_swap import PlannedSwap
 from btp_trust.rotation.schema import RotationInputs, RotationState
 from btp_trust.rotation.target_gate import target_lacks_certificate
+from btp_trust.rotation.time_policies import refuse_untimely
 from btp_trust.runtime.staleness import stale_read_error
 from btp_trust.snapshot import Slots, Snapshot, has_fingerprint
 
@@ -67,12 +68,13 @@ def rollback_input(
 ) -> str | None:
     """Return the last signer for the next check, where the last swap lacks it: it would be one more line.
 
-    Only the target gate reads it. An accepted signer outdates the swap without targets too: those may be added later.
+    Only what a rollback passes reads it: the target gate, and the limits of time. An accepted signer outdates the swap
+    without them too: they may be added later.
     """
     last = last_signer(declared_fingerprint, snapshot, old)
     is_in_swap = last == (None if swap is None else swap.only_if_active)
     is_outdated = swap is not None and decision.action is Action.RECORD
-    is_news = not is_in_swap and (bool(declaration.trusted_by) or is_outdated)
+    is_news = not is_in_swap and (bool(declaration.trusted_by) or declaration.limits_time or is_outdated)
     # Once written it stays: a value that goes would show with a minus.
     is_written = old is not None and old.rollback_to is not None
     return last if is_news or is_written else None
@@ -99,12 +101,14 @@ def recorded_declaration(
     )
 
 
-def refuse_untrusted(declaration: Declaration, snapshot: Snapshot) -> None:
-    """Compare with the targets again: a rollback by the inputs is one only if the outputs say the same.
+def refuse_unless_rollback(declaration: Declaration, snapshot: Snapshot) -> None:
+    """Ask again what a rollback passes: a rollback by the inputs is one only if the outputs say the same.
 
     Raises:
-        Refused: A target lacks a certificate that did not sign before, or rejected it and was not attested since.
+        Refused: A target lacks a certificate that did not sign before, or rejected it and was not attested since; or
+            it may sign only later.
     """
     decision = target_lacks_certificate(declaration, snapshot)
     if decision is not None and decision.refusal is not None:
         raise decision.refusal
+    refuse_untimely(declaration, snapshot)

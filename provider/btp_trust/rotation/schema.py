@@ -9,7 +9,13 @@ from typing import Any, ClassVar, Final, Self
 import msgspec
 from msgspec.structs import replace
 
-from btp_trust.arguments import check_generation_name, fingerprint_argument, malformed_argument, unknown_argument
+from btp_trust.arguments import (
+    check_generation_name,
+    check_reasons,
+    fingerprint_argument,
+    malformed_argument,
+    unknown_argument,
+)
 from btp_trust.errors import Refused
 from btp_trust.formatting import parse_rfc3339
 from btp_trust.property_bag import (
@@ -23,6 +29,7 @@ from btp_trust.property_bag import (
 from btp_trust.rotation.evidence import Evidence, OnVerificationFailure
 from btp_trust.rotation.planned_swap import PlannedSwap
 from btp_trust.rotation.switchover.schema import OnSwitchFailure, PlannedSwitchover, Switch, refuse_second_switch
+from btp_trust.rotation.time_limits import Freeze, check_freezes, duration_argument
 from btp_trust.trusted_by.parsing import TrustedBy, trusted_by_from_program
 from btp_trust.trusted_by.statements import Sighting, TrustStatement
 
@@ -82,8 +89,20 @@ class RotationArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
     verify_now: str | None = None
     """UNKNOWN while a preview lacks it: a reviewer needs none of it."""
     list_affected: bool = False
+    revoked: dict[str, str] = {}
+    """{generation: why it never signs again}."""
+    soak: str | int | None = None
+    """How long a certificate exists before it may sign; a number of days becomes a text."""
+    freeze: list[Freeze] = []
+    break_glass: dict[str, str] = {}
+    """{generation: why it may sign at any time}."""
     switches: list[Switch] = []
     on_switch_failure: OnSwitchFailure = OnSwitchFailure.ROLLBACK
+
+    @property
+    def limits_time(self) -> bool:
+        """Return True if a rotation may have to wait."""
+        return bool(self.freeze) or self.soak is not None
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -100,7 +119,12 @@ class RotationArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
             check_generation_name(name, "known_generations")
         destinations = distinct_destinations(self.verify_destinations)
         refuse_second_switch(self.switches)
-        return replace(super().normalized(), known_generations=generations, verify_destinations=destinations)
+        check_reasons(self.revoked, "revoked")
+        check_reasons(self.break_glass, "break_glass")
+        check_freezes(self.freeze)
+        soak = None if self.soak is None else duration_argument(self.soak, "soak")
+        changes = {"known_generations": generations, "verify_destinations": destinations, "soak": soak}
+        return replace(super().normalized(), **changes)
 
 
 class RotationInputs(RotationArgs, frozen=True, omit_defaults=True, kw_only=True):

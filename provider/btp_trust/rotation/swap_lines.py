@@ -11,6 +11,8 @@ from btp_trust.rotation.decision import Action, Decision
 from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.messages import label
 from btp_trust.rotation.planned_swap import PlannedSwap
+from btp_trust.rotation.revocation import revocation
+from btp_trust.rotation.time_policies import passed_limits
 from btp_trust.snapshot import Snapshot
 
 _ROLLBACK_ENDS: Final = "the next generation replaces it, or PassiveTrustCertificate is removed"
@@ -49,7 +51,10 @@ def plan_swap(
         becomes_active_sha1=next_signer.sha1,
         becomes_passive=f"{name}, {_expiry(signer, snapshot.now)}",
         verification=verification,
-        rollback=_rollback_limit(signer, name, snapshot.now),
+        rollback=f"impossible: {name} is revoked"
+        if revocation(declaration, signer.fingerprint)
+        else _rollback_limit(signer, name, snapshot.now),
+        break_glass=passed_limits(declaration, snapshot),
         targets=dict(decision.targets),
         affects=affects,
     )

@@ -187,6 +187,18 @@ def test_continue_leaves_a_system_to_people(scenario: SwitchoverScenario) -> Non
     assert "unswitched" not in engine.outputs("rotation")
 
 
+def test_revoked_signer_is_never_returned_to(scenario: SwitchoverScenario) -> None:
+    """A system that fails after a rotation away from a revoked signer is left to people, as the preview said."""
+    engine, declared = scenario.engine, scenario.program("b", revoked={"a": "leaked"})
+    engine.transport.inject_once(ROTATE, lambda request, send: _then_fail(engine, send(request)))
+    report = engine.up(declared)
+
+    assert engine.slots[0] == scenario.second
+    assert "the signer stays" in engine.last_preview.inputs["rotation"]["switchover"]["failure"]
+    assert engine.outputs("rotation")["unswitched"] == list(NAMES)
+    assert "calls are refused there" in report.messages
+
+
 def _then_fail(engine: FakeEngine, response: httpx.Response) -> httpx.Response:
     engine.transport.inject_always(REFUSAL, PATCH)
     return response

@@ -19,6 +19,7 @@ from btp_trust.errors import Refused, TrustError
 from btp_trust.rotation.decision import Action, Decision
 from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.messages import label
+from btp_trust.rotation.revocation import revocation
 from btp_trust.rotation.switchover import messages
 from btp_trust.rotation.switchover.messages import Problem
 from btp_trust.rotation.switchover.reading import Systems
@@ -95,7 +96,7 @@ def plan_switchover(
         number=1 + (0 if last is None else last.number),
         step=messages.step(has_swap=has_swap),
         gap=messages.gap(has_swap=has_swap),
-        failure=messages.consequence(declaration.on_switch_failure, has_swap=has_swap),
+        failure=messages.consequence(_failure_policy(declaration, before), has_swap=has_swap),
         systems=_lines(declaration, systems, to, before),
     )
     return SwitchoverPlan(planned, to, lacking, systems.trusting(to), warnings)
@@ -118,6 +119,12 @@ def _problems(
         name, error = next(iter(systems.unread.items()))
         raise _refused_unread(name, error)
     return [*foreign, *unread]
+
+
+def _failure_policy(declaration: Declaration, before: Certificate | None) -> OnSwitchFailure:
+    """Return what a system causes that refuses the certificate: a revoked signer is never returned to."""
+    is_revoked = before is not None and revocation(declaration, before.fingerprint) is not None
+    return OnSwitchFailure.CONTINUE if is_revoked else declaration.on_switch_failure
 
 
 def _refused_unread(name: str, error: TrustError) -> TrustError:

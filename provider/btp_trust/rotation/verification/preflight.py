@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from btp_trust.errors import NoUserToken, Refused, TrustError
 from btp_trust.formatting import short_fingerprint
+from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.evidence import OnVerificationFailure
 from btp_trust.rotation.messages import label
+from btp_trust.rotation.revocation import revocation
 from btp_trust.rotation.rollback import stale_read_after_swap
 from btp_trust.rotation.schema import RotationArgs, RotationInputs, RotationState
 from btp_trust.rotation.verification.inspection import find_in_list
@@ -96,7 +98,7 @@ def creation_notices(session: Session, new: RotationInputs, snapshot: Snapshot) 
     ]
 
 
-def planned_verification(args: RotationArgs, snapshot: Snapshot) -> str:
+def planned_verification(args: Declaration, snapshot: Snapshot) -> str:
     """Return how a planned swap will be verified, as a line of the preview."""
     if not args.verify_destinations:
         return "none, for verify_destinations is empty: users find out whether the targets accept the next signer"
@@ -104,7 +106,9 @@ def planned_verification(args: RotationArgs, snapshot: Snapshot) -> str:
     return f"each of verify_destinations is called as the user right after the swap; {consequence}"
 
 
-def _consequence_of_rejection(args: RotationArgs, snapshot: Snapshot) -> str:
+def _consequence_of_rejection(args: Declaration | RotationInputs, snapshot: Snapshot) -> str:
+    if revocation(args, snapshot.slots.active):
+        return "nothing is rolled back, for the present signer is revoked"
     is_back = is_rollback(_after_swap(snapshot))
     rolls_back = not is_back and args.on_verification_failure is OnVerificationFailure.ROLLBACK
     return "a target's rejection rolls back" if rolls_back else "nothing is rolled back"

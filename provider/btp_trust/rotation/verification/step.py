@@ -10,6 +10,7 @@ from btp_trust.certificate import Certificate
 from btp_trust.formatting import find_name, parse_rfc3339
 from btp_trust.property_bag import UNKNOWN
 from btp_trust.rotation.evidence import OnVerificationFailure
+from btp_trust.rotation.revocation import revocation
 from btp_trust.rotation.schema import OnDrift, RotationArgs, RotationInputs, RotationState
 from btp_trust.rotation.verification.policy import VerificationCause, VerificationRun, rolls_back, select_destinations
 from btp_trust.rotation.verification.refusal_times import SigningStart
@@ -57,8 +58,10 @@ class RotationStep(Struct, frozen=True):
 
     @property
     def rolls_back(self) -> bool:
-        """True if a rejection rolls back."""
-        return rolls_back(self.slots, self._previous_fingerprint, self.new.on_verification_failure)
+        """True if a rejection rolls back: never to a certificate that is revoked by now."""
+        return not self.previous_is_revoked and rolls_back(
+            self.slots, self._previous_fingerprint, self.new.on_verification_failure
+        )
 
     @property
     def cannot_roll_back(self) -> bool:
@@ -67,8 +70,14 @@ class RotationStep(Struct, frozen=True):
         A signer that a rollback led to is final: there nothing is missing.
         """
         is_final = self.state.failed_generation is not None and self.state.fingerprint == self.new.declared_fingerprint
-        should_roll_back = self.new.on_verification_failure is OnVerificationFailure.ROLLBACK and not is_final
+        is_wanted = self.new.on_verification_failure is OnVerificationFailure.ROLLBACK and not self.previous_is_revoked
+        should_roll_back = is_wanted and not is_final
         return should_roll_back and self.slots.slots.passive != self._previous_fingerprint
+
+    @property
+    def previous_is_revoked(self) -> bool:
+        """True if the signer before the step must never sign again."""
+        return revocation(self.new, self._previous_fingerprint) is not None
 
     def generation_of(self, certificate: Certificate) -> str | None:
         """Return the generation of a certificate."""
