@@ -43,13 +43,13 @@ class SystemInvariants:
             assert found, entry.note
             for block, certificate in found.items():
                 if certificate != held[block]:
-                    assert block in command.spec.switches, f"{block} was written, which is none of switches"
-                    assert certificate in own, f"{block} got {certificate}, which is in neither slot"
+                    assert block in command.spec.switches, f"{block} was written from outside of switches"
+                    assert certificate in own, f"{block} got {certificate} from outside of the slots"
                     self.statistics.switchovers["written"] += 1
             held = found
 
     def _assert_none_left_unsaid(self, command: ObservedCommand) -> None:
-        """A deployment that ends without an error and a warning leaves no block on another certificate."""
+        """A deployment that ends in silence leaves each block on the signer."""
         if command.engine is not self.systems.engine or command.name != "up" or command.error is not None:
             return
         if command.has_stale_reads or command.is_partial or command.disturbance != Disturbance():
@@ -62,7 +62,7 @@ class SystemInvariants:
             return  # the resource class raises it
         if command.engine.config.get("btp-trust:offline") != "true":
             outdated = self.systems.outdated(command.spec.switches)
-            assert outdated == [], f"nothing was said of {outdated}"
+            assert outdated == [], f"unsaid: {outdated}"
             self.statistics.switchovers["up to date"] += bool(command.spec.switches)
 
 
