@@ -93,7 +93,7 @@ def test_broken_glass_passes_nothing_else() -> None:
 
 def test_preview_names_the_broken_glass() -> None:
     """The line has what is passed and the reason, where something is passed, and fits into a preview."""
-    longest = {"break_glass": {"two": "x" * 100}}
+    longest: dict[str, Any] = {"break_glass": {"two": "x" * 100}}
     line = passed_limits(declare(freeze=[CLOSING], soak="90d", **longest), at(45))
     assert line == f"passes Frozen and Soaking: {'x' * 100}"
     assert len(line) <= PREVIEW_WIDTH
