@@ -112,6 +112,7 @@ def check(
     command_plan.signer_warning = signer_warnings.drift_warning(declaration, decision, snapshot)
     command_plan.rotation_notices = (
         *step_notices(session, declaration, decision, plan, snapshot),
+        *map(Notice, switchover.lines),
         *behind,
     )
     return plan

@@ -96,6 +96,9 @@ def test_systems_change_over_with_the_signer(scenario: SwitchoverScenario) -> No
     planned = engine.last_preview.inputs["rotation"]["switchover"]
 
     assert set(planned["systems"]) == set(NAMES)
+    change = f"{str(scenario.first)[:8]} (a) to {str(scenario.second)[:8]} (b)"
+    for name in NAMES:
+        assert f"{name} switches over from {change}; it refuses calls meanwhile" in engine.last_preview.messages
     assert planned["systems"][NAMES[0]] == {
         "trusts": f"{str(scenario.first)[:8]} (a)",
         "will_trust": f"{str(scenario.second)[:8]} (b)",

@@ -46,6 +46,11 @@ def consequence(policy: OnSwitchFailure, *, has_swap: bool) -> str:
     return "the command ends with an error, and the next one tries again"
 
 
+def switches(name: str, before: str, after: str) -> str:
+    """Say in a preview that a system is to switch over."""
+    return f"{name} switches over from {before} to {after}; it refuses calls meanwhile"
+
+
 def left_to_people(new: str) -> str:
     """Say what becomes of a system whose reading failed before the swap."""
     return f"{new}, once somebody uploads it or the next deployment reaches the system"

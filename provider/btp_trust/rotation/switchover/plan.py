@@ -49,6 +49,12 @@ class SwitchoverPlan(Struct, frozen=True):
         """Return True if this command has planned the switchover of the inputs."""
         return self.to is not None
 
+    @property
+    def lines(self) -> list[str]:
+        """The systems that are to change, for a preview without `--diff`."""
+        planned = {} if self.planned is None else self.planned.systems
+        return [messages.switches(name, planned[name].trusts, planned[name].will_trust) for name in self.lacking]
+
 
 def switch_certificates(decision: Decision, snapshot: Snapshot) -> tuple[Certificate, Certificate | None] | None:
     """Return the certificate that the systems are to trust and the one that they may trust before.
