@@ -276,6 +276,7 @@ def _cases() -> dict[str, dict[str, Bag]]:
             "revoked": {"a": "leaked"},
             "soak": 14,
             "freeze": [{"from": "2020-12-15", "to": "2021-01-05", "why": "closing"}],
+            "window": {"cron": "* * * * *", "duration": "4h"},
             "break_glass": {"b": "INC-1"},
         },
         "trusted": {"connection": "billing", "origin_key": "shop", "passive": PASSIVE, "name": "Shop"},

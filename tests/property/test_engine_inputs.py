@@ -149,6 +149,7 @@ def scenario() -> Iterator[InputScenario]:
                 "revoked": {"z": "leaked"},
                 "soak": "14d",
                 "freeze": [{"from": "2028-12-15", "to": "2029-01-05", "why": "closing"}],
+                "window": {"cron": "0 2 * * SUN", "duration": "4h", "time_zone": "Europe/Berlin"},
                 "break_glass": {"b": "INC-1"},
             },
             "active": {

@@ -82,10 +82,13 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
         soak: How long a certificate has to exist before it may sign: days, or a text such as "14d" or "36h". Gives the
             administrators of targets their time.
         freeze: Times in which the signer has to stay: a list of {"from": …, "to": …, "why": …}, days (the last one
-            belongs to the freeze) or moments, in UTC. The answer to `soak` and `freeze` is a refusal that says from
-            when on the rotation passes. A rollback to the previous signer and a restoration pass at any time.
+            belongs to the freeze) or moments, in UTC. The answer to `soak`, `freeze` and `window` is a refusal that
+            says from when on the rotation passes. A rollback to the previous signer and a restoration pass at any time.
+        window: The only times at which a rotation may begin: {"cron": …, "duration": …, "time_zone": …}, such as
+            "0 2 * * SUN", "4h", "Europe/Berlin".
         break_glass: {generation: reason}: a generation that may sign at any time, such as the one that replaces a
-            leaked key. It passes `soak` and `freeze`; `trusted_by` and `revoked` still hold.
+            leaked key. It passes `soak`, `freeze` and `window`; `trusted_by` and `revoked` still
+            hold.
         connection: Name of the connection (see the reference of connections).
         subaccount_id: GUID of the subaccount; refuse any other. Required with a binding found in the environment.
         display_name: Name of the subaccount for people, in all lines and errors; without it, its subdomain.
@@ -156,6 +159,7 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
         revoked: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
         soak: pulumi.Input[int] | pulumi.Input[str] | None = None,
         freeze: pulumi.Input[Sequence[pulumi.Input[Mapping[str, pulumi.Input[str]]]]] | None = None,
+        window: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
         break_glass: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
         connection: str = DEFAULT_CONNECTION,
         subaccount_id: pulumi.Input[str] | None = None,
@@ -183,6 +187,7 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
             "revoked": revoked,
             "soak": soak,
             "freeze": freeze,
+            "window": window,
             "break_glass": break_glass,
             **dict.fromkeys(_OUTPUTS),
         }

@@ -50,6 +50,7 @@ class Reason(StrEnum):
     TARGET_PENDING = "TargetPending"
     REVOKED = "Revoked"
     FROZEN = "Frozen"
+    OUTSIDE_WINDOW = "OutsideWindow"
     SOAKING = "Soaking"
 
 

@@ -32,7 +32,7 @@ from btp_trust.rotation.revocation import revocation, revoked, revoked_name_unkn
 from btp_trust.rotation.schema import OnDrift
 from btp_trust.rotation.target_gate import target_lacks_certificate, trust_warning
 from btp_trust.rotation.target_status import summarize, target_statuses
-from btp_trust.rotation.time_policies import freeze, soak
+from btp_trust.rotation.time_policies import freeze, soak, window
 from btp_trust.snapshot import Snapshot, has_fingerprint
 
 _GENERATE: Final = "ActiveTrustCertificate(…, generate=True)"
@@ -261,6 +261,7 @@ UPDATE_POLICIES: Final[tuple[Policy, ...]] = (
     validity,  # before target_lacks_certificate: targets are given only a certificate that can sign
     target_lacks_certificate,  # after what the program can resolve: then other people are asked
     freeze,  # last of the refusals, as all of them about time: meanwhile the others can be resolved
-    soak,  # after freeze, whose reason somebody wrote down; both name the moment at which all of them pass
+    soak,  # after freeze, whose reason somebody wrote down; each names the moment at which all of them pass
+    window,  # last: it opens again by itself, however long the others take
     swap,  # last: it asks all the others again, so that it is safe in any order of them
 )

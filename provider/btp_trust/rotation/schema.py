@@ -30,6 +30,7 @@ from btp_trust.rotation.evidence import Evidence, OnVerificationFailure
 from btp_trust.rotation.planned_swap import PlannedSwap
 from btp_trust.rotation.switchover.schema import OnSwitchFailure, PlannedSwitchover, Switch, refuse_second_switch
 from btp_trust.rotation.time_limits import Freeze, check_freezes, duration_argument
+from btp_trust.rotation.window import Window, check_window
 from btp_trust.trusted_by.parsing import TrustedBy, trusted_by_from_program
 from btp_trust.trusted_by.statements import Sighting, TrustStatement
 
@@ -94,6 +95,7 @@ class RotationArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
     soak: str | int | None = None
     """How long a certificate exists before it may sign; a number of days becomes a text."""
     freeze: list[Freeze] = []
+    window: Window | None = None
     break_glass: dict[str, str] = {}
     """{generation: why it may sign at any time}."""
     switches: list[Switch] = []
@@ -102,7 +104,7 @@ class RotationArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
     @property
     def limits_time(self) -> bool:
         """Return True if a rotation may have to wait."""
-        return bool(self.freeze) or self.soak is not None
+        return bool(self.freeze) or self.soak is not None or self.window is not None
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -122,6 +124,8 @@ class RotationArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
         check_reasons(self.revoked, "revoked")
         check_reasons(self.break_glass, "break_glass")
         check_freezes(self.freeze)
+        if self.window is not None:
+            check_window(self.window)
         soak = None if self.soak is None else duration_argument(self.soak, "soak")
         changes = {"known_generations": generations, "verify_destinations": destinations, "soak": soak}
         return replace(super().normalized(), **changes)

@@ -1,4 +1,4 @@
-"""Policies about the time of a rotation: how long its certificate has existed, and freezes. Pure.
+"""Policies about the time of a rotation: how long its certificate has existed, freezes, and windows. Pure.
 
 They stand after the target gate: people can give a target its certificate meanwhile, and time passes by itself.
 A certificate that signs again passes them, for a rollback and a restoration undo a change.
@@ -18,9 +18,10 @@ from btp_trust.rotation.decision import Decision, Reason, refuse
 from btp_trust.rotation.declaration import Declaration, swappable_certificate
 from btp_trust.rotation.target_status import signs_again
 from btp_trust.rotation.time_limits import NEVER, duration_argument, freeze_at, soaked_from, thawed_from
+from btp_trust.rotation.window import open_from
 from btp_trust.snapshot import Snapshot
 
-_ARGUMENTS: Final = {Reason.FROZEN: "freeze", Reason.SOAKING: "soak"}
+_ARGUMENTS: Final = {Reason.FROZEN: "freeze", Reason.SOAKING: "soak", Reason.OUTSIDE_WINDOW: "window"}
 """{reason: the argument that asks for it}."""
 Limit = Callable[[Declaration, Certificate, datetime], datetime]
 
@@ -42,6 +43,15 @@ def freeze(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
         return None
     why = f"The signer is frozen from {holding.start} to {holding.to}: {holding.why}."
     return _refuse_until_later(declaration, certificate, snapshot, Reason.FROZEN, why)
+
+
+def window(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
+    """Refuse a rotation outside of the window."""
+    certificate = _limited_certificate(declaration, snapshot)
+    if certificate is None or _window_limit(declaration, certificate, snapshot.now) <= snapshot.now:
+        return None
+    why = f"The window opens at {declaration.window}."
+    return _refuse_until_later(declaration, certificate, snapshot, Reason.OUTSIDE_WINDOW, why)
 
 
 def refuse_untimely(declaration: Declaration, snapshot: Snapshot) -> None:
@@ -115,5 +125,9 @@ def _freeze_limit(declaration: Declaration, _: Certificate, moment: datetime) ->
     return thawed_from(declaration.freeze, moment)
 
 
-_LIMITS: Final[tuple[Limit, ...]] = (_soak_limit, _freeze_limit)
-TIME_POLICIES: Final = (freeze, soak)
+def _window_limit(declaration: Declaration, _: Certificate, moment: datetime) -> datetime:
+    return moment if declaration.window is None else open_from(declaration.window, moment)
+
+
+_LIMITS: Final[tuple[Limit, ...]] = (_soak_limit, _freeze_limit, _window_limit)
+TIME_POLICIES: Final = (freeze, soak, window)

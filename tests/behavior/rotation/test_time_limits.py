@@ -56,6 +56,18 @@ def test_outputs_have_the_last_word(emulator: Emulator) -> None:
     engine.assert_refused(program(None, "old", trigger=limits), "Frozen: ")
 
 
+def test_rotation_waits_for_its_window(engine: FakeEngine) -> None:
+    """Outside of the window it is refused with the next opening; inside it passes."""
+    now = engine.emulator.now + timedelta(hours=5)
+    limits = {"window": {"cron": f"0 {now.hour} * * *", "duration": "2h", "time_zone": "UTC"}}
+    engine.deploy(program("b", "a", trigger=limits))
+    opens = format_rfc3339(now.replace(minute=0, second=0))
+    engine.assert_refused(program("b", "b", trigger=limits), "OutsideWindow: ", opens, "for 2h")
+    engine.emulator.advance((now.replace(minute=0, second=0) - engine.emulator.now).total_seconds() + 1)
+    engine.up(program("b", "b", trigger=limits))
+    engine.assert_stable(program("b", "b", trigger=limits))
+
+
 def test_glass_is_broken_with_a_reason(engine: FakeEngine) -> None:
     """The preview names what the swap passes, and why."""
     engine.deploy(program("b", "a"))

@@ -18,6 +18,7 @@ from btp_trust.rotation.policies import decide
 from btp_trust.rotation.schema import OnDrift
 from btp_trust.rotation.time_limits import NEVER, Freeze
 from btp_trust.rotation.time_policies import first_moment, passed_limits, refuse_untimely
+from btp_trust.rotation.window import Window
 from btp_trust.snapshot import Snapshot
 from support.fake_engine import assert_three_part_message, make_certificate, make_snapshot
 
@@ -25,6 +26,7 @@ A, B = make_certificate("a"), make_certificate("b", created_on_day=30)
 KNOWN = {"one": A.fingerprint, "two": B.fingerprint}
 BASE = datetime(2026, 1, 1, tzinfo=UTC)
 CLOSING = Freeze(start="2026-02-10", to="2026-02-20", why="closing")
+MONDAYS = Window(cron="0 20 * * MON", duration="4h")
 GLASS: dict[str, Any] = {"break_glass": {"two": "INC-1"}}
 
 
@@ -48,6 +50,10 @@ def at(day: float, active: Any = A, passive: Any = B) -> Snapshot:
         pytest.param(
             {"freeze": [CLOSING], "soak": "14d"}, 31, Reason.SOAKING, "2026-02-21T00:00:00Z", id="soaked in a freeze"
         ),
+        pytest.param(
+            {"window": MONDAYS, "freeze": [CLOSING]}, 41, Reason.FROZEN, "2026-02-23T20:00:00Z", id="a window later"
+        ),
+        pytest.param({"window": MONDAYS}, 41, Reason.OUTSIDE_WINDOW, "2026-02-16T20:00:00Z", id="outside"),
         pytest.param(
             {"freeze": [CLOSING], "soak": "30d"}, 41, Reason.FROZEN, "2026-03-02T00:00:00Z", id="frozen while soaking"
         ),

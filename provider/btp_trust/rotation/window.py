@@ -1,0 +1,90 @@
+"""Windows in which a certificate may begin to sign: opened by a cron expression, in a time zone. Pure.
+
+cronsim and the time zones are imported where they are needed: most programs have no window.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from btp_trust.errors import Refused
+from btp_trust.rotation.time_limits import NEVER, parse_duration
+
+_FIELDS: Final = 5
+
+
+class Window(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A time that comes again."""
+
+    cron: str
+    """When it opens: minute, hour, day of the month, month, day of the week."""
+    duration: str
+    """For how long, of time that passes: clocks that are set meanwhile leave it alone."""
+    time_zone: str = "UTC"
+    """By IANA's name."""
+
+    def __str__(self) -> str:
+        """Write it as a part of a sentence."""
+        return f"{self.cron!r} ({self.time_zone}) for {self.duration}"
+
+
+def open_from(window: Window, moment: datetime) -> datetime:
+    """Return from when on, at the earliest, the window is open; NEVER after the last opening that can be computed."""
+    try:
+        # The first opening after this is the one that still holds at `moment`, or else the next one.
+        return max(moment, _first_opening(window, moment - parse_duration(window.duration)))
+    except (OverflowError, StopIteration):
+        return NEVER
+
+
+def _first_opening(window: Window, after: datetime) -> datetime:
+    """Return the first opening after a moment; on the day without its hour, the window opens when the clock is set.
+
+    Raises:
+        ValueError: The cron expression is malformed.
+        LookupError: The time zone is unknown.
+        StopIteration: The window opens at no time.
+    """
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - see the module
+
+    from cronsim import CronSim, CronSimError  # noqa: PLC0415
+
+    try:
+        zone = ZoneInfo(window.time_zone)
+    except (OSError, ValueError) as error:  # a folder, or a path to elsewhere
+        raise LookupError(window.time_zone) from error
+    if len(window.cron.split()) != _FIELDS:  # cronsim takes seconds as well
+        raise ValueError("cron has five fields")
+    try:
+        return next(CronSim(window.cron, after.astimezone(zone))).astimezone(UTC)
+    except CronSimError as error:
+        raise ValueError(str(error)) from None
+
+
+def check_window(window: Window) -> None:
+    """Refuse a window that cannot be computed.
+
+    Raises:
+        Refused: The cron expression, the duration or the time zone is malformed, or the window never opens.
+    """
+    try:
+        parse_duration(window.duration)
+        _first_opening(window, datetime(2026, 1, 1, tzinfo=UTC))
+    except (ValueError, LookupError, StopIteration) as error:
+        raise Refused(
+            "`window` is unusable.",
+            f"It has `cron`, `duration` and `time_zone`: {_problem(window, error)}.",
+            'Write it like {"cron": "0 2 * * SUN", "duration": "4h", "time_zone": "Europe/Berlin"}.',
+            prop="window",
+        ) from None
+
+
+def _problem(window: Window, error: Exception) -> str:
+    if isinstance(error, StopIteration):
+        return "no day fits `cron`"
+    if isinstance(error, LookupError):
+        return f"time zone {window.time_zone!r} is unknown"
+    return f"{window.cron!r} for {window.duration!r}: {error}"

@@ -1,0 +1,94 @@
+"""Windows: when they are open, over both changes of the clocks, leap days and the turn of the year."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from btp_trust.errors import Refused
+from btp_trust.rotation.time_limits import NEVER, parse_duration
+from btp_trust.rotation.window import Window, check_window, open_from
+from support.fake_engine import assert_three_part_message
+
+BERLIN = "Europe/Berlin"
+moments = st.datetimes(datetime(2026, 1, 1), datetime(2032, 12, 31)).map(  # noqa: DTZ001 - the zone follows
+    lambda moment: moment.replace(tzinfo=UTC)
+)
+windows = st.builds(
+    Window,
+    cron=st.sampled_from(["0 2 * * SUN", "30 2 * * *", "0 0 29 2 *", "0 22 1 1 *", "*/20 * * * *", "0 0 L * *"]),
+    duration=st.sampled_from(["1m", "30m", "4h", "3d"]),
+    time_zone=st.sampled_from(["UTC", BERLIN, "America/New_York", "Australia/Lord_Howe", "Pacific/Apia"]),
+)
+
+
+@pytest.mark.parametrize(
+    ("cron", "duration", "time_zone", "moment", "opens"),
+    [
+        pytest.param("0 2 * * SUN", "4h", BERLIN, "2028-11-04T12", "2028-11-05T01", id="winter"),
+        pytest.param("0 2 * * SUN", "4h", BERLIN, "2028-11-05T04", "2028-11-05T04", id="open"),
+        pytest.param("0 2 * * SUN", "4h", BERLIN, "2028-11-05T05", "2028-11-12T01", id="closed again"),
+        pytest.param("0 2 * * *", "1h", BERLIN, "2027-03-28T00", "2027-03-28T01", id="the hour is skipped"),
+        pytest.param("0 2 * * *", "1h", BERLIN, "2027-03-28T02", "2027-03-29T00", id="after the skipped hour"),
+        pytest.param("0 2 * * *", "1h", BERLIN, "2027-10-30T23", "2027-10-31T00", id="the hour comes twice"),
+        pytest.param("0 2 * * *", "1h", BERLIN, "2027-10-31T01", "2027-11-01T01", id="it opens once"),
+        pytest.param("0 0 * * SUN", "1d", BERLIN, "2027-10-31T21", "2027-10-31T21", id="time that passes"),
+        pytest.param("0 0 * * SUN", "1d", BERLIN, "2027-10-31T22", "2027-11-06T23", id="an hour longer by the clock"),
+        pytest.param("0 0 29 2 *", "1d", "UTC", "2026-03-01T00", "2028-02-29T00", id="leap day"),
+        pytest.param("0 22 31 12 *", "4h", "UTC", "2029-01-01T01", "2029-01-01T01", id="turn of the year"),
+        pytest.param("0 22 31 12 *", "4h", "UTC", "2029-01-01T02", "2029-12-31T22", id="new year"),
+    ],
+)
+def test_window_opens_by_its_clock(cron: str, duration: str, time_zone: str, moment: str, opens: str) -> None:
+    """The cron expression is read in the time zone, the duration is time that passes."""
+    now, expected = (datetime.fromisoformat(f"{text}:00:00+00:00") for text in (moment, opens))
+    assert open_from(Window(cron=cron, duration=duration, time_zone=time_zone), now) == expected
+
+
+@given(windows, moments)
+def test_window_is_open_when_it_says(window: Window, moment: datetime) -> None:
+    """At the moment that is named it is open, and each earlier one leads to the same answer."""
+    check_window(window)
+    opens = open_from(window, moment)
+    assert opens >= moment
+    assert open_from(window, opens) == opens
+    assert opens == moment or open_from(window, opens - timedelta(seconds=1)) == opens
+    assert open_from(window, opens + parse_duration(window.duration)) > opens
+
+
+@pytest.mark.parametrize(
+    ("window", "problem"),
+    [
+        pytest.param(Window(cron="0 2 * *", duration="4h"), "five fields", id="a field is missing"),
+        pytest.param(Window(cron="0 0 2 * * *", duration="4h"), "five fields", id="seconds"),
+        pytest.param(Window(cron="0 25 * * *", duration="4h"), "Bad hour", id="an hour too late"),
+        pytest.param(Window(cron="0 0 30 2 *", duration="4h"), "Bad day-of-month", id="a day that never comes"),
+        pytest.param(Window(cron="0 2 * * *", duration="4"), "'4'", id="a duration without unit"),
+        pytest.param(Window(cron="0 2 * * *", duration="4h", time_zone="Berlin"), "'Berlin' is unknown", id="no zone"),
+        pytest.param(Window(cron="0 2 * * *", duration="4h", time_zone="../x"), "'../x' is unknown", id="a path"),
+        pytest.param(Window(cron="0 2 * * *", duration="4h", time_zone=""), "''", id="an empty zone"),
+        pytest.param(Window(cron="0 2 * * *", duration="4h", time_zone="Europe"), "'Europe'", id="a part of a zone"),
+    ],
+)
+def test_unusable_windows_are_refused(window: Window, problem: str) -> None:
+    """The message says which part, and shows a usable window."""
+    with pytest.raises(Refused) as caught:
+        check_window(window)
+    assert_three_part_message(str(caught.value), "`window` is unusable", problem, "Europe/Berlin")
+
+
+def test_last_year_has_no_next_window() -> None:
+    """The end of the calendar is no crash."""
+    assert open_from(Window(cron="0 0 1 1 *", duration="1h"), datetime(9999, 6, 1, tzinfo=UTC)) == NEVER
+    assert open_from(Window(cron="* * * * *", duration="1h", time_zone="Asia/Tokyo"), NEVER) == NEVER
+
+
+def test_plugin_loads_cronsim_on_demand() -> None:
+    """A command without a window pays for none."""
+    code = "import sys, btp_trust.providers; sys.exit('cronsim' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
