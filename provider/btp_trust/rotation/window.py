@@ -1,6 +1,6 @@
 """Windows in which a certificate may begin to sign: opened by a cron expression, in a time zone. Pure.
 
-cronsim and the time zones are imported where they are needed: most programs have no window.
+cronsim and the time zones are imported where they are needed: few programs have a window.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _first_opening(window: Window, after: datetime) -> datetime:
 
 
 def check_window(window: Window) -> None:
-    """Refuse a window that cannot be computed.
+    """Refuse a malformed window.
 
     Raises:
         Refused: The cron expression, the duration or the time zone is malformed, or the window never opens.
