@@ -86,5 +86,5 @@ def _problem(window: Window, error: Exception) -> str:
     if isinstance(error, StopIteration):
         return "no day fits `cron`"
     if isinstance(error, LookupError):
-        return f"time zone {window.time_zone!r} is unknown"
+        return f"{window.time_zone!r} is unknown as a time zone"
     return f"{window.cron!r} for {window.duration!r}: {error}"

@@ -69,7 +69,7 @@ def test_window_is_open_when_it_says(window: Window, moment: datetime) -> None:
         pytest.param(Window(cron="0 25 * * *", duration="4h"), "Bad hour", id="an hour too late"),
         pytest.param(Window(cron="0 0 30 2 *", duration="4h"), "Bad day-of-month", id="a day that never comes"),
         pytest.param(Window(cron="0 2 * * *", duration="4"), "'4'", id="a duration without unit"),
-        pytest.param(Window(cron="0 2 * * *", duration="4h", time_zone="Berlin"), "'Berlin' is unknown", id="no zone"),
+        pytest.param(Window(cron="0 2 * * *", duration="4h", time_zone="Berlin"), "'Berlin' is unknown as a time zone", id="no zone"),
         pytest.param(Window(cron="0 2 * * *", duration="4h", time_zone="../x"), "'../x' is unknown", id="a path"),
         pytest.param(Window(cron="0 2 * * *", duration="4h", time_zone=""), "''", id="an empty zone"),
         pytest.param(Window(cron="0 2 * * *", duration="4h", time_zone="Europe"), "'Europe'", id="a part of a zone"),
