@@ -80,6 +80,9 @@ REQUESTS: Final = (
     "POST identity-providers",
     "PUT identity-providers",
     "DELETE identity-providers",
+    "GET X-CSRF-Token",
+    "GET CommunicationSystems",
+    "PATCH CommunicationSystems",
 )
 OPERATIONS: Final = ("check", "diff", "create", "update", "read", "delete")
 
@@ -123,9 +126,10 @@ SECRET_KEY: Final = {
 CLAIMS: Final = base64.urlsafe_b64encode(json.dumps({"ext_attr": {"subaccountid": GUID}}).encode()).decode().rstrip("=")
 TOKEN: Final = f"eyJhbGciOiJub25lIn0.{CLAIMS}.{'signature' * 9}"
 XSUAA_KEY: Final = {**SECRET_KEY, "apiurl": "http://127.0.0.1:8080"}
+COMMUNICATION_USER: Final = {"url": "http://127.0.0.1:8080/s4", "user": "BTP", "password": CLIENT_SECRET}
 SETTINGS: Final = {
     "btp-trust:serviceKey": json.dumps(SECRET_KEY),
-    "btp-trust:connections": json.dumps({"billing": XSUAA_KEY}),
+    "btp-trust:connections": json.dumps({"billing": XSUAA_KEY, "s4": COMMUNICATION_USER}),
     "btp-trust:userToken": TOKEN,
 }
 REGISTERED: Final = {
@@ -135,6 +139,13 @@ REGISTERED: Final = {
     "name": "shop",
     "active": True,
     "config": {"metaDataLocation": metadata.write_metadata([parse_pem(SAMPLE.active)])},
+}
+SYSTEM: Final = {
+    "UUID": "11111111-1111-4222-8333-000000005cdd",
+    "ID": "BTP",
+    "IsOAuth2IdentityProviderActive": True,
+    "OAuth2IdentityProviderName": "shop",
+    "OAuth2IdentityProviderCertificatePublicKeyBase64": parse_pem(SAMPLE.active).body,
 }
 
 
@@ -160,7 +171,11 @@ GOOD: Final[dict[str, Any]] = {
     "POST identity-providers": REGISTERED,
     "PUT identity-providers": REGISTERED,
     "DELETE identity-providers": REGISTERED,
+    "GET X-CSRF-Token": {},
+    "GET CommunicationSystems": {"value": [SYSTEM]},
+    "PATCH CommunicationSystems": {},
 }
+HEADERS: Final = {"Date": "Fri, 24 Nov 2028 08:34:27 GMT", "X-CSRF-Token": "one"}
 assert set(GOOD) == set(REQUESTS)
 
 
@@ -175,7 +190,7 @@ class Canned(httpx.BaseTransport):
         called = request_label(request.method, request.url.path)
         if called in self.strange:
             return self.strange[called].response(request)
-        return httpx.Response(200, json=GOOD[called], headers={"Date": "Fri, 24 Nov 2028 08:34:27 GMT"})
+        return httpx.Response(200, json=GOOD[called], headers=HEADERS)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -259,6 +274,7 @@ def _cases() -> dict[str, dict[str, Bag]]:
         "passive": {"generation": "b", "adopt": PASSIVE},
         "trigger": {"generation": "a", "known_generations": {"b": PASSIVE}},
         "trusted": {"connection": "billing", "origin_key": "shop"},
+        "system": {"connection": "s4", "system": "BTP"},
     }
     then: dict[str, Bag] = {
         "active": {"renew_fingerprint": ACTIVE, "accept_outage": True},
@@ -273,6 +289,8 @@ def _cases() -> dict[str, dict[str, Bag]]:
             "on_verification_failure": "rollback",
             "verify_now": "1",
             "list_affected": True,
+            "switches": [{"connection": "s4", "system": "BTP"}],
+            "on_switch_failure": "rollback",
             "revoked": {"a": "leaked"},
             "soak": 14,
             "freeze": [{"from": "2020-12-15", "to": "2021-01-05", "why": "closing"}],
@@ -280,6 +298,7 @@ def _cases() -> dict[str, dict[str, Bag]]:
             "break_glass": {"b": "INC-1"},
         },
         "trusted": {"connection": "billing", "origin_key": "shop", "passive": PASSIVE, "name": "Shop"},
+        "system": {"connection": "s4", "system": "BTP", "certificate": SAMPLE.passive},
     }
     cases = {}
     for kind in PROVIDERS:

@@ -146,6 +146,8 @@ def scenario() -> Iterator[InputScenario]:
                 "on_verification_failure": "report",
                 "verify_now": "1",
                 "list_affected": True,
+                "switches": [{"connection": "s4", "system": "BTP", "block": "saml-bearer"}],
+                "on_switch_failure": "continue",
                 "revoked": {"z": "leaked"},
                 "soak": "14d",
                 "freeze": [{"from": "2028-12-15", "to": "2029-01-05", "why": "closing"}],

@@ -9,8 +9,7 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from btp_trust.providers import CommunicationSystemTrustProvider
-from btp_trust.resources.active import ActiveTrustCertificate
-from btp_trust.resources.base import refuse_imports, refuse_invalid_settings, refuse_when_known
+from btp_trust.resources.base import TrustResource, refuse_imports, refuse_invalid_settings, refuse_when_known
 from btp_trust.resources.registry import after_switchover, declare_system, switched_by
 from btp_trust.secret_guard.guard import refuses_secret_arguments
 
@@ -75,7 +74,7 @@ class CommunicationSystemTrust(Resource, module="btp-trust", name="Communication
         connection: str,
         system: pulumi.Input[str],
         block: pulumi.Input[Literal["oauth2", "saml-bearer"]] | None = None,
-        certificate: ActiveTrustCertificate | pulumi.Input[str] | None = None,
+        certificate: TrustResource | pulumi.Input[str] | None = None,
         certificate_format: pulumi.Input[Literal["certificate", "pem", "key"]] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -87,7 +86,7 @@ class CommunicationSystemTrust(Resource, module="btp-trust", name="Communication
             "system": system,
             # Left out, so that writing the default out changes nothing.
             "block": None if block == _DEFAULT_BLOCK else block,
-            "certificate": certificate.certificate if isinstance(certificate, ActiveTrustCertificate) else certificate,
+            "certificate": certificate.certificate if isinstance(certificate, TrustResource) else certificate,
             "certificate_format": certificate_format,
             "switched_by": switched_by(self),
             **dict.fromkeys(_OUTPUTS),
