@@ -84,7 +84,8 @@ def test_all_stacks_have_their_passphrase(project: PulumiProject) -> None:
     """A second stack is read as well; with another passphrase both are unknown, and the reason is named."""
     project.up()
     project.pulumi("stack", "init", "second")
-    project.set_service_key()
+    key = json.dumps(project.emulator.service_key(project.guid))
+    project.pulumi("config", "set", "--stack", "second", "--secret", "btp-trust:serviceKey", key)
     found = json.loads(run(project, "status", "--all-stacks", "--json").text)["subaccounts"]
     assert sorted(row["stack"] for row in found) == ["dev", "second"]
     assert len({row["subaccount_id"] for row in found}) == 1

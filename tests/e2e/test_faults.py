@@ -226,6 +226,7 @@ def test_recovery_page_lists_errors() -> None:
         "OutcomeUnknown",
         "StaleRead",
         "RollbackFailed",
+        "SystemChanged",
         "TargetChanged",
         "NoUserToken",
         "EntityIDTaken",

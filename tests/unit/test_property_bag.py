@@ -42,6 +42,7 @@ from btp_trust.rotation.schema import (
     RotationState,
     candidate_from_program,
 )
+from btp_trust.rotation.switchover.schema import PlannedSwitchover
 from btp_trust.trusted_by.statements import Attestation, Sighting
 from btp_trust_emulator import Emulator
 from support.error_text import error_text
@@ -70,6 +71,7 @@ def values_of(shape: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
         name: st.from_type(hint) for name, hint in get_type_hints(shape).items() if name in shape.__struct_fields__
     }
     fields |= dict.fromkeys(("rotated_at", "rolled_back_at", "restored_at"), st.none() | moments)
+    fields["soak"] = st.none() | st.text()  # as `normalized` leaves it
     fields["rejections"] = st.dictionaries(fingerprints, st.dictionaries(st.text(), moments))
     return st.builds(shape, **{name: fields[name] for name in shape.__struct_fields__})
 
@@ -79,6 +81,7 @@ fingerprints = st.binary(min_size=32, max_size=32).map(bytes.hex)
 names = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S"]), min_size=1)
 signers = st.builds(SignerSummary, fingerprints, st.none() | st.text())
 swaps = st.builds(PlannedSwap, number=st.integers(0, 2**53))
+switchovers = st.builds(PlannedSwitchover, number=st.integers(0, 2**53))
 days = st.dates().map(str) | moments
 sightings = st.builds(Sighting, st.text(), days)
 attestations = st.builds(Attestation, fingerprints, st.none() | st.text(), st.none() | days)
@@ -87,6 +90,7 @@ evidence = st.builds(Evidence, lifetime=seconds, after_rollback=st.none() | st.t
 for shape, strategy in (
     (SignerSummary, signers),
     (PlannedSwap, swaps),
+    (PlannedSwitchover, switchovers),
     (Evidence, evidence),
     (Sighting, sightings),
     (Attestation, attestations),
@@ -255,7 +259,8 @@ def test_refuses_an_empty_argument(shape: type[ResourceArgs], name: str) -> None
 def test_refuses_a_malformed_argument(shape: type[ResourceArgs], data: st.DataObject) -> None:
     """A number, a list or a map where a text belongs, and the like; the message leaves the value out."""
     name = data.draw(st.sampled_from(shape.__struct_fields__))
-    wrong: Any = data.draw(st.sampled_from([5.0, 5.5, ["S3CRET", 5.5], {"S3CRET": 5.0}]))
+    numbers = [5.5] if name == "soak" else [5.0, 5.5]  # which takes a whole number of days
+    wrong: Any = data.draw(st.sampled_from([*numbers, ["S3CRET", 5.5], {"S3CRET": 5.0}]))
     assert refusal(shape, **{name: wrong}).prop == name
 
 
