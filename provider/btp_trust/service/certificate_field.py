@@ -13,7 +13,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from btp_trust.certificate import KEY_PREFIX, Certificate, identify_key, parse_identity
+from btp_trust.certificate import Certificate, identify_key, parse_identity
 from btp_trust.formatting import short_fingerprint
 from btp_trust.parsing.pem import decode_base64, find_blocks
 from btp_trust.parsing.x509 import is_public_key
@@ -101,7 +101,3 @@ def describe_identity(identity: str) -> str:
     if identity.startswith(_UNREADABLE_PREFIX):
         return "an unreadable text"
     return short_fingerprint(identity)
-
-
-def _key_identity(der: bytes) -> str:
-    return f"{KEY_PREFIX}{hashlib.sha256(der).hexdigest()}"

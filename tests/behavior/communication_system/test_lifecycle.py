@@ -368,3 +368,9 @@ def test_missing_connection_is_named(stack: S4Stack) -> None:
     del stack.engine.config["btp-trust:connections"]
     with pytest.raises(TrustError, match="communication user was found for connection 's4'"):
         stack.engine.up(program())
+
+
+def test_machine_without_exceptions_is_noted(stack: S4Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A form of NO_PROXY that has no effect is named before the first request, as for service keys."""
+    monkeypatch.setattr("btp_trust.runtime.communication_systems.no_proxy_note", lambda: "NO_PROXY has no effect")
+    assert "NO_PROXY has no effect" in stack.engine.preview(program()).messages

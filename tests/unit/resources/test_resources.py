@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from importlib import import_module, metadata
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import dill  # type: ignore[import-untyped] # Pulumi reads its states with it
 import pulumi
@@ -31,7 +31,9 @@ from btp_trust import (
 from btp_trust.active.schema import ActiveArgs
 from btp_trust.passive.schema import PassiveArgs
 from btp_trust.property_bag import ResourceArgs
+from btp_trust.resources import rotation
 from btp_trust.rotation.schema import RotationArgs
+from support import certificates
 
 KEY = '{"clientsecret": "S3CRET"}'
 FINGERPRINT = "ed0ba13097d1d837ee2e56a62e8f9e08fc8ed94a78054932c2fd76e763caabd8"
@@ -522,3 +524,16 @@ def test_registration_requires_passive_of_source(deploy: Deploy) -> None:
     engine = deploy(declare_own)
     assert engine.inputs("billing")["source_connection"] == "other"
     assert engine.inputs("shipping") == {"connection": "shipping", "origin_key": "shop"}
+
+
+def test_page_of_a_system_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each system that a step has left behind is shown as a page with the certificate; without one, nothing is."""
+    shown: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", lambda text, _resource: shown.append(text))
+    certificate = certificates.certificate()
+    rotation._show_pages(cast("Any", None), None, certificate, "acme (00000000)")
+    assert shown == []
+    rotation._show_pages(cast("Any", None), ["erp/BTP (oauth2)"], certificate, "acme (00000000)")
+    (page,) = shown
+    assert "erp/BTP (oauth2)" in page
+    assert page.endswith(certificate)

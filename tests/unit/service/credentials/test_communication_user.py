@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 
 from btp_trust.errors import ConfigurationError, CredentialsMissing, CredentialsRejected
-from btp_trust.service.credentials.communication_user import CommunicationUsers, ResolvedCommunicationUser
+from btp_trust.service.credentials.communication_user import (
+    CommunicationUsers,
+    ResolvedCommunicationUser,
+    is_communication_user,
+)
 from btp_trust.service.credentials.connections import Connections
 from support import certificates
 from support.error_text import error_text
@@ -41,6 +45,11 @@ def test_first_place_wins(tmp_path: Path) -> None:
     assert (variable.user.user, variable.where) == ("FILE", "BTP_TRUST_COMMUNICATION_USER_S4")
     assert find("default", None, environ).where == "BTP_TRUST_COMMUNICATION_USER"
     assert SECRET not in repr(both)
+
+
+def test_user_is_recognized_among_connections() -> None:
+    """A reader of subaccounts leaves communication users out; a service key is another kind."""
+    assert [is_communication_user(json.dumps(each)) for each in (USER, PAIR, KEY)] == [True, True, False]
 
 
 def test_missing_user_names_places() -> None:
