@@ -31,6 +31,7 @@ from btp_trust import providers
 from btp_trust_emulator import Emulator
 
 Bag = dict[str, Any]
+_SECONDS_TO_END = 10
 
 
 @dataclass
@@ -136,7 +137,19 @@ def run_plugin(stderr: Path) -> Iterator[Plugin]:
                 yield Plugin(provider_pb2_grpc.ResourceProviderStub(channel), stderr)
             assert process.poll() is None
         finally:
-            process.terminate()
+            _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End a process as Pulumi does: it is asked first, and killed after a while.
+
+    Coverage saves its data in a handler of the signal, which waits for ever if the signal meets its own lock.
+    """
+    process.terminate()
+    try:
+        process.wait(_SECONDS_TO_END)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 @pytest.fixture
