@@ -99,8 +99,7 @@ def switched_by(system: pulumi.Resource) -> pulumi.Output[str | None]:
 
     async def find() -> str | None:
         # Awaited when the system is registered, as in `warned_by`.
-        kind, _ = _switched.get(system, (None, None))
-        return kind
+        return _switched[system][0] if system in _switched else None
 
     return pulumi.Output.from_input(find())
 
@@ -109,7 +108,7 @@ def after_switchover(system: pulumi.Resource) -> pulumi.ResourceOptions:
     """Return the option by which a system is read once the resource that switches it over is done."""
 
     async def find() -> list[Resource]:
-        return [resource for _, resource in [_switched[system]]] if system in _switched else []
+        return [_switched[system][1]] if system in _switched else []
 
     return pulumi.ResourceOptions(depends_on=pulumi.Output.from_input(find()))
 

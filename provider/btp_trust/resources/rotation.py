@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import pulumi
 
 from btp_trust.arguments import DEFAULT_CONNECTION
 from btp_trust.providers import RotationTriggerProvider
 from btp_trust.resources.base import TrustResource, unless_default
+from btp_trust.resources.communication_system import CommunicationSystemTrust
 from btp_trust.resources.passive import PassiveTrustCertificate, is_retained
 from btp_trust.resources.registry import declare_once, declare_switched, find_declared, unlinked_candidate_error
 from btp_trust.resources.trusted_by import Attested, SwitchesAtRotation, serialize_statements
 from btp_trust.secret_guard.guard import refuses_secret_arguments
-
-if TYPE_CHECKING:
-    from btp_trust.resources.communication_system import CommunicationSystemTrust
 
 _OUTPUTS: Final = (
     "signer",

@@ -18,7 +18,13 @@ from btp_trust.rotation.difference import (
     find_difference,
     refuse_unless_signing,
 )
-from btp_trust.rotation.notices import creation_notices, record_notices, step_notices, swap_notices
+from btp_trust.rotation.notices import (
+    creation_notices,
+    record_notices,
+    step_notices,
+    swap_notices,
+    switchover_notices,
+)
 from btp_trust.rotation.outputs import history_outputs, refreshed_outputs, restored_at, signer_outputs, without_none
 from btp_trust.rotation.perform import complete_step, record_signer, swap_slots
 from btp_trust.rotation.planning import (
@@ -95,18 +101,12 @@ def check(
     # Destinations are listed after that: the plan of another resource may refuse the swap.
     switchover = plan_systems(session, declaration, decision, snapshot, old)
     plan, problems = _plan(session, declaration, decision, candidate, old, snapshot=snapshot, switchover=switchover)
-    if decision.action is Action.SWAP and plan.swap is not None:
-        command_plan.planned_swap = plan.swap.number
-    if switchover.is_due and switchover.planned is not None:
-        command_plan.planned_switchover = switchover.planned.number
-    command_plan.trusting_systems = tuple(switchover.trusting)
+    _record_steps(command_plan, decision, plan, switchover)
     # The one place where check prints: it returns inputs alone, and a creation has no diff that could show these lines.
     created = creation_notices(session, declaration, decision, plan, snapshot)
     command_plan.creates_trigger = old is None
     expiry = signer_warnings.expiry_notices(session, plan, snapshot, command_plan) if old is None else ()
-    behind = [session.warning(*problem) for problem in switchover.warnings]
-    if switchover.left is not None:
-        behind = [*behind, Notice(switchover.left)]
+    behind = switchover_notices(session, switchover)
     session.print_notices([*notices, *created, *problems, *expiry, *(behind if old is None else ())])
     # Left to diff: the outputs may refuse the step, or explain why the slots are as they are.
     command_plan.signer_warning = signer_warnings.drift_warning(declaration, decision, snapshot)
@@ -212,6 +212,17 @@ def read(session: Session, bag: PropertyBag) -> PropertyBag:
         return {**bag, "role": "gone"}
     signer_warnings.warn_in_refresh(session, state, reading.snapshot, reading.account.command_plan)
     return refreshed_outputs(bag, state, active, reading.snapshot, session.expiry_limits)
+
+
+def _record_steps(
+    command_plan: CommandPlan, decision: Decision, plan: RotationInputs, switchover: SwitchoverPlan
+) -> None:
+    """Record which steps of the inputs are due, for diff and update; the inputs hold done ones as well."""
+    if decision.action is Action.SWAP and plan.swap is not None:
+        command_plan.planned_swap = plan.swap.number
+    if switchover.is_due and switchover.planned is not None:
+        command_plan.planned_switchover = switchover.planned.number
+    command_plan.trusting_systems = tuple(switchover.trusting)
 
 
 def _plan(

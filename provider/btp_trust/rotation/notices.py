@@ -11,6 +11,7 @@ from btp_trust.rotation.planned_swap import PlannedSwap
 from btp_trust.rotation.revocation import revocation_notices
 from btp_trust.rotation.rollback import recorded_declaration, refuse_unless_rollback
 from btp_trust.rotation.schema import RotationInputs
+from btp_trust.rotation.switchover.plan import SwitchoverPlan
 from btp_trust.rotation.target_history import rejection_notices
 from btp_trust.rotation.verification import preflight
 from btp_trust.rotation.verification.step import RotationStep
@@ -38,6 +39,12 @@ def creation_notices(
         return []
     revoked = revocation_notices(declaration, decision, snapshot)
     return [*recorded, *preflight.creation_notices(session, plan, snapshot), *revoked]
+
+
+def switchover_notices(session: Session, switchover: SwitchoverPlan) -> list[Notice]:
+    """Return what a person has to resolve of the systems that change over with the signer."""
+    warnings = [session.warning(*problem) for problem in switchover.warnings]
+    return warnings if switchover.left is None else [*warnings, Notice(switchover.left)]
 
 
 def record_notices(step: RotationStep, *, is_switchover_due: bool) -> list[Notice]:

@@ -31,7 +31,6 @@ class Switchover:
     """{system: its write}, prepared before the swap; those that trust the next signer already need none."""
     failures: dict[str, TrustError] = field(default_factory=dict)
     """{system: why it failed}."""
-    switched: list[str] = field(default_factory=list)
     still_behind: Sequence[str] = ()
     """Systems that an earlier step has left behind, where this command switches none over."""
     swap_sent_at: float | None = None
@@ -39,10 +38,14 @@ class Switchover:
     gap: float | None = None
     """For how many seconds the systems refused calls at most: from the request of the swap to their last answer."""
 
+    @property
+    def switched(self) -> list[str]:
+        """The systems that were switched over, once the writes are sent."""
+        return [name for name in self.writes if name not in self.failures]
+
     def send(self, monotonic: Callable[[], float]) -> None:
         """Let every system trust the certificate that signs now, all at the same time."""
         self.failures |= self._send_all(self.writes)
-        self.switched = [name for name in self.writes if name not in self.failures]
         self.gap = None if self.swap_sent_at is None else monotonic() - self.swap_sent_at
 
     def restore(self) -> dict[str, TrustError]:
@@ -53,7 +56,6 @@ class Switchover:
             for name, write in self.writes.items()
             if name not in self.failures or not was_not_applied(self.failures[name])
         }
-        self.switched = []
         return self._send_all(sent)
 
     def _send_all(self, writes: Mapping[str, PreparedWrite]) -> dict[str, TrustError]:

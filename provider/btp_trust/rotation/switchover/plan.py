@@ -103,7 +103,7 @@ def plan_switchover(
         step=messages.step(has_swap=has_swap),
         gap=messages.gap(has_swap=has_swap),
         failure=messages.consequence(_failure_policy(declaration, before), has_swap=has_swap),
-        systems=_lines(declaration, systems, to, before),
+        systems=_lines(declaration, systems, to, before, lacking),
     )
     return SwitchoverPlan(planned, to, lacking, systems.trusting(to), warnings)
 
@@ -139,11 +139,15 @@ def _refused_unread(name: str, error: TrustError) -> TrustError:
 
 
 def _lines(
-    declaration: Declaration, systems: Systems, to: Certificate, before: Certificate | None
+    declaration: Declaration,
+    systems: Systems,
+    to: Certificate,
+    before: Certificate | None,
+    lacking: Sequence[str],
 ) -> dict[str, PlannedSwitch]:
     new = label(to, declaration.generation_of(to))
     old = "" if before is None else label(before, declaration.generation_of(before))
-    unread, lacking = systems.unread, systems.trusting(before)
+    unread = systems.unread
     return {
         name: PlannedSwitch(
             trusts="unknown: its reading failed" if name in unread else old if name in lacking else new,
