@@ -10,16 +10,6 @@ signing = trust.ActiveTrustCertificate("signing", rotation=rotation)
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from btp_trust.resources import (
-    ActiveTrustCertificate,
-    Attested,
-    CommunicationSystemTrust,
-    PassiveTrustCertificate,
-    RotationTrigger,
-    SwitchesAtRotation,
-    TrustedIdentityProvider,
-)
-
 __all__ = [
     "ActiveTrustCertificate",
     "Attested",
@@ -34,8 +24,20 @@ __all__ = [
     "hand_over",
     "write_hand_over",
 ]
-_ON_REQUEST: Final = {"HandOver": "hand_over", "Target": "target", "hand_over": "program", "write_hand_over": "folder"}
-"""{name: module of `handover`}: imported on first use, because most programs and the plugin do without them."""
+_MODULES: Final = {
+    "ActiveTrustCertificate": "resources",
+    "Attested": "resources",
+    "CommunicationSystemTrust": "resources",
+    "HandOver": "handover.hand_over",
+    "PassiveTrustCertificate": "resources",
+    "RotationTrigger": "resources",
+    "SwitchesAtRotation": "resources",
+    "Target": "handover.target",
+    "TrustedIdentityProvider": "resources",
+    "hand_over": "handover.program",
+    "write_hand_over": "handover.folder",
+}
+"""{name: its module}: imported on first use, as the plugin needs none of them, and most programs some."""
 
 
 if TYPE_CHECKING:
@@ -44,12 +46,21 @@ if TYPE_CHECKING:
     from btp_trust.handover.hand_over import HandOver
     from btp_trust.handover.program import hand_over
     from btp_trust.handover.target import Target
+    from btp_trust.resources import (
+        ActiveTrustCertificate,
+        Attested,
+        CommunicationSystemTrust,
+        PassiveTrustCertificate,
+        RotationTrigger,
+        SwitchesAtRotation,
+        TrustedIdentityProvider,
+    )
 else:  # hidden from type checkers, which would otherwise accept any name
 
     def __getattr__(name: str) -> object:
         """Import a name on first use."""
         if name == "__version__":  # the one place of the version is pyproject.toml; reading metadata takes milliseconds
             return import_module("importlib.metadata").version("btp-trust")
-        if name not in _ON_REQUEST:
+        if name not in _MODULES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(f"btp_trust.handover.{_ON_REQUEST[name]}"), name)
+        return getattr(import_module(f"btp_trust.{_MODULES[name]}"), name)

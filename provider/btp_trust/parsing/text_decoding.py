@@ -77,3 +77,12 @@ def _visible_character(character: str) -> str:
 def unescape_line_breaks(text: str) -> str:
     r"""Turn `\n`, `\r` and `\u000a` into line feeds, also where the backslash was escaped several times."""
     return _LINE_BREAK.sub("\n", text)
+
+
+def unescape_html(text: str) -> str:
+    """Undo the escapes of HTML and XML: `&quot;`, `&#64;`."""
+    if "&" not in text:
+        return text
+    import html  # noqa: PLC0415 - its table of 2,000 names takes milliseconds, and few texts need it
+
+    return html.unescape(text)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct, field
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import Refused
@@ -18,8 +19,7 @@ _NO_NAMES: Final[Mapping[str, str]] = MappingProxyType({})
 ADOPTED: Final = "nothing: the certificate is adopted, and none is generated"
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedCertificates:
+class RecordedCertificates(Struct, frozen=True):
     """The certificates that the resource has recorded as its own."""
 
     fingerprint: str | None = None
@@ -28,8 +28,7 @@ class RecordedCertificates:
     """All names that it ever bound: {name: fingerprint}."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeclaredPassive:
+class DeclaredPassive(Struct, frozen=True):
     """The program's request for the passive slot."""
 
     generation: str
@@ -37,13 +36,12 @@ class DeclaredPassive:
     replace: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Generate:
+class Generate(Struct, frozen=True):
     """POST a new passive certificate."""
 
     replaces: Certificate | None
     """The certificate that it overwrites."""
-    ends_rollback: bool = field(default=False, compare=False)
+    ends_rollback: bool = False
     """That one is older than the signer, so that it may have signed before."""
 
     def sentence(self, generation: str, names: Mapping[str, str] = _NO_NAMES) -> str:
@@ -63,8 +61,7 @@ class Generate:
         return f"{short}, exists since {made}, expires {format_day(self.replaces.not_after)}{end}"
 
 
-@dataclass(frozen=True, slots=True)
-class Adopt:
+class Adopt(Struct, frozen=True):
     """Adopt a certificate that a slot holds; call nothing."""
 
     certificate: Certificate

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import Enum
 from typing import Final
+
+from msgspec import Struct
 
 from btp_trust.secret_guard.detection import find_secret
 
@@ -43,10 +43,11 @@ KEYS: Final = {
 """{key: privilege}: those with a privilege must be secrets."""
 _NAMESPACE_SIMILARITY: Final = 0.82
 """Ratio of difflib from which a namespace counts as ours misspelt: letters exchanged, one missing or added."""
+_KEY_SIMILARITY: Final = 0.6
+"""The same for a key: the default of difflib."""
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """A key that is set, with its value."""
 
     key: str
@@ -78,9 +79,11 @@ class Setting:
     @property
     def closest_key(self) -> str | None:
         """The known key that was probably meant."""
+        if self.name in KEYS:
+            return self.name
         names = {name.lower(): name for name in KEYS}
-        matches = get_close_matches(_normalize(self.name), names, n=1)
-        return names[matches[0]] if matches else None
+        match = _closest(_normalize(self.name), names, _KEY_SIMILARITY)
+        return None if match is None else names[match]
 
     @property
     def exposed_privilege(self) -> Privilege:
@@ -97,14 +100,19 @@ class Setting:
         if self.namespace == project:
             return self.namespace == NAMESPACE and (self.is_known or self.closest_key is not None)
         namespace, ours = _normalize(self.namespace), _normalize(NAMESPACE)
-        is_near = (
-            bool(get_close_matches(namespace, [ours], cutoff=_NAMESPACE_SIMILARITY)) and self.closest_key is not None
+        return namespace == ours or (
+            _closest(namespace, [ours], _NAMESPACE_SIMILARITY) is not None and self.closest_key is not None
         )
-        return namespace == ours or is_near
 
 
 def _normalize(text: str) -> str:
     return re.sub(r"[^a-z]", "", text.lower())
+
+
+def _closest(word: str, words: Iterable[str], similarity: float) -> str | None:
+    from difflib import get_close_matches  # noqa: PLC0415 - most stacks have every name spelt right
+
+    return next(iter(get_close_matches(word, words, n=1, cutoff=similarity)), None)
 
 
 def invalid_settings(

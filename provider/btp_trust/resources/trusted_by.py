@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from inspect import isawaitable
 from os import PathLike
@@ -12,6 +11,8 @@ from typing import Any, Final, cast
 
 import pulumi
 import yaml
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from btp_trust.secret_guard.guard import refuse_secrets, refuses_secret_arguments
 
@@ -20,8 +21,7 @@ _KEYS: Final = {*_REQUIRED, "ticket"}
 _TEMPLATE: Final = 'fingerprint: "<64 digits>", by: <who has seen it there>, on: <YYYY-MM-DD>, ticket: <optional>'
 
 
-@dataclass(frozen=True)
-class Attested:
+class Attested(Struct, frozen=True):
     """A person's statement that a target without an API trusts this certificate, or these certificates.
 
     Previews show the target as attested instead of observed. The attestation counts for exactly these certificates.
@@ -43,7 +43,7 @@ class Attested:
 
     def __post_init__(self) -> None:
         """Refuse values that hold a secret."""
-        refuse_secrets(vars(self))
+        refuse_secrets(asdict(self))
 
     @classmethod
     @refuses_secret_arguments
@@ -69,8 +69,7 @@ class Attested:
         return cls(**_texts(path, root))
 
 
-@dataclass(frozen=True)
-class SwitchesAtRotation:
+class SwitchesAtRotation(Struct, frozen=True):
     """A target that holds one certificate: calls fail from the swap until its owner uploads the new certificate.
 
     The swap proceeds regardless. Previews say that a gap is expected.
@@ -85,7 +84,7 @@ class SwitchesAtRotation:
 
     def __post_init__(self) -> None:
         """Refuse values that hold a secret."""
-        refuse_secrets(vars(self))
+        refuse_secrets(asdict(self))
 
 
 def serialize_statements(trusted_by: Mapping[str, Any], candidate: pulumi.Resource | None) -> dict[str, Any] | None:

@@ -8,12 +8,12 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TextIO
 
 import httpx
+from msgspec import Struct, field
 
 from btp_trust.runtime.engine_log import engine_address
 from btp_trust.service.credentials.bindings import SECRETS_ROOT
@@ -46,11 +46,10 @@ def system_clock() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
+class Host(Struct, frozen=True):
     """The surroundings of the plugin: tests choose them, a process takes the defaults."""
 
-    environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     transport: httpx.BaseTransport | None = None
     clock: Callable[[], datetime] = system_clock
     sleep: Callable[[float], None] = time.sleep
@@ -61,3 +60,7 @@ class Host:
     secrets_root: Path = SECRETS_ROOT
     engine_exited: Callable[[], bool] = has_engine_exited
     """Whether Pulumi's engine has exited: the state would miss everything that is done from here on."""
+
+    def __repr__(self) -> str:
+        """Hide the environment, which may hold credentials."""
+        return "Host(…)"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from btp_trust.property_bag import CommonArgs, PropertyBag, from_program
 from btp_trust.runtime.comparison import Comparison
@@ -31,8 +31,7 @@ def call_nothing(_session: Session, _state: object) -> None:
     """Delete a resource that is only a declaration: the service keeps all that it has."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lifecycle(Generic[_Args, _Inputs, _State]):
+class Lifecycle(Struct, Generic[_Args, _Inputs, _State], frozen=True):
     """One resource, as `btp_trust.providers` runs it: `lifecycle.LIFECYCLE` of its folder."""
 
     args: Callable[[PropertyBag, _Inputs | None], _Args]

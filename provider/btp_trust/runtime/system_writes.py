@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from btp_trust.certificate import Certificate
@@ -70,8 +70,7 @@ def prepare_write(
         return write.rehearsed() if rehearse and before.field.strip() else write
 
 
-@dataclass(slots=True)
-class PreparedWrite:
+class PreparedWrite(Struct):
     """One write of one block; `send` sends it."""
 
     system: CommunicationSystem
@@ -83,7 +82,7 @@ class PreparedWrite:
     """Whether the state before is uncertain, and its ETag unknown."""
     is_rehearsal: bool = False
     """Whether it writes what stands there, so that a reading cannot show that it was done."""
-    _is_uncertain: bool = field(default=False, init=False)
+    _is_uncertain: bool = False
     """Whether a request was sent whose outcome is unknown."""
 
     def rehearsed(self) -> PreparedWrite:

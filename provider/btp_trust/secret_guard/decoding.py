@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import base64
 import codecs
-import html
 import re
 from collections.abc import Iterator
 from typing import Final
 from urllib.parse import unquote
 
-from btp_trust.parsing.text_decoding import strip_invisible, unescape_line_breaks
+from btp_trust.parsing.text_decoding import strip_invisible, unescape_html, unescape_line_breaks
 from btp_trust.secret_guard.der import is_certificate
 
 ENCODED: Final = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}(?![\"'])(?:\s+[A-Za-z0-9+/_-]+={0,2}(?![=\"']))*")
@@ -37,7 +36,7 @@ def decodings(text: str) -> Iterator[str]:
 
 
 def _decode_once(text: str) -> Iterator[str]:
-    yield html.unescape(unquote(text))
+    yield unescape_html(unquote(text))
     yield _unescape(text)
     yield text.strip().strip("\"'`")
     for octets in decode_encoded(text):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from itertools import pairwise
 from typing import Any, Final
 
@@ -39,15 +40,16 @@ _VENDOR_TOKEN: Final = re.compile(
 )
 """Tokens with the prefix of a vendor; the last is a refresh token of the UAA."""
 _ASSERTION: Final = re.compile(r"<(?:[\w.-]+:)?(?:Encrypted)?Assertion[\s>]")
-_FIELD: Final = re.compile(
+_FIELD: Final = (
     rf"{_SENSITIVE_NAMES}\\*[\"'`]\s*[:=]>?\s*\\*[\"'`](?!\[secret\])[^\"'`]{{3}}"
     rf"|{_SENSITIVE_NAMES}\\*[\"'`]\s*[:=]>?\s*[\[{{]\s*\\*[\"'`](?:\w+\\*[\"'`]\s*:\s*\\*[\"'`])?(?!\[secret\])[^\"'`]{{3}}"
     rf"|{_SENSITIVE_NAMES}\\*[\"'`]\s*[:=]>?\s*{_SENSITIVE_VALUE}|{_SENSITIVE_NAMES}(?:\s*:\s+(?:[|>][+-]?\s+)?|\s*=>?\s*)[\"']?{_SENSITIVE_VALUE}"
     rf"|client[_-]?secret\s*[:=]\s*[\"']?{_SENSITIVE_VALUE}"
-    rf"|<(?:[\w.-]*:)?[\w.-]*{_SENSITIVE_NAMES}\s*>\s*[^<\s]",
-    re.IGNORECASE,
+    rf"|<(?:[\w.-]*:)?[\w.-]*{_SENSITIVE_NAMES}\s*>\s*[^<\s]"
 )
 """A secret field with its value in JSON, YAML, variables or XML."""
+_FIELD_MARKS: Final = (":", "=", ">")
+"""Between the name of a field and its value, in all of these notations."""
 _CLIENT_SECRET: Final = re.compile(r"[0-9A-Fa-f-]{4}\$[A-Za-z0-9_+/-]{16,}")
 """A client secret of XSUAA: a GUID, `$`, base64."""
 _URL_WITH_PASSWORD: Final = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/@:\"'<>]*:[^\s/@\"'<>]+@", re.IGNORECASE)
@@ -107,7 +109,7 @@ def _is_secret_field(name: str, value: object) -> bool:
     is_public = (
         _FINGERPRINT.match(content) or "BEGIN" in content or "<" in content or is_certificate(decode_base64(content))
     )
-    return not is_public and _FIELD.search(f'{name}":"{content}') is not None
+    return not is_public and _has_secret_field(f'{name}":"{content}')
 
 
 def _secret_kind(text: str) -> str | None:
@@ -126,11 +128,21 @@ def _find_in_text(text: str) -> str | None:
         return TOKEN
     if any(map(_is_authorization, _AUTHORIZATION.finditer(text))):
         return TOKEN
-    if any(pattern.search(text) for pattern in (_FIELD, _CLIENT_SECRET, _URL_WITH_PASSWORD)):
+    if _has_secret_field(text) or any(pattern.search(text) for pattern in (_CLIENT_SECRET, _URL_WITH_PASSWORD)):
         return CREDENTIALS
     opaque = next(filter(_is_opaque, _encoded_words(text)), None)
     # A line of a key in PEM has 64 digits; a shorter word is more likely a client secret.
     return None if opaque is None else CREDENTIALS if len(opaque) < _SHORTEST_KEY else PRIVATE_KEY
+
+
+def _has_secret_field(text: str) -> bool:
+    return any(mark in text for mark in _FIELD_MARKS) and _field_pattern().search(text) is not None
+
+
+@cache
+def _field_pattern() -> re.Pattern[str]:
+    """Compile the pattern on first use: that takes milliseconds, and the arguments of most programs have no mark."""
+    return re.compile(_FIELD, re.IGNORECASE)
 
 
 def _is_authorization(match: re.Match[str]) -> bool:

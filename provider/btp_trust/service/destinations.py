@@ -7,7 +7,6 @@ Tokens stay out of every `repr`, message and log.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -80,12 +79,11 @@ class _FindResponse(msgspec.Struct, rename={"destination": "destinationConfigura
     tokens: list[AuthToken] = []
 
 
-@dataclass(frozen=True, slots=True)
-class FoundDestination:
+class FoundDestination(msgspec.Struct, frozen=True):
     """Destination as a user finds it."""
 
     destination: Destination
-    token: AuthToken | None = field(repr=False)
+    token: AuthToken | None
     """The first token, as SAP's own libraries take it."""
     answered_at: datetime | None
     """The service's clock at its response, UTC."""

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from btp_trust.certificate import CertificateIdentity
 from btp_trust.errors import Refused
@@ -34,8 +35,7 @@ _ACCEPTED: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class TrustedBy:
+class TrustedBy(Struct, frozen=True):
     """The argument, read."""
 
     statements: dict[str, TrustStatement] = field(default_factory=dict)

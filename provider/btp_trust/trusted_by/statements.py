@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
 from typing import Self
 
 import msgspec
+from msgspec import Struct
 
 from btp_trust.formatting import parse_rfc3339
 from btp_trust.property_bag import UNKNOWN
@@ -142,8 +142,7 @@ class TrustStatus(Enum):
     YES = "yes"
 
 
-@dataclass(frozen=True, slots=True)
-class TargetStatus:
+class TargetStatus(Struct, frozen=True):
     """Whether a target trusts the certificate that is declared to sign."""
 
     target: str

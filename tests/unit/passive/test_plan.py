@@ -35,19 +35,21 @@ OWN_C = RecordedCertificates(C.fingerprint, {"b": B.fingerprint, "c": C.fingerpr
     [
         pytest.param(NEW, NONE_RECORDED, A_, Generate(None), id="generates into the empty slot"),
         pytest.param(NEW, OWN_B, AB, Generate(B), id="generates over its own certificate"),
-        pytest.param(NEW, OWN_B, BA, Generate(A), id="generates over the older one that its own displaced"),
+        pytest.param(
+            NEW, OWN_B, BA, Generate(A, ends_rollback=True), id="generates over the older one that its own displaced"
+        ),
         pytest.param(
             NEW,
             RecordedCertificates(SAME_SECOND_AS_A.fingerprint),
             make_snapshot(SAME_SECOND_AS_A, A),
-            Generate(A),
+            Generate(A, ends_rollback=True),
             id="a displaced one made in the same second is displaced all the same",
         ),
         pytest.param(
             DeclaredPassive("new", replace=A.fingerprint),
             NONE_RECORDED,
             BA,
-            Generate(A),
+            Generate(A, ends_rollback=True),
             id="generates over the foreign one that replace names",
         ),
         pytest.param(
@@ -218,7 +220,7 @@ def test_refuses_to_overwrite_or_rebind(
     [
         pytest.param(NEW, A_, Generate(None), False, id="an empty slot takes a new one from every resource"),
         pytest.param(NEW, AB, Generate(B), True, id="a younger one is overwritten by its maker and adopted by others"),
-        pytest.param(NEW, BA, Generate(A), False, id="an older one is overwritten or refused"),
+        pytest.param(NEW, BA, Generate(A, ends_rollback=True), False, id="an older one is overwritten or refused"),
         pytest.param(DeclaredPassive("n", replace=B.fingerprint), AB, Generate(B), False, id="replace decides it"),
         pytest.param(
             DeclaredPassive("n", adopt=B.fingerprint),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import TrustError
@@ -22,8 +23,7 @@ from btp_trust.service.transport.retry import RetryPolicy
 from btp_trust.snapshot import Snapshot
 
 
-@dataclass(slots=True)
-class Switchover:
+class Switchover(Struct):
     """The systems of one command that change over with the signer."""
 
     retry_policy: RetryPolicy

@@ -6,7 +6,6 @@ are replaced, because an issuer, an alias or a URL may be called anything. Pure.
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from collections.abc import Iterator
@@ -14,6 +13,8 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from msgspec import Struct
+
+from btp_trust.parsing.text_decoding import unescape_html
 
 OAUTH_ERRORS: Final = frozenset(
     {
@@ -113,7 +114,7 @@ class TargetAnswer(Struct, frozen=True):
 def parse_target_answer(error: str) -> TargetAnswer:
     """Parse the answer in an error. An OAuth error wins over the text around it."""
     # XML and pages escape the quotation marks of an object.
-    text = html.unescape(error[:_MAX_CHARACTERS])
+    text = unescape_html(error[:_MAX_CHARACTERS])
     return _parse_objects(text) or _parse_text(text)
 
 

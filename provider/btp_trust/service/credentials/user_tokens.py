@@ -7,11 +7,11 @@ import os
 import signal
 import subprocess
 import threading
-from dataclasses import dataclass
 from io import BufferedReader
 from typing import Final
 
 import httpx
+from msgspec import Struct
 
 from btp_trust.errors import NoUserToken
 from btp_trust.service.credentials.service_key import ServiceKey
@@ -28,13 +28,16 @@ _OUTPUT_GRACE: Final = 1.0
 """Seconds to read the rest of the output after the command has ended."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class UserToken:
+class UserToken(Struct, frozen=True):
     """Token of a user, and the user's secrets, which are redacted as well."""
 
     value: str
     secrets: tuple[str, ...] = ()
     """The name, the password or the assertion that it was granted for."""
+
+    def __repr__(self) -> str:
+        """Hide all fields."""
+        return "UserToken(…)"
 
 
 class UserTokens:

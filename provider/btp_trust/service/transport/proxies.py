@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 from urllib.parse import unquote
 
 import httpx
+from msgspec import Struct
 
 from btp_trust.errors import ConfigurationError
 from btp_trust.service.transport.redaction import REDACTED
@@ -39,16 +39,19 @@ _PORT: Final = re.compile(r"([^:]+):([0-9]+)")
 _Address = IPv4Address | IPv6Address
 
 
-@dataclass(frozen=True, slots=True)
-class Proxy:
+class Proxy(Struct, frozen=True):
     """An HTTP proxy."""
 
     scheme: str
     """How the proxy itself is reached: `http` or `https`."""
     host: str
     port: int
-    auth: tuple[str, str] | None = field(repr=False)
+    auth: tuple[str, str] | None
     variable: str
+
+    def __repr__(self) -> str:
+        """Hide user and password."""
+        return f"Proxy({self.name})"
 
     @property
     def name(self) -> str:
@@ -56,8 +59,7 @@ class Proxy:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
+class _Rule(Struct, frozen=True):
     """One entry of NO_PROXY: hosts that are called directly."""
 
     name: str = ""
@@ -83,15 +85,18 @@ class _Rule:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Proxies:
+class Proxies(Struct, frozen=True):
     """Proxies and exceptions of an environment."""
 
-    variable_by_scheme: Mapping[str, tuple[str, str]] = field(repr=False)
+    variable_by_scheme: Mapping[str, tuple[str, str]]
     """By the scheme of the service's URL: the variable and its value, which may hold a password."""
     rules: tuple[_Rule, ...] = ()
     note: str | None = None
     """A line about entries of NO_PROXY that are skipped."""
+
+    def __repr__(self) -> str:
+        """Hide the values of the variables."""
+        return f"Proxies({', '.join(self.variable_by_scheme)})"
 
     def proxy_for(self, url: httpx.URL) -> Proxy | None:
         """Return the proxy for a URL; None if the URL is called directly.

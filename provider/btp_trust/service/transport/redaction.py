@@ -9,7 +9,6 @@ around it, in English and German; in a sentence of another form it may stay.
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Collection, Iterable, Iterator
 from functools import cache
@@ -18,6 +17,7 @@ from urllib.parse import unquote
 
 import msgspec
 
+from btp_trust.parsing.text_decoding import unescape_html
 from btp_trust.service.transport.bearer import jwt_payload
 
 REDACTED: Final = "***"
@@ -147,7 +147,7 @@ def _truncate(text: str) -> str:
 def _unescape(text: str) -> str:
     """Undo escapes, also nested ones, so that an escaped @ is found like any other."""
     for _ in range(MAX_NESTING):
-        text = _ESCAPED.sub(lambda escape: chr(int(escape[1], 16)), unquote(html.unescape(text)))
+        text = _ESCAPED.sub(lambda escape: chr(int(escape[1], 16)), unquote(unescape_html(text)))
     return text
 
 

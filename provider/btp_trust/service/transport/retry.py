@@ -9,10 +9,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
 from typing import Final, TypeVar
 
 import httpx
+from msgspec import Struct
+from msgspec.structs import fields
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
 
 from btp_trust.errors import ConfigurationError, ServiceUnavailable
@@ -31,8 +32,7 @@ _BACKOFF: Final = wait_exponential(multiplier=0.5, max=8.0) + wait_random(0.0, 0
 """Seconds: SAP's advice for both services is to begin below a second and to grow."""
 
 
-@dataclass(frozen=True, slots=True)
-class Timeouts:
+class Timeouts(Struct, frozen=True):
     """Seconds; each can be set in Pulumi's configuration."""
 
     connect_timeout: float = 5.0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import threading
-from dataclasses import fields
 
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import fields
 
 from btp_trust.errors import ConfigurationError, NotAuthorized, ServiceUnavailable, TrustError
 from btp_trust.service.transport.retry import (
