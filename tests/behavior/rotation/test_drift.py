@@ -175,7 +175,7 @@ def test_refresh_leaves_a_restoration_to_deployments(rotated: FakeEngine) -> Non
     assert rotated.up(RESTORING).writes == ["POST rotateCertificate"]
 
 
-def test_prepared_signer_is_named_in_a_refresh(rotated: FakeEngine) -> None:
+def test_refresh_names_prepared_signer(rotated: FakeEngine) -> None:
     """A colleague swaps to the certificate that this stack has prepared: the refresh knows its name."""
     rotated.deploy(program("c", "b"))
     rotated.emulator.rotate(rotated.guid)
