@@ -32,12 +32,12 @@ def bounds(on: str) -> tuple[datetime, datetime]:
 @given(on=times, rejections=rejections, several=st.booleans())
 def test_attestation_counts_after_rejection(on: str, rejections: dict[str, str], *, several: bool) -> None:
     """A swap passes exactly if the attestation may be true, and was surely made after all rejections by its target."""
-    attested = sorted([A.fingerprint, B.fingerprint]) if several else B.fingerprint
+    attested = [A.fingerprint, B.fingerprint] if several else [B.fingerprint]
     declaration = Declaration(
         generation="b",
         deployed_generation="a",
         recorded_generations={"a": A.fingerprint, "b": B.fingerprint},
-        trusted_by={"s4": Attestation(attested, "Ada", on)},
+        trusted_by={"s4": Attestation.of(attested, "Ada", on)},
         rejections=rejections,
         rollback_to="",
     )

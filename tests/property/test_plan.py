@@ -44,8 +44,9 @@ days = st.integers(0, 900).map(lambda day: make_snapshot(None, day=day).now.date
 statements: st.SearchStrategy[TrustStatement] = st.one_of(
     st.lists(fingerprints, max_size=3).map(lambda trusted: Observation.of(*trusted)),
     st.builds(Observation, st.dictionaries(fingerprints, st.just(UNKNOWN), min_size=1)),
-    st.builds(Attestation, fingerprints | st.lists(fingerprints, min_size=2), st.just("Ada"), days),
-    st.builds(Attestation, fingerprints),
+    st.builds(Attestation.of, st.sets(fingerprints, min_size=1), st.just("Ada"), days),
+    st.builds(Attestation.of, st.sets(fingerprints, min_size=1)),
+    st.builds(Attestation, st.dictionaries(fingerprints, st.just(UNKNOWN), min_size=1), st.just("Ada"), days),
     st.builds(DeferredUpload, st.just("HR IT")),
     st.just("a text that stands for what is not known"),
 )
@@ -200,7 +201,7 @@ def trusts(statement: TrustStatement, passive: Certificate, today: date) -> bool
     match statement:
         case DeferredUpload():
             return True
-        case Attestation(fingerprints=attested, by=str(), on=str() as day):
+        case Attestation(fingerprints=attested, by=str(), on=str() as day) if not statement.is_unknown:
             is_possible = passive.not_before.date() <= date.fromisoformat(day) <= today
             return passive.fingerprint in attested and is_possible
         case Observation(certificates=certificates):

@@ -15,7 +15,7 @@ from btp_trust.rotation.swap_lines import plan_swap
 from btp_trust.rotation.switchover.plan import SwitchoverPlan, plan_switchover, switch_certificates
 from btp_trust.rotation.switchover.reading import find_system, read_systems
 from btp_trust.rotation.switchover.schema import PlannedSwitchover
-from btp_trust.rotation.target_history import earlier_attestations, of_slots
+from btp_trust.rotation.target_history import earlier_attestations, of_slots, statements_of_slots
 from btp_trust.runtime.command_plan import CommandPlan
 from btp_trust.runtime.comparison import Notice
 from btp_trust.runtime.reading import ReadingUnavailable
@@ -173,6 +173,7 @@ def plan_inputs(
         rollback_to=rollback_input(
             declaration, decision, snapshot, old, declared_fingerprint=signer.fingerprint, swap=swap
         ),
+        trusted_by=statements_of_slots(declaration.trusted_by, old, snapshot),
         earlier_attestations=of_slots(declaration.earlier_attestations, snapshot),
         drift=decision.message if is_drift else None,
     )

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
 from btp_trust.property_bag import PropertyBag
 from btp_trust.rotation.declaration import Declaration, swappable_certificate
 from btp_trust.rotation.evidence import Verdict
@@ -21,27 +23,54 @@ from btp_trust.trusted_by.statements import Attestation, Sighting, TargetStatus,
 
 def earlier_attestations(
     trusted_by: Mapping[str, TrustStatement], old: RotationInputs | None
-) -> dict[str, dict[str, Sighting]]:
-    """Return what was attested before, and is missing in the program's attestation of the same target."""
+) -> dict[str, Mapping[str, Sighting]]:
+    """Return what earlier deployments recorded as attested, for the targets of the program."""
     if old is None:
         return {}
     found = {
         target: _earlier_attestations(statement, old.trusted_by.get(target), old.earlier_attestations.get(target, {}))
         for target, statement in trusted_by.items()
-        if isinstance(statement, Attestation)
     }
     return {target: sightings for target, sightings in found.items() if sightings}
 
 
 def _earlier_attestations(
-    new: Attestation, recorded: TrustStatement | None, earlier: Mapping[str, Sighting]
-) -> dict[str, Sighting]:
-    sightings = dict(earlier)
-    if isinstance(recorded, Attestation) and recorded.sighting is not None:
-        sightings |= dict.fromkeys(recorded.fingerprints, recorded.sighting)
-    # An attestation that is still to be filled in replaces none.
+    new: TrustStatement, recorded: TrustStatement | None, earlier: Mapping[str, Sighting]
+) -> Mapping[str, Sighting]:
+    """Add what the new attestation leaves out; what was added once stays, so that the signer never has a minus."""
+    if not isinstance(new, Attestation) or not isinstance(recorded, Attestation):
+        return earlier
+    # An attestation that is still to be filled in replaces none; what an unknown one replaces is unknown.
+    if new.is_unknown or recorded.sighting is None:
+        return earlier
     attested = () if new.sighting is None else new.fingerprints
-    return {fingerprint: sighting for fingerprint, sighting in sightings.items() if fingerprint not in attested}
+    replaced = [fingerprint for fingerprint in recorded.fingerprints if fingerprint not in attested]
+    return {**earlier, **dict.fromkeys(replaced, recorded.sighting)}
+
+
+def statements_of_slots(
+    trusted_by: Mapping[str, TrustStatement], old: RotationInputs | None, snapshot: Snapshot
+) -> dict[str, TrustStatement]:
+    """Leave out certificates that were stated earlier and are in no slot any more, where a statement changes.
+
+    A statement that stays keeps them: the end of a certificate alone is no change of the trigger.
+    """
+    recorded = {} if old is None else old.trusted_by
+    return {
+        target: statement if statement == recorded.get(target) else _of_slots(statement, snapshot)
+        for target, statement in trusted_by.items()
+    }
+
+
+def _of_slots(statement: TrustStatement, snapshot: Snapshot) -> TrustStatement:
+    if not isinstance(statement, Attestation) or statement.is_unknown:
+        return statement
+    certificates = {
+        fingerprint: state
+        for fingerprint, state in statement.certificates.items()
+        if fingerprint in statement.fingerprints or snapshot.find(fingerprint)
+    }
+    return replace(statement, certificates=certificates)
 
 
 def of_slots(attestations: Mapping[str, Mapping[str, Sighting]], snapshot: Snapshot) -> dict[str, dict[str, Sighting]]:

@@ -55,10 +55,10 @@ def _status_of(declaration: Declaration, target: str, certificate: Certificate, 
     if isinstance(statement, DeferredUpload):
         ticket = f" ({statement.ticket})" if statement.ticket else ""
         return TargetStatus(target, TrustStatus.GAP, "", f"gap expected until {statement.owner} uploads{ticket}")
-    if isinstance(statement, Attestation):
-        return _attested_status(declaration, target, statement, certificate, snapshot)
     if isinstance(statement, str) or statement.is_unknown:
         return TargetStatus(target, TrustStatus.PENDING, "", "not known in this preview; its source will change")
+    if isinstance(statement, Attestation):
+        return _attested_status(declaration, target, statement, certificate, snapshot)
     if _has_key(statement.certificates, certificate):
         return TargetStatus(target, TrustStatus.YES, "observed", "yes, observed: it trusts the key of that certificate")
     if certificate.fingerprint in statement.certificates:
@@ -154,7 +154,7 @@ def _later_attestation(
     if attestation.sighting is None or not signs_again(declaration, certificate, snapshot.active):
         return None
     for fingerprint, sighting in declaration.earlier_attestations.get(target, {}).items():
-        if attestation.sighting.is_older_than(sighting):
+        if fingerprint not in attestation.fingerprints and attestation.sighting.is_older_than(sighting):
             return f"{_describe_all(declaration, [fingerprint], snapshot)} attested {sighting}"
     return None
 

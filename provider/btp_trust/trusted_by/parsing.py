@@ -5,13 +5,14 @@ The inputs keep fingerprints in place of certificates, so that previews show exa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import Any, Final
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from btp_trust.certificate import CertificateIdentity
 from btp_trust.errors import Refused
@@ -20,11 +21,14 @@ from btp_trust.parsing.fingerprint import OtherDigest, normalize_fingerprint
 from btp_trust.property_bag import UNKNOWN, is_unknown
 from btp_trust.trusted_by import formats
 from btp_trust.trusted_by.statements import (
+    OPEN,
+    TRUSTED,
     Attestation,
     DeferredUpload,
     Observation,
     TrustStatement,
-    with_recorded_certificates,
+    recorded_as_unknown,
+    with_earlier_certificates,
 )
 
 PROPERTY: Final = "trusted_by"
@@ -51,7 +55,8 @@ def trusted_by_from_program(value: Any, recorded: Mapping[str, TrustStatement] =
 
     Args:
         value: What the program gives.
-        recorded: The statements of the last deployment: their certificates stand for unknown ones in a preview.
+        recorded: The statements of the last deployment: their certificates stand for unknown ones in a preview,
+            and stay beside those of a new attestation.
 
     Raises:
         Refused: `value` is something else than a map, or the value of a target is empty, a number, or unreadable.
@@ -65,11 +70,11 @@ def trusted_by_from_program(value: Any, recorded: Mapping[str, TrustStatement] =
             f'Write {PROPERTY}={{"<name of a target>": <what it trusts>}}.',
             prop=PROPERTY,
         )
-    parsed = {target: _parse_target(target, statement) for target, statement in value.items()}
+    parsed = {target: _parse_target(target, statement, recorded.get(target)) for target, statement in value.items()}
     limits = {target: _validity_limits(certificates) for target, (_, certificates) in parsed.items()}
     return TrustedBy(
         {
-            target: with_recorded_certificates(statement, recorded.get(target))
+            target: with_earlier_certificates(statement, recorded.get(target))
             for target, (statement, _) in parsed.items()
         },
         {
@@ -82,7 +87,9 @@ def trusted_by_from_program(value: Any, recorded: Mapping[str, TrustStatement] =
     )
 
 
-def _parse_target(target: str, value: Any) -> tuple[TrustStatement, list[CertificateIdentity]]:
+def _parse_target(
+    target: str, value: Any, recorded: TrustStatement | None
+) -> tuple[TrustStatement, list[CertificateIdentity]]:
     if not target.strip() or not target.isprintable():
         raise Refused(
             f"{target!r} is not a name for a target.",
@@ -91,7 +98,7 @@ def _parse_target(target: str, value: Any) -> tuple[TrustStatement, list[Certifi
             prop=PROPERTY,
         )
     try:
-        return parse_statement(value)
+        return _parse_statement(value, recorded)
     except ValueError as error:
         raise Refused(
             f"The certificates that target {target!r} trusts are unreadable: {error}.",
@@ -101,8 +108,8 @@ def _parse_target(target: str, value: Any) -> tuple[TrustStatement, list[Certifi
         ) from None
 
 
-def parse_statement(value: Any) -> tuple[TrustStatement, list[CertificateIdentity]]:
-    """Read the value of one target.
+def _parse_statement(value: Any, recorded: TrustStatement | None) -> tuple[TrustStatement, list[CertificateIdentity]]:
+    """Read the value of one target, of which the last deployment recorded this.
 
     Returns:
         The statement, and the certificates that the value names.
@@ -112,11 +119,21 @@ def parse_statement(value: Any) -> tuple[TrustStatement, list[CertificateIdentit
     """
     # Accepted here: an unknown statement stops a swap alone, which is for the target gate.
     if is_unknown(value):
-        return UNKNOWN, []
+        return _unknown_statement(value, recorded_as_unknown(recorded)), []
     if isinstance(value, Mapping) and formats.METADATA_FIELD not in value:
         return _parse_map(value), []
     certificates = [identity for text in _texts(value) for identity in formats.parse_certificates(text)]
     return Observation.of(*(certificate.fingerprint for certificate in certificates)), certificates
+
+
+def _unknown_statement(value: Any, certificates: dict[str, str]) -> TrustStatement:
+    """Write the recorded certificates, each unknown, if there are any; a person who attests is known already."""
+    if not certificates:
+        return UNKNOWN
+    who = {name: part for name, part in value.items() if name != "fingerprint"} if isinstance(value, Mapping) else {}
+    if who.get("kind") == "attested" and not is_unknown(who):
+        return replace(_parse_attestation(who, certificates), certificates=certificates)
+    return Observation(certificates)
 
 
 def _validity_limits(certificates: list[CertificateIdentity]) -> dict[str, datetime]:
@@ -144,24 +161,26 @@ def _texts(value: Any) -> Iterator[str]:
 
 def _parse_map(value: Mapping[str, Any]) -> TrustStatement:
     match value:
-        case {"kind": "attested"}:
-            return _parse_attestation(value)
-        case {"kind": "switches at rotation"}:
-            return DeferredUpload(_text(value, "owner"), _ticket(value))
-        # The recorded form: `ignore_changes` puts it in the place of the program's value.
+        # The recorded forms: `ignore_changes` puts them in the place of the program's value.
+        case {"kind": "attested", "certificates": Mapping() as certificates}:
+            attested = [fingerprint for fingerprint, state in certificates.items() if state in (TRUSTED, OPEN)]
+            return _parse_attestation(value, _attested_fingerprints(attested))
         case {"kind": "observed", "certificates": Mapping() as certificates}:
             named = [identity for text in certificates for identity in formats.parse_certificates(text)]
             return Observation.of(*(certificate.fingerprint for certificate in named))
+        case {"kind": "attested"}:
+            return _parse_attestation(value, _attested_fingerprints(value.get("fingerprint")))
+        case {"kind": "switches at rotation"}:
+            return DeferredUpload(_text(value, "owner"), _ticket(value))
     raise ValueError("it is a map other than Attested(…) and SwitchesAtRotation(…)")
 
 
-def _parse_attestation(attestation: Mapping[str, Any]) -> Attestation:
-    fingerprint = _attested_fingerprints(attestation.get("fingerprint"))
+def _parse_attestation(attestation: Mapping[str, Any], fingerprints: Collection[str]) -> Attestation:
     # Both empty: a prepared file that waits for its person. One of both alone is a slip, which `_text` refuses.
     if not attestation.get("by") and not attestation.get("on"):
-        return Attestation(fingerprint, ticket=_ticket(attestation))
+        return Attestation.of(fingerprints, ticket=_ticket(attestation))
     on = _day_or_moment(attestation.get("on"))
-    return Attestation(fingerprint, _text(attestation, "by"), on, _ticket(attestation))
+    return Attestation.of(fingerprints, _text(attestation, "by"), on, _ticket(attestation))
 
 
 def _day_or_moment(value: Any) -> str:
@@ -181,11 +200,10 @@ def _day_or_moment(value: Any) -> str:
     raise ValueError(_BAD_TIME)
 
 
-def _attested_fingerprints(value: Any) -> str | list[str]:
-    """Read one fingerprint, or several: sorted, each once."""
+def _attested_fingerprints(value: Any) -> set[str]:
+    """Read one fingerprint, or several."""
     texts = value if isinstance(value, list | tuple) and value else [value]
-    fingerprints = sorted({_attested_fingerprint(text) for text in texts})
-    return fingerprints if fingerprints[1:] else fingerprints[0]
+    return {_attested_fingerprint(text) for text in texts}
 
 
 def _attested_fingerprint(fingerprint: Any) -> str:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, datetime
 from enum import Enum
-from typing import Self
+from typing import Final, Self
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from btp_trust.formatting import parse_rfc3339
 from btp_trust.property_bag import UNKNOWN
+
+TRUSTED: Final = "trusted"
+OPEN: Final = "still to be attested"
+ATTESTED_THEN: Final = "attested then, not since"
+OBSERVED_THEN: Final = "observed then, not since"
 
 
 class Sighting(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -60,17 +67,12 @@ def parse_time_of_attestation(text: str) -> date | datetime:
     return parse_rfc3339(text) if "T" in text else date.fromisoformat(text)
 
 
-class Observation(msgspec.Struct, frozen=True, tag_field="kind", tag="observed"):
-    """The certificates that a target trusts, by its own statement."""
+class CertificateStatement(msgspec.Struct, frozen=True):
+    """The certificates that a target is stated to trust."""
 
     certificates: dict[str, str]
-    """{fingerprint: "trusted"}, or UNKNOWN for each. A preview shows what goes or comes as one line, and the rest
+    """{fingerprint: `TRUSTED`}, or UNKNOWN for each. A preview shows what goes or comes as one line, and the rest
     unmarked; in a list, the rest would move up, so that the signer at its end would have a minus."""
-
-    @classmethod
-    def of(cls, *fingerprints: str) -> Self:
-        """Write these fingerprints, sorted, each once."""
-        return cls(dict.fromkeys(sorted(set(fingerprints)), "trusted"))
 
     @property
     def is_unknown(self) -> bool:
@@ -78,11 +80,22 @@ class Observation(msgspec.Struct, frozen=True, tag_field="kind", tag="observed")
         return UNKNOWN in self.certificates.values()
 
 
-class Attestation(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="attested"):
-    """A person's statement that a target trusts these certificates; for targets that lack an API."""
+class Observation(CertificateStatement, frozen=True, tag_field="kind", tag="observed"):
+    """The certificates that a target trusts, by its own statement."""
 
-    fingerprint: str | list[str]
-    """One, or several, sorted."""
+    @classmethod
+    def of(cls, *fingerprints: str) -> Self:
+        """Write these fingerprints, sorted, each once."""
+        return cls(dict.fromkeys(sorted(set(fingerprints)), TRUSTED))
+
+
+class Attestation(CertificateStatement, frozen=True, omit_defaults=True, tag_field="kind", tag="attested"):
+    """A person's statement that a target trusts these certificates; for targets that lack an API.
+
+    A certificate that the statement before named, and this one lacks, stays among the certificates as `… then, not
+    since`: nobody has denied it.
+    """
+
     by: str | None = None
     """Absent while the attestation is still to be filled in."""
     on: str | None = None
@@ -94,10 +107,17 @@ class Attestation(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="ki
         if self.on is not None:
             parse_time_of_attestation(self.on)
 
+    @classmethod
+    def of(
+        cls, fingerprints: Collection[str], by: str | None = None, on: str | None = None, ticket: str | None = None
+    ) -> Self:
+        """Attest these fingerprints; without `by`, they wait for the person who attests them."""
+        return cls(dict.fromkeys(sorted(fingerprints), OPEN if by is None else TRUSTED), by, on, ticket)
+
     @property
     def fingerprints(self) -> list[str]:
-        """The attested certificates."""
-        return [self.fingerprint] if isinstance(self.fingerprint, str) else self.fingerprint
+        """The certificates that are attested, or to be attested, now."""
+        return [fingerprint for fingerprint, state in self.certificates.items() if state in (TRUSTED, OPEN)]
 
     @property
     def sighting(self) -> Sighting | None:
@@ -116,16 +136,29 @@ TrustStatement = Observation | Attestation | DeferredUpload | str
 """The statement of one target; a text stands for a value unknown in previews."""
 
 
-def with_recorded_certificates(statement: TrustStatement, recorded: TrustStatement | None) -> TrustStatement:
-    """Write an unknown statement as the recorded certificates, each unknown, if there are any.
+def recorded_as_unknown(recorded: TrustStatement | None) -> dict[str, str]:
+    """Return the recorded certificates, each unknown.
 
-    As one unknown value, it would show the recorded ones with a minus, the signer too. A saved plan lets each of them
-    stay or go.
+    One unknown value in their place would show all of them with a minus, the signer too. A saved plan lets each of
+    them stay or go.
     """
-    is_unknown = isinstance(statement, str)
-    if is_unknown and isinstance(recorded, Observation) and recorded.certificates:
-        return Observation(dict.fromkeys(recorded.certificates, UNKNOWN))
-    return statement
+    return dict.fromkeys(recorded.certificates, UNKNOWN) if isinstance(recorded, Observation | Attestation) else {}
+
+
+def with_earlier_certificates(statement: TrustStatement, recorded: TrustStatement | None) -> TrustStatement:
+    """Keep what an attestation leaves out of the recorded statement.
+
+    A person who attests the next certificate denies none: with a minus, the signer would look as if it were lost.
+    """
+    if not isinstance(statement, Attestation) or not isinstance(recorded, Observation | Attestation):
+        return statement
+    then = OBSERVED_THEN if isinstance(recorded, Observation) else ATTESTED_THEN
+    earlier = {
+        fingerprint: then if state == TRUSTED else state
+        for fingerprint, state in recorded.certificates.items()
+        if state != OPEN
+    }
+    return replace(statement, certificates=dict(sorted({**earlier, **statement.certificates}.items())))
 
 
 class TrustStatus(Enum):
@@ -137,7 +170,7 @@ class TrustStatus(Enum):
     PENDING = "not known yet"
     """This command changes what the statement is made of."""
     UNKNOWN = "not known"
-    BEFORE = "attested then, not since"
+    BEFORE = ATTESTED_THEN
     GAP = "gap"
     YES = "yes"
 

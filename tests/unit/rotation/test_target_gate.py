@@ -18,7 +18,8 @@ from btp_trust.trusted_by.statements import (
     DeferredUpload,
     Observation,
     TrustStatement,
-    with_recorded_certificates,
+    recorded_as_unknown,
+    with_earlier_certificates,
 )
 from support.fake_engine import assert_three_part_message, make_certificate, make_snapshot
 
@@ -49,7 +50,7 @@ def roll_back(**targets: TrustStatement) -> Declaration:
 
 def attested(fingerprint: str = B.fingerprint, **more: Any) -> Attestation:
     """Attest that a target trusts the certificate, today."""
-    return Attestation(fingerprint, **{"by": "Ada", "on": TODAY, **more})
+    return Attestation.of([fingerprint], **{"by": "Ada", "on": TODAY, **more})
 
 
 def sentence_of(decision: Decision) -> str:
@@ -87,7 +88,7 @@ def sentence_of(decision: Decision) -> str:
             id="unknown in this preview",
         ),
         pytest.param(
-            with_recorded_certificates(UNKNOWN, Observation.of(*KNOWN.values())),
+            Observation(recorded_as_unknown(Observation.of(*KNOWN.values()))),
             Reason.TARGET_PENDING,
             PENDING,
             id="unknown in this preview, recorded as trusted",
@@ -119,7 +120,22 @@ def sentence_of(decision: Decision) -> str:
             id="attested the day before it was made",
         ),
         pytest.param(
-            Attestation(B.fingerprint), Reason.UNTRUSTED, DOUBTED + "still to be attested", id="still to be attested"
+            Attestation.of([B.fingerprint]),
+            Reason.UNTRUSTED,
+            DOUBTED + "still to be attested",
+            id="still to be attested",
+        ),
+        pytest.param(
+            replace(attested(), certificates=recorded_as_unknown(attested())),
+            Reason.TARGET_PENDING,
+            PENDING,
+            id="it is unknown what is attested",
+        ),
+        pytest.param(
+            with_earlier_certificates(attested(A.fingerprint), attested()),
+            Reason.UNTRUSTED,
+            DOUBTED + f"aaaaaaaa (2026-01, expires 2028-01-01) was {ATTESTED.format('2026-04-11')}",
+            id="attested then",
         ),
         pytest.param(
             DeferredUpload("HR IT"), Reason.ROTATE, "gap expected until HR IT uploads", id="a gap is announced"

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
+from btp_trust.property_bag import UNKNOWN
 from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.evidence import Evidence, Verdict
 from btp_trust.rotation.schema import RotationInputs, RotationState
-from btp_trust.rotation.target_history import earlier_attestations, of_slots, rejection_notices, rejection_outputs
+from btp_trust.rotation.target_history import (
+    earlier_attestations,
+    of_slots,
+    rejection_notices,
+    rejection_outputs,
+    statements_of_slots,
+)
 from btp_trust.trusted_by.statements import Attestation, Observation, Sighting, TrustStatement
 from support.fake_engine import make_certificate, make_snapshot
 
@@ -20,7 +28,7 @@ THEN, LATER = "2026-04-02T10:00:00Z", "2026-04-03T10:00:00Z"
 
 def attestation(fingerprint: str | list[str], sighting: Sighting) -> Attestation:
     """Write the attestation of a sighting."""
-    return Attestation(fingerprint, sighting.by, sighting.on)
+    return Attestation.of([fingerprint] if isinstance(fingerprint, str) else fingerprint, sighting.by, sighting.on)
 
 
 @pytest.mark.parametrize(
@@ -31,22 +39,46 @@ def attestation(fingerprint: str | list[str], sighting: Sighting) -> Attestation
         pytest.param(attestation("b", BOB), attestation("b", BOB), {"a": ADA}, {"a": ADA}, id="kept"),
         pytest.param(attestation("c", EVE), attestation("b", BOB), {"a": ADA}, {"a": ADA, "b": BOB}, id="added"),
         pytest.param(attestation("b", EVE), attestation("a", BOB), {"a": ADA}, {"a": BOB}, id="the later one"),
-        pytest.param(attestation("a", EVE), attestation("b", BOB), {"a": ADA}, {"b": BOB}, id="attested again"),
-        pytest.param(Attestation("a"), attestation("a", ADA), {}, {"a": ADA}, id="to be attested anew"),
-        pytest.param(attestation("a", ADA), Attestation("b"), {}, {}, id="was to be attested"),
+        pytest.param(
+            attestation("a", EVE), attestation("b", BOB), {"a": ADA}, {"a": ADA, "b": BOB}, id="attested again"
+        ),
+        pytest.param(Attestation.of(["a"]), attestation("a", ADA), {}, {"a": ADA}, id="to be attested anew"),
+        pytest.param(attestation("a", ADA), Attestation.of(["b"]), {}, {}, id="was to be attested"),
         pytest.param(attestation("a", ADA), Observation.of("b"), {}, {}, id="was observed"),
         pytest.param(attestation("a", ADA), None, {}, {}, id="was not asked"),
         pytest.param(Observation.of("b"), attestation("a", ADA), {}, {}, id="is observed"),
+        pytest.param(Observation.of("b"), attestation("a", BOB), {"a": ADA}, {"a": ADA}, id="is observed now"),
     ],
 )
 def test_earlier_attestations_are_kept(
     new: TrustStatement, recorded: TrustStatement | None, earlier: dict[str, Sighting], expected: dict[str, Sighting]
 ) -> None:
-    """Each certificate that the program's attestation lacks keeps its last sighting."""
+    """Each certificate that an attestation has left out keeps its last sighting, also if it is attested again."""
     trusted_by = {} if recorded is None else {"s4": recorded}
     old = RotationInputs(generation="a", trusted_by=trusted_by, earlier_attestations={"s4": earlier} if earlier else {})
     assert earlier_attestations({"s4": new}, old) == ({"s4": expected} if expected else {})
     assert earlier_attestations({"s4": new}, None) == {}
+
+
+def test_unknown_attestation_replaces_none() -> None:
+    """While it is unknown what is attested, the earlier attestations stay as they are."""
+    unknown = Attestation({"b": UNKNOWN}, "Eve", "2026-04-03")
+    old = RotationInputs(
+        generation="a", trusted_by={"s4": attestation("b", BOB)}, earlier_attestations={"s4": {"a": ADA}}
+    )
+    assert earlier_attestations({"s4": unknown}, old) == {"s4": {"a": ADA}}
+    assert statements_of_slots({"s4": unknown}, old, AB) == {"s4": unknown}
+
+
+def test_earlier_statements_end_with_certificate() -> None:
+    """A new attestation leaves out what has left the slots; a repetition keeps it, so that nothing changes."""
+    attested = attestation([B.fingerprint, GONE], EVE)
+    gone, then = "d" * 64, "attested then, not since"
+    new = replace(attested, certificates={**attested.certificates, A.fingerprint: then, gone: then})
+    cleaned = replace(attested, certificates={**attested.certificates, A.fingerprint: then})
+    trusted_by: dict[str, TrustStatement] = {"s4": new, "sf": Observation.of(GONE)}
+    assert statements_of_slots(trusted_by, None, AB) == {**trusted_by, "s4": cleaned}
+    assert statements_of_slots(trusted_by, RotationInputs(generation="a", trusted_by=trusted_by), AB) == trusted_by
 
 
 def test_attestations_end_with_certificate() -> None:

@@ -34,7 +34,7 @@ REMEDY = "attest it anew, on a later day or with the moment (YYYY-MM-DDThh:mm:ss
 
 def attested(*fingerprints: str, on: str = "2026-04-01") -> Attestation:
     """Write an attestation of one certificate or of several."""
-    return Attestation(fingerprints[0] if not fingerprints[1:] else [*fingerprints], "Ada", on)
+    return Attestation.of(fingerprints, "Ada", on)
 
 
 def roll_back(statement: TrustStatement, **earlier: Sighting) -> Declaration:
@@ -80,7 +80,7 @@ def status_of(declaration: Declaration) -> TargetStatus:
             id="attested by an earlier deployment",
         ),
         pytest.param(
-            roll_back(Attestation(A.fingerprint), a=Sighting("Bob", "2026-01-05")),
+            roll_back(Attestation.of([A.fingerprint]), a=Sighting("Bob", "2026-01-05")),
             TrustStatus.BEFORE,
             f"attested then by Bob on 2026-01-05, {THEN}; still to be attested",
             id="attested by an earlier deployment, to be attested anew",
@@ -91,6 +91,12 @@ def status_of(declaration: Declaration) -> TargetStatus:
             f"attested then by Ada on 2026-01-05, {THEN}; "
             "bbbbbbbb (2026-02, expires 2028-01-31) was attested by Ada on 2026-04-01 (T-2)",
             id="a revert brings back the earlier attestation",
+        ),
+        pytest.param(
+            roll_back(attested(A.fingerprint), a=Sighting("Bob", "2026-04-02")),
+            TrustStatus.YES,
+            YES_ADA,
+            id="a revert brings back the earlier attestation of the same",
         ),
         pytest.param(
             roll_back(attested(A.fingerprint), b=Sighting("Ada", "2026-04-01")),

@@ -67,18 +67,73 @@ def test_order_of_certificates_is_irrelevant(held: list[str], data: st.DataObjec
 def test_attestation_has_day_or_moment(on: str, recorded: str) -> None:
     """A day stays a day; a moment is recorded in UTC, to the second."""
     statements = trusted_by_from_program({"s4": {**ATTESTED, "on": on}}).statements
-    assert statements == {"s4": Attestation(FINGERPRINT, "Ada", recorded)}
+    assert statements == {"s4": Attestation.of([FINGERPRINT], "Ada", recorded)}
 
 
 def test_attestation_lists_several_certificates() -> None:
     """Several fingerprints are recorded sorted, each once; a list of one is the same as that one."""
     first, last = "0" * 64, "f" * 64
     several = trusted_by_from_program({"s4": {**ATTESTED, "fingerprint": [last, first.upper(), last]}}).statements
-    assert several == {"s4": Attestation([first, last], "Ada", "2028-11-20")}
+    assert several == {"s4": Attestation.of([first, last], "Ada", "2028-11-20")}
     bag = to_bag(RotationArgs(generation="a", trusted_by=several))
     assert trusted_by_from_program(bag["trusted_by"]).statements == several
     one = trusted_by_from_program({"s4": {**ATTESTED, "fingerprint": [last]}}).statements
-    assert one == {"s4": Attestation(last, "Ada", "2028-11-20")}
+    assert one == {"s4": Attestation.of([last], "Ada", "2028-11-20")}
+
+
+@given(
+    recorded=st.sets(fingerprints, min_size=1, max_size=3), attested=st.sets(fingerprints, min_size=1), data=st.data()
+)
+def test_attestation_takes_nothing_away(recorded: set[str], attested: set[str], data: st.DataObject) -> None:
+    """After any attestation, each recorded certificate is still there; a repetition of the program is no change."""
+    attested |= data.draw(st.sets(st.sampled_from(sorted(recorded))))
+    olds: list[Observation | Attestation] = [
+        Observation.of(*recorded),
+        Attestation.of(recorded, "Ada", "2028-11-19"),
+    ]
+    old = data.draw(st.sampled_from(olds))
+    value = {**ATTESTED, "fingerprint": data.draw(st.permutations(sorted(attested)))}
+    statements: dict[str, TrustStatement] = {"s4": old}
+    statements = trusted_by_from_program({"s4": value}, statements).statements
+    then = "attested then, not since" if isinstance(old, Attestation) else "observed then, not since"
+    expected = {**dict.fromkeys(recorded, then), **dict.fromkeys(attested, "trusted")}
+    assert statements == {"s4": Attestation(expected, "Ada", "2028-11-20")}
+    assert trusted_by_from_program({"s4": value}, statements).statements == statements
+    bag = to_bag(RotationArgs(generation="a", trusted_by=statements))
+    assert trusted_by_from_program(bag["trusted_by"], statements).statements == statements, "ignore_changes"
+
+
+def test_open_attestation_is_shown() -> None:
+    """A certificate that waits for its person is shown as such, until it is attested or another one takes its place."""
+    first, last = "0" * 64, "f" * 64
+    waiting = {**ATTESTED, "fingerprint": first, "by": "", "on": ""}
+    recorded = trusted_by_from_program({"s4": waiting}).statements
+    assert recorded == {"s4": Attestation({first: "still to be attested"})}
+    attested = trusted_by_from_program({"s4": {**ATTESTED, "fingerprint": first}}, recorded).statements
+    assert attested == {"s4": Attestation({first: "trusted"}, "Ada", "2028-11-20")}
+    other = trusted_by_from_program({"s4": {**waiting, "fingerprint": last}}, recorded).statements
+    assert other == {"s4": Attestation({last: "still to be attested"})}
+    bag = to_bag(RotationArgs(generation="a", trusted_by=recorded))
+    assert trusted_by_from_program(bag["trusted_by"], recorded).statements == recorded
+
+
+@pytest.mark.parametrize(
+    ("value", "unknown"),
+    [
+        pytest.param({"fingerprint": UNKNOWN}, Attestation, id="its certificate"),
+        pytest.param({"fingerprint": [FINGERPRINT, UNKNOWN]}, Attestation, id="one of its certificates"),
+        pytest.param({"by": UNKNOWN}, Observation, id="its person"),
+    ],
+)
+def test_unknown_attestation_keeps_certificates(value: Any, unknown: type[Attestation | Observation]) -> None:
+    """While it is unknown what is attested, each recorded certificate is; who attests is shown, if that is known."""
+    recorded = {"s4": Attestation.of([FINGERPRINT], "Ada", "2028-11-19")}
+    (statement,) = trusted_by_from_program({"s4": {**ATTESTED, **value}}, recorded).statements.values()
+    assert isinstance(statement, unknown)
+    assert statement.certificates == {FINGERPRINT: rpc.UNKNOWN}
+    assert statement.is_unknown
+    if isinstance(statement, Attestation):
+        assert (statement.by, statement.on) == ("Ada", "2028-11-20")
 
 
 def test_unknown_keeps_recorded_certificates() -> None:
@@ -100,7 +155,7 @@ def test_statements_round_trip() -> None:
     statements = trusted_by_from_program(values).statements
     assert statements == {
         "a": Observation.of(FINGERPRINT),
-        "b": Attestation(FINGERPRINT, "Ada", "2028-11-20"),
+        "b": Attestation.of([FINGERPRINT], "Ada", "2028-11-20"),
         "c": DeferredUpload("HR IT", "HR-1"),
         "d": rpc.UNKNOWN,
     }
@@ -158,7 +213,7 @@ def test_printed_fingerprint_is_attested(label: str, separator: str, mark: str) 
     """The fingerprint of an attestation is read with labels, separators and marks."""
     octets = separator.join(f"{octet:02X}" for octet in bytes.fromhex(FINGERPRINT))
     statements = trusted_by_from_program({"s4": {**ATTESTED, "fingerprint": f"{mark}{label}{octets}{mark}"}}).statements
-    assert statements == {"s4": Attestation(FINGERPRINT, "Ada", "2028-11-20")}
+    assert statements == {"s4": Attestation.of([FINGERPRINT], "Ada", "2028-11-20")}
 
 
 @pytest.mark.parametrize("fingerprint", ["sha1 Fingerprint=" + "AB" * 20, "AB" * 20, "md5:" + "ab" * 32])
@@ -190,7 +245,7 @@ def test_unknown_part_makes_value_unknown(unknown: Any) -> None:
 def test_empty_attestation_is_open(without: str) -> None:
     """An attestation is open while `by` and `on` are empty; one of both alone is refused."""
     empty = {**ATTESTED, "by": "", "on": "", "ticket": "T-1"}
-    assert trusted_by_from_program({"s4": empty}).statements == {"s4": Attestation(FINGERPRINT, ticket="T-1")}
+    assert trusted_by_from_program({"s4": empty}).statements == {"s4": Attestation.of([FINGERPRINT], ticket="T-1")}
     refusal({"s4": {**ATTESTED, without: ""}})
 
 
@@ -223,6 +278,7 @@ def test_empty_attestation_is_open(without: str) -> None:
         pytest.param({**ATTESTED, "fingerprint": [FINGERPRINT, "S3CRET"]}, id="an attestation of a word in a list"),
         pytest.param({**ATTESTED, "fingerprint": [[FINGERPRINT]]}, id="an attestation of a list in a list"),
         pytest.param({**ATTESTED, "ticket": ""}, id="an attestation with an empty ticket"),
+        pytest.param({**ATTESTED, "certificates": {"S3CRET": "trusted"}}, id="a recorded attestation of a word"),
         pytest.param({"kind": "observed", "certificates": [FINGERPRINT]}, id="an observation that is a list"),
         pytest.param({"kind": "observed", "certificates": {"S3CRET": "trusted"}}, id="an observation of a word"),
         pytest.param({**SWITCHES, "owner": ""}, id="a gap of an empty owner"),
