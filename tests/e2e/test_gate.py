@@ -3,31 +3,7 @@
 from __future__ import annotations
 
 from support.pulumi_project import TRIGGER, PulumiProject, rotation_program
-
-TARGET = '''
-class Store(pulumi.dynamic.ResourceProvider):
-    """A target that trusts what it is given, and says so afterwards."""
-
-    def create(self, props):
-        return pulumi.dynamic.CreateResult("store", {"given": props["given"], "trusts": props["given"]})
-
-    def update(self, _id, _olds, news):
-        return pulumi.dynamic.UpdateResult({"given": news["given"], "trusts": news["given"]})
-
-
-class Target(pulumi.dynamic.Resource):
-    trusts: pulumi.Output[list]
-
-    def __init__(self, name, given):
-        super().__init__(Store(), name, {"given": given, "trusts": None})
-'''
-
-
-def trusted_by_program(signs: str, trusted_by: str, target: str = "[]") -> str:
-    """Write the program with a target that trusts these certificates, and a trigger that asks."""
-    text = rotation_program("2028-11", signs, trigger=f", trusted_by={{{trusted_by}}}")
-    first, _, rest = text.partition("rotation = ")
-    return f'{first}{TARGET}\ns4 = Target("s4", {target})\nrotation = {rest}'
+from support.reporting_target import trusted_by_program
 
 
 def test_rotation_waits_for_the_targets(project: PulumiProject) -> None:
@@ -84,42 +60,6 @@ def test_rotation_waits_for_the_targets(project: PulumiProject) -> None:
     assert project.slots() == (old, new)
 
 
-def test_attestations_take_no_signer_away(project: PulumiProject) -> None:
-    """However statements about a target change, `--diff` shows the signer without a minus, and the plan holds."""
-    project.deploy(rotation_program("2028-11", "2026-11"))
-    old, new = project.slots()
-    day = project.state()["next"]["outputs"]["not_before"][:10]
-
-    def attested(fingerprints: str, by: str, target: str) -> str:
-        statement = f'trust.Attested({fingerprints}, "{by}", "{day if by else ""}")'
-        return trusted_by_program("2026-11", f'"s4": {statement}', target)
-
-    given, given_both = f'["{new}"]', f'["{new}", "{old}"]'
-    steps = (
-        (attested(f'["{old}", "{new}"]', "Ada", given), [f'+ {old}: "trusted"', f'+ {new}: "trusted"']),
-        (attested(f'"{new}"', "Bob", given), [f'~ {old}: "trusted" => "attested then, not since"']),
-        (
-            attested("s4.trusts", "Eve", given_both),
-            [f'~ {old}: "attested then, not since" => [unknown]', f'~ {new}: "trusted" => [unknown]'],
-        ),
-        (attested(f'"{new}"', "", given_both), [f'~ {new}: "trusted" => "still to be attested"']),
-        (attested(f'"{old}"', "Ada", given_both), [f'~ {old}: "attested then, not since" => "trusted"']),
-        (
-            trusted_by_program("2026-11", f'"s4": {given_both}', given_both),
-            ['~ kind : "attested" => "observed"'],
-        ),
-        (attested(f'"{new}"', "Bob", given_both), [f'~ {old}: "trusted" => "observed then, not since"']),
-    )
-    for text, expected in steps:
-        project.write(text)
-        shown = project.preview("--diff", "--save-plan", "plan.json")
-        for line in expected:
-            assert line in shown, f"{line!r} is missing in:\n{shown.text}"
-        assert [line for line in shown.lost_lines if str(old) in line] == []
-        project.up("--plan", "plan.json")
-    assert project.has_no_changes_after_refresh()
-
-
 def test_candidate_output_stops_the_program(project: PulumiProject) -> None:
     """A value that is derived only from the candidate is refused, also in a list and through apply."""
     project.deploy(rotation_program("2028-11", "2026-11"))
@@ -138,12 +78,3 @@ def test_candidate_output_stops_the_program(project: PulumiProject) -> None:
     project.deploy(trusted_by_program("2026-11", '"s4": s4.trusts', "[upcoming.certificate]"))
     project.deploy(trusted_by_program("2028-11", '"s4": s4.trusts', "[upcoming.certificate]"))
     assert project.writes() == ["POST rotateCertificate"]
-
-
-def test_unreadable_attestation_stops_the_program(project: PulumiProject) -> None:
-    """The error has the file's name and its expected content."""
-    project.write(trusted_by_program("2026-11", '"s4": trust.Attested.from_file("trust/s4.yaml")'))
-    stopped = project.preview(status=1)
-    assert "error: The attestation 'trust/s4.yaml' cannot be used: it is unreadable (No such file" in stopped
-    assert "Write a YAML map: fingerprint:" in stopped
-    assert "Traceback" not in stopped

@@ -84,7 +84,7 @@ swaps = st.builds(PlannedSwap, number=st.integers(0, 2**53))
 switchovers = st.builds(PlannedSwitchover, number=st.integers(0, 2**53))
 days = st.dates().map(str) | moments
 sightings = st.builds(Sighting, st.text(), days)
-attestations = st.builds(Attestation, fingerprints, st.none() | st.text(), st.none() | days)
+attestations = st.builds(Attestation, st.dictionaries(fingerprints, st.text()), st.none() | st.text(), st.none() | days)
 seconds = st.none() | st.integers(0, 2**53)  # numbers are floats on the wire
 evidence = st.builds(Evidence, lifetime=seconds, after_rollback=st.none() | st.text())
 for shape, strategy in (

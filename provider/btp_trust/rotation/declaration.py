@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 
 from msgspec import field
@@ -47,7 +46,7 @@ class Declaration(RotationArgs, frozen=True, kw_only=True):
     rollback_to: str | None = None
     """Fingerprint of the signer before the present one, empty if there was none; None where the inputs lack it."""
 
-    earlier_attestations: Mapping[str, Mapping[str, Sighting]] = field(default_factory=dict)
+    earlier_attestations: dict[str, dict[str, Sighting]] = field(default_factory=dict)
     """{target: {fingerprint: who attested that before this command}}, of statements that another one has replaced."""
     rejections: dict[str, str] = field(default_factory=dict)
     """{destination: when its target rejected the declared certificate}; empty in check, which gets no outputs."""

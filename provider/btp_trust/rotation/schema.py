@@ -149,7 +149,7 @@ class RotationInputs(RotationArgs, frozen=True, omit_defaults=True, kw_only=True
     """What a deployment would do, in a plan that is made without a reading of the slots."""
     rollback_to: str | None = None
     """Fingerprint of the signer before the present one, for check, which gets no outputs; where `swap` lacks it."""
-    earlier_attestations: Mapping[str, Mapping[str, Sighting]] = {}
+    earlier_attestations: dict[str, dict[str, Sighting]] = {}
     """{target: {fingerprint: the attestation of it that an earlier deployment recorded, and a later one left out}}, for
     certificates in the slots: check gets no other history."""
     drift: str | None = None

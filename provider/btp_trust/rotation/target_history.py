@@ -23,7 +23,7 @@ from btp_trust.trusted_by.statements import Attestation, Sighting, TargetStatus,
 
 def earlier_attestations(
     trusted_by: Mapping[str, TrustStatement], old: RotationInputs | None
-) -> dict[str, Mapping[str, Sighting]]:
+) -> dict[str, dict[str, Sighting]]:
     """Return what earlier deployments recorded as attested, for the targets of the program."""
     if old is None:
         return {}
@@ -35,8 +35,8 @@ def earlier_attestations(
 
 
 def _earlier_attestations(
-    new: TrustStatement, recorded: TrustStatement | None, earlier: Mapping[str, Sighting]
-) -> Mapping[str, Sighting]:
+    new: TrustStatement, recorded: TrustStatement | None, earlier: dict[str, Sighting]
+) -> dict[str, Sighting]:
     """Add what the new attestation leaves out; what was added once stays, so that the signer never has a minus."""
     if not isinstance(new, Attestation) or not isinstance(recorded, Attestation):
         return earlier

@@ -1,0 +1,51 @@
+"""Attestations on the real command line: what a preview shows while they change, and unreadable ones."""
+
+from __future__ import annotations
+
+from support.pulumi_project import PulumiProject, rotation_program
+from support.reporting_target import trusted_by_program
+
+
+def test_attestations_take_no_signer_away(project: PulumiProject) -> None:
+    """However statements about a target change, `--diff` shows the signer without a minus, and the plan holds."""
+    project.deploy(rotation_program("2028-11", "2026-11"))
+    old, new = project.slots()
+    day = project.state()["next"]["outputs"]["not_before"][:10]
+
+    def attested(fingerprints: str, by: str, target: str) -> str:
+        statement = f'trust.Attested({fingerprints}, "{by}", "{day if by else ""}")'
+        return trusted_by_program("2026-11", f'"s4": {statement}', target)
+
+    given, given_both = f'["{new}"]', f'["{new}", "{old}"]'
+    steps = (
+        (attested(f'["{old}", "{new}"]', "Ada", given), [f'+ {old}: "trusted"', f'+ {new}: "trusted"']),
+        (attested(f'"{new}"', "Bob", given), [f'~ {old}: "trusted" => "attested then, not since"']),
+        (
+            attested("s4.trusts", "Eve", given_both),
+            [f'~ {old}: "attested then, not since" => [unknown]', f'~ {new}: "trusted" => [unknown]'],
+        ),
+        (attested(f'"{new}"', "", given_both), [f'~ {new}: "trusted" => "still to be attested"']),
+        (attested(f'"{old}"', "Ada", given_both), [f'~ {old}: "attested then, not since" => "trusted"']),
+        (
+            trusted_by_program("2026-11", f'"s4": {given_both}', given_both),
+            ['~ kind : "attested" => "observed"'],
+        ),
+        (attested(f'"{new}"', "Bob", given_both), [f'~ {old}: "trusted" => "observed then, not since"']),
+    )
+    for text, expected in steps:
+        project.write(text)
+        shown = project.preview("--diff", "--save-plan", "plan.json")
+        for line in expected:
+            assert line in shown, f"{line!r} is missing in:\n{shown.text}"
+        assert [line for line in shown.lost_lines if str(old) in line] == []
+        project.up("--plan", "plan.json")
+    assert project.has_no_changes_after_refresh()
+
+
+def test_unreadable_attestation_stops_the_program(project: PulumiProject) -> None:
+    """The error has the file's name and its expected content."""
+    project.write(trusted_by_program("2026-11", '"s4": trust.Attested.from_file("trust/s4.yaml")'))
+    stopped = project.preview(status=1)
+    assert "error: The attestation 'trust/s4.yaml' cannot be used: it is unreadable (No such file" in stopped
+    assert "Write a YAML map: fingerprint:" in stopped
+    assert "Traceback" not in stopped
