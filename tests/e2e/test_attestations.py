@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from btp_trust.trusted_by.statements import OBSERVED_THEN, TrustStatus
 from support.pulumi_project import PulumiProject, rotation_program
 from support.reporting_target import trusted_by_program
 
@@ -16,21 +17,22 @@ def test_attestations_take_no_signer_away(project: PulumiProject) -> None:
         statement = f'trust.Attested({fingerprints}, "{by}", "{day if by else ""}")'
         return trusted_by_program("2026-11", f'"s4": {statement}', target)
 
+    then = TrustStatus.BEFORE.value
     given, given_both = f'["{new}"]', f'["{new}", "{old}"]'
     steps = (
         (attested(f'["{old}", "{new}"]', "Ada", given), [f'+ {old}: "trusted"', f'+ {new}: "trusted"']),
-        (attested(f'"{new}"', "Bob", given), [f'~ {old}: "trusted" => "attested then, not since"']),
+        (attested(f'"{new}"', "Bob", given), [f'~ {old}: "trusted" => "{then}"']),
         (
             attested("s4.trusts", "Eve", given_both),
-            [f'~ {old}: "attested then, not since" => [unknown]', f'~ {new}: "trusted" => [unknown]'],
+            [f'~ {old}: "{then}" => [unknown]', f'~ {new}: "trusted" => [unknown]'],
         ),
         (attested(f'"{new}"', "", given_both), [f'~ {new}: "trusted" => "still to be attested"']),
-        (attested(f'"{old}"', "Ada", given_both), [f'~ {old}: "attested then, not since" => "trusted"']),
+        (attested(f'"{old}"', "Ada", given_both), [f'~ {old}: "{then}" => "trusted"']),
         (
-            trusted_by_program("2026-11", f'"s4": {given_both}', given_both),
-            ['~ kind : "attested" => "observed"'],
+            trusted_by_program("2026-11", f'"s4": pulumi.Output.secret({given_both})', given_both),
+            ['~ kind : "attested" => "observed"'],  # shown, for a fingerprint is public
         ),
-        (attested(f'"{new}"', "Bob", given_both), [f'~ {old}: "trusted" => "observed then, not since"']),
+        (attested(f'"{new}"', "Bob", given_both), [f'~ {old}: "trusted" => "{OBSERVED_THEN}"']),
     )
     for text, expected in steps:
         project.write(text)

@@ -106,7 +106,13 @@ def serialize_statements(trusted_by: Mapping[str, Any], candidate: pulumi.Resour
             "The preview lists each target by its name, so the program has to name them.\n"
             'Write trusted_by={"<name of a target>": <what it trusts>}; each value may be an output.'
         )
-    return {target: _serialize_statement(target, value, candidate) for target, value in trusted_by.items()} or None
+    statements = {target: _serialize_statement(target, value, candidate) for target, value in trusted_by.items()}
+    # In a map: Pulumi hides what check returns in the very place of a secret, and so the change of a fingerprint, which
+    # is public.
+    return {
+        target: {"kind": "observed", "stated": statement} if isinstance(statement, pulumi.Output | list) else statement
+        for target, statement in statements.items()
+    } or None
 
 
 def _serialize_statement(target: str, value: Any, candidate: pulumi.Resource | None) -> Any:

@@ -120,10 +120,19 @@ def _parse_statement(value: Any, recorded: TrustStatement | None) -> tuple[Trust
     # Accepted here: an unknown statement stops a swap alone, which is for the target gate.
     if is_unknown(value):
         return _unknown_statement(value, recorded_as_unknown(recorded)), []
+    value = _unwrap(value)
     if isinstance(value, Mapping) and formats.METADATA_FIELD not in value:
         return _parse_map(value), []
     certificates = [identity for text in _texts(value) for identity in formats.parse_certificates(text)]
     return Observation.of(*(certificate.fingerprint for certificate in certificates)), certificates
+
+
+def _unwrap(value: Any) -> Any:
+    """Return what the program states, without the map around it."""
+    match value:
+        case {"kind": "observed", "stated": stated, **more} if not more:
+            return stated
+    return value
 
 
 def _unknown_statement(value: Any, certificates: dict[str, str]) -> TrustStatement:
@@ -162,6 +171,8 @@ def _texts(value: Any) -> Iterator[str]:
 def _parse_map(value: Mapping[str, Any]) -> TrustStatement:
     match value:
         # The recorded forms: `ignore_changes` puts them in the place of the program's value.
+        case {"certificates": _, "fingerprint": _} | {"certificates": _, "stated": _}:
+            raise ValueError("`ignore_changes` keeps a part of them: name the whole target there")
         case {"kind": "attested", "certificates": Mapping() as certificates}:
             attested = [fingerprint for fingerprint, state in certificates.items() if state in (TRUSTED, OPEN)]
             return _parse_attestation(value, _attested_fingerprints(attested))

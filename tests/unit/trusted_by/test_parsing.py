@@ -53,6 +53,7 @@ def test_order_of_certificates_is_irrelevant(held: list[str], data: st.DataObjec
     assert [*certificates_of(statements["s4"])] == sorted(set(held))
     assert trusted_by_from_program({"s4": mixed}).statements == statements
     assert trusted_by_from_program({"s4": [mixed[:1], [mixed[1:]]]}).statements == statements
+    assert trusted_by_from_program({"s4": {"kind": "observed", "stated": mixed}}).statements == statements
 
 
 @pytest.mark.parametrize(
@@ -278,7 +279,18 @@ def test_empty_attestation_is_open(without: str) -> None:
         pytest.param({**ATTESTED, "fingerprint": [FINGERPRINT, "S3CRET"]}, id="an attestation of a word in a list"),
         pytest.param({**ATTESTED, "fingerprint": [[FINGERPRINT]]}, id="an attestation of a list in a list"),
         pytest.param({**ATTESTED, "ticket": ""}, id="an attestation with an empty ticket"),
-        pytest.param({**ATTESTED, "certificates": {"S3CRET": "trusted"}}, id="a recorded attestation of a word"),
+        pytest.param(
+            {**ATTESTED, "certificates": {FINGERPRINT: "trusted"}}, id="an attestation that is ignored in part"
+        ),
+        pytest.param(
+            {"kind": "observed", "stated": FINGERPRINT, "certificates": {FINGERPRINT: "trusted"}},
+            id="an observation that is ignored in part",
+        ),
+        pytest.param({"kind": "observed", "stated": {"fingerprint": "S3CRET"}}, id="an observation of a map"),
+        pytest.param(
+            {"kind": "attested", "certificates": {"S3CRET": "trusted"}, "by": "Ada", "on": "2028-11-20"},
+            id="a recorded attestation of a word",
+        ),
         pytest.param({"kind": "observed", "certificates": [FINGERPRINT]}, id="an observation that is a list"),
         pytest.param({"kind": "observed", "certificates": {"S3CRET": "trusted"}}, id="an observation of a word"),
         pytest.param({**SWITCHES, "owner": ""}, id="a gap of an empty owner"),
