@@ -64,7 +64,8 @@ def _status_of(declaration: Declaration, target: str, certificate: Certificate, 
     if certificate.fingerprint in statement.certificates:
         until = declaration.valid_until.get(target, {}).get(certificate.fingerprint)
         return _observed_status(target, until, snapshot)
-    trusted = " and ".join(_describe(declaration, fingerprint, snapshot) for fingerprint in statement.certificates)
+    # Sorted, as the engine keeps no order: equal lines of two commands are one warning.
+    trusted = " and ".join(_describe(declaration, name, snapshot) for name in sorted(statement.certificates))
     return TargetStatus(target, TrustStatus.NO, "observed", f"no, it trusts {trusted or 'no certificate'}, observed")
 
 

@@ -116,8 +116,8 @@ class Attestation(CertificateStatement, frozen=True, omit_defaults=True, tag_fie
 
     @property
     def fingerprints(self) -> list[str]:
-        """The certificates that are attested, or to be attested, now."""
-        return [fingerprint for fingerprint, state in self.certificates.items() if state in (TRUSTED, OPEN)]
+        """The certificates that are attested, or to be attested, now; sorted, as the engine keeps no order."""
+        return sorted(fingerprint for fingerprint, state in self.certificates.items() if state in (TRUSTED, OPEN))
 
     @property
     def sighting(self) -> Sighting | None:

@@ -79,6 +79,12 @@ def sentence_of(decision: Decision) -> str:
             id="others are trusted",
         ),
         pytest.param(
+            Observation(dict.fromkeys(("e" * 64, A.fingerprint), "trusted")),
+            Reason.UNTRUSTED,
+            LACKS + "it trusts aaaaaaaa (2026-01, expires 2028-01-01) and eeeeeeee, observed",
+            id="others are trusted, as the engine orders them",
+        ),
+        pytest.param(
             Observation.of(), Reason.UNTRUSTED, LACKS + "it trusts no certificate, observed", id="an empty list"
         ),
         pytest.param(

@@ -78,6 +78,7 @@ def test_attestation_lists_several_certificates() -> None:
     assert several == {"s4": Attestation.of([first, last], "Ada", "2028-11-20")}
     bag = to_bag(RotationArgs(generation="a", trusted_by=several))
     assert trusted_by_from_program(bag["trusted_by"]).statements == several
+    assert Attestation(dict.fromkeys((last, first), "trusted")).fingerprints == [first, last], "in any order"
     one = trusted_by_from_program({"s4": {**ATTESTED, "fingerprint": [last]}}).statements
     assert one == {"s4": Attestation.of([last], "Ada", "2028-11-20")}
 
