@@ -282,7 +282,7 @@ def test_diff_accepts_unknown_inputs_of_check(scenario: InputScenario, kind: str
 def _left_open(kind: str) -> tuple[str, ...]:
     names = {
         "passive": ("resource_urn", "retain_on_delete", "warned_by"),
-        "trusted": ("passive",),
+        "trusted": ("passive", "retain_on_delete"),
         "trigger": ("verify_now",),
         "active": ("rotation", "warned_by"),
         "system": ("certificate", "switched_by"),

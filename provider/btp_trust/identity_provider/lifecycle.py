@@ -115,7 +115,8 @@ def diff(session: Session, state: IdentityProviderState, new: IdentityProviderIn
     Raises:
         Refused: The target has an identity provider that another client created in the place of the recorded one.
     """
-    arguments_changed = not same_arguments(new, state, IdentityProviderArgs) or new.fingerprints != state.trusted
+    has_same_arguments = same_arguments(new, state, IdentityProviderArgs, "retain_on_delete")
+    arguments_changed = not has_same_arguments or new.fingerprints != state.trusted
     source = read_slots(session, new.source, prop=_SOURCE)
     target = read_identity_providers(session, new)
     if isinstance(source, ReadingUnavailable):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from btp_trust.certificate import Certificate
@@ -20,6 +22,10 @@ from btp_trust.runtime.comparison import Notice
 from btp_trust.runtime.reading import ProvidersRead, ReadingUnavailable
 from btp_trust.saml.metadata import IdentityProvider
 from btp_trust.snapshot import Snapshot
+
+_RETAINED: Final = (
+    "deletes nothing: retain_on_delete leaves the identity provider as it is in the subaccount that trusts"
+)
 
 
 def desired_registration(args: IdentityProviderArgs, snapshot: Snapshot) -> DesiredRegistration:
@@ -128,7 +134,8 @@ def plan_without_reading(
         return with_changes(IdentityProviderInputs, args, step=step, **_removal_inputs(args, None))
     # A source that was read may show a due change while the target is unreachable.
     certificates = old.certificates if source is None else desired_registration(args, source).expiries
-    if not same_arguments(args, old, IdentityProviderArgs) or certificates != old.certificates:
+    has_same_arguments = same_arguments(args, old, IdentityProviderArgs, "retain_on_delete")
+    if not has_same_arguments or certificates != old.certificates:
         unavailable.refuse_due_changes()
     return with_changes(
         IdentityProviderInputs,
@@ -207,7 +214,8 @@ def _preexisting_id(
 
 def _removal_inputs(args: IdentityProviderArgs, preexisting: str | None) -> dict[str, str | None]:
     """Return the inputs that say what a removal will do."""
-    return {"preexisting": preexisting, "removal": removal_text(args.origin_key, args.on_delete, preexisting)}
+    text = removal_text(args.origin_key, args.on_delete, preexisting)
+    return {"preexisting": preexisting, "removal": _RETAINED if args.retain_on_delete else text}
 
 
 def _issuer_missing(certificate: Certificate) -> Refused:

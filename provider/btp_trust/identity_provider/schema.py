@@ -9,7 +9,7 @@ from btp_trust.identity_provider.plan import OnDelete
 from btp_trust.property_bag import ResourceArgs
 from btp_trust.saml.metadata import MetadataLayout
 
-PREVIEW_ONLY: Final = ("certificates", "only_if_trusted", "step", "preexisting", "removal")
+PREVIEW_ONLY: Final = ("certificates", "only_if_trusted", "step", "preexisting", "removal", "retain_on_delete")
 """Inputs that are no outputs: check writes them for the preview, and for the create or update after it."""
 
 
@@ -25,6 +25,7 @@ class IdentityProviderArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_onl
         "adopt",
     )
     may_be_unknown: ClassVar = ("passive",)
+    set_by_resource: ClassVar = ("retain_on_delete",)
     subaccounts: ClassVar = (*ResourceArgs.subaccounts, "source_subaccount_id")
     found_by_check: ClassVar = ("entity_id",)
 
@@ -40,6 +41,8 @@ class IdentityProviderArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_onl
     adopt: str | None = None
     """ID of an identity provider that another client created."""
     on_delete: OnDelete = OnDelete.DELETE
+    retain_on_delete: bool = False
+    """The option of the resource, for `removal` alone: changing it is no update."""
 
     @property
     def source(self) -> ResourceArgs:

@@ -120,6 +120,8 @@ class TrustedIdentityProvider(Resource, module="btp-trust", name="TrustedIdentit
             "subaccount_id": subaccount_id,
             "source_subaccount_id": source_subaccount_id,
             "display_name": display_name,
+            # Check gets no options, and the preview of a removal says what it does.
+            "retain_on_delete": True if opts is not None and opts.retain_on_delete else None,
             **dict.fromkeys(_OUTPUTS),
             "observed_at": refuse_when_known(self, opts),
         }

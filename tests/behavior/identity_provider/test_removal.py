@@ -68,6 +68,21 @@ def test_deletion_mentions_users(engine: FakeEngine) -> None:
     assert report.writes == [DELETE]
 
 
+def test_retained_removal_deletes_nothing(engine: FakeEngine) -> None:
+    """The option is no update, also during an outage, and the preview of the removal says so."""
+    engine.deploy(program())
+    retained = program(retain_on_delete=True)
+    engine.transport.inject_always(answer_with(503), GET)
+    assert engine.up(retained).has_no_changes
+    engine.transport.clear_faults()
+    assert engine.up(retained).has_no_changes
+    assert "retain_on_delete" not in engine.outputs("billing")
+    report = removed(engine)
+    assert report.inputs["billing"]["removal"].startswith("deletes nothing: retain_on_delete leaves the identity")
+    assert report.writes == []
+    assert ORIGIN in Api(engine).all()
+
+
 def test_deactivation_can_be_undone(engine: FakeEngine) -> None:
     """A deactivated identity provider keeps its content, and a new resource activates it by one request."""
     engine.deploy(KEEPING)

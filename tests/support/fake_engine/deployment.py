@@ -97,12 +97,19 @@ class Deployment:
         return self._register("trigger", name, {**args, "candidate": passive_generation, "trusted_by": statements})
 
     def trusted(
-        self, resource_name: str = "billing", *, passive: ResourceHandle | None = None, **args: Any
+        self,
+        resource_name: str = "billing",
+        *,
+        passive: ResourceHandle | None = None,
+        retain_on_delete: bool = False,
+        **args: Any,
     ) -> ResourceHandle:
         """Declare TrustedIdentityProvider."""
+        (self.engine.retained.add if retain_on_delete else self.engine.retained.discard)(resource_name)
         is_known = passive is None or passive["fingerprint"] != UNKNOWN
         generation = passive and (passive["generation"] if is_known else UNKNOWN)
-        return self._register("trusted", resource_name, {**args, "passive": generation})
+        more = {"passive": generation, "retain_on_delete": retain_on_delete or None}
+        return self._register("trusted", resource_name, {**args, **more})
 
     def system(self, resource_name: str = "erp", **args: Any) -> ResourceHandle:
         """Declare CommunicationSystemTrust."""

@@ -172,8 +172,8 @@ def test_import_is_refused(
 
 
 @pytest.mark.parametrize("option", [True, False, None])
-def test_trigger_learns_retained_candidate(*, option: bool | None) -> None:
-    """The trigger's inputs say that the candidate's own options have `retain_on_delete`."""
+def test_inputs_have_retain_on_delete(*, option: bool | None) -> None:
+    """The inputs of a TrustedIdentityProvider, and the candidate's ones of a trigger, have their `retain_on_delete`."""
     inputs: dict[str, Any] = {}
 
     class RecordingEngine(Engine):
@@ -184,6 +184,7 @@ def test_trigger_learns_retained_candidate(*, option: bool | None) -> None:
     def declare_all() -> None:
         opts = pulumi.ResourceOptions(retain_on_delete=option)
         RotationTrigger("rotation", "a", candidate=PassiveTrustCertificate("next", "b", opts=opts))
+        TrustedIdentityProvider("billing", connection="billing", origin_key="shop", opts=opts)
 
     def process() -> None:
         pulumi.runtime.set_mocks(RecordingEngine(generation="b"))
@@ -191,6 +192,7 @@ def test_trigger_learns_retained_candidate(*, option: bool | None) -> None:
 
     contextvars.Context().run(process)
     assert inputs["rotation"]["candidate"].get("retain_on_delete", False) is bool(option)
+    assert inputs["billing"].get("retain_on_delete", False) is bool(option)
 
 
 @pytest.mark.parametrize("secret", [True, False], ids=["a secret", "plain"])
