@@ -180,6 +180,8 @@ class PatchProperties(Enum):
     ALL = "all"
     BASE64_ALONE = "base64-alone"
     """Subject and issuer are refused with 400."""
+    IGNORED = "ignored"
+    """All are accepted, and the certificate stays: OData lets a service ignore what is sent for a computed property."""
     NONE = "none"
     """Systems cannot be patched: 405."""
 

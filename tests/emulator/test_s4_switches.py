@@ -92,16 +92,18 @@ def test_lines_need_the_pem_format(scenario: Scenario) -> None:
         (PatchProperties.BASE64_ALONE, {BASE64: field_text(NEW), SUBJECT: "CN=a"}, 400),
         (PatchProperties.BASE64_ALONE, {BASE64: field_text(NEW), ISSUER: "CN=a"}, 400),
         (PatchProperties.BASE64_ALONE, {BASE64: field_text(NEW)}, 200),
+        (PatchProperties.IGNORED, {BASE64: field_text(NEW), SUBJECT: "CN=a"}, 200),
         (PatchProperties.NONE, {BASE64: field_text(NEW)}, 405),
     ],
 )
 def test_patch_takes_properties(
     scenario: Scenario, switch: PatchProperties, properties: dict[str, str], status: int
 ) -> None:
-    """A patch takes subject and issuer with the base64, or the base64 alone, or is refused at all."""
+    """A patch takes subject and issuer with the base64, or the base64 alone, or is ignored, or refused at all."""
     s4 = scenario(patch_properties=switch)
     assert s4.patch(properties).status_code == status
-    assert s4.trusted() == fingerprint(NEW if status == 200 else OLD)
+    is_saved = status == 200 and switch is not PatchProperties.IGNORED
+    assert s4.trusted() == fingerprint(NEW if is_saved else OLD)
 
 
 @pytest.mark.parametrize("stored", FieldFormat)

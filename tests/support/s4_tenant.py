@@ -146,6 +146,11 @@ def answer(status: int, message: str = "No") -> Fault:
     return lambda _tenant, _request: odata_error(status, message)
 
 
+def ignore(status: int, text: str = "{}") -> Fault:
+    """Return a fault that answers with success, and changes nothing."""
+    return lambda _tenant, _request: httpx.Response(status, text=text)
+
+
 def change_field(text: str, then: Fault = lose_request) -> Fault:
     """Return a fault in which another client writes, and the request then meets another fault."""
 

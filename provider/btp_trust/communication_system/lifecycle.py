@@ -186,7 +186,9 @@ def _write(system: CommunicationSystem, new: SystemTrustInputs) -> SystemTrust:
     if declared is None or planned is None:  # pragma: no cover - a due write has both
         raise AssertionError(new.system)
     expected = "" if planned.only_if_trusted == messages.NOTHING else planned.only_if_trusted
-    return prepare_write(system, declared, expected, new.certificate_format, rehearse=False).send()
+    write = prepare_write(system, declared, expected, new.certificate_format, rehearse=False)
+    write.send()
+    return write.confirm()
 
 
 def _as_list(identity: str) -> list[str]:

@@ -5,6 +5,7 @@ one. The field is as wanted: done. It is as before: sent again. It is another on
 
 Public programs write other entities with PATCH; this one is untried. So `prepare_write` rehearses: it sends what the
 field holds already. Authorization, CSRF token, ETag and the accepted properties are then known while all is as it was.
+An answer of success is no proof: OData lets a service accept a property and ignore what was sent. So `confirm` reads.
 """
 
 from __future__ import annotations
@@ -18,22 +19,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from btp_trust.certificate import Certificate
-from btp_trust.errors import (
-    EngineExited,
-    OutcomeUnknown,
-    Refused,
-    ServiceUnavailable,
-    SystemChanged,
-    SystemRefused,
-    TrustError,
-    UnexpectedResponse,
-    WriteNotApplied,
-)
+from btp_trust.errors import ServiceUnavailable, SystemChanged, SystemRefused, TrustError, UnexpectedResponse
+from btp_trust.runtime import system_write_messages as messages
 from btp_trust.runtime.communication_systems import CommunicationSystem
 from btp_trust.service import certificate_field
 from btp_trust.service.certificate_field import FieldFormat
 from btp_trust.service.communication_systems import SystemTrust, TrustBlock
 
+_READING_DELAY: Final = 2.0
+"""Seconds after which a reading has to show a write; calls are refused meanwhile if the service has ignored it."""
 _NAMES: Final = ("subject", "issuer", "field")
 """What is written: of a `SystemTrust`, and the properties of a `TrustBlock`."""
 
@@ -115,6 +109,32 @@ class PreparedWrite(Struct):
                     raise
                 return self._resolve(error)
 
+    def confirm(self) -> SystemTrust:
+        """Read what the block trusts after `send`; a failed reading leaves the answer of the write as the evidence.
+
+        Raises:
+            SystemChanged: Another client wrote since.
+            WriteNotApplied: The system accepted the write, and the field is as before.
+        """
+        with self.system.lock:
+            try:
+                now = self._read_until_wanted()
+            except SystemChanged:
+                raise
+            except TrustError:
+                return self.system.record_reading(self._as_written())
+            if not _same(now, self.wanted):
+                raise messages.ignored(self.system, self.before, self.wanted)
+            return now
+
+    def _read_until_wanted(self) -> SystemTrust:
+        """Read, and for some seconds again: a part of the service may show a write later than another one."""
+        now = self._read_again()
+        pauses = self.system.retry_policy.poll(_READING_DELAY)
+        while not _same(now, self.wanted) and next(pauses, None) is not None:
+            now = self._read_again()
+        return now
+
     def _attempt(self) -> SystemTrust:
         if self._is_uncertain or self.reads_first:
             now = self._read_again()
@@ -123,10 +143,13 @@ class PreparedWrite(Struct):
             self.before, self.reads_first = now, False
         # Asked before each attempt: the pauses between attempts may outlast the engine.
         if self.system.engine_exited():
-            raise self._engine_exited_error()
+            raise messages.engine_exited(self.system, self.before)
         self._patch()
-        # Taken as written, with an ETag that nobody has seen.
-        return self.system.record_reading(replace(self.wanted, uuid=self.before.uuid, etag=None))
+        return self.system.record_reading(self._as_written())
+
+    def _as_written(self) -> SystemTrust:
+        """Return the block as the answer of success says, with an ETag that nobody has seen."""
+        return replace(self.wanted, uuid=self.before.uuid, etag=None)
 
     def _patch(self) -> None:
         """Send the properties; the field alone if the system refuses the names beside it."""
@@ -154,7 +177,7 @@ class PreparedWrite(Struct):
     def _read_again(self) -> SystemTrust:
         now = self.system.read()
         if not (_same(now, self.before) or _same(now, self.wanted)):
-            raise _changed(self.system, certificate_field.identity(self.before.field), now)
+            raise messages.changed(self.system, certificate_field.identity(self.before.field), now)
         return now
 
     def _resolve(self, cause: TrustError) -> SystemTrust:
@@ -164,23 +187,7 @@ class PreparedWrite(Struct):
             now = self._read_again()
         if now is not None and _same(now, self.wanted):
             return now
-        kind = OutcomeUnknown if now is None else WriteNotApplied
-        state = "It could not be read afterwards" if now is None else "It trusts what it trusted before"
-        raise kind(
-            f"The certificate of {self.system.label} could not be set: {cause.what}",
-            f"{state}: {certificate_field.describe(self.before.field)}. Wanted: "
-            f"{certificate_field.describe(self.wanted.field)}. {cause.why}",
-            "Run the same command again once the system answers: it reads the system first. To act at once, let its "
-            "administrator upload the certificate.",
-        )
-
-    def _engine_exited_error(self) -> EngineExited:
-        return EngineExited(
-            f"The certificate of {self.system.label} was not sent: Pulumi has ended in the meantime.",
-            "The state would miss its outcome, and another run may have begun. It trusts "
-            f"{certificate_field.describe(self.before.field)}.",
-            "Run `pulumi cancel` if the stack is locked, then `pulumi up` again: it reads the system first.",
-        )
+        raise messages.unresolved(self.system, self.before, self.wanted, now, cause)
 
 
 def _is_repeatable(error: BaseException) -> bool:
@@ -192,34 +199,19 @@ def _is_repeatable(error: BaseException) -> bool:
 
 def _same(now: SystemTrust, other: SystemTrust) -> bool:
     """Whether both hold the same certificate or key: a system may write the same one in another form."""
-    return certificate_field.identity(now.field) == certificate_field.identity(other.field)
+    return certificate_field.is_same(now.field, other.field)
 
 
 def _require_expected(system: CommunicationSystem, now: SystemTrust, expected: str) -> SystemTrust:
     if certificate_field.identity(now.field) != expected:
-        raise _changed(system, expected, now)
+        raise messages.changed(system, expected, now)
     return now
-
-
-def _changed(system: CommunicationSystem, expected: str, now: SystemTrust) -> SystemChanged:
-    return SystemChanged(
-        f"{system.label} changed since this was planned: another client wrote.",
-        f"Planned for: {certificate_field.describe_identity(expected)}. "
-        f"Found: {certificate_field.describe(now.field)}. It stays as found.",
-        "Run `pulumi preview` and read the new plan; the change may have had a reason.",
-    )
 
 
 def _require_format(system: CommunicationSystem, now: SystemTrust, given: FieldFormat | None) -> FieldFormat:
     """Return the format in which a certificate is written: that of the field, else the given one."""
     if (found := certificate_field.tell_format(now.field) or given) is None:
-        raise Refused(
-            f"The format of the certificate field of {system.label} is unknown.",
-            f"It holds {certificate_field.describe(now.field)}, which shows no format.",
-            'Upload a certificate there once, which shows the format; or give certificate_format="certificate" '
-            '(DER in base64), "pem" or "key" (the public key alone).',
-            prop="certificate_format",
-        )
+        raise messages.unknown_format(system, now)
     return found
 
 

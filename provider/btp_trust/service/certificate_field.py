@@ -13,10 +13,10 @@ from typing import Final
 
 from msgspec import Struct
 
-from btp_trust.certificate import Certificate, identify_key, parse_identity
+from btp_trust.certificate import Certificate, identify_key
 from btp_trust.formatting import short_fingerprint
 from btp_trust.parsing.pem import decode_base64, find_blocks
-from btp_trust.parsing.x509 import is_public_key
+from btp_trust.parsing.x509 import decode_certificate, is_public_key
 
 _UNREADABLE_PREFIX: Final = "other:"
 """Begins the identity of a text of another kind: its SHA-256 follows, so that a change is noticed."""
@@ -38,7 +38,9 @@ class FieldContent(Struct, frozen=True):
 
     format: FieldFormat
     identity: str
-    """SHA-256 fingerprint of the certificate; for a key alone `key:` and the SHA-256 of its SubjectPublicKeyInfo."""
+    """SHA-256 fingerprint of the certificate; for a key alone the same as `key`."""
+    key: str
+    """`key:` and the SHA-256 of its SubjectPublicKeyInfo."""
     not_after: datetime | None = None
     """UTC; None for a key."""
 
@@ -51,11 +53,16 @@ def parse_field(field: str) -> FieldContent | None:
     except ValueError:
         return None
     try:
-        certificate = parse_identity(der)
+        fields = decode_certificate(der)
     except ValueError:
-        return FieldContent(FieldFormat.KEY, identify_key(der)) if block is None and is_public_key(der) else None
+        return _key_alone(der) if block is None and is_public_key(der) else None
     format_ = FieldFormat.CERTIFICATE if block is None else FieldFormat.PEM
-    return FieldContent(format_, certificate.fingerprint, certificate.not_after)
+    return FieldContent(format_, hashlib.sha256(der).hexdigest(), identify_key(fields.public_key), fields.not_after)
+
+
+def _key_alone(der: bytes) -> FieldContent:
+    key = identify_key(der)
+    return FieldContent(FieldFormat.KEY, key, key)
 
 
 def tell_format(field: str) -> FieldFormat | None:
@@ -80,6 +87,17 @@ def identity(field: str) -> str:
 def trusts(field: str, certificate: Certificate) -> bool:
     """Return True if a field holds this certificate, or its key where keys alone are stored."""
     return identity(field) in {certificate.fingerprint, certificate.key_identity}
+
+
+def is_same(field: str, other: str) -> bool:
+    """Return True if two fields hold the same: a service may answer with another format than it was sent.
+
+    A key alone is the same as each certificate of that key.
+    """
+    contents = parse_field(field), parse_field(other)
+    keys = {content.key for content in contents if content is not None}
+    has_key_alone = any(content is not None and content.format is FieldFormat.KEY for content in contents)
+    return identity(field) == identity(other) or (has_key_alone and None not in contents and len(keys) == 1)
 
 
 def encode(certificate: Certificate, format_: FieldFormat) -> str:

@@ -6,29 +6,23 @@ programs use. Nobody was seen with a PATCH on this entity, so `runtime.system_wr
 
 from __future__ import annotations
 
-import base64
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
+from urllib.parse import quote, urlencode
 
 import httpx
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
-from btp_trust.errors import (
-    NotAuthorized,
-    Refused,
-    ServiceUnavailable,
-    SystemRefused,
-    TrustError,
-    UnexpectedResponse,
-)
+from btp_trust.errors import ServiceUnavailable
+from btp_trust.service import communication_system_errors as system_errors
 from btp_trust.service.responses import is_client_error
 from btp_trust.service.transport.csrf import FETCH, HEADER
 from btp_trust.service.transport.decoding import DecodingError, decode
-from btp_trust.service.transport.redaction import redact
-from btp_trust.service.transport.request import content_type, request_label, send, server_time
+from btp_trust.service.transport.request import send, server_time
 from btp_trust.service.transport.retry import RetryPolicy, is_unavailable
 
 ROOT: Final = "/sap/opu/odata4/sap/aps_com_cs_a4c_odata/srvd_a2x/sap/aps_com_cs_a4c_odata/0001"
@@ -36,6 +30,9 @@ ROOT: Final = "/sap/opu/odata4/sap/aps_com_cs_a4c_odata/srvd_a2x/sap/aps_com_cs_
 PARAMS: Final = {"sap-client": "100"}
 """The one client of such a tenant that has communication systems."""
 _SYSTEMS: Final = "/CommunicationSystems"
+_GUID: Final = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_ETAG: Final = re.compile(r'(W/)?"[\x21\x23-\x7e]*"')
+"""RFC 9110, 8.8.3, without the characters beyond ASCII, which a header cannot carry reliably."""
 
 
 class TrustBlock(StrEnum):
@@ -88,15 +85,6 @@ class _Entities(msgspec.Struct):
     value: list[dict[str, Any]]
 
 
-class _Error(msgspec.Struct):
-    code: str | int = ""
-    message: str | dict[str, Any] = ""
-
-
-class _ErrorBody(msgspec.Struct):
-    error: _Error
-
-
 class CommunicationSystemClient:
     """Calls the API of one tenant: a write once, a read again while the service is unavailable.
 
@@ -126,18 +114,20 @@ class CommunicationSystemClient:
         except DecodingError:
             entities = None
         if entities is None:
-            raise _unexpected_response(response)
+            raise system_errors.unexpected_response(response)
         # Compared once more: of a service that ignores the filter, another system must not be taken.
-        for entity in entities:
-            if entity.get("ID") == system and _text(entity, "UUID"):
-                return _trust_of(entity, system, block)
-        raise _unknown_system(system, response.request.url.host)
+        entity = next((entity for entity in entities if entity.get("ID") == system), None)
+        if entity is None:
+            raise system_errors.unknown_system(system, response.request.url.host)
+        if not _has_block(entity, block):
+            raise system_errors.unexpected_response(response)
+        return _trust_of(entity, system, block)
 
     def fetch_csrf_token(self) -> None:
         """GET the root, so that the next write has a token: it then needs one request."""
         response = self._get("/", {}, {HEADER: FETCH})
         if not response.is_success:
-            raise _unexpected_response(response)
+            raise system_errors.unexpected_response(response)
 
     def patch(self, uuid: str, etag: str | None, properties: Mapping[str, str]) -> None:
         """PATCH properties of a communication system.
@@ -148,9 +138,9 @@ class CommunicationSystemClient:
         headers = {} if etag is None else {"If-Match": etag}
         response = self._send("PATCH", f"{_SYSTEMS}({uuid})", {}, headers, properties)
         if is_client_error(response):
-            raise _system_refused(response)
+            raise system_errors.system_refused(response)
         if not response.is_success:
-            raise _unexpected_response(response)
+            raise system_errors.unexpected_response(response)
 
     def _get(self, path: str, params: Mapping[str, str], headers: Mapping[str, str] | None = None) -> httpx.Response:
         try:
@@ -158,7 +148,7 @@ class CommunicationSystemClient:
                 lambda: self._send("GET", path, params, headers or {}), is_unavailable
             )
         except ServiceUnavailable as error:
-            raise _with_edition_hint(error) from None
+            raise system_errors.with_edition_hint(error) from None
 
     def _send(
         self,
@@ -168,14 +158,26 @@ class CommunicationSystemClient:
         headers: Mapping[str, str],
         body: Mapping[str, str] | None = None,
     ) -> httpx.Response:
+        # OData decodes percent signs alone: the plus signs that httpx writes for blanks would stay in the filter.
+        query = urlencode({**PARAMS, **params}, quote_via=quote)
         request = self._http.build_request(
-            method, path, headers={"Accept": "application/json", **headers}, json=body, params={**PARAMS, **params}
+            method, f"{path}?{query}", headers={"Accept": "application/json", **headers}, json=body
         )
         response = send(self._http, request, self._retry_policy)
         self.server_time = server_time(response) or self.server_time
         if response.status_code == httpx.codes.FORBIDDEN:
-            raise _not_authorized(response)
+            raise system_errors.not_authorized(response)
         return response
+
+
+def _has_block(entity: Mapping[str, Any], block: TrustBlock) -> bool:
+    """Return True if an entity has a key for the URL of its writes, and a certificate field.
+
+    A field without a value is null (OData JSON 4.0, 4.5.1). One that is left out belongs to another version of the
+    service: taken for an empty one, it would show a system that trusts no certificate.
+    """
+    field = entity.get(block.field, UNSET)
+    return bool(_GUID.fullmatch(_text(entity, "UUID"))) and (field is None or isinstance(field, str))
 
 
 def _trust_of(entity: Mapping[str, Any], system: str, block: TrustBlock) -> SystemTrust:
@@ -183,7 +185,7 @@ def _trust_of(entity: Mapping[str, Any], system: str, block: TrustBlock) -> Syst
         system=system,
         block=block,
         uuid=_text(entity, "UUID"),
-        etag=_text(entity, "@odata.etag") or None,
+        etag=tag if _ETAG.fullmatch(tag := _text(entity, "@odata.etag")) else None,
         is_active=entity.get(f"Is{block.prefix}Active") is True,
         provider_name=_text(entity, f"{block.prefix}Name"),
         subject=_text(entity, block.subject),
@@ -195,74 +197,3 @@ def _trust_of(entity: Mapping[str, Any], system: str, block: TrustBlock) -> Syst
 def _text(entity: Mapping[str, Any], name: str) -> str:
     value = entity.get(name)
     return value if isinstance(value, str) else ""
-
-
-def _unknown_system(system: str, host: str) -> Refused:
-    return Refused(
-        f"{host} has no communication system {system!r}.",
-        "The communication user sees no system with this ID. IDs are case-sensitive, and a system's name is another "
-        "value.",
-        "Take the ID from the app Communication Systems of the tenant, column System ID; or create the system there.",
-        prop="system",
-    )
-
-
-def _not_authorized(response: httpx.Response) -> NotAuthorized:
-    return NotAuthorized(
-        f"{request_label(response.request)} was refused: 403.",
-        f"The communication user may not do this.{_statement(response)}",
-        "Give it the inbound user of a communication arrangement for SAP_COM_0A48, which reads and writes "
-        "communication systems.",
-    )
-
-
-def _system_refused(response: httpx.Response) -> SystemRefused:
-    return SystemRefused(
-        f"{request_label(response.request)} was refused: {response.status_code}.",
-        f"Nothing was changed.{_statement(response)}",
-        "Look at what the system says; if it takes no certificate of this kind, let its administrator upload it.",
-        status=response.status_code,
-    )
-
-
-def _unexpected_response(response: httpx.Response) -> UnexpectedResponse:
-    evidence = f"Status {response.status_code}, {content_type(response)}, {len(response.content)} bytes."
-    return UnexpectedResponse(
-        f"{request_label(response.request)} gave an answer that is not that of communication systems.",
-        f"{evidence}{_statement(response)}",
-        "Check that the connection's url is the address of the tenant's APIs (its host ends with -api before the "
-        "first dot), that the tenant has the scenario SAP_COM_0A48, and proxies on the way.",
-        client_error=is_client_error(response),
-    )
-
-
-def _with_edition_hint(error: ServiceUnavailable) -> TrustError:
-    """Name what else a 500 may mean: it is the lasting answer of an edition without this service."""
-    if error.status == httpx.codes.INTERNAL_SERVER_ERROR:
-        error.remedy = (
-            f"{error.remedy} If it stays: S/4HANA Cloud Private Edition answers so, as it lacks this service; let an "
-            "administrator upload the certificate there."
-        )
-        error.args = (error.what, error.why, error.remedy)
-    return error
-
-
-def _statement(response: httpx.Response) -> str:
-    """Quote an OData error for a place after a sentence, in one short line, redacted; empty if there is none."""
-    try:
-        error = decode(response.content, _ErrorBody).error
-    except DecodingError:
-        return ""
-    # OData V2 has an object with the text and its language.
-    message = error.message if isinstance(error.message, str) else error.message.get("value")
-    parts = [str(error.code), message if isinstance(message, str) else ""]
-    user, *secrets = _credentials_sent(response.request)
-    statement = redact(": ".join(filter(None, parts)), {user} - {""}, secrets)
-    return f" It says: {statement.rstrip('.')}." if statement else ""
-
-
-def _credentials_sent(request: httpx.Request) -> tuple[str, str, str]:
-    """Return the user, the password and both as they were sent: a system may repeat them in an error."""
-    encoded = request.headers.get("Authorization", "").removeprefix("Basic ")
-    user, _, password = base64.b64decode(encoded).decode().partition(":")
-    return user, password, encoded

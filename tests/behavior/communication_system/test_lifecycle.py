@@ -10,7 +10,15 @@ import pytest
 from pulumi.output import UNKNOWN
 
 from btp_trust import property_bag
-from btp_trust.errors import CredentialsRejected, NotAuthorized, Refused, SystemChanged, SystemRefused, TrustError
+from btp_trust.errors import (
+    CredentialsRejected,
+    NotAuthorized,
+    Refused,
+    SystemChanged,
+    SystemRefused,
+    TrustError,
+    WriteNotApplied,
+)
 from btp_trust.runtime import command_plan
 from btp_trust_emulator import S4Switches
 from btp_trust_emulator.switches import Etags, FieldFormat, PatchProperties
@@ -87,6 +95,17 @@ def test_every_answer_to_unknowns_works(stack: S4Stack, switches: dict[str, Any]
     assert other.engine.outputs("erp")["trusted"] == [expected]
     assert ("not_after" in other.engine.outputs("erp")) is not is_key
     assert other.trusted() == expected
+
+
+def test_ignored_certificate_is_an_error(stack: S4Stack) -> None:
+    """A system that answers with success and keeps the earlier certificate is no system that trusts the new one."""
+    other = S4Stack(stack.engine, S4Switches(patch_properties=PatchProperties.IGNORED))
+    wanted = program(certificate=other.passive.pem)
+    other.engine.deploy(program())
+    for _ in range(2):
+        with pytest.raises(WriteNotApplied, match="still has the earlier one"):
+            other.engine.up(wanted)
+        assert other.engine.outputs("erp")["trusted"] == [other.active.fingerprint]
 
 
 def test_empty_block_needs_format(stack: S4Stack) -> None:

@@ -152,6 +152,20 @@ def test_refusing_system_stops_the_swap(engine: FakeEngine) -> None:
     assert ROTATE not in engine.last_report.requests
 
 
+def test_ignoring_system_rolls_back_everything(engine: FakeEngine) -> None:
+    """A system that answers with success and keeps the earlier certificate counts as one that refused."""
+    scenario = prepared(engine, patch_properties=PatchProperties.IGNORED)
+    report = engine.up(scenario.program("b"))
+
+    scenario.assert_all_on(scenario.first)
+    assert "still has the earlier one" in engine.outputs("rotation")["failure"]
+    assert "now; it refused calls for" not in report.messages
+    engine.up(scenario.program("a"))
+    engine.up(scenario.program("b", on_switch_failure="continue"))
+    assert engine.slots[0] == scenario.second
+    assert engine.outputs("rotation")["unswitched"] == list(NAMES)
+
+
 @pytest.mark.parametrize("fault", [REFUSAL, UNREACHABLE], ids=["refusal", "unreachable"])
 def test_failing_system_rolls_back_everything(scenario: SwitchoverScenario, fault: Any) -> None:
     """A system that fails after the swap rolls back the slots and the other system; the generation is refused."""

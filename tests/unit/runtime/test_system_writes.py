@@ -30,6 +30,7 @@ from support.s4_tenant import (
     S4Tenant,
     answer,
     change_field,
+    ignore,
     lose_answer,
     lose_request,
     refuse_connection,
@@ -203,6 +204,57 @@ def test_unreadable_outcome_is_unknown(fault: Fault) -> None:
     tenant.faults.clear()
     write.reversed().send()
     assert trusts(tenant.text, OLD)
+
+
+@pytest.mark.parametrize("fault", [ignore(200), ignore(204), ignore(200, "<html>")])
+def test_ignored_write_is_noticed(fault: Fault) -> None:
+    """An answer of success after which the field stays as it was is no success: the block is read again."""
+    tenant = tenant_of()
+    write = prepare(tenant)
+    tenant.faults["PATCH"] = [fault]
+    write.send()
+    with pytest.raises(WriteNotApplied, match="still has the earlier one"):
+        write.confirm()
+    assert write.system.trust().field == tenant.text
+
+
+def test_late_reading_is_waited_for() -> None:
+    """A reading that shows the write some seconds later confirms the write."""
+    tenant = tenant_of()
+    write = prepare(tenant)
+    write.send()
+    new, tenant.text = tenant.text, write.before.field
+    tenant.faults["GET"] = [lambda *_: None, change_field(new, lambda *_: None)]
+    assert trusts(write.confirm().field, NEW)
+
+
+def test_unreadable_write_is_believed() -> None:
+    """Where the reading afterwards fails, the answer of success counts."""
+    tenant = tenant_of()
+    write = prepare(tenant)
+    write.send()
+    tenant.faults["GET"] = [answer(503)] * 9
+    assert trusts(write.confirm().field, NEW)
+    assert trusts(write.system.trust().field, NEW)
+
+
+def test_rival_after_write_is_noticed() -> None:
+    """Another certificate right after the write is another client's."""
+    tenant = tenant_of()
+    write = prepare(tenant)
+    write.send()
+    tenant.text = encode(OTHER, FieldFormat.CERTIFICATE)
+    with pytest.raises(SystemChanged):
+        write.confirm()
+
+
+def test_system_may_store_the_key() -> None:
+    """A certificate of which the system keeps the key alone has been written."""
+    tenant = S4Tenant()
+    write = prepare(tenant, format_=FieldFormat.CERTIFICATE)
+    write.send()
+    tenant.text = encode(NEW, FieldFormat.KEY)
+    assert write.confirm().field == tenant.text
 
 
 def test_last_answer_may_be_lost() -> None:

@@ -14,6 +14,7 @@ from btp_trust.service.certificate_field import (
     describe,
     encode,
     identity,
+    is_same,
     parse_field,
     tell_format,
     trusts,
@@ -45,6 +46,17 @@ def test_key_stands_for_certificates_of_it() -> None:
     """A field with the key alone trusts each certificate of this key; one with the certificate trusts only that."""
     assert trusts(encode(OURS, FieldFormat.KEY), RENEWED)
     assert not trusts(encode(OURS, FieldFormat.CERTIFICATE), RENEWED)
+
+
+def test_formats_of_a_certificate_are_same() -> None:
+    """A service may store another format than it was sent; another certificate is another one, its key is not."""
+    texts = [encode(OURS, format_) for format_ in FieldFormat]
+    assert all(is_same(one, other) for one in texts for other in texts)
+    others = ["", "who knows", *(encode(OTHER, format_) for format_ in FieldFormat)]
+    assert not any(is_same(one, other) or is_same(other, one) for one in texts for other in others)
+    assert [is_same(text, encode(RENEWED, FieldFormat.CERTIFICATE)) for text in texts] == [False, False, True]
+    assert is_same("", " ")
+    assert is_same("who knows", "who knows")
 
 
 @pytest.mark.parametrize("text", [OURS.pem, OURS.pem.replace("\n", "\r\n"), f" {OURS.pem.replace(chr(10), '')} "])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -52,12 +53,58 @@ def test_block_is_read_by_id(block: TrustBlock) -> None:
     assert seen[1].params["$filter"] == "ID eq 'a''b'"
 
 
-@pytest.mark.parametrize("entity", [{"ID": "OTHER", "UUID": UUID}, {"ID": SYSTEM}, {"ID": SYSTEM, "UUID": 1}])
-def test_other_system_is_not_taken(entity: dict[str, Any]) -> None:
-    """A service that ignores the filter, or leaves the key out, is refused before a write."""
+@pytest.mark.parametrize("entities", [[], [{"ID": "OTHER", "UUID": UUID, TrustBlock.OAUTH2.field: "MII"}]])
+def test_other_system_is_not_taken(entities: list[dict[str, Any]]) -> None:
+    """A service that ignores the filter is refused before a write, like one that finds nothing."""
     with pytest.raises(Refused, match=f"communication system '{SYSTEM}'") as caught:
-        client_of(answered(httpx.Response(200, json={"value": [entity]}))).read(SYSTEM, TrustBlock.OAUTH2)
+        client_of(answered(httpx.Response(200, json={"value": entities}))).read(SYSTEM, TrustBlock.OAUTH2)
     assert caught.value.prop == "system"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"UUID": text} for text in (None, 1, "", "1", f"{UUID})/../x", "a\nb", "ü")),
+        *({TrustBlock.OAUTH2.field: value} for value in (1, ["MII"])),
+    ],
+)
+def test_other_shape_is_unexpected(changes: dict[str, Any]) -> None:
+    """A key that fits no URL, and a certificate field of another kind, are refused before a write."""
+    entity = {"ID": SYSTEM, "UUID": UUID, TrustBlock.OAUTH2.field: "MII", **changes}
+    with pytest.raises(UnexpectedResponse):
+        client_of(answered(httpx.Response(200, json={"value": [entity]}))).read(SYSTEM, TrustBlock.OAUTH2)
+
+
+def test_absent_field_is_unexpected() -> None:
+    """Only null is an empty field: one that is left out would show a system without a certificate."""
+    entity = {"ID": SYSTEM, "UUID": UUID, TrustBlock.SAML_BEARER.field: None}
+    client = client_of(answered(httpx.Response(200, json={"value": [entity]})))
+    assert client.read(SYSTEM, TrustBlock.SAML_BEARER).field == ""
+    with pytest.raises(UnexpectedResponse):
+        client.read(SYSTEM, TrustBlock.OAUTH2)
+
+
+@pytest.mark.parametrize(
+    ("etag", "read"),
+    [('"1"', '"1"'), ('W/"1"', 'W/"1"'), ("1", None), ('"ä"', None), ('"a"\r\nX: "b"', None), ("*", None), (1, None)],
+)
+def test_etag_fits_header(etag: object, read: str | None) -> None:
+    """Strong and weak ETags are kept; a text that is none, or fits no header, is left out."""
+    entity = {"ID": SYSTEM, "UUID": UUID, TrustBlock.OAUTH2.field: "MII", "@odata.etag": etag}
+    client = client_of(answered(httpx.Response(200, json={"value": [entity]})))
+    assert client.read(SYSTEM, TrustBlock.OAUTH2).etag == read
+
+
+@pytest.mark.parametrize("system", ["A B", "a+b", "a&b", "ü", "a%27", "a/b", "\n"])
+def test_filter_has_no_plus_signs(system: str) -> None:
+    """An ID with any characters is found: OData decodes percent signs alone, a plus sign stands for itself."""
+    tenant = S4Tenant()
+    seen: list[httpx.URL] = []
+    tenant.faults["GET"] = [lambda _, request: seen.append(request.url)]
+    with pytest.raises(Refused):
+        client_of(tenant).read(system, TrustBlock.OAUTH2)
+    assert b"+" not in seen[0].query
+    assert unquote(seen[0].query.decode()) == f"sap-client=100&$filter=ID eq '{system}'"
 
 
 def test_missing_properties_are_empty() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from msgspec import Struct, field
 
@@ -19,6 +20,7 @@ from btp_trust.runtime.session import Session
 from btp_trust.runtime.system_writes import PreparedWrite, prepare_write
 from btp_trust.runtime.write_lock import was_not_applied
 from btp_trust.service import certificate_field
+from btp_trust.service.communication_systems import SystemTrust
 from btp_trust.service.transport.retry import RetryPolicy
 from btp_trust.snapshot import Snapshot
 
@@ -44,9 +46,10 @@ class Switchover(Struct):
         return [name for name in self.writes if name not in self.failures]
 
     def send(self, monotonic: Callable[[], float]) -> None:
-        """Let every system trust the certificate that signs now, all at the same time."""
-        self.failures |= self._send_all(self.writes)
+        """Let every system trust the certificate that signs now, all at the same time; then read each of them."""
+        self.failures |= self._for_all(PreparedWrite.send, self.writes)
         self.gap = None if self.swap_sent_at is None else monotonic() - self.swap_sent_at
+        self.failures |= self._for_all(PreparedWrite.confirm, {name: self.writes[name] for name in self.switched})
 
     def restore(self) -> dict[str, TrustError]:
         """Set back every system that may have been switched over; return why others failed."""
@@ -56,14 +59,17 @@ class Switchover(Struct):
             for name, write in self.writes.items()
             if name not in self.failures or not was_not_applied(self.failures[name])
         }
-        return self._send_all(sent)
+        return self._for_all(_set_back, sent)
 
-    def _send_all(self, writes: Mapping[str, PreparedWrite]) -> dict[str, TrustError]:
+    def _for_all(
+        self, act: Callable[[PreparedWrite], SystemTrust], writes: Mapping[str, PreparedWrite]
+    ) -> dict[str, TrustError]:
+        """Act on all writes at the same time; return {system: why that failed}."""
         if not writes:
             return {}
         # Users are refused meanwhile, so a slow preparation or verification leaves this its whole time.
         with self.retry_policy.fresh_deadline():
-            ended = concurrently(_send, list(writes.values()), self.retry_policy)
+            ended = concurrently(partial(_error_of, act), list(writes.values()), self.retry_policy)
         return {name: error for name, error in zip(writes, ended, strict=True) if error is not None}
 
     def outputs(self) -> PropertyBag:
@@ -130,9 +136,14 @@ def _prepare(
     return prepare_write(system, to, certificate_field.identity(found.field), switch.certificate_format, rehearse=True)
 
 
-def _send(write: PreparedWrite) -> TrustError | None:
+def _set_back(write: PreparedWrite) -> SystemTrust:
+    write.send()
+    return write.confirm()
+
+
+def _error_of(act: Callable[[PreparedWrite], SystemTrust], write: PreparedWrite) -> TrustError | None:
     try:
-        write.send()
+        act(write)
     except TrustError as error:
         return error
     return None

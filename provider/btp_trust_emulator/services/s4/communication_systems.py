@@ -177,7 +177,7 @@ class CommunicationSystemService:
         old = call.system
         _check_etag(call, old)
         given = _properties(call.request)
-        entity.check_patch(given, call.tenant.switches.patch_properties)
+        given = entity.taken_by_patch(given, call.tenant.switches.patch_properties)
         response = self._save(call, 200, entity.with_properties(old, given))
         if call.request.headers.get("prefer", "") == "return=minimal":
             return replace(response, status=204, body=b"")

@@ -39,6 +39,7 @@ READ_ONLY = ("UUID", "ID", "Type", "DestinationServiceName", "OAuth2TokenEndpoin
 PROPERTIES = frozenset({*READ_ONLY, *OWN_PROPERTIES, *BLOCK_PROPERTIES})
 NAVIGATIONS = frozenset({"InboundUsers", "OutboundUsers"})
 _NAMES = [name for name, (_, attribute) in BLOCK_PROPERTIES.items() if attribute in {"subject", "issuer"}]
+_CERTIFICATES = [name for name, (_, attribute) in BLOCK_PROPERTIES.items() if attribute == "certificate"]
 _LOGON_TYPES = {"user_name", "user_uuid"}
 
 
@@ -93,8 +94,8 @@ def _check_property(name: str, value: object) -> None:
         raise ODataError(400, "CM_APS_CS/031", f"Value of {name} is not allowed")
 
 
-def check_patch(properties: Mapping[str, object], switch: PatchProperties) -> None:
-    """Refuse what the switch leaves out of PATCH.
+def taken_by_patch(properties: Mapping[str, object], switch: PatchProperties) -> dict[str, object]:
+    """Return what PATCH sets; refuse what the switch leaves out of PATCH.
 
     Raises:
         ODataError: PATCH is forbidden, or a property is read-only.
@@ -102,6 +103,8 @@ def check_patch(properties: Mapping[str, object], switch: PatchProperties) -> No
     if switch is PatchProperties.NONE:
         raise ODataError(405, "/IWBEP/CM_V4_COS/042", "Update is not allowed for CommunicationSystems")
     refuse_read_only(properties, *(_NAMES if switch is PatchProperties.BASE64_ALONE else ()))
+    ignored = (*_NAMES, *_CERTIFICATES) if switch is PatchProperties.IGNORED else ()
+    return {name: value for name, value in properties.items() if name not in ignored}
 
 
 def refuse_read_only(properties: Mapping[str, object], *more: str) -> None:
