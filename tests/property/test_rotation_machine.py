@@ -12,13 +12,14 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from btp_trust.runtime.slots import Subaccount
 from btp_trust.snapshot import Snapshot
-from btp_trust_emulator import Emulator
+from btp_trust_emulator import Emulator, S4Switches
+from btp_trust_emulator.slots import Action
 from support.fake_engine import HOUR, FakeEngine, program
 from support.stateful import soak
 from support.stateful.program import ProgramSpec
 from support.stateful.refusals import Refusal
 from support.stateful.remedies import remedies
-from support.stateful.rules import rotation_machine
+from support.stateful.rules import RotationMachine, rotation_machine
 from support.stateful.statistics import Statistics
 from support.stateful.targets import Targets
 
@@ -41,6 +42,19 @@ def test_the_invariants_hold() -> None:
             ),
         )
     assert statistics.examples >= EXAMPLES
+
+
+def test_replaced_signer_is_named() -> None:
+    """A found example: a colleague replaces the recorded signer, a refresh finds that, and a swap is previewed."""
+    with Emulator(key_size=1024) as emulator:
+        machine = RotationMachine(emulator, Statistics())
+        machine.initialize_scenario(
+            rotations=0, deploys_on_merge=True, empty=False, named=False, checks={}, unknowns=S4Switches(), seed=0
+        )
+        machine.act_in_the_cockpit(Action.GENERATE_ACTIVE.value)
+        machine.refresh()
+        machine.rotate()
+        assert "is in no slot any more: somebody else replaced it" in machine.stack.last_report.messages
 
 
 def test_the_search_ends_in_time(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

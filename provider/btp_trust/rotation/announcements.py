@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from btp_trust.certificate import Certificate
-from btp_trust.formatting import describe_certificate, describe_signer, short_fingerprint
+from btp_trust.formatting import (
+    describe_certificate,
+    describe_signer,
+    find_name,
+    label_fingerprint,
+    short_fingerprint,
+)
 from btp_trust.rotation.decision import Action, Decision
 from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.messages import label, list_lines
@@ -78,6 +84,21 @@ def overwrite_notices(pending: str | None, declaration: Declaration, snapshot: S
         return []
     certificate = describe_certificate(earlier, name)
     return [Notice(f"{pending!r} is generated over {certificate}: rolling back to {name!r} ends")]
+
+
+def replaced_signer_notices(state: RotationState, new: RotationInputs, snapshot: Snapshot) -> list[Notice]:
+    """Return what a swap leaves unsaid: the recorded signer that somebody has replaced, which is in neither slot."""
+    recorded, active = state.deployed_signer, snapshot.active
+    if active is None or snapshot.find(recorded) is not None:
+        return []
+    before = label_fingerprint(recorded, find_name(new.generations, recorded))
+    return [
+        Notice(
+            f"warning: {before}, which the last deployment recorded as the signer, is in no slot any more: somebody "
+            f"else replaced it by {label(active, find_name(new.generations, active.fingerprint))}. A rollback of this "
+            "swap leads to that one"
+        )
+    ]
 
 
 def warn_signer_lost(session: Session, signer: str, snapshot: Snapshot) -> None:

@@ -55,7 +55,7 @@ def record_notices(step: RotationStep, *, is_switchover_due: bool) -> list[Notic
 
 
 def swap_notices(step: RotationStep, due: PlannedSwap | None, command_plan: CommandPlan) -> list[Notice]:
-    """Return what the outputs alone know of a due swap: earlier rejections, or that it is refused."""
+    """Return what the outputs alone know of a due swap: that it is refused, or a lost signer and earlier rejections."""
     if due is None:
         return []
     declaration = recorded_declaration(step.new, step.state, command_plan.valid_until)
@@ -66,4 +66,5 @@ def swap_notices(step: RotationStep, due: PlannedSwap | None, command_plan: Comm
             refuse_unless_rollback(declaration, step.slots)
         except TrustError as error:  # a notice, so that the planned step is shown before it
             return [Notice.of_error(error)]
-    return rejection_notices(declaration, step.slots)
+    lost = announcements.replaced_signer_notices(step.state, step.new, step.slots)
+    return [*lost, *rejection_notices(declaration, step.slots)]

@@ -213,6 +213,20 @@ def test_lost_certificate_warns_until_accepted(rotated: FakeEngine) -> None:
     assert rotated.slots[0] == signing
 
 
+@pytest.mark.parametrize("on_drift", ["report", "restore"])
+def test_swap_names_a_replaced_signer(engine: FakeEngine, on_drift: str) -> None:
+    """A swap after a refresh has found a replaced signer names that one too, which is in neither slot."""
+    engine.deploy(PREPARED)
+    recorded = str(engine.slots[0])[:8]
+    engine.emulator.generate_active(engine.guid)
+    engine.refresh()
+    declared = with_arguments("b", "b", on_drift=on_drift)
+    engine.up(declared)
+    line = f"{recorded} (a), which the last deployment recorded as the signer, is in no slot any more"
+    assert line in engine.last_preview.messages
+    assert "which the last deployment recorded" not in engine.preview(declared).messages
+
+
 def test_restoring_trigger_warns_too(rotated: FakeEngine) -> None:
     """Only a certificate in a slot can be restored."""
     gone(rotated)
