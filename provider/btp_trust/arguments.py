@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import Final, get_args, get_type_hints
+from typing import Any, Final, get_args, get_type_hints
 
 import msgspec
 
@@ -106,7 +106,9 @@ def malformed_argument(error: str, shape: type[msgspec.Struct] = msgspec.Struct)
     # msgspec names a missing field within its sentence, other fields by the path at the end.
     prop = path.rstrip("`").split("[")[0] or error.partition("`")[2].partition("`")[0]
     if text.startswith("Invalid enum value"):  # the message repeats the value, which may be a secret
-        text = f"It is {' or '.join(member.value for member in _members(shape, prop))}"
+        nested = path.rstrip("`").rpartition(".")[2] if "." in path else ""
+        values = " or ".join(member.value for member in _members(shape, path.rstrip("`")))
+        text = f"Its `{nested}` is {values}" if nested else f"It is {values}"
     return Refused(
         f"The argument `{prop}` cannot be used.",
         f"{text}.",
@@ -115,7 +117,15 @@ def malformed_argument(error: str, shape: type[msgspec.Struct] = msgspec.Struct)
     )
 
 
-def _members(shape: type[msgspec.Struct], prop: str) -> list[Enum]:
-    hint = get_type_hints(shape)[prop]
-    # An optional enum is a union.
-    return [member for kind in get_args(hint) or (hint,) if issubclass(kind, Enum) for member in kind]
+def _members(shape: type[msgspec.Struct], path: str) -> list[Enum]:
+    """Return the values of the enum at a path such as `switches[0].block`."""
+    kinds: list[Any] = [shape]
+    for part in path.split("."):
+        name = part.partition("[")[0]
+        kinds = [kind for owner in kinds for kind in _kinds(get_type_hints(owner).get(name, str))]
+    return [member for kind in kinds if issubclass(kind, Enum) for member in kind]
+
+
+def _kinds(hint: Any) -> list[type]:
+    """Return the types in a hint: an optional one is a union, and a sequence has its elements'."""
+    return [kind for part in get_args(hint) for kind in _kinds(part)] if get_args(hint) else [hint]

@@ -282,6 +282,24 @@ def test_refuses_a_missing_or_odd_argument() -> None:
         from_program({"generation": "a", "on_drift": "restart"}, RotationArgs)
 
 
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ("block", r"Its `block` is oauth2 or saml-bearer\."),
+        ("certificate_format", r"Its `certificate_format` is certificate or pem or key\."),
+        ("system", "Expected `str`"),
+    ],
+)
+def test_refuses_a_malformed_part(part: str, words: str) -> None:
+    """A part of an argument is named with the values that it takes; the failure points to the argument."""
+    switch = {"connection": "s4", "system": "SHOP"}
+    odd = {**switch, part: 5.5 if part == "system" else "S3CRET"}
+    with pytest.raises(Refused, match=words) as caught:
+        from_program({"generation": "a", "switches": [switch, odd]}, RotationArgs)
+    assert caught.value.prop == "switches"
+    assert "S3CRET" not in str(caught.value)
+
+
 def test_the_candidate_is_optional() -> None:
     """Without one, there is none."""
     assert candidate_from_program(None) is None

@@ -179,7 +179,7 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
             "verify_destinations": verify_destinations,
             "on_verification_failure": on_verification_failure,
             "verify_now": verify_now,
-            "switches": None if switches is None else [system.switch_arguments for system in switches],
+            "switches": None if switches is None else _switches(switches),
             "on_switch_failure": on_switch_failure,
             "list_affected": list_affected,
             "revoked": revoked,
@@ -207,6 +207,17 @@ def _candidate(candidate: PassiveTrustCertificate) -> Mapping[str, pulumi.Input[
         "adopt": candidate.adopt,
         "retain_on_delete": is_retained(candidate) or None,
     }
+
+
+def _switches(systems: Sequence[CommunicationSystemTrust]) -> list[Mapping[str, pulumi.Input[Any]]]:
+    # An output would pass for a list, and an output in a list for the resource: both would lose the order of the two.
+    if not isinstance(systems, list | tuple) or not all(isinstance(each, CommunicationSystemTrust) for each in systems):
+        raise pulumi.RunError(
+            "The argument `switches` cannot be used.\n"
+            "It is a list of CommunicationSystemTrust resources of this program: each is read after the switchover.\n"
+            "Give the resources themselves: switches=[s4]. A system of another stack needs a resource here, too."
+        )
+    return [system.switch_arguments for system in systems]
 
 
 def _show_pages(trigger: RotationTrigger, unswitched: Sequence[str] | None, certificate: str, subaccount: str) -> None:

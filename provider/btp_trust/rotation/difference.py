@@ -24,8 +24,9 @@ class RotationDifference(Struct, frozen=True):
     is_switchover_due: bool
     arguments_changed: bool
     outputs_are_behind: bool
-    """Another certificate is active than the recorded one, a generation that had failed is active, or a system that
-    was left behind has caught up."""
+    """Another certificate is active than the recorded one, or a generation that had failed is active."""
+    caught_up: list[str]
+    """Systems that an earlier step has left behind, and that trust the signer since."""
     stale_read: StaleRead | None
     """The slots look as before the last swap, and the last swap is too recent to accept that."""
 
@@ -37,7 +38,7 @@ class RotationDifference(Struct, frozen=True):
     @property
     def is_update_due(self) -> bool:
         """Return True if an update has something to do, apart from verifications."""
-        return self.is_due or self.outputs_are_behind
+        return self.is_due or self.outputs_are_behind or bool(self.caught_up)
 
 
 def due_swap(new: RotationInputs, command_plan: CommandPlan) -> PlannedSwap | None:
@@ -75,8 +76,8 @@ def find_difference(
         arguments_changed=arguments_changed(state, new),
         outputs_are_behind=not has_fingerprint(snapshot.active, state.fingerprint)
         or state.recorded_signer is not None  # what a refresh has found stays to be approved
-        or (state.failed_generation is not None and signs)  # somebody made it sign: its failure is over
-        or not set(state.unswitched).isdisjoint(trusting_systems),  # its administrator has uploaded the certificate
+        or (state.failed_generation is not None and signs),  # somebody made it sign: its failure is over
+        caught_up=[name for name in state.unswitched if name in trusting_systems],
         stale_read=stale_read_after_swap(snapshot, state),
     )
 

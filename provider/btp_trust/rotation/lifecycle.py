@@ -151,7 +151,7 @@ def diff(session: Session, state: RotationState, new: RotationInputs) -> Compari
     if planned is not None:  # a refresh has read, and warned
         notices = [
             *planned,
-            *record_notices(step, is_switchover_due=difference.is_switchover_due),
+            *record_notices(step, difference),
             *swap_notices(step, due, command_plan),
             *notices,
             *signer_warnings.signer_notices(session, state, new, snapshot, command_plan),

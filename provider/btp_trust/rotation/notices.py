@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from btp_trust.errors import TrustError
+from btp_trust.formatting import label_fingerprint
 from btp_trust.rotation import announcements
 from btp_trust.rotation.decision import Action, Decision
 from btp_trust.rotation.declaration import Declaration
-from btp_trust.rotation.difference import refuse_unrecorded_signer
+from btp_trust.rotation.difference import RotationDifference, refuse_unrecorded_signer
 from btp_trust.rotation.planned_swap import PlannedSwap
 from btp_trust.rotation.revocation import revocation_notices
 from btp_trust.rotation.rollback import recorded_declaration, refuse_unless_rollback
 from btp_trust.rotation.schema import RotationInputs
+from btp_trust.rotation.switchover import messages
 from btp_trust.rotation.switchover.plan import SwitchoverPlan
 from btp_trust.rotation.target_history import rejection_notices
 from btp_trust.rotation.verification import preflight
@@ -47,11 +49,16 @@ def switchover_notices(session: Session, switchover: SwitchoverPlan) -> list[Not
     return warnings if switchover.left is None else [*warnings, Notice(switchover.left)]
 
 
-def record_notices(step: RotationStep, *, is_switchover_due: bool) -> list[Notice]:
-    """Return the line of a declared certificate that signs already."""
+def record_notices(step: RotationStep, difference: RotationDifference) -> list[Notice]:
+    """Return the lines of what happened outside of this stack: the declared certificate signs, or a system trusts it.
+
+    A system that an earlier step has left behind may have it from its administrator.
+    """
     # A verification has a line of its own, and the plan of a switchover is shown among the inputs.
-    sends = step.run is not None or is_switchover_due
-    return announcements.record_notices(step.state, step.new, step.slots, sends=sends)
+    sends = step.run is not None or difference.is_switchover_due
+    signer = label_fingerprint(step.new.declared_fingerprint, step.new.generation)
+    caught_up = [Notice(messages.caught_up(name, signer)) for name in difference.caught_up]
+    return [*announcements.record_notices(step.state, step.new, step.slots, sends=sends), *caught_up]
 
 
 def swap_notices(step: RotationStep, due: PlannedSwap | None, command_plan: CommandPlan) -> list[Notice]:

@@ -217,7 +217,7 @@ def swap(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     return Decision(
         Action.SWAP,
         reason,
-        step + summarize(statuses, PREVIEW_WIDTH - len(step)),
+        step + summarize(statuses, PREVIEW_WIDTH - len(step), switches=len(declaration.switches)),
         slots_before=snapshot.slots,
         targets={status.target: status.sentence for status in statuses},
         trust_warning=trust_warning(statuses, certificate),

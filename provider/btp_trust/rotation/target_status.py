@@ -25,15 +25,25 @@ def target_lines(statuses: Sequence[TargetStatus]) -> str:
     return list_lines({status.target: status.sentence for status in statuses})
 
 
-def summarize(statuses: Sequence[TargetStatus], max_length: int) -> str:
-    """Format all targets as one clause: one by one, or counted where that is too long."""
+def summarize(statuses: Sequence[TargetStatus], max_length: int, *, switches: int = 0) -> str:
+    """Format all targets as one clause: one by one, or counted where that is too long.
+
+    Args:
+        statuses: The targets that state what they trust.
+        max_length: Of the clause.
+        switches: How many systems change over with the signer; lines of their own say what was read there.
+    """
     if not statuses:
-        return "no target was asked"
+        return f"{_count_systems(switches)}no other target was asked" if switches else "no target was asked"
     clause = ", ".join(str(status) for status in statuses)
     if len(clause) <= max_length:
         return clause
     labels = [status.label for status in statuses]
     return "targets: " + ", ".join(f"{labels.count(label)} {label}" for label in dict.fromkeys(labels))
+
+
+def _count_systems(switches: int) -> str:
+    return f"{switches} system{'' if switches == 1 else 's'} in switches, "
 
 
 def signs_again(declaration: Declaration, certificate: Certificate, active: Certificate | None) -> bool:

@@ -25,7 +25,7 @@ class _ErrorBody(msgspec.Struct):
 
 
 def unknown_system(system: str, host: str) -> Refused:
-    """Return the refusal of an ID that the tenant lacks."""
+    """Return the refusal of an ID that only other tenants may have."""
     return Refused(
         f"{host} has no communication system {system!r}.",
         "The communication user sees no system with this ID. IDs are case-sensitive, and a system's name is another "
@@ -56,7 +56,7 @@ def system_refused(response: httpx.Response) -> SystemRefused:
 
 
 def unexpected_response(response: httpx.Response) -> UnexpectedResponse:
-    """Return the error of an answer that this API does not give."""
+    """Return the error of any other answer: those of this API are its entities and OData errors."""
     evidence = f"Status {response.status_code}, {content_type(response)}, {len(response.content)} bytes."
     return UnexpectedResponse(
         f"{request_label(response.request)} gave an answer that is not that of communication systems.",
@@ -68,7 +68,7 @@ def unexpected_response(response: httpx.Response) -> UnexpectedResponse:
 
 
 def with_edition_hint(error: ServiceUnavailable) -> TrustError:
-    """Name what else a 500 may mean: it is the lasting answer of an edition without this service."""
+    """Name what else a 500 may mean: it is the lasting answer of another edition."""
     if error.status == httpx.codes.INTERNAL_SERVER_ERROR:
         error.remedy = (
             f"{error.remedy} If it stays: S/4HANA Cloud Private Edition answers so, as it lacks this service; let an "

@@ -204,6 +204,41 @@ def test_continue_leaves_a_system_to_people(scenario: SwitchoverScenario) -> Non
     assert "unswitched" not in engine.outputs("rotation")
 
 
+def test_changed_system_is_left_behind(scenario: SwitchoverScenario) -> None:
+    """With `continue`, a system that changed since the plan is left alone; the line claims nothing about the slots."""
+    engine = scenario.engine
+    other = engine.emulator.create_subaccount(generate=True).guid
+    foreign, _ = engine.emulator.certificates(other)
+
+    def meddle(request: httpx.Request, send: Any) -> httpx.Response:
+        engine.emulator.trust_in_system(scenario.name("hr"), "BTP", foreign)
+        response: httpx.Response = send(request)
+        return response
+
+    engine.deploy(scenario.program("a", on_switch_failure="continue"))
+    engine.transport.inject_once(READ, meddle, after=2)
+    report = engine.up(scenario.program("b", on_switch_failure="continue"), skip_preview=True)
+    assert engine.slots[0] == scenario.second
+    assert f"{NAMES[1]} changed since this was planned." in report.messages
+    assert "slots stay" not in report.messages
+
+
+def test_uploaded_system_is_recorded(scenario: SwitchoverScenario) -> None:
+    """A system that its administrator has brought up to date since is named by the command that records it."""
+    engine, declared = scenario.engine, scenario.program("b", on_switch_failure="continue")
+    engine.transport.inject_once(ROTATE, lambda request, send: _then_fail(engine, send(request)))
+    engine.up(declared)
+    engine.transport.clear_faults()
+    engine.emulator.trust_in_system(scenario.name(TENANTS[0]), "BTP", engine.emulator.certificates(engine.guid)[0])
+    line = f"{NAMES[0]}, which was left behind, trusts {str(scenario.second)[:8]} (b) now: this deployment records it"
+    engine.up(declared)
+    assert line in engine.last_preview.messages
+    assert f"{NAMES[1]}, which was left behind" not in engine.last_preview.messages
+    assert f"{NAMES[1]} switches over" in engine.last_preview.messages
+    scenario.assert_all_on(scenario.second)
+    assert "was left behind" not in engine.preview(declared).messages
+
+
 def test_revoked_signer_is_never_returned_to(scenario: SwitchoverScenario) -> None:
     """A system that fails after a rotation away from a revoked signer is left to people, as the preview said."""
     engine, declared = scenario.engine, scenario.program("b", revoked={"a": "leaked"})
@@ -297,7 +332,7 @@ def test_changed_reading_stops_the_swap(scenario: SwitchoverScenario) -> None:
 
     engine.deploy(scenario.program("a"))
     engine.transport.inject_once(READ, meddle, after=2)  # of the preparation; two are of the plan
-    with pytest.raises(SystemChanged, match="the slots stay as they are"):
+    with pytest.raises(SystemChanged, match="The slots stay as they are, for hr"):
         engine.up(scenario.program("b"), skip_preview=True)
 
     assert engine.slots[0] == scenario.first

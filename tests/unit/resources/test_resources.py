@@ -503,6 +503,30 @@ def test_system_gets_certificate_and_switch(deploy: Deploy) -> None:
     assert registered["two"].inputs["certificate"] == "PEM"
 
 
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda system: system,
+        lambda _: "s4",
+        lambda _: [None],
+        lambda system: {"s4": system},
+        lambda system: [pulumi.Output.from_input(system)],
+        lambda system: pulumi.Output.from_input([system]),
+        lambda system: (each for each in [system]),
+    ],
+)
+def test_switches_are_resources(deploy: Deploy, wrap: Callable[[CommunicationSystemTrust], Any]) -> None:
+    """Anything else than a list of the resources is refused: it would lose what orders the two."""
+
+    def program() -> None:
+        system = CommunicationSystemTrust("s4", connection="s4", system="SHOP")
+        with pytest.raises(pulumi.RunError, match="`switches` cannot be used") as caught:
+            RotationTrigger("rotation", generation="2026-11", switches=wrap(system))
+        assert len(str(caught.value).splitlines()) == 3
+
+    assert "rotation" not in deploy(program).registered
+
+
 def test_registration_requires_passive_of_source(deploy: Deploy) -> None:
     """`passive=` of another connection is refused; that of the source becomes its name."""
 

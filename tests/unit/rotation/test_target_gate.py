@@ -13,6 +13,7 @@ from btp_trust.rotation.decision import Action, Decision, Reason
 from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.policies import decide
 from btp_trust.rotation.schema import OnDrift
+from btp_trust.rotation.switchover.schema import Switch
 from btp_trust.trusted_by.statements import (
     Attestation,
     DeferredUpload,
@@ -237,10 +238,14 @@ def test_valid_metadata_counts_as_trusted(limits: dict[str, dict[str, datetime]]
 
 
 def test_step_lists_statuses_refusals_first() -> None:
-    """A step lists each target with its status and source; an empty list of targets is stated."""
+    """A step lists each target with its status and source; an empty list is stated, and the systems in switches."""
     message = decide(rotate(z=Observation.of(B.fingerprint), b=attested(), a=DeferredUpload("HR IT")), AB).message
     assert message.endswith("becomes passive; a gap, b yes (attested), z yes (observed)")
     assert decide(rotate(), AB).message.endswith("becomes passive; no target was asked")
+    systems = [Switch(connection="erp", system=system) for system in ("A", "B")]
+    for switches, counted in ((systems[:1], "1 system"), (systems, "2 systems")):
+        step = decide(replace(rotate(), switches=switches), AB).message
+        assert step.endswith(f"becomes passive; {counted} in switches, no other target was asked")
     back = decide(roll_back(z=Observation.of(A.fingerprint), y=UNKNOWN, x=Observation.of()), BA).message
     assert back.endswith("; x no (observed), y not known yet, z yes (observed)")
 

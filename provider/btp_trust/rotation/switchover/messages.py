@@ -87,7 +87,7 @@ def left_by_creation(names: Sequence[str], to: Certificate) -> str:
 def changed_since_plan(name: str, planned: str, found: str) -> SystemChanged:
     """Return the error of a system that trusts another certificate than the preview showed."""
     return SystemChanged(
-        f"{name} changed since this was planned, so the slots stay as they are.",
+        f"{name} changed since this was planned.",
         f"Planned for: {planned}. Found: {found}.",
         "Run `pulumi preview` and read the new plan; the change may have had a reason.",
     )
@@ -179,3 +179,8 @@ def _reasons(failures: Mapping[str, TrustError]) -> str:
 def switched(name: str, signer: str, gap: float | None) -> str:
     """Say that a system was switched over, and for how many seconds it refused calls at most."""
     return f"{name} trusts {signer} now" + ("" if gap is None else f"; it refused calls for {gap:.1f} s at most")
+
+
+def caught_up(name: str, signer: str) -> str:
+    """Say that a system that was left behind trusts the signer since."""
+    return f"{name}, which was left behind, trusts {signer} now: this deployment records it"
