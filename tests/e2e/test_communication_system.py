@@ -47,5 +47,5 @@ def test_system_trusts_active_certificate(project: PulumiProject, emulator: Emul
     assert project.has_no_changes()
 
     project.write(program(signing))
-    assert f"trusts {str(active)[:8]} as before" in project.up()
+    assert f"it trusted {str(active)[:8]} at the last reading" in project.up()
     assert trusted(emulator, tenant) == active

@@ -67,6 +67,20 @@ def test_system_changes_over_and_back(switching: PulumiProject) -> None:
     assert switching.state()["erp"]["outputs"]["trusted"] == [old]
 
 
+def test_client_certificate_logs_on(switching: PulumiProject) -> None:
+    """A communication user with a client certificate reads and writes as one with a password; its key stays hidden."""
+    old, new = switching.slots()
+    user = switching.emulator.communication_user("erp", "x509")
+    switching.known_secrets.add("".join(user["key"].splitlines()[1:3]))
+    # Adopted anew: the emulator has another address for client certificates, and so another tenant.
+    switching.deploy(rotation_program("2028-11", "2026-11"))
+    switching.set_config("btp-trust:connections", json.dumps({"erp": user}), secret=True)
+    switching.variables["SSL_CERT_FILE"] = str(switching.emulator.ca_file)
+    switching.deploy(switching_program("2026-11"))
+    switching.deploy(switching_program("2028-11"))
+    assert (switching.slots(), trusted(switching.emulator)) == ((new, old), new)
+
+
 def test_refusing_system_leaves_a_page(switching: PulumiProject) -> None:
     """With `continue` the deployment prints at once what the administrator uploads; with that, nothing is left."""
     emulator, (_, new) = switching.emulator, switching.slots()

@@ -71,8 +71,9 @@ def gone(error: Refused) -> tuple[str, str, str]:
 
 
 def stays(trusted: list[str]) -> str:
-    """Say what a removal leaves behind."""
-    return f"trusts {describe_identity(next(iter(trusted), ''))} as before; the removal leaves the system as it is"
+    """Say what a removal leaves behind; it sends nothing, so that this is as old as the last reading."""
+    last = describe_identity(next(iter(trusted), ""))
+    return f"the removal leaves the system as it is, and reads nothing: it trusted {last} at the last reading"
 
 
 def moved(args: SystemTrustArgs, old: SystemTrustArgs) -> Refused:

@@ -147,7 +147,10 @@ class CommunicationSystems:
         return known
 
     def _connect(self, found: ResolvedCommunicationUser) -> _Tenant:
-        user, address = found.user, found.user.url.rstrip("/")
+        user, url = found.user, httpx.URL(found.user.url)
+        # Scheme, host and port in one notation, so that two connections to one tenant are known as such. httpx leaves
+        # the default port out of a URL whose scheme is in lower case alone, as it is here.
+        address = str(url.copy_with(scheme=url.scheme)).rstrip("/")
         tls = user.tls(self._host.clock(), self._ca_bundle)
         if note := no_proxy_note():
             self._print_note(note)

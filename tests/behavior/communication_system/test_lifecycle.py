@@ -306,7 +306,7 @@ def test_removal_leaves_system(stack: S4Stack) -> None:
     stack.engine.transport.sent.clear()
     report = stack.engine.up(lambda _: None)
     assert stack.engine.transport.sent == []
-    assert f"{SYSTEM} (oauth2): trusts {stack.active.fingerprint[:8]} as before" in report.messages
+    assert f"it trusted {stack.active.fingerprint[:8]} at the last reading" in report.messages
 
 
 def test_vanished_system_stays_in_state(stack: S4Stack) -> None:
@@ -344,8 +344,12 @@ def test_resource_keeps_its_tenant(stack: S4Stack) -> None:
 
 
 def test_second_resource_is_refused(stack: S4Stack) -> None:
-    """Two resources for one block are refused, by one connection or two."""
-    stack.engine.config["btp-trust:connections"] = json.dumps({CONNECTION: stack.user, "same": stack.user})
+    """Two resources for one block are refused, by one connection or two, whose URLs may be written differently."""
+    scheme, _, rest = stack.user["url"].partition("://")
+    host, _, path = rest.partition("/")
+    port = {"http": 80, "https": 443}[scheme]
+    same = {**stack.user, "url": f"{scheme.upper()}://{host}:{port}/{path}/"}
+    stack.engine.config["btp-trust:connections"] = json.dumps({CONNECTION: stack.user, "same": same})
 
     def twice(deployment: Deployment) -> None:
         system(deployment)
