@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from btp_trust.errors import TrustError
 from btp_trust.formatting import label_fingerprint
 from btp_trust.rotation import announcements
@@ -56,9 +58,21 @@ def record_notices(step: RotationStep, difference: RotationDifference) -> list[N
     """
     # A verification has a line of its own, and the plan of a switchover is shown among the inputs.
     sends = step.run is not None or difference.is_switchover_due
+    recorded = announcements.record_notices(step.state, step.new, step.slots, sends=sends)
+    return [*recorded, *_left_behind_notices(step, difference.caught_up)]
+
+
+def _left_behind_notices(step: RotationStep, caught_up: Sequence[str]) -> list[Notice]:
+    """Return what became of the systems that an earlier step has left behind, while the signer stays."""
+    if step.new.declared_fingerprint != step.state.declared_fingerprint:
+        return []  # their certificate may be the next signer
     signer = label_fingerprint(step.new.declared_fingerprint, step.new.generation)
-    caught_up = [Notice(messages.caught_up(name, signer)) for name in difference.caught_up]
-    return [*announcements.record_notices(step.state, step.new, step.slots, sends=sends), *caught_up]
+    declared = {switch.name for switch in step.new.switches}
+    lines = [
+        *(messages.caught_up(name, signer) for name in caught_up),
+        *(messages.forgotten(name, signer) for name in step.state.unswitched if name not in declared),
+    ]
+    return [Notice(line) for line in lines]
 
 
 def swap_notices(step: RotationStep, due: PlannedSwap | None, command_plan: CommandPlan) -> list[Notice]:

@@ -204,6 +204,24 @@ def test_continue_leaves_a_system_to_people(scenario: SwitchoverScenario) -> Non
     assert "unswitched" not in engine.outputs("rotation")
 
 
+def test_forgotten_system_is_named(scenario: SwitchoverScenario) -> None:
+    """A system that was left behind and leaves the program is named once more: it still refuses calls."""
+    engine, continues = scenario.engine, {"on_switch_failure": "continue"}
+    engine.transport.inject_once(ROTATE, lambda request, send: _then_fail(engine, send(request)))
+    engine.up(scenario.program("b", **continues))
+    engine.transport.clear_faults()
+    declared = program("b", "b", trigger={"switches": [{"connection": "erp", "system": "BTP"}], **continues})
+    line = f"{NAMES[1]}, which was left behind, is in switches no more"
+    messages = engine.preview(declared).messages
+    assert line in messages
+    assert f"{NAMES[0]} switches over" in messages
+    assert f"to {str(scenario.second)[:8]} (b); it refuses calls until then" in messages
+    back = engine.preview(program("b", "a", trigger=continues)).messages
+    assert "was left behind" not in back  # it trusts the certificate that signs again
+    engine.deploy(declared)
+    assert "unswitched" not in engine.outputs("rotation")
+
+
 def test_changed_system_is_left_behind(scenario: SwitchoverScenario) -> None:
     """With `continue`, a system that changed since the plan is left alone; the line claims nothing about the slots."""
     engine = scenario.engine
@@ -356,10 +374,16 @@ def test_rollback_is_final(scenario: SwitchoverScenario) -> None:
 def test_third_certificate_refuses_the_plan(scenario: SwitchoverScenario) -> None:
     """A system that trusts neither certificate may be another subaccount's: the preview is refused."""
     scenario.emulator.trust_in_system(scenario.name("hr"), "BTP", None)
-    message = scenario.engine.assert_refused(scenario.program("b"), "from outside of the slots")
+    message = scenario.engine.assert_refused(scenario.program("b"), "trusts no certificate.")
 
+    assert f"then rotate to {str(scenario.second)[:8]}" in message
+    other = scenario.emulator.create_subaccount(generate=True).guid
+    scenario.emulator.trust_in_system(scenario.name("hr"), "BTP", scenario.emulator.certificates(other)[0])
+    message = scenario.engine.assert_refused(scenario.program("b"), "from outside of the slots")
     assert NAMES[1] in message
-    assert scenario.engine.preview(scenario.program("a")).has_no_changes
+    resting = scenario.engine.preview(scenario.program("a"))
+    assert resting.has_no_changes
+    assert "then rotate to" not in resting.messages
 
 
 def test_unread_system_stops_the_swap(scenario: SwitchoverScenario) -> None:

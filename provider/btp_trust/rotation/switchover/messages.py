@@ -46,9 +46,11 @@ def consequence(policy: OnSwitchFailure, *, has_swap: bool) -> str:
     return "the command ends with an error, and the next one tries again"
 
 
-def switches(name: str, before: str, after: str) -> str:
+def switches(name: str, before: str, after: str, *, has_swap: bool) -> str:
     """Say in a preview that a system is to switch over."""
-    return f"{name} switches over from {before} to {after}; it refuses calls meanwhile"
+    return (
+        f"{name} switches over from {before} to {after}; it refuses calls {'meanwhile' if has_swap else 'until then'}"
+    )
 
 
 def left_to_people(new: str) -> str:
@@ -56,15 +58,21 @@ def left_to_people(new: str) -> str:
     return f"{new}, once somebody uploads it or the next deployment reaches the system"
 
 
-def trusts_other(name: str, found: SystemTrust, to: Certificate) -> Problem:
+def trusts_other(name: str, found: SystemTrust, to: Certificate, *, has_swap: bool) -> Problem:
     """Explain a system that trusts a certificate from outside of the slots, or has an empty field."""
-    what = certificate_field.describe(found.field)
+    then = f"; then rotate to {short_fingerprint(to.fingerprint)}" if has_swap else ""
+    remedy = (
+        "If this system is meant, let it trust the active certificate first: CommunicationSystemTrust(…, "
+        f"certificate=…), deploy{then}. Else take it out of switches=."
+    )
+    why = "a switchover exchanges only the two certificates in the slots."
+    if not certificate_field.identity(found.field):
+        return Problem(f"{name} trusts no certificate.", f"Its field is empty; {why}", remedy)
+    provider = f"Its provider name is {found.provider_name!r}. " if found.provider_name else ""
     return Problem(
-        f"{name} trusts {what}, a certificate from outside of the slots.",
-        f"Its provider name is {found.provider_name!r}. It may belong to another subaccount, which would lose its "
-        "trust; so a switchover exchanges only the two certificates in the slots.",
-        f"If this system is meant, let it trust the active certificate first: CommunicationSystemTrust(…, "
-        f"certificate=…), deploy; then rotate to {short_fingerprint(to.fingerprint)}. Else take it out of switches=.",
+        f"{name} trusts {certificate_field.describe(found.field)}, from outside of the slots.",
+        f"{provider}It may belong to another subaccount, which would lose its trust; so {why}",
+        remedy,
     )
 
 
@@ -184,3 +192,11 @@ def switched(name: str, signer: str, gap: float | None) -> str:
 def caught_up(name: str, signer: str) -> str:
     """Say that a system that was left behind trusts the signer since."""
     return f"{name}, which was left behind, trusts {signer} now: this deployment records it"
+
+
+def forgotten(name: str, signer: str) -> str:
+    """Warn of a system that was left behind, and that the program has taken out of the list."""
+    return (
+        f"warning: {name}, which was left behind, is in switches no more: it refuses calls until its administrator has "
+        f"uploaded {signer}"
+    )

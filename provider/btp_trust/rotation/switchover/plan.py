@@ -34,6 +34,8 @@ class SwitchoverPlan(Struct, frozen=True):
     """For the inputs: the switchover of this command, else the last one."""
     to: Certificate | None = None
     """What the systems are to trust, if a switchover is due."""
+    has_swap: bool = False
+    """Whether the signer changes with them."""
     lacking: Sequence[str] = ()
     """The systems that are to change."""
     trusting: Sequence[str] = ()
@@ -53,7 +55,10 @@ class SwitchoverPlan(Struct, frozen=True):
     def lines(self) -> list[str]:
         """The systems that are to change, for a preview without `--diff`."""
         planned = {} if self.planned is None else self.planned.systems
-        return [messages.switches(name, planned[name].trusts, planned[name].will_trust) for name in self.lacking]
+        return [
+            messages.switches(name, planned[name].trusts, planned[name].will_trust, has_swap=self.has_swap)
+            for name in self.lacking
+        ]
 
 
 def switch_certificates(decision: Decision, snapshot: Snapshot) -> tuple[Certificate, Certificate | None] | None:
@@ -105,7 +110,7 @@ def plan_switchover(
         failure=messages.consequence(_failure_policy(declaration, before), has_swap=has_swap),
         systems=_lines(declaration, systems, to, before, lacking),
     )
-    return SwitchoverPlan(planned, to, lacking, systems.trusting(to), warnings)
+    return SwitchoverPlan(planned, to, has_swap, lacking, systems.trusting(to), warnings)
 
 
 def _problems(
@@ -116,7 +121,9 @@ def _problems(
     Raises:
         TrustError: One of them stops the swap.
     """
-    foreign = [messages.trusts_other(name, found, to) for name, found in systems.foreign(to, before).items()]
+    foreign = [
+        messages.trusts_other(name, found, to, has_swap=has_swap) for name, found in systems.foreign(to, before).items()
+    ]
     if has_swap and foreign:
         raise Refused(*foreign[0], prop="switches")
     may_go_on = not has_swap or declaration.on_switch_failure is OnSwitchFailure.CONTINUE

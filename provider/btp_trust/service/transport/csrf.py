@@ -14,7 +14,7 @@ from typing import Final
 
 import httpx
 
-from btp_trust.errors import CredentialsRejected
+from btp_trust.errors import CredentialsRejected, UnexpectedResponse
 from btp_trust.service.transport.request import begin_request, discard_body, request_label
 from btp_trust.service.transport.retry import RetryPolicy
 
@@ -70,10 +70,12 @@ class CsrfSession(httpx.Auth):
             yield from self._fetch_token()
         response = yield from self._send_write(request)
         # The system has certainly not done it, so the same request may be sent again.
-        if response.status_code == httpx.codes.FORBIDDEN and response.headers.get(HEADER, "").lower() == _REQUIRED:
+        if _asks_for_token(response):
             discard_body(response)
             yield from self._fetch_token()
-            yield from self._send_write(request)
+            response = yield from self._send_write(request)
+            if _asks_for_token(response):
+                raise _no_token_accepted(request)
 
     def _send_write(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, httpx.Response]:
         # A service that gives no token may need none: its answer to the write tells.
@@ -118,3 +120,18 @@ class CsrfSession(httpx.Auth):
         token = response.headers.get(HEADER, "")
         if request.headers.get(HEADER) == FETCH and _TOKEN.fullmatch(token) and token.lower() != _REQUIRED:
             self._token = token
+
+
+def _asks_for_token(response: httpx.Response) -> bool:
+    return response.status_code == httpx.codes.FORBIDDEN and response.headers.get(HEADER, "").lower() == _REQUIRED
+
+
+def _no_token_accepted(request: httpx.Request) -> UnexpectedResponse:
+    """Return the error of a system that asks for a token after it was asked for one twice."""
+    return UnexpectedResponse(
+        f"{request_label(request)} was refused: 403, for want of a CSRF token.",
+        "The system was asked for a token twice, and gave none, or refused its own: the header X-CSRF-Token or the "
+        "cookies of the session are lost on the way, or a logon page answers for the service.",
+        "Check proxies on the way, which have to pass both on, and the connection's url.",
+        client_error=True,
+    )
