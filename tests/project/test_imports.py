@@ -40,6 +40,8 @@ PURE = (
     "rotation/evidence.py",
     "rotation/messages.py",
     "rotation/policies.py",
+    "rotation/postponement.py",
+    "rotation/swap_decision.py",
     "rotation/target_gate.py",
     *(f"rotation/verification/{name}.py" for name in ("policy", "rejection", "target_answer", "verdict")),
     "service/certificate_field.py",

@@ -15,10 +15,12 @@ from btp_trust.certificate import Certificate
 from btp_trust.errors import Refused
 from btp_trust.passive import plan
 from btp_trust.property_bag import UNKNOWN
-from btp_trust.rotation.decision import Action, Decision
+from btp_trust.rotation.decision import Action, Decision, Reason
 from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.policies import CREATE_POLICIES, UPDATE_POLICIES, Policy, decide
+from btp_trust.rotation.postponement import keep_deployed
 from btp_trust.rotation.schema import OnDrift
+from btp_trust.rotation.time_args import When
 from btp_trust.rotation.time_limits import Freeze
 from btp_trust.snapshot import Snapshot
 from btp_trust.trusted_by.statements import Attestation, DeferredUpload, Observation, TrustStatement
@@ -78,6 +80,7 @@ def swappable(
         recorded_generations=recorded_generations,
         known_generations=known_generations,
         on_drift=draw(drifting),
+        when=draw(st.sampled_from(When)),
         trusted_by=trusting,
     )
     return declaration, make_snapshot(active, passive_, day=day)
@@ -242,6 +245,23 @@ def test_plan_swaps_exactly_what_may(situation: tuple[Declaration, Snapshot]) ->
     assert (decide(declaration, reading).action is Action.SWAP) == may_swap(declaration, reading)
 
 
+@given(situations())
+def test_plan_waits_for_time_alone(situation: tuple[Declaration, Snapshot]) -> None:
+    """A step waits exactly if the program says so, and the same step passes without limits; nothing else is planned."""
+    declaration, reading = situation
+    unlimited = replace(declaration, soak=None, freeze=[])
+    is_untimely = may_swap(unlimited, reading) and not may_swap(declaration, reading)
+    decision = decide(declaration, reading)
+    assert (decision.action is Action.WAIT) == (is_untimely and declaration.when is When.NEXT_WINDOW)
+    if decision.action is Action.WAIT:
+        assert decision.waits_until is not None
+        assert decision.message == decide(unlimited, reading).message
+        assert decide(declaration, replace(reading, now=decision.waits_until)).action is not Action.WAIT
+        kept = decide(keep_deployed(declaration), reading)
+        assert kept.action in (Action.RECORD, Action.REPORT, Action.WARN, Action.SWAP), "a second refusal"
+        assert kept.action is not Action.SWAP or kept.reason is Reason.RESTORE
+
+
 @given(situations(), certificates)
 def test_satisfied_trigger_plans_nothing(situation: tuple[Declaration, Snapshot], signer: Certificate) -> None:
     """With the declared certificate active, the decision is to record, unless a name is bound twice."""
@@ -282,6 +302,8 @@ def test_every_declaration_converges(
     if first.refusal is not None:
         assert all((first.refusal.what, first.refusal.why, first.refusal.remedy))
         return
+    if first.action is Action.WAIT:
+        declaration = keep_deployed(declaration)
     bound = {declaration.generation: reading.slots.active or "", **declaration.generations}
     later, slots = after(replace(declaration, candidate_generations=bound)), done(first, reading)
     for _ in range(3):

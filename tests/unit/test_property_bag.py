@@ -32,15 +32,14 @@ from btp_trust.property_bag import (
     unplanned_inputs,
     with_changes,
 )
+from btp_trust.rotation.candidate import Candidate, candidate_from_program
 from btp_trust.rotation.evidence import Evidence
 from btp_trust.rotation.planned_swap import PlannedSwap
 from btp_trust.rotation.schema import (
-    Candidate,
     OnDrift,
     RotationArgs,
     RotationInputs,
     RotationState,
-    candidate_from_program,
 )
 from btp_trust.rotation.switchover.schema import PlannedSwitchover
 from btp_trust.trusted_by.statements import Attestation, Sighting

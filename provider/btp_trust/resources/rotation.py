@@ -84,6 +84,10 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
             says from when on the rotation passes. A rollback to the previous signer and a restoration pass at any time.
         window: The only times at which a rotation may begin: {"cron": …, "duration": …, "time_zone": …}, such as
             "0 2 * * SUN", "4h", "Europe/Berlin".
+        when: What becomes of a rotation whose time is still to come: `now` (default) refuses it, with the moment from
+            which it passes; `next_window` leaves it alone and says that moment in each command, so that a scheduled
+            pipeline performs it with the first `pulumi up` from then on. Until then the earlier generation stays the
+            deployed one.
         break_glass: {generation: reason}: a generation that may sign at any time, such as the one that replaces a
             leaked key. It passes `soak`, `freeze` and `window`; `trusted_by` and `revoked` still
             hold.
@@ -99,7 +103,7 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
     """
 
     generation: pulumi.Output[str]
-    """The name as given."""
+    """The name as given; the one of the last deployment, while another one waits for its time (`when`)."""
     signer: pulumi.Output[Mapping[str, str]]
     """{fingerprint, not_after} of the declared certificate; known in a preview."""
     role: pulumi.Output[str]
@@ -158,6 +162,7 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
         soak: pulumi.Input[int] | pulumi.Input[str] | None = None,
         freeze: pulumi.Input[Sequence[pulumi.Input[Mapping[str, pulumi.Input[str]]]]] | None = None,
         window: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
+        when: pulumi.Input[Literal["now", "next_window"]] | None = None,
         break_glass: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
         connection: str = DEFAULT_CONNECTION,
         subaccount_id: pulumi.Input[str] | None = None,
@@ -186,6 +191,7 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
             "soak": soak,
             "freeze": freeze,
             "window": window,
+            "when": when,
             "break_glass": break_glass,
             **dict.fromkeys(_OUTPUTS),
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import Enum, StrEnum
 from types import MappingProxyType
 
@@ -21,6 +22,8 @@ class Action(Enum):
     """Swap the slots, if they still hold exactly `Decision.slots_before`."""
     REPORT = "report"
     """Report that another certificate than the declared one is active; leave the slots alone."""
+    WAIT = "wait"
+    """Leave a swap alone until its time comes; the deployed generation stays the declared one."""
     WARN = "warn"
     """Warn of a state that only another command resolves, with the remedy."""
     REFUSE = "refuse"
@@ -62,15 +65,17 @@ class Decision(Struct, frozen=True):
     message: str = ""
     """One sentence, within the 150 characters that `pulumi preview --diff` shows of a string."""
     evidence: str = ""
-    """With REPORT and WARN: the contents of the slots."""
+    """With REPORT and WARN: the contents of the slots. With WAIT: what the swap waits for."""
     remedies: str = ""
     """With REPORT and WARN: what the user may do, down to the line to paste."""
     slots_before: Slots | None = None
     """With SWAP: exactly what both slots must hold."""
     targets: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """With SWAP: {target: whether it trusts the next signer, and where that comes from}."""
+    """With SWAP and WAIT: {target: whether it trusts the next signer, and where that comes from}."""
     trust_warning: str = ""
     """With SWAP: the targets that lack the next signer although the swap is a rollback."""
+    waits_until: datetime | None = None
+    """With WAIT: from when on the swap passes."""
     refusal: Refused | None = None
     """With REFUSE: the message in three parts."""
 

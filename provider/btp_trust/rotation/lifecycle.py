@@ -9,8 +9,10 @@ from msgspec.structs import replace
 from btp_trust.errors import StaleRead
 from btp_trust.property_bag import PropertyBag, from_bag
 from btp_trust.rotation import announcements, signer_warnings
-from btp_trust.rotation.decision import Action, Decision, Reason
+from btp_trust.rotation.candidate import Candidate
+from btp_trust.rotation.decision import Action, Decision
 from btp_trust.rotation.declaration import Declaration
+from btp_trust.rotation.destinations import affected_destinations, destinations_to_compare
 from btp_trust.rotation.difference import (
     RotationDifference,
     arguments_changed,
@@ -28,18 +30,17 @@ from btp_trust.rotation.notices import (
 from btp_trust.rotation.outputs import history_outputs, refreshed_outputs, restored_at, signer_outputs, without_none
 from btp_trust.rotation.perform import complete_step, record_signer, swap_slots
 from btp_trust.rotation.planning import (
-    affected_destinations,
     create_declaration,
-    destinations_to_compare,
     plan_inputs,
     plan_systems,
     plan_without_reading,
     refuse_foreign_candidate,
     removed_candidate,
 )
-from btp_trust.rotation.policies import decide
+from btp_trust.rotation.postponement import waiting_notices
 from btp_trust.rotation.rollback import stale_read_after_swap
-from btp_trust.rotation.schema import Candidate, RotationArgs, RotationInputs, RotationState, args_from_bag
+from btp_trust.rotation.schema import RotationArgs, RotationInputs, RotationState, args_from_bag
+from btp_trust.rotation.shared_plan import decide_or_postpone, share_steps, share_swap
 from btp_trust.rotation.switchover.perform import Switchover, due_switchover
 from btp_trust.rotation.switchover.plan import SwitchoverPlan
 from btp_trust.rotation.target_history import rejection_outputs
@@ -52,7 +53,6 @@ from btp_trust.runtime.duplicate_connections import refuse_second
 from btp_trust.runtime.lifecycle import Lifecycle
 from btp_trust.runtime.reading import (
     ReadingUnavailable,
-    SlotsRead,
     diff_without_reading,
     open_for_write,
     read_slots,
@@ -90,18 +90,16 @@ def check(
     declaration = create_declaration(
         args, candidate, trusted_by, old, command_plan, candidate_removed=removed is not None
     )
-    decision = decide(declaration, snapshot)
-    if decision.refusal is not None:
-        raise decision.refusal
+    declaration, decision, waiting = decide_or_postpone(declaration, reading)
     notices = [
         *announcements.removal_notices(removed, declaration, snapshot),
         *announcements.overwrite_notices(command_plan.pending_generation, declaration, snapshot),
-        *_plan_swap(decision, reading),
+        *share_swap(decision, reading),
     ]
     # Destinations are listed after that: the plan of another resource may refuse the swap.
     switchover = plan_systems(session, declaration, decision, snapshot, old)
     plan, problems = _plan(session, declaration, decision, candidate, old, snapshot=snapshot, switchover=switchover)
-    _record_steps(command_plan, decision, plan, switchover)
+    share_steps(command_plan, decision, plan, switchover)
     # The one place where check prints: it returns inputs alone, and a creation has no diff that could show these lines.
     created = creation_notices(session, declaration, decision, plan, snapshot)
     command_plan.creates_trigger = old is None
@@ -111,6 +109,7 @@ def check(
     # Left to diff: the outputs may refuse the step, or explain why the slots are as they are.
     command_plan.signer_warning = signer_warnings.drift_warning(declaration, decision, snapshot)
     command_plan.rotation_notices = (
+        *waiting_notices(waiting),
         *step_notices(session, declaration, decision, plan, snapshot),
         *map(Notice, switchover.lines),
         *behind,
@@ -214,17 +213,6 @@ def read(session: Session, bag: PropertyBag) -> PropertyBag:
     return refreshed_outputs(bag, state, active, reading.snapshot, session.expiry_limits)
 
 
-def _record_steps(
-    command_plan: CommandPlan, decision: Decision, plan: RotationInputs, switchover: SwitchoverPlan
-) -> None:
-    """Record which steps of the inputs are due, for diff and update; the inputs hold done ones as well."""
-    if decision.action is Action.SWAP and plan.swap is not None:
-        command_plan.planned_swap = plan.swap.number
-    if switchover.is_due and switchover.planned is not None:
-        command_plan.planned_switchover = switchover.planned.number
-    command_plan.trusting_systems = tuple(switchover.trusting)
-
-
 def _plan(
     session: Session,
     declaration: Declaration,
@@ -256,17 +244,6 @@ def _plan(
         requested = is_verification_requested(plan, old)
         notices += preflight.inspect_destinations(session, plan, destinations, requested=requested, has_swap=has_step)
     return plan, notices
-
-
-def _plan_swap(decision: Decision, reading: SlotsRead) -> list[Notice]:
-    """Let the other resources of the command know of the swap; return the registrations that come after it."""
-    certificate = reading.snapshot.passive
-    if decision.action is not Action.SWAP or certificate is None:
-        return []
-    # A restore counts as one: its certificate passed the gate when it was declared.
-    is_rollback = decision.reason is not Reason.ROTATE
-    names = reading.account.command_plan.plan_swap(certificate, is_rollback=is_rollback)
-    return announcements.late_registration_notices(names, certificate)
 
 
 def _accept_stale_read(

@@ -2,63 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from btp_trust.errors import Refused, TrustError, WrongSubaccount
+from btp_trust.errors import Refused, WrongSubaccount
 from btp_trust.property_bag import SignerSummary, same_arguments
+from btp_trust.rotation.candidate import Candidate
 from btp_trust.rotation.decision import Action, Decision
 from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.rollback import previous_signer, rollback_input
-from btp_trust.rotation.schema import Candidate, RotationArgs, RotationInputs
+from btp_trust.rotation.schema import RotationArgs, RotationInputs
 from btp_trust.rotation.swap_lines import plan_swap
 from btp_trust.rotation.switchover.plan import SwitchoverPlan, plan_switchover, switch_certificates
 from btp_trust.rotation.switchover.reading import find_system, read_systems
 from btp_trust.rotation.switchover.schema import PlannedSwitchover
 from btp_trust.rotation.target_history import earlier_attestations, of_slots, statements_of_slots
 from btp_trust.runtime.command_plan import CommandPlan
-from btp_trust.runtime.comparison import Notice
 from btp_trust.runtime.reading import ReadingUnavailable
 from btp_trust.runtime.session import Session
-from btp_trust.service.destinations import Destination, Level
 from btp_trust.snapshot import Snapshot
 from btp_trust.trusted_by.parsing import TrustedBy
-
-
-def _list_destinations(
-    session: Session, connection: str, problem: str
-) -> tuple[list[Destination] | None, list[Notice]]:
-    """List the destinations of the subaccount, then those of the service instance; a request a level.
-
-    Args:
-        session: What the process shares.
-        connection: The connection's name.
-        problem: What the list is needed for, as the beginning of a warning.
-
-    Returns:
-        The list; or None and a warning if it is unavailable.
-    """
-    try:
-        client = session.destination_client(connection)
-        return [destination for level in Level for destination in client.list_level(level)], []
-    except TrustError as error:
-        # A warning is enough: before a swap, the deployment finds each destination to verify as the user.
-        return None, [session.warning(f"{problem}. {error.what}", error.why, error.remedy)]
-
-
-def destinations_to_compare(
-    session: Session, args: RotationArgs, *, lists: bool, inspects: bool
-) -> tuple[list[Destination] | None, list[Notice]]:
-    """Return the destinations of the subaccount, if the step lists those that it affects, or some must be there."""
-    if not (lists or inspects):
-        return None, []
-    problem = "that the step affects could not be listed" if lists else "to be verified could not be listed"
-    return _list_destinations(session, args.connection, f"The destinations {problem}")
-
-
-def affected_destinations(destinations: Sequence[Destination]) -> list[str]:
-    """Name the destinations whose assertions will be signed with another certificate."""
-    return sorted({destination.name for destination in destinations if destination.uses_subaccount_key})
 
 
 def refuse_foreign_candidate(candidate: Candidate | None, snapshot: Snapshot) -> None:

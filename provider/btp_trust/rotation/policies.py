@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from btp_trust.certificate import Certificate
-from btp_trust.formatting import PREVIEW_WIDTH, format_rfc3339, short_fingerprint
+from btp_trust.formatting import format_rfc3339, short_fingerprint
 from btp_trust.rotation.decision import Action, Decision, Reason, refuse
 from btp_trust.rotation.declaration import Declaration, swappable_certificate
 from btp_trust.rotation.messages import (
@@ -28,10 +28,11 @@ from btp_trust.rotation.name_policies import (
     not_prepared,
     unknown_generation,
 )
+from btp_trust.rotation.postponement import wait
 from btp_trust.rotation.revocation import revocation, revoked, revoked_name_unknown
 from btp_trust.rotation.schema import OnDrift
-from btp_trust.rotation.target_gate import target_lacks_certificate, trust_warning
-from btp_trust.rotation.target_status import summarize, target_statuses
+from btp_trust.rotation.swap_decision import decide_swap
+from btp_trust.rotation.target_gate import target_lacks_certificate
 from btp_trust.rotation.time_policies import freeze, soak, window
 from btp_trust.snapshot import Snapshot, has_fingerprint
 
@@ -203,34 +204,9 @@ def validity(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
 
 def swap(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     """Make the declared certificate sign, unless another policy is concerned, in any order of them."""
-    certificate, active = swappable_certificate(declaration, snapshot), snapshot.active
-    if declaration.deployed_generation is None or certificate is None or active is None:
+    if declaration.deployed_generation is None or any(policy(declaration, snapshot) for policy in UPDATE_POLICIES[:-1]):
         return None
-    if any(policy(declaration, snapshot) for policy in UPDATE_POLICIES[:-1]):
-        return None
-    reason, verb = _reason_and_verb(declaration, certificate, active)
-    step = (
-        f"{verb}: passive {label(certificate, declaration.generation)} becomes active, active "
-        f"{label(active, declaration.generation_of(active))} becomes passive; "
-    )
-    statuses = target_statuses(declaration, certificate, snapshot)
-    return Decision(
-        Action.SWAP,
-        reason,
-        step + summarize(statuses, PREVIEW_WIDTH - len(step), switches=len(declaration.switches)),
-        slots_before=snapshot.slots,
-        targets={status.target: status.sentence for status in statuses},
-        trust_warning=trust_warning(statuses, certificate),
-    )
-
-
-def _reason_and_verb(declaration: Declaration, certificate: Certificate, active: Certificate) -> tuple[Reason, str]:
-    if not declaration.is_new_declaration:
-        return Reason.RESTORE, "restore"
-    # By age: generation names are free texts.
-    if certificate.not_before < active.not_before:
-        return Reason.ROLL_BACK, "roll back"
-    return Reason.ROTATE, "rotate"
+    return decide_swap(declaration, snapshot)
 
 
 CREATE_POLICIES: Final[tuple[Policy, ...]] = (
@@ -260,6 +236,7 @@ UPDATE_POLICIES: Final[tuple[Policy, ...]] = (
     candidate_removed,  # before validity: an argument is restored in one line, a certificate takes two deployments
     validity,  # before target_lacks_certificate: targets are given only a certificate that can sign
     target_lacks_certificate,  # after what the program can resolve: then other people are asked
+    wait,  # before the limits of time: what they refuse is left alone instead, if the program says so
     freeze,  # last of the refusals, as all of them about time: meanwhile the others can be resolved
     soak,  # after freeze, whose reason somebody wrote down; each names the moment at which all of them pass
     window,  # last: it opens again by itself, however long the others take

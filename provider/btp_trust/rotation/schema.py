@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, ClassVar, Final, Self
 
-import msgspec
 from msgspec.structs import replace
 
 from btp_trust.arguments import (
     check_generation_name,
     check_reasons,
     fingerprint_argument,
-    malformed_argument,
-    unknown_argument,
 )
 from btp_trust.errors import Refused
 from btp_trust.formatting import parse_rfc3339
@@ -23,14 +20,12 @@ from btp_trust.property_bag import (
     ResourceArgs,
     SignerSummary,
     from_program,
-    is_unknown,
-    known,
 )
+from btp_trust.rotation.candidate import Candidate, candidate_from_program
 from btp_trust.rotation.evidence import Evidence, OnVerificationFailure
 from btp_trust.rotation.planned_swap import PlannedSwap
 from btp_trust.rotation.switchover.schema import OnSwitchFailure, PlannedSwitchover, Switch, refuse_second_switch
-from btp_trust.rotation.time_limits import Freeze, check_freezes, duration_argument
-from btp_trust.rotation.window import Window, check_window
+from btp_trust.rotation.time_args import TimeArgs
 from btp_trust.trusted_by.parsing import TrustedBy, trusted_by_from_program
 from btp_trust.trusted_by.statements import Sighting, TrustStatement
 
@@ -59,22 +54,7 @@ class OnDrift(StrEnum):
     RESTORE = "restore"
 
 
-class Candidate(msgspec.Struct, frozen=True, kw_only=True):
-    """What a RotationTrigger knows of its candidate."""
-
-    generation: str
-    generations: dict[str, str] | None = None
-    """The names that its outputs bind; None while a preview lacks the outputs."""
-    subaccount_id: str | None = None
-    adopt: str | None = None
-    """The certificate that the program names for it."""
-    retain_on_delete: bool = False
-    """Pulumi leaves its certificate alone when the resource is removed."""
-    is_ignored: bool = False
-    """`ignore_changes` has put the recorded generation in its place, so that it binds no new name."""
-
-
-class RotationArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
+class RotationArgs(TimeArgs, frozen=True, omit_defaults=True, kw_only=True):
     """Arguments of RotationTrigger that are recorded. A new argument is one more field here."""
 
     never_empty: ClassVar = (*ResourceArgs.never_empty, "verify_now")
@@ -92,19 +72,8 @@ class RotationArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
     list_affected: bool = False
     revoked: dict[str, str] = {}
     """{generation: why it never signs again}."""
-    soak: str | int | None = None
-    """How long a certificate exists before it may sign; a number of days becomes a text."""
-    freeze: list[Freeze] = []
-    window: Window | None = None
-    break_glass: dict[str, str] = {}
-    """{generation: why it may sign at any time}."""
     switches: list[Switch] = []
     on_switch_failure: OnSwitchFailure = OnSwitchFailure.ROLLBACK
-
-    @property
-    def limits_time(self) -> bool:
-        """Return True if a rotation may have to wait."""
-        return bool(self.freeze) or self.soak is not None or self.window is not None
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -122,13 +91,7 @@ class RotationArgs(ResourceArgs, frozen=True, omit_defaults=True, kw_only=True):
         destinations = distinct_destinations(self.verify_destinations)
         refuse_second_switch(self.switches)
         check_reasons(self.revoked, "revoked")
-        check_reasons(self.break_glass, "break_glass")
-        check_freezes(self.freeze)
-        if self.window is not None:
-            check_window(self.window)
-        soak = None if self.soak is None else duration_argument(self.soak, "soak")
-        changes = {"known_generations": generations, "verify_destinations": destinations, "soak": soak}
-        return replace(super().normalized(), **changes)
+        return replace(super().normalized(), known_generations=generations, verify_destinations=destinations)
 
 
 class RotationInputs(RotationArgs, frozen=True, omit_defaults=True, kw_only=True):
@@ -213,38 +176,6 @@ def args_from_bag(bag: PropertyBag, old: RotationInputs | None) -> tuple[Rotatio
     trusted_by = trusted_by_from_program(bag.get("trusted_by"), old.trusted_by if old else {})
     own = {name: value for name, value in bag.items() if name not in ("candidate", "trusted_by")}
     return from_program(own, RotationArgs), candidate, trusted_by
-
-
-def candidate_from_program(value: Any, recorded: str | None = None) -> Candidate | None:
-    """Read the candidate of a RotationTrigger; its outputs are unknown until its certificate exists.
-
-    Args:
-        value: The program's value; or, by `ignore_changes`, the generation that check wrote in the last deployment.
-        recorded: The generation that check wrote.
-
-    Raises:
-        Refused: `value` is something else than a PassiveTrustCertificate.
-    """
-    if value is None:
-        return None
-    # The name must be in a preview, as it decides which certificate signs; the certificate may follow.
-    if is_unknown(value if not isinstance(value, Mapping) else value.get("generation")):
-        raise unknown_argument("candidate")
-    if isinstance(value, str) and value == recorded:
-        return Candidate(generation=value, generations={}, is_ignored=True)
-    if not isinstance(value, Mapping):
-        raise _malformed_candidate()
-    try:
-        candidate = msgspec.convert(known(value), Candidate)
-    except msgspec.ValidationError:
-        raise _malformed_candidate() from None
-    if candidate.adopt is None:
-        return candidate
-    return replace(candidate, adopt=fingerprint_argument(candidate.adopt, "adopt"))
-
-
-def _malformed_candidate() -> Refused:
-    return malformed_argument("Expected a PassiveTrustCertificate - at `$.candidate`")
 
 
 def distinct_destinations(names: Sequence[str]) -> list[str]:

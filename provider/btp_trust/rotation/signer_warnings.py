@@ -45,6 +45,7 @@ def expiry_notices(
         names=new.generations,
         pending_generation=command_plan.pending_generation,
         next_signer=command_plan.next_signer,
+        postponed_until=command_plan.postponed_until,
         declared=new.declared_fingerprint,
         has_trigger=True,
         has_targets=bool(declaration.trusted_by),

@@ -54,16 +54,21 @@ def window(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     return _refuse_until_later(declaration, certificate, snapshot, Reason.OUTSIDE_WINDOW, why)
 
 
+def untimely(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
+    """Return the refusal of a certificate that may sign only later, or None."""
+    decisions = (policy(declaration, snapshot) for policy in TIME_POLICIES)
+    return next((decision for decision in decisions if decision is not None), None)
+
+
 def refuse_untimely(declaration: Declaration, snapshot: Snapshot) -> None:
     """Compare with the limits of time again.
 
     Raises:
         Refused: The declared certificate may sign only later.
     """
-    for policy in TIME_POLICIES:
-        decision = policy(declaration, snapshot)
-        if decision is not None and decision.refusal is not None:
-            raise decision.refusal
+    decision = untimely(declaration, snapshot)
+    if decision is not None and decision.refusal is not None:
+        raise decision.refusal
 
 
 def first_moment(declaration: Declaration, certificate: Certificate, now: datetime) -> datetime:

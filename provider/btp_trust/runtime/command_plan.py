@@ -43,7 +43,9 @@ class CommandPlan(Struct):
     next_signer: Certificate | None = None
     """The certificate that a RotationTrigger is going to make sign."""
     rotation_target: Certificate | None = None
-    """The same, unless it is a rollback."""
+    """The same, unless it is a rollback; or the certificate of a rotation that waits for its time."""
+    postponed_until: datetime | None = None
+    """From when on a RotationTrigger lets the rotation pass that it leaves alone in this command."""
     planned_trust: dict[str, list[str]] = field(default_factory=dict)
     """{identity provider: fingerprints} that a TrustedIdentityProvider will let another subaccount trust."""
     current_trust: dict[str, list[str]] = field(default_factory=dict)
@@ -93,6 +95,7 @@ class CommandPlan(Struct):
                 "Deploy the change of the RotationTrigger first, then this one; and pass this resource to it as "
                 "candidate=.",
             )
+        self._refuse_to_overwrite_waiting(generation)
         # The RotationTrigger learns from this that its candidate's fingerprint is still unknown.
         self.pending_generation = generation
 
@@ -112,6 +115,16 @@ class CommandPlan(Struct):
         self.rotation_target = None if is_rollback else to
         self._refuse_unregistered_rotation()
         return _without_certificate(self.planned_trust, to)
+
+    def postpone_swap(self, to: Certificate, until: datetime) -> None:
+        """Record a rotation that this command leaves alone: what would refuse it then has to be resolved before.
+
+        Raises:
+            Refused: Another subaccount, whose trust this program manages, would reject the next signer.
+        """
+        self.rotation_target = to
+        self.postponed_until = until
+        self._refuse_unregistered_rotation()
 
     def plan_registration(self, identity_provider: str, fingerprints: list[str], trusted: list[str]) -> None:
         """Record what another subaccount will trust, and what of that it trusts before this command.
@@ -154,6 +167,16 @@ class CommandPlan(Struct):
                 "TrustedIdentityProvider (the PassiveTrustCertificate) and deploy; rotate in a second deployment; take "
                 "passive= away in a third one.",
                 prop="passive",
+            )
+
+    def _refuse_to_overwrite_waiting(self, generation: str) -> None:
+        if self.postponed_until is not None and self.rotation_target is not None:
+            raise Refused(
+                f"Generation {generation!r} cannot be generated while a rotation to "
+                f"{self.rotation_target.fingerprint} waits for its time.",
+                "The new certificate would overwrite the one that is to sign then.",
+                "Deploy the change of the RotationTrigger first, then this one; and pass this resource to it as "
+                "candidate=.",
             )
 
     def _refuse_renewal_of_declared(self) -> None:

@@ -59,6 +59,8 @@ class ExpiryContext(Struct, frozen=True):
     """The generation that this command generates."""
     next_signer: Certificate | None = None
     """The certificate that this command makes sign."""
+    postponed_until: datetime | None = None
+    """From when on the rotation to the successor passes, which this command leaves alone."""
     is_prepared_enough: bool = False
     """A successor in the slot is all that the resource that speaks could bring about."""
     renews: bool = False
@@ -205,6 +207,8 @@ def _rotate(successor: Certificate, context: ExpiryContext) -> str:
         hand_over = f"hand it over first ({'; '.join(context.waiting)})"
     if successor.fingerprint == context.declared:
         return f'{hand_over}, then restore it, as the program declares it: on_drift="restore".'
+    if context.postponed_until is not None:
+        return f"the first `pulumi up` from {format_rfc3339(context.postponed_until)} on makes it sign."
     argument = f'generation="{name}"' if name else "the generation that names it"
     where = (
         "on the RotationTrigger"

@@ -1,0 +1,139 @@
+"""`when="next_window"` through the eyes of an engine: a rotation waits, is said, and is performed in its time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from btp_trust.formatting import format_rfc3339
+from support.fake_engine import HOUR, FakeEngine, program
+from support.verification import ROTATE
+
+DAY = 24 * HOUR
+WAITS = {"when": "next_window"}
+
+
+def nightly(engine: FakeEngine, **more: Any) -> dict[str, Any]:
+    """Open a window of two hours each night, the next one in about five hours."""
+    hour = (engine.emulator.now + timedelta(hours=5)).hour
+    return {"window": {"cron": f"0 {hour} * * *", "duration": "2h", "time_zone": "UTC"}, **WAITS, **more}
+
+
+def seconds_until_open(engine: FakeEngine) -> float:
+    """Return how far away that opening is."""
+    opens = (engine.emulator.now + timedelta(hours=5)).replace(minute=0, second=0, microsecond=0)
+    return (opens - engine.emulator.now).total_seconds()
+
+
+def moment_after(engine: FakeEngine, seconds: float) -> str:
+    """Write the moment that is so far away."""
+    return format_rfc3339(engine.emulator.now + timedelta(seconds=seconds))
+
+
+def test_rotation_waits_for_its_window(engine: FakeEngine) -> None:
+    """Outside of the window each command says the step and its moment, and changes nothing; inside it swaps."""
+    engine.deploy(program("b", "a"))
+    limits, left = nightly(engine), seconds_until_open(engine)
+    engine.up(program("b", "a", trigger=limits))
+    state, slots, rotated = dict(engine.state), engine.slots, program("b", "b", trigger=limits)
+    for _ in range(2):
+        report = engine.up(rotated)
+        for said in (engine.last_preview, report):
+            assert said.has_no_changes
+            assert f"waits until {moment_after(engine, left)} (OutsideWindow): rotate: passive" in said.messages
+            assert "The first `pulumi up` from then on performs the step" in said.messages
+        assert (engine.state, engine.slots, report.writes) == (state, slots, [])
+    engine.emulator.advance(left)
+    report = engine.up(rotated)
+    assert engine.last_preview.inputs["rotation"]["swap"]["only_if_active"] == slots[0]
+    assert "waits" not in report.messages
+    assert (report.writes, engine.outputs("rotation")["generation"]) == ([ROTATE], "b")
+    engine.assert_stable(rotated)
+
+
+def test_other_arguments_are_recorded_meanwhile(engine: FakeEngine) -> None:
+    """A change of limits is deployed while the step waits; the state keeps the generation that signs."""
+    engine.deploy(program("b", "a"))
+    waiting = program("b", "b", trigger=nightly(engine))
+    report = engine.up(waiting)
+    assert (report.operations["rotation"], report.writes) == ("update", [])
+    recorded = engine.state["rotation"]
+    assert (recorded.inputs["generation"], recorded.outputs["generation"]) == ("a", "a")
+    assert recorded.outputs["when"] == "next_window"
+    assert recorded.outputs["signer"]["fingerprint"] == engine.slots[0]
+    assert engine.preview(waiting).has_no_changes
+
+
+@pytest.mark.parametrize("limit", [{"soak": 14}, {"freeze": 7}])
+def test_soak_and_freeze_are_waited_for(engine: FakeEngine, limit: dict[str, Any]) -> None:
+    """The one moment is the first at which all limits pass."""
+    engine.deploy(program("b", "a"))
+    if "freeze" in limit:
+        start, end = (moment_after(engine, days * DAY) for days in (-1, 13))
+        limit = {"freeze": [{"from": start, "to": end, "why": "closing"}]}
+    waiting = program("b", "b", trigger={**WAITS, **limit})
+    engine.up(waiting)
+    assert engine.up(waiting).has_no_changes
+    engine.emulator.advance(14 * DAY)
+    assert engine.up(waiting).writes == [ROTATE]
+
+
+def test_emergencies_wait_for_nothing(engine: FakeEngine) -> None:
+    """A broken glass and the rollback after it pass at once."""
+    limits = nightly(engine)
+    engine.up(program("b", "a", trigger=limits))
+    broken = {**limits, "break_glass": {"b": "INC-1: leaked"}}
+    assert engine.up(program("b", "b", trigger=broken)).writes == [ROTATE]
+    engine.emulator.advance(HOUR)
+    assert engine.up(program("b", "a", trigger=limits)).writes == [ROTATE]
+
+
+def test_removed_waiting_is_a_refusal(engine: FakeEngine) -> None:
+    """Without `when` the same step is refused, with the same moment; declared back, nothing waits."""
+    limits = nightly(engine)
+    engine.up(program("b", "a", trigger=limits))
+    engine.up(program("b", "b", trigger=limits))
+    now = {**limits, "when": None}
+    engine.assert_refused(program("b", "b", trigger=now), "OutsideWindow: ")
+    assert "waits" not in engine.up(program("b", "a", trigger=now)).messages
+
+
+def test_waiting_rotation_keeps_its_certificate(engine: FakeEngine) -> None:
+    """What would take the next signer away is refused while it waits, in each order of the resources."""
+    limits = nightly(engine)
+    engine.up(program("b", "a", trigger=limits))
+    engine.assert_refused(program("c", "b", trigger=limits), "cannot be made to sign in the command")
+    engine.assert_refused(program(None, "b", trigger=limits), "that removes candidate=")
+
+    def trigger_first(deployment: Any) -> None:
+        deployment.trigger(generation="b", known_generations={"b": engine.slots[1]}, **limits)
+        deployment.passive(generation="c", replace=engine.slots[1])
+
+    engine.up(program("b", "a", trigger={**limits, "candidate": None}))
+    engine.assert_refused(trigger_first, "waits for its time", engine.slots[1])
+
+
+def test_expiring_signer_names_the_moment(engine: FakeEngine) -> None:
+    """The warning of the expiry tells that the declared rotation waits, in place of asking for one."""
+    engine.up(program(None, "a"))
+    engine.emulator.advance(700 * DAY)
+    engine.emulator.generate_passive(engine.guid)
+    waiting = program(None, "b", trigger={"known_generations": {"b": engine.slots[1]}, "soak": 5, **WAITS})
+    moment = moment_after(engine, 5 * DAY)
+    messages = engine.up(waiting).messages
+    assert "expires in" in messages
+    assert f"the first `pulumi up` from {moment} on makes it sign." in messages
+
+
+def test_colleagues_change_is_told_meanwhile(engine: FakeEngine) -> None:
+    """A signer of somebody else is a drift of the deployed generation, whatever waits."""
+    engine.deploy(program("b", "a"), program("b", "b"), program("c", "b"))
+    waiting = program("c", "c", trigger={"soak": 90, **WAITS})
+    engine.up(waiting)
+    engine.emulator.generate_active(engine.guid)
+    messages = engine.up(waiting).messages
+    assert "(b) should sign but is in no slot any more" in messages
+    assert "waits until" in messages
+    assert engine.outputs("rotation")["generation"] == "b"
