@@ -295,6 +295,7 @@ def _cases() -> dict[str, dict[str, Bag]]:
             "soak": 14,
             "freeze": [{"from": "2020-12-15", "to": "2021-01-05", "why": "closing"}],
             "window": {"cron": "* * * * *", "duration": "4h"},
+            "when": "next_window",
             "break_glass": {"b": "INC-1"},
         },
         "trusted": {"connection": "billing", "origin_key": "shop", "passive": PASSIVE, "name": "Shop"},

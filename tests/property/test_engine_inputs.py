@@ -152,6 +152,7 @@ def scenario() -> Iterator[InputScenario]:
                 "soak": "14d",
                 "freeze": [{"from": "2028-12-15", "to": "2029-01-05", "why": "closing"}],
                 "window": {"cron": "0 2 * * SUN", "duration": "4h", "time_zone": "Europe/Berlin"},
+                "when": "next_window",
                 "break_glass": {"b": "INC-1"},
             },
             "active": {

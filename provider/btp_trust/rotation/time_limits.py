@@ -51,6 +51,8 @@ def _parse_moment(text: str, *, days_after: int) -> datetime:
     if "T" in text:
         return parse_rfc3339(text)
     day = date.fromisoformat(text)
+    if day.isoformat() != text:  # Python reads weeks and ordinal days as well
+        raise ValueError("a day in another form")
     if day.year == MAXYEAR:
         raise ValueError("the last year that there is")
     return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=days_after)

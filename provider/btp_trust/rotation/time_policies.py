@@ -72,13 +72,13 @@ def refuse_untimely(declaration: Declaration, snapshot: Snapshot) -> None:
 
 
 def first_moment(declaration: Declaration, certificate: Certificate, now: datetime) -> datetime:
-    """Return from when on all limits let this certificate sign, or NEVER."""
+    """Return from when on all limits let this certificate sign; NEVER if it has expired by then."""
     moment, earlier = now, None
     while moment != earlier:
         earlier = moment
         for limit in _LIMITS:
             moment = limit(declaration, certificate, moment)
-    return moment
+    return moment if moment < certificate.not_after else NEVER
 
 
 def is_broken_glass(declaration: Declaration) -> bool:

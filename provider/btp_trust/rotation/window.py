@@ -14,6 +14,8 @@ from btp_trust.errors import Refused
 from btp_trust.rotation.time_limits import NEVER, parse_duration
 
 _FIELDS: Final = 5
+_ZONES_OF_MACHINES: Final = ("localtime", "posixrules")
+"""Names that mean another zone on each machine: the laptop and the pipeline would disagree."""
 
 
 class Window(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -52,6 +54,8 @@ def _first_opening(window: Window, after: datetime) -> datetime:
 
     from cronsim import CronSim, CronSimError  # noqa: PLC0415
 
+    if window.time_zone in _ZONES_OF_MACHINES:
+        raise LookupError(window.time_zone)
     try:
         zone = ZoneInfo(window.time_zone)
     except (OSError, ValueError) as error:  # a folder, or a path to elsewhere
@@ -59,7 +63,9 @@ def _first_opening(window: Window, after: datetime) -> datetime:
     if len(window.cron.split()) != _FIELDS:  # cronsim takes seconds as well
         raise ValueError("cron has five fields")
     try:
-        return next(CronSim(window.cron, after.astimezone(zone))).astimezone(UTC)
+        openings = (opening.astimezone(UTC) for opening in CronSim(window.cron, after.astimezone(zone)))
+        # In an hour that comes twice, cronsim begins with the first pass, which may be over.
+        return next(opening for opening in openings if opening > after)
     except CronSimError as error:
         raise ValueError(str(error)) from None
 

@@ -13,7 +13,7 @@ from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.policies import decide
 from btp_trust.rotation.postponement import keep_deployed, waiting_notices
 from btp_trust.rotation.time_args import When
-from btp_trust.rotation.time_limits import NEVER, Freeze
+from btp_trust.rotation.time_limits import Freeze
 from btp_trust.rotation.window import Window
 from btp_trust.snapshot import Snapshot
 from btp_trust.trusted_by.statements import DeferredUpload, Observation
@@ -84,11 +84,9 @@ def test_other_decisions_stay(declaration: Declaration, reading: Snapshot, actio
 
 
 def test_moment_that_never_comes_is_refused() -> None:
-    """Nothing would ever perform such a step, so that waiting would hide it."""
-    late = replace(B, not_before=datetime(9998, 1, 1, tzinfo=UTC), not_after=NEVER)
-    reading = replace(make_snapshot(A, late), now=late.not_before)
-    assert decide(declare(soak="1000d"), reading).reason is Reason.SOAKING
-    assert decide(declare(soak="1000d"), reading).action is Action.REFUSE
+    """Nothing would ever perform such a step, so that waiting would hide it: its certificate has expired by then."""
+    decision = decide(declare(soak="1000d"), at(41))
+    assert (decision.action, decision.reason) == (Action.REFUSE, Reason.SOAKING)
 
 
 def test_deployed_generation_stays_declared() -> None:

@@ -72,6 +72,12 @@ def test_malformed_durations_are_refused(value: str | int) -> None:
         frozen("tomorrow", "2028-12-14"),
         frozen("2027-02-29", "2027-03-01"),
         frozen("2028-12-15", "9999-12-31"),
+        frozen("20281215", "2028-12-16"),
+        frozen("2028-W50-5", "2028-12-16"),
+        frozen("2028-12-15T00:00:00", "2028-12-16"),
+        frozen("2028-12-15 00:00:00Z", "2028-12-16"),
+        frozen("2028-12-15T24:00:00Z", "2028-12-16"),
+        frozen("", "2028-12-16"),
         frozen("2028-12-15", "2028-12-16T00:00:00+01:00"),
         Freeze(start="2028-12-15", to="2028-12-16", why=" "),
         Freeze(start="2028-12-15", to="2028-12-16", why="two\nlines"),
@@ -112,3 +118,29 @@ def test_soaking_counts_from_the_first_second(exists_since: datetime) -> None:
     soaked: Any = exists_since + timedelta(days=2) if exists_since.year < 9999 else NEVER
     assert soaked_from("2d", exists_since, exists_since) == soaked
     assert soaked_from("2d", exists_since, soaked) == soaked
+
+
+@given(
+    st.text(max_size=12) | st.from_regex(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(Z|\+01:00)?)?"), st.text(max_size=12)
+)
+def test_each_freeze_is_usable_or_refused(start: str, why: str) -> None:
+    """Whatever stands there, the answer is a freeze with a first and a last moment, or a refusal in three parts."""
+    freeze = Freeze(start=start, to="2028-12-31", why=why)
+    try:
+        check_freezes([freeze])
+    except Refused as refusal:
+        assert_three_part_message(str(refusal), "Entry 1 of `freeze`")
+    else:
+        assert freeze.begins < freeze.ends
+        assert freeze_at([freeze], freeze.begins) == freeze
+
+
+@given(st.text(max_size=6) | st.from_regex(r"-?[0-9]{1,6}[dhm]?") | st.integers())
+def test_each_duration_is_usable_or_refused(value: str | int) -> None:
+    """A duration that passes is longer than nothing, and of a length that a calendar holds."""
+    try:
+        text = duration_argument(value, "soak")
+    except Refused as refusal:
+        assert_three_part_message(str(refusal), "`soak`")
+    else:
+        assert timedelta() < parse_duration(text) <= timedelta(days=1000)

@@ -18,7 +18,7 @@ from btp_trust.rotation.policies import decide
 from btp_trust.rotation.schema import OnDrift
 from btp_trust.rotation.time_limits import NEVER, Freeze
 from btp_trust.rotation.time_policies import first_moment, passed_limits, refuse_untimely
-from btp_trust.rotation.window import Window
+from btp_trust.rotation.window import Window, open_from
 from btp_trust.snapshot import Snapshot
 from support.fake_engine import assert_three_part_message, make_certificate, make_snapshot
 
@@ -70,11 +70,12 @@ def test_refusal_names_the_moment(limits: dict[str, Any], day: float, reason: Re
 
 
 def test_never_is_said_in_words() -> None:
-    """A certificate that soaks for longer than time goes on has no moment to wait for."""
+    """A certificate that soaks for longer than it is valid, or than time goes on, has no moment to wait for."""
     late = replace(B, not_before=datetime(9998, 1, 1, tzinfo=UTC), not_after=NEVER)
-    reading = replace(make_snapshot(A, late), now=late.not_before)
-    decision = decide(declare(soak="1000d"), reading)
-    assert_three_part_message(str(decision.refusal), "may sign at no time", "Change `soak`")
+    for certificate in (B, late):
+        reading = replace(make_snapshot(A, certificate), now=certificate.not_before)
+        decision = decide(declare(soak="1000d"), reading)
+        assert_three_part_message(str(decision.refusal), "may sign at no time", "Change `soak`")
 
 
 @pytest.mark.parametrize(
@@ -129,6 +130,9 @@ limits = st.fixed_dictionaries(
             ),
             max_size=3,
         ),
+        "window": st.sampled_from(
+            [MONDAYS, Window(cron="0 0 29 2 *", duration="1d"), Window(cron="0 23 * * *", duration="2h")]
+        ),
         "break_glass": st.dictionaries(st.sampled_from(["one", "two"]), st.just("INC-1")),
     },
 )
@@ -142,8 +146,13 @@ def test_swap_is_due_in_its_time(given_limits: dict[str, Any], day: int) -> None
     is_limited = BASE + timedelta(days=30 + given_limits.get("soak", 0)) > reading.now or any(
         freeze.begins <= reading.now < freeze.ends for freeze in given_limits.get("freeze", [])
     )
+    if "window" in given_limits:
+        is_limited |= open_from(given_limits["window"], reading.now) != reading.now
     is_broken = "two" in given_limits.get("break_glass", {})
     assert (decision.action is Action.SWAP) == (is_broken or not is_limited)
     unbroken = replace(declaration, break_glass={})
     moment = first_moment(unbroken, B, reading.now)
-    assert decide(unbroken, replace(reading, now=moment)).action is Action.SWAP
+    if moment == NEVER:  # the leap day comes after the last day of the certificate
+        assert given_limits["window"].cron == "0 0 29 2 *"
+    else:
+        assert decide(unbroken, replace(reading, now=moment)).action is Action.SWAP
