@@ -15,7 +15,9 @@ from support.crash_matrix.operations import (
     ROTATE,
     ROTATE_AND_ROLL_BACK,
     ROTATE_AND_SWITCH,
+    ROTATE_IN_TIME,
     SWITCH_REFUSED,
+    WAIT_FOR_TIME,
     Operation,
     ProviderKind,
 )
@@ -29,6 +31,7 @@ from support.intercepting_proxy import Boundary, BoundarySide
 KILLED, PLUGIN, PULUMI, CLOSED = Interruption
 SLICE = {
     (ProviderKind.OURS, ROTATE): [(BoundarySide.DONE, KILLED), (BoundarySide.DONE, CLOSED)],
+    (ProviderKind.OURS, ROTATE_IN_TIME): [(BoundarySide.DONE, PLUGIN)],
     (ProviderKind.OURS, GENERATE): [(BoundarySide.DONE, PLUGIN), (BoundarySide.BEFORE, CLOSED)],
     (ProviderKind.OURS, ROTATE_AND_ROLL_BACK): [(BoundarySide.BEFORE, CLOSED)],
     (ProviderKind.OURS, ROTATE_AND_SWITCH): [(BoundarySide.BEFORE, KILLED), (BoundarySide.DONE, CLOSED)],
@@ -62,3 +65,15 @@ def test_an_interrupted_write_converges(
         assert verdict(outcome) == documented_verdict(
             PAGE.read_text(), provider, operation, requests, (boundary, interruption)
         )
+
+
+def test_waiting_step_writes_nothing(emulator: Emulator, tmp_path: Path) -> None:
+    """A rotation that waits sends reads alone; killed at the last of them, the next command waits as well."""
+    requests = expected_requests(ProviderKind.OURS, WAIT_FOR_TIME, emulator)
+    assert all(map(is_read, requests))
+    prepared = replace(create_stack(ProviderKind.OURS, WAIT_FOR_TIME, tmp_path / "base"), requests=requests)
+    cell = Cell(WAIT_FOR_TIME, requests[-1], Boundary(len(requests), BoundarySide.DONE), KILLED)
+
+    outcome = CellRunner(prepared, tmp_path / "cells").run_cell(cell)
+
+    assert (outcome.verdict, outcome.counts.swaps) == (Verdict.CONVERGES, 0), outcome.problems

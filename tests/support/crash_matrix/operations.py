@@ -22,6 +22,30 @@ class Trusted(Enum):
     BOTH = "both certificates"
 
 
+class TimeLimits(Enum):
+    """What a program says about the time of a rotation."""
+
+    NONE = "nothing"
+    OPEN = "limits that let it pass"
+    WAITING = "a limit for which it waits"
+
+    @property
+    def arguments(self) -> dict[str, object]:
+        """The arguments of the RotationTrigger, which mean the same however long a run takes."""
+        arguments: dict[TimeLimits, dict[str, object]] = {
+            TimeLimits.NONE: {},
+            TimeLimits.OPEN: {
+                "soak": "30m",
+                "window": {"cron": "0 * * * *", "duration": "2h"},
+                "known_generations": {"2024-11": "0" * 64},
+                "revoked": {"2024-11": "its key was in a log"},
+                "break_glass": {"2030-11": "for the generation after this one"},
+            },
+            TimeLimits.WAITING: {"soak": 300, "when": "next_window"},
+        }
+        return arguments[self]
+
+
 @dataclass(frozen=True)
 class DeclaredProgram:
     """The declarations of a program: the prepared generation, the declared signer, and further arguments."""
@@ -37,6 +61,7 @@ class DeclaredProgram:
     switches: bool = False
     """True if a communication system changes over with the signer."""
     on_drift: str | None = None
+    time: TimeLimits = TimeLimits.NONE
 
     def arguments(self, active: str | None) -> dict[str, str | bool]:
         """Return the arguments of ActiveTrustCertificate while this certificate is active."""
@@ -45,10 +70,11 @@ class DeclaredProgram:
 
     def for_fake_engine(self, active: str | None) -> fake_engine.Program:
         """Return the program for the fake engine."""
+        verification = {"verify_destinations": [self.destination], "list_affected": True} if self.destination else {}
         return fake_engine.program(
             self.passive_generation,
             self.active_generation,
-            trigger={"verify_destinations": [self.destination], "list_affected": True} if self.destination else None,
+            trigger={**verification, **self.time.arguments},
             active=self.arguments(active),
             trusted=self.registration,
             system=SYSTEM_ARGUMENTS if self.switches else None,
@@ -66,7 +92,8 @@ class DeclaredProgram:
         """The further arguments of the RotationTrigger."""
         verification = verification_arguments(self.destination) if self.destination else ""
         switches = f", switches=[trust.CommunicationSystemTrust('erp', **{SYSTEM_ARGUMENTS})]" if self.switches else ""
-        return verification + switches + (f", on_drift={self.on_drift!r}" if self.on_drift else "")
+        limits = "".join(f", {name}={value!r}" for name, value in self.time.arguments.items())
+        return verification + switches + limits + (f", on_drift={self.on_drift!r}" if self.on_drift else "")
 
     @property
     def registration_line(self) -> str:
@@ -157,6 +184,22 @@ GENERATE_NEXT = Operation(
 DELETE = Operation(PASSIVE, "delete", (PREPARED,), RECORDED, ACTIVE_ONLY, removed_slot=Slot.PASSIVE)
 ROTATE = Operation(TRIGGER, "update, rotates", (PREPARED,), ROTATED, SWAPPED, swaps=1)
 ROLL_BACK = Operation(TRIGGER, "update, rolls back", (PREPARED, ROTATED), PREPARED, SWAPPED, swaps=1)
+
+ROTATE_IN_TIME = Operation(
+    TRIGGER,
+    "update, rotates within its window, soaked, with revoked and break_glass",
+    (DeclaredProgram(NEW, OLD, time=TimeLimits.OPEN),),
+    DeclaredProgram(NEW, NEW, time=TimeLimits.OPEN),
+    SWAPPED,
+    swaps=1,
+)
+WAIT_FOR_TIME = Operation(
+    TRIGGER,
+    "update, waits for its time",
+    (PREPARED,),
+    DeclaredProgram(NEW, NEW, time=TimeLimits.WAITING),
+    UNTOUCHED,
+)
 
 VERIFICATION_PREPARED, VERIFICATION_ROTATED = (
     DeclaredProgram(NEW, OLD, destination=ASSERTION),
@@ -288,6 +331,8 @@ OPERATIONS = {
         Operation(TRIGGER, "create, records", (ADOPTED,), RECORDED, ACTIVE_ONLY),
         ROTATE,
         ROLL_BACK,
+        ROTATE_IN_TIME,
+        WAIT_FOR_TIME,
         ROTATE_AND_VERIFY,
         ROTATE_AND_ROLL_BACK,
         ROTATE_AND_SWITCH,

@@ -124,7 +124,7 @@ def test_soaking_counts_from_the_first_second(exists_since: datetime) -> None:
     st.text(max_size=12) | st.from_regex(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(Z|\+01:00)?)?"), st.text(max_size=12)
 )
 def test_each_freeze_is_usable_or_refused(start: str, why: str) -> None:
-    """Whatever stands there, the answer is a freeze with a first and a last moment, or a refusal in three parts."""
+    """For any text, the answer is a freeze with a first and a last moment, or a refusal in three parts."""
     freeze = Freeze(start=start, to="2028-12-31", why=why)
     try:
         check_freezes([freeze])

@@ -143,7 +143,7 @@ def test_window_agrees_with_wall_clocks(data: st.DataObject, name: str, duration
     moments,
 )
 def test_each_window_is_usable_or_refused(cron: str, time_zone: str, moment: datetime) -> None:
-    """Whatever stands there, the answer is a window that opens, or a refusal in three parts."""
+    """For any text, the answer is a window that opens, or a refusal in three parts."""
     window = Window(cron=cron, duration="4h", time_zone=time_zone)
     try:
         check_window(window)
