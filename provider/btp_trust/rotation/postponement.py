@@ -1,7 +1,7 @@
 """Rotations that wait for their time, with `when="next_window"`: left alone, and said by each command. Pure.
 
-Until then the deployed generation stays the declared one, in the inputs and in the state: a generation that waits has
-been deployed by nobody. A plan that was saved meanwhile holds no swap, so that it performs none later.
+Until then the deployed generation stays the declared one, in the inputs and in the state: it still signs. A plan that
+was saved meanwhile lacks the swap, so that the engine refuses to perform one with it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def keep_deployed(declaration: Declaration) -> Declaration:
 def waiting_notices(waiting: Decision | None) -> list[Notice]:
     """Return the step that is left alone, from when on it passes, and what performs it.
 
-    The whole step: whoever deploys, or lets a schedule do so, has read exactly what will be done.
+    The whole step: the person who deploys, or lets a schedule do so, has read exactly what will be done.
     """
     if waiting is None or waiting.waits_until is None:
         return []

@@ -128,7 +128,7 @@ def test_expiring_signer_names_the_moment(engine: FakeEngine) -> None:
 
 
 def test_colleagues_change_is_shown_meanwhile(engine: FakeEngine) -> None:
-    """A signer of somebody else is a drift of the deployed generation, whatever waits."""
+    """A signer of somebody else is a drift of the deployed generation also while another one waits."""
     engine.deploy(program("b", "a"), program("b", "b"), program("c", "b"))
     waiting = program("c", "c", trigger={"soak": 90, **WAITS})
     engine.up(waiting)
