@@ -15,6 +15,7 @@ from support.stateful.remedies import remedies
 from support.stateful.statistics import Statistics
 from support.stateful.system_remedies import left_to_people
 from support.stateful.targets import PLAIN, Targets
+from support.stateful.time_remedies import moments
 
 Up = Callable[[ProgramSpec], BaseException | None]
 MAX_REMEDIES: Final = 8
@@ -24,6 +25,10 @@ ONE_MINUTE: Final = 61.0
 
 class UnswitchedError(Exception):
     """Two deployments succeeded, and a communication system is still left to people."""
+
+
+class WaitingError(Exception):
+    """A deployment succeeded, and a step waits for its time."""
 
 
 class InconclusiveVerificationError(Exception):
@@ -66,6 +71,8 @@ class Convergence:
             if isinstance(error, UnswitchedError):
                 refusal = Refusal(message, spec, self.engine, self.targets, self.new_name)
                 spec = self._apply(refusal, left_to_people(refusal))
+            elif isinstance(error, WaitingError):
+                self._wait_for_its_time(message)
             elif isinstance(error, InconclusiveVerificationError):
                 spec = self._resolve_inconclusive(spec, message)
             else:
@@ -78,10 +85,12 @@ class Convergence:
             if error is not None:
                 return error
             try:
-                has_no_changes = self.engine.preview(spec).has_no_changes
+                preview = self.engine.preview(spec)
             except (CheckFailedError, TrustError) as refusal:
                 return refusal
-            if has_no_changes:
+            if "waits until" in preview.messages:
+                return WaitingError(preview.messages.partition("waits until")[2])
+            if preview.has_no_changes:
                 self.engine.assert_stable(spec)
                 return None
             if any(map(is_of_unknown_signer, self._inconclusive_destinations(spec).values())):
@@ -115,6 +124,12 @@ class Convergence:
         )
         self._record_remedy(f"inconclusive: {details}", "restore prerequisites")
         return replace(spec, verify_destinations=verify_destinations)
+
+    def _wait_for_its_time(self, message: str) -> None:
+        """Advance the clock to the moment of a step that waits: the same program performs the step then."""
+        remedy = Remedy("wait for the step", wait_until=moments(message)[0])
+        self._record_remedy(message, remedy.name)
+        self._meet_preconditions(remedy)
 
     def _apply_remedy(self, refusal: Refusal) -> ProgramSpec:
         return self._apply(refusal, remedies(refusal))

@@ -30,6 +30,7 @@ INFORMATIONAL_WARNING: Final = re.compile(
     r"(\S+: (weak|rejected|inconclusive): |.* The rollback goes on|.* is not trusted by |Whether .* still trusts "
     r"|.* was rejected by |.* Creating a RotationTrigger only records"
     r"|.* is in no slot any more"
+    r"|.* signs although it is revoked"
     r"|The active certificate .* expire|Passive .* expire|This command makes .* expire"
     r"|.* The next `pulumi up` restores the declared signer)"
 )

@@ -33,6 +33,12 @@ class ProgramSpec:
     switches: tuple[str, ...] = ()
     """The blocks of the communication system that change over with the signer."""
     on_switch_failure: str | None = None
+    revoked: dict[str, str] = field(default_factory=dict)
+    soak: str | None = None
+    freeze: tuple[dict[str, str], ...] = ()
+    window: dict[str, str] | None = None
+    when: str | None = None
+    break_glass: dict[str, str] = field(default_factory=dict)
     has_candidate: bool = True
     trigger_name: str = "rotation"
     trigger_first: bool = False
@@ -99,7 +105,20 @@ class ProgramSpec:
             verify_now=self.verify_now,
             switches=[{"connection": CONNECTION, "system": SYSTEM, "block": block} for block in self.switches] or None,
             on_switch_failure=self.on_switch_failure,
+            **self._time_arguments(),
         )
+
+    def _time_arguments(self) -> dict[str, Any]:
+        """Return what is declared; a program that waits for nothing would be refused."""
+        has_limits = bool(self.freeze) or self.soak is not None or self.window is not None
+        return {
+            "revoked": self.revoked or None,
+            "soak": self.soak,
+            "freeze": [*self.freeze] or None,
+            "window": self.window,
+            "when": self.when if has_limits else None,
+            "break_glass": self.break_glass or None,
+        }
 
     def _trusted_by(self, deployment: Deployment) -> dict[str, Any]:
         stored = deployment.engine.state.get(self.trigger_name)

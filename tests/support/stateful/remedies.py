@@ -16,6 +16,7 @@ from support.stateful.program import ProgramSpec
 from support.stateful.refusals import FINGERPRINT, Refusal, Remedies, Remedy, declare_known_generations
 from support.stateful.system_remedies import SYSTEM_REMEDIES
 from support.stateful.target_remedies import TARGET_REMEDIES
+from support.stateful.time_remedies import TIME_REMEDIES
 
 
 def remedies(refusal: Refusal) -> list[Remedy]:
@@ -205,6 +206,10 @@ def _unset_config(refusal: Refusal) -> Remedies:
     yield Remedy("unset", (refusal.spec,), removed_settings=tuple(re.findall(r"config rm (\S+)", refusal.remedy)))
 
 
+def _pass_once(refusal: Refusal) -> Remedies:
+    yield Remedy("not strict", (refusal.spec,), removed_settings=("btp-trust:strict",))
+
+
 def _record_active(refusal: Refusal) -> Remedies:
     yield Remedy("refresh", (refusal.spec,), refresh=True)
     yield Remedy(
@@ -221,7 +226,9 @@ def _wait(refusal: Refusal) -> Remedies:
 _REMEDIES: Final[list[tuple[str, Callable[[Refusal], Remedies]]]] = [
     *TARGET_REMEDIES,
     *SYSTEM_REMEDIES,
+    *TIME_REMEDIES,
     (r"config rm btp-trust:", _unset_config),
+    (r"^Ask who did that.*--config btp-trust:strict=false", _pass_once),
     (r"^If '.*adopt=", _foreign_certificate),
     (r"^To generate another one for", _second_generation_name),
     (r"^Give PassiveTrustCertificate a name that was not used before", _name_of_generated),

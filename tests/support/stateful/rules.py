@@ -30,10 +30,11 @@ from support.stateful.program import EDITS, SWITCH_EDITS, VERIFICATION_EDITS, Ch
 from support.stateful.statistics import Statistics
 from support.stateful.target_statements import AttestedTrust, LiteralFingerprints, ObservedTrust, TargetStatement
 from support.stateful.targets import ASSERTION, DESTINATIONS, OUTAGES, SYSTEMS, USERS
+from support.stateful.time_limits import NO_LIMITS, TIME_EDITS
 
 COCKPIT_ACTIONS: Final = [action.value for action in Action]
 SWITCHES: Final = ["btp-trust:strict", "btp-trust:offline"]
-PAUSES: Final = [5.0, 5.0, ONE_MINUTE, HOUR, 200 * 24 * HOUR, 500 * 24 * HOUR]
+PAUSES: Final = [5.0, 5.0, ONE_MINUTE, HOUR, 5 * HOUR, 20 * HOUR, 200 * 24 * HOUR, 500 * 24 * HOUR]
 TRUST_CHOICES: Final = ["both", "active", "passive", "nothing"]
 RESOURCE_NAMES: Final = ["passive_name", "trigger_name", "active_name"]
 DISTURBED: Final = disturbances(rivals=False) | disturbances(rivals=True)
@@ -72,7 +73,7 @@ class RotationMachine(RotationMachineBase):
         deploys_on_merge=st.sampled_from([True, True, False]),
         empty=st.sampled_from([False, False, False, True]),
         named=st.booleans(),
-        checks=st.sampled_from([{}, *VERIFICATION_EDITS, *SWITCH_EDITS]),
+        checks=st.sampled_from([{}, *VERIFICATION_EDITS, *SWITCH_EDITS, *TIME_EDITS]),
         unknowns=UNKNOWNS,
         seed=st.integers(0, 999),
     )
@@ -176,6 +177,29 @@ class RotationMachine(RotationMachineBase):
     def edit_switches(self, change: Change, disturbance: Disturbance) -> None:
         """Change what changes over with the signer."""
         self.write(replace(self.spec, **change), disturbance)
+
+    @rule(change=st.sampled_from(TIME_EDITS), disturbance=MAYBE_DISTURBED)
+    def edit_time(self, change: Change, disturbance: Disturbance) -> None:
+        """Change the limits of time."""
+        self.write(replace(self.spec, **change), disturbance)
+
+    @rule(days=st.sampled_from([None, 0, 1, 30]), more=st.booleans())
+    def freeze(self, days: int | None, *, more: bool) -> None:
+        """Freeze the signer for some days, perhaps besides other freezes; or end all freezes."""
+        if days is None:
+            self.write(replace(self.spec, freeze=()))
+            return
+        start, end = (f"{self.emulator.now + timedelta(days=count):%Y-%m-%d}" for count in (0, days))
+        entry = {"from": start, "to": end, "why": "closing"}
+        self.write(replace(self.spec, freeze=(*(self.spec.freeze if more else ()), entry)))
+
+    @rule(argument=st.sampled_from(["revoked", "break_glass"]), which=st.integers(0, 2))
+    def name_an_emergency(self, argument: str, which: int) -> None:
+        """Revoke a generation, or let it pass at any time."""
+        name = [self.spec.active_generation, self.spec.passive_generation, "first"][which]
+        if name is not None:
+            change: Change = {argument: {**getattr(self.spec, argument), name: "INC-4711"}}
+            self.write(replace(self.spec, **change))
 
     @rule(system=st.sampled_from(SYSTEMS), which=st.integers(0, 3), days=st.sampled_from([None, 0, 0, 1]))
     def declare_trusted_by(self, system: str, which: int, days: int | None) -> None:
@@ -364,6 +388,7 @@ class RotationMachine(RotationMachineBase):
             "verify_destinations": verify_destinations,
             "trusted_by": trusted_by,
             "on_verification_failure": None,
+            **NO_LIMITS,
         }
         self.write(
             replace(self.spec, passive_generation=name, adopt=None, replace=None, has_candidate=True, **arguments)
@@ -403,6 +428,7 @@ class RotationMachine(RotationMachineBase):
         """Prepare and rotate with blocks that change over, some of them in trouble; perhaps revert at once."""
         name, systems = self.new_name(), self.targets.communication_systems
         arguments: Change = {"switches": blocks, "on_switch_failure": on_switch_failure, "verify_destinations": ()}
+        arguments |= NO_LIMITS
         systems.repair_and_upload()
         self.write(
             replace(self.spec, passive_generation=name, adopt=None, replace=None, has_candidate=True, **arguments)
@@ -416,6 +442,29 @@ class RotationMachine(RotationMachineBase):
         self.write(replace(self.spec, active_generation=name, trusted_by={}), disturbance)
         if reverts:
             self.write(before)
+
+    @rule(
+        limits=st.sampled_from([change for change in TIME_EDITS if "window" in change or "soak" in change]),
+        has_emergency=st.sampled_from([False, False, True]),
+        seconds=st.sampled_from([HOUR, 5 * HOUR, 20 * HOUR]),
+        disturbance=MAYBE_DISTURBED,
+    )
+    def rotate_in_time(self, *, limits: Change, has_emergency: bool, seconds: float, disturbance: Disturbance) -> None:
+        """Prepare, and declare the certificate under limits; then again after some hours, like a schedule."""
+        name = self.new_name()
+        self.targets.repair(*SYSTEMS)
+        self.write(
+            replace(self.spec, passive_generation=name, adopt=None, replace=None, has_candidate=True, **NO_LIMITS)
+        )
+        self.up(self.stack, self.spec, NO_DISTURBANCE)
+        glass = {name: "INC-4711"} if has_emergency else {}
+        self.write(
+            replace(self.spec, **{"active_generation": name, "trusted_by": {}, "break_glass": glass, **limits}),
+            disturbance,
+        )
+        for _ in range(2):
+            self.emulator.advance(seconds)
+            self.deploy()
 
     @rule()
     def converge(self) -> None:

@@ -25,6 +25,8 @@ class Statistics:
     """Verdicts of verifications, by destination; rollbacks."""
     switchovers: Counter[str] = field(default_factory=Counter)
     """Blocks that were written, and deployments that left all up to date."""
+    times: Counter[str] = field(default_factory=Counter)
+    """Commands with a step that waits, and swaps of programs with limits of time."""
     remedies: Counter[str] = field(default_factory=Counter)
     """Applied remedies, by name."""
     max_requests: Counter[str] = field(default_factory=Counter)
@@ -37,7 +39,18 @@ class Statistics:
     def lines(self) -> list[str]:
         """Return the counts as text."""
         result = [f"{self.examples} examples, {self.steps} steps, {self.requests} requests"]
-        for name in ("commands", "faults", "refusals", "writes", "verdicts", "switchovers", "remedies", "max_requests"):
+        names = (
+            "commands",
+            "faults",
+            "refusals",
+            "writes",
+            "verdicts",
+            "switchovers",
+            "times",
+            "remedies",
+            "max_requests",
+        )
+        for name in names:
             counts: Counter[str] = getattr(self, name)
             title = {"remedies": "remedies applied", "max_requests": "most requests of one operation"}.get(name, name)
             result += [f"{title}: {', '.join(f'{key} {count}' for key, count in counts.most_common()) or 'none'}"]

@@ -14,6 +14,7 @@ from support.stateful.observed_command import ObservedCommand
 from support.stateful.statistics import Statistics
 from support.stateful.target_statements import AttestedTrust
 from support.stateful.targets import SYSTEMS, Targets, is_target_rejection, is_target_request
+from support.stateful.time_limits import TimeInvariants
 
 _ROLLBACK_ANNOUNCEMENT: Final = "a target's rejection rolls back"
 _SWITCHOVER_ANNOUNCEMENT: Final = "the swap and all systems are rolled back"
@@ -34,6 +35,10 @@ class SwapInvariants:
     awaiting_verification: dict[_Key, str] = field(default_factory=dict)
     """{trigger: the new signer that is to be verified}, until a deployment has verified it."""
 
+    def __post_init__(self) -> None:
+        """Create the invariants of time."""
+        self.time_invariants = TimeInvariants(self.statistics)
+
     def record_foreign_change(self) -> None:
         """Record that somebody else has changed the slots."""
         self.completed_changes.clear()
@@ -42,18 +47,22 @@ class SwapInvariants:
         """Assert the invariants of a command's swaps, and record what must follow."""
         assert len(command.swaps) <= 2, "more than one swap and its rollback"
         forward: Swap | None = None
+        self.time_invariants.check_waiting(command)
         for swap in command.swaps:
-            number, _, before, after = swap
+            number, entry, before, after = swap
             declared = _plan(command)["signer"]["fingerprint"]
             if command.has_race(number):
                 recorded = command.engine.state[command.spec.trigger_name].outputs["fingerprint"]
                 is_known = command.error is not None or after.active in (declared, recorded)
                 assert is_known, "a foreign swap was taken for ours"
-            elif before.active == declared:
+                continue
+            self.time_invariants.check_revoked(command, after)
+            if before.active == declared:
                 self._assert_rollback(command, swap, forward, first_seen)
             else:
                 assert forward is None, "swapped forward twice"
                 self._assert_as_previewed(command, swap)
+                self.time_invariants.check_swap(command, after, entry.time, first_seen[str(after.active)])
                 forward = swap
         self._update_expectations(command, forward)
 
