@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from btp_trust_cli.exit_codes import Finished
-from btp_trust_cli.options import parse_days, parse_moment
+from btp_trust_cli.shared_options import (
+    AllStacksOption,
+    AsOfOption,
+    FailWithinOption,
+    FolderOption,
+    JsonOption,
+    StackOption,
+    refuse_both,
+)
+from btp_trust_cli.watching import add_commands
 
 app = typer.Typer(
     name="btp-trust",
@@ -19,48 +26,6 @@ app = typer.Typer(
     # A traceback with the values of variables would show service keys.
     pretty_exceptions_enable=False,
 )
-
-
-def _days(text: str) -> timedelta:
-    try:
-        return parse_days(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-
-
-def _moment(text: str) -> datetime:
-    try:
-        return parse_moment(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-
-
-StackOption = Annotated[
-    str | None, typer.Option("--stack", "-s", metavar="NAME", help="Read this stack: its connections and its state.")
-]
-AllStacksOption = Annotated[bool, typer.Option("--all-stacks", help="Read all stacks of the project.")]
-FolderOption = Annotated[
-    Path,
-    typer.Option(
-        "--cwd", "-C", metavar="FOLDER", exists=True, file_okay=False, help="Run as if started in this folder."
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-FailWithinOption = Annotated[
-    timedelta | None,
-    typer.Option(
-        "--fail-within",
-        metavar="DAYS",
-        parser=_days,
-        help="Be critical from so many days before the expiry, for example 14d. Default: btp-trust:expiryFailure.",
-    ),
-]
-AsOfOption = Annotated[
-    datetime | None,
-    typer.Option(
-        "--as-of", metavar="DATE", parser=_moment, help="Judge at another date, for example 2028-11-20; read today."
-    ),
-]
 
 
 @app.command(
@@ -87,7 +52,7 @@ def status(
     from btp_trust_cli.commands import StatusRequest, run_status
     from btp_trust_cli.connections import Selection
 
-    _refuse_both(stack, all_stacks=all_stacks)
+    refuse_both(stack, all_stacks=all_stacks)
     request = StatusRequest(Selection(stack, all_stacks, folder), as_json, fail_within, as_of)
     raise Finished(run_status(request))
 
@@ -113,10 +78,8 @@ def doctor(
     from btp_trust_cli.commands import DoctorRequest, run_doctor
     from btp_trust_cli.connections import Selection
 
-    _refuse_both(stack, all_stacks=all_stacks)
+    refuse_both(stack, all_stacks=all_stacks)
     raise Finished(run_doctor(DoctorRequest(Selection(stack, all_stacks, folder), as_json)))
 
 
-def _refuse_both(stack: str | None, *, all_stacks: bool) -> None:
-    if stack is not None and all_stacks:
-        raise typer.BadParameter("Give one of --stack and --all-stacks.")
+add_commands(app)

@@ -71,6 +71,18 @@ def gather(selection: Selection, host: Host, terminal: Terminal) -> list[Subacco
         return read_landscape(sources, on_read)
 
 
+def read_statuses(
+    selection: Selection, as_of: datetime | None, host: Host, terminal: Terminal
+) -> list[SubaccountStatus]:
+    """Read all subaccounts of a selection and judge them, now or at another date; the most urgent first.
+
+    Raises:
+        TrustError: Nothing can be read: Pulumi's command line is missing or refuses, or a setting is unusable.
+    """
+    request = StatusRequest(as_of=as_of)
+    return by_urgency(judge(status, request) for status in gather(selection, host, terminal))
+
+
 def judge(status: SubaccountStatus, request: StatusRequest) -> SubaccountStatus:
     """Apply the options to what was read."""
     limits = status.limits if request.fail_within is None else stricter(status.limits, request.fail_within)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 _MOMENT: Final = "%Y-%m-%dT%H:%M:%SZ"
 _DAY: Final = "%Y-%m-%d"
 _DAYS: Final = re.compile(r"(\d{1,4})d?", re.ASCII)
+_ADDRESS: Final = re.compile(r"(?:(?P<host>\[[0-9A-Fa-f:]+\]|[0-9A-Za-z.-]+)?:)?(?P<port>\d{1,5})", re.ASCII)
+_LOOPBACK: Final = "127.0.0.1"
+_LAST_PORT: Final = 65_535
 
 
 def parse_days(text: str) -> timedelta:
@@ -34,3 +37,27 @@ def parse_moment(text: str) -> datetime:
         except ValueError:
             continue
     raise ValueError("Give a day or a moment in UTC, for example 2028-11-20 or 2028-11-20T08:00:00Z.")
+
+
+class Address(NamedTuple):
+    """Where to serve."""
+
+    host: str
+    port: int
+
+    @property
+    def shown_host(self) -> str:
+        """The host as a URL has it."""
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+
+def parse_address(text: str) -> Address:
+    """Parse the address to serve at, HOST:PORT; a port alone is for this machine itself.
+
+    Raises:
+        ValueError: `text` is something else.
+    """
+    match = _ADDRESS.fullmatch(text.strip())
+    if match is None or int(match["port"]) > _LAST_PORT:
+        raise ValueError("Give a port or an address, for example 9964 or 127.0.0.1:9964.")
+    return Address((match["host"] or _LOOPBACK).strip("[]"), int(match["port"]))

@@ -21,6 +21,8 @@ _MASKS = (
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "<moment>"),
     (re.compile(r"\d{4}-\d\d-\d\d"), "<day>"),
     (re.compile(r"\(\d+(\.\d+)?s\)|Duration: \d+s"), "<duration>"),
+    (re.compile(r"\b\d\.\d+e\+09\b"), "<Unix time>"),
+    (re.compile(r'(?<=serial_number=")[0-9a-f]+'), "<serial number>"),
     (re.compile(r"(?<=refused calls for )\d+\.\d s"), "<gap>"),
 )
 _PROGRESS_LINE = re.compile(r"@ \w+ ?\w*\.+$| {4}pulumi:pulumi:Stack \S+ ?( running .*| )$|$")

@@ -16,10 +16,16 @@ from btp_trust_cli import commands
 from btp_trust_cli.__main__ import main
 from btp_trust_cli.exit_codes import Severity
 
-HEAVY = {"pulumi", "btp_trust", "httpx", "cryptography", "rich", "msgspec", "lxml"}
+COMMANDS = {
+    "status": "btp_trust_cli.commands.run_status",
+    "doctor": "btp_trust_cli.commands.run_doctor",
+    "metrics": "btp_trust_cli.metrics.command.run_metrics",
+}
+"""{command: the function that runs it}"""
+HEAVY = {"icalendar", "prometheus_client", "pulumi", "btp_trust", "httpx", "cryptography", "rich", "msgspec", "lxml"}
 
 
-@pytest.mark.parametrize("words", [["--help"], ["status", "--help"], ["doctor", "--help"]])
+@pytest.mark.parametrize("words", [["--help"], *([name, "--help"] for name in COMMANDS)])
 def test_help_is_a_success(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """It teaches by examples."""
     assert main(words) == Severity.OK
@@ -34,8 +40,9 @@ def test_help_is_a_success(words: list[str], capsys: pytest.CaptureFixture[str])
         (["status", "--nope"], "No such option"),
         (["status", "--as-of", "tomorrow"], "Give a day or a moment in UTC"),
         (["status", "--fail-within", "soon"], "Give whole days, for example 14d."),
-        (["status", "--stack", "a", "--all-stacks"], "Give one of --stack and --all-stacks."),
-        (["doctor", "--stack", "a", "--all-stacks"], "Give one of --stack and --all-stacks."),
+        (["metrics", "--serve", "here"], "Give a port or an address"),
+        (["metrics", "--serve", "1", "--textfile", "a"], "Give one of --textfile and --serve."),
+        *(([name, "--stack", "a", "--all-stacks"], "Give one of --stack and --all-stacks.") for name in COMMANDS),
     ],
 )
 def test_wrong_options_are_unknown(words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -51,12 +58,12 @@ def test_no_argument_shows_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("severity", Severity)
-@pytest.mark.parametrize(("command", "function"), [("status", "run_status"), ("doctor", "run_doctor")])
+@pytest.mark.parametrize(("command", "function"), COMMANDS.items())
 def test_severity_is_the_exit_code(
     monkeypatch: pytest.MonkeyPatch, severity: Severity, command: str, function: str
 ) -> None:
     """Each of the four."""
-    monkeypatch.setattr(commands, function, lambda _: severity)
+    monkeypatch.setattr(function, lambda _: severity)
     assert main([command]) == severity
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btp_trust_cli.options import parse_days, parse_moment
+from btp_trust_cli.options import parse_address, parse_days, parse_moment
 
 
 @given(st.integers(0, 9999))
@@ -36,3 +36,27 @@ def test_other_moments_are_refused(text: str) -> None:
     """The message has examples."""
     with pytest.raises(ValueError, match="for example 2028-11-20 or"):
         parse_moment(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("9964", ("127.0.0.1", 9964)),
+        (":9964", ("127.0.0.1", 9964)),
+        ("0.0.0.0:80", ("0.0.0.0", 80)),  # noqa: S104 - an address of a test
+        ("[::1]:9964", ("::1", 9964)),
+        ("monitor.example:1", ("monitor.example", 1)),
+    ],
+)
+def test_address_is_local_by_default(text: str, address: tuple[str, int]) -> None:
+    """The host may be left out: metrics name subaccounts, and are for this machine unless somebody decides else."""
+    found = parse_address(text)
+    assert found == address
+    assert found.shown_host == ("[::1]" if "[" in text else address[0])
+
+
+@pytest.mark.parametrize("text", ["", "here", "here:", "::1:9964", "1:2:3", "65536", "http://a:1", "a b:1"])
+def test_other_addresses_are_refused(text: str) -> None:
+    """The message has examples."""
+    with pytest.raises(ValueError, match="for example 9964 or"):
+        parse_address(text)

@@ -1,0 +1,1 @@
+"""`btp-trust metrics`: the landscape for Prometheus."""

@@ -1,0 +1,79 @@
+"""The commands that keep watch: metrics. As in `app`, each imports what it needs when it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from btp_trust_cli.exit_codes import Finished
+from btp_trust_cli.options import Address, parse_address
+from btp_trust_cli.shared_options import (
+    AllStacksOption,
+    AsOfOption,
+    FolderOption,
+    StackOption,
+    option_parser,
+    refuse_both,
+)
+
+TextfileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--textfile",
+        metavar="PATH",
+        dir_okay=False,
+        help="Write them into this file, which is replaced as a whole: for the node exporter's textfile collector.",
+    ),
+]
+ServeOption = Annotated[
+    Address | None,
+    typer.Option(
+        "--serve",
+        metavar="[HOST:]PORT",
+        parser=option_parser(parse_address),
+        help="Serve them over HTTP until the process ends; a port alone is for this machine itself.",
+    ),
+]
+IntervalOption = Annotated[
+    int, typer.Option("--interval", metavar="SECONDS", min=1, help="With --serve: read once in so many seconds.")
+]
+
+
+def metrics(
+    stack: StackOption = None,
+    all_stacks: AllStacksOption = False,
+    folder: FolderOption = Path(),
+    textfile: TextfileOption = None,
+    address: ServeOption = None,
+    interval: IntervalOption = 900,
+    as_of: AsOfOption = None,
+) -> None:
+    """Print the state of all subaccounts as OpenMetrics, write it into a file, or serve it over HTTP.
+
+    It chooses subaccounts as `btp-trust status` does. While a subaccount cannot be read, a file or a server keeps
+    what was last known of it, and says so in btp_trust_read_error. Alert rules and a dashboard are in
+    examples/monitoring.
+
+    The exit code is that of `btp-trust status`: 0 (OK), 1 (WARNING), 2 (CRITICAL) or 3 (UNKNOWN).
+    """
+    from btp_trust_cli.connections import Selection
+    from btp_trust_cli.metrics.command import MetricsRequest, run_metrics
+
+    refuse_both(stack, all_stacks=all_stacks)
+    if textfile is not None and address is not None:
+        raise typer.BadParameter("Give one of --textfile and --serve.")
+    request = MetricsRequest(
+        Selection(stack, all_stacks, folder), as_of, textfile and folder / textfile, address, interval
+    )
+    raise Finished(run_metrics(request))
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command(
+        short_help="Give the state to Prometheus.",
+        epilog="Examples: `btp-trust metrics --all-stacks --textfile /var/lib/node_exporter/btp_trust.prom` in a "
+        "nightly job; `btp-trust metrics --serve 9964` in the folder of a project.",
+    )(metrics)
