@@ -1,4 +1,4 @@
-"""The commands that keep watch: metrics. As in `app`, each imports what it needs when it runs."""
+"""The commands that keep watch: metrics, calendar. As in `app`, each imports what it needs when it runs."""
 
 from __future__ import annotations
 
@@ -41,6 +41,14 @@ IntervalOption = Annotated[
 ]
 
 
+OutputOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", metavar="PATH", dir_okay=False, help="Write it into this file, which is replaced as a whole."
+    ),
+]
+
+
 def metrics(
     stack: StackOption = None,
     all_stacks: AllStacksOption = False,
@@ -70,6 +78,29 @@ def metrics(
     raise Finished(run_metrics(request))
 
 
+def calendar(
+    stack: StackOption = None,
+    all_stacks: AllStacksOption = False,
+    folder: FolderOption = Path(),
+    output: OutputOption = None,
+    as_of: AsOfOption = None,
+) -> None:
+    """Print what comes as a calendar: notices before each expiry, expiries, freezes, the next window of rotations.
+
+    It chooses subaccounts as `btp-trust status` does. An event has the same UID in each run, so a calendar that
+    subscribes to the file, or imports it again, has each once. With --as-of, the same state gives the same text.
+
+    The exit code is that of `btp-trust status`: 0 (OK), 1 (WARNING), 2 (CRITICAL) or 3 (UNKNOWN).
+    """
+    from btp_trust_cli.calendar_feed.command import CalendarRequest, run_calendar
+    from btp_trust_cli.connections import Selection
+
+    refuse_both(stack, all_stacks=all_stacks)
+    raise Finished(
+        run_calendar(CalendarRequest(Selection(stack, all_stacks, folder), as_of, output and folder / output))
+    )
+
+
 def add_commands(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command(
@@ -77,3 +108,7 @@ def add_commands(app: typer.Typer) -> None:
         epilog="Examples: `btp-trust metrics --all-stacks --textfile /var/lib/node_exporter/btp_trust.prom` in a "
         "nightly job; `btp-trust metrics --serve 9964` in the folder of a project.",
     )(metrics)
+    app.command(
+        short_help="Give what comes to a calendar.",
+        epilog="Examples: `btp-trust calendar --all-stacks --output trust.ics`; `btp-trust calendar --stack prod`.",
+    )(calendar)

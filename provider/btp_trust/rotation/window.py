@@ -42,6 +42,14 @@ def open_from(window: Window, moment: datetime) -> datetime:
         return NEVER
 
 
+def next_opening(window: Window, after: datetime) -> datetime:
+    """Return the first opening after a moment; NEVER after the last one that can be computed."""
+    try:
+        return _first_opening(window, after)
+    except (OverflowError, StopIteration):
+        return NEVER
+
+
 def _first_opening(window: Window, after: datetime) -> datetime:
     """Return the first opening after a moment; on the day without its hour, the window opens when the clock is set.
 

@@ -99,7 +99,7 @@ def test_failed_run_is_written(engine: FakeEngine, pulumi: FakePulumi, make_host
     request = MetricsRequest(Selection(folder=pulumi.folder), textfile=file)
     run_metrics(request, make_host(), pipes())
     with pytest.raises(ConfigurationError):
-        run_metrics(request, make_host(PATH="/nowhere"), pipes())
+        run_metrics(request, make_host(PATH="/missing"), pipes())
     assert samples(file.read_text(), "btp_trust_run_error") == {"": 1.0}
     assert set(samples(file.read_text(), "btp_trust_cert_not_after")) == {"active", "passive"}
 
@@ -115,7 +115,7 @@ def test_unwritable_file_is_named(make_host: MakeHost, key: dict[str, str], tmp_
 def test_server_outlasts_an_outage(
     make_host: MakeHost, key: dict[str, str], tmp_path: Path, emulator: Emulator
 ) -> None:
-    """It reads once in an interval, answers in between and during an outage, and says why reading fails."""
+    """It reads once in an interval, answers in between and during an outage."""
     scraped: list[str] = []
     pauses: list[float] = []
     terminal = pipes()
@@ -153,7 +153,7 @@ def test_server_outlasts_a_missing_pulumi(engine: FakeEngine, pulumi: FakePulumi
         if len(pauses) == 2:
             raise Stopped
 
-    host = replace(make_host(PATH="/nowhere"), sleep=sleep)
+    host = replace(make_host(PATH="/missing"), sleep=sleep)
     request = MetricsRequest(Selection(folder=pulumi.folder), address=Address("127.0.0.1", 0), interval=5)
     with pytest.raises(Stopped):
         run_metrics(request, host, terminal)

@@ -12,7 +12,7 @@ from btp_trust_cli.files import write_atomically
 
 
 def test_file_is_replaced(tmp_path: Path) -> None:
-    """The new content, readable by others as the umask allows, and no file beside it."""
+    """The new content, readable by others as the umask allows; it is the one file in the folder."""
     file = tmp_path / "file"
     for text in ("one\n", "two\r\nä"):
         write_atomically(file, text)
@@ -24,7 +24,7 @@ def test_file_is_replaced(tmp_path: Path) -> None:
 
 
 def test_failed_write_keeps_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A full disk leaves the old content, and nothing else; the error names the file."""
+    """A full disk leaves the old content alone; the error names the file."""
     file = tmp_path / "file"
     write_atomically(file, "old")
 

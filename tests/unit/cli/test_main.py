@@ -19,6 +19,7 @@ from btp_trust_cli.exit_codes import Severity
 COMMANDS = {
     "status": "btp_trust_cli.commands.run_status",
     "doctor": "btp_trust_cli.commands.run_doctor",
+    "calendar": "btp_trust_cli.calendar_feed.command.run_calendar",
     "metrics": "btp_trust_cli.metrics.command.run_metrics",
 }
 """{command: the function that runs it}"""

@@ -1,0 +1,1 @@
+"""`btp-trust calendar`: what comes, as iCalendar."""
