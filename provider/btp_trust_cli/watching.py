@@ -1,4 +1,4 @@
-"""The commands that keep watch: metrics, calendar. As in `app`, each imports what it needs when it runs."""
+"""The commands that keep watch: metrics, calendar, notify. As in `app`, each imports what it needs when it runs."""
 
 from __future__ import annotations
 
@@ -46,6 +46,21 @@ OutputOption = Annotated[
     typer.Option(
         "--output", "-o", metavar="PATH", dir_okay=False, help="Write it into this file, which is replaced as a whole."
     ),
+]
+
+
+StateOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--state",
+        metavar="PATH",
+        dir_okay=False,
+        help="The file that records what was sent; keep it from run to run. Required, except with --dry-run.",
+    ),
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print what would be sent, and send nothing.")]
+ResendOption = Annotated[
+    bool, typer.Option("--resend", help="Send once more what may have been lost on its way in an earlier run.")
 ]
 
 
@@ -101,6 +116,37 @@ def calendar(
     )
 
 
+def notify(
+    stack: StackOption = None,
+    all_stacks: AllStacksOption = False,
+    folder: FolderOption = Path(),
+    state: StateOption = None,
+    dry_run: DryRunOption = False,
+    resend: ResendOption = False,
+    as_of: AsOfOption = None,
+) -> None:
+    """Notify people of what is due, each matter once: an expiry 60, 30, 14, 7 and 3 days ahead, drift, errors.
+
+    It chooses subaccounts as `btp-trust status` does, and sends to each channel whose variable is set:
+    BTP_TRUST_WEBHOOK_URL (JSON; with a bearer token in BTP_TRUST_WEBHOOK_TOKEN, if need be), BTP_TRUST_SLACK_URL
+    (text), BTP_TRUST_ALERT_NOTIFICATION_KEY (service key of SAP Alert Notification service). `@` and a path stand for
+    the content of a file.
+
+    The exit code is that of `btp-trust status`: 0 (OK), 1 (WARNING), 2 (CRITICAL) or 3 (UNKNOWN: a subaccount cannot
+    be read, a message did not arrive, or the options are wrong).
+    """
+    from btp_trust_cli.connections import Selection
+    from btp_trust_cli.notify.command import NotifyRequest, run_notify
+
+    refuse_both(stack, all_stacks=all_stacks)
+    if state is None and not dry_run:
+        raise typer.BadParameter("Give --state PATH: without it, each run would notify people again.")
+    if as_of is not None and not dry_run:
+        raise typer.BadParameter("Add --dry-run: a notification about another date would be a false alarm.")
+    selection = Selection(stack, all_stacks, folder)
+    raise Finished(run_notify(NotifyRequest(selection, state and folder / state, as_of, dry_run, resend)))
+
+
 def add_commands(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command(
@@ -112,3 +158,8 @@ def add_commands(app: typer.Typer) -> None:
         short_help="Give what comes to a calendar.",
         epilog="Examples: `btp-trust calendar --all-stacks --output trust.ics`; `btp-trust calendar --stack prod`.",
     )(calendar)
+    app.command(
+        short_help="Notify people of what is due, once.",
+        epilog="Examples: `btp-trust notify --all-stacks --state notified.json` in a nightly job; "
+        "`btp-trust notify --dry-run --as-of 2028-10-01` for what would be sent then.",
+    )(notify)

@@ -15,8 +15,11 @@ from hypothesis import strategies as st
 from btp_trust.errors import TrustError
 from btp_trust.runtime.host import Host
 from btp_trust.service.credentials.service_key import parse_service_key
+from btp_trust_cli.calendar_feed.command import CalendarRequest, run_calendar
 from btp_trust_cli.commands import DoctorRequest, StatusRequest, run_doctor, run_status
 from btp_trust_cli.connections import Selection
+from btp_trust_cli.metrics.command import MetricsRequest, run_metrics
+from btp_trust_cli.notify.command import NotifyRequest, run_notify
 from btp_trust_emulator import Emulator
 from support.fake_pulumi import FakePulumi
 from support.secret_samples import contains_secret, secrets
@@ -50,12 +53,15 @@ def emulator() -> Iterator[Emulator]:
 
 
 def shown_by(folder: Path, environ: dict[str, str], emulator: Emulator) -> str:
-    """Return all that both commands print, one as text and one as JSON, errors included."""
+    """Return all that the commands print, errors included."""
     texts, host = [], Host(environ=environ, transport=emulator.transport, sleep=lambda _: None)
     selection = Selection(folder=folder)
     commands: list[Callable[..., Any]] = [
         lambda terminal: run_status(StatusRequest(selection), host, terminal),
         lambda terminal: run_doctor(DoctorRequest(selection, as_json=True), host, terminal),
+        lambda terminal: run_metrics(MetricsRequest(selection), host, terminal),
+        lambda terminal: run_calendar(CalendarRequest(selection), host, terminal),
+        lambda terminal: run_notify(NotifyRequest(selection, is_dry_run=True), host, terminal),
     ]
     for run in commands:
         terminal = pipes()
@@ -64,7 +70,7 @@ def shown_by(folder: Path, environ: dict[str, str], emulator: Emulator) -> str:
         except TrustError as error:
             texts.append(str(error))
         texts.append(printed(terminal))
-    return "".join(texts)
+    return "".join(texts).replace("\r\n ", "")  # lines of a calendar are folded
 
 
 def is_shown(text: str, secret: str) -> bool:

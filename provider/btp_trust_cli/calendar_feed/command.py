@@ -30,7 +30,8 @@ def run_calendar(request: CalendarRequest, host: Host | None = None, terminal: T
     """Print or write the calendar; return the most serious state of all subaccounts."""
     host, terminal = host or Host(), terminal or Terminal.of_process()
     statuses = read_statuses(request.selection, request.as_of, host, terminal)
-    as_of = request.as_of or host.clock()
+    # By the service's clock, as all judgements are.
+    as_of = request.as_of or max((status.read_at for status in statuses if status.read_at), default=host.clock())
     events = calendar_events(statuses, as_of)
     text = to_icalendar(events, as_of)
     if request.output is None:

@@ -50,7 +50,7 @@ def test_stack_is_printed(
 def test_file_is_written(
     request_for: Callable[..., CalendarRequest], make_host: MakeHost, emulator: Emulator, pulumi: FakePulumi
 ) -> None:
-    """The first line is for monitoring systems; the moment of the file is that of this machine."""
+    """The first line is for monitoring systems; the moment of the file is that of the service."""
     file = pulumi.folder / "trust.ics"
     terminal = pipes()
     run_calendar(request_for(output=file), make_host(), terminal)

@@ -20,6 +20,7 @@ from support.doc_pages.surroundings import (
     create_targets,
     leave_lock,
     save_service_key,
+    start_receiver,
 )
 from support.doc_pages.workbench import PageWorkbench
 from support.pulumi_project import program_environment
@@ -55,6 +56,7 @@ _TRUSTED_SLOTS = {
 """{stage: the slots whose certificates the target trusts}"""
 _WITH_S4_TENANT = "s4-tenant"
 _WITH_OTHER_SUBACCOUNT = "beside-another-subaccount"
+_WITH_RECEIVER = "beside-a-receiver"
 
 
 class PageProjects:
@@ -67,6 +69,7 @@ class PageProjects:
     `users-at-a-target`: `prepared`, with a user and a destination `S4` to a target that trusts both certificates; in
     `…-that-was-forgotten` it trusts the old one only.
     `beside-another-subaccount`: `prepared`, with the key of another subaccount's XSUAA as billing-key.json.
+    `beside-a-receiver`: `prepared`, with a webhook whose address is in slack-url.
     `s4-tenant`: `subaccount`, with the S/4HANA tenant my300123 and its communication user in s4.netrc.
     `killed-after-…`: `pulumi up` was killed between its change of the service and its record of the change.
     """
@@ -80,7 +83,7 @@ class PageProjects:
         """Copy the project of a stage to a folder, and start its emulator; the caller closes the workbench."""
         if stage == "nothing":
             return self._bench(folder)
-        copied = "prepared" if stage in {*_TRUSTED_SLOTS, _WITH_OTHER_SUBACCOUNT} else stage
+        copied = "prepared" if stage in {*_TRUSTED_SLOTS, _WITH_OTHER_SUBACCOUNT, _WITH_RECEIVER} else stage
         copied = "subaccount" if stage == _WITH_S4_TENANT else copied
         shutil.copytree(self._stage_folder(copied), folder, dirs_exist_ok=True)
         bench = self._bench(folder)
@@ -91,6 +94,8 @@ class PageProjects:
             create_targets(bench, _TRUSTED_SLOTS[stage])
         elif stage == _WITH_OTHER_SUBACCOUNT:
             add_subaccount(bench)
+        elif stage == _WITH_RECEIVER:
+            start_receiver(bench)
         elif stage == _WITH_S4_TENANT:
             create_s4_tenant(bench, {})
         if stage == "examples":

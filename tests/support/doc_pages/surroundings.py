@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -22,6 +24,20 @@ _ASSERTION = {
     "Authentication": "SAMLAssertion",
     "authnContextClassRef": "urn:oasis:names:tc:SAML:2.0:ac:classes:PreviousSession",
 }
+_RECEIVER = """\
+import http.server
+
+class Receiver(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+server = http.server.HTTPServer(("127.0.0.1", 0), Receiver)
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
 
 
 def control_plane(bench: PageWorkbench) -> httpx.Client:
@@ -63,6 +79,14 @@ def add_subaccount(bench: PageWorkbench) -> None:
         control.post("subaccounts", json={"guid": _OTHER_GUID, "subdomain": "acme-billing"}).raise_for_status()
         key = control.get(f"subaccounts/{_OTHER_GUID}/api-access-key").raise_for_status()
     (bench.folder / "billing-key.json").write_text(key.text)
+
+
+def start_receiver(bench: PageWorkbench) -> None:
+    """Start a server that accepts all messages, and save its address."""
+    server = subprocess.Popen([sys.executable, "-c", _RECEIVER], stdout=subprocess.PIPE, text=True)
+    bench.servers.append(server)
+    assert server.stdout is not None
+    (bench.folder / "slack-url").write_text(f"http://127.0.0.1:{server.stdout.readline().strip()}/services/T0/B0/X0\n")
 
 
 def create_s4_tenant(bench: PageWorkbench, switches: Mapping[str, object]) -> None:

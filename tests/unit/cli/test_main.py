@@ -20,10 +20,24 @@ COMMANDS = {
     "status": "btp_trust_cli.commands.run_status",
     "doctor": "btp_trust_cli.commands.run_doctor",
     "calendar": "btp_trust_cli.calendar_feed.command.run_calendar",
+    "notify": "btp_trust_cli.notify.command.run_notify",
     "metrics": "btp_trust_cli.metrics.command.run_metrics",
 }
 """{command: the function that runs it}"""
-HEAVY = {"icalendar", "prometheus_client", "pulumi", "btp_trust", "httpx", "cryptography", "rich", "msgspec", "lxml"}
+NEEDED = {"notify": ["--dry-run"]}
+"""{command: options without which it refuses to run}"""
+HEAVY = {
+    "filelock",
+    "icalendar",
+    "prometheus_client",
+    "pulumi",
+    "btp_trust",
+    "httpx",
+    "cryptography",
+    "rich",
+    "msgspec",
+    "lxml",
+}
 
 
 @pytest.mark.parametrize("words", [["--help"], *([name, "--help"] for name in COMMANDS)])
@@ -41,6 +55,8 @@ def test_help_is_a_success(words: list[str], capsys: pytest.CaptureFixture[str])
         (["status", "--nope"], "No such option"),
         (["status", "--as-of", "tomorrow"], "Give a day or a moment in UTC"),
         (["status", "--fail-within", "soon"], "Give whole days, for example 14d."),
+        (["notify"], "Give --state PATH"),
+        (["notify", "--state", "a", "--as-of", "2028-01-01"], "Add --dry-run"),
         (["metrics", "--serve", "here"], "Give a port or an address"),
         (["metrics", "--serve", "1", "--textfile", "a"], "Give one of --textfile and --serve."),
         *(([name, "--stack", "a", "--all-stacks"], "Give one of --stack and --all-stacks.") for name in COMMANDS),
@@ -65,7 +81,7 @@ def test_severity_is_the_exit_code(
 ) -> None:
     """Each of the four."""
     monkeypatch.setattr(function, lambda _: severity)
-    assert main([command]) == severity
+    assert main([command, *NEEDED.get(command, [])]) == severity
 
 
 def test_options_reach_the_command(monkeypatch: pytest.MonkeyPatch) -> None:

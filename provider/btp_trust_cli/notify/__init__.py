@@ -1,0 +1,1 @@
+"""`btp-trust notify`: tell people what is due, each matter once."""

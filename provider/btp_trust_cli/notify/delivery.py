@@ -1,0 +1,74 @@
+"""One message to one receiver: again after what certainly failed, never after what may have arrived."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import httpx
+
+from btp_trust.errors import ServiceUnavailable, TrustError, UnexpectedResponse
+from btp_trust.service.transport.request import send
+from btp_trust.service.transport.retry import RetryPolicy
+from btp_trust_cli.notify.channels import Channel, refusal
+from btp_trust_cli.notify.ledger import Delivery, Entry
+from btp_trust_cli.notify.notifications import Notification
+
+_LOOK: Final = "Look whether it has arrived. If it is missing, send it once more: btp-trust notify --resend"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a message."""
+
+    delivery: Delivery | None
+    """None if the receiver certainly did not accept it: the next run sends it again."""
+    error: TrustError | None = None
+
+
+def deliver(
+    channel: Channel, notification: Notification, identity: str, http: httpx.Client, retry_policy: RetryPolicy
+) -> Result:
+    """Send a message, with its identity for receivers that recognize a second copy."""
+    try:
+        with retry_policy.deadline():
+            headers = {**channel.authorize(http, retry_policy), "Idempotency-Key": identity}
+    except TrustError as error:
+        return Result(None, error)
+    message = channel.message(notification, identity)
+
+    def post() -> httpx.Response:
+        return send(http, http.build_request("POST", channel.url, json=message, headers=headers), retry_policy)
+
+    try:
+        with retry_policy.deadline():
+            response = retry_policy.run_with_retries(post, _was_not_accepted)
+    except (ServiceUnavailable, UnexpectedResponse) as error:
+        return _failed(channel, error)
+    except TrustError as error:  # a malformed proxy: nothing was sent
+        return Result(None, error)
+    return Result(Delivery.SENT) if response.is_success else Result(None, refusal(channel, response.status_code))
+
+
+def unknown_since(channel: Channel, entry: Entry) -> TrustError:
+    """Return the error of a message whose delivery an earlier run left unknown."""
+    return ServiceUnavailable(
+        f"{channel.name} at {channel.host} may have taken the notification.",
+        f"The run of {entry.at} was ended, or lost the answer. A second copy would be worse than a question.",
+        _LOOK,
+    )
+
+
+def _was_not_accepted(error: BaseException) -> bool:
+    """Return True if the receiver certainly did nothing: it was not reached, or it refused for now."""
+    refused_for_now = httpx.codes.SERVICE_UNAVAILABLE
+    return isinstance(error, ServiceUnavailable) and (error.not_sent or error.status == refused_for_now)
+
+
+def _failed(channel: Channel, error: TrustError) -> Result:
+    """Return the result of a failure; its error names the host, as the address may hold a secret."""
+    is_known = _was_not_accepted(error)
+    remedy = "The next run sends it again. Check that this machine reaches that host." if is_known else _LOOK
+    what = "did not take the notification" if is_known else "may have taken the notification: the answer is lost"
+    shown = ServiceUnavailable(f"{channel.name} at {channel.host} {what}.", error.why, remedy)
+    return Result(None if is_known else Delivery.UNKNOWN, shown)
