@@ -6,10 +6,15 @@ import json
 import re
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from btp_trust_emulator import Emulator
@@ -25,6 +30,33 @@ def three(emulator: Emulator, tmp_path: Path) -> ThreeSubaccounts:
     landscape = create_three_subaccounts(emulator, tmp_path)
     landscape.project.deploy(rotating("2028-11", "2026-11"))
     return landscape
+
+
+@dataclass
+class Webhook:
+    """A server that accepts all messages."""
+
+    url: str
+    messages: list[Any]
+
+
+@pytest.fixture
+def webhook() -> Iterator[Webhook]:
+    """A webhook on this machine."""
+    messages: list[Any] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            messages.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield Webhook(f"http://127.0.0.1:{server.server_port}/hook", messages)
+        server.shutdown()
+        thread.join()
 
 
 def run(project: PulumiProject, *words: str, status: int = 0) -> CommandOutput:
@@ -78,6 +110,40 @@ def test_operator_watches_three_subaccounts(three: ThreeSubaccounts) -> None:
     drifted = run(project, "status", status=2)
     assert drifted.text.splitlines()[3].startswith("CRITICAL  acme-test")
     assert "Somebody else renewed the certificate in place" in drifted
+
+
+def test_operator_is_warned(three: ThreeSubaccounts, webhook: Webhook) -> None:
+    """Of one date by calendar, metrics and notifications: three subaccounts, each once, and nothing is written."""
+    project, emulator = three.project, three.project.emulator
+    emulator.clear_journal()
+    assert run(project, "calendar", "--as-of", "2026-12-01").text.count("SUMMARY:") == 19
+    project.variables["BTP_TRUST_WEBHOOK_URL"] = webhook.url
+    assert "nothing is due" in run(project, "notify", "--state", "notified.json")
+    emulator.advance(timedelta(days=700).total_seconds())
+    for _ in range(2):
+        run(project, "notify", "--state", "notified.json", status=1)
+    assert sorted(message["name"] for message in webhook.messages) == sorted(f"acme-{name}" for name in NAMES)
+    assert {message["kind"] for message in webhook.messages} == {"expiry"}
+    run(project, "metrics", "--textfile", "btp_trust.prom", status=1)
+    metrics = (project.program / "btp_trust.prom").read_text()
+    assert metrics.count("btp_trust_cert_not_after{") == 4
+    assert project.writes() == []
+
+
+def test_metrics_are_served(project: PulumiProject) -> None:
+    """By a process of its own, until it is ended."""
+    project.deploy(adopting_program())
+    command = [*COMMAND, "metrics", "--serve", "0"]
+    with subprocess.Popen(
+        command, cwd=project.program, env=project.environment, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        url = server.stdout.readline().split()[1].removesuffix(",")
+        scraped = httpx.get(url, headers={"Accept": "application/openmetrics-text"})
+        server.terminate()
+    assert scraped.headers["Content-Type"].startswith("application/openmetrics-text")
+    assert f'subaccount_id="{project.guid}"' in scraped.text
+    assert_no_secret(scraped.text, project.known_secrets)
 
 
 def test_all_stacks_have_their_passphrase(project: PulumiProject) -> None:

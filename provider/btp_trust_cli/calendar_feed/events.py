@@ -83,15 +83,19 @@ def _signer_events(status: SubaccountStatus, slot: SlotStatus) -> Iterator[Calen
     expiry = slot.certificate.not_after
     for days in notice_days(status.limits):
         moment = expiry - timedelta(days=days)
-        if (finding := status.finding_at(moment)) is not None:
-            yield CalendarEvent(
-                _uid(f"notice-{days}", *identity),
-                moment.date(),
-                f"{status.label}: {finding.step.value} within {days} days",
-                f"{finding.what} {finding.why} {finding.remedy}",
-            )
+        step, text = _step_at(status, moment)
+        summary = f"{status.label}: {step} within {days} days"
+        yield CalendarEvent(_uid(f"notice-{days}", *identity), moment.date(), summary, text)
     yield CalendarEvent(
         _uid("expiry", *identity), expiry, f"{status.label}: the signer {slot.label} expires", _NO_WARNING
+    )
+
+
+def _step_at(status: SubaccountStatus, moment: datetime) -> tuple[str, str]:
+    """Return the step that will be due, and the words of the status then."""
+    finding = status.finding_at(moment)
+    return (
+        (finding.step.value, f"{finding.what} {finding.why} {finding.remedy}") if finding else ("expiry", _NO_WARNING)
     )
 
 

@@ -54,7 +54,7 @@ class Found:
     places: frozenset[str]
     """Where it could read: matters that are missing there are over."""
     error: TrustError | None = None
-    """Why it could read nothing."""
+    """Why the whole reading failed."""
 
     @property
     def severity(self) -> Severity:
@@ -63,7 +63,7 @@ class Found:
 
 
 def run_notify(request: NotifyRequest, host: Host | None = None, terminal: Terminal | None = None) -> Severity:
-    """Send what is due and was not sent before; return the most serious state, UNKNOWN if a delivery failed."""
+    """Send what is due and is still to be sent; return the most serious state, UNKNOWN if a delivery failed."""
     host, terminal = host or Host(), terminal or Terminal.of_process()
     if request.is_dry_run or request.state is None:
         return _dry_run(request, host, terminal)
@@ -93,7 +93,7 @@ def _dry_run(request: NotifyRequest, host: Host, terminal: Terminal) -> Severity
 
 
 def _find(request: NotifyRequest, host: Host, terminal: Terminal) -> Found:
-    """Read all subaccounts; a run that can read nothing is a matter of its own."""
+    """Read all subaccounts; a run that fails as a whole is a matter of its own."""
     try:
         statuses = read_statuses(request.selection, request.as_of, host, terminal)
     except TrustError as error:

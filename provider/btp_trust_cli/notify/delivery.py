@@ -1,4 +1,4 @@
-"""One message to one receiver: again after what certainly failed, never after what may have arrived."""
+"""One message to one receiver: again after what certainly failed, and only then."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Result:
     """What became of a message."""
 
     delivery: Delivery | None
-    """None if the receiver certainly did not accept it: the next run sends it again."""
+    """None if the receiver certainly lacks it: the next run sends it again."""
     error: TrustError | None = None
 
 
@@ -42,10 +42,10 @@ def deliver(
 
     try:
         with retry_policy.deadline():
-            response = retry_policy.run_with_retries(post, _was_not_accepted)
+            response = retry_policy.run_with_retries(post, _is_certainly_missing)
     except (ServiceUnavailable, UnexpectedResponse) as error:
         return _failed(channel, error)
-    except TrustError as error:  # a malformed proxy: nothing was sent
+    except TrustError as error:  # a malformed proxy: the message stayed here
         return Result(None, error)
     return Result(Delivery.SENT) if response.is_success else Result(None, refusal(channel, response.status_code))
 
@@ -53,22 +53,26 @@ def deliver(
 def unknown_since(channel: Channel, entry: Entry) -> TrustError:
     """Return the error of a message whose delivery an earlier run left unknown."""
     return ServiceUnavailable(
-        f"{channel.name} at {channel.host} may have taken the notification.",
+        f"{channel.name} at {channel.host} may have the notification.",
         f"The run of {entry.at} was ended, or lost the answer. A second copy would be worse than a question.",
         _LOOK,
     )
 
 
-def _was_not_accepted(error: BaseException) -> bool:
-    """Return True if the receiver certainly did nothing: it was not reached, or it refused for now."""
+def _is_certainly_missing(error: BaseException) -> bool:
+    """Return True if the receiver certainly lacks it: it was out of reach, or it refused for now."""
     refused_for_now = httpx.codes.SERVICE_UNAVAILABLE
     return isinstance(error, ServiceUnavailable) and (error.not_sent or error.status == refused_for_now)
 
 
 def _failed(channel: Channel, error: TrustError) -> Result:
     """Return the result of a failure; its error names the host, as the address may hold a secret."""
-    is_known = _was_not_accepted(error)
+    is_known = _is_certainly_missing(error)
     remedy = "The next run sends it again. Check that this machine reaches that host." if is_known else _LOOK
-    what = "did not take the notification" if is_known else "may have taken the notification: the answer is lost"
+    what = (
+        "refused the notification, or is out of reach"
+        if is_known
+        else "may have taken the notification: the answer is lost"
+    )
     shown = ServiceUnavailable(f"{channel.name} at {channel.host} {what}.", error.why, remedy)
     return Result(None if is_known else Delivery.UNKNOWN, shown)

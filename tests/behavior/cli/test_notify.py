@@ -1,4 +1,4 @@
-"""`btp-trust notify` against the emulator and receivers: each matter once, and nothing sent twice."""
+"""`btp-trust notify` against the emulator and receivers: each matter once."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def test_failed_run_is_sent(make_runner: Callable[..., Runner]) -> None:
 
 @pytest.mark.parametrize("answers", [[429, 503, httpx.ConnectError("no route")], [httpx.ConnectTimeout("late")]])
 def test_certain_failure_is_repeated(runner: Runner, answers: list[Answer]) -> None:
-    """The receiver did nothing, so the message is sent again at once, with its identity."""
+    """The receiver lacks it, so the message is sent again at once, with its identity."""
     count = len(answers) + 1
     runner.receivers.answers = answers
     assert runner.run()[0] is Severity.WARNING
@@ -198,7 +198,7 @@ def test_refused_message_is_sent_later(runner: Runner, answers: list[Answer]) ->
 
 
 @pytest.mark.parametrize("answer", [500, 502, httpx.ReadTimeout("late"), httpx.RemoteProtocolError("closed")])
-def test_lost_answer_is_sent_by_nobody(runner: Runner, answer: Answer) -> None:
+def test_lost_answer_waits_for_a_person(runner: Runner, answer: Answer) -> None:
     """The message may have arrived: each run says so, until `--resend` sends a copy with the same identity."""
     runner.receivers.answers = [answer]
     for _ in range(2):
@@ -253,8 +253,8 @@ def test_channels_are_independent(make_runner: Callable[..., Runner], emulator: 
     assert {entry["channel"] for entry in runner.entries()} == {"webhook", "alert-notification"}
 
 
-def test_refused_key_sends_nothing(make_runner: Callable[..., Runner], emulator: Emulator) -> None:
-    """Without a token the message stays here; the error is that of the token service."""
+def test_refused_key_keeps_the_message(make_runner: Callable[..., Runner], emulator: Emulator) -> None:
+    """The message stays here; the error is that of the token service."""
     emulator.advance(timedelta(days=680).total_seconds())
     key = {**ALERT_KEY, "oauth_url": "https://alerts.example/oauth/token"}
     runner = make_runner(BTP_TRUST_ALERT_NOTIFICATION_KEY=json.dumps(key))
@@ -266,15 +266,15 @@ def test_refused_key_sends_nothing(make_runner: Callable[..., Runner], emulator:
     assert runner.entries() == []
 
 
-def test_malformed_proxy_sends_nothing(runner: Runner) -> None:
+def test_malformed_proxy_keeps_the_message(runner: Runner) -> None:
     """The error is that of the proxy's variable."""
-    runner.receivers.answers = [ConfigurationError("The proxy cannot be used.", "It is none.", "Correct it.")]
-    assert "The proxy cannot be used." in runner.run()[1]
+    runner.receivers.answers = [ConfigurationError("The proxy is unusable.", "It is malformed.", "Correct it.")]
+    assert "The proxy is unusable." in runner.run()[1]
     assert runner.entries() == []
 
 
-def test_dry_run_sends_nothing(make_runner: Callable[..., Runner], emulator: Emulator) -> None:
-    """Another date, whole texts, with or without channels and a state file; what was sent is left out."""
+def test_dry_run_only_prints(make_runner: Callable[..., Runner], emulator: Emulator) -> None:
+    """Another date, whole texts; channels and a state file are optional; what was sent is left out."""
     as_of = emulator.now + timedelta(days=700)
     runner = make_runner()
     severity, shown = runner.run(is_dry_run=True, as_of=as_of)
@@ -299,7 +299,7 @@ def test_missing_channel_ends_at_once(make_runner: Callable[..., Runner], emulat
     assert emulator.journal() == []
 
 
-def test_damaged_state_file_sends_nothing(runner: Runner) -> None:
+def test_damaged_state_file_ends_the_run(runner: Runner) -> None:
     """An empty one in its place would send everything again."""
     runner.state.write_text("{")
     with pytest.raises(ConfigurationError, match="cannot be read"):

@@ -99,6 +99,31 @@ def test_options_reach_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (request.fail_within.days, request.as_of.year) == (30, 2028)
 
 
+@pytest.mark.parametrize(
+    ("words", "field"),
+    [
+        (["metrics", "--textfile", "a", "--interval", "5"], "textfile"),
+        (["calendar", "--output", "a"], "output"),
+        (["notify", "--state", "a", "--resend"], "state"),
+    ],
+)
+def test_files_are_in_the_chosen_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: list[str], field: str
+) -> None:
+    """`--cwd` is the folder of relative paths too; an absolute one stays."""
+    requests: list[Any] = []
+
+    def run(request: Any) -> Severity:
+        requests.append(request)
+        return Severity.OK
+
+    monkeypatch.setattr(COMMANDS[words[0]], run)
+    for path in ("a", str(tmp_path / "b")):
+        main([words[0], words[1], path, *words[3:], "-C", str(tmp_path)])
+    assert [getattr(request, field) for request in requests] == [tmp_path / "a", tmp_path / "b"]
+    assert requests[0].selection.folder == tmp_path
+
+
 def test_known_error_has_three_parts(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """What, why, what to do."""
 

@@ -72,6 +72,15 @@ def test_negative_serial_number_is_a_label() -> None:
     assert {sample.labels.get("serial_number", "f00d") for family in families for sample in family.samples} == {"f00d"}
 
 
+def test_empty_slots_have_no_step() -> None:
+    """A new subaccount has been read, and that is all."""
+    families = written(status(None))
+    assert values(families, "btp_trust_last_success_timestamp_seconds") != {}
+    assert (
+        values(families, "btp_trust_cert_not_after") == values(families, "btp_trust_next_step_timestamp_seconds") == {}
+    )
+
+
 def test_outage_keeps_what_was_known() -> None:
     """The expiry, the drift and the last success stay; the error is there besides."""
     before = written(FINE, ROTATING)
