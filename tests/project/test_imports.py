@@ -78,6 +78,9 @@ MAY_IMPORT = {
     "btp_trust_cli": (),
     "typer": (),
     "rich": (),
+    "filelock": (),
+    "icalendar": (),
+    "prometheus_client": (),
 }
 CLOCKS = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time", "time.monotonic"}
 HEAVY = {

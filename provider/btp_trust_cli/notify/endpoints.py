@@ -28,6 +28,7 @@ WEBHOOK_TOKEN: Final = "BTP_TRUST_WEBHOOK_TOKEN"  # noqa: S105 - the name of a v
 SLACK_URL: Final = "BTP_TRUST_SLACK_URL"
 ALERT_NOTIFICATION_KEY: Final = "BTP_TRUST_ALERT_NOTIFICATION_KEY"
 _TOKEN_PATH: Final = "/oauth/token"  # noqa: S105 - a path
+_MAX_URL_LENGTH: Final = 2000
 _Read = Callable[[str], str | None]
 
 
@@ -69,7 +70,7 @@ def _url(read: _Read, variable: str) -> str | None:
         return None
     url = text.strip()
     # The query of a webhook may be its secret; a user's password in the address would be one in the wrong place.
-    if not is_safe_url(url.partition("?")[0]) or not url.isprintable():
+    if not (is_safe_url(url.partition("?")[0]) and url.isascii() and url.isprintable() and len(url) <= _MAX_URL_LENGTH):
         raise ConfigurationError(
             f"The address in {variable} cannot be used.",
             "It must begin with https:// (http:// only for this machine itself) and name a host, without a user.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -11,12 +11,14 @@ from typing import Any, Final
 from btp_trust.errors import TrustError
 from btp_trust.formatting import format_rfc3339
 from btp_trust.runtime.expiry import ExpiryFinding
-from btp_trust_cli.exit_codes import Severity
+from btp_trust_cli.exit_codes import MOST_SERIOUS_FIRST, Severity
 from btp_trust_cli.landscape import SlotStatus, SubaccountStatus
 from btp_trust_cli.thresholds import notice_days
 
 FORMAT: Final = 1
 """Of the JSON of a webhook: grows when a field changes its meaning; more fields leave it."""
+MANY: Final = 5
+"""So many errors of one class are matters of their own; more of them are one outage."""
 WHOLE_RUN: Final = "run"
 """The place of a failure of the whole run; others are `<stack>/<connection>`."""
 
@@ -46,7 +48,7 @@ class Notification:
     subject: str
     text: str
     status: SubaccountStatus | None = None
-    """None for a failure of the whole run."""
+    """None for a failure of the whole run, or of many subaccounts."""
     step: str | None = None
 
     def document(self, identity: str) -> dict[str, Any]:
@@ -90,7 +92,29 @@ def find_notifications(statuses: Iterable[SubaccountStatus]) -> list[Notificatio
     for status in statuses:
         for notification in _notifications(status):
             found.setdefault(notification.key, notification)
-    return list(found.values())
+    return _with_outages(found.values())
+
+
+def _with_outages(notifications: Iterable[Notification]) -> list[Notification]:
+    """Join the errors of one class, where there are many: a proxy that is down is one matter."""
+    joined: list[Notification] = []
+    errors: dict[str, list[Notification]] = {}
+    for notification in notifications:
+        if notification.kind is Kind.ERROR and notification.status is not None:
+            errors.setdefault(type(notification.status.error).__name__, []).append(notification)
+        else:
+            joined.append(notification)
+    for name, group in errors.items():
+        joined += [_outage(name, group)] if len(group) > MANY else group
+    return sorted(joined, key=lambda notification: MOST_SERIOUS_FIRST.index(notification.severity))
+
+
+def _outage(name: str, group: Sequence[Notification]) -> Notification:
+    labels = [notification.status.label for notification in group if notification.status]
+    subject = f"{len(group)} subaccounts cannot be read ({name})"
+    text = f"{', '.join(labels[:MANY])} and {len(group) - MANY} more. The first of them: {group[0].text}"
+    # It is over when the first of them can be read; the others are then matters of their own again.
+    return Notification(f"outage {name}", group[0].place, Kind.ERROR, Severity.UNKNOWN, subject, text)
 
 
 def whole_run_failed(error: TrustError) -> Notification:

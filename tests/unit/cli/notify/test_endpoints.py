@@ -54,6 +54,8 @@ def test_missing_channel_is_named() -> None:
         ("BTP_TRUST_SLACK_URL", "hooks.example/x"),
         ("BTP_TRUST_SLACK_URL", "https://me:s3cr3t@hooks.example/x"),
         ("BTP_TRUST_SLACK_URL", "https://hooks.example/x?a=\x01"),
+        ("BTP_TRUST_SLACK_URL", "https://hooks.example/ä"),
+        ("BTP_TRUST_SLACK_URL", f"https://hooks.example/x?{'a' * 2000}"),
         ("BTP_TRUST_SLACK_URL", "@/missing/file"),
         ("BTP_TRUST_WEBHOOK_URL", "ftp://hooks.example/x"),
         ("BTP_TRUST_ALERT_NOTIFICATION_KEY", "{"),

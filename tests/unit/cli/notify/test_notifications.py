@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from btp_trust.errors import ServiceUnavailable
 from btp_trust.rotation.schema import OnDrift, RotationState
 from btp_trust.runtime.expiry_limits import ExpiryLimits
 from btp_trust_cli.exit_codes import Severity
 from btp_trust_cli.landscape import SubaccountStatus
 from btp_trust_cli.notify.channels import alert_message, slack_message, webhook_message
 from btp_trust_cli.notify.notifications import (
+    MANY,
     Kind,
     Notification,
     find_notifications,
@@ -99,6 +101,21 @@ def test_error_is_a_matter_of_its_kind() -> None:
     assert notification.place == place_of(closed) == "live/prod"
     assert notification.text == "GET was refused: 403. The token is for other things. Use another key."
     assert len(find_notifications([closed, replace(closed, connection="b"), replace(closed, stack=None)])) == 3
+
+
+@given(count=st.integers(1, 9), others=st.integers(0, 9))
+def test_outage_is_one_matter(count: int, others: int) -> None:
+    """Many errors of one class are one notification; those of another class are apart."""
+    away = ServiceUnavailable("No answer.", "Nothing came.", "Wait.")
+    down = [SubaccountStatus(f"c{number}", "live", error=ERROR) for number in range(count)]
+    found = find_notifications([*down, *(SubaccountStatus(f"d{n}", "live", error=away) for n in range(others))])
+    assert len(found) == sum(1 if number > MANY else number for number in (count, others))
+    if count > MANY:
+        outage = next(notification for notification in found if notification.key == "outage NotAuthorized")
+        assert outage.subject == f"{count} subaccounts cannot be read (NotAuthorized)"
+        assert outage.place == place_of(down[0])
+        assert f"connection c4 and {count - MANY} more" in outage.text
+        assert alert_message(outage, "")["resource"]["resourceInstance"] == "live/c0"
 
 
 def test_messages_are_stable() -> None:
