@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from btp_trust.runtime.host import Host
 from btp_trust_cli.commands import DoctorRequest, run_doctor
@@ -101,7 +101,7 @@ def test_expired_certificate_has_its_date(emulator: Emulator, make_host: MakeHos
     over_tls = {"uri": "https://a.example", "certurl": "https://b.example"}
     host = make_host(BTP_TRUST_SERVICE_KEY=json.dumps({**emulator.service_key(guid, "x509", 86_400), **over_tls}))
     later = emulator.now + timedelta(days=2)
-    _, steps = examine(replace(host, clock=lambda: later), tmp_path)
+    _, steps = examine(structs.replace(host, clock=lambda: later), tmp_path)
     assert "expired" in steps["service key"]["error"]["what"]
     _, steps = examine(host, tmp_path)
     assert steps["service key"]["detail"].startswith("certificate until ")

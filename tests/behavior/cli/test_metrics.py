@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import urllib.request
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from btp_trust.certificate import parse_pem
 from btp_trust.errors import ConfigurationError
@@ -135,7 +135,7 @@ def test_server_outlasts_an_outage(
         else:
             emulator.clear_faults()
 
-    host = replace(make_host(**key), sleep=sleep)
+    host = structs.replace(make_host(**key), sleep=sleep)
     with pytest.raises(Stopped):
         run_metrics(MetricsRequest(Selection(folder=tmp_path), address=Address("127.0.0.1", 0)), host, terminal)
     assert pauses == [900, 900, 900]
@@ -153,7 +153,7 @@ def test_server_outlasts_a_missing_pulumi(engine: FakeEngine, pulumi: FakePulumi
         if len(pauses) == 2:
             raise Stopped
 
-    host = replace(make_host(PATH="/missing"), sleep=sleep)
+    host = structs.replace(make_host(PATH="/missing"), sleep=sleep)
     request = MetricsRequest(Selection(folder=pulumi.folder), address=Address("127.0.0.1", 0), interval=5)
     with pytest.raises(Stopped):
         run_metrics(request, host, terminal)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from msgspec import structs
 
 from btp_trust.errors import ConfigurationError
 from btp_trust.runtime.host import Host
@@ -97,7 +98,7 @@ def make_runner(
 
     def make(**variables: str) -> Runner:
         receivers = Receivers(emulator.transport)
-        return Runner(replace(make_host(**variables), transport=receivers), receivers, pulumi.folder)
+        return Runner(structs.replace(make_host(**variables), transport=receivers), receivers, pulumi.folder)
 
     return make
 
