@@ -14,7 +14,7 @@ RUN := $(SETUP) run
 CHECKED := $(wildcard provider tests examples tools benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup programs pulumi-path demo demo-targets test check matrix soak bench-continuity bench-startup bench-status figures scheduled compatibility \
+.PHONY: help system-packages setup programs pulumi-path demo demo-targets test check matrix soak bench-continuity bench-startup bench-status figures scheduled compatibility \
 	lint audit format clean
 
 help: ## print this list
@@ -23,6 +23,9 @@ help: ## print this list
 
 setup: ## install the locked dependencies into .venv, find or build the Pulumi command line
 	$(SETUP) setup
+
+system-packages: ## install Chromium and promtool for the tests that use them: as root, on Debian
+	$(PYTHON) tools/system_packages.py
 
 pulumi-path: ## print the folder of the Pulumi command line
 	@$(SETUP) pulumi-path
