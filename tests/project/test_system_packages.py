@@ -57,7 +57,7 @@ def test_nothing_missing_runs_nothing(fake_machine: FakeMachine, bare: Machine) 
 def test_impossible_installation_says_how(
     fake_machine: FakeMachine, bare: Machine, monkeypatch: pytest.MonkeyPatch, *, user: int, code: int | None, why: str
 ) -> None:
-    """Which tests will be skipped, why, and the command for whoever may run it."""
+    """Which tests will be skipped, why, and the command for root."""
     if code is not None:
         lay_apt(fake_machine, code)
     monkeypatch.setenv("PATH", bare.env["PATH"])

@@ -18,6 +18,7 @@ from btp_trust.communication_system.schema import PlannedWrite, SystemTrustInput
 from btp_trust.identity_provider.schema import IdentityProviderInputs
 from btp_trust.passive.schema import PassiveInputs
 from btp_trust.resources.settings import KEYS
+from btp_trust.rotation.events import Event, EventKind
 from btp_trust.rotation.evidence import Evidence, Verdict
 from btp_trust.rotation.planned_swap import PlannedSwap
 from btp_trust.rotation.schema import RotationInputs
@@ -36,6 +37,7 @@ _VALUES: Final[dict[str, type[msgspec.Struct]]] = {
     "Keys of `swap`": PlannedSwap,
     "Keys of `write`": PlannedWrite,
     "Keys of each entry of `verified`": Evidence,
+    "Keys of each entry of `history`": Event,
 }
 _ROW: Final = re.compile(r"^\| ([^|]+?) \| ((?:`[^`]+`(?:, )?)+) \|$", re.MULTILINE)
 _TABLE: Final = re.compile(r"^(<!-- written by: [^\n]* -->\n).*?(?=^## )", re.MULTILINE | re.DOTALL)
@@ -50,6 +52,7 @@ def names_of_code() -> dict[str, set[str]]:
         names[f"Outputs of {kind}"] = {name for parent in ancestors for name in vars(parent)["__annotations__"]}
     names |= {title: set(shape.__struct_fields__) for title, shape in _VALUES.items()}
     names["Verdicts of `verified`"] = {verdict.value for verdict in Verdict}
+    names["Steps of `history`"] = {kind.value for kind in EventKind}
     names["Configuration keys, after `btp-trust:`"] = set(KEYS)
     classes = (kind for kind in vars(errors).values() if inspect.isclass(kind) and issubclass(kind, Exception))
     names["Errors, in `btp_trust.errors`"] = {kind.__name__ for kind in classes}

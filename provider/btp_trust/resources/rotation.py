@@ -34,6 +34,7 @@ _OUTPUTS: Final = (
     "rolled_back_at",
     "restored_at",
     "rollback_outcome_unknown",
+    "history",
 )
 
 
@@ -138,6 +139,9 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
     """When a drift or a rejected generation was last undone, RFC 3339, UTC; None once another certificate signs."""
     rollback_outcome_unknown: pulumi.Output[str | None]
     """Why the outcome of a rollback is unknown, and what to do; the next deployment resolves it."""
+    history: pulumi.Output[Sequence[Mapping[str, str]] | None]
+    """[{at, step, signer, previous, why}]: the last 20 changes of the signer that deployments made or found, and the
+    last 10 verifications, the oldest first."""
 
     @refuses_secret_arguments
     def __init__(

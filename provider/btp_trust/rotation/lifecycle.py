@@ -20,6 +20,7 @@ from btp_trust.rotation.difference import (
     find_difference,
     refuse_unless_signing,
 )
+from btp_trust.rotation.history import event_outputs
 from btp_trust.rotation.notices import (
     creation_notices,
     record_notices,
@@ -169,8 +170,7 @@ def create(session: Session, new: RotationInputs) -> tuple[str, PropertyBag]:
     step = RotationStep(before, new, snapshot, swapped=False)
     outcome = verify_rotation(session, account, step, Switchover(session.retry_policy))
     outputs = without_none({**outputs, **outcome.outputs})
-    rejections = rejection_outputs(from_bag(outputs, RotationState), before, outcome.snapshot)
-    return f"{snapshot.subaccount_id}/rotation", {**outputs, **rejections}
+    return f"{snapshot.subaccount_id}/rotation", _with_records(outputs, step, outcome.snapshot)
 
 
 def update(session: Session, bag: PropertyBag, new: RotationInputs) -> PropertyBag:
@@ -192,7 +192,13 @@ def update(session: Session, bag: PropertyBag, new: RotationInputs) -> PropertyB
             **outcome.outputs,  # last: a rollback overwrites or removes what the swap left
         }
     )
-    return {**outputs, **rejection_outputs(from_bag(outputs, RotationState), state, outcome.snapshot)}
+    return _with_records(outputs, step, outcome.snapshot)
+
+
+def _with_records(outputs: PropertyBag, step: RotationStep, after: Snapshot) -> PropertyBag:
+    """Add the outputs that grow from one deployment to the next: rejections, and the history of the signer."""
+    new = from_bag(outputs, RotationState)
+    return {**outputs, **rejection_outputs(new, step.state, after), **event_outputs(step, new)}
 
 
 def read(session: Session, bag: PropertyBag) -> PropertyBag:

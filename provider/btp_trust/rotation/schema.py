@@ -22,6 +22,7 @@ from btp_trust.property_bag import (
     from_program,
 )
 from btp_trust.rotation.candidate import Candidate, candidate_from_program
+from btp_trust.rotation.events import Event
 from btp_trust.rotation.evidence import Evidence, OnVerificationFailure
 from btp_trust.rotation.planned_swap import PlannedSwap
 from btp_trust.rotation.switchover.schema import OnSwitchFailure, PlannedSwitchover, Switch, refuse_second_switch
@@ -151,6 +152,8 @@ class RotationState(RotationArgs, frozen=True, omit_defaults=True, kw_only=True)
     """When the last swap was, if it restored the recorded signer: after a drift, or after a rollback."""
     rollback_outcome_unknown: str | None = None
     """Why the outcome of the rollback is unknown: three parts, a line for the first and for the last."""
+    history: list[Event] = []
+    """The latest events, the oldest first."""
 
     def __post_init__(self) -> None:
         """Refuse a moment that cannot be compared with the service's time."""
