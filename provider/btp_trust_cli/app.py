@@ -82,4 +82,29 @@ def doctor(
     raise Finished(run_doctor(DoctorRequest(Selection(stack, all_stacks, folder), as_json)))
 
 
+@app.command(
+    short_help="Show what stacks did to their signers.",
+    epilog="Examples: `btp-trust history` in the folder of a project; `btp-trust history --all-stacks --json` for an "
+    "audit.",
+)
+def history(
+    stack: StackOption = None,
+    all_stacks: AllStacksOption = False,
+    folder: FolderOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Show the swaps, verifications and rollbacks of a stack, and its deployments, the newest first.
+
+    The events are those that the state of the stack keeps; the deployments are those of `pulumi stack history` that
+    changed a resource or failed. The services are left alone.
+
+    The exit code is 0 (OK) or 3 (UNKNOWN: a stack cannot be read, or the options are wrong).
+    """
+    from btp_trust_cli.connections import Selection
+    from btp_trust_cli.history.command import HistoryRequest, run_history
+
+    refuse_both(stack, all_stacks=all_stacks)
+    raise Finished(run_history(HistoryRequest(Selection(stack, all_stacks, folder), as_json)))
+
+
 add_commands(app)

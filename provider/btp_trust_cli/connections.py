@@ -21,7 +21,7 @@ from btp_trust_cli.pulumi_stack import PulumiProject, Stack
 from btp_trust_cli.recorded import RecordedSubaccount
 
 _VARIABLE: Final = "BTP_TRUST_SERVICE_KEY"
-_STACKS_AT_ONCE: Final = 4
+STACKS_AT_ONCE: Final = 4
 """Each stack takes two runs of Pulumi's command line, of about a second each."""
 
 
@@ -64,14 +64,19 @@ def find_sources(selection: Selection, host: Host) -> list[Source]:
         TrustError: Pulumi's command line is missing or refuses, or a setting is unusable.
     """
     project = PulumiProject(selection.folder, host.environ)
-    names = _chosen_stacks(project, selection)
+    names = chosen_stacks(project, selection)
     if not names:
         return [_from_environment(host)]
-    with ThreadPoolExecutor(_STACKS_AT_ONCE) as pool:
+    with ThreadPoolExecutor(STACKS_AT_ONCE) as pool:
         return [_from_stack(stack, host) for stack in pool.map(project.read, names)]
 
 
-def _chosen_stacks(project: PulumiProject, selection: Selection) -> list[str]:
+def chosen_stacks(project: PulumiProject, selection: Selection) -> list[str]:
+    """Return the names of the stacks that are chosen; none outside of a project, and while no stack is selected.
+
+    Raises:
+        TrustError: Pulumi's command line is missing or refuses.
+    """
     if selection.all_stacks:
         return project.stack_names() or [_refuse_empty_project()]
     if selection.stack is not None:

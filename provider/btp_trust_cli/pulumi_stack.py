@@ -16,6 +16,7 @@ import msgspec
 from btp_trust.errors import ConfigurationError, TrustError, UnreadableState
 from btp_trust.resources.settings import Setting, invalid_settings
 from btp_trust.service.transport.redaction import redact
+from btp_trust_cli.history.deployments import WORDS, Deployment, ListedUpdate, parse_deployments
 from btp_trust_cli.recorded import RecordedSubaccount, parse_stack, project_of, registration_connections
 
 _PROJECT_FILES: Final = ("Pulumi.yaml", "Pulumi.yml", "Pulumi.json")
@@ -105,6 +106,10 @@ class PulumiProject:
             )
         except TrustError as error:
             return Stack(name, error=error)
+
+    def deployments(self, name: str) -> tuple[Deployment, ...]:
+        """Return the deployments that changed something, or failed, the newest first. Raises as `stack_names`."""
+        return parse_deployments(self._decoded(list[ListedUpdate], *WORDS, "--stack", name))
 
     def _listed(self) -> list[_ListedStack]:
         return self._decoded(list[_ListedStack], "stack", "ls", "--json")

@@ -16,7 +16,7 @@ from btp_trust.rotation.signer_warnings import declaration_of_state, recorded_ch
 from btp_trust.rotation.target_status import target_statuses
 from btp_trust.runtime.expiry import ExpiryContext, successor_of
 from btp_trust.runtime.signer_warnings import SignerChange
-from btp_trust.snapshot import Snapshot, has_fingerprint
+from btp_trust.snapshot import Snapshot, has_fingerprint, subaccount_label
 from btp_trust.trusted_by.statements import TargetStatus
 
 _TYPE_PREFIX: Final = "pulumi-python:dynamic/btp-trust:"
@@ -46,6 +46,13 @@ class RecordedSubaccount:
     active: ActiveState | None = None
     bound_names: Mapping[str, str] = field(default_factory=dict)
     """{generation: fingerprint} that the inputs of a RotationTrigger and the outputs of the others bind."""
+    recorded_label: str | None = None
+    """The output `subaccount`: its name for people, and eight digits of its GUID."""
+
+    @property
+    def label(self) -> str:
+        """The subaccount in words: as the state has them, or by its GUID."""
+        return self.recorded_label or subaccount_label(self.subaccount_id, self.display_name)
 
     @property
     def names(self) -> dict[str, str]:
@@ -120,8 +127,12 @@ def parse_stack(resources: Iterable[Mapping[str, Any]]) -> dict[str, RecordedSub
         # A GUID that the program made a secret is encrypted: its subaccount is read by the configuration alone.
         if kind in _READERS and resource.get("type") != kind and isinstance(guid, str):
             before = found.get(guid) or RecordedSubaccount(guid, str(inputs.get("connection", DEFAULT_CONNECTION)))
-            name = inputs.get("display_name", before.display_name)
-            found[guid] = _READERS[kind](replace(before, display_name=name), inputs, outputs)
+            named = replace(
+                before,
+                display_name=inputs.get("display_name", before.display_name),
+                recorded_label=outputs.get("subaccount", before.recorded_label),
+            )
+            found[guid] = _READERS[kind](named, inputs, outputs)
     return found
 
 

@@ -18,6 +18,7 @@ from btp_trust.service.credentials.service_key import parse_service_key
 from btp_trust_cli.calendar_feed.command import CalendarRequest, run_calendar
 from btp_trust_cli.commands import DoctorRequest, StatusRequest, run_doctor, run_status
 from btp_trust_cli.connections import Selection
+from btp_trust_cli.history.command import HistoryRequest, run_history
 from btp_trust_cli.metrics.command import MetricsRequest, run_metrics
 from btp_trust_cli.notify.command import NotifyRequest, run_notify
 from btp_trust_emulator import Emulator
@@ -53,7 +54,7 @@ def emulator() -> Iterator[Emulator]:
 
 
 def shown_by(folder: Path, environ: dict[str, str], emulator: Emulator) -> str:
-    """Return all that the commands print, errors included."""
+    """Return all that the commands print, as text or as JSON, errors included."""
     texts, host = [], Host(environ=environ, transport=emulator.transport, sleep=lambda _: None)
     selection = Selection(folder=folder)
     commands: list[Callable[..., Any]] = [
@@ -62,6 +63,7 @@ def shown_by(folder: Path, environ: dict[str, str], emulator: Emulator) -> str:
         lambda terminal: run_metrics(MetricsRequest(selection), host, terminal),
         lambda terminal: run_calendar(CalendarRequest(selection), host, terminal),
         lambda terminal: run_notify(NotifyRequest(selection, is_dry_run=True), host, terminal),
+        lambda terminal: run_history(HistoryRequest(selection), host, terminal),
     ]
     for run in commands:
         terminal = pipes()
@@ -97,10 +99,22 @@ def test_environment_stays_hidden(emulator: Emulator, secret: str, variable: str
     assert not is_shown(shown_by(Path("/"), environ, emulator), secret)
 
 
-@given(secret=secrets, file=st.sampled_from(["config-dev", "export-dev", "stacks"]))
+@given(secret=secrets, file=st.sampled_from(["config-dev", "export-dev", "history-dev", "stacks"]))
 def test_output_of_pulumi_stays_hidden(pulumi: FakePulumi, emulator: Emulator, secret: str, file: str) -> None:
     """What cannot be decoded is described without a word of it."""
     pulumi.stacks.clear()
     pulumi.add_stack("dev", {}, current=True)
     pulumi.overwrite(file, secret)
     assert not is_shown(shown_by(pulumi.folder, pulumi.environ, emulator), secret)
+
+
+@given(secret=secrets, place=st.sampled_from(["message", "git.author", "git.head"]))
+def test_deployments_stay_hidden(pulumi: FakePulumi, emulator: Emulator, secret: str, place: str) -> None:
+    """A secret that somebody pasted into the message of a commit or of a deployment."""
+    deployed: dict[str, Any] = {"kind": "update", "startTime": "2028-11-20T08:00:00.000Z", "result": "failed"}
+    deployed |= {"message": secret} if place == "message" else {"environment": {place: secret}}
+    pulumi.stacks.clear()
+    pulumi.add_stack("dev", {}, current=True, history=[deployed])
+    shown = shown_by(pulumi.folder, pulumi.environ, emulator)
+    assert "2028-11-20T08:00:00Z" in shown
+    assert not is_shown(shown, secret)

@@ -24,6 +24,7 @@ case "$1 $2" in
     "stack ls") file={folder}/stacks ;;
     "config --show-secrets") file={folder}/config-$5 ;;
     "stack export") file={folder}/export-$4 ;;
+    "stack history") file={folder}/history-$9 ;;
 esac
 [ -e "$file" ] && exec cat "$file"
 echo "error: no stack named '$5' found" >&2
@@ -79,12 +80,14 @@ class FakePulumi:
         *,
         current: bool = False,
         secret: bool = True,
+        history: Sequence[Mapping[str, Any]] = (),
     ) -> None:
-        """Add a stack with its configuration and its state."""
+        """Add a stack with its configuration, its state and its deployments."""
         self.stacks.append({"name": name, "current": current})
         self._write("stacks", self.stacks)
         self._write(f"config-{name}", {key: {"value": value, "secret": secret} for key, value in config.items()})
         self._write(f"export-{name}", {"version": 3, "deployment": {"resources": list(resources)}})
+        self._write(f"history-{name}", list(history))
 
     def answer(self, command: Sequence[str], **_: object) -> subprocess.CompletedProcess[bytes]:
         """Answer as the script does, in process: for many calls."""
@@ -93,8 +96,8 @@ class FakePulumi:
                 name = "stacks"
             case ["config", *_, stack, "--non-interactive", "--color", "never"]:
                 name = f"config-{stack}"
-            case [*_, stack, "--non-interactive", "--color", "never"]:
-                name = f"export-{stack}"
+            case ["stack", kind, *_, stack, "--non-interactive", "--color", "never"]:
+                name = f"{kind}-{stack}"
         return subprocess.CompletedProcess(command, 0, (self.folder / name).read_bytes(), b"")
 
     def overwrite(self, name: str, text: str) -> None:
