@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -26,6 +27,11 @@ app = typer.Typer(
     # A traceback with the values of variables would show service keys.
     pretty_exceptions_enable=False,
 )
+
+
+OutputOption = Annotated[
+    Path, typer.Option("--output", "-o", metavar="FILE", help="Write the page to this file; - prints it.")
+]
 
 
 @app.command(
@@ -105,6 +111,33 @@ def history(
 
     refuse_both(stack, all_stacks=all_stacks)
     raise Finished(run_history(HistoryRequest(Selection(stack, all_stacks, folder), as_json)))
+
+
+@app.command(
+    short_help="Write a page with all subaccounts on one time line.",
+    epilog="Examples: `btp-trust report` in the folder of a project; `btp-trust report --all-stacks --output "
+    "trust.html`; `btp-trust report --as-of 2028-10-01` for what will be due then; `btp-trust report --output - | mail "
+    "…` in a pipeline.",
+)
+def report(
+    stack: StackOption = None,
+    all_stacks: AllStacksOption = False,
+    folder: FolderOption = Path(),
+    output: OutputOption = Path("btp-trust-report.html"),
+    as_of: AsOfOption = None,
+) -> None:
+    """Write one HTML page: all subaccounts on one time line, with both certificates, what is due and what happened.
+
+    The page is complete in itself: it needs no network and no scripts, fits a phone, and can be printed. It chooses
+    subaccounts as `btp-trust status` does, and holds no secret.
+
+    The exit code is that of `btp-trust status`: 0 (OK), 1 (WARNING), 2 (CRITICAL) or 3 (UNKNOWN, or wrong options).
+    """
+    from btp_trust_cli.connections import Selection
+    from btp_trust_cli.report.command import ReportRequest, run_report
+
+    refuse_both(stack, all_stacks=all_stacks)
+    raise Finished(run_report(ReportRequest(output, Selection(stack, all_stacks, folder), as_of)))
 
 
 add_commands(app)

@@ -15,7 +15,7 @@ from msgspec import structs
 from btp_trust.certificate import Certificate
 from btp_trust.errors import TrustError
 from btp_trust.formatting import find_name, label_fingerprint
-from btp_trust.runtime.expiry import DueStep, ExpiryContext, ExpiryFinding, find_expiry
+from btp_trust.runtime.expiry import DueStep, ExpiryContext, ExpiryFinding, find_expiry, successor_of
 from btp_trust.runtime.expiry_limits import ExpiryLimits
 from btp_trust.snapshot import Snapshot, subaccount_label
 from btp_trust.trusted_by.statements import TargetStatus
@@ -99,6 +99,11 @@ class SubaccountStatus:
     def targets(self) -> tuple[TargetStatus, ...]:
         """What is known of each target about the successor, or else about the signer."""
         return () if self.snapshot is None or self.recorded is None else self.recorded.targets(self.snapshot)
+
+    @property
+    def has_successor(self) -> bool:
+        """Return True if `targets` are about the successor."""
+        return self.snapshot is not None and successor_of(self.snapshot) is not None
 
     @property
     def finding(self) -> ExpiryFinding | None:

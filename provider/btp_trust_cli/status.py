@@ -23,8 +23,8 @@ def status_text(statuses: Sequence[SubaccountStatus], *, width: int = PIPE_WIDTH
     """Return the whole text, without colors unless they are asked for."""
     parts: list[RenderableType] = [_summary(statuses), Text(""), _table(statuses)]
     for status in statuses:
-        if paragraphs := [*_paragraphs(status)]:
-            parts += [Text(f"\n{_heading(status)}"), *(Text(indented(each, width)) for each in paragraphs)]
+        if texts := [*paragraphs(status)]:
+            parts += [Text(f"\n{_heading(status)}"), *(Text(indented(each, width)) for each in texts)]
     return render(parts, width=width, is_colored=is_colored)
 
 
@@ -105,7 +105,7 @@ def _heading(status: SubaccountStatus) -> str:
     return f"{', '.join(dict.fromkeys(places))}:"
 
 
-def _paragraphs(status: SubaccountStatus) -> Iterator[str]:
+def paragraphs(status: SubaccountStatus) -> Iterator[str]:
     """Give what a person has to know, with what to do."""
     if status.error is not None:
         yield f"{status.error.what} {status.error.why} {status.error.remedy}"

@@ -29,7 +29,7 @@ def run_history(request: HistoryRequest, host: Host | None = None, terminal: Ter
     """Print the history of all stacks; return OK, or UNKNOWN if one could not be read.
 
     Raises:
-        TrustError: There is no stack, or Pulumi's command line is missing or refuses.
+        TrustError: A stack, or Pulumi's command line, is missing, or it refuses.
     """
     terminal = terminal or Terminal.of_process()
     histories = gather_histories(request.selection, host or Host())
@@ -46,8 +46,8 @@ def gather_histories(selection: Selection, host: Host) -> list[StackHistory]:
     names = chosen_stacks(project, selection)
     if not names:
         raise ConfigurationError(
-            "There is no stack to read a history from.",
-            "It is kept in the state of a stack, and here none is selected.",
+            "A history needs a stack.",
+            "The state of a stack keeps it, and here a selected stack is missing.",
             "Run the command in the folder of a Pulumi project (-C), and name the stack: --stack NAME or --all-stacks.",
         )
     with ThreadPoolExecutor(STACKS_AT_ONCE) as pool:

@@ -71,7 +71,7 @@ def _deployment(update: ListedUpdate) -> Deployment:
         update.result,
         {name: number for name, number in (update.resourceChanges or {}).items() if name != "same" and number},
         update.version or None,
-        _public(variables.get("git.head", ""))[:12] or None,
+        _public(variables.get("git.head", "")) or None,
         _public(variables.get("git.author", "")) or None,
         _public(update.message),
     )

@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from btp_trust.formatting import format_rfc3339
+from btp_trust.formatting import format_rfc3339, short_fingerprint
 from btp_trust_cli.exit_codes import worst
 from btp_trust_cli.history.deployments import Deployment
 from btp_trust_cli.history.model import NamedEvent, StackHistory, SubaccountHistory, count_events
@@ -95,7 +95,7 @@ _DEPLOYMENT_COLUMNS: Final[_Columns[Deployment]] = (
     ("KIND", lambda found: found.kind),
     ("RESULT", lambda found: found.result),
     ("CHANGES", _changes),
-    ("COMMIT", lambda found: found.commit or ""),
+    ("COMMIT", lambda found: short_fingerprint(found.commit or "")),
     ("AUTHOR", lambda found: found.author or ""),
     ("MESSAGE", lambda found: found.message),
 )

@@ -96,6 +96,6 @@ def test_unreadable_stack_is_unknown(pulumi: FakePulumi, make_host: MakeHost) ->
 
 def test_history_needs_a_stack(make_host: MakeHost, tmp_path: Path) -> None:
     """Outside of a project there is none; the error says what to do."""
-    with pytest.raises(ConfigurationError, match="There is no stack") as caught:
+    with pytest.raises(ConfigurationError, match="A history needs a stack") as caught:
         read(make_host(), tmp_path)
     assert "--all-stacks" in caught.value.remedy

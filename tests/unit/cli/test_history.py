@@ -57,7 +57,7 @@ OTHERS = [
 
 
 def test_tables_show_events_and_deployments() -> None:
-    """The newest first; columns that nothing is in are left out; what could not be read says why."""
+    """The newest first; empty columns are left out; what was unreadable says why."""
     assert history_text([STACK, *OTHERS]) == TEXT
 
 
@@ -81,12 +81,12 @@ def test_clocks_may_differ_a_minute(*, seconds: int, belongs: bool) -> None:
 
 
 def test_idle_deployments_are_left_out() -> None:
-    """One that changed nothing says nothing, unless it failed; one without an end has lasted no time."""
+    """One counts if it changed something or failed; one that still runs ends when it starts."""
     assert parse(update(resourceChanges={"same": 4}), update(resourceChanges=None)) == ()
     (running,) = parse(update(result="in-progress", endTime=None, resourceChanges=None))
     assert running.started_at == running.ended_at
 
 
-def test_subaccount_without_trigger_has_no_events() -> None:
-    """Nothing declares its signer."""
+def test_events_need_a_trigger() -> None:
+    """Another subaccount has an empty history."""
     assert events_of(RecordedSubaccount(GUID, "prod")) == events_of(None) == ()

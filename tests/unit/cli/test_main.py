@@ -19,6 +19,8 @@ from btp_trust_cli.exit_codes import Severity
 COMMANDS = {
     "status": "btp_trust_cli.commands.run_status",
     "doctor": "btp_trust_cli.commands.run_doctor",
+    "history": "btp_trust_cli.history.command.run_history",
+    "report": "btp_trust_cli.report.command.run_report",
     "calendar": "btp_trust_cli.calendar_feed.command.run_calendar",
     "notify": "btp_trust_cli.notify.command.run_notify",
     "metrics": "btp_trust_cli.metrics.command.run_metrics",
@@ -29,6 +31,7 @@ NEEDED = {"notify": ["--dry-run"]}
 HEAVY = {
     "filelock",
     "icalendar",
+    "jinja2",
     "prometheus_client",
     "pulumi",
     "btp_trust",
@@ -124,6 +127,21 @@ def test_files_are_in_the_chosen_folder(
     assert requests[0].selection.folder == tmp_path
 
 
+def test_report_has_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By default one in the folder in which it runs."""
+    requests: list[Any] = []
+
+    def run(request: Any) -> Severity:
+        requests.append(request)
+        return Severity.OK
+
+    monkeypatch.setattr(COMMANDS["report"], run)
+    main(["report"])
+    main(["report", "-o", "-", "--as-of", "2028-11-20"])
+    assert [str(request.output) for request in requests] == ["btp-trust-report.html", "-"]
+    assert requests[1].as_of.year == 2028
+
+
 def test_known_error_has_three_parts(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """What, why, what to do."""
 
@@ -159,13 +177,13 @@ def test_interruption_keeps_its_code(monkeypatch: pytest.MonkeyPatch) -> None:
     assert main(["status"]) == 130
 
 
-@pytest.mark.parametrize("missing", ["typer", "rich"])
-def test_missing_extra_is_named(missing: str) -> None:
+@pytest.mark.parametrize(("missing", "command"), [("typer", "status"), ("rich", "status"), ("jinja2", "report")])
+def test_missing_extra_is_named(missing: str, command: str) -> None:
     """Without the extra, the command says how to install it."""
     code = (
         f"import sys; sys.modules[{missing!r}] = None; from btp_trust_cli.__main__ import main; sys.exit(main(WORDS))"
     )
-    code = code.replace("WORDS", "['status']")
+    code = code.replace("WORDS", f"[{command!r}]")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == Severity.UNKNOWN
     assert done.stderr.startswith(f"btp-trust: the library {missing} is missing.\n")
