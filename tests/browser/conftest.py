@@ -1,4 +1,4 @@
-"""Chromium of the system, without a window."""
+"""Chromium of the system, in the background."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def chromium() -> Iterator[Browser]:
     if command is None:
         pytest.skip("PATH lacks chromium: `make system-packages` installs it")
     with sync_playwright() as driver:
-        # As root, in a container, it has no sandbox to start.
+        # In a container root is its own sandbox.
         browser = driver.chromium.launch(executable_path=command, args=["--no-sandbox"])
         yield browser
         browser.close()

@@ -1,4 +1,4 @@
-"""The page of `btp-trust report` in Chromium: at a desk, on a phone, on paper, and without scripts."""
+"""The page of `btp-trust report` in Chromium: at a desk, on a phone, on paper, and with scripts turned off."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_page_fits_and_is_silent(visit: Visitor, report: str, size: tuple[int, int]) -> None:
-    """No complaint, no request but for the page, and nothing wider than the window, each row opened as well."""
+    """Everything fits the window, each row opened as well; the page is the one request, and the console is empty."""
     seen = visit(report, size)
     for summary in seen.page.locator("summary").all():
         summary.click()
@@ -39,7 +39,7 @@ def test_page_fits_and_is_silent(visit: Visitor, report: str, size: tuple[int, i
 
 
 def test_hostile_names_stay_text(visit: Visitor, report: str) -> None:
-    """A name with HTML in it is shown as it is: it becomes no element, in no place of the page."""
+    """A name with HTML in it is shown as it is, in each place of the page: it stays text."""
     seen = visit(report)
     (name,) = [text for text in seen.texts(".name strong") if HOSTILE[:4] in text]
     assert HOSTILE in name
@@ -49,7 +49,7 @@ def test_hostile_names_stay_text(visit: Visitor, report: str) -> None:
 
 
 def test_filter_leaves_what_fits(visit: Visitor, report: str) -> None:
-    """By all words, by state, by stack; the page says how many, also none."""
+    """By all words, by state, by stack; the page says how many are left."""
     seen = visit(report)
     shown = seen.page.locator("#shown")
     assert shown.text_content() == f"{len(STATUSES)} of {len(STATUSES)} shown"
@@ -108,7 +108,7 @@ def test_paper_shows_everything(visit: Visitor, report: str) -> None:
 
 
 def test_thousand_subaccounts_stay_usable(visit: Visitor, tmp_path: Path) -> None:
-    """Opening, filtering and sorting take no longer than a person waits."""
+    """Opening, filtering and sorting are done while a person still waits."""
     statuses = many_statuses(1000)
     file = tmp_path / "many.html"
     file.write_text(report_page(statuses, moment_of(statuses)))

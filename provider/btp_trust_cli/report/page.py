@@ -1,4 +1,4 @@
-"""The page of a report, from its template, its style and its script. Pure, but for these three files."""
+"""The page of a report, from its template, its style and its script. Pure, apart from reading these three files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from btp_trust_cli.report.rows import rows_of, severities, time_line
 
 _FOLDER: Final = Path(__file__).parent
 _SIGNS: Final = {Severity.CRITICAL: "✖", Severity.UNKNOWN: "?", Severity.WARNING: "▲", Severity.OK: "✓"}
-"""Tell the states apart without colors."""
+"""Tell the states apart in black and white."""
 
 
 def report_page(statuses: Sequence[SubaccountStatus], now: datetime, as_of: datetime | None = None) -> str:
@@ -72,7 +72,7 @@ def _asset(name: str) -> Markup:
 
 
 def _policy(style: str, script: str) -> str:
-    """Return the Content-Security-Policy: exactly this style and this script, and no request at all."""
+    """Return the Content-Security-Policy: exactly this style and this script; all requests are forbidden."""
     return (
         f"default-src 'none'; img-src data:; style-src {_source(style)}; script-src {_source(script)}; "
         "base-uri 'none'; form-action 'none'"

@@ -14,7 +14,7 @@ import msgspec
 
 from btp_trust_emulator.backend.landscape import WEEK_SECONDS, perform_action
 from btp_trust_emulator.backend.service_keys import Credential
-from btp_trust_emulator.control import requests
+from btp_trust_emulator.control import page, requests
 from btp_trust_emulator.control.propagation_api import PROPAGATION_OPERATIONS
 from btp_trust_emulator.control.requests import Operation, malformed_request
 from btp_trust_emulator.control.s4_api import S4_OPERATIONS
@@ -145,6 +145,8 @@ def _account_json(account: Account) -> dict[str, object]:
 
 
 OPERATIONS: tuple[Operation[Any], ...] = (
+    Operation("GET", "/", page.show_page, NoneType),
+    Operation("GET", "/overview", page.show_overview, NoneType),
     Operation("POST", "/subaccounts", _create, _NewSubaccount, optional=True),
     Operation("GET", "/subaccounts", _list, NoneType),
     Operation("GET", "/subaccounts/{guid}/service-key", _service_key, _KeyQuery),

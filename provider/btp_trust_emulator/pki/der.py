@@ -6,10 +6,7 @@ more than 64 characters.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from datetime import datetime
+from datetime import UTC, datetime
 
 _SHORT_LENGTH = 0x80
 _LAST_YEAR_OF_UTC_TIME = 2049
@@ -82,6 +79,16 @@ def time(moment: datetime) -> bytes:
     if moment.year <= _LAST_YEAR_OF_UTC_TIME:
         return encode(0x17, moment.strftime("%y%m%d%H%M%SZ").encode())
     return encode(0x18, moment.strftime("%Y%m%d%H%M%SZ").encode())
+
+
+def parse_time(octets: bytes) -> datetime:
+    """Parse what `time` encodes.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    form = "%y%m%d%H%M%SZ" if octets[:1] == b"\x17" else "%Y%m%d%H%M%SZ"
+    return datetime.strptime(content(octets).decode(), form).replace(tzinfo=UTC)
 
 
 def members(octets: bytes) -> list[bytes]:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 HOST = "cfapps.eu12.hana.ondemand.com"
 _SERIAL_BYTES = 10
-SERIAL, SIGNATURE_ALGORITHM, ISSUER, SUBJECT, PUBLIC_KEY = 0, 1, 2, 4, 5
+SERIAL, SIGNATURE_ALGORITHM, ISSUER, VALIDITY, SUBJECT, PUBLIC_KEY = range(6)
 """The places of these fields in what `fields` returns."""
 _VERSION_TAG = 0xA0
 _FEBRUARY_29 = (2, 29)
@@ -158,6 +158,15 @@ def subject_name(pem: str) -> str:
         return der.content(value).decode()
     except (ValueError, IndexError) as exc:
         raise Invalid(_REFUSED, "Its subject cannot be read.", "Give the `issuer`.") from exc
+
+
+def validity(pem: str) -> tuple[datetime, datetime] | None:
+    """Return the first and the last moment of a certificate in a PEM from `to_pem`; None if they are unreadable."""
+    try:
+        first, last = map(der.parse_time, der.members(fields(pem)[VALIDITY]))
+    except (ValueError, IndexError):
+        return None
+    return first, last
 
 
 def fields(pem: str) -> list[bytes]:
