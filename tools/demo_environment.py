@@ -215,6 +215,7 @@ def demo_environment(example: Path, key_size: int) -> Iterator[DemoEnvironment]:
     with tempfile.TemporaryDirectory(prefix="btp-trust-demo-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         url = stack.enter_context(run_emulator(["--state", str(folder / "emulator.json"), "--key-size", str(key_size)]))
+        say("", f"Follow it in a browser: {url}/_emulator/")
         client = stack.enter_context(
             httpx.Client(base_url=f"{url}/_emulator/", timeout=_TIMEOUT_SECONDS, trust_env=False)
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -58,6 +59,7 @@ def test_the_demo_completes(act: str, titles: Sequence[str], tmp_path: Path) -> 
         output, _ = demo.communicate(timeout=400)
 
     assert demo.returncode == 0, output
+    assert re.search(r"in a browser: http://127\.0\.0\.1:\d+/_emulator/", output)
     assert all(title in output for title in titles)
     table = output.partition("Slots after each step")[2].splitlines()[2:-2]
     assert len(table) >= len(titles)
