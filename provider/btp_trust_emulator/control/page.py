@@ -36,7 +36,7 @@ def _document() -> tuple[bytes, str]:
     document = frame.replace("/* style */", style).replace("/* script */", script)
     policy = (
         f"default-src 'none'; img-src data:; connect-src 'self'; style-src {_source(style)}; "
-        f"script-src {_source(script)}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        f"script-src {_source(script)}; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
     )
     return document.encode(), policy
 
