@@ -18,7 +18,13 @@ import httpx
 import pytest
 
 from btp_trust_emulator import Emulator
-from support.pulumi_project import CommandOutput, PulumiProject, adopting_program, assert_no_secret
+from support.pulumi_project import (
+    CommandOutput,
+    PulumiProject,
+    adopting_program,
+    assert_no_secret,
+    rotation_program,
+)
 from support.three_subaccounts import NAMES, ThreeSubaccounts, create_three_subaccounts, rotating
 
 COMMAND = [sys.executable, "-m", "btp_trust_cli"]
@@ -173,6 +179,23 @@ def test_terminal_has_colors_and_a_bar(project: PulumiProject) -> None:
     _, shown = run_in_terminal(project, "doctor")
     assert "\x1b[32m" not in shown
     assert "steps passed" in shown
+
+
+def test_history_and_report_show_a_rotation(project: PulumiProject) -> None:
+    """The state keeps the swap, Pulumi lists the deployments, and the page has both certificates and the swap."""
+    project.up()
+    project.emulator.advance(3600)
+    project.deploy(rotation_program("2028-11", "2026-11"))
+    project.deploy(rotation_program("2028-11", "2028-11"))
+    project.deploy(rotation_program("2028-11", "2026-11"))
+    shown = run(project, "history")
+    assert "OK: 1 stack, 2 changes of the signer, 0 verifications" in shown
+    (stack,) = json.loads(run(project, "history", "--json").text)["stacks"]
+    assert [event["step"] for event in stack["subaccounts"][0]["events"]] == ["roll back", "rotate"]
+    assert len(stack["deployments"]) == 4
+    page = run(project, "report", "--output", "-").text
+    assert all(str(fingerprint) in page for fingerprint in project.slots())
+    assert page.count("<td>rotate</td>") == 1
 
 
 def test_expiry_is_seen_in_time(project: PulumiProject) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from btp_trust_emulator import Emulator, FaultKind
 from btp_trust_emulator.pki import trust_certificate
+from support.saml import Signer, create_trusting_subaccount
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,10 +75,14 @@ def test_overview_has_each_target(in_process_emulator: Emulator, control: httpx.
     emulator.misreport("s4", str(fingerprint))
     emulator.create_s4("erp")
     emulator.create_communication_system("erp", SYSTEM, certificate)
-    found = read(control)["targets"]
-    assert [target["name"] for target in found] == ["s4", f"erp {SYSTEM}", f"erp {SYSTEM}"]
-    assert [entry["rejects"] for entry in found[0]["trusted"]] == [True]
-    assert {entry["fingerprint"] for target in found for entry in target["trusted"]} == {fingerprint}
+    trusting = create_trusting_subaccount(emulator, control, Signer())
+    system, subaccount, *blocks = read(control)["targets"]
+    assert (system["name"], [entry["rejects"] for entry in system["trusted"]]) == ("s4", [True])
+    assert subaccount["kind"] == "subaccount"
+    assert {entry["fingerprint"] for entry in subaccount["trusted"]} == set(trusting.certificates)
+    assert [block["name"] for block in blocks] == [f"erp {SYSTEM}", f"erp {SYSTEM}"]
+    trusted = [entry["fingerprint"] for target in (system, *blocks) for entry in target["trusted"]]
+    assert trusted == [fingerprint, fingerprint]
 
 
 def test_overview_has_faults_and_requests(in_process_emulator: Emulator, control: httpx.Client) -> None:
