@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -204,14 +205,23 @@ def test_help_loads_nothing_heavy() -> None:
     assert {name.partition(".")[0] for name in json.loads(done.stdout)} & HEAVY == set()
 
 
-def test_shell_completes_commands() -> None:
-    """As the script that `--install-completion` installs asks for it."""
-    asked = {"_BTP_TRUST_COMPLETE": "complete_bash", "COMP_WORDS": "btp-trust st", "COMP_CWORD": "1"}
-    done = subprocess.run(
-        [sys.executable, "-m", "btp_trust_cli"],
-        env={**os.environ, **asked},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.stdout.split() == ["status"]
+def run_completion(**variables: str) -> str:
+    """Run the command as a shell does that asks for completions, or for the script that asks for them."""
+    command = [sys.executable, "-m", "btp_trust_cli"]
+    return subprocess.run(command, env={**os.environ, **variables}, capture_output=True, text=True, check=False).stdout
+
+
+@pytest.mark.parametrize(
+    ("shell", "asked"),
+    [
+        ("bash", {"COMP_WORDS": "btp-trust st", "COMP_CWORD": "1"}),
+        ("zsh", {"_TYPER_COMPLETE_ARGS": "btp-trust st"}),
+        ("fish", {"_TYPER_COMPLETE_ARGS": "btp-trust st", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}),
+    ],
+)
+def test_shell_completes_commands(shell: str, asked: dict[str, str]) -> None:
+    """As the script that `--install-completion` installs asks for it; that script names the command."""
+    offered = run_completion(_BTP_TRUST_COMPLETE=f"complete_{shell}", **asked)
+    assert re.findall("[a-z]+", offered.replace("_arguments", ""))[0] == "status"
+    assert "doctor" not in offered
+    assert "btp-trust" in run_completion(_BTP_TRUST_COMPLETE=f"source_{shell}")
