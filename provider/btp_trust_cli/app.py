@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
+from btp_trust_cli import looking_back, watching
 from btp_trust_cli.exit_codes import Finished
 from btp_trust_cli.shared_options import (
     AllStacksOption,
@@ -17,7 +17,6 @@ from btp_trust_cli.shared_options import (
     StackOption,
     refuse_both,
 )
-from btp_trust_cli.watching import add_commands
 
 app = typer.Typer(
     name="btp-trust",
@@ -27,11 +26,6 @@ app = typer.Typer(
     # A traceback with the values of variables would show service keys.
     pretty_exceptions_enable=False,
 )
-
-
-OutputOption = Annotated[
-    Path, typer.Option("--output", "-o", metavar="FILE", help="Write the page to this file; - prints it.")
-]
 
 
 @app.command(
@@ -88,56 +82,5 @@ def doctor(
     raise Finished(run_doctor(DoctorRequest(Selection(stack, all_stacks, folder), as_json)))
 
 
-@app.command(
-    short_help="Show what stacks did to their signers.",
-    epilog="Examples: `btp-trust history` in the folder of a project; `btp-trust history --all-stacks --json` for an "
-    "audit.",
-)
-def history(
-    stack: StackOption = None,
-    all_stacks: AllStacksOption = False,
-    folder: FolderOption = Path(),
-    as_json: JsonOption = False,
-) -> None:
-    """Show the swaps, verifications and rollbacks of a stack, and its deployments, the newest first.
-
-    The events are those that the state of the stack keeps; the deployments are those of `pulumi stack history` that
-    changed a resource or failed. The services are left alone.
-
-    The exit code is 0 (OK) or 3 (UNKNOWN: a stack cannot be read, or the options are wrong).
-    """
-    from btp_trust_cli.connections import Selection
-    from btp_trust_cli.history.command import HistoryRequest, run_history
-
-    refuse_both(stack, all_stacks=all_stacks)
-    raise Finished(run_history(HistoryRequest(Selection(stack, all_stacks, folder), as_json)))
-
-
-@app.command(
-    short_help="Write a page with all subaccounts on one time line.",
-    epilog="Examples: `btp-trust report` in the folder of a project; `btp-trust report --all-stacks --output "
-    "trust.html`; `btp-trust report --as-of 2028-10-01` for what will be due then; `btp-trust report --output - | mail "
-    "…` in a pipeline.",
-)
-def report(
-    stack: StackOption = None,
-    all_stacks: AllStacksOption = False,
-    folder: FolderOption = Path(),
-    output: OutputOption = Path("btp-trust-report.html"),
-    as_of: AsOfOption = None,
-) -> None:
-    """Write one HTML page: all subaccounts on one time line, with both certificates, what is due and what happened.
-
-    The page is complete in itself: it needs no network and no scripts, fits a phone, and can be printed. It chooses
-    subaccounts as `btp-trust status` does, and holds no secret.
-
-    The exit code is that of `btp-trust status`: 0 (OK), 1 (WARNING), 2 (CRITICAL) or 3 (UNKNOWN, or wrong options).
-    """
-    from btp_trust_cli.connections import Selection
-    from btp_trust_cli.report.command import ReportRequest, run_report
-
-    refuse_both(stack, all_stacks=all_stacks)
-    raise Finished(run_report(ReportRequest(output, Selection(stack, all_stacks, folder), as_of)))
-
-
-add_commands(app)
+looking_back.add_commands(app)
+watching.add_commands(app)

@@ -21,7 +21,7 @@ from btp_trust_cli.connections import Selection
 from btp_trust_cli.history.command import HistoryRequest, run_history
 from btp_trust_cli.metrics.command import MetricsRequest, run_metrics
 from btp_trust_cli.notify.command import NotifyRequest, run_notify
-from btp_trust_cli.report.command import STDOUT, ReportRequest, run_report
+from btp_trust_cli.report.command import PRINTED, ReportRequest, run_report
 from btp_trust_emulator import Emulator
 from support.fake_pulumi import FakePulumi
 from support.secret_samples import contains_secret, secrets
@@ -65,7 +65,7 @@ def shown_by(folder: Path, environ: dict[str, str], emulator: Emulator) -> str:
         lambda terminal: run_calendar(CalendarRequest(selection), host, terminal),
         lambda terminal: run_notify(NotifyRequest(selection, is_dry_run=True), host, terminal),
         lambda terminal: run_history(HistoryRequest(selection), host, terminal),
-        lambda terminal: run_report(ReportRequest(STDOUT, selection), host, terminal),
+        lambda terminal: run_report(ReportRequest(PRINTED, selection), host, terminal),
     ]
     for run in commands:
         terminal = pipes()

@@ -8,17 +8,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from btp_trust.errors import ConfigurationError
 from btp_trust.runtime.host import Host
 from btp_trust_cli.commands import StatusRequest, gather, judge
 from btp_trust_cli.connections import Selection
 from btp_trust_cli.exit_codes import Severity, worst
+from btp_trust_cli.files import write_atomically
 from btp_trust_cli.landscape import SubaccountStatus, by_urgency
 from btp_trust_cli.report.page import report_page
 from btp_trust_cli.status import summary_line
 from btp_trust_cli.terminal import Terminal
 
-STDOUT: Final = Path("-")
+PRINTED: Final = Path("-")
 """As `--output`: the page is printed."""
 
 
@@ -41,10 +41,10 @@ def run_report(request: ReportRequest, host: Host | None = None, terminal: Termi
     options = StatusRequest(as_of=request.as_of)
     statuses = by_urgency(judge(status, options) for status in gather(request.selection, host, terminal))
     page = report_page(statuses, present(statuses, request.as_of, host), request.as_of)
-    if request.output == STDOUT:
+    if request.output == PRINTED:
         terminal.stdout.write(page)
     else:
-        _write(request.output, page)
+        write_atomically(request.output, page)
         terminal.stdout.write(f"{summary_line(statuses)}\nThe report is {request.output}\n")
     return worst(status.severity for status in statuses)
 
@@ -53,14 +53,3 @@ def present(statuses: Sequence[SubaccountStatus], as_of: datetime | None, host: 
     """Return the moment of the page: `--as-of`, else that of the services; without a reading, that of the machine."""
     read = [status.read_at for status in statuses if status.read_at]
     return as_of or max(read, default=None) or host.clock()
-
-
-def _write(file: Path, page: str) -> None:
-    try:
-        file.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(
-            f"The report could not be written to {file}.",
-            f"{type(error).__name__}: {error.strerror}.",
-            "Give --output a file in a folder that exists and that you may write to; or - to print the page.",
-        ) from None

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from btp_trust.errors import ConfigurationError
 from btp_trust.runtime.host import Host
 from btp_trust_cli.connections import Selection
 from btp_trust_cli.exit_codes import Severity
-from btp_trust_cli.report.command import STDOUT, ReportRequest, run_report
+from btp_trust_cli.report.command import PRINTED, ReportRequest, run_report
 from btp_trust_emulator import Emulator
 from support.fake_engine import FakeEngine, program
 from support.fake_pulumi import FakePulumi, export_of
@@ -47,7 +46,7 @@ def test_page_may_be_printed(selection: Selection, make_host: MakeHost, emulator
     """With `--output -` the page is all there is; another date is judged as status judges it."""
     terminal = pipes()
     later = emulator.now + timedelta(days=700)
-    assert run_report(ReportRequest(STDOUT, selection, later), make_host(), terminal) is Severity.WARNING
+    assert run_report(ReportRequest(PRINTED, selection, later), make_host(), terminal) is Severity.WARNING
     assert printed(terminal).startswith("<!DOCTYPE html>")
     assert printed(terminal).rstrip().endswith("</html>")
     assert "Judged as of" in printed(terminal)
@@ -56,13 +55,6 @@ def test_page_may_be_printed(selection: Selection, make_host: MakeHost, emulator
 def test_unread_subaccount_is_reported(make_host: MakeHost, tmp_path: Path) -> None:
     """Without any reading the clock of the machine counts."""
     terminal, host = pipes(), make_host(BTP_TRUST_SERVICE_KEY="{")
-    assert run_report(ReportRequest(STDOUT, Selection(folder=tmp_path)), host, terminal) is Severity.UNKNOWN
+    assert run_report(ReportRequest(PRINTED, Selection(folder=tmp_path)), host, terminal) is Severity.UNKNOWN
     assert f"{host.clock():%Y-%m-%d}" in printed(terminal)
     assert "ConfigurationError" in printed(terminal)
-
-
-def test_unwritable_file_is_named(selection: Selection, make_host: MakeHost, tmp_path: Path) -> None:
-    """The error says which file, why, and what to give in its place."""
-    with pytest.raises(ConfigurationError, match="No such file or directory") as caught:
-        run_report(ReportRequest(tmp_path / "no/report.html", selection), make_host(), pipes())
-    assert "--output" in caught.value.remedy

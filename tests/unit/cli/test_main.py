@@ -128,8 +128,8 @@ def test_files_are_in_the_chosen_folder(
     assert requests[0].selection.folder == tmp_path
 
 
-def test_report_has_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By default one in the folder in which it runs."""
+def test_report_has_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In the folder of `--cwd`; a hyphen prints the page."""
     requests: list[Any] = []
 
     def run(request: Any) -> Severity:
@@ -137,9 +137,9 @@ def test_report_has_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
         return Severity.OK
 
     monkeypatch.setattr(COMMANDS["report"], run)
-    main(["report"])
-    main(["report", "-o", "-", "--as-of", "2028-11-20"])
-    assert [str(request.output) for request in requests] == ["btp-trust-report.html", "-"]
+    main(["report", "-C", str(tmp_path)])
+    main(["report", "-C", str(tmp_path), "-o", "-", "--as-of", "2028-11-20"])
+    assert [request.output for request in requests] == [tmp_path / "btp-trust-report.html", Path("-")]
     assert requests[1].as_of.year == 2028
 
 
