@@ -33,6 +33,11 @@ class Drift:
     is_undone: bool = False
     """The next deployment undoes it by itself."""
 
+    @property
+    def remedy(self) -> str:
+        """What to do."""
+        return "The next `pulumi up` undoes that." if self.is_undone else "Run `pulumi preview`: it says what to do."
+
 
 @dataclass(frozen=True, slots=True)
 class RecordedSubaccount:

@@ -110,7 +110,6 @@ def paragraphs(status: SubaccountStatus) -> Iterator[str]:
     if status.error is not None:
         yield f"{status.error.what} {status.error.why} {status.error.remedy}"
     for drift in status.drifts:
-        remedy = "The next `pulumi up` undoes that." if drift.is_undone else "Run `pulumi preview`: it says what to do."
-        yield f"{drift.what} {drift.why} {remedy}"
+        yield f"{drift.what} {drift.why} {drift.remedy}"
     if status.finding is not None:
         yield f"{status.finding.what} {status.finding.why} {status.finding.remedy}"

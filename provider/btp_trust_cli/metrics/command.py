@@ -7,6 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from prometheus_client import Metric
+
 from btp_trust.errors import TrustError
 from btp_trust.runtime.host import Host
 from btp_trust_cli.commands import read_statuses
@@ -62,5 +64,12 @@ def _read(request: MetricsRequest, host: Host, terminal: Terminal) -> Reading:
 
 def _write(path: Path, reading: Reading) -> None:
     """Replace the file; what this run failed to read keeps its samples."""
-    before = from_text(path.read_text(errors="replace")) if path.is_file() else []
-    write_atomically(path, to_openmetrics(metric_families(reading, before)))
+    write_atomically(path, to_openmetrics(metric_families(reading, _earlier(path))))
+
+
+def _earlier(path: Path) -> list[Metric]:
+    """Return the metrics of a file; of a missing or unreadable one, none."""
+    try:
+        return from_text(path.read_text(errors="replace"))
+    except OSError:
+        return []

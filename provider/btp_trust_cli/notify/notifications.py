@@ -149,7 +149,7 @@ def _drift(status: SubaccountStatus) -> Notification:
         Kind.DRIFT,
         Severity.WARNING if is_undone else Severity.CRITICAL,
         f"{status.label}: the slots differ from the state of stack {status.stack}",
-        " ".join(f"{drift.what} {drift.why}" for drift in status.drifts),
+        " ".join(f"{drift.what} {drift.why} {drift.remedy}" for drift in status.drifts),
         status,
     )
 

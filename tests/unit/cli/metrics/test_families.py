@@ -143,8 +143,19 @@ def test_rules_have_each_threshold() -> None:
     days = [rule["labels"]["days"] for rule in ALERTS if rule["alert"] == "BtpTrustSignerExpires"]
     assert days == ["60", "30", "14", "7", "3"]
     assert all(rule["labels"]["severity"] and rule["annotations"]["description"] for rule in ALERTS)
+
+
+def test_rules_have_the_form_of_prometheus() -> None:
+    """The fields of an alerting rule, durations, and balanced expressions: for machines without promtool."""
     for rule in ALERTS:
-        assert rule["expr"].count("(") == rule["expr"].count(")")
+        assert (
+            {"alert", "expr", "labels", "annotations"} <= set(rule) <= {"alert", "expr", "for", "labels", "annotations"}
+        )
+        assert re.fullmatch(r"\d+[smhdwy]", rule.get("for", "1m"))
+        assert re.fullmatch(r"[A-Za-z_]\w*", rule["alert"])
+        for text in (rule["expr"], *rule["annotations"].values()):
+            assert all(text.count(one) == text.count(other) for one, other in ("()", "{}"))
+        assert rule["expr"].count('"') % 2 == 0
 
 
 def test_promtool_accepts_rules() -> None:
