@@ -445,23 +445,24 @@ class RotationMachine(RotationMachineBase):
 
     @rule(
         limits=st.sampled_from([change for change in TIME_EDITS if "window" in change or "soak" in change]),
-        has_emergency=st.sampled_from([False, False, True]),
+        emergency=st.sampled_from([None, None, "break_glass", "revoked"]),
         seconds=st.sampled_from([HOUR, 5 * HOUR, 20 * HOUR]),
         disturbance=MAYBE_DISTURBED,
     )
-    def rotate_in_time(self, *, limits: Change, has_emergency: bool, seconds: float, disturbance: Disturbance) -> None:
-        """Prepare, and declare the certificate under limits; then again after some hours, like a schedule."""
+    def rotate_in_time(
+        self, *, limits: Change, emergency: str | None, seconds: float, disturbance: Disturbance
+    ) -> None:
+        """Prepare, and declare the certificate under limits, perhaps in an emergency; then again after some hours."""
         name = self.new_name()
         self.targets.repair(*SYSTEMS)
         self.write(
             replace(self.spec, passive_generation=name, adopt=None, replace=None, has_candidate=True, **NO_LIMITS)
         )
         self.up(self.stack, self.spec, NO_DISTURBANCE)
-        glass = {name: "INC-4711"} if has_emergency else {}
-        self.write(
-            replace(self.spec, **{"active_generation": name, "trusted_by": {}, "break_glass": glass, **limits}),
-            disturbance,
-        )
+        rotated: Change = {"active_generation": name, "trusted_by": {}, **limits}
+        if emergency is not None:
+            rotated[emergency] = {name: "INC-4711"}
+        self.write(replace(self.spec, **rotated), disturbance)
         for _ in range(2):
             self.emulator.advance(seconds)
             self.deploy()
