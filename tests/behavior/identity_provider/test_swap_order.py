@@ -86,3 +86,20 @@ def test_swap_to_dropped_certificate_is_refused(engine: FakeEngine, *, trigger_f
     assert ("the `pulumi up` after this one registers it" in report.messages) is not trigger_first
     engine.deploy(written("a", registers=False))
     assert trusted(engine) == {engine.slots[0]}
+
+
+def test_waiting_swap_needs_registration_now(engine: FakeEngine) -> None:
+    """A rotation that waits for its time is refused as well, so that its window finds the certificate registered."""
+
+    def written(signs: str, *, registers: bool) -> Program:
+        def run(deployment: Deployment) -> None:
+            upcoming = deployment.passive(generation="b")
+            deployment.trusted(connection="billing", origin_key=ORIGIN, passive=upcoming if registers else None)
+            deployment.trigger(generation=signs, candidate=upcoming, soak=14, when="next_window")
+
+        return run
+
+    engine.deploy(ALONE, written("a", registers=False))
+    engine.assert_refused(written("b", registers=False), ORIGIN, "is not known to trust")
+    engine.deploy(written("a", registers=True))
+    assert "waits until" in engine.up(written("b", registers=True)).messages
