@@ -33,7 +33,7 @@ from btp_trust.snapshot import Slots, Snapshot
 def record_signer(
     session: Session, account: Subaccount, state: RotationState, new: RotationInputs
 ) -> tuple[Snapshot, Switchover]:
-    """Check that the signer is the declared one, and prepare the systems that an interrupted run has left behind."""
+    """Check that the signer is the declared one, and prepare the systems that trust the other certificate."""
     # The reading of this command is enough for a mere record; what is written follows from a new one.
     is_record = due_switchover(new, account.command_plan) is None
     snapshot = account.snapshot() if is_record else account.read()

@@ -104,7 +104,9 @@ def drift_warning(declaration: Declaration, decision: Decision, snapshot: Snapsh
         return None
     affected = _affected_targets(declaration, snapshot.active, snapshot)
     what = f"{decision.message}."
-    why = f"{affected} The signer is {validity_of(snapshot.active)}. {decision.evidence}"
+    systems = ", ".join(switch.name for switch in declaration.switches)
+    switches = f" The systems in switches ({systems}) stay as they are, too." if systems else ""
+    why = f"{affected}{switches} The signer is {validity_of(snapshot.active)}. {decision.evidence}"
     return what, why, decision.remedies
 
 

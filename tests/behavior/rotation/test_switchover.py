@@ -204,6 +204,18 @@ def test_continue_leaves_a_system_to_people(scenario: SwitchoverScenario) -> Non
     assert "unswitched" not in engine.outputs("rotation")
 
 
+def test_drift_leaves_the_systems(scenario: SwitchoverScenario) -> None:
+    """A warning of another signer than declared names the systems, which stay; accepting it takes them along."""
+    engine = scenario.engine
+    engine.emulator.rotate(engine.guid)
+    report = engine.up(scenario.program("a"))
+    assert f"The systems in switches ({', '.join(NAMES)}) stay as they are, too." in report.messages
+    assert scenario.trusted == [scenario.first] * 2
+    engine.deploy(scenario.program("b"))
+    assert "each system that trusts the other one gets it" in engine.state["rotation"].inputs["switchover"]["step"]
+    scenario.assert_all_on(scenario.second)
+
+
 def test_forgotten_system_is_named(scenario: SwitchoverScenario) -> None:
     """A system that was left behind and leaves the program is named once more: it still refuses calls."""
     engine, continues = scenario.engine, {"on_switch_failure": "continue"}

@@ -27,7 +27,8 @@ def step(*, has_swap: bool) -> str:
     """Say what is done to the systems."""
     if has_swap:
         return "right after the swap each system gets the certificate that signs then, all at the same time"
-    return "the certificate signs already: each system that an interrupted run has left behind gets it, without a swap"
+    # After an interrupted run, or a change by hand: the system alone shows both alike.
+    return "the certificate signs already: each system that trusts the other one gets it, without a swap"
 
 
 def gap(*, has_swap: bool) -> str:
@@ -130,7 +131,8 @@ def rolled_back_error(
         f"{after.slots.active or ''}{name} signs again.\n{_reasons(failures)}\nThe systems refused calls at most from "
         f"{format_rfc3339(since)} to {format_rfc3339(after.now)}.",
         f"Revert the change of `generation` ({declared}) and deploy; resolve the cause, then declare {generation!r} "
-        'again. To go on without such a system: on_switch_failure="continue". Until then this generation is refused.',
+        'again; with on_switch_failure="continue" that leaves such a system to its administrator. Until the revert is '
+        "deployed, this generation is refused.",
     )
 
 
