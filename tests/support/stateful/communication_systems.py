@@ -13,7 +13,7 @@ from btp_trust_emulator.backend import certificate_field
 from btp_trust_emulator.backend.communication_system import TrustBlock
 from btp_trust_emulator.journal import JournalEntry
 from btp_trust_emulator.pki import trust_certificate
-from btp_trust_emulator.switches import CertificateProfile
+from btp_trust_emulator.switches import CertificateProfile, PatchProperties
 from support.fake_engine import FakeEngine, TransportFault, answer_with, raise_before_sending
 from support.s4 import SERVICE
 from support.saml import OLD
@@ -26,7 +26,7 @@ OUTAGES: Final[dict[str, TransportFault]] = {
     "down": answer_with(503),
     "unreachable": raise_before_sending(httpx.ConnectError("no route to host")),
 }
-TROUBLES: Final = [*OUTAGES, "picky", "locked"]
+TROUBLES: Final = [*OUTAGES, "picky", "ignoring", "locked"]
 
 
 def is_system_request(entry: JournalEntry) -> bool:
@@ -92,9 +92,11 @@ class CommunicationSystems:
         self.engine.emulator.set_s4_switches(self.tenant, switches)
 
     def cause(self, trouble: str) -> None:
-        """Cause an outage; let the system refuse every new certificate (`picky`); or lock the communication user."""
+        """Cause an outage; let the system refuse (`picky`) or ignore new certificates; or lock the user."""
         if trouble == "picky":
             self.change(replace(self.switches, certificate_profile=CertificateProfile.SHA_256))
+        elif trouble == "ignoring":
+            self.change(replace(self.switches, patch_properties=PatchProperties.IGNORED))
         elif trouble == "locked":
             with httpx.Client(transport=self.engine.emulator.transport) as client:
                 client.get(f"{self.user['url']}{SERVICE}/", auth=(self.user["user"], "wrong"))
