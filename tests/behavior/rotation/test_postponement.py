@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from btp_trust.errors import Refused
 from btp_trust.formatting import format_rfc3339
 from support.fake_engine import HOUR, FakeEngine, program
 from support.verification import ROTATE
@@ -137,3 +138,39 @@ def test_colleagues_change_is_shown_meanwhile(engine: FakeEngine) -> None:
     assert "(b) should sign but is in no slot any more" in messages
     assert "waits until" in messages
     assert engine.outputs("rotation")["generation"] == "b"
+
+
+def test_named_step_is_performed(engine: FakeEngine) -> None:
+    """If the window opens or closes between preview and changes, what is done is what was named, or nothing."""
+    engine.deploy(program("b", "a"))
+    limits, left = nightly(engine), seconds_until_open(engine)
+    rotated = program("b", "b", trigger=limits)
+    engine.up(program("b", "a", trigger=limits))
+    engine.emulator.advance(left)
+    assert "swap" in engine.preview(rotated).inputs["rotation"]
+    engine.emulator.advance(2 * HOUR)
+    closed = engine.up(rotated, skip_preview=True)
+    assert (closed.has_no_changes, closed.writes) == (True, [])
+    named = engine.preview(rotated).messages
+    engine.emulator.advance(22 * HOUR)
+    engine.up(rotated, skip_preview=True)
+    assert engine.state["rotation"].inputs["swap"]["step"] in named
+
+
+def test_window_closing_before_swap_fails(engine: FakeEngine) -> None:
+    """The inputs of that update declare the new generation already, so that it ends with an error, and no swap."""
+    engine.deploy(program("b", "a"))
+    limits, left = nightly(engine), seconds_until_open(engine)
+    engine.up(program("b", "a", trigger=limits))
+    engine.emulator.advance(left)
+    slots, call = engine.slots, engine.call
+
+    def late(kind: str, name: str, method: str, *args: Any) -> Any:
+        if (kind, method) == ("trigger", "update"):
+            engine.emulator.advance(3 * HOUR)
+        return call(kind, name, method, *args)
+
+    engine.call = late  # type: ignore[method-assign]
+    with pytest.raises(Refused, match="OutsideWindow: "):
+        engine.up(program("b", "b", trigger=limits))
+    assert (engine.slots, engine.state["rotation"].inputs["generation"]) == (slots, "a")

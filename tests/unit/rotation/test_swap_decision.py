@@ -1,4 +1,4 @@
-"""The decision to swap: without a certificate to swap to, there is none."""
+"""The decision to swap: it makes the passive certificate sign, if that is the declared one, beside an active one."""
 
 from __future__ import annotations
 
