@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from inspect import isawaitable
 from os import PathLike
@@ -11,8 +12,6 @@ from typing import Any, Final, cast
 
 import pulumi
 import yaml
-from msgspec import Struct
-from msgspec.structs import asdict
 
 from btp_trust.secret_guard.guard import refuse_secrets, refuses_secret_arguments
 
@@ -21,7 +20,8 @@ _KEYS: Final = {*_REQUIRED, "ticket"}
 _TEMPLATE: Final = 'fingerprint: "<64 digits>", by: <who has seen it there>, on: <YYYY-MM-DD>, ticket: <optional>'
 
 
-class Attested(Struct, frozen=True):
+@dataclass(frozen=True)
+class Attested:
     """A person's statement that a target without an API trusts this certificate, or these certificates.
 
     Previews show the target as attested instead of observed. The attestation counts for exactly these certificates.
@@ -43,7 +43,7 @@ class Attested(Struct, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse values that hold a secret."""
-        refuse_secrets(asdict(self))
+        refuse_secrets(vars(self))
 
     @classmethod
     @refuses_secret_arguments
@@ -69,7 +69,8 @@ class Attested(Struct, frozen=True):
         return cls(**_texts(path, root))
 
 
-class SwitchesAtRotation(Struct, frozen=True):
+@dataclass(frozen=True)
+class SwitchesAtRotation:
     """A target that holds one certificate: calls fail from the swap until its owner uploads the new certificate.
 
     The swap proceeds regardless. Previews say that a gap is expected.
@@ -84,7 +85,7 @@ class SwitchesAtRotation(Struct, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse values that hold a secret."""
-        refuse_secrets(asdict(self))
+        refuse_secrets(vars(self))
 
 
 def serialize_statements(trusted_by: Mapping[str, Any], candidate: pulumi.Resource | None) -> dict[str, Any] | None:

@@ -6,7 +6,6 @@ from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 
-import msgspec
 import pulumi
 import pytest
 
@@ -49,9 +48,9 @@ def test_secret_as_name_is_hidden() -> None:
 
 
 def test_values_of_package_are_searched() -> None:
-    """The package's own values are searched, paths and changed structs included."""
+    """The package's own values are searched, paths and changed dataclasses included."""
     attested = Attested("one", by="jane", on="2028-11-20")
-    msgspec.structs.force_setattr(attested, "by", PEMS["PKCS#1"])
+    object.__setattr__(attested, "by", PEMS["PKCS#1"])
     target = Target("s4", "communication-system", system="s4.example")
     content = HandOver.of(target, certificate=CERTIFICATE)
 
