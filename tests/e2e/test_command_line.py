@@ -6,28 +6,17 @@ import json
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from btp_trust_emulator import Emulator
-from support.pulumi_project import (
-    CommandOutput,
-    PulumiProject,
-    adopting_program,
-    assert_no_secret,
-    rotation_program,
-)
+from support.command_line import COMMAND, Webhook, receive_messages, rows_of, run
+from support.pulumi_project import PulumiProject, adopting_program, assert_no_secret, rotation_program
 from support.three_subaccounts import NAMES, ThreeSubaccounts, create_three_subaccounts, rotating
-
-COMMAND = [sys.executable, "-m", "btp_trust_cli"]
 
 
 @pytest.fixture
@@ -38,41 +27,11 @@ def three(emulator: Emulator, tmp_path: Path) -> ThreeSubaccounts:
     return landscape
 
 
-@dataclass
-class Webhook:
-    """A server that accepts all messages."""
-
-    url: str
-    messages: list[Any]
-
-
 @pytest.fixture
 def webhook() -> Iterator[Webhook]:
     """A webhook on this machine."""
-    messages: list[Any] = []
-
-    class Receiver(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            messages.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(204)
-            self.end_headers()
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield Webhook(f"http://127.0.0.1:{server.server_port}/hook", messages)
-        server.shutdown()
-        thread.join()
-
-
-def run(project: PulumiProject, *words: str, status: int = 0) -> CommandOutput:
-    """Run the command in the folder of the program; assert its exit code, and that its output is free of secrets."""
-    done = subprocess.run(
-        [*COMMAND, *words], cwd=project.program, env=project.environment, capture_output=True, text=True, check=False
-    )
-    assert_no_secret(done.stdout + done.stderr, project.known_secrets)
-    assert done.returncode == status, done.stdout + done.stderr
-    return CommandOutput(done.returncode, done.stdout)
+    with receive_messages() as webhook:
+        yield webhook
 
 
 def run_in_terminal(project: PulumiProject, *words: str) -> tuple[int, str]:
@@ -88,11 +47,6 @@ def run_in_terminal(project: PulumiProject, *words: str) -> tuple[int, str]:
         check=False,
     )
     return done.returncode, done.stdout.decode()
-
-
-def rows_of(output: CommandOutput) -> dict[str, Any]:
-    """Return {connection: subaccount} of `--json`."""
-    return {row["connection"]: row for row in json.loads(output.text)["subaccounts"]}
 
 
 def test_operator_watches_three_subaccounts(three: ThreeSubaccounts) -> None:

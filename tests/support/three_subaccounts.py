@@ -54,8 +54,8 @@ def adopting() -> str:
     return program(f'trust.ActiveTrustCertificate("{ROTATED}", connection="{ROTATED}")', *_OTHERS)
 
 
-def rotating(prepared: str | None, signs: str) -> str:
-    """Write the program that rotates the first one, which the fourth one trusts."""
+def rotating(prepared: str | None, signs: str, trigger: str = "") -> str:
+    """Write the program that rotates the first one, which the fourth one trusts; `trigger` has further arguments."""
     where = f'connection="{ROTATED}"'
     passive, candidate = (", passive=upcoming", ", candidate=upcoming") if prepared else ("", "")
     return program(
@@ -63,7 +63,7 @@ def rotating(prepared: str | None, signs: str) -> str:
         f'billing = trust.TrustedIdentityProvider("{TRUSTING}", connection="{TRUSTING}", origin_key="shop", '
         f'source_connection="{ROTATED}"{passive})',
         f'rotation = trust.RotationTrigger("rotation", {where}, generation="{signs}"{candidate}, '
-        'trusted_by={"billing": billing.trusted})',
+        f'trusted_by={{"billing": billing.trusted}}{trigger})',
         f'trust.ActiveTrustCertificate("{ROTATED}", {where}, rotation=rotation)',
         *_OTHERS,
     )
