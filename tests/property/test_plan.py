@@ -168,7 +168,7 @@ def may_swap(declaration: Declaration, reading: Snapshot) -> bool:
         and passive.not_before <= reading.now < passive.not_after
         and (declaration.generation != declaration.deployed_generation or may_restore(declaration, reading.active))
         and (
-            signed_already(declaration, reading.active, passive)
+            signed_already(declaration, passive)
             or (
                 all(trusts(statement, passive, reading.now.date()) for statement in declaration.trusted_by.values())
                 and (declaration.generation in declaration.break_glass or is_time(declaration, passive, reading.now))
@@ -189,14 +189,9 @@ def knows_revoked(declaration: Declaration) -> bool:
     return declaration.revoked.keys() <= {declaration.generation, *declaration.generations}
 
 
-def signed_already(declaration: Declaration, active: Certificate, passive: Certificate) -> bool:
+def signed_already(declaration: Declaration, passive: Certificate) -> bool:
     """Whether targets are only warned of: a declaration that stays, or the certificate that signed before."""
-    is_older = declaration.rollback_to is None and passive.not_before < active.not_before
-    return (
-        declaration.generation == declaration.deployed_generation
-        or declaration.rollback_to == passive.fingerprint
-        or is_older
-    )
+    return declaration.generation == declaration.deployed_generation or declaration.rollback_to == passive.fingerprint
 
 
 def trusts(statement: TrustStatement, passive: Certificate, today: date) -> bool:

@@ -44,7 +44,7 @@ class Declaration(RotationArgs, frozen=True, kw_only=True):
     valid_until: dict[str, dict[str, datetime]] = field(default_factory=dict)
     """{target: {fingerprint: end of validity of the metadata that names it}}, where that is limited."""
     rollback_to: str | None = None
-    """Fingerprint of the signer before the present one, empty if there was none; None where the inputs lack it."""
+    """Fingerprint of the signer before the present one, None if there was none."""
 
     earlier_attestations: dict[str, dict[str, Sighting]] = field(default_factory=dict)
     """{target: {fingerprint: who attested that before this command}}, of statements that another one has replaced."""

@@ -21,7 +21,6 @@ from btp_trust.rotation.switchover.schema import OnSwitchFailure
 from btp_trust.rotation.time_policies import refuse_untimely
 from btp_trust.rotation.verification import preflight
 from btp_trust.rotation.verification.automatic_rollback import roll_back
-from btp_trust.rotation.verification.policy import is_rollback
 from btp_trust.rotation.verification.runner import VerificationOutcome, evidence_outputs, verify_rotation
 from btp_trust.rotation.verification.step import RotationStep
 from btp_trust.runtime.session import Session
@@ -76,7 +75,7 @@ def complete_step(
         if not step.swapped:
             raise messages.incomplete_error(step.new.generation, switchover.failures)
         # A rollback is final, as it is for the verification: the certificate that it left may be rejected everywhere.
-        is_final = is_rollback(step.slots) or step.previous_is_revoked
+        is_final = step.is_rollback or step.previous_is_revoked
         if step.slots.passive is not None and not is_final:
             return _roll_back(session, account, step, step.slots.passive, switchover)
     if switchover.failures:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
+from btp_trust.rotation.events import EventKind
+
 
 class PlannedSwap(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One swap, a short line for each thing to know about it."""
@@ -31,3 +33,8 @@ class PlannedSwap(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     """{target: whether it trusts the next signer}."""
     affects: list[str] | None = None
     """Destinations whose assertions are signed with another certificate afterwards."""
+
+    @property
+    def is_rotation(self) -> bool:
+        """Return True unless it rolls back or restores: the verb is before the colon."""
+        return self.step.startswith(f"{EventKind.ROTATE}:")

@@ -68,13 +68,14 @@ def rollback_input(
 ) -> str | None:
     """Return the last signer for the next check, where the last swap lacks it: it would be one more line.
 
-    Only what a rollback passes reads it: the target gate, and the limits of time. An accepted signer outdates the swap
-    without them too: they may be added later.
+    What a rollback passes reads it: registrations of other subaccounts, the target gate, and the limits of time. An
+    accepted signer is kept without them too: they may be added later. One that is only reported is not.
     """
     last = last_signer(declared_fingerprint, snapshot, old)
     is_in_swap = last == (None if swap is None else swap.only_if_active)
-    is_outdated = swap is not None and decision.action is Action.RECORD
-    is_news = not is_in_swap and (bool(declaration.trusted_by) or declaration.limits_time or is_outdated)
+    is_news = not is_in_swap and (
+        bool(declaration.trusted_by) or declaration.limits_time or decision.action is Action.RECORD
+    )
     # Once written it stays: a value that goes would show with a minus.
     is_written = old is not None and old.rollback_to is not None
     return last if is_news or is_written else None
@@ -97,7 +98,7 @@ def recorded_declaration(
         valid_until=valid_until,
         earlier_attestations=new.earlier_attestations,
         rejections=state.rejections.get(new.declared_fingerprint, {}),
-        rollback_to=_recorded_rollback_target(state) or "",  # empty: None would let the ages of the certificates decide
+        rollback_to=_recorded_rollback_target(state),
     )
 
 

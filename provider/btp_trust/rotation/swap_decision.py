@@ -8,7 +8,7 @@ from btp_trust.rotation.decision import Action, Decision, Reason
 from btp_trust.rotation.declaration import Declaration, swappable_certificate
 from btp_trust.rotation.messages import label
 from btp_trust.rotation.target_gate import trust_warning
-from btp_trust.rotation.target_status import summarize, target_statuses
+from btp_trust.rotation.target_status import signs_again, summarize, target_statuses
 from btp_trust.snapshot import Snapshot
 
 
@@ -36,7 +36,7 @@ def decide_swap(declaration: Declaration, snapshot: Snapshot) -> Decision | None
 def _reason_and_verb(declaration: Declaration, certificate: Certificate, active: Certificate) -> tuple[Reason, str]:
     if not declaration.is_new_declaration:
         return Reason.RESTORE, "restore"
-    # By age: generation names are free texts.
-    if certificate.not_before < active.not_before:
+    # By age as well: after a rollback, the newer certificate is rotated to once more.
+    if signs_again(declaration, certificate) and certificate.not_before < active.not_before:
         return Reason.ROLL_BACK, "roll back"
     return Reason.ROTATE, "rotate"

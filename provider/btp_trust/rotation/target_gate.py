@@ -17,7 +17,7 @@ from btp_trust.trusted_by.statements import TargetStatus, TrustStatus
 def target_lacks_certificate(declaration: Declaration, snapshot: Snapshot) -> Decision | None:
     """Refuse a rotation while a target lacks the next signer. Rollbacks pass."""
     certificate = swappable_certificate(declaration, snapshot)
-    if certificate is None or snapshot.active is None or signs_again(declaration, certificate, snapshot.active):
+    if certificate is None or snapshot.active is None or signs_again(declaration, certificate):
         return None
     lacking = [status for status in target_statuses(declaration, certificate, snapshot) if status.lacks_trust]
     if not lacking:

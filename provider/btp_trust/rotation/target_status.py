@@ -46,18 +46,13 @@ def _count_systems(switches: int) -> str:
     return f"{switches} system{'' if switches == 1 else 's'} in switches, "
 
 
-def signs_again(declaration: Declaration, certificate: Certificate, active: Certificate | None) -> bool:
+def signs_again(declaration: Declaration, certificate: Certificate) -> bool:
     """Return True if the certificate signed before, by the inputs of earlier commands.
 
-    Those of a trigger whose targets are new lack that: then an older certificate counts as one that signed, until
-    diff reads the outputs.
+    The ages of certificates tell nothing of that: a signer that somebody renewed is younger than a prepared candidate.
     """
     # A restore passes too: its certificate passed the gate when it was declared.
-    if not declaration.is_new_declaration:
-        return True
-    if declaration.rollback_to is None:
-        return active is not None and certificate.not_before < active.not_before
-    return certificate.fingerprint == declaration.rollback_to
+    return not declaration.is_new_declaration or certificate.fingerprint == declaration.rollback_to
 
 
 def _status_of(declaration: Declaration, target: str, certificate: Certificate, snapshot: Snapshot) -> TargetStatus:
@@ -162,7 +157,7 @@ def _later_attestation(
 
     A revert of the program brings back the attestation from before: it shows what was seen then.
     """
-    if attestation.sighting is None or not signs_again(declaration, certificate, snapshot.active):
+    if attestation.sighting is None or not signs_again(declaration, certificate):
         return None
     for fingerprint, sighting in declaration.earlier_attestations.get(target, {}).items():
         if fingerprint not in attestation.fingerprints and attestation.sighting.is_older_than(sighting):

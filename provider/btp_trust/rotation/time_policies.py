@@ -99,7 +99,7 @@ def passed_limits(declaration: Declaration, snapshot: Snapshot) -> str | None:
 def _limited_certificate(declaration: Declaration, snapshot: Snapshot) -> Certificate | None:
     """Return the next signer, if the time of its swap is limited."""
     certificate = swappable_certificate(declaration, snapshot)
-    if certificate is None or is_broken_glass(declaration) or signs_again(declaration, certificate, snapshot.active):
+    if certificate is None or is_broken_glass(declaration) or signs_again(declaration, certificate):
         return None
     return certificate
 

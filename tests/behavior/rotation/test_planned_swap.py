@@ -85,3 +85,24 @@ def test_accepted_signer_is_a_rollback_target(engine: FakeEngine) -> None:
     back = program("b", "a", trigger={"trusted_by": {"s4": []}})
     assert engine.up(back).writes == ["POST rotateCertificate"]
     engine.assert_stable(back)
+
+
+@pytest.mark.parametrize("accepts", [False, True], ids=["refreshed", "accepted"])
+def test_unused_certificate_is_no_rollback_target(engine: FakeEngine, *, accepts: bool) -> None:
+    """A colleague renewed the signer, so the prepared one is older and never signed: targets and time hold for it."""
+    engine.deploy(PREPARED)
+    engine.emulator.advance(3600)
+    engine.emulator.generate_active(engine.guid)
+    engine.emulator.advance(3600)
+    names = {"known_generations": {"c": engine.slots[0]}} if accepts else {}
+    engine.refresh()
+    if accepts:
+        engine.deploy(program("b", "c", trigger=names))
+    engine.assert_refused(program("b", "b", trigger={**names, "trusted_by": {"s4": []}}), "not trusted by s4")
+    engine.assert_refused(program("b", "b", trigger={**names, "soak": "3d"}), "Soaking: ")
+    engine.up(program("b", "b", trigger=names))
+    assert engine.last_report.inputs["rotation"]["swap"]["step"].startswith("rotate: ")
+    # The renewed signer did sign before: a swap to it is a rollback.
+    engine.emulator.advance(3600)
+    back = program("b", "c", trigger={"known_generations": {"c": engine.slots[1]}, "trusted_by": {"s4": []}})
+    assert engine.up(back).writes == ["POST rotateCertificate"]

@@ -13,7 +13,6 @@ from pulumi.runtime import rpc
 
 from btp_trust import Attested, SwitchesAtRotation
 from btp_trust.certificate import parse_pem
-from btp_trust.errors import Refused, TrustError
 from btp_trust_emulator import Emulator
 from support.fake_engine import (
     HOUR,
@@ -393,20 +392,19 @@ def test_previous_signer_may_sign_again(engine: FakeEngine, history: Callable[[F
 
 
 def test_older_unused_certificate_is_gated(engine: FakeEngine) -> None:
-    """The inputs lack the history before the argument; the outputs have the last word."""
+    """The age of a certificate makes no rollback target of it; a new trigger has yet to see one."""
     engine.deploy(ROTATED)
     del engine.state["rotation"]
     engine.deploy(program("b", "b", trigger={"known_generations": {"a": engine.slots[1]}}))
     slots, declared = engine.slots, program_trusted_by("a", s4=[])
-    with pytest.raises(Refused) as refused:
-        engine.preview(declared)
-    assert_three_part_message(str(refused.value), slots[1], "s4: no, it trusts no certificate")
-    with pytest.raises(TrustError):
+    assert_refused_at_trusted_by(engine, declared, slots[1], "s4: no, it trusts no certificate")
+    with pytest.raises(CheckFailedError):
         engine.up(declared, skip_preview=True)
     assert engine.last_report.writes == []
     metadata = until(parse_pem(pems(engine)[1]).metadata, engine.emulator.now)
-    with pytest.raises(Refused, match="the metadata that names it was valid until"):
-        engine.preview(program_trusted_by("a", s4=metadata))
+    assert_refused_at_trusted_by(
+        engine, program_trusted_by("a", s4=metadata), "the metadata that names it was valid until"
+    )
     engine.deploy(program_trusted_by("a", s4=slots[1]))
     assert engine.slots == slots[::-1]
 

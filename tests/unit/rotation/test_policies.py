@@ -129,7 +129,23 @@ PENDING: dict[str, Any] = {
             id="preparing alone plans nothing",
         ),
         pytest.param(declare("2026-02"), AB, Action.SWAP, Reason.ROTATE, id="a younger one that was prepared"),
-        pytest.param(declare("2026-01", "2026-02"), BA, Action.SWAP, Reason.ROLL_BACK, id="an older one is a rollback"),
+        pytest.param(
+            declare("2026-01", "2026-02", rollback_to=A.fingerprint),
+            BA,
+            Action.SWAP,
+            Reason.ROLL_BACK,
+            id="the signer before is a rollback",
+        ),
+        pytest.param(
+            declare("2026-01", "2026-02"), BA, Action.SWAP, Reason.ROTATE, id="an older one that never signed"
+        ),
+        pytest.param(
+            declare("2026-02", rollback_to=B.fingerprint),
+            AB,
+            Action.SWAP,
+            Reason.ROTATE,
+            id="a younger one once more, after its rollback",
+        ),
         pytest.param(
             declare(
                 "2026-02", known_generations={"2026-02": B.fingerprint}, recorded_generations={"2026-01": A.fingerprint}
@@ -285,7 +301,12 @@ def assert_message(decision: Decision, reading: Snapshot) -> None:
     ("declaration", "reading", "verb"),
     [
         pytest.param(declare("2026-02"), AB, "rotate: passive bbbbbbbb (2026-02)", id="rotate"),
-        pytest.param(declare("2026-01", "2026-02"), BA, "roll back: passive aaaaaaaa (2026-01)", id="roll back"),
+        pytest.param(
+            declare("2026-01", "2026-02", rollback_to=A.fingerprint),
+            BA,
+            "roll back: passive aaaaaaaa (2026-01)",
+            id="roll back",
+        ),
         pytest.param(RESTORING, AB, "restore: passive bbbbbbbb (2026-02)", id="restore"),
     ],
 )

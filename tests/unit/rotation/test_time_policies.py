@@ -81,7 +81,7 @@ def test_never_is_said_in_words() -> None:
 @pytest.mark.parametrize(
     ("declaration", "reading"),
     [
-        pytest.param(declare("one", "two", freeze=[CLOSING]), at(45, B, A), id="rollback"),
+        pytest.param(declare("one", "two", freeze=[CLOSING], rollback_to=A.fingerprint), at(45, B, A), id="rollback"),
         pytest.param(declare("two", "two", on_drift=OnDrift.RESTORE, freeze=[CLOSING]), at(45), id="restoration"),
         pytest.param(declare(freeze=[CLOSING], soak="90d", **GLASS), at(45), id="break glass"),
     ],
@@ -89,6 +89,14 @@ def test_never_is_said_in_words() -> None:
 def test_emergencies_pass(declaration: Declaration, reading: Snapshot) -> None:
     """A rollback, a restoration and a broken glass pass at any time."""
     assert decide(declaration, reading).action is Action.SWAP
+
+
+@pytest.mark.parametrize("signed_before", [None, "c" * 64], ids=["none", "another"])
+def test_age_alone_passes_no_limit(signed_before: str | None) -> None:
+    """A certificate that never signed waits for its time, also one that is older than the signer."""
+    limits: list[dict[str, Any]] = [{"freeze": [CLOSING]}, {"soak": "90d"}, {"window": MONDAYS}]
+    decisions = [decide(declare("one", "two", rollback_to=signed_before, **limit), at(45, B, A)) for limit in limits]
+    assert [decision.reason for decision in decisions] == [Reason.FROZEN, Reason.SOAKING, Reason.OUTSIDE_WINDOW]
 
 
 def test_broken_glass_passes_nothing_else() -> None:

@@ -10,9 +10,9 @@
 | the list of destinations was edited                | nothing                       | -                     |
 
 Approved: the program declares another generation, or restores, or a rollback has an unknown outcome. A rollback
-needs three more things: `on_verification_failure="rollback"`, a step forward, to a newer certificate, and the previous
-signer in the passive slot, or else the command fails. Where two rows apply, the longer list is verified, and only
-destinations of a step roll back.
+needs three more things: `on_verification_failure="rollback"`, a step forward, and the previous signer in the passive
+slot, or else the command fails. A step forward is a planned rotation, or leads to a newer certificate. Where two rows
+apply, the longer list is verified, and only destinations of a step roll back.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def select_destinations(declared: Sequence[str], cause: VerificationCause) -> Ve
 
 
 def rolls_back(step: Snapshot, previous: str | None, policy: OnVerificationFailure) -> bool:
-    """Return True if a rejection swaps to the previous signer. A rollback itself is final.
+    """Return True if a rejection swaps to the previous signer, unless the step itself is a rollback.
 
     Args:
         step: The slots since the step.
@@ -71,10 +71,10 @@ def rolls_back(step: Snapshot, previous: str | None, policy: OnVerificationFailu
     if step.active is None or step.passive is None or policy is not OnVerificationFailure.ROLLBACK:
         return False
     # By fingerprint: somebody may have generated over the previous signer since.
-    return step.passive.fingerprint == previous and not is_rollback(step)
+    return step.passive.fingerprint == previous
 
 
-def is_rollback(step: Snapshot) -> bool:
+def is_older(step: Snapshot) -> bool:
     """Return True if the signer since a step is older than the certificate that it displaced."""
     # By age: generation names are free texts, and somebody may have swapped between two commands.
     return step.active is not None and step.passive is not None and step.active.not_before < step.passive.not_before

@@ -11,9 +11,10 @@ from btp_trust.rotation.evidence import OnVerificationFailure
 from btp_trust.rotation.messages import label
 from btp_trust.rotation.revocation import revocation
 from btp_trust.rotation.rollback import stale_read_after_swap
-from btp_trust.rotation.schema import RotationArgs, RotationInputs, RotationState
+from btp_trust.rotation.schema import RotationInputs, RotationState
+from btp_trust.rotation.target_status import signs_again
 from btp_trust.rotation.verification.inspection import find_in_list
-from btp_trust.rotation.verification.policy import VerificationRun, is_rollback
+from btp_trust.rotation.verification.policy import VerificationRun, is_older
 from btp_trust.rotation.verification.prober import prober_for
 from btp_trust.rotation.verification.step import RotationStep, is_verification_requested, unverified_destinations
 from btp_trust.runtime.comparison import Notice
@@ -23,12 +24,12 @@ from btp_trust.service.destinations import SAML_ASSERTION, Destination
 from btp_trust.snapshot import Snapshot, has_fingerprint
 
 
-def should_inspect(args: RotationArgs, old: RotationInputs | None, snapshot: Snapshot, *, has_step: bool) -> bool:
+def should_inspect(args: Declaration, old: RotationInputs | None, snapshot: Snapshot, *, has_step: bool) -> bool:
     """Return True if check compares `verify_destinations` with the existing ones: after a change, or before a step.
 
     A rollback goes ahead in any case, so its inspection would be useless.
     """
-    if not args.verify_destinations or (has_step and is_rollback(_after_swap(snapshot))):
+    if not args.verify_destinations or (has_step and _declares_rollback(args, snapshot)):
         return False
     if old is None or args.verify_destinations != old.verify_destinations:
         return True
@@ -76,10 +77,10 @@ def verification_notices(session: Session, new: RotationInputs, snapshot: Snapsh
     """Return how a planned swap will be verified, and the warning if the user is missing."""
     if not new.verify_destinations:
         return []
-    is_back = is_rollback(_after_swap(snapshot))
+    is_back = _plans_rollback(new, snapshot)
     names = ", ".join(new.verify_destinations)
     missing_user = f"the deployment {'rolls back without verification' if is_back else 'refuses the swap'}"
-    consequence = _consequence_of_rejection(new, snapshot)
+    consequence = _consequence_of_rejection(new, snapshot, is_back=is_back)
     return [
         Notice(f"after the swap {names} will be verified as the user; {consequence}"),
         *_user_notices(session, new, missing_user),
@@ -102,14 +103,13 @@ def planned_verification(args: Declaration, snapshot: Snapshot) -> str:
     """Return how a planned swap will be verified, as a line of the preview."""
     if not args.verify_destinations:
         return "none, for verify_destinations is empty: users find out whether the targets accept the next signer"
-    consequence = _consequence_of_rejection(args, snapshot)
+    consequence = _consequence_of_rejection(args, snapshot, is_back=_declares_rollback(args, snapshot))
     return f"each of verify_destinations is called as the user right after the swap; {consequence}"
 
 
-def _consequence_of_rejection(args: Declaration | RotationInputs, snapshot: Snapshot) -> str:
+def _consequence_of_rejection(args: Declaration | RotationInputs, snapshot: Snapshot, *, is_back: bool) -> str:
     if revocation(args, snapshot.slots.active):
         return "nothing is rolled back, for the present signer is revoked"
-    is_back = is_rollback(_after_swap(snapshot))
     rolls_back = not is_back and args.on_verification_failure is OnVerificationFailure.ROLLBACK
     return "a target's rejection rolls back" if rolls_back else "nothing is rolled back"
 
@@ -174,7 +174,7 @@ def preflight(session: Session, account: Subaccount, new: RotationInputs) -> Non
             prober.find_destination(name)
     except TrustError as error:
         # Users may be rejected right now, so a rollback goes ahead unverified.
-        if is_rollback(_after_swap(account.snapshot())):
+        if _plans_rollback(new, account.snapshot()):
             session.print_once(f"warning: {error.what} {error.why} The rollback goes on.")
             return
         # Changed in place, so that users see the error's own class.
@@ -212,6 +212,17 @@ def _user_notices(session: Session, new: RotationInputs, consequence: str) -> li
     except TrustError as error:  # a malformed configuration: the plan that needs it is shown first
         return [Notice.of_error(error)]
     return []
+
+
+def _declares_rollback(declaration: Declaration, snapshot: Snapshot) -> bool:
+    """Return True if the swap of a declaration leads to an older certificate that signed before."""
+    certificate = snapshot.passive
+    return certificate is not None and is_older(_after_swap(snapshot)) and signs_again(declaration, certificate)
+
+
+def _plans_rollback(new: RotationInputs, snapshot: Snapshot) -> bool:
+    """Return the same of a planned swap."""
+    return is_older(_after_swap(snapshot)) and not (new.swap is not None and new.swap.is_rotation)
 
 
 def _after_swap(before: Snapshot) -> Snapshot:

@@ -12,7 +12,13 @@ from btp_trust.property_bag import UNKNOWN
 from btp_trust.rotation.evidence import OnVerificationFailure
 from btp_trust.rotation.revocation import revocation
 from btp_trust.rotation.schema import OnDrift, RotationArgs, RotationInputs, RotationState
-from btp_trust.rotation.verification.policy import VerificationCause, VerificationRun, rolls_back, select_destinations
+from btp_trust.rotation.verification.policy import (
+    VerificationCause,
+    VerificationRun,
+    is_older,
+    rolls_back,
+    select_destinations,
+)
 from btp_trust.rotation.verification.refusal_times import SigningStart
 from btp_trust.snapshot import Snapshot, has_fingerprint
 
@@ -59,9 +65,18 @@ class RotationStep(Struct, frozen=True):
     @property
     def rolls_back(self) -> bool:
         """True if a rejection rolls back: never to a certificate that is revoked by now."""
-        return not self.previous_is_revoked and rolls_back(
-            self.slots, self._previous_fingerprint, self.new.on_verification_failure
+        return (
+            not self.previous_is_revoked
+            and not self.is_rollback
+            and rolls_back(self.slots, self._previous_fingerprint, self.new.on_verification_failure)
         )
+
+    @property
+    def is_rollback(self) -> bool:
+        """True if the step led to an older certificate, and no rotation planned that: such a step is final."""
+        swap = self.new.swap
+        was_rotation = swap is not None and swap.is_rotation and swap.only_if_active == self._previous_fingerprint
+        return is_older(self.slots) and not was_rotation
 
     @property
     def cannot_roll_back(self) -> bool:

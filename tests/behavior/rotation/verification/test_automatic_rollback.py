@@ -11,6 +11,7 @@ import pytest
 from btp_trust import Attested
 from btp_trust.errors import (
     Refused,
+    TrustError,
 )
 from support.fake_engine import (
     HOUR,
@@ -55,6 +56,36 @@ def test_rejection_rolls_back_and_is_recorded(scenario: VerificationScenario) ->
     assert "Users of s4 were refused from 20" in outputs["failure"]
     assert f" to {outputs['rolled_back_at']}, when the rollback was confirmed, for " in outputs["failure"]
     assert engine.outputs("signing")["fingerprint"] == before[0]
+
+
+def test_rotation_to_an_older_certificate_rolls_back(scenario: VerificationScenario) -> None:
+    """A rejected certificate is rolled back, also where a colleague's renewed signer is younger."""
+    engine = scenario.engine
+    engine.emulator.generate_active(engine.guid)
+    engine.emulator.advance(HOUR)
+    engine.refresh()
+    before = engine.slots
+    scenario.misreport("s4", before[1])
+    declared = scenario.program("b", "s4", "assertion")
+    messages = engine.preview(declared).messages
+    assert "a target's rejection rolls back" in messages
+    assert engine.up(declared).writes == [ROTATE, ROTATE]
+    assert engine.slots == before
+    assert engine.outputs("rotation")["failed_generation"] == "b"
+
+
+def test_rotation_to_an_older_certificate_needs_verification(scenario: VerificationScenario) -> None:
+    """No swap is sent that cannot be verified; a rollback alone would go on without."""
+    engine = scenario.engine
+    engine.emulator.generate_active(engine.guid)
+    engine.emulator.advance(HOUR)
+    engine.refresh()
+    before, declared = engine.slots, scenario.program("b", "s4")
+    del engine.config["btp-trust:user"]
+    assert "the deployment refuses the swap" in engine.preview(declared).messages
+    with pytest.raises(TrustError, match="was not made to sign"):
+        engine.up(declared, skip_preview=True)
+    assert engine.slots == before
 
 
 def test_rejected_generation_is_refused(scenario: VerificationScenario) -> None:
