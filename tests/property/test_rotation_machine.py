@@ -57,6 +57,22 @@ def test_replaced_signer_is_named() -> None:
         assert "is in no slot any more: somebody else replaced it" in machine.stack.last_report.messages
 
 
+def test_second_replacement_is_named() -> None:
+    """A found example: the signer is replaced again, while an earlier drift is recorded and left."""
+    with Emulator(key_size=1024) as emulator:
+        machine = RotationMachine(emulator, Statistics())
+        machine.initialize_scenario(
+            rotations=0, deploys_on_merge=True, empty=False, named=False, checks={}, unknowns=S4Switches(), seed=0
+        )
+        machine.act_in_the_cockpit(Action.GENERATE_ACTIVE.value)
+        machine.deploy()
+        recorded = machine.stack.slots[0]
+        machine.act_in_the_cockpit(Action.GENERATE_ACTIVE.value)
+        machine.refresh()
+        machine.deploy()
+        assert f"The last deployment recorded {recorded[:8]} as the signer" in machine.stack.last_report.messages
+
+
 def test_the_search_ends_in_time(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Rounds follow each other until the time is over, here ten seconds each, and the statistics are printed."""
     seeds = []

@@ -15,7 +15,7 @@ from btp_trust.runtime.command_plan import CommandPlan
 from btp_trust.runtime.comparison import Notice
 from btp_trust.runtime.expiry import ExpiryContext, successor_of
 from btp_trust.runtime.session import Session
-from btp_trust.runtime.signer_warnings import SignerChange, since, validity_of
+from btp_trust.runtime.signer_warnings import SignerChange, between_sentence, since, validity_of
 from btp_trust.snapshot import Snapshot, has_fingerprint
 from btp_trust.trusted_by.statements import TrustStatus
 
@@ -29,7 +29,7 @@ def signer_notices(
     if drift is None or snapshot.active is None:
         return [*expiry]
     what, why, remedy = drift
-    return [session.warning(what, f"{_since(state, snapshot.active)} {why}", remedy), *expiry]
+    return [session.warning(what, f"{_since(state, new.generations, snapshot.active)} {why}", remedy), *expiry]
 
 
 def expiry_notices(
@@ -95,7 +95,14 @@ def recorded_change(declaration: Declaration, state: RotationState, snapshot: Sn
     if active is None or has_fingerprint(active, declared):
         return None
     affected = _affected_targets(declaration, active, snapshot)
-    return SignerChange(declared, active, snapshot, state.observed_at, declaration.generations, affected)
+    between = signer_between(state, active)
+    return SignerChange(declared, active, snapshot, state.observed_at, declaration.generations, affected, between)
+
+
+def signer_between(state: RotationState, active: Certificate) -> str | None:
+    """Return the signer of an earlier drift, which the last deployment recorded and left, if another one signs now."""
+    is_other = state.deployed_signer not in (state.declared_fingerprint, active.fingerprint)
+    return state.deployed_signer if is_other else None
 
 
 def drift_warning(declaration: Declaration, decision: Decision, snapshot: Snapshot) -> tuple[str, str, str] | None:
@@ -128,11 +135,11 @@ def _recorded_drift(
     return [session.warning(change.what, change.why, remedy)]
 
 
-def _since(state: RotationState, active: Certificate) -> str:
+def _since(state: RotationState, names: Mapping[str, str], active: Certificate) -> str:
     # A deployment records the drift, and leaves it: then it is older than the last reading.
     if has_fingerprint(active, state.deployed_signer):
         return f"Recorded at {state.rotated_at}."
-    return since(active, state.observed_at)
+    return f"{since(active, state.observed_at)}{between_sentence(signer_between(state, active), names)}"
 
 
 def _affected_targets(declaration: Declaration, active: Certificate, snapshot: Snapshot) -> str:

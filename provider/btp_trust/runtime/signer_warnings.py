@@ -93,6 +93,8 @@ class SignerChange(Struct, frozen=True):
     """{generation: fingerprint}"""
     affected: str = ""
     """A sentence about the targets that reject users."""
+    between: str | None = None
+    """Fingerprint of a third one, which the last deployment recorded as the signer."""
 
     @property
     def was_swapped(self) -> bool:
@@ -115,8 +117,8 @@ class SignerChange(Struct, frozen=True):
         act = "swapped the slots" if self.was_swapped else "renewed the certificate in place, or replaced it"
         affected = self.affected or f"Targets that lack {short_fingerprint(self.active.fingerprint)} reject every user."
         return (
-            f"Somebody else {act}. {since(self.active, self.observed_at)} The signer is {validity_of(self.active)}. "
-            f"{affected} {self.snapshot.slots_sentence}"
+            f"Somebody else {act}. {since(self.active, self.observed_at)}{between_sentence(self.between, self.names)} "
+            f"The signer is {validity_of(self.active)}. {affected} {self.snapshot.slots_sentence}"
         )
 
 
@@ -140,6 +142,15 @@ def since(active: Certificate, observed_at: str | None) -> str:
     """Say after which moment the signer changed, as far as that is known."""
     moments = [moment for moment in (active.not_before, _moment(observed_at)) if moment is not None]
     return f"That was after {format_rfc3339(max(moments))}."
+
+
+def between_sentence(fingerprint: str | None, names: Mapping[str, str]) -> str:
+    """Name the signer that the last deployment recorded, where that is neither the declared nor the present one."""
+    if fingerprint is None:
+        return ""
+    return (
+        f" The last deployment recorded {label_fingerprint(fingerprint, find_name(names, fingerprint))} as the signer."
+    )
 
 
 def _moment(text: str | None) -> datetime | None:

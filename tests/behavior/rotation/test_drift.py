@@ -53,6 +53,27 @@ def test_drift_is_reported(rotated: FakeEngine) -> None:
     rotated.assert_stable(ROTATED)
 
 
+def test_second_replacement_names_the_recorded_signer(engine: FakeEngine) -> None:
+    """Where somebody replaced the signer twice, each command names the certificate that was recorded last."""
+    declared = program(None, "a")
+    engine.deploy(declared)
+    replace_signer(engine)
+    engine.up(declared)
+    sentence = f"The last deployment recorded {str(engine.slots[0])[:8]} as the signer."
+    assert sentence not in engine.preview(declared).messages
+    replace_signer(engine)
+    for report in (engine.preview(declared), engine.refresh(), engine.up(declared)):
+        assert sentence in report.messages
+        assert str(engine.slots[0])[:8] in report.messages
+    assert sentence not in engine.preview(declared).messages
+
+
+def replace_signer(engine: FakeEngine) -> None:
+    """Renew the active certificate in the cockpit."""
+    engine.emulator.generate_active(engine.guid)
+    engine.emulator.advance(HOUR)
+
+
 @pytest.mark.parametrize("noticed", [False, True], ids=["at once", "after it was reported"])
 def test_declaring_the_signer_accepts_drift(rotated: FakeEngine, *, noticed: bool) -> None:
     """The first remedy: declare the generation that signs."""
