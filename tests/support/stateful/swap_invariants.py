@@ -203,6 +203,8 @@ class SwapInvariants:
         if outputs["fingerprint"] != declared and outputs.get("failed_generation") != outputs["generation"]:
             return
         del self.awaiting_verification[key]
+        if "failed to switch over" in outputs.get("failure", ""):  # rolled back before a destination was called
+            return
         for name in _plan(command).get("verify_destinations", []):
             evidence = outputs.get("verified", {}).get(name)
             assert evidence is not None, f"{name} was not verified"
