@@ -45,7 +45,7 @@ def run_status(request: StatusRequest, host: Host | None = None, terminal: Termi
         text = f"{json.dumps(status_document(statuses, request.as_of), indent=2, ensure_ascii=False)}\n"
     else:
         text = status_text(statuses, width=terminal.width, is_colored=terminal.is_colored)
-    terminal.stdout.write(text)
+    terminal.show(text)
     return worst(status.severity for status in statuses)
 
 
@@ -58,9 +58,9 @@ def run_doctor(request: DoctorRequest, host: Host | None = None, terminal: Termi
     ) as on_done:
         diagnoses = examine(sources, on_done)
     if request.as_json:
-        terminal.stdout.write(f"{json.dumps(doctor_document(diagnoses), indent=2, ensure_ascii=False)}\n")
+        terminal.show(f"{json.dumps(doctor_document(diagnoses), indent=2, ensure_ascii=False)}\n")
     else:
-        terminal.stdout.write(doctor_text(diagnoses, width=terminal.width, is_colored=terminal.is_colored))
+        terminal.show(doctor_text(diagnoses, width=terminal.width, is_colored=terminal.is_colored))
     return worst(diagnosis.severity for diagnosis in diagnoses)
 
 

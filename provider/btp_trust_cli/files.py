@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 from btp_trust.errors import ConfigurationError
@@ -15,12 +16,15 @@ def write_atomically(path: Path, text: str) -> None:
     Raises:
         ConfigurationError: The folder is missing, or writing is refused.
     """
-    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    # Its name is short, as a file system limits it, and the name beside it may be as long as allowed.
+    unfinished = path.parent / f".btp-trust-{uuid.uuid4().hex}"
     try:
         _write_durably(unfinished, text.encode())
         unfinished.replace(path)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
+        # What forbids the file may forbid its removal: a part of the path that is no folder.
+        with suppress(OSError):
+            unfinished.unlink()
         raise ConfigurationError(
             f"The file {path} cannot be written.",
             f"{type(error).__name__}: {error.strerror}.",

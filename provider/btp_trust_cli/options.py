@@ -10,8 +10,20 @@ _MOMENT: Final = "%Y-%m-%dT%H:%M:%SZ"
 _DAY: Final = "%Y-%m-%d"
 _DAYS: Final = re.compile(r"(\d{1,4})d?", re.ASCII)
 _ADDRESS: Final = re.compile(r"(?:(?P<host>\[[0-9A-Fa-f:]+\]|[0-9A-Za-z.-]+)?:)?(?P<port>\d{1,5})", re.ASCII)
+_YEARS: Final = range(1970, 9900)
 _LOOPBACK: Final = "127.0.0.1"
 _LAST_PORT: Final = 65_535
+
+
+def parse_stack_name(text: str) -> str:
+    """Return the name of a stack; an empty variable of a script is a mistake, and not the selected stack.
+
+    Raises:
+        ValueError: `text` is empty.
+    """
+    if not (name := text.strip()):
+        raise ValueError("Give the name of a stack; leave out --stack for the selected one.")
+    return name
 
 
 def parse_days(text: str) -> timedelta:
@@ -29,13 +41,16 @@ def parse_moment(text: str) -> datetime:
     """Parse a day, which stands for its beginning in UTC, or a moment in RFC 3339.
 
     Raises:
-        ValueError: `text` is something else.
+        ValueError: `text` is something else, or so far away that the years around it leave the calendar.
     """
     for form in (_DAY, _MOMENT):
         try:
-            return datetime.strptime(text.strip(), form).replace(tzinfo=UTC)
+            moment = datetime.strptime(text.strip(), form).replace(tzinfo=UTC)
         except ValueError:
             continue
+        if moment.year not in _YEARS:
+            raise ValueError(f"Give a year from {_YEARS[0]} to {_YEARS[-1]}.")
+        return moment
     raise ValueError("Give a day or a moment in UTC, for example 2028-11-20 or 2028-11-20T08:00:00Z.")
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from btp_trust_cli.options import parse_days, parse_moment
+from btp_trust_cli.options import parse_days, parse_moment, parse_stack_name
 
 _Value = TypeVar("_Value")
 
@@ -37,7 +37,14 @@ def refuse_both(stack: str | None, *, all_stacks: bool) -> None:
 
 
 StackOption = Annotated[
-    str | None, typer.Option("--stack", "-s", metavar="NAME", help="Read this stack: its connections and its state.")
+    str | None,
+    typer.Option(
+        "--stack",
+        "-s",
+        metavar="NAME",
+        parser=option_parser(parse_stack_name),
+        help="Read this stack: its connections and its state.",
+    ),
 ]
 AllStacksOption = Annotated[bool, typer.Option("--all-stacks", help="Read all stacks of the project.")]
 FolderOption = Annotated[

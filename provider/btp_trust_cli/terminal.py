@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TextIO
 
+from btp_trust.errors import ConfigurationError
 from btp_trust_cli.rendering import PIPE_WIDTH
 
 
@@ -23,8 +25,26 @@ class Terminal:
 
     @classmethod
     def of_process(cls) -> Terminal:
-        """Return the streams of this process."""
-        return cls(sys.stdout, sys.stderr, os.environ)
+        """Return the streams of this process; a closed one takes everything."""
+        return cls(_open_stream(sys.stdout), _open_stream(sys.stderr), os.environ)
+
+    def show(self, text: str) -> None:
+        """Print a text at once; a reader that has seen enough, such as `head`, ends that quietly.
+
+        Raises:
+            ConfigurationError: The output cannot be written, to a full disk for example.
+        """
+        try:
+            self.stdout.write(text)
+            self.stdout.flush()
+        except OSError as error:
+            _discard_buffer(self.stdout)
+            if not isinstance(error, BrokenPipeError):
+                raise ConfigurationError(
+                    "The output cannot be written.",
+                    f"{type(error).__name__}: {error.strerror}.",
+                    "Redirect the output to a file or a pipe that takes it. All else that the command does is done.",
+                ) from None
 
     @property
     def width(self) -> int:
@@ -48,3 +68,21 @@ class Terminal:
         with Progress(console=Console(file=self.stderr), transient=True) as bar:
             task = bar.add_task("Reading subaccounts", total=total)
             yield lambda: bar.advance(task)
+
+
+def _open_stream(stream: TextIO | None) -> TextIO:
+    """Return a stream that takes each character; a closed one (`>&-`) becomes a text in memory."""
+    if stream is None:
+        return io.StringIO()
+    if isinstance(stream, io.TextIOWrapper):
+        # JSON, OpenMetrics, iCalendar and the page are UTF-8; a terminal shows what its characters allow.
+        stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
+    return stream
+
+
+def _discard_buffer(stream: TextIO) -> None:
+    """Send what is still to be written to the null device: the end of the process would fail at it once more."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

@@ -35,8 +35,8 @@ def run_calendar(request: CalendarRequest, host: Host | None = None, terminal: T
     events = calendar_events(statuses, as_of)
     text = to_icalendar(events, as_of)
     if request.output is None:
-        terminal.stdout.write(text)
+        terminal.show(text)
     else:
         write_atomically(request.output, text)
-        terminal.stdout.write(f"{summary_line(statuses)}\n{len(events)} events in {request.output}\n")
+        terminal.show(f"{summary_line(statuses)}\n{len(events)} events in {request.output}\n")
     return worst(status.severity for status in statuses)

@@ -34,9 +34,9 @@ def run_history(request: HistoryRequest, host: Host | None = None, terminal: Ter
     terminal = terminal or Terminal.of_process()
     histories = gather_histories(request.selection, host or Host())
     if request.as_json:
-        terminal.stdout.write(f"{json.dumps(history_document(histories), indent=2, ensure_ascii=False)}\n")
+        terminal.show(f"{json.dumps(history_document(histories), indent=2, ensure_ascii=False)}\n")
     else:
-        terminal.stdout.write(history_text(histories, width=terminal.width, is_colored=terminal.is_colored))
+        terminal.show(history_text(histories, width=terminal.width, is_colored=terminal.is_colored))
     return worst(history.severity for history in histories)
 
 

@@ -49,7 +49,7 @@ def run_metrics(request: MetricsRequest, host: Host | None = None, terminal: Ter
         raise reading.error
     statuses = reading.statuses
     shown = to_openmetrics(metric_families(reading)) if request.textfile is None else f"{summary_line(statuses)}\n"
-    terminal.stdout.write(shown)
+    terminal.show(shown)
     return worst(status.severity for status in statuses)
 
 

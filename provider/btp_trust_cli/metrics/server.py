@@ -34,10 +34,7 @@ def serve(read: Callable[[], Reading], address: Address, interval: float, host: 
             "Choose a free port of this machine: --serve 127.0.0.1:9964",
         ) from None
     try:
-        terminal.stdout.write(
-            f"Serving http://{address.host}:{server.server_port}/metrics, reading every {interval:g} s.\n"
-        )
-        terminal.stdout.flush()
+        terminal.show(f"Serving http://{address.host}:{server.server_port}/metrics, reading every {interval:g} s.\n")
         while True:
             host.sleep(interval)
             _update(latest, read, terminal)

@@ -72,7 +72,7 @@ def run_notify(request: NotifyRequest, host: Host | None = None, terminal: Termi
     with locked_ledger(request.state) as file:
         file.save(file.ledger.of_lasting(found.notifications, found.places))
         lines = [*_send_all(file, found, channels, request, host)]
-    terminal.stdout.write(result_text(found.statuses, len(found.notifications), lines, terminal.width))
+    terminal.show(result_text(found.statuses, len(found.notifications), lines, terminal.width))
     if found.error is not None:
         raise found.error
     deliveries = (Severity.UNKNOWN for line in lines if line.error is not None)
@@ -86,7 +86,7 @@ def _dry_run(request: NotifyRequest, host: Host, terminal: Terminal) -> Severity
     to_send = {
         channel.name: ledger.to_send(channel.name, found.notifications, resend=request.resend) for channel in channels
     }
-    terminal.stdout.write(dry_run_text(found.statuses, to_send or {"no channel": found.notifications}, terminal.width))
+    terminal.show(dry_run_text(found.statuses, to_send or {"no channel": found.notifications}, terminal.width))
     if found.error is not None:
         raise found.error
     return found.severity

@@ -42,10 +42,10 @@ def run_report(request: ReportRequest, host: Host | None = None, terminal: Termi
     statuses = by_urgency(judge(status, options) for status in gather(request.selection, host, terminal))
     page = report_page(statuses, present(statuses, request.as_of, host), request.as_of)
     if request.output == PRINTED:
-        terminal.stdout.write(page)
+        terminal.show(page)
     else:
         write_atomically(request.output, page)
-        terminal.stdout.write(f"{summary_line(statuses)}\nThe report is {request.output}\n")
+        terminal.show(f"{summary_line(statuses)}\nThe report is {request.output}\n")
     return worst(status.severity for status in statuses)
 
 

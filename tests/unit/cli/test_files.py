@@ -35,3 +35,21 @@ def test_failed_write_keeps_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(ConfigurationError, match="No space left on device"):
         write_atomically(file, "new")
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
+
+
+@pytest.mark.parametrize("words", ["", "/", "..", "file/below", "missing/file", "a" * 300, "link"])
+def test_impossible_path_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str) -> None:
+    """A folder, a file in the place of a folder, a name that is too long: each is an error with a remedy."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("old")
+    (tmp_path / "link").mkdir()
+    with pytest.raises(ConfigurationError, match="cannot be written"):
+        write_atomically(Path(words), "new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "link"]
+
+
+def test_long_name_is_written(tmp_path: Path) -> None:
+    """The unfinished file beside it has a short name of its own."""
+    file = tmp_path / ("a" * 255)
+    write_atomically(file, "new")
+    assert file.read_text() == "new"

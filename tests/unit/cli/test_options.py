@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btp_trust_cli.options import parse_address, parse_days, parse_moment
+from btp_trust_cli.options import parse_address, parse_days, parse_moment, parse_stack_name
 
 
 @given(st.integers(0, 9999))
@@ -17,7 +17,7 @@ def test_days_with_and_without_unit(days: int) -> None:
     assert parse_days(f"{days}d") == parse_days(f" {days} ") == timedelta(days=days)
 
 
-@given(st.dates())
+@given(st.dates(date(1970, 1, 1), date(9899, 12, 31)))
 def test_day_means_its_beginning(day: date) -> None:
     """In UTC, as a moment of the same second."""
     midnight = datetime.combine(day, time(), UTC)
@@ -36,6 +36,21 @@ def test_other_moments_are_refused(text: str) -> None:
     """The message has examples."""
     with pytest.raises(ValueError, match="for example 2028-11-20 or"):
         parse_moment(text)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "1969-12-31", "9900-01-01", "9999-12-31T23:59:59Z"])
+def test_moment_leaves_years_around_it(text: str) -> None:
+    """The first and the last year of the calendar have no room for warnings and the margin of a page."""
+    with pytest.raises(ValueError, match="Give a year from 1970 to 9899"):
+        parse_moment(text)
+
+
+@pytest.mark.parametrize("text", ["", " "])
+def test_empty_stack_is_refused(text: str) -> None:
+    """An unset variable of a script would choose the selected stack, unseen."""
+    with pytest.raises(ValueError, match="leave out --stack for the selected one"):
+        parse_stack_name(text)
+    assert parse_stack_name(" org/trust/dev ") == "org/trust/dev"
 
 
 @pytest.mark.parametrize(
